@@ -1,0 +1,141 @@
+"""One column of a data set, kept as compactly as it is stored and widened only in the gather.
+
+Images stay uint8 and labels stay class numbers: MNIST takes 55 MB instead of 220. The engine
+reads ``array``, ``scale`` and ``depth`` directly to compile the same gather into its kernels, so
+the arithmetic here is part of the contract: ``float(stored) * float(scale)``, both already in the
+column's dtype, and nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nodeflow.errors import DataError
+from nodeflow.graph.types import FLOATS, TensorType, dtype_name, numpy_dtype
+
+
+class Column:
+    """An immutable column of ``n`` rows, gathered in one of three ways.
+
+    - plain: rows are ``array[i]``, widened to ``dtype`` (never narrowed);
+    - ``scale`` given: rows are ``array[i] * scale`` in a float ``dtype``;
+    - ``depth`` given: ``array`` holds class numbers and rows are one-hot, ``(depth,)``.
+
+    The array is not copied; whoever passes it must not change it afterwards.
+
+    Args:
+        array: shape (n, ...), of one of nodeflow's dtypes or a smaller integer.
+        dtype: dtype of the rows. Default: float32 when scaled or one-hot, else the array's own.
+        scale: factor for every element.
+        depth: number of classes; ``array`` is then one-dimensional with integers 0 to depth - 1.
+
+    Raises:
+        DataError: the arguments contradict each other or a label is not below ``depth``.
+        DtypeError: nodeflow has no such dtype.
+    """
+
+    __slots__ = ("array", "depth", "dtype", "scale", "type")
+
+    def __init__(
+        self,
+        array: Any,
+        dtype: str | None = None,
+        scale: float | None = None,
+        depth: int | None = None,
+    ) -> None:
+        stored = np.asarray(array).view()
+        stored.flags.writeable = False
+        if stored.ndim == 0:
+            raise DataError("a column needs rows, and a scalar has none")
+        widened = scale is not None or depth is not None
+        name = dtype_name(dtype or ("float32" if widened else stored.dtype))
+        _check(stored, name, scale, depth)
+        row = stored.shape[1:] if depth is None else (depth,)
+        for field, value in (
+            ("array", stored),
+            ("dtype", name),
+            ("scale", None if scale is None else float(scale)),
+            ("depth", depth),
+            ("type", TensorType(name, (None, *row))),
+        ):
+            object.__setattr__(self, field, value)
+
+    array: np.ndarray
+    dtype: str
+    scale: float | None
+    depth: int | None
+    type: TensorType
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"a Column is immutable; make another one to change {name}")
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def __repr__(self) -> str:
+        return f"Column({len(self)} rows, {self.type}, stored as {self.array.dtype})"
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held in memory."""
+        return self.array.nbytes
+
+    def rows(self, which: Any) -> np.ndarray:
+        """The rows ``which`` (a slice or integers), as a new array of ``dtype``.
+
+        Raises:
+            IndexError: an index is outside the column.
+        """
+        if isinstance(which, slice):
+            stored = self.array[which]
+        else:
+            stored = np.take(self.array, np.asarray(which, dtype=np.int64), axis=0)
+        target = numpy_dtype(self.dtype)
+        if self.depth is not None:
+            result = np.zeros((len(stored), self.depth), dtype=target)
+            result[np.arange(len(stored)), stored] = 1
+            return result
+        result = stored.astype(target)
+        if self.scale is not None:
+            result *= target.type(self.scale)
+        return result
+
+    def part(self, start: int, stop: int) -> Column:
+        """Rows ``start`` to ``stop`` as a column that shares this one's memory."""
+        return Column(self.array[start:stop], self.dtype, self.scale, self.depth)
+
+    def __reduce__(self) -> tuple:
+        return Column, (self.array, self.dtype, self.scale, self.depth)
+
+
+def _check(stored: np.ndarray, dtype: str, scale: float | None, depth: int | None) -> None:
+    if scale is not None and depth is not None:
+        raise DataError("a column is either scaled or one-hot, not both")
+    if scale is not None:
+        if dtype not in FLOATS:
+            raise DataError(f"a scaled column is float32 or float64, not {dtype}")
+        if stored.dtype.kind not in "biuf":
+            raise DataError(f"{stored.dtype} cannot be scaled")
+    elif depth is not None:
+        _check_labels(stored, depth)
+    elif not np.can_cast(stored.dtype, numpy_dtype(dtype), "safe"):
+        raise DataError(
+            f"{stored.dtype} does not fit into {dtype} without loss",
+            hint="Convert the array first, so that the loss is visible.",
+        )
+
+
+def _check_labels(stored: np.ndarray, depth: int) -> None:
+    if stored.ndim != 1 or stored.dtype.kind not in "iu":
+        raise DataError(
+            f"one-hot labels come from a list of whole numbers, not from {stored.dtype} "
+            f"of rank {stored.ndim}"
+        )
+    if depth < 1:
+        raise DataError(f"one-hot labels need at least one class, not {depth}")
+    if stored.size and not 0 <= int(stored.min()) <= int(stored.max()) < depth:
+        raise DataError(
+            f"labels run from {stored.min()} to {stored.max()}, which does not fit 0 to {depth - 1}"
+        )

@@ -1,0 +1,250 @@
+"""What a user does to a document. Each function is one undo step.
+
+They take the document first, ids rather than names (ids never change), and refuse what would
+leave the document inconsistent. Whether a wire makes sense is `check.check_wire`'s to say.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from nodeflow.document.errors import BadValue, DocumentError, NoSuchNode
+from nodeflow.document.model import Document, Transaction
+from nodeflow.document.names import automatic_name, check_name
+from nodeflow.document.records import FrameRecord, Json, NodeRecord, Wire, coordinate, plain, same
+
+Point = tuple[float, float]
+_VARIADIC = re.compile(r"(.+)\.([0-9]+)")
+
+
+def add_node(
+    doc: Document,
+    op: str,
+    pos: Point,
+    name: str | None = None,
+    attrs: Mapping[str, Any] | None = None,
+) -> str:
+    """Adds a node and returns its id; without `name` it is called after its op."""
+    with doc.transaction(f"Add {name or op}") as t:
+        record = NodeRecord(
+            id=t.new_id(),
+            op=op,
+            name=check_name(name) if name is not None else doc.fresh_name(automatic_name(op)),
+            attrs=plain(attrs or {}, where="attributes"),
+            pos=_point(pos),
+        )
+        t.put_node(record)
+    return record.id
+
+
+def remove(doc: Document, node_ids: Iterable[str], wires: Iterable[tuple[str, str]] = ()) -> None:
+    """Removes nodes with all their wires, and further wires given by (target id, port)."""
+    ids, keys = list(dict.fromkeys(node_ids)), list(wires)
+    with doc.transaction(_label("Delete", doc, ids, "wire" if keys and not ids else "node")) as t:
+        cut = [doc.wires[key] for key in keys if key in doc.wires]
+        for node_id in ids:
+            cut += doc.wires_out_of(doc.node(node_id).id)
+        for node_id in ids:
+            t.drop_node(node_id)
+        for key in keys:
+            if key in doc.wires:
+                t.drop_wire(key)
+        for target, base in dict.fromkeys((w.target, _variadic(w.target_port)) for w in cut):
+            if base is not None and target in doc.nodes:
+                _close_gaps(doc, t, target, base)
+        _forget_in_training(doc, t, set(ids))
+
+
+def move(doc: Document, positions: Mapping[str, Point], merge: Any = None) -> None:
+    """Puts nodes at new places (their top left corners)."""
+    with doc.transaction(_label("Move", doc, list(positions), "node"), merge=merge) as t:
+        for node_id, pos in positions.items():
+            record, pos = doc.node(node_id), _point(pos)
+            if record.pos != pos:
+                t.put_node(replace(record, pos=pos))
+
+
+def set_attr(doc: Document, node_id: str, attr: str, value: Any, merge: Any = None) -> None:
+    """Sets one attribute of a node; `merge` joins a run of edits, as typing makes."""
+    record = doc.node(node_id)
+    value = plain(value, where=f"{record.name}.{attr}")
+    if attr in record.attrs and same(record.attrs[attr], value):
+        return
+    with doc.transaction(f"Set {record.name}.{attr}", merge=merge) as t:
+        t.put_node(replace(record, attrs={**record.attrs, attr: value}))
+
+
+def reset_attr(doc: Document, node_id: str, attr: str) -> None:
+    """Removes an attribute from a node, so that its op's default holds."""
+    record = doc.node(node_id)
+    if attr in record.attrs:
+        with doc.transaction(f"Reset {record.name}.{attr}") as t:
+            attrs = {key: value for key, value in record.attrs.items() if key != attr}
+            t.put_node(replace(record, attrs=attrs))
+
+
+def rename(doc: Document, node_id: str, name: str) -> None:
+    """Gives a node another name; raises BadName or NameTaken."""
+    record = doc.node(node_id)
+    if name != record.name:
+        with doc.transaction(f"Rename {record.name} to {name}") as t:
+            t.put_node(replace(record, name=check_name(name)))
+
+
+def connect(doc: Document, source: str, source_port: str, target: str, target_port: str) -> None:
+    """Draws a wire; one that already ends at that input port is replaced."""
+    wire = Wire(source, source_port, target, target_port)
+    label = f"Connect {doc.node(source).name} to {doc.node(target).name}"
+    if doc.wires.get(wire.key) != wire:
+        with doc.transaction(label) as t:
+            t.put_wire(wire)
+
+
+def disconnect(doc: Document, key: tuple[str, str]) -> None:
+    """Removes the wire that ends at (target id, port); later variadic ports move up."""
+    if key in doc.wires:
+        remove(doc, [], [key])
+
+
+def set_training(doc: Document, **fields: Any) -> None:
+    """Sets fields of the training settings (see `training.Training`); None removes one."""
+    settings = dict(doc.training)
+    for name, value in fields.items():
+        if value is None:
+            settings.pop(name, None)
+        else:
+            settings[name] = plain(value, where=f"training.{name}")
+    with doc.transaction("Change training settings") as t:
+        t.set_training(settings)
+
+
+def set_weights(doc: Document, weights: str | None) -> None:
+    """Names the file of trained variables beside the document, or none."""
+    from nodeflow.document.schema import read_weights
+
+    with doc.transaction("Change weights file") as t:
+        t.edit("weights", "", read_weights(weights))
+
+
+def add_frame(
+    doc: Document,
+    rect: tuple[float, float, float, float],
+    title: str = "",
+    note: str = "",
+    color: str = "",
+) -> str:
+    """Adds a frame (x, y, width, height) and returns its id."""
+    with doc.transaction(f"Add frame {title}".rstrip()) as t:
+        frame = FrameRecord(t.new_id("f"), title, note, color, _rect(rect))
+        t.put_frame(frame)
+    return frame.id
+
+
+def set_frame(doc: Document, frame_id: str, merge: Any = None, **fields: Any) -> None:
+    """Changes a frame's `title`, `note`, `color` or `rect`."""
+    frame = _frame(doc, frame_id)
+    unknown = set(fields) - {"title", "note", "color", "rect"}
+    if unknown:
+        raise BadValue(f"a frame has no {', '.join(sorted(unknown))}")
+    if "rect" in fields:
+        fields["rect"] = _rect(fields["rect"])
+    with doc.transaction(f"Change frame {frame.title}".rstrip(), merge=merge) as t:
+        t.put_frame(replace(frame, **fields))
+
+
+def move_frame(doc: Document, frame_id: str, pos: Point, merge: Any = None) -> None:
+    """Moves a frame and the nodes whose top left corner lies in it."""
+    frame = _frame(doc, frame_id)
+    x, y, width, height = frame.rect
+    dx, dy = pos[0] - x, pos[1] - y
+    with doc.transaction(f"Move frame {frame.title}".rstrip(), merge=merge) as t:
+        for record in list(doc.nodes.values()):
+            nx, ny = record.pos
+            if x <= nx < x + width and y <= ny < y + height:
+                t.put_node(replace(record, pos=_point((nx + dx, ny + dy))))
+        t.put_frame(replace(frame, rect=_rect((x + dx, y + dy, width, height))))
+
+
+def remove_frame(doc: Document, frame_id: str) -> None:
+    """Removes a frame; the nodes on it stay."""
+    frame = _frame(doc, frame_id)
+    with doc.transaction(f"Delete frame {frame.title}".rstrip()) as t:
+        t.edit("frame", frame_id, None)
+
+
+def copy_json(doc: Document, ids: Iterable[str]) -> str:
+    """Returns nodes (and frames), with the wires among them, as text for the clipboard."""
+    from nodeflow.document.paste import copy_json as implementation
+
+    return implementation(doc, ids)
+
+
+def paste(doc: Document, content: str | Mapping[str, Json], pos: Point) -> list[str]:
+    """Pastes what `copy_json` gave, its top left corner at `pos`; returns the new nodes' ids."""
+    from nodeflow.document.paste import paste as implementation
+
+    return implementation(doc, content, pos)
+
+
+def duplicate(doc: Document, ids: Iterable[str], offset: Point = (40, 40)) -> list[str]:
+    """Copies nodes in place, moved by `offset`; returns the copies' ids."""
+    from nodeflow.document.paste import duplicate as implementation
+
+    return implementation(doc, ids, offset)
+
+
+def _point(pos: Point) -> Point:
+    x, y = pos
+    return (coordinate(x), coordinate(y))
+
+
+def _rect(rect: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    x, y, width, height = (coordinate(value) for value in rect)
+    if width < 0 or height < 0:
+        raise DocumentError(f"a frame cannot be {width} x {height} large")
+    return (x, y, width, height)
+
+
+def _frame(doc: Document, frame_id: str) -> FrameRecord:
+    if frame_id not in doc.frames:
+        raise NoSuchNode(f"no frame has the id {frame_id!r}")
+    return doc.frames[frame_id]
+
+
+def _label(verb: str, doc: Document, ids: list[str], noun: str) -> str:
+    if len(ids) == 1:
+        return f"{verb} {doc.node(ids[0]).name}"
+    return f"{verb} {len(ids)} {noun}s" if ids else f"{verb} {noun}"
+
+
+def _variadic(port: str) -> str | None:
+    """`values` for `values.2`; None for a port that is not one of several."""
+    match = _VARIADIC.fullmatch(port)
+    return match[1] if match else None
+
+
+def _close_gaps(doc: Document, t: Transaction, target: str, base: str) -> None:
+    """Renumbers the wires into `base.0`, `base.1`, ... of a node so that none is missing."""
+    wires = [w for w in doc.wires_into(target) if _variadic(w.target_port) == base]
+    wires.sort(key=lambda w: int(w.target_port.rsplit(".", 1)[1]))
+    for index, wire in enumerate(wires):
+        if wire.target_port != f"{base}.{index}":
+            t.drop_wire(wire.key)
+            t.put_wire(wire._replace(target_port=f"{base}.{index}"))
+
+
+def _forget_in_training(doc: Document, t: Transaction, gone: set[str]) -> None:
+    """Drops what the training settings say about nodes that are gone."""
+    settings = {
+        key: value
+        for key, value in doc.training.items()
+        if not (key in ("optimizer", "loss") and value in gone)
+    }
+    metrics = settings.get("metrics")
+    if metrics and any(m["node"] in gone for m in metrics):
+        settings["metrics"] = [m for m in metrics if m["node"] not in gone]
+    if not same(settings, doc.training):
+        t.set_training(settings)

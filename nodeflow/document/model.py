@@ -1,0 +1,379 @@
+"""The document: what the user edits, with events and undo, in plain Python.
+
+The document is the one truth. Views subscribe to it and own none; commands (see `commands`)
+change it through `transaction`; the engine's process keeps a mirror by `apply_change`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from nodeflow.document.errors import DanglingWire, DocumentError, NameTaken, NoSuchNode
+from nodeflow.document.history import History, Step
+from nodeflow.document.names import FreeNames, check_name
+from nodeflow.document.records import (
+    ONLY,
+    TABLES,
+    Change,
+    Edit,
+    FrameRecord,
+    Json,
+    NodeRecord,
+    Wire,
+    compact_json,
+    merge_edits,
+    same,
+)
+
+Subscriber = Callable[[Change], None]
+_ID_NUMBER = re.compile(r"[a-z]([1-9][0-9]{0,14})")
+
+
+class Document:
+    """Nodes, wires, frames, subgraphs and training settings, with undo and events.
+
+    Read the tables (`nodes`, `wires`, `frames`, `subgraphs`, `training`, `weights`) freely, but
+    change them only in a `transaction`. `path` and `extra` (unknown fields of a file) are not
+    part of undo.
+    """
+
+    def __init__(self) -> None:
+        self.nodes: dict[str, NodeRecord] = {}
+        self.wires: dict[tuple[str, str], Wire] = {}
+        self.frames: dict[str, FrameRecord] = {}
+        self.subgraphs: dict[str, Json] = {}
+        self.next_id = 1
+        self.revision = 0
+        self.path: Path | None = None
+        self.extra: dict[str, Json] = {}
+        self._training: dict[str, dict[str, Json]] = {}
+        self._weights: dict[str, str] = {}
+        self._tables: dict[str, dict[Any, Any]] = {
+            "node": self.nodes,
+            "wire": self.wires,
+            "frame": self.frames,
+            "subgraph": self.subgraphs,
+            "training": self._training,
+            "weights": self._weights,
+        }
+        self._by_name: dict[str, str] = {}
+        self._into: dict[str, dict[str, Wire]] = {}
+        self._out_of: dict[str, dict[tuple[str, str], Wire]] = {}
+        self._names = FreeNames()
+        self._history = History()
+        self._open: Transaction | None = None
+        self._subscribers: list[Subscriber] = []
+        self._waiting: list[Change] = []
+        self._notifying = False
+        self._digest: int | None = None
+
+    # ---- reading ----------------------------------------------------------------------------
+
+    @property
+    def training(self) -> dict[str, Json]:
+        """The training settings (see `training.Training`); do not change it in place."""
+        return self._training.get(ONLY, {})
+
+    @property
+    def weights(self) -> str | None:
+        """The file of trained variables, relative to the document, or None."""
+        return self._weights.get(ONLY)
+
+    def node(self, node_id: str) -> NodeRecord:
+        """Returns the node with this id; raises NoSuchNode."""
+        try:
+            return self.nodes[node_id]
+        except KeyError:
+            raise NoSuchNode(f"no node has the id {node_id!r}") from None
+
+    def node_named(self, name: str) -> NodeRecord | None:
+        """Returns the node with this name, or None."""
+        found = self._by_name.get(name)
+        return None if found is None else self.nodes[found]
+
+    @property
+    def names(self) -> Iterable[str]:
+        """The names of all nodes."""
+        return self._by_name.keys()
+
+    def wires_into(self, node_id: str) -> list[Wire]:
+        """Returns the wires that end at a node, feeds included."""
+        return list(self._into.get(node_id, {}).values())
+
+    def wires_out_of(self, node_id: str) -> list[Wire]:
+        """Returns the wires that start at a node."""
+        return list(self._out_of.get(node_id, {}).values())
+
+    def fresh_name(self, base: str) -> str:
+        """Returns `base`, or `base_1`, `base_2`, ...: the first that no node has."""
+        return self._names.fresh(base, self._by_name)
+
+    def digest(self) -> str:
+        """Returns a hash of the content, for telling whether a mirror has diverged.
+
+        Kept up to date edit by edit: its cost does not grow with the document.
+        """
+        if self._digest is None:
+            items = ((t, k, v) for t in TABLES for k, v in self._tables[t].items())
+            self._digest = sum(_item_hash(*item) for item in items) % _HASHES
+        return f"{self._digest:032x}"
+
+    # ---- changing ---------------------------------------------------------------------------
+
+    @contextmanager
+    def transaction(self, label: str, merge: Any = None) -> Iterator[Transaction]:
+        """Opens one undo step; every edit in it is undone together and reported as one Change.
+
+        If the block raises, all of its edits are taken back. A transaction inside another joins
+        it. With the same `merge` key (not None) as the step before, both become one undo step:
+        typing in one field, dragging the same nodes. `seal` ends such a run.
+        """
+        outer = self._open
+        t = self._open = outer or Transaction(self)
+        mark = len(t.edits)
+        try:
+            yield t
+            if outer is None:
+                t.check()
+        except BaseException:
+            t.roll_back(mark)
+            raise
+        finally:
+            self._open = outer
+        if outer is None:
+            self._commit(label, t.edits, merge)
+
+    def seal(self) -> None:
+        """Ends a run of merged edits: the next one is an undo step of its own."""
+        self._history.seal()
+
+    def undo(self) -> Change | None:
+        """Takes the last step back; returns what changed, or None if there is none."""
+        return self._replay(self._history.undo)
+
+    def redo(self) -> Change | None:
+        """Does the step that was undone again; returns what changed, or None if there is none."""
+        return self._replay(self._history.redo)
+
+    def apply_change(self, change: Change) -> None:
+        """Applies a change of another document of the same content (mirror, journal): no undo.
+
+        Raises DocumentError, with nothing done, where the content is not what the change expects.
+        """
+        for edit in change.edits:
+            if edit.table not in self._tables:
+                raise DocumentError(f"a change names the unknown table {edit.table!r}")
+            if not same(self._tables[edit.table].get(edit.key), edit.before):
+                raise DocumentError(f"the {edit.table} {edit.key!r} is not as the change expects")
+        for edit in change.edits:
+            self._put(edit)
+        self.revision = change.revision
+        self._publish(change)
+
+    can_undo = property(lambda self: self._history.can_undo, doc="Is there a step to undo?")
+    can_redo = property(lambda self: self._history.can_redo, doc="Is there a step to redo?")
+    undo_label = property(lambda self: self._history.undo_label, doc="What undo takes back.")
+    redo_label = property(lambda self: self._history.redo_label, doc="What redo does again.")
+    is_modified = property(
+        lambda self: self._history.is_modified, doc="Does it differ from what was saved last?"
+    )
+
+    def mark_saved(self) -> None:
+        """Notes that the content as it is now is on disk."""
+        self._history.mark_saved()
+
+    def mark_modified(self) -> None:
+        """Notes that the content is on no disk (recovered, imported)."""
+        self._history.mark_modified()
+
+    def subscribe(self, callback: Subscriber) -> Callable[[], None]:
+        """Calls `callback(change)` after each transaction, undo and redo; returns `unsubscribe`."""
+        self._subscribers.append(callback)
+
+        def unsubscribe() -> None:
+            if callback in self._subscribers:
+                self._subscribers.remove(callback)
+
+        return unsubscribe
+
+    def fill(self, table: str, key: Any, value: Any) -> None:
+        """Puts a record into a document that is being read: no undo, no event, no check."""
+        if value is not None:
+            self._put(Edit(table, key, None, value))
+
+    # ---- the inside -------------------------------------------------------------------------
+
+    def _commit(self, label: str, edits: list[Edit], merge: Any) -> None:
+        merged = merge_edits(edits)
+        if not merged:
+            return
+        self._history.add(Step(label, merged, merge))
+        self.revision += 1
+        self._publish(Change(label, merged, self.revision))
+
+    def _replay(self, take: Callable[[], Step | None]) -> Change | None:
+        if self._open is not None:
+            raise DocumentError("undo and redo do not work inside a transaction")
+        step = take()
+        if step is None:
+            return None
+        for edit in step.edits:
+            self._put(edit)
+        self.revision += 1
+        change = Change(step.label, step.edits, self.revision)
+        self._publish(change)
+        return change
+
+    def _publish(self, change: Change) -> None:
+        """Hands changes to the subscribers in order, also when one of them edits the document."""
+        self._waiting.append(change)
+        if self._notifying:
+            return
+        self._notifying = True
+        failures: list[Exception] = []
+        try:
+            while self._waiting:
+                current = self._waiting.pop(0)
+                for callback in list(self._subscribers):
+                    try:
+                        callback(current)
+                    except Exception as error:
+                        failures.append(error)
+        finally:
+            self._notifying = False
+        if failures:
+            raise failures[0]
+
+    def _put(self, edit: Edit) -> None:
+        """Writes one edit into its table and the indexes."""
+        table, key, _, after = edit
+        rows = self._tables[table]
+        before = rows.get(key)
+        if after is None:
+            rows.pop(key, None)
+        else:
+            rows[key] = after
+        if self._digest is not None:
+            gone = 0 if before is None else _item_hash(table, key, before)
+            come = 0 if after is None else _item_hash(table, key, after)
+            self._digest = (self._digest + come - gone) % _HASHES
+        if table == "wire":
+            self._index_wire(before, after)
+        elif table == "node":
+            self._index_name(before, after)
+            self._count_id(key)
+        elif table == "frame":
+            self._count_id(key)
+
+    def _index_wire(self, before: Wire | None, after: Wire | None) -> None:
+        if before is not None:
+            self._into[before.target].pop(before.target_port, None)
+            self._out_of[before.source].pop(before.key, None)
+        if after is not None:
+            self._into.setdefault(after.target, {})[after.target_port] = after
+            self._out_of.setdefault(after.source, {})[after.key] = after
+
+    def _index_name(self, before: NodeRecord | None, after: NodeRecord | None) -> None:
+        if before is not None and self._by_name.get(before.name) == before.id:
+            del self._by_name[before.name]
+            self._names.freed(before.name)
+        if after is not None:
+            self._by_name[after.name] = after.id
+
+    def _count_id(self, key: str) -> None:
+        match = _ID_NUMBER.fullmatch(key)
+        if match and int(match[1]) >= self.next_id:
+            self.next_id = int(match[1]) + 1
+
+
+class Transaction:
+    """The edits of one open transaction; each method makes one edit at once."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self.edits: list[Edit] = []
+        self._clashes: list[tuple[str, str]] = []
+
+    def edit(self, table: str, key: Any, after: Any) -> None:
+        """Puts `after` (None removes) under `key` of a table."""
+        doc = self._document
+        edit = Edit(table, key, doc._tables[table].get(key), after)
+        if table == "node" and after is not None:
+            holder = doc._by_name.get(after.name)
+            if holder is not None and holder != key:
+                self._clashes.append((holder, key))
+        doc._put(edit)
+        self.edits.append(edit)
+
+    def put_node(self, record: NodeRecord) -> None:
+        """Adds a node, or replaces the one with the same id."""
+        check_name(record.name)
+        self.edit("node", record.id, record)
+
+    def put_wire(self, wire: Wire) -> None:
+        """Adds a wire; one that ended at the same input port is replaced."""
+        self.edit("wire", wire.key, wire)
+
+    def put_frame(self, frame: FrameRecord) -> None:
+        """Adds a frame, or replaces the one with the same id."""
+        self.edit("frame", frame.id, frame)
+
+    def drop_node(self, node_id: str) -> None:
+        """Removes a node and the wires that touch it."""
+        doc = self._document
+        for wire in doc.wires_into(node_id) + doc.wires_out_of(node_id):
+            if wire.key in doc.wires:
+                self.edit("wire", wire.key, None)
+        self.edit("node", node_id, None)
+
+    def drop_wire(self, key: tuple[str, str]) -> None:
+        """Removes the wire that ends at (node id, port)."""
+        self.edit("wire", key, None)
+
+    def set_training(self, settings: dict[str, Json]) -> None:
+        """Replaces the training settings."""
+        self.edit("training", ONLY, settings or None)
+
+    def new_id(self, prefix: str = "n") -> str:
+        """Returns an id that was never used in this document."""
+        doc = self._document
+        doc.next_id += 1
+        return f"{prefix}{doc.next_id - 1}"
+
+    def check(self) -> None:
+        """Raises if the edits so far leave two equal names or a wire without an end."""
+        doc = self._document
+        for holder, other in self._clashes:
+            a, b = doc.nodes.get(holder), doc.nodes.get(other)
+            if a is not None and b is not None and a.name == b.name:
+                raise NameTaken(
+                    f"another node is called {a.name!r}",
+                    hint=f"{doc.fresh_name(a.name)!r} is free",
+                )
+        for table, key, before, after in self.edits:
+            if table == "wire" and after is not None and doc.wires.get(key) is after:
+                for end in (after.source, after.target):
+                    if end not in doc.nodes:
+                        raise DanglingWire(f"no node has the id {end!r}, which a wire needs")
+            elif table == "node" and before is not None and key not in doc.nodes:
+                if doc._into.get(key) or doc._out_of.get(key):
+                    raise DanglingWire(f"wires still end at {before.name!r}")
+
+    def roll_back(self, mark: int) -> None:
+        """Takes back the edits made since there were `mark` of them."""
+        while len(self.edits) > mark:
+            self._document._put(self.edits.pop().inverse())
+
+
+_HASHES = 1 << 128
+
+
+def _item_hash(table: str, key: Any, value: Any) -> int:
+    content = value.to_json() if hasattr(value, "to_json") else value
+    text = compact_json([table, key, content])
+    return int.from_bytes(blake2b(text.encode(), digest_size=16).digest(), "little")

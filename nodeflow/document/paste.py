@@ -1,0 +1,138 @@
+"""Copying parts of a document as text, and pasting such text: new ids, new names where taken."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from nodeflow.document.errors import FlowError, FlowSyntax, NotNodeflow
+from nodeflow.document.flow import natural, wire_order
+from nodeflow.document.model import Document
+from nodeflow.document.names import base_name
+from nodeflow.document.records import FrameRecord, Json, NodeRecord, Wire, compact_json, coordinate
+from nodeflow.document.schema import check_tree, expect, read_frame, read_node, read_wire
+
+CLIP = "nodeflow-clip"
+
+
+def copy_json(doc: Document, ids: Iterable[str]) -> str:
+    """Returns nodes and frames, with the wires among the nodes, as text."""
+    ids = sorted(dict.fromkeys(ids), key=natural)
+    nodes = [doc.nodes[i] for i in ids if i in doc.nodes]
+    kept = {node.id for node in nodes}
+    wires = [w for n in nodes for w in doc.wires_into(n.id) if w.source in kept]
+    return compact_json(
+        {
+            "format": CLIP,
+            "version": 1,
+            "nodes": [node.to_json() for node in nodes],
+            "wires": [list(wire) for wire in sorted(wires, key=wire_order)],
+            "frames": [doc.frames[i].to_json() for i in ids if i in doc.frames],
+        }
+    )
+
+
+def paste(doc: Document, content: str | Mapping[str, Json], pos: tuple[float, float]) -> list[str]:
+    """Adds what `copy_json` (or a whole .flow file) holds, its top left corner at `pos`.
+
+    Returns the ids of the new nodes, in the order of `content`. Raises a FlowError, with nothing
+    done, if `content` is something else.
+    """
+    nodes, wires, frames = _read(content)
+    corners = [node.pos for node in nodes] + [frame.rect[:2] for frame in frames]
+    if not corners:
+        return []
+    dx = pos[0] - min(corner[0] for corner in corners)
+    dy = pos[1] - min(corner[1] for corner in corners)
+    return _add(doc, nodes, wires, frames, (dx, dy), "Paste")
+
+
+def duplicate(
+    doc: Document, ids: Iterable[str], offset: tuple[float, float] = (40, 40)
+) -> list[str]:
+    """Adds copies of nodes and frames, moved by `offset`; returns the new nodes' ids."""
+    return _add(doc, *_read(copy_json(doc, ids)), offset, "Duplicate")
+
+
+def _add(
+    doc: Document,
+    nodes: list[NodeRecord],
+    wires: list[Wire],
+    frames: list[FrameRecord],
+    offset: tuple[float, float],
+    verb: str,
+) -> list[str]:
+    dx, dy = offset
+    new: dict[str, str] = {}
+    names: dict[str, str] = {}
+    what = nodes[0].name if len(nodes) == 1 else f"{len(nodes)} nodes"
+    with doc.transaction(f"{verb} {what}") as t:
+        for node in nodes:
+            new[node.id] = t.new_id()
+            name = node.name
+            if doc.node_named(name):
+                name = doc.fresh_name(base_name(name))
+            names[node.name] = name
+            moved = (coordinate(node.pos[0] + dx), coordinate(node.pos[1] + dy))
+            t.put_node(replace(node, id=new[node.id], name=name, pos=moved))
+        for wire in wires:
+            source, target = new[wire.source], new[wire.target]
+            t.put_wire(wire._replace(source=source, target=target))
+        for frame in frames:
+            x, y, width, height = frame.rect
+            rect = (coordinate(x + dx), coordinate(y + dy), width, height)
+            t.put_frame(replace(frame, id=t.new_id("f"), rect=rect))
+        for node_id in new.values():
+            record = doc.nodes[node_id]
+            attrs = _renamed(record.attrs, names)
+            if attrs is not record.attrs:
+                t.put_node(replace(record, attrs=attrs))
+    return list(new.values())
+
+
+def _renamed(attrs: dict[str, Json], names: dict[str, str]) -> dict[str, Json]:
+    """An optimizer's `variables` are names: those of copied variables become their copies'."""
+    variables = attrs.get("variables")
+    if not isinstance(variables, list):
+        return attrs
+    renamed = [names.get(v, v) if isinstance(v, str) else v for v in variables]
+    return attrs if renamed == variables else {**attrs, "variables": renamed}
+
+
+def _read(
+    content: str | Mapping[str, Json],
+) -> tuple[list[NodeRecord], list[Wire], list[FrameRecord]]:
+    data: Any = _parse(content) if isinstance(content, str) else dict(content)
+    if not isinstance(data, dict) or data.get("format") not in (CLIP, "nodeflow"):
+        raise NotNodeflow("the clipboard holds no nodeflow nodes")
+    nodes = [
+        read_node(item, f"nodes[{i}]")
+        for i, item in enumerate(expect(data.get("nodes", []), list, "nodes"))
+    ]
+    ids = {node.id for node in nodes}
+    if len(ids) != len(nodes):
+        raise FlowError("two of the nodes to paste have the same id")
+    wires = [
+        read_wire(item, f"wires[{i}]")
+        for i, item in enumerate(expect(data.get("wires", []), list, "wires"))
+    ]
+    frames = [
+        read_frame(item, f"frames[{i}]")
+        for i, item in enumerate(expect(data.get("frames", []), list, "frames"))
+    ]
+    return nodes, [w for w in wires if w.source in ids and w.target in ids], frames
+
+
+def _parse(text: str) -> Json:
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        raise NotNodeflow("the clipboard holds no nodeflow nodes") from None
+    try:
+        check_tree(data)
+        compact_json(data)
+    except ValueError:
+        raise FlowSyntax("a number in the clipboard is not finite") from None
+    return data

@@ -1,0 +1,547 @@
+"""Tensors, nodes and graphs, as in TensorFlow 1: a graph only grows, a node never changes.
+
+A node's position in ``Graph.nodes`` is a topological order, since its inputs exist before it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import MappingProxyType
+from typing import Any, Self
+
+import numpy as np
+
+from nodeflow.errors import (
+    GraphError,
+    LiteralError,
+    NameProblem,
+    NodeflowError,
+    UnknownName,
+    suggest,
+)
+from nodeflow.graph.infer import infer_types
+from nodeflow.graph.op import NAME_PATTERN, Op
+from nodeflow.graph.registry import REGISTRY
+from nodeflow.graph.types import (
+    NUMBERS,
+    Shape,
+    TensorType,
+    default_dtype,
+    dtype_name,
+    literal,
+)
+
+
+class Tensor:
+    """One output of a node: a symbolic value with dtype and shape.
+
+    Python's operators build nodes: ``a + b``, ``2 * a``, ``a @ b``, ``-a``, ``a < b``, ``a[1:]``.
+    ``==`` compares identity, as in TensorFlow 1; use ``nf.equal`` for values.
+    """
+
+    __slots__ = ("index", "node", "type")
+
+    def __init__(self, node: Node, index: int, type_: TensorType) -> None:
+        self.node = node
+        self.index = index
+        self.type = type_
+
+    @property
+    def graph(self) -> Graph:
+        return self.node.graph
+
+    @property
+    def dtype(self) -> str:
+        return self.type.dtype
+
+    @property
+    def shape(self) -> Shape:
+        return self.type.shape
+
+    @property
+    def name(self) -> str:
+        """``add`` for a node's first output, ``split:1`` for a further one."""
+        return f"{self.node.name}:{self.index}" if self.index else self.node.name
+
+    def _apply(self, op: str, *inputs: Any) -> Any:
+        return self.graph.apply(op, *inputs)
+
+    def __add__(self, other: Any) -> Tensor:
+        return self._apply("add", self, other)
+
+    def __radd__(self, other: Any) -> Tensor:
+        return self._apply("add", other, self)
+
+    def __sub__(self, other: Any) -> Tensor:
+        return self._apply("subtract", self, other)
+
+    def __rsub__(self, other: Any) -> Tensor:
+        return self._apply("subtract", other, self)
+
+    def __mul__(self, other: Any) -> Tensor:
+        return self._apply("multiply", self, other)
+
+    def __rmul__(self, other: Any) -> Tensor:
+        return self._apply("multiply", other, self)
+
+    def __truediv__(self, other: Any) -> Tensor:
+        return self._apply("divide", self, other)
+
+    def __rtruediv__(self, other: Any) -> Tensor:
+        return self._apply("divide", other, self)
+
+    def __floordiv__(self, other: Any) -> Tensor:
+        return self._apply("floor_divide", self, other)
+
+    def __rfloordiv__(self, other: Any) -> Tensor:
+        return self._apply("floor_divide", other, self)
+
+    def __mod__(self, other: Any) -> Tensor:
+        return self._apply("modulo", self, other)
+
+    def __rmod__(self, other: Any) -> Tensor:
+        return self._apply("modulo", other, self)
+
+    def __pow__(self, other: Any) -> Tensor:
+        return self._apply("power", self, other)
+
+    def __rpow__(self, other: Any) -> Tensor:
+        return self._apply("power", other, self)
+
+    def __matmul__(self, other: Any) -> Tensor:
+        return self._apply("matmul", self, other)
+
+    def __rmatmul__(self, other: Any) -> Tensor:
+        return self._apply("matmul", other, self)
+
+    def __neg__(self) -> Tensor:
+        return self._apply("negative", self)
+
+    def __abs__(self) -> Tensor:
+        return self._apply("abs", self)
+
+    def __lt__(self, other: Any) -> Tensor:
+        return self._apply("less", self, other)
+
+    def __le__(self, other: Any) -> Tensor:
+        return self._apply("less_equal", self, other)
+
+    def __gt__(self, other: Any) -> Tensor:
+        return self._apply("greater", self, other)
+
+    def __ge__(self, other: Any) -> Tensor:
+        return self._apply("greater_equal", self, other)
+
+    def __invert__(self) -> Tensor:
+        return self._apply("logical_not", self)
+
+    def __and__(self, other: Any) -> Tensor:
+        return self._apply("logical_and", self, other)
+
+    def __or__(self, other: Any) -> Tensor:
+        return self._apply("logical_or", self, other)
+
+    def __getitem__(self, key: Any) -> Tensor:
+        from nodeflow.graph.indexing import index_tensor
+
+        return index_tensor(self, key)
+
+    def __bool__(self) -> bool:
+        raise GraphError(
+            "a tensor has no truth value while the graph is built",
+            node=self.name,
+            hint="Use nf.where, or run it in a Session first.",
+        )
+
+    def __iter__(self) -> Iterator[Tensor]:
+        raise GraphError(
+            "a tensor cannot be looped over",
+            node=self.name,
+            hint="Use nf.split or indexing.",
+        )
+
+    __array_ufunc__ = None
+
+    def __repr__(self) -> str:
+        return f"<Tensor {self.name!r} {self.type}>"
+
+
+class Node:
+    """One application of an op; immutable.
+
+    Attributes:
+        inputs: input tensors, variadic ones flattened.
+        control_inputs: nodes that run before this one.
+        derived_from: name of the macro node (optimizer, gradients) that this node was derived
+            from; None for nodes made by the user.
+        alias: for a macro node, the tensors that its outputs stand for.
+    """
+
+    __slots__ = (
+        "alias",
+        "attrs",
+        "control_inputs",
+        "derived_from",
+        "graph",
+        "index",
+        "inputs",
+        "name",
+        "op",
+        "outputs",
+    )
+
+    def __init__(
+        self,
+        graph: Graph,
+        index: int,
+        name: str,
+        op: Op,
+        attrs: Mapping[str, Any],
+        inputs: tuple[Tensor, ...],
+        control_inputs: tuple[Node, ...],
+        types: Sequence[TensorType],
+        derived_from: str | None,
+        alias: tuple[Tensor | None, ...],
+    ) -> None:
+        self.graph = graph
+        self.index = index
+        self.name = name
+        self.op = op
+        self.attrs = MappingProxyType(dict(attrs))
+        self.inputs = inputs
+        self.control_inputs = control_inputs
+        self.outputs = tuple(Tensor(self, i, t) for i, t in enumerate(types))
+        self.derived_from = derived_from
+        self.alias = alias
+
+    def __repr__(self) -> str:
+        return f"<Node {self.name!r} {self.op.id}>"
+
+
+class Graph:
+    """A dataflow graph that tensors and nodes are added to.
+
+    ``with Graph() as g:`` makes it the default graph for the functions of the API.
+    """
+
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+        self.collections: dict[str, list[Any]] = {}
+        self._by_name: dict[str, Node] = {}
+        self._taken: dict[str, int] = {}
+        self._scopes: list[str] = []
+        self._controls: list[tuple[Node, ...]] = []
+        self._derived_from: str | None = None
+
+    # ---- building -----------------------------------------------------------------------------
+
+    def apply(self, op: str | Op, *inputs: Any, name: str | None = None, **attrs: Any) -> Any:
+        """Add one application of an op.
+
+        Args:
+            op: the op or its id.
+            inputs: tensors, numpy arrays or Python literals; a variadic port takes all that is
+                left, or one list. A literal takes the dtype of the tensors in its port's group.
+            name: wanted name; made unique (``add``, ``add_1``) and prefixed by the scopes.
+            attrs: attributes of the op.
+
+        Returns:
+            The output tensor, a tuple of several, or the node where the op has no outputs.
+
+        Raises:
+            GraphError: what does not fit, at which node and port.
+        """
+        node = self.add_node(op, inputs, attrs, name=name)
+        if not node.outputs:
+            return node
+        single = len(node.op.outputs) == 1 and not node.op.outputs[0].variadic
+        return node.outputs[0] if single else node.outputs
+
+    def add_node(
+        self,
+        op: str | Op,
+        inputs: Iterable[Any] = (),
+        attrs: Mapping[str, Any] | None = None,
+        *,
+        name: str | None = None,
+        control_inputs: Iterable[Node] = (),
+    ) -> Node:
+        """Like ``apply``, but always returns the node."""
+        op = REGISTRY.lookup(op) if isinstance(op, str) else op
+        full_name = self.unique_name(name or op.id)
+        mark = len(self.nodes)
+        try:
+            bound = op.bind_attrs(attrs or {})
+            tensors = self._as_inputs(op, list(inputs))
+            types = infer_types(op, [t.type for t in tensors], bound, full_name)
+            return self._append(op, full_name, tensors, bound, types, tuple(control_inputs))
+        except NodeflowError as error:
+            self.discard_since(mark, keep=())
+            raise error.at(full_name) from None
+
+    def _append(
+        self,
+        op: Op,
+        name: str,
+        inputs: tuple[Tensor, ...],
+        attrs: dict[str, Any],
+        types: Sequence[TensorType],
+        control_inputs: tuple[Node, ...],
+    ) -> Node:
+        controls = dict.fromkeys(control_inputs)
+        for scope in self._controls:
+            controls.update(dict.fromkeys(scope))
+        alias: tuple[Tensor | None, ...] = ()
+        self._taken.setdefault(name, 1)
+        if op.macro:
+            try:
+                with self._deriving(name):
+                    expansion = op.expand(self, name, inputs, **attrs)
+            except NodeflowError:
+                del self._taken[name]
+                raise
+            alias = expansion.alias
+            controls.update(dict.fromkeys(expansion.control_inputs))
+        node = Node(
+            self, len(self.nodes), name, op, attrs, inputs, tuple(controls), types,
+            self._derived_from, alias,
+        )  # fmt: skip
+        self.nodes.append(node)
+        self._by_name[name] = node
+        return node
+
+    @contextmanager
+    def _deriving(self, name: str) -> Iterator[None]:
+        """Nodes made inside belong to a macro node, outside the user's scopes."""
+        saved = self._derived_from, self._scopes, self._controls
+        self._derived_from = self._derived_from or name
+        self._scopes, self._controls = [], []
+        try:
+            yield
+        finally:
+            self._derived_from, self._scopes, self._controls = saved
+
+    def discard_since(self, mark: int, keep: Iterable[Node]) -> None:
+        """Drop the nodes added after the first ``mark`` that no node in ``keep`` depends on."""
+        needed = ancestors(keep)
+        kept = self.nodes[:mark]
+        for node in self.nodes[mark:]:
+            if node in needed:
+                node.index = len(kept)
+                kept.append(node)
+            else:
+                del self._by_name[node.name]
+                self._taken.pop(node.name, None)
+        self.nodes[:] = kept
+
+    def _as_inputs(self, op: Op, given: list[Any]) -> tuple[Tensor, ...]:
+        fixed = len(op.inputs) - op.variadic
+        if op.variadic and len(given) == fixed + 1 and isinstance(given[-1], (list, tuple)):
+            given = [*given[:-1], *given[-1]]
+        while given and given[-1] is None:
+            given.pop()
+        dtypes: dict[str, str] = {}
+        for index, value in enumerate(given[: len(given) if op.variadic else len(op.inputs)]):
+            group = op.input_port(index).group
+            if isinstance(value, (Tensor, np.ndarray, np.generic)) and group:
+                dtypes.setdefault(group, dtype_name(value.dtype))
+        return tuple(self._as_tensor_at(op, i, v, dtypes) for i, v in enumerate(given))
+
+    def _as_tensor_at(self, op: Op, index: int, value: Any, dtypes: dict[str, str]) -> Tensor:
+        if not op.inputs or (index >= len(op.inputs) and not op.variadic):
+            raise GraphError(f"{op.id} takes {len(op.inputs)} inputs", hint="Remove the others.")
+        port = op.input_port(index)
+        try:
+            return self.as_tensor(value, dtypes.get(port.group or "") or _port_dtype(port, value))
+        except NodeflowError as error:
+            raise error.at(None, op.input_name(index)) from None
+
+    def as_tensor(self, value: Any, dtype: str | None = None) -> Tensor:
+        """A tensor of this graph: itself, or a constant made of an array or literal.
+
+        Args:
+            dtype: dtype that a bare literal takes; arrays keep their own.
+
+        Raises:
+            GraphError: a tensor of another graph, or nothing that can be a tensor.
+        """
+        if isinstance(value, Tensor):
+            if value.graph is not self:
+                raise GraphError(
+                    f"{value.name} belongs to another graph",
+                    hint="Build both in one graph.",
+                )
+            return value
+        if isinstance(value, Node):
+            raise GraphError(f"{value.name} has no output tensor")
+        if isinstance(value, (np.ndarray, np.generic)):
+            array = np.asarray(value)
+            return self.apply("constant", value=array, dtype=dtype_name(array.dtype))
+        if not isinstance(value, (bool, int, float, list, tuple)):
+            raise LiteralError(
+                f"{type(value).__name__} is not a tensor",
+                hint="Give a tensor, a numpy array, or numbers.",
+            )
+        dtype = dtype or default_dtype(value)
+        literal(value, dtype)
+        return self.apply("constant", value=value, dtype=dtype)
+
+    # ---- names --------------------------------------------------------------------------------
+
+    def unique_name(self, name: str) -> str:
+        """``name`` inside the current scopes, with ``_1``, ``_2``, ... if it is taken.
+
+        Raises:
+            NameProblem: the name is malformed.
+        """
+        if not NAME_PATTERN.fullmatch(name):
+            raise NameProblem(
+                f"{name!r} is not a valid name",
+                hint="Use letters, digits and _, starting with a letter; / separates scopes.",
+            )
+        full = "/".join([*self._scopes, name])
+        if full not in self._taken:
+            return full
+        count = self._taken[full]
+        while f"{full}_{count}" in self._taken:
+            count += 1
+        self._taken[full] = count + 1
+        return f"{full}_{count}"
+
+    @contextmanager
+    def name_scope(self, name: str) -> Iterator[str]:
+        """Nodes made inside are named ``name/...``."""
+        if not NAME_PATTERN.fullmatch(name):
+            raise NameProblem(f"{name!r} is not a valid scope name")
+        self._scopes.append(name)
+        try:
+            yield "/".join(self._scopes)
+        finally:
+            self._scopes.pop()
+
+    @contextmanager
+    def control_dependencies(self, nodes: Iterable[Node | Tensor]) -> Iterator[None]:
+        """Nodes made inside run after ``nodes``."""
+        self._controls.append(tuple(n.node if isinstance(n, Tensor) else n for n in nodes))
+        try:
+            yield
+        finally:
+            self._controls.pop()
+
+    # ---- looking up ---------------------------------------------------------------------------
+
+    def node(self, name: str) -> Node:
+        """The node called ``name``.
+
+        Raises:
+            UnknownName: there is none; the hint lists near names.
+        """
+        try:
+            return self._by_name[name]
+        except KeyError:
+            raise UnknownName(
+                f"there is no node {name!r}", hint=suggest(name, self._by_name)
+            ) from None
+
+    def tensor(self, name: str) -> Tensor:
+        """The tensor called ``add``, ``split:1`` or ``split:PORT``.
+
+        Raises:
+            UnknownName: no such node or output.
+        """
+        node_name, _, output = name.partition(":")
+        node = self.node(node_name)
+        names = [node.op.output_name(i) for i in range(len(node.outputs))]
+        if output in names:
+            return node.outputs[names.index(output)]
+        if (output or "0").isdigit() and int(output or 0) < len(node.outputs):
+            return node.outputs[int(output or 0)]
+        known = f"It has {', '.join(names)}." if names else f"{node.op.id} has no outputs."
+        raise UnknownName(f"{node_name} has no output {output or 0!r}", hint=known)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._by_name
+
+    @property
+    def variables(self) -> list[Tensor]:
+        return [n.outputs[0] for n in self.nodes if n.op.id == "variable"]
+
+    @property
+    def trainable_variables(self) -> list[Tensor]:
+        return [v for v in self.variables if v.node.attrs["trainable"]]
+
+    @property
+    def placeholders(self) -> list[Tensor]:
+        return [n.outputs[0] for n in self.nodes if n.op.id == "placeholder"]
+
+    def add_to_collection(self, name: str, value: Any) -> None:
+        self.collections.setdefault(name, []).append(value)
+
+    def get_collection(self, name: str) -> list[Any]:
+        """Members of a collection; ``trainable_variables`` is kept for you."""
+        if name == "trainable_variables":
+            return list(self.trainable_variables)
+        return list(self.collections.get(name, ()))
+
+    # ---- the default graph --------------------------------------------------------------------
+
+    def __enter__(self) -> Self:
+        _stack().append(self)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        _stack().remove(self)
+
+    def __repr__(self) -> str:
+        return f"<Graph of {len(self.nodes)} nodes>"
+
+
+def ancestors(nodes: Iterable[Node]) -> set[Node]:
+    """The nodes and everything they depend on: inputs, control inputs and aliases."""
+    seen: set[Node] = set()
+    stack = list(nodes)
+    while stack:
+        node = stack.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        stack.extend(t.node for t in node.inputs)
+        stack.extend(node.control_inputs)
+        stack.extend(t.node for t in node.alias if t is not None)
+    return seen
+
+
+def _port_dtype(port: Any, value: Any) -> str | None:
+    """The dtype of a literal no tensor decides: its own default, if the port takes it."""
+    if isinstance(value, (Tensor, Node, np.ndarray, np.generic)):
+        return None
+    try:
+        own = default_dtype(value)
+    except ValueError:
+        return None
+    if own in port.dtypes or own == "bool":
+        return own
+    return next((d for d in port.dtypes if d in NUMBERS), None)
+
+
+_local = threading.local()
+_fallback = Graph()
+
+
+def _stack() -> list[Graph]:
+    if not hasattr(_local, "graphs"):
+        _local.graphs = []
+    return _local.graphs
+
+
+def get_default_graph() -> Graph:
+    """The innermost ``with graph:`` of this thread, else the process's own graph."""
+    return _stack()[-1] if _stack() else _fallback
+
+
+def reset_default_graph() -> None:
+    """Replace the process's own default graph by an empty one."""
+    global _fallback
+    _fallback = Graph()

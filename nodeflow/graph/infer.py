@@ -1,0 +1,82 @@
+"""Runs an op's declaration over its input types; failures name node, port, expected, actual."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nodeflow.errors import DtypeError, MissingInput, NodeflowError
+from nodeflow.graph.op import Op
+from nodeflow.graph.types import TensorType
+
+
+def infer_types(
+    op: Op,
+    types: Sequence[TensorType],
+    attrs: Mapping[str, Any],
+    node: str | None = None,
+) -> tuple[TensorType, ...]:
+    """Output types of one application of ``op``.
+
+    Args:
+        types: input types, variadic ones flattened.
+        attrs: attributes as ``op.bind_attrs`` returns them.
+        node: name to put into errors.
+
+    Raises:
+        GraphError: what does not fit, at which node and port.
+    """
+    try:
+        check_count(op, len(types))
+        check_dtypes(op, types)
+        result = op.infer(*types, **attrs)
+    except NodeflowError as error:
+        raise error.at(node) from None
+    return (result,) if isinstance(result, TensorType) else tuple(result)
+
+
+def check_count(op: Op, count: int) -> None:
+    """Raises MissingInput (or DtypeError for too many) when ``count`` inputs cannot be right."""
+    required = sum(not (p.optional or p.variadic) for p in op.inputs)
+    if count < required:
+        port = op.input_name(count)
+        raise MissingInput(
+            f"{op.id} has no input at {port!r}",
+            port=port,
+            hint=f"Wire a tensor into {port!r}.",
+        )
+    if not op.variadic and count > len(op.inputs):
+        raise MissingInput(f"{op.id} takes {len(op.inputs)} inputs, not {count}")
+
+
+def check_dtypes(op: Op, types: Sequence[TensorType]) -> None:
+    """Raises DtypeError where a port refuses a dtype or ports of one group differ."""
+    first: dict[str, tuple[str, str]] = {}
+    for index, tensor_type in enumerate(types):
+        port, name = op.input_port(index), op.input_name(index)
+        if tensor_type.dtype not in port.dtypes:
+            raise DtypeError(
+                f"{op.id} takes {_any_of(port.dtypes)} at {name!r}, not {tensor_type.dtype}",
+                port=name,
+                hint=_cast_hint(op, port.dtypes),
+            )
+        if port.group is None:
+            continue
+        other, dtype = first.setdefault(port.group, (name, tensor_type.dtype))
+        if dtype != tensor_type.dtype:
+            raise DtypeError(
+                f"{name!r} is {tensor_type.dtype} but {other!r} is {dtype}; "
+                "nodeflow does not cast silently",
+                port=name,
+                hint=f"Insert a Cast to {dtype} before {name!r}.",
+            )
+
+
+def _any_of(dtypes: Sequence[str]) -> str:
+    return dtypes[0] if len(dtypes) == 1 else f"{', '.join(dtypes[:-1])} or {dtypes[-1]}"
+
+
+def _cast_hint(op: Op, dtypes: Sequence[str]) -> str:
+    if op.id == "divide":
+        return "Use floor_divide for integers, or insert a Cast to float32."
+    return f"Insert a Cast to {dtypes[0]}."

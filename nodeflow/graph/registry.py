@@ -1,0 +1,55 @@
+"""The op registry: plain data, by stable id. Importing ``nodeflow.ops`` fills it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from nodeflow.errors import UnknownOp, suggest
+
+if TYPE_CHECKING:
+    from nodeflow.graph.op import Op
+
+
+class Registry:
+    """Ops by id, in the order they were registered."""
+
+    def __init__(self) -> None:
+        self._ops: dict[str, Op] = {}
+
+    def register(self, op: Op) -> Op:
+        """Add an op.
+
+        Raises:
+            ValueError: the id is taken (a programming error in an op module or plugin).
+        """
+        if op.id in self._ops:
+            raise ValueError(f"op id {op.id!r} is registered twice")
+        self._ops[op.id] = op
+        return op
+
+    def lookup(self, op_id: str) -> Op:
+        """The op with this id.
+
+        Raises:
+            UnknownOp: there is none; the hint lists near ids.
+        """
+        try:
+            return self._ops[op_id]
+        except KeyError:
+            raise UnknownOp(f"there is no op {op_id!r}", hint=suggest(op_id, self._ops)) from None
+
+    def __contains__(self, op_id: object) -> bool:
+        return op_id in self._ops
+
+    def __iter__(self) -> Iterator[Op]:
+        return iter(list(self._ops.values()))
+
+    def __len__(self) -> int:
+        return len(self._ops)
+
+    def ids(self) -> list[str]:
+        return list(self._ops)
+
+
+REGISTRY = Registry()

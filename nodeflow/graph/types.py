@@ -1,0 +1,231 @@
+"""Tensor types: dtype and shape, where a dimension may be unknown until a run (``None``)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nodeflow.errors import DtypeError, LiteralError, ShapeError
+
+Dim = int | None
+Shape = tuple[Dim, ...]
+
+FLOATS = ("float32", "float64")
+INTEGERS = ("int32", "int64", "uint8")
+SIGNED_NUMBERS = ("float32", "float64", "int32", "int64")
+NUMBERS = FLOATS + INTEGERS
+BOOL = ("bool",)
+DTYPES = ("float32", "float64", "int32", "int64", "bool", "uint8")
+
+_NUMPY = {name: np.dtype(name) for name in DTYPES}
+
+
+def numpy_dtype(dtype: str) -> np.dtype:
+    """The numpy dtype of one of nodeflow's dtype names."""
+    return _NUMPY[dtype]
+
+
+def dtype_name(dtype: Any) -> str:
+    """Nodeflow's name of a numpy dtype, Python type or name.
+
+    Raises:
+        DtypeError: nodeflow has no such dtype.
+    """
+    try:
+        name = np.dtype(dtype).name
+    except TypeError:
+        name = str(dtype)
+    if name not in _NUMPY:
+        raise DtypeError(f"dtype {name} is not supported", hint=f"Use one of {', '.join(DTYPES)}.")
+    return name
+
+
+def shape_text(shape: Shape) -> str:
+    """``(?, 784)``: unknown dimensions are question marks, scalars ``()``."""
+    dims = ", ".join("?" if d is None else str(d) for d in shape)
+    return f"({dims},)" if len(shape) == 1 else f"({dims})"
+
+
+@dataclass(frozen=True, slots=True)
+class TensorType:
+    """Dtype and shape of a tensor; the rank is always known, each dimension may be None."""
+
+    dtype: str
+    shape: Shape
+
+    @property
+    def rank(self) -> int:
+        return len(self.shape)
+
+    @property
+    def is_static(self) -> bool:
+        """True when every dimension is known."""
+        return None not in self.shape
+
+    @property
+    def size(self) -> int | None:
+        """Number of elements, or None while a dimension is unknown (a known 0 wins)."""
+        if 0 in self.shape:
+            return 0
+        return math.prod(d for d in self.shape if d is not None) if self.is_static else None
+
+    @property
+    def is_float(self) -> bool:
+        return self.dtype in FLOATS
+
+    def with_shape(self, shape: Iterable[Dim]) -> TensorType:
+        return TensorType(self.dtype, tuple(shape))
+
+    def with_dtype(self, dtype: str) -> TensorType:
+        return TensorType(dtype, self.shape)
+
+    def accepts(self, other: TensorType) -> bool:
+        """True when a value of type ``other`` may stand where this type is declared."""
+        return self.dtype == other.dtype and compatible(self.shape, other.shape)
+
+    def __str__(self) -> str:
+        return f"{self.dtype} {shape_text(self.shape)}"
+
+
+def type_of_array(array: np.ndarray) -> TensorType:
+    return TensorType(dtype_name(array.dtype), tuple(array.shape))
+
+
+def compatible(a: Shape, b: Shape) -> bool:
+    """True when the shapes may be equal at run time: unknown dimensions fit everything."""
+    return len(a) == len(b) and all(
+        p == q or p is None or q is None for p, q in zip(a, b, strict=True)
+    )
+
+
+def unify_shapes(a: Shape, b: Shape) -> Shape:
+    """The shape that satisfies both; unknown dimensions take the other's.
+
+    Raises:
+        ShapeError: the shapes cannot be equal.
+    """
+    if not compatible(a, b):
+        raise ShapeError(f"shapes {shape_text(a)} and {shape_text(b)} must be equal")
+    return tuple(q if p is None else p for p, q in zip(a, b, strict=True))
+
+
+def broadcast_shapes(*shapes: Shape) -> Shape:
+    """Numpy's broadcasting, with unknown dimensions.
+
+    An unknown dimension against a known one greater than 1 can only be that one (or 1, which
+    gives the same result); against 1 or another unknown it stays unknown.
+
+    Raises:
+        ShapeError: two known dimensions differ and neither is 1.
+    """
+    result: list[Dim] = []
+    for axis in range(1, max((len(s) for s in shapes), default=0) + 1):
+        dims = {s[-axis] for s in shapes if len(s) >= axis}
+        known = {d for d in dims if d not in (None, 1)}
+        if len(known) > 1:
+            text = " and ".join(shape_text(s) for s in shapes)
+            low, high = sorted(known)[:2]  # type: ignore[type-var]
+            raise ShapeError(f"shapes {text} do not broadcast: {low} is not {high}")
+        if known:
+            result.append(known.pop())
+        else:
+            result.append(None if None in dims else 1)
+    return tuple(reversed(result))
+
+
+def normalize_axis(axis: int, rank: int) -> int:
+    """``axis`` counted from the front.
+
+    Raises:
+        ShapeError: there is no such axis.
+    """
+    if not -rank <= axis < rank:
+        raise ShapeError(
+            f"axis {axis} does not exist in a tensor of rank {rank}",
+            hint=f"Use {-rank} to {rank - 1}." if rank else "A scalar has no axes.",
+        )
+    return axis % rank
+
+
+def normalize_axes(axes: int | Iterable[int] | None, rank: int) -> tuple[int, ...]:
+    """Sorted axes counted from the front; None means every axis.
+
+    Raises:
+        ShapeError: an axis does not exist or is named twice.
+    """
+    if axes is None:
+        return tuple(range(rank))
+    wanted = [axes] if isinstance(axes, int) else list(axes)
+    result = sorted(normalize_axis(a, rank) for a in wanted)
+    if len(set(result)) != len(result):
+        raise ShapeError(f"axes {tuple(wanted)} name one axis twice")
+    return tuple(result)
+
+
+def default_dtype(value: Any) -> str:
+    """The dtype of a bare Python literal alone: int32, float32 or bool, as in TensorFlow."""
+    kind = np.asarray(value).dtype.kind
+    if kind == "b":
+        return "bool"
+    return "int32" if kind in "iu" else "float32"
+
+
+def literal(value: Any, dtype: str) -> np.ndarray:
+    """A literal (Python number, bool, or nested lists of them) as an array of ``dtype``.
+
+    Raises:
+        LiteralError: the value is not numeric, ragged, or not exactly representable in kind
+            (5.5 as int32, 300 as uint8, 1 as bool).
+    """
+    try:
+        array = np.asarray(_decode_special(value))
+    except ValueError:
+        raise LiteralError(
+            "nested lists have uneven lengths", hint="Give every row the same length."
+        ) from None
+    if array.dtype.kind not in "biuf":
+        raise LiteralError(f"{_short(value)} is not a number", hint="Use numbers, true or false.")
+    target = numpy_dtype(dtype)
+    if array.size == 0:
+        return array.astype(target)
+    if (dtype == "bool") != (array.dtype.kind == "b"):
+        raise LiteralError(
+            f"{_short(value)} cannot be {dtype}",
+            hint="Use true and false for bool, numbers for the other dtypes.",
+        )
+    with np.errstate(all="ignore"):
+        cast = array.astype(target)
+    if (dtype in FLOATS and array.dtype.kind == "f") or _same_values(array, cast):
+        return cast
+    raise LiteralError(
+        f"{_short(value)} is not exactly representable as {dtype}",
+        hint="Change the value, or choose another dtype.",
+    )
+
+
+_SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+
+def _decode_special(value: Any) -> Any:
+    """Replace the strings that stand for NaN and the infinities in JSON."""
+    if isinstance(value, str):
+        return _SPECIAL.get(value, value)
+    if isinstance(value, (list, tuple)):
+        return [_decode_special(v) for v in value]
+    return value
+
+
+def _same_values(array: np.ndarray, cast: np.ndarray) -> bool:
+    """Compare as Python numbers, so that 2**53 + 1 is not rounded on the way."""
+    if not np.all(np.isfinite(array)):
+        return False
+    return array.ravel().tolist() == cast.ravel().tolist()
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else text[:37] + "..."

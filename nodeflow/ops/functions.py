@@ -1,0 +1,93 @@
+"""Every op as a function that adds it to a graph: ``functions.exp(x)``, ``functions.add(x, y)``.
+
+The functions are made from the registry when first asked for, so a new op needs no entry here, and
+gradient rules can use ops that are defined in any file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from inspect import Parameter, Signature
+from typing import Any
+
+from nodeflow.errors import GraphError
+from nodeflow.graph.graph import Graph, Node, Tensor, get_default_graph
+from nodeflow.graph.op import Op
+from nodeflow.graph.registry import REGISTRY
+
+
+def make_function(op: Op) -> Callable[..., Any]:
+    """A function ``op(*inputs, *attributes, name=None, **attributes)``.
+
+    Positional arguments fill the in-ports first (a variadic port takes one list, or all that is
+    left), then the attributes in their declared order.
+    """
+
+    def apply(*args: Any, name: str | None = None, **kwargs: Any) -> Any:
+        inputs, attrs = split_arguments(op, args, kwargs)
+        return graph_of(inputs).apply(op, *inputs, name=name, **attrs)
+
+    apply.__name__ = apply.__qualname__ = op.id
+    apply.__doc__ = op.doc
+    apply.__signature__ = signature(op)  # type: ignore[attr-defined]
+    return apply
+
+
+def signature(op: Op) -> Signature:
+    """The Python signature of an op's function."""
+    kind = Parameter.POSITIONAL_OR_KEYWORD
+    parameters = [
+        Parameter(p.name, kind, default=None if p.optional else Parameter.empty) for p in op.inputs
+    ]
+    for attr in op.attrs:
+        default = Parameter.empty if attr.required else attr.default
+        position = Parameter.KEYWORD_ONLY
+        parameters.append(Parameter(attr.name, position, default=default))
+    parameters.append(Parameter("name", Parameter.KEYWORD_ONLY, default=None))
+    return Signature(parameters)
+
+
+def split_arguments(op: Op, args: tuple, kwargs: dict) -> tuple[list[Any], dict[str, Any]]:
+    """Sort a call's arguments into inputs and attributes."""
+    attrs = dict(kwargs)
+    inputs: list[Any] = []
+    rest = list(args)
+    for port in op.inputs:
+        if port.name in attrs:
+            value = attrs.pop(port.name)
+        elif not rest:
+            break
+        elif port.variadic and not isinstance(rest[0], (list, tuple)):
+            inputs.extend(rest)
+            rest = []
+            break
+        else:
+            value = rest.pop(0)
+        inputs.extend(value if port.variadic else [value])
+    names = [a.name for a in op.attrs]
+    if len(rest) > len(names):
+        raise GraphError(f"{op.id} takes at most {len(op.inputs) + len(names)} arguments")
+    for name, value in zip(names, rest, strict=False):
+        if name in attrs:
+            raise GraphError(f"{op.id} got {name!r} twice")
+        attrs[name] = value
+    return inputs, attrs
+
+
+def graph_of(values: list[Any]) -> Graph:
+    """The graph of the first tensor among the values, else the default graph."""
+    for value in values:
+        if isinstance(value, (Tensor, Node)):
+            return value.graph
+    return get_default_graph()
+
+
+def __getattr__(name: str) -> Callable[..., Any]:
+    if name in REGISTRY:
+        function = globals()[name] = make_function(REGISTRY.lookup(name))
+        return function
+    raise AttributeError(f"module 'nodeflow.ops.functions' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *REGISTRY.ids()]

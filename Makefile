@@ -1,0 +1,40 @@
+# make run    set up what is missing and open the window; FILE=examples/mnist.flow opens a file
+# make test   set up what is missing and run every test
+# make lint   format, style, types on the layers below the window, and the layer contracts
+#
+# Needs python3 (3.11 or newer; another one: make PYTHON=python3.13 run), make and git.
+
+PYTHON ?=
+export PYTHON
+BIN := .venv/bin
+SETUP := pyproject.toml tools/setup.sh tools/apt.sh tools/qt_libraries.py
+JOBS ?= 2
+
+.PHONY: run test lint format clean
+.DEFAULT_GOAL := run
+
+run: .venv/.ready-run
+	@$(BIN)/nodeflow $(FILE)
+
+# Tests marked serial measure the whole machine, so they run alone, after the others.
+test: .venv/.ready-test
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal -m "not serial"
+	$(BIN)/python -m pytest -q -m serial
+
+lint: .venv/.ready-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+format: .venv/.ready-dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# One stamp per purpose; a purpose is set up again when the files that describe it change.
+.venv/.ready-%: $(SETUP)
+	@sh tools/setup.sh $*
+	@touch $@
+
+clean:
+	rm -rf .venv .cache .pytest_cache .ruff_cache build dist

@@ -1,0 +1,8 @@
+"""``python -m nodeflow`` is the command ``nodeflow``."""
+
+import sys
+
+from nodeflow.cli.main import main
+
+if __name__ == "__main__":
+    sys.exit(main())

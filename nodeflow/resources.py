@@ -1,0 +1,58 @@
+"""Where bundled files are: icons, fonts, sample data and examples.
+
+In a checkout they lie in the top-level folders ``resources/`` and ``examples/``; the wheel maps
+these to ``nodeflow/_resources`` and ``nodeflow/_examples``.  Only this module knows that.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nodeflow.errors import FileProblem, suggest
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+class MissingResource(FileProblem):
+    """A bundled file is not there: a wrong name, or a damaged installation."""
+
+
+def _root(name: str) -> Path:
+    bundled = _PACKAGE / f"_{name}"
+    return bundled if bundled.is_dir() else _PACKAGE.parent / name
+
+
+def _find(folder: str, name: str) -> Path:
+    root = _root(folder)
+    path = (root / name).resolve()
+    if path.is_relative_to(root.resolve()) and path.exists():
+        return path
+    nearby = path.parent if path.parent.is_dir() else root
+    names = [p.relative_to(root).as_posix() for p in root.glob("**/*") if p.parent == nearby]
+    raise MissingResource(
+        f"no bundled file {name!r} in {root}",
+        hint=suggest(name, names) or "Install nodeflow again if the name is right.",
+    )
+
+
+def resource(name: str) -> Path:
+    """Return the path of a bundled resource, a file or a folder, such as ``icons/play.svg``.
+
+    Raises:
+        MissingResource: nothing of that name is bundled.
+    """
+    return _find("resources", name)
+
+
+def example(name: str) -> Path:
+    """Return the path of a bundled example, with or without ``.flow``.
+
+    Raises:
+        MissingResource: no example has that name.
+    """
+    return _find("examples", name if Path(name).suffix else f"{name}.flow")
+
+
+def examples() -> list[Path]:
+    """Return the paths of all bundled examples, sorted by name."""
+    return sorted(_root("examples").glob("*.flow"))

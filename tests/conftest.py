@@ -1,0 +1,55 @@
+"""What every test shares: no screen, folders of its own, and the full MNIST set where it is."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Qt reads this when it starts, so it is set before any test module can import Qt. Tests of a real
+# window start a process of their own under Xvfb.
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the user's settings, recent files and caches out of the tests, and the other way round.
+
+    The cache stays in the checkout, so that compiled kernels (named by what they are made from)
+    serve the next run. Workers of xdist inherit what the first process sets.
+    """
+    if hasattr(config, "workerinput"):
+        return
+    home = tempfile.TemporaryDirectory(prefix="nodeflow-tests-")
+    config.add_cleanup(home.cleanup)
+    os.environ["XDG_CONFIG_HOME"] = os.path.join(home.name, "config")
+    os.environ["XDG_DATA_HOME"] = os.path.join(home.name, "data")
+    os.environ["XDG_CACHE_HOME"] = str(ROOT / ".cache")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every test that opens a real window has the machine for itself."""
+    for item in items:
+        if item.get_closest_marker("display"):
+            item.add_marker(pytest.mark.serial)
+
+
+def pytest_report_header() -> str:
+    folder = os.environ.get("NODEFLOW_DATA_DIR")
+    return f"MNIST: the full set in {folder}" if folder else "MNIST: the 5 000 embedded images"
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The checkout."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def full_mnist() -> Path | None:
+    """The folder of the full MNIST set, or None where only the embedded images are."""
+    folder = os.environ.get("NODEFLOW_DATA_DIR")
+    return Path(folder) if folder else None

@@ -1,0 +1,56 @@
+#!/bin/sh
+# Make .venv usable for one purpose: "run", "test" or "dev". Called by the Makefile; needs only
+# python3 and, for what is missing, apt-get and root. Elsewhere it prints the command to type.
+set -eu
+cd "$(dirname "$0")/.."
+purpose=${1:-run}
+venv=.venv
+
+say() { printf '%s\n' "nodeflow: $*" >&2; }
+fail() { say "$@"; exit 1; }
+is_recent() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
+is_usable() { is_recent "$venv/bin/python" && "$venv/bin/python" -m pip --version >/dev/null 2>&1; }
+
+# The first interpreter that is new enough; PYTHON=... on make's command line has the first word.
+find_python() {
+    for name in ${PYTHON:-} python3 python3.14 python3.13 python3.12 python3.11; do
+        if command -v "$name" >/dev/null 2>&1 && is_recent "$name"; then
+            echo "$name"
+            return
+        fi
+    done
+    found=$(python3 --version 2>&1 || true)
+    fail "Python 3.11 or newer is needed, and python3 is: ${found:-not there}." \
+        "Install a newer one beside it (Debian, Ubuntu: apt-get install python3.11 python3.11-venv)" \
+        "or say where one is: make PYTHON=/path/to/python3 $purpose"
+}
+
+# Debian keeps venv's pip in a package of its own.
+need_venv_module() {
+    "$1" -c 'import ensurepip, venv' 2>/dev/null && return
+    version=$("$1" -c 'import sys; print("python3.%d-venv" % sys.version_info[1])')
+    sh tools/apt.sh "Python's venv module" "$version"
+}
+
+if ! is_usable; then
+    python=$(find_python)
+    need_venv_module "$python"
+    say "making $venv with $($python --version)"
+    rm -rf "$venv"
+    "$python" -m venv "$venv"
+fi
+
+case $purpose in
+    run) target=. ;;
+    *) target=".[$purpose]" ;;
+esac
+say "installing nodeflow for '$purpose' into $venv (the first time this downloads about 250 MB)"
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable "$target" ||
+    fail "pip could not install nodeflow; its message is above. Without a network, try again later."
+
+missing=$("$venv/bin/python" tools/qt_libraries.py) || {
+    [ -n "$missing" ] || fail "Install what provides the libraries above, then try again."
+    # shellcheck disable=SC2086
+    sh tools/apt.sh "system libraries that Qt needs" $missing
+    "$venv/bin/python" tools/qt_libraries.py >/dev/null || fail "Qt still misses the libraries above."
+}

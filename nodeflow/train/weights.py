@@ -1,0 +1,55 @@
+"""Variables on disk, as safetensors: no pickle, readable by other libraries."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from nodeflow.errors import FileProblem
+
+
+def save_weights(path: str | Path, variables: Mapping[str, np.ndarray]) -> None:
+    """Write variables by name, atomically: the old file stays until the new one is complete.
+
+    Raises:
+        FileProblem: the file cannot be written.
+    """
+    from safetensors.numpy import save
+
+    path = Path(path)
+    data = save({name: np.ascontiguousarray(value) for name, value in variables.items()})
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+    except OSError as error:
+        raise FileProblem(f"cannot write {path}: {error.strerror}") from None
+
+
+def load_weights(path: str | Path) -> dict[str, np.ndarray]:
+    """Read variables by name.
+
+    Raises:
+        FileProblem: the file is missing, unreadable or damaged.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        return load(Path(path).read_bytes())
+    except OSError as error:
+        raise FileProblem(f"cannot read the weights {path}: {error.strerror}") from None
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise FileProblem(f"the weights {path} are damaged: {error}") from None

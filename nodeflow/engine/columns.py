@@ -106,6 +106,11 @@ class Column:
         """Rows ``start`` to ``stop`` as a column that shares this one's memory."""
         return Column(self.array[start:stop], self.dtype, self.scale, self.depth)
 
+    def take(self, indices: Any) -> Column:
+        """The rows ``indices`` as a column of their own, still stored compactly."""
+        stored = np.take(self.array, np.asarray(indices, dtype=np.int64), axis=0)
+        return Column(stored, self.dtype, self.scale, self.depth)
+
     def __reduce__(self) -> tuple:
         return Column, (self.array, self.dtype, self.scale, self.depth)
 

@@ -1,0 +1,84 @@
+"""A data set as the rest of nodeflow sees it: named splits of named columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from nodeflow.data.errors import UnknownSplit
+from nodeflow.engine.columns import Column
+from nodeflow.graph.types import TensorType
+
+SPLITS = ("train", "validation", "test")
+
+Columns = Mapping[str, Column]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Splits of one data set; every split has the same columns with equally many rows.
+
+    Attributes:
+        name: what to call it on screen, such as ``MNIST``.
+        source: what was opened, such as ``csv:data.csv``.
+        splits: split -> column -> Column; splits without rows are left out.
+        notice: what the user has to know about this data (a stand-in is used), or None.
+        location: where it came from: a folder, a file, or how it was made.
+        classes: for label columns, the name of each class in the order of its number.
+        images: for columns that hold pictures, their (height, width).
+    """
+
+    name: str
+    source: str
+    splits: Mapping[str, Columns]
+    notice: str | None = None
+    location: str = ""
+    classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    images: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+    @property
+    def columns(self) -> dict[str, TensorType]:
+        """Column -> type of a batch, in the order of the ports."""
+        first = next(iter(self.splits.values()))
+        return {name: column.type for name, column in first.items()}
+
+    def split(self, name: str) -> Columns:
+        """The columns of a split.
+
+        Raises:
+            UnknownSplit: the data set has no such rows.
+        """
+        try:
+            return self.splits[name]
+        except KeyError:
+            raise UnknownSplit(
+                f"{self.source} has no rows in the split {name!r}",
+                hint=f"It has {self.describe_splits()}.",
+            ) from None
+
+    def size(self, split: str) -> int:
+        """Number of rows in a split; 0 when it is not there."""
+        columns = self.splits.get(split, {})
+        return min((len(column) for column in columns.values()), default=0)
+
+    def describe_splits(self) -> str:
+        """``55000 train, 5000 validation and 10000 test rows``."""
+        parts = [f"{self.size(name)} {name}" for name in self.splits]
+        if len(parts) > 1:
+            parts = [", ".join(parts[:-1]), parts[-1]]
+        return " and ".join(parts) + " rows"
+
+
+def split_edges(rows: int, fractions: tuple[float, ...]) -> list[int]:
+    """Where the splits begin and end: ``len(fractions) + 1`` row numbers from 0.
+
+    Cumulated and then rounded, so that fractions that sum to 1 use every row once.
+
+    >>> split_edges(10, (0.8, 0.1, 0.1))
+    [0, 8, 9, 10]
+    """
+    edges, total = [0], 0.0
+    for fraction in fractions:
+        total += fraction
+        edges.append(min(rows, int(total * rows + 0.5)))
+    return edges

@@ -1,0 +1,58 @@
+"""Where data lives on this machine: the user's folders and files named by a document."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from pathlib import Path
+
+from nodeflow.data.errors import DataNotFound
+from nodeflow.resources import MissingResource, resource
+
+RESOURCE = "resource:"
+
+
+def cache_folder() -> Path:
+    """The user's cache folder of nodeflow (it need not exist yet).
+
+    ``$XDG_CACHE_HOME/nodeflow`` (else ``~/.cache``), ``~/Library/Caches/nodeflow`` on macOS,
+    ``%LOCALAPPDATA%\\nodeflow\\cache`` on Windows.
+    """
+    if sys.platform == "win32":
+        local = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+        return Path(local) / "nodeflow" / "cache"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "nodeflow"
+    xdg = os.environ.get("XDG_CACHE_HOME", "")
+    base = Path(xdg) if os.path.isabs(xdg) else Path.home() / ".cache"
+    return base / "nodeflow"
+
+
+def resolve(path: str, base_dir: str | os.PathLike | None = None) -> Path:
+    """The file that a document means by ``path``.
+
+    ``resource:NAME`` is a file that comes with nodeflow; ``~`` is the home folder; a relative
+    path starts at ``base_dir`` (the document's folder), then at the current folder, then at
+    nodeflow's own resources.
+
+    Raises:
+        DataNotFound: there is no such file; the message names the places looked at.
+        MissingResource: nodeflow does not come with this file.
+    """
+    if path.startswith(RESOURCE):
+        return resource(path.removeprefix(RESOURCE))
+    wanted = Path(path).expanduser()
+    bases = [Path(base_dir)] if base_dir else []
+    candidates = [base / wanted for base in [*bases, Path.cwd()]]
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    with contextlib.suppress(MissingResource):
+        if not wanted.is_absolute():
+            return resource(path)
+    places = " or ".join(dict.fromkeys(str(candidate.parent) for candidate in candidates))
+    raise DataNotFound(
+        f"there is no file {wanted.name} in {places}",
+        hint="Check the path; a relative one starts at the document's folder.",
+    )

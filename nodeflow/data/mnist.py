@@ -1,0 +1,236 @@
+"""MNIST with TensorFlow's split, from the user's files or from the 5 000 images that come along.
+
+The full set is looked for in the folder the user names, in ``NODEFLOW_DATA_DIR`` and in the cache
+folder, in this order; nothing is ever downloaded here.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import zipfile
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from nodeflow.data.dataset import Dataset
+from nodeflow.data.errors import DataFormatError, DataNotFound
+from nodeflow.data.folders import cache_folder
+from nodeflow.data.idx import read_idx
+from nodeflow.engine.columns import Column
+from nodeflow.graph.types import TensorType
+from nodeflow.resources import resource
+
+FILES = {
+    "train images": "train-images-idx3-ubyte",
+    "train labels": "train-labels-idx1-ubyte",
+    "test images": "t10k-images-idx3-ubyte",
+    "test labels": "t10k-labels-idx1-ubyte",
+}
+ENVIRONMENT = "NODEFLOW_DATA_DIR"
+CLASSES = 10
+SIDE = 28
+PIXELS = SIDE * SIDE
+VALIDATION = 5000
+EMBEDDED_EDGES = (0, 4000, 4500, 5000)
+FETCH_HINT = "Fetch the full 70 000 with: nodeflow data fetch mnist"
+
+
+@dataclass(frozen=True)
+class Place:
+    """One place where MNIST is looked for.
+
+    Attributes:
+        kind: ``--data-dir``, ``NODEFLOW_DATA_DIR``, ``cache`` or ``embedded``.
+        folder: the folder.
+        missing: names of the files that are not there; empty when the set is complete.
+    """
+
+    kind: str
+    folder: Path
+    missing: tuple[str, ...]
+
+    @property
+    def complete(self) -> bool:
+        return not self.missing
+
+
+def cache() -> Path:
+    """The folder that ``nodeflow data fetch mnist`` fills."""
+    return cache_folder() / "mnist"
+
+
+def places(data_dir: str | os.PathLike | None = None) -> list[Place]:
+    """Every place in the order of looking; the first complete one is used."""
+    wanted = []
+    if data_dir is not None:
+        wanted.append(("--data-dir", Path(data_dir).expanduser()))
+    if os.environ.get(ENVIRONMENT):
+        wanted.append((ENVIRONMENT, Path(os.environ[ENVIRONMENT]).expanduser()))
+    wanted.append(("cache", cache()))
+    found = [_look(kind, folder) for kind, folder in wanted]
+    return [*found, Place("embedded", _embedded_file().parent, ())]
+
+
+def find(data_dir: str | os.PathLike | None = None) -> Place:
+    """The place that is used.
+
+    Raises:
+        DataNotFound: ``data_dir`` is given and files are missing in it.
+    """
+    looked = places(data_dir)
+    if data_dir is not None and not looked[0].complete:
+        missing = ", ".join(f"{name}.gz" for name in looked[0].missing)
+        raise DataNotFound(
+            f"MNIST is not complete in {looked[0].folder}: missing {missing}",
+            hint="Name the folder that holds the four files, or leave the option out.",
+        )
+    return next(place for place in looked if place.complete)
+
+
+def columns(labels: str = "one_hot") -> dict[str, TensorType]:
+    """Column types; the same for the full and the embedded set."""
+    label = (
+        TensorType("float32", (None, CLASSES))
+        if labels == "one_hot"
+        else TensorType("int64", (None,))
+    )
+    return {"images": TensorType("float32", (None, PIXELS)), "labels": label}
+
+
+def open_mnist(
+    *, data_dir: str | os.PathLike | None = None, labels: str = "one_hot", scale: bool = True
+) -> Dataset:
+    """MNIST: columns ``images`` float32 (None, 784) and ``labels``.
+
+    Args:
+        data_dir: the folder with the four files; None looks in the usual places.
+        labels: ``one_hot`` gives float32 (None, 10), ``class`` int64 (None,).
+        scale: pixels from 0 to 1; otherwise 0 to 255.
+
+    Raises:
+        DataNotFound: ``data_dir`` is given and files are missing in it.
+        DataFormatError: a file is damaged.
+    """
+    place = find(data_dir)
+    arrays = _embedded_arrays() if place.kind == "embedded" else _full_arrays(place.folder)
+    splits = {
+        name: {
+            "images": Column(images, scale=1 / 255 if scale else 1.0),
+            "labels": Column(digits, depth=CLASSES)
+            if labels == "one_hot"
+            else Column(digits, dtype="int64"),
+        }
+        for name, (images, digits) in arrays.items()
+    }
+    return Dataset(
+        name="MNIST",
+        source="mnist",
+        splits=splits,
+        notice=_notice(data_dir) if place.kind == "embedded" else None,
+        location=str(place.folder),
+        classes={"labels": tuple(str(digit) for digit in range(CLASSES))},
+        images={"images": (SIDE, SIDE)},
+    )
+
+
+def _look(kind: str, folder: Path) -> Place:
+    """A folder's state; the files may also lie in a folder ``mnist`` inside it."""
+    inside = folder / "mnist"
+    best = folder if any(_file(folder, name) for name in FILES.values()) else inside
+    missing = tuple(name for name in FILES.values() if _file(best, name) is None)
+    return Place(kind, folder if len(missing) == len(FILES) else best, missing)
+
+
+def _file(folder: Path, name: str) -> Path | None:
+    """The file called ``name`` in a folder, packed or not, also spelled ``.idx3-ubyte``."""
+    for stem in (name, name.replace("-idx", ".idx")):
+        for candidate in (folder / f"{stem}.gz", folder / stem):
+            if candidate.is_file():
+                return candidate
+    return None
+
+
+Arrays = dict[str, tuple[np.ndarray, np.ndarray]]
+
+
+def _full_arrays(folder: Path) -> Arrays:
+    files = {key: _file(folder, name) for key, name in FILES.items()}
+    stamps = []
+    for path in files.values():
+        assert path is not None, "find() checked that the files are there"
+        status = path.stat()
+        stamps.append((str(path), status.st_mtime_ns, status.st_size))
+    return _read_full(tuple(stamps))
+
+
+@lru_cache(maxsize=2)  # the window opens the set again after each edit of its node
+def _read_full(stamps: tuple[tuple[str, int, int], ...]) -> Arrays:
+    """The splits from four files; time and size are only there to notice a changed file."""
+    paths = [Path(path) for path, _, _ in stamps]
+    try:
+        train_images, test_images = read_idx(paths[0], 3), read_idx(paths[2], 3)
+        train_labels, test_labels = read_idx(paths[1], 1), read_idx(paths[3], 1)
+    except OSError as error:
+        raise DataNotFound(f"MNIST cannot be read: {error}") from error
+    _check(paths[0], train_images, paths[1], train_labels, at_least=VALIDATION + 1)
+    _check(paths[2], test_images, paths[3], test_labels, at_least=1)
+    train_images = train_images.reshape(-1, PIXELS)
+    return {
+        "train": (train_images[VALIDATION:], train_labels[VALIDATION:]),
+        "validation": (train_images[:VALIDATION], train_labels[:VALIDATION]),
+        "test": (test_images.reshape(-1, PIXELS), test_labels),
+    }
+
+
+def _check(
+    image_path: Path, images: np.ndarray, label_path: Path, labels: np.ndarray, at_least: int
+) -> None:
+    if images.shape[1:] != (SIDE, SIDE):
+        height, width = images.shape[1:]
+        raise DataFormatError(f"{image_path} holds images of {height} x {width}, expected 28 x 28")
+    if len(images) != len(labels):
+        raise DataFormatError(
+            f"{image_path} has {len(images)} images, but {label_path} has {len(labels)} labels"
+        )
+    if len(images) < at_least:
+        raise DataFormatError(
+            f"{image_path} has {len(images)} images; the split needs at least {at_least}"
+        )
+    if labels.max() >= CLASSES:
+        row = int(labels.argmax())
+        raise DataFormatError(f"{label_path} has the label {labels[row]} in row {row}, not 0 to 9")
+
+
+def _embedded_file() -> Path:
+    return resource("mnist/mnist5k.npz")
+
+
+@lru_cache(maxsize=1)
+def _embedded_arrays() -> Arrays:
+    """The images in ``resources/mnist``, stored in the order of their split."""
+    path = _embedded_file()
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            images, labels = archive["images"], archive["labels"]
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise DataFormatError(
+            f"{path} is damaged: {error}", hint="Install nodeflow again."
+        ) from error
+    images = images.reshape(-1, PIXELS)
+    parts = [(images[a:b], labels[a:b]) for a, b in itertools.pairwise(EMBEDDED_EDGES)]
+    return dict(zip(("train", "validation", "test"), parts, strict=True))
+
+
+def _notice(data_dir: str | os.PathLike | None) -> str:
+    """Why and what the embedded images are; says so when a half-filled folder was passed over."""
+    text = "Using the 5 000 MNIST images that come with nodeflow (4 000 train, 500 validation, "
+    text += f"500 test). {FETCH_HINT}"
+    for place in places(data_dir)[:-1]:
+        if 0 < len(place.missing) < len(FILES):
+            text += f". {place.folder} is not complete: missing {', '.join(place.missing)}"
+        elif place.kind == ENVIRONMENT:
+            text += f". {ENVIRONMENT} is {place.folder}, which does not hold MNIST"
+    return text

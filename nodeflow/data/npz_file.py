@@ -1,0 +1,239 @@
+"""A numpy .npz file as a data set: each array is a column.
+
+Arrays called ``x_train``, ``train_x``, ``y_test``, ... give the splits themselves; otherwise the
+rows are split by shares. Pickled objects are never loaded.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nodeflow.data.dataset import Dataset
+from nodeflow.data.errors import DataFormatError
+from nodeflow.data.folders import resolve
+from nodeflow.data.options import SPLIT_OPTIONS, ColumnNames, split_rows
+from nodeflow.engine.columns import Column
+from nodeflow.errors import suggest
+from nodeflow.graph.op import Attr
+from nodeflow.graph.types import DTYPES, TensorType
+
+OPTIONS = (
+    ColumnNames("arrays", "names", None, "Columns to offer; empty: every array of the file."),
+    Attr("scale", "bool", True, "Pictures of bytes (uint8 with 2 or more axes) become 0 to 1."),
+    Attr(
+        "labels",
+        "choice",
+        "one_hot",
+        "What a list of whole numbers becomes: one-hot float32 (n, classes), class numbers int64 "
+        "(n), or what is stored.",
+        choices=("one_hot", "class", "stored"),
+    ),
+    Attr(
+        "floats",
+        "choice",
+        "float32",
+        "The dtype of columns of float64: float32, or what is stored.",
+        choices=("float32", "stored"),
+    ),
+    *SPLIT_OPTIONS,
+)
+
+MOST_CLASSES = 4096  # beyond it, whole numbers are hardly classes and one-hot rows would be huge
+_SPLIT_NAME = re.compile(
+    r"(?P<before>train|test|validation|valid|val)_(?P<stem>.+)"
+    r"|(?P<stem2>.+)_(?P<after>train|test|validation|valid|val)"
+)
+_SMALL = {"float16": "float32", "int8": "int32", "int16": "int32", "uint16": "int32"}
+_SMALL["uint32"] = "int64"
+
+
+def open_npz(path: str, *, base_dir: str | os.PathLike | None = None, **options: Any) -> Dataset:
+    """One column an array; see ``OPTIONS``.
+
+    Raises:
+        DataNotFound: there is no such file.
+        DataFormatError: the file is damaged, an array cannot be a column, or the arrays of a
+            split have different lengths.
+    """
+    file = resolve(path, base_dir)
+    status = file.stat()
+    return _open(path, file, (status.st_mtime_ns, status.st_size), tuple(options.items()))
+
+
+def columns(
+    path: str, *, base_dir: str | os.PathLike | None = None, **options: Any
+) -> dict[str, TensorType]:
+    """Column types, from the arrays' headers; only lists of labels are read, to count classes."""
+    file = resolve(path, base_dir)
+    with _reading(file) as archive:
+        headers = _headers(file)
+        groups = _groups(file, tuple(headers), options["arrays"])
+        types = {}
+        for stem in next(iter(groups.values())):
+            keys = [group[stem] for group in groups.values()]
+            shape, dtype = headers[keys[0]]
+            if len(shape) == 1 and dtype.kind in "iu" and options["labels"] == "one_hot":
+                arrays = [archive[key] for key in keys]
+            else:
+                arrays = [np.empty((0, *shape[1:]), dtype)]
+            types[stem] = _column(file, keys[0], arrays[0], _depth(arrays), options).type
+    return types
+
+
+@lru_cache(maxsize=2)
+def _open(source: str, file: Path, stamp: tuple[int, int], items: tuple) -> Dataset:
+    options = dict(items)
+    splits: dict[str, dict[str, Column]] = {}
+    with _reading(file) as archive:
+        keys = tuple(archive.files)
+        groups = _groups(file, keys, options["arrays"])
+        arrays = {key: archive[key] for group in groups.values() for key in group.values()}
+    depths = {
+        stem: _depth([arrays[group[stem]] for group in groups.values()])
+        for stem in next(iter(groups.values()))
+    }
+    for split, group in groups.items():
+        splits[split] = {
+            stem: _column(file, key, arrays[key], depths[stem], options)
+            for stem, key in group.items()
+        }
+        _check_lengths(file, group, splits[split])
+    if "" in splits:
+        whole = splits.pop("")
+        rows = len(next(iter(whole.values())))
+        parts = split_rows(rows, options["splits"], options["shuffle"], options["seed"])
+        for split, indices in parts.items():
+            splits[split] = {name: column.take(indices) for name, column in whole.items()}
+    if not splits:
+        raise DataFormatError(f"{file} has no rows")
+    return Dataset(file.name, f"npz:{source}", splits, location=str(file), images=_images(splits))
+
+
+@contextmanager
+def _reading(file: Path) -> Iterator[Any]:
+    """An open .npz; whatever its bytes do becomes a DataFormatError."""
+    try:
+        with np.load(file, allow_pickle=False) as archive:
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise DataFormatError(f"{file} is not an .npz archive")
+            yield archive
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError) as error:
+        raise DataFormatError(
+            f"{file} cannot be read as .npz: {error}",
+            hint="Write it with numpy.savez and arrays of numbers.",
+        ) from error
+
+
+def _headers(file: Path) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
+    """Array name -> shape and dtype, without reading the data."""
+    found = {}
+    with zipfile.ZipFile(file) as archive:
+        for member in archive.namelist():
+            with archive.open(member) as stream:
+                version = np.lib.format.read_magic(stream)
+                read = (
+                    np.lib.format.read_array_header_1_0
+                    if version == (1, 0)
+                    else np.lib.format.read_array_header_2_0
+                )
+                shape, _, dtype = read(stream)
+            found[member.removesuffix(".npy")] = (shape, dtype)
+    return found
+
+
+def _groups(
+    file: Path, keys: tuple[str, ...], wanted: tuple[str, ...] | None
+) -> dict[str, dict[str, str]]:
+    """Split -> column -> array name; the split is "" where the names do not tell.
+
+    Raises:
+        DataFormatError: an array is missing, or a split lacks a column that another has.
+    """
+    for name in wanted or ():
+        if name not in keys:
+            hint = suggest(name, keys) or f"It has {', '.join(keys)}."
+            raise DataFormatError(f"{file} has no array {name!r}", hint=hint)
+    chosen = wanted or keys
+    if not chosen:
+        raise DataFormatError(f"{file} has no arrays")
+    groups: dict[str, dict[str, str]] = {}
+    for key in chosen:
+        match = _SPLIT_NAME.fullmatch(key)
+        if match:
+            split = match["before"] or match["after"]
+            split = "validation" if split.startswith("val") else split
+            groups.setdefault(split, {})[match["stem"] or match["stem2"]] = key
+    if not groups:
+        return {"": {key: key for key in chosen}}
+    names = [name for group in groups.values() for name in group]
+    for split, group in groups.items():
+        for name in names:
+            if name not in group:
+                raise DataFormatError(f"{file}: the split {split!r} has no array for {name!r}")
+    order = [split for split in ("train", "validation", "test") if split in groups]
+    return {split: groups[split] for split in order}
+
+
+def _depth(arrays: list[np.ndarray]) -> int:
+    """Classes that a column needs, over all splits; 0 where it holds no whole numbers."""
+    tops = [int(a.max()) for a in arrays if a.ndim == 1 and a.dtype.kind in "iu" and a.size]
+    return max(tops) + 1 if tops else 0
+
+
+def _column(
+    file: Path, key: str, array: np.ndarray, depth: int, options: Mapping[str, Any]
+) -> Column:
+    stored = array.dtype.newbyteorder("=") if array.dtype.byteorder == ">" else array.dtype
+    array = array.astype(stored, copy=False)
+    name = _SMALL.get(stored.name, stored.name)
+    if array.ndim == 0 or name not in DTYPES:
+        what = "a single value" if array.ndim == 0 else stored.name
+        raise DataFormatError(
+            f"{file}: the array {key!r} is {what}, which cannot be a column",
+            hint="Leave it out with the option arrays.",
+        )
+    if array.ndim == 1 and stored.kind in "iu" and options["labels"] != "stored":
+        return _labels(file, key, array, depth, options["labels"])
+    if stored.name == "uint8" and array.ndim > 1 and options["scale"]:
+        return Column(array, scale=1 / 255)
+    if name == "float64" and options["floats"] == "float32":
+        return Column(array.astype(np.float32))
+    return Column(array, dtype=name)
+
+
+def _labels(file: Path, key: str, array: np.ndarray, depth: int, kind: str) -> Column:
+    if kind == "class":
+        return Column(array, dtype="int64")
+    if depth > MOST_CLASSES or (array.size and array.min() < 0):
+        raise DataFormatError(
+            f"{file}: the array {key!r} runs from {array.min()} to {array.max()}, "
+            "which are hardly classes",
+            hint="Set labels to class or stored.",
+        )
+    return Column(array, depth=max(depth, 1))
+
+
+def _check_lengths(file: Path, group: Mapping[str, str], columns: Mapping[str, Column]) -> None:
+    sizes = {group[name]: len(column) for name, column in columns.items()}
+    if len(set(sizes.values())) > 1:
+        text = ", ".join(f"{key} has {size}" for key, size in sizes.items())
+        raise DataFormatError(
+            f"{file}: arrays of one split need equally many rows: {text}",
+            hint="Choose some of them with the option arrays.",
+        )
+
+
+def _images(splits: Mapping[str, Mapping[str, Column]]) -> dict[str, tuple[int, int]]:
+    """Columns that hold pictures: rows of rank 2, both sides at least 8."""
+    first = next(iter(splits.values()))
+    shapes = {name: column.array.shape[1:] for name, column in first.items()}
+    return {n: (s[0], s[1]) for n, s in shapes.items() if len(s) == 2 and min(s) >= 8}

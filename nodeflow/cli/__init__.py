@@ -1,0 +1,1 @@
+"""The command line: its definition is data, its commands are thin."""

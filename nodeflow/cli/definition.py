@@ -1,0 +1,232 @@
+"""The command line as data: commands, options and their help; the parser derives from it."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Option:
+    """One argument: ``flags`` starting with ``--`` make an option, else it is positional."""
+
+    flags: tuple[str, ...]
+    help: str
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Command:
+    """A subcommand; ``handler`` is ``module:function``, imported only when it runs."""
+
+    name: str
+    help: str
+    handler: str
+    options: tuple[Option, ...] = ()
+    commands: tuple[Command, ...] = ()
+
+
+def option(*flags: str, help: str, **settings: Any) -> Option:
+    return Option(flags, help, settings)
+
+
+def positive(text: str) -> int:
+    """An argument type: a whole number above 0."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, not {value}")
+    return value
+
+
+positive.__name__ = "whole number"
+
+FILE = option("file", help="a .flow file", metavar="FILE")
+JSON = option("--json", help="print JSON on standard output", action="store_true")
+SET = option(
+    "--set",
+    help="change an attribute before running (VALUE is JSON, or a plain string); also "
+    "training.epochs and the like; may be repeated",
+    metavar="NODE.ATTR=VALUE",
+    action="append",
+    default=[],
+    dest="settings",
+)
+FEED = option(
+    "--feed",
+    help="value of a placeholder: JSON, @x.npy, @x.npz:KEY, @x.csv or @digit.png; may be repeated",
+    metavar="NAME=VALUE",
+    action="append",
+    default=[],
+    dest="feeds",
+)
+INVERT = option("--invert", help="fed pictures are dark on light", action="store_true")
+SEED = option("--seed", help="seed of the run", type=int, metavar="N")
+DATA_DIR = option("--data-dir", help="folder with the data set's files", metavar="DIR")
+DATASET = option(
+    "--dataset",
+    help="use another source: SOURCE, or NODE=SOURCE where the graph has several",
+    metavar="SOURCE",
+    action="append",
+    default=[],
+    dest="datasets",
+)
+TIER = option(
+    "--tier",
+    help="how to compute: compiled (default), reference (numpy), or auto (start on reference, "
+    "switch when compiled)",
+    choices=("auto", "reference", "compiled"),
+    default="compiled",
+)
+THREADS = option("--threads", help="number of threads", type=positive, metavar="N")
+INIT = option("--init", help="ignore saved weights", action="store_true")
+
+COMMANDS = (
+    Command(
+        "run",
+        "compute tensors of a graph and print them",
+        "nodeflow.cli.run:run",
+        (
+            FILE,
+            option(
+                "--fetch",
+                help="name of a node or output to compute; may be repeated (default: what nothing "
+                "consumes)",
+                metavar="NAME",
+                action="append",
+                default=[],
+                dest="fetches",
+            ),
+            FEED,
+            INVERT,
+            SET,
+            SEED,
+            DATA_DIR,
+            DATASET,
+            option(
+                "--split",
+                help="rows that data sets feed from (default: test)",
+                choices=("train", "validation", "test"),
+                default="test",
+            ),
+            INIT,
+            TIER,
+            THREADS,
+            JSON,
+        ),
+    ),
+    Command(
+        "train",
+        "train a graph and report loss and metrics",
+        "nodeflow.cli.train:train",
+        (
+            FILE,
+            option("--epochs", help="number of epochs", type=positive, metavar="N"),
+            option("--batch-size", help="rows a step", type=positive, metavar="N"),
+            SEED,
+            DATA_DIR,
+            DATASET,
+            FEED,
+            INVERT,
+            SET,
+            option("--save-weights", help="write the trained variables to F", metavar="F"),
+            INIT,
+            TIER,
+            THREADS,
+            JSON,
+        ),
+    ),
+    Command(
+        "check",
+        "list every problem of graphs, with node and port",
+        "nodeflow.cli.check:check",
+        (option("files", help=".flow files", metavar="FILE", nargs="+"), SET, JSON),
+    ),
+    Command(
+        "ops",
+        "the op reference",
+        "nodeflow.cli.ops:ops",
+        (option("name", help="one op in full", metavar="NAME", nargs="?"), JSON),
+    ),
+    Command(
+        "render",
+        "draw a graph as a picture",
+        "nodeflow.cli.render:render",
+        (
+            FILE,
+            option(
+                "-o", "--output", help="OUT.png or OUT.svg", metavar="OUT", required=True
+            ),
+            option("--scale", help="pixels a unit (default: 2)", type=float, default=2.0),
+            option(
+                "--theme", help="light or dark", choices=("light", "dark"), default="light"
+            ),
+            option("--values", help="compute the graph and show values", action="store_true"),
+            SET,
+        ),
+    ),
+    Command(
+        "data",
+        "data sets: what there is, where it is, and fetching it",
+        "",
+        commands=(
+            Command("list", "the data sources", "nodeflow.cli.data:list_sources", (JSON,)),
+            Command("where", "where data is looked for", "nodeflow.cli.data:where", (DATA_DIR, JSON)),
+            Command(
+                "fetch",
+                "download a data set",
+                "nodeflow.cli.data:fetch",
+                (
+                    option("name", help="data set, such as mnist", metavar="NAME"),
+                    DATA_DIR,
+                    option(
+                        "--mirror",
+                        help="fetch from this address instead of the usual mirrors",
+                        metavar="URL",
+                        action="append",
+                        default=[],
+                        dest="mirrors",
+                    ),
+                ),
+            ),
+        ),
+    ),
+    Command(
+        "doctor",
+        "versions, threads, BLAS, cache, display: what a bug report needs",
+        "nodeflow.cli.doctor:doctor",
+        (JSON,),
+    ),
+)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser for ``nodeflow COMMAND ...``."""
+    parser = argparse.ArgumentParser(
+        prog="nodeflow",
+        description="Build tensor dataflow graphs by wiring, watch them compute, train them.",
+        epilog="nodeflow [FILE] without a command opens the window.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="store_true", help="print the version and exit")
+    _add_commands(parser, COMMANDS, "command")
+    return parser
+
+
+def _add_commands(
+    parser: argparse.ArgumentParser, commands: tuple[Command, ...], dest: str
+) -> None:
+    children = parser.add_subparsers(dest=dest, metavar="COMMAND", required=dest != "command")
+    for command in commands:
+        child = children.add_parser(
+            command.name, help=command.help, description=command.help, allow_abbrev=False
+        )
+        for item in command.options:
+            child.add_argument(*item.flags, help=item.help, **item.settings)
+        if command.commands:
+            _add_commands(child, command.commands, f"{dest}_{command.name}")
+        else:
+            child.set_defaults(handler=command.handler)
+
+
+COMMAND_NAMES = tuple(c.name for c in COMMANDS)

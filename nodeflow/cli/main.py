@@ -1,0 +1,76 @@
+"""Entry point: parse, run the command, turn errors into messages and exit codes.
+
+Exit codes: 0 done; 1 a problem in graph, data, file or run; 2 wrong syntax; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from nodeflow.cli.definition import COMMAND_NAMES, build_parser
+from nodeflow.cli.environment import Environment
+from nodeflow.errors import NodeflowError, suggest
+
+DONE, PROBLEM, SYNTAX, INTERRUPTED = 0, 1, 2, 130
+
+
+def main(argv: Sequence[str] | None = None, environment: Environment | None = None) -> int:
+    """Run one command line; never raises for a user's mistake.
+
+    Returns:
+        The exit code.
+    """
+    argv = list(sys.argv[1:] if argv is None else argv)
+    environment = environment or Environment()
+    try:
+        if not argv or (argv[0] not in COMMAND_NAMES and not argv[0].startswith("-")):
+            return _open_window(argv, environment)
+        arguments = build_parser().parse_args(argv)
+        if arguments.version:
+            environment.print(_version())
+            return DONE
+        if not getattr(arguments, "handler", None):
+            build_parser().print_help(environment.stderr)
+            return SYNTAX
+        module, _, function = arguments.handler.partition(":")
+        return getattr(import_module(module), function)(arguments, environment) or DONE
+    except SystemExit as error:
+        return error.code if isinstance(error.code, int) else SYNTAX
+    except NodeflowError as error:
+        environment.say(f"nodeflow: {error}")
+        return PROBLEM
+    except KeyboardInterrupt:
+        environment.say("nodeflow: interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()
+        return DONE
+
+
+def _open_window(argv: list[str], environment: Environment) -> int:
+    if len(argv) > 1:
+        environment.say(
+            f"nodeflow: {argv[0]!r} is not a command; "
+            f"{suggest(argv[0], COMMAND_NAMES) or 'see nodeflow --help.'}"
+        )
+        return SYNTAX
+    if argv and not environment.path(argv[0]).exists():
+        hint = suggest(argv[0], COMMAND_NAMES) or "Give an existing .flow file, or see --help."
+        environment.say(f"nodeflow: there is no file {argv[0]}. {hint}")
+        return PROBLEM
+    from nodeflow.ui.app import run
+
+    return run(str(environment.path(argv[0])) if argv else None)
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return f"nodeflow {version('nodeflow')}"
+
+
+def console() -> None:
+    """The console script."""
+    sys.exit(main())

@@ -1,0 +1,56 @@
+"""How values are printed: JSON that other programs read, and text that people read."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+
+
+def jsonable(value: Any) -> Any:
+    """Arrays as nested lists; NaN and infinities as strings, as in ``.flow`` files."""
+    if isinstance(value, np.ndarray):
+        return jsonable(value.tolist())
+    if isinstance(value, np.generic):
+        return jsonable(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
+    if isinstance(value, dict):
+        return {k: jsonable(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [jsonable(v) for v in value]
+    return value
+
+
+def json_line(value: Any) -> str:
+    """One line of JSON."""
+    return json.dumps(jsonable(value), ensure_ascii=False, allow_nan=False)
+
+
+def value_text(name: str, value: np.ndarray | None) -> str:
+    """``a = 9.0``; larger arrays on lines of their own, long ones abridged as numpy does."""
+    if value is None:
+        return f"{name}: done"
+    array = np.asarray(value)
+    if array.ndim == 0:
+        return f"{name} = {array.item()}"
+    text = np.array2string(array, separator=", ", threshold=200)
+    return f"{name} = {array.dtype} {array.shape}\n{text}"
+
+
+def number(value: float) -> str:
+    """Four significant digits for a progress line."""
+    return f"{value:.4g}"
+
+
+def duration(seconds: float) -> str:
+    """``12 s``, ``3 min 05 s``, ``1 h 02 min``."""
+    seconds = round(seconds)
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes, seconds = divmod(seconds, 60)
+    if minutes < 60:
+        return f"{minutes} min {seconds:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"

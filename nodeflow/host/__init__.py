@@ -1,0 +1,1 @@
+"""The engine process: the window never waits for a run, and never crashes with one."""

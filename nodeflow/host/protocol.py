@@ -1,0 +1,351 @@
+"""What the window and the engine process say to each other: frozen data, pickled over a pipe.
+
+The window's side is `Request`; the engine's is `Message`. Every request that has an answer carries
+a ``request`` number which the answer repeats. Revisions are the document's: an answer for an older
+revision than the window's is stale, and dropped.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from nodeflow.errors import NodeflowError
+
+# ---- values ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a node shows of its output.
+
+    Attributes:
+        kind: ``scalar``, ``table`` (small; ``array`` has all of it), ``image`` (uint8, (h, w)),
+            ``images`` (uint8, (n, h, w)), ``heatmap`` (float32, (h, w), maybe downsampled),
+            ``summary`` (only the figures), ``text``, or ``error`` (``text`` says why).
+        text: one short line, such as ``9.0`` or ``(100, 784)``.
+        minimum, maximum, mean: over all finite elements; None where there are none.
+        step: training step that the value belongs to; None outside training.
+    """
+
+    kind: str
+    dtype: str = ""
+    shape: tuple[int, ...] = ()
+    text: str = ""
+    array: np.ndarray | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    mean: float | None = None
+    step: int | None = None
+
+
+@dataclass(frozen=True)
+class ErrorData:
+    """An error as data; ``kind`` is the class name."""
+
+    kind: str
+    message: str
+    node: str | None = None
+    port: str | None = None
+    hint: str | None = None
+    details: str = ""
+
+    @classmethod
+    def of(cls, error: BaseException, details: str = "") -> ErrorData:
+        if isinstance(error, NodeflowError):
+            return cls(
+                type(error).__name__, error.message, error.node, error.port, error.hint, details
+            )
+        return cls(type(error).__name__, f"{type(error).__name__}: {error}", details=details)
+
+    def __str__(self) -> str:
+        return str(NodeflowError(self.message, node=self.node, port=self.port, hint=self.hint))
+
+
+# ---- the window asks ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class SyncDocument:
+    """The whole document, as ``.flow`` text. ``folder``: what relative data paths start from."""
+
+    text: str
+    revision: int
+    folder: str | None = None
+
+
+@dataclass(frozen=True)
+class SyncChange:
+    """One committed transaction, as ``Change.to_json()``; the mirror applies it."""
+
+    change: Any
+    revision: int
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Compute tensors on the preview batch and answer with Previews.
+
+    Args:
+        names: tensor names; None means every tensor that can be computed.
+        watch: an automatic refresh; an explicit run (False) reports missing feeds as Failed.
+    """
+
+    revision: int
+    request: int
+    names: tuple[str, ...] | None = None
+    watch: bool = True
+
+
+@dataclass(frozen=True)
+class FetchTensor:
+    """The full value of one tensor on the preview batch; answered by TensorValue."""
+
+    name: str
+    request: int
+
+
+@dataclass(frozen=True)
+class Train:
+    """Train as the document's settings say; ``resume`` trains on from where it ended."""
+
+    request: int
+    resume: bool = False
+
+
+@dataclass(frozen=True)
+class Pause:
+    pass
+
+
+@dataclass(frozen=True)
+class Resume:
+    pass
+
+
+@dataclass(frozen=True)
+class Step:
+    """While paused: run ``count`` steps and stay paused."""
+
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class Stop:
+    """End the training or run at the next step; what is trained stays."""
+
+
+@dataclass(frozen=True)
+class InitializeVariables:
+    """Set every variable back to its initial value."""
+
+
+@dataclass(frozen=True)
+class SaveWeights:
+    """Write the variables to a safetensors file; answered by WeightsSaved or Failed."""
+
+    path: str
+    request: int
+
+
+@dataclass(frozen=True)
+class LoadWeights:
+    path: str
+    request: int
+
+
+@dataclass(frozen=True)
+class DownloadData:
+    """Fetch a data set into the cache folder; answered by DownloadProgress and Downloaded."""
+
+    name: str
+    request: int
+
+
+@dataclass(frozen=True)
+class CancelDownload:
+    pass
+
+
+@dataclass(frozen=True)
+class Shutdown:
+    pass
+
+
+Request = (
+    SyncDocument
+    | SyncChange
+    | Evaluate
+    | FetchTensor
+    | Train
+    | Pause
+    | Resume
+    | Step
+    | Stop
+    | InitializeVariables
+    | SaveWeights
+    | LoadWeights
+    | DownloadData
+    | CancelDownload
+    | Shutdown
+)
+
+
+# ---- the engine answers ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Ready:
+    """The engine process is up."""
+
+    pid: int
+    threads: int
+
+
+@dataclass(frozen=True)
+class Resync:
+    """The mirror cannot apply a change: send the whole document."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class State:
+    """``idle``, ``running``, ``training`` or ``paused``; with the tier in use while training."""
+
+    state: str
+    tier: str = ""
+
+
+@dataclass(frozen=True)
+class Previews:
+    """Values by tensor name; ``missing`` names placeholders without a feed, ``errors`` by node.
+
+    ``notices`` say what the user has to know about the data, such as a stand-in for MNIST.
+    """
+
+    revision: int
+    request: int
+    values: dict[str, Preview]
+    missing: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
+    step: int | None = None
+    watch: bool = True
+
+
+@dataclass(frozen=True)
+class TensorValue:
+    request: int
+    name: str
+    array: np.ndarray
+    image_shape: tuple[int, int] | None = None
+    step: int | None = None
+
+
+@dataclass(frozen=True)
+class TrainingStarted:
+    request: int
+    epochs: int
+    steps_per_epoch: int
+    first_epoch: int = 1
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class StepsDone:
+    """Losses of the steps ``first``, ``first + 1``, ...; counted over the whole training."""
+
+    first: int
+    losses: np.ndarray
+    seconds: float
+    tier: str = ""
+
+
+@dataclass(frozen=True)
+class EpochDone:
+    epoch: int
+    loss: float
+    metrics: dict[str, float]
+    steps: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class TrainingDone:
+    request: int
+    epochs: int
+    metrics: dict[str, float]
+    steps: int
+    steps_per_second: float
+    seconds: float
+    stopped: bool = False
+
+
+@dataclass(frozen=True)
+class VariablesInitialized:
+    count: int
+
+
+@dataclass(frozen=True)
+class WeightsSaved:
+    request: int
+    path: str
+
+
+@dataclass(frozen=True)
+class WeightsLoaded:
+    request: int
+    path: str
+
+
+@dataclass(frozen=True)
+class DownloadProgress:
+    request: int
+    file: str
+    received: int
+    total: int | None
+
+
+@dataclass(frozen=True)
+class Downloaded:
+    request: int
+    folder: str
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A request failed; the engine is idle again and nothing was half-done."""
+
+    request: int
+    what: str
+    error: ErrorData
+
+
+@dataclass(frozen=True)
+class Died:
+    """Made by the client, not sent: the engine process ended without being asked to."""
+
+    exit_code: int | None
+    details: str = field(default="")
+
+
+Message = (
+    Ready
+    | Resync
+    | State
+    | Previews
+    | TensorValue
+    | TrainingStarted
+    | StepsDone
+    | EpochDone
+    | TrainingDone
+    | VariablesInitialized
+    | WeightsSaved
+    | WeightsLoaded
+    | DownloadProgress
+    | Downloaded
+    | Failed
+    | Died
+)

@@ -2,7 +2,9 @@
 """Find the system libraries that Qt misses here, by letting the loader load all that we use.
 
 Prints the Debian packages to install, one line, on standard output and the libraries themselves
-on standard error; exits with 1 if there are any.  Run with the interpreter that has PySide6.
+on standard error; exits with 1 if there are any.  Where PySide6 is installed,
+Qt's own files say what they need; before that, every library in the list below is looked for, so
+that a user who may not install packages gets one command and not two.
 """
 
 import ctypes
@@ -12,29 +14,23 @@ import subprocess
 import sys
 from pathlib import Path
 
-# What `ldd` may say is missing -> the Debian package. Ubuntu's and Debian's names agree; the
-# libraries renamed for 64-bit time (libglib2.0-0t64) still provide the old name.
+# The system libraries that Qt needs -> the Debian package. Ubuntu's and Debian's names agree; the
+# packages renamed for 64-bit time (libglib2.0-0t64) still provide the old name.
 PACKAGES = {
     "libEGL.so.1": "libegl1",
     "libGL.so.1": "libgl1",
-    "libGLX.so.0": "libglx0",
-    "libOpenGL.so.0": "libopengl0",
-    "libatomic.so.1": "libatomic1",
     "libX11.so.6": "libx11-6",
     "libX11-xcb.so.1": "libx11-xcb1",
+    "libatomic.so.1": "libatomic1",
     "libdbus-1.so.3": "libdbus-1-3",
-    "libdrm.so.2": "libdrm2",
     "libfontconfig.so.1": "libfontconfig1",
     "libfreetype.so.6": "libfreetype6",
-    "libgcc_s.so.1": "libgcc-s1",
-    "libgbm.so.1": "libgbm1",
     "libglib-2.0.so.0": "libglib2.0-0",
     "libgthread-2.0.so.0": "libglib2.0-0",
     "libgssapi_krb5.so.2": "libgssapi-krb5-2",
     "libstdc++.so.6": "libstdc++6",
     "libwayland-client.so.0": "libwayland-client0",
     "libwayland-cursor.so.0": "libwayland-cursor0",
-    "libwayland-egl.so.1": "libwayland-egl1",
     "libxcb.so.1": "libxcb1",
     "libxcb-cursor.so.0": "libxcb-cursor0",
     "libxcb-glx.so.0": "libxcb-glx0",
@@ -49,12 +45,21 @@ PACKAGES = {
     "libxcb-sync.so.1": "libxcb-sync1",
     "libxcb-util.so.1": "libxcb-util1",
     "libxcb-xfixes.so.0": "libxcb-xfixes0",
-    "libxcb-xinput.so.0": "libxcb-xinput0",
     "libxcb-xkb.so.1": "libxcb-xkb1",
     "libxkbcommon.so.0": "libxkbcommon0",
     "libxkbcommon-x11.so.0": "libxkbcommon-x11-0",
     "libz.so.1": "zlib1g",
     "libzstd.so.1": "libzstd1",
+}
+# Needed by some versions of Qt only, so asked for only where the loader says so.
+OTHER_PACKAGES = {
+    "libGLX.so.0": "libglx0",
+    "libOpenGL.so.0": "libopengl0",
+    "libdrm.so.2": "libdrm2",
+    "libgbm.so.1": "libgbm1",
+    "libgcc_s.so.1": "libgcc-s1",
+    "libwayland-egl.so.1": "libwayland-egl1",
+    "libxcb-xinput.so.0": "libxcb-xinput0",
 }
 MODULES = ("QtCore", "QtGui", "QtWidgets", "QtSvg", "QtDBus", "QtOpenGL", "QtTest")
 PLUGINS = (
@@ -91,23 +96,27 @@ def cannot_open(name: str) -> bool:
     return False
 
 
+def missing_libraries() -> set[str]:
+    """Names of the libraries that Qt needs here and the loader cannot find."""
+    spec = importlib.util.find_spec("PySide6")
+    if spec is None or spec.origin is None:
+        return {name for name in PACKAGES if cannot_open(name)}
+    missing = {name for name in OPENED_BY_NAME if cannot_open(name)}
+    return missing.union(*map(missing_from, qt_files(Path(spec.origin).parent)))
+
+
 def main() -> int:
     if not sys.platform.startswith("linux"):
         return 0  # the wheels for macOS and Windows bring all that they need
-    spec = importlib.util.find_spec("PySide6")
-    if spec is None or spec.origin is None:
-        print("nodeflow: PySide6 is not installed here", file=sys.stderr)
-        return 1
-    missing = {name for name in OPENED_BY_NAME if cannot_open(name)}
-    for file in qt_files(Path(spec.origin).parent):
-        missing |= missing_from(file)
+    missing = missing_libraries()
     if not missing:
         return 0
+    known = PACKAGES | OTHER_PACKAGES
     print(f"nodeflow: Qt misses {', '.join(sorted(missing))}", file=sys.stderr)
-    unknown = sorted(missing - PACKAGES.keys())
+    unknown = sorted(missing - known.keys())
     if unknown:
         print(f"nodeflow: no package known for {', '.join(unknown)}", file=sys.stderr)
-    print(*sorted({PACKAGES[name] for name in missing & PACKAGES.keys()}))
+    print(*sorted({known[name] for name in missing & known.keys()}))
     return 1
 
 

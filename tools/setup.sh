@@ -25,16 +25,20 @@ find_python() {
         "or say where one is: make PYTHON=/path/to/python3 $purpose"
 }
 
-# Debian keeps venv's pip in a package of its own.
-need_venv_module() {
-    "$1" -c 'import ensurepip, venv' 2>/dev/null && return
-    version=$("$1" -c 'import sys; print("python3.%d-venv" % sys.version_info[1])')
-    sh tools/apt.sh "Python's venv module" "$version"
+# Everything that apt has to bring, in one go: Debian keeps venv's pip in a package of its own, and
+# a small system lacks most of what Qt needs.
+need_system_packages() {
+    packages=$("$1" tools/qt_libraries.py) || true
+    "$1" -c 'import ensurepip, venv' 2>/dev/null ||
+        packages="$("$1" -c 'import sys; print("python3.%d-venv" % sys.version_info[1])') $packages"
+    # shellcheck disable=SC2086
+    [ -z "$packages" ] || sh tools/apt.sh $packages
 }
 
 if ! is_usable; then
     python=$(find_python)
-    need_venv_module "$python"
+    # Elsewhere the list is a guess, and only what Qt's files say counts.
+    if command -v apt-get >/dev/null 2>&1; then need_system_packages "$python"; fi
     say "making $venv with $($python --version)"
     rm -rf "$venv"
     "$python" -m venv "$venv"
@@ -48,9 +52,7 @@ say "installing nodeflow for '$purpose' into $venv (the first time this download
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable "$target" ||
     fail "pip could not install nodeflow; its message is above. Without a network, try again later."
 
-missing=$("$venv/bin/python" tools/qt_libraries.py) || {
-    [ -n "$missing" ] || fail "Install what provides the libraries above, then try again."
-    # shellcheck disable=SC2086
-    sh tools/apt.sh "system libraries that Qt needs" $missing
-    "$venv/bin/python" tools/qt_libraries.py >/dev/null || fail "Qt still misses the libraries above."
-}
+# Now that Qt is here, its own files say what they need.
+need_system_packages "$venv/bin/python"
+"$venv/bin/python" tools/qt_libraries.py >/dev/null ||
+    fail "Install what provides the libraries above, then try again."

@@ -1,0 +1,453 @@
+"""What kernels need from the machine and numba does not offer.
+
+A kernel is a numba function ``kernel(args, task, ntasks)`` of three int64: ``args`` is the address of
+a run of int64 slots (pointers, dimensions, scalars as bits), ``task`` of ``ntasks`` says which share
+of the work to do. It allocates nothing (kernels are compiled without numba's runtime), so arrays
+are views made here from addresses. All these functions are for use inside compiled code only.
+
+This module imports numba; whoever only loads cached kernels never needs it.
+"""
+
+# Intrinsics are typing functions whose first argument, the typing context, numba passes in.
+from __future__ import annotations
+
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.core.errors import TypingError
+from numba.extending import intrinsic
+from numba.np.arrayobj import make_array, populate_array
+
+from nodeflow.engine.layout import CODE, DETAIL
+
+I1, I8, I32, I64 = ir.IntType(1), ir.IntType(8), ir.IntType(32), ir.IntType(64)
+F32, F64 = ir.FloatType(), ir.DoubleType()
+_ORDER = "seq_cst"
+
+
+def _at(builder, base, index, element):
+    """Pointer to ``element`` number ``index`` (an LLVM value or None) from the address ``base``."""
+    pointer = builder.inttoptr(base, element.as_pointer())
+    return pointer if index is None else builder.gep(pointer, [index])
+
+
+# -- argument slots -------------------------------------------------------------------------------
+
+
+@intrinsic
+def slot(typingctx, base, index):
+    """int64 in slot ``index`` of the slots at address ``base``."""
+
+    def codegen(context, builder, sig, args):
+        return builder.load(_at(builder, args[0], args[1], I64))
+
+    return types.int64(types.int64, types.int64), codegen
+
+
+@intrinsic
+def set_slot(typingctx, base, index, value):
+    """Store an int64 into slot ``index``."""
+
+    def codegen(context, builder, sig, args):
+        builder.store(args[2], _at(builder, args[0], args[1], I64))
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.int64), codegen
+
+
+@intrinsic
+def slot_f64(typingctx, base, index):
+    """float64 whose bits are in slot ``index``."""
+
+    def codegen(context, builder, sig, args):
+        return builder.load(_at(builder, args[0], args[1], F64))
+
+    return types.float64(types.int64, types.int64), codegen
+
+
+@intrinsic
+def slot_f32(typingctx, base, index):
+    """float32 whose bits are the low 32 bits of slot ``index``."""
+
+    def codegen(context, builder, sig, args):
+        word = builder.load(_at(builder, args[0], args[1], I64))
+        return builder.bitcast(builder.trunc(word, I32), F32)
+
+    return types.float32(types.int64, types.int64), codegen
+
+
+@intrinsic
+def load(typingctx, address, dtype):
+    """Scalar of ``dtype`` (``np.float32``, ...) at ``address``."""
+    scalar = dtype.dtype
+
+    def codegen(context, builder, sig, args):
+        data = context.get_data_type(scalar)
+        value = builder.load(builder.inttoptr(args[0], data.as_pointer()))
+        return context.data_model_manager[scalar].from_data(builder, value)
+
+    return scalar(types.int64, dtype), codegen
+
+
+@intrinsic
+def store(typingctx, address, value):
+    """Store the scalar ``value`` at ``address``; its type says how many bytes."""
+
+    def codegen(context, builder, sig, args):
+        data = context.data_model_manager[sig.args[1]].as_data(builder, args[1])
+        builder.store(data, builder.inttoptr(args[0], data.type.as_pointer()))
+        return context.get_dummy_value()
+
+    return types.void(types.int64, value), codegen
+
+
+# -- arrays ---------------------------------------------------------------------------------------
+
+
+def _make_view(context, builder, array_type, address, shape):
+    view = make_array(array_type)(context, builder)
+    size = context.get_abi_sizeof(context.get_data_type(array_type.dtype))
+    strides, stride = [], context.get_constant(types.intp, size)
+    for extent in reversed(shape):
+        strides.insert(0, stride)
+        stride = builder.mul(stride, extent)
+    populate_array(
+        view,
+        data=builder.inttoptr(address, view.data.type),
+        shape=shape,
+        strides=strides,
+        itemsize=context.get_constant(types.intp, size),
+        meminfo=None,
+    )
+    return view._getvalue()
+
+
+@intrinsic
+def view(typingctx, address, shape, dtype):
+    """C-contiguous array of ``dtype`` and ``shape`` (a tuple of int64) at ``address``."""
+    if not isinstance(shape, types.BaseTuple) or any(t != types.int64 for t in shape):
+        wide = all(isinstance(t, types.Integer) for t in shape) if shape else False
+        if not wide:
+            raise TypingError(f"view: shape must be a tuple of int64, got {shape}")
+    rank = len(shape)
+    array_type = types.Array(dtype.dtype, rank, "C")
+    tuple_type = types.UniTuple(types.int64, rank)
+
+    def codegen(context, builder, sig, args):
+        extents = cgutils.unpack_tuple(builder, args[1], rank)
+        return _make_view(context, builder, array_type, args[0], extents)
+
+    return array_type(types.int64, tuple_type, dtype), codegen
+
+
+def _view_of_rank(rank):
+    def make(context, builder, sig, args):
+        return _make_view(context, builder, sig.return_type, args[0], list(args[1 : 1 + rank]))
+
+    def signature(dtype):
+        return types.Array(dtype.dtype, rank, "C")(types.int64, *(types.int64,) * rank, dtype)
+
+    return signature, make
+
+
+@intrinsic
+def view1(typingctx, address, n, dtype):
+    """Array of shape (n,) at ``address``."""
+    signature, codegen = _view_of_rank(1)
+    return signature(dtype), codegen
+
+
+@intrinsic
+def view2(typingctx, address, n, m, dtype):
+    """C-contiguous array of shape (n, m) at ``address``."""
+    signature, codegen = _view_of_rank(2)
+    return signature(dtype), codegen
+
+
+@intrinsic
+def view3(typingctx, address, n, m, k, dtype):
+    """C-contiguous array of shape (n, m, k) at ``address``."""
+    signature, codegen = _view_of_rank(3)
+    return signature(dtype), codegen
+
+
+@intrinsic
+def view4(typingctx, address, n, m, k, p, dtype):
+    """C-contiguous array of shape (n, m, k, p) at ``address``."""
+    signature, codegen = _view_of_rank(4)
+    return signature(dtype), codegen
+
+
+@intrinsic
+def local_array(typingctx, n, dtype):
+    """Uninitialised array of shape (n,) on the stack of the *enclosing compiled function*.
+
+    ``n`` is a literal. Only for use in the kernel itself, never returned by a helper.
+    """
+    if not isinstance(n, types.IntegerLiteral):
+        raise TypingError("local_array: the length must be a literal")
+    length = n.literal_value
+    array_type = types.Array(dtype.dtype, 1, "C")
+
+    def codegen(context, builder, sig, args):
+        data = context.get_data_type(array_type.dtype)
+        buffer = cgutils.alloca_once(builder, data, size=I64(length))
+        buffer.align = 64
+        address = builder.ptrtoint(buffer, I64)
+        return _make_view(context, builder, array_type, address, [I64(length)])
+
+    return array_type(n, dtype), codegen
+
+
+@intrinsic
+def address_of(typingctx, array):
+    """Address of the first element of a C-contiguous array."""
+
+    def codegen(context, builder, sig, args):
+        return builder.ptrtoint(make_array(sig.args[0])(context, builder, args[0]).data, I64)
+
+    return types.int64(array), codegen
+
+
+# -- atomics on int64 words -----------------------------------------------------------------------
+
+
+@intrinsic
+def atomic_load(typingctx, address):
+    """int64 at ``address``, sequentially consistent."""
+
+    def codegen(context, builder, sig, args):
+        return builder.load_atomic(_at(builder, args[0], None, I64), _ORDER, 8)
+
+    return types.int64(types.int64), codegen
+
+
+@intrinsic
+def atomic_store(typingctx, address, value):
+    """Store an int64, sequentially consistent."""
+
+    def codegen(context, builder, sig, args):
+        builder.store_atomic(args[1], _at(builder, args[0], None, I64), _ORDER, 8)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), codegen
+
+
+def _read_modify_write(operation):
+    def codegen(context, builder, sig, args):
+        return builder.atomic_rmw(operation, _at(builder, args[0], None, I64), args[1], _ORDER)
+
+    return types.int64(types.int64, types.int64), codegen
+
+
+@intrinsic
+def atomic_add(typingctx, address, value):
+    """Add to the int64 at ``address``; returns what was there before."""
+    return _read_modify_write("add")
+
+
+@intrinsic
+def atomic_max(typingctx, address, value):
+    """Keep the larger of the int64 at ``address`` and ``value``; returns the old one."""
+    return _read_modify_write("max")
+
+
+@intrinsic
+def atomic_min(typingctx, address, value):
+    """Keep the smaller of the int64 at ``address`` and ``value``; returns the old one."""
+    return _read_modify_write("min")
+
+
+@njit(error_model="numpy")
+def set_error(args, code, detail):
+    """Report a failure of this row (`layout` has the codes); the driver stops and says which row.
+
+    ``detail`` is the number of the element concerned; of several the smallest is kept, so that the
+    report does not depend on the order in which tasks ran.
+    """
+    atomic_max(args + 8 * CODE, code)
+    atomic_min(args + 8 * DETAIL, detail)
+
+
+# -- calls by address -----------------------------------------------------------------------------
+
+
+@intrinsic
+def call_kernel(typingctx, address, args, task, ntasks):
+    """Call the kernel at ``address``; int32 status, 0 unless the kernel raised.
+
+    Kernels are called through numba's own convention (result pointer, exception pointer,
+    arguments), which needs neither a wrapper nor the interpreter.
+    """
+    pointer = I8.as_pointer()
+    function = ir.FunctionType(
+        I32, [pointer.as_pointer(), pointer.as_pointer(), I64, I64, I64]
+    ).as_pointer()
+
+    def codegen(context, builder, sig, args):
+        result = cgutils.alloca_once(builder, pointer)
+        raised = cgutils.alloca_once(builder, pointer)
+        callee = builder.inttoptr(args[0], function)
+        return builder.call(callee, [result, raised, args[1], args[2], args[3]])
+
+    return types.int32(types.int64, types.int64, types.int64, types.int64), codegen
+
+
+@intrinsic
+def call_void(typingctx, address):
+    """Call a C function without arguments and drop its result (``sched_yield``)."""
+
+    def codegen(context, builder, sig, args):
+        callee = builder.inttoptr(args[0], ir.FunctionType(I32, []).as_pointer())
+        builder.call(callee, [])
+        return context.get_dummy_value()
+
+    return types.void(types.int64), codegen
+
+
+# -- bits and rounding ----------------------------------------------------------------------------
+
+
+def _bitcast(source, target):
+    def codegen(context, builder, sig, args):
+        return builder.bitcast(args[0], context.get_value_type(target))
+
+    return target(source), codegen
+
+
+@intrinsic
+def f32_bits(typingctx, x):
+    """The bits of a float32 as int32."""
+    return _bitcast(types.float32, types.int32)
+
+
+@intrinsic
+def bits_f32(typingctx, x):
+    """The float32 with the bits of an int32."""
+    return _bitcast(types.int32, types.float32)
+
+
+@intrinsic
+def f64_bits(typingctx, x):
+    """The bits of a float64 as int64."""
+    return _bitcast(types.float64, types.int64)
+
+
+@intrinsic
+def bits_f64(typingctx, x):
+    """The float64 with the bits of an int64."""
+    return _bitcast(types.int64, types.float64)
+
+
+def _float_call(name, x, count):
+    """LLVM's float intrinsic ``name`` on ``count`` arguments of the float type ``x``."""
+    if x not in (types.float32, types.float64):
+        raise TypingError(f"{name}: expected float32 or float64, got {x}")
+
+    def codegen(context, builder, sig, args):
+        return builder.call(builder.module.declare_intrinsic(name, [args[0].type]), args)
+
+    return x(*(x,) * count), codegen
+
+
+@intrinsic
+def fma(typingctx, a, b, c):
+    """a * b + c, rounded once. All three of one float type."""
+    if not a == b == c or a not in (types.float32, types.float64):
+        raise TypingError(f"fma: expected one float type, got {a}, {b}, {c}")
+
+    def codegen(context, builder, sig, args):
+        return builder.fma(*args)
+
+    return a(a, a, a), codegen
+
+
+@intrinsic
+def round_even(typingctx, x):
+    """Nearest integer as a float, halves to even."""
+    return _float_call("llvm.rint", x, 1)
+
+
+@intrinsic
+def floor(typingctx, x):
+    """Largest integer not above x, as a float."""
+    return _float_call("llvm.floor", x, 1)
+
+
+@intrinsic
+def ceil(typingctx, x):
+    """Smallest integer not below x, as a float."""
+    return _float_call("llvm.ceil", x, 1)
+
+
+@intrinsic
+def trunc(typingctx, x):
+    """x without its fraction, as a float."""
+    return _float_call("llvm.trunc", x, 1)
+
+
+@intrinsic
+def fabs(typingctx, x):
+    """x without its sign."""
+    return _float_call("llvm.fabs", x, 1)
+
+
+@intrinsic
+def sqrt(typingctx, x):
+    """Square root, correctly rounded; NaN below zero."""
+    return _float_call("llvm.sqrt", x, 1)
+
+
+@intrinsic
+def copysign(typingctx, x, sign):
+    """|x| with the sign of ``sign``."""
+    return _float_call("llvm.copysign", x, 2)
+
+
+@intrinsic
+def select(typingctx, condition, a, b):
+    """a where ``condition`` else b, without a branch (so that loops vectorise)."""
+    if a != b:
+        raise TypingError(f"select: expected one type, got {a} and {b}")
+
+    def codegen(context, builder, sig, args):
+        return builder.select(args[0], args[1], args[2])
+
+    return a(types.boolean, a, b), codegen
+
+
+def _saturating(integer, x):
+    if x not in (types.float32, types.float64):
+        raise TypingError(f"expected float32 or float64, got {x}")
+    name = {types.int32: "i32", types.int64: "i64", types.uint8: "i8"}[integer]
+    operation = "fptosi" if integer.signed else "fptoui"
+
+    def codegen(context, builder, sig, args):
+        target = context.get_value_type(integer)
+        suffix = "f32" if x == types.float32 else "f64"
+        function = cgutils.get_or_insert_function(
+            builder.module,
+            ir.FunctionType(target, [args[0].type]),
+            f"llvm.{operation}.sat.{name}.{suffix}",
+        )
+        return builder.call(function, args)
+
+    return integer(x), codegen
+
+
+@intrinsic
+def to_int32(typingctx, x):
+    """float to int32: toward zero, saturating, NaN gives 0."""
+    return _saturating(types.int32, x)
+
+
+@intrinsic
+def to_int64(typingctx, x):
+    """float to int64: toward zero, saturating, NaN gives 0."""
+    return _saturating(types.int64, x)
+
+
+@intrinsic
+def to_uint8(typingctx, x):
+    """float to uint8: toward zero, saturating, NaN gives 0."""
+    return _saturating(types.uint8, x)

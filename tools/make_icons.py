@@ -40,7 +40,8 @@ def main() -> None:
                 ("LICENSE", "LICENSE-lucide.txt"),
                 *((f"icons/{icon}.svg", f"{icon}.svg") for icon in ICONS),
             ]:
-                (TARGET / name).write_bytes(archive.extractfile(f"package/{member}").read())
+                archive.extract(f"package/{member}", folder, filter="data")
+                (TARGET / name).write_bytes(Path(folder, "package", member).read_bytes())
     print(f"{len(ICONS)} icons in {TARGET}")
 
 

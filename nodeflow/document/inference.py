@@ -1,0 +1,287 @@
+"""Types and problems of one node, given the types of what is wired into it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nodeflow.document.dataset_op import DATASET, dataset_types
+from nodeflow.document.declarations import declaration
+from nodeflow.document.model import Document
+from nodeflow.document.ports import (
+    CONTROL,
+    DONE,
+    FEED,
+    base_dir,
+    input_names,
+    is_control,
+    split_port,
+)
+from nodeflow.document.problems import Problem
+from nodeflow.document.records import NodeRecord, Wire
+from nodeflow.errors import (
+    DtypeError,
+    FeedError,
+    MissingFeed,
+    MissingInput,
+    NodeflowError,
+    ShapeError,
+    UnknownName,
+    UnknownOp,
+    suggest,
+)
+from nodeflow.graph.infer import infer_types
+from nodeflow.graph.op import Op
+from nodeflow.graph.types import TensorType, compatible, literal, shape_text
+
+Outputs = Mapping[str, TensorType]
+
+
+@dataclass(frozen=True, slots=True)
+class Inferred:
+    """What is known of a node: its output types by port (None: unknown), and its problems."""
+
+    out: Outputs | None
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def broken(self) -> bool:
+        """True if an error keeps this node itself from running."""
+        return any(problem.severity == "error" for problem in self.problems)
+
+
+def infer_node(
+    doc: Document, record: NodeRecord, outputs_of: Callable[[str], Outputs | None]
+) -> Inferred:
+    """Returns the types and problems of a node. `outputs_of(id)` gives those of its sources."""
+    problems: list[Problem] = []
+    out: Outputs | None = None
+    try:
+        out = _infer(doc, record, outputs_of, problems)
+    except NodeflowError as error:
+        problems.append(Problem.of(error, record.name))
+    except (ArithmeticError, TypeError, ValueError, LookupError, MemoryError) as error:
+        # An op of a plugin, or a value that an op did not foresee: a problem of this node alone.
+        text = f"{record.op} cannot tell its type: {type(error).__name__}: {error}"
+        problems.append(Problem(record.name, None, text, kind=type(error).__name__))
+    return Inferred(out, tuple(problems))
+
+
+def _infer(
+    doc: Document,
+    record: NodeRecord,
+    outputs_of: Callable[[str], Outputs | None],
+    problems: list[Problem],
+) -> Outputs | None:
+    if record.op == DATASET:
+        if doc.wires_into(record.id):
+            raise MissingInput("a dataset takes no wires", hint="Remove the wire.")
+        return dataset_types(record.attrs, base_dir=base_dir(doc))
+    op = declaration(record)
+    if op is None:
+        raise UnknownOp(
+            f"there is no op {record.op!r}",
+            hint=_op_hint(record.op) or "It is kept as it is; remove it to run the rest.",
+        )
+    wired = {wire.target_port: wire for wire in doc.wires_into(record.id)}
+    types, complete = _input_types(doc, record, op, wired, outputs_of, problems)
+    bound = op.bind_attrs(record.attrs)
+    _check_names(doc, record, op, bound, problems)
+    if not complete:
+        return None
+    result = infer_types(op, types, bound, record.name)
+    out = {op.output_name(i): t for i, t in enumerate(result)}
+    if record.op == "placeholder":
+        _check_feed(doc, record, bound, result[0], wired.get(FEED), outputs_of, problems)
+    return out
+
+
+def _input_types(
+    doc: Document,
+    record: NodeRecord,
+    op: Op,
+    wired: Mapping[str, Wire],
+    outputs_of: Callable[[str], Outputs | None],
+    problems: list[Problem],
+) -> tuple[list[TensorType], bool]:
+    """The types of the op's inputs, and whether all of them are there and known."""
+    complete = True
+    names = {port.name for port in op.inputs if not port.variadic}
+    bases = {port.name for port in op.inputs if port.variadic}
+    for port, wire in wired.items():
+        base, index = split_port(port)
+        feed = port == FEED and record.op == "placeholder"
+        if not (port in names or (index is not None and base in bases) or feed or is_control(port)):
+            problems.append(_no_port(record, op, port))
+            complete = False
+        elif not feed and doc.nodes[wire.source].op == DATASET:
+            problems.append(_column_into_op(doc, record, wire))
+            complete = False
+        elif wire.source_port == DONE and base != CONTROL:
+            problems.append(_no_value(doc, record, wire))
+            complete = False
+    types: list[TensorType] = []
+    for port in input_names(op, wired):
+        wire = wired.get(port)
+        if wire is None:
+            problems.append(missing_input(record.name, port))
+            complete = False
+            continue
+        found = outputs_of(wire.source)
+        if found is None:
+            complete = False
+        elif wire.source_port not in found:
+            if doc.nodes[wire.source].op != DATASET and wire.source_port != DONE:
+                problems.append(_no_output(doc, record, wire, found))
+            complete = False
+        else:
+            types.append(found[wire.source_port])
+    return types, complete
+
+
+def missing_input(node: str, port: str) -> Problem:
+    """Returns the problem of an in-port that needs a wire."""
+    return Problem(
+        node,
+        port,
+        f"`{node}` needs a wire into `{port}`",
+        "Drag one from an output port.",
+        kind=MissingInput.__name__,
+    )
+
+
+def _no_port(record: NodeRecord, op: Op, port: str) -> Problem:
+    names = [p.name for p in op.inputs]
+    known = f"It has {', '.join(names)}." if names else f"{op.id} takes no inputs."
+    text = f"{op.id} has no in-port {port!r}"
+    return Problem(record.name, port, text, suggest(port, names) or known, kind="UnknownName")
+
+
+def _no_output(doc: Document, record: NodeRecord, wire: Wire, found: Outputs) -> Problem:
+    source = doc.nodes[wire.source].name
+    return Problem(
+        record.name,
+        wire.target_port,
+        f"`{source}` has no output {wire.source_port!r}",
+        suggest(wire.source_port, found) or (f"It has {', '.join(found)}." if found else None),
+        kind="UnknownName",
+    )
+
+
+def _column_into_op(doc: Document, record: NodeRecord, wire: Wire) -> Problem:
+    return Problem(
+        record.name,
+        wire.target_port,
+        f"`{doc.nodes[wire.source].name}` is a dataset, and its columns feed placeholders",
+        "Put a placeholder between: the column into its `feed`, its output here.",
+        kind="FeedError",
+    )
+
+
+def _no_value(doc: Document, record: NodeRecord, wire: Wire) -> Problem:
+    text = f"`{doc.nodes[wire.source].name}` has no value, only the order `done`"
+    return Problem(record.name, wire.target_port, text, kind="FetchError")
+
+
+def _op_hint(op: str) -> str | None:
+    from nodeflow.document.declarations import declarations
+
+    return suggest(op, [declared.id for declared in declarations()])
+
+
+def _check_names(
+    doc: Document,
+    record: NodeRecord,
+    op: Op,
+    bound: Mapping[str, Any],
+    problems: list[Problem],
+) -> None:
+    """Attributes that name variables must name some."""
+    for attr in op.attrs:
+        if attr.kind != "names" or not bound.get(attr.name):
+            continue
+        variables = [node.name for node in doc.nodes.values() if node.op == "variable"]
+        for name in bound[attr.name]:
+            if name not in variables:
+                text = f"there is no variable {name!r}"
+                hint = suggest(name, variables)
+                problems.append(
+                    Problem(record.name, attr.name, text, hint, kind=UnknownName.__name__)
+                )
+
+
+def _check_feed(
+    doc: Document,
+    record: NodeRecord,
+    bound: Mapping[str, Any],
+    declared: TensorType,
+    wire: Wire | None,
+    outputs_of: Callable[[str], Outputs | None],
+    problems: list[Problem],
+) -> None:
+    sample = bound.get("sample")
+    if sample is not None:
+        try:
+            check_sample(sample, declared)
+        except NodeflowError as error:
+            problems.append(Problem.of(error.at(record.name, "sample"), record.name))
+    if wire is not None:
+        problem = feed_problem(doc, record, declared, wire, outputs_of(wire.source))
+        if problem is not None:
+            problems.append(problem)
+    elif sample is None:
+        problems.append(
+            Problem(
+                record.name,
+                FEED,
+                f"nothing feeds `{record.name}` ({declared})",
+                "Wire a dataset's column into `feed`, set `sample`, or feed it when running.",
+                severity="info",
+                kind=MissingFeed.__name__,
+            )
+        )
+
+
+def check_sample(sample: Any, declared: TensorType) -> None:
+    """Raises LiteralError or ShapeError where a sample does not fit its placeholder."""
+    array = literal(sample, declared.dtype)
+    if not compatible(array.shape, declared.shape):
+        raise ShapeError(
+            f"the sample has the shape {shape_text(array.shape)}, "
+            f"and the placeholder {shape_text(declared.shape)}",
+            hint="Change one of them.",
+        )
+
+
+def feed_problem(
+    doc: Document, record: NodeRecord, declared: TensorType, wire: Wire, found: Outputs | None
+) -> Problem | None:
+    """Returns what is wrong with a wire into a placeholder's `feed`, or None."""
+    source = doc.nodes[wire.source]
+
+    def problem(text: str, hint: str, kind: type[NodeflowError]) -> Problem:
+        return Problem(record.name, FEED, text, hint, kind=kind.__name__)
+
+    if source.op != DATASET:
+        return problem(
+            f"`{source.name}` is no dataset, and only a dataset's columns feed a placeholder",
+            f"Wire `{source.name}` into the nodes that use `{record.name}` instead.",
+            FeedError,
+        )
+    if found is None:
+        return None  # the dataset's own problem
+    if wire.source_port not in found:
+        return problem(
+            f"`{source.name}` has no column {wire.source_port!r}",
+            suggest(wire.source_port, found) or f"It has {', '.join(found)}.",
+            FeedError,
+        )
+    column = found[wire.source_port]
+    what = f"the column `{wire.source_port}` is {column}, and `{record.name}` takes {declared}"
+    if column.dtype != declared.dtype:
+        return problem(what, f"Set its dtype to {column.dtype}.", DtypeError)
+    if not compatible(column.shape, declared.shape):
+        sizes = ", ".join("null" if d is None else str(d) for d in column.shape)
+        return problem(what, f"Set its shape to [{sizes}].", ShapeError)
+    return None

@@ -1,0 +1,34 @@
+"""What is wrong with a node, as data that canvas, command line and build show alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nodeflow.errors import NodeflowError
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong, or worth knowing.
+
+    `node` is the node's name ("" for the document's training settings), `port` the port or
+    attribute at fault. `severity` is `error`, `warning` or `info`; only errors stop a node from
+    running. `kind` is the name of the error class that a run would raise.
+    """
+
+    node: str
+    port: str | None
+    message: str
+    hint: str | None = None
+    severity: str = "error"
+    kind: str = ""
+
+    def __str__(self) -> str:
+        where = f"{self.node}:{self.port}" if self.port and self.node else self.node
+        text = f"{where}: {self.message}" if where else self.message
+        return f"{text.rstrip('.')}. {self.hint}" if self.hint else text
+
+    @classmethod
+    def of(cls, error: NodeflowError, node: str, severity: str = "error") -> Problem:
+        """Returns the problem that an error of this node is."""
+        return cls(node, error.port, error.message, error.hint, severity, type(error).__name__)

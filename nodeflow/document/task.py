@@ -1,0 +1,286 @@
+"""From a document to something that runs: its data sets opened, its feeds and training made.
+
+Command line and engine process share this one road. Data sets are opened when first needed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from nodeflow.data import Dataset, open_dataset
+from nodeflow.document import commands
+from nodeflow.document.build import Build, build
+from nodeflow.document.dataset_op import DATASET, options_of, source_of
+from nodeflow.document.model import Document
+from nodeflow.document.records import NodeRecord
+from nodeflow.errors import DataError, GraphError, NodeflowError, UnknownName, suggest
+from nodeflow.graph.graph import Node, Tensor, ancestors
+from nodeflow.train.settings import Binding, Metric, Training, metric_keys
+
+NOT_FETCHED = ("assign", "group")
+
+
+class Task:
+    """A built document with its data.
+
+    Args:
+        data_dir: folder with MNIST's files, overriding where they are looked for.
+        feeds: values by placeholder or tensor name; they win over data sets and samples.
+        build: an earlier build of the same document to use again.
+
+    Raises:
+        GraphError: the document cannot be built.
+    """
+
+    def __init__(
+        self,
+        document: Document,
+        *,
+        data_dir: str | os.PathLike | None = None,
+        base_dir: str | os.PathLike | None = None,
+        feeds: Mapping[str, Any] | None = None,
+        built: Build | None = None,
+        opened: dict[Any, Dataset] | None = None,
+    ) -> None:
+        self.document = document
+        self.data_dir = data_dir
+        self.base_dir = base_dir
+        self.build = built or build(document, base_dir=base_dir)
+        self.graph = self.build.graph
+        self._opened = {} if opened is None else opened
+        self._feeds = {self.tensor(name): value for name, value in (feeds or {}).items()}
+
+    # ---- names --------------------------------------------------------------------------------
+
+    def tensor(self, name: str) -> Tensor:
+        """The tensor with this name.
+
+        Raises:
+            UnknownName: there is none; the hint lists near names.
+        """
+        return self.graph.tensor(name)
+
+    def fetchable(self, name: str) -> Tensor | Node:
+        """A tensor, or a node without outputs (an optimizer, a group)."""
+        if name in self.graph and not self.graph.node(name).outputs:
+            return self.graph.node(name)
+        return self.graph.tensor(name)
+
+    def default_fetches(self) -> list[Tensor]:
+        """What nothing consumes, leaving out optimizers, assigns, groups and data sets."""
+        nodes = [n for n in self.graph.nodes if n.derived_from is None]
+        consumed = {t.node for n in nodes if not n.op.macro for t in n.inputs}
+        return [
+            tensor
+            for node in nodes
+            if node not in consumed and node.op.id not in NOT_FETCHED
+            for tensor in node.outputs
+        ]
+
+    # ---- data ---------------------------------------------------------------------------------
+
+    def dataset(self, node_id: str) -> Dataset:
+        """The data set of a dataset node, opened once.
+
+        Raises:
+            DataError: it is not there or damaged; names the node.
+        """
+        record = self.document.nodes[node_id]
+        key = (source_of(record.attrs), repr(sorted(options_of(record.attrs).items())))
+        key = (*key, str(self.data_dir), str(self.base_dir))
+        if key not in self._opened:
+            try:
+                self._opened[key] = open_dataset(
+                    source_of(record.attrs),
+                    data_dir=self.data_dir,
+                    base_dir=self.base_dir,
+                    **options_of(record.attrs),
+                )
+            except NodeflowError as error:
+                raise error.at(record.name) from None
+        return self._opened[key]
+
+    def binding(self, placeholder: Tensor) -> Binding | None:
+        """The column that feeds a placeholder, unless a given feed wins; None if nothing does."""
+        bound = self.build.bindings.get(placeholder.node.name)
+        if bound is None or placeholder in self._feeds:
+            return None
+        node_id, column = bound
+        dataset = self.dataset(node_id)
+        if column not in dataset.columns:
+            raise DataError(
+                f"{dataset.source} has no column {column!r}",
+                node=self.document.nodes[node_id].name,
+                port=column,
+                hint=suggest(column, dataset.columns) or f"It has {', '.join(dataset.columns)}.",
+            )
+        return Binding(dataset, column)
+
+    def bindings(self, targets: Iterable[Node]) -> dict[Tensor, Binding]:
+        """The data bindings that the targets depend on."""
+        found = {}
+        for node in ancestors(targets):
+            if node.op.id == "placeholder" and (b := self.binding(node.outputs[0])):
+                found[node.outputs[0]] = b
+        return found
+
+    def feeds(
+        self, targets: Iterable[Tensor | Node], split: str = "test", rows: int | None = None
+    ) -> dict[Tensor, Any]:
+        """Values for what the targets depend on: given feeds, then the first rows of data sets.
+
+        Args:
+            rows: how many; None means the training's batch size.
+
+        Raises:
+            DataError: a data set is not there or has no such split.
+        """
+        nodes = [t.node if isinstance(t, Tensor) else t for t in targets]
+        count = rows or int(self.document.training.get("batch_size", 100))
+        values: dict[Tensor, Any] = {}
+        for tensor, binding in self.bindings(nodes).items():
+            column = binding.dataset.split(_split(binding.dataset, split))[binding.column]
+            values[tensor] = column.rows(np.arange(min(count, len(column))))
+        needed = ancestors(nodes)
+        values.update({t: v for t, v in self._feeds.items() if t.node in needed})
+        return values
+
+    def image_shape(self, tensor: Tensor) -> tuple[int, int] | None:
+        """(height, width) of a placeholder's rows if its column holds pictures."""
+        if tensor.node.op.id != "placeholder":
+            return None
+        binding = self.binding(tensor)
+        return binding.dataset.images.get(binding.column) if binding else None
+
+    def notices(self) -> tuple[str, ...]:
+        """What the user has to know about the data sets opened so far."""
+        return tuple(dict.fromkeys(d.notice for d in self._opened.values() if d.notice))
+
+    # ---- training -----------------------------------------------------------------------------
+
+    def training(self, seed: int | None = None) -> Training:
+        """The document's training settings, bound to this graph and data.
+
+        Raises:
+            GraphError: there is no optimizer, or a setting names a node that is not there.
+            DataError: a data set is not there.
+        """
+        settings = self.document.training
+        optimizer = self._optimizer()
+        loss = self._loss(optimizer)
+        chosen = [
+            (self._metric_tensor(m["node"]), m.get("split", "test"))
+            for m in settings.get("metrics") or ()
+        ]
+        keys = metric_keys([(t.name, s) for t, s in chosen])
+        metrics = tuple(
+            Metric(t, s, key=k) for (t, s), k in zip(chosen, keys, strict=True)
+        )
+        nodes = [optimizer, loss.node, *(m.tensor.node for m in metrics)]
+        return Training(
+            optimizer,
+            loss,
+            epochs=settings.get("epochs", 10),
+            batch_size=settings.get("batch_size", 100),
+            seed=settings.get("seed", 1) if seed is None else seed,
+            shuffle=settings.get("shuffle", True),
+            metrics=metrics,
+            bindings=self.bindings(nodes),
+            feeds=self._feeds,
+        )
+
+    def _optimizer(self) -> Node:
+        named = self.document.training.get("optimizer")
+        if named is not None:
+            return self._node(named, "optimizer")
+        found = [n for n in self.graph.nodes if n.op.macro and not n.outputs]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            names = ", ".join(n.name for n in found)
+            raise GraphError(
+                f"there are several optimizers: {names}", hint="Choose one in the training settings."
+            )
+        raise GraphError(
+            "there is no optimizer to train with",
+            hint="Add one, such as gradient_descent, and wire the loss into it.",
+        )
+
+    def _loss(self, optimizer: Node) -> Tensor:
+        named = self.document.training.get("loss")
+        return optimizer.inputs[0] if named is None else self._node(named, "loss").outputs[0]
+
+    def _metric_tensor(self, node_id: str) -> Tensor:
+        return self._node(node_id, "metrics").outputs[0]
+
+    def _node(self, node_id: str, setting: str) -> Node:
+        record = self.document.nodes.get(node_id)
+        if record is None:
+            raise UnknownName(
+                f"the training setting {setting!r} names a node that is not in the document",
+                hint="Choose it again in the training settings.",
+            )
+        return self.graph.node(record.name)
+
+
+def _split(dataset: Dataset, wanted: str) -> str:
+    """The wanted split; a data set without a test split is previewed on what it has."""
+    return wanted if wanted in dataset.splits or wanted != "test" else next(iter(dataset.splits))
+
+
+# ---- changes from outside (command line) ------------------------------------------------------
+
+
+def set_value(document: Document, node: str, attr: str, value: Any) -> None:
+    """Change an attribute of the node with this name, or a ``training`` setting.
+
+    Raises:
+        UnknownName: no such node. AttributeProblem: no such attribute, or not its kind.
+    """
+    if node == "training" and document.node_named("training") is None:
+        commands.set_training(document, **{attr: _resolve_names(document, attr, value)})
+        return
+    commands.set_attr(document, node_record(document, node).id, attr, value)
+
+
+def node_record(document: Document, name: str) -> NodeRecord:
+    """The record of the node with this name.
+
+    Raises:
+        UnknownName: there is none; the hint lists near names.
+    """
+    record = document.node_named(name)
+    if record is None:
+        raise UnknownName(f"there is no node {name!r}", hint=suggest(name, document.names))
+    return record
+
+
+def _resolve_names(document: Document, attr: str, value: Any) -> Any:
+    if attr in ("optimizer", "loss") and isinstance(value, str):
+        return node_record(document, value).id
+    return value
+
+
+def use_dataset(document: Document, choice: str) -> None:
+    """Replace a dataset node's source: ``SOURCE``, or ``NODE=SOURCE`` where there are several.
+
+    Raises:
+        DataError: no dataset node, or several and none is named.
+    """
+    name, equals, source = choice.partition("=")
+    nodes = [r for r in document.nodes.values() if r.op == DATASET]
+    if equals and document.node_named(name) is not None:
+        record = node_record(document, name)
+    elif len(nodes) == 1:
+        record, source = nodes[0], choice
+    else:
+        names = ", ".join(r.name for r in nodes)
+        raise DataError(
+            f"the graph has several data sets: {names}" if nodes else "the graph has no data set",
+            hint="Write NODE=SOURCE." if nodes else "Feed its placeholders with --feed.",
+        )
+    commands.set_attr(document, record.id, "source", source)

@@ -1,0 +1,121 @@
+"""The document's training settings: their fields, their defaults, and what is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from nodeflow.document.model import Document
+from nodeflow.document.problems import Problem
+from nodeflow.document.records import Json
+from nodeflow.graph.op import Op
+from nodeflow.graph.registry import REGISTRY
+
+DEFAULTS: dict[str, Json] = {
+    "epochs": 10,
+    "batch_size": 100,
+    "seed": 1,
+    "shuffle": True,
+    "metrics": [],
+}
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """The settings with their defaults; `optimizer`, `loss` and metrics' nodes are ids."""
+
+    optimizer: str | None = None
+    loss: str | None = None
+    epochs: int = 10
+    batch_size: int = 100
+    seed: int = 1
+    shuffle: bool = True
+    metrics: list[dict[str, Any]] = field(default_factory=list)
+
+
+def training_settings(doc: Document) -> TrainingSettings:
+    """Returns the settings to train with.
+
+    Where the file names no optimizer and there is one only, it is that one; where it names no
+    loss, it is what is wired into the optimizer.
+    """
+    known = {key: doc.training[key] for key in _FIELDS if doc.training.get(key) is not None}
+    optimizer = known.get("optimizer") or _only_optimizer(doc)
+    loss = known.get("loss")
+    if loss is None and optimizer is not None:
+        wire = doc.wires.get((optimizer, "loss"))
+        loss = None if wire is None else wire.source
+    return TrainingSettings(**{**known, "optimizer": optimizer, "loss": loss})
+
+
+_FIELDS = tuple(TrainingSettings.__dataclass_fields__)
+
+
+def is_optimizer(op_id: str) -> bool:
+    """Says whether an op is an optimizer: it derives updates from a loss and has no outputs."""
+    if op_id not in REGISTRY:
+        return False
+    op: Op = REGISTRY.lookup(op_id)
+    return op.macro and not op.outputs and any(port.name == "loss" for port in op.inputs)
+
+
+def optimizers(doc: Document) -> list[str]:
+    """Returns the ids of the optimizer nodes."""
+    return [node.id for node in doc.nodes.values() if is_optimizer(node.op)]
+
+
+def _only_optimizer(doc: Document) -> str | None:
+    found = optimizers(doc)
+    return found[0] if len(found) == 1 else None
+
+
+def training_problems(
+    doc: Document, types: Mapping[str, Mapping[str, Any] | None]
+) -> list[Problem]:
+    """Returns what is wrong with the settings. `types` holds the outputs of loss and metrics."""
+    settings, problems = doc.training, []
+
+    def problem(field_name: str, text: str, hint: str) -> None:
+        problems.append(Problem("", f"training.{field_name}", text, hint, kind="GraphError"))
+
+    if not settings:
+        return []
+    optimizer = settings.get("optimizer")
+    if optimizer is not None and optimizer not in doc.nodes:
+        problem("optimizer", "training names an optimizer that is not there", "Choose another.")
+    elif optimizer is not None and not is_optimizer(doc.nodes[optimizer].op):
+        name = doc.nodes[optimizer].name
+        problem("optimizer", f"training names `{name}`, which is no optimizer", "Choose another.")
+    elif optimizer is None and _only_optimizer(doc) is None:
+        count = len(optimizers(doc))
+        text = f"there are {count} optimizers" if count else "there is no optimizer to train with"
+        hint = "Choose one in the training settings." if count else "Add one, such as Adam."
+        problem("optimizer", text, hint)
+    if settings.get("loss") is not None:
+        _check_scalar(doc, types, "loss", settings["loss"], problem)
+    for index, metric in enumerate(settings.get("metrics") or []):
+        _check_scalar(doc, types, f"metrics.{index}", metric["node"], problem)
+        split = metric.get("split", "test")
+        if split not in ("train", "validation", "test"):
+            problem(
+                f"metrics.{index}", f"there is no split {split!r}", "Use train, validation or test."
+            )
+    return problems
+
+
+def _check_scalar(
+    doc: Document, types: Mapping[str, Any], field_name: str, node_id: str, problem: Any
+) -> None:
+    record = doc.nodes.get(node_id)
+    if record is None:
+        problem(field_name, "training measures a node that is not there", "Choose another.")
+        return
+    found = types.get(node_id)
+    first = next(iter(found.values()), None) if found else None
+    if first is not None and first.shape != ():
+        problem(
+            field_name,
+            f"`{record.name}` is {first}, and training measures scalars",
+            "Reduce it with reduce_mean.",
+        )

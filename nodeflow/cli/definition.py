@@ -154,13 +154,9 @@ COMMANDS = (
         "nodeflow.cli.render:render",
         (
             FILE,
-            option(
-                "-o", "--output", help="OUT.png or OUT.svg", metavar="OUT", required=True
-            ),
+            option("-o", "--output", help="OUT.png or OUT.svg", metavar="OUT", required=True),
             option("--scale", help="pixels a unit (default: 2)", type=float, default=2.0),
-            option(
-                "--theme", help="light or dark", choices=("light", "dark"), default="light"
-            ),
+            option("--theme", help="light or dark", choices=("light", "dark"), default="light"),
             option("--values", help="compute the graph and show values", action="store_true"),
             SET,
         ),
@@ -171,7 +167,9 @@ COMMANDS = (
         "",
         commands=(
             Command("list", "the data sources", "nodeflow.cli.data:list_sources", (JSON,)),
-            Command("where", "where data is looked for", "nodeflow.cli.data:where", (DATA_DIR, JSON)),
+            Command(
+                "where", "where data is looked for", "nodeflow.cli.data:where", (DATA_DIR, JSON)
+            ),
             Command(
                 "fetch",
                 "download a data set",

@@ -17,11 +17,10 @@ from nodeflow.document.build import Build, build
 from nodeflow.document.dataset_op import DATASET, options_of, source_of
 from nodeflow.document.model import Document
 from nodeflow.document.records import NodeRecord
+from nodeflow.document.training import TrainingSettings, optimizers
 from nodeflow.errors import DataError, GraphError, NodeflowError, UnknownName, suggest
 from nodeflow.graph.graph import Node, Tensor, ancestors
 from nodeflow.train.settings import Binding, Metric, Training, metric_keys
-
-NOT_FETCHED = ("assign", "group")
 
 
 class Task:
@@ -49,7 +48,7 @@ class Task:
         self.document = document
         self.data_dir = data_dir
         self.base_dir = base_dir
-        self.build = built or build(document, base_dir=base_dir)
+        self.build = built or build(document)
         self.graph = self.build.graph
         self._opened = {} if opened is None else opened
         self._feeds = {self.tensor(name): value for name, value in (feeds or {}).items()}
@@ -61,25 +60,25 @@ class Task:
 
         Raises:
             UnknownName: there is none; the hint lists near names.
+            BuildError: it cannot run because of a problem in the document.
         """
-        return self.graph.tensor(name)
+        found = self.build.fetch(name)
+        if isinstance(found, Node):
+            raise UnknownName(f"{name} has no output tensor")
+        return found
 
     def fetchable(self, name: str) -> Tensor | Node:
-        """A tensor, or a node without outputs (an optimizer, a group)."""
-        if name in self.graph and not self.graph.node(name).outputs:
-            return self.graph.node(name)
-        return self.graph.tensor(name)
+        """A tensor, or a node without outputs (an optimizer, a group); raises as ``tensor``."""
+        return self.build.fetch(name)
 
-    def default_fetches(self) -> list[Tensor]:
-        """What nothing consumes, leaving out optimizers, assigns, groups and data sets."""
-        nodes = [n for n in self.graph.nodes if n.derived_from is None]
-        consumed = {t.node for n in nodes if not n.op.macro for t in n.inputs}
-        return [
-            tensor
-            for node in nodes
-            if node not in consumed and node.op.id not in NOT_FETCHED
-            for tensor in node.outputs
-        ]
+    def default_fetches(self) -> list[str]:
+        """Names of what nothing consumes, leaving out optimizers, assigns, groups and data sets.
+
+        Raises:
+            BuildError: a node of the document cannot run.
+        """
+        self.build.require(self.build.skipped)
+        return self.build.ends()
 
     # ---- data ---------------------------------------------------------------------------------
 
@@ -140,7 +139,7 @@ class Task:
             DataError: a data set is not there or has no such split.
         """
         nodes = [t.node if isinstance(t, Tensor) else t for t in targets]
-        count = rows or int(self.document.training.get("batch_size", 100))
+        count = rows or self.build.settings.batch_size
         values: dict[Tensor, Any] = {}
         for tensor, binding in self.bindings(nodes).items():
             column = binding.dataset.split(_split(binding.dataset, split))[binding.column]
@@ -169,62 +168,54 @@ class Task:
             GraphError: there is no optimizer, or a setting names a node that is not there.
             DataError: a data set is not there.
         """
-        settings = self.document.training
-        optimizer = self._optimizer()
-        loss = self._loss(optimizer)
+        settings = self.build.settings
+        optimizer = self._optimizer(settings)
+        loss = optimizer.inputs[0]
+        if settings.loss is not None:
+            loss = self._node(settings.loss, "loss").outputs[0]
         chosen = [
-            (self._metric_tensor(m["node"]), m.get("split", "test"))
-            for m in settings.get("metrics") or ()
+            (self._metric_tensor(m["node"]), m.get("split", "test")) for m in settings.metrics
         ]
         keys = metric_keys([(t.name, s) for t, s in chosen])
-        metrics = tuple(
-            Metric(t, s, key=k) for (t, s), k in zip(chosen, keys, strict=True)
-        )
+        metrics = tuple(Metric(t, s, key=k) for (t, s), k in zip(chosen, keys, strict=True))
         nodes = [optimizer, loss.node, *(m.tensor.node for m in metrics)]
         return Training(
             optimizer,
             loss,
-            epochs=settings.get("epochs", 10),
-            batch_size=settings.get("batch_size", 100),
-            seed=settings.get("seed", 1) if seed is None else seed,
-            shuffle=settings.get("shuffle", True),
+            epochs=settings.epochs,
+            batch_size=settings.batch_size,
+            seed=settings.seed if seed is None else seed,
+            shuffle=settings.shuffle,
             metrics=metrics,
             bindings=self.bindings(nodes),
             feeds=self._feeds,
         )
 
-    def _optimizer(self) -> Node:
-        named = self.document.training.get("optimizer")
-        if named is not None:
-            return self._node(named, "optimizer")
-        found = [n for n in self.graph.nodes if n.op.macro and not n.outputs]
-        if len(found) == 1:
-            return found[0]
+    def _optimizer(self, settings: TrainingSettings) -> Node:
+        if settings.optimizer is not None:
+            return self._node(settings.optimizer, "optimizer")
+        found = [self.document.nodes[i].name for i in optimizers(self.document)]
         if found:
-            names = ", ".join(n.name for n in found)
             raise GraphError(
-                f"there are several optimizers: {names}", hint="Choose one in the training settings."
+                f"there are several optimizers: {', '.join(found)}",
+                hint="Choose one in the training settings.",
             )
         raise GraphError(
             "there is no optimizer to train with",
             hint="Add one, such as gradient_descent, and wire the loss into it.",
         )
 
-    def _loss(self, optimizer: Node) -> Tensor:
-        named = self.document.training.get("loss")
-        return optimizer.inputs[0] if named is None else self._node(named, "loss").outputs[0]
-
     def _metric_tensor(self, node_id: str) -> Tensor:
         return self._node(node_id, "metrics").outputs[0]
 
     def _node(self, node_id: str, setting: str) -> Node:
-        record = self.document.nodes.get(node_id)
-        if record is None:
+        if node_id not in self.document.nodes:
             raise UnknownName(
                 f"the training setting {setting!r} names a node that is not in the document",
                 hint="Choose it again in the training settings.",
             )
-        return self.graph.node(record.name)
+        self.build.require([node_id])
+        return self.build.nodes[node_id]
 
 
 def _split(dataset: Dataset, wanted: str) -> str:

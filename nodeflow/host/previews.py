@@ -29,9 +29,7 @@ def make_preview(
     return Preview(kind, str(array.dtype), array.shape, text, shown, *figures, step)
 
 
-def _shown(
-    array: np.ndarray, image_shape: tuple[int, int] | None
-) -> tuple[str, np.ndarray | None]:
+def _shown(array: np.ndarray, image_shape: tuple[int, int] | None) -> tuple[str, np.ndarray | None]:
     if array.ndim == 0:
         return "scalar", array.copy()
     if array.size == 0 or array.ndim > 4:

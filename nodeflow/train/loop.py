@@ -105,7 +105,7 @@ class _Loop:
         rows = self.rows or 0
         if not self.training.shuffle:
             return np.arange(rows, dtype=np.int64)
-        return epoch_order(rows, self.training.seed, epoch)
+        return epoch_order(rows, self.training.seed, epoch - 1)
 
     def _steps(self, stepper) -> Iterator[Steps]:
         left = self.steps_per_epoch

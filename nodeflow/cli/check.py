@@ -1,0 +1,58 @@
+"""``nodeflow check``: every problem of a graph, with node and port."""
+
+from __future__ import annotations
+
+import argparse
+
+from nodeflow.cli.environment import Environment
+from nodeflow.cli.load import load_document
+from nodeflow.cli.output import json_line
+from nodeflow.document.analysis import Analysis
+from nodeflow.document.problems import Problem
+from nodeflow.errors import FileProblem
+
+PROBLEM = 1
+
+
+def check(arguments: argparse.Namespace, environment: Environment) -> int:
+    """Print the problems of each file; the exit code is 1 when any is an error."""
+    failed = False
+    results = []
+    for file in arguments.files:
+        problems = _problems(file, arguments, environment)
+        failed = failed or any(p.severity == "error" for p in problems)
+        results.append({"file": file, "problems": [_json(p) for p in problems]})
+        if not arguments.json:
+            _tell(file, problems, environment)
+    if arguments.json:
+        environment.print(json_line(results))
+    return PROBLEM if failed else 0
+
+
+def _problems(file: str, arguments: argparse.Namespace, environment: Environment) -> list[Problem]:
+    arguments.file = file
+    try:
+        document = load_document(arguments, environment)
+    except FileProblem as error:
+        return [Problem.of(error, "")]
+    found = Analysis(document).problems
+    return [p for problems in found.values() for p in problems]
+
+
+def _tell(file: str, problems: list[Problem], environment: Environment) -> None:
+    shown = [p for p in problems if p.severity != "info"]
+    for problem in shown:
+        environment.print(f"{file}: {problem.severity}: {problem}")
+    if not shown:
+        environment.print(f"{file}: no problems")
+
+
+def _json(problem: Problem) -> dict[str, str | None]:
+    return {
+        "node": problem.node or None,
+        "port": problem.port,
+        "severity": problem.severity,
+        "kind": problem.kind,
+        "message": problem.message,
+        "hint": problem.hint,
+    }

@@ -1,0 +1,88 @@
+"""``nodeflow doctor``: what a bug report needs."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from nodeflow.cli.environment import Environment
+from nodeflow.cli.output import json_line
+
+PACKAGES = (
+    "nodeflow",
+    "numpy",
+    "numba",
+    "llvmlite",
+    "scipy",
+    "PySide6-Essentials",
+    "pyqtgraph",
+    "safetensors",
+    "pillow",
+)
+
+
+def doctor(arguments: argparse.Namespace, environment: Environment) -> None:
+    """Print versions, threads, BLAS, kernel cache, data and display."""
+    facts = collect()
+    if arguments.json:
+        environment.print(json_line(facts))
+        return
+    for section, entries in facts.items():
+        environment.print(section)
+        for name, value in entries.items():
+            environment.print(f"  {name:<20}{value}")
+
+
+def collect() -> dict[str, dict[str, Any]]:
+    """Everything ``doctor`` tells, by section."""
+    return {
+        "versions": _versions(),
+        "machine": {
+            "system": platform.platform(),
+            "processor": platform.machine(),
+            "cores": os.cpu_count(),
+        },
+        "engine": _engine(),
+        "data": _data(),
+        "display": _display(),
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": sys.version.split()[0]}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def _engine() -> dict[str, Any]:
+    from nodeflow.engine.blas import blas_info
+
+    from nodeflow.engine.cache import cache_info
+    from nodeflow.engine.team import default_threads
+
+    blas = {f"blas {k}": v for k, v in blas_info().items()}
+    cache = {f"cache {k}": v for k, v in cache_info().items()}
+    return {"threads": default_threads(), **blas, **cache}
+
+
+def _data() -> dict[str, str]:
+    from nodeflow.data.mnist import find, places
+
+    used = find()
+    return {
+        f"mnist {p.kind}": f"{p.folder} ({'used' if p == used else 'no' if p.missing else 'yes'})"
+        for p in places()
+    }
+
+
+def _display() -> dict[str, str]:
+    names = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM", "QT_SCALE_FACTOR")
+    return {name: os.environ.get(name, "not set") for name in names}

@@ -1,0 +1,78 @@
+"""Loads a graph the way every command does: file, settings, data, feeds."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from nodeflow.cli.environment import Environment
+from nodeflow.cli.values import ArgumentProblem, parse_setting, read_feed, split_assignment
+from nodeflow.document import flow
+from nodeflow.document.model import Document
+from nodeflow.document.task import Task, set_value, use_dataset
+from nodeflow.engine.session import Session
+from nodeflow.errors import FileProblem
+from nodeflow.train.weights import load_weights
+
+
+def load_document(arguments: argparse.Namespace, environment: Environment) -> Document:
+    """The file with ``--set`` and ``--dataset`` applied.
+
+    Raises:
+        FileProblem, UnknownName, AttributeProblem: in the file or an argument.
+    """
+    document = flow.load(environment.path(arguments.file))
+    for choice in getattr(arguments, "datasets", ()):
+        use_dataset(document, choice)
+    for text in getattr(arguments, "settings", ()):
+        node, attr, value = parse_setting(text)
+        set_value(document, node, attr, value)
+    return document
+
+
+def load_task(arguments: argparse.Namespace, environment: Environment) -> Task:
+    """The document built, with ``--feed`` and ``--data-dir``."""
+    document = load_document(arguments, environment)
+    folder = environment.path(arguments.file).parent
+    data_dir = environment.path(arguments.data_dir) if arguments.data_dir else None
+    task = Task(document, data_dir=data_dir, base_dir=folder)
+    feeds = {}
+    for text in arguments.feeds:
+        name, value = split_assignment(text, "NAME=VALUE")
+        tensor = task.tensor(name)
+        if name in feeds:
+            raise ArgumentProblem(f"--feed gives {name!r} twice")
+        feeds[name] = read_feed(name, value, tensor.type, environment.folder, arguments.invert)
+    return Task(document, data_dir=data_dir, base_dir=folder, feeds=feeds, built=task.build)
+
+
+def open_session(
+    task: Task, arguments: argparse.Namespace, environment: Environment, seed: int
+) -> Session:
+    """A session with initialized variables, and the document's weights unless ``--init``."""
+    session = Session(task.graph, tier=arguments.tier, threads=arguments.threads, seed=seed)
+    session.initialize()
+    weights = task.document.weights
+    if weights and not arguments.init:
+        use_weights(session, environment.path(arguments.file).parent / weights, environment)
+    return session
+
+
+def use_weights(session: Session, path: Path, environment: Environment) -> None:
+    """Load saved variables; a missing file is a warning, and initial values stay."""
+    if not path.exists():
+        environment.say(f"nodeflow: warning: the weights {path.name} are missing; initial values")
+        return
+    loaded = load_weights(path)
+    for name, value in session.variables.items():
+        if name not in loaded:
+            environment.say(f"nodeflow: warning: {path.name} has no variable {name!r}")
+        elif loaded[name].shape != value.shape or loaded[name].dtype != value.dtype:
+            raise FileProblem(
+                f"{path.name} has {loaded[name].dtype} {loaded[name].shape}, but the variable is "
+                f"{value.dtype} {value.shape}",
+                node=name,
+                hint="Train again, or use --init.",
+            )
+        else:
+            session.variables[name] = loaded[name]

@@ -1,0 +1,105 @@
+"""``nodeflow ops``: the op reference, from the registry's declarations."""
+
+from __future__ import annotations
+
+import argparse
+from itertools import groupby
+from typing import Any
+
+from nodeflow.cli.environment import Environment
+from nodeflow.cli.output import json_line
+from nodeflow.document.declarations import declarations
+from nodeflow.errors import UnknownOp, suggest
+from nodeflow.graph.op import Attr, Op, Port
+
+
+def ops(arguments: argparse.Namespace, environment: Environment) -> None:
+    """List every op by category, or describe one.
+
+    Raises:
+        UnknownOp: there is no op of this name.
+    """
+    known = {op.id: op for op in declarations() if op.category != "Internal"}
+    if arguments.name is None:
+        chosen = list(known.values())
+    elif arguments.name in known:
+        chosen = [known[arguments.name]]
+    else:
+        raise UnknownOp(
+            f"there is no op {arguments.name!r}",
+            hint=suggest(arguments.name, known) or "See nodeflow ops.",
+        )
+    if arguments.json:
+        environment.print(json_line([describe(op) for op in chosen]))
+    elif arguments.name is None:
+        environment.print(listing(chosen))
+    else:
+        environment.print(reference(chosen[0]))
+
+
+def listing(ops: list[Op]) -> str:
+    """Every op's id and first sentence, by category."""
+    width = max(len(op.id) for op in ops) + 2
+    lines = []
+    by_category = sorted(ops, key=lambda op: op.category)
+    for category, members in groupby(by_category, key=lambda op: op.category):
+        lines.append(category)
+        lines += [f"  {op.id:<{width}}{op.summary}" for op in sorted(members, key=lambda o: o.id)]
+    return "\n".join(lines)
+
+
+def reference(op: Op) -> str:
+    """One op in full."""
+    lines = [f"{op.id}  ({op.category})", "", op.doc.strip(), ""]
+    for title, ports in (("Inputs", op.inputs), ("Outputs", op.outputs)):
+        if ports:
+            lines += [title, *(f"  {_port_text(p)}" for p in ports), ""]
+    if op.attrs:
+        lines += ["Attributes", *(f"  {_attr_text(a)}" for a in op.attrs), ""]
+    return "\n".join(lines).rstrip()
+
+
+def _port_text(port: Port) -> str:
+    marks = [m for m, on in (("several", port.variadic), ("optional", port.optional)) if on]
+    extra = f" ({', '.join(marks)})" if marks else ""
+    doc = f"  {port.doc}" if port.doc else ""
+    return f"{port.name}{extra}: {', '.join(port.dtypes)}{doc}"
+
+
+def _attr_text(attr: Attr) -> str:
+    kind = " | ".join(attr.choices) if attr.choices else attr.kind
+    default = "required" if attr.required else f"default {attr.default!r}"
+    return f"{attr.name}: {kind}, {default}.  {attr.doc}".rstrip()
+
+
+def describe(op: Op) -> dict[str, Any]:
+    """One op as JSON."""
+    return {
+        "id": op.id,
+        "version": op.version,
+        "category": op.category,
+        "doc": op.doc.strip(),
+        "inputs": [_port_json(p) for p in op.inputs],
+        "outputs": [_port_json(p) for p in op.outputs],
+        "attrs": [
+            {
+                "name": a.name,
+                "kind": a.kind,
+                "required": a.required,
+                "default": None if a.required else a.default,
+                "choices": a.choices,
+                "doc": a.doc,
+            }
+            for a in op.attrs
+        ],
+    }
+
+
+def _port_json(port: Port) -> dict[str, Any]:
+    return {
+        "name": port.name,
+        "dtypes": port.dtypes,
+        "variadic": port.variadic,
+        "optional": port.optional,
+        "doc": port.doc,
+    }

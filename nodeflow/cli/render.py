@@ -1,0 +1,35 @@
+"""``nodeflow render``: the canvas as a picture; the one command that loads Qt, offscreen."""
+
+from __future__ import annotations
+
+import argparse
+
+from nodeflow.cli.environment import Environment
+from nodeflow.cli.load import load_document
+from nodeflow.cli.values import ArgumentProblem
+
+
+def render(arguments: argparse.Namespace, environment: Environment) -> None:
+    """Draw a document as PNG or SVG.
+
+    Raises:
+        NodeflowError: in the file, or the picture cannot be written.
+    """
+    output = environment.path(arguments.output)
+    if output.suffix.lower() not in (".png", ".svg"):
+        raise ArgumentProblem(
+            f"{output.name} is neither .png nor .svg", hint="Name a .png or .svg file."
+        )
+    document = load_document(arguments, environment)
+    from nodeflow.ui.render import render_file
+
+    values = _previews(document, arguments, environment) if arguments.values else {}
+    render_file(document, output, scale=arguments.scale, theme=arguments.theme, values=values)
+    environment.say(f"nodeflow: drawn to {arguments.output}")
+
+
+def _previews(document, arguments: argparse.Namespace, environment: Environment) -> dict:
+    from nodeflow.host.evaluate import Evaluator
+
+    folder = environment.path(arguments.file).parent
+    return Evaluator(document, base_dir=folder).previews().values

@@ -1,0 +1,137 @@
+"""``nodeflow train``: train a graph, tell its progress, keep its weights."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from nodeflow.cli.environment import Environment
+from nodeflow.cli.load import load_task, open_session
+from nodeflow.cli.output import duration, json_line, number
+from nodeflow.cli.progress import Progress
+from nodeflow.engine.session import Session
+from nodeflow.train.control import Control
+from nodeflow.train.events import Done, Epoch, Started, Steps
+from nodeflow.train.loop import train as train_events
+from nodeflow.train.weights import save_weights
+
+INTERRUPTED = 130
+
+
+def train(arguments: argparse.Namespace, environment: Environment) -> int:
+    """Train; Ctrl-C ends it at the next step and still saves weights when asked to.
+
+    Raises:
+        NodeflowError: in file, data, graph or run.
+    """
+    arguments.settings = [*arguments.settings, *_shorthand(arguments)]
+    task = load_task(arguments, environment)
+    training = task.training()
+    for notice in task.notices():
+        environment.say(f"nodeflow: {notice}")
+    control = Control()
+    with (
+        open_session(task, arguments, environment, training.seed) as session,
+        _stop_on_interrupt(control),
+    ):
+        report = _JsonReport(environment) if arguments.json else _TextReport(environment)
+        for event in train_events(session, training, control):
+            report.tell(event)
+        if arguments.save_weights:
+            _save(arguments, environment, session)
+    return INTERRUPTED if control.stopped else 0
+
+
+def _shorthand(arguments: argparse.Namespace) -> list[str]:
+    """``--epochs 3`` and the like as ``--set training.epochs=3``."""
+    given = {
+        "epochs": arguments.epochs,
+        "batch_size": arguments.batch_size,
+        "seed": arguments.seed,
+    }
+    return [f"training.{name}={value}" for name, value in given.items() if value is not None]
+
+
+def _save(arguments: argparse.Namespace, environment: Environment, session: Session) -> None:
+    path = environment.path(arguments.save_weights)
+    save_weights(path, dict(session.variables.items()))
+    environment.say(f"nodeflow: weights saved to {arguments.save_weights}")
+
+
+@contextmanager
+def _stop_on_interrupt(control: Control) -> Iterator[None]:
+    """Ctrl-C stops the training at its next step; a second one ends the program at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(*_: object) -> None:
+        if control.stopped:
+            raise KeyboardInterrupt
+        control.stop()
+
+    previous = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+class _JsonReport:
+    """One object a line."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+
+    def tell(self, event: object) -> None:
+        if isinstance(event, Epoch):
+            self._print(
+                event="epoch",
+                epoch=event.epoch,
+                loss=event.loss,
+                metrics=event.metrics,
+                steps=event.steps,
+                seconds=round(event.seconds, 4),
+            )
+        elif isinstance(event, Done):
+            self._print(
+                event="done",
+                epochs=event.epochs,
+                metrics=event.metrics,
+                steps_per_second=round(event.steps_per_second, 1),
+                seconds=round(event.seconds, 4),
+            )
+
+    def _print(self, **fields: object) -> None:
+        self._environment.print(json_line(fields))
+
+
+class _TextReport:
+    """A progress bar on standard error and a line an epoch on standard output."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._progress = Progress(environment)
+
+    def tell(self, event: object) -> None:
+        if isinstance(event, Started):
+            self._progress.start(event.epochs * event.steps_per_epoch)
+        elif isinstance(event, Steps):
+            self._progress.advance(event.last, f"loss {number(float(event.losses[-1]))}")
+        elif isinstance(event, Epoch):
+            self._progress.clear()
+            metrics = "".join(f"  {k} {number(v)}" for k, v in event.metrics.items())
+            self._environment.print(
+                f"epoch {event.epoch}  loss {number(event.loss)}{metrics}  "
+                f"{duration(event.seconds)}"
+            )
+        elif isinstance(event, Done):
+            self._progress.clear()
+            word = "stopped" if event.stopped else "done"
+            self._environment.print(
+                f"{word} after {event.epochs} epochs, {event.steps} steps, "
+                f"{event.steps_per_second:.0f} steps a second, {duration(event.seconds)}"
+            )

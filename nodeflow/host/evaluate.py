@@ -1,0 +1,184 @@
+"""Values of every node on a small preview batch; one broken node does not hide the others."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from nodeflow.data import Dataset
+from nodeflow.document.model import Document
+from nodeflow.document.task import Task
+from nodeflow.engine.session import Session
+from nodeflow.errors import MissingFeed, NodeflowError
+from nodeflow.graph.graph import Node, Tensor, ancestors
+from nodeflow.host.previews import make_preview
+from nodeflow.host.protocol import Preview
+
+MOST_FAILURES = 8
+"""Nodes that may fail in one evaluation before the rest is given up."""
+
+
+@dataclass
+class Evaluation:
+    """Previews by tensor name, placeholders without a feed, and what the user has to know."""
+
+    values: dict[str, Preview] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
+
+
+class Evaluator:
+    """Evaluates a document for showing; keeps variables while the graph around them changes.
+
+    Variables that are still declared the same keep their values over a rebuild; one whose initial
+    value was edited starts afresh.
+    """
+
+    def __init__(
+        self,
+        document: Document,
+        *,
+        base_dir: str | os.PathLike | None = None,
+        opened: dict[Any, Dataset] | None = None,
+        threads: int | None = None,
+    ) -> None:
+        self._document = document
+        self._base_dir = base_dir
+        self._opened: dict[Any, Dataset] = {} if opened is None else opened
+        self._threads = threads
+        self._kept: dict[str, tuple[Any, np.ndarray]] = {}
+        self.task: Task
+        self.session: Session
+        self.rebuild()
+
+    def rebuild(self) -> None:
+        """Build the graph of the document as it is now, leaving out what has problems."""
+        if hasattr(self, "session"):
+            self._keep_variables()
+            self.session.close()
+        self.task = Task(self._document, base_dir=self._base_dir, opened=self._opened)
+        seed = self.task.build.settings.seed
+        self.session = Session(self.task.graph, tier="reference", threads=self._threads, seed=seed)
+        self.session.initialize()
+        for name, (declared, value) in self._kept.items():
+            if name in self.session.variables and self._declaration(name) == declared:
+                self.session.variables[name] = value
+
+    def _keep_variables(self) -> None:
+        self._kept = {
+            name: (self._declaration(name), value) for name, value in self.session.variables.items()
+        }
+
+    def _declaration(self, name: str) -> Any:
+        """What decides a variable's initial value; derived ones go with their owner."""
+        node = self.task.graph.node(name)
+        kind = node.outputs[0].type
+        initial = [t.node.name for t in node.inputs]
+        sources = sorted(
+            (n.name, n.op.id, repr(dict(n.attrs))) for n in ancestors([node]) if n is not node
+        )
+        return kind, repr(dict(node.attrs)), initial, sources
+
+    def initialize(self) -> int:
+        """Set every variable back to its initial value; returns how many there are."""
+        self.session.initialize()
+        return len(self.session.variables)
+
+    def visible(self) -> list[Tensor]:
+        """Every tensor of a node the user sees."""
+        return [
+            t
+            for n in self.task.graph.nodes
+            if n.derived_from is None
+            for t in n.outputs
+            if n.op.id != "assign" and not (n.alias and n.alias[t.index] is None)
+        ]
+
+    def previews(self, names: Iterable[str] | None = None, step: int | None = None) -> Evaluation:
+        """Evaluate tensors by name, or all that can be.
+
+        A node that fails gets a preview of kind ``error``; what depends on it has none.
+        """
+        wanted = self.visible() if names is None else [self.task.tensor(n) for n in names]
+        result = Evaluation()
+        feeds, missing, broken = self._feeds(wanted, result)
+        result.missing = tuple(sorted(n.name for n in missing))
+        ready = self._without(wanted, missing | broken)
+        for _ in range(MOST_FAILURES):
+            try:
+                values = self.session.run(ready, self._needed(feeds, ready))
+            except NodeflowError as error:
+                failed = self._failed_node(error, result)
+                if failed is None:
+                    break
+                ready = self._without(ready, {failed})
+                continue
+            for tensor, value in zip(ready, values, strict=True):
+                shape = self.task.image_shape(tensor)
+                result.values[tensor.name] = make_preview(value, shape, step)
+            break
+        result.notices = self.task.notices()
+        return result
+
+    def value(self, name: str) -> tuple[np.ndarray, tuple[int, int] | None]:
+        """One tensor's full value, and (height, width) where its rows are pictures.
+
+        Raises:
+            NodeflowError: the name, its feeds, or the run.
+        """
+        tensor = self.task.tensor(name)
+        feeds = self.task.feeds([tensor])
+        return np.asarray(self.session.run(tensor, feeds)), self.task.image_shape(tensor)
+
+    def _feeds(
+        self, wanted: list[Tensor], result: Evaluation
+    ) -> tuple[Mapping[Tensor, Any], set[Node], set[Node]]:
+        """Feeds by placeholder; placeholders without any; those whose data set fails."""
+        feeds: dict[Tensor, Any] = {}
+        missing: set[Node] = set()
+        broken: set[Node] = set()
+        for node in ancestors(t.node for t in wanted):
+            if node.op.id != "placeholder":
+                continue
+            tensor = node.outputs[0]
+            try:
+                feeds.update(self.task.feeds([tensor]))
+            except NodeflowError as error:
+                result.values[tensor.name] = Preview("error", text=str(error))
+                broken.add(node)
+                continue
+            if tensor not in feeds and node.attrs.get("sample") is None:
+                missing.add(node)
+        return feeds, missing, broken
+
+    def _needed(self, feeds: Mapping[Tensor, Any], tensors: list[Tensor]) -> dict[Tensor, Any]:
+        needed = ancestors(t.node for t in tensors)
+        return {t: v for t, v in feeds.items() if t.node in needed}
+
+    @staticmethod
+    def _without(tensors: list[Tensor], excluded: set[Node]) -> list[Tensor]:
+        """The tensors that depend on none of the excluded nodes."""
+        blocked: set[Node] = set()
+        if not excluded:
+            return tensors
+        graph = next(iter(excluded)).graph
+        for node in graph.nodes:
+            depends = [*(t.node for t in node.inputs), *node.control_inputs]
+            depends += [t.node for t in node.alias if t is not None]
+            if node in excluded or any(n in blocked for n in depends):
+                blocked.add(node)
+        return [t for t in tensors if t.node not in blocked]
+
+    def _failed_node(self, error: NodeflowError, result: Evaluation) -> Node | None:
+        """Note the error at its node; None when it names none."""
+        if error.node is None or error.node not in self.task.graph:
+            result.values[error.node or ""] = Preview("error", text=str(error))
+            return None
+        node = self.task.graph.node(error.node)
+        if not isinstance(error, MissingFeed):
+            result.values[node.name] = Preview("error", text=error.message)
+        return node

@@ -6,6 +6,7 @@ downstream of them as far as types really change.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 
 from nodeflow.document.dataset_op import DATASET
@@ -28,12 +29,14 @@ _UNKNOWN = Inferred(None)
 class Analysis:
     """What inference knows of a document.
 
+    `base_dir` is where relative data paths start; by default the document's folder.
     Call `update(change)` for each of the document's changes. `inferred` counts nodes inferred so
     far, for tests that nothing is inferred in vain.
     """
 
-    def __init__(self, doc: Document) -> None:
+    def __init__(self, doc: Document, *, base_dir: str | os.PathLike | None = None) -> None:
         self.doc = doc
+        self._base_dir = base_dir
         self.problems: dict[str, list[Problem]] = {}
         self.inferred = 0
         self._results: dict[str, Inferred] = {}
@@ -133,7 +136,7 @@ class Analysis:
                 now = Inferred(None, (self._loop_problem(nodes[node_id]),))
             elif node_id in waiting:
                 self.inferred += 1
-                now = infer_node(self.doc, nodes[node_id], self.out_types)
+                now = infer_node(self.doc, nodes[node_id], self.out_types, self._base_dir)
                 self._watch(nodes[node_id])
             else:
                 continue

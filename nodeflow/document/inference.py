@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -52,13 +53,16 @@ class Inferred:
 
 
 def infer_node(
-    doc: Document, record: NodeRecord, outputs_of: Callable[[str], Outputs | None]
+    doc: Document,
+    record: NodeRecord,
+    outputs_of: Callable[[str], Outputs | None],
+    folder: str | os.PathLike | None = None,
 ) -> Inferred:
     """Returns the types and problems of a node. `outputs_of(id)` gives those of its sources."""
     problems: list[Problem] = []
     out: Outputs | None = None
     try:
-        out = _infer(doc, record, outputs_of, problems)
+        out = _infer(doc, record, outputs_of, folder or base_dir(doc), problems)
     except NodeflowError as error:
         problems.append(Problem.of(error, record.name))
     except (ArithmeticError, TypeError, ValueError, LookupError, MemoryError) as error:
@@ -72,12 +76,13 @@ def _infer(
     doc: Document,
     record: NodeRecord,
     outputs_of: Callable[[str], Outputs | None],
+    folder: str | os.PathLike | None,
     problems: list[Problem],
 ) -> Outputs | None:
     if record.op == DATASET:
         if doc.wires_into(record.id):
             raise MissingInput("a dataset takes no wires", hint="Remove the wire.")
-        return dataset_types(record.attrs, base_dir=base_dir(doc))
+        return dataset_types(record.attrs, base_dir=folder)
     op = declaration(record)
     if op is None:
         raise UnknownOp(

@@ -48,6 +48,8 @@ class Document:
         self.wires: dict[tuple[str, str], Wire] = {}
         self.frames: dict[str, FrameRecord] = {}
         self.subgraphs: dict[str, Json] = {}
+        self.incoming: dict[str, dict[str, Wire]] = {}  # node id -> port -> wire
+        self.outgoing: dict[str, dict[tuple[str, str], Wire]] = {}  # node id -> wire's key -> wire
         self.next_id = 1
         self.revision = 0
         self.path: Path | None = None
@@ -63,8 +65,6 @@ class Document:
             "weights": self._weights,
         }
         self._by_name: dict[str, str] = {}
-        self._into: dict[str, dict[str, Wire]] = {}
-        self._out_of: dict[str, dict[tuple[str, str], Wire]] = {}
         self._names = FreeNames()
         self._history = History()
         self._open: Transaction | None = None
@@ -104,11 +104,11 @@ class Document:
 
     def wires_into(self, node_id: str) -> list[Wire]:
         """Returns the wires that end at a node, feeds included."""
-        return list(self._into.get(node_id, {}).values())
+        return list(self.incoming.get(node_id, {}).values())
 
     def wires_out_of(self, node_id: str) -> list[Wire]:
         """Returns the wires that start at a node."""
-        return list(self._out_of.get(node_id, {}).values())
+        return list(self.outgoing.get(node_id, {}).values())
 
     def fresh_name(self, base: str) -> str:
         """Returns `base`, or `base_1`, `base_2`, ...: the first that no node has."""
@@ -116,7 +116,7 @@ class Document:
 
     def has_wires(self, node_id: str) -> bool:
         """Says whether any wire starts or ends at a node."""
-        return bool(self._into.get(node_id) or self._out_of.get(node_id))
+        return bool(self.incoming.get(node_id) or self.outgoing.get(node_id))
 
     def digest(self) -> str:
         """Returns a hash of the content, for telling whether a mirror has diverged.
@@ -277,11 +277,11 @@ class Document:
 
     def _index_wire(self, before: Wire | None, after: Wire | None) -> None:
         if before is not None:
-            self._into[before.target].pop(before.target_port, None)
-            self._out_of[before.source].pop(before.key, None)
+            self.incoming[before.target].pop(before.target_port, None)
+            self.outgoing[before.source].pop(before.key, None)
         if after is not None:
-            self._into.setdefault(after.target, {})[after.target_port] = after
-            self._out_of.setdefault(after.source, {})[after.key] = after
+            self.incoming.setdefault(after.target, {})[after.target_port] = after
+            self.outgoing.setdefault(after.source, {})[after.key] = after
 
     def _index_name(self, before: NodeRecord | None, after: NodeRecord | None) -> None:
         if before is not None and self._by_name.get(before.name) == before.id:

@@ -8,30 +8,38 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from nodeflow.document.flow import natural
 from nodeflow.document.model import Document
+from nodeflow.document.records import Wire
 
 
 def downstream(doc: Document, ids: Iterable[str]) -> set[str]:
     """Returns the nodes and all that depend on them."""
-    return _reach(ids, lambda i: [w.target for w in doc.wires_out_of(i)])
+    outgoing, seen = doc.outgoing, set(ids)
+    stack = list(seen)
+    while stack:
+        for wire in outgoing.get(stack.pop(), _NONE).values():
+            if wire.target not in seen:
+                seen.add(wire.target)
+                stack.append(wire.target)
+    return seen
 
 
 def upstream(doc: Document, ids: Iterable[str]) -> set[str]:
     """Returns the nodes and all that they depend on."""
-    return _reach(ids, lambda i: [w.source for w in doc.wires_into(i)])
-
-
-def _reach(ids: Iterable[str], neighbours: Callable[[str], list[str]]) -> set[str]:
-    seen = set(ids)
+    incoming, seen = doc.incoming, set(ids)
     stack = list(seen)
     while stack:
-        for other in neighbours(stack.pop()):
-            if other not in seen:
-                seen.add(other)
-                stack.append(other)
+        for wire in incoming.get(stack.pop(), _NONE).values():
+            if wire.source not in seen:
+                seen.add(wire.source)
+                stack.append(wire.source)
     return seen
+
+
+_NONE: dict[Any, Wire] = {}
 
 
 def topological(doc: Document, among: set[str]) -> tuple[list[str], set[str]]:

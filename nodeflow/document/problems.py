@@ -32,3 +32,23 @@ class Problem:
     def of(cls, error: NodeflowError, node: str, severity: str = "error") -> Problem:
         """Returns the problem that an error of this node is."""
         return cls(node, error.port, error.message, error.hint, severity, type(error).__name__)
+
+    def as_error(self) -> NodeflowError:
+        """Returns the problem as the error to raise when somebody asks for what it breaks."""
+        cause = _error_classes().get(self.kind, NodeflowError)
+        error = cause.__new__(cause)
+        NodeflowError.__init__(
+            error, self.message, node=self.node or None, port=self.port, hint=self.hint
+        )
+        return error
+
+
+def _error_classes() -> dict[str, type[NodeflowError]]:
+    """All error classes that are loaded, by name."""
+    found: dict[str, type[NodeflowError]] = {}
+    waiting: list[type[NodeflowError]] = [NodeflowError]
+    while waiting:
+        cause = waiting.pop()
+        found.setdefault(cause.__name__, cause)
+        waiting += cause.__subclasses__()
+    return found

@@ -1,0 +1,176 @@
+"""From the document to the graph that is run.
+
+One broken node does not keep the rest from running: it is left out with all that depends on it,
+and its problem is kept for whoever asks for one of them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from nodeflow.document.analysis import Analysis
+from nodeflow.document.dataset_op import DATASET
+from nodeflow.document.declarations import op_of
+from nodeflow.document.flow import natural
+from nodeflow.document.model import Document
+from nodeflow.document.order import in_order, upstream
+from nodeflow.document.ports import FEED, input_names, is_control, port_order
+from nodeflow.document.problems import Problem
+from nodeflow.document.records import NodeRecord
+from nodeflow.document.training import TrainingSettings, is_optimizer, training_settings
+from nodeflow.errors import NodeflowError, UnknownName, suggest
+from nodeflow.graph.graph import Graph, Node, Tensor
+from nodeflow.graph.types import literal
+
+
+@dataclass
+class Build:
+    """A graph with what connects it to its document.
+
+    Attributes:
+        graph: the nodes that can run; named as in the document.
+        nodes: document id -> node of the graph.
+        tensors: (document id, output port) -> tensor.
+        names: document id -> name, of every node in the document.
+        bindings: placeholder's name -> (dataset's document id, column).
+        samples: placeholder's name -> its sample as an array.
+        optimizer: the node to train with, or None.
+        settings: how to train.
+        problems: everything that is wrong, warnings and notes included.
+        skipped: id of a node that cannot run -> the problems that keep it from running.
+    """
+
+    graph: Graph = field(default_factory=Graph)
+    nodes: dict[str, Node] = field(default_factory=dict)
+    tensors: dict[tuple[str, str], Tensor] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    bindings: dict[str, tuple[str, str]] = field(default_factory=dict)
+    samples: dict[str, np.ndarray] = field(default_factory=dict)
+    optimizer: Node | None = None
+    settings: TrainingSettings = field(default_factory=TrainingSettings)
+    problems: list[Problem] = field(default_factory=list)
+    skipped: dict[str, list[Problem]] = field(default_factory=dict)
+
+
+def build(
+    doc: Document,
+    *,
+    only: Collection[str] | None = None,
+    partial: bool = False,
+    base_dir: str | os.PathLike | None = None,
+    analysis: Analysis | None = None,
+) -> Build:
+    """Returns the graph of a document.
+
+    Args:
+        only: ids or names of nodes; the result holds these and what they depend on. Default: all.
+        partial: leave out what has problems; otherwise the first error is raised.
+        base_dir: where relative data paths start; default: the document's folder.
+        analysis: of this document and up to date, if there is one already.
+
+    Raises:
+        UnknownName: `only` names a node that is not there.
+        NodeflowError: not `partial`, and a node has an error; it names node and port.
+    """
+    analysis = analysis or Analysis(doc, base_dir=base_dir)
+    result = Build(
+        names={node.id: node.name for node in doc.nodes.values()},
+        settings=training_settings(doc),
+        problems=analysis.all_problems(),
+    )
+    wanted = _wanted(doc, only)
+    broken = analysis.broken() & wanted
+    for node_id in sorted(broken, key=natural):
+        result.skipped[node_id] = _causes(doc, analysis, node_id)
+    _raise_first(result, partial)
+    for node_id in in_order(doc, wanted - broken, late=lambda i: is_optimizer(doc.nodes[i].op)):
+        record = doc.nodes[node_id]
+        if record.op != DATASET:
+            _add(doc, record, result)
+    _raise_first(result, partial)
+    optimizer = result.settings.optimizer
+    result.optimizer = None if optimizer is None else result.nodes.get(optimizer)
+    return result
+
+
+def _raise_first(result: Build, partial: bool) -> None:
+    if not partial:
+        for problems in result.skipped.values():
+            raise problems[0].as_error()
+
+
+def _wanted(doc: Document, only: Collection[str] | None) -> set[str]:
+    if only is None:
+        return set(doc.nodes)
+    ids = set()
+    for key in only:
+        record = doc.nodes.get(key) or doc.node_named(key)
+        if record is None:
+            raise UnknownName(f"there is no node {key!r}", hint=suggest(key, doc.names))
+        ids.add(record.id)
+    return upstream(doc, ids)
+
+
+def _add(doc: Document, record: NodeRecord, result: Build) -> None:
+    """Adds one node to the graph; a node that fails is skipped, with what depends on it."""
+    op = op_of(record)
+    assert op is not None, "the analysis calls nodes of unknown ops broken"
+    wired = {wire.target_port: wire for wire in doc.wires_into(record.id)}
+    sources = [wire.source for port, wire in wired.items() if port != FEED]
+    behind = next((source for source in sources if source in result.skipped), None)
+    if behind is not None:
+        result.skipped[record.id] = result.skipped[behind]
+        return
+    inputs = [
+        result.tensors[wired[port].source, wired[port].source_port]
+        for port in input_names(op, wired)
+    ]
+    controls = [
+        result.nodes[wired[port].source]
+        for port in sorted(filter(is_control, wired), key=port_order)
+    ]
+    try:
+        node = result.graph.add_node(
+            op, inputs, record.attrs, name=record.name, control_inputs=controls
+        )
+    except NodeflowError as error:
+        _skip(record, error, result)
+        return
+    result.nodes[record.id] = node
+    if node.name != record.name:
+        text = f"the name {record.name!r} is taken by a node that another derived"
+        result.problems.append(Problem(record.name, None, text, "Rename it.", kind="NameTaken"))
+    for index, tensor in enumerate(node.outputs):
+        result.tensors[record.id, op.output_name(index)] = tensor
+    if record.op == "placeholder":
+        _bind(record, node, wired.get(FEED), result)
+
+
+def _bind(record: NodeRecord, node: Node, wire: Any, result: Build) -> None:
+    if wire is not None:
+        result.bindings[record.name] = (wire.source, wire.source_port)
+    if node.attrs.get("sample") is not None:
+        result.samples[record.name] = literal(node.attrs["sample"], node.outputs[0].dtype)
+
+
+def _skip(record: NodeRecord, error: NodeflowError, result: Build) -> None:
+    """Keeps the problem of a node that only building finds (a gradient that does not exist)."""
+    inner = error.where if error.node and error.node != record.name else ""
+    text = f"{inner}: {error.message}" if inner else error.message
+    problem = Problem(record.name, error.port, text, error.hint, kind=type(error).__name__)
+    result.skipped[record.id] = [problem]
+    result.problems.append(problem)
+
+
+def _causes(doc: Document, analysis: Analysis, node_id: str) -> list[Problem]:
+    """The errors that keep a node from running: its own, else those upstream."""
+    for candidate in [node_id, *sorted(upstream(doc, [node_id]))]:
+        errors = [p for p in analysis.problems_of(candidate) if p.severity == "error"]
+        if errors:
+            return errors
+    return []

@@ -122,9 +122,10 @@ def _open(source: str, file: Path, stamp: tuple[int, int], items: tuple) -> Data
 def _reading(file: Path) -> Iterator[Any]:
     """An open .npz; whatever its bytes do becomes a DataFormatError."""
     try:
-        with np.load(file, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise DataFormatError(f"{file} is not an .npz archive")
+        archive = np.load(file, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise DataFormatError(f"{file} is not an .npz archive", hint="Use numpy.savez.")
+        with archive:
             yield archive
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError) as error:
         raise DataFormatError(

@@ -7,7 +7,7 @@ and its problem is kept for whoever asks for one of them.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,6 +55,49 @@ class Build:
     settings: TrainingSettings = field(default_factory=TrainingSettings)
     problems: list[Problem] = field(default_factory=list)
     skipped: dict[str, list[Problem]] = field(default_factory=dict)
+
+    def require(self, ids: Iterable[str]) -> None:
+        """Raises the error that keeps the first of these nodes (by id) from running, if any."""
+        for node_id in ids:
+            if node_id in self.skipped:
+                raise self.skipped[node_id][0].as_error()
+
+    def fetch(self, name: str) -> Tensor | Node:
+        """Returns what a fetch names: `add`, `split:1`, `split:PORT`, or a node without outputs.
+
+        Raises:
+            UnknownName: there is nothing of this name; the hint lists near names.
+            NodeflowError: it cannot run; the message says why.
+        """
+        node_name = name.partition(":")[0]
+        self.require(i for i in self.skipped if self.names[i] == node_name)
+        if name in self.graph and not self.graph.node(name).outputs:
+            return self.graph.node(name)
+        if node_name not in self.graph:
+            if node_name in self.names.values():
+                raise UnknownName(f"{node_name} has no value to fetch", hint=_DATASET_HINT)
+            raise UnknownName(
+                f"there is no node {node_name!r}", hint=suggest(node_name, self.names.values())
+            )
+        return self.graph.tensor(name)
+
+    def ends(self) -> list[str]:
+        """Returns the names to fetch if none are given: what nothing consumes.
+
+        Optimizers, assigns, groups and datasets are left out.
+        """
+        nodes = [node for node in self.graph.nodes if node.derived_from is None]
+        used = {t.node for node in nodes if node.outputs or not node.op.macro for t in node.inputs}
+        return [
+            tensor.name
+            for node in nodes
+            if node not in used and node.op.id not in _ACTIONS
+            for tensor in node.outputs
+        ]
+
+
+_DATASET_HINT = "Fetch the placeholder that it feeds instead."
+_ACTIONS = ("assign", "group")
 
 
 def build(

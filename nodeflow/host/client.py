@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import subprocess
@@ -89,10 +90,8 @@ class EngineClient:
         if process is None:
             return
         if self._connection is not None:
-            try:
+            with contextlib.suppress(EngineDied):
                 self.send(Shutdown())
-            except EngineDied:
-                pass
         if process.stdin is not None:
             process.stdin.close()
         try:

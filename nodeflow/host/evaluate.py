@@ -18,6 +18,8 @@ from nodeflow.graph.graph import Node, Tensor, ancestors
 from nodeflow.host.previews import make_preview
 from nodeflow.host.protocol import Preview
 
+ACTING = ("assign", "print")
+
 MOST_FAILURES = 8
 """Nodes that may fail in one evaluation before the rest is given up."""
 
@@ -88,22 +90,28 @@ class Evaluator:
         self.session.initialize()
         return len(self.session.variables)
 
-    def visible(self) -> list[Tensor]:
-        """Every tensor of a node the user sees."""
-        return [
+    def visible(self, effects: bool = False) -> list[Tensor]:
+        """Every tensor of a node the user sees.
+
+        Args:
+            effects: with those that assign or print; an automatic refresh must not.
+        """
+        shown = [
             t
             for n in self.task.graph.nodes
             if n.derived_from is None
             for t in n.outputs
-            if n.op.id != "assign" and not (n.alias and n.alias[t.index] is None)
+            if not (n.alias and n.alias[t.index] is None)
         ]
+        acting = {n for n in self.task.graph.nodes if n.op.id in ACTING}
+        return shown if effects else self._without(shown, acting)
 
     def previews(self, names: Iterable[str] | None = None, step: int | None = None) -> Evaluation:
         """Evaluate tensors by name, or all that can be.
 
         A node that fails gets a preview of kind ``error``; what depends on it has none.
         """
-        wanted = self.visible() if names is None else [self.task.tensor(n) for n in names]
+        wanted = self.visible(effects) if names is None else [self.task.tensor(n) for n in names]
         result = Evaluation()
         feeds, missing, broken = self._feeds(wanted, result)
         result.missing = tuple(sorted(n.name for n in missing))

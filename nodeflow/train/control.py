@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+
+WAIT_SECONDS = 0.02
 
 
 class Control:
-    """Shared between the loop and whoever steers it; every method may be called from any thread."""
+    """Shared between the loop and whoever steers it; every method may be called from any thread.
 
-    def __init__(self) -> None:
+    Args:
+        idle: called by the loop's thread again and again while it is paused.
+    """
+
+    def __init__(self, idle: Callable[[], None] = lambda: None) -> None:
+        self._idle = idle
         self._condition = threading.Condition()
         self._paused = False
         self._stopped = False
@@ -46,13 +54,20 @@ class Control:
 
     def allow(self, wanted: int) -> int:
         """How many of ``wanted`` steps may run now; waits while paused; 0 once stopped."""
+        while (granted := self._grant(wanted)) is None:
+            self._idle()
+        return granted
+
+    def _grant(self, wanted: int) -> int | None:
+        """The steps that may run, or None after waiting a moment in vain."""
         with self._condition:
-            while self._paused and not self._steps and not self._stopped:
-                self._condition.wait(0.05)
             if self._stopped:
                 return 0
             if not self._paused:
                 return wanted
+            if not self._steps:
+                self._condition.wait(WAIT_SECONDS)
+                return None
             granted = min(wanted, self._steps)
             self._steps -= granted
             return granted

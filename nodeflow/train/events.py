@@ -23,6 +23,7 @@ class Steps:
 
     first: int
     losses: np.ndarray
+    seconds: float = 0.0
     tier: str = ""
 
     @property

@@ -121,7 +121,7 @@ class _Loop:
             first = self.steps + 1
             self.steps += done
             left -= done
-            yield Steps(first, np.asarray(scalars)[:, 0], self.session.tier_in_use)
+            yield Steps(first, np.asarray(scalars)[:, 0], self.seconds, self.session.tier_in_use)
 
     def _adapt(self, done: int, elapsed: float) -> None:
         """Size the next chunk by the last one; it never affects the numbers."""

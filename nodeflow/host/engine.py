@@ -1,0 +1,325 @@
+"""The engine's side of the protocol: a mirror of the document, evaluations, one training at a time.
+
+One thread works through the requests; the reading thread hands it those, and acts on pause, stop
+and the like at once. While training, the worker looks at its requests between chunks of steps.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from nodeflow.data import Dataset
+from nodeflow.data.fetch import Progress, fetch
+from nodeflow.document import flow
+from nodeflow.document.errors import DocumentError
+from nodeflow.document.model import Document
+from nodeflow.document.records import Change
+from nodeflow.engine.session import Session
+from nodeflow.errors import GraphError, NodeflowError
+from nodeflow.host import protocol as p
+from nodeflow.host.evaluate import Evaluator
+from nodeflow.train.control import Control
+from nodeflow.train.events import Done, Epoch, Started, Steps
+from nodeflow.train.loop import train
+from nodeflow.train.weights import load_weights, save_weights
+
+PREVIEW_SHARE = 0.1
+"""Part of the time that previews may take from a training."""
+PREVIEW_SECONDS = 0.3
+NICENESS = 5
+
+
+class Engine:
+    """Handles requests; ``send`` takes the answers and may be called from any thread."""
+
+    def __init__(self, send: Callable[[p.Message], None], threads: int | None = None) -> None:
+        self._send = send
+        self._threads = threads
+        self._inbox: queue.Queue[p.Request] = queue.Queue()
+        self._document = Document()
+        self._folder: str | None = None
+        self._revision = -1
+        self._stale = True
+        self._opened: dict[Any, Dataset] = {}
+        self._evaluator: Evaluator | None = None
+        self._control: Control | None = None
+        self._session: Session | None = None
+        self._epochs_done = 0
+        self._stop_download = threading.Event()
+        self._handlers: dict[type, Callable[[Any], None]] = {
+            p.SyncDocument: self._sync_document,
+            p.SyncChange: self._sync_change,
+            p.Evaluate: self._evaluate,
+            p.FetchTensor: self._fetch_tensor,
+            p.Train: self._train,
+            p.InitializeVariables: self._initialize,
+            p.SaveWeights: self._save_weights,
+            p.LoadWeights: self._load_weights,
+            p.DownloadData: self._download,
+        }
+
+    # ---- the reading thread -------------------------------------------------------------------
+
+    def receive(self, request: p.Request) -> None:
+        """Take a request: act at once where it steers what is going on, else queue it."""
+        control = self._control
+        if isinstance(request, p.CancelDownload):
+            self._stop_download.set()
+        elif isinstance(request, p.Stop):
+            if control:
+                control.stop()
+            if self._evaluator:
+                self._evaluator.session.cancel()
+        elif isinstance(request, (p.Pause, p.Resume, p.Step)):
+            if control:
+                self._steer(control, request)
+        else:
+            if isinstance(request, p.Shutdown) and control:
+                control.stop()
+            self._inbox.put(request)
+
+    def _steer(self, control: Control, request: p.Request) -> None:
+        if isinstance(request, p.Pause):
+            control.pause()
+        elif isinstance(request, p.Resume):
+            control.resume()
+        elif isinstance(request, p.Step):
+            control.step(request.count)
+        self._send(p.State("paused" if control.paused else "training"))
+
+    # ---- the working thread -------------------------------------------------------------------
+
+    def work(self) -> None:
+        """Handle requests until Shutdown."""
+        while not isinstance(request := self._inbox.get(), p.Shutdown):
+            self._handle(request)
+
+    def _handle(self, request: p.Request) -> None:
+        try:
+            self._handlers[type(request)](request)
+        except Exception as error:
+            details = "" if isinstance(error, NodeflowError) else traceback.format_exc()
+            number = getattr(request, "request", -1)
+            what = type(request).__name__
+            self._send(p.Failed(number, what, p.ErrorData.of(error, details)))
+
+    def _handle_waiting(self) -> None:
+        """Between chunks of a training: what can be answered meanwhile."""
+        while True:
+            try:
+                request = self._inbox.get_nowait()
+            except queue.Empty:
+                return
+            if isinstance(request, p.Train):
+                error = GraphError("a training is going on", hint="Stop it first.")
+                self._send(p.Failed(request.request, "Train", p.ErrorData.of(error)))
+            elif isinstance(request, p.Shutdown):
+                self._inbox.put(request)
+                return
+            else:
+                if isinstance(request, (p.FetchTensor, p.Evaluate, p.SaveWeights)):
+                    self._take_variables()
+                self._handle(request)
+
+    # ---- the document -------------------------------------------------------------------------
+
+    def _sync_document(self, request: p.SyncDocument) -> None:
+        self._document = flow.loads(request.text)
+        self._folder = request.folder
+        self._revision = request.revision
+        self._evaluator = None
+        self._epochs_done = 0
+        self._stale = True
+
+    def _sync_change(self, request: p.SyncChange) -> None:
+        try:
+            self._document.apply_change(Change.from_json(request.change))
+        except DocumentError as error:
+            self._send(p.Resync(str(error)))
+            return
+        self._revision = request.revision
+        self._stale = True
+
+    def _current(self) -> Evaluator:
+        """The evaluator of the document as it is now."""
+        if self._evaluator is None:
+            self._evaluator = Evaluator(
+                self._document, base_dir=self._folder, opened=self._opened, threads=self._threads
+            )
+        elif self._stale:
+            self._evaluator.rebuild()
+        self._stale = False
+        return self._evaluator
+
+    # ---- values -------------------------------------------------------------------------------
+
+    def _evaluate(self, request: p.Evaluate) -> None:
+        if request.revision != self._revision:
+            return
+        if not request.watch:
+            self._send(p.State("running"))
+        evaluation = self._current().previews(request.names, effects=not request.watch)
+        self._send(
+            p.Previews(
+                request.revision,
+                request.request,
+                evaluation.values,
+                evaluation.missing,
+                evaluation.notices,
+                watch=request.watch,
+            )
+        )
+        if not request.watch and self._control is None:
+            self._send(p.State("idle"))
+
+    def _fetch_tensor(self, request: p.FetchTensor) -> None:
+        array, image_shape = self._current().value(request.name)
+        self._send(p.TensorValue(request.request, request.name, array, image_shape))
+
+    def _initialize(self, request: p.InitializeVariables) -> None:
+        self._epochs_done = 0
+        self._send(p.VariablesInitialized(self._current().initialize()))
+
+    # ---- training -----------------------------------------------------------------------------
+
+    def _train(self, request: p.Train) -> None:
+        evaluator = self._current()
+        training = evaluator.task.training()
+        if not request.resume:
+            self._epochs_done = 0
+        self._control = Control(idle=self._handle_waiting)
+        self._session = Session(
+            evaluator.task.graph, tier="auto", threads=self._threads, seed=training.seed
+        )
+        lower_priority()
+        try:
+            self._session.initialize()
+            if request.resume:
+                self._session.variables.update(evaluator.session.variables)
+            self._send(p.State("training"))
+            events = train(
+                self._session, training, self._control, first_epoch=self._epochs_done + 1
+            )
+            previews = _PreviewClock()
+            for event in events:
+                self._tell(request.request, event)
+                self._handle_waiting()
+                if isinstance(event, Steps) and previews.due():
+                    with previews:
+                        self._show_progress(event.last)
+        finally:
+            self._take_variables()
+            self._session.close()
+            self._session = self._control = None
+            self._send(p.State("idle"))
+
+    def _tell(self, request: int, event: object) -> None:
+        if isinstance(event, Started):
+            self._send(
+                p.TrainingStarted(
+                    request, event.epochs, event.steps_per_epoch, event.first_epoch, event.notices
+                )
+            )
+        elif isinstance(event, Steps):
+            self._send(p.StepsDone(event.first, event.losses, event.seconds, event.tier))
+        elif isinstance(event, Epoch):
+            self._epochs_done = event.epoch
+            self._send(
+                p.EpochDone(event.epoch, event.loss, event.metrics, event.steps, event.seconds)
+            )
+        elif isinstance(event, Done):
+            self._send(
+                p.TrainingDone(
+                    request,
+                    event.epochs,
+                    event.metrics,
+                    event.steps,
+                    event.steps_per_second,
+                    event.seconds,
+                    event.stopped,
+                )
+            )
+
+    def _take_variables(self) -> None:
+        """Copy what is trained into the evaluator, where names and types still agree."""
+        if self._session is None or self._evaluator is None:
+            return
+        target = self._evaluator.session.variables
+        for name, value in self._session.variables.items():
+            if name in target and target[name].shape == value.shape:
+                target[name] = value
+
+    def _show_progress(self, step: int) -> None:
+        """Previews on the fixed batch with the variables as they are after this step."""
+        self._take_variables()
+        evaluator = self._current()
+        evaluation = evaluator.previews(step=step)
+        self._send(
+            p.Previews(
+                self._revision, -1, evaluation.values, evaluation.missing, evaluation.notices, step
+            )
+        )
+
+    # ---- weights and downloads ----------------------------------------------------------------
+
+    def _save_weights(self, request: p.SaveWeights) -> None:
+        save_weights(request.path, dict(self._current().session.variables.items()))
+        self._send(p.WeightsSaved(request.request, request.path))
+
+    def _load_weights(self, request: p.LoadWeights) -> None:
+        loaded = load_weights(request.path)
+        variables = self._current().session.variables
+        for name in variables:
+            if name in loaded:
+                variables[name] = loaded[name]
+        self._send(p.WeightsLoaded(request.request, request.path))
+
+    def _download(self, request: p.DownloadData) -> None:
+        self._stop_download.clear()
+        threading.Thread(target=self._fetch_data, args=(request,), daemon=True).start()
+
+    def _fetch_data(self, request: p.DownloadData) -> None:
+        def report(progress: Progress) -> None:
+            self._send(
+                p.DownloadProgress(
+                    request.request, progress.file, progress.received, progress.total
+                )
+            )
+
+        try:
+            folder = fetch(request.name, progress=report, cancelled=self._stop_download.is_set)
+        except NodeflowError as error:
+            self._send(p.Failed(request.request, "DownloadData", p.ErrorData.of(error)))
+            return
+        self._opened.clear()
+        self._send(p.Downloaded(request.request, str(folder)))
+
+
+class _PreviewClock:
+    """Decides when previews are due: a few times a second, and at most a tenth of the time."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+        self._started = 0.0
+
+    def due(self) -> bool:
+        return time.perf_counter() >= self._next
+
+    def __enter__(self) -> None:
+        self._started = time.perf_counter()
+
+    def __exit__(self, *exc: object) -> None:
+        now = time.perf_counter()
+        self._next = now + max(PREVIEW_SECONDS, (now - self._started) / PREVIEW_SHARE)
+
+
+def lower_priority() -> None:
+    """Let the window go first while training; once per process."""
+    if hasattr(os, "nice") and os.nice(0) < NICENESS:
+        os.nice(NICENESS - os.nice(0))

@@ -1,0 +1,61 @@
+"""Entry point of the engine process: ``python -m nodeflow.host.process ADDRESS [THREADS]``.
+
+The key of the connection comes over standard input, which then stays open: when it closes, the
+window is gone, and this process ends too.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from multiprocessing.connection import Client, Connection
+
+KEY_BYTES = 32
+
+
+def main() -> None:
+    """Connect to the window and serve it until it says so or is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    key = sys.stdin.buffer.read(KEY_BYTES)
+    connection = Client(sys.argv[1], authkey=key)
+    threading.Thread(target=_end_with_window, name="nodeflow-watcher", daemon=True).start()
+    from nodeflow.engine.team import default_threads
+    from nodeflow.host.engine import Engine
+    from nodeflow.host.protocol import Ready, Shutdown
+
+    lock = threading.Lock()
+
+    def send(message: object) -> None:
+        with lock:
+            connection.send(message)
+
+    threads = int(sys.argv[2]) if len(sys.argv) > 2 else None
+    engine = Engine(send, threads)
+    threading.Thread(
+        target=_read, args=(connection, engine.receive, Shutdown()), daemon=True
+    ).start()
+    send(Ready(os.getpid(), threads or default_threads()))
+    try:
+        engine.work()
+    except (BrokenPipeError, ConnectionResetError):
+        os._exit(0)
+
+
+def _read(connection: Connection, receive, shutdown) -> None:
+    try:
+        while True:
+            receive(connection.recv())
+    except (EOFError, OSError):
+        receive(shutdown)
+
+
+def _end_with_window() -> None:
+    while sys.stdin.buffer.read(1):
+        pass
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -106,7 +106,13 @@ class Evaluator:
         acting = {n for n in self.task.graph.nodes if n.op.id in ACTING}
         return shown if effects else self._without(shown, acting)
 
-    def previews(self, names: Iterable[str] | None = None, step: int | None = None) -> Evaluation:
+    def previews(
+        self,
+        names: Iterable[str] | None = None,
+        *,
+        step: int | None = None,
+        effects: bool = False,
+    ) -> Evaluation:
         """Evaluate tensors by name, or all that can be.
 
         A node that fails gets a preview of kind ``error``; what depends on it has none.

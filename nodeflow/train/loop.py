@@ -53,6 +53,7 @@ class _Loop:
         self.bindings = training.used_bindings([training.optimizer, training.loss.node])
         self.rows = training.rows(self.bindings, "train")
         self.steps_per_epoch = self._count_steps()
+        self.steps_before = (first_epoch - 1) * self.steps_per_epoch
         self.steps = 0
         self.seconds = 0.0
         self.metrics: dict[str, float] = {}
@@ -82,7 +83,7 @@ class _Loop:
             columns,
             training.batch_size,
             feeds={t: v for t, v in training.feeds.items() if t not in columns},
-            first_step=(self.first_epoch - 1) * self.steps_per_epoch,
+            first_step=self.steps_before,
         )
         done = 0
         for epoch in range(self.first_epoch, self.first_epoch + training.epochs):
@@ -118,7 +119,7 @@ class _Loop:
             elapsed = time.perf_counter() - started
             self.seconds += elapsed
             self._adapt(done, elapsed)
-            first = self.steps + 1
+            first = self.steps_before + self.steps + 1
             self.steps += done
             left -= done
             yield Steps(first, np.asarray(scalars)[:, 0], self.seconds, self.session.tier_in_use)

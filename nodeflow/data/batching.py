@@ -27,14 +27,9 @@ def epoch_order(rows: int, seed: int, epoch: int) -> np.ndarray:
         epoch: 0 for the first.
     """
     mask = 0xFFFFFFFF
-    key = (np.uint32(seed & mask), np.uint32((seed >> 32) & mask))
-    stream = threefry2x32(*key, np.uint32(SHUFFLE), np.uint32(epoch & mask))
+    key0, key1 = threefry2x32(seed & mask, (seed >> 32) & mask, SHUFFLE, epoch & mask)
     # Two words per row: with 64-bit keys two of 10^6 rows agree with probability 3e-8.
-    high, low = threefry2x32(
-        *(np.uint32(word) for word in stream),
-        np.arange(rows, dtype=np.uint32),
-        np.zeros(rows, dtype=np.uint32),
-    )
+    high, low = threefry2x32(key0, key1, np.arange(rows, dtype=np.uint32), 0)
     keys = high.astype(np.uint64) << np.uint64(32) | low
     return np.argsort(keys, kind="stable").astype(np.int64, copy=False)
 

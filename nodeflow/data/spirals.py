@@ -88,11 +88,7 @@ def spiral_points(n: int, noise: float, turns: float, seed: int) -> tuple[np.nda
 def _uniforms(n: int, seed: int) -> list[np.ndarray]:
     """Four arrays of n uniforms in (0, 1), float64."""
     mask = 0xFFFFFFFF
-    key = np.uint32(seed & mask), np.uint32(((seed >> 32) & mask) ^ SPIRALS)
+    key = seed & mask, ((seed >> 32) & mask) ^ SPIRALS
     rows = np.arange(n, dtype=np.uint32)
-    words = [
-        word
-        for block in (0, 1)
-        for word in threefry2x32(*key, rows, np.full(n, block, dtype=np.uint32))
-    ]
+    words = [word for block in (0, 1) for word in threefry2x32(*key, rows, block)]
     return [(word.astype(np.float64) + 0.5) / 2**32 for word in words]

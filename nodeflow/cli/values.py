@@ -131,7 +131,9 @@ def _is_numbers(line: str) -> bool:
 
 
 def _whole(table: np.ndarray, type_: TensorType) -> np.ndarray:
-    return literal([[int(v) if v == int(v) else v for v in row] for row in table], type_.dtype)
+    """Whole numbers of a table read as floats; a fraction among them is an error."""
+    whole = table.astype(np.int64)
+    return literal((whole if np.array_equal(whole, table) else table).tolist(), type_.dtype)
 
 
 def read_picture(path: Path, type_: TensorType, invert: bool = False) -> np.ndarray:

@@ -1,0 +1,156 @@
+"""Turns the scalar formula of an elementwise op into typed Python for numba.
+
+numba widens (uint8 + uint8 is int64, float32 * 2 is float64) and the graph never does, so every
+literal and attribute is written with its dtype and every result is cast to the declared one.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from nodeflow.graph.types import FLOATS
+
+# Functions whose integer variant can fail, with the condition, and the code of `layout`.
+_CHECKS = {
+    "floor_divide": ("({1} == 0)", "DIVISION_BY_ZERO"),
+    "modulo": ("({1} == 0)", "DIVISION_BY_ZERO"),
+    "pow": ("({1} < 0)", "RAISED"),
+}
+_OPERATORS: dict[type, str] = {
+    ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/",
+    ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=",
+    ast.And: "and", ast.Or: "or", ast.Not: "not", ast.USub: "-",
+}  # fmt: skip
+
+
+@dataclass
+class Rendered:
+    """A formula as Python text, the functions it calls and the conditions under which it fails."""
+
+    text: str
+    functions: set[str]
+    checks: list[str]
+
+
+def numpy_name(dtype: str) -> str:
+    """How a dtype is written in kernels: ``np.float32``, ``np.bool_``."""
+    return "np.bool_" if dtype == "bool" else f"np.{dtype}"
+
+
+def typed_literal(value: Any, dtype: str) -> str:
+    """A number as an expression of exactly this dtype."""
+    name = numpy_name(dtype)
+    if dtype == "bool":
+        return f"{name}({bool(value)})"
+    if dtype not in FLOATS:
+        return f"{name}({int(value)})"
+    number = float(value)
+    if math.isnan(number):
+        return f"{name}(np.nan)"
+    if math.isinf(number):
+        return f"{name}({'-' if number < 0 else ''}np.inf)"
+    return f"{name}({number!r})"
+
+
+def render(
+    expression: str,
+    operands: Mapping[str, str],
+    attrs: Mapping[str, Any],
+    in_dtypes: Sequence[str],
+    out_dtype: str,
+) -> Rendered:
+    """The formula with operands, attributes and literals put in, cast to ``out_dtype``.
+
+    Args:
+        operands: text for each input name.
+        attrs: attributes that the formula may name.
+        in_dtypes: dtypes of the inputs; literals take that of the last.
+        out_dtype: dtype of the result.
+
+    Raises:
+        ValueError: the formula uses something it may not; a fault of the op.
+    """
+    renderer = _Renderer(operands, attrs, (in_dtypes or [out_dtype])[-1], out_dtype)
+    text = renderer.visit(_parse(expression))
+    return Rendered(f"{numpy_name(out_dtype)}({text})", renderer.functions, renderer.checks)
+
+
+@lru_cache(maxsize=None)
+def _parse(expression: str) -> ast.expr:
+    return ast.parse(expression, mode="eval").body
+
+
+class _Renderer:
+    """Visits one formula."""
+
+    def __init__(
+        self, operands: Mapping[str, str], attrs: Mapping[str, Any], dtype: str, out_dtype: str
+    ) -> None:
+        self.operands = operands
+        self.attrs = attrs
+        self.dtype = dtype
+        self.out_dtype = out_dtype
+        self.functions: set[str] = set()
+        self.checks: list[str] = []
+
+    def visit(self, item: ast.expr) -> str:
+        method: Callable[[Any], str] | None = getattr(self, f"_{type(item).__name__.lower()}", None)
+        if method is None:
+            raise ValueError(f"formulas cannot use {ast.unparse(item)!r}")
+        return method(item)
+
+    def _name(self, item: ast.Name) -> str:
+        if item.id in self.operands:
+            return self.operands[item.id]
+        if item.id in self.attrs:
+            return typed_literal(self.attrs[item.id], self.dtype)
+        raise ValueError(f"the formula names {item.id}, which is no input and no attribute")
+
+    def _constant(self, item: ast.Constant) -> str:
+        return typed_literal(item.value, self.dtype)
+
+    def _unaryop(self, item: ast.UnaryOp) -> str:
+        if isinstance(item.op, ast.USub) and isinstance(item.operand, ast.Constant):
+            return typed_literal(-item.operand.value, self.dtype)  # type: ignore[operator]
+        text = f"({_OPERATORS[type(item.op)]} {self.visit(item.operand)})"
+        return text if isinstance(item.op, ast.Not) else self._narrow(text)
+
+    def _binop(self, item: ast.BinOp) -> str:
+        if type(item.op) not in _OPERATORS:
+            raise ValueError(f"formulas cannot use {ast.unparse(item)!r}")
+        text = f"({self.visit(item.left)} {_OPERATORS[type(item.op)]} {self.visit(item.right)})"
+        return self._narrow(text)
+
+    def _boolop(self, item: ast.BoolOp) -> str:
+        # Both sides are plain values, so `&` does the same without a branch.
+        sign = " & " if isinstance(item.op, ast.And) else " | "
+        return "(" + sign.join(self.visit(v) for v in item.values) + ")"
+
+    def _compare(self, item: ast.Compare) -> str:
+        sign = _OPERATORS[type(item.ops[0])]
+        return f"({self.visit(item.left)} {sign} {self.visit(item.comparators[0])})"
+
+    def _call(self, item: ast.Call) -> str:
+        assert isinstance(item.func, ast.Name)
+        name = item.func.id
+        args = [self.visit(a) for a in item.args]
+        if name in _CHECKS and self.dtype not in FLOATS:
+            condition, code = _CHECKS[name]
+            if not (name == "pow" and self.dtype == "uint8"):
+                self.checks.append(f"{code}:{condition.format(*args)}")
+        return self._function(name, args)
+
+    def _function(self, name: str, args: list[str]) -> str:
+        if name == "cast":
+            name = f"to_{self.out_dtype}"
+        self.functions.add(name)
+        return f"{name}({', '.join(args)})"
+
+    def _narrow(self, text: str) -> str:
+        """Integer arithmetic wraps at every step, as in numpy; floats keep their dtype."""
+        return text if self.dtype in FLOATS else f"{numpy_name(self.dtype)}{text}"

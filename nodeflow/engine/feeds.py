@@ -1,0 +1,111 @@
+"""Checks what is fed: dtypes strictly for arrays, literals exactly, shapes against the graph's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from nodeflow.errors import FeedError, LiteralError, MissingFeed
+from nodeflow.graph.graph import Graph, Node, Tensor
+from nodeflow.graph.types import TensorType, compatible, literal, shape_text
+
+
+def check_feeds(graph: Graph, feed_dict: Mapping[Any, Any] | None) -> dict[Tensor, np.ndarray]:
+    """The fed tensors with arrays of exactly their dtypes; the arrays may be the caller's own.
+
+    Raises:
+        UnknownName: a name that no tensor has.
+        FeedError: a value that does not fit; names the tensor, what it takes and what came.
+    """
+    fed: dict[Tensor, np.ndarray] = {}
+    for key, value in (feed_dict or {}).items():
+        tensor = _as_tensor(graph, key)
+        if tensor in fed:
+            raise FeedError(f"{tensor.name} is fed twice", node=tensor.node.name)
+        fed[tensor] = as_array(tensor, value)
+    return fed
+
+
+def _as_tensor(graph: Graph, key: Any) -> Tensor:
+    if isinstance(key, str):
+        key = graph.tensor(key)
+    if isinstance(key, Node) and key.outputs:
+        key = key.outputs[0]
+    if not isinstance(key, Tensor):
+        raise FeedError(
+            f"{type(key).__name__} cannot be fed", hint="Feed tensors, or name them by strings."
+        )
+    if key.graph is not graph:
+        raise FeedError(f"{key.name} belongs to another graph", node=key.node.name)
+    return key
+
+
+def as_array(tensor: Tensor, value: Any) -> np.ndarray:
+    """``value`` as an array of the tensor's dtype, checked against its shape.
+
+    Raises:
+        FeedError: it does not fit.
+    """
+    if isinstance(value, (np.ndarray, np.generic)):
+        array = np.asarray(value)
+        if array.dtype != np.dtype(tensor.dtype):
+            raise _misfit(tensor, f"{array.dtype} {shape_text(array.shape)}", _cast_hint(tensor))
+    else:
+        try:
+            array = literal(value, tensor.dtype)
+        except (LiteralError, TypeError) as error:
+            message = error.message if isinstance(error, LiteralError) else str(error)
+            raise _misfit(tensor, message, f"Feed {tensor.type}.") from None
+    if not compatible(tensor.shape, array.shape):
+        came = f"{tensor.dtype} {shape_text(array.shape)}"
+        raise _misfit(tensor, came, _shape_hint(tensor.type, array.shape))
+    return array
+
+
+def _misfit(tensor: Tensor, came: str, hint: str) -> FeedError:
+    return FeedError(
+        f"expected {tensor.type}, but {came} was fed", node=tensor.node.name, hint=hint
+    )
+
+
+def _cast_hint(tensor: Tensor) -> str:
+    return f'Convert it first: array.astype("{tensor.dtype}").'
+
+
+def _shape_hint(expected: TensorType, shape: tuple[int, ...]) -> str:
+    if len(shape) + 1 == expected.rank:
+        return "A dimension is missing; array[None] adds one in front."
+    if len(shape) != expected.rank:
+        return f"It needs {expected.rank} dimensions."
+    axis = next(i for i, (d, n) in enumerate(zip(expected.shape, shape)) if d not in (None, n))
+    return f"Axis {axis} must be {expected.shape[axis]}, not {shape[axis]}."
+
+
+def sample_of(placeholder: Tensor) -> np.ndarray | None:
+    """The placeholder's ``sample`` attribute as an array, or None where it has none.
+
+    Raises:
+        FeedError: the sample does not fit the placeholder.
+    """
+    sample = placeholder.node.attrs.get("sample")
+    return None if sample is None else as_array(placeholder, sample)
+
+
+def missing_feed(placeholder: Tensor) -> MissingFeed:
+    """The error for a placeholder without a value: shows how to feed it."""
+    name = placeholder.node.name
+    return MissingFeed(
+        f"nothing is fed to this placeholder, which takes {placeholder.type}",
+        node=name,
+        hint=f"Feed it: session.run(..., {{{name!r}: {_example(placeholder.type)}}}), "
+        f"--feed {name}=VALUE, or set its sample.",
+    )
+
+
+def _example(expected: TensorType) -> str:
+    if not expected.shape:
+        return {"bool": "True"}.get(expected.dtype, "1" if not expected.is_float else "1.0")
+    shape = tuple(2 if d is None else d for d in expected.shape)
+    return f"np.zeros({shape}, {expected.dtype!r})"

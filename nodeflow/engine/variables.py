@@ -1,0 +1,86 @@
+"""The values of a session's variables: kept across runs, handed out and taken in as copies."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, MutableMapping
+from typing import Any
+
+import numpy as np
+
+from nodeflow.engine.feeds import as_array
+from nodeflow.errors import NotInitialized, UnknownName, suggest
+from nodeflow.graph.graph import Graph, Node
+
+
+class Variables(MutableMapping[str, np.ndarray]):
+    """A mapping from variable names to arrays; reading gives a copy, writing stores one.
+
+    Raises (on access):
+        UnknownName: the graph has no variable of this name.
+        NotInitialized: the variable has no value yet.
+        FeedError: the value assigned does not have the variable's dtype and shape.
+    """
+
+    def __init__(self, graph: Graph, lock: threading.RLock) -> None:
+        self._graph = graph
+        self._lock = lock
+        self._arrays: dict[Node, np.ndarray] = {}
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        with self._lock:
+            return self.read(self._node(name)).copy()
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        node = self._node(name)
+        with self._lock:
+            self.put(node, as_array(node.outputs[0], value))
+
+    def __delitem__(self, name: str) -> None:
+        """Forget the value: the variable is then not initialised."""
+        with self._lock:
+            node = self._node(name)
+            self.read(node)
+            del self._arrays[node]
+
+    def __iter__(self) -> Iterator[str]:
+        """Names of the variables that have a value, in the graph's order."""
+        with self._lock:
+            return iter([n.name for n in sorted(self._arrays, key=lambda n: n.index)])
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+    def __contains__(self, name: object) -> bool:
+        return any(node.name == name for node in self._arrays)
+
+    # ---- for the session ----------------------------------------------------------------------
+
+    def read(self, node: Node) -> np.ndarray:
+        """The array itself, which must not be changed.
+
+        Raises:
+            NotInitialized: it has none yet.
+        """
+        try:
+            return self._arrays[node]
+        except KeyError:
+            raise NotInitialized(
+                "this variable has no value yet",
+                node=node.name,
+                hint="Call session.initialize() first, or load weights.",
+            ) from None
+
+    def put(self, node: Node, array: np.ndarray) -> None:
+        """Store a copy that nobody else holds, in C order."""
+        self._arrays[node] = np.array(array, order="C", copy=True)
+
+    def swap(self, node: Node, array: np.ndarray) -> None:
+        """Store the array itself; the caller gives it up."""
+        self._arrays[node] = array
+
+    def _node(self, name: str) -> Node:
+        names = [v.node.name for v in self._graph.variables]
+        if name not in names:
+            raise UnknownName(f"there is no variable {name!r}", hint=suggest(name, names))
+        return self._graph.node(name)

@@ -11,14 +11,23 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.data import Dataset, open_dataset
+from nodeflow.data import Dataset, known_options, open_dataset, parse_source
 from nodeflow.document import commands
 from nodeflow.document.build import Build, build
 from nodeflow.document.dataset_op import DATASET, options_of, source_of
+from nodeflow.document.declarations import declaration
 from nodeflow.document.model import Document
 from nodeflow.document.records import NodeRecord
+from nodeflow.document.schema import read_training
 from nodeflow.document.training import TrainingSettings, optimizers
-from nodeflow.errors import DataError, GraphError, NodeflowError, UnknownName, suggest
+from nodeflow.errors import (
+    AttributeProblem,
+    DataError,
+    GraphError,
+    NodeflowError,
+    UnknownName,
+    suggest,
+)
 from nodeflow.graph.graph import Node, Tensor, ancestors
 from nodeflow.train.settings import Binding, Metric, Training, metric_keys
 
@@ -233,9 +242,26 @@ def set_value(document: Document, node: str, attr: str, value: Any) -> None:
         UnknownName: no such node. AttributeProblem: no such attribute, or not its kind.
     """
     if node == "training" and document.node_named("training") is None:
-        commands.set_training(document, **{attr: _resolve_names(document, attr, value)})
+        if attr not in TRAINING_FIELDS:
+            raise AttributeProblem(
+                f"training has no setting {attr!r}",
+                port=f"training.{attr}",
+                hint=suggest(attr, TRAINING_FIELDS) or f"It has {', '.join(TRAINING_FIELDS)}.",
+            )
+        settings = {attr: _resolve_names(document, attr, value)}
+        commands.set_training(document, **read_training(settings))
         return
-    commands.set_attr(document, node_record(document, node).id, attr, value)
+    record = node_record(document, node)
+    op = declaration(record)
+    if op is not None:
+        try:
+            op.attr(attr).check(value)
+        except AttributeProblem as error:
+            raise error.at(node) from None
+    commands.set_attr(document, record.id, attr, value)
+
+
+TRAINING_FIELDS = tuple(TrainingSettings.__dataclass_fields__)
 
 
 def node_record(document: Document, name: str) -> NodeRecord:
@@ -274,4 +300,10 @@ def use_dataset(document: Document, choice: str) -> None:
             f"the graph has several data sets: {names}" if nodes else "the graph has no data set",
             hint="Write NODE=SOURCE." if nodes else "Feed its placeholders with --feed.",
         )
-    commands.set_attr(document, record.id, "source", source)
+    parse_source(source)
+    with document.transaction(f"Use {source}"):
+        kept = {"source", *known_options(source, options_of(record.attrs))}
+        for attr in record.attrs:
+            if attr not in kept:
+                commands.reset_attr(document, record.id, attr)
+        commands.set_attr(document, record.id, "source", source)

@@ -172,7 +172,7 @@ def _parse(text: str) -> dict[str, Json]:
             parse_float=_finite,
         )
     except json.JSONDecodeError as error:
-        cut = error.pos >= len(text.rstrip())
+        cut = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated")
         what = "the file ends too early" if cut else error.msg
         hint = "It may be cut off; look for an older copy" if cut else None
         raise flow_error(

@@ -69,6 +69,7 @@ class Transaction:
     def check(self) -> None:
         """Raises if the edits so far leave two equal names or a wire without an end."""
         doc = self._document
+        self._restore_names()
         for holder, other in self._clashes:
             a, b = doc.nodes.get(holder), doc.nodes.get(other)
             if a is not None and b is not None and a.name == b.name:
@@ -88,3 +89,11 @@ class Transaction:
         """Takes back the edits made since there were `mark` of them."""
         while len(self.edits) > mark:
             self._document._put(self.edits.pop().inverse())
+        self._restore_names()
+
+    def _restore_names(self) -> None:
+        """A name that two nodes had for a while belongs to the one that still has it."""
+        doc = self._document
+        for holder, _ in self._clashes:
+            if holder in doc.nodes:
+                doc._by_name[doc.nodes[holder].name] = holder

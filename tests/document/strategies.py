@@ -1,0 +1,83 @@
+"""Random edits of a document, for property tests."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from nodeflow.document import commands
+from nodeflow.document.errors import DocumentError
+from nodeflow.document.model import Document
+
+OPS = ["add", "constant", "matmul", "concat", "placeholder", "from_the_future"]
+PORTS = ["x", "y", "values.0", "values.1", "values.2"]
+
+index = st.integers(0, 30)
+point = st.tuples(st.integers(-500, 500), st.floats(-500, 500))
+value = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=6,
+).filter(lambda v: _encodable(v))
+
+action = st.one_of(
+    st.tuples(st.just("add"), st.sampled_from(OPS), point),
+    st.tuples(st.just("wire"), index, index, st.sampled_from(PORTS)),
+    st.tuples(st.just("unwire"), index),
+    st.tuples(st.just("remove"), st.lists(index, min_size=1, max_size=4)),
+    st.tuples(st.just("move"), index, point, st.booleans()),
+    st.tuples(st.just("attr"), index, st.sampled_from(["value", "axis", "q"]), value),
+    st.tuples(st.just("rename"), index, st.sampled_from(["a", "b", "a/b", "add", "9"])),
+    st.tuples(st.just("frame"), point, st.text(alphabet="abc \n", max_size=8)),
+    st.tuples(st.just("training"), index, st.integers(1, 9)),
+    st.tuples(st.just("duplicate"), st.lists(index, min_size=1, max_size=4)),
+    st.tuples(st.just("undo")),
+    st.tuples(st.just("redo")),
+)
+actions = st.lists(action, max_size=25)
+
+
+def _encodable(value: object) -> bool:
+    try:
+        repr(value).encode()
+        str(value).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def perform(doc: Document, act: tuple) -> None:
+    """Does one random action; what the document refuses is refused."""
+    nodes = sorted(doc.nodes)
+
+    def node(number: int) -> str:
+        return nodes[number % len(nodes)] if nodes else "n0"
+
+    try:
+        match act:
+            case ("add", op, pos):
+                commands.add_node(doc, op, pos)
+            case ("wire", a, b, port):
+                commands.connect(doc, node(a), "out", node(b), port)
+            case ("unwire", number) if doc.wires:
+                keys = sorted(doc.wires)
+                commands.disconnect(doc, keys[number % len(keys)])
+            case ("remove", numbers):
+                commands.remove(doc, [node(n) for n in numbers])
+            case ("move", number, pos, merged):
+                commands.move(doc, {node(number): pos}, merge="drag" if merged else None)
+            case ("attr", number, attr, new):
+                commands.set_attr(doc, node(number), attr, new, merge=("attr", attr))
+            case ("rename", number, name):
+                commands.rename(doc, node(number), name)
+            case ("frame", pos, text):
+                commands.add_frame(doc, (*pos, 100, 50), title=text, note=text)
+            case ("training", number, epochs):
+                commands.set_training(doc, loss=node(number), epochs=epochs)
+            case ("duplicate", numbers):
+                commands.duplicate(doc, [node(n) for n in numbers])
+            case ("undo",):
+                doc.undo()
+            case ("redo",):
+                doc.redo()
+    except DocumentError:
+        pass

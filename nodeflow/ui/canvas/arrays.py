@@ -1,0 +1,44 @@
+"""Numpy arrays handed to QPainter as they are: one call draws ten thousand shapes.
+
+A C-contiguous float64 array has the memory layout of an array of QRectF, QLineF or
+PixmapFragment, so wrapping its first element is all the conversion there is. Building lists of
+Qt objects instead costs more than the drawing.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import shiboken6
+from PySide6.QtCore import QLineF, QRectF
+from PySide6.QtGui import QPainter, QPixmap
+
+FRAGMENT_FIELDS = 10
+"""x, y (of the centre), source left, source top, width, height, scale x, scale y, angle, opacity."""
+
+
+def draw_rects(painter: QPainter, rects: np.ndarray) -> None:
+    """Draw rectangles: (n, 4) float64 of x, y, width, height."""
+    _check(rects, 4)
+    if len(rects):
+        painter.drawRects(shiboken6.wrapInstance(rects.ctypes.data, QRectF), len(rects))
+
+
+def draw_lines(painter: QPainter, lines: np.ndarray) -> None:
+    """Draw straight lines: (n, 4) float64 of x0, y0, x1, y1."""
+    _check(lines, 4)
+    if len(lines):
+        painter.drawLines(shiboken6.wrapInstance(lines.ctypes.data, QLineF), len(lines))
+
+
+def draw_fragments(painter: QPainter, fragments: np.ndarray, pixmap: QPixmap) -> None:
+    """Draw pieces of a pixmap: (n, 10) float64, see FRAGMENT_FIELDS."""
+    _check(fragments, FRAGMENT_FIELDS)
+    if len(fragments):
+        first = shiboken6.wrapInstance(fragments.ctypes.data, QPainter.PixmapFragment)
+        painter.drawPixmapFragments(first, len(fragments), pixmap)
+
+
+def _check(array: np.ndarray, columns: int) -> None:
+    right = array.dtype == np.float64 and array.ndim == 2 and array.shape[1] == columns
+    if not right or not array.flags.c_contiguous:
+        raise ValueError(f"need a contiguous (n, {columns}) float64 array, got {array.shape}")

@@ -1,0 +1,119 @@
+"""Painted cards kept in a few large pixmaps, so that a frame copies instead of painting.
+
+The key is the card's content with level of detail, zoom step and device pixel ratio. Cards are
+packed in shelves; when the pages are over budget the one used longest ago goes whole.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+
+from PySide6.QtCore import QPointF, QRect, Qt
+from PySide6.QtGui import QPainter, QPixmap
+
+from nodeflow.ui.canvas.card_painter import MARGIN, CardPainter
+from nodeflow.ui.canvas.faces import CardFace
+
+PAGE = 2048
+MAX_PAGES = 8
+"""Eight pages are 128 MB; a full screen of cards at any zoom takes one to three."""
+
+
+def margin_pixels(pixels_per_unit: float) -> int:
+    """Whole device pixels around a card in the atlas, so that its corner is on a pixel."""
+    return math.ceil(MARGIN * pixels_per_unit)
+
+
+@dataclass
+class Page:
+    """One pixmap and the shelves in it."""
+
+    pixmap: QPixmap
+    keys: list[Hashable] = field(default_factory=list)
+    shelf_top: int = 0
+    shelf_height: int = 0
+    shelf_right: int = 0
+    used: int = 0
+
+    def place(self, width: int, height: int) -> tuple[int, int] | None:
+        """Room for a card: its top left pixel, or None if the page is full."""
+        if self.shelf_right + width > self.pixmap.width():
+            self.shelf_top += self.shelf_height
+            self.shelf_height = self.shelf_right = 0
+        if self.shelf_top + max(height, self.shelf_height) > self.pixmap.height():
+            return None
+        place = (self.shelf_right, self.shelf_top)
+        self.shelf_right += width
+        self.shelf_height = max(self.shelf_height, height)
+        return place
+
+
+class CardAtlas:
+    """Finds or paints cards; ``frame`` marks the passing of frames for the replacement."""
+
+    def __init__(self, painter: CardPainter) -> None:
+        self.painter = painter
+        self.painted = 0
+        self._pages: list[Page] = []
+        self._places: dict[Hashable, tuple[Page, QRect]] = {}
+        self._frame = 0
+
+    def clear(self) -> None:
+        self._pages.clear()
+        self._places.clear()
+
+    def begin_frame(self) -> None:
+        self._frame += 1
+
+    def find(self, face: CardFace, level: str, step: int, dpr: float) -> tuple[Page, QRect] | None:
+        """Where a card is, or None if it is not painted."""
+        found = self._places.get((face, level, step, dpr))
+        if found is not None:
+            found[0].used = self._frame
+        return found
+
+    def paint(
+        self, face: CardFace, level: str, step: int, dpr: float, scale: float
+    ) -> tuple[Page, QRect] | None:
+        """Paint a card; None if it is larger than a page (it is then drawn directly)."""
+        margin = margin_pixels(scale * dpr)
+        width = math.ceil(face.width * scale * dpr) + 2 * margin
+        height = math.ceil(face.height * scale * dpr) + 2 * margin
+        if width > PAGE or height > PAGE:
+            return None
+        page, place = self._room(width, height)
+        rect = QRect(place[0], place[1], width, height)
+        painter = QPainter(page.pixmap)
+        painter.setClipRect(rect)
+        painter.translate(QPointF(rect.topLeft()) + QPointF(margin, margin))
+        painter.scale(scale * dpr, scale * dpr)
+        self.painter.draw(painter, face, level)
+        painter.end()
+        key = (face, level, step, dpr)
+        page.keys.append(key)
+        page.used = self._frame
+        self._places[key] = (page, rect)
+        self.painted += 1
+        return page, rect
+
+    def _room(self, width: int, height: int) -> tuple[Page, tuple[int, int]]:
+        if self._pages:
+            place = self._pages[-1].place(width, height)
+            if place is not None:
+                return self._pages[-1], place
+        if len(self._pages) >= MAX_PAGES:
+            self._drop(min(self._pages, key=lambda page: page.used))
+        page = Page(QPixmap(PAGE, PAGE))
+        page.pixmap.fill(Qt.GlobalColor.transparent)
+        self._pages.append(page)
+        place = page.place(width, height)
+        assert place is not None
+        return page, place
+
+    def _drop(self, page: Page) -> None:
+        for key in page.keys:
+            if self._places.get(key, (None,))[0] is page:
+                del self._places[key]
+        self._pages.remove(page)

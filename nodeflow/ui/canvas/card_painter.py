@@ -1,0 +1,235 @@
+"""Paints one card from its content. Called once per content, zoom and pixel ratio by the atlas,
+and directly by exports, with text as outlines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen, QPolygonF
+
+from nodeflow.ui import theme as themes
+from nodeflow.ui.canvas import faces, icons, text, values
+from nodeflow.ui.canvas.faces import CardFace, PortFace
+from nodeflow.ui.theme import Theme, mix
+
+RADIUS = 10.0
+MARGIN = 14.0
+"""Room around a card for its shadow and its ports, in scene units."""
+PORT_RADIUS = 5.0
+
+FULL, FAR = "full", "far"
+
+STATUS_ICONS = {
+    "running": ("loader-circle", "accent"),
+    "done": ("circle-check", "ok"),
+    "stale": ("history", "ink_faint"),
+    "muted": ("eye-off", "ink_faint"),
+    "breakpoint": ("circle", "error"),
+}
+
+_PROBLEM_LOOKS = {
+    "error": ("error", "error_soft", "circle-alert"),
+    "warning": ("warning", "warning_soft", "triangle-alert"),
+    "info": ("ink_muted", "accent_soft", "info"),
+}
+
+
+@dataclass(frozen=True)
+class CardPainter:
+    """Draws cards with their top left corner at the origin."""
+
+    theme: Theme
+    as_path: bool = False
+
+    def draw(self, painter: QPainter, face: CardFace, level: str = FULL) -> None:
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        self._body(painter, face)
+        if level == FAR:
+            self._far(painter, face)
+        else:
+            self._header(painter, face)
+            self._values(painter, face)
+            self._problem(painter, face)
+            self._labels(painter, face)
+        self._ports(painter, face)
+
+    # ---- parts ------------------------------------------------------------------------------
+
+    def _body(self, painter: QPainter, face: CardFace) -> None:
+        rect = QRectF(0, 0, face.width, face.height)
+        if not self.as_path:
+            self._shadow(painter, rect)
+        border = self.theme.color("border")
+        if face.severity in ("warning", "error"):
+            border = self.theme.color(face.severity)
+        painter.setPen(QPen(border, 1.0))
+        painter.setBrush(self.theme.color("raised"))
+        painter.drawRoundedRect(rect.adjusted(0.5, 0.5, -0.5, -0.5), RADIUS, RADIUS)
+
+    def _shadow(self, painter: QPainter, rect: QRectF) -> None:
+        painter.setPen(Qt.PenStyle.NoPen)
+        strength = 0.05 if self.theme.is_dark else 0.014
+        for step in range(6):
+            painter.setBrush(self.theme.color("shadow", strength))
+            spread = 6.5 - step * 1.3
+            grown = rect.adjusted(-spread, -spread + 2.5, spread, spread + 2.5)
+            painter.drawRoundedRect(grown, RADIUS + spread, RADIUS + spread)
+
+    def _header(self, painter: QPainter, face: CardFace) -> None:
+        color = self.theme.category(face.category)
+        box = QRectF(10, 9, 28, 28)
+        icons.tile(painter, box, color, 7)
+        icons.draw_sign(painter, face.op, face.category, box, color, self.as_path)
+        room = face.width - faces.ICON_ROOM - (30 if face.status else 12)
+        title = text.elide(face.title, text.TITLE, room)
+        subtitle = text.elide(face.subtitle, text.SUBTITLE, room)
+        x = faces.ICON_ROOM
+        self._text(painter, x, 21, title, text.TITLE, "ink")
+        self._text(painter, x, 36, subtitle, text.SUBTITLE, "ink_muted")
+        if face.status in STATUS_ICONS:
+            name, role = STATUS_ICONS[face.status]
+            place = QRectF(face.width - 26, 10, 16, 16)
+            themes.draw_icon(painter, name, place, self.theme.color(role))
+
+    def _labels(self, painter: QPainter, face: CardFace) -> None:
+        room = face.width - 2 * faces.PORT_INSET
+        for index, port in enumerate(face.inputs):
+            other = face.outputs[index] if index < len(face.outputs) else None
+            reserve = faces.label_width(other) + 12 if other else 0
+            x, y = faces.PORT_INSET, faces.row_y(index) + 4
+            label = text.elide(port.label, text.PORT, room - reserve)
+            role = "error" if port.fault else "ink_faint" if port.optional else "ink_muted"
+            self._text(painter, x, y, label, text.PORT, role)
+            x += text.width(label, text.PORT) + 6
+            left = text.elide(port.type_text, text.TYPE, face.width - x - reserve - 8)
+            self._text(painter, x, y, left, text.TYPE, "ink_faint")
+        for index, port in enumerate(face.outputs):
+            x, y = face.width - faces.PORT_INSET, faces.row_y(index) + 4
+            role = "ink_faint" if port.kind == "control" else "ink_muted"
+            label = text.elide(port.label, text.PORT, room * 0.6)
+            self._text(painter, x, y, label, text.PORT, role, "right")
+            x -= text.width(label, text.PORT) + (6 if label else 0)
+            shown = text.elide(port.type_text, text.TYPE, x - 8)
+            self._text(painter, x, y, shown, text.TYPE, "ink_faint", "right")
+
+    def _values(self, painter: QPainter, face: CardFace) -> None:
+        height = face.value_height
+        if height <= 0:
+            return
+        rect = QRectF(0, face.value_top, face.width, height)
+        rounded = not face.problem
+        self._panel(painter, rect, self.theme.color("sunken"), rounded)
+        painter.setPen(QPen(self.theme.color("border"), 1))
+        painter.drawLine(QPointF(1, rect.top()), QPointF(face.width - 1, rect.top()))
+        painter.save()
+        if face.status == "stale":
+            painter.setOpacity(painter.opacity() * 0.45)
+        values.draw(painter, rect, face.value, self.theme, self.as_path)
+        painter.restore()
+
+    def _problem(self, painter: QPainter, face: CardFace) -> None:
+        if not face.problem:
+            return
+        role, ground, name = _PROBLEM_LOOKS.get(face.severity, _PROBLEM_LOOKS["error"])
+        rect = QRectF(0, face.height - face.problem_height, face.width, face.problem_height)
+        self._panel(painter, rect, self.theme.color(ground), True)
+        box = QRectF(12, rect.top() + faces.PROBLEM_PAD - 1, 14, 14)
+        themes.draw_icon(painter, name, box, self.theme.color(role))
+        y = rect.top() + faces.PROBLEM_PAD + 10
+        for line in face.problem_lines:
+            self._text(painter, 32, y, line, text.CAPTION, role)
+            y += values.LINE
+
+    def _far(self, painter: QPainter, face: CardFace) -> None:
+        """From afar: the sign and the name, large enough to read."""
+        color = self.theme.category(face.category)
+        rect = QRectF(0, 0, face.width, face.height)
+        self._panel(painter, rect.adjusted(0, 1, 0, 0), mix_alpha(color, 0.10), True, True)
+        size = min(text.FAR_TITLE[0], face.height * 0.4)
+        style = (size, 600, False)
+        title = text.elide(face.title, style, face.width - 24)
+        y = rect.center().y() + size * 0.36
+        self._text(painter, rect.center().x(), y, title, style, "ink", "center")
+
+    def _ports(self, painter: QPainter, face: CardFace) -> None:
+        for index, port in enumerate(face.inputs):
+            self.port(painter, QPointF(0, faces.row_y(index)), port)
+        for index, port in enumerate(face.outputs):
+            self.port(painter, QPointF(face.width, faces.row_y(index)), port)
+
+    def port(
+        self, painter: QPainter, at: QPointF, port: PortFace, radius: float = PORT_RADIUS
+    ) -> None:
+        """One port: round for floats, square for integers, a diamond for bool; hollow if free."""
+        color = self.theme.color("error") if port.fault else self.theme.dtype(port.dtype)
+        ground = self.theme.color("raised")
+        painter.setPen(QPen(color, 1.75))
+        painter.setBrush(color if port.connected else ground)
+        painter.drawPath(port_shape(port, at, radius))
+
+    # ---- pieces -----------------------------------------------------------------------------
+
+    def _panel(
+        self, painter: QPainter, rect: QRectF, color: QColor, bottom: bool, top: bool = False
+    ) -> None:
+        """A flat area inside the card's border, with the card's rounding where it meets it."""
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(color)
+        painter.drawPath(_rounded(rect.adjusted(1, 0, -1, -1), RADIUS - 0.5, top, bottom))
+
+    def _text(
+        self,
+        painter: QPainter,
+        x: float,
+        y: float,
+        line: str,
+        style: text.Style,
+        role: str,
+        align: str = "left",
+    ) -> None:
+        color = self.theme.color(role)
+        text.draw(painter, x, y, line, style, color, align=align, as_path=self.as_path)
+
+
+def port_shape(port: PortFace, at: QPointF, radius: float) -> QPainterPath:
+    """The outline of a port, by what it carries: shape says what colour says."""
+    path = QPainterPath()
+    if port.dtype == "bool":
+        reach = radius * 1.2
+        corners = ((0, -reach), (reach, 0), (0, reach), (-reach, 0))
+        path.addPolygon(QPolygonF([at + QPointF(x, y) for x, y in corners]))
+        path.closeSubpath()
+    elif port.dtype in ("int32", "int64", "uint8"):
+        side = radius * 0.92
+        path.addRoundedRect(QRectF(at.x() - side, at.y() - side, 2 * side, 2 * side), 1.5, 1.5)
+    elif port.kind == "control":
+        corners = ((-radius, -radius), (radius, 0), (-radius, radius))
+        path.addPolygon(QPolygonF([at + QPointF(x, y) for x, y in corners]))
+        path.closeSubpath()
+    else:
+        path.addEllipse(at, radius, radius)
+    return path
+
+
+def mix_alpha(color: QColor, alpha: float) -> QColor:
+    result = QColor(color)
+    result.setAlphaF(alpha)
+    return result
+
+
+def blend(theme: Theme, category: str, part: float) -> QColor:
+    """A card's ground tinted with its category, for cards too small for text."""
+    return mix(theme.color("raised"), theme.category(category), part)
+
+
+def _rounded(rect: QRectF, radius: float, top: bool, bottom: bool) -> QPainterPath:
+    path = QPainterPath()
+    path.setFillRule(Qt.FillRule.WindingFill)
+    path.addRoundedRect(rect, radius, radius)
+    if not top:
+        path.addRect(QRectF(rect.left(), rect.top(), rect.width(), min(radius, rect.height())))
+    if not bottom:
+        low = max(rect.top(), rect.bottom() - radius)
+        path.addRect(QRectF(rect.left(), low, rect.width(), rect.bottom() - low))
+    return path

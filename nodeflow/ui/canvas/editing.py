@@ -1,0 +1,236 @@
+"""Editing by keyboard and command: delete, clipboard, duplicate, rename, nudge, add.
+
+Part of the canvas (``CanvasView`` inherits it). Each function ends in commands on the document;
+what a command refuses is said in the status bar, and nothing is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PySide6.QtCore import QMimeData, QPointF, Qt
+from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
+
+from nodeflow.document import commands
+from nodeflow.errors import NodeflowError
+from nodeflow.ui.canvas.rename import InlineEditor
+
+if TYPE_CHECKING:
+    from nodeflow.ui.canvas.view import CanvasView
+
+MIME = "application/x-nodeflow+json"
+MAX_PASTE = 16_000_000
+"""Characters; larger clipboard texts are no nodes of ours."""
+NUDGE = 8.0
+
+Key = Qt.Key
+_ARROWS = {Key.Key_Left: (-1, 0), Key.Key_Right: (1, 0), Key.Key_Up: (0, -1), Key.Key_Down: (0, 1)}
+
+
+class Editing:
+    """Edits of the canvas; ``self`` is a CanvasView."""
+
+    selected_wire: tuple[str, str] | None = None
+    _paste_count = 0
+
+    # ---- commands ---------------------------------------------------------------------------
+
+    @contextmanager
+    def reporting(self: CanvasView) -> Iterator[None]:
+        """Say in the status bar what the document refuses."""
+        try:
+            yield
+        except NodeflowError as error:
+            self.say(str(error))
+
+    def add_node(self: CanvasView, op_id: str, at: QPointF, attrs: Any = None) -> str | None:
+        """Add a node with its corner near a scene point, on the grid, and select it."""
+        place = (round(at.x() / NUDGE) * NUDGE, round(at.y() / NUDGE) * NUDGE)
+        with self.reporting():
+            node_id = commands.add_node(self.document, op_id, place, attrs=attrs)
+            self.select([node_id])
+            self.setFocus()
+            return node_id
+        return None
+
+    def delete_selection(self: CanvasView) -> None:
+        """Delete the selected nodes, or the selected wire."""
+        wire, chosen = self.selected_wire, self.selected_ids()
+        self.selected_wire = None
+        with self.reporting():
+            if chosen:
+                commands.remove(self.document, chosen)
+            elif wire is not None:
+                commands.disconnect(self.document, wire)
+        self.update()
+
+    def copy(self: CanvasView) -> bool:
+        """Put the selected nodes on the clipboard; False if there are none."""
+        chosen = self.selected_ids()
+        if not chosen:
+            return False
+        content = commands.copy_json(self.document, chosen)
+        data = QMimeData()
+        data.setData(MIME, content.encode())
+        data.setText(content)
+        QGuiApplication.clipboard().setMimeData(data)
+        self._paste_count = 0
+        return True
+
+    def cut(self: CanvasView) -> None:
+        if self.copy():
+            self.delete_selection()
+
+    def paste(self: CanvasView, at: QPointF | None = None) -> list[str]:
+        """Paste nodes from the clipboard at a scene point, by default in the middle.
+
+        The clipboard is not trusted: what is no piece of a document is refused with a message.
+        """
+        data = QGuiApplication.clipboard().mimeData()
+        content = bytes(data.data(MIME)).decode(errors="replace") or data.text()
+        if not content or len(content) > MAX_PASTE:
+            self.say("The clipboard holds no nodes.")
+            return []
+        middle = QPointF(self.width() * 0.4, self.height() * 0.35)
+        place = at or self.view_to_scene(middle) + QPointF(32, 32) * self._paste_count
+        place = (round(place.x() / NUDGE) * NUDGE, round(place.y() / NUDGE) * NUDGE)
+        with self.reporting():
+            new = commands.paste(self.document, content, place)
+            self._paste_count += 1
+            self.select(new)
+            return new
+        return []
+
+    def duplicate(self: CanvasView) -> list[str]:
+        """Copy the selected nodes beside themselves."""
+        chosen = self.selected_ids()
+        if not chosen:
+            return []
+        with self.reporting():
+            new = commands.duplicate(self.document, chosen)
+            self.select(new)
+            return new
+        return []
+
+    def select_all(self: CanvasView) -> None:
+        wanted = np.zeros_like(self.scene.selected)
+        wanted[self.scene.nodes.used()] = True
+        self.set_selected(wanted)
+
+    def nudge(self: CanvasView, dx: float, dy: float) -> None:
+        """Move the selected nodes; repeated nudges are one undo step."""
+        chosen = self.selected_ids()
+        places = {}
+        for node_id in chosen:
+            x, y = self.document.nodes[node_id].pos
+            places[node_id] = (x + dx, y + dy)
+        if places:
+            with self.reporting():
+                commands.move(self.document, places, merge=("nudge", tuple(chosen)))
+
+    def rename_node(self: CanvasView, node_id: str) -> None:
+        """Edit a node's name on its card."""
+        record = self.document.nodes.get(node_id)
+        if record is None:
+            return
+
+        def accept(name: str) -> None:
+            with self.reporting():
+                commands.rename(self.document, node_id, name)
+
+        self.editor = InlineEditor(self, self.header_rect(node_id), record.name, accept)
+
+    def rename_frame(self: CanvasView, frame_id: str) -> None:
+        """Edit a frame's title in place."""
+        frame = self.document.frames[frame_id]
+        x, y, width, _ = frame.rect
+        corner = self.scene_to_view(QPointF(x + 12, y + 6))
+        rect = self.kept_inside(self.camera.rect_to_view(self.scene_rect(x, y, width - 24, 30)))
+        rect.moveTo(corner)
+
+        def accept(title: str) -> None:
+            with self.reporting():
+                commands.set_frame(self.document, frame_id, title=title)
+
+        self.editor = InlineEditor(self, rect, frame.title, accept)
+
+    # ---- keys -------------------------------------------------------------------------------
+
+    def keyPressEvent(self: CanvasView, event: QKeyEvent) -> None:
+        if not (self._standard_key(event) or self._plain_key(event)):
+            event.ignore()
+
+    def _standard_key(self: CanvasView, event: QKeyEvent) -> bool:
+        standard = QKeySequence.StandardKey
+        table = (
+            (standard.Copy, self.copy),
+            (standard.Cut, self.cut),
+            (standard.Paste, self.paste),
+            (standard.SelectAll, self.select_all),
+            (standard.Undo, self.document.undo),
+            (standard.Redo, self.document.redo),
+            (standard.ZoomIn, self.zoom_in),
+            (standard.ZoomOut, self.zoom_out),
+        )
+        for sequence, action in table:
+            if event.matches(sequence):
+                self.cancel_gesture()
+                with self.reporting():
+                    action()
+                return True
+        if event.key() == Key.Key_D and event.modifiers() == Qt.KeyboardModifier.ControlModifier:
+            self.duplicate()
+            return True
+        return False
+
+    def _plain_key(self: CanvasView, event: QKeyEvent) -> bool:
+        key = event.key()
+        if key == Key.Key_Escape:
+            if not self.cancel_gesture():
+                self.selected_wire = None
+                self.select([])
+            return True
+        if key == Key.Key_Space and not event.isAutoRepeat():
+            self.hold_space(True)
+            return True
+        if key in (Key.Key_Delete, Key.Key_Backspace):
+            self.delete_selection()
+            return True
+        if key == Key.Key_Tab:
+            self.ask_search(self.pointer_place(), None)
+            return True
+        if key in _ARROWS:
+            return self._arrow(event, *_ARROWS[key])
+        return self._node_key(key)
+
+    def _node_key(self: CanvasView, key: int) -> bool:
+        chosen = self.selected_ids()
+        if key == Key.Key_F2 and len(chosen) == 1:
+            self.rename_node(chosen[0])
+        elif key in (Key.Key_Return, Key.Key_Enter) and len(chosen) == 1:
+            self.node_activated.emit(chosen[0])
+        elif key == Key.Key_F:
+            self.fit_selection()
+        elif key == Key.Key_Home:
+            self.fit_all()
+        else:
+            return False
+        return True
+
+    def _arrow(self: CanvasView, event: QKeyEvent, dx: int, dy: int) -> bool:
+        if not self.selected_ids():
+            self.pan(-48 * dx, -48 * dy)
+            return True
+        far = event.modifiers() & Qt.KeyboardModifier.ShiftModifier
+        step = NUDGE * (5 if far else 1)
+        self.nudge(dx * step, dy * step)
+        return True
+
+    def keyReleaseEvent(self: CanvasView, event: QKeyEvent) -> None:
+        if event.key() == Key.Key_Space and not event.isAutoRepeat():
+            self.hold_space(False)
+            return
+        event.ignore()

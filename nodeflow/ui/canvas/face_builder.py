@@ -1,0 +1,152 @@
+"""From a node of the document to the content of its card: ports, types, problems, value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from nodeflow.document import ports
+from nodeflow.document.declarations import declaration
+from nodeflow.document.model import Document
+from nodeflow.document.records import NodeRecord
+from nodeflow.graph.op import Op
+from nodeflow.ui.canvas import faces
+from nodeflow.ui.canvas.faces import CardFace, PortFace
+
+_HIDDEN_ATTRS = {"value", "initializer", "dtype", "sample", "seed", "names"}
+
+
+class FaceBuilder:
+    """Makes card contents; holds what is not in the document: values and run states by node."""
+
+    def __init__(self, document: Document, analysis: Any) -> None:
+        self.document = document
+        self.analysis = analysis
+        self.values: dict[str, Any] = {}
+        self.serials: dict[str, int] = {}
+        self.status: dict[str, str] = {}
+        self._next_serial = 1
+
+    def set_values(self, values: Mapping[str, Any]) -> list[str]:
+        """Keep previews by node id; returns the ids whose preview is another."""
+        changed = []
+        for node_id, preview in values.items():
+            if self.values.get(node_id) is not preview:
+                self.values[node_id] = preview
+                self.serials[node_id] = self._next_serial
+                self._next_serial += 1
+                changed.append(node_id)
+        return changed
+
+    def forget_values(self, node_ids: Iterable[str]) -> list[str]:
+        """Drop previews; returns the ids that had one."""
+        gone = [i for i in node_ids if self.values.pop(i, None) is not None]
+        for node_id in gone:
+            self.serials.pop(node_id, None)
+        return gone
+
+    def build(self, record: NodeRecord) -> CardFace:
+        """The card of a node as things are now."""
+        op = declaration(record, base_dir=ports.base_dir(self.document))
+        inputs = self._inputs(record)
+        outputs = self._outputs(record)
+        problem = self._problem(record.id)
+        title, subtitle = record.name, _subtitle(record, op)
+        return CardFace(
+            title=title,
+            subtitle=subtitle,
+            op=record.op,
+            category=op.category if op else "unknown",
+            inputs=inputs,
+            outputs=outputs,
+            problem=problem.message if problem else "",
+            severity=problem.severity if problem else "",
+            status=self.status.get(record.id, ""),
+            value=self.values.get(record.id),
+            value_serial=self.serials.get(record.id, 0),
+            width=faces.width_for(title, subtitle, inputs, outputs),
+        )
+
+    def _inputs(self, record: NodeRecord) -> tuple[PortFace, ...]:
+        wired = {wire.target_port: wire for wire in self.document.wires_into(record.id)}
+        faulty = {p.port for p in self._problems(record.id)}
+        result = []
+        for port in ports.in_ports(self.document, record):
+            wire = wired.pop(port.name, None)
+            kind = self._type(wire.source, wire.source_port) if wire else None
+            result.append(_port(port, kind, wire is not None, port.name in faulty))
+        for name, wire in wired.items():
+            kind = self._type(wire.source, wire.source_port)
+            result.append(PortFace(name, name, faces.type_text(kind), connected=True, fault=True))
+        return tuple(result)
+
+    def _outputs(self, record: NodeRecord) -> tuple[PortFace, ...]:
+        used = {wire.source_port for wire in self.document.wires_out_of(record.id)}
+        shown = ports.out_ports(self.document, record, self.analysis)
+        result = []
+        for port in shown:
+            kind = self._type(record.id, port.name)
+            face = _port(port, kind, port.name in used, False)
+            if len(shown) == 1 and face.type_text:
+                face = PortFace(**{**face.__dict__, "label": ""})
+            result.append(face)
+        known = {port.name for port in shown}
+        for name in sorted(used - known):
+            result.append(PortFace(name, name, connected=True, fault=True))
+        return tuple(result)
+
+    def _type(self, node_id: str, port: str) -> Any | None:
+        return self.analysis.type_of(node_id, port) if self.analysis is not None else None
+
+    def _problems(self, node_id: str) -> list[Any]:
+        return self.analysis.problems.get(node_id, []) if self.analysis is not None else []
+
+    def _problem(self, node_id: str) -> Any | None:
+        """The worst problem of a node, the first of equals."""
+        rank = {"error": 0, "warning": 1}
+        found = self._problems(node_id)
+        return min(found, key=lambda p: rank.get(p.severity, 2)) if found else None
+
+
+def _port(port: Any, kind: Any | None, connected: bool, fault: bool) -> PortFace:
+    return PortFace(
+        name=port.name,
+        label=port.label or port.name,
+        type_text=faces.type_text(kind),
+        dtype=kind.dtype if kind is not None else "",
+        kind=port.kind,
+        optional=bool(port.optional),
+        connected=connected,
+        fault=fault,
+    )
+
+
+def _subtitle(record: NodeRecord, op: Op | None) -> str:
+    """The op in words, and the settings that differ from their defaults."""
+    if op is None:
+        return f"unknown op {record.op}"
+    parts = [op.title]
+    for attr in op.attrs:
+        value = record.attrs.get(attr.name, attr.default)
+        if attr.name in _HIDDEN_ATTRS or value == attr.default or value is None:
+            continue
+        if isinstance(value, (bool, int, float, str)) or _is_short_list(value):
+            parts.append(_setting(attr.name, value))
+    return ", ".join(parts[:3])
+
+
+def _is_short_list(value: Any) -> bool:
+    return (
+        isinstance(value, (list, tuple))
+        and len(value) <= 4
+        and not any(isinstance(v, (list, dict)) for v in value)
+    )
+
+
+def _setting(name: str, value: Any) -> str:
+    label = name.replace("_", " ")
+    if isinstance(value, bool):
+        return label if value else f"no {label}"
+    if isinstance(value, (list, tuple)):
+        return f"{label} {'×'.join('?' if v is None else str(v) for v in value)}"
+    return value if isinstance(value, str) else f"{label} {value:g}"

@@ -1,0 +1,91 @@
+"""The last frame, kept: panning shifts it and paints only what came into view.
+
+Damage is a list of rectangles in view coordinates; painting clips to each. So a value that
+changes costs its card, and a pan costs two strips, whatever the size of the graph.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QPainter, QPixmap, QRegion
+
+Paint = Callable[[QPainter, QRectF], None]
+
+
+class FrameCache:
+    """A pixmap of the view's size, repaired piece by piece with ``paint(painter, rect)``."""
+
+    def __init__(self, paint: Paint) -> None:
+        self._paint = paint
+        self._pixmap = QPixmap()
+        self._damage = QRegion()
+        self._size = QSize()
+        self._dpr = 1.0
+        self.last_whole_ms = 0.0
+        """How long the last painting of the whole frame took."""
+
+    @property
+    def pixmap(self) -> QPixmap:
+        return self._pixmap
+
+    @property
+    def is_whole(self) -> bool:
+        return self._damage.isEmpty() and not self._pixmap.isNull()
+
+    def resize(self, size: QSize, dpr: float) -> None:
+        if size == self._size and dpr == self._dpr and not self._pixmap.isNull():
+            return
+        self._size, self._dpr = QSize(size), dpr
+        self._pixmap = QPixmap(size * dpr)
+        self._pixmap.setDevicePixelRatio(dpr)
+        self._pixmap.fill(Qt.GlobalColor.transparent)
+        self.damage_all()
+
+    def damage_all(self) -> None:
+        self._damage = QRegion(QRect(QPoint(), self._size))
+
+    def damage(self, rect: QRectF) -> None:
+        """Have a rectangle (view coordinates) painted anew."""
+        area = rect.toAlignedRect().adjusted(-1, -1, 1, 1) & QRect(QPoint(), self._size)
+        if not area.isEmpty():
+            self._damage += area
+
+    def scroll(self, dx: float, dy: float) -> None:
+        """Shift the picture by whole device pixels; what came into view is damaged."""
+        x, y = round(dx * self._dpr), round(dy * self._dpr)
+        everything = QRect(QPoint(), self._size)
+        self._damage.translate(round(dx), round(dy))
+        kept = everything.translated(round(dx), round(dy)) & everything
+        if kept.isEmpty():
+            self.damage_all()
+            return
+        self._pixmap.scroll(x, y, QRect(QPoint(), self._pixmap.size()))
+        exposed = QRegion(everything) - QRegion(kept.adjusted(1, 1, -1, -1))
+        self._damage = (self._damage + exposed) & everything
+
+    def repair(self) -> QPixmap:
+        """Paint what is damaged and return the picture."""
+        if self._damage.isEmpty():
+            return self._pixmap
+        started = time.perf_counter()
+        damage, self._damage = self._damage, QRegion()
+        rects = [QRectF(r) for r in damage]
+        if len(rects) > 12 or _area(rects) > 0.6 * self._size.width() * self._size.height():
+            rects = [QRectF(damage.boundingRect())]
+        painter = QPainter(self._pixmap)
+        for rect in rects:
+            painter.save()
+            painter.setClipRect(rect)
+            self._paint(painter, rect)
+            painter.restore()
+        painter.end()
+        if rects and rects[0].size().toSize() == self._size:
+            self.last_whole_ms = (time.perf_counter() - started) * 1e3
+        return self._pixmap
+
+
+def _area(rects: list[QRectF]) -> float:
+    return sum(rect.width() * rect.height() for rect in rects)

@@ -1,0 +1,208 @@
+"""What the mouse does on the canvas, one object per gesture: start, move, end, cancel.
+
+A gesture shows what would happen in the overlay and changes the document only in ``end``, through
+one command: one undo step. ``cancel`` leaves everything as it was.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QPainter, QPen
+
+from nodeflow.document import commands
+from nodeflow.ui.canvas import layers
+
+if TYPE_CHECKING:
+    from nodeflow.ui.canvas.view import CanvasView
+
+Modifiers = Qt.KeyboardModifier
+DRAG_START = 4.0
+SNAP = 8.0
+
+
+class Gesture:
+    """Base: positions are view coordinates; ``view`` is the canvas."""
+
+    cursor = Qt.CursorShape.ArrowCursor
+
+    def __init__(self, view: CanvasView) -> None:
+        self.view = view
+        self.origin = QPointF()
+        self.at = QPointF()
+
+    def start(self, at: QPointF, modifiers: Modifiers) -> None:
+        self.origin = self.at = QPointF(at)
+
+    def move(self, at: QPointF, modifiers: Modifiers) -> None:
+        self.at = QPointF(at)
+        self.view.update()
+
+    def end(self, at: QPointF, modifiers: Modifiers) -> None:
+        """Do it."""
+
+    def cancel(self) -> None:
+        """Undo what the gesture showed; nothing has changed yet."""
+
+    def paint(self, painter: QPainter) -> None:
+        """Draw over the picture, in view coordinates."""
+
+    @property
+    def moved(self) -> bool:
+        step = self.at - self.origin
+        return abs(step.x()) + abs(step.y()) >= DRAG_START
+
+
+class Pan(Gesture):
+    """Moves the view with the middle button, or with the space key held."""
+
+    cursor = Qt.CursorShape.ClosedHandCursor
+
+    def move(self, at: QPointF, modifiers: Modifiers) -> None:
+        self.view.pan(at.x() - self.at.x(), at.y() - self.at.y())
+        self.at = QPointF(at)
+
+
+class BoxSelect(Gesture):
+    """Selects what the rubber band touches; shift adds, ctrl toggles."""
+
+    cursor = Qt.CursorShape.CrossCursor
+
+    def start(self, at: QPointF, modifiers: Modifiers) -> None:
+        super().start(at, modifiers)
+        self.before = self.view.scene.selected.copy()
+        self.anchor = self.view.view_to_scene(at)
+        if not modifiers & (Modifiers.ShiftModifier | Modifiers.ControlModifier):
+            self.view.select([])
+
+    def move(self, at: QPointF, modifiers: Modifiers) -> None:
+        super().move(at, modifiers)
+        if not self.moved:
+            return
+        inside = np.zeros_like(self.before)
+        inside[self.view.scene.nodes_in(self._area())] = True
+        if modifiers & Modifiers.ControlModifier:
+            self.view.set_selected(self.before ^ inside)
+        elif modifiers & Modifiers.ShiftModifier:
+            self.view.set_selected(self.before | inside)
+        else:
+            self.view.set_selected(inside)
+
+    def end(self, at: QPointF, modifiers: Modifiers) -> None:
+        self.view.update()
+
+    def cancel(self) -> None:
+        self.view.set_selected(self.before)
+        self.view.update()
+
+    def paint(self, painter: QPainter) -> None:
+        if not self.moved:
+            return
+        color = self.view.theme.color("accent")
+        painter.setPen(QPen(color, 1))
+        painter.setBrush(self.view.theme.color("accent", 0.10))
+        painter.drawRect(self.view.camera.rect_to_view(self._area()))
+
+    def _area(self) -> QRectF:
+        return QRectF(self.anchor, self.view.view_to_scene(self.at)).normalized()
+
+
+class MoveNodes(Gesture):
+    """Drags the selected nodes; they snap to the grid unless alt is held."""
+
+    cursor = Qt.CursorShape.ClosedHandCursor
+
+    def __init__(self, view: CanvasView, node: str, frame: str = "") -> None:
+        super().__init__(view)
+        self.node = node
+        self.frame = frame
+        self.slots = np.zeros(0, np.int64)
+        self.shift = QPointF()
+
+    def start(self, at: QPointF, modifiers: Modifiers) -> None:
+        super().start(at, modifiers)
+        self.anchor = self.view.view_to_scene(at)
+        scene = self.view.scene
+        if self.frame:
+            x, y, width, height = scene.document.frames[self.frame].rect
+            used = scene.nodes.used()
+            at_x, at_y = scene.positions[used].T
+            held = (x <= at_x) & (at_x < x + width) & (y <= at_y) & (at_y < y + height)
+            self.slots = used[held]
+        else:
+            self.slots = np.flatnonzero(scene.selected)
+
+    def move(self, at: QPointF, modifiers: Modifiers) -> None:
+        first = not self.moved
+        super().move(at, modifiers)
+        if not self.moved:
+            return
+        if first:
+            self.view.lift(self.slots)
+            self.view.lifted_frame = self.frame
+        self.shift = self._snapped(modifiers)
+        self.view.lift_shift = self.shift
+
+    def _snapped(self, modifiers: Modifiers) -> QPointF:
+        step = self.view.view_to_scene(self.at) - self.anchor
+        if modifiers & Modifiers.AltModifier:
+            return step
+        scene = self.view.scene
+        if self.frame:
+            x, y = scene.document.frames[self.frame].rect[:2]
+        else:
+            x, y = scene.positions[scene.nodes.get(self.node)]
+        to_grid = QPointF(
+            round((x + step.x()) / SNAP) * SNAP - x, round((y + step.y()) / SNAP) * SNAP - y
+        )
+        return to_grid
+
+    def end(self, at: QPointF, modifiers: Modifiers) -> None:
+        self.view.drop_lifted()
+        if not self.moved or self.shift.isNull():
+            return
+        document = self.view.document
+        if self.frame:
+            x, y = document.frames[self.frame].rect[:2]
+            commands.move_frame(document, self.frame, (x + self.shift.x(), y + self.shift.y()))
+            return
+        places = self.view.scene.positions[self.slots] + [self.shift.x(), self.shift.y()]
+        keys = [self.view.scene.nodes.key(slot) for slot in self.slots.tolist()]
+        pairs = zip(keys, places.tolist(), strict=True)
+        commands.move(document, {key: (x, y) for key, (x, y) in pairs})
+
+    def cancel(self) -> None:
+        self.view.drop_lifted()
+        self.view.update()
+
+
+class ResizeFrame(Gesture):
+    """Drags a frame's lower right corner."""
+
+    cursor = Qt.CursorShape.SizeFDiagCursor
+
+    def __init__(self, view: CanvasView, frame: str) -> None:
+        super().__init__(view)
+        self.frame = frame
+
+    def end(self, at: QPointF, modifiers: Modifiers) -> None:
+        self.at = QPointF(at)
+        if self.moved:
+            rect = self._rect()
+            values = (rect.x(), rect.y(), rect.width(), rect.height())
+            commands.set_frame(self.view.document, self.frame, rect=values)
+
+    def paint(self, painter: QPainter) -> None:
+        color = layers.frame_color(self.view.theme, self.view.document.frames[self.frame].color)
+        painter.setPen(QPen(color, 1.5, Qt.PenStyle.DashLine))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawRoundedRect(self.view.camera.rect_to_view(self._rect()), 12, 12)
+
+    def _rect(self) -> QRectF:
+        x, y, width, height = self.view.document.frames[self.frame].rect
+        step = (self.at - self.origin) / self.view.camera.scale
+        width = max(96.0, round((width + step.x()) / SNAP) * SNAP)
+        height = max(64.0, round((height + step.y()) / SNAP) * SNAP)
+        return QRectF(x, y, width, height)

@@ -1,0 +1,35 @@
+"""The ghost of a node that is being dragged from the palette."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QPointF
+from PySide6.QtGui import QPainter
+
+from nodeflow.document.records import NodeRecord
+from nodeflow.ui.canvas.card_painter import CardPainter
+
+if TYPE_CHECKING:
+    from nodeflow.ui.canvas.view import CanvasView
+
+
+class Ghost:
+    """A card that follows the pointer. ``grip`` is where on the card (scene units) it is held."""
+
+    def __init__(self, view: CanvasView, op_id: str) -> None:
+        self.view = view
+        self.op_id = op_id
+        self.at = QPointF(-1000, -1000)
+        record = NodeRecord(id="", op=op_id, name=view.document.fresh_name(op_id))
+        self.face = view.scene.builder.build(record)
+        self.grip = QPointF(self.face.width / 2, 20)
+
+    def paint(self, painter: QPainter) -> None:
+        scale = self.view.camera.scale
+        painter.save()
+        painter.setOpacity(0.75)
+        painter.translate(self.at - self.grip * scale)
+        painter.scale(scale, scale)
+        CardPainter(self.view.theme).draw(painter, self.face)
+        painter.restore()

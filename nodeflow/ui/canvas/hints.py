@@ -1,0 +1,68 @@
+"""What an empty canvas says: how to begin, and a link to the step-by-step example."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QPointF, QRectF
+from PySide6.QtGui import QPainter, QPen
+
+from nodeflow.ui import theme as themes
+from nodeflow.ui.canvas import text
+
+if TYPE_CHECKING:
+    from nodeflow.ui.canvas.view import CanvasView
+
+TITLE = "An empty canvas"
+HINTS = (
+    ("move", "Drag an op", "from the palette to here."),
+    ("search", "Press Tab", "or double click to search and add one."),
+    ("graduation-cap", "Build a = (b + c) × (c + 2)", "step by step."),
+)
+ROW = 52.0
+WIDTH = 400.0
+
+
+def is_shown(view: CanvasView) -> bool:
+    return not view.document.nodes and not view.document.frames and view.ghost is None
+
+
+def _row(view: CanvasView, index: int) -> QRectF:
+    top = view.height() / 2 - ROW * len(HINTS) / 2 + 16
+    return QRectF(view.width() / 2 - WIDTH / 2, top + index * ROW, WIDTH, ROW - 8)
+
+
+def link_rect(view: CanvasView) -> QRectF:
+    """Where the link to the tutorial is, in view coordinates."""
+    return _row(view, len(HINTS) - 1)
+
+
+def link_at(view: CanvasView, at: QPointF) -> bool:
+    return is_shown(view) and link_rect(view).contains(at)
+
+
+def paint(painter: QPainter, view: CanvasView) -> None:
+    """Draw the hints in the middle of the view."""
+    theme = view.theme
+    top = _row(view, 0).top()
+    x = view.width() / 2
+    text.draw(painter, x, top - 22, TITLE, text.HERO, theme.color("ink"), align="center")
+    last = len(HINTS) - 1
+    for index, (icon, strong, rest) in enumerate(HINTS):
+        row = _row(view, index)
+        role = "accent" if index == last else "ink_muted"
+        if index == last:
+            painter.setPen(QPen(theme.color("accent"), 1.25))
+            painter.setBrush(theme.color("accent_soft"))
+        else:
+            painter.setPen(QPen(theme.color("border"), 1))
+            painter.setBrush(theme.color("raised"))
+        painter.drawRoundedRect(row, 10, 10)
+        place = QRectF(row.left() + 16, row.center().y() - 10, 20, 20)
+        themes.draw_icon(painter, icon, place, theme.color(role))
+        y = row.center().y() + 5
+        left = row.left() + 52
+        ink = theme.color("accent" if index == last else "ink")
+        text.draw(painter, left, y, strong, text.HINT_STRONG, ink)
+        left += text.width(strong, text.HINT_STRONG) + 6
+        text.draw(painter, left, y, rest, text.HINT, theme.color("ink_muted"))

@@ -1,0 +1,259 @@
+"""The scene: the document as arrays that can be painted. It subscribes, and owns no truth.
+
+Positions, sizes and states of nodes are numpy rows addressed by slot; the content of a card is
+made when it is first needed after a change. Everything here can be rebuilt from the document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import QRectF
+
+from nodeflow.document.model import Document
+from nodeflow.document.records import Change, Wire
+from nodeflow.ui.canvas import faces, wires
+from nodeflow.ui.canvas.face_builder import FaceBuilder
+from nodeflow.ui.canvas.faces import CardFace
+from nodeflow.ui.canvas.grid import UniformGrid
+from nodeflow.ui.canvas.slots import Slots
+
+DTYPE_CODES = ("", "float32", "float64", "int32", "int64", "bool", "uint8")
+_CODE = {name: code for code, name in enumerate(DTYPE_CODES)}
+FEED_STYLE = 100
+"""Added to a wire's dtype code where it is a feed: a binding of data, not a tensor edge."""
+
+_SEVERITY = {"warning": 1, "error": 2}
+
+Listener = Callable[[set[int], bool], None]
+
+
+class SceneModel:
+    """Nodes and wires of a document as arrays, kept up to date by its change events.
+
+    ``listener(slots, structure)`` hears which nodes look different, and whether anything was
+    added, removed, moved or rewired.
+    """
+
+    def __init__(self, document: Document, analysis: Any, listener: Listener) -> None:
+        self.document = document
+        self.builder = FaceBuilder(document, analysis)
+        self.nodes: Slots[str] = Slots()
+        self.positions = np.zeros((0, 2))
+        self.sizes = np.zeros((0, 2))
+        self.selected = np.zeros(0, bool)
+        self.dimmed = np.zeros(0, bool)
+        self.order = np.zeros(0, np.int32)
+        self.category = np.zeros(0, np.int16)
+        self.severity = np.zeros(0, np.int8)
+        self.categories: list[str] = []
+        self.wires = wires.WireTable()
+        self._faces: list[CardFace | None] = []
+        self._grid = UniformGrid()
+        self._grid_stale = True
+        self._before: dict[int, QRectF] = {}
+        self._listener = listener
+        self._unsubscribe = document.subscribe(self._on_change)
+        self._add_nodes(document.nodes)
+        for wire in document.wires.values():
+            self._put_wire(wire)
+
+    def close(self) -> None:
+        """Stop listening to the document."""
+        self._unsubscribe()
+
+    # ---- reading ----------------------------------------------------------------------------
+
+    def face(self, slot: int) -> CardFace:
+        """The content of a node's card."""
+        face = self._faces[slot]
+        return face if face is not None else self._make_face(slot)
+
+    def rect(self, slot: int) -> QRectF:
+        x, y = self.positions[slot]
+        width, height = self.sizes[slot]
+        return QRectF(x, y, width, height)
+
+    def bounds(self, slots: np.ndarray | None = None) -> QRectF:
+        """The rectangle around the given nodes, or around everything, frames included."""
+        which = self.nodes.used() if slots is None else slots
+        total = QRectF()
+        if len(which):
+            low = self.positions[which].min(axis=0)
+            high = (self.positions[which] + self.sizes[which]).max(axis=0)
+            total = QRectF(low[0], low[1], high[0] - low[0], high[1] - low[1])
+        if slots is None:
+            for frame in self.document.frames.values():
+                total = total.united(QRectF(*frame.rect))
+        return total
+
+    def nodes_in(self, area: QRectF) -> np.ndarray:
+        """Ascending slots of the nodes that touch a scene rectangle."""
+        if self._grid_stale:
+            self._grid.build(self.nodes.used(), self.positions, self.sizes)
+            self._grid_stale = False
+        edges = (area.left(), area.top(), area.right(), area.bottom())
+        return self._grid.query(*edges, self.positions, self.sizes)
+
+    def wires_in(self, area: QRectF) -> tuple[np.ndarray, np.ndarray]:
+        """Slots of the wires that may touch a scene rectangle, and their (n, 4) ends."""
+        used = self.wires.slots.used()
+        ends = self.wires.ends(used, self.positions)
+        box = wires.bounds(ends)
+        touching = (
+            (box[:, 0] <= area.right())
+            & (box[:, 2] >= area.left())
+            & (box[:, 1] <= area.bottom())
+            & (box[:, 3] >= area.top())
+        )
+        return used[touching], ends[touching]
+
+    def wires_of(self, slots: Iterable[int]) -> np.ndarray:
+        """Slots of the wires that touch any of the given nodes."""
+        mark = np.zeros(len(self.positions) or 1, bool)
+        mark[list(slots)] = True
+        used = self.wires.slots.used()
+        return used[mark[self.wires.source[used]] | mark[self.wires.target[used]]]
+
+    # ---- changing what is shown -------------------------------------------------------------
+
+    def refresh(self, node_ids: Iterable[str]) -> None:
+        """Types, problems or values of these nodes may have changed: look again."""
+        wanted = [i for i in node_ids if i in self.nodes]
+        wanted += [w.target for i in wanted for w in self.document.wires_out_of(i)]
+        slots = {s for s in map(self.nodes.get, wanted) if s is not None}
+        if not slots:
+            return
+        self._before = {slot: self.rect(slot) for slot in slots}
+        self._remake(slots)
+        self._listener(slots, False)
+        self._before.clear()
+
+    def refresh_faces(self, node_ids: Iterable[str]) -> None:
+        """Values or states of these nodes changed: make their cards anew, wires stay."""
+        slots = {s for s in map(self.nodes.get, node_ids) if s is not None}
+        for slot in slots:
+            self._before[slot] = self.rect(slot)
+            self._make_face(slot)
+        if slots:
+            self._listener(slots, False)
+            self._before.clear()
+
+    def painted_rect(self, slot: int) -> QRectF:
+        """Where a changing node was before the change that is being reported."""
+        return self._before.get(slot) or self.rect(slot)
+
+    def set_array(self, array: np.ndarray, wanted: Mapping[str, Any], default: Any) -> None:
+        """Fill one of the state arrays from values by node id."""
+        array[:] = default
+        for node_id, value in wanted.items():
+            slot = self.nodes.get(node_id)
+            if slot is not None:
+                array[slot] = value
+
+    # ---- following the document -------------------------------------------------------------
+
+    def _on_change(self, change: Change) -> None:
+        touched: set[int] = set()
+        for edit in change.of("wire"):
+            if edit.before is not None:
+                self.wires.drop(edit.key)
+        for record in change.nodes_removed:
+            slot = self.nodes.release(record.id)
+            if slot is not None:
+                self._faces[slot] = None
+                self.selected[slot] = self.dimmed[slot] = False
+                self.order[slot] = 0
+        self._add_nodes([r.id for r in change.nodes_added])
+        for before, after in change.nodes_changed:
+            slot = self.nodes.get(after.id)
+            if slot is not None:
+                self.positions[slot] = after.pos
+                if (
+                    before.op != after.op
+                    or before.name != after.name
+                    or before.attrs != after.attrs
+                ):
+                    touched.add(slot)
+        self._grid_stale = True
+        touched |= self._touched_by_wires(change)
+        self._remake(touched)
+        for edit in change.of("wire"):
+            if edit.after is not None:
+                self._put_wire(edit.after)
+        self._listener(touched, True)
+
+    def _touched_by_wires(self, change: Change) -> set[int]:
+        ends: set[str] = set()
+        for edit in change.of("wire"):
+            for wire in (edit.before, edit.after):
+                if wire is not None:
+                    ends |= {wire.source, wire.target}
+        return {s for s in map(self.nodes.get, ends) if s is not None}
+
+    def _add_nodes(self, node_ids: Iterable[str]) -> None:
+        slots = [self.nodes.take(node_id) for node_id in node_ids]
+        if not slots:
+            return
+        self._grow(max(slots) + 1)
+        for slot in slots:
+            self.positions[slot] = self.document.nodes[self.nodes.key(slot)].pos
+        self._remake(slots)
+
+    def _remake(self, slots: Iterable[int]) -> None:
+        """Make cards anew and move the wire ends that hang on their ports."""
+        slots = list(slots)
+        for slot in slots:
+            self._make_face(slot)
+        self._grid_stale = True
+        for slot in slots:
+            node_id = self.nodes.key(slot)
+            for wire in self.document.wires_into(node_id) + self.document.wires_out_of(node_id):
+                if wire.key in self.wires.slots:
+                    self._put_wire(wire)
+
+    def _make_face(self, slot: int) -> CardFace:
+        node_id = self.nodes.key(slot)
+        face = self.builder.build(self.document.nodes[node_id])
+        self._faces[slot] = face
+        self.sizes[slot] = (face.width, face.height)
+        self.severity[slot] = _SEVERITY.get(face.severity, 0)
+        if face.category not in self.categories:
+            self.categories.append(face.category)
+        self.category[slot] = self.categories.index(face.category)
+        return face
+
+    def _put_wire(self, wire: Wire) -> None:
+        source, target = self.nodes.get(wire.source), self.nodes.get(wire.target)
+        if source is None or target is None:
+            return
+        source_face, target_face = self.face(source), self.face(target)
+        out_y, port = port_place(source_face.outputs, wire.source_port)
+        in_y, _ = port_place(target_face.inputs, wire.target_port)
+        style = _CODE.get(port.dtype if port else "", 0)
+        if wire.target_port == "feed":
+            style += FEED_STYLE
+        offsets = (source_face.width, out_y, 0.0, in_y)
+        self.wires.put(wire.key, source, target, offsets, style)
+
+    def _grow(self, size: int) -> None:
+        if size <= len(self.positions):
+            return
+        more = max(size, 2 * len(self.positions), 64)
+        names = ("positions", "sizes", "selected", "dimmed", "order", "category", "severity")
+        for name in names:
+            old = getattr(self, name)
+            new = np.zeros((more, *old.shape[1:]), old.dtype)
+            new[: len(old)] = old
+            setattr(self, name, new)
+        self._faces += [None] * (more - len(self._faces))
+
+
+def port_place(ports: tuple[faces.PortFace, ...], name: str) -> tuple[float, faces.PortFace | None]:
+    """How far below the card's top a port lies; a port that is not there ends at the header."""
+    for index, port in enumerate(ports):
+        if port.name == name:
+            return faces.row_y(index), port
+    return faces.HEADER / 2, None

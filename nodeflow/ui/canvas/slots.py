@@ -1,0 +1,70 @@
+"""Stable array rows for keyed things: a key keeps its row until it is released."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+import numpy as np
+
+K = TypeVar("K", bound=Hashable)
+
+
+class Slots(Generic[K]):
+    """Hands out rows (slots) to keys, reusing released ones, and lists those in use."""
+
+    def __init__(self) -> None:
+        self._slot: dict[K, int] = {}
+        self._keys: list[K | None] = []
+        self._free: list[int] = []
+        self._used: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self._slot)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._slot
+
+    def __iter__(self):
+        return iter(self._slot)
+
+    def take(self, key: K) -> int:
+        """The slot of ``key``, a new one if it has none."""
+        slot = self._slot.get(key)
+        if slot is None:
+            slot = self._free.pop() if self._free else len(self._keys)
+            if slot == len(self._keys):
+                self._keys.append(None)
+            self._slot[key] = slot
+            self._keys[slot] = key
+            self._used = None
+        return slot
+
+    def release(self, key: K) -> int | None:
+        """Free the slot of ``key``; returns it, or None if there was none."""
+        slot = self._slot.pop(key, None)
+        if slot is not None:
+            self._keys[slot] = None
+            self._free.append(slot)
+            self._used = None
+        return slot
+
+    def get(self, key: K) -> int | None:
+        return self._slot.get(key)
+
+    def key(self, slot: int) -> K:
+        """The key in a slot.
+
+        Raises:
+            KeyError: the slot is free.
+        """
+        key = self._keys[slot]
+        if key is None:
+            raise KeyError(slot)
+        return key
+
+    def used(self) -> np.ndarray:
+        """All slots in use, ascending (int64); kept until the next change."""
+        if self._used is None:
+            self._used = np.sort(np.fromiter(self._slot.values(), np.int64, len(self._slot)))
+        return self._used

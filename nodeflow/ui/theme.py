@@ -1,0 +1,322 @@
+"""The look in one place: palette, type scale, spacing, dtype and category colours, icons.
+
+Everything drawn takes its colours from a ``Theme`` and its sizes from the scales below, so the
+two themes stay in step and a contrast test can enumerate every pair of ink and ground.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from functools import lru_cache
+
+from PySide6.QtCore import QByteArray, QRectF, QSize, Qt
+from PySide6.QtGui import (
+    QColor,
+    QFont,
+    QFontDatabase,
+    QGuiApplication,
+    QIcon,
+    QPainter,
+    QPalette,
+    QPixmap,
+)
+from PySide6.QtSvg import QSvgRenderer
+
+from nodeflow.resources import resource
+
+SPACE = (0, 4, 8, 12, 16, 24, 32, 48)
+"""The spacing scale: every gap and padding is one of these."""
+
+TYPE = {"caption": 11, "body": 13, "strong": 13, "title": 16, "display": 22, "hero": 28}
+"""The type scale in pixels at 100 %."""
+
+
+@dataclass(frozen=True)
+class Theme:
+    """All colours of one theme, as ``#rrggbb``; ``dtypes`` and ``categories`` map names."""
+
+    name: str
+    canvas: str
+    grid: str
+    surface: str
+    raised: str
+    sunken: str
+    border: str
+    border_strong: str
+    ink: str
+    ink_muted: str
+    ink_faint: str
+    accent: str
+    accent_soft: str
+    on_accent: str
+    ok: str
+    warning: str
+    error: str
+    error_soft: str
+    warning_soft: str
+    shadow: str
+    unknown: str
+    dtypes: dict[str, str]
+    categories: dict[str, str]
+    heat: tuple[str, ...]
+
+    @property
+    def is_dark(self) -> bool:
+        return self.name == "dark"
+
+    def color(self, role: str, alpha: float = 1.0) -> QColor:
+        """The colour of a role (a field's name), optionally translucent."""
+        color = QColor(getattr(self, role))
+        color.setAlphaF(alpha)
+        return color
+
+    def dtype(self, dtype: str | None) -> QColor:
+        return QColor(self.dtypes.get(dtype or "", self.unknown))
+
+    def category(self, category: str) -> QColor:
+        """The colour of an op category; unknown ones get a stable one of their own."""
+        known = self.categories.get(category.lower())
+        if known:
+            return QColor(known)
+        ring = list(self.categories.values())
+        return QColor(ring[sum(category.lower().encode()) % len(ring)])
+
+    def qpalette(self) -> QPalette:
+        """The palette for Fusion style, so that ordinary widgets match the canvas."""
+        return _qpalette(self)
+
+
+LIGHT = Theme(
+    name="light",
+    canvas="#f3f4f1",
+    grid="#d5d8d2",
+    surface="#fbfbfa",
+    raised="#ffffff",
+    sunken="#f1f2ef",
+    border="#d9dcd6",
+    border_strong="#a9aea5",
+    ink="#1d2321",
+    ink_muted="#59615d",
+    ink_faint="#676f6a",
+    accent="#3a56c8",
+    accent_soft="#e3e8fa",
+    on_accent="#ffffff",
+    ok="#1d7a4f",
+    warning="#8a5a00",
+    error="#b3261e",
+    error_soft="#fbe9e7",
+    warning_soft="#faf0d7",
+    shadow="#2a332f",
+    unknown="#7a827d",
+    dtypes={
+        "float32": "#0b7d7b",
+        "float64": "#2563b8",
+        "int32": "#a86200",
+        "int64": "#b8471b",
+        "bool": "#a3278f",
+        "uint8": "#5c7512",
+    },
+    categories={
+        "inputs": "#3a56c8",
+        "variables": "#7a3fb8",
+        "data": "#2a6f8f",
+        "math": "#0b7d7b",
+        "activations": "#1d7a4f",
+        "comparison": "#a3278f",
+        "logic": "#a3278f",
+        "matrix": "#2563b8",
+        "shape": "#6a6256",
+        "reduction": "#a86200",
+        "losses": "#b3261e",
+        "random": "#8a4a7d",
+        "gradients": "#b8471b",
+        "training": "#b8471b",
+        "control": "#4c5a68",
+        "types": "#5c7512",
+    },
+    heat=("#f4f6f0", "#a9d3c8", "#4c9fa6", "#285f8f", "#22264f"),
+)
+
+DARK = Theme(
+    name="dark",
+    canvas="#14171a",
+    grid="#282d31",
+    surface="#1a1e21",
+    raised="#21262a",
+    sunken="#191d20",
+    border="#353c41",
+    border_strong="#5a646b",
+    ink="#eceeec",
+    ink_muted="#a8b0ac",
+    ink_faint="#939c97",
+    accent="#93a8ff",
+    accent_soft="#2a3358",
+    on_accent="#11162b",
+    ok="#62d19b",
+    warning="#edbb55",
+    error="#ff8f84",
+    error_soft="#45211f",
+    warning_soft="#3c3118",
+    shadow="#000000",
+    unknown="#89928d",
+    dtypes={
+        "float32": "#4fc9c0",
+        "float64": "#74acf5",
+        "int32": "#efb659",
+        "int64": "#f58f63",
+        "bool": "#e88bd6",
+        "uint8": "#b2cc5c",
+    },
+    categories={
+        "inputs": "#93a8ff",
+        "variables": "#bf99f2",
+        "data": "#78bcd8",
+        "math": "#4fc9c0",
+        "activations": "#62d19b",
+        "comparison": "#e88bd6",
+        "logic": "#e88bd6",
+        "matrix": "#74acf5",
+        "shape": "#bdb2a0",
+        "reduction": "#efb659",
+        "losses": "#ff8f84",
+        "random": "#dca0cf",
+        "gradients": "#f58f63",
+        "training": "#f58f63",
+        "control": "#a3b2c2",
+        "types": "#b2cc5c",
+    },
+    heat=("#12181b", "#1f4a5c", "#2f8a8a", "#8ccfa0", "#f7f3c6"),
+)
+
+THEMES = {theme.name: theme for theme in (LIGHT, DARK)}
+
+
+def system_theme() -> Theme:
+    """The theme the desktop asks for; light when it does not say."""
+    scheme = QGuiApplication.styleHints().colorScheme()
+    return DARK if scheme == Qt.ColorScheme.Dark else LIGHT
+
+
+# ---- fonts ----------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=1)
+def font_families() -> tuple[str, str]:
+    """Register the bundled fonts and return the names of the sans and the mono family."""
+    families: list[str] = []
+    for path in sorted(resource("fonts").glob("*.[ot]tf")):
+        handle = QFontDatabase.addApplicationFont(str(path))
+        families += QFontDatabase.applicationFontFamilies(handle)
+    mono = next((f for f in families if "mono" in f.lower()), "Monospace")
+    sans = next((f for f in families if "mono" not in f.lower()), "Sans Serif")
+    return sans, mono
+
+
+@lru_cache(maxsize=256)
+def font(size: float, weight: int = 400, mono: bool = False) -> QFont:
+    """A bundled font of ``size`` pixels; unhinted, so that widths scale with the zoom."""
+    sans_family, mono_family = font_families()
+    result = QFont(mono_family if mono else sans_family)
+    result.setPixelSize(max(1, round(size)))
+    result.setWeight(QFont.Weight(weight))
+    result.setHintingPreference(QFont.HintingPreference.PreferNoHinting)
+    if not mono:
+        result.setFeature(QFont.Tag("tnum"), 1)
+    return result
+
+
+# ---- icons ----------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=512)
+def icon_renderer(name: str, color: str) -> QSvgRenderer:
+    """A vector icon of the bundled family, drawn in ``color``.
+
+    Raises:
+        FileNotFoundError: the family has no such icon.
+    """
+    text = resource(f"icons/{name}.svg").read_text(encoding="utf-8")
+    return QSvgRenderer(QByteArray(text.replace("currentColor", color).encode()))
+
+
+def draw_icon(painter: QPainter, name: str, rect: QRectF, color: QColor) -> None:
+    icon_renderer(name, color.name()).render(painter, rect)
+
+
+def icon(name: str, theme: Theme, role: str = "ink", size: int = 20) -> QIcon:
+    """A QIcon of the bundled family at scales 1 to 3, with a fainter disabled state."""
+    result = QIcon()
+    for mode, alpha in ((QIcon.Mode.Normal, 1.0), (QIcon.Mode.Disabled, 0.35)):
+        for scale in (1, 2, 3):
+            pixmap = QPixmap(QSize(size, size) * scale)
+            pixmap.setDevicePixelRatio(scale)
+            pixmap.fill(Qt.GlobalColor.transparent)
+            painter = QPainter(pixmap)
+            painter.setOpacity(alpha)
+            draw_icon(painter, name, QRectF(0, 0, size, size), theme.color(role))
+            painter.end()
+            result.addPixmap(pixmap, mode)
+    return result
+
+
+# ---- contrast -------------------------------------------------------------------------------
+
+
+def contrast(a: QColor | str, b: QColor | str) -> float:
+    """WCAG 2 contrast ratio of two opaque colours: 1 to 21."""
+    low, high = sorted((_luminance(QColor(a)), _luminance(QColor(b))))
+    return (high + 0.05) / (low + 0.05)
+
+
+def mix(a: QColor, b: QColor, part: float) -> QColor:
+    """``a`` with ``part`` of ``b`` in it (0 gives a, 1 gives b)."""
+    pairs = zip(a.getRgb()[:3], b.getRgb()[:3], strict=True)
+    return QColor(*(round(x + (y - x) * part) for x, y in pairs))
+
+
+def _luminance(color: QColor) -> float:
+    linear = [
+        c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in color.getRgbF()[:3]
+    ]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def _qpalette(theme: Theme) -> QPalette:
+    role = QPalette.ColorRole
+    palette = QPalette()
+    table = {
+        role.Window: "surface",
+        role.WindowText: "ink",
+        role.Base: "raised",
+        role.AlternateBase: "sunken",
+        role.Text: "ink",
+        role.PlaceholderText: "ink_faint",
+        role.Button: "surface",
+        role.ButtonText: "ink",
+        role.BrightText: "error",
+        role.Highlight: "accent",
+        role.HighlightedText: "on_accent",
+        role.Accent: "accent",
+        role.Link: "accent",
+        role.LinkVisited: "accent",
+        role.ToolTipBase: "raised",
+        role.ToolTipText: "ink",
+        role.Light: "raised",
+        role.Midlight: "sunken",
+        role.Mid: "border",
+        role.Dark: "border_strong",
+        role.Shadow: "shadow",
+    }
+    for qt_role, name in table.items():
+        palette.setColor(qt_role, theme.color(name))
+    disabled = QPalette.ColorGroup.Disabled
+    for qt_role in (role.WindowText, role.Text, role.ButtonText, role.HighlightedText):
+        palette.setColor(disabled, qt_role, theme.color("ink_faint", 0.7))
+    palette.setColor(disabled, role.Highlight, theme.color("border_strong"))
+    return palette
+
+
+def color_roles() -> list[str]:
+    """Names of the single-colour roles of a theme."""
+    skip = {"name", "dtypes", "categories", "heat"}
+    return [f.name for f in fields(Theme) if f.name not in skip]

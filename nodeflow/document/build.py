@@ -17,6 +17,7 @@ from nodeflow.document.analysis import Analysis
 from nodeflow.document.dataset_op import DATASET
 from nodeflow.document.declarations import op_of
 from nodeflow.document.flow import natural
+from nodeflow.document.from_graph import from_graph
 from nodeflow.document.model import Document
 from nodeflow.document.order import in_order, upstream
 from nodeflow.document.ports import FEED, input_names, is_control, port_order
@@ -217,3 +218,6 @@ def _causes(doc: Document, analysis: Analysis, node_id: str) -> list[Problem]:
         if errors:
             return errors
     return []
+
+
+__all__ = ["Build", "build", "from_graph"]

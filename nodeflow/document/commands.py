@@ -34,7 +34,7 @@ def add_node(
             op=op,
             name=check_name(name) if name is not None else doc.fresh_name(automatic_name(op)),
             attrs=plain(attrs or {}, where="attributes"),
-            pos=_point(pos),
+            pos=point(pos),
         )
         t.put_node(record)
     return record.id
@@ -62,7 +62,7 @@ def move(doc: Document, positions: Mapping[str, Point], merge: Any = None) -> No
     """Puts nodes at new places (their top left corners)."""
     with doc.transaction(_label("Move", doc, list(positions), "node"), merge=merge) as t:
         for node_id, pos in positions.items():
-            record, pos = doc.node(node_id), _point(pos)
+            record, pos = doc.node(node_id), point(pos)
             if record.pos != pos:
                 t.put_node(replace(record, pos=pos))
 
@@ -164,7 +164,7 @@ def move_frame(doc: Document, frame_id: str, pos: Point, merge: Any = None) -> N
         for record in list(doc.nodes.values()):
             nx, ny = record.pos
             if x <= nx < x + width and y <= ny < y + height:
-                t.put_node(replace(record, pos=_point((nx + dx, ny + dy))))
+                t.put_node(replace(record, pos=point((nx + dx, ny + dy))))
         t.put_frame(replace(frame, rect=_rect((x + dx, y + dy, width, height))))
 
 
@@ -196,7 +196,8 @@ def duplicate(doc: Document, ids: Iterable[str], offset: Point = (40, 40)) -> li
     return implementation(doc, ids, offset)
 
 
-def _point(pos: Point) -> Point:
+def point(pos: Point) -> Point:
+    """Returns a place as the file will hold it, so that undo and redo give equal bytes."""
     x, y = pos
     return (coordinate(x), coordinate(y))
 

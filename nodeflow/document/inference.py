@@ -34,7 +34,7 @@ from nodeflow.errors import (
 )
 from nodeflow.graph.infer import infer_types
 from nodeflow.graph.op import Op
-from nodeflow.graph.types import TensorType, compatible, literal, shape_text
+from nodeflow.graph.types import TensorType, compatible
 
 Outputs = Mapping[str, TensorType]
 
@@ -225,17 +225,11 @@ def _check_feed(
     outputs_of: Callable[[str], Outputs | None],
     problems: list[Problem],
 ) -> None:
-    sample = bound.get("sample")
-    if sample is not None:
-        try:
-            check_sample(sample, declared)
-        except NodeflowError as error:
-            problems.append(Problem.of(error.at(record.name, "sample"), record.name))
     if wire is not None:
         problem = feed_problem(doc, record, declared, wire, outputs_of(wire.source))
         if problem is not None:
             problems.append(problem)
-    elif sample is None:
+    elif bound.get("sample") is None:
         problems.append(
             Problem(
                 record.name,
@@ -245,17 +239,6 @@ def _check_feed(
                 severity="info",
                 kind=MissingFeed.__name__,
             )
-        )
-
-
-def check_sample(sample: Any, declared: TensorType) -> None:
-    """Raises LiteralError or ShapeError where a sample does not fit its placeholder."""
-    array = literal(sample, declared.dtype)
-    if not compatible(array.shape, declared.shape):
-        raise ShapeError(
-            f"the sample has the shape {shape_text(array.shape)}, "
-            f"and the placeholder {shape_text(declared.shape)}",
-            hint="Change one of them.",
         )
 
 

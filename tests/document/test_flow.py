@@ -102,9 +102,8 @@ def test_equal_documents_are_equal_bytes_however_they_came_about(order):
 
 
 def test_ports_and_ids_sort_as_numbers():
-    nodes = [node(f"n{i}", "constant", f"c{i}") for i in range(1, 12)] + [
-        node("n12", "concat", "k")
-    ]
+    nodes = [node(f"n{i}", "constant", f"c{i}") for i in range(1, 12)]
+    nodes.append(node("n12", "concat", "k"))
     wires = [[f"n{i}", "out", "n12", f"values.{i - 1}"] for i in range(11, 0, -1)]
     doc = flow.loads(text_with(nodes=nodes, wires=wires))
     written = json.loads(flow.dumps(doc))
@@ -349,7 +348,7 @@ def test_a_save_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monkey
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, failing, fail)
-    with pytest.raises(FlowWrite, match="No space left on device.*unchanged"):
+    with pytest.raises(FlowWrite, match=r"No space left on device.*unchanged"):
         flow.save(doc, path)
     assert path.read_bytes() == before and os.listdir(tmp_path) == ["graph.flow"]
     assert doc.is_modified

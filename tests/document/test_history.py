@@ -174,7 +174,7 @@ def test_ids_are_never_used_again(doc):
 def test_names_can_be_swapped_in_one_transaction_but_never_be_equal(doc):
     a = commands.add_node(doc, "add", (0, 0), name="a")
     b = commands.add_node(doc, "add", (0, 0), name="b")
-    with pytest.raises(NameTaken, match="another node is called 'b'.*'b_1' is free"):
+    with pytest.raises(NameTaken, match=r"another node is called 'b'.*'b_1' is free"):
         commands.rename(doc, a, "b")
     assert doc.node_named("a").id == a and doc.node_named("b").id == b
     with doc.transaction("Swap"):

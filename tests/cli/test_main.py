@@ -1,0 +1,110 @@
+"""Parsing, exit codes, and the commands that only tell."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from nodeflow.cli.definition import COMMAND_NAMES
+from nodeflow.cli.main import main
+from nodeflow.resources import example, examples
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("run", "--help"), ("data", "fetch", "--help")])
+def test_help_is_printed(nodeflow, arguments):
+    result = nodeflow(*arguments)
+    assert result.code == 0 and "usage: nodeflow" in result.out
+
+
+def test_help_lists_every_command(nodeflow):
+    out = nodeflow("--help").out
+    assert all(name in out for name in COMMAND_NAMES)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("run",), ("run", "x.flow", "--wrong"), ("train", "x.flow", "--epochs", "0"), ("data",),
+     ("train", "x.flow", "--epochs", "many"), ("run", "x.flow", "--tier", "fast"), ("a", "b")],
+)  # fmt: skip
+def test_wrong_syntax_is_exit_code_two(nodeflow, arguments):
+    result = nodeflow(*arguments)
+    assert result.code == 2 and result.err
+
+
+def test_an_unknown_command_suggests_a_near_one(nodeflow):
+    result = nodeflow("trian")
+    assert result.code == 1 and "Did you mean train?" in result.err
+
+
+def test_version_is_the_installed_one(nodeflow):
+    from importlib.metadata import version
+
+    assert nodeflow("--version").out == f"nodeflow {version('nodeflow')}\n"
+
+
+def test_python_dash_m_runs_the_same(tmp_path):
+    result = subprocess.run(
+        [sys.executable, "-m", "nodeflow", "run", str(example("expression.flow")), "--json"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert (result.returncode, result.stdout) == (0, '{"fetches": {"a": 9.0}}\n')
+
+
+def test_interrupting_is_exit_code_130(monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("nodeflow.cli.run.run", interrupt)
+    assert main(["run", "x.flow"]) == 130
+
+
+def test_every_example_is_without_problems(nodeflow):
+    result = nodeflow("check", *examples())
+    assert result.code == 0, result.out
+    assert result.out.count("no problems") == len(examples()) >= 7
+
+
+def test_ops_lists_every_category_and_describes_one(nodeflow):
+    listing = nodeflow("ops").out
+    assert "matmul" in listing and "placeholder" in listing and "dataset" in listing
+    described = nodeflow("ops", "reduce_sum")
+    assert described.code == 0
+    for word in ("axis", "keepdims", "float32", "Inputs", "Attributes"):
+        assert word in described.out
+    assert nodeflow("ops", "reduce_sum", "--json").json[0]["id"] == "reduce_sum"
+
+
+def test_an_unknown_op_suggests_near_ones(nodeflow):
+    result = nodeflow("ops", "matmull")
+    assert result.code == 1 and "Did you mean matmul?" in result.err
+
+
+def test_data_list_and_where(nodeflow, tmp_path):
+    assert all(s in nodeflow("data", "list").out for s in ("mnist", "csv:PATH", "spirals"))
+    assert "embedded" in nodeflow("data", "where").out
+    missing = nodeflow("data", "where", "--data-dir", tmp_path)
+    assert missing.code == 1 and "t10k-images" in missing.err
+
+
+def test_fetching_something_unknown_is_a_message(nodeflow):
+    result = nodeflow("data", "fetch", "mnits")
+    assert result.code == 1 and "Did you mean mnist?" in result.err
+
+
+def test_fetching_from_a_dead_mirror_is_a_message(nodeflow, tmp_path):
+    result = nodeflow(
+        "data", "fetch", "mnist", "--data-dir", tmp_path, "--mirror", "http://127.0.0.1:9/"
+    )
+    assert result.code == 1 and "127.0.0.1:9" in result.err and "Traceback" not in result.err
+
+
+def test_doctor_tells_what_a_bug_report_needs(nodeflow):
+    result = nodeflow("doctor", "--json")
+    facts = result.json
+    assert facts["versions"]["numba"] and facts["engine"]["threads"] >= 1
+    assert {"versions", "machine", "engine", "data", "display"} == facts.keys()
+    assert "numpy" in nodeflow("doctor").out

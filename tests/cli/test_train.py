@@ -1,0 +1,113 @@
+"""``nodeflow train``: events, seeds, weights, interruption."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from nodeflow.resources import example
+from nodeflow.train.weights import load_weights
+
+SPIRALS = example("spirals.flow")
+LINEAR = example("linear_regression.flow")
+
+
+def test_an_object_an_epoch_and_one_at_the_end(nodeflow):
+    result = nodeflow("train", SPIRALS, "--epochs", "3", "--json")
+    assert result.code == 0, result.err
+    *epochs, done = result.lines
+    assert [e["event"] for e in result.lines] == ["epoch"] * 3 + ["done"]
+    assert [e["epoch"] for e in epochs] == [1, 2, 3]
+    assert epochs[0].keys() == {"event", "epoch", "loss", "metrics", "steps", "seconds"}
+    assert done.keys() == {"event", "epochs", "metrics", "steps_per_second", "seconds"}
+    assert done["epochs"] == 3 and done["metrics"] == epochs[-1]["metrics"]
+    assert epochs[2]["steps"] == 3 * epochs[0]["steps"]
+
+
+def test_the_same_seed_gives_the_same_losses_and_another_does_not(nodeflow):
+    def losses(seed):
+        lines = nodeflow("train", SPIRALS, "--epochs", "2", "--seed", seed, "--json").lines
+        return [line["loss"] for line in lines[:-1]]
+
+    assert losses(3) == losses(3)
+    assert losses(3) != losses(4)
+
+
+def test_people_get_a_line_an_epoch(nodeflow):
+    result = nodeflow("train", LINEAR, "--epochs", "2")
+    lines = result.out.splitlines()
+    assert lines[0].startswith("epoch 1  loss ") and lines[1].startswith("epoch 2  loss ")
+    assert lines[2].startswith("done after 2 epochs")
+
+
+def test_weights_are_saved_and_used_by_run(nodeflow, tmp_path):
+    document = json.loads(LINEAR.read_text())
+    document["weights"] = "w.safetensors"
+    (tmp_path / "linear.flow").write_text(json.dumps(document))
+    missing = nodeflow("run", tmp_path / "linear.flow", "--json")
+    assert missing.code == 0 and "w.safetensors are missing" in missing.err
+    trained = nodeflow(
+        "train", tmp_path / "linear.flow", "--init", "--save-weights", "w.safetensors", "--json"
+    )
+    assert trained.code == 0, trained.err
+    weights = load_weights(tmp_path / "w.safetensors")
+    values = sorted(round(float(np.squeeze(v)), 1) for v in weights.values())
+    assert values == [-1.0, 2.0]  # the data is y = 2 x - 1 with noise
+    used = nodeflow("run", tmp_path / "linear.flow", "--json")
+    fresh = nodeflow("run", tmp_path / "linear.flow", "--init", "--json")
+    assert used.code == fresh.code == 0 and used.json != fresh.json
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--batch-size", "100000"), ("batch", "100000")),
+        (("--dataset", "mnits"), ("mnits", "Did you mean mnist?")),
+        (("--dataset", "csv:gone.csv"), ("gone.csv",)),
+        (("--dataset", "mnist"), ()),
+    ],
+)
+def test_data_that_does_not_fit_is_a_message(nodeflow, arguments, words):
+    result = nodeflow("train", SPIRALS, *arguments)
+    assert result.code == 1
+    assert all(word in result.err for word in words) and "Traceback" not in result.err
+
+
+def test_a_graph_without_an_optimizer_says_what_to_add(nodeflow):
+    result = nodeflow("train", example("expression.flow"))
+    assert result.code == 1 and "gradient_descent" in result.err
+
+
+def test_a_data_folder_without_the_files_names_them(nodeflow, tmp_path):
+    result = nodeflow("train", example("mnist.flow"), "--data-dir", tmp_path)
+    assert result.code == 1 and "t10k-images" in result.err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends a Unix signal")
+def test_ctrl_c_keeps_the_weights_when_asked_to(tmp_path):
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "nodeflow", "train", str(SPIRALS), "--epochs", "1000000"),
+            *("--json", "--save-weights", "w.safetensors"),
+        ],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert json.loads(process.stdout.readline())["event"] == "epoch"
+    started = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130, err
+    assert json.loads(out.splitlines()[-1])["event"] == "done"
+    assert load_weights(tmp_path / "w.safetensors")
+    assert time.monotonic() - started < 10

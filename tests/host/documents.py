@@ -1,0 +1,61 @@
+"""Small documents that tests evaluate and train."""
+
+from __future__ import annotations
+
+from nodeflow.document import commands
+from nodeflow.document.model import Document
+
+
+def expression(b: float = 2.0) -> Document:
+    """a = (b + c) * (c + 2) with c a variable of 1."""
+    document = Document()
+
+    def add(op, name, **attrs):
+        return commands.add_node(document, op, (0, 0), name=name, attrs=attrs)
+
+    def wire(source, target, port):
+        commands.connect(document, source, "out", target, port)
+
+    first = add("constant", "b", value=b)
+    second = add("variable", "c", value=1.0)
+    two = add("constant", "two", value=2.0)
+    d, e, a = add("add", "d"), add("add", "e"), add("multiply", "a")
+    for source, target, port in (
+        (first, d, "x"),
+        (second, d, "y"),
+        (second, e, "x"),
+        (two, e, "y"),
+        (d, a, "x"),
+        (e, a, "y"),
+    ):
+        wire(source, target, port)
+    return document
+
+
+def regression() -> Document:
+    """A line fitted to the feed by gradient descent: its loss falls."""
+    document = Document()
+
+    def add(op, name, **attrs):
+        return commands.add_node(document, op, (0, 0), name=name, attrs=attrs)
+
+    x = add("placeholder", "x", shape=[None, 1], sample=[[0.0], [1.0], [2.0]])
+    y = add("placeholder", "y", shape=[None, 1], sample=[[1.0], [3.0], [5.0]])
+    w, b = add("variable", "w", value=[[0.0]]), add("variable", "b", value=0.0)
+    xw, line, error = add("matmul", "xw"), add("add", "line"), add("subtract", "error")
+    squared, loss = add("square", "squared"), add("reduce_mean", "loss")
+    train = add("gradient_descent", "train", learning_rate=0.1)
+    for source, target, port in (
+        (x, xw, "x"),
+        (w, xw, "y"),
+        (xw, line, "x"),
+        (b, line, "y"),
+        (line, error, "x"),
+        (y, error, "y"),
+        (error, squared, "x"),
+        (squared, loss, "x"),
+        (loss, train, "loss"),
+    ):
+        commands.connect(document, source, "out", target, port)
+    commands.set_training(document, optimizer=train, loss=loss, epochs=200)
+    return document

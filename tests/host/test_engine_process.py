@@ -1,0 +1,154 @@
+"""The real engine process, over its real connection."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from nodeflow.document import commands
+from nodeflow.host import protocol as p
+from tests.host.documents import expression, regression
+
+
+def test_it_evaluates_a_document_and_follows_its_edits(talk):
+    document = expression()
+    talk.sync(document)
+    talk.send(p.Evaluate(document.revision, 1))
+    assert talk.wait_for(p.Previews).values["a"].text == "9"
+    document.subscribe(lambda c: talk.send(p.SyncChange(c.to_json(), c.revision)))
+    commands.set_attr(document, document.node_named("b").id, "value", 5.0)
+    talk.send(p.Evaluate(document.revision, 2))
+    answer = talk.wait_for(p.Previews)
+    assert (answer.request, answer.revision) == (2, document.revision)
+    assert answer.values["a"].text == "18"
+    document.undo()
+    talk.send(p.Evaluate(document.revision, 3))
+    assert talk.wait_for(p.Previews).values["a"].text == "9"
+
+
+def test_a_mirror_that_has_diverged_asks_for_the_document(talk):
+    document = expression()
+    talk.sync(expression(b=7.0))
+    document.subscribe(lambda c: talk.send(p.SyncChange(c.to_json(), c.revision)))
+    commands.set_attr(document, document.node_named("b").id, "value", 5.0)
+    talk.wait_for(p.Resync)
+
+
+def test_it_trains_and_tells_every_step_once(talk):
+    document = regression()
+    talk.sync(document)
+    talk.send(p.Train(1))
+    started = talk.wait_for(p.TrainingStarted)
+    assert (started.epochs, started.steps_per_epoch) == (200, 1)
+    losses = []
+    while True:
+        message = talk.wait_for((p.StepsDone, p.TrainingDone))
+        if isinstance(message, p.TrainingDone):
+            break
+        assert message.first == len(losses) + 1
+        losses.extend(message.losses)
+    assert len(losses) == message.steps == 200
+    assert losses[0] == pytest.approx(np.mean([1, 9, 25])) and losses[-1] < 1e-3
+    talk.send(p.FetchTensor("w", 2))
+    assert talk.wait_for(p.TensorValue).array.item() == pytest.approx(2, abs=0.05)
+
+
+def test_continue_goes_on_and_initialise_goes_back(talk):
+    document = regression()
+    talk.sync(document)
+    for number, resume in enumerate((False, True)):
+        talk.send(p.Train(number, resume))
+        assert talk.wait_for(p.TrainingStarted).first_epoch == 1 + 200 * number
+        first = talk.wait_for(p.StepsDone)
+        assert first.first == 1 + 200 * number
+        assert (first.losses[0] < 1e-3) == resume
+        talk.wait_for(p.TrainingDone)
+    talk.send(p.InitializeVariables())
+    assert talk.wait_for(p.VariablesInitialized).count == 2
+    talk.send(p.FetchTensor("w", 9))
+    assert talk.wait_for(p.TensorValue).array.item() == 0
+
+
+def test_pause_step_resume_and_stop(talk):
+    document = regression()
+    commands.set_training(document, epochs=1_000_000)
+    talk.sync(document)
+    talk.send(p.Train(1))
+    talk.wait_for(p.StepsDone)
+    talk.send(p.Pause())
+    while talk.wait_for(p.State).state != "paused":
+        pass
+    time.sleep(0.3)
+    while not talk.inbox.empty():
+        last = talk.inbox.get()
+    talk.send(p.FetchTensor("w", 5))
+    assert talk.wait_for(p.TensorValue).request == 5
+    talk.send(p.Step(1))
+    assert len(talk.wait_for(p.StepsDone).losses) == 1
+    talk.send(p.Resume())
+    talk.wait_for(p.StepsDone)
+    talk.send(p.Stop())
+    assert talk.wait_for(p.TrainingDone).stopped
+    assert last is not None
+
+
+def test_a_failure_is_told_as_data_and_the_engine_goes_on(talk):
+    document = expression()
+    talk.sync(document)
+    talk.send(p.Train(4))
+    failed = talk.wait_for(p.Failed)
+    assert (failed.request, failed.what) == (4, "Train")
+    assert "optimizer" in failed.error.message and failed.error.details == ""
+    talk.send(p.Evaluate(document.revision, 5))
+    assert talk.wait_for(p.Previews).values["a"].text == "9"
+
+
+def test_a_killed_engine_is_noticed_within_a_second(talk):
+    talk.wait_for(p.Ready)
+    started = time.monotonic()
+    talk.client.kill()
+    died = talk.wait_for(p.Died)
+    assert time.monotonic() - started < 1
+    assert died.exit_code != 0
+
+
+def test_ctrl_c_in_the_terminal_does_not_end_the_engine(talk):
+    pid = talk.wait_for(p.Ready).pid
+    os.kill(pid, signal.SIGINT)
+    document = expression()
+    talk.sync(document)
+    talk.send(p.Evaluate(document.revision, 1))
+    assert talk.wait_for(p.Previews).values["a"].text == "9"
+
+
+def test_the_engine_ends_when_its_window_is_killed():
+    code = (
+        "import sys, time\n"
+        "from nodeflow.host.client import EngineClient\n"
+        "client = EngineClient(lambda m: print(m.pid, flush=True))\n"
+        "client.start()\n"
+        "time.sleep(60)\n"
+    )
+    window = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert window.stdout is not None
+    pid = int(window.stdout.readline())
+    window.kill()
+    window.wait()
+    end = time.monotonic() + 5
+    while time.monotonic() < end and alive(pid):
+        time.sleep(0.02)
+    assert not alive(pid)
+
+
+def alive(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

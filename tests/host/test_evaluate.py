@@ -1,0 +1,83 @@
+"""Values of all nodes while the document changes under them."""
+
+from __future__ import annotations
+
+from nodeflow.document import commands
+from nodeflow.host.evaluate import Evaluator
+from tests.host.documents import expression, regression
+
+
+def texts(evaluation):
+    return {name: preview.text for name, preview in evaluation.values.items()}
+
+
+def test_every_node_shows_its_value():
+    values = texts(Evaluator(expression()).previews())
+    assert values == {"b": "2", "c": "1", "two": "2", "d": "3", "e": "3", "a": "9"}
+
+
+def test_a_broken_node_leaves_the_others_their_values():
+    document = expression()
+    commands.add_node(document, "add", (0, 0), name="alone")
+    values = texts(Evaluator(document).previews())
+    assert values["a"] == "9" and "alone" not in values
+
+
+def test_a_missing_feed_is_named_and_the_rest_is_shown():
+    document = expression()
+    x = commands.add_node(document, "placeholder", (0, 0), name="x")
+    y = commands.add_node(document, "negative", (0, 0), name="y")
+    commands.connect(document, x, "out", y, "x")
+    evaluation = Evaluator(document).previews()
+    assert evaluation.missing == ("x",)
+    assert "y" not in evaluation.values and texts(evaluation)["a"] == "9"
+
+
+def test_a_node_that_fails_says_why_and_hides_only_what_depends_on_it():
+    document = expression()
+    add = commands.add_node
+    zero = add(document, "constant", (0, 0), name="zero", attrs={"value": 0, "dtype": "int32"})
+    q = add(document, "floor_divide", (0, 0), name="q")
+    after = add(document, "negative", (0, 0), name="after")
+    commands.connect(document, zero, "out", q, "x")
+    commands.connect(document, zero, "out", q, "y")
+    commands.connect(document, q, "out", after, "x")
+    values = Evaluator(document).previews().values
+    assert values["q"].kind == "error" and "zero" in values["q"].text
+    assert "after" not in values and values["a"].text == "9"
+
+
+def test_variables_keep_their_values_over_an_edit_elsewhere():
+    document = expression()
+    evaluator = Evaluator(document)
+    evaluator.session.variables["c"] = 5.0
+    commands.set_attr(document, document.node_named("b").id, "value", 3.0)
+    evaluator.rebuild()
+    assert texts(evaluator.previews())["a"] == "56"
+
+
+def test_editing_an_initial_value_starts_that_variable_only_afresh():
+    document = expression()
+    other = commands.add_node(document, "variable", (0, 0), name="v", attrs={"value": 1.0})
+    evaluator = Evaluator(document)
+    evaluator.session.variables["c"] = 5.0
+    evaluator.session.variables["v"] = 5.0
+    commands.set_attr(document, other, "value", 2.0)
+    evaluator.rebuild()
+    values = texts(evaluator.previews())
+    assert (values["c"], values["v"]) == ("5", "2")
+
+
+def test_showing_values_never_trains_or_assigns():
+    document = regression()
+    variable = document.node_named("b").id
+    new = commands.add_node(document, "constant", (0, 0), name="new", attrs={"value": 7.0})
+    assign = commands.add_node(document, "assign", (0, 0), name="assign")
+    commands.connect(document, variable, "out", assign, "variable")
+    commands.connect(document, new, "out", assign, "value")
+    evaluator = Evaluator(document)
+    watched = evaluator.previews()
+    assert "assign" not in watched.values and "train" not in watched.values
+    assert evaluator.session.variables["b"] == 0
+    asked = evaluator.previews(effects=True)
+    assert asked.values["assign"].text == "7" and evaluator.session.variables["b"] == 7

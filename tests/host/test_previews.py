@@ -1,0 +1,75 @@
+"""What nodes show of tensors of every size."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nodeflow.host.previews import downsample, make_preview, number_text, to_grey
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(9.0, "9"), (0.03125, "0.03125"), (1.2e-5, "1.2e-05"), (3, "3"), (True, "true"),
+     (float("nan"), "NaN"), (float("-inf"), "-∞"), (1 / 3, "0.333333")],
+)  # fmt: skip
+def test_scalars_as_short_text(value, text):
+    assert number_text(value) == text
+
+
+@pytest.mark.parametrize(
+    ("shape", "kind"),
+    [((), "scalar"), ((3,), "table"), ((8, 6), "table"), ((100, 1), "table"),
+     ((100, 10), "heatmap"), ((784, 300), "heatmap"), ((500,), "heatmap"), ((0, 3), "summary"),
+     ((2, 3, 4, 5, 6), "summary")],
+)  # fmt: skip
+def test_the_kind_follows_the_shape(shape, kind):
+    preview = make_preview(np.zeros(shape, "float32"))
+    assert (preview.kind, preview.shape, preview.dtype) == (kind, shape, "float32")
+
+
+def test_rows_of_pictures_are_shown_as_pictures():
+    rows = np.linspace(0, 1, 20 * 6, dtype="float32").reshape(20, 6)
+    preview = make_preview(rows, image_shape=(2, 3))
+    assert preview.kind == "images"
+    assert preview.array.shape == (16, 2, 3) and preview.array.dtype == np.uint8
+
+
+def test_figures_leave_out_what_is_not_finite():
+    preview = make_preview(np.array([1.0, np.nan, 3.0, np.inf]))
+    assert (preview.minimum, preview.maximum, preview.mean) == (1.0, 3.0, 2.0)
+    empty = make_preview(np.array([np.nan]))
+    assert (empty.minimum, empty.maximum, empty.mean) == (None, None, None)
+
+
+def test_figures_of_bools_and_bytes_do_not_wrap():
+    preview = make_preview(np.full((3, 3), 255, np.uint8))
+    assert preview.mean == 255
+    assert make_preview(np.array([True, False])).mean == 0.5
+
+
+def test_downsampling_keeps_the_mean_of_even_blocks():
+    rows = np.arange(128 * 128, dtype=float).reshape(128, 128)
+    small = downsample(rows)
+    assert small.shape == (64, 64)
+    np.testing.assert_allclose(small, rows.reshape(64, 2, 64, 2).mean(axis=(1, 3)), rtol=1e-6)
+
+
+def test_downsampling_uneven_blocks_stays_within_the_range():
+    rows = np.random.default_rng(0).normal(size=(200, 70))
+    small = downsample(rows)
+    assert small.shape == (64, 64)
+    assert rows.min() <= small.min() and small.max() <= rows.max()
+
+
+def test_grey_stretches_to_the_full_range_and_survives_nan():
+    assert to_grey(np.array([[0.0, 0.5, 1.0]])).tolist() == [[0, 127, 255]]
+    assert to_grey(np.array([[5.0, 5.0]])).tolist() == [[0, 0]]
+    assert to_grey(np.array([[np.nan, 1.0]])).dtype == np.uint8
+
+
+def test_a_preview_never_shares_memory_with_the_tensor():
+    values = np.zeros((2, 2))
+    preview = make_preview(values)
+    values[:] = 7
+    assert preview.array.max() == 0

@@ -86,11 +86,13 @@ class CardAtlas:
         page, place = self._room(width, height)
         rect = QRect(place[0], place[1], width, height)
         painter = QPainter(page.pixmap)
-        painter.setClipRect(rect)
-        painter.translate(QPointF(rect.topLeft()) + QPointF(margin, margin))
-        painter.scale(scale * dpr, scale * dpr)
-        self.painter.draw(painter, face, level)
-        painter.end()
+        try:
+            painter.setClipRect(rect)
+            painter.translate(QPointF(rect.topLeft()) + QPointF(margin, margin))
+            painter.scale(scale * dpr, scale * dpr)
+            self.painter.draw(painter, face, level)
+        finally:
+            painter.end()
         key = (face, level, step, dpr)
         page.keys.append(key)
         page.used = self._frame

@@ -28,6 +28,7 @@ STATUS_ICONS = {
     "breakpoint": ("circle", "error"),
 }
 
+_LOUD = ("warning", "error")
 _PROBLEM_LOOKS = {
     "error": ("error", "error_soft", "circle-alert"),
     "warning": ("warning", "warning_soft", "triangle-alert"),
@@ -61,7 +62,7 @@ class CardPainter:
         if not self.as_path:
             self._shadow(painter, rect)
         border = self.theme.color("border")
-        if face.severity in ("warning", "error"):
+        if face.severity in _LOUD:
             border = self.theme.color(face.severity)
         painter.setPen(QPen(border, 1.0))
         painter.setBrush(self.theme.color("raised"))
@@ -99,7 +100,7 @@ class CardPainter:
             reserve = faces.label_width(other) + 12 if other else 0
             x, y = faces.PORT_INSET, faces.row_y(index) + 4
             label = text.elide(port.label, text.PORT, room - reserve)
-            role = "error" if port.fault else "ink_faint" if port.optional else "ink_muted"
+            role = port.fault if port.fault in _LOUD else "ink_muted"
             self._text(painter, x, y, label, text.PORT, role)
             x += text.width(label, text.PORT) + 6
             left = text.elide(port.type_text, text.TYPE, face.width - x - reserve - 8)
@@ -162,7 +163,9 @@ class CardPainter:
         self, painter: QPainter, at: QPointF, port: PortFace, radius: float = PORT_RADIUS
     ) -> None:
         """One port: round for floats, square for integers, a diamond for bool; hollow if free."""
-        color = self.theme.color("error") if port.fault else self.theme.dtype(port.dtype)
+        color = self.theme.dtype(port.dtype)
+        if port.fault in _LOUD:
+            color = self.theme.color(port.fault)
         ground = self.theme.color("raised")
         painter.setPen(QPen(color, 1.75))
         painter.setBrush(color if port.connected else ground)

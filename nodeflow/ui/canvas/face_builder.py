@@ -59,8 +59,8 @@ class FaceBuilder:
             category=op.category if op else "unknown",
             inputs=inputs,
             outputs=outputs,
-            problem=problem.message if problem else "",
-            severity=problem.severity if problem else "",
+            problem=problem.message.replace("`", "") if problem else "",
+            severity=severity_of(problem) if problem else "",
             status=self.status.get(record.id, ""),
             value=self.values.get(record.id),
             value_serial=self.serials.get(record.id, 0),
@@ -69,15 +69,17 @@ class FaceBuilder:
 
     def _inputs(self, record: NodeRecord) -> tuple[PortFace, ...]:
         wired = {wire.target_port: wire for wire in self.document.wires_into(record.id)}
-        faulty = {p.port for p in self._problems(record.id)}
+        faulty = {p.port: severity_of(p) for p in reversed(self._problems(record.id))}
         result = []
         for port in ports.in_ports(self.document, record):
             wire = wired.pop(port.name, None)
             kind = self._type(wire.source, wire.source_port) if wire else None
-            result.append(_port(port, kind, wire is not None, port.name in faulty))
+            result.append(_port(port, kind, wire is not None, faulty.get(port.name, "")))
         for name, wire in wired.items():
             kind = self._type(wire.source, wire.source_port)
-            result.append(PortFace(name, name, faces.type_text(kind), connected=True, fault=True))
+            result.append(
+                PortFace(name, name, faces.type_text(kind), connected=True, fault="error")
+            )
         return tuple(result)
 
     def _outputs(self, record: NodeRecord) -> tuple[PortFace, ...]:
@@ -86,13 +88,13 @@ class FaceBuilder:
         result = []
         for port in shown:
             kind = self._type(record.id, port.name)
-            face = _port(port, kind, port.name in used, False)
+            face = _port(port, kind, port.name in used, "")
             if len(shown) == 1 and face.type_text:
                 face = PortFace(**{**face.__dict__, "label": ""})
             result.append(face)
         known = {port.name for port in shown}
         for name in sorted(used - known):
-            result.append(PortFace(name, name, connected=True, fault=True))
+            result.append(PortFace(name, name, connected=True, fault="error"))
         return tuple(result)
 
     def _type(self, node_id: str, port: str) -> Any | None:
@@ -105,10 +107,15 @@ class FaceBuilder:
         """The worst problem of a node, the first of equals."""
         rank = {"error": 0, "warning": 1}
         found = self._problems(node_id)
-        return min(found, key=lambda p: rank.get(p.severity, 2)) if found else None
+        return min(found, key=lambda p: rank.get(severity_of(p), 2)) if found else None
 
 
-def _port(port: Any, kind: Any | None, connected: bool, fault: bool) -> PortFace:
+def severity_of(problem: Any) -> str:
+    """How loudly a card says it: what is only not wired yet is a warning, not an error."""
+    return "warning" if problem.kind == "MissingInput" else problem.severity
+
+
+def _port(port: Any, kind: Any | None, connected: bool, fault: str) -> PortFace:
     return PortFace(
         name=port.name,
         label=port.label or port.name,

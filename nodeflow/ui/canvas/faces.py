@@ -33,7 +33,8 @@ SHORT_DTYPES = {
 
 @dataclass(frozen=True)
 class PortFace:
-    """One port as drawn. ``type_text`` is empty while the type is unknown."""
+    """One port as drawn. ``type_text`` is empty while the type is unknown;
+    ``fault`` is the severity of a problem at the port."""
 
     name: str
     label: str
@@ -42,7 +43,7 @@ class PortFace:
     kind: str = "tensor"
     optional: bool = False
     connected: bool = False
-    fault: bool = False
+    fault: str = ""
 
 
 @dataclass(frozen=True)

@@ -76,12 +76,14 @@ class FrameCache:
         if len(rects) > 12 or _area(rects) > 0.6 * self._size.width() * self._size.height():
             rects = [QRectF(damage.boundingRect())]
         painter = QPainter(self._pixmap)
-        for rect in rects:
-            painter.save()
-            painter.setClipRect(rect)
-            self._paint(painter, rect)
-            painter.restore()
-        painter.end()
+        try:
+            for rect in rects:
+                painter.save()
+                painter.setClipRect(rect)
+                self._paint(painter, rect)
+                painter.restore()
+        finally:
+            painter.end()
         if rects and rects[0].size().toSize() == self._size:
             self.last_whole_ms = (time.perf_counter() - started) * 1e3
         return self._pixmap

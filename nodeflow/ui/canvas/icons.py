@@ -115,7 +115,7 @@ CATEGORY_ICONS = {
     "types": "type",
 }
 
-_SIZES = {1: 17.0, 2: 14.0, 3: 11.0}
+_SIZES = {1: 20.0, 2: 14.5, 3: 11.0}
 
 
 def draw_sign(

@@ -223,11 +223,10 @@ def _screen_curves(
         return
     count = 32 if total < 200 else 16 if total < 1000 else 8
     if dash is not None and total < 1000:
-        longest = np.hypot(ends[:, 2] - ends[:, 0], ends[:, 3] - ends[:, 1]).max() * 1.3
-        count = int(np.clip(longest / 2, count, 240))
-    elif dash is not None:
-        dash = None
-    arrays.draw_lines(painter, wires.segments(ends, count, dash))
+        lines = wires.smooth(ends, dash)
+    else:
+        lines = wires.segments(ends, count, None)
+    arrays.draw_lines(painter, lines)
 
 
 def _export_curves(

@@ -9,7 +9,7 @@ import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter, QPen
 
-from nodeflow.ui.canvas import faces, hints, layers, values, wires
+from nodeflow.ui.canvas import arrays, faces, hints, layers, values, wires
 from nodeflow.ui.canvas.card_painter import RADIUS, CardPainter
 from nodeflow.ui.canvas.hit import Hit
 
@@ -103,7 +103,7 @@ def _paint_wire(painter: QPainter, view: CanvasView, key: tuple[str, str], role:
     ends = view.scene.wires.ends(np.array([slot]), view.scene.positions)
     ends = ends * view.camera.scale + np.tile([view.camera.x, view.camera.y], 2)
     painter.setPen(QPen(view.theme.color(role), 3.0))
-    layers.arrays.draw_lines(painter, wires.segments(ends, 64, None))
+    arrays.draw_lines(painter, wires.smooth(ends, None))
 
 
 def _paint_focus(painter: QPainter, view: CanvasView) -> None:

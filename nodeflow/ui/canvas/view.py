@@ -289,12 +289,14 @@ class CanvasView(Editing, QWidget):
         self.camera.dpr = self.devicePixelRatioF()
         self.frame.resize(self.size(), self.camera.dpr)
         painter = QPainter(self)
-        if self._zoom_from is not None:
-            self._paint_scaled(painter)
-        else:
-            painter.drawPixmap(0, 0, self.frame.repair())
-        overlay.paint(painter, self)
-        painter.end()
+        try:  # a painter left open by an error would take the process down
+            if self._zoom_from is not None:
+                self._paint_scaled(painter)
+            else:
+                painter.drawPixmap(0, 0, self.frame.repair())
+            overlay.paint(painter, self)
+        finally:
+            painter.end()
         if self._missing:
             self._missing = 0
             self._more.start()

@@ -102,6 +102,13 @@ def segments(ends: np.ndarray, count: int, dash: tuple[float, float] | None) -> 
     return np.ascontiguousarray(lines[solid])
 
 
+def smooth(ends: np.ndarray, dash: tuple[float, float] | None) -> np.ndarray:
+    """Segments fine enough for the eye and for the dashes; for a few curves in view pixels."""
+    longest = float(np.hypot(ends[:, 2] - ends[:, 0], ends[:, 3] - ends[:, 1]).max()) * 1.3
+    fine = longest / (2.0 if dash else 8.0)
+    return segments(ends, int(np.clip(fine, 24, 400)), dash)
+
+
 def distance(ends: np.ndarray, x: float, y: float) -> np.ndarray:
     """(n,) distance of a point from each curve."""
     points = curve_points(ends, 24)

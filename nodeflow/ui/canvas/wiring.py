@@ -11,11 +11,12 @@ from PySide6.QtGui import QPainter, QPen
 
 from nodeflow.document import commands
 from nodeflow.document.check import Verdict, check_wire
-from nodeflow.ui.canvas import faces, layers, text, wires
+from nodeflow.ui.canvas import arrays, faces, text, wires
 from nodeflow.ui.canvas.card_painter import CardPainter
 from nodeflow.ui.canvas.faces import PortFace
 from nodeflow.ui.canvas.gestures import Gesture, Modifiers
 from nodeflow.ui.canvas.hit import Hit, hit_test
+from nodeflow.ui.theme import draw_icon
 
 if TYPE_CHECKING:
     from nodeflow.ui.canvas.view import CanvasView
@@ -155,8 +156,7 @@ class DragWire(Gesture):
         ends = np.array([[a.x(), a.y(), b.x(), b.y()]])
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(QPen(color, 2.5, Qt.PenStyle.SolidLine, Qt.PenCapStyle.FlatCap))
-        dash = (5.0, 5.0) if refused else None
-        layers.arrays.draw_lines(painter, wires.segments(ends, 64, dash))
+        arrays.draw_lines(painter, wires.smooth(ends, (6.0, 5.0) if refused else None))
         painter.setPen(QPen(view.theme.color("canvas"), 2))
         painter.setBrush(color)
         painter.drawEllipse(end, 6, 6)
@@ -179,14 +179,14 @@ class DragWire(Gesture):
         shown = [part for line in lines for part in text.wrap(line, text.HINT, 320.0, 3)]
         width = max(text.width(line, text.HINT) for line in shown) + 44
         height = 14 + 20 * len(shown)
-        box = QRectF(at.x() + 16, at.y() - height - 10, width, height)
-        box = self.view.kept_inside(box)
+        left = at.x() - width - 16 if self.side == "out" else at.x() + 16
+        box = self.view.kept_inside(QRectF(left, at.y() - height - 10, width, height))
         painter.setPen(QPen(theme.color(role), 1.25))
         painter.setBrush(theme.color("raised"))
         painter.drawRoundedRect(box, 8, 8)
         name = "circle-check" if verdict.ok else "circle-x"
         sign = QRectF(box.left() + 10, box.top() + 9, 16, 16)
-        layers.draw_icon(painter, name, sign, theme.color(role))
+        draw_icon(painter, name, sign, theme.color(role))
         y = box.top() + 22
         for index, line in enumerate(shown):
             ink = theme.color("ink" if index == 0 or verdict.ok else "ink_muted")

@@ -1,0 +1,50 @@
+"""Ranking of ops by a few typed letters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+def score(query: str, text: str) -> float:
+    """How well ``text`` answers ``query``: 0 not at all, 1 exactly.
+
+    Equal beats a beginning, a word's beginning, the initials, a part, and scattered letters.
+    """
+    query, text = query.strip().lower(), text.lower()
+    if not query:
+        return 0.5
+    if query == text:
+        return 1.0
+    brevity = len(query) / max(len(text), 1) * 0.05
+    words = text.replace("_", " ").split()
+    if text.startswith(query):
+        return 0.9 + brevity
+    if any(word.startswith(query) for word in words):
+        return 0.8 + brevity
+    if "".join(word[0] for word in words).startswith(query) and len(query) > 1:
+        return 0.7 + brevity
+    if query in text:
+        return 0.6 + brevity
+    spread = _spread(query, text)
+    return 0.0 if spread is None else max(0.15, 0.5 - 0.04 * spread)
+
+
+def _spread(query: str, text: str) -> int | None:
+    """How many letters lie between those of ``query`` in ``text``; None if not all are there."""
+    place, gaps = -1, 0
+    for letter in query:
+        if letter == " ":
+            continue
+        found = text.find(letter, place + 1)
+        if found < 0:
+            return None
+        gaps += found - place - 1 if place >= 0 else 0
+        place = found
+    return gaps
+
+
+def best_score(query: str, names: Iterable[str], also: Iterable[str] = ()) -> float:
+    """The best score among an op's names; what is only its description counts less."""
+    direct = max((score(query, name) for name in names), default=0.0)
+    aside = max((score(query, word) for word in also), default=0.0)
+    return max(direct, aside * 0.75 if aside >= 0.6 else 0.0)

@@ -1,0 +1,350 @@
+"""Search to add: a field over the canvas that finds ops by a few letters, places and wires them.
+
+Opened by Tab, a double click on empty canvas, or a wire dropped there; then it offers only what
+fits the wire. Enter adds the node and its wire as one undo step.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from PySide6.QtCore import (
+    QAbstractListModel,
+    QEvent,
+    QModelIndex,
+    QObject,
+    QPointF,
+    QRectF,
+    QSize,
+    Qt,
+)
+from PySide6.QtGui import QKeyEvent, QPainter, QPen
+from PySide6.QtWidgets import (
+    QFrame,
+    QLabel,
+    QLineEdit,
+    QListView,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QVBoxLayout,
+)
+
+from nodeflow.document import commands
+from nodeflow.document.check import check_wire
+from nodeflow.document.dataset_op import DATASET
+from nodeflow.document.declarations import declarations
+from nodeflow.document.ports import FEED, in_ports, out_ports
+from nodeflow.graph.op import Op
+from nodeflow.ui import theme as themes
+from nodeflow.ui.canvas import CanvasView, WireContext, faces, icons, text
+from nodeflow.ui.fuzzy import best_score
+from nodeflow.ui.theme import Theme
+
+WIDTH = 380
+ROW = 46
+ROWS_SHOWN = 7
+OP_ROLE = Qt.ItemDataRole.UserRole
+
+
+def fits(op: Op, context: WireContext | None, source_is_data: bool = False) -> bool:
+    """Whether a node of this op could take the open wire, by its ports and dtypes."""
+    if context is None:
+        return True
+    if source_is_data:
+        return op.id == "placeholder"
+    if context.side == "in" and context.port == FEED:
+        return op.id == DATASET
+    dtype = getattr(context.type, "dtype", None)
+    ports = op.inputs if context.side == "out" else op.outputs
+    return any(dtype is None or context.side == "in" or dtype in port.dtypes for port in ports)
+
+
+def ranked(query: str, ops: list[Op], used: Counter[str]) -> list[Op]:
+    """Ops that answer the query, best first; own use decides between equals."""
+    scored = []
+    for place, op in enumerate(ops):
+        value = best_score(query, (op.id, op.title), (*op.keywords, op.category))
+        if value > 0:
+            habit = min(used[op.id], 20) * 0.002 + (0 if query else used[op.id] * 0.01)
+            scored.append((-(value + habit), place, op))
+    return [op for _, _, op in sorted(scored, key=lambda item: item[:2])]
+
+
+class OpList(QAbstractListModel):
+    """The ops found, as rows."""
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self.ops: list[Op] = []
+
+    def show(self, ops: list[Op]) -> None:
+        self.beginResetModel()
+        self.ops = ops
+        self.endResetModel()
+
+    def rowCount(self, parent: QModelIndex | None = None) -> int:
+        return 0 if parent is not None and parent.isValid() else len(self.ops)
+
+    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        op = self.ops[index.row()]
+        if role == OP_ROLE:
+            return op
+        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
+            return op.title
+        return op.summary if role == Qt.ItemDataRole.ToolTipRole else None
+
+
+class OpDelegate(QStyledItemDelegate):
+    """One row: sign, name, what it does, category."""
+
+    def __init__(self, theme: Theme, parent: QObject) -> None:
+        super().__init__(parent)
+        self.theme = theme
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex) -> QSize:
+        return QSize(WIDTH - 20, ROW)
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:
+
+        op: Op = index.data(OP_ROLE)
+        theme, rect = self.theme, QRectF(option.rect).adjusted(2, 1, -2, -1)
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if option.state & QStyle.StateFlag.State_Selected:
+            painter.setPen(QPen(theme.color("accent"), 1))
+            painter.setBrush(theme.color("accent_soft"))
+            painter.drawRoundedRect(rect.adjusted(0.5, 0.5, -0.5, -0.5), 8, 8)
+        color = theme.category(op.category)
+        box = QRectF(rect.left() + 8, rect.center().y() - 14, 28, 28)
+        icons.tile(painter, box, color, 7)
+        icons.draw_sign(painter, op.id, op.category, box, color)
+        right = rect.right() - 10
+        category = op.category
+        text.draw(
+            painter,
+            right,
+            rect.top() + 18,
+            category,
+            text.CAPTION,
+            theme.color("ink_muted"),
+            align="right",
+        )
+        left = box.right() + 10
+        room = right - left - text.width(category, text.CAPTION) - 10
+        title = text.elide(op.title, text.TITLE, room)
+        text.draw(painter, left, rect.top() + 18, title, text.TITLE, theme.color("ink"))
+        summary = text.elide(op.summary, text.CAPTION, right - left)
+        text.draw(painter, left, rect.top() + 34, summary, text.CAPTION, theme.color("ink_muted"))
+        painter.restore()
+
+
+@dataclass
+class Place:
+    """Where the search was asked for."""
+
+    scene: QPointF
+    context: WireContext | None
+
+
+class SearchToAdd(QFrame):
+    """The popup of one canvas. It connects itself to the canvas's ``request_search``."""
+
+    def __init__(self, view: CanvasView) -> None:
+        super().__init__(view)
+        self.setObjectName("searchToAdd")
+        self.setAccessibleName("Search to add a node")
+        self.view = view
+        self.place = Place(QPointF(), None)
+        self._used: Counter[str] = Counter()
+        self.field = QLineEdit(self)
+        self.field.setObjectName("searchField")
+        self.field.setAccessibleName("Op to add")
+        self.field.setClearButtonEnabled(True)
+        self.model = OpList(self)
+        self.list = QListView(self)
+        self.list.setModel(self.model)
+        self.list.setObjectName("searchList")
+        self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.list.setUniformItemSizes(True)
+        self.list.setMouseTracking(True)
+        self.list.setFrameShape(QFrame.Shape.NoFrame)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.note = QLabel(self)
+        self.note.setObjectName("searchNote")
+        self.note.setWordWrap(True)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 8, 8, 8)
+        layout.setSpacing(6)
+        for part in (self.field, self.note, self.list):
+            layout.addWidget(part)
+        self.field.textEdited.connect(self._find)
+        self.list.clicked.connect(self._clicked)
+        self.field.installEventFilter(self)
+        view.request_search.connect(self.open)
+        self.hide()
+
+    # ---- opening and closing ----------------------------------------------------------------
+
+    def open(self, scene: QPointF, at: QPointF, context: WireContext | None) -> None:
+        """Open at a view point, for an open wire or for any op."""
+        self.place = Place(QPointF(scene), context)
+        self._dress()
+        self._ops = [op for op in declarations() if fits(op, context, self._from_data())]
+        self._used = Counter(record.op for record in self.view.document.nodes.values())
+        self.field.clear()
+        self.field.setPlaceholderText("Search ops" if context is None else "Search what fits")
+        self._find("")
+        rect = self.view.kept_inside(QRectF(at + QPointF(4, 4), self.size()))
+        self.move(rect.topLeft().toPoint())
+        self.show()
+        self.raise_()
+        self.field.setFocus(Qt.FocusReason.PopupFocusReason)
+
+    def close_search(self) -> None:
+        if self.isVisible():
+            self.hide()
+            self.view.setFocus()
+
+    def _dress(self) -> None:
+        theme = self.view.theme
+        self.list.setItemDelegate(OpDelegate(theme, self.list))
+        self.field.setFont(themes.font(14))
+        self.note.setFont(themes.font(12))
+        self.setStyleSheet(
+            f"#searchToAdd {{ background: {theme.raised}; border: 1px solid "
+            f"{theme.border_strong}; border-radius: 12px; }}"
+            f"#searchField {{ background: {theme.sunken}; color: {theme.ink}; border: 1px solid "
+            f"{theme.border}; border-radius: 8px; padding: 7px 10px; }}"
+            f"#searchField:focus {{ border: 1px solid {theme.accent}; }}"
+            f"#searchList {{ background: {theme.raised}; }}"
+            f"#searchNote {{ color: {theme.ink_muted}; padding: 2px 6px; }}"
+        )
+
+    # ---- finding ----------------------------------------------------------------------------
+
+    def _from_data(self) -> bool:
+        context = self.place.context
+        record = self.view.document.nodes.get(context.node) if context else None
+        return bool(context and context.side == "out" and record and record.op == DATASET)
+
+    def _find(self, query: str) -> None:
+        found = ranked(query, self._ops, self._used)
+        self.model.show(found)
+        if found:
+            self.list.setCurrentIndex(self.model.index(0))
+        self.note.setText(self._note(query, bool(found)))
+        self.note.setVisible(bool(self.note.text()))
+        rows = min(len(found), ROWS_SHOWN)
+        self.list.setFixedHeight(rows * ROW)
+        self.list.setVisible(rows > 0)
+        self.resize(WIDTH, self.layout().totalHeightForWidth(WIDTH))
+
+    def _note(self, query: str, found: bool) -> str:
+        context = self.place.context
+        if not found:
+            return f"No op matches “{query}”." if query else "No op takes this wire."
+        if context is None:
+            return ""
+        record = self.view.document.nodes.get(context.node)
+        name = record.name if record else ""
+        kind = faces.type_text(context.type)
+        what = f"{name}  {kind}" if kind else name
+        return f"Takes {what}" if context.side == "out" else f"Goes into {name}:{context.port}"
+
+    # ---- choosing ---------------------------------------------------------------------------
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if watched is self.field and event.type() == QEvent.Type.KeyPress:
+            return self._key(event)
+        if watched is self.field and event.type() == QEvent.Type.FocusOut:
+            focus = self.window().focusWidget()
+            if focus is None or not self.isAncestorOf(focus):
+                self.hide()
+        return super().eventFilter(watched, event)
+
+    def _key(self, event: QKeyEvent) -> bool:
+        key, rows = event.key(), self.model.rowCount()
+        steps = {
+            Qt.Key.Key_Down: 1,
+            Qt.Key.Key_Up: -1,
+            Qt.Key.Key_PageDown: ROWS_SHOWN,
+            Qt.Key.Key_PageUp: -ROWS_SHOWN,
+            Qt.Key.Key_Tab: 1,
+            Qt.Key.Key_Backtab: -1,
+        }
+        if key == Qt.Key.Key_Escape:
+            self.close_search()
+        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self._accept()
+        elif key in steps:
+            if rows:
+                row = (self.list.currentIndex().row() + steps[key]) % rows
+                self.list.setCurrentIndex(self.model.index(row))
+        else:
+            return False
+        return True
+
+    def _clicked(self, index: QModelIndex) -> None:
+        self.list.setCurrentIndex(index)
+        self._accept()
+
+    def _accept(self) -> None:
+        index = self.list.currentIndex()
+        if not index.isValid() or not self.model.ops:
+            return
+        op: Op = index.data(OP_ROLE)
+        self.close_search()
+        with self.view.reporting():
+            node_id = add_and_wire(self.view, op, self.place.scene, self.place.context)
+            self.view.select([node_id])
+
+
+def add_and_wire(view: CanvasView, op: Op, at: QPointF, context: WireContext | None) -> str:
+    """Add a node at a scene point and wire the open end to it, as one undo step."""
+    document = view.document
+    corner = _corner(op, at, context)
+    with document.transaction(f"Add {op.id}"):
+        node_id = commands.add_node(document, op.id, corner, attrs=_attrs(op, context))
+        if context is not None and context.node in document.nodes:
+            _wire(view, node_id, context)
+    return node_id
+
+
+def _corner(op: Op, at: QPointF, context: WireContext | None) -> tuple[float, float]:
+    """The card's corner: its port at the point for a wire, its header under it otherwise."""
+    if context is None:
+        x, y = at.x() - 40, at.y() - faces.HEADER / 2
+    elif context.side == "out":
+        x, y = at.x(), at.y() - faces.row_y(0)
+    else:
+        x, y = at.x() - faces.MIN_WIDTH, at.y() - faces.row_y(0)
+    return round(x / 8) * 8, round(y / 8) * 8
+
+
+def _attrs(op: Op, context: WireContext | None) -> dict[str, Any]:
+    """A placeholder for a dataset's column takes over its type."""
+    kind = context.type if context is not None else None
+    if op.id != "placeholder" or kind is None or context.side != "out":
+        return {}
+    return {"dtype": kind.dtype, "shape": list(kind.shape)}
+
+
+def _wire(view: CanvasView, node_id: str, context: WireContext) -> None:
+    """Connect to the first port that takes the wire; say why if none does."""
+    document, analysis = view.document, view.analysis
+    record = document.nodes[node_id]
+    verdict = None
+    if context.side == "out":
+        ends = [(context.node, context.port, node_id, p.name) for p in in_ports(document, record)]
+    else:
+        ends = [(node_id, p.name, context.node, context.port) for p in out_ports(document, record)]
+    for end in ends:
+        verdict = check_wire(document, analysis, *end)
+        if verdict.ok:
+            commands.connect(document, *end)
+            return
+    if verdict is not None:
+        view.say(f"Not connected: {verdict.reason}")

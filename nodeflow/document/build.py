@@ -7,6 +7,7 @@ and its problem is kept for whoever asks for one of them.
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -179,12 +180,17 @@ def _add(doc: Document, record: NodeRecord, result: Build) -> None:
         for port in sorted(filter(is_control, wired), key=port_order)
     ]
     try:
-        node = result.graph.add_node(
-            op, inputs, record.attrs, name=record.name, control_inputs=controls
-        )
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            node = result.graph.add_node(
+                op, inputs, record.attrs, name=record.name, control_inputs=controls
+            )
     except NodeflowError as error:
         _skip(record, error, result)
         return
+    for warning in said:
+        text = str(warning.message).removeprefix(f"{record.name}: ")
+        result.problems.append(Problem(record.name, None, text, severity="warning"))
     result.nodes[record.id] = node
     if node.name != record.name:
         text = f"the name {record.name!r} is taken by a node that another derived"

@@ -27,5 +27,5 @@ def op_of(record: NodeRecord) -> Op | None:
 
 
 def declarations() -> list[Op]:
-    """Returns everything that a node can be, for palettes and references."""
-    return [DATASET_OP, *REGISTRY]
+    """Returns everything that a user can add as a node, for palettes and references."""
+    return [DATASET_OP, *(op for op in REGISTRY if not op.hidden)]

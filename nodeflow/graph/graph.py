@@ -276,6 +276,7 @@ class Graph:
             bound = op.bind_attrs(attrs or {})
             tensors = self._as_inputs(op, list(inputs))
             types = infer_types(op, [t.type for t in tensors], bound, full_name)
+            op.check_inputs(tensors)
             return self._append(op, full_name, tensors, bound, types, tuple(control_inputs))
         except NodeflowError as error:
             self.discard_since(mark, keep=())

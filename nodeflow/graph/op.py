@@ -207,9 +207,12 @@ def _check_initializer(attr: Attr, value: Any) -> dict[str, Any]:
 
 
 def _check_names(_: Attr, value: Any) -> tuple[str, ...]:
-    if isinstance(value, str) or not all(isinstance(v, str) for v in value):
+    if isinstance(value, str):
         raise TypeError
-    return tuple(value)
+    names = tuple(getattr(v, "name", v) for v in value)  # tensors stand for their names
+    if not all(isinstance(name, str) for name in names):
+        raise TypeError
+    return names
 
 
 _CHECKS: dict[str, Callable[[Attr, Any], Any]] = {
@@ -247,10 +250,15 @@ _EXPECTED = {
 
 @dataclass(frozen=True)
 class Sample:
-    """One example call of an op, for the contract tests: input arrays and attributes."""
+    """One example call of an op, for the contract tests: input arrays and attributes.
+
+    ``smooth``: the op is twice differentiable around the float64 inputs, so that gradients can be
+    compared with finite differences.
+    """
 
     inputs: tuple[np.ndarray, ...]
     attrs: Mapping[str, Any] = field(default_factory=dict)
+    smooth: bool = False
 
 
 @dataclass(frozen=True)
@@ -283,6 +291,8 @@ class Op:
     """Has an effect or an identity: never folded, shared or removed while fetched."""
     broadcasts = False
     """Inputs broadcast; the gradient sweep sums over broadcast axes for it."""
+    hidden = False
+    """Used by derived nodes only: not offered in the palette."""
     macro = False
     """``expand`` derives the nodes that do the work when the node is added to a graph."""
 
@@ -293,6 +303,13 @@ class Op:
             ShapeError, DtypeError, AttributeProblem: with ``port`` set where one is at fault.
         """
         raise NotImplementedError(self.id)
+
+    def check_inputs(self, inputs: Sequence[Tensor]) -> None:
+        """Refuse inputs by where they come from, which types do not tell.
+
+        Raises:
+            GraphError: with ``port`` set.
+        """
 
     def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
         """Gradients with respect to each input, from those of each output, as graph tensors.

@@ -190,6 +190,8 @@ def literal(value: Any, dtype: str) -> np.ndarray:
     if array.dtype.kind not in "biuf":
         raise LiteralError(f"{_short(value)} is not a number", hint="Use numbers, true or false.")
     target = numpy_dtype(dtype)
+    if array.dtype == target:
+        return array
     if array.size == 0:
         return array.astype(target)
     if (dtype == "bool") != (array.dtype.kind == "b"):

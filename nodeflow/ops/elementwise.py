@@ -1,19 +1,41 @@
-"""Elementwise ops: one declaration each.
+"""The class of elementwise ops: one declaration each, in ``arithmetic``,
+``comparison`` and ``activation``.
 
-``expression`` is the scalar formula that the compiled tier inlines into fused loops; its names are
-the ports, and the functions of ``nodeflow.engine.mathlib``. ``gradient`` reads as its formula: it
-gets the gradient of the output, the inputs, and the output.
+``expression`` is the scalar formula that the compiled tier inlines into fused loops. Its names are
+the ports, the attributes, and the functions below, which ``nodeflow.engine.mathlib`` provides.
+Literals and attributes in it take the dtype of the op's inputs, and the result is cast to the
+output's dtype. Division by zero of floats gives infinities and NaN, as in numpy.
+
+======================================= ======================================================
+name                                    meaning
+======================================= ======================================================
+exp log log1p expm1 sin cos tan tanh    as in the C library, on floats
+sqrt rsqrt erf                          ``rsqrt(x)`` is ``1 / sqrt(x)``
+sigmoid softplus                        stable: no overflow for large ``|x|``; NaN stays NaN
+abs_ sign                               every number; integers wrap; ``sign(NaN)`` is NaN
+floor ceil round_half_even              floats to floats
+pow(x, y)                               floats: C's pow. Integers: wraps; y < 0 is a RunError
+floor_divide(x, y) modulo(x, y)         Python's sign. Integer y == 0 is a RunError; floats as
+                                        numpy's ``floor_divide`` and ``mod``
+minimum maximum                         NaN if either is NaN
+clip(x, low, high)                      ``minimum(maximum(x, low), high)``, NaN stays NaN
+where(c, a, b)                          a if c else b (both are evaluated)
+cast(x)                                 x as the output's dtype: float to integer saturates and
+                                        NaN gives 0, integers wrap, to bool is ``x != 0``
+======================================= ======================================================
+
+Operators used besides: ``+ - * / == != < <= > >=``, ``and``, ``or``, ``not`` (on bools).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from nodeflow.graph.graph import Node, Tensor
-from nodeflow.graph.op import Attr, Op, Port
+from nodeflow.graph.op import Attr, Op, Port, Sample
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.types import (
     FLOATS,
@@ -23,10 +45,40 @@ from nodeflow.graph.types import (
     numpy_dtype,
 )
 from nodeflow.ops.lowering import Elementwise as ElementwiseLowering
+from nodeflow.ops.samples import special, values
+
+Domain = Mapping[str, tuple[float, float]]
+
+_SHAPES: dict[int, tuple[tuple[tuple[int, ...], ...], ...]] = {
+    1: (((2, 3),), ((),), ((0, 3),), ((1, 1),)),
+    2: (
+        ((2, 3), (2, 3)),
+        ((2, 1), (3,)),
+        ((), (3,)),
+        ((2, 3), ()),
+        ((1,), (2, 0)),
+        ((1, 1), (1, 1)),
+    ),
+    3: (((2, 3), (2, 3), (2, 3)), ((2, 1), (3,), ()), ((3,), (2, 1), (2, 3)), ((1,), (0,), ())),
+}
 
 
 class Elementwise(Op):
-    """An op that computes each element of its output from the same element of its inputs."""
+    """An op that computes each element of its output from the same element of its inputs.
+
+    Args:
+        op_id: stable id.
+        doc: documentation; its first line is the summary.
+        reference: numpy function of the inputs, with the attributes as keywords.
+        expression: scalar formula for the compiled tier.
+        names: names of the in-ports, which all have one dtype.
+        dtypes: dtypes the in-ports accept.
+        ports: the in-ports, where they differ.
+        result: dtype of the output; None for that of the last input.
+        gradient: ``gradient(g, *inputs, out, **attrs)`` gives one tensor or None per input, of
+            the output's shape.
+        domain: where the op is defined and smooth, per port, for samples; default -2 to 2.
+    """
 
     def __init__(
         self,
@@ -37,31 +89,34 @@ class Elementwise(Op):
         *,
         names: str = "x",
         dtypes: tuple[str, ...] = NUMBERS,
+        ports: tuple[Port, ...] = (),
         result: str | None = None,
         gradient: Callable[..., Sequence[Tensor | None]] | None = None,
         attrs: tuple[Attr, ...] = (),
         category: str = "Math",
         keywords: tuple[str, ...] = (),
+        domain: Domain | None = None,
     ) -> None:
         self.id = op_id
         self.doc = doc
         self.category = category
         self.keywords = keywords
-        self.inputs = tuple(Port(n, dtypes=dtypes, group="T") for n in names.split())
+        self.inputs = ports or tuple(Port(n, dtypes=dtypes, group="T") for n in names.split())
         self.attrs = attrs
         self.broadcasts = len(self.inputs) > 1
         self.differentiable = gradient is not None
         self.expression = expression
+        self.domain = domain or {}
         self._reference = reference
         self._result = result
         self._gradient = gradient
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         shape = broadcast_shapes(*(t.shape for t in types))
-        return TensorType(self._result or types[0].dtype, shape)
+        return TensorType(self._result or types[-1].dtype, shape)
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
-        dtype = numpy_dtype(self._result or str(arrays[0].dtype))
+        dtype = numpy_dtype(self._result or arrays[-1].dtype.name)
         with np.errstate(all="ignore"):
             return np.asarray(self._reference(*arrays, **attrs)).astype(dtype, copy=False)
 
@@ -72,37 +127,34 @@ class Elementwise(Op):
     def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
         return ElementwiseLowering(self.expression, tuple(p.name for p in self.inputs), attrs)
 
+    def samples(self) -> Iterator[Sample]:
+        attrs = {a.name: a.default for a in self.attrs}
+        for dtype in self.inputs[-1].dtypes:
+            for shapes in _SHAPES[len(self.inputs)]:
+                yield Sample(self._arrays(shapes, dtype), attrs, smooth=dtype == "float64")
+            if dtype in FLOATS:
+                yield Sample(self._special_arrays(dtype), attrs)
+
+    def _arrays(self, shapes: Sequence[tuple[int, ...]], dtype: str) -> tuple[np.ndarray, ...]:
+        arrays = []
+        for place, (port, shape) in enumerate(zip(self.inputs, shapes, strict=True)):
+            low, high = self.domain.get(port.name, (-2.0, 2.0))
+            own = dtype if dtype in port.dtypes else port.dtypes[0]
+            arrays.append(values(shape, own, low, high, start=1 + 7 * place))
+        return tuple(arrays)
+
+    def _special_arrays(self, dtype: str) -> tuple[np.ndarray, ...]:
+        """Every pair of special values, by broadcasting."""
+        arrays = []
+        for place, port in enumerate(self.inputs):
+            own = dtype if dtype in port.dtypes else port.dtypes[0]
+            column = special(dtype) if own == dtype else np.array([True, False] * 3)
+            arrays.append(column.reshape((-1,) + (1,) * (len(self.inputs) - 1 - place)))
+        return tuple(arrays)
+
 
 def define(*args: Any, **kwargs: Any) -> Elementwise:
     """Declare and register an elementwise op."""
     op = Elementwise(*args, **kwargs)
     REGISTRY.register(op)
     return op
-
-
-define(
-    "add",
-    "The sum x + y.",
-    np.add,
-    "x + y",
-    names="x y",
-    gradient=lambda g, x, y, out: (g, g),
-    keywords=("plus", "+", "sum"),
-)
-define(
-    "multiply",
-    "The product x * y.",
-    np.multiply,
-    "x * y",
-    names="x y",
-    gradient=lambda g, x, y, out: (g * y, g * x),
-    keywords=("times", "*", "product"),
-)
-define(
-    "exp",
-    "e to the power x.",
-    np.exp,
-    "exp(x)",
-    dtypes=FLOATS,
-    gradient=lambda g, x, out: (g * out,),
-)

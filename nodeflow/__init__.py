@@ -1,0 +1,79 @@
+"""nodeflow: build, see and train dataflow graphs. ``import nodeflow as nf``.
+
+Every op is a function here (``nf.matmul``, ``nf.relu``); ``dir(nodeflow)`` lists them. What is
+heavy (the engine, documents) is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from nodeflow import errors
+from nodeflow.errors import NodeflowError
+from nodeflow.graph.graph import Graph, Node, Tensor, get_default_graph, reset_default_graph
+from nodeflow.graph.types import DTYPES, TensorType
+from nodeflow.ops import REGISTRY, functions
+from nodeflow.ops.api import (
+    constant,
+    control_dependencies,
+    global_variables,
+    gradients,
+    group,
+    name_scope,
+    ones,
+    trainable_variables,
+    variable,
+    zeros,
+)
+
+__version__ = "0.1.0"
+
+_LAZY = {
+    "Session": "nodeflow.engine.session",
+    "load": "nodeflow.document",
+    "save": "nodeflow.document",
+}
+
+# What `from nodeflow import *` gives. The ops are left out: `abs`, `print` and others would hide
+# Python's own.
+__all__ = [
+    "DTYPES",
+    "REGISTRY",
+    "Graph",
+    "Node",
+    "NodeflowError",
+    "Tensor",
+    "TensorType",
+    "constant",
+    "control_dependencies",
+    "errors",
+    "functions",
+    "get_default_graph",
+    "global_variables",
+    "gradients",
+    "group",
+    "name_scope",
+    "ones",
+    "reset_default_graph",
+    "trainable_variables",
+    "variable",
+    "zeros",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        value = getattr(import_module(_LAZY[name]), name)
+    elif name in REGISTRY:
+        value = getattr(functions, name)
+    else:
+        hint = errors.suggest(name, [*__all__, *_LAZY, *REGISTRY.ids()])
+        text = f"module 'nodeflow' has no attribute {name!r}"
+        raise AttributeError(f"{text}. {hint}" if hint else text)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *_LAZY, *REGISTRY.ids(), "__version__"})

@@ -1,0 +1,98 @@
+"""Activation functions of neural networks, each one declaration."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from nodeflow.graph.op import Attr
+from nodeflow.graph.types import FLOATS, NUMBERS
+from nodeflow.ops import functions as F
+from nodeflow.ops.elementwise import define
+
+CATEGORY = "Neural network"
+
+
+def _sigmoid(x: np.ndarray) -> np.ndarray:
+    small = np.exp(-np.abs(x))  # never overflows
+    return np.where(x >= 0, 1 / (1 + small), small / (1 + small))
+
+
+def _gelu(x: np.ndarray) -> np.ndarray:
+    from scipy.special import erf
+
+    return x * 0.5 * (1 + erf(x * math.sqrt(0.5)))
+
+
+define(
+    "sigmoid",
+    "The logistic function 1 / (1 + exp(-x)), between 0 and 1.\n\nGradient: out * (1 - out).",
+    _sigmoid,
+    "sigmoid(x)",
+    dtypes=FLOATS,
+    gradient=lambda g, x, out: (g * out * (1 - out),),
+    category=CATEGORY,
+    keywords=("logistic", "activation"),
+)
+define(
+    "softplus",
+    "The smooth ramp log(1 + exp(x)).\n\nGradient: sigmoid(x).",
+    lambda x: np.logaddexp(x, x.dtype.type(0)),
+    "softplus(x)",
+    dtypes=FLOATS,
+    gradient=lambda g, x, out: (g * F.sigmoid(x),),
+    category=CATEGORY,
+    keywords=("activation", "smooth relu"),
+)
+define(
+    "relu",
+    "The rectifier max(x, 0).\n\nNaN stays NaN. Gradient: 1 above 0, else 0.",
+    lambda x: np.maximum(x, x.dtype.type(0)),
+    "maximum(x, 0)",
+    dtypes=NUMBERS,
+    gradient=lambda g, x, out: (F.where(x > 0, g, 0),),
+    category=CATEGORY,
+    keywords=("rectifier", "activation"),
+)
+define(
+    "leaky_relu",
+    "x above 0, alpha * x below.\n\nGradient: 1 above 0, else alpha.",
+    lambda x, alpha: np.where(x > 0, x, x * x.dtype.type(alpha)),
+    "where(x > 0, x, x * alpha)",
+    dtypes=FLOATS,
+    attrs=(Attr("alpha", "float", 0.2, "Slope below 0."),),
+    gradient=lambda g, x, out, alpha: (F.where(x > 0, g, g * alpha),),
+    category=CATEGORY,
+    keywords=("rectifier", "activation"),
+)
+define(
+    "elu",
+    "x above 0, alpha * (exp(x) - 1) below.\n\nClevert, Unterthiner and Hochreiter, 2015. "
+    "Gradient: 1 above 0, else out + alpha.",
+    lambda x, alpha: np.where(x > 0, x, np.expm1(x) * x.dtype.type(alpha)),
+    "where(x > 0, x, expm1(x) * alpha)",
+    dtypes=FLOATS,
+    attrs=(Attr("alpha", "float", 1.0, "Size of the limit far below 0."),),
+    gradient=lambda g, x, out, alpha: (F.where(x > 0, g, g * (out + alpha)),),
+    category=CATEGORY,
+    keywords=("exponential", "activation"),
+)
+define(
+    "gelu",
+    "x times the normal distribution's probability of a value below x.\n\n"
+    "x * (1 + erf(x / sqrt(2))) / 2; Hendrycks and Gimpel, 2016. "
+    "Gradient: out / x + x * density(x), written without the division.",
+    _gelu,
+    f"x * 0.5 * (1 + erf(x * {math.sqrt(0.5)!r}))",
+    dtypes=FLOATS,
+    gradient=lambda g, x, out: (
+        g
+        * (
+            (F.erf(x * math.sqrt(0.5)) + 1) * 0.5
+            + x * F.exp(F.square(x) * -0.5) * (1 / math.sqrt(2 * math.pi))
+        ),
+    ),
+    category=CATEGORY,
+    keywords=("gauss", "activation"),
+)

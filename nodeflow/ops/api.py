@@ -1,0 +1,153 @@
+"""The functions of the Python API that are more than one op: literals, scopes, gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import numpy as np
+
+from nodeflow.errors import GraphError
+from nodeflow.graph.graph import Graph, Node, Tensor, get_default_graph
+from nodeflow.graph.types import default_dtype, dtype_name
+from nodeflow.ops import functions as F
+
+
+def constant(value: Any, dtype: Any = None, name: str | None = None) -> Tensor:
+    """A value that never changes.
+
+    Args:
+        value: number, nested lists of numbers, or numpy array.
+        dtype: its dtype; None keeps an array's, and makes int32, float32 or bool of literals.
+
+    Raises:
+        LiteralError: the value is not exact in the dtype.
+    """
+    value, dtype = _value_and_dtype(value, dtype)
+    return get_default_graph().apply("constant", value=value, dtype=dtype, name=name)
+
+
+def variable(
+    initial: Any,
+    dtype: Any = None,
+    trainable: bool = True,
+    name: str | None = None,
+    shape: Sequence[int] | None = None,
+    seed: int | None = None,
+) -> Tensor:
+    """A value that is kept between runs.
+
+    Args:
+        initial: number, nested lists, numpy array, an initializer such as ``{"op":
+            "random_normal", "stddev": 0.03}`` (which needs ``shape``), or a tensor, such as
+            ``nf.random_normal([784, 300], stddev=0.03)``.
+        dtype: its dtype; None as for ``constant``, or the tensor's.
+        trainable: whether optimizers change it.
+        shape: sizes to spread the value over.
+        seed: seed of its own for an initializer.
+
+    Raises:
+        GraphError: value, dtype and shape do not fit together.
+    """
+    rest = {"trainable": trainable, "shape": shape, "seed": seed, "name": name}
+    if isinstance(initial, Tensor):
+        own = dtype_name(dtype) if dtype is not None else initial.dtype
+        return initial.graph.apply("variable", initial, dtype=own, **rest)
+    graph = get_default_graph()
+    if isinstance(initial, dict):
+        own = dtype_name(dtype or "float32")
+        return graph.apply("variable", initializer=initial, dtype=own, **rest)
+    value, dtype = _value_and_dtype(initial, dtype)
+    return graph.apply("variable", value=value, dtype=dtype, **rest)
+
+
+def _value_and_dtype(value: Any, dtype: Any) -> tuple[Any, str]:
+    if isinstance(value, (np.ndarray, np.generic)):
+        array = np.asarray(value)
+        return array, dtype_name(array.dtype if dtype is None else dtype)
+    return value, default_dtype(value) if dtype is None else dtype_name(dtype)
+
+
+def zeros(shape: Sequence[int], dtype: Any = "float32", name: str | None = None) -> Tensor:
+    """A tensor of a given shape, full of zeros (false for bool)."""
+    return _full(shape, 0, dtype, name or "zeros")
+
+
+def ones(shape: Sequence[int], dtype: Any = "float32", name: str | None = None) -> Tensor:
+    """A tensor of a given shape, full of ones (true for bool)."""
+    return _full(shape, 1, dtype, name or "ones")
+
+
+def _full(shape: Sequence[int], value: int, dtype: Any, name: str) -> Tensor:
+    dtype = dtype_name(dtype)
+    number = bool(value) if dtype == "bool" else value
+    return get_default_graph().apply("fill", shape=shape, value=number, dtype=dtype, name=name)
+
+
+def gradients(
+    ys: Tensor | Sequence[Tensor],
+    xs: Tensor | Sequence[Tensor],
+    grad_ys: Tensor | Sequence[Tensor | None] | None = None,
+    name: str | None = None,
+) -> list[Tensor | None]:
+    """The gradients of the sum of ``ys`` with respect to each of ``xs``.
+
+    Args:
+        ys: float tensors of any shape; several are added up.
+        xs: float tensors; each result has the shape and dtype of its x.
+        grad_ys: what flows into each y; None stands for ones.
+
+    Returns:
+        One tensor per x, or None where no y depends on it.
+
+    Raises:
+        GradientError: a y or x is not float, or an op on the way has no gradient.
+    """
+    ys = [ys] if isinstance(ys, Tensor) else list(ys)
+    xs = [xs] if isinstance(xs, Tensor) else list(xs)
+    weights = [grad_ys] if isinstance(grad_ys, Tensor) else list(grad_ys or [None] * len(ys))
+    if not ys or not xs or len(weights) != len(ys):
+        raise GraphError(f"gradients of {len(ys)} ys, {len(xs)} xs and {len(weights)} grad_ys")
+    terms = [
+        y if weight is None else y * F.stop_gradient(weight)
+        for y, weight in zip(ys, weights, strict=True)
+    ]
+    if len(terms) > 1:
+        terms = [F.reduce_sum(term) for term in terms]
+    total = terms[0]
+    for term in terms[1:]:
+        total = total + term
+    node = total.graph.add_node("gradients", [total, *xs], name=name)
+    return [
+        None if target is None else out
+        for target, out in zip(node.alias, node.outputs, strict=True)
+    ]
+
+
+def group(*items: Node | Tensor, name: str | None = None) -> Node:
+    """A node that runs all the given nodes and tensors when it is fetched."""
+    tensors = [item for item in items if isinstance(item, Tensor)]
+    nodes = [item for item in items if isinstance(item, Node)]
+    graph = items[0].graph if items else get_default_graph()
+    return graph.add_node("group", tensors, name=name, control_inputs=nodes)
+
+
+def name_scope(name: str) -> AbstractContextManager[str]:
+    """Nodes made inside are named ``name/...`` in the default graph."""
+    return get_default_graph().name_scope(name)
+
+
+def control_dependencies(nodes: Sequence[Node | Tensor]) -> AbstractContextManager[None]:
+    """Nodes made inside, in the default graph, run after ``nodes``."""
+    return get_default_graph().control_dependencies(nodes)
+
+
+def global_variables(graph: Graph | None = None) -> list[Tensor]:
+    """All variables of a graph, in the order they were made."""
+    return (graph or get_default_graph()).variables
+
+
+def trainable_variables(graph: Graph | None = None) -> list[Tensor]:
+    """The variables that optimizers change by default."""
+    return (graph or get_default_graph()).trainable_variables

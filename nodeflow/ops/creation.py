@@ -1,0 +1,228 @@
+"""Tensors made from attributes or from the shape of another tensor."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from nodeflow.errors import AttributeProblem
+from nodeflow.graph.graph import Node, Tensor
+from nodeflow.graph.op import Attr, Op, Port, Sample
+from nodeflow.graph.registry import REGISTRY
+from nodeflow.graph.types import DTYPES, NUMBERS, TensorType, literal, normalize_axis, numpy_dtype
+from nodeflow.ops import functions as F
+from nodeflow.ops.base import register
+from nodeflow.ops.elementwise import Elementwise, define
+from nodeflow.ops.inputs import full_shape, literal_at
+from nodeflow.ops.samples import special, values
+
+
+@register
+class Fill(Op):
+    """A tensor full of one value."""
+
+    id = "fill"
+    category = "Inputs"
+    keywords = ("zeros", "ones", "constant")
+    doc = "A tensor of a given shape, full of one value."
+    attrs = (
+        Attr("shape", "shape", (2, 3), "Sizes."),
+        Attr("value", "literal", 0.0, "The number it is full of."),
+        Attr("dtype", "dtype", "float32", "What kind of numbers."),
+    )
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        if literal_at("value", attrs["value"], attrs["dtype"]).shape != ():
+            raise AttributeProblem("fill takes one number", port="value", hint="Use constant.")
+        return TensorType(attrs["dtype"], full_shape(attrs["shape"]))
+
+    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+        return np.full(attrs["shape"], literal(attrs["value"], attrs["dtype"]))
+
+    def samples(self) -> Iterator[Sample]:
+        yield Sample((), {"shape": (2, 3), "value": 7})
+        yield Sample((), {"shape": (0, 3), "value": 255, "dtype": "uint8"})
+        yield Sample((), {"shape": (), "value": True, "dtype": "bool"})
+
+
+@register
+class Range(Op):
+    """Evenly spaced numbers."""
+
+    id = "range"
+    category = "Inputs"
+    keywords = ("sequence", "count", "arange", "steps")
+    doc = (
+        "The numbers from start up to but not including limit, delta apart.\n\nWith start alone it "
+        "counts from 0 up to it, as Python's range."
+    )
+    attrs = (
+        Attr("start", "literal", 10, "First number, or the limit if there is none."),
+        Attr("limit", "literal", None, "End, not included.", optional=True),
+        Attr("delta", "literal", 1, "Step between numbers; negative counts down."),
+        Attr("dtype", "dtype", "int32", "What kind of numbers.", choices=NUMBERS),
+    )
+
+    def _bounds(self, attrs: dict[str, Any]) -> tuple[Any, Any, int]:
+        """start, delta and how many numbers there are."""
+        names = ("start", "limit", "delta")
+        given = {n: attrs[n] for n in names if attrs[n] is not None}
+        numbers = {n: literal_at(n, v, attrs["dtype"]) for n, v in given.items()}
+        for name, number in numbers.items():
+            if number.shape != () or not np.isfinite(number):
+                raise AttributeProblem(f"{name} must be one finite number", port=name)
+        if not numbers["delta"]:
+            raise AttributeProblem(
+                "delta is 0", port="delta", hint="Use a positive or negative step."
+            )
+        start, delta = numbers["start"].item(), numbers["delta"].item()
+        if "limit" not in numbers:
+            start, limit = type(start)(0), start
+        else:
+            limit = numbers["limit"].item()
+        return start, delta, max(0, math.ceil((limit - start) / delta))
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        return TensorType(attrs["dtype"], (self._bounds(attrs)[2],))
+
+    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+        start, delta, count = self._bounds(attrs)
+        kind = np.float64 if attrs["dtype"].startswith("float") else np.int64
+        return (start + np.arange(count, dtype=kind) * delta).astype(attrs["dtype"])
+
+    def samples(self) -> Iterator[Sample]:
+        yield Sample((), {"start": 5})
+        yield Sample((), {"start": 0.5, "limit": 2.0, "delta": 0.25, "dtype": "float32"})
+        yield Sample((), {"start": 5, "limit": -2, "delta": -3, "dtype": "int64"})
+        yield Sample((), {"start": 3, "limit": 3, "dtype": "uint8"})
+
+
+@register
+class OneHot(Op):
+    """Class numbers as rows with a single one."""
+
+    id = "one_hot"
+    category = "Shape"
+    keywords = ("classes", "labels", "indicator")
+    doc = (
+        "Class numbers as vectors that are on_value at the class and off_value elsewhere.\n\nThe "
+        "new axis of size depth is put in at axis (default last). A number outside 0 to depth - 1 "
+        "gives off_value everywhere."
+    )
+    inputs = (Port("indices", "Class numbers.", ("int32", "int64", "uint8")),)
+    attrs = (
+        Attr("depth", "int", 10, "Number of classes.", minimum=0),
+        Attr("on_value", "literal", 1, "Value at the class."),
+        Attr("off_value", "literal", 0, "Value elsewhere."),
+        Attr("axis", "int", -1, "Where the new axis is put in."),
+        Attr("dtype", "dtype", "float32", "What kind of numbers."),
+    )
+
+    def _values(self, attrs: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+        on, off, dtype = attrs["on_value"], attrs["off_value"], attrs["dtype"]
+        if dtype == "bool":
+            on, off = bool(on), bool(off)
+        return literal_at("on_value", on, dtype), literal_at("off_value", off, dtype)
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        for name, value in zip(("on_value", "off_value"), self._values(attrs), strict=True):
+            if value.shape != ():
+                raise AttributeProblem(f"{name} must be one number", port=name)
+        axis = normalize_axis(attrs["axis"], types[0].rank + 1)
+        shape = list(types[0].shape)
+        shape.insert(axis, attrs["depth"])
+        return TensorType(attrs["dtype"], tuple(shape))
+
+    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+        on, off = self._values(attrs)
+        axis = normalize_axis(attrs["axis"], arrays[0].ndim + 1)
+        classes = np.arange(attrs["depth"]).reshape((-1,) + (1,) * (arrays[0].ndim - axis))
+        return np.where(np.expand_dims(arrays[0], axis) == classes, on, off)
+
+    def samples(self) -> Iterator[Sample]:
+        yield Sample((np.array([0, 2, 1, 5, -1], "int32"),), {"depth": 3})
+        yield Sample((values((2, 3), "int64", 0, 3),), {"depth": 4, "axis": 0, "dtype": "float64"})
+        yield Sample((values((2, 3), "uint8", 0, 3),), {"depth": 4, "axis": 1, "dtype": "bool"})
+        yield Sample((np.array(1, "int64"),), {"depth": 4, "on_value": 5, "dtype": "int32"})
+        yield Sample((np.zeros(0, "int32"),), {"depth": 2, "off_value": -1.0})
+
+
+def saturating_cast(x: np.ndarray, dtype: str) -> np.ndarray:
+    """``x`` as ``dtype``: floats saturate into integers and NaN gives 0; integers wrap."""
+    target = numpy_dtype(dtype)
+    if dtype == "bool":
+        return x != 0
+    if x.dtype.kind != "f" or target.kind not in "iu":
+        with np.errstate(all="ignore"):
+            return x.astype(target)
+    limits = np.iinfo(target)
+    # float(limits.max) may round up to the first number too large, so compare, never clip.
+    above, below = x >= float(limits.max), x <= float(limits.min)
+    inside = np.where(above | below | np.isnan(x), 0, x).astype(target)
+    low, high = target.type(limits.min), target.type(limits.max)
+    return np.where(above, high, np.where(below, low, inside))
+
+
+class Cast(Elementwise):
+    """Elementwise, to the dtype of an attribute."""
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        return types[0].with_dtype(attrs["dtype"])
+
+    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+        return saturating_cast(arrays[0], attrs["dtype"])
+
+    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+        source = node.inputs[0]
+        return (F.cast(grads[0], dtype=source.dtype) if source.type.is_float else None,)
+
+    def samples(self) -> Iterator[Sample]:
+        for source in DTYPES:
+            for target in DTYPES:
+                arrays = [values((2, 3), source, -300, 300), values((0, 3), source)]
+                if source.startswith("float"):
+                    wide = [-1e30, 1e30, 2.0**31, 2.0**63, -(2.0**31), 255.5, -0.5, 0.99]
+                    arrays += [special(source), np.array(wide, source)]
+                for array in arrays:
+                    smooth = source == target == "float64" and np.isfinite(array).all()
+                    yield Sample((array,), {"dtype": target}, smooth=bool(smooth))
+
+
+REGISTRY.register(
+    Cast(
+        "cast",
+        "x as another dtype.\n\nFloats to integers drop the fraction; what is too large becomes "
+        "the "
+        "largest integer, NaN becomes 0. Integers wrap. To bool: true where x is not 0.",
+        lambda x, dtype: x,
+        "cast(x)",
+        dtypes=DTYPES,
+        attrs=(Attr("dtype", "dtype", "float32", "The dtype to convert to."),),
+        gradient=lambda g, x, out, dtype: (g,),
+        category="Utility",
+        keywords=("convert", "dtype", "type", "float", "int"),
+    )
+)
+define(
+    "zeros_like",
+    "Zeros in the shape and dtype of x.\n\nNo gradient flows.",
+    np.zeros_like,
+    "0",
+    dtypes=DTYPES,
+    gradient=lambda g, x, out: (None,),
+    category="Inputs",
+    keywords=("fill", "0"),
+)
+define(
+    "ones_like",
+    "Ones in the shape and dtype of x.\n\nNo gradient flows.",
+    np.ones_like,
+    "1",
+    dtypes=DTYPES,
+    gradient=lambda g, x, out: (None,),
+    category="Inputs",
+    keywords=("fill", "1"),
+)

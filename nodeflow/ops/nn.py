@@ -1,0 +1,266 @@
+"""Softmax and losses, written so that large logits neither overflow nor lose digits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from nodeflow.errors import RunError, ShapeError
+from nodeflow.graph.graph import Node, Tensor
+from nodeflow.graph.op import Attr, Op, Port, Sample
+from nodeflow.graph.types import FLOATS, TensorType, normalize_axis, shape_text, unify_shapes
+from nodeflow.ops import functions as F
+from nodeflow.ops.base import register
+from nodeflow.ops.reduction import accumulator, element_count
+from nodeflow.ops.samples import values
+from nodeflow.ops.slicing import INDICES
+
+
+def log_softmax(x: np.ndarray, axis: int) -> np.ndarray:
+    """x - log(sum(exp(x))), with the maximum taken out first."""
+    largest = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
+    with np.errstate(all="ignore"):
+        shifted = x - largest
+        total = np.sum(np.exp(shifted), axis=axis, keepdims=True, dtype=accumulator(x.dtype.name))
+        return (shifted - np.log(total)).astype(x.dtype, copy=False)
+
+
+class SoftmaxLike(Op):
+    """Base of softmax and its logarithm."""
+
+    category = "Neural network"
+    differentiable = True
+    inputs = (Port("x", "Logits.", FLOATS),)
+    attrs = (Attr("axis", "int", -1, "Axis along which the classes lie."),)
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        normalize_axis(attrs["axis"], types[0].rank)
+        return types[0]
+
+    def samples(self) -> Iterator[Sample]:
+        for dtype in FLOATS:
+            yield Sample((values((2, 3), dtype),), smooth=dtype == "float64")
+            yield Sample((np.array([[1e4, -1e4, 0.0], [1e4, 1e4, 1e4]], dtype),))
+        yield Sample((values((2, 3, 4)),), {"axis": 1}, smooth=True)
+        yield Sample((values((0, 3)),), {"axis": 1})
+        yield Sample((values((2, 0)),), {"axis": 1})
+        yield Sample((values((1, 1)),), smooth=True)
+        inf, nan = np.inf, np.nan
+        yield Sample((np.array([[nan, 1, 2], [inf, 1, 2], [-inf, 1, 2], [-inf, -inf, -inf]]),))
+
+
+@register
+class Softmax(SoftmaxLike):
+    """Probabilities from logits."""
+
+    id = "softmax"
+    keywords = ("probability", "classes", "normalize")
+    doc = (
+        "Probabilities from logits: exp(x) / sum(exp(x)) along an axis.\n\nThe maximum is taken "
+        "out "
+        "first, so that it does not overflow. Gradient: out * (g - sum(g * out))."
+    )
+
+    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+        x, axis = arrays[0], attrs["axis"]
+        largest = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
+        with np.errstate(all="ignore"):
+            powers = np.exp(x - largest)
+            total = np.sum(powers, axis=axis, keepdims=True, dtype=accumulator(x.dtype.name))
+            return (powers / total).astype(x.dtype, copy=False)
+
+    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+        g, out = grads[0], node.outputs[0]
+        assert g is not None
+        return ((g - F.reduce_sum(g * out, axis=node.attrs["axis"], keepdims=True)) * out,)
+
+
+@register
+class LogSoftmax(SoftmaxLike):
+    """Logarithms of probabilities."""
+
+    id = "log_softmax"
+    keywords = ("probability", "classes", "logarithm")
+    doc = (
+        "The logarithm of softmax: x - log(sum(exp(x))) along an axis.\n\nExact where softmax is "
+        "near 0. Gradient: g - softmax(x) * sum(g)."
+    )
+
+    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+        return log_softmax(arrays[0], attrs["axis"])
+
+    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+        g, axis = grads[0], node.attrs["axis"]
+        assert g is not None
+        return (g - F.exp(node.outputs[0]) * F.reduce_sum(g, axis=axis, keepdims=True),)
+
+
+@register
+class SoftmaxCrossEntropy(Op):
+    """Cross-entropy from logits and label probabilities."""
+
+    id = "softmax_cross_entropy_with_logits"
+    category = "Loss"
+    keywords = ("classification", "log loss", "labels", "one hot")
+    doc = (
+        "The cross-entropy between label probabilities and softmax(logits), per row.\n\n"
+        "-sum(labels * log_softmax(logits)) along the last axis: (n, classes) gives (n,). Labels "
+        "are one-hot or any probabilities. Gradient for the logits: softmax(logits) * sum(labels) "
+        "- labels; for the labels: -log_softmax(logits)."
+    )
+    differentiable = True
+    inputs = (
+        Port("labels", "Probabilities, such as one-hot rows.", FLOATS, "T"),
+        Port("logits", "Scores before softmax.", FLOATS, "T"),
+    )
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        try:
+            shape = unify_shapes(types[0].shape, types[1].shape)
+        except ShapeError as error:
+            raise ShapeError(f"labels and logits: {error.message}", port="labels") from None
+        if not shape:
+            raise ShapeError("logits need an axis of classes, not a scalar", port="logits")
+        return types[0].with_shape(shape[:-1])
+
+    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+        labels, logits = arrays
+        with np.errstate(all="ignore"):
+            terms = labels * log_softmax(logits, -1)
+            total = np.sum(terms, axis=-1, dtype=accumulator(labels.dtype.name))
+            return np.asarray(-total).astype(labels.dtype, copy=False)
+
+    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+        labels, logits = node.inputs
+        g = F.expand_dims(grads[0], axis=-1)
+        total = F.reduce_sum(labels, axis=-1, keepdims=True)
+        return g * -F.log_softmax(logits), g * (F.softmax(logits) * total - labels)
+
+    def samples(self) -> Iterator[Sample]:
+        for dtype in FLOATS:
+            labels = np.array([[0, 1, 0], [0.2, 0.3, 0.5]], dtype)
+            yield Sample((labels, values((2, 3), dtype)), smooth=dtype == "float64")
+            yield Sample((labels, np.array([[1e4, -1e4, 0], [0, 0, 0]], dtype)))
+        yield Sample((values((2, 3, 4)), values((2, 3, 4), start=5)), smooth=True)
+        yield Sample((values((0, 3)), values((0, 3))))
+        yield Sample((values((2, 0)), values((2, 0))))
+        yield Sample((values((3,)), values((3,), start=5)), smooth=True)
+
+
+@register
+class SparseSoftmaxCrossEntropy(Op):
+    """Cross-entropy from logits and class numbers."""
+
+    id = "sparse_softmax_cross_entropy"
+    category = "Loss"
+    keywords = ("classification", "log loss", "class numbers")
+    doc = (
+        "The cross-entropy between class numbers and softmax(logits), per row.\n\n"
+        "-log_softmax(logits)[label]: labels (n,) and logits (n, classes) give (n,). A label "
+        "outside 0 to classes - 1 is an error when run. Gradient: softmax(logits) - one_hot(label)."
+    )
+    differentiable = True
+    inputs = (
+        Port("labels", "Class numbers.", INDICES),
+        Port("logits", "Scores before softmax.", FLOATS),
+    )
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        labels, logits = types
+        if logits.rank != labels.rank + 1:
+            raise ShapeError(
+                f"labels {shape_text(labels.shape)} and logits {shape_text(logits.shape)}: logits "
+                "must have one axis more",
+                port="labels",
+                hint="For one-hot labels use softmax_cross_entropy_with_logits.",
+            )
+        try:
+            return logits.with_shape(unify_shapes(labels.shape, logits.shape[:-1]))
+        except ShapeError as error:
+            raise ShapeError(f"labels and logits: {error.message}", port="labels") from None
+
+    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+        labels, logits = arrays
+        classes = logits.shape[-1]
+        if labels.size and (labels.min() < 0 or labels.max() >= classes):
+            bad = labels[(labels < 0) | (labels >= classes)].flat[0]
+            raise RunError(
+                f"label {bad} is not one of {classes} classes",
+                port="labels",
+                hint=f"Use 0 to {classes - 1}.",
+            )
+        picked = np.expand_dims(labels.astype(np.int64), -1)
+        if not labels.size:
+            return np.zeros(labels.shape, logits.dtype)
+        return -np.take_along_axis(log_softmax(logits, -1), picked, -1)[..., 0]
+
+    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+        labels, logits = node.inputs
+        if (classes := logits.shape[-1]) is not None:
+            target = F.one_hot(labels, depth=classes, dtype=logits.dtype)
+        else:
+            numbers = F.positions(logits, axis=-1, dtype=labels.dtype)
+            target = F.cast(F.equal(F.expand_dims(labels, axis=-1), numbers), dtype=logits.dtype)
+        return None, F.expand_dims(grads[0], axis=-1) * (F.softmax(logits) - target)
+
+    def samples(self) -> Iterator[Sample]:
+        for dtype in FLOATS:
+            for kind in INDICES:
+                labels = np.array([2, 0], kind)
+                yield Sample((labels, values((2, 3), dtype)), smooth=dtype == "float64")
+        yield Sample((np.array(1, "int64"), values((3,))), smooth=True)
+        yield Sample((np.array([[1, 3, 0], [2, 2, 1]]), values((2, 3, 4))), smooth=True)
+        yield Sample((np.zeros(0, "int32"), values((0, 3))))
+        yield Sample((np.array([0, 1]), np.array([[1e4, -1e4], [1e4, -1e4]], "float32")))
+
+
+@register
+class MeanSquaredError(Op):
+    """Mean of squared differences."""
+
+    id = "mean_squared_error"
+    category = "Loss"
+    keywords = ("regression", "mse", "least squares")
+    doc = (
+        "The mean of (predictions - labels)^2 over all elements, a scalar.\n\nBoth must have the "
+        "same shape. Gradient for the predictions: 2 (predictions - labels) / count."
+    )
+    differentiable = True
+    inputs = (
+        Port("labels", "What is wanted.", FLOATS, "T"),
+        Port("predictions", "What was computed.", FLOATS, "T"),
+    )
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        try:
+            unify_shapes(types[0].shape, types[1].shape)
+        except ShapeError as error:
+            raise ShapeError(
+                f"labels and predictions: {error.message}",
+                port="labels",
+                hint="Insert a reshape, so that nothing is broadcast by accident.",
+            ) from None
+        return types[0].with_shape(())
+
+    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+        labels, predictions = arrays
+        with np.errstate(all="ignore"):
+            errors = np.square(predictions - labels)
+            total = np.sum(errors, dtype=accumulator(labels.dtype.name))
+            return np.asarray(total / np.float64(errors.size)).astype(labels.dtype)
+
+    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+        labels, predictions = node.inputs
+        assert grads[0] is not None
+        scale = grads[0] * 2 / element_count(predictions, None)
+        by_predictions = scale * (predictions - labels)
+        return -by_predictions, by_predictions
+
+    def samples(self) -> Iterator[Sample]:
+        for dtype in FLOATS:
+            arrays = values((2, 3), dtype), values((2, 3), dtype, start=7)
+            yield Sample(arrays, smooth=dtype == "float64")
+        yield Sample((values(()), values((), start=5)), smooth=True)
+        yield Sample((values((0, 3)), values((0, 3))))

@@ -1,0 +1,205 @@
+"""Random tensors and initializers: pure functions of the run's seed, the node's name and the step.
+
+``reference`` gets ``stream=``, which has ``uniform(shape, dtype)`` in [0, 1), ``normal(shape,
+dtype)`` and ``truncated_normal(shape, dtype)`` (within 2 deviations), all made from counters.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from nodeflow.errors import AttributeProblem
+from nodeflow.graph.op import Attr, Op, Sample
+from nodeflow.graph.types import FLOATS, TensorType
+from nodeflow.ops.base import register
+from nodeflow.ops.inputs import full_shape
+
+SHAPE = Attr("shape", "shape", (2, 3), "Sizes.")
+DTYPE = Attr("dtype", "dtype", "float32", "What kind of numbers.", choices=FLOATS)
+SEED = Attr("seed", "int", None, "Seed of its own, whatever the run's seed is.", optional=True)
+
+TRUNCATED_DEVIATION = 0.87962566103423978
+"""Standard deviation of a normal distribution cut at 2 deviations."""
+
+
+class Random(Op):
+    """Base of ops that draw a tensor of a given shape."""
+
+    category = "Random"
+    random = True
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        return TensorType(attrs["dtype"], full_shape(attrs["shape"]))
+
+    def samples(self) -> Iterator[Sample]:
+        for dtype in FLOATS:
+            yield Sample((), {"shape": (4, 3), "dtype": dtype})
+        yield Sample((), {"shape": (0, 3), "seed": 3})
+        yield Sample((), {"shape": (1, 1)})
+
+
+def moved(numbers: np.ndarray, mean: float, deviation: float) -> np.ndarray:
+    """``numbers * deviation + mean`` in the dtype of the numbers."""
+    kind = numbers.dtype.type
+    return numbers * kind(deviation) + kind(mean)
+
+
+@register
+class RandomNormal(Random):
+    """Normally distributed numbers."""
+
+    id = "random_normal"
+    keywords = ("gauss", "initializer", "noise")
+    doc = "Normally distributed random numbers.\n\nNew ones each time it runs."
+    attrs = (
+        SHAPE,
+        Attr("mean", "float", 0.0, "Centre."),
+        Attr("stddev", "float", 1.0, "Standard deviation.", minimum=0),
+        DTYPE,
+        SEED,
+    )
+
+    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+        drawn = attrs["stream"].normal(attrs["shape"], attrs["dtype"])
+        return moved(drawn, attrs["mean"], attrs["stddev"])
+
+
+@register
+class TruncatedNormal(Random):
+    """Normally distributed numbers without outliers."""
+
+    id = "truncated_normal"
+    keywords = ("gauss", "initializer", "random")
+    doc = (
+        "Normally distributed random numbers within 2 standard deviations.\n\nNew ones each time "
+        "it "
+        "runs. stddev is that of the distribution before it is cut."
+    )
+    attrs = RandomNormal.attrs
+
+    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+        drawn = attrs["stream"].truncated_normal(attrs["shape"], attrs["dtype"])
+        return moved(drawn, attrs["mean"], attrs["stddev"])
+
+
+def uniform(stream: Any, shape: Any, dtype: str, low: float, high: float) -> np.ndarray:
+    """Numbers from ``low`` to ``high``, which rounding may reach but never pass."""
+    kind = np.dtype(dtype).type
+    unit = stream.uniform(shape, dtype)
+    return np.minimum(unit * (kind(high) - kind(low)) + kind(low), kind(high))
+
+
+@register
+class RandomUniform(Random):
+    """Evenly distributed numbers."""
+
+    id = "random_uniform"
+    keywords = ("initializer", "noise", "even")
+    doc = "Evenly distributed random numbers from low to high.\n\nNew ones each time it runs."
+    attrs = (
+        SHAPE,
+        Attr("low", "float", 0.0, "Smallest."),
+        Attr("high", "float", 1.0, "Largest."),
+        DTYPE,
+        SEED,
+    )
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        if not attrs["low"] <= attrs["high"]:
+            raise AttributeProblem(
+                f"low {attrs['low']:g} is above high {attrs['high']:g}",
+                port="low",
+                hint="Swap low and high.",
+            )
+        return super().infer(*types, **attrs)
+
+    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+        stream, shape, dtype = attrs["stream"], attrs["shape"], attrs["dtype"]
+        return uniform(stream, shape, dtype, attrs["low"], attrs["high"])
+
+
+def fans(shape: tuple[int, ...]) -> tuple[float, float]:
+    """Inputs and outputs of a unit whose weights have this shape: (..., inputs, outputs)."""
+    if len(shape) < 2:
+        size = float(math.prod(shape))
+        return size, size
+    field = float(math.prod(shape[:-2]))
+    return shape[-2] * field, shape[-1] * field
+
+
+class Scaled(Random):
+    """Base of initializers whose variance follows from the shape."""
+
+    attrs = (SHAPE, DTYPE, SEED)
+    normal = False
+    both_fans = False
+
+    def variance(self, shape: tuple[int, ...]) -> float:
+        """2 / (inputs + outputs) for Glorot, 2 / inputs for He."""
+        inputs, outputs = fans(shape)
+        return 2 / max(inputs + outputs if self.both_fans else inputs, 1.0)
+
+    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+        stream, shape, dtype = attrs["stream"], attrs["shape"], attrs["dtype"]
+        deviation = math.sqrt(self.variance(shape))
+        if self.normal:
+            drawn = stream.truncated_normal(shape, dtype)
+            return moved(drawn, 0.0, deviation / TRUNCATED_DEVIATION)
+        limit = deviation * math.sqrt(3)
+        return uniform(stream, shape, dtype, -limit, limit)
+
+
+@register
+class GlorotUniform(Scaled):
+    """Glorot's initializer, uniform."""
+
+    id = "glorot_uniform"
+    both_fans = True
+    keywords = ("xavier", "initializer", "weights")
+    doc = (
+        "Initial weights, uniform, with variance 2 / (inputs + outputs).\n\nThe last two sizes of "
+        "the shape are inputs and outputs. Glorot and Bengio, 2010."
+    )
+
+
+@register
+class GlorotNormal(Scaled):
+    """Glorot's initializer, normal."""
+
+    id = "glorot_normal"
+    normal = True
+    both_fans = True
+    keywords = ("xavier", "initializer", "weights", "gauss")
+    doc = (
+        "Initial weights, normal within 2 deviations, with variance 2 / (inputs + outputs).\n\nThe "
+        "last two sizes of the shape are inputs and outputs. Glorot and Bengio, 2010."
+    )
+
+
+@register
+class HeUniform(Scaled):
+    """He's initializer, uniform."""
+
+    id = "he_uniform"
+    keywords = ("kaiming", "initializer", "weights", "relu")
+    doc = (
+        "Initial weights for relu layers, uniform, with variance 2 / inputs.\n\nThe last but one "
+        "size of the shape is the inputs. He and others, 2015."
+    )
+
+
+@register
+class HeNormal(Scaled):
+    """He's initializer, normal."""
+
+    id = "he_normal"
+    normal = True
+    keywords = ("kaiming", "initializer", "weights", "relu", "gauss")
+    doc = (
+        "Initial weights for relu layers, normal within 2 deviations, with variance 2 / inputs.\n\n"
+        "The last but one size of the shape is the inputs. He and others, 2015."
+    )

@@ -1,0 +1,271 @@
+"""Sums, means, extremes along axes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from nodeflow.errors import RunError
+from nodeflow.graph.graph import Node, Tensor
+from nodeflow.graph.op import Attr, Op, Port, Sample
+from nodeflow.graph.types import (
+    FLOATS,
+    NUMBERS,
+    Shape,
+    TensorType,
+    normalize_axes,
+    normalize_axis,
+    numpy_dtype,
+)
+from nodeflow.ops import functions as F
+from nodeflow.ops.base import register
+from nodeflow.ops.samples import values
+
+
+def reduced_shape(shape: Shape, axes: Sequence[int], keepdims: bool) -> Shape:
+    """The shape that remains when the (normalised) axes are reduced."""
+    if keepdims:
+        return tuple(1 if i in axes else d for i, d in enumerate(shape))
+    return tuple(d for i, d in enumerate(shape) if i not in axes)
+
+
+def accumulator(dtype: str) -> np.dtype:
+    """float32 is added up in float64, so that the reference is right for long sums."""
+    return numpy_dtype("float64" if dtype == "float32" else dtype)
+
+
+class Reduction(Op):
+    """Base: a function of all elements along some axes."""
+
+    category = "Reduction"
+    differentiable = True
+    inputs = (Port("x", dtypes=NUMBERS),)
+    attrs = (
+        Attr("axis", "axes", None, "Axis or axes to reduce; none means all."),
+        Attr("keepdims", "bool", False, "Keep the reduced axes with size 1."),
+    )
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        axes = normalize_axes(attrs["axis"], types[0].rank)
+        return types[0].with_shape(reduced_shape(types[0].shape, axes, attrs["keepdims"]))
+
+    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+        x = arrays[0]
+        axes = normalize_axes(attrs["axis"], x.ndim)
+        with np.errstate(all="ignore"):
+            result = self.reduce(x, axes, attrs["keepdims"])
+            return np.asarray(result).astype(x.dtype, copy=axes == ())
+
+    def reduce(self, x: np.ndarray, axes: tuple[int, ...], keepdims: bool) -> np.ndarray:
+        """The reduction in numpy, in any dtype."""
+        raise NotImplementedError
+
+    def samples(self) -> Iterator[Sample]:
+        for dtype in self.inputs[0].dtypes:
+            yield Sample((values((2, 3), dtype),), {"axis": 1}, smooth=dtype == "float64")
+            yield Sample((values((0, 3), dtype),), {"axis": 0})
+            yield Sample((values((0, 3), dtype),))
+        for axis in (None, 0, -1, (0, 2), (-1, 1), ()):
+            for keepdims in (False, True):
+                attrs = {"axis": axis, "keepdims": keepdims}
+                yield Sample((values((2, 3, 4)),), attrs, smooth=True)
+        yield Sample((values(()),), smooth=True)
+        yield Sample((values((1, 1)),), {"axis": 0}, smooth=True)
+        yield Sample((values((0, 3)),), {"axis": 1})
+        odd = np.array([[np.nan, 1.0], [np.inf, -1.0], [np.inf, -np.inf], [-0.0, 0.0]])
+        yield Sample((odd,), {"axis": 1})
+
+
+def restore_axes(tensor: Tensor, node: Node) -> Tensor:
+    """Put the axes that a reduction without ``keepdims`` removed back, with size 1."""
+    axes = normalize_axes(node.attrs["axis"], len(node.inputs[0].shape))
+    if node.attrs["keepdims"] or not axes:
+        return tensor
+    return F.expand_dims(tensor, axis=axes)
+
+
+def element_count(x: Tensor, axis: Any) -> Tensor | float:
+    """How many elements the axes hold: a number where it is known, else a tensor."""
+    sizes = [x.shape[a] for a in normalize_axes(axis, len(x.shape))]
+    known = [s for s in sizes if s is not None]
+    if len(known) == len(sizes):
+        return float(np.prod(known, dtype=np.float64))
+    return F.size(x, axis=axis, dtype=x.dtype)
+
+
+@register
+class ReduceSum(Reduction):
+    """Sum along axes."""
+
+    id = "reduce_sum"
+    keywords = ("add", "total")
+    doc = "The sum of the elements along axes.\n\nThe sum of nothing is 0. Integers wrap."
+
+    def reduce(self, x: np.ndarray, axes: tuple[int, ...], keepdims: bool) -> np.ndarray:
+        return np.sum(x, axis=axes, keepdims=keepdims, dtype=accumulator(x.dtype.name))
+
+    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+        return (F.broadcast_like(restore_axes(grads[0], node), node.inputs[0]),)
+
+
+@register
+class ReduceMean(Reduction):
+    """Mean along axes."""
+
+    id = "reduce_mean"
+    keywords = ("average",)
+    doc = (
+        "The mean of the elements along axes.\n\nThe mean of nothing is NaN. Floats only: cast "
+        "integers first. Gradient: 1 / count."
+    )
+    inputs = (Port("x", dtypes=FLOATS),)
+
+    def reduce(self, x: np.ndarray, axes: tuple[int, ...], keepdims: bool) -> np.ndarray:
+        total = np.sum(x, axis=axes, keepdims=keepdims, dtype=accumulator(x.dtype.name))
+        count = np.prod([x.shape[a] for a in axes], dtype=np.float64)
+        return total / count
+
+    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+        x = node.inputs[0]
+        share = grads[0] / element_count(x, node.attrs["axis"])
+        return (F.broadcast_like(restore_axes(share, node), x),)
+
+
+class Extreme(Reduction):
+    """Base of maximum and minimum: the gradient is shared equally by ties."""
+
+    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+        x = node.inputs[0]
+        chosen = F.cast(F.equal(x, restore_axes(node.outputs[0], node)), dtype=x.dtype)
+        ties = F.reduce_sum(chosen, axis=node.attrs["axis"], keepdims=True)
+        return (chosen * (restore_axes(grads[0], node) / ties),)
+
+
+def limits(dtype: np.dtype) -> tuple[Any, Any]:
+    """The lowest and highest value of a dtype."""
+    if dtype.kind == "f":
+        return -np.inf, np.inf
+    return np.iinfo(dtype).min, np.iinfo(dtype).max
+
+
+@register
+class ReduceMax(Extreme):
+    """Maximum along axes."""
+
+    id = "reduce_max"
+    keywords = ("maximum", "largest")
+    doc = (
+        "The largest element along axes.\n\nNaN if any is NaN; of nothing, the lowest value of the "
+        "dtype (-infinity). Gradient: shared equally by all that are largest."
+    )
+
+    def reduce(self, x: np.ndarray, axes: tuple[int, ...], keepdims: bool) -> np.ndarray:
+        return np.max(x, axis=axes, keepdims=keepdims, initial=limits(x.dtype)[0])
+
+
+@register
+class ReduceMin(Extreme):
+    """Minimum along axes."""
+
+    id = "reduce_min"
+    keywords = ("minimum", "smallest")
+    doc = (
+        "The smallest element along axes.\n\nNaN if any is NaN; of nothing, the highest value of "
+        "the dtype (infinity). Gradient: shared equally by all that are smallest."
+    )
+
+    def reduce(self, x: np.ndarray, axes: tuple[int, ...], keepdims: bool) -> np.ndarray:
+        return np.min(x, axis=axes, keepdims=keepdims, initial=limits(x.dtype)[1])
+
+
+@register
+class ReduceProd(Reduction):
+    """Product along axes."""
+
+    id = "reduce_prod"
+    keywords = ("multiply", "product")
+    doc = (
+        "The product of the elements along axes.\n\nThe product of nothing is 1. Integers wrap. "
+        "Gradient: the product of the others, right where elements are 0."
+    )
+
+    def reduce(self, x: np.ndarray, axes: tuple[int, ...], keepdims: bool) -> np.ndarray:
+        return np.prod(x, axis=axes, keepdims=keepdims, dtype=accumulator(x.dtype.name))
+
+    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+        others = F.product_of_others(node.inputs[0], axis=node.attrs["axis"])
+        return (restore_axes(grads[0], node) * others,)
+
+
+class ArgExtreme(Op):
+    """Base: the index of an extreme along one axis."""
+
+    category = "Reduction"
+    inputs = (Port("x", dtypes=NUMBERS),)
+    attrs = (
+        Attr("axis", "int", 0, "Axis to search along."),
+        Attr("keepdims", "bool", False, "Keep the axis with size 1."),
+    )
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        axis = normalize_axis(attrs["axis"], types[0].rank)
+        return TensorType("int64", reduced_shape(types[0].shape, (axis,), attrs["keepdims"]))
+
+    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+        x = arrays[0]
+        if x.shape[attrs["axis"]] == 0:
+            raise RunError(
+                f"{self.id} of nothing: axis {attrs['axis']} has size 0",
+                port="x",
+                hint="Feed at least one element along it.",
+            )
+        return np.asarray(self.search(x, axis=attrs["axis"], keepdims=attrs["keepdims"]), np.int64)
+
+    def search(self, x: np.ndarray, **options: Any) -> Any:
+        """numpy's search."""
+        raise NotImplementedError
+
+    def samples(self) -> Iterator[Sample]:
+        for dtype in NUMBERS:
+            yield Sample((values((2, 3), dtype),), {"axis": 1})
+        yield Sample((values((2, 3, 4)),), {"axis": -2, "keepdims": True})
+        yield Sample((values((2, 3, 4)),))
+        yield Sample((values((0, 3)),), {"axis": 1})
+        yield Sample((values((1, 1)),))
+        ties = np.array(
+            [[1.0, 3.0, 3.0, 1.0], [0.0, np.nan, np.nan, np.inf], [0.0, -0.0, 0.0, -0.0]]
+        )
+        yield Sample((ties,), {"axis": 1})
+
+
+@register
+class ArgMax(ArgExtreme):
+    """Index of the maximum."""
+
+    id = "argmax"
+    keywords = ("index", "largest", "maximum", "class", "prediction")
+    doc = (
+        "The index of the largest element along an axis, as int64.\n\nThe first of equal ones; NaN "
+        "counts as the largest. Searching nothing is an error when run. No gradient flows."
+    )
+
+    def search(self, x: np.ndarray, **options: Any) -> Any:
+        return np.argmax(x, **options)
+
+
+@register
+class ArgMin(ArgExtreme):
+    """Index of the minimum."""
+
+    id = "argmin"
+    keywords = ("index", "smallest", "minimum")
+    doc = (
+        "The index of the smallest element along an axis, as int64.\n\nThe first of equal ones; "
+        "NaN "
+        "counts as the smallest. Searching nothing is an error when run. No gradient flows."
+    )
+
+    def search(self, x: np.ndarray, **options: Any) -> Any:
+        return np.argmin(x, **options)

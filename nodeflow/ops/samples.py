@@ -1,0 +1,43 @@
+"""Example values for the contract tests: the same on every machine, without a random generator.
+
+An op's samples are part of its declaration, so that a new op is tested by being registered.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from nodeflow.graph.types import numpy_dtype
+
+_GOLDEN = (math.sqrt(5) - 1) / 2
+
+SPECIAL = (math.nan, math.inf, -math.inf, -0.0, 0.0, 1.0)
+"""Values at which floats go wrong."""
+
+
+def values(
+    shape: tuple[int, ...],
+    dtype: str = "float64",
+    low: float = -2.0,
+    high: float = 2.0,
+    start: int = 1,
+) -> np.ndarray:
+    """An array whose elements differ and fill ``low`` to ``high`` evenly.
+
+    The fractional parts of multiples of the golden ratio; ``start`` gives other values.
+    """
+    unit = (np.arange(start, start + math.prod(shape)) * _GOLDEN) % 1.0
+    if dtype == "bool":
+        return (unit < 0.5).reshape(shape)
+    numbers = low + (high - low) * unit
+    if dtype.startswith("float"):
+        return numbers.astype(numpy_dtype(dtype)).reshape(shape)
+    whole = np.round(numbers)
+    return np.maximum(whole, 0 if dtype == "uint8" else whole).astype(dtype).reshape(shape)
+
+
+def special(dtype: str) -> np.ndarray:
+    """NaN, the infinities, both zeros and one."""
+    return np.array(SPECIAL, dtype)

@@ -1,0 +1,365 @@
+"""Taking parts of tensors and putting parts together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from nodeflow.errors import AttributeProblem, MissingInput, RunError, ShapeError
+from nodeflow.graph.graph import Node, Tensor
+from nodeflow.graph.op import Attr, Op, Port, Sample
+from nodeflow.graph.types import (
+    DTYPES,
+    Dim,
+    TensorType,
+    compatible,
+    normalize_axis,
+    shape_text,
+)
+from nodeflow.ops import functions as F
+from nodeflow.ops.base import register
+from nodeflow.ops.samples import values
+
+INDICES = ("int32", "int64", "uint8")
+
+
+@register
+class Slice(Op):
+    """A block of a tensor."""
+
+    id = "slice"
+    category = "Shape"
+    keywords = ("crop", "part", "block")
+    doc = (
+        "The block that starts at begin and has the given size.\n\nA size of -1 reaches to the "
+        "end. "
+        "The block must lie inside the tensor. Gradient: zeros outside the block."
+    )
+    differentiable = True
+    inputs = (Port("x", dtypes=DTYPES),)
+    attrs = (
+        Attr("begin", "ints", (0,), "First index, one number per axis."),
+        Attr("size", "ints", (-1,), "Sizes, one number per axis; -1 reaches to the end."),
+    )
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        shape, begin, size = types[0].shape, attrs["begin"], attrs["size"]
+        for name in ("begin", "size"):
+            if len(attrs[name]) != len(shape):
+                raise AttributeProblem(
+                    f"{name} has {len(attrs[name])} numbers for a tensor of rank {len(shape)}",
+                    port=name,
+                    hint="Give one number per axis.",
+                )
+        return types[0].with_shape(
+            self._dim(*each) for each in zip(shape, begin, size, strict=True)
+        )
+
+    def _dim(self, have: Dim, begin: int, size: int) -> Dim:
+        if begin < 0 or size < -1:
+            raise AttributeProblem(
+                f"begin {begin} and size {size} are no block",
+                port="begin" if begin < 0 else "size",
+                hint="Use begin of 0 or more and size of -1 or more; strided_slice counts from the "
+                "end.",
+            )
+        if have is not None and begin + max(size, 0) > have:
+            raise ShapeError(
+                f"a block from {begin} of size {size} leaves an axis of size {have}", port="size"
+            )
+        if size >= 0:
+            return size
+        return None if have is None else have - begin
+
+    def _key(self, attrs: Any) -> tuple[slice, ...]:
+        return tuple(
+            slice(b, None if s == -1 else b + s)
+            for b, s in zip(attrs["begin"], attrs["size"], strict=True)
+        )
+
+    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+        try:
+            self.infer(TensorType(arrays[0].dtype.name, arrays[0].shape), **attrs)
+        except ShapeError as error:
+            raise RunError(error.message, port="x") from None
+        return arrays[0][self._key(attrs)].copy()
+
+    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+        key = self._key(node.attrs)
+        bounds = {"begin": [k.start for k in key], "end": [k.stop for k in key]}
+        return (F.place_slice(grads[0], node.inputs[0], **bounds),)
+
+    def samples(self) -> Iterator[Sample]:
+        for dtype in DTYPES:
+            attrs = {"begin": (0, 1), "size": (2, 2)}
+            yield Sample((values((3, 4), dtype),), attrs, dtype == "float64")
+        yield Sample((values((3, 4)),), {"begin": (1, 0), "size": (-1, 3)}, smooth=True)
+        yield Sample((values((3, 4)),), {"begin": (3, 0), "size": (0, -1)}, smooth=True)
+        yield Sample((values((0, 3)),), {"begin": (0, 1), "size": (-1, 1)}, smooth=True)
+        yield Sample((values(()),), {"begin": (), "size": ()}, smooth=True)
+
+
+STRIDE_ATTRS = (
+    Attr("begin", "shape", (0,), "First index per axis; none is the first."),
+    Attr("end", "shape", (None,), "End per axis, not included; none is the end."),
+    Attr("strides", "ints", None, "Step per axis; none means 1.", optional=True),
+)
+
+
+def slices_of(begin: Any, end: Any, strides: Any) -> tuple[slice, ...]:
+    """Python slices for the first ``len(begin)`` axes.
+
+    Raises:
+        AttributeProblem: lists of different lengths, or a step of 0.
+    """
+    steps = strides or (1,) * len(begin)
+    if not len(begin) == len(end) == len(steps):
+        raise AttributeProblem(
+            f"begin, end and strides have {len(begin)}, {len(end)} and {len(steps)} numbers",
+            port="end",
+            hint="Give each one number per axis.",
+        )
+    if 0 in steps:
+        raise AttributeProblem("a stride is 0", port="strides", hint="Use 1, or -1 to reverse.")
+    return tuple(slice(*each) for each in zip(begin, end, steps, strict=True))
+
+
+def sliced_shape(x: TensorType, key: tuple[slice, ...]) -> TensorType:
+    """The type after slicing the first axes.
+
+    Raises:
+        AttributeProblem: more slices than axes.
+    """
+    if len(key) > x.rank:
+        raise AttributeProblem(f"{len(key)} slices for a tensor of rank {x.rank}", port="begin")
+    sizes = [
+        (None if key[i] != slice(None, None, key[i].step) or key[i].step != 1 else d)
+        if d is None
+        else len(range(*key[i].indices(d)))
+        for i, d in enumerate(x.shape[: len(key)])
+    ]
+    return x.with_shape([*sizes, *x.shape[len(key) :]])
+
+
+@register
+class StridedSlice(Op):
+    """Python slices of a tensor."""
+
+    id = "strided_slice"
+    category = "Shape"
+    keywords = ("index", "part", "step", "reverse", "crop")
+    doc = (
+        "The part of a tensor that Python's slices begin:end:strides choose.\n\nNegative numbers "
+        "count from the end; what lies outside is cut off; a stride of -1 reverses. Axes without a "
+        "number are kept whole. Gradient: zeros outside the part."
+    )
+    differentiable = True
+    inputs = (Port("x", dtypes=DTYPES),)
+    attrs = STRIDE_ATTRS
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        return sliced_shape(types[0], slices_of(**attrs))
+
+    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+        return arrays[0][slices_of(**attrs)].copy()
+
+    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+        return (F.place_slice(grads[0], node.inputs[0], **node.attrs),)
+
+    def samples(self) -> Iterator[Sample]:
+        for dtype in DTYPES:
+            attrs = {"begin": (-2, 0), "end": (None, -1), "strides": (1, 2)}
+            yield Sample((values((3, 4), dtype),), attrs, dtype == "float64")
+        yield Sample((values((3, 4)),), {"begin": (1,), "end": (99,)}, smooth=True)
+        reverse = {"begin": (None, 3), "end": (None, 0), "strides": (-1, -2)}
+        yield Sample((values((3, 4)),), reverse, smooth=True)
+        yield Sample((values((3, 4)),), {"begin": (2,), "end": (1,)}, smooth=True)
+        yield Sample((values((0, 3)),), {"begin": (0, 1), "end": (None, 2)}, smooth=True)
+
+
+@register
+class Concat(Op):
+    """Tensors one after the other."""
+
+    id = "concat"
+    category = "Shape"
+    keywords = ("join", "append", "stack", "concatenate")
+    doc = (
+        "Tensors joined along an axis.\n\nAll other sizes must be equal. Gradient: each gets its "
+        "part back."
+    )
+    differentiable = True
+    inputs = (Port("values", "Tensors to join.", DTYPES, "T", variadic=True),)
+    attrs = (Attr("axis", "int", 0, "Axis to join along."),)
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        if not types:
+            raise MissingInput("concat has no input", port="values.0", hint="Wire tensors into it.")
+        axis = normalize_axis(attrs["axis"], types[0].rank)
+        shape = list(types[0].shape)
+        shape[axis] = 0
+        for index, type_ in enumerate(types):
+            other = list(type_.shape)
+            size = other[axis] if len(other) == len(shape) else 0
+            if len(other) == len(shape):
+                other[axis] = shape[axis]
+            if not compatible(tuple(shape), tuple(other)):
+                raise ShapeError(
+                    f"{shape_text(type_.shape)} does not join {shape_text(types[0].shape)} along "
+                    f"axis {axis}",
+                    port=f"values.{index}",
+                    hint="All sizes but that of the axis must be equal.",
+                )
+            total = shape[axis]
+            shape = [q if p is None else p for p, q in zip(shape, other, strict=True)]
+            shape[axis] = None if total is None or size is None else total + size
+        return types[0].with_shape(shape)
+
+    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+        return np.concatenate(arrays, attrs["axis"])
+
+    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+        axis = normalize_axis(node.attrs["axis"], len(node.inputs[0].shape))
+        sizes = [t.shape[axis] for t in node.inputs]
+        if len(sizes) == 1:
+            return grads
+        if None in sizes:
+            like = [*node.inputs]
+            return [F.part_of_concat(grads[0], like, axis=axis, index=i) for i in range(len(sizes))]
+        return F.split(grads[0], parts=sizes, axis=axis)
+
+    def samples(self) -> Iterator[Sample]:
+        for dtype in DTYPES:
+            arrays = values((2, 3), dtype), values((4, 3), dtype, start=9)
+            yield Sample(arrays, smooth=dtype == "float64")
+        three = values((2, 1, 4)), values((2, 3, 4), start=5), values((2, 0, 4))
+        yield Sample(three, {"axis": -2}, smooth=True)
+        yield Sample((values((2, 3)),), {"axis": 1}, smooth=True)
+
+
+@register
+class Split(Op):
+    """A tensor cut into parts."""
+
+    id = "split"
+    category = "Shape"
+    keywords = ("cut", "divide", "chunk", "parts")
+    doc = (
+        "The tensor cut into parts along an axis.\n\n`parts` is the number of equal parts, or a "
+        "list of the sizes of the parts."
+    )
+    differentiable = True
+    inputs = (Port("x", dtypes=DTYPES),)
+    outputs = (Port("parts", variadic=True),)
+    attrs = (
+        Attr("parts", "ints", (2,), "How many equal parts, or the size of each."),
+        Attr("axis", "int", 0, "Axis to cut along."),
+    )
+
+    def _sizes(self, size: Dim, parts: tuple[int, ...]) -> list[Dim]:
+        if any(p < 0 for p in parts) or not parts or parts == (0,):
+            raise AttributeProblem(
+                f"parts {list(parts)} is neither a number of parts nor a list of sizes",
+                port="parts",
+            )
+        if len(parts) > 1:
+            if size is not None and sum(parts) != size:
+                raise ShapeError(
+                    f"parts {list(parts)} add up to {sum(parts)}, not to the axis's size {size}",
+                    port="parts",
+                )
+            return list(parts)
+        if size is None:
+            return [None] * parts[0]
+        if size % parts[0]:
+            raise ShapeError(
+                f"an axis of size {size} does not split into {parts[0]} equal parts",
+                port="parts",
+                hint="Give a list of sizes.",
+            )
+        return [size // parts[0]] * parts[0]
+
+    def infer(self, *types: TensorType, **attrs: Any) -> Sequence[TensorType]:
+        shape = types[0].shape
+        axis = normalize_axis(attrs["axis"], len(shape))
+        sizes = self._sizes(shape[axis], attrs["parts"])
+        return [types[0].with_shape((*shape[:axis], s, *shape[axis + 1 :])) for s in sizes]
+
+    def reference(self, *arrays: np.ndarray, **attrs: Any) -> Sequence[np.ndarray]:
+        size = arrays[0].shape[attrs["axis"]]
+        try:
+            sizes = self._sizes(size, attrs["parts"])
+        except ShapeError as error:
+            raise RunError(error.message, port="x") from None
+        ends = np.cumsum([s or 0 for s in sizes])[:-1]
+        return [part.copy() for part in np.split(arrays[0], ends, attrs["axis"])]
+
+    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+        whole = [
+            F.zeros_like(out) if g is None else g
+            for g, out in zip(grads, node.outputs, strict=True)
+        ]
+        return (F.concat(whole, axis=node.attrs["axis"]),)
+
+    def samples(self) -> Iterator[Sample]:
+        for dtype in DTYPES:
+            yield Sample((values((4, 3), dtype),), {"parts": (2,)}, smooth=dtype == "float64")
+        yield Sample((values((2, 6)),), {"parts": (1, 3, 2), "axis": 1}, smooth=True)
+        yield Sample((values((2, 3)),), {"parts": (1,)}, smooth=True)
+        yield Sample((values((0, 3)),), {"parts": (3,), "axis": -1}, smooth=True)
+
+
+def check_indices(indices: np.ndarray, size: int) -> None:
+    """Raises RunError where an index is outside 0 to size - 1."""
+    if indices.size and (indices.min() < 0 or indices.max() >= size):
+        bad = indices[(indices < 0) | (indices >= size)].flat[0]
+        raise RunError(
+            f"index {bad} is outside an axis of size {size}",
+            port="indices",
+            hint=f"Use 0 to {size - 1}." if size else "There is nothing to gather from.",
+        )
+
+
+@register
+class Gather(Op):
+    """Rows chosen by index."""
+
+    id = "gather"
+    category = "Shape"
+    keywords = ("index", "lookup", "embedding", "take", "rows")
+    doc = (
+        "The slices of x along an axis that the indices name.\n\nThe indices' shape takes the "
+        "place "
+        "of the axis. An index outside 0 to size - 1 is an error when run. Gradient: added up at "
+        "the places gathered from."
+    )
+    differentiable = True
+    inputs = (Port("x", "Where to take from.", DTYPES), Port("indices", "Which.", INDICES))
+    attrs = (Attr("axis", "int", 0, "Axis to take from."),)
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        shape = types[0].shape
+        axis = normalize_axis(attrs["axis"], len(shape))
+        return types[0].with_shape((*shape[:axis], *types[1].shape, *shape[axis + 1 :]))
+
+    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+        x, indices = arrays
+        check_indices(indices, x.shape[attrs["axis"]])
+        return np.asarray(np.take(x, indices.astype(np.int64), axis=attrs["axis"]))
+
+    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+        x, indices = node.inputs
+        return F.scatter_add_like(grads[0], indices, x, axis=node.attrs["axis"]), None
+
+    def samples(self) -> Iterator[Sample]:
+        picked = np.array([[2, 0], [2, 1]], "int32")
+        for dtype in DTYPES:
+            yield Sample((values((3, 4), dtype), picked), smooth=dtype == "float64")
+        for index_dtype in INDICES:
+            indices = np.array([3, 0, 3], index_dtype)
+            yield Sample((values((2, 4, 5)), indices), {"axis": -2}, smooth=True)
+        yield Sample((values((3, 4)), np.array(1, "int64")), {"axis": 1}, smooth=True)
+        yield Sample((values((3, 4)), np.zeros(0, "int64")), smooth=True)
+        yield Sample((values((0, 3)), np.zeros((0, 2), "int64")), smooth=True)

@@ -1,0 +1,140 @@
+"""Ops with effects, or that only order and pass on: assign, group, print, identity."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from nodeflow.errors import GraphError, ShapeError
+from nodeflow.graph.graph import Node, Tensor
+from nodeflow.graph.op import Attr, Op, Port, Sample
+from nodeflow.graph.types import DTYPES, TensorType, compatible, shape_text
+from nodeflow.ops.base import register
+from nodeflow.ops.elementwise import define
+from nodeflow.ops.samples import values
+
+define(
+    "identity",
+    "x itself, under a name of its own.",
+    lambda x: x.copy(),
+    "x",
+    dtypes=DTYPES,
+    gradient=lambda g, x, out: (g,),
+    category="Utility",
+    keywords=("pass", "name", "copy"),
+)
+define(
+    "stop_gradient",
+    "x itself, but no gradient flows back through it.\n\nWhat comes before it is a constant for "
+    "optimizers.",
+    lambda x: x.copy(),
+    "x",
+    dtypes=DTYPES,
+    gradient=lambda g, x, out: (None,),
+    category="Training",
+    keywords=("constant", "detach", "freeze"),
+)
+
+
+@register
+class Assign(Op):
+    """Store a value in a variable."""
+
+    id = "assign"
+    category = "Training"
+    keywords = ("store", "set", "update", "variable")
+    doc = (
+        "Stores a value in a variable; the output is the new value.\n\nOther nodes of the same run "
+        "still see the value from before it, unless they use the output or depend on the assign."
+    )
+    stateful = True
+    differentiable = True
+    inputs = (
+        Port("variable", "Output of a variable.", DTYPES, "T"),
+        Port("value", "What to store; same shape.", DTYPES, "T"),
+    )
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        variable, value = types
+        if not compatible(variable.shape, value.shape):
+            raise ShapeError(
+                f"the variable has shape {shape_text(variable.shape)}, the value "
+                f"{shape_text(value.shape)}",
+                port="value",
+                hint="They must be equal; nothing is broadcast.",
+            )
+        return variable
+
+    def check_inputs(self, inputs: Sequence[Tensor]) -> None:
+        """Raises GraphError unless the first input is a variable's output."""
+        source = inputs[0].node
+        if source.op.id != "variable":
+            raise GraphError(
+                f"assign stores into variables, and {source.name} is a {source.op.id}",
+                port="variable",
+                hint="Wire a variable's output into it.",
+            )
+
+    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+        return arrays[1].copy()
+
+    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+        return None, grads[0]
+
+
+@register
+class Group(Op):
+    """Run several nodes."""
+
+    id = "group"
+    category = "Utility"
+    keywords = ("together", "run", "no op", "control")
+    doc = "Runs everything wired into it, and computes nothing.\n\nFetch it to run its inputs."
+    stateful = True
+    inputs = (Port("values", "What to run.", DTYPES, variadic=True),)
+    outputs = ()
+
+    def infer(self, *types: TensorType, **attrs: Any) -> Sequence[TensorType]:
+        return ()
+
+    def reference(self, *arrays: np.ndarray, **attrs: Any) -> tuple[()]:
+        return ()
+
+    def samples(self) -> Iterator[Sample]:
+        yield Sample((values((2, 3)), values((4,), "int32")))
+        yield Sample(())
+
+
+@register
+class Print(Op):
+    """Pass a tensor on and show it."""
+
+    id = "print"
+    category = "Utility"
+    keywords = ("debug", "show", "log", "message")
+    doc = (
+        "x itself; each time it runs, the message and x are written to the error output.\n\nLarge "
+        "tensors are shortened."
+    )
+    stateful = True
+    differentiable = True
+    inputs = (Port("x", dtypes=DTYPES),)
+    attrs = (Attr("message", "string", "", "Text to write before the value."),)
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        return types[0]
+
+    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+        text = np.array2string(arrays[0], threshold=30, edgeitems=3)
+        print(f"{attrs['message']} {text}".strip(), file=sys.stderr, flush=True)
+        return arrays[0].copy()
+
+    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+        return grads
+
+    def samples(self) -> Iterator[Sample]:
+        for dtype in DTYPES:
+            yield Sample((values((2, 3), dtype),), {"message": "x is"}, dtype == "float64")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
@@ -49,9 +50,13 @@ def test_running_an_example_loads_no_qt():
 
 
 @pytest.mark.serial
-def test_import_is_fast():
+def test_import_is_fast(tmp_path):
     code = "import time; t = time.perf_counter(); import nodeflow; print(time.perf_counter() - t)"
-    times = [
-        float(subprocess.check_output([sys.executable, "-c", code], text=True)) for _ in range(5)
+    # Warm means compiled to bytecode, which an environment may forbid beside the sources.
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    environment["PYTHONPYCACHEPREFIX"] = str(tmp_path)
+    command = [sys.executable, "-c", code]
+    _cold, *warm = [
+        float(subprocess.check_output(command, text=True, env=environment)) for _ in range(6)
     ]
-    assert min(times) < IMPORT_SECONDS, f"import nodeflow took {min(times):.3f} s at best"
+    assert min(warm) < IMPORT_SECONDS, f"import nodeflow took {min(warm):.3f} s at best"

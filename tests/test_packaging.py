@@ -69,8 +69,13 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(installed: Path, cwd: Path, *command: str) -> str:
-    """Run a program of the clean environment in ``cwd``; return what it printed."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    """Run a program of the clean environment in ``cwd``; return what it printed.
+
+    The caches are new and the full MNIST set is out of sight, as on a user's first day.
+    """
+    hidden = ("PYTHON", "NODEFLOW_", "XDG_")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(hidden)}
+    environment["XDG_CACHE_HOME"] = str(cwd / "cache")
     done = subprocess.run(
         [installed / command[0], *command[1:]],
         cwd=cwd,
@@ -119,13 +124,15 @@ def test_installed_command_runs_a_bundled_example(installed, tmp_path):
     assert json.loads(printed) == {"fetches": {"a": 9.0}}
 
 
+TRAIN = """
+import sys, nodeflow.resources as r
+from nodeflow.cli.main import main
+sys.exit(main(["train", str(r.example("mnist")), "--epochs", "1", "--seed", "1", "--json"]))
+"""
+
+
 def test_installed_command_trains_on_the_embedded_images(installed, tmp_path):
-    environment_free = str(tmp_path / "no-data-here")
-    command = "import os, sys; os.environ.pop('NODEFLOW_DATA_DIR', None); "
-    command += f"os.environ['XDG_CACHE_HOME'] = {environment_free!r}; "
-    command += "import nodeflow.resources as r; from nodeflow.cli.main import main; "
-    command += "sys.exit(main(['train', str(r.example('mnist')), '--epochs', '1', '--json']))"
-    last = run(installed, tmp_path, "python", "-c", command).splitlines()[-1]
-    done = json.loads(last)
+    printed = run(installed, tmp_path, "python", "-c", TRAIN)
+    done = json.loads(printed.splitlines()[-1])
     assert done["event"] == "done"
     assert done["metrics"]["accuracy"] > 0.5

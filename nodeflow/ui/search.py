@@ -192,7 +192,11 @@ class SearchToAdd(QFrame):
         """Open at a view point, for an open wire or for any op."""
         self.place = Place(QPointF(scene), context)
         self._dress()
-        self._ops = [op for op in declarations() if fits(op, context, self._from_data())]
+        self._ops = [
+            op
+            for op in declarations()
+            if op.category != "Internal" and fits(op, context, self._from_data())
+        ]
         self._used = Counter(record.op for record in self.view.document.nodes.values())
         self.field.clear()
         self.field.setPlaceholderText("Search ops" if context is None else "Search what fits")

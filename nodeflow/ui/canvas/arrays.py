@@ -13,7 +13,7 @@ from PySide6.QtCore import QLineF, QRectF
 from PySide6.QtGui import QPainter, QPixmap
 
 FRAGMENT_FIELDS = 10
-"""x, y (of the centre), source left, source top, width, height, scale x, scale y, angle, opacity."""
+"""Centre x, y; source left, top, width, height; scale x, y; angle; opacity."""
 
 
 def draw_rects(painter: QPainter, rects: np.ndarray) -> None:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PySide6.QtCore import QMimeData, QPointF, Qt
+from PySide6.QtCore import QMimeData, QPointF, QRectF, Qt
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
 
 from nodeflow.document import commands
@@ -148,7 +148,7 @@ class Editing:
         frame = self.document.frames[frame_id]
         x, y, width, _ = frame.rect
         corner = self.scene_to_view(QPointF(x + 12, y + 6))
-        rect = self.kept_inside(self.camera.rect_to_view(self.scene_rect(x, y, width - 24, 30)))
+        rect = self.kept_inside(self.camera.rect_to_view(QRectF(x, y, width - 24, 30)))
         rect.moveTo(corner)
 
         def accept(title: str) -> None:

@@ -13,7 +13,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter, QPen
 
 from nodeflow.document import commands
-from nodeflow.ui.canvas import layers
+from nodeflow.ui.canvas.ground import frame_color
 
 if TYPE_CHECKING:
     from nodeflow.ui.canvas.view import CanvasView
@@ -195,7 +195,7 @@ class ResizeFrame(Gesture):
             commands.set_frame(self.view.document, self.frame, rect=values)
 
     def paint(self, painter: QPainter) -> None:
-        color = layers.frame_color(self.view.theme, self.view.document.frames[self.frame].color)
+        color = frame_color(self.view.theme, self.view.document.frames[self.frame].color)
         painter.setPen(QPen(color, 1.5, Qt.PenStyle.DashLine))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRoundedRect(self.view.camera.rect_to_view(self._rect()), 12, 12)

@@ -8,7 +8,7 @@ from PySide6.QtCore import QPointF, QRectF
 
 from nodeflow.ui.canvas import faces, wires
 from nodeflow.ui.canvas.faces import PortFace
-from nodeflow.ui.canvas.layers import FRAME_BAR
+from nodeflow.ui.canvas.ground import FRAME_BAR
 from nodeflow.ui.canvas.scene import SceneModel
 
 PORT_REACH = 11.0

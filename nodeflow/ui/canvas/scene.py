@@ -53,6 +53,7 @@ class SceneModel:
         self._faces: list[CardFace | None] = []
         self._grid = UniformGrid()
         self._grid_stale = True
+        self._wires_kept: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
         self._before: dict[int, QRectF] = {}
         self._listener = listener
         self._unsubscribe = document.subscribe(self._on_change)
@@ -99,9 +100,7 @@ class SceneModel:
 
     def wires_in(self, area: QRectF) -> tuple[np.ndarray, np.ndarray]:
         """Slots of the wires that may touch a scene rectangle, and their (n, 4) ends."""
-        used = self.wires.slots.used()
-        ends = self.wires.ends(used, self.positions)
-        box = wires.bounds(ends)
+        used, ends, box = self._wire_places()
         touching = (
             (box[:, 0] <= area.right())
             & (box[:, 2] >= area.left())
@@ -109,6 +108,14 @@ class SceneModel:
             & (box[:, 3] >= area.top())
         )
         return used[touching], ends[touching]
+
+    def _wire_places(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Slots, ends and bounds of all wires, kept until something moves."""
+        if self._wires_kept is None:
+            used = self.wires.slots.used()
+            ends = self.wires.ends(used, self.positions)
+            self._wires_kept = (used, ends, wires.bounds(ends))
+        return self._wires_kept
 
     def wires_of(self, slots: Iterable[int]) -> np.ndarray:
         """Slots of the wires that touch any of the given nodes."""
@@ -183,6 +190,7 @@ class SceneModel:
         for edit in change.of("wire"):
             if edit.after is not None:
                 self._put_wire(edit.after)
+        self._wires_kept = None
         self._listener(touched, True)
 
     def _touched_by_wires(self, change: Change) -> set[int]:
@@ -208,6 +216,7 @@ class SceneModel:
         for slot in slots:
             self._make_face(slot)
         self._grid_stale = True
+        self._wires_kept = None
         for slot in slots:
             node_id = self.nodes.key(slot)
             for wire in self.document.wires_into(node_id) + self.document.wires_out_of(node_id):

@@ -152,7 +152,8 @@ def _draw_table(painter: QPainter, rect: QRectF, preview: Any, theme: Theme, as_
             text.draw(painter, x, y, "…", text.TABLE, faint, as_path=as_path)
         y += LINE
     if more_rows:
-        more = f"… {grid.shape[0]} rows"
+        total = preview.shape[0] if len(preview.shape) == 2 else grid.shape[0]
+        more = f"… {total} rows"
         text.draw(painter, rect.left() + PAD, y, more, text.CAPTION, faint, as_path=as_path)
 
 
@@ -166,8 +167,8 @@ def _draw_picture(
     room = rect.right() - x - 8
     for name, value in _facts(preview):
         text.draw(painter, x, y, name, text.CAPTION, theme.color("ink_faint"), as_path=as_path)
-        shown = text.elide(value, text.CAPTION, room - 34)
-        text.draw(painter, x + 34, y, shown, text.CAPTION, theme.color("ink"), as_path=as_path)
+        shown = text.elide(value, text.CAPTION, room - 40)
+        text.draw(painter, x + 40, y, shown, text.CAPTION, theme.color("ink"), as_path=as_path)
         y += LINE
 
 
@@ -226,7 +227,7 @@ def _as_table(array: np.ndarray) -> np.ndarray:
 
 
 def _table_lines(array: np.ndarray) -> int:
-    rows = _as_table(array).shape[0]
+    rows = len(_as_table(array))
     return rows if rows <= TABLE_ROWS else TABLE_ROWS + 1
 
 

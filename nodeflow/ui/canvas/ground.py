@@ -1,0 +1,87 @@
+"""The back layers: the ground with its grid, and frames with their titles and notes."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QPainter, QPen
+
+from nodeflow.ui.canvas import arrays, text
+from nodeflow.ui.canvas.card_painter import FULL
+from nodeflow.ui.canvas.shot import Shot
+from nodeflow.ui.theme import Theme, mix
+
+GRID = 24.0
+
+
+def paint_background(painter: QPainter, shot: Shot) -> None:
+    """The ground, with a grid of dots whose spacing adapts to the zoom."""
+    painter.fillRect(painter_area(shot), shot.theme.color("canvas"))
+    spacing = GRID
+    while spacing * shot.scale < 18:
+        spacing *= 2
+    left = np.floor(shot.area.left() / spacing) * spacing
+    top = np.floor(shot.area.top() / spacing) * spacing
+    x = np.arange(left, shot.area.right() + spacing, spacing) * shot.scale + shot.offset.x()
+    y = np.arange(top, shot.area.bottom() + spacing, spacing) * shot.scale + shot.offset.y()
+    dots = np.ones((len(x) * len(y), 4)) * 1.5
+    dots[:, 0] = np.repeat(np.round(x * shot.dpr) / shot.dpr, len(y)) - 0.75
+    dots[:, 1] = np.tile(np.round(y * shot.dpr) / shot.dpr, len(x)) - 0.75
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(shot.theme.color("grid"))
+    arrays.draw_rects(painter, dots)
+
+
+def painter_area(shot: Shot) -> QRectF:
+    """The painted scene rectangle in view coordinates."""
+    corner = QPointF(shot.area.left() * shot.scale, shot.area.top() * shot.scale) + shot.offset
+    return QRectF(corner, shot.area.size() * shot.scale)
+
+
+FRAME_BAR = 34.0
+
+
+def frame_color(theme: Theme, name: str) -> QColor:
+    """The colour a frame asks for: ``#rrggbb``, a category's name, or the default."""
+    if name.startswith("#") and QColor.isValidColorName(name):
+        return QColor(name)
+    return theme.category(name) if name in theme.categories else theme.color("accent")
+
+
+def paint_frames(painter: QPainter, shot: Shot) -> None:
+    """Titled grounds behind nodes, with their notes."""
+    painter.save()
+    shot.place(painter)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    for frame in shot.scene.document.frames.values():
+        rect = QRectF(*frame.rect)
+        if rect.intersects(shot.area) and frame.id != shot.hidden_frame:
+            paint_frame(painter, shot, rect, frame.title, frame.note, frame.color)
+    painter.restore()
+
+
+def paint_frame(
+    painter: QPainter, shot: Shot, rect: QRectF, title: str, note: str, color_name: str
+) -> None:
+    theme = shot.theme
+    color = frame_color(theme, color_name)
+    painter.setPen(QPen(mix(theme.color("canvas"), color, 0.35), 1.25))
+    painter.setBrush(mix(theme.color("canvas"), color, 0.07 if not theme.is_dark else 0.10))
+    painter.drawRoundedRect(rect, 14, 14)
+    if shot.level == "block":
+        return
+    ink = mix(color, theme.color("ink"), 0.45)
+    room = rect.width() - 32
+    heading = text.elide(title, text.FRAME_TITLE, room)
+    y = rect.top() + 27
+    text.draw(painter, rect.left() + 16, y, heading, text.FRAME_TITLE, ink, as_path=shot.exporting)
+    if not note or shot.level != FULL:
+        return
+    y = rect.top() + (FRAME_BAR if title else 10) + 16
+    for line in text.wrap(note, text.NOTE, room):
+        if y > rect.bottom() - 6:
+            break
+        muted = theme.color("ink_muted")
+        text.draw(painter, rect.left() + 16, y, line, text.NOTE, muted, as_path=shot.exporting)
+        y += 20

@@ -1,0 +1,129 @@
+"""Places and looking around: view and scene coordinates, pan, zoom, fit.
+
+Part of the canvas (``CanvasView`` inherits it).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PySide6.QtCore import QPoint, QPointF, QRectF
+
+from nodeflow.ui.canvas import faces
+from nodeflow.ui.canvas.camera import STEPS_PER_OCTAVE
+from nodeflow.ui.canvas.hit import EMPTY
+from nodeflow.ui.canvas.scene import port_place
+
+if TYPE_CHECKING:
+    from nodeflow.ui.canvas.view import CanvasView
+
+SLOW_FRAME_MS = 14.0
+"""When the last whole frame took longer, zooming first shows it scaled."""
+
+
+class Looking:
+    """The camera's moves; ``self`` is a CanvasView."""
+
+    def scene_to_view(self: CanvasView, point: QPointF) -> QPointF:
+        return self.camera.to_view(point)
+
+    def view_to_scene(self: CanvasView, point: QPointF) -> QPointF:
+        return self.camera.to_scene(point)
+
+    def port_place(self: CanvasView, node_id: str, port: str, side: str) -> QPointF:
+        """Where a port is, in view coordinates; ``side`` is ``in`` or ``out``."""
+        slot = self.scene.nodes.get(node_id)
+        if slot is None:
+            return QPointF()
+        face = self.scene.face(slot)
+        x, y = self.scene.positions[slot]
+        down, _ = port_place(face.inputs if side == "in" else face.outputs, port)
+        return self.scene_to_view(QPointF(x + (face.width if side == "out" else 0), y + down))
+
+    def port_position(self: CanvasView, node_id: str, port: str, side: str | None = None) -> QPoint:
+        """Where a port is, in view coordinates, as whole pixels.
+
+        Without ``side``, an output of that name wins only where no input has it.
+        """
+        if side is None:
+            face = self.scene.face(self.scene.nodes.take(node_id))
+            side = "in" if any(p.name == port for p in face.inputs) else "out"
+        return self.port_place(node_id, port, side).toPoint()
+
+    def node_rect(self: CanvasView, node_id: str) -> QRectF:
+        """A node's card in view coordinates; empty if it is not there."""
+        slot = self.scene.nodes.get(node_id)
+        return QRectF() if slot is None else self.camera.rect_to_view(self.scene.rect(slot))
+
+    def kept_inside(self: CanvasView, rect: QRectF) -> QRectF:
+        """A rectangle moved into the view as far as it fits."""
+        x = max(8.0, min(rect.x(), self.width() - rect.width() - 8))
+        y = max(8.0, min(rect.y(), self.height() - rect.height() - 8))
+        return QRectF(x, y, rect.width(), rect.height())
+
+    def header_rect(self: CanvasView, node_id: str) -> QRectF:
+        """The title line of a node in view coordinates, for the rename editor."""
+        rect = self.node_rect(node_id)
+        scale = self.camera.scale
+        left = faces.ICON_ROOM * scale
+        return QRectF(rect.x() + left - 6, rect.y() + 4 * scale, rect.width() - left, 24 * scale)
+
+    # ---- looking around ---------------------------------------------------------------------
+
+    def pan(self: CanvasView, dx: float, dy: float) -> None:
+        self.set_hover(EMPTY)
+        before = QPointF(self.camera.x, self.camera.y)
+        self.camera.pan(dx, dy)
+        self.frame.scroll(self.camera.x - before.x(), self.camera.y - before.y())
+        self._looked()
+
+    def zoom(self: CanvasView, steps: int, anchor: QPointF | None = None) -> None:
+        """Zoom by steps of an eighth of an octave around a view point (default the middle)."""
+        at = anchor or QPointF(self.width() / 2, self.height() / 2)
+        before = (self.camera.step, QPointF(self.camera.x, self.camera.y))
+        if not self.camera.zoom_to(self.camera.step + steps, at):
+            return
+        if self.frame.last_whole_ms > SLOW_FRAME_MS and self.frame.is_whole:
+            self._zoom_from = self._zoom_from or before
+            self._settle.start()
+        if self._zoom_from is None:
+            self.frame.damage_all()
+        self.set_hover(EMPTY)
+        self._looked()
+
+    def zoom_in(self: CanvasView) -> None:
+        self.zoom(STEPS_PER_OCTAVE // 4)
+
+    def zoom_out(self: CanvasView) -> None:
+        self.zoom(-STEPS_PER_OCTAVE // 4)
+
+    def zoom_reset(self: CanvasView) -> None:
+        self.zoom(-self.camera.step)
+
+    def fit_all(self: CanvasView) -> None:
+        """Show everything, never larger than life; an empty document shows the origin."""
+        self._fit(self.scene.bounds())
+
+    def fit_selection(self: CanvasView) -> None:
+        chosen = np.flatnonzero(self.scene.selected)
+        self._fit(self.scene.bounds(chosen if len(chosen) else None))
+
+    def center_on(self: CanvasView, node_id: str) -> None:
+        """Bring a node to the middle, at a readable size."""
+        slot = self.scene.nodes.get(node_id)
+        if slot is None:
+            return
+        self.camera.step = max(self.camera.step, -STEPS_PER_OCTAVE // 2)
+        self.camera.look_at(self.scene.rect(slot).center(), self.width(), self.height())
+        self.repaint_all()
+        self._looked()
+
+    def _fit(self: CanvasView, rect: QRectF) -> None:
+        self.camera.fit(rect, self.width(), self.height())
+        self.repaint_all()
+        self._looked()
+
+    def _looked(self: CanvasView) -> None:
+        self.view_changed.emit()
+        self.update()

@@ -1,0 +1,225 @@
+"""The pointer: which gesture a press starts, hover, cursor, wheel, tooltips, the palette's ghost.
+
+Part of the canvas (``CanvasView`` inherits it).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtGui import QMouseEvent, QWheelEvent
+from PySide6.QtWidgets import QToolTip
+
+from nodeflow.ui.canvas import hints, overlay
+from nodeflow.ui.canvas.gestures import BoxSelect, Gesture, MoveNodes, Pan, ResizeFrame
+from nodeflow.ui.canvas.ghost import Ghost
+from nodeflow.ui.canvas.hit import Hit, hit_test
+from nodeflow.ui.canvas.wiring import DragWire
+
+if TYPE_CHECKING:
+    from nodeflow.ui.canvas.view import CanvasView
+
+WHEEL_STEP = 60
+"""An eighth of an octave for half a notch of the wheel (a notch is 120)."""
+
+
+class Pointing:
+    """Mouse events; ``self`` is a CanvasView."""
+
+    _wheel_rest = 0
+
+    def hit(self: CanvasView, at: QPointF) -> Hit:
+        """What is at a view point."""
+        return hit_test(self.scene, self.view_to_scene(at), self.camera.scale)
+
+    def mousePressEvent(self: CanvasView, event: QMouseEvent) -> None:
+        if self.gesture is not None:
+            return
+        at = event.position()
+        gesture = self._gesture_for(event, at)
+        if gesture is not None:
+            self.gesture = gesture
+            gesture.start(at, event.modifiers())
+            self.setCursor(gesture.cursor)
+        event.accept()
+
+    def _gesture_for(self: CanvasView, event: QMouseEvent, at: QPointF) -> Gesture | None:
+        button = event.button()
+        if button == Qt.MouseButton.MiddleButton:
+            return Pan(self)
+        if button != Qt.MouseButton.LeftButton:
+            return None
+        if self._space_held:
+            return Pan(self)
+        if hints.link_at(self, at):
+            self.tutorial_requested.emit()
+            return None
+        return self._left_gesture(self.hit(at), event.modifiers())
+
+    def _left_gesture(self: CanvasView, hit: Hit, modifiers: Qt.KeyboardModifier) -> Gesture | None:
+        if hit.kind == "port" and hit.port is not None:
+            return self._wire_gesture(hit)
+        if hit.kind in ("title", "body"):
+            return self._node_gesture(hit.node, modifiers)
+        if hit.kind == "wire" and hit.wire is not None:
+            self.selected_wire = hit.wire
+            self.select([])
+            self.update()
+            return None
+        self.selected_wire = None
+        if hit.kind == "frame":
+            return MoveNodes(self, "", hit.frame)
+        if hit.kind == "corner":
+            return ResizeFrame(self, hit.frame)
+        return BoxSelect(self)
+
+    def _wire_gesture(self: CanvasView, hit: Hit) -> Gesture:
+        assert hit.port is not None
+        wire = self.document.wires.get((hit.node, hit.port.name)) if hit.side == "in" else None
+        if wire is not None:
+            return DragWire(self, wire.source, wire.source_port, "out", picked=wire.key)
+        return DragWire(self, hit.node, hit.port.name, hit.side)
+
+    def _node_gesture(
+        self: CanvasView, node: str, modifiers: Qt.KeyboardModifier
+    ) -> Gesture | None:
+        self.selected_wire = None
+        chosen = self.selected_ids()
+        keys = Qt.KeyboardModifier
+        if modifiers & (keys.ControlModifier | keys.ShiftModifier):
+            self.select([i for i in chosen if i != node] if node in chosen else [*chosen, node])
+            return None
+        if node not in chosen:
+            self.select([node])
+        return MoveNodes(self, node)
+
+    def mouseMoveEvent(self: CanvasView, event: QMouseEvent) -> None:
+        if self.gesture is not None:
+            self.gesture.move(event.position(), event.modifiers())
+            return
+        self.set_hover(self.hit(event.position()), event.position())
+
+    def mouseReleaseEvent(self: CanvasView, event: QMouseEvent) -> None:
+        gesture, self.gesture = self.gesture, None
+        if gesture is None:
+            return
+        with self.reporting():
+            gesture.end(event.position(), event.modifiers())
+        if isinstance(gesture, MoveNodes) and not gesture.moved and gesture.node:
+            self.select([gesture.node])
+        self.set_hover(self.hit(event.position()), event.position())
+        self._show_cursor()
+        self.update()
+
+    def mouseDoubleClickEvent(self: CanvasView, event: QMouseEvent) -> None:
+        if event.button() != Qt.MouseButton.LeftButton:
+            return
+        self.cancel_gesture()
+        hit = self.hit(event.position())
+        if hit.kind == "title":
+            self.rename_node(hit.node)
+        elif hit.kind == "body":
+            self.node_activated.emit(hit.node)
+        elif hit.kind == "frame":
+            self.rename_frame(hit.frame)
+        elif hit.kind == "empty":
+            self.ask_search(event.position(), None)
+
+    def cancel_gesture(self: CanvasView) -> bool:
+        """Stop the running gesture, leaving all as it was; True if there was one."""
+        gesture, self.gesture = self.gesture, None
+        if gesture is not None:
+            gesture.cancel()
+        had_ghost, self.ghost = self.ghost is not None, None
+        self._show_cursor()
+        self.update()
+        return gesture is not None or had_ghost
+
+    def wheelEvent(self: CanvasView, event: QWheelEvent) -> None:
+        """Wheel or pinch zooms around the pointer; two fingers pan; shift pans sideways."""
+        pixels, angle = event.pixelDelta(), event.angleDelta()
+        control = event.modifiers() & Qt.KeyboardModifier.ControlModifier
+        if not pixels.isNull() and not control:
+            self.pan(pixels.x(), pixels.y())
+        elif event.modifiers() & Qt.KeyboardModifier.ShiftModifier and not control:
+            self.pan(angle.y() or angle.x(), 0)
+        elif angle.x() and not angle.y():
+            self.pan(angle.x(), 0)
+        else:
+            self._wheel_zoom(angle.y(), event.position())
+        event.accept()
+
+    def _wheel_zoom(self: CanvasView, angle: int, at: QPointF) -> None:
+        self._wheel_rest += angle
+        steps = int(self._wheel_rest / WHEEL_STEP)
+        self._wheel_rest -= steps * WHEEL_STEP
+        if steps:
+            self.zoom(steps, at)
+
+    # ---- hover, cursor, tooltips ------------------------------------------------------------
+
+    def set_hover(self: CanvasView, hit: Hit, at: QPointF | None = None) -> None:
+        if hit != self.hover:
+            self.hover = hit
+            self.update()
+        self._show_cursor(at)
+
+    def _show_cursor(self: CanvasView, at: QPointF | None = None) -> None:
+        shapes = {
+            "port": Qt.CursorShape.CrossCursor,
+            "wire": Qt.CursorShape.PointingHandCursor,
+            "frame": Qt.CursorShape.OpenHandCursor,
+            "corner": Qt.CursorShape.SizeFDiagCursor,
+        }
+        shape = shapes.get(self.hover.kind, Qt.CursorShape.ArrowCursor)
+        if self.gesture is not None:
+            shape = self.gesture.cursor
+        elif self._space_held:
+            shape = Qt.CursorShape.OpenHandCursor
+        elif at is not None and hints.link_at(self, at):
+            shape = Qt.CursorShape.PointingHandCursor
+        if self.cursor().shape() != shape:
+            self.setCursor(shape)
+
+    def hold_space(self: CanvasView, held: bool) -> None:
+        """While the space key is held, the left button pans."""
+        self._space_held = held
+        self._show_cursor()
+
+    def pointer_place(self: CanvasView) -> QPointF:
+        """Where a search by keyboard opens: at the pointer, if it is over the canvas."""
+        return overlay.pointer(self)
+
+    def show_tooltip(self: CanvasView, event: QEvent) -> None:
+        """What the thing under the pointer says."""
+        text = overlay.tooltip(self, self.hit(QPointF(event.pos())))
+        if text:
+            QToolTip.showText(event.globalPos(), text, self)
+        else:
+            QToolTip.hideText()
+
+    # ---- the palette's drag -----------------------------------------------------------------
+
+    def begin_ghost(self: CanvasView, op_id: str, global_pos: QPoint) -> None:
+        """Show the ghost of a node that the palette drags; move, then drop or cancel it."""
+        self.ghost = Ghost(self, op_id)
+        self.move_ghost(global_pos)
+
+    def move_ghost(self: CanvasView, global_pos: QPoint) -> None:
+        if self.ghost is not None:
+            self.ghost.at = QPointF(self.mapFromGlobal(global_pos))
+            self.update()
+
+    def drop_ghost(self: CanvasView, global_pos: QPoint) -> str | None:
+        """Add the node where the ghost is; returns its id, or None outside the canvas."""
+        self.move_ghost(global_pos)
+        ghost, self.ghost = self.ghost, None
+        self.update()
+        if ghost is None or not self.rect().contains(ghost.at.toPoint()):
+            return None
+        return self.add_node(ghost.op_id, self.view_to_scene(ghost.at) - ghost.grip)
+
+    def cancel_ghost(self: CanvasView) -> None:
+        self.ghost = None
+        self.update()

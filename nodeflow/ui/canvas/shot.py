@@ -1,0 +1,73 @@
+"""What one painting of the scene needs to know; detail is decided here, once a frame.
+
+The window paints into its frame through an atlas of cards. An export paints the same layers with
+``atlas`` None: real curves, and text as outlines.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF
+from PySide6.QtGui import QPainter
+
+from nodeflow.ui.canvas.atlas import CardAtlas
+from nodeflow.ui.canvas.card_painter import FAR, FULL
+from nodeflow.ui.canvas.scene import SceneModel
+from nodeflow.ui.theme import Theme
+
+FULL_SCALE = 0.55
+"""From here on port labels (12 units) are at least 6.5 pixels: readable."""
+FAR_SCALE = 0.24
+"""From here on the large names of cards seen from afar (26 units) are readable."""
+DIM = 0.22
+
+
+@dataclass
+class Shot:
+    """One painting of the scene: camera, theme, detail, and what has been left for later."""
+
+    scene: SceneModel
+    theme: Theme
+    scale: float
+    offset: QPointF
+    area: QRectF
+    step: int = 0
+    dpr: float = 1.0
+    atlas: CardAtlas | None = None
+    deadline: float | None = None
+    hidden: np.ndarray | None = None
+    hidden_frame: str = ""
+    hidden_wire: tuple[str, str] | None = None
+    shift: QPointF = field(default_factory=QPointF)
+    missing: int = 0
+
+    @property
+    def exporting(self) -> bool:
+        return self.atlas is None
+
+    @property
+    def level(self) -> str:
+        """``full``, ``far`` (large names) or ``block`` (coloured rectangles)."""
+        if self.exporting or self.scale >= FULL_SCALE:
+            return FULL
+        return FAR if self.scale >= FAR_SCALE else "block"
+
+    def late(self) -> bool:
+        return self.deadline is not None and time.perf_counter() > self.deadline
+
+    def nodes(self) -> np.ndarray:
+        """Slots of the visible nodes, in painting order: selected ones on top."""
+        found = self.scene.nodes_in(self.area)
+        if self.hidden is not None:
+            found = found[~self.hidden[found]]
+        chosen = self.scene.selected[found]
+        return np.concatenate([found[~chosen], found[chosen]]) if chosen.any() else found
+
+    def place(self, painter: QPainter) -> None:
+        """Let the painter take scene coordinates."""
+        painter.translate(self.offset)
+        painter.scale(self.scale, self.scale)
+        painter.translate(self.shift)

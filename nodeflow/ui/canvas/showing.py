@@ -1,0 +1,82 @@
+"""What nodes show beyond the document: values, run states, order, dimming, selection.
+
+Part of the canvas (``CanvasView`` inherits it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from nodeflow.ui.canvas.view import CanvasView
+
+
+class Showing:
+    """States of nodes by id; ``self`` is a CanvasView."""
+
+    def set_values(self: CanvasView, values: Mapping[str, Any]) -> None:
+        """Show previews by tensor name: ``add`` or, for a further output, ``split:1``."""
+        by_id = {}
+        for name, preview in values.items():
+            record = self.document.node_named(name)
+            if record is not None:
+                by_id[record.id] = preview
+        changed = self.scene.builder.set_values(by_id)
+        stale = [i for i in by_id if self.scene.builder.status.get(i) == "stale"]
+        for node_id in stale:
+            del self.scene.builder.status[node_id]
+        self.scene.refresh_faces(set(changed) | set(stale))
+
+    def clear_values(self: CanvasView, node_ids: Iterable[str] | None = None) -> None:
+        """Forget previews, of all nodes or of some."""
+        wanted = list(self.scene.nodes) if node_ids is None else list(node_ids)
+        self.scene.refresh_faces(self.scene.builder.forget_values(wanted))
+
+    def value_of(self: CanvasView, node_id: str) -> Any | None:
+        """The preview a node shows, or None."""
+        return self.scene.builder.values.get(node_id)
+
+    def set_status(self: CanvasView, states: Mapping[str, str]) -> None:
+        """States by id: running, done, stale, muted, breakpoint; an empty text for none."""
+        known = self.scene.builder.status
+        changed = [i for i, state in states.items() if known.get(i, "") != state]
+        known.update(states)
+        self.scene.refresh_faces(changed)
+
+    def set_dimmed(self: CanvasView, node_ids: Iterable[str] | None) -> None:
+        """Fade these nodes and their wires; None fades nothing."""
+        self.scene.set_array(self.scene.dimmed, dict.fromkeys(node_ids or (), True), False)
+        self.repaint_all()
+
+    def set_order(self: CanvasView, levels: Mapping[str, int] | None) -> None:
+        """Number nodes by the level in which they run; None removes the numbers."""
+        self.scene.set_array(self.scene.order, levels or {}, 0)
+        self.repaint_all()
+
+    # ---- selection --------------------------------------------------------------------------
+
+    def selected_ids(self: CanvasView) -> list[str]:
+        return [self.scene.nodes.key(s) for s in np.flatnonzero(self.scene.selected).tolist()]
+
+    def select(self: CanvasView, node_ids: Iterable[str]) -> None:
+        """Select exactly these nodes; unknown ids are ignored."""
+        wanted = np.zeros_like(self.scene.selected)
+        slots = [s for s in map(self.scene.nodes.get, node_ids) if s is not None]
+        wanted[slots] = True
+        self.set_selected(wanted)
+
+    def set_selected(self: CanvasView, wanted: np.ndarray) -> None:
+        changed = np.flatnonzero(self.scene.selected != wanted)
+        if not len(changed):
+            return
+        self.scene.selected[:] = wanted
+        if len(changed) > 200:
+            self.repaint_all()
+        for slot in changed[:200].tolist():
+            self._damage_node(slot)
+        self.update()
+        self._last_selection = self.selected_ids()
+        self.selection_changed.emit(self._last_selection)

@@ -1,0 +1,104 @@
+"""The layer of wires: colour and dash by dtype, curves where they can be seen as such."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtCore import QPointF, Qt
+from PySide6.QtGui import QPainter, QPainterPath, QPen
+
+from nodeflow.ui.canvas import arrays, wires
+from nodeflow.ui.canvas.scene import DTYPE_CODES, FEED_STYLE
+from nodeflow.ui.canvas.shot import DIM, Shot
+from nodeflow.ui.theme import Theme, mix
+
+CURVE_SCALE = 0.16
+"""Below, wires are straight and not antialiased."""
+MANY = 1000
+"""With more wires in sight curves are coarser and not dashed; with three times as many, straight."""
+
+
+def wire_pen(theme: Theme, style: int, scale: float, faded: bool = False) -> QPen:
+    """Pen of a wire in view pixels; dashes are added by the caller."""
+    code = style % FEED_STYLE
+    color = theme.dtype(DTYPE_CODES[code])
+    if faded:
+        color = mix(theme.color("canvas"), color, DIM)
+    thickness = 2.6 if DTYPE_CODES[code] == "float64" else 2.0
+    pen = QPen(color, max(1.0, thickness * min(scale, 1.25)) if scale > CURVE_SCALE else 1.0)
+    pen.setCapStyle(Qt.PenCapStyle.FlatCap)
+    return pen
+
+
+def wire_dash(style: int) -> tuple[float, float] | None:
+    """Dash and gap in view pixels, None for solid."""
+    if style >= FEED_STYLE:
+        return wires.FEED_DASH
+    dtype = DTYPE_CODES[style % FEED_STYLE]
+    return wires.UNKNOWN_DASH if not dtype else wires.DASHES.get(dtype)
+
+
+def paint_wires(painter: QPainter, shot: Shot) -> None:
+    """All wires that touch the area, but those of hidden nodes."""
+    slots, ends = shot.scene.wires_in(shot.area)
+    if shot.hidden_wire is not None:
+        kept = slots != shot.scene.wires.slots.get(shot.hidden_wire)
+        slots, ends = slots[kept], ends[kept]
+    if shot.hidden is not None and len(slots):
+        table = shot.scene.wires
+        kept = ~(shot.hidden[table.source[slots]] | shot.hidden[table.target[slots]])
+        slots, ends = slots[kept], ends[kept]
+    paint_wire_set(painter, shot, slots, ends)
+
+
+def paint_wire_set(painter: QPainter, shot: Shot, slots: np.ndarray, ends: np.ndarray) -> None:
+    """Paint the wires in ``slots`` between the given ends (scene units)."""
+    if not len(slots):
+        return
+    table, dimmed = shot.scene.wires, shot.scene.dimmed
+    faded = dimmed[table.source[slots]] | dimmed[table.target[slots]]
+    groups = table.style[slots].astype(np.int64) * 2 + ~faded
+    view = ends * shot.scale + np.tile([shot.offset.x(), shot.offset.y()], 2)
+    for group in np.unique(groups):
+        which = groups == group
+        style, fade = int(group) // 2, not int(group) % 2
+        pen = wire_pen(shot.theme, style, shot.scale, fade)
+        if shot.exporting:
+            _export_curves(painter, view[which], pen, wire_dash(style))
+        else:
+            _screen_curves(painter, shot, view[which], pen, wire_dash(style), len(slots))
+
+
+def _screen_curves(
+    painter: QPainter,
+    shot: Shot,
+    ends: np.ndarray,
+    pen: QPen,
+    dash: tuple[float, float] | None,
+    total: int,
+) -> None:
+    curved = shot.scale > CURVE_SCALE and total < 3 * MANY
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, curved)
+    painter.setPen(pen)
+    if not curved:
+        arrays.draw_lines(painter, np.ascontiguousarray(ends))
+        return
+    count = 32 if total < 200 else 16 if total < MANY else 8
+    if dash is not None and total < MANY:
+        lines = wires.smooth(ends, dash)
+    else:
+        lines = wires.segments(ends, count, None)
+    arrays.draw_lines(painter, lines)
+
+
+def _export_curves(
+    painter: QPainter, ends: np.ndarray, pen: QPen, dash: tuple[float, float] | None
+) -> None:
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    if dash is not None:
+        pen.setDashPattern([part / pen.widthF() for part in dash])
+    painter.setPen(pen)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    for (x0, y0, x1, y1), reach in zip(ends, wires.bend(ends), strict=True):
+        path = QPainterPath(QPointF(x0, y0))
+        path.cubicTo(x0 + reach, y0, x1 - reach, y1, x1, y1)
+        painter.drawPath(path)

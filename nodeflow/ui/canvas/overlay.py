@@ -9,9 +9,10 @@ import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter, QPen
 
-from nodeflow.ui.canvas import arrays, faces, hints, layers, values, wires
+from nodeflow.ui.canvas import arrays, card_layer, faces, ground, hints, values, wire_layer, wires
 from nodeflow.ui.canvas.card_painter import RADIUS, CardPainter
 from nodeflow.ui.canvas.hit import Hit
+from nodeflow.ui.canvas.shot import Shot
 
 if TYPE_CHECKING:
     from nodeflow.ui.canvas.view import CanvasView
@@ -47,21 +48,21 @@ def _paint_lifted(painter: QPainter, view: CanvasView) -> None:
     moved = scene.positions.copy()
     moved[slots] += [view.lift_shift.x(), view.lift_shift.y()]
     touching = scene.wires_of(slots)
-    layers.paint_wire_set(painter, shot, touching, scene.wires.ends(touching, moved))
+    wire_layer.paint_wire_set(painter, shot, touching, scene.wires.ends(touching, moved))
     corner, size = moved[slots], scene.sizes[slots]
     area = shot.area
     seen = (corner[:, 0] < area.right()) & (corner[:, 0] + size[:, 0] > area.left())
     seen &= (corner[:, 1] < area.bottom()) & (corner[:, 1] + size[:, 1] > area.top())
-    layers.paint_cards(painter, shot, slots[seen])
+    card_layer.paint_cards(painter, shot, slots[seen])
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
 
 
-def _paint_lifted_frame(painter: QPainter, view: CanvasView, shot: layers.Shot) -> None:
+def _paint_lifted_frame(painter: QPainter, view: CanvasView, shot: Shot) -> None:
     frame = view.document.frames[view.lifted_frame]
     painter.save()
     shot.place(painter)
     rect = QRectF(*frame.rect)
-    layers.paint_frame(painter, shot, rect, frame.title, frame.note, frame.color)
+    ground.paint_frame(painter, shot, rect, frame.title, frame.note, frame.color)
     painter.restore()
 
 

@@ -30,6 +30,7 @@ from nodeflow.ui.canvas.hit import EMPTY, Hit
 from nodeflow.ui.canvas.looking import Looking
 from nodeflow.ui.canvas.pointing import Pointing
 from nodeflow.ui.canvas.scene import SceneModel
+from nodeflow.ui.canvas.shot import Shot
 from nodeflow.ui.canvas.showing import Showing
 from nodeflow.ui.theme import LIGHT, Theme
 
@@ -160,10 +161,10 @@ class CanvasView(Showing, Looking, Pointing, Editing, QWidget):
         if shot.missing:
             self._missing += shot.missing
 
-    def shot(self, rect: QRectF) -> layers.Shot:
+    def shot(self, rect: QRectF) -> Shot:
         """What painting a part of the view needs; nodes' shadows and ports reach out of them."""
         around = rect.adjusted(-MARGIN, -MARGIN, MARGIN, MARGIN)
-        return layers.Shot(
+        return Shot(
             scene=self.scene,
             theme=self.theme,
             scale=self.camera.scale,
@@ -202,7 +203,7 @@ class CanvasView(Showing, Looking, Pointing, Editing, QWidget):
         spare = QPointF(rect.width() - what.width() * scale, rect.height() - what.height() * scale)
         offset = rect.topLeft() + spare / 2 - what.topLeft() * scale
         area = QRectF(what.topLeft() - spare / 2 / scale, rect.size() / scale)
-        shot = layers.Shot(self.scene, self.theme, scale, offset, area)
+        shot = Shot(self.scene, self.theme, scale, offset, area)
         painter.save()
         layers.paint_all(painter, shot)
         painter.restore()

@@ -14,7 +14,7 @@ from nodeflow.ui.theme import Theme, mix
 CURVE_SCALE = 0.16
 """Below, wires are straight and not antialiased."""
 MANY = 1000
-"""With more wires in sight curves are coarser and not dashed; with three times as many, straight."""
+"""With more wires in sight curves are coarse and not dashed; with three times as many, straight."""
 
 
 def wire_pen(theme: Theme, style: int, scale: float, faded: bool = False) -> QPen:

@@ -31,8 +31,8 @@ __version__ = "0.1.0"
 
 _LAZY = {
     "Session": "nodeflow.engine.session",
-    "load": "nodeflow.document",
-    "save": "nodeflow.document",
+    "load": "nodeflow.document.api",
+    "save": "nodeflow.document.api",
 }
 
 # What `from nodeflow import *` gives. The ops are left out: `abs`, `print` and others would hide

@@ -40,8 +40,7 @@ class Task:
         feeds: values by placeholder or tensor name; they win over data sets and samples.
         build: an earlier build of the same document to use again.
 
-    Raises:
-        GraphError: the document cannot be built.
+    A node with a problem is left out; asking for it raises that problem.
     """
 
     def __init__(
@@ -57,7 +56,7 @@ class Task:
         self.document = document
         self.data_dir = data_dir
         self.base_dir = base_dir
-        self.build = built or build(document)
+        self.build = built or build(document, base_dir=base_dir, partial=True)
         self.graph = self.build.graph
         self._opened = {} if opened is None else opened
         self._feeds = {self.tensor(name): value for name, value in (feeds or {}).items()}
@@ -69,7 +68,7 @@ class Task:
 
         Raises:
             UnknownName: there is none; the hint lists near names.
-            BuildError: it cannot run because of a problem in the document.
+            NodeflowError: it cannot run because of a problem in the document.
         """
         found = self.build.fetch(name)
         if isinstance(found, Node):
@@ -84,7 +83,7 @@ class Task:
         """Names of what nothing consumes, leaving out optimizers, assigns, groups and data sets.
 
         Raises:
-            BuildError: a node of the document cannot run.
+            NodeflowError: a node of the document cannot run.
         """
         self.build.require(self.build.skipped)
         return self.build.ends()

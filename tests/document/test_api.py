@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
-from nodeflow.document.build import BuildError
+from nodeflow.errors import ShapeError
 from nodeflow.resources import example
 
 
@@ -47,5 +47,5 @@ def test_saving_what_was_loaded_gives_the_same_bytes(tmp_path):
 def test_a_broken_graph_does_not_load_silently(tmp_path):
     text = example("expression.flow").read_text().replace('"op": "multiply"', '"op": "matmul"')
     (tmp_path / "a.flow").write_text(text)
-    with pytest.raises(BuildError, match="a"):
+    with pytest.raises(ShapeError, match="a"):
         nf.load(tmp_path / "a.flow")

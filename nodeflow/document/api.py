@@ -1,0 +1,31 @@
+"""``nf.save`` and ``nf.load``: graphs written in Python as ``.flow`` files, and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nodeflow.document import flow
+from nodeflow.document.build import build
+from nodeflow.document.from_graph import from_graph
+from nodeflow.graph.graph import Graph
+
+
+def save(graph: Graph, path: str | Path) -> None:
+    """Write a graph as a ``.flow`` file, laid out, to be opened in the window.
+
+    What an optimizer or ``gradients`` derived is left out: the file stores that node alone.
+
+    Raises:
+        FileProblem: the file cannot be written.
+    """
+    flow.save(from_graph(graph), path)
+
+
+def load(path: str | Path) -> Graph:
+    """The graph of a ``.flow`` file; its nodes are found by ``graph.tensor(name)``.
+
+    Raises:
+        FileProblem: the file is missing or damaged.
+        NodeflowError: a node of it cannot run; names node and port.
+    """
+    return build(flow.load(path), base_dir=Path(path).parent).graph

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.errors import RunError, ShapeError
+from nodeflow.errors import AttributeProblem, RunError, ShapeError
 from nodeflow.graph.gradients import gradients
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.op import Attr, Op, Port, Sample
@@ -16,6 +16,7 @@ from nodeflow.graph.types import (
     DTYPES,
     FLOATS,
     NUMBERS,
+    Shape,
     TensorType,
     broadcast_shapes,
     compatible,
@@ -23,13 +24,14 @@ from nodeflow.graph.types import (
     normalize_axis,
     numpy_dtype,
     shape_text,
+    unify_shapes,
 )
 from nodeflow.ops import functions as F
 from nodeflow.ops.base import register
 from nodeflow.ops.elementwise import Elementwise
 from nodeflow.ops.reduction import accumulator
 from nodeflow.ops.samples import values
-from nodeflow.ops.slicing import INDICES, STRIDE_ATTRS, sliced_shape, slices_of
+from nodeflow.ops.slicing import INDICES, STRIDE_ATTRS, check_indices, sliced_shape, slices_of
 
 LIKE = Port("like", "Gives the shape only.", DTYPES)
 
@@ -40,6 +42,15 @@ class Internal(Op):
     category = "Internal"
     hidden = True
     differentiable = True
+
+
+def check_adjoint(given: Shape, expected: Shape) -> None:
+    """Raises ShapeError unless a gradient has the shape of what it is the gradient of."""
+    if not compatible(given, expected):
+        raise ShapeError(
+            f"shape {shape_text(given)} must be {shape_text(expected)}, that of the forward op",
+            port="x",
+        )
 
 
 def sum_axes(shape: tuple[int, ...], like: tuple[int, ...]) -> tuple[int, ...]:
@@ -62,7 +73,7 @@ class SumToShapeOf(Internal):
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         x, like = types[0].shape, types[1].shape
-        if len(broadcast_shapes(x, like)) > len(x):
+        if not compatible(broadcast_shapes(x, like), x):
             raise ShapeError(
                 f"{shape_text(like)} does not broadcast to {shape_text(x)}", port="like"
             )
@@ -96,7 +107,7 @@ class BroadcastLike(Elementwise):
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         x, like = types[0].shape, types[1].shape
-        if len(broadcast_shapes(x, like)) > len(like):
+        if not compatible(broadcast_shapes(x, like), like):
             raise ShapeError(f"{shape_text(x)} does not broadcast to {shape_text(like)}", port="x")
         return types[0].with_shape(like)
 
@@ -175,6 +186,9 @@ class Untile(Internal):
     attrs = (Attr("multiples", "ints", doc="How often tile repeated each axis."),)
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        tiled = REGISTRY.lookup("tile").infer(types[1], multiples=attrs["multiples"])
+        assert isinstance(tiled, TensorType)
+        check_adjoint(types[0].shape, tiled.shape)
         return types[0].with_shape(types[1].shape)
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
@@ -205,21 +219,13 @@ class PlaceSlice(Internal):
     attrs = STRIDE_ATTRS
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
-        part = sliced_shape(types[1], slices_of(**attrs)).shape
-        if not compatible(types[0].shape, part):
-            raise ShapeError(
-                f"{shape_text(types[0].shape)} is put where {shape_text(part)} is chosen", port="x"
-            )
+        check_adjoint(types[0].shape, sliced_shape(types[1], slices_of(**attrs)).shape)
         return types[0].with_shape(types[1].shape)
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         x, like = arrays
         result = np.zeros(like.shape, x.dtype)
-        place = result[slices_of(**attrs)]
-        if place.shape != x.shape:
-            text = f"{shape_text(x.shape)} is put where {shape_text(place.shape)} is chosen"
-            raise RunError(text, port="x")
-        place[...] = x
+        result[slices_of(**attrs)] = x
         return result
 
     def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
@@ -233,6 +239,7 @@ class PlaceSlice(Internal):
         arrays = values((1, 4)), values((3, 4))
         yield Sample(arrays, {"begin": (2,), "end": (1,), "strides": (-1,)}, smooth=True)
         yield Sample((values((0, 4)), values((3, 4))), {"begin": (3,), "end": (None,)}, smooth=True)
+        yield Sample((values((1, 1)), values((2, 1))), {"begin": (1,), "end": (2,)}, smooth=True)
 
 
 @register
@@ -248,6 +255,11 @@ class PartOfConcat(Internal):
     )
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        joined = REGISTRY.lookup("concat").infer(*types[1:], axis=attrs["axis"])
+        assert isinstance(joined, TensorType)
+        check_adjoint(types[0].shape, joined.shape)
+        if not 0 <= attrs["index"] < len(types) - 1:
+            raise AttributeProblem(f"there is no part {attrs['index']}", port="index")
         return types[0].with_shape(types[1 + attrs["index"]].shape)
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
@@ -271,6 +283,7 @@ class PartOfConcat(Internal):
             attrs = {"axis": 1, "index": 1}
             yield Sample((values((2, 5), dtype), *like), attrs, smooth=dtype == "float64")
         yield Sample((values((2, 3)), values((0, 3)), values((2, 3))), {"index": 0}, smooth=True)
+        yield Sample((values((1,)), values((1,))), smooth=True)
 
 
 @register
@@ -279,16 +292,19 @@ class ScatterAddLike(Internal):
 
     id = "scatter_add_like"
     doc = "Zeros in the shape of `like`, with the slices of x added at the indices along an axis."
-    inputs = (Port("x", dtypes=NUMBERS), Port("indices", dtypes=INDICES), LIKE)
+    inputs = (Port("x", dtypes=NUMBERS), Port("indices", "Where to add.", INDICES), LIKE)
     attrs = (Attr("axis", "int", 0, "Axis that was gathered from."),)
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
-        normalize_axis(attrs["axis"], types[2].rank)
+        gathered = REGISTRY.lookup("gather").infer(types[2], types[1], axis=attrs["axis"])
+        assert isinstance(gathered, TensorType)
+        check_adjoint(types[0].shape, gathered.shape)
         return types[0].with_shape(types[2].shape)
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         x, indices, like = arrays
         axis = normalize_axis(attrs["axis"], like.ndim)
+        check_indices(indices, like.shape[axis])
         result = np.zeros(like.shape, accumulator(x.dtype.name))
         rest = tuple(range(axis)) + tuple(range(axis + indices.ndim, x.ndim))
         rows = np.transpose(x, (*range(axis, axis + indices.ndim), *rest))
@@ -306,6 +322,9 @@ class ScatterAddLike(Internal):
         arrays = values((2, 3, 5)), np.array([3, 0, 3], "int64"), values((2, 4, 5))
         yield Sample(arrays, {"axis": -2}, smooth=True)
         yield Sample((values((0, 4)), np.zeros(0, "int64"), values((3, 4))), smooth=True)
+        for dtype in DTYPES:
+            indices, like = np.zeros(1, "uint8"), values((1, 2), dtype)
+            yield Sample((values((1, 2)), indices, like), smooth=True)
 
 
 @register
@@ -337,7 +356,8 @@ class Size(Op):
 
     def samples(self) -> Iterator[Sample]:
         yield Sample((values((2, 3)),), {"axis": 1, "dtype": "float64"}, smooth=True)
-        yield Sample((values((2, 3, 4), "bool"),), {"axis": (0, -1)})
+        for dtype in DTYPES:
+            yield Sample((values((2, 3, 4), dtype),), {"axis": (0, -1)})
         yield Sample((values((0, 3)),), {"dtype": "int64"})
         yield Sample((values(()),), {"dtype": "float32"})
 
@@ -366,8 +386,11 @@ class Positions(Internal):
         return (None,)
 
     def samples(self) -> Iterator[Sample]:
-        yield Sample((values((2, 3)),), {"axis": -1}, smooth=True)
+        for dtype in DTYPES:
+            yield Sample((values((2, 3), dtype),), {"axis": -1})
+        yield Sample((values((2, 3)),), {"dtype": "float64"}, smooth=True)
         yield Sample((values((0, 3), "bool"),), {"dtype": "float32"})
+        yield Sample((values((1, 1)),))
 
 
 def products_of_others(x: np.ndarray) -> np.ndarray:
@@ -421,9 +444,9 @@ class ProductOfOthers(Internal):
         for dtype in FLOATS:
             yield Sample((values((2, 3), dtype),), {"axis": 1}, smooth=dtype == "float64")
         yield Sample((values((2, 3, 4)),), {"axis": (0, 2)}, smooth=True)
-        yield Sample((np.array([[0.0, 2.0, 3.0], [0.0, 0.0, 5.0]]),), {"axis": 1}, smooth=True)
+        yield Sample((np.array([[0.0, 2.0, 3.0], [0.0, 0.0, 5.0]]),), {"axis": 1})
         yield Sample((values((0, 3)),), {"axis": 1})
-        yield Sample((values((2, 1)),), {"axis": 1}, smooth=True)
+        yield Sample((values((1, 1)),), {"axis": 1}, smooth=True)
 
 
 @register
@@ -436,12 +459,12 @@ class ProductOfOthersAlong(Internal):
         "sum over i of d[i] times the product of all but i and k. The third derivative of a "
         "product is taken by division, so it is NaN where an element is 0."
     )
-    inputs = (Port("x", dtypes=FLOATS, group="T"), Port("direction", dtypes=FLOATS, group="T"))
+    inputs = (Port("x", dtypes=FLOATS, group="T"), Port("direction", "How x moves.", FLOATS, "T"))
     attrs = (Attr("axis", "axes", None, "Axis or axes of the product; none means all."),)
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         normalize_axes(attrs["axis"], types[0].rank)
-        return types[0]
+        return types[0].with_shape(unify_shapes(types[0].shape, types[1].shape))
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         if not arrays[0].size:
@@ -473,4 +496,4 @@ class ProductOfOthersAlong(Internal):
             yield Sample(arrays, {"axis": 1}, smooth=dtype == "float64")
         yield Sample((np.array([[0.0, 2.0, 3.0], [0.0, 0.0, 5.0]]), values((2, 3))), {"axis": 1})
         yield Sample((values((0, 3)), values((0, 3))), {"axis": 1})
-        yield Sample((values((2, 1)), values((2, 1))), {"axis": 1})
+        yield Sample((values((1, 1)), values((1, 1))), {"axis": 1})

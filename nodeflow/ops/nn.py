@@ -146,6 +146,7 @@ class SoftmaxCrossEntropy(Op):
         yield Sample((values((2, 3, 4)), values((2, 3, 4), start=5)), smooth=True)
         yield Sample((values((0, 3)), values((0, 3))))
         yield Sample((values((2, 0)), values((2, 0))))
+        yield Sample((values((1, 1)), values((1, 1))), smooth=True)
         yield Sample((values((3,)), values((3,), start=5)), smooth=True)
 
 
@@ -194,7 +195,7 @@ class SparseSoftmaxCrossEntropy(Op):
         picked = np.expand_dims(labels.astype(np.int64), -1)
         if not labels.size:
             return np.zeros(labels.shape, logits.dtype)
-        return -np.take_along_axis(log_softmax(logits, -1), picked, -1)[..., 0]
+        return np.asarray(-np.take_along_axis(log_softmax(logits, -1), picked, -1)[..., 0])
 
     def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
         labels, logits = node.inputs

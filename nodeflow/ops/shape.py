@@ -243,6 +243,7 @@ class BroadcastTo(Op):
         for dtype in DTYPES:
             yield Sample((values((2, 1), dtype),), {"shape": (4, 2, 3)}, dtype == "float64")
         yield Sample((values((2, 3)),), {"shape": (None, 3)}, smooth=True)
+        yield Sample((values((0, 3)),), {"shape": (2, 0, 3)}, smooth=True)
         yield Sample((values(()),), {"shape": (2,)}, smooth=True)
         yield Sample((values((1, 3)),), {"shape": (0, 3)}, smooth=True)
 

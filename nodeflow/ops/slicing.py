@@ -84,7 +84,7 @@ class Slice(Op):
             self.infer(TensorType(arrays[0].dtype.name, arrays[0].shape), **attrs)
         except ShapeError as error:
             raise RunError(error.message, port="x") from None
-        return arrays[0][self._key(attrs)].copy()
+        return np.array(arrays[0][self._key(attrs)])
 
     def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
         key = self._key(node.attrs)
@@ -163,7 +163,7 @@ class StridedSlice(Op):
         return sliced_shape(types[0], slices_of(**attrs))
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
-        return arrays[0][slices_of(**attrs)].copy()
+        return np.array(arrays[0][slices_of(**attrs)])
 
     def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
         return (F.place_slice(grads[0], node.inputs[0], **node.attrs),)
@@ -177,6 +177,7 @@ class StridedSlice(Op):
         yield Sample((values((3, 4)),), reverse, smooth=True)
         yield Sample((values((3, 4)),), {"begin": (2,), "end": (1,)}, smooth=True)
         yield Sample((values((0, 3)),), {"begin": (0, 1), "end": (None, 2)}, smooth=True)
+        yield Sample((values((1, 1)),), {"begin": (-1,), "end": (None,)}, smooth=True)
 
 
 @register
@@ -237,6 +238,7 @@ class Concat(Op):
         three = values((2, 1, 4)), values((2, 3, 4), start=5), values((2, 0, 4))
         yield Sample(three, {"axis": -2}, smooth=True)
         yield Sample((values((2, 3)),), {"axis": 1}, smooth=True)
+        yield Sample((values((1,)), values((1,), start=2)), smooth=True)
 
 
 @register
@@ -308,6 +310,7 @@ class Split(Op):
             yield Sample((values((4, 3), dtype),), {"parts": (2,)}, smooth=dtype == "float64")
         yield Sample((values((2, 6)),), {"parts": (1, 3, 2), "axis": 1}, smooth=True)
         yield Sample((values((2, 3)),), {"parts": (1,)}, smooth=True)
+        yield Sample((values((1, 1)),), {"parts": (1,)}, smooth=True)
         yield Sample((values((0, 3)),), {"parts": (3,), "axis": -1}, smooth=True)
 
 

@@ -1,0 +1,72 @@
+"""A second, small evaluator, independent of the engine: runs references in graph order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+import nodeflow as nf
+from nodeflow.graph.graph import Node, Tensor, ancestors
+from nodeflow.graph.op import Op, Sample
+from nodeflow.graph.types import dtype_name
+
+Arrays = Mapping[Tensor, np.ndarray]
+
+
+class NumpyStream:
+    """Stands in for the engine's random stream."""
+
+    def __init__(self, seed: int = 7) -> None:
+        self.generator = np.random.default_rng(seed)
+
+    def uniform(self, shape: Sequence[int], dtype: str) -> np.ndarray:
+        return self.generator.random(shape).astype(dtype)
+
+    def normal(self, shape: Sequence[int], dtype: str) -> np.ndarray:
+        return self.generator.standard_normal(shape).astype(dtype)
+
+    def truncated_normal(self, shape: Sequence[int], dtype: str) -> np.ndarray:
+        return np.clip(self.generator.standard_normal(shape), -2, 2).astype(dtype)
+
+
+def evaluate(tensors: Sequence[Tensor], given: Arrays) -> list[np.ndarray]:
+    """The values of tensors, taking those in ``given`` as they are (variables start anew)."""
+    wanted = [resolve(t) for t in tensors]
+    known = dict(given)
+    needed = ancestors([t.node for t in wanted])
+    for node in sorted(needed, key=lambda n: n.index):
+        if not node.op.macro and not all(t in known for t in node.outputs):
+            outputs = run_reference(node.op, [known[t] for t in node.inputs], node.attrs)
+            known.update(zip(node.outputs, outputs, strict=True))
+    return [known[t] for t in wanted]
+
+
+def resolve(tensor: Tensor) -> Tensor:
+    """The tensor that a macro node's output stands for."""
+    while tensor.node.alias:
+        target = tensor.node.alias[tensor.index]
+        assert target is not None, f"{tensor.name} stands for nothing"
+        tensor = target
+    return tensor
+
+
+def run_reference(op: Op, arrays: Sequence[np.ndarray], attrs: Mapping) -> list[np.ndarray]:
+    """An op's outputs as a list."""
+    extra = {"stream": NumpyStream()} if op.random else {}
+    result = op.reference(*arrays, **attrs, **extra)
+    return list(result) if isinstance(result, (tuple, list)) else [result]
+
+
+def build(op: Op, sample: Sample, *, unknown: bool = False) -> tuple[Node, list[Tensor]]:
+    """A new graph with one application of ``op`` to placeholders; ``unknown``: of unknown sizes."""
+    graph = nf.Graph()
+    inputs = []
+    for index, array in enumerate(sample.inputs):
+        shape = [None] * array.ndim if unknown else array.shape
+        inputs.append(
+            graph.apply(
+                "placeholder", dtype=dtype_name(array.dtype), shape=shape, name=f"in{index}"
+            )
+        )
+    return graph.add_node(op, inputs, sample.attrs), inputs

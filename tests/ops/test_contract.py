@@ -1,0 +1,340 @@
+"""What every registered op must keep, checked on its own samples."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+import nodeflow as nf
+from nodeflow.errors import AttributeProblem, DtypeError, MissingInput, NodeflowError, RunError
+from nodeflow.graph.gradients import gradients
+from nodeflow.graph.op import Op, Sample
+from nodeflow.graph.registry import REGISTRY
+from nodeflow.graph.types import DTYPES, TensorType, dtype_name, type_of_array
+from nodeflow.ops.samples import values
+from tests.ops.evaluate import build, evaluate, run_reference
+
+OPS = list(REGISTRY)
+CALLS = {op.id: list(op.samples()) for op in OPS}
+RUNNABLE = [op for op in OPS if not op.macro and op.id != "assign"]
+DIFFERENTIABLE = [
+    op for op in RUNNABLE if op.differentiable and op.id not in ("stop_gradient", "variable")
+]
+CATEGORIES = {
+    "Inputs", "Math", "Comparison", "Matrix", "Shape", "Reduction", "Neural network", "Loss",
+    "Random", "Training", "Utility", "Internal",
+}  # fmt: skip
+
+every_op = pytest.mark.parametrize("op", OPS, ids=lambda op: op.id)
+every_runnable_op = pytest.mark.parametrize("op", RUNNABLE, ids=lambda op: op.id)
+
+
+def test_enough_is_enumerated() -> None:
+    """An empty registry or samples that vanish must not pass unseen."""
+    calls = [call for op in RUNNABLE for call in CALLS[op.id]]
+    assert len(OPS) >= 95
+    assert len(calls) >= 900
+    assert sum(call.smooth for call in calls) >= 220
+    assert len(DIFFERENTIABLE) >= 60
+    assert {a.dtype.name for call in calls for a in call.inputs} == set(DTYPES)
+
+
+@every_op
+def test_is_documented(op: Op) -> None:
+    assert re.fullmatch("[a-z][a-z0-9_]*", op.id)
+    assert op.summary.endswith((".", "?")) or ":" in op.summary, op.summary
+    assert len(op.summary) <= 100
+    assert op.category in CATEGORIES
+    assert op.hidden == (op.category == "Internal")
+    assert op.keywords or op.hidden or op.id == "sign"
+    assert all(attr.doc for attr in op.attrs)
+    ports = [port.name for port in op.inputs]
+    assert len(set(ports) | {a.name for a in op.attrs}) == len(ports) + len(op.attrs)
+    assert all(port.doc for port in op.inputs if port.name not in ("x", "y"))
+
+
+@every_op
+def test_defaults_are_canonical(op: Op) -> None:
+    for attr in op.attrs:
+        if not attr.required:
+            assert attr.check(attr.default) == attr.default
+
+
+@every_runnable_op
+def test_samples_cover_sizes(op: Op) -> None:
+    calls = CALLS[op.id]
+    assert calls
+    if not op.inputs or op.id in ("variable", "print", "group", "constant"):
+        return
+    shapes = [array.shape for call in calls for array in call.inputs]
+    assert any(0 in shape for shape in shapes), "no empty sample"
+    assert any(np.prod(shape, dtype=int) == 1 for shape in shapes), "no sample of size 1"
+    assert any(len(set(s)) == len(s) >= 2 and 1 not in s for s in shapes), "no distinct sizes"
+    accepted = {d for port in op.inputs for d in port.dtypes}
+    assert {a.dtype.name for call in calls for a in call.inputs} == accepted
+
+
+@every_runnable_op
+def test_reference_returns_what_inference_says(op: Op) -> None:
+    for call in CALLS[op.id]:
+        node, _ = build(op, call)
+        outputs = run_reference(op, call.inputs, node.attrs)
+        for output, symbolic in zip(outputs, node.outputs, strict=True):
+            assert isinstance(output, np.ndarray), call
+            if op.id == "placeholder":
+                assert symbolic.type.accepts(type_of_array(output)), call
+            else:
+                assert symbolic.type == type_of_array(output), call
+
+
+@every_runnable_op
+def test_inference_with_unknown_sizes_is_compatible(op: Op) -> None:
+    for call in CALLS[op.id]:
+        attrs = op.bind_attrs(call.attrs)
+        outputs = [type_of_array(o) for o in run_reference(op, call.inputs, attrs)]
+        for types in with_unknowns([type_of_array(a) for a in call.inputs]):
+            if op.id == "squeeze" and attrs["axis"] is None:
+                continue  # says that it needs the sizes
+            if op.id == "variable":
+                continue  # has one size for good
+            inferred = op.infer(*types, **attrs)
+            inferred = [inferred] if isinstance(inferred, TensorType) else list(inferred)
+            assert len(inferred) == len(outputs)
+            assert all(i.accepts(o) for i, o in zip(inferred, outputs, strict=True)), call
+
+
+def with_unknowns(types: list[TensorType]) -> list[list[TensorType]]:
+    """The types with each dimension unknown in turn, and with all of them."""
+    variants = [[t.with_shape([None] * t.rank) for t in types]]
+    for place, type_ in enumerate(types):
+        for axis in range(type_.rank):
+            shape = [None if i == axis else d for i, d in enumerate(type_.shape)]
+            variants.append([*types[:place], type_.with_shape(shape), *types[place + 1 :]])
+    return variants
+
+
+@every_runnable_op
+def test_inputs_are_not_changed(op: Op) -> None:
+    for call in CALLS[op.id]:
+        arrays = [a.copy() for a in call.inputs]
+        for array in arrays:
+            array.flags.writeable = False
+        attrs = op.bind_attrs(call.attrs)
+        for output in run_reference(op, arrays, attrs):
+            assert all(not np.shares_memory(output, a) for a in arrays), call
+        for array, original in zip(arrays, call.inputs, strict=True):
+            np.testing.assert_array_equal(array, original)
+
+
+@every_runnable_op
+def test_reference_is_deterministic(op: Op) -> None:
+    for call in CALLS[op.id]:
+        attrs = op.bind_attrs(call.attrs)
+        first, second = (run_reference(op, call.inputs, attrs) for _ in range(2))
+        for a, b in zip(first, second, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+@every_runnable_op
+def test_attributes_survive_the_file(op: Op) -> None:
+    for call in CALLS[op.id]:
+        bound = op.bind_attrs(call.attrs)
+        again = op.bind_attrs(json.loads(json.dumps(bound, default=as_lists)))
+        for before, after in zip(
+            run_reference(op, call.inputs, bound),
+            run_reference(op, call.inputs, again),
+            strict=True,
+        ):
+            assert before.dtype == after.dtype
+            np.testing.assert_array_equal(before, after)
+        assert op.bind_attrs(again) == again
+
+
+def as_lists(value: object) -> object:
+    assert isinstance(value, np.ndarray)
+    return value.tolist()
+
+
+# ---- gradients --------------------------------------------------------------------------------
+
+STEP = 1e-5
+
+
+@pytest.mark.parametrize("unknown", [False, True], ids=["static", "unknown"])
+@pytest.mark.parametrize("op", DIFFERENTIABLE, ids=lambda op: op.id)
+def test_gradients_match_finite_differences(op: Op, unknown: bool) -> None:
+    smooth = [call for call in CALLS[op.id] if call.smooth]
+    assert smooth
+    for call in smooth:
+        if unknown and op.id == "squeeze" and call.attrs.get("axis") is None:
+            continue
+        check_gradients(op, call, unknown)
+
+
+def check_gradients(op: Op, call: Sample, unknown: bool) -> None:
+    """First order, and second order of a weighted sum of the first."""
+    node, placeholders = build(op, call, unknown=unknown)
+    given = dict(zip(placeholders, call.inputs, strict=True))
+    xs = [p for p in placeholders if p.dtype == "float64"]
+    value = weighted_sum([o for o in node.outputs if o.dtype == "float64"], given, start=3)
+    first = gradients(value, xs)
+    compare(first, xs, value, given, f"{op.id} {call}")
+    if any(g is not None for g in first):
+        slope = weighted_sum([g for g in first if g is not None], given, start=11)
+        compare(gradients(slope, xs), xs, slope, given, f"second order of {op.id} {call}")
+
+
+def weighted_sum(tensors: list[nf.Tensor], given: dict, start: int) -> nf.Tensor:
+    """A scalar in which every element of every tensor has a weight of its own."""
+    arrays = evaluate(tensors, given)
+    terms = [
+        nf.reduce_sum(t * values(a.shape, "float64", 0.5, 1.5, start + i))
+        for i, (t, a) in enumerate(zip(tensors, arrays, strict=True))
+    ]
+    total = terms[0]
+    for term in terms[1:]:
+        total = total + term
+    return total
+
+
+def compare(
+    found: list[nf.Tensor | None], xs: list[nf.Tensor], value: nf.Tensor, given: dict, what: str
+) -> None:
+    for x, gradient in zip(xs, found, strict=True):
+        expected = differences(lambda a, x=x: evaluate([value], {**given, x: a})[0], given[x])
+        if gradient is None:
+            np.testing.assert_allclose(expected, 0, atol=1e-7, err_msg=what)
+            continue
+        assert gradient.type.accepts(type_of_array(given[x])), what
+        got = evaluate([gradient], given)[0]
+        assert got.shape == given[x].shape, what
+        np.testing.assert_allclose(got, expected, rtol=1e-6, atol=2e-8, err_msg=what)
+
+
+def differences(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:
+    """Numerical gradient of a scalar function: central differences of fourth order."""
+    result = np.zeros(x.shape)
+    for index in np.ndindex(x.shape):
+        for factor, offset in ((-1, 2), (8, 1), (-8, -1), (1, -2)):
+            moved = x.copy()
+            moved[index] += offset * STEP
+            result[index] += factor * float(function(moved))
+    return result / (12 * STEP)
+
+
+# ---- what must be refused ---------------------------------------------------------------------
+
+
+@every_op
+def test_wrong_dtypes_are_refused_with_node_and_port(op: Op) -> None:
+    for place, port in enumerate(op.inputs):
+        for dtype in set(DTYPES) - set(port.dtypes):
+            graph = nf.Graph()
+            inputs = [
+                graph.apply("placeholder", dtype=p.dtypes[0], shape=[2, 2]) for p in op.inputs
+            ]
+            inputs[place] = graph.apply("placeholder", dtype=dtype, shape=[2, 2])
+            with pytest.raises(DtypeError) as caught:
+                graph.apply(op, *inputs, name="here", **required(op))
+            assert caught.value.node == "here"
+            assert caught.value.port == op.input_name(place)
+            assert dtype in caught.value.message
+            assert "Cast" in (caught.value.hint or "")
+
+
+def required(op: Op) -> dict:
+    """Values for the attributes that have no default."""
+    return {a.name: {"ints": [1, 1]}[a.kind] for a in op.attrs if a.required}
+
+
+@pytest.mark.parametrize(
+    "op",
+    [op for op in OPS if sum(p.group == "T" for p in op.inputs) > 1],
+    ids=lambda op: op.id,
+)
+def test_mixed_dtypes_are_refused(op: Op) -> None:
+    graph = nf.Graph()
+    kinds = [p.dtypes[0] for p in op.inputs]
+    others = [d for d in op.inputs[-1].dtypes if d != kinds[-1]]
+    if not others:
+        assert op.inputs[-1].dtypes == ("bool",)
+        return
+    kinds[-1] = others[0]
+    with pytest.raises(DtypeError, match="does not cast silently") as caught:
+        graph.apply(op, *(graph.apply("placeholder", dtype=k, shape=[2, 2]) for k in kinds))
+    assert caught.value.port == op.inputs[-1].name
+
+
+@every_op
+def test_missing_inputs_and_unknown_attributes_are_refused(op: Op) -> None:
+    graph = nf.Graph()
+    if op.inputs and not op.inputs[0].optional and not op.inputs[0].variadic:
+        with pytest.raises(MissingInput) as missing:
+            graph.apply(op, name="here", **required(op))
+        assert (missing.value.node, missing.value.port) == ("here", op.inputs[0].name)
+    with pytest.raises(AttributeProblem, match="has no attribute") as unknown:
+        graph.apply(op, no_such_attribute=1)
+    assert unknown.value.port == "no_such_attribute"
+    assert not [n for n in graph.nodes if n.op is op]
+
+
+BAD_VALUES = {
+    "float": ["x", [1], True], "int": ["x", 1.5, True], "bool": [1, "true"], "string": [3, None],
+    "dtype": ["float16", "complex64"], "shape": ["x", [1.5], ["a"]], "ints": ["x", [1.5], 2.5],
+    "axes": ["x", [0.5]], "literal": ["x", {"a": 1}], "initializer": [3, {}, {"op": 1}],
+    "names": ["W", [1]],
+}  # fmt: skip
+
+
+@every_op
+def test_bad_attribute_values_are_refused(op: Op) -> None:
+    for attr in op.attrs:
+        for bad in BAD_VALUES[attr.kind]:
+            if bad is None and attr.optional:
+                continue
+            with pytest.raises(NodeflowError):
+                op.bind_attrs({**required(op), attr.name: bad})
+
+
+SHAPES = ((), (2,), (1, 3), (2, 3), (0, 3), (2, 3, 4))
+
+
+@every_runnable_op
+def test_any_shapes_work_or_are_refused_by_a_typed_error(op: Op) -> None:
+    """No crash inside an op: what inference lets through runs, or fails as a RunError."""
+    tried = 0
+    for call in distinct_calls(op):
+        attrs = op.bind_attrs(call.attrs)
+        for shapes in itertools.product(SHAPES, repeat=len(call.inputs)):
+            arrays = [
+                values(s, a.dtype.name, 0, 2) for s, a in zip(shapes, call.inputs, strict=True)
+            ]
+            tried += 1
+            try:
+                inferred = op.infer(*(type_of_array(a) for a in arrays), **attrs)
+            except NodeflowError as error:
+                assert error.message
+                continue
+            try:
+                outputs = run_reference(op, arrays, attrs)
+            except RunError:
+                continue
+            inferred = [inferred] if isinstance(inferred, TensorType) else list(inferred)
+            assert inferred == [type_of_array(o) for o in outputs] or op.id == "placeholder"
+    assert tried >= min(len(CALLS[op.id]), 1)
+
+
+def distinct_calls(op: Op) -> list[Sample]:
+    """One sample for each set of attributes and number of inputs."""
+    seen = {}
+    for call in CALLS[op.id]:
+        if all(dtype_name(a.dtype) == dtype_name(call.inputs[0].dtype) for a in call.inputs):
+            seen.setdefault((repr(call.attrs), len(call.inputs)), call)
+        else:
+            seen.setdefault((repr(call.attrs), -len(call.inputs)), call)
+    return list(seen.values())

@@ -1,0 +1,317 @@
+"""Every action of the window as data; menus, toolbar, shortcuts and tooltips derive from it.
+
+An action that cannot run says why. Where there is a remedy it stays clickable, and the window then
+offers the remedy instead of doing nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from PySide6.QtCore import QObject, Qt
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QMenu, QMenuBar, QToolBar, QToolButton, QWidget
+
+from nodeflow.ui.theme import Theme, icon
+
+
+@dataclass(frozen=True)
+class Blocked:
+    """Why an action cannot run now, and the action that would help (its id), if there is one."""
+
+    reason: str
+    fix: str = ""
+
+
+@dataclass(frozen=True)
+class ActionSpec:
+    """One thing a user can do.
+
+    Attributes:
+        id: stable name; the window's method ``do_ID`` does it, ``when_ID`` (if there is one)
+            returns None or Blocked.
+        text: menu text.
+        tip: one sentence more, for the tooltip.
+        on_canvas: its keys count only while the canvas has the focus.
+    """
+
+    id: str
+    text: str
+    shortcuts: tuple[str, ...] = ()
+    icon: str = ""
+    tip: str = ""
+    checkable: bool = False
+    on_canvas: bool = False
+
+
+def _a(id: str, text: str, shortcut: str = "", icon: str = "", tip: str = "", **more: Any) -> Any:
+    return ActionSpec(id, text, tuple(shortcut.split()), icon, tip, **more)
+
+
+ACTIONS: tuple[ActionSpec, ...] = (
+    _a("new", "New", "Ctrl+N", "file-plus", "Start with an empty graph"),
+    _a("open", "Open…", "Ctrl+O", "folder-open", "Open a .flow file"),
+    _a("save", "Save", "Ctrl+S", "save", "Write the graph to its file"),
+    _a("save_as", "Save as…", "Ctrl+Shift+S", "", "Write the graph to another file"),
+    _a("save_weights", "Save weights…", "", "", "Write the trained variables beside the file"),
+    _a("export", "Export picture…", "Ctrl+E", "image-down", "Write the canvas as PNG or SVG"),
+    _a("welcome", "Welcome page", "", "house", "Examples, recent files and the tutorial"),
+    _a("quit", "Quit", "Ctrl+Q"),
+    _a("undo", "Undo", "Ctrl+Z", "undo-2"),
+    _a("redo", "Redo", "Ctrl+Shift+Z Ctrl+Y", "redo-2"),
+    _a("cut", "Cut", "Ctrl+X", "scissors", on_canvas=True),
+    _a("copy", "Copy", "Ctrl+C", "copy", on_canvas=True),
+    _a("paste", "Paste", "Ctrl+V", "clipboard-paste", on_canvas=True),
+    _a("duplicate", "Duplicate", "Ctrl+D", "copy-plus", on_canvas=True),
+    _a("delete", "Delete", "Del", "trash-2", on_canvas=True),
+    _a("select_all", "Select all", "Ctrl+A", on_canvas=True),
+    _a("rename", "Rename", "F2", "pencil", "Give the selected node another name"),
+    _a("search", "Add a node…", "Ctrl+Space", "plus", "Search all ops (Tab on the canvas)"),
+    _a("frame", "Frame the selection", "Ctrl+G", "frame", "Put a titled frame with a note around"),
+    _a("fit", "Fit everything", "Ctrl+0", "maximize", "Zoom so that the whole graph is visible"),
+    _a("fit_selection", "Fit the selection", "Ctrl+Shift+F", "scan"),
+    _a("zoom_in", "Zoom in", "Ctrl++ Ctrl+=", "zoom-in"),
+    _a("zoom_out", "Zoom out", "Ctrl+-", "zoom-out"),
+    _a("zoom_reset", "Actual size", "Ctrl+1"),
+    _a(
+        "order",
+        "Show order",
+        "Ctrl+L",
+        "list-ordered",
+        "Number the levels: nodes with the same number can run in parallel",
+        checkable=True,
+    ),
+    _a("undim", "Show everything", "", "eye", "End “Run to here”"),
+    _a("theme_system", "Like the system", checkable=True),
+    _a("theme_light", "Light", checkable=True),
+    _a("theme_dark", "Dark", checkable=True),
+    _a("theme", "Light or dark", "Ctrl+Shift+L", "sun-moon", "Switch between light and dark"),
+    _a("run", "Run", "F5", "play", "Compute every tensor once"),
+    _a(
+        "run_to",
+        "Run to here",
+        "Shift+F5",
+        "step-forward",
+        "Compute the selected node alone, and dim what it does not need",
+    ),
+    _a("train", "Train", "F6", "graduation-cap", "Train from the initial values"),
+    _a("continue", "Continue", "Shift+F6", "fast-forward", "Train on from the values as they are"),
+    _a("pause", "Pause", "F7", "pause", "Pause after the current step, or go on"),
+    _a("stop", "Stop", "Shift+F7", "square", "Stop; the variables keep what they learned"),
+    _a("initialise", "Initialise variables", "", "rotate-ccw", "Give variables their first values"),
+    _a("restart_engine", "Restart the engine", "", "refresh-cw"),
+    _a("fetch_data", "Download the full MNIST…", "", "download"),
+    _a("tutorial", "Build a = (b + c) × (c + 2)", "", "lightbulb", "A first graph, step by step"),
+    _a("shortcuts", "Keyboard shortcuts", "F1", "keyboard"),
+    _a("show_log", "Show the log", "", "terminal"),
+    _a("about", "About nodeflow", "", "info"),
+    _a("add_optimizer", "Add gradient descent", "", "graduation-cap"),
+    _a("show_problems", "Show the problems", "", "circle-alert"),
+)
+
+SEPARATOR = "-"
+
+MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
+    (
+        "&File",
+        (
+            *("new", "open", ("Open recent", "recent_menu"), ("Examples", "examples_menu")),
+            *(SEPARATOR, "save", "save_as", "save_weights", "export"),
+            *(SEPARATOR, "welcome", SEPARATOR, "quit"),
+        ),
+    ),
+    (
+        "&Edit",
+        (
+            *("undo", "redo", SEPARATOR, "cut", "copy", "paste", "duplicate", "delete"),
+            *(SEPARATOR, "select_all", SEPARATOR, "search", "rename", "frame"),
+        ),
+    ),
+    (
+        "&View",
+        (
+            *("fit", "fit_selection", "zoom_in", "zoom_out", "zoom_reset", SEPARATOR),
+            *("order", "undim", SEPARATOR, ("Panels", "panels_menu")),
+            ("Theme", ("theme_system", "theme_light", "theme_dark")),
+        ),
+    ),
+    (
+        "&Run",
+        (
+            *("run", "run_to", SEPARATOR, "train", "continue", "pause", "stop", SEPARATOR),
+            *("initialise", "restart_engine", SEPARATOR, "fetch_data"),
+        ),
+    ),
+    ("&Help", ("tutorial", "shortcuts", "show_log", SEPARATOR, "about")),
+)
+
+TOOLBAR: tuple[str, ...] = (
+    *("welcome", "open", "save", SEPARATOR, "undo", "redo", SEPARATOR),
+    *("run", "train", "continue", "pause", "stop", SEPARATOR, "fit", "order", "theme"),
+)
+TOOLBAR_TEXT = ("run", "train")
+"""Toolbar actions that show their text as well."""
+
+
+def shortcut_text(spec: ActionSpec) -> str:
+    """The first shortcut as this platform writes it."""
+    if not spec.shortcuts:
+        return ""
+    return QKeySequence(spec.shortcuts[0]).toString(QKeySequence.SequenceFormat.NativeText)
+
+
+class ActionSet(QObject):
+    """QActions made from `ACTIONS`. The first of ``targets`` with a method ``do_ID`` does it, and
+    ``when_ID`` of the same object, if it has one, says whether it can be done.
+
+    ``explain(spec, blocked)`` is called instead when somebody triggers a blocked action.
+    """
+
+    def __init__(
+        self,
+        window: QWidget,
+        canvas: QWidget,
+        targets: Sequence[object],
+        explain: Callable[[ActionSpec, Blocked], None],
+        theme: Theme,
+    ) -> None:
+        super().__init__(window)
+        self._window, self._canvas = window, canvas
+        self._explain = explain
+        self._theme = theme
+        self._specs = {spec.id: spec for spec in ACTIONS}
+        self._do: dict[str, Callable[[], object]] = {}
+        self._when: dict[str, Callable[[], Blocked | None]] = {}
+        for spec in ACTIONS:
+            owner = next(t for t in targets if hasattr(t, f"do_{spec.id}"))
+            self._do[spec.id] = getattr(owner, f"do_{spec.id}")
+            self._when[spec.id] = getattr(owner, f"when_{spec.id}", _always)
+        self._blocked: dict[str, Blocked | None] = {}
+        self._icons: dict[str, str] = {spec.id: spec.icon for spec in ACTIONS}
+        self._actions = {spec.id: self._make(spec) for spec in ACTIONS}
+        self.set_theme(theme)
+
+    def __getitem__(self, action_id: str) -> QAction:
+        return self._actions[action_id]
+
+    def spec(self, action_id: str) -> ActionSpec:
+        return self._specs[action_id]
+
+    def blocked(self, action_id: str) -> Blocked | None:
+        """Why an action cannot run now, as of the last ``refresh``."""
+        return self._blocked.get(action_id)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Draw the icons in another theme's ink."""
+        self._theme = theme
+        for spec in ACTIONS:
+            self._draw_icon(spec)
+
+    def refresh(self) -> None:
+        """Ask every action whether it can run, and say so in its tooltip."""
+        for spec in ACTIONS:
+            blocked = self._when[spec.id]()
+            if spec.id in self._blocked and self._blocked[spec.id] == blocked:
+                continue
+            self._blocked[spec.id] = blocked
+            self._actions[spec.id].setEnabled(blocked is None or bool(blocked.fix))
+            self._describe(spec)
+            self._draw_icon(spec)
+
+    def set_text(self, action_id: str, text: str, icon_name: str = "") -> None:
+        """Change what an action is called: Pause becomes Resume, Undo names what it undoes."""
+        action = self._actions[action_id]
+        if action.text() != text:
+            action.setText(text)
+            self._icons[action_id] = icon_name or self._icons[action_id]
+            self._describe(self._specs[action_id])
+            self._draw_icon(self._specs[action_id])
+
+    def trigger(self, action_id: str) -> None:
+        """Do it, or say why not, as a click would."""
+        spec = self._specs[action_id]
+        blocked = self._when[action_id]()
+        if blocked is not None:
+            self._explain(spec, blocked)
+        else:
+            self._do[action_id]()
+
+    def _make(self, spec: ActionSpec) -> QAction:
+        action = QAction(spec.text, self._window)
+        action.setObjectName(spec.id)
+        action.setCheckable(spec.checkable)
+        action.setShortcuts([QKeySequence(s) for s in spec.shortcuts])
+        context = Qt.ShortcutContext
+        action.setShortcutContext(
+            context.WidgetWithChildrenShortcut if spec.on_canvas else context.WindowShortcut
+        )
+        action.triggered.connect(self._on_triggered)
+        (self._canvas if spec.on_canvas else self._window).addAction(action)
+        return action
+
+    def _on_triggered(self) -> None:
+        self.trigger(self.sender().objectName())
+
+    def _describe(self, spec: ActionSpec) -> None:
+        action = self._actions[spec.id]
+        title = action.text().replace("&", "").rstrip("…")
+        keys = shortcut_text(spec)
+        lines = [f"<b>{title}</b>{f'&nbsp;&nbsp;{keys}' if keys else ''}"]
+        if spec.tip:
+            lines.append(spec.tip)
+        blocked = self._blocked.get(spec.id)
+        if blocked:
+            lines.append(f"<i>{blocked.reason}</i>")
+        action.setToolTip("<br>".join(lines))
+        action.setStatusTip(blocked.reason if blocked else spec.tip)
+
+    def _draw_icon(self, spec: ActionSpec) -> None:
+        name = self._icons[spec.id]
+        if name:
+            role = "accent" if spec.id in TOOLBAR_TEXT else "ink"
+            role = "ink_faint" if self._blocked.get(spec.id) else role
+            self._actions[spec.id].setIcon(icon(name, self._theme, role))
+
+
+def _always() -> None:
+    return None
+
+
+def build_menus(bar: QMenuBar, actions: ActionSet, submenus: dict[str, QMenu]) -> None:
+    """Fill the menu bar; ``submenus`` are those that the window fills itself."""
+    for title, items in MENUS:
+        menu = bar.addMenu(title)
+        menu.setToolTipsVisible(True)
+        _fill(menu, items, actions, submenus)
+
+
+def _fill(
+    menu: QMenu, items: tuple[Any, ...], actions: ActionSet, submenus: dict[str, QMenu]
+) -> None:
+    for item in items:
+        if item == SEPARATOR:
+            menu.addSeparator()
+        elif isinstance(item, str):
+            menu.addAction(actions[item])
+        elif isinstance(item[1], str):
+            submenu = submenus[item[1]]
+            submenu.setTitle(item[0])
+            menu.addMenu(submenu)
+        else:
+            _fill(menu.addMenu(item[0]), item[1], actions, submenus)
+
+
+def build_toolbar(bar: QToolBar, actions: ActionSet) -> None:
+    """Fill the toolbar; Run and Train show their text."""
+    for item in TOOLBAR:
+        if item == SEPARATOR:
+            bar.addSeparator()
+            continue
+        bar.addAction(actions[item])
+        button = bar.widgetForAction(actions[item])
+        button.setAccessibleName(actions.spec(item).text)
+        if isinstance(button, QToolButton) and item in TOOLBAR_TEXT:
+            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+            button.setProperty("kind", "text")

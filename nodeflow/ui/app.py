@@ -1,0 +1,103 @@
+"""The application: from the command line to a painted window, and to the exit code."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QTimer
+from PySide6.QtGui import QIcon
+from PySide6.QtWidgets import QApplication
+
+from nodeflow.resources import resource
+from nodeflow.ui.engine_link import ClientFactory, engine_client
+from nodeflow.ui.errors_handler import ErrorHandler
+from nodeflow.ui.main_window import MainWindow
+from nodeflow.ui.settings import Settings
+from nodeflow.ui.style import apply_theme
+from nodeflow.ui.theme import font_families
+
+PRELOAD_MS = 1500
+"""After the first paint, when the plots are made: nobody has pressed Train yet."""
+
+
+def make_application(arguments: list[str] | None = None) -> QApplication:
+    """The QApplication in our style, or the one there is."""
+    existing = QApplication.instance()
+    if isinstance(existing, QApplication):
+        return existing
+    QApplication.setApplicationName("nodeflow")
+    QApplication.setDesktopFileName("nodeflow")
+    app = QApplication(arguments or ["nodeflow"])
+    app.setStyle("Fusion")
+    font_families()
+    app.setWindowIcon(QIcon(str(resource("icons/nodeflow.svg"))))
+    return app
+
+
+def make_window(
+    settings: Settings | None = None,
+    errors: ErrorHandler | None = None,
+    factory: ClientFactory = engine_client,
+) -> MainWindow:
+    """A main window in the theme its user chose, not yet shown."""
+    app = make_application()
+    window = MainWindow(settings, errors, factory)
+    apply_theme(app, window.theme)
+    return window
+
+
+class Start(QObject):
+    """What happens after the first paint: the engine, pictures, recovery, plots."""
+
+    def __init__(self, window: MainWindow, path: Path | None) -> None:
+        super().__init__(window)
+        self._window = window
+        self._path = path
+        window.painted.connect(self._on_painted)
+
+    def _on_painted(self) -> None:
+        window = self._window
+        window.link.start()
+        window.welcome.draw_pictures()
+        if self._path is not None:
+            window.files.load(self._path)
+        window.files.offer_recovery()
+        QTimer.singleShot(PRELOAD_MS, window.training.preload)
+
+
+def run(path: str | os.PathLike | None = None, on_painted: Callable[[], None] | None = None) -> int:
+    """Open the window, on a file or on the welcome page, until it is closed.
+
+    Args:
+        path: a .flow file; one that cannot be read is an error message in the window.
+        on_painted: called after the first paint, for measuring.
+
+    Returns:
+        The exit code.
+    """
+    app = make_application(sys.argv[:1])
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    errors = ErrorHandler()
+    errors.install()
+    try:
+        window = make_window(errors=errors)
+        late = _open_first(window, Path(path) if path is not None else None)
+        Start(window, late)
+        if on_painted is not None:
+            window.painted.connect(on_painted)
+        window.show()
+        return app.exec()
+    finally:
+        errors.uninstall()
+
+
+def _open_first(window: MainWindow, path: Path | None) -> Path | None:
+    """Show a file in the first paint; returns it where it has to be told what is wrong with it."""
+    if path is None:
+        window.show_welcome()
+        return None
+    return None if window.files.load_quietly(path) else path

@@ -1,0 +1,123 @@
+"""The Edit and View menus: mostly the canvas's own functions, with the reasons they may refuse."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPointF, QRectF
+from PySide6.QtGui import QGuiApplication
+
+from nodeflow.document import commands
+from nodeflow.document.training import optimizers
+from nodeflow.ui.actions import Blocked
+from nodeflow.ui.canvas import CanvasView
+from nodeflow.ui.canvas.editing import MIME
+from nodeflow.ui.workspace import Workspace
+
+FRAME_PAD, FRAME_HEAD = 24, 48
+STEP = 32
+NOTHING = Blocked("Nothing is selected.")
+
+
+class EditMenu:
+    """Functions ``do_ID`` and ``when_ID`` of the actions that edit and look around."""
+
+    def __init__(self, workspace: Workspace, canvas: CanvasView) -> None:
+        self._workspace, self._canvas = workspace, canvas
+
+    def when_undo(self) -> Blocked | None:
+        return None if self._workspace.document.can_undo else Blocked("Nothing to undo.")
+
+    def do_undo(self) -> None:
+        self._canvas.cancel_gesture()
+        self._workspace.document.undo()
+
+    def when_redo(self) -> Blocked | None:
+        return None if self._workspace.document.can_redo else Blocked("Nothing to redo.")
+
+    def do_redo(self) -> None:
+        self._canvas.cancel_gesture()
+        self._workspace.document.redo()
+
+    def _when_selected(self) -> Blocked | None:
+        return None if self._workspace.selection else NOTHING
+
+    when_cut = when_copy = when_duplicate = when_frame = when_fit_selection = _when_selected
+
+    def do_cut(self) -> None:
+        self._canvas.cut()
+
+    def do_copy(self) -> None:
+        self._canvas.copy()
+
+    def when_paste(self) -> Blocked | None:
+        data = QGuiApplication.clipboard().mimeData()
+        if data is not None and (data.hasFormat(MIME) or data.hasText()):
+            return None
+        return Blocked("The clipboard holds no nodes.")
+
+    def do_paste(self) -> None:
+        self._canvas.paste()
+
+    def do_duplicate(self) -> None:
+        self._canvas.duplicate()
+
+    def when_delete(self) -> Blocked | None:
+        if self._workspace.raw_selection or self._canvas.selected_wire:
+            return None
+        return NOTHING
+
+    def do_delete(self) -> None:
+        self._canvas.delete_selection()
+
+    def do_select_all(self) -> None:
+        self._canvas.select_all()
+
+    def when_rename(self) -> Blocked | None:
+        one = len(self._workspace.selection) == 1
+        return None if one else Blocked("Select one node to rename it.")
+
+    def do_rename(self) -> None:
+        self._canvas.rename_node(self._workspace.selection[0])
+
+    def do_search(self) -> None:
+        self._canvas.setFocus()
+        self._canvas.ask_search(self._canvas.pointer_place(), None)
+
+    def do_frame(self) -> None:
+        """Put a frame around the selected nodes."""
+        area = QRectF()
+        for node_id in self._workspace.selection:
+            corner = self._canvas.view_to_scene(self._canvas.node_rect(node_id).topLeft())
+            size = self._canvas.node_rect(node_id).size() / self._canvas.camera.scale
+            area = area.united(QRectF(corner, size))
+        area.adjust(-FRAME_PAD, -FRAME_PAD - FRAME_HEAD, FRAME_PAD, FRAME_PAD)
+        rect = (area.x(), area.y(), area.width(), area.height())
+        commands.add_frame(self._workspace.document, rect, "Frame")
+
+    def do_fit(self) -> None:
+        self._canvas.fit_all()
+
+    def do_fit_selection(self) -> None:
+        self._canvas.fit_selection()
+
+    def do_zoom_in(self) -> None:
+        self._canvas.zoom_in()
+
+    def do_zoom_out(self) -> None:
+        self._canvas.zoom_out()
+
+    def do_zoom_reset(self) -> None:
+        self._canvas.zoom_reset()
+
+    def free_place(self, at: QPointF) -> QPointF:
+        """A place near a scene point where no node's corner lies, so that none hides another."""
+        taken = {(round(x), round(y)) for x, y in (n.pos for n in self._nodes())}
+        x, y = round(at.x() / 8) * 8, round(at.y() / 8) * 8
+        while (x, y) in taken:
+            x, y = x + STEP, y + STEP
+        return QPointF(x, y)
+
+    def optimizer_ids(self) -> list[str]:
+        return optimizers(self._workspace.document)
+
+    def _nodes(self) -> list:
+        return list(self._workspace.document.nodes.values())

@@ -1,0 +1,134 @@
+"""One place where everything that goes wrong in the window arrives.
+
+Exceptions from slots, paint events and threads, errors at shutdown, and Qt's own messages are
+logged, written to a file for bug reports, and handed to the window on the GUI thread, which shows
+them. Nothing is swallowed and nothing is shown twice at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import logging.handlers
+import sys
+import threading
+import traceback
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from PySide6.QtCore import QObject, QStandardPaths, QtMsgType, Signal, qInstallMessageHandler
+
+log = logging.getLogger("nodeflow")
+
+_LEVELS = {
+    QtMsgType.QtDebugMsg: logging.DEBUG,
+    QtMsgType.QtInfoMsg: logging.INFO,
+    QtMsgType.QtWarningMsg: logging.WARNING,
+    QtMsgType.QtCriticalMsg: logging.ERROR,
+    QtMsgType.QtFatalMsg: logging.CRITICAL,
+}
+_HARMLESS = (
+    "This plugin does not support propagateSizeHints",  # the offscreen platform says so each time
+    "QStandardPaths: XDG_RUNTIME_DIR not set",  # root and containers; Qt then uses /tmp
+)
+
+
+def log_file() -> Path:
+    """The log that a bug report needs."""
+    place = QStandardPaths.StandardLocation.GenericCacheLocation
+    return Path(QStandardPaths.writableLocation(place)) / "nodeflow" / "window.log"
+
+
+class ErrorHandler(QObject):
+    """Takes over the hooks of Python and Qt until ``uninstall``.
+
+    ``failed`` carries the exception and its traceback as text, ``recorded`` one log record's
+    level and text; both may be emitted on any thread, so connect them to slots of QObjects of the
+    GUI thread, which Qt then calls there.
+    """
+
+    failed = Signal(object, str)
+    recorded = Signal(int, str)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._before: tuple[Any, Any, Any] | None = None
+        self._handlers: list[logging.Handler] = []
+
+    def install(self, path: Path | None = None) -> None:
+        """Take the hooks, and log to ``path`` (default: `log_file`)."""
+        self._before = (sys.excepthook, threading.excepthook, sys.unraisablehook)
+        sys.excepthook = self._on_exception
+        threading.excepthook = self._on_thread_exception
+        sys.unraisablehook = self._on_unraisable
+        qInstallMessageHandler(self._on_qt_message)
+        log.setLevel(logging.INFO)
+        self._add_handler(_Forward(self))
+        try:
+            self._add_handler(_file_handler(path or log_file()))
+        except OSError as error:
+            log.warning("no log file: %s", error)
+
+    def uninstall(self) -> None:
+        """Give the hooks back."""
+        if self._before is None:
+            return
+        sys.excepthook, threading.excepthook, sys.unraisablehook = self._before
+        self._before = None
+        qInstallMessageHandler(None)
+        for handler in self._handlers:
+            log.removeHandler(handler)
+            handler.close()
+        self._handlers.clear()
+
+    def report(self, error: BaseException, where: str = "") -> None:
+        """Log an exception and hand it to the window."""
+        text = "".join(traceback.format_exception(error))
+        log.error("%s%s", f"{where}: " if where else "", text.rstrip())
+        self.failed.emit(error, text)
+
+    def _add_handler(self, handler: logging.Handler) -> None:
+        log.addHandler(handler)
+        self._handlers.append(handler)
+
+    def _on_exception(
+        self, kind: type[BaseException], error: BaseException, trace: TracebackType | None
+    ) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            sys.__excepthook__(kind, error, trace)
+            return
+        self.report(error.with_traceback(trace))
+
+    def _on_thread_exception(self, args: threading.ExceptHookArgs) -> None:
+        if args.exc_value is not None and not isinstance(args.exc_value, SystemExit):
+            self.report(args.exc_value, f"thread {args.thread.name if args.thread else '?'}")
+
+    def _on_unraisable(self, args: Any) -> None:
+        if args.exc_value is not None:
+            self.report(args.exc_value, args.err_msg or "while something was taken down")
+
+    def _on_qt_message(self, kind: QtMsgType, context: Any, message: str) -> None:
+        if not message.startswith(_HARMLESS):
+            log.log(_LEVELS.get(kind, logging.WARNING), "Qt: %s", message)
+
+
+class _Forward(logging.Handler):
+    """Hands log records to the window's log panel."""
+
+    def __init__(self, owner: ErrorHandler) -> None:
+        super().__init__(logging.INFO)
+        self._owner = owner
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with contextlib.suppress(RuntimeError):  # the QObject is gone: the program is ending
+            self._owner.recorded.emit(record.levelno, record.getMessage())
+
+
+def _file_handler(path: Path) -> logging.Handler:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handler = logging.handlers.RotatingFileHandler(
+        path, maxBytes=1_000_000, backupCount=1, encoding="utf-8", delay=True
+    )
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    return handler

@@ -1,0 +1,309 @@
+"""The inspector panel: one page for what is selected, rebuilt only when it has to be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QScrollArea, QVBoxLayout, QWidget
+
+from nodeflow.document import commands
+from nodeflow.document.dataset_op import DATASET
+from nodeflow.document.records import Change, NodeRecord
+from nodeflow.document.training import is_optimizer, optimizers
+from nodeflow.graph.op import Attr, Op
+from nodeflow.ui.inspector.dataset import SourceEditor
+from nodeflow.ui.inspector.editors import BlockEditor
+from nodeflow.ui.inspector.rows import AttrRow
+from nodeflow.ui.inspector.sections import (
+    AttributesSection,
+    DocSection,
+    NameSection,
+    PortsSection,
+    ProblemsSection,
+    Section,
+)
+from nodeflow.ui.inspector.training import TrainingSection
+from nodeflow.ui.theme import SPACE, Theme
+from nodeflow.ui.widgets import label, line
+from nodeflow.ui.workspace import Workspace
+
+FRAME_COLORS = ("", "blue", "teal", "green", "amber", "red", "purple", "grey")
+FRAME_ATTRS = (
+    Attr("title", "string", "", "The frame's heading."),
+    Attr("note", "string", "", "A text inside the frame: what to know, what to try."),
+)
+
+
+class Page(QWidget):
+    """A page of the inspector; ``refresh`` shows the document as it is now."""
+
+    asked = Signal(str)
+
+    def __init__(self, workspace: Workspace, theme: Theme) -> None:
+        super().__init__()
+        self.workspace, self.theme = workspace, theme
+        self.body = QVBoxLayout(self)
+        self.body.setContentsMargins(SPACE[3], SPACE[2], SPACE[3], SPACE[4])
+        self.body.setSpacing(SPACE[4])
+
+    def refresh(self) -> None:
+        raise NotImplementedError
+
+
+class NodePage(Page):
+    """Everything about one node."""
+
+    def __init__(self, workspace: Workspace, theme: Theme, record: NodeRecord) -> None:
+        super().__init__(workspace, theme)
+        self.node = record.id
+        self.op = workspace.declaration(record)
+        self.name = NameSection(workspace, record, self.op, theme)
+        self.problems = ProblemsSection(theme)
+        self.attributes = AttributesSection(workspace, record, self._plain_attrs(), theme)
+        self.source: AttrRow | None = None
+        self.training: TrainingSection | None = None
+        self.ports = PortsSection(workspace, record.id, theme)
+        self.ports.asked.connect(self.asked)
+        self.body.addWidget(self.name)
+        self.body.addWidget(self.problems)
+        if record.op == DATASET:
+            self.body.addWidget(self._make_source())
+        self.body.addWidget(self.attributes)
+        if is_optimizer(record.op):
+            self.training = TrainingSection(workspace, theme)
+            self.body.addWidget(self.training)
+        self.body.addWidget(self.ports)
+        if self.op is not None:
+            self.body.addWidget(line())
+            self.body.addWidget(DocSection(self.op))
+        self.body.addStretch(1)
+        self.refresh()
+
+    @property
+    def signature(self) -> tuple:
+        """What the page was built for: another signature needs another page."""
+        return (self.node, *signature_of(self.op))
+
+    def refresh(self) -> None:
+        record = self.workspace.document.nodes[self.node]
+        problems = self.workspace.analysis.problems_of(self.node)
+        rows = {**self.attributes.attr_rows, **({"source": self.source} if self.source else {})}
+        inline = [p for p in problems if p.port in rows and rows[p.port].isVisibleTo(self)]
+        self.name.show_record(record)
+        self.problems.show_problems([p for p in problems if p not in inline or p.hint])
+        self.attributes.show_record(record, problems)
+        if self.source is not None:
+            self.source.set_value(record.attrs.get("source", self.source.attr.default))
+        if self.training is not None:
+            self.training.refresh()
+        self.ports.show_ports()
+
+    def _plain_attrs(self) -> tuple[Attr, ...]:
+        attrs = self.op.attrs if self.op is not None else ()
+        return tuple(a for a in attrs if not (self.op.id == DATASET and a.name == "source"))
+
+    def _make_source(self) -> QWidget:
+        assert self.op is not None
+        attr = self.op.attr("source")
+        editor = SourceEditor(attr, self.theme, self.workspace.base_dir)
+        self.source = AttrRow(attr, self.theme, editor)
+        self.source.edited.connect(self.attributes._on_edited)
+        self.source.finished.connect(self.attributes._on_finished)
+        return self.source
+
+
+def signature_of(op: Op | None) -> tuple:
+    """What of a declaration the page's widgets depend on."""
+    return () if op is None else (op.id, tuple((a.name, a.kind, a.choices) for a in op.attrs))
+
+
+class FramePage(Page):
+    """A frame's heading, note and colour."""
+
+    def __init__(self, workspace: Workspace, theme: Theme, frame_id: str) -> None:
+        super().__init__(workspace, theme)
+        self.frame = frame_id
+        section = Section("FRAME")
+        self.rows: dict[str, AttrRow] = {}
+        for attr in FRAME_ATTRS:
+            editor = None
+            if attr.name == "note":
+                editor = BlockEditor(attr, theme, str, str, "What to know, what to try", mono=False)
+            row = AttrRow(attr, theme, editor)
+            row.edited.connect(self._on_edited)
+            row.finished.connect(workspace.document.seal)
+            self.rows[attr.name] = row
+            section.add(row)
+        self.body.addWidget(section)
+        self.body.addStretch(1)
+        self.refresh()
+
+    @property
+    def signature(self) -> tuple:
+        return (self.frame,)
+
+    def refresh(self) -> None:
+        frame = self.workspace.document.frames[self.frame]
+        for name, row in self.rows.items():
+            row.set_value(getattr(frame, name))
+
+    def _on_edited(self, name: str, value: Any) -> None:
+        merge = ("frame", self.frame, name)
+        commands.set_frame(self.workspace.document, self.frame, merge=merge, **{name: value})
+
+
+class GraphPage(Page):
+    """Nothing is selected: the graph as a whole, and how it trains."""
+
+    signature = ("graph",)
+
+    def __init__(self, workspace: Workspace, theme: Theme) -> None:
+        super().__init__(workspace, theme)
+        self._title = label("", "title")
+        self._counts = label("", "muted", wrap=True)
+        self._hint = label("", "muted", wrap=True)
+        self.training: TrainingSection | None = None
+        section = Section()
+        section.rows.setSpacing(SPACE[1])
+        section.add(self._title)
+        section.add(self._counts)
+        self.body.addWidget(section)
+        self.body.addWidget(self._hint)
+        if optimizers(workspace.document):
+            self.training = TrainingSection(workspace, theme)
+            self.body.addWidget(self.training)
+        self.body.addStretch(1)
+        self.refresh()
+
+    def refresh(self) -> None:
+        document = self.workspace.document
+        self._title.setText(self.workspace.title)
+        variables = len(self.workspace.nodes_of("variable"))
+        parts = [_count(len(document.nodes), "node"), _count(len(document.wires), "wire")]
+        if variables:
+            parts.append(_count(variables, "variable"))
+        self._counts.setText(", ".join(parts))
+        empty = "Drag an op from the left onto the canvas, or press Tab there and type its name."
+        self._hint.setText("Select a node to see and change it here." if document.nodes else empty)
+        if self.training is not None:
+            self.training.refresh()
+
+
+class ManyPage(Page):
+    """Several nodes are selected."""
+
+    def __init__(self, workspace: Workspace, theme: Theme, ids: tuple[str, ...]) -> None:
+        super().__init__(workspace, theme)
+        self.ids = ids
+        self.body.addWidget(label(f"{len(ids)} selected", "title"))
+        names = [workspace.document.nodes[i].name for i in ids if i in workspace.document.nodes]
+        shown = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+        self.body.addWidget(label(shown, "muted", wrap=True))
+        keys = "Ctrl+D duplicates, Ctrl+G frames, Delete removes them."
+        self.body.addWidget(label(keys, "caption", wrap=True))
+        self.body.addStretch(1)
+
+    @property
+    def signature(self) -> tuple:
+        return ("many", *self.ids)
+
+    def refresh(self) -> None:
+        """Names do not change while several nodes are selected."""
+
+
+class InspectorPanel(QScrollArea):
+    """Shows a page for the workspace's selection. ``asked(id)``: please show that node."""
+
+    asked = Signal(str)
+
+    def __init__(self, workspace: Workspace, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._workspace, self._theme = workspace, theme
+        self._page: Page | None = None
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        workspace.selected.connect(self._on_selected)
+        workspace.replaced.connect(self.rebuild)
+        workspace.changed.connect(self._on_changed)
+        workspace.analysed.connect(self._on_analysed)
+        workspace.saved.connect(self.refresh)
+        self.rebuild()
+
+    @property
+    def page(self) -> Any:
+        """The page shown."""
+        return self._page
+
+    def set_theme(self, theme: Theme) -> None:
+        self._theme = theme
+        self.rebuild()
+
+    def rebuild(self) -> None:
+        """Make the page for the selection anew."""
+        old = self.takeWidget()
+        if old is not None:  # perhaps one of its own editors asks: it ends after its signal
+            old.hide()
+            old.deleteLater()
+        self._page = self._make_page()
+        self._page.asked.connect(self.asked)
+        self.setWidget(self._page)
+
+    def refresh(self) -> None:
+        """Show the document as it is now; another page only where other editors are needed."""
+        if self._page is not None and self._wanted_signature() == self._page.signature:
+            self._page.refresh()
+        else:
+            self.rebuild()
+
+    def focus_attribute(self, name: str) -> bool:
+        """Move the keyboard to an attribute's editor; says whether there is one."""
+        row = getattr(getattr(self._page, "attributes", None), "attr_rows", {}).get(name)
+        if row is None:
+            return False
+        row.editor.focus_widget().setFocus()
+        return True
+
+    def _selected_ids(self) -> tuple[str, ...]:
+        document = self._workspace.document
+        wanted = self._workspace.raw_selection
+        return tuple(i for i in wanted if i in document.nodes or i in document.frames)
+
+    def _wanted_signature(self) -> tuple:
+        ids, document = self._selected_ids(), self._workspace.document
+        if not ids:
+            trained = self._page is not None and getattr(self._page, "training", None) is not None
+            has = bool(optimizers(document))
+            return ("graph",) if trained == has else ("graph", has)
+        if len(ids) > 1:
+            return ("many", *ids)
+        if ids[0] in document.frames:
+            return (ids[0],)
+        op = self._workspace.declaration(document.nodes[ids[0]])
+        return (ids[0], *signature_of(op))
+
+    def _make_page(self) -> Page:
+        ids, document = self._selected_ids(), self._workspace.document
+        if not ids:
+            return GraphPage(self._workspace, self._theme)
+        if len(ids) > 1:
+            return ManyPage(self._workspace, self._theme, ids)
+        if ids[0] in document.frames:
+            return FramePage(self._workspace, self._theme, ids[0])
+        return NodePage(self._workspace, self._theme, document.nodes[ids[0]])
+
+    def _on_selected(self, _: object) -> None:
+        self.refresh()
+
+    def _on_changed(self, change: Change) -> None:
+        if any(e.table != "node" for e in change.edits) or not change.only_moves:
+            self.refresh()
+
+    def _on_analysed(self, ids: set[str]) -> None:
+        if ids & set(self._selected_ids()):
+            self.refresh()
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

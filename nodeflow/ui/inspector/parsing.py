@@ -1,0 +1,217 @@
+"""From what people type to attribute values and back; no Qt.
+
+People write ``?, 784`` for a shape, ``1, 2, 3`` for a vector and ``inf`` for infinity; documents
+hold JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any
+
+_WORDS = {
+    "nan": "NaN",
+    "inf": "Infinity",
+    "+inf": "Infinity",
+    "-inf": "-Infinity",
+    "infinity": "Infinity",
+    "-infinity": "-Infinity",
+    "true": True,
+    "false": False,
+    "none": None,
+    "null": None,
+    "?": None,
+}
+_TOKEN = re.compile(r"[\[\]\(\),;]|[^\s\[\]\(\),;]+")
+DEEPEST = 32
+
+
+def number(text: str) -> int | float | str:
+    """A number, or one of the strings that stand for NaN and the infinities.
+
+    Raises:
+        ValueError: the text is no number; the message is for people.
+    """
+    value = _word(text.strip())
+    if isinstance(value, bool) or value is None:
+        raise ValueError(f"{text.strip() or 'nothing'} is not a number")
+    return value
+
+
+def literal(text: str) -> Any:
+    """A number, true, false, or nested lists of them, written with or without brackets.
+
+    >>> literal("1, 2, 3")
+    [1, 2, 3]
+    >>> literal("[[1, 2], [3, 4]]")
+    [[1, 2], [3, 4]]
+
+    Raises:
+        ValueError: with a message for people.
+    """
+    tokens = _TOKEN.findall(text)
+    if not tokens:
+        raise ValueError("Write a number, or a list such as [1, 2, 3]")
+    items, rest = _items(tokens, 0, "", 0)
+    assert rest == len(tokens)
+    plain = len(items) == 1 and "," not in tokens[-1] and ";" not in text
+    value = items[0] if plain else items
+    _check_even(value)
+    return value
+
+
+def sizes(text: str) -> list[int | None]:
+    """A shape: sizes with ``?`` for unknown ones; empty or ``()`` is a scalar's.
+
+    Raises:
+        ValueError: with a message for people.
+    """
+    inner = text.strip().strip("[]()").replace("×", ",")
+    parts = [part for part in re.split(r"[,\s]+", inner) if part]
+    result: list[int | None] = []
+    for part in parts:
+        if part.lower() in ("?", "none", "null", "-"):
+            result.append(None)
+        else:
+            result.append(whole(part))
+    return result
+
+
+def whole_numbers(text: str) -> list[int]:
+    """A list of whole numbers.
+
+    Raises:
+        ValueError: with a message for people.
+    """
+    found = sizes(text)
+    if None in found:
+        raise ValueError("Each must be a whole number")
+    return [n for n in found if n is not None]
+
+
+def axes(text: str) -> int | list[int] | None:
+    """One axis, several, or None for all (empty text).
+
+    Raises:
+        ValueError: with a message for people.
+    """
+    if not text.strip() or text.strip().lower() in ("all", "none", "null"):
+        return None
+    found = whole_numbers(text)
+    bracketed = text.strip()[0] in "[("
+    return found[0] if len(found) == 1 and not bracketed else found
+
+
+def whole(text: str) -> int:
+    """A whole number.
+
+    Raises:
+        ValueError: with a message for people.
+    """
+    try:
+        return int(text.strip().replace("_", ""))
+    except ValueError:
+        raise ValueError(f"{text.strip() or 'nothing'} is not a whole number") from None
+
+
+def json_value(text: str) -> Any:
+    """Any JSON; empty text is null.
+
+    Raises:
+        ValueError: with a message for people.
+    """
+    if not text.strip():
+        return None
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"Not JSON: {error.msg} (column {error.colno})") from None
+    except RecursionError:
+        raise ValueError("Nested too deeply") from None
+
+
+def show(value: Any) -> str:
+    """A value as people write it: ``[[1, 2], [3, 4]]``, one row a line where it is a matrix."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return "nan" if math.isnan(value) else repr(value)
+    if isinstance(value, list):
+        if value and all(isinstance(row, list) for row in value):
+            rows = ",\n ".join(show(row) for row in value)
+            return f"[{rows}]"
+        return "[" + ", ".join(show(item) for item in value) + "]"
+    if isinstance(value, tuple):
+        return show(list(value))
+    if isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False, sort_keys=True)
+    return str(value)
+
+
+def show_shape(value: Any) -> str:
+    """``?, 784``; a scalar's shape is empty."""
+    if value is None:
+        return ""
+    items = value if isinstance(value, (list, tuple)) else [value]
+    return ", ".join("?" if n is None else str(n) for n in items)
+
+
+def _word(word: str) -> Any:
+    lowered = word.lower()
+    if lowered in _WORDS:
+        return _WORDS[lowered]
+    try:
+        return int(word.replace("_", ""))
+    except ValueError:
+        pass
+    try:
+        value = float(word)
+    except ValueError:
+        raise ValueError(f"{word or 'nothing'} is not a number") from None
+    if math.isinf(value):
+        raise ValueError(f"{word} is too large; write inf for infinity")
+    return value
+
+
+def _items(tokens: list[str], at: int, closing: str, depth: int) -> tuple[list[Any], int]:
+    """The items up to the closing bracket (or the end), and where the text goes on."""
+    if depth > DEEPEST:
+        raise ValueError("Nested too deeply")
+    items: list[Any] = []
+    while at < len(tokens):
+        token = tokens[at]
+        if token in "[(":
+            inner, at = _items(tokens, at + 1, {"[": "]", "(": ")"}[token], depth + 1)
+            items.append(inner)
+            continue
+        at += 1
+        if token in "])":
+            if token != closing:
+                raise ValueError(f"A bracket {token} closes nothing")
+            return items, at
+        if token not in ",;":
+            value = _word(token)
+            if value is None:
+                raise ValueError(f"{token} is not a number")
+            items.append(value)
+    if closing:
+        raise ValueError(f"A closing {closing} is missing")
+    return items, at
+
+
+def _check_even(value: Any) -> None:
+    """Every row of nested lists must have the same length."""
+
+    def shape(item: Any) -> tuple[int, ...]:
+        if not isinstance(item, list):
+            return ()
+        inner = {shape(i) for i in item}
+        if len(inner) > 1:
+            raise ValueError("The rows have different lengths")
+        return (len(item), *(inner.pop() if inner else ()))
+
+    shape(value)

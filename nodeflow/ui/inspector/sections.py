@@ -1,0 +1,301 @@
+"""Parts of the inspector's pages: name, problems, attributes, ports, documentation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtCore import QEvent, QObject, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QPainter, QPixmap
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
+
+from nodeflow.document import commands, ports
+from nodeflow.document.problems import Problem
+from nodeflow.document.records import NodeRecord
+from nodeflow.errors import NodeflowError
+from nodeflow.graph.op import Attr, Op
+from nodeflow.ui.canvas.icons import draw_sign, tile
+from nodeflow.ui.inspector.editors import dot
+from nodeflow.ui.inspector.rows import AttrRow
+from nodeflow.ui.theme import SPACE, Theme, icon
+from nodeflow.ui.widgets import ElidedLabel, button, clear, label, restyle
+from nodeflow.ui.workspace import Workspace
+
+
+def sign_pixmap(op: str, category: str, theme: Theme, size: int = 36) -> QPixmap:
+    """An op's sign on its tinted tile, as on its card."""
+    pixmap = QPixmap(QSize(size, size) * 2)
+    pixmap.setDevicePixelRatio(2)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    color = theme.category(category)
+    box = QRectF(0, 0, size, size)
+    tile(painter, box, color, 8)
+    draw_sign(painter, op, category, box.adjusted(4, 4, -4, -4), color)
+    painter.end()
+    return pixmap
+
+
+class Section(QWidget):
+    """A heading over rows."""
+
+    def __init__(self, title: str = "") -> None:
+        super().__init__()
+        self.rows = QVBoxLayout(self)
+        self.rows.setContentsMargins(0, 0, 0, 0)
+        self.rows.setSpacing(SPACE[2])
+        if title:
+            self.rows.addWidget(label(title, "section"))
+
+    def add(self, widget: QWidget) -> None:
+        self.rows.addWidget(widget)
+
+
+class NameSection(QWidget):
+    """The node's sign, its name as a field, and its op."""
+
+    def __init__(
+        self, workspace: Workspace, record: NodeRecord, op: Op | None, theme: Theme
+    ) -> None:
+        super().__init__()
+        self._workspace = workspace
+        self._node = record.id
+        sign = QLabel()
+        sign.setPixmap(sign_pixmap(record.op, op.category if op else "", theme))
+        self.field = QLineEdit(record.name)
+        self.field.setAccessibleName("Name")
+        self.field.setToolTip("The node's name: fetches, feeds and plots use it")
+        self.field.returnPressed.connect(self._commit)
+        self.field.editingFinished.connect(self._commit)
+        self.field.installEventFilter(self)
+        title = op.title if op else f"Unknown op {record.op}"
+        self._error = label("", "error", wrap=True)
+        self._error.hide()
+        texts = QVBoxLayout()
+        texts.setSpacing(SPACE[1])
+        texts.addWidget(self.field)
+        texts.addWidget(self._error)
+        texts.addWidget(ElidedLabel(f"{title}  ·  {op.category}" if op else title, "caption"))
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(SPACE[3])
+        layout.addWidget(sign, 0, Qt.AlignmentFlag.AlignTop)
+        layout.addLayout(texts, 1)
+
+    def show_record(self, record: NodeRecord) -> None:
+        if self.field.text() != record.name and not self._error.isVisibleTo(self):
+            self.field.setText(record.name)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Escape takes the old name back."""
+        if event.type() == QEvent.Type.KeyPress:
+            assert isinstance(event, QKeyEvent)
+            record = self._workspace.document.nodes.get(self._node)
+            if event.key() == Qt.Key.Key_Escape and record is not None:
+                self._show_error("")
+                self.field.setText(record.name)
+                return True
+        return super().eventFilter(watched, event)
+
+    def _commit(self) -> None:
+        document = self._workspace.document
+        if self._node not in document.nodes:
+            return
+        try:
+            commands.rename(document, self._node, self.field.text().strip())
+        except NodeflowError as error:
+            self._show_error(f"{error.message}. {error.hint or ''}".strip())
+        else:
+            self._show_error("")
+
+    def _show_error(self, text: str) -> None:
+        self._error.setText(text)
+        self._error.setVisible(bool(text))
+        restyle(self.field, "invalid", "true" if text else "false")
+
+
+class ProblemsSection(Section):
+    """What is wrong with the node, in words, with what helps."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self._theme = theme
+        self._shown: list[Problem] | None = None
+
+    def show_problems(self, problems: list[Problem]) -> None:
+        if problems == self._shown:
+            return
+        self._shown = list(problems)
+        clear(self.rows)
+        for problem in problems:
+            self.rows.addWidget(self._card(problem))
+        self.setVisible(bool(problems))
+
+    def _card(self, problem: Problem) -> QFrame:
+        frame = QFrame()
+        frame.setObjectName("problem")
+        severe = problem.severity == "error"
+        restyle(frame, "level", problem.severity)
+        sign = QLabel()
+        name = "circle-alert" if severe else "triangle-alert"
+        sign.setPixmap(icon(name, self._theme, "error" if severe else "warning").pixmap(16, 16))
+        texts = QVBoxLayout()
+        texts.setSpacing(SPACE[1])
+        where = f"{problem.port}: " if problem.port else ""
+        message = label(f"{where}{problem.message}", wrap=True)
+        message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        texts.addWidget(message)
+        if problem.hint:
+            texts.addWidget(label(problem.hint, "caption", wrap=True))
+        layout = QHBoxLayout(frame)
+        layout.setContentsMargins(SPACE[2], SPACE[2], SPACE[2], SPACE[2])
+        layout.setSpacing(SPACE[2])
+        layout.addWidget(sign, 0, Qt.AlignmentFlag.AlignTop)
+        layout.addLayout(texts, 1)
+        return frame
+
+
+class AttributesSection(Section):
+    """One row per declared attribute, writing to the document as it is edited."""
+
+    def __init__(
+        self, workspace: Workspace, record: NodeRecord, attrs: tuple[Attr, ...], theme: Theme
+    ) -> None:
+        super().__init__("ATTRIBUTES" if attrs else "")
+        self._workspace = workspace
+        self._node = record.id
+        self.attr_rows: dict[str, AttrRow] = {}
+        for attr in attrs:
+            row = AttrRow(attr, theme)
+            row.edited.connect(self._on_edited)
+            row.reset.connect(self._on_reset)
+            row.finished.connect(self._on_finished)
+            self.attr_rows[attr.name] = row
+            self.add(row)
+        self._unknown = label("", "warning", wrap=True)
+        self.add(self._unknown)
+        self.setVisible(bool(attrs))
+
+    def show_record(self, record: NodeRecord, problems: list[Problem]) -> None:
+        """Show the values of the node as it is, and what is wrong with each."""
+        for name, row in self.attr_rows.items():
+            default = None if row.attr.required else row.attr.default
+            row.set_value(record.attrs.get(name, default), name in record.attrs)
+            found = [p for p in problems if p.port == name]
+            row.set_problem(found[0].message if found else "")
+        unknown = [name for name in record.attrs if name not in self.attr_rows]
+        self._unknown.setText(f"Kept, but not known here: {', '.join(unknown)}")
+        self._unknown.setVisible(bool(unknown) and bool(self.attr_rows))
+
+    def _on_edited(self, name: str, value: Any) -> None:
+        document = self._workspace.document
+        if self._node in document.nodes:
+            merge = ("attr", self._node, name)
+            commands.set_attr(document, self._node, name, value, merge=merge)
+
+    def _on_reset(self, name: str) -> None:
+        if self._node in self._workspace.document.nodes:
+            commands.reset_attr(self._workspace.document, self._node, name)
+
+    def _on_finished(self) -> None:
+        self._workspace.document.seal()
+
+
+class PortsSection(Section):
+    """Inputs and outputs with their types, and what each is wired to.
+
+    ``asked(node id)`` when somebody presses the name of a neighbour.
+    """
+
+    asked = Signal(str)
+
+    def __init__(self, workspace: Workspace, node_id: str, theme: Theme) -> None:
+        super().__init__()
+        self._workspace, self._node, self._theme = workspace, node_id, theme
+        self._shown: object = None
+
+    def show_ports(self) -> None:
+        """Look at the ports again; rebuilds only if something is different."""
+        content = self._content()
+        if content == self._shown:
+            return
+        self._shown = content
+        clear(self.rows)
+        for heading, entries in content:
+            if entries:
+                self.rows.addWidget(label(heading, "section"))
+            for entry in entries:
+                self.rows.addWidget(self._row(*entry))
+
+    def _content(self) -> list[tuple[str, list[tuple[str, str, str, str, tuple]]]]:
+        document, analysis = self._workspace.document, self._workspace.analysis
+        record = document.nodes[self._node]
+        inputs, outputs = [], []
+        for port in ports.in_ports(document, record):
+            if port.kind == "slot":
+                continue
+            wire = document.wires.get((self._node, port.name))
+            source = ()
+            if wire is not None:
+                source = ((wire.source, document.nodes[wire.source].name),)
+            found = analysis.type_of(self._node, port.name) if wire else None
+            missing = "optional" if port.optional else "not wired"
+            text = str(found) if found else ("" if wire else missing)
+            inputs.append((port.label, found.dtype if found else "", text, port.doc, source))
+        for port in ports.out_ports(document, record, analysis):
+            found = analysis.type_of(self._node, port.name)
+            wires = [w for w in document.wires_out_of(self._node) if w.source_port == port.name]
+            targets = tuple({w.target: document.nodes[w.target].name for w in wires}.items())
+            dtype = found.dtype if found else ""
+            outputs.append((port.label, dtype, str(found or ""), port.doc, targets))
+        return [("INPUTS", inputs), ("OUTPUTS", outputs)]
+
+    def _row(self, name: str, dtype: str, text: str, doc: str, neighbours: tuple) -> QWidget:
+        result = QWidget()
+        result.setToolTip(doc)
+        sign = QLabel()
+        sign.setPixmap(dot(self._theme.dtype(dtype)).pixmap(12, 12))
+        layout = QHBoxLayout(result)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(SPACE[2])
+        layout.addWidget(sign)
+        layout.addWidget(label(name))
+        layout.addWidget(ElidedLabel(text, "caption"), 1)
+        for node_id, neighbour in neighbours[:1]:
+            link = button(neighbour, "link")
+            link.setObjectName(node_id)
+            link.clicked.connect(self._on_link)
+            layout.addWidget(link)
+        if len(neighbours) > 1:
+            more = label(f"+{len(neighbours) - 1}", "caption")
+            more.setToolTip(", ".join(n for _, n in neighbours))
+            layout.addWidget(more)
+        return result
+
+    def _on_link(self) -> None:
+        self.asked.emit(self.sender().objectName())
+
+
+class DocSection(Section):
+    """The op's documentation, as declared."""
+
+    def __init__(self, op: Op) -> None:
+        super().__init__("ABOUT")
+        for paragraph in op.doc.strip().split("\n\n"):
+            text = label(paragraph.replace("\n", " "), "muted", wrap=True)
+            self.add(text)
+        described = [a for a in op.attrs if a.doc]
+        if described:
+            lines = "".join(
+                f"<tr><td style='padding:2px 10px 2px 0'><b>{_html(a.name)}</b></td>"
+                f"<td style='padding:2px 0'>{_html(a.doc)}</td></tr>"
+                for a in described
+            )
+            table = label("", "caption", wrap=True)
+            table.setTextFormat(Qt.TextFormat.RichText)
+            table.setText(f"<table>{lines}</table>")
+            self.add(table)
+
+
+def _html(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

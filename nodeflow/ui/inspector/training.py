@@ -1,0 +1,155 @@
+"""Training settings, shown with the optimizer: they belong to the document, not to the node."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
+
+from nodeflow.data import SPLITS
+from nodeflow.document import commands
+from nodeflow.document.flow import natural
+from nodeflow.document.training import training_settings
+from nodeflow.graph.op import Attr
+from nodeflow.ui.inspector.editors import QuietCombo
+from nodeflow.ui.inspector.rows import AttrRow
+from nodeflow.ui.inspector.sections import Section
+from nodeflow.ui.theme import SPACE, Theme, icon
+from nodeflow.ui.widgets import button, clear, label
+from nodeflow.ui.workspace import Workspace
+
+SETTINGS = (
+    Attr("epochs", "int", 10, "How often training goes through the train split.", minimum=1),
+    Attr("batch_size", "int", 100, "Rows a step learns from.", minimum=1),
+    Attr("seed", "int", 1, "Decides initial values and the order of rows.", minimum=0),
+    Attr("shuffle", "bool", True, "Mix the rows anew in each epoch."),
+)
+
+
+class TrainingSection(Section):
+    """Epochs, batch size, seed, shuffling, and what is measured."""
+
+    def __init__(self, workspace: Workspace, theme: Theme) -> None:
+        super().__init__("TRAINING")
+        self._workspace, self._theme = workspace, theme
+        self.setting_rows: dict[str, AttrRow] = {}
+        for attr in SETTINGS:
+            row = AttrRow(attr, theme)
+            row.edited.connect(self._on_edited)
+            row.reset.connect(self._on_reset)
+            row.finished.connect(self._on_finished)
+            self.setting_rows[attr.name] = row
+            self.add(row)
+        self.add(label("MEASURED AFTER EACH EPOCH", "section"))
+        self._metrics = QVBoxLayout()
+        self._metrics.setSpacing(SPACE[1])
+        holder = QWidget()
+        holder.setLayout(self._metrics)
+        self._metrics.setContentsMargins(0, 0, 0, 0)
+        self.add(holder)
+        self.add_button = button("Measure another node", "link", self._on_add)
+        self.add(self.add_button)
+        self._shown: object = None
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show the document's settings as they are."""
+        settings = training_settings(self._workspace.document)
+        stored = self._workspace.document.training
+        for name, row in self.setting_rows.items():
+            row.set_value(getattr(settings, name), name in stored)
+        nodes = self._scalars()
+        content = (settings.metrics, nodes)
+        if content != self._shown:
+            self._shown = content
+            self._fill_metrics(settings.metrics, nodes)
+
+    def _scalars(self) -> list[tuple[str, str]]:
+        """Ids and names of the nodes that are one number."""
+        document, analysis = self._workspace.document, self._workspace.analysis
+        found = []
+        for record in document.nodes.values():
+            first = next(iter((analysis.out_types(record.id) or {}).values()), None)
+            wired = bool(document.wires_into(record.id))
+            if first is not None and first.shape == () and wired:
+                found.append((record.id, record.name))
+        return sorted(found, key=lambda pair: natural(pair[1]))
+
+    def _fill_metrics(self, metrics: list[dict[str, Any]], nodes: list[tuple[str, str]]) -> None:
+        clear(self._metrics)
+        for index, metric in enumerate(metrics):
+            self._metrics.addWidget(self._metric_row(index, metric, nodes))
+        if not metrics:
+            self._metrics.addWidget(label("Nothing: only the loss is recorded.", "caption"))
+
+    def _metric_row(
+        self, index: int, metric: dict[str, Any], nodes: list[tuple[str, str]]
+    ) -> QWidget:
+        node, split = QuietCombo(), QuietCombo()
+        node.setAccessibleName("Node to measure")
+        split.setAccessibleName("Split to measure on")
+        for node_id, name in nodes:
+            node.addItem(name, node_id)
+        if node.findData(metric["node"]) < 0:
+            record = self._workspace.document.nodes.get(metric["node"])
+            node.addItem(record.name if record else "(gone)", metric["node"])
+        node.setCurrentIndex(node.findData(metric["node"]))
+        for name in SPLITS:
+            split.addItem(name, name)
+        split.setCurrentIndex(max(0, split.findData(metric.get("split", "test"))))
+        remove = QToolButton()
+        remove.setIcon(icon("x", self._theme, "ink_muted", 14))
+        remove.setToolTip("Measure this no longer")
+        remove.setAccessibleName("Remove")
+        for widget in (node, split, remove):
+            widget.setProperty("metric", index)
+        node.activated.connect(self._on_metric_node)
+        split.activated.connect(self._on_metric_split)
+        remove.clicked.connect(self._on_metric_removed)
+        result = QWidget()
+        layout = QHBoxLayout(result)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(SPACE[1])
+        layout.addWidget(node, 3)
+        layout.addWidget(split, 2)
+        layout.addWidget(remove)
+        return result
+
+    def _metric_list(self) -> list[dict[str, Any]]:
+        return [dict(m) for m in training_settings(self._workspace.document).metrics]
+
+    def _change_metric(self, **fields: Any) -> None:
+        metrics = self._metric_list()
+        metrics[self.sender().property("metric")].update(fields)
+        commands.set_training(self._workspace.document, metrics=metrics)
+
+    def _on_metric_node(self, _: int) -> None:
+        self._change_metric(node=self.sender().currentData())
+
+    def _on_metric_split(self, _: int) -> None:
+        self._change_metric(split=self.sender().currentData())
+
+    def _on_metric_removed(self) -> None:
+        metrics = self._metric_list()
+        del metrics[self.sender().property("metric")]
+        commands.set_training(self._workspace.document, metrics=metrics)
+
+    def _on_add(self) -> None:
+        nodes = self._scalars()
+        metrics = self._metric_list()
+        used = {m["node"] for m in metrics}
+        free = [node_id for node_id, _ in nodes if node_id not in used] or [n for n, _ in nodes]
+        if free:
+            metrics.append({"node": free[-1], "split": "test", "every": "epoch"})
+            commands.set_training(self._workspace.document, metrics=metrics)
+
+    def _on_edited(self, name: str, value: Any) -> None:
+        document = self._workspace.document
+        with document.transaction(f"Set training {name}", merge=("training", name)):
+            commands.set_training(document, **{name: value})
+
+    def _on_reset(self, name: str) -> None:
+        commands.set_training(self._workspace.document, **{name: None})
+
+    def _on_finished(self) -> None:
+        self._workspace.document.seal()

@@ -1,0 +1,563 @@
+"""The main window: canvas in the middle, panels around it, and who hears from whom.
+
+It assembles; what each part does stands in its own file.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import (
+    QCloseEvent,
+    QDragEnterEvent,
+    QDropEvent,
+    QGuiApplication,
+    QPaintEvent,
+    QResizeEvent,
+)
+from PySide6.QtWidgets import QApplication, QMainWindow, QMenu, QStackedWidget, QTabWidget, QToolBar
+
+from nodeflow.ui import dialogs
+from nodeflow.ui.actions import ActionSet, ActionSpec, Blocked, build_menus, build_toolbar
+from nodeflow.ui.canvas import CanvasView
+from nodeflow.ui.edit_menu import EditMenu
+from nodeflow.ui.engine_link import ClientFactory, EngineLink, engine_client
+from nodeflow.ui.errors_handler import ErrorHandler, log_file
+from nodeflow.ui.files import Files
+from nodeflow.ui.inspector import InspectorPanel
+from nodeflow.ui.palette import PalettePanel
+from nodeflow.ui.panels.dock import Dock
+from nodeflow.ui.panels.log import LogPanel
+from nodeflow.ui.panels.problems import ProblemsPanel
+from nodeflow.ui.panels.training import TrainingPanel
+from nodeflow.ui.panels.viewer import ViewerPanel
+from nodeflow.ui.running import Running
+from nodeflow.ui.search import SearchToAdd
+from nodeflow.ui.settings import Settings
+from nodeflow.ui.statusbar import StatusBar
+from nodeflow.ui.style import apply_theme
+from nodeflow.ui.theme import THEMES, Theme, system_theme
+from nodeflow.ui.tutorial import Tutorial
+from nodeflow.ui.welcome import WelcomePage
+from nodeflow.ui.widgets import InfoBar
+from nodeflow.ui.workspace import Workspace
+
+SMALLEST = QSize(960, 600)
+BOTTOM_HEIGHT = 250
+LEFT_WIDTH, RIGHT_WIDTH = 224, 296
+
+
+class MainWindow(QMainWindow):
+    """The window of one document.
+
+    Args:
+        settings: what is remembered of the user.
+        errors: where failures are reported, if a handler is installed.
+        factory: makes the engine's client; tests pass a fake.
+
+    ``painted`` is emitted once, after the first paint.
+    """
+
+    painted = Signal()
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        errors: ErrorHandler | None = None,
+        factory: ClientFactory = engine_client,
+    ) -> None:
+        super().__init__()
+        self.setObjectName("mainWindow")
+        self.setMinimumSize(SMALLEST)
+        self.setAcceptDrops(True)
+        self.settings = settings or Settings()
+        self.theme = self._chosen_theme()
+        self._was_painted = False
+        self.workspace = Workspace(self)
+        self.link = EngineLink(self.workspace, factory, self)
+        self.canvas = CanvasView(self.workspace.document, self.workspace.analysis, self.theme)
+        self.search = SearchToAdd(self.canvas)
+        self.files = Files(self, self.workspace, self.settings)
+        self.edit_menu = EditMenu(self.workspace, self.canvas)
+        self.running = Running(self.workspace, self.link, self.canvas)
+        self.info = InfoBar(self.theme, self.canvas)
+        self.tutorial = Tutorial(self.workspace, self.canvas, self.theme)
+        self._make_pages()
+        self._make_panels()
+        targets = (self, self.files, self.edit_menu, self.running)
+        self.actions_ = ActionSet(self, self.canvas, targets, self._explain, self.theme)
+        self._make_bars()
+        self._connect()
+        self._refresh_timer = QTimer(self, singleShot=True, interval=0)
+        self._refresh_timer.timeout.connect(self._refresh_actions)
+        self._restore_layout()
+        self.info.set_theme(self.theme)
+        self._refresh_actions()
+        self._show_title()
+        if errors is not None:
+            errors.failed.connect(self._on_error)
+            errors.recorded.connect(self.log.append)
+
+    # ---- making -----------------------------------------------------------------------------
+
+    def _make_pages(self) -> None:
+        self.welcome = WelcomePage(self.settings, self.theme)
+        self.pages = QStackedWidget()
+        self.pages.addWidget(self.canvas)
+        self.pages.addWidget(self.welcome)
+        self.setCentralWidget(self.pages)
+
+    def _make_panels(self) -> None:
+        self.palette_panel = PalettePanel(self.theme)
+        self.inspector = InspectorPanel(self.workspace, self.theme)
+        self.training = TrainingPanel(self.settings, self.theme)
+        self.viewer = ViewerPanel(self.workspace, self.link, self.theme)
+        self.problems = ProblemsPanel(self.workspace, self.theme)
+        self.log = LogPanel(self.theme)
+        area = Qt.DockWidgetArea
+        places = (
+            ("palette", "Ops", self.palette_panel, area.LeftDockWidgetArea),
+            ("inspector", "Inspector", self.inspector, area.RightDockWidgetArea),
+            ("viewer", "Viewer", self.viewer, area.BottomDockWidgetArea),
+            ("training", "Training", self.training, area.BottomDockWidgetArea),
+            ("problems", "Problems", self.problems, area.BottomDockWidgetArea),
+            ("log", "Log", self.log, area.BottomDockWidgetArea),
+        )
+        self.docks: dict[str, Dock] = {}
+        for name, title, panel, where in places:
+            tabbed = where == area.BottomDockWidgetArea
+            dock = Dock(name, title, panel, self.theme, tabbed)
+            self.addDockWidget(where, dock)
+            if tabbed and name != "viewer":
+                self.tabifyDockWidget(self.docks["viewer"], dock)
+            self.docks[name] = dock
+        self.setTabPosition(area.BottomDockWidgetArea, QTabWidget.TabPosition.North)
+        self.setDocumentMode(True)
+        self.setCorner(Qt.Corner.BottomLeftCorner, area.LeftDockWidgetArea)
+        self.setCorner(Qt.Corner.BottomRightCorner, area.RightDockWidgetArea)
+        self.setDockOptions(
+            QMainWindow.DockOption.AllowTabbedDocks | QMainWindow.DockOption.AnimatedDocks
+        )
+        self.docks["viewer"].raise_()
+
+    def _make_bars(self) -> None:
+        self.toolbar = QToolBar("Toolbar")
+        self.toolbar.setObjectName("toolbar")
+        self.toolbar.setMovable(False)
+        self.toolbar.setIconSize(QSize(18, 18))
+        self.toolbar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
+        build_toolbar(self.toolbar, self.actions_)
+        self.addToolBar(self.toolbar)
+        self.recent_menu, self.examples_menu, self.panels_menu = (
+            QMenu(self),
+            QMenu(self),
+            QMenu(self),
+        )
+        self.recent_menu.setToolTipsVisible(True)
+        self.recent_menu.aboutToShow.connect(self._fill_recent)
+        self.examples_menu.aboutToShow.connect(self._fill_examples)
+        for dock in self.docks.values():
+            self.panels_menu.addAction(dock.toggleViewAction())
+        submenus = {
+            "recent_menu": self.recent_menu,
+            "examples_menu": self.examples_menu,
+            "panels_menu": self.panels_menu,
+        }
+        build_menus(self.menuBar(), self.actions_, submenus)
+        self.status = StatusBar(self.theme)
+        self.setStatusBar(self.status)
+
+    def _connect(self) -> None:
+        """Who hears from whom, all in one place."""
+        canvas, running, link, status = self.canvas, self.running, self.link, self.status
+        self.workspace.replaced.connect(self._on_replaced)
+        self.workspace.changed.connect(self._on_changed)
+        self.workspace.analysed.connect(canvas.refresh)
+        self.workspace.analysed.connect(self._refresh_soon)
+        self.workspace.saved.connect(self._show_title)
+        canvas.selection_changed.connect(self.workspace.select)
+        self.workspace.selected.connect(self._refresh_soon)
+        canvas.node_activated.connect(self._on_activated)
+        canvas.tutorial_requested.connect(self.do_tutorial)
+        canvas.message.connect(status.say)
+        canvas.view_changed.connect(self._on_view_changed)
+        palette = self.palette_panel
+        palette.chosen.connect(self._add_in_middle)
+        palette.drag_started.connect(self._on_drag_started)
+        palette.drag_moved.connect(canvas.move_ghost)
+        palette.drag_ended.connect(canvas.drop_ghost)
+        palette.drag_cancelled.connect(canvas.cancel_ghost)
+        self.inspector.asked.connect(self.show_node)
+        self.problems.chosen.connect(self._on_problem)
+        self.problems.counted.connect(status.show_problems)
+        self.problems.refresh()
+        self.files.opened.connect(self.show_canvas)
+        self.files.said.connect(status.say)
+        running.said.connect(status.say)
+        running.told.connect(self.info.show_message)
+        running.run_problems.connect(self.problems.set_run_problems)
+        running.valued.connect(self.viewer.on_valued)
+        running.missing.connect(status.show_waiting)
+        running.noticed.connect(self.training.show_notices)
+        running.began_training.connect(self._on_training_began)
+        link.state_changed.connect(self._on_engine_state)
+        link.training.connect(self.training.on_message)
+        link.download.connect(self.training.on_download)
+        self.training.download_wanted.connect(self.do_fetch_data)
+        self.training.download_cancelled.connect(link.cancel_download)
+        self.info.acted.connect(self._on_fix)
+        self.tutorial.finished.connect(status.say)
+        status.problems_clicked.connect(self.do_show_problems)
+        status.engine_clicked.connect(self.do_show_log)
+        status.zoom_clicked.connect(canvas.fit_all)
+        self.welcome.new_wanted.connect(self.files.do_new)
+        self.welcome.open_wanted.connect(self.files.do_open)
+        self.welcome.tutorial_wanted.connect(self.do_tutorial)
+        self.welcome.example_wanted.connect(self._open_example)
+        self.welcome.file_wanted.connect(self._open_file)
+        QGuiApplication.styleHints().colorSchemeChanged.connect(self._on_system_theme)
+
+    # ---- showing ----------------------------------------------------------------------------
+
+    def show_canvas(self) -> None:
+        """Leave the welcome page."""
+        self.pages.setCurrentWidget(self.canvas)
+        self._show_side_panels(True)
+        self.canvas.setFocus()
+        self._refresh_soon()
+
+    def show_welcome(self) -> None:
+        self._show_side_panels(False)
+        self.welcome.refresh()
+        self.pages.setCurrentWidget(self.welcome)
+        self._refresh_soon()
+
+    def show_panel(self, name: str) -> None:
+        """Bring a panel to the front."""
+        self.docks[name].show()
+        self.docks[name].raise_()
+
+    def show_node(self, node_id: str) -> None:
+        """Select a node and bring it to the middle."""
+        if node_id in self.workspace.document.nodes:
+            self.show_canvas()
+            self.canvas.select([node_id])
+            self.canvas.center_on(node_id)
+
+    def _show_side_panels(self, visible: bool) -> None:
+        """The welcome page has the window for itself; afterwards panels are as they were."""
+        if visible == (self._hidden_docks is None):
+            return
+        if visible:
+            for dock in self._hidden_docks or ():
+                dock.show()
+            self._hidden_docks = None
+            self.docks[self._front].raise_()
+        else:
+            self._front = next(
+                (n for n, d in self.docks.items() if n in BOTTOM and _is_front(d)), "viewer"
+            )
+            self._hidden_docks = [d for d in self.docks.values() if not d.isHidden()]
+            for dock in self._hidden_docks:
+                dock.hide()
+
+    _hidden_docks: list[Dock] | None = None
+    _front = "viewer"
+
+    # ---- actions of the window itself -------------------------------------------------------
+
+    def do_welcome(self) -> None:
+        if self.pages.currentWidget() is self.welcome:
+            self.show_canvas()
+        else:
+            self.show_welcome()
+
+    def do_quit(self) -> None:
+        self.close()
+
+    def do_theme(self) -> None:
+        self._choose_theme("light" if self.theme.is_dark else "dark")
+
+    def do_theme_system(self) -> None:
+        self._choose_theme("system")
+
+    def do_theme_light(self) -> None:
+        self._choose_theme("light")
+
+    def do_theme_dark(self) -> None:
+        self._choose_theme("dark")
+
+    def do_tutorial(self) -> None:
+        """Begin the first graph on an empty canvas."""
+        if self.workspace.document.nodes:
+            if not self.files.may_leave():
+                return
+            self.files.begin_empty()
+        self.show_canvas()
+        self.show_panel("palette")
+        self.tutorial.begin()
+
+    def do_shortcuts(self) -> None:
+        dialogs.ShortcutsDialog(self).open()
+
+    def do_show_log(self) -> None:
+        self.show_panel("log")
+
+    def do_show_problems(self) -> None:
+        self.show_panel("problems")
+
+    def do_about(self) -> None:
+        dialogs.AboutDialog(self, self.theme).open()
+
+    def do_fetch_data(self) -> None:
+        self.show_panel("training")
+        self.training.on_download_started()
+        self.link.start_download("mnist")
+
+    def do_save_weights(self) -> None:
+        path = self.files.ask_weights_path()
+        if path is not None:
+            self.link.save_weights(str(path))
+
+    def when_save_weights(self) -> Blocked | None:
+        if not self.workspace.nodes_of("variable"):
+            return Blocked("The graph has no variables.")
+        return None
+
+    def do_export(self) -> None:
+        self.files.export_picture(self.canvas)
+
+    def when_export(self) -> Blocked | None:
+        if not self.workspace.document.nodes:
+            return Blocked("The graph is empty: there is nothing to draw.")
+        return None
+
+    # ---- hearing ----------------------------------------------------------------------------
+
+    @Slot()
+    def _on_replaced(self) -> None:
+        self.tutorial.end()
+        self.info.dismiss()
+        self.canvas.set_document(self.workspace.document, self.workspace.analysis)
+        self.running.do_undim()
+        self.actions_["order"].setChecked(False)
+        self.running.shows_order = False
+        self.training.reset()
+        self._show_title()
+        self._refresh_soon()
+
+    @Slot(object)
+    def _on_changed(self, _: object) -> None:
+        self._show_title()
+        self._refresh_soon()
+
+    @Slot(str)
+    def _on_engine_state(self, state: str) -> None:
+        link = self.link
+        detail = link.tier if state in ("training", "paused") else ""
+        if state == "idle" and link.threads:
+            detail = f"{link.threads} threads"
+        self.status.show_engine(state, detail)
+        self.training.show_state(state)
+        paused = state == "paused"
+        self.actions_.set_text(
+            "pause", "Resume" if paused else "Pause", "play" if paused else "pause"
+        )
+        self._refresh_soon()
+
+    @Slot(str)
+    def _on_drag_started(self, op_id: str) -> None:
+        self.show_canvas()
+        self.canvas.begin_ghost(op_id, self.cursor().pos())
+
+    @Slot(str)
+    def _add_in_middle(self, op_id: str) -> None:
+        self.show_canvas()
+        middle = self.canvas.view_to_scene(self.canvas.rect().center().toPointF())
+        self.canvas.add_node(op_id, self.edit_menu.free_place(middle))
+
+    @Slot(str)
+    def _on_activated(self, node_id: str) -> None:
+        """A double click on a node: to its value if it has one to edit, else to the viewer."""
+        if not any(self.inspector.focus_attribute(name) for name in ("value", "sample")):
+            self.show_panel("viewer")
+        else:
+            self.docks["inspector"].show()
+
+    @Slot(str, str)
+    def _on_problem(self, node_id: str, port: str) -> None:
+        if node_id:
+            self.show_node(node_id)
+            self.inspector.focus_attribute(port)
+        else:
+            self.canvas.select(self.edit_menu.optimizer_ids())
+
+    @Slot(str)
+    def _on_fix(self, fix: str) -> None:
+        if fix.startswith("node:"):
+            self.show_node(fix.removeprefix("node:"))
+        elif fix:
+            self.actions_.trigger(fix)
+
+    @Slot()
+    def _on_training_began(self) -> None:
+        self.info.dismiss()
+        self.show_panel("training")
+        self.training.begin()
+
+    @Slot()
+    def _on_view_changed(self) -> None:
+        self.status.show_zoom(self.canvas.camera.scale)
+        self.tutorial.place()
+
+    @Slot(object, str)
+    def _on_error(self, error: BaseException, details: str) -> None:
+        """Something failed that should not: say so, once."""
+        if self._error_dialog is None:
+            self._error_dialog = dialogs.ErrorDialog(self, str(log_file()))
+        self._error_dialog.add(error, details)
+
+    _error_dialog: dialogs.ErrorDialog | None = None
+
+    def _explain(self, spec: ActionSpec, blocked: Blocked) -> None:
+        """Say why an action cannot run, and offer what helps."""
+        text = self.actions_.spec(blocked.fix).text.rstrip("…") if blocked.fix else ""
+        self.show_canvas()
+        self.info.show_message(
+            f"{spec.text.rstrip('…')}: {blocked.reason}", "info", blocked.fix, text
+        )
+
+    def _refresh_soon(self, *_: object) -> None:
+        self._refresh_timer.start()
+
+    @Slot()
+    def _refresh_actions(self) -> None:
+        document = self.workspace.document
+        undo, redo = document.undo_label, document.redo_label
+        self.actions_.set_text("undo", f"Undo {_lower(undo)}" if undo else "Undo")
+        self.actions_.set_text("redo", f"Redo {_lower(redo)}" if redo else "Redo")
+        self.actions_["order"].setChecked(self.running.shows_order)
+        for name in ("system", "light", "dark"):
+            self.actions_[f"theme_{name}"].setChecked(self.settings.theme == name)
+        self.actions_.refresh()
+
+    def _show_title(self) -> None:
+        mark = "• " if self.workspace.document.is_modified else ""
+        self.setWindowTitle(f"{mark}{self.files.title} – nodeflow")
+
+    def _fill_recent(self) -> None:
+        self.files.fill_recent(self.recent_menu)
+
+    def _fill_examples(self) -> None:
+        self.files.fill_examples(self.examples_menu)
+
+    @Slot(str)
+    def _open_example(self, path: str) -> None:
+        self.files.open_example(Path(path))
+
+    @Slot(str)
+    def _open_file(self, path: str) -> None:
+        self.files.open_path(Path(path))
+
+    # ---- theme ------------------------------------------------------------------------------
+
+    def _chosen_theme(self) -> Theme:
+        return THEMES.get(self.settings.theme) or system_theme()
+
+    def _choose_theme(self, choice: str) -> None:
+        self.settings.theme = choice
+        self.set_theme(self._chosen_theme())
+        self._refresh_actions()
+
+    @Slot()
+    def _on_system_theme(self) -> None:
+        if self.settings.theme == "system":
+            self.set_theme(system_theme())
+
+    def set_theme(self, theme: Theme) -> None:
+        """Show everything in another theme."""
+        if theme is self.theme:
+            return
+        self.theme = theme
+        app = QApplication.instance()
+        assert isinstance(app, QApplication)
+        apply_theme(app, theme)
+        parts = (
+            *(self.canvas, self.actions_, self.palette_panel, self.inspector, self.training),
+            *(self.viewer, self.problems, self.log, self.status, self.info, self.welcome),
+            *(self.tutorial, *self.docks.values()),
+        )
+        for part in parts:
+            part.set_theme(theme)
+
+    # ---- events -----------------------------------------------------------------------------
+
+    def _restore_layout(self) -> None:
+        geometry, state = self.settings.layout()
+        self.resize(1440, 900)
+        horizontal, vertical = Qt.Orientation.Horizontal, Qt.Orientation.Vertical
+        sides = [self.docks["palette"], self.docks["inspector"]]
+        self.resizeDocks(sides, [LEFT_WIDTH, RIGHT_WIDTH], horizontal)
+        self.resizeDocks([self.docks["viewer"]], [BOTTOM_HEIGHT], vertical)
+        if geometry is not None:
+            self.restoreGeometry(geometry)
+        if state is not None:
+            self.restoreState(state, STATE_VERSION)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if not self._was_painted:
+            self._was_painted = True
+            QTimer.singleShot(0, self.painted.emit)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        QTimer.singleShot(0, self._place_floating)
+
+    def _place_floating(self) -> None:
+        self.info.place()
+        self.tutorial.place()
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if _dropped_file(event) is not None:
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        path = _dropped_file(event)
+        if path is not None:
+            event.acceptProposedAction()
+            self.files.open_path(path)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        if not self.files.may_leave():
+            event.ignore()
+            return
+        self._show_side_panels(True)
+        self.settings.save_layout(self.saveGeometry(), self.saveState(STATE_VERSION))
+        self.settings.sync()
+        self.files.close()
+        self.link.close()
+        event.accept()
+
+
+STATE_VERSION = 1
+BOTTOM = ("viewer", "training", "problems", "log")
+
+
+def _is_front(dock: Dock) -> bool:
+    return dock.isVisible() and not dock.visibleRegion().isEmpty()
+
+
+def _lower(label: str) -> str:
+    """An undo label inside a sentence: only its first letter changes."""
+    return label[:1].lower() + label[1:]
+
+
+def _dropped_file(event: QDragEnterEvent | QDropEvent) -> Path | None:
+    """The first .flow file that is dragged, if there is one."""
+    for url in event.mimeData().urls():
+        path = Path(url.toLocalFile())
+        if url.isLocalFile() and path.suffix == ".flow":
+            return path
+    return None

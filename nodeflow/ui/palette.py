@@ -1,0 +1,315 @@
+"""The palette: every op by category, searchable, to drag onto the canvas or add by double click.
+
+Dragging is a mouse gesture of our own: the palette keeps the mouse and reports where it is, and the
+canvas shows the ghost of the node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from PySide6.QtCore import (
+    QEvent,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QPoint,
+    QRectF,
+    QSize,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QStandardItem, QStandardItemModel
+from PySide6.QtWidgets import (
+    QApplication,
+    QLineEdit,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTreeView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from nodeflow.document.declarations import declarations
+from nodeflow.graph.op import Op
+from nodeflow.ui.canvas.icons import draw_sign, tile
+from nodeflow.ui.fuzzy import best_score
+from nodeflow.ui.theme import SPACE, TYPE, Theme, font, icon
+from nodeflow.ui.widgets import label
+
+OP_ROLE = Qt.ItemDataRole.UserRole + 1
+CATEGORY_ROLE = Qt.ItemDataRole.UserRole + 2
+OP_HEIGHT, CATEGORY_HEIGHT = 30, 32
+
+ORDER = (
+    *("Inputs", "Variables", "Data", "Math", "Activations", "Matrix", "Reduction", "Shape"),
+    *("Comparison", "Logic", "Losses", "Training", "Gradients", "Random", "Types", "Control"),
+)
+"""The order of categories: what a first graph needs comes first; unknown ones come last."""
+
+
+def by_category(ops: Iterable[Op]) -> dict[str, list[Op]]:
+    """Ops by category, both in the order to show."""
+    groups: dict[str, list[Op]] = {}
+    for op in ops:
+        groups.setdefault(op.category or "Other", []).append(op)
+    rank = {name.lower(): i for i, name in enumerate(ORDER)}
+    names = sorted(groups, key=lambda name: (rank.get(name.lower(), len(rank)), name))
+    return {name: groups[name] for name in names}
+
+
+def matches(ops: Iterable[Op], query: str) -> list[Op]:
+    """Ops that answer a query, the best first, ranked as the canvas's search ranks them."""
+    scored = [
+        (best_score(query, (op.id, op.title), (*op.keywords, op.category)), op.title, op)
+        for op in ops
+    ]
+    return [op for score, _, op in sorted(scored, key=lambda s: (-s[0], s[1])) if score > 0]
+
+
+def op_tooltip(op: Op) -> str:
+    """An op's documentation, inputs and outputs as rich text."""
+    paragraphs = [p.replace("\n", " ") for p in op.doc.strip().split("\n\n")]
+    body = "".join(f"<p style='margin:4px 0'>{_escape(p)}</p>" for p in paragraphs)
+    ports = ", ".join(port.name + ("…" if port.variadic else "") for port in op.inputs)
+    outs = ", ".join(port.name for port in op.outputs)
+    flow = f"<p style='margin:4px 0'><tt>{_escape(ports or '—')} → {_escape(outs or '—')}</tt></p>"
+    return f"<div style='width:280px'><b>{_escape(op.title)}</b>{body}{flow}</div>"
+
+
+def _escape(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+class PaletteTree(QTreeView):
+    """The tree itself; a press that moves becomes a drag of an op."""
+
+    drag_started = Signal(str)
+    drag_moved = Signal(QPoint)
+    drag_ended = Signal(QPoint)
+    drag_cancelled = Signal()
+    chosen = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setHeaderHidden(True)
+        self.setRootIsDecorated(True)
+        self.setIndentation(14)
+        self.setExpandsOnDoubleClick(True)
+        self.setEditTriggers(QTreeView.EditTrigger.NoEditTriggers)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollMode(QTreeView.ScrollMode.ScrollPerPixel)
+        self.setMouseTracking(True)
+        self.setAccessibleName("Ops")
+        self._pressed: tuple[str, QPoint] | None = None
+        self._dragging = False
+
+    def op_at(self, index: QModelIndex) -> str:
+        """The id of the op in a row; empty for a category."""
+        return index.data(OP_ROLE) or ""
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        super().mousePressEvent(event)
+        index = self.indexAt(event.position().toPoint())
+        op = self.op_at(index) if index.isValid() else ""
+        left = event.button() == Qt.MouseButton.LeftButton
+        self._pressed = (op, event.globalPosition().toPoint()) if op and left else None
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        at = event.globalPosition().toPoint()
+        if self._pressed and not self._dragging:
+            far = (at - self._pressed[1]).manhattanLength()
+            if far >= QApplication.startDragDistance():
+                self._dragging = True
+                self.setFocus()
+                self.drag_started.emit(self._pressed[0])
+        if self._dragging:
+            self.drag_moved.emit(at)
+        else:
+            super().mouseMoveEvent(event)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        self._pressed = None
+        if self._dragging:
+            self._dragging = False
+            self.drag_ended.emit(event.globalPosition().toPoint())
+        else:
+            super().mouseReleaseEvent(event)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        op = self.op_at(self.indexAt(event.position().toPoint()))
+        if op:
+            self.chosen.emit(op)
+        else:
+            super().mouseDoubleClickEvent(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if self._dragging and event.key() == Qt.Key.Key_Escape:
+            self._dragging, self._pressed = False, None
+            self.drag_cancelled.emit()
+            return
+        enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        op = self.op_at(self.currentIndex())
+        if enter and op:
+            self.chosen.emit(op)
+            return
+        super().keyPressEvent(event)
+
+
+class OpDelegate(QStyledItemDelegate):
+    """Paints an op as its tinted sign and title, a category as a heading."""
+
+    def __init__(self, theme: Theme, parent: QObject) -> None:
+        super().__init__(parent)
+        self.theme = theme
+
+    def sizeHint(
+        self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> QSize:
+        return QSize(120, OP_HEIGHT if index.data(OP_ROLE) else CATEGORY_HEIGHT)
+
+    def paint(
+        self,
+        painter: QPainter,
+        option: QStyleOptionViewItem,
+        index: QModelIndex | QPersistentModelIndex,
+    ) -> None:
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        op = index.data(OP_ROLE)
+        if op:
+            self._paint_op(painter, option, index, op)
+        else:
+            self._paint_category(painter, option, index)
+        painter.restore()
+
+    def _paint_category(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex
+    ) -> None:
+        painter.setFont(font(TYPE["caption"], 600))
+        painter.setPen(self.theme.color("ink_muted"))
+        area = option.rect.adjusted(4, 0, -6, 0)
+        painter.drawText(area, int(Qt.AlignmentFlag.AlignVCenter), index.data())
+        painter.setPen(self.theme.color("ink_faint"))
+        painter.setFont(font(TYPE["caption"]))
+        count = str(index.model().rowCount(index))
+        flags = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
+        painter.drawText(area, int(flags), count)
+
+    def _paint_op(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex, op: str
+    ) -> None:
+        rect = QRectF(option.rect).adjusted(0, 1, -4, -1)
+        state = option.state
+        if state & QStyle.StateFlag.State_Selected or state & QStyle.StateFlag.State_MouseOver:
+            painter.setPen(Qt.PenStyle.NoPen)
+            selected = bool(state & QStyle.StateFlag.State_Selected)
+            painter.setBrush(self.theme.color("accent_soft" if selected else "sunken"))
+            painter.drawRoundedRect(rect, 6, 6)
+        category = index.data(CATEGORY_ROLE)
+        color = self.theme.category(category)
+        box = QRectF(rect.left() + 5, rect.center().y() - 11, 22, 22)
+        tile(painter, box, color, 5)
+        draw_sign(painter, op, category, box, color)
+        painter.setFont(font(TYPE["body"]))
+        painter.setPen(self.theme.color("ink"))
+        area = rect.adjusted(36, 0, -4, 0)
+        title = painter.fontMetrics().elidedText(
+            index.data(), Qt.TextElideMode.ElideRight, int(area.width())
+        )
+        painter.drawText(area, int(Qt.AlignmentFlag.AlignVCenter), title)
+
+
+class PalettePanel(QWidget):
+    """Search field and tree of ops.
+
+    ``chosen`` asks for a node in the middle of the canvas; the drag signals describe a gesture in
+    global coordinates.
+    """
+
+    chosen = Signal(str)
+    drag_started = Signal(str)
+    drag_moved = Signal(QPoint)
+    drag_ended = Signal(QPoint)
+    drag_cancelled = Signal()
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._ops = declarations()
+        self.search = QLineEdit()
+        self.search.setPlaceholderText("Search ops")
+        self.search.setClearButtonEnabled(True)
+        self.search.setAccessibleName("Search ops")
+        self.search.textChanged.connect(self._on_search)
+        self.search.installEventFilter(self)
+        self._sign = self.search.addAction(
+            icon("search", theme, "ink_muted", 16), QLineEdit.ActionPosition.LeadingPosition
+        )
+        self.tree = PaletteTree()
+        self._delegate = OpDelegate(theme, self.tree)
+        self.tree.setItemDelegate(self._delegate)
+        self._empty = label("No op matches. Try another word.", "muted", wrap=True)
+        self._empty.hide()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(SPACE[2], SPACE[1], SPACE[1], 0)
+        layout.setSpacing(SPACE[2])
+        layout.addWidget(self.search)
+        layout.addWidget(self._empty)
+        layout.addWidget(self.tree, 1)
+        for name in ("chosen", "drag_started", "drag_moved", "drag_ended", "drag_cancelled"):
+            getattr(self.tree, name).connect(getattr(self, name))
+        self._fill("")
+
+    def set_theme(self, theme: Theme) -> None:
+        self._delegate.theme = theme
+        self._sign.setIcon(icon("search", theme, "ink_muted", 16))
+        self.tree.viewport().update()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Arrow down and Enter lead from the search field into the tree."""
+        if watched is self.search and event.type() == QEvent.Type.KeyPress:
+            assert isinstance(event, QKeyEvent)
+            if event.key() == Qt.Key.Key_Down:
+                self.tree.setFocus()
+                return True
+            if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+                op = self.tree.op_at(self.tree.currentIndex())
+                if op:
+                    self.chosen.emit(op)
+                return True
+        return super().eventFilter(watched, event)
+
+    def _on_search(self, text: str) -> None:
+        self._fill(text.strip())
+
+    def _fill(self, query: str) -> None:
+        """Rebuild the rows: by category, or the best matches first."""
+        model = QStandardItemModel(self.tree)
+        if query:
+            for op in matches(self._ops, query):
+                model.appendRow(_op_item(op))
+        else:
+            for category, ops in by_category(self._ops).items():
+                heading = QStandardItem(category)
+                heading.setSelectable(False)
+                for op in ops:
+                    heading.appendRow(_op_item(op))
+                model.appendRow(heading)
+        old = self.tree.model()
+        self.tree.setModel(model)
+        if old is not None:
+            old.deleteLater()
+        self.tree.setRootIsDecorated(not query)
+        self.tree.expandAll()
+        self._empty.setVisible(model.rowCount() == 0)
+        if query and model.rowCount():
+            self.tree.setCurrentIndex(model.index(0, 0))
+
+
+def _op_item(op: Op) -> QStandardItem:
+    item = QStandardItem(op.title)
+    item.setData(op.id, OP_ROLE)
+    item.setData(op.category, CATEGORY_ROLE)
+    item.setToolTip(op_tooltip(op))
+    return item

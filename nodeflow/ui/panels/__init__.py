@@ -1,0 +1,1 @@
+"""The panels around the canvas, one file each. A panel takes what it shows, and owns no truth."""

@@ -1,0 +1,62 @@
+"""Dock widgets with a quiet title line; those at the bottom are tabs without one."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QDockWidget, QFrame, QHBoxLayout, QToolButton, QWidget
+
+from nodeflow.ui.theme import SPACE, Theme, icon
+from nodeflow.ui.widgets import label
+
+
+class DockTitle(QFrame):
+    """The name of a panel and the cross that hides it."""
+
+    def __init__(self, title: str, dock: QDockWidget, theme: Theme) -> None:
+        super().__init__(dock)
+        self.setObjectName("panelHeader")
+        self._cross = QToolButton()
+        self._cross.setAccessibleName(f"Hide {title}")
+        self._cross.setToolTip("Hide (View > Panels brings it back)")
+        self._cross.clicked.connect(dock.hide)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(SPACE[3], SPACE[2], SPACE[2], SPACE[1])
+        layout.addWidget(label(title, "strong"))
+        layout.addStretch(1)
+        layout.addWidget(self._cross)
+        self.set_theme(theme)
+
+    def set_theme(self, theme: Theme) -> None:
+        self._cross.setIcon(icon("x", theme, "ink_faint", 14))
+
+
+class Dock(QDockWidget):
+    """A panel in the window.
+
+    Args:
+        tabbed: shown as one of several tabs, which carry its name.
+    """
+
+    def __init__(
+        self, name: str, title: str, content: QWidget, theme: Theme, tabbed: bool = False
+    ) -> None:
+        super().__init__(title)
+        self.setObjectName(name)
+        self.setWidget(content)
+        self.setFeatures(
+            QDockWidget.DockWidgetFeature.DockWidgetClosable
+            | QDockWidget.DockWidgetFeature.DockWidgetMovable
+        )
+        self._title: DockTitle | None = None
+        if tabbed:
+            empty = QWidget()
+            empty.setFixedHeight(0)
+            self.setTitleBarWidget(empty)
+            self.setAllowedAreas(Qt.DockWidgetArea.BottomDockWidgetArea)
+        else:
+            self._title = DockTitle(title, self, theme)
+            self.setTitleBarWidget(self._title)
+
+    def set_theme(self, theme: Theme) -> None:
+        if self._title is not None:
+            self._title.set_theme(theme)

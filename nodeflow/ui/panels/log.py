@@ -1,0 +1,54 @@
+"""The log: what happened, newest last, to read and to copy into a bug report."""
+
+from __future__ import annotations
+
+import html
+import logging
+import time
+
+from PySide6.QtCore import Slot
+from PySide6.QtWidgets import QPlainTextEdit, QVBoxLayout, QWidget
+
+from nodeflow.ui.theme import SPACE, Theme
+
+MOST_LINES = 2000
+
+
+class LogPanel(QWidget):
+    """Shows log records and the window's own messages."""
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self.text = QPlainTextEdit()
+        self.text.setReadOnly(True)
+        self.text.setMaximumBlockCount(MOST_LINES)
+        self.text.setProperty("role", "mono")
+        self.text.setFrameStyle(0)
+        self.text.setStyleSheet("QPlainTextEdit { background: transparent; border: none; }")
+        self.text.setPlaceholderText("Nothing to report.")
+        self.text.setAccessibleName("Log")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(SPACE[2], SPACE[1], SPACE[2], SPACE[1])
+        layout.addWidget(self.text)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Lines to come take the new colours."""
+        self._theme = theme
+
+    @Slot(int, str)
+    def append(self, level: int, text: str) -> None:
+        """Add a line (or several) with the time."""
+        role = "error" if level >= logging.ERROR else "ink"
+        role = "warning" if level == logging.WARNING else role
+        color = self._theme.color(role).name()
+        faint = self._theme.color("ink_faint").name()
+        body = html.escape(text).replace("\n", "<br>").replace("  ", "&nbsp;&nbsp;")
+        stamp = time.strftime("%H:%M:%S")
+        self.text.appendHtml(
+            f"<span style='color:{faint}'>{stamp}</span>&nbsp;&nbsp;"
+            f"<span style='color:{color}'>{body}</span>"
+        )
+
+    def say(self, text: str) -> None:
+        self.append(logging.INFO, text)

@@ -1,0 +1,111 @@
+"""The list of problems: what is wrong, where, and what to do; a click leads there."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QListWidget, QListWidgetItem, QStackedLayout, QVBoxLayout, QWidget
+
+from nodeflow.document.analysis import TRAINING
+from nodeflow.document.problems import Problem
+from nodeflow.ui.theme import SPACE, Theme, icon
+from nodeflow.ui.widgets import label
+from nodeflow.ui.workspace import Workspace
+
+MOST = 500
+"""More problems than anybody reads; the rest is counted."""
+ID_ROLE = Qt.ItemDataRole.UserRole + 1
+PORT_ROLE = Qt.ItemDataRole.UserRole + 2
+
+
+class ProblemsPanel(QWidget):
+    """All problems of the document, and those of the last run.
+
+    Signals:
+        chosen(node id, port): show this node.
+        counted(errors, warnings): after each change.
+    """
+
+    chosen = Signal(str, str)
+    counted = Signal(int, int)
+
+    def __init__(self, workspace: Workspace, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._workspace, self._theme = workspace, theme
+        self._run: list[Problem] = []
+        self.list = QListWidget()
+        self.list.setWordWrap(True)
+        self.list.setUniformItemSizes(False)
+        self.list.setAccessibleName("Problems")
+        self.list.itemClicked.connect(self._on_item)
+        self.list.itemActivated.connect(self._on_item)
+        nothing = label("No problems.", "muted")
+        nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._pages = QStackedLayout()
+        self._pages.addWidget(self.list)
+        self._pages.addWidget(nothing)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(SPACE[2], SPACE[1], SPACE[2], SPACE[1])
+        layout.addLayout(self._pages)
+        workspace.analysed.connect(self._on_analysed)
+        workspace.replaced.connect(self._on_replaced)
+        self.refresh()
+
+    def set_theme(self, theme: Theme) -> None:
+        self._theme = theme
+        self.refresh()
+
+    def set_run_problems(self, problems: list[Problem]) -> None:
+        """Show what the last run complained about, above what the analysis knows."""
+        if problems != self._run:
+            self._run = list(problems)
+            self.refresh()
+
+    def refresh(self) -> None:
+        """Fill the list anew."""
+        known = self._workspace.problems()
+        said = {(p.node, p.message) for p in known}
+        problems = [p for p in self._run if (p.node, p.message) not in said] + known
+        self.list.clear()
+        for problem in problems[:MOST]:
+            self.list.addItem(self._item(problem))
+        if len(problems) > MOST:
+            self.list.addItem(f"and {len(problems) - MOST} more")
+        self._pages.setCurrentIndex(0 if problems else 1)
+        errors = sum(p.severity == "error" for p in problems)
+        self.counted.emit(errors, sum(p.severity == "warning" for p in problems))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.list.currentItem():
+            self._on_item(self.list.currentItem())
+            return
+        super().keyPressEvent(event)
+
+    def _item(self, problem: Problem) -> QListWidgetItem:
+        where = problem.node or "training"
+        if problem.port and problem.node:
+            where += f":{problem.port}"
+        text = f"{where}    {problem.message}"
+        if problem.hint:
+            text += f"\n{problem.hint}"
+        item = QListWidgetItem(text)
+        names = {
+            "error": ("circle-alert", "error"),
+            "warning": ("triangle-alert", "warning"),
+            "info": ("info", "accent"),
+        }
+        item.setIcon(icon(names[problem.severity][0], self._theme, names[problem.severity][1]))
+        record = self._workspace.document.node_named(problem.node) if problem.node else None
+        item.setData(ID_ROLE, record.id if record else TRAINING)
+        item.setData(PORT_ROLE, problem.port or "")
+        return item
+
+    def _on_item(self, item: QListWidgetItem) -> None:
+        self.chosen.emit(item.data(ID_ROLE) or "", item.data(PORT_ROLE) or "")
+
+    def _on_analysed(self, _: object) -> None:
+        self.refresh()
+
+    def _on_replaced(self) -> None:
+        self._run = []
+        self.refresh()

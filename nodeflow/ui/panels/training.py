@@ -1,0 +1,335 @@
+"""The training panel: progress, speed, time left, and the live plots of loss and metrics.
+
+Messages only fill the record; drawing happens at a rate that adapts to what it costs.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from PySide6.QtCore import Qt, QTimer, Signal, Slot
+from PySide6.QtWidgets import (
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QSizePolicy,
+    QSlider,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from nodeflow.host import protocol as p
+from nodeflow.ui.panels.record import TrainingRecord, duration
+from nodeflow.ui.settings import Settings
+from nodeflow.ui.theme import SPACE, Theme
+from nodeflow.ui.widgets import button, label
+
+FASTEST_MS, SLOWEST_MS = 33, 500
+SHARE = 0.1
+"""Drawing takes at most about this part of a core."""
+
+
+class TrainingPanel(QWidget):
+    """Shows one training at a time.
+
+    Signals: ``download_wanted`` and ``download_cancelled`` by the buttons of the data notice.
+    """
+
+    download_wanted = Signal()
+    download_cancelled = Signal()
+
+    def __init__(self, settings: Settings, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._settings, self._theme = settings, theme
+        self.record = TrainingRecord(settings.smoothing)
+        self.loss_plot: Any = None
+        self.metric_plot: Any = None
+        self._state = "off"
+        self._make()
+        self._timer = QTimer(self, singleShot=True, interval=FASTEST_MS)
+        self._timer.timeout.connect(self.draw)
+
+    # ---- making -----------------------------------------------------------------------------
+
+    def _make(self) -> None:
+        self.headline = label("No training yet", "strong")
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.bar.setRange(0, 1000)
+        self.figures = {name: label("–") for name in ("epoch", "step", "speed", "left", "loss")}
+        texts = {
+            "epoch": "Epoch",
+            "step": "Step",
+            "speed": "Steps a second",
+            "left": "Time left",
+            "loss": "Loss, smoothed",
+        }
+        self._grid = QGridLayout()
+        self._grid.setHorizontalSpacing(SPACE[4])
+        self._grid.setVerticalSpacing(SPACE[1])
+        for row, (name, text) in enumerate(texts.items()):
+            self._grid.addWidget(label(text, "caption"), row, 0)
+            self.figures[name].setAlignment(Qt.AlignmentFlag.AlignRight)
+            self._grid.addWidget(self.figures[name], row, 1)
+        self.metric_labels: dict[str, QLabel] = {}
+        left = QVBoxLayout()
+        left.setContentsMargins(0, 0, 0, 0)
+        left.setSpacing(SPACE[2])
+        left.addWidget(self.headline)
+        left.addWidget(self.bar)
+        left.addLayout(self._grid)
+        left.addWidget(self._make_notice())
+        left.addStretch(1)
+        side = QWidget()
+        side.setFixedWidth(248)
+        side.setLayout(left)
+        self._plots = QStackedWidget()
+        hint = label(
+            "Press Train (F6): loss and metrics appear here while the graph learns.", "muted"
+        )
+        hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._plots.addWidget(hint)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(SPACE[3], SPACE[2], SPACE[3], SPACE[2])
+        layout.setSpacing(SPACE[4])
+        layout.addWidget(side)
+        layout.addWidget(self._plots, 1)
+
+    def _make_notice(self) -> QFrame:
+        self.notice = QFrame()
+        self.notice.setObjectName("notice")
+        self.notice_text = label("", "caption", wrap=True)
+        self.download_bar = QProgressBar()
+        self.download_bar.setTextVisible(False)
+        self.download_bar.hide()
+        self.download_button = button("Download the full set", "link", self.download_wanted.emit)
+        self.cancel_button = button("Cancel", "link", self.download_cancelled.emit)
+        self.cancel_button.hide()
+        layout = QVBoxLayout(self.notice)
+        layout.setContentsMargins(SPACE[2], SPACE[2], SPACE[2], SPACE[1])
+        layout.setSpacing(SPACE[1])
+        for widget in (
+            *(self.notice_text, self.download_bar, self.download_button, self.cancel_button),
+        ):
+            layout.addWidget(widget)
+        self.notice.hide()
+        return self.notice
+
+    def preload(self) -> None:
+        """Import the plotting library and make the plots, while nobody waits for them."""
+        if self.loss_plot is not None:
+            return
+        from nodeflow.ui.panels.plots import LossPlot, MetricPlot
+
+        self.loss_plot, self.metric_plot = LossPlot(self._theme), MetricPlot(self._theme)
+        page = QWidget()
+        layout = QHBoxLayout(page)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(SPACE[4])
+        self._metric_title = label("Metrics", "caption")
+        self._metric_title.setTextFormat(Qt.TextFormat.RichText)
+        for plot, head in (
+            (self.loss_plot, self._loss_head()),
+            (self.metric_plot, _head(self._metric_title)),
+        ):
+            column = QVBoxLayout()
+            column.setSpacing(SPACE[1])
+            column.addWidget(head)
+            column.addWidget(plot, 1)
+            layout.addLayout(column, 3 if plot is self.loss_plot else 2)
+        self._plots.addWidget(page)
+
+    def _loss_head(self) -> QWidget:
+        self.smoothing = QSlider(Qt.Orientation.Horizontal)
+        self.smoothing.setRange(0, 99)
+        self.smoothing.setValue(round(self.record.losses.smoothing * 100))
+        self.smoothing.setFixedWidth(110)
+        self.smoothing.setAccessibleName("Smoothing of the loss")
+        self.smoothing.setToolTip("Smoothing: how much each point remembers of those before it")
+        self.smoothing.valueChanged.connect(self._on_smoothing)
+        return _head(
+            label("Loss of each step", "caption"), label("Smoothing", "caption"), self.smoothing
+        )
+
+    # ---- hearing ----------------------------------------------------------------------------
+
+    def reset(self) -> None:
+        """Another document is open."""
+        self.record = TrainingRecord(self._settings.smoothing)
+        for text in self.metric_labels.values():
+            text.hide()
+        self._plots.setCurrentIndex(0)
+        self._draw_figures()
+
+    def begin(self) -> None:
+        """The user asked for a training."""
+        self.headline.setText("Starting…")
+        self.preload()
+
+    @Slot(object)
+    def on_message(self, message: Any) -> None:
+        """A message of the training."""
+        if isinstance(message, p.TrainingStarted):
+            self._on_started(message)
+        self.record.take(message)
+        if isinstance(message, p.TrainingDone):
+            self.draw()
+        elif not self._timer.isActive():
+            self._timer.start()
+
+    def _on_started(self, message: p.TrainingStarted) -> None:
+        self.preload()
+        self._plots.setCurrentIndex(1)
+        if message.first_epoch == 1:
+            self.record = TrainingRecord(self._settings.smoothing)
+        if message.notices:
+            self.show_notices(message.notices)
+
+    def show_state(self, state: str) -> None:
+        """The engine's state changed."""
+        if state == "paused":
+            self.record.pause()
+        self._state = state
+        self._draw_figures()
+
+    @Slot(object)
+    def show_notices(self, notices: tuple[str, ...]) -> None:
+        """What the user has to know about the data."""
+        self.notice_text.setText("\n".join(notices))
+        self.notice.setVisible(bool(notices))
+        offers = any("mnist" in text.lower() for text in notices)
+        self.download_button.setVisible(offers and not self.cancel_button.isVisibleTo(self.notice))
+
+    # ---- download ---------------------------------------------------------------------------
+
+    def on_download_started(self) -> None:
+        self.notice.show()
+        if not self.notice_text.text():
+            self.notice_text.setText("Downloading MNIST")
+        self.download_bar.setRange(0, 0)
+        self.download_bar.show()
+        self.cancel_button.show()
+        self.download_button.hide()
+
+    @Slot(object)
+    def on_download(self, message: Any) -> None:
+        """Progress, the end, or the failure of a download."""
+        if isinstance(message, p.DownloadProgress):
+            self.download_bar.setRange(0, 1000 if message.total else 0)
+            if message.total:
+                self.download_bar.setValue(round(1000 * message.received / message.total))
+            self.notice_text.setText(f"Downloading {message.file}: {_size(message.received)}")
+            return
+        self.download_bar.hide()
+        self.cancel_button.hide()
+        if isinstance(message, p.Downloaded):
+            self.notice_text.setText(f"The full set is in {message.folder}.")
+        else:
+            self.notice_text.setText(str(message.error))
+            self.download_button.setText("Try again")
+            self.download_button.show()
+        self.notice.show()
+
+    # ---- drawing ----------------------------------------------------------------------------
+
+    @Slot()
+    def draw(self) -> None:
+        """Draw what is new, and decide when to draw next by what this cost."""
+        started = time.perf_counter()
+        self._draw_figures()
+        if self.isVisible() and self.loss_plot is not None:
+            self.loss_plot.show_losses(self.record.losses)
+            last = self.record.first_epoch - 1 + self.record.epochs
+            self.metric_plot.show_metrics(self.record.metrics, last)
+            self._draw_metric_title()
+        cost = (time.perf_counter() - started) * 1000
+        self._timer.setInterval(int(min(SLOWEST_MS, max(FASTEST_MS, cost / SHARE))))
+
+    def showEvent(self, event: object) -> None:
+        super().showEvent(event)
+        if self.loss_plot is not None:
+            self._timer.start()
+
+    def _draw_figures(self) -> None:
+        record, figures = self.record, self.figures
+        self.headline.setText(self._headline())
+        self.bar.setValue(round(1000 * record.part))
+        last = record.first_epoch - 1 + record.epochs
+        figures["epoch"].setText(f"{record.current_epoch()} of {last}" if record.epochs else "–")
+        total = record.total_steps
+        figures["step"].setText(f"{record.last_step:,} of {total:,}" if total else "–")
+        figures["speed"].setText(self._speed())
+        left = record.seconds_left if self._state == "training" else None
+        figures["left"].setText(duration(left) if left is not None else "–")
+        loss = record.last_loss
+        figures["loss"].setText("–" if loss is None else f"{loss:.5g}")
+        for name, points in record.metrics.items():
+            self._metric_label(name).setText(f"{points[-1][1]:.4g}")
+
+    def _headline(self) -> str:
+        done = self.record.done
+        if self._state == "paused":
+            return "Paused"
+        if self._state == "training":
+            return f"Training{f'  ·  {self.record.tier}' if self.record.tier else ''}"
+        if done is not None:
+            return f"{'Stopped' if done.stopped else 'Done'} after {duration(done.seconds)}"
+        return "No training yet" if not self.record.epochs else "Ended"
+
+    def _speed(self) -> str:
+        if self._state not in ("training", "paused") and self.record.done is not None:
+            return f"{self.record.done.steps_per_second:,.0f}"
+        speed = self.record.speed
+        return "–" if speed is None else f"{speed:,.0f}"
+
+    def _metric_label(self, name: str) -> QLabel:
+        if name not in self.metric_labels:
+            row = self._grid.rowCount()
+            self.metric_labels[name] = value = label("", "strong")
+            value.setAlignment(Qt.AlignmentFlag.AlignRight)
+            self._grid.addWidget(label(name, "caption"), row, 0)
+            self._grid.addWidget(value, row, 1)
+        self.metric_labels[name].show()
+        return self.metric_labels[name]
+
+    def _draw_metric_title(self) -> None:
+        names = [
+            f"<span style='color:{self.metric_plot.color(name)}'>●</span> {name}"
+            for name in self.record.metrics
+        ]
+        self._metric_title.setText("&nbsp;&nbsp;".join(names) or "Metrics of each epoch")
+
+    def _on_smoothing(self, value: int) -> None:
+        self._settings.smoothing = value / 100
+        self.record.losses.set_smoothing(value / 100)
+        if not self._timer.isActive():
+            self._timer.start()
+
+    def set_theme(self, theme: Theme) -> None:
+        self._theme = theme
+        for plot in (self.loss_plot, self.metric_plot):
+            if plot is not None:
+                plot.set_theme(theme)
+        if self.metric_plot is not None:
+            self._draw_metric_title()
+
+
+def _head(title: QLabel, *more: QWidget) -> QWidget:
+    result = QWidget()
+    result.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+    layout = QHBoxLayout(result)
+    layout.setContentsMargins(SPACE[2], 0, SPACE[2], 0)
+    layout.setSpacing(SPACE[2])
+    layout.addWidget(title)
+    layout.addStretch(1)
+    for widget in more:
+        layout.addWidget(widget)
+    return result
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.1f} MB"

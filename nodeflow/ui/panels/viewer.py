@@ -1,0 +1,264 @@
+"""The viewer: the whole value of the selected node, as numbers, pictures or a histogram.
+
+It asks the engine for a tensor when it is visible and the selection or the value changes, a few
+times a second at most, one question at a time.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtCore import Qt, QTimer, Slot
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QGridLayout,
+    QHBoxLayout,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from nodeflow.host import protocol as p
+from nodeflow.ui.engine_link import EngineLink
+from nodeflow.ui.inspector.editors import QuietCombo
+from nodeflow.ui.panels import views
+from nodeflow.ui.theme import SPACE, Theme
+from nodeflow.ui.widgets import ElidedLabel, clear, label
+from nodeflow.ui.workspace import Workspace
+
+PAUSE_MS = 250
+"""At most so often is a whole tensor asked for."""
+PATIENCE = 20
+"""Pauses after which an unanswered question no longer holds back the next one."""
+WAYS = {"matrix": "As a matrix", "rows": "Rows as pictures", "columns": "Columns as pictures"}
+
+
+class ViewerPanel(QWidget):
+    """Shows one tensor of the selected node."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        link: EngineLink,
+        theme: Theme,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._workspace, self._link, self._theme = workspace, link, theme
+        self._names: list[str] = []
+        self._asked: int | None = None
+        self._waited = 0
+        self._stale = False
+        self.array: np.ndarray | None = None
+        self._image_shape: tuple[int, int] | None = None
+        self._make()
+        self._timer = QTimer(self, singleShot=True, interval=PAUSE_MS)
+        self._timer.timeout.connect(self._ask)
+        workspace.selected.connect(self._on_selected)
+        workspace.replaced.connect(self._on_replaced)
+        link.tensor.connect(self._on_tensor)
+        link.failed.connect(self._on_failed)
+        self._on_selected(())
+
+    # ---- making -----------------------------------------------------------------------------
+
+    def _make(self) -> None:
+        self.title = ElidedLabel("", "strong")
+        self.outputs = QuietCombo()
+        self.outputs.setAccessibleName("Output")
+        self.outputs.activated.connect(self._on_output)
+        self.way = QuietCombo()
+        self.way.setAccessibleName("How to draw it")
+        self.way.activated.connect(self._show_pictures)
+        self.table, self.images = views.TableView(), views.ImageView(self._theme)
+        self.histogram = views.HistogramView(self._theme)
+        self._pages = QStackedWidget()
+        self._tabs = QButtonGroup(self)
+        head = QHBoxLayout()
+        head.setSpacing(SPACE[1])
+        head.addWidget(self.title, 1)
+        head.addWidget(self.outputs)
+        head.addWidget(self.way)
+        pages = (("Table", self.table), ("Image", self.images), ("Histogram", self.histogram))
+        for index, (text, page) in enumerate(pages):
+            tab = QToolButton()
+            tab.setText(text)
+            tab.setCheckable(True)
+            self._tabs.addButton(tab, index)
+            head.addWidget(tab)
+            self._pages.addWidget(page)
+        self._tabs.button(0).setChecked(True)
+        self._tabs.idClicked.connect(self._on_tab)
+        self._figures = QGridLayout()
+        self._figures.setHorizontalSpacing(SPACE[4])
+        self._figures.setVerticalSpacing(SPACE[1])
+        self._side = QWidget()
+        self._side.setFixedWidth(190)
+        side = QVBoxLayout(self._side)
+        side.setContentsMargins(0, 0, 0, 0)
+        side.addLayout(self._figures)
+        side.addStretch(1)
+        self._hint = label("", "muted")
+        self._hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        body = QHBoxLayout()
+        body.setSpacing(SPACE[4])
+        body.addWidget(self._side)
+        body.addWidget(self._pages, 1)
+        content = QWidget()
+        column = QVBoxLayout(content)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(SPACE[2])
+        column.addLayout(head)
+        column.addLayout(body, 1)
+        self._stack = QStackedWidget()
+        self._stack.addWidget(self._hint)
+        self._stack.addWidget(content)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(SPACE[3], SPACE[2], SPACE[3], SPACE[2])
+        layout.addWidget(self._stack)
+
+    def set_theme(self, theme: Theme) -> None:
+        self._theme = theme
+        self.images.set_theme(theme)
+        self.histogram.set_theme(theme)
+
+    # ---- asking -----------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """The name of the tensor shown, or nothing."""
+        index = max(0, self.outputs.currentIndex())
+        return self._names[index] if self._names else ""
+
+    def showEvent(self, event: object) -> None:
+        super().showEvent(event)
+        if self._stale:
+            self._timer.start(0)
+
+    @Slot(object)
+    def on_valued(self, names: tuple[str, ...]) -> None:
+        """These tensors have new values."""
+        if self.name and self.name in names:
+            self._want()
+
+    def _want(self) -> None:
+        self._stale = True
+        if self.isVisible() and not self._timer.isActive():
+            self._timer.start(PAUSE_MS)
+
+    @Slot()
+    def _ask(self) -> None:
+        if not self.name or not self.isVisible():
+            return
+        if self._asked is not None and self._waited < PATIENCE:
+            self._waited += 1
+            self._timer.start(PAUSE_MS)
+            return
+        self._stale, self._waited = False, 0
+        self._asked = self._link.fetch(self.name) if self._link.is_up else None
+
+    # ---- hearing ----------------------------------------------------------------------------
+
+    @Slot(object)
+    def _on_selected(self, _: object) -> None:
+        ids = self._workspace.selection
+        self._names = self._tensors(ids[0]) if len(ids) == 1 else []
+        self.outputs.clear()
+        self.outputs.addItems(self._names)
+        self.outputs.setVisible(len(self._names) > 1)
+        self.array = None
+        if not self._names:
+            self._say("Select a node to see its value." if len(ids) != 1 else "It has no value.")
+            return
+        self._asked = None
+        self._say(f"No value of {self.name} yet.")
+        self._stale = True
+        if self.isVisible():
+            self._timer.start(0)
+
+    @Slot()
+    def _on_replaced(self) -> None:
+        self._asked = None
+
+    @Slot(int)
+    def _on_output(self, _: int) -> None:
+        self._stale = True
+        self._asked = None
+        self._timer.start(0)
+
+    def _tensors(self, node_id: str) -> list[str]:
+        """Names of a node's outputs; a dataset's columns are bound, not computed."""
+        record = self._workspace.document.nodes[node_id]
+        op = self._workspace.declaration(record)
+        if op is None or not op.outputs or not getattr(op, "is_graph_op", True):
+            return []
+        count = len(self._workspace.analysis.out_types(node_id) or {}) or 1
+        return [record.name, *(f"{record.name}:{i}" for i in range(1, count))]
+
+    @Slot(object)
+    def _on_tensor(self, message: p.TensorValue) -> None:
+        if message.request != self._asked:
+            return
+        self._asked = None
+        self.array, self._image_shape = message.array, message.image_shape
+        step = "" if message.step is None else f"   at step {message.step:,}"
+        self.title.setText(f"{message.name}{step}")
+        self._show_value()
+        if self._stale:
+            self._want()
+
+    @Slot(object)
+    def _on_failed(self, message: p.Failed) -> None:
+        if message.request == self._asked:
+            self._asked = None
+            self._say(str(message.error))
+
+    # ---- showing ----------------------------------------------------------------------------
+
+    def _say(self, text: str) -> None:
+        self._hint.setText(text)
+        self._stack.setCurrentIndex(0)
+
+    def _show_value(self) -> None:
+        assert self.array is not None
+        self._stack.setCurrentIndex(1)
+        clear(self._figures)
+        for row, (name, text) in enumerate(views.figures(self.array)):
+            value = label(text)
+            value.setAlignment(Qt.AlignmentFlag.AlignRight)
+            self._figures.addWidget(label(name, "caption"), row, 0)
+            self._figures.addWidget(value, row, 1)
+        ways = views.layouts(self.array, self._image_shape)
+        if [self.way.itemData(i) for i in range(self.way.count())] != ways:
+            self.way.clear()
+            for way in ways:
+                self.way.addItem(WAYS[way], way)
+        self._tabs.button(1).setEnabled(bool(ways))
+        self._tabs.button(1).setToolTip("" if ways else "Only matrices and pictures can be drawn")
+        if not ways and self._pages.currentIndex() == 1:
+            self._tabs.button(0).click()
+        self._show_page()
+
+    @Slot(int)
+    def _on_tab(self, index: int) -> None:
+        self._pages.setCurrentIndex(index)
+        if self.array is not None:
+            self._show_page()
+
+    def _show_page(self) -> None:
+        """Fill the page that is seen."""
+        assert self.array is not None
+        page = self._pages.currentWidget()
+        self.way.setVisible(page is self.images and self.way.count() > 1)
+        if page is self.table:
+            self.table.show_array(self.array)
+        elif page is self.images:
+            self._show_pictures()
+        else:
+            self.histogram.show_array(self.array)
+
+    @Slot()
+    def _show_pictures(self) -> None:
+        if self.array is not None and self.way.count():
+            way = self.way.currentData()
+            self.images.show_pictures(views.pictures(self.array, way, self._image_shape))

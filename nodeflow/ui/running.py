@@ -1,0 +1,292 @@
+"""Run, train and see: what the Run menu does, and how answers reach canvas and panels."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from nodeflow.document import commands
+from nodeflow.document.order import levels
+from nodeflow.document.problems import Problem
+from nodeflow.document.records import Change, NodeRecord
+from nodeflow.document.training import optimizers
+from nodeflow.host import protocol as p
+from nodeflow.ui.actions import Blocked
+from nodeflow.ui.canvas import CanvasView
+from nodeflow.ui.engine_link import EngineLink
+from nodeflow.ui.workspace import Workspace
+
+log = logging.getLogger("nodeflow")
+
+OPTIMIZER = "gradient_descent"
+LOSS_WORDS = ("loss", "cost", "entropy", "error")
+
+
+class Running(QObject):
+    """The Run menu, and the state it leads to.
+
+    Signals:
+        said(text): for the status bar.
+        told(text, level, fix, fix text): for the message over the canvas.
+        run_problems(list of Problem): what the last run complained about.
+        valued(names): these tensors have new values.
+        missing(names): placeholders without a feed, that live values wait for.
+        noticed(texts): what the user has to know about the data.
+        began_training: show the training panel.
+    """
+
+    said = Signal(str)
+    told = Signal(str, str, str, str)
+    run_problems = Signal(object)
+    valued = Signal(object)
+    missing = Signal(object)
+    noticed = Signal(object)
+    began_training = Signal()
+
+    def __init__(self, workspace: Workspace, link: EngineLink, canvas: CanvasView) -> None:
+        super().__init__(canvas)
+        self._workspace, self._link, self._canvas = workspace, link, canvas
+        self.shows_order = False
+        self.target: str | None = None
+        self.data_notices: tuple[str, ...] = ()
+        self.waiting_for: tuple[str, ...] = ()
+        self._run = -1
+        link.previews.connect(self._on_previews)
+        link.failed.connect(self._on_failed)
+        link.done.connect(self._on_done)
+        link.died.connect(self._on_died)
+        workspace.changed.connect(self._on_changed)
+        workspace.replaced.connect(self._on_replaced)
+        workspace.selected.connect(self._on_selected)
+
+    # ---- run --------------------------------------------------------------------------------
+
+    def when_run(self) -> Blocked | None:
+        if not self._workspace.document.nodes:
+            return Blocked("The graph is empty: there is nothing to run.", "tutorial")
+        return self._engine_blocked() or self._busy()
+
+    def do_run(self) -> None:
+        self.do_undim()
+        self._start(None)
+
+    def when_run_to(self) -> Blocked | None:
+        if len(self._workspace.selection) != 1:
+            return Blocked("Select one node: it is computed, with all that it needs.")
+        return self.when_run()
+
+    def do_run_to(self) -> None:
+        record = self._workspace.document.nodes[self._workspace.selection[0]]
+        self.target = record.id
+        self._dim()
+        self._start(tuple(self._names_of(record)))
+        text = f"Only what {record.name} needs was computed; the rest is dimmed."
+        self.told.emit(text, "info", "undim", "Show everything")
+
+    def do_undim(self) -> None:
+        if self.target is not None:
+            self.target = None
+            self._canvas.set_dimmed(None)
+
+    def do_order(self) -> None:
+        self.shows_order = not self.shows_order
+        self._number()
+        if self.shows_order:
+            self.said.emit("Nodes with the same number can run at the same time")
+
+    def when_order(self) -> Blocked | None:
+        if not self._workspace.document.nodes:
+            return Blocked("The graph is empty: there is no order to show.")
+        return None
+
+    # ---- train ------------------------------------------------------------------------------
+
+    def when_train(self) -> Blocked | None:
+        found = optimizers(self._workspace.document)
+        if not found:
+            return Blocked("Training needs an optimizer, wired to the loss.", "add_optimizer")
+        broken = self._workspace.analysis.broken() & set(found)
+        if broken:
+            name = self._workspace.document.nodes[min(broken)].name
+            text = f"{name} cannot run because of an error in the graph."
+            return Blocked(text, "show_problems")
+        return self._engine_blocked() or self._busy()
+
+    def do_train(self) -> None:
+        self._begin(resume=False)
+
+    def when_continue(self) -> Blocked | None:
+        blocked = self.when_train()
+        if blocked is None and not self._link.has_trained:
+            return Blocked("Nothing is trained yet, so there is nothing to train on from.", "train")
+        return blocked
+
+    def do_continue(self) -> None:
+        self._begin(resume=True)
+
+    def when_pause(self) -> Blocked | None:
+        return None if self._link.is_training else Blocked("No training is going on.")
+
+    def do_pause(self) -> None:
+        if self._link.state == "paused":
+            self._link.resume()
+        else:
+            self._link.pause()
+
+    def when_stop(self) -> Blocked | None:
+        if self._link.is_training or self._link.state == "running":
+            return None
+        return Blocked("Nothing is running.")
+
+    def do_stop(self) -> None:
+        self._link.stop()
+
+    def when_initialise(self) -> Blocked | None:
+        if not self._workspace.nodes_of("variable"):
+            return Blocked("The graph has no variables.")
+        return self._engine_blocked() or self._busy()
+
+    def do_initialise(self) -> None:
+        self._link.initialise()
+
+    def do_restart_engine(self) -> None:
+        self._link.restart()
+
+    def do_add_optimizer(self) -> None:
+        """Add an optimizer, wired to what looks like the loss, as one undo step."""
+        document = self._workspace.document
+        loss = self._likely_loss()
+        with document.transaction("Add an optimizer"):
+            x, y = loss.pos if loss else (0, 0)
+            new = commands.add_node(document, OPTIMIZER, (x + 280, y))
+            if loss is not None:
+                port = next(iter(self._workspace.analysis.out_types(loss.id) or {}), "out")
+                commands.connect(document, loss.id, port, new, "loss")
+        self._canvas.select([new])
+        self._canvas.center_on(new)
+
+    # ---- the inside -------------------------------------------------------------------------
+
+    def _engine_blocked(self) -> Blocked | None:
+        if not self._link.is_up and self._link.ever_ready:
+            return Blocked("The engine is not running.", "restart_engine")
+        return None
+
+    def _busy(self) -> Blocked | None:
+        if self._link.is_training:
+            return Blocked("A training is going on.", "stop")
+        return None
+
+    def _start(self, names: tuple[str, ...] | None) -> None:
+        self.run_problems.emit([])
+        self._run = self._link.run(names)
+
+    def _begin(self, resume: bool) -> None:
+        self.do_undim()
+        self.run_problems.emit([])
+        self.began_training.emit()
+        self._link.train(resume)
+
+    def _names_of(self, record: NodeRecord) -> list[str]:
+        """Names of a node's tensors; the node's own name if it has none."""
+        count = max(1, len(self._workspace.analysis.out_types(record.id) or {}))
+        return [record.name, *(f"{record.name}:{i}" for i in range(1, count))]
+
+    def _likely_loss(self) -> NodeRecord | None:
+        """A float scalar that nothing consumes, by preference one called like a loss."""
+        document, analysis = self._workspace.document, self._workspace.analysis
+        found = []
+        for record in document.nodes.values():
+            first = next(iter((analysis.out_types(record.id) or {}).values()), None)
+            if first is None or first.shape != () or not first.is_float:
+                continue
+            if document.wires_into(record.id) and not document.wires_out_of(record.id):
+                found.append(record)
+        named = [r for r in found if any(word in r.name.lower() for word in LOSS_WORDS)]
+        return next(iter(named or found), None)
+
+    def _dim(self) -> None:
+        document = self._workspace.document
+        if self.target is None or self.target not in document.nodes:
+            self.do_undim()
+            return
+        needed = self._workspace.analysis.ancestors(self.target)
+        self._canvas.set_dimmed(set(document.nodes) - needed)
+
+    def _number(self) -> None:
+        shown = levels(self._workspace.document) if self.shows_order else None
+        self._canvas.set_order(shown)
+
+    # ---- what comes back --------------------------------------------------------------------
+
+    @Slot(object)
+    def _on_previews(self, message: p.Previews) -> None:
+        document = self._workspace.document
+        self._canvas.set_values(message.values)
+        if message.step is None and (message.watch or self.target is None):
+            have = {name.partition(":")[0] for name in message.values}
+            stale = [r.id for r in document.nodes.values() if r.name not in have]
+            self._canvas.clear_values(stale)
+        self.valued.emit(tuple(message.values))
+        if message.missing != self.waiting_for:
+            self.waiting_for = message.missing
+            self.missing.emit(message.missing)
+        if message.step is None and message.notices != self.data_notices:
+            self.data_notices = message.notices
+            self.noticed.emit(message.notices)
+        if message.request == self._run and not message.watch:
+            self._run = -1
+            count = len(message.values)
+            self.said.emit(f"Computed {count} tensor{'' if count == 1 else 's'}")
+
+    @Slot(object)
+    def _on_failed(self, message: p.Failed) -> None:
+        error = message.error
+        log.warning("%s failed: %s", message.what, error)
+        problem = Problem(error.node or "", error.port, error.message, error.hint, "error")
+        self.run_problems.emit([problem])
+        record = self._workspace.document.node_named(error.node) if error.node else None
+        fix, text = (f"node:{record.id}", "Show the node") if record else ("", "")
+        self.told.emit(str(error), "error", fix, text)
+
+    @Slot(object)
+    def _on_done(self, message: Any) -> None:
+        if isinstance(message, p.VariablesInitialized):
+            self.said.emit(f"Initialised {message.count} variables")
+        elif isinstance(message, p.WeightsSaved):
+            self.said.emit(f"Saved the weights to {message.path}")
+        elif isinstance(message, p.WeightsLoaded):
+            self.said.emit(f"Loaded the weights from {message.path}")
+
+    @Slot(object, bool)
+    def _on_died(self, message: p.Died, again: bool) -> None:
+        text = "The engine stopped unexpectedly. Your graph is untouched; variables start afresh."
+        if again:
+            self.told.emit(f"{text} It is being started again.", "warning", "", "")
+        else:
+            text += " It stopped several times in a row, so it waits for you."
+            self.told.emit(text, "error", "restart_engine", "Start it again")
+
+    @Slot(object)
+    def _on_changed(self, change: Change) -> None:
+        if change.only_moves:
+            return
+        if self.shows_order:
+            self._number()
+        if self.target is not None:
+            self._dim()
+
+    @Slot()
+    def _on_replaced(self) -> None:
+        self.target = None
+        self.waiting_for = self.data_notices = ()
+        self.missing.emit(())
+        self.noticed.emit(())
+        self.run_problems.emit([])
+
+    @Slot(object)
+    def _on_selected(self, ids: tuple[str, ...]) -> None:
+        if not ids:
+            self.do_undim()

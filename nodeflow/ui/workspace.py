@@ -1,0 +1,111 @@
+"""The open document with its analysis and selection: what every part of the window looks at.
+
+It holds no truth of its own. Views ask it for the document and listen; when another document is
+opened they are told once, by ``replaced``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from PySide6.QtCore import QObject, Signal
+
+from nodeflow.document.analysis import Analysis
+from nodeflow.document.declarations import declaration
+from nodeflow.document.model import Document
+from nodeflow.document.problems import Problem
+from nodeflow.document.records import Change, NodeRecord
+from nodeflow.graph.op import Op
+
+
+class Workspace(QObject):
+    """The current document and analysis, their events as signals, and the selection.
+
+    Signals (all on the GUI thread):
+        replaced: another document was opened.
+        changed(Change): a transaction, an undo or a redo; the analysis is already up to date.
+        analysed(set of node ids): types or problems of these nodes changed.
+        selected(tuple of node ids): another selection.
+        saved: the document was saved, so that its title and marks changed.
+    """
+
+    replaced = Signal()
+    changed = Signal(object)
+    analysed = Signal(object)
+    selected = Signal(object)
+    saved = Signal()
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.document = Document()
+        self.analysis = Analysis(self.document)
+        self._unsubscribe = self.document.subscribe(self._on_change)
+        self._selection: tuple[str, ...] = ()
+
+    def open(self, document: Document) -> None:
+        """Make another document the current one."""
+        self._unsubscribe()
+        self.document = document
+        self.analysis = Analysis(document)
+        self._unsubscribe = document.subscribe(self._on_change)
+        self._selection = ()
+        self.replaced.emit()
+        self.selected.emit(())
+
+    def reanalyse(self) -> None:
+        """Look at everything again: the document's folder changed, or a data set was fetched."""
+        touched = self.analysis.refresh_datasets()
+        if touched:
+            self.analysed.emit(touched)
+
+    # ---- reading ----------------------------------------------------------------------------
+
+    @property
+    def selection(self) -> tuple[str, ...]:
+        """Ids of the selected nodes that still exist."""
+        return tuple(i for i in self._selection if i in self.document.nodes)
+
+    @property
+    def raw_selection(self) -> tuple[str, ...]:
+        """Ids of everything selected, frames too, as the canvas said it last."""
+        return self._selection
+
+    @property
+    def base_dir(self) -> str | None:
+        """The folder that relative files of the document start from."""
+        return str(self.document.path.parent) if self.document.path else None
+
+    @property
+    def title(self) -> str:
+        return self.document.path.stem if self.document.path else "Untitled"
+
+    def declaration(self, record: NodeRecord) -> Op | None:
+        """What declares a node: its op, the dataset's declaration, or None where unknown."""
+        return declaration(record, base_dir=self.base_dir)
+
+    def problems(self) -> list[Problem]:
+        """Every problem of the document, errors first."""
+        return sorted(self.analysis.all_problems(), key=_severity)
+
+    def nodes_of(self, *ops: str) -> list[NodeRecord]:
+        return [record for record in self.document.nodes.values() if record.op in ops]
+
+    # ---- changing ---------------------------------------------------------------------------
+
+    def select(self, ids: Iterable[str]) -> None:
+        """Note the canvas's selection and tell the panels."""
+        ids = tuple(ids)
+        if ids != self._selection:
+            self._selection = ids
+            self.document.seal()
+            self.selected.emit(ids)
+
+    def _on_change(self, change: Change) -> None:
+        touched = self.analysis.update(change)
+        self.changed.emit(change)
+        if touched:
+            self.analysed.emit(touched)
+
+
+def _severity(problem: Problem) -> int:
+    return ("error", "warning", "info").index(problem.severity)

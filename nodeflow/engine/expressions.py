@@ -10,7 +10,7 @@ import ast
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from nodeflow.graph.types import FLOATS
@@ -80,7 +80,7 @@ def render(
     return Rendered(f"{numpy_name(out_dtype)}({text})", renderer.functions, renderer.checks)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _parse(expression: str) -> ast.expr:
     return ast.parse(expression, mode="eval").body
 

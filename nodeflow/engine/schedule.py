@@ -51,7 +51,8 @@ class Schedule:
     def last_uses(self) -> list[int]:
         """For each slot, the index of the last step that uses it, or of the one that makes it.
 
-        -1 where no step does either (a feed that is only fetched). Fetched and committed slots are used at the end: ``len(steps)``.
+        -1 where no step does either (a feed that is only fetched). Fetched and committed slots are
+        used at the end: ``len(steps)``.
         """
         last = [-1] * len(self.slots)
         for index, step in enumerate(self.steps):

@@ -12,8 +12,17 @@ from nodeflow.errors import AttributeProblem
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.op import Attr, Op, Port, Sample
 from nodeflow.graph.registry import REGISTRY
-from nodeflow.graph.types import DTYPES, NUMBERS, TensorType, literal, normalize_axis, numpy_dtype
+from nodeflow.graph.types import (
+    DTYPES,
+    NUMBERS,
+    TensorType,
+    literal,
+    normalize_axis,
+    numpy_dtype,
+    type_of_array,
+)
 from nodeflow.ops import functions as F
+from nodeflow.ops import lowering
 from nodeflow.ops.base import register
 from nodeflow.ops.elementwise import Elementwise, define
 from nodeflow.ops.inputs import full_shape, literal_at
@@ -136,6 +145,34 @@ class OneHot(Op):
         shape.insert(axis, attrs["depth"])
         return TensorType(attrs["dtype"], tuple(shape))
 
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        axis = normalize_axis(attrs["axis"], types[0].rank + 1)
+        on, off = self._values(attrs)
+        wide = types[0].with_dtype("int64")
+        numbers = np.arange(attrs["depth"]).reshape((-1,) + (1,) * (types[0].rank - axis))
+        shape = (*types[0].shape[:axis], 1, *types[0].shape[axis:])
+        parts = [
+            lowering.Part("wide", lowering.Elementwise("cast(x)", ("x",)), ("x",), wide),
+            lowering.Part("index", lowering.Alias(), ("wide",), wide.with_shape(shape)),
+            *(
+                lowering.Part(name, lowering.Known(array), (), type_of_array(array))
+                for name, array in (("class", numbers), ("on", on), ("off", off))
+            ),
+            lowering.Part(
+                "hit",
+                lowering.Elementwise("i == c", ("i", "c")),
+                ("index", "class"),
+                outs[0].with_dtype("bool"),
+            ),
+            lowering.Part(
+                "out",
+                lowering.Elementwise("where(h, a, b)", ("h", "a", "b")),
+                ("hit", "on", "off"),
+                outs[0],
+            ),
+        ]
+        return lowering.Composite(("x",), parts, ("out",))
+
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         on, off = self._values(attrs)
         axis = normalize_axis(attrs["axis"], arrays[0].ndim + 1)
@@ -175,7 +212,7 @@ class Cast(Elementwise):
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         return saturating_cast(arrays[0], attrs["dtype"])
 
-    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
         source = node.inputs[0]
         return (F.cast(grads[0], dtype=source.dtype) if source.type.is_float else None,)
 

@@ -27,6 +27,7 @@ from nodeflow.graph.types import (
     unify_shapes,
 )
 from nodeflow.ops import functions as F
+from nodeflow.ops import lowering
 from nodeflow.ops.base import register
 from nodeflow.ops.elementwise import Elementwise
 from nodeflow.ops.reduction import accumulator
@@ -79,6 +80,11 @@ class SumToShapeOf(Internal):
             )
         return types[0].with_shape(like)
 
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        x, like = (t.shape for t in types)
+        axes = sum_axes(x, like)  # type: ignore[arg-type]
+        return lowering.Reduce("sum", axes) if axes else lowering.Alias()
+
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         x, like = arrays
         axes = sum_axes(x.shape, like.shape)
@@ -87,7 +93,7 @@ class SumToShapeOf(Internal):
         total = np.sum(x, axis=axes, dtype=accumulator(x.dtype.name))
         return np.asarray(total).astype(x.dtype).reshape(like.shape)
 
-    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
         return F.broadcast_like(grads[0], node.inputs[0]), None
 
     def samples(self) -> Iterator[Sample]:
@@ -158,6 +164,9 @@ class ReshapeLike(Internal):
             )
         return x.with_shape(like.shape)
 
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        return lowering.Alias()
+
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         x, like = arrays
         if x.size != like.size:
@@ -165,7 +174,7 @@ class ReshapeLike(Internal):
             raise RunError(text, port="x")
         return x.reshape(like.shape).copy()
 
-    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
         return F.reshape_like(grads[0], node.inputs[0]), None
 
     def samples(self) -> Iterator[Sample]:
@@ -198,7 +207,7 @@ class Untile(Internal):
         total = np.sum(x.reshape(pairs), axis=copies, dtype=accumulator(x.dtype.name))
         return np.asarray(total).astype(x.dtype)
 
-    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
         return F.tile(grads[0], multiples=node.attrs["multiples"]), None
 
     def samples(self) -> Iterator[Sample]:
@@ -228,7 +237,7 @@ class PlaceSlice(Internal):
         result[slices_of(**attrs)] = x
         return result
 
-    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
         return F.strided_slice(grads[0], **node.attrs), None
 
     def samples(self) -> Iterator[Sample]:
@@ -269,7 +278,7 @@ class PartOfConcat(Internal):
         key[axis] = slice(sum(sizes[:index]), sum(sizes[: index + 1]))
         return arrays[0][tuple(key)].copy()
 
-    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
         like, index = node.inputs[1:], node.attrs["index"]
         kind = node.outputs[0].dtype
         parts = [F.cast(F.zeros_like(t), dtype=kind) if t.dtype != kind else F.zeros_like(t)
@@ -311,7 +320,7 @@ class ScatterAddLike(Internal):
         np.add.at(np.moveaxis(result, axis, 0), indices.astype(np.int64), rows)
         return result.astype(x.dtype, copy=False)
 
-    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
         return F.gather(grads[0], node.inputs[1], axis=node.attrs["axis"]), None, None
 
     def samples(self) -> Iterator[Sample]:
@@ -346,12 +355,17 @@ class Size(Op):
         normalize_axes(attrs["axis"], types[0].rank)
         return TensorType(attrs["dtype"], ())
 
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        shape = [types[0].shape[a] for a in normalize_axes(attrs["axis"], types[0].rank)]
+        count = np.prod(shape, dtype=np.int64)  # type: ignore[arg-type]
+        return lowering.Known(np.asarray(count).astype(attrs["dtype"]))
+
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         axes = normalize_axes(attrs["axis"], arrays[0].ndim)
         count = np.prod([arrays[0].shape[a] for a in axes], dtype=np.int64)
         return np.asarray(count).astype(attrs["dtype"])
 
-    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
         return (None,)
 
     def samples(self) -> Iterator[Sample]:
@@ -378,11 +392,15 @@ class Positions(Internal):
         axis = normalize_axis(attrs["axis"], types[0].rank)
         return TensorType(attrs["dtype"], (types[0].shape[axis],))
 
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        count = outs[0].shape[0]
+        return lowering.Known(np.arange(count).astype(numpy_dtype(attrs["dtype"])))
+
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         count = arrays[0].shape[attrs["axis"]]
         return np.arange(count).astype(numpy_dtype(attrs["dtype"]))
 
-    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
         return (None,)
 
     def samples(self) -> Iterator[Sample]:
@@ -436,7 +454,7 @@ class ProductOfOthers(Internal):
         with np.errstate(all="ignore"):
             return back(products_of_others(rows))
 
-    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
         x = node.inputs[0]
         return (F.product_of_others_along(x, grads[0], axis=node.attrs["axis"]),)
 
@@ -481,7 +499,7 @@ class ProductOfOthersAlong(Internal):
                 result += products
         return back(result)
 
-    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
         x, direction = node.inputs
         axis = node.attrs["axis"]
         rates = direction / x

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from nodeflow.graph.types import TensorType
 
 
@@ -29,6 +31,13 @@ class Elementwise:
 @dataclass(frozen=True)
 class Alias:
     """The output is the input's memory under another shape (reshape, identity, squeeze)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """A value that follows from the types alone, so that planning can compute it."""
+
+    value: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -58,19 +67,11 @@ class Permute:
 
 
 @dataclass(frozen=True)
-class OneHot:
-    """Along a new last axis: ``on`` where the index is the position, else ``off``."""
-
-    on: float = 1
-    off: float = 0
-
-
-@dataclass(frozen=True)
 class Part:
     """One lowered operation inside a `Composite`: writes the value called ``name``."""
 
     name: str
-    lowering: Elementwise | Alias | Reduce | Matmul | Permute | OneHot
+    lowering: Elementwise | Alias | Known | Reduce | Matmul | Permute
     inputs: tuple[str, ...]
     type: TensorType
 
@@ -87,4 +88,4 @@ class Composite:
     outputs: tuple[str, ...]
 
 
-Lowering = Elementwise | Alias | Reduce | Matmul | Permute | OneHot | Composite
+Lowering = Elementwise | Alias | Known | Reduce | Matmul | Permute | Composite

@@ -19,6 +19,7 @@ from nodeflow.graph.types import (
     shape_text,
 )
 from nodeflow.ops import functions as F
+from nodeflow.ops import lowering
 from nodeflow.ops.base import register
 from nodeflow.ops.samples import values
 
@@ -64,13 +65,18 @@ class MatMul(Op):
             )
         return TensorType(types[0].dtype, (*broadcast_shapes(x[:-2], y[:-2]), rows, columns))
 
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        if not types[0].is_float:
+            return None
+        return lowering.Matmul(attrs["transpose_x"], attrs["transpose_y"])
+
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         x = np.swapaxes(arrays[0], -1, -2) if attrs["transpose_x"] else arrays[0]
         y = np.swapaxes(arrays[1], -1, -2) if attrs["transpose_y"] else arrays[1]
         with np.errstate(all="ignore"):
             return np.matmul(x, y)
 
-    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
         g, (x, y) = grads[0], node.inputs
         tx, ty = node.attrs["transpose_x"], node.attrs["transpose_y"]
         if tx:
@@ -132,10 +138,13 @@ class Transpose(Op):
         perm = self._perm(types[0].rank, attrs["perm"])
         return types[0].with_shape(types[0].shape[a] for a in perm)
 
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        return lowering.Permute(self._perm(types[0].rank, attrs["perm"]))
+
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         return np.transpose(arrays[0], self._perm(arrays[0].ndim, attrs["perm"])).copy()
 
-    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
         perm = self._perm(len(node.inputs[0].shape), node.attrs["perm"])
         inverse = tuple(perm.index(axis) for axis in range(len(perm)))
         return (F.transpose(grads[0], perm=inverse),)

@@ -12,6 +12,7 @@ from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.op import Attr, Op, Port, Sample
 from nodeflow.graph.types import FLOATS, TensorType, normalize_axis, shape_text, unify_shapes
 from nodeflow.ops import functions as F
+from nodeflow.ops import lowering
 from nodeflow.ops.base import register
 from nodeflow.ops.reduction import accumulator, element_count
 from nodeflow.ops.samples import values
@@ -25,6 +26,37 @@ def log_softmax(x: np.ndarray, axis: int) -> np.ndarray:
         shifted = x - largest
         total = np.sum(np.exp(shifted), axis=axis, keepdims=True, dtype=accumulator(x.dtype.name))
         return (shifted - np.log(total)).astype(x.dtype, copy=False)
+
+
+def elementwise(name: str, formula: str, names: dict[str, str], type_: TensorType) -> lowering.Part:
+    """One elementwise part of a lowering; ``names`` maps the formula's names to values."""
+    return lowering.Part(
+        name, lowering.Elementwise(formula, tuple(names)), tuple(names.values()), type_
+    )
+
+
+def exponential_parts(x: TensorType, axis: int) -> list[lowering.Part]:
+    """``shifted``: x minus its maximum; ``powers``: its exponential; ``total``: their sum."""
+    axis = normalize_axis(axis, x.rank)
+    one = x.with_shape(1 if a == axis else d for a, d in enumerate(x.shape))
+    return [
+        lowering.Part("largest", lowering.Reduce("max", (axis,)), ("x",), one),
+        elementwise("shifted", "x - m", {"x": "x", "m": "largest"}, x),
+        elementwise("powers", "exp(d)", {"d": "shifted"}, x),
+        lowering.Part("total", lowering.Reduce("sum", (axis,)), ("powers",), one),
+    ]
+
+
+def softmax_parts(x: TensorType, axis: int) -> list[lowering.Part]:
+    """``out``: softmax of ``x`` along ``axis``."""
+    last = elementwise("out", "e / s", {"e": "powers", "s": "total"}, x)
+    return [*exponential_parts(x, axis), last]
+
+
+def log_softmax_parts(x: TensorType, axis: int) -> list[lowering.Part]:
+    """``out``: logarithm of the softmax of ``x`` along ``axis``."""
+    last = elementwise("out", "d - log(s)", {"d": "shifted", "s": "total"}, x)
+    return [*exponential_parts(x, axis), last]
 
 
 class SoftmaxLike(Op):
@@ -63,6 +95,10 @@ class Softmax(SoftmaxLike):
         "first, so that it does not overflow. Gradient: out * (g - sum(g * out))."
     )
 
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        parts = softmax_parts(types[0], attrs["axis"])
+        return lowering.Composite(("x",), parts, ("out",))
+
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         x, axis = arrays[0], attrs["axis"]
         largest = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
@@ -71,9 +107,8 @@ class Softmax(SoftmaxLike):
             total = np.sum(powers, axis=axis, keepdims=True, dtype=accumulator(x.dtype.name))
             return (powers / total).astype(x.dtype, copy=False)
 
-    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
         g, out = grads[0], node.outputs[0]
-        assert g is not None
         return ((g - F.reduce_sum(g * out, axis=node.attrs["axis"], keepdims=True)) * out,)
 
 
@@ -88,12 +123,15 @@ class LogSoftmax(SoftmaxLike):
         "near 0. Gradient: g - softmax(x) * sum(g)."
     )
 
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        parts = log_softmax_parts(types[0], attrs["axis"])
+        return lowering.Composite(("x",), parts, ("out",))
+
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         return log_softmax(arrays[0], attrs["axis"])
 
-    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
         g, axis = grads[0], node.attrs["axis"]
-        assert g is not None
         return (g - F.exp(node.outputs[0]) * F.reduce_sum(g, axis=axis, keepdims=True),)
 
 
@@ -125,6 +163,15 @@ class SoftmaxCrossEntropy(Op):
             raise ShapeError("logits need an axis of classes, not a scalar", port="logits")
         return types[0].with_shape(shape[:-1])
 
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        row = types[1]
+        parts = [
+            *log_softmax_parts(row, -1),
+            elementwise("terms", "-(y * p)", {"y": "labels", "p": "out"}, row),
+            lowering.Part("loss", lowering.Reduce("sum", (row.rank - 1,)), ("terms",), outs[0]),
+        ]
+        return lowering.Composite(("labels", "x"), parts, ("loss",))
+
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         labels, logits = arrays
         with np.errstate(all="ignore"):
@@ -132,7 +179,7 @@ class SoftmaxCrossEntropy(Op):
             total = np.sum(terms, axis=-1, dtype=accumulator(labels.dtype.name))
             return np.asarray(-total).astype(labels.dtype, copy=False)
 
-    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
         labels, logits = node.inputs
         g = F.expand_dims(grads[0], axis=-1)
         total = F.reduce_sum(labels, axis=-1, keepdims=True)
@@ -197,7 +244,7 @@ class SparseSoftmaxCrossEntropy(Op):
             return np.zeros(labels.shape, logits.dtype)
         return np.asarray(-np.take_along_axis(log_softmax(logits, -1), picked, -1)[..., 0])
 
-    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
         labels, logits = node.inputs
         if (classes := logits.shape[-1]) is not None:
             target = F.one_hot(labels, depth=classes, dtype=logits.dtype)
@@ -245,6 +292,14 @@ class MeanSquaredError(Op):
             ) from None
         return types[0].with_shape(())
 
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        axes = tuple(range(types[0].rank))
+        parts = [
+            elementwise("squares", "(p - y) * (p - y)", {"y": "y", "p": "p"}, types[0]),
+            lowering.Part("loss", lowering.Reduce("mean", axes), ("squares",), outs[0]),
+        ]
+        return lowering.Composite(("y", "p"), parts, ("loss",))
+
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         labels, predictions = arrays
         with np.errstate(all="ignore"):
@@ -252,9 +307,8 @@ class MeanSquaredError(Op):
             total = np.sum(errors, dtype=accumulator(labels.dtype.name))
             return np.asarray(total / np.float64(errors.size)).astype(labels.dtype)
 
-    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
         labels, predictions = node.inputs
-        assert grads[0] is not None
         scale = grads[0] * 2 / element_count(predictions, None)
         by_predictions = scale * (predictions - labels)
         return -by_predictions, by_predictions

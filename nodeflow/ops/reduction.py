@@ -20,6 +20,7 @@ from nodeflow.graph.types import (
     numpy_dtype,
 )
 from nodeflow.ops import functions as F
+from nodeflow.ops import lowering
 from nodeflow.ops.base import register
 from nodeflow.ops.samples import values
 
@@ -50,6 +51,10 @@ class Reduction(Op):
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         axes = normalize_axes(attrs["axis"], types[0].rank)
         return types[0].with_shape(reduced_shape(types[0].shape, axes, attrs["keepdims"]))
+
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        kind = self.id.removeprefix("reduce_")
+        return lowering.Reduce(kind, normalize_axes(attrs["axis"], types[0].rank))
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         x = arrays[0]
@@ -106,7 +111,7 @@ class ReduceSum(Reduction):
     def reduce(self, x: np.ndarray, axes: tuple[int, ...], keepdims: bool) -> np.ndarray:
         return np.sum(x, axis=axes, keepdims=keepdims, dtype=accumulator(x.dtype.name))
 
-    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
         return (F.broadcast_like(restore_axes(grads[0], node), node.inputs[0]),)
 
 
@@ -127,7 +132,7 @@ class ReduceMean(Reduction):
         count = np.prod([x.shape[a] for a in axes], dtype=np.float64)
         return total / count
 
-    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
         x = node.inputs[0]
         share = grads[0] / element_count(x, node.attrs["axis"])
         return (F.broadcast_like(restore_axes(share, node), x),)
@@ -136,7 +141,7 @@ class ReduceMean(Reduction):
 class Extreme(Reduction):
     """Base of maximum and minimum: the gradient is shared equally by ties."""
 
-    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
         x = node.inputs[0]
         chosen = F.cast(F.equal(x, restore_axes(node.outputs[0], node)), dtype=x.dtype)
         ties = F.reduce_sum(chosen, axis=node.attrs["axis"], keepdims=True)
@@ -194,7 +199,7 @@ class ReduceProd(Reduction):
     def reduce(self, x: np.ndarray, axes: tuple[int, ...], keepdims: bool) -> np.ndarray:
         return np.prod(x, axis=axes, keepdims=keepdims, dtype=accumulator(x.dtype.name))
 
-    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
         others = F.product_of_others(node.inputs[0], axis=node.attrs["axis"])
         return (restore_axes(grads[0], node) * others,)
 
@@ -212,6 +217,9 @@ class ArgExtreme(Op):
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         axis = normalize_axis(attrs["axis"], types[0].rank)
         return TensorType("int64", reduced_shape(types[0].shape, (axis,), attrs["keepdims"]))
+
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        return lowering.Reduce(self.id, (normalize_axis(attrs["axis"], types[0].rank),))
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         x = arrays[0]

@@ -19,6 +19,7 @@ from nodeflow.graph.types import (
     shape_text,
 )
 from nodeflow.ops import functions as F
+from nodeflow.ops import lowering
 from nodeflow.ops.base import register
 from nodeflow.ops.inputs import literal_at
 from nodeflow.ops.samples import values
@@ -68,6 +69,9 @@ class Reshape(Op):
             hint="The number of elements must stay the same.",
         )
 
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        return lowering.Alias()
+
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         x = arrays[0]
         try:
@@ -80,7 +84,7 @@ class Reshape(Op):
         found = self.infer(TensorType(x.dtype.name, x.shape), shape=shape)
         return x.reshape([d or 0 for d in found.shape]).copy()
 
-    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
         return (reshape_back(grads[0], node.inputs[0]),)
 
     def samples(self) -> Iterator[Sample]:
@@ -121,10 +125,13 @@ class ExpandDims(Op):
             shape.insert(axis, 1)
         return types[0].with_shape(shape)
 
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        return lowering.Alias()
+
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         return np.expand_dims(arrays[0], self._axes(arrays[0].ndim, attrs["axis"])).copy()
 
-    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
         axes = self._axes(len(node.inputs[0].shape), node.attrs["axis"])
         return (F.squeeze(grads[0], axis=axes),)
 
@@ -173,6 +180,9 @@ class Squeeze(Op):
         axes = self._axes(types[0].shape, attrs["axis"])
         return types[0].with_shape(d for i, d in enumerate(types[0].shape) if i not in axes)
 
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        return lowering.Alias()
+
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         try:
             axes = self._axes(arrays[0].shape, attrs["axis"])
@@ -180,7 +190,7 @@ class Squeeze(Op):
             raise RunError(error.message, port="x", hint=error.hint) from None
         return np.squeeze(arrays[0], axes).copy()
 
-    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
         axes = self._axes(node.inputs[0].shape, node.attrs["axis"])
         return (F.expand_dims(grads[0], axis=axes) if axes else grads[0],)
 
@@ -226,6 +236,9 @@ class BroadcastTo(Op):
             )
         return types[0].with_shape(result)
 
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        return lowering.Elementwise("x", ("x",))
+
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         x, want = arrays[0], attrs["shape"]
         missing = len(want) - x.ndim
@@ -236,7 +249,7 @@ class BroadcastTo(Op):
             message = f"{shape_text(x.shape)} does not broadcast to {shape_text(want)}"
             raise RunError(message, port="x") from None
 
-    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
         return (F.sum_to_shape_of(grads[0], node.inputs[0]),)
 
     def samples(self) -> Iterator[Sample]:
@@ -276,7 +289,7 @@ class Tile(Op):
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         return np.tile(arrays[0], attrs["multiples"])
 
-    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
         return (F.untile(grads[0], node.inputs[0], multiples=node.attrs["multiples"]),)
 
     def samples(self) -> Iterator[Sample]:
@@ -339,7 +352,7 @@ class Pad(Op):
             return x.copy()
         return np.pad(x, pairs, constant_values=self._value(attrs["value"], x.dtype.name).item())
 
-    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
         pairs = self._pairs(len(node.inputs[0].shape), node.attrs["paddings"])
         begin = tuple(before for before, _ in pairs)
         end = tuple(-after if after else None for _, after in pairs)

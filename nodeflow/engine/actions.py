@@ -1,0 +1,274 @@
+"""From a schedule's steps to actions: ops as the few things that kernels exist for.
+
+Composite ops are taken apart, reductions become stages, and what only renames memory (reshape,
+identity, assign) disappears: `Actions.root` says whose memory a slot uses. Ops without a lowering
+stay as they are and run by their reference.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+
+import numpy as np
+
+from nodeflow.engine.reductions import COLUMN_BLOCK, ROW_BLOCK
+from nodeflow.engine.reference import call_reference
+from nodeflow.engine.schedule import Schedule, Step, is_assign
+from nodeflow.graph.graph import Node
+from nodeflow.graph.types import TensorType, numpy_dtype
+from nodeflow.ops.lowering import (
+    Alias,
+    Composite,
+    Elementwise,
+    Known,
+    Lowering,
+    Matmul,
+    Permute,
+    Reduce,
+)
+
+CONSTANT_SIZE = 4096
+"""Elements up to which a filled tensor is kept instead of written at each run."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One pass over [outer, n, inner], reducing n in ``blocks`` pieces of ``length``.
+
+    ``divisor`` is what the result is divided by (a mean's last stage), or 0.
+    """
+
+    kind: str
+    outer: int
+    n: int
+    inner: int
+    blocks: int
+    length: int
+    divisor: int = 0
+
+
+@dataclass(frozen=True)
+class Action:
+    """One thing to do: what, from which slots, into which; ``lowering`` None means by reference."""
+
+    node: Node
+    lowering: Elementwise | Stage | Matmul | Permute | None
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+
+@dataclass
+class Actions:
+    """All actions of a schedule, in order.
+
+    Attributes:
+        types: concrete type of each slot; slots past the schedule's are intermediate results.
+        root: for each slot, the slot whose memory it shares.
+        constants: values known while planning, by root slot.
+    """
+
+    schedule: Schedule
+    types: list[TensorType]
+    items: list[Action] = field(default_factory=list)
+    root: list[int] = field(default_factory=list)
+    constants: dict[int, np.ndarray] = field(default_factory=dict)
+
+    def new_slot(self, type_: TensorType) -> int:
+        self.types.append(type_)
+        self.root.append(len(self.types) - 1)
+        return len(self.types) - 1
+
+
+def build_actions(schedule: Schedule, types: Sequence[TensorType]) -> Actions:
+    """Lower every step of a schedule whose types are all concrete."""
+    actions = Actions(schedule, list(types), root=list(range(len(types))))
+    for step in schedule.steps:
+        _add_step(actions, step)
+    _prune(actions)
+    return actions
+
+
+def _prune(actions: Actions) -> None:
+    """Drop what nothing reads: patterns of shapes, and pure nodes under control inputs only."""
+    schedule, root = actions.schedule, actions.root
+    wanted = {root[s] for s in schedule.fetches if s is not None}
+    wanted.update(root[s] for s in schedule.writes.values())
+    kept = []
+    for action in reversed(actions.items):
+        stateful = action.lowering is None and action.node.op.stateful
+        if stateful or any(root[s] in wanted for s in action.outputs):
+            kept.append(action)
+            wanted.update(root[s] for s in action.inputs)
+    actions.items[:] = kept[::-1]
+
+
+def _add_step(actions: Actions, step: Step) -> None:
+    node = step.node
+    if is_assign(node):
+        actions.root[step.outputs[0]] = actions.root[step.inputs[-1]]
+        return
+    if node.op.id == "group":
+        return  # what it waits for is in the schedule
+    if not step.inputs and not node.op.random and not node.op.stateful:
+        for slot, value in zip(step.outputs, call_reference(node, (), _no_stream), strict=True):
+            actions.constants[slot] = np.ascontiguousarray(value).reshape(value.shape)
+        return
+    ins = [actions.types[s] for s in step.inputs]
+    outs = [actions.types[s] for s in step.outputs]
+    lowering = None if node.op.random else node.op.lower(ins, outs, **node.attrs)
+    if lowering is None:
+        actions.items.append(Action(node, None, step.inputs, step.outputs))
+    elif isinstance(lowering, Composite):
+        _add_composite(actions, step, lowering)
+    else:
+        _add(actions, node, lowering, step.inputs, step.outputs)
+
+
+def _no_stream(node: Node) -> None:
+    raise AssertionError(f"{node.name} draws nothing")
+
+
+def _add_composite(actions: Actions, step: Step, composite: Composite) -> None:
+    slots = dict(zip(composite.inputs, step.inputs, strict=True))
+    results = dict(zip(composite.outputs, step.outputs, strict=True))
+    for part in composite.parts:
+        inputs = tuple(slots[name] for name in part.inputs)
+        slot = results[part.name] if part.name in results else actions.new_slot(part.type)
+        slots[part.name] = slot
+        _add(actions, step.node, part.lowering, inputs, (slot,))
+
+
+def _add(
+    actions: Actions,
+    node: Node,
+    lowering: Lowering,
+    inputs: tuple[int, ...],
+    outputs: tuple[int, ...],
+) -> None:
+    if isinstance(lowering, Alias):
+        actions.root[outputs[0]] = actions.root[inputs[0]]
+    elif isinstance(lowering, Known):
+        actions.constants[outputs[0]] = np.array(lowering.value, order="C")
+    elif isinstance(lowering, Reduce):
+        _add_reduce(actions, node, lowering, inputs[0], outputs[0])
+    elif isinstance(lowering, Elementwise):
+        _add_elementwise(actions, node, lowering, inputs, outputs)
+    elif isinstance(lowering, (Matmul, Permute)):
+        actions.items.append(Action(node, lowering, inputs, outputs))
+    else:
+        raise TypeError(f"{node.op.id}: {lowering!r} is no lowering")
+
+
+def _add_elementwise(
+    actions: Actions,
+    node: Node,
+    lowering: Elementwise,
+    inputs: tuple[int, ...],
+    outputs: tuple[int, ...],
+) -> None:
+    """Inputs that the formula does not name (the pattern of ones_like) are not read."""
+    out = actions.types[outputs[0]]
+    if (lowering.expression,) == lowering.names and out == actions.types[inputs[0]]:
+        actions.root[outputs[0]] = actions.root[inputs[0]]
+        return
+    named = _names(lowering.expression)
+    kept = [i for i, name in enumerate(lowering.names) if name in named]
+    if len(kept) < len(lowering.names):
+        dtype = actions.types[inputs[-1]].dtype
+        lowering = Elementwise(
+            lowering.expression, tuple(lowering.names[i] for i in kept), lowering.attrs
+        )
+        inputs = tuple(inputs[i] for i in kept)
+        if not inputs and dtype != out.dtype:
+            raise ValueError(f"{node.op.id}: a formula without inputs changes the dtype")
+    if not inputs and out.size is not None and out.size <= CONSTANT_SIZE:
+        actions.constants[outputs[0]] = _filled(lowering, out)
+        return
+    actions.items.append(Action(node, lowering, inputs, outputs))
+
+
+def _filled(lowering: Elementwise, type_: TensorType) -> np.ndarray:
+    """The value of a formula without inputs, everywhere."""
+    value = eval(lowering.expression, {"__builtins__": {}}, dict(lowering.attrs))
+    return np.full(type_.shape, value, numpy_dtype(type_.dtype))  # type: ignore[arg-type]
+
+
+@cache
+def _names(expression: str) -> frozenset[str]:
+    return frozenset(n.id for n in ast.walk(ast.parse(expression)) if isinstance(n, ast.Name))
+
+
+def _add_reduce(actions: Actions, node: Node, reduce: Reduce, source: int, target: int) -> None:
+    """Stages from the last run of reduced axes to the first, long runs in two steps."""
+    type_ = actions.types[source]
+    runs = _runs(type_.shape, reduce.axes)
+    if reduce.kind in ("argmax", "argmin"):
+        axis = reduce.axes[0]
+        stage = _whole(reduce.kind, type_.shape, axis)
+        actions.items.append(Action(node, stage, (source,), (target,)))
+        return
+    kind = "sum" if reduce.kind == "mean" else reduce.kind
+    count = math.prod(type_.shape[a] for a in reduce.axes)  # type: ignore[misc]
+    stages = list(_stages(kind, runs))
+    if not stages:
+        actions.items.append(Action(node, Elementwise("x", ("x",)), (source,), (target,)))
+        return
+    for index, stage in enumerate(stages):
+        last = index == len(stages) - 1
+        if last and reduce.kind == "mean":
+            stage = Stage(
+                stage.kind, stage.outer, stage.n, stage.inner, 1, stage.length, max(count, 1)
+            )
+            if count == 0:
+                actions.items.append(
+                    Action(node, Elementwise("value", (), {"value": math.nan}), (), (target,))
+                )
+                return
+        size = stage.outer * stage.blocks * stage.inner
+        out = target if last else actions.new_slot(TensorType(type_.dtype, (size,)))
+        actions.items.append(Action(node, stage, (source,), (out,)))
+        source = out
+
+
+def _whole(kind: str, shape: Sequence[int | None], axis: int) -> Stage:
+    outer = math.prod(shape[:axis])  # type: ignore[arg-type]
+    inner = math.prod(shape[axis + 1 :])  # type: ignore[arg-type]
+    n = shape[axis]
+    assert n is not None
+    return Stage(kind, outer, n, inner, 1, max(n, 1))
+
+
+def _runs(shape: Sequence[int | None], axes: Sequence[int]) -> list[tuple[bool, int]]:
+    """Neighbouring axes that are reduced, or kept, as one: (reduced, size); size 1 vanishes."""
+    runs: list[tuple[bool, int]] = []
+    for axis, size in enumerate(shape):
+        assert size is not None
+        if size == 1:
+            continue
+        reduced = axis in axes
+        if runs and runs[-1][0] == reduced:
+            runs[-1] = (reduced, runs[-1][1] * size)
+        else:
+            runs.append((reduced, size))
+    return runs
+
+
+def _stages(kind: str, runs: list[tuple[bool, int]]):
+    """Yield the stages that reduce all reduced runs, the last run first."""
+    runs = list(runs)
+    while any(reduced for reduced, _ in runs):
+        at = max(i for i, (reduced, _) in enumerate(runs) if reduced)
+        outer = math.prod(size for _, size in runs[:at])
+        inner = math.prod(size for _, size in runs[at + 1 :])
+        n = runs[at][1]
+        block = ROW_BLOCK if inner == 1 else COLUMN_BLOCK
+        while n > block:
+            blocks = -(-n // block)
+            yield Stage(kind, outer, n, inner, blocks, block)
+            n = blocks
+        yield Stage(kind, outer, n, inner, 1, max(n, 1))
+        del runs[at]

@@ -1,0 +1,67 @@
+"""Memory for intermediate results: one block that grows, shared by all plans of a session.
+
+Offsets are given out while planning, by lifetime: what is not needed any more makes room.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import numpy as np
+
+ALIGNMENT = 64
+
+
+class Arena:
+    """A block of bytes. ``generation`` changes whenever it moves."""
+
+    def __init__(self) -> None:
+        self._buffer = np.empty(0, np.uint8)
+        self.generation = 0
+
+    def reserve(self, size: int) -> None:
+        """Make the block at least ``size`` bytes; its contents are lost when it moves."""
+        if len(self._buffer) < size + ALIGNMENT:
+            self._buffer = np.empty(size + ALIGNMENT, np.uint8)
+            self.generation += 1
+
+    @property
+    def address(self) -> int:
+        """Of the first byte, on a cache line."""
+        return -(-self._buffer.ctypes.data // ALIGNMENT) * ALIGNMENT
+
+    @property
+    def bytes(self) -> np.ndarray:
+        """The block, beginning at ``address``."""
+        return self._buffer[self.address - self._buffer.ctypes.data :]
+
+
+class Offsets:
+    """Gives out offsets; blocks that were freed are used again for requests of the same class."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._free: dict[int, list[int]] = defaultdict(list)
+
+    def take(self, nbytes: int) -> int:
+        """Offset of ``nbytes`` bytes."""
+        block = size_class(nbytes)
+        if self._free[block]:
+            return self._free[block].pop()
+        offset = self.size
+        self.size += block
+        return offset
+
+    def give_back(self, offset: int, nbytes: int) -> None:
+        self._free[size_class(nbytes)].append(offset)
+
+
+def size_class(nbytes: int) -> int:
+    """``nbytes`` rounded up to one of four sizes per power of two, at least a cache line.
+
+    Few classes mean that buffers of similar sizes can follow each other.
+    """
+    if nbytes <= ALIGNMENT:
+        return ALIGNMENT
+    step = max(ALIGNMENT, 1 << (nbytes.bit_length() - 3))
+    return -(-nbytes // step) * step

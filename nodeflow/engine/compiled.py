@@ -1,0 +1,202 @@
+"""A plan with memory and machine code: binds addresses, drives the table, runs references between.
+
+The counterpart of `reference.Interpreter`: same inputs, same results up to rounding.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nodeflow.engine.arena import Arena
+from nodeflow.engine.cache import load_kernel
+from nodeflow.engine.driver import Outcome, Program, ProgramBuilder
+from nodeflow.engine.emit import Pointer, Row
+from nodeflow.engine.fusion import Group
+from nodeflow.engine.plan import SERIAL_NS, Plan
+from nodeflow.engine.reference import Interpreter, StreamOf, call_reference
+from nodeflow.errors import Cancelled, RunError
+from nodeflow.graph.graph import Node
+from nodeflow.graph.types import numpy_dtype
+
+if TYPE_CHECKING:
+    from nodeflow.engine.team import Team
+
+INTERRUPTIBLE_NS = 20_000_000
+"""Runs estimated longer than this let Ctrl-C through while they run."""
+
+
+def build_program(levels: list[list[Row]]) -> tuple[Program, list[tuple[int, int, Pointer]]]:
+    """The driver's table for some levels.
+
+    Returns:
+        The program, and (row, argument, pointer) for what must be bound.
+    """
+    builder = ProgramBuilder()
+    pointers = []
+    for rows in levels:
+        for row in rows:
+            args = [0 if isinstance(a, Pointer) else a for a in row.args]
+            number = builder.add(load_kernel(row.source), args, row.tasks)
+            pointers += [(number, at, a) for at, a in enumerate(row.args) if isinstance(a, Pointer)]
+        builder.end_level(serial=sum(r.work for r in rows) < SERIAL_NS)
+    return builder.build(), pointers
+
+
+class CompiledPlan:
+    """Executes one plan. Not to be entered by two threads at once.
+
+    Attributes:
+        shadows: for each variable in ``plan.direct``, the array with its value after the run. The
+            caller may keep it if it gives another one in exchange.
+    """
+
+    def __init__(self, plan: Plan, arena: Arena, team: Team) -> None:
+        self.plan = plan
+        self.arena = arena
+        self.team = team
+        self.actions = plan.actions
+        self._generation = -1
+        self._cells: dict[int, list[tuple[np.ndarray, int, int]]] = defaultdict(list)
+        self._bound: dict[int, int] = {}
+        self._programs = [self._program(p.levels) for p in plan.phases]
+        self._arrays: dict[int, np.ndarray] = {}
+        for root, value in self.actions.constants.items():
+            self._set(root, value)
+        self.shadows: dict[Node, np.ndarray] = {}
+        for variable, root in plan.direct.items():
+            type_ = self.actions.types[root]
+            self.replace_shadow(variable, np.empty(type_.shape, numpy_dtype(type_.dtype)))  # type: ignore[arg-type]
+        self._interpreter: Interpreter | None = None
+        self._running = False
+
+    def _program(self, levels: list[list[Row]]) -> Program | None:
+        if not levels:
+            return None
+        program, pointers = build_program(levels)
+        for row, at, pointer in pointers:
+            self._cells[pointer.root].append((program.args(row), at, pointer.offset))
+        return program
+
+    # ---- memory -------------------------------------------------------------------------------
+
+    def _set(self, root: int, array: np.ndarray) -> None:
+        """Use the memory of a contiguous array as a root slot's."""
+        self._arrays[root] = array
+        address = array.ctypes.data
+        if self._bound.get(root) != address:
+            self._bound[root] = address
+            for args, at, offset in self._cells.get(root, ()):
+                args[at] = address + offset
+
+    def _place_arena(self) -> None:
+        """Bind everything in the arena, if it has moved since the last run."""
+        self.arena.reserve(self.plan.arena_size)
+        if self._generation == self.arena.generation:
+            return
+        self._generation = self.arena.generation
+        memory = self.arena.bytes
+        for root, place in self.plan.places.items():
+            if place.kind == "arena":
+                type_ = self.actions.types[root]
+                dtype = numpy_dtype(type_.dtype)
+                self._set(root, np.ndarray(type_.shape, dtype, memory, place.offset))  # type: ignore[arg-type]
+
+    def replace_shadow(self, variable: Node, array: np.ndarray) -> None:
+        """Memory for a variable's next value."""
+        self.shadows[variable] = array
+        self._set(self.plan.direct[variable], array)
+
+    def array(self, slot: int) -> np.ndarray:
+        """A view of a slot's values, valid until the next run."""
+        array = self._arrays[self.actions.root[slot]]
+        shape = self.actions.types[slot].shape
+        return array if array.shape == shape else array.reshape(shape)  # type: ignore[arg-type]
+
+    # ---- running ------------------------------------------------------------------------------
+
+    def run(
+        self,
+        given: Mapping[int, np.ndarray],
+        stream_of: StreamOf,
+        cancel: threading.Event | None = None,
+    ) -> list[np.ndarray | None]:
+        """As `Interpreter.run`; what it returns are views that the next run overwrites."""
+        self._place_arena()
+        for slot, array in given.items():
+            self._set(slot, _plain(array))
+        self._running = True
+        try:
+            for program, phase in zip(self._programs, self.plan.phases, strict=True):
+                if program is not None:
+                    self._drive(program, given, stream_of, cancel)
+                for group in phase.python:
+                    if cancel is not None and cancel.is_set():
+                        raise Cancelled("the run was stopped")
+                    self._run_python(group, stream_of)
+        finally:
+            self._running = False
+        values: list[np.ndarray | None] = [None] * len(self.actions.schedule.slots)
+        schedule = self.actions.schedule
+        for slot in (*schedule.fetches, *schedule.writes.values()):
+            if slot is not None:
+                values[slot] = self.array(slot)
+        return values
+
+    def _drive(
+        self,
+        program: Program,
+        given: Mapping[int, np.ndarray],
+        stream_of: StreamOf,
+        cancel: threading.Event | None,
+    ) -> None:
+        if cancel is not None and cancel.is_set():
+            raise Cancelled("the run was stopped")
+        main = threading.current_thread() is threading.main_thread()
+        outcome = self.team.drive(program, interruptible=main and self.plan.work > INTERRUPTIBLE_NS)
+        if outcome.failure is not None:
+            self.explain_failure(outcome, given, stream_of)
+        if outcome.stopped:
+            raise Cancelled("the run was stopped")
+
+    def stop(self) -> None:
+        """End a run that is going on in another thread, between two kernels."""
+        if self._running:
+            for program in self._programs:
+                if program is not None:
+                    program.stop(now=True)
+
+    def _run_python(self, group: Group, stream_of: StreamOf) -> None:
+        action = group.actions[0]
+        inputs = [self.array(s) for s in action.inputs]
+        outs = call_reference(action.node, inputs, stream_of)
+        for slot, out in zip(action.outputs, outs, strict=True):
+            np.copyto(self.array(slot), out, casting="no")
+
+    def explain_failure(
+        self, outcome: Outcome, given: Mapping[int, np.ndarray], stream_of: StreamOf
+    ) -> None:
+        """A kernel knows that it failed, the reference knows where and why: run that.
+
+        Raises:
+            RunError: always.
+        """
+        if self._interpreter is None:
+            schedule = self.actions.schedule
+            self._interpreter = Interpreter(schedule, self.actions.types[: len(schedule.slots)])
+        self._interpreter.run(given, stream_of)
+        raise RunError(
+            f"a compiled kernel failed ({outcome.failure}), and the reference does not",
+            hint="Run with the reference tier, and report this as a fault of nodeflow.",
+        )
+
+
+def _plain(array: np.ndarray) -> np.ndarray:
+    """The array itself if kernels can read it, else a copy that they can."""
+    if array.flags.c_contiguous and array.flags.aligned:
+        return array
+    return np.array(array, order="C", copy=True)

@@ -1,0 +1,306 @@
+"""From a group of actions to rows of the driver's table: kernel source, arguments, tasks.
+
+Numbers of tasks depend on shapes only, and so does everything a kernel adds up.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from nodeflow.engine import blas, reductions
+from nodeflow.engine.actions import Action, Actions, Stage
+from nodeflow.engine.codegen import (
+    Cluster,
+    ClusterNode,
+    Operand,
+    Output,
+    collapse,
+    elementwise_source,
+)
+from nodeflow.engine.expressions import numpy_name
+from nodeflow.engine.fusion import Group
+from nodeflow.graph.types import numpy_dtype
+from nodeflow.ops.lowering import Elementwise, Matmul, Permute
+
+TASK_NS = 10_000
+"""Work of one task: long against taking it (some 50 ns), short against a training step."""
+MAX_TASKS = 32
+
+
+@dataclass(frozen=True)
+class Pointer:
+    """An argument that is the address of a root slot's memory, some bytes further."""
+
+    root: int
+    offset: int = 0
+
+
+@dataclass(frozen=True)
+class Row:
+    """One entry of the table.
+
+    Attributes:
+        source: text of the kernel; a structure, so many rows share one.
+        args: numbers and pointers.
+        work: estimated nanoseconds on one core.
+    """
+
+    source: str
+    args: tuple[int | Pointer, ...]
+    tasks: int
+    work: float
+    group: Group
+
+
+@cache
+def cluster_source(cluster: Cluster) -> str:
+    return elementwise_source(cluster)
+
+
+def emit(actions: Actions, group: Group, needed: set[int], inplace: dict[int, int]) -> list[Row]:
+    """The rows of a group that is not run by its reference.
+
+    Args:
+        needed: root slots that something outside their own group reads.
+        inplace: root slots (of outputs) whose memory is that of another root slot (an input).
+    """
+    first = group.actions[0]
+    if isinstance(first.lowering, Elementwise):
+        return [emit_cluster(actions, group, needed, inplace)]
+    return list(_EMITTERS[type(first.lowering)](actions, group, first))
+
+
+# ---- elementwise clusters -----------------------------------------------------------------------
+
+
+def emit_cluster(actions: Actions, group: Group, needed: set[int], inplace: dict[int, int]) -> Row:
+    """One row for a fused cluster."""
+    spec, sizes, inputs, outputs = describe_cluster(actions, group, needed, inplace)
+    own = [r for r in outputs if r not in inplace]
+    args = [*sizes, *(Pointer(r) for r in inputs), *(Pointer(r) for r in own)]
+    total = math.prod(sizes)
+    work = total * _cost(spec)
+    return Row(cluster_source(spec), tuple(args), _tasks(work), work, group)
+
+
+def describe_cluster(
+    actions: Actions, group: Group, needed: set[int], inplace: dict[int, int]
+) -> tuple[Cluster, list[int], list[int], list[int]]:
+    """The cluster, sizes of its iteration space, and root slots of its inputs and outputs."""
+    types, root = actions.types, actions.root
+    uses: dict[tuple[int, tuple], int] = {}
+    node_of: dict[int, int] = {}
+    nodes = []
+    for action in group.actions:
+        lowering = action.lowering
+        assert isinstance(lowering, Elementwise)
+        operands = []
+        for slot in action.inputs:
+            if root[slot] in node_of:
+                operands.append(Operand(True, node_of[root[slot]]))
+            else:
+                key = (root[slot], types[slot].shape)
+                operands.append(Operand(False, uses.setdefault(key, len(uses))))
+        out = action.outputs[0]
+        node_of[root[out]] = len(nodes)
+        dtypes = tuple(types[s].dtype for s in action.inputs) or (types[out].dtype,)
+        frozen = Elementwise(lowering.expression, lowering.names, _Frozen(lowering.attrs))
+        nodes.append(
+            ClusterNode(frozen, tuple(operands), dtypes, types[out].dtype, action.node.name)
+        )
+    assert group.shape is not None
+    shape = [d for d in group.shape if d is not None]
+    sizes, patterns = collapse(shape, [key[1] for key in uses])
+    inputs = [key[0] for key in uses]
+    outputs = [r for r in node_of if r in needed] or list(node_of)[-1:]
+    spec = Cluster(
+        len(sizes),
+        tuple((types[r].dtype, p) for r, p in zip(inputs, patterns, strict=True)),
+        tuple(ClusterNode(n.lowering, n.operands, n.in_dtypes, n.dtype) for n in nodes),
+        tuple(
+            Output(node_of[r], inputs.index(inplace[r]) if r in inplace else None) for r in outputs
+        ),
+    )
+    return spec, sizes, inputs, outputs
+
+
+class _Frozen(dict):
+    """Attributes as part of a key."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(tuple(sorted((k, str(v)) for k, v in self.items())))
+
+
+def _cost(cluster: Cluster) -> float:
+    """Nanoseconds an element."""
+    arrays = len(cluster.inputs) + len(cluster.outputs)
+    wide = any(n.dtype in ("float64", "int64") for n in cluster.nodes)
+    total = 0.08 * arrays * (2 if wide else 1)
+    for node in cluster.nodes:
+        calls = _calls(node.lowering.expression)
+        total += 0.05 + calls * (8.0 if wide else 0.6)
+    return total
+
+
+@cache
+def _calls(expression: str) -> int:
+    """Calls in a formula that are more than a few instructions."""
+    cheap = {"maximum", "minimum", "where", "clip", "cast", "abs_", "sqrt", "sign"}
+    return sum(
+        isinstance(n, ast.Call) and getattr(n.func, "id", "") not in cheap
+        for n in ast.walk(ast.parse(expression))
+    )
+
+
+def _tasks(work: float) -> int:
+    return max(1, min(MAX_TASKS, math.ceil(work / TASK_NS)))
+
+
+# ---- reductions ---------------------------------------------------------------------------------
+
+
+def emit_stage(actions: Actions, group: Group, action: Action) -> Sequence[Row]:
+    """One pass of a reduction."""
+    stage = action.lowering
+    assert isinstance(stage, Stage)
+    dtype = actions.types[action.inputs[0]].dtype
+    pointers = (
+        Pointer(actions.root[action.inputs[0]]),
+        Pointer(actions.root[action.outputs[0]]),
+    )
+    elements = stage.outer * stage.n * stage.inner
+    if stage.kind in ("argmax", "argmin"):
+        work = elements * 1.0
+        source = reductions.search_source(stage.kind, dtype)
+        args = (stage.outer, stage.n, stage.inner, *pointers)
+        return [Row(source, args, _limit(work, stage.outer * stage.inner), work, group)]
+    work = elements * (0.15 if dtype in ("float32", "float64") else 0.4)
+    divisor = (stage.divisor,) if stage.divisor else ()
+    if stage.inner == 1:
+        source = reductions.rows_source(stage.kind, dtype, bool(divisor))
+        args = (stage.outer, stage.n, stage.blocks, stage.length, *pointers, *divisor)
+        units = stage.outer * stage.blocks
+    else:
+        source = reductions.columns_source(stage.kind, dtype, bool(divisor))
+        shape = (stage.outer, stage.n, stage.inner, stage.blocks, stage.length)
+        args = (*shape, *pointers, *divisor)
+        units = stage.outer * stage.blocks * -(-stage.inner // reductions.COLUMN_TILE)
+    return [Row(source, args, _limit(work, units), work, group)]
+
+
+def _limit(work: float, units: int) -> int:
+    return max(1, min(_tasks(work), units))
+
+
+# ---- products -----------------------------------------------------------------------------------
+
+
+def emit_matmul(actions: Actions, group: Group, action: Action) -> Sequence[Row]:
+    """One row for each matrix product of the batch."""
+    matmul = action.lowering
+    assert isinstance(matmul, Matmul)
+    types = [actions.types[s] for s in (*action.inputs, action.outputs[0])]
+    roots = [actions.root[s] for s in (*action.inputs, action.outputs[0])]
+    dtype = types[0].dtype
+    shapes = [[d for d in t.shape if d is not None] for t in types]
+    m, n = shapes[2][-2:]
+    k = shapes[0][-2] if matmul.transpose_x else shapes[0][-1]
+    source = blas.matmul_source(dtype, matmul.transpose_x, matmul.transpose_y)
+    args, tasks = blas.matmul_args(dtype, 0, 0, 0, m, n, k)
+    work = m * n * k * (0.025 if dtype == "float32" else 0.05)
+    size = numpy_dtype(dtype).itemsize
+    rows = []
+    for index in np.ndindex(*shapes[2][:-2]):
+        pointers = [
+            Pointer(root, size * _batch_offset(shape, index))
+            for root, shape in zip(roots, shapes, strict=True)
+        ]
+        rows.append(Row(source, (args[0], *pointers, *args[4:]), tasks, work, group))
+    return rows
+
+
+def _batch_offset(shape: Sequence[int], index: Sequence[int]) -> int:
+    """Elements before the matrix at a batch index, axes of size 1 (or missing) being repeated."""
+    offset, stride = 0, shape[-1] * shape[-2]
+    batch = shape[:-2]
+    for size, at in zip(reversed(batch), reversed(index), strict=False):
+        offset += stride * at if size != 1 else 0
+        stride *= size
+    return offset
+
+
+# ---- moving -------------------------------------------------------------------------------------
+
+
+def emit_permute(actions: Actions, group: Group, action: Action) -> Sequence[Row]:
+    """A copy with its axes in another order."""
+    permute = action.lowering
+    assert isinstance(permute, Permute)
+    source, target = actions.types[action.inputs[0]], actions.types[action.outputs[0]]
+    shape = [d for d in source.shape if d is not None]
+    strides = [math.prod(shape[a + 1 :]) for a in range(len(shape))]
+    sizes, steps = _merge([shape[a] for a in permute.axes], [strides[a] for a in permute.axes])
+    args = (*sizes, *steps, Pointer(actions.root[action.inputs[0]]))
+    work = math.prod(sizes) * 1.0
+    rows = math.prod(sizes[:-1])
+    return [
+        Row(
+            permute_source(len(sizes), target.dtype),
+            (*args, Pointer(actions.root[action.outputs[0]])),
+            _limit(work, max(rows, 1)),
+            work,
+            group,
+        )
+    ]
+
+
+def _merge(sizes: Sequence[int], strides: Sequence[int]) -> tuple[list[int], list[int]]:
+    """Neighbouring output axes that are neighbours in the input too become one."""
+    merged: list[tuple[int, int]] = []
+    for size, stride in zip(sizes, strides, strict=True):
+        if size == 1:
+            continue
+        if merged and merged[-1][1] == size * stride:
+            merged[-1] = (merged[-1][0] * size, stride)
+        else:
+            merged.append((size, stride))
+    merged = merged or [(1, 1)]
+    return [m[0] for m in merged], [m[1] for m in merged]
+
+
+@cache
+def permute_source(rank: int, dtype: str) -> str:
+    """Copy with strides in elements. Args: sizes of the output, strides of the input, in, out."""
+    name, size = numpy_name(dtype), numpy_dtype(dtype).itemsize
+    outer = range(rank - 1)
+    lines = [
+        "import numpy as np",
+        "from nodeflow.engine.intrinsics import load, slot, store",
+        "",
+        "",
+        "def kernel(args, task, ntasks):",
+        *(f"    d{a}, s{a} = slot(args, {a}), slot(args, {rank + a})" for a in range(rank)),
+        f"    source, target = slot(args, {2 * rank}), slot(args, {2 * rank + 1})",
+        f"    rows = {' * '.join(f'd{a}' for a in outer) or '1'}",
+        "    for row in range(rows * task // ntasks, rows * (task + 1) // ntasks):",
+        "        rest = row",
+        "        at = 0",
+    ]
+    for a in reversed(outer):
+        lines += [f"        at += rest % d{a} * s{a}", f"        rest = rest // d{a}"]
+    lines += [
+        f"        for i in range(d{rank - 1}):",
+        f"            x = load(source + {size} * (at + i * s{rank - 1}), {name})",
+        f"            store(target + {size} * (row * d{rank - 1} + i), x)",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+_EMITTERS = {Stage: emit_stage, Permute: emit_permute, Matmul: emit_matmul}

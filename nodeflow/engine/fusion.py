@@ -1,0 +1,118 @@
+"""Groups actions into what becomes one kernel each: elementwise neighbours are fused.
+
+Every group has a level, higher than all levels it reads from. An action joins a cluster only if all
+else it reads comes from lower levels, or if nobody has read from the cluster yet, so that it can be
+moved up. So no cycle can arise, and groups of one level are independent of each other. Linear in
+the number of actions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from nodeflow.engine.actions import Action, Actions
+from nodeflow.graph.types import Shape
+from nodeflow.ops.lowering import Elementwise
+
+MAX_NODES = 64
+"""Compile time grows faster than a cluster; see the architecture notes."""
+MAX_INPUTS = 12
+"""LLVM tests at run time that arrays do not overlap: more would not be vectorised."""
+
+
+@dataclass(eq=False)
+class Group:
+    """Actions that become one kernel (or one call of a reference)."""
+
+    level: int
+    actions: list[Action] = field(default_factory=list)
+    shape: Shape | None = None
+    """Iteration space of a cluster; None for everything else."""
+    inputs: dict[int, None] = field(default_factory=dict)
+    """Root slots read from outside."""
+    outputs: set[int] = field(default_factory=set)
+    """Root slots written."""
+    read: bool = False
+    """Whether another group reads from it already."""
+
+    @property
+    def is_python(self) -> bool:
+        return self.actions[0].lowering is None
+
+
+def group_actions(actions: Actions, *, fuse: bool = True) -> list[Group]:
+    """All groups, in an order that respects their dependencies."""
+    return _Grouper(actions, MAX_NODES if fuse else 1).run()
+
+
+class _Grouper:
+    def __init__(self, actions: Actions, limit: int) -> None:
+        self.actions = actions
+        self.limit = limit
+        self.groups: list[Group] = []
+        self.made_by: dict[int, Group] = {}
+        self.open: dict[tuple, Group] = {}
+        """The latest cluster by (shape, level, an input that it reads)."""
+
+    def run(self) -> list[Group]:
+        for action in self.actions.items:
+            group = self._group_for(action)
+            group.actions.append(action)
+            for slot in action.inputs:
+                root = self.actions.root[slot]
+                if root not in group.outputs:
+                    group.inputs[root] = None
+                    if root in self.made_by:
+                        self.made_by[root].read = True
+            for slot in action.outputs:
+                root = self.actions.root[slot]
+                group.outputs.add(root)
+                self.made_by[root] = group
+        # A stable sort by level keeps the order of actions within a level.
+        return sorted(self.groups, key=lambda g: g.level)
+
+    def _group_for(self, action: Action) -> Group:
+        roots = [self.actions.root[s] for s in action.inputs]
+        sources = [self.made_by[r] for r in roots if r in self.made_by]
+        if not isinstance(action.lowering, Elementwise):
+            return self._new(_above(sources), None)
+        shape = self.actions.types[action.outputs[0]].shape
+        for candidate in sorted(dict.fromkeys(sources), key=lambda g: -g.level):
+            if self._may_join(candidate, action, roots, shape):
+                others = _above([s for s in sources if s is not candidate])
+                if others <= candidate.level or not candidate.read:
+                    candidate.level = max(candidate.level, others)
+                    return candidate
+        level = _above(sources)
+        large = [r for r in roots if self.actions.types[r].size != 1]
+        for root in large:
+            sibling = self.open.get((shape, level, root))
+            if sibling is not None and sibling.level == level and self._has_room(sibling, roots):
+                return sibling
+        group = self._new(level, shape)
+        for root in large:
+            self.open[shape, level, root] = group
+        return group
+
+    def _may_join(self, group: Group, action: Action, roots: list[int], shape: Shape) -> bool:
+        if group.shape != shape or not self._has_room(group, roots):
+            return False
+        # What it takes from the cluster must have the cluster's own shape.
+        return all(
+            self.actions.types[slot].shape == shape
+            for slot, root in zip(action.inputs, roots, strict=True)
+            if root in group.outputs
+        )
+
+    def _has_room(self, group: Group, roots: list[int]) -> bool:
+        more = [r for r in roots if r not in group.inputs and r not in group.outputs]
+        return len(group.actions) < self.limit and len(group.inputs) + len(more) <= MAX_INPUTS
+
+    def _new(self, level: int, shape: Shape | None) -> Group:
+        group = Group(level, shape=shape)
+        self.groups.append(group)
+        return group
+
+
+def _above(sources: list[Group]) -> int:
+    return max((s.level for s in sources), default=-1) + 1

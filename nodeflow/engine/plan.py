@@ -1,0 +1,211 @@
+"""A plan: one schedule with concrete shapes as groups in phases and levels, with memory for each.
+
+Native groups of one level do not depend on each other and run as one flat list of tasks. Groups
+that have no kernel run by their reference between two native phases. Planning is linear in the
+graph, and nothing here imports numba.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from nodeflow.engine.actions import Actions, build_actions
+from nodeflow.engine.arena import Offsets
+from nodeflow.engine.emit import Row, emit
+from nodeflow.engine.fusion import Group, group_actions
+from nodeflow.engine.schedule import Schedule
+from nodeflow.errors import RunError
+from nodeflow.graph.graph import Node
+from nodeflow.graph.types import TensorType, numpy_dtype
+
+SERIAL_NS = 4_000
+"""Levels with less work than this stay on one thread: meeting the others costs about as much."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a root slot's values are.
+
+    ``given``: the array of a feed or a variable; ``constant``: an array of the plan; ``arena``: at
+    an offset; ``shadow``: an array that replaces the variable's when the run succeeds.
+    """
+
+    kind: Literal["given", "constant", "arena", "shadow"]
+    offset: int = 0
+
+
+@dataclass
+class Phase:
+    """Levels of native rows, then groups that run by their reference."""
+
+    levels: list[list[Row]] = field(default_factory=list)
+    python: list[Group] = field(default_factory=list)
+
+
+@dataclass
+class Plan:
+    """Everything that is known before memory has addresses.
+
+    Attributes:
+        places: where each root slot that is used lives.
+        arena_size: bytes of the arena.
+        direct: for each variable that kernels write in place of (``shadow``), its root slot.
+    """
+
+    actions: Actions
+    phases: list[Phase]
+    places: dict[int, Place]
+    arena_size: int
+    direct: dict[Node, int]
+
+    @property
+    def schedule(self) -> Schedule:
+        return self.actions.schedule
+
+    @property
+    def work(self) -> float:
+        """Estimated nanoseconds of the native part."""
+        return sum(r.work for p in self.phases for level in p.levels for r in level)
+
+    def sources(self) -> list[str]:
+        """Texts of all kernels, each once."""
+        rows = (r.source for p in self.phases for level in p.levels for r in level)
+        return list(dict.fromkeys(rows))
+
+
+def is_concrete(types: Sequence[TensorType]) -> bool:
+    """Whether every shape is known, which a plan needs."""
+    return all(t.is_static for t in types)
+
+
+def make_plan(schedule: Schedule, types: Sequence[TensorType], *, fuse: bool = True) -> Plan:
+    """Plan a schedule whose types are all concrete."""
+    actions = build_actions(schedule, types)
+    groups = group_actions(actions, fuse=fuse)
+    return _Planner(actions, groups).plan()
+
+
+class _Planner:
+    def __init__(self, actions: Actions, groups: list[Group]) -> None:
+        self.actions = actions
+        self.groups = groups
+        self.schedule = actions.schedule
+        self.made_by = {r: g for g in groups for r in g.outputs}
+        self.fetched = {actions.root[s] for s in self.schedule.fetches if s is not None}
+        self.written = {actions.root[s] for s in self.schedule.writes.values()}
+
+    def plan(self) -> Plan:
+        needed = self._needed()
+        phase_of = self._phases()
+        times = self._times(phase_of)
+        direct = self._direct()
+        places, size = self._places(times, needed, set(direct.values()))
+        phases = [Phase() for _ in range(max(phase_of.values(), default=-1) + 1)]
+        for group in sorted(self.groups, key=lambda g: g.actions[0].node.index):
+            if group.is_python:
+                phases[phase_of[group]].python.append(group)
+        for (phase, _), groups in self._levels(phase_of):
+            rows = [row for g in groups for row in emit(self.actions, g, needed, {})]
+            phases[phase].levels.append(rows)
+        return Plan(self.actions, phases, places, size, direct)
+
+    def _needed(self) -> set[int]:
+        """Root slots that are read outside the group that makes them, or at the end."""
+        needed = self.fetched | self.written
+        for group in self.groups:
+            needed.update(group.inputs)
+        return needed
+
+    # ---- order --------------------------------------------------------------------------------
+
+    def _phases(self) -> dict[Group, int]:
+        """A native group follows the reference groups it reads from by a phase."""
+        phase_of: dict[Group, int] = {}
+        for group in self.groups:
+            phase = 0
+            for root in group.inputs:
+                source = self.made_by.get(root)
+                if source is not None:
+                    step = 1 if source.is_python and not group.is_python else 0
+                    phase = max(phase, phase_of[source] + step)
+            phase_of[group] = phase
+        return phase_of
+
+    def _levels(self, phase_of: dict[Group, int]) -> list[tuple[tuple[int, int], list[Group]]]:
+        levels: dict[tuple[int, int], list[Group]] = defaultdict(list)
+        for group in self.groups:
+            if not group.is_python:
+                levels[phase_of[group], group.level].append(group)
+        return sorted(levels.items(), key=lambda item: item[0])
+
+    def _times(self, phase_of: dict[Group, int]) -> dict[Group, int]:
+        """When each group runs; groups of one level at the same time."""
+        keys = {g: (phase_of[g], g.is_python, g.level) for g in self.groups}
+        rank = {key: i for i, key in enumerate(sorted(set(keys.values())))}
+        return {g: rank[key] for g, key in keys.items()}
+
+    # ---- memory -------------------------------------------------------------------------------
+
+    def _direct(self) -> dict[Node, int]:
+        """Variables whose new value a kernel makes in memory of its own, not shared by others."""
+        roots = [self.actions.root[s] for s in self.schedule.writes.values()]
+        return {
+            variable: root
+            for (variable, _), root in zip(self.schedule.writes.items(), roots, strict=True)
+            if root in self.made_by and roots.count(root) == 1 and not self.made_by[root].is_python
+        }
+
+    def _places(
+        self, times: dict[Group, int], needed: set[int], shadows: set[int]
+    ) -> tuple[dict[int, Place], int]:
+        places: dict[int, Place] = {}
+        for slot in (*self.schedule.feeds.values(), *self.schedule.reads.values()):
+            places[slot] = Place("given")
+        for root in self.actions.constants:
+            places[root] = Place("constant")
+        for root in shadows:
+            places[root] = Place("shadow")
+        death = self._deaths(times)
+        offsets = Offsets()
+        dying: dict[int, list[int]] = defaultdict(list)
+        for time, groups in _by_time(times):
+            for root in dying.pop(time - 1, ()):
+                offsets.give_back(places[root].offset, self._nbytes(root))
+            for group in groups:
+                for root in sorted(group.outputs):
+                    inside = group.shape is not None and root not in needed
+                    if root in places or inside:
+                        continue
+                    places[root] = Place("arena", offsets.take(self._nbytes(root)))
+                    if root in death:
+                        dying[max(death[root], time)].append(root)
+                    elif root not in self.fetched | self.written:
+                        dying[time].append(root)
+        return places, offsets.size
+
+    def _deaths(self, times: dict[Group, int]) -> dict[int, int]:
+        """The last time each root slot is read; those read at the end are missing."""
+        death: dict[int, int] = {}
+        for group in self.groups:
+            for root in group.inputs:
+                death[root] = max(death.get(root, 0), times[group])
+        for root in self.fetched | self.written:
+            death.pop(root, None)
+        return death
+
+    def _nbytes(self, root: int) -> int:
+        type_ = self.actions.types[root]
+        size = type_.size
+        if size is None:
+            raise RunError(f"{type_} has an unknown size")
+        return size * numpy_dtype(type_.dtype).itemsize
+
+
+def _by_time(times: dict[Group, int]) -> list[tuple[int, list[Group]]]:
+    groups: dict[int, list[Group]] = defaultdict(list)
+    for group, time in times.items():
+        groups[time].append(group)
+    return sorted(groups.items())

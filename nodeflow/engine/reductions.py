@@ -1,0 +1,176 @@
+"""Source texts of the kernels that reduce: rows, columns, and the search for an extreme.
+
+A reduction over axes is brought into the form [A, R, B], R being reduced. Blocks have fixed
+lengths and partial results are combined in a fixed order, so results depend on shapes only.
+"""
+
+from __future__ import annotations
+
+from nodeflow.engine.expressions import numpy_name, typed_literal
+from nodeflow.graph.types import FLOATS, numpy_dtype
+
+ROW_BLOCK = 8192
+"""Longest stretch that one task reduces; longer rows become partial results first."""
+COLUMN_TILE = 64
+COLUMN_BLOCK = 4096
+"""Most rows that one task adds up in a column; more become partial results first."""
+
+_COMBINE = {
+    "sum": "{0} + {1}",
+    "prod": "{0} * {1}",
+    "max": "max_of({0}, {1})",
+    "min": "min_of({0}, {1})",
+}
+
+
+def identity(kind: str, dtype: str) -> str:
+    """What reducing nothing gives, as a typed literal."""
+    if kind in ("sum", "prod"):
+        return typed_literal(0 if kind == "sum" else 1, dtype)
+    return _limit("low" if kind == "max" else "high", dtype)
+
+
+def _limit(which: str, dtype: str) -> str:
+    import numpy as np
+
+    if dtype in FLOATS:
+        return typed_literal(-np.inf if which == "low" else np.inf, dtype)
+    info = np.iinfo(numpy_dtype(dtype))
+    return typed_literal(info.min if which == "low" else info.max, dtype)
+
+
+def _combined(kind: str, a: str, b: str, dtype: str) -> str:
+    return f"{numpy_name(dtype)}({_COMBINE[kind].format(a, b)})"
+
+
+def _finish(mean: bool, dtype: str) -> str:
+    return f" / {numpy_name(dtype)}(slot(args, COUNT))" if mean else ""
+
+
+def rows_source(kind: str, dtype: str, mean: bool = False) -> str:
+    """Reduce each of ``rows`` rows of ``n`` elements in ``blocks`` pieces of equal length.
+
+    Args of the kernel: rows, n, blocks, length of a block, source, target (rows, blocks), and for
+    a mean what to divide by.
+    """
+    size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
+    if dtype in FLOATS:
+        inner = [f"acc = {kind}_lanes(at, size, {name})"]
+        used = f"{kind}_lanes"
+    else:
+        inner = [
+            f"acc = {identity(kind, dtype)}",
+            f"x = view1(at, size, {name})",
+            "for i in range(x.size):",
+            f"    acc = {_combined(kind, 'acc', 'x[i]', dtype)}",
+        ]
+        used = f"{kind}_of" if kind in ("max", "min") else ""
+    result = f"{name}(acc / {name}(slot(args, 6)))" if mean else "acc"
+    lines = [
+        "import numpy as np",
+        "from nodeflow.engine.intrinsics import slot, store, view1",
+        f"from nodeflow.engine.lanes import {used}" if used else "",
+        "",
+        "",
+        "def kernel(args, task, ntasks):",
+        "    rows, n, blocks, length = slot(args, 0), slot(args, 1), slot(args, 2), slot(args, 3)",
+        "    source, target = slot(args, 4), slot(args, 5)",
+        "    units = rows * blocks",
+        "    for unit in range(units * task // ntasks, units * (task + 1) // ntasks):",
+        "        row = unit // blocks",
+        "        first = (unit - row * blocks) * length",
+        "        size = min(length, n - first)",
+        f"        at = source + {size} * (row * n + first)",
+        *("        " + line for line in inner),
+        f"        store(target + {size} * unit, {result})",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def columns_source(kind: str, dtype: str, mean: bool = False) -> str:
+    """Reduce the middle axis of [outer, n, inner] in ``blocks`` pieces.
+
+    Args of the kernel: outer, n, inner, blocks, length of a block, source, target
+    (outer, blocks, inner), and for a mean what to divide by. One unit of work is a tile of 64
+    columns of one block; every 128 rows its partial results are added to the total.
+    """
+    size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
+    start = identity(kind, dtype)
+    used = f"from nodeflow.engine.lanes import {kind}_of" if kind in ("max", "min") else ""
+    result = f"{name}(total[c] / {name}(slot(args, 7)))" if mean else "total[c]"
+    lines = [
+        "import numpy as np",
+        "from nodeflow.engine.intrinsics import local_array, slot, view1",
+        used,
+        "",
+        "",
+        "def kernel(args, task, ntasks):",
+        "    outer, n, inner = slot(args, 0), slot(args, 1), slot(args, 2)",
+        "    blocks, length = slot(args, 3), slot(args, 4)",
+        "    source, target = slot(args, 5), slot(args, 6)",
+        f"    tiles = (inner + {COLUMN_TILE - 1}) // {COLUMN_TILE}",
+        "    units = outer * blocks * tiles",
+        f"    part = local_array({COLUMN_TILE}, {name})",
+        f"    total = local_array({COLUMN_TILE}, {name})",
+        "    for unit in range(units * task // ntasks, units * (task + 1) // ntasks):",
+        "        chunk = unit // tiles",
+        f"        column = (unit - chunk * tiles) * {COLUMN_TILE}",
+        f"        width = min({COLUMN_TILE}, inner - column)",
+        "        first = (chunk % blocks) * length",
+        "        last = min(first + length, n)",
+        "        above = (chunk // blocks) * n",
+        "        for c in range(width):",
+        f"            total[c] = {start}",
+        "        while first < last:",
+        "            for c in range(width):",
+        f"                part[c] = {start}",
+        "            for row in range(first, min(first + 128, last)):",
+        f"                x = view1(source + {size} * ((above + row) * inner + column), width, {name})",
+        "                for c in range(x.size):",
+        f"                    part[c] = {_combined(kind, 'part[c]', 'x[c]', dtype)}",
+        "            for c in range(width):",
+        f"                total[c] = {_combined(kind, 'total[c]', 'part[c]', dtype)}",
+        "            first += 128",
+        f"        y = view1(target + {size} * (chunk * inner + column), width, {name})",
+        "        for c in range(y.size):",
+        f"            y[c] = {result}",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def search_source(kind: str, dtype: str) -> str:
+    """First index (int64) of the maximum or minimum along the middle axis of [outer, n, inner].
+
+    NaN counts as the extreme. Args of the kernel: outer, n, inner, source, target (outer, inner).
+    """
+    size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
+    sign = ">" if kind == "argmax" else "<"
+    lines = [
+        "import numpy as np",
+        "from nodeflow.engine.intrinsics import load, set_slot, slot, store",
+        "from nodeflow.engine.layout import CODE, EMPTY_REDUCTION",
+        "",
+        "",
+        "def kernel(args, task, ntasks):",
+        "    outer, n, inner = slot(args, 0), slot(args, 1), slot(args, 2)",
+        "    source, target = slot(args, 3), slot(args, 4)",
+        "    units = outer * inner",
+        "    if n == 0 and units > 0:",
+        "        set_slot(args, CODE, EMPTY_REDUCTION)",
+        "        units = 0",
+        "    for unit in range(units * task // ntasks, units * (task + 1) // ntasks):",
+        "        above = unit // inner",
+        f"        at = source + {size} * (above * n * inner + unit - above * inner)",
+        f"        best = load(at, {name})",
+        "        place = np.int64(0)",
+        "        for i in range(1, n):",
+        f"            x = load(at + {size} * (i * inner), {name})",
+        f"            if x {sign} best or (x != x and best == best):",
+        "                best = x",
+        "                place = np.int64(i)",
+        "        store(target + 8 * unit, place)",
+        "",
+    ]
+    return "\n".join(lines)

@@ -14,6 +14,7 @@ from nodeflow.document.declarations import op_of
 from nodeflow.document.inference import Inferred, Outputs, infer_node
 from nodeflow.document.model import Document
 from nodeflow.document.order import downstream, topological, upstream
+from nodeflow.document.ports import port_order
 from nodeflow.document.problems import Problem
 from nodeflow.document.records import Change, NodeRecord
 from nodeflow.document.training import training_problems
@@ -128,12 +129,12 @@ class Analysis:
         affected = downstream(self.doc, waiting)
         order, looping = topological(self.doc, affected)
         waiting |= self._looping & affected  # a loop that was opened
-        self._looping = (self._looping - affected) | looping
+        self._looping = (self._looping - affected) | set(looping)
         changed: set[str] = set()
         for node_id in order:
             was = self._results.get(node_id)
             if node_id in looping:
-                now = Inferred(None, (self._loop_problem(nodes[node_id]),))
+                now = Inferred(None, (self._loop_problem(nodes[node_id], looping),))
             elif node_id in waiting:
                 self.inferred += 1
                 now = infer_node(self.doc, nodes[node_id], self.out_types, self._base_dir)
@@ -164,9 +165,11 @@ class Analysis:
         else:
             self._watchers.discard(record.id)
 
-    def _loop_problem(self, record: NodeRecord) -> Problem:
-        inside = self.doc.wires_into(record.id)
-        port = inside[0].target_port if inside else None
+    def _loop_problem(self, record: NodeRecord, looping: Mapping[str, str]) -> Problem:
+        loop = looping[record.id]
+        wires = self.doc.wires_into(record.id)
+        inside = [w.target_port for w in wires if looping.get(w.source) == loop]
+        port = min(inside, key=port_order, default=None)
         return Problem(
             record.name,
             port,

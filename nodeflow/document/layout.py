@@ -81,7 +81,7 @@ class _Link:
 class _Net:
     """The wires among the nodes to lay out, with the heights of their ports; loops left out."""
 
-    def __init__(self, doc: Document, order: list[str], looping: set[str]) -> None:
+    def __init__(self, doc: Document, order: list[str], looping: Mapping[str, str]) -> None:
         self.rank = {node: i for i, node in enumerate(order)}
         self.before: dict[str, list[_Link]] = defaultdict(list)
         self.after: dict[str, list[_Link]] = defaultdict(list)

@@ -42,17 +42,18 @@ def upstream(doc: Document, ids: Iterable[str]) -> set[str]:
 _NONE: dict[Any, Wire] = {}
 
 
-def topological(doc: Document, among: set[str]) -> tuple[list[str], set[str]]:
+def topological(doc: Document, among: set[str]) -> tuple[list[str], dict[str, str]]:
     """Returns `among` with sources before targets, and those of them that lie on a loop.
 
+    The latter as node -> a member that stands for all nodes of its (strongly connected) loops.
     Loops cannot be ordered: their members come where the loop could be entered first.
     """
     order, rest = _kahn(doc, among, set())
     if not rest:
-        return order, set()
+        return order, {}
     looping = _loops(doc, rest)
     order += sorted(looping, key=natural)
-    tail, _ = _kahn(doc, rest - looping, looping)
+    tail, _ = _kahn(doc, rest - set(looping), set(looping))
     return order + tail, looping
 
 
@@ -76,13 +77,16 @@ def _kahn(doc: Document, among: set[str], ignored: set[str]) -> tuple[list[str],
     return order, among - set(order)
 
 
-def _loops(doc: Document, among: set[str]) -> set[str]:
-    """Returns the members of loops (Tarjan, "Depth-first search and linear graph algorithms")."""
+def _loops(doc: Document, among: set[str]) -> dict[str, str]:
+    """Returns the members of loops, see `topological`.
+
+    Tarjan, "Depth-first search and linear graph algorithms" (1972), without recursion.
+    """
     index: dict[str, int] = {}
     low: dict[str, int] = {}
     path: list[str] = []
     on_path: set[str] = set()
-    looping: set[str] = set()
+    looping: dict[str, str] = {}
     for root in among:
         if root in index:
             continue
@@ -97,7 +101,7 @@ def _loops(doc: Document, among: set[str]) -> set[str]:
                 if target not in among:
                     continue
                 if target == node:
-                    looping.add(node)
+                    looping[node] = node
                 if target not in index:
                     index[target] = low[target] = len(index)
                     path.append(target)
@@ -116,7 +120,7 @@ def _loops(doc: Document, among: set[str]) -> set[str]:
                         members.append(path.pop())
                         on_path.discard(members[-1])
                     if len(members) > 1:
-                        looping.update(members)
+                        looping.update(dict.fromkeys(members, node))
     return looping
 
 

@@ -23,7 +23,8 @@ Json = Any  # None, bool, int, float, str, list or dict of these
 
 
 def plain(value: Any, *, where: str = "value") -> Json:
-    """Returns `value` as the JSON a file would hold: lists for tuples and arrays, strings for NaN.
+    """Returns `value` as the JSON a file would hold: lists for tuples and arrays, strings for NaN,
+    sorted keys.
 
     Raises BadValue for what JSON cannot say (objects, keys that are not strings).
     """
@@ -39,7 +40,7 @@ def plain(value: Any, *, where: str = "value") -> Json:
         for key in value:
             if not isinstance(key, str):
                 raise BadValue(f"{where} has the key {key!r}, and keys must be strings")
-        return {key: plain(item, where=where) for key, item in value.items()}
+        return {key: plain(value[key], where=where) for key in sorted(value)}
     if hasattr(value, "tolist"):  # numpy arrays and scalars, without importing numpy
         return plain(value.tolist(), where=where)
     raise BadValue(f"{where} is a {type(value).__name__}, which a document cannot hold")

@@ -1,0 +1,143 @@
+"""The crash journal: nothing that was edited is lost, and nothing is offered that is not."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+from hypothesis import given, settings
+
+from nodeflow.document import commands, flow
+from nodeflow.document.errors import JournalError
+from nodeflow.document.journal import Journal, pending, recover, state_folder
+from nodeflow.document.model import Document
+
+from .strategies import actions, perform
+
+
+@settings(max_examples=80, deadline=None)
+@given(actions)
+def test_replaying_a_journal_gives_the_same_bytes(tmp_path_factory, acts):
+    folder = tmp_path_factory.mktemp("state")
+    doc = Document()
+    journal = Journal(doc, folder)
+    for act in acts:
+        perform(doc, act)
+    if doc.revision == 0:
+        assert journal.path is None and not list(folder.iterdir())
+    else:
+        again = recover(journal.path)
+        # Ids that were only ever undone are not known to the journal's reader.
+        assert flow.dumps(again).split("\n", 1)[1] == flow.dumps(doc).split("\n", 1)[1]
+        assert again.is_modified and not again.can_undo
+    journal.close()
+    assert not list(folder.iterdir())
+
+
+@pytest.fixture
+def doc(tmp_path):
+    doc = Document()
+    commands.add_node(doc, "constant", (0, 0), "kept")
+    flow.save(doc, tmp_path / "graph.flow")
+    return doc
+
+
+def test_saving_removes_the_journal_and_the_next_edit_begins_another(doc, tmp_path):
+    folder = tmp_path / "state"
+    journal = Journal(doc, folder)
+    assert journal.path is None and not folder.exists()
+    commands.rename(doc, "n1", "renamed")
+    assert recover(journal.path).node_named("renamed")
+    flow.save(doc)
+    journal.saved()
+    assert not list(folder.iterdir())
+    commands.rename(doc, "n1", "again")
+    doc.undo()
+    again = recover(journal.path)
+    assert again.node_named("renamed") and again.path == tmp_path / "graph.flow"
+    journal.close()
+    commands.rename(doc, "n1", "unwatched")
+    assert not list(folder.iterdir())
+
+
+def test_a_line_that_a_crash_cut_short_is_left_out(doc, tmp_path):
+    journal = Journal(doc, tmp_path / "state")
+    for name in ("a", "b", "c"):
+        commands.rename(doc, "n1", name)
+    path = journal.path
+    whole = path.read_text(encoding="utf-8")
+    path.write_text(whole[:-20], encoding="utf-8")
+    assert recover(path).node_named("b")
+    path.write_text(whole.split("\n")[0][:50], encoding="utf-8")
+    with pytest.raises(JournalError, match="cannot be read"):
+        recover(path)
+
+
+def test_a_journal_that_does_not_fit_is_refused(doc, tmp_path):
+    journal = Journal(doc, tmp_path / "state")
+    for name in ("a", "b", "c"):
+        commands.rename(doc, "n1", name)
+    first, _, third, _ = journal.path.read_text(encoding="utf-8").split("\n")
+    journal.path.write_text(f"{first}\n{third}\n", encoding="utf-8")
+    with pytest.raises(JournalError, match="does not fit its document"):
+        recover(journal.path)
+
+
+def test_journals_of_crashed_programs_are_offered_and_those_in_use_are_not(tmp_path):
+    folder = tmp_path / "state"
+    doc = Document()
+    journal = Journal(doc, folder)
+    commands.add_node(doc, "add", (0, 0), "mine")
+    assert pending(folder) == []
+    (folder / "junk.journal").write_text("hello")
+    program = f"""
+        import os
+        from pathlib import Path
+        from nodeflow.document import commands
+        from nodeflow.document.journal import Journal
+        from nodeflow.document.model import Document
+        doc = Document()
+        doc.path = Path({str(tmp_path / "theirs.flow")!r})
+        Journal(doc, Path({str(folder)!r}))
+        commands.add_node(doc, "add", (0, 0), "theirs")
+        commands.add_node(doc, "add", (0, 0))
+        os.abort()
+    """
+    ended = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, check=False
+    )
+    assert ended.returncode != 0
+    (found,) = pending(folder)
+    assert found.document == tmp_path / "theirs.flow"
+    again = found.recover()
+    assert sorted(again.names) == ["add", "theirs"] and again.path == found.document
+    found.discard()
+    assert pending(folder) == [] and journal.path.exists()
+    journal.close()
+
+
+def test_a_folder_that_cannot_be_written_is_told_once_and_editing_goes_on(tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    failures = []
+    doc = Document()
+    Journal(doc, blocked / "state", failures.append)
+    commands.add_node(doc, "add", (0, 0))
+    commands.add_node(doc, "add", (0, 0))
+    assert len(doc.nodes) == 2 and len(failures) == 1
+    assert "cannot be kept for recovery" in str(failures[0])
+
+
+@pytest.mark.skipif(os.name != "posix", reason="XDG folders and modes")
+def test_journals_are_the_users_own(doc, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "xdg"))
+    if sys.platform.startswith("linux"):
+        assert state_folder() == tmp_path / "xdg" / "nodeflow" / "journals"
+    journal = Journal(doc)
+    commands.rename(doc, "n1", "private")
+    assert journal.path.stat().st_mode & 0o777 == 0o600
+    assert journal.path.parent.stat().st_mode & 0o777 == 0o700
+    journal.close()

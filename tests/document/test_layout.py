@@ -1,0 +1,106 @@
+"""Automatic layout: wires run to the right, nothing overlaps, few crossings, and it is quick."""
+
+from __future__ import annotations
+
+import random
+import time
+
+import pytest
+
+from nodeflow.document import commands
+from nodeflow.document.layout import layout, node_size
+from nodeflow.document.model import Document
+from nodeflow.document.order import levels
+
+
+def overlaps(doc, places):
+    boxes = [(x, y, *node_size(doc, doc.nodes[i])) for i, (x, y) in places.items()]
+    boxes.sort()
+    found = 0
+    for i, (x, y, w, h) in enumerate(boxes):
+        for x2, y2, _, h2 in boxes[i + 1 :]:
+            if x2 >= x + w:
+                break
+            found += y < y2 + h2 and y2 < y + h
+    return found
+
+
+def backward(doc, places):
+    return [w for w in doc.wires.values() if places[w.source][0] >= places[w.target][0]]
+
+
+def random_document(count, seed):
+    rng = random.Random(seed)
+    doc = Document()
+    with doc.transaction("Random"):
+        ids = [commands.add_node(doc, "add", (0, 0)) for _ in range(count)]
+        for i in range(2, count):
+            for port in ("x", "y"):
+                if rng.random() < 0.8:
+                    source = ids[rng.randrange(max(0, i - 25), i)]
+                    commands.connect(doc, source, "out", ids[i], port)
+    return doc
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_nothing_overlaps_and_wires_run_forward(seed):
+    doc = random_document(120, seed)
+    places = layout(doc)
+    assert set(places) == set(doc.nodes)
+    assert overlaps(doc, places) == 0 and backward(doc, places) == []
+    assert min(x for x, _ in places.values()) == 0 == min(y for _, y in places.values())
+    assert layout(doc) == places
+
+
+def test_a_thousand_nodes_are_laid_out_within_a_second():
+    doc = random_document(1000, 1)
+    start = time.perf_counter()
+    places = layout(doc)
+    assert time.perf_counter() - start < 1
+    assert overlaps(doc, places) == 0 and backward(doc, places) == []
+
+
+def test_inputs_stand_in_the_order_of_their_ports(sketch):
+    for name in "wxyz":
+        sketch.add("constant", name, value=[1.0])
+    sketch.add("concat", "k", {"values.0": "z", "values.1": "w", "values.2": "y", "values.3": "x"})
+    places = layout(sketch.doc)
+    assert sorted("wxyz", key=lambda n: places[sketch.id(n)][1]) == ["z", "w", "y", "x"]
+
+
+def test_parameters_stand_right_before_their_user(sketch):
+    sketch.add("placeholder", "x", shape=[None, 2])
+    sketch.add("exp", "e", {"x": "x"})
+    sketch.add("exp", "f", {"x": "e"})
+    sketch.add("variable", "w")
+    sketch.add("multiply", "m", {"x": "f", "y": "w"})
+    places = layout(sketch.doc)
+    assert places[sketch.id("w")][0] == places[sketch.id("f")][0]
+
+
+def test_a_chain_is_a_straight_line(sketch):
+    sketch.add("constant", "c")
+    sketch.add("exp", "e", {"x": "c"})
+    sketch.add("exp", "f", {"x": "e"})
+    sizes = {sketch.id(n): (200.0, 100.0) for n in "cef"}
+    places = layout(sketch.doc, sizes=sizes, origin=(50, 70))
+    assert [places[sketch.id(n)] for n in "cef"] == [(50, 70), (338, 70), (626, 70)]
+
+
+def test_loops_and_unknown_ops_and_nothing_at_all(sketch):
+    assert layout(sketch.doc) == {}
+    sketch.add("negative", "a")
+    sketch.add("hologram", "b", {"beam": "a"})
+    sketch.wire("b:ray", "a:x")
+    sketch.wire("a", "a:x")
+    places = layout(sketch.doc)
+    assert len(set(places.values())) == 2 and overlaps(sketch.doc, places) == 0
+
+
+def test_levels_number_what_runs_in_parallel(expression):
+    found = levels(expression.doc)
+    assert {expression.doc.nodes[i].name: n for i, n in found.items()} == {
+        "b": 0, "c": 0, "two": 0, "d": 1, "e": 1, "a": 2,
+    }  # fmt: skip
+    only = levels(expression.doc, {expression.id("d"), expression.id("b"), expression.id("c")})
+    assert len(only) == 3

@@ -42,7 +42,7 @@ def _view_rects(shot: Shot, slots: np.ndarray) -> np.ndarray:
     origin = np.array([shot.offset.x(), shot.offset.y()])
     shift = np.array([shot.shift.x(), shot.shift.y()])
     corner = (shot.scene.positions[slots] + shift) * shot.scale + origin
-    rects[:, :2] = np.round(corner * shot.dpr) / shot.dpr
+    rects[:, :2] = np.floor(corner * shot.dpr + 0.499) / shot.dpr  # np.round goes to even
     rects[:, 2:] = shot.scene.sizes[slots] * shot.scale
     return rects
 

@@ -66,7 +66,7 @@ class Pan(Gesture):
 
 
 class BoxSelect(Gesture):
-    """Selects what the rubber band touches; shift adds, ctrl toggles."""
+    """Selects what the rubber band touches; begun with shift it adds, with ctrl it toggles."""
 
     cursor = Qt.CursorShape.CrossCursor
 
@@ -74,6 +74,7 @@ class BoxSelect(Gesture):
         super().start(at, modifiers)
         self.before = self.view.scene.selected.copy()
         self.anchor = self.view.view_to_scene(at)
+        self.keys = modifiers
         if not modifiers & (Modifiers.ShiftModifier | Modifiers.ControlModifier):
             self.view.select([])
 
@@ -83,9 +84,9 @@ class BoxSelect(Gesture):
             return
         inside = np.zeros_like(self.before)
         inside[self.view.scene.nodes_in(self._area())] = True
-        if modifiers & Modifiers.ControlModifier:
+        if self.keys & Modifiers.ControlModifier:
             self.view.set_selected(self.before ^ inside)
-        elif modifiers & Modifiers.ShiftModifier:
+        elif self.keys & Modifiers.ShiftModifier:
             self.view.set_selected(self.before | inside)
         else:
             self.view.set_selected(inside)

@@ -107,21 +107,19 @@ class DragWire(Gesture):
         if hit.kind == "port" and hit.node != self.node and hit.side == wanted:
             return hit
         if hit.kind in ("title", "body", "port") and hit.node != self.node:
-            return self._best_port(hit.node, point, wanted)
+            return self._best_port(hit.node, wanted)
         return None
 
-    def _best_port(self, node: str, point: QPointF, side: str) -> Hit | None:
-        """The nearest port that would take the wire, free ones first; else the nearest."""
+    def _best_port(self, node: str, side: str) -> Hit | None:
+        """The first free port that would take the wire; else the first that would, or any."""
         slot = self.view.scene.nodes.get(node)
         face = self.view.scene.face(slot)
         ports = face.inputs if side == "in" else face.outputs
-        top = self.view.scene.positions[slot][1]
         ranked = []
         for index, port in enumerate(ports):
             hit = Hit("port", node, port, side)
             taken = side == "in" and port.connected and (node, port.name) != self.picked
-            gap = abs(point.y() - top - faces.row_y(index))
-            ranked.append((not self._judge(hit).ok, taken, gap, index, hit))
+            ranked.append((not self._judge(hit).ok, taken, index, hit))
         return min(ranked)[-1] if ranked else None
 
     def _ends(self, target: Hit) -> tuple[str, str, str, str]:

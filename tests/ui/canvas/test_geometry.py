@@ -1,0 +1,143 @@
+"""Arrays, curves, grid and camera against straightforward computations."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PySide6.QtCore import QPointF, QRectF
+from PySide6.QtGui import QImage, QPainter
+
+from nodeflow.ui.canvas import arrays, wires
+from nodeflow.ui.canvas.camera import MAX_STEP, MIN_STEP, Camera
+from nodeflow.ui.canvas.grid import UniformGrid
+from nodeflow.ui.canvas.slots import Slots
+
+ends = st.lists(
+    st.tuples(*[st.floats(-900, 900, allow_nan=False, width=32)] * 4), min_size=1, max_size=8
+).map(lambda rows: np.array(rows, np.float64))
+
+
+def test_none_outlives_any_number_of_qt_calls():
+    assert sys.version_info >= (3, 12) or sys.getrefcount(None) > 1 << 30
+
+
+def test_batched_rectangles_are_the_rectangles_given(qapp, as_array):
+    image = QImage(40, 30, QImage.Format.Format_RGB32)
+    image.fill(0xFFFFFFFF)
+    painter = QPainter(image)
+    painter.setPen(0)
+    painter.setBrush(0xFF000000)
+    from PySide6.QtCore import Qt
+    from PySide6.QtGui import QColor
+
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor("black"))
+    arrays.draw_rects(painter, np.array([[2.0, 3, 5, 4], [20, 10, 6, 8]]))
+    painter.end()
+    dark = as_array(image)[:, :, 0] < 128
+    expected = np.zeros((30, 40), bool)
+    expected[3:7, 2:7] = True
+    expected[10:18, 20:26] = True
+    assert np.array_equal(dark, expected)
+
+
+@pytest.mark.parametrize("bad", [np.zeros((2, 3)), np.zeros((2, 4), np.float32), np.zeros(4)])
+def test_arrays_of_another_layout_are_refused(qapp, bad):
+    painter = QPainter()
+    with pytest.raises(ValueError, match="float64"):
+        arrays.draw_rects(painter, bad)
+
+
+@given(ends)
+def test_curves_start_and_end_at_their_ends(rows):
+    points = wires.curve_points(rows, 12)
+    assert np.allclose(points[:, 0], rows[:, :2], atol=1e-9)
+    assert np.allclose(points[:, -1], rows[:, 2:], atol=1e-9)
+
+
+@given(ends)
+def test_bounds_hold_every_point_of_a_curve(rows):
+    points, box = wires.curve_points(rows, 40), wires.bounds(rows)
+    assert (points[..., 0] >= box[:, None, 0] - 1e-6).all()
+    assert (points[..., 1] >= box[:, None, 1] - 1e-6).all()
+    assert (points[..., 0] <= box[:, None, 2] + 1e-6).all()
+    assert (points[..., 1] <= box[:, None, 3] + 1e-6).all()
+
+
+@given(ends, st.floats(-900, 900), st.floats(-900, 900))
+def test_distance_is_that_of_a_densely_sampled_curve(rows, x, y):
+    dense = wires.curve_points(rows, 4000)
+    expected = np.hypot(dense[..., 0] - x, dense[..., 1] - y).min(axis=1)
+    length = np.hypot(*np.diff(dense, axis=1).transpose(2, 0, 1)).sum(axis=1)
+    assert np.all(np.abs(wires.distance(rows, x, y) - expected) <= 0.02 * length + 0.1)
+
+
+def test_a_dashed_wire_is_solid_for_its_share():
+    rows = np.array([[0.0, 0, 800, 0]])
+    drawn = wires.smooth(rows, (6.0, 4.0))
+    length = np.hypot(drawn[:, 2] - drawn[:, 0], drawn[:, 3] - drawn[:, 1]).sum()
+    assert length == pytest.approx(800 * 0.6, rel=0.05)
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([50, 6000]))
+def test_the_grid_finds_what_comparing_all_nodes_finds(seed, count):
+    random = np.random.default_rng(seed)
+    positions = random.uniform(-20000, 20000, (count, 2))
+    sizes = random.uniform(20, 300, (count, 2))
+    slots = np.sort(random.permutation(count)[: count * 9 // 10])
+    grid = UniformGrid()
+    grid.build(slots, positions, sizes)
+    left, top = random.uniform(-21000, 20000, 2)
+    right, bottom = left + random.uniform(0, 9000), top + random.uniform(0, 9000)
+    found = grid.query(left, top, right, bottom, positions, sizes)
+    area = QRectF(left, top, right - left, bottom - top)
+    brute = [s for s in slots if QRectF(*positions[s], *sizes[s]).intersects(area)]
+    assert found.tolist() == brute
+
+
+@given(st.integers(MIN_STEP, MAX_STEP), st.floats(-5000, 5000), st.floats(-5000, 5000))
+def test_zooming_keeps_what_is_under_the_pointer(step, x, y):
+    camera = Camera()
+    camera.pan(x, y)
+    anchor = QPointF(321, 123)
+    before = camera.to_scene(anchor)
+    camera.zoom_to(step, anchor)
+    off = camera.to_view(before) - anchor
+    assert abs(off.x()) <= 0.51
+    assert abs(off.y()) <= 0.51
+
+
+@pytest.mark.parametrize("dpr", [1.0, 1.25, 2.0])
+def test_the_view_lies_on_whole_device_pixels(dpr):
+    camera = Camera()
+    camera.dpr = dpr
+    camera.pan(10.37, -3.11)
+    camera.zoom_to(-5, QPointF(17, 33))
+    assert camera.x * dpr == pytest.approx(round(camera.x * dpr))
+    assert camera.y * dpr == pytest.approx(round(camera.y * dpr))
+
+
+@given(st.floats(1, 30000), st.floats(1, 30000))
+def test_fit_shows_the_whole_rectangle(width, height):
+    camera, rect = Camera(), QRectF(-500, 70, width, height)
+    camera.fit(rect, 1000, 700)
+    if camera.step > MIN_STEP:
+        assert QRectF(0, 0, 1000, 700).contains(camera.rect_to_view(rect))
+    assert camera.scale <= 1
+
+
+def test_slots_are_stable_and_reused():
+    slots: Slots[str] = Slots()
+    a, b = slots.take("a"), slots.take("b")
+    assert slots.take("a") == a
+    slots.release("a")
+    assert slots.take("c") == a
+    assert slots.used().tolist() == sorted([a, b])
+    with pytest.raises(KeyError):
+        slots.release("c")
+        slots.key(a)

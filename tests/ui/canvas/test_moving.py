@@ -1,0 +1,185 @@
+"""Selecting, moving, panning and zooming with the mouse and the keys."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QWheelEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
+
+from nodeflow.document import commands
+
+SHIFT, CONTROL = Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.ControlModifier
+MIDDLE = Qt.MouseButton.MiddleButton
+
+
+def wheel(canvas, at: QPoint, angle: QPoint, pixels=None, keys=Qt.KeyboardModifier.NoModifier):
+    event = QWheelEvent(
+        QPointF(at),
+        QPointF(canvas.mapToGlobal(at)),
+        pixels or QPoint(),
+        angle,
+        Qt.MouseButton.NoButton,
+        keys,
+        Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
+    QApplication.sendEvent(canvas, event)
+
+
+def test_clicking_selects_one_and_says_so(canvas, hands, expression, qtbot):
+    with qtbot.waitSignal(canvas.selection_changed) as said:
+        hands.click(hands.title(expression["d"]))
+    assert said.args == [[expression["d"]]]
+    hands.click(hands.title(expression["e"]))
+    assert canvas.selected_ids() == [expression["e"]]
+    hands.click(hands.at(700, 600))
+    assert canvas.selected_ids() == []
+
+
+@pytest.mark.parametrize("keys", [SHIFT, CONTROL])
+def test_shift_and_control_add_and_take_away(canvas, hands, expression, keys):
+    d, e = expression["d"], expression["e"]
+    hands.click(hands.title(d))
+    hands.click(hands.title(e), keys=keys)
+    assert canvas.selected_ids() == [d, e]
+    hands.click(hands.title(d), keys=keys)
+    assert canvas.selected_ids() == [e]
+
+
+def test_a_box_selects_what_it_touches(canvas, hands, expression):
+    hands.drag(hands.at(20, 20), hands.at(100, 300))
+    assert canvas.selected_ids() == [expression["b"], expression["c"]]
+    hands.drag(hands.at(290, 500), hands.at(400, 350), keys=SHIFT)
+    assert canvas.selected_ids() == [expression["b"], expression["c"], expression["e"]]
+    hands.drag(hands.at(20, 20), hands.at(100, 60), keys=CONTROL)
+    assert canvas.selected_ids() == [expression["c"], expression["e"]]
+
+
+def test_escape_takes_a_box_back(canvas, hands, expression):
+    canvas.select([expression["e"]])
+    hands.press(hands.at(20, 20), keys=SHIFT)
+    hands.move(hands.at(100, 300))
+    assert len(canvas.selected_ids()) == 3
+    hands.key(Qt.Key.Key_Escape)
+    assert canvas.selected_ids() == [expression["e"]]
+    hands.release(hands.at(100, 300))
+
+
+def test_dragging_moves_all_selected_nodes_in_one_step(document, canvas, hands, expression):
+    b, c = expression["b"], expression["c"]
+    canvas.select([b, c])
+    revision = document.revision
+    hands.drag(hands.title(b), hands.title(b) + QPoint(80, 160))
+    assert document.revision == revision + 1
+    assert document.nodes[b].pos == (120, 200)
+    assert document.nodes[c].pos == (120, 380)
+    document.undo()
+    assert document.nodes[b].pos == (40, 40)
+    assert document.nodes[c].pos == (40, 220)
+
+
+def test_moved_nodes_lie_on_the_grid(document, hands, expression):
+    hands.drag(hands.title(expression["e"]), hands.title(expression["e"]) + QPoint(37, 22))
+    x, y = document.nodes[expression["e"]].pos
+    assert (x % 8, y % 8) == (0, 0)
+    assert (x, y) == (360, 304)
+
+
+def test_nothing_moves_before_the_button_is_released(document, hands, expression):
+    e, revision = expression["e"], document.revision
+    start = hands.title(e)
+    hands.press(start)
+    hands.move(start + QPoint(50, 50))
+    assert document.revision == revision
+    hands.key(Qt.Key.Key_Escape)
+    hands.release(start + QPoint(50, 50))
+    assert document.nodes[e].pos == (320, 280)
+    assert document.revision == revision
+
+
+@pytest.mark.parametrize("way", ["middle", "space"])
+def test_panning_moves_the_view_and_not_the_document(document, canvas, hands, expression, way):
+    revision, before = document.revision, canvas.scene_to_view(QPointF())
+    start, end = hands.at(500, 500), hands.at(440, 530)
+    if way == "middle":
+        hands.drag(start, end, button=MIDDLE)
+    else:
+        QTest.keyPress(canvas, Qt.Key.Key_Space)
+        hands.drag(start, end)
+        QTest.keyRelease(canvas, Qt.Key.Key_Space)
+    assert canvas.scene_to_view(QPointF()) - before == QPointF(-60, 30)
+    assert document.revision == revision
+    assert canvas.selected_ids() == []
+
+
+@pytest.mark.parametrize("keys", [Qt.KeyboardModifier.NoModifier, CONTROL])
+def test_the_wheel_zooms_around_the_pointer(canvas, expression, keys):
+    at = QPoint(400, 300)
+    fixed = canvas.view_to_scene(QPointF(at))
+    wheel(canvas, at, QPoint(0, -240), keys=keys)
+    assert canvas.camera.scale < 1
+    off = canvas.scene_to_view(fixed) - QPointF(at)
+    assert max(abs(off.x()), abs(off.y())) <= 0.51
+
+
+def test_two_fingers_pan(canvas):
+    before = canvas.scene_to_view(QPointF())
+    wheel(canvas, QPoint(400, 300), QPoint(-90, 60), pixels=QPoint(-15, 10))
+    assert canvas.scene_to_view(QPointF()) - before == QPointF(-15, 10)
+    assert canvas.camera.scale == 1
+
+
+def test_arrows_nudge_and_repeated_nudges_are_one_step(document, canvas, hands, expression):
+    canvas.select([expression["b"]])
+    document.seal()
+    for _ in range(3):
+        hands.key(Qt.Key.Key_Right)
+    hands.key(Qt.Key.Key_Down)
+    assert document.nodes[expression["b"]].pos == (64, 48)
+    document.undo()
+    assert document.nodes[expression["b"]].pos == (40, 40)
+
+
+def test_fitting_shows_everything(canvas, expression):
+    canvas.pan(-4000, 900)
+    canvas.fit_all()
+    for node_id in expression.values():
+        assert canvas.node_rect(node_id).intersected(canvas.rect()) == canvas.node_rect(node_id)
+    canvas.select([expression["p"]])
+    canvas.fit_selection()
+    middle = canvas.node_rect(expression["p"]).center()
+    assert abs(middle.x() - 500) < 2
+    assert abs(middle.y() - 350) < 2
+
+
+def test_centering_brings_a_node_to_the_middle_at_a_readable_size(canvas, expression):
+    canvas.zoom(-30)
+    canvas.center_on(expression["e"])
+    middle = canvas.node_rect(expression["e"]).center()
+    assert abs(middle.x() - 500) < 2
+    assert canvas.camera.scale > 0.55
+
+
+def test_frames_move_what_they_hold_in_one_step(document, hands, expression):
+    frame = commands.add_frame(document, (24, 0, 240, 180), "Inputs")
+    hands.drag(hands.at(60, 14), hands.at(60, 110))
+    assert document.frames[frame].rect == (24, 96, 240, 180)
+    assert document.nodes[expression["b"]].pos == (40, 136)
+    assert document.nodes[expression["c"]].pos == (40, 220)
+    document.undo()
+    assert document.frames[frame].rect == (24, 0, 240, 180)
+    assert document.nodes[expression["b"]].pos == (40, 40)
+
+
+def test_a_frame_is_resized_at_its_corner(document, hands):
+    frame = commands.add_frame(document, (96, 96, 240, 160), "Note")
+    hands.drag(hands.at(332, 252), hands.at(412, 300))
+    assert document.frames[frame].rect == (96, 96, 320, 208)
+
+
+def test_dragging_on_a_frame_s_ground_selects_inside(document, canvas, hands, expression):
+    commands.add_frame(document, (0, 0, 300, 400), "Inputs")
+    hands.drag(hands.at(20, 60), hands.at(280, 390))
+    assert canvas.selected_ids() == [expression["b"], expression["c"]]

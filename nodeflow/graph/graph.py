@@ -520,8 +520,8 @@ def _port_dtype(port: Any, value: Any) -> str | None:
         return None
     try:
         own = default_dtype(value)
-    except ValueError:
-        return None
+    except LiteralError:
+        return None  # `as_tensor` refuses it with the same error
     if own in port.dtypes or own == "bool":
         return own
     return next((d for d in port.dtypes if d in NUMBERS), None)

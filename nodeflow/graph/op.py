@@ -311,8 +311,10 @@ class Op:
             GraphError: with ``port`` set.
         """
 
-    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+    def gradient(self, node: Node, *grads: Any) -> Sequence[Tensor | None]:
         """Gradients with respect to each input, from those of each output, as graph tensors.
+
+        An op with several outputs gets None for those that the result does not depend on.
 
         Where the op broadcasts, the result has the output's shape: the sweep sums it. None means
         that no gradient flows. The default says that the op has no gradient.

@@ -167,8 +167,12 @@ def normalize_axes(axes: int | Iterable[int] | None, rank: int) -> tuple[int, ..
 
 
 def default_dtype(value: Any) -> str:
-    """The dtype of a bare Python literal alone: int32, float32 or bool, as in TensorFlow."""
-    kind = np.asarray(value).dtype.kind
+    """The dtype of a bare Python literal alone: int32, float32 or bool, as in TensorFlow.
+
+    Raises:
+        LiteralError: nested lists have uneven lengths.
+    """
+    kind = _array_of(value).dtype.kind
     if kind == "b":
         return "bool"
     return "int32" if kind in "iu" else "float32"
@@ -181,12 +185,7 @@ def literal(value: Any, dtype: str) -> np.ndarray:
         LiteralError: the value is not numeric, ragged, or not exactly representable in kind
             (5.5 as int32, 300 as uint8, 1 as bool).
     """
-    try:
-        array = np.asarray(_decode_special(value))
-    except ValueError:
-        raise LiteralError(
-            "nested lists have uneven lengths", hint="Give every row the same length."
-        ) from None
+    array = _array_of(_decode_special(value))
     if array.dtype.kind not in "biuf":
         raise LiteralError(f"{_short(value)} is not a number", hint="Use numbers, true or false.")
     target = numpy_dtype(dtype)
@@ -207,6 +206,15 @@ def literal(value: Any, dtype: str) -> np.ndarray:
         f"{_short(value)} is not exactly representable as {dtype}",
         hint="Change the value, or choose another dtype.",
     )
+
+
+def _array_of(value: Any) -> np.ndarray:
+    try:
+        return np.asarray(value)
+    except ValueError:
+        raise LiteralError(
+            "nested lists have uneven lengths", hint="Give every row the same length."
+        ) from None
 
 
 _SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}

@@ -1,4 +1,4 @@
-"""What the op modules share: registering a class, and inputs of samples."""
+"""What the op modules share: putting a class into the registry."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import TypeVar
 from nodeflow.graph.op import Op
 from nodeflow.graph.registry import REGISTRY
 
-AnyOp = TypeVar("AnyOp", bound=type[Op])
+AnyOp = TypeVar("AnyOp", bound=Op)
 
 
-def register(cls: AnyOp) -> AnyOp:
+def register(cls: type[AnyOp]) -> type[AnyOp]:
     """Class decorator: puts one instance of the op into the registry."""
     REGISTRY.register(cls())
     return cls

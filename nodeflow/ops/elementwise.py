@@ -120,7 +120,7 @@ class Elementwise(Op):
         with np.errstate(all="ignore"):
             return np.asarray(self._reference(*arrays, **attrs)).astype(dtype, copy=False)
 
-    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
         assert self._gradient is not None
         return self._gradient(grads[0], *node.inputs, node.outputs[0], **node.attrs)
 

@@ -20,7 +20,6 @@ from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.types import (
     Shape,
     TensorType,
-    broadcast_shapes,
     compatible,
     literal,
     shape_text,
@@ -187,7 +186,7 @@ class Variable(Op):
             bind_initializer(attrs["initializer"], shape, dtype)
             return TensorType(dtype, shape)
         found = literal_at("value", attrs["value"], dtype).shape
-        if shape is not None and broadcast_shapes(found, shape) != shape:
+        if shape is not None and not _fills(found, shape):
             raise ShapeError(
                 f"a value of shape {shape_text(found)} does not fill {shape_text(shape)}",
                 port="value",
@@ -221,7 +220,7 @@ class Variable(Op):
         value = literal(attrs["value"], dtype)
         return np.broadcast_to(value, value.shape if shape is None else shape).copy()
 
-    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
         return [None] * len(node.inputs)
 
     def samples(self) -> Iterator[Sample]:
@@ -230,6 +229,12 @@ class Variable(Op):
         yield Sample((values((2, 3), "float32"),))
         drawn = {"op": "random_normal", "stddev": 0.03}
         yield Sample((), {"initializer": drawn, "shape": (4, 3), "dtype": "float64"})
+
+
+def _fills(found: Shape, shape: Shape) -> bool:
+    """Whether a value broadcasts to exactly this shape."""
+    lead = len(shape) - len(found)
+    return lead >= 0 and all(f in (1, d) for f, d in zip(found, shape[lead:], strict=True))
 
 
 def bind_initializer(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -96,7 +97,7 @@ def element_count(x: Tensor, axis: Any) -> Tensor | float:
     sizes = [x.shape[a] for a in normalize_axes(axis, len(x.shape))]
     known = [s for s in sizes if s is not None]
     if len(known) == len(sizes):
-        return float(np.prod(known, dtype=np.float64))
+        return float(math.prod(known))
     return F.size(x, axis=axis, dtype=x.dtype)
 
 

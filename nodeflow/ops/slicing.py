@@ -86,7 +86,7 @@ class Slice(Op):
             raise RunError(error.message, port="x") from None
         return np.array(arrays[0][self._key(attrs)])
 
-    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
         key = self._key(node.attrs)
         bounds = {"begin": [k.start for k in key], "end": [k.stop for k in key]}
         return (F.place_slice(grads[0], node.inputs[0], **bounds),)
@@ -165,7 +165,7 @@ class StridedSlice(Op):
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         return np.array(arrays[0][slices_of(**attrs)])
 
-    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
         return (F.place_slice(grads[0], node.inputs[0], **node.attrs),)
 
     def samples(self) -> Iterator[Sample]:
@@ -221,7 +221,7 @@ class Concat(Op):
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         return np.concatenate(arrays, attrs["axis"])
 
-    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
         axis = normalize_axis(node.attrs["axis"], len(node.inputs[0].shape))
         sizes = [t.shape[axis] for t in node.inputs]
         if len(sizes) == 1:
@@ -261,12 +261,13 @@ class Split(Op):
     )
 
     def _sizes(self, size: Dim, parts: tuple[int, ...]) -> list[Dim]:
-        if any(p < 0 for p in parts) or not parts or parts == (0,):
+        if min(parts, default=-1) < 0 or parts == (0,):
             raise AttributeProblem(
                 f"parts {list(parts)} is neither a number of parts nor a list of sizes",
                 port="parts",
             )
-        if len(parts) > 1:
+        count, *more = parts
+        if more:
             if size is not None and sum(parts) != size:
                 raise ShapeError(
                     f"parts {list(parts)} add up to {sum(parts)}, not to the axis's size {size}",
@@ -274,14 +275,14 @@ class Split(Op):
                 )
             return list(parts)
         if size is None:
-            return [None] * parts[0]
-        if size % parts[0]:
+            return [None] * count
+        if size % count:
             raise ShapeError(
-                f"an axis of size {size} does not split into {parts[0]} equal parts",
+                f"an axis of size {size} does not split into {count} equal parts",
                 port="parts",
                 hint="Give a list of sizes.",
             )
-        return [size // parts[0]] * parts[0]
+        return [size // count] * count
 
     def infer(self, *types: TensorType, **attrs: Any) -> Sequence[TensorType]:
         shape = types[0].shape
@@ -298,7 +299,7 @@ class Split(Op):
         ends = np.cumsum([s or 0 for s in sizes])[:-1]
         return [part.copy() for part in np.split(arrays[0], ends, attrs["axis"])]
 
-    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
         whole = [
             F.zeros_like(out) if g is None else g
             for g, out in zip(grads, node.outputs, strict=True)
@@ -352,7 +353,7 @@ class Gather(Op):
         check_indices(indices, x.shape[attrs["axis"]])
         return np.asarray(np.take(x, indices.astype(np.int64), axis=attrs["axis"]))
 
-    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
         x, indices = node.inputs
         return F.scatter_add_like(grads[0], indices, x, axis=node.attrs["axis"]), None
 

@@ -81,7 +81,7 @@ class Assign(Op):
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         return arrays[1].copy()
 
-    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
         return None, grads[0]
 
 
@@ -132,7 +132,7 @@ class Print(Op):
         print(f"{attrs['message']} {text}".strip(), file=sys.stderr, flush=True)
         return arrays[0].copy()
 
-    def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
         return grads
 
     def samples(self) -> Iterator[Sample]:

@@ -37,7 +37,7 @@ def evaluate(tensors: Sequence[Tensor], given: Arrays) -> list[np.ndarray]:
     needed = ancestors([t.node for t in wanted])
     for node in sorted(needed, key=lambda n: n.index):
         if not node.op.macro and not all(t in known for t in node.outputs):
-            outputs = run_reference(node.op, [known[t] for t in node.inputs], node.attrs)
+            outputs = run_reference(node.op, [known[resolve(t)] for t in node.inputs], node.attrs)
             known.update(zip(node.outputs, outputs, strict=True))
     return [known[t] for t in wanted]
 

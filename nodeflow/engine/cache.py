@@ -32,13 +32,15 @@ _TOUCH_AFTER_S = 3600.0
 _PRUNE_EVERY = 64
 # Everything that a kernel's text can import from here ends up in its machine code.
 _HELPERS = (
-    "intrinsics.py",
-    "mathlib.py",
-    "rng.py",
-    "blas.py",
     "drive.py",
-    "layout.py",
+    "gemm.py",
+    "intrinsics.py",
     "kernel_compiler.py",
+    "lanes.py",
+    "layout.py",
+    "mathlib.py",
+    "randlib.py",
+    "rng.py",
 )
 _NEUTRAL = frozenset({"numpy", "math", "numba", "__future__", "llvmlite"})
 
@@ -107,6 +109,15 @@ def compile_count() -> int:
 def statistics() -> dict[str, int]:
     """Counts since the process began: ``compiled``, taken from ``disk``, found in ``memory``."""
     return dict(_counts)
+
+
+def cache_info() -> dict[str, str]:
+    """What a bug report needs to know about the cache."""
+    folder = cache_folder()
+    if folder is None:
+        return {"folder": f"{cache_root()} (cannot be used; kernels are compiled at each start)"}
+    sizes = [f.stat().st_size for f in folder.glob("*" + _SUFFIX)]
+    return {"folder": str(folder), "kernels": str(len(sizes)), "bytes": str(sum(sizes))}
 
 
 def forget_loaded() -> None:
@@ -217,14 +228,23 @@ def _from_disk(key: str, name: str) -> Kernel | None:
     if compiled is None:
         return None
     try:
-        kernel = load_object(compiled, name, key)
-    except MissingSymbols:
-        return None  # made by numba with functions of its own; compiling again imports them
-    except (RuntimeError, OSError):
+        kernel = _load_with_symbols(compiled, name, key)
+    except (MissingSymbols, RuntimeError, OSError):
         return None
     _counts["disk"] += 1
     _touch(path)
     return kernel
+
+
+def _load_with_symbols(compiled: ObjectCode, name: str, key: str) -> Kernel:
+    """Load; where functions of numba's own are missing, import numba, which brings them."""
+    try:
+        return load_object(compiled, name, key)
+    except MissingSymbols:
+        from numba.core.registry import cpu_target
+
+        cpu_target.target_context.refresh()
+        return load_object(compiled, name, key)
 
 
 def _read(path: Path) -> ObjectCode | None:

@@ -344,8 +344,12 @@ def _float_call(name, x, count):
     if x not in (types.float32, types.float64):
         raise TypingError(f"{name}: expected float32 or float64, got {x}")
 
+    suffix = "f32" if x == types.float32 else "f64"
+
     def codegen(context, builder, sig, args):
-        return builder.call(builder.module.declare_intrinsic(name, [args[0].type]), args)
+        kind = ir.FunctionType(args[0].type, [args[0].type] * count)
+        function = cgutils.get_or_insert_function(builder.module, kind, f"{name}.{suffix}")
+        return builder.call(function, args)
 
     return x(*(x,) * count), codegen
 
@@ -436,18 +440,157 @@ def _saturating(integer, x):
 
 
 @intrinsic
-def to_int32(typingctx, x):
+def saturate_int32(typingctx, x):
     """float to int32: toward zero, saturating, NaN gives 0."""
     return _saturating(types.int32, x)
 
 
 @intrinsic
-def to_int64(typingctx, x):
+def saturate_int64(typingctx, x):
     """float to int64: toward zero, saturating, NaN gives 0."""
     return _saturating(types.int64, x)
 
 
 @intrinsic
-def to_uint8(typingctx, x):
+def saturate_uint8(typingctx, x):
     """float to uint8: toward zero, saturating, NaN gives 0."""
     return _saturating(types.uint8, x)
+
+
+# -- arithmetic that keeps its type ---------------------------------------------------------------
+# numba widens int32 + int32 to int64, and with it every vector lane; these do not, and they wrap.
+
+
+def _integer_operation(name, a, b):
+    if a != b or not isinstance(a, types.Integer):
+        raise TypingError(f"{name}: expected one integer type, got {a} and {b}")
+
+    def codegen(context, builder, sig, args):
+        return getattr(builder, name)(args[0], args[1])
+
+    return a(a, b), codegen
+
+
+@intrinsic
+def wrap_add(typingctx, a, b):
+    """a + b in their own integer type, wrapping."""
+    return _integer_operation("add", a, b)
+
+
+@intrinsic
+def wrap_sub(typingctx, a, b):
+    """a - b in their own integer type, wrapping."""
+    return _integer_operation("sub", a, b)
+
+
+@intrinsic
+def wrap_mul(typingctx, a, b):
+    """a * b in their own integer type, wrapping."""
+    return _integer_operation("mul", a, b)
+
+
+@intrinsic
+def shift_left(typingctx, a, b):
+    """a << b in their own integer type."""
+    return _integer_operation("shl", a, b)
+
+
+@intrinsic
+def shift_right(typingctx, a, b):
+    """a >> b in their own integer type: arithmetic if signed, logical if not."""
+    return _integer_operation("ashr" if a.signed else "lshr", a, b)
+
+
+@intrinsic
+def bit_and(typingctx, a, b):
+    """a & b in their own integer type."""
+    return _integer_operation("and_", a, b)
+
+
+@intrinsic
+def bit_or(typingctx, a, b):
+    """a | b in their own integer type."""
+    return _integer_operation("or_", a, b)
+
+
+@intrinsic
+def bit_xor(typingctx, a, b):
+    """a ^ b in their own integer type."""
+    return _integer_operation("xor", a, b)
+
+
+@intrinsic
+def divide_integers(typingctx, a, b):
+    """Quotient and rest of a / b toward zero, wrapping; both 0 where b is 0.
+
+    The processor would end the process at a division by zero and at the lowest integer by -1.
+    """
+    if a != b or not isinstance(a, types.Integer):
+        raise TypingError(f"divide_integers: expected one integer type, got {a} and {b}")
+
+    def codegen(context, builder, sig, args):
+        x, y = args
+        zero, one = x.type(0), x.type(1)
+        by_zero = builder.icmp_unsigned("==", y, zero)
+        if not a.signed:
+            safe = builder.select(by_zero, one, y)
+            quotient = builder.udiv(x, safe)
+        else:
+            negates = builder.icmp_signed("==", y, x.type(-1))
+            safe = builder.select(builder.or_(by_zero, negates), one, y)
+            quotient = builder.select(negates, builder.sub(zero, x), builder.sdiv(x, safe))
+        quotient = builder.select(by_zero, zero, quotient)
+        rest = builder.select(by_zero, zero, builder.sub(x, builder.mul(quotient, y)))
+        return context.make_tuple(builder, sig.return_type, [quotient, rest])
+
+    return types.UniTuple(a, 2)(a, b), codegen
+
+
+@intrinsic
+def fmod(typingctx, x, y):
+    """C's fmod: the rest of x / y, with the sign of x."""
+    if x != y or x not in (types.float32, types.float64):
+        raise TypingError(f"fmod: expected one float type, got {x} and {y}")
+
+    def codegen(context, builder, sig, args):
+        return builder.frem(args[0], args[1])
+
+    return x(x, y), codegen
+
+
+def _one(x):
+    def codegen(context, builder, sig, args):
+        return args[0].type(1)
+
+    return x(x), codegen
+
+
+@intrinsic
+def integer_one(typingctx, x):
+    """1 in the integer type of x."""
+    return _one(x)
+
+
+@intrinsic
+def float_one(typingctx, x):
+    """1 in the float type of x."""
+    return _one(x)
+
+
+@intrinsic
+def poly(typingctx, x, coefficients):
+    """c[0] + c[1] x + c[2] x^2 + ... by Horner's rule with fused multiply-adds.
+
+    ``coefficients`` is a tuple of the type of x (a module's constant).
+    """
+    if not isinstance(coefficients, types.UniTuple) or coefficients.dtype != x:
+        raise TypingError(f"poly: expected a tuple of {x}, got {coefficients}")
+
+    def codegen(context, builder, sig, args):
+        terms = cgutils.unpack_tuple(builder, args[1], coefficients.count)
+        value = terms[-1]
+        for term in reversed(terms[:-1]):
+            value = builder.fma(value, args[0], term)
+        return value
+
+    return x(x, coefficients), codegen

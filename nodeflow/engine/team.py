@@ -18,7 +18,7 @@ from functools import cache, lru_cache
 
 import numpy as np
 
-from nodeflow.engine import layout
+from nodeflow.engine import blas, layout
 from nodeflow.engine.driver import Outcome, Program, drive_kernel
 from nodeflow.engine.native import ENTRY
 
@@ -120,12 +120,16 @@ class Team:
             program.prepare(first_step, count)
             self._control[layout.PROGRAM] = program.address
             n = self.n if program.parallel else 1
-            self._wake_helpers(n)
             conduct = self._entry(0, n)
-            if interruptible:
-                _run_elsewhere(conduct, program)
-            else:
-                conduct()
+            try:
+                self._wake_helpers(n)
+                with blas.one_thread():
+                    if interruptible:
+                        _run_elsewhere(conduct, program)
+                    else:
+                        conduct()
+            finally:
+                self._control[layout.TICKET] = layout.LEAVE
             return program.outcome()
 
     def close(self) -> None:
@@ -137,6 +141,8 @@ class Team:
         while len(self._helpers) < n - 1:
             tid = len(self._helpers) + 1
             self._helpers.append(_Helper(self._entry(tid, self.n), tid))
+        # Nothing to take yet, but stay: whoever comes before the conductor must not leave again.
+        self._control[layout.TICKET] = layout.EMPTY
         for helper in self._helpers[: n - 1]:
             helper.wake()
 

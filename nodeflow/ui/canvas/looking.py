@@ -75,7 +75,8 @@ class Looking:
         self.set_hover(EMPTY)
         before = QPointF(self.camera.x, self.camera.y)
         self.camera.pan(dx, dy)
-        self.frame.scroll(self.camera.x - before.x(), self.camera.y - before.y())
+        if self._zoom_from is None:  # else the kept frame is of another scale
+            self.frame.scroll(self.camera.x - before.x(), self.camera.y - before.y())
         self._looked()
 
     def zoom(self: CanvasView, steps: int, anchor: QPointF | None = None) -> None:

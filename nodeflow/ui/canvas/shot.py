@@ -59,10 +59,12 @@ class Shot:
         return self.deadline is not None and time.perf_counter() > self.deadline
 
     def nodes(self) -> np.ndarray:
-        """Slots of the visible nodes, in painting order: selected ones on top."""
+        """Slots of the visible nodes, in painting order: selected ones on top in the window."""
         found = self.scene.nodes_in(self.area)
         if self.hidden is not None:
             found = found[~self.hidden[found]]
+        if self.exporting:
+            return found
         chosen = self.scene.selected[found]
         return np.concatenate([found[~chosen], found[chosen]]) if chosen.any() else found
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PySide6.QtCore import QPointF, QRectF
-from PySide6.QtGui import QImage, QPainter
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QImage, QPainter
 
 from nodeflow.ui.canvas import arrays, wires
 from nodeflow.ui.canvas.camera import MAX_STEP, MIN_STEP, Camera
@@ -29,11 +29,6 @@ def test_batched_rectangles_are_the_rectangles_given(qapp, as_array):
     image = QImage(40, 30, QImage.Format.Format_RGB32)
     image.fill(0xFFFFFFFF)
     painter = QPainter(image)
-    painter.setPen(0)
-    painter.setBrush(0xFF000000)
-    from PySide6.QtCore import Qt
-    from PySide6.QtGui import QColor
-
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(QColor("black"))
     arrays.draw_rects(painter, np.array([[2.0, 3, 5, 4], [20, 10, 6, 8]]))

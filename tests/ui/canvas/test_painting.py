@@ -1,0 +1,215 @@
+"""The picture: shortcuts of the painting must not show, and every state must."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QBuffer, QByteArray, QPointF, QRectF, QSize
+from PySide6.QtGui import QColor, QImage, QPainter
+from PySide6.QtSvg import QSvgGenerator, QSvgRenderer
+
+from nodeflow.document import commands
+from nodeflow.host.previews import make_preview
+from nodeflow.ui.canvas.frame_cache import FrameCache
+from nodeflow.ui.theme import DARK, LIGHT
+
+
+def fresh(canvas, picture) -> np.ndarray:
+    """The picture when everything is painted anew."""
+    canvas.atlas.clear()
+    canvas.repaint_all()
+    return picture()
+
+
+def differing(a: np.ndarray, b: np.ndarray) -> float:
+    """The share of pixels that differ by more than rounding can explain."""
+    return float((np.abs(a.astype(int) - b.astype(int)).max(axis=2) > 24).mean())
+
+
+@pytest.fixture
+def values(canvas, expression):
+    canvas.set_values({name: make_preview(np.float32(3)) for name in ("b", "c", "d")})
+
+
+@pytest.mark.parametrize("steps", [0, -7, -14, -24])
+def test_panning_shows_what_painting_anew_shows(
+    canvas, expression, values, picture, steps, qtbot
+):
+    canvas.zoom(steps)
+    qtbot.waitUntil(lambda: canvas._zoom_from is None, timeout=1000)
+    picture()
+    for dx, dy in ((37, 0), (-11, 23), (5, -60), (-300, 90)):
+        canvas.pan(dx, dy)
+        panned = picture()
+        assert differing(panned, fresh(canvas, picture)) < 2e-4
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["value", "state", "attribute", "rename", "select", "deselect", "problem", "connect", "remove"],
+)
+def test_a_change_repaints_all_that_it_touches(
+    document, canvas, expression, values, picture, change
+):
+    if change == "deselect":
+        canvas.select([expression["d"]])
+    before = picture()
+    {
+        "value": lambda: canvas.set_values({"d": make_preview(np.zeros((9, 9), np.float32))}),
+        "state": lambda: canvas.set_status({expression["d"]: "running"}),
+        "attribute": lambda: commands.set_attr(document, expression["b"], "value", [[1.0, 2.0]]),
+        "rename": lambda: commands.rename(document, expression["d"], "a_much_longer_name_for_d"),
+        "select": lambda: canvas.select([expression["d"]]),
+        "deselect": lambda: canvas.select([]),
+        "problem": lambda: commands.connect(document, expression["b"], "out", expression["p"], "x"),
+        "connect": lambda: commands.connect(document, expression["d"], "out", expression["e"], "x"),
+        "remove": lambda: commands.remove(document, [expression["d"]]),
+    }[change]()
+    after = picture()
+    assert differing(before, after) > 0
+    assert differing(after, fresh(canvas, picture)) == 0
+
+
+def test_a_change_of_one_value_repaints_only_its_card(canvas, expression, values, picture):
+    picture()
+    painted: list[QRectF] = []
+    paint = canvas.frame._paint
+    canvas.frame._paint = lambda painter, rect: (painted.append(QRectF(rect)), paint(painter, rect))
+    canvas.set_values({"d": make_preview(np.float32(4))})
+    picture()
+    assert len(painted) == 1
+    assert painted[0].width() < canvas.node_rect(expression["d"]).width() + 40
+
+
+def test_cards_are_painted_once(document, canvas, picture):
+    for index in range(20):
+        commands.add_node(
+            document, "add", (200 * (index % 5), 150 * (index // 5)), name=f"n{index}"
+        )
+    picture()
+    painted = canvas.atlas.painted
+    assert painted == 20
+    canvas.pan(3, 3)
+    picture()
+    canvas.pan(-3, -3)
+    picture()
+    assert canvas.atlas.painted == painted
+
+
+def test_a_moved_node_is_lifted_over_the_picture_and_lands(canvas, hands, expression, picture):
+    start = hands.title(expression["e"])
+    hands.press(start)
+    hands.move(start + QPointF(160, 80).toPoint())
+    lifted = picture()
+    hands.release(start + QPointF(160, 80).toPoint())
+    landed = fresh(canvas, picture)
+    x, y, width, height = canvas.node_rect(expression["e"]).toRect().getRect()
+    area = (slice(y + 4, y + height - 4), slice(x + 4, x + width - 4))
+    assert differing(lifted[area], landed[area]) < 0.01
+
+
+def test_zooming_shows_a_scaled_frame_first_and_the_true_one_soon(
+    canvas, expression, picture, qtbot
+):
+    picture()
+    canvas.frame.last_whole_ms = 1000.0
+    canvas.zoom(-4)
+    canvas.pan(30, 20)
+    scaled = picture()
+    qtbot.waitUntil(lambda: canvas._zoom_from is None, timeout=1000)
+    true = picture()
+    assert differing(scaled, true) > 0
+    assert differing(true, fresh(canvas, picture)) == 0
+
+
+@pytest.mark.parametrize("dpr", [1.0, 1.25, 2.0])
+def test_the_kept_frame_is_exact_at_every_pixel_ratio(qapp, as_array, dpr):
+    def paint(painter: QPainter, rect: QRectF) -> None:
+        painter.fillRect(rect, QColor("black"))
+        painter.fillRect(QRectF(40 + shift[0], 30 + shift[1], 24, 16), QColor("white"))
+
+    shift = [0.0, 0.0]
+    cache = FrameCache(paint)
+    cache.resize(QSize(160, 120), dpr)
+    cache.repair()
+    for dx, dy in ((8, 4), (-12, 8), (20, -16)):
+        shift[0] += dx
+        shift[1] += dy
+        cache.scroll(dx, dy)
+        kept = as_array(cache.repair().toImage())
+        cache.damage_all()
+        assert np.array_equal(kept, as_array(cache.repair().toImage()))
+
+
+# ---- exports --------------------------------------------------------------------------------
+
+
+def svg_of(canvas) -> bytes:
+    rect = QRectF(0, 0, 800, 600)
+    data = QByteArray()
+    buffer = QBuffer(data)
+    buffer.open(QBuffer.OpenModeFlag.WriteOnly)
+    generator = QSvgGenerator()
+    generator.setOutputDevice(buffer)
+    generator.setSize(QSize(800, 600))
+    generator.setViewBox(rect)
+    painter = QPainter(generator)
+    canvas.render(painter, rect)
+    painter.end()
+    buffer.close()
+    return bytes(data.data())
+
+
+def test_an_svg_needs_no_fonts_and_looks_like_the_png(canvas, expression, values, as_array):
+    svg = svg_of(canvas)
+    assert b"<text" not in svg
+    assert b"<path" in svg
+    direct = QImage(800, 600, QImage.Format.Format_RGB32)
+    painter = QPainter(direct)
+    canvas.render(painter, QRectF(0, 0, 800, 600))
+    painter.end()
+    again = QImage(800, 600, QImage.Format.Format_RGB32)
+    again.fill(0xFFFFFFFF)
+    painter = QPainter(again)
+    QSvgRenderer(QByteArray(svg)).render(painter, QRectF(0, 0, 800, 600))
+    painter.end()
+    a, b = as_array(direct).astype(int), as_array(again).astype(int)
+    assert np.abs(a - b).mean() < 6
+
+
+def test_an_export_does_not_depend_on_the_view(canvas, expression, values):
+    before = svg_of(canvas)
+    canvas.zoom(-20)
+    canvas.pan(400, -90)
+    canvas.select([expression["b"]])
+    assert svg_of(canvas) == before
+
+
+def test_an_empty_document_can_be_exported(canvas):
+    assert b"<svg" in svg_of(canvas)
+
+
+# ---- hints ----------------------------------------------------------------------------------
+
+
+def test_an_empty_canvas_offers_the_tutorial(canvas, hands, qtbot, document, picture):
+    from nodeflow.ui.canvas import hints
+
+    with_hints = picture()
+    link = hints.link_rect(canvas).center().toPoint()
+    with qtbot.waitSignal(canvas.tutorial_requested):
+        hands.click(link)
+    commands.add_node(document, "add", (5000, 5000))
+    assert differing(with_hints, picture()) > 0.005
+    with qtbot.assertNotEmitted(canvas.tutorial_requested):
+        hands.click(link)
+
+
+def test_the_theme_changes_everything(canvas, expression, picture):
+    light = picture()
+    canvas.set_theme(DARK)
+    dark = picture()
+    assert light.mean() > 200
+    assert dark.mean() < 60
+    canvas.set_theme(LIGHT)
+    assert differing(light, picture()) == 0

@@ -1,0 +1,82 @@
+"""Both themes meet WCAG AA: text 4.5 to 1, drawn signs 3 to 1."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtGui import QColor
+
+import nodeflow.ops  # noqa: F401
+from nodeflow.document.declarations import declarations
+from nodeflow.graph.types import DTYPES
+from nodeflow.ui import theme as themes
+from nodeflow.ui.theme import DARK, LIGHT, contrast, mix
+
+BOTH = pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
+GROUNDS = ("canvas", "surface", "raised", "sunken")
+
+
+def test_contrast_is_that_of_wcag():
+    assert contrast("#000000", "#ffffff") == pytest.approx(21)
+    assert contrast("#767676", "#ffffff") == pytest.approx(4.54, abs=0.01)
+
+
+@BOTH
+@pytest.mark.parametrize("ground", GROUNDS)
+@pytest.mark.parametrize("ink", ["ink", "ink_muted", "ink_faint", "accent", "error", "warning"])
+def test_text_can_be_read_on_every_ground(theme, ground, ink):
+    assert contrast(theme.color(ink), theme.color(ground)) >= 4.5
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("ink", "ground"),
+    [
+        ("on_accent", "accent"),
+        ("error", "error_soft"),
+        ("warning", "warning_soft"),
+        ("ink_muted", "accent_soft"),
+        ("accent", "accent_soft"),
+        ("ink", "accent_soft"),
+        ("ok", "raised"),
+    ],
+)
+def test_badges_can_be_read(theme, ink, ground):
+    assert contrast(theme.color(ink), theme.color(ground)) >= 4.5
+
+
+@BOTH
+@pytest.mark.parametrize("ground", ["canvas", "raised"])
+def test_ports_and_wires_stand_out(theme, ground):
+    for dtype in (*DTYPES, None):
+        assert contrast(theme.dtype(dtype), theme.color(ground)) >= 3
+
+
+@BOTH
+def test_signs_of_categories_stand_out_on_their_tiles(theme):
+    for op in declarations():
+        color = theme.category(op.category)
+        tile = mix(theme.color("raised"), color, 0.14)
+        assert contrast(color, tile) >= 3, op.category
+
+
+@BOTH
+def test_every_category_of_the_registry_has_a_colour_of_its_own(theme):
+    names = {op.category.lower() for op in declarations()}
+    assert names <= set(theme.categories)
+    colors = [theme.categories[name] for name in sorted(names)]
+    assert len(set(colors)) == len(colors)
+
+
+@BOTH
+def test_every_colour_is_one(theme):
+    for role in themes.color_roles():
+        assert QColor.isValidColorName(getattr(theme, role)), role
+
+
+def test_bundled_fonts_are_registered(qapp):
+    assert themes.font_families() == ("Inter", "JetBrains Mono")
+
+
+def test_icons_are_crisp_at_every_scale(qapp):
+    icon = themes.icon("play", LIGHT)
+    assert {size.width() for size in icon.availableSizes()} == {20, 40, 60}

@@ -1,9 +1,9 @@
 """The BLAS under the matrix products: where it is, how it is kept to one thread, how work is split.
 
 Kernels call scipy's BLAS by address on the thread that runs them, and the team splits large
-products into tiles. OpenBLAS must not bring threads of its own into that (measured: 30 times slower),
-so during a drive scipy's copy is set to one thread and put back afterwards. numpy has a copy of its
-own, which is never touched.
+products into tiles. OpenBLAS must not bring threads of its own into that (measured: 30 times
+slower), so during a drive scipy's copy is set to one thread and put back afterwards. numpy has a
+copy of its own, which is never touched.
 """
 
 from __future__ import annotations

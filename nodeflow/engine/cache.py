@@ -1,9 +1,9 @@
 """Compiled kernels on disk, so that the second start compiles nothing.
 
 A kernel's file is named by the SHA-256 of everything its machine code depends on: its own text, the
-text of every helper module it may call, the versions of the compilers and the processor. numba's own
-cache does not see a change in an imported helper and would give wrong numbers silently. A file is
-written under a temporary name, moved into place and never changed; it holds an object file and a
+text of every helper module it may call, the versions of the compilers and the processor. numba's
+own cache does not see a change in an imported helper and would give wrong numbers silently. A file
+is written under a temporary name, moved into place and never changed; it holds an object file and a
 checksum, nothing that is unpickled. Beside it lies the source, for people.
 """
 
@@ -189,8 +189,8 @@ def _module_text(module: str) -> bytes:
 def cache_folder() -> Path | None:
     """The folder of compiled kernels, made if need be; None if there is none to be trusted.
 
-    ``NODEFLOW_CACHE_DIR``/kernels, else ``nodeflow/kernels`` in the platform's cache folder. It must
-    belong to this user alone: what lies in it is run as machine code.
+    ``NODEFLOW_CACHE_DIR``/kernels, else ``nodeflow/kernels`` in the platform's cache folder. It
+    must belong to this user alone: what lies in it is run as machine code.
     """
     folder = cache_root() / "kernels"
     try:

@@ -9,6 +9,8 @@ This file's text is itself compiled and cached like a kernel (`driver.drive_kern
 ``kernel(control, tid, n)``; `layout` says where things lie in the words shared with Python.
 """
 
+# Intrinsics are called without the typing context that their definitions show.
+# pyright: reportCallIssue=false, reportGeneralTypeIssues=false
 from __future__ import annotations
 
 from numba import njit
@@ -160,7 +162,7 @@ def run_step(control, program, n):
         if kind == PARALLEL and n > 1:
             if not run_parallel(control, program, index, segment):
                 return False
-        elif kind == SERIAL or kind == PARALLEL:
+        elif kind in (SERIAL, PARALLEL):
             if not run_rows(program, slot(segment, 1), slot(segment, 2), kind == PARALLEL):
                 return False
         elif kind == LOOP:

@@ -1,9 +1,9 @@
 """Programs: tables of kernels that the compiled driver walks step after step.
 
 A program is a list of *levels*; a level is a list of rows (kernel, args, number of tasks) without
-dependencies among them. The tasks of one level are one flat list that the team shares; levels with a
-single task, or marked serial, run on one thread without meeting the others. Nothing here depends on
-who runs which task, so results cannot depend on the number of threads.
+dependencies among them. The tasks of one level are one flat list that the team shares; levels with
+a single task, or marked serial, run on one thread without meeting the others. Nothing here depends
+on who runs which task, so results cannot depend on the number of threads.
 
 Building one::
 
@@ -36,7 +36,7 @@ import numpy as np
 from nodeflow.engine.intrinsics import load, slot, store
 
 def kernel(args, task, ntasks):
-    """args: address of the step, ring, rows of the ring, columns, then (source, kind) for each column."""
+    """args: address of the step, ring, its rows, columns, then (source, kind) of each column."""
     step = slot(slot(args, 0), 0)
     columns = slot(args, 3)
     target = slot(args, 1) + 8 * columns * (step % slot(args, 2))

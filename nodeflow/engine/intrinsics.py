@@ -1,9 +1,10 @@
 """What kernels need from the machine and numba does not offer.
 
-A kernel is a numba function ``kernel(args, task, ntasks)`` of three int64: ``args`` is the address of
-a run of int64 slots (pointers, dimensions, scalars as bits), ``task`` of ``ntasks`` says which share
-of the work to do. It allocates nothing (kernels are compiled without numba's runtime), so arrays
-are views made here from addresses. All these functions are for use inside compiled code only.
+A kernel is a numba function ``kernel(args, task, ntasks)`` of three int64: ``args`` is the address
+of a run of int64 slots (pointers, dimensions, scalars as bits), ``task`` of ``ntasks`` says which
+share of the work to do. It allocates nothing (kernels are compiled without numba's runtime), so
+arrays are views made here from addresses. All these functions are for use inside compiled code
+only.
 
 This module imports numba; whoever only loads cached kernels never needs it.
 """

@@ -1,7 +1,7 @@
 """From a kernel's source text to an object file, by numba.
 
-The text defines ``kernel(args, task, ntasks)`` and imports what it uses. It is compiled with numpy's
-error model, without the GIL, without fastmath, without numba's runtime (so a kernel cannot
+The text defines ``kernel(args, task, ntasks)`` and imports what it uses. It is compiled with
+numpy's error model, without the GIL, without fastmath, without numba's runtime (so a kernel cannot
 allocate) and without wrappers for Python, which would double the work.
 """
 
@@ -60,7 +60,6 @@ def _compile(source: str, filename: str) -> Any:
     from numba.core import types
     from numba.core.compiler import compile_extra
     from numba.core.compiler_lock import global_compiler_lock
-    from numba.core.errors import NumbaError
     from numba.core.registry import cpu_target
 
     set_llvm_options()
@@ -68,12 +67,15 @@ def _compile(source: str, filename: str) -> Any:
         function = _entry(source, filename)
         with global_compiler_lock:
             # The properties refresh the registries, which a dispatcher would otherwise do.
-            typing, target = cpu_target.typing_context, cpu_target.target_context
+            typing: Any = cpu_target.typing_context
+            target: Any = cpu_target.target_context
             typing.refresh()
             target.refresh()
             signature = (types.int64, types.int64, types.int64)
             return compile_extra(typing, target, function, signature, types.void, _flags(), {})
-    except (NumbaError, SyntaxError, NameError, ImportError) as error:
+    except KernelError:
+        raise
+    except Exception as error:  # numba, LLVM and faulty text fail in many ways
         raise KernelError(f"the kernel {filename} does not compile: {error}") from error
 
 
@@ -89,7 +91,7 @@ def _entry(source: str, filename: str) -> Callable:
 def _flags() -> Any:
     from numba.core.compiler import Flags
 
-    flags = Flags()
+    flags: Any = Flags()
     flags.nrt = False
     flags.enable_ssa = True
     flags.release_gil = True

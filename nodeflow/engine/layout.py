@@ -1,7 +1,7 @@
 """Where things lie in the words that the driver, its threads and Python share.
 
-Kept apart from both sides, because the compiled side imports numba and the other must not. All offsets
-count int64 slots.
+Kept apart from both sides, because the compiled side imports numba and the other must not. All
+offsets count int64 slots.
 """
 
 from __future__ import annotations

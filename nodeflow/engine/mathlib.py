@@ -2,14 +2,16 @@
 
 numba's own exp, log and friends call the C library element by element. The float32 ones here are
 polynomials with explicit fused multiply-adds, tricks on the bits of floats, and selects instead of
-branches, so that LLVM turns a loop over them into vector code. Coefficients are minimax fits made for
-this file (relative weight, rounded one by one); `tests/engine/test_mathlib.py` states the errors
-reached. float64 goes through the C library, which is right and not yet vectorised.
+branches, so that LLVM turns a loop over them into vector code. Coefficients are minimax fits made
+for this file (relative weight, rounded one by one); `tests/engine/test_mathlib.py` states the
+errors reached. float64 goes through the C library, which is right and not yet vectorised.
 
 Everywhere: NaN stays NaN, overflow gives infinity, underflow goes through denormals to zero. Each
 function takes the type of its argument and returns it.
 """
 
+# Intrinsics are called without the typing context that their definitions show.
+# pyright: reportCallIssue=false, reportGeneralTypeIssues=false
 from __future__ import annotations
 
 import math
@@ -60,16 +62,14 @@ _SIGN = _i(-(2**31))
 def _overloaded(implementation_for):
     """Overload a stub of one or two arguments of one type by what ``implementation_for`` it."""
 
+    def choose_unary(x):
+        return implementation_for(x)
+
+    def choose_binary(x, y):
+        return implementation_for(x) if x == y else None
+
     def attach(stub):
-        if stub.__code__.co_argcount == 1:
-
-            def choose(x):
-                return implementation_for(x)
-        else:
-
-            def choose(x, y):
-                return implementation_for(x) if x == y else None
-
+        choose = choose_unary if stub.__code__.co_argcount == 1 else choose_binary
         overload(stub, jit_options={"error_model": "numpy"})(choose)
         return stub
 
@@ -671,7 +671,7 @@ def _modulo_float(x, y):
 
 @_numbers(_modulo_float, _modulo_integer)
 def modulo(x, y):
-    """x - y * floor_divide(x, y), with the sign of y. Integers by zero give 0; kernels report it."""
+    """x - y * floor_divide(x, y): has the sign of y. Integers by zero: 0, and kernels report it."""
     _compiled_only()
 
 

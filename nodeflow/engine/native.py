@@ -1,8 +1,9 @@
 """Machine code in and out of the process, without numba.
 
-A compiled kernel is a relocatable object file. Loading one takes llvmlite alone: about a millisecond,
-where importing numba and letting it unpickle its own cache takes half a second for the first. Each
-object gets an engine of its own, so helper functions that two kernels both carry cannot collide.
+A compiled kernel is a relocatable object file. Loading one takes llvmlite alone: about a
+millisecond, where importing numba and letting it unpickle its own cache takes half a second for the
+first. Each object gets an engine of its own, so helper functions that two kernels both carry cannot
+collide.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class Kernel:
 
 @dataclass(frozen=True)
 class ObjectCode:
-    """A kernel as it lies in the cache: an object file, its symbol and what it needs from outside."""
+    """A kernel as it lies in the cache: object file, symbol, and what it needs from outside."""
 
     symbol: str
     externals: tuple[str, ...]

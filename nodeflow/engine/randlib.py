@@ -1,5 +1,7 @@
 """The random numbers of `rng` for use inside kernels: the same bits, the same uniforms."""
 
+# Intrinsics are called without the typing context that their definitions show.
+# pyright: reportCallIssue=false, reportGeneralTypeIssues=false
 from __future__ import annotations
 
 import math

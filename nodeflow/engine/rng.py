@@ -9,8 +9,8 @@ draw the same bits.
   purpose keeps watching apart from training.
 - uniform float32: 24 bits of the first word; float64: 53 bits of both; in [0, 1).
 - normal: inverse distribution function (Wichura 1988, AS 241, PPND16; relative error below
-  1e-15 in float64) of a uniform in (0, 1) with 32 bits for float32 and 52 for float64. No rejection:
-  one counter, one number. Beyond 6.3 (8.2) deviations nothing is drawn.
+  1e-15 in float64) of a uniform in (0, 1) with 32 bits for float32 and 52 for float64. No
+  rejection: one counter, one number. Beyond 6.3 (8.2) deviations nothing is drawn.
 - truncated normal: the same on the part of (0, 1) between the bounds.
 - integers: the two words as a fraction of 64 bits, times the range.
 """

@@ -393,7 +393,7 @@ class Positions(Internal):
         return TensorType(attrs["dtype"], (types[0].shape[axis],))
 
     def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
-        count = outs[0].shape[0]
+        count = outs[0].shape[0] or 0
         return lowering.Known(np.arange(count).astype(numpy_dtype(attrs["dtype"])))
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:

@@ -1,0 +1,203 @@
+"""Building graphs: names, scopes, errors that leave nothing behind, looking things up."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+import nodeflow as nf
+from nodeflow.errors import (
+    DtypeError,
+    GraphError,
+    LiteralError,
+    MissingInput,
+    NameProblem,
+    NodeflowError,
+    ShapeError,
+    UnknownName,
+    UnknownOp,
+)
+from nodeflow.graph.graph import ancestors
+
+
+def names(graph: nf.Graph) -> list[str]:
+    return [node.name for node in graph.nodes]
+
+
+def test_names_are_unique() -> None:
+    with nf.Graph() as graph:
+        x = nf.constant(1.0, name="x")
+        for _ in range(3):
+            x + x
+        nf.identity(x, name="add_1")
+        nf.identity(x, name="x")
+    assert names(graph) == ["x", "add", "add_1", "add_2", "add_1_1", "x_1"]
+
+
+@pytest.mark.parametrize("bad", ["1a", "a b", "", "a/", "/a", "a//b", "a:0", "ä", "a-b"])
+def test_malformed_names_are_refused(bad: str) -> None:
+    with nf.Graph() as graph:
+        if bad:
+            with pytest.raises(NameProblem, match="not a valid name"):
+                nf.constant(1.0, name=bad)
+        with pytest.raises(NameProblem), graph.name_scope(bad):
+            pass
+    assert graph.nodes == []
+
+
+def test_scopes_nest_and_close_after_errors() -> None:
+    with nf.Graph() as graph:
+        with pytest.raises(ZeroDivisionError), nf.name_scope("a"), nf.name_scope("b"):
+            nf.constant(1.0)
+            raise ZeroDivisionError
+        nf.constant(1.0)
+    assert names(graph) == ["a/b/constant", "constant"]
+
+
+def test_a_failed_application_leaves_nothing_behind() -> None:
+    with nf.Graph() as graph:
+        x = nf.placeholder("float32", [2, 3], name="x")
+        with pytest.raises(ShapeError) as caught:
+            nf.add(x, [1.0, 2.0], name="sum")
+        assert caught.value.node == "sum"
+        assert names(graph) == ["x"]
+        nf.add(x, [1.0, 2.0, 3.0], name="sum")
+        assert names(graph) == ["x", "constant", "sum"]
+
+
+def test_literals_take_the_dtype_of_their_group() -> None:
+    with nf.Graph():
+        x = nf.placeholder("uint8", [])
+        assert (x + 255).node.inputs[1].dtype == "uint8"
+        with pytest.raises(LiteralError) as caught:
+            nf.add(x, 256, name="sum")
+        assert (caught.value.node, caught.value.port) == ("sum", "y")
+        assert (2.0 + nf.constant(np.float64(1))).dtype == "float64"
+        assert nf.where([True, False], x, 1).dtype == "uint8"
+        with pytest.raises(DtypeError, match="does not cast silently"):
+            x + np.float32(1)
+
+
+def test_inputs_that_are_no_tensors_are_refused() -> None:
+    with nf.Graph() as graph:
+        x = nf.constant(1.0)
+        with pytest.raises(LiteralError, match="dict is not a tensor"):
+            x + {}
+        with pytest.raises(LiteralError, match="str is not a tensor"):
+            x + "NaN"
+        with pytest.raises(MissingInput, match="no input at 'y'"):
+            graph.apply("add", x)
+        with pytest.raises(GraphError, match="takes 2 inputs"):
+            graph.apply("add", x, x, x)
+        with pytest.raises(GraphError, match="has no output tensor"):
+            graph.apply("add", x, nf.group(x))
+        with nf.Graph(), pytest.raises(GraphError, match="another graph"):
+            nf.constant(1.0) + x
+    with pytest.raises(UnknownOp, match="Did you mean matmul"):
+        graph.apply("matmull", x, x)
+
+
+def test_tensors_do_not_pretend_to_be_values() -> None:
+    with nf.Graph():
+        x = nf.constant([1.0, 2.0])
+        with pytest.raises(GraphError, match="no truth value"):
+            bool(x)
+        with pytest.raises(GraphError, match="looped"):
+            list(x)
+        assert x == x
+        assert {x: 1}[x] == 1
+        with pytest.raises(GraphError, match="cannot index with str"):
+            x["a"]
+        with pytest.raises(ShapeError, match="index 2 is outside axis 0 of size 2"):
+            x[2]
+        with pytest.raises(ShapeError, match="2 indices for a tensor of rank 1"):
+            x[0, 0]
+
+
+def test_operators_keep_their_order_with_arrays() -> None:
+    with nf.Graph():
+        x = nf.constant(np.array([1.0, 2.0]))
+        out = np.array([3.0, 4.0]) - x
+        assert isinstance(out, nf.Tensor)
+        assert out.node.inputs[1] is x
+
+
+def test_looking_up() -> None:
+    with nf.Graph() as graph:
+        x = nf.placeholder("float32", [4], name="x")
+        parts = nf.split(x, 2, name="cut")
+        step = nf.gradient_descent(nf.variable(1.0, name="w") * 2, name="train")
+    assert graph.node("cut") is parts[0].node
+    assert [graph.tensor(n) for n in ("cut", "cut:1", "cut:parts.1")] == [
+        parts[0], parts[1], parts[1],
+    ]  # fmt: skip
+    assert "cut" in graph
+    assert "cat" not in graph
+    with pytest.raises(UnknownName, match="Did you mean cut"):
+        graph.node("cutt")
+    with pytest.raises(UnknownName, match=r"no output '2'.*parts\.0, parts\.1"):
+        graph.tensor("cut:2")
+    with pytest.raises(UnknownName, match="has no outputs"):
+        graph.tensor("train")
+    assert graph.placeholders == [x]
+    assert [v.name for v in graph.trainable_variables] == ["w"]
+    assert graph.get_collection("trainable_variables") == graph.trainable_variables
+    graph.add_to_collection("losses", x)
+    assert graph.get_collection("losses") == [x]
+    assert graph.get_collection("nothing") == []
+    assert step in graph.nodes
+
+
+def test_nodes_are_in_topological_order_and_immutable() -> None:
+    with nf.Graph() as graph:
+        w = nf.variable([1.0, 2.0])
+        nf.adam(nf.reduce_sum(nf.sin(w) * w))
+        nf.gradients(nf.gradients(w * w * w, w), w)
+    assert [n.index for n in graph.nodes] == list(range(len(graph.nodes)))
+    for node in graph.nodes:
+        sources = [t.node for t in (*node.inputs, *(a for a in node.alias if a is not None))]
+        assert all(s.index < node.index for s in (*sources, *node.control_inputs))
+        assert graph.node(node.name) is node
+    with pytest.raises(TypeError):
+        graph.nodes[0].attrs["value"] = 1  # type: ignore[index]
+
+
+def test_ancestors() -> None:
+    with nf.Graph():
+        a, b = nf.constant(1.0), nf.constant(2.0)
+        with nf.control_dependencies([b]):
+            c = nf.identity(a)
+    assert ancestors([c.node]) == {a.node, b.node, c.node}
+
+
+def test_deep_graphs_need_no_recursion() -> None:
+    with nf.Graph():
+        x = out = nf.variable(1.0)
+        for _ in range(3000):
+            out = out * 1.0
+        assert len(ancestors([out.node])) == 6001
+        (grad,) = nf.gradients(out, x)
+        assert grad is not None
+
+
+def test_the_default_graph_is_per_thread() -> None:
+    seen = []
+    with nf.Graph() as graph:
+        assert nf.get_default_graph() is graph
+        thread = threading.Thread(target=lambda: seen.append(nf.get_default_graph()))
+        thread.start()
+        thread.join()
+    assert seen[0] is not graph
+    assert nf.get_default_graph() is seen[0]
+    nf.reset_default_graph()
+    assert nf.get_default_graph() is not seen[0]
+
+
+def test_errors_say_where_and_what_to_do() -> None:
+    error = NodeflowError("it is wrong.", node="a", port="x", hint="Do this.")
+    assert str(error) == "a:x: it is wrong. Do this."
+    assert str(NodeflowError("it is wrong", node="a")) == "a: it is wrong"
+    assert NodeflowError("x").at("n", "p").where == "n:p"
+    assert error.at("other", "port").where == "a:x"

@@ -17,6 +17,8 @@ RADIUS = 10.0
 MARGIN = 14.0
 """Room around a card for its shadow and its ports, in scene units."""
 PORT_RADIUS = 5.0
+SMALLEST_FAR = 18.0
+"""Names seen from afar shrink to this before they are cut."""
 
 FULL, FAR = "full", "far"
 
@@ -146,12 +148,24 @@ class CardPainter:
         """From afar: the sign and the name, large enough to read."""
         color = self.theme.category(face.category)
         rect = QRectF(0, 0, face.width, face.height)
-        self._panel(painter, rect.adjusted(0, 1, 0, 0), mix_alpha(color, 0.10), True, True)
-        size = min(text.FAR_TITLE[0], face.height * 0.4)
+        self._panel(
+            painter,
+            rect.adjusted(0, 1, 0, 0),
+            mix_alpha(color, 0.14 if self.theme.is_dark else 0.10),
+            True,
+            True,
+        )
+        room = face.width - 24
+        fitting = text.FAR_TITLE[0] * room / max(text.width(face.title, text.FAR_TITLE), 1)
+        size = round(min(text.FAR_TITLE[0], max(fitting, SMALLEST_FAR), face.height * 0.4))
         style = (size, 600, False)
-        title = text.elide(face.title, style, face.width - 24)
-        y = rect.center().y() + size * 0.36
+        title = text.elide(face.title, style, room)
+        shown = values.far_area(face.value, rect)
+        middle = rect.center().y() if shown is None else (rect.top() + shown.top()) / 2 + 2
+        y = middle + size * 0.36
         self._text(painter, rect.center().x(), y, title, style, "ink", "center")
+        if shown is not None:
+            values.draw_far(painter, shown, face.value, self.theme)
 
     def _ports(self, painter: QPainter, face: CardFace) -> None:
         for index, port in enumerate(face.inputs):

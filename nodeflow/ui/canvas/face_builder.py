@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from nodeflow.document import ports
+from nodeflow.document.dataset_op import DATASET
 from nodeflow.document.declarations import declaration
 from nodeflow.document.model import Document
 from nodeflow.document.records import NodeRecord
@@ -13,7 +14,7 @@ from nodeflow.graph.op import Op
 from nodeflow.ui.canvas import faces
 from nodeflow.ui.canvas.faces import CardFace, PortFace
 
-_HIDDEN_ATTRS = {"value", "initializer", "dtype", "sample", "seed", "names"}
+_HIDDEN_ATTRS = {"value", "initializer", "dtype", "shape", "sample", "seed", "names"}
 
 
 class FaceBuilder:
@@ -52,6 +53,7 @@ class FaceBuilder:
         outputs = self._outputs(record)
         problem = self._problem(record.id)
         title, subtitle = record.name, _subtitle(record, op)
+        kind = op.title if op else subtitle
         return CardFace(
             title=title,
             subtitle=subtitle,
@@ -62,9 +64,10 @@ class FaceBuilder:
             problem=problem.message.replace("`", "") if problem else "",
             severity=severity_of(problem) if problem else "",
             status=self.status.get(record.id, ""),
+            shows_value=op is not None and op.id != DATASET,
             value=self.values.get(record.id),
             value_serial=self.serials.get(record.id, 0),
-            width=faces.width_for(title, subtitle, inputs, outputs),
+            width=faces.width_for(title, kind, inputs, outputs),
         )
 
     def _inputs(self, record: NodeRecord) -> tuple[PortFace, ...]:
@@ -156,4 +159,6 @@ def _setting(name: str, value: Any) -> str:
         return label if value else f"no {label}"
     if isinstance(value, (list, tuple)):
         return f"{label} {'×'.join('?' if v is None else str(v) for v in value)}"
-    return value if isinstance(value, str) else f"{label} {value:g}"
+    if isinstance(value, str):
+        return value.rsplit("/", 1)[-1]
+    return f"{label} {value:g}"

@@ -59,6 +59,7 @@ class CardFace:
     problem: str = ""
     severity: str = ""
     status: str = ""
+    shows_value: bool = True
     value: Any = None
     value_serial: int = 0
     width: float = MIN_WIDTH
@@ -97,7 +98,8 @@ class CardFace:
 
     @property
     def value_height(self) -> float:
-        shows = self.value is not None or any(p.kind != "control" for p in self.outputs)
+        empty = self.shows_value and any(p.kind != "control" for p in self.outputs)
+        shows = self.value is not None or empty
         return values.height_of(self.value, self.width) if shows else 0.0
 
     @property
@@ -131,10 +133,10 @@ def type_text(tensor_type: Any | None) -> str:
 
 
 def width_for(
-    title: str, subtitle: str, inputs: tuple[PortFace, ...], outputs: tuple[PortFace, ...]
+    title: str, kind: str, inputs: tuple[PortFace, ...], outputs: tuple[PortFace, ...]
 ) -> float:
     """Card width that holds the texts, in steps so that columns of nodes line up."""
-    need = ICON_ROOM + max(text.width(title, text.TITLE), text.width(subtitle, text.SUBTITLE)) + 28
+    need = ICON_ROOM + max(text.width(title, text.TITLE), text.width(kind, text.SUBTITLE)) + 28
     for index in range(max(len(inputs), len(outputs))):
         left = label_width(inputs[index]) if index < len(inputs) else 0
         right = label_width(outputs[index]) if index < len(outputs) else 0

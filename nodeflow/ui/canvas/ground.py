@@ -73,15 +73,23 @@ def paint_frame(
         return
     ink = mix(color, theme.color("ink"), 0.45)
     room = rect.width() - 32
-    heading = text.elide(title, text.FRAME_TITLE, room)
-    y = rect.top() + 27
-    text.draw(painter, rect.left() + 16, y, heading, text.FRAME_TITLE, ink, as_path=shot.exporting)
-    if not note or shot.level != FULL:
+    style = text.FRAME_TITLE if shot.level == FULL else text.FAR_FRAME_TITLE
+    heading = text.elide(title, style, room)
+    y = rect.top() + 11 + style[0]
+    text.draw(painter, rect.left() + 16, y, heading, style, ink, as_path=shot.exporting)
+    top = rect.top() + (style[0] + 24 if title else 16)
+    _paint_note(painter, shot, QRectF(rect.left() + 16, top, room, rect.bottom() - top - 8), note)
+
+
+def _paint_note(painter: QPainter, shot: Shot, area: QRectF, note: str) -> None:
+    """As many lines of a note as fit; larger ones from afar."""
+    style = text.NOTE if shot.level == FULL else text.FAR_NOTE
+    line_height = round(style[0] * 1.5)
+    most = int(area.height() // line_height)
+    if not note or most < 1:
         return
-    y = rect.top() + (FRAME_BAR if title else 10) + 16
-    for line in text.wrap(note, text.NOTE, room):
-        if y > rect.bottom() - 6:
-            break
-        muted = theme.color("ink_muted")
-        text.draw(painter, rect.left() + 16, y, line, text.NOTE, muted, as_path=shot.exporting)
-        y += 20
+    color = shot.theme.color("ink_muted")
+    y = area.top() + style[0]
+    for line in text.wrap(note, style, area.width(), most):
+        text.draw(painter, area.left(), y, line, style, color, as_path=shot.exporting)
+        y += line_height

@@ -18,8 +18,8 @@ from nodeflow.ui.canvas.card_painter import FAR, FULL
 from nodeflow.ui.canvas.scene import SceneModel
 from nodeflow.ui.theme import Theme
 
-FULL_SCALE = 0.55
-"""From here on port labels (12 units) are at least 6.5 pixels: readable."""
+FULL_SCALE = 0.5
+"""From here on port labels (12 units) are at least 6 pixels: just readable."""
 FAR_SCALE = 0.24
 """From here on the large names of cards seen from afar (26 units) are readable."""
 DIM = 0.22

@@ -22,7 +22,7 @@ PAD = 12.0
 LINE = 16.0
 TABLE_ROWS = 4
 TABLE_COLUMNS = 4
-THUMB = 64.0
+THUMB = 56.0
 STRIP = 44.0
 EMPTY_HEIGHT = 28.0
 
@@ -69,6 +69,43 @@ def draw(
         x, y = rect.right() - PAD, rect.bottom() - 8
         step = f"step {preview.step:,}".replace(",", "\u2009")
         text.draw(painter, x, y, step, text.CAPTION, color, align="right", as_path=as_path)
+
+
+def far_area(preview: Any | None, card: QRectF) -> QRectF | None:
+    """Where a card seen from afar shows its value; None where it shows only its name."""
+    kind = getattr(preview, "kind", None)
+    if kind not in ("scalar", "image", "images", "heatmap"):
+        return None
+    height = card.height() * (0.42 if kind == "scalar" else 0.55)
+    return QRectF(card.left() + 12, card.bottom() - height, card.width() - 24, height - 10)
+
+
+def draw_far(painter: QPainter, area: QRectF, preview: Any, theme: Theme) -> None:
+    """A value large enough to be seen from afar: the number, or pictures without figures."""
+    if preview.kind == "scalar":
+        number = text.elide(_short(preview.text), text.FAR_VALUE, area.width())
+        middle, y = area.center().x(), area.center().y() + text.FAR_VALUE[0] * 0.36
+        color = theme.color("ink_muted")
+        text.draw(painter, middle, y, number, text.FAR_VALUE, color, align="center")
+        return
+    pictures = preview.array if preview.kind == "images" else preview.array[None]
+    shown = max(1, min(len(pictures), int(area.width() // area.height())))
+    if preview.kind != "images":
+        shown = 1
+    step = area.width() / shown
+    for index, picture in enumerate(pictures[:shown]):
+        box = QRectF(area.left() + index * step, area.top(), step - 4, area.height())
+        fitted = _fit(picture.shape[1] / max(picture.shape[0], 1), box)
+        fitted.moveCenter(box.center())
+        kind = "heatmap" if preview.kind == "heatmap" else "image"
+        _draw_image(painter, fitted, _to_image(picture, kind, theme), theme)
+
+
+def _short(number: str) -> str:
+    try:
+        return format_number(float(number), 3)
+    except ValueError:
+        return number.replace("-", "−")
 
 
 def format_number(value: float, digits: int = 4) -> str:
@@ -139,13 +176,15 @@ def _draw_table(painter: QPainter, rect: QRectF, preview: Any, theme: Theme, as_
     rows, columns = min(grid.shape[0], TABLE_ROWS), min(grid.shape[1], TABLE_COLUMNS)
     more_columns, more_rows = grid.shape[1] > columns, grid.shape[0] > rows
     room = rect.width() - 2 * PAD - (14 if more_columns else 0)
-    cell = min(room / columns, 72.0)
+    shown = [[format_number(value, 3) for value in row[:columns]] for row in grid[:rows]]
+    widest = max(text.width(number, text.TABLE) for row in shown for number in row)
+    cell = min(room / columns, widest + 14)
     color, faint = theme.color("ink"), theme.color("ink_faint")
     y = rect.top() + 6 + LINE - 4
-    for row in grid[:rows]:
-        for column, value in enumerate(row[:columns]):
-            number = text.elide(format_number(value, 3), text.TABLE, cell - 4)
-            x = rect.left() + PAD + cell * (column + 1) - 4
+    for row in shown:
+        for column, value in enumerate(row):
+            number = text.elide(value, text.TABLE, cell)
+            x = rect.left() + PAD + cell * (column + 1) - min(14.0, cell - widest)
             text.draw(painter, x, y, number, text.TABLE, color, align="right", as_path=as_path)
         if more_columns:
             x = rect.left() + PAD + cell * columns + 4
@@ -163,12 +202,12 @@ def _draw_picture(
     box = QRectF(rect.left() + PAD, rect.top() + 8, THUMB, THUMB)
     picture = _fit(preview.array.shape[1] / max(preview.array.shape[0], 1), box)
     _draw_image(painter, picture, _to_image(preview.array, preview.kind, theme), theme)
-    x, y = box.right() + 10, box.top() + 11
+    x, y = picture.right() + 12, box.top() + 8
     room = rect.right() - x - 8
     for name, value in _facts(preview):
         text.draw(painter, x, y, name, text.CAPTION, theme.color("ink_faint"), as_path=as_path)
-        shown = text.elide(value, text.CAPTION, room - 40)
-        text.draw(painter, x + 40, y, shown, text.CAPTION, theme.color("ink"), as_path=as_path)
+        shown = text.elide(value, text.CAPTION, room - 36)
+        text.draw(painter, x + 36, y, shown, text.CAPTION, theme.color("ink"), as_path=as_path)
         y += LINE
 
 
@@ -234,11 +273,8 @@ def _table_lines(array: np.ndarray) -> int:
 def _fit(aspect: float, box: QRectF) -> QRectF:
     """The largest rectangle of ``aspect`` (width / height, tamed) at the left of ``box``."""
     aspect = min(max(aspect, 0.25), 4.0)
-    width, height = box.width(), box.height()
-    if aspect >= 1:
-        height = width / aspect
-    else:
-        width = height * aspect
+    width = min(box.width(), box.height() * aspect)
+    height = width / aspect
     return QRectF(box.left(), box.center().y() - height / 2, width, height)
 
 

@@ -65,7 +65,10 @@ def paint_wire_set(painter: QPainter, shot: Shot, slots: np.ndarray, ends: np.nd
         if shot.exporting:
             _export_curves(painter, view[which], pen, wire_dash(style))
         else:
-            _screen_curves(painter, shot, view[which], pen, wire_dash(style), len(slots))
+            dash = wire_dash(style)
+            shrink = min(1.0, max(0.4, shot.scale))  # short wires keep several dashes
+            scaled = dash and (dash[0] * shrink, dash[1] * shrink)
+            _screen_curves(painter, shot, view[which], pen, scaled, len(slots))
 
 
 def _screen_curves(

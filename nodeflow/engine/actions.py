@@ -69,6 +69,7 @@ class Actions:
         types: concrete type of each slot; slots past the schedule's are intermediate results.
         root: for each slot, the slot whose memory it shares.
         constants: values known while planning, by root slot.
+        fetches: slot whose values answer each fetch.
     """
 
     schedule: Schedule
@@ -76,6 +77,7 @@ class Actions:
     items: list[Action] = field(default_factory=list)
     root: list[int] = field(default_factory=list)
     constants: dict[int, np.ndarray] = field(default_factory=dict)
+    fetches: list[int | None] = field(default_factory=list)
 
     def new_slot(self, type_: TensorType) -> int:
         self.types.append(type_)
@@ -85,7 +87,9 @@ class Actions:
 
 def build_actions(schedule: Schedule, types: Sequence[TensorType]) -> Actions:
     """Lower every step of a schedule whose types are all concrete."""
-    actions = Actions(schedule, list(types), root=list(range(len(types))))
+    actions = Actions(
+        schedule, list(types), root=list(range(len(types))), fetches=list(schedule.fetches)
+    )
     for step in schedule.steps:
         _add_step(actions, step)
     _prune(actions)
@@ -104,6 +108,17 @@ def _prune(actions: Actions) -> None:
             kept.append(action)
             wanted.update(root[s] for s in action.inputs)
     actions.items[:] = kept[::-1]
+
+
+def copy_fetched_variables(actions: Actions) -> None:
+    """Fetch a copy of a variable that the same step assigns to: in place it would be the new one."""
+    assigned = {actions.schedule.reads.get(v) for v in actions.schedule.writes}
+    for index, slot in enumerate(actions.fetches):
+        if slot is not None and actions.root[slot] in assigned:
+            copy = actions.new_slot(actions.types[slot])
+            node = actions.schedule.slots[actions.root[slot]].node
+            actions.items.append(Action(node, Elementwise("x", ("x",)), (slot,), (copy,)))
+            actions.fetches[index] = copy
 
 
 def _add_step(actions: Actions, step: Step) -> None:

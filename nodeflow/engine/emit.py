@@ -55,7 +55,7 @@ class Row:
     args: tuple[int | Pointer, ...]
     tasks: int
     work: float
-    group: Group
+    group: Group | None = None
 
 
 @cache
@@ -128,6 +128,17 @@ def describe_cluster(
         ),
     )
     return spec, sizes, inputs, outputs
+
+
+def copy_row(actions: Actions, source: int, target: int) -> Row:
+    """Copy a root slot's values into another's memory."""
+    dtype = actions.types[source].dtype
+    copy = Elementwise("x", ("x",), _Frozen())
+    node = ClusterNode(copy, (Operand(False, 0),), (dtype,), dtype)
+    spec = Cluster(1, ((dtype, (True,)),), (node,), (Output(0),))
+    size = actions.types[source].size or 0
+    work = size * _cost(spec)
+    return Row(cluster_source(spec), (size, Pointer(source), Pointer(target)), _tasks(work), work)
 
 
 class _Frozen(dict):

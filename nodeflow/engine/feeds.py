@@ -21,14 +21,15 @@ def check_feeds(graph: Graph, feed_dict: Mapping[Any, Any] | None) -> dict[Tenso
     """
     fed: dict[Tensor, np.ndarray] = {}
     for key, value in (feed_dict or {}).items():
-        tensor = _as_tensor(graph, key)
+        tensor = fed_tensor(graph, key)
         if tensor in fed:
             raise FeedError(f"{tensor.name} is fed twice", node=tensor.node.name)
         fed[tensor] = as_array(tensor, value)
     return fed
 
 
-def _as_tensor(graph: Graph, key: Any) -> Tensor:
+def fed_tensor(graph: Graph, key: Any) -> Tensor:
+    """The tensor that a key of a feed_dict means: a Tensor, a Node with an output, or a name."""
     if isinstance(key, str):
         key = graph.tensor(key)
     if isinstance(key, Node) and key.outputs:

@@ -12,11 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from nodeflow.engine.actions import Actions, build_actions
+from nodeflow.engine.actions import Actions, build_actions, copy_fetched_variables
 from nodeflow.engine.arena import Offsets
-from nodeflow.engine.emit import Row, emit
+from nodeflow.engine.emit import Row, copy_row, emit
 from nodeflow.engine.fusion import Group, group_actions
 from nodeflow.engine.schedule import Schedule
+from nodeflow.engine.updates import Updates, plan_updates
 from nodeflow.errors import RunError
 from nodeflow.graph.graph import Node
 from nodeflow.graph.types import TensorType, numpy_dtype
@@ -52,7 +53,9 @@ class Plan:
     Attributes:
         places: where each root slot that is used lives.
         arena_size: bytes of the arena.
-        direct: for each variable that kernels write in place of (``shadow``), its root slot.
+        direct: for each variable whose new value kernels write into a ``shadow``, its root slot.
+        home: of a plan for many steps, the root slot of each assigned variable's own memory.
+        inplace: root slots of new values that are written there directly, with that root slot.
     """
 
     actions: Actions
@@ -60,6 +63,8 @@ class Plan:
     places: dict[int, Place]
     arena_size: int
     direct: dict[Node, int]
+    home: dict[Node, int] = field(default_factory=dict)
+    inplace: dict[int, int] = field(default_factory=dict)
 
     @property
     def schedule(self) -> Schedule:
@@ -82,35 +87,94 @@ def is_concrete(types: Sequence[TensorType]) -> bool:
 
 
 def make_plan(schedule: Schedule, types: Sequence[TensorType], *, fuse: bool = True) -> Plan:
-    """Plan a schedule whose types are all concrete."""
+    """Plan one run of a schedule whose types are all concrete."""
     actions = build_actions(schedule, types)
     groups = group_actions(actions, fuse=fuse)
     return _Planner(actions, groups).plan()
 
 
+def make_step_plan(
+    schedule: Schedule, types: Sequence[TensorType], gathered: Sequence[int]
+) -> Plan | None:
+    """Plan many runs in a row, variables being updated in place.
+
+    Args:
+        gathered: slots of feeds that a first level fills, so that they live in the arena.
+
+    Returns:
+        The plan, or None where an op has no kernel: then every step needs the interpreter.
+    """
+    actions = build_actions(schedule, types)
+    copy_fetched_variables(actions)
+    groups = group_actions(actions)
+    if any(g.is_python for g in groups):
+        return None
+    updates = plan_updates(actions, groups)
+    groups.sort(key=lambda g: g.level)
+    return _Planner(actions, groups, updates, gathered).plan()
+
+
 class _Planner:
-    def __init__(self, actions: Actions, groups: list[Group]) -> None:
+    def __init__(
+        self,
+        actions: Actions,
+        groups: list[Group],
+        updates: Updates | None = None,
+        gathered: Sequence[int] = (),
+    ) -> None:
         self.actions = actions
         self.groups = groups
+        self.updates = updates
+        self.gathered = gathered
         self.schedule = actions.schedule
         self.made_by = {r: g for g in groups for r in g.outputs}
-        self.fetched = {actions.root[s] for s in self.schedule.fetches if s is not None}
+        self.fetched = {actions.root[s] for s in actions.fetches if s is not None}
         self.written = {actions.root[s] for s in self.schedule.writes.values()}
 
     def plan(self) -> Plan:
         needed = self._needed()
         phase_of = self._phases()
         times = self._times(phase_of)
-        direct = self._direct()
+        direct = {} if self.updates else self._direct()
         places, size = self._places(times, needed, set(direct.values()))
         phases = [Phase() for _ in range(max(phase_of.values(), default=-1) + 1)]
         for group in sorted(self.groups, key=lambda g: g.actions[0].node.index):
             if group.is_python:
                 phases[phase_of[group]].python.append(group)
         for (phase, _), groups in self._levels(phase_of):
-            rows = [row for g in groups for row in emit(self.actions, g, needed, {})]
+            rows = [row for g in groups for row in self._emit(g, needed)]
             phases[phase].levels.append(rows)
-        return Plan(self.actions, phases, places, size, direct)
+        if self.updates is None:
+            return Plan(self.actions, phases, places, size, direct)
+        phases = phases or [Phase()]
+        size = self._add_copies(phases[-1], places, size)
+        updates = self.updates
+        return Plan(self.actions, phases, places, size, {}, updates.home, updates.inplace)
+
+    def _emit(self, group: Group, needed: set[int]) -> list[Row]:
+        """Rows of a group; new values of variables go to the variables' own memory."""
+        inplace = self.updates.inplace if self.updates else {}
+        over = {r: h for r, h in inplace.items() if r in group.outputs and h in group.inputs}
+        return emit(self.actions, group, needed, over)
+
+    def _add_copies(self, phase: Phase, places: dict[int, Place], size: int) -> int:
+        """Levels at the end that copy new values into variables; returns the arena's size.
+
+        What lies in memory that is not its own (another variable) is first copied aside.
+        """
+        assert self.updates is not None
+        offsets = Offsets()
+        offsets.size = size
+        aside, final = [], []
+        for source, home in self.updates.copies:
+            if places[source].kind != "arena":
+                temporary = self.actions.new_slot(self.actions.types[source])
+                places[temporary] = Place("arena", offsets.take(self._nbytes(source)))
+                aside.append(copy_row(self.actions, source, temporary))
+                source = temporary
+            final.append(copy_row(self.actions, source, home))
+        phase.levels += [level for level in (aside, final) if level]
+        return offsets.size
 
     def _needed(self) -> set[int]:
         """Root slots that are read outside the group that makes them, or at the end."""
@@ -162,14 +226,19 @@ class _Planner:
         self, times: dict[Group, int], needed: set[int], shadows: set[int]
     ) -> tuple[dict[int, Place], int]:
         places: dict[int, Place] = {}
+        offsets = Offsets()
         for slot in (*self.schedule.feeds.values(), *self.schedule.reads.values()):
             places[slot] = Place("given")
+        for slot in self.gathered:
+            places[slot] = Place("arena", offsets.take(self._nbytes(slot)))
+        if self.updates is not None:
+            for root in (*self.updates.home.values(), *self.updates.inplace):
+                places[root] = Place("given")
         for root in self.actions.constants:
             places[root] = Place("constant")
         for root in shadows:
             places[root] = Place("shadow")
         death = self._deaths(times)
-        offsets = Offsets()
         dying: dict[int, list[int]] = defaultdict(list)
         for time, groups in _by_time(times):
             for root in dying.pop(time - 1, ()):

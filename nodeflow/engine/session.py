@@ -7,21 +7,27 @@ keeps the variables, caches plans and chooses the tier.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal, Self
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from nodeflow.engine.feeds import check_feeds, missing_feed, sample_of
-from nodeflow.engine.reference import Interpreter, call_reference
+from nodeflow.engine.arena import Arena
+from nodeflow.engine.columns import Column
+from nodeflow.engine.feeds import check_feeds, fed_tensor, missing_feed, sample_of
+from nodeflow.engine.reference import call_reference
 from nodeflow.engine.schedule import Schedule, Target, build_schedule, resolve_alias
-from nodeflow.engine.structure import flatten_fetches
+from nodeflow.engine.stepper import Stepper
+from nodeflow.engine.structure import as_target, flatten_fetches
+from nodeflow.engine.tiers import Executor, RanTier, Tier
 from nodeflow.engine.variables import Variables
 from nodeflow.errors import RunError, UnknownName, suggest
 from nodeflow.graph.graph import Graph, Node, Tensor, get_default_graph
-from nodeflow.graph.types import type_of_array
+from nodeflow.graph.types import TensorType, type_of_array
 
-Tier = Literal["auto", "reference", "compiled"]
+if TYPE_CHECKING:
+    from nodeflow.engine.team import Team
 
 
 class Session:
@@ -51,12 +57,15 @@ class Session:
         self.graph = graph or get_default_graph()
         self.seed = seed
         self.threads = threads
-        self._tier: Tier = tier
+        self._wanted: Tier = tier
+        self._last: Executor | None = None
+        self._last_tier: RanTier = "reference"
+        self.arena = Arena()
         self._lock = threading.RLock()
         self._cancel = threading.Event()
         self._variables = Variables(self.graph, self._lock)
         self._schedules: dict[tuple, Schedule] = {}
-        self._plans: dict[tuple, Any] = {}
+        self._executors: dict[tuple, Executor] = {}
         self._runs = 0
         self._closed = False
 
@@ -90,24 +99,15 @@ class Session:
             feeds = {resolve_alias(t): a for t, a in check_feeds(self.graph, feed_dict).items()}
             schedule = self._schedule(targets, feeds)
             given = self._given(schedule, feeds)
+            executor = self._last = self._executor(schedule, given)
             execution = self._runs
             self._runs += 1
-            return pack(self._execute(targets, schedule, given, execution))
-
-    def _execute(
-        self,
-        targets: tuple[Target, ...],
-        schedule: Schedule,
-        given: dict[int, np.ndarray],
-        execution: int,
-    ) -> list[Any]:
-        plan = self._plan(schedule, given)
-        self._cancel.clear()
-        values = plan.run(given, self._stream_of("run", execution), self._cancel)
-        results = [None if s is None else _result(values[s]) for s in schedule.fetches]
-        for variable, slot in schedule.writes.items():
-            self._variables.put(variable, values[slot])
-        return results
+            self._cancel.clear()
+            values = executor.run(given, self.stream_of("run", execution), self._cancel)
+            self._last_tier = executor.tier
+            results = [None if s is None else _result(values[s]) for s in schedule.fetches]
+            executor.commit(values, self._variables)
+            return pack(results)
 
     def _schedule(self, targets: tuple[Target, ...], fed: Iterable[Tensor]) -> Schedule:
         key = (targets, frozenset(fed))
@@ -119,29 +119,104 @@ class Session:
         self, schedule: Schedule, feeds: Mapping[Tensor, np.ndarray]
     ) -> dict[int, np.ndarray]:
         """Arrays of the slots that the schedule does not compute: feeds, samples, variables."""
-        given: dict[int, np.ndarray] = {}
-        for tensor, slot in schedule.feeds.items():
-            array = feeds[tensor] if tensor in feeds else sample_of(tensor)
-            if array is None:
-                raise missing_feed(tensor)
-            given[slot] = array
+        given = {slot: self._feed(tensor, feeds) for tensor, slot in schedule.feeds.items()}
         for variable, slot in schedule.reads.items():
             given[slot] = self._variables.read(variable)
         return given
 
-    def _plan(self, schedule: Schedule, given: Mapping[int, np.ndarray]) -> Interpreter:
-        key = (id(schedule), *((s, a.shape) for s, a in given.items()))
-        if key not in self._plans:
-            types = schedule.specialise({s: type_of_array(a) for s, a in given.items()})
-            self._plans[key] = Interpreter(schedule, types)
-        return self._plans[key]
+    def _feed(self, tensor: Tensor, feeds: Mapping[Tensor, np.ndarray]) -> np.ndarray:
+        """What is fed to a tensor, or its sample."""
+        array = feeds[tensor] if tensor in feeds else sample_of(tensor)
+        if array is None:
+            raise missing_feed(tensor)
+        return array
 
-    def _stream_of(self, purpose: str, execution: int) -> Callable[[Node], Any]:
+    def _executor(self, schedule: Schedule, given: Mapping[int, np.ndarray]) -> Executor:
+        key = (id(schedule), *((s, a.shape) for s, a in given.items()))
+        if key not in self._executors:
+            types = schedule.specialise({s: type_of_array(a) for s, a in given.items()})
+            self._executors[key] = self.make_executor(schedule, types, self._wanted)
+        return self._executors[key]
+
+    def make_executor(
+        self, schedule: Schedule, types: Sequence[TensorType], wanted: Tier
+    ) -> Executor:
+        """Whatever runs a schedule in this session."""
+        return Executor(schedule, types, wanted, self.arena, self.threads)
+
+    def team(self) -> Team:
+        """The threads of the compiled tier."""
+        from nodeflow.engine.team import default_threads, shared_team
+
+        return shared_team(self.threads or default_threads())
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Nothing else runs in this session meanwhile."""
+        with self._lock:
+            self._check_open()
+            yield
+
+    @property
+    def tier(self) -> RanTier:
+        """The tier that the last run, or the last step of a stepper, used."""
+        return self._last_tier
+
+    tier_in_use = tier
+
+    def note_tier(self, tier: RanTier) -> None:
+        """A stepper ran in this tier."""
+        self._last_tier = tier
+
+    # ---- training -----------------------------------------------------------------------------
+
+    def stepper(
+        self,
+        targets: Sequence[str | Tensor | Node],
+        scalars: Sequence[str | Tensor],
+        columns: Mapping[Any, Column],
+        batch_size: int,
+        *,
+        feeds: Mapping[Any, Any] | None = None,
+        first_step: int = 0,
+    ) -> Stepper:
+        """Prepare many steps of ``targets`` on batches of data set columns.
+
+        Args:
+            targets: what each step runs, usually an optimizer.
+            scalars: tensors of one element, recorded at each step.
+            columns: a column for each placeholder that gets batches.
+            batch_size: rows of a batch.
+            feeds: values of other tensors, the same in all steps.
+            first_step: number of the first step, where training goes on.
+
+        Raises:
+            FeedError, MissingFeed, FetchError: as `run`.
+        """
+        with self._lock:
+            self._check_open()
+            bound = {resolve_alias(fed_tensor(self.graph, k)): c for k, c in columns.items()}
+            fixed = {resolve_alias(t): a for t, a in check_feeds(self.graph, feeds).items()}
+            run = [as_target(self.graph, t) for t in targets]
+            nodes = [t.node if isinstance(t, Tensor) else t for t in run]
+            recorded = [as_target(self.graph, t) for t in scalars]
+            schedule = self._schedule((*nodes, *recorded), {**bound, **fixed})
+            given: dict[int, np.ndarray] = {}
+            for tensor, slot in schedule.feeds.items():
+                if tensor not in bound:
+                    given[slot] = self._feed(tensor, fixed)
+            return Stepper(self, schedule, bound, batch_size, given, self._wanted, first_step)
+
+    def stream_of(self, purpose: str, execution: int) -> Callable[[Node], Any]:
+        """The random stream of each node in one execution. ``purpose`` keeps training, runs and
+        initial values apart, so that watching never changes training."""
         return lambda node: _stream(self.seed, node, purpose, execution)
 
     def cancel(self) -> None:
         """Stop the run that is going on in another thread; it raises Cancelled there."""
         self._cancel.set()
+        if self._last is not None:
+            self._last.stop()
 
     # ---- variables ----------------------------------------------------------------------------
 
@@ -168,7 +243,7 @@ class Session:
         """
         with self._lock:
             self._check_open()
-            stream_of = self._stream_of("initialize", 0)
+            stream_of = self.stream_of("initialize", 0)
             for variable in self._chosen(names):
                 inputs = [self._initial(t, feed_dict) for t in variable.inputs]
                 self._variables.put(variable, call_reference(variable, inputs, stream_of)[0])
@@ -178,8 +253,8 @@ class Session:
         feeds = {resolve_alias(t): a for t, a in check_feeds(self.graph, feed_dict).items()}
         schedule = self._schedule((tensor,), feeds)
         given = self._given(schedule, feeds)
-        plan = self._plan(schedule, given)
-        values = plan.run(given, self._stream_of("initialize", 0))
+        executor = self._executor(schedule, given)
+        values = executor.interpreter.run(given, self.stream_of("initialize", 0))
         slot = schedule.fetches[0]
         assert slot is not None
         return values[slot]  # type: ignore[return-value]
@@ -200,7 +275,8 @@ class Session:
         """Forget values and plans; the session cannot run any more."""
         with self._lock:
             self._closed = True
-            self._plans.clear()
+            self._executors.clear()
+            self._last = None
             self._schedules.clear()
 
     def _check_open(self) -> None:

@@ -75,9 +75,17 @@ class Variables(MutableMapping[str, np.ndarray]):
         """Store a copy that nobody else holds, in C order."""
         self._arrays[node] = np.array(array, order="C", copy=True)
 
-    def swap(self, node: Node, array: np.ndarray) -> None:
-        """Store the array itself; the caller gives it up."""
+    def exchange(self, node: Node, array: np.ndarray) -> np.ndarray | None:
+        """Store the array itself, which the caller gives up; returns the one it replaces."""
+        old = self._arrays.get(node)
         self._arrays[node] = array
+        return old
+
+    def ensure(self, node: Node, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+        """The array itself, a new one where there is none: for what is written and never read."""
+        if node not in self._arrays:
+            self._arrays[node] = np.zeros(shape, dtype)
+        return self._arrays[node]
 
     def _node(self, name: str) -> Node:
         names = [v.node.name for v in self._graph.variables]

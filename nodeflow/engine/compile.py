@@ -1,0 +1,136 @@
+"""Compiling in the background: a process of its own fills the disk cache that this one loads from.
+
+In the same process compiling would hold the GIL for tenths of a second at a time.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Sequence
+from functools import cache as once
+
+from nodeflow.engine import cache
+from nodeflow.engine.driver import base_sources
+
+
+class Job:
+    """Sources on their way into the cache.
+
+    Attributes:
+        error: why it failed, once ``done``; then the compiled tier is out of reach.
+    """
+
+    def __init__(self, sources: Sequence[str]) -> None:
+        self.sources = list(sources)
+        self.error: str | None = None
+        self._finished = threading.Event()
+
+    @property
+    def done(self) -> bool:
+        return self._finished.is_set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until it is done; False if ``timeout`` seconds were not enough."""
+        return self._finished.wait(timeout)
+
+    def finish(self, error: str | None) -> None:
+        self.error = error
+        self._finished.set()
+
+
+class BackgroundCompiler:
+    """Sends jobs to one worker process, started at the first job and again if it dies."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[str] | None = None
+        self._waiting: deque[Job] = deque()
+
+    def submit(self, sources: Sequence[str]) -> Job:
+        """Compile what the cache lacks of ``sources`` and of the driver itself."""
+        job = Job([*base_sources(), *sources])
+        if cache.cache_folder() is None:
+            thread = threading.Thread(target=_compile_here, args=(job,), daemon=True)
+            thread.start()
+            return job
+        with self._lock:
+            if self._process is None or self._process.poll() is not None:
+                self._start()
+            process = self._process
+            assert process is not None and process.stdin is not None
+            self._waiting.append(job)
+            try:
+                process.stdin.write(json.dumps(job.sources) + "\n")
+                process.stdin.flush()
+            except OSError as error:
+                self._waiting.remove(job)
+                job.finish(f"the compiling process cannot be reached: {error}")
+        return job
+
+    def _start(self) -> None:
+        # The worker compiles for this process: same interpreter, same import path.
+        environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+        environment["PYTHONPATH"] = os.pathsep.join(p for p in sys.path if p)
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "nodeflow.engine.compile_worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment,
+            text=True,
+            encoding="utf-8",
+        )
+        reader = threading.Thread(
+            target=self._read, args=(self._process,), name="nodeflow-compiling", daemon=True
+        )
+        reader.start()
+
+    def _read(self, process: subprocess.Popen[str]) -> None:
+        """Pass answers on; they come in the order of the jobs."""
+        assert process.stdout is not None
+        for line in process.stdout:
+            with self._lock:
+                job = self._waiting.popleft()
+            job.finish(json.loads(line))
+        process.wait()
+        with self._lock:
+            left, self._waiting = list(self._waiting), deque()
+        for job in left:
+            job.finish(f"the compiling process ended with status {process.returncode}")
+
+    def close(self) -> None:
+        """End the worker."""
+        with self._lock:
+            process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.wait()
+
+
+def _compile_here(job: Job) -> None:
+    """Without a cache folder, compile in memory: slower for others, but it gets there."""
+    try:
+        for source in job.sources:
+            cache.load_kernel(source)
+    except Exception as error:
+        job.finish(f"{type(error).__name__}: {error}")
+    else:
+        job.finish(None)
+
+
+@once
+def background() -> BackgroundCompiler:
+    """The process's own background compiler."""
+    compiler = BackgroundCompiler()
+    atexit.register(compiler.close)
+    return compiler
+
+
+def all_cached(sources: Sequence[str]) -> bool:
+    """Whether loading them (and the driver) compiles nothing."""
+    return all(cache.is_cached(s) for s in (*base_sources(), *sources))

@@ -1,0 +1,166 @@
+"""The compiled training loop: one table that the driver walks, step after step."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nodeflow.engine.columns import Column
+from nodeflow.engine.compiled import build_program
+from nodeflow.engine.driver import Ring, base_sources
+from nodeflow.engine.emit import Pointer, Row
+from nodeflow.engine.gather import FIRST, ORDER, STEP, gather_row
+from nodeflow.engine.plan import Plan, make_step_plan
+from nodeflow.engine.reference import Interpreter
+from nodeflow.engine.schedule import Schedule
+from nodeflow.errors import RunError
+from nodeflow.graph.graph import Tensor
+from nodeflow.graph.types import TensorType, numpy_dtype
+
+if TYPE_CHECKING:
+    from nodeflow.engine.session import Session
+
+RING_SIZE = 4096
+"""Steps whose scalars are kept: more than any drive makes."""
+_KINDS = {"float32": 0, "float64": 1, "int32": 2, "int64": 3, "bool": 4, "uint8": 4}
+
+
+@dataclass
+class StepPlan:
+    """A plan with the gathering before it and the recording of scalars after it."""
+
+    plan: Plan
+    columns: Mapping[Tensor, Column]
+    batch_size: int
+    levels: list[list[Row]]
+    gathers: int
+    scalars: list[tuple[int, str]]
+
+    def sources(self) -> list[str]:
+        """Texts of all kernels, each once."""
+        return list(dict.fromkeys(r.source for level in self.levels for r in level))
+
+
+def plan_steps(
+    schedule: Schedule,
+    types: Sequence[TensorType],
+    columns: Mapping[Tensor, Column],
+    batch_size: int,
+) -> StepPlan | None:
+    """Plan the loop; None where an op has no kernel or draws random numbers."""
+    used = {t: c for t, c in columns.items() if t in schedule.feeds}
+    plan = make_step_plan(schedule, types, [schedule.feeds[t] for t in used])
+    if plan is None:
+        return None
+    gathers = [gather_row(c, batch_size, schedule.feeds[t]) for t, c in used.items()]
+    actions = plan.actions
+    scalars = [(s, actions.types[s].dtype) for s in actions.fetches if s is not None]
+    pairs = [
+        cell for slot, dtype in scalars for cell in (Pointer(actions.root[slot]), _KINDS[dtype])
+    ]
+    record = Row(base_sources()[-1], (0, 0, RING_SIZE, len(scalars), *pairs), 1, 50.0)
+    levels = [level for level in (gathers, *plan.phases[0].levels, [record]) if level]
+    return StepPlan(plan, used, batch_size, levels, len(gathers), scalars)
+
+
+class DrivenSteps:
+    """Drives a step plan. The session's lock is held by whoever calls.
+
+    Attributes:
+        steps_done: complete steps of the last drive, also where it raised.
+    """
+
+    def __init__(self, steps: StepPlan, session: Session, given: Mapping[int, np.ndarray]) -> None:
+        self.steps = steps
+        self.plan = steps.plan
+        self.session = session
+        self.steps_done = 0
+        self._given = {s: np.array(a, order="C", copy=True) for s, a in given.items()}
+        self._program, pointers = build_program(steps.levels)
+        self._cells: dict[int, list[tuple[np.ndarray, int, int]]] = defaultdict(list)
+        for row, at, pointer in pointers:
+            self._cells[pointer.root].append((self._program.args(row), at, pointer.offset))
+        self._gathers = [self._program.args(row) for row in range(steps.gathers)]
+        self._ring = Ring(RING_SIZE, len(steps.scalars))
+        record = self._program.args(sum(len(level) for level in steps.levels) - 1)
+        record[0] = self._program.step_address
+        record[1] = self._ring.values.ctypes.data
+        for args in self._gathers:
+            args[STEP] = self._program.step_address
+        for root, value in (*self.plan.actions.constants.items(), *self._given.items()):
+            self._bind(root, value.ctypes.data)
+        self._generation = -1
+        self._team = session.team()
+
+    def _bind(self, root: int, address: int) -> None:
+        for args, at, offset in self._cells.get(root, ()):
+            args[at] = address + offset
+
+    def _bind_memory(self) -> None:
+        """Addresses of the arena if it has moved, and of the variables, which change hands."""
+        arena = self.session.arena
+        arena.reserve(self.plan.arena_size)
+        if self._generation != arena.generation:
+            self._generation = arena.generation
+            for root, place in self.plan.places.items():
+                if place.kind == "arena":
+                    self._bind(root, arena.address + place.offset)
+        variables = self.session.variables
+        schedule = self.plan.schedule
+        written = {home: new for new, home in self.plan.inplace.items()}
+        for variable, slot in schedule.reads.items():
+            address = variables.read(variable).ctypes.data
+            self._bind(slot, address)
+            if slot in written:
+                self._bind(written[slot], address)
+        for variable, home in self.plan.home.items():
+            if home not in schedule.reads.values():
+                type_ = variable.outputs[0].type
+                shape = tuple(d or 0 for d in type_.shape)
+                address = variables.ensure(variable, shape, numpy_dtype(type_.dtype)).ctypes.data
+                self._bind(home, address)
+                if home in written:
+                    self._bind(written[home], address)
+
+    def drive(self, first_step: int, count: int, epoch_first: int, order: np.ndarray) -> np.ndarray:
+        """Run up to ``count`` steps; their scalars, float64 (steps, scalars).
+
+        Raises:
+            RunError: a step failed; nothing of it was stored.
+        """
+        count = min(count, RING_SIZE)
+        self.steps_done = 0
+        self._bind_memory()
+        for args in self._gathers:
+            args[FIRST], args[ORDER] = epoch_first, order.ctypes.data
+        outcome = self._team.drive(self._program, first_step, count)
+        self.steps_done = outcome.steps
+        if outcome.failure is not None:
+            self._explain(first_step + outcome.steps, epoch_first, order, outcome.failure)
+        rows = self._ring.rows(first_step, outcome.steps)
+        return rows[:, : len(self.steps.scalars)]
+
+    def stop(self) -> None:
+        """End a drive after its current step."""
+        self._program.stop()
+
+    def _explain(self, step: int, epoch_first: int, order: np.ndarray, failure: object) -> None:
+        """Run the failed step by reference, which says where and why. Always raises RunError."""
+        schedule = self.plan.schedule
+        start = (step - epoch_first) * self.steps.batch_size
+        which = order[start : start + self.steps.batch_size]
+        given = dict(self._given)
+        for tensor, column in self.steps.columns.items():
+            given[schedule.feeds[tensor]] = column.rows(which)
+        for variable, slot in schedule.reads.items():
+            given[slot] = self.session.variables.read(variable)
+        types = self.plan.actions.types[: len(schedule.slots)]
+        Interpreter(schedule, types).run(given, self.session.stream_of("train", step))
+        raise RunError(
+            f"a compiled kernel failed ({failure}), and the reference does not",
+            hint="Run with the reference tier, and report this as a fault of nodeflow.",
+        )

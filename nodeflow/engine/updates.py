@@ -1,0 +1,127 @@
+"""Which variables a training step updates in place, and in what order that is safe.
+
+A step must commit as a whole: every kernel that can fail runs before the first that overwrites a
+variable, and everything that reads a variable's old value runs before its new value is written.
+Where that cannot be had by moving a kernel later, the new value is copied at the end instead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from nodeflow.engine.actions import Action, Actions, Stage
+from nodeflow.engine.fusion import Group
+from nodeflow.graph.graph import Node
+from nodeflow.graph.types import FLOATS
+from nodeflow.ops.lowering import Elementwise
+
+_PASSES = 4
+"""Moving one update may make another one move; chains longer than this are copied at the end."""
+
+
+@dataclass
+class Updates:
+    """How each assigned variable gets its new value.
+
+    Attributes:
+        home: root slot that stands for each variable's own memory.
+        inplace: root slots of new values that are written over another root slot (the home).
+        copies: (source, home) of what is copied after everything else.
+    """
+
+    home: dict[Node, int] = field(default_factory=dict)
+    inplace: dict[int, int] = field(default_factory=dict)
+    copies: list[tuple[int, int]] = field(default_factory=list)
+
+
+def plan_updates(actions: Actions, groups: list[Group]) -> Updates:
+    """Decide for every assigned variable; may raise the levels of groups."""
+    return _Decider(actions, groups).decide()
+
+
+class _Decider:
+    def __init__(self, actions: Actions, groups: list[Group]) -> None:
+        self.actions = actions
+        self.groups = groups
+        self.made_by = {r: g for g in groups for r in g.outputs}
+        self.readers: dict[int, list[Group]] = {}
+        for group in groups:
+            for root in group.inputs:
+                self.readers.setdefault(root, []).append(group)
+        self.failing = [g for g in groups if any(can_fail(actions, a) for a in g.actions)]
+
+    def decide(self) -> Updates:
+        updates = Updates()
+        schedule = self.actions.schedule
+        candidates: dict[Node, int] = {}
+        taken = [self.actions.root[s] for s in schedule.writes.values()]
+        for variable, slot in schedule.writes.items():
+            root = self.actions.root[slot]
+            home = schedule.reads.get(variable)
+            if home is None:
+                home = self.actions.new_slot(variable.outputs[0].type)
+            updates.home[variable] = home
+            if taken.count(root) == 1 and self._writable(root, home):
+                candidates[variable] = root
+        for _ in range(_PASSES):
+            moved = [self._move(root, updates.home[v]) for v, root in candidates.items()]
+            if not any(moved):
+                break
+        for variable, slot in schedule.writes.items():
+            root, home = self.actions.root[slot], updates.home[variable]
+            if root == home:
+                continue  # assigned to itself
+            if variable in candidates and self._required(root, home) <= self.made_by[root].level:
+                updates.inplace[root] = home
+            else:
+                updates.copies.append((root, home))
+        return updates
+
+    def _writable(self, root: int, home: int) -> bool:
+        """Whether the group that makes ``root`` may write it straight into the variable."""
+        group = self.made_by.get(root)
+        if group is None or group.is_python:
+            return False
+        if home not in group.inputs:
+            return True
+        if group.shape is None:
+            return False
+        shapes = {
+            self.actions.types[slot].shape
+            for action in group.actions
+            for slot in action.inputs
+            if self.actions.root[slot] == home
+        }
+        return shapes == {group.shape}
+
+    def _required(self, root: int, home: int) -> int:
+        """The lowest level at which the variable may be overwritten."""
+        group = self.made_by[root]
+        before = [g for g in (*self.readers.get(home, ()), *self.failing) if g is not group]
+        if group in self.failing:
+            return 1 << 62
+        return max((g.level for g in before), default=-1) + 1
+
+    def _move(self, root: int, home: int) -> bool:
+        """Move the group up to where it may write, if nothing depends on it."""
+        group = self.made_by[root]
+        required = self._required(root, home)
+        if required <= group.level or required > len(self.groups) + _PASSES:
+            return False
+        if any(self.readers.get(r) for r in group.outputs):
+            return False
+        group.level = required
+        return True
+
+
+def can_fail(actions: Actions, action: Action) -> bool:
+    """Whether a kernel for this action may report an error."""
+    lowering = action.lowering
+    if lowering is None:
+        return True
+    if isinstance(lowering, Stage):
+        return lowering.kind in ("argmax", "argmin") and lowering.n == 0
+    if isinstance(lowering, Elementwise) and action.inputs:
+        checked = any(f in lowering.expression for f in ("floor_divide(", "modulo(", "pow("))
+        return checked and actions.types[action.inputs[-1]].dtype not in FLOATS
+    return False

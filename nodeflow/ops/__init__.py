@@ -19,7 +19,14 @@ from nodeflow.ops import (
     training,
 )
 
+CATEGORIES = (
+    *("Inputs", "Math", "Matrix", "Neural network", "Loss", "Training", "Reduction", "Shape"),
+    *("Comparison", "Random", "Utility", "Internal"),
+)
+"""The ops' categories, in the order to show them; ops in the last one are hidden."""
+
 __all__ = [
+    "CATEGORIES",
     "REGISTRY",
     "activation",
     "arithmetic",

@@ -157,7 +157,7 @@ class Variable(Op):
         "as "
         "`value` (spread over `shape`), as what `initializer` draws, or as what is wired into "
         "`initial`, which overrides both. Every read in a run sees the value from before the run, "
-        "unless a control dependency says otherwise. Assigning stops gradients."
+        "unless a control dependency says otherwise. No gradient flows to its initial value."
     )
     stateful = True
     random = True

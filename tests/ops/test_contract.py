@@ -16,6 +16,7 @@ from nodeflow.graph.gradients import gradients
 from nodeflow.graph.op import Op, Sample
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.types import DTYPES, TensorType, dtype_name, type_of_array
+from nodeflow.ops import CATEGORIES
 from nodeflow.ops.samples import values
 from tests.ops.evaluate import build, evaluate, run_reference
 
@@ -25,10 +26,6 @@ RUNNABLE = [op for op in OPS if not op.macro and op.id != "assign"]
 DIFFERENTIABLE = [
     op for op in RUNNABLE if op.differentiable and op.id not in ("stop_gradient", "variable")
 ]
-CATEGORIES = {
-    "Inputs", "Math", "Comparison", "Matrix", "Shape", "Reduction", "Neural network", "Loss",
-    "Random", "Training", "Utility", "Internal",
-}  # fmt: skip
 
 every_op = pytest.mark.parametrize("op", OPS, ids=lambda op: op.id)
 every_runnable_op = pytest.mark.parametrize("op", RUNNABLE, ids=lambda op: op.id)
@@ -38,6 +35,7 @@ def test_enough_is_enumerated() -> None:
     """An empty registry or samples that vanish must not pass unseen."""
     calls = [call for op in RUNNABLE for call in CALLS[op.id]]
     assert len(OPS) >= 95
+    assert {op.category for op in OPS} == set(CATEGORIES)
     assert len(calls) >= 900
     assert sum(call.smooth for call in calls) >= 220
     assert len(DIFFERENTIABLE) >= 60
@@ -53,6 +51,7 @@ def test_is_documented(op: Op) -> None:
     assert op.hidden == (op.category == "Internal")
     assert op.keywords or op.hidden or op.id == "sign"
     assert all(attr.doc for attr in op.attrs)
+    assert op.hidden or not any(attr.required for attr in op.attrs), "not addable by a click"
     ports = [port.name for port in op.inputs]
     assert len(set(ports) | {a.name for a in op.attrs}) == len(ports) + len(op.attrs)
     assert all(port.doc for port in op.inputs if port.name not in ("x", "y"))

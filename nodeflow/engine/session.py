@@ -295,7 +295,8 @@ def _stream(seed: int, node: Node, purpose: str, execution: int) -> Any:
         from nodeflow.engine.rng import Stream
     except ImportError:
         return None
-    return Stream(seed, node.name, execution)
+    own = node.attrs.get("seed")
+    return Stream(seed if own is None else own, node.name, execution)
 
 
 def _result(value: np.ndarray | None) -> Any:

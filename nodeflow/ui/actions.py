@@ -12,7 +12,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QMenu, QMenuBar, QToolBar, QToolButton, QWidget
+from PySide6.QtWidgets import QMenu, QMenuBar, QSizePolicy, QToolBar, QToolButton, QWidget
 
 from nodeflow.ui.theme import Theme, icon
 
@@ -112,6 +112,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
 )
 
 SEPARATOR = "-"
+SPACER = ">"
 
 MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
     (
@@ -149,7 +150,7 @@ MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
 
 TOOLBAR: tuple[str, ...] = (
     *("welcome", "open", "save", SEPARATOR, "undo", "redo", SEPARATOR),
-    *("run", "train", "continue", "pause", "stop", SEPARATOR, "fit", "order", "theme"),
+    *("run", "train", "continue", "pause", "stop", SPACER, "fit", "order", "theme"),
 )
 TOOLBAR_TEXT = ("run", "train")
 """Toolbar actions that show their text as well."""
@@ -308,6 +309,11 @@ def build_toolbar(bar: QToolBar, actions: ActionSet) -> None:
     for item in TOOLBAR:
         if item == SEPARATOR:
             bar.addSeparator()
+            continue
+        if item == SPACER:
+            space = QWidget()
+            space.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+            bar.addWidget(space)
             continue
         bar.addAction(actions[item])
         button = bar.widgetForAction(actions[item])

@@ -314,6 +314,8 @@ class EngineLink(QObject):
     def _on_failed(self, message: p.Failed) -> None:
         if self._asked and message.request == self._asked[0]:
             self._asked = None
+        if self.state == "running":
+            self._set_state("idle")
         if message.request == self._download:
             self.download.emit(message)
         elif not message.request or message.request >= self._oldest:

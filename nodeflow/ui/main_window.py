@@ -44,7 +44,7 @@ from nodeflow.ui.widgets import InfoBar
 from nodeflow.ui.workspace import Workspace
 
 SMALLEST = QSize(960, 600)
-BOTTOM_HEIGHT = 250
+BOTTOM_HEIGHT = 220
 LEFT_WIDTH, RIGHT_WIDTH = 224, 296
 
 
@@ -77,6 +77,7 @@ class MainWindow(QMainWindow):
         self.workspace = Workspace(self)
         self.link = EngineLink(self.workspace, factory, self)
         self.canvas = CanvasView(self.workspace.document, self.workspace.analysis, self.theme)
+        self.workspace.announce_last()
         self.search = SearchToAdd(self.canvas)
         self.files = Files(self, self.workspace, self.settings)
         self.edit_menu = EditMenu(self.workspace, self.canvas)
@@ -211,6 +212,7 @@ class MainWindow(QMainWindow):
         status.problems_clicked.connect(self.do_show_problems)
         status.engine_clicked.connect(self.do_show_log)
         status.zoom_clicked.connect(canvas.fit_all)
+        status.show_zoom(canvas.camera.scale)
         self.welcome.new_wanted.connect(self.files.do_new)
         self.welcome.open_wanted.connect(self.files.do_open)
         self.welcome.tutorial_wanted.connect(self.do_tutorial)

@@ -35,7 +35,7 @@ from nodeflow.document.declarations import declarations
 from nodeflow.graph.op import Op
 from nodeflow.ui.canvas.icons import draw_sign, tile
 from nodeflow.ui.fuzzy import best_score
-from nodeflow.ui.theme import SPACE, TYPE, Theme, font, icon
+from nodeflow.ui.theme import SPACE, TYPE, Theme, draw_icon, font, icon
 from nodeflow.ui.widgets import label
 
 OP_ROLE = Qt.ItemDataRole.UserRole + 1
@@ -94,9 +94,9 @@ class PaletteTree(QTreeView):
     def __init__(self) -> None:
         super().__init__()
         self.setHeaderHidden(True)
-        self.setRootIsDecorated(True)
-        self.setIndentation(14)
-        self.setExpandsOnDoubleClick(True)
+        self.setRootIsDecorated(False)
+        self.setIndentation(0)
+        self.setExpandsOnDoubleClick(False)
         self.setEditTriggers(QTreeView.EditTrigger.NoEditTriggers)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setVerticalScrollMode(QTreeView.ScrollMode.ScrollPerPixel)
@@ -114,6 +114,8 @@ class PaletteTree(QTreeView):
         index = self.indexAt(event.position().toPoint())
         op = self.op_at(index) if index.isValid() else ""
         left = event.button() == Qt.MouseButton.LeftButton
+        if left and index.isValid() and not op:
+            self.setExpanded(index, not self.isExpanded(index))
         self._pressed = (op, event.globalPosition().toPoint()) if op and left else None
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
@@ -141,8 +143,6 @@ class PaletteTree(QTreeView):
         op = self.op_at(self.indexAt(event.position().toPoint()))
         if op:
             self.chosen.emit(op)
-        else:
-            super().mouseDoubleClickEvent(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if self._dragging and event.key() == Qt.Key.Key_Escape:
@@ -187,9 +187,14 @@ class OpDelegate(QStyledItemDelegate):
     def _paint_category(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex
     ) -> None:
+        tree = self.parent()
+        opened = isinstance(tree, QTreeView) and tree.isExpanded(index)
+        color = self.theme.color("ink_faint")
+        sign = QRectF(option.rect.left() + 2, option.rect.center().y() - 6, 13, 13)
+        draw_icon(painter, "chevron-down" if opened else "chevron-right", sign, color)
         painter.setFont(font(TYPE["caption"], 600))
         painter.setPen(self.theme.color("ink_muted"))
-        area = option.rect.adjusted(4, 0, -6, 0)
+        area = option.rect.adjusted(20, 0, -8, 0)
         painter.drawText(area, int(Qt.AlignmentFlag.AlignVCenter), index.data())
         painter.setPen(self.theme.color("ink_faint"))
         painter.setFont(font(TYPE["caption"]))
@@ -300,7 +305,6 @@ class PalettePanel(QWidget):
         self.tree.setModel(model)
         if old is not None:
             old.deleteLater()
-        self.tree.setRootIsDecorated(not query)
         self.tree.expandAll()
         self._empty.setVisible(model.rowCount() == 0)
         if query and model.rowCount():

@@ -238,8 +238,36 @@ class Running(QObject):
             self.noticed.emit(message.notices)
         if message.request == self._run and not message.watch:
             self._run = -1
-            count = len(message.values)
-            self.said.emit(f"Computed {count} tensor{'' if count == 1 else 's'}")
+            self._report(message)
+
+    def _report(self, message: p.Previews) -> None:
+        """Say how a run that the user asked for went."""
+        problems = [self._missing_problem(name) for name in message.missing]
+        for name, value in message.values.items():
+            if value.kind == "error":
+                problems.append(Problem(name.partition(":")[0], None, value.text))
+        self.run_problems.emit(problems)
+        if problems:
+            self._tell(problems[0])
+            return
+        count = len(message.values)
+        self.said.emit(f"Computed {count} tensor{'' if count == 1 else 's'}")
+
+    def _missing_problem(self, name: str) -> Problem:
+        record = self._workspace.document.node_named(name)
+        kind = self._workspace.analysis.type_of(record.id, "out") if record else None
+        return Problem(
+            name,
+            "feed",
+            f"this placeholder needs a value{f' of {kind}' if kind else ''}",
+            "Give it a sample in the inspector, or wire a dataset's column into its feed port.",
+            kind="MissingFeed",
+        )
+
+    def _tell(self, problem: Problem) -> None:
+        record = self._workspace.document.node_named(problem.node) if problem.node else None
+        fix, text = (f"node:{record.id}", "Show the node") if record else ("", "")
+        self.told.emit(str(problem), "error", fix, text)
 
     @Slot(object)
     def _on_failed(self, message: p.Failed) -> None:
@@ -247,9 +275,7 @@ class Running(QObject):
         log.warning("%s failed: %s", message.what, error)
         problem = Problem(error.node or "", error.port, error.message, error.hint, "error")
         self.run_problems.emit([problem])
-        record = self._workspace.document.node_named(error.node) if error.node else None
-        fix, text = (f"node:{record.id}", "Show the node") if record else ("", "")
-        self.told.emit(str(error), "error", fix, text)
+        self._tell(problem)
 
     @Slot(object)
     def _on_done(self, message: Any) -> None:

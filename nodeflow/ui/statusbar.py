@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QTimer, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QLabel, QStatusBar, QToolButton, QWidget
 
 from nodeflow.ui.theme import Theme, icon
@@ -54,7 +54,7 @@ class StatusBar(QStatusBar):
     def show_engine(self, state: str, detail: str = "") -> None:
         self._state, self._detail = state, detail
         text, role = ENGINE[state]
-        self.engine.setText(f"{text}{f'  ·  {detail}' if detail else ''}")
+        self.engine.setText(f" {text}{f'  ·  {detail}' if detail else ''}")
         self.engine.setIcon(icon("circle", self._theme, role, 10))
 
     def show_problems(self, errors: int, warnings: int) -> None:
@@ -64,7 +64,7 @@ class StatusBar(QStatusBar):
             parts.append(f"{errors} error{'' if errors == 1 else 's'}")
         if warnings:
             parts.append(f"{warnings} warning{'' if warnings == 1 else 's'}")
-        self.problems.setText(", ".join(parts) or "No problems")
+        self.problems.setText(" " + (", ".join(parts) or "No problems"))
         role = "error" if errors else "warning" if warnings else "ok"
         name = "circle-alert" if errors else "triangle-alert" if warnings else "circle-check"
         self.problems.setIcon(icon(name, self._theme, role, 14))
@@ -87,14 +87,8 @@ class StatusBar(QStatusBar):
 
     def _button(self, tip: str, signal: Signal) -> QToolButton:
         button = QToolButton()
-        button.setToolButtonStyle(_text_beside())
+        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         button.setToolTip(tip)
         button.setAutoRaise(True)
         button.clicked.connect(signal)
         return button
-
-
-def _text_beside() -> object:
-    from PySide6.QtCore import Qt
-
-    return Qt.ToolButtonStyle.ToolButtonTextBesideIcon

@@ -21,6 +21,8 @@ from nodeflow.ui.theme import SPACE, Theme, icon
 from nodeflow.ui.widgets import ElidedLabel, FlowLayout, button, clear, label, logo
 
 CARD_WIDTH, PICTURE_HEIGHT = 276, 138
+OVERSAMPLING = 4
+"""Pictures are drawn larger and shrunk: thin wires and small texts stay fine."""
 ORDER = ("expression", "expression_array", "linear_regression", "regression", "spirals", "mnist")
 """Examples in the order to learn from; others follow."""
 TITLES = {
@@ -281,8 +283,12 @@ def thumbnail(document: Document, theme: Theme, ratio: float) -> QPixmap:
 
     canvas = CanvasView(document, Analysis(document), theme)
     size = QSize(CARD_WIDTH - 2, PICTURE_HEIGHT)
-    pixmap = QPixmap.fromImage(picture(canvas, size * max(ratio, 1.0)))
-    pixmap.setDevicePixelRatio(max(ratio, 1.0))
+    ratio = max(ratio, 1.0)
+    large = picture(canvas, (size.toSizeF() * ratio * OVERSAMPLING).toSize())
+    smooth = Qt.TransformationMode.SmoothTransformation
+    image = large.scaled((size.toSizeF() * ratio).toSize(), mode=smooth)
+    pixmap = QPixmap.fromImage(image)
+    pixmap.setDevicePixelRatio(ratio)
     canvas.scene.close()
     canvas.deleteLater()
     return pixmap

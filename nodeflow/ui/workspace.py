@@ -39,18 +39,32 @@ class Workspace(QObject):
         super().__init__(parent)
         self.document = Document()
         self.analysis = Analysis(self.document)
-        self._unsubscribe = self.document.subscribe(self._on_change)
+        self._touched: set[str] = set()
+        self._first = self.document.subscribe(self._analyse)
+        self._last = self.document.subscribe(self._announce)
         self._selection: tuple[str, ...] = ()
 
     def open(self, document: Document) -> None:
         """Make another document the current one."""
-        self._unsubscribe()
+        self._first()
+        self._last()
         self.document = document
         self.analysis = Analysis(document)
-        self._unsubscribe = document.subscribe(self._on_change)
+        self._first = document.subscribe(self._analyse)
+        self._last = document.subscribe(self._announce)
         self._selection = ()
         self.replaced.emit()
+        self.announce_last()
         self.selected.emit(())
+
+    def announce_last(self) -> None:
+        """Tell of changes after everybody who has subscribed to the document by now.
+
+        The analysis hears of a change first, then the canvas, and then the signals are emitted: a
+        slot finds all of them up to date.
+        """
+        self._last()
+        self._last = self.document.subscribe(self._announce)
 
     def reanalyse(self) -> None:
         """Look at everything again: the document's folder changed, or a data set was fetched."""
@@ -100,8 +114,11 @@ class Workspace(QObject):
             self.document.seal()
             self.selected.emit(ids)
 
-    def _on_change(self, change: Change) -> None:
-        touched = self.analysis.update(change)
+    def _analyse(self, change: Change) -> None:
+        self._touched = self.analysis.update(change)
+
+    def _announce(self, change: Change) -> None:
+        touched, self._touched = self._touched, set()
         self.changed.emit(change)
         if touched:
             self.analysed.emit(touched)

@@ -302,7 +302,8 @@ class QuietCombo(QComboBox):
         super().__init__()
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.setMinimumContentsLength(6)
+        self.setMinimumContentsLength(4)
+        self.setMinimumWidth(56)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         if self.hasFocus():

@@ -13,12 +13,13 @@ from nodeflow.ui.inspector.editors import Editor, make_editor
 from nodeflow.ui.theme import SPACE, Theme, icon
 from nodeflow.ui.widgets import label
 
-LABEL_WIDTH = 92
+LABEL_WIDTH = 76
 
 
 def words(name: str) -> str:
-    """An attribute's name for people: ``keep_dims`` is ``Keep dims``."""
-    return name.replace("_", " ").capitalize()
+    """An attribute's name for people: ``batch_size`` is ``Batch size``."""
+    known = {"dtype": "Data type", "stddev": "Deviation", "keepdims": "Keep axes"}
+    return known.get(name) or name.replace("_", " ").capitalize()
 
 
 class AttrRow(QWidget):
@@ -51,7 +52,7 @@ class AttrRow(QWidget):
         self._reset.setIconSize(QSize(13, 13))
         self._reset.setToolTip("Back to the default")
         self._reset.setAccessibleName(f"Reset {words(attr.name)}")
-        self._reset.setFixedSize(22, 22)
+        self._reset.setFixedSize(20, 20)
         policy = self._reset.sizePolicy()
         policy.setRetainSizeWhenHidden(True)
         self._reset.setSizePolicy(policy)
@@ -88,19 +89,19 @@ class AttrRow(QWidget):
         grid.setVerticalSpacing(SPACE[1])
         if self.editor.wide:
             grid.addWidget(self.label, 0, 0)
-            grid.addWidget(self._reset, 0, 2)
-            grid.addWidget(self.editor, 1, 0, 1, 3)
-            grid.addWidget(self._message, 2, 0, 1, 3)
+            grid.addWidget(self._reset, 0, 1, Qt.AlignmentFlag.AlignLeft)
+            grid.addWidget(self.editor, 1, 0, 1, 2)
+            grid.addWidget(self._message, 2, 0, 1, 2)
             grid.setColumnStretch(1, 1)
             return
         top = Qt.AlignmentFlag.AlignVCenter
         self.label.setFixedWidth(LABEL_WIDTH)
         self.label.setWordWrap(True)
         grid.addWidget(self.label, 0, 0, top)
-        grid.addWidget(self.editor, 0, 1)
-        grid.addWidget(self._reset, 0, 2)
-        grid.addWidget(self._message, 1, 1, 1, 2)
-        grid.setColumnStretch(1, 1)
+        grid.addWidget(self._reset, 0, 1)
+        grid.addWidget(self.editor, 0, 2)
+        grid.addWidget(self._message, 1, 2)
+        grid.setColumnStretch(2, 1)
 
     def _on_edited(self, value: Any) -> None:
         self.edited.emit(self.attr.name, value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from PySide6.QtCore import QEvent, QObject, QRectF, QSize, Qt, Signal
@@ -16,7 +17,7 @@ from nodeflow.graph.op import Attr, Op
 from nodeflow.ui.canvas.icons import draw_sign, tile
 from nodeflow.ui.inspector.editors import dot
 from nodeflow.ui.inspector.rows import AttrRow
-from nodeflow.ui.theme import SPACE, Theme, icon
+from nodeflow.ui.theme import SPACE, Theme, font_families, icon
 from nodeflow.ui.widgets import ElidedLabel, button, clear, label, restyle
 from nodeflow.ui.workspace import Workspace
 
@@ -282,7 +283,9 @@ class DocSection(Section):
     def __init__(self, op: Op) -> None:
         super().__init__("ABOUT")
         for paragraph in op.doc.strip().split("\n\n"):
-            text = label(paragraph.replace("\n", " "), "muted", wrap=True)
+            text = label("", "muted", wrap=True)
+            text.setTextFormat(Qt.TextFormat.RichText)
+            text.setText(_html(paragraph.replace("\n", " ")))
             self.add(text)
         described = [a for a in op.attrs if a.doc]
         if described:
@@ -298,4 +301,7 @@ class DocSection(Section):
 
 
 def _html(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    """Plain text as rich text; what stands in backticks is set in the mono font."""
+    plain = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    mono = font_families()[1]
+    return re.sub(r"`([^`]+)`", rf"<span style='font-family:\"{mono}\"'>\1</span>", plain)

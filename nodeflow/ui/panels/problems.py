@@ -64,8 +64,8 @@ class ProblemsPanel(QWidget):
     def refresh(self) -> None:
         """Fill the list anew."""
         known = self._workspace.problems()
-        said = {(p.node, p.message) for p in known}
-        problems = [p for p in self._run if (p.node, p.message) not in said] + known
+        run = {(p.node, p.port) for p in self._run}
+        problems = self._run + [p for p in known if (p.node, p.port) not in run]
         self.list.clear()
         for problem in problems[:MOST]:
             self.list.addItem(self._item(problem))

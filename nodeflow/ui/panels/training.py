@@ -26,7 +26,7 @@ from nodeflow.host import protocol as p
 from nodeflow.ui.panels.record import TrainingRecord, duration
 from nodeflow.ui.settings import Settings
 from nodeflow.ui.theme import SPACE, Theme
-from nodeflow.ui.widgets import button, label
+from nodeflow.ui.widgets import ElidedLabel, button, label
 
 FASTEST_MS, SLOWEST_MS = 33, 500
 SHARE = 0.1
@@ -82,7 +82,6 @@ class TrainingPanel(QWidget):
         left.addWidget(self.headline)
         left.addWidget(self.bar)
         left.addLayout(self._grid)
-        left.addWidget(self._make_notice())
         left.addStretch(1)
         side = QWidget()
         side.setFixedWidth(248)
@@ -93,28 +92,33 @@ class TrainingPanel(QWidget):
         )
         hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._plots.addWidget(hint)
-        layout = QHBoxLayout(self)
+        body = QHBoxLayout()
+        body.setSpacing(SPACE[4])
+        body.addWidget(side)
+        body.addWidget(self._plots, 1)
+        layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE[3], SPACE[2], SPACE[3], SPACE[2])
-        layout.setSpacing(SPACE[4])
-        layout.addWidget(side)
-        layout.addWidget(self._plots, 1)
+        layout.setSpacing(SPACE[2])
+        layout.addWidget(self._make_notice())
+        layout.addLayout(body, 1)
 
     def _make_notice(self) -> QFrame:
+        """A line over the plots: what to know about the data, and the download."""
         self.notice = QFrame()
         self.notice.setObjectName("notice")
-        self.notice_text = label("", "caption", wrap=True)
+        self.notice_text = ElidedLabel("", "caption")
         self.download_bar = QProgressBar()
         self.download_bar.setTextVisible(False)
+        self.download_bar.setFixedWidth(160)
         self.download_bar.hide()
         self.download_button = button("Download the full set", "link", self.download_wanted.emit)
         self.cancel_button = button("Cancel", "link", self.download_cancelled.emit)
         self.cancel_button.hide()
-        layout = QVBoxLayout(self.notice)
-        layout.setContentsMargins(SPACE[2], SPACE[2], SPACE[2], SPACE[1])
-        layout.setSpacing(SPACE[1])
-        for widget in (
-            *(self.notice_text, self.download_bar, self.download_button, self.cancel_button),
-        ):
+        layout = QHBoxLayout(self.notice)
+        layout.setContentsMargins(SPACE[3], SPACE[1], SPACE[2], SPACE[1])
+        layout.setSpacing(SPACE[2])
+        layout.addWidget(self.notice_text, 1)
+        for widget in (self.download_bar, self.download_button, self.cancel_button):
             layout.addWidget(widget)
         self.notice.hide()
         return self.notice
@@ -199,7 +203,7 @@ class TrainingPanel(QWidget):
     @Slot(object)
     def show_notices(self, notices: tuple[str, ...]) -> None:
         """What the user has to know about the data."""
-        self.notice_text.setText("\n".join(notices))
+        self.notice_text.setText("  ".join(notices))
         self.notice.setVisible(bool(notices))
         offers = any("mnist" in text.lower() for text in notices)
         self.download_button.setVisible(offers and not self.cancel_button.isVisibleTo(self.notice))

@@ -1,0 +1,60 @@
+"""A window of its own for each test: own settings, own journal folder, a fake engine."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+
+@pytest.fixture(scope="session")
+def qapp():
+    """The application as the program makes it: our style and fonts."""
+    from nodeflow.ui.app import make_application
+    from nodeflow.ui.style import apply_theme
+    from nodeflow.ui.theme import LIGHT
+
+    app = make_application()
+    apply_theme(app, LIGHT)
+    return app
+
+
+@pytest.fixture
+def settings(tmp_path: Path):
+    from nodeflow.ui.settings import Settings
+
+    return Settings(tmp_path / "window.ini")
+
+
+@pytest.fixture
+def window(qtbot, settings, tmp_path, monkeypatch) -> Iterator:
+    """A shown main window with an empty document and a running fake engine."""
+    from fake_engine import FakeClient
+
+    from nodeflow.ui.app import make_window
+
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    settings.theme = "light"
+    FakeClient.made.clear()
+    window = make_window(settings, factory=FakeClient)
+    window.resize(1280, 800)
+    window.show_canvas()
+    window.show()
+    qtbot.waitExposed(window)
+    window.link.start()
+    yield window
+    window.workspace.document.mark_saved()
+    window.close()
+    window.deleteLater()
+
+
+@pytest.fixture
+def engine(window):
+    """The fake engine of the window, the one that was started last."""
+    from fake_engine import FakeClient
+
+    return FakeClient.made[-1]

@@ -1,0 +1,388 @@
+"""The window as a whole: opening, editing, undo, actions and their reasons, themes, closing."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDropEvent
+from PySide6.QtWidgets import QApplication, QMessageBox
+
+from nodeflow.document import commands, flow
+from nodeflow.document.model import Document
+from nodeflow.host import protocol as p
+from nodeflow.resources import example
+from nodeflow.ui import dialogs
+
+
+def build_expression(document: Document) -> dict[str, str]:
+    """a = (b + c) * (c + 2) with constants, by commands; ids by name."""
+    ids = {}
+    for name, value, y in (("b", 2.0, 0), ("c", 1.0, 120), ("two", 2.0, 240)):
+        attrs = {"value": value, "dtype": "float32"}
+        ids[name] = commands.add_node(document, "constant", (0, y), name, attrs)
+    for name, op, left, right in (("d", "add", "b", "c"), ("e", "add", "c", "two")):
+        ids[name] = commands.add_node(document, op, (300, 0), name)
+        commands.connect(document, ids[left], "out", ids[name], "x")
+        commands.connect(document, ids[right], "out", ids[name], "y")
+    ids["a"] = commands.add_node(document, "multiply", (600, 0), "a")
+    commands.connect(document, ids["d"], "out", ids["a"], "x")
+    commands.connect(document, ids["e"], "out", ids["a"], "y")
+    return ids
+
+
+def shown(window, name: str) -> str | None:
+    """The text of the value that a node shows."""
+    record = window.workspace.document.node_named(name)
+    preview = window.canvas.value_of(record.id)
+    return None if preview is None else preview.text
+
+
+def test_live_values_follow_each_edit(window, qtbot):
+    ids = build_expression(window.workspace.document)
+    qtbot.waitUntil(lambda: shown(window, "a") == "9")
+    commands.set_attr(window.workspace.document, ids["b"], "value", 5.0)
+    qtbot.waitUntil(lambda: shown(window, "a") == "18")
+    window.actions_.trigger("undo")
+    qtbot.waitUntil(lambda: shown(window, "a") == "9")
+
+
+def test_the_mirror_gets_changes_not_snapshots(window, engine, qtbot):
+    before = len(engine.requests(p.SyncDocument))
+    build_expression(window.workspace.document)
+    qtbot.waitUntil(lambda: shown(window, "a") == "9")
+    assert len(engine.requests(p.SyncDocument)) == before
+    assert engine.document.digest() == window.workspace.document.digest()
+
+
+def test_a_burst_of_edits_asks_for_values_once(window, engine, qtbot):
+    ids = build_expression(window.workspace.document)
+    qtbot.waitUntil(lambda: shown(window, "a") == "9")
+    before = len(engine.requests(p.Evaluate))
+    for value in range(30):
+        commands.set_attr(window.workspace.document, ids["b"], "value", float(value))
+    qtbot.waitUntil(lambda: shown(window, "a") == "90")
+    assert len(engine.requests(p.Evaluate)) - before == 1
+
+
+def test_stale_values_are_dropped(window, engine, qtbot):
+    ids = build_expression(window.workspace.document)
+    qtbot.waitUntil(lambda: shown(window, "a") == "9")
+    engine.computes = False
+    stale = engine.evaluate(p.Evaluate(window.workspace.document.revision - 1, 999))
+    stale.values["a"] = p.Preview("scalar", "float32", (), "1234")
+    engine.on_message(stale)
+    commands.set_attr(window.workspace.document, ids["b"], "value", 5.0)
+    qtbot.wait(80)
+    assert shown(window, "a") == "9"
+
+
+def test_resync_sends_the_whole_document_again(window, engine, qtbot):
+    build_expression(window.workspace.document)
+    before = len(engine.requests(p.SyncDocument))
+    engine.on_message(p.Resync("diverged"))
+    qtbot.waitUntil(lambda: len(engine.requests(p.SyncDocument)) == before + 1)
+
+
+def test_show_order_numbers_levels(window, qtbot):
+    ids = build_expression(window.workspace.document)
+    window.actions_.trigger("order")
+    order = {
+        name: window.canvas.scene.order[window.canvas.scene.nodes.get(i)] for name, i in ids.items()
+    }
+    assert {n: int(v) for n, v in order.items()} == {
+        "b": 0,
+        "c": 0,
+        "two": 0,
+        "d": 1,
+        "e": 1,
+        "a": 2,
+    }
+    window.actions_.trigger("order")
+    assert not window.canvas.scene.order.any()
+
+
+def test_run_to_here_fetches_one_node_and_dims_the_rest(window, engine, qtbot):
+    ids = build_expression(window.workspace.document)
+    window.canvas.select([ids["d"]])
+    window.actions_.trigger("run_to")
+    request = engine.requests(p.Evaluate)[-1]
+    assert request.names == ("d",) and not request.watch
+    scene = window.canvas.scene
+    dimmed = {name for name, i in ids.items() if scene.dimmed[scene.nodes.get(i)]}
+    assert dimmed == {"two", "e", "a"}
+    qtbot.mouseClick(window.info.button, Qt.MouseButton.LeftButton)
+    assert not scene.dimmed.any()
+
+
+def test_run_reports_a_missing_feed_with_its_node(window, qtbot):
+    commands.add_node(window.workspace.document, "placeholder", (0, 0), "x")
+    window.actions_.trigger("run")
+    qtbot.waitUntil(lambda: window.info.text != "")
+    assert "x:feed" in window.info.text and "float32" in window.info.text
+    assert window.problems.list.count() == 1
+
+
+def test_a_blocked_action_says_why_and_offers_the_fix(window, qtbot):
+    build_expression(window.workspace.document)
+    qtbot.waitUntil(lambda: window.actions_.blocked("train") is not None)
+    qtbot.waitUntil(lambda: "optimizer" in window.actions_["train"].toolTip())
+    assert window.actions_["train"].isEnabled()
+    window.actions_.trigger("train")
+    assert "optimizer" in window.info.text
+    assert window.info.button.text() == "Add gradient descent"
+    qtbot.mouseClick(window.info.button, Qt.MouseButton.LeftButton)
+    added = [r for r in window.workspace.document.nodes.values() if r.op == "gradient_descent"]
+    assert len(added) == 1
+    wire = window.workspace.document.wires[(added[0].id, "loss")]
+    assert window.workspace.document.nodes[wire.source].name == "a"
+    window.actions_.trigger("undo")
+    assert not [r for r in window.workspace.document.nodes.values() if r.op == "gradient_descent"]
+
+
+def test_actions_without_a_remedy_are_disabled_with_a_reason(window, qtbot):
+    qtbot.waitUntil(lambda: not window.actions_["undo"].isEnabled())
+    assert "Nothing to undo" in window.actions_["undo"].toolTip()
+    build_expression(window.workspace.document)
+    qtbot.waitUntil(lambda: window.actions_["undo"].isEnabled())
+    assert window.actions_["undo"].text().startswith("Undo connect")
+
+
+def test_every_action_has_its_function(window):
+    from nodeflow.ui.actions import ACTIONS
+
+    assert {spec.id for spec in ACTIONS} == set(window.actions_._do)
+
+
+def test_shortcuts_are_not_given_twice():
+    from nodeflow.ui.actions import ACTIONS
+
+    keys = [key for spec in ACTIONS for key in spec.shortcuts]
+    assert len(keys) == len(set(keys))
+
+
+@pytest.mark.parametrize("name", ["expression", "mnist", "spirals"])
+def test_examples_open_as_copies(window, name, qtbot):
+    assert window.files.open_example(example(name))
+    document = window.workspace.document
+    assert document.path is None and document.nodes and not document.is_modified
+    assert window.canvas.document is document
+    assert name in window.windowTitle()
+
+
+def test_save_as_and_open_again(window, tmp_path, monkeypatch, qtbot):
+    build_expression(window.workspace.document)
+    assert window.windowTitle().startswith("• ")
+    path = tmp_path / "a.flow"
+    monkeypatch.setattr("nodeflow.ui.files.QFileDialog.getSaveFileName", lambda *a: (str(path), ""))
+    window.actions_.trigger("save")
+    assert flow.load(path).digest() == window.workspace.document.digest()
+    assert not window.windowTitle().startswith("• ")
+    assert window.settings.recent_files()[0] == path
+    window.actions_.trigger("new")
+    assert not window.workspace.document.nodes
+    assert window.files.open_path(path)
+    assert len(window.workspace.document.nodes) == 6
+
+
+@pytest.mark.parametrize("answer, left", [(dialogs.CANCEL, False), (dialogs.DISCARD, True)])
+def test_unsaved_changes_are_asked_about(window, monkeypatch, answer, left):
+    build_expression(window.workspace.document)
+    asked = []
+
+    def ask(parent, name):
+        asked.append(name)
+        return answer
+
+    monkeypatch.setattr(dialogs, "ask_unsaved", ask)
+    window.actions_.trigger("new")
+    assert asked == ["Untitled"]
+    assert (not window.workspace.document.nodes) == left
+
+
+def test_the_question_about_unsaved_changes_names_the_graph(window, qtbot):
+    build_expression(window.workspace.document)
+    texts = []
+
+    def answer():
+        box = QApplication.activeModalWidget()
+        texts.append(box.text())
+        qtbot.mouseClick(
+            next(b for b in box.buttons() if b.text() == "Cancel"), Qt.MouseButton.LeftButton
+        )
+
+    from PySide6.QtCore import QTimer
+
+    QTimer.singleShot(50, answer)
+    window.close()
+    assert "Untitled" in texts[0]
+    assert window.isVisible()
+
+
+BROKEN = {
+    "truncated": '{"format": "nodeflow", "version": 1, "next_id": 3, "nodes": [{"id": "n1"',
+    "hostile": '{"format": "nodeflow", "version": 1, "nodes": [{"id": "../x", "op": 1}]}',
+    "other": "hello",
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_broken_file_is_a_message_and_nothing_is_lost(window, tmp_path, monkeypatch, kind):
+    build_expression(window.workspace.document)
+    window.workspace.document.mark_saved()
+    before = window.workspace.document
+    path = tmp_path / "broken.flow"
+    path.write_text(BROKEN[kind])
+    told = []
+    monkeypatch.setattr(QMessageBox, "exec", lambda box: told.append(box.informativeText()))
+    assert not window.files.open_path(path)
+    assert window.workspace.document is before and len(before.nodes) == 6
+    assert str(path) in told[0]
+
+
+def test_a_dropped_file_is_opened(window, tmp_path):
+    build_expression(window.workspace.document)
+    path = tmp_path / "dropped.flow"
+    flow.save(window.workspace.document, path)
+    window.files.begin_empty()
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path))])
+    actions, buttons = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton
+    event = QDropEvent(QPointF(5, 5), actions, data, buttons, Qt.KeyboardModifier.NoModifier)
+    window.dropEvent(event)
+    assert event.isAccepted() and len(window.workspace.document.nodes) == 6
+
+
+def test_palette_drag_adds_a_node_where_it_is_dropped(window, qtbot):
+    tree = window.palette_panel.tree
+    window.palette_panel.search.setText("multiply")
+    rect = tree.visualRect(tree.model().index(0, 0))
+    start = rect.center()
+    viewport = tree.viewport()
+    target = window.canvas.mapToGlobal(QPoint(300, 200))
+    qtbot.mousePress(viewport, Qt.MouseButton.LeftButton, pos=start)
+    qtbot.mouseMove(viewport, start + QPoint(30, 0))
+    qtbot.mouseMove(viewport, viewport.mapFromGlobal(target))
+    assert window.canvas.ghost is not None
+    qtbot.mouseRelease(viewport, Qt.MouseButton.LeftButton, pos=viewport.mapFromGlobal(target))
+    nodes = list(window.workspace.document.nodes.values())
+    assert [n.op for n in nodes] == ["multiply"]
+    corner = window.canvas.node_rect(nodes[0].id)
+    assert corner.adjusted(-8, -8, 8, 8).contains(QPointF(300, 200))
+
+
+def test_palette_double_click_and_enter_add_in_the_middle(window, qtbot):
+    panel = window.palette_panel
+    panel.search.setFocus()
+    qtbot.keyClicks(panel.search, "const")
+    qtbot.keyClick(panel.search, Qt.Key.Key_Return)
+    center = panel.tree.visualRect(panel.tree.model().index(0, 0)).center()
+    qtbot.mouseDClick(panel.tree.viewport(), Qt.MouseButton.LeftButton, pos=center)
+    nodes = list(window.workspace.document.nodes.values())
+    assert [n.op for n in nodes] == ["constant", "constant"]
+    assert nodes[0].pos != nodes[1].pos
+
+
+def test_palette_has_every_op_with_its_documentation(window):
+    from nodeflow.document.declarations import declarations
+    from nodeflow.ui.palette import OP_ROLE
+
+    model = window.palette_panel.tree.model()
+    items = [
+        model.item(row).child(i)
+        for row in range(model.rowCount())
+        for i in range(model.item(row).rowCount())
+    ]
+    found = {item.data(OP_ROLE): item.toolTip() for item in items}
+    assert set(found) == {op.id for op in declarations()}
+    assert all("<b>" in tip and "→" in tip for tip in found.values())
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_both_themes_show_everything(window, theme, qtbot):
+    window.files.open_example(example("mnist"))
+    window.actions_.trigger(f"theme_{theme}")
+    assert window.theme.name == theme and window.settings.theme == theme
+    window.show_welcome()
+    image = window.grab().toImage()
+    color = image.pixelColor(image.width() // 2, image.height() - 40)
+    assert (color.lightness() < 100) == (theme == "dark")
+
+
+def test_node_activated_leads_to_its_value(window, qtbot):
+    ids = build_expression(window.workspace.document)
+    window.canvas.select([ids["b"]])
+    window.canvas.node_activated.emit(ids["b"])
+    row = window.inspector.page.attributes.attr_rows["value"]
+    assert row.editor.focus_widget().hasFocus()
+
+
+def test_problem_list_leads_to_the_node(window, qtbot):
+    document = window.workspace.document
+    one = commands.add_node(document, "constant", (0, 0), "one", {"value": 1.0})
+    commands.add_node(document, "constant", (0, 900), "far", {"value": 1.5, "dtype": "int32"})
+    assert window.problems.list.count() == 1
+    item = window.problems.list.item(0)
+    assert "far:value" in item.text()
+    window.show_panel("problems")
+    qtbot.waitUntil(window.problems.list.isVisible)
+    center = window.problems.list.visualItemRect(item).center()
+    qtbot.mouseClick(window.problems.list.viewport(), Qt.MouseButton.LeftButton, pos=center)
+    assert window.workspace.selection == (document.node_named("far").id,)
+    assert one not in window.workspace.selection
+
+
+def test_engine_crash_is_told_and_restarted_with_the_document(window, engine, qtbot):
+    from fake_engine import FakeClient
+
+    build_expression(window.workspace.document)
+    qtbot.waitUntil(lambda: shown(window, "a") == "9")
+    engine.on_message(p.Died(-11))
+    qtbot.waitUntil(lambda: len(FakeClient.made) == 2)
+    again = FakeClient.made[-1]
+    assert "untouched" in window.info.text
+    assert again.document.digest() == window.workspace.document.digest()
+    assert len(window.workspace.document.nodes) == 6
+
+
+def test_repeated_crashes_wait_for_the_user(window, engine, qtbot):
+    from fake_engine import FakeClient
+
+    for count in range(1, 4):
+        FakeClient.made[-1].on_message(p.Died(1))
+        if count < 3:
+            qtbot.waitUntil(lambda count=count: len(FakeClient.made) == count + 1)
+    qtbot.waitUntil(lambda: window.link.state == "off")
+    assert window.info.button.text() == "Restart the engine" or "again" in window.info.button.text()
+    qtbot.mouseClick(window.info.button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: window.link.state == "idle")
+
+
+def test_messages_of_a_dead_engine_are_not_heard(window, engine, qtbot):
+    from fake_engine import FakeClient
+
+    window.link.restart()
+    qtbot.waitUntil(lambda: len(FakeClient.made) == 2)
+    engine.on_message(p.Failed(0, "Evaluate", p.ErrorData("RunError", "too late")))
+    qtbot.wait(50)
+    assert window.info.text == ""
+
+
+def test_recovery_brings_back_unsaved_work(window, tmp_path, monkeypatch, qtbot):
+    from nodeflow.document.journal import Journal, state_folder
+
+    lost = Document()
+    journal = Journal(lost, state_folder())
+    build_expression(lost)
+    assert journal.path is not None
+    journal._file.close()  # the process died: the lock is gone
+    monkeypatch.setattr(dialogs, "ask_recover", lambda parent, found: dialogs.SAVE)
+    window.files.offer_recovery()
+    assert len(window.workspace.document.nodes) == 6
+    assert window.workspace.document.is_modified
+    assert journal.path.exists(), "it stays until the work is safe elsewhere"
+    target = tmp_path / "safe.flow"
+    monkeypatch.setattr(
+        "nodeflow.ui.files.QFileDialog.getSaveFileName", lambda *a: (str(target), "")
+    )
+    window.actions_.trigger("save")
+    assert target.exists() and not journal.path.exists()

@@ -10,6 +10,7 @@ This module imports numba; whoever only loads cached kernels never needs it.
 """
 
 # Intrinsics are typing functions whose first argument, the typing context, numba passes in.
+# pyright: reportCallIssue=false, reportGeneralTypeIssues=false, reportAttributeAccessIssue=false
 from __future__ import annotations
 
 from llvmlite import ir

@@ -401,7 +401,6 @@ def tan(x):
 # -- error function -------------------------------------------------------------------------------
 
 _ERF_SPLIT, _ERFC_END = _f(0.95), _f(10.5)
-_SQRT_HALF = _f(math.sqrt(0.5))
 # erf(x) / x - 1 in x^2 on |x| <= 0.96: 2.7e-8
 _ERF = (
     _f(0.12837914),
@@ -427,20 +426,21 @@ _ERFC = (
 
 
 @register_jitable
-def _erfc_tail(t, square, error, factor):
-    """factor * erfc(t) for t >= 0, given t^2 as a float32 and the rest that it lacks."""
+def _erfc_tail(t):
+    """erfc(t) for t >= 0: e^(-t^2), with what t^2 loses in float32 put back, times a polynomial."""
+    square = t * t
+    lost = fma(t, t, -square)
     t = select(t > _ERFC_END, _ERFC_END, t)
-    p = factor * poly((t - _TWO) / (t + _TWO), _ERFC) / fma(_TWO, t, _ONE)
+    p = poly((t - _TWO) / (t + _TWO), _ERFC) / fma(_TWO, t, _ONE)
     e = exp(-square)
-    return p * select(e > _ZERO, fma(-error, e, e), e)
+    return p * select(e > _ZERO, fma(-lost, e, e), e)
 
 
 def _erfc_f32(x):
     t = fabs(x)
-    square = t * t
-    tail = _erfc_tail(t, square, fma(t, t, -square), _ONE)
+    tail = _erfc_tail(t)
     outer = select(x < _ZERO, _TWO - tail, tail)
-    return select(t < _HALF, _ONE - fma(x, poly(square, _ERF), x), outer)
+    return select(t < _HALF, _ONE - fma(x, poly(x * x, _ERF), x), outer)
 
 
 def _erfc_f64(x):
@@ -456,8 +456,7 @@ def erfc(x):
 def _erf_f32(x):
     inner = fma(x, poly(x * x, _ERF), x)
     t = fabs(x)
-    square = t * t
-    outer = copysign(_ONE - _erfc_tail(t, square, fma(t, t, -square), _ONE), x)
+    outer = copysign(_ONE - _erfc_tail(t), x)
     return select(fabs(x) < _ERF_SPLIT, inner, outer)
 
 
@@ -468,23 +467,6 @@ def _erf_f64(x):
 @_floats(_erf_f32, _erf_f64)
 def erf(x):
     """Error function."""
-    _compiled_only()
-
-
-def _gelu_f32(x):
-    square = _HALF * x * x
-    t = fabs(x) * _SQRT_HALF
-    tail = _erfc_tail(t, square, fma(_HALF * x, x, -square), _HALF * x)
-    return select(x > _ZERO, x - tail, tail)
-
-
-def _gelu_f64(x):
-    return x * (0.5 * math.erfc(-x * math.sqrt(0.5)))
-
-
-@_floats(_gelu_f32, _gelu_f64)
-def gelu(x):
-    """x times the standard normal distribution function of x."""
     _compiled_only()
 
 
@@ -733,7 +715,7 @@ where = select
 round_half_even = round_even
 
 __all__ = [
-    "abs_", "ceil", "clip", "cos", "erf", "erfc", "exp", "expm1", "floor", "floor_divide", "gelu",
+    "abs_", "ceil", "clip", "cos", "erf", "erfc", "exp", "expm1", "floor", "floor_divide",
     "log", "log1p", "maximum", "minimum", "modulo", "pow", "round_half_even", "rsqrt", "sigmoid",
     "sign", "sin", "softplus", "sqrt", "tan", "tanh", "to_bool", "to_float32", "to_float64",
     "to_int32", "to_int64", "to_uint8", "trunc", "where",

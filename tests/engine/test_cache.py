@@ -1,0 +1,260 @@
+"""Compiled kernels on disk: never stale, never trusted when damaged, never in anybody's way."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nodeflow.engine import cache
+from nodeflow.engine.kernel_compiler import KernelError, inspect_source
+
+STORE = """
+from nodeflow.engine.intrinsics import set_slot, slot
+def kernel(args, task, ntasks):
+    set_slot(slot(args, 0), 0, {value})
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache."""
+    monkeypatch.setenv("NODEFLOW_CACHE_DIR", str(tmp_path))
+    cache.forget_loaded()
+    yield tmp_path / "kernels"
+    cache.forget_loaded()
+
+
+def run(source: str) -> int:
+    """What the kernel stores."""
+    out = np.zeros(1, np.int64)
+    args = np.array([out.ctypes.data], np.int64)
+    assert cache.load_kernel(source)(args) == 0
+    return int(out[0])
+
+
+def compiled_meanwhile(action) -> int:
+    before = cache.compile_count()
+    action()
+    return cache.compile_count() - before
+
+
+def python(code: str, folder: Path) -> subprocess.Popen:
+    """Another process with this cache; it prints something."""
+    start = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+    return subprocess.Popen(
+        [sys.executable, "-c", start + code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "NODEFLOW_CACHE_DIR": str(folder.parent)},
+    )
+
+
+def printed(process: subprocess.Popen) -> str:
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    return out.strip()
+
+
+# ---- hits and misses ----------------------------------------------------------------------------
+
+
+def test_a_kernel_is_compiled_once(folder: Path) -> None:
+    source = STORE.format(value=11)
+    assert not cache.is_cached(source)
+    assert compiled_meanwhile(lambda: run(source)) == 1
+    assert cache.is_cached(source)
+    assert compiled_meanwhile(lambda: run(source)) == 0
+    cache.forget_loaded()
+    assert cache.is_cached(source)
+    assert compiled_meanwhile(lambda: run(source)) == 0
+    assert run(source) == 11
+
+
+def test_another_process_loads_it_without_numba(folder: Path) -> None:
+    source = STORE.format(value=12)
+    run(source)
+    code = (
+        "from test_cache import run\n"
+        "from nodeflow.engine import cache\n"
+        "del sys.modules['nodeflow.engine.kernel_compiler']\n"
+        f"print(run({source!r}), cache.compile_count(), 'numba' in sys.modules)\n"
+    )
+    assert printed(python(code, folder)) == "12 0 False"
+
+
+def test_a_kernel_that_calls_the_c_library_comes_back_too(folder: Path) -> None:
+    source = """
+import numpy as np
+from nodeflow.engine.intrinsics import slot, slot_f64, store
+from nodeflow.engine.mathlib import erf, expm1, log1p, pow
+def kernel(args, task, ntasks):
+    x = slot_f64(args, 1)
+    store(slot(args, 0), np.int64(1e6 * (erf(x) + expm1(x) + log1p(x) + pow(x, x))))
+"""
+    call = (
+        "import numpy as np\n"
+        "from nodeflow.engine import cache\n"
+        "out = np.zeros(1, np.int64)\n"
+        "args = np.array([out.ctypes.data, np.float64(0.5).view(np.int64)])\n"
+        f"assert cache.load_kernel({source!r})(args) == 0\n"
+        "print(out[0], cache.compile_count())\n"
+    )
+    first, second = printed(python(call, folder)), printed(python(call, folder))
+    expected = 0.5204998778130465 + np.expm1(0.5) + np.log1p(0.5) + np.sqrt(0.5)
+    assert first == f"{int(1e6 * expected)} 1" and second == f"{int(1e6 * expected)} 0"
+
+
+def test_a_compile_process_fills_the_cache(folder: Path) -> None:
+    sources = [STORE.format(value=v) for v in (21, 22, 21)]
+    code = f"from nodeflow.engine.cache import compile_to_cache\nprint(compile_to_cache({sources}))"
+    assert printed(python(code, folder)) == "2"
+    assert compiled_meanwhile(lambda: [run(s) for s in sources]) == 0
+
+
+def test_several_processes_start_from_an_empty_cache(folder: Path) -> None:
+    sources = [STORE.format(value=v) for v in (31, 32)]
+    code = f"from test_cache import run\nprint([run(s) for s in {sources}])"
+    processes = [python(code, folder) for _ in range(3)]
+    assert [printed(p) for p in processes] == ["[31, 32]"] * 3
+    assert not list(folder.glob(".new-*"))
+    assert compiled_meanwhile(lambda: [run(s) for s in sources]) == 0
+
+
+# ---- never stale --------------------------------------------------------------------------------
+
+
+def test_an_edited_helper_makes_another_key(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    helper = tmp_path / "helper.py"
+    helper.write_text("one")
+    files = [*cache.helper_files(), helper]
+    monkeypatch.setattr(cache, "helper_files", lambda: files)
+    cache._environment.cache_clear()
+    first = cache.kernel_key("text")
+    assert cache.kernel_key("text") == first
+    helper.write_text("two")
+    cache._environment.cache_clear()
+    assert cache.kernel_key("text") != first
+    monkeypatch.undo()
+    cache._environment.cache_clear()
+
+
+def test_every_module_that_kernels_import_is_part_of_the_key() -> None:
+    names = {p.name for p in cache.helper_files()}
+    assert {"drive.py", "gemm.py", "intrinsics.py", "layout.py", "mathlib.py"} <= names
+    assert {"kernel_compiler.py", "randlib.py", "rng.py"} <= names
+
+
+def test_editing_a_users_module_changes_the_numbers(folder: Path, tmp_path: Path) -> None:
+    module = tmp_path / "users_op_for_test.py"
+    source = "from users_op_for_test import f\n" + STORE.format(value="f(slot(args, 1))")
+    code = (
+        f"sys.path.insert(0, {str(tmp_path)!r})\n"
+        "import numpy as np\n"
+        "from nodeflow.engine.cache import load_kernel\n"
+        "out = np.zeros(1, np.int64)\n"
+        f"load_kernel({source!r})(np.array([out.ctypes.data, 5]))\n"
+        "print(out[0])\n"
+    )
+    for number in (1, 2):
+        module.write_text(f"import numba\n@numba.njit\ndef f(x):\n    return x + {number}\n")
+        assert printed(python(code, folder)) == str(5 + number)
+
+
+# ---- never trusted when damaged -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: data[: len(data) // 2],
+        lambda data: b"",
+        lambda data: b"not a kernel at all",
+        lambda data: data[:-1] + bytes([data[-1] ^ 1]),
+        lambda data: data.replace(b'"symbol"', b'"cymbal"'),
+    ],
+)
+def test_a_damaged_file_is_compiled_again(folder: Path, damage) -> None:
+    source = STORE.format(value=41)
+    run(source)
+    (path,) = folder.glob("*.kernel")
+    path.write_bytes(damage(path.read_bytes()))
+    cache.forget_loaded()
+    assert not cache.is_cached(source)
+    assert compiled_meanwhile(lambda: run(source)) == 1
+    cache.forget_loaded()
+    assert compiled_meanwhile(lambda: run(source)) == 0
+
+
+def test_without_a_usable_folder_kernels_are_compiled_in_memory(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "a_file"
+    file.write_text("")
+    monkeypatch.setenv("NODEFLOW_CACHE_DIR", str(file))
+    assert cache.cache_folder() is None
+    assert run(STORE.format(value=51)) == 51
+    assert "cannot be used" in cache.cache_info()["folder"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
+def test_the_folder_is_the_users_alone(folder: Path) -> None:
+    run(STORE.format(value=61))
+    assert folder.stat().st_mode & 0o777 == 0o700
+    folder.chmod(0o755)
+    assert cache.cache_folder() == folder
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_the_least_recently_used_go_first(tmp_path: Path) -> None:
+    now = time.time()
+    for age in range(5):
+        path = tmp_path / f"{age}.kernel"
+        path.write_bytes(b"x" * 100)
+        os.utime(path, (now - age, now - age))
+    cache.prune(tmp_path, limit=250)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["0.kernel", "1.kernel"]
+
+
+# ---- compiling ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["def kernel(args, task, ntasks):\n    return unknown", "def other():\n    pass", "not python"],
+)
+def test_a_faulty_source_is_a_kernel_error(folder: Path, source: str) -> None:
+    with pytest.raises(KernelError, match="kernel"):
+        cache.load_kernel(source)
+
+
+def test_inspection_shows_types_and_code() -> None:
+    seen = inspect_source(STORE.format(value="task + 1"))
+    assert seen.types["task"] == "int64"
+    assert "define" in seen.llvm and "kernel" in seen.assembly
+
+
+def test_a_loop_over_many_arrays_vectorises() -> None:
+    """LLVM's default allows too few checks for overlap for fused clusters."""
+    views = "\n".join(f"    x{k} = view1(slot(args, {k + 1}), n, np.float32)" for k in range(8))
+    source = f"""
+import numpy as np
+from nodeflow.engine.intrinsics import slot, view1
+def kernel(args, task, ntasks):
+    n = slot(args, 0)
+{views}
+    for i in range(x0.size):
+        a = x0[i] + x1[i] * x2[i]
+        x5[i] = a * x3[i]
+        x6[i] = a - x4[i]
+        x7[i] = a * a
+"""
+    assert "x float>" in inspect_source(source).llvm

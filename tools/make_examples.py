@@ -17,12 +17,14 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from nodeflow.document import commands, flow  # noqa: E402
+from nodeflow.document.analysis import Analysis  # noqa: E402
 from nodeflow.document.layout import layout, node_size  # noqa: E402
 from nodeflow.document.model import Document  # noqa: E402
 
 PAD, BAR, GAP = 32, 52, 56
 NOTE_LETTERS = 6.6  # mean width of the note's letters
 NOTE_LINE = 20
+STARTS = (">", ">>")
 
 
 class Example:
@@ -31,17 +33,17 @@ class Example:
     def __init__(self) -> None:
         self.doc = Document()
         self.ids: dict[str, str] = {}
-        self.groups: list[tuple[str, str, list[str]]] = []
+        self.groups: dict[str, tuple[str, list[str]]] = {}
 
     def group(self, title: str, color: str) -> None:
         """The nodes added from now on stand in a frame with this title."""
-        self.groups.append((title, color, []))
+        self.groups[title] = (color, [])
 
     def add(self, op: str, name: str, *inputs: str, **attrs: Any) -> str:
         """A node, wired from `name` or `name:port`, in the order of its inputs."""
         node_id = commands.add_node(self.doc, op, (0, 0), name, attrs)
         self.ids[name] = node_id
-        self.groups[-1][2].append(node_id)
+        list(self.groups.values())[-1][1].append(node_id)
         for port, source in zip(PORTS.get(op, ("x", "y")), inputs, strict=False):
             self.wire(source, f"{name}:{port}")
         return name
@@ -65,32 +67,46 @@ class Example:
         )
 
     def arrange(self, rows: list[list[str]], note: str, title: str) -> None:
-        """Places the groups in rows, left to right, below the note."""
+        """Places the groups in rows, left to right, below the note.
+
+        A row may begin with `>`: it then starts where the first row has its second group; or with
+        `>>`: it then ends where the first row ends.
+        """
+        self.analysis = Analysis(self.doc)
         width = 640
         lines = sum(
             -(-max(len(line), 1) // int((width - 32) / NOTE_LETTERS)) for line in note.split("\n")
         )
-        height = 34 + 16 + NOTE_LINE * lines + 8
+        height = 34 + 16 + NOTE_LINE * lines + 4
         commands.add_frame(self.doc, (0, 0, width, height), title, note, "note")
-        by_title = {group[0]: group for group in self.groups}
-        y = height + GAP
+        y, lefts, right = height + GAP, [0.0, 0.0], 0.0
         for row in rows:
-            x, bottom = 0.0, y
-            for name in row:
-                right, low = self._place(by_title[name], x, y)
-                x, bottom = right + GAP, max(bottom, low)
-            y = bottom + GAP
+            names = [name for name in row if name not in STARTS]
+            boxes = [self._size(name) for name in names]
+            wide = sum(w for w, _ in boxes) + GAP * (len(boxes) - 1)
+            x = {">": lefts[1], ">>": right - wide}.get(row[0], 0.0)
+            if not right:
+                lefts, right = [0.0, boxes[0][0] + GAP], wide
+            for name, (w, _) in zip(names, boxes, strict=True):
+                self._place(name, x, y)
+                x += w + GAP
+            y += max(h for _, h in boxes) + GAP
 
-    def _place(self, group: tuple[str, str, list[str]], x: float, y: float) -> tuple[float, float]:
-        """Lays a group out with its top left corner at (x, y); returns the opposite corner."""
-        title, color, ids = group
-        places = layout(self.doc, ids, origin=(x + PAD, y + BAR))
-        commands.move(self.doc, places)
-        sizes = {i: node_size(self.doc, self.doc.nodes[i]) for i in ids}
-        right = max(places[i][0] + sizes[i][0] for i in ids) + PAD
-        bottom = max(places[i][1] + sizes[i][1] for i in ids) + PAD
-        commands.add_frame(self.doc, (x, y, right - x, bottom - y), title, "", color)
-        return right, bottom
+    def _size(self, title: str) -> tuple[float, float]:
+        """Width and height of a group's frame."""
+        places = layout(self.doc, self.groups[title][1], analysis=self.analysis)
+        sizes = {i: node_size(self.doc, self.doc.nodes[i], self.analysis) for i in places}
+        right = max(places[i][0] + sizes[i][0] for i in places)
+        bottom = max(places[i][1] + sizes[i][1] for i in places)
+        return right + 2 * PAD, bottom + BAR + PAD
+
+    def _place(self, title: str, x: float, y: float) -> None:
+        """Lays a group out with its frame's top left corner at (x, y)."""
+        color, ids = self.groups[title]
+        commands.move(
+            self.doc, layout(self.doc, ids, analysis=self.analysis, origin=(x + PAD, y + BAR))
+        )
+        commands.add_frame(self.doc, (x, y, *self._size(title)), title, "", color)
 
 
 PORTS = {
@@ -191,8 +207,10 @@ def linear_regression() -> Example:
     return e
 
 
-def _dense(e: Example, x: str, number: int, sizes: tuple[int, int], kernel: dict) -> str:
-    """x @ W + b with a weight matrix of its own; returns the sum's name."""
+def _dense(
+    e: Example, x: str, number: int, sizes: tuple[int, int], kernel: dict, name: str = ""
+) -> None:
+    """x @ W + b with variables of its own."""
     e.add(
         "variable",
         f"W{number}",
@@ -202,7 +220,7 @@ def _dense(e: Example, x: str, number: int, sizes: tuple[int, int], kernel: dict
     )
     e.add("variable", f"b{number}", dtype="float32", shape=[sizes[1]], value=0.0)
     e.add("matmul", f"product{number}", x, f"W{number}")
-    return e.add("add", f"sum{number}", f"product{number}", f"b{number}")
+    e.add("add", name or f"sum{number}", f"product{number}", f"b{number}")
 
 
 def regression() -> Example:
@@ -219,10 +237,7 @@ def regression() -> Example:
     _dense(e, "x", 1, (1, 32), glorot)
     e.add("tanh", "hidden", "sum1")
     e.group("Output", "math")
-    _dense(e, "hidden", 2, (32, 1), glorot)
-    e.doc.seal()
-    commands.rename(e.doc, e.ids["sum2"], "prediction")
-    e.ids["prediction"] = e.ids["sum2"]
+    _dense(e, "hidden", 2, (32, 1), glorot, "prediction")
     e.group("Loss", "loss")
     e.add("mean_squared_error", "loss", "y", "prediction")
     e.group("Training", "training")
@@ -276,18 +291,18 @@ def spirals() -> Example:
     _dense(e, "hidden1", 2, (32, 32), he)
     e.add("relu", "hidden2", "sum2")
     e.group("Output", "math")
-    _dense(e, "hidden2", 3, (32, 2), he)
+    _dense(e, "hidden2", 3, (32, 2), he, "logits")
     e.group("Loss", "loss")
-    e.add("softmax_cross_entropy_with_logits", "losses", "y", "sum3")
+    e.add("softmax_cross_entropy_with_logits", "losses", "y", "logits")
     e.add("reduce_mean", "loss", "losses")
-    _accuracy(e, "y", "sum3")
+    _accuracy(e, "y", "logits")
     e.group("Training", "training")
     e.add("adam", "train", "loss", learning_rate=0.01)
     e.training("train", "loss", ACCURACY, epochs=60, batch_size=50, seed=1, shuffle=True)
     e.arrange(
         [
             ["Input", "Hidden layer 1", "Hidden layer 2", "Output"],
-            ["Loss", "Training", "Accuracy"],
+            [">>", "Accuracy", "Loss", "Training"],
         ],
         "Points on two interleaved spirals: which spiral is each on? No straight line can tell, "
         "two hidden layers can.\n"
@@ -347,7 +362,7 @@ def mnist() -> Example:
     e.add("gradient_descent", "train", "loss", learning_rate=0.5)
     e.training("train", "loss", ACCURACY, epochs=10, batch_size=100, seed=1, shuffle=True)
     e.arrange(
-        [["Input", "Hidden layer", "Output"], ["Loss", "Training"], ["Accuracy"]],
+        [["Input", "Hidden layer", "Output"], [">", "Loss", "Training"], [">>", "Accuracy"]],
         "A network reads handwritten digits: 784 pixels, 300 hidden units, 10 probabilities. Its "
         "loss, the cross-entropy, is built from its ops.\n"
         "Try: press Train. The loss falls at each step, and accuracy on digits it has not seen "
@@ -370,7 +385,7 @@ def mnist_adam() -> Example:
     e.add("adam", "train", "loss", learning_rate=0.001)
     e.training("train", "loss", ACCURACY, epochs=10, batch_size=100, seed=1, shuffle=True)
     e.arrange(
-        [["Input", "Hidden layer", "Output"], ["Loss", "Training", "Accuracy"]],
+        [["Input", "Hidden layer", "Output"], [">>", "Accuracy", "Loss", "Training"]],
         "The same digits and the same network, with softmax and cross-entropy in one op, which "
         "is exact where probabilities come near 0 or 1, and Adam, which adapts its steps.\n"
         "Try: train, and compare the loss curve with that of mnist.flow. Then drag another "

@@ -9,43 +9,68 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
+from nodeflow.document.analysis import Analysis
 from nodeflow.document.declarations import op_of
+from nodeflow.document.flow import natural
 from nodeflow.document.model import Document
 from nodeflow.document.order import topological
-from nodeflow.document.ports import in_ports, out_ports
-from nodeflow.document.records import NodeRecord
+from nodeflow.document.ports import PortView, in_ports, out_ports, port_order
+from nodeflow.document.records import NodeRecord, Wire
 
-HEADER, ROW, FOOT = 46.0, 22.0, 8.0  # as the canvas draws cards
-VALUE = 84.0  # room for a small table or picture under the ports
+# As the canvas draws cards: heights in scene units, widths by the mean width of a letter.
+HEADER, ROW, FOOT = 46.0, 22.0, 8.0
+SCALAR, TENSOR = 44.0, 92.0  # room for a value under the ports: a number; a table or picture
 MIN_WIDTH, MAX_WIDTH, WIDTH_STEP = 168.0, 288.0, 24.0
-LETTER = 7.4
-COLUMN_GAP, ROW_GAP = 88.0, 32.0
+TITLE_LETTER, KIND_LETTER, PORT_LETTER, TYPE_LETTER = 7.4, 6.0, 6.6, 6.4
+USUAL_TYPE = 7  # letters of a type that is not known, such as `f32 100`
+COLUMN_GAP, ROW_GAP = 72.0, 28.0
+BEND = (0.0, 12.0)  # what a wire takes where it passes a column
+MOST_BENDS = 4000  # beyond it, wires of a large graph pass behind cards
 SWEEPS = 8
 
 Size = tuple[float, float]
 Position = tuple[float, float]
 
 
-def node_size(doc: Document, record: NodeRecord) -> Size:
+def node_size(doc: Document, record: NodeRecord, analysis: Analysis | None = None) -> Size:
     """Returns about how wide and high a node is drawn, with room for its value."""
-    left, right = in_ports(doc, record), out_ports(doc, record)
+    left, right = in_ports(doc, record), out_ports(doc, record, analysis)
     op = op_of(record)
-    title = max(len(record.name), len(op.title if op else record.op))
-    rows = max(len(left), len(right))
-    labels = max((len(port.name) for port in [*left, *right]), default=0)
-    need = max(74 + LETTER * title, 110 + 2 * LETTER * labels if left and right else 0)
+    title = TITLE_LETTER * len(record.name)
+    kind = KIND_LETTER * len(op.title if op else record.op)
+    need = 74 + max(title, kind)
+    for i in range(max(len(left), len(right))):
+        room = 28 + _port_width(record, left, i, analysis) + _port_width(record, right, i, analysis)
+        need = max(need, room + 16)
     steps = -(-max(need - MIN_WIDTH, 0) // WIDTH_STEP)
-    width = min(MIN_WIDTH + steps * WIDTH_STEP, MAX_WIDTH)
-    value = VALUE if right and right[0].kind == "tensor" else 0
-    return width, HEADER + ROW * rows + FOOT + value
+    value = 0.0
+    if right and right[0].kind == "tensor":
+        found = analysis.type_of(record.id, right[0].name) if analysis else None
+        value = SCALAR if found is not None and found.shape == () else TENSOR
+    height = HEADER + ROW * max(len(left), len(right)) + FOOT + value
+    return min(MIN_WIDTH + steps * WIDTH_STEP, MAX_WIDTH), height
+
+
+def _port_width(
+    record: NodeRecord, ports: list[PortView], index: int, analysis: Analysis | None
+) -> float:
+    """The width of one port's label and type; the only output shows its type alone."""
+    if index >= len(ports):
+        return 0
+    port = ports[index]
+    found = analysis.type_of(record.id, port.name) if analysis else None
+    letters = len(str(found)) - 6 if found else USUAL_TYPE  # `f32` for `float32`, no brackets
+    label = 0 if port.name == "out" else PORT_LETTER * len(port.label) + 6
+    return label + TYPE_LETTER * letters
 
 
 def layout(
     doc: Document,
     ids: Iterable[str] | None = None,
     sizes: Mapping[str, Size] | None = None,
+    analysis: Analysis | None = None,
     origin: Position = (0, 0),
 ) -> dict[str, Position]:
     """Returns the place of the top left corner of each node, for `commands.move`.
@@ -53,6 +78,7 @@ def layout(
     Args:
         ids: nodes to lay out; default: all.
         sizes: width and height of the nodes as drawn; default: estimated.
+        analysis: of this document, for better estimates.
         origin: top left corner of the whole.
 
     All wires run to the right (but for those of loops), and no two nodes overlap.
@@ -61,17 +87,23 @@ def layout(
     if not chosen:
         return {}
     known = sizes or {}
-    boxes = {i: known.get(i) or node_size(doc, doc.nodes[i]) for i in chosen}
+    boxes = {i: known.get(i) or node_size(doc, doc.nodes[i], analysis) for i in chosen}
     order, looping = topological(doc, chosen)
-    net = _Net(doc, order, looping)
+    net = _Net(doc, chosen, looping)
     columns = _columns(net, order)
+    boxes.update(dict.fromkeys(_add_bends(net, columns), BEND))
     _reduce_crossings(net, columns)
-    return _place(net, columns, boxes, origin)
+    places = _place(net, columns, boxes)
+    lift = min(places[node][1] for node in chosen)
+    return {
+        node: (float(round(origin[0] + x)), float(round(origin[1] + y - lift)))
+        for node, (x, y) in places.items()
+        if node in chosen
+    }
 
 
-@dataclass(frozen=True, slots=True)
-class _Link:
-    """A wire as its ends see it: the other node, and how far down its ports lie (0 to 1)."""
+class _Link(NamedTuple):
+    """A wire as one end sees it: the other node, and how far below their tops its ends lie."""
 
     other: str
     here: float
@@ -79,28 +111,46 @@ class _Link:
 
 
 class _Net:
-    """The wires among the nodes to lay out, with the heights of their ports; loops left out."""
+    """The wires among the nodes to lay out; those that close loops are left out.
 
-    def __init__(self, doc: Document, order: list[str], looping: Mapping[str, str]) -> None:
-        self.rank = {node: i for i, node in enumerate(order)}
+    Everything is in the order of ids and ports, so that equal documents look equal.
+    """
+
+    def __init__(self, doc: Document, chosen: set[str], looping: Mapping[str, str]) -> None:
         self.before: dict[str, list[_Link]] = defaultdict(list)
         self.after: dict[str, list[_Link]] = defaultdict(list)
-        for target in order:
-            wires = [w for w in doc.wires_into(target) if w.source in self.rank]
+        self.outside: list[tuple[Wire, float]] = []
+        """Wires from nodes that are not laid out, and the depth of the ports they end at."""
+        outputs: dict[str, list[str]] = {}
+        for target in sorted(chosen, key=natural):
+            wires = doc.wires_into(target)
             if not wires:
                 continue
-            ports = [port.name for port in in_ports(doc, doc.nodes[target])]
-            for wire in wires:
-                if wire.source == target or (wire.source in looping and target in looping):
-                    continue
-                there = _height(ports, wire.target_port)
-                here = 0.0
-                self.before[target].append(_Link(wire.source, there, here))
-                self.after[wire.source].append(_Link(target, here, there))
+            inputs = [port.name for port in in_ports(doc, doc.nodes[target])]
+            for wire in sorted(wires, key=lambda w: port_order(w.target_port)):
+                here = _depth(inputs, wire.target_port)
+                if wire.source not in chosen:
+                    self.outside.append((wire, here))
+                elif target not in looping or looping.get(wire.source) != looping[target]:
+                    if wire.source not in outputs:
+                        ports = out_ports(doc, doc.nodes[wire.source])
+                        outputs[wire.source] = [port.name for port in ports]
+                    there = _depth(outputs[wire.source], wire.source_port)
+                    self.link(wire.source, there, target, here)
+
+    def link(self, source: str, there: float, target: str, here: float) -> None:
+        """Adds a wire from one depth below the top of `source` to one below that of `target`."""
+        self.before[target].append(_Link(source, here, there))
+        self.after[source].append(_Link(target, there, here))
+
+    def unlink(self, target: str, link: _Link) -> None:
+        """Removes the wire that `target` sees as `link`."""
+        self.before[target].remove(link)
+        self.after[link.other].remove(_Link(target, link.there, link.here))
 
 
-def _height(ports: list[str], port: str) -> float:
-    return (ports.index(port) + 1) / (len(ports) + 1) if port in ports else 0.5
+def _depth(ports: list[str], port: str) -> float:
+    return HEADER + ROW / 2 + ROW * (ports.index(port) if port in ports else 0)
 
 
 def _columns(net: _Net, order: list[str]) -> list[list[str]]:
@@ -113,9 +163,48 @@ def _columns(net: _Net, order: list[str]) -> list[list[str]]:
         if users and not net.before[node]:
             layer[node] = min(users) - 1
     columns: list[list[str]] = [[] for _ in range(max(layer.values()) + 1)]
-    for node in order:
+    for node in sorted(order, key=natural):
         columns[layer[node]].append(node)
     return columns
+
+
+def _add_bends(net: _Net, columns: list[list[str]]) -> list[str]:
+    """Puts an empty place into each column that a wire passes, so that it passes beside cards.
+
+    Wires of one output share theirs. Wires from outside come in from the left.
+    """
+    layer = {node: i for i, column in enumerate(columns) for node in column}
+    bends: dict[tuple[str, object, int], str] = {}
+
+    def bend(source: str, port: object, column: int) -> tuple[str, bool]:
+        key = (source, port, column)
+        new = key not in bends
+        if new:
+            bends[key] = f"~{len(bends)}"
+            columns[column].append(bends[key])
+        return bends[key], new
+
+    for target in list(layer):
+        for link in list(net.before[target]):
+            if layer[target] - layer[link.other] < 2 or len(bends) > MOST_BENDS:
+                continue
+            net.unlink(target, link)
+            last, depth = link.other, link.there
+            for column in range(layer[link.other] + 1, layer[target]):
+                place, new = bend(link.other, link.there, column)
+                if new:
+                    net.link(last, depth, place, BEND[1] / 2)
+                last, depth = place, BEND[1] / 2
+            net.link(last, depth, target, link.here)
+    for wire, here in net.outside:
+        last, depth = wire.target, here
+        for column in reversed(range(layer[wire.target])):
+            place, new = bend(wire.source, wire.source_port, column)
+            net.link(place, BEND[1] / 2, last, depth)
+            last, depth = place, BEND[1] / 2
+            if not new:
+                break
+    return list(bends.values())
 
 
 def _reduce_crossings(net: _Net, columns: list[list[str]]) -> None:
@@ -142,54 +231,35 @@ def _number(column: list[str], place: dict[str, float]) -> None:
 def _barycentre(links: list[_Link], place: Mapping[str, float], default: float) -> float:
     if not links:
         return default
-    # Port heights are a small part of a node's: they settle the order of what shares a node.
-    return sum(place[link.other] + 1e-3 * link.there for link in links) / len(links)
+    # Ports are close together: they settle the order of what is wired to the same node.
+    return sum(place[link.other] + 1e-5 * link.there for link in links) / len(links)
 
 
-def _place(
-    net: _Net, columns: list[list[str]], boxes: Mapping[str, Size], origin: Position
-) -> dict[str, Position]:
+def _place(net: _Net, columns: list[list[str]], boxes: Mapping[str, Size]) -> dict[str, Position]:
     """Turns columns into coordinates: each node near the middle of its neighbours."""
     left: list[float] = []
-    x = origin[0]
+    x = 0.0
     for column in columns:
         left.append(x)
         x += max(boxes[node][0] for node in column) + COLUMN_GAP
     top: dict[str, float] = {}
     for column in columns:
-        wishes = [_wish(net.before[node], top, boxes, boxes[node]) for node in column]
-        _pack(column, wishes, boxes, top)
+        _pack(column, [_wish(net.before[node], top) for node in column], boxes, top)
     for _ in range(3):
         for column in reversed(columns):
-            wishes = [
-                _wish(net.after[node] or net.before[node], top, boxes, boxes[node], top[node])
-                for node in column
-            ]
+            sides = [net.after[node] or net.before[node] for node in column]
+            wishes = [_wish(s, top, top[n]) for s, n in zip(sides, column, strict=True)]
             _pack(column, wishes, boxes, top)
         for column in columns:
-            wishes = [
-                _wish(net.before[node] + net.after[node], top, boxes, boxes[node], top[node])
-                for node in column
-            ]
+            wishes = [_wish(net.before[n] + net.after[n], top, top[n]) for n in column]
             _pack(column, wishes, boxes, top)
-    lift = origin[1] - min(top.values())
-    return {
-        node: (float(round(left[i])), float(round(top[node] + lift)))
-        for i, column in enumerate(columns)
-        for node in column
-    }
+    return {node: (left[i], top[node]) for i, column in enumerate(columns) for node in column}
 
 
-def _wish(
-    links: list[_Link],
-    top: Mapping[str, float],
-    boxes: Mapping[str, Size],
-    box: Size,
-    default: float = 0.0,
-) -> float:
-    """Where a node would like its top to be: level with the middle of its neighbours."""
-    middles = [top[k.other] + boxes[k.other][1] / 2 for k in links if k.other in top]
-    return sum(middles) / len(middles) - box[1] / 2 if middles else default
+def _wish(links: list[_Link], top: Mapping[str, float], default: float = 0.0) -> float:
+    """Where a node would like its top to be: so that its wires run level, on the mean."""
+    tops = [top[k.other] + k.there - k.here for k in links if k.other in top]
+    return sum(tops) / len(tops) if tops else default
 
 
 def _pack(

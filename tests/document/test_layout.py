@@ -84,7 +84,7 @@ def test_a_chain_is_a_straight_line(sketch):
     sketch.add("exp", "f", {"x": "e"})
     sizes = {sketch.id(n): (200.0, 100.0) for n in "cef"}
     places = layout(sketch.doc, sizes=sizes, origin=(50, 70))
-    assert [places[sketch.id(n)] for n in "cef"] == [(50, 70), (338, 70), (626, 70)]
+    assert [places[sketch.id(n)] for n in "cef"] == [(50, 70), (322, 70), (594, 70)]
 
 
 def test_loops_and_unknown_ops_and_nothing_at_all(sketch):

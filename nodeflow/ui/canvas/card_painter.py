@@ -66,7 +66,10 @@ class CardPainter:
         border = self.theme.color("border")
         if face.severity in _LOUD:
             border = self.theme.color(face.severity)
-        painter.setPen(QPen(border, 1.0))
+        elif face.status == "running":
+            border = self.theme.color("accent")
+        style = Qt.PenStyle.DashLine if face.status == "muted" else Qt.PenStyle.SolidLine
+        painter.setPen(QPen(border, 2.0 if face.status == "running" else 1.0, style))
         painter.setBrush(self.theme.color("raised"))
         painter.drawRoundedRect(rect.adjusted(0.5, 0.5, -0.5, -0.5), RADIUS, RADIUS)
 
@@ -88,11 +91,16 @@ class CardPainter:
         title = text.elide(face.title, text.TITLE, room)
         subtitle = text.elide(face.subtitle, text.SUBTITLE, room)
         x = faces.ICON_ROOM
-        self._text(painter, x, 21, title, text.TITLE, "ink")
+        ink = "ink_faint" if face.status == "muted" else "ink"
+        self._text(painter, x, 21, title, text.TITLE, ink)
         self._text(painter, x, 36, subtitle, text.SUBTITLE, "ink_muted")
         if face.status in STATUS_ICONS:
             name, role = STATUS_ICONS[face.status]
             place = QRectF(face.width - 26, 10, 16, 16)
+            if face.status == "breakpoint":
+                painter.setPen(Qt.PenStyle.NoPen)
+                painter.setBrush(self.theme.color(role))
+                painter.drawEllipse(place.adjusted(1, 1, -1, -1))
             themes.draw_icon(painter, name, place, self.theme.color(role))
 
     def _labels(self, painter: QPainter, face: CardFace) -> None:
@@ -126,7 +134,7 @@ class CardPainter:
         painter.setPen(QPen(self.theme.color("border"), 1))
         painter.drawLine(QPointF(1, rect.top()), QPointF(face.width - 1, rect.top()))
         painter.save()
-        if face.status == "stale":
+        if face.status in ("stale", "muted"):
             painter.setOpacity(painter.opacity() * 0.45)
         values.draw(painter, rect, face.value, self.theme, self.as_path)
         painter.restore()
@@ -193,7 +201,8 @@ class CardPainter:
         """A flat area inside the card's border, with the card's rounding where it meets it."""
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(color)
-        painter.drawPath(_rounded(rect.adjusted(1, 0, -1, -1), RADIUS - 0.5, top, bottom))
+        inner = rect.adjusted(1, 0, -1, -1 if bottom else 0)
+        painter.drawPath(_rounded(inner, RADIUS - 0.5, top, bottom))
 
     def _text(
         self,

@@ -167,8 +167,7 @@ def _draw_text(painter: QPainter, rect: QRectF, preview: Any, theme: Theme, as_p
 def _draw_summary(
     painter: QPainter, rect: QRectF, preview: Any, theme: Theme, as_path: bool
 ) -> None:
-    lines = [f"{name}  {value}" for name, value in _facts(preview)]
-    _draw_lines(painter, rect, lines, text.CAPTION, theme.color("ink_muted"), as_path)
+    _draw_facts(painter, rect, rect.left() + PAD, rect.top() + 18, preview, theme, as_path)
 
 
 def _draw_table(painter: QPainter, rect: QRectF, preview: Any, theme: Theme, as_path: bool) -> None:
@@ -203,6 +202,19 @@ def _draw_picture(
     picture = _fit(preview.array.shape[1] / max(preview.array.shape[0], 1), box)
     _draw_image(painter, picture, _to_image(preview.array, preview.kind, theme), theme)
     x, y = picture.right() + 12, box.top() + 8
+    _draw_facts(painter, rect, x, y, preview, theme, as_path)
+
+
+def _draw_facts(
+    painter: QPainter,
+    rect: QRectF,
+    x: float,
+    y: float,
+    preview: Any,
+    theme: Theme,
+    as_path: bool,
+) -> None:
+    """Shape, range and mean as two columns, the first baseline at ``y``."""
     room = rect.right() - x - 8
     for name, value in _facts(preview):
         text.draw(painter, x, y, name, text.CAPTION, theme.color("ink_faint"), as_path=as_path)

@@ -32,9 +32,7 @@ def values(canvas, expression):
 
 
 @pytest.mark.parametrize("steps", [0, -7, -14, -24])
-def test_panning_shows_what_painting_anew_shows(
-    canvas, expression, values, picture, steps, qtbot
-):
+def test_panning_shows_what_painting_anew_shows(canvas, expression, values, picture, steps, qtbot):
     canvas.zoom(steps)
     qtbot.waitUntil(lambda: canvas._zoom_from is None, timeout=1000)
     picture()

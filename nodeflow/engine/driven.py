@@ -159,7 +159,7 @@ class DrivenSteps:
         for variable, slot in schedule.reads.items():
             given[slot] = self.session.variables.read(variable)
         types = self.plan.actions.types[: len(schedule.slots)]
-        Interpreter(schedule, types).run(given, self.session.stream_of("train", step))
+        Interpreter(schedule, types).run(given, self.session.stream_of("", step))
         raise RunError(
             f"a compiled kernel failed ({failure}), and the reference does not",
             hint="Run with the reference tier, and report this as a fault of nodeflow.",

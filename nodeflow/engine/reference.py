@@ -24,14 +24,19 @@ StreamOf = Callable[[Node], Any]
 class Interpreter:
     """Executes one schedule with types already specialised.
 
-    Attributes:
-        executions: how often each node has run, by name.
+    Args:
+        executions: counts how often each node has run, by name.
     """
 
-    def __init__(self, schedule: Schedule, types: Sequence[TensorType]) -> None:
+    def __init__(
+        self,
+        schedule: Schedule,
+        types: Sequence[TensorType],
+        executions: Counter[str] | None = None,
+    ) -> None:
         self.schedule = schedule
         self.types = types
-        self.executions: Counter[str] = Counter()
+        self.executions = Counter() if executions is None else executions
         self._drops = _drops(schedule)
 
     def run(

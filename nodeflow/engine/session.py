@@ -7,9 +7,10 @@ keeps the variables, caches plans and chooses the tier.
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from nodeflow.engine.arena import Arena
 from nodeflow.engine.columns import Column
 from nodeflow.engine.feeds import check_feeds, fed_tensor, missing_feed, sample_of
 from nodeflow.engine.reference import call_reference
+from nodeflow.engine.rng import Stream
 from nodeflow.engine.schedule import Schedule, Target, build_schedule, resolve_alias
 from nodeflow.engine.stepper import Stepper
 from nodeflow.engine.structure import as_target, flatten_fetches
@@ -26,6 +28,9 @@ from nodeflow.errors import RunError, UnknownName, suggest
 from nodeflow.graph.graph import Graph, Node, Tensor, get_default_graph
 from nodeflow.graph.types import TensorType, type_of_array
 
+Purpose = Literal["", "run", "initialize"]
+"""What numbers are drawn for: training, single runs and initial values never share a stream, so
+that watching never changes training."""
 if TYPE_CHECKING:
     from nodeflow.engine.team import Team
 
@@ -40,6 +45,9 @@ class Session:
         threads: threads of the compiled tier; default ``NODEFLOW_NUM_THREADS`` or all cores. The
             results do not depend on it.
         seed: seed of everything random: the same seed gives the same numbers.
+
+    Attributes:
+        executions: how often each node was run by its reference, by name.
 
     A session may be used from several threads; its runs take turns. Usable in a ``with`` statement.
     """
@@ -61,6 +69,7 @@ class Session:
         self._last: Executor | None = None
         self._last_tier: RanTier = "reference"
         self.arena = Arena()
+        self.executions: Counter[str] = Counter()
         self._lock = threading.RLock()
         self._cancel = threading.Event()
         self._variables = Variables(self.graph, self._lock)
@@ -142,7 +151,7 @@ class Session:
         self, schedule: Schedule, types: Sequence[TensorType], wanted: Tier
     ) -> Executor:
         """Whatever runs a schedule in this session."""
-        return Executor(schedule, types, wanted, self.arena, self.threads)
+        return Executor(schedule, types, wanted, self.arena, self.threads, self.executions)
 
     def team(self) -> Team:
         """The threads of the compiled tier."""
@@ -207,10 +216,14 @@ class Session:
                     given[slot] = self._feed(tensor, fixed)
             return Stepper(self, schedule, bound, batch_size, given, self._wanted, first_step)
 
-    def stream_of(self, purpose: str, execution: int) -> Callable[[Node], Any]:
-        """The random stream of each node in one execution. ``purpose`` keeps training, runs and
-        initial values apart, so that watching never changes training."""
-        return lambda node: _stream(self.seed, node, purpose, execution)
+    def stream_of(self, purpose: Purpose, execution: int) -> Callable[[Node], Stream]:
+        """The random stream of each node in one execution."""
+
+        def stream(node: Node) -> Stream:
+            own = _own_seed(node)
+            return Stream(self.seed if own is None else own, node.name, execution, purpose)
+
+        return stream
 
     def cancel(self) -> None:
         """Stop the run that is going on in another thread; it raises Cancelled there."""
@@ -290,13 +303,13 @@ class Session:
         self.close()
 
 
-def _stream(seed: int, node: Node, purpose: str, execution: int) -> Any:
-    try:
-        from nodeflow.engine.rng import Stream
-    except ImportError:
-        return None
+def _own_seed(node: Node) -> int | None:
+    """The seed that a node, or a variable's initializer, sets for itself."""
     own = node.attrs.get("seed")
-    return Stream(seed if own is None else own, node.name, execution)
+    initializer = node.attrs.get("initializer")
+    if own is None and initializer is not None:
+        own = initializer.get("seed")
+    return own
 
 
 def _result(value: np.ndarray | None) -> Any:

@@ -155,7 +155,7 @@ class Stepper:
             self._executor = self.session.make_executor(self.schedule, self._types, wanted)
         executor = self._executor
         given = {**self._batch(), **self._given, **self._read_variables()}
-        stream_of = self.session.stream_of("train", self.step)
+        stream_of = self.session.stream_of("", self.step)
         values = executor.run(given, stream_of, None)
         row = np.array([[float(values[s]) for s in self._scalars]], np.float64)  # type: ignore[arg-type]
         executor.commit(values, self.session.variables)

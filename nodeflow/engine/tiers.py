@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
@@ -30,7 +31,7 @@ class Executor:
 
     Attributes:
         tier: the tier of the last run.
-        interpreter: the reference tier, which counts executions.
+        interpreter: the reference tier.
     """
 
     def __init__(
@@ -40,11 +41,12 @@ class Executor:
         wanted: Tier,
         arena: Arena,
         threads: int | None,
+        executions: Counter[str] | None = None,
     ) -> None:
         self.schedule = schedule
         self.types = types
         self.tier: RanTier = "reference"
-        self.interpreter = Interpreter(schedule, types)
+        self.interpreter = Interpreter(schedule, types, executions)
         self._wanted = wanted
         self._arena = arena
         self._threads = threads

@@ -208,25 +208,27 @@ def linear_regression() -> Example:
 
 
 def _dense(
-    e: Example, x: str, number: int, sizes: tuple[int, int], kernel: dict, name: str = ""
+    e: Example,
+    x: str,
+    number: int,
+    sizes: tuple[int, int],
+    kernel: dict,
+    bias: dict | None = None,
+    name: str = "",
 ) -> None:
     """x @ W + b with variables of its own."""
-    e.add(
-        "variable",
-        f"W{number}",
-        dtype="float32",
-        shape=list(sizes),
-        initializer=kernel,
-    )
-    e.add("variable", f"b{number}", dtype="float32", shape=[sizes[1]], value=0.0)
-    e.add("matmul", f"product{number}", x, f"W{number}")
-    e.add("add", name or f"sum{number}", f"product{number}", f"b{number}")
+    weights, biases = f"W{number}", f"b{number}"
+    e.add("variable", weights, dtype="float32", shape=list(sizes), initializer=kernel)
+    drawn = {"initializer": bias} if bias else {"value": 0.0}
+    e.add("variable", biases, dtype="float32", shape=[sizes[1]], **drawn)
+    e.add("matmul", f"product{number}", x, weights)
+    e.add("add", name or f"sum{number}", f"product{number}", biases)
 
 
 def regression() -> Example:
     """A small network bends itself to a curve."""
     e = Example()
-    glorot = {"op": "glorot_uniform"}
+    bends = {"op": "random_normal", "stddev": 1.5}  # units that bend all along -3..3
     e.group("Input", "data")
     e.add("dataset", "curve", source="csv:resource:data/regression.csv")
     e.add("placeholder", "x", dtype="float32", shape=[None, 1])
@@ -234,14 +236,14 @@ def regression() -> Example:
     e.wire("curve:features", "x:feed")
     e.wire("curve:labels", "y:feed")
     e.group("Hidden layer", "math")
-    _dense(e, "x", 1, (1, 32), glorot)
+    _dense(e, "x", 1, (1, 32), bends, bends)
     e.add("tanh", "hidden", "sum1")
     e.group("Output", "math")
-    _dense(e, "hidden", 2, (32, 1), glorot, "prediction")
+    _dense(e, "hidden", 2, (32, 1), {"op": "glorot_uniform"}, name="prediction")
     e.group("Loss", "loss")
     e.add("mean_squared_error", "loss", "y", "prediction")
     e.group("Training", "training")
-    e.add("adam", "train", "loss", learning_rate=0.02)
+    e.add("adam", "train", "loss", learning_rate=0.03)
     e.training(
         "train",
         "loss",
@@ -291,7 +293,7 @@ def spirals() -> Example:
     _dense(e, "hidden1", 2, (32, 32), he)
     e.add("relu", "hidden2", "sum2")
     e.group("Output", "math")
-    _dense(e, "hidden2", 3, (32, 2), he, "logits")
+    _dense(e, "hidden2", 3, (32, 2), he, name="logits")
     e.group("Loss", "loss")
     e.add("softmax_cross_entropy_with_logits", "losses", "y", "logits")
     e.add("reduce_mean", "loss", "losses")

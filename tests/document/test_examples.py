@@ -1,0 +1,175 @@
+"""The examples: drawn by their script, readable, without problems, and they do what they say."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nodeflow import resources
+from nodeflow.document import commands, flow
+from nodeflow.document.analysis import Analysis
+from nodeflow.document.build import build
+from nodeflow.document.layout import node_size
+from nodeflow.document.task import Task
+from nodeflow.engine.session import Session
+from nodeflow.train.events import Done, Epoch
+from nodeflow.train.loop import train
+
+NAMES = [
+    "expression",
+    "expression_array",
+    "linear_regression",
+    "mnist",
+    "mnist_adam",
+    "regression",
+    "spirals",
+]
+
+
+def load(name):
+    return flow.load(resources.example(name))
+
+
+def test_all_examples_are_there():
+    assert [path.stem for path in resources.examples()] == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_file_is_what_the_script_draws(name):
+    script = Path(__file__).resolve().parents[2] / "tools" / "make_examples.py"
+    spec = importlib.util.spec_from_file_location("make_examples", script)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    text = resources.example(name).read_text(encoding="utf-8")
+    assert module.text_of(name) == text
+    assert flow.dumps(flow.loads(text)) == text
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_example_has_no_problems(name):
+    doc = load(name)
+    assert [str(p) for p in Analysis(doc).all_problems()] == []
+    assert [str(p) for p in build(doc).problems] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_example_is_tidy_and_says_what_to_try(name):
+    doc = load(name)
+    analysis = Analysis(doc)
+    frames = list(doc.frames.values())
+    assert frames[0].note and "\nTry: " in frames[0].note and frames[0].title
+    groups = {frame.title: frame.rect for frame in frames[1:]}
+    assert "Input" in groups and all(groups)
+    boxes = {n.id: (*n.pos, *node_size(doc, n, analysis)) for n in doc.nodes.values()}
+    home = {}
+    for node_id, (x, y, w, h) in boxes.items():
+        inside = [
+            title
+            for title, (fx, fy, fw, fh) in groups.items()
+            if fx < x and fy + 40 < y and x + w < fx + fw and y + h < fy + fh
+        ]
+        assert len(inside) == 1, doc.nodes[node_id].name
+        home[node_id] = inside[0]
+    rects = [*boxes.values()]
+    for i, (x, y, w, h) in enumerate(rects):
+        for x2, y2, w2, h2 in rects[i + 1 :]:
+            assert x + w <= x2 or x2 + w2 <= x or y + h <= y2 or y2 + h2 <= y
+    for wire in doc.wires.values():
+        if home[wire.source] == home[wire.target]:
+            x, _, width, _ = boxes[wire.source]
+            assert x + width < boxes[wire.target][0]
+
+
+def run(doc, fetch, feeds=None):
+    task = Task(doc, feeds=feeds)
+    with Session(task.graph, tier="reference") as session:
+        session.initialize()
+        tensor = task.tensor(fetch)
+        return session.run(tensor, task.feeds([tensor]))
+
+
+def test_expression():
+    doc = load("expression")
+    assert run(doc, "a") == 9.0 and run(doc, "d") == 3.0
+    commands.set_attr(doc, doc.node_named("b").id, "value", 5)
+    assert run(doc, "a") == 18.0
+
+
+def test_expression_array():
+    doc = load("expression_array")
+    np.testing.assert_array_equal(run(doc, "a"), 3.0 * np.arange(1, 11, dtype="float32")[:, None])
+    np.testing.assert_array_equal(run(doc, "a", {"b": [[1], [2]]}), [[6.0], [9.0]])
+
+
+@pytest.fixture
+def offline(monkeypatch, tmp_path):
+    """Only the data that comes with the project."""
+    monkeypatch.delenv("NODEFLOW_DATA_DIR", raising=False)
+    for folder in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.setenv(folder, str(tmp_path))
+
+
+def trained(name, **settings):
+    """Epoch events, variables and the last metrics of a training by the numpy interpreter."""
+    doc = load(name)
+    if settings:
+        commands.set_training(doc, **settings)
+    task = Task(doc)
+    with Session(task.graph, tier="reference", seed=doc.training["seed"]) as session:
+        session.initialize()
+        events = list(train(session, task.training()))
+        values = {name: np.asarray(v) for name, v in dict(session.variables).items()}
+    assert isinstance(events[-1], Done)
+    return [e for e in events if isinstance(e, Epoch)], values
+
+
+def test_linear_regression_finds_the_line():
+    epochs, values = trained("linear_regression")
+    assert values["slope"] == pytest.approx(2, abs=0.1)
+    assert values["offset"] == pytest.approx(-1, abs=0.1)
+    assert epochs[-1].loss < 0.02 < epochs[0].loss
+
+
+def test_regression_comes_near_the_noise():
+    epochs, _ = trained("regression")
+    assert epochs[-1].metrics["loss"] < 0.03 and epochs[-1].loss < 0.03
+
+
+def test_spirals_are_told_apart():
+    epochs, _ = trained("spirals")
+    assert epochs[-1].metrics["accuracy"] > 0.95
+
+
+@pytest.mark.parametrize("name", ["mnist", "mnist_adam"])
+def test_digits_are_learned_from_the_embedded_images(name, offline):
+    epochs, values = trained(name, epochs=3)
+    assert values["W1"].shape == (784, 300) and values["b2"].shape == (10,)
+    assert [e.steps for e in epochs] == [40, 80, 120]
+    assert epochs[2].loss < epochs[0].loss and epochs[2].metrics["accuracy"] > 0.85
+
+
+def test_mnist_is_the_network_of_the_tutorial(offline):
+    """The loss at the start equals a formula in numpy on the same values."""
+    doc = load("mnist")
+    task = Task(doc)
+    names = ["loss", "accuracy", "x", "y", "W1", "b1", "W2", "b2"]
+    tensors = [task.tensor(name) for name in names]
+    with Session(task.graph, tier="reference", seed=1) as session:
+        session.initialize()
+        loss, accuracy, x, y, w1, b1, w2, b2 = session.run(tensors, task.feeds(tensors))
+    x, y, w1, b1, w2, b2 = (np.asarray(v, np.float64) for v in (x, y, w1, b1, w2, b2))
+    z = np.maximum(x @ w1 + b1, 0) @ w2 + b2
+    p = np.exp(z - z.max(1, keepdims=True))
+    p = np.clip(p / p.sum(1, keepdims=True), 1e-10, 0.9999999)
+    expected = -np.mean(np.sum(y * np.log(p) + (1 - y) * np.log(1 - p), axis=1))
+    assert x.shape == (100, 784) and x.min() >= 0 and x.max() == 1
+    assert loss == pytest.approx(expected, rel=1e-5)
+    assert accuracy == pytest.approx(np.mean(p.argmax(1) == y.argmax(1)), abs=1e-6)
+    assert w1.std() == pytest.approx(0.03, rel=0.02) and w1.mean() == pytest.approx(0, abs=5e-4)
+    assert w2.std() == pytest.approx(0.03, rel=0.06) and 0.85 < b1.std() < 1.15
+    train_node = task.graph.node("train")
+    assert train_node.op.id == "gradient_descent" and train_node.attrs["learning_rate"] == 0.5
+    assert doc.training["epochs"] == 10 and doc.training["batch_size"] == 100

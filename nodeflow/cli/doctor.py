@@ -64,7 +64,6 @@ def _versions() -> dict[str, str]:
 
 def _engine() -> dict[str, Any]:
     from nodeflow.engine.blas import blas_info
-
     from nodeflow.engine.cache import cache_info
     from nodeflow.engine.team import default_threads
 

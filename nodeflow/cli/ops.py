@@ -19,7 +19,7 @@ def ops(arguments: argparse.Namespace, environment: Environment) -> None:
     Raises:
         UnknownOp: there is no op of this name.
     """
-    known = {op.id: op for op in declarations() if op.category != "Internal"}
+    known = {op.id: op for op in declarations() if not op.hidden}
     if arguments.name is None:
         chosen = list(known.values())
     elif arguments.name in known:

@@ -27,6 +27,7 @@ from nodeflow.host.evaluate import Evaluator
 from nodeflow.train.control import Control
 from nodeflow.train.events import Done, Epoch, Started, Steps
 from nodeflow.train.loop import train
+from nodeflow.train.settings import Training
 from nodeflow.train.weights import load_weights, save_weights
 
 PREVIEW_SHARE = 0.1
@@ -198,26 +199,34 @@ class Engine:
             evaluator.task.graph, tier="auto", threads=self._threads, seed=training.seed
         )
         lower_priority()
+        self._send(p.State("training"))
         try:
-            self._session.initialize()
-            if request.resume:
-                self._session.variables.update(evaluator.session.variables)
-            self._send(p.State("training"))
-            events = train(
-                self._session, training, self._control, first_epoch=self._epochs_done + 1
-            )
-            previews = _PreviewClock()
-            for event in events:
-                self._tell(request.request, event)
-                self._handle_waiting()
-                if isinstance(event, Steps) and previews.due():
-                    with previews:
-                        self._show_progress(event.last)
+            done = self._run_training(request, evaluator, training)
         finally:
             self._take_variables()
             self._session.close()
             self._session = self._control = None
             self._send(p.State("idle"))
+        self._tell(request.request, done)
+
+    def _run_training(self, request: p.Train, evaluator: Evaluator, training: Training) -> Done:
+        """Tell all events but the last, which comes once the engine is free again."""
+        assert self._session is not None and self._control is not None
+        self._session.initialize()
+        if request.resume:
+            self._session.variables.update(evaluator.session.variables)
+        previews = _PreviewClock()
+        for event in train(
+            self._session, training, self._control, first_epoch=self._epochs_done + 1
+        ):
+            if isinstance(event, Done):
+                return event
+            self._tell(request.request, event)
+            self._handle_waiting()
+            if isinstance(event, Steps) and previews.due():
+                with previews:
+                    self._show_progress(event.last)
+        raise AssertionError("a training ends with Done")
 
     def _tell(self, request: int, event: object) -> None:
         if isinstance(event, Started):

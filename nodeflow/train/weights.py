@@ -21,7 +21,7 @@ def save_weights(path: str | Path, variables: Mapping[str, np.ndarray]) -> None:
     from safetensors.numpy import save
 
     path = Path(path)
-    data = save({name: np.ascontiguousarray(value) for name, value in variables.items()})
+    data = save({name: np.asarray(value, order="C") for name, value in variables.items()})
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:

@@ -24,7 +24,7 @@ def test_what_is_saved_is_loaded_bit_for_bit(tmp_path):
     loaded = load_weights(tmp_path / "w.safetensors")
     assert loaded.keys() == VARIABLES.keys()
     for name, value in VARIABLES.items():
-        assert loaded[name].dtype == value.dtype
+        assert (loaded[name].dtype, loaded[name].shape) == (value.dtype, value.shape)
         np.testing.assert_array_equal(loaded[name], value)
 
 

@@ -95,6 +95,7 @@ class EngineLink(QObject):
         self._request = 0
         self._oldest = 0
         self._asked: tuple[int, float] | None = None
+        self._muted = False  # a training of a document that is no longer open is still ending
         self._download = -1
         self._crashes: list[float] = []
         self.state = "off"
@@ -247,6 +248,7 @@ class EngineLink(QObject):
         self.has_trained = False
         if self._client is not None:
             if self.is_training:
+                self._muted = True
                 self.stop()
             self.sync()
 
@@ -277,23 +279,28 @@ class EngineLink(QObject):
 
     def _on_state(self, message: p.State) -> None:
         self.tier = message.tier or self.tier
+        if message.state == "idle":
+            self._muted = False
         self._set_state(message.state)
 
     def _on_previews(self, message: p.Previews) -> None:
         if self._asked and message.request == self._asked[0]:
             self._asked = None
-        stale = message.revision < self._workspace.document.revision
-        if message.request and message.request < self._oldest:
+        if message.step is not None:
+            if not self._muted:
+                self.previews.emit(message)
             return
-        if stale and message.watch and message.step is None:
-            return
-        self.previews.emit(message)
+        stale = message.watch and message.revision < self._workspace.document.revision
+        if message.request >= self._oldest and not stale:
+            self.previews.emit(message)
 
     def _on_tensor(self, message: p.TensorValue) -> None:
         if message.request >= self._oldest:
             self.tensor.emit(message)
 
     def _on_training(self, message: Any) -> None:
+        if self._muted:
+            return
         if isinstance(message, p.TrainingDone):
             self.has_trained = True
         self.training.emit(message)
@@ -324,7 +331,7 @@ class EngineLink(QObject):
     def _on_died(self, message: p.Died) -> None:
         self._client = None
         self._asked = None
-        self.has_trained = False
+        self.has_trained = self._muted = False
         now = time.monotonic()
         self._crashes = [t for t in self._crashes if now - t < CRASH_WINDOW] + [now]
         again = len(self._crashes) < CRASHES

@@ -58,7 +58,11 @@ def sum_of(document: Document, first: str, other: float | str) -> NodeRecord | N
         if len(sources) != 2 or first not in names:
             continue
         rest = sources[1 - names.index(first)]
-        if rest.name == other or (not isinstance(other, str) and rest.attrs.get("value") == other):
+        if isinstance(other, str):
+            good = rest.name == other
+        else:  # b is 2 as well, but it belongs to the other sum
+            good = rest.name != "b" and rest.attrs.get("value") == other
+        if good:
             return record
     return None
 

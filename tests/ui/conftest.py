@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import nodeflow.ui  # noqa: F401  before the first Qt call: see there
+
 sys.path.insert(0, str(Path(__file__).parent))
 
 

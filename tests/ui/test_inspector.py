@@ -1,0 +1,308 @@
+"""The inspector: an editor for every kind of attribute, live and undoable, with reasons inline."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QComboBox, QLabel, QPushButton
+
+from nodeflow.document import commands
+from nodeflow.document.declarations import declarations
+from nodeflow.resources import example
+from nodeflow.ui.inspector import parsing
+from nodeflow.ui.inspector.editors import BlockEditor, ChoiceEditor, InitializerEditor
+
+
+def select(window, op: str, attrs: dict | None = None, name: str | None = None) -> str:
+    """Add a node, select it, and return its id."""
+    node = commands.add_node(window.workspace.document, op, (0, 0), name, attrs)
+    window.canvas.select([node])
+    return node
+
+
+def row(window, name: str):
+    return window.inspector.page.attributes.attr_rows[name]
+
+
+def value(window, node: str, name: str):
+    return window.workspace.document.nodes[node].attrs.get(name)
+
+
+def type_into(qtbot, editor, text: str) -> None:
+    """Replace what an editor holds by typing."""
+    field = editor.focus_widget()
+    field.setFocus()
+    qtbot.keyClick(field, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
+    if text:
+        qtbot.keyClicks(field, text)
+    else:
+        qtbot.keyClick(field, Qt.Key.Key_Delete)
+
+
+def test_a_number_is_taken_while_it_is_typed_as_one_undo_step(window, qtbot):
+    node = select(window, "constant", {"value": 1.0})
+    document = window.workspace.document
+    type_into(qtbot, row(window, "value").editor, "12.5")
+    assert value(window, node, "value") == 12.5
+    document.undo()
+    assert value(window, node, "value") == 1.0
+    assert row(window, "value").editor.field.toPlainText() == "1.0"
+
+
+def test_edits_in_two_fields_are_two_undo_steps(window, qtbot):
+    node = select(window, "gradient_descent", {"learning_rate": 0.5})
+    type_into(qtbot, row(window, "learning_rate").editor, "0.25")
+    window.canvas.setFocus()
+    type_into(qtbot, row(window, "learning_rate").editor, "0.75")
+    window.workspace.document.undo()
+    assert value(window, node, "learning_rate") == 0.25
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("[1, 2, 3]", [1, 2, 3]),
+        ("1, 2, 3", [1, 2, 3]),
+        ("[[1, 2], [3, 4.5]]", [[1, 2], [3, 4.5]]),
+        ("-1e-3", -1e-3),
+        ("inf", "Infinity"),
+        ("nan", "NaN"),
+    ],
+)
+def test_literals_as_people_write_them(window, qtbot, text, expected):
+    node = select(window, "constant")
+    type_into(qtbot, row(window, "value").editor, text)
+    assert value(window, node, "value") == expected
+
+
+@pytest.mark.parametrize(
+    "text, reason",
+    [
+        ("[1, 2", "closing ]"),
+        ("abc", "abc is not a number"),
+        ("[[1, 2], [3]]", "different lengths"),
+        ("1e999", "too large"),
+    ],
+)
+def test_what_is_no_literal_is_refused_inline_and_changes_nothing(window, qtbot, text, reason):
+    node = select(window, "constant", {"value": 7.0})
+    type_into(qtbot, row(window, "value").editor, "x")
+    type_into(qtbot, row(window, "value").editor, text)
+    assert reason in row(window, "value").message
+    # what was a number on the way was taken; the refused text itself never is
+    assert value(window, node, "value") != text
+    assert row(window, "value")._message.isVisible()
+
+
+def test_the_problem_of_an_attribute_stands_at_its_row(window, qtbot):
+    select(window, "constant", {"value": 5.5, "dtype": "int32"})
+    assert "int32" in row(window, "value").message
+    type_into(qtbot, row(window, "value").editor, "5")
+    assert row(window, "value").message == ""
+
+
+def test_shapes_take_question_marks(window, qtbot):
+    node = select(window, "placeholder")
+    type_into(qtbot, row(window, "shape").editor, "?, 784")
+    assert value(window, node, "shape") == [None, 784]
+    out = window.workspace.analysis.type_of(node, "out")
+    assert out.shape == (None, 784)
+    type_into(qtbot, row(window, "shape").editor, "")
+    assert value(window, node, "shape") == []
+
+
+def test_a_variables_shape_may_be_missing_or_a_scalars(window, qtbot):
+    node = select(window, "variable")
+    type_into(qtbot, row(window, "shape").editor, "()")
+    assert value(window, node, "shape") == []
+    type_into(qtbot, row(window, "shape").editor, "")
+    assert value(window, node, "shape") is None
+
+
+def test_dtypes_are_chosen(window, qtbot):
+    node = select(window, "constant", {"value": 1})
+    editor = row(window, "dtype").editor
+    assert isinstance(editor, ChoiceEditor)
+    qtbot.keyClicks(editor.field, "int64")
+    editor.field.activated.emit(editor.field.findData("int64"))
+    assert value(window, node, "dtype") == "int64"
+
+
+def test_check_boxes_write_at_once(window, qtbot):
+    node = select(window, "variable")
+    field = row(window, "trainable").editor.field
+    qtbot.mouseClick(field, Qt.MouseButton.LeftButton, pos=QPoint(8, field.height() // 2))
+    assert value(window, node, "trainable") is False
+    window.workspace.document.undo()
+    assert field.isChecked()
+
+
+def test_an_initializer_is_chosen_with_its_parameters(window, qtbot):
+    node = select(window, "variable", {"shape": [3, 2]})
+    editor = row(window, "initializer").editor
+    assert isinstance(editor, InitializerEditor)
+    editor.field.activated.emit(editor.field.findData("random_normal"))
+    assert value(window, node, "initializer") == {"op": "random_normal"}
+    parameter = editor.parameters["stddev"]
+    type_into(qtbot, parameter.editor, "0.03")
+    assert value(window, node, "initializer") == {"op": "random_normal", "stddev": 0.03}
+    assert window.workspace.analysis.type_of(node, "out").shape == (3, 2)
+    editor.field.activated.emit(0)
+    assert value(window, node, "initializer") is None
+
+
+def test_reset_brings_the_default_back(window, qtbot):
+    node = select(window, "gradient_descent", {"learning_rate": 0.9})
+    button = row(window, "learning_rate")._reset
+    assert button.isVisible()
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert value(window, node, "learning_rate") is None
+    assert not row(window, "learning_rate")._reset.isVisible()
+
+
+def test_arrow_keys_step_numbers(window, qtbot):
+    node = select(window, "gradient_descent", {"learning_rate": 0.5})
+    field = row(window, "learning_rate").editor.field
+    field.setFocus()
+    qtbot.keyClick(field, Qt.Key.Key_Up, Qt.KeyboardModifier.AltModifier)
+    assert value(window, node, "learning_rate") == pytest.approx(0.6)
+
+
+def test_renaming_and_its_refusal(window, qtbot):
+    select(window, "constant", name="first")
+    node = select(window, "constant", name="second")
+    field = window.inspector.page.name.field
+    field.setFocus()
+    field.selectAll()
+    qtbot.keyClicks(field, "first")
+    qtbot.keyClick(field, Qt.Key.Key_Return)
+    assert window.workspace.document.nodes[node].name == "second"
+    assert "another node is called" in window.inspector.page.name._error.text()
+    field.selectAll()
+    qtbot.keyClicks(field, "layer/third")
+    qtbot.keyClick(field, Qt.Key.Key_Return)
+    assert window.workspace.document.nodes[node].name == "layer/third"
+    assert not window.inspector.page.name._error.isVisible()
+
+
+def test_every_op_has_a_page_with_every_attribute(window, qtbot):
+    """Enumerates the registry: no kind of attribute is without an editor."""
+    for op in declarations():
+        select(window, op.id)
+        page = window.inspector.page
+        declared = {attr.name for attr in page.op.attrs}
+        shown = set(page.attributes.attr_rows) | ({"source"} if page.source else set())
+        assert shown == declared, op.id
+        commands.remove(window.workspace.document, [page.node])
+
+
+def test_an_unknown_op_keeps_its_attributes_and_has_a_page(window):
+    node = select(window, "from_the_future", {"strange": [1, {"a": 2}]})
+    texts = [text.text() for text in window.inspector.page.name.findChildren(QLabel)]
+    assert "Unknown op from_the_future" in texts
+    assert window.inspector.page.node == node
+    assert value(window, node, "strange") == [1, {"a": 2}]
+
+
+def test_a_dataset_shows_the_options_of_its_source(window, qtbot):
+    node = select(window, "dataset")
+    page = window.inspector.page
+    assert set(page.attributes.attr_rows) == {"labels", "scale"}
+    page.source.editor.kind.activated.emit(0)
+    index = page.source.editor.kind.findData("spirals")
+    page.source.editor.kind.setCurrentIndex(index)
+    page.source.editor.kind.activated.emit(index)
+    assert value(window, node, "source") == "spirals"
+    assert {"n", "noise", "turns"} <= set(window.inspector.page.attributes.attr_rows)
+
+
+def test_a_csv_dataset_asks_for_its_file(window, qtbot, tmp_path):
+    path = tmp_path / "points.csv"
+    path.write_text("x,y\n1,2\n3,4\n")
+    node = select(window, "dataset")
+    editor = window.inspector.page.source.editor
+    index = editor.kind.findData("csv")
+    editor.kind.setCurrentIndex(index)
+    editor.kind.activated.emit(index)
+    assert window.inspector.page.source.message == "Choose a file"
+    assert value(window, node, "source") is None
+    qtbot.keyClicks(editor.path, str(path))
+    assert value(window, node, "source") == f"csv:{path}"
+    assert "features" in window.inspector.page.attributes.attr_rows
+
+
+def test_training_settings_stand_with_the_optimizer(window, qtbot):
+    window.files.open_example(example("mnist"))
+    document = window.workspace.document
+    optimizer = next(r for r in document.nodes.values() if r.op == "gradient_descent")
+    window.canvas.select([optimizer.id])
+    section = window.inspector.page.training
+    type_into(qtbot, section.setting_rows["epochs"].editor, "25")
+    assert document.training["epochs"] == 25
+    document.undo()
+    assert document.training["epochs"] == 10
+    type_into(qtbot, section.setting_rows["epochs"].editor, "0")
+    assert "at least 1" in section.setting_rows["epochs"].message
+    assert document.training["epochs"] == 10
+    qtbot.mouseClick(section.add_button, Qt.MouseButton.LeftButton)
+    assert len(document.training["metrics"]) == 2
+    split = section.findChildren(QComboBox)[-1]
+    split.setCurrentIndex(split.findData("validation"))
+    split.activated.emit(split.currentIndex())
+    assert document.training["metrics"][1]["split"] == "validation"
+
+
+def test_frames_are_edited(window, qtbot):
+    document = window.workspace.document
+    frame = commands.add_frame(document, (0, 0, 300, 200), "Layer")
+    window.workspace.select([frame])
+    rows = window.inspector.page.rows
+    assert isinstance(rows["note"].editor, BlockEditor)
+    type_into(qtbot, rows["note"].editor, "Try a larger rate")
+    assert document.frames[frame].note == "Try a larger rate"
+    document.undo()
+    assert document.frames[frame].note == ""
+
+
+def test_ports_lead_to_the_neighbours(window, qtbot):
+    document = window.workspace.document
+    one = commands.add_node(document, "constant", (0, 0), "one")
+    node = select(window, "negative")
+    commands.connect(document, one, "out", node, "x")
+    link = next(
+        b for b in window.inspector.page.ports.findChildren(QPushButton) if b.text() == "one"
+    )
+    qtbot.mouseClick(link, Qt.MouseButton.LeftButton)
+    assert window.workspace.selection == (one,)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        0,
+        1.5,
+        True,
+        [1, 2],
+        [[1.0, 2.5], [3.0, 4.0]],
+        [[[1], [2]], [[3], [4]]],
+        "NaN",
+        "-Infinity",
+        [],
+    ],
+)
+def test_what_is_shown_is_read_back_the_same(value):
+    assert parsing.literal(parsing.show(value)) == value
+
+
+@pytest.mark.parametrize("text", ["[" * 100 + "]" * 100, "[1,", "]", "(1]", "1 2 x"])
+def test_the_parser_refuses_with_a_message(text):
+    with pytest.raises(ValueError, match=r"\w+ \w+"):
+        parsing.literal(text)
+
+
+def test_json_errors_name_the_column():
+    with pytest.raises(ValueError, match="column 6"):
+        parsing.json_value('{"a" 1}')
+    assert parsing.json_value(json.dumps({"a": [1, None]})) == {"a": [1, None]}

@@ -1,0 +1,250 @@
+"""Training in the window, with an engine that says what a training says."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+
+from nodeflow.host import protocol as p
+from nodeflow.resources import example
+from nodeflow.ui.panels.record import Losses, TrainingRecord, duration, thin
+
+NOTICE = "Using the 5 000 MNIST images that come with nodeflow."
+
+
+@pytest.fixture
+def mnist(window, engine):
+    """The window with mnist.flow, and an engine that does not answer by itself."""
+    engine.computes = False
+    window.files.open_example(example("mnist"))
+    return window
+
+
+def test_a_training_from_start_to_end(mnist, engine, qtbot):
+    mnist.actions_.trigger("train")
+    assert engine.requests(p.Train)[-1].resume is False
+    assert mnist.docks["training"].isVisible()
+    engine.begin_training(epochs=2, steps=10)
+    qtbot.waitUntil(lambda: mnist.link.state == "training")
+    engine.train_steps(1, [2.0, 1.5, 1.2, 1.1, 1.0])
+    engine.train_steps(6, [0.9, 0.8, 0.7, 0.6, 0.5])
+    engine.end_epoch(1, 1.03, accuracy=0.8)
+    engine.train_steps(11, [0.45] * 10)
+    engine.end_epoch(2, 0.45, accuracy=0.91)
+    panel = mnist.training
+    qtbot.waitUntil(lambda: panel.figures["step"].text() == "20 of 20")
+    assert panel.figures["epoch"].text() == "2 of 2"
+    assert panel.metric_labels["accuracy"].text() == "0.91"
+    x, y = panel.loss_plot.raw.getData()
+    np.testing.assert_allclose(y, [2.0, 1.5, 1.2, 1.1, 1.0, 0.9, 0.8, 0.7, 0.6, 0.5] + [0.45] * 10)
+    np.testing.assert_array_equal(x, np.arange(1, 21))
+    points = panel.metric_plot.curves["accuracy"].getData()
+    np.testing.assert_allclose(points, [[1, 2], [0.8, 0.91]])
+    engine.end_training()
+    qtbot.waitUntil(lambda: mnist.link.state == "idle")
+    assert panel.headline.text().startswith("Done after")
+    assert panel.figures["speed"].text() == "200"
+    assert panel.bar.value() == panel.bar.maximum()
+
+
+def test_pause_resume_and_stop(mnist, engine, qtbot):
+    mnist.actions_.trigger("train")
+    engine.begin_training()
+    qtbot.waitUntil(lambda: mnist.link.state == "training")
+    qtbot.waitUntil(lambda: mnist.actions_["stop"].isEnabled())
+    mnist.actions_.trigger("pause")
+    assert isinstance(engine.sent[-1], p.Pause)
+    engine.on_message(p.State("paused"))
+    qtbot.waitUntil(lambda: mnist.actions_["pause"].text() == "Resume")
+    assert mnist.training.headline.text() == "Paused"
+    mnist.actions_.trigger("pause")
+    assert isinstance(engine.sent[-1], p.Resume)
+    engine.on_message(p.State("training"))
+    qtbot.waitUntil(lambda: mnist.actions_["pause"].text() == "Pause")
+    mnist.actions_.trigger("stop")
+    assert isinstance(engine.sent[-1], p.Stop)
+    engine.end_training(epochs=1, stopped=True)
+    qtbot.waitUntil(lambda: mnist.training.headline.text().startswith("Stopped"))
+
+
+def test_continue_is_offered_after_a_training_and_resumes(mnist, engine, qtbot):
+    mnist.actions_.trigger("continue")
+    assert "trained" in mnist.info.text and mnist.info.button.text() == "Train"
+    mnist.actions_.trigger("train")
+    engine.begin_training()
+    engine.train_steps(1, [1.0] * 20)
+    engine.end_training()
+    qtbot.waitUntil(lambda: mnist.link.has_trained)
+    mnist.actions_.trigger("continue")
+    request = engine.requests(p.Train)[-1]
+    assert request.resume
+    engine.on_message(p.State("training"))
+    engine.on_message(p.TrainingStarted(request.request, 2, 10, 3))
+    engine.train_steps(21, [0.5] * 10)
+    panel = mnist.training
+    qtbot.waitUntil(lambda: panel.figures["step"].text() == "30 of 40")
+    assert panel.record.losses.count == 30, "the curve goes on where it was"
+
+
+def test_a_second_train_while_training_is_explained(mnist, engine, qtbot):
+    mnist.actions_.trigger("train")
+    engine.begin_training()
+    qtbot.waitUntil(lambda: mnist.link.state == "training")
+    mnist.actions_.trigger("train")
+    assert "going on" in mnist.info.text and mnist.info.button.text() == "Stop"
+
+
+def test_a_failed_training_names_the_node(mnist, engine, qtbot):
+    mnist.actions_.trigger("train")
+    error = p.ErrorData("MissingFeed", "needs a value", "x", None, "Wire a dataset.")
+    engine.on_message(p.Failed(engine.requests(p.Train)[-1].request, "Train", error))
+    qtbot.waitUntil(lambda: "x: needs a value" in mnist.info.text)
+    assert mnist.info.button.text() == "Show the node"
+    qtbot.mouseClick(mnist.info.button, Qt.MouseButton.LeftButton)
+    assert mnist.workspace.selection == (mnist.workspace.document.node_named("x").id,)
+
+
+def test_values_while_training_reach_the_canvas_with_their_step(mnist, engine, qtbot):
+    mnist.actions_.trigger("train")
+    engine.begin_training()
+    preview = p.Preview("scalar", "float32", (), "0.5", np.float32(0.5), step=7)
+    revision = mnist.workspace.document.revision
+    engine.on_message(p.Previews(revision, -1, {"loss": preview}, (), (), 7))
+    loss = mnist.workspace.document.node_named("loss").id
+    qtbot.waitUntil(lambda: mnist.canvas.value_of(loss) is not None)
+    assert mnist.canvas.value_of(loss).step == 7
+
+
+def test_the_stand_in_for_mnist_is_said_and_the_download_offered(mnist, engine, qtbot):
+    revision = mnist.workspace.document.revision
+    engine.on_message(p.Previews(revision, 10_000, {}, (), (NOTICE,)))
+    panel = mnist.training
+    mnist.show_panel("training")
+    qtbot.waitUntil(panel.notice.isVisible)
+    assert "5 000" in panel.notice_text.text()
+    qtbot.mouseClick(panel.download_button, Qt.MouseButton.LeftButton)
+    request = engine.requests(p.DownloadData)[-1]
+    engine.on_message(p.DownloadProgress(request.request, "train-images", 5_000_000, 10_000_000))
+    qtbot.waitUntil(lambda: panel.download_bar.value() == 500)
+    qtbot.mouseClick(panel.cancel_button, Qt.MouseButton.LeftButton)
+    assert isinstance(engine.sent[-1], p.CancelDownload)
+    error = p.ErrorData("NetworkProblem", "no mirror could be reached", hint="Try later.")
+    engine.on_message(p.Failed(request.request, "DownloadData", error))
+    qtbot.waitUntil(lambda: "no mirror" in panel.notice_text.text())
+    assert panel.download_button.isVisible() and not panel.cancel_button.isVisible()
+    assert mnist.info.text == "", "the failure stands where the button is"
+
+
+def test_another_document_forgets_the_training(mnist, engine, qtbot):
+    mnist.actions_.trigger("train")
+    engine.begin_training()
+    engine.train_steps(1, [1.0] * 5)
+    qtbot.waitUntil(lambda: mnist.training.record.losses.count == 5)
+    mnist.files.begin_empty()
+    assert any(isinstance(r, p.Stop) for r in engine.sent)
+    assert mnist.training.record.losses.count == 0
+
+
+def test_thousands_of_messages_do_not_draw_thousands_of_times(mnist, engine, qtbot):
+    mnist.actions_.trigger("train")
+    engine.begin_training(epochs=10, steps=550)
+    drawn = []
+    original = mnist.training.draw
+    mnist.training._timer.timeout.disconnect()
+    mnist.training._timer.timeout.connect(lambda: (drawn.append(1), original()))
+    for first in range(1, 5501, 5):
+        engine.train_steps(first, [1.0 / first] * 5)
+    qtbot.waitUntil(lambda: mnist.training.record.losses.count == 5500)
+    qtbot.waitUntil(lambda: mnist.training.figures["step"].text() == "5,500 of 5,500")
+    assert len(drawn) < 60
+
+
+def test_the_viewer_shows_the_selected_tensor(mnist, engine, qtbot):
+    weights = mnist.workspace.document.node_named("W1")
+    mnist.show_panel("viewer")
+    mnist.canvas.select([weights.id])
+    qtbot.waitUntil(lambda: bool(engine.requests(p.FetchTensor)))
+    request = engine.requests(p.FetchTensor)[-1]
+    assert request.name == "W1"
+    array = np.arange(784 * 3, dtype=np.float32).reshape(784, 3)
+    engine.on_message(p.TensorValue(request.request, "W1", array))
+    viewer = mnist.viewer
+    qtbot.waitUntil(lambda: viewer.array is not None)
+    model = viewer.table.array_model
+    assert (model.rowCount(), model.columnCount()) == (784, 3)
+    assert model.data(model.index(2, 1)) == "7"
+    for tab in (1, 2, 0):
+        qtbot.mouseClick(viewer._tabs.button(tab), Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(viewer._tabs.button(1), Qt.MouseButton.LeftButton)
+    assert [viewer.way.itemData(i) for i in range(viewer.way.count())] == ["matrix", "columns"]
+    viewer.way.setCurrentIndex(1)
+    viewer.way.activated.emit(1)
+    assert len(viewer.images._images) == 3
+    assert viewer.images._images[0].width() == 28
+
+
+def test_answers_for_another_selection_are_ignored(mnist, engine, qtbot):
+    document = mnist.workspace.document
+    mnist.show_panel("viewer")
+    mnist.canvas.select([document.node_named("W1").id])
+    qtbot.waitUntil(lambda: bool(engine.requests(p.FetchTensor)))
+    old = engine.requests(p.FetchTensor)[-1]
+    mnist.canvas.select([document.node_named("b1").id])
+    engine.on_message(p.TensorValue(old.request, "W1", np.zeros(3)))
+    qtbot.wait(50)
+    assert mnist.viewer.array is None
+
+
+# ---- the record, without a window ---------------------------------------------------------------
+
+
+def test_smoothing_is_the_corrected_exponential_mean():
+    values = np.random.default_rng(0).normal(size=3000)
+    losses = Losses(0.9)
+    losses.extend(values[:7])
+    losses.extend(values[7:])
+    mean, expected = 0.0, []
+    for count, value in enumerate(values, 1):
+        mean = 0.9 * mean + 0.1 * value
+        expected.append(mean / (1 - 0.9**count))
+    np.testing.assert_allclose(losses.smooth, expected)
+    losses.set_smoothing(0.0)
+    np.testing.assert_allclose(losses.smooth, values)
+
+
+def test_smoothing_passes_over_what_is_not_finite():
+    losses = Losses(0.5)
+    losses.extend(np.array([1.0, math.nan, math.inf, 1.0]))
+    np.testing.assert_allclose(losses.smooth, 1.0)
+
+
+@pytest.mark.parametrize("count", [10, 1500, 55_000])
+def test_thinning_keeps_the_extremes(count):
+    values = np.random.default_rng(1).normal(size=count)
+    values[count // 3] = 50.0
+    x, y = thin(values, 1500)
+    assert len(x) <= 1600
+    assert y.max() == 50.0 and y.min() == values.min()
+    np.testing.assert_array_equal(values[x - 1], y)
+    assert (np.diff(x) >= 0).all()
+
+
+def test_speed_and_time_left_come_from_the_last_seconds():
+    record = TrainingRecord()
+    record.take(p.TrainingStarted(1, 10, 100))
+    for step in range(20):
+        record.take(p.StepsDone(1 + 25 * step, np.ones(25), 0.1), now=0.1 * step)
+    assert record.speed == pytest.approx(250)
+    assert record.seconds_left == pytest.approx(500 / 250)
+    assert record.part == 0.5
+    assert record.current_epoch() == 5
+
+
+@pytest.mark.parametrize(
+    "seconds, text", [(3.2, "4 s"), (59, "59 s"), (65, "1 min 5 s"), (7300, "2 h 1 min")]
+)
+def test_durations_are_readable(seconds, text):
+    assert duration(seconds) == text

@@ -86,7 +86,7 @@ def _paint_from_atlas(painter: QPainter, shot: Shot, slots: np.ndarray) -> None:
     for page, rows in found.values():
         _copy_cards(painter, shot, page, np.array(rows, np.float64), margin)
     if waiting:
-        shot.missing += len(waiting)
+        shot.waiting += slots[waiting].tolist()
         _paint_blocks(painter, shot, slots[waiting])
 
 

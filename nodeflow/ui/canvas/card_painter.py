@@ -55,6 +55,7 @@ class CardPainter:
             self._values(painter, face)
             self._problem(painter, face)
             self._labels(painter, face)
+        self._border(painter, face)
         self._ports(painter, face)
 
     # ---- parts ------------------------------------------------------------------------------
@@ -63,6 +64,11 @@ class CardPainter:
         rect = QRectF(0, 0, face.width, face.height)
         if not self.as_path:
             self._shadow(painter, rect)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self.theme.color("raised"))
+        painter.drawRoundedRect(rect.adjusted(0.5, 0.5, -0.5, -0.5), RADIUS, RADIUS)
+
+    def _border(self, painter: QPainter, face: CardFace) -> None:
         border = self.theme.color("border")
         if face.severity in _LOUD:
             border = self.theme.color(face.severity)
@@ -70,8 +76,9 @@ class CardPainter:
             border = self.theme.color("accent")
         style = Qt.PenStyle.DashLine if face.status == "muted" else Qt.PenStyle.SolidLine
         painter.setPen(QPen(border, 2.0 if face.status == "running" else 1.0, style))
-        painter.setBrush(self.theme.color("raised"))
-        painter.drawRoundedRect(rect.adjusted(0.5, 0.5, -0.5, -0.5), RADIUS, RADIUS)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        rect = QRectF(0.5, 0.5, face.width - 1, face.height - 1)
+        painter.drawRoundedRect(rect, RADIUS, RADIUS)
 
     def _shadow(self, painter: QPainter, rect: QRectF) -> None:
         painter.setPen(Qt.PenStyle.NoPen)
@@ -174,6 +181,10 @@ class CardPainter:
         self._text(painter, rect.center().x(), y, title, style, "ink", "center")
         if shown is not None:
             values.draw_far(painter, shown, face.value, self.theme)
+        if face.severity in _LOUD:
+            role, _, name = _PROBLEM_LOOKS[face.severity]
+            sign = QRectF(face.width - 34, 8, 26, 26)
+            themes.draw_icon(painter, name, sign, self.theme.color(role))
 
     def _ports(self, painter: QPainter, face: CardFace) -> None:
         for index, port in enumerate(face.inputs):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from nodeflow.document import ports
@@ -70,6 +71,15 @@ class FaceBuilder:
             width=faces.width_for(title, kind, inputs, outputs),
         )
 
+    def revalue(self, face: CardFace, node_id: str) -> CardFace:
+        """The same card with the node's value and state as they are now."""
+        return replace(
+            face,
+            status=self.status.get(node_id, ""),
+            value=self.values.get(node_id),
+            value_serial=self.serials.get(node_id, 0),
+        )
+
     def _inputs(self, record: NodeRecord) -> tuple[PortFace, ...]:
         wired = {wire.target_port: wire for wire in self.document.wires_into(record.id)}
         faulty = {p.port: severity_of(p) for p in reversed(self._problems(record.id))}
@@ -93,7 +103,7 @@ class FaceBuilder:
             kind = self._type(record.id, port.name)
             face = _port(port, kind, port.name in used, "")
             if len(shown) == 1 and face.type_text:
-                face = PortFace(**{**face.__dict__, "label": ""})
+                face = replace(face, label="")
             result.append(face)
         known = {port.name for port in shown}
         for name in sorted(used - known):

@@ -7,6 +7,7 @@ port places come from the content alone, so that layout, hit testing and export 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from nodeflow.ui.canvas import text, values
@@ -64,13 +65,17 @@ class CardFace:
     value_serial: int = 0
     width: float = MIN_WIDTH
 
-    def __hash__(self) -> int:
+    @cached_property
+    def _hash(self) -> int:
         return hash(self.key)
+
+    def __hash__(self) -> int:
+        return self._hash
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, CardFace) and self.key == other.key
 
-    @property
+    @cached_property
     def key(self) -> tuple:
         """Everything but the value object itself, for which its serial number stands."""
         return (

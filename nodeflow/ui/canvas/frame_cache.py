@@ -12,6 +12,9 @@ from collections.abc import Callable
 from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPixmap, QRegion
 
+MOST_RECTS = 6
+BAND = 200
+
 Paint = Callable[[QPainter, QRectF], None]
 
 
@@ -72,9 +75,7 @@ class FrameCache:
             return self._pixmap
         started = time.perf_counter()
         damage, self._damage = self._damage, QRegion()
-        rects = [QRectF(r) for r in damage]
-        if len(rects) > 12 or _area(rects) > 0.6 * self._size.width() * self._size.height():
-            rects = [QRectF(damage.boundingRect())]
+        rects = _few(damage, self._size)
         painter = QPainter(self._pixmap)
         try:
             for rect in rects:
@@ -87,6 +88,18 @@ class FrameCache:
         if rects and rects[0].size().toSize() == self._size:
             self.last_whole_ms = (time.perf_counter() - started) * 1e3
         return self._pixmap
+
+
+def _few(damage: QRegion, size: QSize) -> list[QRectF]:
+    """The damage as few rectangles: its own, or one for each band of the view, or one in all."""
+    rects = [QRectF(rect) for rect in damage]
+    if len(rects) > MOST_RECTS:
+        bands = [QRect(0, top, size.width(), BAND) for top in range(0, size.height(), BAND)]
+        rects = [QRectF((damage & band).boundingRect()) for band in bands]
+        rects = [rect for rect in rects if not rect.isEmpty()]
+    if _area(rects) > 0.6 * size.width() * size.height():
+        return [QRectF(damage.boundingRect())]
+    return rects
 
 
 def _area(rects: list[QRectF]) -> float:

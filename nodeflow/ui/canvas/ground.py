@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QPainter, QPen
+from PySide6.QtGui import QColor, QPainter, QPen, QPixmap
 
 from nodeflow.ui.canvas import arrays, text
 from nodeflow.ui.canvas.card_painter import FULL
@@ -12,6 +12,8 @@ from nodeflow.ui.canvas.shot import Shot
 from nodeflow.ui.theme import Theme, mix
 
 GRID = 24.0
+DOT = 1.5
+"""Size of a dot of the grid, in view pixels."""
 
 
 def paint_background(painter: QPainter, shot: Shot) -> None:
@@ -24,12 +26,31 @@ def paint_background(painter: QPainter, shot: Shot) -> None:
     top = np.floor(shot.area.top() / spacing) * spacing
     x = np.arange(left, shot.area.right() + spacing, spacing) * shot.scale + shot.offset.x()
     y = np.arange(top, shot.area.bottom() + spacing, spacing) * shot.scale + shot.offset.y()
-    dots = np.ones((len(x) * len(y), 4)) * 1.5
-    dots[:, 0] = np.repeat(np.round(x * shot.dpr) / shot.dpr, len(y)) - 0.75
-    dots[:, 1] = np.tile(np.round(y * shot.dpr) / shot.dpr, len(x)) - 0.75
+    size = max(1, round(DOT * shot.dpr))
+    columns = np.floor(x * shot.dpr + 0.499) - size // 2  # device pixels
+    rows = np.floor(y * shot.dpr + 0.499) - size // 2
+    if shot.exporting:
+        _paint_dots(painter, columns, rows, DOT, shot.theme.color("grid"))
+        return
+    strip = QPixmap(int(columns[-1] - columns[0]) + size, size)  # a row of dots, copied per row
+    strip.fill(Qt.GlobalColor.transparent)
+    strip_painter = QPainter(strip)
+    _paint_dots(strip_painter, columns - columns[0], rows[:1] * 0, size, shot.theme.color("grid"))
+    strip_painter.end()
+    strip.setDevicePixelRatio(shot.dpr)
+    for row in rows:
+        painter.drawPixmap(QPointF(columns[0] / shot.dpr, row / shot.dpr), strip)
+
+
+def _paint_dots(
+    painter: QPainter, columns: np.ndarray, rows: np.ndarray, size: float, color: QColor
+) -> None:
+    dots = np.full((len(columns) * len(rows), 4), float(size))
+    dots[:, 0] = np.repeat(columns, len(rows))
+    dots[:, 1] = np.tile(rows, len(columns))
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
     painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(shot.theme.color("grid"))
+    painter.setBrush(color)
     arrays.draw_rects(painter, dots)
 
 

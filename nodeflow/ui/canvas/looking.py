@@ -71,6 +71,11 @@ class Looking:
 
     # ---- looking around ---------------------------------------------------------------------
 
+    def visible_ids(self: CanvasView) -> list[str]:
+        """Ids of the nodes in sight."""
+        area = self.camera.rect_to_scene(QRectF(self.rect()))
+        return [self.scene.nodes.key(slot) for slot in self.scene.nodes_in(area).tolist()]
+
     def pan(self: CanvasView, dx: float, dy: float) -> None:
         self.set_hover(EMPTY)
         before = QPointF(self.camera.x, self.camera.y)
@@ -103,8 +108,12 @@ class Looking:
         self.zoom(-self.camera.step)
 
     def fit_all(self: CanvasView) -> None:
-        """Show everything, never larger than life; an empty document shows the origin."""
+        """Show everything, never larger than life; an empty document shows the origin.
+
+        Until somebody looks elsewhere or edits, it stays so when the view is resized.
+        """
         self._fit(self.scene.bounds())
+        self._view_chosen = False
 
     def fit_selection(self: CanvasView) -> None:
         chosen = np.flatnonzero(self.scene.selected)
@@ -126,5 +135,6 @@ class Looking:
         self._looked()
 
     def _looked(self: CanvasView) -> None:
+        self._view_chosen = True
         self.view_changed.emit()
         self.update()

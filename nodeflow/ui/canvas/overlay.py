@@ -108,9 +108,16 @@ def _paint_wire(painter: QPainter, view: CanvasView, key: tuple[str, str], role:
 
 
 def _paint_focus(painter: QPainter, view: CanvasView) -> None:
-    painter.setPen(QPen(view.theme.color("accent", 0.55), 1.5))
-    painter.setBrush(Qt.BrushStyle.NoBrush)
-    painter.drawRect(QRectF(view.rect()).adjusted(0.75, 0.75, -0.75, -0.75))
+    """Four thin bars: stroking so large a rectangle would cost more than a pan."""
+    color, width, height = view.theme.color("accent", 0.6), view.width(), view.height()
+    bars = (
+        (0, 0, width, 2),
+        (0, height - 2, width, 2),
+        (0, 0, 2, height),
+        (width - 2, 0, 2, height),
+    )
+    for bar in bars:
+        painter.fillRect(*bar, color)
 
 
 # ---- tooltips -------------------------------------------------------------------------------

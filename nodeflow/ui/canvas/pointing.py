@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
-from PySide6.QtGui import QMouseEvent, QWheelEvent
+from PySide6.QtGui import QGuiApplication, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QToolTip
 
 from nodeflow.ui.canvas import hints, overlay
@@ -22,6 +22,17 @@ if TYPE_CHECKING:
 
 WHEEL_STEP = 60
 """An eighth of an octave for half a notch of the wheel (a notch is 120)."""
+
+
+EDGE = 20.0
+"""Within so many pixels of an edge, or beyond it, a drag moves the view."""
+
+
+def _beyond(place: float, size: float) -> float:
+    """How fast to move the view for a pointer near an edge: pixels a tick, 0 inside."""
+    if place < EDGE:
+        return max(place - EDGE, -3 * EDGE) * 0.5
+    return min(max(place - (size - EDGE), 0.0), 3 * EDGE) * 0.5
 
 
 class Pointing:
@@ -42,12 +53,15 @@ class Pointing:
             self.gesture = gesture
             gesture.start(at, event.modifiers())
             self.setCursor(gesture.cursor)
+            self._drift.start()
         event.accept()
 
     def _gesture_for(self: CanvasView, event: QMouseEvent, at: QPointF) -> Gesture | None:
         button = event.button()
         if button == Qt.MouseButton.MiddleButton:
             return Pan(self)
+        if button == Qt.MouseButton.RightButton:
+            self._select_under(at)
         if button != Qt.MouseButton.LeftButton:
             return None
         if self._space_held:
@@ -56,6 +70,26 @@ class Pointing:
             self.tutorial_requested.emit()
             return None
         return self._left_gesture(self.hit(at), event.modifiers())
+
+    def _select_under(self: CanvasView, at: QPointF) -> None:
+        """A menu is about the node under the pointer, or about the selection it is part of."""
+        node = self.hit(at).node
+        if node and node not in self.selected_ids():
+            self.select([node])
+
+    def _drift_view(self: CanvasView) -> None:
+        """While something is dragged near an edge, the view moves that way."""
+        gesture = self.gesture
+        if gesture is None or isinstance(gesture, Pan):
+            self._drift.stop()
+            return
+        if not gesture.moved:
+            return
+        dx = _beyond(gesture.at.x(), self.width())
+        dy = _beyond(gesture.at.y(), self.height())
+        if dx or dy:
+            self.pan(-dx, -dy)
+            gesture.move(gesture.at, QGuiApplication.keyboardModifiers())
 
     def _left_gesture(self: CanvasView, hit: Hit, modifiers: Qt.KeyboardModifier) -> Gesture | None:
         if hit.kind == "port" and hit.port is not None:

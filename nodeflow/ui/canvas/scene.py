@@ -143,8 +143,11 @@ class SceneModel:
         slots = {s for s in map(self.nodes.get, node_ids) if s is not None}
         for slot in slots:
             self._before[slot] = self.rect(slot)
-            self._make_face(slot)
+            face = self.builder.revalue(self.face(slot), self.nodes.key(slot))
+            self._faces[slot] = face
+            self.sizes[slot] = (face.width, face.height)
         if slots:
+            self._grid_stale = True
             self._listener(slots, False)
             self._before.clear()
 

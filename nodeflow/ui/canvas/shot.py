@@ -42,7 +42,7 @@ class Shot:
     hidden_frame: str = ""
     hidden_wire: tuple[str, str] | None = None
     shift: QPointF = field(default_factory=QPointF)
-    missing: int = 0
+    waiting: list[int] = field(default_factory=list)
 
     @property
     def exporting(self) -> bool:

@@ -37,6 +37,7 @@ from nodeflow.ui.theme import LIGHT, Theme
 FRAME_BUDGET = 0.008
 """Seconds for painting new cards in one frame; the rest follows in the next ones."""
 SETTLE_MS = 40
+DRIFT_MS = 25
 
 
 class CanvasView(Showing, Looking, Pointing, Editing, QWidget):
@@ -84,13 +85,16 @@ class CanvasView(Showing, Looking, Pointing, Editing, QWidget):
         self.lift_shift = QPointF()
         self._hidden_wire: tuple[str, str] | None = None
         self._space_held = False
-        self._missing = 0
+        self._waiting: set[int] = set()
+        self._view_chosen = False
         self._last_selection: list[str] = []
         self._zoom_from: tuple[int, QPointF] | None = None
         self._settle = QTimer(self, singleShot=True, interval=SETTLE_MS)
         self._settle.timeout.connect(self._settle_zoom)
         self._more = QTimer(self, singleShot=True, interval=0)
         self._more.timeout.connect(self._paint_more)
+        self._drift = QTimer(self, interval=DRIFT_MS)
+        self._drift.timeout.connect(self._drift_view)
         self.scene: SceneModel
         self.set_document(document, analysis)
 
@@ -102,6 +106,7 @@ class CanvasView(Showing, Looking, Pointing, Editing, QWidget):
         self.document = document
         self.analysis = analysis
         self.scene = SceneModel(document, analysis, self._on_scene)
+        self._waiting.clear()
         self.atlas.clear()
         self.hover = EMPTY
         self.repaint_all()
@@ -137,8 +142,7 @@ class CanvasView(Showing, Looking, Pointing, Editing, QWidget):
             overlay.paint(painter, self)
         finally:
             painter.end()
-        if self._missing:
-            self._missing = 0
+        if self._waiting:
             self._more.start()
 
     def _paint_scaled(self, painter: QPainter) -> None:
@@ -158,8 +162,7 @@ class CanvasView(Showing, Looking, Pointing, Editing, QWidget):
         shot.deadline = time.perf_counter() + FRAME_BUDGET
         self.atlas.begin_frame()
         layers.paint_all(painter, shot)
-        if shot.missing:
-            self._missing += shot.missing
+        self._waiting.update(shot.waiting)
 
     def shot(self, rect: QRectF) -> Shot:
         """What painting a part of the view needs; nodes' shadows and ports reach out of them."""
@@ -179,7 +182,13 @@ class CanvasView(Showing, Looking, Pointing, Editing, QWidget):
         )
 
     def _paint_more(self) -> None:
-        self.frame.damage_all()
+        """Paint the cards for which the last frame had no time."""
+        waiting, self._waiting = self._waiting, set()
+        if len(waiting) > 200:
+            self.frame.damage_all()
+        else:
+            for slot in waiting:
+                self._damage_node(slot)
         self.update()
 
     def _settle_zoom(self) -> None:
@@ -189,11 +198,11 @@ class CanvasView(Showing, Looking, Pointing, Editing, QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         grown = event.size() - event.oldSize()
-        if event.oldSize().isValid() and not grown.isNull():
+        if self._view_chosen and event.oldSize().isValid():
             self.camera.pan(grown.width() / 2, grown.height() / 2)
+            self.repaint_all()
         else:
             self.fit_all()
-        self.frame.damage_all()
         super().resizeEvent(event)
 
     def render(self, painter: QPainter, rect: QRectF, source: QRectF | None = None) -> None:
@@ -223,6 +232,7 @@ class CanvasView(Showing, Looking, Pointing, Editing, QWidget):
         if structure and self.hover is not EMPTY:
             self.hover = EMPTY
         if structure:
+            self._view_chosen = True
             self._note_lost_selection()
         self.update()
 

@@ -12,7 +12,7 @@ from nodeflow.graph.graph import Node, Tensor
 
 @dataclass
 class Network:
-    """784-300-10 as in the tutorial, with gradient descent 0.5."""
+    """784-300-10 as in the tutorial, with gradient descent."""
 
     graph: nf.Graph
     x: Tensor
@@ -26,7 +26,9 @@ class Network:
 NAMES = ("W1", "b1", "W2", "b2")
 
 
-def network(dtype: str = "float64", sizes: tuple[int, int, int] = (784, 300, 10)) -> Network:
+def network(
+    dtype: str = "float64", sizes: tuple[int, int, int] = (784, 300, 10), rate: float = 0.5
+) -> Network:
     """The classic network, built from its ops as a user would."""
     rng = np.random.default_rng(0)
     n, hidden, classes = sizes
@@ -44,11 +46,13 @@ def network(dtype: str = "float64", sizes: tuple[int, int, int] = (784, 300, 10)
         clipped = nf.clip_by_value(p, 1e-10, 0.9999999)
         terms = y * nf.log(clipped) + (1 - y) * nf.log(1 - clipped)
         loss = nf.negative(nf.reduce_mean(nf.reduce_sum(terms, axis=1)), name="loss")
-        train = graph.apply("gradient_descent", loss, learning_rate=0.5, name="train")
+        train = graph.apply("gradient_descent", loss, learning_rate=rate, name="train")
     return Network(graph, x, y, loss, p, train, initial)
 
 
-def numpy_step(parameters: list[np.ndarray], x: np.ndarray, y: np.ndarray) -> float:
+def numpy_step(
+    parameters: list[np.ndarray], x: np.ndarray, y: np.ndarray, rate: float = 0.5
+) -> float:
     """One step of the same program by hand; changes ``parameters``, returns the loss before it."""
     w1, b1, w2, b2 = parameters
     h = np.maximum(x @ w1 + b1, 0)
@@ -62,7 +66,7 @@ def numpy_step(parameters: list[np.ndarray], x: np.ndarray, y: np.ndarray) -> fl
     dh = (dz @ w2.T) * (h > 0)
     gradients = (x.T @ dh, dh.sum(0), h.T @ dz, dz.sum(0))
     for value, gradient in zip(parameters, gradients, strict=True):
-        value -= w1.dtype.type(0.5) * gradient
+        value -= w1.dtype.type(rate) * gradient
     return float(loss)
 
 
@@ -72,4 +76,4 @@ def images_and_labels(rows: int, features: int = 784) -> tuple[np.ndarray, np.nd
     labels = rng.integers(0, 10, rows).astype(np.uint8)
     patterns = rng.random((10, features)) < 0.2
     noise = rng.random((rows, features)) < 0.05
-    return ((patterns[labels] ^ noise) * 200).astype(np.uint8), labels
+    return ((patterns[labels] ^ noise) * 50).astype(np.uint8), labels

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from nodeflow.document.analysis import Analysis
 from nodeflow.document.dataset_op import DATASET
 from nodeflow.document.declarations import op_of
-from nodeflow.document.inference import feed_problem
+from nodeflow.document.feed_check import feed_problem
 from nodeflow.document.model import Document
 from nodeflow.document.ports import (
     CONTROL,

@@ -9,6 +9,7 @@ from typing import Any
 
 from nodeflow.document.dataset_op import DATASET, dataset_types
 from nodeflow.document.declarations import declaration
+from nodeflow.document.feed_check import Outputs, check_feed
 from nodeflow.document.model import Document
 from nodeflow.document.ports import (
     CONTROL,
@@ -22,21 +23,15 @@ from nodeflow.document.ports import (
 from nodeflow.document.problems import Problem
 from nodeflow.document.records import NodeRecord, Wire
 from nodeflow.errors import (
-    DtypeError,
-    FeedError,
-    MissingFeed,
     MissingInput,
     NodeflowError,
-    ShapeError,
     UnknownName,
     UnknownOp,
     suggest,
 )
 from nodeflow.graph.infer import infer_types
 from nodeflow.graph.op import Op
-from nodeflow.graph.types import TensorType, compatible
-
-Outputs = Mapping[str, TensorType]
+from nodeflow.graph.types import TensorType
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +93,7 @@ def _infer(
     result = infer_types(op, types, bound, record.name)
     out = {op.output_name(i): t for i, t in enumerate(result)}
     if record.op == "placeholder":
-        _check_feed(doc, record, bound, result[0], wired.get(FEED), outputs_of, problems)
+        check_feed(doc, record, bound, result[0], wired.get(FEED), outputs_of, problems)
     return out
 
 
@@ -214,62 +209,3 @@ def _check_names(
                 problems.append(
                     Problem(record.name, attr.name, text, hint, kind=UnknownName.__name__)
                 )
-
-
-def _check_feed(
-    doc: Document,
-    record: NodeRecord,
-    bound: Mapping[str, Any],
-    declared: TensorType,
-    wire: Wire | None,
-    outputs_of: Callable[[str], Outputs | None],
-    problems: list[Problem],
-) -> None:
-    if wire is not None:
-        problem = feed_problem(doc, record, declared, wire, outputs_of(wire.source))
-        if problem is not None:
-            problems.append(problem)
-    elif bound.get("sample") is None:
-        problems.append(
-            Problem(
-                record.name,
-                FEED,
-                f"nothing feeds `{record.name}` ({declared})",
-                "Wire a dataset's column into `feed`, set `sample`, or feed it when running.",
-                severity="info",
-                kind=MissingFeed.__name__,
-            )
-        )
-
-
-def feed_problem(
-    doc: Document, record: NodeRecord, declared: TensorType, wire: Wire, found: Outputs | None
-) -> Problem | None:
-    """Returns what is wrong with a wire into a placeholder's `feed`, or None."""
-    source = doc.nodes[wire.source]
-
-    def problem(text: str, hint: str, kind: type[NodeflowError]) -> Problem:
-        return Problem(record.name, FEED, text, hint, kind=kind.__name__)
-
-    if source.op != DATASET:
-        return problem(
-            f"`{source.name}` is no dataset, and only a dataset's columns feed a placeholder",
-            f"Wire `{source.name}` into the nodes that use `{record.name}` instead.",
-            FeedError,
-        )
-    if found is None:
-        return None  # the dataset's own problem
-    if wire.source_port not in found:
-        return problem(
-            f"`{source.name}` has no column {wire.source_port!r}",
-            suggest(wire.source_port, found) or f"It has {', '.join(found)}.",
-            FeedError,
-        )
-    column = found[wire.source_port]
-    what = f"the column `{wire.source_port}` is {column}, and `{record.name}` takes {declared}"
-    if column.dtype != declared.dtype:
-        return problem(what, f"Set its dtype to {column.dtype}.", DtypeError)
-    if not compatible(column.shape, declared.shape):
-        sizes = ", ".join("null" if d is None else str(d) for d in column.shape)
-        return problem(what, f"Set its shape to [{sizes}].", ShapeError)
-    return None

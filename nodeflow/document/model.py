@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nodeflow.document.errors import DocumentError, NoSuchNode
+from nodeflow.document.events import Events, Subscriber
 from nodeflow.document.history import History, Step
 from nodeflow.document.names import FreeNames
 from nodeflow.document.records import (
@@ -31,7 +32,6 @@ from nodeflow.document.records import (
 )
 from nodeflow.document.transaction import Transaction
 
-Subscriber = Callable[[Change], None]
 _ID_NUMBER = re.compile(r"[a-z]([1-9][0-9]{0,14})")
 
 
@@ -68,9 +68,7 @@ class Document:
         self._names = FreeNames()
         self._history = History()
         self._open: Transaction | None = None
-        self._subscribers: list[Subscriber] = []
-        self._waiting: list[Change] = []
-        self._notifying = False
+        self._events = Events()
         self._digest: int | None = None
 
     # ---- reading ----------------------------------------------------------------------------
@@ -178,7 +176,7 @@ class Document:
         for edit in change.edits:
             self._put(edit)
         self.revision = change.revision
-        self._publish(change)
+        self._events.publish(change)
 
     can_undo = property(lambda self: self._history.can_undo, doc="Is there a step to undo?")
     can_redo = property(lambda self: self._history.can_redo, doc="Is there a step to redo?")
@@ -198,13 +196,7 @@ class Document:
 
     def subscribe(self, callback: Subscriber) -> Callable[[], None]:
         """Calls `callback(change)` after each transaction, undo and redo; returns `unsubscribe`."""
-        self._subscribers.append(callback)
-
-        def unsubscribe() -> None:
-            if callback in self._subscribers:
-                self._subscribers.remove(callback)
-
-        return unsubscribe
+        return self._events.subscribe(callback)
 
     def fill(self, table: str, key: Any, value: Any) -> None:
         """Puts a record into a document that is being read: no undo, no event, no check."""
@@ -219,7 +211,7 @@ class Document:
             return
         self._history.add(Step(label, merged, merge))
         self.revision += 1
-        self._publish(Change(label, merged, self.revision))
+        self._events.publish(Change(label, merged, self.revision))
 
     def _replay(self, take: Callable[[], Step | None]) -> Change | None:
         if self._open is not None:
@@ -231,28 +223,8 @@ class Document:
             self._put(edit)
         self.revision += 1
         change = Change(step.label, step.edits, self.revision)
-        self._publish(change)
+        self._events.publish(change)
         return change
-
-    def _publish(self, change: Change) -> None:
-        """Hands changes to the subscribers in order, also when one of them edits the document."""
-        self._waiting.append(change)
-        if self._notifying:
-            return
-        self._notifying = True
-        failures: list[Exception] = []
-        try:
-            while self._waiting:
-                current = self._waiting.pop(0)
-                for callback in list(self._subscribers):
-                    try:
-                        callback(current)
-                    except Exception as error:
-                        failures.append(error)
-        finally:
-            self._notifying = False
-        if failures:
-            raise failures[0]
 
     def _put(self, edit: Edit) -> None:
         """Writes one edit into its table and the indexes."""

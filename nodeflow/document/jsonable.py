@@ -1,0 +1,63 @@
+"""JSON values as documents hold them: nothing else enters one, and equal values are equal text."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from nodeflow.document.errors import BadValue
+
+Json = Any  # None, bool, int, float, str, list or dict of these
+
+
+def plain(value: Any, *, where: str = "value") -> Json:
+    """Returns `value` as the JSON a file would hold: lists for tuples and arrays, strings for NaN,
+    sorted keys.
+
+    Raises BadValue for what JSON cannot say (objects, keys that are not strings).
+    """
+    if value is None or isinstance(value, (bool, str)):
+        return value
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else _non_finite(value)
+    if isinstance(value, (list, tuple)):
+        return [plain(item, where=where) for item in value]
+    if isinstance(value, Mapping):
+        for key in value:
+            if not isinstance(key, str):
+                raise BadValue(f"{where} has the key {key!r}, and keys must be strings")
+        return {key: plain(value[key], where=where) for key in sorted(value)}
+    if hasattr(value, "tolist"):  # numpy arrays and scalars, without importing numpy
+        return plain(value.tolist(), where=where)
+    raise BadValue(f"{where} is a {type(value).__name__}, which a document cannot hold")
+
+
+def _non_finite(value: float) -> str:
+    if math.isnan(value):
+        return "NaN"
+    return "Infinity" if value > 0 else "-Infinity"
+
+
+_ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, allow_nan=False)
+
+
+def compact_json(value: Json) -> str:
+    """Returns the canonical one-line text of a JSON value: sorted keys, no NaN."""
+    return _ENCODER.encode(value)
+
+
+def same(a: Any, b: Any) -> bool:
+    """Says whether two JSON values or records would be written alike (1, 1.0 and True differ)."""
+    return a is b or (a == b and repr(a) == repr(b))
+
+
+def coordinate(value: float) -> int | float:
+    """Returns a position as files write it: hundredths of a pixel, whole numbers without a dot."""
+    if type(value) is int:
+        return value
+    rounded = round(float(value), 2)
+    return int(rounded) if rounded.is_integer() else rounded

@@ -10,6 +10,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -145,14 +146,15 @@ def save(doc: Document, path: str | Path | None = None) -> None:
     doc.mark_saved()
 
 
-def natural(text: str) -> list[Any]:
+@lru_cache(maxsize=1 << 16)
+def natural(text: str) -> tuple[Any, ...]:
     """Returns a sort key that puts `n10` after `n9`, and `values.10` after `values.9`."""
-    return [int(part) if i % 2 else part for i, part in enumerate(_DIGITS.split(text))]
+    return tuple(int(part) if i % 2 else part for i, part in enumerate(_DIGITS.split(text)))
 
 
-def wire_order(wire: Wire) -> list[Any]:
+def wire_order(wire: Wire) -> tuple[Any, ...]:
     """Returns the sort key of a wire in a file: by target, then by port."""
-    return [natural(wire.target), natural(wire.target_port)]
+    return natural(wire.target), natural(wire.target_port)
 
 
 _DIGITS = re.compile(r"([0-9]+)")

@@ -74,13 +74,16 @@ def read_frame(data: Json, place: str) -> FrameRecord:
 def read_wire(data: Json, place: str) -> Wire:
     """Returns the wire that a list of four strings describes, or raises a FlowError."""
     expect(data, list, place)
-    if len(data) != 4 or not all(isinstance(item, str) for item in data):
+    if len(data) != 4 or any(type(item) is not str for item in data):
         raise flow_error(
             FlowContent,
             "a wire is [source id, source port, target id, target port], four strings",
             place,
         )
-    return Wire(*(_text(item, place) for item in data))
+    for item in data:
+        if not 0 < len(item) <= LONGEST_TEXT or "\0" in item:
+            _text(item, place)
+    return Wire(*data)
 
 
 def read_training(data: Json, place: str = "training") -> dict[str, Json]:

@@ -12,9 +12,6 @@ from nodeflow.ui.canvas.card_painter import FULL, RADIUS, CardPainter, blend
 from nodeflow.ui.canvas.shot import DIM, FAR_SCALE, Shot
 from nodeflow.ui.theme import mix
 
-PATIENT_CARDS = 60
-"""Up to so many cards are all painted in one frame; beyond, late ones show as blocks first."""
-
 
 def paint_bodies(painter: QPainter, shot: Shot) -> None:
     """The cards of all visible nodes."""
@@ -72,9 +69,8 @@ def _paint_from_atlas(painter: QPainter, shot: Shot, slots: np.ndarray) -> None:
     waiting: list[int] = []
     corners = _view_rects(shot, slots)
     margin = margin_pixels(shot.scale * shot.dpr)
-    patient = len(slots) <= PATIENT_CARDS
     for index, slot in enumerate(slots.tolist()):
-        place = _card(shot, slot, patient)
+        place = _card(shot, slot)
         if place is None:
             waiting.append(index)
             continue
@@ -90,12 +86,12 @@ def _paint_from_atlas(painter: QPainter, shot: Shot, slots: np.ndarray) -> None:
         _paint_blocks(painter, shot, slots[waiting])
 
 
-def _card(shot: Shot, slot: int, patient: bool) -> tuple[Page, QRect] | None:
+def _card(shot: Shot, slot: int) -> tuple[Page, QRect] | None:
     """A card's place in the atlas, painting it if there is still time in this frame."""
     assert shot.atlas is not None
     face = shot.scene.face(slot)
     place = shot.atlas.find(face, shot.level, shot.step, shot.dpr)
-    if place is None and (patient or not shot.late()):
+    if place is None and not shot.late():
         place = shot.atlas.paint(face, shot.level, shot.step, shot.dpr, shot.scale)
     return place
 

@@ -5,6 +5,7 @@ Part of the canvas (``CanvasView`` inherits it).
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -80,6 +81,7 @@ class Looking:
         self.set_hover(EMPTY)
         before = QPointF(self.camera.x, self.camera.y)
         self.camera.pan(dx, dy)
+        self.moved_at = time.perf_counter()
         if self._zoom_from is None:  # else the kept frame is of another scale
             self.frame.scroll(self.camera.x - before.x(), self.camera.y - before.y())
         self._looked()
@@ -90,6 +92,7 @@ class Looking:
         before = (self.camera.step, QPointF(self.camera.x, self.camera.y))
         if not self.camera.zoom_to(self.camera.step + steps, at):
             return
+        self.moved_at = time.perf_counter()
         if self.frame.last_whole_ms > SLOW_FRAME_MS and self.frame.is_whole:
             self._zoom_from = self._zoom_from or before
             self._settle.start()

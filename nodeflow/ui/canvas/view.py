@@ -34,8 +34,11 @@ from nodeflow.ui.canvas.shot import Shot
 from nodeflow.ui.canvas.showing import Showing
 from nodeflow.ui.theme import LIGHT, Theme
 
-FRAME_BUDGET = 0.008
-"""Seconds for painting new cards in one frame; the rest follows in the next ones."""
+MOVING_BUDGET, STILL_BUDGET = 0.006, 0.100
+"""Seconds for painting new cards in one frame, while the view moves and else. Cards that are late
+show as blocks, and follow in the next frames."""
+MOVING = 0.1
+"""For so many seconds after a pan or zoom the view counts as moving."""
 SETTLE_MS = 40
 DRIFT_MS = 25
 
@@ -86,6 +89,8 @@ class CanvasView(Showing, Looking, Pointing, Editing, QWidget):
         self._hidden_wire: tuple[str, str] | None = None
         self._space_held = False
         self._waiting: set[int] = set()
+        self._deadline = 0.0
+        self.moved_at = 0.0
         self._view_chosen = False
         self._last_selection: list[str] = []
         self._zoom_from: tuple[int, QPointF] | None = None
@@ -133,6 +138,10 @@ class CanvasView(Showing, Looking, Pointing, Editing, QWidget):
     def paintEvent(self, _: QPaintEvent) -> None:
         self.camera.dpr = self.devicePixelRatioF()
         self.frame.resize(self.size(), self.camera.dpr)
+        now = time.perf_counter()
+        moving = now - self.moved_at < MOVING
+        self._deadline = now + (MOVING_BUDGET if moving else STILL_BUDGET)
+        self.atlas.begin_frame()
         painter = QPainter(self)
         try:  # a painter left open by an error would take the process down
             if self._zoom_from is not None:
@@ -144,6 +153,11 @@ class CanvasView(Showing, Looking, Pointing, Editing, QWidget):
             painter.end()
         if self._waiting:
             self._more.start()
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the last frame was complete: no card left for later, no scaled picture."""
+        return not self._waiting and self._zoom_from is None
 
     def _paint_scaled(self, painter: QPainter) -> None:
         """The last true frame, scaled to where its content is now."""
@@ -159,8 +173,7 @@ class CanvasView(Showing, Looking, Pointing, Editing, QWidget):
     def _paint_frame(self, painter: QPainter, rect: QRectF) -> None:
         """Paint a part of the frame (view coordinates)."""
         shot = self.shot(rect)
-        shot.deadline = time.perf_counter() + FRAME_BUDGET
-        self.atlas.begin_frame()
+        shot.deadline = self._deadline
         layers.paint_all(painter, shot)
         self._waiting.update(shot.waiting)
 

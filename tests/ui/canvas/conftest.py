@@ -114,7 +114,11 @@ def picture(canvas: CanvasView) -> Callable[[], np.ndarray]:
     """What the canvas shows, as (height, width, 3) uint8."""
 
     def take() -> np.ndarray:
-        return to_array(canvas.grab().toImage())
+        image = canvas.grab().toImage()
+        while not canvas.is_settled and canvas._zoom_from is None:
+            canvas._paint_more()
+            image = canvas.grab().toImage()
+        return to_array(image)
 
     return take
 

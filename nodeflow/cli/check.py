@@ -7,7 +7,7 @@ import argparse
 from nodeflow.cli.environment import Environment
 from nodeflow.cli.load import load_document
 from nodeflow.cli.output import json_line
-from nodeflow.document.analysis import Analysis
+from nodeflow.document.build import build
 from nodeflow.document.problems import Problem
 from nodeflow.errors import FileProblem
 
@@ -35,8 +35,7 @@ def _problems(file: str, arguments: argparse.Namespace, environment: Environment
         document = load_document(arguments, environment)
     except FileProblem as error:
         return [Problem.of(error, "")]
-    found = Analysis(document).problems
-    return [p for problems in found.values() for p in problems]
+    return build(document, partial=True).problems  # some only show when gradients are derived
 
 
 def _tell(file: str, problems: list[Problem], environment: Environment) -> None:

@@ -53,6 +53,7 @@ class _Grouper:
         self.made_by: dict[int, Group] = {}
         self.open: dict[tuple, Group] = {}
         """The latest cluster by (shape, level, an input that it reads)."""
+        self.written = {actions.root[s] for s in actions.schedule.writes.values()}
 
     def run(self) -> list[Group]:
         for action in self.actions.items:
@@ -84,6 +85,9 @@ class _Grouper:
                     candidate.level = max(candidate.level, others)
                     return candidate
         level = _above(sources)
+        if self.actions.root[action.outputs[0]] in self.written:
+            # On its own it can wait until all others have read the old value.
+            return self._new(level, shape)
         large = [r for r in roots if self.actions.types[r].size != 1]
         for root in large:
             sibling = self.open.get((shape, level, root))

@@ -1,0 +1,192 @@
+"""Plans: what is fused, what runs side by side, and how memory is used again."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+import nodeflow as nf
+from nodeflow.engine.actions import build_actions
+from nodeflow.engine.arena import Arena, Offsets, size_class
+from nodeflow.engine.compiled import CompiledPlan
+from nodeflow.engine.fusion import MAX_NODES, group_actions
+from nodeflow.engine.plan import make_plan, make_step_plan
+from nodeflow.engine.schedule import build_schedule
+from nodeflow.engine.session import Session
+from nodeflow.engine.team import shared_team
+from nodeflow.graph.types import TensorType
+
+
+def plan_of(targets, **shapes):
+    graph = targets[0].graph
+    fed = [graph.tensor(name) for name in shapes]
+    schedule = build_schedule(targets, fed)
+    given = {
+        schedule.feeds[t]: TensorType(t.dtype, shape)
+        for t, shape in zip(fed, shapes.values(), strict=True)
+    }
+    return schedule, schedule.specialise(given)
+
+
+def names(group):
+    return [a.node.name for a in group.actions]
+
+
+def test_elementwise_neighbours_are_one_kernel():
+    with nf.Graph():
+        x = nf.placeholder("float32", [None, 3], name="x")
+        y = nf.placeholder("float32", [3], name="y")
+        z = nf.multiply(nf.exp(nf.add(x, y, name="a"), name="b"), 2.0, name="c") - x
+    groups = group_actions(build_actions(*plan_of([z], x=(4, 3), y=(3,))))
+    assert [names(g) for g in groups] == [["a", "b", "c", "subtract"]]
+    unfused = group_actions(build_actions(*plan_of([z], x=(4, 3), y=(3,))), fuse=False)
+    assert len(unfused) == 4
+
+
+def test_no_cluster_goes_around_another_kernel():
+    with nf.Graph():
+        x = nf.placeholder("float32", [4, 4], name="x")
+        a = nf.exp(x, name="a")
+        product = nf.matmul(a, x, name="product")
+        b = nf.add(a, product, name="b")
+    groups = group_actions(build_actions(*plan_of([b], x=(4, 4))))
+    assert [names(g) for g in groups] == [["a"], ["product"], ["b"]]
+    assert [g.level for g in groups] == [0, 1, 2]
+
+
+def test_independent_branches_share_a_level():
+    with nf.Graph():
+        x = nf.placeholder("float32", [64, 64], name="x")
+        left, right = nf.matmul(x, x, name="left"), nf.matmul(x, x, name="right")
+        both = nf.add(left, right, name="both")
+    plan = make_plan(*plan_of([both], x=(64, 64)))
+    levels = [[n for row in level for n in names(row.group)] for level in plan.phases[0].levels]
+    assert levels == [["left", "right"], ["both"]]
+
+
+def test_clusters_are_bounded():
+    with nf.Graph():
+        y = nf.placeholder("float32", [5], name="x")
+        for _ in range(200):
+            y = nf.sin(y)
+    groups = group_actions(build_actions(*plan_of([y], x=(5,))))
+    assert [len(g.actions) for g in groups] == [MAX_NODES] * 3 + [200 - 3 * MAX_NODES]
+
+
+def test_equal_clusters_share_a_kernel_whatever_their_size_and_names():
+    with nf.Graph():
+        x = nf.placeholder("float32", [None, 3], name="x")
+        y = nf.placeholder("float32", [None, 7], name="y")
+        ends = [nf.reduce_sum(nf.relu(v + 1.0) * 2.0, axis=1) for v in (x, y)]
+    assert len(make_plan(*plan_of(ends, x=(4, 3), y=(9, 7))).sources()) == 2
+
+
+def test_gradient_and_value_of_a_network_are_few_kernels():
+    from .graphs import network
+
+    net = network("float32")
+    schedule, types = plan_of([net.train, net.loss], x=(100, 784), y=(100, 10))
+    assert len(make_plan(schedule, types).sources()) <= 24
+
+
+def test_memory_of_what_is_done_is_used_again():
+    with nf.Graph():
+        x = y = nf.placeholder("float32", [256, 256], name="x")
+        for _ in range(40):
+            y = nf.matmul(y, x)
+    plan = make_plan(*plan_of([y], x=(256, 256)))
+    assert plan.arena_size <= 4 * 256 * 256 * 4
+
+
+def test_rows_of_one_level_never_share_memory():
+    with nf.Graph():
+        x = nf.placeholder("float32", [64], name="x")
+        parts = [nf.reduce_sum(nf.square(nf.reshape(x, [k, -1])), axis=1) for k in (2, 4, 8, 16)]
+        total = sum((nf.reduce_sum(p) for p in parts[1:]), nf.reduce_sum(parts[0]))
+    schedule, types = plan_of([total], x=(64,))
+    plan = make_plan(schedule, types)
+    for level in plan.phases[0].levels:
+        spans = []
+        for row in level:
+            for root in row.group.outputs:
+                place = plan.places.get(root)
+                if place is not None and place.kind == "arena":
+                    size = plan.actions.types[root].size * 4
+                    spans.append((place.offset, place.offset + size))
+        spans.sort()
+        assert all(a[1] <= b[0] for a, b in pairwise(spans))
+
+
+def test_fusion_and_memory_reuse_are_exact():
+    rng = np.random.default_rng(1)
+    value = rng.normal(size=(37, 53)).astype("float32")
+    with nf.Graph():
+        x = nf.placeholder("float32", [None, None], name="x")
+        y = nf.tanh(x * 1.5) + nf.exp(-nf.square(x))
+        z = nf.softmax(y) * nf.reduce_max(y, axis=1, keepdims=True) - nf.log(nf.abs(x) + 0.1)
+        w = nf.matmul(z, y, transpose_y=True)
+    schedule, types = plan_of([w, z], x=value.shape)
+    results = []
+    for fuse in (True, False):
+        plan = CompiledPlan(make_plan(schedule, types, fuse=fuse), Arena(), shared_team(2))
+        given = {schedule.feeds[x]: value}
+        results.append([plan.run(given, lambda node: None)[s].copy() for s in schedule.fetches])
+    for a, b in zip(*results, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_updates_run_after_everything_that_reads_the_old_value():
+    with nf.Graph() as g:
+        w = nf.variable([1.0, 2.0], name="w")
+        new = nf.assign(w, w * 0.5, name="step")
+        late = nf.reduce_sum(nf.exp(nf.reduce_sum(nf.exp(w), keepdims=True) * 0.1) * w, name="late")
+    schedule = build_schedule([g.node("step"), late], [])
+    plan = make_step_plan(schedule, schedule.specialise({}), [])
+    home = plan.home[w.node]
+    levels = plan.phases[0].levels
+    reads = [
+        i
+        for i, level in enumerate(levels)
+        for row in level
+        if row.group is not None and home in row.group.inputs
+    ]
+    writes = [
+        i
+        for i, level in enumerate(levels)
+        for row in level
+        if row.group is not None and set(row.group.outputs) & set(plan.inplace)
+    ]
+    assert new.node.op.id == "assign"
+    assert writes == [max(reads)]
+    assert len(plan.inplace) == 1
+
+
+def test_size_classes_waste_little_and_fit():
+    for nbytes in (0, 1, 64, 65, 1000, 4097, 123_456, 10**8):
+        block = size_class(nbytes)
+        assert block >= nbytes
+        assert block % 64 == 0
+        assert block <= max(64, nbytes * 1.26 + 64)
+
+
+def test_offsets_are_given_out_again():
+    offsets = Offsets()
+    a = offsets.take(1000)
+    b = offsets.take(1000)
+    assert a != b
+    offsets.give_back(a, 1000)
+    assert offsets.take(990) == a
+    assert offsets.size == 2 * size_class(1000)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_growing_the_arena_moves_every_plan(threads):
+    with nf.Graph() as g:
+        x = nf.placeholder("float32", [None], name="x")
+        y = nf.reduce_sum(nf.exp(x), keepdims=True) + x
+    with Session(g, tier="compiled", threads=threads) as s:
+        small, large = np.zeros(3, "f4"), np.zeros(3_000_00, "f4")
+        for fed in (small, large, small, large):
+            np.testing.assert_allclose(s.run(y, {x: fed}), len(fed) + fed, rtol=1e-6)

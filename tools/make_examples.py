@@ -132,7 +132,7 @@ def expression() -> Example:
     e.add("multiply", "a", "d", "e")
     e.arrange(
         [["Input", "Expression"]],
-        "a = (b + c) * (c + 2): a graph of five values, and 9 comes out.\n"
+        "a = (b + c) * (c + 2), one node for each step: 9 comes out.\n"
         "Try: select b and set its value to 5; a becomes 18. Show order: d and e need nothing "
         "from each other, so they run in parallel, and a comes after both.",
         "A first graph",
@@ -368,7 +368,7 @@ def mnist() -> Example:
         "A network reads handwritten digits: 784 pixels, 300 hidden units, 10 probabilities. Its "
         "loss, the cross-entropy, is built from its ops.\n"
         "Try: press Train. The loss falls at each step, and accuracy on digits it has not seen "
-        "rises to about 98 % (above 90 % on the 5 000 images that come along). Then look at W1, "
+        "rises to about 98% (above 90% on the 5 000 images that come along). Then look at W1, "
         "or train with a learning rate of 0.1.",
         "Handwritten digits",
     )

@@ -138,6 +138,7 @@ def add_frame(
 ) -> str:
     """Adds a frame (x, y, width, height) and returns its id."""
     with doc.transaction(f"Add frame {title}".rstrip()) as t:
+        title, note, color = (plain(text, where="a frame") for text in (title, note, color))
         frame = FrameRecord(t.new_id("f"), title, note, color, _rect(rect))
         t.put_frame(frame)
     return frame.id
@@ -151,6 +152,8 @@ def set_frame(doc: Document, frame_id: str, merge: Any = None, **fields: Any) ->
         raise BadValue(f"a frame has no {', '.join(sorted(unknown))}")
     if "rect" in fields:
         fields["rect"] = _rect(fields["rect"])
+    texts = {k: plain(v, where=f"a frame's {k}") for k, v in fields.items() if k != "rect"}
+    fields = {**fields, **texts}
     with doc.transaction(f"Change frame {frame.title}".rstrip(), merge=merge) as t:
         t.put_frame(replace(frame, **fields))
 

@@ -12,28 +12,50 @@ from nodeflow.document.errors import BadValue
 Json = Any  # None, bool, int, float, str, list or dict of these
 
 
-def plain(value: Any, *, where: str = "value") -> Json:
+DEEPEST = 48  # a file may nest 64 levels, and a value starts some levels down
+LARGEST_BITS = 4096  # whole numbers beyond it cannot be read back
+
+
+def plain(value: Any, *, where: str = "value", depth: int = 0) -> Json:
     """Returns `value` as the JSON a file would hold: lists for tuples and arrays, strings for NaN,
     sorted keys.
 
-    Raises BadValue for what JSON cannot say (objects, keys that are not strings).
+    Raises BadValue for what a file cannot hold: objects, keys that are no strings, half
+    characters, huge whole numbers, endless nesting.
     """
-    if value is None or isinstance(value, (bool, str)):
+    if value is None or isinstance(value, bool):
         return value
+    if isinstance(value, str):
+        return _whole_text(value, where)
     if isinstance(value, int):
+        if value.bit_length() > LARGEST_BITS:
+            raise BadValue(f"{where} is a whole number of {value.bit_length()} bits")
         return int(value)
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else _non_finite(value)
+    if depth > DEEPEST:
+        raise BadValue(f"{where} is nested deeper than {DEEPEST} levels")
     if isinstance(value, (list, tuple)):
-        return [plain(item, where=where) for item in value]
+        return [plain(item, where=where, depth=depth + 1) for item in value]
     if isinstance(value, Mapping):
         for key in value:
             if not isinstance(key, str):
                 raise BadValue(f"{where} has the key {key!r}, and keys must be strings")
-        return {key: plain(value[key], where=where) for key in sorted(value)}
+        return {
+            _whole_text(key, where): plain(value[key], where=where, depth=depth + 1)
+            for key in sorted(value)
+        }
     if hasattr(value, "tolist"):  # numpy arrays and scalars, without importing numpy
-        return plain(value.tolist(), where=where)
+        return plain(value.tolist(), where=where, depth=depth + 1)
     raise BadValue(f"{where} is a {type(value).__name__}, which a document cannot hold")
+
+
+def _whole_text(text: str, where: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise BadValue(f"{where} holds half a character (a lone surrogate)") from None
+    return text
 
 
 def _non_finite(value: float) -> str:

@@ -262,12 +262,32 @@ def test_a_damaged_file_gives_a_document_or_a_flow_error(data):
         assert flow.dumps(flow.loads(flow.dumps(doc))) == flow.dumps(doc)
 
 
-@pytest.mark.parametrize("value", [object(), {1: 2}, {"a": {3}}, b"x", 1j])
+def endless(depth=2000):
+    value = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [object(), {1: 2}, {"a": {3}}, b"x", 1j, "\ud800", {"\udfff": 1}, 10**2000, endless()],
+    ids=lambda value: type(value).__name__,
+)
 def test_values_that_json_cannot_hold_never_enter_a_document(value):
     doc = Document()
     with pytest.raises(BadValue):
         commands.add_node(doc, "constant", (0, 0), attrs={"value": value})
     assert not doc.nodes
+
+
+def test_what_enters_a_document_can_be_read_back():
+    doc = Document()
+    value = {"deep": endless(45), "large": -(2**4095), "text": "\0\u2028 \U0001f600"}
+    commands.add_node(doc, "constant", (0, 0), attrs={"value": value})
+    assert flow.loads(flow.dumps(doc)).nodes["n1"].attrs == {"value": value}
+    with pytest.raises(BadValue, match="half a character"):
+        commands.add_frame(doc, (0, 0, 1, 1), note="\ud800")
 
 
 def test_numpy_values_become_plain_ones():

@@ -84,6 +84,16 @@ ACTIONS: tuple[ActionSpec, ...] = (
         checkable=True,
     ),
     _a("undim", "Show everything", "", "eye", "End “Run to here”"),
+    _a("panel_left", "Ops panel", "Ctrl+B", "panel-left", "Show or hide the ops", checkable=True),
+    _a(
+        "panel_bottom",
+        "Bottom panels",
+        "Ctrl+J",
+        "panel-bottom",
+        "Show or hide viewer, training, problems and log",
+        checkable=True,
+    ),
+    _a("panel_right", "Inspector", "Ctrl+I", "panel-right", "Show or hide it", checkable=True),
     _a("theme_system", "Like the system", checkable=True),
     _a("theme_light", "Light", checkable=True),
     _a("theme_dark", "Dark", checkable=True),
@@ -134,7 +144,8 @@ MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
         "&View",
         (
             *("fit", "fit_selection", "zoom_in", "zoom_out", "zoom_reset", SEPARATOR),
-            *("order", "undim", SEPARATOR, ("Panels", "panels_menu")),
+            *("order", "undim", SEPARATOR, "panel_left", "panel_bottom", "panel_right"),
+            ("Panels", "panels_menu"),
             ("Theme", ("theme_system", "theme_light", "theme_dark")),
         ),
     ),
@@ -150,7 +161,8 @@ MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
 
 TOOLBAR: tuple[str, ...] = (
     *("welcome", "open", "save", SEPARATOR, "undo", "redo", SEPARATOR),
-    *("run", "train", "continue", "pause", "stop", SPACER, "fit", "order", "theme"),
+    *("run", "train", "continue", "pause", "stop", SPACER, "fit", "order", SEPARATOR),
+    *("panel_left", "panel_bottom", "panel_right", SEPARATOR, "theme"),
 )
 TOOLBAR_TEXT = ("run", "train")
 """Toolbar actions that show their text as well."""

@@ -18,7 +18,7 @@ from nodeflow.errors import NodeflowError
 from nodeflow.resources import examples
 from nodeflow.ui import dialogs
 from nodeflow.ui.canvas import CanvasView
-from nodeflow.ui.picture import export
+from nodeflow.ui.render import render_file
 from nodeflow.ui.settings import Settings
 from nodeflow.ui.workspace import Workspace
 
@@ -103,8 +103,11 @@ class Files(QObject):
         if not chosen:
             return
         try:
-            export(canvas, Path(chosen))
-        except (OSError, NodeflowError) as error:
+            names = {i: record.name for i, record in self._workspace.document.nodes.items()}
+            shown = {names[i]: canvas.value_of(i) for i in names if canvas.value_of(i)}
+            document, theme = self._workspace.document, canvas.theme.name
+            render_file(document, Path(chosen), theme=theme, values=shown)
+        except NodeflowError as error:
             dialogs.show_problem(self._window, "The picture was not written", error)
         else:
             self.said.emit(f"Wrote {Path(chosen).name}")

@@ -84,14 +84,14 @@ class MainWindow(QMainWindow):
         self.running = Running(self.workspace, self.link, self.canvas)
         self.info = InfoBar(self.theme, self.canvas)
         self.tutorial = Tutorial(self.workspace, self.canvas, self.theme)
+        self._refresh_timer = QTimer(self, singleShot=True, interval=0)
+        self._refresh_timer.timeout.connect(self._refresh_actions)
         self._make_pages()
         self._make_panels()
         targets = (self, self.files, self.edit_menu, self.running)
         self.actions_ = ActionSet(self, self.canvas, targets, self._explain, self.theme)
         self._make_bars()
         self._connect()
-        self._refresh_timer = QTimer(self, singleShot=True, interval=0)
-        self._refresh_timer.timeout.connect(self._refresh_actions)
         self._restore_layout()
         self.info.set_theme(self.theme)
         self._refresh_actions()
@@ -129,6 +129,7 @@ class MainWindow(QMainWindow):
         for name, title, panel, where in places:
             tabbed = where == area.BottomDockWidgetArea
             dock = Dock(name, title, panel, self.theme, tabbed)
+            dock.visibilityChanged.connect(self._on_panel_visibility)
             self.addDockWidget(where, dock)
             if tabbed and name != "viewer":
                 self.tabifyDockWidget(self.docks["viewer"], dock)
@@ -140,7 +141,7 @@ class MainWindow(QMainWindow):
         self.setDockOptions(
             QMainWindow.DockOption.AllowTabbedDocks | QMainWindow.DockOption.AnimatedDocks
         )
-        self.docks["viewer"].raise_()
+        self._show_bottom(False)
 
     def _make_bars(self) -> None:
         self.toolbar = QToolBar("Toolbar")
@@ -236,9 +237,22 @@ class MainWindow(QMainWindow):
         self._refresh_soon()
 
     def show_panel(self, name: str) -> None:
-        """Bring a panel to the front."""
+        """Bring a panel to the front; those at the bottom come and go together."""
+        if name in BOTTOM:
+            self._show_bottom(True)
         self.docks[name].show()
         self.docks[name].raise_()
+        self._refresh_soon()
+
+    def _show_bottom(self, visible: bool) -> None:
+        bottom = [self.docks[name] for name in BOTTOM]
+        if visible and all(dock.isHidden() for dock in bottom):
+            for dock in bottom:
+                dock.show()
+            bottom[0].raise_()
+        elif not visible:
+            for dock in bottom:
+                dock.hide()
 
     def show_node(self, node_id: str) -> None:
         """Select a node and bring it to the middle."""
@@ -255,11 +269,10 @@ class MainWindow(QMainWindow):
             for dock in self._hidden_docks or ():
                 dock.show()
             self._hidden_docks = None
-            self.docks[self._front].raise_()
+            if not self.docks[self._front].isHidden():
+                self.docks[self._front].raise_()
         else:
-            self._front = next(
-                (n for n, d in self.docks.items() if n in BOTTOM and _is_front(d)), "viewer"
-            )
+            self._front = next((n for n in BOTTOM if _is_front(self.docks[n])), "viewer")
             self._hidden_docks = [d for d in self.docks.values() if not d.isHidden()]
             for dock in self._hidden_docks:
                 dock.hide()
@@ -289,6 +302,28 @@ class MainWindow(QMainWindow):
 
     def do_theme_dark(self) -> None:
         self._choose_theme("dark")
+
+    def do_panel_left(self) -> None:
+        self._toggle("palette")
+
+    def do_panel_right(self) -> None:
+        self._toggle("inspector")
+
+    def do_panel_bottom(self) -> None:
+        shown = not all(self.docks[name].isHidden() for name in BOTTOM)
+        self._show_bottom(not shown)
+        self._refresh_soon()
+
+    def _toggle(self, name: str) -> None:
+        self.docks[name].setVisible(self.docks[name].isHidden())
+        self._refresh_soon()
+
+    def _when_canvas(self) -> Blocked | None:
+        if self.pages.currentWidget() is self.welcome:
+            return Blocked("Panels belong to a graph: open or begin one.", "new")
+        return None
+
+    when_panel_left = when_panel_right = when_panel_bottom = _when_canvas
 
     def do_tutorial(self) -> None:
         """Begin the first graph on an empty canvas."""
@@ -430,6 +465,10 @@ class MainWindow(QMainWindow):
             f"{spec.text.rstrip('…')}: {blocked.reason}", "info", blocked.fix, text
         )
 
+    @Slot(bool)
+    def _on_panel_visibility(self, _: bool) -> None:
+        self._refresh_soon()
+
     def _refresh_soon(self, *_: object) -> None:
         self._refresh_timer.start()
 
@@ -440,6 +479,13 @@ class MainWindow(QMainWindow):
         self.actions_.set_text("undo", f"Undo {_lower(undo)}" if undo else "Undo")
         self.actions_.set_text("redo", f"Redo {_lower(redo)}" if redo else "Redo")
         self.actions_["order"].setChecked(self.running.shows_order)
+        for action, names in (
+            ("left", ("palette",)),
+            ("right", ("inspector",)),
+            ("bottom", BOTTOM),
+        ):
+            shown = any(not self.docks[name].isHidden() for name in names)
+            self.actions_[f"panel_{action}"].setChecked(shown)
         for name in ("system", "light", "dark"):
             self.actions_[f"theme_{name}"].setChecked(self.settings.theme == name)
         self.actions_.refresh()
@@ -501,7 +547,7 @@ class MainWindow(QMainWindow):
         horizontal, vertical = Qt.Orientation.Horizontal, Qt.Orientation.Vertical
         sides = [self.docks["palette"], self.docks["inspector"]]
         self.resizeDocks(sides, [LEFT_WIDTH, RIGHT_WIDTH], horizontal)
-        self.resizeDocks([self.docks["viewer"]], [BOTTOM_HEIGHT], vertical)
+        self.resizeDocks([self.docks[name] for name in BOTTOM], [BOTTOM_HEIGHT] * 4, vertical)
         if geometry is not None:
             self.restoreGeometry(geometry)
         if state is not None:

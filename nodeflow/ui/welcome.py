@@ -8,8 +8,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPainterPath, QPaintEvent, QPixmap
+from PySide6.QtCore import QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import (
+    QImage,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPainterPath,
+    QPaintEvent,
+    QPixmap,
+)
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from nodeflow.document import flow
@@ -21,6 +29,8 @@ from nodeflow.ui.theme import SPACE, Theme, icon
 from nodeflow.ui.widgets import ElidedLabel, FlowLayout, button, clear, label, logo
 
 CARD_WIDTH, PICTURE_HEIGHT = 276, 138
+WIDEST = 2.6
+"""A graph that is wider, in its heights, shows its beginning: all of it would be a thin line."""
 OVERSAMPLING = 4
 """Pictures are drawn larger and shrunk: thin wires and small texts stay fine."""
 ORDER = ("expression", "expression_array", "linear_regression", "regression", "spirals", "mnist")
@@ -35,12 +45,12 @@ TITLES = {
     "mnist_adam": "Handwritten digits, with Adam",
 }
 LINES = {
-    "expression": "a = (b + c) × (c + 2), and what runs at the same time",
+    "expression": "a = (b + c) × (c + 2), in its order",
     "expression_array": "The same with ten numbers at once",
     "linear_regression": "A line learns to lie among points",
     "regression": "A small network learns a curve",
     "spirals": "A network separates what no line can",
-    "mnist": "784-300-10, plain gradient descent: about 98 %",
+    "mnist": "784-300-10, gradient descent: 98 %",
     "mnist_adam": "Softmax cross-entropy on logits, and Adam",
 }
 
@@ -175,6 +185,7 @@ class WelcomePage(QScrollArea):
         page = QFrame()
         page.setObjectName("welcome")
         body = QVBoxLayout()
+        body.setContentsMargins(0, 0, 0, 0)
         body.setSpacing(SPACE[5])
         body.addLayout(self._head())
         body.addLayout(self._begin())
@@ -276,19 +287,33 @@ class WelcomePage(QScrollArea):
 
 
 def thumbnail(document: Document, theme: Theme, ratio: float) -> QPixmap:
-    """A document's canvas as the picture of a card."""
+    """The beginning of a document's canvas as the picture of a card."""
     from nodeflow.document.analysis import Analysis
     from nodeflow.ui.canvas import CanvasView
-    from nodeflow.ui.picture import picture
 
     canvas = CanvasView(document, Analysis(document), theme)
     size = QSize(CARD_WIDTH - 2, PICTURE_HEIGHT)
-    ratio = max(ratio, 1.0)
-    large = picture(canvas, (size.toSizeF() * ratio * OVERSAMPLING).toSize())
-    smooth = Qt.TransformationMode.SmoothTransformation
-    image = large.scaled((size.toSizeF() * ratio).toSize(), mode=smooth)
-    pixmap = QPixmap.fromImage(image)
-    pixmap.setDevicePixelRatio(ratio)
+    large = QImage(size * OVERSAMPLING, QImage.Format.Format_ARGB32_Premultiplied)
+    painter = QPainter(large)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    source = cropped(canvas.scene.bounds(canvas.scene.nodes.used()))
+    canvas.render(painter, large.rect().toRectF(), source)
+    painter.end()
     canvas.scene.close()
     canvas.deleteLater()
-    return pixmap
+    smooth = Qt.TransformationMode.SmoothTransformation
+    image = large.scaled((size.toSizeF() * ratio).toSize(), mode=smooth)
+    image.setDevicePixelRatio(ratio)
+    return QPixmap.fromImage(image)
+
+
+def cropped(area: QRectF) -> QRectF:
+    """What of a graph a card shows: all of it, or the beginning of a wide one, at its shape."""
+    shape = CARD_WIDTH / PICTURE_HEIGHT
+    margin = max(40.0, 0.06 * area.height())
+    area = area.adjusted(-margin, -margin, margin, margin)
+    width = min(area.width(), area.height() * WIDEST)
+    height = max(area.height(), width / shape)
+    width = max(width, area.height() * shape) if width < area.width() else width
+    top = area.center().y() - height / 2
+    return QRectF(area.left(), top, width, height)

@@ -66,7 +66,8 @@ class FrameCache:
             self.damage_all()
             return
         self._pixmap.scroll(x, y, QRect(QPoint(), self._pixmap.size()))
-        exposed = QRegion(everything) - QRegion(kept.adjusted(1, 1, -1, -1))
+        slack = 0 if float(self._dpr).is_integer() else 1  # a logical edge may cut a device pixel
+        exposed = QRegion(everything) - QRegion(kept.adjusted(slack, slack, -slack, -slack))
         self._damage = (self._damage + exposed) & everything
 
     def repair(self) -> QPixmap:

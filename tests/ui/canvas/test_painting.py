@@ -130,7 +130,7 @@ def test_the_kept_frame_is_exact_at_every_pixel_ratio(qapp, as_array, dpr):
     cache = FrameCache(paint)
     cache.resize(QSize(160, 120), dpr)
     cache.repair()
-    for dx, dy in ((8, 4), (-12, 8), (20, -16)):
+    for dx, dy in ((8, 4), (-12, 8), (20, -16), (3 / dpr, -7 / dpr), (-11 / dpr, 2 / dpr)):
         shift[0] += dx
         shift[1] += dy
         cache.scroll(dx, dy)

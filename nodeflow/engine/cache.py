@@ -22,6 +22,7 @@ import time
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from nodeflow.engine.native import Kernel, MissingSymbols, ObjectCode, load_object
 
@@ -243,7 +244,8 @@ def _load_with_symbols(compiled: ObjectCode, name: str, key: str) -> Kernel:
     except MissingSymbols:
         from numba.core.registry import cpu_target
 
-        cpu_target.target_context.refresh()
+        target: Any = cpu_target.target_context
+        target.refresh()
         return load_object(compiled, name, key)
 
 

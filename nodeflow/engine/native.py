@@ -22,7 +22,7 @@ _POINTERS = [ctypes.c_void_p, ctypes.c_void_p]
 ENTRY = ctypes.CFUNCTYPE(ctypes.c_int32, *_POINTERS, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
 
 _lock = threading.Lock()
-_machine: Any = None
+_ready = False
 
 
 class MissingSymbols(Exception):
@@ -71,10 +71,10 @@ def load_object(compiled: ObjectCode, name: str, key: str) -> Kernel:
     import llvmlite.binding as llvm
 
     with _lock:
-        machine = _target_machine(llvm)
         missing = [s for s in compiled.externals if not llvm.address_of_symbol(s)]
         if missing:
             raise MissingSymbols(", ".join(missing))
+        machine = _target_machine(llvm)
         engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
         engine.add_object_file(llvm.ObjectFileRef.from_data(compiled.code))
         engine.finalize_object()
@@ -85,11 +85,11 @@ def load_object(compiled: ObjectCode, name: str, key: str) -> Kernel:
 
 
 def _target_machine(llvm: Any) -> Any:
-    global _machine
-    if _machine is None:
+    """A new one each time: the engine owns it."""
+    global _ready
+    if not _ready:
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()
-        _machine = llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(
-            opt=3, jit=True
-        )
-    return _machine
+        _ready = True
+    target = llvm.Target.from_triple(llvm.get_process_triple())
+    return target.create_target_machine(opt=3, jit=True)

@@ -138,6 +138,8 @@ class Team:
             _dismiss(self._helpers)
 
     def _wake_helpers(self, n: int) -> None:
+        if n == 1:
+            return
         while len(self._helpers) < n - 1:
             tid = len(self._helpers) + 1
             self._helpers.append(_Helper(self._entry(tid, self.n), tid))

@@ -59,7 +59,7 @@ class Camera:
         """Put a scene point in the middle of a view of the given size."""
         self._place(width / 2 - center.x() * self.scale, height / 2 - center.y() * self.scale)
 
-    def fit(self, rect: QRectF, width: float, height: float, margin: float = 48) -> None:
+    def fit(self, rect: QRectF, width: float, height: float, margin: float = 32) -> None:
         """Show a scene rectangle whole, never larger than life."""
         room_x, room_y = max(width - 2 * margin, 32), max(height - 2 * margin, 32)
         scale = min(room_x / max(rect.width(), 1), room_y / max(rect.height(), 1), 1.0)

@@ -109,7 +109,7 @@ def _paint_wire(painter: QPainter, view: CanvasView, key: tuple[str, str], role:
 
 def _paint_focus(painter: QPainter, view: CanvasView) -> None:
     """Four thin bars: stroking so large a rectangle would cost more than a pan."""
-    color, width, height = view.theme.color("accent", 0.6), view.width(), view.height()
+    color, width, height = view.theme.color("accent", 0.5), view.width(), view.height()
     bars = (
         (0, 0, width, 2),
         (0, height - 2, width, 2),

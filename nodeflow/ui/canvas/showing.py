@@ -68,6 +68,12 @@ class Showing:
         wanted[slots] = True
         self.set_selected(wanted)
 
+    def describe(self: CanvasView) -> None:
+        """Say what is shown and selected to screen readers."""
+        names = [self.document.nodes[i].name for i in self.selected_ids()[:5]]
+        chosen = f"; selected: {', '.join(names)}" if names else ""
+        self.setAccessibleDescription(f"{len(self.scene.nodes)} nodes{chosen}")
+
     def set_selected(self: CanvasView, wanted: np.ndarray) -> None:
         changed = np.flatnonzero(self.scene.selected != wanted)
         if not len(changed):
@@ -79,4 +85,5 @@ class Showing:
             self._damage_node(slot)
         self.update()
         self._last_selection = self.selected_ids()
+        self.describe()
         self.selection_changed.emit(self._last_selection)

@@ -247,6 +247,7 @@ class CanvasView(Showing, Looking, Pointing, Editing, QWidget):
         if structure:
             self._view_chosen = True
             self._note_lost_selection()
+            self.describe()
         self.update()
 
     def _note_lost_selection(self) -> None:

@@ -29,7 +29,7 @@ def paint_cards(painter: QPainter, shot: Shot, slots: np.ndarray) -> None:
     else:
         _paint_from_atlas(painter, shot, slots)
     _paint_rings(painter, shot, slots)
-    if shot.level == FULL:
+    if shot.level != "block":
         _paint_order(painter, shot, slots)
 
 
@@ -144,24 +144,25 @@ def _paint_order(painter: QPainter, shot: Shot, slots: np.ndarray) -> None:
     numbered = slots[shot.scene.order[slots] > 0]
     if not len(numbered):
         return
+    style, radius = (text.BADGE, 11.0) if shot.level == FULL else (text.FAR_BADGE, 20.0)
     painter.save()
     shot.place(painter)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     for slot in numbered.tolist():
         rect = shot.scene.rect(slot)
         label = str(shot.scene.order[slot])
-        width = max(22.0, text.width(label, text.BADGE) + 12)
-        badge = QRectF(rect.right() - width + 8, rect.top() - 11, width, 22)
-        painter.setPen(QPen(shot.theme.color("canvas"), 2))
+        width = max(2 * radius, text.width(label, style) + radius)
+        badge = QRectF(rect.right() - width + 8, rect.top() - radius, width, 2 * radius)
+        painter.setPen(QPen(shot.theme.color("canvas"), radius / 5))
         painter.setBrush(shot.theme.color("accent"))
-        painter.drawRoundedRect(badge, 11, 11)
+        painter.drawRoundedRect(badge, radius, radius)
         at, ink = badge.center(), shot.theme.color("on_accent")
         text.draw(
             painter,
             at.x(),
-            at.y() + 4,
+            at.y() + style[0] * 0.36,
             label,
-            text.BADGE,
+            style,
             ink,
             align="center",
             as_path=shot.exporting,

@@ -57,11 +57,13 @@ class Editing:
         return None
 
     def delete_selection(self: CanvasView) -> None:
-        """Delete the selected nodes, or the selected wire."""
-        wire, chosen = self.selected_wire, self.selected_ids()
+        """Delete the selected nodes, frame or wire; what a frame holds stays."""
+        wire, chosen = self.selected_wire, self.selected_nodes()
         self.selected_wire = None
         with self.reporting():
-            if chosen:
+            if self.selected_frame in self.document.frames:
+                commands.remove_frame(self.document, self.selected_frame)
+            elif chosen:
                 commands.remove(self.document, chosen)
             elif wire is not None:
                 commands.disconnect(self.document, wire)
@@ -122,7 +124,7 @@ class Editing:
 
     def nudge(self: CanvasView, dx: float, dy: float) -> None:
         """Move the selected nodes; repeated nudges are one undo step."""
-        chosen = self.selected_ids()
+        chosen = self.selected_nodes()
         places = {}
         for node_id in chosen:
             x, y = self.document.nodes[node_id].pos
@@ -207,8 +209,10 @@ class Editing:
         return self._node_key(key)
 
     def _node_key(self: CanvasView, key: int) -> bool:
-        chosen = self.selected_ids()
-        if key == Key.Key_F2 and len(chosen) == 1:
+        chosen = self.selected_nodes()
+        if key == Key.Key_F2 and self.selected_frame in self.document.frames:
+            self.rename_frame(self.selected_frame)
+        elif key == Key.Key_F2 and len(chosen) == 1:
             self.rename_node(chosen[0])
         elif key in (Key.Key_Return, Key.Key_Enter) and len(chosen) == 1:
             self.node_activated.emit(chosen[0])
@@ -221,7 +225,7 @@ class Editing:
         return True
 
     def _arrow(self: CanvasView, event: QKeyEvent, dx: int, dy: int) -> bool:
-        if not self.selected_ids():
+        if not self.selected_nodes():
             self.pan(-48 * dx, -48 * dy)
             return True
         far = event.modifiers() & Qt.KeyboardModifier.ShiftModifier

@@ -61,6 +61,7 @@ def painter_area(shot: Shot) -> QRectF:
 
 
 FRAME_BAR = 34.0
+FRAME_RADIUS = 14.0
 
 
 def frame_color(theme: Theme, name: str) -> QColor:
@@ -89,7 +90,7 @@ def paint_frame(
     color = frame_color(theme, color_name)
     painter.setPen(QPen(mix(theme.color("canvas"), color, 0.35), 1.25))
     painter.setBrush(mix(theme.color("canvas"), color, 0.07 if not theme.is_dark else 0.10))
-    painter.drawRoundedRect(rect, 14, 14)
+    painter.drawRoundedRect(rect, FRAME_RADIUS, FRAME_RADIUS)
     if shot.level == "block":
         return
     ink = mix(color, theme.color("ink"), 0.45)

@@ -27,6 +27,8 @@ def paint(painter: QPainter, view: CanvasView) -> None:
         _paint_lifted(painter, view)
     else:
         _paint_hover(painter, view)
+    if view.selected_frame in view.document.frames and view.lifted is None:
+        _paint_frame_ring(painter, view)
     if view.selected_wire is not None:
         _paint_wire(painter, view, view.selected_wire, "accent")
     if view.gesture is not None:
@@ -64,6 +66,14 @@ def _paint_lifted_frame(painter: QPainter, view: CanvasView, shot: Shot) -> None
     rect = QRectF(*frame.rect)
     ground.paint_frame(painter, shot, rect, frame.title, frame.note, frame.color)
     painter.restore()
+
+
+def _paint_frame_ring(painter: QPainter, view: CanvasView) -> None:
+    rect = view.camera.rect_to_view(QRectF(*view.document.frames[view.selected_frame].rect))
+    painter.setPen(QPen(view.theme.color("accent"), 2))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    radius = ground.FRAME_RADIUS * view.camera.scale
+    painter.drawRoundedRect(rect.adjusted(-1, -1, 1, 1), radius, radius)
 
 
 def _paint_hover(painter: QPainter, view: CanvasView) -> None:

@@ -73,9 +73,10 @@ class Pointing:
 
     def _select_under(self: CanvasView, at: QPointF) -> None:
         """A menu is about the node under the pointer, or about the selection it is part of."""
-        node = self.hit(at).node
-        if node and node not in self.selected_ids():
-            self.select([node])
+        hit = self.hit(at)
+        thing = hit.node or hit.frame
+        if thing and thing not in self.selected_ids():
+            self.select([thing])
 
     def _drift_view(self: CanvasView) -> None:
         """While something is dragged near an edge, the view moves that way."""
@@ -103,6 +104,7 @@ class Pointing:
             return None
         self.selected_wire = None
         if hit.kind == "frame":
+            self.select([hit.frame])
             return MoveNodes(self, "", hit.frame)
         if hit.kind == "corner":
             return ResizeFrame(self, hit.frame)
@@ -119,7 +121,7 @@ class Pointing:
         self: CanvasView, node: str, modifiers: Qt.KeyboardModifier
     ) -> Gesture | None:
         self.selected_wire = None
-        chosen = self.selected_ids()
+        chosen = self.selected_nodes()
         keys = Qt.KeyboardModifier
         if modifiers & (keys.ControlModifier | keys.ShiftModifier):
             self.select([i for i in chosen if i != node] if node in chosen else [*chosen, node])

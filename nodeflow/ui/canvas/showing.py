@@ -58,27 +58,39 @@ class Showing:
 
     # ---- selection --------------------------------------------------------------------------
 
+    selected_frame = ""
+
     def selected_ids(self: CanvasView) -> list[str]:
+        """Ids of the selected nodes, or of the selected frame."""
+        if self.selected_frame in self.document.frames:
+            return [self.selected_frame]
+        return self.selected_nodes()
+
+    def selected_nodes(self: CanvasView) -> list[str]:
         return [self.scene.nodes.key(s) for s in np.flatnonzero(self.scene.selected).tolist()]
 
     def select(self: CanvasView, node_ids: Iterable[str]) -> None:
-        """Select exactly these nodes; unknown ids are ignored."""
+        """Select exactly these nodes, or one frame; unknown ids are ignored."""
+        ids = list(node_ids)
+        frame = next((i for i in ids if i in self.document.frames), "")
         wanted = np.zeros_like(self.scene.selected)
-        slots = [s for s in map(self.scene.nodes.get, node_ids) if s is not None]
-        wanted[slots] = True
-        self.set_selected(wanted)
+        if not frame:
+            wanted[[s for s in map(self.scene.nodes.get, ids) if s is not None]] = True
+        self.set_selected(wanted, frame)
 
     def describe(self: CanvasView) -> None:
         """Say what is shown and selected to screen readers."""
-        names = [self.document.nodes[i].name for i in self.selected_ids()[:5]]
+        names = [self.document.nodes[i].name for i in self.selected_nodes()[:5]]
         chosen = f"; selected: {', '.join(names)}" if names else ""
         self.setAccessibleDescription(f"{len(self.scene.nodes)} nodes{chosen}")
 
-    def set_selected(self: CanvasView, wanted: np.ndarray) -> None:
+    def set_selected(self: CanvasView, wanted: np.ndarray, frame: str = "") -> None:
+        """Select the nodes of a mask over slots, or one frame."""
         changed = np.flatnonzero(self.scene.selected != wanted)
-        if not len(changed):
+        if not len(changed) and frame == self.selected_frame:
             return
         self.scene.selected[:] = wanted
+        self.selected_frame = frame
         if len(changed) > 200:
             self.repaint_all()
         for slot in changed[:200].tolist():

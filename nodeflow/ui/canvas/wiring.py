@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from nodeflow.ui.canvas.view import CanvasView
 
 
+MOST_HALOS = 60
+"""Up to so many nodes in sight, those that would take a dragged wire are marked."""
+
+
 @dataclass(frozen=True)
 class WireContext:
     """The open end of a wire dropped on empty canvas: what a new node would be wired to.
@@ -53,6 +57,7 @@ class DragWire(Gesture):
         self.target: Hit | None = None
         self.verdict: Verdict | None = None
         self._verdicts: dict[tuple[str, str], Verdict] = {}
+        self._free: list[Hit] | None = None
 
     def start(self, at: QPointF, modifiers: Modifiers) -> None:
         super().start(at, modifiers)
@@ -153,6 +158,7 @@ class DragWire(Gesture):
         color = view.theme.color("error") if refused else view.theme.dtype(kind and kind.dtype)
         ends = np.array([[a.x(), a.y(), b.x(), b.y()]])
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        self._paint_fitting(painter)
         painter.setPen(QPen(color, 2.5, Qt.PenStyle.SolidLine, Qt.PenCapStyle.FlatCap))
         arrays.draw_lines(painter, wires.smooth(ends, (6.0, 5.0) if refused else None))
         painter.setPen(QPen(view.theme.color("canvas"), 2))
@@ -161,6 +167,34 @@ class DragWire(Gesture):
         self._paint_own_port(painter, start)
         if self.target is not None:
             self._paint_verdict(painter, end)
+
+    def _paint_fitting(self, painter: QPainter) -> None:
+        """Halos at the free ports in sight that would take the wire."""
+        color = self.view.theme.dtype(getattr(self._type(), "dtype", None))
+        color.setAlphaF(0.28)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(color)
+        radius = 12 * max(self.view.camera.scale, 0.5)
+        for hit in self._fitting():
+            assert hit.port is not None
+            painter.drawEllipse(
+                self.view.port_place(hit.node, hit.port.name, hit.side), radius, radius
+            )
+
+    def _fitting(self) -> list[Hit]:
+        """Free ports that would take the wire, of up to MOST_HALOS nodes in sight; asked once."""
+        if self._free is None:
+            side = "in" if self.side == "out" else "out"
+            nodes = [i for i in self.view.visible_ids() if i != self.node]
+            self._free = []
+            for node in nodes if len(nodes) <= MOST_HALOS else ():
+                face = self.view.scene.face(self.view.scene.nodes.get(node))
+                ports = face.inputs if side == "in" else face.outputs
+                hits = [
+                    Hit("port", node, p, side) for p in ports if side == "out" or not p.connected
+                ]
+                self._free += [hit for hit in hits if self._judge(hit).ok]
+        return self._free
 
     def _paint_own_port(self, painter: QPainter, at: QPointF) -> None:
         port = PortFace(self.port, "", connected=True, dtype=getattr(self._type(), "dtype", ""))

@@ -183,3 +183,35 @@ def test_dragging_on_a_frame_s_ground_selects_inside(document, canvas, hands, ex
     commands.add_frame(document, (0, 0, 300, 400), "Inputs")
     hands.drag(hands.at(20, 60), hands.at(280, 390))
     assert canvas.selected_ids() == [expression["b"], expression["c"]]
+
+
+def test_a_frame_is_selected_by_its_title_and_deleted_alone(document, canvas, hands, expression):
+    frame = commands.add_frame(document, (24, 0, 240, 180), "Inputs")
+    canvas.select([expression["b"]])
+    hands.click(hands.at(60, 14))
+    assert canvas.selected_ids() == [frame]
+    assert canvas.selected_nodes() == []
+    hands.key(Qt.Key.Key_Delete)
+    assert not document.frames
+    assert expression["b"] in document.nodes
+    assert canvas.selected_ids() == []
+
+
+def test_a_right_click_selects_what_the_menu_is_about(canvas, hands, expression):
+    canvas.select([expression["b"], expression["c"]])
+    hands.click(hands.title(expression["c"]), button=Qt.MouseButton.RightButton)
+    assert canvas.selected_ids() == [expression["b"], expression["c"]]
+    hands.click(hands.title(expression["e"]), button=Qt.MouseButton.RightButton)
+    assert canvas.selected_ids() == [expression["e"]]
+
+
+def test_a_drag_near_the_edge_moves_the_view(canvas, hands, expression, qtbot):
+    before = canvas.scene_to_view(QPointF())
+    hands.press(hands.at(700, 600))
+    hands.move(QPoint(995, 400))
+    qtbot.waitUntil(lambda: (canvas.scene_to_view(QPointF()) - before).x() < -10, timeout=2000)
+    hands.key(Qt.Key.Key_Escape)
+    hands.release(QPoint(995, 400))
+    still = canvas.scene_to_view(QPointF())
+    qtbot.wait(80)
+    assert canvas.scene_to_view(QPointF()) == still

@@ -155,3 +155,14 @@ def test_a_dataset_feeds_a_placeholder(document, canvas, hands):
     x = commands.add_node(document, "placeholder", (400, 40), attrs=attrs)
     hands.drag(hands.port(data, column.name), hands.port(x, "feed"))
     assert document.wires[(x, "feed")].source == data
+
+
+def test_ports_that_would_take_the_wire_are_marked(document, canvas, hands, expression):
+    commands.connect(document, expression["c"], "out", expression["p"], "y")
+    hands.press(hands.port(expression["b"], "out"))
+    hands.move(hands.at(600, 500))
+    marked = {(hit.node, hit.port.name) for hit in canvas.gesture._fitting()}
+    assert (expression["e"], "x") in marked
+    assert (expression["d"], "x") not in marked  # has its wire
+    assert not any(node == expression["p"] for node, _ in marked)  # scalars are no matrices
+    hands.key(Qt.Key.Key_Escape)

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QApplication
 from nodeflow.resources import resource
 from nodeflow.ui.engine_link import ClientFactory, engine_client
 from nodeflow.ui.errors_handler import ErrorHandler
-from nodeflow.ui.main_window import MainWindow
+from nodeflow.ui.main_window import MainWindow, chosen_theme
 from nodeflow.ui.settings import Settings
 from nodeflow.ui.style import apply_theme
 from nodeflow.ui.theme import font_families
@@ -45,9 +45,10 @@ def make_window(
 ) -> MainWindow:
     """A main window in the theme its user chose, not yet shown."""
     app = make_application()
-    window = MainWindow(settings, errors, factory)
-    apply_theme(app, window.theme)
-    return window
+    settings = settings or Settings()
+    # before there are widgets: a style sheet that comes later makes Qt look at each of them again
+    apply_theme(app, chosen_theme(settings))
+    return MainWindow(settings, errors, factory)
 
 
 class Start(QObject):
@@ -86,9 +87,9 @@ def run(path: str | os.PathLike | None = None, on_painted: Callable[[], None] | 
     try:
         window = make_window(errors=errors)
         late = _open_first(window, Path(path) if path is not None else None)
-        Start(window, late)
         if on_painted is not None:
             window.painted.connect(on_painted)
+        Start(window, late)
         window.show()
         return app.exec()
     finally:

@@ -72,7 +72,7 @@ class MainWindow(QMainWindow):
         self.setMinimumSize(SMALLEST)
         self.setAcceptDrops(True)
         self.settings = settings or Settings()
-        self.theme = self._chosen_theme()
+        self.theme = chosen_theme(self.settings)
         self._was_painted = False
         self.workspace = Workspace(self)
         self.link = EngineLink(self.workspace, factory, self)
@@ -510,12 +510,9 @@ class MainWindow(QMainWindow):
 
     # ---- theme ------------------------------------------------------------------------------
 
-    def _chosen_theme(self) -> Theme:
-        return THEMES.get(self.settings.theme) or system_theme()
-
     def _choose_theme(self, choice: str) -> None:
         self.settings.theme = choice
-        self.set_theme(self._chosen_theme())
+        self.set_theme(chosen_theme(self.settings))
         self._refresh_actions()
 
     @Slot()
@@ -591,6 +588,11 @@ class MainWindow(QMainWindow):
 
 STATE_VERSION = 1
 BOTTOM = ("viewer", "training", "problems", "log")
+
+
+def chosen_theme(settings: Settings) -> Theme:
+    """The theme that the user chose, or the system's."""
+    return THEMES.get(settings.theme) or system_theme()
 
 
 def _is_front(dock: Dock) -> bool:

@@ -189,7 +189,10 @@ def style_sheet(theme: Theme) -> str:
 
 
 def apply_theme(app: QApplication, theme: Theme) -> None:
-    """Give the application the theme's palette, font and style sheet."""
+    """Give the application the theme's palette, font and style sheet, unless it has them."""
+    if app.property("theme") == theme.name:
+        return  # each style sheet makes Qt look at every widget again
+    app.setProperty("theme", theme.name)
     app.setPalette(theme.qpalette())
     app.setFont(font(TYPE["body"]))
     app.setStyleSheet(style_sheet(theme))

@@ -7,8 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import shiboken6
 
 import nodeflow.ui  # noqa: F401  before the first Qt call: see there
+
+# isort: split
+from PySide6.QtCore import QCoreApplication, QEvent
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -52,6 +56,8 @@ def window(qtbot, settings, tmp_path, monkeypatch) -> Iterator:
     window.workspace.document.mark_saved()
     window.close()
     window.deleteLater()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    assert not shiboken6.isValid(window), "a window that stays slows all later tests down"
 
 
 @pytest.fixture

@@ -58,11 +58,13 @@ class CardAtlas:
         self.painted = 0
         self._pages: list[Page] = []
         self._places: dict[Hashable, tuple[Page, QRect]] = {}
+        self._latest: dict[str, tuple[Hashable, float]] = {}
         self._frame = 0
 
     def clear(self) -> None:
         self._pages.clear()
         self._places.clear()
+        self._latest.clear()
 
     def begin_frame(self) -> None:
         self._frame += 1
@@ -74,15 +76,28 @@ class CardAtlas:
             found[0].used = self._frame
         return found
 
+    def find_like(self, face: CardFace) -> tuple[Page, QRect, float] | None:
+        """The node's card as it was painted last, perhaps of another zoom or value.
+
+        Stands in for a card that there is no time to paint. Returns also its pixels per unit.
+        """
+        key, pixels = self._latest.get(face.title, (None, 0.0))
+        found = self._places.get(key) if key is not None else None
+        return None if found is None else (*found, pixels)
+
+    @staticmethod
+    def holds(face: CardFace, pixels_per_unit: float) -> bool:
+        """Whether a card is small enough for a page; larger ones are drawn directly."""
+        room = PAGE - 2 * margin_pixels(pixels_per_unit) - 1
+        return max(face.width, face.height) * pixels_per_unit <= room
+
     def paint(
         self, face: CardFace, level: str, step: int, dpr: float, scale: float
-    ) -> tuple[Page, QRect] | None:
-        """Paint a card; None if it is larger than a page (it is then drawn directly)."""
+    ) -> tuple[Page, QRect]:
+        """Paint a card that a page holds."""
         margin = margin_pixels(scale * dpr)
         width = math.ceil(face.width * scale * dpr) + 2 * margin
         height = math.ceil(face.height * scale * dpr) + 2 * margin
-        if width > PAGE or height > PAGE:
-            return None
         page, place = self._room(width, height)
         rect = QRect(place[0], place[1], width, height)
         painter = QPainter(page.pixmap)
@@ -97,6 +112,7 @@ class CardAtlas:
         page.keys.append(key)
         page.used = self._frame
         self._places[key] = (page, rect)
+        self._latest[face.title] = (key, scale * dpr)
         self.painted += 1
         return page, rect
 
@@ -118,4 +134,5 @@ class CardAtlas:
         for key in page.keys:
             if self._places.get(key, (None,))[0] is page:
                 del self._places[key]
+        self._latest = {t: k for t, k in self._latest.items() if k[0] in self._places}
         self._pages.remove(page)

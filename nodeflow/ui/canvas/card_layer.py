@@ -7,8 +7,9 @@ from PySide6.QtCore import QRect, QRectF, Qt
 from PySide6.QtGui import QPainter, QPen
 
 from nodeflow.ui.canvas import arrays, text
-from nodeflow.ui.canvas.atlas import Page, margin_pixels
-from nodeflow.ui.canvas.card_painter import FULL, RADIUS, CardPainter, blend
+from nodeflow.ui.canvas.atlas import Page
+from nodeflow.ui.canvas.card_painter import FULL, MARGIN, RADIUS, CardPainter, blend
+from nodeflow.ui.canvas.faces import CardFace
 from nodeflow.ui.canvas.shot import DIM, FAR_SCALE, Shot
 from nodeflow.ui.theme import mix
 
@@ -63,49 +64,79 @@ def _paint_blocks(painter: QPainter, shot: Shot, slots: np.ndarray) -> None:
         arrays.draw_rects(painter, np.ascontiguousarray(rects[groups == group]))
 
 
+Row = tuple[float, float, float, float, float, float, float, float]
+"""A card to copy: its corner (view), left, top, width, height (pixels), opacity, stretch."""
+
+
 def _paint_from_atlas(painter: QPainter, shot: Shot, slots: np.ndarray) -> None:
     assert shot.atlas is not None
-    found: dict[int, tuple[Page, list[tuple[float, float, float, float, float]]]] = {}
-    waiting: list[int] = []
-    corners = _view_rects(shot, slots)
-    margin = margin_pixels(shot.scale * shot.dpr)
-    for index, slot in enumerate(slots.tolist()):
-        place = _card(shot, slot)
-        if place is None:
-            waiting.append(index)
-            continue
-        page, rect = place
-        _, rows = found.setdefault(id(page), (page, []))
-        x, y = corners[index, :2]
+    found: dict[int, tuple[Page, list[Row]]] = {}
+    bare: list[int] = []
+    pixels = shot.scale * shot.dpr
+    for slot, corner in zip(slots.tolist(), _view_rects(shot, slots).tolist(), strict=True):
+        face = shot.scene.face(slot)
         opacity = DIM if shot.scene.dimmed[slot] else 1.0
-        rows.append((x, y, rect.x(), rect.y(), rect.width(), rect.height(), opacity))
+        if not shot.atlas.holds(face, pixels):
+            _paint_directly(painter, shot, face, corner, opacity)
+            continue
+        place = _card(shot, face)
+        if place is None:
+            shot.waiting.append(slot)
+            place = shot.atlas.find_like(face)
+        if place is None:
+            bare.append(slot)
+            continue
+        page, rect, had = place
+        _, rows = found.setdefault(id(page), (page, []))
+        box = (rect.x(), rect.y(), rect.width(), rect.height())
+        rows.append((corner[0], corner[1], *box, opacity, pixels / had))
     for page, rows in found.values():
-        _copy_cards(painter, shot, page, np.array(rows, np.float64), margin)
-    if waiting:
-        shot.waiting += slots[waiting].tolist()
-        _paint_blocks(painter, shot, slots[waiting])
+        _copy_cards(painter, shot, page, np.array(rows, np.float64))
+    if bare:
+        _paint_bare(painter, shot, np.array(bare))
 
 
-def _card(shot: Shot, slot: int) -> tuple[Page, QRect] | None:
+def _card(shot: Shot, face: CardFace) -> tuple[Page, QRect, float] | None:
     """A card's place in the atlas, painting it if there is still time in this frame."""
     assert shot.atlas is not None
-    face = shot.scene.face(slot)
     place = shot.atlas.find(face, shot.level, shot.step, shot.dpr)
     if place is None and not shot.late():
         place = shot.atlas.paint(face, shot.level, shot.step, shot.dpr, shot.scale)
-    return place
+    return None if place is None else (*place, shot.scale * shot.dpr)
 
 
-def _copy_cards(painter: QPainter, shot: Shot, page: Page, rows: np.ndarray, margin: int) -> None:
-    """Copy cards from a page; rows are x, y (view), left, top, width, height (pixels), opacity."""
-    width, height = rows[:, 4], rows[:, 5]
+def _copy_cards(painter: QPainter, shot: Shot, page: Page, rows: np.ndarray) -> None:
+    """Copy cards from a page; those of another zoom are stretched to this one's size."""
+    stretch = rows[:, 7]
+    margins = np.ceil(MARGIN * shot.scale * shot.dpr / stretch)
     fragments = np.zeros((len(rows), arrays.FRAGMENT_FIELDS))
-    fragments[:, 0] = rows[:, 0] + (width / 2 - margin) / shot.dpr
-    fragments[:, 1] = rows[:, 1] + (height / 2 - margin) / shot.dpr
+    fragments[:, 0] = rows[:, 0] + (rows[:, 4] / 2 - margins) * stretch / shot.dpr
+    fragments[:, 1] = rows[:, 1] + (rows[:, 5] / 2 - margins) * stretch / shot.dpr
     fragments[:, 2:6] = rows[:, 2:6]
-    fragments[:, 6:8] = 1 / shot.dpr
+    fragments[:, 6] = fragments[:, 7] = stretch / shot.dpr
     fragments[:, 9] = rows[:, 6]
     arrays.draw_fragments(painter, fragments, page.pixmap)
+
+
+def _paint_directly(
+    painter: QPainter, shot: Shot, face: CardFace, corner: list[float], opacity: float
+) -> None:
+    """A card too large for the atlas, at the largest zooms."""
+    assert shot.atlas is not None
+    painter.save()
+    painter.translate(corner[0], corner[1])
+    painter.scale(shot.scale, shot.scale)
+    painter.setOpacity(opacity)
+    shot.atlas.painter.draw(painter, face)
+    painter.restore()
+
+
+def _paint_bare(painter: QPainter, shot: Shot, slots: np.ndarray) -> None:
+    """Empty cards, where there was no time yet for what is on them."""
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+    painter.setPen(QPen(shot.theme.color("border"), 1))
+    painter.setBrush(shot.theme.color("raised"))
+    arrays.draw_rects(painter, _view_rects(shot, slots))
 
 
 def _export_cards(painter: QPainter, shot: Shot, slots: np.ndarray) -> None:

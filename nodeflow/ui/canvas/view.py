@@ -157,7 +157,8 @@ class CanvasView(Showing, Looking, Pointing, Editing, QWidget):
     @property
     def is_settled(self) -> bool:
         """Whether the last frame was complete: no card left for later, no scaled picture."""
-        return not self._waiting and self._zoom_from is None
+        whole = self.frame.is_whole and not self._more.isActive()
+        return whole and not self._waiting and self._zoom_from is None
 
     def _paint_scaled(self, painter: QPainter) -> None:
         """The last true frame, scaled to where its content is now."""

@@ -115,7 +115,7 @@ def picture(canvas: CanvasView) -> Callable[[], np.ndarray]:
 
     def take() -> np.ndarray:
         image = canvas.grab().toImage()
-        while not canvas.is_settled and canvas._zoom_from is None:
+        while canvas._waiting:
             canvas._paint_more()
             image = canvas.grab().toImage()
         return to_array(image)

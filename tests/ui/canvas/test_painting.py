@@ -10,6 +10,7 @@ from PySide6.QtSvg import QSvgGenerator, QSvgRenderer
 
 from nodeflow.document import commands
 from nodeflow.host.previews import make_preview
+from nodeflow.ui.canvas import layers
 from nodeflow.ui.canvas.frame_cache import FrameCache
 from nodeflow.ui.theme import DARK, LIGHT
 
@@ -118,6 +119,40 @@ def test_zooming_shows_a_scaled_frame_first_and_the_true_one_soon(
     true = picture()
     assert differing(scaled, true) > 0
     assert differing(true, fresh(canvas, picture)) == 0
+
+
+def test_a_card_that_is_late_is_shown_as_it_was(canvas, expression, values, picture, as_array):
+    """While the view moves, no card turns into an empty box for lack of time."""
+    picture()
+    canvas.camera.zoom_to(1, QPointF(0, 0))
+    painted = canvas.atlas.painted
+    frame = QImage(canvas.size(), QImage.Format.Format_RGB32)
+    painter = QPainter(frame)
+    canvas._deadline = 0.0
+    canvas._paint_frame(painter, QRectF(canvas.rect()))
+    painter.end()
+    assert canvas.atlas.painted == painted
+    assert canvas._waiting
+    late, true = as_array(frame), fresh(canvas, picture)
+    rect = canvas.node_rect(expression["d"]).toRect().adjusted(6, 6, -6, -6)
+    area = (slice(rect.top(), rect.bottom()), slice(rect.left(), rect.right()))
+    assert late[area].std() > 10
+    assert np.abs(late[area].astype(int) - true[area]).mean() < 8
+
+
+def test_cards_too_large_for_the_atlas_are_drawn_directly(canvas, expression, values, picture):
+    canvas.camera.dpr = 2.0
+    canvas.center_on(expression["d"])
+    canvas.zoom(100)
+    shot = canvas.shot(QRectF(canvas.rect()))
+    shot.scale = 16.0
+    assert not canvas.atlas.holds(canvas.scene.face(0), shot.scale)
+    image = QImage(canvas.size(), QImage.Format.Format_RGB32)
+    painter = QPainter(image)
+    canvas.atlas.begin_frame()
+    layers.paint_all(painter, shot)
+    painter.end()
+    assert not shot.waiting
 
 
 @pytest.mark.parametrize("dpr", [1.0, 1.25, 2.0])

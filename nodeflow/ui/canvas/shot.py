@@ -22,7 +22,7 @@ FULL_SCALE = 0.5
 """From here on port labels (12 units) are at least 6 pixels: just readable."""
 FAR_SCALE = 0.24
 """From here on the large names of cards seen from afar (26 units) are readable."""
-DIM = 0.22
+DIM = 0.3
 
 
 @dataclass

@@ -1,8 +1,8 @@
 """The process that compiles: reads kernel sources, fills the disk cache, says when it is done.
 
-Started by `compile.BackgroundCompiler` as ``python -m nodeflow.engine.compile_worker``. One JSON list
-of sources per line comes in, one line of JSON goes out: null, or the error's text. It ends when its
-input does, so it never outlives whoever started it.
+Started by `compile.BackgroundCompiler` as ``python -m nodeflow.engine.compile_worker``. One JSON
+list of sources per line comes in, one line of JSON goes out: null, or the error's text. It ends
+when its input does, so it never outlives whoever started it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,10 @@ def main() -> None:
             compile_to_cache(json.loads(line))
         except Exception as problem:
             error = f"{type(problem).__name__}: {problem}"
-        answers.write(json.dumps(error) + "\n")
+        try:
+            answers.write(json.dumps(error) + "\n")
+        except BrokenPipeError:  # whoever asked is gone
+            os._exit(0)
 
 
 if __name__ == "__main__":

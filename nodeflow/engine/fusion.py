@@ -2,8 +2,9 @@
 
 Every group has a level, higher than all levels it reads from. An action joins a cluster only if all
 else it reads comes from lower levels, or if nobody has read from the cluster yet, so that it can be
-moved up. So no cycle can arise, and groups of one level are independent of each other. Linear in
-the number of actions.
+moved up. Other clusters that it reads from and nobody else has, of the same shape, are taken in.
+So no cycle can arise, and groups of one level are independent of each other. Linear in the number
+of actions, but for moving those of small clusters.
 """
 
 from __future__ import annotations
@@ -53,6 +54,8 @@ class _Grouper:
         self.made_by: dict[int, Group] = {}
         self.open: dict[tuple, Group] = {}
         """The latest cluster by (shape, level, an input that it reads)."""
+        self.gone: set[Group] = set()
+        """Clusters that have been taken into others."""
         self.written = {actions.root[s] for s in actions.schedule.writes.values()}
 
     def run(self) -> list[Group]:
@@ -70,7 +73,7 @@ class _Grouper:
                 group.outputs.add(root)
                 self.made_by[root] = group
         # A stable sort by level keeps the order of actions within a level.
-        return sorted(self.groups, key=lambda g: g.level)
+        return sorted((g for g in self.groups if g not in self.gone), key=lambda g: g.level)
 
     def _group_for(self, action: Action) -> Group:
         roots = [self.actions.root[s] for s in action.inputs]
@@ -83,6 +86,9 @@ class _Grouper:
                 others = _above([s for s in sources if s is not candidate])
                 if others <= candidate.level or not candidate.read:
                     candidate.level = max(candidate.level, others)
+                    for other in dict.fromkeys(sources):
+                        if other is not candidate and self._may_absorb(candidate, other, action):
+                            self._absorb(candidate, other)
                     return candidate
         level = _above(sources)
         if self.actions.root[action.outputs[0]] in self.written:
@@ -91,7 +97,12 @@ class _Grouper:
         large = [r for r in roots if self.actions.types[r].size != 1]
         for root in large:
             sibling = self.open.get((shape, level, root))
-            if sibling is not None and sibling.level == level and self._has_room(sibling, roots):
+            if (
+                sibling is not None
+                and sibling not in self.gone
+                and sibling.level == level
+                and self._has_room(sibling, roots)
+            ):
                 return sibling
         group = self._new(level, shape)
         for root in large:
@@ -107,6 +118,31 @@ class _Grouper:
             for slot, root in zip(action.inputs, roots, strict=True)
             if root in group.outputs
         )
+
+    def _may_absorb(self, group: Group, other: Group, action: Action) -> bool:
+        """Whether a cluster that only ``action``, which joins ``group``, reads may join it too."""
+        if other.read or other.shape != group.shape or other.level > group.level:
+            return False
+        together = {**group.inputs, **other.inputs}
+        return (
+            len(group.actions) + len(other.actions) < self.limit
+            and len(together) + 1 <= MAX_INPUTS
+            and all(
+                self.actions.types[slot].shape == group.shape
+                for slot in action.inputs
+                if self.actions.root[slot] in other.outputs
+            )
+        )
+
+    def _absorb(self, group: Group, other: Group) -> None:
+        """Move all actions of ``other``, which depends on nothing in ``group``, into it."""
+        group.actions[:0] = other.actions
+        group.inputs = {**other.inputs, **group.inputs}
+        group.outputs |= other.outputs
+        for root in other.outputs:
+            self.made_by[root] = group
+        other.actions = []
+        self.gone.add(other)
 
     def _has_room(self, group: Group, roots: list[int]) -> bool:
         more = [r for r in roots if r not in group.inputs and r not in group.outputs]

@@ -190,3 +190,14 @@ def test_growing_the_arena_moves_every_plan(threads):
         small, large = np.zeros(3, "f4"), np.zeros(3_000_00, "f4")
         for fed in (small, large, small, large):
             np.testing.assert_allclose(s.run(y, {x: fed}), len(fed) + fed, rtol=1e-6)
+
+
+def test_clusters_that_meet_become_one():
+    """Adam: the old moment is scaled early, the gradient comes late, one kernel does it all."""
+    with nf.Graph():
+        x = nf.placeholder("float32", [8, 8], name="x")
+        early = nf.multiply(x, 0.9, name="early")
+        late = nf.multiply(nf.matmul(x, x, name="product"), 0.1, name="late")
+        both = nf.add(early, late, name="both")
+    groups = group_actions(build_actions(*plan_of([both], x=(8, 8))))
+    assert [names(g) for g in groups] == [["product"], ["early", "late", "both"]]

@@ -28,6 +28,7 @@ from nodeflow.ops.lowering import (
     Lowering,
     Matmul,
     Permute,
+    Random,
     Reduce,
 )
 
@@ -56,7 +57,7 @@ class Action:
     """One thing to do: what, from which slots, into which; ``lowering`` None means by reference."""
 
     node: Node
-    lowering: Elementwise | Stage | Matmul | Permute | None
+    lowering: Elementwise | Stage | Matmul | Permute | Random | None
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
 
@@ -111,7 +112,7 @@ def _prune(actions: Actions) -> None:
 
 
 def copy_fetched_variables(actions: Actions) -> None:
-    """Fetch a copy of a variable that the same step assigns to: in place it would be the new one."""
+    """Fetch copies of variables that the same step assigns to: in place, they would be new."""
     assigned = {actions.schedule.reads.get(v) for v in actions.schedule.writes}
     for index, slot in enumerate(actions.fetches):
         if slot is not None and actions.root[slot] in assigned:
@@ -134,7 +135,7 @@ def _add_step(actions: Actions, step: Step) -> None:
         return
     ins = [actions.types[s] for s in step.inputs]
     outs = [actions.types[s] for s in step.outputs]
-    lowering = None if node.op.random else node.op.lower(ins, outs, **node.attrs)
+    lowering = node.op.lower(ins, outs, **node.attrs)
     if lowering is None:
         actions.items.append(Action(node, None, step.inputs, step.outputs))
     elif isinstance(lowering, Composite):
@@ -172,7 +173,7 @@ def _add(
         _add_reduce(actions, node, lowering, inputs[0], outputs[0])
     elif isinstance(lowering, Elementwise):
         _add_elementwise(actions, node, lowering, inputs, outputs)
-    elif isinstance(lowering, (Matmul, Permute)):
+    elif isinstance(lowering, (Matmul, Permute, Random)):
         actions.items.append(Action(node, lowering, inputs, outputs))
     else:
         raise TypeError(f"{node.op.id}: {lowering!r} is no lowering")

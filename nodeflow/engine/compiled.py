@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy as np
 from nodeflow.engine.arena import Arena
 from nodeflow.engine.cache import load_kernel
 from nodeflow.engine.driver import Outcome, Program, ProgramBuilder
-from nodeflow.engine.emit import Pointer, Row
+from nodeflow.engine.emit import Arg, KeyWord, Pointer, Row
 from nodeflow.engine.fusion import Group
 from nodeflow.engine.plan import SERIAL_NS, Plan
 from nodeflow.engine.reference import Interpreter, StreamOf, call_reference
@@ -30,21 +31,53 @@ INTERRUPTIBLE_NS = 20_000_000
 """Runs estimated longer than this let Ctrl-C through while they run."""
 
 
-def build_program(levels: list[list[Row]]) -> tuple[Program, list[tuple[int, int, Pointer]]]:
-    """The driver's table for some levels.
+@dataclass
+class Table:
+    """The driver's table for some levels, and the arguments in it that are still to be set.
 
-    Returns:
-        The program, and (row, argument, pointer) for what must be bound.
+    Attributes:
+        cells: for each root slot, (args of a row, position, bytes to add) where its address goes.
+        keys: (args of a row, position, which word of which node's random key).
     """
+
+    program: Program
+    cells: dict[int, list[tuple[np.ndarray, int, int]]]
+    keys: list[tuple[np.ndarray, int, KeyWord]]
+
+    def bind(self, root: int, address: int) -> None:
+        """Set a root slot's address."""
+        for args, at, offset in self.cells.get(root, ()):
+            args[at] = address + offset
+
+    def set_keys(self, stream_of: StreamOf) -> None:
+        """Set the keys of all nodes that draw random numbers."""
+        for args, at, key in self.keys:
+            args[at] = stream_of(key.node).key[key.word]
+
+
+def build_table(levels: list[list[Row]]) -> Table:
+    """Load the kernels of some levels and lay out their rows."""
     builder = ProgramBuilder()
-    pointers = []
+    open_args: list[tuple[int, int, Arg]] = []
     for rows in levels:
         for row in rows:
-            args = [0 if isinstance(a, Pointer) else a for a in row.args]
+            args = [a if isinstance(a, int) else 0 for a in row.args]
             number = builder.add(load_kernel(row.source), args, row.tasks)
-            pointers += [(number, at, a) for at, a in enumerate(row.args) if isinstance(a, Pointer)]
+            open_args += [
+                (number, at, a) for at, a in enumerate(row.args) if not isinstance(a, int)
+            ]
         builder.end_level(serial=sum(r.work for r in rows) < SERIAL_NS)
-    return builder.build(), pointers
+    program = builder.build()
+    table = Table(program, defaultdict(list), [])
+    for number, at, arg in open_args:
+        args = program.args(number)
+        if isinstance(arg, Pointer):
+            table.cells[arg.root].append((args, at, arg.offset))
+        elif isinstance(arg, KeyWord):
+            table.keys.append((args, at, arg))
+        else:
+            args[at] = program.step_address
+    return table
 
 
 class CompiledPlan:
@@ -61,9 +94,8 @@ class CompiledPlan:
         self.team = team
         self.actions = plan.actions
         self._generation = -1
-        self._cells: dict[int, list[tuple[np.ndarray, int, int]]] = defaultdict(list)
         self._bound: dict[int, int] = {}
-        self._programs = [self._program(p.levels) for p in plan.phases]
+        self._tables = [build_table(p.levels) if p.levels else None for p in plan.phases]
         self._arrays: dict[int, np.ndarray] = {}
         for root, value in self.actions.constants.items():
             self._set(root, value)
@@ -74,14 +106,6 @@ class CompiledPlan:
         self._interpreter: Interpreter | None = None
         self._running = False
 
-    def _program(self, levels: list[list[Row]]) -> Program | None:
-        if not levels:
-            return None
-        program, pointers = build_program(levels)
-        for row, at, pointer in pointers:
-            self._cells[pointer.root].append((program.args(row), at, pointer.offset))
-        return program
-
     # ---- memory -------------------------------------------------------------------------------
 
     def _set(self, root: int, array: np.ndarray) -> None:
@@ -90,8 +114,9 @@ class CompiledPlan:
         address = array.ctypes.data
         if self._bound.get(root) != address:
             self._bound[root] = address
-            for args, at, offset in self._cells.get(root, ()):
-                args[at] = address + offset
+            for table in self._tables:
+                if table is not None:
+                    table.bind(root, address)
 
     def _place_arena(self) -> None:
         """Bind everything in the arena, if it has moved since the last run."""
@@ -131,9 +156,9 @@ class CompiledPlan:
             self._set(slot, _plain(array))
         self._running = True
         try:
-            for program, phase in zip(self._programs, self.plan.phases, strict=True):
-                if program is not None:
-                    self._drive(program, given, stream_of, cancel)
+            for table, phase in zip(self._tables, self.plan.phases, strict=True):
+                if table is not None:
+                    self._drive(table, given, stream_of, cancel)
                 for group in phase.python:
                     if cancel is not None and cancel.is_set():
                         raise Cancelled("the run was stopped")
@@ -149,15 +174,20 @@ class CompiledPlan:
 
     def _drive(
         self,
-        program: Program,
+        table: Table,
         given: Mapping[int, np.ndarray],
         stream_of: StreamOf,
         cancel: threading.Event | None,
     ) -> None:
         if cancel is not None and cancel.is_set():
             raise Cancelled("the run was stopped")
+        execution = 0
+        if table.keys:
+            execution = stream_of(table.keys[0][2].node).execution
+            table.set_keys(stream_of)
         main = threading.current_thread() is threading.main_thread()
-        outcome = self.team.drive(program, interruptible=main and self.plan.work > INTERRUPTIBLE_NS)
+        slow = main and self.plan.work > INTERRUPTIBLE_NS
+        outcome = self.team.drive(table.program, execution, interruptible=slow)
         if outcome.failure is not None:
             self.explain_failure(outcome, given, stream_of)
         if outcome.stopped:
@@ -166,9 +196,9 @@ class CompiledPlan:
     def stop(self) -> None:
         """End a run that is going on in another thread, between two kernels."""
         if self._running:
-            for program in self._programs:
-                if program is not None:
-                    program.stop(now=True)
+            for table in self._tables:
+                if table is not None:
+                    table.program.stop(now=True)
 
     def _run_python(self, group: Group, stream_of: StreamOf) -> None:
         action = group.actions[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nodeflow.engine.columns import Column
-from nodeflow.engine.compiled import build_program
+from nodeflow.engine.compiled import build_table
 from nodeflow.engine.driver import Ring, base_sources
-from nodeflow.engine.emit import Pointer, Row
-from nodeflow.engine.gather import FIRST, ORDER, STEP, gather_row
+from nodeflow.engine.emit import Pointer, Row, StepAddress
+from nodeflow.engine.gather import FIRST, ORDER, gather_row
 from nodeflow.engine.plan import Plan, make_step_plan
 from nodeflow.engine.reference import Interpreter
 from nodeflow.engine.schedule import Schedule
@@ -51,7 +50,7 @@ def plan_steps(
     columns: Mapping[Tensor, Column],
     batch_size: int,
 ) -> StepPlan | None:
-    """Plan the loop; None where an op has no kernel or draws random numbers."""
+    """Plan the loop; None where an op has no kernel."""
     used = {t: c for t, c in columns.items() if t in schedule.feeds}
     plan = make_step_plan(schedule, types, [schedule.feeds[t] for t in used])
     if plan is None:
@@ -62,7 +61,7 @@ def plan_steps(
     pairs = [
         cell for slot, dtype in scalars for cell in (Pointer(actions.root[slot]), _KINDS[dtype])
     ]
-    record = Row(base_sources()[-1], (0, 0, RING_SIZE, len(scalars), *pairs), 1, 50.0)
+    record = Row(base_sources()[-1], (StepAddress(), 0, RING_SIZE, len(scalars), *pairs), 1, 50.0)
     levels = [level for level in (gathers, *plan.phases[0].levels, [record]) if level]
     return StepPlan(plan, used, batch_size, levels, len(gathers), scalars)
 
@@ -80,25 +79,17 @@ class DrivenSteps:
         self.session = session
         self.steps_done = 0
         self._given = {s: np.array(a, order="C", copy=True) for s, a in given.items()}
-        self._program, pointers = build_program(steps.levels)
-        self._cells: dict[int, list[tuple[np.ndarray, int, int]]] = defaultdict(list)
-        for row, at, pointer in pointers:
-            self._cells[pointer.root].append((self._program.args(row), at, pointer.offset))
+        self._table = build_table(steps.levels)
+        self._table.set_keys(session.stream_of("", 0))
+        self._program = self._table.program
         self._gathers = [self._program.args(row) for row in range(steps.gathers)]
         self._ring = Ring(RING_SIZE, len(steps.scalars))
         record = self._program.args(sum(len(level) for level in steps.levels) - 1)
-        record[0] = self._program.step_address
         record[1] = self._ring.values.ctypes.data
-        for args in self._gathers:
-            args[STEP] = self._program.step_address
         for root, value in (*self.plan.actions.constants.items(), *self._given.items()):
-            self._bind(root, value.ctypes.data)
+            self._table.bind(root, value.ctypes.data)
         self._generation = -1
         self._team = session.team()
-
-    def _bind(self, root: int, address: int) -> None:
-        for args, at, offset in self._cells.get(root, ()):
-            args[at] = address + offset
 
     def _bind_memory(self) -> None:
         """Addresses of the arena if it has moved, and of the variables, which change hands."""
@@ -108,23 +99,23 @@ class DrivenSteps:
             self._generation = arena.generation
             for root, place in self.plan.places.items():
                 if place.kind == "arena":
-                    self._bind(root, arena.address + place.offset)
+                    self._table.bind(root, arena.address + place.offset)
         variables = self.session.variables
         schedule = self.plan.schedule
         written = {home: new for new, home in self.plan.inplace.items()}
         for variable, slot in schedule.reads.items():
             address = variables.read(variable).ctypes.data
-            self._bind(slot, address)
+            self._table.bind(slot, address)
             if slot in written:
-                self._bind(written[slot], address)
+                self._table.bind(written[slot], address)
         for variable, home in self.plan.home.items():
             if home not in schedule.reads.values():
                 type_ = variable.outputs[0].type
                 shape = tuple(d or 0 for d in type_.shape)
                 address = variables.ensure(variable, shape, numpy_dtype(type_.dtype)).ctypes.data
-                self._bind(home, address)
+                self._table.bind(home, address)
                 if home in written:
-                    self._bind(written[home], address)
+                    self._table.bind(written[home], address)
 
     def drive(self, first_step: int, count: int, epoch_first: int, order: np.ndarray) -> np.ndarray:
         """Run up to ``count`` steps; their scalars, float64 (steps, scalars).

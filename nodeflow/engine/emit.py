@@ -13,7 +13,7 @@ from functools import cache
 
 import numpy as np
 
-from nodeflow.engine import blas, reductions
+from nodeflow.engine import blas, randomness, reductions
 from nodeflow.engine.actions import Action, Actions, Stage
 from nodeflow.engine.codegen import (
     Cluster,
@@ -25,8 +25,9 @@ from nodeflow.engine.codegen import (
 )
 from nodeflow.engine.expressions import numpy_name
 from nodeflow.engine.fusion import Group
+from nodeflow.graph.graph import Node
 from nodeflow.graph.types import numpy_dtype
-from nodeflow.ops.lowering import Elementwise, Matmul, Permute
+from nodeflow.ops.lowering import Elementwise, Matmul, Permute, Random
 
 TASK_NS = 10_000
 """Work of one task: long against taking it (some 50 ns), short against a training step."""
@@ -42,17 +43,33 @@ class Pointer:
 
 
 @dataclass(frozen=True)
+class KeyWord:
+    """An argument that is the first or second word of a node's random key."""
+
+    node: Node
+    word: int
+
+
+@dataclass(frozen=True)
+class StepAddress:
+    """An argument that is the address of the number of the step (or execution)."""
+
+
+Arg = int | Pointer | KeyWord | StepAddress
+
+
+@dataclass(frozen=True)
 class Row:
     """One entry of the table.
 
     Attributes:
         source: text of the kernel; a structure, so many rows share one.
-        args: numbers and pointers.
+        args: numbers, and what is known only when the table is built.
         work: estimated nanoseconds on one core.
     """
 
     source: str
-    args: tuple[int | Pointer, ...]
+    args: tuple[Arg, ...]
     tasks: int
     work: float
     group: Group | None = None
@@ -246,6 +263,25 @@ def _batch_offset(shape: Sequence[int], index: Sequence[int]) -> int:
     return offset
 
 
+# ---- random numbers -----------------------------------------------------------------------------
+
+
+def emit_random(actions: Actions, group: Group, action: Action) -> Sequence[Row]:
+    """Fill an array from the node's stream."""
+    random = action.lowering
+    assert isinstance(random, Random)
+    type_ = actions.types[action.outputs[0]]
+    size = type_.size or 0
+    numbers, tasks = randomness.fill_args(
+        0, size, (0, 0), 0, offset=random.offset, scale=random.scale, low=random.low,
+        high=random.high,
+    )  # fmt: skip
+    keys = KeyWord(action.node, 0), KeyWord(action.node, 1)
+    args = (Pointer(actions.root[action.outputs[0]]), size, *keys, StepAddress(), *numbers[5:])
+    source = randomness.fill_source(random.distribution, type_.dtype)
+    return [Row(source, args, tasks, size * 8.0, group)]
+
+
 # ---- moving -------------------------------------------------------------------------------------
 
 
@@ -314,4 +350,4 @@ def permute_source(rank: int, dtype: str) -> str:
     return "\n".join(lines)
 
 
-_EMITTERS = {Stage: emit_stage, Permute: emit_permute, Matmul: emit_matmul}
+_EMITTERS = {Stage: emit_stage, Permute: emit_permute, Matmul: emit_matmul, Random: emit_random}

@@ -13,13 +13,13 @@ import numpy as np
 
 from nodeflow.engine.columns import Column
 from nodeflow.engine.driver import float_slot
-from nodeflow.engine.emit import Pointer, Row
+from nodeflow.engine.emit import Pointer, Row, StepAddress
 from nodeflow.engine.expressions import numpy_name
 from nodeflow.graph.types import numpy_dtype
 
-STEP, FIRST, ORDER = 0, 1, 2
-"""Arguments that are set before driving: address of the step's number, the number of the epoch's
-first step, address of the order."""
+FIRST, ORDER = 1, 2
+"""Arguments that are set before driving: the number of the epoch's first step, address of the
+order."""
 
 
 def gather_row(column: Column, batch_size: int, target: int) -> Row:
@@ -28,7 +28,7 @@ def gather_row(column: Column, batch_size: int, target: int) -> Row:
     The caller keeps ``column.array`` alive, which must be contiguous (`contiguous`).
     """
     width = math.prod(column.array.shape[1:])
-    args = (0, 0, 0, batch_size, width, column.array.ctypes.data, Pointer(target))
+    args = (StepAddress(), 0, 0, batch_size, width, column.array.ctypes.data, Pointer(target))
     if column.depth is not None:
         source = one_hot_source(column.array.dtype.name, column.dtype)
         work = batch_size * column.depth * 0.3

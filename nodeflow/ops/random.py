@@ -7,14 +7,15 @@ dtype)`` and ``truncated_normal(shape, dtype)`` (within 2 deviations), all made 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from nodeflow.errors import AttributeProblem
 from nodeflow.graph.op import Attr, Op, Sample
-from nodeflow.graph.types import FLOATS, TensorType
+from nodeflow.graph.types import FLOATS, TensorType, numpy_dtype
+from nodeflow.ops import lowering
 from nodeflow.ops.base import register
 from nodeflow.ops.inputs import full_shape
 
@@ -63,6 +64,9 @@ class RandomNormal(Random):
         SEED,
     )
 
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        return lowering.Random("normal", attrs["mean"], attrs["stddev"])
+
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         drawn = attrs["stream"].normal(attrs["shape"], attrs["dtype"])
         return moved(drawn, attrs["mean"], attrs["stddev"])
@@ -81,9 +85,26 @@ class TruncatedNormal(Random):
     )
     attrs = RandomNormal.attrs
 
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        return lowering.Random("truncated_normal", attrs["mean"], attrs["stddev"])
+
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         drawn = attrs["stream"].truncated_normal(attrs["shape"], attrs["dtype"])
         return moved(drawn, attrs["mean"], attrs["stddev"])
+
+
+def limited_uniform(type_: TensorType, low: float, high: float) -> lowering.Composite:
+    """``uniform`` for the compiled tier."""
+    kind = numpy_dtype(type_.dtype).type
+    width = float(kind(high) - kind(low))
+    parts = (
+        lowering.Part("drawn", lowering.Random("uniform", float(kind(low)), width), (), type_),
+        lowering.Part(
+            "out", lowering.Elementwise("minimum(x, high)", ("x",), {"high": high}), ("drawn",),
+            type_,
+        ),
+    )  # fmt: skip
+    return lowering.Composite((), parts, ("out",))
 
 
 def uniform(stream: Any, shape: Any, dtype: str, low: float, high: float) -> np.ndarray:
@@ -117,6 +138,9 @@ class RandomUniform(Random):
             )
         return super().infer(*types, **attrs)
 
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        return limited_uniform(outs[0], attrs["low"], attrs["high"])
+
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         stream, shape, dtype = attrs["stream"], attrs["shape"], attrs["dtype"]
         return uniform(stream, shape, dtype, attrs["low"], attrs["high"])
@@ -142,6 +166,14 @@ class Scaled(Random):
         """2 / (inputs + outputs) for Glorot, 2 / inputs for He."""
         inputs, outputs = fans(shape)
         return 2 / max(inputs + outputs if self.both_fans else inputs, 1.0)
+
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        deviation = math.sqrt(self.variance(attrs["shape"]))
+        if self.normal:
+            scale = deviation / TRUNCATED_DEVIATION
+            return lowering.Random("truncated_normal", 0.0, scale)
+        limit = deviation * math.sqrt(3)
+        return limited_uniform(outs[0], -limit, limit)
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         stream, shape, dtype = attrs["stream"], attrs["shape"], attrs["dtype"]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
-from nodeflow.engine import compile
+from nodeflow.engine import cache, compile
 from nodeflow.engine.columns import Column
 from nodeflow.engine.session import Session
 from nodeflow.errors import Cancelled, RunError
@@ -82,6 +82,7 @@ def unusual_graph(number):
 @pytest.fixture
 def empty_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("NODEFLOW_CACHE_DIR", str(tmp_path))
+    cache.forget_loaded()
 
 
 def test_auto_answers_at_once_and_switches_when_compiled(empty_cache):

@@ -134,8 +134,11 @@ class Engine:
         self._document = flow.loads(request.text)
         self._folder = request.folder
         self._revision = request.revision
-        self._evaluator = None
-        self._epochs_done = 0
+        if request.keep and self._evaluator is not None:
+            self._evaluator.use(self._document, request.folder)
+        else:
+            self._evaluator = None
+            self._epochs_done = 0
         self._stale = True
 
     def _sync_change(self, request: p.SyncChange) -> None:

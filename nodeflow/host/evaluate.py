@@ -57,6 +57,10 @@ class Evaluator:
         self.session: Session
         self.rebuild()
 
+    def use(self, document: Document, base_dir: str | os.PathLike | None) -> None:
+        """Evaluate another copy of the document from the next `rebuild` on."""
+        self._document, self._base_dir = document, base_dir
+
     def rebuild(self) -> None:
         """Build the graph of the document as it is now, leaving out what has problems."""
         if hasattr(self, "session"):

@@ -69,11 +69,18 @@ class ErrorData:
 
 @dataclass(frozen=True)
 class SyncDocument:
-    """The whole document, as ``.flow`` text. ``folder``: what relative data paths start from."""
+    """The whole document, as ``.flow`` text.
+
+    Args:
+        folder: what relative data paths start from.
+        keep: it is the same document as before (saved elsewhere, or the mirror diverged), so
+            variables that are still declared the same keep what they learned.
+    """
 
     text: str
     revision: int
     folder: str | None = None
+    keep: bool = False
 
 
 @dataclass(frozen=True)

@@ -109,6 +109,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     _a("train", "Train", "F6", "graduation-cap", "Train from the initial values"),
     _a("continue", "Continue", "Shift+F6", "fast-forward", "Train on from the values as they are"),
     _a("pause", "Pause", "F7", "pause", "Pause after the current step, or go on"),
+    _a("step", "Single step", "F8", "skip-forward", "While paused: one step, and stay paused"),
     _a("stop", "Stop", "Shift+F7", "square", "Stop; the variables keep what they learned"),
     _a("initialise", "Initialise variables", "", "rotate-ccw", "Give variables their first values"),
     _a("restart_engine", "Restart the engine", "", "refresh-cw"),
@@ -152,7 +153,7 @@ MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
     (
         "&Run",
         (
-            *("run", "run_to", SEPARATOR, "train", "continue", "pause", "stop", SEPARATOR),
+            *("run", "run_to", SEPARATOR, "train", "continue", "pause", "step", "stop", SEPARATOR),
             *("initialise", "restart_engine", SEPARATOR, "fetch_data"),
         ),
     ),

@@ -147,13 +147,19 @@ class EngineLink(QObject):
 
     # ---- requests ---------------------------------------------------------------------------
 
-    def sync(self) -> None:
-        """Send the whole document; answers to earlier questions no longer count."""
+    def sync(self, keep: bool = False) -> None:
+        """Send the whole document; answers to earlier questions no longer count.
+
+        ``keep``: it is the one that the engine has, so variables keep what they learned.
+        """
         document = self._workspace.document
         self._folder = self._workspace.base_dir
         self._oldest = self._request + 1
         self._asked = None
-        self._send(p.SyncDocument(flow.dumps(document), document.revision, self._folder))
+        text, folder = flow.dumps(document), self._folder
+        self._send(p.SyncDocument(text, document.revision, folder, keep))
+        if document.weights and document.path and not keep:
+            self.load_weights(str(document.path.parent / document.weights))
         self.refresh_soon()
 
     def refresh_soon(self) -> None:
@@ -184,6 +190,10 @@ class EngineLink(QObject):
 
     def resume(self) -> None:
         self._send(p.Resume())
+
+    def step(self, count: int = 1) -> None:
+        """While paused: some steps, and stay paused."""
+        self._send(p.Step(count))
 
     def stop(self) -> None:
         self._send(p.Stop())
@@ -255,7 +265,7 @@ class EngineLink(QObject):
     @Slot()
     def _on_saved(self) -> None:
         if self._workspace.base_dir != self._folder and self._client is not None:
-            self.sync()
+            self.sync(keep=True)
 
     @Slot(int, object)
     def _on_message(self, generation: int, message: p.Message) -> None:
@@ -275,7 +285,7 @@ class EngineLink(QObject):
 
     def _on_resync(self, message: p.Resync) -> None:
         log.info("the engine asks for the whole document: %s", message.reason)
-        self.sync()
+        self.sync(keep=True)
 
     def _on_state(self, message: p.State) -> None:
         self.tier = message.tier or self.tier
@@ -316,7 +326,7 @@ class EngineLink(QObject):
     def _on_download(self, message: Any) -> None:
         self.download.emit(message)
         if isinstance(message, p.Downloaded):
-            self.sync()
+            self.sync(keep=True)
 
     def _on_failed(self, message: p.Failed) -> None:
         if self._asked and message.request == self._asked[0]:

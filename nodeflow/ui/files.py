@@ -12,7 +12,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
 
-from nodeflow.document import flow, journal
+from nodeflow.document import commands, flow, journal
 from nodeflow.document.model import Document
 from nodeflow.errors import NodeflowError
 from nodeflow.resources import examples
@@ -89,6 +89,12 @@ class Files(QObject):
             "Weights (*.safetensors)",
         )
         return Path(chosen) if chosen else None
+
+    def remember_weights(self, path: Path) -> None:
+        """Let the document name a weights file that lies beside or below it."""
+        document = self._workspace.document
+        if document.path is not None and path.is_relative_to(document.path.parent):
+            commands.set_weights(document, path.relative_to(document.path.parent).as_posix())
 
     def export_picture(self, canvas: CanvasView) -> None:
         """Write the canvas as PNG or SVG, at a place the user chooses."""

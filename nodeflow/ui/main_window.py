@@ -178,6 +178,7 @@ class MainWindow(QMainWindow):
         self.workspace.analysed.connect(canvas.refresh)
         self.workspace.analysed.connect(self._refresh_soon)
         self.workspace.saved.connect(self._show_title)
+        self.workspace.saved.connect(self._on_saved)
         canvas.selection_changed.connect(self.workspace.select)
         self.workspace.selected.connect(self._refresh_soon)
         canvas.node_activated.connect(self._on_activated)
@@ -202,6 +203,8 @@ class MainWindow(QMainWindow):
         running.valued.connect(self.viewer.on_valued)
         running.missing.connect(status.show_waiting)
         running.noticed.connect(self.training.show_notices)
+        running.noticed.connect(status.show_notices)
+        status.notice_clicked.connect(self._on_notice)
         running.began_training.connect(self._on_training_began)
         link.state_changed.connect(self._on_engine_state)
         link.training.connect(self.training.on_message)
@@ -210,6 +213,7 @@ class MainWindow(QMainWindow):
         self.training.download_cancelled.connect(link.cancel_download)
         self.info.acted.connect(self._on_fix)
         self.tutorial.finished.connect(status.say)
+        self.tutorial.pointed.connect(palette.point_at)
         status.problems_clicked.connect(self.do_show_problems)
         status.engine_clicked.connect(self.do_show_log)
         status.zoom_clicked.connect(canvas.fit_all)
@@ -356,6 +360,7 @@ class MainWindow(QMainWindow):
         path = self.files.ask_weights_path()
         if path is not None:
             self.link.save_weights(str(path))
+            self.files.remember_weights(path)
 
     def when_save_weights(self) -> Blocked | None:
         if not self.workspace.nodes_of("variable"):
@@ -383,6 +388,13 @@ class MainWindow(QMainWindow):
         self.training.reset()
         self._show_title()
         self._refresh_soon()
+
+    @Slot()
+    def _on_saved(self) -> None:
+        """Saving a document that names a weights file writes what was learned, too."""
+        document = self.workspace.document
+        if document.weights and document.path and self.link.has_trained:
+            self.link.save_weights(str(document.path.parent / document.weights))
 
     @Slot(object)
     def _on_changed(self, _: object) -> None:
@@ -436,6 +448,10 @@ class MainWindow(QMainWindow):
             self.show_node(fix.removeprefix("node:"))
         elif fix:
             self.actions_.trigger(fix)
+
+    @Slot()
+    def _on_notice(self) -> None:
+        self.show_panel("training")
 
     @Slot()
     def _on_training_began(self) -> None:

@@ -19,7 +19,7 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QStandardItem, QStandardItemModel
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPen, QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import (
     QApplication,
     QLineEdit,
@@ -163,6 +163,7 @@ class OpDelegate(QStyledItemDelegate):
     def __init__(self, theme: Theme, parent: QObject) -> None:
         super().__init__(parent)
         self.theme = theme
+        self.marked = ""
 
     def sizeHint(
         self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
@@ -212,6 +213,10 @@ class OpDelegate(QStyledItemDelegate):
             selected = bool(state & QStyle.StateFlag.State_Selected)
             painter.setBrush(self.theme.color("accent_soft" if selected else "sunken"))
             painter.drawRoundedRect(rect, 6, 6)
+        if op == self.marked:
+            painter.setPen(QPen(self.theme.color("accent"), 1.5))
+            painter.setBrush(self.theme.color("accent_soft"))
+            painter.drawRoundedRect(rect.adjusted(1, 1, -1, -1), 6, 6)
         category = index.data(CATEGORY_ROLE)
         color = self.theme.category(category)
         box = QRectF(rect.left() + 5, rect.center().y() - 11, 22, 22)
@@ -284,6 +289,17 @@ class PalettePanel(QWidget):
                     self.chosen.emit(op)
                 return True
         return super().eventFilter(watched, event)
+
+    def point_at(self, op_id: str) -> None:
+        """Mark an op, as the tutorial does, and bring it into view; an empty id marks none."""
+        self._delegate.marked = op_id
+        model = self.tree.model()
+        first = model.index(0, 0)
+        flags = Qt.MatchFlag.MatchExactly | Qt.MatchFlag.MatchRecursive
+        found = model.match(first, OP_ROLE, op_id, 1, flags) if op_id else []
+        if found:
+            self.tree.scrollTo(found[0], QTreeView.ScrollHint.EnsureVisible)
+        self.tree.viewport().update()
 
     def _on_search(self, text: str) -> None:
         self._fill(text.strip())

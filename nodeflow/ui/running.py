@@ -135,6 +135,16 @@ class Running(QObject):
         else:
             self._link.pause()
 
+    def when_step(self) -> Blocked | None:
+        if self._link.state == "paused":
+            return None
+        if self._link.state == "training":
+            return Blocked("Pause first, then go on step by step.", "pause")
+        return Blocked("No training is going on.")
+
+    def do_step(self) -> None:
+        self._link.step()
+
     def when_stop(self) -> Blocked | None:
         if self._link.is_training or self._link.state == "running":
             return None
@@ -273,6 +283,10 @@ class Running(QObject):
     def _on_failed(self, message: p.Failed) -> None:
         error = message.error
         log.warning("%s failed: %s", message.what, error)
+        if message.what == "LoadWeights":
+            text = f"{error} Variables have their initial values."
+            self.told.emit(text, "warning", "", "")
+            return
         problem = Problem(error.node or "", error.port, error.message, error.hint, "error")
         self.run_problems.emit([problem])
         self._tell(problem)

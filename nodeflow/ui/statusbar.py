@@ -20,8 +20,9 @@ ENGINE = {
 
 
 class StatusBar(QStatusBar):
-    """Signals: ``problems_clicked``, ``engine_clicked``, ``zoom_clicked``."""
+    """Signals: ``notice_clicked``, ``problems_clicked``, ``engine_clicked``, ``zoom_clicked``."""
 
+    notice_clicked = Signal()
     problems_clicked = Signal()
     engine_clicked = Signal()
     zoom_clicked = Signal()
@@ -36,11 +37,13 @@ class StatusBar(QStatusBar):
         self.text.setContentsMargins(8, 0, 8, 0)
         self.waiting = QLabel()
         self.waiting.hide()
+        self.notice = self._button("", self.notice_clicked)
+        self.notice.hide()
         self.problems = self._button("Problems", self.problems_clicked)
         self.engine = self._button("Engine", self.engine_clicked)
         self.zoom = self._button("Zoom: press to fit everything", self.zoom_clicked)
         self.addWidget(self.text, 1)
-        for widget in (self.waiting, self.problems, self.engine, self.zoom):
+        for widget in (self.waiting, self.notice, self.problems, self.engine, self.zoom):
             self.addPermanentWidget(widget)
         self._timer = QTimer(self, singleShot=True, interval=MESSAGE_MS)
         self._timer.timeout.connect(self.text.clear)
@@ -77,6 +80,12 @@ class StatusBar(QStatusBar):
         self.waiting.setToolTip(tip)
         self.waiting.setVisible(bool(names))
 
+    def show_notices(self, notices: tuple[str, ...]) -> None:
+        """What the user has to know about the data, in short; a click leads to all of it."""
+        self.notice.setText(" Sample data" if notices else "")
+        self.notice.setToolTip("<br>".join(notices))
+        self.notice.setVisible(bool(notices))
+
     def show_zoom(self, scale: float) -> None:
         self.zoom.setText(f"{round(scale * 100)} %")
 
@@ -84,6 +93,7 @@ class StatusBar(QStatusBar):
         self._theme = theme
         self.show_engine(self._state, self._detail)
         self.show_problems(*self._problems)
+        self.notice.setIcon(icon("database", theme, "warning", 14))
 
     def _button(self, tip: str, signal: Signal) -> QToolButton:
         button = QToolButton()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from PySide6.QtCore import QPoint, Qt, Signal
+from PySide6.QtCore import QPoint, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QToolButton, QVBoxLayout
 
 from nodeflow.document.model import Document
@@ -30,6 +30,8 @@ class Step:
     title: str
     how: str
     is_done: Callable[[Document], bool]
+    op: str = ""
+    """The op in the palette that the step is about."""
 
 
 def named(document: Document, name: str, value: float) -> NodeRecord | None:
@@ -83,6 +85,7 @@ STEPS = (
         "Drag Constant from the list on the left onto the canvas. Or press Tab on the canvas, "
         "type “const” and press Enter.",
         lambda d: _has_sources(d, 1),
+        "constant",
     ),
     Step(
         "Name it b and make it 2",
@@ -93,23 +96,27 @@ STEPS = (
         "Add a second constant: c is 1",
         "The same again: another Constant, named c, with the value 1.",
         lambda d: named(d, "c", 1) is not None,
+        "constant",
     ),
     Step(
         "Add b and c",
         "Put an Add beside them. Drag from the port at the right of b to the upper port at the "
         "left of Add, and from c to the lower one. It shows 3 at once.",
         lambda d: sum_of(d, "b", "c") is not None,
+        "add",
     ),
     Step(
         "Add c and 2",
         "A third Constant with the value 2, and a second Add: wire c and the 2 into it. An output "
         "can feed as many inputs as you like.",
         lambda d: sum_of(d, "c", 2) is not None,
+        "add",
     ),
     Step(
         "Multiply the two sums",
         "Put a Multiply to the right and wire both sums into it.",
         lambda d: product(d) is not None,
+        "multiply",
     ),
     Step(
         "Name it a",
@@ -127,8 +134,14 @@ DONE = Step(
 
 
 class Tutorial(QFrame):
-    """The panel over the canvas. ``finished(text)`` when the graph is complete."""
+    """The panel over the canvas.
 
+    Signals:
+        pointed(op id): the op that the step is about, to be shown in the palette; "" for none.
+        finished(text): the graph is complete.
+    """
+
+    pointed = Signal(str)
     finished = Signal(str)
 
     def __init__(self, workspace: Workspace, canvas: CanvasView, theme: Theme) -> None:
@@ -174,11 +187,13 @@ class Tutorial(QFrame):
         self._advance()
 
     def end(self) -> None:
-        self.hide()
+        if not self.isHidden():
+            self.hide()
+            self.pointed.emit("")
 
     def place(self) -> None:
         """Stay in the lower left corner of the canvas."""
-        self.adjustSize()
+        self.resize(WIDTH, self.layout().totalHeightForWidth(WIDTH))
         bottom = self._canvas.height() - self.height() - SPACE[4]
         self.move(QPoint(SPACE[4], max(SPACE[4], bottom)))
 
@@ -201,7 +216,7 @@ class Tutorial(QFrame):
         self._title.setText(shown.title)
         self._how.setText(shown.how)
         self._bar.setValue(self.step)
-        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.place()
+        self.pointed.emit(shown.op)
         if last and before < self.step:
             self.finished.emit("a = (b + c) × (c + 2) is 9")

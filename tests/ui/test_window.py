@@ -386,3 +386,85 @@ def test_recovery_brings_back_unsaved_work(window, tmp_path, monkeypatch, qtbot)
     )
     window.actions_.trigger("save")
     assert target.exists() and not journal.path.exists()
+
+
+def test_saving_elsewhere_keeps_what_variables_learned(window, engine, tmp_path, monkeypatch):
+    build_expression(window.workspace.document)
+    path = tmp_path / "a.flow"
+    monkeypatch.setattr("nodeflow.ui.files.QFileDialog.getSaveFileName", lambda *a: (str(path), ""))
+    window.actions_.trigger("save")
+    request = engine.requests(p.SyncDocument)[-1]
+    assert request.keep and request.folder == str(tmp_path)
+    window.files.begin_empty()
+    assert not engine.requests(p.SyncDocument)[-1].keep
+
+
+def test_weights_are_loaded_saved_and_missed_with_a_warning(window, engine, tmp_path, qtbot):
+    document = window.workspace.document
+    commands.add_node(document, "variable", (0, 0), "W")
+    commands.set_weights(document, "w.safetensors")
+    flow.save(document, tmp_path / "a.flow")
+    assert window.files.open_path(tmp_path / "a.flow")
+    request = engine.requests(p.LoadWeights)[-1]
+    assert request.path == str(tmp_path / "w.safetensors")
+    error = p.ErrorData("FileProblem", "the weights w.safetensors are not there")
+    engine.on_message(p.Failed(request.request, "LoadWeights", error))
+    qtbot.waitUntil(lambda: "initial values" in window.info.text)
+    assert not engine.requests(p.SaveWeights), "nothing was learned, so nothing is written"
+    engine.on_message(p.WeightsLoaded(request.request, request.path))
+    qtbot.waitUntil(lambda: window.link.has_trained)
+    window.actions_.trigger("save")
+    assert engine.requests(p.SaveWeights)[-1].path == str(tmp_path / "w.safetensors")
+
+
+def test_sample_data_are_said_in_the_status_bar(window, engine, qtbot):
+    revision = window.workspace.document.revision
+    engine.on_message(p.Previews(revision, 10_000, {}, (), ("Using the 5 000 MNIST images.",)))
+    qtbot.waitUntil(window.status.notice.isVisible)
+    assert "5 000" in window.status.notice.toolTip()
+    qtbot.mouseClick(window.status.notice, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(window.training.download_button.isVisible)
+
+
+def test_single_steps_while_paused(window, engine, qtbot):
+    window.actions_.trigger("step")
+    assert "No training" in window.info.text
+    engine.on_message(p.State("paused"))
+    qtbot.waitUntil(lambda: window.link.state == "paused")
+    window.actions_.trigger("step")
+    assert engine.sent[-1] == p.Step(1)
+
+
+@pytest.mark.parametrize("suffix", ["png", "svg"])
+def test_the_canvas_is_exported_as_a_picture(window, tmp_path, monkeypatch, suffix):
+    build_expression(window.workspace.document)
+    path = tmp_path / f"a.{suffix}"
+    monkeypatch.setattr("nodeflow.ui.files.QFileDialog.getSaveFileName", lambda *a: (str(path), ""))
+    window.actions_.trigger("export")
+    assert path.stat().st_size > 5000
+
+
+def test_a_picture_that_cannot_be_written_is_a_message(window, tmp_path, monkeypatch):
+    build_expression(window.workspace.document)
+    path = tmp_path / "nowhere" / "a.png"
+    monkeypatch.setattr("nodeflow.ui.files.QFileDialog.getSaveFileName", lambda *a: (str(path), ""))
+    told = []
+    monkeypatch.setattr(QMessageBox, "exec", lambda box: told.append(box.informativeText()))
+    window.actions_.trigger("export")
+    assert "nowhere" in told[0]
+
+
+def test_panels_at_the_bottom_come_and_go_together(window, qtbot):
+    assert not window.docks["log"].isVisible()
+    window.actions_.trigger("panel_bottom")
+    assert not window.docks["viewer"].isHidden() and not window.docks["log"].isHidden()
+    window.actions_.trigger("panel_bottom")
+    assert window.docks["viewer"].isHidden()
+
+
+def test_dialogs_open_and_close(window, qtbot):
+    for action, name in (("shortcuts", "shortcuts"), ("about", "about")):
+        window.actions_.trigger(action)
+        dialog = next(d for d in window.findChildren(dialogs.QDialog) if d.objectName() == name)
+        assert dialog.isVisible()
+        dialog.close()

@@ -13,12 +13,13 @@ import threading
 from multiprocessing.connection import Client, Connection
 
 KEY_BYTES = 32
+STANDARD_INPUT = 0
 
 
 def main() -> None:
     """Connect to the window and serve it until it says so or is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    key = sys.stdin.buffer.read(KEY_BYTES)
+    key = _read_key()
     connection = Client(sys.argv[1], authkey=key)
     threading.Thread(target=_end_with_window, name="nodeflow-watcher", daemon=True).start()
     from nodeflow.engine.team import default_threads
@@ -51,8 +52,16 @@ def _read(connection: Connection, receive, shutdown) -> None:
         receive(shutdown)
 
 
+def _read_key() -> bytes:
+    """The key, read past Python's buffer: a thread waiting in it would block the exit."""
+    key = b""
+    while len(key) < KEY_BYTES and (part := os.read(STANDARD_INPUT, KEY_BYTES - len(key))):
+        key += part
+    return key
+
+
 def _end_with_window() -> None:
-    while sys.stdin.buffer.read(1):
+    while os.read(STANDARD_INPUT, 1):
         pass
     os._exit(0)
 

@@ -6,7 +6,6 @@ from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtGui import QGuiApplication
 
 from nodeflow.document import commands
-from nodeflow.document.training import optimizers
 from nodeflow.ui.actions import Blocked
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.canvas.editing import MIME
@@ -117,7 +116,7 @@ class EditMenu:
         return QPointF(x, y)
 
     def optimizer_ids(self) -> list[str]:
-        return optimizers(self._workspace.document)
+        return self._workspace.optimizers
 
     def _nodes(self) -> list:
         return list(self._workspace.document.nodes.values())

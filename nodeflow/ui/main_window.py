@@ -45,6 +45,8 @@ from nodeflow.ui.workspace import Workspace
 
 SMALLEST = QSize(960, 600)
 BOTTOM_HEIGHT = 220
+REFRESH_MS = 30
+"""Actions look again at what they can do when edits pause for so long."""
 LEFT_WIDTH, RIGHT_WIDTH = 224, 296
 
 
@@ -84,7 +86,7 @@ class MainWindow(QMainWindow):
         self.running = Running(self.workspace, self.link, self.canvas)
         self.info = InfoBar(self.theme, self.canvas)
         self.tutorial = Tutorial(self.workspace, self.canvas, self.theme)
-        self._refresh_timer = QTimer(self, singleShot=True, interval=0)
+        self._refresh_timer = QTimer(self, singleShot=True, interval=REFRESH_MS)
         self._refresh_timer.timeout.connect(self._refresh_actions)
         self._make_pages()
         self._make_panels()

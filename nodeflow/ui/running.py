@@ -11,7 +11,6 @@ from nodeflow.document import commands
 from nodeflow.document.order import levels
 from nodeflow.document.problems import Problem
 from nodeflow.document.records import Change, NodeRecord
-from nodeflow.document.training import optimizers
 from nodeflow.host import protocol as p
 from nodeflow.ui.actions import Blocked
 from nodeflow.ui.canvas import CanvasView
@@ -104,10 +103,10 @@ class Running(QObject):
     # ---- train ------------------------------------------------------------------------------
 
     def when_train(self) -> Blocked | None:
-        found = optimizers(self._workspace.document)
+        found = self._workspace.optimizers
         if not found:
             return Blocked("Training needs an optimizer, wired to the loss.", "add_optimizer")
-        broken = self._workspace.analysis.broken() & set(found)
+        broken = self._broken() & set(found)
         if broken:
             name = self._workspace.document.nodes[min(broken)].name
             text = f"{name} cannot run because of an error in the graph."
@@ -178,6 +177,17 @@ class Running(QObject):
         self._canvas.center_on(new)
 
     # ---- the inside -------------------------------------------------------------------------
+
+    def _broken(self) -> set[str]:
+        """Nodes that cannot run, found once per state of the document."""
+        document = self._workspace.document
+        if self._broken_at != (document, document.revision):
+            self._broken_at = (document, document.revision)
+            self._broken_nodes = self._workspace.analysis.broken()
+        return self._broken_nodes
+
+    _broken_at: tuple[object, int] | None = None
+    _broken_nodes: frozenset[str] | set[str] = frozenset()
 
     def _engine_blocked(self) -> Blocked | None:
         if not self._link.is_up and self._link.ever_ready:

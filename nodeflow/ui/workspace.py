@@ -12,9 +12,11 @@ from PySide6.QtCore import QObject, Signal
 
 from nodeflow.document.analysis import Analysis
 from nodeflow.document.declarations import declaration
+from nodeflow.document.flow import natural
 from nodeflow.document.model import Document
 from nodeflow.document.problems import Problem
 from nodeflow.document.records import Change, NodeRecord
+from nodeflow.document.training import is_optimizer, optimizers
 from nodeflow.graph.op import Op
 
 
@@ -43,6 +45,7 @@ class Workspace(QObject):
         self._first = self.document.subscribe(self._analyse)
         self._last = self.document.subscribe(self._announce)
         self._selection: tuple[str, ...] = ()
+        self._optimizers: set[str] = set()
 
     def open(self, document: Document) -> None:
         """Make another document the current one."""
@@ -53,6 +56,7 @@ class Workspace(QObject):
         self._first = document.subscribe(self._analyse)
         self._last = document.subscribe(self._announce)
         self._selection = ()
+        self._optimizers = set(optimizers(document))
         self.replaced.emit()
         self.announce_last()
         self.selected.emit(())
@@ -101,6 +105,11 @@ class Workspace(QObject):
         """Every problem of the document, errors first."""
         return sorted(self.analysis.all_problems(), key=_severity)
 
+    @property
+    def optimizers(self) -> list[str]:
+        """Ids of the optimizer nodes, kept edit by edit: large documents are asked often."""
+        return sorted(self._optimizers, key=natural)
+
     def nodes_of(self, *ops: str) -> list[NodeRecord]:
         return [record for record in self.document.nodes.values() if record.op in ops]
 
@@ -116,6 +125,9 @@ class Workspace(QObject):
 
     def _analyse(self, change: Change) -> None:
         self._touched = self.analysis.update(change)
+        self._optimizers -= {record.id for record in change.nodes_removed}
+        now = [*change.nodes_added, *(after for _, after in change.nodes_changed)]
+        self._optimizers |= {record.id for record in now if is_optimizer(record.op)}
 
     def _announce(self, change: Change) -> None:
         touched, self._touched = self._touched, set()

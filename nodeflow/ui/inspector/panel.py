@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 from nodeflow.document import commands
 from nodeflow.document.dataset_op import DATASET
 from nodeflow.document.records import Change, NodeRecord
-from nodeflow.document.training import is_optimizer, optimizers
+from nodeflow.document.training import is_optimizer
 from nodeflow.graph.op import Attr, Op
 from nodeflow.ui.inspector.dataset import SourceEditor
 from nodeflow.ui.inspector.editors import BlockEditor
@@ -170,7 +170,7 @@ class GraphPage(Page):
         section.add(self._counts)
         self.body.addWidget(section)
         self.body.addWidget(self._hint)
-        if optimizers(workspace.document):
+        if workspace.optimizers:
             self.training = TrainingSection(workspace, theme)
             self.body.addWidget(self.training)
         self.body.addStretch(1)
@@ -274,7 +274,7 @@ class InspectorPanel(QScrollArea):
         ids, document = self._selected_ids(), self._workspace.document
         if not ids:
             trained = self._page is not None and getattr(self._page, "training", None) is not None
-            has = bool(optimizers(document))
+            has = bool(self._workspace.optimizers)
             return ("graph",) if trained == has else ("graph", has)
         if len(ids) > 1:
             return ("many", *ids)

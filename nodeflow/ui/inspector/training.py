@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from nodeflow.data import SPLITS
@@ -24,6 +26,32 @@ SETTINGS = (
     Attr("seed", "int", 1, "Decides initial values and the order of rows.", minimum=0),
     Attr("shuffle", "bool", True, "Mix the rows anew in each epoch."),
 )
+
+
+class NodeCombo(QuietCombo):
+    """Chooses a node; what there is to choose is looked up when the list opens."""
+
+    def __init__(self, choices: Callable[[], list[tuple[str, str]]]) -> None:
+        super().__init__()
+        self._choices = choices
+
+    def fill(self) -> None:
+        """Offer every choice, with the one that is shown."""
+        current, text = self.currentData(), self.currentText()
+        self.clear()
+        for node_id, name in self._choices():
+            self.addItem(name, node_id)
+        if self.findData(current) < 0:
+            self.addItem(text, current)
+        self.setCurrentIndex(self.findData(current))
+
+    def showPopup(self) -> None:
+        self.fill()
+        super().showPopup()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        self.fill()
+        super().keyPressEvent(event)
 
 
 class TrainingSection(Section):
@@ -58,11 +86,14 @@ class TrainingSection(Section):
         stored = self._workspace.document.training
         for name, row in self.setting_rows.items():
             row.set_value(getattr(settings, name), name in stored)
-        nodes = self._scalars()
-        content = (settings.metrics, nodes)
+        document = self._workspace.document
+        names = [
+            document.nodes[m["node"]].name for m in settings.metrics if m["node"] in document.nodes
+        ]
+        content = (settings.metrics, names)
         if content != self._shown:
             self._shown = content
-            self._fill_metrics(settings.metrics, nodes)
+            self._fill_metrics(settings.metrics)
 
     def _scalars(self) -> list[tuple[str, str]]:
         """Ids and names of the nodes that are one number."""
@@ -75,25 +106,19 @@ class TrainingSection(Section):
                 found.append((record.id, record.name))
         return sorted(found, key=lambda pair: natural(pair[1]))
 
-    def _fill_metrics(self, metrics: list[dict[str, Any]], nodes: list[tuple[str, str]]) -> None:
+    def _fill_metrics(self, metrics: list[dict[str, Any]]) -> None:
         clear(self._metrics)
         for index, metric in enumerate(metrics):
-            self._metrics.addWidget(self._metric_row(index, metric, nodes))
+            self._metrics.addWidget(self._metric_row(index, metric))
         if not metrics:
             self._metrics.addWidget(label("Nothing: only the loss is recorded.", "caption"))
 
-    def _metric_row(
-        self, index: int, metric: dict[str, Any], nodes: list[tuple[str, str]]
-    ) -> QWidget:
-        node, split = QuietCombo(), QuietCombo()
+    def _metric_row(self, index: int, metric: dict[str, Any]) -> QWidget:
+        node, split = NodeCombo(self._scalars), QuietCombo()
         node.setAccessibleName("Node to measure")
         split.setAccessibleName("Split to measure on")
-        for node_id, name in nodes:
-            node.addItem(name, node_id)
-        if node.findData(metric["node"]) < 0:
-            record = self._workspace.document.nodes.get(metric["node"])
-            node.addItem(record.name if record else "(gone)", metric["node"])
-        node.setCurrentIndex(node.findData(metric["node"]))
+        record = self._workspace.document.nodes.get(metric["node"])
+        node.addItem(record.name if record else "(gone)", metric["node"])
         for name in SPLITS:
             split.addItem(name, name)
         split.setCurrentIndex(max(0, split.findData(metric.get("split", "test"))))

@@ -71,11 +71,15 @@ class EditMenu:
         self._canvas.select_all()
 
     def when_rename(self) -> Blocked | None:
-        one = len(self._workspace.selection) == 1
-        return None if one else Blocked("Select one node to rename it.")
+        one = len(self._workspace.raw_selection) == 1
+        return None if one else Blocked("Select one node or frame to rename it.")
 
     def do_rename(self) -> None:
-        self._canvas.rename_node(self._workspace.selection[0])
+        chosen = self._workspace.raw_selection[0]
+        if chosen in self._workspace.document.frames:
+            self._canvas.rename_frame(chosen)
+        else:
+            self._canvas.rename_node(chosen)
 
     def do_search(self) -> None:
         self._canvas.setFocus()

@@ -600,6 +600,7 @@ class MainWindow(QMainWindow):
         self.settings.save_layout(self.saveGeometry(), self.saveState(STATE_VERSION))
         self.settings.sync()
         self.files.close()
+        self.hide()  # the engine may take a moment to end
         self.link.close()
         event.accept()
 

@@ -298,6 +298,11 @@ class Running(QObject):
             self.told.emit(text, "warning", "", "")
             return
         problem = Problem(error.node or "", error.port, error.message, error.hint, "error")
+        if message.what == "FetchTensor":
+            return  # the viewer says so
+        if message.what == "Evaluate" and message.request != self._run:
+            self.said.emit(f"No live values: {error}")
+            return
         self.run_problems.emit([problem])
         self._tell(problem)
 

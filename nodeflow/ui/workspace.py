@@ -16,8 +16,12 @@ from nodeflow.document.flow import natural
 from nodeflow.document.model import Document
 from nodeflow.document.problems import Problem
 from nodeflow.document.records import Change, NodeRecord
-from nodeflow.document.training import is_optimizer, optimizers
+from nodeflow.document.training import is_optimizer
 from nodeflow.graph.op import Op
+
+
+GROUP = "group"
+"""What an optimizer becomes when it is unpacked."""
 
 
 class Workspace(QObject):
@@ -56,7 +60,7 @@ class Workspace(QObject):
         self._first = document.subscribe(self._analyse)
         self._last = document.subscribe(self._announce)
         self._selection = ()
-        self._optimizers = set(optimizers(document))
+        self._optimizers = {n.id for n in document.nodes.values() if is_optimizer(n.op)}
         self.replaced.emit()
         self.announce_last()
         self.selected.emit(())
@@ -107,8 +111,13 @@ class Workspace(QObject):
 
     @property
     def optimizers(self) -> list[str]:
-        """Ids of the optimizer nodes, kept edit by edit: large documents are asked often."""
-        return sorted(self._optimizers, key=natural)
+        """Ids of the nodes to train with, as `training.optimizers` finds them.
+
+        Kept edit by edit, because large documents are asked often.
+        """
+        named = self.document.nodes.get(self.document.training.get("optimizer") or "")
+        group = {named.id} if named is not None and named.op == GROUP else set()
+        return sorted(self._optimizers | group, key=natural)
 
     def nodes_of(self, *ops: str) -> list[NodeRecord]:
         return [record for record in self.document.nodes.values() if record.op in ops]

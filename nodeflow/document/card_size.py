@@ -1,54 +1,121 @@
-"""About how large the canvas draws a node, without a font and without Qt.
+"""How large a node's card is: the one rule, for layouts as for the canvas; without Qt.
 
-The canvas measures text and knows values; layouts made without a window (saving from Python, the
-examples) have to guess, and leave room for the value that will show.
+The canvas draws with these measures. A card's width follows from its texts alone. Its height also
+depends on the value it shows, so a layout leaves room for the tallest one of its type.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from nodeflow.document.analysis import Analysis
-from nodeflow.document.declarations import op_of
+from nodeflow.document.dataset_op import DATASET
+from nodeflow.document.declarations import declaration
 from nodeflow.document.model import Document
-from nodeflow.document.ports import PortView, in_ports, out_ports
+from nodeflow.document.ports import base_dir, in_ports, out_ports
 from nodeflow.document.records import NodeRecord
+from nodeflow.document.text_width import text_width
 
 Size = tuple[float, float]
+Label = tuple[str, str]
+"""What stands at a port: its label and its type, either may be empty."""
 
-# As the canvas draws cards: heights in scene units, widths by the mean width of a letter.
 HEADER, ROW, FOOT = 46.0, 22.0, 8.0
-SCALAR, TENSOR = 44.0, 92.0  # room for a value under the ports: a number; a table or picture
+ICON_ROOM, TITLE_PAD, PORT_INSET, PORT_GAP, LABEL_GAP = 46.0, 28.0, 14.0, 16.0, 6.0
 MIN_WIDTH, MAX_WIDTH, WIDTH_STEP = 168.0, 288.0, 24.0
-TITLE_LETTER, KIND_LETTER, PORT_LETTER, TYPE_LETTER = 7.4, 6.0, 6.6, 6.4
-USUAL_TYPE = 7  # letters of a type that is not known, such as `f32 100`
+TITLE, SUBTITLE, PORT, TYPE = 13, 11, 12, 10.5
+"""Text sizes in scene units."""
+SCALAR, TENSOR = 40.0, 92.0
+"""The most room that a value takes under the ports: a number; a table, picture or figures."""
+PROBLEM = 62.0
+"""The most room that a problem takes: three lines."""
+
+SHORT_DTYPES = {
+    "float32": "f32",
+    "float64": "f64",
+    "int32": "i32",
+    "int64": "i64",
+    "uint8": "u8",
+    "bool": "bool",
+}
 
 
 def node_size(doc: Document, record: NodeRecord, analysis: Analysis | None = None) -> Size:
-    """Returns about how wide and high a node is drawn, with room for its value."""
-    left, right = in_ports(doc, record), out_ports(doc, record, analysis)
-    op = op_of(record)
-    title = TITLE_LETTER * len(record.name)
-    kind = KIND_LETTER * len(op.title if op else record.op)
-    need = 74 + max(title, kind)
-    for i in range(max(len(left), len(right))):
-        room = 28 + _port_width(record, left, i, analysis) + _port_width(record, right, i, analysis)
-        need = max(need, room + 16)
+    """Returns how wide a node's card is, and how high it gets with any value of its type.
+
+    Without an analysis types are unknown, and cards may be narrower than they will be.
+    """
+    op = declaration(record, base_dir=base_dir(doc))
+    left, right = _inputs(doc, record, analysis), _outputs(doc, record, analysis)
+    kind = op.title if op else f"unknown op {record.op}"
+    rows = max(len(left), len(right))
+    height = HEADER + ROW * rows + (FOOT if rows else 0)
+    height += _value_room(doc, record, analysis) if op is not None and op.id != DATASET else 0
+    if analysis is not None and analysis.problems.get(record.id):
+        height += PROBLEM
+    return card_width(record.name, kind, left, right), height
+
+
+def card_width(title: str, kind: str, left: Sequence[Label], right: Sequence[Label]) -> float:
+    """Returns the width of a card that holds these texts, in steps so that columns line up."""
+    heading = max(text_width(title, TITLE, 600), text_width(kind, SUBTITLE))
+    need = ICON_ROOM + heading + TITLE_PAD
+    for index in range(max(len(left), len(right))):
+        sides = [label_width(side[index]) for side in (left, right) if index < len(side)]
+        both = all(sides) and len(sides) == 2
+        need = max(need, sum(sides) + 2 * PORT_INSET + (PORT_GAP if both else 0))
     steps = -(-max(need - MIN_WIDTH, 0) // WIDTH_STEP)
-    value = 0.0
-    if right and right[0].kind == "tensor":
-        found = analysis.type_of(record.id, right[0].name) if analysis else None
-        value = SCALAR if found is not None and found.shape == () else TENSOR
-    height = HEADER + ROW * max(len(left), len(right)) + FOOT + value
-    return min(MIN_WIDTH + steps * WIDTH_STEP, MAX_WIDTH), height
+    return min(MIN_WIDTH + steps * WIDTH_STEP, MAX_WIDTH)
 
 
-def _port_width(
-    record: NodeRecord, ports: list[PortView], index: int, analysis: Analysis | None
-) -> float:
-    """The width of one port's label and type; the only output shows its type alone."""
-    if index >= len(ports):
-        return 0
-    port = ports[index]
-    found = analysis.type_of(record.id, port.name) if analysis else None
-    letters = len(str(found)) - 6 if found else USUAL_TYPE  # `f32` for `float32`, no brackets
-    label = 0 if port.name == "out" else PORT_LETTER * len(port.label) + 6
-    return label + TYPE_LETTER * letters
+def label_width(label: Label) -> float:
+    """Returns the width of a port's label and type."""
+    name, kind = label
+    gap = LABEL_GAP if name and kind else 0
+    return text_width(name, PORT) + text_width(kind, TYPE, mono=True) + gap
+
+
+def type_text(tensor_type: Any | None) -> str:
+    """Returns `f32 ?×784` for a type; `f32` for a scalar, nothing where it is unknown."""
+    if tensor_type is None:
+        return ""
+    dims = "×".join("?" if d is None else str(d) for d in tensor_type.shape)
+    short = SHORT_DTYPES.get(tensor_type.dtype, tensor_type.dtype)
+    return f"{short} {dims}" if dims else short
+
+
+def _inputs(doc: Document, record: NodeRecord, analysis: Analysis | None) -> list[Label]:
+    wired = {wire.target_port: wire for wire in doc.wires_into(record.id)}
+    labels = []
+    for port in in_ports(doc, record):
+        wire = wired.pop(port.name, None)
+        kind = _type(wire.source, wire.source_port, analysis) if wire else ""
+        labels.append((port.label or port.name, kind))
+    for name, wire in wired.items():
+        labels.append((name, _type(wire.source, wire.source_port, analysis)))
+    return labels
+
+
+def _outputs(doc: Document, record: NodeRecord, analysis: Analysis | None) -> list[Label]:
+    shown = out_ports(doc, record, analysis)
+    labels = []
+    for port in shown:
+        kind = _type(record.id, port.name, analysis)
+        # the only output says its type alone
+        labels.append(("" if len(shown) == 1 and kind else port.label or port.name, kind))
+    known = {port.name for port in shown}
+    used = {wire.source_port for wire in doc.wires_out_of(record.id)}
+    return labels + [(name, "") for name in sorted(used - known)]
+
+
+def _type(node_id: str, port: str, analysis: Analysis | None) -> str:
+    return type_text(analysis.type_of(node_id, port)) if analysis is not None else ""
+
+
+def _value_room(doc: Document, record: NodeRecord, analysis: Analysis | None) -> float:
+    shown = out_ports(doc, record, analysis)
+    if not shown or all(port.kind == "control" for port in shown):
+        return 0.0
+    found = analysis.type_of(record.id, shown[0].name) if analysis is not None else None
+    return SCALAR if found is not None and found.shape == () else TENSOR

@@ -10,26 +10,20 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from nodeflow.document import card_size
+from nodeflow.document.card_size import (
+    FOOT,
+    HEADER,
+    ICON_ROOM,
+    MAX_WIDTH,
+    MIN_WIDTH,
+    PORT_INSET,
+    ROW,
+    type_text,
+)
 from nodeflow.ui.canvas import text, values
 
-HEADER = 46.0
-ROW = 22.0
-FOOT = 8.0
-ICON_ROOM = 46.0
-MIN_WIDTH = 168.0
-MAX_WIDTH = 288.0
-WIDTH_STEP = 24.0
 PROBLEM_PAD = 8.0
-PORT_INSET = 14.0
-
-SHORT_DTYPES = {
-    "float32": "f32",
-    "float64": "f64",
-    "int32": "i32",
-    "int64": "i64",
-    "uint8": "u8",
-    "bool": "bool",
-}
 
 
 @dataclass(frozen=True)
@@ -128,28 +122,30 @@ def row_y(index: int) -> float:
     return HEADER + ROW * index + ROW / 2
 
 
-def type_text(tensor_type: Any | None) -> str:
-    """``f32 ?×784``; scalars ``f32``; empty while unknown."""
-    if tensor_type is None:
-        return ""
-    dims = "×".join("?" if d is None else str(d) for d in tensor_type.shape)
-    short = SHORT_DTYPES.get(tensor_type.dtype, tensor_type.dtype)
-    return f"{short} {dims}" if dims else short
-
-
 def width_for(
     title: str, kind: str, inputs: tuple[PortFace, ...], outputs: tuple[PortFace, ...]
 ) -> float:
-    """Card width that holds the texts, in steps so that columns of nodes line up."""
-    need = ICON_ROOM + max(text.width(title, text.TITLE), text.width(kind, text.SUBTITLE)) + 28
-    for index in range(max(len(inputs), len(outputs))):
-        left = label_width(inputs[index]) if index < len(inputs) else 0
-        right = label_width(outputs[index]) if index < len(outputs) else 0
-        need = max(need, left + right + 2 * PORT_INSET + (16 if left and right else 0))
-    steps = -(-max(need - MIN_WIDTH, 0) // WIDTH_STEP)
-    return min(MIN_WIDTH + steps * WIDTH_STEP, MAX_WIDTH)
+    """Card width that holds the texts."""
+    left, right = ([(p.label, p.type_text) for p in side] for side in (inputs, outputs))
+    return card_size.card_width(title, kind, left, right)
 
 
 def label_width(port: PortFace) -> float:
-    both = 6 if port.label and port.type_text else 0
-    return text.width(port.label, text.PORT) + text.width(port.type_text, text.TYPE) + both
+    return card_size.label_width((port.label, port.type_text))
+
+
+__all__ = [
+    "FOOT",
+    "HEADER",
+    "ICON_ROOM",
+    "MAX_WIDTH",
+    "MIN_WIDTH",
+    "PORT_INSET",
+    "ROW",
+    "CardFace",
+    "PortFace",
+    "label_width",
+    "row_y",
+    "type_text",
+    "width_for",
+]

@@ -1,0 +1,62 @@
+"""The sizes that layouts reckon with are those that the canvas draws."""
+
+from __future__ import annotations
+
+import pytest
+
+from nodeflow import resources
+from nodeflow.document import card_size, commands, flow
+from nodeflow.document.analysis import Analysis
+from nodeflow.document.declarations import declarations
+from nodeflow.document.model import Document
+from nodeflow.document.text_width import text_width
+from nodeflow.host.evaluate import Evaluator
+from nodeflow.ui.canvas import text
+from nodeflow.ui.canvas.scene import SceneModel
+
+
+@pytest.mark.parametrize("style", [text.TITLE, text.SUBTITLE, text.PORT, text.TYPE])
+@pytest.mark.parametrize(
+    "words", ["log_one_minus_p", "Softmax cross entropy with logits", "f32 ?×784", "WAVE To. 19%"]
+)
+def test_the_table_of_advances_is_that_of_the_fonts(qtbot, style, words):
+    size, weight, mono = style
+    drawn = text.width(words, style)
+    assert text_width(words, size, weight, mono) == pytest.approx(drawn, rel=0.05)
+
+
+def test_the_sizes_in_the_rules_are_those_of_the_text_styles():
+    styles = (text.TITLE, text.SUBTITLE, text.PORT, text.TYPE)
+    rules = (card_size.TITLE, card_size.SUBTITLE, card_size.PORT, card_size.TYPE)
+    assert tuple(style[0] for style in styles) == rules
+
+
+def check(doc: Document, values=None) -> None:
+    analysis = Analysis(doc)
+    scene = SceneModel(doc, analysis, lambda *_: None)
+    names = {record.name: i for i, record in doc.nodes.items()}
+    scene.refresh_faces(
+        scene.builder.set_values({names[n]: v for n, v in (values or {}).items() if n in names})
+    )
+    for node_id, record in doc.nodes.items():
+        width, height = scene.sizes[scene.nodes.get(node_id)]
+        room = card_size.node_size(doc, record, analysis)
+        assert (record.name, width) == (record.name, room[0])
+        assert height <= room[1], record.name
+    scene.close()
+
+
+def test_every_op_fits_in_its_room_before_it_has_a_value(qtbot):
+    doc = Document()
+    for op in declarations():
+        commands.add_node(doc, op.id, (0, 0))
+    commands.add_node(doc, "hologram", (0, 0), "of_another_version")
+    check(doc)
+
+
+@pytest.mark.parametrize("name", [path.stem for path in resources.examples()])
+def test_every_node_of_an_example_fits_in_its_room_with_its_value(qtbot, name):
+    doc = flow.load(resources.example(name))
+    values = Evaluator(doc, base_dir=None).previews().values
+    assert len(values) >= len(doc.nodes) - 2  # all but the dataset and the optimizer
+    check(doc, values)

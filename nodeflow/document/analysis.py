@@ -30,13 +30,21 @@ _UNKNOWN = Inferred(None)
 class Analysis:
     """What inference knows of a document.
 
-    `base_dir` is where relative data paths start; by default the document's folder.
+    `base_dir` is where relative data paths start; by default the document's folder. `known` has
+    the output types of nodes that need no inference.
     Call `update(change)` for each of the document's changes. `inferred` counts nodes inferred so
     far, for tests that nothing is inferred in vain.
     """
 
-    def __init__(self, doc: Document, *, base_dir: str | os.PathLike | None = None) -> None:
+    def __init__(
+        self,
+        doc: Document,
+        *,
+        base_dir: str | os.PathLike | None = None,
+        known: Mapping[str, Outputs] | None = None,
+    ) -> None:
         self.doc = doc
+        self._known = known or {}
         self._base_dir = base_dir
         self.problems: dict[str, list[Problem]] = {}
         self.inferred = 0
@@ -137,7 +145,7 @@ class Analysis:
                 now = Inferred(None, (self._loop_problem(nodes[node_id], looping),))
             elif node_id in waiting:
                 self.inferred += 1
-                now = infer_node(self.doc, nodes[node_id], self.out_types, self._base_dir)
+                now = self._infer(nodes[node_id])
                 self._watch(nodes[node_id])
             else:
                 continue
@@ -149,6 +157,11 @@ class Analysis:
             if was is None or was.out != now.out:
                 waiting.update(wire.target for wire in self.doc.wires_out_of(node_id))
         return changed
+
+    def _infer(self, record: NodeRecord) -> Inferred:
+        if record.id in self._known:
+            return Inferred(self._known[record.id])
+        return infer_node(self.doc, record, self.out_types, self._base_dir)
 
     def _note(self, key: str, problems: Iterable[Problem]) -> None:
         found = sorted(problems, key=lambda problem: _SEVERITIES.index(problem.severity))

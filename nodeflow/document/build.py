@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,12 +20,13 @@ from nodeflow.document.declarations import op_of
 from nodeflow.document.flow import natural
 from nodeflow.document.from_graph import from_graph
 from nodeflow.document.model import Document
-from nodeflow.document.order import in_order, upstream
+from nodeflow.document.order import downstream, in_order, upstream
+from nodeflow.document.passing import MUTED, mode_of, origin
 from nodeflow.document.ports import FEED, input_names, is_control, port_order
 from nodeflow.document.problems import Problem
 from nodeflow.document.records import NodeRecord
 from nodeflow.document.training import TrainingSettings, is_optimizer, training_settings
-from nodeflow.errors import NodeflowError, UnknownName, suggest
+from nodeflow.errors import GraphError, NodeflowError, UnknownName, suggest
 from nodeflow.graph.graph import Graph, Node, Tensor
 from nodeflow.graph.types import literal
 
@@ -45,6 +46,8 @@ class Build:
         settings: how to train.
         problems: everything that is wrong, warnings and notes included.
         skipped: id of a node that cannot run -> the problems that keep it from running.
+        muted: id of a node that is muted, or depends on one that is -> a problem that says so.
+        passed: name of a dot or bypassed node -> output port -> the tensor it passes on.
     """
 
     graph: Graph = field(default_factory=Graph)
@@ -57,12 +60,16 @@ class Build:
     settings: TrainingSettings = field(default_factory=TrainingSettings)
     problems: list[Problem] = field(default_factory=list)
     skipped: dict[str, list[Problem]] = field(default_factory=dict)
+    muted: dict[str, Problem] = field(default_factory=dict)
+    passed: dict[str, dict[str, Tensor]] = field(default_factory=dict)
 
     def require(self, ids: Iterable[str]) -> None:
         """Raises the error that keeps the first of these nodes (by id) from running, if any."""
         for node_id in ids:
             if node_id in self.skipped:
                 raise self.skipped[node_id][0].as_error()
+            if node_id in self.muted:
+                raise self.muted[node_id].as_error()
 
     def fetch(self, name: str) -> Tensor | Node:
         """Returns what a fetch names: `add`, `split:1`, `split:PORT`, or a node without outputs.
@@ -72,7 +79,9 @@ class Build:
             NodeflowError: it cannot run; the message says why.
         """
         node_name = name.partition(":")[0]
-        self.require(i for i in self.skipped if self.names[i] == node_name)
+        self.require(i for i in (*self.skipped, *self.muted) if self.names[i] == node_name)
+        if self.passed.get(node_name):
+            return self._passed(name)
         if name in self.graph and not self.graph.node(name).outputs:
             return self.graph.node(name)
         if node_name not in self.graph:
@@ -82,6 +91,15 @@ class Build:
                 f"there is no node {node_name!r}", hint=suggest(node_name, self.names.values())
             )
         return self.graph.tensor(name)
+
+    def _passed(self, name: str) -> Tensor:
+        node_name, _, port = name.partition(":")
+        found = self.passed[node_name]
+        by_index = dict(enumerate(found.values())).get(int(port)) if port.isdecimal() else None
+        tensor = by_index or found.get(port or next(iter(found)))
+        if tensor is None:
+            raise UnknownName(f"{node_name} has no output {port!r}", hint=suggest(port, found))
+        return tensor
 
     def ends(self) -> list[str]:
         """Returns the names to fetch if none are given: what nothing consumes.
@@ -129,13 +147,21 @@ def build(
         problems=analysis.all_problems(),
     )
     wanted = _wanted(doc, only)
+    _leave_muted(doc, wanted, result)
+    if only is not None and not partial:
+        result.require(record.id for record in map(_finder(doc), only) if record is not None)
+    wanted -= result.muted.keys()
     broken = analysis.broken() & wanted
     for node_id in sorted(broken, key=natural):
         result.skipped[node_id] = _causes(doc, analysis, node_id)
     _raise_first(result, partial)
+    result.graph.reserve(doc.nodes[node_id].name for node_id in wanted - broken)
     for node_id in in_order(doc, wanted - broken, late=lambda i: is_optimizer(doc.nodes[i].op)):
         record = doc.nodes[node_id]
-        if record.op != DATASET:
+        passes = analysis.passes(node_id)
+        if passes is not None:
+            _pass(doc, record, passes, result)
+        elif record.op != DATASET:
             _add(doc, record, result)
     _raise_first(result, partial)
     optimizer = result.settings.optimizer
@@ -161,6 +187,41 @@ def _wanted(doc: Document, only: Collection[str] | None) -> set[str]:
     return upstream(doc, ids)
 
 
+def _finder(doc: Document) -> Callable[[str], NodeRecord | None]:
+    return lambda key: doc.nodes.get(key) or doc.node_named(key)
+
+
+def _leave_muted(doc: Document, wanted: set[str], result: Build) -> None:
+    """Notes the nodes that do not run because they, or what they depend on, are muted."""
+    for node in doc.nodes.values():
+        if mode_of(node) != MUTED or node.id not in wanted:
+            continue
+        for node_id in downstream(doc, [node.id]) - result.muted.keys():
+            name = doc.nodes[node_id].name
+            said = "is muted" if node_id == node.id else f"depends on `{node.name}`, which is muted"
+            hint = f"Unmute `{node.name}` to run it."
+            result.muted[node_id] = Problem(
+                name, None, f"`{name}` {said}", hint, "info", kind=GraphError.__name__
+            )
+
+
+def _pass(doc: Document, record: NodeRecord, passes: Mapping[str, str], result: Build) -> None:
+    """Lets what uses a dot or a bypassed node use what is wired into it."""
+    wired = {wire.target_port: wire for wire in doc.wires_into(record.id)}
+    for port, source in passes.items():
+        wire = wired.get(source)
+        if wire is None:
+            continue
+        if wire.source in result.skipped:
+            result.skipped[record.id] = result.skipped[wire.source]
+            return
+        tensor = result.tensors.get((wire.source, wire.source_port))
+        if tensor is not None:  # else a dataset's column on its way to a placeholder
+            result.tensors[record.id, port] = tensor
+            result.passed.setdefault(record.name, {})[port] = tensor
+            result.nodes[record.id] = tensor.node
+
+
 def _add(doc: Document, record: NodeRecord, result: Build) -> None:
     """Adds one node to the graph; a node that fails is skipped, with what depends on it."""
     op = op_of(record)
@@ -178,6 +239,7 @@ def _add(doc: Document, record: NodeRecord, result: Build) -> None:
     controls = [
         result.nodes[wired[port].source]
         for port in sorted(filter(is_control, wired), key=port_order)
+        if wired[port].source in result.nodes  # a bypassed node orders nothing
     ]
     try:
         with warnings.catch_warnings(record=True) as said:
@@ -192,13 +254,11 @@ def _add(doc: Document, record: NodeRecord, result: Build) -> None:
         text = str(warning.message).removeprefix(f"{record.name}: ")
         result.problems.append(Problem(record.name, None, text, severity="warning"))
     result.nodes[record.id] = node
-    if node.name != record.name:
-        text = f"the name {record.name!r} is taken by a node that another derived"
-        result.problems.append(Problem(record.name, None, text, "Rename it.", kind="NameTaken"))
     for index, tensor in enumerate(node.outputs):
         result.tensors[record.id, op.output_name(index)] = tensor
     if record.op == "placeholder":
-        _bind(record, node, wired.get(FEED), result)
+        feed = wired.get(FEED)
+        _bind(record, node, feed and origin(doc, feed), result)
 
 
 def _bind(record: NodeRecord, node: Node, wire: Any, result: Build) -> None:

@@ -9,6 +9,10 @@ class DocumentError(NodeflowError):
     """An edit that the document cannot take."""
 
 
+class DocumentLocked(DocumentError):
+    """An edit of a document that is only to be looked at."""
+
+
 class BadValue(DocumentError):
     """A value that JSON cannot hold."""
 

@@ -30,7 +30,7 @@ def from_graph(graph: Graph) -> Document:
     for node in graph.nodes:
         if node.derived_from is None:
             ids[node] = f"n{len(ids) + 1}"
-            record = NodeRecord(ids[node], node.op.id, node.name, _attrs(node))
+            record = NodeRecord(ids[node], node.op.id, node.name, attributes(node))
             doc.fill("node", record.id, record)
     for node, node_id in ids.items():
         for wire in _wires(node, node_id, ids):
@@ -45,8 +45,8 @@ def from_graph(graph: Graph) -> Document:
     return doc
 
 
-def _attrs(node: Node) -> dict[str, Any]:
-    """The attributes that differ from their defaults, as JSON."""
+def attributes(node: Node) -> dict[str, Any]:
+    """Returns a node's attributes that differ from their defaults, as JSON."""
     found: dict[str, Any] = {}
     for attr in node.op.attrs:
         value = plain(node.attrs[attr.name], where=f"{node.name}.{attr.name}")

@@ -45,21 +45,63 @@ def layout(
     All wires run to the right (but for those of loops), and no two nodes overlap.
     """
     chosen = set(doc.nodes if ids is None else ids)
-    if not chosen:
-        return {}
     known = sizes or {}
     boxes = {i: known.get(i) or node_size(doc, doc.nodes[i], analysis) for i in chosen}
     order, looping = topological(doc, chosen)
-    net = _Net(doc, chosen, looping)
+    net = _Net()
+    net.read(doc, chosen, looping)
+    return _laid_out(net, order, boxes, origin)
+
+
+def layout_boxes(
+    boxes: Mapping[str, Size], links: Iterable[tuple[str, float, str, float]]
+) -> dict[str, Position]:
+    """Returns the places of boxes that are no nodes, such as frames, from (0, 0).
+
+    Args:
+        boxes: key -> width and height.
+        links: (source, how far below its top, target, how far below its top), as wires are.
+            Those that close a loop count for nothing.
+    """
+    net = _Net()
+    for link in links:
+        net.link(*link)
+    order = _order_boxes(net, boxes)
+    return _laid_out(net, order, dict(boxes), (0, 0))
+
+
+def _order_boxes(net: _Net, boxes: Mapping[str, Size]) -> list[str]:
+    """Sources first; where only loops are left, the wires into the first box are cut."""
+    order: dict[str, None] = {}
+    waiting = sorted(boxes, key=natural)
+    while waiting:
+        ready = [b for b in waiting if all(k.other in order for k in net.before[b])]
+        if not ready:
+            ready = waiting[:1]
+            for link in [k for k in net.before[ready[0]] if k.other not in order]:
+                net.unlink(ready[0], link)
+        order.update(dict.fromkeys(ready))
+        waiting = [b for b in waiting if b not in order]
+    return list(order)
+
+
+def _laid_out(
+    net: _Net, order: list[str], boxes: dict[str, Size], origin: Position
+) -> dict[str, Position]:
+    """The places of what is in `order` (sources first), whose sizes are `boxes`."""
+    if not order:
+        return {}
     columns = _columns(net, order)
     boxes.update(dict.fromkeys(_add_bends(net, columns), BEND))
     _reduce_crossings(net, columns)
     places = _place(net, columns, boxes)
-    lift = min(places[node][1] for node in chosen)
+    lift = min(places[node][1] for node in order)
     return {
-        node: (float(round(origin[0] + x)), float(round(origin[1] + y - lift)))
-        for node, (x, y) in places.items()
-        if node in chosen
+        node: (
+            float(round(origin[0] + places[node][0])),
+            float(round(origin[1] + places[node][1] - lift)),
+        )
+        for node in order
     }
 
 
@@ -72,16 +114,19 @@ class _Link(NamedTuple):
 
 
 class _Net:
-    """The wires among the nodes to lay out; those that close loops are left out.
+    """The wires among the nodes to lay out, without loops.
 
     Everything is in the order of ids and ports, so that equal documents look equal.
     """
 
-    def __init__(self, doc: Document, chosen: set[str], looping: Mapping[str, str]) -> None:
+    def __init__(self) -> None:
         self.before: dict[str, list[_Link]] = defaultdict(list)
         self.after: dict[str, list[_Link]] = defaultdict(list)
         self.outside: list[tuple[Wire, float]] = []
         """Wires from nodes that are not laid out, and the depth of the ports they end at."""
+
+    def read(self, doc: Document, chosen: set[str], looping: Mapping[str, str]) -> None:
+        """Takes in the wires of a document; those that close loops are left out."""
         outputs: dict[str, list[str]] = {}
         for target in sorted(chosen, key=natural):
             wires = doc.wires_into(target)

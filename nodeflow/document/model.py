@@ -7,13 +7,13 @@ change it through `transaction`; the engine's process keeps a mirror by `apply_c
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from nodeflow.document.errors import DocumentError, NoSuchNode
+from nodeflow.document.errors import DocumentError, DocumentLocked, NoSuchNode
 from nodeflow.document.events import Events, Subscriber
 from nodeflow.document.history import History, Step
 from nodeflow.document.names import FreeNames
@@ -42,6 +42,12 @@ class Document:
     change them only in a `transaction`. `path` and `extra` (unknown fields of a file) are not
     part of undo.
     """
+
+    locked = ""
+    """Why this document cannot be changed, and what to do; empty if it can."""
+
+    outer: Collection[str] = ()
+    """Nodes of an enclosing document, shown for their outputs: their own inputs are not here."""
 
     def __init__(self) -> None:
         self.nodes: dict[str, NodeRecord] = {}
@@ -136,6 +142,8 @@ class Document:
         it. With the same `merge` key (not None) as the step before, both become one undo step:
         typing in one field, dragging the same nodes. `seal` ends such a run.
         """
+        if self.locked:
+            raise DocumentLocked(self.locked)
         outer = self._open
         t = self._open = outer or Transaction(self)
         mark = len(t.edits)

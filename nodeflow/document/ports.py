@@ -51,6 +51,8 @@ def in_ports(doc: Document, record: NodeRecord) -> list[PortView]:
     """Returns the input ports of a node, in the order they are shown."""
     op = declaration(record, base_dir=base_dir(doc))
     wired = [wire.target_port for wire in doc.wires_into(record.id)]
+    if record.id in doc.outer:
+        return [_outer_port(name) for name in sorted(wired, key=port_order)]
     if op is None:
         return [PortView(name, name, "unknown") for name in sorted(wired, key=port_order)]
     ports: list[PortView] = []
@@ -128,6 +130,10 @@ def input_names(op: Op, wired: Collection[str]) -> list[str]:
         names.pop()
         optional.pop()
     return names
+
+
+def _outer_port(name: str) -> PortView:
+    return PortView(name, "after", CONTROL) if is_control(name) else PortView(name, name)
 
 
 def _view(port: Port, name: str | None = None) -> PortView:

@@ -19,7 +19,7 @@ from nodeflow.document.declarations import declaration
 from nodeflow.document.model import Document
 from nodeflow.document.records import NodeRecord
 from nodeflow.document.schema import read_training
-from nodeflow.document.training import TrainingSettings, optimizers
+from nodeflow.document.training import GROUP, TrainingSettings, optimizers
 from nodeflow.errors import (
     AttributeProblem,
     DataError,
@@ -178,9 +178,7 @@ class Task:
         """
         settings = self.build.settings
         optimizer = self._optimizer(settings)
-        loss = optimizer.inputs[0]
-        if settings.loss is not None:
-            loss = self._node(settings.loss, "loss").outputs[0]
+        loss = self._loss(settings, optimizer)
         chosen = [
             (self._metric_tensor(m["node"]), m.get("split", "test")) for m in settings.metrics
         ]
@@ -212,6 +210,17 @@ class Task:
             "there is no optimizer to train with",
             hint="Add one, such as gradient_descent, and wire the loss into it.",
         )
+
+    def _loss(self, settings: TrainingSettings, optimizer: Node) -> Tensor:
+        if settings.loss is not None:
+            return self._node(settings.loss, "loss").outputs[0]
+        if optimizer.op.id == GROUP:
+            raise GraphError(
+                f"{optimizer.name} is a group: nothing says what it makes small",
+                port="training.loss",
+                hint="Choose the loss in the training settings.",
+            )
+        return optimizer.inputs[0]
 
     def _metric_tensor(self, node_id: str) -> Tensor:
         return self._node(node_id, "metrics").outputs[0]

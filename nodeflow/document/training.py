@@ -60,9 +60,18 @@ def is_optimizer(op_id: str) -> bool:
     return op.macro and not op.outputs and any(port.name == "loss" for port in op.inputs)
 
 
+GROUP = "group"
+
+
 def optimizers(doc: Document) -> list[str]:
-    """Returns the ids of the optimizer nodes."""
-    return [node.id for node in doc.nodes.values() if is_optimizer(node.op)]
+    """Returns the ids of the nodes to train with.
+
+    These are optimizers, and the group of assigns that the settings name: what an optimizer
+    becomes when it is unpacked.
+    """
+    named = doc.nodes.get(doc.training.get("optimizer") or "")
+    group = [named.id] if named is not None and named.op == GROUP else []
+    return [node.id for node in doc.nodes.values() if is_optimizer(node.op)] + group
 
 
 def _only_optimizer(doc: Document) -> str | None:
@@ -84,9 +93,13 @@ def training_problems(
     optimizer = settings.get("optimizer")
     if optimizer is not None and optimizer not in doc.nodes:
         problem("optimizer", "training names an optimizer that is not there", "Choose another.")
-    elif optimizer is not None and not is_optimizer(doc.nodes[optimizer].op):
+    elif optimizer is not None and optimizer not in optimizers(doc):
         name = doc.nodes[optimizer].name
         problem("optimizer", f"training names `{name}`, which is no optimizer", "Choose another.")
+    elif optimizer is not None and _lacks_loss(doc, optimizer):
+        name = doc.nodes[optimizer].name
+        text = f"`{name}` is a group: nothing says what it makes small"
+        problem("loss", text, "Choose the loss in the training settings.")
     elif optimizer is None and _only_optimizer(doc) is None:
         count = len(optimizers(doc))
         text = f"there are {count} optimizers" if count else "there is no optimizer to train with"
@@ -102,6 +115,10 @@ def training_problems(
                 f"metrics.{index}", f"there is no split {split!r}", "Use train, validation or test."
             )
     return problems
+
+
+def _lacks_loss(doc: Document, optimizer: str) -> bool:
+    return doc.nodes[optimizer].op == GROUP and doc.training.get("loss") is None
 
 
 def _check_scalar(

@@ -146,7 +146,7 @@ def _same_dim(shape: Shape, full: Shape, others: Sequence[Shape], axis: int) -> 
 def _free_scope(graph: Graph, wanted: str) -> str:
     """``gradients``, ``gradients_1``, ...: the first that no node's scope uses."""
     prefix = "/".join([*graph._scopes, wanted])
-    used = {n.name[len(prefix) :].split("/")[0] for n in graph.nodes if n.name.startswith(prefix)}
+    used = {n[len(prefix) :].split("/")[0] for n in graph.names() if n.startswith(prefix)}
     if "" not in used:
         return wanted
     count = 1

@@ -231,6 +231,7 @@ class Graph:
         self.collections: dict[str, list[Any]] = {}
         self._by_name: dict[str, Node] = {}
         self._taken: dict[str, int] = {}
+        self._reserved: set[str] = set()
         self._scopes: list[str] = []
         self._controls: list[tuple[Node, ...]] = []
         self._derived_from: str | None = None
@@ -403,13 +404,25 @@ class Graph:
                 hint="Use letters, digits and _, starting with a letter; / separates scopes.",
             )
         full = "/".join([*self._scopes, name])
-        if full not in self._taken:
+        if full in self._reserved and self._derived_from is None:
+            self._reserved.discard(full)
             return full
-        count = self._taken[full]
-        while f"{full}_{count}" in self._taken:
+        if full not in self._taken and full not in self._reserved:
+            return full
+        count = self._taken.get(full, 1)
+        while f"{full}_{count}" in self._taken or f"{full}_{count}" in self._reserved:
             count += 1
         self._taken[full] = count + 1
         return f"{full}_{count}"
+
+    def reserve(self, names: Iterable[str]) -> None:
+        """Keep names for the user's nodes that are still to come: nothing derived takes them."""
+        self._reserved.update(names)
+
+    def names(self) -> Iterator[str]:
+        """The names of all nodes, and those that are reserved."""
+        yield from self._by_name
+        yield from self._reserved
 
     @contextmanager
     def name_scope(self, name: str) -> Iterator[str]:

@@ -1,0 +1,294 @@
+"""What a macro node derives, as a document to look at (`expansion`) or as nodes to edit (`unpack`).
+
+An optimizer or a gradients node is stored as one node; the nodes it stands for are made when the
+graph is built. Both functions read them off that graph, so that what is shown and what is copied
+is what runs.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import replace
+
+from nodeflow.document.analysis import Analysis
+from nodeflow.document.build import Build, build
+from nodeflow.document.declarations import op_of
+from nodeflow.document.errors import DocumentError
+from nodeflow.document.expand_layout import arrange, block_frames, free_place
+from nodeflow.document.from_graph import attributes
+from nodeflow.document.model import Document, Transaction
+from nodeflow.document.ports import CONTROL, DONE, is_control
+from nodeflow.document.records import Json, NodeRecord, Wire
+from nodeflow.document.training import GROUP, training_settings
+from nodeflow.graph.graph import Node, Tensor
+from nodeflow.graph.types import TensorType
+
+Source = tuple[str, str]
+"""An output port: (document id, port)."""
+
+
+class Expansion(Document):
+    """The derived nodes of one macro node: a document that cannot be changed.
+
+    Attributes:
+        owner: name of the macro node.
+        outer: nodes of the enclosing document that stand at its border: those whose outputs the
+            derived ones read, and the macro node itself, into which the results go.
+        outer_ids: id here -> id in the enclosing document, of these.
+        types: id here -> output port -> type, of all nodes.
+    """
+
+    def __init__(self, owner: str) -> None:
+        super().__init__()
+        self.owner = owner
+        self.locked = f"derived from {owner}: Unpack to edit"
+        self.outer_ids: dict[str, str] = {}
+        self.outer = self.outer_ids.keys()
+        self.types: dict[str, dict[str, TensorType]] = {}
+
+    def analyse(self) -> Analysis:
+        """Returns an analysis of this document, with the types that the graph has."""
+        return Analysis(self, known=self.types)
+
+
+def can_expand(doc: Document, node_id: str) -> bool:
+    """Says whether a node derives others: an optimizer, gradients."""
+    record = doc.nodes.get(node_id)
+    op = None if record is None else op_of(record)
+    return op is not None and op.macro
+
+
+def expansion(
+    doc: Document,
+    node_id: str,
+    *,
+    base_dir: str | os.PathLike | None = None,
+    built: Build | None = None,
+) -> Expansion:
+    """Returns the derived nodes of a macro node, laid out, with what they read at their border.
+
+    Args:
+        built: a build of this document as it is now, if there is one already.
+
+    Raises:
+        DocumentError: the node derives nothing.
+        NodeflowError: it cannot run; names node and port, and what to do.
+    """
+    macro, derived, built = _derived(doc, node_id, base_dir, built)
+    inner = Expansion(macro.name)
+    inner.path = doc.path
+    ids: dict[Node, str] = {}
+    shown = _in_order({t.node for node in derived for t in node.inputs} - set(derived))
+    for node in [*shown, *derived, macro]:
+        ids[node] = f"n{len(ids) + 1}"
+        inner.types[ids[node]] = {
+            node.op.output_name(i): tensor.type for i, tensor in enumerate(node.outputs)
+        }
+        original = doc.node_named(node.name)
+        if node in derived or original is None:  # an outer one may be derived by another macro
+            record = NodeRecord(ids[node], node.op.id, node.name, attributes(node))
+        else:
+            record = replace(original, id=ids[node], extra={})
+        if node not in derived:
+            inner.outer_ids[ids[node]] = original.id if original else ""
+        inner.fill("node", record.id, record)
+    sources = {t: (ids[t.node], _port(t)) for node in ids for t in node.outputs}
+    for node in derived:
+        for wire in _wires(node, ids[node], ids, sources):
+            inner.fill("wire", wire.key, wire)
+    for wire in _results(macro, ids, sources):
+        inner.fill("wire", wire.key, wire)
+    _show(inner, {ids[node]: node.name for node in derived})
+    return inner
+
+
+def unpack(doc: Document, node_id: str, *, base_dir: str | os.PathLike | None = None) -> list[str]:
+    """Replaces a macro node by copies of what it derives, as one undo step; returns their ids.
+
+    An optimizer becomes a `group` of the same id and name that runs the copied assigns, so what
+    waits for it, fetches it or trains with it goes on as before. What used the outputs of a
+    gradients node uses the copies.
+
+    Raises:
+        DocumentError: the node derives nothing, or it uses what another macro node derived.
+        NodeflowError: it cannot run; names node and port, and what to do.
+    """
+    macro, derived, built = _derived(doc, node_id, base_dir, None)
+    sources = _outer_sources(built)
+    with doc.transaction(f"Unpack {macro.name}") as t:
+        new = {node: t.new_id() for node in derived}
+        sources.update({o: (new[n], _port(o)) for n in derived for o in n.outputs})
+        _check_reach(macro, derived, sources)
+        for node in derived:
+            t.put_node(NodeRecord(new[node], node.op.id, node.name, attributes(node)))
+        for node in derived:
+            for wire in _wires(node, new[node], new, sources):
+                t.put_wire(wire)
+        if macro.outputs:
+            _replace_outputs(doc, t, node_id, macro, sources)
+        else:
+            _become_group(doc, t, node_id, macro, sources)
+        _place(doc, t, macro.name, node_id, {new[node]: node.name for node in derived})
+    return list(new.values())
+
+
+# ---- reading the graph --------------------------------------------------------------------------
+
+
+def _derived(
+    doc: Document, node_id: str, base_dir: str | os.PathLike | None, built: Build | None
+) -> tuple[Node, list[Node], Build]:
+    """The macro node in the graph, what it derived (sources first), and the build."""
+    record = doc.node(node_id)
+    if not can_expand(doc, node_id):
+        raise DocumentError(
+            f"{record.op} derives no nodes",
+            node=record.name,
+            hint="Expand and Unpack are for optimizers and gradients.",
+        )
+    built = built or build(doc, base_dir=base_dir, partial=True)
+    built.require([node_id])
+    macro = built.nodes[node_id]
+    derived = [node for node in built.graph.nodes if node.derived_from == macro.name]
+    return macro, derived, built
+
+
+def _in_order(nodes: Iterable[Node]) -> list[Node]:
+    return sorted(nodes, key=lambda node: node.index)
+
+
+def _port(tensor: Tensor) -> str:
+    return tensor.node.op.output_name(tensor.index)
+
+
+def _wires(
+    node: Node, node_id: str, ids: dict[Node, str], sources: dict[Tensor, Source]
+) -> list[Wire]:
+    """The wires into a derived node."""
+    wires = [
+        Wire(*sources[tensor], node_id, node.op.input_name(index))
+        for index, tensor in enumerate(node.inputs)
+    ]
+    before = [other for other in node.control_inputs if other in ids]
+    for index, other in enumerate(before):
+        port = other.op.output_name(0) if other.outputs else DONE
+        wires.append(Wire(ids[other], port, node_id, f"{CONTROL}.{index}"))
+    return wires
+
+
+def _updates(macro: Node) -> list[Node]:
+    """The assigns that an optimizer runs."""
+    return [node for node in macro.control_inputs if node.derived_from == macro.name]
+
+
+def _results(macro: Node, ids: dict[Node, str], sources: dict[Tensor, Source]) -> list[Wire]:
+    """The wires into the macro node as it is shown: what its outputs stand for, what it runs."""
+    wires = []
+    for index, tensor in enumerate(macro.alias):
+        if tensor in sources:
+            wires.append(Wire(*sources[tensor], ids[macro], macro.op.output_name(index)))
+    for index, node in enumerate(_updates(macro)):
+        port = node.op.output_name(0)
+        wires.append(Wire(ids[node], port, ids[macro], f"{CONTROL}.{index}"))
+    return wires
+
+
+# ---- showing ------------------------------------------------------------------------------------
+
+
+def _show(inner: Expansion, derived: dict[str, str]) -> None:
+    """Gives the nodes their places and each scope its frame."""
+    analysis = inner.analyse()
+    places = arrange(inner, derived, analysis, inner.owner, inner.outer)
+    for node_id, pos in places.items():
+        inner.fill("node", node_id, replace(inner.nodes[node_id], pos=pos))
+    for frame in block_frames(inner, derived, analysis, inner.owner):
+        key = f"f{inner.next_id}"
+        inner.fill("frame", key, replace(frame, id=key))
+
+
+# ---- unpacking ----------------------------------------------------------------------------------
+
+
+def _outer_sources(built: Build) -> dict[Tensor, Source]:
+    """The ports of the document that tensors come from; of macro nodes also what they stand for."""
+    sources: dict[Tensor, Source] = {}
+    for source, tensor in built.tensors.items():
+        sources[tensor] = source
+        alias = tensor.node.alias[tensor.index] if tensor.node.alias else None
+        if alias is not None:
+            sources.setdefault(alias, source)
+    return sources
+
+
+def _check_reach(macro: Node, derived: list[Node], sources: dict[Tensor, Source]) -> None:
+    """Copies can only be wired to nodes of the document."""
+    read = [tensor for node in derived for tensor in node.inputs]
+    for tensor in [*read, *(t for t in macro.alias if t is not None)]:
+        if tensor not in sources:
+            raise DocumentError(
+                f"its derived nodes use {tensor.name}, which {tensor.node.derived_from} derives",
+                node=macro.name,
+                hint=f"Unpack {tensor.node.derived_from} first.",
+            )
+
+
+def _become_group(
+    doc: Document, t: Transaction, node_id: str, macro: Node, sources: dict[Tensor, Source]
+) -> None:
+    """Turns the optimizer's record into a group that runs the copied assigns."""
+    settings = training_settings(doc)
+    if settings.optimizer == node_id:
+        t.set_training({**doc.training, "optimizer": node_id, "loss": settings.loss})
+    for wire in doc.wires_into(node_id):
+        if not is_control(wire.target_port):
+            t.drop_wire(wire.key)
+    t.put_node(replace(doc.nodes[node_id], op=GROUP, attrs={}))
+    for index, node in enumerate(_updates(macro)):
+        t.put_wire(Wire(*sources[node.outputs[0]], node_id, f"values.{index}"))
+
+
+def _replace_outputs(
+    doc: Document, t: Transaction, node_id: str, macro: Node, sources: dict[Tensor, Source]
+) -> None:
+    """Wires what used a gradients node to the copies, and removes the node.
+
+    A gradient that does not exist had no value: its wires go, and their targets say what they miss.
+    """
+    stands_for = {
+        macro.op.output_name(index): None if tensor is None else sources.get(tensor)
+        for index, tensor in enumerate(macro.alias)
+    }
+    for wire in doc.wires_out_of(node_id):
+        source = stands_for.get(wire.source_port)
+        if source is not None:
+            t.put_wire(Wire(*source, wire.target, wire.target_port))
+    first = stands_for.get(macro.op.output_name(0))
+    t.set_training(_retargeted(doc, node_id, first[0] if first else None))
+    t.drop_node(node_id)
+
+
+def _retargeted(doc: Document, old: str, new: str | None) -> dict[str, Json]:
+    """The training settings with `new` in place of a node that goes."""
+    settings = dict(doc.training)
+    if settings.get("loss") == old:
+        settings["loss"] = new
+    if settings.get("metrics"):
+        metrics = [{**m, "node": new} if m["node"] == old else m for m in settings["metrics"]]
+        settings["metrics"] = [m for m in metrics if m["node"] is not None]
+    return {key: value for key, value in settings.items() if value is not None}
+
+
+def _place(
+    doc: Document, t: Transaction, owner: str, node_id: str, derived: dict[str, str]
+) -> None:
+    """Lays the copies out where there is room, the group among them, a frame around each scope."""
+    analysis = Analysis(doc)
+    others = [node_id] if node_id in doc.nodes else []
+    places = arrange(doc, derived, analysis, owner, others)
+    dx, dy = free_place(doc, set(doc.nodes) - set(places), places)
+    for key, (x, y) in places.items():
+        t.put_node(replace(doc.nodes[key], pos=(x + dx, y + dy)))
+    for frame in block_frames(doc, derived, analysis, owner):
+        t.put_frame(replace(frame, id=t.new_id("f")))

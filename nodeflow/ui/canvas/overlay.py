@@ -114,7 +114,7 @@ def _paint_wire(painter: QPainter, view: CanvasView, key: tuple[str, str], role:
     ends = view.scene.wires.ends(np.array([slot]), view.scene.positions)
     ends = ends * view.camera.scale + np.tile([view.camera.x, view.camera.y], 2)
     painter.setPen(QPen(view.theme.color(role), 3.0))
-    arrays.draw_lines(painter, wires.smooth(ends, None))
+    arrays.draw_lines(painter, wires.smooth(ends, None, view.camera.scale))
 
 
 def _paint_focus(painter: QPainter, view: CanvasView) -> None:

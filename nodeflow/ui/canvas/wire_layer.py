@@ -6,7 +6,7 @@ import numpy as np
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QPainter, QPainterPath, QPen
 
-from nodeflow.ui.canvas import arrays, wires
+from nodeflow.ui.canvas import arrays, detours, wires
 from nodeflow.ui.canvas.scene import DTYPE_CODES, FEED_STYLE
 from nodeflow.ui.canvas.shot import DIM, Shot
 from nodeflow.ui.theme import Theme, mix
@@ -63,7 +63,7 @@ def paint_wire_set(painter: QPainter, shot: Shot, slots: np.ndarray, ends: np.nd
         style, fade = int(group) // 2, not int(group) % 2
         pen = wire_pen(shot.theme, style, shot.scale, fade)
         if shot.exporting:
-            _export_curves(painter, view[which], pen, wire_dash(style))
+            _export_curves(painter, view[which], pen, wire_dash(style), shot.scale)
         else:
             dash = wire_dash(style)
             shrink = min(1.0, max(0.4, shot.scale))  # short wires keep several dashes
@@ -87,21 +87,29 @@ def _screen_curves(
         return
     count = 32 if total < 200 else 16 if total < MANY else 8
     if dash is not None and total < MANY:
-        lines = wires.smooth(ends, dash)
+        lines = wires.smooth(ends, dash, shot.scale)
     else:
-        lines = wires.segments(ends, count, None)
+        lines = wires.segments(ends, count, None, shot.scale)
     arrays.draw_lines(painter, lines)
 
 
 def _export_curves(
-    painter: QPainter, ends: np.ndarray, pen: QPen, dash: tuple[float, float] | None
+    painter: QPainter,
+    ends: np.ndarray,
+    pen: QPen,
+    dash: tuple[float, float] | None,
+    scale: float,
 ) -> None:
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     if dash is not None:
         pen.setDashPattern([part / pen.widthF() for part in dash])
     painter.setPen(pen)
     painter.setBrush(Qt.BrushStyle.NoBrush)
-    for (x0, y0, x1, y1), reach in zip(ends, wires.bend(ends), strict=True):
+    back = detours.is_backward(ends, scale)
+    forward = ends[~back]
+    for (x0, y0, x1, y1), reach in zip(forward, wires.bend(forward, scale), strict=True):
         path = QPainterPath(QPointF(x0, y0))
         path.cubicTo(x0 + reach, y0, x1 - reach, y1, x1, y1)
         painter.drawPath(path)
+    for points in detours.routes(ends[back], scale).tolist():
+        painter.drawPolyline([QPointF(x, y) for x, y in points])

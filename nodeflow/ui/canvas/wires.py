@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from nodeflow.ui.canvas import detours
 from nodeflow.ui.canvas.slots import Slots
 
 DASHES = {"int32": (7, 4), "int64": (11, 4), "uint8": (3, 3), "bool": (2, 4)}
@@ -60,12 +61,13 @@ class WireTable:
             setattr(self, name, new)
 
 
-def bend(ends: np.ndarray) -> np.ndarray:
-    """How far each curve's control points reach out sideways, in the unit of ``ends``."""
+def bend(ends: np.ndarray, scale: float = 1.0) -> np.ndarray:
+    """How far each curve's control points reach out sideways; ``ends`` are scene units times
+    ``scale``, and so is the result."""
     dx, dy = ends[:, 2] - ends[:, 0], ends[:, 3] - ends[:, 1]
-    forward = np.maximum(dx * 0.5, np.minimum(MIN_BEND + np.abs(dy) * 0.25, 90.0))
-    back = np.minimum(60.0 + np.abs(dx) * 0.3, 220.0)
-    return np.where(dx >= 0, forward, back)
+    level = np.minimum(MIN_BEND * scale + np.abs(dy) * 0.25, 90.0 * scale)
+    back = np.minimum(60.0 * scale + np.abs(dx) * 0.3, 220.0 * scale)
+    return np.where(dx >= 0, np.maximum(dx * 0.5, level), back)
 
 
 def bounds(ends: np.ndarray) -> np.ndarray:
@@ -75,43 +77,71 @@ def bounds(ends: np.ndarray) -> np.ndarray:
     right = np.maximum(ends[:, 0] + reach, ends[:, 2])
     top = np.minimum(ends[:, 1], ends[:, 3])
     bottom = np.maximum(ends[:, 1], ends[:, 3])
+    back = detours.is_backward(ends)
+    if back.any():
+        top[back] = np.minimum(top[back], detours.lanes(ends[back]))
     return np.stack([left, top, right, bottom], axis=1)
 
 
-def curve_points(ends: np.ndarray, count: int) -> np.ndarray:
-    """(n, count + 1, 2) points along the cubic curves."""
+def curve_points(ends: np.ndarray, count: int, scale: float = 1.0) -> np.ndarray:
+    """(n, count + 1, 2) points along the curves."""
+    points = _cubic_points(ends, count, scale)
+    back = detours.is_backward(ends, scale)
+    if back.any():
+        points[back] = detours.resampled(detours.routes(ends[back], scale), count)
+    return points
+
+
+def _cubic_points(ends: np.ndarray, count: int, scale: float) -> np.ndarray:
     u = np.linspace(0.0, 1.0, count + 1)
     weights = np.stack([(1 - u) ** 3, 3 * (1 - u) ** 2 * u, 3 * (1 - u) * u**2, u**3])
-    reach = bend(ends)
+    reach = bend(ends, scale)
     x = np.stack([ends[:, 0], ends[:, 0] + reach, ends[:, 2] - reach, ends[:, 2]], axis=1)
     y = np.stack([ends[:, 1], ends[:, 1], ends[:, 3], ends[:, 3]], axis=1)
     return np.stack([x @ weights, y @ weights], axis=2)
 
 
-def segments(ends: np.ndarray, count: int, dash: tuple[float, float] | None) -> np.ndarray:
+def segments(
+    ends: np.ndarray, count: int, dash: tuple[float, float] | None, scale: float = 1.0
+) -> np.ndarray:
     """(m, 4) line segments of the curves; with ``dash`` only those in its solid parts."""
     if not len(ends):
         return np.zeros((0, 4))
-    points = curve_points(ends, count)
-    lines = np.concatenate([points[:, :-1], points[:, 1:]], axis=2)
     if dash is None:
-        return np.ascontiguousarray(lines.reshape(-1, 4))
+        back = detours.is_backward(ends, scale)
+        parts = [_lines(_cubic_points(ends[~back], count, scale)).reshape(-1, 4)]
+        if back.any():
+            parts.append(_lines(detours.routes(ends[back], scale)).reshape(-1, 4))
+        return np.ascontiguousarray(np.concatenate(parts))
+    lines = _lines(curve_points(ends, count, scale))
     steps = np.hypot(lines[..., 2] - lines[..., 0], lines[..., 3] - lines[..., 1])
     along = np.cumsum(steps, axis=1) - steps / 2
     solid = along % (dash[0] + dash[1]) < dash[0]
     return np.ascontiguousarray(lines[solid])
 
 
-def smooth(ends: np.ndarray, dash: tuple[float, float] | None) -> np.ndarray:
+def _lines(points: np.ndarray) -> np.ndarray:
+    return np.concatenate([points[:, :-1], points[:, 1:]], axis=2)
+
+
+def smooth(ends: np.ndarray, dash: tuple[float, float] | None, scale: float = 1.0) -> np.ndarray:
     """Segments fine enough for the eye and for the dashes; for a few curves in view pixels."""
-    longest = float(np.hypot(ends[:, 2] - ends[:, 0], ends[:, 3] - ends[:, 1]).max()) * 1.3
+    longest = float(np.abs(ends[:, 2:] - ends[:, :2]).sum(axis=1).max()) * 1.3
     fine = longest / (2.0 if dash else 8.0)
-    return segments(ends, int(np.clip(fine, 24, 400)), dash)
+    return segments(ends, int(np.clip(fine, 24, 400)), dash, scale)
 
 
 def distance(ends: np.ndarray, x: float, y: float) -> np.ndarray:
-    """(n,) distance of a point from each curve."""
+    """(n,) distance of a point from each curve, in scene units."""
     points = curve_points(ends, 24)
+    back = detours.is_backward(ends)
+    gap = _gap(points, x, y)
+    if back.any():
+        gap[back] = _gap(detours.routes(ends[back]), x, y)
+    return gap
+
+
+def _gap(points: np.ndarray, x: float, y: float) -> np.ndarray:
     a, b = points[:, :-1], points[:, 1:]
     ab = b - a
     ap = np.array([x, y]) - a

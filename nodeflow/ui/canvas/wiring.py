@@ -160,7 +160,8 @@ class DragWire(Gesture):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         self._paint_fitting(painter)
         painter.setPen(QPen(color, 2.5, Qt.PenStyle.SolidLine, Qt.PenCapStyle.FlatCap))
-        arrays.draw_lines(painter, wires.smooth(ends, (6.0, 5.0) if refused else None))
+        dash = (6.0, 5.0) if refused else None
+        arrays.draw_lines(painter, wires.smooth(ends, dash, view.camera.scale))
         painter.setPen(QPen(view.theme.color("canvas"), 2))
         painter.setBrush(color)
         painter.drawEllipse(end, 6, 6)

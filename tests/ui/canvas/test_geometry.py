@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter
 
-from nodeflow.ui.canvas import arrays, wires
+from nodeflow.ui.canvas import arrays, detours, wires
 from nodeflow.ui.canvas.camera import MAX_STEP, MIN_STEP, Camera
 from nodeflow.ui.canvas.grid import UniformGrid
 from nodeflow.ui.canvas.slots import Slots
@@ -136,3 +136,17 @@ def test_slots_are_stable_and_reused():
     with pytest.raises(KeyError):
         slots.release("c")
         slots.key(a)
+
+
+def test_a_wire_backwards_passes_between_rows_and_else_above_both_cards():
+    rows = np.array([[900.0, 100, 0, 700], [500.0, 300, 100, 340], [0.0, 0, 300, 50]])
+    assert detours.is_backward(rows).tolist() == [True, True, False]
+    between, above = detours.routes(rows[:2])
+    assert between[0].tolist() == [900, 100] and between[-1].tolist() == [0, 700]
+    assert between[:, 0].max() == 930 and between[:, 0].min() == -30
+    level = between[np.isclose(between[:, 1], 400)]
+    assert level[:, 0].max() > 900 and level[:, 0].min() < 0
+    assert above[:, 1].min() == 300 - detours.ABOVE
+    assert wires.distance(rows[:1], 450, 403)[0] == pytest.approx(3)
+    doubled = detours.routes(rows[:1] * 2, 2.0)
+    assert np.allclose(doubled, detours.routes(rows[:1]) * 2)

@@ -1,0 +1,65 @@
+"""The way of wires that run backwards: out to the right, along a lane, and in from the left.
+
+A curve straight back would cross behind both cards and all between them. The lane lies halfway
+where the ends are far apart, as in the gap between two rows of nodes; else above both cards.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+BACKWARD = -40.0
+"""Ends that are so far back are joined by a detour."""
+REACH, RADIUS = 30.0, 22.0
+APART, ABOVE = 300.0, 92.0
+"""How far apart ends are for a lane halfway, and how far above the upper one it lies else."""
+CORNER = 8
+"""Points of a round corner."""
+
+
+def is_backward(ends: np.ndarray, scale: float = 1.0) -> np.ndarray:
+    """(n,) which wires take a detour; ``ends`` are (n, 4), in units of 1 / ``scale``."""
+    return ends[:, 2] - ends[:, 0] < BACKWARD * scale
+
+
+def lanes(ends: np.ndarray, scale: float = 1.0) -> np.ndarray:
+    """(n,) heights of the lanes."""
+    y0, y1 = ends[:, 1], ends[:, 3]
+    apart = np.abs(y1 - y0) >= APART * scale
+    return np.where(apart, (y0 + y1) / 2, np.minimum(y0, y1) - ABOVE * scale)
+
+
+def routes(ends: np.ndarray, scale: float = 1.0) -> np.ndarray:
+    """(n, 4 * CORNER + 2, 2) points of the detours, with round corners."""
+    lane, reach = lanes(ends, scale), REACH * scale
+    x0, y0, x1, y1 = ends.T
+    right, left = x0 + reach, x1 - reach
+    out, back = np.sign(lane - y0), np.sign(y1 - lane)
+    small = np.minimum(np.minimum(abs(lane - y0), abs(y1 - lane)) / 2, RADIUS * scale)
+    zero, one = np.zeros_like(x0), np.ones_like(x0)
+    corners = (
+        ((right, y0), (one, zero), (zero, out)),
+        ((right, lane), (zero, out), (-one, zero)),
+        ((left, lane), (-one, zero), (zero, back)),
+        ((left, y1), (zero, back), (one, zero)),
+    )
+    t = np.linspace(0.0, 1.0, CORNER)
+    parts = [ends[:, None, :2]]
+    for at, before, after in corners:
+        place, u, v = (np.stack(pair, axis=1)[:, None] for pair in (at, before, after))
+        turn = -((1 - t) ** 2)[:, None] * u + (t**2)[:, None] * v
+        parts.append(place + small[:, None, None] * turn)
+    parts.append(ends[:, None, 2:])
+    return np.concatenate(parts, axis=1)
+
+
+def resampled(points: np.ndarray, count: int) -> np.ndarray:
+    """(n, count + 1, 2) points at equal distances along polylines of (n, m, 2)."""
+    steps = np.hypot(*np.moveaxis(np.diff(points, axis=1), 2, 0))
+    along = np.concatenate([np.zeros((len(points), 1)), np.cumsum(steps, axis=1)], axis=1)
+    result = np.empty((len(points), count + 1, 2))
+    for row, (line, at) in enumerate(zip(points, along, strict=True)):
+        wanted = np.linspace(0.0, at[-1], count + 1)
+        result[row, :, 0] = np.interp(wanted, at, line[:, 0])
+        result[row, :, 1] = np.interp(wanted, at, line[:, 1])
+    return result

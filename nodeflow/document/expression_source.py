@@ -1,0 +1,65 @@
+"""The text of a formula: its syntax tree, and where in the text a part of the tree stands."""
+
+from __future__ import annotations
+
+import ast
+
+LONGEST = 20_000
+SIGNS = str.maketrans({"×": "*", "·": "*", "÷": "/", "−": "-", "\N{NO-BREAK SPACE}": " "})
+"""Signs that are copied from papers, for which Python has others of the same length."""
+
+
+class Source:
+    """A formula's text; lines and columns count from 0, in characters."""
+
+    def __init__(self, text: str) -> None:
+        lines = text.translate(SIGNS).split("\n")
+        self._indents = [len(line) - len(line.lstrip()) for line in lines]
+        self._lines = [line.lstrip() for line in lines]
+        self._text = "\n".join(self._lines)
+
+    def parse(self) -> ast.Module:
+        """Raises SyntaxError where the text is no Python."""
+        if len(self._text) > LONGEST:
+            raise SyntaxError(f"a formula has at most {LONGEST} characters")
+        try:
+            return ast.parse(self._text)
+        except (ValueError, MemoryError) as error:  # zero bytes, nesting
+            raise SyntaxError(str(error) or "too complex") from None
+
+    def place(self, node: ast.AST) -> tuple[int, int, int]:
+        """Line, column and length of a part of the tree."""
+        line = getattr(node, "lineno", 1) - 1
+        start = self._column(line, getattr(node, "col_offset", 0))
+        same = getattr(node, "end_lineno", None) == line + 1
+        end = self._column(line, getattr(node, "end_col_offset", 0)) if same else start + 1
+        return line, start, max(end - start, 1)
+
+    def place_of_error(self, error: SyntaxError) -> tuple[int, int]:
+        """Line and column of a syntax error."""
+        line = min(max((error.lineno or 1) - 1, 0), len(self._lines) - 1)
+        column = max((error.offset or 1) - 1, 0)
+        return line, min(column, len(self._lines[line])) + self._indents[line]
+
+    def explain(self, error: SyntaxError) -> str:
+        """What is wrong, in one sentence."""
+        text = error.msg
+        if text.startswith("invalid syntax"):
+            return "this cannot be read here"
+        return text[:1].lower() + text[1:]
+
+    def advice(self, error: SyntaxError) -> str | None:
+        """What to do about it, where it is a usual slip."""
+        if "==" in error.msg:
+            return "Comparing is written ==; one = gives a name."
+        if "was never closed" in error.msg:
+            return "Close it."
+        return None
+
+    def _column(self, line: int, offset: int) -> int:
+        """Python counts bytes of UTF-8."""
+        if line >= len(self._lines):
+            return 0
+        return (
+            len(self._lines[line].encode()[:offset].decode(errors="ignore")) + self._indents[line]
+        )

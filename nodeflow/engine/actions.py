@@ -27,7 +27,7 @@ from nodeflow.ops.lowering import (
     Known,
     Lowering,
     Matmul,
-    Permute,
+    Move,
     Random,
     Reduce,
 )
@@ -57,7 +57,7 @@ class Action:
     """One thing to do: what, from which slots, into which; ``lowering`` None means by reference."""
 
     node: Node
-    lowering: Elementwise | Stage | Matmul | Permute | Random | None
+    lowering: Elementwise | Stage | Matmul | Move | Random | None
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
 
@@ -173,7 +173,7 @@ def _add(
         _add_reduce(actions, node, lowering, inputs[0], outputs[0])
     elif isinstance(lowering, Elementwise):
         _add_elementwise(actions, node, lowering, inputs, outputs)
-    elif isinstance(lowering, (Matmul, Permute, Random)):
+    elif isinstance(lowering, (Matmul, Move, Random)):
         actions.items.append(Action(node, lowering, inputs, outputs))
     else:
         raise TypeError(f"{node.op.id}: {lowering!r} is no lowering")

@@ -13,7 +13,7 @@ from functools import cache
 
 import numpy as np
 
-from nodeflow.engine import blas, randomness, reductions
+from nodeflow.engine import blas, moves, randomness, reductions
 from nodeflow.engine.actions import Action, Actions, Stage
 from nodeflow.engine.codegen import (
     Cluster,
@@ -23,11 +23,19 @@ from nodeflow.engine.codegen import (
     collapse,
     elementwise_source,
 )
-from nodeflow.engine.expressions import numpy_name
 from nodeflow.engine.fusion import Group
 from nodeflow.graph.graph import Node
 from nodeflow.graph.types import numpy_dtype
-from nodeflow.ops.lowering import Elementwise, Matmul, Permute, Random
+from nodeflow.ops.lowering import (
+    Copy,
+    Elementwise,
+    Gather,
+    Matmul,
+    Permute,
+    Pick,
+    Random,
+    ScatterAdd,
+)
 
 TASK_NS = 10_000
 """Work of one task: long against taking it (some 50 ns), short against a training step."""
@@ -285,69 +293,25 @@ def emit_random(actions: Actions, group: Group, action: Action) -> Sequence[Row]
 # ---- moving -------------------------------------------------------------------------------------
 
 
-def emit_permute(actions: Actions, group: Group, action: Action) -> Sequence[Row]:
-    """A copy with its axes in another order."""
-    permute = action.lowering
-    assert isinstance(permute, Permute)
-    source, target = actions.types[action.inputs[0]], actions.types[action.outputs[0]]
-    shape = [d for d in source.shape if d is not None]
-    strides = [math.prod(shape[a + 1 :]) for a in range(len(shape))]
-    sizes, steps = _merge([shape[a] for a in permute.axes], [strides[a] for a in permute.axes])
-    args = (*sizes, *steps, Pointer(actions.root[action.inputs[0]]))
-    work = math.prod(sizes) * 1.0
-    rows = math.prod(sizes[:-1])
-    return [
-        Row(
-            permute_source(len(sizes), target.dtype),
-            (*args, Pointer(actions.root[action.outputs[0]])),
-            _limit(work, max(rows, 1)),
-            work,
-            group,
-        )
-    ]
+def emit_move(actions: Actions, group: Group, action: Action) -> Sequence[Row]:
+    """Rows that copy, gather or scatter elements."""
+    types = [actions.types[s] for s in (*action.inputs, action.outputs[0])]
+    roots = [actions.root[s] for s in (*action.inputs, action.outputs[0])]
+    rows = []
+    for call in moves.calls(action.lowering, types):  # type: ignore[arg-type]
+        args = [Pointer(roots[a.index], a.offset) if isinstance(a, moves.At) else a
+                for a in call.args]  # fmt: skip
+        rows.append(Row(call.source, tuple(args), _limit(call.work, call.units), call.work, group))
+    return rows
 
 
-def _merge(sizes: Sequence[int], strides: Sequence[int]) -> tuple[list[int], list[int]]:
-    """Neighbouring output axes that are neighbours in the input too become one."""
-    merged: list[tuple[int, int]] = []
-    for size, stride in zip(sizes, strides, strict=True):
-        if size == 1:
-            continue
-        if merged and merged[-1][1] == size * stride:
-            merged[-1] = (merged[-1][0] * size, stride)
-        else:
-            merged.append((size, stride))
-    merged = merged or [(1, 1)]
-    return [m[0] for m in merged], [m[1] for m in merged]
-
-
-@cache
-def permute_source(rank: int, dtype: str) -> str:
-    """Copy with strides in elements. Args: sizes of the output, strides of the input, in, out."""
-    name, size = numpy_name(dtype), numpy_dtype(dtype).itemsize
-    outer = range(rank - 1)
-    lines = [
-        "import numpy as np",
-        "from nodeflow.engine.intrinsics import load, slot, store",
-        "",
-        "",
-        "def kernel(args, task, ntasks):",
-        *(f"    d{a}, s{a} = slot(args, {a}), slot(args, {rank + a})" for a in range(rank)),
-        f"    source, target = slot(args, {2 * rank}), slot(args, {2 * rank + 1})",
-        f"    rows = {' * '.join(f'd{a}' for a in outer) or '1'}",
-        "    for row in range(rows * task // ntasks, rows * (task + 1) // ntasks):",
-        "        rest = row",
-        "        at = 0",
-    ]
-    for a in reversed(outer):
-        lines += [f"        at += rest % d{a} * s{a}", f"        rest = rest // d{a}"]
-    lines += [
-        f"        for i in range(d{rank - 1}):",
-        f"            x = load(source + {size} * (at + i * s{rank - 1}), {name})",
-        f"            store(target + {size} * (row * d{rank - 1} + i), x)",
-        "",
-    ]
-    return "\n".join(lines)
-
-
-_EMITTERS = {Stage: emit_stage, Permute: emit_permute, Matmul: emit_matmul, Random: emit_random}
+_EMITTERS = {
+    Stage: emit_stage,
+    Matmul: emit_matmul,
+    Random: emit_random,
+    Permute: emit_move,
+    Copy: emit_move,
+    Gather: emit_move,
+    ScatterAdd: emit_move,
+    Pick: emit_move,
+}

@@ -13,7 +13,7 @@ from nodeflow.engine.actions import Action, Actions, Stage
 from nodeflow.engine.fusion import Group
 from nodeflow.graph.graph import Node
 from nodeflow.graph.types import FLOATS
-from nodeflow.ops.lowering import Elementwise
+from nodeflow.ops.lowering import Elementwise, Gather, Pick, ScatterAdd
 
 _PASSES = 4
 """Moving one update may make another one move; chains longer than this are copied at the end."""
@@ -121,6 +121,8 @@ def can_fail(actions: Actions, action: Action) -> bool:
         return True
     if isinstance(lowering, Stage):
         return lowering.kind in ("argmax", "argmin") and lowering.n == 0
+    if isinstance(lowering, (Gather, ScatterAdd, Pick)):
+        return True
     if isinstance(lowering, Elementwise) and action.inputs:
         checked = any(f in lowering.expression for f in ("floor_divide(", "modulo(", "pow("))
         return checked and actions.types[action.inputs[-1]].dtype not in FLOATS

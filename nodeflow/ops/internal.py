@@ -32,7 +32,7 @@ from nodeflow.ops.base import register
 from nodeflow.ops.elementwise import Elementwise
 from nodeflow.ops.reduction import accumulator
 from nodeflow.ops.samples import values
-from nodeflow.ops.slicing import INDICES, STRIDE_ATTRS, check_indices, sliced_shape, slices_of
+from nodeflow.ops.slicing import INDICES, STRIDE_ATTRS, check_indices, part, sliced_shape, slices_of
 
 LIKE = Port("like", "Gives the shape only.", DTYPES)
 
@@ -200,6 +200,16 @@ class Untile(Internal):
         check_adjoint(types[0].shape, tiled.shape)
         return types[0].with_shape(types[1].shape)
 
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        pairs = zip(attrs["multiples"], types[1].shape, strict=True)
+        apart = types[0].with_shape(size for pair in pairs for size in pair)
+        copies = tuple(range(0, apart.rank, 2))
+        parts = (
+            lowering.Part("apart", lowering.Alias(), ("x",), apart),
+            lowering.Part("out", lowering.Reduce("sum", copies), ("apart",), outs[0]),
+        )
+        return lowering.Composite(("x", "like"), parts, ("out",))
+
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         x, like = arrays
         pairs = [n for pair in zip(attrs["multiples"], like.shape, strict=True) for n in pair]
@@ -230,6 +240,13 @@ class PlaceSlice(Internal):
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         check_adjoint(types[0].shape, sliced_shape(types[1], slices_of(**attrs)).shape)
         return types[0].with_shape(types[1].shape)
+
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        sizes, offset, strides = lowering.slice_layout(types[1].shape, slices_of(**attrs))
+        own = lowering.strides_of(sizes)
+        copy = lowering.Copy((lowering.Block(sizes, 0, own, offset, strides),), fill=0)
+        parts = (lowering.Part("out", copy, ("x",), outs[0]),)
+        return lowering.Composite(("x", "like"), parts, ("out",))
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         x, like = arrays
@@ -271,6 +288,15 @@ class PartOfConcat(Internal):
             raise AttributeProblem(f"there is no part {attrs['index']}", port="index")
         return types[0].with_shape(types[1 + attrs["index"]].shape)
 
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        axis, index = attrs["axis"], attrs["index"]
+        sizes = [t.shape[axis] or 0 for t in types[1:]]
+        key = [slice(None)] * types[0].rank
+        key[axis] = slice(sum(sizes[:index]), sum(sizes[: index + 1]))
+        names = tuple(f"like{i}" for i in range(len(sizes)))
+        parts = (lowering.Part("out", part(types[0], key), ("x",), outs[0]),)
+        return lowering.Composite(("x", *names), parts, ("out",))
+
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         axis, index = attrs["axis"], attrs["index"]
         sizes = [a.shape[axis] for a in arrays[1:]]
@@ -309,6 +335,11 @@ class ScatterAddLike(Internal):
         assert isinstance(gathered, TensorType)
         check_adjoint(types[0].shape, gathered.shape)
         return types[0].with_shape(types[2].shape)
+
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        axis = normalize_axis(attrs["axis"], types[2].rank)
+        parts = (lowering.Part("out", lowering.ScatterAdd(axis), ("x", "indices"), outs[0]),)
+        return lowering.Composite(("x", "indices", "like"), parts, ("out",))
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         x, indices, like = arrays

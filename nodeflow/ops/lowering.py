@@ -6,6 +6,7 @@ numba. An op that returns None is run by its numpy reference in every tier.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -67,11 +68,68 @@ class Permute:
 
 
 @dataclass(frozen=True)
+class Block:
+    """A rectangle of elements: sizes, and offsets and strides, in elements, on both sides."""
+
+    sizes: tuple[int, ...]
+    source_offset: int
+    source_strides: tuple[int, ...]
+    target_offset: int
+    target_strides: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Copy:
+    """One block of each input goes to the output; with ``fill`` (then of one input), the rest of
+    the output is that number."""
+
+    blocks: tuple[Block, ...]
+    fill: Any = None
+
+
+@dataclass(frozen=True)
+class Gather:
+    """Slices of the first input along ``axis``, named by the second; fails outside the axis."""
+
+    axis: int
+
+
+@dataclass(frozen=True)
+class ScatterAdd:
+    """Zeros, with slices of the first input added where the second says along ``axis``."""
+
+    axis: int
+
+
+@dataclass(frozen=True)
+class Pick:
+    """From each row of the first input the element that the second names; fails outside the row."""
+
+
+@dataclass(frozen=True)
+class Random:
+    """Fill the output with ``offset + scale * drawn``, from the node's own stream.
+
+    ``distribution`` is uniform, normal or truncated_normal (between ``low`` and ``high``).
+    """
+
+    distribution: str
+    offset: float = 0.0
+    scale: float = 1.0
+    low: float = -2.0
+    high: float = 2.0
+
+
+Move = Permute | Copy | Gather | ScatterAdd | Pick
+Simple = Elementwise | Alias | Known | Reduce | Matmul | Move | Random
+
+
+@dataclass(frozen=True)
 class Part:
     """One lowered operation inside a `Composite`: writes the value called ``name``."""
 
     name: str
-    lowering: Elementwise | Alias | Known | Reduce | Matmul | Permute
+    lowering: Simple
     inputs: tuple[str, ...]
     type: TensorType
 
@@ -88,4 +146,22 @@ class Composite:
     outputs: tuple[str, ...]
 
 
-Lowering = Elementwise | Alias | Known | Reduce | Matmul | Permute | Composite
+Lowering = Simple | Composite
+
+
+def strides_of(shape: Sequence[int | None]) -> tuple[int, ...]:
+    """Elements from one index to the next along each axis of a contiguous array."""
+    sizes = [d or 0 for d in shape]
+    return tuple(math.prod(sizes[axis + 1 :]) for axis in range(len(sizes)))
+
+
+def slice_layout(
+    shape: Sequence[int | None], key: Sequence[slice]
+) -> tuple[tuple[int, ...], int, tuple[int, ...]]:
+    """Sizes, offset and strides of the part of an array that slices choose."""
+    steps = strides_of(shape)
+    ranges = [range(*k.indices(d or 0)) for k, d in zip(key, shape, strict=False)]
+    ranges += [range(d or 0) for d in shape[len(ranges) :]]
+    sizes = tuple(len(r) for r in ranges)
+    offset = sum(r.start * s for r, s in zip(ranges, steps, strict=True)) if all(sizes) else 0
+    return sizes, offset, tuple(r.step * s for r, s in zip(ranges, steps, strict=True))

@@ -229,6 +229,15 @@ class SparseSoftmaxCrossEntropy(Op):
         except ShapeError as error:
             raise ShapeError(f"labels and logits: {error.message}", port="labels") from None
 
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        rows = outs[0]
+        parts = [
+            *log_softmax_parts(types[1], -1),
+            lowering.Part("picked", lowering.Pick(), ("out", "labels"), rows),
+            elementwise("loss", "-x", {"x": "picked"}, rows),
+        ]
+        return lowering.Composite(("labels", "x"), parts, ("loss",))
+
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         labels, logits = arrays
         classes = logits.shape[-1]

@@ -286,6 +286,17 @@ class Tile(Op):
             for d, m in zip(shape, multiples, strict=True)
         )
 
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        pairs = [(d or 0, m) for d, m in zip(types[0].shape, attrs["multiples"], strict=True)]
+        apart = types[0].with_shape(size for d, _ in pairs for size in (1, d))
+        copies = types[0].with_shape(size for d, m in pairs for size in (m, d))
+        parts = (
+            lowering.Part("apart", lowering.Alias(), ("x",), apart),
+            lowering.Part("copies", lowering.Elementwise("x", ("x",)), ("apart",), copies),
+            lowering.Part("out", lowering.Alias(), ("copies",), outs[0]),
+        )
+        return lowering.Composite(("x",), parts, ("out",))
+
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         return np.tile(arrays[0], attrs["multiples"])
 
@@ -344,6 +355,14 @@ class Pad(Op):
             None if d is None else d + before + after
             for d, (before, after) in zip(x.shape, pairs, strict=True)
         )
+
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        sizes = tuple(d or 0 for d in types[0].shape)
+        pairs = self._pairs(len(sizes), attrs["paddings"])
+        strides = lowering.strides_of(outs[0].shape)
+        offset = sum(before * s for (before, _), s in zip(pairs, strides, strict=True))
+        block = lowering.Block(sizes, 0, lowering.strides_of(sizes), offset, strides)
+        return lowering.Copy((block,), self._value(attrs["value"], types[0].dtype).item())
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         x = arrays[0]

@@ -19,10 +19,18 @@ from nodeflow.graph.types import (
     shape_text,
 )
 from nodeflow.ops import functions as F
+from nodeflow.ops import lowering
 from nodeflow.ops.base import register
 from nodeflow.ops.samples import values
 
 INDICES = ("int32", "int64", "uint8")
+
+
+def part(x: TensorType, key: Sequence[slice]) -> lowering.Copy:
+    """Copy what slices of the first axes choose."""
+    sizes, offset, strides = lowering.slice_layout(x.shape, key)
+    own = lowering.strides_of(sizes)
+    return lowering.Copy((lowering.Block(sizes, offset, strides, 0, own),))
 
 
 @register
@@ -78,6 +86,9 @@ class Slice(Op):
             slice(b, None if s == -1 else b + s)
             for b, s in zip(attrs["begin"], attrs["size"], strict=True)
         )
+
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        return part(types[0], self._key(attrs))
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         try:
@@ -162,6 +173,9 @@ class StridedSlice(Op):
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         return sliced_shape(types[0], slices_of(**attrs))
 
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        return part(types[0], slices_of(**attrs))
+
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         return np.array(arrays[0][slices_of(**attrs)])
 
@@ -217,6 +231,17 @@ class Concat(Op):
             shape = [q if p is None else p for p, q in zip(shape, other, strict=True)]
             shape[axis] = None if total is None or size is None else total + size
         return types[0].with_shape(shape)
+
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        axis = normalize_axis(attrs["axis"], types[0].rank)
+        strides = lowering.strides_of(outs[0].shape)
+        blocks, at = [], 0
+        for type_ in types:
+            sizes = tuple(d or 0 for d in type_.shape)
+            own = lowering.strides_of(sizes)
+            blocks.append(lowering.Block(sizes, 0, own, at * strides[axis], strides))
+            at += sizes[axis]
+        return lowering.Copy(tuple(blocks))
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         return np.concatenate(arrays, attrs["axis"])
@@ -290,6 +315,16 @@ class Split(Op):
         sizes = self._sizes(shape[axis], attrs["parts"])
         return [types[0].with_shape((*shape[:axis], s, *shape[axis + 1 :])) for s in sizes]
 
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        axis = normalize_axis(attrs["axis"], types[0].rank)
+        parts, at = [], 0
+        for index, out in enumerate(outs):
+            size = out.shape[axis] or 0
+            key = (*(slice(None),) * axis, slice(at, at + size))
+            parts.append(lowering.Part(f"part{index}", part(types[0], key), ("x",), out))
+            at += size
+        return lowering.Composite(("x",), parts, tuple(p.name for p in parts))
+
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> Sequence[np.ndarray]:
         size = arrays[0].shape[attrs["axis"]]
         try:
@@ -347,6 +382,9 @@ class Gather(Op):
         shape = types[0].shape
         axis = normalize_axis(attrs["axis"], len(shape))
         return types[0].with_shape((*shape[:axis], *types[1].shape, *shape[axis + 1 :]))
+
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        return lowering.Gather(normalize_axis(attrs["axis"], types[0].rank))
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         x, indices = arrays

@@ -1,0 +1,293 @@
+"""Kernels that move elements: strided copies, gather, scatter, pick.
+
+Copies do not care what the bytes mean, so dtypes of one size share a kernel.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from nodeflow.engine.expressions import numpy_name, typed_literal
+from nodeflow.graph.types import TensorType, numpy_dtype
+from nodeflow.ops.lowering import (
+    Block,
+    Copy,
+    Gather,
+    Move,
+    Permute,
+    Pick,
+    ScatterAdd,
+    strides_of,
+)
+
+_BYTES = {1: "uint8", 4: "int32", 8: "int64"}
+
+
+@dataclass(frozen=True)
+class At:
+    """An address: that of input number ``index`` (or, after the inputs, of the output), and bytes
+    to add."""
+
+    index: int
+    offset: int = 0
+
+
+@dataclass(frozen=True)
+class Call:
+    """One kernel call: text, arguments, how many tasks it can be cut into, estimated ns."""
+
+    source: str
+    args: tuple[int | At, ...]
+    units: int
+    work: float
+
+
+def calls(move: Move, types: Sequence[TensorType]) -> list[Call]:
+    """The kernel calls for a move; ``types`` are those of its inputs and its output."""
+    if isinstance(move, Permute):
+        return [_copy(_permutation(move, types[0]), types[0].dtype, 0, 1)]
+    if isinstance(move, Copy):
+        return _copies(move, types)
+    if isinstance(move, Gather):
+        return [_gather(move, types)]
+    if isinstance(move, ScatterAdd):
+        return [_scatter(move, types)]
+    return [_pick(move, types)]
+
+
+def _sizes(type_: TensorType) -> list[int]:
+    return [d or 0 for d in type_.shape]
+
+
+# ---- copies -------------------------------------------------------------------------------------
+
+
+def _permutation(permute: Permute, source: TensorType) -> Block:
+    """The block that writes all of the output in order."""
+    shape, strides = _sizes(source), strides_of(source.shape)
+    sizes = tuple(shape[a] for a in permute.axes)
+    return Block(sizes, 0, tuple(strides[a] for a in permute.axes), 0, strides_of(sizes))
+
+
+def _copies(copy: Copy, types: Sequence[TensorType]) -> list[Call]:
+    out = len(types) - 1
+    if copy.fill is None:
+        return [_copy(b, types[0].dtype, i, out) for i, b in enumerate(copy.blocks)]
+    return [_filled(copy.blocks[0], copy.fill, types[0].dtype, types[-1].size or 0)]
+
+
+def _merge(block: Block) -> tuple[list[int], list[int], list[int]]:
+    """Sizes and strides on both sides with as few axes as possible, at least one."""
+    merged: list[tuple[int, int, int]] = []
+    axes = zip(block.sizes, block.source_strides, block.target_strides, strict=True)
+    for size, source, target in axes:
+        if size == 1:
+            continue
+        if merged and merged[-1][1] == size * source and merged[-1][2] == size * target:
+            merged[-1] = (merged[-1][0] * size, source, target)
+        else:
+            merged.append((size, source, target))
+    merged = merged or [(1, 1, 1)]
+    sizes, sources, targets = zip(*merged, strict=True)
+    return list(sizes), list(sources), list(targets)
+
+
+def _copy(block: Block, dtype: str, source: int, target: int) -> Call:
+    size = numpy_dtype(dtype).itemsize
+    sizes, sources, targets = _merge(block)
+    unit = sources[-1] == targets[-1] == 1
+    args = (*sizes, *sources, *targets, At(source, size * block.source_offset),
+            At(target, size * block.target_offset))  # fmt: skip
+    elements = math.prod(sizes)
+    work = elements * (0.1 * size / 4 if unit else 1.0)
+    return Call(copy_source(len(sizes), size, unit), args, max(1, math.prod(sizes[:-1])), work)
+
+
+def _filled(block: Block, fill: Any, dtype: str, total: int) -> Call:
+    """Fill and copy in one task, since the copy must come second."""
+    size = numpy_dtype(dtype).itemsize
+    sizes, sources, targets = _merge(block)
+    args = (*sizes, *sources, *targets, At(0, size * block.source_offset),
+            At(1, size * block.target_offset), At(1), total)  # fmt: skip
+    source = copy_source(len(sizes), size, False, (dtype, fill))
+    return Call(source, args, 1, total * 0.1 + math.prod(sizes))
+
+
+@cache
+def copy_source(rank: int, size: int, unit: bool, fill: tuple[str, Any] | None = None) -> str:
+    """Copy a rectangle of elements of ``size`` bytes.
+
+    Args of the kernel: sizes, source strides, target strides, source, target; with ``fill`` also
+    the whole output and its number of elements, which are set to that number first.
+    """
+    name = f"np.{_BYTES[size]}"
+    outer = range(rank - 1)
+    base = 3 * rank
+    lines = [
+        "import numpy as np",
+        "from nodeflow.engine.intrinsics import load, slot, store, view1",
+        "",
+        "",
+        "def kernel(args, task, ntasks):",
+    ]
+    for a in range(rank):
+        slots = ", ".join(f"slot(args, {a + k * rank})" for k in range(3))
+        lines.append(f"    d{a}, s{a}, t{a} = {slots}")
+    lines.append(f"    source, target = slot(args, {base}), slot(args, {base + 1})")
+    if fill is not None:
+        dtype, value = fill
+        lines += [
+            f"    y = view1(slot(args, {base + 2}), slot(args, {base + 3}), {numpy_name(dtype)})",
+            "    for i in range(y.size):",
+            f"        y[i] = {typed_literal(value, dtype)}",
+        ]
+    last = rank - 1
+    lines += [
+        f"    rows = {' * '.join(f'd{a}' for a in outer) or '1'}",
+        "    for row in range(rows * task // ntasks, rows * (task + 1) // ntasks):",
+        "        rest, at, to = row, 0, 0",
+    ]
+    for a in reversed(outer):
+        lines += [
+            f"        index = rest % d{a}",
+            f"        rest = rest // d{a}",
+            f"        at += index * s{a}",
+            f"        to += index * t{a}",
+        ]
+    if unit:
+        lines += [
+            f"        x = view1(source + {size} * at, d{last}, {name})",
+            f"        y = view1(target + {size} * to, d{last}, {name})",
+            "        for i in range(y.size):",
+            "            y[i] = x[i]",
+            "",
+        ]
+    else:
+        lines += [
+            f"        for i in range(d{last}):",
+            f"            x = load(source + {size} * (at + i * s{last}), {name})",
+            f"            store(target + {size} * (to + i * t{last}), x)",
+            "",
+        ]
+    return "\n".join(lines)
+
+
+# ---- by index -----------------------------------------------------------------------------------
+
+
+def _around(shape: Sequence[int], axis: int) -> tuple[int, int, int]:
+    return math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])
+
+
+def _gather(gather: Gather, types: Sequence[TensorType]) -> Call:
+    x, indices, out = types
+    outer, n, inner = _around(_sizes(x), gather.axis)
+    count = indices.size or 0
+    source = gather_source(numpy_dtype(x.dtype).itemsize, indices.dtype)
+    work = (out.size or 0) * 0.3 + outer * count * 3
+    return Call(source, (outer, n, inner, count, At(0), At(1), At(2)), outer * count, work)
+
+
+@cache
+def gather_source(size: int, index: str) -> str:
+    """Args: outer, n, inner, number of indices, x (outer, n, inner), indices, out."""
+    name = f"np.{_BYTES[size]}"
+    at = numpy_dtype(index).itemsize
+    return f"""import numpy as np
+from nodeflow.engine.intrinsics import load, set_slot, slot, view1
+from nodeflow.engine.layout import CODE, INDEX_OUT_OF_RANGE
+
+
+def kernel(args, task, ntasks):
+    outer, n, inner, count = slot(args, 0), slot(args, 1), slot(args, 2), slot(args, 3)
+    source, indices, target = slot(args, 4), slot(args, 5), slot(args, 6)
+    units = outer * count
+    for unit in range(units * task // ntasks, units * (task + 1) // ntasks):
+        above = unit // count
+        place = np.int64(load(indices + {at} * (unit - above * count), np.{index}))
+        if place < 0 or place >= n:
+            set_slot(args, CODE, INDEX_OUT_OF_RANGE)
+        else:
+            x = view1(source + {size} * ((above * n + place) * inner), inner, {name})
+            y = view1(target + {size} * (unit * inner), inner, {name})
+            for i in range(y.size):
+                y[i] = x[i]
+"""
+
+
+def _scatter(scatter: ScatterAdd, types: Sequence[TensorType]) -> Call:
+    x, indices, out = types
+    outer, n, inner = _around(_sizes(out), scatter.axis)
+    count = indices.size or 0
+    source = scatter_source(x.dtype, indices.dtype)
+    work = (out.size or 0) * 0.1 + (x.size or 0) * 0.5
+    units = outer * -(-inner // 64)
+    return Call(source, (outer, n, inner, count, At(0), At(1), At(2)), units, work)
+
+
+@cache
+def scatter_source(dtype: str, index: str) -> str:
+    """Args as those of gather. A unit is a tile of 64 columns; indices are taken in order."""
+    size, name, at = numpy_dtype(dtype).itemsize, numpy_name(dtype), numpy_dtype(index).itemsize
+    return f"""import numpy as np
+from nodeflow.engine.intrinsics import load, set_slot, slot, view1
+from nodeflow.engine.layout import CODE, INDEX_OUT_OF_RANGE
+
+
+def kernel(args, task, ntasks):
+    outer, n, inner, count = slot(args, 0), slot(args, 1), slot(args, 2), slot(args, 3)
+    source, indices, target = slot(args, 4), slot(args, 5), slot(args, 6)
+    tiles = (inner + 63) // 64
+    units = outer * tiles
+    for unit in range(units * task // ntasks, units * (task + 1) // ntasks):
+        above = unit // tiles
+        left = (unit - above * tiles) * 64
+        width = min(np.int64(64), inner - left)
+        for row in range(n):
+            y = view1(target + {size} * ((above * n + row) * inner + left), width, {name})
+            for i in range(y.size):
+                y[i] = {name}(0)
+        for k in range(count):
+            place = np.int64(load(indices + {at} * k, np.{index}))
+            if place < 0 or place >= n:
+                set_slot(args, CODE, INDEX_OUT_OF_RANGE)
+            else:
+                x = view1(source + {size} * ((above * count + k) * inner + left), width, {name})
+                y = view1(target + {size} * ((above * n + place) * inner + left), width, {name})
+                for i in range(y.size):
+                    y[i] = {name}(y[i] + x[i])
+"""
+
+
+def _pick(pick: Pick, types: Sequence[TensorType]) -> Call:
+    x, indices, _ = types
+    rows, n = indices.size or 0, _sizes(x)[-1]
+    source = pick_source(numpy_dtype(x.dtype).itemsize, indices.dtype)
+    return Call(source, (rows, n, At(0), At(1), At(2)), rows, rows * 2.0)
+
+
+@cache
+def pick_source(size: int, index: str) -> str:
+    """Args: rows, n, x (rows, n), indices, out (rows)."""
+    name = f"np.{_BYTES[size]}"
+    at = numpy_dtype(index).itemsize
+    return f"""import numpy as np
+from nodeflow.engine.intrinsics import load, set_slot, slot, store
+from nodeflow.engine.layout import CODE, INDEX_OUT_OF_RANGE
+
+
+def kernel(args, task, ntasks):
+    rows, n = slot(args, 0), slot(args, 1)
+    source, indices, target = slot(args, 2), slot(args, 3), slot(args, 4)
+    for row in range(rows * task // ntasks, rows * (task + 1) // ntasks):
+        place = np.int64(load(indices + {at} * row, np.{index}))
+        if place < 0 or place >= n:
+            set_slot(args, CODE, INDEX_OUT_OF_RANGE)
+        else:
+            x = load(source + {size} * (row * n + place), {name})
+            store(target + {size} * row, x)
+"""

@@ -215,7 +215,7 @@ def _outer_sources(built: Build) -> dict[Tensor, Source]:
     """The ports of the document that tensors come from; of macro nodes also what they stand for."""
     sources: dict[Tensor, Source] = {}
     for source, tensor in built.tensors.items():
-        sources[tensor] = source
+        sources.setdefault(tensor, source)
         alias = tensor.node.alias[tensor.index] if tensor.node.alias else None
         if alias is not None:
             sources.setdefault(alias, source)

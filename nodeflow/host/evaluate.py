@@ -100,15 +100,12 @@ class Evaluator:
         Args:
             effects: with those that assign or print; an automatic refresh must not.
         """
-        shown = [
-            t
-            for n in self.task.graph.nodes
-            if n.derived_from is None
-            for t in n.outputs
-            if not (n.alias and n.alias[t.index] is None)
-        ]
-        acting = {n for n in self.task.graph.nodes if n.op.id in ACTING}
-        return shown if effects else self._without(shown, acting)
+        nodes = [n for n in self.task.graph.nodes if n.derived_from is None]
+        shown = _existing(t for n in nodes for t in n.outputs)
+        return shown if effects else self._without(shown, self._acting())
+
+    def _acting(self) -> set[Node]:
+        return {n for n in self.task.graph.nodes if n.op.id in ACTING}
 
     def previews(
         self,
@@ -119,9 +116,14 @@ class Evaluator:
     ) -> Evaluation:
         """Evaluate tensors by name, or all that can be.
 
-        A node that fails gets a preview of kind ``error``; what depends on it has none.
+        A node that fails gets a preview of kind ``error``; what depends on it has none. Without
+        ``effects``, what assigns or prints, and what depends on it, has none either.
         """
-        wanted = self.visible(effects) if names is None else [self.task.tensor(n) for n in names]
+        if names is None:
+            wanted = self.visible(effects)
+        else:
+            named = [self.task.tensor(n) for n in names]
+            wanted = named if effects else self._without(_existing(named), self._acting())
         result = Evaluation()
         feeds, missing, broken = self._feeds(wanted, result)
         result.missing = tuple(sorted(n.name for n in missing))
@@ -145,12 +147,19 @@ class Evaluator:
     def value(self, name: str) -> tuple[np.ndarray, tuple[int, int] | None]:
         """One tensor's full value, and (height, width) where its rows are pictures.
 
+        It is only looked at: where an assign has to run for it, variables are put back.
+
         Raises:
             NodeflowError: the name, its feeds, or the run.
         """
         tensor = self.task.tensor(name)
         feeds = self.task.feeds([tensor])
-        return np.asarray(self.session.run(tensor, feeds)), self.task.image_shape(tensor)
+        before = {}
+        if not self._without([tensor], self._acting()):
+            before = dict(self.session.variables.items())
+        array = np.asarray(self.session.run(tensor, feeds))
+        self.session.variables.update(before)
+        return array, self.task.image_shape(tensor)
 
     def _feeds(
         self, wanted: list[Tensor], result: Evaluation
@@ -200,3 +209,8 @@ class Evaluator:
         if not isinstance(error, MissingFeed):
             result.values[node.name] = Preview("error", text=error.message)
         return node
+
+
+def _existing(tensors: Iterable[Tensor]) -> list[Tensor]:
+    """Without gradients that do not exist."""
+    return [t for t in tensors if not (t.node.alias and t.node.alias[t.index] is None)]

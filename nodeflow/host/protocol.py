@@ -96,8 +96,10 @@ class Evaluate:
     """Compute tensors on the preview batch and answer with Previews.
 
     Args:
-        names: tensor names; None means every tensor that can be computed.
-        watch: an automatic refresh; an explicit run (False) reports missing feeds as Failed.
+        names: tensor names, derived ones too; None means every tensor of the document that can be
+            computed.
+        watch: an automatic refresh, which neither assigns nor prints; an explicit run (False)
+            reports missing feeds as Failed.
     """
 
     revision: int

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pytest
+
 from nodeflow.document import commands
 from nodeflow.host.evaluate import Evaluator
 from tests.host.documents import expression, regression
@@ -81,3 +84,28 @@ def test_showing_values_never_trains_or_assigns():
     assert evaluator.session.variables["b"] == 0
     asked = evaluator.previews(effects=True)
     assert asked.values["assign"].text == "7" and evaluator.session.variables["b"] == 7
+
+
+def test_derived_tensors_are_shown_by_name_and_nothing_is_assigned():
+    evaluator = Evaluator(regression())
+    nodes = [n for n in evaluator.task.graph.nodes if n.derived_from == "train"]
+    names = [t.name for n in nodes for t in n.outputs]
+    shown = evaluator.previews(names)
+    assigns = {"train/w/assign", "train/b/assign"}
+    assert set(shown.values) == set(names) - assigns
+    x, t = np.array([0.0, 1.0, 2.0]), np.array([1.0, 3.0, 5.0])
+    slope = np.mean(2 * (0 - t) * x)
+    assert shown.values["train/w/new_value"].array == pytest.approx(-0.1 * slope)
+    assert evaluator.session.variables["w"] == 0.0
+    ran = evaluator.previews(["train/w/assign"], effects=True)
+    assert ran.values["train/w/assign"].array == pytest.approx(-0.1 * slope)
+    assert evaluator.session.variables["w"] == pytest.approx(-0.1 * slope)
+
+
+def test_looking_at_the_whole_value_of_an_assign_changes_no_variable():
+    evaluator = Evaluator(regression())
+    array, _ = evaluator.value("train/w/assign")
+    assert array.shape == (1, 1) and array != 0.0
+    assert evaluator.session.variables["w"] == 0.0
+    gradient, _ = evaluator.value("train/b/step")
+    assert gradient == pytest.approx(-0.1 * 2 * 3.0)

@@ -1,0 +1,80 @@
+"""What README and CONTRIBUTING show is run, so that they stay true."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nodeflow.cli.environment import Environment
+from nodeflow.cli.main import main
+
+
+def blocks(path: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", path.read_text(), re.M | re.S)
+
+
+def run(code: str, folder: Path) -> str:
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=folder, timeout=120
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_the_python_program_of_the_readme_gives_what_it_says(root, tmp_path):
+    (program,) = blocks(root / "README.md", "python")
+    numbers = [float(n) for n in re.findall(r"[\d.]+", run(program, tmp_path))]
+    assert numbers == [3.0 * k for k in range(1, 11)]
+    assert (tmp_path / "a.flow").exists()
+
+
+def test_the_op_of_contributing_works_in_both_tiers(root, tmp_path):
+    (op,) = blocks(root / "CONTRIBUTING.md", "python")
+    program = f"""
+import numpy as np, nodeflow as nf
+from nodeflow.ops import activation
+exec({op!r}, vars(activation))
+with nf.Graph() as g:
+    x = nf.placeholder("float64", [None], name="x")
+    y = nf.softsign(x)
+    (d,) = nf.gradients(y, [x])
+for tier in ("reference", "compiled"):
+    with nf.Session(g, tier=tier) as s:
+        y_value, d_value = s.run([y, d], {{x: np.array([-2.0, 0.0, 3.0])}})
+        np.testing.assert_allclose(y_value, [-2 / 3, 0, 3 / 4])
+        np.testing.assert_allclose(d_value, [1 / 9, 1, 1 / 16])
+print("ok")
+"""
+    assert run(program, tmp_path) == "ok\n"
+
+
+def readme_commands(root: Path) -> list[str]:
+    text = next(b for b in blocks(root / "README.md", "") if "nodeflow check" in b)
+    return [line.split("#")[0].strip() for line in text.splitlines()]
+
+
+def test_the_commands_of_the_readme_run(root, tmp_path, monkeypatch, capsys):
+    commands = readme_commands(root)
+    assert len(commands) >= 8
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "examples").symlink_to(root / "examples")
+    for command in commands:
+        program, *arguments = shlex.split(command)
+        assert program == "nodeflow"
+        if arguments[:2] == ["data", "fetch"]:
+            continue  # the network; tests/data fetches from a server of its own
+        assert main(arguments, Environment(folder=tmp_path)) == 0, command
+    assert (tmp_path / "mnist.safetensors").exists() and (tmp_path / "mnist.svg").exists()
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "docs/architecture.md"])
+def test_links_and_pictures_lead_somewhere(root, name):
+    path = root / name
+    targets = re.findall(r"\]\(([^)#:]+)\)", path.read_text())
+    missing = [t for t in targets if not (path.parent / t).exists()]
+    assert not missing

@@ -1,7 +1,8 @@
 """The way of wires that run backwards: out to the right, along a lane, and in from the left.
 
-A curve straight back would cross behind both cards and all between them. The lane lies halfway
-where the ends are far apart, as in the gap between two rows of nodes; else above both cards.
+A curve straight back would cross behind both cards and all between them. The lane lies in a gap
+between the cards on the way. Where nobody has looked for one, it lies halfway if the ends are far
+apart, as in the gap between two rows of nodes, else above both cards.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ APART, ABOVE = 300.0, 92.0
 """How far apart ends are for a lane halfway, and how far above the upper one it lies else."""
 CORNER = 8
 """Points of a round corner."""
+CLEAR, NARROWEST, BESIDE = 10.0, 12.0, 36.0
+"""How far off cards a lane stays, how much room it needs, and how near it stays in a wide gap."""
 
 
 def is_backward(ends: np.ndarray, scale: float = 1.0) -> np.ndarray:
@@ -29,9 +32,46 @@ def lanes(ends: np.ndarray, scale: float = 1.0) -> np.ndarray:
     return np.where(apart, (y0 + y1) / 2, np.minimum(y0, y1) - ABOVE * scale)
 
 
-def routes(ends: np.ndarray, scale: float = 1.0) -> np.ndarray:
-    """(n, 4 * CORNER + 2, 2) points of the detours, with round corners."""
-    lane, reach = lanes(ends, scale), REACH * scale
+def free_lane(end: np.ndarray, cards: np.ndarray) -> float:
+    """The height of a lane that passes no card, with the least way up and down.
+
+    Args:
+        end: (4,) ends of a wire, in scene units.
+        cards: (m, 4) left, top, right, bottom.
+    """
+    x0, y0, x1, y1 = end.tolist()
+    passed = (cards[:, 0] < x0 + REACH + CLEAR) & (cards[:, 2] > x1 - REACH - CLEAR)
+    tops, bottoms = cards[passed, 1] - CLEAR, cards[passed, 3] + CLEAR
+    order = np.argsort(tops)
+    best, best_way = float("nan"), np.inf
+    above = -np.inf
+    for top, bottom in (*zip(tops[order].tolist(), bottoms[order].tolist(), strict=True), _END):
+        if top - above >= NARROWEST:
+            lane = _within(above, top, y0)
+            way = abs(lane - y0) + abs(lane - y1) + 1e-3 * abs(lane - y0)
+            if way < best_way:
+                best, best_way = lane, way
+        above = max(above, bottom)
+    return best
+
+
+_END = (np.inf, np.inf)
+
+
+def _within(low: float, high: float, wish: float) -> float:
+    """The middle of a gap; in a wide one, near the side where one comes from."""
+    if high - low <= 4 * BESIDE:
+        return (low + high) / 2
+    return min(max(wish, low + BESIDE), high - BESIDE)
+
+
+def routes(ends: np.ndarray, scale: float = 1.0, lane: np.ndarray | None = None) -> np.ndarray:
+    """(n, 4 * CORNER + 2, 2) points of the detours, with round corners.
+
+    ``lane`` has the heights of lanes, NaN where nobody has looked for one.
+    """
+    usual, reach = lanes(ends, scale), REACH * scale
+    lane = usual if lane is None else np.where(np.isnan(lane), usual, lane)
     x0, y0, x1, y1 = ends.T
     right, left = x0 + reach, x1 - reach
     out, back = np.sign(lane - y0), np.sign(y1 - lane)

@@ -19,6 +19,7 @@ from nodeflow.document.card_size import (
     MIN_WIDTH,
     PORT_INSET,
     ROW,
+    TENSOR,
     type_text,
 )
 from nodeflow.ui.canvas import text, values
@@ -115,6 +116,12 @@ class CardFace:
     @property
     def height(self) -> float:
         return self.value_top + self.value_height + self.problem_height
+
+    @property
+    def tallest(self) -> float:
+        """How high the card is at most, with whatever value."""
+        room = max(self.value_height, TENSOR if self.value is None else 0.0)
+        return self.height - self.value_height + (room if self.value_height else 0.0)
 
 
 def row_y(index: int) -> float:

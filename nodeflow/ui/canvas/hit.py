@@ -67,7 +67,7 @@ def _wire_at(scene: SceneModel, at: QPointF, scale: float) -> Hit | None:
     slots, ends = scene.wires_in(QRectF(at.x() - reach, at.y() - reach, 2 * reach, 2 * reach))
     if not len(slots):
         return None
-    gaps = wires.distance(ends, at.x(), at.y())
+    gaps = wires.distance(ends, at.x(), at.y(), scene.wires.lane[slots])
     nearest = int(gaps.argmin())
     if gaps[nearest] > reach:
         return None

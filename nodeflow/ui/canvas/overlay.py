@@ -114,7 +114,8 @@ def _paint_wire(painter: QPainter, view: CanvasView, key: tuple[str, str], role:
     ends = view.scene.wires.ends(np.array([slot]), view.scene.positions)
     ends = ends * view.camera.scale + np.tile([view.camera.x, view.camera.y], 2)
     painter.setPen(QPen(view.theme.color(role), 3.0))
-    arrays.draw_lines(painter, wires.smooth(ends, None, view.camera.scale))
+    scale, lane = view.camera.scale, view.scene.wires.lane[[slot]]
+    arrays.draw_lines(painter, wires.smooth(ends, None, scale, lane * scale + view.camera.y))
 
 
 def _paint_focus(painter: QPainter, view: CanvasView) -> None:

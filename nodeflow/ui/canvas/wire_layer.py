@@ -58,23 +58,25 @@ def paint_wire_set(painter: QPainter, shot: Shot, slots: np.ndarray, ends: np.nd
     faded = dimmed[table.source[slots]] | dimmed[table.target[slots]]
     groups = table.style[slots].astype(np.int64) * 2 + ~faded
     view = ends * shot.scale + np.tile([shot.offset.x(), shot.offset.y()], 2)
+    lanes = table.lane[slots] * shot.scale + shot.offset.y()
     for group in np.unique(groups):
         which = groups == group
         style, fade = int(group) // 2, not int(group) % 2
         pen = wire_pen(shot.theme, style, shot.scale, fade)
         if shot.exporting:
-            _export_curves(painter, view[which], pen, wire_dash(style), shot.scale)
+            _export_curves(painter, view[which], lanes[which], pen, wire_dash(style), shot.scale)
         else:
             dash = wire_dash(style)
             shrink = min(1.0, max(0.4, shot.scale))  # short wires keep several dashes
             scaled = dash and (dash[0] * shrink, dash[1] * shrink)
-            _screen_curves(painter, shot, view[which], pen, scaled, len(slots))
+            _screen_curves(painter, shot, view[which], lanes[which], pen, scaled, len(slots))
 
 
 def _screen_curves(
     painter: QPainter,
     shot: Shot,
     ends: np.ndarray,
+    lanes: np.ndarray,
     pen: QPen,
     dash: tuple[float, float] | None,
     total: int,
@@ -87,15 +89,16 @@ def _screen_curves(
         return
     count = 32 if total < 200 else 16 if total < MANY else 8
     if dash is not None and total < MANY:
-        lines = wires.smooth(ends, dash, shot.scale)
+        lines = wires.smooth(ends, dash, shot.scale, lanes)
     else:
-        lines = wires.segments(ends, count, None, shot.scale)
+        lines = wires.segments(ends, count, None, shot.scale, lanes)
     arrays.draw_lines(painter, lines)
 
 
 def _export_curves(
     painter: QPainter,
     ends: np.ndarray,
+    lanes: np.ndarray,
     pen: QPen,
     dash: tuple[float, float] | None,
     scale: float,
@@ -111,5 +114,5 @@ def _export_curves(
         path = QPainterPath(QPointF(x0, y0))
         path.cubicTo(x0 + reach, y0, x1 - reach, y1, x1, y1)
         painter.drawPath(path)
-    for points in detours.routes(ends[back], scale).tolist():
+    for points in detours.routes(ends[back], scale, lanes[back]).tolist():
         painter.drawPolyline([QPointF(x, y) for x, y in points])

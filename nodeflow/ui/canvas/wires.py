@@ -23,6 +23,8 @@ class WireTable:
         self.target = np.zeros(0, np.int32)
         self.offsets = np.zeros((0, 4))
         self.style = np.zeros(0, np.int16)
+        self.lane = np.zeros(0)
+        """Height of the lane of a wire that runs backwards; NaN for the usual one."""
 
     def put(
         self,
@@ -38,6 +40,7 @@ class WireTable:
         self.source[slot], self.target[slot] = source, target
         self.offsets[slot] = offsets
         self.style[slot] = style
+        self.lane[slot] = np.nan
         return slot
 
     def drop(self, key: tuple[str, str]) -> int | None:
@@ -54,7 +57,7 @@ class WireTable:
         if size <= len(self.source):
             return
         more = max(size, 2 * len(self.source), 64)
-        for name in ("source", "target", "offsets", "style"):
+        for name in ("source", "target", "offsets", "style", "lane"):
             old = getattr(self, name)
             new = np.zeros((more, *old.shape[1:]), old.dtype)
             new[: len(old)] = old
@@ -70,7 +73,7 @@ def bend(ends: np.ndarray, scale: float = 1.0) -> np.ndarray:
     return np.where(dx >= 0, np.maximum(dx * 0.5, level), back)
 
 
-def bounds(ends: np.ndarray) -> np.ndarray:
+def bounds(ends: np.ndarray, lane: np.ndarray | None = None) -> np.ndarray:
     """(n, 4) left, top, right, bottom of the curves, control points included."""
     reach = bend(ends)
     left = np.minimum(ends[:, 0], ends[:, 2] - reach)
@@ -79,16 +82,23 @@ def bounds(ends: np.ndarray) -> np.ndarray:
     bottom = np.maximum(ends[:, 1], ends[:, 3])
     back = detours.is_backward(ends)
     if back.any():
-        top[back] = np.minimum(top[back], detours.lanes(ends[back]))
+        heights = detours.routes(ends[back], 1.0, _of(lane, back))[..., 1]
+        top[back], bottom[back] = heights.min(axis=1), heights.max(axis=1)
     return np.stack([left, top, right, bottom], axis=1)
 
 
-def curve_points(ends: np.ndarray, count: int, scale: float = 1.0) -> np.ndarray:
+def _of(lane: np.ndarray | None, which: np.ndarray) -> np.ndarray | None:
+    return None if lane is None else lane[which]
+
+
+def curve_points(
+    ends: np.ndarray, count: int, scale: float = 1.0, lane: np.ndarray | None = None
+) -> np.ndarray:
     """(n, count + 1, 2) points along the curves."""
     points = _cubic_points(ends, count, scale)
     back = detours.is_backward(ends, scale)
     if back.any():
-        points[back] = detours.resampled(detours.routes(ends[back], scale), count)
+        points[back] = detours.resampled(detours.routes(ends[back], scale, _of(lane, back)), count)
     return points
 
 
@@ -102,7 +112,11 @@ def _cubic_points(ends: np.ndarray, count: int, scale: float) -> np.ndarray:
 
 
 def segments(
-    ends: np.ndarray, count: int, dash: tuple[float, float] | None, scale: float = 1.0
+    ends: np.ndarray,
+    count: int,
+    dash: tuple[float, float] | None,
+    scale: float = 1.0,
+    lane: np.ndarray | None = None,
 ) -> np.ndarray:
     """(m, 4) line segments of the curves; with ``dash`` only those in its solid parts."""
     if not len(ends):
@@ -111,9 +125,9 @@ def segments(
         back = detours.is_backward(ends, scale)
         parts = [_lines(_cubic_points(ends[~back], count, scale)).reshape(-1, 4)]
         if back.any():
-            parts.append(_lines(detours.routes(ends[back], scale)).reshape(-1, 4))
+            parts.append(_lines(detours.routes(ends[back], scale, _of(lane, back))).reshape(-1, 4))
         return np.ascontiguousarray(np.concatenate(parts))
-    lines = _lines(curve_points(ends, count, scale))
+    lines = _lines(curve_points(ends, count, scale, lane))
     steps = np.hypot(lines[..., 2] - lines[..., 0], lines[..., 3] - lines[..., 1])
     along = np.cumsum(steps, axis=1) - steps / 2
     solid = along % (dash[0] + dash[1]) < dash[0]
@@ -124,20 +138,24 @@ def _lines(points: np.ndarray) -> np.ndarray:
     return np.concatenate([points[:, :-1], points[:, 1:]], axis=2)
 
 
-def smooth(ends: np.ndarray, dash: tuple[float, float] | None, scale: float = 1.0) -> np.ndarray:
+def smooth(
+    ends: np.ndarray,
+    dash: tuple[float, float] | None,
+    scale: float = 1.0,
+    lane: np.ndarray | None = None,
+) -> np.ndarray:
     """Segments fine enough for the eye and for the dashes; for a few curves in view pixels."""
     longest = float(np.abs(ends[:, 2:] - ends[:, :2]).sum(axis=1).max()) * 1.3
     fine = longest / (2.0 if dash else 8.0)
-    return segments(ends, int(np.clip(fine, 24, 400)), dash, scale)
+    return segments(ends, int(np.clip(fine, 24, 400)), dash, scale, lane)
 
 
-def distance(ends: np.ndarray, x: float, y: float) -> np.ndarray:
+def distance(ends: np.ndarray, x: float, y: float, lane: np.ndarray | None = None) -> np.ndarray:
     """(n,) distance of a point from each curve, in scene units."""
-    points = curve_points(ends, 24)
+    gap = _gap(_cubic_points(ends, 24, 1.0), x, y)
     back = detours.is_backward(ends)
-    gap = _gap(points, x, y)
     if back.any():
-        gap[back] = _gap(detours.routes(ends[back]), x, y)
+        gap[back] = _gap(detours.routes(ends[back], 1.0, _of(lane, back)), x, y)
     return gap
 
 

@@ -150,3 +150,14 @@ def test_a_wire_backwards_passes_between_rows_and_else_above_both_cards():
     assert wires.distance(rows[:1], 450, 403)[0] == pytest.approx(3)
     doubled = detours.routes(rows[:1] * 2, 2.0)
     assert np.allclose(doubled, detours.routes(rows[:1]) * 2)
+
+
+def test_a_lane_passes_no_card_on_the_least_way():
+    cards = np.array(
+        [[0.0, 0, 1000, 200], [0, 260, 400, 500], [600, 300, 1000, 480], [2e3, 0, 3e3, 1e3]]
+    )
+    lane = detours.free_lane(np.array([1000.0, 100, 0, 600]), cards)
+    assert lane == (200 + 260) / 2
+    crowded = np.array([[0.0, 0, 1000, 200], [0, 205, 1000, 500]])
+    assert detours.free_lane(np.array([1000.0, 100, 0, 300]), crowded) == -10 - detours.BESIDE
+    assert detours.free_lane(np.array([1000.0, 100, 0, 300]), cards[:0]) == 100

@@ -149,6 +149,8 @@ def _derived(
         )
     built = built or build(doc, base_dir=base_dir, partial=True)
     built.require([node_id])
+    if node_id not in built.nodes:
+        raise DocumentError("it takes no part in a run, so it derives nothing", node=record.name)
     macro = built.nodes[node_id]
     derived = [node for node in built.graph.nodes if node.derived_from == macro.name]
     return macro, derived, built

@@ -27,6 +27,7 @@ STATUS_ICONS = {
     "done": ("circle-check", "ok"),
     "stale": ("history", "ink_faint"),
     "muted": ("eye-off", "ink_faint"),
+    "outer": ("external-link", "ink_faint"),
     "breakpoint": ("circle", "error"),
 }
 
@@ -74,7 +75,10 @@ class CardPainter:
             border = self.theme.color(face.severity)
         elif face.status == "running":
             border = self.theme.color("accent")
-        style = Qt.PenStyle.DashLine if face.status == "muted" else Qt.PenStyle.SolidLine
+        dashed = face.status in ("muted", "outer")
+        style = Qt.PenStyle.DashLine if dashed else Qt.PenStyle.SolidLine
+        if face.status == "outer":
+            border = self.theme.color("border_strong")
         painter.setPen(QPen(border, 2.0 if face.status == "running" else 1.0, style))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         rect = QRectF(0.5, 0.5, face.width - 1, face.height - 1)

@@ -136,7 +136,7 @@ class Editing:
     def rename_node(self: CanvasView, node_id: str) -> None:
         """Edit a node's name on its card."""
         record = self.document.nodes.get(node_id)
-        if record is None:
+        if record is None or self._refuses():
             return
 
         def accept(name: str) -> None:
@@ -147,6 +147,8 @@ class Editing:
 
     def rename_frame(self: CanvasView, frame_id: str) -> None:
         """Edit a frame's title in place."""
+        if self._refuses():
+            return
         frame = self.document.frames[frame_id]
         x, y, width, _ = frame.rect
         corner = self.scene_to_view(QPointF(x + 12, y + 6))
@@ -158,6 +160,12 @@ class Editing:
                 commands.set_frame(self.document, frame_id, title=title)
 
         self.editor = InlineEditor(self, rect, frame.title, accept)
+
+    def _refuses(self: CanvasView) -> bool:
+        """Say so where the document is only looked at."""
+        if self.document.locked:
+            self.say(self.document.locked)
+        return bool(self.document.locked)
 
     # ---- keys -------------------------------------------------------------------------------
 
@@ -190,6 +198,10 @@ class Editing:
 
     def _plain_key(self: CanvasView, event: QKeyEvent) -> bool:
         key = event.key()
+        if self.document.locked and key in (Key.Key_Escape, Key.Key_Backspace):
+            if not self.cancel_gesture():
+                self.left.emit()
+            return True
         if key == Key.Key_Escape:
             if not self.cancel_gesture():
                 self.selected_wire = None

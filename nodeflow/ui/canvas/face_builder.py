@@ -64,7 +64,7 @@ class FaceBuilder:
             outputs=outputs,
             problem=problem.message.replace("`", "") if problem else "",
             severity=severity_of(problem) if problem else "",
-            status=self.status.get(record.id, ""),
+            status=self._status(record.id),
             shows_value=op is not None and op.id != DATASET,
             value=self.values.get(record.id),
             value_serial=self.serials.get(record.id, 0),
@@ -75,10 +75,13 @@ class FaceBuilder:
         """The same card with the node's value and state as they are now."""
         return replace(
             face,
-            status=self.status.get(node_id, ""),
+            status=self._status(node_id),
             value=self.values.get(node_id),
             value_serial=self.serials.get(node_id, 0),
         )
+
+    def _status(self, node_id: str) -> str:
+        return self.status.get(node_id) or ("outer" if node_id in self.document.outer else "")
 
     def _inputs(self, record: NodeRecord) -> tuple[PortFace, ...]:
         wired = {wire.target_port: wire for wire in self.document.wires_into(record.id)}

@@ -65,6 +65,16 @@ class Pan(Gesture):
         self.at = QPointF(at)
 
 
+class Refuse(Gesture):
+    """A drag that would edit a document which is only looked at: says what to do."""
+
+    def move(self, at: QPointF, modifiers: Modifiers) -> None:
+        said = self.moved
+        super().move(at, modifiers)
+        if self.moved and not said:
+            self.view.say(self.view.document.locked)
+
+
 class BoxSelect(Gesture):
     """Selects what the rubber band touches; begun with shift it adds, with ctrl it toggles."""
 

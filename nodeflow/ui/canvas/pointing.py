@@ -12,7 +12,14 @@ from PySide6.QtGui import QGuiApplication, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QToolTip
 
 from nodeflow.ui.canvas import hints, overlay
-from nodeflow.ui.canvas.gestures import BoxSelect, Gesture, MoveNodes, Pan, ResizeFrame
+from nodeflow.ui.canvas.gestures import (
+    BoxSelect,
+    Gesture,
+    MoveNodes,
+    Pan,
+    Refuse,
+    ResizeFrame,
+)
 from nodeflow.ui.canvas.ghost import Ghost
 from nodeflow.ui.canvas.hit import Hit, hit_test
 from nodeflow.ui.canvas.wiring import DragWire
@@ -94,7 +101,7 @@ class Pointing:
 
     def _left_gesture(self: CanvasView, hit: Hit, modifiers: Qt.KeyboardModifier) -> Gesture | None:
         if hit.kind == "port" and hit.port is not None:
-            return self._wire_gesture(hit)
+            return Refuse(self) if self.document.locked else self._wire_gesture(hit)
         if hit.kind in ("title", "body"):
             return self._node_gesture(hit.node, modifiers)
         if hit.kind == "wire" and hit.wire is not None:
@@ -103,6 +110,8 @@ class Pointing:
             self.update()
             return None
         self.selected_wire = None
+        if self.document.locked:
+            return BoxSelect(self)
         if hit.kind == "frame":
             self.select([hit.frame])
             return MoveNodes(self, "", hit.frame)
@@ -128,7 +137,7 @@ class Pointing:
             return None
         if node not in chosen:
             self.select([node])
-        return MoveNodes(self, node)
+        return Refuse(self) if self.document.locked else MoveNodes(self, node)
 
     def mouseMoveEvent(self: CanvasView, event: QMouseEvent) -> None:
         if self.gesture is not None:
@@ -153,9 +162,9 @@ class Pointing:
             return
         self.cancel_gesture()
         hit = self.hit(event.position())
-        if hit.kind == "title":
+        if hit.kind == "title" and not self.document.locked:
             self.rename_node(hit.node)
-        elif hit.kind == "body":
+        elif hit.kind in ("title", "body"):
             self.node_activated.emit(hit.node)
         elif hit.kind == "frame":
             self.rename_frame(hit.frame)

@@ -53,6 +53,7 @@ class CanvasView(Showing, Looking, Pointing, Editing, QWidget):
         tutorial_requested(): the link of the empty canvas.
         message(text): for the status bar.
         view_changed(): another place or scale.
+        left(): Escape or Backspace in a document that is only looked at.
     """
 
     selection_changed = Signal(list)
@@ -61,6 +62,7 @@ class CanvasView(Showing, Looking, Pointing, Editing, QWidget):
     tutorial_requested = Signal()
     message = Signal(str)
     view_changed = Signal()
+    left = Signal()
 
     def __init__(
         self,
@@ -313,4 +315,7 @@ class CanvasView(Showing, Looking, Pointing, Editing, QWidget):
         self.message.emit(text)
 
     def ask_search(self, at: QPointF, context: Any) -> None:
+        if self.document.locked:
+            self.say(self.document.locked)
+            return
         self.request_search.emit(self.view_to_scene(at), at, context)

@@ -1,8 +1,9 @@
-"""The way of wires that run backwards: out to the right, along a lane, and in from the left.
+"""The way of wires around cards: out to the right, along a lane, and in from the left.
 
-A curve straight back would cross behind both cards and all between them. The lane lies in a gap
-between the cards on the way. Where nobody has looked for one, it lies halfway if the ends are far
-apart, as in the gap between two rows of nodes, else above both cards.
+A curve straight back would cross behind both cards and all between them, and one straight ahead
+behind what stands in between. The lane lies in a gap between the cards on the way. Where nobody
+has looked for one, it lies halfway if the ends of a backward wire are far apart, as in the gap
+between two rows of nodes, else above both cards.
 """
 
 from __future__ import annotations
@@ -16,8 +17,6 @@ APART, ABOVE = 300.0, 92.0
 """How far apart ends are for a lane halfway, and how far above the upper one it lies else."""
 CORNER = 8
 """Points of a round corner."""
-CLEAR, NARROWEST, BESIDE = 10.0, 12.0, 36.0
-"""How far off cards a lane stays, how much room it needs, and how near it stays in a wide gap."""
 
 
 def is_backward(ends: np.ndarray, scale: float = 1.0) -> np.ndarray:
@@ -32,37 +31,12 @@ def lanes(ends: np.ndarray, scale: float = 1.0) -> np.ndarray:
     return np.where(apart, (y0 + y1) / 2, np.minimum(y0, y1) - ABOVE * scale)
 
 
-def free_lane(end: np.ndarray, cards: np.ndarray) -> float:
-    """The height of a lane that passes no card, with the least way up and down.
-
-    Args:
-        end: (4,) ends of a wire, in scene units.
-        cards: (m, 4) left, top, right, bottom.
-    """
-    x0, y0, x1, y1 = end.tolist()
-    passed = (cards[:, 0] < x0 + REACH + CLEAR) & (cards[:, 2] > x1 - REACH - CLEAR)
-    tops, bottoms = cards[passed, 1] - CLEAR, cards[passed, 3] + CLEAR
-    order = np.argsort(tops)
-    best, best_way = float("nan"), np.inf
-    above = -np.inf
-    for top, bottom in (*zip(tops[order].tolist(), bottoms[order].tolist(), strict=True), _END):
-        if top - above >= NARROWEST:
-            lane = _within(above, top, y0)
-            way = abs(lane - y0) + abs(lane - y1) + 1e-3 * abs(lane - y0)
-            if way < best_way:
-                best, best_way = lane, way
-        above = max(above, bottom)
-    return best
-
-
-_END = (np.inf, np.inf)
-
-
-def _within(low: float, high: float, wish: float) -> float:
-    """The middle of a gap; in a wide one, near the side where one comes from."""
-    if high - low <= 4 * BESIDE:
-        return (low + high) / 2
-    return min(max(wish, low + BESIDE), high - BESIDE)
+def takes_detour(
+    ends: np.ndarray, scale: float = 1.0, lane: np.ndarray | None = None
+) -> np.ndarray:
+    """(n,) which wires take a detour: those that run backwards, and those that have a lane."""
+    back = is_backward(ends, scale)
+    return back if lane is None else back | np.isfinite(lane)
 
 
 def routes(ends: np.ndarray, scale: float = 1.0, lane: np.ndarray | None = None) -> np.ndarray:

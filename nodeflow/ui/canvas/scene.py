@@ -14,7 +14,7 @@ from PySide6.QtCore import QRectF
 
 from nodeflow.document.model import Document
 from nodeflow.document.records import Change, Wire
-from nodeflow.ui.canvas import detours, faces, wires
+from nodeflow.ui.canvas import faces, lanes, wires
 from nodeflow.ui.canvas.face_builder import FaceBuilder
 from nodeflow.ui.canvas.faces import CardFace
 from nodeflow.ui.canvas.grid import UniformGrid
@@ -24,9 +24,6 @@ DTYPE_CODES = ("", "float32", "float64", "int32", "int64", "bool", "uint8")
 _CODE = {name: code for code, name in enumerate(DTYPE_CODES)}
 FEED_STYLE = 100
 """Added to a wire's dtype code where it is a feed: a binding of data, not a tensor edge."""
-
-MOST_LANES = 20_000
-"""Backward wires times cards; beyond it lanes are not looked for (a millisecond or two)."""
 
 _SEVERITY = {"warning": 1, "error": 2}
 
@@ -122,20 +119,16 @@ class SceneModel:
         return self._wires_kept
 
     def _find_lanes(self, used: np.ndarray, ends: np.ndarray) -> None:
-        """Let wires that run backwards pass between cards, where there are not too many."""
-        back = np.flatnonzero(detours.is_backward(ends))
+        """Let wires pass between cards, where there are not too many."""
         nodes = self.nodes.used()
-        if not len(back):
-            return
-        if len(back) * len(nodes) > MOST_LANES:
-            self.wires.lane[used[back]] = np.nan
+        if len(used) * len(nodes) > lanes.MOST:
+            self.wires.lane[used] = np.nan
             return
         corners = self.positions[nodes]
         cards = np.concatenate([corners, corners + self.sizes[nodes]], axis=1)
         grown = [self.face(slot).tallest for slot in nodes.tolist()]  # lanes stay as values come
         cards[:, 3] = corners[:, 1] + grown
-        for wire in back.tolist():
-            self.wires.lane[used[wire]] = detours.free_lane(ends[wire], cards)
+        self.wires.lane[used] = lanes.find(ends, self.wires.source[used], cards)
 
     def wires_of(self, slots: Iterable[int]) -> np.ndarray:
         """Slots of the wires that touch any of the given nodes."""

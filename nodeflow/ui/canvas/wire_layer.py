@@ -108,7 +108,7 @@ def _export_curves(
         pen.setDashPattern([part / pen.widthF() for part in dash])
     painter.setPen(pen)
     painter.setBrush(Qt.BrushStyle.NoBrush)
-    back = detours.is_backward(ends, scale)
+    back = detours.takes_detour(ends, scale, lanes)
     forward = ends[~back]
     for (x0, y0, x1, y1), reach in zip(forward, wires.bend(forward, scale), strict=True):
         path = QPainterPath(QPointF(x0, y0))

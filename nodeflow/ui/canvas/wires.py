@@ -24,7 +24,7 @@ class WireTable:
         self.offsets = np.zeros((0, 4))
         self.style = np.zeros(0, np.int16)
         self.lane = np.zeros(0)
-        """Height of the lane of a wire that runs backwards; NaN for the usual one."""
+        """Height of a wire's lane around cards; NaN where it takes the usual way."""
 
     def put(
         self,
@@ -80,7 +80,7 @@ def bounds(ends: np.ndarray, lane: np.ndarray | None = None) -> np.ndarray:
     right = np.maximum(ends[:, 0] + reach, ends[:, 2])
     top = np.minimum(ends[:, 1], ends[:, 3])
     bottom = np.maximum(ends[:, 1], ends[:, 3])
-    back = detours.is_backward(ends)
+    back = detours.takes_detour(ends, 1.0, lane)
     if back.any():
         heights = detours.routes(ends[back], 1.0, _of(lane, back))[..., 1]
         top[back], bottom[back] = heights.min(axis=1), heights.max(axis=1)
@@ -96,7 +96,7 @@ def curve_points(
 ) -> np.ndarray:
     """(n, count + 1, 2) points along the curves."""
     points = _cubic_points(ends, count, scale)
-    back = detours.is_backward(ends, scale)
+    back = detours.takes_detour(ends, scale, lane)
     if back.any():
         points[back] = detours.resampled(detours.routes(ends[back], scale, _of(lane, back)), count)
     return points
@@ -122,7 +122,7 @@ def segments(
     if not len(ends):
         return np.zeros((0, 4))
     if dash is None:
-        back = detours.is_backward(ends, scale)
+        back = detours.takes_detour(ends, scale, lane)
         parts = [_lines(_cubic_points(ends[~back], count, scale)).reshape(-1, 4)]
         if back.any():
             parts.append(_lines(detours.routes(ends[back], scale, _of(lane, back))).reshape(-1, 4))
@@ -153,7 +153,7 @@ def smooth(
 def distance(ends: np.ndarray, x: float, y: float, lane: np.ndarray | None = None) -> np.ndarray:
     """(n,) distance of a point from each curve, in scene units."""
     gap = _gap(_cubic_points(ends, 24, 1.0), x, y)
-    back = detours.is_backward(ends)
+    back = detours.takes_detour(ends, 1.0, lane)
     if back.any():
         gap[back] = _gap(detours.routes(ends[back], 1.0, _of(lane, back)), x, y)
     return gap

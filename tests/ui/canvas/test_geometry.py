@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter
 
-from nodeflow.ui.canvas import arrays, detours, wires
+from nodeflow.ui.canvas import arrays, detours, lanes, wires
 from nodeflow.ui.canvas.camera import MAX_STEP, MIN_STEP, Camera
 from nodeflow.ui.canvas.grid import UniformGrid
 from nodeflow.ui.canvas.slots import Slots
@@ -156,8 +156,21 @@ def test_a_lane_passes_no_card_on_the_least_way():
     cards = np.array(
         [[0.0, 0, 1000, 200], [0, 260, 400, 500], [600, 300, 1000, 480], [2e3, 0, 3e3, 1e3]]
     )
-    lane = detours.free_lane(np.array([1000.0, 100, 0, 600]), cards)
-    assert lane == (200 + 260) / 2
+    one = np.zeros(1)
+
+    def lane(*end, among=cards):
+        return lanes.find(np.array([end], np.float64), one, among)[0]
+
+    assert lane(1000, 100, 0, 600) == (200 + 260) / 2
     crowded = np.array([[0.0, 0, 1000, 200], [0, 205, 1000, 500]])
-    assert detours.free_lane(np.array([1000.0, 100, 0, 300]), crowded) == -10 - detours.BESIDE
-    assert detours.free_lane(np.array([1000.0, 100, 0, 300]), cards[:0]) == 100
+    assert lane(1000, 100, 0, 300, among=crowded) == -lanes.CLEAR - lanes.BESIDE
+    assert lane(1000, 100, 0, 300, among=cards[:0]) == 100
+    assert np.isnan(lane(1010, 100, 1900, 300))  # nothing in the way
+    assert lane(1010, 100, 3100, 600) == -lanes.CLEAR - lanes.BESIDE  # above the last card
+
+
+def test_lanes_of_several_outputs_are_apart_and_of_one_output_the_same():
+    cards = np.array([[0.0, 0, 1000, 200], [0, 300, 1000, 500]])
+    ends = np.array([[1000.0, 60, 0, 400], [1000, 60, 0, 430], [1000, 90, 0, 460]])
+    found = lanes.find(ends, np.array([3, 3, 8]), cards)
+    assert found.tolist() == [250, 250, 260]

@@ -25,11 +25,11 @@ from nodeflow.ops.lowering import (
     Composite,
     Elementwise,
     Known,
-    Lowering,
     Matmul,
     Move,
     Random,
     Reduce,
+    Simple,
 )
 
 CONSTANT_SIZE = 4096
@@ -161,7 +161,7 @@ def _add_composite(actions: Actions, step: Step, composite: Composite) -> None:
 def _add(
     actions: Actions,
     node: Node,
-    lowering: Lowering,
+    lowering: Simple,
     inputs: tuple[int, ...],
     outputs: tuple[int, ...],
 ) -> None:

@@ -115,7 +115,12 @@ def emit_cluster(actions: Actions, group: Group, needed: set[int], inplace: dict
 
 
 def describe_cluster(
-    actions: Actions, group: Group, needed: set[int], inplace: dict[int, int]
+    actions: Actions,
+    group: Group,
+    needed: set[int],
+    inplace: dict[int, int],
+    *,
+    labels: bool = False,
 ) -> tuple[Cluster, list[int], list[int], list[int]]:
     """The cluster, sizes of its iteration space, and root slots of its inputs and outputs."""
     types, root = actions.types, actions.root
@@ -136,9 +141,8 @@ def describe_cluster(
         node_of[root[out]] = len(nodes)
         dtypes = tuple(types[s].dtype for s in action.inputs) or (types[out].dtype,)
         frozen = Elementwise(lowering.expression, lowering.names, _Frozen(lowering.attrs))
-        nodes.append(
-            ClusterNode(frozen, tuple(operands), dtypes, types[out].dtype, action.node.name)
-        )
+        label = action.node.name if labels else ""
+        nodes.append(ClusterNode(frozen, tuple(operands), dtypes, types[out].dtype, label))
     assert group.shape is not None
     shape = [d for d in group.shape if d is not None]
     sizes, patterns = collapse(shape, [key[1] for key in uses])
@@ -147,7 +151,7 @@ def describe_cluster(
     spec = Cluster(
         len(sizes),
         tuple((types[r].dtype, p) for r, p in zip(inputs, patterns, strict=True)),
-        tuple(ClusterNode(n.lowering, n.operands, n.in_dtypes, n.dtype) for n in nodes),
+        tuple(nodes),
         tuple(
             Output(node_of[r], inputs.index(inplace[r]) if r in inplace else None) for r in outputs
         ),

@@ -6,6 +6,7 @@ a fixed tree. The result depends on the number of elements only, never on thread
 """
 
 # Intrinsics are typing functions whose first argument, the typing context, numba passes in.
+# pyright: reportCallIssue=false
 from __future__ import annotations
 
 import math

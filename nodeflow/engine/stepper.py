@@ -59,7 +59,7 @@ class Stepper:
         self.compiled_since: int | None = None
         self._given = dict(given)
         self._types = self._specialise()
-        self._wanted = wanted
+        self._wanted: Tier = wanted
         self._order = np.zeros(0, np.int64)
         self._first = first_step
         self._driven: DrivenSteps | None = None
@@ -165,7 +165,7 @@ class Stepper:
 
     def _fallback(self) -> Tier:
         """While the driven loop is being compiled nothing else is worth compiling."""
-        return "reference" if not self._hopeless else self._wanted
+        return self._wanted if self._hopeless else "reference"
 
     def _batch(self) -> dict[int, np.ndarray]:
         """The batch of the current step, by slot."""

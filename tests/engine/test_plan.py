@@ -11,6 +11,7 @@ import nodeflow as nf
 from nodeflow.engine.actions import build_actions
 from nodeflow.engine.arena import Arena, Offsets, size_class
 from nodeflow.engine.compiled import CompiledPlan
+from nodeflow.engine.explain import explain
 from nodeflow.engine.fusion import MAX_NODES, group_actions
 from nodeflow.engine.plan import make_plan, make_step_plan
 from nodeflow.engine.schedule import build_schedule
@@ -201,3 +202,13 @@ def test_clusters_that_meet_become_one():
         both = nf.add(early, late, name="both")
     groups = group_actions(build_actions(*plan_of([both], x=(8, 8))))
     assert [names(g) for g in groups] == [["product"], ["early", "late", "both"]]
+
+
+def test_a_plan_can_be_read():
+    with nf.Graph() as g:
+        x = nf.placeholder("float32", [4, 3], name="x")
+        nf.reduce_sum(nf.exp(nf.multiply(x, 2.0, name="layer/double"), name="power"), name="total")
+    text = explain(make_plan(*plan_of([g.tensor("total")], x=(4, 3))))
+    assert "kernel 0, 1 tasks: layer/double, power" in text
+    assert "v0 = np.float32((a0 * a1))  # layer/double" in text
+    assert "kernel 1, 1 tasks: total" in text

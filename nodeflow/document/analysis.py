@@ -71,6 +71,11 @@ class Analysis:
         """Returns output port -> type of a node, or None while unknown."""
         return self._results.get(node_id, _UNKNOWN).out
 
+    def passes(self, node_id: str) -> Mapping[str, str] | None:
+        """Returns output port -> input port of a node that passes values on (a dot, a bypassed
+        node), or None for one that computes them."""
+        return self._results.get(node_id, _UNKNOWN).passes
+
     def problems_of(self, node_id: str) -> list[Problem]:
         """Returns a node's problems, the worst first."""
         return self.problems.get(node_id, [])
@@ -154,7 +159,7 @@ class Analysis:
             changed.add(node_id)
             self._results[node_id] = now
             self._note(node_id, now.problems)
-            if was is None or was.out != now.out:
+            if was is None or was.out != now.out or was.passes != now.passes:
                 waiting.update(wire.target for wire in self.doc.wires_out_of(node_id))
         return changed
 

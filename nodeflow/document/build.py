@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -146,10 +146,11 @@ def build(
         settings=training_settings(doc),
         problems=analysis.all_problems(),
     )
-    wanted = _wanted(doc, only)
+    named = _named(doc, only)
+    wanted = upstream(doc, named)
     _leave_muted(doc, wanted, result)
     if only is not None and not partial:
-        result.require(record.id for record in map(_finder(doc), only) if record is not None)
+        result.require(named)
     wanted -= result.muted.keys()
     broken = analysis.broken() & wanted
     for node_id in sorted(broken, key=natural):
@@ -175,7 +176,7 @@ def _raise_first(result: Build, partial: bool) -> None:
             raise problems[0].as_error()
 
 
-def _wanted(doc: Document, only: Collection[str] | None) -> set[str]:
+def _named(doc: Document, only: Collection[str] | None) -> set[str]:
     if only is None:
         return set(doc.nodes)
     ids = set()
@@ -184,11 +185,7 @@ def _wanted(doc: Document, only: Collection[str] | None) -> set[str]:
         if record is None:
             raise UnknownName(f"there is no node {key!r}", hint=suggest(key, doc.names))
         ids.add(record.id)
-    return upstream(doc, ids)
-
-
-def _finder(doc: Document) -> Callable[[str], NodeRecord | None]:
-    return lambda key: doc.nodes.get(key) or doc.node_named(key)
+    return ids
 
 
 def _leave_muted(doc: Document, wanted: set[str], result: Build) -> None:
@@ -208,6 +205,9 @@ def _leave_muted(doc: Document, wanted: set[str], result: Build) -> None:
 def _pass(doc: Document, record: NodeRecord, passes: Mapping[str, str], result: Build) -> None:
     """Lets what uses a dot or a bypassed node use what is wired into it."""
     wired = {wire.target_port: wire for wire in doc.wires_into(record.id)}
+    if not passes:  # an optimizer: there is nothing to pass, so this only leaves it out
+        text = f"`{record.name}` is bypassed"
+        result.muted[record.id] = Problem(record.name, None, text, severity="info")
     for port, source in passes.items():
         wire = wired.get(source)
         if wire is None:

@@ -13,6 +13,7 @@ from nodeflow.document.dataset_op import DATASET
 from nodeflow.document.declarations import op_of
 from nodeflow.document.feed_check import feed_problem
 from nodeflow.document.model import Document
+from nodeflow.document.passing import REROUTE, origin
 from nodeflow.document.ports import (
     CONTROL,
     DONE,
@@ -105,7 +106,8 @@ def _check_ends(
             return Verdict(False, text, "Wires end at inputs, on the left of a node.")
         known = f"It has {', '.join(inputs)}." if inputs else "It takes no wires."
         return Verdict(False, f"`{taker.name}` has no input `{wire.target_port}`", known)
-    if giver.op == DATASET and wire.target_port != FEED:
+    column = doc.nodes[origin(doc, wire).source].op == DATASET
+    if column and wire.target_port != FEED and taker.op != REROUTE:
         return Verdict(
             False,
             "a dataset's column feeds a placeholder",
@@ -135,9 +137,39 @@ def _check_types(
     given = None if found is None else found.get(wire.source_port)
     if given is None:
         return None  # unknown upstream: nothing is known against it
+    if taker.op == REROUTE:
+        return _check_beyond(doc, analysis, wire, taker)
+    return check_type(doc, analysis, given, taker, wire.target_port)
+
+
+def _check_beyond(doc: Document, analysis: Analysis, wire: Wire, dot: NodeRecord) -> Verdict | None:
+    """A dot takes what those behind it take."""
+    dots, seen = [dot.id], {dot.id}
+    while dots:
+        for beyond in doc.wires_out_of(dots.pop()):
+            target = doc.nodes[beyond.target]
+            if target.op == REROUTE:
+                dots += [] if target.id in seen else [target.id]
+                seen.add(target.id)
+                continue
+            through = Wire(wire.source, wire.source_port, beyond.target, beyond.target_port)
+            refused = _check_ends(doc, analysis, through, doc.nodes[wire.source], target)
+            refused = refused or _check_types(doc, analysis, through, target)
+            if refused is not None:
+                return refused
+    return None
+
+
+def check_type(
+    doc: Document, analysis: Analysis, given: TensorType, taker: NodeRecord, port: str
+) -> Verdict | None:
+    """Says why a node does not take a type at a port, everything else as it is; None if it does."""
+    op = op_of(taker)
+    if op is None:
+        return None
     wired = {w.target_port: analysis.type_of(taker.id, w.target_port) for w in _into(doc, taker)}
-    wired[wire.target_port] = given
-    return _verdict(op, taker, wired, wire.target_port)
+    wired[port] = given
+    return _verdict(op, taker, wired, port)
 
 
 def _into(doc: Document, record: NodeRecord) -> list[Wire]:

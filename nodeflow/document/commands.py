@@ -47,6 +47,7 @@ def remove(doc: Document, node_ids: Iterable[str], wires: Iterable[tuple[str, st
         cut = [doc.wires[key] for key in keys if key in doc.wires]
         for node_id in ids:
             cut += doc.wires_out_of(doc.node(node_id).id)
+        _show_wires(doc, t, [wire.key for wire in cut if wire.target not in ids])
         for node_id in ids:
             t.drop_node(node_id)
         for key in keys:
@@ -100,6 +101,7 @@ def connect(doc: Document, source: str, source_port: str, target: str, target_po
     label = f"Connect {doc.node(source).name} to {doc.node(target).name}"
     if doc.wires.get(wire.key) != wire:
         with doc.transaction(label) as t:
+            _show_wires(doc, t, [wire.key])
             t.put_wire(wire)
 
 
@@ -238,6 +240,18 @@ def _close_gaps(doc: Document, t: Transaction, target: str, base: str) -> None:
         if wire.target_port != f"{base}.{index}":
             t.drop_wire(wire.key)
             t.put_wire(wire._replace(target_port=f"{base}.{index}"))
+
+
+def _show_wires(doc: Document, t: Transaction, keys: list[tuple[str, str]]) -> None:
+    """A wire that goes, or another that comes in its place, is hidden no more."""
+    for target, port in keys:
+        record = doc.nodes[target]
+        hidden = record.extra.get("hidden")
+        if isinstance(hidden, list) and port in hidden:
+            extra = {**record.extra, "hidden": [p for p in hidden if p != port]}
+            if not extra["hidden"]:
+                del extra["hidden"]
+            t.put_node(replace(record, extra=extra))
 
 
 def _forget_in_training(doc: Document, t: Transaction, gone: set[str]) -> None:

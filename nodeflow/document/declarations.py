@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from nodeflow.document.dataset_op import DATASET, DATASET_OP, dataset_op
+from nodeflow.document.passing import REROUTE, REROUTE_OP
 from nodeflow.document.records import NodeRecord
 from nodeflow.graph.op import Op
 from nodeflow.ops import REGISTRY
@@ -22,7 +23,9 @@ def declaration(record: NodeRecord, *, base_dir: str | os.PathLike | None = None
 
 
 def op_of(record: NodeRecord) -> Op | None:
-    """Returns the op of the graph that a node applies, or None (dataset, unknown)."""
+    """Returns the op that a node applies (a dot's passes its input), or None (dataset, unknown)."""
+    if record.op == REROUTE:
+        return REROUTE_OP
     return REGISTRY.lookup(record.op) if record.op in REGISTRY else None
 
 

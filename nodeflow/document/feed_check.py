@@ -7,6 +7,7 @@ from typing import Any
 
 from nodeflow.document.dataset_op import DATASET
 from nodeflow.document.model import Document
+from nodeflow.document.passing import origin
 from nodeflow.document.ports import FEED
 from nodeflow.document.problems import Problem
 from nodeflow.document.records import NodeRecord, Wire
@@ -46,7 +47,7 @@ def feed_problem(
     doc: Document, record: NodeRecord, declared: TensorType, wire: Wire, found: Outputs | None
 ) -> Problem | None:
     """Returns what is wrong with a wire into a placeholder's `feed`, or None."""
-    source = doc.nodes[wire.source]
+    source = doc.nodes[origin(doc, wire).source]
 
     def problem(text: str, hint: str, kind: type[NodeflowError]) -> Problem:
         return Problem(record.name, FEED, text, hint, kind=kind.__name__)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from nodeflow.document.dataset_op import DATASET, dataset_types
 from nodeflow.document.declarations import declaration
 from nodeflow.document.feed_check import Outputs, check_feed
 from nodeflow.document.model import Document
+from nodeflow.document.passing import BYPASSED, MUTED, REROUTE, mode_of, origin, passed
 from nodeflow.document.ports import (
     CONTROL,
     DONE,
@@ -36,10 +37,14 @@ from nodeflow.graph.types import TensorType
 
 @dataclass(frozen=True, slots=True)
 class Inferred:
-    """What is known of a node: its output types by port (None: unknown), and its problems."""
+    """What is known of a node: its output types by port (None: unknown), and its problems.
+
+    `passes` is for nodes the graph has no node for: output port -> the input port that it is.
+    """
 
     out: Outputs | None
     problems: tuple[Problem, ...] = ()
+    passes: Mapping[str, str] | None = None
 
     @property
     def broken(self) -> bool:
@@ -64,7 +69,35 @@ def infer_node(
         # An op of a plugin, or a value that an op did not foresee: a problem of this node alone.
         text = f"{record.op} cannot tell its type: {type(error).__name__}: {error}"
         problems.append(Problem(record.name, None, text, kind=type(error).__name__))
-    return Inferred(out, tuple(problems))
+    found = Inferred(out, tuple(problems))
+    if record.op == REROUTE:
+        found = replace(found, passes={"out": "x"})
+    return _in_mode(doc, record, found, outputs_of)
+
+
+def _in_mode(
+    doc: Document,
+    record: NodeRecord,
+    found: Inferred,
+    outputs_of: Callable[[str], Outputs | None],
+) -> Inferred:
+    """What a node is like that is muted or bypassed: it does not run, so its errors are none."""
+    mode, op = mode_of(record), declaration(record)
+    if mode == MUTED:
+        quiet = (replace(p, severity="info") for p in found.problems)
+        return replace(found, problems=tuple(quiet))
+    if mode != BYPASSED or op is None or record.op in (DATASET, REROUTE):
+        return found
+    wired = {wire.target_port: wire for wire in doc.wires_into(record.id)}
+    names = [port for port in input_names(op, wired) if port in wired]
+    types = {port: (outputs_of(wired[port].source) or {}) for port in names}
+    inputs = [(port, types[port].get(wired[port].source_port)) for port in names]
+    routes, problem = passed(record, inputs, found.out, op)
+    known = dict(inputs)
+    types_out = ((port, known[source]) for port, source in routes.items())
+    out = {port: kind for port, kind in types_out if kind is not None}
+    complete = len(out) == len(routes) and problem is None
+    return Inferred(out if complete else None, (problem,) if problem else (), routes)
 
 
 def _infer(
@@ -115,7 +148,7 @@ def _input_types(
         if not (port in names or (index is not None and base in bases) or feed or is_control(port)):
             problems.append(_no_port(record, op, port))
             complete = False
-        elif not feed and doc.nodes[wire.source].op == DATASET:
+        elif not feed and record.op != REROUTE and _is_column(doc, wire):
             problems.append(_column_into_op(doc, record, wire))
             complete = False
         elif wire.source_port == DONE and base != CONTROL:
@@ -138,6 +171,10 @@ def _input_types(
         else:
             types.append(found[wire.source_port])
     return types, complete
+
+
+def _is_column(doc: Document, wire: Wire) -> bool:
+    return doc.nodes[origin(doc, wire).source].op == DATASET
 
 
 def missing_input(node: str, port: str) -> Problem:

@@ -16,6 +16,7 @@ from nodeflow.document.jsonable import Json, compact_json, coordinate, plain, sa
 
 TABLES = ("node", "wire", "frame", "subgraph", "training", "weights")
 ONLY = ""  # the one key of the tables "training" and "weights"
+MUTED, BYPASSED = "muted", "bypassed"  # values of a node's field `mode`, see `passing`
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,12 @@ class NodeRecord:
         extra = {key: value for key, value in data.items() if key not in known}
         x, y = data["pos"]
         return cls(data["id"], data["op"], data["name"], data["attrs"], (x, y), extra)
+
+
+def mode_of(record: NodeRecord) -> str:
+    """Returns how a node takes part: `muted`, `bypassed`, or nothing where it simply runs."""
+    mode = record.extra.get("mode")
+    return mode if mode in (MUTED, BYPASSED) else ""
 
 
 class Wire(NamedTuple):
@@ -214,7 +221,8 @@ class Change:
 def _moved_only(before: NodeRecord | None, after: NodeRecord | None) -> bool:
     if before is None or after is None:
         return False
-    return before.op == after.op and before.name == after.name and same(before.attrs, after.attrs)
+    alike = before.op == after.op and before.name == after.name
+    return alike and mode_of(before) == mode_of(after) and same(before.attrs, after.attrs)
 
 
 def merge_edits(edits: Iterable[Edit]) -> tuple[Edit, ...]:
@@ -228,6 +236,8 @@ def merge_edits(edits: Iterable[Edit]) -> tuple[Edit, ...]:
 
 
 __all__ = [
+    "BYPASSED",
+    "MUTED",
     "ONLY",
     "TABLES",
     "Change",
@@ -239,6 +249,7 @@ __all__ = [
     "compact_json",
     "coordinate",
     "merge_edits",
+    "mode_of",
     "plain",
     "same",
 ]

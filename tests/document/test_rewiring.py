@@ -1,0 +1,264 @@
+"""Insert, heal, detach, swap, replace, convert: by type, and one undo step each."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nodeflow.document import arranging, commands, conversions, flow, replacing, rewiring
+from nodeflow.document.analysis import Analysis
+from nodeflow.document.model import Document
+from nodeflow.document.records import NodeRecord, Wire
+from nodeflow.ops import REGISTRY
+
+
+@pytest.fixture
+def chain() -> tuple[Document, dict[str, str]]:
+    """``s = reduce_sum(matmul(x, w))`` with x (2, 3) and w (3, 4)."""
+    doc = Document()
+    ids = {
+        "x": commands.add_node(doc, "constant", (0, 0), "x", {"value": np.ones((2, 3)).tolist()}),
+        "w": commands.add_node(doc, "constant", (0, 200), "w", {"value": np.ones((3, 4)).tolist()}),
+        "m": commands.add_node(doc, "matmul", (300, 0), "m"),
+        "s": commands.add_node(doc, "reduce_sum", (600, 0), "s"),
+    }
+    for source, target, port in (("x", "m", "x"), ("w", "m", "y"), ("m", "s", "x")):
+        commands.connect(doc, ids[source], "out", ids[target], port)
+    return doc, ids
+
+
+def steps_back(doc: Document, before: str) -> bool:
+    """Whether one undo gives the earlier text (but for the ids used up)."""
+    doc.undo()
+    now = flow.loads(flow.dumps(doc))
+    then = flow.loads(before)
+    return now.nodes == then.nodes and now.wires == then.wires
+
+
+def test_a_node_that_fits_is_inserted_by_its_first_fitting_port(chain):
+    doc, ids = chain
+    relu = commands.add_node(doc, "relu", (450, 0), "r")
+    before = flow.dumps(doc)
+    found = rewiring.insertion(doc, Analysis(doc), doc.nodes[relu], doc.wires[(ids["s"], "x")])
+    assert (found.into, found.out) == ("x", "out")
+    rewiring.insert_on_wire(doc, relu, found)
+    assert doc.wires[(relu, "x")] == Wire(ids["m"], "out", relu, "x")
+    assert doc.wires[(ids["s"], "x")] == Wire(relu, "out", ids["s"], "x")
+    assert Analysis(doc).problems == {}
+    assert steps_back(doc, before)
+
+
+@pytest.mark.parametrize(
+    ("op", "attrs", "fits"),
+    [
+        ("relu", {}, True),
+        ("add", {}, True),  # the other input is wired later
+        ("cast", {"dtype": "float64"}, False),  # matmul takes two of one dtype
+        ("constant", {"value": 1.0}, False),  # takes nothing
+        ("transpose", {}, False),  # (3, 2) x (3, 4)
+        ("logical_not", {}, False),  # takes bool
+    ],
+)
+def test_only_nodes_that_fit_by_type_are_inserted(chain, op, attrs, fits):
+    doc, ids = chain
+    record = NodeRecord("", op, "new", attrs)
+    found = rewiring.insertion(doc, Analysis(doc), record, doc.wires[(ids["m"], "x")])
+    assert (found is not None) == fits
+
+
+def test_a_node_upstream_of_a_wire_would_close_a_loop(chain):
+    doc, ids = chain
+    wire = doc.wires[(ids["s"], "x")]
+    assert rewiring.insertion(doc, Analysis(doc), doc.nodes[ids["x"]], wire) is None
+    assert rewiring.insertion(doc, Analysis(doc), doc.nodes[ids["m"]], wire) is None
+
+
+def test_delete_and_heal_joins_what_fits(chain):
+    doc, ids = chain
+    before = flow.dumps(doc)
+    assert rewiring.remove_and_heal(doc, Analysis(doc), [ids["m"]]) == 1
+    assert doc.wires[(ids["s"], "x")].source == ids["x"]
+    assert ids["m"] not in doc.nodes
+    assert steps_back(doc, before)
+
+
+def test_healing_goes_through_several_deleted_nodes_and_keeps_variadic_order():
+    doc = Document()
+    a, b = (commands.add_node(doc, "constant", (0, 0), n, {"value": [1.0]}) for n in "ab")
+    p, q = (commands.add_node(doc, op, (0, 0)) for op in ("relu", "exp"))
+    join = commands.add_node(doc, "concat", (0, 0), "join")
+    for wire in (
+        (a, "out", p, "x"),
+        (p, "out", q, "x"),
+        (q, "out", join, "values.0"),
+        (b, "out", join, "values.1"),
+    ):
+        commands.connect(doc, *wire)
+    rewiring.remove_and_heal(doc, Analysis(doc), [q, p])
+    assert {w.target_port: w.source for w in doc.wires_into(join)} == {"values.0": a, "values.1": b}
+
+
+def test_nothing_heals_where_no_type_fits(chain):
+    doc, ids = chain
+    k = commands.add_node(doc, "cast", (450, 0), "k", {"dtype": "bool"})
+    n = commands.add_node(doc, "logical_not", (500, 0), "n")
+    commands.connect(doc, ids["m"], "out", k, "x")
+    commands.connect(doc, k, "out", n, "x")
+    assert rewiring.remove_and_heal(doc, Analysis(doc), [k]) == 0
+    assert not doc.has_wires(n)
+
+
+def test_a_detached_node_stays_without_wires(chain):
+    doc, ids = chain
+    before = flow.dumps(doc)
+    assert rewiring.detach(doc, Analysis(doc), [ids["m"]]) == 3
+    assert not doc.has_wires(ids["m"])
+    assert doc.wires[(ids["s"], "x")].source == ids["x"]
+    assert steps_back(doc, before)
+    assert rewiring.detach(doc, Analysis(doc), [commands.add_node(doc, "add", (0, 0))]) == 0
+
+
+def test_inputs_are_swapped(chain):
+    doc, ids = chain
+    before = flow.dumps(doc)
+    assert rewiring.swap_inputs(doc, ids["m"])
+    assert {w.target_port: w.source for w in doc.wires_into(ids["m"])} == {
+        "x": ids["w"],
+        "y": ids["x"],
+    }
+    assert steps_back(doc, before)
+    assert not rewiring.swap_inputs(doc, ids["s"])
+
+
+def test_a_single_wire_moves_to_the_other_input():
+    doc = Document()
+    a = commands.add_node(doc, "constant", (0, 0), "a", {"value": 1.0})
+    d = commands.add_node(doc, "subtract", (0, 0), "d")
+    commands.connect(doc, a, "out", d, "x")
+    assert rewiring.swap_inputs(doc, d)
+    assert list(doc.wires) == [(d, "y")]
+
+
+def test_another_op_takes_place_wires_and_attributes(chain):
+    doc, ids = chain
+    commands.set_attr(doc, ids["s"], "axis", 0)
+    before = flow.dumps(doc)
+    replacing.replace_op(doc, ids["s"], REGISTRY.lookup("reduce_max"))
+    record = doc.nodes[ids["s"]]
+    assert (record.op, record.name, record.attrs) == ("reduce_max", "s", {"axis": 0})
+    assert doc.wires[(ids["s"], "x")].source == ids["m"]
+    assert steps_back(doc, before)
+
+
+def test_a_name_that_nobody_gave_goes_with_the_op(chain):
+    doc, _ = chain
+    node = commands.add_node(doc, "relu", (0, 0))
+    replacing.replace_op(doc, node, REGISTRY.lookup("tanh"))
+    assert doc.nodes[node].name == "tanh"
+
+
+def test_ports_of_other_names_are_taken_in_order(chain):
+    doc, ids = chain
+    replacing.replace_op(doc, ids["m"], REGISTRY.lookup("concat"))
+    assert {w.target_port: w.source for w in doc.wires_into(ids["m"])} == {
+        "values.0": ids["x"],
+        "values.1": ids["w"],
+    }
+    assert doc.wires[(ids["s"], "x")].source == ids["m"]
+
+
+@pytest.mark.parametrize(
+    ("op", "fits"),
+    [("reduce_max", True), ("relu", True), ("add", True), ("logical_not", False)],
+)
+def test_only_ops_that_take_the_wires_fit_in_place(chain, op, fits):
+    doc, ids = chain
+    found = replacing.fits_in_place(doc, Analysis(doc), ids["s"], REGISTRY.lookup(op))
+    assert found == fits
+
+
+def test_an_op_whose_result_the_next_node_refuses_does_not_fit(chain):
+    doc, ids = chain
+    analysis = Analysis(doc)
+    # add of (2, 3) and (3, 4) does not broadcast
+    assert not replacing.fits_in_place(doc, analysis, ids["m"], REGISTRY.lookup("add"))
+
+
+def offers(doc: Document, source: str, target: str, port: str) -> list[str]:
+    wire = Wire(source, "out", target, port)
+    return [c.title for c in conversions.conversions(doc, Analysis(doc), wire)]
+
+
+def test_a_cast_is_offered_for_another_dtype(chain):
+    doc, ids = chain
+    whole = commands.add_node(doc, "constant", (0, 0), "n", {"value": [[1]], "dtype": "int32"})
+    add = commands.add_node(doc, "add", (0, 0), "add")
+    commands.connect(doc, ids["x"], "out", add, "x")
+    assert offers(doc, whole, add, "y") == ["Insert Cast to float32"]
+
+
+@pytest.mark.parametrize(
+    ("shape", "title"),
+    [
+        ((3, 5), "Insert Transpose"),
+        ((3,), "Insert Expand dims, axis 0"),
+        ((5, 3, 1), "Insert Reshape to [-1, 3]"),
+        ((7, 7), None),
+    ],
+)
+def test_shapes_that_obviously_fit_another_way_are_offered(chain, shape, title):
+    doc, ids = chain
+    value = np.zeros(shape).tolist()
+    other = commands.add_node(doc, "constant", (0, 0), "n", {"value": value})
+    assert offers(doc, other, ids["m"], "x") == ([title] if title else [])
+
+
+def test_an_offer_that_is_taken_is_one_step_and_leaves_no_problem(chain):
+    doc, ids = chain
+    other = commands.add_node(doc, "constant", (0, 0), "n", {"value": np.zeros((3, 5)).tolist()})
+    before = flow.dumps(doc)
+    wire = Wire(other, "out", ids["m"], "x")
+    (offer,) = conversions.conversions(doc, Analysis(doc), wire)
+    conversions.insert_conversion(doc, offer, wire, (100, 100))
+    assert Analysis(doc).problems == {}
+    assert Analysis(doc).type_of(ids["m"], "out").shape == (5, 4)
+    assert steps_back(doc, before)
+
+
+BOXES = (
+    np.array([[0.0, 0.0], [100.0, 10.0], [50.0, 300.0]]),
+    np.array([[40.0, 20], [60, 80], [20, 20]]),
+)
+
+
+@pytest.mark.parametrize(
+    ("edge", "axis", "part", "line"),
+    [
+        ("left", 0, 0, 0),
+        ("right", 0, 1, 160),
+        ("center_x", 0, 0.5, 80),
+        ("top", 1, 0, 0),
+        ("bottom", 1, 1, 320),
+        ("center_y", 1, 0.5, 160),
+    ],
+)
+def test_aligned_boxes_share_a_line_and_move_along_one_axis(edge, axis, part, line):
+    corners, sizes = BOXES
+    after = arranging.aligned(corners, sizes, edge)
+    assert after[:, axis] + part * sizes[:, axis] == pytest.approx([line] * 3)
+    assert (after[:, 1 - axis] == corners[:, 1 - axis]).all()
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_distributed_boxes_have_equal_gaps_between_unmoved_ends(axis):
+    corners, sizes = BOXES
+    after = arranging.distributed(corners, sizes, axis)
+    order = np.argsort(after[:, axis])
+    low, high = after[order, axis], (after + sizes)[order, axis]
+    gaps = low[1:] - high[:-1]
+    assert gaps == pytest.approx([gaps[0]] * 2)
+    assert (after[order[[0, 2]]] == corners[order[[0, 2]]]).all()
+
+
+def test_snapping_rounds_to_the_grid():
+    assert arranging.snapped(np.array([[3.0, 13.0]]), 8).tolist() == [[0.0, 16.0]]

@@ -18,6 +18,9 @@ from functools import cache as once
 from nodeflow.engine import cache
 from nodeflow.engine.driver import base_sources
 
+WORTH_A_PROCESS = 6
+"""Missing kernels from which a second process helps: it takes half a second to start."""
+
 
 class Job:
     """Sources on their way into the cache.
@@ -53,8 +56,8 @@ class BackgroundCompiler:
         self._waiting: deque[Job] = deque()
 
     def submit(self, sources: Sequence[str]) -> Job:
-        """Compile what the cache lacks of ``sources`` and of the driver itself."""
-        job = Job([*base_sources(), *sources])
+        """Compile what the cache lacks of ``sources``."""
+        job = Job(sources)
         if cache.cache_folder() is None:
             thread = threading.Thread(target=_compile_here, args=(job,), daemon=True)
             thread.start()
@@ -129,6 +132,33 @@ def background() -> BackgroundCompiler:
     compiler = BackgroundCompiler()
     atexit.register(compiler.close)
     return compiler
+
+
+def warm_up() -> Job:
+    """Get the driver into the cache and the worker going, ahead of the first graph."""
+    return background().submit(base_sources())
+
+
+def compile_all(sources: Sequence[str]) -> None:
+    """Get sources into the cache and wait; a worker takes half of what is missing.
+
+    What fails in the worker is compiled, and fails, when it is loaded.
+    """
+    wanted = [s for s in dict.fromkeys((*base_sources(), *sources)) if not cache.is_cached(s)]
+    if len(wanted) < WORTH_A_PROCESS or (os.cpu_count() or 1) < 2 or cache.cache_folder() is None:
+        return
+    mine, theirs, balance = [], [], 0
+    for source in sorted(wanted, key=len, reverse=True):  # time grows with length, roughly
+        if balance <= 0:
+            mine.append(source)
+            balance += len(source)
+        else:
+            theirs.append(source)
+            balance -= len(source)
+    job = background().submit(theirs)
+    for source in mine:
+        cache.load_kernel(source)
+    job.wait()
 
 
 def all_cached(sources: Sequence[str]) -> bool:

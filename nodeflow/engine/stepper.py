@@ -196,6 +196,7 @@ class Stepper:
     def _begin(self) -> DrivenSteps | None:
         from nodeflow.engine import compile
         from nodeflow.engine.driven import plan_steps
+        from nodeflow.engine.driver import base_sources
 
         self._plan = plan_steps(self.schedule, self._types, self.columns, self.batch_size)
         if self._plan is None:
@@ -203,9 +204,12 @@ class Stepper:
             self._executor = None
             return None
         sources = self._plan.sources()
-        if self._wanted == "compiled" or compile.all_cached(sources):
+        if self._wanted == "compiled":
+            compile.compile_all(sources)
             return self._load()
-        self._job = compile.background().submit(sources)
+        if compile.all_cached(sources):
+            return self._load()
+        self._job = compile.background().submit([*base_sources(), *sources])
         return None
 
     def _load(self) -> DrivenSteps:

@@ -102,6 +102,7 @@ class Executor:
 
     def _begin(self) -> CompiledPlan | None:
         from nodeflow.engine import compile
+        from nodeflow.engine.driver import base_sources
         from nodeflow.engine.plan import is_concrete, make_plan
 
         if not is_concrete(self.types):
@@ -109,9 +110,12 @@ class Executor:
             return None
         self._plan = make_plan(self.schedule, self.types)
         sources = self._plan.sources()
-        if self._wanted == "compiled" or compile.all_cached(sources):
+        if self._wanted == "compiled":
+            compile.compile_all(sources)
             return self._load()
-        self._job = compile.background().submit(sources)
+        if compile.all_cached(sources):
+            return self._load()
+        self._job = compile.background().submit([*base_sources(), *sources])
         return None
 
     def _from_job(self) -> CompiledPlan | None:

@@ -27,10 +27,12 @@ STATUS_ICONS = {
     "done": ("circle-check", "ok"),
     "stale": ("history", "ink_faint"),
     "muted": ("eye-off", "ink_faint"),
+    "bypassed": ("route", "ink_muted"),
     "outer": ("external-link", "ink_faint"),
     "breakpoint": ("circle", "error"),
 }
 
+_OFF = ("muted", "bypassed")
 _LOUD = ("warning", "error")
 _PROBLEM_LOOKS = {
     "error": ("error", "error_soft", "circle-alert"),
@@ -48,6 +50,9 @@ class CardPainter:
 
     def draw(self, painter: QPainter, face: CardFace, level: str = FULL) -> None:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if face.form == faces.DOT_FORM:
+            self._dot(painter, face)
+            return
         self._body(painter, face)
         if level == FAR:
             self._far(painter, face)
@@ -55,7 +60,10 @@ class CardPainter:
             self._header(painter, face)
             self._values(painter, face)
             self._problem(painter, face)
-            self._labels(painter, face)
+            if face.form == faces.CARD_FORM:
+                self._labels(painter, face)
+        if face.status == "bypassed":
+            self._passes(painter, face)
         self._border(painter, face)
         self._ports(painter, face)
 
@@ -75,7 +83,7 @@ class CardPainter:
             border = self.theme.color(face.severity)
         elif face.status == "running":
             border = self.theme.color("accent")
-        dashed = face.status in ("muted", "outer")
+        dashed = face.status in (*_OFF, "outer")
         style = Qt.PenStyle.DashLine if dashed else Qt.PenStyle.SolidLine
         if face.status == "outer":
             border = self.theme.color("border_strong")
@@ -102,7 +110,7 @@ class CardPainter:
         title = text.elide(face.title, text.TITLE, room)
         subtitle = text.elide(face.subtitle, text.SUBTITLE, room)
         x = faces.ICON_ROOM
-        ink = "ink_faint" if face.status == "muted" else "ink"
+        ink = "ink_faint" if face.status in _OFF else "ink"
         self._text(painter, x, 21, title, text.TITLE, ink)
         self._text(painter, x, 36, subtitle, text.SUBTITLE, "ink_muted")
         if face.status in STATUS_ICONS:
@@ -113,6 +121,37 @@ class CardPainter:
                 painter.setBrush(self.theme.color(role))
                 painter.drawEllipse(place.adjusted(1, 1, -1, -1))
             themes.draw_icon(painter, name, place, self.theme.color(role))
+        elif face.form == faces.TITLE_FORM and face.severity in _LOUD:
+            role, _, name = _PROBLEM_LOOKS[face.severity]
+            place = QRectF(face.width - 26, 10, 16, 16)
+            themes.draw_icon(painter, name, place, self.theme.color(role))
+
+    def _dot(self, painter: QPainter, face: CardFace) -> None:
+        """A reroute dot, in the colour and shape of what passes."""
+        port = face.outputs[0]
+        center = QPointF(face.width / 2, face.height / 2)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self.theme.color("canvas"))
+        painter.drawPath(port_shape(port, center, 8.0))
+        fault = face.severity if face.severity in _LOUD else ""
+        color = self.theme.color(fault) if fault else self.theme.dtype(port.dtype)
+        painter.setPen(QPen(self.theme.color("raised"), 1.5))
+        painter.setBrush(color)
+        painter.drawPath(port_shape(port, center, 6.5))
+
+    def _passes(self, painter: QPainter, face: CardFace) -> None:
+        """The way values take through a bypassed card."""
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        for into, out in face.passes:
+            start = QPointF(0, face.port_y(into, "in"))
+            end = QPointF(face.width, face.port_y(out, "out"))
+            path = QPainterPath(start)
+            reach = face.width * 0.5
+            path.cubicTo(start + QPointF(reach, 0), end - QPointF(reach, 0), end)
+            painter.setPen(QPen(self.theme.color("raised"), 6.0))
+            painter.drawPath(path)
+            painter.setPen(QPen(self.theme.dtype(face.outputs[out].dtype), 2.5))
+            painter.drawPath(path)
 
     def _labels(self, painter: QPainter, face: CardFace) -> None:
         room = face.width - 2 * faces.PORT_INSET
@@ -145,7 +184,7 @@ class CardPainter:
         painter.setPen(QPen(self.theme.color("border"), 1))
         painter.drawLine(QPointF(1, rect.top()), QPointF(face.width - 1, rect.top()))
         painter.save()
-        if face.status in ("stale", "muted"):
+        if face.status in ("stale", *_OFF):
             painter.setOpacity(painter.opacity() * 0.45)
         values.draw(painter, rect, face.value, self.theme, self.as_path)
         painter.restore()
@@ -192,9 +231,9 @@ class CardPainter:
 
     def _ports(self, painter: QPainter, face: CardFace) -> None:
         for index, port in enumerate(face.inputs):
-            self.port(painter, QPointF(0, faces.row_y(index)), port)
+            self.port(painter, QPointF(0, face.port_y(index, "in")), port)
         for index, port in enumerate(face.outputs):
-            self.port(painter, QPointF(face.width, faces.row_y(index)), port)
+            self.port(painter, QPointF(face.width, face.port_y(index, "out")), port)
 
     def port(
         self, painter: QPainter, at: QPointF, port: PortFace, radius: float = PORT_RADIUS

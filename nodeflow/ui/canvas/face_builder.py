@@ -9,7 +9,9 @@ from typing import Any
 from nodeflow.document import ports
 from nodeflow.document.dataset_op import DATASET
 from nodeflow.document.declarations import declaration
+from nodeflow.document.looks import is_collapsed
 from nodeflow.document.model import Document
+from nodeflow.document.passing import REROUTE, mode_of
 from nodeflow.document.records import NodeRecord
 from nodeflow.graph.op import Op
 from nodeflow.ui.canvas import faces
@@ -55,6 +57,12 @@ class FaceBuilder:
         problem = self._problem(record.id)
         title, subtitle = record.name, _subtitle(record, op)
         kind = op.title if op else subtitle
+        form = faces.TITLE_FORM if is_collapsed(record) else faces.CARD_FORM
+        width = faces.width_for(title, kind, inputs, outputs)
+        if form == faces.TITLE_FORM:
+            width = faces.width_for(title, kind, (), ())
+        if record.op == REROUTE:
+            form, width = faces.DOT_FORM, faces.DOT
         return CardFace(
             title=title,
             subtitle=subtitle,
@@ -68,7 +76,9 @@ class FaceBuilder:
             shows_value=op is not None and op.id != DATASET,
             value=self.values.get(record.id),
             value_serial=self.serials.get(record.id, 0),
-            width=faces.width_for(title, kind, inputs, outputs),
+            width=width,
+            form=form,
+            passes=self._passes(record.id, inputs, outputs),
         )
 
     def revalue(self, face: CardFace, node_id: str) -> CardFace:
@@ -81,7 +91,10 @@ class FaceBuilder:
         )
 
     def _status(self, node_id: str) -> str:
-        return self.status.get(node_id) or ("outer" if node_id in self.document.outer else "")
+        mode = mode_of(self.document.nodes[node_id]) if node_id in self.document.nodes else ""
+        return (
+            mode or self.status.get(node_id) or ("outer" if node_id in self.document.outer else "")
+        )
 
     def _inputs(self, record: NodeRecord) -> tuple[PortFace, ...]:
         wired = {wire.target_port: wire for wire in self.document.wires_into(record.id)}
@@ -112,6 +125,18 @@ class FaceBuilder:
         for name in sorted(used - known):
             result.append(PortFace(name, name, connected=True, fault="error"))
         return tuple(result)
+
+    def _passes(
+        self, node_id: str, inputs: tuple[PortFace, ...], outputs: tuple[PortFace, ...]
+    ) -> tuple[tuple[int, int], ...]:
+        """Pairs of the inputs and outputs that a bypassed node joins."""
+        found = self.analysis.passes(node_id) if self.analysis is not None else None
+        places = {port.name: index for index, port in enumerate(inputs)}
+        return tuple(
+            (places[found[port.name]], index)
+            for index, port in enumerate(outputs)
+            if found and found.get(port.name) in places
+        )
 
     def _type(self, node_id: str, port: str) -> Any | None:
         return self.analysis.type_of(node_id, port) if self.analysis is not None else None

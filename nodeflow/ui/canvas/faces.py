@@ -25,6 +25,9 @@ from nodeflow.document.card_size import (
 from nodeflow.ui.canvas import text, values
 
 PROBLEM_PAD = 8.0
+DOT = 20.0
+"""Diameter of a reroute dot with the ring in which wires can be taken off it."""
+CARD_FORM, TITLE_FORM, DOT_FORM = "card", "title", "dot"
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,11 @@ class PortFace:
 
 @dataclass(frozen=True)
 class CardFace:
-    """All that a card shows. Equal faces look equal at the same zoom in the same theme."""
+    """All that a card shows. Equal faces look equal at the same zoom in the same theme.
+
+    ``form`` is card, title (collapsed) or dot (on a wire); ``passes`` are pairs of input and
+    output that a bypassed node joins.
+    """
 
     title: str
     subtitle: str
@@ -59,6 +66,8 @@ class CardFace:
     value: Any = None
     value_serial: int = 0
     width: float = MIN_WIDTH
+    form: str = CARD_FORM
+    passes: tuple[tuple[int, int], ...] = ()
 
     @cached_property
     def _hash(self) -> int:
@@ -84,6 +93,8 @@ class CardFace:
             self.status,
             self.value_serial,
             self.width,
+            self.form,
+            self.passes,
         )
 
     # ---- geometry, relative to the card's top left corner -----------------------------------
@@ -98,13 +109,15 @@ class CardFace:
 
     @property
     def value_height(self) -> float:
+        if self.form != CARD_FORM:
+            return 0.0
         empty = self.shows_value and any(p.kind != "control" for p in self.outputs)
         shows = self.value is not None or empty
         return values.height_of(self.value, self.width) if shows else 0.0
 
     @property
     def problem_lines(self) -> tuple[str, ...]:
-        if not self.problem:
+        if not self.problem or self.form != CARD_FORM:
             return ()
         return text.wrap(self.problem, text.CAPTION, self.width - 42, 3)
 
@@ -115,6 +128,8 @@ class CardFace:
 
     @property
     def height(self) -> float:
+        if self.form != CARD_FORM:
+            return DOT if self.form == DOT_FORM else HEADER
         return self.value_top + self.value_height + self.problem_height
 
     @property
@@ -122,6 +137,13 @@ class CardFace:
         """How high the card is at most, with whatever value."""
         room = max(self.value_height, TENSOR if self.value is None else 0.0)
         return self.height - self.value_height + (room if self.value_height else 0.0)
+
+    def port_y(self, index: int, side: str) -> float:
+        """Where the index-th port of a side (``in``, ``out``) lies, below the card's top."""
+        if self.form == CARD_FORM:
+            return row_y(index)
+        count = len(self.inputs if side == "in" else self.outputs)
+        return self.height * (index + 1) / (count + 1)
 
 
 def row_y(index: int) -> float:
@@ -142,6 +164,9 @@ def label_width(port: PortFace) -> float:
 
 
 __all__ = [
+    "CARD_FORM",
+    "DOT",
+    "DOT_FORM",
     "FOOT",
     "HEADER",
     "ICON_ROOM",
@@ -149,6 +174,7 @@ __all__ = [
     "MIN_WIDTH",
     "PORT_INSET",
     "ROW",
+    "TITLE_FORM",
     "CardFace",
     "PortFace",
     "label_width",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 from PySide6.QtCore import QPointF, QRectF
 
 from nodeflow.ui.canvas import faces, wires
@@ -43,7 +44,8 @@ def hit_test(scene: SceneModel, at: QPointF, scale: float) -> Hit:
             return found
         rect = scene.rect(slot)
         if rect.contains(at):
-            kind = "title" if at.y() < rect.top() + faces.HEADER else "body"
+            dot = scene.face(slot).form == faces.DOT_FORM
+            kind = "title" if not dot and at.y() < rect.top() + faces.HEADER else "body"
             return Hit(kind, scene.nodes.key(slot))
     return _wire_at(scene, at, scale) or _frame_at(scene, at, scale) or EMPTY
 
@@ -51,15 +53,31 @@ def hit_test(scene: SceneModel, at: QPointF, scale: float) -> Hit:
 def _port_at(scene: SceneModel, slot: int, at: QPointF, reach: float) -> Hit | None:
     face = scene.face(slot)
     x, y = scene.positions[slot]
+    if face.form == faces.DOT_FORM:
+        return _dot_port_at(scene, slot, at)
     sides = (("in", face.inputs, x), ("out", face.outputs, x + face.width))
     for side, ports, port_x in sides:
         if abs(at.x() - port_x) > reach:
             continue
         for index, port in enumerate(ports):
-            gap = abs(at.y() - (y + faces.row_y(index)))
-            if gap <= min(reach, faces.ROW / 2):
+            gap = abs(at.y() - (y + face.port_y(index, side)))
+            if gap <= min(reach, (faces.ROW if face.form == faces.CARD_FORM else 14.0) / 2):
                 return Hit("port", scene.nodes.key(slot), port, side)
     return None
+
+
+DOT_GRIP = 6.5
+"""Within this radius a dot is moved; further out a wire is drawn from its left or right."""
+
+
+def _dot_port_at(scene: SceneModel, slot: int, at: QPointF) -> Hit | None:
+    """A dot is held in the middle; its ports are the parts of the ring left and right of it."""
+    face, away = scene.face(slot), at - scene.rect(slot).center()
+    far = abs(away.x()) + abs(away.y())
+    if far <= DOT_GRIP or abs(away.y()) > abs(away.x()) or abs(away.x()) > faces.DOT * 0.7:
+        return None
+    side, ports = ("out", face.outputs) if away.x() > 0 else ("in", face.inputs)
+    return Hit("port", scene.nodes.key(slot), ports[0], side) if ports else None
 
 
 def _wire_at(scene: SceneModel, at: QPointF, scale: float) -> Hit | None:
@@ -68,10 +86,21 @@ def _wire_at(scene: SceneModel, at: QPointF, scale: float) -> Hit | None:
     if not len(slots):
         return None
     gaps = wires.distance(ends, at.x(), at.y(), scene.wires.lane[slots])
+    hidden = scene.wires.hidden[slots]
+    if hidden.any():
+        gaps[hidden] = _stub_distance(ends[hidden], at)
     nearest = int(gaps.argmin())
     if gaps[nearest] > reach:
         return None
     return Hit("wire", wire=scene.wires.slots.key(int(slots[nearest])))
+
+
+def _stub_distance(ends: np.ndarray, at: QPointF) -> np.ndarray:
+    """(n,) distance of a point from the stubs of hidden wires."""
+    lines = wires.stubs(ends, wires.STUB)
+    dx = np.maximum(np.maximum(lines[:, 0] - at.x(), at.x() - lines[:, 2]), 0)
+    gaps = np.hypot(dx, lines[:, 1] - at.y())
+    return gaps.reshape(2, -1).min(axis=0)
 
 
 def _frame_at(scene: SceneModel, at: QPointF, scale: float) -> Hit | None:

@@ -5,6 +5,7 @@ Part of the canvas (``CanvasView`` inherits it).
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ from nodeflow.ui.canvas.scene import port_place
 if TYPE_CHECKING:
     from nodeflow.ui.canvas.view import CanvasView
 
+EDGE = 48.0
+"""Room left of the beginning of a graph, in scene units."""
 SLOW_FRAME_MS = 14.0
 """When the last whole frame took longer, zooming first shows it scaled."""
 
@@ -39,7 +42,7 @@ class Looking:
             return QPointF()
         face = self.scene.face(slot)
         x, y = self.scene.positions[slot]
-        down, _ = port_place(face.inputs if side == "in" else face.outputs, port)
+        down, _ = port_place(face, side, port)
         return self.scene_to_view(QPointF(x + (face.width if side == "out" else 0), y + down))
 
     def port_position(self: CanvasView, node_id: str, port: str, side: str | None = None) -> QPoint:
@@ -117,6 +120,19 @@ class Looking:
         """
         self._fit(self.scene.bounds())
         self._view_chosen = False
+
+    def show_beginning(self: CanvasView, scale: float) -> None:
+        """Show the left end at a scale, level with the leftmost node."""
+        used = self.scene.nodes.used()
+        if not len(used):
+            return
+        first = self.scene.rect(int(used[self.scene.positions[used, 0].argmin()]))
+        self.camera.step = round(math.log2(scale) * STEPS_PER_OCTAVE)
+        across = self.width() / 2 / self.camera.scale - EDGE
+        middle = QPointF(self.scene.bounds().left() + across, first.center().y())
+        self.camera.look_at(middle, self.width(), self.height())
+        self.repaint_all()
+        self._looked()
 
     def fit_selection(self: CanvasView) -> None:
         chosen = np.flatnonzero(self.scene.selected)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from PySide6.QtCore import QRectF
 
+from nodeflow.document.looks import hidden_ports
 from nodeflow.document.model import Document
 from nodeflow.document.records import Change, Wire
 from nodeflow.ui.canvas import faces, lanes, wires
@@ -198,6 +199,7 @@ class SceneModel:
                     before.op != after.op
                     or before.name != after.name
                     or before.attrs != after.attrs
+                    or before.extra != after.extra
                 ):
                     touched.add(slot)
         self._grid_stale = True
@@ -255,13 +257,14 @@ class SceneModel:
         if source is None or target is None:
             return
         source_face, target_face = self.face(source), self.face(target)
-        out_y, port = port_place(source_face.outputs, wire.source_port)
-        in_y, _ = port_place(target_face.inputs, wire.target_port)
+        out_y, port = port_place(source_face, "out", wire.source_port)
+        in_y, _ = port_place(target_face, "in", wire.target_port)
         style = _CODE.get(port.dtype if port else "", 0)
         if wire.target_port == "feed":
             style += FEED_STYLE
         offsets = (source_face.width, out_y, 0.0, in_y)
-        self.wires.put(wire.key, source, target, offsets, style)
+        hidden = wire.target_port in hidden_ports(self.document.nodes[wire.target])
+        self.wires.put(wire.key, source, target, offsets, style, hidden)
 
     def _grow(self, size: int) -> None:
         if size <= len(self.positions):
@@ -276,9 +279,9 @@ class SceneModel:
         self._faces += [None] * (more - len(self._faces))
 
 
-def port_place(ports: tuple[faces.PortFace, ...], name: str) -> tuple[float, faces.PortFace | None]:
+def port_place(face: CardFace, side: str, name: str) -> tuple[float, faces.PortFace | None]:
     """How far below the card's top a port lies; a port that is not there ends at the header."""
-    for index, port in enumerate(ports):
+    for index, port in enumerate(face.inputs if side == "in" else face.outputs):
         if port.name == name:
-            return faces.row_y(index), port
-    return faces.HEADER / 2, None
+            return face.port_y(index, side), port
+    return min(faces.HEADER, face.height) / 2, None

@@ -8,7 +8,7 @@ from PySide6.QtGui import QPainter, QPainterPath, QPen
 
 from nodeflow.ui.canvas import arrays, detours, wires
 from nodeflow.ui.canvas.scene import DTYPE_CODES, FEED_STYLE
-from nodeflow.ui.canvas.shot import DIM, Shot
+from nodeflow.ui.canvas.shot import DIM, FAR_SCALE, Shot
 from nodeflow.ui.theme import Theme, mix
 
 CURVE_SCALE = 0.16
@@ -50,6 +50,22 @@ def paint_wires(painter: QPainter, shot: Shot) -> None:
     paint_wire_set(painter, shot, slots, ends)
 
 
+def _paint_stubs(painter: QPainter, shot: Shot, slots: np.ndarray, ends: np.ndarray) -> None:
+    """Of hidden wires only how they leave and arrive, with a bar where they are cut."""
+    if shot.scale < FAR_SCALE:
+        return
+    length = wires.STUB * shot.scale
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    for style in np.unique(shot.scene.wires.style[slots]):
+        lines = wires.stubs(ends[shot.scene.wires.style[slots] == style], length)
+        painter.setPen(wire_pen(shot.theme, int(style), shot.scale))
+        arrays.draw_lines(painter, lines)
+        tip = np.where(np.arange(len(lines)) < len(lines) // 2, lines[:, 2], lines[:, 0])
+        high = 4.0 * min(shot.scale, 1.25)
+        bars = np.stack([tip, lines[:, 1] - high, tip, lines[:, 1] + high], axis=1)
+        arrays.draw_lines(painter, np.ascontiguousarray(bars))
+
+
 def paint_wire_set(painter: QPainter, shot: Shot, slots: np.ndarray, ends: np.ndarray) -> None:
     """Paint the wires in ``slots`` between the given ends (scene units)."""
     if not len(slots):
@@ -59,6 +75,10 @@ def paint_wire_set(painter: QPainter, shot: Shot, slots: np.ndarray, ends: np.nd
     groups = table.style[slots].astype(np.int64) * 2 + ~faded
     view = ends * shot.scale + np.tile([shot.offset.x(), shot.offset.y()], 2)
     lanes = table.lane[slots] * shot.scale + shot.offset.y()
+    hidden = table.hidden[slots]
+    if hidden.any():
+        _paint_stubs(painter, shot, slots[hidden], view[hidden])
+        slots, view, groups, lanes = (part[~hidden] for part in (slots, view, groups, lanes))
     for group in np.unique(groups):
         which = groups == group
         style, fade = int(group) // 2, not int(group) % 2

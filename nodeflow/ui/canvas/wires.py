@@ -23,6 +23,7 @@ class WireTable:
         self.target = np.zeros(0, np.int32)
         self.offsets = np.zeros((0, 4))
         self.style = np.zeros(0, np.int16)
+        self.hidden = np.zeros(0, bool)
         self.lane = np.zeros(0)
         """Height of a wire's lane around cards; NaN where it takes the usual way."""
 
@@ -33,13 +34,18 @@ class WireTable:
         target: int,
         offsets: tuple[float, float, float, float],
         style: int,
+        hidden: bool = False,
     ) -> int:
-        """Add or change a wire; offsets are of both ends from their cards' corners."""
+        """Add or change a wire; offsets are of both ends from their cards' corners.
+
+        Of a ``hidden`` one only stubs are drawn.
+        """
         slot = self.slots.take(key)
         self._grow(slot + 1)
         self.source[slot], self.target[slot] = source, target
         self.offsets[slot] = offsets
         self.style[slot] = style
+        self.hidden[slot] = hidden
         self.lane[slot] = np.nan
         return slot
 
@@ -57,7 +63,7 @@ class WireTable:
         if size <= len(self.source):
             return
         more = max(size, 2 * len(self.source), 64)
-        for name in ("source", "target", "offsets", "style", "lane"):
+        for name in ("source", "target", "offsets", "style", "lane", "hidden"):
             old = getattr(self, name)
             new = np.zeros((more, *old.shape[1:]), old.dtype)
             new[: len(old)] = old
@@ -148,6 +154,18 @@ def smooth(
     longest = float(np.abs(ends[:, 2:] - ends[:, :2]).sum(axis=1).max()) * 1.3
     fine = longest / (2.0 if dash else 8.0)
     return segments(ends, int(np.clip(fine, 24, 400)), dash, scale, lane)
+
+
+STUB = 26.0
+"""Length of what is drawn of a hidden wire at each end, in scene units."""
+
+
+def stubs(ends: np.ndarray, length: float) -> np.ndarray:
+    """(2n, 4) short lines at both ends of the wires, from the ports outwards."""
+    out, into = ends.copy(), ends.copy()
+    out[:, 2], out[:, 3] = ends[:, 0] + length, ends[:, 1]
+    into[:, 0], into[:, 1] = ends[:, 2] - length, ends[:, 3]
+    return np.concatenate([out, into])
 
 
 def distance(ends: np.ndarray, x: float, y: float, lane: np.ndarray | None = None) -> np.ndarray:

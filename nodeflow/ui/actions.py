@@ -70,6 +70,14 @@ ACTIONS: tuple[ActionSpec, ...] = (
     _a("rename", "Rename", "F2", "pencil", "Give the selected node another name"),
     _a("search", "Add a node…", "Ctrl+Space", "plus", "Search all ops (Tab on the canvas)"),
     _a("frame", "Frame the selection", "Ctrl+G", "frame", "Put a titled frame with a note around"),
+    _a(
+        "expand",
+        "Expand",
+        "Ctrl+Return",
+        "layers",
+        "Show the nodes that an optimizer or a gradients node derives",
+    ),
+    _a("unpack", "Unpack", "", "package", "Replace such a node by the nodes it derives"),
     _a("fit", "Fit everything", "Ctrl+0", "maximize", "Zoom so that the whole graph is visible"),
     _a("fit_selection", "Fit the selection", "Ctrl+Shift+F", "scan"),
     _a("zoom_in", "Zoom in", "Ctrl++ Ctrl+=", "zoom-in"),
@@ -139,6 +147,7 @@ MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
         (
             *("undo", "redo", SEPARATOR, "cut", "copy", "paste", "duplicate", "delete"),
             *(SEPARATOR, "select_all", SEPARATOR, "search", "rename", "frame"),
+            *(SEPARATOR, "expand", "unpack"),
         ),
     ),
     (

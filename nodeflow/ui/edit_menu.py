@@ -21,6 +21,8 @@ class EditMenu:
 
     def __init__(self, workspace: Workspace, canvas: CanvasView) -> None:
         self._workspace, self._canvas = workspace, canvas
+        self.looked_at = canvas
+        """The canvas that is visible: zoom and fit are about it."""
 
     def when_undo(self) -> Blocked | None:
         return None if self._workspace.document.can_undo else Blocked("Nothing to undo.")
@@ -36,18 +38,31 @@ class EditMenu:
         self._canvas.cancel_gesture()
         self._workspace.document.redo()
 
-    def _when_selected(self) -> Blocked | None:
-        return None if self._workspace.selection else NOTHING
+    def _locked(self) -> Blocked | None:
+        """Why nothing can be edited in what is visible, if that is so."""
+        why = self.looked_at.document.locked
+        return Blocked(f"These nodes are {why}.") if why else None
 
-    when_cut = when_copy = when_duplicate = when_frame = when_fit_selection = _when_selected
+    def _when_editable(self) -> Blocked | None:
+        return self._locked() or (None if self._workspace.selection else NOTHING)
+
+    when_cut = when_duplicate = when_frame = _when_editable
+    when_search = _locked
+
+    def _when_selected(self) -> Blocked | None:
+        return None if self.looked_at.selected_ids() else NOTHING
+
+    when_copy = when_fit_selection = _when_selected
 
     def do_cut(self) -> None:
         self._canvas.cut()
 
     def do_copy(self) -> None:
-        self._canvas.copy()
+        self.looked_at.copy()
 
     def when_paste(self) -> Blocked | None:
+        if self._locked():
+            return self._locked()
         data = QGuiApplication.clipboard().mimeData()
         if data is not None and (data.hasFormat(MIME) or data.hasText()):
             return None
@@ -61,18 +76,18 @@ class EditMenu:
 
     def when_delete(self) -> Blocked | None:
         if self._workspace.raw_selection or self._canvas.selected_wire:
-            return None
+            return self._locked()
         return NOTHING
 
     def do_delete(self) -> None:
         self._canvas.delete_selection()
 
     def do_select_all(self) -> None:
-        self._canvas.select_all()
+        self.looked_at.select_all()
 
     def when_rename(self) -> Blocked | None:
         one = len(self._workspace.raw_selection) == 1
-        return None if one else Blocked("Select one node or frame to rename it.")
+        return self._locked() if one else Blocked("Select one node or frame to rename it.")
 
     def do_rename(self) -> None:
         chosen = self._workspace.raw_selection[0]
@@ -97,19 +112,19 @@ class EditMenu:
         commands.add_frame(self._workspace.document, rect, "Frame")
 
     def do_fit(self) -> None:
-        self._canvas.fit_all()
+        self.looked_at.fit_all()
 
     def do_fit_selection(self) -> None:
-        self._canvas.fit_selection()
+        self.looked_at.fit_selection()
 
     def do_zoom_in(self) -> None:
-        self._canvas.zoom_in()
+        self.looked_at.zoom_in()
 
     def do_zoom_out(self) -> None:
-        self._canvas.zoom_out()
+        self.looked_at.zoom_out()
 
     def do_zoom_reset(self) -> None:
-        self._canvas.zoom_reset()
+        self.looked_at.zoom_reset()
 
     def free_place(self, at: QPointF) -> QPointF:
         """A place near a scene point where no node's corner lies, so that none hides another."""

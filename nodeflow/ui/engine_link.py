@@ -70,6 +70,8 @@ class EngineLink(QObject):
     arrived = Signal(int, object)
     state_changed = Signal(str)
     previews = Signal(object)
+    derived = Signal(object)
+    """Previews of derived nodes, which `ask_derived` asked for."""
     tensor = Signal(object)
     training = Signal(object)
     """TrainingStarted, StepsDone, EpochDone and TrainingDone, in this order."""
@@ -96,7 +98,7 @@ class EngineLink(QObject):
         self._oldest = 0
         self._asked: tuple[int, float] | None = None
         self._muted = False  # a training of a document that is no longer open is still ending
-        self._download = -1
+        self._download, self._derived = -1, 0  # requests count from 1; a training's previews say -1
         self._crashes: list[float] = []
         self.state = "off"
         self.tier = ""
@@ -173,6 +175,12 @@ class EngineLink(QObject):
         revision = self._workspace.document.revision
         self._send(p.Evaluate(revision, request, names, watch=False))
         return request
+
+    def ask_derived(self, names: tuple[str, ...]) -> None:
+        """Ask for previews of derived nodes; ``derived`` answers."""
+        self._derived = self._next()
+        revision = self._workspace.document.revision
+        self._send(p.Evaluate(revision, self._derived, names))
 
     def fetch(self, name: str) -> int:
         """Ask for the whole value of one tensor; ``tensor`` answers with this number."""
@@ -296,6 +304,9 @@ class EngineLink(QObject):
     def _on_previews(self, message: p.Previews) -> None:
         if self._asked and message.request == self._asked[0]:
             self._asked = None
+        if message.request == self._derived:
+            self.derived.emit(message)
+            return
         if message.step is not None:
             if not self._muted:
                 self.previews.emit(message)

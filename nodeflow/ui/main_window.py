@@ -18,6 +18,8 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QApplication, QMainWindow, QMenu, QStackedWidget, QTabWidget, QToolBar
 
+from nodeflow.document.expand import can_expand, unpack
+from nodeflow.errors import NodeflowError
 from nodeflow.ui import dialogs
 from nodeflow.ui.actions import ActionSet, ActionSpec, Blocked, build_menus, build_toolbar
 from nodeflow.ui.canvas import CanvasView
@@ -32,6 +34,7 @@ from nodeflow.ui.panels.log import LogPanel
 from nodeflow.ui.panels.problems import ProblemsPanel
 from nodeflow.ui.panels.training import TrainingPanel
 from nodeflow.ui.panels.viewer import ViewerPanel
+from nodeflow.ui.peek import Peek
 from nodeflow.ui.running import Running
 from nodeflow.ui.search import SearchToAdd
 from nodeflow.ui.settings import Settings
@@ -109,11 +112,17 @@ class MainWindow(QMainWindow):
         self.pages = QStackedWidget()
         self.pages.addWidget(self.canvas)
         self.pages.addWidget(self.welcome)
+        self.peek = Peek(self.workspace, self.link, self.theme)
+        self.pages.addWidget(self.peek)
+        self.pages.currentChanged.connect(self._on_page)
         self.setCentralWidget(self.pages)
 
     def _make_panels(self) -> None:
         self.palette_panel = PalettePanel(self.theme)
         self.inspector = InspectorPanel(self.workspace, self.theme)
+        self._inspectors = QStackedWidget()
+        self._inspectors.addWidget(self.inspector)
+        self._inspectors.addWidget(self.peek.inspector)
         self.training = TrainingPanel(self.settings, self.theme)
         self.viewer = ViewerPanel(self.workspace, self.link, self.theme)
         self.problems = ProblemsPanel(self.workspace, self.theme)
@@ -121,7 +130,7 @@ class MainWindow(QMainWindow):
         area = Qt.DockWidgetArea
         places = (
             ("palette", "Ops", self.palette_panel, area.LeftDockWidgetArea),
-            ("inspector", "Inspector", self.inspector, area.RightDockWidgetArea),
+            ("inspector", "Inspector", self._inspectors, area.RightDockWidgetArea),
             ("viewer", "Viewer", self.viewer, area.BottomDockWidgetArea),
             ("training", "Training", self.training, area.BottomDockWidgetArea),
             ("problems", "Problems", self.problems, area.BottomDockWidgetArea),
@@ -194,6 +203,13 @@ class MainWindow(QMainWindow):
         palette.drag_ended.connect(canvas.drop_ghost)
         palette.drag_cancelled.connect(canvas.cancel_ghost)
         self.inspector.asked.connect(self.show_node)
+        self.inspector.wanted.connect(self.actions_.trigger)
+        self.peek.closed.connect(self.show_canvas)
+        self.peek.unpack_wanted.connect(self.do_unpack)
+        self.peek.outer_wanted.connect(self.show_node)
+        self.peek.inner_activated.connect(self._show_viewer)
+        self.peek.said.connect(status.say)
+        self.peek.looked.connect(self._on_view_changed)
         self.problems.chosen.connect(self._on_problem)
         self.problems.counted.connect(status.show_problems)
         self.problems.refresh()
@@ -218,7 +234,7 @@ class MainWindow(QMainWindow):
         self.tutorial.pointed.connect(palette.point_at)
         status.problems_clicked.connect(self.do_show_problems)
         status.engine_clicked.connect(self.do_show_log)
-        status.zoom_clicked.connect(canvas.fit_all)
+        status.zoom_clicked.connect(self.edit_menu.do_fit)
         status.show_zoom(canvas.camera.scale)
         self.welcome.new_wanted.connect(self.files.do_new)
         self.welcome.open_wanted.connect(self.files.do_open)
@@ -341,6 +357,61 @@ class MainWindow(QMainWindow):
         self.show_panel("palette")
         self.tutorial.begin()
 
+    def when_expand(self) -> Blocked | None:
+        ids = self.workspace.selection
+        if len(ids) == 1 and can_expand(self.workspace.document, ids[0]):
+            return None
+        return Blocked("Select an optimizer or a gradients node: others derive nothing.")
+
+    def do_expand(self) -> None:
+        self._look_inside(self.workspace.selection[0])
+
+    def when_unpack(self) -> Blocked | None:
+        return None if self.is_inside else self.when_expand()
+
+    def do_unpack(self) -> None:
+        node_id = self.peek.node if self.is_inside else self.workspace.selection[0]
+        self.show_canvas()
+        try:
+            new = unpack(self.workspace.document, node_id, base_dir=self.workspace.base_dir)
+        except NodeflowError as error:
+            self.info.show_message(str(error), "error")
+            return
+        self.canvas.select(new)
+        self.canvas.fit_selection()
+        self.status.say(f"Unpacked {len(new)} nodes")
+
+    def _look_inside(self, node_id: str) -> None:
+        """Show what a macro node derives."""
+        try:
+            self.peek.open(node_id)
+        except NodeflowError as error:
+            self.info.show_message(str(error), "error")
+            return
+        self.pages.setCurrentWidget(self.peek)
+        self.peek.layout().activate()
+        self.peek.look()
+        self.peek.canvas.setFocus()
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether derived nodes are shown instead of the document."""
+        return self.pages.currentWidget() is self.peek and self.peek.canvas is not None
+
+    @Slot()
+    def _show_viewer(self) -> None:
+        self.show_panel("viewer")
+
+    @Slot(int)
+    def _on_page(self, _: int) -> None:
+        """Inspector, viewer and zoom follow what is visible."""
+        inside = self.is_inside
+        self._inspectors.setCurrentIndex(1 if inside else 0)
+        self.viewer.follow(self.peek.inside if inside else self.workspace)
+        self.edit_menu.looked_at = self.peek.canvas if inside else self.canvas
+        self._on_view_changed()
+        self._refresh_soon()
+
     def do_shortcuts(self) -> None:
         dialogs.ShortcutsDialog(self).open()
 
@@ -400,6 +471,8 @@ class MainWindow(QMainWindow):
 
     @Slot(object)
     def _on_changed(self, _: object) -> None:
+        if self.is_inside:
+            self.show_canvas()  # what is derived may be another now
         self._show_title()
         self._refresh_soon()
 
@@ -431,6 +504,9 @@ class MainWindow(QMainWindow):
     @Slot(str)
     def _on_activated(self, node_id: str) -> None:
         """A double click on a node: to its value if it has one to edit, else to the viewer."""
+        if can_expand(self.workspace.document, node_id):
+            self._look_inside(node_id)
+            return
         if not any(self.inspector.focus_attribute(name) for name in ("value", "sample")):
             self.show_panel("viewer")
         else:
@@ -463,7 +539,7 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def _on_view_changed(self) -> None:
-        self.status.show_zoom(self.canvas.camera.scale)
+        self.status.show_zoom(self.edit_menu.looked_at.camera.scale)
         self.tutorial.place()
 
     @Slot(object, str)
@@ -549,7 +625,7 @@ class MainWindow(QMainWindow):
         parts = (
             *(self.canvas, self.actions_, self.palette_panel, self.inspector, self.training),
             *(self.viewer, self.problems, self.log, self.status, self.info, self.welcome),
-            *(self.tutorial, *self.docks.values()),
+            *(self.tutorial, self.peek, *self.docks.values()),
         )
         for part in parts:
             part.set_theme(theme)

@@ -19,7 +19,6 @@ from nodeflow.document.records import Change, NodeRecord
 from nodeflow.document.training import is_optimizer
 from nodeflow.graph.op import Op
 
-
 GROUP = "group"
 """What an optimizer becomes when it is unpacked."""
 
@@ -51,12 +50,12 @@ class Workspace(QObject):
         self._selection: tuple[str, ...] = ()
         self._optimizers: set[str] = set()
 
-    def open(self, document: Document) -> None:
+    def open(self, document: Document, analysis: Analysis | None = None) -> None:
         """Make another document the current one."""
         self._first()
         self._last()
         self.document = document
-        self.analysis = Analysis(document)
+        self.analysis = analysis or Analysis(document)
         self._first = document.subscribe(self._analyse)
         self._last = document.subscribe(self._announce)
         self._selection = ()

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
 from nodeflow.document import commands
 from nodeflow.document.dataset_op import DATASET
+from nodeflow.document.expand import Expansion
 from nodeflow.document.records import Change, NodeRecord
 from nodeflow.document.training import is_optimizer
 from nodeflow.graph.op import Attr, Op
@@ -25,7 +26,7 @@ from nodeflow.ui.inspector.sections import (
 )
 from nodeflow.ui.inspector.training import TrainingSection
 from nodeflow.ui.theme import SPACE, Theme
-from nodeflow.ui.widgets import label, line
+from nodeflow.ui.widgets import button, label, line, row
 from nodeflow.ui.workspace import Workspace
 
 FRAME_COLORS = ("", "blue", "teal", "green", "amber", "red", "purple", "grey")
@@ -39,6 +40,7 @@ class Page(QWidget):
     """A page of the inspector; ``refresh`` shows the document as it is now."""
 
     asked = Signal(str)
+    wanted = Signal(str)
 
     def __init__(self, workspace: Workspace, theme: Theme) -> None:
         super().__init__()
@@ -70,7 +72,9 @@ class NodePage(Page):
         if record.op == DATASET:
             self.body.addWidget(self._make_source())
         self.body.addWidget(self.attributes)
-        if is_optimizer(record.op):
+        if self.op is not None and self.op.macro and not workspace.document.locked:
+            self.body.addWidget(self._make_inside())
+        if is_optimizer(record.op) and not workspace.document.locked:
             self.training = TrainingSection(workspace, theme)
             self.body.addWidget(self.training)
         self.body.addWidget(self.ports)
@@ -102,6 +106,24 @@ class NodePage(Page):
     def _plain_attrs(self) -> tuple[Attr, ...]:
         attrs = self.op.attrs if self.op is not None else ()
         return tuple(a for a in attrs if not (self.op.id == DATASET and a.name == "source"))
+
+    def _make_inside(self) -> QWidget:
+        """The way to what the node derives."""
+        section = Section("DERIVED NODES")
+        look = button("Expand", "", self._want_expand)
+        unpack = button("Unpack", "", self._want_unpack)
+        look.setToolTip("Show the gradients and updates that this node stands for")
+        unpack.setToolTip("Replace the node by them, as one undo step")
+        holder = QWidget()
+        holder.setLayout(row(look, unpack, None, gap=2))
+        section.add(holder)
+        return section
+
+    def _want_expand(self) -> None:
+        self.wanted.emit("expand")
+
+    def _want_unpack(self) -> None:
+        self.wanted.emit("unpack")
 
     def _make_source(self) -> QWidget:
         assert self.op is not None
@@ -145,8 +167,8 @@ class FramePage(Page):
 
     def refresh(self) -> None:
         frame = self.workspace.document.frames[self.frame]
-        for name, row in self.rows.items():
-            row.set_value(getattr(frame, name))
+        for name, shown in self.rows.items():
+            shown.set_value(getattr(frame, name))
 
     def _on_edited(self, name: str, value: Any) -> None:
         merge = ("frame", self.frame, name)
@@ -190,6 +212,37 @@ class GraphPage(Page):
             self.training.refresh()
 
 
+class DerivedPage(Page):
+    """Nothing is selected among derived nodes: what they are."""
+
+    signature = ("derived",)
+
+    def __init__(self, workspace: Workspace, theme: Theme) -> None:
+        super().__init__(workspace, theme)
+        document = workspace.document
+        assert isinstance(document, Expansion)
+        section = Section()
+        section.rows.setSpacing(SPACE[1])
+        section.add(label(document.owner, "title"))
+        section.add(
+            label(_count(len(document.nodes) - len(document.outer), "derived node"), "muted")
+        )
+        self.body.addWidget(section)
+        self.body.addWidget(label(_ABOUT_DERIVED, "muted", wrap=True))
+        self.body.addWidget(label(_ABOUT_OUTER, "muted", wrap=True))
+        self.body.addStretch(1)
+
+    def refresh(self) -> None:
+        """Nothing here changes."""
+
+
+_ABOUT_DERIVED = (
+    "What it stands for: made anew whenever the graph is built, and run with it. Select a node to "
+    "see it; fetch it by its name. Unpack replaces the one node by all of these, to edit them."
+)
+_ABOUT_OUTER = "Dashed nodes are outside: what the derived ones read, and what they end in."
+
+
 class ManyPage(Page):
     """Several nodes are selected."""
 
@@ -213,9 +266,15 @@ class ManyPage(Page):
 
 
 class InspectorPanel(QScrollArea):
-    """Shows a page for the workspace's selection. ``asked(id)``: please show that node."""
+    """Shows a page for the workspace's selection.
+
+    Signals:
+        asked(id): please show that node.
+        wanted(action id): do this with the selected node.
+    """
 
     asked = Signal(str)
+    wanted = Signal(str)
 
     def __init__(self, workspace: Workspace, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -248,6 +307,7 @@ class InspectorPanel(QScrollArea):
             old.deleteLater()
         self._page = self._make_page()
         self._page.asked.connect(self.asked)
+        self._page.wanted.connect(self.wanted)
         self.setWidget(self._page)
 
     def refresh(self) -> None:
@@ -272,6 +332,8 @@ class InspectorPanel(QScrollArea):
 
     def _wanted_signature(self) -> tuple:
         ids, document = self._selected_ids(), self._workspace.document
+        if not ids and document.locked:
+            return DerivedPage.signature
         if not ids:
             trained = self._page is not None and getattr(self._page, "training", None) is not None
             has = bool(self._workspace.optimizers)
@@ -285,6 +347,8 @@ class InspectorPanel(QScrollArea):
 
     def _make_page(self) -> Page:
         ids, document = self._selected_ids(), self._workspace.document
+        if not ids and document.locked:
+            return DerivedPage(self._workspace, self._theme)
         if not ids:
             return GraphPage(self._workspace, self._theme)
         if len(ids) > 1:

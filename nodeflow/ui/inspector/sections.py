@@ -69,6 +69,7 @@ class NameSection(QWidget):
         self.field.returnPressed.connect(self._commit)
         self.field.editingFinished.connect(self._commit)
         self.field.installEventFilter(self)
+        self.field.setReadOnly(bool(workspace.document.locked))
         title = op.title if op else f"Unknown op {record.op}"
         self._error = label("", "error", wrap=True)
         self._error.hide()
@@ -176,6 +177,7 @@ class AttributesSection(Section):
         self._unknown = label("", "warning", wrap=True)
         self.add(self._unknown)
         self.setVisible(bool(attrs))
+        self.setEnabled(not workspace.document.locked)
 
     def show_record(self, record: NodeRecord, problems: list[Problem]) -> None:
         """Show the values of the node as it is, and what is wrong with each."""
@@ -263,8 +265,10 @@ class PortsSection(Section):
         layout.addWidget(label(name))
         layout.addWidget(ElidedLabel(text, "caption"), 1)
         for node_id, neighbour in neighbours[:1]:
-            link = button(neighbour, "link")
+            short = neighbour if len(neighbour) <= 20 else f"…{neighbour[-19:]}"
+            link = button(short, "link")
             link.setObjectName(node_id)
+            link.setToolTip(neighbour)
             link.clicked.connect(self._on_link)
             layout.addWidget(link)
         if len(neighbours) > 1:

@@ -117,6 +117,13 @@ class ViewerPanel(QWidget):
         layout.setContentsMargins(SPACE[3], SPACE[2], SPACE[3], SPACE[2])
         layout.addWidget(self._stack)
 
+    def follow(self, workspace: Workspace) -> None:
+        """Show the selection of another workspace from now on."""
+        if workspace is not self._workspace:
+            self._workspace = workspace
+            workspace.selected.connect(self._on_selected, Qt.ConnectionType.UniqueConnection)
+            self._on_selected(())
+
     def set_theme(self, theme: Theme) -> None:
         self._theme = theme
         self.images.set_theme(theme)

@@ -20,11 +20,12 @@ from nodeflow.document import commands, flow  # noqa: E402
 from nodeflow.document.analysis import Analysis  # noqa: E402
 from nodeflow.document.layout import layout, node_size  # noqa: E402
 from nodeflow.document.model import Document  # noqa: E402
+from nodeflow.document.text_width import text_width  # noqa: E402
 
-PAD, BAR, GAP = 32, 52, 56
-NOTE_LETTERS = 6.6  # mean width of the note's letters
-NOTE_LINE = 20
-STARTS = (">", ">>")
+PAD, BAR, GAP = 40, 56, 48
+NOTE, NOTE_WIDTH = "note", 560
+FAR_SIZE, FAR_LINE = 21, 32  # notes of large graphs, written larger as they are seen from afar
+NEAR_SIZE, NEAR_LINE = 13, 20
 
 
 class Example:
@@ -67,30 +68,35 @@ class Example:
         )
 
     def arrange(self, rows: list[list[str]], note: str, title: str) -> None:
-        """Places the groups in rows, left to right, below the note.
+        """Places the groups and the note in rows.
 
-        A row may begin with `>`: it then starts where the first row has its second group; or with
-        `>>`: it then ends where the first row ends.
+        Later rows begin with what stands below the first group (`NOTE`, or nothing: `""`), and go
+        on where the first row has its second group. After `>` comes what ends where the first
+        row ends.
         """
         self.analysis = Analysis(self.doc)
-        width = 640
-        lines = sum(
-            -(-max(len(line), 1) // int((width - 32) / NOTE_LETTERS)) for line in note.split("\n")
-        )
-        height = 34 + 16 + NOTE_LINE * lines + 4
-        commands.add_frame(self.doc, (0, 0, width, height), title, note, "note")
-        y, lefts, right = height + GAP, [0.0, 0.0], 0.0
+        second = right = y = 0.0
+        head = commands.add_frame(self.doc, (0, 0, 0, 0), title, note, "note")
         for row in rows:
-            names = [name for name in row if name not in STARTS]
-            boxes = [self._size(name) for name in names]
-            wide = sum(w for w, _ in boxes) + GAP * (len(boxes) - 1)
-            x = {">": lefts[1], ">>": right - wide}.get(row[0], 0.0)
-            if not right:
-                lefts, right = [0.0, boxes[0][0] + GAP], wide
-            for name, (w, _) in zip(names, boxes, strict=True):
-                self._place(name, x, y)
-                x += w + GAP
-            y += max(h for _, h in boxes) + GAP
+            names = [name for name in row if name and name != ">"]
+            width = NOTE_WIDTH if rows[0][0] == NOTE else self._size(rows[0][0])[0]
+            boxes = {name: self._size(name) for name in names if name != NOTE}
+            boxes[NOTE] = (width, _note_height(note, width, rows[0][0] == NOTE))
+            x = 0.0
+            for place, name in enumerate(row):
+                if place == 1:
+                    second = second or x
+                    x = second
+                if name == ">":
+                    rest = row[place + 1 :]
+                    x = right - sum(boxes[n][0] for n in rest) - GAP * (len(rest) - 1)
+                elif name == NOTE:
+                    commands.set_frame(self.doc, head, rect=(x, y, *boxes[NOTE]))
+                elif name:
+                    self._place(name, x, y)
+                x += boxes[name][0] + GAP if name in boxes else 0
+            right = right or x - GAP
+            y += max(boxes[name][1] for name in names) + GAP
 
     def _size(self, title: str) -> tuple[float, float]:
         """Width and height of a group's frame."""
@@ -107,6 +113,21 @@ class Example:
             self.doc, layout(self.doc, ids, analysis=self.analysis, origin=(x + PAD, y + BAR))
         )
         commands.add_frame(self.doc, (x, y, *self._size(title)), title, "", color)
+
+
+def _note_height(note: str, width: float, near: bool) -> float:
+    size, height = (NEAR_SIZE, NEAR_LINE) if near else (FAR_SIZE, FAR_LINE)
+    return 58 + height * sum(_lines(text, size, width - 40) for text in note.split("\n"))
+
+
+def _lines(paragraph: str, size: float, room: float) -> int:
+    lines, line = 1, ""
+    for word in paragraph.split():
+        joined = f"{line} {word}" if line else word
+        if text_width(joined, size) > room:
+            lines, joined = lines + 1, word
+        line = joined
+    return lines
 
 
 PORTS = {
@@ -131,7 +152,7 @@ def expression() -> Example:
     e.add("add", "e", "c", "two")
     e.add("multiply", "a", "d", "e")
     e.arrange(
-        [["Input", "Expression"]],
+        [[NOTE], ["Input", "Expression"]],
         "a = (b + c) * (c + 2), one node for each step: 9 comes out.\n"
         "Try: select b and set its value to 5; a becomes 18. Show order: d and e need nothing "
         "from each other, so they run in parallel, and a comes after both.",
@@ -158,7 +179,7 @@ def expression_array() -> Example:
     e.add("add", "e", "c", "two")
     e.add("multiply", "a", "d", "e")
     e.arrange(
-        [["Input", "Expression"]],
+        [[NOTE], ["Input", "Expression"]],
         "The same expression, with a placeholder for b: a column of any length, fed when the "
         "graph runs. Its sample is 0 to 9, so a is 3, 6, ..., 30.\n"
         "Try: change the sample to [[1], [2]], or set c to 0. The shapes at the ports say ? "
@@ -198,7 +219,7 @@ def linear_regression() -> Example:
         shuffle=True,
     )
     e.arrange(
-        [["Input", "Line", "Loss", "Training"]],
+        [["Input", "Line"], [NOTE, "Loss", "Training"]],
         "Gradient descent finds the line through noisy points: y = 2 x - 1.\n"
         "Try: press Train and watch slope go to 2 and offset to -1. Then set the learning rate "
         "of train to 0.02, or to 2, and train again.",
@@ -254,7 +275,7 @@ def regression() -> Example:
         shuffle=True,
     )
     e.arrange(
-        [["Input", "Hidden layer", "Output", "Loss", "Training"]],
+        [["Input", "Hidden layer"], [NOTE, "Output", "Loss", "Training"]],
         "A network with 32 hidden units learns the curve y = sin(2 x) + x / 4 from 200 noisy "
         "points; the noise leaves a loss of about 0.01.\n"
         "Try: train; then replace tanh by relu, or give the layers 4 units instead of 32 (W1, "
@@ -303,8 +324,9 @@ def spirals() -> Example:
     e.training("train", "loss", ACCURACY, epochs=60, batch_size=50, seed=1, shuffle=True)
     e.arrange(
         [
-            ["Input", "Hidden layer 1", "Hidden layer 2", "Output"],
-            [">>", "Accuracy", "Loss", "Training"],
+            ["Input", "Hidden layer 1", "Hidden layer 2"],
+            [NOTE, "Accuracy", ">", "Output"],
+            ["", "Loss", "Training"],
         ],
         "Points on two interleaved spirals: which spiral is each on? No straight line can tell, "
         "two hidden layers can.\n"
@@ -364,7 +386,7 @@ def mnist() -> Example:
     e.add("gradient_descent", "train", "loss", learning_rate=0.5)
     e.training("train", "loss", ACCURACY, epochs=10, batch_size=100, seed=1, shuffle=True)
     e.arrange(
-        [["Input", "Hidden layer", "Output"], [">", "Loss", "Training"], [">>", "Accuracy"]],
+        [["Input", "Hidden layer", "Output"], [NOTE, "Loss", "Training"], ["", "Accuracy"]],
         "A network reads handwritten digits: 784 pixels, 300 hidden units, 10 probabilities. Its "
         "loss, the cross-entropy, is built from its ops.\n"
         "Try: press Train. The loss falls at each step, and accuracy on digits it has not seen "
@@ -387,7 +409,7 @@ def mnist_adam() -> Example:
     e.add("adam", "train", "loss", learning_rate=0.001)
     e.training("train", "loss", ACCURACY, epochs=10, batch_size=100, seed=1, shuffle=True)
     e.arrange(
-        [["Input", "Hidden layer", "Output"], [">>", "Accuracy", "Loss", "Training"]],
+        [["Input", "Hidden layer", "Output"], [NOTE, "Loss", "Training"], ["", "Accuracy"]],
         "The same digits and the same network, with softmax and cross-entropy in one op, which "
         "is exact where probabilities come near 0 or 1, and Adam, which adapts its steps.\n"
         "Try: train, and compare the loss curve with that of mnist.flow. Then drag another "

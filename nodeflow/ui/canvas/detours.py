@@ -12,7 +12,7 @@ import numpy as np
 
 BACKWARD = -40.0
 """Ends that are so far back are joined by a detour."""
-REACH, RADIUS = 30.0, 22.0
+REACH, RADIUS = 24.0, 20.0
 APART, ABOVE = 300.0, 92.0
 """How far apart ends are for a lane halfway, and how far above the upper one it lies else."""
 CORNER = 8
@@ -48,13 +48,14 @@ def routes(ends: np.ndarray, scale: float = 1.0, lane: np.ndarray | None = None)
     lane = usual if lane is None else np.where(np.isnan(lane), usual, lane)
     x0, y0, x1, y1 = ends.T
     right, left = x0 + reach, x1 - reach
-    out, back = np.sign(lane - y0), np.sign(y1 - lane)
-    small = np.minimum(np.minimum(abs(lane - y0), abs(y1 - lane)) / 2, RADIUS * scale)
+    out, along, back = np.sign(lane - y0), np.sign(left - right), np.sign(y1 - lane)
+    room = np.minimum(np.minimum(abs(lane - y0), abs(y1 - lane)), abs(left - right))
+    small = np.minimum(room / 2, RADIUS * scale)
     zero, one = np.zeros_like(x0), np.ones_like(x0)
     corners = (
         ((right, y0), (one, zero), (zero, out)),
-        ((right, lane), (zero, out), (-one, zero)),
-        ((left, lane), (-one, zero), (zero, back)),
+        ((right, lane), (zero, out), (along, zero)),
+        ((left, lane), (along, zero), (zero, back)),
         ((left, y1), (zero, back), (one, zero)),
     )
     t = np.linspace(0.0, 1.0, CORNER)

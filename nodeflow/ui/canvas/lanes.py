@@ -17,6 +17,8 @@ MOST = 20_000
 CLEAR, NARROWEST, BESIDE, SPREAD = 10.0, 12.0, 36.0, 10.0
 """How far off cards a lane stays, how much room it needs, how near to a side it stays in a wide
 gap, and how far lanes are apart."""
+WIDE = 200.0
+"""A gap as between rows, which is better than one between two cards."""
 HIT = 2000.0
 """Rather so much farther than behind one card."""
 SAMPLES = 32
@@ -40,7 +42,8 @@ def find(ends: np.ndarray, sources: np.ndarray, cards: np.ndarray) -> np.ndarray
     for wire in np.flatnonzero(back | forward).tolist():
         end, source = ends[wire], int(sources[wire])
         least = np.inf if back[wire] else HIT * behind[wire]
-        lane = _best(end, cards, least)
+        own = [y for y, _, _, s in taken if s == source]
+        lane = _best(end, cards, own, least)
         if lane is None:
             continue
         low, high = sorted((end[0] + REACH, end[2] - REACH))
@@ -61,29 +64,37 @@ def _hidden(points: np.ndarray, cards: np.ndarray) -> np.ndarray:
     return inside.any(axis=1).sum(axis=1)
 
 
-def _best(end: np.ndarray, cards: np.ndarray, least: float) -> float | None:
-    """The lane with the least way and the fewest cards in it, if that is less than ``least``."""
+def _best(end: np.ndarray, cards: np.ndarray, own: list[float], least: float) -> float | None:
+    """The lane with the least way and the fewest cards in it, if that is less than ``least``.
+
+    ``own`` are lanes of the same output, which are better still.
+    """
     x0, y0, x1, y1 = end.tolist()
     right, left = x0 + REACH, x1 - REACH
     best = None
-    for lane in _gaps(cards, min(left, right), max(left, right), y0):
+    for lane, gain in _gaps(cards, min(left, right), max(left, right), y0, own):
         hits = _crossed(cards, right, y0, lane) + _crossed(cards, left, y1, lane)
         way = abs(lane - y0) + abs(lane - y1) - abs(y1 - y0) + 1e-2 * abs(lane - y0)
-        cost = HIT * hits + way
+        cost = HIT * hits + way - gain
         if cost < least:
             best, least = lane, cost
     return best
 
 
-def _gaps(cards: np.ndarray, left: float, right: float, wish: float) -> Iterable[float]:
-    """The heights at which a level line from ``left`` to ``right`` passes no card."""
+def _gaps(
+    cards: np.ndarray, left: float, right: float, wish: float, own: list[float]
+) -> Iterable[tuple[float, float]]:
+    """Heights at which a level line from ``left`` to ``right`` passes no card, and how good
+    they are for their room or for being one's own already."""
     passed = (cards[:, 0] < right + CLEAR) & (cards[:, 2] > left - CLEAR)
     tops, bottoms = cards[passed, 1] - CLEAR, cards[passed, 3] + CLEAR
     order = np.argsort(tops)
     above = -np.inf
     for top, bottom in (*zip(tops[order].tolist(), bottoms[order].tolist(), strict=True), _END):
         if top - above >= NARROWEST:
-            yield _within(above, top, wish)
+            room = top - above
+            yield _within(above, top, wish), min(room, WIDE) / 4 if np.isfinite(room) else 0.0
+            yield from ((lane, WIDE) for lane in own if above <= lane <= top)
         above = max(above, bottom)
 
 

@@ -143,7 +143,7 @@ def test_a_wire_backwards_passes_between_rows_and_else_above_both_cards():
     assert detours.is_backward(rows).tolist() == [True, True, False]
     between, above = detours.routes(rows[:2])
     assert between[0].tolist() == [900, 100] and between[-1].tolist() == [0, 700]
-    assert between[:, 0].max() == 930 and between[:, 0].min() == -30
+    assert between[:, 0].max() == 924 and between[:, 0].min() == -24
     level = between[np.isclose(between[:, 1], 400)]
     assert level[:, 0].max() > 900 and level[:, 0].min() < 0
     assert above[:, 1].min() == 300 - detours.ABOVE

@@ -75,9 +75,8 @@ class EditMenu:
         self._canvas.duplicate()
 
     def when_delete(self) -> Blocked | None:
-        if self._workspace.raw_selection or self._canvas.selected_wire:
-            return self._locked()
-        return NOTHING
+        something = self._workspace.raw_selection or self._canvas.selected_wire
+        return self._locked() or (None if something else NOTHING)
 
     def do_delete(self) -> None:
         self._canvas.delete_selection()
@@ -87,7 +86,8 @@ class EditMenu:
 
     def when_rename(self) -> Blocked | None:
         one = len(self._workspace.raw_selection) == 1
-        return self._locked() if one else Blocked("Select one node or frame to rename it.")
+        nothing = None if one else Blocked("Select one node or frame to rename it.")
+        return self._locked() or nothing
 
     def do_rename(self) -> None:
         chosen = self._workspace.raw_selection[0]

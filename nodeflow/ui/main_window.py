@@ -384,7 +384,7 @@ class MainWindow(QMainWindow):
     def _look_inside(self, node_id: str) -> None:
         """Show what a macro node derives."""
         try:
-            self.peek.open(node_id)
+            self.peek.open(node_id, self.files.title)
         except NodeflowError as error:
             self.info.show_message(str(error), "error")
             return

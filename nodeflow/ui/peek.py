@@ -71,8 +71,11 @@ class Peek(QWidget):
         link.previews.connect(self._on_values_elsewhere)
         link.derived.connect(self._on_values)
 
-    def open(self, node_id: str) -> None:
+    def open(self, node_id: str, outside: str) -> None:
         """Show what a node derives.
+
+        Args:
+            outside: what the document is called.
 
         Raises:
             NodeflowError: it derives nothing, or it cannot run; says where and what to do.
@@ -88,7 +91,7 @@ class Peek(QWidget):
         self.inside.announce_last()
         count = len(inner.nodes) - len(inner.outer)
         facts = f"{count} derived nodes, read-only: Unpack to edit them"
-        self.path.show_path(self._outside.title, inner.owner, facts)
+        self.path.show_path(outside, inner.owner, facts)
         self._names = tuple(_tensor_names(inner))
         self._timer.start(0)
 

@@ -1,0 +1,308 @@
+"""Expand and Unpack in the window, by mouse and keyboard, with a real engine in a thread."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+import shiboken6
+from PySide6.QtCore import QCoreApplication, QEvent, QPoint, Qt
+from PySide6.QtWidgets import QLineEdit
+
+from nodeflow.document import commands
+from nodeflow.document.expand import Expansion
+from nodeflow.host import protocol as p
+from nodeflow.host.engine import Engine
+from nodeflow.resources import example
+from nodeflow.ui.inspector.panel import DerivedPage, NodePage
+
+LEFT = Qt.MouseButton.LeftButton
+LOCKED = "derived from train: Unpack to edit"
+
+
+class ThreadClient:
+    """The engine itself, in a thread of this process instead of a process of its own."""
+
+    made: list[ThreadClient] = []
+
+    def __init__(self, on_message: Callable[[p.Message], None]) -> None:
+        self.engine = Engine(on_message, threads=1)
+        self.on_message = on_message
+        self.sent: list[p.Request] = []
+        self.thread = threading.Thread(target=self.engine.work)
+        ThreadClient.made.append(self)
+
+    def start(self) -> None:
+        self.thread.start()
+        self.on_message(p.Ready(1, 1))
+
+    def send(self, request: p.Request) -> None:
+        self.sent.append(request)
+        self.engine.receive(request)
+
+    def close(self) -> None:
+        self.engine.receive(p.Shutdown())
+        self.thread.join(20)
+        assert not self.thread.is_alive()
+
+
+@pytest.fixture
+def window(qtbot, settings, tmp_path, monkeypatch) -> Iterator:
+    """A window on linear_regression.flow, its values there."""
+    from nodeflow.ui.app import make_window
+
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    settings.theme = "light"
+    ThreadClient.made.clear()
+    window = make_window(settings, factory=ThreadClient)
+    window.resize(1280, 800)
+    window.files.open_example(example("linear_regression"))
+    window.show()
+    qtbot.waitExposed(window)
+    window.link.start()
+    qtbot.waitUntil(lambda: shown(window.canvas, "loss") is not None, timeout=10000)
+    yield window
+    window.workspace.document.mark_saved()
+    window.close()
+    window.deleteLater()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    assert not shiboken6.isValid(window)
+
+
+def shown(canvas, name: str) -> str | None:
+    record = canvas.document.node_named(name)
+    preview = None if record is None else canvas.value_of(record.id)
+    return None if preview is None else preview.text
+
+
+def place(canvas, name: str) -> QPoint:
+    """A point of a node's header, right of its sign, after bringing it into view."""
+    node_id = canvas.document.node_named(name).id
+    canvas.center_on(node_id)
+    return canvas.header_rect(node_id).center().toPoint()
+
+
+def body(canvas, name: str) -> QPoint:
+    """A point of a node's card below its header and ports."""
+    place(canvas, name)
+    rect = canvas.node_rect(canvas.document.node_named(name).id)
+    return QPoint(round(rect.center().x()), round(rect.bottom() - 6))
+
+
+def expand(qtbot, window):
+    """Double click the optimizer; returns the canvas inside."""
+    at = body(window.canvas, "train")
+    qtbot.mouseClick(window.canvas, LEFT, pos=at)
+    qtbot.mouseDClick(window.canvas, LEFT, pos=at)
+    assert window.is_inside
+    return window.peek.canvas
+
+
+def press(qtbot, window, what: str) -> None:
+    """One of the ways back."""
+    canvas, path = window.peek.canvas, window.peek.path
+    keys = {"Escape": Qt.Key.Key_Escape, "Backspace": Qt.Key.Key_Backspace}
+    if what in keys:
+        qtbot.keyClick(canvas, keys[what])
+    elif what == "Alt+Left":
+        qtbot.keyClick(canvas, Qt.Key.Key_Left, Qt.KeyboardModifier.AltModifier)
+        qtbot.waitUntil(lambda: not window.is_inside)  # the arrow is seen to be pressed first
+    else:
+        qtbot.mouseClick(path.outside if what == "path" else path.arrow, LEFT)
+
+
+@pytest.mark.parametrize("way", ["Escape", "Backspace", "Alt+Left", "path", "arrow"])
+def test_a_double_click_goes_inside_and_several_ways_lead_back(window, qtbot, way):
+    canvas = window.canvas
+    at = body(canvas, "train")
+    camera = (canvas.camera.step, canvas.camera.x, canvas.camera.y)
+    qtbot.mouseClick(canvas, LEFT, pos=at)
+    qtbot.mouseDClick(canvas, LEFT, pos=at)
+    inside = window.peek.canvas
+    assert window.is_inside and inside.isVisible() and not canvas.isVisible()
+    assert window.peek.path.text == "linear_regression ▸ train"
+    assert "19 derived nodes" in window.peek.path.facts.text()
+    assert inside.document.node_named("train/slope/assign") is not None
+    assert inside.camera.scale >= 0.4, "what is seen first can be read"
+    press(qtbot, window, way)
+    assert not window.is_inside and canvas.isVisible()
+    assert (canvas.camera.step, canvas.camera.x, canvas.camera.y) == camera
+    assert window.workspace.selection == (window.workspace.document.node_named("train").id,)
+
+
+def test_enter_and_the_shortcut_go_inside_too(window, qtbot):
+    train = window.workspace.document.node_named("train").id
+    window.canvas.select([train])
+    window.canvas.setFocus()
+    qtbot.keyClick(window.canvas, Qt.Key.Key_Return)
+    assert window.is_inside
+    press(qtbot, window, "Escape")
+    qtbot.waitUntil(window.actions_["expand"].isEnabled)
+    qtbot.keyClick(window.canvas, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    assert window.is_inside
+
+
+def test_derived_nodes_show_live_values_and_nothing_is_assigned(window, qtbot):
+    before = shown(window.canvas, "slope")
+    inside = expand(qtbot, window)
+    qtbot.waitUntil(lambda: shown(inside, "train/slope/new_value") is not None)
+    rate, step = (float(shown(inside, f"train/{n}")) for n in ("learning_rate", "slope/step"))
+    gradient = float(shown(inside, "gradients/scaled_grad/sum_to_shape_of"))
+    new = float(shown(inside, "train/slope/new_value"))
+    assert step == pytest.approx(rate * gradient, rel=1e-3)
+    assert new == pytest.approx(float(shown(inside, "slope")) - step, rel=1e-3)
+    assert shown(inside, "train/slope/assign") is None, "an automatic refresh assigns nothing"
+    assert shown(inside, "slope") == before
+    variables = ThreadClient.made[-1].engine._evaluator.session.variables
+    assert f"{float(variables['slope']):.4g}" == f"{float(before):.4g}"
+
+
+def test_values_inside_follow_the_document(window, qtbot):
+    inside = expand(qtbot, window)
+    qtbot.waitUntil(lambda: shown(inside, "slope") is not None)
+    count = len(evaluations())
+    window.actions_.trigger("run")
+    qtbot.waitUntil(lambda: len(evaluations()) > count)
+    assert set(evaluations()[-1].names) >= {"train/slope/step", "gradients/ones_like", "loss"}
+
+
+def evaluations() -> list[p.Evaluate]:
+    """The questions for derived values so far."""
+    sent = ThreadClient.made[-1].sent
+    return [r for r in sent if isinstance(r, p.Evaluate) and r.names and r.watch]
+
+
+def test_the_viewer_shows_the_whole_value_of_a_derived_node(window, qtbot):
+    inside = expand(qtbot, window)
+    window.show_panel("viewer")
+    qtbot.mouseClick(inside, LEFT, pos=place(inside, "gradients/squared_grad/multiply_1"))
+    qtbot.waitUntil(lambda: window.viewer.array is not None)
+    error = ThreadClient.made[-1].engine._evaluator.value("error")[0]
+    np.testing.assert_allclose(window.viewer.array, 2 * error / len(error), rtol=1e-5)
+    press(qtbot, window, "Escape")
+    assert window.viewer.name == ""
+
+
+def test_the_inspector_shows_types_and_documentation_and_edits_nothing(window, qtbot):
+    inside = expand(qtbot, window)
+    page = window.peek.inspector.page
+    assert isinstance(page, DerivedPage) and window.peek.inspector.isVisible()
+    qtbot.mouseClick(inside, LEFT, pos=place(inside, "gradients/loss_grad/expand_dims"))
+    page = window.peek.inspector.page
+    assert (
+        isinstance(page, NodePage) and page.name.field.text() == "gradients/loss_grad/expand_dims"
+    )
+    assert page.name.field.isReadOnly()
+    assert not page.attributes.attr_rows["axis"].editor.isEnabled()
+    texts = [label.text() for label in page.findChildren(type(window.peek.path.inside))]
+    assert "float32 (1, 1)" in texts
+    press(qtbot, window, "Escape")
+    assert window.inspector.isVisible() and not window.peek.inspector.isVisible()
+
+
+def test_what_would_edit_says_what_to_do_instead(window, qtbot):
+    inside = expand(qtbot, window)
+    at = place(inside, "train/slope/step")
+    node = inside.document.node_named("train/slope/step")
+    said = window.status.text
+
+    def refused() -> bool:
+        text = said.text()
+        said.setText("")
+        return text == LOCKED
+
+    qtbot.mousePress(inside, LEFT, pos=at)
+    qtbot.mouseMove(inside, at + QPoint(20, 0))
+    qtbot.mouseMove(inside, at + QPoint(60, 30))
+    qtbot.mouseRelease(inside, LEFT, pos=at + QPoint(60, 30))
+    assert refused() and inside.document.node(node.id).pos == node.pos
+    assert inside.selected_ids() == [node.id]
+    for key in (Qt.Key.Key_Delete, Qt.Key.Key_F2, Qt.Key.Key_Tab, Qt.Key.Key_Right):
+        qtbot.keyClick(inside, key)
+        assert refused(), key
+    assert not [e for e in inside.findChildren(QLineEdit) if e.isVisible()]
+    port = inside.port_position(node.id, "x", "in")
+    qtbot.mousePress(inside, LEFT, pos=port)
+    qtbot.mouseMove(inside, port + QPoint(-40, 40))
+    qtbot.mouseRelease(inside, LEFT, pos=port + QPoint(-40, 40))
+    assert refused()
+    assert node.id in inside.document.nodes and window.is_inside
+    for action in ("rename", "delete", "cut", "paste", "duplicate", "frame", "search"):
+        qtbot.waitUntil(lambda a=action: LOCKED in window.actions_[a].toolTip())
+        assert not window.actions_[action].isEnabled()
+
+
+def test_unpack_is_one_step_that_undo_takes_back(window, qtbot):
+    document = window.workspace.document
+    digest, nodes = document.digest(), len(document.nodes)
+    expand(qtbot, window)
+    qtbot.mouseClick(window.peek.path.unpack_button, LEFT)
+    assert not window.is_inside and len(document.nodes) == nodes + 19
+    assert document.node_named("train").op == "group"
+    assert len(window.workspace.selection) == 19
+    assert document.undo_label == "Unpack train" and window.workspace.problems() == []
+    qtbot.waitUntil(lambda: shown(window.canvas, "train/slope/new_value") is not None)
+    qtbot.waitUntil(window.actions_["undo"].isEnabled)
+    qtbot.keyClick(window.canvas, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert document.digest() == digest and document.node_named("train").op == "gradient_descent"
+
+
+def test_copies_of_derived_nodes_can_be_taken_along(window, qtbot):
+    inside = expand(qtbot, window)
+    qtbot.mouseClick(inside, LEFT, pos=place(inside, "train/learning_rate"))
+    qtbot.keyClick(inside, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    press(qtbot, window, "Escape")
+    window.canvas.setFocus()
+    qtbot.keyClick(window.canvas, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
+    record = window.workspace.document.node_named("train/learning_rate")
+    assert record is not None and record.op == "constant"
+
+
+def test_a_node_from_outside_leads_outside_and_a_derived_one_to_its_value(window, qtbot):
+    inside = expand(qtbot, window)
+    assert isinstance(inside.document, Expansion)
+    qtbot.mouseDClick(inside, LEFT, pos=body(inside, "train/slope/step"))
+    assert window.is_inside and window.docks["viewer"].isVisible()
+    qtbot.mouseDClick(inside, LEFT, pos=body(inside, "slope"))
+    assert not window.is_inside
+    assert window.workspace.selection == (window.workspace.document.node_named("slope").id,)
+
+
+def test_an_edit_or_another_document_leads_outside(window, qtbot):
+    expand(qtbot, window)
+    train = window.workspace.document.node_named("train")
+    commands.set_attr(window.workspace.document, train.id, "learning_rate", 0.5)
+    assert not window.is_inside
+    inside = expand(qtbot, window)
+    rate = inside.document.node_named("train/learning_rate")
+    assert rate.attrs["value"] == 0.5, "what is derived is derived anew"
+    window.workspace.document.mark_saved()
+    window.files.open_example(example("expression"))
+    assert not window.is_inside
+
+
+def test_what_derives_nothing_says_so(window, qtbot):
+    document = window.workspace.document
+    window.canvas.select([document.node_named("loss").id])
+    qtbot.waitUntil(lambda: not window.actions_["expand"].isEnabled())
+    assert "others derive nothing" in window.actions_["expand"].toolTip()
+    commands.disconnect(document, (document.node_named("train").id, "loss"))
+    window.canvas.select([document.node_named("train").id])
+    for action in ("expand", "unpack"):
+        window.info.dismiss()
+        window.actions_.trigger(action)
+        assert not window.is_inside and "train" in window.info.text and "loss" in window.info.text
+    assert document.node_named("train").op == "gradient_descent"
+
+
+def test_looks_inside_follow_the_theme_and_the_zoom(window, qtbot):
+    inside = expand(qtbot, window)
+    window.actions_.trigger("theme_dark")
+    assert inside.theme.is_dark and window.canvas.theme.is_dark
+    scale = inside.camera.scale
+    window.actions_.trigger("zoom_in")
+    assert inside.camera.scale > scale
+    assert window.status.zoom.text() == f"{round(inside.camera.scale * 100)} %"
+    window.actions_.trigger("theme_light")

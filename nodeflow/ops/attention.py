@@ -1,0 +1,142 @@
+"""Scaled dot-product attention, and rows of a table by number."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from nodeflow.errors import ShapeError
+from nodeflow.graph.graph import Tensor
+from nodeflow.graph.op import Attr, Port, Sample
+from nodeflow.graph.types import BOOL, FLOATS, TensorType, broadcast_shapes, shape_text
+from nodeflow.ops import functions as F
+from nodeflow.ops.base import register
+from nodeflow.ops.composed import Composed
+from nodeflow.ops.normalization import check_broadcast
+from nodeflow.ops.samples import values
+from nodeflow.ops.slicing import INDICES
+
+NEVER = -1e30
+"""A score low enough that softmax gives exactly 0 beside any other; finite, so that a row without
+any allowed key gives a mean and not NaN."""
+
+
+@register
+class Attention(Composed):
+    """Values weighted by how well their keys match a query."""
+
+    id = "attention"
+    category = "Neural network"
+    keywords = ("transformer", "scaled dot product", "query", "key", "softmax", "self attention")
+    doc = (
+        "softmax(query @ key^T * scale) @ value: each query gets a mean of the values.\n\nquery "
+        "(..., m, d), key (..., n, d) and value (..., n, e) give (..., m, e); leading axes "
+        "broadcast, such as batch and heads. scale is 1 / sqrt(d) if not given. Where the mask is "
+        "false, or with `causal` for keys after the query's own position, nothing is taken; a "
+        "query without any key gets the mean of all. Vaswani and others, 2017."
+    )
+    inputs = (
+        Port("query", "What is looked for.", FLOATS, "T"),
+        Port("key", "What it is compared with.", FLOATS, "T"),
+        Port("value", "What is given back.", FLOATS, "T"),
+        Port("mask", "True where a query may see a key.", BOOL, optional=True),
+    )
+    attrs = (
+        Attr("causal", "bool", False, "Queries see no later keys."),
+        Attr("scale", "float", None, "Factor of the scores; none is 1 / sqrt(d).", optional=True),
+    )
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        query, key, value = types[:3]
+        for port, type_ in zip(("query", "key", "value"), types, strict=False):
+            if type_.rank < 2:
+                raise ShapeError(
+                    f"attention needs (..., length, features), not {shape_text(type_.shape)}",
+                    port=port,
+                )
+        for port, a, b, axis in (("key", query, key, -1), ("value", key, value, -2)):
+            if None not in (a.shape[axis], b.shape[axis]) and a.shape[axis] != b.shape[axis]:
+                raise ShapeError(
+                    f"{shape_text(a.shape)} and {shape_text(b.shape)}: {a.shape[axis]} is not "
+                    f"{b.shape[axis]}",
+                    port=port,
+                )
+        lead = broadcast_shapes(query.shape[:-2], key.shape[:-2])
+        if len(types) > 3:
+            scores = query.with_shape((*lead, query.shape[-2], key.shape[-2]))
+            check_broadcast("mask", types[3], scores)
+        lead = broadcast_shapes(lead, value.shape[:-2])
+        return query.with_shape((*lead, query.shape[-2], value.shape[-1]))
+
+    def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor:
+        query, key, value = inputs[:3]
+        scores = F.matmul(query, key, transpose_y=True) * _scale(query, attrs["scale"])
+        if len(inputs) > 3:
+            scores = F.where(inputs[3], scores, NEVER)
+        if attrs["causal"]:
+            own = F.expand_dims(F.positions(query, axis=-2), axis=1)
+            scores = F.where(own >= F.positions(key, axis=-2), scores, NEVER)
+        return F.matmul(F.softmax(scores, name="weights"), value)
+
+    def samples(self) -> Iterator[Sample]:
+        for dtype in FLOATS:
+            arrays = (
+                values((2, 3), dtype),
+                values((4, 3), dtype, start=5),
+                values((4, 5), dtype, start=9),
+            )
+            yield Sample(arrays, smooth=dtype == "float64")
+            yield Sample(arrays, {"causal": True, "scale": 0.5}, smooth=dtype == "float64")
+        mask = np.array([[True, False, True, True], [False, False, False, False]])
+        yield Sample((*arrays, mask), smooth=True)
+        q, k, v = values((2, 1, 3, 4)), values((3, 2, 4), start=5), values((2, 1, 2, 1), start=3)
+        yield Sample((q, k, v), smooth=True)
+        yield Sample((values((0, 3)), values((4, 3)), values((4, 5))), smooth=True)
+        yield Sample((values((1, 1)), values((1, 1)), values((1, 1))), smooth=True)
+
+
+def _scale(query: Tensor, scale: float | None) -> Any:
+    features = query.shape[-1]
+    if scale is not None:
+        return scale
+    if features is None:
+        return F.rsqrt(F.size(query, axis=-1, dtype=query.dtype))
+    return 1 / math.sqrt(max(features, 1))
+
+
+@register
+class EmbeddingLookup(Composed):
+    """Vectors of words, users, things, by number."""
+
+    id = "embedding_lookup"
+    category = "Neural network"
+    keywords = ("embedding", "word vectors", "table", "gather", "rows", "word2vec")
+    doc = (
+        "The rows of a table that the numbers name.\n\nA table (n, features) and numbers of any "
+        "shape s give (s, features). A number outside 0 to n - 1 is an error when run. Gradient: "
+        "added up at the rows that were used."
+    )
+    inputs = (
+        Port("table", "One row per thing, usually a variable.", FLOATS),
+        Port("indices", "Which rows.", INDICES),
+    )
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        table, indices = types
+        if not table.rank:
+            raise ShapeError("a table needs rows, not a scalar", port="table")
+        return table.with_shape((*indices.shape, *table.shape[1:]))
+
+    def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor:
+        return F.gather(*inputs, axis=0)
+
+    def samples(self) -> Iterator[Sample]:
+        for dtype in FLOATS:
+            for kind in INDICES:
+                indices = np.array([[0, 3, 3], [2, 1, 0]], kind)
+                yield Sample((values((4, 5), dtype), indices), smooth=dtype == "float64")
+        yield Sample((values((0, 3)), np.zeros(0, "int64")), smooth=True)
+        yield Sample((values((1, 1)), np.array(0)), smooth=True)

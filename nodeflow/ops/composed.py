@@ -1,0 +1,86 @@
+"""Ops that are made of other ops: one node in the document, a few derived nodes in the graph.
+
+A composed op needs no gradient and no lowering of its own, since the nodes that it derives have
+them: what is fast and differentiable stays so. Its outputs stand for derived tensors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from nodeflow.errors import ShapeError
+from nodeflow.graph.graph import Graph, Tensor
+from nodeflow.graph.op import Expansion, Op
+from nodeflow.graph.types import TensorType, dtype_name, unify_shapes
+
+
+class Composed(Op):
+    """Base: ``compose`` builds the outputs from the inputs; ``infer`` says their types."""
+
+    macro = True
+    differentiable = True
+
+    def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor | Sequence[Tensor]:
+        """The outputs as tensors of the inputs' graph (or the default graph)."""
+        raise NotImplementedError(self.id)
+
+    def expand(self, graph: Graph, name: str, inputs: Sequence[Tensor], **attrs: Any) -> Expansion:
+        with graph, graph.name_scope(name):
+            made = self.compose(*inputs, **attrs)
+        return Expansion(alias=(made,) if isinstance(made, Tensor) else tuple(made))
+
+    def reference(self, *arrays: np.ndarray, **attrs: Any) -> Any:
+        stream = attrs.pop("stream", None)
+        graph = Graph()
+        inputs = [
+            graph.apply("placeholder", dtype=dtype_name(a.dtype), shape=a.shape) for a in arrays
+        ]
+        alias = self.expand(graph, "composed", inputs, **attrs).alias
+        known = run_references(graph, dict(zip(inputs, arrays, strict=True)), stream)
+        outs = [known[resolve(t)] for t in alias if t is not None]
+        outs = [o.copy() if any(np.shares_memory(o, a) for a in arrays) else o for o in outs]
+        return outs[0] if len(outs) == 1 else outs
+
+
+def resolve(tensor: Tensor) -> Tensor:
+    """The tensor that an output of a macro node stands for, or the tensor itself."""
+    while tensor.node.alias:
+        target = tensor.node.alias[tensor.index]
+        assert target is not None
+        tensor = target
+    return tensor
+
+
+def run_references(
+    graph: Graph, given: Mapping[Tensor, np.ndarray], stream: Any = None
+) -> dict[Tensor, np.ndarray]:
+    """The values of all tensors of a small graph, op by op; variables have initial values."""
+    known = dict(given)
+    for node in graph.nodes:
+        if node.op.macro or all(t in known for t in node.outputs):
+            continue
+        extra = {"stream": stream} if node.op.random else {}
+        arrays = [known[resolve(t)] for t in node.inputs]
+        result = node.op.reference(*arrays, **node.attrs, **extra)
+        outs = result if isinstance(result, (tuple, list)) else (result,)
+        known.update(zip(node.outputs, map(np.asarray, outs), strict=True))
+    return known
+
+
+def equal_shapes(first: TensorType, second: TensorType, names: str, hint: str | None = None) -> Any:
+    """The common shape of two inputs that must not be broadcast.
+
+    Args:
+        names: the two ports, such as ``labels predictions``; errors are at the first.
+
+    Raises:
+        ShapeError: the shapes cannot be equal.
+    """
+    one, other = names.split()
+    try:
+        return unify_shapes(first.shape, second.shape)
+    except ShapeError as error:
+        raise ShapeError(f"{one} and {other}: {error.message}", port=one, hint=hint) from None

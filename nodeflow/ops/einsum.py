@@ -1,0 +1,150 @@
+"""Einstein's summation: products and sums over named axes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from string import ascii_letters
+from typing import Any
+
+import numpy as np
+
+from nodeflow.errors import AttributeProblem, ShapeError
+from nodeflow.graph.graph import Node, Tensor
+from nodeflow.graph.op import Attr, Op, Port, Sample
+from nodeflow.graph.types import SIGNED_NUMBERS, Dim, TensorType, shape_text
+from nodeflow.ops import functions as F
+from nodeflow.ops.base import register
+from nodeflow.ops.samples import values
+
+
+def parse(equation: str) -> tuple[list[str], str]:
+    """The letters of each input and of the output: ``ij,jk->ik``.
+
+    Raises:
+        AttributeProblem: a character that is no letter, or an output that does not follow.
+    """
+    left, arrow, out = equation.replace(" ", "").partition("->")
+    inputs = left.split(",")
+    letters = "".join(inputs)
+    strange = sorted(set(letters + out) - set(ascii_letters))
+    if strange:
+        raise AttributeProblem(
+            f"{strange[0]!r} in {equation!r} is no letter",
+            port="equation",
+            hint="Name every axis by a letter, as in ij,jk->ik; an ellipsis is not supported.",
+        )
+    if not arrow:  # numpy's rule: what appears once, in alphabetical order
+        out = "".join(sorted(c for c in set(letters) if letters.count(c) == 1))
+    for letter in out:
+        if letter not in letters or out.count(letter) > 1:
+            raise AttributeProblem(
+                f"the output of {equation!r} has {letter!r} "
+                f"{'twice' if letter in letters else 'and no input has it'}",
+                port="equation",
+                hint="Name axes of the inputs, each once.",
+            )
+    return inputs, out
+
+
+@register
+class Einsum(Op):
+    """Products and sums over named axes."""
+
+    id = "einsum"
+    category = "Matrix"
+    keywords = ("einstein", "contraction", "tensordot", "product", "sum", "trace")
+    doc = (
+        "Multiplies tensors and sums over the axes that the result does not name.\n\nEach axis is "
+        "a letter: ij,jk->ik is the matrix product, ij->ji swaps axes, ii-> is the trace, "
+        "bij,bjk->bik a batch of products. Axes of the same letter must have the same size. "
+        "Without -> the letters that appear once remain, in alphabetical order. Integers wrap."
+    )
+    differentiable = True
+    inputs = (Port("values", "Factors.", SIGNED_NUMBERS, "T", variadic=True),)
+    attrs = (Attr("equation", "string", "ij,jk->ik", "Letters of all axes, as in ij,jk->ik."),)
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        inputs, out = parse(attrs["equation"])
+        if len(inputs) != len(types):
+            raise AttributeProblem(
+                f"{attrs['equation']!r} names {len(inputs)} inputs, and there are {len(types)}",
+                port="equation",
+                hint="Separate the letters of each input by a comma.",
+            )
+        sizes: dict[str, Dim] = {}
+        for place, (letters, type_) in enumerate(zip(inputs, types, strict=True)):
+            if len(letters) != type_.rank:
+                raise ShapeError(
+                    f"{letters!r} names {len(letters)} axes of shape {shape_text(type_.shape)}",
+                    port=f"values.{place}",
+                )
+            for letter, size in zip(letters, type_.shape, strict=True):
+                known = sizes.setdefault(letter, size)
+                if known is not None and size is not None and known != size:
+                    raise ShapeError(
+                        f"axis {letter!r} has size {size} here and {known} before",
+                        port=f"values.{place}",
+                    )
+                sizes[letter] = size if known is None else known
+        return types[0].with_shape(sizes[letter] for letter in out)
+
+    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+        inputs, out = parse(attrs["equation"])
+        with np.errstate(all="ignore"):
+            result = np.einsum(f"{','.join(inputs)}->{out}", *arrays, optimize=len(arrays) > 1)
+        return np.array(result, arrays[0].dtype, order="C")
+
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
+        return [self._gradient(node, grads[0], place) for place in range(len(node.inputs))]
+
+    def _gradient(self, node: Node, g: Tensor, place: int) -> Tensor:
+        """The other inputs times g; axes that only this input has are repeated."""
+        inputs, out = parse(node.attrs["equation"])
+        x = node.inputs[place]
+        factors = [g, *(t for i, t in enumerate(node.inputs) if i != place)]
+        letters = [out, *(s for i, s in enumerate(inputs) if i != place)]
+        wanted = ""
+        for axis, letter in enumerate(inputs[place]):
+            if letter in wanted:  # a diagonal: zero off it
+                first = wanted.index(letter)
+                letter, twin = _unused([*inputs, out, wanted]), letter
+                factors.append(_diagonal(x, first, axis))
+                letters.append(twin + letter)
+            wanted += letter
+        present = "".join(c for c in wanted if any(c in s for s in letters))
+        if letters != [present]:
+            g = F.einsum(factors, equation=f"{','.join(letters)}->{present}")
+        missing = [axis for axis, c in enumerate(wanted) if c not in present]
+        return F.broadcast_like(F.expand_dims(g, axis=missing), x) if missing else g
+
+    def samples(self) -> Iterator[Sample]:
+        def call(equation: str, *shapes: tuple[int, ...], dtype: str = "float64") -> Sample:
+            arrays = tuple(values(s, dtype, start=1 + 7 * i) for i, s in enumerate(shapes))
+            return Sample(arrays, {"equation": equation}, smooth=dtype == "float64")
+
+        for dtype in SIGNED_NUMBERS:
+            yield call("ij,jk->ik", (2, 3), (3, 4), dtype=dtype)
+        yield call("bij,bjk->bik", (2, 3, 4), (2, 4, 5))
+        yield call("ij,kj", (2, 3), (4, 3))
+        yield call("ij->ji", (2, 3))
+        yield call("ij->", (2, 3))
+        yield call("ij->j", (2, 3))
+        yield call("ii->", (3, 3))
+        yield call("iij->ji", (2, 2, 3))
+        yield call("i,j,ik->kj", (2,), (3,), (2, 4))
+        yield call("ij,ij->i", (2, 3), (2, 3))
+        yield call("ij,k->i", (2, 3), (4,))
+        yield call("i,i->", (0,), (0,))
+        yield call("i,j->ij", (1,), (1,))
+        yield call(",->", (), ())
+
+
+def _unused(used: Sequence[str]) -> str:
+    """A letter that none of the texts has."""
+    return next(c for c in ascii_letters if not any(c in text for text in used))
+
+
+def _diagonal(x: Tensor, first: int, second: int) -> Tensor:
+    """Ones where the positions along two axes of x are equal, else zeros."""
+    rows = F.expand_dims(F.positions(x, axis=first), axis=1)
+    return F.cast(F.equal(rows, F.positions(x, axis=second)), dtype=x.dtype)

@@ -1,0 +1,365 @@
+"""Metrics: how good predictions are, in terms that people use.
+
+All are computed on the rows that are given at once. Accuracies are means over rows, so the mean
+over batches, weighted by rows, is the value of the whole set. Precision, recall, F1, AUC and R
+squared are not means: feed the whole set to get its value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from nodeflow.errors import RunError, ShapeError
+from nodeflow.graph.graph import Tensor
+from nodeflow.graph.op import Attr, Op, Port, Sample
+from nodeflow.graph.types import (
+    DTYPES,
+    FLOATS,
+    NUMBERS,
+    TensorType,
+    compatible,
+    shape_text,
+)
+from nodeflow.ops import functions as F
+from nodeflow.ops.base import register
+from nodeflow.ops.composed import Composed, equal_shapes
+from nodeflow.ops.samples import values
+from nodeflow.ops.slicing import INDICES
+
+SCALAR = TensorType("float32", ())
+ON_THE_BATCH = "Computed on the rows given at once: it is not the mean of its values on parts."
+
+
+def share(hits: Tensor) -> Tensor:
+    """Which part of a bool tensor is true."""
+    return F.reduce_mean(F.cast(hits, dtype="float32"))
+
+
+# ---- classes ----------------------------------------------------------------------------------
+
+
+class ClassMetric(Composed):
+    """Base: labels are class numbers, or rows that are largest at the class (one-hot)."""
+
+    category = "Metric"
+    differentiable = False
+    inputs = (
+        Port("labels", "Class numbers, or one-hot rows.", DTYPES),
+        Port("predictions", "Scores or probabilities; the last axis holds the classes.", NUMBERS),
+    )
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        labels, predictions = types
+        rows = predictions.shape[:-1]
+        if not predictions.rank:
+            raise ShapeError("predictions need an axis of classes", port="predictions")
+        numbers = labels.dtype in INDICES and compatible(labels.shape, rows)
+        if not numbers and not compatible(labels.shape, predictions.shape):
+            raise ShapeError(
+                f"labels {shape_text(labels.shape)} and predictions "
+                f"{shape_text(predictions.shape)} do not fit",
+                port="labels",
+                hint="Labels are integers, one per row, or rows like the predictions.",
+            )
+        return SCALAR
+
+    def samples(self) -> Iterator[Sample]:
+        scores = values((5, 3), "float64")
+        for dtype in INDICES:
+            yield Sample((np.array([0, 2, 1, 0, 2], dtype), scores.astype("float32")))
+        for dtype in DTYPES:
+            yield Sample((np.eye(3)[[0, 2, 1, 0, 2]].astype(dtype), scores))
+        for dtype in NUMBERS:
+            yield Sample((np.array([[0, 2], [1, 0]]), values((2, 2, 3), dtype)))
+        yield Sample((np.zeros(0, "int64"), values((0, 3))))
+        yield Sample((np.zeros(1, "int32"), values((1, 1))))
+        yield Sample((np.array(2), np.array([0.0, np.nan, 1.0])))
+
+
+def class_numbers(labels: Tensor, predictions: Tensor) -> Tensor:
+    """int64 class numbers from class numbers or one-hot rows."""
+    if len(labels.shape) < len(predictions.shape):
+        return F.cast(labels, dtype="int64")
+    return F.argmax(F.cast(labels, dtype="uint8") if labels.dtype == "bool" else labels, axis=-1)
+
+
+@register
+class Accuracy(ClassMetric):
+    """How often the best-scored class is right."""
+
+    id = "accuracy"
+    keywords = ("metric", "classification", "correct", "argmax", "percent")
+    doc = (
+        "The share of rows whose highest score is at the label's class.\n\nThe first of equal "
+        "scores counts. A mean over rows. No gradient flows."
+    )
+
+    def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor:
+        labels, predictions = inputs
+        found = F.argmax(predictions, axis=-1)
+        return share(F.equal(class_numbers(labels, predictions), found))
+
+
+@register
+class TopKAccuracy(ClassMetric):
+    """How often the right class is among the best-scored ones."""
+
+    id = "top_k_accuracy"
+    keywords = ("metric", "classification", "top 5", "correct")
+    doc = (
+        "The share of rows whose label is among the k classes with the highest scores.\n\nThe "
+        "label counts where fewer than k classes score higher, so classes that tie at the border "
+        "all do; a score of NaN is higher than all. A mean over rows. No gradient flows."
+    )
+    attrs = (Attr("k", "int", 5, "How many guesses each row has.", minimum=1),)
+
+    def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor:
+        labels, predictions = inputs
+        numbers = F.expand_dims(class_numbers(labels, predictions), axis=-1)
+        chosen = F.equal(numbers, F.positions(predictions, axis=-1))
+        score = F.reduce_sum(F.where(chosen, predictions, 0), axis=-1, keepdims=True)
+        higher = F.cast(F.logical_not(predictions <= score), dtype="int64")
+        found = F.reduce_sum(higher, axis=-1) < attrs["k"]
+        return share(F.logical_and(found, F.reduce_any(chosen, axis=-1)))
+
+    def samples(self) -> Iterator[Sample]:
+        for sample in super().samples():
+            yield Sample(sample.inputs, {"k": 2})
+
+
+# ---- yes or no --------------------------------------------------------------------------------
+
+
+class BinaryMetric(Composed):
+    """Base: labels that are not 0 are positive, and predictions above a threshold."""
+
+    category = "Metric"
+    differentiable = False
+    inputs = (
+        Port("labels", "Positive where not 0.", DTYPES),
+        Port("predictions", "Scores or probabilities of being positive.", FLOATS),
+    )
+    attrs = (Attr("threshold", "float", 0.5, "Predictions above it are positive."),)
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        equal_shapes(types[0], types[1], "labels predictions", "Insert a reshape.")
+        return SCALAR
+
+    def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor:
+        labels, predictions = inputs
+        wanted = labels if labels.dtype == "bool" else F.cast(labels, dtype="bool")
+        return self.measure(wanted, predictions > attrs["threshold"])
+
+    def measure(self, wanted: Tensor, found: Tensor) -> Tensor:
+        """The metric from two bool tensors."""
+        raise NotImplementedError(self.id)
+
+    def samples(self) -> Iterator[Sample]:
+        for dtype in DTYPES:
+            labels = np.array([[1, 0, 1], [0, 0, 1]], dtype)
+            yield Sample((labels, values((2, 3), "float32", 0, 1)))
+            yield Sample((labels, values((2, 3), "float64", 0, 1)), {"threshold": 0.2})
+        yield Sample((np.zeros((0, 3), bool), values((0, 3))))
+        yield Sample((np.ones((1, 1)), np.array([[np.nan]])))
+
+
+def count(hits: Tensor) -> Tensor:
+    """How many are true, as float64."""
+    return F.cast(F.reduce_sum(F.cast(hits, dtype="int64")), dtype="float64")
+
+
+def ratio(part: Tensor, whole: Tensor) -> Tensor:
+    """part / whole as float32; 0 where there is nothing."""
+    return F.cast(part / F.maximum(whole, 1), dtype="float32")
+
+
+@register
+class BinaryAccuracy(BinaryMetric):
+    """How often a yes-or-no answer is right."""
+
+    id = "binary_accuracy"
+    keywords = ("metric", "classification", "correct", "threshold")
+    doc = (
+        "The share of predictions on the right side of the threshold.\n\nA mean over elements. No "
+        "gradient flows."
+    )
+
+    def measure(self, wanted: Tensor, found: Tensor) -> Tensor:
+        return share(F.equal(wanted, found))
+
+
+@register
+class Precision(BinaryMetric):
+    """How many of the found are right."""
+
+    id = "precision"
+    keywords = ("metric", "classification", "positive predictive value")
+    doc = (
+        "The share of true positives among all predicted positives.\n\n0 where nothing is "
+        f"predicted positive. {ON_THE_BATCH} No gradient flows."
+    )
+
+    def measure(self, wanted: Tensor, found: Tensor) -> Tensor:
+        return ratio(count(F.logical_and(wanted, found)), count(found))
+
+
+@register
+class Recall(BinaryMetric):
+    """How many of the right are found."""
+
+    id = "recall"
+    keywords = ("metric", "classification", "sensitivity", "hit rate")
+    doc = (
+        "The share of true positives among all labels that are positive.\n\n0 where no label is "
+        f"positive. {ON_THE_BATCH} No gradient flows."
+    )
+
+    def measure(self, wanted: Tensor, found: Tensor) -> Tensor:
+        return ratio(count(F.logical_and(wanted, found)), count(wanted))
+
+
+@register
+class F1Score(BinaryMetric):
+    """Precision and recall as one number."""
+
+    id = "f1_score"
+    keywords = ("metric", "classification", "f measure", "harmonic mean")
+    doc = (
+        "The harmonic mean of precision and recall.\n\n2 * TP / (2 * TP + FP + FN); 0 where there "
+        f"are no positives at all. {ON_THE_BATCH} No gradient flows."
+    )
+
+    def measure(self, wanted: Tensor, found: Tensor) -> Tensor:
+        hits = count(F.logical_and(wanted, found))
+        return ratio(hits * 2, count(wanted) + count(found))
+
+
+@register
+class AUC(Op):
+    """How well scores order positives before negatives."""
+
+    id = "auc"
+    category = "Metric"
+    keywords = ("metric", "classification", "roc", "ranking", "area under the curve")
+    doc = (
+        "The area under the ROC curve: how often a positive scores above a negative.\n\nOf all "
+        "pairs of a positive and a negative, the share in which the positive scores higher, ties "
+        "counting half; exact, without bins (Mann and Whitney, 1947). NaN without positives or "
+        f"negatives, or with a score of NaN. {ON_THE_BATCH} No gradient flows."
+    )
+    inputs = BinaryMetric.inputs
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        equal_shapes(types[0], types[1], "labels predictions", "Insert a reshape.")
+        return SCALAR
+
+    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+        labels, scores = arrays[0] != 0, arrays[1]
+        positives, negatives = scores[labels], np.sort(scores[~labels])
+        pairs = positives.size * negatives.size
+        if not pairs or np.isnan(scores).any():
+            return np.array(np.nan, "float32")
+        above = np.searchsorted(negatives, positives, "left").sum()
+        not_below = np.searchsorted(negatives, positives, "right").sum()
+        return np.array((above + not_below) / (2 * pairs), "float32")
+
+    def samples(self) -> Iterator[Sample]:
+        for dtype in DTYPES:
+            labels = np.array([[1, 0, 1], [0, 0, 1]], dtype)
+            yield Sample((labels, values((2, 3), "float32")))
+        yield Sample((np.array([1, 0, 1, 0]), np.array([0.5, 0.5, 1.0, 0.0])))
+        yield Sample((np.zeros((0, 3), bool), values((0, 3))))
+        yield Sample((np.ones((1, 1)), np.ones((1, 1))))
+        yield Sample((np.array([1, 0]), np.array([np.nan, 1.0])))
+
+
+@register
+class ConfusionMatrix(Op):
+    """Which classes are taken for which."""
+
+    id = "confusion_matrix"
+    category = "Metric"
+    keywords = ("metric", "classification", "errors", "table", "counts")
+    doc = (
+        "How often each class (row) was taken for each class (column), as int64 counts.\n\nThe "
+        "diagonal holds what is right. Labels and predictions are class numbers of the same shape; "
+        "argmax makes them from scores. A number outside 0 to classes - 1 is an error when run. "
+        "Counts of batches add up. No gradient flows."
+    )
+    inputs = (
+        Port("labels", "Class numbers.", INDICES),
+        Port("predictions", "Class numbers.", INDICES),
+    )
+    attrs = (Attr("classes", "int", 10, "How many classes there are.", minimum=1),)
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        equal_shapes(types[0], types[1], "labels predictions", "Insert argmax before predictions.")
+        return TensorType("int64", (attrs["classes"], attrs["classes"]))
+
+    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+        classes = attrs["classes"]
+        rows, columns = (
+            self._numbers(port.name, a, classes)
+            for port, a in zip(self.inputs, arrays, strict=True)
+        )
+        counts = np.bincount(rows * classes + columns, minlength=classes * classes)
+        return counts.reshape(classes, classes).astype("int64")
+
+    def _numbers(self, port: str, array: np.ndarray, classes: int) -> np.ndarray:
+        numbers = array.astype(np.int64).ravel()
+        if (bad := numbers[(numbers < 0) | (numbers >= classes)]).size:
+            raise RunError(
+                f"{bad[0]} is not one of {classes} classes",
+                port=port,
+                hint="Raise `classes`, or check the numbers.",
+            )
+        return numbers
+
+    def samples(self) -> Iterator[Sample]:
+        for dtype in INDICES:
+            labels = np.array([[0, 2, 1], [1, 1, 0]], dtype)
+            yield Sample((labels, np.array([[0, 1, 1], [2, 1, 0]], "int64")), {"classes": 3})
+            yield Sample((labels.astype("int32"), labels), {"classes": 4})
+        yield Sample((np.zeros((0, 3), "int64"), np.zeros((0, 3), "int64")), {"classes": 2})
+        yield Sample((np.zeros((), "int64"), np.zeros((), "int64")), {"classes": 1})
+
+
+# ---- numbers ----------------------------------------------------------------------------------
+
+
+@register
+class RSquared(Composed):
+    """How much of the labels' variation is explained."""
+
+    id = "r_squared"
+    category = "Metric"
+    keywords = ("metric", "regression", "determination", "explained variance")
+    doc = (
+        "1 - sum((labels - predictions)^2) / sum((labels - mean(labels))^2).\n\n1 is perfect; 0 is "
+        "as good as always predicting the mean. Where all labels are equal it is NaN or -infinity. "
+        f"{ON_THE_BATCH}"
+    )
+    inputs = (
+        Port("labels", "What is wanted.", FLOATS, "T"),
+        Port("predictions", "What was computed.", FLOATS, "T"),
+    )
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        equal_shapes(types[0], types[1], "labels predictions", "Insert a reshape.")
+        return types[0].with_shape(())
+
+    def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor:
+        labels, predictions = inputs
+        left = F.reduce_sum(F.square(labels - predictions))
+        whole = F.reduce_sum(F.square(labels - F.reduce_mean(labels)))
+        return 1 - left / whole
+
+    def samples(self) -> Iterator[Sample]:
+        for dtype in FLOATS:
+            arrays = values((2, 3), dtype), values((2, 3), dtype, start=7)
+            yield Sample(arrays, smooth=dtype == "float64")
+        yield Sample((values((0, 3)), values((0, 3))))
+        yield Sample((values((1, 1)), values((1, 1), start=5)))

@@ -1,0 +1,67 @@
+"""Running sums along an axis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from nodeflow.graph.graph import Node, Tensor
+from nodeflow.graph.op import Attr, Op, Port, Sample
+from nodeflow.graph.types import NUMBERS, TensorType, normalize_axis
+from nodeflow.ops import functions as F
+from nodeflow.ops.base import register
+from nodeflow.ops.reduction import accumulator
+from nodeflow.ops.samples import special, values
+
+
+@register
+class CumSum(Op):
+    """Running sums."""
+
+    id = "cumsum"
+    category = "Math"
+    keywords = ("cumulative", "running total", "prefix sum", "integral", "scan")
+    doc = (
+        "The sums of all elements up to each one, along an axis.\n\n`exclusive` leaves the element "
+        "itself out; `reverse` sums from the end. Integers wrap. Gradient: the running sum from "
+        "the other end."
+    )
+    differentiable = True
+    inputs = (Port("x", dtypes=NUMBERS),)
+    attrs = (
+        Attr("axis", "int", 0, "Axis to sum along."),
+        Attr("exclusive", "bool", False, "Leave the element itself out."),
+        Attr("reverse", "bool", False, "Sum from the end."),
+    )
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        normalize_axis(attrs["axis"], types[0].rank)
+        return types[0]
+
+    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+        x, axis = arrays[0], attrs["axis"]
+        source = np.flip(x, axis) if attrs["reverse"] else x
+        with np.errstate(all="ignore"):
+            total = np.cumsum(source, axis=axis, dtype=accumulator(x.dtype.name)).astype(x.dtype)
+        if attrs["exclusive"]:
+            total = np.roll(total, 1, axis)
+            np.moveaxis(total, axis, 0)[:1] = 0
+        return np.ascontiguousarray(np.flip(total, axis)) if attrs["reverse"] else total
+
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
+        attrs = dict(node.attrs)
+        return (F.cumsum(grads[0], **{**attrs, "reverse": not attrs["reverse"]}),)
+
+    def samples(self) -> Iterator[Sample]:
+        for dtype in NUMBERS:
+            yield Sample((values((2, 3), dtype),), {"axis": 1}, smooth=dtype == "float64")
+        for exclusive in (False, True):
+            for reverse in (False, True):
+                attrs = {"axis": -2, "exclusive": exclusive, "reverse": reverse}
+                yield Sample((values((2, 3, 4)),), attrs, smooth=True)
+                yield Sample((values((2, 3), "uint8", 0, 200),), attrs)
+        yield Sample((values((0, 3)),), {"exclusive": True}, smooth=True)
+        yield Sample((values((1, 1)),), {"exclusive": True}, smooth=True)
+        yield Sample((special("float32"),), {"reverse": True})

@@ -19,7 +19,7 @@ from nodeflow.document.expand_layout import arrange, block_frames, free_place
 from nodeflow.document.from_graph import attributes
 from nodeflow.document.model import Document, Transaction
 from nodeflow.document.ports import CONTROL, DONE, is_control
-from nodeflow.document.records import Json, NodeRecord, Wire
+from nodeflow.document.records import FrameRecord, Json, NodeRecord, Wire
 from nodeflow.document.training import GROUP, training_settings
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.types import TensorType
@@ -64,72 +64,59 @@ def expansion(
     node_id: str,
     *,
     base_dir: str | os.PathLike | None = None,
-    built: Build | None = None,
+    analysis: Analysis | None = None,
 ) -> Expansion:
     """Returns the derived nodes of a macro node, laid out, with what they read at their border.
 
     Args:
-        built: a build of this document as it is now, if there is one already.
+        base_dir: where relative data paths start; default: the document's folder.
+        analysis: of this document and up to date, if there is one already.
 
     Raises:
         DocumentError: the node derives nothing.
         NodeflowError: it cannot run; names node and port, and what to do.
     """
-    macro, derived, built = _derived(doc, node_id, base_dir, built)
-    inner = Expansion(macro.name)
-    inner.path = doc.path
-    ids: dict[Node, str] = {}
-    shown = _in_order({t.node for node in derived for t in node.inputs} - set(derived))
-    for node in [*shown, *derived, macro]:
-        ids[node] = f"n{len(ids) + 1}"
-        inner.types[ids[node]] = {
-            node.op.output_name(i): tensor.type for i, tensor in enumerate(node.outputs)
-        }
-        original = doc.node_named(node.name)
-        if node in derived or original is None:  # an outer one may be derived by another macro
-            record = NodeRecord(ids[node], node.op.id, node.name, attributes(node))
-        else:
-            record = replace(original, id=ids[node], extra={})
-        if node not in derived:
-            inner.outer_ids[ids[node]] = original.id if original else ""
-        inner.fill("node", record.id, record)
-    sources = {t: (ids[t.node], _port(t)) for node in ids for t in node.outputs}
-    for node in derived:
-        for wire in _wires(node, ids[node], ids, sources):
-            inner.fill("wire", wire.key, wire)
-    for wire in _results(macro, ids, sources):
-        inner.fill("wire", wire.key, wire)
-    _show(inner, {ids[node]: node.name for node in derived})
+    macro, derived, _ = _derived(doc, node_id, base_dir, analysis)
+    inner, ids = _read(doc, macro, derived)
+    for frame in _lay_out(inner, {ids[node]: node.name for node in derived}, inner.outer):
+        key = f"f{inner.next_id}"
+        inner.fill("frame", key, replace(frame, id=key))
     return inner
 
 
-def unpack(doc: Document, node_id: str, *, base_dir: str | os.PathLike | None = None) -> list[str]:
+def unpack(
+    doc: Document,
+    node_id: str,
+    *,
+    base_dir: str | os.PathLike | None = None,
+    analysis: Analysis | None = None,
+) -> list[str]:
     """Replaces a macro node by copies of what it derives, as one undo step; returns their ids.
 
     An optimizer becomes a `group` of the same id and name that runs the copied assigns, so what
     waits for it, fetches it or trains with it goes on as before. What used the outputs of a
-    gradients node uses the copies.
+    gradients node uses the copies. Arguments as of `expansion`.
 
     Raises:
         DocumentError: the node derives nothing, or it uses what another macro node derived.
         NodeflowError: it cannot run; names node and port, and what to do.
     """
-    macro, derived, built = _derived(doc, node_id, base_dir, None)
+    macro, derived, built = _derived(doc, node_id, base_dir, analysis)
     sources = _outer_sources(built)
+    _check_reach(macro, derived, sources)
     with doc.transaction(f"Unpack {macro.name}") as t:
         new = {node: t.new_id() for node in derived}
         sources.update({o: (new[n], _port(o)) for n in derived for o in n.outputs})
-        _check_reach(macro, derived, sources)
         for node in derived:
             t.put_node(NodeRecord(new[node], node.op.id, node.name, attributes(node)))
         for node in derived:
             for wire in _wires(node, new[node], new, sources):
                 t.put_wire(wire)
+        _place(doc, t, macro, derived, {**new, macro: node_id})
         if macro.outputs:
             _replace_outputs(doc, t, node_id, macro, sources)
         else:
             _become_group(doc, t, node_id, macro, sources)
-        _place(doc, t, macro.name, node_id, {new[node]: node.name for node in derived})
     return list(new.values())
 
 
@@ -137,7 +124,7 @@ def unpack(doc: Document, node_id: str, *, base_dir: str | os.PathLike | None = 
 
 
 def _derived(
-    doc: Document, node_id: str, base_dir: str | os.PathLike | None, built: Build | None
+    doc: Document, node_id: str, base_dir: str | os.PathLike | None, analysis: Analysis | None
 ) -> tuple[Node, list[Node], Build]:
     """The macro node in the graph, what it derived (sources first), and the build."""
     record = doc.node(node_id)
@@ -147,13 +134,46 @@ def _derived(
             node=record.name,
             hint="Expand and Unpack are for optimizers and gradients.",
         )
-    built = built or build(doc, base_dir=base_dir, partial=True)
+    built = build(doc, base_dir=base_dir, partial=True, analysis=analysis)
     built.require([node_id])
     if node_id not in built.nodes:
         raise DocumentError("it takes no part in a run, so it derives nothing", node=record.name)
     macro = built.nodes[node_id]
     derived = [node for node in built.graph.nodes if node.derived_from == macro.name]
     return macro, derived, built
+
+
+def _read(doc: Document, macro: Node, derived: list[Node]) -> tuple[Expansion, dict[Node, str]]:
+    """The document of derived nodes, not yet laid out, and the ids of nodes in it."""
+    inner = Expansion(macro.name)
+    inner.path = doc.path
+    ids: dict[Node, str] = {}
+    inside = set(derived)
+    outside = _in_order({t.node for node in derived for t in node.inputs} - inside)
+    for node in [*outside, *derived, macro]:
+        key = ids[node] = f"n{len(ids) + 1}"
+        inner.types[key] = {_port(tensor): tensor.type for tensor in node.outputs}
+        original = None if node in inside else doc.node_named(node.name)
+        if original is not None:
+            record = replace(original, id=key, extra={})
+        else:  # an outer one without a record is what another macro node derived
+            record = NodeRecord(key, node.op.id, node.name, attributes(node))
+        if node not in inside:
+            inner.outer_ids[key] = original.id if original else ""
+        inner.fill("node", key, record)
+    sources = {t: (ids[node], _port(t)) for node in ids for t in node.outputs}
+    wires = [wire for node in derived for wire in _wires(node, ids[node], ids, sources)]
+    for wire in [*wires, *_results(macro, ids, sources)]:
+        inner.fill("wire", wire.key, wire)
+    return inner, ids
+
+
+def _lay_out(inner: Expansion, derived: dict[str, str], others: Iterable[str]) -> list[FrameRecord]:
+    """Gives derived nodes and others their places; returns the frames of the scopes."""
+    analysis = inner.analyse()
+    for node_id, pos in arrange(inner, derived, analysis, inner.owner, others).items():
+        inner.fill("node", node_id, replace(inner.nodes[node_id], pos=pos))
+    return block_frames(inner, derived, analysis, inner.owner)
 
 
 def _in_order(nodes: Iterable[Node]) -> list[Node]:
@@ -196,20 +216,6 @@ def _results(macro: Node, ids: dict[Node, str], sources: dict[Tensor, Source]) -
     return wires
 
 
-# ---- showing ------------------------------------------------------------------------------------
-
-
-def _show(inner: Expansion, derived: dict[str, str]) -> None:
-    """Gives the nodes their places and each scope its frame."""
-    analysis = inner.analyse()
-    places = arrange(inner, derived, analysis, inner.owner, inner.outer)
-    for node_id, pos in places.items():
-        inner.fill("node", node_id, replace(inner.nodes[node_id], pos=pos))
-    for frame in block_frames(inner, derived, analysis, inner.owner):
-        key = f"f{inner.next_id}"
-        inner.fill("frame", key, replace(frame, id=key))
-
-
 # ---- unpacking ----------------------------------------------------------------------------------
 
 
@@ -226,9 +232,10 @@ def _outer_sources(built: Build) -> dict[Tensor, Source]:
 
 def _check_reach(macro: Node, derived: list[Node], sources: dict[Tensor, Source]) -> None:
     """Copies can only be wired to nodes of the document."""
+    inside = set(derived)
     read = [tensor for node in derived for tensor in node.inputs]
     for tensor in [*read, *(t for t in macro.alias if t is not None)]:
-        if tensor not in sources:
+        if tensor not in sources and tensor.node not in inside:
             raise DocumentError(
                 f"its derived nodes use {tensor.name}, which {tensor.node.derived_from} derives",
                 node=macro.name,
@@ -283,14 +290,18 @@ def _retargeted(doc: Document, old: str, new: str | None) -> dict[str, Json]:
 
 
 def _place(
-    doc: Document, t: Transaction, owner: str, node_id: str, derived: dict[str, str]
+    doc: Document, t: Transaction, macro: Node, derived: list[Node], new: dict[Node, str]
 ) -> None:
     """Lays the copies out where there is room, the group among them, a frame around each scope."""
-    analysis = Analysis(doc)
-    others = [node_id] if node_id in doc.nodes else []
-    places = arrange(doc, derived, analysis, owner, others)
-    dx, dy = free_place(doc, set(doc.nodes) - set(places), places)
+    inner, ids = _read(doc, macro, derived)
+    group = [] if macro.outputs else [macro]
+    frames = _lay_out(
+        inner, {ids[node]: node.name for node in derived}, [ids[node] for node in group]
+    )
+    places = {new[node]: inner.nodes[ids[node]].pos for node in [*derived, *group]}
+    dx, dy = free_place(doc, set(doc.nodes) - set(new.values()), places)
     for key, (x, y) in places.items():
         t.put_node(replace(doc.nodes[key], pos=(x + dx, y + dy)))
-    for frame in block_frames(doc, derived, analysis, owner):
-        t.put_frame(replace(frame, id=t.new_id("f")))
+    for frame in frames:
+        x, y, width, height = frame.rect
+        t.put_frame(replace(frame, id=t.new_id("f"), rect=(x + dx, y + dy, width, height)))

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from nodeflow.document.analysis import Analysis
-from nodeflow.document.card_size import HEADER, ROW, Size, node_size
+from nodeflow.document.card_size import HEADER, MAX_WIDTH, ROW, Size, node_size
 from nodeflow.document.flow import natural
 from nodeflow.document.layout import Position, layout, layout_boxes
 from nodeflow.document.model import Document
@@ -76,12 +76,12 @@ def block_frames(
 
 def free_place(doc: Document, old: Iterable[str], places: Mapping[str, Position]) -> Position:
     """Returns how far to move `places` so that they stand to the right of all that is there."""
-    boxes = [(*doc.nodes[i].pos, *node_size(doc, doc.nodes[i])) for i in old]
-    boxes += [frame.rect for frame in doc.frames.values()]
-    if not boxes or not places:
+    areas = [(*doc.nodes[i].pos, MAX_WIDTH) for i in old]
+    areas += [frame.rect[:3] for frame in doc.frames.values()]
+    if not areas or not places:
         return (0.0, 0.0)
-    right = max(x + width for x, _, width, _ in boxes)
-    top = min(y for _, y, _, _ in boxes)
+    right = max(x + width for x, _, width in areas)
+    top = min(y for _, y, _ in areas)
     left = min(x for x, _ in places.values())
     return (round(right + BLOCK_GAP - left), round(top - min(y for _, y in places.values())))
 

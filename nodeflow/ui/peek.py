@@ -80,7 +80,8 @@ class Peek(QWidget):
         Raises:
             NodeflowError: it derives nothing, or it cannot run; says where and what to do.
         """
-        inner = expansion(self._outside.document, node_id, base_dir=self._outside.base_dir)
+        outer = self._outside
+        inner = expansion(outer.document, node_id, base_dir=outer.base_dir, analysis=outer.analysis)
         analysis = inner.analyse()
         self.node = node_id
         self.inside.open(inner, analysis)

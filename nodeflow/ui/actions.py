@@ -50,6 +50,8 @@ def _a(id: str, text: str, shortcut: str = "", icon: str = "", tip: str = "", **
     return ActionSpec(id, text, tuple(shortcut.split()), icon, tip, **more)
 
 
+BOOKMARKS = 9
+
 ACTIONS: tuple[ActionSpec, ...] = (
     _a("new", "New", "Ctrl+N", "file-plus", "Start with an empty graph"),
     _a("open", "Open…", "Ctrl+O", "folder-open", "Open a .flow file"),
@@ -69,6 +71,23 @@ ACTIONS: tuple[ActionSpec, ...] = (
     _a("select_all", "Select all", "Ctrl+A", on_canvas=True),
     _a("rename", "Rename", "F2", "pencil", "Give the selected node another name"),
     _a("search", "Add a node…", "Ctrl+Space", "plus", "Search all ops (Tab on the canvas)"),
+    _a(
+        "formula",
+        "Type a formula…",
+        "=",
+        "square-function",
+        "Add the nodes of a formula such as a = (b + c) * (c + 2)",
+        on_canvas=True,
+    ),
+    _a(
+        "start_wire",
+        "Wire by keyboard…",
+        "W",
+        "cable",
+        "Draw a wire from the selected node to a port that you type",
+        on_canvas=True,
+    ),
+    _a("find", "Find in graph…", "Ctrl+F", "search", "Find a node by its name, op or value"),
     _a("frame", "Frame the selection", "Ctrl+G", "frame", "Put a titled frame with a note around"),
     _a(
         "expand",
@@ -83,6 +102,20 @@ ACTIONS: tuple[ActionSpec, ...] = (
     _a("zoom_in", "Zoom in", "Ctrl++ Ctrl+=", "zoom-in"),
     _a("zoom_out", "Zoom out", "Ctrl+-", "zoom-out"),
     _a("zoom_reset", "Actual size", "Ctrl+1"),
+    _a("view_back", "Back", "Ctrl+Alt+Left", "arrow-left", "Look where you looked before"),
+    _a("view_forward", "Forward", "Ctrl+Alt+Right", "arrow-right", "Undo a step back"),
+    *(
+        _a(f"bookmark_{n}", f"Go to bookmark {n}", f"Ctrl+Alt+{n}", "pin")
+        for n in range(1, BOOKMARKS + 1)
+    ),
+    *(
+        _a(f"bookmark_set_{n}", f"Set bookmark {n}", f"Ctrl+Shift+{n}", "pin")
+        for n in range(1, BOOKMARKS + 1)
+    ),
+    _a("minimap", "Minimap", "Ctrl+M", "", "The whole graph in a corner", checkable=True),
+    _a("next_pane", "Next pane", "F6", "", "Leave the canvas for the next panel"),
+    _a("previous_pane", "Previous pane", "Shift+F6", "", "Leave the canvas for the panel before"),
+    _a("outline", "Outline", "Ctrl+Shift+O", "list", "All nodes as a list", checkable=True),
     _a(
         "order",
         "Show order",
@@ -114,8 +147,14 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "step-forward",
         "Compute the selected node alone, and dim what it does not need",
     ),
-    _a("train", "Train", "F6", "graduation-cap", "Train from the initial values"),
-    _a("continue", "Continue", "Shift+F6", "fast-forward", "Train on from the values as they are"),
+    _a("train", "Train", "Ctrl+T", "graduation-cap", "Train from the initial values"),
+    _a(
+        "continue",
+        "Continue",
+        "Ctrl+Shift+T",
+        "fast-forward",
+        "Train on from the values they have",
+    ),
     _a("pause", "Pause", "F7", "pause", "Pause after the current step, or go on"),
     _a("step", "Single step", "F8", "skip-forward", "While paused: one step, and stay paused"),
     _a("stop", "Stop", "Shift+F7", "square", "Stop; the variables keep what they learned"),
@@ -123,6 +162,14 @@ ACTIONS: tuple[ActionSpec, ...] = (
     _a("restart_engine", "Restart the engine", "", "refresh-cw"),
     _a("fetch_data", "Download the full MNIST…", "", "download"),
     _a("tutorial", "Build a = (b + c) × (c + 2)", "", "lightbulb", "A first graph, step by step"),
+    _a(
+        "command_palette",
+        "All commands…",
+        "Ctrl+Shift+P",
+        "terminal",
+        "Find any command by a few letters",
+    ),
+    _a("keymap", "Keys and pointer…", "", "settings", "Give commands other keys"),
     _a("shortcuts", "Keyboard shortcuts", "F1", "keyboard"),
     _a("show_log", "Show the log", "", "terminal"),
     _a("about", "About nodeflow", "", "info"),
@@ -146,15 +193,20 @@ MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
         "&Edit",
         (
             *("undo", "redo", SEPARATOR, "cut", "copy", "paste", "duplicate", "delete"),
-            *(SEPARATOR, "select_all", SEPARATOR, "search", "rename", "frame"),
+            *(SEPARATOR, "select_all", "find", SEPARATOR, "search", "formula", "start_wire"),
+            *("rename", "frame"),
             *(SEPARATOR, "expand", "unpack"),
         ),
     ),
     (
         "&View",
         (
-            *("fit", "fit_selection", "zoom_in", "zoom_out", "zoom_reset", SEPARATOR),
-            *("order", "undim", SEPARATOR, "panel_left", "panel_bottom", "panel_right"),
+            *("fit", "fit_selection", "zoom_in", "zoom_out", "zoom_reset"),
+            *("view_back", "view_forward"),
+            ("Go to bookmark", tuple(f"bookmark_{n}" for n in range(1, BOOKMARKS + 1))),
+            ("Set bookmark", tuple(f"bookmark_set_{n}" for n in range(1, BOOKMARKS + 1))),
+            *(SEPARATOR, "order", "undim", "minimap", SEPARATOR),
+            *("panel_left", "panel_bottom", "panel_right", "outline"),
             ("Panels", "panels_menu"),
             ("Theme", ("theme_system", "theme_light", "theme_dark")),
         ),
@@ -166,7 +218,13 @@ MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
             *("initialise", "restart_engine", SEPARATOR, "fetch_data"),
         ),
     ),
-    ("&Help", ("tutorial", "shortcuts", "show_log", SEPARATOR, "about")),
+    (
+        "&Help",
+        (
+            *("command_palette", "tutorial", SEPARATOR, "shortcuts", "keymap", "show_log"),
+            *(SEPARATOR, "about"),
+        ),
+    ),
 )
 
 TOOLBAR: tuple[str, ...] = (
@@ -176,13 +234,6 @@ TOOLBAR: tuple[str, ...] = (
 )
 TOOLBAR_TEXT = ("run", "train")
 """Toolbar actions that show their text as well."""
-
-
-def shortcut_text(spec: ActionSpec) -> str:
-    """The first shortcut as this platform writes it."""
-    if not spec.shortcuts:
-        return ""
-    return QKeySequence(spec.shortcuts[0]).toString(QKeySequence.SequenceFormat.NativeText)
 
 
 class ActionSet(QObject):
@@ -212,6 +263,7 @@ class ActionSet(QObject):
             self._do[spec.id] = getattr(owner, f"do_{spec.id}")
             self._when[spec.id] = getattr(owner, f"when_{spec.id}", _always)
         self._blocked: dict[str, Blocked | None] = {}
+        self._keys = {spec.id: spec.shortcuts for spec in ACTIONS}
         self._icons: dict[str, str] = {spec.id: spec.icon for spec in ACTIONS}
         self._actions = {spec.id: self._make(spec) for spec in ACTIONS}
         self.set_theme(theme)
@@ -231,6 +283,21 @@ class ActionSet(QObject):
         self._theme = theme
         for spec in ACTIONS:
             self._draw_icon(spec)
+
+    def apply_keymap(self, keys: Callable[[ActionSpec], tuple[str, ...]]) -> None:
+        """Give every action the keys that ``keys(spec)`` says, and show them in its tooltip."""
+        for spec in ACTIONS:
+            wanted = keys(spec)
+            if wanted != self._keys[spec.id]:
+                self._keys[spec.id] = wanted
+                self._actions[spec.id].setShortcuts([QKeySequence(k) for k in wanted])
+                self._describe(spec)
+
+    def shortcut_text(self, action_id: str) -> str:
+        """The first key of an action as this platform writes it."""
+        keys = self._keys[action_id]
+        native = QKeySequence.SequenceFormat.NativeText
+        return QKeySequence(keys[0]).toString(native) if keys else ""
 
     def refresh(self) -> None:
         """Ask every action whether it can run, and say so in its tooltip."""
@@ -280,7 +347,7 @@ class ActionSet(QObject):
     def _describe(self, spec: ActionSpec) -> None:
         action = self._actions[spec.id]
         title = action.text().replace("&", "").rstrip("…")
-        keys = shortcut_text(spec)
+        keys = self.shortcut_text(spec.id)
         lines = [f"<b>{title}</b>{f'&nbsp;&nbsp;{keys}' if keys else ''}"]
         if spec.tip:
             lines.append(spec.tip)

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 
 from nodeflow.document.journal import Recoverable
 from nodeflow.errors import NodeflowError
-from nodeflow.ui.actions import ACTIONS, shortcut_text
+from nodeflow.ui.actions import ACTIONS, ActionSet
 from nodeflow.ui.theme import SPACE, Theme
 from nodeflow.ui.widgets import label, logo
 
@@ -144,12 +144,13 @@ class ShortcutsDialog(QDialog):
         ("Middle button, or Space and drag", "Pan"),
         ("Drag from a port", "Draw a wire"),
         ("F", "Fit the selection"),
-        ("Arrow keys", "Move the selected nodes, or pan"),
+        ("Arrow keys", "Walk along wires and between nodes; pan if nothing is there"),
+        ("Alt and arrow keys", "Move the selected nodes (with Shift, farther)"),
         ("Enter", "Edit the selected node in the inspector"),
         ("Esc", "Stop what the mouse is doing, or select nothing"),
     )
 
-    def __init__(self, parent: QWidget) -> None:
+    def __init__(self, parent: QWidget, actions: ActionSet) -> None:
         super().__init__(parent)
         self.setObjectName("shortcuts")
         self.setWindowTitle("Keyboard shortcuts")
@@ -157,7 +158,8 @@ class ShortcutsDialog(QDialog):
         grid = QGridLayout()
         grid.setHorizontalSpacing(SPACE[5])
         grid.setVerticalSpacing(SPACE[1])
-        rows = [(shortcut_text(a), a.text.rstrip("…")) for a in ACTIONS if a.shortcuts]
+        keys = [(actions.shortcut_text(a.id), a.text.rstrip("…")) for a in ACTIONS]
+        rows = [(key, text) for key, text in keys if key]
         for heading, entries in (("Window", rows), ("Canvas", self.CANVAS)):
             grid.addWidget(label(heading, "strong"), grid.rowCount(), 0, 1, 2)
             for keys, text in entries:

@@ -28,9 +28,11 @@ from nodeflow.ui.engine_link import ClientFactory, EngineLink, engine_client
 from nodeflow.ui.errors_handler import ErrorHandler, log_file
 from nodeflow.ui.files import Files
 from nodeflow.ui.inspector import InspectorPanel
+from nodeflow.ui.navigation import Navigation
 from nodeflow.ui.palette import PalettePanel
 from nodeflow.ui.panels.dock import Dock
 from nodeflow.ui.panels.log import LogPanel
+from nodeflow.ui.panels.outline import OutlinePanel
 from nodeflow.ui.panels.problems import ProblemsPanel
 from nodeflow.ui.panels.training import TrainingPanel
 from nodeflow.ui.panels.viewer import ViewerPanel
@@ -93,10 +95,12 @@ class MainWindow(QMainWindow):
         self._refresh_timer.timeout.connect(self._refresh_actions)
         self._make_pages()
         self._make_panels()
-        targets = (self, self.files, self.edit_menu, self.running)
+        self.navigation = Navigation(self)
+        targets = (self, self.files, self.edit_menu, self.running, self.navigation)
         self.actions_ = ActionSet(self, self.canvas, targets, self._explain, self.theme)
         self._make_bars()
         self._connect()
+        self.navigation.start()
         self._restore_layout()
         self.info.set_theme(self.theme)
         self._refresh_actions()
@@ -126,11 +130,13 @@ class MainWindow(QMainWindow):
         self.training = TrainingPanel(self.settings, self.theme)
         self.viewer = ViewerPanel(self.workspace, self.link, self.theme)
         self.problems = ProblemsPanel(self.workspace, self.theme)
+        self.outline = OutlinePanel(self.workspace, self.canvas.value_of)
         self.log = LogPanel(self.theme)
         area = Qt.DockWidgetArea
         places = (
             ("palette", "Ops", self.palette_panel, area.LeftDockWidgetArea),
             ("inspector", "Inspector", self._inspectors, area.RightDockWidgetArea),
+            ("outline", "Outline", self.outline, area.LeftDockWidgetArea),
             ("viewer", "Viewer", self.viewer, area.BottomDockWidgetArea),
             ("training", "Training", self.training, area.BottomDockWidgetArea),
             ("problems", "Problems", self.problems, area.BottomDockWidgetArea),
@@ -153,6 +159,7 @@ class MainWindow(QMainWindow):
             QMainWindow.DockOption.AllowTabbedDocks | QMainWindow.DockOption.AnimatedDocks
         )
         self._show_bottom(False)
+        self.docks["outline"].hide()
 
     def _make_bars(self) -> None:
         self.toolbar = QToolBar("Toolbar")
@@ -211,6 +218,9 @@ class MainWindow(QMainWindow):
         self.peek.said.connect(status.say)
         self.peek.looked.connect(self._on_view_changed)
         self.problems.chosen.connect(self._on_problem)
+        self.outline.chosen.connect(self.show_node)
+        self.outline.selected.connect(canvas.select)
+        running.valued.connect(self.outline.values_changed)
         self.problems.counted.connect(status.show_problems)
         self.problems.refresh()
         self.files.opened.connect(self.show_canvas)
@@ -373,7 +383,8 @@ class MainWindow(QMainWindow):
         node_id = self.peek.node if self.is_inside else self.workspace.selection[0]
         self.show_canvas()
         try:
-            new = unpack(self.workspace.document, node_id, base_dir=self.workspace.base_dir)
+            document, analysis = self.workspace.document, self.workspace.analysis
+            new = unpack(document, node_id, base_dir=self.workspace.base_dir, analysis=analysis)
         except NodeflowError as error:
             self.info.show_message(str(error), "error")
             return
@@ -413,7 +424,7 @@ class MainWindow(QMainWindow):
         self._refresh_soon()
 
     def do_shortcuts(self) -> None:
-        dialogs.ShortcutsDialog(self).open()
+        dialogs.ShortcutsDialog(self, self.actions_).open()
 
     def do_show_log(self) -> None:
         self.show_panel("log")
@@ -563,6 +574,10 @@ class MainWindow(QMainWindow):
     def _on_panel_visibility(self, _: bool) -> None:
         self._refresh_soon()
 
+    def refresh_soon(self, *_: object) -> None:
+        """Look at the actions again when the events at hand are done."""
+        self._refresh_soon()
+
     def _refresh_soon(self, *_: object) -> None:
         self._refresh_timer.start()
 
@@ -625,7 +640,7 @@ class MainWindow(QMainWindow):
         parts = (
             *(self.canvas, self.actions_, self.palette_panel, self.inspector, self.training),
             *(self.viewer, self.problems, self.log, self.status, self.info, self.welcome),
-            *(self.tutorial, self.peek, *self.docks.values()),
+            *(self.tutorial, self.peek, self.navigation, self.outline, *self.docks.values()),
         )
         for part in parts:
             part.set_theme(theme)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QByteArray, QSettings, QStandardPaths
 
 RECENT = 10
+MOST_BOOKMARKED = 50
 THEME_CHOICES = ("system", "light", "dark")
 
 
@@ -41,6 +43,58 @@ class Settings:
     @smoothing.setter
     def smoothing(self, value: float) -> None:
         self._store.setValue("smoothing", float(value))
+
+    @property
+    def shortcuts(self) -> str:
+        """The user's own keys as JSON (see ``keymap``); empty for none."""
+        value = self._store.value("shortcuts", "")
+        return value if isinstance(value, str) else ""
+
+    @shortcuts.setter
+    def shortcuts(self, value: str) -> None:
+        self._store.setValue("shortcuts", value)
+
+    @property
+    def pointer(self) -> str:
+        """The preset of wheel and drag (see ``canvas.pointer_presets``)."""
+        value = self._store.value("pointer", "mouse")
+        return value if isinstance(value, str) else "mouse"
+
+    @pointer.setter
+    def pointer(self, value: str) -> None:
+        self._store.setValue("pointer", value)
+
+    @property
+    def minimap(self) -> bool:
+        """Whether the overview is shown."""
+        return self._store.value("minimap", "false") in (True, "true")
+
+    @minimap.setter
+    def minimap(self, value: bool) -> None:
+        self._store.setValue("minimap", "true" if value else "false")
+
+    def formulas(self) -> list[str]:
+        """Formulas typed before, the latest last."""
+        return [text for text in self._json("formulas", []) if isinstance(text, str)]
+
+    def set_formulas(self, formulas: list[str]) -> None:
+        self._store.setValue("formulas", json.dumps(formulas))
+
+    def bookmarks(self, path: str) -> dict[int, tuple[float, float, int]]:
+        """Views of a file by number: the middle's x and y, and the zoom step."""
+        stored = self._json("bookmarks", {})
+        views = stored.get(path, {}) if isinstance(stored, dict) else {}
+        try:
+            return {int(n): (float(x), float(y), int(s)) for n, (x, y, s) in views.items()}
+        except (AttributeError, TypeError, ValueError):
+            return {}
+
+    def set_bookmarks(self, path: str, views: dict[int, tuple[float, float, int]]) -> None:
+        stored = self._json("bookmarks", {})
+        stored = stored if isinstance(stored, dict) else {}
+        stored.pop(path, None)
+        kept = dict(list(stored.items())[-MOST_BOOKMARKED:])
+        self._store.setValue("bookmarks", json.dumps({**kept, path: views}))
 
     def recent_files(self) -> list[Path]:
         """Files opened or saved last, the newest first; those that are gone are left out."""
@@ -77,6 +131,13 @@ class Settings:
     def _bytes(self, key: str) -> QByteArray | None:
         value = self._store.value(key)
         return value if isinstance(value, QByteArray) and not value.isEmpty() else None
+
+    def _json(self, key: str, default: Any) -> Any:
+        value = self._store.value(key, "")
+        try:
+            return json.loads(value) if isinstance(value, str) and value else default
+        except ValueError:
+            return default
 
     def _number(self, key: str, default: float, low: float, high: float) -> float:
         try:

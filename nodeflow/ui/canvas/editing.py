@@ -237,12 +237,23 @@ class Editing:
         return True
 
     def _arrow(self: CanvasView, event: QKeyEvent, dx: int, dy: int) -> bool:
-        if not self.selected_nodes():
+        """Plain arrows walk, with Alt they move the selection; with nothing selected, Alt goes
+        back and forward, and Shift pans."""
+        keys = event.modifiers()
+        far = bool(keys & Qt.KeyboardModifier.ShiftModifier)
+        if keys & Qt.KeyboardModifier.ControlModifier:
+            return False
+        if keys & Qt.KeyboardModifier.AltModifier:
+            if self.selected_nodes():
+                step = NUDGE * (5 if far else 1)
+                self.nudge(dx * step, dy * step)
+                self.show_whole(self.selected_nodes()[0])
+            elif dx:
+                self.history_wanted.emit(dx)
+        elif far or not len(self.scene.nodes):
             self.pan(-48 * dx, -48 * dy)
-            return True
-        far = event.modifiers() & Qt.KeyboardModifier.ShiftModifier
-        step = NUDGE * (5 if far else 1)
-        self.nudge(dx * step, dy * step)
+        else:
+            self.walk(dx, dy)
         return True
 
     def keyReleaseEvent(self: CanvasView, event: QKeyEvent) -> None:

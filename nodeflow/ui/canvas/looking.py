@@ -20,6 +20,8 @@ from nodeflow.ui.canvas.scene import port_place
 if TYPE_CHECKING:
     from nodeflow.ui.canvas.view import CanvasView
 
+IN_SIGHT = 40.0
+"""Nodes that are brought into sight keep so many pixels from the edge."""
 EDGE = 48.0
 """Room left of the beginning of a graph, in scene units."""
 SLOW_FRAME_MS = 14.0
@@ -147,6 +149,34 @@ class Looking:
         self.camera.look_at(self.scene.rect(slot).center(), self.width(), self.height())
         self.repaint_all()
         self._looked()
+
+    def look_at(self: CanvasView, center: QPointF, step: int) -> None:
+        """Put a scene point in the middle, at a step of the zoom ladder."""
+        if step == self.camera.step:
+            middle = self.view_to_scene(QPointF(self.width() / 2, self.height() / 2))
+            gap = (middle - center) * self.camera.scale
+            self.pan(gap.x(), gap.y())
+            return
+        self.camera.step = step
+        self.camera.look_at(center, self.width(), self.height())
+        self.repaint_all()
+        self._looked()
+
+    def show_whole(self: CanvasView, *node_ids: str) -> None:
+        """Move the view as little as brings nodes into sight; shrink it if they need room."""
+        slots = [s for s in map(self.scene.nodes.get, node_ids) if s is not None]
+        if not slots:
+            return
+        area = self.scene.bounds(np.array(slots))
+        seen = self.camera.rect_to_view(area)
+        room = QRectF(self.rect()).adjusted(IN_SIGHT, IN_SIGHT, -IN_SIGHT, -IN_SIGHT)
+        if seen.width() > room.width() or seen.height() > room.height():
+            self._fit(area)
+            return
+        dx = max(room.left() - seen.left(), 0) + min(room.right() - seen.right(), 0)
+        dy = max(room.top() - seen.top(), 0) + min(room.bottom() - seen.bottom(), 0)
+        if dx or dy:
+            self.pan(dx, dy)
 
     def _fit(self: CanvasView, rect: QRectF) -> None:
         self.camera.fit(rect, self.width(), self.height())

@@ -22,6 +22,7 @@ from nodeflow.ui.canvas.gestures import (
 )
 from nodeflow.ui.canvas.ghost import Ghost
 from nodeflow.ui.canvas.hit import Hit, hit_test
+from nodeflow.ui.canvas.pointer_presets import DEFAULT, PRESETS, wheel_pan
 from nodeflow.ui.canvas.wiring import DragWire
 
 if TYPE_CHECKING:
@@ -46,6 +47,11 @@ class Pointing:
     """Mouse events; ``self`` is a CanvasView."""
 
     _wheel_rest = 0
+    pointer = DEFAULT
+
+    def set_pointer(self: CanvasView, preset: str) -> None:
+        """Choose how wheel and drag move the view (see ``pointer_presets``)."""
+        self.pointer = preset if preset in PRESETS else DEFAULT
 
     def hit(self: CanvasView, at: QPointF) -> Hit:
         """What is at a view point."""
@@ -67,6 +73,8 @@ class Pointing:
         button = event.button()
         if button == Qt.MouseButton.MiddleButton:
             return Pan(self)
+        if button in (Qt.MouseButton.BackButton, Qt.MouseButton.ForwardButton):
+            self.history_wanted.emit(-1 if button == Qt.MouseButton.BackButton else 1)
         if button == Qt.MouseButton.RightButton:
             self._select_under(at)
         if button != Qt.MouseButton.LeftButton:
@@ -117,6 +125,9 @@ class Pointing:
             return MoveNodes(self, "", hit.frame)
         if hit.kind == "corner":
             return ResizeFrame(self, hit.frame)
+        if self.pointer == "drag" and modifiers == Qt.KeyboardModifier.NoModifier:
+            self.select([])
+            return Pan(self)
         return BoxSelect(self)
 
     def _wire_gesture(self: CanvasView, hit: Hit) -> Gesture:
@@ -182,17 +193,12 @@ class Pointing:
         return gesture is not None or had_ghost
 
     def wheelEvent(self: CanvasView, event: QWheelEvent) -> None:
-        """Wheel or pinch zooms around the pointer; two fingers pan; shift pans sideways."""
-        pixels, angle = event.pixelDelta(), event.angleDelta()
-        control = event.modifiers() & Qt.KeyboardModifier.ControlModifier
-        if not pixels.isNull() and not control:
-            self.pan(pixels.x(), pixels.y())
-        elif event.modifiers() & Qt.KeyboardModifier.ShiftModifier and not control:
-            self.pan(angle.y() or angle.x(), 0)
-        elif angle.x() and not angle.y():
-            self.pan(angle.x(), 0)
+        """Zooms around the pointer or pans, as the preset says."""
+        pan = wheel_pan(event, self.pointer)
+        if pan is not None:
+            self.pan(pan.x(), pan.y())
         else:
-            self._wheel_zoom(angle.y(), event.position())
+            self._wheel_zoom(event.angleDelta().y(), event.position())
         event.accept()
 
     def _wheel_zoom(self: CanvasView, angle: int, at: QPointF) -> None:

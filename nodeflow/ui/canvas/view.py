@@ -32,6 +32,7 @@ from nodeflow.ui.canvas.pointing import Pointing
 from nodeflow.ui.canvas.scene import SceneModel
 from nodeflow.ui.canvas.shot import Shot
 from nodeflow.ui.canvas.showing import Showing
+from nodeflow.ui.canvas.walking import Walking
 from nodeflow.ui.theme import LIGHT, Theme
 
 MOVING_BUDGET, STILL_BUDGET = 0.006, 0.100
@@ -43,7 +44,7 @@ SETTLE_MS = 40
 DRIFT_MS = 25
 
 
-class CanvasView(Showing, Looking, Pointing, Editing, QWidget):
+class CanvasView(Showing, Looking, Pointing, Walking, Editing, QWidget):
     """A view of a document.
 
     Signals:
@@ -53,6 +54,7 @@ class CanvasView(Showing, Looking, Pointing, Editing, QWidget):
         tutorial_requested(): the link of the empty canvas.
         message(text): for the status bar.
         view_changed(): another place or scale.
+        history_wanted(step): back (-1) or forward (1) through views.
         left(): Escape or Backspace in a document that is only looked at.
     """
 
@@ -62,6 +64,7 @@ class CanvasView(Showing, Looking, Pointing, Editing, QWidget):
     tutorial_requested = Signal()
     message = Signal(str)
     view_changed = Signal()
+    history_wanted = Signal(int)
     left = Signal()
 
     def __init__(

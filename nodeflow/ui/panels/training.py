@@ -88,7 +88,7 @@ class TrainingPanel(QWidget):
         side.setLayout(left)
         self._plots = QStackedWidget()
         hint = label(
-            "Press Train (F6): loss and metrics appear here while the graph learns.", "muted"
+            "Press Train (Ctrl+T): loss and metrics appear here while the graph learns.", "muted"
         )
         hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._plots.addWidget(hint)

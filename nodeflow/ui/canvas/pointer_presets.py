@@ -1,0 +1,32 @@
+"""How the pointer moves the view: for a mouse, a touchpad, or by dragging the ground."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPointF, Qt
+from PySide6.QtGui import QWheelEvent
+
+PRESETS = {
+    "mouse": "Mouse: the wheel zooms, the middle button or Space pans",
+    "touchpad": "Touchpad: scrolling pans, pinching or Ctrl zooms",
+    "drag": "Dragging the ground pans, Shift and dragging selects",
+}
+DEFAULT = "mouse"
+
+
+def wheel_pan(event: QWheelEvent, preset: str) -> QPointF | None:
+    """How far a turn of the wheel pans the view, or None where it zooms.
+
+    A touchpad tells pixels: two fingers pan in every preset. Ctrl (and a pinch, which comes as
+    Ctrl) always zooms.
+    """
+    pixels, angle = event.pixelDelta(), event.angleDelta()
+    keys = event.modifiers()
+    if keys & Qt.KeyboardModifier.ControlModifier:
+        return None
+    if not pixels.isNull():
+        return QPointF(pixels)
+    if keys & Qt.KeyboardModifier.ShiftModifier:
+        return QPointF(angle.y() or angle.x(), 0)
+    if preset == "touchpad" or (angle.x() and not angle.y()):
+        return QPointF(angle.x(), angle.y())
+    return None

@@ -1,0 +1,197 @@
+"""Finding one's way: commands, find, views, bookmarks, panes, the minimap, keys, formulas.
+
+Functions ``do_ID`` and ``when_ID`` of the actions; the parts they open stand in their own files.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QWidget
+
+from nodeflow.ui.actions import Blocked
+from nodeflow.ui.canvas.minimap import Minimap
+from nodeflow.ui.command_palette import CommandPalette
+from nodeflow.ui.expression_bar import ExpressionBar
+from nodeflow.ui.find import FindInGraph
+from nodeflow.ui.keymap import Keymap
+from nodeflow.ui.pick_list import PickList
+from nodeflow.ui.shortcut_editor import ShortcutEditor
+from nodeflow.ui.theme import Theme
+from nodeflow.ui.views import NUMBERS, Views
+from nodeflow.ui.wire_by_keys import WireByKeys
+
+if TYPE_CHECKING:
+    from nodeflow.ui.main_window import MainWindow
+
+
+class Navigation:
+    """Made by the window before its actions; ``start`` afterwards, when they exist."""
+
+    def __init__(self, window: MainWindow) -> None:
+        self._window = window
+        canvas, workspace, theme = window.canvas, window.workspace, window.theme
+        self.popup = PickList(canvas, theme)
+        self.views = Views(canvas, workspace, window.settings)
+        self.minimap = Minimap(canvas)
+        self.minimap.setVisible(window.settings.minimap)
+        self.keymap = Keymap(window.settings)
+        self.find = FindInGraph(self.popup, workspace, canvas, window.show_node)
+        self.wires = WireByKeys(self.popup, canvas)
+        self.formula = ExpressionBar(canvas, workspace, theme, window.settings)
+        canvas.set_pointer(window.settings.pointer)
+        canvas.history_wanted.connect(self._on_history)
+        for number in NUMBERS:
+            setattr(self, f"do_bookmark_set_{number}", partial(self._set_bookmark, number))
+            setattr(self, f"do_bookmark_{number}", partial(self._go_to_bookmark, number))
+            setattr(self, f"when_bookmark_{number}", partial(self._when_bookmark, number))
+
+    def start(self) -> None:
+        """The window's actions exist: give them the user's keys."""
+        window = self._window
+        self.palette = CommandPalette(self.popup, window.actions_)
+        window.actions_.apply_keymap(self.keymap.keys)
+        window.actions_["minimap"].setChecked(window.settings.minimap)
+        self.views.changed.connect(window.refresh_soon)
+        self.views.reset()
+
+    def set_theme(self, theme: Theme) -> None:
+        self.popup.set_theme(theme)
+        self.formula.set_theme(theme)
+        self.minimap.update()
+
+    # ---- asking -----------------------------------------------------------------------------
+
+    def do_command_palette(self) -> None:
+        self._window.show_canvas()
+        self.palette.open()
+
+    def do_find(self) -> None:
+        self._window.show_canvas()
+        self.find.open()
+
+    def when_find(self) -> Blocked | None:
+        return None if self._window.workspace.document.nodes else EMPTY
+
+    def do_formula(self) -> None:
+        self._window.show_canvas()
+        self.formula.open()
+
+    def when_formula(self) -> Blocked | None:
+        locked = self._window.workspace.document.locked
+        return Blocked(locked) if locked else None
+
+    def do_start_wire(self) -> None:
+        self.wires.begin()
+
+    def when_start_wire(self) -> Blocked | None:
+        one = len(self._window.workspace.selection) == 1
+        return None if one else Blocked("Select the node that the wire leaves.")
+
+    def do_keymap(self) -> None:
+        window = self._window
+        dialog = ShortcutEditor(window, window.actions_, self.keymap)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        index = dialog.pointer.findData(window.settings.pointer)
+        dialog.pointer.setCurrentIndex(max(index, 0))
+        dialog.pointer.currentIndexChanged.connect(
+            lambda _: self._set_pointer(dialog.pointer.currentData())
+        )
+        dialog.open()
+
+    def _set_pointer(self, name: str) -> None:
+        self._window.settings.pointer = name
+        self._window.canvas.set_pointer(name)
+
+    # ---- views ------------------------------------------------------------------------------
+
+    def do_view_back(self) -> None:
+        self.views.back()
+
+    def when_view_back(self) -> Blocked | None:
+        return None if self.views.can_go_back else Blocked("This is the first view.")
+
+    def do_view_forward(self) -> None:
+        self.views.forward()
+
+    def when_view_forward(self) -> Blocked | None:
+        return None if self.views.can_go_forward else Blocked("This is the last view.")
+
+    def _on_history(self, step: int) -> None:
+        if step < 0:
+            self.views.back()
+        else:
+            self.views.forward()
+
+    def _set_bookmark(self, number: int) -> None:
+        self.views.set_bookmark(number)
+        self._window.status.say(f"This view is bookmark {number}.")
+
+    def _go_to_bookmark(self, number: int) -> None:
+        self._window.show_canvas()
+        self.views.go_to_bookmark(number)
+
+    def _when_bookmark(self, number: int) -> Blocked | None:
+        if self.views.has_bookmark(number):
+            return None
+        return Blocked(f"There is no bookmark {number} yet.", f"bookmark_set_{number}")
+
+    def do_minimap(self) -> None:
+        shown = not self.minimap.isVisibleTo(self._window.canvas)
+        self._window.settings.minimap = shown
+        self.minimap.setVisible(shown)
+        self._window.actions_["minimap"].setChecked(shown)
+
+    def do_outline(self) -> None:
+        """Show or hide the list of nodes."""
+        dock = self._window.docks["outline"]
+        dock.setVisible(dock.isHidden())
+        if dock.isVisible():
+            dock.raise_()
+        self._window.refresh_soon()
+
+    def when_outline(self) -> Blocked | None:
+        dock = self._window.docks["outline"]
+        self._window.actions_["outline"].setChecked(not dock.isHidden())
+        return self._window.when_panel_left()
+
+    # ---- panes ------------------------------------------------------------------------------
+
+    def do_next_pane(self) -> None:
+        self._step_pane(1)
+
+    def do_previous_pane(self) -> None:
+        self._step_pane(-1)
+
+    def _step_pane(self, step: int) -> None:
+        """Give the keyboard to the next pane in sight: canvas, panels, toolbar."""
+        panes = self._panes()
+        focus = self._window.focusWidget()
+        inside = [i for i, p in enumerate(panes) if focus and (p is focus or p.isAncestorOf(focus))]
+        at = inside[0] if inside else 0
+        for offset in range(1, len(panes) + 1):
+            target = _first_stop(panes[(at + step * offset) % len(panes)])
+            if target is not None:
+                target.setFocus(Qt.FocusReason.ShortcutFocusReason)
+                return
+
+    def _panes(self) -> list[QWidget]:
+        window = self._window
+        docks = [d for d in window.docks.values() if not d.visibleRegion().isEmpty()]
+        panels = [d.widget() for d in docks if d.isVisible()]
+        page = window.pages.currentWidget()
+        return [p for p in (page, *panels, window.toolbar) if p is not None]
+
+
+EMPTY = Blocked("The graph is empty.")
+
+
+def _first_stop(pane: QWidget) -> QWidget | None:
+    """The first widget of a pane that takes the keyboard."""
+    for widget in (pane, *pane.findChildren(QWidget)):
+        takes = bool(widget.focusPolicy().value & Qt.FocusPolicy.TabFocus.value)
+        if takes and widget.isVisible() and widget.isEnabled():
+            return widget
+    return None

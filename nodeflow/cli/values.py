@@ -160,16 +160,16 @@ def read_picture(path: Path, type_: TensorType, invert: bool = False) -> np.ndar
 
 
 def _picture_shape(type_: TensorType) -> tuple[int, int, tuple[int, ...]]:
-    shape = tuple(1 if d is None and i == 0 else d for i, d in enumerate(type_.shape))
-    inner = [d for d in shape[1:] if d != 1] if len(shape) > 2 else list(shape[-1:])
-    if len(shape) == 2 and shape[0] != 1:
-        inner = list(shape)
-    if type_.dtype in FLOATS and None not in shape and shape.count(1) + len(inner) == len(shape):
+    """Height, width and whole shape of the one picture that fits; an unknown first size is 1."""
+    first = 1 if type_.shape and type_.shape[0] is None else None
+    shape = tuple(d for d in (first, *type_.shape[first or 0 :]) if d is not None)
+    inner = [d for d in shape if d != 1]
+    if type_.dtype in FLOATS and len(shape) == type_.rank:
         if len(inner) == 1 and math.isqrt(inner[0]) ** 2 == inner[0]:
             side = math.isqrt(inner[0])
-            return side, side, shape  # type: ignore[return-value]
+            return side, side, shape
         if len(inner) == 2:
-            return inner[0], inner[1], shape  # type: ignore[return-value]
+            return inner[0], inner[1], shape
     raise FeedError(
         f"{type_.dtype} {shape_text(type_.shape)} cannot take a picture",
         hint="Use a float placeholder of shape (?, h * w), (?, h, w) or (?, h, w, 1).",

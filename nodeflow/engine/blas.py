@@ -87,8 +87,7 @@ def gemm_address(dtype: str) -> int:
     function = _symbol(f"scipy_{name}_")
     if function is not None:
         return ctypes.cast(function, ctypes.c_void_p).value or 0
-    from scipy.linalg import cython_blas
-
+    cython_blas: Any = import_module("scipy.linalg.cython_blas")  # its stubs leave it out
     return _capsule_pointer(cython_blas.__pyx_capi__[name])
 
 

@@ -28,7 +28,7 @@ from nodeflow.document.model import Document
 from nodeflow.document.records import NodeRecord, Wire
 from nodeflow.host.previews import make_preview
 from nodeflow.ui.canvas import CanvasView
-from nodeflow.ui.canvas.gestures import MoveNodes
+from nodeflow.ui.canvas.moving import MoveNodes
 
 OPS = ("add", "multiply", "subtract", "maximum")
 MIDDLE = QPointF(960, 540)

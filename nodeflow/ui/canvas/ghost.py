@@ -9,6 +9,7 @@ from PySide6.QtGui import QPainter
 
 from nodeflow.document.records import NodeRecord
 from nodeflow.ui.canvas.card_painter import CardPainter
+from nodeflow.ui.canvas.dropping import DropOnWire
 
 if TYPE_CHECKING:
     from nodeflow.ui.canvas.view import CanvasView
@@ -24,8 +25,17 @@ class Ghost:
         record = NodeRecord(id="", op=op_id, name=view.document.fresh_name(op_id))
         self.face = view.scene.builder.build(record)
         self.grip = QPointF(self.face.width / 2, 20)
+        self.drop = DropOnWire(view, record)
+
+    def move(self, at: QPointF) -> None:
+        """Follow the pointer, and look for a wire to go into."""
+        self.at = at
+        point = self.view.view_to_scene(at)
+        middle = point - self.grip + QPointF(self.face.width, self.face.height) / 2
+        self.drop.look(point, middle)
 
     def paint(self, painter: QPainter) -> None:
+        self.drop.paint(painter)
         scale = self.view.camera.scale
         painter.save()
         painter.setOpacity(0.75)

@@ -9,7 +9,17 @@ import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter, QPen
 
-from nodeflow.ui.canvas import arrays, card_layer, faces, ground, hints, values, wire_layer, wires
+from nodeflow.ui.canvas import (
+    arrays,
+    card_layer,
+    faces,
+    ground,
+    hints,
+    stubs,
+    values,
+    wire_layer,
+    wires,
+)
 from nodeflow.ui.canvas.card_painter import RADIUS, CardPainter
 from nodeflow.ui.canvas.hit import Hit
 from nodeflow.ui.canvas.shot import Shot
@@ -26,7 +36,11 @@ def paint(painter: QPainter, view: CanvasView) -> None:
     if view.lifted is not None:
         _paint_lifted(painter, view)
     else:
+        if view.gesture is None:
+            view.cone.paint(painter)
         _paint_hover(painter, view)
+    if view.chip is not None:
+        view.chip.paint(painter)
     if view.selected_frame in view.document.frames and view.lifted is None:
         _paint_frame_ring(painter, view)
     if view.selected_wire is not None:
@@ -50,6 +64,10 @@ def _paint_lifted(painter: QPainter, view: CanvasView) -> None:
     moved = scene.positions.copy()
     moved[slots] += [view.lift_shift.x(), view.lift_shift.y()]
     touching = scene.wires_of(slots)
+    if view.lifted_free:  # shaken off
+        table = scene.wires
+        inside = view.lifted[table.source[touching]] & view.lifted[table.target[touching]]
+        touching = touching[inside]
     wire_layer.paint_wire_set(painter, shot, touching, scene.wires.ends(touching, moved))
     corner, size = moved[slots], scene.sizes[slots]
     area = shot.area
@@ -110,6 +128,9 @@ def _paint_port(painter: QPainter, view: CanvasView, hover: Hit) -> None:
 def _paint_wire(painter: QPainter, view: CanvasView, key: tuple[str, str], role: str) -> None:
     slot = view.scene.wires.slots.get(key)
     if slot is None:
+        return
+    if view.scene.wires.hidden[slot]:
+        stubs.paint(painter, view, key)
         return
     ends = view.scene.wires.ends(np.array([slot]), view.scene.positions)
     ends = ends * view.camera.scale + np.tile([view.camera.x, view.camera.y], 2)

@@ -8,26 +8,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
-from PySide6.QtGui import QGuiApplication, QMouseEvent, QWheelEvent
+from PySide6.QtGui import QContextMenuEvent, QGuiApplication, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QToolTip
 
 from nodeflow.ui.canvas import hints, overlay
 from nodeflow.ui.canvas.gestures import (
     BoxSelect,
     Gesture,
-    MoveNodes,
     Pan,
     Refuse,
     ResizeFrame,
 )
 from nodeflow.ui.canvas.ghost import Ghost
 from nodeflow.ui.canvas.hit import Hit, hit_test
+from nodeflow.ui.canvas.moving import MoveNodes
 from nodeflow.ui.canvas.pointer_presets import DEFAULT, PRESETS, wheel_pan
+from nodeflow.ui.canvas.slicing import SliceWires
 from nodeflow.ui.canvas.wiring import DragWire
 
 if TYPE_CHECKING:
     from nodeflow.ui.canvas.view import CanvasView
 
+_CONTROL = Qt.KeyboardModifier.ControlModifier
 WHEEL_STEP = 60
 """An eighth of an octave for half a notch of the wheel (a notch is 120)."""
 
@@ -76,6 +78,8 @@ class Pointing:
         if button in (Qt.MouseButton.BackButton, Qt.MouseButton.ForwardButton):
             self.history_wanted.emit(-1 if button == Qt.MouseButton.BackButton else 1)
         if button == Qt.MouseButton.RightButton:
+            if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+                return Refuse(self) if self.document.locked else SliceWires(self)
             self._select_under(at)
         if button != Qt.MouseButton.LeftButton:
             return None
@@ -90,8 +94,30 @@ class Pointing:
         """A menu is about the node under the pointer, or about the selection it is part of."""
         hit = self.hit(at)
         thing = hit.node or hit.frame
-        if thing and thing not in self.selected_ids():
-            self.select([thing])
+        self.selected_wire = hit.wire
+        if hit.wire is not None or (thing and thing not in self.selected_ids()):
+            self.select([thing] if thing else [])
+        self.update()
+
+    def contextMenuEvent(self: CanvasView, event: QContextMenuEvent) -> None:
+        """Ask for a menu about what is under the pointer, or about the selection (by key)."""
+        if self.gesture is not None or QGuiApplication.keyboardModifiers() & _CONTROL:
+            return
+        by_key = event.reason() == QContextMenuEvent.Reason.Keyboard
+        at = QPointF(event.pos())
+        if by_key and self.selected_nodes():
+            at = self.node_rect(self.selected_nodes()[0]).center()
+        self.menu_at = at.toPoint()
+        self.menu_requested.emit(self._menu_kind(at), self.mapToGlobal(self.menu_at))
+        event.accept()
+
+    def _menu_kind(self: CanvasView, at: QPointF) -> str:
+        if self.selected_wire is not None:
+            return "wire"
+        if self.selected_frame in self.document.frames:
+            return "frame"
+        hit = self.hit(at)
+        return "node" if hit.node and self.selected_nodes() else "canvas"
 
     def _drift_view(self: CanvasView) -> None:
         """While something is dragged near an edge, the view moves that way."""
@@ -175,8 +201,12 @@ class Pointing:
         hit = self.hit(event.position())
         if hit.kind == "title" and not self.document.locked:
             self.rename_node(hit.node)
+        elif self.is_dot(hit.node) and not self.document.locked:
+            self.heal_selection()
         elif hit.kind in ("title", "body"):
             self.node_activated.emit(hit.node)
+        elif hit.kind == "wire" and hit.wire is not None:
+            self.add_dot(hit.wire, self.view_to_scene(event.position()))
         elif hit.kind == "frame":
             self.rename_frame(hit.frame)
         elif hit.kind == "empty":
@@ -214,6 +244,7 @@ class Pointing:
         if hit != self.hover:
             self.hover = hit
             self.update()
+        self.cone.follow("" if hit.kind == "port" else hit.node)
         self._show_cursor(at)
 
     def _show_cursor(self: CanvasView, at: QPointF | None = None) -> None:
@@ -259,7 +290,7 @@ class Pointing:
 
     def move_ghost(self: CanvasView, global_pos: QPoint) -> None:
         if self.ghost is not None:
-            self.ghost.at = QPointF(self.mapFromGlobal(global_pos))
+            self.ghost.move(QPointF(self.mapFromGlobal(global_pos)))
             self.update()
 
     def drop_ghost(self: CanvasView, global_pos: QPoint) -> str | None:
@@ -269,7 +300,12 @@ class Pointing:
         self.update()
         if ghost is None or not self.rect().contains(ghost.at.toPoint()):
             return None
-        return self.add_node(ghost.op_id, self.view_to_scene(ghost.at) - ghost.grip)
+        with self.document.transaction(f"Add {ghost.op_id}"):
+            node = self.add_node(ghost.op_id, self.view_to_scene(ghost.at) - ghost.grip)
+            if node is not None:
+                ghost.drop.insert(node)
+        self.select([node] if node is not None else [])
+        return node
 
     def cancel_ghost(self: CanvasView) -> None:
         self.ghost = None

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QFocusEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
@@ -22,6 +22,8 @@ from nodeflow.ui.canvas import layers, overlay
 from nodeflow.ui.canvas.atlas import CardAtlas
 from nodeflow.ui.canvas.camera import STEPS_PER_OCTAVE, Camera
 from nodeflow.ui.canvas.card_painter import MARGIN, CardPainter
+from nodeflow.ui.canvas.cone import HoverCone
+from nodeflow.ui.canvas.conversion_chip import ConversionChip
 from nodeflow.ui.canvas.editing import Editing
 from nodeflow.ui.canvas.frame_cache import FrameCache
 from nodeflow.ui.canvas.gestures import Gesture
@@ -32,6 +34,7 @@ from nodeflow.ui.canvas.pointing import Pointing
 from nodeflow.ui.canvas.scene import SceneModel
 from nodeflow.ui.canvas.shot import Shot
 from nodeflow.ui.canvas.showing import Showing
+from nodeflow.ui.canvas.surgery import Surgery
 from nodeflow.ui.canvas.walking import Walking
 from nodeflow.ui.theme import LIGHT, Theme
 
@@ -44,7 +47,7 @@ SETTLE_MS = 40
 DRIFT_MS = 25
 
 
-class CanvasView(Showing, Looking, Pointing, Walking, Editing, QWidget):
+class CanvasView(Showing, Looking, Pointing, Walking, Editing, Surgery, QWidget):
     """A view of a document.
 
     Signals:
@@ -53,6 +56,7 @@ class CanvasView(Showing, Looking, Pointing, Walking, Editing, QWidget):
         request_search(scene point, view point, WireContext or None)
         tutorial_requested(): the link of the empty canvas.
         message(text): for the status bar.
+        menu_requested(what it is about: node, wire, frame or canvas; global place).
         view_changed(): another place or scale.
         history_wanted(step): back (-1) or forward (1) through views.
         left(): Escape or Backspace in a document that is only looked at.
@@ -62,6 +66,7 @@ class CanvasView(Showing, Looking, Pointing, Walking, Editing, QWidget):
     node_activated = Signal(str)
     request_search = Signal(QPointF, QPointF, object)
     tutorial_requested = Signal()
+    menu_requested = Signal(str, QPoint)
     message = Signal(str)
     view_changed = Signal()
     history_wanted = Signal(int)
@@ -88,7 +93,10 @@ class CanvasView(Showing, Looking, Pointing, Walking, Editing, QWidget):
         self.gesture: Gesture | None = None
         self.ghost: Ghost | None = None
         self.hover: Hit = EMPTY
+        self.cone = HoverCone(self)
+        self.chip: ConversionChip | None = None
         self.lifted: np.ndarray | None = None
+        self.lifted_free = False
         self.lifted_frame = ""
         self.lift_shift = QPointF()
         self._hidden_wire: tuple[str, str] | None = None
@@ -250,7 +258,9 @@ class CanvasView(Showing, Looking, Pointing, Walking, Editing, QWidget):
                 self._damage_node(slot)
         if structure and self.hover is not EMPTY:
             self.hover = EMPTY
+            self.cone.follow("")
         if structure:
+            self.close_chip()
             self._view_chosen = True
             self._note_lost_selection()
             self.describe()
@@ -280,6 +290,7 @@ class CanvasView(Showing, Looking, Pointing, Walking, Editing, QWidget):
     def drop_lifted(self) -> None:
         if self.lifted is not None:
             self.lifted = None
+            self.lifted_free = False
             self.lifted_frame = ""
             self.frame.damage_all()
             self.update()

@@ -11,6 +11,8 @@ from PySide6.QtGui import QPainter, QPen
 
 from nodeflow.document import commands
 from nodeflow.document.check import Verdict, check_wire
+from nodeflow.document.conversions import conversions
+from nodeflow.document.records import Wire
 from nodeflow.ui.canvas import arrays, faces, text, wires
 from nodeflow.ui.canvas.card_painter import CardPainter
 from nodeflow.ui.canvas.faces import PortFace
@@ -94,6 +96,7 @@ class DragWire(Gesture):
         if self.verdict is None or not self.verdict.ok:
             reason = _sentence(self.verdict) if self.verdict else "no wire fits here"
             self.view.say(reason)
+            self._offer(Wire(source, source_port, into, into_port))
             return
         document = self.view.document
         label = f"Connect {document.node(source).name} to {document.node(into).name}"
@@ -101,6 +104,13 @@ class DragWire(Gesture):
             if self.picked is not None:
                 commands.disconnect(document, self.picked)
             commands.connect(document, source, source_port, into, into_port)
+
+    def _offer(self, wire: Wire) -> None:
+        """Where a conversion would make the refused wire fit, offer it."""
+        offers = conversions(self.view.document, self.view.analysis, wire)
+        if offers:
+            at = self.view.port_place(wire.target, wire.target_port, "in")
+            self.view.offer_conversions(wire, offers, at, self.picked)
 
     # ---- what is under the pointer ----------------------------------------------------------
 

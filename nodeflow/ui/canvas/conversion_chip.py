@@ -1,0 +1,133 @@
+"""What would make a refused wire fit, at the port that refused it: Enter or a click takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, Qt
+from PySide6.QtGui import QKeyEvent, QPainter, QPen
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton
+
+from nodeflow.document.conversions import Conversion, insert_conversion
+from nodeflow.document.records import Wire
+from nodeflow.ui import theme as themes
+from nodeflow.ui.canvas import arrays, faces, wires
+from nodeflow.ui.canvas.gestures import SNAP
+
+if TYPE_CHECKING:
+    from nodeflow.ui.canvas.view import CanvasView
+
+MOST = 3
+
+
+class ConversionChip(QFrame):
+    """A small row of buttons; it goes with Escape, a click elsewhere, or its being taken."""
+
+    def __init__(
+        self,
+        view: CanvasView,
+        wire: Wire,
+        offers: Sequence[Conversion],
+        at: QPointF,
+        picked: tuple[str, str] | None,
+    ) -> None:
+        super().__init__(view)
+        self.setObjectName("conversionChip")
+        self.setAccessibleName("Conversion that would fit")
+        self.view, self.wire, self.picked = view, wire, picked
+        self.offers = list(offers[:MOST])
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(5, 5, 5, 5)
+        layout.setSpacing(4)
+        self.buttons = [self._button(offer, layout) for offer in self.offers]
+        self._dress()
+        self.adjustSize()
+        place = QRectF(QPointF(at.x() - self.width() - 16, at.y() + 14), self.size().toSizeF())
+        self.move(view.kept_inside(place).topLeft().toPoint())
+        self.show()
+        self.raise_()
+        self.buttons[0].setFocus(Qt.FocusReason.PopupFocusReason)
+
+    def _button(self, offer: Conversion, layout: QHBoxLayout) -> QPushButton:
+        button = QPushButton(offer.title, self)
+        button.setFont(themes.font(12, 600))
+        button.setToolTip(f"Gives {faces.type_text(offer.type)}")
+        button.setIcon(themes.icon("plus", self.view.theme, "accent", 14))
+        button.clicked.connect(self._on_clicked)
+        button.installEventFilter(self)
+        layout.addWidget(button)
+        return button
+
+    def _dress(self) -> None:
+        theme = self.view.theme
+        self.setStyleSheet(
+            f"#conversionChip {{ background: {theme.raised}; border: 1px solid {theme.accent};"
+            " border-radius: 10px; }"
+            f"QPushButton {{ background: transparent; color: {theme.ink}; border: none;"
+            " border-radius: 6px; padding: 5px 10px; }"
+            f"QPushButton:hover, QPushButton:focus {{ background: {theme.accent_soft}; }}"
+        )
+
+    def take(self, index: int) -> None:
+        """Insert one of the offers."""
+        view, wire, offer = self.view, self.wire, self.offers[index]
+        self.close_chip()
+        with view.reporting():
+            node = insert_conversion(view.document, offer, wire, self._place(), self.picked)
+            view.select([node])
+
+    def _place(self) -> tuple[float, float]:
+        """Halfway along the wire, the new card's port level with the target's."""
+        view = self.view
+        start = view.view_to_scene(view.port_place(self.wire.source, self.wire.source_port, "out"))
+        end = view.view_to_scene(view.port_place(self.wire.target, self.wire.target_port, "in"))
+        x = (start.x() + end.x()) / 2 - faces.MIN_WIDTH / 2
+        y = (start.y() + end.y()) / 2 - faces.row_y(0)
+        return round(x / SNAP) * SNAP, round(y / SNAP) * SNAP
+
+    def close_chip(self) -> None:
+        """Go, doing nothing."""
+        if self.view.chip is self:
+            self.view.chip = None
+            had_focus = self.isAncestorOf(self.window().focusWidget() or self.view)
+            self.hide()
+            self.deleteLater()
+            if had_focus:
+                self.view.setFocus()
+            self.view.update()
+
+    def paint(self, painter: QPainter) -> None:
+        """The wire that waits for the answer, in view coordinates of the canvas."""
+        view = self.view
+        a = view.port_place(self.wire.source, self.wire.source_port, "out")
+        b = view.port_place(self.wire.target, self.wire.target_port, "in")
+        ends = np.array([[a.x(), a.y(), b.x(), b.y()]])
+        painter.setPen(QPen(view.theme.color("accent"), 2.0))
+        arrays.draw_lines(painter, wires.smooth(ends, (6.0, 5.0), view.camera.scale))
+
+    def _on_clicked(self) -> None:
+        self.take(self.buttons.index(self.sender()))
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.KeyPress:
+            return self._key(watched, event)
+        if event.type() == QEvent.Type.FocusOut:
+            focus = self.window().focusWidget()
+            if focus is None or not self.isAncestorOf(focus):
+                self.close_chip()
+        return super().eventFilter(watched, event)
+
+    def _key(self, watched: QObject, event: QKeyEvent) -> bool:
+        index = self.buttons.index(watched)
+        step = {Qt.Key.Key_Right: 1, Qt.Key.Key_Tab: 1, Qt.Key.Key_Left: -1, Qt.Key.Key_Backtab: -1}
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.take(index)
+        elif event.key() == Qt.Key.Key_Escape:
+            self.close_chip()
+        elif event.key() in step:
+            self.buttons[(index + step[event.key()]) % len(self.buttons)].setFocus()
+        else:
+            return False
+        return True

@@ -1,0 +1,78 @@
+"""A card over a wire it fits into: the wire lights up, and dropping the card inserts it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QPainter, QPen
+
+from nodeflow.document.records import NodeRecord
+from nodeflow.document.rewiring import Insertion, insert_on_wire, insertion
+from nodeflow.ui.canvas import arrays, wires
+
+if TYPE_CHECKING:
+    from nodeflow.ui.canvas.view import CanvasView
+
+POINTER_REACH = 14.0
+"""How near the pointer a wire counts, in view pixels; near the card's middle three times that."""
+
+
+class DropOnWire:
+    """Looks for the wire under one card while it is dragged. ``found`` is where it would go."""
+
+    def __init__(self, view: CanvasView, record: NodeRecord) -> None:
+        self.view = view
+        self.record = record
+        self.found: Insertion | None = None
+        self._known: dict[tuple[str, str], Insertion | None] = {}
+
+    def look(self, pointer: QPointF, middle: QPointF) -> None:
+        """The card's middle and the pointer are now at these scene points."""
+        key = self._wire_near(pointer, middle)
+        self.found = self._fit(key) if key is not None else None
+
+    def insert(self, node_id: str) -> bool:
+        """Put the node into the wire it was over, within an open transaction."""
+        if self.found is None:
+            return False
+        insert_on_wire(self.view.document, node_id, self.found)
+        return True
+
+    def _fit(self, key: tuple[str, str]) -> Insertion | None:
+        if key not in self._known:
+            view = self.view
+            wire = view.document.wires[key]
+            self._known[key] = insertion(view.document, view.analysis, self.record, wire)
+        return self._known[key]
+
+    def _wire_near(self, pointer: QPointF, middle: QPointF) -> tuple[str, str] | None:
+        scene, reach = self.view.scene, POINTER_REACH / self.view.camera.scale
+        area = QRectF(pointer, pointer).united(QRectF(middle, middle))
+        area.adjust(-3 * reach, -3 * reach, 3 * reach, 3 * reach)
+        slots, ends = scene.wires_in(area)
+        own = scene.nodes.get(self.record.id)
+        shown = ~scene.wires.hidden[slots]
+        shown &= (scene.wires.source[slots] != own) & (scene.wires.target[slots] != own)
+        slots, ends = slots[shown], ends[shown]
+        if not len(slots):
+            return None
+        lane = scene.wires.lane[slots]
+        gaps = np.minimum(
+            wires.distance(ends, pointer.x(), pointer.y(), lane),
+            wires.distance(ends, middle.x(), middle.y(), lane) / 3,
+        )
+        nearest = int(gaps.argmin())
+        return scene.wires.slots.key(int(slots[nearest])) if gaps[nearest] <= reach else None
+
+    def paint(self, painter: QPainter) -> None:
+        """The wire that would be opened, with a glow."""
+        if self.found is None:
+            return
+        view = self.view
+        lines = view.wire_lines(self.found.wire.key)
+        for width, alpha in ((10.0, 0.25), (3.0, 1.0)):
+            color = view.theme.color("accent", alpha)
+            painter.setPen(QPen(color, width, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
+            arrays.draw_lines(painter, lines)

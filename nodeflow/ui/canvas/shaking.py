@@ -1,0 +1,41 @@
+"""Notices that the pointer is shaken: to and fro, quickly, several times."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPointF
+
+TURNS = 4
+"""So many changes of direction make a shake."""
+STROKE = 18.0
+"""A stroke counts from so many pixels on."""
+WINDOW = 0.9
+"""Seconds in which all of it must happen."""
+
+
+class Shake:
+    """Takes the pointer's places in turn; the time is passed in, so that tests need no waiting."""
+
+    def __init__(self) -> None:
+        self._turn: QPointF | None = None
+        self._direction = 0
+        self._times: list[float] = []
+
+    def feed(self, at: QPointF, now: float) -> bool:
+        """Take a place; True when the shake is complete (and then from the start)."""
+        if self._turn is None:
+            self._turn = QPointF(at)
+            return False
+        step = at.x() - self._turn.x()
+        if self._direction and step * self._direction >= 0:
+            self._turn = QPointF(at) if abs(step) > 0 else self._turn
+            return False
+        if abs(step) < STROKE:
+            return False
+        if self._direction:
+            self._times = [t for t in self._times if now - t < WINDOW] + [now]
+        self._direction = 1 if step > 0 else -1
+        self._turn = QPointF(at)
+        if len(self._times) < TURNS:
+            return False
+        self._times.clear()
+        return True

@@ -1,0 +1,180 @@
+"""Edits of what is selected beyond moving and deleting: heal, detach, swap, mute, align, dots.
+
+Part of the canvas (``CanvasView`` inherits it). Each is one command on the document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PySide6.QtCore import QPoint, QPointF
+
+from nodeflow.document import arranging, commands, looks, rewiring
+from nodeflow.document.conversions import Conversion
+from nodeflow.document.passing import REROUTE
+from nodeflow.document.records import Wire
+from nodeflow.ui.canvas import faces, wires
+from nodeflow.ui.canvas.conversion_chip import ConversionChip
+from nodeflow.ui.canvas.gestures import SNAP
+
+if TYPE_CHECKING:
+    from nodeflow.ui.canvas.view import CanvasView
+
+
+@dataclass(frozen=True)
+class ReplaceContext:
+    """Asks the search for an op to put in a node's place."""
+
+    node: str
+
+
+class Surgery:
+    """Commands on the selection; ``self`` is a CanvasView."""
+
+    menu_at = QPoint()
+    """Where the context menu was asked for, in view coordinates."""
+
+    def targets(self: CanvasView) -> list[str]:
+        """The selected nodes, or those that the selected frame holds."""
+        frame = self.document.frames.get(self.selected_frame)
+        if frame is None:
+            return self.selected_nodes()
+        x, y, width, height = frame.rect
+        return [
+            node.id
+            for node in self.document.nodes.values()
+            if x <= node.pos[0] < x + width and y <= node.pos[1] < y + height
+        ]
+
+    def heal_selection(self: CanvasView) -> None:
+        """Delete the selected nodes and join what they joined."""
+        chosen = self.selected_nodes()
+        if not chosen:
+            self.delete_selection()
+            return
+        with self.reporting():
+            healed = rewiring.remove_and_heal(self.document, self.analysis, chosen)
+            words = {0: "Nothing to heal.", 1: "Healed one wire."}
+            self.say(words.get(healed, f"Healed {healed} wires."))
+
+    def detach_selection(self: CanvasView) -> None:
+        """Take the selected nodes out of their wires, which heal."""
+        with self.reporting():
+            if not rewiring.detach(self.document, self.analysis, self.selected_nodes()):
+                self.say("There is no wire to detach from.")
+
+    def swap_selection(self: CanvasView) -> None:
+        """Swap the first two inputs of every selected node."""
+        with self.reporting():
+            chosen = self.selected_nodes()
+            label = "Swap inputs" if len(chosen) > 1 else "Swap"
+            with self.document.transaction(label):
+                swapped = [rewiring.swap_inputs(self.document, node) for node in chosen]
+            if not any(swapped):
+                self.say("Only nodes with two inputs can swap them.")
+
+    def replace_selected(self: CanvasView) -> None:
+        """Search an op for the place of the one selected node."""
+        chosen = self.selected_nodes()
+        if len(chosen) == 1:
+            at = self.node_rect(chosen[0]).bottomLeft()
+            self.request_search.emit(self.view_to_scene(at), at, ReplaceContext(chosen[0]))
+
+    def toggle_mode(self: CanvasView, mode: str) -> None:
+        """Mute or bypass the selected nodes (those of a frame), or let them run again."""
+        with self.reporting():
+            looks.toggle_mode(self.document, self.targets(), mode)
+
+    def toggle_collapsed(self: CanvasView) -> None:
+        with self.reporting():
+            looks.toggle_collapsed(self.document, self.targets())
+
+    # ---- wires ------------------------------------------------------------------------------
+
+    def wire_lines(self: CanvasView, key: tuple[str, str]) -> np.ndarray:
+        """(m, 4) line segments of a wire in view coordinates."""
+        slot = self.scene.wires.slots.get(key)
+        if slot is None:
+            return np.zeros((0, 4))
+        scale = self.camera.scale
+        ends = self.scene.wires.ends(np.array([slot]), self.scene.positions)
+        view = ends * scale + np.tile([self.camera.x, self.camera.y], 2)
+        lane = self.scene.wires.lane[[slot]] * scale + self.camera.y
+        return wires.smooth(view, None, scale, lane)
+
+    def add_dot(self: CanvasView, key: tuple[str, str], at: QPointF) -> str | None:
+        """Put a dot on a wire at a scene point, and select it."""
+        with self.reporting():
+            dot = rewiring.add_dot(self.document, key, (at.x(), at.y()), faces.DOT)
+            self.selected_wire = None
+            self.select([dot])
+            return dot
+        return None
+
+    def is_dot(self: CanvasView, node_id: str) -> bool:
+        record = self.document.nodes.get(node_id)
+        return record is not None and record.op == REROUTE
+
+    def is_wire_hidden(self: CanvasView, key: tuple[str, str] | None) -> bool:
+        slot = self.scene.wires.slots.get(key) if key is not None else None
+        return slot is not None and bool(self.scene.wires.hidden[slot])
+
+    def toggle_wire_hidden(self: CanvasView) -> None:
+        """Draw the selected wire as stubs, or whole again; without one, the nodes' wires."""
+        keys = [self.selected_wire] if self.selected_wire in self.document.wires else []
+        for node in self.selected_nodes() if not keys else ():
+            keys += [w.key for w in self.document.wires_into(node)]
+            keys += [w.key for w in self.document.wires_out_of(node)]
+        with self.reporting():
+            if keys:
+                hidden = all(self.is_wire_hidden(key) for key in keys)
+                looks.set_hidden(self.document, dict.fromkeys(keys), not hidden)
+
+    def offer_conversions(
+        self: CanvasView,
+        wire: Wire,
+        offers: Sequence[Conversion],
+        at: QPointF,
+        picked: tuple[str, str] | None,
+    ) -> None:
+        """Show a chip that would put one of these into the refused wire."""
+        self.close_chip()
+        self.chip = ConversionChip(self, wire, offers, at, picked)
+
+    def close_chip(self: CanvasView) -> None:
+        if self.chip is not None:
+            self.chip.close_chip()
+
+    # ---- places -----------------------------------------------------------------------------
+
+    def align(self: CanvasView, edge: str) -> None:
+        """Let the selected nodes share an edge or a middle line."""
+        self._arrange(
+            f"Align {edge.replace('center_x', 'centres').replace('center_y', 'middles')}",
+            lambda corners, sizes: arranging.aligned(corners, sizes, edge),
+        )
+
+    def distribute(self: CanvasView, axis: int) -> None:
+        """Let the selected nodes have equal gaps along an axis."""
+        way = ("horizontally", "vertically")[axis]
+        self._arrange(
+            f"Distribute {way}",
+            lambda corners, sizes: arranging.distributed(corners, sizes, axis),
+        )
+
+    def snap_selection(self: CanvasView) -> None:
+        """Put the corners of the selected nodes on the grid."""
+        self._arrange("Snap to grid", lambda corners, _: arranging.snapped(corners, SNAP))
+
+    def _arrange(self: CanvasView, label: str, rule: arranging.Rule) -> None:
+        slots = np.flatnonzero(self.scene.selected)
+        if not len(slots):
+            return
+        after = rule(self.scene.positions[slots], self.scene.sizes[slots])
+        keys = [self.scene.nodes.key(slot) for slot in slots.tolist()]
+        places = {key: (x, y) for key, (x, y) in zip(keys, after.tolist(), strict=True)}
+        with self.reporting(), self.document.transaction(label):
+            commands.move(self.document, places)

@@ -161,8 +161,8 @@ def read_picture(path: Path, type_: TensorType, invert: bool = False) -> np.ndar
 
 def _picture_shape(type_: TensorType) -> tuple[int, int, tuple[int, ...]]:
     """Height, width and whole shape of the one picture that fits; an unknown first size is 1."""
-    first = 1 if type_.shape and type_.shape[0] is None else None
-    shape = tuple(d for d in (first, *type_.shape[first or 0 :]) if d is not None)
+    filled = [1 if d is None and axis == 0 else d for axis, d in enumerate(type_.shape)]
+    shape = tuple(d for d in filled if d is not None)
     inner = [d for d in shape if d != 1]
     if type_.dtype in FLOATS and len(shape) == type_.rank:
         if len(inner) == 1 and math.isqrt(inner[0]) ** 2 == inner[0]:

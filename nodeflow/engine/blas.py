@@ -15,6 +15,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 

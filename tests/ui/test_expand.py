@@ -219,9 +219,11 @@ def test_what_would_edit_says_what_to_do_instead(window, qtbot):
     qtbot.mouseRelease(inside, LEFT, pos=at + QPoint(60, 30))
     assert refused() and inside.document.node(node.id).pos == node.pos
     assert inside.selected_ids() == [node.id]
-    for key in (Qt.Key.Key_Delete, Qt.Key.Key_F2, Qt.Key.Key_Tab, Qt.Key.Key_Right):
+    for key in (Qt.Key.Key_Delete, Qt.Key.Key_F2, Qt.Key.Key_Tab):
         qtbot.keyClick(inside, key)
         assert refused(), key
+    qtbot.keyClick(inside, Qt.Key.Key_D, Qt.KeyboardModifier.ControlModifier)
+    assert refused()
     assert not [e for e in inside.findChildren(QLineEdit) if e.isVisible()]
     port = inside.port_position(node.id, "x", "in")
     qtbot.mousePress(inside, LEFT, pos=port)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
 from nodeflow.document import commands
@@ -15,6 +16,7 @@ from nodeflow.document.training import is_optimizer
 from nodeflow.graph.op import Attr, Op
 from nodeflow.ui.inspector.dataset import SourceEditor
 from nodeflow.ui.inspector.editors import BlockEditor
+from nodeflow.ui.inspector.formula import FormulaSection
 from nodeflow.ui.inspector.rows import AttrRow
 from nodeflow.ui.inspector.sections import (
     AttributesSection,
@@ -78,6 +80,8 @@ class NodePage(Page):
             self.training = TrainingSection(workspace, theme)
             self.body.addWidget(self.training)
         self.body.addWidget(self.ports)
+        self.formula = FormulaSection(workspace, record.id, theme)
+        self.body.addWidget(self.formula)
         if self.op is not None:
             self.body.addWidget(line())
             self.body.addWidget(DocSection(self.op))
@@ -102,6 +106,7 @@ class NodePage(Page):
         if self.training is not None:
             self.training.refresh()
         self.ports.show_ports()
+        self.formula.refresh()
 
     def _plain_attrs(self) -> tuple[Attr, ...]:
         attrs = self.op.attrs if self.op is not None else ()
@@ -271,10 +276,12 @@ class InspectorPanel(QScrollArea):
     Signals:
         asked(id): please show that node.
         wanted(action id): do this with the selected node.
+        left: Escape was pressed, back to the canvas.
     """
 
     asked = Signal(str)
     wanted = Signal(str)
+    left = Signal()
 
     def __init__(self, workspace: Workspace, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -316,6 +323,27 @@ class InspectorPanel(QScrollArea):
             self._page.refresh()
         else:
             self.rebuild()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Escape leads back to the canvas."""
+        if event.key() == Qt.Key.Key_Escape:
+            self.left.emit()
+            return
+        super().keyPressEvent(event)
+
+    def focus_first(self) -> None:
+        """Move the keyboard to what one edits first of the node: its value, else an attribute,
+        else its name."""
+        rows = getattr(getattr(self._page, "attributes", None), "attr_rows", {})
+        names = [*(n for n in ("value", "sample") if n in rows), *rows]
+        shown = [n for n in names if rows[n].isVisibleTo(self)]
+        if shown:
+            self.focus_attribute(shown[0])
+            return
+        name = getattr(self._page, "name", None)
+        if name is not None:
+            name.field.setFocus(Qt.FocusReason.ShortcutFocusReason)
+            name.field.selectAll()
 
     def focus_attribute(self, name: str) -> bool:
         """Move the keyboard to an attribute's editor; says whether there is one."""

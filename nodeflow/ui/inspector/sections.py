@@ -70,6 +70,7 @@ class NameSection(QWidget):
         self.field.editingFinished.connect(self._commit)
         self.field.installEventFilter(self)
         self.field.setReadOnly(bool(workspace.document.locked))
+        self.field.setCursorPosition(0)  # a long name shows from its beginning
         title = op.title if op else f"Unknown op {record.op}"
         self._error = label("", "error", wrap=True)
         self._error.hide()

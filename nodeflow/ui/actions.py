@@ -97,6 +97,45 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "Show the nodes that an optimizer or a gradients node derives",
     ),
     _a("unpack", "Unpack", "", "package", "Replace such a node by the nodes it derives"),
+    _a(
+        "heal",
+        "Delete and heal",
+        "Ctrl+Del",
+        "trash-2",
+        "Delete nodes and join what they joined, where it fits",
+        on_canvas=True,
+    ),
+    _a(
+        "detach",
+        "Detach",
+        "Alt+D",
+        "unlink",
+        "Take nodes out of their wires, which heal (or shake them while dragging)",
+        on_canvas=True,
+    ),
+    _a("replace", "Replace…", "Ctrl+R", "refresh-cw", "Another op in this place, same wires"),
+    _a("swap_inputs", "Swap inputs", "Alt+S", "shuffle", "The first two", on_canvas=True),
+    _a("mute", "Mute", "M", "eye-off", "Neither it nor what needs it runs", on_canvas=True),
+    _a(
+        "bypass",
+        "Bypass",
+        "B",
+        "route",
+        "Its output is its first input of the same type",
+        on_canvas=True,
+    ),
+    _a("collapse", "Collapse to the title", "H", "minus", on_canvas=True),
+    _a("add_dot", "Add a dot", "", "circle", "Lead a wire around (or double click it)"),
+    _a("hide_wires", "Hide or show wires", "Shift+H", "cable", "As stubs", on_canvas=True),
+    _a("align_left", "Left edges", "Ctrl+Shift+Left", "arrow-left", on_canvas=True),
+    _a("align_right", "Right edges", "Ctrl+Shift+Right", "arrow-right", on_canvas=True),
+    _a("align_top", "Top edges", "Ctrl+Shift+Up", "arrow-up", on_canvas=True),
+    _a("align_bottom", "Bottom edges", "Ctrl+Shift+Down", "arrow-down", on_canvas=True),
+    _a("align_center_x", "Centres, one above the other"),
+    _a("align_center_y", "Centres, side by side"),
+    _a("distribute_x", "Equal gaps across", "", "columns-3"),
+    _a("distribute_y", "Equal gaps down", "", "rows-3"),
+    _a("snap_grid", "Snap to the grid", "", "grid-3x3"),
     _a("fit", "Fit everything", "Ctrl+0", "maximize", "Zoom so that the whole graph is visible"),
     _a("fit_selection", "Fit the selection", "Ctrl+Shift+F", "scan"),
     _a("zoom_in", "Zoom in", "Ctrl++ Ctrl+=", "zoom-in"),
@@ -180,6 +219,11 @@ ACTIONS: tuple[ActionSpec, ...] = (
 SEPARATOR = "-"
 SPACER = ">"
 
+ALIGN: tuple[Any, ...] = (
+    *("align_left", "align_center_x", "align_right", SEPARATOR),
+    *("align_top", "align_center_y", "align_bottom", SEPARATOR),
+    *("distribute_x", "distribute_y", SEPARATOR, "snap_grid"),
+)
 MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
     (
         "&File",
@@ -194,7 +238,9 @@ MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
         (
             *("undo", "redo", SEPARATOR, "cut", "copy", "paste", "duplicate", "delete"),
             *(SEPARATOR, "select_all", "find", SEPARATOR, "search", "formula", "start_wire"),
-            *("rename", "frame"),
+            *("rename", "frame", SEPARATOR, "replace", "swap_inputs", "detach", "heal"),
+            *("mute", "bypass", "collapse", "add_dot", "hide_wires"),
+            ("Align", ALIGN),
             *(SEPARATOR, "expand", "unpack"),
         ),
     ),
@@ -374,10 +420,10 @@ def build_menus(bar: QMenuBar, actions: ActionSet, submenus: dict[str, QMenu]) -
     for title, items in MENUS:
         menu = bar.addMenu(title)
         menu.setToolTipsVisible(True)
-        _fill(menu, items, actions, submenus)
+        fill_menu(menu, items, actions, submenus)
 
 
-def _fill(
+def fill_menu(
     menu: QMenu, items: tuple[Any, ...], actions: ActionSet, submenus: dict[str, QMenu]
 ) -> None:
     for item in items:
@@ -390,7 +436,7 @@ def _fill(
             submenu.setTitle(item[0])
             menu.addMenu(submenu)
         else:
-            _fill(menu.addMenu(item[0]), item[1], actions, submenus)
+            fill_menu(menu.addMenu(item[0]), item[1], actions, submenus)
 
 
 def build_toolbar(bar: QToolBar, actions: ActionSet) -> None:

@@ -23,6 +23,7 @@ from nodeflow.errors import NodeflowError
 from nodeflow.ui import dialogs
 from nodeflow.ui.actions import ActionSet, ActionSpec, Blocked, build_menus, build_toolbar
 from nodeflow.ui.canvas import CanvasView
+from nodeflow.ui.canvas_menu import CanvasMenu
 from nodeflow.ui.edit_menu import EditMenu
 from nodeflow.ui.engine_link import ClientFactory, EngineLink, engine_client
 from nodeflow.ui.errors_handler import ErrorHandler, log_file
@@ -95,9 +96,18 @@ class MainWindow(QMainWindow):
         self._refresh_timer.timeout.connect(self._refresh_actions)
         self._make_pages()
         self._make_panels()
+        self.canvas_menu = CanvasMenu(self.workspace, self.canvas)
         self.navigation = Navigation(self)
-        targets = (self, self.files, self.edit_menu, self.running, self.navigation)
+        targets = (
+            self,
+            self.files,
+            self.edit_menu,
+            self.canvas_menu,
+            self.running,
+            self.navigation,
+        )
         self.actions_ = ActionSet(self, self.canvas, targets, self._explain, self.theme)
+        self.canvas_menu.attach(self.actions_)
         self._make_bars()
         self._connect()
         self.navigation.start()

@@ -37,9 +37,11 @@ from nodeflow.document.check import check_wire
 from nodeflow.document.dataset_op import DATASET
 from nodeflow.document.declarations import declarations
 from nodeflow.document.ports import FEED, in_ports, out_ports
+from nodeflow.document.replacing import fits_in_place, replace_op
 from nodeflow.graph.op import Op
 from nodeflow.ui import theme as themes
 from nodeflow.ui.canvas import CanvasView, WireContext, faces, icons, text
+from nodeflow.ui.canvas.surgery import ReplaceContext
 from nodeflow.ui.fuzzy import best_score
 from nodeflow.ui.theme import Theme
 
@@ -146,7 +148,7 @@ class Place:
     """Where the search was asked for."""
 
     scene: QPointF
-    context: WireContext | None
+    context: WireContext | ReplaceContext | None
 
 
 class SearchToAdd(QFrame):
@@ -188,15 +190,13 @@ class SearchToAdd(QFrame):
 
     # ---- opening and closing ----------------------------------------------------------------
 
-    def open(self, scene: QPointF, at: QPointF, context: WireContext | None) -> None:
-        """Open at a view point, for an open wire or for any op."""
+    def open(
+        self, scene: QPointF, at: QPointF, context: WireContext | ReplaceContext | None
+    ) -> None:
+        """Open at a view point, for an open wire, a node's place, or for any op."""
         self.place = Place(QPointF(scene), context)
         self._dress()
-        self._ops = [
-            op
-            for op in declarations()
-            if op.category != "Internal" and fits(op, context, self._from_data())
-        ]
+        self._ops = [op for op in declarations() if op.category != "Internal" and self._suits(op)]
         self._used = Counter(record.op for record in self.view.document.nodes.values())
         self.field.clear()
         self.field.setPlaceholderText("Search ops" if context is None else "Search what fits")
@@ -229,8 +229,16 @@ class SearchToAdd(QFrame):
 
     # ---- finding ----------------------------------------------------------------------------
 
+    def _suits(self, op: Op) -> bool:
+        context = self.place.context
+        if isinstance(context, ReplaceContext):
+            return fits_in_place(self.view.document, self.view.analysis, context.node, op)
+        return fits(op, context, self._from_data())
+
     def _from_data(self) -> bool:
         context = self.place.context
+        if isinstance(context, ReplaceContext):
+            return False
         record = self.view.document.nodes.get(context.node) if context else None
         return bool(context and context.side == "out" and record and record.op == DATASET)
 
@@ -254,6 +262,8 @@ class SearchToAdd(QFrame):
             return ""
         record = self.view.document.nodes.get(context.node)
         name = record.name if record else ""
+        if isinstance(context, ReplaceContext):
+            return f"In place of {name}, with its wires"
         kind = faces.type_text(context.type)
         what = f"{name}  {kind}" if kind else name
         return f"Takes {what}" if context.side == "out" else f"Goes into {name}:{context.port}"
@@ -301,7 +311,11 @@ class SearchToAdd(QFrame):
             return
         op: Op = index.data(OP_ROLE)
         self.close_search()
+        context = self.place.context
         with self.view.reporting():
+            if isinstance(context, ReplaceContext):
+                replace_op(self.view.document, context.node, op)
+                return
             node_id = add_and_wire(self.view, op, self.place.scene, self.place.context)
             self.view.select([node_id])
 

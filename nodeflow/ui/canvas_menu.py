@@ -19,7 +19,8 @@ from nodeflow.ui.workspace import Workspace
 
 CONTEXT_MENUS: dict[str, tuple[Any, ...]] = {
     "node": (
-        *("rename", "replace", "run_to", SEPARATOR, "mute", "bypass", "collapse", SEPARATOR),
+        *("rename", "replace", "run_to", "expand", "unpack", SEPARATOR),
+        *("mute", "bypass", "collapse", SEPARATOR),
         *("swap_inputs", "detach", "hide_wires", ("Align", ALIGN), SEPARATOR),
         *("cut", "copy", "duplicate", "frame", SEPARATOR, "heal", "delete"),
     ),

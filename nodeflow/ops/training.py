@@ -1,4 +1,4 @@
-"""Gradients and optimizers: macro ops, which derive ordinary nodes when they are added.
+"""Gradients, and the base of optimizers: macro ops, which derive nodes when they are added.
 
 The file stores the one node; what it derives can be seen, inspected and fetched by name.
 """
@@ -16,6 +16,7 @@ from nodeflow.graph.op import Attr, Expansion, Op, Port
 from nodeflow.graph.types import FLOATS, TensorType, shape_text
 from nodeflow.ops import functions as F
 from nodeflow.ops.base import register
+from nodeflow.ops.phase import updates_of
 
 
 class UnreachedVariable(UserWarning):
@@ -58,26 +59,41 @@ class Optimizer(Op):
     category = "Training"
     macro = True
     stateful = True
-    inputs = (Port("loss", "The scalar to make small.", FLOATS),)
+    inputs = (
+        Port("loss", "The scalar to make small.", FLOATS),
+        Port("schedule", "Learning rate of each step; overrides the attribute.", FLOATS,
+             optional=True),
+    )  # fmt: skip
     outputs = ()
     numbers: tuple[str, ...] = ("learning_rate",)
     """Attributes that become constants: ``NAME/learning_rate``."""
-    VARIABLES = Attr(
-        "variables", "names", None, "Variables to change; none means all trainable ones.",
-        optional=True,
+    COMMON = (
+        Attr("clip_value", "float", None, "Limit of each gradient element, first; none leaves it.",
+             minimum=1e-30, optional=True),
+        Attr("clip_norm", "float", None, "Limit of the length of all gradients together.",
+             minimum=1e-30, optional=True),
+        Attr("weight_decay", "float", 0.0, "Share, times the learning rate, that weights shrink.",
+             minimum=0),
+        Attr("average_decay", "float", None, "Keep running means of the weights; share kept.",
+             minimum=0, maximum=1, optional=True),
+        Attr("variables", "names", None, "Variables to change; none means all trainable ones.",
+             optional=True),
     )  # fmt: skip
+    """What every optimizer can do besides."""
 
     def infer(self, *types: TensorType, **attrs: Any) -> Sequence[TensorType]:
-        if types[0].rank:
-            raise ShapeError(
-                f"the loss has shape {shape_text(types[0].shape)}, not that of a scalar",
-                port="loss",
-                hint="Insert reduce_mean before it.",
-            )
+        for port, type_ in zip(("loss", "schedule"), types, strict=False):
+            if type_.rank:
+                hint = "Insert reduce_mean before it." if port == "loss" else "Give it one step."
+                raise ShapeError(
+                    f"the {port} has shape {shape_text(type_.shape)}, not that of a scalar",
+                    port=port,
+                    hint=hint,
+                )
         return ()
 
     def expand(self, graph: Graph, name: str, inputs: Sequence[Tensor], **attrs: Any) -> Expansion:
-        loss = inputs[0]
+        loss, schedule = inputs[0], inputs[1] if len(inputs) > 1 else None
         wanted = self._wanted(graph, loss, attrs["variables"])
         pairs = list(zip(gradients(loss, wanted), wanted, strict=True))
         reached = [(g, v) for g, v in pairs if g is not None]
@@ -92,8 +108,9 @@ class Optimizer(Op):
             message = f"{name}: the loss does not depend on {', '.join(unreached)}; left out"
             warnings.warn(message, UnreachedVariable, stacklevel=2)
         with graph.name_scope(name):
-            assigns = Updates(graph, attrs).assign(self, reached)
-        return Expansion(control_inputs=tuple(assigns))
+            assigns = Updates(graph, attrs, schedule).assign(self, reached)
+        others = updates_of(graph, [t.node for t in inputs])
+        return Expansion(control_inputs=(*assigns, *others))
 
     def _wanted(self, graph: Graph, loss: Tensor, names: Sequence[str] | None) -> list[Tensor]:
         if names is not None:
@@ -114,8 +131,8 @@ class Optimizer(Op):
     def prepare(self, updates: Updates, dtype: str) -> None:
         """Add what all variables of one dtype share."""
 
-    def update(self, updates: Updates, variable: Tensor, gradient: Tensor) -> Tensor:
-        """The variable's new value."""
+    def step(self, updates: Updates, variable: Tensor, gradient: Tensor) -> Tensor:
+        """What is subtracted from the variable."""
         raise NotImplementedError
 
 
@@ -126,9 +143,10 @@ def _named(names: Sequence[str]) -> str:
 class Updates:
     """What one optimizer node adds to the graph: shared numbers, slots and assigns."""
 
-    def __init__(self, graph: Graph, attrs: dict[str, Any]) -> None:
+    def __init__(self, graph: Graph, attrs: dict[str, Any], schedule: Tensor | None = None) -> None:
         self.graph = graph
         self.attrs = attrs
+        self.schedule = schedule
         self.assigns: list[Node] = []
         self._shared: dict[tuple[str, str], Tensor] = {}
 
@@ -136,13 +154,57 @@ class Updates:
         """Add the updates of all (gradient, variable) pairs; returns the assigns."""
         for dtype in dict.fromkeys(v.dtype for _, v in pairs):
             for attr in op.numbers:
-                value = float(self.attrs[attr])
-                self.share(attr, self.graph.apply("constant", value=value, dtype=dtype, name=attr))
+                self.share(attr, self._number(attr, dtype))
             op.prepare(self, dtype)
-        for gradient, variable in pairs:
+        clipped = self._clip([g for g, _ in pairs])
+        for gradient, (_, variable) in zip(clipped, pairs, strict=True):
             with self.graph.name_scope(variable.node.name):
-                self.store(variable, op.update(self, variable, gradient))
+                step = op.step(self, variable, gradient)
+                new = F.subtract(self._decayed(variable), step, name="new_value")
+                self.store(variable, new)
+                self._keep_average(variable, new)
         return self.assigns
+
+    def _number(self, attr: str, dtype: str) -> Tensor:
+        if attr == "learning_rate" and self.schedule is not None:
+            if self.schedule.dtype == dtype:
+                return F.identity(self.schedule, name=attr)
+            return F.cast(self.schedule, dtype=dtype, name=attr)
+        value = float(self.attrs[attr])
+        return self.graph.apply("constant", value=value, dtype=dtype, name=attr)
+
+    def _clip(self, gradients: list[Tensor]) -> list[Tensor]:
+        """Each element limited, then all together scaled down to the limit of their length."""
+        if (limit := self.attrs["clip_value"]) is not None:
+            gradients = [
+                F.clip_by_value(g, min=-limit, max=limit, name="clipped") for g in gradients
+            ]
+        if (limit := self.attrs["clip_norm"]) is None:
+            return gradients
+        dtype = gradients[0].dtype
+        squares = [_as(F.reduce_sum(F.square(g)), dtype) for g in gradients]
+        total = squares[0]
+        for square in squares[1:]:
+            total = total + square
+        norm = F.sqrt(total, name="gradient_norm")
+        scale = F.divide(limit, F.maximum(norm, limit), name="clip_scale")
+        return [F.multiply(g, _as(scale, g.dtype), name="clipped") for g in gradients]
+
+    def _decayed(self, variable: Tensor) -> Tensor:
+        """Loshchilov and Hutter, 2019: apart from the gradient, so that nothing rescales it."""
+        if not self.attrs["weight_decay"]:
+            return variable
+        shrink = self.shared("learning_rate", variable.dtype) * self.attrs["weight_decay"]
+        return F.multiply(variable, 1 - shrink, name="decayed")
+
+    def _keep_average(self, variable: Tensor, new: Tensor) -> None:
+        if (decay := self.attrs["average_decay"]) is None:
+            return
+        old = self.graph.apply(
+            "variable", variable, dtype=variable.dtype, trainable=False, name="average"
+        )
+        mean = F.add(old * decay, new * (1 - decay), name="new_average")
+        self.store(old, mean, name="assign_average")
 
     def share(self, name: str, tensor: Tensor) -> None:
         """Keep a tensor for all variables of its dtype."""
@@ -152,118 +214,43 @@ class Updates:
         """An attribute in ``numbers``, or what ``prepare`` shared."""
         return self._shared[name, dtype]
 
-    def slot(self, name: str, dtype: str, shape: Any, value: float = 0.0) -> Tensor:
+    def slot(self, name: str, variable: Tensor, value: float = 0.0) -> Tensor:
+        """A variable like another that is not trained, in the current scope."""
+        return self.number_slot(name, variable.dtype, value, variable.shape)
+
+    def number_slot(self, name: str, dtype: str, value: float, shape: Any = ()) -> Tensor:
         """A variable that is not trained, in the current scope."""
         return self.graph.apply(
             "variable", value=value, dtype=dtype, shape=shape, trainable=False, name=name
         )
+
+    def running_mean(self, name: str, decay: str, variable: Tensor, new: Tensor) -> Tensor:
+        """decay * old + (1 - decay) * new, kept in a slot; ``prepare`` shared both factors."""
+        old = self.slot(name, variable)
+        kept = self.shared(decay, variable.dtype) * old
+        share = self.shared(f"one_minus_{decay}", variable.dtype)
+        mean = F.add(kept, share * new, name=f"new_{name}")
+        self.store(old, mean, name=f"assign_{name}")
+        return mean
+
+    def share_rest(self, dtype: str, *names: str) -> None:
+        """Share 1 - NAME as one_minus_NAME."""
+        for name in names:
+            rest = F.subtract(1, self.shared(name, dtype), name=f"one_minus_{name}")
+            self.share(f"one_minus_{name}", rest)
+
+    def share_power(self, dtype: str, *names: str) -> None:
+        """Share NAME to the power of the step's number, from 1, as NAME_power."""
+        for name in names:
+            old = self.number_slot(f"{name}_power", dtype, 1.0)
+            power = F.multiply(old, self.shared(name, dtype), name=f"new_{name}_power")
+            self.store(old, power, name=f"assign_{name}_power")
+            self.share(f"{name}_power", power)
 
     def store(self, variable: Tensor, value: Tensor, name: str = "assign") -> None:
         """Assign, and run it with the optimizer node."""
         self.assigns.append(self.graph.apply("assign", variable, value, name=name).node)
 
 
-@register
-class GradientDescent(Optimizer):
-    """Steps against the gradient."""
-
-    id = "gradient_descent"
-    keywords = ("optimizer", "sgd", "train", "minimize")
-    doc = (
-        "Training by gradient descent: variable - learning_rate * gradient.\n\nRunning it makes "
-        "one "
-        "step for all trainable variables that the loss depends on."
-    )
-    attrs = (
-        Attr("learning_rate", "float", 0.01, "Size of the steps.", minimum=0),
-        Optimizer.VARIABLES,
-    )
-
-    def update(self, updates: Updates, variable: Tensor, gradient: Tensor) -> Tensor:
-        rate = updates.shared("learning_rate", variable.dtype)
-        return F.subtract(variable, F.multiply(rate, gradient, name="step"), name="new_value")
-
-
-@register
-class Momentum(Optimizer):
-    """Gradient descent with momentum."""
-
-    id = "momentum"
-    keywords = ("optimizer", "sgd", "nesterov", "train", "minimize")
-    doc = (
-        "Training by gradient descent with momentum.\n\nvelocity = momentum * velocity + gradient; "
-        "variable - learning_rate * velocity. With nesterov, learning_rate * (gradient + momentum "
-        "* "
-        "velocity), as in TensorFlow. Sutskever and others, 2013."
-    )
-    numbers = ("learning_rate", "momentum")
-    attrs = (
-        Attr("learning_rate", "float", 0.01, "Size of the steps.", minimum=0),
-        Attr("momentum", "float", 0.9, "Share of the velocity kept.", minimum=0),
-        Attr("nesterov", "bool", False, "Look ahead along the velocity."),
-        Optimizer.VARIABLES,
-    )
-
-    def update(self, updates: Updates, variable: Tensor, gradient: Tensor) -> Tensor:
-        rate = updates.shared("learning_rate", variable.dtype)
-        keep = updates.shared("momentum", variable.dtype)
-        old = updates.slot("velocity", variable.dtype, variable.shape)
-        velocity = F.add(keep * old, gradient, name="new_velocity")
-        updates.store(old, velocity, name="assign_velocity")
-        direction = gradient + keep * velocity if updates.attrs["nesterov"] else velocity
-        return F.subtract(variable, F.multiply(rate, direction, name="step"), name="new_value")
-
-
-@register
-class Adam(Optimizer):
-    """Adaptive moments."""
-
-    id = "adam"
-    keywords = ("optimizer", "adaptive", "train", "minimize")
-    doc = (
-        "Training by Adam, which scales each step by running means of the gradient.\n\n"
-        "m = beta1 * m + (1 - beta1) * g; v = beta2 * v + (1 - beta2) * g^2; variable - "
-        "learning_rate * sqrt(1 - beta2^t) / (1 - beta1^t) * m / (sqrt(v) + epsilon). "
-        "Kingma and Ba, 2015, in the form of their section 2, as in TensorFlow."
-    )
-    numbers = ("learning_rate", "beta1", "beta2", "epsilon")
-    attrs = (
-        Attr("learning_rate", "float", 0.001, "Size of the steps.", minimum=0),
-        Attr("beta1", "float", 0.9, "Share of the mean gradient kept.", minimum=0, maximum=1),
-        Attr("beta2", "float", 0.999, "Share of the mean square kept.", minimum=0, maximum=1),
-        Attr("epsilon", "float", 1e-8, "Keeps the division finite.", minimum=0),
-        Optimizer.VARIABLES,
-    )
-
-    def prepare(self, updates: Updates, dtype: str) -> None:
-        for beta in ("beta1", "beta2"):
-            old = updates.slot(f"{beta}_power", dtype, (), 1.0)
-            power = F.multiply(old, updates.shared(beta, dtype), name=f"new_{beta}_power")
-            updates.store(old, power, name=f"assign_{beta}_power")
-            updates.share(f"{beta}_power", power)
-            rest = F.subtract(1, updates.shared(beta, dtype), name=f"one_minus_{beta}")
-            updates.share(f"one_minus_{beta}", rest)
-        correction = F.sqrt(1 - updates.shared("beta2_power", dtype)) / (
-            1 - updates.shared("beta1_power", dtype)
-        )
-        rate = updates.shared("learning_rate", dtype)
-        updates.share("rate", F.multiply(rate, correction, name="corrected_rate"))
-
-    def update(self, updates: Updates, variable: Tensor, gradient: Tensor) -> Tensor:
-        dtype = variable.dtype
-        m = self._mean(updates, "m", "beta1", variable, gradient)
-        v = self._mean(updates, "v", "beta2", variable, F.square(gradient))
-        scaled = m / (F.sqrt(v) + updates.shared("epsilon", dtype))
-        step = F.multiply(updates.shared("rate", dtype), scaled, name="step")
-        return F.subtract(variable, step, name="new_value")
-
-    def _mean(
-        self, updates: Updates, name: str, beta: str, variable: Tensor, new: Tensor
-    ) -> Tensor:
-        """A running mean, kept in a slot."""
-        dtype = variable.dtype
-        old = updates.slot(name, dtype, variable.shape)
-        kept = updates.shared(beta, dtype) * old
-        mean = F.add(kept, updates.shared(f"one_minus_{beta}", dtype) * new, name=f"new_{name}")
-        updates.store(old, mean, name=f"assign_{name}")
-        return mean
+def _as(x: Tensor, dtype: str) -> Tensor:
+    return x if x.dtype == dtype else F.cast(x, dtype=dtype)

@@ -14,6 +14,7 @@ import numpy as np
 from nodeflow.data.batching import epoch_order
 from nodeflow.engine.session import Session
 from nodeflow.errors import DataError
+from nodeflow.ops.phase import training_feeds
 from nodeflow.train.control import Control
 from nodeflow.train.evaluate import evaluate
 from nodeflow.train.events import Done, Epoch, Event, Started, Steps
@@ -82,7 +83,10 @@ class _Loop:
             [training.loss],
             columns,
             training.batch_size,
-            feeds={t: v for t, v in training.feeds.items() if t not in columns},
+            feeds={
+                **training_feeds(self.session.graph),
+                **{t: v for t, v in training.feeds.items() if t not in columns},
+            },
             first_step=self.steps_before,
         )
         done = 0

@@ -1,0 +1,302 @@
+"""Optimizers: how a step follows from a gradient. Each is its paper's formula.
+
+What all share (clipping, weight decay, averages, schedules) is in ``training``. The numbers that
+change with the step and not with the variable are computed once per dtype, in ``prepare``.
+"""
+
+from __future__ import annotations
+
+from nodeflow.graph.graph import Tensor
+from nodeflow.graph.op import Attr
+from nodeflow.ops import functions as F
+from nodeflow.ops.base import register
+from nodeflow.ops.training import Optimizer, Updates
+
+ALL = "\n\nRunning it makes one step for all trainable variables that the loss depends on."
+
+
+def rate_attr(default: float) -> Attr:
+    return Attr("learning_rate", "float", default, "Size of the steps.", minimum=0)
+
+
+def share_attr(name: str, default: float, doc: str) -> Attr:
+    return Attr(name, "float", default, doc, minimum=0, maximum=1)
+
+
+def epsilon_attr(default: float) -> Attr:
+    return Attr("epsilon", "float", default, "Keeps the division finite.", minimum=0)
+
+
+@register
+class GradientDescent(Optimizer):
+    """Steps against the gradient."""
+
+    id = "gradient_descent"
+    keywords = ("optimizer", "sgd", "train", "minimize")
+    doc = f"Training by gradient descent: variable - learning_rate * gradient.{ALL}"
+    attrs = (rate_attr(0.01), *Optimizer.COMMON)
+
+    def step(self, updates: Updates, variable: Tensor, gradient: Tensor) -> Tensor:
+        rate = updates.shared("learning_rate", variable.dtype)
+        return F.multiply(rate, gradient, name="step")
+
+
+@register
+class Momentum(Optimizer):
+    """Gradient descent with momentum."""
+
+    id = "momentum"
+    keywords = ("optimizer", "sgd", "nesterov", "train", "minimize")
+    doc = (
+        "Training by gradient descent with momentum.\n\nvelocity = momentum * velocity + gradient; "
+        "variable - learning_rate * velocity. With nesterov, learning_rate * (gradient + momentum "
+        "* velocity), as in TensorFlow. Sutskever and others, 2013."
+    )
+    numbers = ("learning_rate", "momentum")
+    attrs = (
+        rate_attr(0.01),
+        Attr("momentum", "float", 0.9, "Share of the velocity kept.", minimum=0),
+        Attr("nesterov", "bool", False, "Look ahead along the velocity."),
+        *Optimizer.COMMON,
+    )
+
+    def step(self, updates: Updates, variable: Tensor, gradient: Tensor) -> Tensor:
+        rate = updates.shared("learning_rate", variable.dtype)
+        keep = updates.shared("momentum", variable.dtype)
+        old = updates.slot("velocity", variable)
+        velocity = F.add(keep * old, gradient, name="new_velocity")
+        updates.store(old, velocity, name="assign_velocity")
+        direction = gradient + keep * velocity if updates.attrs["nesterov"] else velocity
+        return F.multiply(rate, direction, name="step")
+
+
+@register
+class AdaGrad(Optimizer):
+    """Steps shrink where gradients were large."""
+
+    id = "adagrad"
+    keywords = ("optimizer", "adaptive", "sparse", "train", "minimize")
+    doc = (
+        "Training by AdaGrad, with smaller steps where the gradient has been large.\n\n"
+        "sum = sum + g^2; variable - learning_rate * g / (sqrt(sum) + epsilon). Good for features "
+        "that are rare. Duchi, Hazan and Singer, 2011."
+    )
+    numbers = ("learning_rate", "epsilon")
+    attrs = (
+        rate_attr(0.01),
+        Attr("initial_sum", "float", 0.1, "What the sum of squares starts at.", minimum=0),
+        epsilon_attr(1e-7),
+        *Optimizer.COMMON,
+    )
+
+    def step(self, updates: Updates, variable: Tensor, gradient: Tensor) -> Tensor:
+        dtype = variable.dtype
+        old = updates.slot("sum", variable, updates.attrs["initial_sum"])
+        total = F.add(old, F.square(gradient), name="new_sum")
+        updates.store(old, total, name="assign_sum")
+        scaled = gradient / (F.sqrt(total) + updates.shared("epsilon", dtype))
+        return F.multiply(updates.shared("learning_rate", dtype), scaled, name="step")
+
+
+@register
+class RMSProp(Optimizer):
+    """Steps of even size."""
+
+    id = "rmsprop"
+    keywords = ("optimizer", "adaptive", "train", "minimize", "recurrent")
+    doc = (
+        "Training by RMSProp, which divides the gradient by its running length.\n\n"
+        "v = rho * v + (1 - rho) * g^2; step = learning_rate * g / sqrt(v + epsilon). With "
+        "momentum, step = momentum * step + that; `centered` takes the variance, v minus the "
+        "square of the running mean of g. Hinton, lecture 6e, 2012; centered: Graves, 2013."
+    )
+    numbers = ("learning_rate", "rho", "epsilon")
+    attrs = (
+        rate_attr(0.001),
+        share_attr("rho", 0.9, "Share of the mean square kept."),
+        Attr("momentum", "float", 0.0, "Share of the last step kept.", minimum=0),
+        epsilon_attr(1e-7),
+        Attr("centered", "bool", False, "Divide by the deviation instead of the length."),
+        *Optimizer.COMMON,
+    )
+
+    def prepare(self, updates: Updates, dtype: str) -> None:
+        updates.share_rest(dtype, "rho")
+
+    def step(self, updates: Updates, variable: Tensor, gradient: Tensor) -> Tensor:
+        dtype, momentum = variable.dtype, updates.attrs["momentum"]
+        power = updates.running_mean("mean_square", "rho", variable, F.square(gradient))
+        if updates.attrs["centered"]:
+            power = power - F.square(updates.running_mean("mean", "rho", variable, gradient))
+        scaled = gradient * F.rsqrt(power + updates.shared("epsilon", dtype))
+        rate = updates.shared("learning_rate", dtype)
+        if not momentum:
+            return F.multiply(rate, scaled, name="step")
+        old = updates.slot("velocity", variable)
+        velocity = F.add(old * momentum, rate * scaled, name="step")
+        updates.store(old, velocity, name="assign_velocity")
+        return velocity
+
+
+@register
+class AdaDelta(Optimizer):
+    """Steps in the units of the variable."""
+
+    id = "adadelta"
+    keywords = ("optimizer", "adaptive", "train", "minimize")
+    doc = (
+        "Training by Adadelta, which scales steps by the size of the last ones.\n\n"
+        "v = rho * v + (1 - rho) * g^2; d = sqrt(u + epsilon) / sqrt(v + epsilon) * g; "
+        "u = rho * u + (1 - rho) * d^2; variable - learning_rate * d. Zeiler, 2012, whose "
+        "learning rate is 1."
+    )
+    numbers = ("learning_rate", "rho", "epsilon")
+    attrs = (
+        rate_attr(1.0),
+        share_attr("rho", 0.95, "Share of the mean squares kept."),
+        epsilon_attr(1e-6),
+        *Optimizer.COMMON,
+    )
+
+    def prepare(self, updates: Updates, dtype: str) -> None:
+        updates.share_rest(dtype, "rho")
+
+    def step(self, updates: Updates, variable: Tensor, gradient: Tensor) -> Tensor:
+        dtype = variable.dtype
+        epsilon, keep = updates.shared("epsilon", dtype), updates.shared("rho", dtype)
+        power = updates.running_mean("mean_square", "rho", variable, F.square(gradient))
+        old = updates.slot("mean_square_step", variable)
+        delta = F.sqrt(old + epsilon) * F.rsqrt(power + epsilon) * gradient
+        share = updates.shared("one_minus_rho", dtype)
+        mean = F.add(keep * old, share * F.square(delta), name="new_mean_square_step")
+        updates.store(old, mean, name="assign_mean_square_step")
+        return F.multiply(updates.shared("learning_rate", dtype), delta, name="step")
+
+
+BETAS = (
+    share_attr("beta1", 0.9, "Share of the mean gradient kept."),
+    share_attr("beta2", 0.999, "Share of the mean square kept."),
+)
+
+
+@register
+class Adam(Optimizer):
+    """Adaptive moments."""
+
+    id = "adam"
+    keywords = ("optimizer", "adaptive", "train", "minimize")
+    doc = (
+        "Training by Adam, which scales each step by running means of the gradient.\n\n"
+        "m = beta1 * m + (1 - beta1) * g; v = beta2 * v + (1 - beta2) * g^2; variable - "
+        "learning_rate * sqrt(1 - beta2^t) / (1 - beta1^t) * m / (sqrt(v) + epsilon). "
+        "Kingma and Ba, 2015, in the form of their section 2, as in TensorFlow."
+    )
+    numbers = ("learning_rate", "beta1", "beta2", "epsilon")
+    attrs = (rate_attr(0.001), *BETAS, epsilon_attr(1e-8), *Optimizer.COMMON)
+
+    def prepare(self, updates: Updates, dtype: str) -> None:
+        updates.share_power(dtype, "beta1", "beta2")
+        updates.share_rest(dtype, "beta1", "beta2")
+        correction = F.sqrt(1 - updates.shared("beta2_power", dtype)) / (
+            1 - updates.shared("beta1_power", dtype)
+        )
+        rate = updates.shared("learning_rate", dtype)
+        updates.share("rate", F.multiply(rate, correction, name="corrected_rate"))
+
+    def step(self, updates: Updates, variable: Tensor, gradient: Tensor) -> Tensor:
+        dtype = variable.dtype
+        m = updates.running_mean("m", "beta1", variable, gradient)
+        v = updates.running_mean("v", "beta2", variable, F.square(gradient))
+        scaled = m / (F.sqrt(v) + updates.shared("epsilon", dtype))
+        return F.multiply(updates.shared("rate", dtype), scaled, name="step")
+
+
+def _decaying(common: tuple[Attr, ...], amount: float) -> tuple[Attr, ...]:
+    """The common attributes with another default of weight_decay."""
+    shrink = next(a for a in common if a.name == "weight_decay")
+    other = Attr(shrink.name, shrink.kind, amount, shrink.doc, minimum=shrink.minimum)
+    return tuple(other if a is shrink else a for a in common)
+
+
+@register
+class AdamW(Adam):
+    """Adam with weights that shrink."""
+
+    id = "adamw"
+    keywords = ("optimizer", "adaptive", "weight decay", "train", "minimize", "transformer")
+    doc = (
+        "Training by Adam, with weights that shrink a little at each step.\n\nAs adam, and "
+        "learning_rate * weight_decay * variable is subtracted too, apart from the gradient. "
+        "Loshchilov and Hutter, 2019."
+    )
+    attrs = (
+        rate_attr(0.001), *BETAS, epsilon_attr(1e-8), *_decaying(Optimizer.COMMON, 0.01)
+    )  # fmt: skip
+
+
+@register
+class Nadam(Optimizer):
+    """Adam that looks ahead."""
+
+    id = "nadam"
+    keywords = ("optimizer", "adaptive", "nesterov", "train", "minimize")
+    doc = (
+        "Training by Adam with Nesterov's look ahead.\n\nm and v as in adam; the step is "
+        "learning_rate * (beta1 * m / (1 - beta1^(t+1)) + (1 - beta1) * g / (1 - beta1^t)) / "
+        "(sqrt(v / (1 - beta2^t)) + epsilon). Dozat, 2016, with a constant beta1."
+    )
+    numbers = ("learning_rate", "beta1", "beta2", "epsilon")
+    attrs = (rate_attr(0.001), *BETAS, epsilon_attr(1e-8), *Optimizer.COMMON)
+
+    def prepare(self, updates: Updates, dtype: str) -> None:
+        updates.share_power(dtype, "beta1", "beta2")
+        updates.share_rest(dtype, "beta1", "beta2")
+        beta, power = updates.shared("beta1", dtype), updates.shared("beta1_power", dtype)
+        rate = updates.shared("learning_rate", dtype)
+        ahead = F.multiply(rate, beta / (1 - power * beta), name="rate_of_m")
+        now = F.multiply(rate, (1 - beta) / (1 - power), name="rate_of_gradient")
+        length = F.rsqrt(1 - updates.shared("beta2_power", dtype), name="length_correction")
+        updates.share("ahead", ahead)
+        updates.share("now", now)
+        updates.share("length", length)
+
+    def step(self, updates: Updates, variable: Tensor, gradient: Tensor) -> Tensor:
+        dtype = variable.dtype
+        m = updates.running_mean("m", "beta1", variable, gradient)
+        v = updates.running_mean("v", "beta2", variable, F.square(gradient))
+        direction = updates.shared("ahead", dtype) * m + updates.shared("now", dtype) * gradient
+        length = F.sqrt(v) * updates.shared("length", dtype) + updates.shared("epsilon", dtype)
+        return F.divide(direction, length, name="step")
+
+
+@register
+class Lion(Optimizer):
+    """Steps by the sign alone."""
+
+    id = "lion"
+    keywords = ("optimizer", "sign", "train", "minimize")
+    doc = (
+        "Training by Lion, whose steps have the same size in every direction.\n\n"
+        "variable - learning_rate * sign(beta1 * m + (1 - beta1) * g); then m = beta2 * m + (1 - "
+        "beta2) * g. Needs a learning rate 3 to 10 times smaller than adam's. Chen and others, "
+        "2023."
+    )
+    numbers = ("learning_rate", "beta1", "beta2")
+    attrs = (
+        rate_attr(1e-4),
+        share_attr("beta1", 0.9, "Share of the mean in the direction."),
+        share_attr("beta2", 0.99, "Share of the mean kept."),
+        *Optimizer.COMMON,
+    )
+
+    def prepare(self, updates: Updates, dtype: str) -> None:
+        updates.share_rest(dtype, "beta1", "beta2")
+
+    def step(self, updates: Updates, variable: Tensor, gradient: Tensor) -> Tensor:
+        dtype = variable.dtype
+        old = updates.slot("m", variable)
+        keep, share = updates.shared("beta1", dtype), updates.shared("one_minus_beta1", dtype)
+        direction = F.sign(keep * old + share * gradient, name="direction")
+        keep, share = updates.shared("beta2", dtype), updates.shared("one_minus_beta2", dtype)
+        updates.store(old, F.add(keep * old, share * gradient, name="new_m"), name="assign_m")
+        return F.multiply(updates.shared("learning_rate", dtype), direction, name="step")

@@ -1,0 +1,198 @@
+"""Learning rates that change with the step: wire one into an optimizer's ``schedule``.
+
+Without a wire at ``step`` a schedule counts for itself: it has a variable NAME/step, which each
+step of the optimizer that it feeds raises by 1. With a wire (a range, say) it gives the rates of
+those steps, which is how to look at one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from nodeflow.graph.graph import Tensor, get_default_graph
+from nodeflow.graph.op import Attr, Port, Sample
+from nodeflow.graph.types import FLOATS, NUMBERS, TensorType
+from nodeflow.ops import functions as F
+from nodeflow.ops.base import register
+from nodeflow.ops.composed import Composed
+from nodeflow.ops.phase import add_update
+from nodeflow.ops.samples import values
+
+RATE = Attr("learning_rate", "float", 0.01, "The rate to start from.", minimum=0)
+DTYPE = Attr("dtype", "dtype", "float32", "What kind of number.", choices=FLOATS)
+WARM_UP = Attr("warmup_steps", "int", 0, "Steps before, in which the rate rises to it.", minimum=0)
+
+
+def steps_attr(doc: str) -> Attr:
+    return Attr("steps", "int", 1000, doc, minimum=1)
+
+
+class Schedule(Composed):
+    """Base: a factor or rate as a function of the step, counted from 0."""
+
+    category = "Training"
+    keywords = ("learning rate", "schedule", "decay")
+    differentiable = False
+    inputs = (
+        Port("step", "Which step, from 0; counted if there is no wire.", NUMBERS, optional=True),
+    )
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        return TensorType(attrs["dtype"], types[0].shape if types else ())
+
+    def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor:
+        dtype, warm_up = attrs.pop("dtype"), attrs.pop("warmup_steps", 0)
+        step = inputs[0] if inputs else self._counter()
+        time = F.cast(step, dtype="float64", name="time")
+        if not inputs:
+            add_update(F.assign(step, step + 1, name="count"), time)
+        rate = self.rate(F.maximum(time - warm_up, 0) if warm_up else time, **attrs)
+        if warm_up:
+            rate = rate * risen(time, warm_up)
+        return F.cast(rate, dtype=dtype)
+
+    def _counter(self) -> Tensor:
+        return get_default_graph().apply(
+            "variable", value=0, dtype="int64", trainable=False, name="step"
+        )
+
+    def rate(self, time: Tensor, **attrs: Any) -> Tensor:
+        """The rate at a time in steps, in float64."""
+        raise NotImplementedError(self.id)
+
+    def samples(self) -> Iterator[Sample]:
+        for dtype in NUMBERS:
+            yield Sample((values((2, 3), dtype, 0, 200),))
+        small = {a.name: 3 for a in self.attrs if a.name in ("steps", "warmup_steps")}
+        yield Sample((np.arange(8),), {**small, "dtype": "float64"})
+        yield Sample((np.zeros((0, 3)),))
+        yield Sample((np.array(5),), small)
+        yield Sample(())
+
+
+def risen(time: Tensor, steps: int) -> Tensor:
+    """Linear from 1 / steps at time 0 to 1, which is kept."""
+    return F.minimum((time + 1) / float(steps), 1)
+
+
+def cosine(part: Tensor) -> Tensor:
+    """From 1 to 0 along half a cosine, while ``part`` goes from 0 to 1."""
+    return (F.cos(part * math.pi) + 1) * 0.5
+
+
+@register
+class WarmUp(Schedule):
+    """A gentle start."""
+
+    id = "warm_up"
+    keywords = ("learning rate", "schedule", "start", "ramp")
+    doc = (
+        "A learning rate that rises linearly over the first steps, then stays.\n\n"
+        "learning_rate * min((step + 1) / steps, 1). Goyal and others, 2017. The other schedules "
+        "have a warm-up of their own: warmup_steps."
+    )
+    attrs = (RATE, steps_attr("Steps until it is reached."), DTYPE)
+
+    def rate(self, time: Tensor, **attrs: Any) -> Tensor:
+        return risen(time, attrs["steps"]) * attrs["learning_rate"]
+
+
+@register
+class StepDecay(Schedule):
+    """A smaller rate every so many steps."""
+
+    id = "step_decay"
+    doc = (
+        "A learning rate that is multiplied by a factor every so many steps.\n\n"
+        "learning_rate * factor^floor(step / steps)."
+    )
+    attrs = (
+        RATE,
+        steps_attr("Steps between two changes."),
+        Attr("factor", "float", 0.1, "What it is multiplied by.", minimum=0),
+        WARM_UP,
+        DTYPE,
+    )
+
+    def rate(self, time: Tensor, **attrs: Any) -> Tensor:
+        times = F.floor(time / float(attrs["steps"]))
+        return F.power(attrs["factor"], times) * attrs["learning_rate"]
+
+
+@register
+class ExponentialDecay(Schedule):
+    """A rate that shrinks steadily."""
+
+    id = "exponential_decay"
+    doc = (
+        "A learning rate that shrinks exponentially.\n\nlearning_rate * factor^(step / steps): by "
+        "the factor every so many steps, smoothly between."
+    )
+    attrs = (
+        RATE,
+        steps_attr("Steps in which it shrinks by the factor."),
+        Attr("factor", "float", 0.5, "What it is multiplied by.", minimum=0),
+        WARM_UP,
+        DTYPE,
+    )
+
+    def rate(self, time: Tensor, **attrs: Any) -> Tensor:
+        return F.power(attrs["factor"], time / float(attrs["steps"])) * attrs["learning_rate"]
+
+
+@register
+class CosineDecay(Schedule):
+    """A rate that fades out."""
+
+    id = "cosine_decay"
+    doc = (
+        "A learning rate that falls along half a cosine, then stays.\n\nfinal_rate + "
+        "(learning_rate - final_rate) * (1 + cos(pi * step / steps)) / 2 up to `steps`. Loshchilov "
+        "and Hutter, 2017, without restarts."
+    )
+    attrs = (
+        RATE,
+        steps_attr("Steps until it ends."),
+        Attr("final_rate", "float", 0.0, "The rate at the end.", minimum=0),
+        WARM_UP,
+        DTYPE,
+    )
+
+    def rate(self, time: Tensor, **attrs: Any) -> Tensor:
+        part = F.minimum(time / float(attrs["steps"]), 1)
+        final = attrs["final_rate"]
+        return cosine(part) * (attrs["learning_rate"] - final) + final
+
+
+@register
+class OneCycle(Schedule):
+    """Up, then far down."""
+
+    id = "one_cycle"
+    keywords = ("learning rate", "schedule", "super convergence", "cycle")
+    doc = (
+        "A learning rate that rises to a high value and falls far below the start.\n\nFrom "
+        "learning_rate / start_divisor to learning_rate in the first `rise` of the steps, then to "
+        "learning_rate / end_divisor, both along half a cosine. Smith and Topin, 2018."
+    )
+    attrs = (
+        Attr("learning_rate", "float", 0.1, "The highest rate.", minimum=0),
+        steps_attr("Steps of the whole cycle."),
+        Attr("rise", "float", 0.3, "Share of the steps in which it rises.", minimum=0, maximum=1),
+        Attr("start_divisor", "float", 25.0, "Highest rate over the first.", minimum=1),
+        Attr("end_divisor", "float", 1e4, "Highest rate over the last.", minimum=1),
+        DTYPE,
+    )
+
+    def rate(self, time: Tensor, **attrs: Any) -> Tensor:
+        top = attrs["learning_rate"]
+        first, last = top / attrs["start_divisor"], top / attrs["end_divisor"]
+        turn = attrs["rise"] * attrs["steps"]
+        up = cosine(F.minimum(time / turn, 1) if turn else F.ones_like(time))
+        down = cosine(F.minimum((time - turn) / max(attrs["steps"] - turn, 1.0), 1))
+        rising = F.add(up * (first - top), top)
+        return F.where(time < turn, rising, down * (top - last) + last)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import shiboken6
 from PySide6.QtCore import QCoreApplication, QEvent, QPoint, Qt
-from PySide6.QtWidgets import QLineEdit
+from PySide6.QtWidgets import QLineEdit, QPushButton
 
 from nodeflow.document import commands
 from nodeflow.document.expand import Expansion
@@ -132,11 +132,12 @@ def test_a_double_click_goes_inside_and_several_ways_lead_back(window, qtbot, wa
     assert window.workspace.selection == (window.workspace.document.node_named("train").id,)
 
 
-def test_enter_and_the_shortcut_go_inside_too(window, qtbot):
+def test_the_shortcut_and_the_inspector_go_inside_too(window, qtbot):
     train = window.workspace.document.node_named("train").id
     window.canvas.select([train])
     window.canvas.setFocus()
-    qtbot.keyClick(window.canvas, Qt.Key.Key_Return)
+    buttons = window.inspector.page.findChildren(QPushButton)
+    qtbot.mouseClick(next(b for b in buttons if b.text() == "Expand"), LEFT)
     assert window.is_inside
     press(qtbot, window, "Escape")
     qtbot.waitUntil(window.actions_["expand"].isEnabled)

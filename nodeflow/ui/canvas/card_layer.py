@@ -10,7 +10,7 @@ from nodeflow.ui.canvas import arrays, text
 from nodeflow.ui.canvas.atlas import Page
 from nodeflow.ui.canvas.card_painter import FULL, MARGIN, RADIUS, CardPainter, blend
 from nodeflow.ui.canvas.faces import CardFace
-from nodeflow.ui.canvas.shot import DIM, FAR_SCALE, Shot
+from nodeflow.ui.canvas.shot import DIM, Shot
 from nodeflow.ui.theme import mix
 
 
@@ -160,7 +160,7 @@ def _paint_rings(painter: QPainter, shot: Shot, slots: np.ndarray) -> None:
     rects += [-gap, -gap, 2 * gap, 2 * gap]
     painter.setPen(QPen(shot.theme.color("accent"), 2))
     painter.setBrush(Qt.BrushStyle.NoBrush)
-    rounded = shot.scale >= FAR_SCALE and len(chosen) < 400
+    rounded = shot.scale >= shot.far_from and len(chosen) < 400
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, rounded)
     if not rounded:
         arrays.draw_rects(painter, np.ascontiguousarray(rects))

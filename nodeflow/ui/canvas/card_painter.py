@@ -20,7 +20,9 @@ PORT_RADIUS = 5.0
 SMALLEST_FAR = 18.0
 """Names seen from afar shrink to this before they are cut."""
 
-FULL, FAR = "full", "far"
+FULL, FAR, TINY = "full", "far", "tiny"
+TINY_GROWS = 1.7
+"""So much larger are names on the smallest cards that have any."""
 
 STATUS_ICONS = {
     "running": ("loader-circle", "accent"),
@@ -54,8 +56,8 @@ class CardPainter:
             self._dot(painter, face)
             return
         self._body(painter, face)
-        if level == FAR:
-            self._far(painter, face)
+        if level != FULL:
+            self._far(painter, face, TINY_GROWS if level == TINY else 1.0)
         else:
             self._header(painter, face)
             self._values(painter, face)
@@ -202,7 +204,7 @@ class CardPainter:
             self._text(painter, 32, y, line, text.CAPTION, role)
             y += values.LINE
 
-    def _far(self, painter: QPainter, face: CardFace) -> None:
+    def _far(self, painter: QPainter, face: CardFace, grow: float) -> None:
         """From afar: the sign and the name, large enough to read."""
         color = self.theme.category(face.category)
         rect = QRectF(0, 0, face.width, face.height)
@@ -213,9 +215,10 @@ class CardPainter:
             True,
             True,
         )
-        room = face.width - 24
+        room = face.width - 24 / grow
         fitting = text.FAR_TITLE[0] * room / max(text.width(face.title, text.FAR_TITLE), 1)
-        size = round(min(text.FAR_TITLE[0], max(fitting, SMALLEST_FAR), face.height * 0.4))
+        largest, smallest = text.FAR_TITLE[0] * grow, SMALLEST_FAR * grow
+        size = round(min(largest, max(fitting, smallest), face.height * 0.45))
         style = (size, 600, False)
         title = text.elide(face.title, style, room)
         shown = values.far_area(face.value, rect)

@@ -14,7 +14,7 @@ from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtGui import QPainter
 
 from nodeflow.ui.canvas.atlas import CardAtlas
-from nodeflow.ui.canvas.card_painter import FAR, FULL
+from nodeflow.ui.canvas.card_painter import FAR, FULL, TINY
 from nodeflow.ui.canvas.scene import SceneModel
 from nodeflow.ui.theme import Theme
 
@@ -22,6 +22,9 @@ FULL_SCALE = 0.5
 """From here on port labels (12 units) are at least 6 pixels: just readable."""
 FAR_SCALE = 0.24
 """From here on the large names of cards seen from afar (26 units) are readable."""
+TINY_SCALE = 0.15
+"""With few nodes in sight names hold down to here, larger still on their cards."""
+FEW = 400
 DIM = 0.3
 
 
@@ -35,6 +38,7 @@ class Shot:
     offset: QPointF
     area: QRectF
     step: int = 0
+    far_from: float = FAR_SCALE
     dpr: float = 1.0
     atlas: CardAtlas | None = None
     deadline: float | None = None
@@ -50,10 +54,12 @@ class Shot:
 
     @property
     def level(self) -> str:
-        """``full``, ``far`` (large names) or ``block`` (coloured rectangles)."""
+        """``full``, ``far`` and ``tiny`` (large names) or ``block`` (coloured rectangles)."""
         if self.exporting or self.scale >= FULL_SCALE:
             return FULL
-        return FAR if self.scale >= FAR_SCALE else "block"
+        if self.scale >= FAR_SCALE:
+            return FAR
+        return TINY if self.scale >= self.far_from else "block"
 
     def late(self) -> bool:
         return self.deadline is not None and time.perf_counter() > self.deadline

@@ -32,7 +32,7 @@ from nodeflow.ui.canvas.hit import EMPTY, Hit
 from nodeflow.ui.canvas.looking import Looking
 from nodeflow.ui.canvas.pointing import Pointing
 from nodeflow.ui.canvas.scene import SceneModel
-from nodeflow.ui.canvas.shot import Shot
+from nodeflow.ui.canvas.shot import FAR_SCALE, FEW, TINY_SCALE, Shot
 from nodeflow.ui.canvas.showing import Showing
 from nodeflow.ui.canvas.surgery import Surgery
 from nodeflow.ui.canvas.walking import Walking
@@ -52,13 +52,14 @@ class CanvasView(Showing, Looking, Pointing, Walking, Editing, Surgery, QWidget)
 
     Signals:
         selection_changed(list of ids)
-        node_activated(id): double click on a node's body, or Enter.
+        node_activated(id): double click on a node's body.
         request_search(scene point, view point, WireContext or None)
         tutorial_requested(): the link of the empty canvas.
         message(text): for the status bar.
         menu_requested(what it is about: node, wire, frame or canvas; global place).
         view_changed(): another place or scale.
         history_wanted(step): back (-1) or forward (1) through views.
+        edit_wanted(id): Enter on a node.
         left(): Escape or Backspace in a document that is only looked at.
     """
 
@@ -70,6 +71,7 @@ class CanvasView(Showing, Looking, Pointing, Walking, Editing, Surgery, QWidget)
     message = Signal(str)
     view_changed = Signal()
     history_wanted = Signal(int)
+    edit_wanted = Signal(str)
     left = Signal()
 
     def __init__(
@@ -106,6 +108,7 @@ class CanvasView(Showing, Looking, Pointing, Walking, Editing, Surgery, QWidget)
         self.moved_at = 0.0
         self._view_chosen = False
         self._last_selection: list[str] = []
+        self._far_from = FAR_SCALE
         self._zoom_from: tuple[int, QPointF] | None = None
         self._settle = QTimer(self, singleShot=True, interval=SETTLE_MS)
         self._settle.timeout.connect(self._settle_zoom)
@@ -160,12 +163,24 @@ class CanvasView(Showing, Looking, Pointing, Walking, Editing, Surgery, QWidget)
             if self._zoom_from is not None:
                 self._paint_scaled(painter)
             else:
+                self._choose_detail()
                 painter.drawPixmap(0, 0, self.frame.repair())
             overlay.paint(painter, self)
         finally:
             painter.end()
         if self._waiting:
             self._more.start()
+
+    def _choose_detail(self) -> None:
+        """From afar names are only shown while few nodes are in sight."""
+        far_from = FAR_SCALE
+        if TINY_SCALE <= self.camera.scale < FAR_SCALE:
+            count = len(self.scene.nodes_in(self.camera.rect_to_scene(QRectF(self.rect()))))
+            some_more = 1.25 if self._far_from == TINY_SCALE else 1.0  # no flicker at the border
+            far_from = TINY_SCALE if count <= FEW * some_more else FAR_SCALE
+        if far_from != self._far_from:
+            self._far_from = far_from
+            self.frame.damage_all()
 
     @property
     def is_settled(self) -> bool:
@@ -201,6 +216,7 @@ class CanvasView(Showing, Looking, Pointing, Walking, Editing, Surgery, QWidget)
             offset=QPointF(self.camera.x, self.camera.y),
             area=self.camera.rect_to_scene(around),
             step=self.camera.step,
+            far_from=self._far_from,
             dpr=self.camera.dpr,
             atlas=self.atlas,
             hidden=self.lifted,

@@ -127,10 +127,15 @@ def _origin(
     return right + COLUMN_GAP, (top + bottom - height) / 2
 
 
-def free_place(origin: Point, size: Size, taken: Iterable[Box]) -> Point:
-    """The place nearest above or below `origin` where a block of `size` covers no box."""
-    left, right = origin[0] - ROW_GAP, origin[0] + size[0] + ROW_GAP
+def free_place(origin: Point, size: Size, taken: Iterable[Box], gap: float = ROW_GAP) -> Point:
+    """The place nearest above or below `origin` where a block of `size` covers no box.
+
+    `gap` is how near a box at rest may be; where the block has to move it keeps a row's gap.
+    """
+    left, right = origin[0] - gap, origin[0] + size[0] + gap
     rows = sorted((y, y + h) for x, y, w, h in taken if x < right and x + w > left)
+    if all(end <= origin[1] - gap or start >= origin[1] + size[1] + gap for start, end in rows):
+        return round(origin[0] / GRID) * GRID, round(origin[1] / GRID) * GRID
     down = _push(origin[1], size[1], rows)
     up = -_push(-(origin[1] + size[1]), size[1], sorted((-b, -a) for a, b in rows)) - size[1]
     y = down if down - origin[1] <= origin[1] - up else up

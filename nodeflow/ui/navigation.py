@@ -43,6 +43,8 @@ class Navigation:
         self.formula = ExpressionBar(canvas, workspace, theme, window.settings)
         canvas.set_pointer(window.settings.pointer)
         canvas.history_wanted.connect(self._on_history)
+        canvas.edit_wanted.connect(self._on_edit)
+        window.inspector.left.connect(canvas.setFocus)
         for number in NUMBERS:
             setattr(self, f"do_bookmark_set_{number}", partial(self._set_bookmark, number))
             setattr(self, f"do_bookmark_{number}", partial(self._go_to_bookmark, number))
@@ -88,7 +90,7 @@ class Navigation:
 
     def when_start_wire(self) -> Blocked | None:
         one = len(self._window.workspace.selection) == 1
-        return None if one else Blocked("Select the node that the wire leaves.")
+        return None if one else Blocked("Select the node that the wire leaves.", "find")
 
     def do_keymap(self) -> None:
         window = self._window
@@ -157,6 +159,10 @@ class Navigation:
         self._window.actions_["outline"].setChecked(not dock.isHidden())
         return self._window.when_panel_left()
 
+    def _on_edit(self, _: str) -> None:
+        self._window.docks["inspector"].show()
+        self._window.inspector.focus_first()
+
     # ---- panes ------------------------------------------------------------------------------
 
     def do_next_pane(self) -> None:
@@ -182,10 +188,10 @@ class Navigation:
         docks = [d for d in window.docks.values() if not d.visibleRegion().isEmpty()]
         panels = [d.widget() for d in docks if d.isVisible()]
         page = window.pages.currentWidget()
-        return [p for p in (page, *panels, window.toolbar) if p is not None]
+        return [p for p in (page, *panels) if p is not None]
 
 
-EMPTY = Blocked("The graph is empty.")
+EMPTY = Blocked("The graph is empty.", "search")
 
 
 def _first_stop(pane: QWidget) -> QWidget | None:

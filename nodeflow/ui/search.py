@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from PySide6.QtCore import (
     QAbstractListModel,
     QEvent,
@@ -33,9 +34,11 @@ from PySide6.QtWidgets import (
 )
 
 from nodeflow.document import commands
+from nodeflow.document.card_size import node_size
 from nodeflow.document.check import check_wire
 from nodeflow.document.dataset_op import DATASET
 from nodeflow.document.declarations import declarations
+from nodeflow.document.expression_add import free_place
 from nodeflow.document.ports import FEED, in_ports, out_ports
 from nodeflow.document.replacing import fits_in_place, replace_op
 from nodeflow.graph.op import Op
@@ -326,9 +329,20 @@ def add_and_wire(view: CanvasView, op: Op, at: QPointF, context: WireContext | N
     corner = _corner(op, at, context)
     with document.transaction(f"Add {op.id}"):
         node_id = commands.add_node(document, op.id, corner, attrs=_attrs(op, context))
+        commands.move(document, {node_id: _uncovered(view, node_id)})
         if context is not None and context.node in document.nodes:
             _wire(view, node_id, context)
     return node_id
+
+
+def _uncovered(view: CanvasView, node_id: str) -> tuple[float, float]:
+    """The place of a new node, moved up or down where it would cover another."""
+    document, scene = view.document, view.scene
+    record = document.nodes[node_id]
+    used = scene.nodes.used()
+    boxes = np.concatenate([scene.positions[used], scene.sizes[used]], axis=1).tolist()
+    width, height = node_size(document, record)
+    return free_place(record.pos, (width, height), map(tuple, boxes), gap=0)
 
 
 def _corner(op: Op, at: QPointF, context: WireContext | None) -> tuple[float, float]:

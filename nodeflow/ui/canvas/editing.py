@@ -227,7 +227,7 @@ class Editing:
         elif key == Key.Key_F2 and len(chosen) == 1:
             self.rename_node(chosen[0])
         elif key in (Key.Key_Return, Key.Key_Enter) and len(chosen) == 1:
-            self.node_activated.emit(chosen[0])
+            self.edit_wanted.emit(chosen[0])
         elif key == Key.Key_F:
             self.fit_selection()
         elif key == Key.Key_Home:

@@ -129,9 +129,9 @@ def test_a_name_that_cannot_be_is_refused_with_the_reason(
     assert word in " ".join(hands.messages)
 
 
-def test_enter_and_a_double_click_on_the_body_activate(canvas, hands, expression, qtbot):
+def test_enter_edits_and_a_double_click_on_the_body_activates(canvas, hands, expression, qtbot):
     canvas.select([expression["d"]])
-    with qtbot.waitSignal(canvas.node_activated) as said:
+    with qtbot.waitSignal(canvas.edit_wanted) as said:
         hands.key(Key.Key_Return)
     assert said.args == [expression["d"]]
     with qtbot.waitSignal(canvas.node_activated) as said:

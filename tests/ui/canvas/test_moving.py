@@ -131,12 +131,14 @@ def test_two_fingers_pan(canvas):
     assert canvas.camera.scale == 1
 
 
-def test_arrows_nudge_and_repeated_nudges_are_one_step(document, canvas, hands, expression):
+def test_alt_and_arrows_nudge_and_repeated_nudges_are_one_step(
+    document, canvas, hands, expression
+):
     canvas.select([expression["b"]])
     document.seal()
     for _ in range(3):
-        hands.key(Qt.Key.Key_Right)
-    hands.key(Qt.Key.Key_Down)
+        hands.key(Qt.Key.Key_Right, Qt.KeyboardModifier.AltModifier)
+    hands.key(Qt.Key.Key_Down, Qt.KeyboardModifier.AltModifier)
     assert document.nodes[expression["b"]].pos == (64, 48)
     document.undo()
     assert document.nodes[expression["b"]].pos == (40, 40)

@@ -1,0 +1,144 @@
+"""The formula of the selected node: typeset and as text, to copy as text, LaTeX or Python.
+
+The typesetting library is loaded when the first formula is shown, after the window has painted.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QByteArray, QRectF, QSize, Qt, QTimer
+from PySide6.QtGui import QGuiApplication, QPainter, QPaintEvent
+from PySide6.QtSvg import QSvgRenderer
+from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QSizePolicy, QWidget
+
+from nodeflow.document.formula import formula_latex, formula_text
+from nodeflow.document.python_code import python_code
+from nodeflow.ui.inspector.sections import Section
+from nodeflow.ui.theme import SPACE, Theme
+from nodeflow.ui.widgets import button, label
+from nodeflow.ui.workspace import Workspace
+
+SIZE = 19
+SMALLEST = 0.62
+"""Formulas are shrunk to the panel's width so far; longer ones scroll."""
+LATER_MS = 60
+SAID_MS = 1500
+LONGEST = 1600
+"""Characters of LaTeX that are typeset (about 100 ms); longer formulas are shown as text alone."""
+
+
+def typeset(latex: str, color: str, size: float = SIZE) -> bytes:
+    """A formula as SVG, with its letters as paths that QSvg can draw."""
+    import ziamath  # 0.2 s with its font: only for those who look at a formula
+
+    ziamath.config.svg2 = False
+    return ziamath.Latex(latex, size=size, color=color).svg().encode()
+
+
+class Typeset(QWidget):
+    """Draws a formula; as wide as it has to be, but shrinks into its panel."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("typeset")
+        self.setAccessibleName("Typeset formula")
+        self._renderer: QSvgRenderer | None = None
+        self._scale = 1.0
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+
+    def show_svg(self, svg: bytes, room: int) -> None:
+        """Draw this picture in a panel that has ``room`` pixels."""
+        self._renderer = QSvgRenderer(QByteArray(svg))
+        size = self._renderer.viewBoxF().size()
+        self._scale = max(SMALLEST, min(1.0, room / max(size.width(), 1)))
+        wanted = size * self._scale
+        self.setFixedSize(QSize(int(wanted.width()) + 2, int(wanted.height()) + 4))
+        self.update()
+
+    def paintEvent(self, _: QPaintEvent) -> None:
+        if self._renderer is None:
+            return
+        painter = QPainter(self)
+        size = self._renderer.viewBoxF().size() * self._scale
+        self._renderer.render(painter, QRectF(1, 2, size.width(), size.height()))
+        painter.end()
+
+
+class FormulaSection(Section):
+    """Shows what a node computes, as far as formulas go: to inputs and shared nodes."""
+
+    def __init__(self, workspace: Workspace, node_id: str, theme: Theme) -> None:
+        super().__init__("FORMULA")
+        self._workspace, self._node, self._theme = workspace, node_id, theme
+        self._shown = ""
+        self.picture = Typeset()
+        self._scroll = QScrollArea()
+        self._scroll.setWidget(self.picture)
+        self._scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        self._scroll.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._scroll.setFixedHeight(34)
+        self._scroll.hide()
+        self.text = label("", "mono", wrap=True)
+        self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.text.setAccessibleName("Formula")
+        self.add(self._scroll)
+        self.add(self.text)
+        copies = QHBoxLayout()
+        copies.setSpacing(SPACE[1])
+        copies.addWidget(label("Copy as", "caption"))
+        self.buttons = {}
+        for kind in ("text", "LaTeX", "Python"):
+            each = button(kind, "link", self._on_copy)
+            each.setObjectName(kind)
+            each.setAccessibleName(f"Copy the formula as {kind}")
+            self.buttons[kind] = each
+            copies.addWidget(each)
+        self.said = label("", "caption")
+        copies.addWidget(self.said)
+        copies.addStretch(1)
+        self.rows.addLayout(copies)
+        self._later = QTimer(self, singleShot=True, interval=LATER_MS)
+        self._later.timeout.connect(self._typeset)
+        self._silence = QTimer(self, singleShot=True, interval=SAID_MS)
+        self._silence.timeout.connect(self.said.clear)
+
+    def refresh(self) -> None:
+        """Look at the formula again."""
+        document = self._workspace.document
+        if self._node not in document.nodes:
+            return
+        text = formula_text(document, self._node)
+        self.setVisible(text != document.nodes[self._node].name)
+        if text != self._shown:
+            self._shown = text
+            self.text.setText(text)
+            self._later.start()
+
+    def _typeset(self) -> None:
+        document = self._workspace.document
+        if self._node not in document.nodes or not self.isVisible():
+            return
+        latex = formula_latex(document, self._node)
+        self._scroll.setVisible(len(latex) <= LONGEST)
+        if len(latex) > LONGEST:
+            return
+        self.picture.show_svg(typeset(latex, self._theme.ink), self.width() - 4)
+        bar = self._scroll.horizontalScrollBar().sizeHint().height()
+        wide = self.picture.width() > self.width()
+        self._scroll.setFixedHeight(self.picture.height() + (bar if wide else 0) + 2)
+
+    def showEvent(self, event) -> None:
+        super().showEvent(event)
+        self._later.start()
+
+    def copied(self, kind: str) -> str:
+        """The formula in one of the forms that can be copied."""
+        document = self._workspace.document
+        forms = {"text": formula_text, "LaTeX": formula_latex, "Python": python_code}
+        return forms[kind](document, self._node)
+
+    def _on_copy(self) -> None:
+        kind = self.sender().objectName()
+        QGuiApplication.clipboard().setText(self.copied(kind))
+        self.said.setText("copied")
+        self._silence.start()

@@ -1,0 +1,181 @@
+"""Everything by keyboard: a graph is built, wired, found, moved and left by real key events."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from test_window import build_expression, shown
+
+Key, Keys = Qt.Key, Qt.KeyboardModifier
+
+
+class Typist:
+    """Presses keys wherever the window's focus is; the mouse is not used."""
+
+    def __init__(self, window) -> None:
+        self.window = window
+
+    @property
+    def focus(self):
+        return self.window.focusWidget()
+
+    def press(self, key: Qt.Key, keys: Qt.KeyboardModifier = Keys.NoModifier) -> None:
+        QTest.keyClick(self.focus, key, keys)
+
+    def type(self, text: str) -> None:
+        QTest.keyClicks(self.focus, text)
+
+    def add(self, op: str, name: str) -> None:
+        """Tab, the op's name, Enter; F2, the node's name, Enter."""
+        self.press(Key.Key_Tab)
+        self.type(op)
+        self.press(Key.Key_Return)
+        self.press(Key.Key_F2)
+        self.type(name)
+        self.press(Key.Key_Return)
+
+    def find(self, text: str) -> None:
+        self.press(Key.Key_F, Keys.ControlModifier)
+        self.type(text)
+        self.press(Key.Key_Return)
+
+    def wire(self, source: str, target: str) -> None:
+        """Find the source, W, the target's port, Enter."""
+        self.find(source)
+        self.press(Key.Key_W)
+        self.type(target)
+        self.press(Key.Key_Return)
+
+
+@pytest.fixture
+def typist(window) -> Typist:
+    window.activateWindow()
+    window.canvas.setFocus()
+    return Typist(window)
+
+
+def selected(window) -> list[str]:
+    return [window.workspace.document.nodes[i].name for i in window.canvas.selected_nodes()]
+
+
+def test_the_first_graph_is_built_by_keyboard_alone(window, typist, qtbot):
+    document = window.workspace.document
+    for name, value in (("b", "2"), ("c", "1"), ("two", "2")):
+        typist.add("constant", name)
+        typist.press(Key.Key_Return)
+        assert window.inspector.isAncestorOf(typist.focus)
+        typist.press(Key.Key_A, Keys.ControlModifier)
+        typist.type(value)
+        typist.press(Key.Key_Return)
+        typist.press(Key.Key_Escape)
+        assert window.canvas.hasFocus()
+    for name, op in (("d", "add"), ("e", "add"), ("a", "multiply")):
+        typist.add(op, name)
+    for source, target in (
+        *(("b", "d:x"), ("c", "d:y"), ("c", "e:x")),
+        *(("two", "e:y"), ("d", "a:x"), ("e", "a:y")),
+    ):
+        typist.wire(source, target)
+    assert {r.name for r in document.nodes.values()} == {"b", "c", "two", "d", "e", "a"}
+    assert len(document.wires) == 6
+    qtbot.waitUntil(lambda: shown(window, "a") == "9")
+    rects = [window.canvas.node_rect(i) for i in document.nodes]
+    assert not any(a.intersects(b) for i, a in enumerate(rects) for b in rects[:i])
+
+
+def test_the_first_graph_is_typed_as_a_formula(window, typist, qtbot):
+    typist.press(Key.Key_Equal)
+    typist.type("b = 2; c = 1; a = (b + c) * (c + 2)")
+    typist.press(Key.Key_Return)
+    assert window.canvas.hasFocus()
+    qtbot.waitUntil(lambda: shown(window, "a") == "9")
+    typist.press(Key.Key_Z, Keys.ControlModifier)
+    assert not window.workspace.document.nodes
+
+
+def test_arrows_walk_along_wires_and_between_siblings(window, typist):
+    ids = build_expression(window.workspace.document)
+    window.canvas.select([ids["d"]])
+    typist.press(Key.Key_Left)
+    assert selected(window) == ["b"]
+    typist.press(Key.Key_Down)
+    assert selected(window) == ["c"]
+    typist.press(Key.Key_Up)
+    assert selected(window) == ["b"]
+    typist.press(Key.Key_Right)
+    assert selected(window) == ["d"]
+    typist.press(Key.Key_Right)
+    assert selected(window) == ["a"]
+    typist.press(Key.Key_Left)
+    assert selected(window) == ["d"], "a step back leads where one came from"
+
+
+def test_a_walk_that_ends_says_so(window, typist):
+    ids = build_expression(window.workspace.document)
+    said = []
+    window.canvas.message.connect(said.append)
+    window.canvas.select([ids["a"]])
+    typist.press(Key.Key_Right)
+    assert selected(window) == ["a"] and said == ["Nothing uses a yet."]
+
+
+def test_alt_and_arrows_move_the_selection(window, typist):
+    document = window.workspace.document
+    ids = build_expression(document)
+    window.canvas.select([ids["a"]])
+    x, y = document.nodes[ids["a"]].pos
+    typist.press(Key.Key_Right, Keys.AltModifier)
+    typist.press(Key.Key_Down, Keys.AltModifier | Keys.ShiftModifier)
+    assert document.nodes[ids["a"]].pos == (x + 8, y + 40)
+    document.undo()
+    assert document.nodes[ids["a"]].pos == (x, y)
+
+
+def test_a_wire_by_keyboard_shows_what_fits_and_escape_cancels(window, typist):
+    document = window.workspace.document
+    ids = build_expression(document)
+    before = dict(document.wires)
+    window.canvas.select([ids["a"]])
+    typist.press(Key.Key_W)
+    rows = {row.title: row for row in window.navigation.popup.model.rows}
+    assert not rows["d:x"].enabled and "loop" in rows["d:x"].detail
+    typist.press(Key.Key_Return)
+    assert document.wires == before, "a port that does not fit is not wired"
+    typist.press(Key.Key_Escape)
+    assert window.canvas.hasFocus() and not window.navigation.popup.isVisible()
+    assert document.wires == before
+
+
+def test_a_node_of_several_outputs_asks_which(window, typist, qtbot):
+    typist.press(Key.Key_Equal)
+    typist.type("s = split([1, 2, 3], parts=[1, 2]); t = exp(s[0])")
+    typist.press(Key.Key_Return)
+    typist.find("s")
+    assert selected(window) == ["s"]
+    typist.press(Key.Key_W)
+    typist.type("parts.1")
+    typist.press(Key.Key_Return)
+    typist.type("t:x")
+    typist.press(Key.Key_Return)
+    document = window.workspace.document
+    wire = document.wires[(document.node_named("t").id, "x")]
+    assert wire.source_port == "parts.1"
+
+
+def test_f6_leaves_the_canvas_and_comes_back(window, typist):
+    ids = build_expression(window.workspace.document)
+    window.canvas.select([ids["b"]])
+    seen = []
+    for _ in range(8):
+        typist.press(Key.Key_F6)
+        seen.append(typist.focus)
+        if window.canvas.hasFocus():
+            break
+    assert window.canvas.hasFocus()
+    panes = (window.palette_panel, window.inspector)
+    assert all(any(p.isAncestorOf(w) for w in seen) for p in panes)
+    typist.press(Key.Key_F6, Keys.ShiftModifier)
+    assert not window.canvas.hasFocus()
+    typist.press(Key.Key_F6)
+    assert window.canvas.hasFocus()

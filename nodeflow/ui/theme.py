@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from functools import lru_cache
+from math import ceil
+from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QRectF, QSize, Qt
 from PySide6.QtGui import (
@@ -222,6 +224,11 @@ def font(size: float, weight: int = 400, mono: bool = False) -> QFont:
 # ---- icons ----------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=1)
+def _icon_folder() -> Path:
+    return resource("icons")
+
+
 @lru_cache(maxsize=512)
 def icon_renderer(name: str, color: str) -> QSvgRenderer:
     """A vector icon of the bundled family, drawn in ``color``.
@@ -229,7 +236,8 @@ def icon_renderer(name: str, color: str) -> QSvgRenderer:
     Raises:
         FileNotFoundError: the family has no such icon.
     """
-    text = resource(f"icons/{name}.svg").read_text(encoding="utf-8")
+    path = _icon_folder() / f"{name}.svg"
+    text = (path if path.exists() else resource(f"icons/{name}.svg")).read_text(encoding="utf-8")
     return QSvgRenderer(QByteArray(text.replace("currentColor", color).encode()))
 
 
@@ -238,16 +246,26 @@ def draw_icon(painter: QPainter, name: str, rect: QRectF, color: QColor) -> None
 
 
 def icon(name: str, theme: Theme, role: str = "ink", size: int = 20) -> QIcon:
-    """A QIcon of the bundled family at scales 1 to 3, with a fainter disabled state."""
+    """A QIcon of the bundled family for every screen there is, with a fainter disabled state."""
+    return _icon(name, theme.color(role).name(), size, _scales())
+
+
+def _scales() -> tuple[int, ...]:
+    """The scales that the screens need; drawing for others would cost the start 0.1 s."""
+    return tuple(sorted({1, *(ceil(s.devicePixelRatio()) for s in QGuiApplication.screens())}))
+
+
+@lru_cache(maxsize=1024)
+def _icon(name: str, color: str, size: int, scales: tuple[int, ...]) -> QIcon:
     result = QIcon()
     for mode, alpha in ((QIcon.Mode.Normal, 1.0), (QIcon.Mode.Disabled, 0.35)):
-        for scale in (1, 2, 3):
+        for scale in scales:
             pixmap = QPixmap(QSize(size, size) * scale)
             pixmap.setDevicePixelRatio(scale)
             pixmap.fill(Qt.GlobalColor.transparent)
             painter = QPainter(pixmap)
             painter.setOpacity(alpha)
-            draw_icon(painter, name, QRectF(0, 0, size, size), theme.color(role))
+            draw_icon(painter, name, QRectF(0, 0, size, size), QColor(color))
             painter.end()
             result.addPixmap(pixmap, mode)
     return result

@@ -60,6 +60,10 @@ class FakeClient:
 
     def values(self) -> dict[str, np.ndarray]:
         """Every node's value that this fake can compute, by name."""
+        with np.errstate(over="ignore"):
+            return self._values()
+
+    def _values(self) -> dict[str, np.ndarray]:
         document = self.document
         order, _ = topological(document, set(document.nodes))
         found: dict[str, np.ndarray] = {}

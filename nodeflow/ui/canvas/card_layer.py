@@ -53,7 +53,7 @@ def _paint_blocks(painter: QPainter, shot: Shot, slots: np.ndarray) -> None:
     painter.setPen(Qt.PenStyle.NoPen)
     groups = scene.category[slots].astype(np.int64) * 8
     groups += scene.dimmed[slots] * 4 + scene.severity[slots]
-    for group in np.unique(groups):
+    for group in arrays.distinct(groups):
         category = scene.categories[int(group) // 8]
         color = blend(shot.theme, category, 0.62)
         if group % 4:

@@ -56,7 +56,7 @@ def _paint_stubs(painter: QPainter, shot: Shot, slots: np.ndarray, ends: np.ndar
         return
     length = wires.STUB * shot.scale
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    for style in np.unique(shot.scene.wires.style[slots]):
+    for style in arrays.distinct(shot.scene.wires.style[slots]):
         lines = wires.stubs(ends[shot.scene.wires.style[slots] == style], length)
         painter.setPen(wire_pen(shot.theme, int(style), shot.scale))
         arrays.draw_lines(painter, lines)
@@ -79,7 +79,7 @@ def paint_wire_set(painter: QPainter, shot: Shot, slots: np.ndarray, ends: np.nd
     if hidden.any():
         _paint_stubs(painter, shot, slots[hidden], view[hidden])
         slots, view, groups, lanes = (part[~hidden] for part in (slots, view, groups, lanes))
-    for group in np.unique(groups):
+    for group in arrays.distinct(groups):
         which = groups == group
         style, fade = int(group) // 2, not int(group) % 2
         pen = wire_pen(shot.theme, style, shot.scale, fade)

@@ -77,6 +77,13 @@ def test_bundled_fonts_are_registered(qapp):
     assert themes.font_families() == ("Inter", "JetBrains Mono")
 
 
-def test_icons_are_crisp_at_every_scale(qapp):
+@pytest.mark.parametrize("scales", [(1,), (1, 2), (1, 3)])
+def test_icons_are_crisp_on_every_screen(qapp, monkeypatch, scales):
+    monkeypatch.setattr(themes, "_scales", lambda: scales)
     icon = themes.icon("play", LIGHT)
-    assert {size.width() for size in icon.availableSizes()} == {20, 40, 60}
+    assert {size.width() for size in icon.availableSizes()} == {20 * scale for scale in scales}
+
+
+def test_the_scales_of_icons_cover_the_screens(qapp):
+    ratios = [screen.devicePixelRatio() for screen in qapp.screens()]
+    assert max(themes._scales()) >= max(ratios)

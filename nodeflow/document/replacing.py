@@ -73,8 +73,10 @@ def fits_in_place(doc: Document, analysis: Analysis, node_id: str, op: Op) -> bo
         return True  # a setting of the new op is to be chosen first
     except (NodeflowError, ArithmeticError, TypeError, ValueError, LookupError):
         return False
-    if None in known:
+    if None in known or not users:
         return True
+    if not found:
+        return False
     return all(
         check_type(doc, analysis, found[0], doc.nodes[w.target], w.target_port) is None
         for w in users

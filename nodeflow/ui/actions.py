@@ -6,7 +6,7 @@ offers the remedy instead of doing nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -154,7 +154,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     _a("minimap", "Minimap", "Ctrl+M", "", "The whole graph in a corner", checkable=True),
     _a("next_pane", "Next pane", "F6", "", "Leave the canvas for the next panel"),
     _a("previous_pane", "Previous pane", "Shift+F6", "", "Leave the canvas for the panel before"),
-    _a("outline", "Outline", "Ctrl+Shift+O", "list", "All nodes as a list", checkable=True),
+    _a("outline", "Outline", "Ctrl+Shift+O", "list", "All nodes as a list"),
     _a(
         "order",
         "Show order",
@@ -345,9 +345,9 @@ class ActionSet(QObject):
         native = QKeySequence.SequenceFormat.NativeText
         return QKeySequence(keys[0]).toString(native) if keys else ""
 
-    def refresh(self) -> None:
-        """Ask every action whether it can run, and say so in its tooltip."""
-        for spec in ACTIONS:
+    def refresh(self, ids: Collection[str] | None = None) -> None:
+        """Ask every action, or some, whether it can run, and say so in its tooltip."""
+        for spec in ACTIONS if ids is None else map(self.spec, ids):
             blocked = self._when[spec.id]()
             if spec.id in self._blocked and self._blocked[spec.id] == blocked:
                 continue

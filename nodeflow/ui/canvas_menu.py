@@ -31,6 +31,10 @@ CONTEXT_MENUS: dict[str, tuple[Any, ...]] = {
     ),
 }
 
+KEYS_COUNT_AT_ONCE = ("heal", "detach", "swap_inputs", "mute", "bypass", "collapse", "hide_wires")
+"""Actions with keys on the canvas: they follow the selection at once, the others a little later."""
+MOST_ASKED = 50
+"""So many of the selected nodes are asked whether they have inputs to swap."""
 NO_NODES = Blocked("Select nodes, or a frame with nodes on it.")
 NO_SELECTION = Blocked("Select a node.")
 
@@ -78,6 +82,7 @@ class CanvasMenu:
         if self._canvas.selected_wire is None:
             words = "Hide or show wires"
         self._actions.set_text("hide_wires", words)
+        self._actions.refresh(KEYS_COUNT_AT_ONCE)
 
     # ---- whether ----------------------------------------------------------------------------
 
@@ -113,7 +118,7 @@ class CanvasMenu:
 
     def when_swap_inputs(self) -> Blocked | None:
         document = self._workspace.document
-        for node in self._workspace.selection:
+        for node in self._workspace.selection[:MOST_ASKED]:
             ports = in_ports(document, document.nodes[node])
             if sum(port.kind == "tensor" for port in ports) > 1:
                 return self._locked()

@@ -49,7 +49,7 @@ class DropOnWire:
 
     def _wire_near(self, pointer: QPointF, middle: QPointF) -> tuple[str, str] | None:
         scene, reach = self.view.scene, POINTER_REACH / self.view.camera.scale
-        area = QRectF(pointer, pointer).united(QRectF(middle, middle))
+        area = QRectF(pointer, middle).normalized()
         area.adjust(-3 * reach, -3 * reach, 3 * reach, 3 * reach)
         slots, ends = scene.wires_in(area)
         own = scene.nodes.get(self.record.id)

@@ -1,0 +1,207 @@
+"""Guides, alignment, collapse, mute, bypass and what depends on what, on the canvas."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from PySide6.QtCore import QPoint, QPointF, Qt
+
+from nodeflow.document import commands
+from nodeflow.document.records import BYPASSED, MUTED
+
+ALT = Qt.KeyboardModifier.AltModifier
+
+
+@pytest.fixture
+def boxes(document, canvas):
+    """Three loose cards, none of them level with another."""
+    places = ((40, 40), (320, 101), (620, 333))
+    return [
+        commands.add_node(document, "constant", at, name=f"n{i}", attrs={"value": 1.0})
+        for i, at in enumerate(places)
+    ]
+
+
+def test_a_dragged_card_snaps_to_another_ones_edge_and_shows_the_line(
+    document, canvas, hands, boxes
+):
+    start = hands.title(boxes[1])
+    hands.press(start)
+    hands.move(start + QPoint(0, -30))
+    hands.move(start + QPoint(0, -58))  # 43: three away from 40
+    assert [g.axis for g in canvas.gesture.guides] == [1] * len(canvas.gesture.guides)
+    assert canvas.gesture.guides[0].at == 40
+    hands.release(start + QPoint(0, -58))
+    assert document.nodes[boxes[1]].pos[1] == 40
+
+
+def test_a_dragged_card_snaps_so_that_its_wire_is_level(document, canvas, hands, boxes):
+    relu = commands.add_node(document, "relu", (320, 420), name="relu")
+    commands.connect(document, boxes[2], "out", relu, "x")
+    start = hands.title(relu)
+    level = document.nodes[boxes[2]].pos[1]  # both ports are in the first row
+    hands.press(start)
+    hands.move(start + QPoint(0, -50))
+    end = start + QPoint(0, round(level - 420) + 3)
+    hands.move(end)
+    hands.release(end)
+    assert document.nodes[relu].pos[1] == level
+
+
+def test_alt_moves_freely(document, canvas, hands, boxes):
+    start = hands.title(boxes[1])
+    hands.drag(start, start + QPoint(1, -58))
+    assert document.nodes[boxes[1]].pos == (320, 40)
+    document.undo()
+    gesture_start = hands.title(boxes[1])
+    hands.press(gesture_start)
+    canvas.gesture.move(gesture_start.toPointF() + QPoint(11, -58).toPointF(), ALT)
+    canvas.gesture.end(gesture_start.toPointF() + QPoint(11, -58).toPointF(), ALT)
+    canvas.gesture = None
+    assert document.nodes[boxes[1]].pos == (331, 43)
+
+
+@pytest.mark.parametrize("edge", ["left", "right", "top", "bottom", "center_x", "center_y"])
+def test_aligning_is_one_step(document, canvas, boxes, edge):
+    before = {i: document.nodes[i].pos for i in boxes}
+    canvas.select(boxes)
+    canvas.align(edge)
+    rects = [canvas.scene.rect(canvas.scene.nodes.get(i)) for i in boxes]
+    line = {
+        "left": lambda r: r.left(),
+        "right": lambda r: r.right(),
+        "top": lambda r: r.top(),
+        "bottom": lambda r: r.bottom(),
+        "center_x": lambda r: r.center().x(),
+        "center_y": lambda r: r.center().y(),
+    }[edge]
+    assert [line(rect) for rect in rects] == pytest.approx([line(rects[0])] * 3)
+    document.undo()
+    assert {i: document.nodes[i].pos for i in boxes} == before
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_distributing_makes_gaps_equal(document, canvas, boxes, axis):
+    canvas.select(boxes)
+    canvas.distribute(axis)
+    rects = sorted(
+        (canvas.scene.rect(canvas.scene.nodes.get(i)) for i in boxes),
+        key=lambda r: (r.left(), r.top())[axis],
+    )
+    low, high = (("left", "right"), ("top", "bottom"))[axis]
+    first, second = (getattr(b, low)() - getattr(a, high)() for a, b in pairwise(rects))
+    assert first == pytest.approx(second)
+    assert document.undo_label.startswith("Distribute")
+
+
+def test_snapping_puts_corners_on_the_grid(document, canvas, boxes):
+    canvas.select(boxes)
+    canvas.snap_selection()
+    assert document.nodes[boxes[1]].pos == (320, 104)
+
+
+def test_a_collapsed_card_is_its_title_and_keeps_its_wires(document, canvas, expression):
+    d = expression["d"]
+    whole = canvas.node_rect(d)
+    canvas.select([d])
+    canvas.toggle_collapsed()
+    rect = canvas.node_rect(d)
+    assert rect.height() == 46 < whole.height()
+    ports = [canvas.port_place(d, port, "in") for port in ("x", "y")]
+    assert rect.top() < ports[0].y() < ports[1].y() < rect.bottom()
+    slot = canvas.scene.wires.slots.get((d, "y"))
+    end = canvas.scene.wires.ends([slot], canvas.scene.positions)[0, 2:]
+    assert tuple(end) == (ports[1].x(), ports[1].y())
+    document.undo()
+    assert canvas.node_rect(d) == whole
+
+
+def test_ports_of_a_collapsed_card_take_wires(document, canvas, hands, expression):
+    e = expression["e"]
+    canvas.select([e])
+    canvas.toggle_collapsed()
+    hands.drag(hands.port(expression["b"], "out"), hands.port(e, "y"))
+    assert document.wires[(e, "y")].source == expression["b"]
+
+
+@pytest.mark.parametrize("mode", [MUTED, BYPASSED])
+def test_a_mode_is_drawn_and_toggled_in_one_step(
+    document, canvas, hands, expression, picture, mode
+):
+    d = expression["d"]
+    canvas.select([d])
+    hands.move(QPoint(5, 650))
+    canvas.repaint_all()
+    before = picture()
+    canvas.toggle_mode(mode)
+    assert document.nodes[d].extra == {"mode": mode}
+    assert canvas.scene.face(canvas.scene.nodes.get(d)).status == mode
+    assert (picture() != before).any()
+    canvas.toggle_mode(mode)
+    assert document.nodes[d].extra == {}
+    canvas.repaint_all()
+    assert (picture() == before).all()
+
+
+def test_a_bypassed_card_shows_the_way_through(document, canvas, expression):
+    canvas.select([expression["d"]])
+    canvas.toggle_mode(BYPASSED)
+    face = canvas.scene.face(canvas.scene.nodes.get(expression["d"]))
+    assert face.passes == ((0, 0),)
+
+
+def test_muting_a_frame_mutes_what_it_holds(document, canvas, expression):
+    frame = commands.add_frame(document, (300, 40, 260, 600), "Sums")
+    canvas.select([frame])
+    canvas.toggle_mode(MUTED)
+    muted = {n.name for n in document.nodes.values() if n.extra.get("mode") == MUTED}
+    assert muted == {"d", "e"}
+    document.undo()
+    assert all(not n.extra for n in document.nodes.values())
+
+
+def test_a_rested_pointer_shows_what_is_upstream_and_downstream(
+    document, canvas, hands, expression, picture, qtbot
+):
+    commands.connect(document, expression["d"], "out", expression["e"], "x")
+    hands.move(hands.title(expression["d"]))
+    plain = picture()
+    qtbot.waitUntil(lambda: bool(canvas.cone.parts), timeout=2000)
+    names = [
+        {document.nodes[canvas.scene.nodes.key(s)].name for s in nodes.tolist()}
+        for _, nodes, _ in canvas.cone.parts
+    ]
+    assert names == [{"b", "c"}, {"e"}]
+    assert (picture() != plain).any()
+    hands.move(QPoint(5, 650))
+    assert canvas.cone.parts == []
+
+
+def test_nothing_lights_up_while_dragging(document, canvas, hands, expression):
+    at = hands.title(expression["d"])
+    hands.move(at)
+    hands.press(at)
+    hands.move(at + QPoint(30, 30))
+    canvas.cone.show()
+    assert canvas.cone.parts == []
+    hands.release(at + QPoint(30, 30))
+
+
+def test_names_hold_from_afar_while_few_nodes_are_in_sight(canvas, expression, picture, qtbot):
+    canvas.zoom(-20)  # 18 %
+    qtbot.waitUntil(lambda: picture() is not None and canvas.is_settled)
+    assert canvas.shot(canvas.rect().toRectF()).level == "tiny"
+    canvas.zoom(-4)  # 12 %
+    qtbot.waitUntil(lambda: picture() is not None and canvas.is_settled)
+    assert canvas.shot(canvas.rect().toRectF()).level == "block"
+
+
+def test_with_many_nodes_in_sight_they_are_blocks(document, canvas, picture, qtbot):
+    with document.transaction("many"):
+        for i in range(800):
+            commands.add_node(document, "constant", (i % 25 * 180, i // 25 * 120))
+    canvas.zoom(-20, QPointF(1, 1))
+    qtbot.waitUntil(lambda: picture() is not None and canvas.is_settled)
+    assert len(canvas.visible_ids()) > 400
+    assert canvas.shot(canvas.rect().toRectF()).level == "block"

@@ -36,6 +36,8 @@ from nodeflow.ui.workspace import Workspace
 
 WIDTH = 760
 CHECK_MS = 80
+INDENT = 30
+"""Where the field begins, right of its sign."""
 SHOWN = 7
 EXAMPLE = "a = (b + c) * (c + 2)"
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_/]*$")
@@ -150,7 +152,7 @@ class ExpressionBar(QFrame):
         top.addWidget(self.add_button)
         self._offers = QWidget()
         offers = QHBoxLayout(self._offers)
-        offers.setContentsMargins(0, 0, 0, 0)
+        offers.setContentsMargins(INDENT, 0, 0, SPACE[1])
         offers.setSpacing(SPACE[2])
         self._offer = QLabel()
         offers.addWidget(self._offer)
@@ -192,6 +194,7 @@ class ExpressionBar(QFrame):
     def _dress(self) -> None:
         theme = self.theme
         self._sign.setPixmap(icon("square-function", theme, "accent").pixmap(20, 20))
+        mono = themes.font_families()[1]
         self.field.setFont(themes.font(14, mono=True))
         for part in (self.note, self.words, self._offer):
             part.setFont(themes.font(12))
@@ -199,7 +202,8 @@ class ExpressionBar(QFrame):
             f"#expressionBar {{ background: {theme.raised}; border: 1px solid "
             f"{theme.border_strong}; border-radius: 12px; }}"
             f"#formulaField {{ background: {theme.sunken}; color: {theme.ink}; border: 1px solid "
-            f"{theme.border}; border-radius: 8px; padding: 7px 10px; }}"
+            f"{theme.border}; border-radius: 8px; padding: 7px 10px;"
+            f' font-family: "{mono}"; font-size: 14px; }}'
             f"#formulaField:focus {{ border: 1px solid {theme.accent}; }}"
             f"#formulaWords {{ color: {theme.ink_muted}; padding: 1px 0 0 30px; }}"
             f"#formulaNote {{ padding: 1px 0 2px 30px; }}"

@@ -146,11 +146,11 @@ class MainWindow(QMainWindow):
         places = (
             ("palette", "Ops", self.palette_panel, area.LeftDockWidgetArea),
             ("inspector", "Inspector", self._inspectors, area.RightDockWidgetArea),
-            ("outline", "Outline", self.outline, area.LeftDockWidgetArea),
             ("viewer", "Viewer", self.viewer, area.BottomDockWidgetArea),
             ("training", "Training", self.training, area.BottomDockWidgetArea),
             ("problems", "Problems", self.problems, area.BottomDockWidgetArea),
             ("log", "Log", self.log, area.BottomDockWidgetArea),
+            ("outline", "Outline", self.outline, area.BottomDockWidgetArea),
         )
         self.docks: dict[str, Dock] = {}
         for name, title, panel, where in places:
@@ -169,7 +169,6 @@ class MainWindow(QMainWindow):
             QMainWindow.DockOption.AllowTabbedDocks | QMainWindow.DockOption.AnimatedDocks
         )
         self._show_bottom(False)
-        self.docks["outline"].hide()
 
     def _make_bars(self) -> None:
         self.toolbar = QToolBar("Toolbar")
@@ -663,7 +662,8 @@ class MainWindow(QMainWindow):
         horizontal, vertical = Qt.Orientation.Horizontal, Qt.Orientation.Vertical
         sides = [self.docks["palette"], self.docks["inspector"]]
         self.resizeDocks(sides, [LEFT_WIDTH, RIGHT_WIDTH], horizontal)
-        self.resizeDocks([self.docks[name] for name in BOTTOM], [BOTTOM_HEIGHT] * 4, vertical)
+        bottom = [self.docks[name] for name in BOTTOM]
+        self.resizeDocks(bottom, [BOTTOM_HEIGHT] * len(bottom), vertical)
         if geometry is not None:
             self.restoreGeometry(geometry)
         if state is not None:
@@ -707,7 +707,7 @@ class MainWindow(QMainWindow):
 
 
 STATE_VERSION = 1
-BOTTOM = ("viewer", "training", "problems", "log")
+BOTTOM = ("viewer", "training", "problems", "log", "outline")
 
 
 def chosen_theme(settings: Settings) -> Theme:

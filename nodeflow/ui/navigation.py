@@ -147,17 +147,10 @@ class Navigation:
         self._window.actions_["minimap"].setChecked(shown)
 
     def do_outline(self) -> None:
-        """Show or hide the list of nodes."""
-        dock = self._window.docks["outline"]
-        dock.setVisible(dock.isHidden())
-        if dock.isVisible():
-            dock.raise_()
-        self._window.refresh_soon()
-
-    def when_outline(self) -> Blocked | None:
-        dock = self._window.docks["outline"]
-        self._window.actions_["outline"].setChecked(not dock.isHidden())
-        return self._window.when_panel_left()
+        """Give the keyboard to the list of nodes."""
+        self._window.show_canvas()
+        self._window.show_panel("outline")
+        self._window.outline.view.setFocus()
 
     def _on_edit(self, _: str) -> None:
         self._window.docks["inspector"].show()

@@ -241,9 +241,8 @@ class PickList(QFrame):
     def _find(self, query: str) -> None:
         found = list(self._finder(query.strip()))
         self.model.show(found)
-        first = next((i for i, row in enumerate(found) if row.enabled), 0)
         if found:
-            self.list.setCurrentIndex(self.model.index(first))
+            self.list.setCurrentIndex(self.model.index(0))
         self.note.setText("" if found else self._nothing)
         self.note.setVisible(not found)
         rows = min(len(found), ROWS_SHOWN)
@@ -256,7 +255,11 @@ class PickList(QFrame):
         parent = self.parentWidget()
         assert parent is not None
         width = min(WIDTH, parent.width() - 16)
-        self.resize(width, self.layout().totalHeightForWidth(width))
+        layout = self.layout()
+        layout.activate()
+        tall = layout.hasHeightForWidth()
+        height = layout.totalHeightForWidth(width) if tall else layout.totalSizeHint().height()
+        self.resize(width, height)
         top = max(8, min(parent.height() // 8, parent.height() - self.height() - 8))
         self.move((parent.width() - width) // 2, top)
 

@@ -179,6 +179,7 @@ class ShortcutEditor(QDialog):
 
     def _say(self, problem: str) -> None:
         self.note.setText(problem)
+        restyle(self.note, "role", "error" if problem else "muted")
         restyle(self.field, "invalid", "true" if problem else "false")
         self.set_button.setEnabled(not problem)
 

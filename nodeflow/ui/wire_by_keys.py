@@ -73,8 +73,9 @@ class WireByKeys:
         ranked = []
         for place, record in enumerate(self._nearest(name)):
             for index, row in enumerate(self._ports(record, wanted)):
-                ranked.append((not row.enabled, place, row.data[2], index, row))
-        return [row for *_, row in sorted(ranked, key=lambda item: item[:4])]
+                taken = row.data[2] and not name  # a port that is named may well be taken
+                ranked.append((not row.enabled, taken, place, row.data[2], index, row))
+        return [row for *_, row in sorted(ranked, key=lambda item: item[:5])]
 
     def _nearest(self, name: str) -> list[NodeRecord]:
         document = self._canvas.document

@@ -28,7 +28,7 @@ from nodeflow.ui.theme import SPACE, Theme
 from nodeflow.ui.workspace import Workspace
 
 COLUMNS = ("Name", "Op", "Type", "Value")
-WIDTHS = (120, 96, 84)
+WIDTHS = (220, 220, 180)
 ID_ROLE = Qt.ItemDataRole.UserRole
 LATER_MS = 120
 MOST_SELECTED = 200

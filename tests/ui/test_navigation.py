@@ -1,0 +1,400 @@
+"""Commands, find, views, bookmarks, minimap, own keys, formulas, outline: through the window."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QGuiApplication, QKeySequence, QWheelEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
+from test_window import build_expression, shown
+
+from nodeflow.document import commands, flow
+from nodeflow.ui.actions import ACTIONS
+from nodeflow.ui.canvas.pointer_presets import PRESETS
+from nodeflow.ui.keymap import Keymap
+from nodeflow.ui.settings import Settings
+from nodeflow.ui.shortcut_editor import ShortcutEditor
+
+Key, Keys = Qt.Key, Qt.KeyboardModifier
+
+
+def titles(window) -> list[str]:
+    return [row.title for row in window.navigation.popup.model.rows]
+
+
+def ask(window, text: str) -> None:
+    field = window.navigation.popup.field
+    field.clear()
+    QTest.keyClicks(field, text)
+
+
+def selected(window) -> list[str]:
+    return [window.workspace.document.nodes[i].name for i in window.canvas.selected_nodes()]
+
+
+# ---- command palette ----------------------------------------------------------------------------
+
+
+def test_the_command_palette_has_every_action(window):
+    window.actions_.trigger("command_palette")
+    rows = window.navigation.popup.model.rows
+    assert {row.data for row in rows} == {spec.id for spec in ACTIONS} - {"command_palette"}
+    by_id = {row.data: row for row in rows}
+    assert by_id["save"].aside == QKeySequence("Ctrl+S").toString(
+        QKeySequence.SequenceFormat.NativeText
+    )
+    assert not by_id["undo"].enabled and by_id["undo"].detail == "Nothing to undo."
+
+
+def test_a_command_is_found_by_a_few_letters_and_done(window, qtbot):
+    window.actions_.trigger("command_palette")
+    ask(window, "dark")
+    assert titles(window)[0] == "Dark"
+    QTest.keyClick(window.navigation.popup.field, Key.Key_Return)
+    qtbot.waitUntil(lambda: window.theme.is_dark)
+    window.actions_.trigger("command_palette")
+    ask(window, "undo")
+    QTest.keyClick(window.navigation.popup.field, Key.Key_Return)
+    assert window.navigation.popup.isVisible()
+    assert window.navigation.popup.note.text() == "Nothing to undo."
+    QTest.keyClick(window.navigation.popup.field, Key.Key_Escape)
+    assert not window.navigation.popup.isVisible() and window.canvas.hasFocus()
+
+
+# ---- find ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ids(window, qtbot) -> dict[str, str]:
+    made = build_expression(window.workspace.document)
+    qtbot.waitUntil(lambda: shown(window, "a") == "9")
+    return made
+
+
+@pytest.mark.parametrize(
+    ("text", "names"), [("two", ["two"]), ("multi", ["a"]), ("9", ["a"]), ("zzz", [])]
+)
+def test_find_looks_at_names_ops_and_values(window, ids, text, names):
+    window.actions_.trigger("find")
+    ask(window, text)
+    assert titles(window) == names
+    assert window.navigation.popup.note.isVisible() == (not names)
+
+
+def test_enter_selects_what_was_found_and_brings_it_to_the_middle(window, ids):
+    window.canvas.pan(4000, 3000)
+    window.actions_.trigger("find")
+    ask(window, "a")
+    QTest.keyClick(window.navigation.popup.field, Key.Key_Return)
+    assert selected(window) == ["a"]
+    middle = window.canvas.rect().center()
+    gap = window.canvas.node_rect(ids["a"]).center().toPoint() - middle
+    assert gap.manhattanLength() < 6 and window.canvas.hasFocus()
+
+
+def test_find_is_quick_in_a_large_graph(window):
+    with window.workspace.document.transaction("many"):
+        for number in range(3000):
+            place = (number % 60 * 200, number // 60 * 160)
+            commands.add_node(window.workspace.document, "exp", place, f"layer_{number}")
+    window.actions_.trigger("find")
+    ask(window, "layer_2999")
+    assert titles(window)[0] == "layer_2999"
+    assert len(titles(window)) <= 50
+
+
+# ---- views --------------------------------------------------------------------------------------
+
+
+def test_back_and_forward_lead_through_views(window, ids, qtbot):
+    views, canvas = window.navigation.views, window.canvas
+    views.reset()
+    places = [views.current()]
+    for _ in range(2):
+        canvas.pan(900, 300)
+        views.note()
+        places.append(views.current())
+    canvas.select([])
+    canvas.setFocus()
+    QTest.keyClick(canvas, Key.Key_Left, Keys.AltModifier)
+    assert views.current().is_near(places[1])
+    window.actions_.trigger("view_back")
+    assert views.current().is_near(places[0])
+    qtbot.waitUntil(lambda: not window.actions_["view_back"].isEnabled())
+    QTest.mouseClick(canvas, Qt.MouseButton.ForwardButton)
+    assert views.current().is_near(places[1])
+    window.actions_.trigger("view_forward")
+    assert views.current().is_near(places[2])
+
+
+def test_a_view_is_remembered_when_it_rests(window, ids, qtbot):
+    views = window.navigation.views
+    views.reset()
+    window.canvas.zoom_in()
+    window.canvas.pan(500, 500)
+    qtbot.waitUntil(lambda: len(views._past) == 2, timeout=3000)
+
+
+def test_bookmarks_are_kept_for_the_file_and_not_in_it(window, ids, settings, tmp_path):
+    document, canvas = window.workspace.document, window.canvas
+    document.path = tmp_path / "expression.flow"
+    before = flow.dumps(document)
+    canvas.pan(700, 200)
+    wanted = window.navigation.views.current()
+    QTest.keyClick(canvas, Key.Key_3, Keys.ControlModifier | Keys.ShiftModifier)
+    canvas.pan(-2000, 0)
+    QTest.keyClick(canvas, Key.Key_3, Keys.ControlModifier | Keys.AltModifier)
+    assert window.navigation.views.current().is_near(wanted)
+    assert flow.dumps(document) == before
+    window.navigation.views.reset()
+    assert window.navigation.views.has_bookmark(3)
+    assert settings.bookmarks("another.flow") == {}
+
+
+def test_a_bookmark_that_is_not_there_offers_to_set_it(window):
+    window.actions_.trigger("bookmark_5")
+    assert window.info.text.endswith("There is no bookmark 5 yet.")
+    window.info.button.click()
+    assert window.navigation.views.has_bookmark(5)
+
+
+def test_the_minimap_shows_the_graph_and_moves_the_view(window, ids):
+    window.actions_.trigger("minimap")
+    minimap = window.navigation.minimap
+    assert minimap.isVisible() and window.settings.minimap
+    minimap.grab()
+    for name in ("b", "a"):
+        scene = window.canvas.scene.rect(window.canvas.scene.nodes.get(ids[name])).center()
+        scale, offset = minimap._scale()
+        at = (scene * scale + offset).toPoint()
+        QTest.mouseClick(minimap, Qt.MouseButton.LeftButton, Keys.NoModifier, at)
+        middle = window.canvas.view_to_scene(QPointF(window.canvas.rect().center()))
+        gap = middle - scene
+        assert abs(gap.x()) + abs(gap.y()) < 3 / scale
+    image = minimap.grab().toImage()
+    ratio = image.width() / minimap.width()
+    x, y = at.x() * ratio, at.y() * ratio
+    assert image.pixelColor(int(x), int(y)) != image.pixelColor(int(x), int(12 * ratio))
+    window.actions_.trigger("minimap")
+    assert not minimap.isVisible()
+
+
+# ---- keys and pointer ---------------------------------------------------------------------------
+
+
+def spec(action_id: str):
+    return next(s for s in ACTIONS if s.id == action_id)
+
+
+def test_keys_in_use_are_refused_with_the_reason(settings, qapp):
+    keymap = Keymap(settings)
+    assert "Save" in keymap.refusal(spec("fit"), "Ctrl+S")
+    assert "search and add" in keymap.refusal(spec("fit"), "Tab")
+    assert "typing" in keymap.refusal(spec("save"), "K")
+    assert "no keys" in keymap.refusal(spec("fit"), "")
+    assert keymap.refusal(spec("start_wire"), "K") == ""
+    assert keymap.refusal(spec("fit"), "F9") == ""
+    assert keymap.refusal(spec("save"), "Ctrl+S") == ""
+
+
+def test_every_declared_key_is_free_of_conflicts(settings, qapp):
+    keymap = Keymap(settings)
+    found = {s.id: keymap.refusal(s, k) for s in ACTIONS for k in s.shortcuts}
+    assert {i: text for i, text in found.items() if text} == {}
+
+
+def test_own_keys_work_at_once_and_are_kept(window, qtbot, tmp_path, ids):
+    dialog = ShortcutEditor(window, window.actions_, window.navigation.keymap)
+    qtbot.addWidget(dialog)
+    dialog.choose("minimap")
+    QTest.keyClick(dialog.field, Key.Key_S, Keys.ControlModifier)
+    assert "Save" in dialog.note.text() and not dialog.set_button.isEnabled()
+    QTest.keyClick(dialog.field, Key.Key_F9)
+    assert dialog.note.text() == ""
+    dialog.set_button.click()
+    assert window.actions_["minimap"].shortcut() == QKeySequence("F9")
+    assert "F9" in window.actions_["minimap"].toolTip()
+    again = Keymap(Settings(tmp_path / "window.ini"))
+    assert again.keys(spec("minimap")) == ("F9",)
+    QTest.keyClick(window.canvas, Key.Key_F9)
+    assert window.navigation.minimap.isVisible()
+    dialog.default_button.click()
+    assert window.actions_["minimap"].shortcut() == QKeySequence("Ctrl+M")
+
+
+def test_damaged_stored_keys_count_as_none(settings, qapp):
+    for text in ("[", "[1]", '{"minimap": 5, "nothing": ["F9"]}'):
+        settings.shortcuts = text
+        assert Keymap(settings).keys(spec("minimap")) == spec("minimap").shortcuts
+
+
+def wheel(canvas, dy: int, keys=Keys.NoModifier) -> None:
+    at = QPointF(canvas.rect().center())
+    event = QWheelEvent(
+        at,
+        canvas.mapToGlobal(at),
+        QPoint(),
+        QPoint(0, dy),
+        Qt.MouseButton.NoButton,
+        keys,
+        Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
+    QApplication.sendEvent(canvas, event)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_presets_of_wheel_and_drag(window, ids, preset):
+    canvas = window.canvas
+    canvas.set_pointer(preset)
+    canvas.fit_all()
+    step, y = canvas.camera.step, canvas.camera.y
+    wheel(canvas, -120)
+    assert (canvas.camera.step != step) == (preset != "touchpad")
+    assert (canvas.camera.y == y - 120) == (preset == "touchpad")
+    wheel(canvas, 120, Keys.ControlModifier)
+    assert canvas.camera.step == (step if preset != "touchpad" else step + 2)
+    before = QPointF(canvas.camera.x, canvas.camera.y)
+    start = QPoint(20, canvas.height() - 20)
+    QTest.mousePress(canvas, Qt.MouseButton.LeftButton, Keys.NoModifier, start)
+    QTest.mouseMove(canvas, start + QPoint(60, -30))
+    QTest.mouseRelease(canvas, Qt.MouseButton.LeftButton, Keys.NoModifier, start + QPoint(60, -30))
+    moved = QPointF(canvas.camera.x, canvas.camera.y) - before
+    assert moved == (QPointF(60, -30) if preset == "drag" else QPointF())
+
+
+# ---- the expression bar -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def bar(window):
+    window.actions_.trigger("formula")
+    return window.navigation.formula
+
+
+def test_a_mistake_is_underlined_and_named(window, bar):
+    QTest.keyClicks(bar.field, "a = 2 + foo(1)")
+    bar.check()
+    assert bar.field.fault == (8, 3)
+    assert bar.note.text() == "There is no op 'foo'. Did you mean floor?"
+    assert not bar.add_button.isEnabled()
+    QTest.keyClick(bar.field, Key.Key_Return)
+    assert bar.isVisible() and not window.workspace.document.nodes
+    QTest.keyClick(bar.field, Key.Key_Escape)
+    assert window.canvas.hasFocus() and not bar.isVisible()
+
+
+def test_unknown_names_can_be_added(window, bar):
+    QTest.keyClicks(bar.field, "a = (b + c) * (c + 2)")
+    bar.check()
+    assert bar._offer.text() == "Add b, c as"
+    bar.declare_buttons["variable"].click()
+    document = window.workspace.document
+    assert document.node_named("b").op == document.node_named("c").op == "variable"
+    assert set(window.canvas.selected_nodes()) == set(document.nodes)
+    assert all(
+        window.canvas.rect().contains(window.canvas.node_rect(i).toRect()) for i in document.nodes
+    )
+    document.undo()
+    assert not document.nodes
+
+
+def test_tab_completes_names_of_nodes_and_ops(window, bar):
+    commands.add_node(window.workspace.document, "constant", (0, 0), "weights")
+    QTest.keyClicks(bar.field, "wei")
+    QTest.keyClick(bar.field, Key.Key_Tab)
+    assert bar.field.text() == "weights"
+    QTest.keyClicks(bar.field, " / reduce_me")
+    QTest.keyClick(bar.field, Key.Key_Tab)
+    assert bar.field.text() == "weights / reduce_mean"
+    QTest.keyClicks(bar.field, "(red")
+    QTest.keyClick(bar.field, Key.Key_Tab)
+    first = bar.field.text()
+    QTest.keyClick(bar.field, Key.Key_Tab)
+    second = bar.field.text()
+    assert first != second and first.startswith("weights / reduce_mean(reduce_")
+    QTest.keyClick(bar.field, Key.Key_Backtab)
+    assert bar.field.text() == first
+
+
+def test_the_arrows_bring_earlier_formulas_back(window, bar, settings):
+    for text in ("p = 1", "q = 2"):
+        bar.open()
+        bar.field.setText(text)
+        QTest.keyClick(bar.field, Key.Key_Return)
+    bar.open()
+    bar.field.setText("draft")
+    QTest.keyClick(bar.field, Key.Key_Up)
+    assert bar.field.text() == "q = 2"
+    QTest.keyClick(bar.field, Key.Key_Up)
+    assert bar.field.text() == "p = 1"
+    QTest.keyClick(bar.field, Key.Key_Down)
+    QTest.keyClick(bar.field, Key.Key_Down)
+    assert bar.field.text() == "draft"
+    assert settings.formulas() == ["p = 1", "q = 2"]
+
+
+def test_several_lines_are_pasted_as_statements(window, bar):
+    QGuiApplication.clipboard().setText("b = 2\nc = 1\n\na = b + c\n")
+    QTest.keyClick(bar.field, Key.Key_V, Keys.ControlModifier)
+    assert bar.field.text() == "b = 2; c = 1; a = b + c"
+
+
+# ---- the formula of a node ----------------------------------------------------------------------
+
+
+def test_the_inspector_shows_and_copies_the_formula(window, ids, qtbot):
+    window.canvas.select([ids["a"]])
+    section = window.inspector.page.formula
+    assert section.text.text() == "(2 + 1) * (1 + 2)"
+    qtbot.waitUntil(lambda: section.picture.isVisible() and section.picture.width() > 40)
+    image = section.picture.grab().toImage()
+    colors = {image.pixelColor(x, y).name() for x in range(image.width()) for y in range(4, 20)}
+    assert window.theme.ink in colors
+    for kind, part in (("text", "* ("), ("LaTeX", r"\cdot"), ("Python", "nf.multiply(d, e")):
+        section.buttons[kind].click()
+        assert part in QGuiApplication.clipboard().text()
+    commands.rename(window.workspace.document, ids["d"], "sum")
+    assert "nf.multiply(sum, e" in section.copied("Python")
+
+
+def test_inputs_have_no_formula_section(window):
+    node = commands.add_node(window.workspace.document, "placeholder", (0, 0), "x")
+    window.canvas.select([node])
+    assert not window.inspector.page.formula.isVisible()
+
+
+# ---- outline ------------------------------------------------------------------------------------
+
+
+def test_the_outline_lists_nodes_with_op_type_and_value(window, ids, qtbot):
+    window.actions_.trigger("outline")
+    outline = window.outline
+    assert outline.view.hasFocus()
+    model = outline.sorted
+    table = [[model.index(r, c).data() for c in range(4)] for r in range(model.rowCount())]
+    assert ["a", "multiply", "f32", "9"] in table and len(table) == 6
+    commands.add_node(window.workspace.document, "exp", (0, 600), "broken")
+    qtbot.waitUntil(lambda: model.rowCount() == 7)
+    text = next(model.index(r, 3).data() for r in range(7) if model.index(r, 0).data() == "broken")
+    assert text.startswith("error: `broken` needs a wire")
+    outline.filter.setText("mult")
+    assert model.rowCount() == 1
+    spoken = model.index(0, 0).data(Qt.ItemDataRole.AccessibleTextRole)
+    assert spoken == "a, multiply, f32, 9"
+
+
+def test_outline_and_canvas_select_together(window, ids):
+    window.actions_.trigger("outline")
+    outline = window.outline
+    window.canvas.select([ids["two"]])
+    rows = outline.view.selectionModel().selectedRows()
+    assert [index.data() for index in rows] == ["two"]
+    QTest.keyClick(outline.view, Key.Key_Down)
+    assert selected(window) == ["d"]
+    window.canvas.pan(5000, 0)
+    QTest.keyClick(outline.view, Key.Key_Return)
+    assert window.canvas.rect().contains(window.canvas.node_rect(ids["d"]).toRect())
+    assert np.count_nonzero(window.canvas.scene.selected) == 1

@@ -197,9 +197,8 @@ class WelcomePage(QScrollArea):
         holder.setLayout(body)
         outer = QHBoxLayout(page)
         outer.setContentsMargins(SPACE[7], SPACE[7], SPACE[7], SPACE[6])
-        outer.addStretch(1)
-        outer.addWidget(holder, 100)
-        outer.addStretch(1)
+        outer.setSpacing(0)
+        outer.addWidget(holder)
         old = self.takeWidget()
         if old is not None:
             old.deleteLater()

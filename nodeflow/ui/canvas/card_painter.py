@@ -60,9 +60,9 @@ class CardPainter:
             self._far(painter, face, TINY_GROWS if level == TINY else 1.0)
         else:
             self._header(painter, face)
-            self._values(painter, face)
-            self._problem(painter, face)
             if face.form == faces.CARD_FORM:
+                self._values(painter, face)
+                self._problem(painter, face)
                 self._labels(painter, face)
         if face.status == "bypassed":
             self._passes(painter, face)
@@ -142,16 +142,18 @@ class CardPainter:
         painter.drawPath(port_shape(port, center, 6.5))
 
     def _passes(self, painter: QPainter, face: CardFace) -> None:
-        """The way values take through a bypassed card."""
+        """The way values take through a bypassed card, below the names of its ports."""
         painter.setBrush(Qt.BrushStyle.NoBrush)
+        down = 10.0 if face.form == faces.CARD_FORM else 0.0
         for into, out in face.passes:
             start = QPointF(0, face.port_y(into, "in"))
             end = QPointF(face.width, face.port_y(out, "out"))
+            first, last = start + QPointF(16, down), end + QPointF(-16, down)
+            half = QPointF((last.x() - first.x()) / 2, 0)
             path = QPainterPath(start)
-            reach = face.width * 0.5
-            path.cubicTo(start + QPointF(reach, 0), end - QPointF(reach, 0), end)
-            painter.setPen(QPen(self.theme.color("raised"), 6.0))
-            painter.drawPath(path)
+            path.cubicTo(start + QPointF(8, 0), first - QPointF(8, 0), first)
+            path.cubicTo(first + half, last - half, last)
+            path.cubicTo(last + QPointF(8, 0), end - QPointF(8, 0), end)
             painter.setPen(QPen(self.theme.dtype(face.outputs[out].dtype), 2.5))
             painter.drawPath(path)
 

@@ -11,6 +11,8 @@ from PySide6.QtGui import QPainter, QPen
 from nodeflow.document.records import NodeRecord
 from nodeflow.document.rewiring import Insertion, insert_on_wire, insertion
 from nodeflow.ui.canvas import arrays, wires
+from nodeflow.ui.canvas.faces import CardFace
+from nodeflow.ui.canvas.scene import port_place
 
 if TYPE_CHECKING:
     from nodeflow.ui.canvas.view import CanvasView
@@ -66,13 +68,23 @@ class DropOnWire:
         nearest = int(gaps.argmin())
         return scene.wires.slots.key(int(slots[nearest])) if gaps[nearest] <= reach else None
 
-    def paint(self, painter: QPainter) -> None:
-        """The wire that would be opened, with a glow."""
+    def paint(self, painter: QPainter, face: CardFace, corner: QPointF) -> None:
+        """The wire that would be opened glows, and those that would take its place are dashed.
+
+        ``corner`` is where the card is held now, in scene units.
+        """
         if self.found is None:
             return
-        view = self.view
-        lines = view.wire_lines(self.found.wire.key)
-        for width, alpha in ((10.0, 0.25), (3.0, 1.0)):
-            color = view.theme.color("accent", alpha)
-            painter.setPen(QPen(color, width, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
-            arrays.draw_lines(painter, lines)
+        view, wire = self.view, self.found.wire
+        glow = view.theme.color("accent", 0.25)
+        painter.setPen(QPen(glow, 10.0, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
+        arrays.draw_lines(painter, view.wire_lines(wire.key))
+        into, _ = port_place(face, "in", self.found.into)
+        out, _ = port_place(face, "out", self.found.out)
+        a = view.scene_to_view(corner + QPointF(0, into))
+        b = view.scene_to_view(corner + QPointF(face.width, out))
+        start = view.port_place(wire.source, wire.source_port, "out")
+        end = view.port_place(wire.target, wire.target_port, "in")
+        ends = np.array([[start.x(), start.y(), a.x(), a.y()], [b.x(), b.y(), end.x(), end.y()]])
+        painter.setPen(QPen(view.theme.color("accent"), 2.5))
+        arrays.draw_lines(painter, wires.smooth(ends, (7.0, 5.0), view.camera.scale))

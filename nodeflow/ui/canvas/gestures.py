@@ -46,6 +46,9 @@ class Gesture:
     def cancel(self) -> None:
         """Undo what the gesture showed; nothing has changed yet."""
 
+    def paint_below(self, painter: QPainter) -> None:
+        """Draw over the picture, but under the cards that are dragged."""
+
     def paint(self, painter: QPainter) -> None:
         """Draw over the picture, in view coordinates."""
 

@@ -35,8 +35,8 @@ class Ghost:
         self.drop.look(point, middle)
 
     def paint(self, painter: QPainter) -> None:
-        self.drop.paint(painter)
         scale = self.view.camera.scale
+        self.drop.paint(painter, self.face, self.view.view_to_scene(self.at) - self.grip)
         painter.save()
         painter.setOpacity(0.75)
         painter.translate(self.at - self.grip * scale)

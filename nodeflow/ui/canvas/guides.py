@@ -84,7 +84,7 @@ class Guides:
                 low = min(self.low[hit, across].min(), spans[0])
                 high = max(self.high[hit, across].max(), spans[1])
                 lines.append(Guide(axis, float(ours[part] + step), float(low), float(high)))
-        return float(step), lines
+        return float(step), lines[::2] if len(lines) == 3 else lines  # edges say it all
 
 
 def _level_ports(view: CanvasView, moved: np.ndarray) -> list[tuple[float, float, float]]:

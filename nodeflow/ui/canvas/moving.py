@@ -147,7 +147,11 @@ class MoveNodes(Gesture):
         self.view.drop_lifted()
         self.view.update()
 
+    def paint_below(self, painter: QPainter) -> None:
+        if self.drop is not None:
+            slot = int(self.slots[0])
+            corner = self.view.scene.rect(slot).topLeft() + self.shift
+            self.drop.paint(painter, self.view.scene.face(slot), corner)
+
     def paint(self, painter: QPainter) -> None:
         guides.paint(painter, self.view, self.guides)
-        if self.drop is not None:
-            self.drop.paint(painter)

@@ -33,6 +33,8 @@ def paint(painter: QPainter, view: CanvasView) -> None:
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     if hints.is_shown(view):
         hints.paint(painter, view)
+    if view.gesture is not None:
+        view.gesture.paint_below(painter)
     if view.lifted is not None:
         _paint_lifted(painter, view)
     else:

@@ -262,7 +262,10 @@ class SceneModel:
         style = _CODE.get(port.dtype if port else "", 0)
         if wire.target_port == "feed":
             style += FEED_STYLE
-        offsets = (source_face.width, out_y, 0.0, in_y)
+        dots = [face.form == faces.DOT_FORM for face in (source_face, target_face)]
+        out_x = faces.DOT / 2 if dots[0] else source_face.width
+        in_x = faces.DOT / 2 if dots[1] else 0.0
+        offsets = (out_x, out_y, in_x, in_y)
         hidden = wire.target_port in hidden_ports(self.document.nodes[wire.target])
         self.wires.put(wire.key, source, target, offsets, style, hidden)
 

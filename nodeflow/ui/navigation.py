@@ -33,7 +33,7 @@ class Navigation:
     def __init__(self, window: MainWindow) -> None:
         self._window = window
         canvas, workspace, theme = window.canvas, window.workspace, window.theme
-        self.popup = PickList(canvas, theme)
+        self.popup = PickList(window.pages, theme)
         self.views = Views(canvas, workspace, window.settings)
         self.minimap = Minimap(canvas)
         self.minimap.setVisible(window.settings.minimap)
@@ -67,7 +67,6 @@ class Navigation:
     # ---- asking -----------------------------------------------------------------------------
 
     def do_command_palette(self) -> None:
-        self._window.show_canvas()
         self.palette.open()
 
     def do_find(self) -> None:

@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QGuiApplication, QKeySequence, QWheelEvent
+from PySide6.QtGui import (
+    QGuiApplication,
+    QKeySequence,
+    QNativeGestureEvent,
+    QPointingDevice,
+    QWheelEvent,
+)
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from test_window import build_expression, shown
@@ -398,3 +404,18 @@ def test_outline_and_canvas_select_together(window, ids):
     QTest.keyClick(outline.view, Key.Key_Return)
     assert window.canvas.rect().contains(window.canvas.node_rect(ids["d"]).toRect())
     assert np.count_nonzero(window.canvas.scene.selected) == 1
+
+
+def test_a_pinch_zooms(window, ids):
+    canvas = window.canvas
+    canvas.fit_all()
+    at, step = QPointF(200, 150), canvas.camera.step
+    under = canvas.view_to_scene(at)
+    for value, wanted in ((0.1, step + 1), (-0.1, step)):
+        kind = Qt.NativeGestureType.ZoomNativeGesture
+        device = QPointingDevice.primaryPointingDevice()
+        event = QNativeGestureEvent(kind, device, 2, at, at, at, value, QPointF())
+        QApplication.sendEvent(canvas, event)
+        assert canvas.camera.step == wanted
+    gap = canvas.view_to_scene(at) - under
+    assert abs(gap.x()) + abs(gap.y()) < 4 / canvas.camera.scale

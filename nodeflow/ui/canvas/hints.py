@@ -17,6 +17,7 @@ TITLE = "An empty canvas"
 HINTS = (
     ("move", "Drag an op", "from the palette to here."),
     ("search", "Press Tab", "or double click to search and add one."),
+    ("square-function", "Press =", "to type a formula."),
     ("graduation-cap", "Build a = (b + c) × (c + 2)", "step by step."),
 )
 ROW = 52.0

@@ -5,13 +5,21 @@ Part of the canvas (``CanvasView`` inherits it).
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
-from PySide6.QtGui import QContextMenuEvent, QGuiApplication, QMouseEvent, QWheelEvent
+from PySide6.QtGui import (
+    QContextMenuEvent,
+    QGuiApplication,
+    QMouseEvent,
+    QNativeGestureEvent,
+    QWheelEvent,
+)
 from PySide6.QtWidgets import QToolTip
 
 from nodeflow.ui.canvas import hints, overlay
+from nodeflow.ui.canvas.camera import STEPS_PER_OCTAVE
 from nodeflow.ui.canvas.gestures import (
     BoxSelect,
     Gesture,
@@ -48,7 +56,7 @@ def _beyond(place: float, size: float) -> float:
 class Pointing:
     """Mouse events; ``self`` is a CanvasView."""
 
-    _wheel_rest = 0
+    _wheel_rest = 0.0
     pointer = DEFAULT
 
     def set_pointer(self: CanvasView, preset: str) -> None:
@@ -231,7 +239,15 @@ class Pointing:
             self._wheel_zoom(event.angleDelta().y(), event.position())
         event.accept()
 
-    def _wheel_zoom(self: CanvasView, angle: int, at: QPointF) -> None:
+    def pinch(self: CanvasView, event: QNativeGestureEvent) -> bool:
+        """Two fingers that part or close on a touchpad zoom around the pointer."""
+        if event.gestureType() != Qt.NativeGestureType.ZoomNativeGesture:
+            return False
+        notches = math.log2(max(1.0 + event.value(), 0.1)) * STEPS_PER_OCTAVE
+        self._wheel_zoom(notches * WHEEL_STEP, event.position())
+        return True
+
+    def _wheel_zoom(self: CanvasView, angle: float, at: QPointF) -> None:
         self._wheel_rest += angle
         steps = int(self._wheel_rest / WHEEL_STEP)
         self._wheel_rest -= steps * WHEEL_STEP

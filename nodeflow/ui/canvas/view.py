@@ -332,6 +332,8 @@ class CanvasView(Showing, Looking, Pointing, Walking, Editing, Surgery, QWidget)
         self.update()
 
     def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.NativeGesture:
+            return self.pinch(event)
         if event.type() == QEvent.Type.ToolTip:
             self.show_tooltip(event)
             return True

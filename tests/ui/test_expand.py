@@ -140,6 +140,8 @@ def test_the_shortcut_and_the_inspector_go_inside_too(window, qtbot):
     qtbot.mouseClick(next(b for b in buttons if b.text() == "Expand"), LEFT)
     assert window.is_inside
     press(qtbot, window, "Escape")
+    window.activateWindow()
+    window.canvas.setFocus()
     qtbot.waitUntil(window.actions_["expand"].isEnabled)
     qtbot.keyClick(window.canvas, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
     assert window.is_inside

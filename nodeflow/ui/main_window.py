@@ -12,11 +12,10 @@ from PySide6.QtGui import (
     QCloseEvent,
     QDragEnterEvent,
     QDropEvent,
-    QGuiApplication,
     QPaintEvent,
     QResizeEvent,
 )
-from PySide6.QtWidgets import QApplication, QMainWindow, QMenu, QStackedWidget, QTabWidget, QToolBar
+from PySide6.QtWidgets import QApplication, QMainWindow, QMenu, QStackedWidget, QToolBar
 
 from nodeflow.document.expand import can_expand, unpack
 from nodeflow.errors import NodeflowError
@@ -24,6 +23,8 @@ from nodeflow.ui import dialogs
 from nodeflow.ui.actions import ActionSet, ActionSpec, Blocked, build_menus, build_toolbar
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.canvas_menu import CanvasMenu
+from nodeflow.ui.connections import connect
+from nodeflow.ui.docking import Docking
 from nodeflow.ui.edit_menu import EditMenu
 from nodeflow.ui.engine_link import ClientFactory, EngineLink, engine_client
 from nodeflow.ui.errors_handler import ErrorHandler, log_file
@@ -31,7 +32,6 @@ from nodeflow.ui.files import Files
 from nodeflow.ui.inspector import InspectorPanel
 from nodeflow.ui.navigation import Navigation
 from nodeflow.ui.palette import PalettePanel
-from nodeflow.ui.panels.dock import Dock
 from nodeflow.ui.panels.log import LogPanel
 from nodeflow.ui.panels.outline import OutlinePanel
 from nodeflow.ui.panels.problems import ProblemsPanel
@@ -50,10 +50,8 @@ from nodeflow.ui.widgets import InfoBar
 from nodeflow.ui.workspace import Workspace
 
 SMALLEST = QSize(960, 600)
-BOTTOM_HEIGHT = 220
 REFRESH_MS = 30
 """Actions look again at what they can do when edits pause for so long."""
-LEFT_WIDTH, RIGHT_WIDTH = 224, 296
 
 
 class MainWindow(QMainWindow):
@@ -100,6 +98,7 @@ class MainWindow(QMainWindow):
         self.navigation = Navigation(self)
         targets = (
             self,
+            self.docking,
             self.files,
             self.edit_menu,
             self.canvas_menu,
@@ -109,12 +108,12 @@ class MainWindow(QMainWindow):
         self.actions_ = ActionSet(self, self.canvas, targets, self._explain, self.theme)
         self.canvas_menu.attach(self.actions_)
         self._make_bars()
-        self._connect()
+        connect(self)
         self.navigation.start()
-        self._restore_layout()
+        self.docking.restore(self.settings)
         self.info.set_theme(self.theme)
         self._refresh_actions()
-        self._show_title()
+        self.show_title()
         if errors is not None:
             errors.failed.connect(self._on_error)
             errors.recorded.connect(self.log.append)
@@ -142,33 +141,18 @@ class MainWindow(QMainWindow):
         self.problems = ProblemsPanel(self.workspace, self.theme)
         self.outline = OutlinePanel(self.workspace, self.canvas.value_of)
         self.log = LogPanel(self.theme)
-        area = Qt.DockWidgetArea
-        places = (
-            ("palette", "Ops", self.palette_panel, area.LeftDockWidgetArea),
-            ("inspector", "Inspector", self._inspectors, area.RightDockWidgetArea),
-            ("viewer", "Viewer", self.viewer, area.BottomDockWidgetArea),
-            ("training", "Training", self.training, area.BottomDockWidgetArea),
-            ("problems", "Problems", self.problems, area.BottomDockWidgetArea),
-            ("log", "Log", self.log, area.BottomDockWidgetArea),
-            ("outline", "Outline", self.outline, area.BottomDockWidgetArea),
-        )
-        self.docks: dict[str, Dock] = {}
-        for name, title, panel, where in places:
-            tabbed = where == area.BottomDockWidgetArea
-            dock = Dock(name, title, panel, self.theme, tabbed)
-            dock.visibilityChanged.connect(self._on_panel_visibility)
-            self.addDockWidget(where, dock)
-            if tabbed and name != "viewer":
-                self.tabifyDockWidget(self.docks["viewer"], dock)
-            self.docks[name] = dock
-        self.setTabPosition(area.BottomDockWidgetArea, QTabWidget.TabPosition.North)
-        self.setDocumentMode(True)
-        self.setCorner(Qt.Corner.BottomLeftCorner, area.LeftDockWidgetArea)
-        self.setCorner(Qt.Corner.BottomRightCorner, area.RightDockWidgetArea)
-        self.setDockOptions(
-            QMainWindow.DockOption.AllowTabbedDocks | QMainWindow.DockOption.AnimatedDocks
-        )
-        self._show_bottom(False)
+        panels = [
+            ("palette", "Ops", self.palette_panel),
+            ("inspector", "Inspector", self._inspectors),
+            ("viewer", "Viewer", self.viewer),
+            ("training", "Training", self.training),
+            ("problems", "Problems", self.problems),
+            ("log", "Log", self.log),
+            ("outline", "Outline", self.outline),
+        ]
+        self.docking = Docking(self, panels, self._shows_welcome, self.theme)
+        self.docks = self.docking.docks
+        self.docking.changed.connect(self.refresh_soon)
 
     def _make_bars(self) -> None:
         self.toolbar = QToolBar("Toolbar")
@@ -197,103 +181,24 @@ class MainWindow(QMainWindow):
         self.status = StatusBar(self.theme)
         self.setStatusBar(self.status)
 
-    def _connect(self) -> None:
-        """Who hears from whom, all in one place."""
-        canvas, running, link, status = self.canvas, self.running, self.link, self.status
-        self.workspace.replaced.connect(self._on_replaced)
-        self.workspace.changed.connect(self._on_changed)
-        self.workspace.analysed.connect(canvas.refresh)
-        self.workspace.analysed.connect(self._refresh_soon)
-        self.workspace.saved.connect(self._show_title)
-        self.workspace.saved.connect(self._on_saved)
-        canvas.selection_changed.connect(self.workspace.select)
-        self.workspace.selected.connect(self._refresh_soon)
-        canvas.node_activated.connect(self._on_activated)
-        canvas.tutorial_requested.connect(self.do_tutorial)
-        canvas.message.connect(status.say)
-        canvas.view_changed.connect(self._on_view_changed)
-        palette = self.palette_panel
-        palette.chosen.connect(self._add_in_middle)
-        palette.drag_started.connect(self._on_drag_started)
-        palette.drag_moved.connect(canvas.move_ghost)
-        palette.drag_ended.connect(canvas.drop_ghost)
-        palette.drag_cancelled.connect(canvas.cancel_ghost)
-        self.inspector.asked.connect(self.show_node)
-        self.inspector.wanted.connect(self.actions_.trigger)
-        self.peek.closed.connect(self.show_canvas)
-        self.peek.unpack_wanted.connect(self.do_unpack)
-        self.peek.outer_wanted.connect(self.show_node)
-        self.peek.inner_activated.connect(self._show_viewer)
-        self.peek.said.connect(status.say)
-        self.peek.looked.connect(self._on_view_changed)
-        self.problems.chosen.connect(self._on_problem)
-        self.outline.chosen.connect(self.show_node)
-        self.outline.selected.connect(canvas.select)
-        running.valued.connect(self.outline.values_changed)
-        self.problems.counted.connect(status.show_problems)
-        self.problems.refresh()
-        self.files.opened.connect(self.show_canvas)
-        self.files.said.connect(status.say)
-        running.said.connect(status.say)
-        running.told.connect(self.info.show_message)
-        running.run_problems.connect(self.problems.set_run_problems)
-        running.valued.connect(self.viewer.on_valued)
-        running.missing.connect(status.show_waiting)
-        running.noticed.connect(self.training.show_notices)
-        running.noticed.connect(status.show_notices)
-        status.notice_clicked.connect(self._on_notice)
-        running.began_training.connect(self._on_training_began)
-        link.state_changed.connect(self._on_engine_state)
-        link.training.connect(self.training.on_message)
-        link.download.connect(self.training.on_download)
-        self.training.download_wanted.connect(self.do_fetch_data)
-        self.training.download_cancelled.connect(link.cancel_download)
-        self.info.acted.connect(self._on_fix)
-        self.tutorial.finished.connect(status.say)
-        self.tutorial.pointed.connect(palette.point_at)
-        status.problems_clicked.connect(self.do_show_problems)
-        status.engine_clicked.connect(self.do_show_log)
-        status.zoom_clicked.connect(self.edit_menu.do_fit)
-        status.show_zoom(canvas.camera.scale)
-        self.welcome.new_wanted.connect(self.files.do_new)
-        self.welcome.open_wanted.connect(self.files.do_open)
-        self.welcome.tutorial_wanted.connect(self.do_tutorial)
-        self.welcome.example_wanted.connect(self._open_example)
-        self.welcome.file_wanted.connect(self._open_file)
-        QGuiApplication.styleHints().colorSchemeChanged.connect(self._on_system_theme)
-
     # ---- showing ----------------------------------------------------------------------------
 
     def show_canvas(self) -> None:
         """Leave the welcome page."""
         self.pages.setCurrentWidget(self.canvas)
-        self._show_side_panels(True)
+        self.docking.put_aside(False)
         self.canvas.setFocus()
-        self._refresh_soon()
+        self.refresh_soon()
 
     def show_welcome(self) -> None:
-        self._show_side_panels(False)
+        self.docking.put_aside(True)
         self.welcome.refresh()
         self.pages.setCurrentWidget(self.welcome)
-        self._refresh_soon()
+        self.refresh_soon()
 
     def show_panel(self, name: str) -> None:
         """Bring a panel to the front; those at the bottom come and go together."""
-        if name in BOTTOM:
-            self._show_bottom(True)
-        self.docks[name].show()
-        self.docks[name].raise_()
-        self._refresh_soon()
-
-    def _show_bottom(self, visible: bool) -> None:
-        bottom = [self.docks[name] for name in BOTTOM]
-        if visible and all(dock.isHidden() for dock in bottom):
-            for dock in bottom:
-                dock.show()
-            bottom[0].raise_()
-        elif not visible:
-            for dock in bottom:
-                dock.hide()
+        self.docking.show(name)
 
     def show_node(self, node_id: str) -> None:
         """Select a node and bring it to the middle."""
@@ -302,29 +207,13 @@ class MainWindow(QMainWindow):
             self.canvas.select([node_id])
             self.canvas.center_on(node_id)
 
-    def _show_side_panels(self, visible: bool) -> None:
-        """The welcome page has the window for itself; afterwards panels are as they were."""
-        if visible == (self._hidden_docks is None):
-            return
-        if visible:
-            for dock in self._hidden_docks or ():
-                dock.show()
-            self._hidden_docks = None
-            if not self.docks[self._front].isHidden():
-                self.docks[self._front].raise_()
-        else:
-            self._front = next((n for n in BOTTOM if _is_front(self.docks[n])), "viewer")
-            self._hidden_docks = [d for d in self.docks.values() if not d.isHidden()]
-            for dock in self._hidden_docks:
-                dock.hide()
-
-    _hidden_docks: list[Dock] | None = None
-    _front = "viewer"
+    def _shows_welcome(self) -> bool:
+        return self.pages.currentWidget() is self.welcome
 
     # ---- actions of the window itself -------------------------------------------------------
 
     def do_welcome(self) -> None:
-        if self.pages.currentWidget() is self.welcome:
+        if self._shows_welcome():
             self.show_canvas()
         else:
             self.show_welcome()
@@ -343,28 +232,6 @@ class MainWindow(QMainWindow):
 
     def do_theme_dark(self) -> None:
         self._choose_theme("dark")
-
-    def do_panel_left(self) -> None:
-        self._toggle("palette")
-
-    def do_panel_right(self) -> None:
-        self._toggle("inspector")
-
-    def do_panel_bottom(self) -> None:
-        shown = not all(self.docks[name].isHidden() for name in BOTTOM)
-        self._show_bottom(not shown)
-        self._refresh_soon()
-
-    def _toggle(self, name: str) -> None:
-        self.docks[name].setVisible(self.docks[name].isHidden())
-        self._refresh_soon()
-
-    def _when_canvas(self) -> Blocked | None:
-        if self.pages.currentWidget() is self.welcome:
-            return Blocked("Panels belong to a graph: open or begin one.", "new")
-        return None
-
-    when_panel_left = when_panel_right = when_panel_bottom = _when_canvas
 
     def do_tutorial(self) -> None:
         """Begin the first graph on an empty canvas."""
@@ -419,7 +286,7 @@ class MainWindow(QMainWindow):
         return self.pages.currentWidget() is self.peek and self.peek.canvas is not None
 
     @Slot()
-    def _show_viewer(self) -> None:
+    def show_viewer(self) -> None:
         self.show_panel("viewer")
 
     @Slot(int)
@@ -429,8 +296,8 @@ class MainWindow(QMainWindow):
         self._inspectors.setCurrentIndex(1 if inside else 0)
         self.viewer.follow(self.peek.inside if inside else self.workspace)
         self.edit_menu.looked_at = self.peek.canvas if inside else self.canvas
-        self._on_view_changed()
-        self._refresh_soon()
+        self.on_view_changed()
+        self.refresh_soon()
 
     def do_shortcuts(self) -> None:
         dialogs.ShortcutsDialog(self, self.actions_).open()
@@ -471,7 +338,7 @@ class MainWindow(QMainWindow):
     # ---- hearing ----------------------------------------------------------------------------
 
     @Slot()
-    def _on_replaced(self) -> None:
+    def on_replaced(self) -> None:
         self.tutorial.end()
         self.info.dismiss()
         self.canvas.set_document(self.workspace.document, self.workspace.analysis)
@@ -479,25 +346,25 @@ class MainWindow(QMainWindow):
         self.actions_["order"].setChecked(False)
         self.running.shows_order = False
         self.training.reset()
-        self._show_title()
-        self._refresh_soon()
+        self.show_title()
+        self.refresh_soon()
 
     @Slot()
-    def _on_saved(self) -> None:
+    def on_saved(self) -> None:
         """Saving a document that names a weights file writes what was learned, too."""
         document = self.workspace.document
         if document.weights and document.path and self.link.has_trained:
             self.link.save_weights(str(document.path.parent / document.weights))
 
     @Slot(object)
-    def _on_changed(self, _: object) -> None:
+    def on_changed(self, _: object) -> None:
         if self.is_inside:
             self.show_canvas()  # what is derived may be another now
-        self._show_title()
-        self._refresh_soon()
+        self.show_title()
+        self.refresh_soon()
 
     @Slot(str)
-    def _on_engine_state(self, state: str) -> None:
+    def on_engine_state(self, state: str) -> None:
         link = self.link
         detail = link.tier if state in ("training", "paused") else ""
         if state == "idle" and link.threads:
@@ -508,21 +375,21 @@ class MainWindow(QMainWindow):
         self.actions_.set_text(
             "pause", "Resume" if paused else "Pause", "play" if paused else "pause"
         )
-        self._refresh_soon()
+        self.refresh_soon()
 
     @Slot(str)
-    def _on_drag_started(self, op_id: str) -> None:
+    def on_drag_started(self, op_id: str) -> None:
         self.show_canvas()
         self.canvas.begin_ghost(op_id, self.cursor().pos())
 
     @Slot(str)
-    def _add_in_middle(self, op_id: str) -> None:
+    def add_in_middle(self, op_id: str) -> None:
         self.show_canvas()
         middle = self.canvas.view_to_scene(self.canvas.rect().center().toPointF())
         self.canvas.add_node(op_id, self.edit_menu.free_place(middle))
 
     @Slot(str)
-    def _on_activated(self, node_id: str) -> None:
+    def on_activated(self, node_id: str) -> None:
         """A double click on a node: to its value if it has one to edit, else to the viewer."""
         if can_expand(self.workspace.document, node_id):
             self._look_inside(node_id)
@@ -533,7 +400,7 @@ class MainWindow(QMainWindow):
             self.docks["inspector"].show()
 
     @Slot(str, str)
-    def _on_problem(self, node_id: str, port: str) -> None:
+    def on_problem(self, node_id: str, port: str) -> None:
         if node_id:
             self.show_node(node_id)
             self.inspector.focus_attribute(port)
@@ -541,24 +408,24 @@ class MainWindow(QMainWindow):
             self.canvas.select(self.edit_menu.optimizer_ids())
 
     @Slot(str)
-    def _on_fix(self, fix: str) -> None:
+    def on_fix(self, fix: str) -> None:
         if fix.startswith("node:"):
             self.show_node(fix.removeprefix("node:"))
         elif fix:
             self.actions_.trigger(fix)
 
     @Slot()
-    def _on_notice(self) -> None:
+    def on_notice(self) -> None:
         self.show_panel("training")
 
     @Slot()
-    def _on_training_began(self) -> None:
+    def on_training_began(self) -> None:
         self.info.dismiss()
         self.show_panel("training")
         self.training.begin()
 
     @Slot()
-    def _on_view_changed(self) -> None:
+    def on_view_changed(self) -> None:
         self.status.show_zoom(self.edit_menu.looked_at.camera.scale)
         self.tutorial.place()
 
@@ -579,15 +446,8 @@ class MainWindow(QMainWindow):
             f"{spec.text.rstrip('…')}: {blocked.reason}", "info", blocked.fix, text
         )
 
-    @Slot(bool)
-    def _on_panel_visibility(self, _: bool) -> None:
-        self._refresh_soon()
-
     def refresh_soon(self, *_: object) -> None:
         """Look at the actions again when the events at hand are done."""
-        self._refresh_soon()
-
-    def _refresh_soon(self, *_: object) -> None:
         self._refresh_timer.start()
 
     @Slot()
@@ -597,18 +457,12 @@ class MainWindow(QMainWindow):
         self.actions_.set_text("undo", f"Undo {_lower(undo)}" if undo else "Undo")
         self.actions_.set_text("redo", f"Redo {_lower(redo)}" if redo else "Redo")
         self.actions_["order"].setChecked(self.running.shows_order)
-        for action, names in (
-            ("left", ("palette",)),
-            ("right", ("inspector",)),
-            ("bottom", BOTTOM),
-        ):
-            shown = any(not self.docks[name].isHidden() for name in names)
-            self.actions_[f"panel_{action}"].setChecked(shown)
+        self.docking.check(self.actions_)
         for name in ("system", "light", "dark"):
             self.actions_[f"theme_{name}"].setChecked(self.settings.theme == name)
         self.actions_.refresh()
 
-    def _show_title(self) -> None:
+    def show_title(self) -> None:
         mark = "• " if self.workspace.document.is_modified else ""
         self.setWindowTitle(f"{mark}{self.files.title} – nodeflow")
 
@@ -619,11 +473,11 @@ class MainWindow(QMainWindow):
         self.files.fill_examples(self.examples_menu)
 
     @Slot(str)
-    def _open_example(self, path: str) -> None:
+    def open_example(self, path: str) -> None:
         self.files.open_example(Path(path))
 
     @Slot(str)
-    def _open_file(self, path: str) -> None:
+    def open_file(self, path: str) -> None:
         self.files.open_path(Path(path))
 
     # ---- theme ------------------------------------------------------------------------------
@@ -634,7 +488,7 @@ class MainWindow(QMainWindow):
         self._refresh_actions()
 
     @Slot()
-    def _on_system_theme(self) -> None:
+    def on_system_theme(self) -> None:
         if self.settings.theme == "system":
             self.set_theme(system_theme())
 
@@ -649,25 +503,12 @@ class MainWindow(QMainWindow):
         parts = (
             *(self.canvas, self.actions_, self.palette_panel, self.inspector, self.training),
             *(self.viewer, self.problems, self.log, self.status, self.info, self.welcome),
-            *(self.tutorial, self.peek, self.navigation, self.outline, *self.docks.values()),
+            *(self.tutorial, self.peek, self.navigation, self.outline, self.docking),
         )
         for part in parts:
             part.set_theme(theme)
 
     # ---- events -----------------------------------------------------------------------------
-
-    def _restore_layout(self) -> None:
-        geometry, state = self.settings.layout()
-        self.resize(1440, 900)
-        horizontal, vertical = Qt.Orientation.Horizontal, Qt.Orientation.Vertical
-        sides = [self.docks["palette"], self.docks["inspector"]]
-        self.resizeDocks(sides, [LEFT_WIDTH, RIGHT_WIDTH], horizontal)
-        bottom = [self.docks[name] for name in BOTTOM]
-        self.resizeDocks(bottom, [BOTTOM_HEIGHT] * len(bottom), vertical)
-        if geometry is not None:
-            self.restoreGeometry(geometry)
-        if state is not None:
-            self.restoreState(state, STATE_VERSION)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
@@ -697,8 +538,7 @@ class MainWindow(QMainWindow):
         if not self.files.may_leave():
             event.ignore()
             return
-        self._show_side_panels(True)
-        self.settings.save_layout(self.saveGeometry(), self.saveState(STATE_VERSION))
+        self.docking.save(self.settings)
         self.settings.sync()
         self.files.close()
         self.hide()  # the engine may take a moment to end
@@ -706,17 +546,9 @@ class MainWindow(QMainWindow):
         event.accept()
 
 
-STATE_VERSION = 1
-BOTTOM = ("viewer", "training", "problems", "log", "outline")
-
-
 def chosen_theme(settings: Settings) -> Theme:
     """The theme that the user chose, or the system's."""
     return THEMES.get(settings.theme) or system_theme()
-
-
-def _is_front(dock: Dock) -> bool:
-    return dock.isVisible() and not dock.visibleRegion().isEmpty()
 
 
 def _lower(label: str) -> str:

@@ -43,8 +43,8 @@ CATEGORY_ROLE = Qt.ItemDataRole.UserRole + 2
 OP_HEIGHT, CATEGORY_HEIGHT = 30, 32
 
 ORDER = (
-    *("Inputs", "Variables", "Data", "Math", "Activations", "Matrix", "Reduction", "Shape"),
-    *("Comparison", "Logic", "Losses", "Training", "Gradients", "Random", "Types", "Control"),
+    *("Inputs", "Data", "Math", "Matrix", "Neural network", "Loss", "Training", "Metric"),
+    *("Reduction", "Shape", "Comparison", "Random", "Utility"),
 )
 """The order of categories: what a first graph needs comes first; unknown ones come last."""
 

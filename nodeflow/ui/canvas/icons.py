@@ -109,6 +109,7 @@ CATEGORY_ICONS = {
     "shape": "box",
     "comparison": "equal",
     "loss": "target",
+    "metric": "gauge",
     "random": "dices",
     "training": "trending-down",
     "utility": "settings",

@@ -12,7 +12,9 @@ from typing import Any
 from nodeflow.document.analysis import Analysis
 from nodeflow.document.dataset_op import DATASET
 from nodeflow.document.declarations import declaration
+from nodeflow.document.looks import is_collapsed
 from nodeflow.document.model import Document
+from nodeflow.document.passing import REROUTE
 from nodeflow.document.ports import base_dir, in_ports, out_ports
 from nodeflow.document.records import NodeRecord
 from nodeflow.document.text_width import text_width
@@ -23,6 +25,8 @@ Label = tuple[str, str]
 
 HEADER, ROW, FOOT = 46.0, 22.0, 8.0
 ICON_ROOM, TITLE_PAD, PORT_INSET, PORT_GAP, LABEL_GAP = 46.0, 28.0, 14.0, 16.0, 6.0
+DOT = 20.0
+"""Diameter of a reroute dot with the ring in which wires can be taken off it."""
 MIN_WIDTH, MAX_WIDTH, WIDTH_STEP = 168.0, 288.0, 24.0
 TITLE, SUBTITLE, PORT, TYPE = 13, 11, 12, 10.5
 """Text sizes in scene units."""
@@ -46,7 +50,13 @@ def node_size(doc: Document, record: NodeRecord, analysis: Analysis | None = Non
 
     Without an analysis types are unknown, and cards may be narrower than they will be.
     """
+    if record.op == REROUTE:
+        return DOT, DOT
     op = declaration(record, base_dir=base_dir(doc))
+    if is_collapsed(record):
+        return card_width(
+            record.name, op.title if op else f"unknown op {record.op}", (), ()
+        ), HEADER
     left, right = _inputs(doc, record, analysis), _outputs(doc, record, analysis)
     kind = op.title if op else f"unknown op {record.op}"
     rows = max(len(left), len(right))

@@ -14,6 +14,7 @@ from nodeflow.document.declarations import op_of
 from nodeflow.document.model import Document
 from nodeflow.document.ports import in_ports, out_ports, split_port
 from nodeflow.document.records import NodeRecord
+from nodeflow.document.straighten import straightened
 from nodeflow.graph.op import Op
 
 ENDS = ("placeholder", "variable", "dataset")
@@ -59,6 +60,7 @@ Term = Named | Literal | Missing | Applied
 
 def formula_tree(doc: Document, node_id: str, most: int = MOST_TERMS) -> Term:
     """Returns what a node computes. Raises NoSuchNode."""
+    doc, node_id = straightened(doc, node_id)
     record = doc.node(node_id)
     if record.op in ENDS or op_of(record) is None:
         return Named(record.name)

@@ -17,6 +17,7 @@ from nodeflow.document.model import Document
 from nodeflow.document.order import topological, upstream
 from nodeflow.document.ports import CONTROL, FEED, in_ports, split_port
 from nodeflow.document.records import NodeRecord, Wire
+from nodeflow.document.straighten import straightened
 from nodeflow.graph.op import Op
 
 HEAD = "import nodeflow as nf\n"
@@ -25,6 +26,7 @@ OWN = ("nf", "float", "nodeflow")
 
 def python_code(doc: Document, node_id: str) -> str:
     """Returns a module's text; the node is the variable of its name. Raises NoSuchNode."""
+    doc, node_id = straightened(doc, node_id)
     wanted = upstream(doc, [doc.node(node_id).id])
     order, _ = topological(doc, wanted)
     writer = _Writer(doc)

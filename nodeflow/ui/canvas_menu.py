@@ -95,7 +95,8 @@ class CanvasMenu:
     when_heal = when_detach = when_snap_grid = _when_nodes
 
     def _when_targets(self) -> Blocked | None:
-        return self._locked() or (None if self._canvas.targets() else NO_NODES)
+        some = bool(self._workspace.selection) or bool(self._canvas.targets())
+        return self._locked() or (None if some else NO_NODES)
 
     when_mute = when_bypass = when_collapse = _when_targets
 

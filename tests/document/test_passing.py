@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import nodeflow as nf
 from nodeflow.document import commands, flow, looks, rewiring
 from nodeflow.document.analysis import Analysis
 from nodeflow.document.build import build
 from nodeflow.document.check import check_wire
+from nodeflow.document.formula import formula_text
 from nodeflow.document.model import Document
+from nodeflow.document.python_code import python_code
 from nodeflow.document.records import BYPASSED, MUTED
 from nodeflow.engine.session import Session
 from nodeflow.errors import GraphError, NodeflowError
@@ -139,6 +142,30 @@ def test_a_bypassed_node_passes_its_first_input_of_the_same_type(chain):
     assert value(doc, "k") == 3
     assert value(doc, "e") == np.float32(3.0)
     assert "e" not in build(doc).graph
+
+
+def test_formulas_and_code_see_through_dots_and_bypassed_nodes(chain):
+    doc, ids = chain
+    rewiring.add_dot(doc, (ids["d"], "x"), (200, 50))
+    dot = rewiring.add_dot(doc, (ids["e"], "x"), (500, 50))
+    assert formula_text(doc, ids["e"]) == "exp(2 + 1)"
+    assert formula_text(doc, dot) == "2 + 1"
+    looks.set_mode(doc, [ids["d"]], BYPASSED)
+    assert formula_text(doc, ids["e"]) == "exp(2)"
+    code = python_code(doc, ids["e"])
+    assert "reroute" not in code
+    assert "nf.add" not in code
+    graph = nf.Graph()
+    with graph:
+        exec(compile(code, "copied.py", "exec"), {})
+    with Session(graph, tier="reference") as session:
+        assert session.run("e") == value(doc, "e")
+
+
+def test_a_dot_without_a_source_has_its_name_for_a_formula():
+    doc = Document()
+    dot = commands.add_node(doc, "reroute", (0, 0), "loose")
+    assert formula_text(doc, dot) == "reroute(?)"
 
 
 def test_the_analysis_follows_a_bypass(chain):

@@ -12,6 +12,7 @@ from typing import Any
 
 from nodeflow.document import card_size
 from nodeflow.document.card_size import (
+    DOT,
     FOOT,
     HEADER,
     ICON_ROOM,
@@ -25,8 +26,6 @@ from nodeflow.document.card_size import (
 from nodeflow.ui.canvas import text, values
 
 PROBLEM_PAD = 8.0
-DOT = 20.0
-"""Diameter of a reroute dot with the ring in which wires can be taken off it."""
 CARD_FORM, TITLE_FORM, DOT_FORM = "card", "title", "dot"
 
 

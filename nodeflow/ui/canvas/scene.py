@@ -122,6 +122,7 @@ class SceneModel:
     def _find_lanes(self, used: np.ndarray, ends: np.ndarray) -> None:
         """Let wires pass between cards, where there are not too many."""
         nodes = self.nodes.used()
+        nodes = nodes[self.sizes[nodes, 0] > faces.DOT]  # wires end in the middle of dots
         if len(used) * len(nodes) > lanes.MOST:
             self.wires.lane[used] = np.nan
             return

@@ -1,0 +1,55 @@
+"""A node's part of a document without the nodes through which values only pass.
+
+For whoever reads what is computed (formulas, code) rather than what is drawn.
+"""
+
+from __future__ import annotations
+
+from nodeflow.document.analysis import Analysis
+from nodeflow.document.model import Document
+from nodeflow.document.order import upstream
+from nodeflow.document.passing import BYPASSED, REROUTE, mode_of
+from nodeflow.document.records import Wire
+
+
+def straightened(doc: Document, node_id: str) -> tuple[Document, str]:
+    """Returns a document in which no dot and no bypassed node is upstream of a node, and the node.
+
+    It is the document itself where there are none; else a copy of what is upstream. A node that
+    only passes a value on is replaced by the one whose value it is. Raises NoSuchNode.
+    """
+    wanted = upstream(doc, [doc.node(node_id).id])
+    passing = {i for i in wanted if doc.nodes[i].op == REROUTE or mode_of(doc.nodes[i]) == BYPASSED}
+    if not passing:
+        return doc, node_id
+    part = _part(doc, wanted, [w for i in wanted for w in doc.wires_into(i)])
+    analysis = Analysis(part)
+    end = _start(part, analysis, passing, Wire(node_id, "out", "", ""))
+    wires = (_start(part, analysis, passing, w) for w in part.wires.values())
+    kept = [w for w in wires if w is not None and w.target not in passing]
+    left = (wanted - passing) | ({node_id} if end is None else set())
+    return _part(doc, left, kept), node_id if end is None else end.source
+
+
+def _part(doc: Document, ids: set[str], wires: list[Wire]) -> Document:
+    part = Document()
+    part.path = doc.path
+    for record in doc.nodes.values():
+        if record.id in ids:
+            part.fill("node", record.id, record)
+    for wire in wires:
+        part.fill("wire", wire.key, wire)
+    return part
+
+
+def _start(part: Document, analysis: Analysis, passing: set[str], wire: Wire) -> Wire | None:
+    """The wire from where its value comes; None where nothing comes."""
+    seen: set[str] = set()
+    while wire.source in passing:
+        port = (analysis.passes(wire.source) or {}).get(wire.source_port)
+        before = part.wires.get((wire.source, port)) if port is not None else None
+        if before is None or wire.source in seen:
+            return None
+        seen.add(wire.source)
+        wire = wire._replace(source=before.source, source_port=before.source_port)
+    return wire

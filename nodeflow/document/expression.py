@@ -140,11 +140,11 @@ class _Reader(CallReader):
             return result
         return self.apply(REGISTRY.lookup("identity"), result[:1], {}, source, name)
 
-    @staticmethod
-    def _index(result: list[Value] | Number) -> str | int | None:
-        if isinstance(result, Number) or not result:
+    def _index(self, result: list[Value] | Number) -> str | int | None:
+        """The node of a result; one without outputs (an optimizer) was planned last."""
+        if isinstance(result, Number):
             return None
-        return result[0].node
+        return result[0].node if result else len(self.plan.nodes) - 1
 
     def _refuse_unknown(self) -> None:
         name, node = next(iter(self.unknown.items()))

@@ -134,6 +134,12 @@ def test_a_number_takes_the_dtype_of_the_other_operand(made):
     assert constants == [("int32", 2), ("float32", 2.0), ("bool", True), ("float32", 7.0)]
 
 
+def test_a_node_without_outputs_takes_its_name(made):
+    document, analysis = made
+    ids = add_expression(document, analysis, "loss = reduce_sum(x); train = adam(loss); group(x)")
+    assert [document.nodes[i].name for i in ids] == ["loss", "train", "group"]
+
+
 def test_a_named_number_is_a_constant_of_its_own(made):
     plan = parse_expression(*made, "two = 2; x + 2 + 2")
     assert [n.name for n in plan.nodes if n.op == "constant"] == ["two", None]

@@ -2,50 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtTest import QTest
 from test_window import build_expression, shown
+from typist import Typist, build_mnist
+
+import nodeflow as nf
+from nodeflow.document.build import build
 
 Key, Keys = Qt.Key, Qt.KeyboardModifier
-
-
-class Typist:
-    """Presses keys wherever the window's focus is; the mouse is not used."""
-
-    def __init__(self, window) -> None:
-        self.window = window
-
-    @property
-    def focus(self):
-        return self.window.focusWidget()
-
-    def press(self, key: Qt.Key, keys: Qt.KeyboardModifier = Keys.NoModifier) -> None:
-        QTest.keyClick(self.focus, key, keys)
-
-    def type(self, text: str) -> None:
-        QTest.keyClicks(self.focus, text)
-
-    def add(self, op: str, name: str) -> None:
-        """Tab, the op's name, Enter; F2, the node's name, Enter."""
-        self.press(Key.Key_Tab)
-        self.type(op)
-        self.press(Key.Key_Return)
-        self.press(Key.Key_F2)
-        self.type(name)
-        self.press(Key.Key_Return)
-
-    def find(self, text: str) -> None:
-        self.press(Key.Key_F, Keys.ControlModifier)
-        self.type(text)
-        self.press(Key.Key_Return)
-
-    def wire(self, source: str, target: str) -> None:
-        """Find the source, W, the target's port, Enter."""
-        self.find(source)
-        self.press(Key.Key_W)
-        self.type(target)
-        self.press(Key.Key_Return)
 
 
 @pytest.fixture
@@ -179,3 +145,21 @@ def test_f6_leaves_the_canvas_and_comes_back(window, typist):
     assert not window.canvas.hasFocus()
     typist.press(Key.Key_F6)
     assert window.canvas.hasFocus()
+
+
+def test_mnist_is_built_by_keyboard_alone(window, typist):
+    assert len(list(build_mnist(typist))) == 7
+    workspace = window.workspace
+    assert not workspace.analysis.all_problems()
+    made = build(workspace.document)
+    assert set(made.bindings) == {"x", "y"} and made.optimizer.op.id == "adam"
+    rng = np.random.default_rng(0)
+    feed = {"x": rng.random((5, 784), np.float32), "y": np.eye(10, dtype=np.float32)[:5]}
+    session = nf.Session(made.graph, tier="reference")
+    session.initialize()
+    before = session.run("loss", feed)
+    for _ in range(3):
+        session.run("train", feed)
+    assert session.run("loss", feed) < before
+    rects = [window.canvas.node_rect(i) for i in workspace.document.nodes]
+    assert not any(a.intersects(b) for i, a in enumerate(rects) for b in rects[:i])

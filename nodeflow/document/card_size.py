@@ -53,12 +53,10 @@ def node_size(doc: Document, record: NodeRecord, analysis: Analysis | None = Non
     if record.op == REROUTE:
         return DOT, DOT
     op = declaration(record, base_dir=base_dir(doc))
-    if is_collapsed(record):
-        return card_width(
-            record.name, op.title if op else f"unknown op {record.op}", (), ()
-        ), HEADER
-    left, right = _inputs(doc, record, analysis), _outputs(doc, record, analysis)
     kind = op.title if op else f"unknown op {record.op}"
+    if is_collapsed(record):
+        return card_width(record.name, kind, (), ()), HEADER
+    left, right = _inputs(doc, record, analysis), _outputs(doc, record, analysis)
     rows = max(len(left), len(right))
     height = HEADER + ROW * rows + (FOOT if rows else 0)
     height += _value_room(doc, record, analysis) if op is not None and op.id != DATASET else 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nodeflow import resources
-from nodeflow.document import card_size, commands, flow
+from nodeflow.document import card_size, commands, flow, looks
 from nodeflow.document.analysis import Analysis
 from nodeflow.document.declarations import declarations
 from nodeflow.document.model import Document
@@ -51,6 +51,14 @@ def test_every_op_fits_in_its_room_before_it_has_a_value(qtbot):
     for op in declarations():
         commands.add_node(doc, op.id, (0, 0))
     commands.add_node(doc, "hologram", (0, 0), "of_another_version")
+    check(doc)
+
+
+def test_dots_and_collapsed_nodes_are_as_small_as_they_look(qtbot):
+    doc = Document()
+    for op in ("add", "reroute", "constant"):
+        commands.add_node(doc, op, (0, 0))
+    looks.toggle_collapsed(doc, list(doc.nodes))
     check(doc)
 
 

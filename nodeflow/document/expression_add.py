@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any, cast
 
 from nodeflow.document import commands
@@ -15,6 +15,7 @@ from nodeflow.document.names import automatic_name
 from nodeflow.graph.types import TensorType
 
 GRID = 8.0
+MOST_ESTIMATED = 2000
 Point = tuple[float, float]
 Box = tuple[float, float, float, float]
 
@@ -41,7 +42,7 @@ def add_expression(
         types = _Types(plan, ids)
         boxes = {i: node_size(doc, doc.nodes[i], cast(Any, types)) for i in ids}
         places = layout(doc, ids, boxes)
-        known = {i: _box(doc, i, sizes) for i in doc.nodes if i not in boxes}
+        known = card_boxes(doc, analysis, sizes, without=boxes)
         origin = _origin(places, boxes, [known[i] for i in plan.uses], center)
         origin = free_place(origin, _extent(places, boxes), known.values())
         moved = {i: (origin[0] + x, origin[1] + y) for i, (x, y) in places.items()}
@@ -103,9 +104,28 @@ class _Types:
 # ---- places -----------------------------------------------------------------------------------
 
 
-def _box(doc: Document, node_id: str, sizes: Mapping[str, Size] | None) -> Box:
-    size = (sizes or {}).get(node_id) or node_size(doc, doc.nodes[node_id])
-    return (*doc.nodes[node_id].pos, *size)
+def card_boxes(
+    doc: Document,
+    analysis: Analysis,
+    sizes: Mapping[str, Size] | None = None,
+    without: Container[str] = (),
+) -> dict[str, Box]:
+    """Returns x, y, width and height of the nodes, with room for values that are still to come.
+
+    In large documents nodes count as they are drawn (`sizes`): estimating takes 20 us a node.
+    """
+    drawn = sizes or {}
+    estimate = len(doc.nodes) <= MOST_ESTIMATED
+    boxes: dict[str, Box] = {}
+    for node_id, record in doc.nodes.items():
+        if node_id in without:
+            continue
+        width, height = drawn.get(node_id, (0.0, 0.0))
+        if estimate or not height:
+            size = node_size(doc, record, analysis)
+            width, height = max(width, size[0]), max(height, size[1])
+        boxes[node_id] = (*record.pos, width, height)
+    return boxes
 
 
 def _extent(places: Mapping[str, Point], boxes: Mapping[str, Size]) -> Size:

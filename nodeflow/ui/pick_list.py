@@ -170,6 +170,7 @@ class PickList(QFrame):
         for part in (self.heading, self.field, self.note, self.list):
             layout.addWidget(part)
         self.field.textEdited.connect(self._find)
+        self.list.selectionModel().currentChanged.connect(self._speak)
         self.list.clicked.connect(self._on_clicked)
         self.field.installEventFilter(self)
         self.hide()
@@ -249,6 +250,11 @@ class PickList(QFrame):
         self.list.setFixedHeight(rows * ROW_HEIGHT)
         self.list.setVisible(rows > 0)
         self.place()
+
+    def _speak(self, index: QModelIndex) -> None:
+        """Screen readers stay in the field: it says which row Enter would pick."""
+        spoken = index.data(Qt.ItemDataRole.AccessibleTextRole) if index.isValid() else ""
+        self.field.setAccessibleDescription(spoken or self._nothing)
 
     def place(self) -> None:
         """Lie in the upper middle of the parent."""

@@ -10,7 +10,6 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from PySide6.QtCore import (
     QAbstractListModel,
     QEvent,
@@ -38,7 +37,7 @@ from nodeflow.document.card_size import node_size
 from nodeflow.document.check import check_wire
 from nodeflow.document.dataset_op import DATASET
 from nodeflow.document.declarations import declarations
-from nodeflow.document.expression_add import free_place
+from nodeflow.document.expression_add import card_boxes, free_place
 from nodeflow.document.ports import FEED, in_ports, out_ports
 from nodeflow.document.replacing import fits_in_place, replace_op
 from nodeflow.graph.op import Op
@@ -339,10 +338,9 @@ def _uncovered(view: CanvasView, node_id: str) -> tuple[float, float]:
     """The place of a new node, moved up or down where it would cover another."""
     document, scene = view.document, view.scene
     record = document.nodes[node_id]
-    used = scene.nodes.used()
-    boxes = np.concatenate([scene.positions[used], scene.sizes[used]], axis=1).tolist()
-    width, height = node_size(document, record)
-    return free_place(record.pos, (width, height), map(tuple, boxes), gap=0)
+    sizes = {i: tuple(scene.sizes[scene.nodes.take(i)].tolist()) for i in scene.nodes}
+    boxes = card_boxes(document, view.analysis, sizes, without=(node_id,))
+    return free_place(record.pos, node_size(document, record), boxes.values(), gap=0)
 
 
 def _corner(op: Op, at: QPointF, context: WireContext | None) -> tuple[float, float]:

@@ -29,6 +29,7 @@ from nodeflow.document.records import NodeRecord, Wire
 from nodeflow.host.previews import make_preview
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.canvas.moving import MoveNodes
+from nodeflow.ui.search import SearchToAdd
 
 OPS = ("add", "multiply", "subtract", "maximum")
 MIDDLE = QPointF(960, 540)
@@ -124,6 +125,19 @@ class Bench:
         self.settle()
         yield {"case": "select all", **self.frames(iter([self.view.select_all]))}
 
+    def search(self) -> Iterator[dict]:
+        """Tab until the search is painted."""
+        popup = SearchToAdd(self.view)
+
+        def show() -> None:
+            self.view.ask_search(MIDDLE, None)
+            popup.repaint()
+
+        for _ in range(2):  # the first time it loads fonts and icons
+            result = self.frames(iter([show] * 10))
+        popup.close_search()
+        yield {"case": "search opens", **result}
+
     def open(self) -> Iterator[dict]:
         yield {"case": "open", "seconds": round(self.opened, 3)}
 
@@ -140,7 +154,7 @@ def _figures(seconds: list[float], prefix: str) -> dict[str, float]:
     }
 
 
-CASES = ("open", "pan", "zoom", "drag", "select")
+CASES = ("open", "pan", "zoom", "drag", "select", "search")
 
 
 def main() -> None:

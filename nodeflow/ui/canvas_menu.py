@@ -24,7 +24,7 @@ CONTEXT_MENUS: dict[str, tuple[Any, ...]] = {
         *("swap_inputs", "detach", "hide_wires", ("Align", ALIGN), SEPARATOR),
         *("cut", "copy", "duplicate", "frame", SEPARATOR, "heal", "delete"),
     ),
-    "wire": ("add_dot", "hide_wires", SEPARATOR, "delete"),
+    "wire": ("insert_node", "add_dot", "hide_wires", SEPARATOR, "delete"),
     "frame": ("rename", SEPARATOR, "mute", "bypass", "collapse", SEPARATOR, "delete"),
     "canvas": (
         *("search", "formula", SEPARATOR, "paste", "select_all", SEPARATOR, "fit", "zoom_reset"),
@@ -129,6 +129,8 @@ class CanvasMenu:
         wire = self._canvas.selected_wire in self._workspace.document.wires
         return self._locked() or (None if wire else Blocked("Click a wire, or double click it."))
 
+    when_insert_node = when_add_dot
+
     def when_hide_wires(self) -> Blocked | None:
         wire = self._canvas.selected_wire in self._workspace.document.wires
         some = wire or bool(self._workspace.selection)
@@ -161,15 +163,22 @@ class CanvasMenu:
         self._canvas.toggle_wire_hidden()
 
     def do_add_dot(self) -> None:
-        """A dot where the menu was opened on the wire, else in the wire's middle."""
-        canvas, key = self._canvas, self._canvas.selected_wire
-        if key is None:
-            return
-        at = QPointF(canvas.menu_at)
-        if canvas.hit(at).wire != key:
-            lines = canvas.wire_lines(key)
-            at = QPointF(*lines[len(lines) // 2, :2].tolist())
-        canvas.add_dot(key, canvas.view_to_scene(at))
+        key = self._canvas.selected_wire
+        if key is not None:
+            self._canvas.add_dot(key, self._canvas.view_to_scene(self._on_wire(key)))
+
+    def do_insert_node(self) -> None:
+        key = self._canvas.selected_wire
+        if key is not None:
+            self._canvas.insert_into_wire(self._on_wire(key))
+
+    def _on_wire(self, key: tuple[str, str]) -> QPointF:
+        """Where the menu was opened on a wire, else the wire's middle, in view coordinates."""
+        at = QPointF(self._canvas.menu_at)
+        if self._canvas.hit(at).wire == key:
+            return at
+        lines = self._canvas.wire_lines(key)
+        return QPointF(*lines[len(lines) // 2, :2].tolist())
 
     def do_align_left(self) -> None:
         self._canvas.align("left")

@@ -39,11 +39,13 @@ from nodeflow.document.dataset_op import DATASET
 from nodeflow.document.declarations import declarations
 from nodeflow.document.expression_add import card_boxes, free_place
 from nodeflow.document.ports import FEED, in_ports, out_ports
+from nodeflow.document.records import NodeRecord, Wire
 from nodeflow.document.replacing import fits_in_place, replace_op
+from nodeflow.document.rewiring import insert_on_wire, insertion
 from nodeflow.graph.op import Op
 from nodeflow.ui import theme as themes
 from nodeflow.ui.canvas import CanvasView, WireContext, faces, icons, text
-from nodeflow.ui.canvas.surgery import ReplaceContext
+from nodeflow.ui.canvas.surgery import InsertContext, ReplaceContext
 from nodeflow.ui.fuzzy import best_score
 from nodeflow.ui.theme import Theme
 
@@ -51,6 +53,8 @@ WIDTH = 380
 ROW = 46
 ROWS_SHOWN = 7
 OP_ROLE = Qt.ItemDataRole.UserRole
+Context = WireContext | ReplaceContext | InsertContext
+"""What the search is for: an open wire, the place of a node, a wire to go into."""
 
 
 def fits(op: Op, context: WireContext | None, source_is_data: bool = False) -> bool:
@@ -150,7 +154,7 @@ class Place:
     """Where the search was asked for."""
 
     scene: QPointF
-    context: WireContext | ReplaceContext | None
+    context: Context | None
 
 
 class SearchToAdd(QFrame):
@@ -192,9 +196,7 @@ class SearchToAdd(QFrame):
 
     # ---- opening and closing ----------------------------------------------------------------
 
-    def open(
-        self, scene: QPointF, at: QPointF, context: WireContext | ReplaceContext | None
-    ) -> None:
+    def open(self, scene: QPointF, at: QPointF, context: Context | None) -> None:
         """Open at a view point, for an open wire, a node's place, or for any op."""
         self.place = Place(QPointF(scene), context)
         self._dress()
@@ -235,11 +237,15 @@ class SearchToAdd(QFrame):
         context = self.place.context
         if isinstance(context, ReplaceContext):
             return fits_in_place(self.view.document, self.view.analysis, context.node, op)
+        if isinstance(context, InsertContext):
+            document, analysis = self.view.document, self.view.analysis
+            record = NodeRecord(id="", op=op.id, name=op.id)
+            return insertion(document, analysis, record, context.wire) is not None
         return fits(op, context, self._from_data())
 
     def _from_data(self) -> bool:
         context = self.place.context
-        if isinstance(context, ReplaceContext):
+        if isinstance(context, (ReplaceContext, InsertContext)):
             return False
         record = self.view.document.nodes.get(context.node) if context else None
         return bool(context and context.side == "out" and record and record.op == DATASET)
@@ -262,7 +268,11 @@ class SearchToAdd(QFrame):
             return f"No op matches “{query}”." if query else "No op takes this wire."
         if context is None:
             return ""
-        record = self.view.document.nodes.get(context.node)
+        nodes = self.view.document.nodes
+        if isinstance(context, InsertContext):
+            wire = context.wire
+            return f"Between {nodes[wire.source].name} and {nodes[wire.target].name}"
+        record = nodes.get(context.node)
         name = record.name if record else ""
         if isinstance(context, ReplaceContext):
             return f"In place of {name}, with its wires"
@@ -318,6 +328,9 @@ class SearchToAdd(QFrame):
             if isinstance(context, ReplaceContext):
                 replace_op(self.view.document, context.node, op)
                 return
+            if isinstance(context, InsertContext):
+                add_into_wire(self.view, op, self.place.scene, context.wire)
+                return
             node_id = add_and_wire(self.view, op, self.place.scene, self.place.context)
             self.view.select([node_id])
 
@@ -341,6 +354,17 @@ def _uncovered(view: CanvasView, node_id: str) -> tuple[float, float]:
     sizes = {i: tuple(scene.sizes[scene.nodes.take(i)].tolist()) for i in scene.nodes}
     boxes = card_boxes(document, view.analysis, sizes, without=(node_id,))
     return free_place(record.pos, node_size(document, record), boxes.values(), gap=0)
+
+
+def add_into_wire(view: CanvasView, op: Op, at: QPointF, wire: Wire) -> None:
+    """Add a node at a scene point and put it into a wire, as one undo step."""
+    document = view.document
+    with document.transaction(f"Insert {op.id}"):
+        node_id = commands.add_node(document, op.id, _corner(op, at, None))
+        found = insertion(document, view.analysis, document.nodes[node_id], wire)
+        if found is not None:
+            insert_on_wire(document, node_id, found)
+    view.select([node_id])
 
 
 def _corner(op: Op, at: QPointF, context: WireContext | None) -> tuple[float, float]:

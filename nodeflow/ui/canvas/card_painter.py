@@ -29,12 +29,14 @@ STATUS_ICONS = {
     "done": ("circle-check", "ok"),
     "stale": ("history", "ink_faint"),
     "muted": ("eye-off", "ink_faint"),
+    "resting": ("pause", "ink_faint"),
     "bypassed": ("route", "ink_muted"),
     "outer": ("external-link", "ink_faint"),
     "breakpoint": ("circle", "error"),
 }
 
 _OFF = ("muted", "bypassed")
+_FAINT = (*_OFF, "resting")
 _LOUD = ("warning", "error")
 _PROBLEM_LOOKS = {
     "error": ("error", "error_soft", "circle-alert"),
@@ -112,7 +114,7 @@ class CardPainter:
         title = text.elide(face.title, text.TITLE, room)
         subtitle = text.elide(face.subtitle, text.SUBTITLE, room)
         x = faces.ICON_ROOM
-        ink = "ink_faint" if face.status in _OFF else "ink"
+        ink = "ink_faint" if face.status in _FAINT else "ink"
         self._text(painter, x, 21, title, text.TITLE, ink)
         self._text(painter, x, 36, subtitle, text.SUBTITLE, "ink_muted")
         if face.status in STATUS_ICONS:
@@ -188,7 +190,7 @@ class CardPainter:
         painter.setPen(QPen(self.theme.color("border"), 1))
         painter.drawLine(QPointF(1, rect.top()), QPointF(face.width - 1, rect.top()))
         painter.save()
-        if face.status in ("stale", *_OFF):
+        if face.status in ("stale", *_FAINT):
             painter.setOpacity(painter.opacity() * 0.45)
         values.draw(painter, rect, face.value, self.theme, self.as_path)
         painter.restore()

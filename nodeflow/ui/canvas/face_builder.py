@@ -16,6 +16,7 @@ from nodeflow.document.records import NodeRecord
 from nodeflow.graph.op import Op
 from nodeflow.ui.canvas import faces
 from nodeflow.ui.canvas.faces import CardFace, PortFace
+from nodeflow.ui.canvas.resting import Resting
 
 _HIDDEN_ATTRS = {"value", "initializer", "dtype", "shape", "sample", "seed", "names"}
 
@@ -29,6 +30,7 @@ class FaceBuilder:
         self.values: dict[str, Any] = {}
         self.serials: dict[str, int] = {}
         self.status: dict[str, str] = {}
+        self.resting = Resting(document)
         self._next_serial = 1
 
     def set_values(self, values: Mapping[str, Any]) -> list[str]:
@@ -92,9 +94,9 @@ class FaceBuilder:
 
     def _status(self, node_id: str) -> str:
         mode = mode_of(self.document.nodes[node_id]) if node_id in self.document.nodes else ""
-        return (
-            mode or self.status.get(node_id) or ("outer" if node_id in self.document.outer else "")
-        )
+        mode = mode or ("resting" if node_id in self.resting.ids else "")
+        outer = "outer" if node_id in self.document.outer else ""
+        return mode or self.status.get(node_id) or outer
 
     def _inputs(self, record: NodeRecord) -> tuple[PortFace, ...]:
         wired = {wire.target_port: wire for wire in self.document.wires_into(record.id)}

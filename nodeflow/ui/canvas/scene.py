@@ -205,6 +205,8 @@ class SceneModel:
                     touched.add(slot)
         self._grid_stale = True
         touched |= self._touched_by_wires(change)
+        rested = map(self.nodes.get, self.builder.resting.follow(change))
+        touched |= {slot for slot in rested if slot is not None}
         self._remake(touched)
         for edit in change.of("wire"):
             if edit.after is not None:

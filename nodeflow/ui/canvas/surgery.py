@@ -31,6 +31,13 @@ class ReplaceContext:
     node: str
 
 
+@dataclass(frozen=True)
+class InsertContext:
+    """Asks the search for an op to put into a wire."""
+
+    wire: Wire
+
+
 class Surgery:
     """Commands on the selection; ``self`` is a CanvasView."""
 
@@ -82,6 +89,12 @@ class Surgery:
         if len(chosen) == 1:
             at = self.node_rect(chosen[0]).bottomLeft()
             self.request_search.emit(self.view_to_scene(at), at, ReplaceContext(chosen[0]))
+
+    def insert_into_wire(self: CanvasView, at: QPointF) -> None:
+        """Search an op to put into the selected wire, at a view point."""
+        wire = self.document.wires.get(self.selected_wire) if self.selected_wire else None
+        if wire is not None:
+            self.request_search.emit(self.view_to_scene(at), at, InsertContext(wire))
 
     def toggle_mode(self: CanvasView, mode: str) -> None:
         """Mute or bypass the selected nodes (those of a frame), or let them run again."""

@@ -144,6 +144,22 @@ def test_a_mode_is_drawn_and_toggled_in_one_step(
     assert (picture() == before).all()
 
 
+def test_what_needs_a_muted_node_rests_until_it_does_not(document, canvas, expression):
+    def status(name: str) -> str:
+        return canvas.scene.face(canvas.scene.nodes.get(expression[name])).status
+
+    canvas.select([expression["b"]])
+    canvas.toggle_mode(MUTED)
+    assert [status(n) for n in "bdec"] == ["muted", "resting", "", ""]
+    commands.connect(document, expression["d"], "out", expression["e"], "x")
+    assert status("e") == "resting"
+    commands.disconnect(document, (expression["d"], "x"))
+    assert [status(n) for n in "bdec"] == ["muted", "", "", ""]
+    document.undo()
+    canvas.toggle_mode(MUTED)
+    assert [status(n) for n in "bdec"] == ["", "", "", ""]
+
+
 def test_a_bypassed_card_shows_the_way_through(document, canvas, expression):
     canvas.select([expression["d"]])
     canvas.toggle_mode(BYPASSED)

@@ -18,7 +18,7 @@ from PySide6.QtGui import QImage, QPainter
 from nodeflow.graph.types import DTYPES
 from nodeflow.host.previews import make_preview
 from nodeflow.host.protocol import Preview
-from nodeflow.ui.canvas import values
+from nodeflow.ui.canvas import faces, values
 from nodeflow.ui.canvas.card_painter import FAR, FULL, CardPainter
 from nodeflow.ui.canvas.faces import CardFace, PortFace
 from nodeflow.ui.canvas.scene import DTYPE_CODES, FEED_STYLE
@@ -67,7 +67,12 @@ STATES = {
     "done": card(status="done"),
     "stale": card(status="stale"),
     "muted": card(status="muted"),
+    "bypassed": card(status="bypassed", passes=((0, 0),)),
+    "resting": card(status="resting"),
     "breakpoint": card(status="breakpoint"),
+    "collapsed": card(form=faces.TITLE_FORM),
+    "collapsed error": card(form=faces.TITLE_FORM, problem="784 is not 128", severity="error"),
+    "dot": card(form=faces.DOT_FORM, width=faces.DOT),
     "error": card(problem="(32, 784) x (128, 10): 784 is not 128", severity="error"),
     "warning": card(problem="hidden needs a wire into y", severity="warning"),
     "info": card(problem="nothing feeds x", severity="info"),
@@ -128,11 +133,11 @@ def test_states_can_be_told_apart_without_colour(qapp, theme, as_array):
 
 @BOTH
 def test_every_kind_of_value_is_drawn(qapp, theme, as_array):
-    faces = {n: card(value=p, value_serial=i) for i, (n, p) in enumerate(PREVIEWS.items(), 2)}
-    images = {name: drawn(face, theme) for name, face in faces.items()}
+    cards = {n: card(value=p, value_serial=i) for i, (n, p) in enumerate(PREVIEWS.items(), 2)}
+    images = {name: drawn(face, theme) for name, face in cards.items()}
     keep(list(images.values()), f"values-{theme.name}")
     assert_all_differ(images, as_array)
-    keep([drawn(face, theme, FAR) for face in faces.values()], f"far-{theme.name}")
+    keep([drawn(face, theme, FAR) for face in cards.values()], f"far-{theme.name}")
 
 
 @BOTH

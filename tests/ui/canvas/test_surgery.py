@@ -306,5 +306,26 @@ class TestReplace:
         assert content(document) == before
 
 
+class TestInsertFromMenu:
+    def test_only_what_fits_into_the_wire_is_offered_and_goes_in(
+        self, document, canvas, hands, chain
+    ):
+        search = SearchToAdd(canvas)
+        before = content(document)
+        at = wire_middle(canvas, (chain["e"], "x"))
+        hands.click(at)
+        canvas.insert_into_wire(at.toPointF())
+        ids = [op.id for op in search.model.ops]
+        assert {"sin", "add"} <= set(ids)
+        assert not {"constant", "logical_not", "dataset"} & set(ids)
+        QTest.keyClicks(search.field, "sin")
+        QTest.keyClick(search.field, Key.Key_Return)
+        node = document.wires[(chain["e"], "x")].source
+        assert document.nodes[node].op == "sin"
+        assert document.wires[(node, "x")].source == chain["r"]
+        document.undo()
+        assert content(document) == before
+
+
 def test_a_gesture_for_moving_is_still_one_for_frames(canvas):
     assert MoveNodes(canvas, "", "f1").drop is None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import nodeflow as nf
 from nodeflow.document import commands, flow
@@ -238,3 +240,28 @@ def test_a_free_place_is_the_nearest():
     assert (x, y + 100) <= (0, 50 - 28)
     x, y = free_place((0, 0), (100, 100), [(0, -50, 10, 80)])
     assert y >= 30 + 28
+
+
+WORDS = (
+    *("x", "w", "s", "n", "t", "layer/b", "nope", "relu", "split", "concat", "where", "group"),
+    *("adam", "reduce_sum", "cast", "one_hot", "constant", "variable", "placeholder", "axis=", "T"),
+    *("(", ")", "[", "]", "{", "}", ",", ".", ":", ";", "=", "+", "-", "*", "/", "//", "%", "@"),
+    *("**", "~", "&", "|", "<", "==", "if", "else", "not", "and", "lambda", "\n", "'", '"', "*x"),
+    *("1", "2.5", "-1", "True", "None", "1e999", "nan", "[1,2]", "int32", "name='q'", "é", "0x1f"),
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.sampled_from(WORDS), max_size=14).map(" ".join))
+def test_nothing_that_is_typed_raises_another_error(text):
+    document, analysis = document_of(INPUTS)
+    before = flow.dumps(document)
+    try:
+        ids = add_expression(document, analysis, text)
+    except ExpressionError as error:
+        assert error.message and error.column >= 0 and error.length > 0
+        assert flow.dumps(document) == before
+    else:
+        assert ids and all(i in document.nodes for i in ids)
+        for problem in analysis.all_problems():
+            assert problem.severity != "error" or "None" in text or "nan" in text, problem

@@ -11,6 +11,7 @@ from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen, QPolygonF
 from nodeflow.ui import theme as themes
 from nodeflow.ui.canvas import faces, icons, text, values
 from nodeflow.ui.canvas.faces import CardFace, PortFace
+from nodeflow.ui.canvas.far_names import LINE, set_name
 from nodeflow.ui.theme import Theme, mix
 
 RADIUS = 10.0
@@ -82,7 +83,7 @@ class CardPainter:
         painter.drawRoundedRect(rect.adjusted(0.5, 0.5, -0.5, -0.5), RADIUS, RADIUS)
 
     def _border(self, painter: QPainter, face: CardFace) -> None:
-        border = self.theme.color("border")
+        border = self.theme.color("border_strong" if face.status in _OFF else "border")
         if face.severity in _LOUD:
             border = self.theme.color(face.severity)
         elif face.status == "running":
@@ -219,16 +220,15 @@ class CardPainter:
             True,
             True,
         )
-        room = face.width - 24 / grow
-        fitting = text.FAR_TITLE[0] * room / max(text.width(face.title, text.FAR_TITLE), 1)
-        largest, smallest = text.FAR_TITLE[0] * grow, SMALLEST_FAR * grow
-        size = round(min(largest, max(fitting, smallest), face.height * 0.45))
-        style = (size, 600, False)
-        title = text.elide(face.title, style, room)
         shown = values.far_area(face.value, rect)
-        middle = rect.center().y() if shown is None else (rect.top() + shown.top()) / 2 + 2
-        y = middle + size * 0.36
-        self._text(painter, rect.center().x(), y, title, style, "ink", "center")
+        free = (rect.bottom() if shown is None else shown.top()) - rect.top()
+        largest, smallest = text.FAR_TITLE[0] * grow, SMALLEST_FAR * grow
+        room, height = face.width - 24 / grow, min(free - 6, face.height * 0.6)
+        lines, size = set_name(face.title, room, height, largest, smallest)
+        y = rect.top() + free / 2 + 1 + size * (0.36 - LINE * (len(lines) - 1) / 2)
+        for line in lines:
+            self._text(painter, rect.center().x(), y, line, (size, 600, False), "ink", "center")
+            y += size * LINE
         if shown is not None:
             values.draw_far(painter, shown, face.value, self.theme)
         if face.severity in _LOUD:

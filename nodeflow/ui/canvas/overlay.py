@@ -154,6 +154,12 @@ def _paint_focus(painter: QPainter, view: CanvasView) -> None:
         painter.fillRect(*bar, color)
 
 
+_STATES = {
+    "muted": "Muted: it does not run, nor does what needs it.",
+    "bypassed": "Bypassed: it passes its input on.",
+    "resting": "Rests: something that it needs is muted.",
+}
+
 # ---- tooltips -------------------------------------------------------------------------------
 
 
@@ -183,6 +189,8 @@ def _node_tip(view: CanvasView, node_id: str) -> str:
     slot = view.scene.nodes.get(node_id)
     subtitle = view.scene.face(slot).subtitle if slot is not None else record.op
     lines = [f"<b>{escape(record.name)}</b> {escape(subtitle)}"]
+    if slot is not None and view.scene.face(slot).status in _STATES:
+        lines.append(_STATES[view.scene.face(slot).status])
     for problem in _problems(view, node_id):
         lines.append(escape(problem.message))
         if problem.hint:

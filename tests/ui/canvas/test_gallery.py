@@ -18,7 +18,7 @@ from PySide6.QtGui import QImage, QPainter
 from nodeflow.graph.types import DTYPES
 from nodeflow.host.previews import make_preview
 from nodeflow.host.protocol import Preview
-from nodeflow.ui.canvas import faces, values
+from nodeflow.ui.canvas import faces, far_names, text, values
 from nodeflow.ui.canvas.card_painter import FAR, FULL, CardPainter
 from nodeflow.ui.canvas.faces import CardFace, PortFace
 from nodeflow.ui.canvas.scene import DTYPE_CODES, FEED_STYLE
@@ -228,3 +228,22 @@ def test_heat_maps_survive_what_is_not_finite(qapp, as_array):
     field = np.array([[np.nan, np.inf], [-np.inf, 0.5]])
     shown = as_array(values._to_image(field, "heatmap", LIGHT))
     assert shown.shape == (2, 2, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("loss", ["loss"]),
+        ("log_one_minus_p", ["log_one_", "minus_p"]),
+        ("encoder/attention", ["encoder/", "attention"]),
+        ("categoricalcrossentropy", None),
+    ],
+)
+def test_names_from_afar_are_broken_before_they_are_cut(qapp, name, lines):
+    found, size = far_names.set_name(name, 150.0, 80.0, 44.0, 30.0)
+    if lines is None:
+        assert len(found) == 1
+        assert found[0].endswith("…")
+    else:
+        assert found == lines
+    assert max(text.width(line, (size, 600, False)) for line in found) <= 151

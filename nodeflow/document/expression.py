@@ -13,11 +13,11 @@ from typing import Any
 from nodeflow.document.analysis import Analysis
 from nodeflow.document.dataset_op import DATASET
 from nodeflow.document.expression_calls import CallReader, is_negative
-from nodeflow.document.expression_plan import ExpressionError, NewNode, Number, Plan, Value
+from nodeflow.document.expression_plan import ExpressionError, NewNode, Number, Plan, Value, is_bool
 from nodeflow.document.expression_source import Source
 from nodeflow.document.model import Document
 from nodeflow.document.names import NAME
-from nodeflow.document.ports import out_ports
+from nodeflow.document.ports import out_ports, split_port
 from nodeflow.errors import NodeflowError, suggest
 from nodeflow.graph.types import TensorType, literal
 from nodeflow.ops import REGISTRY
@@ -100,7 +100,7 @@ class _Reader(CallReader):
         if isinstance(statement, ast.Expr):
             result = self.read_operand(statement.value)
             if isinstance(result, Number):
-                result = [self.constant(result, "float32")]
+                result = [self.constant(result, _own_dtype(result))]
             elif isinstance(self._index(result), str):
                 text = "this adds nothing: the node is there already"
                 raise self.error(statement, text, "Begin with a name and =.")
@@ -131,7 +131,7 @@ class _Reader(CallReader):
     def _named(self, result: list[Value] | Number, name: str, source: ast.AST) -> list[Value]:
         """A formula that is a number or an existing node alone becomes a node of its own."""
         if isinstance(result, Number):
-            return [self.constant(result, "float32", name)]
+            return [self.constant(result, _own_dtype(result), name)]
         index = self._index(result)
         node = self.plan.nodes[index] if isinstance(index, int) else None
         whole = node is not None and len(node.outputs) == len(result)
@@ -193,7 +193,7 @@ class _Reader(CallReader):
             return self._name(node.value, node)
         try:
             value = ast.literal_eval(node)
-            literal(value, "bool" if isinstance(value, bool) else "float64")
+            literal(value, "bool" if is_bool(value) else "float64")
         except (ValueError, TypeError, OverflowError, NodeflowError):
             raise self.error(
                 node, "this is not a number", "Use numbers, True, False, or lists of numbers."
@@ -280,10 +280,11 @@ class _Reader(CallReader):
         if isinstance(outputs, Number):
             raise self.error(node, "a number has no parts")
         items = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-        if len(outputs) > 1:
+        several = len(outputs) > 1 or (outputs and split_port(outputs[0].port)[1] is not None)
+        if several:
             index = _whole(items[0]) if len(items) == 1 else None
             if index is None or not -len(outputs) <= index < len(outputs):
-                raise self.error(node.slice, f"there are {len(outputs)} outputs, from [0]")
+                raise self.error(node.slice, f"there {_outputs(len(outputs))}, from [0]")
             return [outputs[index]]
         begin, end, strides, dropped = [], [], [], []
         for axis, item in enumerate(items):
@@ -311,6 +312,15 @@ class _Reader(CallReader):
         if index is None:
             raise self.error(item, "an index is a whole number or a slice", "Or use gather.")
         return index, index + 1 if index != -1 else None, 1, True
+
+
+def _own_dtype(number: Number) -> str:
+    """The dtype of a number that stands alone, as of a new constant in the window."""
+    return "bool" if is_bool(number.value) else "float32"
+
+
+def _outputs(count: int) -> str:
+    return "is 1 output" if count == 1 else f"are {count} outputs"
 
 
 def _whole(node: ast.expr) -> int | None:

@@ -124,14 +124,12 @@ class Planner:
             same = port.group is not None and op.input_port(i).group == port.group
             if same and isinstance(item, Value) and item.type is not None:
                 return item.type.dtype
-        if isinstance(value, bool) and "bool" in port.dtypes:
+        if is_bool(value) and "bool" in port.dtypes:
             return "bool"
         return next(d for d in ("float32", *port.dtypes) if d in port.dtypes)
 
     def constant(self, number: Number, dtype: str, name: str | None = None) -> Value:
         value = number.value
-        if isinstance(value, bool) and name is not None:
-            dtype = "bool"
         if dtype.startswith("float") and not isinstance(value, (bool, list, tuple)):
             value = float(value)
         try:
@@ -179,3 +177,10 @@ class Planner:
 
 def _listed(value: Any) -> Any:
     return [_listed(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def is_bool(value: Any) -> bool:
+    """Says whether a literal is True or False, or a list of them."""
+    if isinstance(value, (list, tuple)):
+        return bool(value) and all(is_bool(item) for item in value)
+    return isinstance(value, bool)

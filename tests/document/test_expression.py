@@ -99,6 +99,9 @@ TRUTH = {
     "split(x, parts=[1, 2], axis=1)[1]": X[:, 1:],
     "concat(split(x, parts=[1, 2], axis=1), axis=1)": X,
     "w.T": W.T,
+    "t & [True, True]": T & [True, True],
+    "~[True, False]": ~T,
+    "gradients(reduce_sum(x * x), x)[0]": 2 * X,
     "nf.exp(s)": np.exp(S),
     "n + [1, 2, 3]": N + [1, 2, 3],
     "x × s − 1": X * S - 1,
@@ -131,9 +134,12 @@ def test_the_first_example_is_six_nodes_and_one_undo_step():
 
 def test_a_number_takes_the_dtype_of_the_other_operand(made):
     document, analysis = made
-    plan = parse_expression(document, analysis, "n + 2; x * 2; 2 * n + 2; t == True; 7")
+    plan = parse_expression(document, analysis, "n + 2; x * 2; 2 * n + 2; t == True; 7; [False]")
     constants = [(n.attrs["dtype"], n.attrs["value"]) for n in plan.nodes if n.op == "constant"]
-    assert constants == [("int32", 2), ("float32", 2.0), ("bool", True), ("float32", 7.0)]
+    assert constants == [
+        *(("int32", 2), ("float32", 2.0), ("bool", True), ("float32", 7.0)),
+        ("bool", [False]),
+    ]
 
 
 def test_a_node_without_outputs_takes_its_name(made):

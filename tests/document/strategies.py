@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from nodeflow.document import commands
+from nodeflow.document import commands, looks, replacing, rewiring
+from nodeflow.document.analysis import Analysis
 from nodeflow.document.errors import DocumentError
 from nodeflow.document.model import Document
+from nodeflow.ops import REGISTRY
 
-OPS = ["add", "constant", "matmul", "concat", "placeholder", "from_the_future"]
+OPS = ["add", "constant", "matmul", "concat", "placeholder", "reroute", "from_the_future"]
 PORTS = ["x", "y", "values.0", "values.1", "values.2"]
 
 index = st.integers(0, 30)
@@ -30,6 +32,14 @@ action = st.one_of(
     st.tuples(st.just("frame"), point, st.text(alphabet="abc \n", max_size=8)),
     st.tuples(st.just("training"), index, st.integers(1, 9)),
     st.tuples(st.just("duplicate"), st.lists(index, min_size=1, max_size=4)),
+    st.tuples(st.just("heal"), st.lists(index, min_size=1, max_size=3)),
+    st.tuples(st.just("detach"), st.lists(index, min_size=1, max_size=3)),
+    st.tuples(st.just("swap"), index),
+    st.tuples(st.just("dot"), index, point),
+    st.tuples(st.just("replace"), index, st.sampled_from(["add", "concat", "cast", "relu"])),
+    st.tuples(st.just("mode"), index, st.sampled_from(["muted", "bypassed"])),
+    st.tuples(st.just("collapse"), index),
+    st.tuples(st.just("hide"), index, st.booleans()),
     st.tuples(st.just("undo")),
     st.tuples(st.just("redo")),
 )
@@ -75,6 +85,24 @@ def perform(doc: Document, act: tuple) -> None:
                 commands.set_training(doc, loss=node(number), epochs=epochs)
             case ("duplicate", numbers):
                 commands.duplicate(doc, [node(n) for n in numbers])
+            case ("heal", numbers) if doc.nodes:
+                rewiring.remove_and_heal(doc, Analysis(doc), {node(n) for n in numbers})
+            case ("detach", numbers) if doc.nodes:
+                rewiring.detach(doc, Analysis(doc), {node(n) for n in numbers})
+            case ("swap", number):
+                rewiring.swap_inputs(doc, node(number))
+            case ("dot", number, pos) if doc.wires:
+                keys = sorted(doc.wires)
+                rewiring.add_dot(doc, keys[number % len(keys)], pos)
+            case ("replace", number, op):
+                replacing.replace_op(doc, node(number), REGISTRY.lookup(op))
+            case ("mode", number, mode):
+                looks.toggle_mode(doc, [node(number)], mode)
+            case ("collapse", number):
+                looks.toggle_collapsed(doc, [node(number)])
+            case ("hide", number, hidden) if doc.wires:
+                keys = sorted(doc.wires)
+                looks.set_hidden(doc, [keys[number % len(keys)]], hidden)
             case ("undo",):
                 doc.undo()
             case ("redo",):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -17,6 +17,7 @@ import numpy as np
 
 from nodeflow.engine.reductions import COLUMN_BLOCK, ROW_BLOCK
 from nodeflow.engine.reference import call_reference
+from nodeflow.engine.rewrites import constant_key, expression_key, foldable, simplified
 from nodeflow.engine.schedule import Schedule, Step, is_assign
 from nodeflow.graph.graph import Node
 from nodeflow.graph.types import TensorType, numpy_dtype
@@ -24,11 +25,15 @@ from nodeflow.ops.lowering import (
     Alias,
     Composite,
     Elementwise,
+    Gather,
     Known,
+    Lowering,
     Matmul,
     Move,
+    Pick,
     Random,
     Reduce,
+    ScatterAdd,
     Simple,
 )
 
@@ -71,6 +76,7 @@ class Actions:
         root: for each slot, the slot whose memory it shares.
         constants: values known while planning, by root slot.
         fetches: slot whose values answer each fetch.
+        rewritten: for each rewrite, what it did, in words.
     """
 
     schedule: Schedule
@@ -79,6 +85,42 @@ class Actions:
     root: list[int] = field(default_factory=list)
     constants: dict[int, np.ndarray] = field(default_factory=dict)
     fetches: list[int | None] = field(default_factory=list)
+    rewritten: dict[str, list[str]] = field(default_factory=dict)
+    _made: dict[Hashable, Action] = field(default_factory=dict)
+    _known: dict[Hashable, int] = field(default_factory=dict)
+
+    def add(self, action: Action) -> None:
+        """Add an action, unless a rewrite knows its result already."""
+        same = simplified(self, action)
+        if same is not None:
+            self.root[action.outputs[0]] = self.root[same]
+            self.note("simplify", f"{action.node.name} is its input")
+            return
+        key = expression_key(self, action)
+        first = self._made.setdefault(key, action) if key is not None else action
+        if first is action:
+            self.items.append(action)
+            return
+        for slot, known in zip(action.outputs, first.outputs, strict=True):
+            self.root[slot] = self.root[known]
+        self.note("share", f"{action.node.name} equals {first.node.name}")
+
+    def set_constant(self, slot: int, value: np.ndarray) -> None:
+        """Make a value known while planning a slot's; equal ones are one."""
+        value = np.ascontiguousarray(value).reshape(value.shape)
+        key = constant_key(self, value)
+        first = self._known.setdefault(key, slot) if key is not None else slot
+        if first == slot:
+            self.constants[slot] = value
+        else:
+            self.root[slot] = first
+
+    def value(self, slot: int) -> np.ndarray:
+        """The constant in a slot, in the slot's own shape."""
+        return self.constants[self.root[slot]].reshape(self.types[slot].shape)  # type: ignore[arg-type]
+
+    def note(self, rewrite: str, what: str) -> None:
+        self.rewritten.setdefault(rewrite, []).append(what)
 
     def new_slot(self, type_: TensorType) -> int:
         self.types.append(type_)
@@ -129,19 +171,32 @@ def _add_step(actions: Actions, step: Step) -> None:
         return
     if node.op.id == "group":
         return  # what it waits for is in the schedule
-    if not step.inputs and not node.op.random and not node.op.stateful:
-        for slot, value in zip(step.outputs, call_reference(node, (), _no_stream), strict=True):
-            actions.constants[slot] = np.ascontiguousarray(value).reshape(value.shape)
+    known = not step.inputs and not node.op.random and not node.op.stateful
+    if known or foldable(actions, step):
+        if not known:
+            actions.note("fold", node.name)
+        values = [actions.value(s) for s in step.inputs]
+        for slot, value in zip(step.outputs, call_reference(node, values, _no_stream), strict=True):
+            actions.set_constant(slot, value)
         return
     ins = [actions.types[s] for s in step.inputs]
     outs = [actions.types[s] for s in step.outputs]
     lowering = node.op.lower(ins, outs, **node.attrs)
-    if lowering is None:
-        actions.items.append(Action(node, None, step.inputs, step.outputs))
+    if lowering is None or (outs[0].size == 0 and _searches(lowering)):
+        actions.add(Action(node, None, step.inputs, step.outputs))
     elif isinstance(lowering, Composite):
         _add_composite(actions, step, lowering)
     else:
         _add(actions, node, lowering, step.inputs, step.outputs)
+
+
+def _searches(lowering: Lowering) -> bool:
+    """Whether it may fail at its input's elements: with an empty output no kernel visits them."""
+    if isinstance(lowering, Composite):
+        return any(_searches(part.lowering) for part in lowering.parts)
+    if isinstance(lowering, Reduce):
+        return lowering.kind in ("argmax", "argmin")
+    return isinstance(lowering, (Gather, ScatterAdd, Pick))
 
 
 def _no_stream(node: Node) -> None:
@@ -168,13 +223,13 @@ def _add(
     if isinstance(lowering, Alias):
         actions.root[outputs[0]] = actions.root[inputs[0]]
     elif isinstance(lowering, Known):
-        actions.constants[outputs[0]] = np.array(lowering.value, order="C")
+        actions.set_constant(outputs[0], lowering.value)
     elif isinstance(lowering, Reduce):
         _add_reduce(actions, node, lowering, inputs[0], outputs[0])
     elif isinstance(lowering, Elementwise):
         _add_elementwise(actions, node, lowering, inputs, outputs)
     elif isinstance(lowering, (Matmul, Move, Random)):
-        actions.items.append(Action(node, lowering, inputs, outputs))
+        actions.add(Action(node, lowering, inputs, outputs))
     else:
         raise TypeError(f"{node.op.id}: {lowering!r} is no lowering")
 
@@ -202,9 +257,9 @@ def _add_elementwise(
         if not inputs and dtype != out.dtype:
             raise ValueError(f"{node.op.id}: a formula without inputs changes the dtype")
     if not inputs and out.size is not None and out.size <= CONSTANT_SIZE:
-        actions.constants[outputs[0]] = _filled(lowering, out)
+        actions.set_constant(outputs[0], _filled(lowering, out))
         return
-    actions.items.append(Action(node, lowering, inputs, outputs))
+    actions.add(Action(node, lowering, inputs, outputs))
 
 
 def _filled(lowering: Elementwise, type_: TensorType) -> np.ndarray:
@@ -225,13 +280,13 @@ def _add_reduce(actions: Actions, node: Node, reduce: Reduce, source: int, targe
     if reduce.kind in ("argmax", "argmin"):
         axis = reduce.axes[0]
         stage = _whole(reduce.kind, type_.shape, axis)
-        actions.items.append(Action(node, stage, (source,), (target,)))
+        actions.add(Action(node, stage, (source,), (target,)))
         return
     kind = "sum" if reduce.kind == "mean" else reduce.kind
     count = math.prod(type_.shape[a] for a in reduce.axes)  # type: ignore[misc]
     stages = list(_stages(kind, runs))
-    if not stages:
-        actions.items.append(Action(node, Elementwise("x", ("x",)), (source,), (target,)))
+    if not stages:  # every reduced axis has size 1, so only the shape changes
+        actions.root[target] = actions.root[source]
         return
     for index, stage in enumerate(stages):
         last = index == len(stages) - 1
@@ -240,13 +295,13 @@ def _add_reduce(actions: Actions, node: Node, reduce: Reduce, source: int, targe
                 stage.kind, stage.outer, stage.n, stage.inner, 1, stage.length, max(count, 1)
             )
             if count == 0:
-                actions.items.append(
+                actions.add(
                     Action(node, Elementwise("value", (), {"value": math.nan}), (), (target,))
                 )
                 return
         size = stage.outer * stage.blocks * stage.inner
         out = target if last else actions.new_slot(TensorType(type_.dtype, (size,)))
-        actions.items.append(Action(node, stage, (source,), (out,)))
+        actions.add(Action(node, stage, (source,), (out,)))
         source = out
 
 

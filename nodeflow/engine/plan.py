@@ -89,7 +89,7 @@ def is_concrete(types: Sequence[TensorType]) -> bool:
 def make_plan(schedule: Schedule, types: Sequence[TensorType], *, fuse: bool = True) -> Plan:
     """Plan one run of a schedule whose types are all concrete."""
     actions = build_actions(schedule, types)
-    groups = group_actions(actions, fuse=fuse)
+    groups = group_actions(actions, fuse=fuse and "fuse" not in schedule.without)
     return _Planner(actions, groups).plan()
 
 
@@ -106,7 +106,7 @@ def make_step_plan(
     """
     actions = build_actions(schedule, types)
     copy_fetched_variables(actions)
-    groups = group_actions(actions)
+    groups = group_actions(actions, fuse="fuse" not in schedule.without)
     if any(g.is_python for g in groups):
         return None
     updates = plan_updates(actions, groups)
@@ -239,9 +239,10 @@ class _Planner:
         for root in shadows:
             places[root] = Place("shadow")
         death = self._deaths(times)
+        reuse = "reuse" not in self.schedule.without
         dying: dict[int, list[int]] = defaultdict(list)
         for time, groups in _by_time(times):
-            for root in dying.pop(time - 1, ()):
+            for root in dying.pop(time - 1, ()) if reuse else ():
                 offsets.give_back(places[root].offset, self._nbytes(root))
             for group in groups:
                 for root in sorted(group.outputs):

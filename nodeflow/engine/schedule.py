@@ -39,6 +39,7 @@ class Schedule:
         reads: slot of each variable's value from before the run.
         writes: slot of the value that the run commits to each variable.
         fetches: slot of each fetched tensor, None for a node without outputs.
+        without: names of rewrites (see `rewrites`) that plans of it do not use.
     """
 
     slots: list[Tensor] = field(default_factory=list)
@@ -47,6 +48,7 @@ class Schedule:
     reads: dict[Node, int] = field(default_factory=dict)
     writes: dict[Node, int] = field(default_factory=dict)
     fetches: list[int | None] = field(default_factory=list)
+    without: frozenset[str] = frozenset()
 
     def last_uses(self) -> list[int]:
         """For each slot, the index of the last step that uses it, or of the one that makes it.

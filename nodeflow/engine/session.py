@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -18,6 +18,7 @@ from nodeflow.engine.arena import Arena
 from nodeflow.engine.columns import Column
 from nodeflow.engine.feeds import check_feeds, fed_tensor, missing_feed, sample_of
 from nodeflow.engine.reference import call_reference
+from nodeflow.engine.rewrites import REWRITES
 from nodeflow.engine.rng import Stream
 from nodeflow.engine.schedule import Schedule, Target, build_schedule, resolve_alias
 from nodeflow.engine.stepper import Stepper
@@ -45,6 +46,7 @@ class Session:
         threads: threads of the compiled tier; default ``NODEFLOW_NUM_THREADS`` or all cores. The
             results do not depend on it.
         seed: seed of everything random: the same seed gives the same numbers.
+        without: names of rewrites to switch off (see `rewrites.REWRITES`); numbers stay the same.
 
     Attributes:
         executions: how often each node was run by its reference, by name.
@@ -59,12 +61,17 @@ class Session:
         tier: Tier = "auto",
         threads: int | None = None,
         seed: int = 0,
+        without: Collection[str] = (),
     ) -> None:
+        for name in without:
+            if name not in REWRITES:
+                raise UnknownName(f"there is no rewrite {name!r}", hint=suggest(name, REWRITES))
         if tier not in ("auto", "reference", "compiled"):
             raise ValueError(f"tier must be auto, reference or compiled, not {tier!r}")
         self.graph = graph or get_default_graph()
         self.seed = seed
         self.threads = threads
+        self._without = frozenset(without)
         self._wanted: Tier = tier
         self._last: Executor | None = None
         self._last_tier: RanTier = "reference"
@@ -122,6 +129,7 @@ class Session:
         key = (targets, frozenset(fed))
         if key not in self._schedules:
             self._schedules[key] = build_schedule(targets, fed)
+            self._schedules[key].without = self._without
         return self._schedules[key]
 
     def _given(

@@ -60,7 +60,8 @@ def test_no_cluster_goes_around_another_kernel():
 def test_independent_branches_share_a_level():
     with nf.Graph():
         x = nf.placeholder("float32", [64, 64], name="x")
-        left, right = nf.matmul(x, x, name="left"), nf.matmul(x, x, name="right")
+        left = nf.matmul(x, x, name="left")
+        right = nf.matmul(x, x, transpose_y=True, name="right")
         both = nf.add(left, right, name="both")
     plan = make_plan(*plan_of([both], x=(64, 64)))
     levels = [[n for row in level for n in names(row.group)] for level in plan.phases[0].levels]

@@ -87,6 +87,14 @@ def check_wire(
     return Verdict(True)
 
 
+def fits_by_type(doc: Document, analysis: Analysis, wire: Wire) -> bool:
+    """Says whether a wire's ports and types suit, where it is known that it closes no loop."""
+    giver, taker = doc.node(wire.source), doc.node(wire.target)
+    if _check_ends(doc, analysis, wire, giver, taker) is not None:
+        return False
+    return _check_types(doc, analysis, wire, taker) is None
+
+
 def _check_ends(
     doc: Document, analysis: Analysis, wire: Wire, giver: NodeRecord, taker: NodeRecord
 ) -> Verdict | None:

@@ -5,12 +5,13 @@ Which ports to join is asked of the same checks as a drawn wire: the first that 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from nodeflow.document import commands
 from nodeflow.document.analysis import Analysis
-from nodeflow.document.check import check_type, check_wire, op_or_dataset
+from nodeflow.document.check import check_type, fits_by_type, op_or_dataset
 from nodeflow.document.declarations import op_of
 from nodeflow.document.model import Document
 from nodeflow.document.passing import REROUTE
@@ -141,29 +142,27 @@ def bridges(doc: Document, analysis: Analysis, ids: Iterable[str]) -> list[Wire]
             if wire.target in group or split_port(wire.target_port)[0] == CONTROL:
                 continue
             for source in _entries(doc, node_id, group):
-                ends = (source.source, source.source_port, wire.target, wire.target_port)
-                if check_wire(doc, analysis, *ends).ok:
-                    healed.append(Wire(*ends))
+                bridge = Wire(source.source, source.source_port, wire.target, wire.target_port)
+                if fits_by_type(doc, analysis, bridge):  # a way there is, so it closes no loop
+                    healed.append(bridge)
                     break
     return healed
 
 
-def _entries(doc: Document, node_id: str, group: set[str]) -> list[Wire]:
-    """The wires that come into a group of nodes, seen from one of them."""
-    found: list[Wire] = []
-    seen, waiting = {node_id}, [node_id]
+def _entries(doc: Document, node_id: str, group: set[str]) -> Iterator[Wire]:
+    """The wires that come into a group of nodes, the nearest to one of them first."""
+    seen, waiting = {node_id}, deque([node_id])
     while waiting:
-        record = doc.nodes[waiting.pop(0)]
+        record = doc.nodes[waiting.popleft()]
         names = [port.name for port in in_ports(doc, record)]
         into = [w for w in doc.wires_into(record.id) if split_port(w.target_port)[0] != CONTROL]
         into.sort(key=lambda w: names.index(w.target_port) if w.target_port in names else 999)
         for wire in into:
             if wire.source not in group:
-                found.append(wire)
+                yield wire
             elif wire.source not in seen:
                 seen.add(wire.source)
                 waiting.append(wire.source)
-    return found
 
 
 def remove_and_heal(doc: Document, analysis: Analysis, ids: Iterable[str]) -> int:

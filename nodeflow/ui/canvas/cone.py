@@ -10,6 +10,7 @@ from PySide6.QtGui import QPainter, QPen
 
 from nodeflow.ui.canvas import arrays, wires
 from nodeflow.ui.canvas.card_painter import RADIUS
+from nodeflow.ui.canvas.shot import FAR_SCALE
 
 if TYPE_CHECKING:
     from nodeflow.ui.canvas.view import CanvasView
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 REST_MS = 180
 MOST = 2000
 """Nodes that are followed each way; a larger cone tells nothing."""
+MOST_ROUND = 100
 MOST_SHOWN = 400
 """Wires in sight; with more, only the cards are marked."""
 
@@ -85,11 +87,20 @@ class HoverCone:
         view = self.view
         painter.setPen(QPen(view.theme.color(role, 0.7), 1.5))
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        radius, sight = RADIUS * view.camera.scale + 2, view.rect()
-        for slot in nodes[:MOST_SHOWN].tolist():
-            rect = view.camera.rect_to_view(view.scene.rect(slot)).adjusted(-2, -2, 2, 2)
-            if rect.intersects(QRectF(sight)):
-                painter.drawRoundedRect(rect, radius, radius)
+        scale, sight = view.camera.scale, view.rect()
+        rects = np.concatenate([view.scene.positions[nodes], view.scene.sizes[nodes]], axis=1)
+        rects *= scale
+        rects += [view.camera.x - 2, view.camera.y - 2, 4, 4]
+        seen = (rects[:, 0] < sight.width()) & (rects[:, 0] + rects[:, 2] > 0)
+        seen &= (rects[:, 1] < sight.height()) & (rects[:, 1] + rects[:, 3] > 0)
+        rects, radius = np.ascontiguousarray(rects[seen]), RADIUS * scale + 2
+        if scale < FAR_SCALE or len(rects) > MOST_ROUND:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+            arrays.draw_rects(painter, rects)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            return
+        for x, y, width, height in rects.tolist():
+            painter.drawRoundedRect(QRectF(x, y, width, height), radius, radius)
 
 
 def _slots(found: list[int | None]) -> np.ndarray:

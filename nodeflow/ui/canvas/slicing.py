@@ -70,8 +70,7 @@ class SliceWires(Gesture):
         view = self.view
         color = view.theme.color("error")
         painter.setPen(QPen(view.theme.color("error", 0.9), 3.0))
-        for key in self.crossed:
-            arrays.draw_lines(painter, view.wire_lines(key))
+        arrays.draw_lines(painter, view.lines_of(self.crossed))
         places = np.array(self.stroke) * view.camera.scale + [view.camera.x, view.camera.y]
         if len(places) > 1:
             lines = np.concatenate([places[:-1], places[1:]], axis=1)

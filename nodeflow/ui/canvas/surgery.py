@@ -5,7 +5,7 @@ Part of the canvas (``CanvasView`` inherits it). Each is one command on the docu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,10 @@ from nodeflow.ui.canvas.gestures import SNAP
 
 if TYPE_CHECKING:
     from nodeflow.ui.canvas.view import CanvasView
+
+
+FEW_LINES = 20
+"""With more lines at once they are coarser."""
 
 
 @dataclass(frozen=True)
@@ -109,13 +113,19 @@ class Surgery:
 
     def wire_lines(self: CanvasView, key: tuple[str, str]) -> np.ndarray:
         """(m, 4) line segments of a wire in view coordinates."""
-        slot = self.scene.wires.slots.get(key)
-        if slot is None:
+        return self.lines_of([key])
+
+    def lines_of(self: CanvasView, keys: Iterable[tuple[str, str]]) -> np.ndarray:
+        """(m, 4) line segments of several wires in view coordinates."""
+        slots = [s for s in map(self.scene.wires.slots.get, keys) if s is not None]
+        if not slots:
             return np.zeros((0, 4))
         scale = self.camera.scale
-        ends = self.scene.wires.ends(np.array([slot]), self.scene.positions)
+        ends = self.scene.wires.ends(np.array(slots), self.scene.positions)
         view = ends * scale + np.tile([self.camera.x, self.camera.y], 2)
-        lane = self.scene.wires.lane[[slot]] * scale + self.camera.y
+        lane = self.scene.wires.lane[slots] * scale + self.camera.y
+        if len(slots) > FEW_LINES:
+            return wires.segments(view, 16, None, scale, lane)
         return wires.smooth(view, None, scale, lane)
 
     def add_dot(self: CanvasView, key: tuple[str, str], at: QPointF) -> str | None:

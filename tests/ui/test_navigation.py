@@ -356,6 +356,7 @@ def test_the_inspector_shows_and_copies_the_formula(window, ids, qtbot):
     section = window.inspector.page.formula
     assert section.text.text() == "(2 + 1) * (1 + 2)"
     qtbot.waitUntil(lambda: section.picture.isVisible() and section.picture.width() > 40)
+    qtbot.waitUntil(lambda: section.height() >= section.heightForWidth(section.width()))
     image = section.picture.grab().toImage()
     colors = {image.pixelColor(x, y).name() for x in range(image.width()) for y in range(4, 20)}
     assert window.theme.ink in colors

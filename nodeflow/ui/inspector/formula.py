@@ -126,6 +126,8 @@ class FormulaSection(Section):
         bar = self._scroll.horizontalScrollBar().sizeHint().height()
         wide = self.picture.width() > self.width()
         self._scroll.setFixedHeight(self.picture.height() + (bar if wide else 0) + 2)
+        self.rows.activate()
+        self.updateGeometry()
 
     def showEvent(self, event) -> None:
         super().showEvent(event)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QObject, Qt, Signal, Slot
+from PySide6.QtCore import QObject, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QScreen
 from PySide6.QtWidgets import QMainWindow, QTabWidget, QWidget
 
 from nodeflow.ui.actions import ActionSet, Blocked
@@ -18,8 +19,16 @@ from nodeflow.ui.theme import Theme
 
 LEFT, RIGHT = "palette", "inspector"
 LEFT_WIDTH, RIGHT_WIDTH, BOTTOM_HEIGHT = 224, 296, 220
+FIRST_SIZE = QSize(1440, 900)
+FRAME = QSize(8, 40)
+"""What a window manager may put around the window."""
 STATE_VERSION = 1
 """Of the saved layout; another set of panels needs another number."""
+
+
+def room_on(screen: QScreen) -> QSize:
+    """The largest window that a screen shows whole."""
+    return screen.availableSize() - FRAME
 
 
 class Docking(QObject):
@@ -149,7 +158,7 @@ class Docking(QObject):
         """The layout of the last time, or the first one."""
         geometry, state = settings.layout()
         window, docks = self._window, self.docks
-        window.resize(1440, 900)
+        window.resize(FIRST_SIZE.boundedTo(room_on(window.screen())))
         sides, bottom = [docks[LEFT], docks[RIGHT]], [docks[name] for name in self.bottom]
         window.resizeDocks(sides, [LEFT_WIDTH, RIGHT_WIDTH], Qt.Orientation.Horizontal)
         window.resizeDocks(bottom, [BOTTOM_HEIGHT] * len(bottom), Qt.Orientation.Vertical)

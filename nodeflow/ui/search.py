@@ -260,7 +260,15 @@ class SearchToAdd(QFrame):
         rows = min(len(found), ROWS_SHOWN)
         self.list.setFixedHeight(rows * ROW)
         self.list.setVisible(rows > 0)
-        self.resize(WIDTH, self.layout().totalHeightForWidth(WIDTH))
+        self._fit()
+
+    def _fit(self) -> None:
+        """Be as high as field, note and rows need."""
+        layout = self.layout()
+        layout.activate()
+        tall = layout.hasHeightForWidth()  # only while the note, which wraps, is there
+        height = layout.totalHeightForWidth(WIDTH) if tall else layout.totalSizeHint().height()
+        self.resize(WIDTH, height)
 
     def _note(self, query: str, found: bool) -> str:
         context = self.place.context

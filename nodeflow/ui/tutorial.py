@@ -165,7 +165,7 @@ class Tutorial(QFrame):
         head.addStretch(1)
         head.addWidget(self._cross)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(SPACE[4], SPACE[2], SPACE[2], SPACE[4])
+        layout.setContentsMargins(SPACE[4], SPACE[2], SPACE[4], SPACE[4])
         layout.setSpacing(SPACE[2])
         layout.addLayout(head)
         for widget in (self._title, self._how, self._bar):

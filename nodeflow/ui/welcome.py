@@ -115,7 +115,7 @@ class ExampleCard(QFrame):
         texts.addWidget(label(title, "strong"))
         texts.addWidget(self._line)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(1, 1, 1, 1)
+        layout.setContentsMargins(0, 0, 0, 0)  # the style's border already takes a pixel
         layout.setSpacing(0)
         layout.addWidget(self.picture)
         layout.addLayout(texts)

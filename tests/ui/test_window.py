@@ -468,3 +468,9 @@ def test_dialogs_open_and_close(window, qtbot):
         dialog = next(d for d in window.findChildren(dialogs.QDialog) if d.objectName() == name)
         assert dialog.isVisible()
         dialog.close()
+
+
+def test_the_first_window_fits_on_the_screen(window):
+    room = window.screen().availableSize().expandedTo(window.minimumSize())
+    assert window.width() <= room.width()
+    assert window.height() <= room.height()

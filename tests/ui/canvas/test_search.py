@@ -39,6 +39,15 @@ def test_tab_opens_letters_find_and_enter_adds(document, canvas, hands, search):
     assert canvas.hasFocus()
 
 
+def test_the_list_is_seen_with_and_without_a_note(canvas, hands, search):
+    hands.key(Key.Key_Tab)
+    assert search.note.isHidden()
+    assert search.height() > search.list.height() > 200
+    QTest.keyClicks(search.field, "xyzzy")
+    assert not search.note.isHidden()
+    assert search.height() > search.field.height() + search.note.height()
+
+
 def test_a_double_click_on_nothing_adds_there(document, canvas, hands, search):
     at = hands.at(500, 300)
     QTest.mouseDClick(canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, at)

@@ -20,9 +20,9 @@ def _sigmoid(x: np.ndarray) -> np.ndarray:
 
 
 def _gelu(x: np.ndarray) -> np.ndarray:
-    from scipy.special import erf
+    from scipy.special import erfc
 
-    return x * 0.5 * (1 + erf(x * math.sqrt(0.5)))
+    return x * 0.5 * erfc(x * -math.sqrt(0.5))
 
 
 define(
@@ -84,7 +84,7 @@ define(
     "x * (1 + erf(x / sqrt(2))) / 2; Hendrycks and Gimpel, 2016. "
     "Gradient: out / x + x * density(x), written without the division.",
     _gelu,
-    f"x * 0.5 * (1 + erf(x * {math.sqrt(0.5)!r}))",
+    f"x * 0.5 * erfc(x * {-math.sqrt(0.5)!r})",  # 1 + erf(x) would cancel far below 0
     dtypes=FLOATS,
     gradient=lambda g, x, out: (
         g

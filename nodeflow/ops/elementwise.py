@@ -10,7 +10,7 @@ output's dtype. Division by zero of floats gives infinities and NaN, as in numpy
 name                                    meaning
 ======================================= ======================================================
 exp log log1p expm1 sin cos tan tanh    as in the C library, on floats
-sqrt rsqrt erf                          ``rsqrt(x)`` is ``1 / sqrt(x)``
+sqrt rsqrt erf erfc                     ``rsqrt(x)`` is ``1 / sqrt(x)``, ``erfc`` 1 - erf
 sigmoid softplus                        stable: no overflow for large ``|x|``; NaN stays NaN
 abs_ sign                               every number; integers wrap; ``sign(NaN)`` is NaN
 floor ceil round_half_even              floats to floats

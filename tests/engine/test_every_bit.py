@@ -1,0 +1,109 @@
+"""Every unary float32 op, compiled, over bit patterns of all kinds: the largest error in ulp.
+
+One pattern of each 256 neighbours in ``make test``, every one with ``make test-nightly``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+
+from nodeflow.engine.session import Session
+from nodeflow.graph.graph import Graph
+from nodeflow.graph.registry import REGISTRY
+from nodeflow.ops.elementwise import Elementwise
+
+STRIDE = 1 if os.environ.get("NODEFLOW_NIGHTLY") else 256
+CHUNK = 1 << 20
+
+LIMITS = {
+    "relu": 0.5, "negative": 0.5, "abs": 0.5, "sign": 0.5, "square": 0.5, "sqrt": 0.5,
+    "floor": 0.5, "ceil": 0.5, "round": 0.5, "clip_by_value": 0.5, "cast": 0.5, "identity": 0.5,
+    "leaky_relu": 0.7, "log": 0.85, "elu": 1.3, "exp": 1.05, "erf": 1.2, "rsqrt": 1.5,
+    "log1p": 1.5, "sin": 1.7, "cos": 1.7, "softplus": 2.0, "sigmoid": 2.45, "tanh": 2.65,
+    "tan": 3.7, "gelu": 200.0,
+}  # fmt: skip
+"""The largest error allowed: a little above what is measured. 0.5 is correctly rounded."""
+OTHERS = 2.0
+"""Limit for ops that the table does not name yet."""
+
+
+def unary_ops() -> list[Elementwise]:
+    """Ops from one float32 to one."""
+    return [
+        op
+        for op in REGISTRY
+        if isinstance(op, Elementwise)
+        and len(op.inputs) == 1
+        and "float32" in op.inputs[0].dtypes
+        and op._result in (None, "float32")
+    ]
+
+
+def exact_gelu(x: np.ndarray) -> np.ndarray:
+    """Without the cancellation of 1 + erf far below 0."""
+    from scipy.special import ndtr
+
+    return x * ndtr(x)
+
+
+EXACT: dict[str, Callable[[np.ndarray], np.ndarray]] = {"gelu": exact_gelu}
+
+
+def chunks() -> Iterator[np.ndarray]:
+    """Bit patterns as float32, the low bits different from one to the next."""
+    for first in range(0, 2**32 // STRIDE, CHUNK):
+        number = np.arange(first, min(first + CHUNK, 2**32 // STRIDE), dtype=np.uint64)
+        yield (number * STRIDE + (number * 37) % STRIDE).astype(np.uint32).view(np.float32)
+
+
+def largest_error(found: np.ndarray, exact: np.ndarray) -> tuple[float, int]:
+    """In units of the last place of the rounded result, and where; specials must be equal."""
+    with np.errstate(all="ignore"):
+        rounded = exact.astype(np.float32)
+    same = (found == rounded) | (np.isnan(found) & np.isnan(rounded))
+    wrong = np.flatnonzero(~same)
+    if not wrong.size:
+        return (0.5 if found.size else 0.0), 0
+    ours, theirs, exact = found[wrong], rounded[wrong], exact[wrong]
+    finite = np.isfinite(ours) & np.isfinite(theirs)
+    if not finite.all():
+        edge = np.float32(3.4028235e38)
+        ours, theirs = np.clip(ours, -edge, edge), np.clip(theirs, -edge, edge)
+        exact = np.clip(exact, -float(edge), float(edge))
+    unit = np.spacing(np.maximum(np.abs(theirs), np.float32(2.0**-126))).astype(np.float64)
+    distance = np.abs(ours.astype(np.float64) - exact) / unit
+    distance[np.isnan(distance)] = np.inf
+    return float(distance.max()), int(wrong[distance.argmax()])
+
+
+@pytest.mark.parametrize("op", unary_ops(), ids=lambda op: op.id)
+def test_the_error_over_all_bit_patterns(op: Elementwise, record_property) -> None:
+    graph = Graph()
+    x = graph.apply("placeholder", dtype="float32", shape=[None])
+    out = graph.apply(op, x)
+    attrs = {a.name: a.default for a in op.attrs}
+    worst, at, tried = 0.0, np.float32(0), 0
+    with Session(graph, tier="compiled", threads=1) as session:
+        for bits in chunks():
+            found = session.run(out, {x: bits})
+            assert found.dtype == np.float32
+            with np.errstate(all="ignore"):
+                wide = bits.astype(np.float64)
+                exact = EXACT.get(op.id, lambda v: op.reference(v, **attrs))(wide)
+            error, place = largest_error(found, exact)
+            tried += bits.size
+            if error > worst:
+                worst, at = error, bits[place]
+    record_property("ulp", worst)
+    record_property("patterns", tried)
+    print(f"{op.id}: {worst:.3f} ulp at {at!r} ({float(at).hex()}), {tried} tried")
+    assert tried == 2**32 // STRIDE
+    assert worst <= LIMITS.get(op.id, OTHERS), f"at {at!r}"
+
+
+def test_enough_ops_are_swept() -> None:
+    assert len(unary_ops()) >= 20

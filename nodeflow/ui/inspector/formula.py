@@ -1,9 +1,12 @@
 """The formula of the selected node: typeset and as text, to copy as text, LaTeX or Python.
 
-The typesetting library is loaded when the first formula is shown, after the window has painted.
+The typesetting library (0.2 s with its font) is loaded in a thread when the first formula is
+shown, so that selecting a node never waits for it.
 """
 
 from __future__ import annotations
+
+import threading
 
 from PySide6.QtCore import QByteArray, QRectF, QSize, Qt, QTimer
 from PySide6.QtGui import QGuiApplication, QPainter, QPaintEvent
@@ -26,11 +29,31 @@ LONGEST = 1600
 """Characters of LaTeX that are typeset (about 100 ms); longer formulas are shown as text alone."""
 
 
-def typeset(latex: str, color: str, size: float = SIZE) -> bytes:
-    """A formula as SVG, with its letters as paths that QSvg can draw."""
-    import ziamath  # 0.2 s with its font: only for those who look at a formula
+_loaded = threading.Event()
+_loader: threading.Thread | None = None
 
-    ziamath.config.svg2 = False
+
+def _load() -> None:
+    import ziamath
+
+    ziamath.config.svg2 = False  # letters as plain paths: QtSvg knows few of SVG 2's elements
+    ziamath.Latex("x").svg()
+    _loaded.set()
+
+
+def can_typeset() -> bool:
+    """Whether the library is there; begins to load it."""
+    global _loader
+    if _loader is None:
+        _loader = threading.Thread(target=_load, name="typesetting", daemon=True)
+        _loader.start()
+    return _loaded.is_set()
+
+
+def typeset(latex: str, color: str, size: float = SIZE) -> bytes:
+    """A formula as SVG, with its letters as paths. Ask ``can_typeset`` first."""
+    import ziamath
+
     return ziamath.Latex(latex, size=size, color=color).svg().encode()
 
 
@@ -117,6 +140,9 @@ class FormulaSection(Section):
     def _typeset(self) -> None:
         document = self._workspace.document
         if self._node not in document.nodes or not self.isVisible():
+            return
+        if not can_typeset():
+            self._later.start()
             return
         latex = formula_latex(document, self._node)
         self._scroll.setVisible(len(latex) <= LONGEST)

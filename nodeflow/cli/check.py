@@ -41,7 +41,8 @@ def _problems(file: str, arguments: argparse.Namespace, environment: Environment
 def _tell(file: str, problems: list[Problem], environment: Environment) -> None:
     shown = [p for p in problems if p.severity != "info"]
     for problem in shown:
-        environment.print(f"{file}: {problem.severity}: {problem}")
+        text = str(problem).removeprefix(f"{environment.path(file)}: ")
+        environment.print(f"{file}: {problem.severity}: {text}")
     if not shown:
         environment.print(f"{file}: no problems")
 

@@ -5,6 +5,7 @@ Exit codes: 0 done; 1 a problem in graph, data, file or run; 2 wrong syntax; 130
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -40,7 +41,7 @@ def main(argv: Sequence[str] | None = None, environment: Environment | None = No
         return error.code if isinstance(error.code, int) else SYNTAX
     except NodeflowError as error:
         environment.say(f"nodeflow: {error}")
-        return PROBLEM
+        return getattr(error, "exit_code", PROBLEM)
     except KeyboardInterrupt:
         environment.say("nodeflow: interrupted")
         return INTERRUPTED
@@ -52,17 +53,31 @@ def main(argv: Sequence[str] | None = None, environment: Environment | None = No
 def _open_window(argv: list[str], environment: Environment) -> int:
     if len(argv) > 1:
         environment.say(
-            f"nodeflow: {argv[0]!r} is not a command; "
-            f"{suggest(argv[0], COMMAND_NAMES) or 'see nodeflow --help.'}"
+            f"nodeflow: {argv[0]!r} is not a command. "
+            f"{suggest(argv[0], COMMAND_NAMES) or 'See nodeflow --help.'}"
         )
         return SYNTAX
     if argv and not environment.path(argv[0]).exists():
         hint = suggest(argv[0], COMMAND_NAMES) or "Give an existing .flow file, or see --help."
         environment.say(f"nodeflow: there is no file {argv[0]}. {hint}")
         return PROBLEM
+    if reason := _no_display():
+        environment.say(f"nodeflow: {reason}")
+        return PROBLEM
     from nodeflow.ui.app import run
 
     return run(str(environment.path(argv[0])) if argv else None)
+
+
+def _no_display() -> str | None:
+    """Why no window can be opened here, before Qt ends the program over it."""
+    names = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    if not sys.platform.startswith("linux") or any(os.environ.get(name) for name in names):
+        return None
+    return (
+        "there is no display to open a window on (DISPLAY and WAYLAND_DISPLAY are not set). "
+        "Start it in a desktop session, or use a command that needs no window: nodeflow --help."
+    )
 
 
 def _version() -> str:

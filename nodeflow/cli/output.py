@@ -45,6 +45,11 @@ def number(value: float) -> str:
     return f"{value:.4g}"
 
 
+def plural(count: int, noun: str) -> str:
+    """``1 epoch``, ``10 epochs``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def duration(seconds: float) -> str:
     """``12 s``, ``3 min 05 s``, ``1 h 02 min``."""
     seconds = round(seconds)

@@ -10,13 +10,13 @@ from contextlib import contextmanager
 
 from nodeflow.cli.environment import Environment
 from nodeflow.cli.load import load_task, open_session
-from nodeflow.cli.output import duration, json_line, number
+from nodeflow.cli.output import duration, json_line, number, plural
 from nodeflow.cli.progress import Progress
 from nodeflow.engine.session import Session
 from nodeflow.train.control import Control
 from nodeflow.train.events import Done, Epoch, Started, Steps
 from nodeflow.train.loop import train as train_events
-from nodeflow.train.weights import save_weights
+from nodeflow.train.weights import check_writable, save_weights
 
 INTERRUPTED = 130
 
@@ -30,6 +30,8 @@ def train(arguments: argparse.Namespace, environment: Environment) -> int:
     arguments.settings = [*arguments.settings, *_shorthand(arguments)]
     task = load_task(arguments, environment)
     training = task.training()
+    if arguments.save_weights:
+        check_writable(environment.path(arguments.save_weights))  # not after an hour of training
     for notice in task.notices():
         environment.say(f"nodeflow: {notice}")
     control = Control()
@@ -132,6 +134,6 @@ class _TextReport:
             self._progress.clear()
             word = "stopped" if event.stopped else "done"
             self._environment.print(
-                f"{word} after {event.epochs} epochs, {event.steps} steps, "
+                f"{word} after {plural(event.epochs, 'epoch')}, {plural(event.steps, 'step')}, "
                 f"{event.steps_per_second:.0f} steps a second, {duration(event.seconds)}"
             )

@@ -17,15 +17,21 @@ class ArgumentProblem(NodeflowError):
     """An argument of the command line cannot be understood."""
 
 
+class ArgumentSyntax(ArgumentProblem):
+    """An argument is not of the form that its option asks for."""
+
+    exit_code = 2
+
+
 def split_assignment(text: str, form: str) -> tuple[str, str]:
     """``NAME=VALUE`` as its two halves.
 
     Raises:
-        ArgumentProblem: there is no ``=`` or no name.
+        ArgumentSyntax: there is no ``=`` or no name.
     """
     name, equals, value = text.partition("=")
     if not equals or not name:
-        raise ArgumentProblem(f"{text!r} is not {form}", hint=f"Write {form}.")
+        raise ArgumentSyntax(f"{text!r} is not of the form {form}")
     return name.strip(), value
 
 
@@ -34,7 +40,7 @@ def parse_setting(text: str) -> tuple[str, str, Any]:
     target, value = split_assignment(text, "NODE.ATTR=VALUE")
     node, dot, attr = target.rpartition(".")
     if not dot or not node or not attr:
-        raise ArgumentProblem(f"{text!r} is not NODE.ATTR=VALUE", hint="Write NODE.ATTR=VALUE.")
+        raise ArgumentSyntax(f"{text!r} is not of the form NODE.ATTR=VALUE, as in b.value=5")
     try:
         return node, attr, json.loads(value)
     except ValueError:

@@ -175,7 +175,7 @@ def _parse(text: str) -> dict[str, Json]:
         )
     except json.JSONDecodeError as error:
         cut = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated")
-        what = "the file ends too early" if cut else error.msg
+        what = "the file ends too early" if cut else f"this is not JSON: {error.msg}"
         hint = "It may be cut off; look for an older copy" if cut else None
         raise flow_error(
             FlowSyntax, f"{what} (column {error.colno})", f"line {error.lineno}", hint=hint

@@ -38,6 +38,22 @@ def save_weights(path: str | Path, variables: Mapping[str, np.ndarray]) -> None:
         raise FileProblem(f"cannot write {path}: {error.strerror}") from None
 
 
+def check_writable(path: str | Path) -> None:
+    """Find out whether `save_weights` could write there, without leaving anything behind.
+
+    Raises:
+        FileProblem: the folder is missing or read-only, or the path is a folder.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise FileProblem(f"cannot write {path}: it is a folder", hint="Name a file in it.")
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise FileProblem(f"cannot write {path}: {error.strerror}") from None
+
+
 def load_weights(path: str | Path) -> dict[str, np.ndarray]:
     """Read variables by name.
 

@@ -26,11 +26,22 @@ def test_help_lists_every_command(nodeflow):
 @pytest.mark.parametrize(
     "arguments",
     [("run",), ("run", "x.flow", "--wrong"), ("train", "x.flow", "--epochs", "0"), ("data",),
-     ("train", "x.flow", "--epochs", "many"), ("run", "x.flow", "--tier", "fast"), ("a", "b")],
+     ("train", "x.flow", "--epochs", "many"), ("run", "x.flow", "--tier", "fast"), ("a", "b"),
+     ("run", example("expression.flow"), "--feed", "b"),
+     ("run", example("expression.flow"), "--set", "b.value")],
 )  # fmt: skip
 def test_wrong_syntax_is_exit_code_two(nodeflow, arguments):
     result = nodeflow(*arguments)
     assert result.code == 2 and result.err
+
+
+def test_a_window_without_a_display_is_a_message(nodeflow, monkeypatch):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    result = nodeflow(example("expression.flow"))
+    assert result.code == 1
+    assert "no display" in result.err and "DISPLAY" in result.err
 
 
 def test_an_unknown_command_suggests_a_near_one(nodeflow):
@@ -108,3 +119,11 @@ def test_doctor_tells_what_a_bug_report_needs(nodeflow):
     assert facts["versions"]["numba"] and facts["engine"]["threads"] >= 1
     assert {"versions", "machine", "engine", "data", "display"} == facts.keys()
     assert "numpy" in nodeflow("doctor").out
+
+
+def test_a_file_that_cannot_be_read_is_named_once(nodeflow, tmp_path):
+    cut = tmp_path / "cut.flow"
+    cut.write_text('{"format": "nodeflow"')
+    result = nodeflow("check", cut)
+    assert result.code == 1
+    assert result.out.count("cut.flow") == 1 and "ends too early" in result.out

@@ -72,7 +72,6 @@ def test_not_a_number_is_a_string_in_json(nodeflow):
         (("--set", "bb.value=5"), ("'bb'", "Did you mean b")),
         (("--set", "b.valu=5"), ("b:valu", "Did you mean value")),
         (("--set", "b.value=[1, [2]]"), ("b:value",)),
-        (("--set", "b.value"), ("NODE.ATTR=VALUE",)),
         (("--feed", "b=one"), ("b", "JSON")),
         (("--feed", "q=1"), ("'q'",)),
         (("--feed", "b=@gone.npy"), ("gone.npy",)),

@@ -65,6 +65,12 @@ def test_weights_are_saved_and_used_by_run(nodeflow, tmp_path):
     assert used.code == fresh.code == 0 and used.json != fresh.json
 
 
+def test_weights_that_cannot_be_saved_are_told_before_training(nodeflow, tmp_path):
+    result = nodeflow("train", SPIRALS, "--save-weights", tmp_path / "nowhere" / "w.safetensors")
+    assert result.code == 1 and "cannot write" in result.err
+    assert "epoch" not in result.out
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

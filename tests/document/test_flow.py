@@ -153,7 +153,7 @@ def nested(depth: int) -> str:
 
 HOSTILE = [
     ("", FlowSyntax, "line 1: the file ends too early"),
-    ("nonsense", FlowSyntax, "line 1: Expecting value"),
+    ("nonsense", FlowSyntax, "line 1: this is not JSON: Expecting value"),
     ('{"format": "nodeflow",\n "version": 1,\n "nodes": [{"id"', FlowSyntax, "line 3: .*too early"),
     ("[]", NotNodeflow, "not a nodeflow document"),
     ("{}", NotNodeflow, "not a nodeflow document"),

@@ -471,6 +471,6 @@ def test_dialogs_open_and_close(window, qtbot):
 
 
 def test_the_first_window_fits_on_the_screen(window):
-    room = window.screen().availableSize().expandedTo(window.minimumSize())
-    assert window.width() <= room.width()
+    room = window.screen().availableSize()
+    assert room.height() < 900, "the tests' screen is lower than the size the window would like"
     assert window.height() <= room.height()

@@ -47,7 +47,8 @@ def remove(doc: Document, node_ids: Iterable[str], wires: Iterable[tuple[str, st
         cut = [doc.wires[key] for key in keys if key in doc.wires]
         for node_id in ids:
             cut += doc.wires_out_of(doc.node(node_id).id)
-        _show_wires(doc, t, [wire.key for wire in cut if wire.target not in ids])
+        gone = set(ids)
+        _show_wires(doc, t, [wire.key for wire in cut if wire.target not in gone])
         for node_id in ids:
             t.drop_node(node_id)
         for key in keys:

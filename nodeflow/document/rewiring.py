@@ -137,11 +137,12 @@ def bridges(doc: Document, analysis: Analysis, ids: Iterable[str]) -> list[Wire]
     """
     group = set(ids)
     healed: list[Wire] = []
+    known: dict[str, list[Wire]] = {}
     for node_id in sorted(group):
         for wire in doc.wires_out_of(node_id):
             if wire.target in group or split_port(wire.target_port)[0] == CONTROL:
                 continue
-            for source in _entries(doc, node_id, group):
+            for source in _entries(doc, node_id, group, known):
                 bridge = Wire(source.source, source.source_port, wire.target, wire.target_port)
                 if fits_by_type(doc, analysis, bridge):  # a way there is, so it closes no loop
                     healed.append(bridge)
@@ -149,20 +150,30 @@ def bridges(doc: Document, analysis: Analysis, ids: Iterable[str]) -> list[Wire]
     return healed
 
 
-def _entries(doc: Document, node_id: str, group: set[str]) -> Iterator[Wire]:
+def _entries(
+    doc: Document, node_id: str, group: set[str], known: dict[str, list[Wire]]
+) -> Iterator[Wire]:
     """The wires that come into a group of nodes, the nearest to one of them first."""
     seen, waiting = {node_id}, deque([node_id])
     while waiting:
-        record = doc.nodes[waiting.popleft()]
-        names = [port.name for port in in_ports(doc, record)]
-        into = [w for w in doc.wires_into(record.id) if split_port(w.target_port)[0] != CONTROL]
-        into.sort(key=lambda w: names.index(w.target_port) if w.target_port in names else 999)
-        for wire in into:
+        node = waiting.popleft()
+        if node not in known:
+            known[node] = _by_port(doc, doc.nodes[node])
+        for wire in known[node]:
             if wire.source not in group:
                 yield wire
             elif wire.source not in seen:
                 seen.add(wire.source)
                 waiting.append(wire.source)
+
+
+def _by_port(doc: Document, record: NodeRecord) -> list[Wire]:
+    """The wires of values into a node, in the order of its ports."""
+    wires = _tensors(doc, record)
+    if len(wires) > 1:
+        names = [port.name for port in in_ports(doc, record)]
+        wires.sort(key=lambda w: names.index(w.target_port) if w.target_port in names else 999)
+    return wires
 
 
 def remove_and_heal(doc: Document, analysis: Analysis, ids: Iterable[str]) -> int:

@@ -83,6 +83,23 @@ def test_a_dot_comes_where_the_menu_was_opened(window, graph):
     assert canvas.node_rect(dot).contains(at)
 
 
+def test_letters_typed_into_a_field_on_the_canvas_are_letters(window, graph, qtbot):
+    canvas, document = window.canvas, window.workspace.document
+    window.activateWindow()
+    canvas.setFocus()
+    canvas.select([graph["d"]])
+    QTest.keyClick(canvas, Qt.Key.Key_Tab)
+    assert window.search.field.hasFocus()
+    QTest.keyClicks(window.search.field, "mbhw")
+    assert window.search.field.text() == "mbhw"
+    assert document.nodes[graph["d"]].extra == {}
+    canvas.rename_node(graph["d"])
+    QTest.keyClicks(canvas.editor, "hmb")
+    QTest.keyClick(canvas.editor, Qt.Key.Key_Return)
+    assert document.nodes[graph["d"]].name == "hmb"
+    assert document.nodes[graph["d"]].extra == {}
+
+
 def test_blocked_entries_say_why(window, graph):
     window.canvas.select([])
     window.actions_.refresh()

@@ -81,7 +81,8 @@ class Surgery:
         """Swap the first two inputs of every selected node."""
         with self.reporting():
             chosen = self.selected_nodes()
-            label = "Swap inputs" if len(chosen) > 1 else "Swap"
+            names = [self.document.nodes[node].name for node in chosen]
+            label = f"Swap {names[0]}'s inputs" if len(names) == 1 else "Swap inputs"
             with self.document.transaction(label):
                 swapped = [rewiring.swap_inputs(self.document, node) for node in chosen]
             if not any(swapped):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 
 from nodeflow.cli.environment import Environment
 from nodeflow.cli.load import load_task, open_session
@@ -28,7 +29,16 @@ def run(arguments: argparse.Namespace, environment: Environment) -> None:
     for notice in task.notices():
         environment.say(f"nodeflow: {notice}")
     with open_session(task, arguments, environment, seed) as session:
-        values = session.run(fetches, feeds)
+        if arguments.explain:
+            environment.print(session.explain(fetches, feeds))
+            return
+        if arguments.profile:
+            values, trace = session.profile(fetches, feeds)
+            path = environment.path(arguments.profile)
+            path.write_text(json.dumps(trace), encoding="utf-8")
+            environment.say(f"nodeflow: trace written to {arguments.profile}; open it in Perfetto")
+        else:
+            values = session.run(fetches, feeds)
     if arguments.json:
         environment.print(json_line({"fetches": dict(zip(names, values, strict=True))}))
         return

@@ -9,6 +9,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,13 +19,14 @@ from nodeflow.engine.cache import load_kernel
 from nodeflow.engine.driver import Outcome, Program, ProgramBuilder
 from nodeflow.engine.emit import Arg, KeyWord, Pointer, Row
 from nodeflow.engine.fusion import Group
-from nodeflow.engine.plan import SERIAL_NS, Plan
+from nodeflow.engine.plan import SERIAL_NS, Phase, Plan
 from nodeflow.engine.reference import Interpreter, StreamOf, call_reference
 from nodeflow.errors import Cancelled, RunError
 from nodeflow.graph.graph import Node
 from nodeflow.graph.types import numpy_dtype
 
 if TYPE_CHECKING:
+    from nodeflow.engine.profile import Profiler
     from nodeflow.engine.team import Team
 
 INTERRUPTIBLE_NS = 20_000_000
@@ -149,6 +151,7 @@ class CompiledPlan:
         given: Mapping[int, np.ndarray],
         stream_of: StreamOf,
         cancel: threading.Event | None = None,
+        profiler: Profiler | None = None,
     ) -> list[np.ndarray | None]:
         """As `Interpreter.run`; what it returns are views that the next run overwrites."""
         self._place_arena()
@@ -157,12 +160,17 @@ class CompiledPlan:
         self._running = True
         try:
             for table, phase in zip(self._tables, self.plan.phases, strict=True):
-                if table is not None:
+                if table is not None and profiler is not None:
+                    self._profile(table, phase, given, stream_of, profiler)
+                elif table is not None:
                     self._drive(table, given, stream_of, cancel)
                 for group in phase.python:
                     if cancel is not None and cancel.is_set():
                         raise Cancelled("the run was stopped")
-                    self._run_python(group, stream_of)
+                    if profiler is not None:
+                        profiler.reference(group, partial(self._run_python, group, stream_of))
+                    else:
+                        self._run_python(group, stream_of)
         finally:
             self._running = False
         values: list[np.ndarray | None] = [None] * len(self.actions.schedule.slots)
@@ -192,6 +200,21 @@ class CompiledPlan:
             self.explain_failure(outcome, given, stream_of)
         if outcome.stopped:
             raise Cancelled("the run was stopped")
+
+    def _profile(
+        self,
+        table: Table,
+        phase: Phase,
+        given: Mapping[int, np.ndarray],
+        stream_of: StreamOf,
+        profiler: Profiler,
+    ) -> None:
+        execution = stream_of(table.keys[0][2].node).execution if table.keys else 0
+        table.set_keys(stream_of)
+        profiler.drive(table.program, phase.levels, execution)
+        outcome = table.program.outcome()
+        if outcome.failure is not None:
+            self.explain_failure(outcome, given, stream_of)
 
     def stop(self) -> None:
         """End a run that is going on in another thread, between two kernels."""

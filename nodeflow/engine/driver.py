@@ -234,6 +234,17 @@ class Program:
         """
         self._block[layout.STOP] = layout.STOP_NOW if now else layout.STOP_STEP
 
+    # -- for the profiler -----------------------------------------------------------------------
+
+    def entry(self, row: int) -> tuple[int, int, int]:
+        """The row's kernel address, address of its args, and number of tasks."""
+        address, args, tasks = self._rows[row, :3]
+        return int(address), int(args), int(tasks)
+
+    def note_failure(self) -> None:
+        """A kernel that was called from outside the driver failed: `outcome` tells."""
+        self._block[layout.FAILED] = 1
+
     # -- for the team ---------------------------------------------------------------------------
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from nodeflow.engine.codegen import elementwise_source
 from nodeflow.engine.emit import Row, describe_cluster
 from nodeflow.engine.plan import Plan
+from nodeflow.engine.rewrites import REWRITES
 
 
 def explain(plan: Plan) -> str:
@@ -13,7 +14,8 @@ def explain(plan: Plan) -> str:
     Names stand in comments of the source; what is compiled has none, so that equal clusters share
     a kernel.
     """
-    lines = [f"arena: {plan.arena_size:,} bytes; kernels: {len(plan.sources())}"]
+    lines = _rewritten(plan)
+    lines.append(f"arena: {plan.arena_size:,} bytes; kernels: {len(plan.sources())}")
     numbers: dict[str, int] = {}
     texts: list[str] = []
     for index, phase in enumerate(plan.phases):
@@ -27,6 +29,36 @@ def explain(plan: Plan) -> str:
         for group in phase.python:
             lines.append(f"phase {index}, by reference: {group.actions[0].node.name}")
     return "\n".join([*lines, "", *texts])
+
+
+def _rewritten(plan: Plan) -> list[str]:
+    """What each rewrite did, and what buffers there are."""
+    actions = plan.actions
+    done = {name: list(what) for name, what in actions.rewritten.items()}
+    groups = {r.group for p in plan.phases for level in p.levels for r in level if r.group}
+    for group in sorted(groups, key=lambda g: g.actions[0].node.index):
+        names = list(dict.fromkeys(a.node.name for a in group.actions))
+        if len(names) > 1:
+            done.setdefault("fuse", []).append(" + ".join(names))
+    lines = []
+    for name, doc in REWRITES.items():
+        if name in done:
+            lines += [f"{name} ({doc}):", *(f"  {what}" for what in done[name])]
+    lines.append("buffers:")
+    for root, place in sorted(plan.places.items(), key=lambda item: item[1].offset):
+        if place.kind == "arena":
+            name = _slot_name(plan, root)
+            lines.append(f"  {place.offset:>10,}  {actions.types[root]}  {name}")
+    return lines
+
+
+def _slot_name(plan: Plan, root: int) -> str:
+    """The tensor in a slot; slots past the schedule's are parts of an op."""
+    slots = plan.schedule.slots
+    if root < len(slots):
+        return slots[root].name
+    maker = (a.node.name for a in plan.actions.items if root in a.outputs)
+    return f"part of {next(maker, 'a copy')}"
 
 
 def _nodes(row: Row) -> str:

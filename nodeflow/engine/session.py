@@ -110,12 +110,8 @@ class Session:
             Cancelled: ``cancel`` was called while it ran.
         """
         with self._lock:
-            self._check_open()
-            targets, pack = flatten_fetches(self.graph, fetches)
-            feeds = {resolve_alias(t): a for t, a in check_feeds(self.graph, feed_dict).items()}
-            schedule = self._schedule(targets, feeds)
-            given = self._given(schedule, feeds)
-            executor = self._last = self._executor(schedule, given)
+            executor, given, pack = self._prepare(fetches, feed_dict)
+            schedule, self._last = executor.schedule, executor
             execution = self._runs
             self._runs += 1
             self._cancel.clear()
@@ -124,6 +120,51 @@ class Session:
             results = [None if s is None else _result(values[s]) for s in schedule.fetches]
             executor.commit(values, self._variables)
             return pack(results)
+
+    def profile(
+        self, fetches: Any, feed_dict: Mapping[Any, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """As `run`, compiled, with every kernel timed.
+
+        Returns:
+            The values, and a trace in Chrome's format: a dict to be written as JSON.
+        """
+        from nodeflow.engine.profile import Profiler
+
+        with self._lock:
+            executor, given, pack = self._prepare(fetches, feed_dict)
+            compiled = executor.compile_now()
+            stream_of = self.stream_of("run", self._runs)
+            self._runs += 1
+            compiled.run(
+                given, stream_of
+            )  # memory is touched, so the next run shows the steady state
+            profiler = Profiler(compiled.actions, self.team().n)
+            values = compiled.run(given, stream_of, profiler=profiler)
+            executor.tier = self._last_tier = "compiled"
+            results = [None if s is None else _result(values[s]) for s in executor.schedule.fetches]
+            executor.commit(values, self._variables)
+            return pack(results), profiler.trace()
+
+    def explain(self, fetches: Any, feed_dict: Mapping[Any, Any] | None = None) -> str:
+        """The optimised plan of a run as text: what was rewritten, fused, the memory, the code."""
+        from nodeflow.engine.explain import explain
+        from nodeflow.engine.plan import make_plan
+
+        with self._lock:
+            executor, _, _ = self._prepare(fetches, feed_dict)
+            return explain(make_plan(executor.schedule, executor.types))
+
+    def _prepare(
+        self, fetches: Any, feed_dict: Mapping[Any, Any] | None
+    ) -> tuple[Executor, dict[int, np.ndarray], Callable[[list[Any]], Any]]:
+        """Whatever runs the fetches, its inputs, and how its results are packed."""
+        self._check_open()
+        targets, pack = flatten_fetches(self.graph, fetches)
+        feeds = {resolve_alias(t): a for t, a in check_feeds(self.graph, feed_dict).items()}
+        schedule = self._schedule(targets, feeds)
+        given = self._given(schedule, feeds)
+        return self._executor(schedule, given), given, pack
 
     def _schedule(self, targets: tuple[Target, ...], fed: Iterable[Tensor]) -> Schedule:
         key = (targets, frozenset(fed))

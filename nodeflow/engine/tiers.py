@@ -13,6 +13,7 @@ from nodeflow.engine.arena import Arena
 from nodeflow.engine.reference import Interpreter, StreamOf
 from nodeflow.engine.schedule import Schedule
 from nodeflow.engine.variables import Variables
+from nodeflow.errors import RunError
 from nodeflow.graph.types import TensorType
 
 if TYPE_CHECKING:
@@ -66,6 +67,19 @@ class Executor:
         self._runs += 1
         self.tier = "reference" if compiled is None else "compiled"
         return (compiled or self.interpreter).run(given, stream_of, cancel)
+
+    def compile_now(self) -> CompiledPlan:
+        """The compiled plan, waiting for it whatever tier is wanted.
+
+        Raises:
+            RunError: shapes are not known.
+        """
+        if self._compiled is None:
+            self._wanted, self._job, self._given_up = "compiled", None, False
+            self._begin()
+        if self._compiled is None:
+            raise RunError("nothing can be compiled while shapes are unknown")
+        return self._compiled
 
     def stop(self) -> None:
         """End a compiled run that is going on, soon."""

@@ -1,0 +1,156 @@
+"""Times every task of a compiled plan, as a Chrome trace that Perfetto and chrome://tracing open.
+
+The driver itself keeps no clock: it is what is measured elsewhere. Here the same kernels run with
+the same arguments in the same levels, each task called and timed from Python on as many threads as
+the session has, so a task costs some microseconds more than in the driver and levels wait for their
+slowest thread. The results are the same.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nodeflow.engine import blas
+from nodeflow.engine.native import ENTRY
+from nodeflow.engine.plan import SERIAL_NS
+from nodeflow.graph.types import numpy_dtype
+from nodeflow.ops.lowering import Elementwise
+
+if TYPE_CHECKING:
+    from nodeflow.engine.actions import Actions
+    from nodeflow.engine.driver import Program
+    from nodeflow.engine.emit import Row
+    from nodeflow.engine.fusion import Group
+
+
+@dataclass(frozen=True)
+class Timing:
+    """One task of one kernel (or one reference): what, where, when in seconds, and how much."""
+
+    nodes: tuple[str, ...]
+    kind: str
+    thread: int
+    start: float
+    end: float
+    bytes: int
+    task: int = 0
+    tasks: int = 1
+
+
+class Profiler:
+    """Collects timings of one run; threads are numbered in the order they appear."""
+
+    def __init__(self, actions: Actions, threads: int) -> None:
+        self.actions = actions
+        self.threads = threads
+        self.timings: list[Timing] = []
+        self._numbers: dict[int, int] = {threading.get_ident(): 0}
+        self._lock = threading.Lock()
+
+    def drive(self, program: Program, levels: Sequence[Sequence[Row]], execution: int) -> bool:
+        """Run a program's rows level by level, timed. False if a kernel reported a failure."""
+        program.prepare(execution, 1)
+        number = 0
+        with blas.one_thread(), ThreadPoolExecutor(self.threads) as pool:
+            for rows in levels:
+                calls = []
+                for row in rows:
+                    address, args, tasks = program.entry(number)
+                    number += 1
+                    calls += [partial(self._call, address, args, t, tasks, row)
+                              for t in range(tasks)]  # fmt: skip
+                serial = len(calls) == 1 or sum(r.work for r in rows) < SERIAL_NS
+                done = [c() for c in calls] if serial else list(pool.map(lambda c: c(), calls))
+                if not all(done):
+                    program.note_failure()
+                    return False
+        return True
+
+    def reference(self, group: Group, call: Any) -> None:
+        """Time a group that runs by its reference."""
+        start = time.perf_counter()
+        call()
+        self._note(group, "reference", start, time.perf_counter())
+
+    def trace(self) -> dict[str, Any]:
+        """The timings in Chrome's trace format, times in microseconds."""
+        zero = min((t.start for t in self.timings), default=0.0)
+        process = os.getpid()
+        events: list[dict[str, Any]] = [
+            {"ph": "M", "name": "thread_name", "pid": process, "tid": number,
+             "args": {"name": f"thread {number}"}}
+            for number in range(len(self._numbers))
+        ]  # fmt: skip
+        for t in sorted(self.timings, key=lambda t: t.start):
+            events.append(
+                {
+                    "ph": "X",
+                    "name": ", ".join(t.nodes) or "copy",
+                    "cat": t.kind,
+                    "pid": process,
+                    "tid": t.thread,
+                    "ts": round((t.start - zero) * 1e6, 3),
+                    "dur": round((t.end - t.start) * 1e6, 3),
+                    "args": {"nodes": list(t.nodes), "bytes": t.bytes, "task": t.task,
+                             "tasks": t.tasks},
+                }
+            )  # fmt: skip
+        return {"traceEvents": events, "displayTimeUnit": "ms"}
+
+    def _call(self, address: int, args: int, task: int, tasks: int, row: Row) -> bool:
+        scratch = np.zeros(2, np.int64)
+        result = scratch.ctypes.data
+        entry = ENTRY(address)
+        start = time.perf_counter()
+        status = entry(result, result + 8, args, task, tasks)
+        self._note(row.group, "", start, time.perf_counter(), task, tasks)
+        return status == 0
+
+    def _note(
+        self,
+        group: Group | None,
+        kind: str,
+        start: float,
+        end: float,
+        task: int = 0,
+        tasks: int = 1,
+    ) -> None:
+        nodes: tuple[str, ...] = ()
+        moved = 0
+        if group is not None:
+            nodes = tuple(dict.fromkeys(a.node.name for a in group.actions))
+            moved = sum(self._nbytes(r) for r in self._touched(group)) // tasks
+            kind = kind or _kind(group)
+        with self._lock:
+            thread = self._numbers.setdefault(threading.get_ident(), len(self._numbers))
+            timing = Timing(nodes, kind or "copy", thread, start, end, moved, task, tasks)
+            self.timings.append(timing)
+
+    def _touched(self, group: Group) -> Iterator[int]:
+        """Root slots that a group reads and writes; within a fused cluster, values stay in
+        registers, so only its last is counted as written."""
+        yield from group.inputs
+        if group.shape is None:
+            yield from group.outputs
+        else:
+            yield self.actions.root[group.actions[-1].outputs[0]]
+
+    def _nbytes(self, root: int) -> int:
+        type_ = self.actions.types[root]
+        return (type_.size or 0) * numpy_dtype(type_.dtype).itemsize
+
+
+def _kind(group: Group) -> str:
+    lowering = group.actions[0].lowering
+    if isinstance(lowering, Elementwise):
+        return "fused" if len(group.actions) > 1 else "elementwise"
+    return "reduction" if hasattr(lowering, "kind") else type(lowering).__name__.lower()

@@ -1,0 +1,54 @@
+"""``nodeflow bench``, ``run --profile`` and ``run --explain``."""
+
+from __future__ import annotations
+
+import json
+
+from nodeflow.resources import example
+
+ARRAY = example("expression_array.flow")
+SPIRALS = example("spirals.flow")
+
+
+def test_a_graph_is_timed(nodeflow):
+    result = nodeflow("bench", ARRAY, "--seconds", "0.05", "--json")
+    assert result.code == 0
+    assert result.json["what"] == "run"
+    assert result.json["fetches"] == ["a"]
+    assert result.json["tier"] == "compiled"
+    assert 0 < result.json["best_us"] <= result.json["median_us"]
+    assert result.json["times"] >= 3
+
+
+def test_training_steps_are_timed_too(nodeflow):
+    result = nodeflow("bench", SPIRALS, "--seconds", "0.2", "--tier", "reference", "--json")
+    assert result.code == 0
+    timed = {line["what"]: line for line in result.lines}
+    assert timed["training step"]["times"] > 1
+    assert timed["training step"]["threads"] == 1
+
+
+def test_people_read_a_sentence(nodeflow):
+    result = nodeflow("bench", ARRAY, "--seconds", "0.02", "--tier", "reference")
+    assert result.out.startswith("run of a: ")
+    assert "reference" in result.out
+
+
+def test_an_unknown_fetch_is_a_problem(nodeflow):
+    result = nodeflow("bench", ARRAY, "--fetch", "aa")
+    assert result.code == 1
+    assert "aa" in result.err
+
+
+def test_a_profile_is_written_and_values_are_printed(nodeflow, tmp_path):
+    result = nodeflow("run", ARRAY, "--profile", "out.json", "--json")
+    assert result.json["fetches"]["a"] == [[3.0 * k] for k in range(1, 11)]
+    events = json.loads((tmp_path / "out.json").read_text())["traceEvents"]
+    assert any("a" in e["args"].get("nodes", ()) for e in events)
+
+
+def test_explain_prints_the_plan_and_runs_nothing(nodeflow):
+    result = nodeflow("run", ARRAY, "--explain")
+    assert result.code == 0
+    assert "kernel 0" in result.out
+    assert "# a" in result.out

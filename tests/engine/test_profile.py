@@ -1,0 +1,89 @@
+"""A profile times every kernel and changes no number."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import nodeflow as nf
+from nodeflow.errors import RunError
+
+
+def graph():
+    with nf.Graph() as g:
+        x = nf.placeholder("float32", [None, 64], name="x")
+        w = nf.variable(np.linspace(-1, 1, 64 * 32, dtype="float32").reshape(64, 32), name="w")
+        h = nf.tanh(nf.matmul(x, w, name="product") + 1, name="h")
+        total = nf.reduce_sum(h, name="total")
+        grown = nf.assign(w, w * 2, name="grown")
+    return g, x, total, grown
+
+
+def complete(trace):
+    return [e for e in trace["traceEvents"] if e["ph"] == "X"]
+
+
+def test_every_node_with_a_kernel_is_in_the_trace_with_thread_and_bytes() -> None:
+    g, x, total, _ = graph()
+    value = np.ones((256, 64), "float32")
+    with nf.Session(g, tier="compiled", threads=2) as s:
+        s.initialize()
+        expected = s.run(total, {x: value})
+        result, trace = s.profile(total, {x: value})
+    assert result == expected
+    events = complete(json.loads(json.dumps(trace)))
+    assert {"product", "h", "total"} <= {n for e in events for n in e["args"]["nodes"]}
+    assert all(e["dur"] > 0 and e["ts"] >= 0 for e in events)
+    product = [e for e in events if e["args"]["nodes"] == ["product"]]
+    moved = 4 * (256 * 64 + 64 * 32 + 256 * 32)
+    assert sum(e["args"]["bytes"] for e in product) == pytest.approx(moved, abs=len(product))
+    threads = {e["tid"] for e in trace["traceEvents"] if e["ph"] == "M"}
+    assert {e["tid"] for e in events} <= threads
+
+
+def test_what_a_profiled_run_assigns_is_assigned_once() -> None:
+    g, _, _, grown = graph()
+    with nf.Session(g, tier="compiled") as s:
+        s.initialize()
+        before = s.variables["w"]
+        s.profile(grown)
+        assert np.array_equal(s.variables["w"], before * 2)
+
+
+def test_ops_without_a_kernel_are_timed_too() -> None:
+    with nf.Graph() as g:
+        x = nf.placeholder("float64", [2, 3], name="x")
+        y = g.apply("product_of_others", nf.exp(x), axis=1, name="others")
+        z = nf.reduce_sum(y)
+    with nf.Session(g, tier="reference") as s:
+        value = np.ones((2, 3))
+        result, trace = s.profile(z, {x: value})
+    assert result == pytest.approx(6 * np.e**2)
+    assert [e["cat"] for e in complete(trace) if "others" in e["args"]["nodes"]] == ["reference"]
+
+
+def test_a_failing_kernel_is_named() -> None:
+    with nf.Graph() as g:
+        n = nf.placeholder("int32", [4], name="n")
+        q = nf.floor_divide(n, n, name="quotient")
+    with nf.Session(g, tier="compiled") as s:
+        s.profile(q, {n: np.ones(4, "int32")})
+        with pytest.raises(RunError, match="quotient"):
+            s.profile(q, {n: np.zeros(4, "int32")})
+
+
+def test_explain_says_what_was_done() -> None:
+    with nf.Graph() as g:
+        x = nf.placeholder("float32", [8], name="x")
+        two = nf.multiply(nf.constant(1.0), nf.constant(2.0), name="two")
+        left, right = nf.exp(x * two, name="left"), nf.exp(x * two, name="right")
+        nf.reduce_sum(left + right, name="total")
+    with nf.Session(g, tier="reference") as s:
+        text = s.explain("total", {x: np.ones(8, "float32")})
+    assert "two\n" in text.split("share")[0]
+    assert "right equals left" in text
+    assert "fuse" in text
+    assert "# left" in text
+    assert "float32" in text.split("buffers:")[1]

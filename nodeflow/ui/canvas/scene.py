@@ -46,6 +46,8 @@ class SceneModel:
         self.sizes = np.zeros((0, 2))
         self.selected = np.zeros(0, bool)
         self.dimmed = np.zeros(0, bool)
+        self.off = np.zeros(0, bool)
+        """Muted nodes and those that rest: nothing comes out of them."""
         self.order = np.zeros(0, np.int32)
         self.category = np.zeros(0, np.int16)
         self.severity = np.zeros(0, np.int8)
@@ -249,6 +251,7 @@ class SceneModel:
         face = self.builder.build(self.document.nodes[node_id])
         self._faces[slot] = face
         self.sizes[slot] = (face.width, face.height)
+        self.off[slot] = face.status in ("muted", "resting")
         self.severity[slot] = _SEVERITY.get(face.severity, 0)
         if face.category not in self.categories:
             self.categories.append(face.category)
@@ -276,7 +279,7 @@ class SceneModel:
         if size <= len(self.positions):
             return
         more = max(size, 2 * len(self.positions), 64)
-        names = ("positions", "sizes", "selected", "dimmed", "order", "category", "severity")
+        names = ("positions", "sizes", "selected", "dimmed", "off", "order", "category", "severity")
         for name in names:
             old = getattr(self, name)
             new = np.zeros((more, *old.shape[1:]), old.dtype)

@@ -72,6 +72,7 @@ def paint_wire_set(painter: QPainter, shot: Shot, slots: np.ndarray, ends: np.nd
         return
     table, dimmed = shot.scene.wires, shot.scene.dimmed
     faded = dimmed[table.source[slots]] | dimmed[table.target[slots]]
+    faded |= shot.scene.off[table.source[slots]]
     groups = table.style[slots].astype(np.int64) * 2 + ~faded
     view = ends * shot.scale + np.tile([shot.offset.x(), shot.offset.y()], 2)
     lanes = table.lane[slots] * shot.scale + shot.offset.y()

@@ -151,6 +151,8 @@ def test_what_needs_a_muted_node_rests_until_it_does_not(document, canvas, expre
     canvas.select([expression["b"]])
     canvas.toggle_mode(MUTED)
     assert [status(n) for n in "bdec"] == ["muted", "resting", "", ""]
+    off = [bool(canvas.scene.off[canvas.scene.nodes.get(expression[n])]) for n in "bdec"]
+    assert off == [True, True, False, False]
     commands.connect(document, expression["d"], "out", expression["e"], "x")
     assert status("e") == "resting"
     commands.disconnect(document, (expression["d"], "x"))

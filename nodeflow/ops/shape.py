@@ -311,22 +311,35 @@ class Tile(Op):
         yield Sample((values(()),), {"multiples": ()}, smooth=True)
 
 
+PAD_MODES = ("constant", "reflect", "symmetric", "edge", "wrap")
+
+
+def border_sources(
+    shape: Sequence[int], pairs: Sequence[tuple[int, int]], mode: Any
+) -> list[np.ndarray]:
+    """For each axis, which element stands at each place of the padded axis."""
+    return [np.pad(np.arange(d), pair, mode=mode) for d, pair in zip(shape, pairs, strict=True)]
+
+
 @register
 class Pad(Op):
-    """A border of one value."""
+    """A border around a tensor."""
 
     id = "pad"
     category = "Shape"
-    keywords = ("border", "margin", "zeros")
+    keywords = ("border", "margin", "zeros", "mirror", "reflect", "symmetric", "edge", "wrap")
     doc = (
-        "The tensor with a border of one value around it.\n\n`paddings` holds one [before, after] "
-        "pair per axis."
+        "The tensor with a border around it.\n\n`paddings` holds one [before, after] pair per "
+        "axis. The border is one value (constant), the elements mirrored without (reflect) or with "
+        "(symmetric) the outermost, the outermost repeated (edge), or those of the other end "
+        "(wrap), as in numpy. Gradient: to the elements that the border repeats."
     )
     differentiable = True
     inputs = (Port("x", dtypes=DTYPES),)
     attrs = (
         Attr("paddings", "literal", [[1, 1], [1, 1]], "A pair [before, after] for each axis."),
-        Attr("value", "literal", 0, "The value of the border."),
+        Attr("value", "literal", 0, "The value of a constant border."),
+        Attr("mode", "choice", "constant", "What the border is made of.", choices=PAD_MODES),
     )
 
     def _pairs(self, rank: int, paddings: Any) -> list[tuple[int, int]]:
@@ -351,12 +364,20 @@ class Pad(Op):
         x = types[0]
         self._value(attrs["value"], x.dtype)
         pairs = self._pairs(x.rank, attrs["paddings"])
+        if attrs["mode"] != "constant" and any(d == 0 != sum(p) for d, p in zip(x.shape, pairs)):
+            raise ShapeError(
+                f"{shape_text(x.shape)} has an axis of size 0, and nothing to repeat",
+                port="x",
+                hint="Use a constant border.",
+            )
         return x.with_shape(
             None if d is None else d + before + after
             for d, (before, after) in zip(x.shape, pairs, strict=True)
         )
 
     def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        if attrs["mode"] != "constant":
+            return None
         sizes = tuple(d or 0 for d in types[0].shape)
         pairs = self._pairs(len(sizes), attrs["paddings"])
         strides = lowering.strides_of(outs[0].shape)
@@ -367,11 +388,18 @@ class Pad(Op):
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         x = arrays[0]
         pairs = self._pairs(x.ndim, attrs["paddings"])
+        if attrs["mode"] != "constant":
+            for axis, index in enumerate(border_sources(x.shape, pairs, attrs["mode"])):
+                x = x.take(index, axis)
+            return x.copy() if not pairs else x
         if not pairs:
             return x.copy()
         return np.pad(x, pairs, constant_values=self._value(attrs["value"], x.dtype.name).item())
 
     def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
+        if node.attrs["mode"] != "constant":
+            attrs = {k: v for k, v in node.attrs.items() if k != "value"}
+            return (F.unpad(grads[0], node.inputs[0], **attrs),)
         pairs = self._pairs(len(node.inputs[0].shape), node.attrs["paddings"])
         begin = tuple(before for before, _ in pairs)
         end = tuple(-after if after else None for _, after in pairs)
@@ -382,5 +410,8 @@ class Pad(Op):
             attrs = {"paddings": [[1, 2], [0, 3]]}
             yield Sample((values((2, 3), dtype),), attrs, dtype == "float64")
         yield Sample((values((2, 3)),), {"paddings": [[0, 0], [2, 1]], "value": -1.5}, smooth=True)
+        for mode in PAD_MODES[1:]:
+            attrs = {"paddings": [[1, 3], [0, 2]], "mode": mode}
+            yield Sample((values((2, 3)),), attrs, smooth=True)
         yield Sample((values((0, 3)),), {"paddings": [[1, 0], [0, 1]]}, smooth=True)
         yield Sample((values(()),), {"paddings": []}, smooth=True)

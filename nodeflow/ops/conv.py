@@ -1,0 +1,495 @@
+"""Convolution, and the two products that are its gradients.
+
+Convolution is linear in the picture and in the filter, and so are its two gradients: each of the
+three is the gradient of the others, so every order exists. All three are matrix products of what
+the windows see, one block of pictures after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from nodeflow.errors import AttributeProblem, ShapeError
+from nodeflow.graph.graph import Node, Tensor
+from nodeflow.graph.op import Attr, Op, Port, Sample
+from nodeflow.graph.registry import REGISTRY
+from nodeflow.graph.types import FLOATS, Dim, TensorType, compatible, shape_text, type_of_array
+from nodeflow.ops import functions as F
+from nodeflow.ops.base import register
+from nodeflow.ops.composed import Composed
+from nodeflow.ops.samples import values
+from nodeflow.ops.windows import (
+    LAYOUT,
+    PADDING,
+    Windows,
+    as_layout,
+    channels_last,
+    check_picture,
+    chunks,
+    known,
+    layout_shape,
+    shape_last,
+)
+
+ATTRS = (
+    Attr("strides", "ints", (1, 1), "Steps between windows: height and width, or one number."),
+    PADDING,
+    Attr("dilations", "ints", (1, 1), "Steps between the elements that a window sees."),
+    Attr("groups", "int", 1, "Channels are split into that many independent groups.", minimum=1),
+    LAYOUT,
+)
+FILTER = Port("filter", "(height, width, channels / groups, filters).", FLOATS, "T")
+
+
+def windows_of(filter_: TensorType, attrs: Mapping[str, Any]) -> tuple[Windows, Dim, Dim]:
+    """The windows of a filter, its channels in a group, and how many filters there are.
+
+    Raises:
+        ShapeError: the filter is none, or sees nothing.
+        AttributeProblem: strides or dilations are no pairs, or groups do not divide the filters.
+    """
+    if filter_.rank != 4:
+        raise ShapeError(
+            f"a filter is (height, width, channels, filters), not {shape_text(filter_.shape)}",
+            port="filter",
+        )
+    height, width, channels, filters = filter_.shape
+    if 0 in (height, width):
+        raise ShapeError(
+            f"a filter of shape {shape_text(filter_.shape)} sees nothing", port="filter"
+        )
+    if filters is not None and filters % attrs["groups"]:
+        raise AttributeProblem(
+            f"{filters} filters do not split into {attrs['groups']} groups", port="groups"
+        )
+    return Windows.of((height or 0, width or 0), attrs), channels, filters
+
+
+def convolved(
+    x: TensorType, filter_: TensorType, attrs: Mapping[str, Any], port: str = "x"
+) -> TensorType:
+    """The type of the convolution of x with a filter.
+
+    Raises:
+        ShapeError, AttributeProblem: they do not fit.
+    """
+    windows, channels, filters = windows_of(filter_, attrs)
+    n, height, width, have = check_picture(x, attrs["layout"], port)
+    if have is not None and channels is not None and have != channels * attrs["groups"]:
+        groups = f" in {attrs['groups']} groups" if attrs["groups"] > 1 else ""
+        raise ShapeError(
+            f"{port} has {have} channels, and the filter {shape_text(filter_.shape)} takes "
+            f"{channels * attrs['groups']}{groups}",
+            port=port,
+            hint="The filter's third size times groups is the number of channels.",
+        )
+    counts = windows.counts(height, width, port)
+    return x.with_shape(layout_shape((n, *counts, filters), attrs["layout"]))
+
+
+# ---- numpy: channels last ---------------------------------------------------------------------
+
+
+def seen_rows(windows: Windows, x: np.ndarray, groups: int) -> np.ndarray:
+    """What windows see as matrices: (groups, windows, kernel * channels of a group)."""
+    seen = windows.view(x)
+    n, down, across, kh, kw, channels = seen.shape
+    apart = seen.reshape(n, down, across, kh, kw, groups, channels // groups)
+    rows = np.moveaxis(apart, 5, 0)
+    return rows.reshape(groups, n * down * across, kh * kw * (channels // groups))
+
+
+def filter_rows(filter_: np.ndarray, groups: int) -> np.ndarray:
+    """Filters as matrices: (groups, kernel * channels of a group, filters of a group)."""
+    kh, kw, channels, filters = filter_.shape
+    apart = filter_.reshape(kh * kw * channels, groups, filters // groups)
+    return np.moveaxis(apart, 1, 0)
+
+
+def grouped_rows(g: np.ndarray, groups: int) -> np.ndarray:
+    """Channels-last values as matrices: (groups, windows, channels of a group)."""
+    n, down, across, channels = g.shape
+    return np.moveaxis(g.reshape(n * down * across, groups, channels // groups), 1, 0)
+
+
+def convolve(x: np.ndarray, filter_: np.ndarray, windows: Windows, groups: int) -> np.ndarray:
+    """Each window's product with each filter."""
+    down, across = windows.counts(x.shape[1], x.shape[2])
+    out = np.empty((x.shape[0], down or 0, across or 0, filter_.shape[3]), x.dtype)
+    weights = filter_rows(filter_, groups)
+    for rows in chunks(x.shape[0], _elements(out, filter_, groups)):
+        product = np.moveaxis(seen_rows(windows, x[rows], groups) @ weights, 0, 1)
+        out[rows] = product.reshape(out[rows].shape)
+    return out
+
+
+def input_gradient(
+    g: np.ndarray, filter_: np.ndarray, windows: Windows, groups: int, shape: Sequence[int]
+) -> np.ndarray:
+    """The filters, weighted by g, added up where their windows lie in a picture of ``shape``."""
+    kh, kw, channels, _ = filter_.shape
+    weights = np.swapaxes(filter_rows(filter_, groups), 1, 2)
+    out = np.empty(tuple(shape), g.dtype)
+    for rows in chunks(g.shape[0], _elements(g, filter_, groups)):
+        part = g[rows]
+        product = np.moveaxis(grouped_rows(part, groups) @ weights, 0, 1)
+        apart = product.reshape(*part.shape[:3], groups, kh, kw, channels)
+        seen = np.moveaxis(apart, 3, 5).reshape(*part.shape[:3], kh, kw, groups * channels)
+        out[rows] = windows.gather_back(seen, (part.shape[0], *shape[1:]))
+    return out
+
+
+def filter_gradient(
+    x: np.ndarray, g: np.ndarray, windows: Windows, groups: int, shape: Sequence[int]
+) -> np.ndarray:
+    """What the windows see, weighted by g: one picture of ``shape`` for each filter."""
+    kh, kw, channels, filters = shape
+    total = np.zeros((groups, kh * kw * channels, filters // groups), x.dtype)
+    for rows in chunks(x.shape[0], int(np.prod(g.shape[1:3])) * kh * kw * channels * groups):
+        seen = np.swapaxes(seen_rows(windows, x[rows], groups), 1, 2)
+        total += seen @ grouped_rows(g[rows], groups)
+    return np.ascontiguousarray(np.moveaxis(total, 0, 1)).reshape(tuple(shape))
+
+
+def _elements(picture: np.ndarray, filter_: np.ndarray, groups: int) -> int:
+    """Elements that the windows of one picture see."""
+    return int(np.prod(picture.shape[1:3]) * np.prod(filter_.shape[:3])) * groups
+
+
+# ---- ops --------------------------------------------------------------------------------------
+
+
+class Convolution(Op):
+    """Base: an op of a picture or its gradient, and a filter, in one layout."""
+
+    category = "Neural network"
+    differentiable = True
+    attrs = ATTRS
+
+    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+        with np.errstate(all="ignore"):
+            return self.compute(arrays, attrs["groups"], attrs["layout"], attrs)
+
+    def compute(
+        self, arrays: Sequence[np.ndarray], groups: int, layout: str, attrs: Mapping[str, Any]
+    ) -> np.ndarray:
+        raise NotImplementedError
+
+    def call(
+        self, x: tuple[int, ...], filter_: tuple[int, ...], attrs: Mapping[str, Any], dtype: str
+    ) -> Sample:
+        """A sample, from the shapes of a convolution's picture (channels last) and filter."""
+        raise NotImplementedError
+
+    def samples(self) -> Iterator[Sample]:
+        yield self.call((1, 4, 3, 2), (3, 2, 2, 3), {}, "float64")
+        yield self.call((4, 5, 7, 3), (3, 2, 3, 2), {}, "float32")
+        for attrs in (
+            {"padding": "valid"},
+            {"strides": (2, 3)},
+            {"strides": (3, 1), "padding": "valid", "layout": "NCHW"},
+            {"dilations": (2,)},
+            {"dilations": (1, 2), "padding": "valid", "strides": (2,)},
+        ):
+            yield self.call((1, 4, 5, 1), (2, 3, 1, 2), attrs, "float64")
+        yield self.call((2, 2, 1, 4), (2, 1, 2, 6), {"groups": 2}, "float64")
+        yield self.call((1, 2, 3, 3), (1, 2, 1, 3), {"groups": 3, "layout": "NCHW"}, "float64")
+        yield self.call((0, 3, 4, 2), (2, 1, 2, 3), {}, "float64")
+        yield self.call((1, 1, 1, 1), (1, 1, 1, 1), {}, "float64")
+
+    def _arrays(
+        self, x: tuple[int, ...], filter_: tuple[int, ...], attrs: Mapping[str, Any], dtype: str
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Picture, filter and an array like the convolution's result."""
+        layout = attrs.get("layout", "NHWC")
+        picture = values(known(layout_shape(x, layout)), dtype)
+        weights = values(filter_, dtype, start=5)
+        full = {a.name: a.default for a in ATTRS} | dict(attrs)
+        result = convolved(type_of_array(picture), type_of_array(weights), full)
+        return picture, weights, values(known(result.shape), dtype, start=9)
+
+
+@register
+class Conv2D(Convolution):
+    """What filters find at each place of pictures."""
+
+    id = "conv2d"
+    keywords = ("convolution", "cnn", "filter", "kernel", "image", "depthwise", "dilated")
+    doc = (
+        "The product of filters with every window of a batch of pictures.\n\nx (n, height, width, "
+        "channels) and filter (height, width, channels / groups, filters) give (n, height', "
+        "width', filters). With padding same the sizes are divided by the strides and rounded up, "
+        "zeros around, the odd one at the end; with valid only whole windows count. The filter is "
+        "not flipped. As many groups as channels is a depthwise convolution."
+    )
+    inputs = (Port("x", "Pictures.", FLOATS, "T"), FILTER)
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        return convolved(types[0], types[1], attrs)
+
+    def compute(
+        self, arrays: Sequence[np.ndarray], groups: int, layout: str, attrs: Mapping[str, Any]
+    ) -> np.ndarray:
+        x, filter_ = channels_last(arrays[0], layout), arrays[1]
+        windows = Windows.of(filter_.shape[:2], attrs)
+        return as_layout(convolve(x, filter_, windows, groups), layout)
+
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
+        x, filter_ = node.inputs
+        by_x = F.conv2d_input_gradient(grads[0], filter_, x, **node.attrs)
+        return by_x, F.conv2d_filter_gradient(x, grads[0], filter_, **node.attrs)
+
+    def call(
+        self, x: tuple[int, ...], filter_: tuple[int, ...], attrs: Mapping[str, Any], dtype: str
+    ) -> Sample:
+        return Sample(self._arrays(x, filter_, attrs, dtype)[:2], attrs, dtype == "float64")
+
+
+def check_result(g: TensorType, x: TensorType, filter_: TensorType, attrs: Any, port: str) -> None:
+    """Raises ShapeError unless g has the shape of a convolution's result."""
+    expected = convolved(x, filter_, attrs, "like" if port == "x" else "x").shape
+    if not compatible(g.shape, expected):
+        raise ShapeError(
+            f"shape {shape_text(g.shape)} must be {shape_text(expected)}, that of the convolution",
+            port=port,
+        )
+
+
+@register
+class Conv2DInputGradient(Convolution):
+    """The adjoint of convolution in the picture."""
+
+    id = "conv2d_input_gradient"
+    category = "Internal"
+    hidden = True
+    doc = "Filters weighted by x, added up where their windows lie in a picture like `like`."
+    inputs = (
+        Port("x", "Gradient of a convolution's result.", FLOATS, "T"),
+        FILTER,
+        Port("like", "Gives the shape only.", FLOATS, "T"),
+    )
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        g, filter_, like = types
+        check_result(g, like, filter_, attrs, "x")
+        return g.with_shape(like.shape)
+
+    def compute(
+        self, arrays: Sequence[np.ndarray], groups: int, layout: str, attrs: Mapping[str, Any]
+    ) -> np.ndarray:
+        g, filter_ = channels_last(arrays[0], layout), arrays[1]
+        shape = known(shape_last(arrays[2].shape, layout))
+        windows = Windows.of(filter_.shape[:2], attrs)
+        return as_layout(input_gradient(g, filter_, windows, groups, shape), layout)
+
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
+        g, filter_, _ = node.inputs
+        by_filter = F.conv2d_filter_gradient(grads[0], g, filter_, **node.attrs)
+        return F.conv2d(grads[0], filter_, **node.attrs), by_filter, None
+
+    def call(
+        self, x: tuple[int, ...], filter_: tuple[int, ...], attrs: Mapping[str, Any], dtype: str
+    ) -> Sample:
+        like, weights, g = self._arrays(x, filter_, attrs, dtype)
+        return Sample((g, weights, like), attrs, dtype == "float64")
+
+
+@register
+class Conv2DFilterGradient(Convolution):
+    """The adjoint of convolution in the filter."""
+
+    id = "conv2d_filter_gradient"
+    category = "Internal"
+    hidden = True
+    doc = "What the windows of x see, weighted by the result's gradient, for filters like `like`."
+    inputs = (
+        Port("x", "Pictures.", FLOATS, "T"),
+        Port("y", "Gradient of the convolution's result.", FLOATS, "T"),
+        Port("like", "Filters; gives the shape only.", FLOATS, "T"),
+    )
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        x, g, like = types
+        check_result(g, x, like, attrs, "y")
+        return x.with_shape(like.shape)
+
+    def compute(
+        self, arrays: Sequence[np.ndarray], groups: int, layout: str, attrs: Mapping[str, Any]
+    ) -> np.ndarray:
+        x, g = (channels_last(a, layout) for a in arrays[:2])
+        windows = Windows.of(arrays[2].shape[:2], attrs)
+        return filter_gradient(x, g, windows, groups, arrays[2].shape)
+
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
+        x, g, _ = node.inputs
+        by_x = F.conv2d_input_gradient(g, grads[0], x, **node.attrs)
+        return by_x, F.conv2d(x, grads[0], **node.attrs), None
+
+    def call(
+        self, x: tuple[int, ...], filter_: tuple[int, ...], attrs: Mapping[str, Any], dtype: str
+    ) -> Sample:
+        picture, like, g = self._arrays(x, filter_, attrs, dtype)
+        return Sample((picture, g, like), attrs, dtype == "float64")
+
+
+@register
+class Conv2DTranspose(Convolution):
+    """Pictures painted by filters."""
+
+    id = "conv2d_transpose"
+    keywords = ("deconvolution", "upsampling", "decoder", "generator", "fractional stride")
+    doc = (
+        "Paints each element of x as a filter, where a convolution would have seen it.\n\nThe "
+        "adjoint of conv2d with the same filter, (height, width, filters / groups, channels of x): "
+        "x (n, height, width, channels) gives (n, height * stride, width * stride, filters) with "
+        "padding same, and (height - 1) * stride plus the window with valid."
+    )
+    inputs = (
+        Port("x", "What to paint.", FLOATS, "T"),
+        Port("filter", "(height, width, filters / groups, channels of x).", FLOATS, "T"),
+    )
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        x, filter_ = types
+        windows, filters, channels = windows_of(filter_, attrs)
+        n, height, width, have = check_picture(x, attrs["layout"])
+        if not compatible((have,), (channels,)):
+            raise ShapeError(
+                f"x has {have} channels, and the filter {shape_text(filter_.shape)} takes "
+                f"{channels}",
+                port="x",
+                hint="The filter's last size is the number of channels of x.",
+            )
+        sizes = windows.height.uncounted(height), windows.width.uncounted(width)
+        made = None if filters is None else filters * attrs["groups"]
+        return x.with_shape(layout_shape((n, *sizes, made), attrs["layout"]))
+
+    def compute(
+        self, arrays: Sequence[np.ndarray], groups: int, layout: str, attrs: Mapping[str, Any]
+    ) -> np.ndarray:
+        x, filter_ = channels_last(arrays[0], layout), arrays[1]
+        windows = Windows.of(filter_.shape[:2], attrs)
+        height = windows.height.uncounted(x.shape[1]) or 0
+        width = windows.width.uncounted(x.shape[2]) or 0
+        shape = (x.shape[0], height, width, filter_.shape[2] * groups)
+        return as_layout(input_gradient(x, filter_, windows, groups, shape), layout)
+
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
+        x, filter_ = node.inputs
+        by_filter = F.conv2d_filter_gradient(grads[0], x, filter_, **node.attrs)
+        return F.conv2d(grads[0], filter_, **node.attrs), by_filter
+
+    def call(
+        self, x: tuple[int, ...], filter_: tuple[int, ...], attrs: Mapping[str, Any], dtype: str
+    ) -> Sample:
+        _, weights, g = self._arrays(x, filter_, attrs, dtype)
+        return Sample((g, weights), attrs, dtype == "float64")
+
+
+# ---- one axis ---------------------------------------------------------------------------------
+
+
+class AlongOneAxis(Composed):
+    """Base: a 2-D op on pictures of height 1."""
+
+    category = "Neural network"
+    two = ""
+    """Id of the 2-D op."""
+    LAYOUT = Attr(
+        "layout", "choice", "NWC", "Where the channels are: last (NWC) or after the rows (NCW).",
+        choices=("NWC", "NCW"),
+    )  # fmt: skip
+
+    def wide(self, attrs: Mapping[str, Any]) -> dict[str, Any]:
+        """Attributes of the 2-D op."""
+        pairs = {"strides", "dilations", "size"}
+        changed = {k: (1, *v) for k, v in attrs.items() if k in pairs and v is not None}
+        return {**attrs, **changed, "layout": "NHWC" if attrs["layout"] == "NWC" else "NCHW"}
+
+    def axes(self, attrs: Mapping[str, Any]) -> list[int]:
+        """Where each input gets its axis of size 1."""
+        return [1 if attrs["layout"] == "NWC" else 2, 0]
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        for name in ("strides", "dilations", "size"):
+            if len(attrs.get(name) or (1,)) != 1:
+                raise AttributeProblem(f"{name} must be one number", port=name)
+        lifted = []
+        for type_, axis, port in zip(types, self.axes(attrs), self.inputs, strict=False):
+            if type_.rank != 3:
+                raise ShapeError(
+                    f"{self.id} needs three axes, not shape {shape_text(type_.shape)}",
+                    port=port.name,
+                )
+            lifted.append(type_.with_shape((*type_.shape[:axis], 1, *type_.shape[axis:])))
+        made = REGISTRY.lookup(self.two).infer(*lifted, **self.wide(attrs))
+        assert isinstance(made, TensorType)
+        axis = self.axes(attrs)[0]
+        return made.with_shape((*made.shape[:axis], *made.shape[axis + 1 :]))
+
+    def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor:
+        axes = self.axes(attrs)
+        lifted = [F.expand_dims(x, axis=a) for x, a in zip(inputs, axes, strict=False)]
+        made = getattr(F, self.two)(*lifted, **self.wide(attrs))
+        return F.squeeze(made, axis=[axes[0]])
+
+
+class Convolution1D(AlongOneAxis):
+    """Base of the two convolutions along one axis."""
+
+    attrs = (
+        Attr("strides", "ints", (1,), "Steps between windows."),
+        PADDING,
+        Attr("dilations", "ints", (1,), "Steps between the elements that a window sees."),
+        ATTRS[3],
+        AlongOneAxis.LAYOUT,
+    )
+    inputs = (
+        Port("x", "Series.", FLOATS, "T"),
+        Port("filter", "(width, channels / groups, filters).", FLOATS, "T"),
+    )
+
+    def samples(self) -> Iterator[Sample]:
+        for dtype in FLOATS:
+            arrays = values((2, 6, 3), dtype), values((2, 3, 3), dtype, start=5)
+            yield Sample(arrays, smooth=dtype == "float64")
+            yield Sample(arrays, {"strides": (2,), "padding": "valid"}, dtype == "float64")
+        ncw = values((2, 4, 5)), values((3, 2, 4), start=5)
+        yield Sample(ncw, {"layout": "NCW", "dilations": (2,), "groups": 2}, smooth=True)
+        yield Sample((values((0, 3, 1)), values((2, 1, 1))), smooth=True)
+        yield Sample((values((1, 1, 1)), values((1, 1, 1))), smooth=True)
+
+
+@register
+class Conv1D(Convolution1D):
+    """What filters find at each place of series."""
+
+    id = "conv1d"
+    two = "conv2d"
+    keywords = ("convolution", "series", "time", "filter", "kernel", "signal", "sequence")
+    doc = (
+        "The product of filters with every window of a batch of series.\n\nx (n, width, channels) "
+        "and filter (width, channels / groups, filters) give (n, width', filters). As conv2d, "
+        "along one axis."
+    )
+
+
+@register
+class Conv1DTranspose(Convolution1D):
+    """Series painted by filters."""
+
+    id = "conv1d_transpose"
+    two = "conv2d_transpose"
+    keywords = ("deconvolution", "upsampling", "series", "decoder")
+    doc = (
+        "Paints each element of x as a filter; the adjoint of conv1d with the same filter.\n\n"
+        "x (n, width, channels) and filter (width, filters / groups, channels of x) give (n, "
+        "width * stride, filters) with padding same. As conv2d_transpose, along one axis."
+    )
+    inputs = (
+        Port("x", "What to paint.", FLOATS, "T"),
+        Port("filter", "(width, filters / groups, channels of x).", FLOATS, "T"),
+    )

@@ -1,0 +1,398 @@
+"""Pooling: the largest or the mean of each window."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from nodeflow.errors import ShapeError
+from nodeflow.graph.graph import Node, Tensor
+from nodeflow.graph.op import Attr, Op, Port, Sample
+from nodeflow.graph.types import FLOATS, TensorType, compatible, shape_text, unify_shapes
+from nodeflow.ops import functions as F
+from nodeflow.ops.base import register
+from nodeflow.ops.composed import Composed
+from nodeflow.ops.conv import AlongOneAxis
+from nodeflow.ops.reduction import accumulator
+from nodeflow.ops.samples import values
+from nodeflow.ops.windows import (
+    LAYOUT,
+    Windows,
+    as_layout,
+    channels_last,
+    check_picture,
+    known,
+    layout_shape,
+    pair,
+)
+
+SIZE = Attr("size", "ints", (2, 2), "Height and width of a window, or one number for both.")
+STRIDES = Attr("strides", "ints", None, "Steps between windows; none is their size.", optional=True)
+PADDING = Attr(
+    "padding", "choice", "valid", "Whole windows only (valid), or also those over the border.",
+    choices=("same", "valid"),
+)  # fmt: skip
+
+
+def windows_of(attrs: Mapping[str, Any]) -> Windows:
+    """The windows that an op's attributes describe."""
+    size = pair("size", attrs["size"])
+    return Windows.of(size, {**attrs, "strides": attrs["strides"] or size})
+
+
+def pooled(x: TensorType, attrs: Mapping[str, Any], port: str = "x") -> TensorType:
+    """The type of what remains of x: one element per window and channel.
+
+    Raises:
+        ShapeError, AttributeProblem: not pictures, or no windows.
+    """
+    windows = windows_of(attrs)
+    n, height, width, channels = check_picture(x, attrs["layout"], port)
+    shape = (n, *windows.counts(height, width, port), channels)
+    return x.with_shape(layout_shape(shape, attrs["layout"]))
+
+
+def check_pooled(g: TensorType, x: TensorType, attrs: Mapping[str, Any], ports: str) -> None:
+    """Raises ShapeError unless g has the shape of x pooled; ``ports`` names both."""
+    of_g, of_x = ports.split()
+    expected = pooled(x, attrs, of_x).shape
+    if not compatible(g.shape, expected):
+        text = f"shape {shape_text(g.shape)} must be {shape_text(expected)}, one per window"
+        raise ShapeError(text, port=of_g)
+
+
+class Pool(Op):
+    """Base: an op of pictures, in one layout."""
+
+    category = "Neural network"
+    differentiable = True
+    inputs = (Port("x", "Pictures.", FLOATS),)
+    attrs = (SIZE, STRIDES, PADDING, LAYOUT)
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        return pooled(types[0], attrs)
+
+    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+        layout = attrs["layout"]
+        pictures = [channels_last(a, layout) for a in arrays]
+        with np.errstate(all="ignore"):
+            return as_layout(self.compute(windows_of(attrs), *pictures), layout)
+
+    def compute(self, windows: Windows, *pictures: np.ndarray) -> np.ndarray:
+        """The result, channels last."""
+        raise NotImplementedError
+
+    def arrange(self, x: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, ...]:
+        """The op's inputs, from pictures and an array like them pooled."""
+        return (x,)
+
+    def samples(self) -> Iterator[Sample]:
+        def call(shape: tuple[int, ...], dtype: str = "float64", **attrs: Any) -> Sample:
+            layout = attrs.get("layout", "NHWC")
+            x = values(known(layout_shape(shape, layout)), dtype)
+            full = {a.name: a.default for a in self.attrs} | attrs
+            g = values(known(pooled(TensorType(dtype, x.shape), full).shape), dtype, start=9)
+            return Sample(self.arrange(x, g), attrs, smooth=dtype == "float64")
+
+        for dtype in FLOATS:
+            yield call((2, 4, 5, 3), dtype)
+        yield call((1, 5, 4, 2), size=(3, 2), strides=(2, 1), layout="NCHW")
+        yield call((1, 5, 4, 2), size=(3,), strides=(2,), padding="same")
+        yield call((1, 3, 4, 2), size=(2, 3), strides=(1,), padding="same")
+        yield call((0, 4, 3, 2))
+        yield call((1, 1, 1, 1), size=(1,))
+
+
+# ---- the largest ------------------------------------------------------------------------------
+
+
+def side_by_side(seen: np.ndarray) -> np.ndarray:
+    """What windows see, (rows, down, across, kernel, channels), row by row."""
+    n, down, across, height, width, channels = seen.shape
+    return seen.reshape(n, down, across, height * width, channels)
+
+
+def largest_places(windows: Windows, x: np.ndarray) -> np.ndarray:
+    """Which element of each window is the first of the largest; never one of the border."""
+    seen = windows.view(x, -np.inf)
+    flat = side_by_side(seen)
+    places = flat.argmax(3)
+    if windows.height.same:  # a border of -inf may come before elements that are -inf
+        real = windows.view(np.ones((1, *x.shape[1:3], 1), bool), False)
+        real = side_by_side(real)
+        inside = np.take_along_axis(np.broadcast_to(real, flat.shape), places[:, :, :, None], 3)
+        places = np.where(inside[:, :, :, 0], places, real.argmax(3))
+    return places
+
+
+class MaxPoolLike(Pool):
+    """Base of the ops that work at each window's largest element."""
+
+    inputs = (
+        Port("x", "Where the largest elements are found.", FLOATS, "T"),
+        Port("y", "What is taken or put there.", FLOATS, "T"),
+    )
+    category = "Internal"
+    hidden = True
+
+
+@register
+class MaxPool2D(Pool):
+    """The largest element of each window."""
+
+    id = "max_pool2d"
+    keywords = ("pooling", "maximum", "cnn", "downsample", "subsample")
+    doc = (
+        "The largest element of each window of pictures, for each channel.\n\nNaN if any is NaN. "
+        "The border never counts. Gradient: to the first of the largest elements, row by row."
+    )
+
+    def compute(self, windows: Windows, *pictures: np.ndarray) -> np.ndarray:
+        return windows.view(pictures[0], -np.inf).max((3, 4))
+
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
+        return (F.put_at_largest(node.inputs[0], grads[0], **node.attrs),)
+
+    def samples(self) -> Iterator[Sample]:
+        yield from super().samples()
+        inf, nan = np.inf, np.nan
+        odd = np.array([[nan, 1.0, -inf, -inf], [0.0, -0.0, -inf, -inf]]).reshape(1, 2, 4, 1)
+        yield Sample((odd,))
+        yield Sample((odd,), {"size": (3,), "strides": (1,), "padding": "same"})
+
+
+@register
+class PutAtLargest(MaxPoolLike):
+    """The adjoint of pooling the largest."""
+
+    id = "put_at_largest"
+    doc = "Zeros like x, with y added where the largest element of each window of x is."
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        x, y = types
+        check_pooled(y, x, attrs, "y x")
+        return x
+
+    def compute(self, windows: Windows, *pictures: np.ndarray) -> np.ndarray:
+        x, y = pictures
+        n, height, width, channels = x.shape
+        down, across = y.shape[1:3]
+        high, wide = windows.padded_sizes(height, width)
+        places = largest_places(windows, x)
+        row = (
+            np.arange(down)[:, None, None] * windows.height.stride + places // windows.width.kernel
+        )
+        column = np.arange(across)[:, None] * windows.width.stride + places % windows.width.kernel
+        first = np.arange(n)[:, None, None, None] * high
+        flat = ((first + row) * wide + column) * channels + np.arange(channels)
+        size = n * high * wide * channels
+        whole = np.bincount(flat.ravel(), y.ravel(), size).astype(x.dtype)
+        return windows.unpadded(whole.reshape(n, high, wide, channels), height, width)
+
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
+        return None, F.take_at_largest(node.inputs[0], grads[0], **node.attrs)
+
+    def arrange(self, x: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, ...]:
+        return x, g
+
+
+@register
+class TakeAtLargest(MaxPoolLike):
+    """Pooling by where another picture is largest."""
+
+    id = "take_at_largest"
+    doc = "The element of y, which is like x, where the largest element of each window of x is."
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        x, y = types
+        try:
+            shape = unify_shapes(x.shape, y.shape)
+        except ShapeError as error:
+            raise error.at(None, "y") from None
+        return pooled(x.with_shape(shape), attrs)
+
+    def compute(self, windows: Windows, *pictures: np.ndarray) -> np.ndarray:
+        x, y = pictures
+        seen = windows.view(y)
+        flat = side_by_side(seen)
+        places = largest_places(windows, x)
+        return np.take_along_axis(flat, places[:, :, :, None], 3)[:, :, :, 0]
+
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
+        return None, F.put_at_largest(node.inputs[0], grads[0], **node.attrs)
+
+    def arrange(self, x: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, ...]:
+        return x, values(x.shape, x.dtype.name, start=7)
+
+
+# ---- the mean ---------------------------------------------------------------------------------
+
+
+def seen_counts(windows: Windows, height: int, width: int) -> np.ndarray:
+    """How many elements inside the picture each window sees."""
+    return windows.view(np.ones((1, height, width, 1))).sum((3, 4))
+
+
+@register
+class AveragePool2D(Pool):
+    """The mean of each window."""
+
+    id = "average_pool2d"
+    keywords = ("pooling", "mean", "cnn", "downsample", "blur")
+    doc = (
+        "The mean of each window of pictures, for each channel.\n\nElements of the border do not "
+        "count. Gradient: shared equally by the window's elements."
+    )
+
+    def compute(self, windows: Windows, *pictures: np.ndarray) -> np.ndarray:
+        x = pictures[0]
+        total = windows.view(x).sum((3, 4), dtype=accumulator(x.dtype.name))
+        return (total / seen_counts(windows, *x.shape[1:3])).astype(x.dtype)
+
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
+        return (F.average_pool2d_gradient(grads[0], node.inputs[0], **node.attrs),)
+
+
+@register
+class AveragePool2DGradient(Pool):
+    """The adjoint of the mean of windows."""
+
+    id = "average_pool2d_gradient"
+    category = "Internal"
+    hidden = True
+    doc = "Each element of x shared equally by its window's elements in a picture like `like`."
+    inputs = (
+        Port("x", "One element per window.", FLOATS),
+        Port("like", "Gives the shape only.", FLOATS),
+    )
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        g, like = types
+        check_pooled(g, like, attrs, "x like")
+        return g.with_shape(like.shape)
+
+    def compute(self, windows: Windows, *pictures: np.ndarray) -> np.ndarray:
+        g, like = pictures
+        share = g / seen_counts(windows, *like.shape[1:3]).astype(g.dtype)
+        kernel = windows.height.kernel, windows.width.kernel
+        seen = np.broadcast_to(
+            share[:, :, :, None, None], (*share.shape[:3], *kernel, share.shape[3])
+        )
+        return windows.gather_back(seen, like.shape)
+
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
+        return F.average_pool2d(grads[0], **node.attrs), None
+
+    def arrange(self, x: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, ...]:
+        return g, x
+
+
+# ---- made of these ----------------------------------------------------------------------------
+
+
+class Pool1D(AlongOneAxis):
+    """Base of pooling along one axis."""
+
+    inputs = (Port("x", "Series.", FLOATS),)
+    attrs = (
+        Attr("size", "ints", (2,), "Length of a window."),
+        Attr("strides", "ints", None, "Steps between windows; none is their size.", optional=True),
+        PADDING,
+        AlongOneAxis.LAYOUT,
+    )
+
+    def samples(self) -> Iterator[Sample]:
+        for dtype in FLOATS:
+            yield Sample((values((2, 5, 3), dtype),), smooth=dtype == "float64")
+        attrs = {"size": (3,), "strides": (2,), "padding": "same", "layout": "NCW"}
+        yield Sample((values((2, 3, 5)),), attrs, smooth=True)
+        yield Sample((values((0, 3, 2)),), smooth=True)
+        yield Sample((values((1, 1, 1)),), {"size": (1,)}, smooth=True)
+
+
+@register
+class MaxPool1D(Pool1D):
+    """The largest element of each window of series."""
+
+    id = "max_pool1d"
+    two = "max_pool2d"
+    keywords = ("pooling", "maximum", "series", "downsample")
+    doc = "The largest element of each window of series, for each channel.\n\nAs max_pool2d."
+
+
+@register
+class AveragePool1D(Pool1D):
+    """The mean of each window of series."""
+
+    id = "average_pool1d"
+    two = "average_pool2d"
+    keywords = ("pooling", "mean", "series", "downsample", "smooth")
+    doc = "The mean of each window of series, for each channel.\n\nAs average_pool2d."
+
+
+class GlobalPool(Composed):
+    """Base: one number per row and channel."""
+
+    category = "Neural network"
+    inputs = (Port("x", "Pictures, series or volumes.", FLOATS),)
+    attrs = (
+        Attr("channels", "choice", "last", "Which axis holds the channels.",
+             choices=("last", "first")),
+        Attr("keepdims", "bool", False, "Keep the other axes with size 1."),
+    )  # fmt: skip
+    reduce = ""
+
+    def axes(self, rank: int, channels: str) -> tuple[int, ...]:
+        return tuple(range(1, rank - 1) if channels == "last" else range(2, rank))
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        x = types[0]
+        if x.rank < 3:
+            raise ShapeError(
+                f"{self.id} needs rows, places and channels, not {shape_text(x.shape)}", port="x"
+            )
+        axes = self.axes(x.rank, attrs["channels"])
+        kept = [(1 if a in axes else d) for a, d in enumerate(x.shape)]
+        if attrs["keepdims"]:
+            return x.with_shape(kept)
+        return x.with_shape(d for a, d in enumerate(x.shape) if a not in axes)
+
+    def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor:
+        axes = self.axes(len(inputs[0].shape), attrs["channels"])
+        return getattr(F, self.reduce)(inputs[0], axis=axes, keepdims=attrs["keepdims"])
+
+    def samples(self) -> Iterator[Sample]:
+        for dtype in FLOATS:
+            yield Sample((values((2, 4, 5, 3), dtype),), smooth=dtype == "float64")
+        attrs = {"channels": "first", "keepdims": True}
+        yield Sample((values((2, 3, 4)),), attrs, smooth=True)
+        yield Sample((values((0, 3, 4)),))
+        yield Sample((values((1, 1, 1)),), smooth=True)
+
+
+@register
+class GlobalAveragePool(GlobalPool):
+    """The mean of each channel."""
+
+    id = "global_average_pool"
+    reduce = "reduce_mean"
+    keywords = ("pooling", "mean", "cnn", "squeeze")
+    doc = (
+        "The mean of each channel over all places.\n\n(n, height, width, channels) gives (n, "
+        "channels), whatever the size of the pictures. Lin, Chen and Yan, 2014."
+    )
+
+
+@register
+class GlobalMaxPool(GlobalPool):
+    """The largest of each channel."""
+
+    id = "global_max_pool"
+    reduce = "reduce_max"
+    keywords = ("pooling", "maximum", "cnn")
+    doc = (
+        "The largest element of each channel over all places.\n\n(n, height, width, channels) "
+        "gives (n, channels). NaN if any is NaN. Gradient: shared equally by ties."
+    )

@@ -1,0 +1,160 @@
+"""Pictures in another size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from nodeflow.errors import ShapeError
+from nodeflow.graph.graph import Node, Tensor
+from nodeflow.graph.op import Attr, Op, Port, Sample
+from nodeflow.graph.types import FLOATS, TensorType, compatible, shape_text
+from nodeflow.ops import functions as F
+from nodeflow.ops.base import register
+from nodeflow.ops.samples import values
+from nodeflow.ops.windows import LAYOUT, check_picture, known, layout_shape, pair
+
+Taps = list[tuple[np.ndarray, np.ndarray]]
+"""For each output: source indices, and their weights."""
+
+
+def taps(size: int, target: int, method: str) -> Taps:
+    """What each element of the new axis is made of; pixels are areas, centres at a half."""
+    centre = (np.arange(target) + 0.5) * (size / target) if target else np.zeros(0)
+    if method == "nearest":
+        index = np.minimum(np.floor(centre).astype(np.int64), size - 1)
+        return [(index, np.ones(target))]
+    place = np.clip(centre - 0.5, 0, size - 1)
+    low = np.floor(place).astype(np.int64)
+    share = place - low
+    high = np.where(share > 0, np.minimum(low + 1, size - 1), low)
+    return [(low, 1 - share), (high, share)]
+
+
+def resized(x: TensorType, attrs: Mapping[str, Any], port: str = "x") -> TensorType:
+    """The type of x in the new size.
+
+    Raises:
+        ShapeError: not pictures, or pictures without pixels.
+    """
+    n, height, width, channels = check_picture(x, attrs["layout"], port)
+    if 0 in (height, width):
+        raise ShapeError(f"pictures of shape {shape_text(x.shape)} have no pixels", port=port)
+    size = pair("size", attrs["size"])
+    return x.with_shape(layout_shape((n, *size, channels), attrs["layout"]))
+
+
+def spatial_axes(layout: str) -> tuple[int, int]:
+    return (1, 2) if layout == "NHWC" else (2, 3)
+
+
+class ResizeLike(Op):
+    """Base of resizing and its adjoint."""
+
+    category = "Shape"
+    differentiable = True
+    attrs = (
+        Attr("size", "ints", (28, 28), "New height and width, or one number for both."),
+        Attr("method", "choice", "bilinear", "How pixels in between are made.",
+             choices=("bilinear", "nearest")),
+        LAYOUT,
+    )  # fmt: skip
+
+    def arrange(self, x: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, ...]:
+        """The op's inputs, from pictures and an array like them resized."""
+        return (x,)
+
+    def samples(self) -> Iterator[Sample]:
+        def call(shape: tuple[int, ...], dtype: str = "float64", **attrs: Any) -> Sample:
+            x = values(shape, dtype)
+            full = {a.name: a.default for a in self.attrs} | attrs
+            g = values(known(resized(TensorType(dtype, shape), full).shape), dtype, start=9)
+            return Sample(self.arrange(x, g), attrs, smooth=dtype == "float64")
+
+        for dtype in FLOATS:
+            for method in ("nearest", "bilinear"):
+                yield call((2, 3, 4, 1), dtype, size=(5, 2), method=method)
+        yield call((1, 2, 3, 4), size=(4,), layout="NCHW")
+        yield call((1, 5, 4, 2), size=(1, 7))
+        yield call((0, 3, 4, 2), size=(2,))
+        yield call((1, 1, 1, 1), size=(1,))
+
+
+@register
+class Resize(ResizeLike):
+    """Pictures in another size."""
+
+    id = "resize"
+    keywords = ("image", "scale", "interpolate", "bilinear", "nearest", "upsample", "zoom")
+    doc = (
+        "Pictures in another size, by the nearest pixel or linearly between pixels.\n\nx (n, "
+        "height, width, channels). Pixels are areas whose centres lie at a half, so the edges of "
+        "the pictures stay edges; nothing is smoothed when it gets smaller. Gradient: back to the "
+        "pixels that were used, by their weights."
+    )
+    inputs = (Port("x", "Pictures.", FLOATS),)
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        return resized(types[0], attrs)
+
+    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+        x = arrays[0]
+        size = pair("size", attrs["size"])
+        for axis, target in zip(spatial_axes(attrs["layout"]), size, strict=True):
+            x = self._along(x, axis, taps(x.shape[axis], target, attrs["method"]))
+        return np.ascontiguousarray(x)
+
+    def _along(self, x: np.ndarray, axis: int, made_of: Taps) -> np.ndarray:
+        if len(made_of) == 1:
+            return x.take(made_of[0][0], axis)
+        shape = [-1 if a == axis else 1 for a in range(4)]
+        with np.errstate(all="ignore"):
+            low, high = (x.take(i, axis) * w.astype(x.dtype).reshape(shape) for i, w in made_of)
+            return np.where(made_of[1][1].reshape(shape) > 0, low + high, low)
+
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
+        return (F.resize_gradient(grads[0], node.inputs[0], **node.attrs),)
+
+
+@register
+class ResizeGradient(ResizeLike):
+    """The adjoint of resizing."""
+
+    id = "resize_gradient"
+    category = "Internal"
+    hidden = True
+    doc = "Each pixel of x added to those of a picture like `like` that it was made of."
+    inputs = (
+        Port("x", "Gradient of the resized pictures.", FLOATS),
+        Port("like", "Gives the shape only.", FLOATS),
+    )
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        g, like = types
+        expected = resized(like, attrs, "like").shape
+        if not compatible(g.shape, expected):
+            raise ShapeError(
+                f"shape {shape_text(g.shape)} must be {shape_text(expected)}", port="x"
+            )
+        return g.with_shape(like.shape)
+
+    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+        g, like = arrays
+        for axis in spatial_axes(attrs["layout"]):
+            made_of = taps(like.shape[axis], g.shape[axis], attrs["method"])
+            rows = np.moveaxis(g, axis, 0)
+            total = np.zeros((like.shape[axis], *rows.shape[1:]), g.dtype)
+            with np.errstate(all="ignore"):
+                for index, weight in made_of:
+                    shape = (-1, 1, 1, 1)
+                    np.add.at(total, index, rows * weight.astype(g.dtype).reshape(shape))
+            g = np.moveaxis(total, 0, axis)
+        return np.ascontiguousarray(g)
+
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
+        return F.resize(grads[0], **node.attrs), None
+
+    def arrange(self, x: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, ...]:
+        return g, x

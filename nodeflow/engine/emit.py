@@ -216,10 +216,11 @@ def emit_stage(actions: Actions, group: Group, action: Action) -> Sequence[Row]:
     )
     elements = stage.outer * stage.n * stage.inner
     if stage.kind in ("argmax", "argmin"):
-        work = elements * 1.0
-        source = reductions.search_source(stage.kind, dtype)
+        work = elements * 0.3
+        source = reductions.search_source(stage.kind, dtype, rows=stage.inner == 1)
         args = (stage.outer, stage.n, stage.inner, *pointers)
-        return [Row(source, args, _limit(work, stage.outer * stage.inner), work, group)]
+        units = stage.outer * -(-stage.inner // reductions.COLUMN_TILE)
+        return [Row(source, args, _limit(work, units), work, group)]
     work = elements * (0.15 if dtype in ("float32", "float64") else 0.4)
     divisor = (stage.divisor,) if stage.divisor else ()
     if stage.inner == 1:

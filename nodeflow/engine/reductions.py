@@ -141,37 +141,88 @@ def columns_source(kind: str, dtype: str, mean: bool = False) -> str:
     return "\n".join(lines)
 
 
-def search_source(kind: str, dtype: str) -> str:
+def search_source(kind: str, dtype: str, *, rows: bool) -> str:
     """First index (int64) of the maximum or minimum along the middle axis of [outer, n, inner].
 
     NaN counts as the extreme. Args of the kernel: outer, n, inner, source, target (outer, inner).
+    With ``rows``, inner is 1. Both forms are loops without branches, which vectorise.
     """
     size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
-    sign = ">" if kind == "argmax" else "<"
+    body = _search_rows(kind, dtype) if rows else _search_columns(kind, dtype)
+    units = "outer" if rows else f"outer * ((inner + {COLUMN_TILE - 1}) // {COLUMN_TILE})"
+    extreme = f"{kind.removeprefix('arg')}_lanes"
     lines = [
         "import numpy as np",
-        "from nodeflow.engine.intrinsics import load, set_slot, slot, store",
+        "from nodeflow.engine.intrinsics import local_array, set_slot, slot, store, view1",
+        f"from nodeflow.engine.lanes import {extreme}" if rows and dtype in FLOATS else "",
         "from nodeflow.engine.layout import CODE, EMPTY_REDUCTION",
         "",
         "",
         "def kernel(args, task, ntasks):",
         "    outer, n, inner = slot(args, 0), slot(args, 1), slot(args, 2)",
         "    source, target = slot(args, 3), slot(args, 4)",
-        "    units = outer * inner",
+        f"    units = {units}",
         "    if n == 0 and units > 0:",
         "        set_slot(args, CODE, EMPTY_REDUCTION)",
         "        units = 0",
-        "    for unit in range(units * task // ntasks, units * (task + 1) // ntasks):",
-        "        above = unit // inner",
-        f"        at = source + {size} * (above * n * inner + unit - above * inner)",
-        f"        best = load(at, {name})",
-        "        place = np.int64(0)",
-        "        for i in range(1, n):",
-        f"            x = load(at + {size} * (i * inner), {name})",
-        f"            if x {sign} best or (x != x and best == best):",
-        "                best = x",
-        "                place = np.int64(i)",
-        "        store(target + 8 * unit, place)",
+        *("    " + line.format(size=size, name=name, tile=COLUMN_TILE) for line in body),
         "",
     ]
     return "\n".join(lines)
+
+
+def _search_rows(kind: str, dtype: str) -> list[str]:
+    """The extreme of a stretch first, then where it is: the stretch is still in cache."""
+    sign = ">" if kind == "argmax" else "<"
+    found = "(x[i] == best) | (x[i] != x[i])" if dtype in FLOATS else "x[i] == best"
+    if dtype in FLOATS:
+        extreme = [f"    best = {kind.removeprefix('arg')}_lanes(at, n, {{name}})"]
+    else:
+        extreme = [
+            "    best = x[0]",
+            "    for i in range(x.size):",
+            f"        best = x[i] if x[i] {sign} best else best",
+        ]
+    return [
+        "for unit in range(units * task // ntasks, units * (task + 1) // ntasks):",
+        "    at = source + {size} * (unit * n)",
+        "    x = view1(at, n, {name})",
+        *extreme,
+        "    place = np.int64(0)",
+        "    for i in range(x.size):",
+        f"        if {found}:",
+        "            place = np.int64(i)",
+        "            break",
+        "    store(target + 8 * unit, place)",
+    ]
+
+
+def _search_columns(kind: str, dtype: str) -> list[str]:
+    """A tile of columns at a time, row after row."""
+    sign = ">" if kind == "argmax" else "<"
+    better = f"x[c] {sign} best[c]"
+    if dtype in FLOATS:
+        better = f"({better}) | ((x[c] != x[c]) & (best[c] == best[c]))"
+    return [
+        "tiles = (inner + {tile} - 1) // {tile}",
+        "best = local_array({tile}, {name})",
+        "place = local_array({tile}, np.int32)",
+        "for unit in range(units * task // ntasks, units * (task + 1) // ntasks):",
+        "    above = unit // tiles",
+        "    column = (unit - above * tiles) * {tile}",
+        "    width = min(np.int64({tile}), inner - column)",
+        "    first = source + {size} * (above * n * inner + column)",
+        "    x = view1(first, width, {name})",
+        "    for c in range(x.size):",
+        "        best[c] = x[c]",
+        "        place[c] = np.int32(0)",
+        "    for row in range(1, n):",
+        "        x = view1(first + {size} * (row * inner), width, {name})",
+        "        for c in range(x.size):",
+        f"            better = {better}",
+        "            best[c] = x[c] if better else best[c]",
+        "            place[c] = np.int32(row) if better else place[c]",
+        "    y = view1(target + 8 * (above * inner + column), width, np.int64)",
+        "    for c in range(y.size):",
+        "        y[c] = np.int64(place[c])",
+    ]

@@ -1,0 +1,196 @@
+"""Cases that no peer is compared in: starting, planning, many kernels, memory."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parent)]
+Result = dict[str, Any]
+
+
+def in_fresh_process(function: str, *args: str, **environment: str) -> float:
+    """What a function of this file returns in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"import local_cases as c; print(c.{function}({', '.join(args)}))"],
+        env={**os.environ, "PYTHONPATH": str(HERE), **environment},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return float(done.stdout.strip().splitlines()[-1])
+
+
+# ---- starting -----------------------------------------------------------------------------------
+
+
+def start(threads: int | None) -> Iterator[Result]:
+    """Seconds to import, and to the first trained step with an empty and a full cache."""
+    imports = sorted(in_fresh_process("import_seconds") for _ in range(3))
+    yield {"what": "import nodeflow", "seconds": round(imports[1], 3)}
+    with tempfile.TemporaryDirectory() as folder:
+        for tier in ("auto", "compiled"):
+            for cache in ("cold", "warm"):
+                where = os.path.join(folder, tier)
+                seconds = in_fresh_process(
+                    "first_step_seconds", f"'{tier}'", NODEFLOW_CACHE_DIR=where
+                )
+                what = f"first trained step, {tier}, {cache} cache"
+                yield {"what": what, "seconds": round(seconds, 3)}
+
+
+def import_seconds() -> float:
+    started = time.perf_counter()
+    import nodeflow  # noqa: F401
+
+    return time.perf_counter() - started
+
+
+def first_step_seconds(tier: Any) -> float:
+    """From the session to the result of one training step."""
+    import workloads
+    from nodeflow_cases import mnist_columns, mnist_graph
+
+    import nodeflow as nf
+
+    g, x, y, loss = mnist_graph("gradient_descent", **workloads.SGD)
+    columns = mnist_columns(x, y, workloads.digits())
+    started = time.perf_counter()
+    with nf.Session(g, tier=tier) as s:
+        s.initialize()
+        stepper = s.stepper(["train"], [loss], columns, 100)
+        stepper.start_epoch(np.arange(workloads.ROWS))
+        stepper.drive(1)
+        return time.perf_counter() - started
+
+
+# ---- size of graphs -----------------------------------------------------------------------------
+
+
+def planning(threads: int | None) -> Iterator[Result]:
+    """Seconds to schedule and plan chains of elementwise nodes: linear in their number."""
+    import nodeflow as nf
+    from nodeflow.engine.plan import make_plan
+    from nodeflow.engine.schedule import build_schedule
+
+    for length in (10_000, 100_000):
+        with nf.Graph():
+            x = y = nf.placeholder("float32", [8], name="x")
+            for _ in range(length):
+                y = nf.sin(y)
+        started = time.perf_counter()
+        schedule = build_schedule([y], [x])
+        make_plan(schedule, schedule.specialise({}))
+        yield {"nodes": length, "seconds": round(time.perf_counter() - started, 3)}
+
+
+def layers(threads: int | None) -> Iterator[Result]:
+    """Seconds until a chain of distinct array layers runs compiled, from an empty cache."""
+    for count in (100, 1000):
+        with tempfile.TemporaryDirectory() as folder:
+            seconds = in_fresh_process("layers_seconds", str(count), NODEFLOW_CACHE_DIR=folder)
+        yield {"layers": count, "seconds": round(seconds, 2)}
+
+
+def layers_seconds(count: int) -> float:
+    """Layers differ in their sizes and in a formula that depends on the layer's number."""
+    import nodeflow as nf
+
+    with nf.Graph() as g:
+        v = x = nf.placeholder("float32", [16, 8], name="x")
+        for i in range(count):
+            width = 8 + i % 7
+            w = nf.constant(np.full((v.shape[1] or 0, width), 0.1, "float32"))
+            v = (nf.tanh, nf.relu, nf.sigmoid)[i % 3](v @ w + float(i))
+        total = nf.reduce_sum(v)
+    started = time.perf_counter()
+    with nf.Session(g, tier="compiled") as s:
+        s.run(total, {x: np.ones((16, 8), "float32")})
+    return time.perf_counter() - started
+
+
+# ---- memory -------------------------------------------------------------------------------------
+
+
+def memory(threads: int | None) -> Iterator[Result]:
+    """MB of temporaries that a plan needs, with and without reuse, and of a training process."""
+    import nodeflow as nf
+    from nodeflow.engine.plan import make_plan
+    from nodeflow.engine.schedule import build_schedule
+
+    with nf.Graph():
+        v = x = nf.placeholder("float32", [1024, 1024], name="x")
+        for _ in range(128):
+            v = nf.tanh(v @ x)
+    schedule = build_schedule([v], [x])
+    plan = make_plan(schedule, schedule.specialise({}))
+    unplanned = sum(
+        (plan.actions.types[s].size or 0) * 4 for step in schedule.steps for s in step.outputs
+    )
+    yield {
+        "what": "128 products of 1024 x 1024",
+        "unplanned_mb": round(unplanned / 1e6),
+        "planned_mb": round(plan.arena_size / 1e6),
+    }
+    with tempfile.TemporaryDirectory():
+        growth = in_fresh_process("memory_growth_mb")
+    yield {"what": "growth after the first epoch of MNIST", "mb": round(growth, 1)}
+    above = in_fresh_process("memory_above_data_mb")
+    yield {"what": "resident while training MNIST, less the data", "mb": round(above)}
+
+
+def memory_above_data_mb() -> float:
+    """Resident memory after an epoch, less the arrays of the data set."""
+    return _train_epochs()[0]
+
+
+def memory_growth_mb() -> float:
+    """What resident memory grows by from the second epoch to the fifth."""
+    return _train_epochs()[1]
+
+
+def _train_epochs() -> tuple[float, float]:
+    import workloads
+    from nodeflow_cases import mnist_columns, mnist_graph
+
+    import nodeflow as nf
+
+    g, x, y, loss = mnist_graph("gradient_descent", **workloads.SGD)
+    rng = np.random.default_rng(0)
+    data = workloads.Digits(
+        rng.integers(0, 255, (workloads.ROWS, 784), dtype=np.uint8),
+        rng.integers(0, 10, workloads.ROWS).astype(np.uint8),
+        (),
+    )
+    resident = []
+    with nf.Session(g, tier="compiled") as s:
+        s.initialize()
+        stepper = s.stepper(["train"], [loss], mnist_columns(x, y, data), 100)
+        for epoch in range(5):
+            stepper.start_epoch(np.random.default_rng(epoch).permutation(workloads.ROWS))
+            stepper.drive(workloads.ROWS)
+            resident.append(_resident_mb())
+    size = (data.images.nbytes + data.labels.nbytes) / 1e6
+    return resident[0] - size, resident[-1] - resident[0]
+
+
+def _resident_mb() -> float:
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+CASES: dict[str, Callable[[int | None], Iterator[Result]]] = {
+    "start": start,
+    "planning": planning,
+    "layers": layers,
+    "memory": memory,
+}

@@ -1,0 +1,128 @@
+"""The cases as a user of nodeflow writes them: graphs through the public API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import workloads
+from workloads import Work
+
+import nodeflow as nf
+from nodeflow.engine.columns import Column
+
+OPTIMIZERS: dict[str, tuple[str, dict[str, float]]] = {
+    "sgd": ("gradient_descent", workloads.SGD),
+    "adam": ("adam", workloads.ADAM),
+    "momentum": ("momentum", workloads.MOMENTUM),
+}
+
+
+def prepare(case: str, threads: int | None, _: str) -> Work:
+    if case in workloads.TRAINING:
+        return training(*workloads.training_case(case), threads)
+    if case.startswith("reduce_"):
+        return reduction(case.removeprefix("reduce_"), threads)
+    return {"elem": elem, "chain": chain, "wide": wide}[case](threads)
+
+
+def mnist_graph(optimizer: str, **attrs: Any):
+    """784-300-10 as in the tutorial; returns graph, placeholders and loss."""
+    with nf.Graph() as g:
+        x = nf.placeholder("float32", [None, 784], name="x")
+        y = nf.placeholder("float32", [None, 10], name="y")
+        w1 = nf.variable(nf.random_normal([784, 300], stddev=0.03), name="W1")
+        b1 = nf.variable(nf.random_normal([300]), name="b1")
+        w2 = nf.variable(nf.random_normal([300, 10], stddev=0.03), name="W2")
+        b2 = nf.variable(nf.random_normal([10]), name="b2")
+        p = nf.softmax(nf.relu(x @ w1 + b1) @ w2 + b2)
+        clipped = nf.clip_by_value(p, 1e-10, 0.9999999)
+        terms = y * nf.log(clipped) + (1 - y) * nf.log(1 - clipped)
+        loss = nf.negative(nf.reduce_mean(nf.reduce_sum(terms, axis=1)), name="loss")
+        g.apply(optimizer, loss, name="train", **attrs)
+    return g, x, y, loss
+
+
+def mnist_columns(x: Any, y: Any, data: workloads.Digits) -> dict[Any, Column]:
+    return {
+        x: Column(data.images, "float32", scale=1 / 255),
+        y: Column(data.labels, "float32", depth=10),
+    }
+
+
+def training(optimizer: str, batch: int, threads: int | None) -> Work:
+    """Steps of a stepper, as `nodeflow train` runs them; gathering included."""
+    name, attrs = OPTIMIZERS[optimizer]
+    g, x, y, loss = mnist_graph(name, **attrs)
+    data = workloads.digits()
+    session = nf.Session(g, tier="compiled", threads=threads)
+    session.initialize()
+    for variable, value in zip(("W1", "b1", "W2", "b2"), data.weights, strict=True):
+        session.variables[variable] = value
+    stepper = session.stepper(["train"], [loss], mnist_columns(x, y, data), batch)
+    rows = workloads.order(batch).ravel()
+
+    def steps(count: int) -> np.ndarray:
+        stepper.start_epoch(rows)
+        return stepper.drive(count)[1]
+
+    count = workloads.steps_for(batch)
+    return Work(lambda: [steps(5)], lambda: steps(count), count)
+
+
+def elem(threads: int | None) -> Work:
+    a, b = workloads.pair()
+    with nf.Graph():
+        x, y = nf.variable(a, name="x"), nf.variable(b, name="y")
+        z = nf.variable(np.zeros_like(a), name="z")
+        value = nf.tanh((x * 2 + y) * (x - y)) / (1 + nf.exp(-x)) + nf.sqrt(y * y + 1)
+        keep = nf.group(nf.assign(z, value))
+    session = nf.Session(value.node.graph, tier="compiled", threads=threads)
+    session.initialize()
+    return Work(lambda: [session.run(value)], lambda: session.run(keep))
+
+
+def chain(threads: int | None) -> Work:
+    """The first answer is that of the default tier, which does not wait for kernels."""
+    with nf.Graph() as g:
+        v = x = nf.placeholder("float32", [], name="x")
+        for _ in range(workloads.CHAIN):
+            v = v * 0.999 + 0.001
+    session = nf.Session(g, tier="compiled", threads=threads)
+    feeds = {x: np.float32(1)}
+    return Work(lambda: [nf.Session(g).run(v, feeds)], lambda: session.run(v, feeds))
+
+
+def wide(threads: int | None) -> Work:
+    value, matrices = workloads.branches()
+    with nf.Graph():
+        x = nf.placeholder("float32", list(value.shape), name="x")
+        ends = [nf.reduce_sum(nf.tanh(x @ nf.constant(m)) * 0.5) for m in matrices]
+        total = ends[0]
+        for end in ends[1:]:
+            total = total + end
+    session = nf.Session(total.node.graph, tier="compiled", threads=threads)
+    return Work(lambda: [session.run(total, {x: value})], lambda: session.run(total, {x: value}))
+
+
+def reduction(kind: str, threads: int | None) -> Work:
+    value = workloads.cube()
+    with nf.Graph() as g:
+        x = nf.variable(value, name="x")
+        axes = [
+            a for a in workloads.REDUCE_AXES if a is not None or kind not in ("softmax", "argmax")
+        ]
+        results = [_reduce(kind, x, axis) for axis in axes]
+        # Softmaxes are as large as x: adding them up keeps copies of results out of the timing.
+        ends = [nf.reduce_max(r, axis=1) for r in results] if kind == "softmax" else results
+    session = nf.Session(g, tier="compiled", threads=threads)
+    session.initialize()
+    return Work(lambda: session.run(ends), lambda: session.run(ends))
+
+
+def _reduce(kind: str, x: Any, axis: int | None) -> Any:
+    if kind == "softmax":
+        return nf.softmax(x, axis=axis)
+    if kind == "argmax":
+        return nf.argmax(x, axis=axis)
+    return getattr(nf, f"reduce_{kind}")(x, axis=axis)

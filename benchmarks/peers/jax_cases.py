@@ -1,0 +1,139 @@
+"""The cases in JAX, jitted, buffers donated; as ``jaxscan`` a whole stretch of training is one
+``lax.scan``, which is the honest opponent of a compiled training loop."""
+
+from __future__ import annotations
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import workloads
+from workloads import Work
+
+
+def prepare(case: str, threads: int | None, library: str) -> Work:
+    if case in workloads.TRAINING:
+        return training(*workloads.training_case(case), scan=library == "jaxscan")
+    if case.startswith("reduce_"):
+        return reduction(case.removeprefix("reduce_"))
+    return {"elem": elem, "chain": chain, "wide": wide}[case]()
+
+
+def loss_of(weights, x, y):
+    w1, b1, w2, b2 = weights
+    p = jnp.clip(jax.nn.softmax(jax.nn.relu(x @ w1 + b1) @ w2 + b2), 1e-10, 0.9999999)
+    return -jnp.mean(jnp.sum(y * jnp.log(p) + (1 - y) * jnp.log(1 - p), 1))
+
+
+def new_weights(optimizer, weights, grads, moments, taken):
+    """Updated weights and moments after step number ``taken``, counted from 1."""
+    pairs = zip(weights, grads, strict=True)
+    if optimizer == "sgd":
+        return [w - workloads.SGD["learning_rate"] * g for w, g in pairs], moments
+    if optimizer == "momentum":
+        rate, share = workloads.MOMENTUM["learning_rate"], workloads.MOMENTUM["momentum"]
+        moments = [share * m + g for m, g in zip(moments, grads, strict=True)]
+        return [w - rate * m for w, m in zip(weights, moments, strict=True)], moments
+    first = [0.9 * m + 0.1 * g for m, g in zip(moments[0], grads, strict=True)]
+    second = [0.999 * v + 0.001 * g * g for v, g in zip(moments[1], grads, strict=True)]
+    rate = 0.001 * jnp.sqrt(1 - 0.999**taken) / (1 - 0.9**taken)
+    pairs = zip(weights, first, second, strict=True)
+    return [w - rate * m / (jnp.sqrt(v) + 1e-8) for w, m, v in pairs], (first, second)
+
+
+def training(optimizer: str, batch: int, *, scan: bool) -> Work:
+    data = workloads.digits()
+    images, labels = data.floats()
+    rows = workloads.order(batch)
+
+    def zeros():
+        return [jnp.zeros(w.shape) for w in data.weights]
+
+    moments = {"sgd": list, "momentum": zeros, "adam": lambda: (zeros(), zeros())}
+    state = [jnp.array(w) for w in data.weights], moments[optimizer](), jnp.float32(0)
+
+    def advance(state, x, y):
+        weights, moments, taken = state
+        value, grads = jax.value_and_grad(loss_of)(weights, x, y)
+        weights, moments = new_weights(optimizer, weights, grads, moments, taken + 1)
+        return (weights, moments, taken + 1), value
+
+    if scan:
+
+        @functools.partial(jax.jit, donate_argnums=0)
+        def epoch(state, x, y, order):
+            return jax.lax.scan(lambda s, i: advance(s, x[i], y[i]), state, order)
+
+        x, y = jnp.array(images), jnp.array(labels)
+
+        def steps(count):
+            nonlocal state
+            state, losses = epoch(state, x, y, jnp.array(rows[:count]))
+            return np.asarray(losses)
+
+    else:
+        update = jax.jit(advance, donate_argnums=0)
+
+        def steps(count):
+            nonlocal state
+            losses = []
+            for which in rows[:count]:
+                state, value = update(state, images[which], labels[which])
+                losses.append(float(value))
+            return losses
+
+    return Work(lambda: [steps(5)], lambda: steps(len(rows)), len(rows))
+
+
+def elem() -> Work:
+    x, y = map(jnp.array, workloads.pair())
+    f = jax.jit(
+        lambda x, y: jnp.tanh((x * 2 + y) * (x - y)) / (1 + jnp.exp(-x)) + jnp.sqrt(y * y + 1)
+    )
+
+    def compute():
+        return [f(x, y).block_until_ready()]
+
+    return Work(compute, compute)
+
+
+def chain() -> Work:
+    @jax.jit
+    def f(v):
+        for _ in range(workloads.CHAIN):
+            v = v * 0.999 + 0.001
+        return v
+
+    def compute():
+        return [float(f(jnp.float32(1)))]
+
+    return Work(compute, compute)
+
+
+def wide() -> Work:
+    value, matrices = workloads.branches()
+    x, matrices = jnp.array(value), [jnp.array(m) for m in matrices]
+    f = jax.jit(lambda x, ms: sum((jnp.tanh(x @ m) * 0.5).sum() for m in ms))
+
+    def compute():
+        return [float(f(x, matrices))]
+
+    return Work(compute, compute)
+
+
+def reduction(kind: str) -> Work:
+    x = jnp.array(workloads.cube())
+    axes = [a for a in workloads.REDUCE_AXES if a is not None or kind not in ("softmax", "argmax")]
+
+    def reduce(x, axis):
+        if kind == "softmax":
+            return jax.nn.softmax(x, axis).max(1)
+        return getattr(jnp, kind)(x, axis=axis)
+
+    f = jax.jit(lambda x: [reduce(x, a) for a in axes])
+
+    def compute():
+        return [np.asarray(r) for r in f(x)]
+
+    return Work(compute, compute)

@@ -1,0 +1,86 @@
+"""The cases in TensorFlow's version 1 sessions, as its tutorials wrote them."""
+
+from __future__ import annotations
+
+import tensorflow.compat.v1 as tf
+import workloads
+from workloads import Work
+
+tf.disable_v2_behavior()
+
+
+def prepare(case: str, threads: int | None, _: str) -> Work:
+    if case in workloads.TRAINING:
+        return training(*workloads.training_case(case))
+    if case.startswith("reduce_"):
+        return reduction(case.removeprefix("reduce_"))
+    return {"elem": elem, "chain": chain, "wide": wide}[case]()
+
+
+def session():
+    s = tf.Session()
+    s.run(tf.global_variables_initializer())
+    return s
+
+
+def training(optimizer: str, batch: int) -> Work:
+    data = workloads.digits()
+    images, labels = data.floats()
+    x, y = tf.placeholder(tf.float32, [None, 784]), tf.placeholder(tf.float32, [None, 10])
+    w1, b1, w2, b2 = (tf.Variable(w) for w in data.weights)
+    out = tf.nn.softmax(tf.matmul(tf.nn.relu(tf.matmul(x, w1) + b1), w2) + b2)
+    p = tf.clip_by_value(out, 1e-10, 0.9999999)
+    loss = -tf.reduce_mean(tf.reduce_sum(y * tf.log(p) + (1 - y) * tf.log(1 - p), axis=1))
+    adam, momentum = workloads.ADAM, workloads.MOMENTUM
+    rule = {
+        "sgd": lambda: tf.train.GradientDescentOptimizer(**workloads.SGD),
+        "momentum": lambda: tf.train.MomentumOptimizer(**momentum),
+        "adam": lambda: tf.train.AdamOptimizer(**adam),
+    }[optimizer]()
+    train = rule.minimize(loss)
+    s = session()
+    rows = workloads.order(batch)
+
+    def steps(count):
+        return [
+            s.run([train, loss], {x: images[which], y: labels[which]})[1] for which in rows[:count]
+        ]
+
+    return Work(lambda: [steps(5)], lambda: steps(len(rows)), len(rows))
+
+
+def elem() -> Work:
+    x, y = (tf.Variable(v) for v in workloads.pair())
+    value = tf.tanh((x * 2 + y) * (x - y)) / (1 + tf.exp(-x)) + tf.sqrt(y * y + 1)
+    s = session()
+    return Work(lambda: [s.run(value)], lambda: s.run(value.op))
+
+
+def chain() -> Work:
+    v = x = tf.placeholder(tf.float32, [])
+    for _ in range(workloads.CHAIN):
+        v = v * 0.999 + 0.001
+    s = session()
+    return Work(lambda: [s.run(v, {x: 1.0})], lambda: s.run(v, {x: 1.0}))
+
+
+def wide() -> Work:
+    value, matrices = workloads.branches()
+    x = tf.placeholder(tf.float32, value.shape)
+    total = tf.add_n([tf.reduce_sum(tf.tanh(tf.matmul(x, m)) * 0.5) for m in matrices])
+    s = session()
+    return Work(lambda: [s.run(total, {x: value})], lambda: s.run(total, {x: value}))
+
+
+def reduction(kind: str) -> Work:
+    x = tf.Variable(workloads.cube())
+    axes = [a for a in workloads.REDUCE_AXES if a is not None or kind not in ("softmax", "argmax")]
+
+    def reduce(axis):
+        if kind == "softmax":
+            return tf.reduce_max(tf.nn.softmax(x, axis), 1)
+        return tf.argmax(x, axis) if kind == "argmax" else getattr(tf, f"reduce_{kind}")(x, axis)
+
+    results = [reduce(a) for a in axes]
+    s = session()
+    return Work(lambda: s.run(results), lambda: s.run(results))

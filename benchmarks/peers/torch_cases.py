@@ -1,0 +1,97 @@
+"""The cases in eager PyTorch, as its documentation writes them."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import workloads
+from workloads import Work
+
+
+def prepare(case: str, threads: int | None, _: str) -> Work:
+    if threads:
+        torch.set_num_threads(threads)
+    if case in workloads.TRAINING:
+        return training(*workloads.training_case(case))
+    if case.startswith("reduce_"):
+        return reduction(case.removeprefix("reduce_"))
+    return {"elem": elem, "chain": chain, "wide": wide}[case]()
+
+
+def training(optimizer: str, batch: int) -> Work:
+    data = workloads.digits()
+    images, labels = data.floats()
+    w1, b1, w2, b2 = weights = [torch.from_numpy(w.copy()).requires_grad_() for w in data.weights]
+    adam, momentum = workloads.ADAM, workloads.MOMENTUM
+    rule = {
+        "sgd": lambda: torch.optim.SGD(weights, workloads.SGD["learning_rate"]),
+        "momentum": lambda: torch.optim.SGD(
+            weights, momentum["learning_rate"], momentum=momentum["momentum"]
+        ),
+        "adam": lambda: torch.optim.Adam(
+            weights, adam["learning_rate"], (adam["beta1"], adam["beta2"]), adam["epsilon"]
+        ),
+    }[optimizer]()
+    rows = workloads.order(batch)
+
+    def step(x, y):
+        p = torch.softmax(torch.relu(x @ w1 + b1) @ w2 + b2, 1).clamp(1e-10, 0.9999999)
+        loss = -(y * p.log() + (1 - y) * (1 - p).log()).sum(1).mean()
+        rule.zero_grad()
+        loss.backward()
+        rule.step()
+        return loss.item()
+
+    def steps(count):
+        return [
+            step(torch.from_numpy(images[which]), torch.from_numpy(labels[which]))
+            for which in rows[:count]
+        ]
+
+    return Work(lambda: [steps(5)], lambda: steps(len(rows)), len(rows))
+
+
+def elem() -> Work:
+    x, y = map(torch.from_numpy, workloads.pair())
+
+    def compute():
+        return [torch.tanh((x * 2 + y) * (x - y)) / (1 + torch.exp(-x)) + torch.sqrt(y * y + 1)]
+
+    return Work(compute, compute)
+
+
+def chain() -> Work:
+    def compute():
+        v = torch.tensor(1.0)
+        for _ in range(workloads.CHAIN):
+            v = v * 0.999 + 0.001
+        return [v.item()]
+
+    return Work(compute, compute)
+
+
+def wide() -> Work:
+    value, matrices = workloads.branches()
+    x, matrices = torch.from_numpy(value), torch.from_numpy(matrices)
+
+    def compute():
+        return [sum((torch.tanh(x @ m) * 0.5).sum() for m in matrices).item()]  # type: ignore[union-attr]
+
+    return Work(compute, compute)
+
+
+def reduction(kind: str) -> Work:
+    x = torch.from_numpy(workloads.cube())
+    axes = [a for a in workloads.REDUCE_AXES if a is not None or kind not in ("softmax", "argmax")]
+
+    def reduce(axis):
+        if kind == "softmax":
+            return torch.softmax(x, axis).amax(1)
+        if kind == "max":
+            return torch.amax(x, axis) if axis is not None else x.max()
+        return getattr(torch, kind)(x) if axis is None else getattr(torch, kind)(x, axis)
+
+    def compute():
+        return [np.asarray(reduce(a)) for a in axes]
+
+    return Work(compute, compute)

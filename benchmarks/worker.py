@@ -1,0 +1,82 @@
+"""One case in one library, in a process of its own that waits to be told to run.
+
+    python worker.py LIBRARY CASE [THREADS]
+
+It answers with one JSON line after its first call (seconds, memory, result), then one for each line
+on standard input, which says for how many seconds to run. So several libraries take turns, each
+warm, and are compared in the same seconds.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE / "peers"), str(HERE.parent)]
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+
+import numpy as np  # noqa: E402
+
+MODULES = {
+    "nodeflow": "nodeflow_cases",
+    "numpy": "numpy_cases",
+    "torch": "torch_cases",
+    "tensorflow": "tensorflow_cases",
+    "jax": "jax_cases",
+    "jaxscan": "jax_cases",
+}
+
+
+def main() -> None:
+    library, case = sys.argv[1:3]
+    threads = int(sys.argv[3]) if len(sys.argv) > 3 else None
+    module = importlib.import_module(MODULES[library])
+    work = module.prepare(case, threads, library)
+    answer = sys.stdout
+    sys.stdout = sys.stderr  # what libraries print is not an answer
+    started = time.perf_counter()
+    result = work.first()
+    first = time.perf_counter() - started
+    say(answer, first_s=first, result=digest(result), peak_mb=peak_mb())
+    for line in sys.stdin:
+        say(answer, us=time_work(work, float(line)), peak_mb=peak_mb())
+
+
+def time_work(work, seconds: float) -> list[float]:
+    """Microseconds a unit, for each call that began within ``seconds``."""
+    times, end = [], time.perf_counter() + seconds
+    while not times or time.perf_counter() < end:
+        started = time.perf_counter()
+        work.again()
+        times.append((time.perf_counter() - started) / work.units * 1e6)
+    return times
+
+
+def digest(result) -> list[float]:
+    """A few numbers that stand for a result: up to 64 of its elements and their mean size."""
+    flat = np.concatenate([np.ravel(np.asarray(r, np.float64)) for r in result])
+    chosen = flat[np.linspace(0, flat.size - 1, min(flat.size, 64)).astype(int)]
+    return [*chosen.tolist(), float(np.abs(flat).mean())]
+
+
+def peak_mb() -> float:
+    """Largest resident memory so far."""
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return 0.0
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def say(stream, **fields: object) -> None:
+    stream.write(json.dumps(fields) + "\n")
+    stream.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""What every library computes: the same arrays, sizes and starting weights for all of them.
+
+Plain numpy, so that a peer's process needs nothing of nodeflow. Data are made up, but of MNIST's
+shapes, so nothing has to be there; labels are partly wrong, because a vanishing loss makes numbers
+denormal, and those are slow everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+ROWS = 55_000
+CHAIN = 1000  # two scalar ops each
+BRANCHES = 64
+SGD = {"learning_rate": 0.002}
+ADAM = {"learning_rate": 0.001, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
+MOMENTUM = {"learning_rate": 0.1, "momentum": 0.9}
+REDUCTIONS = ("sum", "mean", "max", "softmax", "argmax")
+REDUCE_AXES: tuple[Any, ...] = (0, 1, 2, None)
+
+
+@dataclass
+class Work:
+    """One case in one library, after its first call.
+
+    Attributes:
+        first: computes once; its result is compared between libraries.
+        again: computes ``units`` times; timed.
+    """
+
+    first: Callable[[], Any]
+    again: Callable[[], Any]
+    units: int = 1
+
+
+@dataclass(frozen=True)
+class Digits:
+    """A training task of MNIST's shapes."""
+
+    images: np.ndarray  # uint8 [ROWS, 784]
+    labels: np.ndarray  # uint8 [ROWS]
+    weights: tuple[np.ndarray, ...]
+
+    def floats(self) -> tuple[np.ndarray, np.ndarray]:
+        """Images from 0 to 1 and one-hot labels, float32."""
+        return self.images.astype(np.float32) / np.float32(255), np.eye(10, dtype=np.float32)[
+            self.labels
+        ]
+
+
+def digits() -> Digits:
+    """Noisy pictures of ten fixed strokes, one label in ten wrong."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 10, ROWS).astype(np.uint8)
+    strokes = rng.random((10, 784)) < 0.2
+    images = ((strokes[labels] & (rng.random((ROWS, 784)) < 0.9)) * 200).astype(np.uint8)
+    wrong = rng.random(ROWS) < 0.1
+    labels[wrong] = rng.integers(0, 10, wrong.sum())
+    shapes = ((784, 300), 0.03), ((300,), 1.0), ((300, 10), 0.03), ((10,), 1.0)
+    weights = tuple(rng.normal(0, s, shape).astype("float32") for shape, s in shapes)
+    return Digits(images, labels, weights)
+
+
+def steps_for(batch: int) -> int:
+    """Training steps that are timed together: some tenths of a second."""
+    return max(20, min(ROWS // batch, 1000))
+
+
+def order(batch: int) -> np.ndarray:
+    """Rows of each step's batch, int64 [steps, batch]."""
+    steps = steps_for(batch)
+    return np.random.default_rng(1).permutation(ROWS)[: steps * batch].reshape(steps, batch)
+
+
+def pair() -> tuple[np.ndarray, np.ndarray]:
+    """Operands of ``elem``."""
+    rng = np.random.default_rng(0)
+    return rng.random(4_000_000).astype("float32"), rng.random(4_000_000).astype("float32")
+
+
+def cube() -> np.ndarray:
+    """Operand of the reductions."""
+    return np.random.default_rng(0).standard_normal((64, 256, 250)).astype("float32")
+
+
+def branches() -> tuple[np.ndarray, np.ndarray]:
+    """A batch of rows and one matrix for each branch of ``wide``."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((128, 256)).astype("float32")
+    return x, (rng.standard_normal((BRANCHES, 256, 128)) / 16).astype("float32")
+
+
+def training_case(name: str) -> tuple[str, int]:
+    """Optimizer and batch size of a training case: ``mnist_10`` is ("sgd", 10)."""
+    optimizer, _, batch = name.partition("_")
+    return {"mnist": "sgd"}.get(optimizer, optimizer), int(batch or 100)
+
+
+TRAINING = ("mnist", "mnist_1", "mnist_10", "mnist_1000", "adam", "momentum")
+OTHERS = ("elem", "chain", "wide", *(f"reduce_{kind}" for kind in REDUCTIONS))

@@ -1,5 +1,7 @@
 # make run    set up what is missing and open the window; FILE=examples/mnist.flow opens a file
 # make test   set up what is missing and run every test
+# make test-nightly  every float32 bit pattern, 200 random kills
+# make test-peers    the same graphs in JAX; PEERS_PYTHON=a python that has jax
 # make lint   format, style, types on the layers below the window, and the layer contracts
 #
 # Needs python3 (3.11 or newer; another one: make PYTHON=python3.13 run), make and git.
@@ -10,7 +12,7 @@ BIN := .venv/bin
 SETUP := pyproject.toml tools/setup.sh tools/apt.sh tools/qt_libraries.py
 JOBS ?= 2
 
-.PHONY: run test lint lint-format lint-style lint-types lint-layers format clean
+.PHONY: run test test-nightly test-peers lint lint-format lint-style lint-types lint-layers format clean
 .DEFAULT_GOAL := run
 
 run: .venv/.ready-run
@@ -21,6 +23,15 @@ run: .venv/.ready-run
 test: .venv/.ready-test
 	$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal -m "not serial"
 	$(BIN)/python -m pytest -q -m serial || [ $$? -eq 5 ]
+
+NIGHTLY := tests/engine/test_every_bit.py tests/engine/test_random_graphs.py \
+           tests/host/test_random_kills.py
+test-nightly: .venv/.ready-test
+	NODEFLOW_NIGHTLY=1 $(BIN)/python -m pytest -q -o faulthandler_timeout=7200 $(NIGHTLY)
+
+test-peers: .venv/.ready-test
+	@test -n "$(PEERS_PYTHON)" || { echo "give PEERS_PYTHON=a python that has jax"; exit 1; }
+	PEERS_PYTHON=$(PEERS_PYTHON) $(BIN)/python -m pytest -q tests/peers
 
 lint: lint-format lint-style lint-types lint-layers
 

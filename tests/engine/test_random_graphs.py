@@ -1,0 +1,84 @@
+"""Random graphs of up to 200 nodes: both tiers agree, and gradients are those of differences."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import nodeflow as nf
+from nodeflow.engine.session import Session
+
+from .random_graphs import build, inputs, program
+
+
+def bounded(examples: int) -> settings:
+    """The same few graphs at each run; many more with ``make test-nightly``."""
+    return settings(
+        max_examples=examples * (20 if os.environ.get("NODEFLOW_NIGHTLY") else 1),
+        derandomize=True,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+seeds = st.integers(0, 2**31)
+
+
+@bounded(4)
+@given(seed=seeds, nodes=st.integers(1, 60), kinks=st.booleans(), wide=st.booleans())
+def test_compiled_values_and_gradients_equal_the_reference(
+    seed: int, nodes: int, kinks: bool, wide: bool
+) -> None:
+    dtype = "float64" if wide else "float32"
+    graph, fed, values, total = build(program(seed, nodes, kinks=kinks), dtype)
+    assert len(graph.nodes) >= nodes
+    with graph:
+        slopes = [g for g in nf.gradients(total, fed) if g is not None]
+    feeds = dict(zip(fed, inputs(seed, dtype, ties=False)))
+    found = []
+    for tier in ("compiled", "reference"):
+        with Session(graph, tier=tier) as session:
+            # Values one by one and the total alone: fused, a cluster must give the same.
+            found.append(session.run([values, total, slopes], feeds))
+            if not kinks:
+                assert np.array_equal(session.run(total, feeds), found[-1][1])
+    assert found[0][1].dtype == found[1][1].dtype == np.dtype(dtype)
+    for ours, theirs in zip(flat(found[0]), flat(found[1]), strict=True):
+        assert ours.shape == theirs.shape
+        scale = max(1.0, float(np.abs(theirs).max(initial=0)))
+        tolerance = 1e-9 if wide else 2e-3 if kinks else 5e-4
+        assert np.abs(ours - theirs).max(initial=0) <= tolerance * scale
+
+
+def flat(results: list) -> list[np.ndarray]:
+    values, total, slopes = results
+    return [np.asarray(v) for v in [*values, total, *slopes]]
+
+
+@bounded(15)
+@given(seed=seeds, nodes=st.integers(1, 60))
+def test_gradients_equal_finite_differences(seed: int, nodes: int) -> None:
+    graph, fed, _, total = build(program(seed, nodes, kinks=False), "float64")
+    with graph:
+        slopes = nf.gradients(total, fed)
+    arrays = inputs(seed, "float64", ties=False)
+    step, rng = 1e-4, np.random.default_rng(seed)
+    ways = [rng.normal(size=a.shape) for a in arrays]
+    with Session(graph, tier="reference") as session:
+
+        def along(distance: float) -> float:
+            moved = [a + distance * w for a, w in zip(arrays, ways)]
+            return float(session.run(total, dict(zip(fed, moved))))
+
+        found = session.run([s for s in slopes if s is not None], dict(zip(fed, arrays)))
+        used = [w for s, w in zip(slopes, ways) if s is not None]
+        slope = sum(float((g * w).sum()) for g, w in zip(found, used))
+        near = (along(step) - along(-step)) / (2 * step)
+        far = (along(2 * step) - along(-2 * step)) / (4 * step)
+    expected = near + (near - far) / 3  # fourth order
+    # Where the second differences show that the step is too long for this graph, allow as much.
+    assert abs(slope - expected) <= 1e-6 * max(1.0, abs(expected)) + abs(near - far)

@@ -217,9 +217,7 @@ class InfoBar(QFrame):
         wanted = self.fontMetrics().horizontalAdvance(self._text.text()) + 110
         wanted += self._button.sizeHint().width() + 16 if self._fix else 0
         width = max(320, min(wanted, 720, parent.width() - 2 * SPACE[4]))
-        height = max(
-            self.layout().heightForWidth(width), self.sizeHint().height() if width == wanted else 0
-        )
+        height = max(self.heightForWidth(width), self.sizeHint().height() if width == wanted else 0)
         size = QSize(width, height)
         self.setGeometry(QRect(QPoint((parent.width() - width) // 2, SPACE[3]), size))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
-from PySide6.QtWidgets import QApplication, QMessageBox
+from PySide6.QtWidgets import QApplication, QLabel, QMessageBox
 
 from nodeflow.document import commands, flow
 from nodeflow.document.model import Document
@@ -474,3 +474,13 @@ def test_the_first_window_fits_on_the_screen(window):
     room = window.screen().availableSize()
     assert room.height() < 900, "the tests' screen is lower than the size the window would like"
     assert window.height() <= room.height()
+
+
+def test_a_message_of_two_lines_is_shown_whole(window, qtbot):
+    window.resize(960, 700)
+    window.show_canvas()
+    message = "The engine stopped unexpectedly. " * 5
+    window.info.show_message(message, "warning")
+    qtbot.wait(10)
+    (text,) = (part for part in window.info.findChildren(QLabel) if part.text() == message)
+    assert text.height() >= text.heightForWidth(text.width()) > 2 * text.fontMetrics().height()

@@ -145,11 +145,11 @@ class ProblemsSection(Section):
         texts = QVBoxLayout()
         texts.setSpacing(SPACE[1])
         where = f"{problem.port}: " if problem.port else ""
-        message = label(f"{where}{problem.message}", wrap=True)
+        message = label(f"{where}{problem.message.replace('`', '')}", wrap=True)
         message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         texts.addWidget(message)
         if problem.hint:
-            texts.addWidget(label(problem.hint, "caption", wrap=True))
+            texts.addWidget(label(problem.hint.replace("`", ""), "caption", wrap=True))
         layout = QHBoxLayout(frame)
         layout.setContentsMargins(SPACE[2], SPACE[2], SPACE[2], SPACE[2])
         layout.setSpacing(SPACE[2])
@@ -227,6 +227,8 @@ class PortsSection(Section):
         clear(self.rows)
         for heading, entries in content:
             if entries:
+                if self.rows.count():
+                    self.rows.addSpacing(SPACE[2])
                 self.rows.addWidget(label(heading, "section"))
             for entry in entries:
                 self.rows.addWidget(self._row(*entry))

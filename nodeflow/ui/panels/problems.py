@@ -85,7 +85,7 @@ class ProblemsPanel(QWidget):
         where = problem.node or "training"
         if problem.port and problem.node:
             where += f":{problem.port}"
-        text = f"{where}    {problem.message}"
+        text = f"{where}    {problem.message.replace('`', '')}"
         if problem.hint:
             text += f"\n{problem.hint}"
         item = QListWidgetItem(text)

@@ -9,7 +9,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from multiprocessing.connection import Connection, Listener
+from multiprocessing import AuthenticationError
+from multiprocessing.connection import Client, Connection, Listener
 
 from nodeflow.errors import EngineDied
 from nodeflow.host.protocol import Died, Message, Request, Shutdown
@@ -37,6 +38,7 @@ class EngineClient:
         self._send_lock = threading.Lock()
         self._pending: list[Request] = []
         self._closing = False
+        self._ended = False
 
     def start(self) -> None:
         """Start the process and return at once; requests wait until it is up."""
@@ -66,10 +68,12 @@ class EngineClient:
             EngineDied: the process has ended.
         """
         with self._send_lock:
-            if self._connection is None:
+            if self._connection is None and not self._ended:
                 self._pending.append(request)
                 return
             try:
+                if self._connection is None:
+                    raise ConnectionError("it ended before it was up")
                 self._connection.send(request)
             except (OSError, ValueError):
                 raise EngineDied(
@@ -112,12 +116,12 @@ class EngineClient:
         if connection is None:
             self._tell_died()
             return
-        with self._send_lock:
-            self._connection = connection
-            for request in self._pending:
-                connection.send(request)
-            self._pending.clear()
         try:
+            with self._send_lock:
+                self._connection = connection
+                for request in self._pending:
+                    connection.send(request)
+                self._pending.clear()
             while True:
                 self._on_message(connection.recv())
         except (EOFError, OSError):
@@ -132,20 +136,28 @@ class EngineClient:
         give_up.daemon = True
         give_up.start()
         accepted: list[Connection] = []
-        thread = threading.Thread(
-            target=lambda: accepted.append(listener.accept()), daemon=True, name="nodeflow-accept"
-        )
+
+        def accept() -> None:
+            with contextlib.suppress(OSError, EOFError, AuthenticationError):
+                accepted.append(listener.accept())
+
+        thread = threading.Thread(target=accept, daemon=True, name="nodeflow-accept")
         thread.start()
         while thread.is_alive() and process.poll() is None:
             thread.join(0.02)
         give_up.cancel()
-        if thread.is_alive():
-            return None
+        if thread.is_alive():  # nobody comes any more: wake the thread, leave no socket behind
+            with contextlib.suppress(OSError):
+                Client(listener.address).close()
+            thread.join()
         listener.close()
         return accepted[0] if accepted else None
 
     def _tell_died(self) -> None:
         assert self._process is not None
         code = self._process.wait()
+        with self._send_lock:
+            self._ended = True
+            self._pending.clear()
         if not self._closing:
             self._on_message(Died(code))

@@ -134,7 +134,11 @@ def test_the_stand_in_for_mnist_is_said_and_the_download_offered(mnist, engine, 
     error = p.ErrorData("NetworkProblem", "no mirror could be reached", hint="Try later.")
     engine.on_message(p.Failed(request.request, "DownloadData", error))
     qtbot.waitUntil(lambda: "no mirror" in panel.notice_text.text())
+    assert panel.notice_text.text().startswith("The download failed. Try later.")
     assert panel.download_button.isVisible() and not panel.cancel_button.isVisible()
+    assert panel.download_button.text() == "Try again"
+    panel.show_notices((NOTICE,))
+    assert panel.download_button.text() == "Download the full set"
     assert mnist.info.text == "", "the failure stands where the button is"
 
 

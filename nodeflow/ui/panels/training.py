@@ -28,6 +28,7 @@ from nodeflow.ui.settings import Settings
 from nodeflow.ui.theme import SPACE, Theme
 from nodeflow.ui.widgets import ElidedLabel, button, label
 
+DOWNLOAD = "Download the full set"
 FASTEST_MS, SLOWEST_MS = 33, 500
 SHARE = 0.1
 """Drawing takes at most about this part of a core."""
@@ -111,7 +112,7 @@ class TrainingPanel(QWidget):
         self.download_bar.setTextVisible(False)
         self.download_bar.setFixedWidth(160)
         self.download_bar.hide()
-        self.download_button = button("Download the full set", "link", self.download_wanted.emit)
+        self.download_button = button(DOWNLOAD, "link", self.download_wanted.emit)
         self.cancel_button = button("Cancel", "link", self.download_cancelled.emit)
         self.cancel_button.hide()
         layout = QHBoxLayout(self.notice)
@@ -206,6 +207,7 @@ class TrainingPanel(QWidget):
         self.notice_text.setText("  ".join(notices))
         self.notice.setVisible(bool(notices))
         offers = any("mnist" in text.lower() for text in notices)
+        self.download_button.setText(DOWNLOAD)
         self.download_button.setVisible(offers and not self.cancel_button.isVisibleTo(self.notice))
 
     # ---- download ---------------------------------------------------------------------------
@@ -233,7 +235,9 @@ class TrainingPanel(QWidget):
         if isinstance(message, p.Downloaded):
             self.notice_text.setText(f"The full set is in {message.folder}.")
         else:
-            self.notice_text.setText(str(message.error))
+            error = message.error  # what to do comes first: the reasons of each mirror are long
+            text = f"The download failed. {error.hint or ''} {error.message}"
+            self.notice_text.setText(" ".join(text.split()))
             self.download_button.setText("Try again")
             self.download_button.show()
         self.notice.show()

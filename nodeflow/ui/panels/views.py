@@ -24,11 +24,11 @@ BINS = 48
 MOST_SAMPLED = 400_000
 """Elements that a histogram and figures look at; of more, a regular sample."""
 MOST_PICTURES = 400
-COLUMN_WIDTH, ROW_HEIGHT = 74, 22
+COLUMN_WIDTH, ROW_HEIGHT = 96, 22
 
 
 def number(value: Any) -> str:
-    """An element as people read it, in at most about nine characters."""
+    """An element as people read it, in at most twelve characters."""
     if isinstance(value, (bool, np.bool_)):
         return "true" if value else "false"
     if isinstance(value, (int, np.integer)):

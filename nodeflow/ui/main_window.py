@@ -24,7 +24,7 @@ from nodeflow.ui.actions import ActionSet, ActionSpec, Blocked, build_menus, bui
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.canvas_menu import CanvasMenu
 from nodeflow.ui.connections import connect
-from nodeflow.ui.docking import Docking
+from nodeflow.ui.docking import Docking, room_on
 from nodeflow.ui.edit_menu import EditMenu
 from nodeflow.ui.engine_link import ClientFactory, EngineLink, engine_client
 from nodeflow.ui.errors_handler import ErrorHandler, log_file
@@ -75,7 +75,7 @@ class MainWindow(QMainWindow):
     ) -> None:
         super().__init__()
         self.setObjectName("mainWindow")
-        self.setMinimumSize(SMALLEST)
+        self.setMinimumSize(SMALLEST.boundedTo(room_on(self.screen())))
         self.setAcceptDrops(True)
         self.settings = settings or Settings()
         self.theme = chosen_theme(self.settings)

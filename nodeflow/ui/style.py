@@ -144,6 +144,7 @@ QStatusBar QToolButton {{ padding: 2px 6px; }}
 
 QLabel[role="muted"] {{ color: {ink_muted}; }}
 QLabel[role="caption"] {{ color: {ink_muted}; font-size: {caption}px; }}
+QDialogButtonBox, QMessageBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
 QLabel[role="section"] {{ color: {ink_faint}; font-size: {caption}px; font-weight: 600; }}
 QLabel[role="title"] {{ font-size: {title}px; font-weight: 600; }}
 QLabel[role="display"] {{ font-size: {display}px; font-weight: 600; }}

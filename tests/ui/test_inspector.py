@@ -231,6 +231,8 @@ def test_a_csv_dataset_asks_for_its_file(window, qtbot, tmp_path):
     qtbot.keyClicks(editor.path, str(path))
     assert value(window, node, "source") == f"csv:{path}"
     assert "features" in window.inspector.page.attributes.attr_rows
+    shown = [part.text() for part in window.inspector.page.findChildren(QLabel)]
+    assert not any("not known" in text and "source" in text for text in shown)
 
 
 def test_training_settings_stand_with_the_optimizer(window, qtbot):

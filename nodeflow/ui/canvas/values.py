@@ -20,6 +20,7 @@ from nodeflow.ui.theme import Theme, mix
 
 PAD = 12.0
 LINE = 16.0
+CELL_GAP = 5.0
 TABLE_ROWS = 4
 TABLE_COLUMNS = 4
 THUMB = 56.0
@@ -136,12 +137,16 @@ def _draw_empty(painter: QPainter, rect: QRectF, _: Any, theme: Theme, as_path: 
 def _draw_scalar(
     painter: QPainter, rect: QRectF, preview: Any, theme: Theme, as_path: bool
 ) -> None:
-    room = rect.width() - 2 * PAD
-    number = text.elide(preview.text.replace("-", "−"), text.VALUE, room)
-    y = rect.center().y() + 8
-    text.draw(
-        painter, rect.left() + PAD, y, number, text.VALUE, theme.color("ink"), as_path=as_path
-    )
+    number, style = fitting(preview.text.replace("-", "−"), rect.width() - 2 * PAD)
+    y = rect.center().y() + style[0] * 0.36
+    text.draw(painter, rect.left() + PAD, y, number, style, theme.color("ink"), as_path=as_path)
+
+
+def fitting(number: str, room: float) -> tuple[str, text.Style]:
+    """A number and the style in which it is seen whole: a cut one would read as another number."""
+    styles = (text.VALUE, text.SMALL_VALUE, text.TABLE)
+    style = next((style for style in styles if text.width(number, style) <= room), text.TABLE)
+    return text.elide(number, style, room), style
 
 
 def _draw_lines(
@@ -175,14 +180,13 @@ def _draw_table(painter: QPainter, rect: QRectF, preview: Any, theme: Theme, as_
     rows, columns = min(grid.shape[0], TABLE_ROWS), min(grid.shape[1], TABLE_COLUMNS)
     more_columns, more_rows = grid.shape[1] > columns, grid.shape[0] > rows
     room = rect.width() - 2 * PAD - (14 if more_columns else 0)
-    shown = [[format_number(value, 3) for value in row[:columns]] for row in grid[:rows]]
-    widest = max(text.width(number, text.TABLE) for row in shown for number in row)
+    shown, widest = _cells(grid[:rows, :columns], room / columns - CELL_GAP)
     cell = min(room / columns, widest + 14)
     color, faint = theme.color("ink"), theme.color("ink_faint")
     y = rect.top() + 6 + LINE - 4
     for row in shown:
         for column, value in enumerate(row):
-            number = text.elide(value, text.TABLE, cell)
+            number = text.elide(value, text.TABLE, cell - CELL_GAP)
             x = rect.left() + PAD + cell * (column + 1) - min(14.0, cell - widest)
             text.draw(painter, x, y, number, text.TABLE, color, align="right", as_path=as_path)
         if more_columns:
@@ -193,6 +197,23 @@ def _draw_table(painter: QPainter, rect: QRectF, preview: Any, theme: Theme, as_
         total = preview.shape[0] if len(preview.shape) == 2 else grid.shape[0]
         more = f"… {total} rows"
         text.draw(painter, rect.left() + PAD, y, more, text.CAPTION, faint, as_path=as_path)
+
+
+def _cells(grid: np.ndarray, room: float) -> tuple[list[list[str]], float]:
+    """The numbers of a table with as many digits as a cell has room for, and the widest's width."""
+    shown: list[list[str]] = []
+    widest = 0.0
+    for digits in (3, 2, 1):
+        shown = [[short_power(format_number(value, digits)) for value in row] for row in grid]
+        widest = max((text.width(n, text.TABLE) for row in shown for n in row), default=0.0)
+        if widest <= room:
+            break
+    return shown, widest
+
+
+def short_power(number: str) -> str:
+    """``1.2e+08`` as ``1.2e8``."""
+    return number.replace("e+0", "e").replace("e+", "e").replace("e−0", "e−")
 
 
 def _draw_picture(

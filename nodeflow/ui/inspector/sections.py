@@ -10,6 +10,7 @@ from PySide6.QtGui import QKeyEvent, QPainter, QPixmap
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
 from nodeflow.document import commands, ports
+from nodeflow.document.dataset_op import DATASET, SOURCE
 from nodeflow.document.problems import Problem
 from nodeflow.document.records import NodeRecord
 from nodeflow.errors import NodeflowError
@@ -187,7 +188,8 @@ class AttributesSection(Section):
             row.set_value(record.attrs.get(name, default), name in record.attrs)
             found = [p for p in problems if p.port == name]
             row.set_problem(found[0].message if found else "")
-        unknown = [name for name in record.attrs if name not in self.attr_rows]
+        known = {*self.attr_rows, SOURCE.name} if record.op == DATASET else {*self.attr_rows}
+        unknown = [name for name in record.attrs if name not in known]
         self._unknown.setText(f"Kept, but not known here: {', '.join(unknown)}")
         self._unknown.setVisible(bool(unknown) and bool(self.attr_rows))
 

@@ -217,6 +217,21 @@ def test_numbers_are_written_as_people_write_them(value, text):
     assert values.format_number(value) == text
 
 
+@pytest.mark.parametrize("number", ["9", "−3.4e+38", "9223372036854775807"])
+def test_a_number_is_seen_whole(number):
+    shown, style = values.fitting(number, 126)
+    assert shown == number
+    assert text.width(shown, style) <= 126
+
+
+def test_numbers_of_a_table_keep_apart():
+    grid = np.array([[np.nan, 1, np.inf], [-np.inf, 1e-30, 123456789]], dtype=np.float32)
+    room = 34.0
+    shown, widest = values._cells(grid, room)
+    assert shown == [["NaN", "1", "∞"], ["−∞", "1e−30", "1.2e8"]]
+    assert widest <= room
+
+
 def test_pictures_are_the_right_way_up(qapp, as_array):
     picture = np.zeros((4, 6), np.uint8)
     picture[0, 5] = 255

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nodeflow.document import commands
+from nodeflow.document.analysis import Analysis
 from nodeflow.document.errors import DocumentError
 from nodeflow.document.layout import layout
 from nodeflow.document.model import Document
@@ -38,7 +39,7 @@ def from_graph(graph: Graph) -> Document:
     optimizers = [ids[node] for node in ids if is_optimizer(node.op.id)]
     if len(optimizers) == 1:
         doc.fill("training", "", {"optimizer": optimizers[0]})
-    for node_id, pos in layout(doc).items():
+    for node_id, pos in layout(doc, analysis=Analysis(doc)).items():
         record = doc.nodes[node_id]
         moved = NodeRecord(node_id, record.op, record.name, record.attrs, commands.point(pos))
         doc.fill("node", node_id, moved)

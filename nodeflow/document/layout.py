@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from nodeflow.document.analysis import Analysis
 from nodeflow.document.card_size import HEADER, ROW, Size, node_size
+from nodeflow.document.crossings import order_columns
 from nodeflow.document.flow import natural
 from nodeflow.document.model import Document
 from nodeflow.document.order import topological
@@ -21,8 +22,9 @@ from nodeflow.document.records import Wire
 
 COLUMN_GAP, ROW_GAP = 72.0, 28.0
 BEND = (0.0, 12.0)  # what a wire takes where it passes a column
+TIGHTENINGS = 3
+PLACINGS, SMALL = 10, 600  # rounds, for graphs of fewer nodes and bends
 MOST_BENDS = 4000  # beyond it, wires of a large graph pass behind cards
-SWEEPS = 8
 
 Position = tuple[float, float]
 
@@ -93,7 +95,7 @@ def _laid_out(
         return {}
     columns = _columns(net, order)
     boxes.update(dict.fromkeys(_add_bends(net, columns), BEND))
-    _reduce_crossings(net, columns)
+    order_columns(columns, net.ends(net.before), net.ends(net.after))
     places = _place(net, columns, boxes)
     lift = min(places[node][1] for node in order)
     return {
@@ -149,6 +151,13 @@ class _Net:
         self.before[target].append(_Link(source, here, there))
         self.after[source].append(_Link(target, there, here))
 
+    @staticmethod
+    def ends(links: Mapping[str, list[_Link]]) -> dict[str, list[tuple[str, float, float]]]:
+        """The wires by node as `crossings` takes them."""
+        ends: dict[str, list[tuple[str, float, float]]] = defaultdict(list)
+        ends.update((node, [(k.other, k.here, k.there) for k in ks]) for node, ks in links.items())
+        return ends
+
     def unlink(self, target: str, link: _Link) -> None:
         """Removes the wire that `target` sees as `link`."""
         self.before[target].remove(link)
@@ -159,15 +168,26 @@ def _depth(ports: list[str], port: str) -> float:
     return HEADER + ROW / 2 + ROW * (ports.index(port) if port in ports else 0)
 
 
+def _tighten(net: _Net, layer: dict[str, int], node: str) -> None:
+    """Moves a node to the end of its slack where its wires are shorter in all."""
+    inputs, users = net.before[node], net.after[node]
+    if users and len(users) >= len(inputs):
+        # as many wires on either side: to the right, so that values stand by what uses them
+        layer[node] = min(layer[link.other] for link in users) - 1
+    elif inputs:
+        layer[node] = max(layer[link.other] for link in inputs) + 1
+
+
 def _columns(net: _Net, order: list[str]) -> list[list[str]]:
-    """Layers by longest path; then what has no inputs moves right, up to its first user."""
+    """Layers by longest path, then tightened so that wires are short."""
     layer: dict[str, int] = {}
     for node in order:
         layer[node] = max((layer[link.other] + 1 for link in net.before[node]), default=0)
-    for node in reversed(order):
-        users = [layer[link.other] for link in net.after[node]]
-        if users and not net.before[node]:
-            layer[node] = min(users) - 1
+    for _ in range(TIGHTENINGS):
+        for node in reversed(order):
+            _tighten(net, layer, node)
+        for node in order:
+            _tighten(net, layer, node)
     columns: list[list[str]] = [[] for _ in range(max(layer.values()) + 1)]
     for node in sorted(order, key=natural):
         columns[layer[node]].append(node)
@@ -213,34 +233,6 @@ def _add_bends(net: _Net, columns: list[list[str]]) -> list[str]:
     return list(bends.values())
 
 
-def _reduce_crossings(net: _Net, columns: list[list[str]]) -> None:
-    """Sorts each column by the mean place of its neighbours, from left and right in turn."""
-    place: dict[str, float] = {}
-    for column in columns:
-        _number(column, place)
-    for sweep in range(SWEEPS):
-        forward = sweep % 2 == 0
-        for column in columns if forward else reversed(columns):
-            links = net.before if forward else net.after
-            # A node without neighbours on that side keeps its place among the others.
-            wish = {node: _barycentre(links[node], place, place[node]) for node in column}
-            column.sort(key=lambda node: (wish[node], place[node]))
-            _number(column, place)
-
-
-def _number(column: list[str], place: dict[str, float]) -> None:
-    """Places in a column from 0 to 1, so that columns of different length compare."""
-    for i, node in enumerate(column):
-        place[node] = (i + 0.5) / len(column)
-
-
-def _barycentre(links: list[_Link], place: Mapping[str, float], default: float) -> float:
-    if not links:
-        return default
-    # Ports are close together: they settle the order of what is wired to the same node.
-    return sum(place[link.other] + 1e-5 * link.there for link in links) / len(links)
-
-
 def _place(net: _Net, columns: list[list[str]], boxes: Mapping[str, Size]) -> dict[str, Position]:
     """Turns columns into coordinates: each node near the middle of its neighbours."""
     left: list[float] = []
@@ -251,13 +243,14 @@ def _place(net: _Net, columns: list[list[str]], boxes: Mapping[str, Size]) -> di
     top: dict[str, float] = {}
     for column in columns:
         _pack(column, [_wish(net.before[node], top) for node in column], boxes, top)
-    for _ in range(3):
+    for _ in range(PLACINGS if len(boxes) < SMALL else 3):
         for column in reversed(columns):
             sides = [net.after[node] or net.before[node] for node in column]
             wishes = [_wish(s, top, top[n]) for s, n in zip(sides, column, strict=True)]
             _pack(column, wishes, boxes, top)
         for column in columns:
-            wishes = [_wish(net.before[n] + net.after[n], top, top[n]) for n in column]
+            sides = [net.before[node] or net.after[node] for node in column]
+            wishes = [_wish(s, top, top[n]) for s, n in zip(sides, column, strict=True)]
             _pack(column, wishes, boxes, top)
     return {node: (left[i], top[node]) for i, column in enumerate(columns) for node in column}
 

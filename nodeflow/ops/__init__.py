@@ -29,6 +29,7 @@ from nodeflow.ops import (
     schedules,
     shape,
     slicing,
+    sorting,
     state,
     training,
 )
@@ -79,6 +80,7 @@ __all__ = [
     "schedules",
     "shape",
     "slicing",
+    "sorting",
     "state",
     "training",
 ]

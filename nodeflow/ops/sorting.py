@@ -1,0 +1,385 @@
+"""Order: sorting, the largest elements, distinct values, and sums by group.
+
+All follow numpy's order, in which NaN comes after everything else, and are stable: of equal
+elements the first stays first, also when the largest come first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from nodeflow.errors import AttributeProblem, RunError, ShapeError
+from nodeflow.graph.graph import Node, Tensor
+from nodeflow.graph.op import Attr, Op, Port, Sample
+from nodeflow.graph.types import (
+    DTYPES,
+    NUMBERS,
+    Shape,
+    TensorType,
+    compatible,
+    normalize_axis,
+    shape_text,
+)
+from nodeflow.ops import functions as F
+from nodeflow.ops.base import register
+from nodeflow.ops.composed import Composed
+from nodeflow.ops.inputs import literal_at
+from nodeflow.ops.internal import Internal
+from nodeflow.ops.reduction import accumulator
+from nodeflow.ops.samples import special, values
+from nodeflow.ops.slicing import INDICES, check_indices
+
+AXIS = Attr("axis", "int", -1, "Axis to sort along.")
+DESCENDING = Attr("descending", "bool", False, "Largest first.")
+
+
+def with_size(shape: Shape, axis: int, size: int | None) -> Shape:
+    """A shape with another size along an axis."""
+    return tuple(size if a == axis else d for a, d in enumerate(shape))
+
+
+def check_along(x: TensorType, indices: TensorType, axis: int) -> int:
+    """The axis from the front.
+
+    Raises:
+        ShapeError: the shapes differ elsewhere than along the axis.
+    """
+    axis = normalize_axis(axis, x.rank)
+    wanted = with_size(x.shape, axis, None)
+    if not compatible(wanted, indices.shape):
+        raise ShapeError(
+            f"indices {shape_text(indices.shape)} and {shape_text(x.shape)} differ elsewhere than "
+            f"along axis {axis}",
+            port="indices",
+        )
+    return axis
+
+
+@register
+class TakeAlongAxis(Op):
+    """Elements chosen row by row."""
+
+    id = "take_along_axis"
+    category = "Shape"
+    keywords = ("gather", "index", "pick", "choose", "argsort")
+    doc = (
+        "For each row the elements that the row's own indices name.\n\nx and indices have the same "
+        "shape but along `axis`. With the indices of argsort it sorts. An index outside the axis "
+        "is an error when run. Gradient: added up at the places taken from."
+    )
+    differentiable = True
+    inputs = (Port("x", "Where to take from.", DTYPES), Port("indices", "Which.", INDICES))
+    attrs = (Attr("axis", "int", -1, "Axis to take along."),)
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        x, indices = types
+        axis = check_along(x, indices, attrs["axis"])
+        known = [q if p is None else p for p, q in zip(x.shape, indices.shape, strict=True)]
+        return x.with_shape(with_size(tuple(known), axis, indices.shape[axis]))
+
+    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+        x, indices = arrays
+        check_indices(indices, x.shape[attrs["axis"]])
+        return np.take_along_axis(x, indices.astype(np.int64), attrs["axis"])
+
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
+        x, indices = node.inputs
+        return F.add_along_axis(grads[0], indices, x, axis=node.attrs["axis"]), None
+
+    def samples(self) -> Iterator[Sample]:
+        for dtype in DTYPES:
+            indices = np.array([[2, 0, 2, 1], [1, 1, 0, 0]])
+            yield Sample((values((2, 3), dtype), indices), smooth=dtype == "float64")
+        for kind in INDICES:
+            indices = np.array([[1, 0, 1]], kind)
+            yield Sample((values((2, 3)), indices), {"axis": 0}, smooth=True)
+        yield Sample((values((0, 3)), np.zeros((0, 2), "int64")), smooth=True)
+        yield Sample((values((1,)), np.zeros(1, "int64")), smooth=True)
+
+
+@register
+class AddAlongAxis(Internal):
+    """The adjoint of taking along an axis."""
+
+    id = "add_along_axis"
+    doc = "Zeros like `like`, with the elements of x added where the row's own indices say."
+    inputs = (
+        Port("x", dtypes=NUMBERS),
+        Port("indices", "Where to add.", INDICES),
+        Port("like", "Gives the shape only.", DTYPES),
+    )
+    attrs = (Attr("axis", "int", -1, "Axis to add along."),)
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        x, indices, like = types
+        check_along(like, indices, attrs["axis"])
+        if not compatible(x.shape, indices.shape):
+            raise ShapeError(
+                f"shape {shape_text(x.shape)} must be {shape_text(indices.shape)}", port="x"
+            )
+        return x.with_shape(like.shape)
+
+    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+        x, indices, like = arrays
+        axis = normalize_axis(attrs["axis"], like.ndim)
+        check_indices(indices, like.shape[axis])
+        total = np.zeros(like.shape, accumulator(x.dtype.name))
+        places = list(np.ogrid[tuple(slice(0, d) for d in x.shape)])
+        places[axis] = indices.astype(np.int64)
+        np.add.at(total, tuple(places), x)
+        return total.astype(x.dtype)
+
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
+        return F.take_along_axis(grads[0], node.inputs[1], axis=node.attrs["axis"]), None, None
+
+    def samples(self) -> Iterator[Sample]:
+        for dtype in DTYPES:
+            indices = np.array([[2, 0, 2, 1], [1, 1, 0, 0]])
+            kind = "float64" if dtype == "bool" else dtype
+            x = values((2, 4), kind)
+            yield Sample((x, indices, values((2, 3), dtype)), smooth=kind == "float64")
+        for kind in INDICES:
+            arrays = values((1, 3)), np.array([[1, 0, 1]], kind), values((2, 3))
+            yield Sample(arrays, {"axis": 0}, smooth=True)
+        yield Sample((values((0, 2)), np.zeros((0, 2), "int64"), values((0, 3))), smooth=True)
+        yield Sample((values((1,)), np.zeros(1, "int64"), values((1,))), smooth=True)
+
+
+# ---- sorting ----------------------------------------------------------------------------------
+
+
+def sort_samples(dtypes: Sequence[str], smooth: bool) -> Iterator[Sample]:
+    for dtype in dtypes:
+        yield Sample((values((2, 3), dtype),), smooth=smooth and dtype == "float64")
+        yield Sample((values((4, 3), dtype),), {"axis": 0, "descending": True})
+    yield Sample((values((2, 3, 4)),), {"axis": 1, "descending": True}, smooth=smooth)
+    yield Sample((values((0, 3)),), {"axis": 0})
+    yield Sample((values((1, 1)),), smooth=smooth)
+    ties = np.array([[2.0, 1.0, 2.0, 1.0], [np.nan, np.inf, -np.inf, np.nan]])
+    for descending in (False, True):
+        yield Sample((ties,), {"descending": descending})
+        yield Sample((special("float32"),), {"descending": descending})
+
+
+@register
+class ArgSort(Op):
+    """The order of elements."""
+
+    id = "argsort"
+    category = "Reduction"
+    keywords = ("sort", "order", "rank", "index")
+    doc = (
+        "The indices that sort a tensor along an axis, as int64.\n\nOf equal elements the first "
+        "comes first, in both directions; NaN counts as the largest. No gradient flows."
+    )
+    inputs = (Port("x", dtypes=NUMBERS),)
+    attrs = (AXIS, DESCENDING)
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        normalize_axis(attrs["axis"], types[0].rank)
+        return types[0].with_dtype("int64")
+
+    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+        x, axis = arrays[0], attrs["axis"]
+        if not attrs["descending"]:
+            return np.argsort(x, axis, kind="stable")
+        order = np.argsort(np.flip(x, axis), axis, kind="stable")  # the last of equals first
+        return np.ascontiguousarray(x.shape[axis] - 1 - np.flip(order, axis))
+
+    def samples(self) -> Iterator[Sample]:
+        yield from sort_samples(NUMBERS, False)
+
+
+@register
+class Sort(Composed):
+    """Elements in order."""
+
+    id = "sort"
+    category = "Reduction"
+    keywords = ("order", "ascending", "descending", "quantile", "median")
+    doc = (
+        "The elements in order along an axis, the smallest first.\n\nNaN counts as the largest. "
+        "Gradient: to the places where the elements came from."
+    )
+    inputs = (Port("x", dtypes=NUMBERS),)
+    attrs = (AXIS, DESCENDING)
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        normalize_axis(attrs["axis"], types[0].rank)
+        return types[0]
+
+    def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor:
+        order = F.argsort(inputs[0], **attrs)
+        return F.take_along_axis(inputs[0], order, axis=attrs["axis"])
+
+    def samples(self) -> Iterator[Sample]:
+        yield from sort_samples(NUMBERS, True)
+
+
+@register
+class TopK(Composed):
+    """The largest elements and where they are."""
+
+    id = "top_k"
+    category = "Reduction"
+    keywords = ("largest", "best", "maximum", "beam", "ranking")
+    doc = (
+        "The k largest elements along an axis, largest first, and their indices (int64).\n\nOf "
+        "equal elements the first comes first; NaN counts as the largest. The axis must have at "
+        "least k elements. Gradient: to the places where the elements came from."
+    )
+    inputs = (Port("x", dtypes=NUMBERS),)
+    outputs = (Port("values", "The largest elements."), Port("indices", "Where they are."))
+    attrs = (
+        Attr("k", "int", 1, "How many.", minimum=0),
+        Attr("axis", "int", -1, "Axis to search along."),
+    )
+
+    def infer(self, *types: TensorType, **attrs: Any) -> Sequence[TensorType]:
+        x, k = types[0], attrs["k"]
+        axis = normalize_axis(attrs["axis"], x.rank)
+        size = x.shape[axis]
+        if size is not None and size < k:
+            raise ShapeError(
+                f"an axis of size {size} does not have {k} elements", port="x", hint="Lower k."
+            )
+        out = x.with_shape(with_size(x.shape, axis, k))
+        return out, out.with_dtype("int64")
+
+    def compose(self, *inputs: Tensor, **attrs: Any) -> Sequence[Tensor]:
+        x = inputs[0]
+        axis = normalize_axis(attrs["axis"], len(x.shape))
+        order = F.argsort(x, axis=axis, descending=True)
+        begin, size = [0] * len(x.shape), [-1] * len(x.shape)
+        size[axis] = attrs["k"]
+        first = F.slice(order, begin=begin, size=size, name="indices")
+        return F.take_along_axis(x, first, axis=axis, name="values"), first
+
+    def samples(self) -> Iterator[Sample]:
+        for dtype in NUMBERS:
+            yield Sample((values((2, 3), dtype),), {"k": 2}, smooth=dtype == "float64")
+        yield Sample((values((4, 3)),), {"k": 3, "axis": 0}, smooth=True)
+        yield Sample((values((0, 3)),))
+        yield Sample((values((1, 1)),), smooth=True)
+        yield Sample((np.array([1.0, np.nan, 1.0, np.inf]),), {"k": 4})
+
+
+# ---- groups -----------------------------------------------------------------------------------
+
+
+@register
+class SegmentSum(Op):
+    """Sums by group."""
+
+    id = "segment_sum"
+    category = "Reduction"
+    keywords = ("group by", "scatter", "bincount", "histogram", "graph", "bag")
+    doc = (
+        "The sums of the slices of x that belong to each segment.\n\nsegments gives a number for "
+        "each slice: x (n, ...) and segments (n,) give (count, ...); a segment without slices is "
+        "0. The numbers need not be sorted; one outside 0 to count - 1 is an error when run. "
+        "Gradient: each slice gets its segment's."
+    )
+    differentiable = True
+    inputs = (
+        Port("x", dtypes=NUMBERS),
+        Port("segments", "To which segment each slice belongs.", INDICES),
+    )
+    attrs = (Attr("count", "int", 10, "How many segments there are.", minimum=0),)
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        x, segments = types
+        if segments.rank > x.rank or not compatible(segments.shape, x.shape[: segments.rank]):
+            raise ShapeError(
+                f"segments {shape_text(segments.shape)} must be the first sizes of x, "
+                f"{shape_text(x.shape)}",
+                port="segments",
+            )
+        return x.with_shape((attrs["count"], *x.shape[segments.rank :]))
+
+    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+        x, segments = arrays
+        count = attrs["count"]
+        try:
+            check_indices(segments, count)
+        except RunError as error:
+            raise RunError(
+                f"{error.message.replace('index', 'segment')}", port="segments"
+            ) from None
+        total = np.zeros((count, *x.shape[segments.ndim :]), accumulator(x.dtype.name))
+        np.add.at(total, segments.astype(np.int64), x)
+        return total.astype(x.dtype)
+
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
+        return F.gather(grads[0], node.inputs[1], axis=0), None
+
+    def samples(self) -> Iterator[Sample]:
+        for dtype in NUMBERS:
+            arrays = values((4, 3), dtype), np.array([1, 0, 1, 3], "int64")
+            yield Sample(arrays, {"count": 5}, smooth=dtype == "float64")
+        for kind in INDICES:
+            arrays = values((2, 3)), np.array([[1, 0, 1], [0, 0, 0]], kind)
+            yield Sample(arrays, {"count": 2}, smooth=True)
+        yield Sample((values((0, 3)), np.zeros(0, "int64")), {"count": 2}, smooth=True)
+        yield Sample((values(()), np.array(0)), {"count": 1}, smooth=True)
+
+
+@register
+class Unique(Op):
+    """Distinct values."""
+
+    id = "unique"
+    category = "Reduction"
+    keywords = ("distinct", "set", "vocabulary", "duplicates", "count")
+    doc = (
+        "The distinct elements in order, padded to a size that is known beforehand.\n\nGives the "
+        "values (size,), with `fill` after the last; for each element of x the index of its value; "
+        "and how many there are. NaN is one value. More than `size` distinct elements are an error "
+        "when run. No gradient flows."
+    )
+    inputs = (Port("x", dtypes=DTYPES),)
+    outputs = (
+        Port("values", "Distinct elements."),
+        Port("indices", "Which of them each element is."),
+        Port("count", "How many there are."),
+    )
+    attrs = (
+        Attr("size", "int", 100, "Room for that many values.", minimum=0),
+        Attr("fill", "literal", 0, "What is put after the last value."),
+    )
+
+    def _fill(self, fill: Any, dtype: str) -> np.ndarray:
+        number = bool(fill) if dtype == "bool" and fill in (0, 1) else fill
+        if (array := literal_at("fill", number, dtype)).shape != ():
+            raise AttributeProblem("fill must be one number", port="fill")
+        return array
+
+    def infer(self, *types: TensorType, **attrs: Any) -> Sequence[TensorType]:
+        x = types[0]
+        self._fill(attrs["fill"], x.dtype)
+        counts = TensorType("int64", x.shape)
+        return x.with_shape((attrs["size"],)), counts, counts.with_shape(())
+
+    def reference(self, *arrays: np.ndarray, **attrs: Any) -> Sequence[np.ndarray]:
+        x, size = arrays[0], attrs["size"]
+        found, places = np.unique(x, return_inverse=True)
+        if found.size > size:
+            raise RunError(
+                f"{found.size} distinct elements do not fit into {size}",
+                port="x",
+                hint="Raise `size`.",
+            )
+        padded = np.full(size, self._fill(attrs["fill"], x.dtype.name))
+        padded[: found.size] = found
+        return padded, places.reshape(x.shape).astype("int64"), np.array(found.size, "int64")
+
+    def samples(self) -> Iterator[Sample]:
+        for dtype in DTYPES:
+            yield Sample((values((2, 3), dtype),), {"size": 7})
+        yield Sample((np.array([[3, 1, 3], [2, 1, 1]]),), {"size": 4, "fill": -1})
+        yield Sample((np.array([np.nan, 1.0, np.nan, -0.0, 0.0]),), {"size": 3})
+        yield Sample((values((0, 3)),), {"size": 0})
+        yield Sample((values((1, 1)),), {"size": 2})

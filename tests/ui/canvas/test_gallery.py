@@ -218,13 +218,13 @@ def test_numbers_are_written_as_people_write_them(value, text):
 
 
 @pytest.mark.parametrize("number", ["9", "−3.4e+38", "9223372036854775807"])
-def test_a_number_is_seen_whole(number):
+def test_a_number_is_seen_whole(qapp, number):
     shown, style = values.fitting(number, 126)
     assert shown == number
     assert text.width(shown, style) <= 126
 
 
-def test_numbers_of_a_table_keep_apart():
+def test_numbers_of_a_table_keep_apart(qapp):
     grid = np.array([[np.nan, 1, np.inf], [-np.inf, 1e-30, 123456789]], dtype=np.float32)
     room = 34.0
     shown, widest = values._cells(grid, room)

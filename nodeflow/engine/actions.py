@@ -18,6 +18,7 @@ import numpy as np
 from nodeflow.engine.reductions import COLUMN_BLOCK, ROW_BLOCK
 from nodeflow.engine.reference import call_reference
 from nodeflow.engine.rewrites import constant_key, expression_key, foldable, simplified
+from nodeflow.engine.rows import RowSoftmax, row_softmax
 from nodeflow.engine.schedule import Schedule, Step, is_assign
 from nodeflow.graph.graph import Node
 from nodeflow.graph.types import TensorType, numpy_dtype
@@ -62,7 +63,7 @@ class Action:
     """One thing to do: what, from which slots, into which; ``lowering`` None means by reference."""
 
     node: Node
-    lowering: Elementwise | Stage | Matmul | Move | Random | None
+    lowering: Elementwise | Stage | Matmul | Move | Random | RowSoftmax | None
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
 
@@ -204,6 +205,11 @@ def _no_stream(node: Node) -> None:
 
 
 def _add_composite(actions: Actions, step: Step, composite: Composite) -> None:
+    whole = row_softmax(actions, step)
+    if whole is not None:
+        actions.note("rows", step.node.name)
+        actions.add(Action(step.node, whole, step.inputs, step.outputs))
+        return
     slots = dict(zip(composite.inputs, step.inputs, strict=True))
     results = dict(zip(composite.outputs, step.outputs, strict=True))
     for part in composite.parts:

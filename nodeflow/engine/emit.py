@@ -24,6 +24,7 @@ from nodeflow.engine.codegen import (
     elementwise_source,
 )
 from nodeflow.engine.fusion import Group
+from nodeflow.engine.rows import RowSoftmax, softmax_source
 from nodeflow.graph.graph import Node
 from nodeflow.graph.types import numpy_dtype
 from nodeflow.ops.lowering import (
@@ -239,6 +240,22 @@ def _limit(work: float, units: int) -> int:
     return max(1, min(_tasks(work), units))
 
 
+def emit_softmax(actions: Actions, group: Group, action: Action) -> Sequence[Row]:
+    """One row of the table for all rows of a softmax."""
+    softmax = action.lowering
+    assert isinstance(softmax, RowSoftmax)
+    type_ = actions.types[action.outputs[0]]
+    n = type_.shape[-1] or 1
+    rows = (type_.size or 0) // n
+    work = rows * n * (1.5 if type_.dtype == "float32" else 8.0) + rows * 20.0
+    pointers = (
+        Pointer(actions.root[action.inputs[0]]),
+        Pointer(actions.root[action.outputs[0]]),
+    )
+    source = softmax_source(type_.dtype, softmax.log)
+    return [Row(source, (rows, n, *pointers), _limit(work, rows), work, group)]
+
+
 # ---- products -----------------------------------------------------------------------------------
 
 
@@ -312,6 +329,7 @@ def emit_move(actions: Actions, group: Group, action: Action) -> Sequence[Row]:
 
 _EMITTERS = {
     Stage: emit_stage,
+    RowSoftmax: emit_softmax,
     Matmul: emit_matmul,
     Random: emit_random,
     Permute: emit_move,

@@ -23,6 +23,7 @@ REWRITES = {
     "fold": "compute what depends on constants only once, while planning",
     "share": "compute equal expressions once",
     "simplify": "drop x * 1, x / 1, x - 0 and, of integers, x + 0",
+    "rows": "compute softmax a row at a time instead of a pass over everything for each part",
     "fuse": "make one kernel of neighbouring elementwise ops",
     "reuse": "let intermediate results that are not needed any more make room",
 }

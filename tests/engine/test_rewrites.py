@@ -96,7 +96,7 @@ def test_reused_memory_is_less() -> None:
 
 
 @pytest.mark.parametrize(
-    "without", [("fold", "share"), ("simplify", "reuse"), ("fuse",), tuple(REWRITES)]
+    "without", [("fold", "share"), ("simplify", "reuse"), ("fuse", "rows"), tuple(REWRITES)]
 )
 def test_training_has_the_same_bits_without_any_rewrite(without: tuple[str, ...]) -> None:
     def train(without: tuple[str, ...]) -> tuple[np.ndarray, list[np.ndarray]]:
@@ -117,6 +117,29 @@ def test_training_has_the_same_bits_without_any_rewrite(without: tuple[str, ...]
     other_losses, other_values = train(without)
     assert np.array_equal(losses, other_losses)
     assert all(np.array_equal(a, b) for a, b in zip(values, other_values, strict=True))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(7, 10), (2, 3, 133), (5, 2), (1, 8192), (40,)])
+@pytest.mark.parametrize("kind", ["softmax", "log_softmax"])
+def test_softmax_by_rows_has_the_bits_of_its_parts(kind: str, shape, dtype: str) -> None:
+    x = np.random.default_rng(0).normal(0, 30, shape).astype(dtype)
+    x.flat[:4] = [np.inf, -np.inf, np.nan, -0.0]
+    with nf.Graph() as g:
+        p = nf.placeholder(dtype, list(shape), name="x")
+        y = g.apply(kind, p, name="y")
+    assert len(actions_of(y).items) == 1
+    values = []
+    for without in ((), ("rows",)):
+        with nf.Session(g, tier="compiled", without=without) as s:
+            values.append(s.run(y, {p: x}))
+    np.testing.assert_array_equal(*values)
+
+
+def test_softmax_along_another_axis_keeps_its_parts() -> None:
+    with nf.Graph():
+        y = nf.softmax(nf.placeholder("float32", [4, 5], name="x"), axis=0)
+    assert len(actions_of(y).items) > 1
 
 
 def test_an_unknown_rewrite_is_refused_with_a_suggestion() -> None:

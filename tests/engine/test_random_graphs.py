@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import numpy as np
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import nodeflow as nf
@@ -25,17 +25,20 @@ def bounded(examples: int) -> settings:
     )
 
 
+# A graph's kernels are its own, so most of this test's time is compiling: few long ones by day.
+LONGEST = 60 if os.environ.get("NODEFLOW_NIGHTLY") else 20
 seeds = st.integers(0, 2**31)
 
 
+@example(seed=12, nodes=60, kinks=False, wide=False)
 @bounded(4)
-@given(seed=seeds, nodes=st.integers(1, 60), kinks=st.booleans(), wide=st.booleans())
+@given(seed=seeds, nodes=st.integers(1, LONGEST), kinks=st.booleans(), wide=st.booleans())
 def test_compiled_values_and_gradients_equal_the_reference(
     seed: int, nodes: int, kinks: bool, wide: bool
 ) -> None:
     dtype = "float64" if wide else "float32"
     graph, fed, values, total = build(program(seed, nodes, kinks=kinks), dtype)
-    assert len(graph.nodes) >= nodes
+    assert len(graph.nodes) >= 3 * nodes
     with graph:
         slopes = [g for g in nf.gradients(total, fed) if g is not None]
     feeds = dict(zip(fed, inputs(seed, dtype, ties=False)))
@@ -59,6 +62,9 @@ def flat(results: list) -> list[np.ndarray]:
     return [np.asarray(v) for v in [*values, total, *slopes]]
 
 
+@example(seed=21, nodes=60)
+@example(seed=22, nodes=60)
+@example(seed=23, nodes=40)
 @bounded(15)
 @given(seed=seeds, nodes=st.integers(1, 60))
 def test_gradients_equal_finite_differences(seed: int, nodes: int) -> None:
@@ -80,5 +86,7 @@ def test_gradients_equal_finite_differences(seed: int, nodes: int) -> None:
         near = (along(step) - along(-step)) / (2 * step)
         far = (along(2 * step) - along(-2 * step)) / (4 * step)
     expected = near + (near - far) / 3  # fourth order
-    # Where the second differences show that the step is too long for this graph, allow as much.
-    assert abs(slope - expected) <= 1e-6 * max(1.0, abs(expected)) + abs(near - far)
+    # The two steps' difference is the error of the longer one, had the fourth order not removed it.
+    rough = abs(near - far)
+    assert rough <= 1e-3 * max(1.0, abs(expected)), "too wild a graph to tell"
+    assert abs(slope - expected) <= 1e-6 * max(1.0, abs(expected)) + 0.05 * rough

@@ -205,7 +205,7 @@ COMMANDS = (
         "nodeflow.cli.render:render",
         (
             FILE,
-            option("-o", "--output", help="OUT.png or OUT.svg", metavar="OUT", required=True),
+            option("-o", "--output", help="OUT.png, .svg or .pdf", metavar="OUT", required=True),
             option("--scale", help="pixels a unit (default: 2)", type=float, default=2.0),
             option("--theme", help="light or dark", choices=("light", "dark"), default="light"),
             option("--values", help="compute the graph and show values", action="store_true"),

@@ -10,15 +10,15 @@ from nodeflow.cli.values import ArgumentProblem
 
 
 def render(arguments: argparse.Namespace, environment: Environment) -> None:
-    """Draw a document as PNG or SVG.
+    """Draw a document as PNG, SVG or PDF.
 
     Raises:
         NodeflowError: in the file, or the picture cannot be written.
     """
     output = environment.path(arguments.output)
-    if output.suffix.lower() not in (".png", ".svg"):
+    if output.suffix.lower() not in (".png", ".svg", ".pdf"):
         raise ArgumentProblem(
-            f"{output.name} is neither .png nor .svg", hint="Name a .png or .svg file."
+            f"{output.name} is neither .png, .svg nor .pdf", hint="Name a .png, .svg or .pdf file."
         )
     document = load_document(arguments, environment)
     from nodeflow.ui.render import render_file

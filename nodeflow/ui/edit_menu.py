@@ -6,6 +6,7 @@ from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtGui import QGuiApplication
 
 from nodeflow.document import commands
+from nodeflow.document.arrange import arrange
 from nodeflow.ui.actions import Blocked
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.canvas.editing import MIME
@@ -110,6 +111,24 @@ class EditMenu:
         area.adjust(-FRAME_PAD, -FRAME_PAD - FRAME_HEAD, FRAME_PAD, FRAME_PAD)
         rect = (area.x(), area.y(), area.width(), area.height())
         commands.add_frame(self._workspace.document, rect, "Frame")
+
+    def when_arrange(self) -> Blocked | None:
+        empty = None if self._workspace.document.nodes else Blocked("The graph is empty.")
+        return self._locked() or empty
+
+    def do_arrange(self) -> None:
+        """Lay out the selected nodes; everything, if there are none or one."""
+        self._canvas.cancel_gesture()
+        scene, chosen = self._canvas.scene, self._workspace.selection
+        sizes = {i: tuple(scene.sizes[scene.nodes.get(i)].tolist()) for i in scene.nodes}
+        arrange(
+            self._workspace.document,
+            chosen if len(chosen) > 1 else (),
+            self._workspace.analysis,
+            sizes,
+        )
+        if len(chosen) < 2:
+            self._canvas.fit_all()
 
     def do_fit(self) -> None:
         self.looked_at.fit_all()

@@ -13,6 +13,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
 
 from nodeflow.document import commands, flow, journal
+from nodeflow.document.embedded import PICTURES, load_picture
 from nodeflow.document.model import Document
 from nodeflow.errors import NodeflowError
 from nodeflow.resources import examples
@@ -24,7 +25,7 @@ from nodeflow.ui.workspace import Workspace
 
 log = logging.getLogger("nodeflow")
 
-FILTER = "Graphs (*.flow);;All files (*)"
+FILTER = "Graphs (*.flow);;Pictures with a graph (*.png *.svg);;All files (*)"
 
 
 class Files(QObject):
@@ -97,14 +98,14 @@ class Files(QObject):
             commands.set_weights(document, path.relative_to(document.path.parent).as_posix())
 
     def export_picture(self, canvas: CanvasView) -> None:
-        """Write the canvas as PNG or SVG, at a place the user chooses."""
+        """Write the canvas as PNG, SVG or PDF, at a place the user chooses."""
         path = self._workspace.document.path
         start = path or self._settings.last_folder() / self._suggested_name()
         chosen, _ = QFileDialog.getSaveFileName(
             self._window,
             "Export a picture",
             str(start.with_suffix(".png")),
-            "Pictures (*.png *.svg)",
+            "Pictures (*.png *.svg *.pdf)",
         )
         if not chosen:
             return
@@ -127,10 +128,12 @@ class Files(QObject):
     def load(self, path: Path, as_copy: bool = False) -> bool:
         """Read a file and show it; on a problem say so, and keep what is open.
 
-        ``as_copy`` leaves the document without a file, so that saving asks for one.
+        ``as_copy`` leaves the document without a file, so that saving asks for one; so does
+        opening a picture with a graph in it.
         """
+        as_copy = as_copy or _is_picture(path)
         try:
-            document = flow.load(path)
+            document = load_picture(path) if _is_picture(path) else flow.load(path)
         except NodeflowError as error:
             log.warning("not opened: %s", error)
             dialogs.show_problem(self._window, f"{path.name} cannot be opened", error)
@@ -146,6 +149,8 @@ class Files(QObject):
 
     def load_quietly(self, path: Path) -> bool:
         """Read a file and show it; False, and no message, where that fails."""
+        if _is_picture(path):
+            return False
         try:
             document = flow.load(path)
         except NodeflowError:
@@ -275,3 +280,7 @@ class Files(QObject):
 
     def _suggested_name(self) -> str:
         return self._example or "graph"
+
+
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() in PICTURES

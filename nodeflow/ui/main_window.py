@@ -17,6 +17,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QApplication, QMainWindow, QMenu, QStackedWidget, QToolBar
 
+from nodeflow.document.embedded import PICTURES
 from nodeflow.document.expand import can_expand, unpack
 from nodeflow.errors import NodeflowError
 from nodeflow.ui import dialogs
@@ -557,9 +558,9 @@ def _lower(label: str) -> str:
 
 
 def _dropped_file(event: QDragEnterEvent | QDropEvent) -> Path | None:
-    """The first .flow file that is dragged, if there is one."""
+    """The first .flow file (or picture with a graph in it) that is dragged, if there is one."""
     for url in event.mimeData().urls():
         path = Path(url.toLocalFile())
-        if url.isLocalFile() and path.suffix == ".flow":
+        if url.isLocalFile() and path.suffix.lower() in (".flow", *PICTURES):
             return path
     return None

@@ -1,4 +1,7 @@
-"""The canvas as a picture on disk: PNG, or SVG with text as paths; by the canvas's own layers."""
+"""The canvas as a picture on disk: PNG, or SVG and PDF with text as paths; by its own layers.
+
+PNG and SVG carry the graph they show, and can be opened again.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from nodeflow.document import embedded, flow
 from nodeflow.document.analysis import Analysis
 from nodeflow.document.model import Document
 from nodeflow.errors import FileProblem
@@ -26,7 +30,7 @@ def render_file(
     """Draw a document; makes an offscreen application where there is none.
 
     Args:
-        output: a ``.png`` or ``.svg`` path.
+        output: a ``.png``, ``.svg`` or ``.pdf`` path.
         scale: pixels a unit of the canvas.
         theme: ``light`` or ``dark``.
         values: previews by node name, to be shown in the nodes.
@@ -37,10 +41,14 @@ def render_file(
     application = _application()
     view = _view(document, theme, values or {})
     try:
-        if output.suffix.lower() == ".svg":
-            _write_svg(view, output)
+        kind, text = output.suffix.lower(), flow.dumps(document)
+        if kind == ".pdf":
+            content = _pdf(view)
+        elif kind == ".svg":
+            content = embedded.with_text_in_svg(_svg(view), text).encode()
         else:
-            _write_png(view, output, scale)
+            content = embedded.with_text_in_png(_png(view, scale), text)
+        _write(output, content)
     finally:
         view.deleteLater()
         application.processEvents()
@@ -65,7 +73,17 @@ def _view(document: Document, theme: str, values: Mapping[str, Any]) -> Any:
     return view
 
 
-def _write_png(view: Any, output: Path, scale: float) -> None:
+def _write(output: Path, content: bytes) -> None:
+    try:
+        output.write_bytes(content)
+    except OSError as error:
+        raise FileProblem(
+            f"cannot write {output}: {error.strerror or error}",
+            hint="Is its folder there and writable?",
+        ) from error
+
+
+def _png(view: Any, scale: float) -> bytes:
     from PySide6.QtCore import QRectF, Qt
     from PySide6.QtGui import QImage, QPainter
 
@@ -79,25 +97,60 @@ def _write_png(view: Any, output: Path, scale: float) -> None:
         view.render(painter, QRectF(0, 0, width, height), source)
     finally:
         painter.end()
-    if not image.save(str(output)):
-        raise FileProblem(f"cannot write {output}", hint="Is its folder there and writable?")
+    buffer = _buffer()
+    image.save(buffer, "PNG")
+    return bytes(buffer.data())
 
 
-def _write_svg(view: Any, output: Path) -> None:
+def _svg(view: Any) -> str:
     from PySide6.QtCore import QRectF, QSize
-    from PySide6.QtGui import QPainter
     from PySide6.QtSvg import QSvgGenerator
 
-    source = view.export_rect()
+    source, buffer = view.export_rect(), _buffer()
     generator = QSvgGenerator()
-    generator.setFileName(str(output))
+    generator.setOutputDevice(buffer)
     generator.setSize(QSize(round(source.width()), round(source.height())))
     generator.setViewBox(QRectF(0, 0, source.width(), source.height()))
     generator.setTitle("nodeflow graph")
+    _draw(view, generator, QRectF(0, 0, source.width(), source.height()))
+    return bytes(buffer.data()).decode()
+
+
+def _pdf(view: Any) -> bytes:
+    """One page of the graph's own size, a unit of the canvas being a 96th of an inch."""
+    from PySide6.QtCore import QMarginsF, QRectF, QSizeF
+    from PySide6.QtGui import QPageSize, QPdfWriter
+
+    source, buffer = view.export_rect(), _buffer()
+    writer = QPdfWriter(buffer)
+    writer.setTitle("nodeflow graph")
+    writer.setResolution(PDF_DOTS)
+    points = QSizeF(source.width(), source.height()) * 0.75
+    writer.setPageSize(QPageSize(points, QPageSize.Unit.Point))
+    writer.setPageMargins(QMarginsF(0, 0, 0, 0))
+    _draw(view, writer, QRectF(0, 0, writer.width(), writer.height()))
+    return bytes(buffer.data())
+
+
+PDF_DOTS = 1200
+"""Dots an inch: coordinates in the file are whole numbers of them."""
+
+
+def _draw(view: Any, device: Any, rect: Any) -> None:
+    from PySide6.QtGui import QPainter
+
     painter = QPainter()
-    if not painter.begin(generator):
-        raise FileProblem(f"cannot write {output}", hint="Is its folder there and writable?")
+    if not painter.begin(device):
+        raise FileProblem("the picture cannot be drawn")
     try:
-        view.render(painter, QRectF(0, 0, source.width(), source.height()), source)
+        view.render(painter, rect, view.export_rect())
     finally:
         painter.end()
+
+
+def _buffer() -> Any:
+    from PySide6.QtCore import QBuffer, QIODevice
+
+    buffer = QBuffer()
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+    return buffer

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QToolButton, QVBoxLayout
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QToolButton, QVBoxLayout, QWidget
 
 from nodeflow.data import SOURCES, parse_source
 from nodeflow.errors import NodeflowError
@@ -40,14 +40,16 @@ class SourceEditor(Editor):
         self.browse.setAccessibleName("Choose a file")
         self.browse.clicked.connect(self._on_browse)
         self._doc = label("", "caption", wrap=True)
-        line = QHBoxLayout()
+        self._file = QWidget()  # a layout without visible widgets would squeeze its neighbours
+        line = QHBoxLayout(self._file)
+        line.setContentsMargins(0, 0, 0, 0)
         line.setSpacing(SPACE[1])
         line.addWidget(self.path, 1)
         line.addWidget(self.browse)
         outer = QVBoxLayout()
         outer.setSpacing(SPACE[1])
         outer.addWidget(self.kind)
-        outer.addLayout(line)
+        outer.addWidget(self._file)
         outer.addWidget(self._doc)
         self._layout.addLayout(outer)
         self.setFocusProxy(self.kind)
@@ -67,8 +69,7 @@ class SourceEditor(Editor):
     def _show_kind(self) -> None:
         source = SOURCES.get(self.kind.currentData())
         takes_path = source is not None and source.takes_path
-        self.path.setVisible(takes_path)
-        self.browse.setVisible(takes_path)
+        self._file.setVisible(takes_path)
         self._doc.setText(source.doc if source else "")
 
     def _on_kind(self, _: int) -> None:

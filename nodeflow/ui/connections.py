@@ -53,6 +53,7 @@ def connect(window: MainWindow) -> None:
     window.files.said.connect(status.say)
     running.said.connect(status.say)
     running.told.connect(window.info.show_message)
+    running.untold.connect(window.info.retract)
     running.run_problems.connect(window.problems.set_run_problems)
     running.valued.connect(window.viewer.on_valued)
     running.missing.connect(status.show_waiting)

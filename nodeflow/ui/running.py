@@ -29,6 +29,7 @@ class Running(QObject):
     Signals:
         said(text): for the status bar.
         told(text, level, fix, fix text): for the message over the canvas.
+        untold(fix): the message that offers this is no longer true.
         run_problems(list of Problem): what the last run complained about.
         valued(names): these tensors have new values.
         missing(names): placeholders without a feed, that live values wait for.
@@ -38,6 +39,7 @@ class Running(QObject):
 
     said = Signal(str)
     told = Signal(str, str, str, str)
+    untold = Signal(str)
     run_problems = Signal(object)
     valued = Signal(object)
     missing = Signal(object)
@@ -88,6 +90,7 @@ class Running(QObject):
         if self.target is not None:
             self.target = None
             self._canvas.set_dimmed(None)
+            self.untold.emit("undim")
 
     def do_order(self) -> None:
         self.shows_order = not self.shows_order

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QPainter, QPixmap, QResizeEvent
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import (
@@ -208,6 +208,12 @@ class InfoBar(QFrame):
 
     def dismiss(self) -> None:
         self.hide()
+
+    @Slot(str)
+    def retract(self, fix: str) -> None:
+        """Take back the message that offers this action, if it is the one shown."""
+        if self._fix == fix:
+            self.dismiss()
 
     def place(self) -> None:
         """Lie at the top of the parent, centred, as wide as it has to be."""

@@ -112,6 +112,11 @@ def test_run_to_here_fetches_one_node_and_dims_the_rest(window, engine, qtbot):
     assert dimmed == {"two", "e", "a"}
     qtbot.mouseClick(window.info.button, Qt.MouseButton.LeftButton)
     assert not scene.dimmed.any()
+    window.actions_.trigger("run_to")
+    assert "dimmed" in window.info.text
+    window.canvas.select([])
+    assert not scene.dimmed.any()
+    assert window.info.text == "", "the message goes with what it tells of"
 
 
 def test_run_reports_a_missing_feed_with_its_node(window, qtbot):

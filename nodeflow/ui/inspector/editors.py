@@ -481,6 +481,13 @@ def _text(parse: Callable[[str], Any], **more: Any) -> Callable[[Attr, Theme], E
     return lambda attr, theme: TextEditor(attr, theme, parse, **more)
 
 
+def _name_list(attr: Attr, theme: Theme) -> Editor:
+    """Names; an empty list says what the declaration says it means, such as ``the last one``."""
+    _, _, meaning = attr.doc.partition("empty: ")
+    empty = meaning.partition(".")[0] or "all"
+    return TextEditor(attr, theme, _names, show=_show_names, empty=empty, empty_is_none=True)
+
+
 _MAKERS: dict[str, Callable[[Attr, Theme], Editor]] = {
     "float": _text(parsing.number, empty="automatic"),
     "int": _text(parsing.whole, empty="automatic"),
@@ -493,6 +500,6 @@ _MAKERS: dict[str, Callable[[Attr, Theme], Editor]] = {
     "axes": _text(parsing.axes, show=parsing.show_shape, empty="all axes"),
     "literal": lambda attr, theme: BlockEditor(attr, theme, parsing.literal, empty="no value"),
     "initializer": InitializerEditor,
-    "names": _text(_names, show=_show_names, empty="all", empty_is_none=True),
+    "names": _name_list,
     "json": _json,
 }

@@ -89,7 +89,8 @@ def type_text(tensor_type: Any | None) -> str:
     if tensor_type is None:
         return ""
     dims = "×".join("?" if d is None else str(d) for d in tensor_type.shape)
-    short = SHORT_DTYPES.get(tensor_type.dtype, tensor_type.dtype)
+    dtype: str = tensor_type.dtype
+    short = SHORT_DTYPES.get(dtype, dtype)
     return f"{short} {dims}" if dims else short
 
 

@@ -131,9 +131,7 @@ def test_two_fingers_pan(canvas):
     assert canvas.camera.scale == 1
 
 
-def test_alt_and_arrows_nudge_and_repeated_nudges_are_one_step(
-    document, canvas, hands, expression
-):
+def test_alt_and_arrows_nudge_and_repeated_nudges_are_one_step(document, canvas, hands, expression):
     canvas.select([expression["b"]])
     document.seal()
     for _ in range(3):

@@ -85,12 +85,19 @@ def run_reference(op: Op, arrays: Sequence[np.ndarray], attrs: Mapping) -> list[
     return list(result) if isinstance(result, (tuple, list)) else [result]
 
 
-def build(op: Op, sample: Sample, *, unknown: bool = False) -> tuple[Node, list[Tensor]]:
-    """A new graph with one application of ``op`` to placeholders; ``unknown``: of unknown sizes."""
+def build(
+    op: Op, sample: Sample, *, unknown: bool | tuple[int, ...] = False
+) -> tuple[Node, list[Tensor]]:
+    """A new graph with one application of ``op`` to placeholders.
+
+    Args:
+        unknown: whether all sizes are unknown, or only those axes of the first input.
+    """
     graph = nf.Graph()
     inputs = []
     for index, array in enumerate(sample.inputs):
-        shape = [None] * array.ndim if unknown else array.shape
+        axes = range(array.ndim) if unknown is True else unknown if unknown and not index else ()
+        shape = [None if a in axes else d for a, d in enumerate(array.shape)]
         inputs.append(
             graph.apply(
                 "placeholder", dtype=dtype_name(array.dtype), shape=shape, name=f"in{index}"

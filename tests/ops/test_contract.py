@@ -35,7 +35,11 @@ RUNNABLE = [op for op in OPS if (not op.macro or isinstance(op, Composed)) and o
 DIFFERENTIABLE = [
     op for op in RUNNABLE if op.differentiable and op.id not in ("stop_gradient", "variable")
 ]
-NEED_SIZES = {"batch_normalization"}
+# Ops that must know all sizes but these axes of their first input.
+NEED_SIZES = {
+    "batch_normalization": (0,), "rnn_cell": (0,), "gru_cell": (0,), "lstm_cell": (0,),
+    "rnn": (0, 1), "gru": (0, 1), "lstm": (0, 1),
+}  # fmt: skip
 
 every_op = pytest.mark.parametrize("op", OPS, ids=lambda op: op.id)
 every_runnable_op = pytest.mark.parametrize("op", RUNNABLE, ids=lambda op: op.id)
@@ -128,11 +132,7 @@ def needs_sizes(op: Op, call: Sample) -> bool:
 @pytest.mark.parametrize("unknown", [False, True], ids=["static", "unknown"])
 def test_composed_ops_infer_the_types_of_what_they_stand_for(op: Op, unknown: bool) -> None:
     for call in CALLS[op.id]:
-        try:
-            node, _ = build(op, call, unknown=unknown)
-        except ShapeError:
-            assert unknown and needs_sizes(op, call), call
-            continue
+        node, _ = build(op, call, unknown=NEED_SIZES.get(op.id, True) if unknown else False)
         for output in node.outputs:
             made = resolve(output)
             assert made.node.name.startswith(f"{node.name}/"), call
@@ -212,7 +212,7 @@ def test_gradients_match_finite_differences(op: Op) -> None:
 @every_differentiable_op
 def test_gradients_with_unknown_sizes_are_the_same(op: Op) -> None:
     for call in CALLS[op.id]:
-        if call.smooth and not needs_sizes(op, call):
+        if call.smooth and not (op.id == "squeeze" and call.attrs.get("axis") is None):
             pairs = zip(two_orders(op, call), two_orders(op, call, unknown=True), strict=True)
             for static, unknown in pairs:
                 unknown.agree(static, f"{op.id} {call}")
@@ -253,7 +253,7 @@ class Order:
 
 def two_orders(op: Op, call: Sample, unknown: bool = False) -> list[Order]:
     """First order, and second order of a weighted sum of the first."""
-    node, placeholders = build(op, call, unknown=unknown)
+    node, placeholders = build(op, call, unknown=NEED_SIZES.get(op.id, True) if unknown else False)
     given = dict(zip(placeholders, call.inputs, strict=True))
     xs = [p for p in placeholders if p.dtype == "float64"]
     value = weighted_sum([o for o in node.outputs if o.dtype == "float64"], given, start=3)
@@ -372,7 +372,9 @@ def test_any_shapes_work_or_are_refused_by_a_typed_error(op: Op) -> None:
     tried = 0
     for call in distinct_calls(op):
         attrs = op.bind_attrs(call.attrs)
-        for shapes in itertools.product(SHAPES, repeat=len(call.inputs)):
+        every = len(SHAPES) ** len(call.inputs) // 1000 + 1  # about a thousand of all
+        products = itertools.product(SHAPES, repeat=len(call.inputs))
+        for shapes in itertools.islice(products, 0, None, every):
             arrays = [
                 values(s, a.dtype.name, 0, 2) for s, a in zip(shapes, call.inputs, strict=True)
             ]

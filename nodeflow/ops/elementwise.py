@@ -116,7 +116,7 @@ class Elementwise(Op):
         return TensorType(self._result or types[-1].dtype, shape)
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
-        dtype = numpy_dtype(self._result or arrays[-1].dtype.name)
+        dtype = numpy_dtype(self._result) if self._result else arrays[-1].dtype
         with np.errstate(all="ignore"):
             return np.asarray(self._reference(*arrays, **attrs)).astype(dtype, copy=False)
 

@@ -23,7 +23,7 @@ from nodeflow.graph.types import (
 from nodeflow.ops import functions as F
 from nodeflow.ops.base import register
 from nodeflow.ops.composed import Composed
-from nodeflow.ops.phase import add_update, training_flag
+from nodeflow.ops.phase import training_flag
 from nodeflow.ops.samples import values
 
 TRAINING = Port(
@@ -153,7 +153,7 @@ class BatchNormalization(Composed):
         for name, batch, start in (("mean", mean, 0.0), ("variance", variance, 1.0)):
             moving = self._variable(f"moving_{name}", x, shape, start, trainable=False)
             step = (batch - moving) * (1 - attrs["momentum"])
-            add_update(F.assign(moving, moving + step, name=f"update_{name}"), batch)
+            F.assign(moving, moving + step, each_step=True, name=f"update_{name}")
             used.append(F.where(training, batch, moving, name=name))
         scale = self._variable("scale", x, shape, 1.0)
         offset = self._variable("offset", x, shape, 0.0)

@@ -19,7 +19,6 @@ from nodeflow.graph.types import FLOATS, NUMBERS, TensorType
 from nodeflow.ops import functions as F
 from nodeflow.ops.base import register
 from nodeflow.ops.composed import Composed
-from nodeflow.ops.phase import add_update
 from nodeflow.ops.samples import values
 
 RATE = Attr("learning_rate", "float", 0.01, "The rate to start from.", minimum=0)
@@ -49,7 +48,7 @@ class Schedule(Composed):
         step = inputs[0] if inputs else self._counter()
         time = F.cast(step, dtype="float64", name="time")
         if not inputs:
-            add_update(F.assign(step, step + 1, name="count"), time)
+            F.assign(step, step + 1, each_step=True, name="count")
         rate = self.rate(F.maximum(time - warm_up, 0) if warm_up else time, **attrs)
         if warm_up:
             rate = rate * risen(time, warm_up)

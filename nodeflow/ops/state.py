@@ -48,7 +48,9 @@ class Assign(Op):
     keywords = ("store", "set", "update", "variable")
     doc = (
         "Stores a value in a variable; the output is the new value.\n\nOther nodes of the same run "
-        "still see the value from before it, unless they use the output or depend on the assign."
+        "still see the value from before it, unless they use the output or depend on the assign. "
+        "With each_step, an optimizer runs it along with each of its steps, if its loss or "
+        "schedule depends on the variable: for moving averages and counters."
     )
     stateful = True
     differentiable = True
@@ -56,6 +58,7 @@ class Assign(Op):
         Port("variable", "Output of a variable.", DTYPES, "T"),
         Port("value", "What to store; same shape.", DTYPES, "T"),
     )
+    attrs = (Attr("each_step", "bool", False, "Run it with each training step."),)
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         variable, value = types

@@ -16,7 +16,7 @@ from nodeflow.graph.op import Attr, Expansion, Op, Port
 from nodeflow.graph.types import FLOATS, TensorType, shape_text
 from nodeflow.ops import functions as F
 from nodeflow.ops.base import register
-from nodeflow.ops.phase import updates_of
+from nodeflow.ops.phase import step_assigns
 
 
 class UnreachedVariable(UserWarning):
@@ -109,7 +109,7 @@ class Optimizer(Op):
             warnings.warn(message, UnreachedVariable, stacklevel=2)
         with graph.name_scope(name):
             assigns = Updates(graph, attrs, schedule).assign(self, reached)
-        others = updates_of(graph, [t.node for t in inputs])
+        others = step_assigns(graph, [t.node for t in inputs])
         return Expansion(control_inputs=(*assigns, *others))
 
     def _wanted(self, graph: Graph, loss: Tensor, names: Sequence[str] | None) -> list[Tensor]:

@@ -78,15 +78,13 @@ class _Loop:
         )
         yield Started(training.epochs, self.steps_per_epoch, self.first_epoch, notices)
         columns = {t: b.dataset.split("train")[b.column] for t, b in self.bindings.items()}
+        feeds = {**training_feeds(self.session.graph), **training.feeds}
         stepper = self.session.stepper(
             [training.optimizer],
             [training.loss],
             columns,
             training.batch_size,
-            feeds={
-                **training_feeds(self.session.graph),
-                **{t: v for t, v in training.feeds.items() if t not in columns},
-            },
+            feeds={t: v for t, v in feeds.items() if t not in columns},
             first_step=self.steps_before,
         )
         done = 0

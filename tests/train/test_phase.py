@@ -5,8 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 import nodeflow as nf
+from nodeflow.document.build import build
+from nodeflow.document.expand import unpack
+from nodeflow.document.from_graph import from_graph
+from nodeflow.document.model import Document
 from nodeflow.engine.session import Session
-from nodeflow.train.events import Epoch
+from nodeflow.train.events import Epoch, Steps
 from nodeflow.train.loop import train
 from nodeflow.train.settings import Training
 
@@ -38,3 +42,41 @@ def test_moving_averages_and_counters_move_while_training_only() -> None:
             pass
         assert session.variables["bn/moving_mean"] == np.float32(1.5)
         assert session.variables["rate/step"] == 2
+
+
+def recurrent_network() -> Document:
+    """A layer of memory, dropout, batch normalisation and a schedule, on six sequences."""
+    with nf.Graph() as graph:
+        x = nf.constant(np.sin(np.arange(90, dtype="float32")).reshape(6, 5, 3))
+        kernel = nf.variable({"op": "glorot_uniform"}, shape=[3, 8])
+        recurrent = nf.variable({"op": "glorot_uniform"}, shape=[2, 8], name="recurrent")
+        _, h, _ = nf.lstm(x, kernel, recurrent, nf.zeros([8]), name="memory")
+        out = nf.batch_normalization(nf.dropout(h, rate=0.3, name="drop"), name="bn")
+        loss = nf.huber_loss(nf.ones([6, 2]), out, name="loss")
+        rate = nf.cosine_decay(learning_rate=0.1, steps=5, name="rate")
+        nf.adam(loss, rate, clip_norm=1.0, name="train")
+    return from_graph(graph)
+
+
+def trained(doc: Document) -> tuple[list[float], dict[str, np.ndarray]]:
+    """The losses of four steps, and variables after them."""
+    made = build(doc)
+    task = Training(made.optimizer, made.graph.tensor("loss"), epochs=4)
+    with Session(made.graph, tier="reference", seed=3) as session:
+        session.initialize()
+        losses = [e.losses[0].item() for e in train(session, task) if isinstance(e, Steps)]
+        names = ("bn/moving_variance", "rate/step", "recurrent")
+        return losses, {name: session.variables[name] for name in names}
+
+
+def test_unpacked_layers_train_as_before() -> None:
+    losses, variables = trained(recurrent_network())
+    assert losses[-1] < losses[0]
+    assert variables["rate/step"] == 4
+    doc = recurrent_network()
+    for name in ("rate", "drop", "bn", "memory"):
+        unpack(doc, doc.node_named(name).id)
+    again, same = trained(doc)
+    assert again == losses
+    for name, value in variables.items():
+        np.testing.assert_array_equal(same[name], value)

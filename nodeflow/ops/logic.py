@@ -15,7 +15,7 @@ from nodeflow.ops.reduction import Reduction, reduced_shape
 from nodeflow.ops.samples import special, values
 
 
-class Composite(Composed):
+class ComposedReduction(Composed):
     """Base: a reduction made of other ops."""
 
     category = "Reduction"
@@ -42,7 +42,7 @@ def _by_bytes(reduce: str, x: Tensor, attrs: dict[str, Any]) -> Tensor:
 
 
 @register
-class ReduceAny(Composite):
+class ReduceAny(ComposedReduction):
     """Whether one is true."""
 
     id = "reduce_any"
@@ -56,7 +56,7 @@ class ReduceAny(Composite):
 
 
 @register
-class ReduceAll(Composite):
+class ReduceAll(ComposedReduction):
     """Whether every one is true."""
 
     id = "reduce_all"
@@ -70,7 +70,7 @@ class ReduceAll(Composite):
 
 
 @register
-class ReduceLogSumExp(Composite):
+class ReduceLogSumExp(ComposedReduction):
     """The smooth maximum."""
 
     id = "reduce_logsumexp"

@@ -11,7 +11,8 @@ from nodeflow.document import flow
 from nodeflow.document.model import Document
 from nodeflow.document.task import Task, set_value, use_dataset
 from nodeflow.engine.session import Session
-from nodeflow.errors import FileProblem
+from nodeflow.errors import FileProblem, UnknownName
+from nodeflow.graph.graph import Tensor
 from nodeflow.train.weights import load_weights
 
 
@@ -39,11 +40,22 @@ def load_task(arguments: argparse.Namespace, environment: Environment) -> Task:
     feeds = {}
     for text in arguments.feeds:
         name, value = split_assignment(text, "NAME=VALUE")
-        tensor = task.tensor(name)
+        tensor = _fed_tensor(task, name)
         if name in feeds:
             raise ArgumentProblem(f"--feed gives {name!r} twice")
         feeds[name] = read_feed(name, value, tensor.type, environment.folder, arguments.invert)
     return Task(document, data_dir=data_dir, base_dir=folder, feeds=feeds, built=task.build)
+
+
+def _fed_tensor(task: Task, name: str) -> Tensor:
+    """The tensor to feed; an unknown name lists the placeholders where none is near."""
+    try:
+        return task.tensor(name)
+    except UnknownName as error:
+        placeholders = ", ".join(p.name for p in task.graph.placeholders)
+        if error.hint is None and placeholders:
+            error.hint = f"The placeholders are {placeholders}."
+        raise
 
 
 def open_session(

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection
 
 KEY_BYTES = 32
@@ -19,8 +20,10 @@ STANDARD_INPUT = 0
 def main() -> None:
     """Connect to the window and serve it until it says so or is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    key = _read_key()
-    connection = Client(sys.argv[1], authkey=key)
+    try:
+        connection = Client(sys.argv[1], authkey=_read_key())
+    except (OSError, EOFError, AuthenticationError):
+        return  # the window was gone before we were up
     threading.Thread(target=_end_with_window, name="nodeflow-watcher", daemon=True).start()
     from nodeflow.engine.team import default_threads
     from nodeflow.host.engine import Engine

@@ -219,16 +219,20 @@ class Engine:
         if request.resume:
             self._session.variables.update(evaluator.session.variables)
         previews = _PreviewClock()
+        last = 0
         for event in train(
             self._session, training, self._control, first_epoch=self._epochs_done + 1
         ):
             if isinstance(event, Done):
+                self._show_progress(last)  # what nodes show is what was learned in the end
                 return event
             self._tell(request.request, event)
             self._handle_waiting()
-            if isinstance(event, Steps) and previews.due():
-                with previews:
-                    self._show_progress(event.last)
+            if isinstance(event, Steps):
+                last = event.last
+                if previews.due():
+                    with previews:
+                        self._show_progress(last)
         raise AssertionError("a training ends with Done")
 
     def _tell(self, request: int, event: object) -> None:

@@ -59,6 +59,20 @@ def test_it_trains_and_tells_every_step_once(talk):
     assert talk.wait_for(p.TensorValue).array.item() == pytest.approx(2, abs=0.05)
 
 
+def test_after_training_nodes_show_what_was_learned(talk):
+    document = regression()
+    talk.sync(document)
+    talk.send(p.Train(1))
+    shown = None
+    while not isinstance(message := talk.wait_for((p.Previews, p.TrainingDone)), p.TrainingDone):
+        shown = message
+    assert shown is not None and shown.step == message.steps == 200
+    talk.send(p.Evaluate(document.revision, 2))
+    evaluated = talk.wait_for(p.Previews)
+    for name in ("w", "b", "loss"):
+        assert shown.values[name].text == evaluated.values[name].text
+
+
 def test_continue_goes_on_and_initialise_goes_back(talk):
     document = regression()
     talk.sync(document)

@@ -60,6 +60,20 @@ FEED = option(
     default=[],
     dest="feeds",
 )
+FETCH = option(
+    "--fetch",
+    help="name of a node or output to compute; may be repeated (default: what nothing consumes)",
+    metavar="NAME",
+    action="append",
+    default=[],
+    dest="fetches",
+)
+SPLIT = option(
+    "--split",
+    help="rows that data sets feed from (default: test)",
+    choices=("train", "validation", "test"),
+    default="test",
+)
 INVERT = option("--invert", help="fed pictures are dark on light", action="store_true")
 SEED = option("--seed", help="seed of the run", type=int, metavar="N")
 DATA_DIR = option("--data-dir", help="folder with the data set's files", metavar="DIR")
@@ -88,27 +102,14 @@ COMMANDS = (
         "nodeflow.cli.run:run",
         (
             FILE,
-            option(
-                "--fetch",
-                help="name of a node or output to compute; may be repeated (default: what nothing "
-                "consumes)",
-                metavar="NAME",
-                action="append",
-                default=[],
-                dest="fetches",
-            ),
+            FETCH,
             FEED,
             INVERT,
             SET,
             SEED,
             DATA_DIR,
             DATASET,
-            option(
-                "--split",
-                help="rows that data sets feed from (default: test)",
-                choices=("train", "validation", "test"),
-                default="test",
-            ),
+            SPLIT,
             INIT,
             TIER,
             THREADS,
@@ -132,15 +133,7 @@ COMMANDS = (
         "nodeflow.cli.bench:bench",
         (
             FILE,
-            option(
-                "--fetch",
-                help="name of a node or output to compute; may be repeated (default: what nothing "
-                "consumes)",
-                metavar="NAME",
-                action="append",
-                default=[],
-                dest="fetches",
-            ),
+            FETCH,
             option(
                 "--seconds",
                 help="how long to measure each (default: 2)",
@@ -154,12 +147,7 @@ COMMANDS = (
             SEED,
             DATA_DIR,
             DATASET,
-            option(
-                "--split",
-                help="rows that data sets feed from (default: test)",
-                choices=("train", "validation", "test"),
-                default="test",
-            ),
+            SPLIT,
             INIT,
             TIER,
             THREADS,

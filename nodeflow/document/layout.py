@@ -19,6 +19,7 @@ from nodeflow.document.model import Document
 from nodeflow.document.order import topological
 from nodeflow.document.ports import in_ports, out_ports, port_order
 from nodeflow.document.records import Wire
+from nodeflow.document.untangle import untangle
 
 COLUMN_GAP, ROW_GAP = 72.0, 28.0
 BEND = (0.0, 12.0)  # what a wire takes where it passes a column
@@ -94,9 +95,14 @@ def _laid_out(
     if not order:
         return {}
     columns = _columns(net, order)
+    cards = [list(column) for column in columns]
+    wires = [
+        (link.other, link.there, node, link.here) for node in order for link in net.before[node]
+    ]
     boxes.update(dict.fromkeys(_add_bends(net, columns), BEND))
     order_columns(columns, net.ends(net.before), net.ends(net.after))
     places = _place(net, columns, boxes)
+    untangle(cards, places, boxes, wires, ROW_GAP)
     lift = min(places[node][1] for node in order)
     return {
         node: (

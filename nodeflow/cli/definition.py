@@ -162,6 +162,27 @@ COMMANDS = (
             FILE,
             option("--epochs", help="number of epochs", type=positive, metavar="N"),
             option("--batch-size", help="rows a step", type=positive, metavar="N"),
+            option(
+                "--patience",
+                help="stop early: when what is watched has not improved for N epochs; the weights "
+                "of the best epoch are restored (see also --set training.min_change and "
+                "training.restore_best)",
+                type=positive,
+                metavar="N",
+            ),
+            option(
+                "--monitor",
+                help="what early stopping watches, such as test/accuracy (default: the loss on "
+                "validation)",
+                metavar="[SPLIT/]NODE",
+            ),
+            option(
+                "--use-averages",
+                help="measure with the running means of the weights, and end with them (the "
+                "optimizer's average_decay keeps them)",
+                action="store_const",
+                const="true",
+            ),
             SEED,
             DATA_DIR,
             DATASET,

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from nodeflow.cli.environment import Environment
 from nodeflow.cli.load import load_task, open_session
-from nodeflow.cli.output import duration, json_line, number, plural
+from nodeflow.cli.output import duration, json_line, number, plural, value_text
 from nodeflow.cli.progress import Progress
 from nodeflow.engine.session import Session
 from nodeflow.train.control import Control
@@ -53,6 +53,9 @@ def _shorthand(arguments: argparse.Namespace) -> list[str]:
         "epochs": arguments.epochs,
         "batch_size": arguments.batch_size,
         "seed": arguments.seed,
+        "patience": arguments.patience,
+        "monitor": arguments.monitor,
+        "use_averages": arguments.use_averages,
     }
     return [f"training.{name}={value}" for name, value in given.items() if value is not None]
 
@@ -94,7 +97,7 @@ class _JsonReport:
                 event="epoch",
                 epoch=event.epoch,
                 loss=event.loss,
-                metrics=event.metrics,
+                metrics={**event.metrics, **event.tables},
                 steps=event.steps,
                 seconds=round(event.seconds, 4),
             )
@@ -102,9 +105,11 @@ class _JsonReport:
             self._print(
                 event="done",
                 epochs=event.epochs,
-                metrics=event.metrics,
+                metrics={**event.metrics, **event.tables},
                 steps_per_second=round(event.steps_per_second, 1),
                 seconds=round(event.seconds, 4),
+                **({"stopped_early": event.reason} if event.reason else {}),
+                **({"best_epoch": event.best_epoch} if event.best_epoch else {}),
             )
 
     def _print(self, **fields: object) -> None:
@@ -132,6 +137,10 @@ class _TextReport:
             )
         elif isinstance(event, Done):
             self._progress.clear()
+            for name, table in event.tables.items():
+                self._environment.print(value_text(name, table))
+            if event.reason or event.best_epoch:
+                self._environment.print(event.ending)
             word = "stopped" if event.stopped else "done"
             self._environment.print(
                 f"{word} after {plural(event.epochs, 'epoch')}, {plural(event.steps, 'step')}, "

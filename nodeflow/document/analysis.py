@@ -203,7 +203,8 @@ class Analysis:
 
     def _output_types(self) -> Mapping[str, Outputs | None]:
         wanted = [self.doc.training.get("loss")]
-        metrics = self.doc.training.get("metrics") or []
+        metrics = [*(self.doc.training.get("metrics") or [])]
+        metrics += [m for m in [self.doc.training.get("monitor")] if m]
         wanted += [metric["node"] for metric in metrics]
         return {key: self.out_types(key) for key in wanted if isinstance(key, str)}
 

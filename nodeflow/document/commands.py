@@ -265,5 +265,7 @@ def _forget_in_training(doc: Document, t: Transaction, gone: set[str]) -> None:
     metrics = settings.get("metrics")
     if metrics and any(m["node"] in gone for m in metrics):
         settings["metrics"] = [m for m in metrics if m["node"] not in gone]
+    if (settings.get("monitor") or {}).get("node") in gone:
+        del settings["monitor"]
     if not same(settings, doc.training):
         t.set_training(settings)

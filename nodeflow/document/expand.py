@@ -286,6 +286,8 @@ def _retargeted(doc: Document, old: str, new: str | None) -> dict[str, Json]:
     if settings.get("metrics"):
         metrics = [{**m, "node": new} if m["node"] == old else m for m in settings["metrics"]]
         settings["metrics"] = [m for m in metrics if m["node"] is not None]
+    if (settings.get("monitor") or {}).get("node") == old:
+        settings["monitor"] = {**settings["monitor"], "node": new} if new else None
     return {key: value for key, value in settings.items() if value is not None}
 
 

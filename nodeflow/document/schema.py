@@ -211,12 +211,34 @@ def _seed(value: Json, place: str) -> None:
 
 def _metrics(value: Json, place: str) -> None:
     for index, metric in enumerate(expect(value, list, place)):
-        at = f"{place}[{index}]"
-        expect(metric, dict, at)
-        for name in ("node", "split", "every"):
-            if name in metric:
-                expect(metric[name], str, f"{at}.{name}")
-        member(metric, "node", str, at)
+        _measured(metric, f"{place}[{index}]")
+
+
+def _measured(metric: Json, place: str) -> None:
+    """A node measured on a split."""
+    expect(metric, dict, place)
+    for name in ("node", "split", "every", "goal"):
+        if name in metric:
+            expect(metric[name], str, f"{place}.{name}")
+    member(metric, "node", str, place)
+
+
+def _monitor(value: Json, place: str) -> None:
+    _measured(value, place)
+    if value.get("goal") not in (None, "min", "max"):
+        raise flow_error(
+            FlowContent, f"expected min or max, got {_short(value['goal'])}", f"{place}.goal"
+        )
+
+
+def _not_negative(value: Json, place: str) -> None:
+    good = isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
+    if not good:
+        raise flow_error(FlowContent, f"expected a number from 0 up, got {_short(value)}", place)
+
+
+def _flag(value: Json, place: str) -> None:
+    expect(value, bool, place)
 
 
 _TRAINING: dict[str, Callable[[Json, str], Any]] = {
@@ -225,8 +247,13 @@ _TRAINING: dict[str, Callable[[Json, str], Any]] = {
     "epochs": _positive,
     "batch_size": _positive,
     "seed": _seed,
-    "shuffle": lambda value, place: expect(value, bool, place),
+    "shuffle": _flag,
     "metrics": _metrics,
+    "patience": _positive,
+    "monitor": _monitor,
+    "min_change": _not_negative,
+    "restore_best": _flag,
+    "use_averages": _flag,
 }
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.data import Dataset, known_options, open_dataset, parse_source
+from nodeflow.data import SPLITS, Dataset, known_options, open_dataset, parse_source
 from nodeflow.document import commands
 from nodeflow.document.build import Build, build
 from nodeflow.document.dataset_op import DATASET, options_of, source_of
@@ -19,7 +19,7 @@ from nodeflow.document.declarations import declaration
 from nodeflow.document.model import Document
 from nodeflow.document.records import NodeRecord
 from nodeflow.document.schema import read_training
-from nodeflow.document.training import GROUP, TrainingSettings, optimizers
+from nodeflow.document.training import GROUP, TrainingSettings, likely_goal, optimizers
 from nodeflow.errors import (
     AttributeProblem,
     DataError,
@@ -29,7 +29,7 @@ from nodeflow.errors import (
     suggest,
 )
 from nodeflow.graph.graph import Node, Tensor, ancestors
-from nodeflow.train.settings import Binding, Metric, Training, metric_keys
+from nodeflow.train.settings import Binding, EarlyStopping, Metric, Training, metric_keys
 
 
 class Task:
@@ -184,7 +184,9 @@ class Task:
         ]
         keys = metric_keys([(t.name, s) for t, s in chosen])
         metrics = tuple(Metric(t, s, key=k) for (t, s), k in zip(chosen, keys, strict=True))
-        nodes = [optimizer, loss.node, *(m.tensor.node for m in metrics)]
+        stopping = self._stopping(settings, loss, metrics)
+        watched = [stopping.metric] if stopping and stopping.metric else []
+        nodes = [optimizer, loss.node, *(m.tensor.node for m in [*metrics, *watched])]
         return Training(
             optimizer,
             loss,
@@ -195,6 +197,32 @@ class Task:
             metrics=metrics,
             bindings=self.bindings(nodes),
             feeds=self._feeds,
+            stopping=stopping,
+            use_averages=settings.use_averages,
+        )
+
+    def _stopping(
+        self, settings: TrainingSettings, loss: Tensor, metrics: tuple[Metric, ...]
+    ) -> EarlyStopping | None:
+        """What early stopping watches: the node that is set, else the loss where there are rows."""
+        if settings.patience is None:
+            return None
+        if settings.monitor is not None:
+            tensor = self._node(settings.monitor["node"], "monitor").outputs[0]
+            split = settings.monitor.get("split", "validation")
+            likely = likely_goal(tensor.node.op.id, tensor.name)
+            goal = settings.monitor.get("goal") or likely
+        else:
+            bound = self.bindings([loss.node]).values()
+            has_rows = all("validation" in b.dataset.splits for b in bound)
+            tensor, split = loss, "validation" if bound and has_rows else None
+            goal = "min"
+        watched = None
+        if split is not None:
+            same = (m for m in metrics if (m.tensor, m.split) == (tensor, split))
+            watched = next(same, None) or Metric(tensor, split, key=f"{split}/{tensor.name}")
+        return EarlyStopping(
+            watched, settings.patience, settings.min_change, goal, settings.restore_best
         )
 
     def _optimizer(self, settings: TrainingSettings) -> Node:
@@ -285,8 +313,24 @@ def node_record(document: Document, name: str) -> NodeRecord:
 
 
 def _resolve_names(document: Document, attr: str, value: Any) -> Any:
+    """Ids for the names that users write."""
     if attr in ("optimizer", "loss") and isinstance(value, str):
         return node_record(document, value).id
+    if attr == "monitor":
+        return _resolve_measured(document, value)
+    if attr == "metrics" and isinstance(value, list):
+        return [_resolve_measured(document, item) for item in value]
+    return value
+
+
+def _resolve_measured(document: Document, value: Any) -> Any:
+    """``{"node": "loss", "split": "test"}``, which may be written ``test/loss`` or ``loss``."""
+    if isinstance(value, str):
+        split, slash, rest = value.partition("/")
+        named = slash and split in SPLITS and document.node_named(value) is None
+        value = {"node": rest, "split": split} if named else {"node": value}
+    if isinstance(value, dict) and isinstance(value.get("node"), str):
+        return {**value, "node": node_record(document, value["node"]).id}
     return value
 
 

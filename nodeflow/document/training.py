@@ -6,24 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from nodeflow.data import SPLITS
 from nodeflow.document.model import Document
 from nodeflow.document.problems import Problem
-from nodeflow.document.records import Json
 from nodeflow.graph.op import Op
 from nodeflow.graph.registry import REGISTRY
-
-DEFAULTS: dict[str, Json] = {
-    "epochs": 10,
-    "batch_size": 100,
-    "seed": 1,
-    "shuffle": True,
-    "metrics": [],
-}
 
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """The settings with their defaults; `optimizer`, `loss` and metrics' nodes are ids."""
+    """The settings with their defaults; `optimizer`, `loss` and metrics' nodes are ids.
+
+    `patience` switches early stopping on. `monitor` is what it watches: `node`, `split`, and `goal`
+    (`min`, `max`, or left out to go by the node); without it, the loss on the validation split, or
+    on the batches where the data has no such split.
+    """
 
     optimizer: str | None = None
     loss: str | None = None
@@ -32,6 +29,11 @@ class TrainingSettings:
     seed: int = 1
     shuffle: bool = True
     metrics: list[dict[str, Any]] = field(default_factory=list)
+    patience: int | None = None
+    monitor: dict[str, Any] | None = None
+    min_change: float = 0.0
+    restore_best: bool = True
+    use_averages: bool = False
 
 
 def training_settings(doc: Document) -> TrainingSettings:
@@ -107,32 +109,40 @@ def training_problems(
         problem("optimizer", text, hint)
     if settings.get("loss") is not None:
         _check_scalar(doc, types, "loss", settings["loss"], problem)
-    for index, metric in enumerate(settings.get("metrics") or []):
-        _check_scalar(doc, types, f"metrics.{index}", metric["node"], problem)
+    measured = {f"metrics.{i}": m for i, m in enumerate(settings.get("metrics") or [])}
+    if settings.get("monitor"):
+        measured["monitor"] = settings["monitor"]
+    for place, metric in measured.items():
+        if place == "monitor" or not is_table(doc, metric["node"]):
+            _check_scalar(doc, types, place, metric["node"], problem)
         split = metric.get("split", "test")
-        if split not in ("train", "validation", "test"):
-            problem(
-                f"metrics.{index}", f"there is no split {split!r}", "Use train, validation or test."
-            )
+        if split not in SPLITS:
+            problem(place, f"there is no split {split!r}", "Use train, validation or test.")
+    if settings.get("use_averages") and _keeps_no_averages(doc):
+        problem(
+            "use_averages",
+            "the optimizer keeps no running means of the weights",
+            "Set its average_decay, such as 0.99, or do not use averages.",
+        )
     return problems
 
 
-def _lacks_loss(doc: Document, optimizer: str) -> bool:
-    return doc.nodes[optimizer].op == GROUP and doc.training.get("loss") is None
-
-
-def _check_scalar(
-    doc: Document, types: Mapping[str, Any], field_name: str, node_id: str, problem: Any
-) -> None:
+def is_table(doc: Document, node_id: str) -> bool:
+    """Says whether a node is a figure of more than one number, such as a confusion matrix."""
     record = doc.nodes.get(node_id)
-    if record is None:
-        problem(field_name, "training measures a node that is not there", "Choose another.")
-        return
-    found = types.get(node_id)
-    first = next(iter(found.values()), None) if found else None
-    if first is not None and first.shape != ():
-        problem(
-            field_name,
-            f"`{record.name}` is {first}, and training measures scalars",
-            "Reduce it with reduce_mean.",
-        )
+    return record is not None and record.op == "confusion_matrix"
+
+
+def likely_goal(op: str, name: str) -> str:
+    """`max` where more is better: metrics, and nodes built by hand that are named like one."""
+    if op in REGISTRY and REGISTRY.lookup(op).category == "Metric":
+        return "max"
+    words = ("accuracy", "precision", "recall", "f1", "auc", "r_squared", "score")
+    return "max" if any(word in name.lower() for word in words) else "min"
+
+
+def _keeps_no_averages(doc: Document) -> bool:
+    optimizer = doc.nodes.get(doc.training.get("optimizer") or _only_optimizer(doc) or "")
+    if optimizer is None or optimizer.op == GROUP:
+        return False
+    return optimizer.attrs.get("average_decay") is None

@@ -247,7 +247,14 @@ class Engine:
         elif isinstance(event, Epoch):
             self._epochs_done = event.epoch
             self._send(
-                p.EpochDone(event.epoch, event.loss, event.metrics, event.steps, event.seconds)
+                p.EpochDone(
+                    event.epoch,
+                    event.loss,
+                    event.metrics,
+                    event.steps,
+                    event.seconds,
+                    event.tables,
+                )
             )
         elif isinstance(event, Done):
             self._send(
@@ -259,6 +266,10 @@ class Engine:
                     event.steps_per_second,
                     event.seconds,
                     event.stopped,
+                    event.reason,
+                    event.best_epoch,
+                    event.ending,
+                    event.last_epoch,
                 )
             )
 

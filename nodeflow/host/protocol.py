@@ -274,15 +274,20 @@ class StepsDone:
 
 @dataclass(frozen=True)
 class EpochDone:
+    """As ``train.events.Epoch``: ``tables`` are metrics of more than a number."""
+
     epoch: int
     loss: float
     metrics: dict[str, float]
     steps: int
     seconds: float
+    tables: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class TrainingDone:
+    """As ``train.events.Done``; ``ending`` says how it ended, in words."""
+
     request: int
     epochs: int
     metrics: dict[str, float]
@@ -290,6 +295,10 @@ class TrainingDone:
     steps_per_second: float
     seconds: float
     stopped: bool = False
+    reason: str = ""
+    best_epoch: int = 0
+    ending: str = ""
+    last_epoch: int = 0
 
 
 @dataclass(frozen=True)

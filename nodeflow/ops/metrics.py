@@ -1,13 +1,14 @@
 """Metrics: how good predictions are, in terms that people use.
 
 All are computed on the rows that are given at once. Accuracies are means over rows, so the mean
-over batches, weighted by rows, is the value of the whole set. Precision, recall, F1, AUC and R
-squared are not means: feed the whole set to get its value.
+over batches, weighted by rows, is the value of the whole set. Precision, recall, F1, AUC, R squared
+and the confusion matrix are not means: they say how they accumulate (``accumulate``), and training
+measures them on the whole set.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,13 +25,17 @@ from nodeflow.graph.types import (
     shape_text,
 )
 from nodeflow.ops import functions as F
+from nodeflow.ops.accumulate import Accumulating, State
 from nodeflow.ops.base import register
 from nodeflow.ops.composed import Composed, equal_shapes
 from nodeflow.ops.samples import values
 from nodeflow.ops.slicing import INDICES
 
 SCALAR = TensorType("float32", ())
-ON_THE_BATCH = "Computed on the rows given at once: it is not the mean of its values on parts."
+ON_THE_BATCH = (
+    "Computed on the rows given at once; training measures it on the whole split, since it is not "
+    "the mean of its values on parts."
+)
 
 
 def share(hits: Tensor) -> Tensor:
@@ -191,8 +196,28 @@ class BinaryAccuracy(BinaryMetric):
         return share(F.equal(wanted, found))
 
 
+class CountedMetric(Accumulating, BinaryMetric):
+    """Base: a ratio of counts, so the counts of batches add up to those of the whole set."""
+
+    def parts(self, hits: Any, found: Any, wanted: Any) -> tuple[Any, Any]:
+        """Part and whole, from numbers (or tensors): right ones, predicted, labelled positive."""
+        raise NotImplementedError(self.id)
+
+    def measure(self, wanted: Tensor, found: Tensor) -> Tensor:
+        hits = F.logical_and(wanted, found)
+        return ratio(*self.parts(count(hits), count(found), count(wanted)))
+
+    def state(self, *arrays: np.ndarray, **attrs: Any) -> State:
+        wanted, found = arrays[0] != 0, arrays[1] > attrs["threshold"]
+        return tuple(np.array(np.count_nonzero(x)) for x in (wanted & found, found, wanted))
+
+    def result(self, state: State, **attrs: Any) -> np.ndarray:
+        part, whole = self.parts(*state)
+        return np.array(part / np.maximum(whole, 1), "float32")
+
+
 @register
-class Precision(BinaryMetric):
+class Precision(CountedMetric):
     """How many of the found are right."""
 
     id = "precision"
@@ -202,12 +227,12 @@ class Precision(BinaryMetric):
         f"predicted positive. {ON_THE_BATCH} No gradient flows."
     )
 
-    def measure(self, wanted: Tensor, found: Tensor) -> Tensor:
-        return ratio(count(F.logical_and(wanted, found)), count(found))
+    def parts(self, hits: Any, found: Any, wanted: Any) -> tuple[Any, Any]:
+        return hits, found
 
 
 @register
-class Recall(BinaryMetric):
+class Recall(CountedMetric):
     """How many of the right are found."""
 
     id = "recall"
@@ -217,12 +242,12 @@ class Recall(BinaryMetric):
         f"positive. {ON_THE_BATCH} No gradient flows."
     )
 
-    def measure(self, wanted: Tensor, found: Tensor) -> Tensor:
-        return ratio(count(F.logical_and(wanted, found)), count(wanted))
+    def parts(self, hits: Any, found: Any, wanted: Any) -> tuple[Any, Any]:
+        return hits, wanted
 
 
 @register
-class F1Score(BinaryMetric):
+class F1Score(CountedMetric):
     """Precision and recall as one number."""
 
     id = "f1_score"
@@ -232,13 +257,12 @@ class F1Score(BinaryMetric):
         f"are no positives at all. {ON_THE_BATCH} No gradient flows."
     )
 
-    def measure(self, wanted: Tensor, found: Tensor) -> Tensor:
-        hits = count(F.logical_and(wanted, found))
-        return ratio(hits * 2, count(wanted) + count(found))
+    def parts(self, hits: Any, found: Any, wanted: Any) -> tuple[Any, Any]:
+        return hits * 2, wanted + found
 
 
 @register
-class AUC(Op):
+class AUC(Accumulating, Op):
     """How well scores order positives before negatives."""
 
     id = "auc"
@@ -257,7 +281,16 @@ class AUC(Op):
         return SCALAR
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
-        labels, scores = arrays[0] != 0, arrays[1]
+        return self.result(self.state(*arrays))
+
+    def state(self, *arrays: np.ndarray, **attrs: Any) -> State:
+        return arrays[0].ravel() != 0, arrays[1].ravel()
+
+    def merge(self, states: Sequence[State]) -> State:
+        return tuple(np.concatenate(part) for part in zip(*states, strict=True))
+
+    def result(self, state: State, **attrs: Any) -> np.ndarray:
+        labels, scores = state
         positives, negatives = scores[labels], np.sort(scores[~labels])
         pairs = positives.size * negatives.size
         if not pairs or np.isnan(scores).any():
@@ -277,7 +310,7 @@ class AUC(Op):
 
 
 @register
-class ConfusionMatrix(Op):
+class ConfusionMatrix(Accumulating, Op):
     """Which classes are taken for which."""
 
     id = "confusion_matrix"
@@ -287,7 +320,7 @@ class ConfusionMatrix(Op):
         "How often each class (row) was taken for each class (column), as int64 counts.\n\nThe "
         "diagonal holds what is right. Labels and predictions are class numbers of the same shape; "
         "argmax makes them from scores. A number outside 0 to classes - 1 is an error when run. "
-        "Counts of batches add up. No gradient flows."
+        "Training measures it on the whole split. No gradient flows."
     )
     inputs = (
         Port("labels", "Class numbers.", INDICES),
@@ -300,13 +333,19 @@ class ConfusionMatrix(Op):
         return TensorType("int64", (attrs["classes"], attrs["classes"]))
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+        return self.result(self.state(*arrays, **attrs))
+
+    def result(self, state: State, **attrs: Any) -> np.ndarray:
+        return state[0]
+
+    def state(self, *arrays: np.ndarray, **attrs: Any) -> State:
         classes = attrs["classes"]
         rows, columns = (
             self._numbers(port.name, a, classes)
             for port, a in zip(self.inputs, arrays, strict=True)
         )
         counts = np.bincount(rows * classes + columns, minlength=classes * classes)
-        return counts.reshape(classes, classes).astype("int64")
+        return (counts.reshape(classes, classes).astype("int64"),)
 
     def _numbers(self, port: str, array: np.ndarray, classes: int) -> np.ndarray:
         numbers = array.astype(np.int64).ravel()
@@ -331,7 +370,7 @@ class ConfusionMatrix(Op):
 
 
 @register
-class RSquared(Composed):
+class RSquared(Accumulating, Composed):
     """How much of the labels' variation is explained."""
 
     id = "r_squared"
@@ -356,6 +395,26 @@ class RSquared(Composed):
         left = F.reduce_sum(F.square(labels - predictions))
         whole = F.reduce_sum(F.square(labels - F.reduce_mean(labels)))
         return 1 - left / whole
+
+    def state(self, *arrays: np.ndarray, **attrs: Any) -> State:
+        """Count, mean and squares around the mean of the labels; squares of the errors."""
+        labels, predictions = (a.astype(np.float64) for a in arrays)
+        mean = labels.mean() if labels.size else 0.0
+        whole, left = np.square(labels - mean).sum(), np.square(labels - predictions).sum()
+        return tuple(np.array(x) for x in (labels.size, mean, whole, left))
+
+    def merge(self, states: Sequence[State]) -> State:
+        """Squares around the means of parts, and of those means around the mean of all."""
+        counts, means, wholes, lefts = (np.array(part) for part in zip(*states, strict=True))
+        mean = np.sum(counts * means) / max(counts.sum(), 1)
+        between = np.sum(counts * np.square(means - mean))
+        joined = counts.sum(), mean, wholes.sum() + between, lefts.sum()
+        return tuple(np.array(x) for x in joined)
+
+    def result(self, state: State, **attrs: Any) -> np.ndarray:
+        _, _, whole, left = state
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(1 - np.divide(left, whole))
 
     def samples(self) -> Iterator[Sample]:
         for dtype in FLOATS:

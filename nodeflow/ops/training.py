@@ -74,8 +74,8 @@ class Optimizer(Op):
              minimum=1e-30, optional=True),
         Attr("weight_decay", "float", 0.0, "Share, times the learning rate, that weights shrink.",
              minimum=0),
-        Attr("average_decay", "float", None, "Keep running means of the weights; share kept.",
-             minimum=0, maximum=1, optional=True),
+        Attr("average_decay", "float", None, "Keep running means of the weights (used by the "
+             "training setting use_averages); share kept.", minimum=0, maximum=1, optional=True),
         Attr("variables", "names", None, "Variables to change; none means all trainable ones.",
              optional=True),
     )  # fmt: skip
@@ -250,6 +250,18 @@ class Updates:
     def store(self, variable: Tensor, value: Tensor, name: str = "assign") -> None:
         """Assign, and run it with the optimizer node."""
         self.assigns.append(self.graph.apply("assign", variable, value, name=name).node)
+
+
+def average_names(optimizer: Node) -> dict[str, str]:
+    """Variable -> the variable that holds its running mean, for an optimizer that keeps them.
+
+    Found by structure, so also for the group that an unpacked optimizer has become: a mean starts
+    at the variable itself, and each step assigns to it.
+    """
+    runs = [*optimizer.control_inputs, *(t.node for t in optimizer.inputs)]
+    assigned = (n.inputs[0].node for n in runs if n.op.id == "assign")
+    means = (n for n in assigned if not n.attrs["trainable"] and n.inputs)
+    return {n.inputs[0].node.name: n.name for n in means if n.inputs[0].node.op.id == "variable"}
 
 
 def _as(x: Tensor, dtype: str) -> Tensor:

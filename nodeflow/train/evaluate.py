@@ -1,13 +1,21 @@
-"""Evaluation over a whole split, in batches that keep memory small."""
+"""Evaluation over a whole split, in batches that keep memory small.
+
+A figure is the mean of its values on batches, weighted by rows, unless it comes from metrics that
+accumulate (``ops.accumulate``): then batches only contribute to those, and what is computed from
+them (``1 - f1``) is computed once, at the end. So the size of the batches never matters.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from nodeflow.engine.session import Session
-from nodeflow.graph.graph import Tensor
+from nodeflow.graph.graph import Node, Tensor
+from nodeflow.graph.types import numpy_dtype
+from nodeflow.ops.accumulate import Accumulating, State
 from nodeflow.train.settings import Training
 
 EVALUATION_BATCH = 1000
@@ -19,22 +27,82 @@ def evaluate(
     tensors: Sequence[Tensor],
     split: str,
     batch_size: int = EVALUATION_BATCH,
-) -> list[float]:
-    """The row-weighted means of scalar tensors over a split; the last partial batch counts.
+) -> list[np.ndarray]:
+    """The values of tensors over a whole split; the last partial batch counts.
+
+    Scalars are float64 arrays of rank 0; others must come from metrics that accumulate.
 
     Raises:
         DataError: the split is empty or not there.
     """
-    bindings = training.used_bindings([t.node for t in tensors])
+    figures = {t: accumulators(t, training.bindings) for t in tensors}
+    metrics = list(dict.fromkeys(m for found in figures.values() for m in found))
+    totals = {t: np.zeros(()) for t, found in figures.items() if not found}
+    states: dict[Node, list[State]] = {m: [] for m in metrics}
+    fetches = [*totals, *(t for m in metrics for t in m.inputs)]
+    bindings = training.used_bindings([t.node for t in fetches])
     rows = training.rows(bindings, split)
-    feeds = dict(training.feeds)
+    for feeds, share in _batches(training, bindings, split, rows, batch_size):
+        values = dict(zip(fetches, session.run(fetches, feeds), strict=True))
+        for tensor in totals:
+            totals[tensor] = totals[tensor] + np.asarray(values[tensor], np.float64) * share
+        for metric in metrics:
+            arrays = (np.asarray(values[t]) for t in metric.inputs)
+            states[metric].append(_op(metric).state(*arrays, **metric.attrs))
+    known = {m.outputs[0]: _result(m, states[m]) for m in metrics}
+    derived = [t for t in tensors if t not in totals and t not in known]
+    if derived:
+        computed = session.run(derived, {**training.feeds, **known})
+        known.update(zip(derived, computed, strict=True))
+    return [totals[t] / (rows or 1) if t in totals else np.asarray(known[t]) for t in tensors]
+
+
+def accumulators(tensor: Tensor, bound: Iterable[Tensor] = ()) -> list[Node]:
+    """The accumulating metrics that a tensor is computed from.
+
+    None where it depends on rows in another way too: then only the mean over batches is left.
+
+    Args:
+        bound: placeholders that are fed with rows.
+    """
+    rows = {t.node for t in bound}
+    found: dict[Node, None] = {}
+    seen: set[Node] = set()
+    waiting = [tensor.node]
+    while waiting:
+        node = waiting.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        if isinstance(node.op, Accumulating):
+            found[node] = None
+        elif node in rows:
+            return []
+        else:
+            waiting += [t.node for t in node.inputs]
+    return list(found)
+
+
+def _op(metric: Node) -> Accumulating:
+    assert isinstance(metric.op, Accumulating)
+    return metric.op
+
+
+def _result(metric: Node, states: list[State]) -> np.ndarray:
+    op = _op(metric)
+    result = op.result(op.merge(states), **metric.attrs)
+    return np.asarray(result, numpy_dtype(metric.outputs[0].dtype))
+
+
+def _batches(
+    training: Training, bindings: Mapping, split: str, rows: int | None, batch_size: int
+) -> Iterator[tuple[dict[Tensor, Any], int]]:
+    """Feeds and number of rows of each batch; one batch that counts once where nothing is bound."""
     if rows is None:
-        return [float(v) for v in session.run(list(tensors), feeds)]
+        yield dict(training.feeds), 1
+        return
     columns = {t: b.dataset.split(split)[b.column] for t, b in bindings.items()}
-    totals = np.zeros(len(tensors))
     for start in range(0, rows, batch_size):
         stop = min(start + batch_size, rows)
-        batch: Mapping = {t: c.rows(slice(start, stop)) for t, c in columns.items()}
-        values = session.run(list(tensors), {**feeds, **batch})
-        totals += np.asarray(values, np.float64) * (stop - start)
-    return [float(v) for v in totals / rows]
+        batch = {t: c.rows(slice(start, stop)) for t, c in columns.items()}
+        yield {**training.feeds, **batch}, stop - start

@@ -33,18 +33,28 @@ class Steps:
 
 @dataclass(frozen=True)
 class Epoch:
-    """An epoch ended: mean of its batch losses, the metrics measured, steps and seconds so far."""
+    """An epoch ended: mean of its batch losses, the metrics measured, steps and seconds so far.
+
+    ``tables`` holds the metrics that are more than a number, such as a confusion matrix.
+    """
 
     epoch: int
     loss: float
     metrics: dict[str, float]
     steps: int
     seconds: float
+    tables: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Done:
-    """The end: all epochs done, or stopped by the user after ``epochs`` whole epochs."""
+    """The end: all epochs done, or stopped after ``epochs`` whole epochs.
+
+    Attributes:
+        stopped: the user stopped it.
+        reason: why it ended early by itself; empty if it did not.
+        best_epoch: the epoch whose weights were restored; 0 if none were.
+    """
 
     epochs: int
     metrics: dict[str, float] = field(default_factory=dict)
@@ -53,6 +63,26 @@ class Done:
     seconds: float = 0.0
     stopped: bool = False
     notices: tuple[str, ...] = ()
+    tables: dict[str, np.ndarray] = field(default_factory=dict)
+    last_epoch: int = 0
+    reason: str = ""
+    best_epoch: int = 0
+
+    @property
+    def ending(self) -> str:
+        """How it ended, as a sentence without its full stop."""
+        return ending(self.last_epoch, self.stopped, self.reason, self.best_epoch)
+
+
+def ending(last_epoch: int, stopped: bool, reason: str, best_epoch: int) -> str:
+    """How a training ended.
+
+    >>> ending(7, False, "validation loss has not improved for 3 epochs", 4)
+    'stopped after epoch 7: validation loss has not improved for 3 epochs; weights of epoch 4'
+    """
+    word = "stopped" if stopped or reason else "done"
+    text = f"{word} after epoch {last_epoch}" + (f": {reason}" if reason else "")
+    return f"{text}; weights of epoch {best_epoch}" if best_epoch else text
 
 
 Event = Started | Steps | Epoch | Done

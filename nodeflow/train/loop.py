@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 
 import numpy as np
 
@@ -15,10 +16,12 @@ from nodeflow.data.batching import epoch_order
 from nodeflow.engine.session import Session
 from nodeflow.errors import DataError
 from nodeflow.ops.phase import training_feeds
+from nodeflow.train.averages import Averages
 from nodeflow.train.control import Control
 from nodeflow.train.evaluate import evaluate
 from nodeflow.train.events import Done, Epoch, Event, Started, Steps
 from nodeflow.train.settings import Metric, Training
+from nodeflow.train.stopping import Watch
 
 CHUNK_SECONDS = 0.03
 """Time between two looks at the control; short enough for a button to feel immediate."""
@@ -57,8 +60,13 @@ class _Loop:
         self.steps_before = (first_epoch - 1) * self.steps_per_epoch
         self.steps = 0
         self.seconds = 0.0
-        self.metrics: dict[str, float] = {}
+        self.measured: dict[str, np.ndarray] = {}
+        self.best_measured: dict[str, np.ndarray] = {}
         self.chunk = 1
+        self.averages = Averages(session, training.optimizer) if training.use_averages else None
+        self.watch = Watch(training.stopping) if training.stopping else None
+        for metric in training.measured():  # a missing split is told now, and not after an epoch
+            training.rows(training.used_bindings([metric.tensor.node]), metric.split)
 
     def _count_steps(self) -> int:
         if self.rows is None:
@@ -87,7 +95,9 @@ class _Loop:
             feeds={t: v for t, v in feeds.items() if t not in columns},
             first_step=self.steps_before,
         )
-        done = 0
+        last = self.first_epoch - 1
+        if self.watch:
+            self.watch.start(self.first_epoch)
         for epoch in range(self.first_epoch, self.first_epoch + training.epochs):
             stepper.start_epoch(self._order(epoch))
             total = 0.0
@@ -96,12 +106,37 @@ class _Loop:
                 yield event
             if self.control.stopped:
                 break
-            done += 1
-            measured = self._measure(epoch, self._due(epoch))
-            yield Epoch(epoch, total / self.steps_per_epoch, measured, self.steps, self.seconds)
-        rate = self.steps / self.seconds if self.seconds else 0.0
-        yield Done(
-            done, dict(self.metrics), self.steps, rate, self.seconds, self.control.stopped, notices
+            last, loss = epoch, total / self.steps_per_epoch
+            measured = self._measure(epoch, loss)
+            metrics, tables = _parted(measured)
+            yield Epoch(epoch, loss, metrics, self.steps, self.seconds, tables)
+            if self.watch and self.watch.exhausted:
+                break
+        yield self._finish(last, notices)
+
+    def _finish(self, last: int, notices: tuple[str, ...]) -> Done:
+        """Give the variables the values to end with, and tell how it ended."""
+        stopped, watch, best_epoch = self.control.stopped, self.watch, 0
+        if watch and watch.best is not None and not stopped and watch.best_epoch != last:
+            self.session.variables.update(watch.best)
+            best_epoch = watch.best_epoch
+            self.measured = self.best_measured
+        if self.averages and not stopped:
+            self.averages.keep()
+        early = watch is not None and watch.exhausted and not stopped
+        metrics, tables = _parted(self.measured)
+        return Done(
+            last - self.first_epoch + 1,
+            metrics,
+            self.steps,
+            self.steps / self.seconds if self.seconds else 0.0,
+            self.seconds,
+            stopped,
+            notices,
+            tables,
+            last,
+            watch.reason if watch and early else "",
+            best_epoch,
         )
 
     def _order(self, epoch: int) -> np.ndarray:
@@ -132,14 +167,35 @@ class _Loop:
         self.chunk = max(1, min(fitting, 4 * self.chunk, 10_000))
 
     def _due(self, epoch: int) -> Sequence[Metric]:
-        last = self.first_epoch + self.training.epochs - 1
-        return [m for m in self.training.metrics if epoch % m.every == 0 or epoch == last]
+        training = self.training
+        last = self.first_epoch + training.epochs - 1
+        watched = training.stopping.metric if training.stopping else None
+        return [
+            m for m in training.measured() if epoch % m.every == 0 or epoch == last or m is watched
+        ]
 
-    def _measure(self, epoch: int, metrics: Sequence[Metric]) -> dict[str, float]:
-        measured: dict[str, float] = {}
-        for split in dict.fromkeys(m.split for m in metrics):
-            chosen = [m for m in metrics if m.split == split]
-            values = evaluate(self.session, self.training, [m.tensor for m in chosen], split)
-            measured.update({m.key: v for m, v in zip(chosen, values, strict=True)})
-        self.metrics.update(measured)
+    def _measure(self, epoch: int, loss: float) -> dict[str, np.ndarray]:
+        """What is due after an epoch, by key; the watch sees its value."""
+        measured: dict[str, np.ndarray] = {}
+        due = self._due(epoch)
+        with self.averages.used() if self.averages and due else nullcontext():
+            for split in dict.fromkeys(m.split for m in due):
+                chosen = [m for m in due if m.split == split]
+                values = evaluate(self.session, self.training, [m.tensor for m in chosen], split)
+                measured.update({m.key: v for m, v in zip(chosen, values, strict=True)})
+        self.measured = {**self.measured, **measured}
+        if self.watch:
+            metric = self.watch.rule.metric
+            self._see(self.watch, epoch, float(measured[metric.key]) if metric else loss)
         return measured
+
+    def _see(self, watch: Watch, epoch: int, value: float) -> None:
+        if watch.improves(epoch, value) and watch.rule.restore_best:
+            watch.best = dict(self.session.variables.items())
+            self.best_measured = self.measured
+
+
+def _parted(measured: dict[str, np.ndarray]) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+    """The numbers, and what is more than a number."""
+    numbers = {key: float(value) for key, value in measured.items() if value.ndim == 0}
+    return numbers, {key: value for key, value in measured.items() if value.ndim}

@@ -9,11 +9,12 @@ from typing import Any
 from nodeflow.data.dataset import Dataset
 from nodeflow.errors import DataError, GraphError
 from nodeflow.graph.graph import Node, Tensor, ancestors
+from nodeflow.ops.accumulate import Accumulating
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A scalar measured on one split after every ``every`` epochs.
+    """What is measured on one split after every ``every`` epochs: a scalar, or what accumulates.
 
     ``key`` is how it is reported: the node's name, or ``split/name`` where one node is measured
     on two splits.
@@ -23,6 +24,38 @@ class Metric:
     split: str = "test"
     every: int = 1
     key: str = ""
+
+
+@dataclass(frozen=True)
+class EarlyStopping:
+    """When to end before the last epoch.
+
+    Attributes:
+        metric: the scalar that is watched, each epoch; None is the epoch's training loss.
+        patience: epochs without improvement after which training ends.
+        min_change: an improvement is a change by more than this.
+        goal: ``min`` or ``max``: which values are better.
+        restore_best: in the end, give the variables the values of the best epoch.
+    """
+
+    metric: Metric | None = None
+    patience: int = 3
+    min_change: float = 0.0
+    goal: str = "min"
+    restore_best: bool = True
+
+    def __post_init__(self) -> None:
+        if self.goal not in ("min", "max") or self.patience < 1 or not self.min_change >= 0:
+            raise GraphError(
+                f"early stopping cannot have goal {self.goal!r}, patience {self.patience} and "
+                f"min_change {self.min_change}",
+                hint="The goal is min or max, patience at least 1, and min_change at least 0.",
+            )
+
+    @property
+    def title(self) -> str:
+        """What is watched, for people: ``validation loss``."""
+        return f"{self.metric.split} {self.metric.tensor.name}" if self.metric else "training loss"
 
 
 @dataclass(frozen=True)
@@ -42,6 +75,9 @@ class Training:
         loss: scalar that is reported; the mean of its batch values over an epoch.
         bindings: placeholder -> column that feeds it.
         feeds: constant values for other placeholders.
+        stopping: when to end early, if at all.
+        use_averages: measure with the running means of the weights that the optimizer keeps (its
+            ``average_decay``), and end with those as weights.
     """
 
     optimizer: Node
@@ -53,6 +89,8 @@ class Training:
     metrics: tuple[Metric, ...] = ()
     bindings: Mapping[Tensor, Binding] = field(default_factory=dict)
     feeds: Mapping[Tensor, Any] = field(default_factory=dict)
+    stopping: EarlyStopping | None = None
+    use_averages: bool = False
 
     def __post_init__(self) -> None:
         if self.loss.shape != ():
@@ -61,13 +99,24 @@ class Training:
                 node=self.loss.node.name,
                 hint="Reduce it with reduce_mean.",
             )
-        for metric in self.metrics:
-            if metric.tensor.shape != ():
+        for metric in self.measured():
+            if metric.tensor.shape != () and not _is_table(metric.tensor):
                 raise GraphError(
                     f"a metric must be a scalar, not {metric.tensor.type}",
                     node=metric.tensor.node.name,
                     hint="Reduce it with reduce_mean.",
                 )
+        if self.stopping and self.stopping.metric and self.stopping.metric.tensor.shape != ():
+            raise GraphError(
+                f"early stopping watches a scalar, not {self.stopping.metric.tensor.type}",
+                node=self.stopping.metric.tensor.node.name,
+                hint="Choose another node to watch.",
+            )
+
+    def measured(self) -> tuple[Metric, ...]:
+        """The metrics, and what early stopping watches if it is none of them."""
+        watched = self.stopping.metric if self.stopping else None
+        return self.metrics if watched in (None, *self.metrics) else (*self.metrics, watched)
 
     def used_bindings(self, targets: list[Node]) -> dict[Tensor, Binding]:
         """The bindings that the targets depend on."""
@@ -85,6 +134,11 @@ class Training:
             text = " and ".join(f"{n} has {s} rows" for n, s in sizes.items())
             raise DataError(f"data sets of different length feed one batch: {text}")
         return next(iter(sizes.values()), None)
+
+
+def _is_table(tensor: Tensor) -> bool:
+    """A figure that is more than a number, such as a confusion matrix."""
+    return isinstance(tensor.node.op, Accumulating) and None not in tensor.shape
 
 
 def metric_keys(named: list[tuple[str, str]]) -> list[str]:

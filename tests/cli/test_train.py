@@ -117,3 +117,61 @@ def test_ctrl_c_keeps_the_weights_when_asked_to(tmp_path):
     assert json.loads(out.splitlines()[-1])["event"] == "done"
     assert load_weights(tmp_path / "w.safetensors")
     assert time.monotonic() - started < 10
+
+
+def test_early_stopping_says_when_and_why(nodeflow):
+    options = ("--epochs", "60", "--patience", "2", "--monitor", "test/accuracy")
+    *epochs, done = nodeflow("train", SPIRALS, *options, "--json").lines
+    assert done["stopped_early"] == "test accuracy has not improved for 2 epochs"
+    assert len(epochs) == done["epochs"] == done["best_epoch"] + 2 < 60
+    assert done["metrics"] == epochs[done["best_epoch"] - 1]["metrics"]
+    text = nodeflow("train", SPIRALS, *options).out
+    last, best = len(epochs), done["best_epoch"]
+    ending = f"stopped after epoch {last}: {done['stopped_early']}; weights of epoch {best}\n"
+    assert ending in text
+
+
+def test_early_stopping_watches_the_validation_loss_unless_told(nodeflow):
+    options = ("--patience", "1", "--set", "training.min_change=1000")
+    *epochs, done = nodeflow("train", SPIRALS, *options, "--json").lines
+    assert done["stopped_early"].startswith("validation loss has not improved by more than 1000")
+    assert len(epochs) == 2 and epochs[0]["metrics"].keys() == {"accuracy", "validation/loss"}
+
+
+@pytest.mark.parametrize(
+    "arguments, code, words",
+    [
+        (("--monitor", "test/acuracy"), 1, "Did you mean accuracy"),
+        (("--monitor", "probabilities"), 1, "no node"),
+        (("--patience", "0"), 2, "at least 1"),
+        (("--use-averages",), 1, "average_decay"),
+        (("--set", "training.min_change=-1"), 1, "from 0 up"),
+        (("--set", 'training.monitor={"node": "loss", "goal": "up"}'), 1, "min or max"),
+    ],
+)
+def test_what_cannot_be_watched_is_a_message(nodeflow, arguments, code, words):
+    result = nodeflow("train", SPIRALS, *arguments)
+    assert result.code == code and words in result.err
+
+
+def test_averages_and_a_confusion_matrix(nodeflow, tmp_path):
+    """What is more than a number is a table in JSON and is printed at the end."""
+    document = json.loads(SPIRALS.read_text())
+    names = {n["name"]: n["id"] for n in document["nodes"]}
+    document["nodes"].append(
+        {"id": "n900", "op": "confusion_matrix", "name": "confusion",
+         "attrs": {"classes": 2}, "pos": [0, 0]}
+    )  # fmt: skip
+    document["wires"] += [
+        [names["actual"], "out", "n900", "labels"],
+        [names["predicted"], "out", "n900", "predictions"],
+    ]
+    document["training"]["metrics"].append({"node": "n900", "split": "train"})
+    document["next_id"] = 901
+    path = tmp_path / "confusion.flow"
+    path.write_text(json.dumps(document))
+    options = ("--epochs", "2", "--set", "train.average_decay=0.9", "--use-averages")
+    *_, done = nodeflow("train", path, *options, "--json").lines
+    matrix = np.array(done["metrics"]["confusion"])
+    assert matrix.shape == (2, 2) and matrix.sum() == 800, "the whole split, whatever the batches"
+    assert "confusion = int64 (2, 2)" in nodeflow("train", path, *options).out

@@ -25,9 +25,9 @@ Wires = Sequence[tuple[str, float, str, float]]
 STEP = 18.0
 """Horizontal distance of the places where heights of wires are compared."""
 MOST_NODES, MOST_SAMPLES = 200, 600
-EFFORT, PATIENCE = 4_000, 8
+EFFORT, PATIENCE = 2_500, 6
 """About how many moves are weighed in all, and how many kicks may change nothing."""
-KICK = 3
+KICK = 5
 """Nodes put elsewhere at random when nothing helps."""
 HIDDEN, LENGTH, HEIGHT = 0.5, 1 / 2000, 1 / 400
 """What counts beside a crossing: a card before a wire, a unit of wire, a unit of height in all."""
@@ -272,12 +272,20 @@ class _Tangle:
 
     def _hidden(self, curves: _Curves, cards: np.ndarray) -> np.ndarray:
         """(wires, cards): whether a wire passes behind a card, at every second place."""
-        left, top, width, height = cards.T
-        inside = (self.grid[::2] > left[:, None]) & (self.grid[::2] < (left + width)[:, None])
-        heights = curves.heights[:, None, ::2]
+        hidden = np.zeros((len(curves.left), len(cards)), bool)
+        left, right = cards[:, 0], cards[:, 0] + cards[:, 2]
+        first, last = curves.left.min(initial=np.inf), curves.right.max(initial=-np.inf)
+        near = np.flatnonzero((left < last) & (right > first))
+        if not len(near):
+            return hidden
+        low = int(np.searchsorted(self.grid, max(first, left[near].min()))) & ~1
+        high = int(np.searchsorted(self.grid, min(last, right[near].max()), "right"))
+        places, heights = self.grid[low:high:2], curves.heights[:, None, low:high:2]
+        _, top, _, height = cards[near, :, None].swapaxes(0, 1).astype(np.float32)
+        inside = (places > left[near, None]) & (places < right[near, None])
         with np.errstate(invalid="ignore"):
-            behind = (heights > top[:, None]) & (heights < (top + height)[:, None])
-        return (behind & inside).any(axis=-1)
+            hidden[:, near] = ((heights > top) & (heights < top + height) & inside).any(axis=-1)
+        return hidden
 
     def _curves(self, which: np.ndarray, choice: Mapping[str, Position]) -> _Curves:
         """Where these wires run, were nodes where ``choice`` has them."""

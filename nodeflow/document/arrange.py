@@ -7,13 +7,15 @@ what stands alone.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+
+import numpy as np
 
 from nodeflow.document import commands
 from nodeflow.document.analysis import Analysis
 from nodeflow.document.card_size import HEADER, ROW, Size, node_size
-from nodeflow.document.layout import Position, layout, layout_boxes
+from nodeflow.document.layout import ROW_GAP, Position, layout, layout_boxes
 from nodeflow.document.model import Document
 from nodeflow.document.ports import in_ports, out_ports
 
@@ -28,6 +30,8 @@ def arrange(
 ) -> None:
     """Lays out the given nodes where they stand, or everything if there are none.
 
+    Where a selection would cover other nodes it goes to the nearest place beside them.
+
     Args:
         sizes: as drawn; nodes get at least the room that their values may take.
     """
@@ -36,11 +40,43 @@ def arrange(
     if chosen:
         corner = tuple(min(doc.nodes[i].pos[axis] for i in chosen) for axis in (0, 1))
         places = layout(doc, chosen, boxes, analysis, (corner[0], corner[1]))
+        standing = [i for i in doc.nodes if i not in boxes]
+        taken = [(*doc.nodes[i].pos, *_room(doc, i, analysis, sizes or {})) for i in standing]
+        dx, dy = clear_step([(*places[i], *boxes[i]) for i in chosen], taken)
+        places = {i: (x + dx, y + dy) for i, (x, y) in places.items()}
         what = doc.nodes[chosen[0]].name if len(chosen) == 1 else f"{len(chosen)} nodes"
         with doc.transaction(f"Arrange {what}"):
             commands.move(doc, places)
     elif doc.nodes:
         _arrange_all(doc, analysis, boxes)
+
+
+Rect = tuple[float, float, float, float]
+"""Left, top, width and height."""
+
+
+def clear_step(block: Sequence[Rect], taken: Sequence[Rect], gap: float = ROW_GAP) -> Position:
+    """Returns the smallest step, sideways or up and down, that frees a block of all others."""
+    if not taken:
+        return 0.0, 0.0
+    mine, theirs = np.array(block), np.array(taken)
+    mine[:, 2:] += mine[:, :2]
+    theirs[:, :2] -= gap
+    theirs[:, 2:] += theirs[:, :2] + 2 * gap
+    (left, top), (right, bottom) = mine[:, :2].min(axis=0), mine[:, 2:].max(axis=0)
+    steps = [(0.0, 0.0)]
+    steps += [(x, 0.0) for x in (*(theirs[:, 0] - right), *(theirs[:, 2] - left))]
+    steps += [(0.0, y) for y in (*(theirs[:, 1] - bottom), *(theirs[:, 3] - top))]
+    for dx, dy in sorted(steps, key=lambda step: abs(step[0]) + abs(step[1])):
+        moved = mine + (dx, dy, dx, dy)
+        apart = (moved[:, None, :2] >= theirs[:, 2:]) | (moved[:, None, 2:] <= theirs[:, :2])
+        if apart.any(axis=-1).all():
+            return _outwards(dx), _outwards(dy)
+    raise AssertionError("far enough to one side there is always room")
+
+
+def _outwards(step: float) -> float:
+    return float(np.ceil(step) if step > 0 else np.floor(step))
 
 
 def _room(

@@ -121,6 +121,7 @@ class EditMenu:
         self._canvas.cancel_gesture()
         scene, chosen = self._canvas.scene, self._workspace.selection
         sizes = {i: tuple(scene.sizes[scene.nodes.get(i)].tolist()) for i in scene.nodes}
+        before = {i: record.pos for i, record in self._workspace.document.nodes.items()}
         arrange(
             self._workspace.document,
             chosen if len(chosen) > 1 else (),
@@ -129,6 +130,7 @@ class EditMenu:
         )
         if len(chosen) < 2:
             self._canvas.fit_all()
+        self._canvas.glide.start_from(before)
 
     def do_fit(self) -> None:
         self.looked_at.fit_all()

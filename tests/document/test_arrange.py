@@ -55,6 +55,18 @@ def test_a_selection_is_laid_out_where_it_stands(expression):
     assert all(doc.nodes[i].pos == pos for i, pos in others.items())
 
 
+def test_a_selection_never_covers_what_stands_around_it():
+    doc = flow.load(resources.example("mnist"))
+    chosen = [i for k, i in enumerate(doc.nodes) if k % 2]
+    middle = doc.nodes[next(iter(doc.nodes))].pos
+    commands.move(doc, dict.fromkeys(chosen, middle))
+    arrange(doc, chosen)
+    boxes = {i: (*n.pos, *node_size(doc, n)) for i, n in doc.nodes.items()}
+    others = [i for i in boxes if i not in chosen]
+    assert all(apart(boxes[i], boxes[k]) for i in chosen for k in others)
+    assert all(apart(boxes[i], boxes[k]) for i in chosen for k in chosen if i < k)
+
+
 def test_nothing_to_arrange_is_no_undo_step(sketch):
     arrange(sketch.doc)
     assert not sketch.doc.can_undo

@@ -68,6 +68,7 @@ class Pointing:
         return hit_test(self.scene, self.view_to_scene(at), self.camera.scale)
 
     def mousePressEvent(self: CanvasView, event: QMouseEvent) -> None:
+        self.glide.finish()
         if self.gesture is not None:
             return
         at = event.position()

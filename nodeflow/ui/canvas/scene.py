@@ -180,6 +180,19 @@ class SceneModel:
             if slot is not None:
                 array[slot] = value
 
+    def place(self, slots: np.ndarray, positions: np.ndarray) -> None:
+        """Show nodes elsewhere than the document has them, while they are on their way."""
+        self.positions[slots] = positions
+        self._grid_stale = True
+        self._wires_kept = None
+
+    def follow_positions(self) -> None:
+        """Show all nodes where the document has them."""
+        for slot in self.nodes.used().tolist():
+            self.positions[slot] = self.document.nodes[self.nodes.key(slot)].pos
+        self._grid_stale = True
+        self._wires_kept = None
+
     # ---- following the document -------------------------------------------------------------
 
     def _on_change(self, change: Change) -> None:

@@ -28,6 +28,7 @@ from nodeflow.ui.canvas.editing import Editing
 from nodeflow.ui.canvas.frame_cache import FrameCache
 from nodeflow.ui.canvas.gestures import Gesture
 from nodeflow.ui.canvas.ghost import Ghost
+from nodeflow.ui.canvas.glide import Glide
 from nodeflow.ui.canvas.hit import EMPTY, Hit
 from nodeflow.ui.canvas.looking import Looking
 from nodeflow.ui.canvas.pointing import Pointing
@@ -97,6 +98,7 @@ class CanvasView(Showing, Looking, Pointing, Walking, Editing, Surgery, QWidget)
         self.hover: Hit = EMPTY
         self.cone = HoverCone(self)
         self.chip: ConversionChip | None = None
+        self.glide = Glide(self)
         self.lifted: np.ndarray | None = None
         self.lifted_free = False
         self.lifted_frame = ""
@@ -123,6 +125,7 @@ class CanvasView(Showing, Looking, Pointing, Walking, Editing, Surgery, QWidget)
         """Show another document. ``analysis`` must be updated before this view hears of changes."""
         self.cancel_gesture()
         if hasattr(self, "scene"):
+            self.glide.stop()
             self.scene.close()
         self.document = document
         self.analysis = analysis
@@ -276,6 +279,7 @@ class CanvasView(Showing, Looking, Pointing, Walking, Editing, Surgery, QWidget)
             self.hover = EMPTY
             self.cone.follow("")
         if structure:
+            self.glide.finish()
             self.close_chip()
             self._view_chosen = True
             self._note_lost_selection()

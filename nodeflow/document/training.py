@@ -146,3 +146,24 @@ def _keeps_no_averages(doc: Document) -> bool:
     if optimizer is None or optimizer.op == GROUP:
         return False
     return optimizer.attrs.get("average_decay") is None
+
+
+def _lacks_loss(doc: Document, optimizer: str) -> bool:
+    return doc.nodes[optimizer].op == GROUP and doc.training.get("loss") is None
+
+
+def _check_scalar(
+    doc: Document, types: Mapping[str, Any], field_name: str, node_id: str, problem: Any
+) -> None:
+    record = doc.nodes.get(node_id)
+    if record is None:
+        problem(field_name, "training measures a node that is not there", "Choose another.")
+        return
+    found = types.get(node_id)
+    first = next(iter(found.values()), None) if found else None
+    if first is not None and first.shape != ():
+        problem(
+            field_name,
+            f"`{record.name}` is {first}, and training measures scalars",
+            "Reduce it with reduce_mean.",
+        )

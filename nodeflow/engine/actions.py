@@ -23,18 +23,19 @@ from nodeflow.engine.schedule import Schedule, Step, is_assign
 from nodeflow.graph.graph import Node
 from nodeflow.graph.types import TensorType, numpy_dtype
 from nodeflow.ops.lowering import (
+    FAILING,
     Alias,
+    Along,
     Composite,
     Elementwise,
-    Gather,
     Known,
     Lowering,
     Matmul,
     Move,
-    Pick,
+    Ordered,
+    Permute,
     Random,
     Reduce,
-    ScatterAdd,
     Simple,
 )
 
@@ -63,7 +64,7 @@ class Action:
     """One thing to do: what, from which slots, into which; ``lowering`` None means by reference."""
 
     node: Node
-    lowering: Elementwise | Stage | Matmul | Move | Random | RowSoftmax | None
+    lowering: Elementwise | Stage | Matmul | Move | Along | Ordered | Random | RowSoftmax | None
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
 
@@ -197,7 +198,7 @@ def _searches(lowering: Lowering) -> bool:
         return any(_searches(part.lowering) for part in lowering.parts)
     if isinstance(lowering, Reduce):
         return lowering.kind in ("argmax", "argmin")
-    return isinstance(lowering, (Gather, ScatterAdd, Pick))
+    return isinstance(lowering, FAILING)
 
 
 def _no_stream(node: Node) -> None:
@@ -214,9 +215,11 @@ def _add_composite(actions: Actions, step: Step, composite: Composite) -> None:
     results = dict(zip(composite.outputs, step.outputs, strict=True))
     for part in composite.parts:
         inputs = tuple(slots[name] for name in part.inputs)
-        slot = results[part.name] if part.name in results else actions.new_slot(part.type)
-        slots[part.name] = slot
-        _add(actions, step.node, part.lowering, inputs, (slot,))
+        written = ((part.name, part.type), *part.more)
+        for name, type_ in written:
+            slots[name] = results[name] if name in results else actions.new_slot(type_)
+        outputs = tuple(slots[name] for name, _ in written)
+        _add(actions, step.node, part.lowering, inputs, outputs)
 
 
 def _add(
@@ -226,7 +229,7 @@ def _add(
     inputs: tuple[int, ...],
     outputs: tuple[int, ...],
 ) -> None:
-    if isinstance(lowering, Alias):
+    if isinstance(lowering, Alias) or _stays(lowering):
         actions.root[outputs[0]] = actions.root[inputs[0]]
     elif isinstance(lowering, Known):
         actions.set_constant(outputs[0], lowering.value)
@@ -234,10 +237,15 @@ def _add(
         _add_reduce(actions, node, lowering, inputs[0], outputs[0])
     elif isinstance(lowering, Elementwise):
         _add_elementwise(actions, node, lowering, inputs, outputs)
-    elif isinstance(lowering, (Matmul, Move, Random)):
+    elif isinstance(lowering, (Matmul, Move, Along, Ordered, Random)):
         actions.add(Action(node, lowering, inputs, outputs))
     else:
         raise TypeError(f"{node.op.id}: {lowering!r} is no lowering")
+
+
+def _stays(lowering: Simple) -> bool:
+    """Whether it leaves all axes where they are."""
+    return isinstance(lowering, Permute) and lowering.axes == tuple(range(len(lowering.axes)))
 
 
 def _add_elementwise(

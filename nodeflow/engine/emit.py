@@ -10,10 +10,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import get_args
 
 import numpy as np
 
-from nodeflow.engine import blas, moves, randomness, reductions
+from nodeflow.engine import along, blas, moves, ordering, randomness, reductions, whole
 from nodeflow.engine.actions import Action, Actions, Stage
 from nodeflow.engine.codegen import (
     Cluster,
@@ -26,16 +27,14 @@ from nodeflow.engine.codegen import (
 from nodeflow.engine.fusion import Group
 from nodeflow.engine.rows import RowSoftmax, softmax_source
 from nodeflow.graph.graph import Node
-from nodeflow.graph.types import numpy_dtype
+from nodeflow.graph.types import FLOATS, TensorType, numpy_dtype
 from nodeflow.ops.lowering import (
-    Copy,
+    Along,
     Elementwise,
-    Gather,
     Matmul,
-    Permute,
-    Pick,
+    Move,
+    Ordered,
     Random,
-    ScatterAdd,
 )
 
 TASK_NS = 10_000
@@ -269,9 +268,14 @@ def emit_matmul(actions: Actions, group: Group, action: Action) -> Sequence[Row]
     shapes = [[d for d in t.shape if d is not None] for t in types]
     m, n = shapes[2][-2:]
     k = shapes[0][-2] if matmul.transpose_x else shapes[0][-1]
-    source = blas.matmul_source(dtype, matmul.transpose_x, matmul.transpose_y)
-    args, tasks = blas.matmul_args(dtype, 0, 0, 0, m, n, k)
-    work = m * n * k * (0.025 if dtype == "float32" else 0.05)
+    if dtype in FLOATS:
+        source = blas.matmul_source(dtype, matmul.transpose_x, matmul.transpose_y)
+        args, tasks = blas.matmul_args(dtype, 0, 0, 0, m, n, k)
+        work = m * n * k * (0.025 if dtype == "float32" else 0.05)
+    else:
+        source = whole.matmul_source(dtype, matmul.transpose_x, matmul.transpose_y)
+        args, work = [0, 0, 0, 0, m, n, k], m * n * k * 0.5
+        tasks = _limit(work, m)
     size = numpy_dtype(dtype).itemsize
     rows = []
     for index in np.ndindex(*shapes[2][:-2]):
@@ -315,16 +319,24 @@ def emit_random(actions: Actions, group: Group, action: Action) -> Sequence[Row]
 # ---- moving -------------------------------------------------------------------------------------
 
 
-def emit_move(actions: Actions, group: Group, action: Action) -> Sequence[Row]:
-    """Rows that copy, gather or scatter elements."""
-    types = [actions.types[s] for s in (*action.inputs, action.outputs[0])]
-    roots = [actions.root[s] for s in (*action.inputs, action.outputs[0])]
+def emit_calls(actions: Actions, group: Group, action: Action) -> Sequence[Row]:
+    """Rows that copy, gather, scatter or order elements."""
+    types = [actions.types[s] for s in (*action.inputs, *action.outputs)]
+    roots = [actions.root[s] for s in (*action.inputs, *action.outputs)]
     rows = []
-    for call in moves.calls(action.lowering, types):  # type: ignore[arg-type]
+    for call in _calls_of(action.lowering, types):
         args = [Pointer(roots[a.index], a.offset) if isinstance(a, moves.At) else a
                 for a in call.args]  # fmt: skip
         rows.append(Row(call.source, tuple(args), _limit(call.work, call.units), call.work, group))
     return rows
+
+
+def _calls_of(lowering: object, types: Sequence[TensorType]) -> list[moves.Call]:
+    if isinstance(lowering, Ordered):
+        return [ordering.call(lowering, types)]
+    if isinstance(lowering, Along):
+        return [along.call(lowering, types)]
+    return moves.calls(lowering, types)  # type: ignore[arg-type]
 
 
 _EMITTERS = {
@@ -332,9 +344,5 @@ _EMITTERS = {
     RowSoftmax: emit_softmax,
     Matmul: emit_matmul,
     Random: emit_random,
-    Permute: emit_move,
-    Copy: emit_move,
-    Gather: emit_move,
-    ScatterAdd: emit_move,
-    Pick: emit_move,
+    **dict.fromkeys((*get_args(Move), *get_args(Along), *get_args(Ordered)), emit_calls),
 }

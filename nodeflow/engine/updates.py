@@ -13,7 +13,7 @@ from nodeflow.engine.actions import Action, Actions, Stage
 from nodeflow.engine.fusion import Group
 from nodeflow.graph.graph import Node
 from nodeflow.graph.types import FLOATS
-from nodeflow.ops.lowering import Elementwise, Gather, Pick, ScatterAdd
+from nodeflow.ops.lowering import FAILING, Elementwise
 
 _PASSES = 4
 """Moving one update may make another one move; chains longer than this are copied at the end."""
@@ -121,7 +121,7 @@ def can_fail(actions: Actions, action: Action) -> bool:
         return True
     if isinstance(lowering, Stage):
         return lowering.kind in ("argmax", "argmin") and lowering.n == 0
-    if isinstance(lowering, (Gather, ScatterAdd, Pick)):
+    if isinstance(lowering, FAILING):
         return True
     if isinstance(lowering, Elementwise) and action.inputs:
         checked = any(f in lowering.expression for f in ("floor_divide(", "modulo(", "pow("))

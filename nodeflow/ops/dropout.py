@@ -11,6 +11,7 @@ from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.op import Attr, Op, Port, Sample
 from nodeflow.graph.types import DTYPES, FLOATS, TensorType
 from nodeflow.ops import functions as F
+from nodeflow.ops import lowering
 from nodeflow.ops.base import register
 from nodeflow.ops.composed import Composed
 from nodeflow.ops.normalization import TRAINING, check_flag
@@ -37,6 +38,10 @@ class RandomUniformLike(Op):
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         return types[0].with_dtype(attrs["dtype"])
+
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        part = lowering.Part("out", lowering.Random("uniform"), (), outs[0])
+        return lowering.Composite(("like",), (part,), ("out",))
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         return attrs["stream"].uniform(arrays[0].shape, attrs["dtype"])

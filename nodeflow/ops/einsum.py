@@ -14,6 +14,7 @@ from nodeflow.graph.op import Attr, Op, Port, Sample
 from nodeflow.graph.types import SIGNED_NUMBERS, Dim, TensorType, shape_text
 from nodeflow.ops import functions as F
 from nodeflow.ops.base import register
+from nodeflow.ops.contraction import Lowered, contract
 from nodeflow.ops.samples import values
 
 
@@ -88,11 +89,14 @@ class Einsum(Op):
                 sizes[letter] = size if known is None else known
         return types[0].with_shape(sizes[letter] for letter in out)
 
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        inputs, out = parse(attrs["equation"])
+        return Lowered(types, inputs).composite(out)
+
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         inputs, out = parse(attrs["equation"])
         with np.errstate(all="ignore"):
-            result = np.einsum(f"{','.join(inputs)}->{out}", *arrays, optimize=len(arrays) > 1)
-        return np.array(result, arrays[0].dtype, order="C")
+            return np.array(contract(arrays, inputs, out), arrays[0].dtype, order="C")
 
     def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
         return [self._gradient(node, grads[0], place) for place in range(len(node.inputs))]

@@ -450,6 +450,15 @@ def products_of_others(x: np.ndarray) -> np.ndarray:
     return before * after
 
 
+def products_so_far(x: np.ndarray, direction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each element the product of those before it, and how that changes along a direction."""
+    products, changes = np.ones_like(x), np.zeros_like(x)
+    for k in range(x.shape[-1] - 1):
+        changes[..., k + 1] = changes[..., k] * x[..., k] + products[..., k] * direction[..., k]
+        products[..., k + 1] = products[..., k] * x[..., k]
+    return products, changes
+
+
 def as_rows(x: np.ndarray, axis: Any) -> tuple[np.ndarray, Any]:
     """``x`` with the axes flattened into one last axis, and a function that undoes it."""
     axes = normalize_axes(axis, x.ndim)
@@ -477,6 +486,11 @@ class ProductOfOthers(Internal):
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         normalize_axes(attrs["axis"], types[0].rank)
         return types[0]
+
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        axes = normalize_axes(attrs["axis"], types[0].rank)
+        work = lowering.OtherProducts()
+        return lowering.last_axis(types, outs[0], axes, lambda rows: (work, [rows]))
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         if not arrays[0].size:
@@ -515,20 +529,21 @@ class ProductOfOthersAlong(Internal):
         normalize_axes(attrs["axis"], types[0].rank)
         return types[0].with_shape(unify_shapes(types[0].shape, types[1].shape))
 
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        axes = normalize_axes(attrs["axis"], types[0].rank)
+        work = lowering.OtherProducts(along=True)
+        return lowering.last_axis(types, outs[0], axes, lambda rows: (work, [rows, rows]))
+
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         if not arrays[0].size:
             return arrays[0].copy()
         x, back = as_rows(arrays[0], attrs["axis"])
         direction, _ = as_rows(arrays[1], attrs["axis"])
-        result = np.zeros_like(x)
         with np.errstate(all="ignore"):
-            for i in range(x.shape[-1]):  # element i moves, the others stay
-                moved = x.copy()
-                moved[..., i] = direction[..., i]
-                products = products_of_others(moved)
-                products[..., i] = 0
-                result += products
-        return back(result)
+            before, change_before = products_so_far(x, direction)
+            after, change_after = products_so_far(x[..., ::-1], direction[..., ::-1])
+            after, change_after = after[..., ::-1], change_after[..., ::-1]
+            return back(change_before * after + before * change_after)
 
     def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
         x, direction = node.inputs

@@ -7,7 +7,7 @@ numba. An op that returns None is run by its numpy reference in every tier.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -107,6 +107,58 @@ class Pick:
 
 
 @dataclass(frozen=True)
+class TakeAlong:
+    """Row by row along ``axis``, the elements of the first input that the second names."""
+
+    axis: int
+
+
+@dataclass(frozen=True)
+class AddAlong:
+    """Zeros, with the first input's elements added, row by row along ``axis``, where the second
+    says."""
+
+    axis: int
+
+
+@dataclass(frozen=True)
+class Order:
+    """The indices (int64) that sort each row of the last axis, NaN as the largest; stable.
+
+    Also writes as many more int64 that it uses as working memory.
+    """
+
+    descending: bool = False
+
+
+@dataclass(frozen=True)
+class Distinct:
+    """The distinct elements of the first input, a vector, whose order the second is.
+
+    Writes the values with ``fill`` after the last, each element's number among them, and how many
+    there are; fails if they do not fit.
+    """
+
+    fill: Any
+
+
+@dataclass(frozen=True)
+class PairsInOrder:
+    """How often a positive scores above a negative: labels (bool), scores, the scores' order."""
+
+
+@dataclass(frozen=True)
+class OtherProducts:
+    """For each element of a row (the last axis) the product of the others.
+
+    With ``along``, how that changes when the row moves along the second input; then it also writes
+    as many more elements that it uses as working memory.
+    """
+
+    along: bool = False
+
+
+@dataclass(frozen=True)
 class Random:
     """Fill the output with ``offset + scale * drawn``, from the node's own stream.
 
@@ -121,17 +173,25 @@ class Random:
 
 
 Move = Permute | Copy | Gather | ScatterAdd | Pick
-Simple = Elementwise | Alias | Known | Reduce | Matmul | Move | Random
+Along = TakeAlong | AddAlong
+Ordered = Order | Distinct | PairsInOrder | OtherProducts
+Simple = Elementwise | Alias | Known | Reduce | Matmul | Move | Along | Ordered | Random
+FAILING = (Gather, ScatterAdd, Pick, TakeAlong, AddAlong, Distinct)
+"""What may fail at an element of its input."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """One lowered operation inside a `Composite`: writes the value called ``name``."""
+    """One lowered operation inside a `Composite`: writes the value called ``name``.
+
+    ``more`` are further values that it writes, outputs or working memory.
+    """
 
     name: str
     lowering: Simple
     inputs: tuple[str, ...]
     type: TensorType
+    more: tuple[tuple[str, TensorType], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -147,6 +207,41 @@ class Composite:
 
 
 Lowering = Simple | Composite
+
+
+Rows = Callable[[TensorType], tuple[Simple, Sequence[TensorType]]]
+"""Of a type: what works on its last axis, and the types of what that writes."""
+
+
+def last_axis(
+    types: Sequence[TensorType], out: TensorType, axes: Sequence[int], rows: Rows
+) -> Composite:
+    """``rows`` along other axes than the last: they are moved there, made one, and moved back.
+
+    Args:
+        types: of the inputs, all of one shape.
+        out: the type of the result, of that shape too.
+        axes: the axes that make up a row.
+    """
+    rank = out.rank
+    inner = [axis % rank for axis in axes]
+    order = tuple([a for a in range(rank) if a not in inner] + inner)
+    moved = [out.shape[a] or 0 for a in order]
+    kept = moved[: rank - len(inner)]
+    names = tuple(f"x{i}" for i in range(len(types)))
+    parts = []
+    for name, type_ in zip(names, types, strict=True):
+        parts.append(Part(f"{name} moved", Permute(order), (name,), type_.with_shape(moved)))
+        flat = type_.with_shape((*kept, math.prod(moved[len(kept) :])))
+        parts.append(Part(f"{name} rows", Alias(), (f"{name} moved",), flat))
+    work, written = rows(parts[-1].type)
+    aside = tuple((f"aside {i}", t) for i, t in enumerate(written[1:]))
+    parts += (
+        Part("done", work, tuple(f"{name} rows" for name in names), written[0], aside),
+        Part("apart", Alias(), ("done",), out.with_shape(moved)),
+        Part("out", Permute(tuple(order.index(a) for a in range(rank))), ("apart",), out),
+    )
+    return Composite(names, parts, ("out",))
 
 
 def strides_of(shape: Sequence[int | None]) -> tuple[int, ...]:

@@ -66,8 +66,6 @@ class MatMul(Op):
         return TensorType(types[0].dtype, (*broadcast_shapes(x[:-2], y[:-2]), rows, columns))
 
     def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
-        if not types[0].is_float:
-            return None
         return lowering.Matmul(attrs["transpose_x"], attrs["transpose_y"])
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:

@@ -25,6 +25,7 @@ from nodeflow.graph.types import (
     shape_text,
 )
 from nodeflow.ops import functions as F
+from nodeflow.ops import lowering
 from nodeflow.ops.accumulate import Accumulating, State
 from nodeflow.ops.base import register
 from nodeflow.ops.composed import Composed, equal_shapes
@@ -280,6 +281,19 @@ class AUC(Accumulating, Op):
         equal_shapes(types[0], types[1], "labels predictions", "Insert a reshape.")
         return SCALAR
 
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        scores = types[1].with_shape((types[1].size,))
+        order = scores.with_dtype("int64")
+        wanted = lowering.Elementwise("x" if types[0].dtype == "bool" else "x != 0", ("x",))
+        parts = (
+            lowering.Part("wanted", wanted, ("labels",), types[0].with_dtype("bool")),
+            lowering.Part("flat", lowering.Alias(), ("wanted",), scores.with_dtype("bool")),
+            lowering.Part("scores", lowering.Alias(), ("predictions",), scores),
+            lowering.Part("order", lowering.Order(), ("scores",), order, (("aside", order),)),
+            lowering.Part("out", lowering.PairsInOrder(), ("flat", "scores", "order"), outs[0]),
+        )
+        return lowering.Composite(("labels", "predictions"), parts, ("out",))
+
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         return self.result(self.state(*arrays))
 
@@ -309,6 +323,13 @@ class AUC(Accumulating, Op):
         yield Sample((np.array([1, 0]), np.array([np.nan, 1.0])))
 
 
+def _same(
+    type_: TensorType, wanted: TensorType, cast: lowering.Elementwise
+) -> lowering.Elementwise | lowering.Alias:
+    """The cast, if there is anything to do."""
+    return lowering.Alias() if type_ == wanted else cast
+
+
 @register
 class ConfusionMatrix(Accumulating, Op):
     """Which classes are taken for which."""
@@ -331,6 +352,31 @@ class ConfusionMatrix(Accumulating, Op):
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         equal_shapes(types[0], types[1], "labels predictions", "Insert argmax before predictions.")
         return TensorType("int64", (attrs["classes"], attrs["classes"]))
+
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        """Ones are added up at the places of all pairs; -1 is no place, which fails."""
+        wide = [t.with_dtype("int64") for t in types]
+        pairs = wide[0].with_shape((wide[0].size,))
+        place = lowering.Elementwise(
+            "where((x < 0) or (x >= classes) or (y < 0) or (y >= classes), -1, x * classes + y)",
+            ("x", "y"),
+            {"classes": attrs["classes"]},
+        )
+        one = lowering.Elementwise("1", ())
+        cast = lowering.Elementwise("cast(x)", ("x",))
+        parts = (
+            *(
+                lowering.Part(f"wide {name}", _same(t, w, cast), (name,), w)
+                for name, t, w in zip(("labels", "predictions"), types, wide, strict=True)
+            ),
+            lowering.Part("places", place, ("wide labels", "wide predictions"), wide[0]),
+            lowering.Part("flat", lowering.Alias(), ("places",), pairs),
+            lowering.Part("ones", one, (), pairs),
+            lowering.Part("sums", lowering.ScatterAdd(0), ("ones", "flat"),
+                          pairs.with_shape((attrs["classes"] ** 2,))),
+            lowering.Part("out", lowering.Alias(), ("sums",), outs[0]),
+        )  # fmt: skip
+        return lowering.Composite(("labels", "predictions"), parts, ("out",))
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         return self.result(self.state(*arrays, **attrs))

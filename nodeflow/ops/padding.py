@@ -12,11 +12,12 @@ from nodeflow.graph.op import Attr, Port, Sample
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.types import FLOATS, TensorType
 from nodeflow.ops import functions as F
+from nodeflow.ops import lowering
 from nodeflow.ops.base import register
 from nodeflow.ops.internal import Internal, check_adjoint
 from nodeflow.ops.reduction import accumulator
 from nodeflow.ops.samples import values
-from nodeflow.ops.shape import PAD_MODES, border_sources
+from nodeflow.ops.shape import PAD_MODES, along_axes, border_sources
 
 
 @register
@@ -36,6 +37,11 @@ class Unpad(Internal):
         assert isinstance(padded, TensorType)
         check_adjoint(types[0].shape, padded.shape)
         return types[0].with_shape(types[1].shape)
+
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        like = [d or 0 for d in types[1].shape]
+        sources = border_sources(like, attrs["paddings"], attrs["mode"])
+        return along_axes(("x", "like"), lowering.ScatterAdd, types[0], outs[0], sources)
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         x, like = arrays

@@ -10,8 +10,9 @@ import numpy as np
 from nodeflow.errors import ShapeError
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.op import Attr, Op, Port, Sample
-from nodeflow.graph.types import FLOATS, TensorType, compatible, shape_text
+from nodeflow.graph.types import FLOATS, TensorType, compatible, numpy_dtype, shape_text
 from nodeflow.ops import functions as F
+from nodeflow.ops import lowering
 from nodeflow.ops.base import register
 from nodeflow.ops.samples import values
 from nodeflow.ops.windows import LAYOUT, check_picture, known, layout_shape, pair
@@ -48,6 +49,10 @@ def resized(x: TensorType, attrs: Mapping[str, Any], port: str = "x") -> TensorT
 
 def spatial_axes(layout: str) -> tuple[int, int]:
     return (1, 2) if layout == "NHWC" else (2, 3)
+
+
+def with_size(type_: TensorType, axis: int, size: int) -> TensorType:
+    return type_.with_shape(size if a == axis else d for a, d in enumerate(type_.shape))
 
 
 class ResizeLike(Op):
@@ -99,6 +104,17 @@ class Resize(ResizeLike):
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         return resized(types[0], attrs)
 
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        parts: list[lowering.Part] = []
+        at, type_ = "x", types[0]
+        for axis in spatial_axes(attrs["layout"]):
+            size, target = type_.shape[axis] or 0, outs[0].shape[axis] or 0
+            made_of = taps(size, target, attrs["method"])
+            type_ = with_size(type_, axis, target)
+            at = _taken(parts, at, type_, axis, made_of)
+        parts.append(lowering.Part("out", lowering.Alias(), (at,), type_))
+        return lowering.Composite(("x",), parts, ("out",))
+
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         x = arrays[0]
         size = pair("size", attrs["size"])
@@ -140,6 +156,16 @@ class ResizeGradient(ResizeLike):
             )
         return g.with_shape(like.shape)
 
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        parts: list[lowering.Part] = []
+        at, type_ = "x", types[0]
+        for axis in spatial_axes(attrs["layout"]):
+            size, target = outs[0].shape[axis] or 0, type_.shape[axis] or 0
+            at = _added(parts, at, type_, axis, size, taps(size, target, attrs["method"]))
+            type_ = with_size(type_, axis, size)
+        parts.append(lowering.Part("out", lowering.Alias(), (at,), type_))
+        return lowering.Composite(("x", "like"), parts, ("out",))
+
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         g, like = arrays
         for axis in spatial_axes(attrs["layout"]):
@@ -158,3 +184,61 @@ class ResizeGradient(ResizeLike):
 
     def arrange(self, x: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, ...]:
         return g, x
+
+
+# ---- for the compiled tier --------------------------------------------------------------------
+
+
+def _known(parts: list[lowering.Part], value: np.ndarray) -> str:
+    """A value that follows from the sizes, as a part."""
+    name = f"known {len(parts)}"
+    type_ = TensorType(value.dtype.name, value.shape)
+    parts.append(lowering.Part(name, lowering.Known(value), (), type_))
+    return name
+
+
+def _weights(parts: list[lowering.Part], weight: np.ndarray, type_: TensorType, axis: int) -> str:
+    """Weights along an axis of pictures."""
+    shape = [-1 if a == axis else 1 for a in range(4)]
+    return _known(parts, weight.astype(numpy_dtype(type_.dtype)).reshape(shape))
+
+
+def _part(
+    parts: list[lowering.Part], work: lowering.Simple, inputs: Sequence[str], type_: TensorType
+) -> str:
+    name = f"part {len(parts)}"
+    parts.append(lowering.Part(name, work, tuple(inputs), type_))
+    return name
+
+
+def _taken(parts: list[lowering.Part], x: str, type_: TensorType, axis: int, made_of: Taps) -> str:
+    """x in another size along an axis."""
+    taken = [
+        _part(parts, lowering.Gather(axis), (x, _known(parts, index)), type_)
+        for index, _ in made_of
+    ]
+    if len(taken) == 1:
+        return taken[0]
+    weights = [_weights(parts, weight, type_, axis) for _, weight in made_of]
+    mixed = lowering.Elementwise(
+        "where(v > 0, low * u + high * v, low * u)", ("u", "v", "low", "high")
+    )
+    return _part(parts, mixed, (*weights, *taken), type_)
+
+
+def _added(
+    parts: list[lowering.Part], g: str, type_: TensorType, axis: int, size: int, made_of: Taps
+) -> str:
+    """The adjoint of `_taken`."""
+    out = with_size(type_, axis, size)
+    added = []
+    for index, weight in made_of:
+        part = g
+        if len(made_of) > 1:
+            scaled = lowering.Elementwise("g * w", ("g", "w"))
+            part = _part(parts, scaled, (g, _weights(parts, weight, type_, axis)), type_)
+        scatter = lowering.ScatterAdd(axis)
+        added.append(_part(parts, scatter, (part, _known(parts, index)), out))
+    if len(added) == 1:
+        return added[0]
+    return _part(parts, lowering.Elementwise("x + y", ("x", "y")), added, out)

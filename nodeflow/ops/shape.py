@@ -321,6 +321,29 @@ def border_sources(
     return [np.pad(np.arange(d), pair, mode=mode) for d, pair in zip(shape, pairs, strict=True)]
 
 
+def along_axes(
+    inputs: tuple[str, ...],
+    work: type[lowering.Gather] | type[lowering.ScatterAdd],
+    x: TensorType,
+    out: TensorType,
+    indices: Sequence[np.ndarray],
+) -> lowering.Composite:
+    """Gather or add by known indices along each axis whose size that changes."""
+    parts, at, type_ = [], "x", x
+    for axis, index in enumerate(indices):
+        size = out.shape[axis]
+        if size == type_.shape[axis]:
+            continue
+        places = TensorType("int64", index.shape)
+        type_ = type_.with_shape(size if a == axis else d for a, d in enumerate(type_.shape))
+        names = f"places {axis}", f"along {axis}"
+        parts.append(lowering.Part(names[0], lowering.Known(index.astype("int64")), (), places))
+        parts.append(lowering.Part(names[1], work(axis), (at, names[0]), type_))
+        at = names[1]
+    parts.append(lowering.Part("out", lowering.Alias(), (at,), out))
+    return lowering.Composite(inputs, parts, ("out",))
+
+
 @register
 class Pad(Op):
     """A border around a tensor."""
@@ -376,10 +399,11 @@ class Pad(Op):
         )
 
     def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
-        if attrs["mode"] != "constant":
-            return None
         sizes = tuple(d or 0 for d in types[0].shape)
         pairs = self._pairs(len(sizes), attrs["paddings"])
+        if attrs["mode"] != "constant":
+            sources = border_sources(sizes, pairs, attrs["mode"])
+            return along_axes(("x",), lowering.Gather, types[0], outs[0], sources)
         strides = lowering.strides_of(outs[0].shape)
         offset = sum(before * s for (before, _), s in zip(pairs, strides, strict=True))
         block = lowering.Block(sizes, 0, lowering.strides_of(sizes), offset, strides)

@@ -24,6 +24,7 @@ from nodeflow.graph.types import (
     shape_text,
 )
 from nodeflow.ops import functions as F
+from nodeflow.ops import lowering
 from nodeflow.ops.base import register
 from nodeflow.ops.composed import Composed
 from nodeflow.ops.inputs import literal_at
@@ -80,6 +81,9 @@ class TakeAlongAxis(Op):
         known = [q if p is None else p for p, q in zip(x.shape, indices.shape, strict=True)]
         return x.with_shape(with_size(tuple(known), axis, indices.shape[axis]))
 
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        return lowering.TakeAlong(normalize_axis(attrs["axis"], types[0].rank))
+
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         x, indices = arrays
         check_indices(indices, x.shape[attrs["axis"]])
@@ -121,6 +125,11 @@ class AddAlongAxis(Internal):
                 f"shape {shape_text(x.shape)} must be {shape_text(indices.shape)}", port="x"
             )
         return x.with_shape(like.shape)
+
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        add = lowering.AddAlong(normalize_axis(attrs["axis"], types[0].rank))
+        part = lowering.Part("out", add, ("x", "indices"), outs[0])
+        return lowering.Composite(("x", "indices", "like"), (part,), ("out",))
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         x, indices, like = arrays
@@ -181,6 +190,12 @@ class ArgSort(Op):
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         normalize_axis(attrs["axis"], types[0].rank)
         return types[0].with_dtype("int64")
+
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        order = lowering.Order(attrs["descending"])
+        return lowering.last_axis(
+            types, outs[0], (attrs["axis"],), lambda rows: (order, [rows.with_dtype("int64")] * 2)
+        )
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         x, axis = arrays[0], attrs["axis"]
@@ -363,9 +378,24 @@ class Unique(Op):
         counts = TensorType("int64", x.shape)
         return x.with_shape((attrs["size"],)), counts, counts.with_shape(())
 
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        flat = types[0].with_shape((types[0].size,))
+        places = flat.with_dtype("int64")
+        fill = self._fill(attrs["fill"], flat.dtype).item()
+        parts = (
+            lowering.Part("flat", lowering.Alias(), ("x",), flat),
+            lowering.Part("order", lowering.Order(), ("flat",), places, (("aside", places),)),
+            lowering.Part(
+                "values", lowering.Distinct(fill), ("flat", "order"), outs[0],
+                (("indices", outs[1]), ("count", outs[2])),
+            ),
+        )  # fmt: skip
+        return lowering.Composite(("x",), parts, ("values", "indices", "count"))
+
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> Sequence[np.ndarray]:
         x, size = arrays[0], attrs["size"]
-        found, places = np.unique(x, return_inverse=True)
+        # With the first index of each value numpy sorts stably: of -0.0 and 0.0 the first counts.
+        found, _, places = np.unique(x, return_index=True, return_inverse=True)
         if found.size > size:
             raise RunError(
                 f"{found.size} distinct elements do not fit into {size}",

@@ -161,17 +161,37 @@ def set_frame(doc: Document, frame_id: str, merge: Any = None, **fields: Any) ->
         t.put_frame(replace(frame, **fields))
 
 
+def held_by(doc: Document, frame_id: str) -> tuple[list[str], list[str]]:
+    """Returns the nodes whose top left corner lies in a frame, and the frames wholly within it."""
+    x, y, width, height = _frame(doc, frame_id).rect
+    nodes = [
+        record.id
+        for record in doc.nodes.values()
+        if x <= record.pos[0] < x + width and y <= record.pos[1] < y + height
+    ]
+    frames = [
+        other.id
+        for other in doc.frames.values()
+        for left, top, wide, high in (other.rect,)
+        if other.id != frame_id
+        and (wide, high) != (width, height)
+        and x <= left <= left + wide <= x + width
+        and y <= top <= top + high <= y + height
+    ]
+    return nodes, frames
+
+
 def move_frame(doc: Document, frame_id: str, pos: Point, merge: Any = None) -> None:
-    """Moves a frame and the nodes whose top left corner lies in it."""
+    """Moves a frame with the nodes and frames that it holds."""
     frame = _frame(doc, frame_id)
-    x, y, width, height = frame.rect
-    dx, dy = pos[0] - x, pos[1] - y
+    dx, dy = pos[0] - frame.rect[0], pos[1] - frame.rect[1]
+    nodes, frames = held_by(doc, frame_id)
     with doc.transaction(f"Move frame {frame.title}".rstrip(), merge=merge) as t:
-        for record in list(doc.nodes.values()):
-            nx, ny = record.pos
-            if x <= nx < x + width and y <= ny < y + height:
-                t.put_node(replace(record, pos=point((nx + dx, ny + dy))))
-        t.put_frame(replace(frame, rect=_rect((x + dx, y + dy, width, height))))
+        for record in map(doc.nodes.__getitem__, nodes):
+            t.put_node(replace(record, pos=point((record.pos[0] + dx, record.pos[1] + dy))))
+        for moved in (frame, *map(doc.frames.__getitem__, frames)):
+            x, y, width, height = moved.rect
+            t.put_frame(replace(moved, rect=_rect((x + dx, y + dy, width, height))))
 
 
 def remove_frame(doc: Document, frame_id: str) -> None:

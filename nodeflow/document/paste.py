@@ -49,6 +49,16 @@ def paste(doc: Document, content: str | Mapping[str, Json], pos: tuple[float, fl
     return _add(doc, nodes, wires, frames, (dx, dy), "Paste")
 
 
+def excerpt(doc: Document, ids: Iterable[str]) -> Document:
+    """Returns a document of some nodes and frames, where they stand, with the wires among them."""
+    text, result = copy_json(doc, ids), Document()
+    corners = [n.pos for i in ids if (n := doc.nodes.get(i))]
+    corners += [f.rect[:2] for i in ids if (f := doc.frames.get(i))]
+    if corners:
+        paste(result, text, (min(x for x, _ in corners), min(y for _, y in corners)))
+    return result
+
+
 def duplicate(
     doc: Document, ids: Iterable[str], offset: tuple[float, float] = (40, 40)
 ) -> list[str]:

@@ -15,10 +15,12 @@ from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
 from nodeflow.document import commands, flow, journal
 from nodeflow.document.embedded import PICTURES, load_picture
 from nodeflow.document.model import Document
+from nodeflow.document.paste import excerpt
 from nodeflow.errors import NodeflowError
 from nodeflow.resources import examples
 from nodeflow.ui import dialogs
 from nodeflow.ui.canvas import CanvasView
+from nodeflow.ui.export_dialog import ExportDialog
 from nodeflow.ui.render import render_file
 from nodeflow.ui.settings import Settings
 from nodeflow.ui.workspace import Workspace
@@ -98,26 +100,46 @@ class Files(QObject):
             commands.set_weights(document, path.relative_to(document.path.parent).as_posix())
 
     def export_picture(self, canvas: CanvasView) -> None:
-        """Write the canvas as PNG, SVG or PDF, at a place the user chooses."""
-        path = self._workspace.document.path
-        start = path or self._settings.last_folder() / self._suggested_name()
+        """Write the graph or what is selected as PNG, SVG or PDF, as and where the user wants."""
+        document = self._workspace.document
+        ids = canvas.selected_things()
+        count = sum(i in document.nodes for i in ids)
+        dialog = ExportDialog(
+            self._window,
+            canvas.theme.name,
+            canvas.export_rect().size(),
+            canvas.export_rect(ids).size() if ids else None,
+            f"The selection ({count} node{'s' if count != 1 else ''})",
+        )
+        if not dialog.exec():
+            return
+        options = dialog.options
+        start = document.path or self._settings.last_folder() / self._suggested_name()
         chosen, _ = QFileDialog.getSaveFileName(
             self._window,
-            "Export a picture",
-            str(start.with_suffix(".png")),
-            "Pictures (*.png *.svg *.pdf)",
+            "Export picture",
+            str(start.with_suffix(options.suffix)),
+            f"Pictures (*{options.suffix})",
         )
         if not chosen:
             return
+        path = Path(chosen)
+        if path.suffix.lower() not in (*PICTURES, ".pdf"):
+            path = path.with_name(path.name + options.suffix)
+        shown = excerpt(document, ids) if options.selection_only else document
+        values = {document.nodes[i].name: canvas.value_of(i) for i in document.nodes}
         try:
-            names = {i: record.name for i, record in self._workspace.document.nodes.items()}
-            shown = {names[i]: canvas.value_of(i) for i in names if canvas.value_of(i)}
-            document, theme = self._workspace.document, canvas.theme.name
-            render_file(document, Path(chosen), theme=theme, values=shown)
+            render_file(
+                shown,
+                path,
+                scale=options.scale,
+                theme=options.theme,
+                values={name: value for name, value in values.items() if value},
+            )
         except NodeflowError as error:
             dialogs.show_problem(self._window, "The picture was not written", error)
         else:
-            self.said.emit(f"Wrote {Path(chosen).name}")
+            self.said.emit(f"Wrote {path.name}")
 
     # ---- opening ----------------------------------------------------------------------------
 

@@ -440,25 +440,6 @@ def test_single_steps_while_paused(window, engine, qtbot):
     assert engine.sent[-1] == p.Step(1)
 
 
-@pytest.mark.parametrize("suffix", ["png", "svg"])
-def test_the_canvas_is_exported_as_a_picture(window, tmp_path, monkeypatch, suffix):
-    build_expression(window.workspace.document)
-    path = tmp_path / f"a.{suffix}"
-    monkeypatch.setattr("nodeflow.ui.files.QFileDialog.getSaveFileName", lambda *a: (str(path), ""))
-    window.actions_.trigger("export")
-    assert path.stat().st_size > 5000
-
-
-def test_a_picture_that_cannot_be_written_is_a_message(window, tmp_path, monkeypatch):
-    build_expression(window.workspace.document)
-    path = tmp_path / "nowhere" / "a.png"
-    monkeypatch.setattr("nodeflow.ui.files.QFileDialog.getSaveFileName", lambda *a: (str(path), ""))
-    told = []
-    monkeypatch.setattr(QMessageBox, "exec", lambda box: told.append(box.informativeText()))
-    window.actions_.trigger("export")
-    assert "nowhere" in told[0]
-
-
 def test_panels_at_the_bottom_come_and_go_together(window, qtbot):
     assert not window.docks["log"].isVisible()
     window.actions_.trigger("panel_bottom")

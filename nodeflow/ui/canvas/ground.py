@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen, QPixmap
 
-from nodeflow.ui.canvas import arrays, text
+from nodeflow.document.records import FrameRecord
+from nodeflow.ui.canvas import arrays, notes, text
 from nodeflow.ui.canvas.card_painter import FULL
 from nodeflow.ui.canvas.shot import Shot
 from nodeflow.ui.theme import Theme, mix
@@ -71,14 +74,19 @@ def frame_color(theme: Theme, name: str) -> QColor:
     return theme.category(name) if name in theme.categories else theme.color("accent")
 
 
+def stacked(frames: Iterable[FrameRecord]) -> list[FrameRecord]:
+    """Frames as they lie on each other: large ones below, so that none hides one within it."""
+    return sorted(frames, key=lambda frame: -frame.rect[2] * frame.rect[3])
+
+
 def paint_frames(painter: QPainter, shot: Shot) -> None:
     """Titled grounds behind nodes, with their notes."""
     painter.save()
     shot.place(painter)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    for frame in shot.scene.document.frames.values():
+    for frame in stacked(shot.scene.document.frames.values()):
         rect = QRectF(*frame.rect)
-        if rect.intersects(shot.area) and frame.id != shot.hidden_frame:
+        if rect.intersects(shot.area) and frame.id not in shot.hidden_frames:
             paint_frame(painter, shot, rect, frame.title, frame.note, frame.color)
     painter.restore()
 
@@ -105,13 +113,7 @@ def paint_frame(
 
 def _paint_note(painter: QPainter, shot: Shot, area: QRectF, note: str) -> None:
     """As many lines of a note as fit; larger ones from afar."""
-    style = text.NOTE if shot.level == FULL else text.FAR_NOTE
-    line_height = round(style[0] * 1.5)
-    most = int(area.height() // line_height)
-    if not note or most < 1:
-        return
-    color = shot.theme.color("ink_muted")
-    y = area.top() + style[0]
-    for line in text.wrap(note, style, area.width(), most):
-        text.draw(painter, area.left(), y, line, style, color, as_path=shot.exporting)
-        y += line_height
+    if note and area.height() > 0:
+        style = text.NOTE if shot.level == FULL else text.FAR_NOTE
+        ink = shot.theme.color("ink_muted")
+        notes.paint(painter, area, note, style, ink, as_path=shot.exporting)

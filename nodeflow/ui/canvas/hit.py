@@ -9,7 +9,7 @@ from PySide6.QtCore import QPointF, QRectF
 
 from nodeflow.ui.canvas import faces, wires
 from nodeflow.ui.canvas.faces import PortFace
-from nodeflow.ui.canvas.ground import FRAME_BAR
+from nodeflow.ui.canvas.ground import FRAME_BAR, stacked
 from nodeflow.ui.canvas.scene import SceneModel
 
 PORT_REACH = 11.0
@@ -105,7 +105,7 @@ def _stub_distance(ends: np.ndarray, at: QPointF) -> np.ndarray:
 
 def _frame_at(scene: SceneModel, at: QPointF, scale: float) -> Hit | None:
     corner = 14.0 / max(scale, 0.5)
-    for frame in reversed(list(scene.document.frames.values())):
+    for frame in reversed(stacked(scene.document.frames.values())):
         rect = QRectF(*frame.rect)
         if not rect.contains(at):
             continue

@@ -32,6 +32,7 @@ class MoveNodes(Gesture):
         super().__init__(view)
         self.node = node
         self.frame = frame
+        self.frames: frozenset[str] = frozenset()
         self.slots = np.zeros(0, np.int64)
         self.shift = QPointF()
         self.detached = False
@@ -43,17 +44,12 @@ class MoveNodes(Gesture):
     def start(self, at: QPointF, modifiers: Modifiers) -> None:
         super().start(at, modifiers)
         self.anchor = self.view.view_to_scene(at)
-        self.slots = self._held() if self.frame else np.flatnonzero(self.view.scene.selected)
+        self.slots = np.flatnonzero(self.view.scene.selected)
+        if self.frame:
+            nodes, frames = commands.held_by(self.view.document, self.frame)
+            self.slots = np.array([self.view.scene.nodes.get(i) for i in nodes], np.int64)
+            self.frames = frozenset((self.frame, *frames))
         self._wait_for_wire()
-
-    def _held(self) -> np.ndarray:
-        """The nodes whose corner lies in the frame."""
-        scene = self.view.scene
-        x, y, width, height = scene.document.frames[self.frame].rect
-        used = scene.nodes.used()
-        at_x, at_y = scene.positions[used].T
-        held = (x <= at_x) & (at_x < x + width) & (y <= at_y) & (at_y < y + height)
-        return used[held]
 
     def _wait_for_wire(self) -> None:
         document = self.view.document
@@ -69,7 +65,7 @@ class MoveNodes(Gesture):
             return
         if first:
             self.view.lift(self.slots)
-            self.view.lifted_frame = self.frame
+            self.view.lifted_frames = self.frames
             self._lines = None if self.frame else Guides(self.view, self.slots)
         if not self.frame and not self.detached and self._shake.feed(at, time.perf_counter()):
             self._let_go()

@@ -60,8 +60,7 @@ def _paint_lifted(painter: QPainter, view: CanvasView) -> None:
     scene = view.scene
     shot = view.shot(QRectF(view.rect()))
     shot.hidden, shot.shift = None, view.lift_shift
-    if view.lifted_frame:
-        _paint_lifted_frame(painter, view, shot)
+    _paint_lifted_frames(painter, view, shot)
     slots = np.flatnonzero(view.lifted)
     moved = scene.positions.copy()
     moved[slots] += [view.lift_shift.x(), view.lift_shift.y()]
@@ -79,12 +78,12 @@ def _paint_lifted(painter: QPainter, view: CanvasView) -> None:
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
 
 
-def _paint_lifted_frame(painter: QPainter, view: CanvasView, shot: Shot) -> None:
-    frame = view.document.frames[view.lifted_frame]
+def _paint_lifted_frames(painter: QPainter, view: CanvasView, shot: Shot) -> None:
     painter.save()
     shot.place(painter)
-    rect = QRectF(*frame.rect)
-    ground.paint_frame(painter, shot, rect, frame.title, frame.note, frame.color)
+    for frame in ground.stacked(view.document.frames[i] for i in view.lifted_frames):
+        rect = QRectF(*frame.rect)
+        ground.paint_frame(painter, shot, rect, frame.title, frame.note, frame.color)
     painter.restore()
 
 

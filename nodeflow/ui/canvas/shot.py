@@ -43,7 +43,7 @@ class Shot:
     atlas: CardAtlas | None = None
     deadline: float | None = None
     hidden: np.ndarray | None = None
-    hidden_frame: str = ""
+    hidden_frames: frozenset[str] = frozenset()
     hidden_wire: tuple[str, str] | None = None
     shift: QPointF = field(default_factory=QPointF)
     waiting: list[int] = field(default_factory=list)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nodeflow.document import commands
+
 if TYPE_CHECKING:
     from nodeflow.ui.canvas.view import CanvasView
 
@@ -68,6 +70,13 @@ class Showing:
 
     def selected_nodes(self: CanvasView) -> list[str]:
         return [self.scene.nodes.key(s) for s in np.flatnonzero(self.scene.selected).tolist()]
+
+    def selected_things(self: CanvasView) -> list[str]:
+        """The selected nodes, or the selected frame with all that it holds."""
+        if self.selected_frame not in self.document.frames:
+            return self.selected_nodes()
+        nodes, frames = commands.held_by(self.document, self.selected_frame)
+        return [*nodes, self.selected_frame, *frames]
 
     def select(self: CanvasView, node_ids: Iterable[str]) -> None:
         """Select exactly these nodes, or one frame; unknown ids are ignored."""

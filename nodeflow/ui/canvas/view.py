@@ -101,7 +101,7 @@ class CanvasView(Showing, Looking, Pointing, Walking, Editing, Surgery, QWidget)
         self.glide = Glide(self)
         self.lifted: np.ndarray | None = None
         self.lifted_free = False
-        self.lifted_frame = ""
+        self.lifted_frames: frozenset[str] = frozenset()
         self.lift_shift = QPointF()
         self._hidden_wire: tuple[str, str] | None = None
         self._space_held = False
@@ -223,7 +223,7 @@ class CanvasView(Showing, Looking, Pointing, Walking, Editing, Surgery, QWidget)
             dpr=self.camera.dpr,
             atlas=self.atlas,
             hidden=self.lifted,
-            hidden_frame=self.lifted_frame,
+            hidden_frames=self.lifted_frames,
             hidden_wire=self._hidden_wire,
         )
 
@@ -263,9 +263,15 @@ class CanvasView(Showing, Looking, Pointing, Walking, Editing, Surgery, QWidget)
         layers.paint_all(painter, shot)
         painter.restore()
 
-    def export_rect(self) -> QRectF:
-        """The scene rectangle of everything, with a margin."""
-        return self.scene.bounds().adjusted(-48, -48, 48, 48)
+    def export_rect(self, ids: Iterable[str] | None = None) -> QRectF:
+        """The scene rectangle of everything, or of some nodes and frames, with a margin."""
+        if ids is None:
+            return self.scene.bounds().adjusted(-48, -48, 48, 48)
+        total, frames = QRectF(), self.document.frames
+        for i in ids:
+            slot = self.scene.nodes.get(i)
+            total |= QRectF(*frames[i].rect) if slot is None else self.scene.rect(slot)
+        return total.adjusted(-48, -48, 48, 48)
 
     # ---- following the scene ----------------------------------------------------------------
 
@@ -311,7 +317,7 @@ class CanvasView(Showing, Looking, Pointing, Walking, Editing, Surgery, QWidget)
         if self.lifted is not None:
             self.lifted = None
             self.lifted_free = False
-            self.lifted_frame = ""
+            self.lifted_frames = frozenset()
             self.frame.damage_all()
             self.update()
 

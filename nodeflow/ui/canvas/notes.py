@@ -1,0 +1,135 @@
+"""Notes of frames as Markdown: headings, emphasis, lists, code; text only, whoever wrote it.
+
+No HTML, no pictures and nothing from disk or network: a note comes with a file, and files are
+untrusted.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any
+
+from PySide6.QtCore import QPointF, QRectF
+from PySide6.QtGui import (
+    QAbstractTextDocumentLayout,
+    QColor,
+    QPainter,
+    QPainterPath,
+    QPalette,
+    QTextDocument,
+    QTextFrameFormat,
+    QTextListFormat,
+)
+
+from nodeflow.ui import theme
+from nodeflow.ui.canvas import text
+
+_BLOCK = re.compile(r"\s*([-*+>#|]|\d+[.)]\s|```|$)")
+_DIALECT = (
+    QTextDocument.MarkdownFeature.MarkdownDialectGitHub
+    | QTextDocument.MarkdownFeature.MarkdownNoHTML
+)
+
+
+class _Note(QTextDocument):
+    """A document that loads nothing."""
+
+    def loadResource(self, _kind: int, _name: Any) -> Any:
+        return None
+
+
+def paint(
+    painter: QPainter,
+    area: QRectF,
+    note: str,
+    style: text.Style,
+    color: QColor,
+    *,
+    as_path: bool = False,
+) -> None:
+    """Draw as much of a note as fits into ``area`` with whole lines; ``as_path`` as outlines."""
+    document = _document(note, style, round(area.width(), 1), color.rgba())
+    height = _whole_lines(document, area.height())
+    if height <= 0:
+        return
+    painter.save()
+    painter.translate(area.topLeft())
+    if as_path:
+        _paint_paths(painter, document, height, color)
+    else:
+        painter.setClipRect(QRectF(0, 0, area.width(), height))
+        context = QAbstractTextDocumentLayout.PaintContext()
+        context.palette.setColor(QPalette.ColorRole.Text, color)
+        context.clip = QRectF(0, 0, area.width(), height)
+        document.documentLayout().draw(painter, context)
+    painter.restore()
+
+
+@lru_cache(maxsize=256)
+def _document(note: str, style: text.Style, width: float, _color: int) -> QTextDocument:
+    document = _Note()
+    document.setUndoRedoEnabled(False)
+    document.setDocumentMargin(0)
+    document.setDefaultFont(theme.font(style[0], style[1], style[2]))
+    document.setMarkdown(_with_line_breaks(note), _DIALECT)
+    frame = QTextFrameFormat(document.rootFrame().frameFormat())
+    frame.setMargin(0)
+    document.rootFrame().setFrameFormat(frame)
+    document.setTextWidth(max(width, 1.0))
+    return document
+
+
+def _with_line_breaks(note: str) -> str:
+    """People's line breaks are meant: where Markdown would join two lines of text, keep them."""
+    lines, code = note.split("\n"), False
+    for index, line in enumerate(lines[:-1]):
+        code ^= line.lstrip().startswith("```")
+        if not code and line.strip() and not _BLOCK.match(lines[index + 1]):
+            lines[index] = f"{line.rstrip()}  "
+    return "\n".join(lines)
+
+
+def _lines(document: QTextDocument):
+    """Yield (block, top left corner of its layout, line) for every line, from the top."""
+    layout, block = document.documentLayout(), document.begin()
+    while block.isValid():
+        corner = layout.blockBoundingRect(block).topLeft()
+        for index in range(block.layout().lineCount()):
+            yield block, corner, block.layout().lineAt(index)
+        block = block.next()
+
+
+def _whole_lines(document: QTextDocument, room: float) -> float:
+    """The height of the lines that fit into ``room``; 0 if none does."""
+    height = 0.0
+    for _, corner, line in _lines(document):
+        bottom = corner.y() + line.y() + line.height()
+        if bottom > room + 0.5:
+            break
+        height = max(height, bottom)
+    return height
+
+
+def _paint_paths(painter: QPainter, document: QTextDocument, height: float, color: QColor) -> None:
+    for block, corner, line in _lines(document):
+        if corner.y() + line.y() + line.height() > height + 0.5:
+            return
+        outline = QPainterPath()
+        for run in line.glyphRuns():
+            font = run.rawFont()
+            for glyph, place in zip(run.glyphIndexes(), run.positions(), strict=True):
+                outline.addPath(font.pathForGlyph(glyph).translated(place + corner))
+        if line.lineNumber() == 0 and block.textList() is not None:
+            outline.addPath(_mark(block, corner + QPointF(0, line.y() + line.ascent())))
+        painter.fillPath(outline, color)
+
+
+def _mark(block: Any, baseline: QPointF) -> QPainterPath:
+    """The dot or number before an item of a list."""
+    items, font = block.textList(), block.charFormat().font()
+    numbered = items.format().style() == QTextListFormat.Style.ListDecimal
+    mark, result = items.itemText(block) if numbered else "•", QPainterPath()
+    left = block.layout().lineAt(0).x() + baseline.x() - 14.0
+    result.addText(left, baseline.y(), font if font.pixelSize() > 0 else theme.font(13), mark)
+    return result

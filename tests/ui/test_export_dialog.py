@@ -1,0 +1,110 @@
+"""Exporting a picture from the window: the whole or the selection, each format, problems told."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QMessageBox
+
+from nodeflow.document import commands, paste
+from nodeflow.document.embedded import load_picture
+from nodeflow.ui.export_dialog import FORMATS, ExportDialog
+from tests.ui.test_window import build_expression
+
+
+@pytest.fixture
+def export(window, tmp_path, monkeypatch):
+    """Exports with the given settings of the dialog; returns the path and the dialog."""
+    build_expression(window.workspace.document)
+    window.show_canvas()
+
+    def run(name, **settings):
+        path, shown = tmp_path / name, []
+
+        def accept(dialog):
+            shown.append(dialog)
+            suffixes = list(FORMATS.values())
+            dialog.format.setCurrentIndex(suffixes.index(settings.get("suffix", ".png")))
+            dialog.scale.setValue(settings.get("scale", 1.0))
+            dialog.theme.setCurrentText(settings.get("theme", "Light"))
+            if "what" in settings:
+                dialog.what.setCurrentIndex(settings["what"])
+            return 1
+
+        monkeypatch.setattr(ExportDialog, "exec", accept)
+        monkeypatch.setattr(
+            "nodeflow.ui.files.QFileDialog.getSaveFileName", lambda *a: (str(path), "")
+        )
+        window.actions_.trigger("export")
+        return path, shown[0]
+
+    return run
+
+
+def names(document):
+    return {record.name for record in document.nodes.values()}
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg"])
+def test_the_whole_graph_can_be_read_back_from_its_picture(window, export, suffix):
+    path, _ = export(f"a{suffix}", suffix=suffix)
+    assert names(load_picture(path)) == names(window.workspace.document)
+
+
+def test_a_selection_alone_is_shown_and_carried(window, export):
+    doc = window.workspace.document
+    chosen = [doc.node_named(n).id for n in ("b", "c", "d")]
+    whole, _ = export("whole.png")
+    window.canvas.select(chosen)
+    path, dialog = export("part.png")
+    assert dialog.what.currentText() == "The selection (3 nodes)"
+    document = load_picture(path)
+    assert names(document) == {"b", "c", "d"} and len(document.wires) == 2
+    assert {n.name: n.pos for n in document.nodes.values()} == {
+        doc.nodes[i].name: doc.nodes[i].pos for i in chosen
+    }
+    assert QImage(str(path)).width() < QImage(str(whole)).width()
+    everything, _ = export("all.png", what=0)
+    assert names(load_picture(everything)) == names(doc)
+
+
+def test_a_selected_frame_comes_with_what_it_holds(window, export):
+    doc = window.workspace.document
+    x, y = doc.node_named("b").pos
+    frame = commands.add_frame(doc, (x - 20, y - 60, 60, 100), "Input")
+    window.canvas.select([frame])
+    path, _ = export("frame.png")
+    document = load_picture(path)
+    assert names(document) == {"b"}
+    assert [f.title for f in document.frames.values()] == ["Input"]
+
+
+def test_scale_and_theme(export):
+    small, dialog = export("one.png", scale=1.0, theme="Light")
+    large, _ = export("two.png", scale=3.0, theme="Dark")
+    one, two = QImage(str(small)), QImage(str(large))
+    assert (two.width(), two.height()) == (3 * one.width(), 3 * one.height())
+    assert f"{one.width()} × {one.height()} pixels" in dialog._size.text()
+    assert one.pixelColor(2, 2).lightness() > 200 > 60 > two.pixelColor(2, 2).lightness()
+
+
+def test_the_scale_of_vectors_is_not_asked(export):
+    path, dialog = export("a.pdf", suffix=".pdf")
+    assert path.read_bytes().startswith(b"%PDF") and not dialog.scale.isEnabled()
+
+
+def test_a_name_without_an_ending_gets_the_formats(export):
+    path, _ = export("plain", suffix=".svg")
+    assert path.with_name("plain.svg").exists()
+
+
+def test_a_picture_that_cannot_be_written_is_a_message(export, monkeypatch):
+    told = []
+    monkeypatch.setattr(QMessageBox, "exec", lambda box: told.append(box.informativeText()))
+    export("nowhere/a.png")
+    assert "nowhere" in told[0]
+
+
+def test_an_excerpt_of_nothing_is_empty(window):
+    build_expression(window.workspace.document)
+    assert not paste.excerpt(window.workspace.document, []).nodes

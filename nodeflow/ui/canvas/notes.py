@@ -17,6 +17,7 @@ from PySide6.QtGui import (
     QPainter,
     QPainterPath,
     QPalette,
+    QTextCursor,
     QTextDocument,
     QTextFrameFormat,
     QTextListFormat,
@@ -25,18 +26,12 @@ from PySide6.QtGui import (
 from nodeflow.ui import theme
 from nodeflow.ui.canvas import text
 
+INDENT = 20.0
 _BLOCK = re.compile(r"\s*([-*+>#|]|\d+[.)]\s|```|$)")
 _DIALECT = (
     QTextDocument.MarkdownFeature.MarkdownDialectGitHub
     | QTextDocument.MarkdownFeature.MarkdownNoHTML
 )
-
-
-class _Note(QTextDocument):
-    """A document that loads nothing."""
-
-    def loadResource(self, _kind: int, _name: Any) -> Any:
-        return None
 
 
 def paint(
@@ -68,16 +63,25 @@ def paint(
 
 @lru_cache(maxsize=256)
 def _document(note: str, style: text.Style, width: float, _color: int) -> QTextDocument:
-    document = _Note()
+    document = QTextDocument()
     document.setUndoRedoEnabled(False)
     document.setDocumentMargin(0)
+    document.setIndentWidth(INDENT)
     document.setDefaultFont(theme.font(style[0], style[1], style[2]))
     document.setMarkdown(_with_line_breaks(note), _DIALECT)
+    _remove_pictures(document)
     frame = QTextFrameFormat(document.rootFrame().frameFormat())
     frame.setMargin(0)
     document.rootFrame().setFrameFormat(frame)
     document.setTextWidth(max(width, 1.0))
     return document
+
+
+def _remove_pictures(document: QTextDocument) -> None:
+    """Qt would read them from disk when it lays the text out."""
+    cursor = QTextCursor(document)
+    while not (cursor := document.find("\ufffc", cursor)).isNull():
+        cursor.removeSelectedText()
 
 
 def _with_line_breaks(note: str) -> str:

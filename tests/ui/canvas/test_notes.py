@@ -10,6 +10,7 @@ from nodeflow.document import commands
 from nodeflow.document.model import Document
 from nodeflow.ui.canvas import notes, text
 
+pytestmark = pytest.mark.usefixtures("qapp")
 AREA = QRectF(4, 4, 240, 160)
 
 

@@ -79,6 +79,7 @@ class Actions:
         constants: values known while planning, by root slot.
         fetches: slot whose values answer each fetch.
         rewritten: for each rewrite, what it did, in words.
+        flushed: root slots that are computed with denormals as zero.
     """
 
     schedule: Schedule
@@ -88,6 +89,7 @@ class Actions:
     constants: dict[int, np.ndarray] = field(default_factory=dict)
     fetches: list[int | None] = field(default_factory=list)
     rewritten: dict[str, list[str]] = field(default_factory=dict)
+    flushed: set[int] = field(default_factory=set)
     _made: dict[Hashable, Action] = field(default_factory=dict)
     _known: dict[Hashable, int] = field(default_factory=dict)
 

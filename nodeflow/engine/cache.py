@@ -33,6 +33,7 @@ _TOUCH_AFTER_S = 3600.0
 _PRUNE_EVERY = 64
 # Everything that a kernel's text can import from here ends up in its machine code.
 _HELPERS = (
+    "denormals.py",
     "drive.py",
     "gemm.py",
     "intrinsics.py",

@@ -49,13 +49,14 @@ class Cluster:
     """Elementwise nodes over one iteration space of ``rank`` (at least 1) axes.
 
     Args of the kernel: the sizes of the axes, then pointers to inputs, then to those outputs that
-    have memory of their own.
+    have memory of their own. With ``flush``, denormals are zero.
     """
 
     rank: int
     inputs: tuple[tuple[str, Pattern], ...]
     nodes: tuple[ClusterNode, ...]
     outputs: tuple[Output, ...]
+    flush: bool = False
 
 
 def elementwise_source(cluster: Cluster, *, comments: bool = False) -> str:
@@ -80,6 +81,9 @@ class _Writer:
             imports.append(
                 f"from nodeflow.engine.mathlib import {', '.join(sorted(self.functions))}"
             )
+        if self.cluster.flush:
+            names = "flush_denormals, restore_denormals"
+            imports.append(f"from nodeflow.engine.denormals import {names}")
         if self.checks:
             imports.append(f"from nodeflow.engine.layout import CODE, {', '.join(self.checks)}")
         return "\n".join([*imports, "", "", "def kernel(args, task, ntasks):", *loop, ""])
@@ -124,6 +128,8 @@ class _Writer:
         base = rank + len(self.cluster.inputs)
         lines += [f"q{n} = slot(args, {base + place})" for place, n in enumerate(own)]
         lines += [f"bad_{code} = False" for code in self.checks]
+        if self.cluster.flush:
+            lines.append("mode = flush_denormals()")
         lines += [
             f"total = {' * '.join(f'd{axis}' for axis in range(rank))}",
             "blocks = (total + 63) // 64",
@@ -136,6 +142,8 @@ class _Writer:
             lines += self._inner(body, "")
         else:
             lines += self._rows(body)
+        if self.cluster.flush:
+            lines.append("restore_denormals(mode)")
         for code in self.checks:
             lines += [f"if bad_{code}:", f"    set_slot(args, CODE, {code})"]
         return ["    " + line for line in lines]

@@ -155,6 +155,7 @@ def describe_cluster(
         tuple(
             Output(node_of[r], inputs.index(inplace[r]) if r in inplace else None) for r in outputs
         ),
+        group.flush,
     )
     return spec, sizes, inputs, outputs
 

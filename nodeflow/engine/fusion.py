@@ -35,6 +35,8 @@ class Group:
     """Root slots written."""
     read: bool = False
     """Whether another group reads from it already."""
+    flush: bool = False
+    """Whether denormals are zero in it; see `updates.flushed`."""
 
     @property
     def is_python(self) -> bool:
@@ -81,8 +83,9 @@ class _Grouper:
         if not isinstance(action.lowering, Elementwise):
             return self._new(_above(sources), None)
         shape = self.actions.types[action.outputs[0]].shape
+        flush = self.actions.root[action.outputs[0]] in self.actions.flushed
         for candidate in sorted(dict.fromkeys(sources), key=lambda g: -g.level):
-            if self._may_join(candidate, action, roots, shape):
+            if self._may_join(candidate, action, roots, shape, flush):
                 others = _above([s for s in sources if s is not candidate])
                 if others <= candidate.level or not candidate.read:
                     candidate.level = max(candidate.level, others)
@@ -93,7 +96,7 @@ class _Grouper:
         level = _above(sources)
         if self.actions.root[action.outputs[0]] in self.written:
             # On its own it can wait until all others have read the old value.
-            return self._new(level, shape)
+            return self._new(level, shape, flush)
         large = [r for r in roots if self.actions.types[r].size != 1]
         for root in large:
             sibling = self.open.get((shape, level, root))
@@ -101,16 +104,19 @@ class _Grouper:
                 sibling is not None
                 and sibling not in self.gone
                 and sibling.level == level
+                and sibling.flush == flush
                 and self._has_room(sibling, roots)
             ):
                 return sibling
-        group = self._new(level, shape)
+        group = self._new(level, shape, flush)
         for root in large:
             self.open[shape, level, root] = group
         return group
 
-    def _may_join(self, group: Group, action: Action, roots: list[int], shape: Shape) -> bool:
-        if group.shape != shape or not self._has_room(group, roots):
+    def _may_join(
+        self, group: Group, action: Action, roots: list[int], shape: Shape, flush: bool
+    ) -> bool:
+        if group.shape != shape or group.flush != flush or not self._has_room(group, roots):
             return False
         # What it takes from the cluster must have the cluster's own shape.
         return all(
@@ -121,7 +127,9 @@ class _Grouper:
 
     def _may_absorb(self, group: Group, other: Group, action: Action) -> bool:
         """Whether a cluster that only ``action``, which joins ``group``, reads may join it too."""
-        if other.read or other.shape != group.shape or other.level > group.level:
+        if other.read or other.level > group.level:
+            return False
+        if other.shape != group.shape or other.flush != group.flush:
             return False
         together = {**group.inputs, **other.inputs}
         return (
@@ -148,8 +156,8 @@ class _Grouper:
         more = [r for r in roots if r not in group.inputs and r not in group.outputs]
         return len(group.actions) < self.limit and len(group.inputs) + len(more) <= MAX_INPUTS
 
-    def _new(self, level: int, shape: Shape | None) -> Group:
-        group = Group(level, shape=shape)
+    def _new(self, level: int, shape: Shape | None, flush: bool = False) -> Group:
+        group = Group(level, shape=shape, flush=flush)
         self.groups.append(group)
         return group
 

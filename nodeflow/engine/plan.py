@@ -17,7 +17,7 @@ from nodeflow.engine.arena import Offsets
 from nodeflow.engine.emit import Row, copy_row, emit
 from nodeflow.engine.fusion import Group, group_actions
 from nodeflow.engine.schedule import Schedule
-from nodeflow.engine.updates import Updates, plan_updates
+from nodeflow.engine.updates import Updates, flush_updates, plan_updates
 from nodeflow.errors import RunError
 from nodeflow.graph.graph import Node
 from nodeflow.graph.types import TensorType, numpy_dtype
@@ -106,6 +106,7 @@ def make_step_plan(
     """
     actions = build_actions(schedule, types)
     copy_fetched_variables(actions)
+    flush_updates(actions)
     groups = group_actions(actions, fuse="fuse" not in schedule.without)
     if any(g.is_python for g in groups):
         return None

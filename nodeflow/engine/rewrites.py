@@ -2,7 +2,8 @@
 
 They work while actions are made, one look at each, so planning stays linear. All are exact: with
 any of them switched off the results have the same bits (a test compares with ``==``), so neither
-tiers nor settings can disagree. What would round differently is left as the user wrote it.
+tiers nor settings can disagree. What would round differently is left as the user wrote it. The one
+exception, ``flush``, moves what a training step stores by less than the smallest normal number.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ REWRITES = {
     "simplify": "drop x * 1, x / 1, x - 0 and, of integers, x + 0",
     "rows": "compute softmax a row at a time instead of a pass over everything for each part",
     "fuse": "make one kernel of neighbouring elementwise ops",
+    "flush": "take numbers too small for full precision as zero where a training step updates",
     "reuse": "let intermediate results that are not needed any more make room",
 }
 """All that a plan may do without, by name; `Session(without=...)` switches them off."""

@@ -46,7 +46,8 @@ class Session:
         threads: threads of the compiled tier; default ``NODEFLOW_NUM_THREADS`` or all cores. The
             results do not depend on it.
         seed: seed of everything random: the same seed gives the same numbers.
-        without: names of rewrites to switch off (see `rewrites.REWRITES`); numbers stay the same.
+        without: names of rewrites to switch off (see `rewrites.REWRITES`); numbers stay the same,
+            but for denormals where ``flush`` is named.
 
     Attributes:
         executions: how often each node was run by its reference, by name.

@@ -34,6 +34,32 @@ class Updates:
     copies: list[tuple[int, int]] = field(default_factory=list)
 
 
+def flush_updates(actions: Actions) -> None:
+    """Mark the arithmetic of updates: its denormals are zero (the rewrite ``flush``).
+
+    An update is a formula whose result a variable gets, or that nothing but updates needs. What is
+    only looked at (a plot) does not count, so that looking changes no number. The running means of
+    a unit that is always off shrink at each step, so without this they would all end as denormals:
+    MNIST steps with momentum or Adam take 2.3 and 2.7 times as long after some 800 steps.
+    """
+    if "flush" in actions.schedule.without:
+        return
+    written = {actions.root[s] for s in actions.schedule.writes.values()}
+    leading, others = set(written), set()  # to an update; to something else that leads to one
+    for action in reversed(actions.items):
+        root = actions.root[action.outputs[0]]
+        inputs = {actions.root[s] for s in action.inputs}
+        if not leading.intersection(actions.root[s] for s in action.outputs):
+            continue
+        leading |= inputs
+        if isinstance(action.lowering, Elementwise) and (root in written or root not in others):
+            actions.flushed.add(root)
+            if root in written:
+                actions.note("flush", action.node.name)
+        else:
+            others |= inputs
+
+
 def plan_updates(actions: Actions, groups: list[Group]) -> Updates:
     """Decide for every assigned variable; may raise the levels of groups."""
     return _Decider(actions, groups).decide()

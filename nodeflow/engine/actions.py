@@ -12,6 +12,7 @@ import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -29,6 +30,7 @@ from nodeflow.ops.lowering import (
     Composite,
     Elementwise,
     Known,
+    Loop,
     Lowering,
     Matmul,
     Move,
@@ -38,6 +40,9 @@ from nodeflow.ops.lowering import (
     Reduce,
     Simple,
 )
+
+if TYPE_CHECKING:
+    from nodeflow.engine.loops import LoopPlan
 
 CONSTANT_SIZE = 4096
 """Elements up to which a filled tensor is kept instead of written at each run."""
@@ -64,7 +69,10 @@ class Action:
     """One thing to do: what, from which slots, into which; ``lowering`` None means by reference."""
 
     node: Node
-    lowering: Elementwise | Stage | Matmul | Move | Along | Ordered | Random | RowSoftmax | None
+    lowering: (
+        Elementwise | Stage | Matmul | Move | Along | Ordered | Random | RowSoftmax | Loop
+        | LoopPlan | None
+    )  # fmt: skip
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
 
@@ -239,7 +247,7 @@ def _add(
         _add_reduce(actions, node, lowering, inputs[0], outputs[0])
     elif isinstance(lowering, Elementwise):
         _add_elementwise(actions, node, lowering, inputs, outputs)
-    elif isinstance(lowering, (Matmul, Move, Along, Ordered, Random)):
+    elif isinstance(lowering, (Matmul, Move, Along, Ordered, Random, Loop)):
         actions.add(Action(node, lowering, inputs, outputs))
     else:
         raise TypeError(f"{node.op.id}: {lowering!r} is no lowering")

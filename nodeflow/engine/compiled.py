@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,8 +17,9 @@ import numpy as np
 from nodeflow.engine.arena import Arena
 from nodeflow.engine.cache import load_kernel
 from nodeflow.engine.driver import Outcome, Program, ProgramBuilder
-from nodeflow.engine.emit import Arg, KeyWord, Pointer, Row
+from nodeflow.engine.emit import Arg, Cell, KeyWord, Pointer, Row, TurnAddress
 from nodeflow.engine.fusion import Group
+from nodeflow.engine.levels import Level, Repeat
 from nodeflow.engine.plan import SERIAL_NS, Phase, Plan
 from nodeflow.engine.reference import Interpreter, StreamOf, call_reference
 from nodeflow.errors import Cancelled, RunError
@@ -40,11 +41,13 @@ class Table:
     Attributes:
         cells: for each root slot, (args of a row, position, bytes to add) where its address goes.
         keys: (args of a row, position, which word of which node's random key).
+        loops: for each repeat, in the order of the table, the number of its turn, and of turns.
     """
 
     program: Program
     cells: dict[int, list[tuple[np.ndarray, int, int]]]
     keys: list[tuple[np.ndarray, int, KeyWord]]
+    loops: list[np.ndarray]
 
     def bind(self, root: int, address: int) -> None:
         """Set a root slot's address."""
@@ -57,29 +60,56 @@ class Table:
             args[at] = stream_of(key.node).key[key.word]
 
 
-def build_table(levels: list[list[Row]]) -> Table:
+def build_table(levels: Sequence[Level]) -> Table:
     """Load the kernels of some levels and lay out their rows."""
-    builder = ProgramBuilder()
-    open_args: list[tuple[int, int, Arg]] = []
-    for rows in levels:
-        for row in rows:
-            args = [a if isinstance(a, int) else 0 for a in row.args]
-            number = builder.add(load_kernel(row.source), args, row.tasks)
-            open_args += [
-                (number, at, a) for at, a in enumerate(row.args) if not isinstance(a, int)
-            ]
-        builder.end_level(serial=sum(r.work for r in rows) < SERIAL_NS)
-    program = builder.build()
-    table = Table(program, defaultdict(list), [])
-    for number, at, arg in open_args:
-        args = program.args(number)
-        if isinstance(arg, Pointer):
-            table.cells[arg.root].append((args, at, arg.offset))
-        elif isinstance(arg, KeyWord):
-            table.keys.append((args, at, arg))
-        else:
-            args[at] = program.step_address
-    return table
+    layout = _Layout()
+    layout.add(levels)
+    return layout.table()
+
+
+class _Layout:
+    """Rows on their way into a table, with the arguments that the finished table decides."""
+
+    def __init__(self) -> None:
+        self._builder = ProgramBuilder()
+        self._open: list[tuple[int, int, Arg, int]] = []
+        self._loops: list[np.ndarray] = []
+
+    def add(self, levels: Sequence[Level], counter: int = 0) -> None:
+        """Add levels; ``counter`` is the address of the number of the turn of the repeat around."""
+        for level in levels:
+            if isinstance(level, Repeat):
+                words = np.array([0, level.turns], np.int64)
+                self._loops.append(words)
+                self._builder.begin_loop(words.ctypes.data, words.ctypes.data + 8)
+                self.add(level.levels, words.ctypes.data)
+                self._builder.end_loop()
+            else:
+                for row in level:
+                    self._add_row(row, counter)
+                self._builder.end_level(serial=sum(r.work for r in level) < SERIAL_NS)
+
+    def _add_row(self, row: Row, counter: int) -> None:
+        args = [a if isinstance(a, int) else 0 for a in row.args]
+        number = self._builder.add(load_kernel(row.source), args, row.tasks)
+        self._open += [
+            (number, at, a, counter) for at, a in enumerate(row.args) if not isinstance(a, int)
+        ]
+
+    def table(self) -> Table:
+        program = self._builder.build()
+        table = Table(program, defaultdict(list), [], self._loops)
+        for number, at, arg, counter in self._open:
+            args = program.args(number)
+            if isinstance(arg, Pointer):
+                table.cells[arg.root].append((args, at, arg.offset))
+            elif isinstance(arg, KeyWord):
+                table.keys.append((args, at, arg))
+            elif isinstance(arg, Cell):
+                args[at] = program.args(number + arg.ahead).ctypes.data + 8 * arg.at
+            else:
+                args[at] = counter if isinstance(arg, TurnAddress) else program.step_address
+        return table
 
 
 class CompiledPlan:
@@ -211,7 +241,7 @@ class CompiledPlan:
     ) -> None:
         execution = stream_of(table.keys[0][2].node).execution if table.keys else 0
         table.set_keys(stream_of)
-        profiler.drive(table.program, phase.levels, execution)
+        profiler.drive(table.program, phase.levels, execution, table.loops)
         outcome = table.program.outcome()
         if outcome.failure is not None:
             self.explain_failure(outcome, given, stream_of)

@@ -13,6 +13,7 @@ from nodeflow.engine.compiled import build_table
 from nodeflow.engine.driver import Ring, base_sources
 from nodeflow.engine.emit import Pointer, Row, StepAddress
 from nodeflow.engine.gather import FIRST, ORDER, gather_row
+from nodeflow.engine.levels import Level, all_rows
 from nodeflow.engine.plan import Plan, make_step_plan
 from nodeflow.engine.reference import Interpreter
 from nodeflow.engine.schedule import Schedule
@@ -35,13 +36,13 @@ class StepPlan:
     plan: Plan
     columns: Mapping[Tensor, Column]
     batch_size: int
-    levels: list[list[Row]]
+    levels: list[Level]
     gathers: int
     scalars: list[tuple[int, str]]
 
     def sources(self) -> list[str]:
         """Texts of all kernels, each once."""
-        return list(dict.fromkeys(r.source for level in self.levels for r in level))
+        return list(dict.fromkeys(r.source for r in all_rows(self.levels)))
 
 
 def plan_steps(
@@ -62,7 +63,7 @@ def plan_steps(
         cell for slot, dtype in scalars for cell in (Pointer(actions.root[slot]), _KINDS[dtype])
     ]
     record = Row(base_sources()[-1], (StepAddress(), 0, RING_SIZE, len(scalars), *pairs), 1, 50.0)
-    levels = [level for level in (gathers, *plan.phases[0].levels, [record]) if level]
+    levels: list[Level] = [level for level in (gathers, *plan.phases[0].levels, [record]) if level]
     return StepPlan(plan, used, batch_size, levels, len(gathers), scalars)
 
 
@@ -84,7 +85,7 @@ class DrivenSteps:
         self._program = self._table.program
         self._gathers = [self._program.args(row) for row in range(steps.gathers)]
         self._ring = Ring(RING_SIZE, len(steps.scalars))
-        record = self._program.args(sum(len(level) for level in steps.levels) - 1)
+        record = self._program.args(len(list(all_rows(steps.levels))) - 1)
         record[1] = self._ring.values.ctypes.data
         for root, value in (*self.plan.actions.constants.items(), *self._given.items()):
             self._table.bind(root, value.ctypes.data)

@@ -63,7 +63,20 @@ class StepAddress:
     """An argument that is the address of the number of the step (or execution)."""
 
 
-Arg = int | Pointer | KeyWord | StepAddress
+@dataclass(frozen=True)
+class TurnAddress:
+    """An argument that is the address of the number of the turn of the repeat around the row."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """An argument that is the address of another: number ``at`` of the row ``ahead`` rows later."""
+
+    ahead: int
+    at: int
+
+
+Arg = int | Pointer | KeyWord | StepAddress | TurnAddress | Cell
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from nodeflow.engine.codegen import elementwise_source
 from nodeflow.engine.emit import Row, describe_cluster
+from nodeflow.engine.levels import Level, Repeat, all_rows
 from nodeflow.engine.plan import Plan
 from nodeflow.engine.rewrites import REWRITES
 
@@ -19,23 +22,35 @@ def explain(plan: Plan) -> str:
     numbers: dict[str, int] = {}
     texts: list[str] = []
     for index, phase in enumerate(plan.phases):
-        for number, level in enumerate(phase.levels):
-            lines.append(f"phase {index}, level {number}:")
-            for row in level:
-                if row.source not in numbers:
-                    numbers[row.source] = len(numbers)
-                    texts.append(f"# kernel {len(numbers) - 1}\n{_named_source(plan, row)}")
-                lines.append(f"  kernel {numbers[row.source]}, {row.tasks} tasks: {_nodes(row)}")
+        for row in all_rows(phase.levels):
+            if row.source not in numbers:
+                numbers[row.source] = len(numbers)
+                texts.append(f"# kernel {len(numbers) - 1}\n{_named_source(plan, row)}")
+        lines += _listed(phase.levels, numbers, f"phase {index}, level")
         for group in phase.python:
             lines.append(f"phase {index}, by reference: {group.actions[0].node.name}")
     return "\n".join([*lines, "", *texts])
+
+
+def _listed(levels: Sequence[Level], numbers: dict[str, int], title: str) -> list[str]:
+    """Each level with its kernels; what is repeated is indented."""
+    lines = []
+    for number, level in enumerate(levels):
+        if isinstance(level, Repeat):
+            lines.append(f"{title} {number}, {level.turns} times:")
+            lines += ["  " + line for line in _listed(level.levels, numbers, "level")]
+            continue
+        lines.append(f"{title} {number}:")
+        for row in level:
+            lines.append(f"  kernel {numbers[row.source]}, {row.tasks} tasks: {_nodes(row)}")
+    return lines
 
 
 def _rewritten(plan: Plan) -> list[str]:
     """What each rewrite did, and what buffers there are."""
     actions = plan.actions
     done = {name: list(what) for name, what in actions.rewritten.items()}
-    groups = {r.group for p in plan.phases for level in p.levels for r in level if r.group}
+    groups = {r.group for p in plan.phases for r in all_rows(p.levels) if r.group}
     for group in sorted(groups, key=lambda g: g.actions[0].node.index):
         names = list(dict.fromkeys(a.node.name for a in group.actions))
         if len(names) > 1:
@@ -71,7 +86,7 @@ def _named_source(plan: Plan, row: Row) -> str:
     """The kernel's text, with the names of the first group that uses it."""
     if row.group is None or row.group.shape is None:
         return row.source
-    needed = {r for phase in plan.phases for level in phase.levels for other in level
+    needed = {r for phase in plan.phases for other in all_rows(phase.levels)
               if other.group is not None for r in other.group.inputs}  # fmt: skip
     needed |= {plan.actions.root[s] for s in plan.schedule.writes.values()}
     needed |= {plan.actions.root[s] for s in plan.actions.fetches if s is not None}

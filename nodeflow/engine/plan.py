@@ -10,17 +10,21 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 from nodeflow.engine.actions import Actions, build_actions, copy_fetched_variables
 from nodeflow.engine.arena import Offsets
 from nodeflow.engine.emit import Row, copy_row, emit
 from nodeflow.engine.fusion import Group, group_actions
+from nodeflow.engine.levels import Level, all_rows, work_of
+from nodeflow.engine.loops import emit_loop, is_loop, plan_loop
 from nodeflow.engine.schedule import Schedule
 from nodeflow.engine.updates import Updates, flush_updates, plan_updates
 from nodeflow.errors import RunError
 from nodeflow.graph.graph import Node
 from nodeflow.graph.types import TensorType, numpy_dtype
+from nodeflow.ops.lowering import Loop
 
 SERIAL_NS = 4_000
 """Levels with less work than this stay on one thread: meeting the others costs about as much."""
@@ -42,7 +46,7 @@ class Place:
 class Phase:
     """Levels of native rows, then groups that run by their reference."""
 
-    levels: list[list[Row]] = field(default_factory=list)
+    levels: list[Level] = field(default_factory=list)
     python: list[Group] = field(default_factory=list)
 
 
@@ -73,12 +77,11 @@ class Plan:
     @property
     def work(self) -> float:
         """Estimated nanoseconds of the native part."""
-        return sum(r.work for p in self.phases for level in p.levels for r in level)
+        return sum(work_of(p.levels) for p in self.phases)
 
     def sources(self) -> list[str]:
         """Texts of all kernels, each once."""
-        rows = (r.source for p in self.phases for level in p.levels for r in level)
-        return list(dict.fromkeys(rows))
+        return list(dict.fromkeys(r.source for p in self.phases for r in all_rows(p.levels)))
 
 
 def is_concrete(types: Sequence[TensorType]) -> bool:
@@ -89,6 +92,7 @@ def is_concrete(types: Sequence[TensorType]) -> bool:
 def make_plan(schedule: Schedule, types: Sequence[TensorType], *, fuse: bool = True) -> Plan:
     """Plan one run of a schedule whose types are all concrete."""
     actions = build_actions(schedule, types)
+    _plan_loops(actions, fuse=fuse)
     groups = group_actions(actions, fuse=fuse and "fuse" not in schedule.without)
     return _Planner(actions, groups).plan()
 
@@ -107,12 +111,26 @@ def make_step_plan(
     actions = build_actions(schedule, types)
     copy_fetched_variables(actions)
     flush_updates(actions)
+    _plan_loops(actions, fuse=True)
     groups = group_actions(actions, fuse="fuse" not in schedule.without)
     if any(g.is_python for g in groups):
         return None
     updates = plan_updates(actions, groups)
     groups.sort(key=lambda g: g.level)
     return _Planner(actions, groups, updates, gathered).plan()
+
+
+def _plan_loops(actions: Actions, *, fuse: bool) -> None:
+    """Plan the body of each loop; one that has an op without a kernel runs by its reference."""
+    loops = [i for i, action in enumerate(actions.items) if isinstance(action.lowering, Loop)]
+    if not loops:
+        return
+    root, schedule = actions.root, actions.schedule
+    used = {root[s] for action in actions.items for s in action.inputs}
+    used.update(root[s] for s in (*actions.fetches, *schedule.writes.values()) if s is not None)
+    for index in loops:
+        planned = plan_loop(actions, actions.items[index], used, partial(make_plan, fuse=fuse))
+        actions.items[index] = planned
 
 
 class _Planner:
@@ -143,8 +161,10 @@ class _Planner:
             if group.is_python:
                 phases[phase_of[group]].python.append(group)
         for (phase, _), groups in self._levels(phase_of):
-            rows = [row for g in groups for row in self._emit(g, needed)]
-            phases[phase].levels.append(rows)
+            rows = [row for g in groups if not is_loop(g) for row in self._emit(g, needed)]
+            loops = [emit_loop(self.actions, g) for g in groups if is_loop(g)]
+            phases[phase].levels.append(rows + [row for before, _ in loops for row in before])
+            phases[phase].levels += [repeat for _, repeat in loops if repeat is not None]
         if self.updates is None:
             return Plan(self.actions, phases, places, size, direct)
         phases = phases or [Phase()]

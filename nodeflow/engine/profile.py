@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nodeflow.engine import blas
+from nodeflow.engine.levels import Level, Repeat, all_rows, repeats
 from nodeflow.engine.native import ENTRY
 from nodeflow.engine.plan import SERIAL_NS
 from nodeflow.graph.types import numpy_dtype
@@ -56,24 +57,56 @@ class Profiler:
         self._numbers: dict[int, int] = {threading.get_ident(): 0}
         self._lock = threading.Lock()
 
-    def drive(self, program: Program, levels: Sequence[Sequence[Row]], execution: int) -> bool:
-        """Run a program's rows level by level, timed. False if a kernel reported a failure."""
+    def drive(
+        self,
+        program: Program,
+        levels: Sequence[Level],
+        execution: int,
+        loops: Sequence[np.ndarray] = (),
+    ) -> bool:
+        """Run a program's rows level by level, timed. False if a kernel reported a failure.
+
+        Args:
+            loops: the number of the turn of each repeat, in the table's order, to be counted here.
+        """
         program.prepare(execution, 1)
-        number = 0
         with blas.one_thread(), ThreadPoolExecutor(self.threads) as pool:
-            for rows in levels:
-                calls = []
-                for row in rows:
-                    address, args, tasks = program.entry(number)
-                    number += 1
-                    calls += [partial(self._call, address, args, t, tasks, row)
-                              for t in range(tasks)]  # fmt: skip
-                serial = len(calls) == 1 or sum(r.work for r in rows) < SERIAL_NS
-                done = [c() for c in calls] if serial else list(pool.map(lambda c: c(), calls))
-                if not all(done):
-                    program.note_failure()
-                    return False
+            if self._levels(program, levels, 0, iter(loops), pool):
+                return True
+        program.note_failure()
+        return False
+
+    def _levels(
+        self,
+        program: Program,
+        levels: Sequence[Level],
+        number: int,
+        loops: Iterator[np.ndarray],
+        pool: ThreadPoolExecutor,
+    ) -> bool:
+        """Run levels whose first row is ``number``."""
+        for level in levels:
+            if isinstance(level, Repeat):
+                word, inner = next(loops), [next(loops) for _ in range(repeats(level.levels))]
+                for turn in range(level.turns):
+                    word[0] = turn
+                    if not self._levels(program, level.levels, number, iter(inner), pool):
+                        return False
+            elif not self._level(program, level, number, pool):
+                return False
+            number += sum(1 for _ in all_rows([level]))
         return True
+
+    def _level(
+        self, program: Program, rows: Sequence[Row], number: int, pool: ThreadPoolExecutor
+    ) -> bool:
+        calls = []
+        for row in rows:
+            address, args, tasks = program.entry(number)
+            number += 1
+            calls += [partial(self._call, address, args, t, tasks, row) for t in range(tasks)]
+        serial = len(calls) == 1 or sum(r.work for r in rows) < SERIAL_NS
+        return all([c() for c in calls] if serial else list(pool.map(lambda c: c(), calls)))
 
     def reference(self, group: Group, call: Any) -> None:
         """Time a group that runs by its reference."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from nodeflow.engine.actions import Action, Actions, Stage
 from nodeflow.engine.fusion import Group
+from nodeflow.engine.loops import LoopPlan
 from nodeflow.graph.graph import Node
 from nodeflow.graph.types import FLOATS
 from nodeflow.ops.lowering import FAILING, Elementwise
@@ -145,6 +146,9 @@ def can_fail(actions: Actions, action: Action) -> bool:
     lowering = action.lowering
     if lowering is None:
         return True
+    if isinstance(lowering, LoopPlan):
+        inner = lowering.plan.actions
+        return any(can_fail(inner, a) for a in inner.items)
     if isinstance(lowering, Stage):
         return lowering.kind in ("argmax", "argmin") and lowering.n == 0
     if isinstance(lowering, FAILING):

@@ -172,10 +172,22 @@ class Random:
     high: float = 2.0
 
 
+@dataclass(frozen=True)
+class Loop:
+    """A piece of graph run for each step of sequences (see the ``scan`` op, whose attributes these
+    are)."""
+
+    body: str
+    carried: int
+    sequences: int
+    reverse: bool
+    history: bool
+
+
 Move = Permute | Copy | Gather | ScatterAdd | Pick
 Along = TakeAlong | AddAlong
 Ordered = Order | Distinct | PairsInOrder | OtherProducts
-Simple = Elementwise | Alias | Known | Reduce | Matmul | Move | Along | Ordered | Random
+Simple = Elementwise | Alias | Known | Reduce | Matmul | Move | Along | Ordered | Random | Loop
 FAILING = (Gather, ScatterAdd, Pick, TakeAlong, AddAlong, Distinct)
 """What may fail at an element of its input."""
 

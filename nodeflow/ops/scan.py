@@ -19,6 +19,7 @@ from nodeflow.graph.graph import Graph, Node, Tensor
 from nodeflow.graph.op import Attr, Op, Port, Sample
 from nodeflow.graph.types import DTYPES, Dim, TensorType, numpy_dtype, shape_text, unify_shapes
 from nodeflow.ops import functions as F
+from nodeflow.ops import lowering
 from nodeflow.ops.base import register
 from nodeflow.ops.body import inline, make_body, output_types, parse, run_body, to_text
 from nodeflow.ops.samples import values
@@ -121,6 +122,9 @@ class Scan(Op):
             for whole, value in zip(results, made[count:], strict=True):
                 whole[step] = value
         return [*(np.array(c) for c in carried), *stacked]
+
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        return lowering.Loop(**attrs)
 
     def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
         if not node.attrs["history"]:

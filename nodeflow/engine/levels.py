@@ -1,0 +1,47 @@
+"""What a plan is made of: levels of rows, and repeats of levels.
+
+The rows of a level do not depend on each other. A repeat runs its levels some number of times; it
+is a loop of the driver, so its length costs nothing in the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nodeflow.engine.emit import Row
+
+
+@dataclass
+class Repeat:
+    """Levels that run ``turns`` times, at least once."""
+
+    turns: int
+    levels: list[Level] = field(default_factory=list)
+
+
+Level = list["Row"] | Repeat
+
+
+def all_rows(levels: Sequence[Level]) -> Iterator[Row]:
+    """Every row once, in the order of the driver's table."""
+    for level in levels:
+        yield from all_rows(level.levels) if isinstance(level, Repeat) else level
+
+
+def work_of(levels: Sequence[Level]) -> float:
+    """Estimated nanoseconds on one core, repeats included."""
+    return sum(
+        level.turns * work_of(level.levels)
+        if isinstance(level, Repeat)
+        else sum(row.work for row in level)
+        for level in levels
+    )
+
+
+def repeats(levels: Sequence[Level]) -> int:
+    """How many repeats there are, those inside others included."""
+    inner = [level.levels for level in levels if isinstance(level, Repeat)]
+    return len(inner) + sum(map(repeats, inner))

@@ -1,0 +1,327 @@
+"""Loops in the compiled tier: the body is a plan of its own, repeated by the driver.
+
+Kernels know nothing of loops. What a step reads and writes lies in memory that moves: a slice of a
+sequence, the place for what is carried, the slice of a stacked result. The first row of each turn
+writes those addresses into the arguments of the rows after it (`advance`), some nanoseconds each.
+
+What is carried goes through a ring: a turn reads one place and writes the next. With a history the
+ring is the history itself, else it has two places. The first turn reads the initial value where it
+is, and the last writes the final one where it is wanted, so nothing is copied for the loop's sake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from nodeflow.engine.actions import Action, Actions
+from nodeflow.engine.arena import ALIGNMENT, Offsets
+from nodeflow.engine.emit import Arg, Cell, Pointer, Row, TurnAddress, copy_row
+from nodeflow.engine.fusion import Group
+from nodeflow.engine.levels import Level, Repeat
+from nodeflow.engine.schedule import Schedule, build_schedule
+from nodeflow.graph.graph import Graph
+from nodeflow.graph.types import TensorType, numpy_dtype
+from nodeflow.ops.body import inline
+from nodeflow.ops.lowering import Loop
+
+if TYPE_CHECKING:
+    from nodeflow.engine.plan import Plan
+
+PlanMaker = Callable[[Schedule, Sequence[TensorType]], "Plan"]
+
+_ADVANCE = '''
+from nodeflow.engine.intrinsics import set_slot, slot
+
+
+def kernel(args, task, ntasks):
+    """args: address of the turn, turns, cells; then for each cell its address, the address at the
+    first turn and at the last (or 0), base, stride, shift, mask."""
+    turn, last = slot(slot(args, 0), 0), slot(args, 1) - 1
+    at = args + 24
+    for _ in range(slot(args, 2)):
+        address = slot(at, 3) + slot(at, 4) * ((turn + slot(at, 5)) & slot(at, 6))
+        if turn == 0 and slot(at, 1) != 0:
+            address = slot(at, 1)
+        if turn == last and slot(at, 2) != 0:
+            address = slot(at, 2)
+        set_slot(slot(at, 0), 0, address)
+        at += 56
+'''
+_NOT_A_RING = -1
+
+
+@dataclass(frozen=True)
+class Moving:
+    """An address that depends on the turn: base + stride * ((turn + shift) & mask), but ``first``
+    at the first turn and ``last`` at the last."""
+
+    base: Pointer
+    stride: int
+    shift: int = 0
+    mask: int = _NOT_A_RING
+    first: Pointer | None = None
+    last: Pointer | None = None
+
+    def plus(self, offset: int) -> Moving:
+        """The address some bytes further."""
+        if not offset:
+            return self
+        return replace(
+            self, base=_plus(self.base, offset),
+            first=self.first and _plus(self.first, offset),
+            last=self.last and _plus(self.last, offset),
+        )  # fmt: skip
+
+
+Address = Pointer | Moving
+
+
+def _plus(pointer: Pointer, offset: int) -> Pointer:
+    return Pointer(pointer.root, pointer.offset + offset)
+
+
+@dataclass(eq=False)
+class LoopPlan:
+    """A loop whose body has been planned.
+
+    Attributes:
+        plan: the body's; its feeds are what a turn reads, its fetches what is wanted of it.
+        sources: for each root slot of ``plan`` that is not in its arena, where that is.
+        workspace: slot with the body's arena.
+        copies: (source in ``plan``, where to) at the end of each turn.
+        before: (source, target, bytes into it): what is copied before the first turn.
+    """
+
+    turns: int
+    plan: Plan
+    workspace: int
+    sources: dict[int, Address] = field(default_factory=dict)
+    copies: list[tuple[int, Address]] = field(default_factory=list)
+    before: list[tuple[int, Pointer]] = field(default_factory=list)
+
+
+def is_loop(group: Group) -> bool:
+    return isinstance(group.actions[0].lowering, LoopPlan)
+
+
+# ---- planning -----------------------------------------------------------------------------------
+
+
+def plan_loop(actions: Actions, action: Action, used: set[int], make_plan: PlanMaker) -> Action:
+    """The action with its body planned; without a lowering if an op of the body has no kernel.
+
+    Args:
+        used: root slots that are read, fetched or kept.
+    """
+    planner = _LoopPlanner(actions, action, used)
+    plan = make_plan(*planner.schedule())
+    if any(phase.python for phase in plan.phases):
+        return Action(action.node, None, action.inputs, action.outputs)
+    return planner.action(plan)
+
+
+class _LoopPlanner:
+    """Finds a place for everything that the body of one loop reads and writes."""
+
+    def __init__(self, actions: Actions, action: Action, used: set[int]) -> None:
+        assert isinstance(action.lowering, Loop)
+        self.actions = actions
+        self.outer = action
+        self.loop = action.lowering
+        count = self.loop.carried
+        types = [actions.types[s] for s in action.inputs]
+        self.turns = types[count].shape[0] or 0
+        last = count + self.loop.sequences
+        slices = [t.with_shape(t.shape[1:]) for t in types[count:last]]
+        self.inner_types = [*types[:count], *slices, *types[last:]]
+        outputs = [s if actions.root[s] in used else None for s in action.outputs]
+        stacked = 2 * count if self.loop.history else count
+        self.last: list[int | None] = outputs[:count]
+        self.history: list[int | None] = outputs[count:stacked] or [None] * count
+        self.results: list[int | None] = outputs[stacked:]
+        self.offsets = Offsets()
+        self.scratch: dict[int, Pointer] = {}
+
+    def schedule(self) -> tuple[Schedule, list[TensorType]]:
+        """One turn, as a schedule of its own: all that is carried, and the results wanted."""
+        graph = Graph()
+        feeds = [graph.apply("placeholder", dtype=t.dtype, shape=t.shape) for t in self.inner_types]
+        made = inline(graph, self.loop.body, feeds)
+        count = self.loop.carried
+        results = [t for t, s in zip(made[count:], self.results, strict=True) if s is not None]
+        schedule = build_schedule([*made[:count], *results], feeds)
+        schedule.without = self.actions.schedule.without
+        self.feeds = [schedule.feeds.get(t) for t in feeds]
+        return schedule, [t.type for t in schedule.slots]
+
+    def action(self, plan: Plan) -> Action:
+        """The planned loop: it writes what is wanted of it, and the workspace."""
+        self.workspace = self.actions.new_slot(TensorType("uint8", (0,)))
+        self.planned = LoopPlan(self.turns, plan, self.workspace)
+        self.offsets.take(plan.arena_size)
+        self._place_inputs(plan)
+        self._place_outputs(plan)
+        self.actions.types[self.workspace] = TensorType("uint8", (self.offsets.size,))
+        wanted = [s for s in (*self.last, *self.history, *self.results) if s is not None]
+        outputs = (*wanted, self.workspace)
+        return Action(self.outer.node, self.planned, self.outer.inputs, outputs)  # type: ignore[arg-type]
+
+    # ---- places -------------------------------------------------------------------------------
+
+    def _place_inputs(self, plan: Plan) -> None:
+        count, sources = self.loop.carried, self.planned.sources
+        for index, (feed, slot) in enumerate(zip(self.feeds, self.outer.inputs, strict=True)):
+            if feed is None:
+                continue
+            if index < count:
+                sources[feed] = self._carried(index, 0)
+            elif index < count + self.loop.sequences:
+                sources[feed] = self._slice(slot, self.inner_types[index])
+            else:
+                sources[feed] = Pointer(self.actions.root[slot])
+        for root, value in plan.actions.constants.items():
+            slot = self.actions.new_slot(plan.actions.types[root])
+            self.actions.set_constant(slot, value)
+            sources[root] = Pointer(self.actions.root[slot])
+
+    def _place_outputs(self, plan: Plan) -> None:
+        """What the body makes is written where it belongs; what it makes twice, or only passes on,
+        is copied there."""
+        count = self.loop.carried
+        targets = [self._carried(i, 1) for i in range(count)]
+        for slot in self.results:
+            if slot is not None:
+                type_ = self.actions.types[slot]
+                targets.append(self._slice(slot, type_.with_shape(type_.shape[1:])))
+        planned = self.planned
+        for slot, target in zip(plan.actions.fetches, targets, strict=True):
+            assert slot is not None
+            root = plan.actions.root[slot]
+            if root not in planned.sources:
+                planned.sources[root] = target
+            else:
+                planned.copies.append((root, target))
+        for index, slot in enumerate(self.history):
+            if slot is not None and self.turns:
+                start = self._start(self.actions.types[slot])
+                planned.before.append((self.outer.inputs[index], Pointer(slot, start)))
+        for index, slot in enumerate(self.last):
+            if slot is not None and not self.turns:
+                planned.before.append((self.outer.inputs[index], Pointer(slot)))
+
+    def _slice(self, slot: int, type_: TensorType) -> Moving:
+        """This turn's slice of a sequence or of a stacked result."""
+        whole = self.actions.types[slot]
+        size = _nbytes(type_)
+        base = Pointer(self.actions.root[slot], self._start(whole))
+        return Moving(base, -size if self.loop.reverse else size)
+
+    def _start(self, whole: TensorType) -> int:
+        """Bytes before the slice of the first turn."""
+        return _nbytes(whole.with_shape(whole.shape[1:])) * (self.turns - 1) * self.loop.reverse
+
+    def _carried(self, index: int, ahead: int) -> Moving:
+        """What is carried as this turn finds it, or (ahead 1) leaves it."""
+        size = _nbytes(self.inner_types[index])
+        history, last = self.history[index], self.last[index]
+        if history is None:
+            step = -(-size // ALIGNMENT) * ALIGNMENT
+            place = Moving(self._scratch(index, 2 * step), step, mask=1)
+        else:
+            place = self._slice(history, self.inner_types[index])
+        if not ahead:
+            return replace(place, first=Pointer(self.actions.root[self.outer.inputs[index]]))
+        if last is not None:
+            end = Pointer(self.actions.root[last])
+        else:  # nobody wants it, but a history has no place for it
+            end = None if history is None else self._scratch(index, size)
+        return replace(place, shift=1, last=end)
+
+    def _scratch(self, index: int, size: int) -> Pointer:
+        """Memory in the workspace for what is carried as number ``index``."""
+        if index not in self.scratch:
+            self.scratch[index] = Pointer(self.workspace, self.offsets.take(size))
+        return self.scratch[index]
+
+
+def _nbytes(type_: TensorType) -> int:
+    return (type_.size or 0) * numpy_dtype(type_.dtype).itemsize
+
+
+# ---- rows ---------------------------------------------------------------------------------------
+
+
+def emit_loop(actions: Actions, group: Group) -> tuple[list[Row], Repeat | None]:
+    """What is copied before the loop, and the loop, unless it has no turns."""
+    planned = group.actions[0].lowering
+    assert isinstance(planned, LoopPlan)
+    before = [_to(copy_row(actions, s, s), Pointer(actions.root[s]), t) for s, t in planned.before]
+    if not planned.turns:
+        return before, None
+    return before, Repeat(planned.turns, _Mover(planned).levels())
+
+
+def _to(row: Row, source: Arg, target: Arg) -> Row:
+    """A copy between other addresses."""
+    return replace(row, args=(row.args[0], source, target))
+
+
+class _Mover:
+    """Takes the body's rows to where the loop's memory is."""
+
+    def __init__(self, planned: LoopPlan) -> None:
+        self.planned = planned
+        self.cells: list[tuple[Cell, Moving]] = []
+        self.rows = 0
+
+    def levels(self) -> list[Level]:
+        """The levels of one turn."""
+        plan, moved = self.planned.plan, []
+        for phase in plan.phases:
+            moved += self._moved(phase.levels)
+        copies: list[Row] = []
+        for root, target in self.planned.copies:
+            copy = copy_row(plan.actions, root, root)
+            copies.append(self._row(copy, {2: target}))
+        words: list[Arg] = []
+        for cell, place in self.cells:
+            words += [cell, place.first or 0, place.last or 0, place.base]
+            words += [place.stride, place.shift, place.mask]
+        head = (TurnAddress(), self.planned.turns, len(self.cells))
+        advance = Row(_ADVANCE, (*head, *words), 1, 5.0 * len(self.cells))
+        return [[advance], *moved, *([copies] if copies else [])]
+
+    def _moved(self, levels: Sequence[Level]) -> list[Level]:
+        moved: list[Level] = []
+        for level in levels:
+            if isinstance(level, Repeat):
+                moved.append(Repeat(level.turns, self._moved(level.levels)))
+            else:
+                moved.append([self._row(row, {}) for row in level])
+        return moved
+
+    def _row(self, row: Row, instead: dict[int, Address]) -> Row:
+        """The row with addresses in the loop's memory; what moves is left to `advance`."""
+        self.rows += 1
+        args: list[Arg] = []
+        for at, arg in enumerate(row.args):
+            place = instead.get(at) or (self._place(arg) if isinstance(arg, Pointer) else arg)
+            if isinstance(place, Moving):
+                self.cells.append((Cell(self.rows, at), place))
+                place = 0
+            args.append(place)
+        group = row.group and Group(row.group.level, row.group.actions)
+        return replace(row, args=tuple(args), group=group)
+
+    def _place(self, pointer: Pointer) -> Address:
+        place = self.planned.sources.get(pointer.root)
+        if place is None:
+            inside = self.planned.plan.places[pointer.root].offset
+            return Pointer(self.planned.workspace, inside + pointer.offset)
+        return (
+            _plus(place, pointer.offset)
+            if isinstance(place, Pointer)
+            else place.plus(pointer.offset)
+        )

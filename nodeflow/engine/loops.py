@@ -164,9 +164,14 @@ class _LoopPlanner:
         self._place_inputs(plan)
         self._place_outputs(plan)
         self.actions.types[self.workspace] = TensorType("uint8", (self.offsets.size,))
+        started = (s for s, _ in self.planned.before)  # read even if no turn looks at it
         wanted = [s for s in (*self.last, *self.history, *self.results) if s is not None]
         outputs = (*wanted, self.workspace)
-        return Action(self.outer.node, self.planned, self.outer.inputs, outputs)  # type: ignore[arg-type]
+        inner = plan.actions
+        needed = {inner.root[s] for action in inner.items for s in action.inputs}
+        needed.update(inner.root[s] for s in inner.fetches if s is not None)
+        read = [s for s, feed in zip(self.outer.inputs, self.feeds, strict=True) if feed in needed]
+        return Action(self.outer.node, self.planned, (*read, *started), outputs)
 
     # ---- places -------------------------------------------------------------------------------
 

@@ -121,16 +121,26 @@ def make_step_plan(
 
 
 def _plan_loops(actions: Actions, *, fuse: bool) -> None:
-    """Plan the body of each loop; one that has an op without a kernel runs by its reference."""
-    loops = [i for i, action in enumerate(actions.items) if isinstance(action.lowering, Loop)]
-    if not loops:
+    """Plan the body of each loop; one that has an op without a kernel runs by its reference.
+
+    From the last to the first, since a loop may turn out not to need all it is given, and what
+    nobody needs is not made.
+    """
+    if not any(isinstance(action.lowering, Loop) for action in actions.items):
         return
-    root, schedule = actions.root, actions.schedule
-    used = {root[s] for action in actions.items for s in action.inputs}
-    used.update(root[s] for s in (*actions.fetches, *schedule.writes.values()) if s is not None)
-    for index in loops:
-        planned = plan_loop(actions, actions.items[index], used, partial(make_plan, fuse=fuse))
-        actions.items[index] = planned
+    schedule = actions.schedule
+    ends = (*actions.fetches, *schedule.writes.values())
+    used = {actions.root[s] for s in ends if s is not None}
+    kept = []
+    for action in reversed(actions.items):
+        stateful = action.lowering is None and action.node.op.stateful
+        if not stateful and used.isdisjoint(actions.root[s] for s in action.outputs):
+            continue
+        if isinstance(action.lowering, Loop):
+            action = plan_loop(actions, action, used, partial(make_plan, fuse=fuse))
+        used.update(actions.root[s] for s in action.inputs)
+        kept.append(action)
+    actions.items[:] = kept[::-1]
 
 
 class _Planner:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from nodeflow.errors import GraphError
-from nodeflow.graph.graph import Graph, Node, Tensor, ancestors
+from nodeflow.graph.graph import Graph, Node, Tensor
 from nodeflow.graph.op import Op
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.types import TensorType
@@ -44,17 +44,31 @@ def to_text(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
     inputs = [resolve(t) for t in inputs]
     outputs = [resolve(t) for t in outputs]
     place = {t: (-1, i) for i, t in enumerate(inputs)}
-    given = {t.node for t in inputs}
     nodes = []
-    for node in sorted(ancestors(t.node for t in outputs) - given, key=lambda n: n.index):
-        if node.op.macro:
-            continue
+    for node in nodes_between(inputs, outputs):
         if node.op.stateful or node.op.random:
             raise GraphError(f"a loop cannot hold a {node.op.id}", node=node.name)
         sources = [place[resolve(t)] for t in node.inputs]
-        place.update({t: (len(nodes), i) for i, t in enumerate(node.outputs)})
+        for index, tensor in enumerate(node.outputs):
+            place.setdefault(tensor, (len(nodes), index))
         nodes.append([node.op.id, _plain_attrs(node), sources])
     return json.dumps([len(inputs), nodes, [place[t] for t in outputs]], default=_as_list)
+
+
+def nodes_between(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Node]:
+    """The nodes that compute ``outputs`` from ``inputs``, in order, looking no further than those.
+
+    Neither are aliases of macro nodes.
+    """
+    given, seen = set(inputs), set()
+    stack = [t for t in outputs if t not in given]
+    while stack:
+        node = stack.pop().node
+        if node not in seen:
+            seen.add(node)
+            sources = map(resolve, node.inputs)
+            stack += [t for t in sources if t not in given and t.node not in seen]
+    return sorted(seen, key=lambda n: n.index)
 
 
 def _plain_attrs(node: Node) -> dict[str, Any]:

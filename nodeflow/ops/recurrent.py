@@ -18,6 +18,7 @@ from nodeflow.ops.base import register
 from nodeflow.ops.body import make_body
 from nodeflow.ops.composed import Composed
 from nodeflow.ops.samples import values
+from nodeflow.ops.scan import remember
 
 Step = Callable[..., Sequence[Tensor]]
 """``step(h[, c], projected, recurrent)`` gives the next h[, c]."""
@@ -47,7 +48,8 @@ def gru_step(h: Tensor, p: Tensor, recurrent: Tensor) -> Sequence[Tensor]:
 
 def lstm_step(h: Tensor, c: Tensor, p: Tensor, recurrent: Tensor) -> Sequence[Tensor]:
     """i, f, g, o = p + h R; c' = sigmoid(f) c + sigmoid(i) tanh(g); h' = sigmoid(o) tanh(c')."""
-    i, f, g, o = F.split(p + F.matmul(h, recurrent), parts=(4,), axis=1)
+    sums = zip(*(F.split(t, parts=(4,), axis=1) for t in (p, F.matmul(h, recurrent))), strict=True)
+    i, f, g, o = (from_x + from_h for from_x, from_h in sums)
     cell = F.sigmoid(f) * c + F.sigmoid(i) * F.tanh(g)
     return F.sigmoid(o) * F.tanh(cell), cell
 
@@ -269,6 +271,7 @@ class Layer(Recurrent):
         while len(states) < len(self.states):
             states.append(F.zeros_like(projected[0, :, :units] if not states else states[0]))
         types = [s.type for s in states]
+        count = len(states)
         slice_ = projected.type.with_shape(projected.shape[1:])
         step = self.step(attrs)
 
@@ -276,14 +279,14 @@ class Layer(Recurrent):
             new = step(*values)
             return (*new, new[0])
 
-        count = len(states)
-        text, _ = make_body(body, [*types, slice_, recurrent.type])
+        inner = [*types, slice_, recurrent.type]
+        text = remember(make_body(body, inner)[0], inner, count + 1)
         outs = F.scan(
             [*states, projected, recurrent],
             body=text, carried=count, sequences=1, reverse=attrs["reverse"], history=True,
             name="steps",
         )  # fmt: skip
-        return (F.transpose(outs[-1], perm=(1, 0, 2), name="outputs"), *outs[:count])
+        return (F.transpose(outs[2 * count], perm=(1, 0, 2), name="outputs"), *outs[:count])
 
     def samples(self) -> Iterator[Sample]:
         def call(

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -21,7 +23,15 @@ from nodeflow.graph.types import DTYPES, Dim, TensorType, numpy_dtype, shape_tex
 from nodeflow.ops import functions as F
 from nodeflow.ops import lowering
 from nodeflow.ops.base import register
-from nodeflow.ops.body import inline, make_body, output_types, parse, run_body, to_text
+from nodeflow.ops.body import (
+    inline,
+    make_body,
+    nodes_between,
+    output_types,
+    parse,
+    run_body,
+    to_text,
+)
 from nodeflow.ops.samples import values
 
 NOTHING = "[0, [], []]"
@@ -128,11 +138,22 @@ class Scan(Op):
 
     def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
         if not node.attrs["history"]:
-            wide = F.scan(node.inputs, **{**node.attrs, "history": True})
+            wide = self._remembering(node, grads)
             count = node.attrs["carried"]
             none = [None] * count
-            return self.gradient(wide[0].node, *grads[:count], *none, *grads[count:])
+            return self.gradient(wide, *grads[:count], *none, *grads[count:])
         return _Backwards(node, grads).inputs()
+
+    @staticmethod
+    def _remembering(node: Node, grads: Sequence[Tensor | None]) -> Node:
+        """The same loop, giving also what its gradient needs."""
+        parts = Parts.of([t.type for t in node.inputs], node.attrs)
+        slices = [t.with_shape(t.shape[1:]) for t in parts.sequences]
+        count = len(parts.carried)
+        outputs = [*range(count), *(i for i, g in enumerate(grads) if i >= count and g is not None)]
+        types = [*parts.carried, *slices, *parts.constants]
+        body = remember(node.attrs["body"], types, count + len(slices), outputs)
+        return F.scan(node.inputs, **{**node.attrs, "body": body, "history": True})[0].node
 
     def samples(self) -> Iterator[Sample]:
         def call(function: Any, arrays: Sequence[np.ndarray], **attrs: Any) -> Sample:
@@ -162,11 +183,40 @@ class Scan(Op):
             yield call(count, arrays, carried=1, sequences=1)
 
 
+def remember(
+    text: str, types: Sequence[TensorType], changing: int, outputs: Sequence[int] | None = None
+) -> str:
+    """A body that gives, as further results, what its gradient uses of each step.
+
+    Then the loop back reads that and computes none of it again.
+
+    Args:
+        types: of the body's inputs, of which the first ``changing`` differ from step to step.
+        outputs: those that have a gradient; None means all.
+    """
+    graph = Graph()
+    inputs = [graph.apply("placeholder", dtype=t.dtype, shape=t.shape) for t in types]
+    made = inline(graph, text, inputs)
+    mark = len(graph.nodes)
+    ys = made if outputs is None else [made[i] for i in outputs]
+    with graph:
+        floats = [t for t in inputs if t.type.is_float]
+        found = gradients([y for y in ys if y.type.is_float], floats)
+    backwards = nodes_between(inputs, [t for t in found if t is not None])
+    changed = set(inputs[:changing])
+    for node in graph.nodes[:mark]:
+        if not changed.isdisjoint(node.inputs):
+            changed.update(node.outputs)
+    used = {t for n in backwards if n.index >= mark for t in n.inputs if t.node.index < mark}
+    used = (used & changed) - {*inputs, *made}
+    return to_text(inputs, [*made, *sorted(used, key=lambda t: (t.node.index, t.index))])
+
+
 class _Backwards:
     """The gradient of one scan that keeps its history: a scan the other way.
 
     It carries the gradients of what was carried. At each step it runs the body's own gradient, on
-    the values that the step began with.
+    the values that the step began with, and on what the forward scan has stacked of that step.
     """
 
     def __init__(self, node: Node, grads: Sequence[Tensor | None]) -> None:
@@ -174,116 +224,129 @@ class _Backwards:
         count = node.attrs["carried"]
         self.parts = Parts.of(node.inputs, node.attrs)
         self.history = node.outputs[count : 2 * count]
+        self.results = node.outputs[2 * count :]
         self.by_last, self.by_history = grads[:count], grads[count : 2 * count]
         self.by_results = grads[2 * count :]
         self.floats = [i for i, t in enumerate(self.parts.carried) if t.type.is_float]
+        self.graph = Graph()
+        self.sequence_of: dict[Tensor, Tensor] = {}
+        """For each slice in the body's graph, the sequence that it comes from."""
 
     def inputs(self) -> list[Tensor | None]:
         """The gradients of the scan's inputs."""
         self._build()
+        stacked = self._loop()
+        by_carried = dict(zip(self.floats, self.last, strict=False))
+        by_constant = dict(zip(self.summed, self.last[len(self.floats) :], strict=True))
+        for index, pairs in self.products.items():
+            terms = [all_steps_product(stacked[a], stacked[b]) for a, b in pairs]
+            by_constant[index] = reduce(add, terms)
+        by_slices = iter(self.by_slices)
+        return [
+            *(by_carried.get(i) for i in range(len(self.parts.carried))),
+            *(stacked[next(by_slices)] if t.type.is_float else None for t in self.parts.sequences),
+            *(by_constant.get(i) for i in range(len(self.parts.constants))),
+        ]
+
+    def _loop(self) -> dict[Tensor, Tensor]:
+        """Add the loop; what it stacks, and the sequences it was given, by their slices."""
+        factors = [t for pairs in self.products.values() for pair in pairs for t in pair]
+        wanted = dict.fromkeys([*self.by_slices, *factors])
+        results = [t for t in wanted if t not in self.sequence_of]
+        outputs = [*self.by_carried, *self.totals, *results]
+        known = [*self.by_new, *self.sums, *self.sequence_of, *self.constants]
+        used = {t for n in nodes_between(known, outputs) for t in n.inputs}.union(outputs)
+        slices = [t for t in self.sequence_of if t in used] or list(self.sequence_of)[:1]
+        constants = [i for i, t in enumerate(self.constants) if t in used]
         starts = [self._start(i) for i in self.floats]
-        sums = [F.zeros_like(self.parts.constants[i]) for i in self.summed]
+        starts += [F.zeros_like(self.parts.constants[i]) for i in self.summed]
         outs = F.scan(
-            [*starts, *sums, *self.sequences, *self.parts.constants],
-            body=to_text(self.inner_inputs, self.inner_outputs),
-            carried=len(starts) + len(sums),
-            sequences=len(self.sequences),
+            [
+                *starts,
+                *(self.sequence_of[t] for t in slices),
+                *(self.parts.constants[i] for i in constants),
+            ],
+            body=to_text(
+                [*self.by_new, *self.sums, *slices, *(self.constants[i] for i in constants)],
+                outputs,
+            ),
+            carried=len(starts),
+            sequences=len(slices),
             reverse=not self.node.attrs["reverse"],
         )
-        found: dict[Tensor, Tensor] = dict(zip(self.float_carried, outs, strict=False))
-        rest = outs[len(starts) :]
-        found.update(zip((self.parts.constants[i] for i in self.summed), rest, strict=False))
-        rest = rest[len(sums) :]
-        result: list[Tensor | None] = [found.get(t) for t in self.parts.carried]
-        by_slices = iter(rest)
-        result += [next(by_slices) if t.type.is_float else None for t in self.parts.sequences]
-        pieces = list(by_slices)
-        for index, constant in enumerate(self.parts.constants):
-            if index in self.products:
-                result.append(self._product(constant, pieces))
-            else:
-                result.append(found.get(constant))
-        return result
-
-    @property
-    def float_carried(self) -> list[Tensor]:
-        return [self.parts.carried[i] for i in self.floats]
+        self.last = outs[: len(starts)]
+        return {**self.sequence_of, **dict(zip(results, outs[len(starts) :], strict=True))}
 
     def _start(self, index: int) -> Tensor:
         grad = self.by_last[index]
         return F.zeros_like(self.parts.carried[index]) if grad is None else grad
 
+    def _inner(self, type_: TensorType) -> Tensor:
+        return self.graph.apply("placeholder", dtype=type_.dtype, shape=type_.shape)
+
+    def _slice(self, sequence: Tensor) -> Tensor:
+        """One step of a sequence, in the body's graph."""
+        slice_ = self._inner(sequence.type.with_shape(sequence.shape[1:]))
+        self.sequence_of[slice_] = sequence
+        return slice_
+
     def _build(self) -> None:
         """The body of the backward scan, in a graph of its own."""
-        graph = Graph()
-        text = self.node.attrs["body"]
-
-        def inner(type_: TensorType) -> Tensor:
-            return graph.apply("placeholder", dtype=type_.dtype, shape=type_.shape)
-
-        def one(sequence: Tensor) -> Tensor:
-            return inner(sequence.type.with_shape(sequence.shape[1:]))
-
         results = [(i, g) for i, g in enumerate(self.by_results) if g is not None]
         touched = [(i, g) for i in self.floats if (g := self.by_history[i]) is not None]
-        by_new = [inner(t.type) for t in self.float_carried]
-        before, slices = [one(t) for t in self.history], [one(t) for t in self.parts.sequences]
-        by_result, by_before = [one(g) for _, g in results], {i: one(g) for i, g in touched}
-        constants = [inner(t.type) for t in self.parts.constants]
-        self.sequences = [
-            *self.history, *self.parts.sequences, *(g for _, g in results), *(g for _, g in touched)
-        ]  # fmt: skip
+        self.by_new = [self._inner(self.parts.carried[i].type) for i in self.floats]
+        before = [self._slice(t) for t in self.history]
+        slices = [self._slice(t) for t in self.parts.sequences]
+        by_result = [self._slice(g) for _, g in results]
+        by_before = {i: self._slice(g) for i, g in touched}
+        self.constants = [self._inner(t.type) for t in self.parts.constants]
 
-        made = inline(graph, text, [*before, *slices, *constants])
+        made = inline(self.graph, self.node.attrs["body"], [*before, *slices, *self.constants])
         count = len(before)
         ys = [made[i] for i in self.floats] + [made[count + i] for i, _ in results]
         xs = [before[i] for i in self.floats]
         float_slices = [s for s in slices if s.type.is_float]
-        float_constants = [(i, c) for i, c in enumerate(constants) if c.type.is_float]
+        float_constants = [(i, c) for i, c in enumerate(self.constants) if c.type.is_float]
         wanted = [*xs, *float_slices, *(c for _, c in float_constants)]
-        with graph:
-            found = gradients(ys, wanted, [*by_new, *by_result])
-            by_xs = [
+        with self.graph:
+            found = gradients(ys, wanted, [*self.by_new, *by_result])
+            self.by_carried = [
                 self._add(g, by_before.get(i), x)
                 for i, x, g in zip(self.floats, xs, found, strict=False)
             ]
             found = found[len(xs) :]
-            by_slices = [
+            self.by_slices = [
                 F.zeros_like(s) if g is None else g
                 for s, g in zip(float_slices, found, strict=False)
             ]
-            self.products: dict[int, list[Tensor]] = {}
-            self.summed: list[int] = []
-            sums, totals = [], []
-            for (i, c), g in zip(float_constants, found[len(float_slices) :], strict=True):
-                terms = None if g is None else _products(g)
-                if terms:
-                    self.products[i] = [t for term in terms for t in term.node.inputs]
-                elif g is not None:
-                    self.summed.append(i)
-                    sums.append(inner(c.type))
-                    totals.append(sums[-1] + g)
-        factors = [t for pairs in self.products.values() for t in pairs]
-        self.inner_inputs = [
-            *by_new, *sums, *before, *slices, *by_result, *by_before.values(), *constants
-        ]  # fmt: skip
-        self.inner_outputs = [*by_xs, *totals, *by_slices, *factors]
+            self._share_out(float_constants, found[len(float_slices) :])
+        known = {*before, *slices, *self.constants}
+        for tensor, result in zip(made[count:], self.results, strict=True):
+            if tensor not in known:
+                self.sequence_of.setdefault(tensor, result)
+
+    def _share_out(
+        self, constants: Sequence[tuple[int, Tensor]], found: Sequence[Tensor | None]
+    ) -> None:
+        """Which gradients of constants are products over all steps, and which are summed up."""
+        self.products: dict[int, list[tuple[Tensor, Tensor]]] = {}
+        self.summed: list[int] = []
+        self.sums: list[Tensor] = []
+        self.totals: list[Tensor] = []
+        for (i, constant), grad in zip(constants, found, strict=True):
+            terms = None if grad is None else _products(grad)
+            if terms:
+                self.products[i] = [(t.node.inputs[0], t.node.inputs[1]) for t in terms]
+            elif grad is not None:
+                self.summed.append(i)
+                self.sums.append(self._inner(constant.type))
+                self.totals.append(self.sums[-1] + grad)
 
     @staticmethod
     def _add(grad: Tensor | None, other: Tensor | None, like: Tensor) -> Tensor:
         if grad is None:
             return F.zeros_like(like) if other is None else other
         return grad if other is None else grad + other
-
-    def _product(self, constant: Tensor, pieces: list[Tensor]) -> Tensor | None:
-        """The sum over all steps of a^T b, as one product; takes its factors off ``pieces``."""
-        index = self.parts.constants.index(constant)
-        total = None
-        for _ in range(len(self.products[index]) // 2):
-            a, b = pieces.pop(0), pieces.pop(0)
-            term = all_steps_product(a, b)
-            total = term if total is None else total + term
-        return total
 
 
 def _products(grad: Tensor) -> list[Tensor] | None:

@@ -107,6 +107,7 @@ class Range(Op):
         yield Sample((), {"start": 0.5, "limit": 2.0, "delta": 0.25, "dtype": "float32"})
         yield Sample((), {"start": 5, "limit": -2, "delta": -3, "dtype": "int64"})
         yield Sample((), {"start": 3, "limit": 3, "dtype": "uint8"})
+        yield Sample((), {"start": 1, "limit": 0, "delta": -0.1, "dtype": "float64"})
 
 
 @register

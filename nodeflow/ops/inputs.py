@@ -224,7 +224,7 @@ class Variable(Op):
         return [None] * len(node.inputs)
 
     def samples(self) -> Iterator[Sample]:
-        yield Sample((), {"value": [1.0, 2.0]})
+        yield Sample((), {"value": [1.0, 2.0], "trainable": False})
         yield Sample((), {"value": 3, "dtype": "int64", "shape": (2, 3)})
         yield Sample((values((2, 3), "float32"),))
         drawn = {"op": "random_normal", "stddev": 0.03}

@@ -405,6 +405,7 @@ class Size(Op):
             yield Sample((values((2, 3, 4), dtype),), {"axis": (0, -1)})
         yield Sample((values((0, 3)),), {"dtype": "int64"})
         yield Sample((values(()),), {"dtype": "float32"})
+        yield Sample((values((2, 3)),), {"dtype": "uint8"})
 
 
 @register
@@ -437,7 +438,8 @@ class Positions(Internal):
     def samples(self) -> Iterator[Sample]:
         for dtype in DTYPES:
             yield Sample((values((2, 3), dtype),), {"axis": -1})
-        yield Sample((values((2, 3)),), {"dtype": "float64"}, smooth=True)
+        for dtype in NUMBERS:
+            yield Sample((values((2, 3)),), {"dtype": dtype}, smooth=dtype == "float64")
         yield Sample((values((0, 3), "bool"),), {"dtype": "float32"})
         yield Sample((values((1, 1)),))
 

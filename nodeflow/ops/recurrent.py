@@ -189,6 +189,11 @@ class RNNCell(Cell):
     def step(self, attrs: Any) -> Step:
         return plain_step(attrs["activation"])
 
+    def samples(self) -> Iterator[Sample]:
+        for sample in super().samples():
+            yield sample
+            yield Sample(sample.inputs, {"activation": "relu"}, sample.smooth)
+
 
 GRU_DOC = (
     "z = sigmoid(x Wz + h Uz + bz); r = sigmoid(x Wr + h Ur + br); n = tanh(x Wn + r * (h Un) + "
@@ -331,6 +336,12 @@ class RNN(Layer):
 
     def step(self, attrs: Any) -> Step:
         return plain_step(attrs["activation"])
+
+    def samples(self) -> Iterator[Sample]:
+        for sample in super().samples():
+            yield sample
+            if not sample.attrs:
+                yield Sample(sample.inputs, {"activation": "relu"}, sample.smooth)
 
 
 @register

@@ -96,6 +96,49 @@ def test_two_sessions_in_two_threads_are_as_one_after_the_other():
     assert all(result is not None and same(expected, result) for result in found)
 
 
+THREADED = """
+import os, sys
+import numpy as np
+if sys.argv[1] == "pinned":
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+from tests.engine.graphs import NAMES, images_and_labels, network
+from nodeflow.engine.columns import Column
+from nodeflow.engine.session import Session
+images, labels = images_and_labels(600)
+for threads in (1, 2, 3, 8):
+    net = network("float32")
+    data = {net.x: Column(images, "float32", scale=1 / 255),
+            net.y: Column(labels, "float32", depth=10)}
+    with Session(net.graph, tier="compiled", threads=threads) as session:
+        session.initialize()
+        stepper = session.stepper([net.train], [net.loss], data, 200)
+        stepper.start_epoch(np.arange(600))
+        losses = stepper.drive(3)[1]
+        digits = b"".join(np.ascontiguousarray(a).tobytes()
+                          for a in (losses, *(session.variables[n] for n in NAMES)))
+    print(hash(digits))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cannot pin to a core here")
+def test_training_has_the_same_bits_with_any_number_of_threads_on_one_core_and_on_all(root):
+    environment = {**os.environ, "PYTHONPATH": str(root), "PYTHONHASHSEED": "0"}
+    command = [sys.executable, "-W", "ignore", "-c", THREADED]
+    found = []
+    for where in ("pinned", "free"):
+        done = subprocess.run(
+            [*command, where],
+            env=environment,
+            text=True,
+            capture_output=True,
+            timeout=240,
+            cwd=root,
+        )
+        assert done.returncode == 0, done.stderr
+        found += done.stdout.split()
+    assert len(found) == 8 and len(set(found)) == 1
+
+
 # ---- processes and the cache ------------------------------------------------------------------
 
 PROGRAM = """

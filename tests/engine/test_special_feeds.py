@@ -267,8 +267,10 @@ def check(op: Op) -> int:
 
 
 @pytest.mark.parametrize("op", ops(), ids=lambda op: op.id)
-def test_both_tiers_agree_on_unusual_feeds(op: Op) -> None:
-    assert check(op) >= MINIMUM_CASES
+def test_both_tiers_agree_on_unusual_feeds(op: Op, record_property) -> None:
+    cases = check(op)
+    record_property("cases", cases)
+    assert cases >= MINIMUM_CASES
 
 
 def test_enough_ops_are_enumerated() -> None:

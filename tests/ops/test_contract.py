@@ -93,6 +93,15 @@ def test_samples_cover_sizes(op: Op) -> None:
 
 
 @every_runnable_op
+def test_samples_cover_attributes(op: Op) -> None:
+    """Every choice, dtype and switch is sampled, so both tiers and gradients are tested with it."""
+    bound = [op.bind_attrs(call.attrs) for call in CALLS[op.id]]
+    for attr in op.attrs:
+        for value in (False, True) if attr.kind == "bool" else attr.choices or ():
+            assert any(b[attr.name] == value for b in bound), (attr.name, value)
+
+
+@every_runnable_op
 def test_reference_returns_what_inference_says(op: Op) -> None:
     for call in CALLS[op.id]:
         node, _ = build(op, call)

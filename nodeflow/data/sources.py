@@ -1,16 +1,16 @@
 """The sources of data as a declaration: inspector, command line and documentation derive from it.
 
-A source is written ``mnist``, ``spirals``, ``csv:PATH`` or ``npz:PATH``.
+A source is written ``mnist``, ``spirals``, ``csv:PATH``, ``npz:PATH`` or ``text:PATH``.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nodeflow.data import csv_file, mnist, npz_file, spirals
+from nodeflow.data import csv_file, mnist, npz_file, skipgrams, spirals
 from nodeflow.data.dataset import Dataset
 from nodeflow.data.errors import UnknownSource
 from nodeflow.data.options import bind
@@ -30,6 +30,7 @@ class Source:
         options: what can be set, declared as an op's attributes are.
         takes_path: written ``id:PATH``.
         fetchable: ``nodeflow data fetch`` can download it.
+        ending: of the names of such files.
     """
 
     id: str
@@ -38,6 +39,7 @@ class Source:
     options: tuple[Attr, ...]
     takes_path: bool = False
     fetchable: bool = False
+    ending: str = ""
 
     @property
     def form(self) -> str:
@@ -78,6 +80,7 @@ SOURCES: dict[str, Source] = {
             "A text table: some columns are features, some labels.",
             csv_file.OPTIONS,
             takes_path=True,
+            ending="csv",
         ),
         Source(
             "npz",
@@ -85,6 +88,15 @@ SOURCES: dict[str, Source] = {
             "Numpy arrays, each a column.",
             npz_file.OPTIONS,
             takes_path=True,
+            ending="npz",
+        ),
+        Source(
+            "text",
+            "Text file",
+            "A text as pairs of near words, each word a number: for word2vec.",
+            skipgrams.OPTIONS,
+            takes_path=True,
+            ending="txt",
         ),
     )
 }
@@ -101,7 +113,8 @@ def parse_source(source: str) -> tuple[Source, str]:
     kind = SOURCES.get(name)
     if kind is None:
         ending = source.rpartition(".")[2].lower()
-        guess = f"{ending}:{source}" if ending in ("csv", "npz") else None
+        fitting = [kind.id for kind in SOURCES.values() if kind.ending == ending]
+        guess = f"{fitting[0]}:{source}" if ending and fitting else None
         hint = f"Did you mean {guess}?" if guess else suggest(name, SOURCES)
         raise UnknownSource(
             f"there is no data source {source!r}", hint=hint or f"Use one of {forms}."
@@ -136,7 +149,7 @@ def open_dataset(
     """Load a data set.
 
     Args:
-        source: ``mnist``, ``spirals``, ``csv:PATH`` or ``npz:PATH``.
+        source: ``mnist``, ``spirals``, ``csv:PATH``, ``npz:PATH`` or ``text:PATH``.
         data_dir: the folder with MNIST's files; files missing there are an error.
         base_dir: where relative paths start (the folder of the document).
         options: see ``source_options``.
@@ -151,8 +164,7 @@ def open_dataset(
         return mnist.open_mnist(data_dir=data_dir, **bound)
     if kind.id == "spirals":
         return spirals.open_spirals(**bound)
-    opener = csv_file.open_csv if kind.id == "csv" else npz_file.open_npz
-    return opener(path, base_dir=base_dir, **bound)
+    return _OPENERS[kind.id](path, base_dir=base_dir, **bound)
 
 
 def dataset_columns(
@@ -172,5 +184,16 @@ def dataset_columns(
         return mnist.columns(bound["labels"])
     if kind.id == "spirals":
         return spirals.columns(**bound)
-    reader = csv_file.columns if kind.id == "csv" else npz_file.columns
-    return reader(path, base_dir=base_dir, **bound)
+    return _READERS[kind.id](path, base_dir=base_dir, **bound)
+
+
+_OPENERS: dict[str, Callable[..., Dataset]] = {
+    "csv": csv_file.open_csv,
+    "npz": npz_file.open_npz,
+    "text": skipgrams.open_skipgrams,
+}
+_READERS: dict[str, Callable[..., dict[str, TensorType]]] = {
+    "csv": csv_file.columns,
+    "npz": npz_file.columns,
+    "text": skipgrams.columns,
+}

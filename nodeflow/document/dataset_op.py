@@ -25,7 +25,8 @@ SOURCE = Attr(
     "source",
     "string",
     "mnist",
-    "Where the rows come from: mnist, spirals, csv:PATH or npz:PATH (relative to the document).",
+    "Where the rows come from: mnist, spirals, csv:PATH, npz:PATH or text:PATH (relative to the "
+    "document).",
 )
 
 
@@ -42,7 +43,7 @@ class DatasetOp(Op):
         "While training, the rows of the train split come in shuffled batches. Otherwise the "
         "first rows of the test split are shown."
     )
-    keywords = ("data", "mnist", "csv", "npz", "images", "spirals", "load")
+    keywords = ("data", "mnist", "csv", "npz", "text", "images", "spirals", "load")
     is_graph_op = False
     stateful = True
 

@@ -59,6 +59,7 @@ class Task:
         self.build = built or build(document, base_dir=base_dir, partial=True)
         self.graph = self.build.graph
         self._opened = {} if opened is None else opened
+        self._pictures: dict[int, tuple[int, int]] | None = None
         self._feeds = {self.tensor(name): value for name, value in (feeds or {}).items()}
 
     # ---- names --------------------------------------------------------------------------------
@@ -157,11 +158,27 @@ class Task:
         return values
 
     def image_shape(self, tensor: Tensor) -> tuple[int, int] | None:
-        """(height, width) of a placeholder's rows if its column holds pictures."""
-        if tensor.node.op.id != "placeholder":
-            return None
-        binding = self.binding(tensor)
-        return binding.dataset.images.get(binding.column) if binding else None
+        """(height, width) of a tensor's rows if they are as long as the data's pictures.
+
+        So what an autoencoder makes of a picture is shown as one, and so are the weights of its
+        last layer.
+        """
+        size = tensor.shape[-1] if tensor.shape else None
+        return self._image_shapes().get(size or 0)
+
+    def _image_shapes(self) -> dict[int, tuple[int, int]]:
+        """Number of pixels -> (height, width), for the pictures that placeholders are fed with."""
+        if self._pictures is None:
+            self._pictures = {}
+            for name in self.build.bindings:
+                try:
+                    bound = self.binding(self.graph.tensor(name))
+                except NodeflowError:  # whoever needs the rows tells
+                    continue
+                shape = bound.dataset.images.get(bound.column) if bound else None
+                if shape:
+                    self._pictures[shape[0] * shape[1]] = shape
+        return self._pictures
 
     def notices(self) -> tuple[str, ...]:
         """What the user has to know about the data sets opened so far."""

@@ -26,6 +26,7 @@ EVERY = [
     "spirals",
     "csv:resource:data/linear.csv",
     "npz:resource:mnist/mnist5k.npz",
+    "text:resource:data/sentences.txt",
 ]
 
 

@@ -19,13 +19,17 @@ from nodeflow.train.events import Done, Epoch
 from nodeflow.train.loop import train
 
 NAMES = [
+    "autoencoder",
     "expression",
     "expression_array",
     "linear_regression",
+    "lstm",
     "mnist",
     "mnist_adam",
+    "mnist_cnn",
     "regression",
     "spirals",
+    "word2vec",
 ]
 
 
@@ -149,6 +153,34 @@ def test_digits_are_learned_from_the_embedded_images(name, offline):
     assert values["W1"].shape == (784, 300) and values["b2"].shape == (10,)
     assert [e.steps for e in epochs] == [40, 80, 120]
     assert epochs[2].loss < epochs[0].loss and epochs[2].metrics["accuracy"] > 0.85
+
+
+def test_words_of_a_kind_come_to_be_alike():
+    """The first lines of the text name the words of each kind, so they are numbered together."""
+    _, values = trained("word2vec", epochs=2)
+    table = values["embeddings"] / np.linalg.norm(values["embeddings"], axis=1, keepdims=True)
+    alike = table @ table.T
+    kinds = np.repeat(np.arange(6), 8)  # six kinds of eight words
+    same = (kinds[:, None] == kinds) & ~np.eye(48, dtype=bool)
+    alike = alike[:48, :48]
+    assert alike[same].mean() > 0.5 and alike[kinds[:, None] != kinds].mean() < 0.2
+    nearest = (alike - 2 * np.eye(48)).argmax(axis=1)
+    assert np.mean(kinds[nearest] == kinds) > 0.95
+
+
+def test_the_autoencoder_restores_digits(offline):
+    (epoch,), values = trained("autoencoder", epochs=1)
+    assert values["W2"].shape == (128, 16)
+    assert epoch.metrics["loss"] < 0.07 < epoch.loss, "a grey mean picture has a loss of 0.067"
+
+
+@pytest.mark.parametrize("name", ["mnist_cnn", "lstm"])
+def test_deeper_networks_start_from_chance(name, offline):
+    """Ten classes and small weights: a loss near log 10, and logits of all rows."""
+    doc = load(name)
+    commands.set_training(doc, batch_size=8)
+    loss, logits = run(doc, "loss"), run(doc, "logits")
+    assert logits.shape == (8, 10) and 1.5 < loss < 4
 
 
 def test_mnist_is_the_network_of_the_tutorial(offline):

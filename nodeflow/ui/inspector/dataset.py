@@ -86,11 +86,10 @@ class SourceEditor(Editor):
         self._submit_source()
 
     def _on_browse(self) -> None:
-        kind = self.kind.currentData()
+        source = SOURCES[self.kind.currentData()]
         start = self._base_dir or str(Path.home())
-        chosen, _ = QFileDialog.getOpenFileName(
-            self, "Choose a data file", start, f"{kind} files (*.{kind});;All files (*)"
-        )
+        files = f"{source.title} (*.{source.ending});;All files (*)"
+        chosen, _ = QFileDialog.getOpenFileName(self, "Choose a data file", start, files)
         if chosen:
             self.path.setText(self._relative(chosen))
             self._submit_source()

@@ -1,0 +1,97 @@
+"""A text as pairs of words that stand near each other: what word2vec learns from.
+
+Mikolov and others, "Efficient Estimation of Word Representations in Vector Space", 2013: for each
+word, the words within a window around it in the same line are its neighbours.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nodeflow.data.dataset import Dataset
+from nodeflow.data.errors import DataFormatError
+from nodeflow.data.folders import resolve
+from nodeflow.data.options import SPLIT_OPTIONS, split_rows
+from nodeflow.engine.columns import Column
+from nodeflow.graph.op import Attr
+from nodeflow.graph.types import TensorType
+
+OPTIONS = (
+    Attr("window", "int", 2, "How far a neighbour is at most, in words.", minimum=1),
+    Attr("vocabulary", "int", 1000, "How many words count, the most frequent ones.", minimum=2),
+    *SPLIT_OPTIONS,
+)
+COLUMNS = ("words", "neighbours")
+WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
+
+
+def columns(path: str, **_: object) -> dict[str, TensorType]:
+    return {name: TensorType("int64", (None,)) for name in COLUMNS}
+
+
+def open_skipgrams(
+    path: str, *, base_dir: str | os.PathLike | None = None, **options: Any
+) -> Dataset:
+    """Columns ``words`` and ``neighbours``, int64 (n,): every pair of near words as their numbers.
+
+    Words are numbered in the order in which they first appear, in lower case. Those that are not
+    among the most frequent do not count: their neighbours move together, as in word2vec.
+
+    Raises:
+        DataNotFound: there is no such file.
+        DataFormatError: it is no UTF-8 text, or has no two words in a line.
+    """
+    file = resolve(path, base_dir)
+    status = file.stat()
+    return _open(path, file, (status.st_mtime_ns, status.st_size), tuple(options.items()))
+
+
+@lru_cache(maxsize=4)
+def _open(path: str, file: Path, _: Any, given: tuple[tuple[str, Any], ...]) -> Dataset:
+    options = dict(given)
+    try:
+        text = file.read_text(encoding="utf-8").lower()
+    except UnicodeDecodeError:
+        raise DataFormatError(f"{path} is not a text in UTF-8") from None
+    lines = [WORD.findall(line) for line in text.splitlines()]
+    vocabulary = words_that_count(lines, options["vocabulary"])
+    pairs = near_pairs(lines, vocabulary, options["window"])
+    if not len(pairs):
+        raise DataFormatError(f"{path} has no two words in a line")
+    parts = split_rows(len(pairs), options["splits"], options["shuffle"], options["seed"])
+    names = tuple(vocabulary)
+    return Dataset(
+        name=file.stem,
+        source=f"text:{path}",
+        splits={
+            split: {name: Column(pairs[rows, i]) for i, name in enumerate(COLUMNS)}
+            for split, rows in parts.items()
+        },
+        location=str(file),
+        classes=dict.fromkeys(COLUMNS, names),
+    )
+
+
+def words_that_count(lines: list[list[str]], most: int) -> dict[str, int]:
+    """Word -> number, for the ``most`` most frequent, numbered by first appearance."""
+    counts = Counter(word for line in lines for word in line)
+    kept = {word for word, _ in counts.most_common(most)}
+    return {word: i for i, word in enumerate(word for word in counts if word in kept)}
+
+
+def near_pairs(lines: list[list[str]], vocabulary: dict[str, int], window: int) -> np.ndarray:
+    """All pairs (word, neighbour) as numbers, int64 (n, 2), in the order of the text."""
+    pairs = []
+    for line in lines:
+        numbers = [vocabulary[word] for word in line if word in vocabulary]
+        for i, number in enumerate(numbers):
+            near = numbers[max(0, i - window) : i] + numbers[i + 1 : i + 1 + window]
+            pairs += [(number, other) for other in near]
+    return np.array(pairs, np.int64).reshape(-1, 2)

@@ -1,0 +1,124 @@
+"""Draws an example: nodes in groups, each group laid out in a frame, the frames in rows.
+
+Used by ``make_examples``; the documents are made by the commands that the window uses.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nodeflow.document import commands
+from nodeflow.document.analysis import Analysis
+from nodeflow.document.declarations import declaration
+from nodeflow.document.layout import layout, node_size
+from nodeflow.document.model import Document
+from nodeflow.document.text_width import text_width
+
+PAD, BAR, GAP = 40, 56, 48
+NOTE, NOTE_WIDTH = "note", 560
+FAR_SIZE, FAR_LINE = 21, 32  # notes of large graphs, written larger as they are seen from afar
+NEAR_SIZE, NEAR_LINE = 13, 20
+
+
+class Example:
+    """A document that is drawn group by group, each in a frame of its own."""
+
+    def __init__(self) -> None:
+        self.doc = Document()
+        self.ids: dict[str, str] = {}
+        self.groups: dict[str, tuple[str, list[str]]] = {}
+
+    def group(self, title: str, color: str) -> None:
+        """The nodes added from now on stand in a frame with this title."""
+        self.groups[title] = (color, [])
+
+    def add(self, op: str, name: str, *inputs: str, **attrs: Any) -> str:
+        """A node, wired from `name` or `name:port`, in the order of its inputs."""
+        node_id = commands.add_node(self.doc, op, (0, 0), name, attrs)
+        self.ids[name] = node_id
+        list(self.groups.values())[-1][1].append(node_id)
+        declared = declaration(self.doc.nodes[node_id])
+        assert declared is not None, op
+        for port, source in zip(declared.inputs, inputs, strict=False):
+            self.wire(source, f"{name}:{port.name}")
+        return name
+
+    def wire(self, source: str, target: str) -> None:
+        """A wire from `name` or `name:port` to `name:port`."""
+        source_name, _, source_port = source.partition(":")
+        target_name, _, target_port = target.partition(":")
+        ends = (self.ids[source_name], source_port or "out", self.ids[target_name], target_port)
+        commands.connect(self.doc, *ends)
+
+    def training(self, optimizer: str, loss: str, metrics: list[dict], **fields: Any) -> None:
+        """The training settings, with names for nodes."""
+        measured = [{**metric, "node": self.ids[metric["node"]]} for metric in metrics]
+        commands.set_training(
+            self.doc,
+            optimizer=self.ids[optimizer],
+            loss=self.ids[loss],
+            metrics=measured,
+            **fields,
+        )
+
+    def arrange(self, rows: list[list[str]], note: str, title: str) -> None:
+        """Places the groups and the note in rows.
+
+        Later rows begin with what stands below the first group (`NOTE`, or nothing: `""`), and go
+        on where the first row has its second group. After `>` comes what ends where the first
+        row ends.
+        """
+        self.analysis = Analysis(self.doc)
+        second = right = y = 0.0
+        head = commands.add_frame(self.doc, (0, 0, 0, 0), title, note, "note")
+        for row in rows:
+            names = [name for name in row if name and name != ">"]
+            width = NOTE_WIDTH if rows[0][0] == NOTE else self._size(rows[0][0])[0]
+            boxes = {name: self._size(name) for name in names if name != NOTE}
+            boxes[NOTE] = (width, _note_height(note, width, rows[0][0] == NOTE))
+            x = 0.0
+            for place, name in enumerate(row):
+                if place == 1:
+                    second = second or x
+                    x = second
+                if name == ">":
+                    rest = row[place + 1 :]
+                    x = right - sum(boxes[n][0] for n in rest) - GAP * (len(rest) - 1)
+                elif name == NOTE:
+                    commands.set_frame(self.doc, head, rect=(x, y, *boxes[NOTE]))
+                elif name:
+                    self._place(name, x, y)
+                x += boxes[name][0] + GAP if name in boxes else 0
+            right = right or x - GAP
+            y += max(boxes[name][1] for name in names) + GAP
+
+    def _size(self, title: str) -> tuple[float, float]:
+        """Width and height of a group's frame."""
+        places = layout(self.doc, self.groups[title][1], analysis=self.analysis)
+        sizes = {i: node_size(self.doc, self.doc.nodes[i], self.analysis) for i in places}
+        right = max(places[i][0] + sizes[i][0] for i in places)
+        bottom = max(places[i][1] + sizes[i][1] for i in places)
+        return right + 2 * PAD, bottom + BAR + PAD
+
+    def _place(self, title: str, x: float, y: float) -> None:
+        """Lays a group out with its frame's top left corner at (x, y)."""
+        color, ids = self.groups[title]
+        commands.move(
+            self.doc, layout(self.doc, ids, analysis=self.analysis, origin=(x + PAD, y + BAR))
+        )
+        commands.add_frame(self.doc, (x, y, *self._size(title)), title, "", color)
+
+
+def _note_height(note: str, width: float, near: bool) -> float:
+    size, height = (NEAR_SIZE, NEAR_LINE) if near else (FAR_SIZE, FAR_LINE)
+    return 58 + height * sum(_lines(text, size, width - 40) for text in note.split("\n"))
+
+
+def _lines(paragraph: str, size: float, room: float) -> int:
+    lines, line = 1, ""
+    for word in paragraph.split():
+        joined = f"{line} {word}" if line else word
+        if text_width(joined, size) > room:
+            lines, joined = lines + 1, word
+        line = joined
+    return lines

@@ -23,7 +23,7 @@ def prepare(case: str, threads: int | None, _: str) -> Work:
         return training(*workloads.training_case(case), threads)
     if case.startswith("reduce_"):
         return reduction(case.removeprefix("reduce_"), threads)
-    return {"elem": elem, "chain": chain, "wide": wide}[case](threads)
+    return {"elem": elem, "chain": chain, "wide": wide, "rnn": rnn}[case](threads)
 
 
 def mnist_graph(optimizer: str, **attrs: Any):
@@ -103,6 +103,30 @@ def wide(threads: int | None) -> Work:
             total = total + end
     session = nf.Session(total.node.graph, tier="compiled", threads=threads)
     return Work(lambda: [session.run(total, {x: value})], lambda: session.run(total, {x: value}))
+
+
+def rnn(threads: int | None) -> Work:
+    """Training steps of an LSTM whose last state goes to ten classes."""
+    data = workloads.walks()
+    with nf.Graph() as g:
+        x = nf.placeholder("float32", [None, 50, 28], name="x")
+        y = nf.placeholder("float32", [None, 10], name="y")
+        kernel, recurrent, bias, w, b = (nf.variable(a) for a in data.weights)
+        _, h, _ = nf.lstm(x, kernel, recurrent, bias)
+        losses = nf.softmax_cross_entropy_with_logits(y, h @ w + b)
+        loss = nf.reduce_mean(losses, name="loss")
+        g.apply("gradient_descent", loss, name="train", learning_rate=workloads.RNN_RATE)
+    session = nf.Session(g, tier="compiled", threads=threads)
+    session.initialize()
+    columns = {x: Column(data.sequences, "float32"), y: Column(data.labels, "float32", depth=10)}
+    stepper = session.stepper(["train"], [loss], columns, workloads.RNN_BATCH)
+    order = workloads.walk_order()
+
+    def steps(count: int) -> np.ndarray:
+        stepper.start_epoch(order.ravel())
+        return stepper.drive(count)[1]
+
+    return Work(lambda: [steps(5)], lambda: steps(len(order)), len(order))
 
 
 def reduction(kind: str, threads: int | None) -> Work:

@@ -94,6 +94,43 @@ def branches() -> tuple[np.ndarray, np.ndarray]:
     return x, (rng.standard_normal((BRANCHES, 256, 128)) / 16).astype("float32")
 
 
+@dataclass(frozen=True)
+class Walks:
+    """A recurrent training task: to which of ten classes does a sequence belong.
+
+    Weights are (28, 512), (128, 512), (512,) of an LSTM, gates side by side in the order input,
+    forget, candidate, output; then (128, 10) and (10,).
+    """
+
+    sequences: np.ndarray  # float32 [rows, 50, 28]
+    labels: np.ndarray  # uint8 [rows]
+    weights: tuple[np.ndarray, ...]
+
+    def one_hot(self) -> np.ndarray:
+        return np.eye(10, dtype=np.float32)[self.labels]
+
+
+RNN_BATCH = 32
+RNN_RATE = 0.1
+
+
+def walks() -> Walks:
+    """Noise with a drift that is the class's own."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 10, 2048).astype(np.uint8)
+    drifts = rng.normal(0, 0.3, (10, 28))
+    noise = rng.standard_normal((len(labels), 50, 28))
+    sequences = (noise + drifts[labels][:, None]).astype("float32")
+    shapes = ((28, 512), 0.2), ((128, 512), 0.08), ((512,), 0.1), ((128, 10), 0.1), ((10,), 0.1)
+    weights = tuple(rng.normal(0, s, shape).astype("float32") for shape, s in shapes)
+    return Walks(sequences, labels, weights)
+
+
+def walk_order() -> np.ndarray:
+    """Rows of each step's batch, int64 [steps, RNN_BATCH]."""
+    return np.random.default_rng(1).permutation(2048).reshape(-1, RNN_BATCH)
+
+
 def training_case(name: str) -> tuple[str, int]:
     """Optimizer and batch size of a training case: ``mnist_10`` is ("sgd", 10)."""
     optimizer, _, batch = name.partition("_")
@@ -101,4 +138,4 @@ def training_case(name: str) -> tuple[str, int]:
 
 
 TRAINING = ("mnist", "mnist_1", "mnist_10", "mnist_1000", "adam", "momentum")
-OTHERS = ("elem", "chain", "wide", *(f"reduce_{kind}" for kind in REDUCTIONS))
+OTHERS = ("elem", "chain", "wide", "rnn", *(f"reduce_{kind}" for kind in REDUCTIONS))

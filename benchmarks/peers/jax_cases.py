@@ -17,7 +17,12 @@ def prepare(case: str, threads: int | None, library: str) -> Work:
         return training(*workloads.training_case(case), scan=library == "jaxscan")
     if case.startswith("reduce_"):
         return reduction(case.removeprefix("reduce_"))
-    return {"elem": elem, "chain": chain, "wide": wide}[case]()
+    return {
+        "elem": elem,
+        "chain": chain,
+        "wide": wide,
+        "rnn": lambda: rnn(scan=library == "jaxscan"),
+    }[case]()
 
 
 def loss_of(weights, x, y):
@@ -84,6 +89,58 @@ def training(optimizer: str, batch: int, *, scan: bool) -> Work:
             return losses
 
     return Work(lambda: [steps(5)], lambda: steps(len(rows)), len(rows))
+
+
+def lstm_loss(weights, x, y):
+    kernel, recurrent, bias, w, b = weights
+    projected = jnp.swapaxes(x, 0, 1) @ kernel + bias
+
+    def step(state, p):
+        h, c = state
+        i, f, g, o = jnp.split(p + h @ recurrent, 4, axis=1)
+        c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+        return (jax.nn.sigmoid(o) * jnp.tanh(c), c), None
+
+    zeros = jnp.zeros((x.shape[0], recurrent.shape[0]))
+    (h, _), _ = jax.lax.scan(step, (zeros, zeros), projected)
+    return -jnp.mean(jnp.sum(y * jax.nn.log_softmax(h @ w + b), 1))
+
+
+def rnn(*, scan: bool) -> Work:
+    data = workloads.walks()
+    weights, labels = [jnp.array(w) for w in data.weights], data.one_hot()
+    order = workloads.walk_order()
+
+    def advance(weights, x, y):
+        value, grads = jax.value_and_grad(lstm_loss)(weights, x, y)
+        pairs = zip(weights, grads, strict=True)
+        return [w - workloads.RNN_RATE * g for w, g in pairs], value
+
+    if scan:
+
+        @functools.partial(jax.jit, donate_argnums=0)
+        def epoch(weights, x, y, rows):
+            return jax.lax.scan(lambda w, i: advance(w, x[i], y[i]), weights, rows)
+
+        x, y = jnp.array(data.sequences), jnp.array(labels)
+
+        def steps(count):
+            nonlocal weights
+            weights, losses = epoch(weights, x, y, jnp.array(order[:count]))
+            return np.asarray(losses)
+
+    else:
+        update = jax.jit(advance, donate_argnums=0)
+
+        def steps(count):
+            nonlocal weights
+            losses = []
+            for which in order[:count]:
+                weights, value = update(weights, data.sequences[which], labels[which])
+                losses.append(float(value))
+            return losses
+
+    return Work(lambda: [steps(5)], lambda: steps(len(order)), len(order))
 
 
 def elem() -> Work:

@@ -12,7 +12,7 @@ def prepare(case: str, threads: int | None, _: str) -> Work:
         return training(*workloads.training_case(case))
     if case.startswith("reduce_"):
         return reduction(case.removeprefix("reduce_"))
-    return {"elem": elem, "chain": chain, "wide": wide}[case]()
+    return {"elem": elem, "chain": chain, "wide": wide, "rnn": rnn}[case]()
 
 
 def training(optimizer: str, batch: int) -> Work:
@@ -60,6 +60,54 @@ def training(optimizer: str, batch: int) -> Work:
         return [step(images[which], labels[which]) for which in rows[:count]]
 
     return Work(lambda: [steps(5)], lambda: steps(len(rows)), len(rows))
+
+
+def rnn() -> Work:
+    data = workloads.walks()
+    kernel, recurrent, bias, w, b = weights = [a.copy() for a in data.weights]
+    labels, order = data.one_hot(), workloads.walk_order()
+
+    def sigmoid(x):
+        return 1 / (1 + np.exp(-x))
+
+    def step(x, y):
+        x = np.ascontiguousarray(x.transpose(1, 0, 2))
+        steps, rows, _ = x.shape
+        projected = (x.reshape(steps * rows, -1) @ kernel + bias).reshape(steps, rows, -1)
+        h = c = np.zeros((rows, len(recurrent)), np.float32)
+        kept, before = [], np.empty((steps, *h.shape), np.float32)
+        for t in range(steps):
+            before[t] = h
+            i, f, g, o = np.split(projected[t] + h @ recurrent, 4, axis=1)
+            i, f, g, o = sigmoid(i), sigmoid(f), np.tanh(g), sigmoid(o)
+            old, c = c, f * c + i * g
+            kept.append((i, f, g, o, old, np.tanh(c)))
+            h = o * kept[-1][-1]
+        logits = h @ w + b
+        e = np.exp(logits - logits.max(1, keepdims=True))
+        p = e / e.sum(1, keepdims=True)
+        loss = -(y * np.log(p)).sum(1).mean()
+        by_logits = (p - y) / np.float32(rows)
+        by_h, by_c, by_gates = by_logits @ w.T, np.zeros_like(c), np.empty_like(projected)
+        for t in reversed(range(steps)):
+            i, f, g, o, old, tanh_c = kept[t]
+            by_c = by_c + by_h * o * (1 - tanh_c * tanh_c)
+            parts = by_c * g * i * (1 - i), by_c * old * f * (1 - f), by_c * i * (1 - g * g)
+            by_gates[t] = np.concatenate([*parts, by_h * tanh_c * o * (1 - o)], 1)
+            by_c, by_h = by_c * f, by_gates[t] @ recurrent.T
+        flat = by_gates.reshape(steps * rows, -1)
+        grads = (
+            x.reshape(steps * rows, -1).T @ flat, before.reshape(steps * rows, -1).T @ flat,
+            flat.sum(0), h.T @ by_logits, by_logits.sum(0),
+        )  # fmt: skip
+        for weight, grad in zip(weights, grads, strict=True):
+            weight -= np.float32(workloads.RNN_RATE) * grad
+        return float(loss)
+
+    def steps(count):
+        return [step(data.sequences[which], labels[which]) for which in order[:count]]
+
+    return Work(lambda: [steps(5)], lambda: steps(len(order)), len(order))
 
 
 def elem() -> Work:

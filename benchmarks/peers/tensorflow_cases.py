@@ -14,7 +14,7 @@ def prepare(case: str, threads: int | None, _: str) -> Work:
         return training(*workloads.training_case(case))
     if case.startswith("reduce_"):
         return reduction(case.removeprefix("reduce_"))
-    return {"elem": elem, "chain": chain, "wide": wide}[case]()
+    return {"elem": elem, "chain": chain, "wide": wide, "rnn": rnn}[case]()
 
 
 def session():
@@ -47,6 +47,32 @@ def training(optimizer: str, batch: int) -> Work:
         ]
 
     return Work(lambda: [steps(5)], lambda: steps(len(rows)), len(rows))
+
+
+def rnn() -> Work:
+    """Unrolled, as ``static_rnn`` did; the gradient of the fused BlockLSTM differs by a percent."""
+    data = workloads.walks()
+    kernel, recurrent, bias, w, b = (tf.Variable(a) for a in data.weights)
+    x, y = tf.placeholder(tf.float32, [None, 50, 28]), tf.placeholder(tf.float32, [None, 10])
+    inputs = tf.reshape(tf.transpose(x, [1, 0, 2]), [-1, 28])
+    projected = tf.split(tf.matmul(inputs, kernel) + bias, 50)
+    h = c = tf.zeros([workloads.RNN_BATCH, 128])
+    for p in projected:
+        i, f, g, o = tf.split(p + tf.matmul(h, recurrent), 4, axis=1)
+        c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)
+        h = tf.sigmoid(o) * tf.tanh(c)
+    logits = tf.matmul(h, w) + b
+    loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits_v2(y, logits))
+    train = tf.train.GradientDescentOptimizer(workloads.RNN_RATE).minimize(loss)
+    s, order, labels = session(), workloads.walk_order(), data.one_hot()
+
+    def steps(count):
+        return [
+            s.run([train, loss], {x: data.sequences[which], y: labels[which]})[1]
+            for which in order[:count]
+        ]
+
+    return Work(lambda: [steps(5)], lambda: steps(len(order)), len(order))
 
 
 def elem() -> Work:

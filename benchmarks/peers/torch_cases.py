@@ -15,7 +15,7 @@ def prepare(case: str, threads: int | None, _: str) -> Work:
         return training(*workloads.training_case(case))
     if case.startswith("reduce_"):
         return reduction(case.removeprefix("reduce_"))
-    return {"elem": elem, "chain": chain, "wide": wide}[case]()
+    return {"elem": elem, "chain": chain, "wide": wide, "rnn": rnn}[case]()
 
 
 def training(optimizer: str, batch: int) -> Work:
@@ -49,6 +49,36 @@ def training(optimizer: str, batch: int) -> Work:
         ]
 
     return Work(lambda: [steps(5)], lambda: steps(len(rows)), len(rows))
+
+
+def rnn() -> Work:
+    data = workloads.walks()
+    x, y = torch.from_numpy(data.sequences), torch.from_numpy(data.labels.astype(np.int64))
+    kernel, recurrent, bias, w, b = map(torch.from_numpy, data.weights)
+    lstm, dense = torch.nn.LSTM(28, 128, batch_first=True), torch.nn.Linear(128, 10)
+    with torch.no_grad():
+        lstm.weight_ih_l0.copy_(kernel.T)
+        lstm.weight_hh_l0.copy_(recurrent.T)
+        lstm.bias_ih_l0.copy_(bias)
+        lstm.bias_hh_l0.zero_()
+        dense.weight.copy_(w.T)
+        dense.bias.copy_(b)
+    lstm.bias_hh_l0.requires_grad_(False)  # PyTorch has two biases; one is enough
+    rule = torch.optim.SGD([*lstm.parameters(), *dense.parameters()], workloads.RNN_RATE)
+    order = workloads.walk_order()
+
+    def step(which):
+        rule.zero_grad()
+        _, (h, _) = lstm(x[which])
+        loss = torch.nn.functional.cross_entropy(dense(h[0]), y[which])
+        loss.backward()
+        rule.step()
+        return loss.item()
+
+    def steps(count):
+        return [step(which) for which in order[:count]]
+
+    return Work(lambda: [steps(5)], lambda: steps(len(order)), len(order))
 
 
 def elem() -> Work:

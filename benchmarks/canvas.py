@@ -1,178 +1,193 @@
-"""How fast the canvas is, on graphs of any size: one JSON line a case.
+"""How fast the canvas is, on graphs of any size, in the real window: one JSON line a case.
 
     python benchmarks/canvas.py --nodes 10000 --case pan
+    python benchmarks/canvas.py --peer PYTHON    # NodeGraphQt beside it, where it has the case
 
-A frame is the work of the GUI thread from the change of the view to the finished painting,
-offscreen at 1920 x 1080. CPU time of the thread is reported beside wall time, so that a busy
-machine can be told from slow code.
+`PYTHON` is that of an environment with NodeGraphQt and PySide6. What a frame is: see
+`canvas_desk.py`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import random
+import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from pathlib import Path
 
-os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-
-import numpy as np
+from canvas_desk import Desk
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtWidgets import QApplication
 
-import nodeflow.ui  # noqa: F401  before the first Qt call
-from nodeflow.document.analysis import Analysis
-from nodeflow.document.model import Document
-from nodeflow.document.records import NodeRecord, Wire
-from nodeflow.host.previews import make_preview
-from nodeflow.ui.canvas import CanvasView
-from nodeflow.ui.canvas.moving import MoveNodes
 from nodeflow.ui.search import SearchToAdd
 
-OPS = ("add", "multiply", "subtract", "maximum")
-MIDDLE = QPointF(960, 540)
+SIZES = (100, 1000, 10_000, 50_000)
 STEPS = (0, -8, -16, -24)
+"""Zoom levels at which the view is panned, in eighths of an octave."""
+PEER = Path(__file__).with_name("peers") / "node_graph_qt.py"
+Result = Iterator[dict]
 
 
-def graph(count: int) -> Document:
-    """Layers of binary ops, each fed by two nodes of the layer before."""
-    rng = random.Random(1)
-    document, ids = Document(), []
-    rows = max(4, int((count / 2) ** 0.5))
-    with document.transaction("build") as t:
-        for index in range(count):
-            column, row = divmod(index, rows)
-            op = OPS[index % 4] if column else "constant"
-            attrs = {} if column else {"value": float(index)}
-            ids.append(t.new_id())
-            place = (column * 260.0, row * 170.0)
-            t.put_node(NodeRecord(ids[-1], op, f"{op}_{index}", attrs, place))
-            for port in ("x", "y") if column else ():
-                near = min(rows - 1, max(0, row + rng.randint(-2, 2)))
-                t.put_wire(Wire(ids[(column - 1) * rows + near], "out", ids[-1], port))
-    return document
+def case_open(desk: Desk) -> Result:
+    yield {"case": "open", "seconds": round(desk.opened, 3)}
 
 
-class Bench:
-    """One canvas over one graph, and the clock."""
+def case_pan(desk: Desk) -> Result:
+    middle = QPointF(desk.canvas.rect().center())
+    there = [middle + QPointF(-9 * i, 4 * i) for i in range(34)]
+    for zoom in (None, *STEPS):
+        desk.canvas.fit_all() if zoom is None else _zoom_to(desk, zoom)
+        desk.settle()
+        result = desk.drag([*there, *there[::-1]], Qt.MouseButton.MiddleButton)
+        where = "fit" if zoom is None else f"{desk.canvas.camera.scale:g}"
+        yield {"case": f"pan at {where}", **result}
 
-    def __init__(self, count: int) -> None:
-        self.count = count
-        self.document = graph(count)
-        started = time.perf_counter()
-        self.analysis = Analysis(self.document)
-        self.view = CanvasView(self.document, self.analysis)
-        self.view.resize(1920, 1080)
-        self.view.show()
-        self.view.repaint()
-        self.opened = time.perf_counter() - started
-        names = [record.name for record in self.document.nodes.values()]
-        self.view.set_values({n: make_preview(np.float32(i)) for i, n in enumerate(names)})
-        self.settle()
 
-    def settle(self) -> None:
-        """Wait for the true frame with all its cards; some of it waits for timers."""
-        deadline = time.perf_counter() + 20
-        while time.perf_counter() < deadline:
-            QApplication.processEvents()
-            if self.view.is_settled and self.view.frame.is_whole:
-                return
-            time.sleep(0.001)
+def case_zoom(desk: Desk) -> Result:
+    """From the turn of the wheel to the first picture, which may be scaled, and to the true one."""
+    desk.canvas.fit_all()
+    desk.settle()
+    turns = [0.5] * 20 + [-0.5] * 20
+    yield {"case": "zoom", **desk.frames(lambda n=n: desk.wheel(n) for n in turns)}
+    desk.settle()
+    wall = []
+    for turn in turns[:10]:
+        start = time.perf_counter()
+        desk.wheel(turn)
+        QApplication.processEvents()
+        desk.settle()
+        wall.append((time.perf_counter() - start) * 1e3)
+    yield {"case": "zoom, true frame", "p50_ms": round(sorted(wall)[5], 2), "max_ms": max(wall)}
 
-    def frames(self, steps: Iterator[Callable[[], None]]) -> dict[str, float]:
-        wall, cpu = [], []
-        for step in steps:
-            start, start_cpu = time.perf_counter(), time.thread_time()
-            step()
-            self.view.repaint()
-            wall.append(time.perf_counter() - start)
-            cpu.append(time.thread_time() - start_cpu)
-            QApplication.processEvents()
-        return {**_figures(wall, ""), **_figures(cpu, "cpu_")}
 
-    # ---- cases ------------------------------------------------------------------------------
+def case_hub(desk: Desk) -> Result:
+    """One node with 500 wires."""
+    hub = next(iter(desk.document.nodes))
+    desk.canvas.fit_all()
+    desk.settle()
+    desk.canvas.select([hub])
+    wires = len(desk.document.wires_out_of(hub))
+    yield {"case": f"drag a node with {wires} wires", **_drag_node(desk, hub)}
 
-    def pan(self) -> Iterator[dict]:
-        for zoom in (None, *STEPS):
-            self.view.fit_all() if zoom is None else self._zoom_to(zoom)
-            self.settle()
-            moves = [(-14, 6)] * 30 + [(14, -6)] * 30
-            result = self.frames(lambda d=d: self.view.pan(*d) for d in moves)
-            where = "fit" if zoom is None else f"{self.view.camera.scale:g}"
-            yield {"case": f"pan at {where}", **result}
 
-    def zoom(self) -> Iterator[dict]:
-        self.view.fit_all()
-        self.settle()
-        steps = [1] * 20 + [-1] * 20
-        yield {"case": "zoom", **self.frames(lambda s=s: self.view.zoom(s, MIDDLE) for s in steps)}
+def case_drag(desk: Desk) -> Result:
+    desk.canvas.fit_all()
+    desk.settle()
+    ids = list(desk.document.nodes)[:1000]
+    desk.canvas.select(ids)
+    yield {"case": f"drag {len(ids)} nodes", **_drag_node(desk, ids[len(ids) // 2])}
 
-    def drag(self) -> Iterator[dict]:
-        self._zoom_to(-12)
-        self.settle()
-        slots = self.view.scene.nodes.used()[:1000]
-        self.view.select([self.view.scene.nodes.key(int(s)) for s in slots])
-        gesture = MoveNodes(self.view, self.view.scene.nodes.key(int(slots[0])))
-        self.view.gesture = gesture
-        none = Qt.KeyboardModifier.NoModifier
-        gesture.start(MIDDLE, none)
-        places = [MIDDLE + QPointF(4 * i, 3 * i) for i in range(1, 40)]
-        result = self.frames(lambda p=p: gesture.move(p, none) for p in places)
-        self.view.cancel_gesture()
-        yield {"case": f"drag {len(slots)} nodes", **result}
 
-    def select(self) -> Iterator[dict]:
-        self.view.select([])
-        self.settle()
-        yield {"case": "select all", **self.frames(iter([self.view.select_all]))}
+def case_box(desk: Desk) -> Result:
+    desk.canvas.fit_all()
+    desk.settle()
+    corner = QPointF(4, desk.canvas.height() - 4)
+    width, height = desk.canvas.width() - 30, desk.canvas.height() - 30
+    places = [corner + QPointF(width * i / 40, -height * i / 40) for i in range(41)]
+    yield {"case": "box select", **desk.drag(places)}
+    desk.canvas.select([])
 
-    def search(self) -> Iterator[dict]:
-        """Tab until the search is painted."""
-        popup = SearchToAdd(self.view)
 
-        def show() -> None:
-            self.view.ask_search(MIDDLE, None)
-            popup.repaint()
+def case_select(desk: Desk) -> Result:
+    desk.canvas.select([])
+    desk.settle()
+    control = Qt.KeyboardModifier.ControlModifier
+    action = desk.window.actions_
+    yield {"case": "select all", **desk.frames([lambda: action.trigger("select_all")])}
+    desk.key(Qt.Key.Key_A, control)
+    desk.canvas.select([])
 
-        for _ in range(2):  # the first time it loads fonts and icons
-            result = self.frames(iter([show] * 10))
+
+def case_search(desk: Desk) -> Result:
+    """Tab until the search is painted."""
+    popup = desk.window.findChild(SearchToAdd)
+    middle = QPointF(desk.canvas.rect().center())
+    wall = []
+    for _ in range(12):
+        start = time.perf_counter()
+        desk.canvas.ask_search(middle, None)
+        popup.repaint()
+        wall.append((time.perf_counter() - start) * 1e3)
         popup.close_search()
-        yield {"case": "search opens", **result}
-
-    def open(self) -> Iterator[dict]:
-        yield {"case": "open", "seconds": round(self.opened, 3)}
-
-    def _zoom_to(self, step: int) -> None:
-        self.view.zoom(step - self.view.camera.step, MIDDLE)
+        QApplication.processEvents()
+    wall = sorted(wall[2:])  # the first times load fonts and icons
+    yield {"case": "search opens", "p50_ms": round(wall[5], 2), "max_ms": round(wall[-1], 2)}
 
 
-def _figures(seconds: list[float], prefix: str) -> dict[str, float]:
-    ms = np.array(seconds) * 1e3
-    return {
-        f"{prefix}p50_ms": round(float(np.percentile(ms, 50)), 2),
-        f"{prefix}p95_ms": round(float(np.percentile(ms, 95)), 2),
-        f"{prefix}max_ms": round(float(ms.max()), 2),
-    }
+def case_save(desk: Desk) -> Result:
+    start = time.perf_counter()
+    assert desk.window.files.do_save()
+    yield {"case": "save", "seconds": round(time.perf_counter() - start, 3)}
 
 
-CASES = ("open", "pan", "zoom", "drag", "select", "search")
+def case_delete(desk: Desk) -> Result:
+    """Half of the nodes, at most 5000, and undo."""
+    chosen = list(desk.document.nodes)[: min(5000, desk.count // 2)]
+    desk.canvas.fit_all()
+    desk.canvas.select(chosen)
+    desk.settle()
+    for case, action in ((f"delete {len(chosen)}", "delete"), ("undo it", "undo")):
+        result = desk.frames([lambda a=action: desk.window.actions_.trigger(a)], most=20)
+        yield {"case": case, **{k: v for k, v in result.items() if "max" in k}}
+        desk.settle()
+    assert len(desk.document.nodes) == desk.count
+    desk.document.mark_saved()
+
+
+def _drag_node(desk: Desk, node: str) -> dict[str, float]:
+    start = desk.canvas.header_rect(node).center()
+    start.setX(desk.canvas.node_rect(node).center().x())
+    places = [start + QPointF(5 * i, 3 * i) for i in range(44)]
+    result = desk.drag([*places, *places[::-1]])
+    desk.settle()
+    return result
+
+
+def _zoom_to(desk: Desk, step: int) -> None:
+    desk.canvas.zoom(step - desk.canvas.camera.step, QPointF(desk.canvas.rect().center()))
+
+
+CASES = {
+    name.removeprefix("case_"): function
+    for name, function in list(globals().items())
+    if name.startswith("case_")
+}
+
+
+def ours(count: int, cases: list[str]) -> Result:
+    desk = Desk(count)
+    try:
+        for name in cases:
+            yield from CASES[name](desk)
+    finally:
+        desk.close()
+
+
+def theirs(python: str, count: int, cases: list[str]) -> Result:
+    """NodeGraphQt in a process of its own, on a graph of the same shape."""
+    command = [python, str(PEER), "--nodes", str(count)]
+    command += [part for name in cases for part in ("--case", name)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        yield {"case": "all", "problem": done.stderr.strip().splitlines()[-1:]}
+    for line in done.stdout.splitlines():
+        if line.startswith("{"):
+            yield json.loads(line)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--nodes", type=int, action="append", help="default: 100, 1000, 10000")
-    parser.add_argument("--case", choices=CASES, action="append", help="default: all")
+    parser.add_argument("--nodes", type=int, action="append", help=f"default: {SIZES}")
+    parser.add_argument("--case", choices=list(CASES), action="append", help="default: all")
+    parser.add_argument("--peer", metavar="PYTHON", help="an environment with NodeGraphQt")
     options = parser.parse_args()
-    app = QApplication([])
-    app.setStyle("Fusion")
-    for count in options.nodes or (100, 1000, 10000):
-        bench = Bench(count)
-        for name in options.case or CASES:
-            for result in getattr(bench, name)():
-                print(json.dumps({"nodes": count, **result}), flush=True)
-        bench.view.close()
+    cases = options.case or list(CASES)
+    for count in options.nodes or SIZES:
+        for result in ours(count, cases):
+            print(json.dumps({"nodes": count, **result}), flush=True)
+        for result in theirs(options.peer, count, cases) if options.peer else ():
+            print(json.dumps({"library": "NodeGraphQt", "nodes": count, **result}), flush=True)
 
 
 if __name__ == "__main__":

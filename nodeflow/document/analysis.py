@@ -14,6 +14,7 @@ from nodeflow.document.declarations import op_of
 from nodeflow.document.inference import Inferred, Outputs, infer_node
 from nodeflow.document.model import Document
 from nodeflow.document.order import downstream, topological, upstream
+from nodeflow.document.passing import REROUTE
 from nodeflow.document.ports import port_order
 from nodeflow.document.problems import Problem
 from nodeflow.document.records import Change, NodeRecord
@@ -49,6 +50,7 @@ class Analysis:
         self.problems: dict[str, list[Problem]] = {}
         self.inferred = 0
         self._results: dict[str, Inferred] = {}
+        self._answers: dict[str, tuple[tuple[tuple, Inferred], ...]] = {}
         self._watchers: set[str] = set()
         self._looping: set[str] = set()
         self._ancestors: tuple[int, str, set[str]] | None = None
@@ -166,7 +168,23 @@ class Analysis:
     def _infer(self, record: NodeRecord) -> Inferred:
         if record.id in self._known:
             return Inferred(self._known[record.id])
-        return infer_node(self.doc, record, self.out_types, self._base_dir)
+        question = self._question(record)
+        for asked, answer in self._answers.get(record.id, ()) if question else ():
+            if asked == question:
+                return answer
+        answer = infer_node(self.doc, record, self.out_types, self._base_dir)
+        if question and not answer.problems:
+            self._answers[record.id] = ((question, answer), *self._answers.get(record.id, ())[:1])
+        return answer
+
+    def _question(self, record: NodeRecord) -> tuple | None:
+        """All that the answer for a node without problems depends on; None for the few nodes that
+        look further than their wires. The last two answers are kept: undo asks again."""
+        op, wires = op_of(record), self.doc.wires_into(record.id)
+        sources = {self.doc.nodes[wire.source].op for wire in wires}
+        if op is None or sources & {DATASET, REROUTE} or any(a.kind == "names" for a in op.attrs):
+            return None
+        return record, op, [(w.target_port, self.type_of(*w[:2])) for w in wires]
 
     def _note(self, key: str, problems: Iterable[Problem]) -> None:
         found = sorted(problems, key=lambda problem: _SEVERITIES.index(problem.severity))

@@ -7,6 +7,7 @@ depends on the value it shows, so a layout leaves room for the tallest one of it
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from nodeflow.document.analysis import Analysis
@@ -68,13 +69,20 @@ def node_size(doc: Document, record: NodeRecord, analysis: Analysis | None = Non
 def card_width(title: str, kind: str, left: Sequence[Label], right: Sequence[Label]) -> float:
     """Returns the width of a card that holds these texts, in steps so that columns line up."""
     heading = max(text_width(title, TITLE, 600), text_width(kind, SUBTITLE))
-    need = ICON_ROOM + heading + TITLE_PAD
+    need = max(ICON_ROOM + heading + TITLE_PAD, _rows_width(tuple(left), tuple(right)))
+    steps = -(-max(need - MIN_WIDTH, 0) // WIDTH_STEP)
+    return min(MIN_WIDTH + steps * WIDTH_STEP, MAX_WIDTH)
+
+
+@lru_cache(maxsize=4096)
+def _rows_width(left: tuple[Label, ...], right: tuple[Label, ...]) -> float:
+    """What the rows of ports need; most cards of a graph have rows that others have too."""
+    need = 0.0
     for index in range(max(len(left), len(right))):
         sides = [label_width(side[index]) for side in (left, right) if index < len(side)]
         both = all(sides) and len(sides) == 2
         need = max(need, sum(sides) + 2 * PORT_INSET + (PORT_GAP if both else 0))
-    steps = -(-max(need - MIN_WIDTH, 0) // WIDTH_STEP)
-    return min(MIN_WIDTH + steps * WIDTH_STEP, MAX_WIDTH)
+    return need
 
 
 def label_width(label: Label) -> float:
@@ -84,6 +92,7 @@ def label_width(label: Label) -> float:
     return text_width(name, PORT) + text_width(kind, TYPE, mono=True) + gap
 
 
+@lru_cache(maxsize=4096)
 def type_text(tensor_type: Any | None) -> str:
     """Returns `f32 ?×784` for a type; `f32` for a scalar, nothing where it is unknown."""
     if tensor_type is None:

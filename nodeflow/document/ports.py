@@ -14,6 +14,7 @@ import os
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from nodeflow.document.dataset_op import DATASET
@@ -136,6 +137,7 @@ def _outer_port(name: str) -> PortView:
     return PortView(name, "after", CONTROL) if is_control(name) else PortView(name, name)
 
 
+@lru_cache(maxsize=4096)
 def _view(port: Port, name: str | None = None) -> PortView:
     name = name or port.name
     return PortView(name, name, "tensor", port.optional, port.doc, port.dtypes)

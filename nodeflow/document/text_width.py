@@ -6,6 +6,8 @@ the fonts. Kerning, which only ever pulls letters a little closer, is left out.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 MONO = 600
 """Every glyph of JetBrains Mono."""
 
@@ -35,6 +37,7 @@ _ADVANCES = {
 _WIDEST = 1000  # what is not in the table (other scripts) counts as a full em
 
 
+@lru_cache(maxsize=65536)
 def text_width(text: str, size: float, weight: int = 400, mono: bool = False) -> float:
     """Returns the width of one line of text of `size` pixels; weight 400 or 600."""
     if mono:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from nodeflow.document import ports
@@ -32,6 +33,7 @@ class FaceBuilder:
         self.status: dict[str, str] = {}
         self.resting = Resting(document)
         self._next_serial = 1
+        self._kept: dict[str, tuple[tuple[tuple, CardFace], ...]] = {}
 
     def set_values(self, values: Mapping[str, Any]) -> list[str]:
         """Keep previews by node id; returns the ids whose preview is another."""
@@ -52,7 +54,33 @@ class FaceBuilder:
         return gone
 
     def build(self, record: NodeRecord) -> CardFace:
-        """The card of a node as things are now."""
+        """The card of a node as things are now; the last ones of each node are kept, for undo."""
+        seen = self._signature(record)
+        kept = self._kept.get(record.id, ())
+        for signature, face in kept:
+            if signature == seen:
+                return self.revalue(face, record.id)
+        face = self._build(record)
+        self._kept[record.id] = ((seen, face), *kept[:1])
+        return face
+
+    def _signature(self, record: NodeRecord) -> tuple:
+        """Equal where a card would be, but for value and state."""
+        document, node_id = self.document, record.id
+        into = [(w.target_port, self._type(*w[:2])) for w in document.wires_into(node_id)]
+        known = self.analysis.out_types(node_id) if self.analysis is not None else None
+        return (
+            record,
+            declaration(record, base_dir=ports.base_dir(document)),
+            into,
+            {wire.source_port for wire in document.wires_out_of(node_id)},
+            known,
+            self.analysis.passes(node_id) if self.analysis is not None else None,
+            self._problems(node_id),
+            node_id in document.outer,
+        )
+
+    def _build(self, record: NodeRecord) -> CardFace:
         op = declaration(record, base_dir=ports.base_dir(self.document))
         inputs = self._inputs(record)
         outputs = self._outputs(record)
@@ -158,6 +186,7 @@ def severity_of(problem: Any) -> str:
     return "warning" if problem.kind == "MissingInput" else problem.severity
 
 
+@lru_cache(maxsize=16384)
 def _port(port: Any, kind: Any | None, connected: bool, fault: str) -> PortFace:
     return PortFace(
         name=port.name,

@@ -43,7 +43,7 @@ class SceneModel:
         self.builder = FaceBuilder(document, analysis)
         self.nodes: Slots[str] = Slots()
         self.positions = np.zeros((0, 2))
-        self.sizes = np.zeros((0, 2))
+        self._sizes = np.zeros((0, 2))
         self.selected = np.zeros(0, bool)
         self.dimmed = np.zeros(0, bool)
         self.off = np.zeros(0, bool)
@@ -52,7 +52,9 @@ class SceneModel:
         self.category = np.zeros(0, np.int16)
         self.severity = np.zeros(0, np.int8)
         self.categories: list[str] = []
-        self.wires = wires.WireTable()
+        self._wires = wires.WireTable()
+        self._stale: set[int] = set()
+        """Slots whose card and wires are to be made anew before anything is read."""
         self._faces: list[CardFace | None] = []
         self._grid = UniformGrid()
         self._grid_stale = True
@@ -61,8 +63,6 @@ class SceneModel:
         self._listener = listener
         self._unsubscribe = document.subscribe(self._on_change)
         self._add_nodes(document.nodes)
-        for wire in document.wires.values():
-            self._put_wire(wire)
 
     def close(self) -> None:
         """Stop listening to the document."""
@@ -70,8 +70,20 @@ class SceneModel:
 
     # ---- reading ----------------------------------------------------------------------------
 
+    @property
+    def sizes(self) -> np.ndarray:
+        """(slots, 2) width and height of the cards."""
+        self._remake()
+        return self._sizes
+
+    @property
+    def wires(self) -> wires.WireTable:
+        self._remake()
+        return self._wires
+
     def face(self, slot: int) -> CardFace:
         """The content of a node's card."""
+        self._remake()
         face = self._faces[slot]
         return face if face is not None else self._make_face(slot)
 
@@ -95,6 +107,7 @@ class SceneModel:
 
     def nodes_in(self, area: QRectF) -> np.ndarray:
         """Ascending slots of the nodes that touch a scene rectangle."""
+        self._remake()
         if self._grid_stale:
             self._grid.build(self.nodes.used(), self.positions, self.sizes)
             self._grid_stale = False
@@ -114,6 +127,7 @@ class SceneModel:
 
     def _wire_places(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Slots, ends and bounds of all wires, kept until something moves."""
+        self._remake()
         if self._wires_kept is None:
             used = self.wires.slots.used()
             ends = self.wires.ends(used, self.positions)
@@ -150,19 +164,21 @@ class SceneModel:
         slots = {s for s in map(self.nodes.get, wanted) if s is not None}
         if not slots:
             return
-        self._before = {slot: self.rect(slot) for slot in slots}
-        self._remake(slots)
+        if not self._stale:  # else all is painted anyway
+            self._before = {slot: self.rect(slot) for slot in slots}
+        self._stale |= slots
         self._listener(slots, False)
         self._before.clear()
 
     def refresh_faces(self, node_ids: Iterable[str]) -> None:
         """Values or states of these nodes changed: make their cards anew, wires stay."""
+        self._remake()
         slots = {s for s in map(self.nodes.get, node_ids) if s is not None}
         for slot in slots:
             self._before[slot] = self.rect(slot)
             face = self.builder.revalue(self.face(slot), self.nodes.key(slot))
             self._faces[slot] = face
-            self.sizes[slot] = (face.width, face.height)
+            self._sizes[slot] = (face.width, face.height)
         if slots:
             self._grid_stale = True
             self._listener(slots, False)
@@ -199,13 +215,14 @@ class SceneModel:
         touched: set[int] = set()
         for edit in change.of("wire"):
             if edit.before is not None:
-                self.wires.drop(edit.key)
+                self._wires.drop(edit.key)
         for record in change.nodes_removed:
             slot = self.nodes.release(record.id)
             if slot is not None:
                 self._faces[slot] = None
                 self.selected[slot] = self.dimmed[slot] = False
                 self.order[slot] = 0
+                self._stale.discard(slot)
         self._add_nodes([r.id for r in change.nodes_added])
         for before, after in change.nodes_changed:
             slot = self.nodes.get(after.id)
@@ -218,14 +235,11 @@ class SceneModel:
                     or before.extra != after.extra
                 ):
                     touched.add(slot)
-        self._grid_stale = True
         touched |= self._touched_by_wires(change)
         rested = map(self.nodes.get, self.builder.resting.follow(change))
         touched |= {slot for slot in rested if slot is not None}
-        self._remake(touched)
-        for edit in change.of("wire"):
-            if edit.after is not None:
-                self._put_wire(edit.after)
+        self._stale |= touched
+        self._grid_stale = True
         self._wires_kept = None
         self._listener(touched, True)
 
@@ -244,26 +258,29 @@ class SceneModel:
         self._grow(max(slots) + 1)
         for slot in slots:
             self.positions[slot] = self.document.nodes[self.nodes.key(slot)].pos
-        self._remake(slots)
+        self._stale.update(slots)
 
-    def _remake(self, slots: Iterable[int]) -> None:
-        """Make cards anew and move the wire ends that hang on their ports."""
-        slots = list(slots)
-        for slot in slots:
+    def _remake(self) -> None:
+        """Make stale cards anew, once however often they changed, and the wires at their ports."""
+        if not self._stale:
+            return
+        slots, self._stale = self._stale, set()
+        found: dict[tuple[str, str], Wire] = {}
+        for slot in sorted(slots):
             self._make_face(slot)
-        self._grid_stale = True
-        self._wires_kept = None
-        for slot in slots:
             node_id = self.nodes.key(slot)
             for wire in self.document.wires_into(node_id) + self.document.wires_out_of(node_id):
-                if wire.key in self.wires.slots:
-                    self._put_wire(wire)
+                found[wire.key] = wire
+        for wire in found.values():
+            self._put_wire(wire)
+        self._grid_stale = True
+        self._wires_kept = None
 
     def _make_face(self, slot: int) -> CardFace:
         node_id = self.nodes.key(slot)
         face = self.builder.build(self.document.nodes[node_id])
         self._faces[slot] = face
-        self.sizes[slot] = (face.width, face.height)
+        self._sizes[slot] = (face.width, face.height)
         self.off[slot] = face.status in ("muted", "resting")
         self.severity[slot] = _SEVERITY.get(face.severity, 0)
         if face.category not in self.categories:
@@ -286,13 +303,22 @@ class SceneModel:
         in_x = faces.DOT / 2 if dots[1] else 0.0
         offsets = (out_x, out_y, in_x, in_y)
         hidden = wire.target_port in hidden_ports(self.document.nodes[wire.target])
-        self.wires.put(wire.key, source, target, offsets, style, hidden)
+        self._wires.put(wire.key, source, target, offsets, style, hidden)
 
     def _grow(self, size: int) -> None:
         if size <= len(self.positions):
             return
         more = max(size, 2 * len(self.positions), 64)
-        names = ("positions", "sizes", "selected", "dimmed", "off", "order", "category", "severity")
+        names = (
+            "positions",
+            "_sizes",
+            "selected",
+            "dimmed",
+            "off",
+            "order",
+            "category",
+            "severity",
+        )
         for name in names:
             old = getattr(self, name)
             new = np.zeros((more, *old.shape[1:]), old.dtype)

@@ -49,21 +49,21 @@ def routes(ends: np.ndarray, scale: float = 1.0, lane: np.ndarray | None = None)
     x0, y0, x1, y1 = ends.T
     right, left = x0 + reach, x1 - reach
     out, along, back = np.sign(lane - y0), np.sign(left - right), np.sign(y1 - lane)
-    room = np.minimum(np.minimum(abs(lane - y0), abs(y1 - lane)), abs(left - right))
-    small = np.minimum(room / 2, RADIUS * scale)
+    least = np.minimum(abs(left - right) / 2, RADIUS * scale)
+    first, last = (np.minimum(abs(leg) / 2, least) for leg in (lane - y0, y1 - lane))
     zero, one = np.zeros_like(x0), np.ones_like(x0)
     corners = (
-        ((right, y0), (one, zero), (zero, out)),
-        ((right, lane), (zero, out), (along, zero)),
-        ((left, lane), (along, zero), (zero, back)),
-        ((left, y1), (zero, back), (one, zero)),
+        ((right, y0), (one, zero), (zero, out), first),
+        ((right, lane), (zero, out), (along, zero), first),
+        ((left, lane), (along, zero), (zero, back), last),
+        ((left, y1), (zero, back), (one, zero), last),
     )
     t = np.linspace(0.0, 1.0, CORNER)
     parts = [ends[:, None, :2]]
-    for at, before, after in corners:
+    for at, before, after, radius in corners:
         place, u, v = (np.stack(pair, axis=1)[:, None] for pair in (at, before, after))
         turn = -((1 - t) ** 2)[:, None] * u + (t**2)[:, None] * v
-        parts.append(place + small[:, None, None] * turn)
+        parts.append(place + radius[:, None, None] * turn)
     parts.append(ends[:, None, 2:])
     return np.concatenate(parts, axis=1)
 

@@ -19,6 +19,8 @@ CLEAR, NARROWEST, BESIDE, SPREAD = 10.0, 12.0, 36.0, 10.0
 gap, and how far lanes are apart."""
 WIDE = 200.0
 """A gap as between rows, which is better than one between two cards."""
+BEND = 4.0
+"""What two corners cost that a lane level with either end does not have."""
 HIT = 2000.0
 """Rather so much farther than behind one card."""
 SAMPLES = 32
@@ -72,17 +74,17 @@ def _best(end: np.ndarray, cards: np.ndarray, own: list[float], least: float) ->
     x0, y0, x1, y1 = end.tolist()
     right, left = x0 + REACH, x1 - REACH
     best = None
-    for lane, gain in _gaps(cards, min(left, right), max(left, right), y0, own):
+    for lane, gain in _gaps(cards, min(left, right), max(left, right), (y0, y1), own):
         hits = _crossed(cards, right, y0, lane) + _crossed(cards, left, y1, lane)
         way = abs(lane - y0) + abs(lane - y1) - abs(y1 - y0) + 1e-2 * abs(lane - y0)
-        cost = HIT * hits + way - gain
+        cost = HIT * hits + way - gain + (0.0 if lane in (y0, y1) else BEND)
         if cost < least:
             best, least = lane, cost
     return best
 
 
 def _gaps(
-    cards: np.ndarray, left: float, right: float, wish: float, own: list[float]
+    cards: np.ndarray, left: float, right: float, ends: tuple[float, float], own: list[float]
 ) -> Iterable[tuple[float, float]]:
     """Heights at which a level line from ``left`` to ``right`` passes no card, and how good
     they are for their room or for being one's own already."""
@@ -93,7 +95,10 @@ def _gaps(
     for top, bottom in (*zip(tops[order].tolist(), bottoms[order].tolist(), strict=True), _END):
         if top - above >= NARROWEST:
             room = top - above
-            yield _within(above, top, wish), min(room, WIDE) / 4 if np.isfinite(room) else 0.0
+            gain = min(room, WIDE) / 4 if np.isfinite(room) else 0.0
+            yield _within(above, top, ends[0]), gain
+            if above <= ends[1] <= top:  # straight in
+                yield ends[1], gain
             yield from ((lane, WIDE) for lane in own if above <= lane <= top)
         above = max(above, bottom)
 

@@ -12,6 +12,9 @@ from nodeflow.document.problems import Problem
 from nodeflow.graph.op import Op
 from nodeflow.graph.registry import REGISTRY
 
+PATIENCE = 3
+"""Epochs that early stopping waits, unless told otherwise."""
+
 
 @dataclass(frozen=True)
 class TrainingSettings:

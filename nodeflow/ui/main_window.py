@@ -36,6 +36,7 @@ from nodeflow.ui.palette import PalettePanel
 from nodeflow.ui.panels.log import LogPanel
 from nodeflow.ui.panels.outline import OutlinePanel
 from nodeflow.ui.panels.problems import ProblemsPanel
+from nodeflow.ui.panels.stop_early import StopEarly
 from nodeflow.ui.panels.training import TrainingPanel
 from nodeflow.ui.panels.viewer import ViewerPanel
 from nodeflow.ui.peek import Peek
@@ -138,6 +139,7 @@ class MainWindow(QMainWindow):
         self._inspectors.addWidget(self.inspector)
         self._inspectors.addWidget(self.peek.inspector)
         self.training = TrainingPanel(self.settings, self.theme)
+        self.training.add_control(StopEarly(self.workspace))
         self.viewer = ViewerPanel(self.workspace, self.link, self.theme)
         self.problems = ProblemsPanel(self.workspace, self.theme)
         self.outline = OutlinePanel(self.workspace, self.canvas.value_of)

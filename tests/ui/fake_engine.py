@@ -7,6 +7,7 @@ the few ops that tests use.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -115,9 +116,10 @@ class FakeClient:
     def end_epoch(self, epoch: int, loss: float, **metrics: float) -> None:
         self.on_message(p.EpochDone(epoch, loss, metrics, 10 * epoch, 0.1 * epoch))
 
-    def end_training(self, epochs: int = 2, stopped: bool = False) -> None:
+    def end_training(self, epochs: int = 2, stopped: bool = False, **how: Any) -> None:
         request = self.requests(p.Train)[-1].request
+        metrics = {"accuracy": 0.9}
         self.on_message(
-            p.TrainingDone(request, epochs, {"accuracy": 0.9}, 10 * epochs, 200.0, 1.5, stopped)
+            p.TrainingDone(request, epochs, metrics, 10 * epochs, 200.0, 1.5, stopped, **how)
         )
         self.on_message(p.State("idle"))

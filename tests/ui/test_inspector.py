@@ -253,10 +253,35 @@ def test_training_settings_stand_with_the_optimizer(window, qtbot):
     assert document.training["epochs"] == 10
     qtbot.mouseClick(section.add_button, Qt.MouseButton.LeftButton)
     assert len(document.training["metrics"]) == 2
-    split = section.findChildren(QComboBox)[-1]
+    split = [c for c in section.findChildren(QComboBox) if c.property("metric") == 1][-1]
     split.setCurrentIndex(split.findData("validation"))
     split.activated.emit(split.currentIndex())
     assert document.training["metrics"][1]["split"] == "validation"
+
+
+def test_early_stopping_is_switched_on_and_set_with_undo(window, qtbot):
+    window.files.open_example(example("spirals"))
+    document = window.workspace.document
+    window.canvas.select([document.node_named("train").id])
+    rows = window.inspector.page.training.stopping
+    assert not rows.rows["patience"].isVisibleTo(rows)
+    rows.switch.editor.field.click()
+    assert document.training["patience"] == 3 and rows.rows["patience"].isVisibleTo(rows)
+    assert [rows.node.currentText(), rows.split.currentText()] == ["loss", "validation"]
+    type_into(qtbot, rows.rows["min_change"].editor, "0.01")
+    assert document.training["min_change"] == 0.01
+    rows.node.fill()
+    rows.node.setCurrentIndex(rows.node.findText("accuracy"))
+    rows.node.activated.emit(rows.node.currentIndex())
+    accuracy = document.node_named("accuracy").id
+    watched = {"node": accuracy, "split": "validation", "goal": "max"}
+    assert document.training["monitor"] == watched, "more accuracy is better"
+    rows.goal.setCurrentIndex(rows.goal.findData("min"))
+    rows.goal.activated.emit(rows.goal.currentIndex())
+    assert document.training["monitor"]["goal"] == "min"
+    for _ in range(4):
+        document.undo()
+    assert "patience" not in document.training and not rows.rows["patience"].isVisibleTo(rows)
 
 
 def test_frames_are_edited(window, qtbot):

@@ -11,6 +11,7 @@ from PySide6.QtCore import Qt
 from nodeflow.host import protocol as p
 from nodeflow.resources import example
 from nodeflow.ui.panels.record import Losses, TrainingRecord, duration, thin
+from nodeflow.ui.panels.stop_early import StopEarly
 
 NOTICE = "Using the 5 000 MNIST images that come with nodeflow."
 
@@ -252,3 +253,36 @@ def test_speed_and_time_left_come_from_the_last_seconds():
 )
 def test_durations_are_readable(seconds, text):
     assert duration(seconds) == text
+
+
+def test_early_stopping_is_a_box_beside_the_plots(mnist, engine, qtbot):
+    (control,) = mnist.training.findChildren(StopEarly)
+    document = mnist.workspace.document
+    control.box.click()
+    assert document.training["patience"] == 3
+    assert control.meaning.text() == "after 3 epochs without a better validation loss"
+    document.undo()
+    assert not control.box.isChecked() and not control.meaning.isVisibleTo(control)
+
+
+def test_why_a_training_ended_early_is_said(mnist, engine, qtbot):
+    mnist.actions_.trigger("train")
+    engine.begin_training(epochs=30)
+    engine.train_steps(1, [1.0] * 70)
+    ending = "stopped after epoch 7: validation loss has not improved for 3 epochs"
+    engine.end_training(epochs=7, reason="no improvement", ending=ending, best_epoch=4)
+    panel = mnist.training
+    qtbot.waitUntil(lambda: panel.headline.text().startswith("Stopped early after"))
+    assert panel.ending.text() == ending.capitalize() + "."
+    assert panel.bar.value() == round(1000 * 70 / 300)
+    mnist.actions_.trigger("train")
+    engine.begin_training()
+    qtbot.waitUntil(lambda: not panel.ending.isVisibleTo(panel))
+
+
+def test_the_bar_goes_on_where_training_goes_on():
+    record = TrainingRecord()
+    record.take(p.TrainingStarted(1, 10, 100, 11))
+    assert record.part == 0.5, "ten of twenty epochs were done before"
+    record.take(p.StepsDone(1001, np.ones(500), 1.0))
+    assert record.part == 0.75

@@ -18,7 +18,12 @@ LABEL_WIDTH = 76
 
 def words(name: str) -> str:
     """An attribute's name for people: ``batch_size`` is ``Batch size``."""
-    known = {"dtype": "Data type", "stddev": "Deviation", "keepdims": "Keep axes"}
+    known = {
+        "dtype": "Data type",
+        "stddev": "Deviation",
+        "keepdims": "Keep axes",
+        "use_averages": "Averages",
+    }
     return known.get(name) or name.replace("_", " ").capitalize()
 
 

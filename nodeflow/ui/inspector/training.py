@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from nodeflow.data import SPLITS
@@ -14,8 +12,10 @@ from nodeflow.document.flow import natural
 from nodeflow.document.training import training_settings
 from nodeflow.graph.op import Attr
 from nodeflow.ui.inspector.editors import QuietCombo
+from nodeflow.ui.inspector.node_combo import NodeCombo
 from nodeflow.ui.inspector.rows import AttrRow
 from nodeflow.ui.inspector.sections import Section
+from nodeflow.ui.inspector.stopping import StoppingRows
 from nodeflow.ui.theme import SPACE, Theme, icon
 from nodeflow.ui.widgets import button, clear, label
 from nodeflow.ui.workspace import Workspace
@@ -25,33 +25,14 @@ SETTINGS = (
     Attr("batch_size", "int", 100, "Rows a step learns from.", minimum=1),
     Attr("seed", "int", 1, "Decides initial values and the order of rows.", minimum=0),
     Attr("shuffle", "bool", True, "Mix the rows anew in each epoch."),
+    Attr(
+        "use_averages",
+        "bool",
+        False,
+        "Measure with the running means of the weights, and end with them. The optimizer keeps "
+        "them if its average_decay is set.",
+    ),
 )
-
-
-class NodeCombo(QuietCombo):
-    """Chooses a node; what there is to choose is looked up when the list opens."""
-
-    def __init__(self, choices: Callable[[], list[tuple[str, str]]]) -> None:
-        super().__init__()
-        self._choices = choices
-
-    def fill(self) -> None:
-        """Offer every choice, with the one that is shown."""
-        current, text = self.currentData(), self.currentText()
-        self.clear()
-        for node_id, name in self._choices():
-            self.addItem(name, node_id)
-        if self.findData(current) < 0:
-            self.addItem(text, current)
-        self.setCurrentIndex(self.findData(current))
-
-    def showPopup(self) -> None:
-        self.fill()
-        super().showPopup()
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        self.fill()
-        super().keyPressEvent(event)
 
 
 class TrainingSection(Section):
@@ -77,6 +58,8 @@ class TrainingSection(Section):
         self.add(holder)
         self.add_button = button("Measure another node", "link", self._on_add)
         self.add(self.add_button)
+        self.stopping = StoppingRows(workspace, theme, self._scalars)
+        self.add(self.stopping)
         self._shown: object = None
         self.refresh()
 
@@ -86,6 +69,7 @@ class TrainingSection(Section):
         stored = self._workspace.document.training
         for name, row in self.setting_rows.items():
             row.set_value(getattr(settings, name), name in stored)
+        self.stopping.refresh(settings)
         document = self._workspace.document
         names = [
             document.nodes[m["node"]].name for m in settings.metrics if m["node"] in document.nodes

@@ -139,10 +139,8 @@ class TrainingRecord:
 
     @property
     def part(self) -> float:
-        """How much is done, 0 to 1, of the epochs this training was to go through."""
-        all_steps = self.steps_per_epoch * self.epochs
-        before = self.steps_per_epoch * (self.first_epoch - 1)
-        return min(1.0, max(0, self.last_step - before) / all_steps) if all_steps else 0.0
+        """How much is done, 0 to 1, of all steps: where training goes on, the bar goes on too."""
+        return min(1.0, self.last_step / self.total_steps) if self.total_steps else 0.0
 
     @property
     def speed(self) -> float | None:

@@ -58,6 +58,8 @@ class TrainingPanel(QWidget):
 
     def _make(self) -> None:
         self.headline = label("No training yet", "strong")
+        self.ending = label("", "caption", wrap=True)
+        self.ending.hide()
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setRange(0, 1000)
@@ -81,8 +83,12 @@ class TrainingPanel(QWidget):
         left.setContentsMargins(0, 0, 0, 0)
         left.setSpacing(SPACE[2])
         left.addWidget(self.headline)
+        left.addWidget(self.ending)
         left.addWidget(self.bar)
         left.addLayout(self._grid)
+        left.addSpacing(SPACE[1])
+        self._controls = QVBoxLayout()
+        left.addLayout(self._controls)
         left.addStretch(1)
         side = QWidget()
         side.setFixedWidth(248)
@@ -102,6 +108,10 @@ class TrainingPanel(QWidget):
         layout.setSpacing(SPACE[2])
         layout.addWidget(self._make_notice())
         layout.addLayout(body, 1)
+
+    def add_control(self, widget: QWidget) -> None:
+        """Put a setting of the training below its figures."""
+        self._controls.addWidget(widget)
 
     def _make_notice(self) -> QFrame:
         """A line over the plots: what to know about the data, and the download."""
@@ -265,6 +275,7 @@ class TrainingPanel(QWidget):
     def _draw_figures(self) -> None:
         record, figures = self.record, self.figures
         self.headline.setText(self._headline())
+        self._draw_ending()
         self.bar.setValue(round(1000 * record.part))
         last = record.first_epoch - 1 + record.epochs
         figures["epoch"].setText(f"{record.current_epoch()} of {last}" if record.epochs else "–")
@@ -285,8 +296,16 @@ class TrainingPanel(QWidget):
         if self._state == "training":
             return f"Training{f'  ·  {self.record.tier}' if self.record.tier else ''}"
         if done is not None:
-            return f"{'Stopped' if done.stopped else 'Done'} after {duration(done.seconds)}"
+            word = "Stopped early" if done.reason else "Stopped" if done.stopped else "Done"
+            return f"{word} after {duration(done.seconds)}"
         return "No training yet" if not self.record.epochs else "Ended"
+
+    def _draw_ending(self) -> None:
+        """Why it ended, where there is more to say than that the epochs are through."""
+        done = self.record.done if self._state not in ("training", "paused") else None
+        says_more = done is not None and bool(done.reason or done.best_epoch)
+        self.ending.setText(f"{done.ending[0].upper()}{done.ending[1:]}." if says_more else "")
+        self.ending.setVisible(says_more)
 
     def _speed(self) -> str:
         if self._state not in ("training", "paused") and self.record.done is not None:

@@ -1,0 +1,35 @@
+"""A choice among the document's nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtGui import QKeyEvent
+
+from nodeflow.ui.inspector.editors import QuietCombo
+
+
+class NodeCombo(QuietCombo):
+    """Chooses a node; what there is to choose is looked up when the list opens."""
+
+    def __init__(self, choices: Callable[[], list[tuple[str, str]]]) -> None:
+        super().__init__()
+        self._choices = choices
+
+    def fill(self) -> None:
+        """Offer every choice, with the one that is shown."""
+        current, text = self.currentData(), self.currentText()
+        self.clear()
+        for node_id, name in self._choices():
+            self.addItem(name, node_id)
+        if self.findData(current) < 0:
+            self.addItem(text, current)
+        self.setCurrentIndex(self.findData(current))
+
+    def showPopup(self) -> None:
+        self.fill()
+        super().showPopup()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        self.fill()
+        super().keyPressEvent(event)

@@ -23,6 +23,7 @@ def words(name: str) -> str:
         "stddev": "Deviation",
         "keepdims": "Keep axes",
         "use_averages": "Averages",
+        "restore_best": "Keep best",
     }
     return known.get(name) or name.replace("_", " ").capitalize()
 

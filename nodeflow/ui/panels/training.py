@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QProgressBar,
+    QScrollArea,
     QSizePolicy,
     QSlider,
     QStackedWidget,
@@ -80,7 +81,7 @@ class TrainingPanel(QWidget):
             self._grid.addWidget(self.figures[name], row, 1)
         self.metric_labels: dict[str, QLabel] = {}
         left = QVBoxLayout()
-        left.setContentsMargins(0, 0, 0, 0)
+        left.setContentsMargins(0, 0, SPACE[2], 0)
         left.setSpacing(SPACE[2])
         left.addWidget(self.headline)
         left.addWidget(self.ending)
@@ -90,9 +91,14 @@ class TrainingPanel(QWidget):
         self._controls = QVBoxLayout()
         left.addLayout(self._controls)
         left.addStretch(1)
-        side = QWidget()
-        side.setFixedWidth(248)
-        side.setLayout(left)
+        inner = QWidget()
+        inner.setLayout(left)
+        side = QScrollArea()  # many metrics must not make the panel higher than the user wants
+        side.setWidget(inner)
+        side.setWidgetResizable(True)
+        side.setFrameShape(QFrame.Shape.NoFrame)
+        side.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        side.setFixedWidth(256)
         self._plots = QStackedWidget()
         hint = label(
             "Press Train (Ctrl+T): loss and metrics appear here while the graph learns.", "muted"

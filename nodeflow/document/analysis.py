@@ -2,22 +2,47 @@
 
 After an edit only what it can have changed is inferred again: the edited nodes, and what is
 downstream of them as far as types really change.
+
+What is inside an instance of a subgraph depends on what is wired into it. So an analysis holds
+one for each instance, of its definition, and hands on to it what comes in and what changed.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import NamedTuple
 
 from nodeflow.document.dataset_op import DATASET
 from nodeflow.document.declarations import op_of
-from nodeflow.document.inference import Inferred, Outputs, infer_node
+from nodeflow.document.feed_check import COLUMN
+from nodeflow.document.inference import (
+    OPEN,
+    ORDER,
+    TENSOR,
+    Inferred,
+    Outputs,
+    check_wires,
+    in_mode,
+    infer_node,
+    missing_input,
+)
 from nodeflow.document.model import Document
 from nodeflow.document.order import downstream, topological, upstream
 from nodeflow.document.passing import REROUTE
-from nodeflow.document.ports import port_order
+from nodeflow.document.ports import DONE, base_dir, port_order
 from nodeflow.document.problems import Problem
-from nodeflow.document.records import Change, NodeRecord
+from nodeflow.document.records import INPUTS, SUBGRAPH, Change, NodeRecord, Wire
+from nodeflow.document.scopes import instance_problem, instances_in
+from nodeflow.document.subgraph_ops import (
+    DEFINITION,
+    border_problems,
+    definition_of,
+    leaving_wire,
+    port_names,
+    subgraph_op,
+)
 from nodeflow.document.training import training_problems
 from nodeflow.errors import CycleError
 from nodeflow.graph.types import TensorType
@@ -26,15 +51,27 @@ TRAINING = ""
 """The key of `Analysis.problems` under which the training settings' problems stand."""
 
 _UNKNOWN = Inferred(None)
+_CARRY = {DATASET, REROUTE, SUBGRAPH, INPUTS}
+"""Ops whose outputs may be something else than values."""
+
+
+class Carried(NamedTuple):
+    """What comes in or goes out at a port of a subgraph: its type if known, and its kind."""
+
+    type: TensorType | None
+    kind: str = TENSOR
 
 
 class Analysis:
     """What inference knows of a document.
 
     `base_dir` is where relative data paths start; by default the document's folder. `known` has
-    the output types of nodes that need no inference.
-    Call `update(change)` for each of the document's changes. `inferred` counts nodes inferred so
+    the output types of nodes that need no inference. `given` is what is wired into the inputs of
+    a definition, for one instance of it.
+    Call `update(change)` for each of the file's changes. `inferred` counts nodes inferred so
     far, for tests that nothing is inferred in vain.
+
+    `inside` holds the analysis of each instance of a subgraph, by the instance's id.
     """
 
     def __init__(
@@ -43,8 +80,12 @@ class Analysis:
         *,
         base_dir: str | os.PathLike | None = None,
         known: Mapping[str, Outputs] | None = None,
+        given: Mapping[str, Carried] | None = None,
     ) -> None:
         self.doc = doc
+        self.inside: dict[str, Analysis] = {}
+        self._given = dict(given or {})
+        self._touched: set[str] = set()
         self._known = known or {}
         self._base_dir = base_dir
         self.problems: dict[str, list[Problem]] = {}
@@ -78,6 +119,32 @@ class Analysis:
         node), or None for one that computes them."""
         return self._results.get(node_id, _UNKNOWN).passes
 
+    def kind_of(self, wire: Wire) -> str:
+        """Returns what a wire carries: `tensor`, `column` of a data set, `order`, or `open`."""
+        source = self.doc.nodes.get(wire.source)
+        if source is not None and source.op == DATASET:
+            return COLUMN
+        return self._results.get(wire.source, _UNKNOWN).kinds.get(wire.source_port, TENSOR)
+
+    def leaving(self, port: str) -> Carried:
+        """Returns what goes out at an output of this definition."""
+        wire = leaving_wire(self.doc, port)
+        if wire is None or wire.source not in self.doc.nodes:
+            return Carried(None, OPEN)
+        return self._carried(wire)
+
+    def at(self, path: Iterable[str]) -> Analysis | None:
+        """Returns the analysis inside an instance, by the ids that lead there; None if gone."""
+        found: Analysis | None = self
+        for node_id in path:
+            found = None if found is None else found.inside.get(node_id)
+        return found
+
+    def take_touched(self) -> set[str]:
+        """Returns the nodes whose types or problems changed since this was asked last."""
+        touched, self._touched = self._touched, set()
+        return touched
+
     def problems_of(self, node_id: str) -> list[Problem]:
         """Returns a node's problems, the worst first."""
         return self.problems.get(node_id, [])
@@ -110,32 +177,71 @@ class Analysis:
         """
         if change.only_moves:
             return set()
-        changed: set[str] = set()
-        dirty: set[str] = set()
-        for record in change.nodes_removed:
-            self._results.pop(record.id, None)
-            self.problems.pop(record.id, None)
-            self._watchers.discard(record.id)
-            changed.add(record.id)
-        names = bool(change.nodes_added or changed)
-        dirty.update(record.id for record in change.nodes_added)
-        for before, after in change.nodes_changed:
-            dirty.add(after.id)
-            names = names or before.name != after.name or before.op != after.op
-            if before.name != after.name:
-                dirty.update(w.target for w in self.doc.wires_out_of(after.id))
-        dirty.update(wire.target for wire in change.wires_added)
-        dirty.update(wire.target for wire in change.wires_removed)
-        if names:
-            dirty |= self._watchers
-        changed |= self._propagate(dirty)
+        changed = self._update(change, change.scopes)
         if self._update_training():
             changed.add(TRAINING)
         return changed
 
+    def _update(self, change: Change, scopes: set[str]) -> set[str]:
+        own = change.within(self.doc.scope)
+        changed: set[str] = set()
+        dirty: set[str] = set()
+        for record in own.nodes_removed:
+            self._results.pop(record.id, None)
+            self.problems.pop(record.id, None)
+            self.inside.pop(record.id, None)
+            self._watchers.discard(record.id)
+            changed.add(record.id)
+        names = {record.name for record in (*own.nodes_added, *own.nodes_removed)}
+        dirty.update(record.id for record in own.nodes_added)
+        for before, after in own.nodes_changed:
+            dirty.add(after.id)
+            if before.name != after.name:
+                dirty.update(w.target for w in self.doc.wires_out_of(after.id))
+            if before.name != after.name or before.op != after.op:
+                names |= {before.name, after.name}
+        dirty.update(wire.target for wire in own.wires_added)
+        dirty.update(wire.target for wire in own.wires_removed)
+        dirty |= self._update_instances(own, change, scopes, names)
+        if names or scopes != {self.doc.scope}:
+            dirty |= self._watchers
+        self._touched |= changed
+        return changed | self._propagate(dirty)
+
+    def _update_instances(
+        self, own: Change, change: Change, scopes: set[str], names: set[str]
+    ) -> set[str]:
+        """Lets the analyses inside instances follow; returns the instances that may differ."""
+        dirty: set[str] = set()
+        if scopes - {self.doc.scope}:
+            for node_id, inside in self.inside.items():
+                if inside.doc.scope not in scopes and not inside.inside:
+                    continue
+                # Border nodes may have other ports now, which is for the instance to say.
+                if inside._update(change, scopes) or inside.doc.scope in scopes:
+                    dirty.add(node_id)
+        tables = {edit.key for edit in own.of("subgraph")}
+        scoped = {name.rpartition("/")[0] for name in names if "/" in name}
+        if tables or scoped or scopes - {self.doc.scope}:
+            for record in instances_in(self.doc):
+                unknown = record.id not in self.inside or record.attrs.get(DEFINITION) in tables
+                scope = f"{record.name}/"
+                if unknown or any(f"{other}/".startswith(scope) for other in scoped):
+                    dirty.add(record.id)
+        return dirty
+
     def refresh_datasets(self) -> set[str]:
         """Looks at the data sets' files again (they, or the document's folder, changed)."""
-        return self._propagate({i for i, n in self.doc.nodes.items() if n.op == DATASET})
+        dirty = {i for i, n in self.doc.nodes.items() if n.op == DATASET}
+        dirty |= {i for i, inside in self.inside.items() if inside.refresh_datasets()}
+        return self._propagate(dirty)
+
+    def give(self, given: Mapping[str, Carried]) -> None:
+        """Takes in what is wired into the inputs of this definition."""
+        if self._given != given:
+            self._given = dict(given)
+            border = self.doc.borders.get(INPUTS)
+            self._propagate(set() if border is None else {border})
 
     def _propagate(self, dirty: Iterable[str]) -> set[str]:
         """Infers the dirty nodes, and what follows them as far as types change."""
@@ -161,18 +267,27 @@ class Analysis:
             changed.add(node_id)
             self._results[node_id] = now
             self._note(node_id, now.problems)
-            if was is None or was.out != now.out or was.passes != now.passes:
-                waiting.update(wire.target for wire in self.doc.wires_out_of(node_id))
+            waiting.update(
+                wire.target
+                for wire in self.doc.wires_out_of(node_id)
+                if was is None or _differ(was, now, wire.source_port)
+            )
+        self._touched |= changed
         return changed
 
     def _infer(self, record: NodeRecord) -> Inferred:
         if record.id in self._known:
             return Inferred(self._known[record.id])
+        if record.op == SUBGRAPH:
+            return in_mode(self.doc, record, self._infer_instance(record), self.out_types)
+        self.inside.pop(record.id, None)
+        if record.id in self.doc.borders.values():
+            return self._infer_border(record)
         question = self._question(record)
         for asked, answer in self._answers.get(record.id, ()) if question else ():
             if asked == question:
                 return answer
-        answer = infer_node(self.doc, record, self.out_types, self._base_dir)
+        answer = infer_node(self.doc, record, self.out_types, self.kind_of, self._base_dir)
         if question and not answer.problems:
             self._answers[record.id] = ((question, answer), *self._answers.get(record.id, ())[:1])
         return answer
@@ -182,9 +297,56 @@ class Analysis:
         look further than their wires. The last two answers are kept: undo asks again."""
         op, wires = op_of(record), self.doc.wires_into(record.id)
         sources = {self.doc.nodes[wire.source].op for wire in wires}
-        if op is None or sources & {DATASET, REROUTE} or any(a.kind == "names" for a in op.attrs):
+        named = op is not None and any(a.kind == "names" for a in op.attrs)
+        if op is None or named or sources & _CARRY:
             return None
         return record, op, [(w.target_port, self.type_of(*w[:2])) for w in wires]
+
+    def _infer_border(self, record: NodeRecord) -> Inferred:
+        """What comes in, as far as it is known; and whether something goes out at every port."""
+        problems = border_problems(self.doc, record.op)
+        if record.op == INPUTS:
+            ports = port_names(self.doc, INPUTS)
+            found = {port: self._given.get(port, Carried(None, OPEN)) for port in ports}
+            return _inferred(found, problems)
+        op = subgraph_op(self.doc, record)
+        wired = {wire.target_port: wire for wire in self.doc.wires_into(record.id)}
+        check_wires(self.doc, record, op, wired, self.kind_of, problems)
+        problems += [missing_input(record.name, p.name) for p in op.inputs if p.name not in wired]
+        return Inferred({}, tuple(problems))
+
+    def _infer_instance(self, record: NodeRecord) -> Inferred:
+        """The types that leave an instance, from those that come in; and the problems inside."""
+        problem, definition = instance_problem(self.doc, record), definition_of(self.doc, record)
+        if problem is not None or definition is None:
+            self.inside.pop(record.id, None)
+            return Inferred(None, (problem,) if problem else ())
+        op, problems = subgraph_op(self.doc, record), []
+        wired = {wire.target_port: wire for wire in self.doc.wires_into(record.id)}
+        check_wires(self.doc, record, op, wired, self.kind_of, problems)
+        given = {p.name: self._carried(wired[p.name]) for p in op.inputs if p.name in wired}
+        missing = [p.name for p in op.inputs if p.name not in wired and not p.optional]
+        problems += [missing_input(record.name, port) for port in missing]
+        inside = self.inside.get(record.id)
+        if inside is None or inside.doc is not definition:
+            inside = Analysis(definition, base_dir=self._folder(), given=given)
+            self.inside[record.id] = inside
+        else:
+            inside.give(given)
+        problems += [
+            replace(found, node=f"{record.name}/{found.node}") for found in inside.all_problems()
+        ]
+        return _inferred({p.name: inside.leaving(p.name) for p in op.outputs}, problems)
+
+    def _carried(self, wire: Wire) -> Carried:
+        kind = self.kind_of(wire)
+        if wire.source_port == DONE:
+            kind = ORDER
+        found = (self.out_types(wire.source) or {}).get(wire.source_port)
+        return Carried(found, OPEN if found is None and kind == TENSOR else kind)
+
+    def _folder(self) -> str | os.PathLike | None:
+        return self._base_dir or base_dir(self.doc)
 
     def _note(self, key: str, problems: Iterable[Problem]) -> None:
         found = sorted(problems, key=lambda problem: _SEVERITIES.index(problem.severity))
@@ -215,6 +377,8 @@ class Analysis:
         )
 
     def _update_training(self) -> bool:
+        if self.doc.scope:
+            return False
         was = self.problems.get(TRAINING, [])
         self._note(TRAINING, training_problems(self.doc, self._output_types()))
         return self.problems.get(TRAINING, []) != was
@@ -224,7 +388,28 @@ class Analysis:
         metrics = [*(self.doc.training.get("metrics") or [])]
         metrics += [m for m in [self.doc.training.get("monitor")] if m]
         wanted += [metric["node"] for metric in metrics]
-        return {key: self.out_types(key) for key in wanted if isinstance(key, str)}
+        return {key: self._types_at(key) for key in wanted if isinstance(key, str)}
+
+    def _types_at(self, path: str) -> Outputs | None:
+        """The output types of a node that may lie inside an instance."""
+        *steps, node_id = path.split("/")
+        inside = self.at(steps)
+        return None if inside is None else inside.out_types(node_id)
+
+
+def _differ(was: Inferred, now: Inferred, port: str) -> bool:
+    """Says whether what is known of an output is another now."""
+    if was.passes != now.passes or (was.out is None) != (now.out is None):
+        return True
+    before, after = was.out or {}, now.out or {}
+    return before.get(port) != after.get(port) or was.kinds.get(port) != now.kinds.get(port)
+
+
+def _inferred(found: Mapping[str, Carried], problems: Iterable[Problem]) -> Inferred:
+    """What is known of a node at the border of a subgraph, from what passes its ports."""
+    out = {port: carried.type for port, carried in found.items() if carried.type is not None}
+    kinds = {port: carried.kind for port, carried in found.items() if carried.kind != TENSOR}
+    return Inferred(out, tuple(problems), kinds=kinds)
 
 
 _SEVERITIES = ("error", "warning", "info")

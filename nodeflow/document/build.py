@@ -1,5 +1,7 @@
 """From the document to the graph that is run.
 
+Subgraphs are replaced by what is inside them first (`flatten`).
+
 One broken node does not keep the rest from running: it is left out with all that depends on it,
 and its problem is kept for whoever asks for one of them.
 """
@@ -17,6 +19,7 @@ import numpy as np
 from nodeflow.document.analysis import Analysis
 from nodeflow.document.dataset_op import DATASET
 from nodeflow.document.declarations import op_of
+from nodeflow.document.flatten import Flat, flatten
 from nodeflow.document.flow import natural
 from nodeflow.document.from_graph import from_graph
 from nodeflow.document.model import Document
@@ -48,6 +51,9 @@ class Build:
         skipped: id of a node that cannot run -> the problems that keep it from running.
         muted: id of a node that is muted, or depends on one that is -> a problem that says so.
         passed: name of a dot or bypassed node -> output port -> the tensor it passes on.
+        document: what was built: the document, each subgraph replaced by the nodes inside; ids
+            in all of the above are this document's.
+        instances: name of a replaced instance -> output port -> (id, port) of its value, or None.
     """
 
     graph: Graph = field(default_factory=Graph)
@@ -62,6 +68,8 @@ class Build:
     skipped: dict[str, list[Problem]] = field(default_factory=dict)
     muted: dict[str, Problem] = field(default_factory=dict)
     passed: dict[str, dict[str, Tensor]] = field(default_factory=dict)
+    document: Document = field(default_factory=Document)
+    instances: dict[str, dict[str, tuple[str, str] | None]] = field(default_factory=dict)
 
     def require(self, ids: Iterable[str]) -> None:
         """Raises the error that keeps the first of these nodes (by id) from running, if any."""
@@ -80,6 +88,8 @@ class Build:
         """
         node_name = name.partition(":")[0]
         self.require(i for i in (*self.skipped, *self.muted) if self.names[i] == node_name)
+        if node_name in self.instances:
+            return self.leaving(name)
         if self.passed.get(node_name):
             return self._passed(name)
         if name in self.graph and not self.graph.node(name).outputs:
@@ -87,9 +97,8 @@ class Build:
         if node_name not in self.graph:
             if node_name in self.names.values():
                 raise UnknownName(f"{node_name} has no value to fetch", hint=_DATASET_HINT)
-            raise UnknownName(
-                f"there is no node {node_name!r}", hint=suggest(node_name, self.names.values())
-            )
+            known = [*self.names.values(), *self.instances]
+            raise UnknownName(f"there is no node {node_name!r}", hint=suggest(node_name, known))
         return self.graph.tensor(name)
 
     def _passed(self, name: str) -> Tensor:
@@ -100,6 +109,33 @@ class Build:
         if tensor is None:
             raise UnknownName(f"{node_name} has no output {port!r}", hint=suggest(port, found))
         return tensor
+
+    def leaving(self, name: str) -> Tensor:
+        """Returns the value at an output of a subgraph: `dense`, `dense:1` or `dense:PORT`.
+
+        Raises as `fetch`.
+        """
+        node_name, _, port = name.partition(":")
+        found = self.instances[node_name]
+        if not found:
+            scope = f"{node_name}/"
+            first = next((n for n in self.names.values() if n.startswith(scope)), f"{scope}NAME")
+            hint = f"Fetch a node inside it, such as {first}."
+            raise UnknownName(f"{node_name} has no outputs", hint=hint)
+        ports = list(found)
+        if port.isdecimal() and port not in found and int(port) < len(ports):
+            port = ports[int(port)]
+        port = port or ports[0]
+        if port not in found:
+            hint = suggest(port, ports) or f"It has {', '.join(ports)}."
+            raise UnknownName(f"{node_name} has no output {port!r}", hint=hint)
+        source = found[port]
+        if source is None:
+            raise UnknownName(f"nothing is wired into {node_name}'s output {port!r}")
+        self.require([source[0]])
+        if source not in self.tensors:
+            raise UnknownName(f"{node_name}:{port} has no value to fetch", hint=_DATASET_HINT)
+        return self.tensors[source]
 
     def ends(self) -> list[str]:
         """Returns the names to fetch if none are given: what nothing consumes.
@@ -140,10 +176,16 @@ def build(
         UnknownName: `only` names a node that is not there.
         NodeflowError: not `partial`, and a node has an error; it names node and port.
     """
+    settings, flat = training_settings(doc), flatten(doc)
+    if flat is not doc:
+        doc, analysis = flat, None
+        only = None if only is None else _inside(flat, only)
     analysis = analysis or Analysis(doc, base_dir=base_dir)
     result = Build(
+        document=doc,
+        instances=flat.instances if isinstance(flat, Flat) else {},
         names={node.id: node.name for node in doc.nodes.values()},
-        settings=training_settings(doc),
+        settings=settings,
         problems=analysis.all_problems(),
     )
     named = _named(doc, only)
@@ -188,15 +230,31 @@ def _named(doc: Document, only: Collection[str] | None) -> set[str]:
     return ids
 
 
+def _inside(flat: Document, only: Collection[str]) -> list[str]:
+    """Ids and names of nodes, with what is inside for those of instances."""
+    found: list[str] = []
+    for key in only:
+        scope = f"{key}/"
+        if isinstance(flat, Flat) and (key in flat.instances or key in flat.instance_names):
+            for node in flat.nodes.values():
+                if node.id.startswith(scope) or node.name.startswith(scope):
+                    found.append(node.id)
+        else:
+            found.append(key)
+    return found
+
+
 def _leave_muted(doc: Document, wanted: set[str], result: Build) -> None:
     """Notes the nodes that do not run because they, or what they depend on, are muted."""
+    muted_by = doc.muted_by if isinstance(doc, Flat) else {}
     for node in doc.nodes.values():
         if mode_of(node) != MUTED or node.id not in wanted:
             continue
         for node_id in downstream(doc, [node.id]) - result.muted.keys():
             name = doc.nodes[node_id].name
-            said = "is muted" if node_id == node.id else f"depends on `{node.name}`, which is muted"
-            hint = f"Unmute `{node.name}` to run it."
+            owner = muted_by.get(node.id, node.name)
+            said = "is muted" if node_id == node.id else f"depends on `{owner}`, which is muted"
+            hint = f"Unmute `{owner}` to run it."
             result.muted[node_id] = Problem(
                 name, None, f"`{name}` {said}", hint, "info", kind=GraphError.__name__
             )

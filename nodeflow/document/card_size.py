@@ -53,7 +53,7 @@ def node_size(doc: Document, record: NodeRecord, analysis: Analysis | None = Non
     """
     if record.op == REROUTE:
         return DOT, DOT
-    op = declaration(record, base_dir=base_dir(doc))
+    op = declaration(record, doc, base_dir=base_dir(doc))
     kind = op.title if op else f"unknown op {record.op}"
     if is_collapsed(record):
         return card_width(record.name, kind, (), ()), HEADER

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from nodeflow.document.analysis import Analysis
 from nodeflow.document.dataset_op import DATASET
 from nodeflow.document.declarations import op_of
-from nodeflow.document.feed_check import feed_problem
+from nodeflow.document.feed_check import COLUMN, feed_problem
+from nodeflow.document.inference import OPEN, TENSOR
 from nodeflow.document.model import Document
-from nodeflow.document.passing import REROUTE, origin
+from nodeflow.document.passing import REROUTE
 from nodeflow.document.ports import (
     CONTROL,
     DONE,
@@ -23,11 +24,13 @@ from nodeflow.document.ports import (
     out_ports,
     split_port,
 )
-from nodeflow.document.records import NodeRecord, Wire
+from nodeflow.document.records import OUTPUTS, SUBGRAPH, NodeRecord, Wire
 from nodeflow.errors import AttributeProblem, MissingInput, NodeflowError, suggest
 from nodeflow.graph.infer import infer_types
 from nodeflow.graph.op import Op
 from nodeflow.graph.types import TensorType
+
+_TAKE_ALL = (REROUTE, SUBGRAPH, OUTPUTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +117,14 @@ def _check_ends(
             return Verdict(False, text, "Wires end at inputs, on the left of a node.")
         known = f"It has {', '.join(inputs)}." if inputs else "It takes no wires."
         return Verdict(False, f"`{taker.name}` has no input `{wire.target_port}`", known)
-    column = doc.nodes[origin(doc, wire).source].op == DATASET
-    if column and wire.target_port != FEED and taker.op != REROUTE:
+    column = analysis.kind_of(wire) == COLUMN
+    if column and wire.target_port != FEED and taker.op not in _TAKE_ALL:
         return Verdict(
             False,
             "a dataset's column feeds a placeholder",
             "Put a placeholder between: the column into its `feed`, its output here.",
         )
-    if wire.source_port == DONE and not control:
+    if wire.source_port == DONE and not control and taker.op not in (SUBGRAPH, OUTPUTS):
         return Verdict(False, f"`{giver.name}` has no value, only the order `done`")
     return None
 
@@ -134,17 +137,22 @@ def op_or_dataset(record: NodeRecord) -> bool:
 def _check_types(
     doc: Document, analysis: Analysis, wire: Wire, taker: NodeRecord
 ) -> Verdict | None:
-    op = op_of(taker)
+    op = op_of(taker, doc)
     if op is None or split_port(wire.target_port)[0] == CONTROL:
         return None
     found = analysis.out_types(wire.source)
     if taker.op == "placeholder" and wire.target_port == FEED:
         declared = (analysis.out_types(taker.id) or {}).get("out")
-        problem = feed_problem(doc, taker, declared, wire, found) if declared else None
+        kind = analysis.kind_of(wire)
+        if declared is None or kind == OPEN:
+            return None
+        problem = feed_problem(doc, taker, declared, wire, kind, found)
         return None if problem is None else Verdict(False, problem.message, problem.hint)
     given = None if found is None else found.get(wire.source_port)
     if given is None:
         return None  # unknown upstream: nothing is known against it
+    if taker.op == OUTPUTS or (taker.op == SUBGRAPH and analysis.kind_of(wire) != TENSOR):
+        return None
     if taker.op == REROUTE:
         return _check_beyond(doc, analysis, wire, taker)
     return check_type(doc, analysis, given, taker, wire.target_port)
@@ -172,7 +180,7 @@ def check_type(
     doc: Document, analysis: Analysis, given: TensorType, taker: NodeRecord, port: str
 ) -> Verdict | None:
     """Says why a node does not take a type at a port, everything else as it is; None if it does."""
-    op = op_of(taker)
+    op = op_of(taker, doc)
     if op is None:
         return None
     wired = {w.target_port: analysis.type_of(taker.id, w.target_port) for w in _into(doc, taker)}

@@ -41,8 +41,12 @@ def add_node(
 
 
 def remove(doc: Document, node_ids: Iterable[str], wires: Iterable[tuple[str, str]] = ()) -> None:
-    """Removes nodes with all their wires, and further wires given by (target id, port)."""
+    """Removes nodes with all their wires, and further wires given by (target id, port).
+
+    The border nodes of a subgraph stay: they are its ports.
+    """
     ids, keys = list(dict.fromkeys(node_ids)), list(wires)
+    ids = [i for i in ids if i not in doc.borders.values()]
     with doc.transaction(_label("Delete", doc, ids, "wire" if keys and not ids else "node")) as t:
         cut = [doc.wires[key] for key in keys if key in doc.wires]
         for node_id in ids:
@@ -276,16 +280,8 @@ def _show_wires(doc: Document, t: Transaction, keys: list[tuple[str, str]]) -> N
 
 
 def _forget_in_training(doc: Document, t: Transaction, gone: set[str]) -> None:
-    """Drops what the training settings say about nodes that are gone."""
-    settings = {
-        key: value
-        for key, value in doc.training.items()
-        if not (key in ("optimizer", "loss") and value in gone)
-    }
-    metrics = settings.get("metrics")
-    if metrics and any(m["node"] in gone for m in metrics):
-        settings["metrics"] = [m for m in metrics if m["node"] not in gone]
-    if (settings.get("monitor") or {}).get("node") in gone:
-        del settings["monitor"]
-    if not same(settings, doc.training):
-        t.set_training(settings)
+    """Drops what the training settings say about nodes that are gone, or inside such."""
+    from nodeflow.document.references import rewrite_training
+
+    if doc.training:
+        rewrite_training(doc, t, lambda steps: None if gone.intersection(steps) else steps)

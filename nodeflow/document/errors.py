@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nodeflow.errors import FileProblem, FlowFormatError, NameProblem, NodeflowError
+from nodeflow.errors import FileProblem, FlowFormatError, GraphError, NameProblem, NodeflowError
 
 
 class DocumentError(NodeflowError):
@@ -31,6 +31,26 @@ class NoSuchNode(DocumentError):
 
 class DanglingWire(DocumentError):
     """A wire that would lead from or to a node that is not there."""
+
+
+class SubgraphError(DocumentError, GraphError):
+    """A subgraph that cannot be as it is asked for."""
+
+
+class UnknownSubgraph(SubgraphError):
+    """An instance refers to a definition that the file does not hold."""
+
+
+class RecursiveSubgraph(SubgraphError):
+    """A definition contains an instance of itself."""
+
+
+class SubgraphTooLarge(SubgraphError):
+    """An instance stands for more nodes than can be looked at."""
+
+
+class BadPort(SubgraphError):
+    """Ports of a subgraph that are called alike, or by what is no name of a port."""
 
 
 class FlowError(FlowFormatError):

@@ -7,7 +7,6 @@ from typing import Any
 
 from nodeflow.document.dataset_op import DATASET
 from nodeflow.document.model import Document
-from nodeflow.document.passing import origin
 from nodeflow.document.ports import FEED
 from nodeflow.document.problems import Problem
 from nodeflow.document.records import NodeRecord, Wire
@@ -15,6 +14,7 @@ from nodeflow.errors import DtypeError, FeedError, MissingFeed, NodeflowError, S
 from nodeflow.graph.types import TensorType, compatible
 
 Outputs = Mapping[str, TensorType]
+COLUMN = "column"
 
 
 def check_feed(
@@ -23,11 +23,12 @@ def check_feed(
     bound: Mapping[str, Any],
     declared: TensorType,
     wire: Wire | None,
+    kind: str,
     outputs_of: Callable[[str], Outputs | None],
     problems: list[Problem],
 ) -> None:
     if wire is not None:
-        problem = feed_problem(doc, record, declared, wire, outputs_of(wire.source))
+        problem = feed_problem(doc, record, declared, wire, kind, outputs_of(wire.source))
         if problem is not None:
             problems.append(problem)
     elif bound.get("sample") is None:
@@ -44,15 +45,23 @@ def check_feed(
 
 
 def feed_problem(
-    doc: Document, record: NodeRecord, declared: TensorType, wire: Wire, found: Outputs | None
+    doc: Document,
+    record: NodeRecord,
+    declared: TensorType,
+    wire: Wire,
+    kind: str,
+    found: Outputs | None,
 ) -> Problem | None:
-    """Returns what is wrong with a wire into a placeholder's `feed`, or None."""
-    source = doc.nodes[origin(doc, wire).source]
+    """Returns what is wrong with a wire into a placeholder's `feed`, or None.
+
+    `kind` is what the wire carries, see `inference.COLUMN`; `found` the types where it starts.
+    """
+    source = doc.nodes[wire.source]
 
     def problem(text: str, hint: str, kind: type[NodeflowError]) -> Problem:
         return Problem(record.name, FEED, text, hint, kind=kind.__name__)
 
-    if source.op != DATASET:
+    if kind != COLUMN:
         return problem(
             f"`{source.name}` is no dataset, and only a dataset's columns feed a placeholder",
             f"Wire `{source.name}` into the nodes that use `{record.name}` instead.",
@@ -61,6 +70,8 @@ def feed_problem(
     if found is None:
         return None  # the dataset's own problem
     if wire.source_port not in found:
+        if source.op != DATASET:
+            return None  # the problem of the data set behind it
         return problem(
             f"`{source.name}` has no column {wire.source_port!r}",
             suggest(wire.source_port, found) or f"It has {', '.join(found)}.",

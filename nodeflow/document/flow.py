@@ -28,6 +28,7 @@ from nodeflow.document.errors import (
 from nodeflow.document.model import Document
 from nodeflow.document.records import ONLY, Json, NodeRecord, Wire, compact_json
 from nodeflow.document.schema import (
+    check_definition_name,
     check_tree,
     expect,
     member,
@@ -62,20 +63,32 @@ _KNOWN = (
 
 def dumps(doc: Document) -> str:
     """Returns the canonical text of a document."""
-    nodes = [n.to_json() for n in sorted(doc.nodes.values(), key=lambda n: natural(n.id))]
-    wires = [list(wire) for wire in sorted(doc.wires.values(), key=wire_order)]
-    frames = [f.to_json() for f in sorted(doc.frames.values(), key=lambda f: natural(f.id))]
+    content = graph_json(doc)
     parts = [
         f'{{"format": "{FORMAT}", "version": {VERSION}, "next_id": {doc.next_id}',
-        f' "nodes": {_lines(nodes)}',
-        f' "wires": {_lines(wires)}',
-        f' "frames": {_lines(frames)}',
-        f' "subgraphs": {compact_json(doc.subgraphs)}',
+        f' "nodes": {_lines(content["nodes"])}',
+        f' "wires": {_lines(content["wires"])}',
+        f' "frames": {_lines(content["frames"])}',
+        f' "subgraphs": {_definitions(doc)}',
         f' "training": {compact_json(doc.training)}',
         f' "weights": {compact_json(doc.weights)}',
     ]
     parts += [f" {compact_json(key)}: {compact_json(doc.extra[key])}" for key in sorted(doc.extra)]
     return ",\n".join(parts) + "}\n"
+
+
+def graph_json(doc: Document) -> dict[str, list[Json]]:
+    """Returns the nodes, wires and frames of one graph as a file lists them."""
+    return {
+        "nodes": [n.to_json() for n in sorted(doc.nodes.values(), key=lambda n: natural(n.id))],
+        "wires": [list(wire) for wire in sorted(doc.wires.values(), key=wire_order)],
+        "frames": [f.to_json() for f in sorted(doc.frames.values(), key=lambda f: natural(f.id))],
+    }
+
+
+def definition_json(definition: Document) -> dict[str, Json]:
+    """Returns the object that a file holds for the definition of a subgraph."""
+    return {**definition.subgraphs[definition.scope], **graph_json(definition)}
 
 
 def loads(text: str, *, migrations: Mapping[int, Migration] = MIGRATIONS) -> Document:
@@ -86,15 +99,10 @@ def loads(text: str, *, migrations: Mapping[int, Migration] = MIGRATIONS) -> Doc
     """
     data = _migrate(_parse(text), migrations)
     doc = Document()
-    _read_nodes(doc, member(data, "nodes", list, "", default=[]))
-    _read_wires(doc, member(data, "wires", list, "", default=[]))
-    for index, item in enumerate(member(data, "frames", list, "", default=[])):
-        frame = read_frame(item, f"frames[{index}]")
-        if frame.id in doc.frames:
-            raise flow_error(DuplicateId, f"the id {frame.id!r} is used twice", f"frames[{index}]")
-        doc.fill("frame", frame.id, frame)
+    used: set[str] = set()
+    _read_graph(doc, data, "", used)
     for name, body in member(data, "subgraphs", dict, "", default={}).items():
-        doc.fill("subgraph", name, expect(body, dict, f"subgraphs.{name}"))
+        read_definition(doc, name, body, used)
     training = read_training(member(data, "training", dict, "", default={}))
     weights = read_weights(data.get("weights"))
     doc.fill("training", ONLY, training or None)
@@ -157,12 +165,24 @@ def wire_order(wire: Wire) -> tuple[Any, ...]:
     return natural(wire.target), natural(wire.target_port)
 
 
+def _definitions(doc: Document) -> str:
+    """The definitions of subgraphs, one node and one wire a line, keys sorted."""
+    texts = []
+    for definition in doc.definitions():
+        lists = graph_json(definition)
+        members = {key: compact_json(v) for key, v in doc.subgraphs[definition.scope].items()}
+        members.update({key: _lines(items, "   ") for key, items in lists.items()})
+        body = ", ".join(f"{compact_json(key)}: {members[key]}" for key in sorted(members))
+        texts.append(f"  {compact_json(definition.scope)}: {{{body}}}")
+    return "{\n" + ",\n".join(texts) + "\n }" if texts else "{}"
+
+
 _DIGITS = re.compile(r"([0-9]+)")
 
 
-def _lines(items: Iterable[Json]) -> str:
-    body = ",\n".join(f"  {compact_json(item)}" for item in items)
-    return f"[\n{body}\n ]" if body else "[]"
+def _lines(items: Iterable[Json], indent: str = " ") -> str:
+    body = ",\n".join(f"{indent} {compact_json(item)}" for item in items)
+    return f"[\n{body}\n{indent}]" if body else "[]"
 
 
 def _parse(text: str) -> dict[str, Json]:
@@ -227,27 +247,58 @@ def _migrate(data: dict[str, Json], migrations: Mapping[int, Migration]) -> dict
     return data
 
 
-def _read_nodes(doc: Document, items: list[Json]) -> None:
+def read_definition(doc: Document, name: str, body: Json, used: set[str]) -> None:
+    """Puts the definition of a subgraph into a document that is being read.
+
+    `used` holds the ids that were read before; those of the definition are added. Raises a
+    FlowError as `loads`.
+    """
+    place = f"subgraphs.{name}"
+    expect(body, dict, place)
+    check_definition_name(name, place)
+    rest = {key: value for key, value in body.items() if key not in ("nodes", "wires", "frames")}
+    doc.fill("subgraph", name, rest)
+    definition = doc.definition(name)
+    assert definition is not None
+    _read_graph(definition, body, place, used)
+
+
+def _read_graph(doc: Document, data: dict[str, Json], place: str, used: set[str]) -> None:
+    within = f"{place}." if place else ""
+    _read_nodes(doc, member(data, "nodes", list, place, default=[]), f"{within}nodes", used)
+    _read_wires(doc, member(data, "wires", list, place, default=[]), f"{within}wires")
+    for index, item in enumerate(member(data, "frames", list, place, default=[])):
+        at = f"{within}frames[{index}]"
+        frame = read_frame(item, at)
+        if frame.id in used:
+            raise flow_error(DuplicateId, f"the id {frame.id!r} is used twice", at)
+        used.add(frame.id)
+        doc.fill("frame", frame.id, frame)
+
+
+def _read_nodes(doc: Document, items: list[Json], place: str, used: set[str]) -> None:
     for index, item in enumerate(items):
-        record: NodeRecord = read_node(item, f"nodes[{index}]")
-        if record.id in doc.nodes:
-            raise flow_error(DuplicateId, f"the id {record.id!r} is used twice", f"nodes[{index}]")
+        at = f"{place}[{index}]"
+        record: NodeRecord = read_node(item, at)
+        if record.id in used:
+            raise flow_error(DuplicateId, f"the id {record.id!r} is used twice", at)
         if doc.node_named(record.name):
-            raise flow_error(
-                DuplicateId, f"two nodes are called {record.name!r}", f"nodes[{index}]"
-            )
+            raise flow_error(DuplicateId, f"two nodes are called {record.name!r}", at)
+        if record.op in doc.borders:
+            raise flow_error(DuplicateId, f"the subgraph has two nodes {record.op!r}", at)
+        used.add(record.id)
         doc.fill("node", record.id, record)
 
 
-def _read_wires(doc: Document, items: list[Json]) -> None:
+def _read_wires(doc: Document, items: list[Json], place: str) -> None:
     for index, item in enumerate(items):
-        wire = read_wire(item, f"wires[{index}]")
+        at = f"{place}[{index}]"
+        wire = read_wire(item, at)
         for end in (wire.source, wire.target):
             if end not in doc.nodes:
-                raise flow_error(WireToNothing, f"there is no node {end!r}", f"wires[{index}]")
+                raise flow_error(WireToNothing, f"there is no node {end!r}", at)
         if wire.key in doc.wires:
             name = doc.nodes[wire.target].name
-            raise flow_error(
-                DuplicateId, f"two wires end at {name}:{wire.target_port}", f"wires[{index}]"
-            )
+            text = f"two wires end at {name}:{wire.target_port}"
+            raise flow_error(DuplicateId, text, at)
         doc.fill("wire", wire.key, wire)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from nodeflow.document.dataset_op import DATASET, dataset_types
 from nodeflow.document.declarations import declaration
-from nodeflow.document.feed_check import Outputs, check_feed
+from nodeflow.document.feed_check import COLUMN, Outputs, check_feed
 from nodeflow.document.model import Document
-from nodeflow.document.passing import BYPASSED, MUTED, REROUTE, mode_of, origin, passed
+from nodeflow.document.passing import BYPASSED, MUTED, REROUTE, mode_of, passed
 from nodeflow.document.ports import (
     CONTROL,
     DONE,
@@ -22,8 +22,11 @@ from nodeflow.document.ports import (
     split_port,
 )
 from nodeflow.document.problems import Problem
-from nodeflow.document.records import NodeRecord, Wire
+from nodeflow.document.records import SUBGRAPH, NodeRecord, Wire
+from nodeflow.document.scopes import find_name
+from nodeflow.document.subgraph_ops import BORDER
 from nodeflow.errors import (
+    GraphError,
     MissingInput,
     NodeflowError,
     UnknownName,
@@ -34,17 +37,23 @@ from nodeflow.graph.infer import infer_types
 from nodeflow.graph.op import Op
 from nodeflow.graph.types import TensorType
 
+TENSOR, ORDER, OPEN = "tensor", "order", "open"
+"""What a wire carries besides a data set's `COLUMN`: a value; only order; or, at the border of a
+subgraph, nothing that is known."""
+
 
 @dataclass(frozen=True, slots=True)
 class Inferred:
     """What is known of a node: its output types by port (None: unknown), and its problems.
 
     `passes` is for nodes the graph has no node for: output port -> the input port that it is.
+    `kinds` says what outputs carry that are no plain values.
     """
 
     out: Outputs | None
     problems: tuple[Problem, ...] = ()
     passes: Mapping[str, str] | None = None
+    kinds: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def broken(self) -> bool:
@@ -56,13 +65,18 @@ def infer_node(
     doc: Document,
     record: NodeRecord,
     outputs_of: Callable[[str], Outputs | None],
+    kind_of: Callable[[Wire], str],
     folder: str | os.PathLike | None = None,
 ) -> Inferred:
-    """Returns the types and problems of a node. `outputs_of(id)` gives those of its sources."""
+    """Returns the types and problems of a node.
+
+    `outputs_of(id)` gives the types of its sources, `kind_of(wire)` what a wire carries.
+    """
     problems: list[Problem] = []
     out: Outputs | None = None
+    known = _Known(outputs_of, kind_of)
     try:
-        out = _infer(doc, record, outputs_of, folder or base_dir(doc), problems)
+        out = _infer(doc, record, known, folder or base_dir(doc), problems)
     except NodeflowError as error:
         problems.append(Problem.of(error, record.name))
     except (ArithmeticError, TypeError, ValueError, LookupError, MemoryError) as error:
@@ -71,18 +85,28 @@ def infer_node(
         problems.append(Problem(record.name, None, text, kind=type(error).__name__))
     found = Inferred(out, tuple(problems))
     if record.op == REROUTE:
-        found = replace(found, passes={"out": "x"})
-    return _in_mode(doc, record, found, outputs_of)
+        wire = doc.wires.get((record.id, "x"))
+        kind = TENSOR if wire is None else kind_of(wire)
+        found = replace(found, passes={"out": "x"}, kinds={} if kind == TENSOR else {"out": kind})
+    return in_mode(doc, record, found, outputs_of)
 
 
-def _in_mode(
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is known of what comes in."""
+
+    outputs_of: Callable[[str], Outputs | None]
+    kind_of: Callable[[Wire], str]
+
+
+def in_mode(
     doc: Document,
     record: NodeRecord,
     found: Inferred,
     outputs_of: Callable[[str], Outputs | None],
 ) -> Inferred:
     """What a node is like that is muted or bypassed: it does not run, so its errors are none."""
-    mode, op = mode_of(record), declaration(record)
+    mode, op = mode_of(record), declaration(record, doc)
     if mode == MUTED:
         quiet = (replace(p, severity="info") for p in found.problems)
         return replace(found, problems=tuple(quiet))
@@ -103,7 +127,7 @@ def _in_mode(
 def _infer(
     doc: Document,
     record: NodeRecord,
-    outputs_of: Callable[[str], Outputs | None],
+    known: _Known,
     folder: str | os.PathLike | None,
     problems: list[Problem],
 ) -> Outputs | None:
@@ -111,14 +135,18 @@ def _infer(
         if doc.wires_into(record.id):
             raise MissingInput("a dataset takes no wires", hint="Remove the wire.")
         return dataset_types(record.attrs, base_dir=folder)
-    op = declaration(record)
+    if record.op in BORDER:
+        raise GraphError(
+            "only inside a subgraph something comes in and goes out", hint="Remove the node."
+        )
+    op = declaration(record, doc)
     if op is None:
         raise UnknownOp(
             f"there is no op {record.op!r}",
             hint=_op_hint(record.op) or "It is kept as it is; remove it to run the rest.",
         )
     wired = {wire.target_port: wire for wire in doc.wires_into(record.id)}
-    types, complete = _input_types(doc, record, op, wired, outputs_of, problems)
+    types, complete = _input_types(doc, record, op, wired, known, problems)
     bound = op.bind_attrs(record.attrs)
     _check_names(doc, record, op, bound, problems)
     if not complete:
@@ -126,7 +154,11 @@ def _infer(
     result = infer_types(op, types, bound, record.name)
     out = {op.output_name(i): t for i, t in enumerate(result)}
     if record.op == "placeholder":
-        check_feed(doc, record, bound, result[0], wired.get(FEED), outputs_of, problems)
+        wire = wired.get(FEED)
+        if wire is not None and known.kind_of(wire) == OPEN:
+            wire = None  # a port of the subgraph that nothing is wired into
+        kind = TENSOR if wire is None else known.kind_of(wire)
+        check_feed(doc, record, bound, result[0], wire, kind, known.outputs_of, problems)
     return out
 
 
@@ -135,11 +167,41 @@ def _input_types(
     record: NodeRecord,
     op: Op,
     wired: Mapping[str, Wire],
-    outputs_of: Callable[[str], Outputs | None],
+    known: _Known,
     problems: list[Problem],
 ) -> tuple[list[TensorType], bool]:
     """The types of the op's inputs, and whether all of them are there and known."""
+    complete = check_wires(doc, record, op, wired, known.kind_of, problems)
+    types: list[TensorType] = []
+    for port in input_names(op, wired):
+        wire = wired.get(port)
+        if wire is None:
+            problems.append(missing_input(record.name, port))
+            complete = False
+            continue
+        found = known.outputs_of(wire.source)
+        if found is None:
+            complete = False
+        elif wire.source_port not in found:
+            if known.kind_of(wire) == TENSOR and wire.source_port != DONE:
+                problems.append(_no_output(doc, record, wire, found))
+            complete = False
+        else:
+            types.append(found[wire.source_port])
+    return types, complete
+
+
+def check_wires(
+    doc: Document,
+    record: NodeRecord,
+    op: Op,
+    wired: Mapping[str, Wire],
+    kind_of: Callable[[Wire], str],
+    problems: list[Problem],
+) -> bool:
+    """Notes wires that end at no port, or carry what an op does not take; says if all are good."""
     complete = True
+    takes_all = record.op in (REROUTE, SUBGRAPH, *BORDER)
     names = {port.name for port in op.inputs if not port.variadic}
     bases = {port.name for port in op.inputs if port.variadic}
     for port, wire in wired.items():
@@ -148,33 +210,20 @@ def _input_types(
         if not (port in names or (index is not None and base in bases) or feed or is_control(port)):
             problems.append(_no_port(record, op, port))
             complete = False
-        elif not feed and record.op != REROUTE and _is_column(doc, wire):
+        elif not feed and not takes_all and kind_of(wire) == COLUMN:
             problems.append(_column_into_op(doc, record, wire))
             complete = False
-        elif wire.source_port == DONE and base != CONTROL:
+        elif base != CONTROL and _is_order(record, wire, kind_of):
             problems.append(_no_value(doc, record, wire))
             complete = False
-    types: list[TensorType] = []
-    for port in input_names(op, wired):
-        wire = wired.get(port)
-        if wire is None:
-            problems.append(missing_input(record.name, port))
-            complete = False
-            continue
-        found = outputs_of(wire.source)
-        if found is None:
-            complete = False
-        elif wire.source_port not in found:
-            if doc.nodes[wire.source].op != DATASET and wire.source_port != DONE:
-                problems.append(_no_output(doc, record, wire, found))
-            complete = False
-        else:
-            types.append(found[wire.source_port])
-    return types, complete
+    return complete
 
 
-def _is_column(doc: Document, wire: Wire) -> bool:
-    return doc.nodes[origin(doc, wire).source].op == DATASET
+def _is_order(record: NodeRecord, wire: Wire, kind_of: Callable[[Wire], str]) -> bool:
+    """Only into a subgraph, order may come in where values do: it goes on inside."""
+    if record.op == SUBGRAPH or record.op in BORDER:
+        return False
+    return wire.source_port == DONE or kind_of(wire) == ORDER
 
 
 def missing_input(node: str, port: str) -> Problem:
@@ -217,8 +266,17 @@ def _column_into_op(doc: Document, record: NodeRecord, wire: Wire) -> Problem:
 
 
 def _no_value(doc: Document, record: NodeRecord, wire: Wire) -> Problem:
-    text = f"`{doc.nodes[wire.source].name}` has no value, only the order `done`"
+    text = f"`{doc.nodes[wire.source].name}` has no value, only the order `{wire.source_port}`"
     return Problem(record.name, wire.target_port, text, kind="FetchError")
+
+
+def is_variable(doc: Document, name: str) -> bool:
+    """Says whether a name is that of a variable: here, in an instance, or in the file's graph."""
+    for graph in dict.fromkeys((doc, doc.root)):
+        found = find_name(graph, name)
+        if found is not None:
+            return found[-1].op == "variable"
+    return False
 
 
 def _op_hint(op: str) -> str | None:
@@ -238,9 +296,9 @@ def _check_names(
     for attr in op.attrs:
         if attr.kind != "names" or not bound.get(attr.name):
             continue
-        variables = [node.name for node in doc.nodes.values() if node.op == "variable"]
         for name in bound[attr.name]:
-            if name not in variables:
+            if not is_variable(doc, name):
+                variables = [node.name for node in doc.nodes.values() if node.op == "variable"]
                 text = f"there is no variable {name!r}"
                 hint = suggest(name, variables)
                 problems.append(

@@ -1,4 +1,8 @@
-"""Copying parts of a document as text, and pasting such text: new ids, new names where taken."""
+"""Copying parts of a document as text, and pasting such text: new ids, new names where taken.
+
+Copies of instances bring the definitions of their subgraphs along. Where the document has an equal
+one already, that is used; see `importing`.
+"""
 
 from __future__ import annotations
 
@@ -8,45 +12,54 @@ from dataclasses import replace
 from typing import Any
 
 from nodeflow.document.errors import FlowError, FlowSyntax, NotNodeflow
-from nodeflow.document.flow import natural, wire_order
+from nodeflow.document.flow import definition_json, natural, read_definition, wire_order
+from nodeflow.document.importing import bring_definitions, definitions_used, with_definition
 from nodeflow.document.model import Document
 from nodeflow.document.names import base_name
 from nodeflow.document.records import FrameRecord, Json, NodeRecord, Wire, compact_json, coordinate
 from nodeflow.document.schema import check_tree, expect, read_frame, read_node, read_wire
+from nodeflow.document.subgraph_ops import BORDER
 
 CLIP = "nodeflow-clip"
 
 
 def copy_json(doc: Document, ids: Iterable[str]) -> str:
-    """Returns nodes and frames, with the wires among the nodes, as text."""
+    """Returns nodes and frames, with the wires among the nodes, as text.
+
+    The border nodes of a subgraph are left out; definitions of copied instances are added.
+    """
     ids = sorted(dict.fromkeys(ids), key=natural)
-    nodes = [doc.nodes[i] for i in ids if i in doc.nodes]
+    nodes = [doc.nodes[i] for i in ids if i in doc.nodes and doc.nodes[i].op not in BORDER]
     kept = {node.id for node in nodes}
     wires = [w for n in nodes for w in doc.wires_into(n.id) if w.source in kept]
-    return compact_json(
-        {
-            "format": CLIP,
-            "version": 1,
-            "nodes": [node.to_json() for node in nodes],
-            "wires": [list(wire) for wire in sorted(wires, key=wire_order)],
-            "frames": [doc.frames[i].to_json() for i in ids if i in doc.frames],
-        }
-    )
+    clip: dict[str, Json] = {
+        "format": CLIP,
+        "version": 1,
+        "nodes": [node.to_json() for node in nodes],
+        "wires": [list(wire) for wire in sorted(wires, key=wire_order)],
+        "frames": [doc.frames[i].to_json() for i in ids if i in doc.frames],
+    }
+    used = definitions_used(doc, nodes)
+    if used:
+        clip["subgraphs"] = {inside.scope: definition_json(inside) for inside in used}
+    return compact_json(clip)
 
 
 def paste(doc: Document, content: str | Mapping[str, Json], pos: tuple[float, float]) -> list[str]:
     """Adds what `copy_json` (or a whole .flow file) holds, its top left corner at `pos`.
 
-    Returns the ids of the new nodes, in the order of `content`. Raises a FlowError, with nothing
-    done, if `content` is something else.
+    Returns the ids of the new nodes, in the order of `content`. Raises, with nothing done:
+
+        FlowError: `content` is something else.
+        RecursiveSubgraph: a subgraph would contain itself.
     """
-    nodes, wires, frames = _read(content)
+    nodes, wires, frames, source = _read(content)
     corners = [node.pos for node in nodes] + [frame.rect[:2] for frame in frames]
     if not corners:
         return []
     dx = pos[0] - min(corner[0] for corner in corners)
     dy = pos[1] - min(corner[1] for corner in corners)
-    return _add(doc, nodes, wires, frames, (dx, dy), "Paste")
+    return _add(doc, nodes, wires, frames, source, (dx, dy), "Paste")
 
 
 def excerpt(doc: Document, ids: Iterable[str]) -> Document:
@@ -71,6 +84,7 @@ def _add(
     nodes: list[NodeRecord],
     wires: list[Wire],
     frames: list[FrameRecord],
+    source: Document,
     offset: tuple[float, float],
     verb: str,
 ) -> list[str]:
@@ -79,7 +93,9 @@ def _add(
     names: dict[str, str] = {}
     what = nodes[0].name if len(nodes) == 1 else f"{len(nodes)} nodes"
     with doc.transaction(f"{verb} {what}") as t:
+        definitions = bring_definitions(doc, t, source, nodes)
         for node in nodes:
+            node = with_definition(node, definitions)
             new[node.id] = t.new_id()
             name = node.name
             if doc.node_named(name):
@@ -88,8 +104,7 @@ def _add(
             moved = (coordinate(node.pos[0] + dx), coordinate(node.pos[1] + dy))
             t.put_node(replace(node, id=new[node.id], name=name, pos=moved))
         for wire in wires:
-            source, target = new[wire.source], new[wire.target]
-            t.put_wire(wire._replace(source=source, target=target))
+            t.put_wire(wire._replace(source=new[wire.source], target=new[wire.target]))
         for frame in frames:
             x, y, width, height = frame.rect
             rect = (coordinate(x + dx), coordinate(y + dy), width, height)
@@ -113,7 +128,8 @@ def _renamed(attrs: dict[str, Json], names: dict[str, str]) -> dict[str, Json]:
 
 def _read(
     content: str | Mapping[str, Json],
-) -> tuple[list[NodeRecord], list[Wire], list[FrameRecord]]:
+) -> tuple[list[NodeRecord], list[Wire], list[FrameRecord], Document]:
+    """Nodes, wires, frames, and a document with the definitions that come along."""
     data: Any = _parse(content) if isinstance(content, str) else dict(content)
     if not isinstance(data, dict) or data.get("format") not in (CLIP, "nodeflow"):
         raise NotNodeflow("the clipboard holds no nodeflow nodes")
@@ -121,6 +137,7 @@ def _read(
         read_node(item, f"nodes[{i}]")
         for i, item in enumerate(expect(data.get("nodes", []), list, "nodes"))
     ]
+    nodes = [node for node in nodes if node.op not in BORDER]
     ids = {node.id for node in nodes}
     if len(ids) != len(nodes):
         raise FlowError("two of the nodes to paste have the same id")
@@ -132,7 +149,10 @@ def _read(
         read_frame(item, f"frames[{i}]")
         for i, item in enumerate(expect(data.get("frames", []), list, "frames"))
     ]
-    return nodes, [w for w in wires if w.source in ids and w.target in ids], frames
+    source, used = Document(), {*ids, *(frame.id for frame in frames)}
+    for name, body in expect(data.get("subgraphs", {}), dict, "subgraphs").items():
+        read_definition(source, name, body, used)
+    return nodes, [w for w in wires if w.source in ids and w.target in ids], frames, source
 
 
 def _parse(text: str) -> Json:

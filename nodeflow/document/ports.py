@@ -50,7 +50,7 @@ class PortView:
 
 def in_ports(doc: Document, record: NodeRecord) -> list[PortView]:
     """Returns the input ports of a node, in the order they are shown."""
-    op = declaration(record, base_dir=base_dir(doc))
+    op = declaration(record, doc, base_dir=base_dir(doc))
     wired = [wire.target_port for wire in doc.wires_into(record.id)]
     if record.id in doc.outer:
         return [_outer_port(name) for name in sorted(wired, key=port_order)]
@@ -73,7 +73,7 @@ def out_ports(
     How many a variadic output has (split, gradients) is known by its types, so give `analysis`
     where there is one; else as many show as attributes and wires tell.
     """
-    op = declaration(record, base_dir=base_dir(doc))
+    op = declaration(record, doc, base_dir=base_dir(doc))
     wired = {wire.source_port for wire in doc.wires_out_of(record.id)}
     if op is None:
         return [PortView(name, name, "unknown") for name in sorted(wired, key=port_order)]

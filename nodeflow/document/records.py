@@ -15,7 +15,9 @@ from typing import Any, NamedTuple
 from nodeflow.document.jsonable import Json, compact_json, coordinate, plain, same
 
 TABLES = ("node", "wire", "frame", "subgraph", "training", "weights")
+SCOPED = ("node", "wire", "frame")  # of these every definition of a subgraph has its own
 ONLY = ""  # the one key of the tables "training" and "weights"
+SUBGRAPH, INPUTS, OUTPUTS = "subgraph", "subgraph_inputs", "subgraph_outputs"  # `subgraph_ops`
 MUTED, BYPASSED = "muted", "bypassed"  # values of a node's field `mode`, see `passing`
 
 
@@ -110,7 +112,8 @@ class Edit(NamedTuple):
     """One primitive edit: what stood under `key` of `table` before, and what stands there after.
 
     None means that nothing stands there. Keys: a node's or frame's id, a wire's input port
-    (target id, port), a subgraph's name, and "" in the tables with one entry.
+    (target id, port), a subgraph's name, and "" in the tables with one entry. The tables of a
+    subgraph's definition are called `node@NAME`, `wire@NAME` and `frame@NAME`.
     """
 
     table: str
@@ -124,21 +127,26 @@ class Edit(NamedTuple):
 
     def to_json(self) -> list[Json]:
         """Returns `[table, key, before, after]` as JSON."""
-        key = list(self.key) if self.table == "wire" else self.key
+        key = list(self.key) if kind_of(self.table) == "wire" else self.key
         return [self.table, key, _value_to_json(self.before), _value_to_json(self.after)]
 
     @classmethod
     def from_json(cls, data: list[Json]) -> Edit:
         """Returns the edit that `to_json` described."""
         table, key, before, after = data
-        read = _READERS.get(table, lambda value: value)
-        key = (key[0], key[1]) if table == "wire" else key
+        read = _READERS.get(kind_of(table), lambda value: value)
+        key = (key[0], key[1]) if kind_of(table) == "wire" else key
         return cls(
             table,
             key,
             None if before is None else read(before),
             None if after is None else read(after),
         )
+
+
+def kind_of(table: str) -> str:
+    """Returns what a table holds: `node` for `node` and for `node@NAME`."""
+    return table.partition("@")[0]
 
 
 _READERS = {
@@ -199,9 +207,37 @@ class Change:
     def only_moves(self) -> bool:
         """True if nothing changed but places, frames and notes: no value can have changed."""
         return all(
-            e.table == "frame" or (e.table == "node" and _moved_only(e.before, e.after))
+            kind == "frame" or (kind == "node" and _moved_only(e.before, e.after))
             for e in self.edits
+            for kind in (kind_of(e.table),)
         )
+
+    def within(self, scope: str) -> Change:
+        """Returns what it did to one graph: the document's own ("") or a definition's.
+
+        The edits name that graph's tables as a document does; those of tables that a file has
+        only once (training, weights, subgraphs) are among them.
+        """
+        if not any("@" in e.table for e in self.edits) and not scope:
+            return self
+        suffix = f"@{scope}"
+        edits = []
+        for edit in self.edits:
+            if "@" not in edit.table:
+                if not scope or edit.table not in SCOPED:
+                    edits.append(edit)
+            elif (
+                scope and edit.table.endswith(suffix) and kind_of(edit.table) + suffix == edit.table
+            ):
+                edits.append(edit._replace(table=kind_of(edit.table)))
+        return Change(self.label, tuple(edits), self.revision)
+
+    @property
+    def scopes(self) -> set[str]:
+        """The graphs that it changed: definitions by name, "" for the document's own."""
+        return {
+            e.table.partition("@")[2] for e in self.edits if "@" in e.table or e.table in SCOPED
+        }
 
     def to_json(self) -> dict[str, Json]:
         """Returns the change as JSON, for a mirror or a journal."""
@@ -237,8 +273,12 @@ def merge_edits(edits: Iterable[Edit]) -> tuple[Edit, ...]:
 
 __all__ = [
     "BYPASSED",
+    "INPUTS",
     "MUTED",
     "ONLY",
+    "OUTPUTS",
+    "SCOPED",
+    "SUBGRAPH",
     "TABLES",
     "Change",
     "Edit",
@@ -248,6 +288,7 @@ __all__ = [
     "Wire",
     "compact_json",
     "coordinate",
+    "kind_of",
     "merge_edits",
     "mode_of",
     "plain",

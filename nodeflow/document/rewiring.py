@@ -39,7 +39,7 @@ def insertion(
 
     `record` may not be in the document yet. Types that are not known speak against nothing.
     """
-    op = op_of(record)
+    op = op_of(record, doc)
     if op is None or record.id in (wire.source, wire.target):
         return None
     if record.id in doc.nodes and _would_loop(doc, analysis, record.id, wire):
@@ -82,7 +82,7 @@ def _fitting_output(
         if found is not None:
             if check_type(doc, analysis, found, target, wire.target_port) is None:
                 return view.name
-        elif not op_or_dataset(target) or _shares_dtype(target, wire.target_port, view.dtypes):
+        elif not op_or_dataset(target) or _shares_dtype(doc, target, wire.target_port, view.dtypes):
             return view.name
     return None
 
@@ -91,7 +91,7 @@ def _types_with(
     doc: Document, analysis: Analysis, record: NodeRecord, port: str, given: TensorType | None
 ) -> dict[str, TensorType]:
     """The types of a node's outputs if a value of type `given` came into `port`; {} if unknown."""
-    op = op_of(record)
+    op = op_of(record, doc)
     assert op is not None
     wired = {
         w.target_port: analysis.type_of(record.id, w.target_port) for w in _tensors(doc, record)
@@ -111,8 +111,8 @@ def _tensors(doc: Document, record: NodeRecord) -> list[Wire]:
     return [w for w in doc.wires_into(record.id) if split_port(w.target_port)[0] != CONTROL]
 
 
-def _shares_dtype(target: NodeRecord, port: str, dtypes: Iterable[str]) -> bool:
-    op = op_of(target)
+def _shares_dtype(doc: Document, target: NodeRecord, port: str, dtypes: Iterable[str]) -> bool:
+    op = op_of(target, doc)
     if op is None:
         return True
     base = split_port(port)[0]

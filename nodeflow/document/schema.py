@@ -86,6 +86,13 @@ def read_wire(data: Json, place: str) -> Wire:
     return Wire(*data)
 
 
+def check_definition_name(name: str, place: str) -> str:
+    """Returns the name of a subgraph's definition, or raises FlowContent: a name without `/`."""
+    if "/" in _name(name, place):
+        raise flow_error(FlowContent, f"{_short(name)} is not the name of a subgraph", place)
+    return name
+
+
 def read_training(data: Json, place: str = "training") -> dict[str, Json]:
     """Returns training settings whose known fields have the right types, or raises a FlowError."""
     expect(data, dict, place)

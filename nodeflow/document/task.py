@@ -16,9 +16,12 @@ from nodeflow.document import commands
 from nodeflow.document.build import Build, build
 from nodeflow.document.dataset_op import DATASET, options_of, source_of
 from nodeflow.document.declarations import declaration
+from nodeflow.document.definitions import make_independent
+from nodeflow.document.flatten import Flat
 from nodeflow.document.model import Document
-from nodeflow.document.records import NodeRecord
 from nodeflow.document.schema import read_training
+from nodeflow.document.scopes import find_name, path_of, scoped_name, walk
+from nodeflow.document.subgraph_ops import definition_of
 from nodeflow.document.training import GROUP, TrainingSettings, likely_goal, optimizers
 from nodeflow.errors import (
     AttributeProblem,
@@ -97,7 +100,7 @@ class Task:
         Raises:
             DataError: it is not there or damaged; names the node.
         """
-        record = self.document.nodes[node_id]
+        record = self.build.document.nodes[node_id]
         key = (source_of(record.attrs), repr(sorted(options_of(record.attrs).items())))
         key = (*key, str(self.data_dir), str(self.base_dir))
         if key not in self._opened:
@@ -122,7 +125,7 @@ class Task:
         if column not in dataset.columns:
             raise DataError(
                 f"{dataset.source} has no column {column!r}",
-                node=self.document.nodes[node_id].name,
+                node=self.build.document.nodes[node_id].name,
                 port=column,
                 hint=suggest(column, dataset.columns) or f"It has {', '.join(dataset.columns)}.",
             )
@@ -225,7 +228,7 @@ class Task:
         if settings.patience is None:
             return None
         if settings.monitor is not None:
-            tensor = self._node(settings.monitor["node"], "monitor").outputs[0]
+            tensor = self._value(settings.monitor["node"], "monitor")
             split = settings.monitor.get("split", "validation")
             likely = likely_goal(tensor.node.op.id, tensor.name)
             goal = settings.monitor.get("goal") or likely
@@ -245,7 +248,8 @@ class Task:
     def _optimizer(self, settings: TrainingSettings) -> Node:
         if settings.optimizer is not None:
             return self._node(settings.optimizer, "optimizer")
-        found = [self.document.nodes[i].name for i in optimizers(self.document)]
+        flat = self.build.document
+        found = [flat.nodes[i].name for i in optimizers(flat)]
         if found:
             raise GraphError(
                 f"there are several optimizers: {', '.join(found)}",
@@ -258,7 +262,7 @@ class Task:
 
     def _loss(self, settings: TrainingSettings, optimizer: Node) -> Tensor:
         if settings.loss is not None:
-            return self._node(settings.loss, "loss").outputs[0]
+            return self._value(settings.loss, "loss")
         if optimizer.op.id == GROUP:
             raise GraphError(
                 f"{optimizer.name} is a group: nothing says what it makes small",
@@ -268,10 +272,15 @@ class Task:
         return optimizer.inputs[0]
 
     def _metric_tensor(self, node_id: str) -> Tensor:
-        return self._node(node_id, "metrics").outputs[0]
+        return self._value(node_id, "metrics")
+
+    def _value(self, node_id: str, setting: str) -> Tensor:
+        flat = self.build.document
+        name = flat.instance_names.get(node_id) if isinstance(flat, Flat) else None
+        return self.build.leaving(name) if name else self._node(node_id, setting).outputs[0]
 
     def _node(self, node_id: str, setting: str) -> Node:
-        if node_id not in self.document.nodes:
+        if node_id not in self.build.document.nodes:
             raise UnknownName(
                 f"the training setting {setting!r} names a node that is not in the document",
                 hint="Choose it again in the training settings.",
@@ -291,6 +300,8 @@ def _split(dataset: Dataset, wanted: str) -> str:
 def set_value(document: Document, node: str, attr: str, value: Any) -> None:
     """Change an attribute of the node with this name, or a ``training`` setting.
 
+    Inside a subgraph (``dense/W``) only that instance changes: it gets a definition of its own.
+
     Raises:
         UnknownName: no such node. AttributeProblem: no such attribute, or not its kind.
     """
@@ -304,35 +315,39 @@ def set_value(document: Document, node: str, attr: str, value: Any) -> None:
         settings = {attr: _resolve_names(document, attr, value)}
         commands.set_training(document, **read_training(settings))
         return
-    record = node_record(document, node)
-    op = declaration(record)
+    found = find_name(document, node)
+    if found is None:
+        raise UnknownName(f"there is no node {node!r}", hint=suggest(node, _all_names(document)))
+    op = declaration(found[-1], document)
     if op is not None:
         try:
             op.attr(attr).check(value)
         except AttributeProblem as error:
             raise error.at(node) from None
-    commands.set_attr(document, record.id, attr, value)
+    graph = document
+    with document.transaction(f"Set {node}.{attr}"):
+        for instance in found[:-1]:
+            make_independent(graph, instance.id)
+            inside = definition_of(graph, graph.nodes[instance.id])
+            assert inside is not None
+            graph = inside
+        record = graph.node_named(found[-1].name)
+        assert record is not None
+        commands.set_attr(graph, record.id, attr, value)
+
+
+def _all_names(document: Document) -> list[str]:
+    paths = (path for path, _, _ in walk(document))
+    return [name for name in (scoped_name(document, path) for path in paths) if name]
 
 
 TRAINING_FIELDS = tuple(TrainingSettings.__dataclass_fields__)
 
 
-def node_record(document: Document, name: str) -> NodeRecord:
-    """The record of the node with this name.
-
-    Raises:
-        UnknownName: there is none; the hint lists near names.
-    """
-    record = document.node_named(name)
-    if record is None:
-        raise UnknownName(f"there is no node {name!r}", hint=suggest(name, document.names))
-    return record
-
-
 def _resolve_names(document: Document, attr: str, value: Any) -> Any:
     """Ids for the names that users write."""
     if attr in ("optimizer", "loss") and isinstance(value, str):
-        return node_record(document, value).id
+        return _path_named(document, value)
     if attr == "monitor":
         return _resolve_measured(document, value)
     if attr == "metrics" and isinstance(value, list):
@@ -340,14 +355,22 @@ def _resolve_names(document: Document, attr: str, value: Any) -> Any:
     return value
 
 
+def _path_named(document: Document, name: str) -> str:
+    """The path of ids of the node with a scoped name; raises UnknownName."""
+    found = find_name(document, name)
+    if found is None:
+        raise UnknownName(f"there is no node {name!r}", hint=suggest(name, _all_names(document)))
+    return path_of(found)
+
+
 def _resolve_measured(document: Document, value: Any) -> Any:
     """``{"node": "loss", "split": "test"}``, which may be written ``test/loss`` or ``loss``."""
     if isinstance(value, str):
         split, slash, rest = value.partition("/")
-        named = slash and split in SPLITS and document.node_named(value) is None
+        named = slash and split in SPLITS and find_name(document, value) is None
         value = {"node": rest, "split": split} if named else {"node": value}
     if isinstance(value, dict) and isinstance(value.get("node"), str):
-        return {**value, "node": node_record(document, value["node"]).id}
+        return {**value, "node": _path_named(document, value["node"])}
     return value
 
 
@@ -358,13 +381,16 @@ def use_dataset(document: Document, choice: str) -> None:
         DataError: no dataset node, or several and none is named.
     """
     name, equals, source = choice.partition("=")
-    nodes = [r for r in document.nodes.values() if r.op == DATASET]
-    if equals and document.node_named(name) is not None:
-        record = node_record(document, name)
+    graphs_ = [document, *document.definitions()]
+    nodes = [(graph, r) for graph in graphs_ for r in graph.nodes.values() if r.op == DATASET]
+    named = find_name(document, name) if equals else None
+    if named is not None:
+        record = named[-1]
+        graph = next((g for g in graphs_ if record.id in g.nodes), document)
     elif len(nodes) == 1:
-        record, source = nodes[0], choice
+        (graph, record), source = nodes[0], choice
     else:
-        names = ", ".join(r.name for r in nodes)
+        names = ", ".join(r.name for _, r in nodes)
         raise DataError(
             f"the graph has several data sets: {names}" if nodes else "the graph has no data set",
             hint="Write NODE=SOURCE." if nodes else "Feed its placeholders with --feed.",
@@ -374,5 +400,5 @@ def use_dataset(document: Document, choice: str) -> None:
         kept = {"source", *known_options(source, options_of(record.attrs))}
         for attr in record.attrs:
             if attr not in kept:
-                commands.reset_attr(document, record.id, attr)
-        commands.set_attr(document, record.id, "source", source)
+                commands.reset_attr(graph, record.id, attr)
+        commands.set_attr(graph, record.id, "source", source)

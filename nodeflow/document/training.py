@@ -1,4 +1,7 @@
-"""The document's training settings: their fields, their defaults, and what is wrong with them."""
+"""The document's training settings: their fields, their defaults, and what is wrong with them.
+
+Nodes that they name may lie inside a subgraph: then they are named by paths (see `scopes`).
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ from typing import Any
 from nodeflow.data import SPLITS
 from nodeflow.document.model import Document
 from nodeflow.document.problems import Problem
+from nodeflow.document.records import NodeRecord
+from nodeflow.document.scopes import at_path, source_of, walk
 from nodeflow.graph.op import Op
 from nodeflow.graph.registry import REGISTRY
 
@@ -18,7 +23,8 @@ PATIENCE = 3
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """The settings with their defaults; `optimizer`, `loss` and metrics' nodes are ids.
+    """The settings with their defaults; `optimizer`, `loss` and metrics' nodes are ids
+    or, inside subgraphs, paths.
 
     `patience` switches early stopping on. `monitor` is what it watches: `node`, `split`, and `goal`
     (`min`, `max`, or left out to go by the node); without it, the loss on the validation split, or
@@ -49,8 +55,8 @@ def training_settings(doc: Document) -> TrainingSettings:
     optimizer = known.get("optimizer") or _only_optimizer(doc)
     loss = known.get("loss")
     if loss is None and optimizer is not None:
-        wire = doc.wires.get((optimizer, "loss"))
-        loss = None if wire is None else wire.source
+        found = source_of(doc.root, optimizer, "loss")
+        loss = None if found is None else found[0]
     return TrainingSettings(**{**known, "optimizer": optimizer, "loss": loss})
 
 
@@ -69,14 +75,19 @@ GROUP = "group"
 
 
 def optimizers(doc: Document) -> list[str]:
-    """Returns the ids of the nodes to train with.
+    """Returns the ids (paths, inside subgraphs) of the nodes to train with.
 
     These are optimizers, and the group of assigns that the settings name: what an optimizer
     becomes when it is unpacked.
     """
-    named = doc.nodes.get(doc.training.get("optimizer") or "")
-    group = [named.id] if named is not None and named.op == GROUP else []
-    return [node.id for node in doc.nodes.values() if is_optimizer(node.op)] + group
+    doc = doc.root
+    name = doc.training.get("optimizer") or ""
+    named = at_path(doc, name)
+    group = [name] if named is not None and named[1].op == GROUP else []
+    found = [node.id for node in doc.nodes.values() if is_optimizer(node.op)]
+    if any(is_optimizer(n.op) for part in doc.definitions() for n in part.nodes.values()):
+        found = [path for path, _, node in walk(doc) if is_optimizer(node.op)]
+    return found + group
 
 
 def _only_optimizer(doc: Document) -> str | None:
@@ -96,13 +107,14 @@ def training_problems(
     if not settings:
         return []
     optimizer = settings.get("optimizer")
-    if optimizer is not None and optimizer not in doc.nodes:
+    named = None if optimizer is None else at_path(doc, optimizer)
+    if optimizer is not None and named is None:
         problem("optimizer", "training names an optimizer that is not there", "Choose another.")
-    elif optimizer is not None and optimizer not in optimizers(doc):
-        name = doc.nodes[optimizer].name
+    elif named is not None and not _trains(named[1]):
+        name = named[1].name
         problem("optimizer", f"training names `{name}`, which is no optimizer", "Choose another.")
-    elif optimizer is not None and _lacks_loss(doc, optimizer):
-        name = doc.nodes[optimizer].name
+    elif named is not None and named[1].op == GROUP and settings.get("loss") is None:
+        name = named[1].name
         text = f"`{name}` is a group: nothing says what it makes small"
         problem("loss", text, "Choose the loss in the training settings.")
     elif optimizer is None and _only_optimizer(doc) is None:
@@ -132,8 +144,8 @@ def training_problems(
 
 def is_table(doc: Document, node_id: str) -> bool:
     """Says whether a node is a figure of more than one number, such as a confusion matrix."""
-    record = doc.nodes.get(node_id)
-    return record is not None and record.op == "confusion_matrix"
+    found = at_path(doc, node_id)
+    return found is not None and found[1].op == "confusion_matrix"
 
 
 def likely_goal(op: str, name: str) -> str:
@@ -145,21 +157,21 @@ def likely_goal(op: str, name: str) -> str:
 
 
 def _keeps_no_averages(doc: Document) -> bool:
-    optimizer = doc.nodes.get(doc.training.get("optimizer") or _only_optimizer(doc) or "")
-    if optimizer is None or optimizer.op == GROUP:
+    found = at_path(doc, doc.training.get("optimizer") or _only_optimizer(doc) or "")
+    if found is None or found[1].op == GROUP:
         return False
-    return optimizer.attrs.get("average_decay") is None
+    return found[1].attrs.get("average_decay") is None
 
 
-def _lacks_loss(doc: Document, optimizer: str) -> bool:
-    return doc.nodes[optimizer].op == GROUP and doc.training.get("loss") is None
+def _trains(record: NodeRecord) -> bool:
+    return is_optimizer(record.op) or record.op == GROUP
 
 
 def _check_scalar(
     doc: Document, types: Mapping[str, Any], field_name: str, node_id: str, problem: Any
 ) -> None:
-    record = doc.nodes.get(node_id)
-    if record is None:
+    found_at = at_path(doc, node_id)
+    if found_at is None:
         problem(field_name, "training measures a node that is not there", "Choose another.")
         return
     found = types.get(node_id)
@@ -167,6 +179,6 @@ def _check_scalar(
     if first is not None and first.shape != ():
         problem(
             field_name,
-            f"`{record.name}` is {first}, and training measures scalars",
+            f"`{found_at[1].name}` is {first}, and training measures scalars",
             "Reduce it with reduce_mean.",
         )

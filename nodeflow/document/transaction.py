@@ -13,22 +13,30 @@ if TYPE_CHECKING:
 
 
 class Transaction:
-    """The edits of one open transaction; each method makes one edit at once."""
+    """The edits of one open transaction; each method makes one edit at once.
 
-    def __init__(self, document: Document) -> None:
+    It writes into one graph: the document's own or a subgraph's definition. `within` gives the
+    same transaction for another.
+    """
+
+    def __init__(self, document: Document, outer: Transaction | None = None) -> None:
         self._document = document
-        self.edits: list[Edit] = []
-        self._clashes: list[tuple[str, str]] = []
+        self.edits: list[Edit] = [] if outer is None else outer.edits
+        self._clashes: list[tuple[Document, str, str]] = [] if outer is None else outer._clashes
+
+    def within(self, document: Document) -> Transaction:
+        """Returns this transaction as it writes into another graph of the same file."""
+        return self if document is self._document else Transaction(document, self)
 
     def edit(self, table: str, key: Any, after: Any) -> None:
         """Puts `after` (None removes) under `key` of a table."""
         doc = self._document
-        edit = Edit(table, key, doc._tables[table].get(key), after)
+        edit = Edit(doc.table_name(table), key, doc._tables[table].get(key), after)
         if table == "node" and after is not None:
             holder = doc._by_name.get(after.name)
             if holder is not None and holder != key:
-                self._clashes.append((holder, key))
-        doc._put(edit)
+                self._clashes.append((doc, holder, key))
+        doc.root._put(edit)
         self.edits.append(edit)
 
     def put_node(self, record: NodeRecord) -> None:
@@ -68,16 +76,16 @@ class Transaction:
 
     def check(self) -> None:
         """Raises if the edits so far leave two equal names or a wire without an end."""
-        doc = self._document
         self._restore_names()
-        for holder, other in self._clashes:
+        for doc, holder, other in self._clashes:
             a, b = doc.nodes.get(holder), doc.nodes.get(other)
             if a is not None and b is not None and a.name == b.name:
                 raise NameTaken(
                     f"another node is called {a.name!r}",
                     hint=f"{doc.fresh_name(a.name)!r} is free",
                 )
-        for table, key, before, after in self.edits:
+        for place, key, before, after in self.edits:
+            doc, table = self._document.root.home(place)
             if table == "wire" and after is not None and doc.wires.get(key) is after:
                 for end in (after.source, after.target):
                     if end not in doc.nodes:
@@ -88,12 +96,11 @@ class Transaction:
     def roll_back(self, mark: int) -> None:
         """Takes back the edits made since there were `mark` of them."""
         while len(self.edits) > mark:
-            self._document._put(self.edits.pop().inverse())
+            self._document.root._put(self.edits.pop().inverse())
         self._restore_names()
 
     def _restore_names(self) -> None:
         """A name that two nodes had for a while belongs to the one that still has it."""
-        doc = self._document
-        for holder, _ in self._clashes:
+        for doc, holder, _ in self._clashes:
             if holder in doc.nodes:
                 doc._by_name[doc.nodes[holder].name] = holder

@@ -102,7 +102,7 @@ class Workspace(QObject):
 
     def declaration(self, record: NodeRecord) -> Op | None:
         """What declares a node: its op, the dataset's declaration, or None where unknown."""
-        return declaration(record, base_dir=self.base_dir)
+        return declaration(record, self.document, base_dir=self.base_dir)
 
     def problems(self) -> list[Problem]:
         """Every problem of the document, errors first."""

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from nodeflow.document import commands, looks, replacing, rewiring
+from nodeflow.document import commands, looks, replacing, rewiring, subgraph_ports
 from nodeflow.document.analysis import Analysis
+from nodeflow.document.definitions import add_instance, make_independent
 from nodeflow.document.errors import DocumentError
 from nodeflow.document.model import Document
+from nodeflow.document.records import INPUTS, OUTPUTS
+from nodeflow.document.subgraph_ops import port_names
+from nodeflow.document.subgraph_unpack import unpack_subgraph
+from nodeflow.document.subgraphs import create
 from nodeflow.ops import REGISTRY
 
 OPS = ["add", "constant", "matmul", "concat", "placeholder", "reroute", "from_the_future"]
@@ -40,6 +45,12 @@ action = st.one_of(
     st.tuples(st.just("mode"), index, st.sampled_from(["muted", "bypassed"])),
     st.tuples(st.just("collapse"), index),
     st.tuples(st.just("hide"), index, st.booleans()),
+    st.tuples(st.just("subgraph"), st.lists(index, min_size=1, max_size=5)),
+    st.tuples(st.just("unpack"), index),
+    st.tuples(st.just("instance"), index, point),
+    st.tuples(st.just("independent"), index),
+    st.tuples(st.just("inside"), index, index, st.sampled_from(["relu", "matmul"]), point),
+    st.tuples(st.just("port"), index, st.sampled_from(["add", "rename", "remove"])),
     st.tuples(st.just("undo")),
     st.tuples(st.just("redo")),
 )
@@ -103,9 +114,39 @@ def perform(doc: Document, act: tuple) -> None:
             case ("hide", number, hidden) if doc.wires:
                 keys = sorted(doc.wires)
                 looks.set_hidden(doc, [keys[number % len(keys)]], hidden)
+            case ("subgraph", numbers):
+                create(doc, [node(n) for n in numbers])
+            case ("unpack", number):
+                unpack_subgraph(doc, node(number))
+            case ("instance", number, pos) if doc.subgraphs:
+                names = sorted(doc.subgraphs)
+                add_instance(doc, names[number % len(names)], pos)
+            case ("independent", number) if doc.nodes:
+                make_independent(doc, node(number))
+            case ("inside", number, other, op, pos) if doc.subgraphs:
+                definitions = doc.definitions()
+                inside = definitions[number % len(definitions)]
+                ids = sorted(inside.nodes)
+                new = commands.add_node(inside, op, pos)
+                commands.connect(inside, ids[other % len(ids)], "out", new, "x")
+            case ("port", number, what) if doc.subgraphs:
+                definitions = doc.definitions()
+                change_port(definitions[number % len(definitions)], number, what)
             case ("undo",):
                 doc.undo()
             case ("redo",):
                 doc.redo()
     except DocumentError:
         pass
+
+
+def change_port(definition: Document, number: int, what: str) -> None:
+    """Adds a port, or renames or removes one that there is."""
+    side = (INPUTS, OUTPUTS)[number % 2]
+    names = port_names(definition, side)
+    if what == "add":
+        subgraph_ports.add_port(definition, side)
+    elif names and what == "rename":
+        subgraph_ports.rename_port(definition, side, names[number % len(names)], "renamed")
+    elif names:
+        subgraph_ports.remove_port(definition, side, names[number % len(names)])

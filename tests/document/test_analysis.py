@@ -229,7 +229,8 @@ def comparable(analysis: Analysis):
     types = {
         i: dict(t) if (t := analysis.out_types(i)) is not None else None for i in analysis.doc.nodes
     }
-    return types, {k: sorted(map(str, v)) for k, v in analysis.problems.items()}
+    inside = {key: comparable(part) for key, part in analysis.inside.items()}
+    return types, {k: sorted(map(str, v)) for k, v in analysis.problems.items()}, inside
 
 
 @pytest.mark.parametrize("seed", range(30))

@@ -126,7 +126,7 @@ def test_what_is_unknown_is_kept():
         ],
         "wires": [["n2", "out", "n1", "mirror"], ["n1", "ray.7", "n2", "x"]],
         "frames": [{"id": "f3", "title": "t", "rect": [0, 0, 1, 1], "shape": "round"}],
-        "subgraphs": {"block": {"nodes": [], "new": 1}},
+        "subgraphs": {"block": {"nodes": [], "wires": [], "frames": [], "new": 1}},
         "training": {"optimizer": None, "teacher": "n1"},
         "zeta": {"deep": [1]},
         "alpha": "ä\u2028",

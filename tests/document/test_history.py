@@ -60,15 +60,17 @@ def test_the_indexes_agree_with_the_tables(acts):
     doc = Document()
     for act in acts:
         perform(doc, act)
-    wires = set(doc.wires.values())
-    assert {w for n in doc.nodes for w in doc.wires_into(n)} == wires
-    assert {w for n in doc.nodes for w in doc.wires_out_of(n)} == wires
-    assert {n.name for n in doc.nodes.values()} == set(doc.names)
-    assert len(doc.nodes) == len(set(doc.names))
-    for record in doc.nodes.values():
-        assert doc.node_named(record.name) is record
-    for wire in wires:
-        assert wire.source in doc.nodes and wire.target in doc.nodes
+    for graph in (doc, *doc.definitions()):
+        wires = set(graph.wires.values())
+        assert {w for n in graph.nodes for w in graph.wires_into(n)} == wires
+        assert {w for n in graph.nodes for w in graph.wires_out_of(n)} == wires
+        assert {n.name for n in graph.nodes.values()} == set(graph.names)
+        assert len(graph.nodes) == len(set(graph.names))
+        assert graph.slashed == {name for name in graph.names if "/" in name}
+        for record in graph.nodes.values():
+            assert graph.node_named(record.name) is record
+        for wire in wires:
+            assert wire.source in graph.nodes and wire.target in graph.nodes
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ class FaceBuilder:
         known = self.analysis.out_types(node_id) if self.analysis is not None else None
         return (
             record,
-            declaration(record, base_dir=ports.base_dir(document)),
+            declaration(record, document, base_dir=ports.base_dir(document)),
             into,
             {wire.source_port for wire in document.wires_out_of(node_id)},
             known,
@@ -81,7 +81,7 @@ class FaceBuilder:
         )
 
     def _build(self, record: NodeRecord) -> CardFace:
-        op = declaration(record, base_dir=ports.base_dir(self.document))
+        op = declaration(record, self.document, base_dir=ports.base_dir(self.document))
         inputs = self._inputs(record)
         outputs = self._outputs(record)
         problem = self._problem(record.id)

@@ -93,6 +93,12 @@ TIER = option(
     default="compiled",
 )
 THREADS = option("--threads", help="number of threads", type=positive, metavar="N")
+PROFILE = option(
+    "--profile",
+    help="write a Chrome trace of the compiled run, or of a few training steps (per kernel: nodes, "
+    "thread, bytes), that Perfetto opens",
+    metavar="OUT.json",
+)
 INIT = option("--init", help="ignore saved weights", action="store_true")
 
 COMMANDS = (
@@ -113,12 +119,7 @@ COMMANDS = (
             INIT,
             TIER,
             THREADS,
-            option(
-                "--profile",
-                help="write a Chrome trace of the compiled run (per kernel: nodes, thread, bytes) "
-                "that Perfetto opens",
-                metavar="OUT.json",
-            ),
+            PROFILE,
             option(
                 "--explain",
                 help="print the optimised plan and the generated code instead of running",
@@ -190,6 +191,7 @@ COMMANDS = (
             INVERT,
             SET,
             option("--save-weights", help="write the trained variables to F", metavar="F"),
+            PROFILE,
             INIT,
             TIER,
             THREADS,

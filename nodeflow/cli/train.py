@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import signal
 import threading
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from nodeflow.cli.progress import Progress
 from nodeflow.engine.session import Session
 from nodeflow.train.control import Control
 from nodeflow.train.events import Done, Epoch, Started, Steps
+from nodeflow.train.loop import profile
 from nodeflow.train.loop import train as train_events
 from nodeflow.train.weights import check_writable, save_weights
 
@@ -39,6 +41,10 @@ def train(arguments: argparse.Namespace, environment: Environment) -> int:
         open_session(task, arguments, environment, training.seed) as session,
         _stop_on_interrupt(control),
     ):
+        if arguments.profile:
+            trace = profile(session, training)
+            environment.path(arguments.profile).write_text(json.dumps(trace), encoding="utf-8")
+            environment.say(f"nodeflow: trace written to {arguments.profile}; open it in Perfetto")
         report = _JsonReport(environment) if arguments.json else _TextReport(environment)
         for event in train_events(session, training, control):
             report.tell(event)

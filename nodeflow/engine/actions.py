@@ -152,17 +152,27 @@ def build_actions(schedule: Schedule, types: Sequence[TensorType]) -> Actions:
 
 
 def _prune(actions: Actions) -> None:
-    """Drop what nothing reads: patterns of shapes, and pure nodes under control inputs only."""
+    """Drop what nothing reads: patterns of shapes, and pure nodes under control inputs only.
+
+    What fails at its input's elements still does, as in the reference.
+    """
     schedule, root = actions.schedule, actions.root
     wanted = {root[s] for s in schedule.fetches if s is not None}
     wanted.update(root[s] for s in schedule.writes.values())
     kept = []
     for action in reversed(actions.items):
-        stateful = action.lowering is None and action.node.op.stateful
-        if stateful or any(root[s] in wanted for s in action.outputs):
+        if _tells(actions, action) or any(root[s] in wanted for s in action.outputs):
             kept.append(action)
             wanted.update(root[s] for s in action.inputs)
     actions.items[:] = kept[::-1]
+
+
+def _tells(actions: Actions, action: Action) -> bool:
+    """Whether running it shows, even if nothing reads what it makes."""
+    if action.lowering is None:
+        empty = all(actions.types[s].size == 0 for s in action.outputs)
+        return action.node.op.stateful or empty
+    return isinstance(action.lowering, FAILING)
 
 
 def copy_fetched_variables(actions: Actions) -> None:

@@ -104,8 +104,14 @@ def compile_to_cache(sources: Iterable[str]) -> int:
 
 
 def compile_count() -> int:
-    """How many kernels this process has compiled."""
+    """How many kernels have been compiled for this process, here and in its compiling process."""
     return _counts["compiled"]
+
+
+def note_compiled(count: int) -> None:
+    """The compiling process has compiled so many more."""
+    with _lock:
+        _counts["compiled"] += count
 
 
 def statistics() -> dict[str, int]:

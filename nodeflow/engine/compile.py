@@ -99,7 +99,9 @@ class BackgroundCompiler:
         for line in process.stdout:
             with self._lock:
                 job = self._waiting.popleft()
-            job.finish(json.loads(line))
+            error, compiled = json.loads(line)
+            cache.note_compiled(compiled)
+            job.finish(error)
         process.wait()
         with self._lock:
             left, self._waiting = list(self._waiting), deque()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +22,7 @@ from nodeflow.graph.graph import Tensor
 from nodeflow.graph.types import TensorType, numpy_dtype
 
 if TYPE_CHECKING:
+    from nodeflow.engine.profile import Profiler
     from nodeflow.engine.session import Session
 
 RING_SIZE = 4096
@@ -56,13 +57,17 @@ def plan_steps(
     plan = make_step_plan(schedule, types, [schedule.feeds[t] for t in used])
     if plan is None:
         return None
-    gathers = [gather_row(c, batch_size, schedule.feeds[t]) for t, c in used.items()]
+    gathers = [
+        replace(gather_row(c, batch_size, schedule.feeds[t]), label=f"batch of {t.name}")
+        for t, c in used.items()
+    ]
     actions = plan.actions
     scalars = [(s, actions.types[s].dtype) for s in actions.fetches if s is not None]
     pairs = [
         cell for slot, dtype in scalars for cell in (Pointer(actions.root[slot]), _KINDS[dtype])
     ]
-    record = Row(base_sources()[-1], (StepAddress(), 0, RING_SIZE, len(scalars), *pairs), 1, 50.0)
+    record = Row(base_sources()[-1], (StepAddress(), 0, RING_SIZE, len(scalars), *pairs), 1, 50.0,
+                 label="record scalars")  # fmt: skip
     levels: list[Level] = [level for level in (gathers, *plan.phases[0].levels, [record]) if level]
     return StepPlan(plan, used, batch_size, levels, len(gathers), scalars)
 
@@ -126,15 +131,35 @@ class DrivenSteps:
         """
         count = min(count, RING_SIZE)
         self.steps_done = 0
-        self._bind_memory()
-        for args in self._gathers:
-            args[FIRST], args[ORDER] = epoch_first, order.ctypes.data
+        self._prepare(epoch_first, order)
         outcome = self._team.drive(self._program, first_step, count)
         self.steps_done = outcome.steps
         if outcome.failure is not None:
             self._explain(first_step + outcome.steps, epoch_first, order, outcome.failure)
         rows = self._ring.rows(first_step, outcome.steps)
         return rows[:, : len(self.steps.scalars)]
+
+    def profile(
+        self, profiler: Profiler, step: int, epoch_first: int, order: np.ndarray
+    ) -> np.ndarray:
+        """Run one step, every kernel timed; its scalars, float64 (1, scalars).
+
+        Raises:
+            RunError: the step failed; nothing of it was stored.
+        """
+        self.steps_done = 0
+        self._prepare(epoch_first, order)
+        profiler.drive(self._program, self.steps.levels, step, self._table.loops)
+        outcome = self._program.outcome()
+        if outcome.failure is not None:
+            self._explain(step, epoch_first, order, outcome.failure)
+        self.steps_done = 1
+        return self._ring.rows(step, 1)[:, : len(self.steps.scalars)]
+
+    def _prepare(self, epoch_first: int, order: np.ndarray) -> None:
+        self._bind_memory()
+        for args in self._gathers:
+            args[FIRST], args[ORDER] = epoch_first, order.ctypes.data
 
     def stop(self) -> None:
         """End a drive after its current step."""

@@ -87,6 +87,7 @@ class Row:
         source: text of the kernel; a structure, so many rows share one.
         args: numbers, and what is known only when the table is built.
         work: estimated nanoseconds on one core.
+        label: what it does, where it stands for no node.
     """
 
     source: str
@@ -94,6 +95,7 @@ class Row:
     tasks: int
     work: float
     group: Group | None = None
+    label: str = "copy"
 
 
 @cache

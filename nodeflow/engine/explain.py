@@ -78,7 +78,7 @@ def _slot_name(plan: Plan, root: int) -> str:
 
 def _nodes(row: Row) -> str:
     if row.group is None:
-        return "copy"
+        return row.label
     return ", ".join(dict.fromkeys(a.node.name for a in row.group.actions))
 
 

@@ -127,7 +127,7 @@ class Profiler:
             events.append(
                 {
                     "ph": "X",
-                    "name": ", ".join(t.nodes) or "copy",
+                    "name": ", ".join(t.nodes) or t.kind,
                     "cat": t.kind,
                     "pid": process,
                     "tid": t.thread,
@@ -145,7 +145,8 @@ class Profiler:
         entry = ENTRY(address)
         start = time.perf_counter()
         status = entry(result, result + 8, args, task, tasks)
-        self._note(row.group, "", start, time.perf_counter(), task, tasks)
+        kind = "" if row.group is not None else row.label
+        self._note(row.group, kind, start, time.perf_counter(), task, tasks)
         return status == 0
 
     def _note(
@@ -165,7 +166,7 @@ class Profiler:
             kind = kind or _kind(group)
         with self._lock:
             thread = self._numbers.setdefault(threading.get_ident(), len(self._numbers))
-            timing = Timing(nodes, kind or "copy", thread, start, end, moved, task, tasks)
+            timing = Timing(nodes, kind, thread, start, end, moved, task, tasks)
             self.timings.append(timing)
 
     def _touched(self, group: Group) -> Iterator[int]:

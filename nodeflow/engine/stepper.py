@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from nodeflow.graph.types import TensorType, shape_text, type_of_array
 if TYPE_CHECKING:
     from nodeflow.engine.compile import Job
     from nodeflow.engine.driven import DrivenSteps, StepPlan
+    from nodeflow.engine.profile import Profiler
     from nodeflow.engine.session import Session
 
 CHUNK_SECONDS = 0.03
@@ -120,6 +121,45 @@ class Stepper:
                 took = time.perf_counter() - started
                 size = max(1, min(4 * size, int(len(part) * CHUNK_SECONDS / max(took, 1e-6))))
             return done, np.concatenate(parts)
+
+    def profile(self, count: int) -> dict[str, Any]:
+        """Run ``count`` steps, compiled, with every kernel timed; at its end an epoch begins again.
+
+        One more runs first, so that memory has been touched and the others show the steady state.
+
+        Returns:
+            A trace in Chrome's format: a dict to be written as JSON.
+
+        Raises:
+            RunError: a step failed, as in `drive`.
+        """
+        from nodeflow.engine.profile import Profiler
+
+        with self.session.exclusive():
+            self._wanted, self._hopeless, self._job = "compiled", False, None
+            driven = self._ready()
+            executor = self.session.make_executor(self.schedule, self._types, "compiled")
+            plan = driven.plan if driven else executor.compile_now().plan
+            profiler = Profiler(plan.actions, self.session.team().n)
+            for number in range(count + 1):
+                if self.steps_left == 0:
+                    self.start_epoch(self._order)
+                if driven:
+                    driven.profile(profiler, self.step, self._first, self._order)
+                else:
+                    self._profiled_step(executor, profiler)
+                self.step += 1
+                if number == 0:
+                    profiler.timings.clear()
+            return profiler.trace()
+
+    def _profiled_step(self, executor: Executor, profiler: Profiler) -> None:
+        """A step of kernels with references between."""
+        given = {**self._batch(), **self._given, **self._read_variables()}
+        stream_of = self.session.stream_of("", self.step)
+        values = executor.compile_now().run(given, stream_of, profiler=profiler)
+        executor.tier = "compiled"
+        executor.commit(values, self.session.variables)
 
     def stop(self) -> None:
         """Make a `drive` that is going on in another thread return after its current step."""

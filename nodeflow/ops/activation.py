@@ -82,14 +82,14 @@ define(
     "gelu",
     "x times the normal distribution's probability of a value below x.\n\n"
     "x * (1 + erf(x / sqrt(2))) / 2; Hendrycks and Gimpel, 2016. "
-    "Gradient: out / x + x * density(x), written without the division.",
+    "Gradient: the probability, erfc(-x / sqrt(2)) / 2, plus x times the density.",
     _gelu,
     f"x * 0.5 * erfc(x * {-math.sqrt(0.5)!r})",  # 1 + erf(x) would cancel far below 0
     dtypes=FLOATS,
     gradient=lambda g, x, out: (
         g
         * (
-            (F.erf(x * math.sqrt(0.5)) + 1) * 0.5
+            F.erfc(x * -math.sqrt(0.5)) * 0.5  # 1 + erf would cancel far below 0
             + x * F.exp(F.square(x) * -0.5) * (1 / math.sqrt(2 * math.pi))
         ),
     ),

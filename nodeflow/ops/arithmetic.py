@@ -47,6 +47,12 @@ def _erf(x: np.ndarray) -> np.ndarray:
     return erf(x)
 
 
+def _erfc(x: np.ndarray) -> np.ndarray:
+    from scipy.special import erfc
+
+    return erfc(x)
+
+
 # ---- arithmetic -----------------------------------------------------------------------------
 
 define(
@@ -254,6 +260,15 @@ define(
     dtypes=FLOATS,
     gradient=lambda g, x, out: (g * (2 / np.sqrt(np.pi)).item() * F.exp(-F.square(x)),),
     keywords=("gauss", "normal"),
+)
+define(
+    "erfc",
+    "1 - erf(x), exact where erf(x) is nearly 1.\n\nGradient: -2 / sqrt(pi) * exp(-x^2).",
+    _erfc,
+    "erfc(x)",
+    dtypes=FLOATS,
+    gradient=lambda g, x, out: (g * (-2 / np.sqrt(np.pi)).item() * F.exp(-F.square(x)),),
+    keywords=("gauss", "normal", "tail", "complementary"),
 )
 
 # ---- limits and rounding ----------------------------------------------------------------------

@@ -107,7 +107,11 @@ class ReduceSum(Reduction):
 
     id = "reduce_sum"
     keywords = ("add", "total")
-    doc = "The sum of the elements along axes.\n\nThe sum of nothing is 0. Integers wrap."
+    doc = (
+        "The sum of the elements along axes.\n\nThe sum of nothing is 0. Integers wrap. Numbers of "
+        "float32 are added up in float32 when compiled, so a part of the sum above 3.4e38 is "
+        "infinite; by reference only the whole sum is."
+    )
 
     def reduce(self, x: np.ndarray, axes: tuple[int, ...], keepdims: bool) -> np.ndarray:
         return np.sum(x, axis=axes, keepdims=keepdims, dtype=accumulator(x.dtype.name))

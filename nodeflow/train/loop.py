@@ -9,11 +9,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
+from typing import Any
 
 import numpy as np
 
 from nodeflow.data.batching import epoch_order
 from nodeflow.engine.session import Session
+from nodeflow.engine.stepper import Stepper
 from nodeflow.errors import DataError
 from nodeflow.ops.phase import training_feeds
 from nodeflow.train.averages import Averages
@@ -44,6 +46,18 @@ def train(
         RunError: a step failed; the variables keep the values from before it.
     """
     return _Loop(session, training, control or Control(), first_epoch).events()
+
+
+def profile(session: Session, training: Training, steps: int = 3) -> dict[str, Any]:
+    """Time every kernel of the first steps of a training, which is not begun by that.
+
+    Returns:
+        A trace in Chrome's format; the variables have the values that they had.
+
+    Raises:
+        DataError, RunError: as `train`.
+    """
+    return _Loop(session, training, Control(), 1).profile(steps)
 
 
 class _Loop:
@@ -85,16 +99,7 @@ class _Loop:
             dict.fromkeys(b.dataset.notice for b in training.bindings.values() if b.dataset.notice)
         )
         yield Started(training.epochs, self.steps_per_epoch, self.first_epoch, notices)
-        columns = {t: b.dataset.split("train")[b.column] for t, b in self.bindings.items()}
-        feeds = {**training_feeds(self.session.graph), **training.feeds}
-        stepper = self.session.stepper(
-            [training.optimizer],
-            [training.loss],
-            columns,
-            training.batch_size,
-            feeds={t: v for t, v in feeds.items() if t not in columns},
-            first_step=self.steps_before,
-        )
+        stepper = self._stepper()
         last = self.first_epoch - 1
         if self.watch:
             self.watch.start(self.first_epoch)
@@ -113,6 +118,29 @@ class _Loop:
             if self.watch and self.watch.exhausted:
                 break
         yield self._finish(last, notices)
+
+    def profile(self, steps: int) -> dict[str, Any]:
+        """A trace of the first steps; the variables are as before in the end."""
+        before = dict(self.session.variables.items())
+        stepper = self._stepper()
+        stepper.start_epoch(self._order(self.first_epoch))
+        try:
+            return stepper.profile(steps)
+        finally:
+            self.session.variables.update(before)
+
+    def _stepper(self) -> Stepper:
+        training = self.training
+        columns = {t: b.dataset.split("train")[b.column] for t, b in self.bindings.items()}
+        feeds = {**training_feeds(self.session.graph), **training.feeds}
+        return self.session.stepper(
+            [training.optimizer],
+            [training.loss],
+            columns,
+            training.batch_size,
+            feeds={t: v for t, v in feeds.items() if t not in columns},
+            first_step=self.steps_before,
+        )
 
     def _finish(self, last: int, notices: tuple[str, ...]) -> Done:
         """Give the variables the values to end with, and tell how it ended."""

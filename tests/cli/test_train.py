@@ -154,6 +154,16 @@ def test_what_cannot_be_watched_is_a_message(nodeflow, arguments, code, words):
     assert result.code == code and words in result.err
 
 
+def test_a_profile_of_training_steps_changes_no_number(nodeflow, tmp_path):
+    plain = nodeflow("train", SPIRALS, "--epochs", "2", "--json", "--tier", "compiled").lines
+    path = tmp_path / "trace.json"
+    options = ("--epochs", "2", "--json", "--tier", "compiled", "--profile", path)
+    profiled = nodeflow("train", SPIRALS, *options).lines
+    assert [e["loss"] for e in profiled[:2]] == [e["loss"] for e in plain[:2]]
+    events = [e for e in json.loads(path.read_text())["traceEvents"] if e["ph"] == "X"]
+    assert any(n.startswith("gradients/") for e in events for n in e["args"]["nodes"])
+
+
 def test_averages_and_a_confusion_matrix(nodeflow, tmp_path):
     """What is more than a number is a table in JSON and is printed at the end."""
     document = json.loads(SPIRALS.read_text())

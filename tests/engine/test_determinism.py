@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
-from nodeflow.engine import cache
+from nodeflow.engine import cache, compile
 from nodeflow.engine.columns import Column
 from nodeflow.engine.session import Session
 
@@ -241,18 +241,23 @@ def test_a_one_node_edit_compiles_only_what_it_touches(tmp_path, monkeypatch):
     """A chain of products and distinct elementwise work; one activation in the middle changes."""
     monkeypatch.setenv("NODEFLOW_CACHE_DIR", str(tmp_path))
     cache.forget_loaded()
+    helper = compile.BackgroundCompiler()  # one that knows of this folder
+    monkeypatch.setattr(compile, "background", lambda: helper)
 
     def compiled(middle) -> int:
         """New kernels, whichever process compiled them."""
-        before = len(kernel_sizes(tmp_path))
+        before, counted = len(kernel_sizes(tmp_path)), cache.compile_count()
         with nf.Graph() as graph:
             x = y = nf.placeholder("float32", [4, 4], name="x")
             for k, function in enumerate((nf.sin, nf.cos, middle, nf.exp, nf.sigmoid)):
                 y = nf.matmul(function(y * (0.25 + k)), x)
         with Session(graph, tier="compiled") as session:
             session.run(y, {x: np.eye(4, dtype="float32")})
-        return len(kernel_sizes(tmp_path)) - before
+        new = len(kernel_sizes(tmp_path)) - before
+        assert cache.compile_count() - counted == new
+        return new
 
     assert compiled(nf.tanh) >= 6
     assert compiled(nf.tanh) == 0
     assert compiled(nf.erf) == 1
+    helper.close()

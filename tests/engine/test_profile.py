@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
+from nodeflow.engine.columns import Column
 from nodeflow.errors import RunError
 
 
@@ -55,13 +56,45 @@ def test_what_a_profiled_run_assigns_is_assigned_once() -> None:
 def test_ops_without_a_kernel_are_timed_too() -> None:
     with nf.Graph() as g:
         x = nf.placeholder("float64", [2, 3], name="x")
-        y = g.apply("product_of_others", nf.exp(x), axis=1, name="others")
-        z = nf.reduce_sum(y)
+        z = nf.reduce_sum(g.apply("print", nf.exp(x), name="shown"))
     with nf.Session(g, tier="reference") as s:
         value = np.ones((2, 3))
         result, trace = s.profile(z, {x: value})
-    assert result == pytest.approx(6 * np.e**2)
-    assert [e["cat"] for e in complete(trace) if "others" in e["args"]["nodes"]] == ["reference"]
+    assert result == pytest.approx(6 * np.e)
+    assert [e["cat"] for e in complete(trace) if "shown" in e["args"]["nodes"]] == ["reference"]
+
+
+@pytest.mark.parametrize("shown", [False, True], ids=["driven", "with an op by reference"])
+def test_training_steps_are_timed_and_are_steps_like_any_other(shown: bool) -> None:
+    data = np.random.default_rng(1).random((40, 64)).astype("float32")
+
+    def steps(profiled: bool):
+        with nf.Graph() as g:
+            x = nf.placeholder("float32", [None, 64], name="x")
+            w = nf.variable(np.ones((64, 8), "float32"), name="w")
+            h = nf.tanh(nf.matmul(x, w, name="product"), name="h")
+            h = g.apply("print", h, name="shown") if shown else h
+            loss = nf.reduce_mean(nf.square(h), name="loss")
+            train = g.apply("gradient_descent", loss, learning_rate=0.5, name="train")
+        with nf.Session(g, tier="auto", threads=2) as s:
+            s.initialize()
+            stepper = s.stepper([train], [loss], {x: Column(data)}, 10)
+            stepper.start_epoch(np.arange(40))
+            trace = stepper.profile(5) if profiled else stepper.drive(4)
+            if not profiled:
+                stepper.start_epoch(np.arange(40))
+                stepper.drive(2)
+            return trace, s.variables["w"]
+
+    trace, trained = steps(True)
+    assert np.allclose(trained, steps(False)[1], rtol=1e-5)
+    events = complete(json.loads(json.dumps(trace)))
+    named = {n for e in events for n in e["args"]["nodes"]}
+    assert {"product", "h", "loss"} <= named
+    assert any(n.startswith("gradients/") for n in named)
+    assert sum(e["args"]["task"] == 0 and e["args"]["nodes"] == ["product"] for e in events) == 5
+    assert shown or "batch of x" in {e["name"] for e in events}
+    assert all(e["args"]["bytes"] > 0 for e in events if e["args"]["nodes"])
 
 
 def test_a_failing_kernel_is_named() -> None:

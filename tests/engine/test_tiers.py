@@ -70,6 +70,22 @@ def test_the_samples_are_many():
     assert sum(len(list(op.samples())) for op in sample_ops()) >= MINIMUM_CASES
 
 
+@pytest.mark.parametrize("tier", ["reference", "compiled"])
+@pytest.mark.parametrize("op", ["accuracy", "top_k_accuracy"])
+def test_what_fails_does_so_even_if_nothing_reads_it(tier, op):
+    """The mean of no rows is NaN without looking; the search for a class among none fails."""
+    with nf.Graph() as g:
+        x = nf.placeholder("float32", [None, 0], name="x")
+        g.apply(op, x, x, name="measured")
+        index = nf.placeholder("int64", [1], name="index")
+        nf.ones_like(nf.gather(nf.constant([1.0, 2.0]), index), name="ones")
+    with Session(g, tier=tier) as s:
+        with pytest.raises(RunError, match="argmax of nothing"):
+            s.run("measured", {"x": np.zeros((0, 0), "float32")})
+        with pytest.raises(RunError, match="index 2"):
+            s.run("ones", {"index": np.array([2])})
+
+
 def unusual_graph(number):
     """A graph whose kernels nobody else has compiled."""
     with nf.Graph() as g:

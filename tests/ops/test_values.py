@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.special
 
 import nodeflow as nf
 from tests.ops.evaluate import evaluate
@@ -85,3 +86,21 @@ def test_product_of_others() -> None:
         x = nf.constant([[1.0, 2.0, 4.0], [0.0, 3.0, 5.0]])
         others = evaluate([nf.product_of_others(x, axis=1)], {})[0]
         assert others.tolist() == [[8, 4, 2], [15, 0, 0]]
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 2e-5), ("float64", 1e-12)])
+@pytest.mark.parametrize("tier", ["reference", "compiled"])
+def test_the_gradient_of_gelu_is_exact_far_in_its_tail(
+    dtype: str, tolerance: float, tier: str
+) -> None:
+    points = np.linspace(-12, 3, 301).astype(dtype)
+    with nf.Graph() as graph:
+        x = nf.placeholder(dtype, [None], name="x")
+        slope = nf.gradients(nf.reduce_sum(nf.gelu(x)), [x])[0]
+    with nf.Session(graph, tier=tier) as session:
+        found = session.run(slope, {x: points})
+    wide = points.astype("float64")
+    density = np.exp(-(wide**2) / 2) / np.sqrt(2 * np.pi)
+    terms = scipy.special.ndtr(wide), wide * density
+    scale = np.abs(terms).max(0)  # where they cancel, near -0.75, the slope itself is 0
+    assert np.all(np.abs(found - sum(terms)) <= tolerance * scale)

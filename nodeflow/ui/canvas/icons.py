@@ -30,6 +30,7 @@ GLYPHS = {
     "tan": "tan",
     "tanh": "tanh",
     "erf": "erf",
+    "erfc": "erfc",
     "maximum": "max",
     "minimum": "min",
     "floor": "⌊x⌋",

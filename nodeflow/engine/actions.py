@@ -64,7 +64,7 @@ class Stage:
     divisor: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Action:
     """One thing to do: what, from which slots, into which; ``lowering`` None means by reference."""
 

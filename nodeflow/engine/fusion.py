@@ -21,7 +21,7 @@ MAX_INPUTS = 12
 """LLVM tests at run time that arrays do not overlap: more would not be vectorised."""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Group:
     """Actions that become one kernel (or one call of a reference)."""
 

@@ -95,8 +95,12 @@ def expression_key(actions: Actions, action: Action) -> Hashable:
     lowering = action.lowering
     if "share" in actions.schedule.without or lowering is None or isinstance(lowering, Random):
         return None
-    inputs = tuple((actions.root[s], actions.types[s]) for s in action.inputs)
-    outputs = tuple(actions.types[s] for s in action.outputs)
+    root, types = actions.root, actions.types
+    inputs = tuple([(root[s], types[s]) for s in action.inputs])
+    outputs = tuple([types[s] for s in action.outputs])
+    if isinstance(lowering, Elementwise):  # most are, and their repr takes long
+        attrs = repr(lowering.attrs) if lowering.attrs else ""
+        return lowering.expression, lowering.names, attrs, inputs, outputs
     return repr(lowering), inputs, outputs
 
 

@@ -102,6 +102,7 @@ class Elementwise(Op):
         self.category = category
         self.keywords = keywords
         self.inputs = ports or tuple(Port(n, dtypes=dtypes, group="T") for n in names.split())
+        self._names = tuple(p.name for p in self.inputs)
         self.attrs = attrs
         self.broadcasts = len(self.inputs) > 1
         self.differentiable = gradient is not None
@@ -125,7 +126,7 @@ class Elementwise(Op):
         return self._gradient(grads[0], *node.inputs, node.outputs[0], **node.attrs)
 
     def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
-        return ElementwiseLowering(self.expression, tuple(p.name for p in self.inputs), attrs)
+        return ElementwiseLowering(self.expression, self._names, attrs)
 
     def samples(self) -> Iterator[Sample]:
         attrs = {a.name: a.default for a in self.attrs}

@@ -16,7 +16,7 @@ import numpy as np
 from nodeflow.graph.types import TensorType
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Elementwise:
     """A scalar formula over the inputs named ``names`` and the attributes.
 

@@ -16,18 +16,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nodeflow.engine import convolution
+from nodeflow.engine.convolution import GatherProducts, OuterProducts, PackFilters
 from nodeflow.engine.reductions import COLUMN_BLOCK, ROW_BLOCK
 from nodeflow.engine.reference import call_reference
 from nodeflow.engine.rewrites import constant_key, expression_key, foldable, simplified
 from nodeflow.engine.rows import RowSoftmax, row_softmax
 from nodeflow.engine.schedule import Schedule, Step, is_assign
 from nodeflow.graph.graph import Node
-from nodeflow.graph.types import TensorType, numpy_dtype
+from nodeflow.graph.types import TensorType, numpy_dtype, type_of_array
 from nodeflow.ops.lowering import (
     FAILING,
     Alias,
     Along,
     Composite,
+    Convolve,
     Elementwise,
     Known,
     Loop,
@@ -36,6 +39,7 @@ from nodeflow.ops.lowering import (
     Move,
     Ordered,
     Permute,
+    Pool,
     Random,
     Reduce,
     Simple,
@@ -64,15 +68,19 @@ class Stage:
     divisor: int = 0
 
 
+Kernel = (
+    Elementwise | Stage | Matmul | Move | Along | Ordered | Random | RowSoftmax | Loop
+    | Pool | PackFilters | GatherProducts | OuterProducts
+)  # fmt: skip
+"""What has an emitter, or becomes a plan of its own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Action:
     """One thing to do: what, from which slots, into which; ``lowering`` None means by reference."""
 
     node: Node
-    lowering: (
-        Elementwise | Stage | Matmul | Move | Along | Ordered | Random | RowSoftmax | Loop
-        | LoopPlan | None
-    )  # fmt: skip
+    lowering: Kernel | LoopPlan | None
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
 
@@ -133,6 +141,12 @@ class Actions:
 
     def note(self, rewrite: str, what: str) -> None:
         self.rewritten.setdefault(rewrite, []).append(what)
+
+    def new_constant(self, value: np.ndarray) -> int:
+        """A slot that holds a value known while planning."""
+        slot = self.new_slot(type_of_array(value))
+        self.set_constant(slot, value)
+        return slot
 
     def new_slot(self, type_: TensorType) -> int:
         self.types.append(type_)
@@ -257,7 +271,12 @@ def _add(
         _add_reduce(actions, node, lowering, inputs[0], outputs[0])
     elif isinstance(lowering, Elementwise):
         _add_elementwise(actions, node, lowering, inputs, outputs)
-    elif isinstance(lowering, (Matmul, Move, Along, Ordered, Random, Loop)):
+    elif isinstance(lowering, Convolve):
+        if lowering.kind == "filter":
+            _add_filter_gradient(actions, node, lowering, inputs, outputs)
+        else:
+            _add_convolution(actions, node, lowering, inputs, outputs)
+    elif isinstance(lowering, (Matmul, Move, Along, Ordered, Random, Loop, Pool)):
         actions.add(Action(node, lowering, inputs, outputs))
     else:
         raise TypeError(f"{node.op.id}: {lowering!r} is no lowering")
@@ -305,6 +324,48 @@ def _filled(lowering: Elementwise, type_: TensorType) -> np.ndarray:
 @cache
 def _names(expression: str) -> frozenset[str]:
     return frozenset(n.id for n in ast.walk(ast.parse(expression)) if isinstance(n, ast.Name))
+
+
+def _add_convolution(
+    actions: Actions,
+    node: Node,
+    convolve: Convolve,
+    inputs: tuple[int, ...],
+    outputs: tuple[int, ...],
+) -> None:
+    """Packed filters, and the products that gather with them."""
+    source, filter_ = (actions.types[slot] for slot in inputs)
+    pack, products, table = convolution.gather(convolve, source, filter_, actions.types[outputs[0]])
+    size = convolution.packed_size(filter_, pack)
+    packed = actions.new_slot(TensorType(filter_.dtype, (size,)))
+    actions.add(Action(node, pack, (inputs[1],), (packed,)))
+    words = actions.new_constant(table.words)
+    actions.add(Action(node, products, (inputs[0], packed, words), outputs))
+
+
+def _add_filter_gradient(
+    actions: Actions,
+    node: Node,
+    convolve: Convolve,
+    inputs: tuple[int, ...],
+    outputs: tuple[int, ...],
+) -> None:
+    """One gradient for each block of pictures, then their sum in order."""
+    picture, g = (actions.types[slot] for slot in inputs)
+    type_ = actions.types[outputs[0]]
+    if not picture.shape[0]:
+        actions.add(Action(node, Elementwise("value", (), {"value": 0}), (), outputs))
+        return
+    products = convolution.outer(convolve, picture, type_)
+    words = actions.new_constant(np.array(convolution.outer_table(convolve, picture, g), np.int64))
+    if products.blocks == 1:
+        actions.add(Action(node, products, (*inputs, words), outputs))
+        return
+    size = type_.size or 0
+    partial = actions.new_slot(TensorType(type_.dtype, (products.blocks * size,)))
+    actions.add(Action(node, products, (*inputs, words), (partial,)))
+    stage = Stage("sum", 1, products.blocks, size, 1, products.blocks)
+    actions.add(Action(node, stage, (partial,), outputs))
 
 
 def _add_reduce(actions: Actions, node: Node, reduce: Reduce, source: int, target: int) -> None:

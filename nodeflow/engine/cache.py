@@ -43,6 +43,7 @@ _HELPERS = (
     "mathlib.py",
     "randlib.py",
     "rng.py",
+    "tiles.py",
 )
 _NEUTRAL = frozenset({"numpy", "math", "numba", "__future__", "llvmlite"})
 

@@ -7,14 +7,24 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import get_args
 
 import numpy as np
 
-from nodeflow.engine import along, blas, moves, ordering, randomness, reductions, whole
+from nodeflow.engine import (
+    along,
+    blas,
+    convolution,
+    moves,
+    ordering,
+    pooling,
+    randomness,
+    reductions,
+    whole,
+)
 from nodeflow.engine.actions import Action, Actions, Stage
 from nodeflow.engine.codegen import (
     Cluster,
@@ -24,6 +34,7 @@ from nodeflow.engine.codegen import (
     collapse,
     elementwise_source,
 )
+from nodeflow.engine.convolution import GatherProducts, OuterProducts, PackFilters
 from nodeflow.engine.fusion import Group
 from nodeflow.engine.rows import RowSoftmax, softmax_source
 from nodeflow.graph.graph import Node
@@ -34,6 +45,7 @@ from nodeflow.ops.lowering import (
     Matmul,
     Move,
     Ordered,
+    Pool,
     Random,
 )
 
@@ -332,11 +344,11 @@ def emit_random(actions: Actions, group: Group, action: Action) -> Sequence[Row]
     return [Row(source, args, tasks, size * 8.0, group)]
 
 
-# ---- moving -------------------------------------------------------------------------------------
+# ---- described as calls ------------------------------------------------------------------------
 
 
 def emit_calls(actions: Actions, group: Group, action: Action) -> Sequence[Row]:
-    """Rows that copy, gather, scatter or order elements."""
+    """Rows that copy, gather, scatter or order elements, convolve or pool."""
     types = [actions.types[s] for s in (*action.inputs, *action.outputs)]
     roots = [actions.root[s] for s in (*action.inputs, *action.outputs)]
     rows = []
@@ -347,7 +359,17 @@ def emit_calls(actions: Actions, group: Group, action: Action) -> Sequence[Row]:
     return rows
 
 
+_WINDOWS: dict[type, Callable[..., list[moves.Call]]] = {
+    Pool: pooling.pool_calls,
+    PackFilters: convolution.pack_calls,
+    GatherProducts: convolution.gather_calls,
+    OuterProducts: convolution.outer_calls,
+}
+
+
 def _calls_of(lowering: object, types: Sequence[TensorType]) -> list[moves.Call]:
+    if type(lowering) in _WINDOWS:
+        return _WINDOWS[type(lowering)](lowering, types)
     if isinstance(lowering, Ordered):
         return [ordering.call(lowering, types)]
     if isinstance(lowering, Along):
@@ -361,4 +383,5 @@ _EMITTERS = {
     Matmul: emit_matmul,
     Random: emit_random,
     **dict.fromkeys((*get_args(Move), *get_args(Along), *get_args(Ordered)), emit_calls),
+    **dict.fromkeys(_WINDOWS, emit_calls),
 }

@@ -8,18 +8,19 @@ the windows see, one block of pictures after the other.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from nodeflow.errors import AttributeProblem, ShapeError
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.op import Attr, Op, Port, Sample
-from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.types import FLOATS, Dim, TensorType, compatible, shape_text, type_of_array
 from nodeflow.ops import functions as F
 from nodeflow.ops.base import register
-from nodeflow.ops.composed import Composed
+from nodeflow.ops.conv_reference import convolve, filter_gradient, input_gradient
+from nodeflow.ops.lowering import Convolve
+from nodeflow.ops.pictures import lower_pictures
 from nodeflow.ops.samples import values
 from nodeflow.ops.windows import (
     LAYOUT,
@@ -28,17 +29,19 @@ from nodeflow.ops.windows import (
     as_layout,
     channels_last,
     check_picture,
-    chunks,
     known,
     layout_shape,
     shape_last,
 )
 
+GROUPS = Attr(
+    "groups", "int", 1, "Channels are split into that many independent groups.", minimum=1
+)
 ATTRS = (
     Attr("strides", "ints", (1, 1), "Steps between windows: height and width, or one number."),
     PADDING,
     Attr("dilations", "ints", (1, 1), "Steps between the elements that a window sees."),
-    Attr("groups", "int", 1, "Channels are split into that many independent groups.", minimum=1),
+    GROUPS,
     LAYOUT,
 )
 FILTER = Port("filter", "(height, width, channels / groups, filters).", FLOATS, "T")
@@ -90,84 +93,24 @@ def convolved(
     return x.with_shape(layout_shape((n, *counts, filters), attrs["layout"]))
 
 
-# ---- numpy: channels last ---------------------------------------------------------------------
-
-
-def seen_rows(windows: Windows, x: np.ndarray, groups: int) -> np.ndarray:
-    """What windows see as matrices: (groups, windows, kernel * channels of a group)."""
-    seen = windows.view(x)
-    n, down, across, kh, kw, channels = seen.shape
-    apart = seen.reshape(n, down, across, kh, kw, groups, channels // groups)
-    rows = np.moveaxis(apart, 5, 0)
-    return rows.reshape(groups, n * down * across, kh * kw * (channels // groups))
-
-
-def filter_rows(filter_: np.ndarray, groups: int) -> np.ndarray:
-    """Filters as matrices: (groups, kernel * channels of a group, filters of a group)."""
-    kh, kw, channels, filters = filter_.shape
-    apart = filter_.reshape(kh * kw * channels, groups, filters // groups)
-    return np.moveaxis(apart, 1, 0)
-
-
-def grouped_rows(g: np.ndarray, groups: int) -> np.ndarray:
-    """Channels-last values as matrices: (groups, windows, channels of a group)."""
-    n, down, across, channels = g.shape
-    return np.moveaxis(g.reshape(n * down * across, groups, channels // groups), 1, 0)
-
-
-def convolve(x: np.ndarray, filter_: np.ndarray, windows: Windows, groups: int) -> np.ndarray:
-    """Each window's product with each filter."""
-    down, across = windows.counts(x.shape[1], x.shape[2])
-    out = np.empty((x.shape[0], down or 0, across or 0, filter_.shape[3]), x.dtype)
-    weights = filter_rows(filter_, groups)
-    for rows in chunks(x.shape[0], _elements(out, filter_, groups)):
-        product = np.moveaxis(seen_rows(windows, x[rows], groups) @ weights, 0, 1)
-        out[rows] = product.reshape(out[rows].shape)
-    return out
-
-
-def input_gradient(
-    g: np.ndarray, filter_: np.ndarray, windows: Windows, groups: int, shape: Sequence[int]
-) -> np.ndarray:
-    """The filters, weighted by g, added up where their windows lie in a picture of ``shape``."""
-    kh, kw, channels, _ = filter_.shape
-    weights = np.swapaxes(filter_rows(filter_, groups), 1, 2)
-    out = np.empty(tuple(shape), g.dtype)
-    for rows in chunks(g.shape[0], _elements(g, filter_, groups)):
-        part = g[rows]
-        product = np.moveaxis(grouped_rows(part, groups) @ weights, 0, 1)
-        apart = product.reshape(*part.shape[:3], groups, kh, kw, channels)
-        seen = np.moveaxis(apart, 3, 5).reshape(*part.shape[:3], kh, kw, groups * channels)
-        out[rows] = windows.gather_back(seen, (part.shape[0], *shape[1:]))
-    return out
-
-
-def filter_gradient(
-    x: np.ndarray, g: np.ndarray, windows: Windows, groups: int, shape: Sequence[int]
-) -> np.ndarray:
-    """What the windows see, weighted by g: one picture of ``shape`` for each filter."""
-    kh, kw, channels, filters = shape
-    total = np.zeros((groups, kh * kw * channels, filters // groups), x.dtype)
-    for rows in chunks(x.shape[0], int(np.prod(g.shape[1:3])) * kh * kw * channels * groups):
-        seen = np.swapaxes(seen_rows(windows, x[rows], groups), 1, 2)
-        total += seen @ grouped_rows(g[rows], groups)
-    return np.ascontiguousarray(np.moveaxis(total, 0, 1)).reshape(tuple(shape))
-
-
-def _elements(picture: np.ndarray, filter_: np.ndarray, groups: int) -> int:
-    """Elements that the windows of one picture see."""
-    return int(np.prod(picture.shape[1:3]) * np.prod(filter_.shape[:3])) * groups
-
-
-# ---- ops --------------------------------------------------------------------------------------
-
-
 class Convolution(Op):
     """Base: an op of a picture or its gradient, and a filter, in one layout."""
 
     category = "Neural network"
     differentiable = True
     attrs = ATTRS
+    product: Literal["result", "input", "filter"]
+    """Which product of the three it is."""
+
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        # Of picture, result and filter, one comes out of the two others.
+        filters = outs[0] if self.product == "filter" else types[1]
+        core = Convolve(self.product, windows_of(filters, attrs)[0], attrs["groups"])
+        pictures = {
+            "result": (True, False, True), "input": (True, False, True),
+            "filter": (True, True, False),
+        }[self.product]  # fmt: skip
+        return lower_pictures(core, types, outs[0], attrs["layout"], pictures)
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         with np.errstate(all="ignore"):
@@ -217,6 +160,7 @@ class Conv2D(Convolution):
     """What filters find at each place of pictures."""
 
     id = "conv2d"
+    product = "result"
     keywords = ("convolution", "cnn", "filter", "kernel", "image", "depthwise", "dilated")
     doc = (
         "The product of filters with every window of a batch of pictures.\n\nx (n, height, width, "
@@ -263,6 +207,7 @@ class Conv2DInputGradient(Convolution):
     """The adjoint of convolution in the picture."""
 
     id = "conv2d_input_gradient"
+    product = "input"
     category = "Internal"
     hidden = True
     doc = "Filters weighted by x, added up where their windows lie in a picture like `like`."
@@ -302,6 +247,7 @@ class Conv2DFilterGradient(Convolution):
     """The adjoint of convolution in the filter."""
 
     id = "conv2d_filter_gradient"
+    product = "filter"
     category = "Internal"
     hidden = True
     doc = "What the windows of x see, weighted by the result's gradient, for filters like `like`."
@@ -340,6 +286,7 @@ class Conv2DTranspose(Convolution):
     """Pictures painted by filters."""
 
     id = "conv2d_transpose"
+    product = "input"
     keywords = ("deconvolution", "upsampling", "decoder", "generator", "fractional stride")
     doc = (
         "Paints each element of x as a filter, where a convolution would have seen it.\n\nThe "
@@ -387,109 +334,3 @@ class Conv2DTranspose(Convolution):
     ) -> Sample:
         _, weights, g = self._arrays(x, filter_, attrs, dtype)
         return Sample((g, weights), attrs, dtype == "float64")
-
-
-# ---- one axis ---------------------------------------------------------------------------------
-
-
-class AlongOneAxis(Composed):
-    """Base: a 2-D op on pictures of height 1."""
-
-    category = "Neural network"
-    two = ""
-    """Id of the 2-D op."""
-    LAYOUT = Attr(
-        "layout", "choice", "NWC", "Where the channels are: last (NWC) or after the rows (NCW).",
-        choices=("NWC", "NCW"),
-    )  # fmt: skip
-
-    def wide(self, attrs: Mapping[str, Any]) -> dict[str, Any]:
-        """Attributes of the 2-D op."""
-        pairs = {"strides", "dilations", "size"}
-        changed = {k: (1, *v) for k, v in attrs.items() if k in pairs and v is not None}
-        return {**attrs, **changed, "layout": "NHWC" if attrs["layout"] == "NWC" else "NCHW"}
-
-    def axes(self, attrs: Mapping[str, Any]) -> list[int]:
-        """Where each input gets its axis of size 1."""
-        return [1 if attrs["layout"] == "NWC" else 2, 0]
-
-    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
-        for name in ("strides", "dilations", "size"):
-            if len(attrs.get(name) or (1,)) != 1:
-                raise AttributeProblem(f"{name} must be one number", port=name)
-        lifted = []
-        for type_, axis, port in zip(types, self.axes(attrs), self.inputs, strict=False):
-            if type_.rank != 3:
-                raise ShapeError(
-                    f"{self.id} needs three axes, not shape {shape_text(type_.shape)}",
-                    port=port.name,
-                )
-            lifted.append(type_.with_shape((*type_.shape[:axis], 1, *type_.shape[axis:])))
-        made = REGISTRY.lookup(self.two).infer(*lifted, **self.wide(attrs))
-        assert isinstance(made, TensorType)
-        axis = self.axes(attrs)[0]
-        return made.with_shape((*made.shape[:axis], *made.shape[axis + 1 :]))
-
-    def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor:
-        axes = self.axes(attrs)
-        lifted = [F.expand_dims(x, axis=a) for x, a in zip(inputs, axes, strict=False)]
-        made = getattr(F, self.two)(*lifted, **self.wide(attrs))
-        return F.squeeze(made, axis=[axes[0]])
-
-
-class Convolution1D(AlongOneAxis):
-    """Base of the two convolutions along one axis."""
-
-    attrs = (
-        Attr("strides", "ints", (1,), "Steps between windows."),
-        PADDING,
-        Attr("dilations", "ints", (1,), "Steps between the elements that a window sees."),
-        ATTRS[3],
-        AlongOneAxis.LAYOUT,
-    )
-    inputs = (
-        Port("x", "Series.", FLOATS, "T"),
-        Port("filter", "(width, channels / groups, filters).", FLOATS, "T"),
-    )
-
-    def samples(self) -> Iterator[Sample]:
-        for dtype in FLOATS:
-            arrays = values((2, 6, 3), dtype), values((2, 3, 3), dtype, start=5)
-            yield Sample(arrays, smooth=dtype == "float64")
-            yield Sample(arrays, {"strides": (2,), "padding": "valid"}, dtype == "float64")
-        ncw = values((2, 4, 5)), values((3, 2, 4), start=5)
-        yield Sample(ncw, {"layout": "NCW", "dilations": (2,), "groups": 2}, smooth=True)
-        yield Sample((values((0, 3, 1)), values((2, 1, 1))), smooth=True)
-        yield Sample((values((1, 1, 1)), values((1, 1, 1))), smooth=True)
-
-
-@register
-class Conv1D(Convolution1D):
-    """What filters find at each place of series."""
-
-    id = "conv1d"
-    two = "conv2d"
-    keywords = ("convolution", "series", "time", "filter", "kernel", "signal", "sequence")
-    doc = (
-        "The product of filters with every window of a batch of series.\n\nx (n, width, channels) "
-        "and filter (width, channels / groups, filters) give (n, width', filters). As conv2d, "
-        "along one axis."
-    )
-
-
-@register
-class Conv1DTranspose(Convolution1D):
-    """Series painted by filters."""
-
-    id = "conv1d_transpose"
-    two = "conv2d_transpose"
-    keywords = ("deconvolution", "upsampling", "series", "decoder")
-    doc = (
-        "Paints each element of x as a filter; the adjoint of conv1d with the same filter.\n\n"
-        "x (n, width, channels) and filter (width, filters / groups, channels of x) give (n, "
-        "width * stride, filters) with padding same. As conv2d_transpose, along one axis."
-    )
-    inputs = (
-        Port("x", "What to paint.", FLOATS, "T"),
-        Port("filter", "(width, filters / groups, channels of x).", FLOATS, "T"),
-    )

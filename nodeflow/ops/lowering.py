@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from nodeflow.graph.types import TensorType
+from nodeflow.ops.windows import Windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,10 +185,40 @@ class Loop:
     history: bool
 
 
+@dataclass(frozen=True)
+class Convolve:
+    """A convolution (``result``) or one of its gradients, all of them with channels last.
+
+    ``result`` takes picture and filter, ``input`` the result's gradient and the filter, ``filter``
+    picture and the result's gradient. The border contributes nothing.
+    """
+
+    kind: Literal["result", "input", "filter"]
+    windows: Windows
+    groups: int
+
+
+@dataclass(frozen=True)
+class Pool:
+    """One number for each window, or its adjoint, channels last; the border does not count.
+
+    ``max`` and ``mean`` take pictures; ``put`` zeros like the first input, with the second added
+    where each window of the first is largest; ``take`` the second's elements there; ``share``
+    spreads the input over the windows of the output.
+    """
+
+    kind: Literal["max", "mean", "put", "take", "share"]
+    windows: Windows
+
+
 Move = Permute | Copy | Gather | ScatterAdd | Pick
 Along = TakeAlong | AddAlong
 Ordered = Order | Distinct | PairsInOrder | OtherProducts
-Simple = Elementwise | Alias | Known | Reduce | Matmul | Move | Along | Ordered | Random | Loop
+Windowed = Convolve | Pool
+Simple = (
+    Elementwise | Alias | Known | Reduce | Matmul | Move | Along | Ordered | Random | Loop
+    | Windowed
+)  # fmt: skip
 FAILING = (Gather, ScatterAdd, Pick, TakeAlong, AddAlong, Distinct)
 """What may fail at an element of its input."""
 

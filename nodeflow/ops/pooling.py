@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -12,9 +12,9 @@ from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.op import Attr, Op, Port, Sample
 from nodeflow.graph.types import FLOATS, TensorType, compatible, shape_text, unify_shapes
 from nodeflow.ops import functions as F
+from nodeflow.ops import lowering
 from nodeflow.ops.base import register
-from nodeflow.ops.composed import Composed
-from nodeflow.ops.conv import AlongOneAxis
+from nodeflow.ops.pictures import lower_pictures
 from nodeflow.ops.reduction import accumulator
 from nodeflow.ops.samples import values
 from nodeflow.ops.windows import (
@@ -70,6 +70,12 @@ class Pool(Op):
     differentiable = True
     inputs = (Port("x", "Pictures.", FLOATS),)
     attrs = (SIZE, STRIDES, PADDING, LAYOUT)
+    pooling: Literal["max", "mean", "put", "take", "share"]
+
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        taken = 2 if self.pooling in ("put", "take") else 1
+        core = lowering.Pool(self.pooling, windows_of(attrs))
+        return lower_pictures(core, types, outs[0], attrs["layout"], (True,) * (taken + 1))
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         return pooled(types[0], attrs)
@@ -143,6 +149,7 @@ class MaxPool2D(Pool):
     """The largest element of each window."""
 
     id = "max_pool2d"
+    pooling = "max"
     keywords = ("pooling", "maximum", "cnn", "downsample", "subsample")
     doc = (
         "The largest element of each window of pictures, for each channel.\n\nNaN if any is NaN. "
@@ -168,6 +175,7 @@ class PutAtLargest(MaxPoolLike):
     """The adjoint of pooling the largest."""
 
     id = "put_at_largest"
+    pooling = "put"
     doc = "Zeros like x, with y added where the largest element of each window of x is."
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
@@ -203,6 +211,7 @@ class TakeAtLargest(MaxPoolLike):
     """Pooling by where another picture is largest."""
 
     id = "take_at_largest"
+    pooling = "take"
     doc = "The element of y, which is like x, where the largest element of each window of x is."
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
@@ -240,6 +249,7 @@ class AveragePool2D(Pool):
     """The mean of each window."""
 
     id = "average_pool2d"
+    pooling = "mean"
     keywords = ("pooling", "mean", "cnn", "downsample", "blur")
     doc = (
         "The mean of each window of pictures, for each channel.\n\nElements of the border do not "
@@ -260,6 +270,7 @@ class AveragePool2DGradient(Pool):
     """The adjoint of the mean of windows."""
 
     id = "average_pool2d_gradient"
+    pooling = "share"
     category = "Internal"
     hidden = True
     doc = "Each element of x shared equally by its window's elements in a picture like `like`."
@@ -287,112 +298,3 @@ class AveragePool2DGradient(Pool):
 
     def arrange(self, x: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, ...]:
         return g, x
-
-
-# ---- made of these ----------------------------------------------------------------------------
-
-
-class Pool1D(AlongOneAxis):
-    """Base of pooling along one axis."""
-
-    inputs = (Port("x", "Series.", FLOATS),)
-    attrs = (
-        Attr("size", "ints", (2,), "Length of a window."),
-        Attr("strides", "ints", None, "Steps between windows; none is their size.", optional=True),
-        PADDING,
-        AlongOneAxis.LAYOUT,
-    )
-
-    def samples(self) -> Iterator[Sample]:
-        for dtype in FLOATS:
-            yield Sample((values((2, 5, 3), dtype),), smooth=dtype == "float64")
-        attrs = {"size": (3,), "strides": (2,), "padding": "same", "layout": "NCW"}
-        yield Sample((values((2, 3, 5)),), attrs, smooth=True)
-        yield Sample((values((0, 3, 2)),), smooth=True)
-        yield Sample((values((1, 1, 1)),), {"size": (1,)}, smooth=True)
-
-
-@register
-class MaxPool1D(Pool1D):
-    """The largest element of each window of series."""
-
-    id = "max_pool1d"
-    two = "max_pool2d"
-    keywords = ("pooling", "maximum", "series", "downsample")
-    doc = "The largest element of each window of series, for each channel.\n\nAs max_pool2d."
-
-
-@register
-class AveragePool1D(Pool1D):
-    """The mean of each window of series."""
-
-    id = "average_pool1d"
-    two = "average_pool2d"
-    keywords = ("pooling", "mean", "series", "downsample", "smooth")
-    doc = "The mean of each window of series, for each channel.\n\nAs average_pool2d."
-
-
-class GlobalPool(Composed):
-    """Base: one number per row and channel."""
-
-    category = "Neural network"
-    inputs = (Port("x", "Pictures, series or volumes.", FLOATS),)
-    attrs = (
-        Attr("channels", "choice", "last", "Which axis holds the channels.",
-             choices=("last", "first")),
-        Attr("keepdims", "bool", False, "Keep the other axes with size 1."),
-    )  # fmt: skip
-    reduce = ""
-
-    def axes(self, rank: int, channels: str) -> tuple[int, ...]:
-        return tuple(range(1, rank - 1) if channels == "last" else range(2, rank))
-
-    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
-        x = types[0]
-        if x.rank < 3:
-            raise ShapeError(
-                f"{self.id} needs rows, places and channels, not {shape_text(x.shape)}", port="x"
-            )
-        axes = self.axes(x.rank, attrs["channels"])
-        kept = [(1 if a in axes else d) for a, d in enumerate(x.shape)]
-        if attrs["keepdims"]:
-            return x.with_shape(kept)
-        return x.with_shape(d for a, d in enumerate(x.shape) if a not in axes)
-
-    def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor:
-        axes = self.axes(len(inputs[0].shape), attrs["channels"])
-        return getattr(F, self.reduce)(inputs[0], axis=axes, keepdims=attrs["keepdims"])
-
-    def samples(self) -> Iterator[Sample]:
-        for dtype in FLOATS:
-            yield Sample((values((2, 4, 5, 3), dtype),), smooth=dtype == "float64")
-        attrs = {"channels": "first", "keepdims": True}
-        yield Sample((values((2, 3, 4)),), attrs, smooth=True)
-        yield Sample((values((0, 3, 4)),))
-        yield Sample((values((1, 1, 1)),), smooth=True)
-
-
-@register
-class GlobalAveragePool(GlobalPool):
-    """The mean of each channel."""
-
-    id = "global_average_pool"
-    reduce = "reduce_mean"
-    keywords = ("pooling", "mean", "cnn", "squeeze")
-    doc = (
-        "The mean of each channel over all places.\n\n(n, height, width, channels) gives (n, "
-        "channels), whatever the size of the pictures. Lin, Chen and Yan, 2014."
-    )
-
-
-@register
-class GlobalMaxPool(GlobalPool):
-    """The largest of each channel."""
-
-    id = "global_max_pool"
-    reduce = "reduce_max"
-    keywords = ("pooling", "maximum", "cnn")
-    doc = (
-        "The largest element of each channel over all places.\n\n(n, height, width, channels) "
-        "gives (n, channels). NaN if any is NaN. Gradient: shared equally by ties."
-    )

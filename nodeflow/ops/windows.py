@@ -24,8 +24,6 @@ LAYOUT = Attr(
     "layout", "choice", "NHWC", "Where the channels are: last (NHWC) or after the rows (NCHW).",
     choices=("NHWC", "NCHW"),
 )  # fmt: skip
-CHUNK = 1 << 20
-"""Elements of windows to copy at a time, so that they stay in the cache."""
 
 
 def pair(name: str, numbers: Sequence[int]) -> tuple[int, int]:
@@ -93,6 +91,18 @@ class Axis:
             return 0, 0
         total = max((-(-size // self.stride) - 1) * self.stride + self.reach - size, 0)
         return total // 2, total - total // 2
+
+    def inside(self, offset: int, size: int, count: int) -> tuple[slice, slice]:
+        """Where the windows' element ``offset`` lies within an axis of ``size``, and of which of
+        ``count`` windows it does; both are empty if it is always in the border."""
+        start = offset * self.dilation - self.pads(size)[0]
+        first = max(0, -(start // self.stride))
+        last = min(count, -((start - size) // self.stride))
+        if first >= last:
+            return slice(0, 0), slice(0, 0)
+        place = first * self.stride + start
+        end = place + (last - first - 1) * self.stride + 1
+        return slice(place, end, self.stride), slice(first, last)
 
     def places(self, offset: int, count: int) -> slice:
         """Where the windows' element ``offset`` lies in the padded axis."""
@@ -196,12 +206,6 @@ def check_picture(type_: TensorType, layout: str, port: str = "x") -> Shape:
             hint="Insert a reshape; one picture is a batch of 1.",
         )
     return shape_last(type_.shape, layout)
-
-
-def chunks(rows: int, elements: int) -> list[slice]:
-    """Slices of rows with at most CHUNK elements each, and at least one row."""
-    step = max(1, CHUNK // max(elements, 1))
-    return [slice(start, start + step) for start in range(0, rows, step)]
 
 
 def known(shape: Shape) -> tuple[int, ...]:

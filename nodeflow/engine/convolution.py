@@ -1,0 +1,389 @@
+"""Convolution and its two gradients as kernels: direct, without copying windows.
+
+Results that lie at the same place of several pictures see the same elements of the window, so one
+tile of products (`tiles`) serves a few pictures at once, and what lies in the border is never
+multiplied. With fewer pictures than a tile has positions, neighbouring places of one picture take
+their part. The filter's gradient adds up places and pictures: fixed blocks of pictures in order,
+then the blocks in order, so every number of threads gives the same bits.
+
+Georganas et al., "Anatomy of high-performance deep learning convolutions on SIMD architectures",
+2018, compare such kernels with copying and Winograd's transforms.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from nodeflow.engine.moves import At, Call
+from nodeflow.engine.taps import (
+    Strides,
+    TapTable,
+    across_tiles,
+    backward_taps,
+    forward_taps,
+    tap_table,
+)
+from nodeflow.engine.vectors import TileShape, tile_shape
+from nodeflow.graph.types import TensorType, numpy_dtype
+from nodeflow.ops.lowering import Convolve
+
+MULTIPLY_ADD_NS = 0.015
+"""Of one float32 product, in a tile, on one core."""
+BLOCK = 8
+"""Least pictures in a block of the filter's gradient."""
+PARTIAL_SIZE = 1 << 22
+"""Most elements in all partial gradients together, unless there is one block only."""
+
+
+@dataclass(frozen=True)
+class PackFilters:
+    """Filters as panels: for each group and each few vectors of results, contiguous rows.
+
+    A row holds the weights of one element of the window and one channel. ``backward``: results are
+    the filters' channels, and elements of the window are taken from the last to the first.
+    """
+
+    groups: int
+    backward: bool
+    tile: TileShape
+
+
+@dataclass(frozen=True)
+class GatherProducts:
+    """Results that gather products of packed filters with places of a picture (`taps`)."""
+
+    groups: int
+    depth: int
+    tile: TileShape
+    starts: int
+    entries: int
+    columns: int
+    entry_count: int
+    steps: tuple[int, int, int, int]
+    """Pictures from tile to tile, tiles, and bytes between a tile's positions: source, result."""
+
+
+@dataclass(frozen=True)
+class OuterProducts:
+    """The filter's gradient of each block of pictures."""
+
+    convolve: Convolve
+    blocks: int
+    length: int
+    tile: TileShape
+
+
+def panels(columns: int, tile: TileShape) -> int:
+    """How many panels hold that many columns."""
+    return -(-columns // (tile.vectors * tile.lanes))
+
+
+def sizes(type_: TensorType) -> tuple[int, ...]:
+    return tuple(d or 0 for d in type_.shape)
+
+
+# ---- packing ------------------------------------------------------------------------------------
+
+
+def packed_size(filter_: TensorType, pack: PackFilters) -> int:
+    kh, kw, channels, filters = sizes(filter_)
+    depth, made = channels, filters // pack.groups
+    if pack.backward:
+        depth, made = made, depth
+    width = pack.tile.vectors * pack.tile.lanes
+    return pack.groups * panels(made, pack.tile) * kh * kw * depth * width
+
+
+def pack_calls(pack: PackFilters, types: Sequence[TensorType]) -> list[Call]:
+    kh, kw, channels, filters = sizes(types[0])
+    taps, each = kh * kw, filters // pack.groups
+    tap_step = channels * filters
+    depth, made, depth_step, lane_step = channels, each, filters, 1
+    first = 0
+    if pack.backward:
+        depth, made, depth_step, lane_step = each, channels, 1, filters
+        first, tap_step = (taps - 1) * tap_step, -tap_step
+    size = numpy_dtype(types[0].dtype).itemsize
+    width = pack.tile.vectors * pack.tile.lanes
+    count = panels(made, pack.tile)
+    args = (pack.groups, count, taps, depth, made, each, tap_step, depth_step, lane_step,
+            At(0, size * first), At(1))  # fmt: skip
+    units = pack.groups * count * taps
+    work = units * depth * width * (1.0 if lane_step > 1 else 0.2)
+    return [Call(pack_source(types[0].dtype, width), args, units, work)]
+
+
+@cache
+def pack_source(dtype: str, width: int) -> str:
+    """Args: groups, panels of a group, taps, depth, results of a group; elements from group to
+    group, tap to tap, channel to channel and result to result; filters, panels."""
+    size = numpy_dtype(dtype).itemsize
+    return f"""import numpy as np
+from nodeflow.engine.intrinsics import load, slot, view1
+
+
+def kernel(args, task, ntasks):
+    groups, panels, taps, depth = slot(args, 0), slot(args, 1), slot(args, 2), slot(args, 3)
+    made, group_step, tap_step = slot(args, 4), slot(args, 5), slot(args, 6)
+    depth_step, lane_step = slot(args, 7), slot(args, 8)
+    source, target = slot(args, 9), slot(args, 10)
+    units = groups * panels * taps
+    for unit in range(units * task // ntasks, units * (task + 1) // ntasks):
+        panel = unit // taps
+        tap = unit - panel * taps
+        group = panel // panels
+        left = (panel - group * panels) * {width}
+        columns = min(np.int64({width}), made - left)
+        at = source + {size} * (group * group_step + tap * tap_step + left * lane_step)
+        y = view1(target + {size * width} * (unit * depth), depth * {width}, np.{dtype})
+        for d in range(depth):
+            for i in range({width}):
+                y[d * {width} + i] = np.{dtype}(0)
+            for i in range(columns):
+                here = at + {size} * (d * depth_step + i * lane_step)
+                y[d * {width} + i] = load(here, np.{dtype})
+"""
+
+
+# ---- results and the gradient by the picture ----------------------------------------------------
+
+
+def gather(
+    convolve: Convolve, source: TensorType, filter_: TensorType, result: TensorType
+) -> tuple[PackFilters, GatherProducts, TapTable]:
+    """How filters are packed, the products, and the table that they walk."""
+    kw, channels, filters = sizes(filter_)[1:]
+    n, height, width, total = sizes(source)
+    _, down, across, made = sizes(result)
+    backward = convolve.kind == "input"
+    depth = filters // convolve.groups if backward else channels
+    tile = tile_shape(source.dtype, made // convolve.groups)
+    windows = convolve.windows
+    if backward:
+        rows = backward_taps(windows.height, down, height)
+        columns = backward_taps(windows.width, across, width)
+        step, shift = windows.width.stride, 1
+    else:
+        rows = forward_taps(windows.height, height, down)
+        columns = forward_taps(windows.width, width, across)
+        step, shift = 1, windows.width.stride
+    size = numpy_dtype(source.dtype).itemsize
+    if n >= tile.positions:
+        tiles = [(x, True) for x in range(across)]
+        steps = (tile.positions, -(-n // tile.positions), height * width * total * size,
+                 down * across * made * size)  # fmt: skip
+    else:
+        tiles = across_tiles(columns, step, shift, tile.positions)
+        steps = (1, n, shift * total * size, step * made * size)
+    table = tap_table(
+        rows, columns, Strides(width * total, kw * depth, 0), Strides(total, depth, made),
+        depth, size, tiles,
+    )  # fmt: skip
+    products = GatherProducts(
+        convolve.groups, depth, tile, table.starts, table.entries, table.columns,
+        table.entry_count, steps,
+    )  # fmt: skip
+    return PackFilters(convolve.groups, backward, tile), products, table
+
+
+def gather_calls(gather: GatherProducts, types: Sequence[TensorType]) -> list[Call]:
+    """Inputs: the picture, packed filters, the table."""
+    n, height, width, total = sizes(types[0])
+    _, down, across, made = sizes(types[3])
+    dtype, tile = types[0].dtype, gather.tile
+    size = numpy_dtype(dtype).itemsize
+    each, row = made // gather.groups, tile.vectors * tile.lanes
+    count = panels(each, tile)
+    panel = (types[1].size or 0) // max(gather.groups * count, 1) * size
+    step, images, source_step, result_step = gather.steps
+    args = (
+        At(0), At(1), At(2), At(2, 8 * gather.starts), At(2, 8 * gather.entries),
+        At(2, 8 * gather.columns), gather.entry_count, n, images, step, gather.groups, count, each,
+        down, height * width * total * size, down * across * made * size, across * made * size,
+        gather.depth * size, panel, source_step, result_step, At(3),
+    )  # fmt: skip
+    source = gathered_source(dtype, tile, each % row != 0)
+    units = gather.groups * count * images * down
+    products = n * down * across * gather.groups * count * panel // size
+    work = products * MULTIPLY_ADD_NS * size / 4 + units * gather.entry_count * 20
+    return [Call(source, args, units, work)]
+
+
+@cache
+def gathered_source(dtype: str, tile: TileShape, ragged: bool) -> str:
+    """A unit of work is a panel of results of one row of a few pictures.
+
+    Args: picture, panels, then of the table: row taps, starts, tiles, runs; number of tiles;
+    pictures, groups of pictures, pictures from group to group; channel groups, panels and results
+    of each; rows of a result; bytes of a picture, of a result, of a row of it, of a group's
+    channels, of a panel, between a tile's positions in picture and result; result.
+    """
+    size = numpy_dtype(dtype).itemsize
+    width = tile.vectors * tile.lanes
+    shape = f"{tile.vectors}, {tile.lanes}, np.{dtype}, {int(ragged)}"
+    return f"""import numpy as np
+from nodeflow.engine.intrinsics import slot
+from nodeflow.engine.tiles import gathered_tile
+
+
+def kernel(args, task, ntasks):
+    picture, weights, taps, starts = slot(args, 0), slot(args, 1), slot(args, 2), slot(args, 3)
+    tiles, runs, ntiles, n = slot(args, 4), slot(args, 5), slot(args, 6), slot(args, 7)
+    images, step, groups, panels = slot(args, 8), slot(args, 9), slot(args, 10), slot(args, 11)
+    each, down = slot(args, 12), slot(args, 13)
+    picture_size, result_size = slot(args, 14), slot(args, 15)
+    row_size, group_size, panel_size = slot(args, 16), slot(args, 17), slot(args, 18)
+    source_step, result_step, result = slot(args, 19), slot(args, 20), slot(args, 21)
+    units = groups * panels * images * down
+    for unit in range(units * task // ntasks, units * (task + 1) // ntasks):
+        above = unit // down
+        row = unit - above * down
+        panel = above // images
+        group = panel // panels
+        left = (panel - group * panels) * {width}
+        columns = min(np.int64({width}), each - left)
+        first = min((above - panel * images) * step, n - step)
+        source = picture + first * picture_size + group * group_size
+        target = result + first * result_size + row * row_size + {size} * (group * each + left)
+        begin = slot(starts, row)
+        rows, nrows = taps + 16 * begin, slot(starts, row + 1) - begin
+        for t in range(ntiles):
+            at = tiles + 32 * t
+            if slot(at, 1) != 0:
+                gathered_tile(
+                    {tile.positions}, {shape}, source, source_step, weights + panel * panel_size,
+                    rows, nrows, runs + 24 * slot(at, 2), slot(at, 3), target + slot(at, 0),
+                    result_step, columns)
+            else:
+                gathered_tile(
+                    1, {shape}, source, source_step, weights + panel * panel_size,
+                    rows, nrows, runs + 24 * slot(at, 2), slot(at, 3), target + slot(at, 0),
+                    result_step, columns)
+"""
+
+
+# ---- the gradient by the filter -----------------------------------------------------------------
+
+
+def outer(convolve: Convolve, picture: TensorType, filter_: TensorType) -> OuterProducts:
+    """How the pictures are cut into blocks, by shapes alone."""
+    kh, kw, channels, filters = sizes(filter_)
+    n = picture.shape[0] or 0
+    most = max(1, min(8, PARTIAL_SIZE // max(kh * kw * channels * filters, 1)))
+    length = max(BLOCK, -(-n // most))
+    tile = tile_shape(picture.dtype, filters // convolve.groups)
+    tile = TileShape(tile.positions, min(tile.vectors, 2), tile.lanes)
+    return OuterProducts(convolve, -(-n // length), length, tile)
+
+
+def outer_table(convolve: Convolve, picture: TensorType, g: TensorType) -> list[int]:
+    """For each row, then each column of the window: bytes to add in picture and gradient, and how
+    many windows have it inside the picture."""
+    _, height, width, channels = sizes(picture)
+    _, down, across, filters = sizes(g)
+    size = numpy_dtype(picture.dtype).itemsize
+    words: list[int] = []
+    for axis, length, count, step, g_step in (
+        (convolve.windows.height, height, down, width * channels, across * filters),
+        (convolve.windows.width, width, across, channels, filters),
+    ):
+        for k in range(axis.kernel):
+            seen, seeing = axis.inside(k, length, count)
+            number = seeing.stop - seeing.start
+            words += (seen.start * step * size, seeing.start * g_step * size, number)
+    return words
+
+
+def outer_calls(outer: OuterProducts, types: Sequence[TensorType]) -> list[Call]:
+    """Inputs: the picture, the result's gradient, the table; the output is one filter a block."""
+    convolve, tile = outer.convolve, outer.tile
+    n, height, width, channels = sizes(types[0])
+    _, down, across, filters = sizes(types[1])
+    dtype = types[0].dtype
+    size = numpy_dtype(dtype).itemsize
+    windows = convolve.windows
+    kh, kw = windows.height.kernel, windows.width.kernel
+    depth, each = channels // convolve.groups, filters // convolve.groups
+    row = tile.vectors * tile.lanes
+    count = panels(each, tile)
+    args = (
+        At(0), At(1), At(2), n, outer.blocks, outer.length, kh, kw, convolve.groups, count, each,
+        depth, height * width * channels * size, down * across * filters * size,
+        windows.height.stride * width * channels * size, windows.width.stride * channels * size,
+        across * filters * size, filters * size, At(3),
+    )  # fmt: skip
+    source = outer_source(dtype, tile, depth >= tile.positions, depth % tile.positions,
+                          each % row != 0)  # fmt: skip
+    products = n * down * across * kh * kw * depth * count * row * convolve.groups
+    units = outer.blocks * convolve.groups * count * kh
+    return [Call(source, args, units, products * MULTIPLY_ADD_NS * size / 4)]
+
+
+@cache
+def outer_source(dtype: str, tile: TileShape, whole: bool, rest: int, ragged: bool) -> str:
+    """A unit of work is one row of the window, a panel of filters, and a block of pictures.
+
+    Args: picture, gradient, table, pictures, blocks, length of a block, height and width of the
+    window, groups, panels and filters of each, channels of each, bytes of a picture and a gradient,
+    of a step of the window down and across, of a row and a place of the gradient, filters.
+    ``whole`` and ``rest``: whether the channels of a group fill a tile, and how many are left.
+    """
+    size = numpy_dtype(dtype).itemsize
+    width = tile.vectors * tile.lanes
+    shape = f"{tile.vectors}, {tile.lanes}, np.{dtype}, {int(ragged)}"
+    call = f"""outer_tile(
+                        {{}}, {shape}, x + {size} * c, x_row, x_column, g, g_row, g_column,
+                        nrows, ncolumns, out + c * g_column, g_column, columns, fresh)
+"""
+    body = ""
+    if whole:
+        body += f"""                for tile in range(depth // {tile.positions}):
+                    c = tile * {tile.positions}
+                    {call.format(tile.positions)}"""
+    if rest:
+        body += f"""                c = depth - {rest}
+                if c >= 0:
+                    {call.format(rest)}"""
+    return f"""import numpy as np
+from nodeflow.engine.intrinsics import slot
+from nodeflow.engine.tiles import outer_tile
+
+
+def kernel(args, task, ntasks):
+    picture, gradient, table = slot(args, 0), slot(args, 1), slot(args, 2)
+    n, blocks, length = slot(args, 3), slot(args, 4), slot(args, 5)
+    kh, kw = slot(args, 6), slot(args, 7)
+    groups, panels, each, depth = slot(args, 8), slot(args, 9), slot(args, 10), slot(args, 11)
+    picture_size, gradient_size = slot(args, 12), slot(args, 13)
+    x_row, x_column = slot(args, 14), slot(args, 15)
+    g_row, g_column = slot(args, 16), slot(args, 17)
+    result = slot(args, 18)
+    units = blocks * groups * panels * kh
+    for unit in range(units * task // ntasks, units * (task + 1) // ntasks):
+        above = unit // kh
+        i = unit - above * kh
+        block = above // (groups * panels)
+        panel = above - block * (groups * panels)
+        group = panel // panels
+        left = (panel - group * panels) * {width}
+        columns = min(np.int64({width}), each - left)
+        filters = {size} * (group * each + left)
+        down = table + 24 * i
+        nrows = slot(down, 2)
+        for image in range(block * length, min(n, (block + 1) * length)):
+            fresh = image == block * length
+            for j in range(kw):
+                across = table + 24 * (kh + j)
+                ncolumns = slot(across, 2)
+                x = (picture + image * picture_size + slot(down, 0) + slot(across, 0)
+                     + {size} * group * depth)
+                g = gradient + image * gradient_size + slot(down, 1) + slot(across, 1) + filters
+                out = result + ((block * kh + i) * kw + j) * depth * g_column + filters
+{body}"""
+
+
+def partial_size(outer: OuterProducts, filter_: TensorType) -> int:
+    return outer.blocks * math.prod(sizes(filter_))

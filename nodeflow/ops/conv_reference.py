@@ -1,0 +1,74 @@
+"""Convolution and its gradients in numpy, one element of the window after the other.
+
+An element sees a rectangle of the picture, each place of it belonging to one window: so each of the
+three is a sum of small matrix products. What lies in the border takes no part, not even where a
+filter is infinite. Arrays are (rows, height, width, channels), filters (height, width, channels of
+a group, filters).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from nodeflow.ops.windows import Windows
+
+Rectangle = tuple[slice, slice, slice]
+
+
+def elements(
+    windows: Windows, picture: Sequence[int], result: Sequence[int]
+) -> Iterator[tuple[tuple[int, int], Rectangle, Rectangle]]:
+    """For each element of the window: which, where in the picture, and of which windows."""
+    (_, height, width, _), (_, down, across, _) = picture, result
+    for i in range(windows.height.kernel):
+        rows, above = windows.height.inside(i, height, down)
+        for j in range(windows.width.kernel):
+            columns, beside = windows.width.inside(j, width, across)
+            yield (i, j), (slice(None), rows, columns), (slice(None), above, beside)
+
+
+def grouped(x: np.ndarray, groups: int) -> np.ndarray:
+    """Values as matrices: (groups, places, channels of a group)."""
+    n, height, width, channels = x.shape
+    return np.moveaxis(x.reshape(n * height * width, groups, channels // groups), 1, 0)
+
+
+def grouped_filter(filter_: np.ndarray, groups: int) -> np.ndarray:
+    """One element's weights as matrices: (groups, channels of a group, filters of a group)."""
+    channels, filters = filter_.shape
+    return np.moveaxis(filter_.reshape(channels, groups, filters // groups), 1, 0)
+
+
+def convolve(x: np.ndarray, filter_: np.ndarray, windows: Windows, groups: int) -> np.ndarray:
+    """Each window's product with each filter."""
+    down, across = windows.counts(x.shape[1], x.shape[2])
+    out = np.zeros((x.shape[0], down or 0, across or 0, filter_.shape[3]), x.dtype)
+    for element, seen, seeing in elements(windows, x.shape, out.shape):
+        product = grouped(x[seen], groups) @ grouped_filter(filter_[element], groups)
+        out[seeing] += np.moveaxis(product, 0, 1).reshape(out[seeing].shape)
+    return out
+
+
+def input_gradient(
+    g: np.ndarray, filter_: np.ndarray, windows: Windows, groups: int, shape: Sequence[int]
+) -> np.ndarray:
+    """The filters, weighted by g, added up where their windows lie in a picture of ``shape``."""
+    out = np.zeros(tuple(shape), g.dtype)
+    for element, seen, seeing in elements(windows, shape, g.shape):
+        weights = np.swapaxes(grouped_filter(filter_[element], groups), 1, 2)
+        product = grouped(g[seeing], groups) @ weights
+        out[seen] += np.moveaxis(product, 0, 1).reshape(out[seen].shape)
+    return out
+
+
+def filter_gradient(
+    x: np.ndarray, g: np.ndarray, windows: Windows, groups: int, shape: Sequence[int]
+) -> np.ndarray:
+    """What the windows see, weighted by g: one picture of ``shape`` for each filter."""
+    out = np.empty(tuple(shape), x.dtype)
+    for element, seen, seeing in elements(windows, x.shape, g.shape):
+        product = np.swapaxes(grouped(x[seen], groups), 1, 2) @ grouped(g[seeing], groups)
+        out[element] = np.moveaxis(product, 0, 1).reshape(shape[2:])
+    return out

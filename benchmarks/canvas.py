@@ -25,6 +25,8 @@ from nodeflow.ui.search import SearchToAdd
 SIZES = (100, 1000, 10_000, 50_000)
 STEPS = (0, -8, -16, -24)
 """Zoom levels at which the view is panned, in eighths of an octave."""
+PEER_MOST = 1000
+"""Nodes; above it a frame of the peer takes seconds."""
 PEER = Path(__file__).with_name("peers") / "node_graph_qt.py"
 Result = Iterator[dict]
 
@@ -186,7 +188,8 @@ def main() -> None:
     for count in options.nodes or SIZES:
         for result in ours(count, cases):
             print(json.dumps({"nodes": count, **result}), flush=True)
-        for result in theirs(options.peer, count, cases) if options.peer else ():
+        beside = options.peer and count <= PEER_MOST
+        for result in theirs(options.peer, count, cases) if beside else ():
             print(json.dumps({"library": "NodeGraphQt", "nodes": count, **result}), flush=True)
 
 

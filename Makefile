@@ -1,6 +1,7 @@
 # make run    set up what is missing and open the window; FILE=examples/mnist.flow opens a file
 # make test   set up what is missing and run every test
-# make test-nightly  every float32 bit pattern, 200 random kills
+# make test-nightly  every float32 bit pattern, many random graphs, examples with five seeds, 200
+#             random kills: about an hour on 2 idle cores
 # make test-peers    the same graphs in JAX; PEERS_PYTHON=a python that has jax
 # make lint   format, style, types on the layers below the window, and the layer contracts
 #
@@ -25,9 +26,11 @@ test: .venv/.ready-test
 	$(BIN)/python -m pytest -q -m serial || [ $$? -eq 5 ]
 
 NIGHTLY := tests/engine/test_every_bit.py tests/engine/test_random_graphs.py \
-           tests/host/test_random_kills.py
+           tests/engine/test_examples_agree.py
 test-nightly: .venv/.ready-test
-	NODEFLOW_NIGHTLY=1 $(BIN)/python -m pytest -q -o faulthandler_timeout=7200 $(NIGHTLY)
+	NODEFLOW_NIGHTLY=1 $(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal -rP \
+	  -o faulthandler_timeout=7200 $(NIGHTLY)
+	NODEFLOW_NIGHTLY=1 $(BIN)/python -m pytest -q tests/host/test_random_kills.py
 
 test-peers: .venv/.ready-test
 	@test -n "$(PEERS_PYTHON)" || { echo "give PEERS_PYTHON=a python that has jax"; exit 1; }

@@ -152,7 +152,7 @@ class CompiledPlan:
 
     def _place_arena(self) -> None:
         """Bind everything in the arena, if it has moved since the last run."""
-        self.arena.reserve(self.plan.arena_size)
+        self.plan.reserve(self.arena)
         if self._generation == self.arena.generation:
             return
         self._generation = self.arena.generation

@@ -100,7 +100,7 @@ class DrivenSteps:
     def _bind_memory(self) -> None:
         """Addresses of the arena if it has moved, and of the variables, which change hands."""
         arena = self.session.arena
-        arena.reserve(self.plan.arena_size)
+        self.plan.reserve(arena)
         if self._generation != arena.generation:
             self._generation = arena.generation
             for root, place in self.plan.places.items():

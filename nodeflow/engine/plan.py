@@ -14,7 +14,7 @@ from functools import partial
 from typing import Literal
 
 from nodeflow.engine.actions import Actions, build_actions, copy_fetched_variables
-from nodeflow.engine.arena import Offsets
+from nodeflow.engine.arena import Arena, Offsets
 from nodeflow.engine.emit import Row, copy_row, emit
 from nodeflow.engine.fusion import Group, group_actions
 from nodeflow.engine.levels import Level, all_rows, work_of
@@ -73,6 +73,24 @@ class Plan:
     @property
     def schedule(self) -> Schedule:
         return self.actions.schedule
+
+    def reserve(self, arena: Arena) -> None:
+        """Make room for intermediate results.
+
+        Raises:
+            RunError: there is not so much memory; names the node whose result is the largest.
+        """
+        try:
+            arena.reserve(self.arena_size)
+        except MemoryError as error:
+            slots, types = self.schedule.slots, self.actions.types
+            roots = [r for r, p in self.places.items() if p.kind == "arena" and r < len(slots)]
+            node = max(roots, key=lambda r: types[r].size or 0, default=None)
+            raise RunError(
+                f"not enough memory: intermediate results need {self.arena_size / 2**30:,.1f} GiB",
+                node=None if node is None else slots[node].node.name,
+                hint="Its result is the largest; make batches or shapes smaller.",
+            ) from error
 
     @property
     def work(self) -> float:

@@ -86,6 +86,25 @@ def test_what_fails_does_so_even_if_nothing_reads_it(tier, op):
             s.run("ones", {"index": np.array([2])})
 
 
+@pytest.mark.parametrize("tier", ["reference", "compiled"])
+def test_what_does_not_fit_into_memory_is_told_by_name_and_the_next_run_works(tier):
+    """16 TiB each, which no machine gives."""
+    with nf.Graph() as g:
+        x = nf.placeholder("float32", [None], name="x")
+        huge = nf.broadcast_to(x, shape=[1 << 42], name="huge")
+        v = nf.variable(1.0, name="v")
+        nf.assign(v, v + nf.reduce_sum(nf.cumsum(huge)), name="step")
+    given = {"x": np.ones(1, "float32")}
+    with Session(g, tier=tier) as s:
+        s.initialize()
+        stepper = s.stepper(["step"], ["v"], {}, 1, feeds=given)
+        for run in (lambda: s.run("step", given), lambda: stepper.drive(1)):
+            with pytest.raises(RunError, match="not enough memory") as caught:
+                run()
+            assert caught.value.node in ("huge", "cumsum")
+        assert s.run("v") == 1.0
+
+
 def unusual_graph(number):
     """A graph whose kernels nobody else has compiled."""
     with nf.Graph() as g:

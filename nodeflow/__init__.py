@@ -32,6 +32,8 @@ __version__ = "0.1.0"
 _LAZY = {
     "Session": "nodeflow.engine.session",
     "load": "nodeflow.document.api",
+    "load_plugins": "nodeflow.ops.user",
+    "op": "nodeflow.ops.user",
     "save": "nodeflow.document.api",
 }
 
@@ -67,6 +69,8 @@ def __getattr__(name: str) -> Any:
         value = getattr(import_module(_LAZY[name]), name)
     elif name in REGISTRY:
         value = getattr(functions, name)
+        if REGISTRY.lookup(name).own:
+            return value  # not kept: it may be another one later
     else:
         hint = errors.suggest(name, [*__all__, *_LAZY, *REGISTRY.ids()])
         text = f"module 'nodeflow' has no attribute {name!r}"

@@ -102,6 +102,10 @@ class UnknownOp(GraphError):
     """No op has this id."""
 
 
+class UserOpError(GraphError):
+    """An op of the user's own is declared wrongly, or its file does not load."""
+
+
 class UnknownName(GraphError):
     """No node or tensor has this name."""
 

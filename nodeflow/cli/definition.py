@@ -99,6 +99,7 @@ PROFILE = option(
     "thread, bytes), that Perfetto opens",
     metavar="OUT.json",
 )
+PLUGINS = option("--plugins", help="folder with ops of your own", metavar="DIR")
 INIT = option("--init", help="ignore saved weights", action="store_true")
 
 COMMANDS = (
@@ -120,6 +121,7 @@ COMMANDS = (
             TIER,
             THREADS,
             PROFILE,
+            PLUGINS,
             option(
                 "--explain",
                 help="print the optimised plan and the generated code instead of running",
@@ -152,6 +154,7 @@ COMMANDS = (
             INIT,
             TIER,
             THREADS,
+            PLUGINS,
             JSON,
         ),
     ),
@@ -195,6 +198,7 @@ COMMANDS = (
             INIT,
             TIER,
             THREADS,
+            PLUGINS,
             JSON,
         ),
     ),
@@ -202,13 +206,13 @@ COMMANDS = (
         "check",
         "list every problem of graphs, with node and port",
         "nodeflow.cli.check:check",
-        (option("files", help=".flow files", metavar="FILE", nargs="+"), SET, JSON),
+        (option("files", help=".flow files", metavar="FILE", nargs="+"), SET, PLUGINS, JSON),
     ),
     Command(
         "ops",
         "the op reference",
         "nodeflow.cli.ops:ops",
-        (option("name", help="one op in full", metavar="NAME", nargs="?"), JSON),
+        (option("name", help="one op in full", metavar="NAME", nargs="?"), PLUGINS, JSON),
     ),
     Command(
         "render",
@@ -221,6 +225,7 @@ COMMANDS = (
             option("--theme", help="light or dark", choices=("light", "dark"), default="light"),
             option("--values", help="compute the graph and show values", action="store_true"),
             SET,
+            PLUGINS,
         ),
     ),
     Command(

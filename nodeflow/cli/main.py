@@ -35,6 +35,8 @@ def main(argv: Sequence[str] | None = None, environment: Environment | None = No
         if not getattr(arguments, "handler", None):
             build_parser().print_help(environment.stderr)
             return SYNTAX
+        if hasattr(arguments, "plugins"):
+            _load_plugins(arguments.plugins, environment)
         module, _, function = arguments.handler.partition(":")
         return getattr(import_module(module), function)(arguments, environment) or DONE
     except SystemExit as error:
@@ -48,6 +50,15 @@ def main(argv: Sequence[str] | None = None, environment: Environment | None = No
     except BrokenPipeError:
         sys.stderr.close()
         return DONE
+
+
+def _load_plugins(folder: str | None, environment: Environment) -> None:
+    """Make the user's own ops known; a file that does not load is a warning."""
+    from nodeflow.ops.user import PLUGINS, load_plugins
+
+    load_plugins(environment.path(folder) if folder else None)
+    for problem in PLUGINS.problems:
+        environment.say(f"nodeflow: warning: {problem}")
 
 
 def _open_window(argv: list[str], environment: Environment) -> int:

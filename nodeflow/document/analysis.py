@@ -10,7 +10,7 @@ one for each instance, of its definition, and hands on to it what comes in and w
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -242,6 +242,16 @@ class Analysis:
             self._given = dict(given)
             border = self.doc.borders.get(INPUTS)
             self._propagate(set() if border is None else {border})
+
+    def refresh_ops(self, ops: Collection[str]) -> set[str]:
+        """Looks again at the nodes of these ops, which were declared anew or are gone; returns
+        them, and the others whose types or problems changed."""
+        nodes = {i for i, n in self.doc.nodes.items() if n.op in ops}
+        nodes |= {i for i, inside in self.inside.items() if inside.refresh_ops(ops)}
+        changed = self._propagate(nodes) | nodes
+        if self._update_training():
+            changed.add(TRAINING)
+        return changed
 
     def _propagate(self, dirty: Iterable[str]) -> set[str]:
         """Infers the dirty nodes, and what follows them as far as types change."""

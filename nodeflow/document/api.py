@@ -8,6 +8,7 @@ from nodeflow.document import flow
 from nodeflow.document.build import build
 from nodeflow.document.from_graph import from_graph
 from nodeflow.graph.graph import Graph
+from nodeflow.ops.user import PLUGINS
 
 
 def save(graph: Graph, path: str | Path) -> None:
@@ -24,8 +25,11 @@ def save(graph: Graph, path: str | Path) -> None:
 def load(path: str | Path) -> Graph:
     """The graph of a ``.flow`` file; its nodes are found by ``graph.tensor(name)``.
 
+    Ops of the user's own come from the plugin folder, never from the file.
+
     Raises:
         FileProblem: the file is missing or damaged.
         NodeflowError: a node of it cannot run; names node and port.
     """
+    PLUGINS.load_once()
     return build(flow.load(path), base_dir=Path(path).parent).graph

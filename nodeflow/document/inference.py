@@ -36,6 +36,7 @@ from nodeflow.errors import (
 from nodeflow.graph.infer import infer_types
 from nodeflow.graph.op import Op
 from nodeflow.graph.types import TensorType
+from nodeflow.ops.user import PLUGINS, plugin_folder
 
 TENSOR, ORDER, OPEN = "tensor", "order", "open"
 """What a wire carries besides a data set's `COLUMN`: a value; only order; or, at the border of a
@@ -143,7 +144,7 @@ def _infer(
     if op is None:
         raise UnknownOp(
             f"there is no op {record.op!r}",
-            hint=_op_hint(record.op) or "It is kept as it is; remove it to run the rest.",
+            hint=_op_hint(record.op),
         )
     wired = {wire.target_port: wire for wire in doc.wires_into(record.id)}
     types, complete = _input_types(doc, record, op, wired, known, problems)
@@ -279,10 +280,17 @@ def is_variable(doc: Document, name: str) -> bool:
     return False
 
 
-def _op_hint(op: str) -> str | None:
+def _op_hint(op: str) -> str:
+    """What may be meant; else where an op of the user's own would have to come from."""
     from nodeflow.document.declarations import declarations
 
-    return suggest(op, [declared.id for declared in declarations()])
+    near = suggest(op, [declared.id for declared in declarations()])
+    if PLUGINS.problems:
+        return f"A file of the plugin folder does not load: {PLUGINS.problems[0]}"
+    return near or (
+        "It is kept as it is. An op of somebody's own needs its file in the plugin folder "
+        f"({PLUGINS.folder or plugin_folder()})."
+    )
 
 
 def _check_names(

@@ -30,7 +30,13 @@ def python_code(doc: Document, node_id: str) -> str:
     wanted = upstream(doc, [doc.node(node_id).id])
     order, _ = topological(doc, wanted)
     writer = _Writer(doc)
-    return "\n".join([HEAD, *(writer.line(doc.nodes[i]) for i in order)]) + "\n"
+    head = HEAD + ("nf.load_plugins()\n" if any(_is_own(doc.nodes[i]) for i in order) else "")
+    return "\n".join([head, *(writer.line(doc.nodes[i]) for i in order)]) + "\n"
+
+
+def _is_own(record: NodeRecord) -> bool:
+    op = op_of(record)
+    return op is not None and op.own
 
 
 class _Writer:

@@ -101,7 +101,7 @@ class _Sweep:
             raise GradientError(
                 f"{node.op.id} has no gradient, and {wanted[0].name} reaches the loss through it",
                 node=node.name,
-                hint="Insert stop_gradient before it, or use another op.",
+                hint=node.op.hint_without_gradient,
             )
         with self.graph.name_scope(f"{node.name}_grad"):
             for source, grad in zip(node.inputs, node.op.gradient(node, *grads), strict=True):

@@ -293,6 +293,8 @@ class Op:
     """Inputs broadcast; the gradient sweep sums over broadcast axes for it."""
     hidden = False
     """Used by derived nodes only: not offered in the palette."""
+    own = False
+    """One of the user's own: another may take its place, or none, while the program runs."""
     macro = False
     """``expand`` derives the nodes that do the work when the node is added to a graph."""
 
@@ -323,6 +325,8 @@ class Op:
 
     differentiable = False
     """True when ``gradient`` is defined; contract tests then check finite differences."""
+    hint_without_gradient = "Insert stop_gradient before it, or use another op."
+    """What to do where a gradient is asked for and there is none."""
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> Any:
         """Outputs as numpy arrays of exactly the inferred dtypes; inputs are never changed."""

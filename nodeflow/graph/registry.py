@@ -21,12 +21,20 @@ class Registry:
         """Add an op.
 
         Raises:
-            ValueError: the id is taken (a programming error in an op module or plugin).
+            ValueError: the id is taken (a programming error in an op module).
         """
         if op.id in self._ops:
             raise ValueError(f"op id {op.id!r} is registered twice")
         self._ops[op.id] = op
         return op
+
+    def put(self, op: Op) -> None:
+        """Add an op in the place of one with the same id: ops of the user's own are reloaded."""
+        self._ops[op.id] = op
+
+    def remove(self, op_id: str) -> None:
+        """Take an op out, if it is there. Nodes that were made of it keep it."""
+        self._ops.pop(op_id, None)
 
     def lookup(self, op_id: str) -> Op:
         """The op with this id.

@@ -12,6 +12,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from nodeflow.data import Dataset
@@ -24,6 +25,7 @@ from nodeflow.engine.session import Session
 from nodeflow.errors import GraphError, NodeflowError
 from nodeflow.host import protocol as p
 from nodeflow.host.evaluate import Evaluator
+from nodeflow.ops.user import PLUGINS
 from nodeflow.train.control import Control
 from nodeflow.train.events import Done, Epoch, Started, Steps
 from nodeflow.train.loop import train
@@ -55,6 +57,7 @@ class Engine:
         self._stop_download = threading.Event()
         self._handlers: dict[type, Callable[[Any], None]] = {
             p.SyncDocument: self._sync_document,
+            p.LoadPlugins: self._load_plugins,
             p.SyncChange: self._sync_change,
             p.Evaluate: self._evaluate,
             p.FetchTensor: self._fetch_tensor,
@@ -149,6 +152,10 @@ class Engine:
             return
         self._revision = request.revision
         self._stale = True
+
+    def _load_plugins(self, request: p.LoadPlugins) -> None:
+        if PLUGINS.load(Path(request.folder)):
+            self._stale = True
 
     def _current(self) -> Evaluator:
         """The evaluator of the document as it is now."""

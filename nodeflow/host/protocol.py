@@ -84,6 +84,14 @@ class SyncDocument:
 
 
 @dataclass(frozen=True)
+class LoadPlugins:
+    """Load the user's own ops from this folder (again); what is wrong with it, the window knows.
+    """
+
+    folder: str
+
+
+@dataclass(frozen=True)
 class SyncChange:
     """One committed transaction, as ``Change.to_json()``; the mirror applies it."""
 
@@ -185,6 +193,7 @@ class Shutdown:
 
 Request = (
     SyncDocument
+    | LoadPlugins
     | SyncChange
     | Evaluate
     | FetchTensor

@@ -84,7 +84,10 @@ def graph_of(values: list[Any]) -> Graph:
 
 def __getattr__(name: str) -> Callable[..., Any]:
     if name in REGISTRY:
-        function = globals()[name] = make_function(REGISTRY.lookup(name))
+        op = REGISTRY.lookup(name)
+        function = make_function(op)
+        if not op.own:
+            globals()[name] = function
         return function
     raise AttributeError(f"module 'nodeflow.ops.functions' has no attribute {name!r}")
 

@@ -1,0 +1,106 @@
+"""Where the user's plugin files lie, for the window, the engine and the command line alike."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from nodeflow.errors import FileProblem
+from nodeflow.resources import resource
+
+VARIABLE = "NODEFLOW_PLUGINS"
+SAMPLE = "plugins/leaky.py"
+TEMPLATE = "plugins/new_op.txt"
+
+
+def plugin_folder() -> Path:
+    """The plugin folder (it need not exist).
+
+    ``NODEFLOW_PLUGINS`` if it is set, else what the user chose in the window, else ``plugins`` in
+    the user's data folder.
+    """
+    named = os.environ.get(VARIABLE)
+    if named:
+        return Path(named).expanduser().absolute()
+    return chosen_folder() or default_folder()
+
+
+def default_folder() -> Path:
+    """``$XDG_DATA_HOME/nodeflow/plugins`` (else ``~/.local/share``), or what macOS and Windows
+    have for it."""
+    return _user_folder("XDG_DATA_HOME", ".local/share") / "plugins"
+
+
+def chosen_folder() -> Path | None:
+    """The folder that the user chose, or None."""
+    try:
+        text = _choice().read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+    return Path(text) if text and os.path.isabs(text) else None
+
+
+def choose_folder(folder: Path | None) -> None:
+    """Keep the user's choice; None goes back to the default.
+
+    Raises:
+        FileProblem: it cannot be written.
+    """
+    path = _choice()
+    try:
+        if folder is None:
+            path.unlink(missing_ok=True)
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"{folder.absolute()}\n", encoding="utf-8")
+    except OSError as error:
+        raise FileProblem(f"the choice cannot be kept in {path}: {error.strerror}") from error
+
+
+def make_folder(folder: Path | None = None) -> Path:
+    """Make the plugin folder, with a sample in it if it is new; returns it.
+
+    Raises:
+        FileProblem: it cannot be made.
+    """
+    folder = folder or plugin_folder()
+    try:
+        if not folder.is_dir():
+            folder.mkdir(parents=True)
+            sample = resource(SAMPLE)
+            (folder / sample.name).write_bytes(sample.read_bytes())
+    except OSError as error:
+        raise FileProblem(f"the plugin folder {folder} cannot be made: {error.strerror}") from error
+    return folder
+
+
+def new_file(name: str, folder: Path | None = None) -> Path:
+    """Write a file with an op of this name to start from; returns its path.
+
+    Raises:
+        FileProblem: there is such a file already, or it cannot be written.
+    """
+    path = make_folder(folder) / f"{name}.py"
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(resource(TEMPLATE).read_text(encoding="utf-8").replace("NAME", name))
+    except FileExistsError:
+        raise FileProblem(f"there is a file {path.name} already") from None
+    except OSError as error:
+        raise FileProblem(f"{path} cannot be written: {error.strerror}") from error
+    return path
+
+
+def _choice() -> Path:
+    return _user_folder("XDG_CONFIG_HOME", ".config") / "plugin-folder.txt"
+
+
+def _user_folder(variable: str, usual: str) -> Path:
+    if sys.platform == "win32":
+        roaming = os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming"
+        return Path(roaming) / "nodeflow"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "nodeflow"
+    xdg = os.environ.get(variable, "")
+    return (Path(xdg) if os.path.isabs(xdg) else Path.home() / usual) / "nodeflow"

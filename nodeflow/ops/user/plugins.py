@@ -1,0 +1,203 @@
+"""Loads the plugin folder: its ops go into the registry, its mistakes into a list.
+
+Each ``*.py`` file is a module of its own; one whose name starts with ``_`` is loaded only by
+others (``from . import _shared``). Loading again replaces what was loaded before. A file that
+fails leaves the ops it once had in place, each saying what is wrong with the file, so that nodes
+keep their ports and wires while somebody is typing.
+
+Only this folder is ever run. A .flow file names ops by id and carries no code.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import linecache
+import sys
+import types
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nodeflow.errors import FileProblem
+from nodeflow.graph.registry import REGISTRY, Registry
+from nodeflow.ops.user.declare import collecting
+from nodeflow.ops.user.folder import plugin_folder
+from nodeflow.ops.user.guard import (
+    IMPORT_SECONDS,
+    MISTAKES,
+    describe,
+    limited,
+    line_in,
+    place_text,
+)
+from nodeflow.ops.user.own_op import UserOp
+
+PACKAGE = "nodeflow_plugins"
+
+
+@dataclass(frozen=True)
+class PluginProblem:
+    """A file of the plugin folder that does not load, or an op of it that cannot be taken."""
+
+    file: str
+    line: int | None
+    message: str
+
+    @property
+    def place(self) -> str:
+        return place_text(self.file, self.line)
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message}"
+
+
+class Plugins:
+    """What the plugin folder gave.
+
+    Attributes:
+        folder: the folder that was loaded last, or None.
+        problems: what is wrong with its files.
+    """
+
+    def __init__(self, registry: Registry = REGISTRY) -> None:
+        self._registry = registry
+        self.folder: Path | None = None
+        self.problems: tuple[PluginProblem, ...] = ()
+        self._by_file: dict[str, list[UserOp]] = {}
+        self._state = ""
+
+    def files(self) -> list[Path]:
+        """The files of the folder, those that others load included."""
+        return sorted(self.folder.glob("*.py")) if self.folder and self.folder.is_dir() else []
+
+    @property
+    def ops(self) -> list[UserOp]:
+        """The ops that the folder gave, in the order they are declared."""
+        return [op for found in self._by_file.values() for op in found]
+
+    def load(self, folder: Path | None = None, *, again: bool = False) -> set[str]:
+        """Load a folder, or the user's.
+
+        Args:
+            again: even if no file of it has changed since.
+
+        Returns:
+            Ids of the ops that came, went or may be others now.
+        """
+        self.folder = (folder or plugin_folder()).absolute()
+        contents = {str(path): _read(path) for path in self.files()}
+        state = _digest(self.folder, contents)
+        if state == self._state and not again:
+            return set()
+        self._state = state
+        before = {op.id for op in self.ops}
+        problems: list[PluginProblem] = []
+        found = self._load_files(contents, problems)
+        for op_id in before:
+            self._registry.remove(op_id)
+        self._by_file = {}
+        for file, ops in found.items():
+            self._by_file[file] = [op for op in ops if self._take(op, problems)]
+        self.problems = tuple(problems)
+        return before | {op.id for op in self.ops}
+
+    def load_once(self) -> None:
+        """Load the user's folder, unless one has been loaded before."""
+        if self.folder is None:
+            self.load()
+
+    def unload(self) -> set[str]:
+        """Take the folder's ops out again; returns their ids."""
+        gone = {op.id for op in self.ops}
+        for op_id in gone:
+            self._registry.remove(op_id)
+        self.folder, self.problems, self._by_file, self._state = None, (), {}, ""
+        return gone
+
+    def _take(self, op: UserOp, problems: list[PluginProblem]) -> bool:
+        """Register an op, unless another has its id."""
+        if op.id in self._registry:
+            other = self._registry.lookup(op.id)
+            where = f" ({other.place})" if isinstance(other, UserOp) else ""
+            text = f"another op is called {op.id!r}{where}. Choose another id with id=."
+            problems.append(PluginProblem(op.declared.file, op.declared.line, text))
+            return False
+        self._registry.put(op)
+        return True
+
+    def _load_files(
+        self, contents: dict[str, bytes | None], problems: list[PluginProblem]
+    ) -> dict[str, list[UserOp]]:
+        for name in [n for n in sys.modules if n == PACKAGE or n.startswith(f"{PACKAGE}.")]:
+            del sys.modules[name]
+        package = sys.modules[PACKAGE] = types.ModuleType(PACKAGE)
+        package.__path__ = [str(self.folder)]
+        found = {}
+        for file, source in contents.items():
+            linecache.checkcache(file)
+            if not Path(file).name.startswith("_"):
+                found[file] = self._load_file(file, source, problems)
+        return found
+
+    def _load_file(
+        self, file: str, source: bytes | None, problems: list[PluginProblem]
+    ) -> list[UserOp]:
+        module = types.ModuleType(f"{PACKAGE}.{Path(file).stem}")
+        module.__file__, module.__package__ = file, PACKAGE
+        sys.modules[module.__name__] = module
+        with collecting() as ops:
+            try:
+                if source is None:
+                    raise OSError("the file cannot be read")
+                # what it prints is not the answer of a command
+                with limited(IMPORT_SECONDS), contextlib.redirect_stdout(sys.stderr):
+                    exec(compile(source, file, "exec", dont_inherit=True), module.__dict__)
+            except MISTAKES as error:
+                problem = PluginProblem(file, line_in(error, file), describe(error))
+                problems.append(problem)
+                known = {op.id: op for op in [*self._by_file.get(file, []), *ops]}
+                return [op.with_fault(str(problem)) for op in known.values()]
+        return ops
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
+
+
+def _digest(folder: Path, contents: dict[str, bytes | None]) -> str:
+    found = hashlib.blake2b(repr(str(folder)).encode())
+    for file, content in contents.items():
+        found.update(repr((file, content)).encode())
+    return found.hexdigest()
+
+
+PLUGINS = Plugins()
+"""The user's plugin folder in this process."""
+
+
+def load_plugins(folder: str | Path | None = None) -> list[str]:
+    """Make the ops of a plugin folder known: ``nf.load_plugins()``, then ``nf.NAME(x)``.
+
+    Args:
+        folder: default: ``NODEFLOW_PLUGINS``, or the user's own.
+
+    Returns:
+        Ids of its ops.
+
+    Raises:
+        FileProblem: the folder that was named is not there.
+    """
+    path = None if folder is None else Path(folder).expanduser()
+    if path is not None and not path.is_dir():
+        raise FileProblem(f"there is no folder {path}")
+    PLUGINS.load(path)
+    return [op.id for op in PLUGINS.ops]
+
+
+def problems_text(problems: Sequence[PluginProblem]) -> str:
+    """All that is wrong with the folder, in one line."""
+    return "; ".join(map(str, problems))

@@ -28,6 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["XDG_CONFIG_HOME"] = os.path.join(home.name, "config")
     os.environ["XDG_DATA_HOME"] = os.path.join(home.name, "data")
     os.environ["XDG_CACHE_HOME"] = str(ROOT / ".cache")
+    os.environ.pop("NODEFLOW_PLUGINS", None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -46,6 +47,18 @@ def pytest_report_header() -> str:
 def root() -> Path:
     """The checkout."""
     return ROOT
+
+
+@pytest.fixture
+def plugin_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """An empty plugin folder that this test's processes load; its ops are gone after the test."""
+    from nodeflow.ops.user import PLUGINS
+
+    folder = tmp_path / "plugins"
+    folder.mkdir()
+    monkeypatch.setenv("NODEFLOW_PLUGINS", str(folder))
+    yield folder
+    PLUGINS.unload()
 
 
 @pytest.fixture(scope="session")

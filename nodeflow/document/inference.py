@@ -287,10 +287,10 @@ def _op_hint(op: str) -> str:
     near = suggest(op, [declared.id for declared in declarations()])
     if PLUGINS.problems:
         return f"A file of the plugin folder does not load: {PLUGINS.problems[0]}"
-    return near or (
-        "It is kept as it is. An op of somebody's own needs its file in the plugin folder "
-        f"({PLUGINS.folder or plugin_folder()})."
-    )
+    folder = PLUGINS.folder or plugin_folder()
+    if near and not folder.is_dir():
+        return near
+    return f"{near or 'It is kept as it is.'} Ops of your own come from files in {folder}."
 
 
 def _check_names(

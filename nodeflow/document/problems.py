@@ -13,7 +13,8 @@ class Problem:
 
     `node` is the node's name ("" for the document's training settings), `port` the port or
     attribute at fault. `severity` is `error`, `warning` or `info`; only errors stop a node from
-    running. `kind` is the name of the error class that a run would raise.
+    running. `kind` is the name of the error class that a run would raise. `file` is file and line
+    of what belongs to no node, such as a plugin file that does not load.
     """
 
     node: str
@@ -22,9 +23,11 @@ class Problem:
     hint: str | None = None
     severity: str = "error"
     kind: str = ""
+    file: str = ""
 
     def __str__(self) -> str:
         where = f"{self.node}:{self.port}" if self.port and self.node else self.node
+        where = where or self.file
         text = f"{where}: {self.message}" if where else self.message
         return f"{text.rstrip('.')}. {self.hint}" if self.hint else text
 

@@ -85,8 +85,7 @@ class SyncDocument:
 
 @dataclass(frozen=True)
 class LoadPlugins:
-    """Load the user's own ops from this folder (again); what is wrong with it, the window knows.
-    """
+    """Load the user's own ops from this folder (again); what is wrong with it, the window knows."""
 
     folder: str
 

@@ -210,6 +210,10 @@ ACTIONS: tuple[ActionSpec, ...] = (
     _a("restart_engine", "Restart the engine", "", "refresh-cw"),
     _a("fetch_data", "Download the full MNIST…", "", "download"),
     _a("tutorial", "Build a = (b + c) × (c + 2)", "", "lightbulb", "A first graph, step by step"),
+    _a("new_op", "New op…", "", "file-plus", "Write an op of your own: a Python function"),
+    _a("plugin_folder", "Open plugin folder", "", "folder-open", "Where ops of your own lie"),
+    _a("choose_plugins", "Choose plugin folder…", "", "", "Load ops of your own from elsewhere"),
+    _a("reload_plugins", "Reload own ops", "", "refresh-cw", "Run every file of the folder again"),
     _a(
         "command_palette",
         "All commands…",
@@ -247,6 +251,7 @@ MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
         (
             *("undo", "redo", SEPARATOR, "cut", "copy", "paste", "duplicate", "delete"),
             *(SEPARATOR, "select_all", "find", SEPARATOR, "search", "formula", "start_wire"),
+            ("Own ops", ("new_op", "plugin_folder", "choose_plugins", "reload_plugins")),
             *("rename", "frame", SEPARATOR, "replace", "swap_inputs", "detach", "heal"),
             *("mute", "bypass", "collapse", "insert_node", "add_dot", "hide_wires"),
             *("arrange", ("Align", ALIGN)),

@@ -113,6 +113,7 @@ class EngineLink(QObject):
         workspace.replaced.connect(self._on_replaced)
         workspace.saved.connect(self._on_saved)
         self._folder = workspace.base_dir
+        self._plugins = ""
 
     # ---- life -------------------------------------------------------------------------------
 
@@ -123,6 +124,8 @@ class EngineLink(QObject):
         self._client = self._factory(_Inbox(self, self._generation))
         self._set_state("starting")
         self._client.start()
+        if self._plugins:
+            self._send(p.LoadPlugins(self._plugins))
         self.sync()
 
     def restart(self) -> None:
@@ -162,6 +165,14 @@ class EngineLink(QObject):
         self._send(p.SyncDocument(text, document.revision, folder, keep))
         if document.weights and document.path and not keep:
             self.load_weights(str(document.path.parent / document.weights))
+        self.refresh_soon()
+
+    def load_plugins(self, folder: str) -> None:
+        """Let the engine load the user's own ops, now and when it starts; old answers are void."""
+        self._plugins = folder
+        self._send(p.LoadPlugins(folder))
+        self._oldest = self._request + 1
+        self._asked = None
         self.refresh_soon()
 
     def refresh_soon(self) -> None:

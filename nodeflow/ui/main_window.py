@@ -32,6 +32,7 @@ from nodeflow.ui.errors_handler import ErrorHandler, log_file
 from nodeflow.ui.files import Files
 from nodeflow.ui.inspector import InspectorPanel
 from nodeflow.ui.navigation import Navigation
+from nodeflow.ui.own_ops import OwnOps
 from nodeflow.ui.palette import PalettePanel
 from nodeflow.ui.panels.log import LogPanel
 from nodeflow.ui.panels.outline import OutlinePanel
@@ -82,6 +83,7 @@ class MainWindow(QMainWindow):
         self.settings = settings or Settings()
         self.theme = chosen_theme(self.settings)
         self._was_painted = False
+        self.own_ops = OwnOps(self)
         self.workspace = Workspace(self)
         self.link = EngineLink(self.workspace, factory, self)
         self.canvas = CanvasView(self.workspace.document, self.workspace.analysis, self.theme)
@@ -106,6 +108,7 @@ class MainWindow(QMainWindow):
             self.canvas_menu,
             self.running,
             self.navigation,
+            self.own_ops,
         )
         self.actions_ = ActionSet(self, self.canvas, targets, self._explain, self.theme)
         self.canvas_menu.attach(self.actions_)
@@ -431,6 +434,16 @@ class MainWindow(QMainWindow):
     def on_view_changed(self) -> None:
         self.status.show_zoom(self.edit_menu.looked_at.camera.scale)
         self.tutorial.place()
+
+    @Slot(object)
+    def on_ops_reloaded(self, ids: set[str]) -> None:
+        """Ops of the user's own changed: every part that names ops looks again."""
+        self.workspace.redeclare(ids, self.own_ops.problems())
+        self.palette_panel.reload()
+        self.link.load_plugins(str(self.own_ops.folder))
+        if self.is_inside:
+            self.show_canvas()
+        self.refresh_soon()
 
     @Slot(object, str)
     def _on_error(self, error: BaseException, details: str) -> None:

@@ -271,6 +271,11 @@ class PalettePanel(QWidget):
             getattr(self.tree, name).connect(getattr(self, name))
         self._fill("")
 
+    def reload(self) -> None:
+        """Show the ops that there are now."""
+        self._ops = declarations()
+        self._fill(self.search.text().strip())
+
     def set_theme(self, theme: Theme) -> None:
         self._delegate.theme = theme
         self._sign.setIcon(icon("search", theme, "ink_muted", 16))

@@ -6,7 +6,7 @@ opened they are told once, by ``replaced``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from PySide6.QtCore import QObject, Signal
 
@@ -49,6 +49,8 @@ class Workspace(QObject):
         self._last = self.document.subscribe(self._announce)
         self._selection: tuple[str, ...] = ()
         self._optimizers: set[str] = set()
+        self.file_problems: list[Problem] = []
+        """What is wrong with the plugin folder's files: of no document."""
 
     def open(self, document: Document, analysis: Analysis | None = None) -> None:
         """Make another document the current one."""
@@ -79,6 +81,12 @@ class Workspace(QObject):
         if touched:
             self.analysed.emit(touched)
 
+    def redeclare(self, ops: Collection[str], problems: list[Problem]) -> None:
+        """Look again at the nodes of these ops, which came, went or changed."""
+        self.file_problems = problems
+        self._optimizers = {n.id for n in self.document.nodes.values() if is_optimizer(n.op)}
+        self.analysed.emit(self.analysis.refresh_ops(ops))
+
     # ---- reading ----------------------------------------------------------------------------
 
     @property
@@ -106,7 +114,7 @@ class Workspace(QObject):
 
     def problems(self) -> list[Problem]:
         """Every problem of the document, errors first."""
-        return sorted(self.analysis.all_problems(), key=_severity)
+        return sorted([*self.file_problems, *self.analysis.all_problems()], key=_severity)
 
     @property
     def optimizers(self) -> list[str]:

@@ -26,6 +26,11 @@ def plugin_folder() -> Path:
     return chosen_folder() or default_folder()
 
 
+def is_named() -> bool:
+    """Whether the environment names the folder, so that no choice counts."""
+    return bool(os.environ.get(VARIABLE))
+
+
 def default_folder() -> Path:
     """``$XDG_DATA_HOME/nodeflow/plugins`` (else ``~/.local/share``), or what macOS and Windows
     have for it."""

@@ -142,7 +142,10 @@ class NodePage(Page):
 
 def signature_of(op: Op | None) -> tuple:
     """What of a declaration the page's widgets depend on."""
-    return () if op is None else (op.id, tuple((a.name, a.kind, a.choices) for a in op.attrs))
+    if op is None:
+        return ()
+    version = id(op) if op.own else 0  # one of the user's own may be declared anew
+    return (op.id, version, tuple((a.name, a.kind, a.choices) for a in op.attrs))
 
 
 class FramePage(Page):

@@ -16,6 +16,7 @@ MOST = 500
 """More problems than anybody reads; the rest is counted."""
 ID_ROLE = Qt.ItemDataRole.UserRole + 1
 PORT_ROLE = Qt.ItemDataRole.UserRole + 2
+FILE_ROLE = Qt.ItemDataRole.UserRole + 3
 
 
 class ProblemsPanel(QWidget):
@@ -24,10 +25,12 @@ class ProblemsPanel(QWidget):
     Signals:
         chosen(node id, port): show this node.
         counted(errors, warnings): after each change.
+        file_chosen(place): show this file, ``leaky.py, line 3``.
     """
 
     chosen = Signal(str, str)
     counted = Signal(int, int)
+    file_chosen = Signal(str)
 
     def __init__(self, workspace: Workspace, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -65,7 +68,7 @@ class ProblemsPanel(QWidget):
         """Fill the list anew."""
         known = self._workspace.problems()
         run = {(p.node, p.port) for p in self._run}
-        problems = self._run + [p for p in known if (p.node, p.port) not in run]
+        problems = self._run + [p for p in known if p.file or (p.node, p.port) not in run]
         self.list.clear()
         for problem in problems[:MOST]:
             self.list.addItem(self._item(problem))
@@ -82,7 +85,7 @@ class ProblemsPanel(QWidget):
         super().keyPressEvent(event)
 
     def _item(self, problem: Problem) -> QListWidgetItem:
-        where = problem.node or "training"
+        where = problem.node or problem.file or "training"
         if problem.port and problem.node:
             where += f":{problem.port}"
         text = f"{where}    {problem.message.replace('`', '')}"
@@ -98,9 +101,13 @@ class ProblemsPanel(QWidget):
         record = self._workspace.document.node_named(problem.node) if problem.node else None
         item.setData(ID_ROLE, record.id if record else TRAINING)
         item.setData(PORT_ROLE, problem.port or "")
+        item.setData(FILE_ROLE, problem.file)
         return item
 
     def _on_item(self, item: QListWidgetItem) -> None:
+        if item.data(FILE_ROLE):
+            self.file_chosen.emit(item.data(FILE_ROLE))
+            return
         self.chosen.emit(item.data(ID_ROLE) or "", item.data(PORT_ROLE) or "")
 
     def _on_analysed(self, _: object) -> None:

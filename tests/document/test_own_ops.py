@@ -135,3 +135,16 @@ def test_formulas_name_it_and_code_loads_it(blend) -> None:
     add_expression(doc, Analysis(doc), "c = blend(a, 3, share=0.5) + 1")
     assert value(doc, "c") == 3.5
     assert "blend(" in formula_text(doc, mix)
+
+
+def test_an_op_inside_a_subgraph_is_looked_at_again_too(blend) -> None:
+    from nodeflow.document.subgraphs import create
+
+    doc, mix = document()
+    create(doc, [mix])
+    analysis = Analysis(doc)
+    assert analysis.all_problems() == [] and value(doc) == 25.0
+    change(blend, analysis, BLEND + "\n)")
+    assert any("blend.py, line 8" in str(p) for p in analysis.all_problems())
+    change(blend, analysis, BLEND)
+    assert analysis.all_problems() == [] and value(doc) == 25.0

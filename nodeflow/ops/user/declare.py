@@ -19,7 +19,7 @@ from nodeflow.ops.user.formula import check_formula
 from nodeflow.ops.user.own_op import ELEMENTWISE, SAME, Declaration, UserOp
 
 CATEGORY = "Own ops"
-TAKEN = ("dataset", "reroute", "subgraph")
+TAKEN = ("dataset", "reroute", "subgraph", "subgraph_inputs", "subgraph_outputs")
 """Ids of nodes that are no ops."""
 
 _collected: ContextVar[list[UserOp] | None] = ContextVar("collected", default=None)

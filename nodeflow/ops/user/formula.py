@@ -111,7 +111,7 @@ def _evaluate(item: ast.expr, names: Mapping[str, Any]) -> Any:
     if isinstance(item, ast.Name):
         return names[item.id]
     if isinstance(item, ast.Constant):
-        return np.float64(item.value)  # literals take the dtype of the inputs
+        return np.float64(item.value)  # type: ignore[arg-type]  # literals take the dtype of the inputs
     if isinstance(item, ast.Call):
         assert isinstance(item.func, ast.Name)
         args = [_evaluate(arg, names) for arg in item.args]

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from nodeflow.data import Dataset
-from nodeflow.data.fetch import Progress, fetch
 from nodeflow.document import flow
 from nodeflow.document.errors import DocumentError
 from nodeflow.document.model import Document
 from nodeflow.document.records import Change
+from nodeflow.engine.compile import warm_up
 from nodeflow.engine.session import Session
 from nodeflow.errors import GraphError, NodeflowError
 from nodeflow.host import protocol as p
@@ -35,6 +35,8 @@ from nodeflow.train.weights import load_weights, save_weights
 PREVIEW_SHARE = 0.1
 """Part of the time that previews may take from a training."""
 PREVIEW_SECONDS = 0.3
+PAUSE_SECONDS = 0.1
+"""Without a request for so long the engine has nothing to do."""
 NICENESS = 5
 
 
@@ -55,6 +57,7 @@ class Engine:
         self._session: Session | None = None
         self._epochs_done = 0
         self._stop_download = threading.Event()
+        self._warm = False
         self._handlers: dict[type, Callable[[Any], None]] = {
             p.SyncDocument: self._sync_document,
             p.LoadPlugins: self._load_plugins,
@@ -101,16 +104,30 @@ class Engine:
 
     def work(self) -> None:
         """Handle requests until Shutdown."""
-        while not isinstance(request := self._inbox.get(), p.Shutdown):
+        while not isinstance(request := self._next_request(), p.Shutdown):
             self._handle(request)
 
+    def _next_request(self) -> p.Request:
+        """Wait for one; the first pause is used to get ready for compiled runs."""
+        if not self._warm:
+            try:
+                return self._inbox.get(timeout=PAUSE_SECONDS)
+            except queue.Empty:
+                self._warm = True
+                self._attempt(warm_up, "WarmUp")
+        return self._inbox.get()
+
     def _handle(self, request: p.Request) -> None:
+        handler = self._handlers[type(request)]
+        number = getattr(request, "request", -1)
+        self._attempt(lambda: handler(request), type(request).__name__, number)
+
+    def _attempt(self, action: Callable[[], None], what: str, number: int = -1) -> None:
+        """Do something; if it fails the window is told."""
         try:
-            self._handlers[type(request)](request)
+            action()
         except Exception as error:
             details = "" if isinstance(error, NodeflowError) else traceback.format_exc()
-            number = getattr(request, "request", -1)
-            what = type(request).__name__
             self._send(p.Failed(number, what, p.ErrorData.of(error, details)))
 
     def _handle_waiting(self) -> None:
@@ -319,6 +336,8 @@ class Engine:
         threading.Thread(target=self._fetch_data, args=(request,), daemon=True).start()
 
     def _fetch_data(self, request: p.DownloadData) -> None:
+        from nodeflow.data.fetch import Progress, fetch  # takes part of the start for http
+
         def report(progress: Progress) -> None:
             self._send(
                 p.DownloadProgress(

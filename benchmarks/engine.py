@@ -114,7 +114,11 @@ def compare(case: str, options: argparse.Namespace) -> dict[str, Any]:
             workers[-1].library = "one_thread"
         if options.peers:
             for library in LIBRARIES:
-                if library != "jaxscan" or case in (*workloads.TRAINING, "rnn"):
+                lacks = {
+                    "jaxscan": case not in (*workloads.TRAINING, "rnn"),
+                    "numpy": case == "cnn",
+                }
+                if not lacks.get(library):
                     workers.append(Worker(options.peers, library, case, options.threads))
         for worker in workers[1:]:
             check_equal(case, worker, workers[0])

@@ -23,7 +23,7 @@ def prepare(case: str, threads: int | None, _: str) -> Work:
         return training(*workloads.training_case(case), threads)
     if case.startswith("reduce_"):
         return reduction(case.removeprefix("reduce_"), threads)
-    return {"elem": elem, "chain": chain, "wide": wide, "rnn": rnn}[case](threads)
+    return {"elem": elem, "chain": chain, "wide": wide, "rnn": rnn, "cnn": cnn}[case](threads)
 
 
 def mnist_graph(optimizer: str, **attrs: Any):
@@ -103,6 +103,34 @@ def wide(threads: int | None) -> Work:
             total = total + end
     session = nf.Session(total.node.graph, tier="compiled", threads=threads)
     return Work(lambda: [session.run(total, {x: value})], lambda: session.run(total, {x: value}))
+
+
+def cnn(threads: int | None) -> Work:
+    """Two layers of 5 x 5 filters, each halved by its largest, and ten classes."""
+    weights = workloads.filters()
+    with nf.Graph() as g:
+        x = nf.placeholder("float32", [None, 28, 28, 1], name="x")
+        y = nf.placeholder("float32", [None, 10], name="y")
+        f1, b1, f2, b2, w, b = (nf.variable(v) for v in weights)
+        h = nf.max_pool2d(nf.relu(nf.conv2d(x, f1) + b1))
+        h = nf.max_pool2d(nf.relu(nf.conv2d(h, f2) + b2))
+        logits = nf.reshape(h, [-1, w.shape[0]]) @ w + b
+        loss = nf.reduce_mean(nf.softmax_cross_entropy_with_logits(y, logits))
+        g.apply("gradient_descent", loss, name="train", learning_rate=workloads.CNN_RATE)
+    data, order = workloads.digits(), workloads.cnn_order()
+    session = nf.Session(g, tier="compiled", threads=threads)
+    session.initialize()
+    columns = {
+        x: Column(data.images.reshape(-1, 28, 28, 1), "float32", scale=1 / 255),
+        y: Column(data.labels, "float32", depth=10),
+    }
+    stepper = session.stepper(["train"], [loss], columns, workloads.CNN_BATCH)
+
+    def steps(count: int) -> np.ndarray:
+        stepper.start_epoch(order.ravel())
+        return stepper.drive(count)[1]
+
+    return Work(lambda: [steps(5)], lambda: steps(len(order)), len(order))
 
 
 def rnn(threads: int | None) -> Work:

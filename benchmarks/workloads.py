@@ -131,6 +131,23 @@ def walk_order() -> np.ndarray:
     return np.random.default_rng(1).permutation(2048).reshape(-1, RNN_BATCH)
 
 
+CNN_BATCH = 64
+CNN_RATE = 0.01
+
+
+def filters() -> tuple[np.ndarray, ...]:
+    """Weights of ``cnn``: two layers of 5 x 5 filters (height, width, channels, filters), each with
+    its biases; then those of ten classes from 7 x 7 x 64 numbers (channels last)."""
+    rng = np.random.default_rng(0)
+    shapes = (5, 5, 1, 32), (32,), (5, 5, 32, 64), (64,), (7 * 7 * 64, 10), (10,)
+    return tuple(rng.normal(0, 0.05, shape).astype("float32") for shape in shapes)
+
+
+def cnn_order() -> np.ndarray:
+    """Rows of each step's batch, int64 [steps, CNN_BATCH]."""
+    return np.random.default_rng(1).permutation(ROWS)[: 20 * CNN_BATCH].reshape(20, CNN_BATCH)
+
+
 def training_case(name: str) -> tuple[str, int]:
     """Optimizer and batch size of a training case: ``mnist_10`` is ("sgd", 10)."""
     optimizer, _, batch = name.partition("_")
@@ -138,4 +155,4 @@ def training_case(name: str) -> tuple[str, int]:
 
 
 TRAINING = ("mnist", "mnist_1", "mnist_10", "mnist_1000", "adam", "momentum")
-OTHERS = ("elem", "chain", "wide", "rnn", *(f"reduce_{kind}" for kind in REDUCTIONS))
+OTHERS = ("elem", "chain", "wide", "rnn", "cnn", *(f"reduce_{kind}" for kind in REDUCTIONS))

@@ -22,6 +22,7 @@ def prepare(case: str, threads: int | None, library: str) -> Work:
         "chain": chain,
         "wide": wide,
         "rnn": lambda: rnn(scan=library == "jaxscan"),
+        "cnn": cnn,
     }[case]()
 
 
@@ -139,6 +140,44 @@ def rnn(*, scan: bool) -> Work:
                 weights, value = update(weights, data.sequences[which], labels[which])
                 losses.append(float(value))
             return losses
+
+    return Work(lambda: [steps(5)], lambda: steps(len(order)), len(order))
+
+
+def cnn_loss(weights, x, y):
+    f1, b1, f2, b2, w, b = weights
+
+    def layer(h, f, bias):
+        layout = ("NHWC", "HWIO", "NHWC")
+        h = jax.lax.conv_general_dilated(h, f, (1, 1), "SAME", dimension_numbers=layout)
+        window = (1, 2, 2, 1)
+        h = jax.nn.relu(h + bias)
+        return jax.lax.reduce_window(h, -jnp.inf, jax.lax.max, window, window, "VALID")
+
+    h = layer(layer(x, f1, b1), f2, b2)
+    logits = h.reshape(h.shape[0], -1) @ w + b
+    return -jnp.mean(jnp.sum(y * jax.nn.log_softmax(logits), 1))
+
+
+def cnn() -> Work:
+    data, order = workloads.digits(), workloads.cnn_order()
+    pictures, labels = data.floats()
+    pictures = pictures.reshape(-1, 28, 28, 1)
+    weights = [jnp.array(v) for v in workloads.filters()]
+
+    @functools.partial(jax.jit, donate_argnums=0)
+    def update(weights, x, y):
+        value, grads = jax.value_and_grad(cnn_loss)(weights, x, y)
+        pairs = zip(weights, grads, strict=True)
+        return [v - workloads.CNN_RATE * g for v, g in pairs], value
+
+    def steps(count):
+        nonlocal weights
+        losses = []
+        for which in order[:count]:
+            weights, value = update(weights, pictures[which], labels[which])
+            losses.append(float(value))
+        return losses
 
     return Work(lambda: [steps(5)], lambda: steps(len(order)), len(order))
 

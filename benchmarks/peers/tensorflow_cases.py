@@ -14,7 +14,7 @@ def prepare(case: str, threads: int | None, _: str) -> Work:
         return training(*workloads.training_case(case))
     if case.startswith("reduce_"):
         return reduction(case.removeprefix("reduce_"))
-    return {"elem": elem, "chain": chain, "wide": wide, "rnn": rnn}[case]()
+    return {"elem": elem, "chain": chain, "wide": wide, "rnn": rnn, "cnn": cnn}[case]()
 
 
 def session():
@@ -69,6 +69,29 @@ def rnn() -> Work:
     def steps(count):
         return [
             s.run([train, loss], {x: data.sequences[which], y: labels[which]})[1]
+            for which in order[:count]
+        ]
+
+    return Work(lambda: [steps(5)], lambda: steps(len(order)), len(order))
+
+
+def cnn() -> Work:
+    data, order = workloads.digits(), workloads.cnn_order()
+    pictures, labels = data.floats()
+    pictures = pictures.reshape(-1, 28, 28, 1)
+    x, y = tf.placeholder(tf.float32, [None, 28, 28, 1]), tf.placeholder(tf.float32, [None, 10])
+    f1, b1, f2, b2, w, b = (tf.Variable(v) for v in workloads.filters())
+    h = tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(x, f1, 1, "SAME"), b1))
+    h = tf.nn.max_pool(h, 2, 2, "VALID")
+    h = tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(h, f2, 1, "SAME"), b2))
+    logits = tf.matmul(tf.reshape(tf.nn.max_pool(h, 2, 2, "VALID"), [-1, 7 * 7 * 64]), w) + b
+    loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits_v2(y, logits))
+    train = tf.train.GradientDescentOptimizer(workloads.CNN_RATE).minimize(loss)
+    s = session()
+
+    def steps(count):
+        return [
+            s.run([train, loss], {x: pictures[which], y: labels[which]})[1]
             for which in order[:count]
         ]
 

@@ -15,7 +15,7 @@ def prepare(case: str, threads: int | None, _: str) -> Work:
         return training(*workloads.training_case(case))
     if case.startswith("reduce_"):
         return reduction(case.removeprefix("reduce_"))
-    return {"elem": elem, "chain": chain, "wide": wide, "rnn": rnn}[case]()
+    return {"elem": elem, "chain": chain, "wide": wide, "rnn": rnn, "cnn": cnn}[case]()
 
 
 def training(optimizer: str, batch: int) -> Work:
@@ -71,6 +71,36 @@ def rnn() -> Work:
         rule.zero_grad()
         _, (h, _) = lstm(x[which])
         loss = torch.nn.functional.cross_entropy(dense(h[0]), y[which])
+        loss.backward()
+        rule.step()
+        return loss.item()
+
+    def steps(count):
+        return [step(which) for which in order[:count]]
+
+    return Work(lambda: [steps(5)], lambda: steps(len(order)), len(order))
+
+
+def cnn() -> Work:
+    """In PyTorch's own layout, channels first; convolution adds the bias."""
+    data, order = workloads.digits(), workloads.cnn_order()
+    pictures, labels = data.floats()
+    x, y = torch.from_numpy(pictures.reshape(-1, 1, 28, 28)), torch.from_numpy(labels)
+    f1, b1, f2, b2, w, b = map(torch.from_numpy, workloads.filters())
+    f1, f2 = f1.permute(3, 2, 0, 1), f2.permute(3, 2, 0, 1)
+    w = w.reshape(7, 7, 64, 10).permute(2, 0, 1, 3).reshape(-1, 10)
+    f1, b1, f2, b2, w, b = weights = [
+        v.clone(memory_format=torch.contiguous_format).requires_grad_()
+        for v in (f1, b1, f2, b2, w, b)
+    ]
+    rule, functional = torch.optim.SGD(weights, workloads.CNN_RATE), torch.nn.functional
+
+    def step(which):
+        rule.zero_grad()
+        h = functional.relu(functional.conv2d(x[which], f1, b1, padding=2))
+        h = functional.max_pool2d(h, 2)
+        h = functional.max_pool2d(functional.relu(functional.conv2d(h, f2, b2, padding=2)), 2)
+        loss = functional.cross_entropy(h.flatten(1) @ w + b, y[which])
         loss.backward()
         rule.step()
         return loss.item()

@@ -20,6 +20,7 @@ from nodeflow.errors import NodeflowError
 from nodeflow.resources import examples
 from nodeflow.ui import dialogs
 from nodeflow.ui.canvas import CanvasView
+from nodeflow.ui.example_titles import example_order, title_of
 from nodeflow.ui.export_dialog import ExportDialog
 from nodeflow.ui.render import render_file
 from nodeflow.ui.settings import Settings
@@ -236,8 +237,8 @@ class Files(QObject):
     def fill_examples(self, menu: QMenu) -> None:
         """Fill the menu of examples."""
         menu.clear()
-        for path in examples():
-            action = menu.addAction(path.stem.replace("_", " "), self._on_menu_example)
+        for path in sorted(examples(), key=example_order):
+            action = menu.addAction(title_of(path.stem), self._on_menu_example)
             action.setData(str(path))
 
     def _on_menu_file(self) -> None:

@@ -24,49 +24,18 @@ from nodeflow.document import flow
 from nodeflow.document.model import Document
 from nodeflow.errors import NodeflowError
 from nodeflow.resources import examples
+from nodeflow.ui.example_titles import describe, example_order, title_of
 from nodeflow.ui.settings import Settings
 from nodeflow.ui.theme import SPACE, Theme, icon
 from nodeflow.ui.widgets import ElidedLabel, FlowLayout, button, clear, label, logo
 
 CARD_WIDTH, PICTURE_HEIGHT = 276, 138
+LINK_PADDING = 5
+"""What a link's text is set in from its edge, border included."""
 WIDEST = 2.6
 """A graph that is wider, in its heights, shows its beginning: all of it would be a thin line."""
 OVERSAMPLING = 4
 """Pictures are drawn larger and shrunk: thin wires and small texts stay fine."""
-ORDER = ("expression", "expression_array", "linear_regression", "regression", "spirals", "mnist")
-"""Examples in the order to learn from; others follow."""
-TITLES = {
-    "expression": "An expression",
-    "expression_array": "An expression of arrays",
-    "linear_regression": "Linear regression",
-    "regression": "Nonlinear regression",
-    "spirals": "Two spirals",
-    "mnist": "Handwritten digits",
-    "mnist_adam": "Handwritten digits, with Adam",
-}
-LINES = {
-    "expression": "a = (b + c) × (c + 2), in its order",
-    "expression_array": "The same with ten numbers at once",
-    "linear_regression": "A line learns to lie among points",
-    "regression": "A small network learns a curve",
-    "spirals": "A network separates what no line can",
-    "mnist": "784-300-10, gradient descent: 98 %",
-    "mnist_adam": "Softmax cross-entropy on logits, and Adam",
-}
-
-
-def example_order(path: Path) -> tuple[int, str]:
-    """Sort key of an example."""
-    name = path.stem
-    return (ORDER.index(name) if name in ORDER else len(ORDER), name)
-
-
-def describe(name: str, document: Document | None) -> str:
-    """One line about an example: what we say of it, else the start of its first note."""
-    if name in LINES:
-        return LINES[name]
-    notes = [f.note or f.title for f in document.frames.values()] if document else []
-    return notes[0].split("\n", 1)[0][:80] if notes else ""
 
 
 class Thumbnail(QWidget):
@@ -105,7 +74,7 @@ class ExampleCard(QFrame):
         self.setFixedWidth(CARD_WIDTH)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        title = TITLES.get(path.stem, path.stem.replace("_", " ").capitalize())
+        title = title_of(path.stem)
         self.setAccessibleName(f"Open the example {title}")
         self.picture = Thumbnail(theme)
         self._line = ElidedLabel(describe(path.stem, None), "caption")
@@ -230,11 +199,10 @@ class WelcomePage(QScrollArea):
             widget.setMinimumHeight(36)
             actions.addWidget(widget)
         actions.addStretch(1)
-        self._recent = QGridLayout()
-        self._recent.setHorizontalSpacing(SPACE[4])
-        self._recent.setVerticalSpacing(0)
+        self._recent = QVBoxLayout()
+        self._recent.setSpacing(SPACE[3])
         column = QVBoxLayout()
-        column.setSpacing(SPACE[4])
+        column.setSpacing(SPACE[5])
         column.addLayout(actions)
         column.addLayout(self._recent)
         row = QHBoxLayout()
@@ -256,14 +224,19 @@ class WelcomePage(QScrollArea):
         paths = self._settings.recent_files()[:5]
         if not paths:
             return
-        self._recent.addWidget(label("Recent files", "title"), 0, 0, 1, 2)
-        for row, path in enumerate(paths, 1):
+        self._recent.addWidget(label("Recent files", "title"))
+        grid = QGridLayout()
+        grid.setContentsMargins(-LINK_PADDING, 0, 0, 0)  # names begin below the heading
+        grid.setHorizontalSpacing(SPACE[4])
+        grid.setVerticalSpacing(SPACE[1])
+        for row, path in enumerate(paths):
             link = button(path.stem, "link")
             link.setObjectName(str(path))
             link.clicked.connect(self._on_recent)
-            self._recent.addWidget(link, row, 0)
-            self._recent.addWidget(ElidedLabel(str(path.parent), "caption"), row, 1)
-        self._recent.setColumnStretch(1, 1)
+            grid.addWidget(link, row, 0)
+            grid.addWidget(ElidedLabel(str(path.parent), "caption"), row, 1)
+        grid.setColumnStretch(1, 1)
+        self._recent.addLayout(grid)
 
     def _on_recent(self) -> None:
         self.file_wanted.emit(self.sender().objectName())

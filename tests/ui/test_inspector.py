@@ -5,14 +5,21 @@ from __future__ import annotations
 import json
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
-from PySide6.QtWidgets import QComboBox, QLabel, QPushButton
+from PySide6.QtCore import QEvent, QPoint, Qt
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QPushButton
 
 from nodeflow.document import commands
 from nodeflow.document.declarations import declarations
 from nodeflow.resources import example
 from nodeflow.ui.inspector import parsing
-from nodeflow.ui.inspector.editors import BlockEditor, ChoiceEditor, InitializerEditor
+from nodeflow.ui.inspector.editors import (
+    BlockEditor,
+    ChoiceEditor,
+    InitializerEditor,
+    TypedEditor,
+)
+from nodeflow.ui.inspector.typing import PAUSE_MS
 
 
 def select(window, op: str, attrs: dict | None = None, name: str | None = None) -> str:
@@ -31,7 +38,7 @@ def value(window, node: str, name: str):
 
 
 def type_into(qtbot, editor, text: str) -> None:
-    """Replace what an editor holds by typing."""
+    """Replace what an editor holds by typing, and let it be read."""
     field = editor.focus_widget()
     field.setFocus()
     qtbot.keyClick(field, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
@@ -39,6 +46,45 @@ def type_into(qtbot, editor, text: str) -> None:
         qtbot.keyClicks(field, text)
     else:
         qtbot.keyClick(field, Qt.Key.Key_Delete)
+    if isinstance(editor, TypedEditor):
+        editor.typing.end()
+
+
+def begin_typing(qtbot, editor, text: str) -> None:
+    """Type, and stop in the middle."""
+    field = editor.focus_widget()
+    field.setFocus()
+    qtbot.keyClick(field, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
+    qtbot.keyClicks(field, text)
+
+
+def test_what_is_half_typed_is_neither_a_value_nor_a_mistake(window, qtbot):
+    node = select(window, "reshape", {"shape": [6]})
+    shape = row(window, "shape")
+    begin_typing(qtbot, shape.editor, "3, -")
+    assert value(window, node, "shape") == [6] and not shape.message
+    qtbot.keyClicks(shape.editor.focus_widget(), "1")
+    assert value(window, node, "shape") == [6], "not before a pause"
+    qtbot.waitUntil(lambda: value(window, node, "shape") == [3, -1])
+    begin_typing(qtbot, shape.editor, "3, -")
+    qtbot.wait(PAUSE_MS + 100)  # the pause itself is what is tested
+    assert value(window, node, "shape") == [3, -1] and not shape.message
+    qtbot.keyClick(shape.editor.focus_widget(), Qt.Key.Key_Return)
+    assert shape.message and value(window, node, "shape") == [3, -1]
+    qtbot.keyClicks(shape.editor.focus_widget(), "2, 3")
+    qtbot.waitUntil(lambda: not shape.message and value(window, node, "shape") == [2, 3])
+
+
+def test_a_shortcut_takes_what_was_typed_first(window, qtbot):
+    node = select(window, "constant", {"value": 1.0})
+    editor = row(window, "value").editor
+    begin_typing(qtbot, editor, "7")
+    assert value(window, node, "value") == 1.0
+    event = QKeyEvent(
+        QEvent.Type.ShortcutOverride, Qt.Key.Key_T, Qt.KeyboardModifier.ControlModifier
+    )
+    QApplication.sendEvent(editor.focus_widget(), event)
+    assert value(window, node, "value") == 7
 
 
 def test_a_number_is_taken_while_it_is_typed_as_one_undo_step(window, qtbot):

@@ -1,4 +1,4 @@
-"""One editor per kind of attribute. Each reports valid values as they are typed, and why not.
+"""One editor per kind of attribute. Each reports valid values, and why a text is none.
 
 An editor knows its attribute's declaration and nothing of documents.
 """
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import QEvent, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFocusEvent, QIcon, QKeyEvent, QPainter, QPixmap, QWheelEvent
+from PySide6.QtGui import QColor, QIcon, QKeyEvent, QPainter, QPixmap, QWheelEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -25,6 +25,7 @@ from nodeflow.errors import NodeflowError
 from nodeflow.graph.op import Attr
 from nodeflow.graph.types import DTYPES
 from nodeflow.ui.inspector import parsing
+from nodeflow.ui.inspector.typing import Typing
 from nodeflow.ui.theme import SPACE, Theme
 from nodeflow.ui.widgets import restyle
 
@@ -35,7 +36,7 @@ class Editor(QWidget):
     """Base of all editors.
 
     Signals:
-        edited(value): a valid value, as JSON, while it is typed or chosen.
+        edited(value): a valid value, as JSON: chosen, or typed and complete (see ``typing``).
         refused(text): what was typed is not a value; empty when it is one again.
         finished: Enter, or the focus left: the next edit is another undo step.
     """
@@ -76,7 +77,69 @@ class Editor(QWidget):
         self.refused.emit(text)
 
 
-class TextEditor(Editor):
+class TypedEditor(Editor):
+    """Base of editors of text: ``text`` is read by ``read`` when it is complete."""
+
+    field: QWidget
+
+    def _follow(self, typing: Typing) -> None:
+        """Read what is typed in the field when it is time."""
+        self.typing = typing
+        typing.paused.connect(self._on_paused)
+        typing.ended.connect(self._on_ended)
+        self._is_refused = False
+
+    def text(self) -> str:
+        """What stands in the field."""
+        raise NotImplementedError
+
+    def read(self, text: str) -> Any:
+        """The value of a text; ValueError says why there is none."""
+        raise NotImplementedError
+
+    def focus_widget(self) -> QWidget:
+        return self.field
+
+    def refuse(self, text: str) -> None:
+        self._is_refused = bool(text)
+        restyle(self.field, "invalid", "true" if text else "false")
+        super().refuse(text)
+
+    def _means(self, value: Any) -> bool:
+        try:
+            return plain(self.read(self.text())) == value
+        except ValueError:
+            return False
+
+    def _on_typed(self) -> None:
+        self.typing.go_on()
+        if self._is_refused:
+            self._take(final=False)  # the complaint goes as soon as it is no longer true
+
+    def _on_paused(self) -> None:
+        self._take(final=False)
+
+    def _on_ended(self) -> None:
+        self._take(final=True)
+        self.finished.emit()
+
+    def _take(self, final: bool) -> None:
+        """Submit the text's value; what is none is refused once it is final."""
+        if self.text() == self._taken and not self._is_refused:
+            return
+        try:
+            value = self.read(self.text())
+        except ValueError as error:
+            if final:
+                self.refuse(str(error))
+            return
+        self._taken = self.text()
+        self.submit(value)
+
+    _taken: str | None = None
+
+
+class TextEditor(TypedEditor):
     """A line of text, read by ``parse``; Up and Down step numbers."""
 
     def __init__(
@@ -95,52 +158,35 @@ class TextEditor(Editor):
         self.field.setPlaceholderText(empty)
         if mono:
             self.field.setProperty("role", "mono")
-        self.field.textEdited.connect(self._on_text)
-        self.field.left.connect(self.finished)
+        self.field.textEdited.connect(self._on_typed)
+        self._follow(self.field.typing)
         self.field.stepped.connect(self._on_step)
         self._layout.addWidget(self.field)
         self.setFocusProxy(self.field)
 
     def set_value(self, value: Any) -> None:
         shown = self._show(value)
-        if self.field.hasFocus() and self._means(value):
+        if self.typing.is_going_on or (self.field.hasFocus() and self._means(value)):
             return  # what is being typed already says it, in the user's own writing
         if self.field.text() != shown:
             self.field.setText(shown)
+        self._taken = self.field.text()
         self.refuse("")
 
-    def focus_widget(self) -> QWidget:
-        return self.field
+    def text(self) -> str:
+        return self.field.text()
 
-    def refuse(self, text: str) -> None:
-        restyle(self.field, "invalid", "true" if text else "false")
-        super().refuse(text)
-
-    def _read(self, text: str) -> Any:
+    def read(self, text: str) -> Any:
         none_allowed = self.attr.optional or self.attr.default is None
         if not text.strip() and (self._empty_is_none or none_allowed) and self.attr.kind != "axes":
             return None
         return self._parse(text)
 
-    def _means(self, value: Any) -> bool:
-        try:
-            return plain(self._read(self.field.text())) == value
-        except ValueError:
-            return False
-
-    def _on_text(self, text: str) -> None:
-        try:
-            value = self._read(text)
-        except ValueError as error:
-            self.refuse(str(error))
-            return
-        self.submit(value)
-
     def _on_step(self, steps: float) -> None:
         if self.attr.kind not in ("int", "float", "literal"):
             return
         try:
-            value = self._read(self.field.text())
+            value = self.read(self.field.text())
         except ValueError:
             return
         if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -149,17 +195,17 @@ class TextEditor(Editor):
         by = (1 if steps > 0 else -1) if integer and abs(steps) < 1 else steps
         stepped = value + (int(by) if integer else by)
         self.field.setText(self._show(stepped if integer else round(stepped, 10)))
-        self._on_text(self.field.text())
+        self._take(final=True)
 
 
 class _Line(QLineEdit):
-    """A line that reports arrow keys and leaving, and shows its start when it is left."""
+    """A line that reports arrow keys."""
 
     stepped = Signal(float)
-    left = Signal()
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
+        self.typing = Typing(self)
         self.returnPressed.connect(self._on_return)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -174,16 +220,12 @@ class _Line(QLineEdit):
             return
         super().keyPressEvent(event)
 
-    def focusOutEvent(self, event: QFocusEvent) -> None:
-        super().focusOutEvent(event)
-        self.left.emit()
-
     def _on_return(self) -> None:
         self.selectAll()
-        self.left.emit()
+        self.typing.end()
 
 
-class BlockEditor(Editor):
+class BlockEditor(TypedEditor):
     """Text of several lines that grows with its content: nested lists, JSON, notes."""
 
     wide = True
@@ -205,54 +247,37 @@ class BlockEditor(Editor):
             self.field.setProperty("role", "mono")
         self.field.setTabChangesFocus(True)
         self.field.textChanged.connect(self._on_text)
-        self.field.left.connect(self.finished)
+        self._follow(Typing(self.field))
         self._layout.addWidget(self.field)
         self.setFocusProxy(self.field)
         self._setting = False
 
     def set_value(self, value: Any) -> None:
-        if self.field.hasFocus() and self._means(value):
+        if self.typing.is_going_on or (self.field.hasFocus() and self._means(value)):
             return
         shown = self._show(value)
         if self.field.toPlainText() != shown:
             self._setting = True
             self.field.setPlainText(shown)
             self._setting = False
+        self._taken = self.text()
         self.refuse("")
 
-    def focus_widget(self) -> QWidget:
-        return self.field
+    def text(self) -> str:
+        return self.field.toPlainText()
 
-    def refuse(self, text: str) -> None:
-        restyle(self.field, "invalid", "true" if text else "false")
-        super().refuse(text)
-
-    def _read(self, text: str) -> Any:
+    def read(self, text: str) -> Any:
         if not text.strip() and (self.attr.optional or self.attr.default is None):
             return None
         return self._parse(text)
 
-    def _means(self, value: Any) -> bool:
-        try:
-            return plain(self._read(self.field.toPlainText())) == value
-        except ValueError:
-            return False
-
     def _on_text(self) -> None:
-        if self._setting:
-            return
-        try:
-            value = self._read(self.field.toPlainText())
-        except ValueError as error:
-            self.refuse(str(error))
-            return
-        self.submit(value)
+        if not self._setting:
+            self._on_typed()
 
 
 class _Block(QPlainTextEdit):
     """As high as its text, within limits."""
-
-    left = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -264,10 +289,6 @@ class _Block(QPlainTextEdit):
         if event.type() in (QEvent.Type.FontChange, QEvent.Type.Show, QEvent.Type.StyleChange):
             self._grow()
         return super().event(event)
-
-    def focusOutEvent(self, event: QFocusEvent) -> None:
-        super().focusOutEvent(event)
-        self.left.emit()
 
     def _grow(self) -> None:
         lines = max(1, min(MOST_LINES, round(self.document().size().height())))

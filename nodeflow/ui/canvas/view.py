@@ -18,7 +18,7 @@ from PySide6.QtGui import QFocusEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
 from nodeflow.document.model import Document
-from nodeflow.ui.canvas import layers, overlay
+from nodeflow.ui.canvas import accessible, layers, overlay
 from nodeflow.ui.canvas.atlas import CardAtlas
 from nodeflow.ui.canvas.camera import STEPS_PER_OCTAVE, Camera
 from nodeflow.ui.canvas.card_painter import MARGIN, CardPainter
@@ -85,6 +85,7 @@ class CanvasView(Showing, Looking, Pointing, Walking, Editing, Surgery, QWidget)
         super().__init__(parent)
         self.setObjectName("canvas")
         self.setAccessibleName("Canvas")
+        accessible.install()
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)

@@ -95,22 +95,29 @@ def planning(threads: int | None) -> Iterator[Result]:
 
 def layers(threads: int | None) -> Iterator[Result]:
     """Seconds until a chain of distinct array layers runs compiled, from an empty cache."""
-    for count in (100, 1000):
-        with tempfile.TemporaryDirectory() as folder:
-            seconds = in_fresh_process("layers_seconds", str(count), NODEFLOW_CACHE_DIR=folder)
-        yield {"layers": count, "seconds": round(seconds, 2)}
+    for kind in ("sizes", "formulas"):
+        for count in (100, 300, 1000):
+            with tempfile.TemporaryDirectory() as folder:
+                seconds = in_fresh_process(
+                    "layers_seconds", str(count), f"'{kind}'", NODEFLOW_CACHE_DIR=folder
+                )
+            yield {"layers": count, "distinct": kind, "seconds": round(seconds, 2)}
 
 
-def layers_seconds(count: int) -> float:
-    """Layers differ in their sizes and in a formula that depends on the layer's number."""
+def layers_seconds(count: int, kind: str) -> float:
+    """Layers differ in their sizes and a constant, and perhaps in four ops that follow."""
     import nodeflow as nf
 
+    ops = (nf.tanh, nf.relu, nf.sigmoid, nf.sin, nf.abs, nf.square)
     with nf.Graph() as g:
         v = x = nf.placeholder("float32", [16, 8], name="x")
         for i in range(count):
             width = 8 + i % 7
             w = nf.constant(np.full((v.shape[1] or 0, width), 0.1, "float32"))
-            v = (nf.tanh, nf.relu, nf.sigmoid)[i % 3](v @ w + float(i))
+            v = ops[i % 3](v @ w + float(i))
+            if kind == "formulas":
+                for place in range(4):
+                    v = ops[i // 6**place % 6](v)
         total = nf.reduce_sum(v)
     started = time.perf_counter()
     with nf.Session(g, tier="compiled") as s:

@@ -8,10 +8,10 @@ graph, and nothing here imports numba.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal
+from typing import Literal, TypeVar
 
 from nodeflow.engine.actions import Actions, build_actions, copy_fetched_variables
 from nodeflow.engine.arena import Arena, Offsets
@@ -28,6 +28,11 @@ from nodeflow.ops.lowering import Loop
 
 SERIAL_NS = 4_000
 """Levels with less work than this stay on one thread: meeting the others costs about as much."""
+
+
+MOST_KERNELS = 128
+"""Kernels that a fused plan may have; a kernel takes about a tenth of a second to compile."""
+P = TypeVar("P", bound="Plan | None")
 
 
 @dataclass(frozen=True)
@@ -109,6 +114,10 @@ def is_concrete(types: Sequence[TensorType]) -> bool:
 
 def make_plan(schedule: Schedule, types: Sequence[TensorType], *, fuse: bool = True) -> Plan:
     """Plan one run of a schedule whose types are all concrete."""
+    return _soon_compiled(partial(_plan_run, schedule, types), fuse)
+
+
+def _plan_run(schedule: Schedule, types: Sequence[TensorType], fuse: bool) -> Plan:
     actions = build_actions(schedule, types)
     _plan_loops(actions, fuse=fuse)
     groups = group_actions(actions, fuse=fuse and "fuse" not in schedule.without)
@@ -126,16 +135,38 @@ def make_step_plan(
     Returns:
         The plan, or None where an op has no kernel: then every step needs the interpreter.
     """
+    return _soon_compiled(partial(_plan_steps, schedule, types, gathered), True)
+
+
+def _plan_steps(
+    schedule: Schedule, types: Sequence[TensorType], gathered: Sequence[int], fuse: bool
+) -> Plan | None:
     actions = build_actions(schedule, types)
     copy_fetched_variables(actions)
     flush_updates(actions)
-    _plan_loops(actions, fuse=True)
-    groups = group_actions(actions, fuse="fuse" not in schedule.without)
+    _plan_loops(actions, fuse=fuse)
+    groups = group_actions(actions, fuse=fuse and "fuse" not in schedule.without)
     if any(g.is_python for g in groups):
         return None
     updates = plan_updates(actions, groups)
     groups.sort(key=lambda g: g.level)
     return _Planner(actions, groups, updates, gathered).plan()
+
+
+def _soon_compiled(plan: Callable[[bool], P], fuse: bool) -> P:
+    """The fused plan; one without fusion where that would take too long to compile.
+
+    A thousand layers of as many formulas are a thousand kernels if fused, minutes of compiling, but
+    a few dozen if not, since each op is a kernel that all share. The results are the same.
+    """
+    fused = plan(fuse)
+    if not fuse or fused is None or len(fused.sources()) <= MOST_KERNELS:
+        return fused
+    plain = plan(False)
+    if plain is None or len(plain.sources()) >= len(fused.sources()):
+        return fused
+    plain.actions.note("fuse", f"not done: it would take {len(fused.sources())} kernels")
+    return plain
 
 
 def _plan_loops(actions: Actions, *, fuse: bool) -> None:

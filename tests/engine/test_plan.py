@@ -13,7 +13,7 @@ from nodeflow.engine.arena import Arena, Offsets, size_class
 from nodeflow.engine.compiled import CompiledPlan
 from nodeflow.engine.explain import explain
 from nodeflow.engine.fusion import MAX_NODES, group_actions
-from nodeflow.engine.plan import make_plan, make_step_plan
+from nodeflow.engine.plan import MOST_KERNELS, make_plan, make_step_plan
 from nodeflow.engine.schedule import build_schedule
 from nodeflow.engine.session import Session
 from nodeflow.engine.team import shared_team
@@ -213,3 +213,22 @@ def test_a_plan_can_be_read():
     assert "kernel 0, 1 tasks: layer/double, power" in text
     assert "v0 = np.float32((a0 * a1))  # layer/double" in text
     assert "kernel 1, 1 tasks: total" in text
+
+
+def layers(count: int):
+    """A chain in which each layer has a formula of its own."""
+    ops = (nf.tanh, nf.relu, nf.sin, nf.square, nf.exp, nf.abs)
+    with nf.Graph():
+        x = y = nf.placeholder("float32", [4, 4], name="x")
+        for i in range(count):
+            y = y @ x
+            for place in range(4):
+                y = ops[i // 6**place % 6](y)
+    return make_plan(*plan_of([y], x=(4, 4)))
+
+
+def test_many_formulas_do_not_make_many_kernels():
+    few, many = layers(MOST_KERNELS // 2), layers(2 * MOST_KERNELS)
+    assert len(few.sources()) == MOST_KERNELS // 2 + 1
+    assert len(many.sources()) == 7
+    assert any("not done" in what for what in many.actions.rewritten["fuse"])

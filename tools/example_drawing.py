@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from nodeflow.document import commands
+from nodeflow.document import commands, subgraphs
 from nodeflow.document.analysis import Analysis
 from nodeflow.document.declarations import declaration
 from nodeflow.document.layout import layout, node_size
 from nodeflow.document.model import Document
+from nodeflow.document.records import SUBGRAPH
 from nodeflow.document.text_width import text_width
 
 PAD, BAR, GAP = 40, 56, 48
@@ -37,11 +38,25 @@ class Example:
         node_id = commands.add_node(self.doc, op, (0, 0), name, attrs)
         self.ids[name] = node_id
         list(self.groups.values())[-1][1].append(node_id)
-        declared = declaration(self.doc.nodes[node_id])
+        declared = declaration(self.doc.nodes[node_id], self.doc)
         assert declared is not None, op
         for port, source in zip(declared.inputs, inputs, strict=False):
             self.wire(source, f"{name}:{port.name}")
         return name
+
+    def become(self, definition: str) -> str:
+        """The last group's nodes move into a subgraph, whose instance stands for them."""
+        color, ids = self.groups.popitem()[1]
+        commands.move(self.doc, layout(self.doc, ids, analysis=Analysis(self.doc)))
+        instance = subgraphs.create(self.doc, ids, definition)
+        name = self.doc.nodes[instance].name
+        self.ids[name] = instance
+        self.groups[definition] = (color, [instance])
+        return name
+
+    def repeat(self, definition: str, name: str, *inputs: str) -> str:
+        """Another instance of a subgraph."""
+        return self.add(SUBGRAPH, name, *inputs, definition=definition)
 
     def wire(self, source: str, target: str) -> None:
         """A wire from `name` or `name:port` to `name:port`."""

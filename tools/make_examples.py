@@ -443,9 +443,70 @@ def autoencoder() -> Example:
     return e
 
 
+def _mandelbrot_step(e: Example) -> None:
+    """z = z * z + c for z = x + iy; where |z| is beyond 2 it stays, and is counted no longer."""
+    e.group("step", "math")
+    e.add("square", "x_squared", "x")
+    e.add("square", "y_squared", "y")
+    e.add("add", "length_squared", "x_squared", "y_squared")
+    e.add("constant", "four", dtype="float32", value=4.0)
+    e.add("less_equal", "inside", "length_squared", "four")
+    e.add("cast", "one_if_inside", "inside", dtype="float32")
+    e.add("add", "next_count", "count", "one_if_inside")
+    e.add("subtract", "real_part", "x_squared", "y_squared")
+    e.add("add", "moved_x", "real_part", "c_x")
+    e.add("multiply", "half_imaginary", "x", "y")
+    e.add("add", "imaginary_part", "half_imaginary", "half_imaginary")
+    e.add("add", "moved_y", "imaginary_part", "c_y")
+    e.add("where", "next_x", "inside", "moved_x", "x")
+    e.add("where", "next_y", "inside", "moved_y", "y")
+    e.become("step")
+
+
+def _repeated(e: Example, definition: str, names: list[str]) -> None:
+    """Instances of a subgraph in a row behind the first of them, each taking up the last one's."""
+    last, plane = names[0], {"c_x": "c_x", "c_y": "c_y"}
+    for name in names[1:]:
+        e.repeat(definition, name)
+        state = {port: f"{last}:next_{port}" for port in ("x", "y", "count")}
+        for port, source in {**state, **plane}.items():
+            e.wire(source, f"{name}:{port}")
+        last = name
+
+
+def mandelbrot() -> Example:
+    """How often z = z * z + c stays near, for every c of a part of the plane."""
+    e = Example()
+    e.group("Input", "data")
+    e.add("range", "c_x", start=-2.25, limit=0.75, delta=3 / 256, dtype="float32")
+    e.add("range", "imaginary", start=-1.125, limit=1.125, delta=3 / 256, dtype="float32")
+    e.add("expand_dims", "c_y", "imaginary", axis=1)
+    e.group("Start", "data")
+    for name in ("x", "y", "count"):
+        e.add("constant", name, dtype="float32", value=0.0)
+    _mandelbrot_step(e)
+    _repeated(e, "step", ["step", *(f"step{i}" for i in range(2, 11))])
+    e.become("ten_steps")
+    _repeated(e, "ten_steps", ["ten_steps", "ten_more", "and_ten_more"])
+    e.groups["Thirty steps"] = e.groups.pop("ten_steps")
+    e.group("Picture", "metrics")
+    e.add("log1p", "mandelbrot", "and_ten_more:next_count")
+    e.arrange(
+        [[NOTE], ["Input", "Thirty steps", "Picture"], ["Start"]],
+        "No training at all: a graph is a calculator. For each of 256 x 192 points c of the "
+        "plane, z = z * z + c is repeated 30 times from 0; mandelbrot shows how long |z| stayed "
+        "below 2.\n"
+        "Try: open mandelbrot in the viewer. Double click ten_steps, and in it a step, to see "
+        "the formula. Then change start, limit and delta of c_x and imaginary to look closer.",
+        "The Mandelbrot set",
+    )
+    return e
+
+
 EXAMPLES: dict[str, Callable[[], Example]] = {
     "expression": expression,
     "expression_array": expression_array,
+    "mandelbrot": mandelbrot,
     "linear_regression": linear_regression,
     "regression": regression,
     "spirals": spirals,

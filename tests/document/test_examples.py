@@ -24,6 +24,7 @@ NAMES = [
     "expression_array",
     "linear_regression",
     "lstm",
+    "mandelbrot",
     "mnist",
     "mnist_adam",
     "mnist_cnn",
@@ -106,6 +107,20 @@ def test_expression_array():
     doc = load("expression_array")
     np.testing.assert_array_equal(run(doc, "a"), 3.0 * np.arange(1, 11, dtype="float32")[:, None])
     np.testing.assert_array_equal(run(doc, "a", {"b": [[1], [2]]}), [[6.0], [9.0]])
+
+
+def test_mandelbrot_counts_the_steps_within_reach():
+    """The same by complex numbers; float32 may differ where a point leaves at the very border."""
+    found = run(load("mandelbrot"), "mandelbrot")
+    across, down = np.arange(-2.25, 0.75, 3 / 256), np.arange(-1.125, 1.125, 3 / 256)
+    c = across + 1j * down[:, None]
+    z, count = np.zeros_like(c), np.zeros(c.shape)
+    for _ in range(30):
+        inside = abs(z) <= 2
+        count += inside
+        z = np.where(inside, z * z + c, z)
+    assert found.shape == (192, 256) and found.dtype == np.float32
+    assert np.mean(np.abs(found - np.log1p(count)) > 1e-5) < 0.002
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ import numpy as np
 
 from nodeflow.engine import convolution
 from nodeflow.engine.convolution import GatherProducts, OuterProducts, PackFilters
+from nodeflow.engine.products import Product, add_product
 from nodeflow.engine.reductions import COLUMN_BLOCK, ROW_BLOCK
 from nodeflow.engine.reference import call_reference
 from nodeflow.engine.rewrites import constant_key, expression_key, foldable, simplified
@@ -69,7 +70,7 @@ class Stage:
 
 
 Kernel = (
-    Elementwise | Stage | Matmul | Move | Along | Ordered | Random | RowSoftmax | Loop
+    Elementwise | Stage | Product | Move | Along | Ordered | Random | RowSoftmax | Loop
     | Pool | PackFilters | GatherProducts | OuterProducts
 )  # fmt: skip
 """What has an emitter, or becomes a plan of its own."""
@@ -276,7 +277,9 @@ def _add(
             _add_filter_gradient(actions, node, lowering, inputs, outputs)
         else:
             _add_convolution(actions, node, lowering, inputs, outputs)
-    elif isinstance(lowering, (Matmul, Move, Along, Ordered, Random, Loop, Pool)):
+    elif isinstance(lowering, Matmul):
+        add_product(actions, node, lowering, inputs, outputs[0])
+    elif isinstance(lowering, (Move, Along, Ordered, Random, Loop, Pool)):
         actions.add(Action(node, lowering, inputs, outputs))
     else:
         raise TypeError(f"{node.op.id}: {lowering!r} is no lowering")

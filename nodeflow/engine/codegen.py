@@ -48,8 +48,8 @@ class Output:
 class Cluster:
     """Elementwise nodes over one iteration space of ``rank`` (at least 1) axes.
 
-    Args of the kernel: the sizes of the axes, then pointers to inputs, then to those outputs that
-    have memory of their own. With ``flush``, denormals are zero.
+    Args of the kernel: the sizes of the axes, the number of elements of a task, then pointers to
+    inputs, then to those outputs that have memory of their own. With ``flush``, denormals are zero.
     """
 
     rank: int
@@ -123,18 +123,17 @@ class _Writer:
     def _loop(self, body: Sequence[str]) -> list[str]:
         rank = self.cluster.rank
         lines = [f"d{axis} = slot(args, {axis})" for axis in range(rank)]
-        lines += [f"p{k} = slot(args, {rank + k})" for k in range(len(self.cluster.inputs))]
+        lines += [f"p{k} = slot(args, {rank + 1 + k})" for k in range(len(self.cluster.inputs))]
         own = [n for n, output in enumerate(self.cluster.outputs) if output.inplace is None]
-        base = rank + len(self.cluster.inputs)
+        base = rank + 1 + len(self.cluster.inputs)
         lines += [f"q{n} = slot(args, {base + place})" for place, n in enumerate(own)]
         lines += [f"bad_{code} = False" for code in self.checks]
         if self.cluster.flush:
             lines.append("mode = flush_denormals()")
         lines += [
             f"total = {' * '.join(f'd{axis}' for axis in range(rank))}",
-            "blocks = (total + 63) // 64",
-            "start = blocks * task // ntasks * 64",
-            "stop = min(total, blocks * (task + 1) // ntasks * 64)",
+            f"start = min(total, slot(args, {rank}) * task)",
+            f"stop = min(total, start + slot(args, {rank}))",
         ]
         if rank == 1:
             lines.append("size = stop - start")

@@ -19,7 +19,7 @@ from nodeflow.engine.cache import load_kernel
 from nodeflow.engine.driver import Outcome, Program, ProgramBuilder
 from nodeflow.engine.emit import Arg, Cell, KeyWord, Pointer, Row, TurnAddress
 from nodeflow.engine.fusion import Group
-from nodeflow.engine.levels import Level, Repeat
+from nodeflow.engine.levels import Level, Repeat, work_of
 from nodeflow.engine.plan import SERIAL_NS, Phase, Plan
 from nodeflow.engine.reference import Interpreter, StreamOf, call_reference
 from nodeflow.errors import Cancelled, RunError
@@ -85,16 +85,20 @@ class _Layout:
                 self.add(level.levels, words.ctypes.data)
                 self._builder.end_loop()
             else:
-                for row in level:
-                    self._add_row(row, counter)
-                self._builder.end_level(serial=sum(r.work for r in level) < SERIAL_NS)
+                for head in level:
+                    before = None
+                    for row in head.chain():
+                        before = self._add_row(row, counter, before)
+                self._builder.end_level(serial=work_of([level]) < SERIAL_NS)
 
-    def _add_row(self, row: Row, counter: int) -> None:
+    def _add_row(self, row: Row, counter: int, before: int | None) -> int:
         args = [a if isinstance(a, int) else 0 for a in row.args]
-        number = self._builder.add(load_kernel(row.source), args, row.tasks)
+        kernel = load_kernel(row.source)
+        number = self._builder.add(kernel, args, row.tasks, work=row.work, after=before)
         self._open += [
             (number, at, a, counter) for at, a in enumerate(row.args) if not isinstance(a, int)
         ]
+        return number
 
     def table(self) -> Table:
         program = self._builder.build()
@@ -125,6 +129,7 @@ class CompiledPlan:
         self.arena = arena
         self.team = team
         self.actions = plan.actions
+        self._work = plan.work
         self._generation = -1
         self._bound: dict[int, int] = {}
         self._tables = [build_table(p.levels) if p.levels else None for p in plan.phases]
@@ -182,7 +187,7 @@ class CompiledPlan:
         stream_of: StreamOf,
         cancel: threading.Event | None = None,
         profiler: Profiler | None = None,
-    ) -> list[np.ndarray | None]:
+    ) -> dict[int, np.ndarray]:
         """As `Interpreter.run`; what it returns are views that the next run overwrites."""
         self._place_arena()
         for slot, array in given.items():
@@ -203,12 +208,9 @@ class CompiledPlan:
                         self._run_python(group, stream_of)
         finally:
             self._running = False
-        values: list[np.ndarray | None] = [None] * len(self.actions.schedule.slots)
         schedule = self.actions.schedule
-        for slot in (*schedule.fetches, *schedule.writes.values()):
-            if slot is not None:
-                values[slot] = self.array(slot)
-        return values
+        ends = (*schedule.fetches, *schedule.writes.values())
+        return {slot: self.array(slot) for slot in ends if slot is not None}
 
     def _drive(
         self,
@@ -224,7 +226,7 @@ class CompiledPlan:
             execution = stream_of(table.keys[0][2].node).execution
             table.set_keys(stream_of)
         main = threading.current_thread() is threading.main_thread()
-        slow = main and self.plan.work > INTERRUPTIBLE_NS
+        slow = main and self._work > INTERRUPTIBLE_NS
         outcome = self.team.drive(table.program, execution, interruptible=slow)
         if outcome.failure is not None:
             self.explain_failure(outcome, given, stream_of)

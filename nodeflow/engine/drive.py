@@ -1,9 +1,13 @@
 """The one driver: the compiled loop that walks a program's table, for every graph.
 
 Thread 0 conducts: it walks the segments, runs serial ones itself and publishes each parallel one as
-a *ticket*, a word from which every thread takes the next task by one atomic addition. Threads that
-come late, or not at all, cost nothing: the conductor waits for tasks, never for threads. So the
-driver works with more threads than cores, and results never depend on who ran what.
+*tickets*, one word for each thread, from which a task is taken by one atomic addition. Every thread
+takes from its own ticket first, so that it finds in its cache what it wrote there at the last level
+or step, and then from the others'. Threads that come late, or not at all, cost nothing: the
+conductor waits for tasks, never for threads. So the driver works with more threads than cores, and
+results never depend on who ran what.
+
+A row may name another one: each task then goes on with the task of the same number there.
 
 This file's text is itself compiled and cached like a kernel (`driver.drive_kernel`): its entry is
 ``kernel(control, tid, n)``; `layout` says where things lie in the words shared with Python.
@@ -47,7 +51,8 @@ from nodeflow.engine.layout import (
     STEP,
     STOP,
     STOP_NOW,
-    TICKET,
+    TICKET_SLOTS,
+    TICKETS,
     YIELD,
 )
 
@@ -55,12 +60,17 @@ _helper = njit(nogil=True, error_model="numpy")
 
 
 @_helper
-def run_task(program, address, args, task, ntasks):
-    """Run one task; a kernel that raised is a failure like one that reports it."""
-    if call_kernel(address, args, task, ntasks) != 0:
-        set_slot(args, CODE, RAISED)
-    if slot(args, CODE) != 0:
-        atomic_store(program + 8 * FAILED, 1)
+def run_task(program, row, task):
+    """Run one task of a row and of those that follow it; a kernel that raised is a failure like one
+    that reports it."""
+    while row != 0:
+        address, args, ntasks = slot(row, 0), slot(row, 1), slot(row, 2)
+        if call_kernel(address, args, task, ntasks) != 0:
+            set_slot(args, CODE, RAISED)
+        if slot(args, CODE) != 0:
+            atomic_store(program + 8 * FAILED, 1)
+            break
+        row = slot(row, 4)
 
 
 @_helper
@@ -68,9 +78,8 @@ def run_rows(program, first, last, through):
     """Run rows in order on this thread; stop at a failure unless ``through``. True to go on."""
     row = slot(program, ROWS) + 8 * ROW_SLOTS * first
     for _ in range(last - first):
-        address, args, ntasks = slot(row, 0), slot(row, 1), slot(row, 2)
-        for task in range(ntasks):
-            run_task(program, address, args, task, ntasks)
+        for task in range(slot(row, 2)):
+            run_task(program, row, task)
         if slot(program, FAILED) != 0 and not through:
             return False
         if atomic_load(program + 8 * STOP) == STOP_NOW:
@@ -93,23 +102,41 @@ def find_row(rows, first, last, task):
 
 
 @_helper
-def take_tasks(control):
-    """Take tasks from the ticket until none is left, and report how many were finished."""
+def ticket_of(control, tid):
+    """Address of a thread's ticket."""
+    return control + 8 * (TICKETS + TICKET_SLOTS * tid)
+
+
+@_helper
+def take_tasks(control, tid, n):
+    """Take tasks until none is left, one's own first; report how many were finished, and return
+    that."""
     finished = 0
-    while True:
-        ticket = atomic_add(control + 8 * TICKET, 1)
-        if ticket < 0 or ticket & EMPTY:
-            break
-        program = slot(control, PROGRAM)
-        segment = slot(program, SEGMENTS) + 8 * SEGMENT_SLOTS * (ticket >> 32)
-        task = (ticket & 0xFFFFFFFF) - (EMPTY - slot(segment, 3))
-        if atomic_load(program + 8 * STOP) != STOP_NOW:
-            rows = slot(program, ROWS)
-            row = rows + 8 * ROW_SLOTS * find_row(rows, slot(segment, 1), slot(segment, 2), task)
-            run_task(program, slot(row, 0), slot(row, 1), task - slot(row, 3), slot(row, 2))
-        finished += 1
+    for turn in range(n):
+        owner = tid + turn
+        if owner >= n:
+            owner -= n
+        word = ticket_of(control, owner)
+        while True:
+            seen = atomic_load(word)
+            if seen < 0 or seen & EMPTY:
+                break
+            ticket = atomic_add(word, 1)
+            if ticket < 0 or ticket & EMPTY:
+                break
+            program = slot(control, PROGRAM)
+            segment = slot(program, SEGMENTS) + 8 * SEGMENT_SLOTS * (ticket >> 32)
+            end = slot(slot(segment, 7), owner + 1)
+            task = end - (EMPTY - (ticket & 0xFFFFFFFF))
+            if atomic_load(program + 8 * STOP) != STOP_NOW:
+                rows = slot(program, ROWS)
+                found = find_row(rows, slot(segment, 1), slot(segment, 2), task)
+                row = rows + 8 * ROW_SLOTS * found
+                run_task(program, row, task - slot(row, 3))
+            finished += 1
     if finished:
         atomic_add(control + 8 * FINISHED, finished)
+    return finished
 
 
 @_helper
@@ -122,29 +149,29 @@ def wait_a_little(control, spins):
 
 
 @_helper
-def follow(control):
+def follow(control, tid, n):
     """What every thread but the first does: take tasks until the conductor says leave."""
     atomic_add(control + 8 * INSIDE, 1)
     spins = 0
-    while True:
-        ticket = atomic_load(control + 8 * TICKET)
-        if ticket < 0:
-            break
-        if ticket & EMPTY:
-            spins = wait_a_little(control, spins)
-        else:
-            take_tasks(control)
+    while atomic_load(ticket_of(control, tid)) >= 0:
+        if take_tasks(control, tid, n):
             spins = 0
+        else:
+            spins = wait_a_little(control, spins)
     atomic_add(control + 8 * INSIDE, -1)
 
 
 @_helper
-def run_parallel(control, program, index, segment):
+def run_parallel(control, program, index, segment, n):
     """Publish a segment, take part, and wait until all its tasks are finished."""
-    total = slot(segment, 3)
+    total, shares = slot(segment, 3), slot(segment, 7)
     atomic_store(control + 8 * FINISHED, 0)
-    atomic_store(control + 8 * TICKET, (index << 32) + EMPTY - total)
-    take_tasks(control)
+    for back in range(n):
+        # The conductor's own share last: until then the others have begun.
+        tid = n - 1 - back
+        share = slot(shares, tid + 1) - slot(shares, tid)
+        atomic_store(ticket_of(control, tid), (index << 32) + EMPTY - share)
+    take_tasks(control, 0, n)
     spins = 0
     while atomic_load(control + 8 * FINISHED) != total:
         spins = wait_a_little(control, spins)
@@ -160,7 +187,7 @@ def run_step(control, program, n):
         segment = segments + 8 * SEGMENT_SLOTS * index
         kind = slot(segment, 0)
         if kind == PARALLEL and n > 1:
-            if not run_parallel(control, program, index, segment):
+            if not run_parallel(control, program, index, segment, n):
                 return False
         elif kind in (SERIAL, PARALLEL):
             if not run_rows(program, slot(segment, 1), slot(segment, 2), kind == PARALLEL):
@@ -189,7 +216,8 @@ def conduct(control, n):
         set_slot(program, DONE, slot(program, DONE) + 1)
         if atomic_load(program + 8 * STOP) != 0:
             break
-    atomic_store(control + 8 * TICKET, LEAVE)
+    for tid in range(n):
+        atomic_store(ticket_of(control, tid), LEAVE)
     spins = 0
     while atomic_load(control + 8 * INSIDE) != 0:
         spins = wait_a_little(control, spins)
@@ -200,4 +228,4 @@ def kernel(control, tid, n):
     if tid == 0:
         conduct(control, n)
     else:
-        follow(control)
+        follow(control, tid, n)

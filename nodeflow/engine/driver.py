@@ -2,8 +2,9 @@
 
 A program is a list of *levels*; a level is a list of rows (kernel, args, number of tasks) without
 dependencies among them. The tasks of one level are one flat list that the team shares; levels with
-a single task, or marked serial, run on one thread without meeting the others. Nothing here depends
-on who runs which task, so results cannot depend on the number of threads.
+a single task, or marked serial, run on one thread without meeting the others. A row may follow
+another of its level: each of its tasks runs right after the other's task of the same number.
+Nothing here depends on who runs which task, so results cannot depend on the number of threads.
 
 Building one::
 
@@ -119,31 +120,54 @@ class _Level:
     end_loop: bool = False
 
 
+@dataclass
+class _Row:
+    address: int
+    args: int  # offset
+    tasks: int
+    work: float
+    next: int | None = None  # the row that follows it
+
+
 class ProgramBuilder:
     """Collects rows level by level."""
 
     def __init__(self) -> None:
-        self._rows: list[tuple[int, int, int]] = []  # kernel address, offset of args, tasks
+        self._rows: list[_Row] = []
         self._args: list[int] = []
         self._kernels: list[Kernel] = []
         self._levels: list[_Level] = []
         self._open = _Level()
         self._depth = 0
 
-    def add(self, kernel: Kernel, args: Sequence[int], tasks: int = 1) -> int:
+    def add(
+        self,
+        kernel: Kernel,
+        args: Sequence[int],
+        tasks: int = 1,
+        *,
+        work: float = 1.0,
+        after: int | None = None,
+    ) -> int:
         """Add a row to the open level; returns its number.
 
         Args:
             kernel: what to call.
             args: int64 slots: pointers, dimensions, scalars (`float_slot`).
             tasks: how many times to call it, with ``task`` 0 to tasks - 1.
+            work: how long all tasks take compared with other rows; threads get equal shares.
+            after: the row of the open level that it follows, with as many tasks.
         """
         self._args += (layout.NO_DETAIL, 0)
-        self._rows.append((kernel.address, len(self._args), tasks))
+        self._rows.append(_Row(kernel.address, len(self._args), tasks, work))
         self._args += args
         self._kernels.append(kernel)
-        self._open.rows.append(len(self._rows) - 1)
-        return len(self._rows) - 1
+        number = len(self._rows) - 1
+        if after is None:
+            self._open.rows.append(number)
+        else:
+            self._rows[after].next = number
+        return number
 
     def end_level(self, *, serial: bool = False) -> None:
         """Close the level: what comes after may use its results. ``serial`` keeps it on one thread,
@@ -183,23 +207,26 @@ class Program:
     """Kernels and their arguments, ready for `Team.drive`."""
 
     def __init__(
-        self,
-        rows: list[tuple[int, int, int]],
-        args: list[int],
-        levels: list[_Level],
-        kernels: list[Kernel],
+        self, rows: list[_Row], args: list[int], levels: list[_Level], kernels: list[Kernel]
     ) -> None:
         self._levels = levels
         self._kernels = kernels  # their code must outlive the program
         self._args = np.array(args or [0], np.int64)
-        self._offsets = np.array([r[1] for r in rows] + [len(args) + 2], np.int64)
+        self._offsets = np.array([r.args for r in rows] + [len(args) + 2], np.int64)
+        self._work = [r.work for r in rows]
+        self._next = [r.next for r in rows]
+        self._place = _places(levels, len(rows))
         self._rows = np.zeros((max(len(rows), 1), layout.ROW_SLOTS), np.int64)
-        if rows:
-            self._rows[:, 0] = [r[0] for r in rows]
-            self._rows[:, 1] = self._args.ctypes.data + 8 * self._offsets[:-1]
-            self._rows[:, 2] = [r[2] for r in rows]
+        base = self._rows.ctypes.data
+        for number, row in enumerate(rows):
+            after = 0 if row.next is None else base + 8 * layout.ROW_SLOTS * self._place[row.next]
+            self._rows[self._place[number], :5] = (
+                row.address, self._args.ctypes.data + 8 * row.args, row.tasks, 0, after
+            )  # fmt: skip
         self._block = np.zeros(layout.PROGRAM_SLOTS, np.int64)
         self._segments = np.zeros((0, layout.SEGMENT_SLOTS), np.int64)
+        self._shares: list[np.ndarray] = []
+        self._threads = 1
         self.parallel = False
         self._lay_out()
 
@@ -212,7 +239,7 @@ class Program:
     def set_tasks(self, tasks: dict[int, int]) -> None:
         """Change rows' numbers of tasks (sizes changed); not during a drive."""
         for row, count in tasks.items():
-            self._rows[row, 2] = count
+            self._rows[self._place[row], 2] = count
         self._lay_out()
 
     @property
@@ -238,7 +265,7 @@ class Program:
 
     def entry(self, row: int) -> tuple[int, int, int]:
         """The row's kernel address, address of its args, and number of tasks."""
-        address, args, tasks = self._rows[row, :3]
+        address, args, tasks = self._rows[self._place[row], :3]
         return int(address), int(args), int(tasks)
 
     def note_failure(self) -> None:
@@ -252,8 +279,11 @@ class Program:
         """Address of the program block."""
         return self._block.ctypes.data
 
-    def prepare(self, first_step: int, count: int) -> None:
-        """Set the counters for a drive."""
+    def prepare(self, first_step: int, count: int, threads: int = 1) -> None:
+        """Set the counters for a drive, and cut each level for this number of threads."""
+        if threads != self._threads:
+            self._threads = threads
+            self._lay_out()
         self._block[layout.STEP] = first_step
         self._block[layout.COUNT] = count
         self._block[layout.DONE] = 0
@@ -287,6 +317,7 @@ class Program:
         """Segments from levels: neighbouring serial levels become one."""
         segments: list[list[int]] = []
         loops: list[int] = []
+        self._shares = []
         for level in self._levels:
             if level.loop is not None:
                 loops.append(len(segments))
@@ -302,22 +333,51 @@ class Program:
         self._block[layout.ROWS] = self._rows.ctypes.data
 
     def _add_level(self, segments: list[list[int]], level: _Level) -> None:
-        first, last = level.rows[0], level.rows[-1] + 1
+        first = self._place[level.rows[0]]
+        last = first + len(level.rows)
         tasks = self._rows[first:last, 2]
         total = int(tasks.sum())
         if total > 1 and not level.serial:
             self._rows[first:last, 3] = np.cumsum(tasks) - tasks
-            segments.append([layout.PARALLEL, first, last, total, 0, 0, 0, 0])
+            shares = self._cut([self._work_of(r) for r in level.rows], tasks)
+            self._shares.append(shares)
+            segments.append([layout.PARALLEL, first, last, total, 0, 0, 0, shares.ctypes.data])
         elif segments and segments[-1][0] == layout.SERIAL:
             segments[-1][2] = last
         else:
             segments.append([layout.SERIAL, first, last, 0, 0, 0, 0, 0])
+
+    def _work_of(self, row: int | None) -> float:
+        """Of a row and all that follow it."""
+        total = 0.0
+        while row is not None:
+            total += self._work[row]
+            row = self._next[row]
+        return total
+
+    def _cut(self, work: list[float], tasks: np.ndarray) -> np.ndarray:
+        """The number of the first task of each thread, and of all tasks: equal shares of work."""
+        each = np.repeat(np.array(work) / np.maximum(tasks, 1), tasks)
+        middle = np.cumsum(each) - each / 2
+        edges = np.arange(1, self._threads) / self._threads * each.sum()
+        cuts = np.searchsorted(middle, edges)
+        return np.array([0, *cuts, len(each)], np.int64)
 
     @staticmethod
     def _close_loop(segments: list[list[int]], begin: int) -> None:
         """An empty loop jumps to its end; the end jumps back. Both then move one further."""
         segments[begin][4] = len(segments)
         segments.append([layout.END_LOOP, 0, 0, 0, begin, *segments[begin][5:7], 0])
+
+
+def _places(levels: list[_Level], count: int) -> list[int]:
+    """Where each row is in the table: those of a level together, and then all that follow one."""
+    heads = [row for level in levels for row in level.rows]
+    order = heads + sorted(set(range(count)).difference(heads))
+    place = [0] * count
+    for at, row in enumerate(order):
+        place[row] = at
+    return place
 
 
 class Ring:

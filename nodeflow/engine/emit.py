@@ -16,13 +16,14 @@ import numpy as np
 
 from nodeflow.engine import (
     along,
-    blas,
     convolution,
     moves,
     ordering,
     pooling,
+    products,
     randomness,
     reductions,
+    tiling,
     whole,
 )
 from nodeflow.engine.actions import Action, Actions, Stage
@@ -36,13 +37,13 @@ from nodeflow.engine.codegen import (
 )
 from nodeflow.engine.convolution import GatherProducts, OuterProducts, PackFilters
 from nodeflow.engine.fusion import Group
+from nodeflow.engine.products import Product
 from nodeflow.engine.rows import RowSoftmax, softmax_source
 from nodeflow.graph.graph import Node
 from nodeflow.graph.types import FLOATS, TensorType, numpy_dtype
 from nodeflow.ops.lowering import (
     Along,
     Elementwise,
-    Matmul,
     Move,
     Ordered,
     Pool,
@@ -100,6 +101,7 @@ class Row:
         args: numbers, and what is known only when the table is built.
         work: estimated nanoseconds on one core.
         label: what it does, where it stands for no node.
+        then: rows with as many tasks; each task goes on with that of the same number in them.
     """
 
     source: str
@@ -108,6 +110,23 @@ class Row:
     work: float
     group: Group | None = None
     label: str = "copy"
+    then: tuple[Row, ...] = ()
+
+    def chain(self) -> tuple[Row, ...]:
+        """The row itself and those that follow it."""
+        return self, *self.then
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Leading rows of what a group makes, and how many of them are one task."""
+
+    rows: int
+    height: int
+
+    @property
+    def tasks(self) -> int:
+        return max(1, -(-self.rows // self.height))
 
 
 @cache
@@ -115,30 +134,61 @@ def cluster_source(cluster: Cluster) -> str:
     return elementwise_source(cluster)
 
 
-def emit(actions: Actions, group: Group, needed: set[int], inplace: dict[int, int]) -> list[Row]:
+def emit(
+    actions: Actions,
+    group: Group,
+    needed: set[int],
+    inplace: dict[int, int],
+    cut: Cut | None = None,
+) -> list[Row]:
     """The rows of a group that is not run by its reference.
 
     Args:
         needed: root slots that something outside their own group reads.
         inplace: root slots (of outputs) whose memory is that of another root slot (an input).
+        cut: the tasks of the strand that the group is in, of elementwise ops, rows of reductions
+            and softmax; products keep theirs, which is the strand's.
     """
     first = group.actions[0]
     if isinstance(first.lowering, Elementwise):
-        return [emit_cluster(actions, group, needed, inplace)]
+        return [emit_cluster(actions, group, needed, inplace, cut)]
+    if isinstance(first.lowering, Stage):
+        return [emit_stage(actions, group, first, cut)]
+    if isinstance(first.lowering, RowSoftmax):
+        return [emit_softmax(actions, group, first, cut)]
     return list(_EMITTERS[type(first.lowering)](actions, group, first))
 
 
 # ---- elementwise clusters -----------------------------------------------------------------------
 
 
-def emit_cluster(actions: Actions, group: Group, needed: set[int], inplace: dict[int, int]) -> Row:
+def emit_cluster(
+    actions: Actions,
+    group: Group,
+    needed: set[int],
+    inplace: dict[int, int],
+    cut: Cut | None = None,
+) -> Row:
     """One row for a fused cluster."""
     spec, sizes, inputs, outputs = describe_cluster(actions, group, needed, inplace)
     own = [r for r in outputs if r not in inplace]
-    args = [*sizes, *(Pointer(r) for r in inputs), *(Pointer(r) for r in own)]
     total = math.prod(sizes)
     work = total * _cost(spec)
-    return Row(cluster_source(spec), tuple(args), _tasks(work), work, group)
+    tasks, size = _vectors(total, work) if cut is None else (cut.tasks, _per_task(total, cut))
+    args = [*sizes, size, *(Pointer(r) for r in (*inputs, *own))]
+    return Row(cluster_source(spec), tuple(args), tasks, work, group)
+
+
+def _vectors(total: int, work: float) -> tuple[int, int]:
+    """Number of tasks of an elementwise kernel and elements of each: whole vectors."""
+    vectors = max(1, -(-total // 64))
+    each = -(-vectors // tasks_of(work))
+    return -(-vectors // each), 64 * each
+
+
+def _per_task(units: int, cut: Cut) -> int:
+    """How many units a task of the cut takes, of so many in all, each row having as many."""
+    return units // max(cut.rows, 1) * cut.height
 
 
 def describe_cluster(
@@ -195,7 +245,8 @@ def copy_row(actions: Actions, source: int, target: int) -> Row:
     spec = Cluster(1, ((dtype, (True,)),), (node,), (Output(0),))
     size = actions.types[source].size or 0
     work = size * _cost(spec)
-    return Row(cluster_source(spec), (size, Pointer(source), Pointer(target)), _tasks(work), work)
+    tasks, each = _vectors(size, work)
+    return Row(cluster_source(spec), (size, each, Pointer(source), Pointer(target)), tasks, work)
 
 
 class _Frozen(dict):
@@ -219,21 +270,22 @@ def _cost(cluster: Cluster) -> float:
 @cache
 def _calls(expression: str) -> int:
     """Calls in a formula that are more than a few instructions."""
-    cheap = {"maximum", "minimum", "where", "clip", "cast", "abs_", "sqrt", "sign"}
+    cheap = {"maximum", "minimum", "where", "clip", "cast", "abs_", "sqrt", "sign", "fma"}
     return sum(
         isinstance(n, ast.Call) and getattr(n.func, "id", "") not in cheap
         for n in ast.walk(ast.parse(expression))
     )
 
 
-def _tasks(work: float) -> int:
+def tasks_of(work: float) -> int:
+    """Into how many tasks so many nanoseconds are cut."""
     return max(1, min(MAX_TASKS, math.ceil(work / TASK_NS)))
 
 
 # ---- reductions ---------------------------------------------------------------------------------
 
 
-def emit_stage(actions: Actions, group: Group, action: Action) -> Sequence[Row]:
+def emit_stage(actions: Actions, group: Group, action: Action, cut: Cut | None = None) -> Row:
     """One pass of a reduction."""
     stage = action.lowering
     assert isinstance(stage, Stage)
@@ -248,26 +300,33 @@ def emit_stage(actions: Actions, group: Group, action: Action) -> Sequence[Row]:
         source = reductions.search_source(stage.kind, dtype, rows=stage.inner == 1)
         args = (stage.outer, stage.n, stage.inner, *pointers)
         units = stage.outer * -(-stage.inner // reductions.COLUMN_TILE)
-        return [Row(source, args, _limit(work, units), work, group)]
+        return Row(source, args, _limit(work, units), work, group)
     work = elements * (0.15 if dtype in ("float32", "float64") else 0.4)
     divisor = (stage.divisor,) if stage.divisor else ()
     if stage.inner == 1:
         source = reductions.rows_source(stage.kind, dtype, bool(divisor))
-        args = (stage.outer, stage.n, stage.blocks, stage.length, *pointers, *divisor)
         units = stage.outer * stage.blocks
-    else:
-        source = reductions.columns_source(stage.kind, dtype, bool(divisor))
-        shape = (stage.outer, stage.n, stage.inner, stage.blocks, stage.length)
-        args = (*shape, *pointers, *divisor)
-        units = stage.outer * stage.blocks * -(-stage.inner // reductions.COLUMN_TILE)
-    return [Row(source, args, _limit(work, units), work, group)]
+        cut = cut or _units(units, work)
+        shape = (stage.outer, stage.n, stage.blocks, stage.length)
+        args = (*shape, *pointers, _per_task(units, cut), *divisor)
+        return Row(source, args, cut.tasks, work, group)
+    source = reductions.columns_source(stage.kind, dtype, bool(divisor))
+    shape = (stage.outer, stage.n, stage.inner, stage.blocks, stage.length)
+    args = (*shape, *pointers, *divisor)
+    units = stage.outer * stage.blocks * -(-stage.inner // reductions.COLUMN_TILE)
+    return Row(source, args, _limit(work, units), work, group)
 
 
 def _limit(work: float, units: int) -> int:
-    return max(1, min(_tasks(work), units))
+    return max(1, min(tasks_of(work), units))
 
 
-def emit_softmax(actions: Actions, group: Group, action: Action) -> Sequence[Row]:
+def _units(units: int, work: float) -> Cut:
+    """Tasks of some units of about the same work."""
+    return Cut(units, max(1, -(-units // _limit(work, units))))
+
+
+def emit_softmax(actions: Actions, group: Group, action: Action, cut: Cut | None = None) -> Row:
     """One row of the table for all rows of a softmax."""
     softmax = action.lowering
     assert isinstance(softmax, RowSoftmax)
@@ -280,36 +339,39 @@ def emit_softmax(actions: Actions, group: Group, action: Action) -> Sequence[Row
         Pointer(actions.root[action.outputs[0]]),
     )
     source = softmax_source(type_.dtype, softmax.log)
-    return [Row(source, (rows, n, *pointers), _limit(work, rows), work, group)]
+    cut = cut or _units(rows, work)
+    args = (rows, n, *pointers, _per_task(rows, cut))
+    return Row(source, args, cut.tasks, work, group)
 
 
 # ---- products -----------------------------------------------------------------------------------
 
 
-def emit_matmul(actions: Actions, group: Group, action: Action) -> Sequence[Row]:
+def emit_product(actions: Actions, group: Group, action: Action) -> Sequence[Row]:
     """One row for each matrix product of the batch."""
-    matmul = action.lowering
-    assert isinstance(matmul, Matmul)
+    product = action.lowering
+    assert isinstance(product, Product)
     types = [actions.types[s] for s in (*action.inputs, action.outputs[0])]
     roots = [actions.root[s] for s in (*action.inputs, action.outputs[0])]
-    dtype = types[0].dtype
-    shapes = [[d for d in t.shape if d is not None] for t in types]
-    m, n = shapes[2][-2:]
-    k = shapes[0][-2] if matmul.transpose_x else shapes[0][-1]
+    dtype, layout = types[0].dtype, (product.transpose_x, product.transpose_y)
+    m, n, k = shape = products.extents(types[0], types[2], product.transpose_x)
     if dtype in FLOATS:
-        source = blas.matmul_source(dtype, matmul.transpose_x, matmul.transpose_y)
-        args, tasks = blas.matmul_args(dtype, 0, 0, 0, m, n, k)
-        work = m * n * k * (0.025 if dtype == "float32" else 0.05)
+        source = products.product_source(dtype, *layout)
+        part = product.first, product.depth
+        args, tasks = products.product_args(dtype, shape, *layout, part=part)
+        work = tiling.product_ns(m, n, product.depth, dtype)
     else:
-        source = whole.matmul_source(dtype, matmul.transpose_x, matmul.transpose_y)
+        source = whole.matmul_source(dtype, *layout)
         args, work = [0, 0, 0, 0, m, n, k], m * n * k * 0.5
         tasks = _limit(work, m)
     size = numpy_dtype(dtype).itemsize
+    starts = (*products.part_offsets(shape, *layout, product.first), 0)
+    shapes = [[d or 0 for d in t.shape] for t in types]
     rows = []
     for index in np.ndindex(*shapes[2][:-2]):
         pointers = [
-            Pointer(root, size * _batch_offset(shape, index))
-            for root, shape in zip(roots, shapes, strict=True)
+            Pointer(root, size * (_batch_offset(shape, index) + start))
+            for root, shape, start in zip(roots, shapes, starts, strict=True)
         ]
         rows.append(Row(source, (args[0], *pointers, *args[4:]), tasks, work, group))
     return rows
@@ -378,9 +440,7 @@ def _calls_of(lowering: object, types: Sequence[TensorType]) -> list[moves.Call]
 
 
 _EMITTERS = {
-    Stage: emit_stage,
-    RowSoftmax: emit_softmax,
-    Matmul: emit_matmul,
+    Product: emit_product,
     Random: emit_random,
     **dict.fromkeys((*get_args(Move), *get_args(Along), *get_args(Ordered)), emit_calls),
     **dict.fromkeys(_WINDOWS, emit_calls),

@@ -41,8 +41,11 @@ def _listed(levels: Sequence[Level], numbers: dict[str, int], title: str) -> lis
             lines += ["  " + line for line in _listed(level.levels, numbers, "level")]
             continue
         lines.append(f"{title} {number}:")
-        for row in level:
-            lines.append(f"  kernel {numbers[row.source]}, {row.tasks} tasks: {_nodes(row)}")
+        for head in level:
+            for row in head.chain():
+                then = "" if row is head else "then "
+                what = f"kernel {numbers[row.source]}, {row.tasks} tasks: {_nodes(row)}"
+                lines.append(f"  {then}{what}")
     return lines
 
 

@@ -6,9 +6,10 @@ offsets count int64 slots.
 
 from __future__ import annotations
 
-# Control block, one per team; each busy word on a cache line of its own.
-TICKET, FINISHED, INSIDE, PROGRAM, YIELD, SPINS = 0, 16, 32, 48, 49, 50
-CONTROL_SLOTS = 64
+# Control block, one per team; each busy word on a cache line of its own. From TICKETS on, every
+# thread has a ticket, TICKET_SLOTS apart.
+FINISHED, INSIDE, PROGRAM, YIELD, SPINS = 0, 16, 32, 33, 34
+TICKETS, TICKET_SLOTS = 48, 16
 
 # Program block. STOP and FAILED are read between kernels, the others by the conductor alone.
 STOP, FAILED = 0, 1
@@ -19,12 +20,14 @@ PROGRAM_SLOTS = 32
 STOP_STEP, STOP_NOW = 1, 2
 
 # Segment: kind, first row, last row (exclusive), tasks in all, jump target, address of the turn
-# counter, address of the number of turns, spare.
+# counter, address of the number of turns, address of the number of each thread's first task and,
+# after them, of all tasks.
 SEGMENT_SLOTS = 8
 SERIAL, PARALLEL, LOOP, END_LOOP = 0, 1, 2, 3
 
-# Row: kernel address, args address, tasks, number of its first task in the segment.
-ROW_SLOTS = 4
+# Row: kernel address, args address, tasks, number of its first task in the segment, address of the
+# row with which each task goes on (0: none), and spare.
+ROW_SLOTS = 8
 
 # The two slots before a row's args hold the code and the detail of a failure.
 ARGS_HEADER = 2
@@ -38,6 +41,7 @@ INDEX_OUT_OF_RANGE = 3
 EMPTY_REDUCTION = 4
 NOT_FINITE = 5
 
-# A ticket is (segment << 32) + 2**31 - tasks left; with bit 31 set there is nothing left to take.
+# A ticket is (segment << 32) + 2**31 - tasks left of one thread's share; with bit 31 set there is
+# nothing left to take.
 EMPTY = 1 << 31
 LEAVE = -(1 << 62)

@@ -26,9 +26,12 @@ Level = list["Row"] | Repeat
 
 
 def all_rows(levels: Sequence[Level]) -> Iterator[Row]:
-    """Every row once, in the order of the driver's table."""
+    """Every row once, those that follow others included, as the driver's table numbers them."""
     for level in levels:
-        yield from all_rows(level.levels) if isinstance(level, Repeat) else level
+        if isinstance(level, Repeat):
+            yield from all_rows(level.levels)
+        else:
+            yield from (row for head in level for row in head.chain())
 
 
 def work_of(levels: Sequence[Level]) -> float:
@@ -36,7 +39,7 @@ def work_of(levels: Sequence[Level]) -> float:
     return sum(
         level.turns * work_of(level.levels)
         if isinstance(level, Repeat)
-        else sum(row.work for row in level)
+        else sum(row.work for row in all_rows([level]))
         for level in levels
     )
 

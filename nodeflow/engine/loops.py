@@ -270,7 +270,7 @@ def emit_loop(actions: Actions, group: Group) -> tuple[list[Row], Repeat | None]
 
 def _to(row: Row, source: Arg, target: Arg) -> Row:
     """A copy between other addresses."""
-    return replace(row, args=(row.args[0], source, target))
+    return replace(row, args=(*row.args[:2], source, target))
 
 
 class _Mover:
@@ -289,7 +289,7 @@ class _Mover:
         copies: list[Row] = []
         for root, target in self.planned.copies:
             copy = copy_row(plan.actions, root, root)
-            copies.append(self._row(copy, {2: target}))
+            copies.append(self._row(copy, {3: target}))
         words: list[Arg] = []
         for cell, place in self.cells:
             words += [cell, place.first or 0, place.last or 0, place.base]
@@ -304,8 +304,13 @@ class _Mover:
             if isinstance(level, Repeat):
                 moved.append(Repeat(level.turns, self._moved(level.levels)))
             else:
-                moved.append([self._row(row, {}) for row in level])
+                moved.append([self._chain(row) for row in level])
         return moved
+
+    def _chain(self, head: Row) -> Row:
+        """A row and those that follow it."""
+        first, *then = (self._row(row, {}) for row in head.chain())
+        return replace(first, then=tuple(then))
 
     def _row(self, row: Row, instead: dict[int, Address]) -> Row:
         """The row with addresses in the loop's memory; what moves is left to `advance`."""

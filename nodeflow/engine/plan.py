@@ -9,17 +9,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from nodeflow.engine.actions import Actions, build_actions, copy_fetched_variables
 from nodeflow.engine.arena import Arena, Offsets
-from nodeflow.engine.emit import Row, copy_row, emit
+from nodeflow.engine.emit import Cut, Row, copy_row, emit
 from nodeflow.engine.fusion import Group, group_actions
 from nodeflow.engine.levels import Level, all_rows, work_of
 from nodeflow.engine.loops import emit_loop, is_loop, plan_loop
+from nodeflow.engine.places import Place, Placer
 from nodeflow.engine.schedule import Schedule
+from nodeflow.engine.strands import Strand, find_strands
 from nodeflow.engine.updates import Updates, flush_updates, plan_updates
 from nodeflow.errors import RunError
 from nodeflow.graph.graph import Node
@@ -33,18 +35,6 @@ SERIAL_NS = 4_000
 MOST_KERNELS = 128
 """Kernels that a fused plan may have; a kernel takes about a tenth of a second to compile."""
 P = TypeVar("P", bound="Plan | None")
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a root slot's values are.
-
-    ``given``: the array of a feed or a variable; ``constant``: an array of the plan; ``arena``: at
-    an offset; ``shadow``: an array that replaces the variable's when the run succeeds.
-    """
-
-    kind: Literal["given", "constant", "arena", "shadow"]
-    offset: int = 0
 
 
 @dataclass
@@ -212,17 +202,20 @@ class _Planner:
     def plan(self) -> Plan:
         needed = self._needed()
         phase_of = self._phases()
-        times = self._times(phase_of)
+        native = [g for g in self.groups if not g.is_python and not is_loop(g)]
+        rows = {g: self._emit(g, needed) for g in native}
+        strands = self._strands(phase_of, rows)
+        times = self._times(phase_of, strands)
         direct = {} if self.updates else self._direct()
         places, size = self._places(times, needed, set(direct.values()))
         phases = [Phase() for _ in range(max(phase_of.values(), default=-1) + 1)]
         for group in sorted(self.groups, key=lambda g: g.actions[0].node.index):
             if group.is_python:
                 phases[phase_of[group]].python.append(group)
-        for (phase, _), groups in self._levels(phase_of):
-            rows = [row for g in groups if not is_loop(g) for row in self._emit(g, needed)]
-            loops = [emit_loop(self.actions, g) for g in groups if is_loop(g)]
-            phases[phase].levels.append(rows + [row for before, _ in loops for row in before])
+        for (phase, _), together in self._levels(phase_of, strands):
+            loops = [emit_loop(self.actions, g) for s in together for g in s.groups if is_loop(g)]
+            level = self._rows(together, needed, rows)
+            phases[phase].levels.append(level + [row for before, _ in loops for row in before])
             phases[phase].levels += [repeat for _, repeat in loops if repeat is not None]
         if self.updates is None:
             return Plan(self.actions, phases, places, size, direct)
@@ -231,11 +224,25 @@ class _Planner:
         updates = self.updates
         return Plan(self.actions, phases, places, size, {}, updates.home, updates.inplace)
 
-    def _emit(self, group: Group, needed: set[int]) -> list[Row]:
+    def _emit(self, group: Group, needed: set[int], cut: Cut | None = None) -> list[Row]:
         """Rows of a group; new values of variables go to the variables' own memory."""
         inplace = self.updates.inplace if self.updates else {}
         over = {r: h for r, h in inplace.items() if r in group.outputs and h in group.inputs}
-        return emit(self.actions, group, needed, over)
+        return emit(self.actions, group, needed, over, cut)
+
+    def _rows(
+        self, strands: list[Strand], needed: set[int], alone: dict[Group, list[Row]]
+    ) -> list[Row]:
+        """Rows of the strands of one level, long tasks first, so that none is left for the end."""
+        rows: list[Row] = []
+        for strand in strands:
+            cut = strand.cut()
+            if cut is None:
+                rows += alone.get(strand.groups[0], [])
+            else:
+                head, *then = (r for g in strand.groups for r in self._emit(g, needed, cut))
+                rows.append(replace(head, then=tuple(then)))
+        return sorted(rows, key=lambda r: -sum(c.work for c in r.chain()) / r.tasks)
 
     def _add_copies(self, phase: Phase, places: dict[int, Place], size: int) -> int:
         """Levels at the end that copy new values into variables; returns the arena's size.
@@ -278,18 +285,28 @@ class _Planner:
             phase_of[group] = phase
         return phase_of
 
-    def _levels(self, phase_of: dict[Group, int]) -> list[tuple[tuple[int, int], list[Group]]]:
-        levels: dict[tuple[int, int], list[Group]] = defaultdict(list)
-        for group in self.groups:
-            if not group.is_python:
-                levels[phase_of[group], group.level].append(group)
+    def _strands(self, phase_of: dict[Group, int], rows: dict[Group, list[Row]]) -> list[Strand]:
+        """Groups joined where their tasks need nothing of each other; they get new levels."""
+        work = {g: sum(r.work for r in made) for g, made in rows.items()}
+        after = self.updates.after(self.actions, self.groups) if self.updates else {}
+        return find_strands(self.actions, self.groups, work, after, phase_of)
+
+    def _levels(
+        self, phase_of: dict[Group, int], strands: list[Strand]
+    ) -> list[tuple[tuple[int, int], list[Strand]]]:
+        levels: dict[tuple[int, int], list[Strand]] = defaultdict(list)
+        for strand in strands:
+            if not strand.groups[0].is_python:
+                levels[phase_of[strand.groups[0]], strand.level].append(strand)
         return sorted(levels.items(), key=lambda item: item[0])
 
-    def _times(self, phase_of: dict[Group, int]) -> dict[Group, int]:
-        """When each group runs; groups of one level at the same time."""
-        keys = {g: (phase_of[g], g.is_python, g.level) for g in self.groups}
-        rank = {key: i for i, key in enumerate(sorted(set(keys.values())))}
-        return {g: rank[key] for g, key in keys.items()}
+    def _times(self, phase_of: dict[Group, int], strands: list[Strand]) -> list[list[list[Group]]]:
+        """The groups of the strands that run at each time, one after the other."""
+        times: dict[tuple[int, bool, int], list[list[Group]]] = defaultdict(list)
+        for strand in strands:
+            first = strand.groups[0]
+            times[phase_of[first], first.is_python, strand.level].append(strand.groups)
+        return [times[key] for key in sorted(times)]
 
     # ---- memory -------------------------------------------------------------------------------
 
@@ -303,8 +320,9 @@ class _Planner:
         }
 
     def _places(
-        self, times: dict[Group, int], needed: set[int], shadows: set[int]
+        self, strands: list[list[list[Group]]], needed: set[int], shadows: set[int]
     ) -> tuple[dict[int, Place], int]:
+        """Where everything lives, and the size of the arena."""
         places: dict[int, Place] = {}
         offsets = Offsets()
         for slot in (*self.schedule.feeds.values(), *self.schedule.reads.values()):
@@ -318,33 +336,12 @@ class _Planner:
             places[root] = Place("constant")
         for root in shadows:
             places[root] = Place("shadow")
-        death = self._deaths(times)
+        clusters = (g for g in self.groups if g.shape is not None)
+        inside = {r for g in clusters for r in g.outputs if r not in needed}
         reuse = "reuse" not in self.schedule.without
-        dying: dict[int, list[int]] = defaultdict(list)
-        for time, groups in _by_time(times):
-            for root in dying.pop(time - 1, ()) if reuse else ():
-                offsets.give_back(places[root].offset, self._nbytes(root))
-            for group in groups:
-                for root in sorted(group.outputs):
-                    inside = group.shape is not None and root not in needed
-                    if root in places or inside:
-                        continue
-                    places[root] = Place("arena", offsets.take(self._nbytes(root)))
-                    if root in death:
-                        dying[max(death[root], time)].append(root)
-                    elif root not in self.fetched | self.written:
-                        dying[time].append(root)
+        keep = self.fetched | self.written
+        Placer(places, offsets, self._nbytes, keep, reuse=reuse).place(strands, inside)
         return places, offsets.size
-
-    def _deaths(self, times: dict[Group, int]) -> dict[int, int]:
-        """The last time each root slot is read; those read at the end are missing."""
-        death: dict[int, int] = {}
-        for group in self.groups:
-            for root in group.inputs:
-                death[root] = max(death.get(root, 0), times[group])
-        for root in self.fetched | self.written:
-            death.pop(root, None)
-        return death
 
     def _nbytes(self, root: int) -> int:
         type_ = self.actions.types[root]
@@ -352,10 +349,3 @@ class _Planner:
         if size is None:
             raise RunError(f"{type_} has an unknown size")
         return size * numpy_dtype(type_.dtype).itemsize
-
-
-def _by_time(times: dict[Group, int]) -> list[tuple[int, list[Group]]]:
-    groups: dict[int, list[Group]] = defaultdict(list)
-    for group, time in times.items():
-        groups[time].append(group)
-    return sorted(groups.items())

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nodeflow.engine import blas
-from nodeflow.engine.levels import Level, Repeat, all_rows, repeats
+from nodeflow.engine.levels import Level, Repeat, all_rows, repeats, work_of
 from nodeflow.engine.native import ENTRY
 from nodeflow.engine.plan import SERIAL_NS
 from nodeflow.graph.types import numpy_dtype
@@ -101,11 +101,12 @@ class Profiler:
         self, program: Program, rows: Sequence[Row], number: int, pool: ThreadPoolExecutor
     ) -> bool:
         calls = []
-        for row in rows:
-            address, args, tasks = program.entry(number)
-            number += 1
-            calls += [partial(self._call, address, args, t, tasks, row) for t in range(tasks)]
-        serial = len(calls) == 1 or sum(r.work for r in rows) < SERIAL_NS
+        for head in rows:
+            chain = head.chain()
+            entries = [program.entry(number + i) for i in range(len(chain))]
+            number += len(chain)
+            calls += [partial(self._call, entries, chain, t) for t in range(head.tasks)]
+        serial = len(calls) == 1 or work_of([list(rows)]) < SERIAL_NS
         return all([c() for c in calls] if serial else list(pool.map(lambda c: c(), calls)))
 
     def reference(self, group: Group, call: Any) -> None:
@@ -139,15 +140,21 @@ class Profiler:
             )  # fmt: skip
         return {"traceEvents": events, "displayTimeUnit": "ms"}
 
-    def _call(self, address: int, args: int, task: int, tasks: int, row: Row) -> bool:
+    def _call(
+        self, entries: Sequence[tuple[int, int, int]], chain: Sequence[Row], task: int
+    ) -> bool:
+        """Run one task of a row and of those that follow it. False at a failure."""
         scratch = np.zeros(2, np.int64)
         result = scratch.ctypes.data
-        entry = ENTRY(address)
-        start = time.perf_counter()
-        status = entry(result, result + 8, args, task, tasks)
-        kind = "" if row.group is not None else row.label
-        self._note(row.group, kind, start, time.perf_counter(), task, tasks)
-        return status == 0
+        for (address, args, tasks), row in zip(entries, chain, strict=True):
+            entry = ENTRY(address)
+            start = time.perf_counter()
+            status = entry(result, result + 8, args, task, tasks)
+            kind = "" if row.group is not None else row.label
+            self._note(row.group, kind, start, time.perf_counter(), task, tasks)
+            if status != 0:
+                return False
+        return True
 
     def _note(
         self,

@@ -43,15 +43,11 @@ def _combined(kind: str, a: str, b: str, dtype: str) -> str:
     return f"{numpy_name(dtype)}({_COMBINE[kind].format(a, b)})"
 
 
-def _finish(mean: bool, dtype: str) -> str:
-    return f" / {numpy_name(dtype)}(slot(args, COUNT))" if mean else ""
-
-
 def rows_source(kind: str, dtype: str, mean: bool = False) -> str:
     """Reduce each of ``rows`` rows of ``n`` elements in ``blocks`` pieces of equal length.
 
-    Args of the kernel: rows, n, blocks, length of a block, source, target (rows, blocks), and for
-    a mean what to divide by.
+    Args of the kernel: rows, n, blocks, length of a block, source, target (rows, blocks), pieces of
+    a task, and for a mean what to divide by.
     """
     size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
     if dtype in FLOATS:
@@ -65,7 +61,7 @@ def rows_source(kind: str, dtype: str, mean: bool = False) -> str:
             f"    acc = {_combined(kind, 'acc', 'x[i]', dtype)}",
         ]
         used = f"{kind}_of" if kind in ("max", "min") else ""
-    result = f"{name}(acc / {name}(slot(args, 6)))" if mean else "acc"
+    result = f"{name}(acc / {name}(slot(args, 7)))" if mean else "acc"
     lines = [
         "import numpy as np",
         "from nodeflow.engine.intrinsics import slot, store, view1",
@@ -76,7 +72,8 @@ def rows_source(kind: str, dtype: str, mean: bool = False) -> str:
         "    rows, n, blocks, length = slot(args, 0), slot(args, 1), slot(args, 2), slot(args, 3)",
         "    source, target = slot(args, 4), slot(args, 5)",
         "    units = rows * blocks",
-        "    for unit in range(units * task // ntasks, units * (task + 1) // ntasks):",
+        "    begin = min(units, slot(args, 6) * task)",
+        "    for unit in range(begin, min(units, begin + slot(args, 6))):",
         "        row = unit // blocks",
         "        first = (unit - row * blocks) * length",
         "        size = min(length, n - first)",

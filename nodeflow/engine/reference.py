@@ -19,6 +19,8 @@ from nodeflow.graph.graph import Node
 from nodeflow.graph.types import TensorType, numpy_dtype
 
 StreamOf = Callable[[Node], Any]
+Values = Sequence[np.ndarray | None] | Mapping[int, np.ndarray]
+"""What a run computed, by slot: at least what is fetched or committed."""
 
 
 class Interpreter:

@@ -27,6 +27,7 @@ REWRITES = {
     "rows": "compute softmax a row at a time instead of a pass over everything for each part",
     "fuse": "make one kernel of neighbouring elementwise ops",
     "flush": "take numbers too small for full precision as zero where a training step updates",
+    "strands": "let each task go on with its rows through neighbouring kernels",
     "reuse": "let intermediate results that are not needed any more make room",
 }
 """All that a plan may do without, by name; `Session(without=...)` switches them off."""

@@ -42,7 +42,7 @@ def row_softmax(actions: Actions, step: Step) -> RowSoftmax | None:
 
 @cache
 def softmax_source(dtype: str, log: bool) -> str:
-    """Args of the kernel: rows, n, source, target, both (rows, n)."""
+    """Args of the kernel: rows, n, source, target, both (rows, n), and the rows of a task."""
     size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
     if log:
         passes = [
@@ -67,7 +67,8 @@ def softmax_source(dtype: str, log: bool) -> str:
         "def kernel(args, task, ntasks):",
         "    rows, n = slot(args, 0), slot(args, 1)",
         "    source, target = slot(args, 2), slot(args, 3)",
-        "    for row in range(rows * task // ntasks, rows * (task + 1) // ntasks):",
+        "    first = min(rows, slot(args, 4) * task)",
+        "    for row in range(first, min(rows, first + slot(args, 4))):",
         f"        at, to = source + {size} * (row * n), target + {size} * (row * n)",
         f"        x, y = view1(at, n, {name}), view1(to, n, {name})",
         f"        best = max_lanes(at, n, {name})",

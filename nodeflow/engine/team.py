@@ -95,8 +95,9 @@ class Team:
     def _reset(self) -> None:
         """A team without threads: at the start and, in the child, after a fork."""
         self._helpers.clear()
-        self._control = np.zeros(layout.CONTROL_SLOTS, np.int64)
-        self._control[layout.TICKET] = layout.LEAVE
+        self._control = np.zeros(layout.TICKETS + layout.TICKET_SLOTS * self.n, np.int64)
+        self._tickets = self._control[layout.TICKETS :: layout.TICKET_SLOTS]
+        self._tickets[:] = layout.LEAVE
         self._control[layout.YIELD] = _yield_address()
         self._control[layout.SPINS] = SPINS
         self._entries: dict[int, Callable[[], None]] = {}
@@ -117,9 +118,9 @@ class Team:
         more), and Ctrl-C stops the drive between two kernels and raises KeyboardInterrupt here.
         """
         with _admission:
-            program.prepare(first_step, count)
-            self._control[layout.PROGRAM] = program.address
             n = self.n if program.parallel else 1
+            program.prepare(first_step, count, n)
+            self._control[layout.PROGRAM] = program.address
             conduct = self._entry(0, n)
             try:
                 self._wake_helpers(n)
@@ -129,7 +130,7 @@ class Team:
                     else:
                         conduct()
             finally:
-                self._control[layout.TICKET] = layout.LEAVE
+                self._tickets[:] = layout.LEAVE
             return program.outcome()
 
     def close(self) -> None:
@@ -144,7 +145,7 @@ class Team:
             tid = len(self._helpers) + 1
             self._helpers.append(_Helper(self._entry(tid, self.n), tid))
         # Nothing to take yet, but stay: whoever comes before the conductor must not leave again.
-        self._control[layout.TICKET] = layout.EMPTY
+        self._tickets[:] = layout.EMPTY
         for helper in self._helpers[: n - 1]:
             helper.wake()
 

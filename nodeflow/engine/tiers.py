@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from nodeflow.engine.arena import Arena
-from nodeflow.engine.reference import Interpreter, StreamOf
+from nodeflow.engine.reference import Interpreter, StreamOf, Values
 from nodeflow.engine.schedule import Schedule
 from nodeflow.engine.variables import Variables
 from nodeflow.errors import RunError
@@ -61,7 +61,7 @@ class Executor:
         given: Mapping[int, np.ndarray],
         stream_of: StreamOf,
         cancel: threading.Event | None,
-    ) -> list[np.ndarray | None]:
+    ) -> Values:
         """As `Interpreter.run`; the arrays may be overwritten by the next run."""
         compiled = self._ready()
         self._runs += 1
@@ -86,7 +86,7 @@ class Executor:
         if self._compiled is not None:
             self._compiled.stop()
 
-    def commit(self, values: Sequence[np.ndarray | None], variables: Variables) -> None:
+    def commit(self, values: Values, variables: Variables) -> None:
         """Store what the last run assigned. Arrays that kernels wrote change places with the old
         ones, the others are copied."""
         direct = {}

@@ -34,6 +34,22 @@ class Updates:
     inplace: dict[int, int] = field(default_factory=dict)
     copies: list[tuple[int, int]] = field(default_factory=list)
 
+    def after(self, actions: Actions, groups: list[Group]) -> dict[Group, list[Group]]:
+        """For each group that overwrites variables, those that must be over before it begins: all
+        that can fail, and all others that read the old values."""
+        readers: dict[int, list[Group]] = {}
+        for group in groups:
+            for root in group.inputs:
+                readers.setdefault(root, []).append(group)
+        failing = [g for g in groups if any(can_fail(actions, a) for a in g.actions)]
+        before: dict[Group, list[Group]] = {}
+        for group in groups:
+            homes = [self.inplace[r] for r in group.outputs if r in self.inplace]
+            if homes:
+                first = [*failing, *(g for home in homes for g in readers.get(home, ()))]
+                before[group] = [g for g in dict.fromkeys(first) if g is not group]
+        return before
+
 
 def flush_updates(actions: Actions) -> None:
     """Mark the arithmetic of updates: its denormals are zero (the rewrite ``flush``).

@@ -13,6 +13,7 @@ import pytest
 from nodeflow.engine import blas
 from nodeflow.engine.cache import load_kernel
 from nodeflow.engine.driver import ProgramBuilder
+from nodeflow.engine.products import product_args, product_source
 from nodeflow.engine.team import Team
 
 SHAPES = [
@@ -36,9 +37,9 @@ def product(
     dtype = str(a.dtype)
     c = np.full((m, n), np.nan, dtype)
     pointers = (x.ctypes.data for x in (a, b, c))
-    args, tasks = blas.matmul_args(dtype, *pointers, m, n, k)
+    args, tasks = product_args(dtype, (m, n, k), transpose_a, transpose_b, tuple(pointers))
     builder = ProgramBuilder()
-    builder.add(load_kernel(blas.matmul_source(dtype, transpose_a, transpose_b)), args, tasks)
+    builder.add(load_kernel(product_source(dtype, transpose_a, transpose_b)), args, tasks)
     Team(threads).drive(builder.build())
     return c
 
@@ -65,18 +66,6 @@ def test_nan_and_infinity_come_through() -> None:
     found = product(a, b, False, False, threads=1)
     with np.errstate(invalid="ignore"):
         np.testing.assert_array_equal(found, a @ b)
-
-
-def test_tiles_depend_on_shape_and_follow_the_longer_side() -> None:
-    assert blas.tile_grid(100, 10, 300) == (1, 1)
-    if not blas.tiling_pays():
-        pytest.skip("another BLAS: not tiled")
-    assert blas.tile_grid(100, 300, 784) == (1, 2)
-    assert blas.tile_grid(784, 300, 100) == (2, 1)
-    assert blas.tile_grid(1000, 10, 300) == (2, 1)
-    rows, columns = blas.tile_grid(1024, 1024, 1024)
-    assert rows * columns == 8 and max(rows, columns) == 4
-    assert blas.tile_grid(1, 1, 10**9) == (1, 1)
 
 
 def test_scipys_blas_has_one_thread_meanwhile_and_gets_its_own_back() -> None:

@@ -28,7 +28,7 @@ def halves(dtype: str) -> Cluster:
 
 def run(cluster: Cluster, x: np.ndarray) -> np.ndarray:
     out = np.ones_like(x)
-    slots = np.array([0, 0, x.size, x.ctypes.data, out.ctypes.data])
+    slots = np.array([0, 0, x.size, x.size, x.ctypes.data, out.ctypes.data])
     load_kernel(elementwise_source(cluster))(slots.ctypes.data + 16)
     return out
 

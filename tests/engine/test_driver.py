@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -277,3 +279,50 @@ def test_the_ring_keeps_scalars_of_every_dtype() -> None:
     rows = ring.rows(5, 4)
     assert rows[:, :5].tolist() == [[1.5, 0.1, -7, 1 << 40, 1]] * 4
     assert rows[:, 5].tolist() == [5, 6, 7, 8]
+
+
+# ---- rows that follow others --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("serial", [False, True])
+def test_each_task_goes_on_with_the_row_that_follows(log: Log, serial: bool) -> None:
+    builder = ProgramBuilder()
+    append = load_kernel(APPEND)
+    head = builder.add(append, [log.address, 1], tasks=2)
+    second = builder.add(append, [log.address, 2], tasks=2, after=head)
+    builder.add(append, [log.address, 4])
+    builder.add(append, [log.address, 3], tasks=2, after=second)
+    builder.end_level(serial=serial)
+    builder.add(append, [log.address, 5])
+    program = builder.build()
+    Team(1).drive(program, count=2)
+    assert log.entries == [1, 2, 3, 1, 2, 3, 4, 5] * 2
+
+
+def test_a_failure_ends_its_task_and_is_told_by_the_row_that_failed(log: Log) -> None:
+    builder = ProgramBuilder()
+    head = builder.add(load_kernel(APPEND), [log.address, 1])
+    failing = builder.add(load_kernel(FAIL), [layout.DIVISION_BY_ZERO], after=head)
+    builder.add(load_kernel(APPEND), [log.address, 2], after=failing)
+    builder.end_level()
+    builder.add(load_kernel(APPEND), [log.address, 3])
+    outcome = Team(2).drive(builder.build())
+    assert outcome.failure == Failure(failing, layout.DIVISION_BY_ZERO, 100)
+    assert log.entries == [1]
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 5])
+def test_threads_get_equal_shares_of_the_work(threads: int) -> None:
+    counts, told = np.zeros((2, 40), np.int64), np.zeros((2, 40), np.int64)
+    builder = ProgramBuilder()
+    for i, (tasks, work) in enumerate(((30, 3000.0), (40, 1000.0))):
+        args = [counts[i].ctypes.data, told[i].ctypes.data]
+        builder.add(load_kernel(COUNT), args, tasks, work=work)
+    program = builder.build()
+    Team(threads).drive(program, count=3)
+    shares = program._shares[0]
+    assert shares[0] == 0 and shares[-1] == 70 and len(shares) == threads + 1
+    work = np.repeat([100.0, 25.0], [30, 40])
+    parts = [work[a:b].sum() for a, b in pairwise(shares)]
+    assert max(parts) - min(parts) <= 200
+    assert (counts[0, :30] == 3).all() and (counts[1] == 3).all()

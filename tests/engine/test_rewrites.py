@@ -96,7 +96,8 @@ def test_reused_memory_is_less() -> None:
 
 
 @pytest.mark.parametrize(
-    "without", [("fold", "share"), ("simplify", "reuse"), ("fuse", "rows"), tuple(REWRITES)]
+    "without",
+    [("fold", "share"), ("simplify", "reuse"), ("fuse", "rows"), ("strands",), tuple(REWRITES)],
 )
 def test_training_has_the_same_bits_without_any_rewrite(without: tuple[str, ...]) -> None:
     def train(without: tuple[str, ...]) -> tuple[np.ndarray, list[np.ndarray]]:

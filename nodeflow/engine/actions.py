@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nodeflow.engine import convolution
-from nodeflow.engine.convolution import GatherProducts, OuterProducts, PackFilters
+from nodeflow.engine import convolution, filter_gradient
+from nodeflow.engine.convolution import GatherProducts, PackFilters
+from nodeflow.engine.filter_gradient import OuterProducts
 from nodeflow.engine.products import Product, add_product
 from nodeflow.engine.reductions import COLUMN_BLOCK, ROW_BLOCK
 from nodeflow.engine.reference import call_reference
@@ -359,8 +360,10 @@ def _add_filter_gradient(
     if not picture.shape[0]:
         actions.add(Action(node, Elementwise("value", (), {"value": 0}), (), outputs))
         return
-    products = convolution.outer(convolve, picture, type_)
-    words = actions.new_constant(np.array(convolution.outer_table(convolve, picture, g), np.int64))
+    products = filter_gradient.outer(convolve, picture, type_)
+    words = actions.new_constant(
+        np.array(filter_gradient.outer_table(products, picture, g), np.int64)
+    )
     if products.blocks == 1:
         actions.add(Action(node, products, (*inputs, words), outputs))
         return

@@ -1,10 +1,9 @@
-"""Convolution and its two gradients as kernels: direct, without copying windows.
+"""Convolution and its gradient by the picture as kernels: direct, without copying windows.
 
 Results that lie at the same place of several pictures see the same elements of the window, so one
 tile of products (`tiles`) serves a few pictures at once, and what lies in the border is never
 multiplied. With fewer pictures than a tile has positions, neighbouring places of one picture take
-their part. The filter's gradient adds up places and pictures: fixed blocks of pictures in order,
-then the blocks in order, so every number of threads gives the same bits.
+their part.
 
 Georganas et al., "Anatomy of high-performance deep learning convolutions on SIMD architectures",
 2018, compare such kernels with copying and Winograd's transforms.
@@ -12,7 +11,6 @@ Georganas et al., "Anatomy of high-performance deep learning convolutions on SIM
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -32,10 +30,6 @@ from nodeflow.ops.lowering import Convolve
 
 MULTIPLY_ADD_NS = 0.015
 """Of one float32 product, in a tile, on one core."""
-BLOCK = 8
-"""Least pictures in a block of the filter's gradient."""
-PARTIAL_SIZE = 1 << 22
-"""Most elements in all partial gradients together, unless there is one block only."""
 
 
 @dataclass(frozen=True)
@@ -64,16 +58,6 @@ class GatherProducts:
     entry_count: int
     steps: tuple[int, int, int, int]
     """Pictures from tile to tile, tiles, and bytes between a tile's positions: source, result."""
-
-
-@dataclass(frozen=True)
-class OuterProducts:
-    """The filter's gradient of each block of pictures."""
-
-    convolve: Convolve
-    blocks: int
-    length: int
-    tile: TileShape
 
 
 def panels(columns: int, tile: TileShape) -> int:
@@ -263,127 +247,3 @@ def kernel(args, task, ntasks):
                     rows, nrows, runs + 24 * slot(at, 2), slot(at, 3), target + slot(at, 0),
                     result_step, columns)
 """
-
-
-# ---- the gradient by the filter -----------------------------------------------------------------
-
-
-def outer(convolve: Convolve, picture: TensorType, filter_: TensorType) -> OuterProducts:
-    """How the pictures are cut into blocks, by shapes alone."""
-    kh, kw, channels, filters = sizes(filter_)
-    n = picture.shape[0] or 0
-    most = max(1, min(8, PARTIAL_SIZE // max(kh * kw * channels * filters, 1)))
-    length = max(BLOCK, -(-n // most))
-    tile = tile_shape(picture.dtype, filters // convolve.groups)
-    tile = TileShape(tile.positions, min(tile.vectors, 2), tile.lanes)
-    return OuterProducts(convolve, -(-n // length), length, tile)
-
-
-def outer_table(convolve: Convolve, picture: TensorType, g: TensorType) -> list[int]:
-    """For each row, then each column of the window: bytes to add in picture and gradient, and how
-    many windows have it inside the picture."""
-    _, height, width, channels = sizes(picture)
-    _, down, across, filters = sizes(g)
-    size = numpy_dtype(picture.dtype).itemsize
-    words: list[int] = []
-    for axis, length, count, step, g_step in (
-        (convolve.windows.height, height, down, width * channels, across * filters),
-        (convolve.windows.width, width, across, channels, filters),
-    ):
-        for k in range(axis.kernel):
-            seen, seeing = axis.inside(k, length, count)
-            number = seeing.stop - seeing.start
-            words += (seen.start * step * size, seeing.start * g_step * size, number)
-    return words
-
-
-def outer_calls(outer: OuterProducts, types: Sequence[TensorType]) -> list[Call]:
-    """Inputs: the picture, the result's gradient, the table; the output is one filter a block."""
-    convolve, tile = outer.convolve, outer.tile
-    n, height, width, channels = sizes(types[0])
-    _, down, across, filters = sizes(types[1])
-    dtype = types[0].dtype
-    size = numpy_dtype(dtype).itemsize
-    windows = convolve.windows
-    kh, kw = windows.height.kernel, windows.width.kernel
-    depth, each = channels // convolve.groups, filters // convolve.groups
-    row = tile.vectors * tile.lanes
-    count = panels(each, tile)
-    args = (
-        At(0), At(1), At(2), n, outer.blocks, outer.length, kh, kw, convolve.groups, count, each,
-        depth, height * width * channels * size, down * across * filters * size,
-        windows.height.stride * width * channels * size, windows.width.stride * channels * size,
-        across * filters * size, filters * size, At(3),
-    )  # fmt: skip
-    source = outer_source(dtype, tile, depth >= tile.positions, depth % tile.positions,
-                          each % row != 0)  # fmt: skip
-    products = n * down * across * kh * kw * depth * count * row * convolve.groups
-    units = outer.blocks * convolve.groups * count * kh
-    return [Call(source, args, units, products * MULTIPLY_ADD_NS * size / 4)]
-
-
-@cache
-def outer_source(dtype: str, tile: TileShape, whole: bool, rest: int, ragged: bool) -> str:
-    """A unit of work is one row of the window, a panel of filters, and a block of pictures.
-
-    Args: picture, gradient, table, pictures, blocks, length of a block, height and width of the
-    window, groups, panels and filters of each, channels of each, bytes of a picture and a gradient,
-    of a step of the window down and across, of a row and a place of the gradient, filters.
-    ``whole`` and ``rest``: whether the channels of a group fill a tile, and how many are left.
-    """
-    size = numpy_dtype(dtype).itemsize
-    width = tile.vectors * tile.lanes
-    shape = f"{tile.vectors}, {tile.lanes}, np.{dtype}, {int(ragged)}"
-    call = f"""outer_tile(
-                        {{}}, {shape}, x + {size} * c, x_row, x_column, g, g_row, g_column,
-                        nrows, ncolumns, out + c * g_column, g_column, columns, fresh)
-"""
-    body = ""
-    if whole:
-        body += f"""                for tile in range(depth // {tile.positions}):
-                    c = tile * {tile.positions}
-                    {call.format(tile.positions)}"""
-    if rest:
-        body += f"""                c = depth - {rest}
-                if c >= 0:
-                    {call.format(rest)}"""
-    return f"""import numpy as np
-from nodeflow.engine.intrinsics import slot
-from nodeflow.engine.tiles import outer_tile
-
-
-def kernel(args, task, ntasks):
-    picture, gradient, table = slot(args, 0), slot(args, 1), slot(args, 2)
-    n, blocks, length = slot(args, 3), slot(args, 4), slot(args, 5)
-    kh, kw = slot(args, 6), slot(args, 7)
-    groups, panels, each, depth = slot(args, 8), slot(args, 9), slot(args, 10), slot(args, 11)
-    picture_size, gradient_size = slot(args, 12), slot(args, 13)
-    x_row, x_column = slot(args, 14), slot(args, 15)
-    g_row, g_column = slot(args, 16), slot(args, 17)
-    result = slot(args, 18)
-    units = blocks * groups * panels * kh
-    for unit in range(units * task // ntasks, units * (task + 1) // ntasks):
-        above = unit // kh
-        i = unit - above * kh
-        block = above // (groups * panels)
-        panel = above - block * (groups * panels)
-        group = panel // panels
-        left = (panel - group * panels) * {width}
-        columns = min(np.int64({width}), each - left)
-        filters = {size} * (group * each + left)
-        down = table + 24 * i
-        nrows = slot(down, 2)
-        for image in range(block * length, min(n, (block + 1) * length)):
-            fresh = image == block * length
-            for j in range(kw):
-                across = table + 24 * (kh + j)
-                ncolumns = slot(across, 2)
-                x = (picture + image * picture_size + slot(down, 0) + slot(across, 0)
-                     + {size} * group * depth)
-                g = gradient + image * gradient_size + slot(down, 1) + slot(across, 1) + filters
-                out = result + ((block * kh + i) * kw + j) * depth * g_column + filters
-{body}"""
-
-
-def partial_size(outer: OuterProducts, filter_: TensorType) -> int:
-    return outer.blocks * math.prod(sizes(filter_))

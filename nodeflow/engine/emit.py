@@ -35,7 +35,8 @@ from nodeflow.engine.codegen import (
     collapse,
     elementwise_source,
 )
-from nodeflow.engine.convolution import GatherProducts, OuterProducts, PackFilters
+from nodeflow.engine.convolution import GatherProducts, PackFilters
+from nodeflow.engine.filter_gradient import OuterProducts, outer_calls
 from nodeflow.engine.fusion import Group
 from nodeflow.engine.products import Product
 from nodeflow.engine.rows import RowSoftmax, softmax_source
@@ -425,7 +426,7 @@ _WINDOWS: dict[type, Callable[..., list[moves.Call]]] = {
     Pool: pooling.pool_calls,
     PackFilters: convolution.pack_calls,
     GatherProducts: convolution.gather_calls,
-    OuterProducts: convolution.outer_calls,
+    OuterProducts: outer_calls,
 }
 
 

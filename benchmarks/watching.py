@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 from canvas_desk import Desk, Paints, figures
-from PySide6.QtCore import QCoreApplication, QEvent, QPointF, Qt
+from PySide6.QtCore import QCoreApplication, QEvent, QEventLoop, QPointF, Qt
 from PySide6.QtWidgets import QApplication
 
 from nodeflow.document import commands, flow
@@ -30,6 +30,11 @@ from nodeflow.ui.app import make_window
 from nodeflow.ui.settings import Settings
 
 PATIENCE = 60.0
+
+
+def handle_events() -> None:
+    """What is waiting, but not for ever: reports of the training never stop coming."""
+    QApplication.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 5)
 
 
 class Rate:
@@ -97,13 +102,13 @@ class Watching(Desk):
         while not reached():
             if time.perf_counter() > end:
                 raise SystemExit(f"the window did not get there: {self.window.link.state}")
-            QApplication.processEvents()
+            handle_events()
             time.sleep(0.002)
 
     def idle(self, seconds: float) -> None:
         end = time.perf_counter() + seconds
         while time.perf_counter() < end:
-            QApplication.processEvents()
+            handle_events()
             time.sleep(0.002)
 
     def pan(self, seconds: float) -> tuple[float, dict[str, float]]:
@@ -116,10 +121,10 @@ class Watching(Desk):
             tick += 1
             self.mouse(QEvent.Type.MouseMove, middle + QPointF(abs(tick % 60 - 30) * 8, 0), button)
             while self.paints.count == painted and time.perf_counter() - posted < 1:
-                QApplication.processEvents()
+                handle_events()
             wall.append(time.perf_counter() - posted)
             while time.perf_counter() - posted < 1 / 60:
-                QApplication.processEvents()
+                handle_events()
                 time.sleep(0.001)
         rate = (self.rate.steps - begun) / (time.perf_counter() - start)
         self.mouse(QEvent.Type.MouseButtonRelease, middle, button)

@@ -16,11 +16,19 @@ MOST_POINTS = 1500
 """More points than a panel has pixels only cost time."""
 
 
+class WholeNumbers(pg.AxisItem):
+    """An axis of steps or epochs: ticks at whole numbers, and few of them however far it goes."""
+
+    def tickSpacing(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, float]]:
+        levels = super().tickSpacing(minVal, maxVal, size)
+        return [(spacing, 0) for spacing, _ in levels if spacing >= 1] or [(1, 0)]
+
+
 class Plot(pg.PlotWidget):
     """A quiet plot: hairline grid, our fonts, no menu, mouse zoom along x."""
 
     def __init__(self, title: str, theme: Theme, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(parent, axisItems={"bottom": WholeNumbers("bottom")})
         self.title = title
         self.plot = self.getPlotItem()
         self.plot.setMenuEnabled(False)
@@ -95,7 +103,6 @@ class MetricPlot(Plot):
     def __init__(self, theme: Theme) -> None:
         self.curves: dict[str, Any] = {}
         super().__init__("metrics", theme)
-        self.plot.getAxis("bottom").setTickSpacing(levels=[(5, 0), (1, 0)])
 
     def set_theme(self, theme: Theme) -> None:
         super().set_theme(theme)

@@ -123,6 +123,7 @@ class ExpressionBar(QFrame):
         self._word_at = -1
         self._start = 0
         self._sign = QLabel()
+        self._sign.setAccessibleName("Formula")
         self.field = FormulaField(theme)
         self.field.textChanged.connect(self._on_text)
         self.field.returnPressed.connect(self.accept)

@@ -175,6 +175,7 @@ class SearchToAdd(QFrame):
         self.list = QListView(self)
         self.list.setModel(self.model)
         self.list.setObjectName("searchList")
+        self.list.setAccessibleName("Ops that match")
         self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.list.setUniformItemSizes(True)
         self.list.setMouseTracking(True)

@@ -176,6 +176,7 @@ class WelcomePage(QScrollArea):
     def _head(self) -> QHBoxLayout:
         sign = label()
         sign.setPixmap(logo(56))
+        sign.setAccessibleName("The sign of nodeflow")
         texts = QVBoxLayout()
         texts.setSpacing(SPACE[1])
         texts.addWidget(label("nodeflow", "hero"))

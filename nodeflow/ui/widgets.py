@@ -232,6 +232,7 @@ class InfoBar(QFrame):
         name = {"info": "info", "warning": "triangle-alert", "error": "circle-alert"}[level]
         role = {"info": "accent", "warning": "warning", "error": "error"}[level]
         self._sign.setPixmap(icon(name, self._theme, role).pixmap(18, 18))
+        self._sign.setAccessibleName({"info": "Note"}.get(level, level.capitalize()))
 
     def _on_fix(self) -> None:
         fix = self._fix

@@ -308,6 +308,9 @@ class CheckEditor(Editor):
         self._layout.addStretch(1)
         self.setFocusProxy(self.field)
 
+    def focus_widget(self) -> QWidget:
+        return self.field
+
     def set_value(self, value: Any) -> None:
         self.field.setChecked(bool(value))
 

@@ -1,0 +1,133 @@
+"""Every field and button of the window and its dialogs has a name for screen readers, and colour
+is nowhere the only cue."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import pytest
+from PySide6.QtGui import QAccessible
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QAbstractSpinBox,
+    QComboBox,
+    QDialog,
+    QHeaderView,
+    QLabel,
+    QLineEdit,
+    QPlainTextEdit,
+    QSlider,
+    QTabBar,
+    QTextEdit,
+    QWidget,
+)
+
+from nodeflow.document import commands
+from nodeflow.graph.types import DTYPES
+from nodeflow.resources import example
+from nodeflow.ui import dialogs
+from nodeflow.ui.canvas import wires
+from nodeflow.ui.canvas.describing import STATES
+from nodeflow.ui.canvas.scene import DTYPE_CODES
+from nodeflow.ui.canvas.wire_layer import wire_pen
+from nodeflow.ui.theme import LIGHT
+
+FIELDS = (
+    QAbstractButton, QAbstractItemView, QAbstractSpinBox, QComboBox, QLineEdit, QPlainTextEdit,
+    QSlider, QTextEdit,
+)  # fmt: skip
+
+
+def nameless(top: QWidget) -> list[str]:
+    """Fields and buttons below a widget that a screen reader has no name for.
+
+    Qt makes parts of its own (the field of a combo box, buttons of scroll bars), whose owner is
+    named; a label whose buddy a field is names it.
+    """
+    found = []
+    for widget in [top, *top.findChildren(QWidget)]:
+        owner = widget.parentWidget()
+        own = isinstance(widget, QHeaderView) or widget.objectName().startswith("qt_")
+        if not isinstance(widget, FIELDS) or own:
+            continue
+        inside = isinstance(owner, (QComboBox, QAbstractSpinBox, QTabBar, QLineEdit))
+        if inside or (owner is not None and isinstance(owner.parentWidget(), QComboBox)):
+            continue
+        if isinstance(widget, QAbstractButton) and not widget.isVisibleTo(top):
+            continue  # its text comes when it is shown
+        interface = QAccessible.queryAccessibleInterface(widget)
+        if not interface.text(QAccessible.Text.Name).strip():
+            path, step = [], widget
+            while step is not None and step is not top:
+                path.append(step.objectName() or type(step).__name__)
+                step = step.parentWidget()
+            found.append(" < ".join(path))
+    return found
+
+
+def test_everything_in_the_window_has_a_name(window, qtbot) -> None:
+    window.files.open_path(example("mnist"))
+    document = window.workspace.document
+    assert nameless(window) == []
+    kinds = {record.op: record.id for record in document.nodes.values()}
+    for op in ("random_normal", "one_hot", "dropout", "reduce_mean", "clip", "print", "conv2d"):
+        kinds[op] = commands.add_node(document, op, (0, 0))
+    for node_id in [*kinds.values(), commands.add_frame(document, (0, 0, 100, 100))]:
+        window.canvas.select([node_id])
+        assert nameless(window.inspector) == [], node_id
+    window.canvas.select(list(kinds.values()))
+    assert nameless(window.inspector) == []
+    for name in window.docks:
+        window.show_panel(name)
+        assert nameless(window.docks[name]) == [], name
+    window.show_welcome()
+    assert nameless(window.welcome) == []
+
+
+def test_everything_that_pops_up_has_a_name(window) -> None:
+    window.show_canvas()
+    for action in ("search", "formula", "command_palette", "keymap", "shortcuts", "about"):
+        window.actions_.trigger(action)
+    assert nameless(window) == []
+    for dialog in window.findChildren(QDialog):
+        assert nameless(dialog) == [], dialog.objectName()
+        dialog.close()
+
+
+def test_dialogs_have_names(window, qtbot) -> None:
+    for made in (
+        dialogs.ErrorDialog(window, "/tmp/log"),
+        dialogs.ShortcutsDialog(window, window.actions_),
+        dialogs.AboutDialog(window, window.theme),
+    ):
+        assert nameless(made) == [] and made.windowTitle(), made.objectName()
+        made.deleteLater()
+
+
+def test_what_only_shows_a_picture_says_what_it_is(window) -> None:
+    window.show_welcome()
+    for made in [w for w in window.findChildren(QLabel) if not w.pixmap().isNull()]:
+        assert (
+            made.accessibleName()
+            or made.accessibleDescription()
+            or made.text()
+            or (QAccessible.queryAccessibleInterface(made).text(QAccessible.Text.Name))
+        ), made.objectName()
+
+
+# ---- colour is not the only cue -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("one", "other"), list(combinations(DTYPES, 2)))
+def test_wires_of_two_dtypes_differ_by_dash_or_thickness(one, other) -> None:
+    looks = [
+        (wires.DASHES.get(d), wire_pen(LIGHT, DTYPE_CODES.index(d), 1.0).widthF())
+        for d in (one, other)
+    ]
+    assert looks[0] != looks[1]
+
+
+def test_every_state_of_a_node_has_words() -> None:
+    for state in ("running", "done", "stale", "muted", "bypassed", "breakpoint"):
+        assert STATES[state]

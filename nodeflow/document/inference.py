@@ -146,6 +146,7 @@ def _infer(
             f"there is no op {record.op!r}",
             hint=_op_hint(record.op),
         )
+    op.check_usable()
     wired = {wire.target_port: wire for wire in doc.wires_into(record.id)}
     types, complete = _input_types(doc, record, op, wired, known, problems)
     bound = op.bind_attrs(record.attrs)

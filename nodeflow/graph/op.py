@@ -306,6 +306,13 @@ class Op:
         """
         raise NotImplementedError(self.id)
 
+    def check_usable(self) -> None:
+        """Refuse an op whose declaration does not hold any more: a user's file that broke.
+
+        Raises:
+            UserOpError: says what is wrong.
+        """
+
     def check_inputs(self, inputs: Sequence[Tensor]) -> None:
         """Refuse inputs by where they come from, which types do not tell.
 

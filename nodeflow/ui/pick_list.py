@@ -26,6 +26,7 @@ from PySide6.QtWidgets import (
 from nodeflow.ui import theme as themes
 from nodeflow.ui.canvas import icons, text
 from nodeflow.ui.theme import Theme, draw_icon
+from nodeflow.ui.widgets import fit_rows
 
 WIDTH = 460
 ROW_HEIGHT = 44
@@ -263,11 +264,7 @@ class PickList(QFrame):
         parent = self.parentWidget()
         assert parent is not None
         width = min(WIDTH, parent.width() - 16)
-        layout = self.layout()
-        layout.activate()
-        tall = layout.hasHeightForWidth()
-        height = layout.totalHeightForWidth(width) if tall else layout.totalSizeHint().height()
-        self.resize(width, height)
+        self.resize(width, fit_rows(self, self.list, ROW_HEIGHT, width))
         top = max(8, min(parent.height() // 8, parent.height() - self.height() - 8))
         self.move((parent.width() - width) // 2, top)
 

@@ -48,6 +48,7 @@ from nodeflow.ui.canvas import CanvasView, WireContext, faces, icons, text
 from nodeflow.ui.canvas.surgery import InsertContext, ReplaceContext
 from nodeflow.ui.fuzzy import best_score
 from nodeflow.ui.theme import Theme
+from nodeflow.ui.widgets import fit_rows
 
 WIDTH = 380
 ROW = 46
@@ -265,11 +266,7 @@ class SearchToAdd(QFrame):
 
     def _fit(self) -> None:
         """Be as high as field, note and rows need."""
-        layout = self.layout()
-        layout.activate()
-        tall = layout.hasHeightForWidth()  # only while the note, which wraps, is there
-        height = layout.totalHeightForWidth(WIDTH) if tall else layout.totalSizeHint().height()
-        self.resize(WIDTH, height)
+        self.resize(WIDTH, fit_rows(self, self.list, ROW, WIDTH))
 
     def _note(self, query: str, found: bool) -> str:
         context = self.place.context

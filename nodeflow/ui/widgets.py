@@ -240,6 +240,24 @@ class InfoBar(QFrame):
         self.acted.emit(fix)
 
 
+def fit_rows(popup: QWidget, rows: QWidget, row_height: int, width: int) -> int:
+    """Take rows away from a popup's list, down to two, until it fits into its parent.
+
+    Returns:
+        The height that the popup then needs for this width.
+    """
+    layout, parent = popup.layout(), popup.parentWidget()
+    assert layout is not None and parent is not None
+    while True:
+        layout.activate()
+        tall = layout.hasHeightForWidth()  # only while a note, which wraps, is there
+        height = layout.totalHeightForWidth(width) if tall else layout.totalSizeHint().height()
+        shown = rows.maximumHeight()
+        if height <= parent.height() - 2 * SPACE[2] or shown <= 2 * row_height:
+            return height
+        rows.setFixedHeight(shown - row_height)
+
+
 class FlowLayout(QLayout):
     """Lays items out like words: as many in a row as fit."""
 

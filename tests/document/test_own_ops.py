@@ -108,6 +108,9 @@ def test_a_broken_file_is_a_problem_of_the_node_with_file_and_line(blend) -> Non
     (problem,) = analysis.problems_of(mix)
     assert "blend.py, line 8: SyntaxError" in problem.message
     assert len(analysis.all_problems()) == 1, "what depends on it has no problem of its own"
+    commands.disconnect(doc, (mix, "x"))
+    assert [p.message for p in Analysis(doc).problems_of(mix)] == [problem.message]
+    doc.undo()
     result = build(doc, partial=True, analysis=analysis)
     assert "a" in result.graph and "out" not in result.graph
 

@@ -92,12 +92,15 @@ class UserOp(Op):
         """The same op, unusable because of what is wrong with its file."""
         return UserOp(self.function, self.declared, fault)
 
-    # ---- types ------------------------------------------------------------------------------
-
-    def infer(self, *types: TensorType, **attrs: Any) -> Sequence[TensorType]:
+    def check_usable(self) -> None:
         if self.fault:
             hint = "The ops of the file come back when it loads again."
             raise UserOpError(self.fault, hint=hint)
+
+    # ---- types ------------------------------------------------------------------------------
+
+    def infer(self, *types: TensorType, **attrs: Any) -> Sequence[TensorType]:
+        self.check_usable()
         key = key_of(types, attrs)
         known = self._types.get(key)
         if known is None:

@@ -402,8 +402,8 @@ def word2vec() -> Example:
         ],
         "word2vec: each of 64 words gets 12 numbers, from which its neighbours in the text are "
         "guessed. Words that are used alike end up alike.\n"
-        "Try: train, and watch similarity: blocks appear along its diagonal, one for each kind of "
-        "word (animals, food, colours, ...). Select embeddings and choose Map in the viewer.",
+        "Try: train, and watch similarity in the viewer: blocks appear along its diagonal, one for "
+        "each kind of word (animals, food, colours, ...). Then train with a window of 1.",
         "Words by their company",
     )
     return e

@@ -31,6 +31,8 @@ from nodeflow.ui.widgets import ElidedLabel, button, label
 
 DOWNLOAD = "Download the full set"
 FASTEST_MS, SLOWEST_MS = 33, 500
+SIDE_HEIGHT = 190
+"""Room for the usual figures."""
 SHARE = 0.1
 """Drawing takes at most about this part of a core."""
 
@@ -86,10 +88,9 @@ class TrainingPanel(QWidget):
         left.addWidget(self.headline)
         left.addWidget(self.ending)
         left.addWidget(self.bar)
-        left.addLayout(self._grid)
-        left.addSpacing(SPACE[1])
         self._controls = QVBoxLayout()
         left.addLayout(self._controls)
+        left.addLayout(self._grid)
         left.addStretch(1)
         inner = QWidget()
         inner.setLayout(left)
@@ -97,6 +98,7 @@ class TrainingPanel(QWidget):
         side.setWidget(inner)
         side.setWidgetResizable(True)
         side.setFrameShape(QFrame.Shape.NoFrame)
+        side.setMinimumHeight(SIDE_HEIGHT)
         side.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         side.setFixedWidth(256)
         self._plots = QStackedWidget()
@@ -116,7 +118,7 @@ class TrainingPanel(QWidget):
         layout.addLayout(body, 1)
 
     def add_control(self, widget: QWidget) -> None:
-        """Put a setting of the training below its figures."""
+        """Put a setting of the training above its figures."""
         self._controls.addWidget(widget)
 
     def _make_notice(self) -> QFrame:

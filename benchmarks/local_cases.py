@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import queue
 import subprocess
 import sys
 import tempfile
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 
 HERE = Path(__file__).resolve().parent
+MNIST = HERE.parent / "examples" / "mnist.flow"
 sys.path[:0] = [str(HERE.parent)]
 Result = dict[str, Any]
 
@@ -46,6 +48,78 @@ def start(threads: int | None) -> Iterator[Result]:
                 )
                 what = f"first trained step, {tier}, {cache} cache"
                 yield {"what": what, "seconds": round(seconds, 3)}
+    with tempfile.TemporaryDirectory() as folder:
+        for cache in ("cold", "warm"):
+            seconds = command_seconds(os.path.join(folder, "command"))
+            what = f"first trained step of nodeflow train --tier auto, {cache} cache"
+            yield {"what": what, "seconds": round(seconds, 3)}
+        for cache in ("cold", "warm"):
+            for what, seconds in engine_seconds(os.path.join(folder, "engine")).items():
+                yield {"what": f"{what}, {cache} cache", "seconds": round(seconds, 3)}
+
+
+_COMMAND = """
+import os, sys
+import nodeflow.cli.train as command
+from nodeflow.cli.main import main
+from nodeflow.train.events import Steps
+events = command.train_events
+def until_steps(*args, **kwargs):
+    for event in events(*args, **kwargs):
+        if isinstance(event, Steps):
+            os._exit(0)
+        yield event
+command.train_events = until_steps
+main(["train", sys.argv[1], "--tier", "auto"])
+"""
+
+
+def command_seconds(cache: str) -> float:
+    """From the start of ``nodeflow train`` to its first trained step."""
+    started = time.perf_counter()
+    subprocess.run(
+        [sys.executable, "-c", _COMMAND, str(MNIST)],
+        env={**os.environ, "PYTHONPATH": str(HERE.parent), "NODEFLOW_CACHE_DIR": cache},
+        check=True,
+    )
+    return time.perf_counter() - started
+
+
+def engine_seconds(cache: str) -> dict[str, float]:
+    """The engine process as the window uses it: started, idle, asked for previews, then Train."""
+    from nodeflow.host import protocol
+    from nodeflow.host.client import EngineClient
+
+    os.environ["NODEFLOW_CACHE_DIR"] = cache
+    inbox: queue.Queue = queue.Queue()
+    client = EngineClient(lambda message: inbox.put((time.perf_counter(), message)))
+    started = time.perf_counter()
+    client.start()
+    client.send(protocol.SyncDocument(MNIST.read_text(), 1, str(MNIST.parent)))
+    client.send(protocol.Evaluate(1, 1))
+    while not isinstance(inbox.get(timeout=60)[1], protocol.Previews):
+        pass
+    result = {"engine process started and previews shown": time.perf_counter() - started}
+    time.sleep(2)  # the user looks at them
+    pressed = time.perf_counter()
+    client.send(protocol.Train(2))
+    steps: list[tuple[float, str]] = []
+    while len([tier for _, tier in steps if tier == "compiled"]) < 2:
+        at, message = inbox.get(timeout=120)
+        if isinstance(message, protocol.StepsDone):
+            steps.append((at - pressed, message.tier))
+        elif isinstance(message, (protocol.Failed, protocol.TrainingDone, protocol.Died)):
+            raise RuntimeError(f"the training did not get compiled: {message}")
+    client.close()
+    del os.environ["NODEFLOW_CACHE_DIR"]
+    first = next(i for i, (_, tier) in enumerate(steps) if tier == "compiled")
+    result["first step after Train"] = steps[0][0]
+    result["first compiled step after Train"] = steps[first][0]
+    if first:
+        result["between the last step before and the first compiled"] = (
+            steps[first][0] - steps[first - 1][0]
+        )
+    return result
 
 
 def import_seconds() -> float:

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from nodeflow.engine.actions import Actions, build_actions, copy_fetched_variables
 from nodeflow.engine.arena import Arena, Offsets
+from nodeflow.engine.collector import uncollected
 from nodeflow.engine.emit import Cut, Row, copy_row, emit
 from nodeflow.engine.fusion import Group, group_actions
 from nodeflow.engine.levels import Level, all_rows, work_of
@@ -102,6 +103,7 @@ def is_concrete(types: Sequence[TensorType]) -> bool:
     return all(t.is_static for t in types)
 
 
+@uncollected
 def make_plan(schedule: Schedule, types: Sequence[TensorType], *, fuse: bool = True) -> Plan:
     """Plan one run of a schedule whose types are all concrete."""
     return _soon_compiled(partial(_plan_run, schedule, types), fuse)
@@ -114,6 +116,7 @@ def _plan_run(schedule: Schedule, types: Sequence[TensorType], fuse: bool) -> Pl
     return _Planner(actions, groups).plan()
 
 
+@uncollected
 def make_step_plan(
     schedule: Schedule, types: Sequence[TensorType], gathered: Sequence[int]
 ) -> Plan | None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from nodeflow.engine.collector import uncollected
 from nodeflow.errors import AssignOrderError, FetchError, ShapeError
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.infer import infer_types
@@ -116,6 +117,7 @@ def resolve_alias(tensor: Tensor) -> Tensor:
     return tensor
 
 
+@uncollected
 def build_schedule(targets: Sequence[Target], fed: Iterable[Tensor]) -> Schedule:
     """Order what ``targets`` need, taking the ``fed`` tensors as given.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 
 import nodeflow as nf
@@ -64,3 +65,18 @@ def test_slots_are_released_after_their_last_use():
     last = schedule.last_uses()
     assert last[schedule.fetches[0]] == len(schedule.steps)
     assert last[schedule.feeds[x]] == 1  # the first add; the constant is step 0
+
+
+def test_planning_gives_the_collector_back():
+    assert gc.isenabled()
+    with nf.Graph():
+        x = nf.placeholder("float32", [3], name="x")
+        y = nf.sin(x)
+    build_schedule([y], [x])
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        build_schedule([y], [x])
+        assert not gc.isenabled()
+    finally:
+        gc.enable()

@@ -72,9 +72,18 @@ def test_the_commands_of_the_readme_run(root, tmp_path, monkeypatch, capsys):
     assert (tmp_path / "mnist.safetensors").exists() and (tmp_path / "mnist.svg").exists()
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "docs/architecture.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/correctness.md"]
+)
 def test_links_and_pictures_lead_somewhere(root, name):
     path = root / name
     targets = re.findall(r"\]\(([^)#:]+)\)", path.read_text())
     missing = [t for t in targets if not (path.parent / t).exists()]
     assert not missing
+
+
+def test_the_tests_that_prove_something_exist(root):
+    """The table of docs/correctness.md names files below tests/."""
+    named = re.findall(r"`(\w+/test_\w+\.py)`", (root / "docs/correctness.md").read_text())
+    assert len(named) >= 15
+    assert [n for n in named if not (root / "tests" / n).exists()] == []

@@ -20,8 +20,8 @@ from nodeflow.train.loop import train
 TRAINED = [path for path in examples() if flow.load(path).training.get("optimizer")]
 NIGHTLY = bool(os.environ.get("NODEFLOW_NIGHTLY"))
 SEEDS = range(1, 6)
-FASTER = {"mnist_cnn": {"batch_size": 10}}
-"""The reference convolves slowly, and how many rows a step has does not matter here."""
+FASTER = {"mnist_cnn": {"batch_size": 10}, "lstm": {"batch_size": 5}}
+"""The reference convolves and repeats slowly; how many rows a step has does not matter here."""
 
 every_example = pytest.mark.parametrize("path", TRAINED, ids=lambda path: path.stem)
 

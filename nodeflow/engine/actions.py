@@ -49,6 +49,7 @@ from nodeflow.ops.lowering import (
 
 if TYPE_CHECKING:
     from nodeflow.engine.loops import LoopPlan
+    from nodeflow.engine.views import View
 
 CONSTANT_SIZE = 4096
 """Elements up to which a filled tensor is kept instead of written at each run."""
@@ -97,6 +98,8 @@ class Actions:
         constants: values known while planning, by root slot.
         fetches: slot whose values answer each fetch.
         rewritten: for each rewrite, what it did, in words.
+        views: slots whose values are part of their root slot's array.
+        sliced: slots that have become such views, and are no root slots any more.
         flushed: root slots that are computed with denormals as zero.
     """
 
@@ -107,6 +110,8 @@ class Actions:
     constants: dict[int, np.ndarray] = field(default_factory=dict)
     fetches: list[int | None] = field(default_factory=list)
     rewritten: dict[str, list[str]] = field(default_factory=dict)
+    views: dict[int, View] = field(default_factory=dict)
+    sliced: set[int] = field(default_factory=set)
     flushed: set[int] = field(default_factory=set)
     _made: dict[Hashable, Action] = field(default_factory=dict)
     _known: dict[Hashable, int] = field(default_factory=dict)

@@ -38,10 +38,14 @@ class ClusterNode:
 
 @dataclass(frozen=True)
 class Output:
-    """A node whose values are stored; ``inplace`` is the input whose memory they replace."""
+    """A node whose values are stored.
+
+    ``inplace`` is the input whose memory they replace; ``strided`` values go into part of an array.
+    """
 
     node: int
     inplace: int | None = None
+    strided: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,9 @@ class Cluster:
     """Elementwise nodes over one iteration space of ``rank`` (at least 1) axes.
 
     Args of the kernel: the sizes of the axes, the number of elements of a task, then pointers to
-    inputs, then to those outputs that have memory of their own. With ``flush``, denormals are zero.
+    inputs, then to those outputs that have memory of their own; then, for each of the inputs
+    ``strided`` and outputs that lie in part of an array, the strides of all axes but the last, where
+    it is 1. With ``flush``, denormals are zero.
     """
 
     rank: int
@@ -57,6 +63,7 @@ class Cluster:
     nodes: tuple[ClusterNode, ...]
     outputs: tuple[Output, ...]
     flush: bool = False
+    strided: tuple[int, ...] = ()
 
 
 def elementwise_source(cluster: Cluster, *, comments: bool = False) -> str:
@@ -127,6 +134,10 @@ class _Writer:
         own = [n for n, output in enumerate(self.cluster.outputs) if output.inplace is None]
         base = rank + 1 + len(self.cluster.inputs)
         lines += [f"q{n} = slot(args, {base + place})" for place, n in enumerate(own)]
+        at = base + len(own)
+        for name in self._strided():
+            lines += [f"{name}_{axis} = slot(args, {at + axis})" for axis in range(rank - 1)]
+            at += rank - 1
         lines += [f"bad_{code} = False" for code in self.checks]
         if self.cluster.flush:
             lines.append("mode = flush_denormals()")
@@ -174,7 +185,10 @@ class _Writer:
         lines = []
         for k, (dtype, pattern) in enumerate(self.cluster.inputs):
             size = numpy_dtype(dtype).itemsize
-            offset = flat if all(pattern) else self._offset(pattern)
+            if k in self.cluster.strided:
+                offset = self._strided_offset(f"s{k}", pattern)
+            else:
+                offset = flat if all(pattern) else self._offset(pattern)
             address = f"p{k} + {size} * ({offset})" if offset != "0" else f"p{k}"
             if pattern[-1]:
                 lines.append(f"x{k} = view1({address}, size, {numpy_name(dtype)})")
@@ -184,8 +198,22 @@ class _Writer:
             if output.inplace is None:
                 dtype = self.cluster.nodes[output.node].dtype
                 size = numpy_dtype(dtype).itemsize
-                lines.append(f"y{n} = view1(q{n} + {size} * {flat}, size, {numpy_name(dtype)})")
+                offset = flat
+                if output.strided:
+                    offset = f"({self._strided_offset(f't{n}', (True,) * self.cluster.rank)})"
+                lines.append(f"y{n} = view1(q{n} + {size} * {offset}, size, {numpy_name(dtype)})")
         return lines
+
+    def _strided(self) -> list[str]:
+        """Names of the strides of everything that lies in part of an array."""
+        stores = (n for n, output in enumerate(self.cluster.outputs) if output.strided)
+        return [*(f"s{k}" for k in self.cluster.strided), *(f"t{n}" for n in stores)]
+
+    def _strided_offset(self, name: str, pattern: Pattern) -> str:
+        """Index of the first element of the stretch in an array with strides."""
+        last = len(pattern) - 1
+        terms = [f"i{axis} * {name}_{axis}" for axis in range(last) if pattern[axis]]
+        return " + ".join([*terms, *(["column"] if pattern[last] else [])]) or "0"
 
     def _offset(self, pattern: Pattern) -> str:
         """Index of the first element of the stretch in an array that lacks some axes."""
@@ -207,29 +235,49 @@ class _Writer:
         ]
 
 
-def collapse(
-    shape: Sequence[int], input_shapes: Sequence[Sequence[int]]
-) -> tuple[list[int], list[Pattern]]:
-    """The iteration space with as few axes as possible, and each input's pattern over it.
+Strides = tuple[int, ...]
 
-    Neighbouring axes that every input has, or lacks, alike become one; axes of size 1 vanish.
+
+def collapse(
+    shape: Sequence[int],
+    input_shapes: Sequence[Sequence[int]],
+    strides: Sequence[Strides | None] | None = None,
+) -> tuple[list[int], list[Pattern], list[Strides | None]]:
+    """The iteration space with as few axes as possible, and each array's pattern over it.
+
+    Neighbouring axes that every array has, or lacks, alike become one; axes of size 1 vanish.
+
+    Args:
+        strides: for arrays that are part of others, the stride of each of their axes; 1 for the
+            last, which is longer than 1.
 
     Returns:
-        Sizes (at least one axis), and for each input which of the axes it has.
+        Sizes (at least one axis), for each array which of the axes it has, and its strides along
+        all of them but the last, or None if it is contiguous.
     """
     rank = len(shape)
     padded = [(1,) * (rank - len(s)) + tuple(s) for s in input_shapes]
+    steps = [s and (0,) * (rank - len(s)) + tuple(s) for s in strides or [None] * len(padded)]
     sizes: list[int] = []
     columns: list[tuple[bool, ...]] = []
+    along: list[tuple[int, ...]] = []
     for axis, size in enumerate(shape):
         if size == 1:
             continue
         column = tuple(s[axis] != 1 for s in padded)
-        if columns and columns[-1] == column:
+        step = tuple(s[axis] if s and has else 0 for s, has in zip(steps, column, strict=True))
+        if columns and columns[-1] == column and along[-1] == tuple(s * size for s in step):
             sizes[-1] *= size
+            along[-1] = step
         else:
             sizes.append(size)
             columns.append(column)
+            along.append(step)
     if not sizes:
-        return [1], [(True,)] * len(padded)
-    return sizes, [tuple(c[k] for c in columns) for k in range(len(padded))]
+        return [1], [(True,)] * len(padded), [None] * len(padded)
+    patterns = [tuple(c[k] for c in columns) for k in range(len(padded))]
+    kept = [
+        None if s is None or len(sizes) == 1 else tuple(a[k] for a in along[:-1])
+        for k, s in enumerate(steps)
+    ]
+    return sizes, patterns, kept

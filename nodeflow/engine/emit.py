@@ -40,6 +40,7 @@ from nodeflow.engine.filter_gradient import OuterProducts, outer_calls
 from nodeflow.engine.fusion import Group
 from nodeflow.engine.products import Product
 from nodeflow.engine.rows import RowSoftmax, softmax_source
+from nodeflow.engine.views import View
 from nodeflow.graph.graph import Node
 from nodeflow.graph.types import FLOATS, TensorType, numpy_dtype
 from nodeflow.ops.lowering import (
@@ -171,12 +172,11 @@ def emit_cluster(
     cut: Cut | None = None,
 ) -> Row:
     """One row for a fused cluster."""
-    spec, sizes, inputs, outputs = describe_cluster(actions, group, needed, inplace)
-    own = [r for r in outputs if r not in inplace]
+    spec, sizes, pointers = describe_cluster(actions, group, needed, inplace)
     total = math.prod(sizes)
     work = total * _cost(spec)
     tasks, size = _vectors(total, work) if cut is None else (cut.tasks, _per_task(total, cut))
-    args = [*sizes, size, *(Pointer(r) for r in (*inputs, *own))]
+    args = [*sizes, size, *pointers]
     return Row(cluster_source(spec), tuple(args), tasks, work, group)
 
 
@@ -199,10 +199,10 @@ def describe_cluster(
     inplace: dict[int, int],
     *,
     labels: bool = False,
-) -> tuple[Cluster, list[int], list[int], list[int]]:
-    """The cluster, sizes of its iteration space, and root slots of its inputs and outputs."""
-    types, root = actions.types, actions.root
-    uses: dict[tuple[int, tuple], int] = {}
+) -> tuple[Cluster, list[int], list[Arg]]:
+    """The cluster, sizes of its iteration space, and the arguments after those."""
+    types, root, views = actions.types, actions.root, actions.views
+    uses: dict[tuple[int, tuple, View | None], int] = {}
     node_of: dict[int, int] = {}
     nodes = []
     for action in group.actions:
@@ -213,7 +213,7 @@ def describe_cluster(
             if root[slot] in node_of:
                 operands.append(Operand(True, node_of[root[slot]]))
             else:
-                key = (root[slot], types[slot].shape)
+                key = (root[slot], types[slot].shape, views.get(slot))
                 operands.append(Operand(False, uses.setdefault(key, len(uses))))
         out = action.outputs[0]
         node_of[root[out]] = len(nodes)
@@ -223,19 +223,36 @@ def describe_cluster(
         nodes.append(ClusterNode(frozen, tuple(operands), dtypes, types[out].dtype, label))
     assert group.shape is not None
     shape = [d for d in group.shape if d is not None]
-    sizes, patterns = collapse(shape, [key[1] for key in uses])
     inputs = [key[0] for key in uses]
-    outputs = [r for r in node_of if r in needed] or list(node_of)[-1:]
+    pieces = [(r, *piece) for r, where in group.pieces.items() for piece in where]
+    outputs = [r for r in node_of if r in needed] or ([] if pieces else list(node_of)[-1:])
+    shapes = [key[1] for key in uses] + [group.shape] * len(pieces)
+    strides = [view and view.strides for *_, view in (*uses, *pieces)]
+    sizes, patterns, strides = collapse(shape, shapes, strides)
+    stores = [
+        Output(node_of[r], inputs.index(inplace[r]) if r in inplace else None) for r in outputs
+    ]
+    of_pieces = strides[len(uses) :]
+    stores += [
+        Output(node_of[r], strided=s is not None)
+        for (r, _, _), s in zip(pieces, of_pieces, strict=True)
+    ]
     spec = Cluster(
         len(sizes),
-        tuple((types[r].dtype, p) for r, p in zip(inputs, patterns, strict=True)),
+        tuple((types[r].dtype, p) for r, p in zip(inputs, patterns, strict=False)),
         tuple(nodes),
-        tuple(
-            Output(node_of[r], inputs.index(inplace[r]) if r in inplace else None) for r in outputs
-        ),
+        tuple(stores),
         group.flush,
+        tuple(k for k, s in enumerate(strides[: len(uses)]) if s is not None),
     )
-    return spec, sizes, inputs, outputs
+    places = [*((r, view) for r, _, view in uses)]
+    places += [(r, None) for r in outputs if r not in inplace]
+    places += [(whole, view) for _, whole, view in pieces]
+    args: list[Arg] = [
+        Pointer(r, view.offset * numpy_dtype(types[r].dtype).itemsize if view else 0)
+        for r, view in places
+    ]
+    return spec, sizes, [*args, *(s for axes in strides if axes is not None for s in axes)]
 
 
 def copy_row(actions: Actions, source: int, target: int) -> Row:

@@ -10,10 +10,14 @@ of actions, but for moving those of small clusters.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from nodeflow.engine.actions import Action, Actions
 from nodeflow.graph.types import Shape
 from nodeflow.ops.lowering import Elementwise
+
+if TYPE_CHECKING:
+    from nodeflow.engine.views import View
 
 MAX_NODES = 64
 """Compile time grows faster than a cluster; see the architecture notes."""
@@ -33,6 +37,8 @@ class Group:
     """Root slots read from outside."""
     outputs: set[int] = field(default_factory=set)
     """Root slots written."""
+    pieces: dict[int, list[tuple[int, View]]] = field(default_factory=dict)
+    """Where values are also (or only) written: by root slot, (root slot of a whole, which part)."""
     read: bool = False
     """Whether another group reads from it already."""
     flush: bool = False
@@ -120,7 +126,7 @@ class _Grouper:
             return False
         # What it takes from the cluster must have the cluster's own shape.
         return all(
-            self.actions.types[slot].shape == shape
+            self.actions.types[slot].shape == shape and slot not in self.actions.views
             for slot, root in zip(action.inputs, roots, strict=True)
             if root in group.outputs
         )
@@ -136,7 +142,7 @@ class _Grouper:
             len(group.actions) + len(other.actions) < self.limit
             and len(together) + 1 <= MAX_INPUTS
             and all(
-                self.actions.types[slot].shape == group.shape
+                self.actions.types[slot].shape == group.shape and slot not in self.actions.views
                 for slot in action.inputs
                 if self.actions.root[slot] in other.outputs
             )

@@ -192,22 +192,23 @@ class _LoopPlanner:
             sources[root] = Pointer(self.actions.root[slot])
 
     def _place_outputs(self, plan: Plan) -> None:
-        """What the body makes is written where it belongs; what it makes twice, or only passes on,
-        is copied there."""
+        """What the body makes is written where it belongs; what is also carried, or only passed on,
+        is copied there. Stacks of the same are one."""
         count = self.loop.carried
-        targets = [self._carried(i, 1) for i in range(count)]
-        for slot in self.results:
-            if slot is not None:
-                type_ = self.actions.types[slot]
-                targets.append(self._slice(slot, type_.with_shape(type_.shape[1:])))
-        planned = self.planned
-        for slot, target in zip(plan.actions.fetches, targets, strict=True):
+        made = [plan.actions.root[s] for s in plan.actions.fetches if s is not None]
+        self._write(made[:count], [self._carried(i, 1) for i in range(count)])
+        stacked: dict[int, int] = {}
+        for root, index in zip(
+            made[count:], (i for i, s in enumerate(self.results) if s is not None), strict=True
+        ):
+            slot = self.results[index]
             assert slot is not None
-            root = plan.actions.root[slot]
-            if root not in planned.sources:
-                planned.sources[root] = target
-            else:
-                planned.copies.append((root, target))
+            first = stacked.setdefault(root, slot)
+            if first != slot:
+                self._rename(slot, first)
+                self.results[index] = None
+        self._write(list(stacked), [self._stacked(slot) for slot in stacked.values()])
+        planned = self.planned
         for index, slot in enumerate(self.history):
             if slot is not None and self.turns:
                 start = self._start(self.actions.types[slot])
@@ -215,6 +216,24 @@ class _LoopPlanner:
         for index, slot in enumerate(self.last):
             if slot is not None and not self.turns:
                 planned.before.append((self.outer.inputs[index], Pointer(slot)))
+
+    def _rename(self, slot: int, first: int) -> None:
+        """Let everything in the memory of ``slot`` be in that of ``first``."""
+        root = self.actions.root
+        for other, old in enumerate(root):
+            if old == slot:
+                root[other] = first
+
+    def _write(self, roots: Sequence[int], targets: Sequence[Moving]) -> None:
+        for root, target in zip(roots, targets, strict=True):
+            if root not in self.planned.sources:
+                self.planned.sources[root] = target
+            else:
+                self.planned.copies.append((root, target))
+
+    def _stacked(self, slot: int) -> Moving:
+        type_ = self.actions.types[slot]
+        return self._slice(slot, type_.with_shape(type_.shape[1:]))
 
     def _slice(self, slot: int, type_: TensorType) -> Moving:
         """This turn's slice of a sequence or of a stacked result."""

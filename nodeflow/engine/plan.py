@@ -24,6 +24,7 @@ from nodeflow.engine.places import Place, Placer
 from nodeflow.engine.schedule import Schedule
 from nodeflow.engine.strands import Strand, find_strands
 from nodeflow.engine.updates import Updates, flush_updates, plan_updates
+from nodeflow.engine.views import read_slices, write_pieces
 from nodeflow.errors import RunError
 from nodeflow.graph.graph import Node
 from nodeflow.graph.types import TensorType, numpy_dtype
@@ -112,7 +113,9 @@ def make_plan(schedule: Schedule, types: Sequence[TensorType], *, fuse: bool = T
 def _plan_run(schedule: Schedule, types: Sequence[TensorType], fuse: bool) -> Plan:
     actions = build_actions(schedule, types)
     _plan_loops(actions, fuse=fuse)
+    read_slices(actions)
     groups = group_actions(actions, fuse=fuse and "fuse" not in schedule.without)
+    groups = write_pieces(actions, groups)
     return _Planner(actions, groups).plan()
 
 
@@ -138,7 +141,9 @@ def _plan_steps(
     copy_fetched_variables(actions)
     flush_updates(actions)
     _plan_loops(actions, fuse=fuse)
+    read_slices(actions)
     groups = group_actions(actions, fuse=fuse and "fuse" not in schedule.without)
+    groups = write_pieces(actions, groups)
     if any(g.is_python for g in groups):
         return None
     updates = plan_updates(actions, groups)

@@ -26,6 +26,7 @@ REWRITES = {
     "simplify": "drop x * 1, x / 1, x - 0 and, of integers, x + 0",
     "rows": "compute softmax a row at a time instead of a pass over everything for each part",
     "fuse": "make one kernel of neighbouring elementwise ops",
+    "views": "read slices where they lie, write joined pieces where they belong",
     "flush": "take numbers too small for full precision as zero where a training step updates",
     "strands": "let each task go on with its rows through neighbouring kernels",
     "reuse": "let intermediate results that are not needed any more make room",

@@ -162,6 +162,23 @@ class _Finder:
                 for index, slot in enumerate(action.inputs)
                 if self.actions.root[slot] in strand.made
             )
+            and all(self._keeps_rows(slot, r) for a in group.actions for slot in a.inputs
+                    if self.actions.root[slot] in strand.made)
+        )  # fmt: skip
+
+    def _keeps_rows(self, slot: int, rows: int) -> bool:
+        """Whether rows stay rows where a slot is part of an array, or pieces were joined."""
+        types, root = self.actions.types, self.actions.root[slot]
+        whole = types[root].size or 0
+        view = self.actions.views.get(slot)
+        if view is not None and not view.keeps_rows(types[slot].shape, whole, rows):
+            return False
+        maker = self.made_by[root]
+        return all(
+            piece.keeps_rows(types[part].shape, whole, rows)
+            for part, where in maker.pieces.items()
+            for target, piece in where
+            if target == root
         )
 
     def _worth(self, strand: Strand, group: Group, rows: int, heights: set[int]) -> bool:

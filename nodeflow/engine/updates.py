@@ -135,7 +135,12 @@ class _Decider:
             for slot in action.inputs
             if self.actions.root[slot] == home
         }
-        return shapes == {group.shape}
+        sliced = any(
+            slot in self.actions.views and self.actions.root[slot] == home
+            for action in group.actions
+            for slot in action.inputs
+        )
+        return shapes == {group.shape} and not sliced
 
     def _required(self, root: int, home: int) -> int:
         """The lowest level at which the variable may be overwritten."""

@@ -122,7 +122,7 @@ def test_no_value_is_wider_than_declared(op, dtype):
     ],
 )
 def test_axes_collapse_as_far_as_broadcasting_allows(shape, inputs, sizes, patterns):
-    assert collapse(shape, inputs) == (sizes, patterns)
+    assert collapse(shape, inputs) == (sizes, patterns, [None] * len(inputs))
 
 
 def test_broadcasting_over_four_axes():
@@ -130,7 +130,7 @@ def test_broadcasting_over_four_axes():
     shape = (2, 3, 4, 5)
     shapes = [(2, 1, 4, 1), (3, 1, 5), (2, 3, 4, 5)]
     a, b, c = (rng.random(s).astype("float64") for s in shapes)
-    sizes, patterns = collapse(shape, shapes)
+    sizes, patterns, _ = collapse(shape, shapes)
     out = np.zeros(shape)
     source = elementwise_source(
         cluster_of("x * y + z", "x y z", ["float64"] * 3, "float64", patterns)

@@ -1,4 +1,4 @@
-"""Kernels that take and add elements row by row, by indices of the rows' own."""
+"""Kernels along an axis: elements taken and added by indices of the rows' own; running sums."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ import math
 from collections.abc import Sequence
 from functools import cache
 
+from nodeflow.engine import running
 from nodeflow.engine.expressions import numpy_name
 from nodeflow.engine.moves import At, Call
 from nodeflow.graph.types import TensorType, normalize_axis, numpy_dtype
-from nodeflow.ops.lowering import Along, TakeAlong
+from nodeflow.ops.lowering import Along, RunningSum, TakeAlong
 
 _BYTES = {1: "uint8", 4: "int32", 8: "int64"}
 
 
 def call(lowering: Along, types: Sequence[TensorType]) -> Call:
-    """The kernel call; ``types`` are those of x, the indices and the output."""
+    """The kernel call; ``types`` are those of x, of the indices if any, and of the output."""
+    if isinstance(lowering, RunningSum):
+        return running.call(lowering, types)
     x, indices, out = types
     axis = normalize_axis(lowering.axis, indices.rank)
     sizes = [d or 0 for d in indices.shape]

@@ -174,6 +174,15 @@ class Random:
 
 
 @dataclass(frozen=True)
+class RunningSum:
+    """Sums of all elements up to each one along ``axis``, itself left out if ``exclusive``."""
+
+    axis: int
+    exclusive: bool
+    reverse: bool
+
+
+@dataclass(frozen=True)
 class Loop:
     """A piece of graph run for each step of sequences (see the ``scan`` op, whose attributes these
     are)."""
@@ -212,7 +221,7 @@ class Pool:
 
 
 Move = Permute | Copy | Gather | ScatterAdd | Pick
-Along = TakeAlong | AddAlong
+Along = TakeAlong | AddAlong | RunningSum
 Ordered = Order | Distinct | PairsInOrder | OtherProducts
 Windowed = Convolve | Pool
 Simple = (

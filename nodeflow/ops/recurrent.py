@@ -1,20 +1,23 @@
 """Recurrent layers: cells for one step, and layers that run a cell over sequences.
 
+What differs between the kinds is declared once (`Kind`); every kind has a cell and a layer.
+
 A layer projects all its inputs by one product before the loop; the loop itself has only the
 recurrent product, whose matrix gets its gradient by one product too (see ``scan``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from nodeflow.errors import ShapeError
 from nodeflow.graph.graph import Tensor
 from nodeflow.graph.op import Attr, Port, Sample
+from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.types import FLOATS, Dim, TensorType, compatible, shape_text
 from nodeflow.ops import functions as F
-from nodeflow.ops.base import register
 from nodeflow.ops.body import make_body
 from nodeflow.ops.composed import Composed
 from nodeflow.ops.samples import values
@@ -54,16 +57,78 @@ def lstm_step(h: Tensor, c: Tensor, p: Tensor, recurrent: Tensor) -> Sequence[Te
     return F.sigmoid(o) * F.tanh(cell), cell
 
 
+@dataclass(frozen=True)
+class Kind:
+    """What one kind of recurrent layer does in a step.
+
+    Attributes:
+        gates: how many sums, side by side in the kernels, a step needs.
+        states: what it carries, the output first.
+        step: from the op's attributes to what one step does with projected inputs.
+        name: of one such layer, in the documentation; ``formula`` follows it there.
+    """
+
+    id: str
+    gates: int
+    states: tuple[str, ...]
+    step: Callable[[Mapping[str, Any]], Step]
+    name: str
+    formula: str
+    keywords: tuple[str, ...]
+    attrs: tuple[Attr, ...] = ()
+
+
+KINDS = (
+    Kind(
+        "rnn", 1, ("h",), lambda attrs: plain_step(attrs["activation"]),
+        "simple recurrent layer",
+        "h' = activation(x @ kernel + h @ recurrent_kernel + bias). Elman, 1990.",
+        ("elman",), (ACTIVATION,),
+    ),
+    Kind(
+        "gru", 3, ("h",), lambda attrs: gru_step,
+        "gated recurrent unit",
+        "z = sigmoid(x Wz + h Uz + bz); r = sigmoid(x Wr + h Ur + br); n = tanh(x Wn + r * (h Un) "
+        "+ bn); h' = (1 - z) * n + z * h. The kernels hold z, r and n side by side. Cho and "
+        "others, 2014, with the reset after the product, as cuDNN has it.",
+        ("gated",),
+    ),
+    Kind(
+        "lstm", 4, ("h", "c"), lambda attrs: lstm_step,
+        "long short-term memory",
+        "i, f, g, o = x @ kernel + h @ recurrent_kernel + bias, side by side; c' = sigmoid(f) * c "
+        "+ sigmoid(i) * tanh(g); h' = sigmoid(o) * tanh(c'). Hochreiter and Schmidhuber, 1997, "
+        "with the forget gate of Gers and others, 2000; let the bias of f begin at 1.",
+        ("memory",),
+    ),
+)  # fmt: skip
+
+
 class Recurrent(Composed):
-    """Base of cells and layers: the shapes of weights and states."""
+    """Base of cells and layers of one kind: the shapes of weights and states."""
 
     category = "Neural network"
-    gates = 1
-    states = ("h",)
 
-    def step(self, attrs: Any) -> Step:
-        """What one step does with projected inputs."""
+    def __init__(self, kind: Kind) -> None:
+        self.kind = kind
+        self.gates = kind.gates
+        self.states = kind.states
+
+    def samples(self) -> Iterator[Sample]:
+        """Each kind of call with the defaults, and with every other choice of an attribute."""
+        for sample in self.calls():
+            yield sample
+            for attr in self.kind.attrs:
+                for choice in attr.choices[1:]:
+                    yield Sample(sample.inputs, {**sample.attrs, attr.name: choice}, sample.smooth)
+
+    def calls(self) -> Iterator[Sample]:
+        """Samples with the defaults of the kind's attributes."""
         raise NotImplementedError(self.id)
+
+    def step(self, attrs: Mapping[str, Any]) -> Step:
+        """What one step does with projected inputs."""
+        return self.kind.step(attrs)
 
     def units(self, kernel: TensorType, recurrent: TensorType, bias: TensorType) -> int:
         """The number of units.
@@ -121,18 +186,28 @@ WEIGHTS = (
     Port("recurrent_kernel", "Weights of the last step: (units, gates * units).", FLOATS, "T"),
     Port("bias", "(gates * units,).", FLOATS, "T"),
 )
-H = Port("h", "State after the last step: (rows, units).", FLOATS, "T")
-C = Port("c", "Cell state after the last step: (rows, units).", FLOATS, "T")
+OLD = {
+    "h": Port("h", "State after the last step: (rows, units).", FLOATS, "T"),
+    "c": Port("c", "Cell state after the last step: (rows, units).", FLOATS, "T"),
+}
+NEW = {"h": Port("h", "New state."), "c": Port("c", "New cell state.")}
 
 
 # ---- cells ------------------------------------------------------------------------------------
 
 
 class Cell(Recurrent):
-    """Base: one step."""
+    """One step."""
 
-    inputs = (Port("x", "Inputs of this step: (rows, features).", FLOATS, "T"), H, *WEIGHTS)
-    outputs = (Port("h", "New state."),)
+    def __init__(self, kind: Kind) -> None:
+        super().__init__(kind)
+        self.id = f"{kind.id}_cell"
+        self.doc = f"One step of a {kind.name}.\n\n{kind.formula}"
+        self.keywords = ("recurrent", "step", "sequence", *kind.keywords)
+        self.attrs = kind.attrs
+        x = Port("x", "Inputs of this step: (rows, features).", FLOATS, "T")
+        self.inputs = (x, *(OLD[s] for s in kind.states), *WEIGHTS)
+        self.outputs = tuple(NEW[s] for s in kind.states)
 
     def infer(self, *types: TensorType, **attrs: Any) -> Any:
         x, *states = types[:-3]
@@ -151,7 +226,7 @@ class Cell(Recurrent):
         projected = F.matmul(x, kernel) + bias
         return self.step(attrs)(*states, projected, recurrent)
 
-    def samples(self) -> Iterator[Sample]:
+    def calls(self) -> Iterator[Sample]:
         def call(rows: int, features: int, units: int, dtype: str = "float64") -> Sample:
             states = [values((rows, units), dtype, start=3 + i) for i in range(len(self.states))]
             x = values((rows, features), dtype)
@@ -161,6 +236,7 @@ class Cell(Recurrent):
         yield call(4, 3, 2, "float32")
         yield call(1, 3, 2)
         yield call(0, 3, 2)
+        yield call(2, 0, 2)
         yield call(1, 1, 1)
 
 
@@ -174,88 +250,34 @@ def weights(features: int, units: int, gates: int, dtype: str) -> tuple[Any, Any
     )
 
 
-@register
-class RNNCell(Cell):
-    """One step of the simplest recurrent layer."""
-
-    id = "rnn_cell"
-    keywords = ("recurrent", "elman", "step", "sequence")
-    doc = (
-        "One step of a simple recurrent layer: activation(x @ kernel + h @ recurrent_kernel + "
-        "bias).\n\nElman, 1990."
-    )
-    attrs = (ACTIVATION,)
-
-    def step(self, attrs: Any) -> Step:
-        return plain_step(attrs["activation"])
-
-    def samples(self) -> Iterator[Sample]:
-        for sample in super().samples():
-            yield sample
-            yield Sample(sample.inputs, {"activation": "relu"}, sample.smooth)
-
-
-GRU_DOC = (
-    "z = sigmoid(x Wz + h Uz + bz); r = sigmoid(x Wr + h Ur + br); n = tanh(x Wn + r * (h Un) + "
-    "bn); h' = (1 - z) * n + z * h. The kernels hold z, r and n side by side. Cho and others, "
-    "2014, with the reset after the product, as cuDNN has it."
-)
-LSTM_DOC = (
-    "i, f, g, o = x @ kernel + h @ recurrent_kernel + bias, side by side; c' = sigmoid(f) * c + "
-    "sigmoid(i) * tanh(g); h' = sigmoid(o) * tanh(c'). Hochreiter and Schmidhuber, 1997, with the "
-    "forget gate of Gers and others, 2000; let the bias of f begin at 1."
-)
-
-
-@register
-class GRUCell(Cell):
-    """One step of a gated recurrent layer."""
-
-    id = "gru_cell"
-    gates = 3
-    keywords = ("recurrent", "gated", "step", "sequence")
-    doc = f"One step of a gated recurrent unit.\n\n{GRU_DOC}"
-
-    def step(self, attrs: Any) -> Step:
-        return gru_step
-
-
-@register
-class LSTMCell(Cell):
-    """One step of a long short-term memory."""
-
-    id = "lstm_cell"
-    gates = 4
-    states = ("h", "c")
-    keywords = ("recurrent", "memory", "step", "sequence")
-    doc = f"One step of a long short-term memory.\n\n{LSTM_DOC}"
-    inputs = (Port("x", "Inputs of this step: (rows, features).", FLOATS, "T"), H, C, *WEIGHTS)
-    outputs = (Port("h", "New state."), Port("c", "New cell state."))
-
-    def step(self, attrs: Any) -> Step:
-        return lstm_step
-
-
 # ---- layers -----------------------------------------------------------------------------------
 
 X = Port("x", "Sequences: (rows, time, features).", FLOATS, "T")
 OUTPUTS = Port("outputs", "The state after every step: (rows, time, units).")
-FIRST_H = Port("initial_h", "State before the first step; 0 without a wire.", FLOATS, "T",
-               optional=True)  # fmt: skip
-FIRST_C = Port("initial_c", "Cell state before it; 0 without a wire.", FLOATS, "T", optional=True)
+FIRST = {
+    "h": Port("initial_h", "State before the first step; 0 without a wire.", FLOATS, "T",
+              optional=True),
+    "c": Port("initial_c", "Cell state before it; 0 without a wire.", FLOATS, "T", optional=True),
+}  # fmt: skip
+LAST = {"h": Port("h", "The last state."), "c": Port("c", "The last cell state.")}
 REVERSE = Attr("reverse", "bool", False, "From the last step to the first.")
 LAYER = (
-    "\n\nx (rows, time, features) gives the states after all steps, (rows, time, units), and the "
-    "last, (rows, units). Exact gradients through all steps. "
+    "x (rows, time, features) gives the states after all steps, (rows, time, units), and the "
+    "last, (rows, units). Exact gradients through all steps."
 )
 
 
 class Layer(Recurrent):
-    """Base: a cell over sequences."""
+    """A cell over sequences."""
 
-    inputs = (X, *WEIGHTS, FIRST_H)
-    outputs = (OUTPUTS, Port("h", "The last state."))
-    attrs = (REVERSE,)
+    def __init__(self, kind: Kind) -> None:
+        super().__init__(kind)
+        self.id = kind.id
+        self.doc = f"A {kind.name} over sequences.\n\n{LAYER} {kind.formula}"
+        self.keywords = ("recurrent", "sequence", "time series", *kind.keywords)
+        self.attrs = (*kind.attrs, REVERSE)
+        self.inputs = (X, *WEIGHTS, *(FIRST[s] for s in kind.states))
+        self.outputs = (OUTPUTS, *(LAST[s] for s in kind.states))
 
     def infer(self, *types: TensorType, **attrs: Any) -> Sequence[TensorType]:
         x = types[0]
@@ -274,7 +296,8 @@ class Layer(Recurrent):
         projected = project(x, kernel, bias)
         states = [*given]
         while len(states) < len(self.states):
-            states.append(F.zeros_like(projected[0, :, :units] if not states else states[0]))
+            like = states[0] if states else F.reduce_sum(projected, axis=0)[:, :units]
+            states.append(F.zeros_like(like))
         types = [s.type for s in states]
         count = len(states)
         slice_ = projected.type.with_shape(projected.shape[1:])
@@ -293,7 +316,7 @@ class Layer(Recurrent):
         )  # fmt: skip
         return (F.transpose(outs[2 * count], perm=(1, 0, 2), name="outputs"), *outs[:count])
 
-    def samples(self) -> Iterator[Sample]:
+    def calls(self) -> Iterator[Sample]:
         def call(
             rows: int, time: int, sizes: tuple[int, int], given: int = 0, dtype: str = "float64",
             **attrs: Any,
@@ -308,6 +331,8 @@ class Layer(Recurrent):
         yield call(2, 3, (1, 2), given=len(self.states))
         yield call(1, 2, (2, 1), reverse=True)
         yield call(0, 3, (1, 2))
+        yield call(2, 0, (1, 2))
+        yield call(2, 3, (0, 2))
         yield call(1, 1, (1, 1))
 
 
@@ -315,59 +340,13 @@ def project(x: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
     """x @ kernel + bias of all steps by one product: (time, rows, gates * units)."""
     rows, time, features = x.shape
     by_time = F.transpose(x, perm=(1, 0, 2))
-    if features is None or (rows is None and time is None):
+    if not features or (rows is None and time is None):
         return F.matmul(by_time, kernel) + bias
     flat = F.matmul(F.reshape(by_time, shape=(-1, features)), kernel) + bias
     shape = (-1 if time is None else time, -1 if rows is None else rows, bias.shape[0])
     return F.reshape(flat, shape=shape, name="projected")
 
 
-@register
-class RNN(Layer):
-    """The simplest recurrent layer."""
-
-    id = "rnn"
-    keywords = ("recurrent", "elman", "sequence", "time series")
-    doc = (
-        "A simple recurrent layer: h' = activation(x @ kernel + h @ recurrent_kernel + bias)."
-        f"{LAYER}Elman, 1990."
-    )
-    attrs = (ACTIVATION, REVERSE)
-
-    def step(self, attrs: Any) -> Step:
-        return plain_step(attrs["activation"])
-
-    def samples(self) -> Iterator[Sample]:
-        for sample in super().samples():
-            yield sample
-            if not sample.attrs:
-                yield Sample(sample.inputs, {"activation": "relu"}, sample.smooth)
-
-
-@register
-class GRU(Layer):
-    """A gated recurrent layer."""
-
-    id = "gru"
-    gates = 3
-    keywords = ("recurrent", "gated", "sequence", "time series")
-    doc = f"A layer of gated recurrent units.{LAYER}{GRU_DOC}"
-
-    def step(self, attrs: Any) -> Step:
-        return gru_step
-
-
-@register
-class LSTM(Layer):
-    """A layer with a memory."""
-
-    id = "lstm"
-    gates = 4
-    states = ("h", "c")
-    keywords = ("recurrent", "memory", "sequence", "time series")
-    doc = f"A layer of long short-term memory.{LAYER}{LSTM_DOC}"
-    inputs = (X, *WEIGHTS, FIRST_H, FIRST_C)
-    outputs = (OUTPUTS, Port("h", "The last state."), Port("c", "The last cell state."))
-
-    def step(self, attrs: Any) -> Step:
-        return lstm_step
+for _kind in KINDS:
+    REGISTRY.register(Cell(_kind))
+    REGISTRY.register(Layer(_kind))

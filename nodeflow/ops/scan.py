@@ -364,7 +364,7 @@ def _products(grad: Tensor) -> list[Tensor] | None:
 def all_steps_product(a: Tensor, b: Tensor) -> Tensor:
     """The sum over steps of a^T b: (steps, rows, m) and (steps, rows, n) give (m, n)."""
     m, n = a.shape[-1], b.shape[-1]
-    if m is None or n is None:
+    if not m or not n:  # a reshape could not tell how many rows there are
         return F.einsum([a, b], equation="trm,trn->mn")
     tall, other = F.reshape(a, shape=(-1, m)), F.reshape(b, shape=(-1, n))
     return F.matmul(tall, other, transpose_x=True)

@@ -11,6 +11,7 @@ from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.op import Attr, Op, Port, Sample
 from nodeflow.graph.types import NUMBERS, TensorType, normalize_axis
 from nodeflow.ops import functions as F
+from nodeflow.ops import lowering
 from nodeflow.ops.base import register
 from nodeflow.ops.reduction import accumulator
 from nodeflow.ops.samples import special, values
@@ -39,6 +40,10 @@ class CumSum(Op):
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         normalize_axis(attrs["axis"], types[0].rank)
         return types[0]
+
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        axis = normalize_axis(attrs["axis"], types[0].rank)
+        return lowering.RunningSum(axis, attrs["exclusive"], attrs["reverse"])
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         x, axis = arrays[0], attrs["axis"]

@@ -315,6 +315,9 @@ class SegmentSum(Op):
             )
         return x.with_shape((attrs["count"], *x.shape[segments.rank :]))
 
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        return lowering.ScatterAdd(0)
+
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         x, segments = arrays
         count = attrs["count"]

@@ -1,0 +1,61 @@
+"""The kernel of running sums."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cache
+
+from nodeflow.engine.expressions import numpy_name
+from nodeflow.engine.moves import At, Call
+from nodeflow.graph.types import TensorType, numpy_dtype
+from nodeflow.ops.lowering import RunningSum
+
+TILE = 64
+
+
+def call(lowering: RunningSum, types: Sequence[TensorType]) -> Call:
+    """The kernel call; ``types`` are those of x and of the output."""
+    sizes = [d or 0 for d in types[0].shape]
+    outer, n = math.prod(sizes[: lowering.axis]), sizes[lowering.axis]
+    inner = math.prod(sizes[lowering.axis + 1 :])
+    source = running_source(types[0].dtype, lowering.exclusive, lowering.reverse)
+    work = outer * n * inner * (0.5 if inner >= TILE else 1.5)
+    return Call(source, (outer, n, inner, At(0), At(1)), outer * -(-inner // TILE), work)
+
+
+@cache
+def running_source(dtype: str, exclusive: bool, reverse: bool) -> str:
+    """Args: outer, n, inner, x, out, both (outer, n, inner). A unit is a tile of 64 columns.
+
+    float32 is added up in float64, as the reference does, so both have the same bits.
+    """
+    size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
+    wide = "np.float64" if dtype == "float32" else name
+    add = f"total[c] = {wide}(total[c] + {wide}(x[c]))"
+    store = f"y[c] = {name}(total[c])"
+    # x may not be read again after y is written, since nothing says that they are apart.
+    both = ["kept = x[c]", store, add.replace("x[c]", "kept")] if exclusive else [add, store]
+    return f"""import numpy as np
+from nodeflow.engine.intrinsics import local_array, slot, view1
+
+
+def kernel(args, task, ntasks):
+    outer, n, inner = slot(args, 0), slot(args, 1), slot(args, 2)
+    source, target = slot(args, 3), slot(args, 4)
+    tiles = (inner + {TILE - 1}) // {TILE}
+    units = outer * tiles
+    total = local_array({TILE}, {wide})
+    for unit in range(units * task // ntasks, units * (task + 1) // ntasks):
+        above = unit // tiles
+        column = (unit - above * tiles) * {TILE}
+        width = min(np.int64({TILE}), inner - column)
+        for c in range(width):
+            total[c] = {wide}(0)
+        for step in range(n):
+            row = {"n - 1 - step" if reverse else "step"}
+            at = {size} * ((above * n + row) * inner + column)
+            x, y = view1(source + at, width, {name}), view1(target + at, width, {name})
+            for c in range(y.size):
+                {f"{chr(10)}                ".join(both)}
+"""

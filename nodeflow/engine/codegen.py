@@ -54,8 +54,8 @@ class Cluster:
 
     Args of the kernel: the sizes of the axes, the number of elements of a task, then pointers to
     inputs, then to those outputs that have memory of their own; then, for each of the inputs
-    ``strided`` and outputs that lie in part of an array, the strides of all axes but the last, where
-    it is 1. With ``flush``, denormals are zero.
+    ``strided`` and outputs that lie in part of an array, the strides of all axes but the last,
+    where it is 1. With ``flush``, denormals are zero.
     """
 
     rank: int

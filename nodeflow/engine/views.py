@@ -27,7 +27,6 @@ class View:
     offset: int
     strides: tuple[int, ...]
 
-
     def keeps_rows(self, shape: Sequence[int | None], whole: int, rows: int) -> bool:
         """Whether each of so many leading rows of the part lies in that row of the whole.
 

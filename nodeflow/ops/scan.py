@@ -2,7 +2,8 @@
 
 Its gradient is a scan the other way over the carried values that each step began with, so every
 order exists. Where a step multiplies by a matrix that is the same in all steps, the gradient of
-the matrix is one product over all steps and not a sum of small ones.
+the matrix is one product over all steps and not a sum of small ones. What the body's gradient
+needs of a step is stacked by the loop itself (`remember`), so nothing is computed twice.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ def kernels(target, *, without: frozenset[str] = frozenset()) -> list[str]:
 
 def equal_with_and_without(graph, fetches, feeds=None) -> list[np.ndarray]:
     found = []
-    for without in ([], ["views"], ["fuse"], ["views", "fuse"]):
+    for without in ([], ["views"], ["fuse"], ["strands"], ["views", "fuse"]):
         with Session(graph, tier="compiled", without=without) as s:
             s.initialize()
             found.append(s.run(fetches, feeds or {}))
@@ -122,3 +122,24 @@ def test_a_variable_that_reads_itself_elsewhere_is_not_overwritten_too_early() -
     for pair in found:
         np.testing.assert_allclose(pair[0], v, rtol=1e-13)
         np.testing.assert_allclose(pair[1], w, rtol=1e-13)
+
+
+def test_tasks_do_not_go_on_where_rows_move() -> None:
+    """Rows shifted by a slice, or moved by joining, are other tasks' rows."""
+    with nf.Graph() as g:
+        x = nf.variable(values((512, 64), "float32", -1, 1))
+        w = nf.variable(values((64, 32), "float32", -1, 1, start=5))
+        y = nf.tanh(x @ w)
+        shifted = nf.tanh(y[1:] * 2 + y[:-1])
+        gates = nf.tanh(y[:, :16] * y[:, 16:])
+        a, b = nf.exp(y * 0.1), y * 3
+        stacked = nf.concat([a, b], 0)
+        sides = nf.concat([a + 1, b + 1], 1)
+        w2 = nf.variable(values((64, 8), "float32", -0.01, 0.01))
+        ends = [shifted, gates, stacked * stacked, nf.softmax(sides), nf.tanh(sides @ w2)]
+    first = equal_with_and_without(g, ends)
+    for threads in (1, 2, 3):
+        with Session(g, tier="compiled", threads=threads) as s:
+            s.initialize()
+            for a, b in zip(first, s.run(ends), strict=True):
+                assert np.array_equal(a, b)

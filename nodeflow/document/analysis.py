@@ -180,6 +180,7 @@ class Analysis:
         changed = self._update(change, change.scopes)
         if self._update_training():
             changed.add(TRAINING)
+            self._touched.add(TRAINING)
         return changed
 
     def _update(self, change: Change, scopes: set[str]) -> set[str]:

@@ -17,7 +17,8 @@ from nodeflow.document.looks import is_collapsed
 from nodeflow.document.model import Document
 from nodeflow.document.passing import REROUTE
 from nodeflow.document.ports import base_dir, in_ports, out_ports
-from nodeflow.document.records import NodeRecord
+from nodeflow.document.records import INPUTS, NodeRecord
+from nodeflow.document.subgraph_ops import BORDER
 from nodeflow.document.text_width import text_width
 
 Size = tuple[float, float]
@@ -60,7 +61,11 @@ def node_size(doc: Document, record: NodeRecord, analysis: Analysis | None = Non
     left, right = _inputs(doc, record, analysis), _outputs(doc, record, analysis)
     rows = max(len(left), len(right))
     height = HEADER + ROW * rows + (FOOT if rows else 0)
-    height += _value_room(doc, record, analysis) if op is not None and op.id != DATASET else 0
+    height += (
+        _value_room(doc, record, analysis)
+        if op is not None and op.id not in (DATASET, *BORDER)
+        else 0
+    )
     if analysis is not None and analysis.problems.get(record.id):
         height += PROBLEM
     return card_width(record.name, kind, left, right), height
@@ -121,7 +126,8 @@ def _outputs(doc: Document, record: NodeRecord, analysis: Analysis | None) -> li
     for port in shown:
         kind = _type(record.id, port.name, analysis)
         # the only output says its type alone
-        labels.append(("" if len(shown) == 1 and kind else port.label or port.name, kind))
+        alone = len(shown) == 1 and kind and record.op != INPUTS
+        labels.append(("" if alone else port.label or port.name, kind))
     known = {port.name for port in shown}
     used = {wire.source_port for wire in doc.wires_out_of(record.id)}
     return labels + [(name, "") for name in sorted(used - known)]

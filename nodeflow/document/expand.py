@@ -16,10 +16,12 @@ from nodeflow.document.build import Build, build
 from nodeflow.document.declarations import op_of
 from nodeflow.document.errors import DocumentError
 from nodeflow.document.expand_layout import arrange, block_frames, free_place
+from nodeflow.document.flatten import Flat
 from nodeflow.document.from_graph import attributes
 from nodeflow.document.model import Document, Transaction
 from nodeflow.document.ports import CONTROL, DONE, is_control
 from nodeflow.document.records import FrameRecord, Json, NodeRecord, Wire
+from nodeflow.document.scopes import at_path
 from nodeflow.document.training import GROUP, training_settings
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.types import TensorType
@@ -69,6 +71,7 @@ def expansion(
     """Returns the derived nodes of a macro node, laid out, with what they read at their border.
 
     Args:
+        node_id: its id; inside a subgraph of `doc`, its path of ids.
         base_dir: where relative data paths start; default: the document's folder.
         analysis: of this document and up to date, if there is one already.
 
@@ -76,8 +79,8 @@ def expansion(
         DocumentError: the node derives nothing.
         NodeflowError: it cannot run; names node and port, and what to do.
     """
-    macro, derived, _ = _derived(doc, node_id, base_dir, analysis)
-    inner, ids = _read(doc, macro, derived)
+    macro, derived, built = _derived(doc, node_id, base_dir, analysis)
+    inner, ids = _read(built.document, macro, derived)
     for frame in _lay_out(inner, {ids[node]: node.name for node in derived}, inner.outer):
         key = f"f{inner.next_id}"
         inner.fill("frame", key, replace(frame, id=key))
@@ -102,21 +105,26 @@ def unpack(
         NodeflowError: it cannot run; names node and port, and what to do.
     """
     macro, derived, built = _derived(doc, node_id, base_dir, analysis)
-    sources = _outer_sources(built)
+    graph, record = at_path(doc, node_id) or (doc, doc.node(node_id))
+    path = node_id[: -len(record.id)]
+    sources = _outer_sources(built, graph, path)
     _check_reach(macro, derived, sources)
-    with doc.transaction(f"Unpack {macro.name}") as t:
+    scope = macro.name[: -len(record.name)]
+    with graph.transaction(f"Unpack {record.name}") as t:
         new = {node: t.new_id() for node in derived}
         sources.update({o: (new[n], _port(o)) for n in derived for o in n.outputs})
         for node in derived:
-            t.put_node(NodeRecord(new[node], node.op.id, node.name, attributes(node)))
+            name = node.name.removeprefix(scope)
+            name = graph.fresh_name(name) if graph.node_named(name) else name
+            t.put_node(NodeRecord(new[node], node.op.id, name, attributes(node)))
         for node in derived:
             for wire in _wires(node, new[node], new, sources):
                 t.put_wire(wire)
-        _place(doc, t, macro, derived, {**new, macro: node_id})
+        _place(graph, t, built.document, macro, derived, {**new, macro: record.id})
         if macro.outputs:
-            _replace_outputs(doc, t, node_id, macro, sources)
+            _replace_outputs(graph, t, path, record.id, macro, sources)
         else:
-            _become_group(doc, t, node_id, macro, sources)
+            _become_group(graph, t, path, record.id, macro, sources)
     return list(new.values())
 
 
@@ -127,8 +135,9 @@ def _derived(
     doc: Document, node_id: str, base_dir: str | os.PathLike | None, analysis: Analysis | None
 ) -> tuple[Node, list[Node], Build]:
     """The macro node in the graph, what it derived (sources first), and the build."""
-    record = doc.node(node_id)
-    if not can_expand(doc, node_id):
+    found = at_path(doc, node_id)
+    graph, record = found or (doc, doc.node(node_id))
+    if not can_expand(graph, record.id):
         raise DocumentError(
             f"{record.op} derives no nodes",
             node=record.name,
@@ -219,10 +228,25 @@ def _results(macro: Node, ids: dict[Node, str], sources: dict[Tensor, Source]) -
 # ---- unpacking ----------------------------------------------------------------------------------
 
 
-def _outer_sources(built: Build) -> dict[Tensor, Source]:
-    """The ports of the document that tensors come from; of macro nodes also what they stand for."""
+def _outer_sources(built: Build, graph: Document, path: str) -> dict[Tensor, Source]:
+    """The ports of a graph that tensors come from; of macro nodes also what they stand for.
+
+    `path` leads to the graph where it is inside an instance.
+    """
     sources: dict[Tensor, Source] = {}
-    for source, tensor in built.tensors.items():
+    found = [
+        ((node.removeprefix(path), port), tensor)
+        for (node, port), tensor in built.tensors.items()
+        if node.startswith(path)
+    ]
+    flat = built.document
+    for key, name in flat.instance_names.items() if isinstance(flat, Flat) else ():
+        for port, source in built.instances[name].items():
+            if key.startswith(path) and source in built.tensors:
+                found.append(((key.removeprefix(path), port), built.tensors[source]))
+    for source, tensor in found:
+        if source[0] not in graph.nodes:
+            continue  # inside another instance
         sources.setdefault(tensor, source)
         alias = tensor.node.alias[tensor.index] if tensor.node.alias else None
         if alias is not None:
@@ -235,21 +259,33 @@ def _check_reach(macro: Node, derived: list[Node], sources: dict[Tensor, Source]
     inside = set(derived)
     read = [tensor for node in derived for tensor in node.inputs]
     for tensor in [*read, *(t for t in macro.alias if t is not None)]:
-        if tensor not in sources and tensor.node not in inside:
+        if tensor in sources or tensor.node in inside:
+            continue
+        if tensor.node.derived_from is None:
             raise DocumentError(
-                f"its derived nodes use {tensor.name}, which {tensor.node.derived_from} derives",
+                f"its derived nodes use {tensor.name}, which is in another subgraph",
                 node=macro.name,
-                hint=f"Unpack {tensor.node.derived_from} first.",
+                hint=f"Unpack the subgraph of {tensor.node.name} first.",
             )
+        raise DocumentError(
+            f"its derived nodes use {tensor.name}, which {tensor.node.derived_from} derives",
+            node=macro.name,
+            hint=f"Unpack {tensor.node.derived_from} first.",
+        )
 
 
 def _become_group(
-    doc: Document, t: Transaction, node_id: str, macro: Node, sources: dict[Tensor, Source]
+    doc: Document,
+    t: Transaction,
+    path: str,
+    node_id: str,
+    macro: Node,
+    sources: dict[Tensor, Source],
 ) -> None:
     """Turns the optimizer's record into a group that runs the copied assigns."""
     settings = training_settings(doc)
-    if settings.optimizer == node_id:
-        t.set_training({**doc.training, "optimizer": node_id, "loss": settings.loss})
+    if settings.optimizer == path + node_id:
+        t.set_training({**doc.training, "optimizer": path + node_id, "loss": settings.loss})
     for wire in doc.wires_into(node_id):
         if not is_control(wire.target_port):
             t.drop_wire(wire.key)
@@ -259,7 +295,12 @@ def _become_group(
 
 
 def _replace_outputs(
-    doc: Document, t: Transaction, node_id: str, macro: Node, sources: dict[Tensor, Source]
+    doc: Document,
+    t: Transaction,
+    path: str,
+    node_id: str,
+    macro: Node,
+    sources: dict[Tensor, Source],
 ) -> None:
     """Wires what used a gradients node to the copies, and removes the node.
 
@@ -274,7 +315,8 @@ def _replace_outputs(
         if source is not None:
             t.put_wire(Wire(*source, wire.target, wire.target_port))
     first = stands_for.get(macro.op.output_name(0))
-    t.set_training(_retargeted(doc, node_id, first[0] if first else None))
+    new = path + first[0] if first else None
+    t.set_training(_retargeted(doc, path + node_id, new))
     t.drop_node(node_id)
 
 
@@ -292,10 +334,15 @@ def _retargeted(doc: Document, old: str, new: str | None) -> dict[str, Json]:
 
 
 def _place(
-    doc: Document, t: Transaction, macro: Node, derived: list[Node], new: dict[Node, str]
+    doc: Document,
+    t: Transaction,
+    flat: Document,
+    macro: Node,
+    derived: list[Node],
+    new: dict[Node, str],
 ) -> None:
     """Lays the copies out where there is room, the group among them, a frame around each scope."""
-    inner, ids = _read(doc, macro, derived)
+    inner, ids = _read(flat, macro, derived)
     group = [] if macro.outputs else [macro]
     frames = _lay_out(
         inner, {ids[node]: node.name for node in derived}, [ids[node] for node in group]

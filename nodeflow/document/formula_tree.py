@@ -13,11 +13,11 @@ from typing import Any
 from nodeflow.document.declarations import op_of
 from nodeflow.document.model import Document
 from nodeflow.document.ports import in_ports, out_ports, split_port
-from nodeflow.document.records import NodeRecord
+from nodeflow.document.records import INPUTS, OUTPUTS, SUBGRAPH, NodeRecord
 from nodeflow.document.straighten import straightened
 from nodeflow.graph.op import Op
 
-ENDS = ("placeholder", "variable", "dataset")
+ENDS = ("placeholder", "variable", "dataset", SUBGRAPH, INPUTS, OUTPUTS)
 MOST_TERMS = 40
 """Ops in one formula; those farther from the node are shown by name."""
 LONGEST_LIST = 6
@@ -118,6 +118,8 @@ def _apply(doc: Document, record: NodeRecord, made: dict[str, Term]) -> Term:
 
 def _argument(doc: Document, made: dict[str, Term], wire: Any) -> Term:
     source = doc.nodes[wire.source]
+    if source.op == INPUTS:
+        return Named(wire.source_port)
     term = made.get(source.id) or _end(source)
     op = op_of(source)
     names = [p.name for p in out_ports(doc, source)]

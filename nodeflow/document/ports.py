@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from nodeflow.document.dataset_op import DATASET
 from nodeflow.document.declarations import declaration
 from nodeflow.document.model import Document
-from nodeflow.document.records import NodeRecord
+from nodeflow.document.records import INPUTS, OUTPUTS, NodeRecord
 from nodeflow.graph.op import Op, Port
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def out_ports(
     count = len(known) if known is not None else _outputs_by_wires(op, wired)
     names = [op.output_name(i) for i in range(count)]
     ports = [_view(op.outputs[min(i, len(op.outputs) - 1)], name) for i, name in enumerate(names)]
-    if not op.outputs and record.op != DATASET:
+    if not op.outputs and record.op not in (DATASET, OUTPUTS, INPUTS):
         return [PortView(DONE, DONE, CONTROL, optional=True)]
     return ports
 

@@ -16,8 +16,9 @@ from nodeflow.document.formula_tree import changed_attrs
 from nodeflow.document.model import Document
 from nodeflow.document.order import topological, upstream
 from nodeflow.document.ports import CONTROL, FEED, in_ports, split_port
-from nodeflow.document.records import NodeRecord, Wire
+from nodeflow.document.records import INPUTS, NodeRecord, Wire
 from nodeflow.document.straighten import straightened
+from nodeflow.document.subgraph_ops import good_ports
 from nodeflow.graph.op import Op
 
 HEAD = "import nodeflow as nf\n"
@@ -49,6 +50,8 @@ class _Writer:
         if record.op == DATASET:
             source = record.attrs.get("source", "mnist")
             return f"# {record.name}: the data set {source!r} feeds what follows"
+        if record.op == INPUTS:
+            return f"# {', '.join(good_ports(record)) or 'nothing'}: what comes into the subgraph"
         if op is None:
             return f"# {record.name}: the op {record.op!r} is not known here"
         name = self._variable(record)
@@ -103,6 +106,8 @@ class _Writer:
         return args + several
 
     def _source(self, wire: Wire) -> str:
+        if self.doc.nodes[wire.source].op == INPUTS:
+            return wire.source_port
         name = self.variables.get(wire.source, "None")
         op = op_of(self.doc.nodes[wire.source])
         index = split_port(wire.source_port)[1]

@@ -6,19 +6,24 @@ For whoever reads what is computed (formulas, code) rather than what is drawn.
 from __future__ import annotations
 
 from nodeflow.document.analysis import Analysis
+from nodeflow.document.flatten import Flat, flatten
 from nodeflow.document.model import Document
 from nodeflow.document.order import upstream
 from nodeflow.document.passing import BYPASSED, REROUTE, mode_of
-from nodeflow.document.records import Wire
+from nodeflow.document.records import SUBGRAPH, NodeRecord, Wire
 
 
 def straightened(doc: Document, node_id: str) -> tuple[Document, str]:
     """Returns a document in which no dot and no bypassed node is upstream of a node, and the node.
 
     It is the document itself where there are none; else a copy of what is upstream. A node that
-    only passes a value on is replaced by the one whose value it is. Raises NoSuchNode.
+    only passes a value on is replaced by the one whose value it is, and a subgraph by what is
+    inside. Raises NoSuchNode.
     """
-    wanted = upstream(doc, [doc.node(node_id).id])
+    record = doc.node(node_id)
+    wanted = upstream(doc, [node_id])
+    if not isinstance(doc, Flat) and any(doc.nodes[i].op == SUBGRAPH for i in wanted):
+        return _opened(doc, record)
     passing = {i for i in wanted if doc.nodes[i].op == REROUTE or mode_of(doc.nodes[i]) == BYPASSED}
     if not passing:
         return doc, node_id
@@ -29,6 +34,15 @@ def straightened(doc: Document, node_id: str) -> tuple[Document, str]:
     kept = [w for w in wires if w is not None and w.target not in passing]
     left = (wanted - passing) | ({node_id} if end is None else set())
     return _part(doc, left, kept), node_id if end is None else end.source
+
+
+def _opened(doc: Document, record: NodeRecord) -> tuple[Document, str]:
+    """The same with the nodes inside subgraphs in place of those."""
+    flat = flatten(doc)
+    if not isinstance(flat, Flat) or record.op != SUBGRAPH:
+        return straightened(flat, record.id) if flat is not doc else (doc, record.id)
+    found = next(iter(flat.instances.get(record.name, {}).values()), None)
+    return straightened(flat, found[0]) if found is not None else (doc, record.id)
 
 
 def _part(doc: Document, ids: set[str], wires: list[Wire]) -> Document:

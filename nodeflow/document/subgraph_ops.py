@@ -46,6 +46,10 @@ class BorderOp(Op):
         side = "comes into" if op_id == INPUTS else "leaves"
         self.doc = f"What {side} the subgraph.\n\nEach port is one of the subgraph's."
 
+    @property
+    def title(self) -> str:
+        return "From outside" if self.id == INPUTS else "To the outside"
+
 
 class SubgraphOp(Op):
     """An instance of a subgraph; its ports are those of the definition."""
@@ -68,7 +72,7 @@ class SubgraphOp(Op):
 
     @property
     def title(self) -> str:
-        return self.definition.scope if self.definition is not None else "Subgraph"
+        return f"Subgraph {self.definition.scope}" if self.definition is not None else "Subgraph"
 
     def infer(self, *types: TensorType, **attrs: Any) -> list[TensorType]:
         """The types of all outputs; raises the first error that is found inside."""

@@ -183,7 +183,7 @@ def _port_name(doc: Document, source: str, port: str) -> str:
     record = doc.nodes[source]
     own = record.name.rpartition("/")[2]
     several = len(out_ports(doc, record)) > 1
-    if record.op in (DATASET, INPUTS) or (record.op == SUBGRAPH and several):
+    if record.op in (DATASET, INPUTS) or (record.op == SUBGRAPH and port != DONE):
         name = port
     else:
         name = f"{own}_{port.replace('.', '_')}" if several and port != DONE else own
@@ -257,13 +257,12 @@ def define(
 
 def place_borders(definition: Document, inside: Transaction) -> None:
     """Puts the border nodes to the left and to the right of what is inside."""
-    left, top, right, bottom = box(definition, _inner(definition))
+    left, top, right, _ = box(definition, _inner(definition))
     for op in BORDER:
         record = definition.nodes[definition.borders[op]]
-        width, height = node_size(definition, record)
+        width, _ = node_size(definition, record)
         x = left - GAP - width if op == INPUTS else right + GAP
-        y = (top + bottom - height) / 2
-        inside.put_node(replace(record, pos=point((x, y))))
+        inside.put_node(replace(record, pos=point((x, top))))
 
 
 def _inner(definition: Document) -> list[NodeRecord]:

@@ -142,7 +142,18 @@ class Evaluator:
                 result.values[tensor.name] = make_preview(value, shape, step)
             break
         result.notices = self.task.notices()
+        self._add_instances(result)
         return result
+
+    def _add_instances(self, result: Evaluation) -> None:
+        """What leaves a subgraph under the instance's name, beside the node's that computes it."""
+        built = self.task.build
+        for name, ports in built.instances.items():
+            for index, source in enumerate(ports.values()):
+                tensor = built.tensors.get(source) if source is not None else None
+                if tensor is not None and tensor.name in result.values:
+                    key = f"{name}:{index}" if index else name
+                    result.values[key] = result.values[tensor.name]
 
     def value(self, name: str) -> tuple[np.ndarray, tuple[int, int] | None]:
         """One tensor's full value, and (height, width) where its rows are pictures.

@@ -90,13 +90,46 @@ ACTIONS: tuple[ActionSpec, ...] = (
     _a("find", "Find in graph…", "Ctrl+F", "search", "Find a node by its name, op or value"),
     _a("frame", "Frame the selection", "Ctrl+G", "frame", "Put a titled frame with a note around"),
     _a(
+        "subgraph",
+        "Make a subgraph",
+        "Ctrl+Shift+G",
+        "package",
+        "Put the selected nodes into one node, which can be entered and used again",
+    ),
+    _a(
         "expand",
-        "Expand",
+        "Enter or expand",
         "Ctrl+Return",
         "layers",
-        "Show the nodes that an optimizer or a gradients node derives",
+        "Enter a subgraph, or show the nodes that an optimizer or a gradients node derives",
     ),
-    _a("unpack", "Unpack", "", "package", "Replace such a node by the nodes it derives"),
+    _a(
+        "leave", "Leave the subgraph", "Ctrl+Shift+Return", "arrow-left", "Back to where it is used"
+    ),
+    _a(
+        "unpack",
+        "Unpack",
+        "Ctrl+Alt+G",
+        "ungroup",
+        "Replace a subgraph, or a node that derives others, by the nodes it stands for",
+    ),
+    _a(
+        "independent",
+        "Make independent",
+        "",
+        "git-branch",
+        "Give this instance a subgraph of its own: a copy that only it follows",
+    ),
+    _a(
+        "expose",
+        "Expose a port…",
+        "Ctrl+Alt+P",
+        "log-out",
+        "Make a node's port one of the subgraph",
+    ),
+    _a("save_library", "Save to the library…", "", "save", "A subgraph, or nodes as a template"),
+    _a("insert_library", "Insert from the library…", "Ctrl+Alt+L", "package", "Or from this file"),
+    _a("remove_library", "Remove from the library…", "", "trash-2"),
     _a(
         "heal",
         "Delete and heal",
@@ -237,6 +270,9 @@ ALIGN: tuple[Any, ...] = (
     *("align_top", "align_center_y", "align_bottom", SEPARATOR),
     *("distribute_x", "distribute_y", SEPARATOR, "snap_grid"),
 )
+SUBGRAPHS: tuple[Any, ...] = (
+    *("expose", "independent", SEPARATOR, "insert_library", "save_library", "remove_library"),
+)
 MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
     (
         "&File",
@@ -255,7 +291,7 @@ MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
             *("rename", "frame", SEPARATOR, "replace", "swap_inputs", "detach", "heal"),
             *("mute", "bypass", "collapse", "insert_node", "add_dot", "hide_wires"),
             *("arrange", ("Align", ALIGN)),
-            *(SEPARATOR, "expand", "unpack"),
+            *(SEPARATOR, "subgraph", "expand", "leave", "unpack", ("Subgraphs", SUBGRAPHS)),
         ),
     ),
     (

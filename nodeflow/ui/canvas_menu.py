@@ -19,7 +19,8 @@ from nodeflow.ui.workspace import Workspace
 
 CONTEXT_MENUS: dict[str, tuple[Any, ...]] = {
     "node": (
-        *("rename", "replace", "run_to", "expand", "unpack", SEPARATOR),
+        *("rename", "replace", "run_to", SEPARATOR),
+        *("subgraph", "expand", "unpack", "expose", "independent", "save_library", SEPARATOR),
         *("mute", "bypass", "collapse", SEPARATOR),
         *("swap_inputs", "detach", "hide_wires", ("Align", ALIGN), SEPARATOR),
         *("cut", "copy", "duplicate", "frame", SEPARATOR, "heal", "delete"),
@@ -27,7 +28,8 @@ CONTEXT_MENUS: dict[str, tuple[Any, ...]] = {
     "wire": ("insert_node", "add_dot", "hide_wires", SEPARATOR, "delete"),
     "frame": ("rename", SEPARATOR, "mute", "bypass", "collapse", SEPARATOR, "delete"),
     "canvas": (
-        *("search", "formula", SEPARATOR, "paste", "select_all", SEPARATOR, "fit", "zoom_reset"),
+        *("search", "formula", "insert_library", SEPARATOR, "paste", "select_all", SEPARATOR),
+        *("leave", "fit", "zoom_reset"),
     ),
 }
 

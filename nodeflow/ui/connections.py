@@ -18,7 +18,12 @@ def connect(window: MainWindow) -> None:
     """Join the parts of a new window."""
     canvas, running, link, status = window.canvas, window.running, window.link, window.status
     window.workspace.replaced.connect(window.on_replaced)
+    window.workspace.entered.connect(window.on_entered)
     window.workspace.changed.connect(window.on_changed)
+    window.workspace.edited.connect(window.subgraphs.refresh_offers)
+    window.breadcrumbs.back.connect(window.subgraphs.do_leave)
+    window.breadcrumbs.chosen.connect(window.subgraphs.go_to)
+    canvas.left.connect(window.subgraphs.do_leave)
     window.workspace.analysed.connect(canvas.refresh)
     window.workspace.analysed.connect(window.refresh_soon)
     window.workspace.saved.connect(window.show_title)
@@ -39,7 +44,7 @@ def connect(window: MainWindow) -> None:
     window.inspector.wanted.connect(window.actions_.trigger)
     window.peek.closed.connect(window.show_canvas)
     window.peek.unpack_wanted.connect(window.do_unpack)
-    window.peek.outer_wanted.connect(window.show_node)
+    window.peek.outer_wanted.connect(window.show_path)
     window.peek.inner_activated.connect(window.show_viewer)
     window.peek.said.connect(status.say)
     window.peek.looked.connect(window.on_view_changed)

@@ -109,7 +109,7 @@ class EngineLink(QObject):
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._ask)
         self.arrived.connect(self._on_message, Qt.ConnectionType.QueuedConnection)
-        workspace.changed.connect(self._on_change)
+        workspace.edited.connect(self._on_change)
         workspace.replaced.connect(self._on_replaced)
         workspace.saved.connect(self._on_saved)
         self._folder = workspace.base_dir
@@ -157,7 +157,7 @@ class EngineLink(QObject):
 
         ``keep``: it is the one that the engine has, so variables keep what they learned.
         """
-        document = self._workspace.document
+        document = self._workspace.root
         self._folder = self._workspace.base_dir
         self._oldest = self._request + 1
         self._asked = None
@@ -183,14 +183,14 @@ class EngineLink(QObject):
     def run(self, names: tuple[str, ...] | None = None) -> int:
         """Compute tensors (None: all) now, reporting what is missing as a failure."""
         request = self._next()
-        revision = self._workspace.document.revision
+        revision = self._workspace.root.revision
         self._send(p.Evaluate(revision, request, names, watch=False))
         return request
 
     def ask_derived(self, names: tuple[str, ...]) -> None:
         """Ask for previews of derived nodes; ``derived`` answers."""
         self._derived = self._next()
-        revision = self._workspace.document.revision
+        revision = self._workspace.root.revision
         self._send(p.Evaluate(revision, self._derived, names))
 
     def fetch(self, name: str) -> int:
@@ -260,11 +260,11 @@ class EngineLink(QObject):
         if self._asked and now - self._asked[1] < PATIENCE_MS / 1000:
             self._timer.start(DEBOUNCE_MS)
             return
-        if self._client is None or not self._workspace.document.nodes:
+        if self._client is None or not self._workspace.root.nodes:
             return
         request = self._next()
         self._asked = (request, now)
-        self._send(p.Evaluate(self._workspace.document.revision, request))
+        self._send(p.Evaluate(self._workspace.root.revision, request))
 
     @Slot(object)
     def _on_change(self, change: Change) -> None:
@@ -322,7 +322,7 @@ class EngineLink(QObject):
             if not self._muted:
                 self.previews.emit(message)
             return
-        stale = message.watch and message.revision < self._workspace.document.revision
+        stale = message.watch and message.revision < self._workspace.root.revision
         if message.request >= self._oldest and not stale:
             self.previews.emit(message)
 

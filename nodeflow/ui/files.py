@@ -46,7 +46,7 @@ class Files(QObject):
         super().__init__(window)
         self._window, self._workspace, self._settings = window, workspace, settings
         self._journal: journal.Journal | None = None
-        self._keep_journal(workspace.document)
+        self._keep_journal(workspace.root)
 
     # ---- actions ----------------------------------------------------------------------------
 
@@ -64,12 +64,12 @@ class Files(QObject):
 
     def do_save(self) -> bool:
         """Save, asking for a name where there is none; says whether it is saved."""
-        if self._workspace.document.path is None:
+        if self._workspace.root.path is None:
             return self.do_save_as()
-        return self._save(self._workspace.document.path)
+        return self._save(self._workspace.root.path)
 
     def do_save_as(self) -> bool:
-        document = self._workspace.document
+        document = self._workspace.root
         start = document.path or self._settings.last_folder() / f"{self._suggested_name()}.flow"
         chosen, _ = QFileDialog.getSaveFileName(self._window, "Save the graph", str(start), FILTER)
         if not chosen:
@@ -84,7 +84,7 @@ class Files(QObject):
 
     def ask_weights_path(self) -> Path | None:
         """Where to write the trained variables."""
-        path = self._workspace.document.path
+        path = self._workspace.root.path
         start = path or self._settings.last_folder() / self._suggested_name()
         chosen, _ = QFileDialog.getSaveFileName(
             self._window,
@@ -96,13 +96,13 @@ class Files(QObject):
 
     def remember_weights(self, path: Path) -> None:
         """Let the document name a weights file that lies beside or below it."""
-        document = self._workspace.document
+        document = self._workspace.root
         if document.path is not None and path.is_relative_to(document.path.parent):
             commands.set_weights(document, path.relative_to(document.path.parent).as_posix())
 
     def export_picture(self, canvas: CanvasView) -> None:
         """Write the graph or what is selected as PNG, SVG or PDF, as and where the user wants."""
-        document = self._workspace.document
+        document = self._workspace.root
         ids = canvas.selected_things()
         count = sum(i in document.nodes for i in ids)
         dialog = ExportDialog(
@@ -188,7 +188,7 @@ class Files(QObject):
 
     def may_leave(self) -> bool:
         """Ask about unsaved changes; False if the user wants to stay."""
-        document = self._workspace.document
+        document = self._workspace.root
         if not document.is_modified:
             return True
         answer = dialogs.ask_unsaved(self._window, self.title)
@@ -199,7 +199,7 @@ class Files(QObject):
     @property
     def title(self) -> str:
         """What the open document is called."""
-        path = self._workspace.document.path
+        path = self._workspace.root.path
         return path.stem if path else self._example or "Untitled"
 
     def offer_recovery(self) -> None:
@@ -264,7 +264,7 @@ class Files(QObject):
         self.opened.emit()
 
     def _save(self, path: Path) -> bool:
-        document = self._workspace.document
+        document = self._workspace.root
         before = document.path
         try:
             flow.save(document, path)

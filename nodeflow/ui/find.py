@@ -1,17 +1,21 @@
-"""Find in graph: nodes by their name, op, or the value they show."""
+"""Find in graph: nodes by their name, op, or the value they show, in subgraphs too."""
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 
-from nodeflow.document.records import NodeRecord
+from nodeflow.document.records import SUBGRAPH, NodeRecord
+from nodeflow.document.scopes import walk
+from nodeflow.document.subgraph_ops import BORDER
 from nodeflow.ui.canvas import CanvasView, values
 from nodeflow.ui.fuzzy import score
 from nodeflow.ui.pick_list import PickList, Row
 from nodeflow.ui.workspace import Workspace
 
 MOST = 50
+MOST_LOOKED_AT = 50_000
 
 
 class FindInGraph:
@@ -39,13 +43,32 @@ class FindInGraph:
 
     def rows(self, query: str) -> Sequence[Row]:
         """The nodes that answer a query, best first."""
-        nodes = self._workspace.document.nodes.values()
-        scored = ((self._score(query, record), -i, record) for i, record in enumerate(nodes))
+        scored = (
+            (self._score(query, name, record), -i, name, path, record)
+            for i, (path, name, record) in enumerate(self._nodes())
+        )
         best = heapq.nlargest(MOST, (item for item in scored if item[0] > 0))
-        return [self._row(record) for *_, record in best]
+        return [self._row(name, path, record) for *_, name, path, record in best]
 
-    def _score(self, query: str, record: NodeRecord) -> float:
-        value = score(query, record.name)
+    def _nodes(self) -> Iterator[tuple[str, str, NodeRecord]]:
+        """Path, full name and record: of what is shown first, then of the rest of the file."""
+        workspace = self._workspace
+        shown = "".join(f"{step}/" for step in workspace.path)
+        for record in workspace.document.nodes.values():
+            yield shown + record.id, workspace.full_name(record.name), record
+        if not workspace.root.subgraphs:
+            return
+        scopes = {"": ""}
+        for path, _, record in islice(walk(workspace.root), MOST_LOOKED_AT):
+            scope = path[: -len(record.id)]
+            name = scopes.get(scope, "") + record.name
+            if record.op == SUBGRAPH:
+                scopes[f"{path}/"] = f"{name}/"
+            if scope != shown and record.op not in BORDER:
+                yield path, name, record
+
+    def _score(self, query: str, name: str, record: NodeRecord) -> float:
+        value = score(query, name)
         if value >= 0.6 or not query:
             return value
         if query.lower() in record.op:
@@ -56,13 +79,13 @@ class FindInGraph:
     def _value(self, record: NodeRecord) -> str:
         return values.plain_text(self._canvas.value_of(record.id))
 
-    def _row(self, record: NodeRecord) -> Row:
+    def _row(self, name: str, path: str, record: NodeRecord) -> Row:
         op = self._workspace.declaration(record)
         detail = [op.title if op else record.op, self._value(record)]
         return Row(
-            record.name,
+            name,
             "  ·  ".join(part for part in detail if part),
-            data=record.id,
+            data=path,
             op=record.op,
             category=op.category if op else "",
         )

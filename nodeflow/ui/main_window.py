@@ -15,13 +15,14 @@ from PySide6.QtGui import (
     QPaintEvent,
     QResizeEvent,
 )
-from PySide6.QtWidgets import QApplication, QMainWindow, QMenu, QStackedWidget, QToolBar
+from PySide6.QtWidgets import QApplication, QMainWindow, QMenu, QStackedWidget, QToolBar, QWidget
 
 from nodeflow.document.embedded import PICTURES
 from nodeflow.document.expand import can_expand, unpack
 from nodeflow.errors import NodeflowError
 from nodeflow.ui import dialogs
 from nodeflow.ui.actions import ActionSet, ActionSpec, Blocked, build_menus, build_toolbar
+from nodeflow.ui.breadcrumbs import LEAVE_KEYS, Breadcrumbs
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.canvas_menu import CanvasMenu
 from nodeflow.ui.connections import connect
@@ -46,10 +47,11 @@ from nodeflow.ui.search import SearchToAdd
 from nodeflow.ui.settings import Settings
 from nodeflow.ui.statusbar import StatusBar
 from nodeflow.ui.style import apply_theme
+from nodeflow.ui.subgraphs import Subgraphs
 from nodeflow.ui.theme import THEMES, Theme, system_theme
 from nodeflow.ui.tutorial import Tutorial
 from nodeflow.ui.welcome import WelcomePage
-from nodeflow.ui.widgets import InfoBar
+from nodeflow.ui.widgets import InfoBar, column
 from nodeflow.ui.workspace import Workspace
 
 SMALLEST = QSize(960, 600)
@@ -100,6 +102,7 @@ class MainWindow(QMainWindow):
         self._make_panels()
         self.canvas_menu = CanvasMenu(self.workspace, self.canvas)
         self.navigation = Navigation(self)
+        self.subgraphs = Subgraphs(self)
         targets = (
             self,
             self.docking,
@@ -109,6 +112,7 @@ class MainWindow(QMainWindow):
             self.running,
             self.navigation,
             self.own_ops,
+            self.subgraphs,
         )
         self.actions_ = ActionSet(self, self.canvas, targets, self._explain, self.theme)
         self.canvas_menu.attach(self.actions_)
@@ -128,7 +132,13 @@ class MainWindow(QMainWindow):
     def _make_pages(self) -> None:
         self.welcome = WelcomePage(self.settings, self.theme)
         self.pages = QStackedWidget()
-        self.pages.addWidget(self.canvas)
+        self.breadcrumbs = Breadcrumbs(self.theme, LEAVE_KEYS, "")
+        self.breadcrumbs.hide()
+        self.canvas_page = QWidget()
+        page = column(self.breadcrumbs, gap=0)
+        page.addWidget(self.canvas, 1)
+        self.canvas_page.setLayout(page)
+        self.pages.addWidget(self.canvas_page)
         self.pages.addWidget(self.welcome)
         self.peek = Peek(self.workspace, self.link, self.theme)
         self.pages.addWidget(self.peek)
@@ -191,7 +201,7 @@ class MainWindow(QMainWindow):
 
     def show_canvas(self) -> None:
         """Leave the welcome page."""
-        self.pages.setCurrentWidget(self.canvas)
+        self.pages.setCurrentWidget(self.canvas_page)
         self.docking.put_aside(False)
         self.canvas.setFocus()
         self.refresh_soon()
@@ -206,8 +216,14 @@ class MainWindow(QMainWindow):
         """Bring a panel to the front; those at the bottom come and go together."""
         self.docking.show(name)
 
+    def show_path(self, path: str) -> None:
+        """Show a node by its path of ids from the file's own graph: enter what holds it."""
+        *steps, node_id = path.split("/")
+        if tuple(steps) == self.workspace.path or self.workspace.go_to(steps):
+            self.show_node(node_id)
+
     def show_node(self, node_id: str) -> None:
-        """Select a node and bring it to the middle."""
+        """Select a node of the shown graph and bring it to the middle."""
         if node_id in self.workspace.document.nodes:
             self.show_canvas()
             self.canvas.select([node_id])
@@ -241,7 +257,7 @@ class MainWindow(QMainWindow):
 
     def do_tutorial(self) -> None:
         """Begin the first graph on an empty canvas."""
-        if self.workspace.document.nodes:
+        if self.workspace.root.nodes:
             if not self.files.may_leave():
                 return
             self.files.begin_empty()
@@ -251,22 +267,33 @@ class MainWindow(QMainWindow):
 
     def when_expand(self) -> Blocked | None:
         ids = self.workspace.selection
+        if self.subgraphs.instance() is not None:
+            return None
         if len(ids) == 1 and can_expand(self.workspace.document, ids[0]):
             return None
-        return Blocked("Select an optimizer or a gradients node: others derive nothing.")
+        return Blocked("Select a subgraph, an optimizer or a gradients node.")
 
     def do_expand(self) -> None:
+        if self.subgraphs.instance() is not None:
+            self.subgraphs.enter(self.workspace.selection[0])
+            return
         self._look_inside(self.workspace.selection[0])
 
     def when_unpack(self) -> Blocked | None:
         return None if self.is_inside else self.when_expand()
 
     def do_unpack(self) -> None:
+        instance = None if self.is_inside else self.subgraphs.instance()
+        if instance is not None:
+            self.subgraphs.unpack(instance)
+            return
         node_id = self.peek.node if self.is_inside else self.workspace.selection[0]
         self.show_canvas()
         try:
-            document, analysis = self.workspace.document, self.workspace.analysis
-            new = unpack(document, node_id, base_dir=self.workspace.base_dir, analysis=analysis)
+            workspace = self.workspace
+            document, analysis = workspace.root, workspace.root_analysis
+            path = "/".join((*workspace.path, node_id))
+            new = unpack(document, path, base_dir=workspace.base_dir, analysis=analysis)
         except NodeflowError as error:
             self.info.show_message(str(error), "error")
             return
@@ -329,7 +356,7 @@ class MainWindow(QMainWindow):
             self.files.remember_weights(path)
 
     def when_save_weights(self) -> Blocked | None:
-        if not self.workspace.nodes_of("variable"):
+        if not self.workspace.has_variables:
             return Blocked("The graph has no variables.")
         return None
 
@@ -348,6 +375,8 @@ class MainWindow(QMainWindow):
         self.tutorial.end()
         self.info.dismiss()
         self.canvas.set_document(self.workspace.document, self.workspace.analysis)
+        self.subgraphs.show_path()
+        self.subgraphs.refresh_offers()
         self.running.do_undim()
         self.actions_["order"].setChecked(False)
         self.running.shows_order = False
@@ -356,9 +385,21 @@ class MainWindow(QMainWindow):
         self.refresh_soon()
 
     @Slot()
+    def on_entered(self) -> None:
+        """The inside of a subgraph is shown, or what is outside it."""
+        self.info.dismiss()
+        self.canvas.set_document(self.workspace.document, self.workspace.analysis)
+        self.running.on_entered()
+        self.inspector.rebuild()
+        self.outline.on_entered()
+        self.subgraphs.show_path()
+        self.subgraphs.refresh_offers()
+        self.refresh_soon()
+
+    @Slot()
     def on_saved(self) -> None:
         """Saving a document that names a weights file writes what was learned, too."""
-        document = self.workspace.document
+        document = self.workspace.root
         if document.weights and document.path and self.link.has_trained:
             self.link.save_weights(str(document.path.parent / document.weights))
 
@@ -396,7 +437,9 @@ class MainWindow(QMainWindow):
 
     @Slot(str)
     def on_activated(self, node_id: str) -> None:
-        """A double click on a node: to its value if it has one to edit, else to the viewer."""
+        """A double click on a node: into it, to a value to edit, or to the viewer."""
+        if self.subgraphs.enter(node_id):
+            return
         if can_expand(self.workspace.document, node_id):
             self._look_inside(node_id)
             return
@@ -408,7 +451,7 @@ class MainWindow(QMainWindow):
     @Slot(str, str)
     def on_problem(self, node_id: str, port: str) -> None:
         if node_id:
-            self.show_node(node_id)
+            self.show_path(node_id)
             self.inspector.focus_attribute(port)
         else:
             self.canvas.select(self.edit_menu.optimizer_ids())
@@ -416,7 +459,7 @@ class MainWindow(QMainWindow):
     @Slot(str)
     def on_fix(self, fix: str) -> None:
         if fix.startswith("node:"):
-            self.show_node(fix.removeprefix("node:"))
+            self.show_path(fix.removeprefix("node:"))
         elif fix:
             self.actions_.trigger(fix)
 
@@ -479,6 +522,7 @@ class MainWindow(QMainWindow):
         self.actions_.refresh()
 
     def show_title(self) -> None:
+        self.subgraphs.show_path()
         mark = "• " if self.workspace.document.is_modified else ""
         self.setWindowTitle(f"{mark}{self.files.title} – nodeflow")
 
@@ -520,6 +564,7 @@ class MainWindow(QMainWindow):
             *(self.canvas, self.actions_, self.palette_panel, self.inspector, self.training),
             *(self.viewer, self.problems, self.log, self.status, self.info, self.welcome),
             *(self.tutorial, self.peek, self.navigation, self.outline, self.docking),
+            self.breadcrumbs,
         )
         for part in parts:
             part.set_theme(theme)

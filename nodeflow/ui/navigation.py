@@ -38,7 +38,7 @@ class Navigation:
         self.minimap = Minimap(canvas)
         self.minimap.setVisible(window.settings.minimap)
         self.keymap = Keymap(window.settings)
-        self.find = FindInGraph(self.popup, workspace, canvas, window.show_node)
+        self.find = FindInGraph(self.popup, workspace, canvas, window.show_path)
         self.wires = WireByKeys(self.popup, canvas)
         self.formula = ExpressionBar(canvas, workspace, theme, window.settings)
         canvas.set_pointer(window.settings.pointer)
@@ -180,6 +180,7 @@ class Navigation:
         docks = [d for d in window.docks.values() if not d.visibleRegion().isEmpty()]
         panels = [d.widget() for d in docks if d.isVisible()]
         page = window.pages.currentWidget()
+        page = window.canvas if page is window.canvas_page else page
         return [p for p in (page, *panels) if p is not None]
 
 

@@ -43,7 +43,17 @@ CATEGORY_ROLE = Qt.ItemDataRole.UserRole + 2
 OP_HEIGHT, CATEGORY_HEIGHT = 30, 32
 
 ORDER = (
-    *("Inputs", "Data", "Math", "Matrix", "Neural network", "Loss", "Training", "Metric"),
+    *(
+        "Subgraph",
+        "Inputs",
+        "Data",
+        "Math",
+        "Matrix",
+        "Neural network",
+        "Loss",
+        "Training",
+        "Metric",
+    ),
     *("Reduction", "Shape", "Comparison", "Random", "Utility"),
 )
 """The order of categories: what a first graph needs comes first; unknown ones come last."""
@@ -247,6 +257,7 @@ class PalettePanel(QWidget):
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._ops = declarations()
+        self._offers: list[Op] = []
         self.search = QLineEdit()
         self.search.setPlaceholderText("Search ops")
         self.search.setClearButtonEnabled(True)
@@ -273,8 +284,15 @@ class PalettePanel(QWidget):
 
     def reload(self) -> None:
         """Show the ops that there are now."""
-        self._ops = declarations()
+        self._ops = [*declarations(), *self._offers]
         self._fill(self.search.text().strip())
+
+    def offer(self, more: list[Op]) -> None:
+        """Show subgraphs and templates beside the ops."""
+        known = [op.id for op in self._offers]
+        if [op.id for op in more] != known:
+            self._offers = list(more)
+            self.reload()
 
     def set_theme(self, theme: Theme) -> None:
         self._delegate.theme = theme

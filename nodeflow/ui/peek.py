@@ -81,7 +81,8 @@ class Peek(QWidget):
             NodeflowError: it derives nothing, or it cannot run; says where and what to do.
         """
         outer = self._outside
-        inner = expansion(outer.document, node_id, base_dir=outer.base_dir, analysis=outer.analysis)
+        path = "/".join((*outer.path, node_id))
+        inner = expansion(outer.root, path, base_dir=outer.base_dir, analysis=outer.root_analysis)
         analysis = inner.analyse()
         self.node = node_id
         self.inside.open(inner, analysis)

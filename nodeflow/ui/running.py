@@ -11,6 +11,7 @@ from nodeflow.document import commands
 from nodeflow.document.order import levels
 from nodeflow.document.problems import Problem
 from nodeflow.document.records import Change, NodeRecord
+from nodeflow.document.scopes import scoped_name
 from nodeflow.host import protocol as p
 from nodeflow.ui.actions import Blocked
 from nodeflow.ui.canvas import CanvasView
@@ -54,6 +55,7 @@ class Running(QObject):
         self.data_notices: tuple[str, ...] = ()
         self.waiting_for: tuple[str, ...] = ()
         self._run = -1
+        self._last: p.Previews | None = None
         link.previews.connect(self._on_previews)
         link.failed.connect(self._on_failed)
         link.done.connect(self._on_done)
@@ -65,7 +67,7 @@ class Running(QObject):
     # ---- run --------------------------------------------------------------------------------
 
     def when_run(self) -> Blocked | None:
-        if not self._workspace.document.nodes:
+        if not self._workspace.root.nodes:
             return Blocked("The graph is empty: there is nothing to run.", "tutorial")
         return self._engine_blocked() or self._busy()
 
@@ -109,9 +111,9 @@ class Running(QObject):
         found = self._workspace.optimizers
         if not found:
             return Blocked("Training needs an optimizer, wired to the loss.", "add_optimizer")
-        broken = self._broken() & set(found)
+        broken = [path for path in found if path.split("/")[0] in self._broken()]
         if broken:
-            name = self._workspace.document.nodes[min(broken)].name
+            name = scoped_name(self._workspace.root, min(broken))
             text = f"{name} cannot run because of an error in the graph."
             return Blocked(text, "show_problems")
         return self._engine_blocked() or self._busy()
@@ -156,7 +158,7 @@ class Running(QObject):
         self._link.stop()
 
     def when_initialise(self) -> Blocked | None:
-        if not self._workspace.nodes_of("variable"):
+        if not self._workspace.has_variables:
             return Blocked("The graph has no variables.")
         return self._engine_blocked() or self._busy()
 
@@ -183,10 +185,10 @@ class Running(QObject):
 
     def _broken(self) -> set[str]:
         """Nodes that cannot run, found once per state of the document."""
-        document = self._workspace.document
+        document = self._workspace.root
         if self._broken_at != (document, document.revision):
             self._broken_at = (document, document.revision)
-            self._broken_nodes = self._workspace.analysis.broken()
+            self._broken_nodes = self._workspace.root_analysis.broken()
         return self._broken_nodes
 
     _broken_at: tuple[object, int] | None = None
@@ -215,7 +217,8 @@ class Running(QObject):
     def _names_of(self, record: NodeRecord) -> list[str]:
         """Names of a node's tensors; the node's own name if it has none."""
         count = max(1, len(self._workspace.analysis.out_types(record.id) or {}))
-        return [record.name, *(f"{record.name}:{i}" for i in range(1, count))]
+        name = self._workspace.full_name(record.name)
+        return [name, *(f"{name}:{i}" for i in range(1, count))]
 
     def _likely_loss(self) -> NodeRecord | None:
         """A float scalar that nothing consumes, by preference one called like a loss."""
@@ -246,12 +249,8 @@ class Running(QObject):
 
     @Slot(object)
     def _on_previews(self, message: p.Previews) -> None:
-        document = self._workspace.document
-        self._canvas.set_values(message.values)
-        if message.step is None and (message.watch or self.target is None):
-            have = {name.partition(":")[0] for name in message.values}
-            stale = [r.id for r in document.nodes.values() if r.name not in have]
-            self._canvas.clear_values(stale)
+        self._last = message
+        self._show_values(message)
         self.valued.emit(tuple(message.values))
         if message.missing != self.waiting_for:
             self.waiting_for = message.missing
@@ -262,6 +261,28 @@ class Running(QObject):
         if message.request == self._run and not message.watch:
             self._run = -1
             self._report(message)
+
+    def _show_values(self, message: p.Previews) -> None:
+        """Give the nodes that are shown their values: those of the instance that is entered."""
+        document, scope = self._workspace.document, self._workspace.scope
+        values = message.values
+        if scope:
+            inside = (name for name in values if name.startswith(scope))
+            values = {name[len(scope) :]: message.values[name] for name in inside}
+        self._canvas.set_values(values)
+        if message.step is None and (message.watch or self.target is None):
+            have = {name.partition(":")[0] for name in values}
+            stale = [r.id for r in document.nodes.values() if r.name not in have]
+            self._canvas.clear_values(stale)
+
+    @Slot()
+    def on_entered(self) -> None:
+        """Another graph is shown: with the values that came last."""
+        self.do_undim()
+        if self._last is not None:
+            self._show_values(self._last)
+        if self.shows_order:
+            self._number()
 
     def _report(self, message: p.Previews) -> None:
         """Say how a run that the user asked for went."""
@@ -277,8 +298,10 @@ class Running(QObject):
         self.said.emit(f"Computed {count} tensor{'' if count == 1 else 's'}")
 
     def _missing_problem(self, name: str) -> Problem:
-        record = self._workspace.document.node_named(name)
-        kind = self._workspace.analysis.type_of(record.id, "out") if record else None
+        place = self._workspace.find(name)
+        *path, node = (place or "").split("/")
+        inside = self._workspace.root_analysis.at(path) if place else None
+        kind = inside.type_of(node, "out") if inside is not None else None
         return Problem(
             name,
             "feed",
@@ -288,8 +311,8 @@ class Running(QObject):
         )
 
     def _tell(self, problem: Problem) -> None:
-        record = self._workspace.document.node_named(problem.node) if problem.node else None
-        fix, text = (f"node:{record.id}", "Show the node") if record else ("", "")
+        place = self._workspace.find(problem.node) if problem.node else None
+        fix, text = (f"node:{place}", "Show the node") if place else ("", "")
         self.told.emit(str(problem), "error", fix, text)
 
     @Slot(object)
@@ -339,6 +362,7 @@ class Running(QObject):
     @Slot()
     def _on_replaced(self) -> None:
         self.target = None
+        self._last = None
         self.waiting_for = self.data_notices = ()
         self.missing.emit(())
         self.noticed.emit(())

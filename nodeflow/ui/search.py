@@ -32,7 +32,7 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
 )
 
-from nodeflow.document import commands
+from nodeflow.document import commands, offers
 from nodeflow.document.card_size import node_size
 from nodeflow.document.check import check_wire
 from nodeflow.document.dataset_op import DATASET
@@ -202,7 +202,8 @@ class SearchToAdd(QFrame):
         """Open at a view point, for an open wire, a node's place, or for any op."""
         self.place = Place(QPointF(scene), context)
         self._dress()
-        self._ops = [op for op in declarations() if op.category != "Internal" and self._suits(op)]
+        known = [*declarations(), *self._offers()]
+        self._ops = [op for op in known if op.category != "Internal" and self._suits(op)]
         self._used = Counter(record.op for record in self.view.document.nodes.values())
         self.field.clear()
         self.field.setPlaceholderText("Search ops" if context is None else "Search what fits")
@@ -212,6 +213,12 @@ class SearchToAdd(QFrame):
         self.show()
         self.raise_()
         self.field.setFocus(Qt.FocusReason.PopupFocusReason)
+
+    def _offers(self) -> list[Op]:
+        """Subgraphs and templates; a node's place can be taken by neither."""
+        if isinstance(self.place.context, ReplaceContext):
+            return []
+        return [*offers.offers(self.view.document)]
 
     def close_search(self) -> None:
         if self.isVisible():
@@ -346,7 +353,9 @@ def add_and_wire(view: CanvasView, op: Op, at: QPointF, context: WireContext | N
     document = view.document
     corner = _corner(op, at, context)
     with document.transaction(f"Add {op.id}"):
-        node_id = commands.add_node(document, op.id, corner, attrs=_attrs(op, context))
+        node_id, *more = offers.add(document, op.id, corner, _attrs(op, context))
+        if more:
+            return node_id
         commands.move(document, {node_id: _uncovered(view, node_id)})
         if context is not None and context.node in document.nodes:
             _wire(view, node_id, context)
@@ -366,7 +375,7 @@ def add_into_wire(view: CanvasView, op: Op, at: QPointF, wire: Wire) -> None:
     """Add a node at a scene point and put it into a wire, as one undo step."""
     document = view.document
     with document.transaction(f"Insert {op.id}"):
-        node_id = commands.add_node(document, op.id, _corner(op, at, None))
+        node_id = offers.add(document, op.id, _corner(op, at, None))[0]
         found = insertion(document, view.analysis, document.nodes[node_id], wire)
         if found is not None:
             insert_on_wire(document, node_id, found)

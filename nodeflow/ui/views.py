@@ -127,7 +127,7 @@ class Views(QObject):
     # ---- the inside -------------------------------------------------------------------------
 
     def _key(self) -> str:
-        path = self._workspace.document.path
+        path = self._workspace.root.path
         return str(path.resolve()) if path else ""
 
     def _go(self, view: View) -> None:

@@ -2,6 +2,9 @@
 
 It holds no truth of its own. Views ask it for the document and listen; when another document is
 opened they are told once, by ``replaced``.
+
+What is shown is the file's own graph or the inside of a subgraph's instance (``path``). Both are
+documents, so views need not know which; ``root`` is for those who are about the file.
 """
 
 from __future__ import annotations
@@ -15,8 +18,10 @@ from nodeflow.document.declarations import declaration
 from nodeflow.document.flow import natural
 from nodeflow.document.model import Document
 from nodeflow.document.problems import Problem
-from nodeflow.document.records import Change, NodeRecord
-from nodeflow.document.training import is_optimizer
+from nodeflow.document.records import SUBGRAPH, Change, NodeRecord
+from nodeflow.document.scopes import find_name, graphs, path_of
+from nodeflow.document.subgraph_ops import definition_of
+from nodeflow.document.training import is_optimizer, optimizers
 from nodeflow.graph.op import Op
 
 GROUP = "group"
@@ -28,13 +33,18 @@ class Workspace(QObject):
 
     Signals (all on the GUI thread):
         replaced: another document was opened.
-        changed(Change): a transaction, an undo or a redo; the analysis is already up to date.
+        entered: another graph of the document is shown, or the same at another instance.
+        changed(Change): a transaction, an undo or a redo, as far as it concerns the graph that is
+            shown; the analysis is already up to date.
+        edited(Change): the same with all it did to the file.
         analysed(set of node ids): types or problems of these nodes changed.
         selected(tuple of node ids): another selection.
         saved: the document was saved, so that its title and marks changed.
     """
 
     replaced = Signal()
+    entered = Signal()
+    edited = Signal(object)
     changed = Signal(object)
     analysed = Signal(object)
     selected = Signal(object)
@@ -42,9 +52,9 @@ class Workspace(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.document = Document()
-        self.analysis = Analysis(self.document)
-        self._touched: set[str] = set()
+        self.root = self.document = Document()
+        self.root_analysis = self.analysis = Analysis(self.document)
+        self.path: tuple[str, ...] = ()
         self._first = self.document.subscribe(self._analyse)
         self._last = self.document.subscribe(self._announce)
         self._selection: tuple[str, ...] = ()
@@ -56,8 +66,9 @@ class Workspace(QObject):
         """Make another document the current one."""
         self._first()
         self._last()
-        self.document = document
-        self.analysis = analysis or Analysis(document)
+        self.root = self.document = document
+        self.root_analysis = self.analysis = analysis or Analysis(document)
+        self.path = ()
         self._first = document.subscribe(self._analyse)
         self._last = document.subscribe(self._announce)
         self._selection = ()
@@ -66,6 +77,83 @@ class Workspace(QObject):
         self.announce_last()
         self.selected.emit(())
 
+    # ---- subgraphs --------------------------------------------------------------------------
+
+    def enter(self, node_id: str) -> bool:
+        """Show what is inside an instance in the shown graph; False if it is none."""
+        return self.go_to((*self.path, node_id))
+
+    def leave(self) -> None:
+        """Show the graph that holds the instance that is shown, which is selected there."""
+        if self.path:
+            self.go_to(self.path[:-1])
+
+    def go_to(self, path: Iterable[str]) -> bool:
+        """Show the graph inside an instance, by the ids of the instances that lead there."""
+        path = tuple(path)
+        place = self._place(path)
+        if place is None:
+            return False
+        self.document.seal()
+        self.path = path
+        self.document, self.analysis = place
+        self.analysis.take_touched()
+        self._selection = ()
+        self.entered.emit()
+        self.announce_last()
+        self.selected.emit(())
+        return True
+
+    @property
+    def scope(self) -> str:
+        """What stands before a shown node's name when it is fetched: ``outer/sums/`` or nothing."""
+        return "".join(f"{name}/" for name in self.path_names)
+
+    @property
+    def path_names(self) -> list[str]:
+        """The names of the instances that lead to what is shown."""
+        names, graph = [], self.root
+        for step in self.path:
+            record = graph.nodes.get(step)
+            inside = definition_of(graph, record) if record is not None else None
+            if record is None or inside is None:
+                break
+            names.append(record.name)
+            graph = inside
+        return names
+
+    def full_name(self, name: str) -> str:
+        """A name in the shown graph as the whole document knows it."""
+        return self.scope + name
+
+    def find(self, name: str) -> str | None:
+        """The path of ids of the node with a name as the whole document knows it, or None."""
+        found = find_name(self.root, name)
+        return None if found is None else path_of(found)
+
+    def _place(self, path: tuple[str, ...]) -> tuple[Document, Analysis] | None:
+        """The graph at a path and its analysis; where inference cannot go, one of its own."""
+        graph: Document | None = self.root
+        for step in path:
+            record = graph.nodes.get(step)
+            graph = definition_of(graph, record) if record and record.op == SUBGRAPH else None
+            if graph is None:
+                return None
+        analysis = self.root_analysis.at(path)
+        if analysis is None and graph is self.document and path == self.path:
+            analysis = self.analysis
+        return graph, analysis or Analysis(graph)
+
+    def _follow(self) -> bool:
+        """Stay where one is after a change, as far as that is still there; says if it is not."""
+        path = self.path
+        while (place := self._place(path)) is None:
+            path = path[:-1]
+        if place == (self.document, self.analysis) and path == self.path:
+            return False
+        self.go_to(path)
+        return True
+
     def announce_last(self) -> None:
         """Tell of changes after everybody who has subscribed to the document by now.
 
@@ -73,19 +161,21 @@ class Workspace(QObject):
         slot finds all of them up to date.
         """
         self._last()
-        self._last = self.document.subscribe(self._announce)
+        self._last = self.root.subscribe(self._announce)
 
     def reanalyse(self) -> None:
         """Look at everything again: the document's folder changed, or a data set was fetched."""
-        touched = self.analysis.refresh_datasets()
+        self.root_analysis.refresh_datasets()
+        touched = self.analysis.take_touched()
         if touched:
             self.analysed.emit(touched)
 
     def redeclare(self, ops: Collection[str], problems: list[Problem]) -> None:
         """Look again at the nodes of these ops, which came, went or changed."""
         self.file_problems = problems
-        self._optimizers = {n.id for n in self.document.nodes.values() if is_optimizer(n.op)}
-        self.analysed.emit(self.analysis.refresh_ops(ops))
+        self._optimizers = {n.id for n in self.root.nodes.values() if is_optimizer(n.op)}
+        touched = self.root_analysis.refresh_ops(ops)
+        self.analysed.emit(touched | self.analysis.take_touched())
 
     # ---- reading ----------------------------------------------------------------------------
 
@@ -114,17 +204,24 @@ class Workspace(QObject):
 
     def problems(self) -> list[Problem]:
         """Every problem of the document, errors first."""
-        return sorted([*self.file_problems, *self.analysis.all_problems()], key=_severity)
+        return sorted([*self.file_problems, *self.root_analysis.all_problems()], key=_severity)
 
     @property
     def optimizers(self) -> list[str]:
-        """Ids of the nodes to train with, as `training.optimizers` finds them.
+        """Paths of the nodes to train with, as `training.optimizers` finds them.
 
         Kept edit by edit, because large documents are asked often.
         """
+        if self.root.subgraphs:
+            return optimizers(self.root)
         named = self.document.nodes.get(self.document.training.get("optimizer") or "")
         group = {named.id} if named is not None and named.op == GROUP else set()
         return sorted(self._optimizers | group, key=natural)
+
+    @property
+    def has_variables(self) -> bool:
+        """Whether the file has variables, in its own graph or in a subgraph."""
+        return any(n.op == "variable" for graph in graphs(self.root) for n in graph.nodes.values())
 
     def nodes_of(self, *ops: str) -> list[NodeRecord]:
         return [record for record in self.document.nodes.values() if record.op in ops]
@@ -140,15 +237,18 @@ class Workspace(QObject):
             self.selected.emit(ids)
 
     def _analyse(self, change: Change) -> None:
-        self._touched = self.analysis.update(change)
+        self.root_analysis.update(change)
+        change = change.within("")
         self._optimizers -= {record.id for record in change.nodes_removed}
         now = [*change.nodes_added, *(after for _, after in change.nodes_changed)]
         self._optimizers |= {record.id for record in now if is_optimizer(record.op)}
 
     def _announce(self, change: Change) -> None:
-        touched, self._touched = self._touched, set()
-        self.changed.emit(change)
-        if touched:
+        self.edited.emit(change)
+        moved = self._follow()
+        touched = self.analysis.take_touched() | self.root_analysis.take_touched()
+        self.changed.emit(change.within(self.document.scope))
+        if touched and not moved:
             self.analysed.emit(touched)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen, QPolygonF
 
+from nodeflow.document.records import SUBGRAPH
 from nodeflow.ui import theme as themes
 from nodeflow.ui.canvas import faces, icons, text, values
 from nodeflow.ui.canvas.faces import CardFace, PortFace
@@ -78,9 +79,18 @@ class CardPainter:
         rect = QRectF(0, 0, face.width, face.height)
         if not self.as_path:
             self._shadow(painter, rect)
+        if face.op == SUBGRAPH:
+            self._second_card(painter, rect)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(self.theme.color("raised"))
         painter.drawRoundedRect(rect.adjusted(0.5, 0.5, -0.5, -0.5), RADIUS, RADIUS)
+
+    def _second_card(self, painter: QPainter, rect: QRectF) -> None:
+        """The edge of a card behind this one: a subgraph is more than one node."""
+        painter.setPen(QPen(self.theme.color("border_strong"), 1.0))
+        painter.setBrush(self.theme.color("sunken"))
+        behind = rect.adjusted(5.5, 5.5, 3.5, 3.5)
+        painter.drawRoundedRect(behind, RADIUS, RADIUS)
 
     def _border(self, painter: QPainter, face: CardFace) -> None:
         border = self.theme.color("border_strong" if face.status in _OFF else "border")

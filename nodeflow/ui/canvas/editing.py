@@ -14,7 +14,7 @@ import numpy as np
 from PySide6.QtCore import QMimeData, QPointF, QRectF, Qt
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
 
-from nodeflow.document import commands
+from nodeflow.document import commands, offers
 from nodeflow.errors import NodeflowError
 from nodeflow.ui.canvas.rename import InlineEditor
 
@@ -50,10 +50,10 @@ class Editing:
         """Add a node with its corner near a scene point, on the grid, and select it."""
         place = (round(at.x() / NUDGE) * NUDGE, round(at.y() / NUDGE) * NUDGE)
         with self.reporting():
-            node_id = commands.add_node(self.document, op_id, place, attrs=attrs)
-            self.select([node_id])
+            new = offers.add(self.document, op_id, place, attrs)
+            self.select(new)
             self.setFocus()
-            return node_id
+            return new[0] if new else None
         return None
 
     def delete_selection(self: CanvasView) -> None:
@@ -203,9 +203,12 @@ class Editing:
                 self.left.emit()
             return True
         if key == Key.Key_Escape:
+            nothing = not self.selected_ids() and self.selected_wire is None
             if not self.cancel_gesture():
                 self.selected_wire = None
                 self.select([])
+                if nothing and self.document.scope:
+                    self.left.emit()
             return True
         if key == Key.Key_Space and not event.isAutoRepeat():
             self.hold_space(True)

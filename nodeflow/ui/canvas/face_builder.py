@@ -13,13 +13,24 @@ from nodeflow.document.declarations import declaration
 from nodeflow.document.looks import is_collapsed
 from nodeflow.document.model import Document
 from nodeflow.document.passing import REROUTE, mode_of
-from nodeflow.document.records import NodeRecord
+from nodeflow.document.records import INPUTS, NodeRecord
+from nodeflow.document.subgraph_ops import BORDER
 from nodeflow.graph.op import Op
 from nodeflow.ui.canvas import faces
 from nodeflow.ui.canvas.faces import CardFace, PortFace
 from nodeflow.ui.canvas.resting import Resting
 
-_HIDDEN_ATTRS = {"value", "initializer", "dtype", "shape", "sample", "seed", "names"}
+_HIDDEN_ATTRS = {
+    "definition",
+    "ports",
+    "value",
+    "initializer",
+    "dtype",
+    "shape",
+    "sample",
+    "seed",
+    "names",
+}
 
 
 class FaceBuilder:
@@ -103,7 +114,7 @@ class FaceBuilder:
             problem=problem.message.replace("`", "") if problem else "",
             severity=severity_of(problem) if problem else "",
             status=self._status(record.id),
-            shows_value=op is not None and op.id != DATASET,
+            shows_value=op is not None and op.id not in (DATASET, *BORDER),
             value=self.values.get(record.id),
             value_serial=self.serials.get(record.id, 0),
             width=width,
@@ -123,7 +134,8 @@ class FaceBuilder:
     def _status(self, node_id: str) -> str:
         mode = mode_of(self.document.nodes[node_id]) if node_id in self.document.nodes else ""
         mode = mode or ("resting" if node_id in self.resting.ids else "")
-        outer = "outer" if node_id in self.document.outer else ""
+        at_border = node_id in self.document.borders.values()
+        outer = "outer" if node_id in self.document.outer or at_border else ""
         return mode or self.status.get(node_id) or outer
 
     def _inputs(self, record: NodeRecord) -> tuple[PortFace, ...]:
@@ -148,7 +160,7 @@ class FaceBuilder:
         for port in shown:
             kind = self._type(record.id, port.name)
             face = _port(port, kind, port.name in used, "")
-            if len(shown) == 1 and face.type_text:
+            if len(shown) == 1 and face.type_text and record.op != INPUTS:
                 face = replace(face, label="")
             result.append(face)
         known = {port.name for port in shown}

@@ -59,6 +59,9 @@ GLYPHS = {
 }
 
 ICONS = {
+    "subgraph": "package",
+    "subgraph_inputs": "log-in",
+    "subgraph_outputs": "log-out",
     "constant": "hash",
     "variable": "variable",
     "placeholder": "log-in",
@@ -114,6 +117,7 @@ CATEGORY_ICONS = {
     "random": "dices",
     "training": "trending-down",
     "utility": "settings",
+    "subgraph": "package",
     "internal": "cpu",
     "unknown": "circle-help",
 }

@@ -61,7 +61,8 @@ class CanvasView(Showing, Looking, Pointing, Walking, Editing, Surgery, QWidget)
         view_changed(): another place or scale.
         history_wanted(step): back (-1) or forward (1) through views.
         edit_wanted(id): Enter on a node.
-        left(): Escape or Backspace in a document that is only looked at.
+        left(): Escape or Backspace in a document that is only looked at; Escape in a subgraph
+            when nothing is selected.
     """
 
     selection_changed = Signal(list)

@@ -11,7 +11,8 @@ from PySide6.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 from nodeflow.document import commands
 from nodeflow.document.dataset_op import DATASET
 from nodeflow.document.expand import Expansion
-from nodeflow.document.records import Change, NodeRecord
+from nodeflow.document.records import SUBGRAPH, Change, NodeRecord
+from nodeflow.document.subgraph_ops import BORDER, definition_of
 from nodeflow.document.training import is_optimizer
 from nodeflow.graph.op import Attr, Op
 from nodeflow.ui.inspector.dataset import SourceEditor
@@ -26,6 +27,7 @@ from nodeflow.ui.inspector.sections import (
     ProblemsSection,
     Section,
 )
+from nodeflow.ui.inspector.subgraph import PortsEditor, SubgraphSection
 from nodeflow.ui.inspector.training import TrainingSection
 from nodeflow.ui.theme import SPACE, Theme
 from nodeflow.ui.widgets import button, label, line, row
@@ -65,6 +67,7 @@ class NodePage(Page):
         self.name = NameSection(workspace, record, self.op, theme)
         self.problems = ProblemsSection(theme)
         self.attributes = AttributesSection(workspace, record, self._plain_attrs(), theme)
+        self.subgraph = self._make_subgraph(record)
         self.source: AttrRow | None = None
         self.training: TrainingSection | None = None
         self.ports = PortsSection(workspace, record.id, theme)
@@ -74,6 +77,8 @@ class NodePage(Page):
         if record.op == DATASET:
             self.body.addWidget(self._make_source())
         self.body.addWidget(self.attributes)
+        if self.subgraph is not None:
+            self.body.addWidget(self.subgraph)
         if self.op is not None and self.op.macro and not workspace.document.locked:
             self.body.addWidget(self._make_inside())
         if is_optimizer(record.op) and not workspace.document.locked:
@@ -105,12 +110,27 @@ class NodePage(Page):
             self.source.set_value(record.attrs.get("source", self.source.attr.default))
         if self.training is not None:
             self.training.refresh()
+        if self.subgraph is not None:
+            self.subgraph.refresh()
         self.ports.show_ports()
         self.formula.refresh()
 
     def _plain_attrs(self) -> tuple[Attr, ...]:
-        attrs = self.op.attrs if self.op is not None else ()
+        own = self.op is None or self.op.id == SUBGRAPH or self.op.id in BORDER
+        attrs = () if own or self.op is None else self.op.attrs
         return tuple(a for a in attrs if not (self.op.id == DATASET and a.name == "source"))
+
+    def _make_subgraph(self, record: NodeRecord) -> SubgraphSection | PortsEditor | None:
+        """What an instance is of, or the ports that a border node holds."""
+        document = self.workspace.document
+        if record.op in BORDER and document.scope:
+            return PortsEditor(document, record.op, self.theme)
+        definition = definition_of(document, record) if record.op == SUBGRAPH else None
+        if definition is None:
+            return None
+        section = SubgraphSection(self.workspace, definition, self.theme, inside=False)
+        section.wanted.connect(self.wanted)
+        return section
 
     def _make_inside(self) -> QWidget:
         """The way to what the node derives."""
@@ -145,7 +165,8 @@ def signature_of(op: Op | None) -> tuple:
     if op is None:
         return ()
     version = id(op) if op.own else 0  # one of the user's own may be declared anew
-    return (op.id, version, tuple((a.name, a.kind, a.choices) for a in op.attrs))
+    of = op.title if op.id == SUBGRAPH else ""
+    return (op.id, of, version, tuple((a.name, a.kind, a.choices) for a in op.attrs))
 
 
 class FramePage(Page):
@@ -200,6 +221,12 @@ class GraphPage(Page):
         section.add(self._counts)
         self.body.addWidget(section)
         self.body.addWidget(self._hint)
+        self.subgraph: SubgraphSection | None = None
+        if workspace.document.scope:
+            document = workspace.document
+            self.subgraph = SubgraphSection(workspace, document, theme, inside=True)
+            self.subgraph.wanted.connect(self.wanted)
+            self.body.addWidget(self.subgraph)
         if workspace.optimizers:
             self.training = TrainingSection(workspace, theme)
             self.body.addWidget(self.training)
@@ -208,7 +235,10 @@ class GraphPage(Page):
 
     def refresh(self) -> None:
         document = self.workspace.document
-        self._title.setText(self.workspace.title)
+        names = self.workspace.path_names
+        self._title.setText("/".join(names) or self.workspace.title)
+        if self.subgraph is not None:
+            self.subgraph.refresh()
         variables = len(self.workspace.nodes_of("variable"))
         parts = [_count(len(document.nodes), "node"), _count(len(document.wires), "wire")]
         if variables:

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 from nodeflow.data import SPLITS
 from nodeflow.document import commands
 from nodeflow.document.flow import natural
+from nodeflow.document.scopes import scoped_name
 from nodeflow.document.training import training_settings
 from nodeflow.graph.op import Attr
 from nodeflow.ui.inspector.editors import QuietCombo
@@ -70,24 +71,22 @@ class TrainingSection(Section):
         for name, row in self.setting_rows.items():
             row.set_value(getattr(settings, name), name in stored)
         self.stopping.refresh(settings)
-        document = self._workspace.document
-        names = [
-            document.nodes[m["node"]].name for m in settings.metrics if m["node"] in document.nodes
-        ]
+        names = [scoped_name(self._workspace.root, m["node"]) for m in settings.metrics]
         content = (settings.metrics, names)
         if content != self._shown:
             self._shown = content
             self._fill_metrics(settings.metrics)
 
     def _scalars(self) -> list[tuple[str, str]]:
-        """Ids and names of the nodes that are one number."""
+        """Paths and names of the shown graph's nodes that are one number."""
         document, analysis = self._workspace.document, self._workspace.analysis
         found = []
+        path = "".join(f"{step}/" for step in self._workspace.path)
         for record in document.nodes.values():
             first = next(iter((analysis.out_types(record.id) or {}).values()), None)
             wired = bool(document.wires_into(record.id))
             if first is not None and first.shape == () and wired:
-                found.append((record.id, record.name))
+                found.append((path + record.id, self._workspace.full_name(record.name)))
         return sorted(found, key=lambda pair: natural(pair[1]))
 
     def _fill_metrics(self, metrics: list[dict[str, Any]]) -> None:
@@ -101,8 +100,8 @@ class TrainingSection(Section):
         node, split = NodeCombo(self._scalars), QuietCombo()
         node.setAccessibleName("Node to measure")
         split.setAccessibleName("Split to measure on")
-        record = self._workspace.document.nodes.get(metric["node"])
-        node.addItem(record.name if record else "(gone)", metric["node"])
+        name = scoped_name(self._workspace.root, metric["node"])
+        node.addItem(name or "(gone)", metric["node"])
         for name in SPLITS:
             split.addItem(name, name)
         split.setCurrentIndex(max(0, split.findData(metric.get("split", "test"))))

@@ -189,6 +189,10 @@ class OutlinePanel(QWidget):
             self._stale = self._stale or bool(change.nodes_added or change.nodes_removed)
             self._look_later()
 
+    def on_entered(self) -> None:
+        """The nodes of another graph are shown."""
+        self._on_replaced()
+
     def _on_replaced(self) -> None:
         self._stale = True
         self._look_later()

@@ -98,8 +98,8 @@ class ProblemsPanel(QWidget):
             "info": ("info", "accent"),
         }
         item.setIcon(icon(names[problem.severity][0], self._theme, names[problem.severity][1]))
-        record = self._workspace.document.node_named(problem.node) if problem.node else None
-        item.setData(ID_ROLE, record.id if record else TRAINING)
+        place = self._workspace.find(problem.node) if problem.node else None
+        item.setData(ID_ROLE, place or TRAINING)
         item.setData(PORT_ROLE, problem.port or "")
         item.setData(FILE_ROLE, problem.file)
         return item

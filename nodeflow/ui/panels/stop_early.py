@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QCheckBox, QWidget
 
+from nodeflow.document.scopes import scoped_name
 from nodeflow.document.training import training_settings
 from nodeflow.ui.inspector.stopping import switch_early_stopping
 from nodeflow.ui.widgets import ElidedLabel, column
@@ -39,8 +40,8 @@ class StopEarly(QWidget):
         self.box.setChecked(settings.patience is not None)
         self.meaning.setVisible(settings.patience is not None)
         watched = {"node": settings.loss, "split": "validation", **(settings.monitor or {})}
-        record = document.nodes.get(watched["node"] or "")
-        name = f"{watched['split']} {record.name if record else 'loss'}"
+        node = scoped_name(document.root, watched["node"] or "")
+        name = f"{watched['split']} {node or 'loss'}"
         count = settings.patience or 0
         epochs = "an epoch" if count == 1 else f"{count} epochs"
         self.meaning.setText(f"after {epochs} without a better {name}")

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from nodeflow.document.records import SUBGRAPH
 from nodeflow.host import protocol as p
 from nodeflow.ui.engine_link import EngineLink
 from nodeflow.ui.inspector.editors import QuietCombo
@@ -199,10 +200,12 @@ class ViewerPanel(QWidget):
         """Names of a node's outputs; a dataset's columns are bound, not computed."""
         record = self._workspace.document.nodes[node_id]
         op = self._workspace.declaration(record)
-        if op is None or not op.outputs or not getattr(op, "is_graph_op", True):
+        computes = record.op == SUBGRAPH or getattr(op, "is_graph_op", True)
+        if op is None or not op.outputs or not computes:
             return []
         count = len(self._workspace.analysis.out_types(node_id) or {}) or 1
-        return [record.name, *(f"{record.name}:{i}" for i in range(1, count))]
+        name = self._workspace.full_name(record.name)
+        return [name, *(f"{name}:{i}" for i in range(1, count))]
 
     @Slot(object)
     def _on_tensor(self, message: p.TensorValue) -> None:

@@ -1,0 +1,72 @@
+"""What can be added besides ops: subgraphs of the file, and the user's library.
+
+Palette and search list ops. So an offer is an op with an id of its own (`subgraph/dense`,
+`library/subgraphs/dense`), and `add` knows what adding one means.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nodeflow.document import commands, library
+from nodeflow.document.commands import Point
+from nodeflow.document.definitions import add_instance
+from nodeflow.document.errors import FlowRead
+from nodeflow.document.model import Document
+from nodeflow.document.records import SUBGRAPH
+from nodeflow.document.scopes import uses
+from nodeflow.document.subgraph_ops import SubgraphOp
+
+LIBRARY = "library"
+
+
+class Offer(SubgraphOp):
+    """A subgraph or template as palette and search show it."""
+
+    def __init__(self, op_id: str, title: str, doc: str, definition: Document | None = None):
+        super().__init__(definition)
+        self.id = op_id
+        self._title = title
+        self.doc = doc
+        self.attrs = ()
+
+    @property
+    def title(self) -> str:
+        return self._title
+
+
+def offers(doc: Document, folder: Path | None = None) -> list[Offer]:
+    """Returns the subgraphs that a graph can have instances of, and what is in the library."""
+    found = []
+    for definition in doc.definitions():
+        if not doc.scope or doc.scope not in uses(doc, definition.scope):
+            name = definition.scope
+            text = "A subgraph of this file.\n\nEvery instance follows when it is edited."
+            found.append(Offer(f"{SUBGRAPH}/{name}", name, text, definition))
+    for item in library.items(folder):
+        kind = "subgraph" if item.kind == library.SUBGRAPHS else "template"
+        more = "one node" if kind == "subgraph" else "plain nodes"
+        text = f"A {kind} of your library.\n\nIt is inserted as {more}."
+        found.append(Offer(f"{LIBRARY}/{item.kind}/{item.name}", item.name, text))
+    return found
+
+
+def is_offer(op_id: str) -> bool:
+    """Says whether an id in a palette is that of an offer, not of an op."""
+    return op_id.startswith((f"{SUBGRAPH}/", f"{LIBRARY}/"))
+
+
+def add(
+    doc: Document, op_id: str, pos: Point, attrs: dict | None = None, folder: Path | None = None
+) -> list[str]:
+    """Adds a node of an op, or what an offer stands for; returns the ids of the new nodes."""
+    place, _, rest = op_id.partition("/")
+    if place == SUBGRAPH and rest:
+        return [add_instance(doc, rest, pos)]
+    if place == LIBRARY and rest:
+        kind, _, name = rest.partition("/")
+        item = next((i for i in library.items(folder) if (i.kind, i.name) == (kind, name)), None)
+        if item is None:
+            raise FlowRead(f"the library has no {name!r} any more")
+        return library.insert(doc, item, pos)
+    return [commands.add_node(doc, op_id, pos, attrs=attrs)]

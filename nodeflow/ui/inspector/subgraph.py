@@ -1,0 +1,194 @@
+"""The inspector's parts about a subgraph: its name, what can be done with it, and its ports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QToolButton, QVBoxLayout, QWidget
+
+from nodeflow.document import subgraph_ports
+from nodeflow.document.definitions import rename_definition
+from nodeflow.document.model import Document
+from nodeflow.document.records import INPUTS, OUTPUTS
+from nodeflow.document.scopes import instances_of
+from nodeflow.document.subgraph_ops import port_names
+from nodeflow.errors import NodeflowError
+from nodeflow.ui.inspector.sections import Section
+from nodeflow.ui.theme import SPACE, Theme, icon
+from nodeflow.ui.widgets import FlowLayout, button, clear, label
+from nodeflow.ui.workspace import Workspace
+
+
+class TextField(QLineEdit):
+    """A name: ``chosen`` when it was changed, Escape takes the old one back."""
+
+    chosen = Signal(str)
+
+    def __init__(self, text: str, name: str) -> None:
+        super().__init__(text)
+        self._text = text
+        self.setAccessibleName(name)
+        self.editingFinished.connect(self._finish)
+        self.installEventFilter(self)
+
+    def _finish(self) -> None:
+        text = self.text().strip()
+        if text != self._text:
+            self.chosen.emit(text)
+
+    def put_back(self) -> None:
+        self.setText(self._text)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.KeyPress:
+            assert isinstance(event, QKeyEvent)
+            if event.key() == Qt.Key.Key_Escape and self.text() != self._text:
+                self.put_back()
+                return True
+        return super().eventFilter(watched, event)
+
+
+class PortsEditor(Section):
+    """The inputs or the outputs of a subgraph: rename, reorder, remove, add."""
+
+    def __init__(self, definition: Document, side: str, theme: Theme) -> None:
+        super().__init__("INPUTS OF THE SUBGRAPH" if side == INPUTS else "OUTPUTS OF THE SUBGRAPH")
+        self._definition, self._side, self._theme = definition, side, theme
+        self._shown: list[str] | None = None
+        self.fields: list[TextField] = []
+        self._list = QVBoxLayout()
+        self._list.setSpacing(SPACE[1])
+        self._list.setContentsMargins(0, 0, 0, 0)
+        holder = QWidget()
+        holder.setLayout(self._list)
+        self.add(holder)
+        self._error = label("", "error", wrap=True)
+        self._error.hide()
+        self.add(self._error)
+        self.add_button = button("Add a port", "link", self._add)
+        self.add(self.add_button)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show the ports as they are."""
+        names = port_names(self._definition, self._side)
+        if names == self._shown:
+            return
+        self._shown = names
+        self._error.hide()
+        clear(self._list)
+        self.fields = []
+        for index, name in enumerate(names):
+            self._list.addWidget(self._row(index, name, len(names)))
+        if not names:
+            self._list.addWidget(label("None yet.", "caption"))
+
+    def _row(self, index: int, name: str, count: int) -> QWidget:
+        field = TextField(name, f"Port {index + 1}")
+        field.chosen.connect(partial(self._rename, name, field))
+        self.fields.append(field)
+        up = self._tool("chevron-up", f"Move {name} up", partial(self._move, name, index - 1))
+        down = self._tool("chevron-down", f"Move {name} down", partial(self._move, name, index + 1))
+        gone = self._tool("x", f"Remove {name}", partial(self._remove, name))
+        up.setEnabled(index > 0)
+        down.setEnabled(index < count - 1)
+        holder = QWidget()
+        layout = QHBoxLayout(holder)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(field, 1)
+        for tool in (up, down, gone):
+            layout.addWidget(tool)
+        return holder
+
+    def _tool(self, sign: str, text: str, slot: Callable[[], object]) -> QToolButton:
+        tool = QToolButton()
+        tool.setIcon(icon(sign, self._theme, "ink_muted", 14))
+        tool.setToolTip(text)
+        tool.setAccessibleName(text)
+        tool.clicked.connect(lambda _=False: slot())
+        return tool
+
+    def _do(self, edit: Callable[[], object]) -> bool:
+        try:
+            edit()
+        except NodeflowError as error:
+            self._error.setText(str(error))
+            self._error.show()
+            return False
+        return True
+
+    def _rename(self, old: str, field: TextField, new: str) -> None:
+        edit = partial(subgraph_ports.rename_port, self._definition, self._side, old, new)
+        if not self._do(edit):
+            field.put_back()
+
+    def _move(self, name: str, index: int) -> None:
+        self._do(partial(subgraph_ports.move_port, self._definition, self._side, name, index))
+
+    def _remove(self, name: str) -> None:
+        self._do(partial(subgraph_ports.remove_port, self._definition, self._side, name))
+
+    def _add(self) -> None:
+        self._do(partial(subgraph_ports.add_port, self._definition, self._side))
+
+
+class SubgraphSection(Section):
+    """What an instance is of: the definition's name, how often it is used, and the actions.
+
+    ``wanted`` asks for an action of the window.
+    """
+
+    wanted = Signal(str)
+
+    def __init__(
+        self, workspace: Workspace, definition: Document, theme: Theme, inside: bool
+    ) -> None:
+        super().__init__("SUBGRAPH")
+        self._workspace, self._definition = workspace, definition
+        self.field = TextField(definition.scope, "Name of the subgraph")
+        self.field.setToolTip("What all its instances are of")
+        self.field.chosen.connect(self._rename)
+        self._error = label("", "error", wrap=True)
+        self._error.hide()
+        self._uses = label("", "caption", wrap=True)
+        for widget in (self.field, self._error, self._uses):
+            self.add(widget)
+        names = ("leave",) if inside else ("expand", "unpack", "independent", "save_library")
+        buttons = [button(_WORDS[n], "", partial(self.wanted.emit, n)) for n in names]
+        holder, flowing = QWidget(), FlowLayout(2)
+        for each in buttons:
+            flowing.addWidget(each)
+        holder.setLayout(flowing)
+        self.add(holder)
+        self.ports = [PortsEditor(definition, side, theme) for side in (INPUTS, OUTPUTS)]
+        for editor in self.ports:
+            self.add(editor)
+        self.refresh()
+
+    def refresh(self) -> None:
+        count = len(instances_of(self._workspace.root, self._definition.scope))
+        alone = "Only this instance is of it."
+        self._uses.setText(alone if count == 1 else f"{count} instances follow its edits.")
+        for editor in self.ports:
+            editor.refresh()
+
+    def _rename(self, name: str) -> None:
+        try:
+            rename_definition(self._workspace.root, self._definition.scope, name)
+        except NodeflowError as error:
+            self._error.setText(str(error))
+            self._error.show()
+            self.field.put_back()
+
+
+_WORDS = {
+    "leave": "Leave",
+    "expand": "Enter",
+    "unpack": "Unpack",
+    "independent": "Make independent",
+    "save_library": "Save to the library",
+}

@@ -36,6 +36,7 @@ from nodeflow.document.problems import Problem
 from nodeflow.document.records import INPUTS, SUBGRAPH, Change, NodeRecord, Wire
 from nodeflow.document.scopes import instance_problem, instances_in
 from nodeflow.document.subgraph_ops import (
+    BORDER,
     DEFINITION,
     border_problems,
     definition_of,
@@ -204,6 +205,7 @@ class Analysis:
         dirty.update(wire.target for wire in own.wires_added)
         dirty.update(wire.target for wire in own.wires_removed)
         dirty |= self._update_instances(own, change, scopes, names)
+        changed |= {i for i in dirty & self.inside.keys() if self._has_other_ports(i, change)}
         if names or scopes != {self.doc.scope}:
             dirty |= self._watchers
         self._touched |= changed
@@ -230,6 +232,11 @@ class Analysis:
                 if unknown or any(f"{other}/".startswith(scope) for other in scoped):
                     dirty.add(record.id)
         return dirty
+
+    def _has_other_ports(self, node_id: str, change: Change) -> bool:
+        """Says whether an instance has other ports now, to be shown whatever their types."""
+        inside = change.within(self.inside[node_id].doc.scope)
+        return any(after.op in BORDER for _, after in inside.nodes_changed)
 
     def refresh_datasets(self) -> set[str]:
         """Looks at the data sets' files again (they, or the document's folder, changed)."""

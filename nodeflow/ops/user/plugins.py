@@ -129,7 +129,7 @@ class Plugins:
     def _load_files(
         self, contents: dict[str, bytes | None], problems: list[PluginProblem]
     ) -> dict[str, list[UserOp]]:
-        for name in [n for n in sys.modules if n == PACKAGE or n.startswith(f"{PACKAGE}.")]:
+        for name in [n for n in list(sys.modules) if n == PACKAGE or n.startswith(f"{PACKAGE}.")]:
             del sys.modules[name]
         package = sys.modules[PACKAGE] = types.ModuleType(PACKAGE)
         package.__path__ = [str(self.folder)]

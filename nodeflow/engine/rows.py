@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from nodeflow.engine.schedule import Step
 
 
+TOGETHER = 2048
+"""Elements of which exponentials are taken in one loop: rows may be shorter than a vector."""
+
+
 @dataclass(frozen=True)
 class RowSoftmax:
     """Softmax along the last axis, or its logarithm."""
@@ -45,17 +49,23 @@ def softmax_source(dtype: str, log: bool) -> str:
     """Args of the kernel: rows, n, source, target, both (rows, n), and the rows of a task."""
     size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
     if log:
-        passes = [
+        last = [
+            f"best = max_lanes(at, n, {name})",
             f"total = {name}(log(sum_lanes(to, n, {name})))",
             "for i in range(y.size):",
             f"    y[i] = {name}({name}(x[i] - best) - total)",
         ]
     else:
-        passes = [
+        last = [
             f"total = sum_lanes(to, n, {name})",
             "for i in range(y.size):",
             f"    y[i] = {name}(y[i] / total)",
         ]
+    row = [
+        "for row in range(start, end):",
+        f"    at, to = source + {size} * (row * n), target + {size} * (row * n)",
+        f"    x, y = view1(at, n, {name}), view1(to, n, {name})",
+    ]
     functions = "exp, log" if log else "exp"
     lines = [
         "import numpy as np",
@@ -67,14 +77,20 @@ def softmax_source(dtype: str, log: bool) -> str:
         "def kernel(args, task, ntasks):",
         "    rows, n = slot(args, 0), slot(args, 1)",
         "    source, target = slot(args, 2), slot(args, 3)",
-        "    first = min(rows, slot(args, 4) * task)",
-        "    for row in range(first, min(rows, first + slot(args, 4))):",
-        f"        at, to = source + {size} * (row * n), target + {size} * (row * n)",
-        f"        x, y = view1(at, n, {name}), view1(to, n, {name})",
-        f"        best = max_lanes(at, n, {name})",
-        "        for i in range(y.size):",
-        f"            y[i] = {name}(exp({name}(x[i] - best)))",
-        *("        " + line for line in passes),
+        "    start = min(rows, slot(args, 4) * task)",
+        "    stop = min(rows, start + slot(args, 4))",
+        "    while start < stop:",
+        f"        end = min(stop, start + max({TOGETHER} // n, 1))",
+        *("        " + line for line in row),
+        f"            best = max_lanes(at, n, {name})",
+        "            for i in range(y.size):",
+        f"                y[i] = {name}(x[i] - best)",
+        f"        every = view1(target + {size} * (start * n), (end - start) * n, {name})",
+        "        for i in range(every.size):",
+        f"            every[i] = {name}(exp(every[i]))",
+        *("        " + line for line in row),
+        *("            " + line for line in last),
+        "        start = end",
         "",
     ]
     return "\n".join(lines)

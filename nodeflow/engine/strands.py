@@ -28,9 +28,10 @@ from nodeflow.engine.rows import RowSoftmax
 from nodeflow.engine.tiling import plan_tiles
 from nodeflow.graph.types import FLOATS
 
-LONG_NS = 40_000
-"""Estimated work of one task above which a strand must have ENOUGH of them."""
+LONG_NS = 20_000
+"""Estimated work that a task may take over, though the group alone would be more tasks."""
 ENOUGH = 8
+"""Tasks that are always enough."""
 
 
 @dataclass(eq=False)
@@ -49,19 +50,11 @@ class Strand:
     work: float = 0.0
     made: set[int] = field(default_factory=set)
     """Root slots that its groups write."""
-    read: bool = False
-    """Whether another strand comes after it."""
 
     def cut(self) -> Cut | None:
         """How it is cut; None where its only group is cut as it likes."""
-        return self._cut() if len(self.groups) > 1 else None
-
-    @property
-    def tasks(self) -> int:
-        """How many tasks it has, if it can be cut."""
-        return self._cut().tasks if self.rows else 1
-
-    def _cut(self) -> Cut:
+        if len(self.groups) == 1:
+            return None
         rows = max(self.rows)
         return Cut(rows, self.height or -(-rows // min(tasks_of(self.work), rows)))
 
@@ -110,8 +103,6 @@ class _Finder:
             strand.groups.append(group)
             strand.made |= group.outputs
             strand.work += self.work.get(group, 0.0)
-            for other in self._before(group):
-                other.read |= other is not strand
             self.made_by.update(dict.fromkeys(group.outputs, group))
         for strand in strands:
             for group in strand.groups:
@@ -139,14 +130,12 @@ class _Finder:
         for strand in sorted(self._sources(group), key=lambda s: -s.level):
             if strand in later or self.phase_of[strand.groups[0]] != self.phase_of[group]:
                 continue
-            others = [s.level for s in self._before(group) if s is not strand]
-            level = max(strand.level, 1 + max(others, default=-1))
-            if level > strand.level and (strand.read or strand.tasks == 1):
-                continue  # others wait for it, or it would keep one thread busy meanwhile
+            if any(s.level >= strand.level for s in self._before(group) if s is not strand):
+                continue
             common = self._common(strand, group, rows)
             heights = {h for h in (strand.height, height) if h is not None}
             if common and len(heights) < 2 and self._worth(strand, group, max(common), heights):
-                strand.level, strand.rows = level, common
+                strand.rows = common
                 strand.height = next(iter(heights), None)
                 return strand
         return None
@@ -182,10 +171,12 @@ class _Finder:
         )
 
     def _worth(self, strand: Strand, group: Group, rows: int, heights: set[int]) -> bool:
-        """Whether no task becomes so long that other threads would wait for it."""
-        work = strand.work + self.work[group]
-        tasks = -(-rows // next(iter(heights))) if heights else min(tasks_of(work), rows)
-        return tasks >= min(ENOUGH, work / LONG_NS)
+        """Whether what could be more tasks on its own loses little by taking those of a product."""
+        if not heights:
+            return True
+        tasks = -(-rows // next(iter(heights)))
+        work = strand.work if strand.height is None else self.work[group]
+        return tasks >= min(ENOUGH, tasks_of(work)) or work / tasks <= LONG_NS
 
 
 # ---- what may be cut, and how -------------------------------------------------------------------

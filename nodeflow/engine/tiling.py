@@ -31,8 +31,8 @@ _DEPTH = 100
 _FEW = 32
 """Rows or columns below which a side is short: its whole length goes into each block."""
 _ROWS = 64
-"""Rows of a task, or twice that of many: the same for most products, so that what follows row by
-row need not meet."""
+"""Most rows of a task, or half of them, or of many twice that: the same for most products, so that
+what follows row by row need not meet."""
 _TASK_NS = 2_000
 """Tall products whose rows are quick have tasks of at least this."""
 
@@ -130,7 +130,9 @@ def _blocked(m: int, n: int, k: int) -> Tiling:
 
 
 def _rows(m: int) -> int:
-    return _ROWS if m <= 8 * _ROWS else 2 * _ROWS
+    if m > 8 * _ROWS:
+        return 2 * _ROWS
+    return min(_ROWS, max(_VECTOR, -(-m // 2)))
 
 
 def _columns(m: int, n: int, k: int) -> Tiling:

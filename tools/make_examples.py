@@ -316,7 +316,9 @@ def mnist_cnn() -> Example:
     _cross_entropy(e)
     e.group("Accuracy", "metrics")
     e.add("accuracy", "accuracy", "y", "logits")
-    _training(e, "adam", "accuracy", {"learning_rate": 0.002}, epochs=4, batch_size=100)
+    _training(e, "adam", "accuracy", {}, epochs=4, batch_size=100)
+    e.add("cosine_decay", "rate", learning_rate=0.002, steps=2200)
+    e.wire("rate", "train:schedule")
     e.arrange(
         [
             ["Input", "Filters 1", "Filters 2"],

@@ -10,6 +10,7 @@ from PySide6.QtCore import Qt
 
 from nodeflow.host import protocol as p
 from nodeflow.resources import example
+from nodeflow.ui.panels import views
 from nodeflow.ui.panels.record import Losses, TrainingRecord, duration, thin
 from nodeflow.ui.panels.stop_early import StopEarly
 
@@ -286,3 +287,12 @@ def test_the_bar_goes_on_where_training_goes_on():
     assert record.part == 0.5, "ten of twenty epochs were done before"
     record.take(p.StepsDone(1001, np.ones(500), 1.0))
     assert record.part == 0.75
+
+
+def test_the_weights_of_a_convolution_are_drawn_as_filters():
+    weights = np.arange(5 * 5 * 2 * 8.0).reshape(5, 5, 2, 8)
+    assert views.layouts(weights, None) == ["filters", "rows"]
+    drawn = views.pictures(weights, "filters", None)
+    assert len(drawn) == 8
+    np.testing.assert_array_equal(drawn[3], weights[:, :, :, 3].mean(axis=2))
+    assert views.layouts(np.zeros((100, 28, 28, 8)), None) == ["rows"], "a batch of pictures"

@@ -31,7 +31,12 @@ PAUSE_MS = 250
 """At most so often is a whole tensor asked for."""
 PATIENCE = 20
 """Pauses after which an unanswered question no longer holds back the next one."""
-WAYS = {"matrix": "As a matrix", "rows": "Rows as pictures", "columns": "Columns as pictures"}
+WAYS = {
+    "matrix": "As a matrix",
+    "rows": "Rows as pictures",
+    "columns": "Columns as pictures",
+    "filters": "Filters as pictures",
+}
 
 
 class ViewerPanel(QWidget):

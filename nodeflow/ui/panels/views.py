@@ -128,11 +128,15 @@ class TableView(QTableView):
         self.array_model.show(array)
 
 
-LAYOUTS = ("matrix", "rows", "columns")
+LAYOUTS = ("matrix", "rows", "columns", "filters")
+LARGEST_FILTER = 11
+"""Height and width up to which (n, n, channels, filters) are the weights of a convolution."""
 
 
 def layouts(array: np.ndarray, image_shape: tuple[int, int] | None) -> list[str]:
-    """Ways to draw an array: as one heat map, or its rows or columns as square pictures."""
+    """Ways to draw an array: as one heat map, its rows or columns as square pictures, filters."""
+    if array.ndim == 4 and 2 <= array.shape[0] == array.shape[1] <= LARGEST_FILTER:
+        return ["filters", "rows"]
     if array.ndim in (3, 4):
         return ["rows"]
     if array.ndim != 2 or not array.size:
@@ -151,6 +155,8 @@ def pictures(array: np.ndarray, way: str, image_shape: tuple[int, int] | None) -
     """The pictures of an array drawn in one of its `layouts`."""
     if way == "matrix":
         return [array]
+    if way == "filters":
+        return list(np.moveaxis(array.mean(axis=2), 2, 0)[:MOST_PICTURES])
     if array.ndim == 4:
         return list(array[:MOST_PICTURES].mean(axis=3))
     if array.ndim == 3:

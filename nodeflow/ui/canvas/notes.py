@@ -53,11 +53,14 @@ def paint(
     if as_path:
         _paint_paths(painter, document, height, color)
     else:
-        painter.setClipRect(QRectF(0, 0, area.width(), height))
+        painter.setClipRect(QRectF(0, 0, area.width() + style[0], height))
         context = QAbstractTextDocumentLayout.PaintContext()
         context.palette.setColor(QPalette.ColorRole.Text, color)
         context.clip = QRectF(0, 0, area.width(), height)
         document.documentLayout().draw(painter, context)
+    end = _cut_off(document, height)
+    if end is not None:
+        text.draw(painter, end.x(), end.y(), " …", style, color, as_path=as_path)
     painter.restore()
 
 
@@ -113,6 +116,17 @@ def _whole_lines(document: QTextDocument, room: float) -> float:
             break
         height = max(height, bottom)
     return height
+
+
+def _cut_off(document: QTextDocument, height: float) -> QPointF | None:
+    """Where the last shown line ends on its baseline, if there are more."""
+    end = None
+    for _, corner, line in _lines(document):
+        if corner.y() + line.y() + line.height() > height + 0.5:
+            return end
+        right = line.naturalTextRect().right()
+        end = corner + QPointF(right, line.y() + line.ascent())
+    return None
 
 
 def _paint_paths(painter: QPainter, document: QTextDocument, height: float, color: QColor) -> None:

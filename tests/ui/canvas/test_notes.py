@@ -73,6 +73,15 @@ def test_only_whole_lines_are_shown():
     assert ink(painted(note, QRectF(4, 4, 240, 5))) == 0
 
 
+def test_a_note_that_is_cut_says_so():
+    note = "one\ntwo\nthree\nfour"
+    whole, cut = painted(note), painted(note, QRectF(4, 4, 240, 36))
+    rows = range(4, 34)
+    assert ink(cut, rows) > ink(whole, rows)
+    document = notes._document(note, text.NOTE, 240.0, 0)
+    assert notes._cut_off(document, 1000.0) is None
+
+
 @pytest.mark.parametrize("note", ["plain text", "- one\n- two", "1. one\n2. two", "# Head\ntext"])
 def test_outlines_look_like_text(note):
     drawn, outlined = ink(painted(note)), ink(painted(note, as_path=True))

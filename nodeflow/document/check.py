@@ -19,6 +19,7 @@ from nodeflow.document.ports import (
     CONTROL,
     DONE,
     FEED,
+    NEW,
     in_ports,
     input_names,
     out_ports,
@@ -70,6 +71,8 @@ def check_wire(
     """
     wire = Wire(source, source_port, target, target_port)
     giver, taker = doc.node(source), doc.node(target)
+    if source_port == NEW and target_port == NEW:
+        return Verdict(False, "a new port leads to a node inside", "Wire it to one.")
     refused = _check_ends(doc, analysis, wire, giver, taker)
     if refused is None and target in analysis.ancestors(source):
         refused = Verdict(

@@ -14,9 +14,20 @@ from typing import Any
 from nodeflow.document.errors import BadValue, DocumentError, NoSuchNode
 from nodeflow.document.model import Document, Transaction
 from nodeflow.document.names import automatic_name, check_name
-from nodeflow.document.records import FrameRecord, Json, NodeRecord, Wire, coordinate, plain, same
+from nodeflow.document.records import (
+    INPUTS,
+    OUTPUTS,
+    FrameRecord,
+    Json,
+    NodeRecord,
+    Wire,
+    coordinate,
+    plain,
+    same,
+)
 
 Point = tuple[float, float]
+NEW = "+"  # `ports.NEW`
 _VARIADIC = re.compile(r"(.+)\.([0-9]+)")
 
 
@@ -101,7 +112,18 @@ def rename(doc: Document, node_id: str, name: str) -> None:
 
 
 def connect(doc: Document, source: str, source_port: str, target: str, target_port: str) -> None:
-    """Draws a wire; one that already ends at that input port is replaced."""
+    """Draws a wire; one that already ends at that input port is replaced.
+
+    At the free slot of a subgraph's border node (`ports.NEW`) it makes a port, see `expose`.
+    """
+    if NEW in (source_port, target_port):
+        from nodeflow.document.subgraph_ports import expose
+
+        ends = (
+            (target, target_port, INPUTS) if source_port == NEW else (source, source_port, OUTPUTS)
+        )
+        expose(doc, *ends)
+        return
     wire = Wire(source, source_port, target, target_port)
     label = f"Connect {doc.node(source).name} to {doc.node(target).name}"
     if doc.wires.get(wire.key) != wire:

@@ -18,6 +18,8 @@ from nodeflow.document.expression_source import Source
 from nodeflow.document.model import Document
 from nodeflow.document.names import NAME
 from nodeflow.document.ports import out_ports, split_port
+from nodeflow.document.records import INPUTS
+from nodeflow.document.subgraph_ops import border, port_names
 from nodeflow.errors import NodeflowError, suggest
 from nodeflow.graph.types import TensorType, literal
 from nodeflow.ops import REGISTRY
@@ -214,7 +216,13 @@ class _Reader(CallReader):
             if record.id not in self.plan.uses:
                 self.plan.uses.append(record.id)
             ports = [p for p in out_ports(self.doc, record, self.analysis) if p.kind != "control"]
+            ports = [p for p in ports if p.kind != "slot"]
             return [Value(record.id, p.name, self._type(record.id, p.name)) for p in ports]
+        held = border(self.doc, INPUTS)
+        if held is not None and name in port_names(self.doc, INPUTS):
+            if held.id not in self.plan.uses:
+                self.plan.uses.append(held.id)
+            return [Value(held.id, name, self._type(held.id, name))]
         return self._declare(name, node)
 
     def _type(self, node_id: str, port: str) -> TensorType | None:

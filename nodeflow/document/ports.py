@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from nodeflow.document.dataset_op import DATASET
 from nodeflow.document.declarations import declaration
 from nodeflow.document.model import Document
-from nodeflow.document.records import INPUTS, OUTPUTS, NodeRecord
+from nodeflow.document.records import INPUTS, OUTPUTS, SUBGRAPH, NodeRecord
 from nodeflow.graph.op import Op, Port
 
 if TYPE_CHECKING:
@@ -30,6 +30,10 @@ FEED = "feed"
 CONTROL = "control"
 DONE = "done"
 _SEVERAL = re.compile(r"(.+)\.(0|[1-9][0-9]{0,5})")
+
+
+NEW = "+"
+"""The free slot of a border node: a wire there makes another port of the subgraph."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,11 @@ class PortView:
     dtypes: tuple[str, ...] = ()
 
 
+_DECLARED = (SUBGRAPH, INPUTS)
+"""Ops with as many outputs as they declare, of whatever is known of their types."""
+_NEW_PORT = PortView(NEW, "new", "slot", optional=True, doc="Another port of the subgraph.")
+
+
 def in_ports(doc: Document, record: NodeRecord) -> list[PortView]:
     """Returns the input ports of a node, in the order they are shown."""
     op = declaration(record, doc, base_dir=base_dir(doc))
@@ -61,6 +70,8 @@ def in_ports(doc: Document, record: NodeRecord) -> list[PortView]:
         ports += _several(port, wired) if port.variadic else [_view(port)]
     if record.op == "placeholder":
         ports.append(PortView(FEED, FEED, FEED, optional=True, doc="A dataset's column."))
+    if record.id == doc.borders.get(OUTPUTS):
+        ports.append(_NEW_PORT)
     controls = sorted((name for name in wired if is_control(name)), key=port_order)
     return ports + [PortView(name, "after", CONTROL, optional=True) for name in controls]
 
@@ -77,10 +88,12 @@ def out_ports(
     wired = {wire.source_port for wire in doc.wires_out_of(record.id)}
     if op is None:
         return [PortView(name, name, "unknown") for name in sorted(wired, key=port_order)]
-    known = None if analysis is None else analysis.out_types(record.id)
+    known = None if analysis is None or record.op in _DECLARED else analysis.out_types(record.id)
     count = len(known) if known is not None else _outputs_by_wires(op, wired)
     names = [op.output_name(i) for i in range(count)]
     ports = [_view(op.outputs[min(i, len(op.outputs) - 1)], name) for i, name in enumerate(names)]
+    if record.id == doc.borders.get(INPUTS):
+        return [*ports, _NEW_PORT]
     if not op.outputs and record.op not in (DATASET, OUTPUTS, INPUTS):
         return [PortView(DONE, DONE, CONTROL, optional=True)]
     return ports

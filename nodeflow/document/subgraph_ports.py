@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from nodeflow.document.commands import remove
+from nodeflow.document.commands import NEW, remove
 from nodeflow.document.errors import BadPort, SubgraphError
 from nodeflow.document.looks import hidden_ports, with_field
 from nodeflow.document.model import Document, Transaction
@@ -34,6 +34,8 @@ def expose(definition: Document, node_id: str, port: str, side: str, name: str =
     Returns the new port's name. A wire into the in-port is replaced.
     """
     record = definition.node(node_id)
+    if NEW in (port, name):
+        raise BadPort("a new port leads to a node inside")
     if not name:
         name = port if side == INPUTS else record.name.rpartition("/")[2]
         name = name.replace(".", "_")

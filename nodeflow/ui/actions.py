@@ -98,7 +98,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ),
     _a(
         "expand",
-        "Enter or expand",
+        "Expand",
         "Ctrl+Return",
         "layers",
         "Enter a subgraph, or show the nodes that an optimizer or a gradients node derives",

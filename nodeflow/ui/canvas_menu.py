@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QMenu
 from nodeflow.document.looks import is_collapsed
 from nodeflow.document.passing import BYPASSED, MUTED, mode_of
 from nodeflow.document.ports import in_ports
+from nodeflow.document.records import SUBGRAPH
 from nodeflow.ui.actions import ALIGN, SEPARATOR, ActionSet, Blocked, fill_menu
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.workspace import Workspace
@@ -33,7 +34,10 @@ CONTEXT_MENUS: dict[str, tuple[Any, ...]] = {
     ),
 }
 
-KEYS_COUNT_AT_ONCE = ("heal", "detach", "swap_inputs", "mute", "bypass", "collapse", "hide_wires")
+KEYS_COUNT_AT_ONCE = (
+    *("heal", "detach", "swap_inputs", "mute", "bypass", "collapse", "hide_wires"),
+    *("subgraph", "expand", "unpack", "expose"),
+)
 """Actions with keys on the canvas: they follow the selection at once, the others a little later."""
 MOST_ASKED = 50
 """So many of the selected nodes are asked whether they have inputs to swap."""
@@ -79,6 +83,8 @@ class CanvasMenu:
             self._actions.set_text("mute" if mode == MUTED else "bypass", off if every else on)
         every = bool(nodes) and all(is_collapsed(node) for node in nodes)
         self._actions.set_text("collapse", "Open" if every else "Collapse to the title")
+        one = nodes[0].op if len(nodes) == 1 else ""
+        self._actions.set_text("expand", "Enter the subgraph" if one == SUBGRAPH else "Expand")
         hidden = self._canvas.is_wire_hidden(self._canvas.selected_wire)
         words = "Show the wire" if hidden else "Hide the wire"
         if self._canvas.selected_wire is None:

@@ -102,7 +102,7 @@ class Files(QObject):
 
     def export_picture(self, canvas: CanvasView) -> None:
         """Write the graph or what is selected as PNG, SVG or PDF, as and where the user wants."""
-        document = self._workspace.root
+        document = self._workspace.document
         ids = canvas.selected_things()
         count = sum(i in document.nodes for i in ids)
         dialog = ExportDialog(

@@ -41,7 +41,7 @@ def render_file(
     application = _application()
     view = _view(document, theme, values or {})
     try:
-        kind, text = output.suffix.lower(), flow.dumps(document)
+        kind, text = output.suffix.lower(), flow.dumps(document.root)
         if kind == ".pdf":
             content = _pdf(view)
         elif kind == ".svg":

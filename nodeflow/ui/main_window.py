@@ -271,7 +271,7 @@ class MainWindow(QMainWindow):
             return None
         if len(ids) == 1 and can_expand(self.workspace.document, ids[0]):
             return None
-        return Blocked("Select a subgraph, an optimizer or a gradients node.")
+        return Blocked("Select a subgraph, an optimizer or gradients: others derive nothing.")
 
     def do_expand(self) -> None:
         if self.subgraphs.instance() is not None:

@@ -31,7 +31,11 @@ from nodeflow.document.errors import (
     UnknownSubgraph,
     WireToNothing,
 )
+from nodeflow.document.expression import parse_expression
+from nodeflow.document.formula import formula_text
 from nodeflow.document.model import Document
+from nodeflow.document.ports import NEW
+from nodeflow.document.python_code import python_code
 from nodeflow.document.records import INPUTS, OUTPUTS, SUBGRAPH
 from nodeflow.document.scopes import find_name
 from nodeflow.document.subgraph_ops import port_names
@@ -392,6 +396,34 @@ def test_ports_are_added_exposed_moved_and_removed(sums):
     assert subgraph_ports.add_port(definition, INPUTS) == "x"
     with pytest.raises(SubgraphError):
         subgraph_ports.add_port(sums.doc, INPUTS)
+
+
+def test_a_wire_to_the_free_slot_at_the_border_makes_a_port(sums):
+    definition = inside(sums.doc, sums.instance)
+    inputs, outputs = definition.borders[INPUTS], definition.borders[OUTPUTS]
+    two, e = definition.node_named("two").id, definition.node_named("e").id
+    analysis = sums.analysis.inside[sums.instance]
+    assert check_wire(definition, analysis, two, "out", outputs, NEW).ok
+    assert not check_wire(definition, analysis, inputs, NEW, outputs, NEW).ok
+    commands.connect(definition, two, "out", outputs, NEW)
+    commands.connect(definition, inputs, NEW, e, "x")
+    assert port_names(definition, OUTPUTS) == ["d", "e", "two"]
+    assert port_names(definition, INPUTS) == ["b", "c", "x"]
+    assert definition.wires[e, "x"].source_port == "x"
+    sums.doc.undo()
+    sums.doc.undo()
+    assert port_names(definition, INPUTS) == ["b", "c"]
+
+
+def test_a_formula_inside_uses_what_comes_in(sums):
+    definition = inside(sums.doc, sums.instance)
+    analysis = sums.analysis.inside[sums.instance]
+    plan = parse_expression(definition, analysis, "q = b * two + c")
+    assert not plan.nodes[0].op.endswith("placeholder")
+    e = definition.node_named("e").id
+    assert formula_text(definition, e) == "c + 2"
+    assert formula_text(sums.doc, sums.id("a")) == "(b + c) * (c + 2)"
+    assert "what comes into the subgraph" in python_code(definition, e)
 
 
 def test_border_nodes_are_not_removed_copied_or_moved_into_a_subgraph(sums):

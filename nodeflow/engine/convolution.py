@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from nodeflow.engine.moves import At, Call
+from nodeflow.engine.moves import At, Call, Share
 from nodeflow.engine.taps import (
     Strides,
     TapTable,
@@ -187,13 +187,13 @@ def gather_calls(gather: GatherProducts, types: Sequence[TensorType]) -> list[Ca
         At(0), At(1), At(2), At(2, 8 * gather.starts), At(2, 8 * gather.entries),
         At(2, 8 * gather.columns), gather.entry_count, n, images, step, gather.groups, count, each,
         down, height * width * total * size, down * across * made * size, across * made * size,
-        gather.depth * size, panel, source_step, result_step, At(3),
+        gather.depth * size, panel, source_step, result_step, Share(), At(3),
     )  # fmt: skip
     source = gathered_source(dtype, tile, each % row != 0)
     units = gather.groups * count * images * down
     products = n * down * across * gather.groups * count * panel // size
     work = products * MULTIPLY_ADD_NS * size / 4 + units * gather.entry_count * 20
-    return [Call(source, args, units, work)]
+    return [Call(source, args, units, work, step)]
 
 
 @cache
@@ -203,7 +203,7 @@ def gathered_source(dtype: str, tile: TileShape, ragged: bool) -> str:
     Args: picture, panels, then of the table: row taps, starts, tiles, runs; number of tiles;
     pictures, groups of pictures, pictures from group to group; channel groups, panels and results
     of each; rows of a result; bytes of a picture, of a result, of a row of it, of a group's
-    channels, of a panel, between a tile's positions in picture and result; result.
+    channels, of a panel, between a tile's positions in picture and result; units of a task; result.
     """
     size = numpy_dtype(dtype).itemsize
     width = tile.vectors * tile.lanes
@@ -220,16 +220,19 @@ def kernel(args, task, ntasks):
     each, down = slot(args, 12), slot(args, 13)
     picture_size, result_size = slot(args, 14), slot(args, 15)
     row_size, group_size, panel_size = slot(args, 16), slot(args, 17), slot(args, 18)
-    source_step, result_step, result = slot(args, 19), slot(args, 20), slot(args, 21)
-    units = groups * panels * images * down
-    for unit in range(units * task // ntasks, units * (task + 1) // ntasks):
+    source_step, result_step = slot(args, 19), slot(args, 20)
+    share, result = slot(args, 21), slot(args, 22)
+    units = images * groups * panels * down
+    for unit in range(share * task, min(units, share * (task + 1))):
         above = unit // down
         row = unit - above * down
-        panel = above // images
+        image = above // (groups * panels)
+        panel = above - image * (groups * panels)
         group = panel // panels
         left = (panel - group * panels) * {width}
         columns = min(np.int64({width}), each - left)
-        first = min((above - panel * images) * step, n - step)
+        first = min(image * step, n - step)
+        skipped = image * step - first
         source = picture + first * picture_size + group * group_size
         target = result + first * result_size + row * row_size + {size} * (group * each + left)
         begin = slot(starts, row)
@@ -240,10 +243,10 @@ def kernel(args, task, ntasks):
                 gathered_tile(
                     {tile.positions}, {shape}, source, source_step, weights + panel * panel_size,
                     rows, nrows, runs + 24 * slot(at, 2), slot(at, 3), target + slot(at, 0),
-                    result_step, columns)
+                    result_step, columns, skipped)
             else:
                 gathered_tile(
                     1, {shape}, source, source_step, weights + panel * panel_size,
                     rows, nrows, runs + 24 * slot(at, 2), slot(at, 3), target + slot(at, 0),
-                    result_step, columns)
+                    result_step, columns, skipped)
 """

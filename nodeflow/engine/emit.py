@@ -148,8 +148,8 @@ def emit(
     Args:
         needed: root slots that something outside their own group reads.
         inplace: root slots (of outputs) whose memory is that of another root slot (an input).
-        cut: the tasks of the strand that the group is in, of elementwise ops, rows of reductions
-            and softmax; products keep theirs, which is the strand's.
+        cut: the tasks of the strand that the group is in, of elementwise ops, rows of reductions,
+            softmax, pooling and convolution; products keep theirs, which is the strand's.
     """
     first = group.actions[0]
     if isinstance(first.lowering, Elementwise):
@@ -158,6 +158,8 @@ def emit(
         return [emit_stage(actions, group, first, cut)]
     if isinstance(first.lowering, RowSoftmax):
         return [emit_softmax(actions, group, first, cut)]
+    if type(first.lowering) in _WINDOWS:
+        return list(emit_calls(actions, group, first, cut))
     return list(_EMITTERS[type(first.lowering)](actions, group, first))
 
 
@@ -427,16 +429,30 @@ def emit_random(actions: Actions, group: Group, action: Action) -> Sequence[Row]
 # ---- described as calls ------------------------------------------------------------------------
 
 
-def emit_calls(actions: Actions, group: Group, action: Action) -> Sequence[Row]:
+def emit_calls(
+    actions: Actions, group: Group, action: Action, cut: Cut | None = None
+) -> Sequence[Row]:
     """Rows that copy, gather, scatter or order elements, convolve or pool."""
     types = [actions.types[s] for s in (*action.inputs, *action.outputs)]
     roots = [actions.root[s] for s in (*action.inputs, *action.outputs)]
     rows = []
     for call in _calls_of(action.lowering, types):
-        args = [Pointer(roots[a.index], a.offset) if isinstance(a, moves.At) else a
-                for a in call.args]  # fmt: skip
-        rows.append(Row(call.source, tuple(args), _limit(call.work, call.units), call.work, group))
+        tasks, share = _limit(call.work, call.units), 0
+        if moves.Share() in call.args:
+            tasks, share = _shares(call, cut)
+        args = [Pointer(roots[a.index], a.offset) if isinstance(a, moves.At)
+                else share if isinstance(a, moves.Share) else a for a in call.args]  # fmt: skip
+        rows.append(Row(call.source, tuple(args), tasks, call.work, group))
     return rows
+
+
+def _shares(call: moves.Call, cut: Cut | None) -> tuple[int, int]:
+    """Tasks, and units of each, of a call that is cut as it likes, or with its strand."""
+    if cut is None:
+        cut = _units(call.units, call.work)
+        return cut.tasks, cut.height
+    blocks = max(1, -(-cut.rows // call.step))
+    return cut.tasks, call.units // blocks * (cut.height // call.step)
 
 
 _WINDOWS: dict[type, Callable[..., list[moves.Call]]] = {

@@ -37,13 +37,22 @@ class At:
 
 
 @dataclass(frozen=True)
+class Share:
+    """An argument that is the number of units of a task."""
+
+
+@dataclass(frozen=True)
 class Call:
-    """One kernel call: text, arguments, how many tasks it can be cut into, estimated ns."""
+    """One kernel call: text, arguments, how many tasks it can be cut into, estimated ns.
+
+    ``step``: with a `Share`, it can be cut between so many leading rows of the output, too.
+    """
 
     source: str
-    args: tuple[int | At, ...]
+    args: tuple[int | At | Share, ...]
     units: int
     work: float
+    step: int = 1
 
 
 def calls(move: Move, types: Sequence[TensorType]) -> list[Call]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from nodeflow.engine.expressions import numpy_name, typed_literal
-from nodeflow.engine.moves import At, Call
+from nodeflow.engine.moves import At, Call, Share
 from nodeflow.graph.types import TensorType, numpy_dtype
 from nodeflow.ops.lowering import Pool
 
@@ -44,10 +44,10 @@ def pool_calls(pool: Pool, types: Sequence[TensorType]) -> list[Call]:
     source = pool_source(pool.kind, picture.dtype, kernel if small else None, tiled and small)
     arrays = [At(i) for i in range(len(types))]
     args = (n, height, width, channels, down, across, *kernel, rows.stride, columns.stride,
-            top, left, max(strips, 1), *arrays)  # fmt: skip
+            top, left, max(strips, 1), Share(), *arrays)  # fmt: skip
     elements = n * down * across * channels * kernel[0] * kernel[1]
     work = elements * (0.15 if small else 0.4) + n * down * across * 20
-    return [Call(source, args, n * max(strips, 1), work)]
+    return [Call(source, args, n * max(strips, 1), work, 1)]
 
 
 @cache
@@ -56,8 +56,9 @@ def pool_source(kind: str, dtype: str, window: tuple[int, int] | None, tiled: bo
 
     Args of the kernel: pictures, height, width, channels, rows and columns of windows, height and
     width of a window, strides, border above and on the left, strips that an image is cut into,
-    then the inputs and the output. ``window`` is written out where it lies inside. ``tiled``: each
-    element of the picture is in exactly one window, so what spreads need not add.
+    strips of a task, then the inputs and the output. ``window`` is written out where it lies
+    inside. ``tiled``: each element of the picture is in exactly one window, so what spreads need
+    not add.
     """
     return _Writer(kind, dtype, window, tiled).source()
 
@@ -85,11 +86,11 @@ class _Writer:
             "    channels, down, across = slot(args, 3), slot(args, 4), slot(args, 5)",
             "    kh, kw, sh, sw = slot(args, 6), slot(args, 7), slot(args, 8), slot(args, 9)",
             "    top, left, strips = slot(args, 10), slot(args, 11), slot(args, 12)",
-            *(f"    p{name} = slot(args, {13 + i})" for i, name in enumerate((*arrays, "y"))),
+            *(f"    p{name} = slot(args, {14 + i})" for i, name in enumerate((*arrays, "y"))),
             f"    largest = local_array({CHUNK}, {self.name})",
             f"    free = local_array({CHUNK}, np.bool_)",
-            "    units = n * strips",
-            "    for unit in range(units * task // ntasks, units * (task + 1) // ntasks):",
+            "    units, share = n * strips, slot(args, 13)",
+            "    for unit in range(share * task, min(units, share * (task + 1))):",
             "        image = unit // strips",
             "        strip = unit - image * strips",
             "        first, last = down * strip // strips, down * (strip + 1) // strips",

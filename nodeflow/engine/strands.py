@@ -7,8 +7,8 @@ layers, forward and backward, meet once instead of ten times. The kernels are th
 is computed as before, so it is exact.
 
 A strand is cut along leading rows: task t has rows t * height to (t + 1) * height of everything.
-Products keep the tiles that their shape gives them, so they decide the height; what is elementwise,
-rows of reductions and softmax take any.
+Products keep the tiles that their shape gives them, and convolution takes the pictures of a tile,
+so they decide the height; what is elementwise, rows of reductions, softmax and pooling take any.
 """
 
 from __future__ import annotations
@@ -21,12 +21,14 @@ from operator import mul
 
 from nodeflow.engine import products
 from nodeflow.engine.actions import Actions, Stage
+from nodeflow.engine.convolution import GatherProducts
 from nodeflow.engine.emit import Cut, tasks_of
 from nodeflow.engine.fusion import Group
 from nodeflow.engine.products import Product
 from nodeflow.engine.rows import RowSoftmax
 from nodeflow.engine.tiling import plan_tiles
 from nodeflow.graph.types import FLOATS
+from nodeflow.ops.lowering import Pool
 
 LONG_NS = 20_000
 """Estimated work that a task may take over, though the group alone would be more tasks."""
@@ -196,6 +198,8 @@ def _rows(actions: Actions, group: Group) -> frozenset[int]:
     if isinstance(lowering, Stage) and lowering.inner == lowering.blocks == 1:
         searched = lowering.kind in ("argmax", "argmin")
         return frozenset() if searched else frozenset({lowering.outer})
+    if isinstance(lowering, (Pool, GatherProducts)):
+        return frozenset({type_.shape[0] or 0})
     if _height(actions, group) is not None:
         return frozenset({math.prod(d or 0 for d in type_.shape[:-1])})
     return frozenset()
@@ -206,9 +210,11 @@ def _leading(shape: Sequence[int | None]) -> frozenset[int]:
 
 
 def _height(actions: Actions, group: Group) -> int | None:
-    """Rows of a task of a product that is cut into rows alone."""
+    """Rows of a task of a product that is cut into rows alone, or of a convolution."""
     action = group.actions[0]
     product = action.lowering
+    if isinstance(product, GatherProducts):
+        return product.steps[0] if product.steps[0] > 1 else None
     if not isinstance(product, Product):
         return None
     x, out = actions.types[action.inputs[0]], actions.types[action.outputs[0]]
@@ -225,6 +231,8 @@ def _stays_within(actions: Actions, group: Group, slot: int, index: int, rows: i
     lowering = group.actions[0].lowering
     if isinstance(lowering, Product):
         return index == 0 and not lowering.transpose_x
+    if isinstance(lowering, GatherProducts):
+        return index == 0
     if group.shape is None:
         return True
     shape = actions.types[slot].shape

@@ -108,17 +108,26 @@ class _Tile:
             for v, place in enumerate(places):
                 self.builder.store(self.read_vector(row, v), place)
 
-    def store_rows(self, address: Any, step: Any) -> None:
+    def store_rows(self, address: Any, step: Any, first: Any = None) -> None:
+        """Write the results of all positions, or of those from number ``first`` on."""
         builder = self.builder
         for p, places in enumerate(self.accumulators):
             row = builder.add(address, builder.mul(step, ir.Constant(I64, p)))
-            for v, place in enumerate(places):
-                pointer, value = self._vector_pointer(row, v), builder.load(place)
-                if self.masks is None:
-                    builder.store(value, pointer, align=self.bytes)
-                else:
-                    align = ir.Constant(I32, self.bytes)
-                    builder.call(self._store, [value, pointer, align, self.masks[v]])
+            if first is None:
+                self._store_row(row, places)
+            else:
+                with builder.if_then(builder.icmp_signed("<=", first, ir.Constant(I64, p))):
+                    self._store_row(row, places)
+
+    def _store_row(self, row: Any, places: Sequence[Any]) -> None:
+        builder = self.builder
+        for v, place in enumerate(places):
+            pointer, value = self._vector_pointer(row, v), builder.load(place)
+            if self.masks is None:
+                builder.store(value, pointer, align=self.bytes)
+            else:
+                align = ir.Constant(I32, self.bytes)
+                builder.call(self._store, [value, pointer, align, self.masks[v]])
 
 
 def _shape(*literals: Any) -> list[int]:
@@ -140,7 +149,7 @@ def _word(builder: Any, base: Any, index: Any) -> Any:
 @intrinsic
 def gathered_tile(
     typingctx, positions, vectors, lanes, dtype, masked,
-    x, step, panel, rows, nrows, columns, ncolumns, out, out_step, width,
+    x, step, panel, rows, nrows, columns, ncolumns, out, out_step, width, skipped,
 ):  # fmt: skip
     """For each position: the sum, over the runs of a window, of numbers times rows of a panel.
 
@@ -152,12 +161,13 @@ def gathered_tile(
         rows, columns: addresses of (bytes to add to x, rows of the panel to skip) for each row of
             the window, and (bytes, rows, length) for each run in it; nrows, ncolumns of them.
         out: address of the first position's results; ``out_step`` bytes to the next.
+        skipped: how many positions' results are not written, since somebody else does.
     """
     count, wide, per_vector, ragged = _shape(positions, vectors, lanes, masked)
     scalar = _scalar(dtype)
 
     def codegen(context, builder, sig, args):
-        x, step, panel, rows, nrows, columns, ncolumns, out, out_step, width = args[5:]
+        x, step, panel, rows, nrows, columns, ncolumns, out, out_step, width, first = args[5:]
 
         def number(value):
             return ir.Constant(I64, value)
@@ -171,12 +181,12 @@ def gathered_tile(
             skipped = _word(builder, rows, builder.add(at, number(1)))
             with cgutils.for_range(builder, ncolumns) as column:
                 at = builder.mul(column.index, number(3))
-                first = builder.add(above, _word(builder, columns, at))
+                place = builder.add(above, _word(builder, columns, at))
                 skip = builder.add(skipped, _word(builder, columns, builder.add(at, number(1))))
                 weights = builder.add(panel, builder.mul(skip, row_bytes))
                 length = _word(builder, columns, builder.add(at, number(2)))
                 with cgutils.for_range(builder, length) as k:
-                    here = builder.add(first, builder.mul(k.index, size))
+                    here = builder.add(place, builder.mul(k.index, size))
                     tile.add_products(
                         lambda p, here=here: builder.add(here, builder.mul(step, number(p))),
                         builder.add(weights, builder.mul(k.index, row_bytes)),
@@ -184,11 +194,11 @@ def gathered_tile(
                     )
         if ragged:
             tile.mask(width)
-        tile.store_rows(out, out_step)
+        tile.store_rows(out, out_step, first)
         return context.get_dummy_value()
 
     literals = (positions, vectors, lanes, dtype, masked)
-    return types.void(*literals, *(types.int64,) * 10), codegen
+    return types.void(*literals, *(types.int64,) * 11), codegen
 
 
 @intrinsic

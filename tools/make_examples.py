@@ -317,7 +317,7 @@ def mnist_cnn() -> Example:
     e.group("Accuracy", "metrics")
     e.add("accuracy", "accuracy", "y", "logits")
     _training(e, "adam", "accuracy", {}, epochs=4, batch_size=100)
-    e.add("cosine_decay", "rate", learning_rate=0.002, steps=2200)
+    e.add("cosine_decay", "rate", learning_rate=0.004, steps=2200)
     e.wire("rate", "train:schedule")
     e.arrange(
         [

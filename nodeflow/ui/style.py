@@ -63,6 +63,7 @@ QPushButton[kind="primary"]:disabled {{ background: {border}; border-color: {bor
                                         color: {ink_faint}; }}
 QPushButton[kind="link"] {{ background: transparent; border: 1px solid transparent;
                             color: {accent}; padding: 3px 4px; text-align: left; }}
+QPushButton[kind="link"][flush="true"] {{ padding-left: 0; }}
 QPushButton[kind="link"]:hover {{ text-decoration: underline; }}
 QPushButton[kind="link"]:focus {{ border-color: {accent}; }}
 

@@ -30,8 +30,6 @@ from nodeflow.ui.theme import SPACE, Theme, icon
 from nodeflow.ui.widgets import ElidedLabel, FlowLayout, button, clear, label, logo
 
 CARD_WIDTH, PICTURE_HEIGHT = 276, 138
-LINK_PADDING = 5
-"""What a link's text is set in from its edge, border included."""
 WIDEST = 2.6
 """A graph that is wider, in its heights, shows its beginning: all of it would be a thin line."""
 OVERSAMPLING = 4
@@ -227,11 +225,12 @@ class WelcomePage(QScrollArea):
             return
         self._recent.addWidget(label("Recent files", "title"))
         grid = QGridLayout()
-        grid.setContentsMargins(-LINK_PADDING, 0, 0, 0)  # names begin below the heading
+        grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(SPACE[4])
         grid.setVerticalSpacing(SPACE[1])
         for row, path in enumerate(paths):
             link = button(path.stem, "link")
+            link.setProperty("flush", "true")  # names begin where the heading does
             link.setObjectName(str(path))
             link.clicked.connect(self._on_recent)
             grid.addWidget(link, row, 0)

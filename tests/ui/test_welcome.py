@@ -29,7 +29,7 @@ def test_every_example_is_a_picture_that_opens_it(window, welcome, qtbot):
     colors = {image.pixel(x, y) for x in range(0, image.width(), 3) for y in range(0, 130, 3)}
     assert len(colors) > 20
     qtbot.mouseClick(welcome.cards[0], Qt.MouseButton.LeftButton)
-    assert window.pages.currentWidget() is window.canvas
+    assert window.pages.currentWidget() is window.canvas_page
     assert window.workspace.document.nodes
     assert window.docks["palette"].isVisible()
 
@@ -37,7 +37,7 @@ def test_every_example_is_a_picture_that_opens_it(window, welcome, qtbot):
 def test_cards_open_by_keyboard(window, welcome, qtbot):
     welcome.cards[1].setFocus()
     qtbot.keyClick(welcome.cards[1], Qt.Key.Key_Return)
-    assert window.pages.currentWidget() is window.canvas
+    assert window.pages.currentWidget() is window.canvas_page
 
 
 def test_recent_files_are_listed_and_open(window, welcome, tmp_path, qtbot):

@@ -27,7 +27,7 @@ def run(code: str, folder: Path) -> str:
 
 
 def test_the_python_program_of_the_readme_gives_what_it_says(root, tmp_path):
-    (program,) = blocks(root / "README.md", "python")
+    program, _ = blocks(root / "README.md", "python")
     numbers = [float(n) for n in re.findall(r"[\d.]+", run(program, tmp_path))]
     assert numbers == [3.0 * k for k in range(1, 11)]
     assert (tmp_path / "a.flow").exists()
@@ -51,6 +51,30 @@ for tier in ("reference", "compiled"):
 print("ok")
 """
     assert run(program, tmp_path) == "ok\n"
+
+
+def test_the_own_op_of_the_readme_runs_from_the_folder_in_both_tiers(
+    root, tmp_path, plugin_files, capsys
+):
+    _, op = blocks(root / "README.md", "python")
+    (plugin_files / "leaky.py").write_text(op)
+    program = """
+import numpy as np, nodeflow as nf
+assert nf.load_plugins() == ["leaky"]
+with nf.Graph() as g:
+    x = nf.placeholder("float32", [None], name="x")
+    y = nf.leaky(x, slope=0.5, name="y")
+    (d,) = nf.gradients(y, [x])
+for tier in ("reference", "compiled"):
+    with nf.Session(g, tier=tier) as s:
+        y_value, d_value = s.run([y, d], {x: np.array([-2, 3], "float32")})
+        assert y_value.tolist() == [-1, 3] and d_value.tolist() == [0.5, 1]
+nf.save(g, "own.flow")
+"""
+    run(program, tmp_path)
+    arguments = ["run", "own.flow", "--fetch", "y", "--feed", "x=[-4, 1]"]
+    assert main(arguments, Environment(folder=tmp_path)) == 0
+    assert "-2" in capsys.readouterr().out
 
 
 def readme_commands(root: Path) -> list[str]:

@@ -1,16 +1,16 @@
 """The canvas for screen readers: nodes are its children, ports are theirs.
 
-Qt asks a factory for the interface of an object, and keeps it until the object goes. So each node
-and port that somebody asks about gets a small QObject; without a screen reader nobody asks, and
-nothing here is made. Interfaces that Python makes are never freed by PySide6, so they hold nothing
-but their object.
+Qt keeps one interface for each object, and deletes it with the object. So each node and port that
+somebody asks about gets a small QObject; without a screen reader nobody asks, and none is made.
+Interfaces are registered one by one: a factory in Python would be asked about every widget of the
+program, some of them half made. Until Qt deletes them, they are kept here.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, QRect, QRectF
+from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import (
     QAccessible,
     QAccessibleActionInterface,
@@ -26,15 +26,26 @@ from nodeflow.ui.canvas.faces import CardFace
 from nodeflow.ui.canvas.hit import PORT_REACH, hit_test
 
 Role, Text, Event = QAccessible.Role, QAccessible.Text, QAccessible.Event
-_installed = False
+_kept: list[QAccessibleInterface] = []
+_look_again = 64
 
 
-def install() -> None:
-    """Let Qt find the interfaces of canvases, nodes and ports; once per process."""
-    global _installed
-    if not _installed:
-        QAccessible.installFactory(_interface)
-        _installed = True
+def register(interface: QAccessibleInterface) -> None:
+    """Let Qt find an interface by its object, and keep it until Qt has deleted it."""
+    global _look_again
+    if len(_kept) >= _look_again:
+        _kept[:] = [known for known in _kept if isValid(known)]
+        _look_again = 64 + 2 * len(_kept)
+    _kept.append(interface)
+    QAccessible.registerAccessibleInterface(interface)
+
+
+def attach(canvas: QWidget) -> None:
+    """Make a canvas known to screen readers; to be called when it is shown."""
+    if not isinstance(QAccessible.queryAccessibleInterface(canvas), CanvasInterface):
+        register(CanvasInterface(canvas))
+    if QAccessible.isActive():
+        tree_of(canvas)  # else it is made when somebody asks
 
 
 class NodeObject(QObject):
@@ -44,6 +55,7 @@ class NodeObject(QObject):
         super().__init__(tree)
         self.tree, self.node = tree, node
         self.ports: dict[tuple[str, str], PortObject] = {}
+        register(NodeInterface(self))
 
     @property
     def face(self) -> CardFace | None:
@@ -71,6 +83,7 @@ class PortObject(QObject):
     def __init__(self, node: NodeObject, side: str, name: str) -> None:
         super().__init__(node)
         self.of, self.side, self.name = node, side, name
+        register(PortInterface(self))
 
 
 class AccessibleTree(QObject):
@@ -159,23 +172,11 @@ class AccessibleTree(QObject):
 
 def tree_of(canvas: Any) -> AccessibleTree:
     """The tree of a canvas, made when it is first asked for."""
-    tree = canvas.findChild(AccessibleTree)
+    tree = canvas.findChild(AccessibleTree, "", Qt.FindChildOption.FindDirectChildrenOnly)
     return tree if tree is not None else AccessibleTree(canvas)
 
 
 # ---- what Qt asks ---------------------------------------------------------------------------
-
-
-def _interface(_: str, subject: QObject) -> QAccessibleInterface | None:
-    from nodeflow.ui.canvas.view import CanvasView
-
-    if isinstance(subject, CanvasView):
-        return CanvasInterface(subject)
-    if isinstance(subject, NodeObject):
-        return NodeInterface(subject)
-    if isinstance(subject, PortObject):
-        return PortInterface(subject)
-    return None
 
 
 def ask(subject: QObject | None) -> QAccessibleInterface | None:
@@ -188,9 +189,9 @@ def ask(subject: QObject | None) -> QAccessibleInterface | None:
 class CanvasInterface(QAccessibleObject):
     """The canvas: a widget whose children are nodes."""
 
-    def __init__(self, canvas: QWidget) -> None:
-        super().__init__(canvas)
-        self._tree = tree_of(canvas)
+    @property
+    def _tree(self) -> AccessibleTree:
+        return tree_of(self.object())
 
     def role(self) -> QAccessible.Role:
         return Role.Canvas

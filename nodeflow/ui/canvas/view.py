@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt, QTimer, Signal
-from PySide6.QtGui import QFocusEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtGui import QFocusEvent, QPainter, QPaintEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QWidget
 
 from nodeflow.document.model import Document
@@ -86,7 +86,6 @@ class CanvasView(Showing, Looking, Pointing, Walking, Editing, Surgery, QWidget)
         super().__init__(parent)
         self.setObjectName("canvas")
         self.setAccessibleName("Canvas")
-        accessible.install()
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
@@ -329,6 +328,10 @@ class CanvasView(Showing, Looking, Pointing, Walking, Editing, Surgery, QWidget)
             self.repaint_all()
 
     # ---- events -----------------------------------------------------------------------------
+
+    def showEvent(self, event: QShowEvent) -> None:
+        accessible.attach(self)
+        super().showEvent(event)
 
     def leaveEvent(self, event: QEvent) -> None:
         self.set_hover(EMPTY)

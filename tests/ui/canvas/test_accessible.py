@@ -167,7 +167,7 @@ def test_walking_by_keys_tells_where_the_focus_is(canvas, monkeypatch) -> None:
         real(event)
 
     monkeypatch.setattr(QAccessible, "updateAccessibility", staticmethod(note))
-    root(canvas)
+    accessible.attach(canvas)
     canvas.setFocus()
     canvas.select([canvas.ids["a"]])
     QTest.keyClick(canvas, Qt.Key.Key_Right)
@@ -228,6 +228,16 @@ def test_ten_thousand_nodes_cost_nothing_until_somebody_asks(qtbot, monkeypatch)
     assert name_of(top.child(9_999)).startswith("c9999,") and len(made) == 1
 
 
-def test_it_is_installed_once(canvas) -> None:
-    accessible.install()
-    assert accessible._installed
+def test_interfaces_are_kept_until_their_objects_go(canvas, monkeypatch) -> None:
+    monkeypatch.setattr(accessible, "_look_again", 0)
+    root(canvas).child(0)
+    known = len(accessible._kept)
+    for _ in range(30):
+        document, _ids = small()
+        canvas.set_document(document, Analysis(document))
+        for place in range(root(canvas).childCount()):
+            assert name_of(root(canvas).child(place))
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+        gc.collect()
+        accessible._look_again = 0
+    assert len(accessible._kept) <= known + 10

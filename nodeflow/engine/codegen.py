@@ -25,9 +25,9 @@ class Operand:
     index: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ClusterNode:
-    """One op of a cluster."""
+    """One op of a cluster; compared by identity, since `emit` makes each only once."""
 
     lowering: Elementwise
     operands: tuple[Operand, ...]

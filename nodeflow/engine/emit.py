@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import get_args
 
@@ -213,16 +213,18 @@ def describe_cluster(
         operands = []
         for slot in action.inputs:
             if root[slot] in node_of:
-                operands.append(Operand(True, node_of[root[slot]]))
+                operands.append((True, node_of[root[slot]]))
             else:
                 key = (root[slot], types[slot].shape, views.get(slot))
-                operands.append(Operand(False, uses.setdefault(key, len(uses))))
+                operands.append((False, uses.setdefault(key, len(uses))))
         out = action.outputs[0]
         node_of[root[out]] = len(nodes)
-        dtypes = tuple(types[s].dtype for s in action.inputs) or (types[out].dtype,)
-        frozen = Elementwise(lowering.expression, lowering.names, _Frozen(lowering.attrs))
-        label = action.node.name if labels else ""
-        nodes.append(ClusterNode(frozen, tuple(operands), dtypes, types[out].dtype, label))
+        dtypes = tuple([types[s].dtype for s in action.inputs]) or (types[out].dtype,)
+        attrs = _Frozen(lowering.attrs) if lowering.attrs else _NOTHING
+        node = _cluster_node(
+            lowering.expression, lowering.names, attrs, tuple(operands), dtypes, types[out].dtype
+        )
+        nodes.append(replace(node, label=action.node.name) if labels else node)
     assert group.shape is not None
     shape = [d for d in group.shape if d is not None]
     inputs = [key[0] for key in uses]
@@ -260,8 +262,7 @@ def describe_cluster(
 def copy_row(actions: Actions, source: int, target: int) -> Row:
     """Copy a root slot's values into another's memory."""
     dtype = actions.types[source].dtype
-    copy = Elementwise("x", ("x",), _Frozen())
-    node = ClusterNode(copy, (Operand(False, 0),), (dtype,), dtype)
+    node = _cluster_node("x", ("x",), _NOTHING, ((False, 0),), (dtype,), dtype)
     spec = Cluster(1, ((dtype, (True,)),), (node,), (Output(0),))
     size = actions.types[source].size or 0
     work = size * _cost(spec)
@@ -273,7 +274,24 @@ class _Frozen(dict):
     """Attributes as part of a key."""
 
     def __hash__(self) -> int:  # type: ignore[override]
-        return hash(tuple(sorted((k, str(v)) for k, v in self.items())))
+        return hash(tuple(sorted((k, str(v)) for k, v in self.items()))) if self else 0
+
+
+_NOTHING = _Frozen()
+
+
+@cache
+def _cluster_node(
+    expression: str,
+    names: tuple[str, ...],
+    attrs: _Frozen,
+    operands: tuple[tuple[bool, int], ...],
+    dtypes: tuple[str, ...],
+    dtype: str,
+) -> ClusterNode:
+    """The one node that is like this, so that large graphs are planned without many equal ones."""
+    lowering = Elementwise(expression, names, attrs)
+    return ClusterNode(lowering, tuple(Operand(*o) for o in operands), dtypes, dtype)
 
 
 def _cost(cluster: Cluster) -> float:

@@ -10,7 +10,7 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from PySide6.QtCore import QPointF, QRectF
+from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import (
     QAbstractTextDocumentLayout,
     QColor,
@@ -53,7 +53,8 @@ def paint(
     if as_path:
         _paint_paths(painter, document, height, color)
     else:
-        painter.setClipRect(QRectF(0, 0, area.width() + style[0], height))
+        room = QRectF(0, 0, area.width() + style[0], height)
+        painter.setClipRect(room, Qt.ClipOperation.IntersectClip)  # a part may be painted anew
         context = QAbstractTextDocumentLayout.PaintContext()
         context.palette.setColor(QPalette.ColorRole.Text, color)
         context.clip = QRectF(0, 0, area.width(), height)

@@ -73,6 +73,17 @@ def test_only_whole_lines_are_shown():
     assert ink(painted(note, QRectF(4, 4, 240, 5))) == 0
 
 
+def test_a_part_that_is_painted_anew_stays_the_same():
+    image = painted("some text of a note")
+    before = ink(image)
+    painter = QPainter(image)
+    painter.setClipRect(QRectF(0, 0, 20, 20))
+    painter.fillRect(QRectF(0, 0, 20, 20), QColor("white"))
+    notes.paint(painter, AREA, "some text of a note", text.NOTE, QColor("black"))
+    painter.end()
+    assert ink(image) == before
+
+
 def test_a_note_that_is_cut_says_so():
     note = "one\ntwo\nthree\nfour"
     whole, cut = painted(note), painted(note, QRectF(4, 4, 240, 36))

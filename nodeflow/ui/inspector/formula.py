@@ -25,8 +25,8 @@ SMALLEST = 0.62
 """Formulas are shrunk to the panel's width so far; longer ones scroll."""
 LATER_MS = 60
 SAID_MS = 1500
-LONGEST = 1600
-"""Characters of LaTeX that are typeset (about 100 ms); longer formulas are shown as text alone."""
+LONGEST = 500
+"""Characters of LaTeX that are typeset at once; longer formulas, as those through subgraphs, are text alone."""
 
 
 _loaded = threading.Event()

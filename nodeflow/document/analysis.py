@@ -305,7 +305,8 @@ class Analysis:
         for asked, answer in self._answers.get(record.id, ()) if question else ():
             if asked == question:
                 return answer
-        answer = infer_node(self.doc, record, self.out_types, self.kind_of, self._base_dir)
+        kind_of = self.kind_of if question is None else _is_tensor
+        answer = infer_node(self.doc, record, self.out_types, kind_of, self._base_dir)
         if question and not answer.problems:
             self._answers[record.id] = ((question, answer), *self._answers.get(record.id, ())[:1])
         return answer
@@ -413,6 +414,11 @@ class Analysis:
         *steps, node_id = path.split("/")
         inside = self.at(steps)
         return None if inside is None else inside.out_types(node_id)
+
+
+def _is_tensor(_: Wire) -> str:
+    """What a wire carries whose source gives values only."""
+    return TENSOR
 
 
 def _differ(was: Inferred, now: Inferred, port: str) -> bool:

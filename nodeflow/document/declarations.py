@@ -31,11 +31,13 @@ def declaration(
 
 def op_of(record: NodeRecord, doc: Document | None = None) -> Op | None:
     """Returns the op that a node applies (a dot's passes its input), or None (dataset, unknown)."""
+    if record.op in REGISTRY:
+        return REGISTRY.lookup(record.op)
     if record.op == REROUTE:
         return REROUTE_OP
     if record.op == SUBGRAPH or record.op in BORDER:
         return subgraph_op(doc, record)
-    return REGISTRY.lookup(record.op) if record.op in REGISTRY else None
+    return None
 
 
 def declarations() -> list[Op]:

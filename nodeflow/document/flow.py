@@ -63,12 +63,10 @@ _KNOWN = (
 
 def dumps(doc: Document) -> str:
     """Returns the canonical text of a document."""
-    content = graph_json(doc)
+    lines = _graph_lines(doc, " ")
     parts = [
         f'{{"format": "{FORMAT}", "version": {VERSION}, "next_id": {doc.next_id}',
-        f' "nodes": {_lines(content["nodes"])}',
-        f' "wires": {_lines(content["wires"])}',
-        f' "frames": {_lines(content["frames"])}',
+        *(f' "{kind}": {lines[kind]}' for kind in ("nodes", "wires", "frames")),
         f' "subgraphs": {_definitions(doc)}',
         f' "training": {compact_json(doc.training)}',
         f' "weights": {compact_json(doc.weights)}',
@@ -165,13 +163,24 @@ def wire_order(wire: Wire) -> tuple[Any, ...]:
     return natural(wire.target), natural(wire.target_port)
 
 
+def _graph_lines(doc: Document, indent: str) -> dict[str, str]:
+    """The texts of one graph's nodes, wires and frames; none is held as JSON, for large ones."""
+    nodes = sorted(doc.nodes.values(), key=lambda n: natural(n.id))
+    frames = sorted(doc.frames.values(), key=lambda f: natural(f.id))
+    wires = sorted(doc.wires.values(), key=wire_order)
+    return {
+        "nodes": _lines((node.to_json() for node in nodes), indent),
+        "wires": _lines((list(wire) for wire in wires), indent),
+        "frames": _lines((frame.to_json() for frame in frames), indent),
+    }
+
+
 def _definitions(doc: Document) -> str:
     """The definitions of subgraphs, one node and one wire a line, keys sorted."""
     texts = []
     for definition in doc.definitions():
-        lists = graph_json(definition)
         members = {key: compact_json(v) for key, v in doc.subgraphs[definition.scope].items()}
-        members.update({key: _lines(items, "   ") for key, items in lists.items()})
+        members.update(_graph_lines(definition, "   "))
         body = ", ".join(f"{compact_json(key)}: {members[key]}" for key in sorted(members))
         texts.append(f"  {compact_json(definition.scope)}: {{{body}}}")
     return "{\n" + ",\n".join(texts) + "\n }" if texts else "{}"

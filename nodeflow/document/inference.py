@@ -212,20 +212,24 @@ def check_wires(
         if not (port in names or (index is not None and base in bases) or feed or is_control(port)):
             problems.append(_no_port(record, op, port))
             complete = False
-        elif not feed and not takes_all and kind_of(wire) == COLUMN:
+            continue
+        if takes_all and wire.source_port != DONE:
+            continue
+        kind = kind_of(wire)
+        if not feed and not takes_all and kind == COLUMN:
             problems.append(_column_into_op(doc, record, wire))
             complete = False
-        elif base != CONTROL and _is_order(record, wire, kind_of):
+        elif base != CONTROL and _is_order(record, wire, kind):
             problems.append(_no_value(doc, record, wire))
             complete = False
     return complete
 
 
-def _is_order(record: NodeRecord, wire: Wire, kind_of: Callable[[Wire], str]) -> bool:
+def _is_order(record: NodeRecord, wire: Wire, kind: str) -> bool:
     """Only into a subgraph, order may come in where values do: it goes on inside."""
     if record.op == SUBGRAPH or record.op in BORDER:
         return False
-    return wire.source_port == DONE or kind_of(wire) == ORDER
+    return wire.source_port == DONE or kind == ORDER
 
 
 def missing_input(node: str, port: str) -> Problem:

@@ -138,7 +138,9 @@ class Document:
 
     def table_name(self, kind: str) -> str:
         """Returns what edits call this document's table of nodes, wires or frames."""
-        return f"{kind}@{self.scope}" if self.scope and kind in SCOPED else kind
+        if not self.scope:
+            return kind
+        return f"{kind}@{self.scope}" if kind in SCOPED else kind
 
     def home(self, table: str) -> tuple[Document, str]:
         """Returns which graph of the file holds a table that an edit names, and its kind."""
@@ -331,7 +333,7 @@ class Document:
     def _put(self, edit: Edit) -> None:
         """Writes one edit into its table and the indexes; the root's does so for all of them."""
         name, key, _, after = edit
-        doc, table = self.home(name)
+        doc, table = (self, name) if name in self._tables else self.home(name)
         rows = doc._tables[table]
         before = rows.get(key)
         if after is None:

@@ -26,7 +26,7 @@ SMALLEST = 0.62
 LATER_MS = 60
 SAID_MS = 1500
 LONGEST = 500
-"""Characters of LaTeX that are typeset at once; longer formulas, as those through subgraphs, are text alone."""
+"""Characters of LaTeX that are typeset at once; longer formulas are shown as text alone."""
 
 
 _loaded = threading.Event()

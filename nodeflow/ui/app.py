@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -24,11 +25,18 @@ PRELOAD_MS = 1500
 """After the first paint, when the plots are made: nobody has pressed Train yet."""
 
 
+COLLECT = (50_000, 20, 100)
+"""Thresholds of Python's cycle collector: a large graph has millions of objects that stay, and
+looking at all of them again, as the defaults do every now and then, stops the window for half a
+second. Young objects are still looked at, which costs milliseconds."""
+
+
 def make_application(arguments: list[str] | None = None) -> QApplication:
     """The QApplication in our style, or the one there is."""
     existing = QApplication.instance()
     if isinstance(existing, QApplication):
         return existing
+    gc.set_threshold(*COLLECT)
     QApplication.setApplicationName("nodeflow")
     QApplication.setDesktopFileName("nodeflow")
     app = QApplication(arguments or ["nodeflow"])

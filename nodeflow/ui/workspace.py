@@ -58,6 +58,8 @@ class Workspace(QObject):
         self._first = self.document.subscribe(self._analyse)
         self._last = self.document.subscribe(self._announce)
         self._selection: tuple[str, ...] = ()
+        self._selected_of: tuple = ()
+        self._selected_now: tuple[str, ...] = ()
         self._optimizers: set[str] = set()
         self.file_problems: list[Problem] = []
         """What is wrong with the plugin folder's files: of no document."""
@@ -182,7 +184,12 @@ class Workspace(QObject):
     @property
     def selection(self) -> tuple[str, ...]:
         """Ids of the selected nodes that still exist."""
-        return tuple(i for i in self._selection if i in self.document.nodes)
+        of = (self._selection, self.document, self.document.revision)
+        if self._selected_of != of:
+            nodes = self.document.nodes
+            self._selected_of = of
+            self._selected_now = tuple(i for i in self._selection if i in nodes)
+        return self._selected_now
 
     @property
     def raw_selection(self) -> tuple[str, ...]:

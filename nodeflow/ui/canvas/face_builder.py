@@ -124,12 +124,11 @@ class FaceBuilder:
 
     def revalue(self, face: CardFace, node_id: str) -> CardFace:
         """The same card with the node's value and state as they are now."""
-        return replace(
-            face,
-            status=self._status(node_id),
-            value=self.values.get(node_id),
-            value_serial=self.serials.get(node_id, 0),
-        )
+        status, value = self._status(node_id), self.values.get(node_id)
+        serial = self.serials.get(node_id, 0)
+        if (face.status, face.value_serial) == (status, serial) and face.value is value:
+            return face
+        return replace(face, status=status, value=value, value_serial=serial)
 
     def _status(self, node_id: str) -> str:
         mode = mode_of(self.document.nodes[node_id]) if node_id in self.document.nodes else ""

@@ -1,7 +1,8 @@
 """The classic network reaches what it should, over seeds fixed beforehand.
 
 Twelve seeds of the same program in numpy gave a mean test accuracy of 0.9765 (deviation 0.0024)
-on the full set, and 0.912 to 0.934 on the embedded images.
+on the full set, and 0.912 to 0.934 on the embedded images. Twelve seeds here too: the mean of five
+has a standard error of 0.0011, so that rounding alone decides whether it reaches 0.974.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from nodeflow.resources import example
 from nodeflow.train.events import Epoch
 from nodeflow.train.loop import train
 
-SEEDS = (1, 2, 3, 4, 5)
+SEEDS = tuple(range(1, 13))
+FIVE_SEEDS = SEEDS[:5]
 
 
 @functools.cache
@@ -32,14 +34,14 @@ def epochs(name: str, seed: int, data_dir: Path | None) -> tuple[Epoch, ...]:
         return tuple(e for e in train(session, training) if isinstance(e, Epoch))
 
 
-def accuracies(name: str, data_dir: Path | None) -> list[float]:
-    return [epochs(name, seed, data_dir)[-1].metrics["accuracy"] for seed in SEEDS]
+def accuracies(name: str, data_dir: Path | None, seeds: tuple[int, ...]) -> list[float]:
+    return [epochs(name, seed, data_dir)[-1].metrics["accuracy"] for seed in seeds]
 
 
 def test_gradient_descent_reaches_the_published_accuracy(full_mnist):
     if full_mnist is None:
         pytest.skip("needs the full MNIST set: NODEFLOW_DATA_DIR")
-    reached = accuracies("mnist.flow", full_mnist)
+    reached = accuracies("mnist.flow", full_mnist, SEEDS)
     assert len(epochs("mnist.flow", 1, full_mnist)) == 10
     assert epochs("mnist.flow", 1, full_mnist)[-1].steps == 5500
     assert sum(reached) / len(reached) >= 0.974
@@ -49,7 +51,7 @@ def test_gradient_descent_reaches_the_published_accuracy(full_mnist):
 def test_adam_on_logits_reaches_more(full_mnist):
     if full_mnist is None:
         pytest.skip("needs the full MNIST set: NODEFLOW_DATA_DIR")
-    reached = accuracies("mnist_adam.flow", full_mnist)
+    reached = accuracies("mnist_adam.flow", full_mnist, FIVE_SEEDS)
     assert sum(reached) / len(reached) >= 0.977
 
 

@@ -23,7 +23,7 @@ from nodeflow.engine.products import Product, add_product
 from nodeflow.engine.reductions import COLUMN_BLOCK, ROW_BLOCK
 from nodeflow.engine.reference import call_reference
 from nodeflow.engine.rewrites import constant_key, expression_key, foldable, simplified
-from nodeflow.engine.rows import RowSoftmax, row_softmax
+from nodeflow.engine.rows import ColumnSoftmax, RowSoftmax, row_softmax
 from nodeflow.engine.schedule import Schedule, Step, is_assign
 from nodeflow.graph.graph import Node
 from nodeflow.graph.types import TensorType, numpy_dtype, type_of_array
@@ -72,8 +72,8 @@ class Stage:
 
 
 Kernel = (
-    Elementwise | Stage | Product | Move | Along | Ordered | Random | RowSoftmax | Loop
-    | Pool | PackFilters | GatherProducts | OuterProducts
+    Elementwise | Stage | Product | Move | Along | Ordered | Random | RowSoftmax
+    | ColumnSoftmax | Loop | Pool | PackFilters | GatherProducts | OuterProducts
 )  # fmt: skip
 """What has an emitter, or becomes a plan of its own."""
 

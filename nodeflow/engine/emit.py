@@ -39,7 +39,13 @@ from nodeflow.engine.convolution import GatherProducts, PackFilters
 from nodeflow.engine.filter_gradient import OuterProducts, outer_calls
 from nodeflow.engine.fusion import Group
 from nodeflow.engine.products import Product
-from nodeflow.engine.rows import RowSoftmax, softmax_source
+from nodeflow.engine.rows import (
+    WIDEST,
+    ColumnSoftmax,
+    RowSoftmax,
+    column_softmax_source,
+    softmax_source,
+)
 from nodeflow.engine.views import View
 from nodeflow.graph.graph import Node
 from nodeflow.graph.types import FLOATS, TensorType, numpy_dtype
@@ -382,6 +388,21 @@ def emit_softmax(actions: Actions, group: Group, action: Action, cut: Cut | None
     return Row(source, args, cut.tasks, work, group)
 
 
+def emit_column_softmax(actions: Actions, group: Group, action: Action) -> Sequence[Row]:
+    """One row of the table for all columns of a softmax."""
+    softmax = action.lowering
+    assert isinstance(softmax, ColumnSoftmax)
+    dtype = actions.types[action.outputs[0]].dtype
+    shape = (softmax.outer, softmax.n, softmax.inner)
+    slots = (action.inputs[0], action.outputs[0])
+    pointers = [Pointer(actions.root[slot]) for slot in slots]
+    work = math.prod(shape) * (1.5 if dtype == "float32" else 8.0)
+    tile = WIDEST if softmax.outer * softmax.inner > MAX_TASKS * WIDEST else reductions.COLUMN_TILE
+    units = softmax.outer * -(-softmax.inner // tile)
+    source = column_softmax_source(dtype, softmax.log)
+    return [Row(source, (*shape, *pointers, tile), _limit(work, units), work, group)]
+
+
 # ---- products -----------------------------------------------------------------------------------
 
 
@@ -494,6 +515,7 @@ def _calls_of(lowering: object, types: Sequence[TensorType]) -> list[moves.Call]
 _EMITTERS = {
     Product: emit_product,
     Random: emit_random,
+    ColumnSoftmax: emit_column_softmax,
     **dict.fromkeys((*get_args(Move), *get_args(Along), *get_args(Ordered)), emit_calls),
     **dict.fromkeys(_WINDOWS, emit_calls),
 }

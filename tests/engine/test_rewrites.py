@@ -137,10 +137,13 @@ def test_softmax_by_rows_has_the_bits_of_its_parts(kind: str, shape, dtype: str)
     np.testing.assert_array_equal(*values)
 
 
-def test_softmax_along_another_axis_keeps_its_parts() -> None:
+@pytest.mark.parametrize(("shape", "axis", "whole"), [((4, 5), 0, True), ((4, 5, 1), 1, False)])
+def test_softmax_along_another_axis_is_one_kernel_where_there_are_columns(
+    shape, axis, whole
+) -> None:
     with nf.Graph():
-        y = nf.softmax(nf.placeholder("float32", [4, 5], name="x"), axis=0)
-    assert len(actions_of(y).items) > 1
+        y = nf.softmax(nf.placeholder("float32", list(shape), name="x"), axis=axis)
+    assert (len(actions_of(y).items) == 1) == whole
 
 
 def test_an_unknown_rewrite_is_refused_with_a_suggestion() -> None:

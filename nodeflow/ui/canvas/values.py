@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -349,12 +350,14 @@ def _heat_image(array: np.ndarray, theme: Theme) -> QImage:
     indices = np.ascontiguousarray((np.clip(scaled, 0, 1) * 255).astype(np.uint8))
     height, width = indices.shape
     image = QImage(indices.data, width, height, width, QImage.Format.Format_Indexed8).copy()
-    image.setColorTable(_ramp(theme))
+    image.setColorTable(_ramp(tuple(theme.heat)))
     return image
 
 
-def _ramp(theme: Theme) -> list[int]:
-    stops = [QColor(c) for c in theme.heat]
+@lru_cache(maxsize=8)
+def _ramp(heat: tuple[str, ...]) -> list[int]:
+    """The 256 colours between the theme's."""
+    stops = [QColor(c) for c in heat]
     colors = []
     for index in range(256):
         place = index / 255 * (len(stops) - 1)

@@ -33,8 +33,8 @@ DOWNLOAD = "Download the full set"
 FASTEST_MS, SLOWEST_MS = 33, 500
 SIDE_HEIGHT = 190
 """Room for the usual figures."""
-SHARE = 0.1
-"""Drawing takes at most about this part of a core."""
+SHARE = 0.05
+"""Preparing a drawing takes at most about this part of a core; painting it takes twice as long."""
 
 
 class TrainingPanel(QWidget):

@@ -158,16 +158,31 @@ def _paint_rings(painter: QPainter, shot: Shot, slots: np.ndarray) -> None:
     rects = _view_rects(shot, chosen)
     gap = 2.0
     rects += [-gap, -gap, 2 * gap, 2 * gap]
-    painter.setPen(QPen(shot.theme.color("accent"), 2))
-    painter.setBrush(Qt.BrushStyle.NoBrush)
     rounded = shot.scale >= shot.far_from and len(chosen) < 400
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, rounded)
     if not rounded:
-        arrays.draw_rects(painter, np.ascontiguousarray(rects))
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(shot.theme.color("accent"))
+        arrays.draw_rects(painter, _outlines(rects, 2.0))
         return
+    painter.setPen(QPen(shot.theme.color("accent"), 2))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
     radius = RADIUS * shot.scale + gap
     for x, y, width, height in rects.tolist():
         painter.drawRoundedRect(QRectF(x, y, width, height), radius, radius)
+
+
+def _outlines(rects: np.ndarray, thick: float) -> np.ndarray:
+    """(4 n, 4) the sides of rectangles as bars, which are filled faster than lines are drawn."""
+    x, y, width, height = (rects + [-thick / 2, -thick / 2, thick, thick]).T
+    bar = np.full_like(x, thick)
+    sides = (
+        (x, y, width, bar),
+        (x, y + height - thick, width, bar),
+        (x, y, bar, height),
+        (x + width - thick, y, bar, height),
+    )
+    return np.concatenate([np.stack(side, axis=1) for side in sides])
 
 
 def _paint_order(painter: QPainter, shot: Shot, slots: np.ndarray) -> None:

@@ -411,6 +411,7 @@ class ActionSet(QObject):
         action = self._actions[action_id]
         if action.text() != text:
             action.setText(text)
+            _set_icon_text(action)
             self._icons[action_id] = icon_name or self._icons[action_id]
             self._describe(self._specs[action_id])
             self._draw_icon(self._specs[action_id])
@@ -427,6 +428,7 @@ class ActionSet(QObject):
     def _make(self, spec: ActionSpec) -> QAction:
         action = QAction(spec.text, self._window)
         action.setObjectName(spec.id)
+        _set_icon_text(action)
         action.setCheckable(spec.checkable)
         action.setShortcuts([QKeySequence(s) for s in spec.shortcuts])
         context = Qt.ShortcutContext
@@ -459,6 +461,11 @@ class ActionSet(QObject):
             role = "accent" if spec.id in TOOLBAR_TEXT else "ink"
             role = "ink_faint" if self._blocked.get(spec.id) else role
             self._actions[spec.id].setIcon(icon(name, self._theme, role))
+
+
+def _set_icon_text(action: QAction) -> None:
+    """What a toolbar shows beside the icon: Qt leaves too little room between them."""
+    action.setIconText(" " + action.text().replace("&", "").rstrip("…"))
 
 
 def _always() -> None:

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QLabel, QStatusBar, QToolButton, QWidget
 
 from nodeflow.ui.theme import Theme, icon
 from nodeflow.ui.widgets import ElidedLabel
+from nodeflow.ui.wording import plain
 
 MESSAGE_MS = 8000
 ENGINE = {
@@ -51,7 +52,7 @@ class StatusBar(QStatusBar):
 
     def say(self, text: str) -> None:
         """Show a message for a while."""
-        self.text.setText(text)
+        self.text.setText(plain(text))
         self._timer.start()
 
     def show_engine(self, state: str, detail: str = "") -> None:

@@ -268,7 +268,7 @@ def thumbnail(document: Document, theme: Theme, ratio: float) -> QPixmap:
     large = QImage(size * OVERSAMPLING, QImage.Format.Format_ARGB32_Premultiplied)
     painter = QPainter(large)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    source = cropped(canvas.scene.bounds(canvas.scene.nodes.used()))
+    source = cropped(canvas.scene.bounds())
     canvas.render(painter, large.rect().toRectF(), source)
     painter.end()
     canvas.scene.close()

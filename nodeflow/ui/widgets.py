@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 
 from nodeflow.resources import resource
 from nodeflow.ui.theme import LIGHT, SPACE, Theme, icon
+from nodeflow.ui.wording import plain
 
 
 def label(text: str = "", role: str = "", wrap: bool = False) -> QLabel:
@@ -197,7 +198,7 @@ class InfoBar(QFrame):
     ) -> None:
         """Show a message; ``level`` is ``info``, ``warning`` or ``error``."""
         self._fix = fix
-        self._text.setText(text)
+        self._text.setText(plain(text))
         self._button.setText(fix_text)
         self._button.setVisible(bool(fix))
         restyle(self, "level", level)

@@ -19,6 +19,7 @@ from nodeflow.graph.op import Op
 from nodeflow.ui.canvas import faces
 from nodeflow.ui.canvas.faces import CardFace, PortFace
 from nodeflow.ui.canvas.resting import Resting
+from nodeflow.ui.wording import plain
 
 _HIDDEN_ATTRS = {
     "definition",
@@ -111,7 +112,7 @@ class FaceBuilder:
             category=op.category if op else "unknown",
             inputs=inputs,
             outputs=outputs,
-            problem=problem.message.replace("`", "") if problem else "",
+            problem=plain(problem.message) if problem else "",
             severity=severity_of(problem) if problem else "",
             status=self._status(record.id),
             shows_value=op is not None and op.id not in (DATASET, *BORDER),

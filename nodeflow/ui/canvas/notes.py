@@ -21,13 +21,18 @@ from PySide6.QtGui import (
     QTextDocument,
     QTextFrameFormat,
     QTextListFormat,
+    QTextTable,
 )
 
 from nodeflow.ui import theme
 from nodeflow.ui.canvas import text
 
 INDENT = 20.0
-_BLOCK = re.compile(r"\s*([-*+>#|]|\d+[.)]\s|```|$)")
+APART = 0.45
+"""Room between two paragraphs, in heights of the type."""
+_BLOCK = re.compile(r"\s*([-*+>#|]|\d+[.)]\s|```|=+\s*$|$)")
+_ONE_LINE = re.compile(r"\s*(#|\||```|$)")
+LINE_BREAK = "\u2028"
 _DIALECT = (
     QTextDocument.MarkdownFeature.MarkdownDialectGitHub
     | QTextDocument.MarkdownFeature.MarkdownNoHTML
@@ -66,7 +71,7 @@ def paint(
 
 
 @lru_cache(maxsize=256)
-def _document(note: str, style: text.Style, width: float, _color: int) -> QTextDocument:
+def _document(note: str, style: text.Style, width: float, color: int) -> QTextDocument:
     document = QTextDocument()
     document.setUndoRedoEnabled(False)
     document.setDocumentMargin(0)
@@ -74,11 +79,43 @@ def _document(note: str, style: text.Style, width: float, _color: int) -> QTextD
     document.setDefaultFont(theme.font(style[0], style[1], style[2]))
     document.setMarkdown(_with_line_breaks(note), _DIALECT)
     _remove_pictures(document)
+    _set_apart(document, style[0] * APART)
+    _draw_tables(document, QColor.fromRgba(color))
     frame = QTextFrameFormat(document.rootFrame().frameFormat())
     frame.setMargin(0)
     document.rootFrame().setFrameFormat(frame)
     document.setTextWidth(max(width, 1.0))
     return document
+
+
+def _set_apart(document: QTextDocument, space: float) -> None:
+    """Paragraphs, lists and headings keep a little apart; items of one list do not."""
+    block, before = document.begin().next(), document.begin()
+    while block.isValid():
+        cursor = QTextCursor(block)
+        together = block.textList() is not None and before.textList() is not None
+        if cursor.currentTable() is None:
+            layout = block.blockFormat()
+            layout.setTopMargin(0.0 if together else space)
+            layout.setBottomMargin(0.0)
+            cursor.setBlockFormat(layout)
+        block, before = block.next(), block
+
+
+def _draw_tables(document: QTextDocument, ink: QColor) -> None:
+    """Thin quiet lines, and room around what stands in a cell."""
+    lines = QColor(ink)
+    lines.setAlphaF(0.3)
+    for table in document.rootFrame().childFrames():
+        if isinstance(table, QTextTable):
+            layout = table.format()
+            layout.setBorderBrush(lines)
+            layout.setBorderCollapse(True)
+            layout.setBorder(1)
+            layout.setCellSpacing(0)
+            layout.setCellPadding(4)
+            layout.setTopMargin(6)
+            table.setFormat(layout)
 
 
 def _remove_pictures(document: QTextDocument) -> None:
@@ -89,13 +126,19 @@ def _remove_pictures(document: QTextDocument) -> None:
 
 
 def _with_line_breaks(note: str) -> str:
-    """People's line breaks are meant: where Markdown would join two lines of text, keep them."""
-    lines, code = note.split("\n"), False
-    for index, line in enumerate(lines[:-1]):
+    """People's line breaks are meant: where Markdown would join two lines of text, keep them.
+
+    By Unicode's line separator: Markdown's own hard break becomes a new paragraph in Qt.
+    """
+    result, code = [], False
+    for line in note.split("\n"):
+        last = result[-1] if result else ""
+        if code or not last or _ONE_LINE.match(last) or _BLOCK.match(line):
+            result.append(line)
+        else:
+            result[-1] = f"{last.rstrip()}{LINE_BREAK}{line.lstrip()}"
         code ^= line.lstrip().startswith("```")
-        if not code and line.strip() and not _BLOCK.match(lines[index + 1]):
-            lines[index] = f"{line.rstrip()}  "
-    return "\n".join(lines)
+    return "\n".join(result)
 
 
 def _lines(document: QTextDocument):

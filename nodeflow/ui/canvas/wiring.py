@@ -19,6 +19,7 @@ from nodeflow.ui.canvas.faces import PortFace
 from nodeflow.ui.canvas.gestures import Gesture, Modifiers
 from nodeflow.ui.canvas.hit import Hit, hit_test
 from nodeflow.ui.theme import draw_icon
+from nodeflow.ui.wording import plain
 
 if TYPE_CHECKING:
     from nodeflow.ui.canvas.view import CanvasView
@@ -216,9 +217,9 @@ class DragWire(Gesture):
         verdict, theme = self.verdict, self.view.theme
         assert verdict is not None
         role = "ok" if verdict.ok else "error"
-        lines = [verdict.reason or faces.type_text(self._type()) or "connects"]
+        lines = [plain(verdict.reason) or faces.type_text(self._type()) or "connects"]
         if not verdict.ok and verdict.hint:
-            lines.append(verdict.hint)
+            lines.append(plain(verdict.hint))
         shown = [part for line in lines for part in text.wrap(line, text.HINT, 320.0, 3)]
         width = max(text.width(line, text.HINT) for line in shown) + 44
         height = 14 + 20 * len(shown)
@@ -239,4 +240,4 @@ class DragWire(Gesture):
 
 def _sentence(verdict: Verdict) -> str:
     reason = verdict.reason[:1].upper() + verdict.reason[1:]
-    return f"{reason.rstrip('.')}. {verdict.hint}" if verdict.hint else reason
+    return plain(f"{reason.rstrip('.')}. {verdict.hint}" if verdict.hint else reason)

@@ -20,6 +20,7 @@ from nodeflow.ui.inspector.editors import dot
 from nodeflow.ui.inspector.rows import AttrRow
 from nodeflow.ui.theme import SPACE, Theme, font_families, icon
 from nodeflow.ui.widgets import ElidedLabel, button, clear, label, restyle
+from nodeflow.ui.wording import plain
 from nodeflow.ui.workspace import Workspace
 
 
@@ -146,11 +147,11 @@ class ProblemsSection(Section):
         texts = QVBoxLayout()
         texts.setSpacing(SPACE[1])
         where = f"{problem.port}: " if problem.port else ""
-        message = label(f"{where}{problem.message.replace('`', '')}", wrap=True)
+        message = label(f"{where}{plain(problem.message)}", wrap=True)
         message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         texts.addWidget(message)
         if problem.hint:
-            texts.addWidget(label(problem.hint.replace("`", ""), "caption", wrap=True))
+            texts.addWidget(label(plain(problem.hint), "caption", wrap=True))
         layout = QHBoxLayout(frame)
         layout.setContentsMargins(SPACE[2], SPACE[2], SPACE[2], SPACE[2])
         layout.setSpacing(SPACE[2])

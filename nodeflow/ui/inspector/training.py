@@ -58,6 +58,7 @@ class TrainingSection(Section):
         self._metrics.setContentsMargins(0, 0, 0, 0)
         self.add(holder)
         self.add_button = button("Measure another node", "link", self._on_add)
+        self.add_button.setProperty("flush", "true")
         self.add(self.add_button)
         self.stopping = StoppingRows(workspace, theme, self._scalars)
         self.add(self.stopping)
@@ -91,6 +92,7 @@ class TrainingSection(Section):
 
     def _fill_metrics(self, metrics: list[dict[str, Any]]) -> None:
         clear(self._metrics)
+        self.add_button.setText("Measure another node" if metrics else "Measure a node")
         for index, metric in enumerate(metrics):
             self._metrics.addWidget(self._metric_row(index, metric))
         if not metrics:

@@ -10,6 +10,7 @@ from nodeflow.document.analysis import TRAINING
 from nodeflow.document.problems import Problem
 from nodeflow.ui.theme import SPACE, Theme, icon
 from nodeflow.ui.widgets import label
+from nodeflow.ui.wording import plain
 from nodeflow.ui.workspace import Workspace
 
 MOST = 500
@@ -88,7 +89,7 @@ class ProblemsPanel(QWidget):
         where = problem.node or problem.file or "training"
         if problem.port and problem.node:
             where += f":{problem.port}"
-        text = f"{where}    {problem.message.replace('`', '')}"
+        text = f"{where}    {plain(problem.message)}"
         if problem.hint:
             text += f"\n{problem.hint}"
         item = QListWidgetItem(text)

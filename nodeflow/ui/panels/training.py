@@ -336,7 +336,12 @@ class TrainingPanel(QWidget):
             f"<span style='color:{self.metric_plot.color(name)}'>●</span> {name}"
             for name in self.record.metrics
         ]
-        self._metric_title.setText("&nbsp;&nbsp;".join(names) or "Metrics of each epoch")
+        self._metric_title.setText("&nbsp;&nbsp;".join(names) or self._no_metrics())
+
+    def _no_metrics(self) -> str:
+        if self.record.done is None and self.record.current_epoch() <= self.record.first_epoch:
+            return "Metrics of each epoch"
+        return "No metric is measured. The inspector chooses them when nothing is selected."
 
     def _on_smoothing(self, value: int) -> None:
         self._settings.smoothing = value / 100

@@ -14,20 +14,35 @@ from nodeflow.document.definitions import add_instance
 from nodeflow.document.errors import FlowRead
 from nodeflow.document.model import Document
 from nodeflow.document.records import SUBGRAPH
-from nodeflow.document.scopes import uses
+from nodeflow.document.scopes import unused, uses
 from nodeflow.document.subgraph_ops import SubgraphOp
 
 LIBRARY = "library"
 
 
 class Offer(SubgraphOp):
-    """A subgraph or template as palette and search show it."""
+    """A subgraph or template as palette and search show it.
 
-    def __init__(self, op_id: str, title: str, doc: str, definition: Document | None = None):
+    Attributes:
+        note: a word about it, such as that nothing uses it.
+    """
+
+    def __init__(
+        self,
+        op_id: str,
+        title: str,
+        doc: str,
+        definition: Document | None = None,
+        *,
+        category: str = SubgraphOp.category,
+        note: str = "",
+    ) -> None:
         super().__init__(definition)
         self.id = op_id
         self._title = title
         self.doc = doc
+        self.category = category
+        self.note = note
         self.attrs = ()
 
     @property
@@ -35,20 +50,34 @@ class Offer(SubgraphOp):
         return self._title
 
 
-def offers(doc: Document, folder: Path | None = None) -> list[Offer]:
-    """Returns the subgraphs that a graph can have instances of, and what is in the library."""
-    found = []
+def offers(doc: Document, folder: Path | None = None, *, every: bool = False) -> list[Offer]:
+    """Returns the subgraphs that a graph can have instances of, and what is in the library.
+
+    Args:
+        every: also the subgraphs that would contain themselves here: to be looked at.
+    """
+    found, idle = [], unused(doc) if doc.subgraphs else []
     for definition in doc.definitions():
-        if not doc.scope or doc.scope not in uses(doc, definition.scope):
-            name = definition.scope
+        if every or not doc.scope or doc.scope not in uses(doc, definition.scope):
+            name, note = definition.scope, "not used" if definition in idle else ""
             text = "A subgraph of this file.\n\nEvery instance follows when it is edited."
-            found.append(Offer(f"{SUBGRAPH}/{name}", name, text, definition))
+            found.append(Offer(f"{SUBGRAPH}/{name}", name, text, definition, note=note))
     for item in library.items(folder):
         kind = "subgraph" if item.kind == library.SUBGRAPHS else "template"
         more = "one node" if kind == "subgraph" else "plain nodes"
         text = f"A {kind} of your library.\n\nIt is inserted as {more}."
-        found.append(Offer(f"{LIBRARY}/{item.kind}/{item.name}", item.name, text))
+        op_id = f"{LIBRARY}/{item.kind}/{item.name}"
+        found.append(Offer(op_id, item.name, text, category="Library", note=kind))
     return found
+
+
+def library_item(op_id: str, folder: Path | None = None) -> library.Item:
+    """Returns what an offer of the library stands for; raises FlowRead if it is gone."""
+    _, kind, name = op_id.split("/", 2)
+    item = next((i for i in library.items(folder) if (i.kind, i.name) == (kind, name)), None)
+    if item is None:
+        raise FlowRead(f"the library has no {name!r} any more")
+    return item
 
 
 def is_offer(op_id: str) -> bool:
@@ -64,9 +93,5 @@ def add(
     if place == SUBGRAPH and rest:
         return [add_instance(doc, rest, pos)]
     if place == LIBRARY and rest:
-        kind, _, name = rest.partition("/")
-        item = next((i for i in library.items(folder) if (i.kind, i.name) == (kind, name)), None)
-        if item is None:
-            raise FlowRead(f"the library has no {name!r} any more")
-        return library.insert(doc, item, pos)
+        return library.insert(doc, library_item(op_id, folder), pos)
     return [commands.add_node(doc, op_id, pos, attrs=attrs)]

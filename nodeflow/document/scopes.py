@@ -6,7 +6,7 @@ joined by `/` (`n9/n4`). The same with names (`dense/W`) is what fetches, feeds 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from nodeflow.document.errors import (
@@ -27,6 +27,9 @@ from nodeflow.document.subgraph_ops import (
 )
 from nodeflow.errors import suggest
 
+ALONE = "@"
+"""`@NAME` as the first step of a path of ids is a definition as such, of which no instance need be
+there. Such paths are for looking inside; nothing there runs, and no setting holds one."""
 LARGEST = 200_000
 """Nodes that one instance may stand for, those in the instances inside it included."""
 DEEPEST = 40
@@ -89,6 +92,44 @@ def at_path(doc: Document, path: str) -> tuple[Document, NodeRecord] | None:
         graph = definition_of(graph, record) if graph and record and record.op == SUBGRAPH else None
     record = graph.nodes.get(last) if graph is not None else None
     return None if graph is None or record is None else (graph, record)
+
+
+def graph_at(doc: Document, steps: Iterable[str]) -> tuple[Document, list[str]] | None:
+    """Returns the graph that ids of instances lead to from a file's own, and the names of the
+    steps; None if there is none. The first step may be a definition (`ALONE`)."""
+    graph, names = doc, []
+    for step in steps:
+        record = graph.nodes.get(step)
+        if step.startswith(ALONE) and graph is doc:
+            name, found = step.removeprefix(ALONE), doc.definition(step.removeprefix(ALONE))
+        elif record is not None and record.op == SUBGRAPH:
+            name, found = record.name, definition_of(graph, record)
+        else:
+            return None
+        if found is None:
+            return None
+        graph = found
+        names.append(name)
+    return graph, names
+
+
+def place_of_use(doc: Document, name: str) -> str | None:
+    """Returns the path of an instance of a definition, of one that runs if there is any."""
+    for path, _, record in walk(doc):
+        if record.op == SUBGRAPH and record.attrs.get(DEFINITION) == name:
+            return path
+    held = instances_of(doc, name)
+    return f"{ALONE}{held[0][0].scope}/{held[0][1].id}" if held and held[0][0].scope else None
+
+
+def unused(doc: Document) -> list[Document]:
+    """Returns the definitions that no instance in the file's own graph leads to, by name."""
+    used: set[str] = set()
+    for record in instances_in(doc.root):
+        name = record.attrs.get(DEFINITION)
+        if isinstance(name, str) and name not in used:
+            used |= uses(doc, name)
+    return [definition for definition in doc.definitions() if definition.scope not in used]
 
 
 def walk(doc: Document) -> Iterator[tuple[str, Document, NodeRecord]]:

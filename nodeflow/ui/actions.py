@@ -127,6 +127,13 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "log-out",
         "Make a node's port one of the subgraph",
     ),
+    _a(
+        "list_subgraphs",
+        "Subgraphs of the file",
+        "Ctrl+Alt+O",
+        "list",
+        "Place, open, rename or remove them, used or not, in the ops panel",
+    ),
     _a("save_library", "Save to the library…", "", "save", "A subgraph, or nodes as a template"),
     _a("insert_library", "Insert from the library…", "Ctrl+Alt+L", "package", "Or from this file"),
     _a("remove_library", "Remove from the library…", "", "trash-2"),
@@ -271,7 +278,8 @@ ALIGN: tuple[Any, ...] = (
     *("distribute_x", "distribute_y", SEPARATOR, "snap_grid"),
 )
 SUBGRAPHS: tuple[Any, ...] = (
-    *("expose", "independent", SEPARATOR, "insert_library", "save_library", "remove_library"),
+    *("expose", "independent", "list_subgraphs"),
+    *(SEPARATOR, "insert_library", "save_library", "remove_library"),
 )
 MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
     (

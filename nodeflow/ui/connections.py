@@ -36,6 +36,8 @@ def connect(window: MainWindow) -> None:
     canvas.view_changed.connect(window.on_view_changed)
     palette = window.palette_panel
     palette.chosen.connect(window.add_in_middle)
+    palette.asked.connect(window.offers_menu.do)
+    palette.menu_wanted.connect(window.offers_menu.open)
     palette.drag_started.connect(window.on_drag_started)
     palette.drag_moved.connect(canvas.move_ghost)
     palette.drag_ended.connect(canvas.drop_ghost)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
 from nodeflow.document.records import SUBGRAPH, NodeRecord
-from nodeflow.document.scopes import walk
+from nodeflow.document.scopes import ALONE, unused, walk
 from nodeflow.document.subgraph_ops import BORDER
 from nodeflow.ui.canvas import CanvasView, values
 from nodeflow.ui.fuzzy import score
@@ -54,8 +54,9 @@ class FindInGraph:
         """Path, full name and record: of what is shown first, then of the rest of the file."""
         workspace = self._workspace
         shown = "".join(f"{step}/" for step in workspace.path)
+        names = "".join(f"{name}/" for name in workspace.path_names)
         for record in workspace.document.nodes.values():
-            yield shown + record.id, workspace.full_name(record.name), record
+            yield shown + record.id, names + record.name, record
         if not workspace.root.subgraphs:
             return
         scopes = {"": ""}
@@ -66,6 +67,11 @@ class FindInGraph:
                 scopes[f"{path}/"] = f"{name}/"
             if scope != shown and record.op not in BORDER:
                 yield path, name, record
+        for inside in unused(workspace.root):
+            path, scope = f"{ALONE}{inside.scope}/", f"{inside.scope}/"
+            for record in inside.nodes.values() if path != shown else ():
+                if record.op not in BORDER:
+                    yield path + record.id, scope + record.name, record
 
     def _score(self, query: str, name: str, record: NodeRecord) -> float:
         value = score(query, name)
@@ -81,7 +87,8 @@ class FindInGraph:
 
     def _row(self, name: str, path: str, record: NodeRecord) -> Row:
         op = self._workspace.declaration(record)
-        detail = [op.title if op else record.op, self._value(record)]
+        idle = "in a subgraph that is not used" if path.startswith(ALONE) else ""
+        detail = [op.title if op else record.op, self._value(record), idle]
         return Row(
             name,
             "  ·  ".join(part for part in detail if part),

@@ -33,6 +33,7 @@ from nodeflow.ui.errors_handler import ErrorHandler, log_file
 from nodeflow.ui.files import Files
 from nodeflow.ui.inspector import InspectorPanel
 from nodeflow.ui.navigation import Navigation
+from nodeflow.ui.offers_menu import OffersMenu
 from nodeflow.ui.own_ops import OwnOps
 from nodeflow.ui.palette import PalettePanel
 from nodeflow.ui.panels.log import LogPanel
@@ -42,7 +43,7 @@ from nodeflow.ui.panels.stop_early import StopEarly
 from nodeflow.ui.panels.training import TrainingPanel
 from nodeflow.ui.panels.viewer import ViewerPanel
 from nodeflow.ui.peek import Peek
-from nodeflow.ui.running import Running
+from nodeflow.ui.running import NOTHING_RUNS, Running
 from nodeflow.ui.search import SearchToAdd
 from nodeflow.ui.settings import Settings
 from nodeflow.ui.statusbar import StatusBar
@@ -103,6 +104,7 @@ class MainWindow(QMainWindow):
         self.canvas_menu = CanvasMenu(self.workspace, self.canvas)
         self.navigation = Navigation(self)
         self.subgraphs = Subgraphs(self)
+        self.offers_menu = OffersMenu(self)
         targets = (
             self,
             self.docking,
@@ -269,6 +271,8 @@ class MainWindow(QMainWindow):
         ids = self.workspace.selection
         if self.subgraphs.instance() is not None:
             return None
+        if self.workspace.is_apart:
+            return NOTHING_RUNS
         if len(ids) == 1 and can_expand(self.workspace.document, ids[0]):
             return None
         return Blocked("Select a subgraph, an optimizer or gradients: others derive nothing.")
@@ -375,6 +379,7 @@ class MainWindow(QMainWindow):
         self.tutorial.end()
         self.info.dismiss()
         self.canvas.set_document(self.workspace.document, self.workspace.analysis)
+        self.navigation.views.reset()
         self.subgraphs.show_path()
         self.subgraphs.refresh_offers()
         self.running.do_undim()
@@ -388,7 +393,8 @@ class MainWindow(QMainWindow):
     def on_entered(self) -> None:
         """The inside of a subgraph is shown, or what is outside it."""
         self.info.dismiss()
-        self.canvas.set_document(self.workspace.document, self.workspace.analysis)
+        with self.navigation.views.entering():
+            self.canvas.set_document(self.workspace.document, self.workspace.analysis)
         self.running.on_entered()
         self.inspector.rebuild()
         self.outline.on_entered()
@@ -515,6 +521,7 @@ class MainWindow(QMainWindow):
         undo, redo = document.undo_label, document.redo_label
         self.actions_.set_text("undo", f"Undo {_lower(undo)}" if undo else "Undo")
         self.actions_.set_text("redo", f"Redo {_lower(redo)}" if redo else "Redo")
+        self.navigation.name_bookmarks()
         self.actions_["order"].setChecked(self.running.shows_order)
         self.docking.check(self.actions_)
         for name in ("system", "light", "dark"):

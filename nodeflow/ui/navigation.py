@@ -135,9 +135,20 @@ class Navigation:
         self.views.go_to_bookmark(number)
 
     def _when_bookmark(self, number: int) -> Blocked | None:
-        if self.views.has_bookmark(number):
-            return None
-        return Blocked(f"There is no bookmark {number} yet.", f"bookmark_set_{number}")
+        fix = f"bookmark_set_{number}"
+        if not self.views.has_bookmark(number):
+            return Blocked(f"There is no bookmark {number} yet.", fix)
+        if self.views.is_lost(number):
+            text = f"The subgraph that bookmark {number} was set in is not there any more."
+            return Blocked(text, fix)
+        return None
+
+    def name_bookmarks(self) -> None:
+        """Say in the menu which graph each bookmark is of."""
+        for number in NUMBERS:
+            place = self.views.place_of(number)
+            text = f"Go to bookmark {number}" + (f" (in {place})" if place else "")
+            self._window.actions_.set_text(f"bookmark_{number}", text)
 
     def do_minimap(self) -> None:
         shown = not self.minimap.isVisibleTo(self._window.canvas)

@@ -19,7 +19,15 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPen, QStandardItem, QStandardItemModel
+from PySide6.QtGui import (
+    QContextMenuEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPen,
+    QStandardItem,
+    QStandardItemModel,
+)
 from PySide6.QtWidgets import (
     QApplication,
     QLineEdit,
@@ -32,6 +40,7 @@ from PySide6.QtWidgets import (
 )
 
 from nodeflow.document.declarations import declarations
+from nodeflow.document.offers import is_offer
 from nodeflow.graph.op import Op
 from nodeflow.ui.canvas.icons import draw_sign, tile
 from nodeflow.ui.fuzzy import best_score
@@ -40,11 +49,13 @@ from nodeflow.ui.widgets import label
 
 OP_ROLE = Qt.ItemDataRole.UserRole + 1
 CATEGORY_ROLE = Qt.ItemDataRole.UserRole + 2
+NOTE_ROLE = Qt.ItemDataRole.UserRole + 3
 OP_HEIGHT, CATEGORY_HEIGHT = 30, 32
 
 ORDER = (
     *(
         "Subgraph",
+        "Library",
         "Inputs",
         "Data",
         "Math",
@@ -92,8 +103,23 @@ def _escape(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
+KEYS = {
+    (Qt.Key.Key_F2, Qt.KeyboardModifier.NoModifier): "rename",
+    (Qt.Key.Key_Delete, Qt.KeyboardModifier.NoModifier): "remove",
+    (Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier): "open",
+    (Qt.Key.Key_Enter, Qt.KeyboardModifier.ControlModifier): "open",
+}
+"""What keys ask for where a subgraph or something of the library is the current row."""
+
+
 class PaletteTree(QTreeView):
-    """The tree itself; a press that moves becomes a drag of an op."""
+    """The tree itself; a press that moves becomes a drag of an op.
+
+    ``asked(op, what)`` are keys on a row, ``menu_wanted(op, global place)`` is for its menu.
+    """
+
+    asked = Signal(str, str)
+    menu_wanted = Signal(str, QPoint)
 
     drag_started = Signal(str)
     drag_moved = Signal(QPoint)
@@ -154,7 +180,36 @@ class PaletteTree(QTreeView):
         if op:
             self.chosen.emit(op)
 
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """The menu of the row under the pointer, or of the current one by key."""
+        by_key = event.reason() == QContextMenuEvent.Reason.Keyboard
+        index = self.currentIndex() if by_key else self.indexAt(event.pos())
+        op = self.op_at(index)
+        if op:
+            self.setCurrentIndex(index)
+            at = self.visualRect(index).center() if by_key else event.pos()
+            self.menu_wanted.emit(op, self.viewport().mapToGlobal(at))
+
+    def _asked_by(self, event: QKeyEvent) -> str:
+        """What a key asks for in the current row."""
+        plain = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
+        wanted = KEYS.get((Qt.Key(event.key()), plain), "")
+        return wanted if is_offer(self.op_at(self.currentIndex())) else ""
+
+    def event(self, event: QEvent) -> bool:
+        """Keys that mean something here are not the window's."""
+        if event.type() == QEvent.Type.ShortcutOverride:
+            assert isinstance(event, QKeyEvent)
+            if self._asked_by(event):
+                event.accept()
+                return True
+        return super().event(event)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
+        wanted = self._asked_by(event)
+        if wanted:
+            self.asked.emit(self.op_at(self.currentIndex()), wanted)
+            return
         if self._dragging and event.key() == Qt.Key.Key_Escape:
             self._dragging, self._pressed = False, None
             self.drag_cancelled.emit()
@@ -235,6 +290,15 @@ class OpDelegate(QStyledItemDelegate):
         painter.setFont(font(TYPE["body"]))
         painter.setPen(self.theme.color("ink"))
         area = rect.adjusted(36, 0, -4, 0)
+        note = index.data(NOTE_ROLE) or ""
+        if note:
+            painter.setFont(font(TYPE["caption"]))
+            painter.setPen(self.theme.color("ink_faint"))
+            flags = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
+            painter.drawText(area, int(flags), note)
+            area.setWidth(area.width() - painter.fontMetrics().horizontalAdvance(note) - 8)
+            painter.setFont(font(TYPE["body"]))
+            painter.setPen(self.theme.color("ink"))
         title = painter.fontMetrics().elidedText(
             index.data(), Qt.TextElideMode.ElideRight, int(area.width())
         )
@@ -245,10 +309,12 @@ class PalettePanel(QWidget):
     """Search field and tree of ops.
 
     ``chosen`` asks for a node in the middle of the canvas; the drag signals describe a gesture in
-    global coordinates.
+    global coordinates. ``asked`` and ``menu_wanted`` are those of the tree.
     """
 
     chosen = Signal(str)
+    asked = Signal(str, str)
+    menu_wanted = Signal(str, QPoint)
     drag_started = Signal(str)
     drag_moved = Signal(QPoint)
     drag_ended = Signal(QPoint)
@@ -278,7 +344,8 @@ class PalettePanel(QWidget):
         layout.addWidget(self.search)
         layout.addWidget(self._empty)
         layout.addWidget(self.tree, 1)
-        for name in ("chosen", "drag_started", "drag_moved", "drag_ended", "drag_cancelled"):
+        drags = ("drag_started", "drag_moved", "drag_ended", "drag_cancelled")
+        for name in ("chosen", "asked", "menu_wanted", *drags):
             getattr(self.tree, name).connect(getattr(self, name))
         self._fill("")
 
@@ -289,10 +356,22 @@ class PalettePanel(QWidget):
 
     def offer(self, more: list[Op]) -> None:
         """Show subgraphs and templates beside the ops."""
-        known = [op.id for op in self._offers]
-        if [op.id for op in more] != known:
+        known = [_shown_of(op) for op in self._offers]
+        if [_shown_of(op) for op in more] != known:
             self._offers = list(more)
             self.reload()
+
+    def show_offers(self, category: str) -> None:
+        """Give the keyboard to the first row of a category."""
+        self.search.clear()
+        self.tree.setFocus()
+        model = self.tree.model()
+        for row in range(model.rowCount()):
+            heading = model.index(row, 0)
+            if heading.data() == category:
+                self.tree.setExpanded(heading, True)
+                self.tree.setCurrentIndex(model.index(0, 0, heading))
+                self.tree.scrollTo(heading, QTreeView.ScrollHint.PositionAtTop)
 
     def set_theme(self, theme: Theme) -> None:
         self._delegate.theme = theme
@@ -316,19 +395,18 @@ class PalettePanel(QWidget):
     def point_at(self, op_id: str) -> None:
         """Mark an op, as the tutorial does, and bring it into view; an empty id marks none."""
         self._delegate.marked = op_id
-        model = self.tree.model()
-        first = model.index(0, 0)
-        flags = Qt.MatchFlag.MatchExactly | Qt.MatchFlag.MatchRecursive
-        found = model.match(first, OP_ROLE, op_id, 1, flags) if op_id else []
-        if found:
-            self.tree.scrollTo(found[0], QTreeView.ScrollHint.EnsureVisible)
+        found = self._row_of(op_id)
+        if found.isValid():
+            self.tree.scrollTo(found, QTreeView.ScrollHint.EnsureVisible)
         self.tree.viewport().update()
 
     def _on_search(self, text: str) -> None:
         self._fill(text.strip())
 
     def _fill(self, query: str) -> None:
-        """Rebuild the rows: by category, or the best matches first."""
+        """Rebuild the rows: by category, or the best matches first. What is closed stays so."""
+        closed = self._closed()
+        current = self.tree.op_at(self.tree.currentIndex())
         model = QStandardItemModel(self.tree)
         if query:
             for op in matches(self._ops, query):
@@ -345,14 +423,41 @@ class PalettePanel(QWidget):
         if old is not None:
             old.deleteLater()
         self.tree.expandAll()
+        for row in range(model.rowCount()):
+            if model.index(row, 0).data() in closed:
+                self.tree.collapse(model.index(row, 0))
         self._empty.setVisible(model.rowCount() == 0)
         if query and model.rowCount():
             self.tree.setCurrentIndex(model.index(0, 0))
+        elif current:
+            self.go_to(current)
+
+    def go_to(self, op_id: str) -> None:
+        """Make the row of an op the current one, if it is there."""
+        self.tree.setCurrentIndex(self._row_of(op_id))
+
+    def _row_of(self, op_id: str) -> QModelIndex:
+        model = self.tree.model()
+        flags = Qt.MatchFlag.MatchExactly | Qt.MatchFlag.MatchRecursive
+        found = model.match(model.index(0, 0), OP_ROLE, op_id, 1, flags) if op_id else []
+        return found[0] if found else QModelIndex()
+
+    def _closed(self) -> set[str]:
+        """The categories that somebody closed."""
+        model = self.tree.model()
+        rows = [model.index(row, 0) for row in range(model.rowCount())] if model else []
+        return {i.data() for i in rows if model.hasChildren(i) and not self.tree.isExpanded(i)}
+
+
+def _shown_of(op: Op) -> tuple[str, str]:
+    """What a row of an offer says."""
+    return op.id, getattr(op, "note", "")
 
 
 def _op_item(op: Op) -> QStandardItem:
     item = QStandardItem(op.title)
     item.setData(op.id, OP_ROLE)
     item.setData(op.category, CATEGORY_ROLE)
+    item.setData(getattr(op, "note", ""), NOTE_ROLE)
     item.setToolTip(op_tooltip(op))
     return item

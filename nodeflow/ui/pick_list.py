@@ -191,8 +191,12 @@ class PickList(QFrame):
         heading: str = "",
         back: QWidget | None = None,
         cancelled: Callable[[], None] | None = None,
+        text: str = "",
     ) -> None:
-        """Ask for one of the finder's rows; `back` gets the focus afterwards."""
+        """Ask for one of the finder's rows; `back` gets the focus afterwards.
+
+        `text` stands in the field, selected, to be edited or typed over.
+        """
         self._finder, self._picked, self._nothing = finder, picked, nothing
         self._cancelled = cancelled or (lambda: None)
         self._back = back or self.window().focusWidget()
@@ -202,8 +206,9 @@ class PickList(QFrame):
         self.heading.setText(heading)
         self.heading.setVisible(bool(heading))
         self._dress()
-        self.field.clear()
-        self._find("")
+        self.field.setText(text)
+        self.field.selectAll()
+        self._find(text)
         self.show()
         self.raise_()
         self.field.setFocus(Qt.FocusReason.PopupFocusReason)

@@ -21,6 +21,7 @@ from nodeflow.ui.workspace import Workspace
 log = logging.getLogger("nodeflow")
 
 OPTIMIZER = "gradient_descent"
+NOTHING_RUNS = Blocked("The graph does not use this subgraph: nothing in it runs. Place it first.")
 LOSS_WORDS = ("loss", "cost", "entropy", "error")
 
 
@@ -78,6 +79,8 @@ class Running(QObject):
     def when_run_to(self) -> Blocked | None:
         if len(self._workspace.selection) != 1:
             return Blocked("Select one node: it is computed, with all that it needs.")
+        if self._workspace.is_apart:
+            return NOTHING_RUNS
         return self.when_run()
 
     def do_run_to(self) -> None:

@@ -12,6 +12,8 @@ RECENT = 10
 MOST_BOOKMARKED = 50
 THEME_CHOICES = ("system", "light", "dark")
 
+StoredView = tuple[float, float, int, tuple[str, ...]]
+
 
 def settings_file() -> Path:
     """Where the settings lie: the desktop's folder for configuration."""
@@ -80,16 +82,17 @@ class Settings:
     def set_formulas(self, formulas: list[str]) -> None:
         self._store.setValue("formulas", json.dumps(formulas))
 
-    def bookmarks(self, path: str) -> dict[int, tuple[float, float, int]]:
-        """Views of a file by number: the middle's x and y, and the zoom step."""
+    def bookmarks(self, path: str) -> dict[int, StoredView]:
+        """Views of a file by number: the middle's x and y, the zoom step, and the path of ids to
+        the graph (older settings have none: the file's own)."""
         stored = self._json("bookmarks", {})
         views = stored.get(path, {}) if isinstance(stored, dict) else {}
         try:
-            return {int(n): (float(x), float(y), int(s)) for n, (x, y, s) in views.items()}
+            return {int(n): _view(*view) for n, view in views.items()}
         except (AttributeError, TypeError, ValueError):
             return {}
 
-    def set_bookmarks(self, path: str, views: dict[int, tuple[float, float, int]]) -> None:
+    def set_bookmarks(self, path: str, views: dict[int, StoredView]) -> None:
         stored = self._json("bookmarks", {})
         stored = stored if isinstance(stored, dict) else {}
         stored.pop(path, None)
@@ -144,3 +147,10 @@ class Settings:
             return min(high, max(low, float(self._store.value(key, default))))
         except (TypeError, ValueError):
             return default
+
+
+def _view(x: Any, y: Any, step: Any, path: Any = ()) -> StoredView:
+    """A view as it was stored; raises TypeError or ValueError where it is none."""
+    if not isinstance(path, (list, tuple)):
+        raise TypeError("a path is a list of ids")
+    return float(x), float(y), int(step), tuple(str(step) for step in path)

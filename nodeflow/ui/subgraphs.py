@@ -14,8 +14,8 @@ from nodeflow.document import library, offers
 from nodeflow.document.definitions import make_independent
 from nodeflow.document.names import automatic_name
 from nodeflow.document.ports import in_ports, out_ports
-from nodeflow.document.records import INPUTS, OUTPUTS, SUBGRAPH, NodeRecord
-from nodeflow.document.subgraph_ops import BORDER, DEFINITION
+from nodeflow.document.records import INPUTS, OUTPUTS, SUBGRAPH, Change, NodeRecord
+from nodeflow.document.subgraph_ops import BORDER, DEFINITION, SubgraphOp
 from nodeflow.document.subgraph_ports import expose
 from nodeflow.document.subgraph_unpack import unpack_subgraph
 from nodeflow.document.subgraphs import create
@@ -101,8 +101,9 @@ class Subgraphs:
         """Leave until so many instances lead to what is shown."""
         came_from = self._workspace.path[depth] if depth < len(self._workspace.path) else None
         self._workspace.go_to(self._workspace.path[:depth])
-        if came_from is not None:
+        if came_from in self._workspace.document.nodes:
             self._canvas.select([came_from])
+            self._canvas.show_whole(came_from)
         self._canvas.setFocus()
 
     def show_path(self) -> None:
@@ -114,6 +115,8 @@ class Subgraphs:
         document = self._workspace.document
         count = len(document.nodes) - len(document.borders)
         facts = f"subgraph {document.scope}, {count} node{'' if count == 1 else 's'}"
+        if self._workspace.is_apart:
+            facts += ", not used by the graph: nothing in it is computed"
         bar.show_names([self._window.files.title, *names], facts)
 
     # ---- ports ------------------------------------------------------------------------------
@@ -166,33 +169,36 @@ class Subgraphs:
     def do_save_library(self) -> None:
         """Ask for a name: an instance is saved as a subgraph, nodes as a template."""
         record = self.instance()
-        what = "template" if record is None else "subgraph"
+        self.ask_to_save(None if record is None else str(record.attrs.get(DEFINITION)))
+
+    def ask_to_save(self, definition: str | None) -> None:
+        """Ask what a subgraph, or else the selection, is to be called in the library."""
+        document = self._workspace.document
+        default = definition or document.nodes[self._workspace.selection[0]].name
+        kind = library.SUBGRAPHS if definition else library.TEMPLATES
+
+        def names(query: str) -> Sequence[Row]:
+            name = automatic_name(query.replace(" ", "_") or default)
+            taken = any((i.kind, i.name) == (kind, name) for i in library.items())
+            return [Row(name, "Replaces the one there" if taken else "", data=name, icon="save")]
+
         self._window.navigation.popup.open(
-            self._names_to_save,
-            self._save,
+            names,
+            lambda row: self._save(definition, row.data),
             title="Name",
             hint="A name in the library",
-            heading=f"Save to the library, as a {what}",
+            heading=f"Save to the library, as a {kind.rstrip('s')}",
             nothing="Letters, digits and underscores, please.",
-            back=self._canvas,
+            back=self._window.focusWidget() or self._canvas,
         )
 
-    def _names_to_save(self, query: str) -> Sequence[Row]:
-        record = self.instance()
-        chosen = self._workspace.document.nodes[self._workspace.selection[0]]
-        default = chosen.name if record is None else str(record.attrs.get(DEFINITION))
-        name = automatic_name(query.replace(" ", "_") or default)
-        kind = library.TEMPLATES if record is None else library.SUBGRAPHS
-        taken = any((i.kind, i.name) == (kind, name) for i in library.items())
-        return [Row(name, "Replaces the one there" if taken else "", data=name, icon="save")]
-
-    def _save(self, row: Row) -> None:
-        document, record = self._workspace.document, self.instance()
+    def _save(self, definition: str | None, name: str) -> None:
+        document = self._workspace.document
         with self._canvas.reporting():
-            if record is not None:
-                item = library.save_subgraph(document, str(record.attrs[DEFINITION]), name=row.data)
+            if definition:
+                item = library.save_subgraph(document, definition, name=name)
             else:
-                item = library.save_template(document, self._canvas.selected_things(), row.data)
+                item = library.save_template(document, self._canvas.selected_things(), name)
             self.refresh_offers()
             self._window.status.say(f"{item.name} is in the library")
 
@@ -251,6 +257,18 @@ class Subgraphs:
         place = self._window.edit_menu.free_place(middle)
         canvas.add_node(op_id, place)
 
-    def refresh_offers(self, *_: object) -> None:
+    def refresh_offers(self, change: Change | None = None) -> None:
         """The palette shows the file's subgraphs and the library."""
-        self._window.palette_panel.offer(offers.offers(self._workspace.document))
+        if change is None or not change.only_moves:
+            found = offers.offers(self._workspace.document, every=True)
+            self._window.palette_panel.offer(found)
+
+    def when_list_subgraphs(self) -> Blocked | None:
+        some = self._workspace.root.subgraphs
+        return None if some else Blocked("The file has no subgraphs yet.", "subgraph")
+
+    def do_list_subgraphs(self) -> None:
+        """Give the keyboard to the file's subgraphs in the ops panel."""
+        self._window.show_canvas()
+        self._window.show_panel("palette")
+        self._window.palette_panel.show_offers(SubgraphOp.category)

@@ -1,10 +1,13 @@
 """Where the user has looked: back and forward through views, and numbered bookmarks.
 
-Views are the user's, not the document's: they are kept in the settings, by the file's path.
+Views are the user's, not the document's: they are kept in the settings, by the file's path. A view
+is of a graph of the file, its own or one inside a subgraph, and leads into that.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, QPointF, QTimer, Signal
@@ -22,14 +25,18 @@ NUMBERS = range(1, 10)
 
 @dataclass(frozen=True)
 class View:
-    """A scene point in the middle of the canvas, and the step of the zoom ladder."""
+    """A scene point in the middle of the canvas, the step of the zoom ladder, and the path of the
+    graph that is shown (`Workspace.path`)."""
 
     x: float
     y: float
     step: int
+    path: tuple[str, ...] = ()
 
     def is_near(self, other: View) -> bool:
         """Whether somebody would call both the same view."""
+        if self.path != other.path:
+            return False
         gap = max(abs(self.x - other.x), abs(self.y - other.y)) * 2.0 ** (self.step / 8)
         return self.step == other.step and gap < NEAR
 
@@ -44,17 +51,20 @@ class Views(QObject):
         self._canvas, self._workspace, self._settings = canvas, workspace, settings
         self._past: list[View] = []
         self._next: list[View] = []
+        self._path: tuple[str, ...] = ()
+        self._seen: dict[tuple[str, ...], View] = {}
         self._moving = False
         self._bookmarks: dict[int, View] = {}
         self._rest = QTimer(self, singleShot=True, interval=REST_MS)
         self._rest.timeout.connect(self.note)
         canvas.view_changed.connect(self._on_view)
-        workspace.replaced.connect(self.reset)
+        workspace.saved.connect(self._store)
 
     def reset(self) -> None:
         """Another document: no history, and that file's bookmarks."""
+        self._path, self._seen = self._workspace.path, {}
         self._past, self._next = [self.current()], []
-        stored = self._settings.bookmarks(self._key())
+        stored = self._settings.bookmarks(self._key()) if self._key() else {}
         self._bookmarks = {n: View(*v) for n, v in stored.items() if n in NUMBERS}
         self.changed.emit()
 
@@ -62,12 +72,27 @@ class Views(QObject):
         """What the canvas shows now."""
         canvas = self._canvas
         middle = canvas.view_to_scene(QPointF(canvas.width() / 2, canvas.height() / 2))
-        return View(middle.x(), middle.y(), canvas.camera.step)
+        return View(middle.x(), middle.y(), canvas.camera.step, self._path)
+
+    @contextmanager
+    def entering(self) -> Iterator[None]:
+        """While the canvas gets another graph: the view before is remembered, and a graph that was
+        shown before is shown as it was left."""
+        self._seen[self._path] = self.current()
+        if not self._moving:
+            self.note()
+        yield
+        self._path = self._workspace.path
+        before = self._seen.get(self._path)
+        if before is not None:
+            self._canvas.look_at(QPointF(before.x, before.y), before.step)
+        self.changed.emit()
 
     # ---- history ----------------------------------------------------------------------------
 
     def note(self) -> None:
         """Remember the view as it is, if it is another one."""
+        self._rest.stop()
         now = self.current()
         if self._past and self._past[-1].is_near(now):
             self._past[-1] = now
@@ -85,23 +110,27 @@ class Views(QObject):
         return bool(self._next)
 
     def back(self) -> bool:
-        """Look where one looked before; False if there is no such view."""
+        """Look where one looked before; False if there is no such view.
+
+        Views of a subgraph that is gone are passed over.
+        """
         self._rest.stop()
         if self._is_elsewhere():
             self.note()
-        if len(self._past) < 2:
-            return False
-        self._next.append(self._past.pop())
-        self._go(self._past[-1])
-        return True
+        return self._step(self._past, self._next)
 
     def forward(self) -> bool:
         """Undo a step back."""
-        if not self._next:
-            return False
-        self._past.append(self._next.pop())
-        self._go(self._past[-1])
-        return True
+        return self._step(self._next, self._past)
+
+    def _step(self, source: list[View], target: list[View]) -> bool:
+        """Go on from one list to the other; the last of the past is where one is."""
+        least = 1 if source is self._past else 0
+        while len(source) > least:
+            target.append(source.pop())
+            if self._go(self._past[-1]):
+                return True
+        return False
 
     def _is_elsewhere(self) -> bool:
         return bool(self._past) and not self._past[-1].is_near(self.current())
@@ -111,18 +140,26 @@ class Views(QObject):
     def set_bookmark(self, number: int) -> None:
         """Remember this view under a number (1 to 9)."""
         self._bookmarks[number] = self.current()
-        stored = {n: (v.x, v.y, v.step) for n, v in self._bookmarks.items()}
-        self._settings.set_bookmarks(self._key(), stored)
+        self._store()
         self.changed.emit()
 
     def has_bookmark(self, number: int) -> bool:
         return number in self._bookmarks
 
+    def is_lost(self, number: int) -> bool:
+        """Whether a bookmark is inside a subgraph that is not there any more."""
+        return not self._workspace.has(self._bookmarks[number].path)
+
+    def place_of(self, number: int) -> str:
+        """Which graph a bookmark is of, as it is called now; empty for the file's own."""
+        view = self._bookmarks.get(number)
+        return "" if view is None else "/".join(self._workspace.names_of(view.path))
+
     def go_to_bookmark(self, number: int) -> None:
         """Look at a bookmark; the view before it is remembered."""
         self.note()
-        self._go(self._bookmarks[number])
-        self.note()
+        if self._go(self._bookmarks[number]):
+            self.note()
 
     # ---- the inside -------------------------------------------------------------------------
 
@@ -130,11 +167,23 @@ class Views(QObject):
         path = self._workspace.root.path
         return str(path.resolve()) if path else ""
 
-    def _go(self, view: View) -> None:
+    def _store(self) -> None:
+        """Keep the bookmarks for the file; those of a graph without a file wait for one."""
+        if self._key() and self._bookmarks:
+            stored = {n: (v.x, v.y, v.step, v.path) for n, v in self._bookmarks.items()}
+            self._settings.set_bookmarks(self._key(), stored)
+
+    def _go(self, view: View) -> bool:
+        """Look at a view, in its graph; False if that is gone."""
         self._moving = True
-        self._canvas.look_at(QPointF(view.x, view.y), view.step)
-        self._moving = False
+        try:
+            if view.path != self._workspace.path and not self._workspace.go_to(view.path):
+                return False
+            self._canvas.look_at(QPointF(view.x, view.y), view.step)
+        finally:
+            self._moving = False
         self.changed.emit()
+        return True
 
     def _on_view(self) -> None:
         if not self._moving:

@@ -3,8 +3,9 @@
 It holds no truth of its own. Views ask it for the document and listen; when another document is
 opened they are told once, by ``replaced``.
 
-What is shown is the file's own graph or the inside of a subgraph's instance (``path``). Both are
-documents, so views need not know which; ``root`` is for those who are about the file.
+What is shown is the file's own graph or the inside of a subgraph (``path``): of an instance, or of
+a definition that is used nowhere. All are documents, so views need not know which; ``root`` is for
+those who are about the file.
 """
 
 from __future__ import annotations
@@ -18,9 +19,8 @@ from nodeflow.document.declarations import declaration
 from nodeflow.document.flow import natural
 from nodeflow.document.model import Document
 from nodeflow.document.problems import Problem
-from nodeflow.document.records import SUBGRAPH, Change, NodeRecord
-from nodeflow.document.scopes import find_name, graphs, path_of
-from nodeflow.document.subgraph_ops import definition_of
+from nodeflow.document.records import Change, NodeRecord
+from nodeflow.document.scopes import ALONE, find_name, graph_at, graphs, path_of
 from nodeflow.document.training import is_optimizer, optimizers
 from nodeflow.graph.op import Op
 
@@ -55,6 +55,8 @@ class Workspace(QObject):
         self.root = self.document = Document()
         self.root_analysis = self.analysis = Analysis(self.document)
         self.path: tuple[str, ...] = ()
+        self._apart: dict[str, Analysis] = {}
+        """By definition, where the file's own analysis does not go."""
         self._first = self.document.subscribe(self._analyse)
         self._last = self.document.subscribe(self._announce)
         self._selection: tuple[str, ...] = ()
@@ -71,6 +73,7 @@ class Workspace(QObject):
         self.root = self.document = document
         self.root_analysis = self.analysis = analysis or Analysis(document)
         self.path = ()
+        self._apart = {}
         self._first = document.subscribe(self._analyse)
         self._last = document.subscribe(self._announce)
         self._selection = ()
@@ -99,6 +102,8 @@ class Workspace(QObject):
         self.document.seal()
         self.path = path
         self.document, self.analysis = place
+        if self.root_analysis.at(path) is self.analysis:
+            self._apart.clear()
         self.analysis.take_touched()
         self._selection = ()
         self.entered.emit()
@@ -108,21 +113,31 @@ class Workspace(QObject):
 
     @property
     def scope(self) -> str:
-        """What stands before a shown node's name when it is fetched: ``outer/sums/`` or nothing."""
-        return "".join(f"{name}/" for name in self.path_names)
+        """What stands before a shown node's name when it is fetched: ``outer/sums/`` or nothing.
+
+        Of a definition that is used nowhere it is no scope that anything has.
+        """
+        scope = "".join(f"{name}/" for name in self.path_names)
+        return f"{ALONE}{scope}" if self.is_apart else scope
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether a definition as such is shown, not an instance: nothing in it is computed."""
+        return _is_apart(self.path)
 
     @property
     def path_names(self) -> list[str]:
         """The names of the instances that lead to what is shown."""
-        names, graph = [], self.root
-        for step in self.path:
-            record = graph.nodes.get(step)
-            inside = definition_of(graph, record) if record is not None else None
-            if record is None or inside is None:
-                break
-            names.append(record.name)
-            graph = inside
-        return names
+        return self.names_of(self.path)
+
+    def names_of(self, path: Iterable[str]) -> list[str]:
+        """The names of the instances of a path; none if it leads nowhere."""
+        found = graph_at(self.root, path)
+        return [] if found is None else found[1]
+
+    def has(self, path: Iterable[str]) -> bool:
+        """Whether there is a graph to show at a path."""
+        return graph_at(self.root, path) is not None
 
     def full_name(self, name: str) -> str:
         """A name in the shown graph as the whole document knows it."""
@@ -134,21 +149,26 @@ class Workspace(QObject):
         return None if found is None else path_of(found)
 
     def _place(self, path: tuple[str, ...]) -> tuple[Document, Analysis] | None:
-        """The graph at a path and its analysis; where inference cannot go, one of its own."""
-        graph: Document | None = self.root
-        for step in path:
-            record = graph.nodes.get(step)
-            graph = definition_of(graph, record) if record and record.op == SUBGRAPH else None
-            if graph is None:
-                return None
-        analysis = self.root_analysis.at(path)
-        if analysis is None and graph is self.document and path == self.path:
-            analysis = self.analysis
-        return graph, analysis or Analysis(graph)
+        """The graph at a path and its analysis."""
+        found = graph_at(self.root, path)
+        return None if found is None else (found[0], self._analysis_at(path, found[0]))
 
-    def _follow(self) -> bool:
+    def _analysis_at(self, path: tuple[str, ...], graph: Document) -> Analysis:
+        """The file's analysis of a graph; where inference cannot go, one that is made for it."""
+        found = self.root_analysis.at(path)
+        head = self.root.definition(path[0][1:]) if _is_apart(path) else None
+        if found is None and head is not None:
+            found = self._made_for(head).at(path[1:])
+        return found or self._made_for(graph)
+
+    def _made_for(self, graph: Document) -> Analysis:
+        if graph.scope not in self._apart:
+            self._apart[graph.scope] = Analysis(graph)
+        return self._apart[graph.scope]
+
+    def _follow(self, change: Change) -> bool:
         """Stay where one is after a change, as far as that is still there; says if it is not."""
-        path = self.path
+        path = _renamed(self.path, change)
         while (place := self._place(path)) is None:
             path = path[:-1]
         if place == (self.document, self.analysis) and path == self.path:
@@ -167,7 +187,8 @@ class Workspace(QObject):
 
     def reanalyse(self) -> None:
         """Look at everything again: the document's folder changed, or a data set was fetched."""
-        self.root_analysis.refresh_datasets()
+        for analysis in (self.root_analysis, *self._apart.values()):
+            analysis.refresh_datasets()
         touched = self.analysis.take_touched()
         if touched:
             self.analysed.emit(touched)
@@ -177,6 +198,8 @@ class Workspace(QObject):
         self.file_problems = problems
         self._optimizers = {n.id for n in self.root.nodes.values() if is_optimizer(n.op)}
         touched = self.root_analysis.refresh_ops(ops)
+        for analysis in self._apart.values():
+            analysis.refresh_ops(ops)
         self.analysed.emit(touched | self.analysis.take_touched())
 
     # ---- reading ----------------------------------------------------------------------------
@@ -244,7 +267,8 @@ class Workspace(QObject):
             self.selected.emit(ids)
 
     def _analyse(self, change: Change) -> None:
-        self.root_analysis.update(change)
+        for analysis in (self.root_analysis, *self._apart.values()):
+            analysis.update(change)
         change = change.within("")
         self._optimizers -= {record.id for record in change.nodes_removed}
         now = [*change.nodes_added, *(after for _, after in change.nodes_changed)]
@@ -252,11 +276,24 @@ class Workspace(QObject):
 
     def _announce(self, change: Change) -> None:
         self.edited.emit(change)
-        moved = self._follow()
+        moved = self._follow(change)
         touched = self.analysis.take_touched() | self.root_analysis.take_touched()
         self.changed.emit(change.within(self.document.scope))
         if touched and not moved:
             self.analysed.emit(touched)
+
+
+def _is_apart(path: tuple[str, ...]) -> bool:
+    return bool(path) and path[0].startswith(ALONE)
+
+
+def _renamed(path: tuple[str, ...], change: Change) -> tuple[str, ...]:
+    """A path that begins with a definition, as that is called after a change."""
+    gone = [edit.key for edit in change.of("subgraph") if edit.after is None]
+    come = [edit.key for edit in change.of("subgraph") if edit.before is None]
+    if _is_apart(path) and gone == [path[0][1:]] and len(come) == 1:
+        return (f"{ALONE}{come[0]}", *path[1:])
+    return path
 
 
 def _severity(problem: Problem) -> int:

@@ -26,8 +26,7 @@ def shortcut(qtbot, window, keys: str) -> None:
     qtbot.keyClick(window.focusWidget(), pressed.key(), pressed.keyboardModifiers())
 
 
-@pytest.fixture
-def window(qtbot, settings, tmp_path, monkeypatch) -> Iterator:
+def opened(qtbot, settings, tmp_path, monkeypatch) -> Iterator:
     """A window on expression.flow, its values there, with a library of its own."""
     from nodeflow.ui.app import make_window
 
@@ -48,6 +47,11 @@ def window(qtbot, settings, tmp_path, monkeypatch) -> Iterator:
     window.deleteLater()
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     assert not shiboken6.isValid(window)
+
+
+@pytest.fixture
+def window(qtbot, settings, tmp_path, monkeypatch) -> Iterator:
+    yield from opened(qtbot, settings, tmp_path, monkeypatch)
 
 
 def node(window, name: str):

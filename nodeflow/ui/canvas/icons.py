@@ -118,6 +118,7 @@ CATEGORY_ICONS = {
     "training": "trending-down",
     "utility": "settings",
     "subgraph": "package",
+    "library": "package",
     "internal": "cpu",
     "unknown": "circle-help",
 }

@@ -171,8 +171,8 @@ class SubgraphSection(Section):
 
     def refresh(self) -> None:
         count = len(instances_of(self._workspace.root, self._definition.scope))
-        alone = "Only this instance is of it."
-        self._uses.setText(alone if count == 1 else f"{count} instances follow its edits.")
+        alone = "Only this instance is of it." if count else "Nothing uses it yet."
+        self._uses.setText(alone if count < 2 else f"{count} instances follow its edits.")
         for editor in self.ports:
             editor.refresh()
 

@@ -82,6 +82,8 @@ class TrainingSection(Section):
         """Paths and names of the shown graph's nodes that are one number."""
         document, analysis = self._workspace.document, self._workspace.analysis
         found = []
+        if self._workspace.is_apart:
+            return []
         path = "".join(f"{step}/" for step in self._workspace.path)
         for record in document.nodes.values():
             first = next(iter((analysis.out_types(record.id) or {}).values()), None)

@@ -206,7 +206,7 @@ class ViewerPanel(QWidget):
         record = self._workspace.document.nodes[node_id]
         op = self._workspace.declaration(record)
         computes = record.op == SUBGRAPH or getattr(op, "is_graph_op", True)
-        if op is None or not op.outputs or not computes:
+        if op is None or not op.outputs or not computes or self._workspace.is_apart:
             return []
         count = len(self._workspace.analysis.out_types(node_id) or {}) or 1
         name = self._workspace.full_name(record.name)

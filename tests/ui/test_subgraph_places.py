@@ -1,0 +1,350 @@
+"""Getting to subgraphs, used or not: views, bookmarks, the ops panel's rows, find."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QContextMenuEvent
+from PySide6.QtWidgets import QApplication
+from test_subgraphs import make, node, opened, shortcut
+
+from nodeflow.document import commands, flow, library
+from nodeflow.document.definitions import add_instance
+from nodeflow.document.records import SUBGRAPH
+from nodeflow.ui.palette import OP_ROLE
+
+# what the offscreen platform says of popups
+pytestmark = pytest.mark.qt_log_ignore("This plugin does not support", extend=True)
+Key, Keys = Qt.Key, Qt.KeyboardModifier
+LEFT = Qt.MouseButton.LeftButton
+
+
+@pytest.fixture
+def window(qtbot, settings, tmp_path, monkeypatch) -> Iterator:
+    yield from opened(qtbot, settings, tmp_path, monkeypatch)
+
+
+def remove(window, *names: str) -> None:
+    commands.remove(window.workspace.document, [node(window, name).id for name in names])
+
+
+def body(window) -> str:
+    """The file's text but for the counter of ids."""
+    return flow.dumps(window.workspace.root).split("\n", 1)[1]
+
+
+# ---- views --------------------------------------------------------------------------------------
+
+
+def test_back_and_forward_lead_into_subgraphs_and_out(window, qtbot):
+    make(qtbot, window, "d", "e")
+    views, canvas = window.navigation.views, window.canvas
+    views.reset()
+    canvas.pan(300, 40)
+    outside = views.current()
+    shortcut(qtbot, window, "Ctrl+Return")
+    canvas.pan(-500, 200)
+    inside = views.current()
+    assert inside.path == window.workspace.path != ()
+    canvas.select([])
+    qtbot.keyClick(canvas, Key.Key_Left, Keys.AltModifier)
+    assert window.workspace.path == () and views.current().is_near(outside)
+    qtbot.mouseClick(canvas, Qt.MouseButton.ForwardButton)
+    assert window.workspace.scope == "sums/" and views.current().is_near(inside)
+    assert window.breadcrumbs.text == "expression ▸ sums"
+
+
+def test_leaving_shows_the_graph_outside_as_it_was_left(window, qtbot):
+    make(qtbot, window, "d", "e")
+    views = window.navigation.views
+    window.canvas.zoom_out()
+    window.canvas.pan(60, -30)
+    outside = views.current()
+    shortcut(qtbot, window, "Ctrl+Return")
+    window.canvas.pan(77, 0)
+    inside = views.current()
+    qtbot.keyClick(window.canvas, Key.Key_Escape)
+    assert views.current().is_near(outside)
+    shortcut(qtbot, window, "Ctrl+Return")
+    assert views.current().is_near(inside)
+
+
+def test_back_passes_over_views_in_a_subgraph_that_is_gone(window, qtbot):
+    make(qtbot, window, "d", "e")
+    views = window.navigation.views
+    views.reset()
+    first = views.current()
+    shortcut(qtbot, window, "Ctrl+Return")
+    views.note()
+    qtbot.keyClick(window.canvas, Key.Key_Escape)
+    remove(window, "sums")
+    window.canvas.pan(900, 0)
+    assert views.back()
+    assert window.workspace.path == () and views.current().is_near(first)
+
+
+def test_a_bookmark_leads_into_its_subgraph_also_in_another_session(window, qtbot, tmp_path):
+    make(qtbot, window, "d", "e")
+    make(qtbot, window, "sums", "a", called="outer")
+    views, canvas, root = window.navigation.views, window.canvas, window.workspace.root
+    for name in ("outer", "sums"):
+        canvas.select([node(window, name).id])
+        shortcut(qtbot, window, "Ctrl+Return")
+    canvas.pan(123, 45)
+    wanted = views.current()
+    before = body(window)
+    shortcut(qtbot, window, "Ctrl+Shift+4")
+    assert body(window) == before, "bookmarks are the user's, not the file's"
+    window.actions_.refresh()
+    window._refresh_actions()
+    assert window.actions_["bookmark_4"].text() == "Go to bookmark 4 (in outer/sums)"
+    window.subgraphs.go_to(0)
+    shortcut(qtbot, window, "Ctrl+Alt+4")
+    assert window.workspace.scope == "outer/sums/" and views.current().is_near(wanted)
+    path = tmp_path / "kept.flow"
+    assert window.files._save(path)
+    window.files.begin_empty()
+    assert not views.has_bookmark(4), "an unsaved graph begins without"
+    window.files.load(path)
+    assert window.workspace.root is not root and window.workspace.path == ()
+    shortcut(qtbot, window, "Ctrl+Alt+4")
+    assert window.workspace.scope == "outer/sums/" and views.current().is_near(wanted)
+
+
+def test_a_bookmark_in_a_subgraph_that_is_gone_says_so_and_offers_to_set_it(window, qtbot):
+    make(qtbot, window, "d", "e")
+    shortcut(qtbot, window, "Ctrl+Return")
+    shortcut(qtbot, window, "Ctrl+Shift+2")
+    qtbot.keyClick(window.canvas, Key.Key_Escape)
+    shortcut(qtbot, window, "Ctrl+Alt+G")  # unpack
+    window.canvas.setFocus()
+    shortcut(qtbot, window, "Ctrl+Alt+2")
+    assert "The subgraph that bookmark 2 was set in is not there any more." in window.info.text
+    assert window.workspace.path == ()
+    qtbot.mouseClick(window.info.button, LEFT)
+    assert window.navigation.views.place_of(2) == ""
+    window.canvas.pan(400, 0)
+    shortcut(qtbot, window, "Ctrl+Alt+2")
+    assert window.workspace.path == ()
+
+
+def test_bookmarks_of_before_without_a_path_are_of_the_files_own_graph(settings):
+    settings._store.setValue("bookmarks", '{"a.flow": {"1": [1, 2, 3], "2": [1, 2, 3, ["n4"]]}}')
+    assert settings.bookmarks("a.flow") == {1: (1.0, 2.0, 3, ()), 2: (1.0, 2.0, 3, ("n4",))}
+    settings._store.setValue("bookmarks", '{"a.flow": {"1": [1, 2, 3, "n4"]}}')
+    assert settings.bookmarks("a.flow") == {}
+
+
+# ---- a definition that nothing uses -------------------------------------------------------------
+
+
+def rows(window) -> dict[str, str]:
+    """Titles of the file's subgraphs and the library in the ops panel, with their notes."""
+    panel = window.palette_panel
+    return {op.title: op.note for op in panel._offers}
+
+
+@pytest.fixture
+def alone(window, qtbot):
+    """The window with the subgraph `sums`, of which no instance is left."""
+    make(qtbot, window, "d", "e")
+    assert rows(window) == {"subgraph": ""}
+    window.inspector.page.subgraph.field.setText("sums")
+    window.inspector.page.subgraph.field.editingFinished.emit()
+    remove(window, "sums")
+    assert rows(window) == {"sums": "not used"}
+    window.workspace.select(())
+    shortcut(qtbot, window, "Ctrl+Alt+O")
+    tree = window.palette_panel.tree
+    assert tree.hasFocus() and tree.currentIndex().data() == "sums"
+    return window
+
+
+def press(window, qtbot, key, keys=Keys.NoModifier) -> None:
+    qtbot.keyClick(window.focusWidget(), key, keys)
+
+
+def test_an_unused_subgraph_is_opened_edited_and_left_by_keyboard(alone, qtbot):
+    workspace, canvas = alone.workspace, alone.canvas
+    press(alone, qtbot, Key.Key_Return, Keys.ControlModifier)
+    assert workspace.document is workspace.root.definition("sums") and canvas.hasFocus()
+    assert canvas.document is workspace.document
+    assert alone.breadcrumbs.text == "expression ▸ sums"
+    assert "not used by the graph" in alone.breadcrumbs.facts.text()
+    two = next(n for n in workspace.document.nodes.values() if n.op == "add")
+    assert not workspace.analysis.problems_of(two.id)
+    commands.disconnect(workspace.document, (two.id, "y"))
+    assert workspace.analysis.problems_of(two.id), "what is wrong is found without an instance"
+    canvas.select([two.id])
+    alone.actions_.trigger("run_to")
+    assert "nothing in it runs" in alone.info.text
+    press(alone, qtbot, Key.Key_Z, Keys.ControlModifier)
+    assert not workspace.analysis.problems_of(two.id)
+    canvas.select([])
+    press(alone, qtbot, Key.Key_Escape)
+    assert workspace.path == () and not alone.breadcrumbs.isVisible()
+
+
+def test_an_unused_subgraph_is_placed_by_enter_and_by_the_menu_in_one_step_each(alone, qtbot):
+    before = body(alone)
+    press(alone, qtbot, Key.Key_Return)
+    assert [n.op for n in alone.workspace.document.nodes.values()].count(SUBGRAPH) == 1
+    assert rows(alone) == {"sums": ""}
+    alone.workspace.root.undo()
+    assert body(alone) == before
+    choose(alone, qtbot, "sums", "Place")
+    assert len([n for n in alone.workspace.document.nodes.values() if n.op == SUBGRAPH]) == 1
+    assert alone.canvas.selected_nodes() == [node(alone, "sums").id]
+
+
+def choose(window, qtbot, title: str, entry: str) -> None:
+    """Right click on a row of the ops panel, and an entry of its menu by arrow keys and Enter."""
+    tree = window.palette_panel.tree
+    index = window.palette_panel._row_of(row_id(window, title))
+    tree.scrollTo(index)
+    at = tree.visualRect(index).center()
+    event = QContextMenuEvent(
+        QContextMenuEvent.Reason.Mouse, at, tree.viewport().mapToGlobal(at), Keys.NoModifier
+    )
+    QApplication.sendEvent(tree.viewport(), event)
+    menu = window.offers_menu.menu
+    assert menu.isVisible()
+    action = next(a for a in menu.actions() if a.text().partition("\t")[0] == entry)
+    menu.setActiveAction(action)
+    qtbot.keyClick(menu, Key.Key_Return)
+
+
+def row_id(window, title: str) -> str:
+    return next(op.id for op in window.palette_panel._offers if op.title == title)
+
+
+def test_the_menu_opens_by_key_at_the_current_row(alone):
+    tree = alone.palette_panel.tree
+    event = QContextMenuEvent(QContextMenuEvent.Reason.Keyboard, QPoint(), QPoint())
+    QApplication.sendEvent(tree, event)
+    menu = alone.offers_menu.menu
+    texts = [a.text().partition("\t")[0] for a in menu.actions() if not a.isSeparator()]
+    assert texts == ["Place", "Open", "Rename…", "Save to the library…", "Remove"]
+    menu.close()
+    tree.setCurrentIndex(alone.palette_panel._row_of("add"))
+    QApplication.sendEvent(tree, event)
+    assert [a.text().partition("\t")[0] for a in alone.offers_menu.menu.actions()] == ["Place"]
+    alone.offers_menu.menu.close()
+
+
+def test_a_subgraph_is_renamed_by_f2_in_one_step_while_it_is_shown(alone, qtbot):
+    press(alone, qtbot, Key.Key_Return, Keys.ControlModifier)
+    before = body(alone)
+    shortcut(qtbot, alone, "Ctrl+Alt+O")
+    press(alone, qtbot, Key.Key_F2)
+    popup = alone.navigation.popup
+    assert popup.isVisible() and popup.field.text() == popup.field.selectedText() == "sums"
+    qtbot.keyClicks(popup.field, "9")
+    qtbot.keyClick(popup.field, Key.Key_Return)
+    assert popup.isVisible() and "not starting with a digit" in popup.note.text()
+    popup.field.selectAll()
+    qtbot.keyClicks(popup.field, "totals")
+    qtbot.keyClick(popup.field, Key.Key_Return)
+    root = alone.workspace.root
+    assert list(root.subgraphs) == ["totals"] and rows(alone) == {"totals": "not used"}
+    assert alone.palette_panel.tree.currentIndex().data() == "totals"
+    assert alone.workspace.document is root.definition("totals"), "it is still shown"
+    assert alone.breadcrumbs.text == "expression ▸ totals"
+    root.undo()
+    assert body(alone) == before and alone.workspace.document is root.definition("sums")
+
+
+def test_a_subgraph_is_removed_by_del_in_one_step_and_comes_back(alone, qtbot):
+    press(alone, qtbot, Key.Key_Return, Keys.ControlModifier)
+    before = body(alone)
+    shortcut(qtbot, alone, "Ctrl+Alt+O")
+    press(alone, qtbot, Key.Key_Delete)
+    root = alone.workspace.root
+    assert not root.subgraphs and rows(alone) == {} and alone.workspace.document is root
+    root.undo()
+    assert body(alone) == before and rows(alone) == {"sums": "not used"}
+
+
+def test_a_used_subgraph_is_not_removed_and_says_by_what_it_is_used(alone, qtbot):
+    root = alone.workspace.root
+    used = add_instance(root, "sums", (0, 0))
+    add_instance(root, "sums", (0, 200))
+    before = body(alone)
+    shortcut(qtbot, alone, "Ctrl+Alt+O")
+    press(alone, qtbot, Key.Key_Delete)
+    assert body(alone) == before
+    assert "Used by sums and 1 more: unpack or delete what uses it first." in alone.info.text
+    qtbot.mouseClick(alone.info.button, LEFT)
+    assert alone.canvas.selected_nodes() == [used]
+    shortcut(qtbot, alone, "Ctrl+Alt+O")
+    press(alone, qtbot, Key.Key_Return, Keys.ControlModifier)
+    assert alone.workspace.path == (used,), "an instance is entered where there is one"
+
+
+def test_a_subgraph_used_by_an_unused_one_alone_says_so(alone, qtbot):
+    root = alone.workspace.root
+    press(alone, qtbot, Key.Key_Return, Keys.ControlModifier)
+    ids = [n.id for n in alone.workspace.document.nodes.values() if n.op == "add"]
+    alone.canvas.select(ids)
+    shortcut(qtbot, alone, "Ctrl+Shift+G")
+    qtbot.keyClick(alone.focusWidget(), Key.Key_Return)
+    assert rows(alone) == {"subgraph": "not used", "sums": "not used"}
+    alone.palette_panel.go_to("subgraph/subgraph")
+    alone.palette_panel.tree.setFocus()
+    press(alone, qtbot, Key.Key_Delete)
+    assert "Used by sums/subgraph:" in alone.info.text and len(root.subgraphs) == 2
+    alone.workspace.go_to(())
+    qtbot.mouseClick(alone.info.button, LEFT)
+    assert alone.workspace.path == ("@sums",) and len(alone.canvas.selected_nodes()) == 1
+    shortcut(qtbot, alone, "Ctrl+Return")  # into the instance inside
+    assert alone.breadcrumbs.text == "expression ▸ sums ▸ subgraph"
+    assert alone.workspace.is_apart
+    alone.palette_panel.go_to("subgraph/sums")
+    alone.palette_panel.tree.setFocus()
+    alone.offers_menu.do("subgraph/sums", "place")
+    assert "cannot contain `sums`" in alone.info.text
+
+
+def test_a_subgraph_goes_to_the_library_and_out_of_it_from_its_row(alone, qtbot):
+    choose(alone, qtbot, "sums", "Save to the library…")
+    popup = alone.navigation.popup
+    qtbot.keyClicks(popup.field, "kept")
+    qtbot.keyClick(popup.field, Key.Key_Return)
+    assert [(i.kind, i.name) for i in library.items()] == [("subgraphs", "kept")]
+    assert rows(alone) == {"sums": "not used", "kept": "subgraph"}
+    choose(alone, qtbot, "kept", "Place")
+    assert node(alone, "sums").op == SUBGRAPH and rows(alone)["sums"] == ""
+    choose(alone, qtbot, "kept", "Remove")
+    assert library.items() == [] and rows(alone) == {"sums": ""}
+
+
+def test_find_looks_into_subgraphs_that_nothing_uses(alone, qtbot):
+    alone.canvas.setFocus()
+    shortcut(qtbot, alone, "Ctrl+F")
+    popup = alone.navigation.popup
+    qtbot.keyClicks(popup.field, "sums/e")
+    assert [r.title for r in popup.model.rows] == ["sums/e"]
+    assert "not used" in popup.model.rows[0].detail
+    qtbot.keyClick(popup.field, Key.Key_Return)
+    assert alone.workspace.path == ("@sums",)
+    e = next(n.id for n in alone.workspace.document.nodes.values() if n.name == "e")
+    assert alone.canvas.selected_nodes() == [e]
+
+
+def test_what_is_closed_in_the_ops_panel_stays_closed_while_the_file_changes(alone, qtbot):
+    tree = alone.palette_panel.tree
+    math = next(
+        tree.model().index(r, 0)
+        for r in range(tree.model().rowCount())
+        if tree.model().index(r, 0).data() == "Math"
+    )
+    qtbot.mouseClick(tree.viewport(), LEFT, pos=tree.visualRect(math).center())
+    assert not tree.isExpanded(math)
+    alone.palette_panel.go_to("subgraph/sums")
+    press(alone, qtbot, Key.Key_Return)
+    names = {tree.model().index(r, 0).data(): r for r in range(tree.model().rowCount())}
+    assert not tree.isExpanded(tree.model().index(names["Math"], 0))
+    assert tree.isExpanded(tree.model().index(names["Matrix"], 0))
+    assert tree.currentIndex().data(OP_ROLE) == "subgraph/sums"

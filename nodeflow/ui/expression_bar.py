@@ -126,7 +126,6 @@ class ExpressionBar(QFrame):
         self._sign.setAccessibleName("Formula")
         self.field = FormulaField(theme)
         self.field.textChanged.connect(self._on_text)
-        self.field.returnPressed.connect(self.accept)
         self.field.stepped.connect(self._step_history)
         self.field.completed.connect(self._complete)
         self.field.installEventFilter(self)
@@ -222,10 +221,19 @@ class ExpressionBar(QFrame):
             self.place()
         if watched is self.field and event.type() == QEvent.Type.KeyPress:
             assert isinstance(event, QKeyEvent)
-            if event.key() == Qt.Key.Key_Escape:
-                self.close_bar()
+            if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+                self.accept()
                 return True
         return False
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """What a field or button leaves ends here: the canvas below has keys of its own."""
+        focus = self.focusWidget()
+        if event.key() == Qt.Key.Key_Escape:
+            self.close_bar()
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and focus is not self.field:
+            focus.click()
+        event.accept()
 
     # ---- checking ---------------------------------------------------------------------------
 
@@ -342,9 +350,15 @@ class ExpressionBar(QFrame):
     # ---- adding -----------------------------------------------------------------------------
 
     def accept(self) -> None:
-        """Add the nodes, select them, and go back to the canvas."""
-        if self.field.text().strip() and self.check() is None:
+        """Add the nodes, select them, and go back to the canvas; with names that nothing has, go to
+        what they can be added as."""
+        if not self.field.text().strip():
+            return
+        problem = self.check()
+        if problem is None:
             self._add(None)
+        elif problem.unknown:
+            self.declare_buttons[DECLARABLE[0]].setFocus(Qt.FocusReason.TabFocusReason)
 
     def _on_declare(self) -> None:
         self._add(self.sender().objectName())

@@ -6,8 +6,6 @@ canvas shows the ghost of the node.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from PySide6.QtCore import (
     QEvent,
     QModelIndex,
@@ -43,7 +41,7 @@ from nodeflow.document.declarations import declarations
 from nodeflow.document.offers import is_offer
 from nodeflow.graph.op import Op
 from nodeflow.ui.canvas.icons import draw_sign, tile
-from nodeflow.ui.fuzzy import best_score
+from nodeflow.ui.op_query import by_category, ranked
 from nodeflow.ui.theme import SPACE, TYPE, Theme, draw_icon, font, icon
 from nodeflow.ui.widgets import label
 
@@ -51,42 +49,6 @@ OP_ROLE = Qt.ItemDataRole.UserRole + 1
 CATEGORY_ROLE = Qt.ItemDataRole.UserRole + 2
 NOTE_ROLE = Qt.ItemDataRole.UserRole + 3
 OP_HEIGHT, CATEGORY_HEIGHT = 30, 32
-
-ORDER = (
-    *(
-        "Subgraph",
-        "Library",
-        "Inputs",
-        "Data",
-        "Math",
-        "Matrix",
-        "Neural network",
-        "Loss",
-        "Training",
-        "Metric",
-    ),
-    *("Reduction", "Shape", "Comparison", "Random", "Utility"),
-)
-"""The order of categories: what a first graph needs comes first; unknown ones come last."""
-
-
-def by_category(ops: Iterable[Op]) -> dict[str, list[Op]]:
-    """Ops by category, both in the order to show."""
-    groups: dict[str, list[Op]] = {}
-    for op in ops:
-        groups.setdefault(op.category or "Other", []).append(op)
-    rank = {name.lower(): i for i, name in enumerate(ORDER)}
-    names = sorted(groups, key=lambda name: (rank.get(name.lower(), len(rank)), name))
-    return {name: groups[name] for name in names}
-
-
-def matches(ops: Iterable[Op], query: str) -> list[Op]:
-    """Ops that answer a query, the best first, ranked as the canvas's search ranks them."""
-    scored = [
-        (best_score(query, (op.id, op.title), (*op.keywords, op.category)), op.title, op)
-        for op in ops
-    ]
-    return [op for score, _, op in sorted(scored, key=lambda s: (-s[0], s[1])) if score > 0]
 
 
 def op_tooltip(op: Op) -> str:
@@ -409,7 +371,7 @@ class PalettePanel(QWidget):
         current = self.tree.op_at(self.tree.currentIndex())
         model = QStandardItemModel(self.tree)
         if query:
-            for op in matches(self._ops, query):
+            for op in ranked(query, sorted(self._ops, key=lambda op: op.title)):
                 model.appendRow(_op_item(op))
         else:
             for category, ops in by_category(self._ops).items():

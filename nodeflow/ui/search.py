@@ -7,6 +7,7 @@ fits the wire. Enter adds the node and its wire as one undo step.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,15 +39,17 @@ from nodeflow.document.check import check_wire
 from nodeflow.document.dataset_op import DATASET
 from nodeflow.document.declarations import declarations
 from nodeflow.document.expression_add import card_boxes, free_place
+from nodeflow.document.fitting import accepts, gives, takes
 from nodeflow.document.ports import FEED, in_ports, out_ports
 from nodeflow.document.records import NodeRecord, Wire
 from nodeflow.document.replacing import fits_in_place, replace_op
 from nodeflow.document.rewiring import insert_on_wire, insertion
 from nodeflow.graph.op import Op
+from nodeflow.graph.types import DTYPES
 from nodeflow.ui import theme as themes
 from nodeflow.ui.canvas import CanvasView, WireContext, faces, icons, text
 from nodeflow.ui.canvas.surgery import InsertContext, ReplaceContext
-from nodeflow.ui.fuzzy import best_score
+from nodeflow.ui.op_query import OpQuery, by_category, ranked
 from nodeflow.ui.theme import Theme
 from nodeflow.ui.widgets import fit_rows
 
@@ -56,30 +59,6 @@ ROWS_SHOWN = 7
 OP_ROLE = Qt.ItemDataRole.UserRole
 Context = WireContext | ReplaceContext | InsertContext
 """What the search is for: an open wire, the place of a node, a wire to go into."""
-
-
-def fits(op: Op, context: WireContext | None, source_is_data: bool = False) -> bool:
-    """Whether a node of this op could take the open wire, by its ports and dtypes."""
-    if context is None:
-        return True
-    if source_is_data:
-        return op.id == "placeholder"
-    if context.side == "in" and context.port == FEED:
-        return op.id == DATASET
-    dtype = getattr(context.type, "dtype", None)
-    ports = op.inputs if context.side == "out" else op.outputs
-    return any(dtype is None or context.side == "in" or dtype in port.dtypes for port in ports)
-
-
-def ranked(query: str, ops: list[Op], used: Counter[str]) -> list[Op]:
-    """Ops that answer the query, best first; own use decides between equals."""
-    scored = []
-    for place, op in enumerate(ops):
-        value = best_score(query, (op.id, op.title), (*op.keywords, op.category))
-        if value > 0:
-            habit = min(used[op.id], 20) * 0.002 + (0 if query else used[op.id] * 0.01)
-            scored.append((-(value + habit), place, op))
-    return [op for _, _, op in sorted(scored, key=lambda item: item[:2])]
 
 
 class OpList(QAbstractListModel):
@@ -203,10 +182,13 @@ class SearchToAdd(QFrame):
         self.place = Place(QPointF(scene), context)
         self._dress()
         known = [*declarations(), *self._offers()]
-        self._ops = [op for op in known if op.category != "Internal" and self._suits(op)]
+        self._accepted = self._accepted_dtypes()
+        suiting = [op for op in known if op.category != "Internal" and self._suits(op)]
+        self._ops = [op for ops in by_category(suiting).values() for op in ops]
         self._used = Counter(record.op for record in self.view.document.nodes.values())
         self.field.clear()
-        self.field.setPlaceholderText("Search ops" if context is None else "Search what fits")
+        what = "Search what fits" if context else "Search ops;  in:bool  out:int64  filter"
+        self.field.setPlaceholderText(what)
         self._find("")
         rect = self.view.kept_inside(QRectF(at + QPointF(4, 4), self.size()))
         self.move(rect.topLeft().toPoint())
@@ -250,7 +232,33 @@ class SearchToAdd(QFrame):
             document, analysis = self.view.document, self.view.analysis
             record = NodeRecord(id="", op=op.id, name=op.id)
             return insertion(document, analysis, record, context.wire) is not None
-        return fits(op, context, self._from_data())
+        if context is None:
+            return True
+        if self._from_data():
+            return op.id == "placeholder"
+        if context.side == "in":
+            if context.port == FEED:
+                return op.id == DATASET
+            return bool(op.outputs) and op.id != DATASET and bool(gives(op) & self._accepted)
+        return bool(op.inputs) if context.type is None else takes(op, context.type)
+
+    def _accepted_dtypes(self) -> frozenset[str]:
+        """What a new node may give to the open wire."""
+        context = self.place.context
+        if not isinstance(context, WireContext) or context.side == "out":
+            return frozenset(DTYPES)
+        return accepts(self.view.document, self.view.analysis, context.node, context.port)
+
+    def _fit(self, op: Op) -> float:
+        """1 for an op made for the dtype of the open wire, 0 for one that takes or gives all."""
+        context = self.place.context
+        kinds: Collection[str] = DTYPES
+        if isinstance(context, WireContext) and context.side == "out":
+            if op.inputs and getattr(context.type, "dtype", "") in op.inputs[0].dtypes:
+                kinds = op.inputs[0].dtypes
+        elif isinstance(context, WireContext) and self._accepted != frozenset(DTYPES):
+            kinds = gives(op)
+        return 1.0 - len(kinds) / len(DTYPES)
 
     def _from_data(self) -> bool:
         context = self.place.context
@@ -260,7 +268,7 @@ class SearchToAdd(QFrame):
         return bool(context and context.side == "out" and record and record.op == DATASET)
 
     def _find(self, query: str) -> None:
-        found = ranked(query, self._ops, self._used)
+        found = ranked(query, self._ops, self._used, self._fit)
         self.model.show(found)
         if found:
             self.list.setCurrentIndex(self.model.index(0))
@@ -269,16 +277,17 @@ class SearchToAdd(QFrame):
         rows = min(len(found), ROWS_SHOWN)
         self.list.setFixedHeight(rows * ROW)
         self.list.setVisible(rows > 0)
-        self._fit()
+        self._fit_rows()
 
-    def _fit(self) -> None:
+    def _fit_rows(self) -> None:
         """Be as high as field, note and rows need."""
         self.resize(WIDTH, fit_rows(self, self.list, ROW, WIDTH))
 
     def _note(self, query: str, found: bool) -> str:
         context = self.place.context
+        problem = OpQuery.parse(query).problem
         if not found:
-            return f"No op matches “{query}”." if query else "No op takes this wire."
+            return problem or (f"No op matches “{query}”." if query else "No op takes this wire.")
         if context is None:
             return ""
         nodes = self.view.document.nodes

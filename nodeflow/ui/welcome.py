@@ -268,7 +268,10 @@ def thumbnail(document: Document, theme: Theme, ratio: float) -> QPixmap:
     large = QImage(size * OVERSAMPLING, QImage.Format.Format_ARGB32_Premultiplied)
     painter = QPainter(large)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    source = cropped(canvas.scene.bounds())
+    area = canvas.scene.bounds(canvas.scene.nodes.used())
+    for frame in document.frames.values():
+        area = area if frame.note else area.united(QRectF(*frame.rect))
+    source = cropped(area)
     canvas.render(painter, large.rect().toRectF(), source)
     painter.end()
     canvas.scene.close()

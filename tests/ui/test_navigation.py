@@ -307,6 +307,26 @@ def test_unknown_names_can_be_added(window, bar):
     assert not document.nodes
 
 
+def test_enter_twice_adds_unknown_names_and_reaches_nothing_below(window, bar):
+    QTest.keyClicks(bar.field, "p = softmax(x @ W)")
+    QTest.keyClick(bar.field, Key.Key_Return)
+    focus = bar.focusWidget()
+    assert bar.isVisible() and focus is bar.declare_buttons["placeholder"]
+    QTest.keyClick(focus, Key.Key_Right)
+    assert bar.focusWidget() is bar.declare_buttons["variable"]
+    QTest.keyClick(bar.focusWidget(), Key.Key_Return)
+    document = window.workspace.document
+    assert document.node_named("x").op == document.node_named("W").op == "variable"
+    assert not bar.isVisible() and window.canvas.hasFocus()
+
+
+def test_escape_on_an_offer_closes_the_bar(window, bar):
+    QTest.keyClicks(bar.field, "p = x")
+    QTest.keyClick(bar.field, Key.Key_Return)
+    QTest.keyClick(bar.focusWidget(), Key.Key_Escape)
+    assert not bar.isVisible() and window.canvas.hasFocus()
+
+
 def test_tab_completes_names_of_nodes_and_ops(window, bar):
     commands.add_node(window.workspace.document, "constant", (0, 0), "weights")
     QTest.keyClicks(bar.field, "wei")

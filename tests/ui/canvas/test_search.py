@@ -11,7 +11,8 @@ from PySide6.QtTest import QTest
 from nodeflow.document import commands
 from nodeflow.document.declarations import declarations
 from nodeflow.ui.fuzzy import score
-from nodeflow.ui.search import SearchToAdd, ranked
+from nodeflow.ui.op_query import OpQuery, ranked
+from nodeflow.ui.search import SearchToAdd
 
 Key = Qt.Key
 
@@ -145,3 +146,63 @@ def test_better_answers_score_higher(query, better, worse):
 def test_own_use_decides_between_equals():
     ops = [op for op in declarations() if op.id in ("sin", "sinh", "sign", "size")]
     assert ranked("", ops, Counter({"size": 3}))[0].id == "size"
+
+
+def test_an_empty_canvas_offers_first_what_a_graph_begins_with(hands, search):
+    hands.key(Key.Key_Tab)
+    assert found(search)[:3] == ["constant", "placeholder", "variable"]
+
+
+def test_filters_say_what_an_op_takes_and_gives(hands, search):
+    hands.key(Key.Key_Tab)
+    QTest.keyClicks(search.field, "out:bool")
+    assert {"equal", "less", "logical_and", "reduce_any"} <= set(found(search))
+    assert not {"add", "softmax", "argmax"} & set(found(search))
+    QTest.keyClicks(search.field, " in:f32 equal")
+    assert found(search)[0] == "equal" and "logical_and" not in found(search)
+    search.field.clear()
+    QTest.keyClicks(search.field, "arg in:float32 out:int")
+    assert set(found(search)[:2]) == {"argmax", "argmin"}
+
+
+def test_a_filter_that_is_no_dtype_says_which_there_are(hands, search):
+    hands.key(Key.Key_Tab)
+    QTest.keyClicks(search.field, "in:complex64")
+    assert found(search) == []
+    assert "complex64" in search.note.text() and "float32" in search.note.text()
+
+
+def test_a_filter_being_typed_filters_nothing_yet():
+    assert OpQuery.parse("sum in:") == OpQuery("sum")
+    assert OpQuery.parse("in:i64").takes == {"int64"}
+
+
+def test_a_scalar_finds_no_op_that_needs_a_matrix(document, hands, expression, search):
+    hands.drag(hands.port(expression["d"], "out"), hands.at(640, 420))
+    assert "multiply" in found(search) and "gradient_descent" in found(search)
+    assert not {"matmul", "conv2d", "softmax"} & set(found(search))
+
+
+def test_ops_made_for_the_dtype_of_a_wire_come_first(document, hands, search):
+    flag = commands.add_node(document, "constant", (40, 40), attrs={"value": True, "dtype": "bool"})
+    hands.drag(hands.port(flag, "out"), hands.at(500, 300))
+    assert {*found(search)[:5]} == {
+        *("logical_and", "logical_or", "logical_not", "reduce_any", "reduce_all")
+    }
+
+
+def test_an_input_finds_only_what_gives_its_dtype(document, hands, search):
+    node = commands.add_node(document, "logical_and", (500, 200))
+    hands.drag(hands.port(node, "x"), hands.at(200, 300))
+    assert {"equal", "less", "constant", "placeholder"} <= set(found(search))
+    assert not {"add", "softmax", "argmax", "dataset"} & set(found(search))
+
+
+def test_an_input_beside_a_wired_one_finds_what_gives_the_same_dtype(
+    document, hands, expression, search
+):
+    label = commands.add_node(document, "constant", (40, 400), attrs={"value": 1, "dtype": "int64"})
+    commands.connect(document, label, "out", expression["e"], "x")
+    hands.drag(hands.port(expression["e"], "y"), hands.at(180, 560))
+    assert "argmax" in found(search) and "add" in found(search)
+    assert not {"softmax", "equal", "reduce_mean"} & set(found(search))

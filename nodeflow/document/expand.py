@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import takewhile
 
 from nodeflow.document.analysis import Analysis
 from nodeflow.document.build import Build, build
@@ -20,8 +21,10 @@ from nodeflow.document.flatten import Flat
 from nodeflow.document.from_graph import attributes
 from nodeflow.document.model import Document, Transaction
 from nodeflow.document.ports import CONTROL, DONE, is_control
-from nodeflow.document.records import FrameRecord, Json, NodeRecord, Wire
-from nodeflow.document.scopes import at_path
+from nodeflow.document.records import INPUTS, FrameRecord, NodeRecord, Wire
+from nodeflow.document.references import rewrite_training
+from nodeflow.document.scopes import at_path, scoped_name, source_of
+from nodeflow.document.subgraph_ops import port_names
 from nodeflow.document.training import GROUP, training_settings
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.types import TensorType
@@ -107,14 +110,15 @@ def unpack(
     macro, derived, built = _derived(doc, node_id, base_dir, analysis)
     graph, record = at_path(doc, node_id) or (doc, doc.node(node_id))
     path = node_id[: -len(record.id)]
-    sources = _outer_sources(built, graph, path)
-    _check_reach(macro, derived, sources)
+    sources = _outer_sources(built, doc, graph, path)
+    _check_reach(doc, macro, derived, sources, built, path)
+    shared = _check_instances(doc, graph, node_id, macro, derived, built)
     scope = macro.name[: -len(record.name)]
     with graph.transaction(f"Unpack {record.name}") as t:
         new = {node: t.new_id() for node in derived}
         sources.update({o: (new[n], _port(o)) for n in derived for o in n.outputs})
         for node in derived:
-            name = node.name.removeprefix(scope)
+            name = _name_inside(node.name, scope, shared)
             name = graph.fresh_name(name) if graph.node_named(name) else name
             t.put_node(NodeRecord(new[node], node.op.id, name, attributes(node)))
         for node in derived:
@@ -122,9 +126,9 @@ def unpack(
                 t.put_wire(wire)
         _place(graph, t, built.document, macro, derived, {**new, macro: record.id})
         if macro.outputs:
-            _replace_outputs(graph, t, path, record.id, macro, sources)
+            _replace_outputs(graph, t, record.id, macro, sources)
         else:
-            _become_group(graph, t, path, record.id, macro, sources)
+            _become_group(graph, t, record.id, macro, sources)
     return list(new.values())
 
 
@@ -228,10 +232,23 @@ def _results(macro: Node, ids: dict[Node, str], sources: dict[Tensor, Source]) -
 # ---- unpacking ----------------------------------------------------------------------------------
 
 
-def _outer_sources(built: Build, graph: Document, path: str) -> dict[Tensor, Source]:
+def _name_inside(name: str, scope: str, shared: bool) -> str:
+    """What a derived node is called in a subgraph's definition.
+
+    `net/train/net/W/step` stays what it is in full, so that trained values are found; where
+    other instances share the definition it is `train/W/step`. `gradients/net/loss_grad/divide`
+    is `gradients/loss_grad/divide`.
+    """
+    own = name.startswith(scope)
+    name = name.removeprefix(scope)
+    return name if not scope or (own and not shared) else name.replace(f"/{scope}", "/", 1)
+
+
+def _outer_sources(built: Build, doc: Document, graph: Document, path: str) -> dict[Tensor, Source]:
     """The ports of a graph that tensors come from; of macro nodes also what they stand for.
 
-    `path` leads to the graph where it is inside an instance.
+    `path` leads to the graph where it is inside an instance; what comes in there is had at its
+    border.
     """
     sources: dict[Tensor, Source] = {}
     found = [
@@ -244,6 +261,10 @@ def _outer_sources(built: Build, graph: Document, path: str) -> dict[Tensor, Sou
         for port, source in built.instances[name].items():
             if key.startswith(path) and source in built.tensors:
                 found.append(((key.removeprefix(path), port), built.tensors[source]))
+    for port in port_names(graph, INPUTS) if path else ():
+        outer = source_of(doc, path[:-1], port)
+        if outer is not None and outer in built.tensors:
+            found.append(((graph.borders[INPUTS], port), built.tensors[outer]))
     for source, tensor in found:
         if source[0] not in graph.nodes:
             continue  # inside another instance
@@ -254,18 +275,27 @@ def _outer_sources(built: Build, graph: Document, path: str) -> dict[Tensor, Sou
     return sources
 
 
-def _check_reach(macro: Node, derived: list[Node], sources: dict[Tensor, Source]) -> None:
-    """Copies can only be wired to nodes of the document."""
-    inside = set(derived)
+def _check_reach(
+    doc: Document,
+    macro: Node,
+    derived: list[Node],
+    sources: dict[Tensor, Source],
+    built: Build,
+    path: str,
+) -> None:
+    """Copies can only be wired to nodes of the graph, and to what comes into it."""
+    inside, ids = set(derived), {node: key for key, node in built.nodes.items()}
     read = [tensor for node in derived for tensor in node.inputs]
     for tensor in [*read, *(t for t in macro.alias if t is not None)]:
         if tensor in sources or tensor.node in inside:
             continue
         if tensor.node.derived_from is None:
+            where = _to_unpack(doc, path, ids.get(tensor.node, ""))
+            what = "in another subgraph" if ids.get(tensor.node, "").startswith(path) else "outside"
             raise DocumentError(
-                f"its derived nodes use {tensor.name}, which is in another subgraph",
+                f"its derived nodes use {tensor.name}, which is {what}",
                 node=macro.name,
-                hint=f"Unpack the subgraph of {tensor.node.name} first.",
+                hint=f"Unpack the subgraph {where} first." if where else None,
             )
         raise DocumentError(
             f"its derived nodes use {tensor.name}, which {tensor.node.derived_from} derives",
@@ -274,18 +304,69 @@ def _check_reach(macro: Node, derived: list[Node], sources: dict[Tensor, Source]
         )
 
 
+def _to_unpack(doc: Document, here: str, there: str) -> str | None:
+    """The name of the instance that keeps a node (path `there`) from a graph (path `here`)."""
+    own, other = here.split("/")[:-1], there.split("/")[:-1]
+    shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(own, other)))
+    steps = own[: shared + 1] if shared < len(own) else other[: shared + 1]
+    return scoped_name(doc, "/".join(steps)) if len(steps) > shared else None
+
+
+def _check_instances(
+    doc: Document, graph: Document, node_id: str, macro: Node, derived: list[Node], built: Build
+) -> bool:
+    """All instances of a definition get the copies, so each must derive the same nodes.
+
+    Says whether there are several.
+    """
+    last = node_id.rpartition("/")[2]
+    others = {i: node for i, node in built.nodes.items() if i.rpartition("/")[2] == last}
+    if len(others) < 2:
+        return False
+    wanted = _outline(derived, _outer_sources(built, doc, graph, node_id[: -len(last)]))
+    for path, other in others.items():
+        nodes = [node for node in built.graph.nodes if node.derived_from == other.name]
+        sources = _outer_sources(built, doc, graph, path[: -len(last)])
+        if path != node_id and _outline(nodes, sources) != wanted:
+            raise DocumentError(
+                f"{other.name} derives other nodes, and both are of one subgraph",
+                node=macro.name,
+                hint="Make the instance independent first.",
+            )
+    return True
+
+
+def _outline(derived: list[Node], sources: dict[Tensor, Source]) -> list:
+    """What derived nodes are, but for names: op, attributes, inputs, what each waits for."""
+    places = {node: place for place, node in enumerate(derived)}
+
+    def of(tensor: Tensor) -> tuple | None:
+        place = places.get(tensor.node)
+        return sources.get(tensor) if place is None else (place, tensor.index)
+
+    return [
+        (
+            node.op.id,
+            attributes(node),
+            [of(tensor) for tensor in node.inputs],
+            [places.get(other) for other in node.control_inputs],
+        )
+        for node in derived
+    ]
+
+
 def _become_group(
     doc: Document,
     t: Transaction,
-    path: str,
     node_id: str,
     macro: Node,
     sources: dict[Tensor, Source],
 ) -> None:
     """Turns the optimizer's record into a group that runs the copied assigns."""
     settings = training_settings(doc)
-    if settings.optimizer == path + node_id:
-        t.set_training({**doc.training, "optimizer": path + node_id, "loss": settings.loss})
+    if settings.optimizer is not None and settings.optimizer.rpartition("/")[2] == node_id:
+        named = {"optimizer": settings.optimizer, "loss": settings.loss}
+        t.set_training({**doc.training, **named})
     for wire in doc.wires_into(node_id):
         if not is_control(wire.target_port):
             t.drop_wire(wire.key)
@@ -297,7 +378,6 @@ def _become_group(
 def _replace_outputs(
     doc: Document,
     t: Transaction,
-    path: str,
     node_id: str,
     macro: Node,
     sources: dict[Tensor, Source],
@@ -315,22 +395,15 @@ def _replace_outputs(
         if source is not None:
             t.put_wire(Wire(*source, wire.target, wire.target_port))
     first = stands_for.get(macro.op.output_name(0))
-    new = path + first[0] if first else None
-    t.set_training(_retargeted(doc, path + node_id, new))
+    rewrite_training(doc, t, lambda steps: _instead(steps, node_id, first and first[0]))
     t.drop_node(node_id)
 
 
-def _retargeted(doc: Document, old: str, new: str | None) -> dict[str, Json]:
-    """The training settings with `new` in place of a node that goes."""
-    settings = dict(doc.training)
-    if settings.get("loss") == old:
-        settings["loss"] = new
-    if settings.get("metrics"):
-        metrics = [{**m, "node": new} if m["node"] == old else m for m in settings["metrics"]]
-        settings["metrics"] = [m for m in metrics if m["node"] is not None]
-    if (settings.get("monitor") or {}).get("node") == old:
-        settings["monitor"] = {**settings["monitor"], "node": new} if new else None
-    return {key: value for key, value in settings.items() if value is not None}
+def _instead(steps: list[str], old: str, new: str | None) -> list[str] | None:
+    """A path of ids with `new` in place of a node that goes; None where there is none."""
+    if steps[-1] != old:
+        return steps
+    return [*steps[:-1], new] if new else None
 
 
 def _place(

@@ -311,3 +311,36 @@ def test_looks_inside_follow_the_theme_and_the_zoom(window, qtbot):
     assert inside.camera.scale > scale
     assert window.status.zoom.text() == f"{round(inside.camera.scale * 100)} %"
     window.actions_.trigger("theme_light")
+
+
+def test_an_optimizer_in_a_subgraph_is_expanded_and_unpacked_there(window, qtbot):
+    document, canvas = window.workspace.root, window.canvas
+    canvas.setFocus()
+    canvas.select([n.id for n in document.nodes.values() if n.op != "dataset"])
+    window.actions_.trigger("subgraph")
+    qtbot.keyClick(window.focusWidget(), Qt.Key.Key_Return)
+    window.actions_.trigger("expand")
+    assert window.workspace.scope == "subgraph/"
+    qtbot.waitUntil(lambda: shown(canvas, "loss") is not None, timeout=10000)
+    before = len(canvas.document.nodes)
+    at = body(canvas, "train")
+    qtbot.mouseClick(canvas, LEFT, pos=at)
+    qtbot.mouseDClick(canvas, LEFT, pos=at)
+    inside = window.peek.canvas
+    assert window.is_inside and window.peek.path.text.endswith("▸ subgraph/train")
+    name = "gradients/subgraph/loss_grad/divide"
+    qtbot.waitUntil(lambda: shown(inside, name) is not None, timeout=10000)
+    qtbot.mouseClick(inside, LEFT, pos=body(inside, "subgraph/loss"))
+    qtbot.mouseDClick(inside, LEFT, pos=body(inside, "subgraph/loss"))
+    assert not window.is_inside and window.workspace.scope == "subgraph/"
+    assert canvas.selected_nodes() == [canvas.document.node_named("loss").id]
+    canvas.select([canvas.document.node_named("train").id])
+    window.actions_.trigger("expand")
+    qtbot.mouseClick(window.peek.path.unpack_button, LEFT)
+    assert window.workspace.scope == "subgraph/" and len(canvas.document.nodes) > before + 15
+    assert canvas.document.node_named("train").op == "group"
+    assert window.workspace.problems() == []
+    divide = "gradients/loss_grad/divide"
+    qtbot.waitUntil(lambda: shown(canvas, divide) is not None, timeout=10000)
+    window.actions_.trigger("undo")
+    assert len(canvas.document.nodes) == before and document.undo_label != "Unpack train"

@@ -37,7 +37,7 @@ from nodeflow.document.model import Document
 from nodeflow.document.ports import NEW
 from nodeflow.document.python_code import python_code
 from nodeflow.document.records import INPUTS, OUTPUTS, SUBGRAPH
-from nodeflow.document.scopes import find_name
+from nodeflow.document.scopes import find_name, scoped_name, walk
 from nodeflow.document.subgraph_ops import port_names
 from nodeflow.document.subgraph_unpack import unpack_subgraph
 from nodeflow.document.subgraphs import create
@@ -129,6 +129,93 @@ def test_unpack_of_create_is_the_identity(acts, numbers):
     fresh = Analysis(doc)
     assert fresh.problems == analysis.problems
     assert all(fresh.out_types(i) == analysis.out_types(i) for i in doc.nodes)
+
+
+formulas = st.lists(
+    st.tuples(
+        st.sampled_from(["add", "multiply", "maximum", "tanh", "negative", "split"]),
+        st.integers(0, 30),
+        st.integers(0, 30),
+    ),
+    min_size=2,
+    max_size=12,
+)
+cuts = st.lists(
+    st.tuples(st.integers(0, 9), st.lists(st.integers(0, 30), min_size=1, max_size=5)), max_size=5
+)
+
+
+def random_graph(formulas) -> Document:
+    """A document of rows of four numbers, each made of those before it.
+
+    None is random: a stream follows the node's name, scope included.
+    """
+    doc = Document()
+    row = {"dtype": "float32", "value": [0.5, -1.5, 2.0, 0.25]}
+    ends = [(commands.add_node(doc, "constant", (0, 0), attrs=row), "out")]
+    kept = {"value": [1.0, 2.0, 3.0, 4.0]}
+    ends.append((commands.add_node(doc, "variable", (0, 80), attrs=kept), "out"))
+    for place, (op, a, b) in enumerate(formulas, 1):
+        pos, sources = (place * 100, (a + b) * 10), [ends[a % len(ends)], ends[b % len(ends)]]
+        attrs = {"parts": 2} if op == "split" else {}
+        node = commands.add_node(doc, op, pos, attrs=attrs)
+        for port, source in zip(("x", "y"), sources[: 1 + (op in TWO)], strict=False):
+            commands.connect(doc, *source, node, port)
+        if op == "split":  # its halves joined the other way round
+            ends.append((commands.add_node(doc, "concat", (place * 100 + 50, b * 10)), "out"))
+            for index in (0, 1):
+                commands.connect(doc, node, f"parts.{index}", ends[-1][0], f"values.{1 - index}")
+        else:
+            ends.append((node, "out"))
+    return doc
+
+
+TWO = ("add", "multiply", "maximum")
+
+
+def values_by_id(doc: Document) -> dict[str, bytes]:
+    """What every node computes, by its own id: however deep it lies."""
+    task = Task(doc)
+    wanted = {}
+    for path, _, record in walk(doc):
+        if record.op not in ("subgraph", "subgraph_inputs", "subgraph_outputs"):
+            name = scoped_name(doc, path)
+            assert name is not None
+            assert name == "/".join(r.name for r in find_name(doc, name) or [])
+            wanted[record.id] = task.fetchable(name)
+    with Session(task.graph, tier="reference", seed=5) as session:
+        session.initialize()
+        found = session.run(list(wanted.values()))
+    return {i: np.asarray(v).tobytes() for i, v in zip(wanted, found, strict=True)}
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(formulas, cuts)
+def test_nested_subgraphs_of_a_random_graph_compute_the_same_and_unpack_to_it(formulas, cuts):
+    doc = random_graph(formulas)
+    before, flat, made = body(doc), values_by_id(doc), []
+    for which, numbers in cuts:
+        graph = [doc, *doc.definitions()][which % (1 + len(doc.subgraphs))]
+        nodes = sorted(graph.nodes)
+        try:
+            made.append(create(graph, [nodes[n % len(nodes)] for n in numbers]))
+        except SubgraphError:
+            continue
+        assert not Analysis(doc).all_problems()
+        assert values_by_id(doc) == flat
+    cut = body(doc)
+    for instance in reversed(made):
+        unpack_subgraph(holder(doc, instance), instance)
+        assert values_by_id(doc) == flat
+    assert body(doc) == before
+    for _ in made:
+        doc.undo()
+    assert body(doc) == cut
+
+
+def holder(doc: Document, node: str) -> Document:
+    """The graph that a node is in now."""
+    return next(graph for graph in (doc, *doc.definitions()) if node in graph.nodes)
 
 
 @settings(max_examples=25, deadline=None)

@@ -1,6 +1,7 @@
 """A field over a list, to pick one of many things by a few typed letters.
 
-The command palette, finding a node and wiring by keyboard are all this, with other rows.
+The command palette, search to add, finding a node and wiring by keyboard are all this, with other
+rows.
 """
 
 from __future__ import annotations
@@ -141,6 +142,8 @@ class PickList(QFrame):
     `picked(row)` is called once, after it has closed. Escape closes it and gives the focus back.
     """
 
+    widest = WIDTH
+
     def __init__(self, parent: QWidget, theme: Theme) -> None:
         super().__init__(parent)
         self.setObjectName("pickList")
@@ -252,12 +255,17 @@ class PickList(QFrame):
         self.model.show(found)
         if found:
             self.list.setCurrentIndex(self.model.index(0))
-        self.note.setText("" if found else self._nothing)
-        self.note.setVisible(not found)
+        note = self.note_for(query, bool(found))
+        self.note.setText(note)
+        self.note.setVisible(bool(note))
         rows = min(len(found), ROWS_SHOWN)
         self.list.setFixedHeight(rows * ROW_HEIGHT)
         self.list.setVisible(rows > 0)
         self.place()
+
+    def note_for(self, query: str, found: bool) -> str:
+        """What to say under the field; nothing hides it."""
+        return "" if found else self._nothing
 
     def _speak(self, index: QModelIndex) -> None:
         """Screen readers stay in the field: it says which row Enter would pick."""
@@ -268,10 +276,14 @@ class PickList(QFrame):
         """Lie in the upper middle of the parent."""
         parent = self.parentWidget()
         assert parent is not None
-        width = min(WIDTH, parent.width() - 16)
-        self.resize(width, fit_rows(self, self.list, ROW_HEIGHT, width))
+        self.fit()
         top = max(8, min(parent.height() // 8, parent.height() - self.height() - 8))
-        self.move((parent.width() - width) // 2, top)
+        self.move((parent.width() - self.width()) // 2, top)
+
+    def fit(self) -> None:
+        """Be as high as field, note and rows need."""
+        width = min(self.widest, self.parentWidget().width() - 16)
+        self.resize(width, fit_rows(self, self.list, ROW_HEIGHT, width))
 
     # ---- choosing ---------------------------------------------------------------------------
 

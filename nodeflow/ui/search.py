@@ -11,27 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from PySide6.QtCore import (
-    QAbstractListModel,
-    QEvent,
-    QModelIndex,
-    QObject,
-    QPointF,
-    QRectF,
-    QSize,
-    Qt,
-)
-from PySide6.QtGui import QKeyEvent, QPainter, QPen
-from PySide6.QtWidgets import (
-    QFrame,
-    QLabel,
-    QLineEdit,
-    QListView,
-    QStyle,
-    QStyledItemDelegate,
-    QStyleOptionViewItem,
-    QVBoxLayout,
-)
+from PySide6.QtCore import QPointF, QRectF
 
 from nodeflow.document import commands, offers
 from nodeflow.document.card_size import node_size
@@ -46,186 +26,66 @@ from nodeflow.document.replacing import fits_in_place, replace_op
 from nodeflow.document.rewiring import insert_on_wire, insertion
 from nodeflow.graph.op import Op
 from nodeflow.graph.types import DTYPES
-from nodeflow.ui import theme as themes
-from nodeflow.ui.canvas import CanvasView, WireContext, faces, icons, text
+from nodeflow.ui.canvas import CanvasView, WireContext, faces
 from nodeflow.ui.canvas.surgery import InsertContext, ReplaceContext
 from nodeflow.ui.op_query import OpQuery, by_category, ranked
-from nodeflow.ui.theme import Theme
-from nodeflow.ui.widgets import fit_rows
+from nodeflow.ui.pick_list import PickList, Row
 
-WIDTH = 380
-ROW = 46
-ROWS_SHOWN = 7
-OP_ROLE = Qt.ItemDataRole.UserRole
 Context = WireContext | ReplaceContext | InsertContext
 """What the search is for: an open wire, the place of a node, a wire to go into."""
 
 
-class OpList(QAbstractListModel):
-    """The ops found, as rows."""
-
-    def __init__(self, parent: QObject) -> None:
-        super().__init__(parent)
-        self.ops: list[Op] = []
-
-    def show(self, ops: list[Op]) -> None:
-        self.beginResetModel()
-        self.ops = ops
-        self.endResetModel()
-
-    def rowCount(self, parent: QModelIndex | None = None) -> int:
-        return 0 if parent is not None and parent.isValid() else len(self.ops)
-
-    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        op = self.ops[index.row()]
-        if role == OP_ROLE:
-            return op
-        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
-            return op.title
-        return op.summary if role == Qt.ItemDataRole.ToolTipRole else None
-
-
-class OpDelegate(QStyledItemDelegate):
-    """One row: sign, name, what it does, category."""
-
-    def __init__(self, theme: Theme, parent: QObject) -> None:
-        super().__init__(parent)
-        self.theme = theme
-
-    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex) -> QSize:
-        return QSize(WIDTH - 20, ROW)
-
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:
-
-        op: Op = index.data(OP_ROLE)
-        theme, rect = self.theme, QRectF(option.rect).adjusted(2, 1, -2, -1)
-        painter.save()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if option.state & QStyle.StateFlag.State_Selected:
-            painter.setPen(QPen(theme.color("accent"), 1))
-            painter.setBrush(theme.color("accent_soft"))
-            painter.drawRoundedRect(rect.adjusted(0.5, 0.5, -0.5, -0.5), 8, 8)
-        color = theme.category(op.category)
-        box = QRectF(rect.left() + 8, rect.center().y() - 14, 28, 28)
-        icons.tile(painter, box, color, 7)
-        icons.draw_sign(painter, op.id, op.category, box, color)
-        right = rect.right() - 10
-        category = op.category
-        text.draw(
-            painter,
-            right,
-            rect.top() + 18,
-            category,
-            text.CAPTION,
-            theme.color("ink_muted"),
-            align="right",
-        )
-        left = box.right() + 10
-        room = right - left - text.width(category, text.CAPTION) - 10
-        title = text.elide(op.title, text.TITLE, room)
-        text.draw(painter, left, rect.top() + 18, title, text.TITLE, theme.color("ink"))
-        summary = text.elide(op.summary, text.CAPTION, right - left)
-        text.draw(painter, left, rect.top() + 34, summary, text.CAPTION, theme.color("ink_muted"))
-        painter.restore()
-
-
 @dataclass
-class Place:
-    """Where the search was asked for."""
+class Asked:
+    """Where the search was asked for, and for what."""
 
     scene: QPointF
     context: Context | None
 
 
-class SearchToAdd(QFrame):
+class SearchToAdd(PickList):
     """The popup of one canvas. It connects itself to the canvas's ``request_search``."""
 
+    widest = 380
+
     def __init__(self, view: CanvasView) -> None:
-        super().__init__(view)
-        self.setObjectName("searchToAdd")
-        self.setAccessibleName("Search to add a node")
+        super().__init__(view, view.theme)
         self.view = view
-        self.place = Place(QPointF(), None)
+        self.asked = Asked(QPointF(), None)
+        self._at = QPointF()
+        self._ops: list[Op] = []
         self._used: Counter[str] = Counter()
-        self.field = QLineEdit(self)
-        self.field.setObjectName("searchField")
-        self.field.setAccessibleName("Op to add")
-        self.field.setClearButtonEnabled(True)
-        self.model = OpList(self)
-        self.list = QListView(self)
-        self.list.setModel(self.model)
-        self.list.setObjectName("searchList")
-        self.list.setAccessibleName("Ops that match")
-        self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.list.setUniformItemSizes(True)
-        self.list.setMouseTracking(True)
-        self.list.setFrameShape(QFrame.Shape.NoFrame)
-        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.note = QLabel(self)
-        self.note.setObjectName("searchNote")
-        self.note.setWordWrap(True)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(8, 8, 8, 8)
-        layout.setSpacing(6)
-        for part in (self.field, self.note, self.list):
-            layout.addWidget(part)
-        self.field.textEdited.connect(self._find)
-        self.list.clicked.connect(self._clicked)
-        self.field.installEventFilter(self)
-        view.request_search.connect(self.open)
-        self.hide()
+        self._accepted = frozenset(DTYPES)
+        view.request_search.connect(self.search)
 
-    # ---- opening and closing ----------------------------------------------------------------
-
-    def open(self, scene: QPointF, at: QPointF, context: Context | None) -> None:
+    def search(self, scene: QPointF, at: QPointF, context: Context | None) -> None:
         """Open at a view point, for an open wire, a node's place, or for any op."""
-        self.place = Place(QPointF(scene), context)
-        self._dress()
+        self.theme = self.view.theme
+        self.asked, self._at = Asked(QPointF(scene), context), at
         known = [*declarations(), *self._offers()]
         self._accepted = self._accepted_dtypes()
         suiting = [op for op in known if op.category != "Internal" and self._suits(op)]
         self._ops = [op for ops in by_category(suiting).values() for op in ops]
         self._used = Counter(record.op for record in self.view.document.nodes.values())
-        self.field.clear()
-        what = "Search what fits" if context else "Search ops;  in:bool  out:int64  filter"
-        self.field.setPlaceholderText(what)
-        self._find("")
-        rect = self.view.kept_inside(QRectF(at + QPointF(4, 4), self.size()))
+        hint = "Search what fits" if context else "Search ops;  in:bool  out:int64  filter"
+        self.open(self._find_ops, self._add, title="Op to add", hint=hint, back=self.view)
+
+    def place(self) -> None:
+        """Lie where it was asked for."""
+        self.fit()
+        rect = self.view.kept_inside(QRectF(self._at + QPointF(4, 4), self.size()))
         self.move(rect.topLeft().toPoint())
-        self.show()
-        self.raise_()
-        self.field.setFocus(Qt.FocusReason.PopupFocusReason)
 
     def _offers(self) -> list[Op]:
         """Subgraphs and templates; a node's place can be taken by neither."""
-        if isinstance(self.place.context, ReplaceContext):
+        if isinstance(self.asked.context, ReplaceContext):
             return []
         return [*offers.offers(self.view.document)]
-
-    def close_search(self) -> None:
-        if self.isVisible():
-            self.hide()
-            self.view.setFocus()
-
-    def _dress(self) -> None:
-        theme = self.view.theme
-        self.list.setItemDelegate(OpDelegate(theme, self.list))
-        self.field.setFont(themes.font(14))
-        self.note.setFont(themes.font(12))
-        self.setStyleSheet(
-            f"#searchToAdd {{ background: {theme.raised}; border: 1px solid "
-            f"{theme.border_strong}; border-radius: 12px; }}"
-            f"#searchField {{ background: {theme.sunken}; color: {theme.ink}; border: 1px solid "
-            f"{theme.border}; border-radius: 8px; padding: 7px 10px; }}"
-            f"#searchField:focus {{ border: 1px solid {theme.accent}; }}"
-            f"#searchList {{ background: {theme.raised}; }}"
-            f"#searchNote {{ color: {theme.ink_muted}; padding: 2px 6px; }}"
-        )
 
     # ---- finding ----------------------------------------------------------------------------
 
     def _suits(self, op: Op) -> bool:
-        context = self.place.context
+        context = self.asked.context
         if isinstance(context, ReplaceContext):
             return fits_in_place(self.view.document, self.view.analysis, context.node, op)
         if isinstance(context, InsertContext):
@@ -244,14 +104,14 @@ class SearchToAdd(QFrame):
 
     def _accepted_dtypes(self) -> frozenset[str]:
         """What a new node may give to the open wire."""
-        context = self.place.context
+        context = self.asked.context
         if not isinstance(context, WireContext) or context.side == "out":
             return frozenset(DTYPES)
         return accepts(self.view.document, self.view.analysis, context.node, context.port)
 
     def _fit(self, op: Op) -> float:
         """1 for an op made for the dtype of the open wire, 0 for one that takes or gives all."""
-        context = self.place.context
+        context = self.asked.context
         kinds: Collection[str] = DTYPES
         if isinstance(context, WireContext) and context.side == "out":
             if op.inputs and getattr(context.type, "dtype", "") in op.inputs[0].dtypes:
@@ -261,30 +121,20 @@ class SearchToAdd(QFrame):
         return 1.0 - len(kinds) / len(DTYPES)
 
     def _from_data(self) -> bool:
-        context = self.place.context
+        context = self.asked.context
         if isinstance(context, (ReplaceContext, InsertContext)):
             return False
         record = self.view.document.nodes.get(context.node) if context else None
         return bool(context and context.side == "out" and record and record.op == DATASET)
 
-    def _find(self, query: str) -> None:
-        found = ranked(query, self._ops, self._used, self._fit)
-        self.model.show(found)
-        if found:
-            self.list.setCurrentIndex(self.model.index(0))
-        self.note.setText(self._note(query, bool(found)))
-        self.note.setVisible(bool(self.note.text()))
-        rows = min(len(found), ROWS_SHOWN)
-        self.list.setFixedHeight(rows * ROW)
-        self.list.setVisible(rows > 0)
-        self._fit_rows()
+    def _find_ops(self, query: str) -> list[Row]:
+        return [
+            Row(op.title, op.summary, op.category, op, op=op.id, category=op.category)
+            for op in ranked(query, self._ops, self._used, self._fit)
+        ]
 
-    def _fit_rows(self) -> None:
-        """Be as high as field, note and rows need."""
-        self.resize(WIDTH, fit_rows(self, self.list, ROW, WIDTH))
-
-    def _note(self, query: str, found: bool) -> str:
-        context = self.place.context
+    def note_for(self, query: str, found: bool) -> str:
+        context = self.asked.context
         problem = OpQuery.parse(query).problem
         if not found:
             return problem or (f"No op matches “{query}”." if query else "No op takes this wire.")
@@ -304,57 +154,15 @@ class SearchToAdd(QFrame):
 
     # ---- choosing ---------------------------------------------------------------------------
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if watched is self.field and event.type() == QEvent.Type.KeyPress:
-            return self._key(event)
-        if watched is self.field and event.type() == QEvent.Type.FocusOut:
-            focus = self.window().focusWidget()
-            if focus is None or not self.isAncestorOf(focus):
-                self.hide()
-        return super().eventFilter(watched, event)
-
-    def _key(self, event: QKeyEvent) -> bool:
-        key, rows = event.key(), self.model.rowCount()
-        steps = {
-            Qt.Key.Key_Down: 1,
-            Qt.Key.Key_Up: -1,
-            Qt.Key.Key_PageDown: ROWS_SHOWN,
-            Qt.Key.Key_PageUp: -ROWS_SHOWN,
-            Qt.Key.Key_Tab: 1,
-            Qt.Key.Key_Backtab: -1,
-        }
-        if key == Qt.Key.Key_Escape:
-            self.close_search()
-        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self._accept()
-        elif key in steps:
-            if rows:
-                row = (self.list.currentIndex().row() + steps[key]) % rows
-                self.list.setCurrentIndex(self.model.index(row))
-        else:
-            return False
-        return True
-
-    def _clicked(self, index: QModelIndex) -> None:
-        self.list.setCurrentIndex(index)
-        self._accept()
-
-    def _accept(self) -> None:
-        index = self.list.currentIndex()
-        if not index.isValid() or not self.model.ops:
-            return
-        op: Op = index.data(OP_ROLE)
-        self.close_search()
-        context = self.place.context
+    def _add(self, row: Row) -> None:
+        op, context = row.data, self.asked.context
         with self.view.reporting():
             if isinstance(context, ReplaceContext):
                 replace_op(self.view.document, context.node, op)
-                return
-            if isinstance(context, InsertContext):
-                add_into_wire(self.view, op, self.place.scene, context.wire)
-                return
-            node_id = add_and_wire(self.view, op, self.place.scene, self.place.context)
-            self.view.select([node_id])
+            elif isinstance(context, InsertContext):
+                add_into_wire(self.view, op, self.asked.scene, context.wire)
+            else:
+                self.view.select([add_and_wire(self.view, op, self.asked.scene, context)])
 
 
 def add_and_wire(view: CanvasView, op: Op, at: QPointF, context: WireContext | None) -> str:

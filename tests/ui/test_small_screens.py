@@ -24,7 +24,7 @@ def inside(popup) -> bool:
 def test_lists_that_pop_up_end_above_the_panels_below(small, qtbot) -> None:
     small.actions_.trigger("search")
     assert inside(small.search) and small.search.list.height() >= 2 * 40
-    small.search.close_search()
+    small.search.dismiss()
     small.actions_.trigger("command_palette")
     picks = small.navigation.popup
     assert picks.isVisible() and inside(picks)

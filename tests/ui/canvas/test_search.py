@@ -23,7 +23,7 @@ def search(canvas) -> SearchToAdd:
 
 
 def found(search: SearchToAdd) -> list[str]:
-    return [op.id for op in search.model.ops]
+    return [row.op for row in search.model.rows]
 
 
 def test_tab_opens_letters_find_and_enter_adds(document, canvas, hands, search):

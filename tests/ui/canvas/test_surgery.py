@@ -294,8 +294,8 @@ class TestReplace:
         before = content(document)
         canvas.select([chain["r"]])
         canvas.replace_selected()
-        assert isinstance(search.place.context, ReplaceContext)
-        ids = [op.id for op in search.model.ops]
+        assert isinstance(search.asked.context, ReplaceContext)
+        ids = [row.op for row in search.model.rows]
         assert "sigmoid" in ids
         assert not {"relu", "logical_not", "constant", "dataset"} & set(ids)
         QTest.keyClicks(search.field, "sigmoid")
@@ -315,7 +315,7 @@ class TestInsertFromMenu:
         at = wire_middle(canvas, (chain["e"], "x"))
         hands.click(at)
         canvas.insert_into_wire(at.toPointF())
-        ids = [op.id for op in search.model.ops]
+        ids = [row.op for row in search.model.rows]
         assert {"sin", "add"} <= set(ids)
         assert not {"constant", "logical_not", "dataset"} & set(ids)
         QTest.keyClicks(search.field, "sin")

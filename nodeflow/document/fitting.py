@@ -6,7 +6,7 @@ kind that its ports accept.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from weakref import WeakKeyDictionary
 
 from nodeflow.document.analysis import Analysis
@@ -22,7 +22,7 @@ RANKS, SIZE = range(5), 4
 _SHAPING = ("shape", "axes")
 """Attributes that decide which shapes an op takes; they are set once its node is there."""
 _TAKES: WeakKeyDictionary[Op, dict[TensorType, bool]] = WeakKeyDictionary()
-_GIVES: WeakKeyDictionary[Op, frozenset[str]] = WeakKeyDictionary()
+_GIVES: WeakKeyDictionary[Op, dict[str, frozenset[str]]] = WeakKeyDictionary()
 _WRONG_INPUT = (ArithmeticError, TypeError, ValueError, LookupError, RuntimeError)
 
 
@@ -37,26 +37,25 @@ def takes(op: Op, given: TensorType) -> bool:
     return known[given]
 
 
-def gives(op: Op) -> frozenset[str]:
-    """Returns the dtypes that outputs of an op can have; all, where its inference does not tell."""
+def gives(op: Op, taking: Iterable[str] = DTYPES) -> frozenset[str]:
+    """Returns the dtypes that an op's outputs can have when its main inputs have one of some.
+
+    Where its inference does not tell, they are taken to be those that its first input accepts.
+    """
     if op not in _GIVES:
-        _GIVES[op] = _gives(op)
-    return _GIVES[op]
+        _GIVES[op] = {dtype: _gives(op, dtype) for dtype in DTYPES}
+    return frozenset().union(*(_GIVES[op][dtype] for dtype in taking))
 
 
-def _gives(op: Op) -> frozenset[str]:
-    found: set[str] = set()
-    for attr in op.attrs:
-        if attr.kind == "dtype":
-            return frozenset(DTYPES)
-    for dtype in DTYPES:
-        for types in _trials(op, dtype):
-            try:
-                found.update(t.dtype for t in infer_types(op, types, _attrs(op)))
-            except (NodeflowError, *_WRONG_INPUT):
-                continue
-            break
-    return frozenset(found or DTYPES)
+def _gives(op: Op, dtype: str) -> frozenset[str]:
+    if any(attr.kind == "dtype" for attr in op.attrs):
+        return frozenset(DTYPES)
+    for types in _trials(op, dtype):
+        try:
+            return frozenset(t.dtype for t in infer_types(op, types, _attrs(op)))
+        except (NodeflowError, *_WRONG_INPUT):
+            continue
+    return frozenset({dtype} if op.inputs and dtype in op.inputs[0].dtypes else ())
 
 
 def accepts(doc: Document, analysis: Analysis, node: str, port: str) -> frozenset[str]:
@@ -113,10 +112,17 @@ def _beside(op: Op, i: int, index: int, given: TensorType, shape: tuple) -> Tens
 
 def _trials(op: Op, dtype: str) -> Iterator[list[TensorType]]:
     ports = [p for p in op.inputs if not p.optional]
+    if ports and not any(dtype in p.dtypes for p in ports):
+        return
     if any(p.group is not None and dtype not in p.dtypes for p in ports):
         return
-    for rank in RANKS:
-        yield [TensorType(dtype if dtype in p.dtypes else _first(p), (SIZE,) * rank) for p in ports]
+    for offset in (0, -1, 1):
+        for rank in RANKS:
+            ranks = [rank, *[max(rank + offset, 0)] * len(ports)]
+            yield [
+                TensorType(dtype if dtype in p.dtypes else _first(p), (SIZE,) * r)
+                for p, r in zip(ports, ranks, strict=False)
+            ]
 
 
 def _first(port: Port) -> str:

@@ -65,7 +65,11 @@ class OpQuery:
             return False
         if self.takes and not any(self.takes & set(port.dtypes) for port in op.inputs):
             return False
-        return not self.gives or bool(op.outputs and self.gives & gives(op))
+        return not self.gives or bool(op.outputs and self.gives & gives(op, self.takes or DTYPES))
+
+    def fit(self, op: Op) -> float:
+        """From 0 to 1: how few other dtypes than the wanted an op gives."""
+        return 1.0 - len(gives(op)) / len(DTYPES) if self.gives else 0.0
 
 
 def _dtypes(name: str) -> frozenset[str]:
@@ -92,5 +96,5 @@ def ranked(
         value = best_score(query.words, (op.id, op.title), (*op.keywords, op.category))
         if value > 0:
             habit = min(used[op.id], 20) * 0.002 + (0 if query.words else used[op.id] * 0.01)
-            scored.append((-(value + habit + 0.04 * fit(op)), place, op))
+            scored.append((-(value + habit + 0.04 * (fit(op) + query.fit(op))), place, op))
     return [op for _, _, op in sorted(scored, key=lambda item: item[:2])]

@@ -87,6 +87,14 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "Draw a wire from the selected node to a port that you type",
         on_canvas=True,
     ),
+    _a(
+        "end_wire",
+        "Wire into by keyboard…",
+        "Shift+W",
+        "cable",
+        "Draw a wire into the selected node from a port that you type",
+        on_canvas=True,
+    ),
     _a("find", "Find in graph…", "Ctrl+F", "search", "Find a node by its name, op or value"),
     _a("frame", "Frame the selection", "Ctrl+G", "frame", "Put a titled frame with a note around"),
     _a(
@@ -203,6 +211,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     _a("minimap", "Minimap", "Ctrl+M", "", "The whole graph in a corner", checkable=True),
     _a("next_pane", "Next pane", "F6", "", "Leave the canvas for the next panel"),
     _a("previous_pane", "Previous pane", "Shift+F6", "", "Leave the canvas for the panel before"),
+    _a("context_menu", "Menu", "Shift+F10", "", "What can be done with what has the keyboard"),
     _a("outline", "Outline", "Ctrl+Shift+O", "list", "All nodes as a list"),
     _a(
         "order",
@@ -294,7 +303,16 @@ MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
         "&Edit",
         (
             *("undo", "redo", SEPARATOR, "cut", "copy", "paste", "duplicate", "delete"),
-            *(SEPARATOR, "select_all", "find", SEPARATOR, "search", "formula", "start_wire"),
+            *(
+                SEPARATOR,
+                "select_all",
+                "find",
+                SEPARATOR,
+                "search",
+                "formula",
+                "start_wire",
+                "end_wire",
+            ),
             ("Own ops", ("new_op", "plugin_folder", "choose_plugins", "reload_plugins")),
             *("rename", "frame", SEPARATOR, "replace", "swap_inputs", "detach", "heal"),
             *("mute", "bypass", "collapse", "insert_node", "add_dot", "hide_wires"),

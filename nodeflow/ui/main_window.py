@@ -421,7 +421,7 @@ class MainWindow(QMainWindow):
         link = self.link
         detail = link.tier if state in ("training", "paused") else ""
         if state == "idle" and link.threads:
-            detail = f"{link.threads} threads"
+            detail = f"{link.threads} thread{'' if link.threads == 1 else 's'}"
         self.status.show_engine(state, detail)
         self.training.show_state(state)
         paused = state == "paused"

@@ -9,7 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QWidget
+from PySide6.QtGui import QContextMenuEvent
+from PySide6.QtWidgets import QApplication, QWidget
 
 from nodeflow.ui.actions import Blocked
 from nodeflow.ui.canvas.minimap import Minimap
@@ -44,6 +45,7 @@ class Navigation:
         canvas.set_pointer(window.settings.pointer)
         canvas.history_wanted.connect(self._on_history)
         canvas.edit_wanted.connect(self._on_edit)
+        canvas.wire_wanted.connect(self.wires.begin_at)
         window.inspector.left.connect(canvas.setFocus)
         for number in NUMBERS:
             setattr(self, f"do_bookmark_set_{number}", partial(self._set_bookmark, number))
@@ -90,6 +92,22 @@ class Navigation:
     def when_start_wire(self) -> Blocked | None:
         one = len(self._window.workspace.selection) == 1
         return None if one else Blocked("Select the node that the wire leaves.", "find")
+
+    def do_end_wire(self) -> None:
+        self.wires.begin("in")
+
+    def when_end_wire(self) -> Blocked | None:
+        one = len(self._window.workspace.selection) == 1
+        return None if one else Blocked("Select the node that the wire goes into.", "find")
+
+    def do_context_menu(self) -> None:
+        """Ask what has the keyboard for its menu, as a key of its own would."""
+        widget = self._window.focusWidget()
+        if widget is not None:
+            middle = widget.rect().center()
+            reason = QContextMenuEvent.Reason.Keyboard
+            event = QContextMenuEvent(reason, middle, widget.mapToGlobal(middle))
+            QApplication.sendEvent(widget, event)
 
     def do_keymap(self) -> None:
         window = self._window

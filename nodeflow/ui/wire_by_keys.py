@@ -1,12 +1,13 @@
-"""Wiring by keyboard: from the focused node's output, by typing, to the port of another node."""
+"""Wiring by keyboard: out of a node's port or into one, by typing, to the port of another node."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from nodeflow.document import commands
 from nodeflow.document.check import check_wire
-from nodeflow.document.ports import in_ports, out_ports
+from nodeflow.document.ports import PortView, in_ports, out_ports
 from nodeflow.document.records import NodeRecord
 from nodeflow.ui.canvas import CanvasView, faces
 from nodeflow.ui.fuzzy import score
@@ -16,14 +17,23 @@ MOST_NODES = 40
 """Nodes whose ports are judged for one list: nearest names, else nearest places."""
 
 
+class End(NamedTuple):
+    """A port of a node; ``side`` is ``in`` or ``out``."""
+
+    node: str
+    side: str
+    port: str
+
+
 class WireByKeys:
-    """W asks for the output, if there are several, then for the port; Enter connects."""
+    """W asks for the output, if there are several, then for the port; Enter connects. Shift+W
+    does the same from an input."""
 
     def __init__(self, popup: PickList, canvas: CanvasView) -> None:
         self._popup, self._canvas = popup, canvas
-        self._node, self._port = "", ""
+        self._start = End("", "out", "")
 
-    def begin(self) -> None:
+    def begin(self, side: str = "out") -> None:
         """Start a wire at the selected node."""
         canvas = self._canvas
         chosen = canvas.selected_nodes()
@@ -31,41 +41,64 @@ class WireByKeys:
             canvas.say(canvas.document.locked)
             return
         if len(chosen) != 1:
-            canvas.say("Select the node that the wire leaves.")
+            what = "leaves" if side == "out" else "goes into"
+            canvas.say(f"Select the node that the wire {what}.")
             return
-        self._node = chosen[0]
-        record = canvas.document.nodes[self._node]
-        ports = out_ports(canvas.document, record, canvas.analysis)
+        record = canvas.document.nodes[chosen[0]]
+        ports = self._ports_of(record, side)
         if not ports:
-            canvas.say(f"{record.name} has no outputs.")
+            canvas.say(f"{record.name} has no {'out' if side == 'out' else 'in'}puts.")
         elif len(ports) == 1:
-            self._ask_target(ports[0].name)
+            self.begin_at(record.id, side, ports[0].name)
         else:
-            rows = [Row(p.label, self._kind(p.name), data=p.name, icon="cable") for p in ports]
-            self._popup.open(
-                lambda query: [r for r in rows if score(query, r.title) > 0],
-                lambda row: self._ask_target(row.data),
-                title="Output",
-                heading=f"Wire from {record.name}: which output?",
-                back=canvas,
-            )
+            self._ask_port(record, side, ports)
 
-    def _kind(self, port: str) -> str:
-        return faces.type_text(self._canvas.analysis.type_of(self._node, port))
-
-    def _ask_target(self, port: str) -> None:
-        self._port = port
-        record = self._canvas.document.nodes[self._node]
-        kind = self._kind(port)
+    def begin_at(self, node: str, side: str, port: str) -> None:
+        """Start a wire at a port, and ask where it ends."""
+        canvas = self._canvas
+        if canvas.document.locked:
+            canvas.say(canvas.document.locked)
+            return
+        self._start = End(node, side, port)
+        name, kind = canvas.document.nodes[node].name, self._kind(node, port)
+        kind = f"  {kind}" if kind else ""
+        out = side == "out"
         self._popup.open(
             self.rows,
             self._picked,
-            title="Target",
+            title="Target" if out else "Source",
             hint="Type a node, or node:port",
-            heading=f"Wire from {record.name}{f'  {kind}' if kind else ''} to",
-            nothing="No node of this name takes wires.",
+            heading=f"Wire from {name}{kind} to" if out else f"Wire into {name}:{port}{kind} from",
+            nothing=f"No node of this name {'takes' if out else 'gives'} wires.",
+            back=canvas,
+        )
+
+    def _ask_port(self, record: NodeRecord, side: str, ports: Sequence[PortView]) -> None:
+        wires = self._canvas.document.wires
+        rows = []
+        for port in ports:
+            taken = "taken" if side == "in" and (record.id, port.name) in wires else ""
+            data = (bool(taken), port.name)
+            rows.append(Row(port.label, taken, self._kind(record.id, port.name), data, "cable"))
+        rows.sort(key=lambda row: row.data[0])
+        what = "from" if side == "out" else "into"
+        title = "Output" if side == "out" else "Input"
+        self._popup.open(
+            lambda query: [r for r in rows if score(query, r.title) > 0],
+            lambda row: self.begin_at(record.id, side, row.data[1]),
+            title=title,
+            heading=f"Wire {what} {record.name}: which {title.lower()}?",
             back=self._canvas,
         )
+
+    def _ports_of(self, record: NodeRecord, side: str) -> list[PortView]:
+        document = self._canvas.document
+        if side == "out":
+            return out_ports(document, record, self._canvas.analysis)
+        return in_ports(document, record)
+
+    def _kind(self, node: str, port: str) -> str:
+        return faces.type_text(self._canvas.analysis.type_of(node, port))
 
     def rows(self, query: str) -> Sequence[Row]:
         """Ports of the nodes that answer the query: free ones that take the wire come first."""
@@ -79,32 +112,35 @@ class WireByKeys:
 
     def _nearest(self, name: str) -> list[NodeRecord]:
         document = self._canvas.document
-        start = document.nodes[self._node].pos
+        start = document.nodes[self._start.node].pos
+        forth = 1 if self._start.side == "out" else -1
         scored = []
         for record in document.nodes.values():
             value = score(name, record.name)
-            if value > 0 and record.id != self._node:
+            if value > 0 and record.id != self._start.node:
                 x, y = record.pos
-                behind = 4000 if x < start[0] else 0
+                behind = 4000 if (x - start[0]) * forth < 0 else 0
                 far = abs(x - start[0]) + abs(y - start[1]) + behind
                 scored.append((-value, far, record.name, record))
         return [record for *_, record in sorted(scored, key=lambda s: s[:3])[:MOST_NODES]]
 
     def _ports(self, record: NodeRecord, wanted: str) -> list[Row]:
         canvas, rows = self._canvas, []
-        op = faces_op(canvas, record)
-        for port in in_ports(canvas.document, record):
+        op, out = faces_op(canvas, record), self._start.side == "out"
+        ports = self._ports_of(record, "in" if out else "out")
+        for port in ports:
             if wanted and score(wanted, port.label) <= 0 and score(wanted, port.name) <= 0:
                 continue
-            ends = (self._node, self._port, record.id, port.name)
+            ends = self._ends(record.id, port.name)
             verdict = check_wire(canvas.document, canvas.analysis, *ends)
-            taken = (record.id, port.name) in canvas.document.wires
-            found = canvas.analysis.type_of(record.id, port.name)
+            taken = out and (record.id, port.name) in canvas.document.wires
+            kind = self._kind(record.id, port.name)
+            alone = len(ports) == 1 and not out
             rows.append(
                 Row(
-                    f"{record.name}:{port.label}",
+                    record.name if alone else f"{record.name}:{port.label}",
                     verdict.reason or (op if not taken else "taken"),
-                    faces.type_text(found) if taken else ("" if verdict.ok else "does not fit"),
+                    kind if taken or not out else ("" if verdict.ok else "does not fit"),
                     (record.id, port.name, taken),
                     enabled=verdict.ok,
                     good=verdict.ok,
@@ -112,13 +148,23 @@ class WireByKeys:
             )
         return rows
 
+    def _ends(self, node: str, port: str) -> tuple[str, str, str, str]:
+        """Source and target of the wire to another node's port."""
+        start = self._start
+        if start.side == "out":
+            return start.node, start.port, node, port
+        return node, port, start.node, start.port
+
     def _picked(self, row: Row) -> None:
         canvas = self._canvas
-        target, port, _ = row.data
+        node, port, _ = row.data
         with canvas.reporting():
-            commands.connect(canvas.document, self._node, self._port, target, port)
-            source, name = canvas.document.nodes[self._node].name, row.title
-            canvas.say(f"Connected {source} to {name}.")
+            commands.connect(canvas.document, *self._ends(node, port))
+            own = canvas.document.nodes[self._start.node].name
+            if self._start.side == "out":
+                canvas.say(f"Connected {own} to {row.title}.")
+            else:
+                canvas.say(f"Connected {row.title} to {own}:{self._start.port}.")
 
 
 def faces_op(canvas: CanvasView, record: NodeRecord) -> str:

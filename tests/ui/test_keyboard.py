@@ -5,12 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QAccessible
 from test_window import build_expression, shown
 from typist import Typist, build_mnist
 
 import nodeflow as nf
+from nodeflow.document import commands
 from nodeflow.document.build import build
 
+# what the offscreen platform says of popups
+pytestmark = pytest.mark.qt_log_ignore("This plugin does not support", extend=True)
 Key, Keys = Qt.Key, Qt.KeyboardModifier
 
 
@@ -111,6 +115,61 @@ def test_a_wire_by_keyboard_shows_what_fits_and_escape_cancels(window, typist):
     typist.press(Key.Key_Escape)
     assert window.canvas.hasFocus() and not window.navigation.popup.isVisible()
     assert document.wires == before
+
+
+def test_a_wire_into_a_node_by_keyboard_asks_for_the_input_and_the_source(window, typist):
+    document = window.workspace.document
+    ids = build_expression(document)
+    commands.disconnect(document, (ids["a"], "y"))
+    window.canvas.select([ids["a"]])
+    typist.press(Key.Key_W, Keys.ShiftModifier)
+    popup = window.navigation.popup
+    assert popup.heading.text() == "Wire into a: which input?"
+    assert [(row.title, row.detail) for row in popup.model.rows] == [("y", ""), ("x", "taken")]
+    typist.press(Key.Key_Return)
+    assert popup.heading.text() == "Wire into a:y from"
+    rows = {row.title: row for row in popup.model.rows}
+    assert rows.keys() == {"b", "c", "two", "d", "e"} and all(r.enabled for r in rows.values())
+    assert rows["e"].aside == "f32", "what an output gives"
+    typist.type("e")
+    typist.press(Key.Key_Return)
+    assert document.wires[ids["a"], "y"].source == ids["e"] and window.canvas.hasFocus()
+    window.canvas.select([ids["d"]])
+    typist.press(Key.Key_W, Keys.ShiftModifier)
+    typist.press(Key.Key_Return)
+    rows = {row.title: row for row in popup.model.rows}
+    assert not rows["a"].enabled and "loop" in rows["a"].detail
+    typist.press(Key.Key_Escape)
+    document.undo()
+    assert (ids["a"], "y") not in document.wires
+
+
+def test_a_screen_reader_wires_two_nodes_by_pressing_a_port(window, typist):
+    document = window.workspace.document
+    ids = build_expression(document)
+    before = dict(document.wires)
+    commands.disconnect(document, (ids["a"], "x"))
+    canvas = QAccessible.queryAccessibleInterface(window.canvas)
+    node = canvas.child(list(document.nodes).index(ids["d"]))
+    ports = [node.child(i) for i in range(node.childCount())]
+    out = next(p for p in ports if p.text(QAccessible.Text.Name).startswith("output"))
+    actions = out.actionInterface()
+    actions.doAction(actions.pressAction())
+    popup = window.navigation.popup
+    assert popup.isVisible() and popup.heading.text() == "Wire from d  f32 to"
+    spoken = QAccessible.queryAccessibleInterface(popup.field).text(QAccessible.Text.Description)
+    assert spoken.startswith("a:x"), "the nearest free port is said at once"
+    typist.press(Key.Key_Return)
+    assert dict(document.wires) == before and window.canvas.hasFocus()
+
+
+def test_shift_f10_opens_the_menu_of_what_has_the_keyboard(window, typist):
+    ids = build_expression(window.workspace.document)
+    window.canvas.select([ids["d"]])
+    typist.press(Key.Key_F10, Keys.ShiftModifier)
+    menu = window.canvas_menu.menu
+    assert menu.isVisible() and "rename" in [a.objectName() for a in menu.actions()]
+    menu.close()
 
 
 def test_a_node_of_several_outputs_asks_which(window, typist, qtbot):

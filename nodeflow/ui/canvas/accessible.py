@@ -13,7 +13,6 @@ from typing import Any
 from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import (
     QAccessible,
-    QAccessibleActionInterface,
     QAccessibleEvent,
     QAccessibleInterface,
     QAccessibleObject,
@@ -22,6 +21,7 @@ from PySide6.QtWidgets import QWidget
 from shiboken6 import VoidPtr, getCppPointer, isValid
 
 from nodeflow.ui.canvas import describing
+from nodeflow.ui.canvas.accessible_actions import NodeActions, PortActions
 from nodeflow.ui.canvas.faces import CardFace
 from nodeflow.ui.canvas.hit import PORT_REACH, hit_test
 
@@ -240,27 +240,6 @@ class CanvasInterface(QAccessibleObject):
         return ask(self._tree.object(node)) if node and self._tree.canvas.hasFocus() else None
 
 
-class NodeActions(QAccessibleActionInterface):
-    """What can be done with a node: go there, edit it."""
-
-    def __init__(self, subject: NodeObject) -> None:
-        super().__init__()
-        self._subject = subject
-
-    def actionNames(self) -> list[str]:
-        return [self.setFocusAction(), self.pressAction()]
-
-    def keyBindingsForAction(self, name: str) -> list[str]:
-        return ["Return"] if name == self.pressAction() else []
-
-    def doAction(self, name: str) -> None:
-        canvas, node = self._subject.tree.canvas, self._subject.node
-        canvas.setFocus()
-        canvas.step_to(node)
-        if name == self.pressAction():
-            canvas.edit_wanted.emit(node)
-
-
 class _Part(QAccessibleObject):
     """What nodes and ports have in common: they are painted, not widgets."""
 
@@ -357,7 +336,11 @@ class NodeInterface(_Part):
 
 
 class PortInterface(_Part):
-    """One port: its name says dtype, shape, and what it is joined to."""
+    """One port: its name says dtype, shape, and what it is joined to; pressing it draws a wire."""
+
+    def __init__(self, subject: PortObject) -> None:
+        super().__init__(subject)
+        self._actions = PortActions(subject)
 
     def _port(self) -> PortObject:
         return self.object()  # type: ignore[return-value]
@@ -366,7 +349,7 @@ class PortInterface(_Part):
         return self._port().of
 
     def role(self) -> QAccessible.Role:
-        return Role.StaticText
+        return Role.Button
 
     def text(self, kind: QAccessible.Text) -> str:
         port, node = self._port(), self._node()
@@ -378,7 +361,7 @@ class PortInterface(_Part):
     def state(self) -> QAccessible.State:
         state, port = QAccessible.State(), self._port()
         found = describing.port_face(self._node().face, port.side, port.name)
-        state.readOnly = 1
+        state.readOnly = state.disabled = int(bool(self._canvas().document.locked))
         state.invalid = int(found is None or found.fault == "error")
         return state
 
@@ -409,4 +392,6 @@ class PortInterface(_Part):
         return -1
 
     def interface_cast(self, kind: QAccessible.InterfaceType) -> Any:
+        if kind == QAccessible.InterfaceType.ActionInterface:
+            return VoidPtr(getCppPointer(self._actions)[0])
         return VoidPtr(0)

@@ -120,6 +120,12 @@ class Pointing:
         self.menu_requested.emit(self._menu_kind(at), self.mapToGlobal(self.menu_at))
         event.accept()
 
+    def show_menu_of(self: CanvasView, node_id: str) -> None:
+        """Ask for the menu of a node, as the menu key does."""
+        self.selected_wire = None
+        self.menu_at = self.node_rect(node_id).center().toPoint()
+        self.menu_requested.emit("node", self.mapToGlobal(self.menu_at))
+
     def _menu_kind(self: CanvasView, at: QPointF) -> str:
         if self.selected_wire is not None:
             return "wire"

@@ -61,6 +61,7 @@ class CanvasView(Showing, Looking, Pointing, Walking, Editing, Surgery, QWidget)
         view_changed(): another place or scale.
         history_wanted(step): back (-1) or forward (1) through views.
         edit_wanted(id): Enter on a node.
+        wire_wanted(id, ``in`` or ``out``, port): a wire from a port, to be ended by keyboard.
         left(): Escape or Backspace in a document that is only looked at; Escape in a subgraph
             when nothing is selected.
     """
@@ -74,6 +75,7 @@ class CanvasView(Showing, Looking, Pointing, Walking, Editing, Surgery, QWidget)
     view_changed = Signal()
     history_wanted = Signal(int)
     edit_wanted = Signal(str)
+    wire_wanted = Signal(str, str, str)
     left = Signal()
 
     def __init__(

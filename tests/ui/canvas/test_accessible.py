@@ -147,12 +147,53 @@ def test_places_on_the_screen_lead_back_to_nodes_and_ports(canvas) -> None:
 
 def test_actions_go_to_a_node_and_edit_it(canvas, qtbot) -> None:
     actions = node(canvas, "b").actionInterface()
-    assert actions.actionNames() == [actions.setFocusAction(), actions.pressAction()]
+    names = actions.setFocusAction(), actions.pressAction(), "open", actions.showMenuAction()
+    assert actions.actionNames() == [*names]
+    assert [actions.localizedActionName(n) for n in names] == ["Go to", "Edit", "Open", "Menu"]
+    assert actions.keyBindingsForAction(actions.pressAction()) == ["Return"]
     actions.doAction(actions.setFocusAction())
     assert canvas.selected_nodes() == [canvas.ids["b"]]
     with qtbot.waitSignal(canvas.edit_wanted) as caught:
         actions.doAction(actions.pressAction())
     assert caught.args == [canvas.ids["b"]]
+    with qtbot.waitSignal(canvas.node_activated) as caught:
+        actions.doAction("open")
+    assert caught.args == [canvas.ids["b"]]
+    with qtbot.waitSignal(canvas.menu_requested) as caught:
+        actions.doAction(actions.showMenuAction())
+    assert caught.args[0] == "node"
+    assert canvas.rect().contains(canvas.mapFromGlobal(caught.args[1]))
+
+
+def test_pressing_a_port_starts_a_wire_and_an_input_can_be_disconnected(canvas, qtbot) -> None:
+    port = node(canvas, "sum").child(0)
+    actions = port.actionInterface()
+    press = actions.pressAction()
+    assert port.role() == Role.Button and actions.actionNames() == [press, "disconnect"]
+    assert actions.localizedActionName(press) == "Connect"
+    assert "into this port" in actions.localizedActionDescription(press)
+    assert actions.keyBindingsForAction(press) == ["Shift+W"]
+    with qtbot.waitSignal(canvas.wire_wanted) as caught:
+        actions.doAction(press)
+    assert caught.args == [canvas.ids["sum"], "in", "x"]
+    assert canvas.selected_nodes() == [canvas.ids["sum"]] and canvas.hasFocus()
+    actions.doAction("disconnect")
+    assert "not connected" in name_of(port) and actions.actionNames() == [press]
+    out = node(canvas, "sum").child(2).actionInterface()
+    assert out.actionNames() == [press] and out.keyBindingsForAction(press) == ["W"]
+    with qtbot.waitSignal(canvas.wire_wanted) as caught:
+        out.doAction(press)
+    assert caught.args == [canvas.ids["sum"], "out", "out"]
+    commands.remove(canvas.document, [canvas.ids["sum"]])
+    assert actions.actionNames() == [] and out.actionNames() == []
+    out.doAction(press)
+
+
+def test_ports_that_are_only_looked_at_have_no_actions(canvas) -> None:
+    canvas.document.locked = "only to be looked at"
+    port = node(canvas, "sum").child(0)
+    assert port.actionInterface().actionNames() == [] and port.state().disabled
+    assert len(node(canvas, "sum").actionInterface().actionNames()) == 4
 
 
 def test_walking_by_keys_tells_where_the_focus_is(canvas, monkeypatch) -> None:

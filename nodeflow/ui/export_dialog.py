@@ -46,19 +46,25 @@ class ExportDialog(QDialog):
 
     Args:
         whole, selected: sizes of both pictures in canvas units; ``selected`` None if nothing is.
+        names: what both are called.
     """
 
     def __init__(
-        self, parent: QWidget, theme: str, whole: QSizeF, selected: QSizeF | None, selection: str
+        self,
+        parent: QWidget,
+        theme: str,
+        whole: QSizeF,
+        selected: QSizeF | None,
+        names: tuple[str, str],
     ) -> None:
         super().__init__(parent)
         self.setObjectName("exportDialog")
         self.setWindowTitle("Export picture")
         self._sizes = [whole] if selected is None else [whole, selected]
         self.what = QComboBox()
-        self.what.addItem("The whole graph")
+        self.what.addItem(names[0])
         if selected is not None:
-            self.what.addItem(selection)
+            self.what.addItem(names[1])
             self.what.setCurrentIndex(1)
         self.format = QComboBox()
         self.format.addItems(list(FORMATS))

@@ -13,6 +13,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
 
 from nodeflow.document import commands, flow, journal
+from nodeflow.document.analysis import Analysis
 from nodeflow.document.embedded import PICTURES, load_picture
 from nodeflow.document.model import Document
 from nodeflow.document.paste import excerpt
@@ -103,23 +104,26 @@ class Files(QObject):
     def export_picture(self, canvas: CanvasView) -> None:
         """Write the graph or what is selected as PNG, SVG or PDF, as and where the user wants."""
         document = self._workspace.document
-        ids = canvas.selected_things()
+        borders = document.borders.values()
+        ids = [i for i in canvas.selected_things() if i not in borders]
         count = sum(i in document.nodes for i in ids)
+        whole = f"The subgraph {document.scope}" if document.scope else "The whole graph"
         dialog = ExportDialog(
             self._window,
             canvas.theme.name,
             canvas.export_rect().size(),
             canvas.export_rect(ids).size() if ids else None,
-            f"The selection ({count} node{'s' if count != 1 else ''})",
+            (whole, f"The selection ({count} node{'s' if count != 1 else ''})"),
         )
         if not dialog.exec():
             return
         options = dialog.options
         start = document.path or self._settings.last_folder() / self._suggested_name()
+        name = f"{start.stem}-{document.scope}" if document.scope else start.stem
         chosen, _ = QFileDialog.getSaveFileName(
             self._window,
             "Export picture",
-            str(start.with_suffix(options.suffix)),
+            str(start.with_name(f"{name}{options.suffix}")),
             f"Pictures (*{options.suffix})",
         )
         if not chosen:
@@ -127,7 +131,10 @@ class Files(QObject):
         path = Path(chosen)
         if path.suffix.lower() not in (*PICTURES, ".pdf"):
             path = path.with_name(path.name + options.suffix)
-        shown = excerpt(document, ids) if options.selection_only else document
+        shown, analysis = document, self._workspace.analysis
+        if options.selection_only:
+            shown = excerpt(document, ids)
+            analysis = _analysis_of_excerpt(shown, document, analysis)
         values = {document.nodes[i].name: canvas.value_of(i) for i in document.nodes}
         try:
             render_file(
@@ -136,6 +143,7 @@ class Files(QObject):
                 scale=options.scale,
                 theme=options.theme,
                 values={name: value for name, value in values.items() if value},
+                analysis=analysis,
             )
         except NodeflowError as error:
             dialogs.show_problem(self._window, "The picture was not written", error)
@@ -307,3 +315,13 @@ class Files(QObject):
 
 def _is_picture(path: Path) -> bool:
     return path.suffix.lower() in PICTURES
+
+
+def _analysis_of_excerpt(shown: Document, document: Document, analysis: Analysis) -> Analysis:
+    """What is known of nodes whose sources are not among them is taken from where they are."""
+    known = {}
+    for record in shown.nodes.values():
+        old = document.node_named(record.name)
+        if old is not None and len(document.wires_into(old.id)) > len(shown.wires_into(record.id)):
+            known[record.id] = analysis.out_types(old.id) or {}
+    return Analysis(shown, known=known)

@@ -26,6 +26,7 @@ def render_file(
     scale: float = 2.0,
     theme: str = "light",
     values: Mapping[str, Any] | None = None,
+    analysis: Analysis | None = None,
 ) -> None:
     """Draw a document; makes an offscreen application where there is none.
 
@@ -34,12 +35,14 @@ def render_file(
         scale: pixels a unit of the canvas.
         theme: ``light`` or ``dark``.
         values: previews by node name, to be shown in the nodes.
+        analysis: of the document, if there is one that knows more than it says: what comes into a
+            subgraph.
 
     Raises:
         FileProblem: the picture cannot be written.
     """
     application = _application()
-    view = _view(document, theme, values or {})
+    view = _view(document, theme, values or {}, analysis or Analysis(document))
     try:
         kind, text = output.suffix.lower(), flow.dumps(document.root)
         if kind == ".pdf":
@@ -50,6 +53,7 @@ def render_file(
             content = embedded.with_text_in_png(_png(view, scale), text)
         _write(output, content)
     finally:
+        view.scene.close()
         view.deleteLater()
         application.processEvents()
 
@@ -64,11 +68,11 @@ def _application() -> Any:
     return QApplication(["nodeflow"])
 
 
-def _view(document: Document, theme: str, values: Mapping[str, Any]) -> Any:
+def _view(document: Document, theme: str, values: Mapping[str, Any], analysis: Analysis) -> Any:
     from nodeflow.ui.canvas import CanvasView
     from nodeflow.ui.theme import THEMES
 
-    view = CanvasView(document, Analysis(document), THEMES[theme])
+    view = CanvasView(document, analysis, THEMES[theme])
     view.set_values(dict(values))
     return view
 

@@ -6,8 +6,10 @@ import pytest
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QMessageBox
 
-from nodeflow.document import commands, paste
+from nodeflow.document import commands, flow, paste
 from nodeflow.document.embedded import load_picture
+from nodeflow.document.subgraphs import create
+from nodeflow.ui import render
 from nodeflow.ui.export_dialog import FORMATS, ExportDialog
 from tests.ui.test_window import build_expression
 
@@ -108,3 +110,47 @@ def test_a_picture_that_cannot_be_written_is_a_message(export, monkeypatch):
 def test_an_excerpt_of_nothing_is_empty(window):
     build_expression(window.workspace.document)
     assert not paste.excerpt(window.workspace.document, []).nodes
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg"])
+def test_inside_a_subgraph_its_graph_is_drawn_with_types_and_the_file_carried(
+    window, export, suffix, monkeypatch
+):
+    doc = window.workspace.root
+    made = create(doc, [doc.node_named(n).id for n in ("d", "e")], "sums")
+    window.workspace.enter(made)
+    views = []
+    real = render._view
+    monkeypatch.setattr(render, "_view", lambda *a: views.append(real(*a)) or views[-1])
+    path, dialog = export(f"inside{suffix}", suffix=suffix)
+    assert dialog.what.currentText() == "The subgraph sums"
+    found = load_picture(path)
+    assert flow.dumps(found) == flow.dumps(doc), "the file comes back, not a part of it"
+    drawn = list(map(views[0].scene.face, views[0].scene.nodes.used().tolist()))
+    assert {f.title for f in drawn} == {"inputs", "outputs", "d", "e"}
+    assert [p.type_text for f in drawn if f.title == "d" for p in f.outputs] == ["f32"]
+    assert not [f.problem for f in drawn if f.problem]
+
+
+def test_a_selection_is_drawn_with_the_types_that_it_has_where_it_is(window, export, monkeypatch):
+    doc = window.workspace.document
+    views = []
+    real = render._view
+    monkeypatch.setattr(render, "_view", lambda *a: views.append(real(*a)) or views[-1])
+    window.canvas.select([doc.node_named("d").id, doc.node_named("a").id])
+    export("part.png")
+    drawn = list(map(views[0].scene.face, views[0].scene.nodes.used().tolist()))
+    assert {f.title: [p.type_text for p in f.outputs] for f in drawn} == {
+        "d": ["f32"],
+        "a": ["f32"],
+    }
+    assert not [f.problem for f in drawn if f.problem]
+
+
+def test_only_the_border_of_a_subgraph_is_no_selection(window, export):
+    doc = window.workspace.root
+    made = create(doc, [doc.node_named(n).id for n in ("d", "e")], "sums")
+    window.workspace.enter(made)
+    window.canvas.select(list(window.workspace.document.borders.values()))
+    _, dialog = export("border.png")
+    assert dialog.what.count() == 1

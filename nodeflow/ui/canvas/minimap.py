@@ -62,7 +62,7 @@ class Minimap(QWidget):
             self._document = canvas.document
             self._unsubscribe = canvas.document.subscribe(self._on_change)
             self._forget()
-        key = (canvas.theme.name, self.devicePixelRatioF())
+        key = (canvas.theme.name, self.devicePixelRatioF(), canvas.scene)  # one for each instance
         if self._picture is None or self._made_for != key:
             self._draw_picture()
             self._made_for = key

@@ -22,7 +22,8 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QHeaderView, QLineEdit, QTreeView, QVBoxLayout, QWidget
 
-from nodeflow.document.records import Change, NodeRecord
+from nodeflow.document.records import SUBGRAPH, Change, NodeRecord
+from nodeflow.document.subgraph_ops import DEFINITION
 from nodeflow.ui.canvas import faces, values
 from nodeflow.ui.theme import SPACE, Theme
 from nodeflow.ui.workspace import Workspace
@@ -89,7 +90,8 @@ class OutlineModel(QAbstractTableModel):
         if column == 0:
             return record.name
         if column == 1:
-            return record.op
+            of = record.attrs.get(DEFINITION) if record.op == SUBGRAPH else None
+            return f"{record.op} {of}" if of else record.op
         if column == 2:
             out = self._workspace.analysis.out_types(record.id) or {}
             return ", ".join(faces.type_text(kind) for kind in out.values())

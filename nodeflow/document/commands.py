@@ -7,7 +7,7 @@ leave the document inconsistent. Whether a wire makes sense is `check.check_wire
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -234,18 +234,31 @@ def copy_json(doc: Document, ids: Iterable[str]) -> str:
     return implementation(doc, ids)
 
 
-def paste(doc: Document, content: str | Mapping[str, Json], pos: Point) -> list[str]:
-    """Pastes what `copy_json` gave, its top left corner at `pos`; returns the new nodes' ids."""
+def paste(
+    doc: Document,
+    content: str | Mapping[str, Json],
+    pos: Point,
+    admits: Callable[[Wire], bool] | None = None,
+) -> list[str]:
+    """Pastes what `copy_json` gave, its top left corner at `pos`; returns the new nodes' ids.
+
+    With `admits`, also the wires from outside that it admits.
+    """
     from nodeflow.document.paste import paste as implementation
 
-    return implementation(doc, content, pos)
+    return implementation(doc, content, pos, admits)
 
 
-def duplicate(doc: Document, ids: Iterable[str], offset: Point = (40, 40)) -> list[str]:
-    """Copies nodes in place, moved by `offset`; returns the copies' ids."""
+def duplicate(
+    doc: Document,
+    ids: Iterable[str],
+    offset: Point = (40, 40),
+    admits: Callable[[Wire], bool] | None = None,
+) -> list[str]:
+    """Copies nodes in place, moved by `offset`; returns the copies' ids. `admits`: as `paste`."""
     from nodeflow.document.paste import duplicate as implementation
 
-    return implementation(doc, ids, offset)
+    return implementation(doc, ids, offset, admits)
 
 
 def point(pos: Point) -> Point:

@@ -1,15 +1,17 @@
 """Copying parts of a document as text, and pasting such text: new ids, new names where taken.
 
-Copies of instances bring the definitions of their subgraphs along. Where the document has an equal
-one already, that is used; see `importing`.
+The text also says which wires came in from outside, by the names of their sources: a paste may draw
+those again, in this document or in another that has such nodes. Copies of instances bring the
+definitions of their subgraphs along. Where the document has an equal one already, that is used; see
+`importing`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from nodeflow.document.errors import FlowError, FlowSyntax, NotNodeflow
 from nodeflow.document.flow import definition_json, natural, read_definition, wire_order
@@ -24,42 +26,70 @@ CLIP = "nodeflow-clip"
 
 
 def copy_json(doc: Document, ids: Iterable[str]) -> str:
-    """Returns nodes and frames, with the wires among the nodes, as text.
+    """Returns nodes and frames, with the wires among the nodes and into them, as text.
 
     The border nodes of a subgraph are left out; definitions of copied instances are added.
     """
     ids = sorted(dict.fromkeys(ids), key=natural)
     nodes = [doc.nodes[i] for i in ids if i in doc.nodes and doc.nodes[i].op not in BORDER]
     kept = {node.id for node in nodes}
-    wires = [w for n in nodes for w in doc.wires_into(n.id) if w.source in kept]
+    into = sorted((w for n in nodes for w in doc.wires_into(n.id)), key=wire_order)
+    wires = [list(wire) for wire in into if wire.source in kept]
+    outside = [[doc.nodes[wire.source].name, *wire[1:]] for wire in into if wire.source not in kept]
     clip: dict[str, Json] = {
         "format": CLIP,
         "version": 1,
         "nodes": [node.to_json() for node in nodes],
-        "wires": [list(wire) for wire in sorted(wires, key=wire_order)],
+        "wires": wires,
         "frames": [doc.frames[i].to_json() for i in ids if i in doc.frames],
     }
+    if outside:
+        clip["outside"] = outside
     used = definitions_used(doc, nodes)
     if used:
         clip["subgraphs"] = {inside.scope: definition_json(inside) for inside in used}
     return compact_json(clip)
 
 
-def paste(doc: Document, content: str | Mapping[str, Json], pos: tuple[float, float]) -> list[str]:
+class Clip(NamedTuple):
+    """What the text of a copy holds.
+
+    Attributes:
+        source: a document with the definitions that come along.
+        outside: wires from nodes that were not copied: their sources are names.
+    """
+
+    nodes: list[NodeRecord]
+    wires: list[Wire]
+    frames: list[FrameRecord]
+    source: Document
+    outside: list[Wire]
+
+
+def paste(
+    doc: Document,
+    content: str | Mapping[str, Json],
+    pos: tuple[float, float],
+    admits: Callable[[Wire], bool] | None = None,
+) -> list[str]:
     """Adds what `copy_json` (or a whole .flow file) holds, its top left corner at `pos`.
+
+    Args:
+        admits: asked for each wire that came from outside and whose source is here, by its name;
+            those that it admits are drawn. Left out, there are none.
 
     Returns the ids of the new nodes, in the order of `content`. Raises, with nothing done:
 
         FlowError: `content` is something else.
         RecursiveSubgraph: a subgraph would contain itself.
     """
-    nodes, wires, frames, source = _read(content)
-    corners = [node.pos for node in nodes] + [frame.rect[:2] for frame in frames]
+    clip = _read(content)
+    corners = [node.pos for node in clip.nodes] + [frame.rect[:2] for frame in clip.frames]
     if not corners:
         return []
     dx = pos[0] - min(corner[0] for corner in corners)
     dy = pos[1] - min(corner[1] for corner in corners)
-    return _add(doc, nodes, wires, frames, source, (dx, dy), "Paste")
+    return _add(doc, clip, (dx, dy), "Paste", admits)
 
 
 def excerpt(doc: Document, ids: Iterable[str]) -> Document:
@@ -73,27 +103,33 @@ def excerpt(doc: Document, ids: Iterable[str]) -> Document:
 
 
 def duplicate(
-    doc: Document, ids: Iterable[str], offset: tuple[float, float] = (40, 40)
+    doc: Document,
+    ids: Iterable[str],
+    offset: tuple[float, float] = (40, 40),
+    admits: Callable[[Wire], bool] | None = None,
 ) -> list[str]:
-    """Adds copies of nodes and frames, moved by `offset`; returns the new nodes' ids."""
-    return _add(doc, *_read(copy_json(doc, ids)), offset, "Duplicate")
+    """Adds copies of nodes and frames, moved by `offset`; returns the new nodes' ids.
+
+    `admits` is as for `paste`.
+    """
+    return _add(doc, _read(copy_json(doc, ids)), offset, "Duplicate", admits)
 
 
 def _add(
     doc: Document,
-    nodes: list[NodeRecord],
-    wires: list[Wire],
-    frames: list[FrameRecord],
-    source: Document,
+    clip: Clip,
     offset: tuple[float, float],
     verb: str,
+    admits: Callable[[Wire], bool] | None,
 ) -> list[str]:
     dx, dy = offset
     new: dict[str, str] = {}
     names: dict[str, str] = {}
+    nodes = clip.nodes
+    outer = [(wire, doc.node_named(wire.source)) for wire in clip.outside]
     what = nodes[0].name if len(nodes) == 1 else f"{len(nodes)} nodes"
     with doc.transaction(f"{verb} {what}") as t:
-        definitions = bring_definitions(doc, t, source, nodes)
+        definitions = bring_definitions(doc, t, clip.source, nodes)
         for node in nodes:
             node = with_definition(node, definitions)
             new[node.id] = t.new_id()
@@ -103,9 +139,14 @@ def _add(
             names[node.name] = name
             moved = (coordinate(node.pos[0] + dx), coordinate(node.pos[1] + dy))
             t.put_node(replace(node, id=new[node.id], name=name, pos=moved))
-        for wire in wires:
+        for wire in clip.wires:
             t.put_wire(wire._replace(source=new[wire.source], target=new[wire.target]))
-        for frame in frames:
+        for wire, source in outer:
+            if source is not None and admits is not None:
+                wire = wire._replace(source=source.id, target=new[wire.target])
+                if wire.key not in doc.wires and admits(wire):
+                    t.put_wire(wire)
+        for frame in clip.frames:
             x, y, width, height = frame.rect
             rect = (coordinate(x + dx), coordinate(y + dy), width, height)
             t.put_frame(replace(frame, id=t.new_id("f"), rect=rect))
@@ -126,10 +167,7 @@ def _renamed(attrs: dict[str, Json], names: dict[str, str]) -> dict[str, Json]:
     return attrs if renamed == variables else {**attrs, "variables": renamed}
 
 
-def _read(
-    content: str | Mapping[str, Json],
-) -> tuple[list[NodeRecord], list[Wire], list[FrameRecord], Document]:
-    """Nodes, wires, frames, and a document with the definitions that come along."""
+def _read(content: str | Mapping[str, Json]) -> Clip:
     data: Any = _parse(content) if isinstance(content, str) else dict(content)
     if not isinstance(data, dict) or data.get("format") not in (CLIP, "nodeflow"):
         raise NotNodeflow("the clipboard holds no nodeflow nodes")
@@ -141,10 +179,13 @@ def _read(
     ids = {node.id for node in nodes}
     if len(ids) != len(nodes):
         raise FlowError("two of the nodes to paste have the same id")
-    wires = [
-        read_wire(item, f"wires[{i}]")
-        for i, item in enumerate(expect(data.get("wires", []), list, "wires"))
-    ]
+    wires, outside = (
+        [
+            read_wire(item, f"{key}[{i}]")
+            for i, item in enumerate(expect(data.get(key, []), list, key))
+        ]
+        for key in ("wires", "outside")
+    )
     frames = [
         read_frame(item, f"frames[{i}]")
         for i, item in enumerate(expect(data.get("frames", []), list, "frames"))
@@ -152,7 +193,8 @@ def _read(
     source, used = Document(), {*ids, *(frame.id for frame in frames)}
     for name, body in expect(data.get("subgraphs", {}), dict, "subgraphs").items():
         read_definition(source, name, body, used)
-    return nodes, [w for w in wires if w.source in ids and w.target in ids], frames, source
+    inner = [w for w in wires if w.source in ids and w.target in ids]
+    return Clip(nodes, inner, frames, source, [w for w in outside if w.target in ids])
 
 
 def _parse(text: str) -> Json:

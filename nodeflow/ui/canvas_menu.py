@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QPoint, QPointF
+from PySide6.QtCore import QPoint, QPointF, QTimer
 from PySide6.QtWidgets import QMenu
 
 from nodeflow.document.looks import is_collapsed
@@ -24,12 +24,25 @@ CONTEXT_MENUS: dict[str, tuple[Any, ...]] = {
         *("subgraph", "expand", "unpack", "expose", "independent", "save_library", SEPARATOR),
         *("mute", "bypass", "collapse", SEPARATOR),
         *("swap_inputs", "detach", "hide_wires", ("Align", ALIGN), SEPARATOR),
-        *("cut", "copy", "duplicate", "frame", SEPARATOR, "heal", "delete"),
+        *("cut", "copy", "duplicate", "duplicate_wired", "frame", SEPARATOR, "heal", "delete"),
     ),
     "wire": ("insert_node", "add_dot", "hide_wires", SEPARATOR, "delete"),
-    "frame": ("rename", SEPARATOR, "mute", "bypass", "collapse", SEPARATOR, "delete"),
+    "frame": (
+        *("rename", SEPARATOR, "mute", "bypass", "collapse", SEPARATOR),
+        *("cut", "copy", "duplicate", SEPARATOR, "delete"),
+    ),
     "canvas": (
-        *("search", "formula", "insert_library", SEPARATOR, "paste", "select_all", SEPARATOR),
+        *(
+            "search",
+            "formula",
+            "note",
+            "insert_library",
+            SEPARATOR,
+            "paste",
+            "paste_wired",
+            "select_all",
+            SEPARATOR,
+        ),
         *("leave", "fit", "zoom_reset"),
     ),
 }
@@ -71,7 +84,17 @@ class CanvasMenu:
         self.menu.setObjectName("canvasMenu")
         self.menu.setToolTipsVisible(True)
         fill_menu(self.menu, CONTEXT_MENUS[kind], self._actions, {})
+        self._canvas.menu_open_at = self._canvas.menu_at
+        self.menu.aboutToHide.connect(self._closed_soon)
         self.menu.popup(at)
+
+    def _closed_soon(self) -> None:
+        """An entry that was chosen is done after the menu has gone, and before this."""
+        QTimer.singleShot(0, self._canvas, self._forget_place)
+
+    def _forget_place(self) -> None:
+        if self.menu is None or not self.menu.isVisible():
+            self._canvas.menu_open_at = None
 
     def name_toggles(self, *_: object) -> None:
         """Say what the toggles would do to what is selected now."""

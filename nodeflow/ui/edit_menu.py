@@ -13,6 +13,7 @@ from nodeflow.ui.canvas.editing import MIME
 from nodeflow.ui.workspace import Workspace
 
 FRAME_PAD, FRAME_HEAD = 24, 48
+NOTE_SIZE = (320, 160)
 STEP = 32
 NOTHING = Blocked("Nothing is selected.")
 
@@ -45,9 +46,13 @@ class EditMenu:
         return Blocked(f"These nodes are {why}.") if why else None
 
     def _when_editable(self) -> Blocked | None:
+        return self._locked() or (None if self._workspace.raw_selection else NOTHING)
+
+    when_cut = when_duplicate = when_duplicate_wired = _when_editable
+
+    def when_frame(self) -> Blocked | None:
         return self._locked() or (None if self._workspace.selection else NOTHING)
 
-    when_cut = when_duplicate = when_frame = _when_editable
     when_search = _locked
 
     def _when_selected(self) -> Blocked | None:
@@ -69,11 +74,24 @@ class EditMenu:
             return None
         return Blocked("The clipboard holds no nodes.")
 
+    when_paste_wired = when_paste
+
     def do_paste(self) -> None:
-        self._canvas.paste()
+        self._canvas.paste(self._menu_place())
+
+    def do_paste_wired(self) -> None:
+        self._canvas.paste(self._menu_place(), wired=True)
+
+    def _menu_place(self) -> QPointF | None:
+        """Where the menu is about, in scene units, if this comes from one."""
+        at = self._canvas.menu_open_at
+        return None if at is None else self._canvas.view_to_scene(QPointF(at))
 
     def do_duplicate(self) -> None:
         self._canvas.duplicate()
+
+    def do_duplicate_wired(self) -> None:
+        self._canvas.duplicate(wired=True)
 
     def when_delete(self) -> Blocked | None:
         something = self._workspace.raw_selection or self._canvas.selected_wire
@@ -98,8 +116,10 @@ class EditMenu:
             self._canvas.rename_node(chosen)
 
     def do_search(self) -> None:
-        self._canvas.setFocus()
-        self._canvas.ask_search(self._canvas.pointer_place(), None)
+        canvas = self._canvas
+        canvas.setFocus()
+        at = canvas.menu_open_at
+        canvas.ask_search(canvas.pointer_place() if at is None else QPointF(at), None)
 
     def do_frame(self) -> None:
         """Put a frame around the selected nodes."""
@@ -111,6 +131,18 @@ class EditMenu:
         area.adjust(-FRAME_PAD, -FRAME_PAD - FRAME_HEAD, FRAME_PAD, FRAME_PAD)
         rect = (area.x(), area.y(), area.width(), area.height())
         commands.add_frame(self._workspace.document, rect, "Frame")
+
+    def when_note(self) -> Blocked | None:
+        return self._locked()
+
+    def do_note(self) -> None:
+        """Put a note at the pointer, and let the user write it."""
+        canvas = self._canvas
+        place = self._menu_place() or canvas.view_to_scene(canvas.pointer_place())
+        x, y = round(place.x() / 8) * 8, round(place.y() / 8) * 8
+        note = commands.add_frame(self._workspace.document, (x, y, *NOTE_SIZE), "Note")
+        canvas.select([note])
+        canvas.edit_wanted.emit(note)
 
     def when_arrange(self) -> Blocked | None:
         empty = None if self._workspace.document.nodes else Blocked("The graph is empty.")

@@ -15,6 +15,8 @@ from PySide6.QtCore import QMimeData, QPointF, QRectF, Qt
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
 
 from nodeflow.document import commands, offers
+from nodeflow.document.check import check_wire
+from nodeflow.document.records import Wire
 from nodeflow.errors import NodeflowError
 from nodeflow.ui.canvas.rename import InlineEditor
 
@@ -69,9 +71,16 @@ class Editing:
                 commands.disconnect(self.document, wire)
         self.update()
 
+    def copied_things(self: CanvasView) -> list[str]:
+        """What a copy is of: the selected nodes, or a frame with what it holds; with all nodes
+        selected, everything."""
+        chosen = self.selected_things()
+        every = bool(chosen) and len(self.selected_nodes()) == len(self.document.nodes)
+        return [*chosen, *self.document.frames] if every else chosen
+
     def copy(self: CanvasView) -> bool:
-        """Put the selected nodes on the clipboard; False if there are none."""
-        chosen = self.selected_ids()
+        """Put what is selected on the clipboard; False if nothing is."""
+        chosen = self.copied_things()
         if not chosen:
             return False
         content = commands.copy_json(self.document, chosen)
@@ -83,13 +92,26 @@ class Editing:
         return True
 
     def cut(self: CanvasView) -> None:
-        if self.copy():
+        """Copy and delete; of a frame, also what it holds."""
+        gone = self.copied_things()
+        if not self.copy():
+            return
+        frames = [i for i in gone if i in self.document.frames]
+        if not frames:
             self.delete_selection()
+            return
+        with self.reporting(), self.document.transaction("Cut a frame"):
+            commands.remove(self.document, [i for i in gone if i in self.document.nodes])
+            for frame in frames:
+                commands.remove_frame(self.document, frame)
 
-    def paste(self: CanvasView, at: QPointF | None = None) -> list[str]:
+    def paste(self: CanvasView, at: QPointF | None = None, *, wired: bool = False) -> list[str]:
         """Paste nodes from the clipboard at a scene point, by default in the middle.
 
         The clipboard is not trusted: what is no piece of a document is refused with a message.
+
+        Args:
+            wired: draw the wires that came into them from outside again, where they fit.
         """
         data = QGuiApplication.clipboard().mimeData()
         content = bytes(data.data(MIME)).decode(errors="replace") or data.text()
@@ -100,19 +122,23 @@ class Editing:
         place = at or self.view_to_scene(middle) + QPointF(32, 32) * self._paste_count
         place = (round(place.x() / NUDGE) * NUDGE, round(place.y() / NUDGE) * NUDGE)
         with self.reporting():
-            new = commands.paste(self.document, content, place)
+            new = commands.paste(self.document, content, place, self._fits if wired else None)
             self._paste_count += 1
             self.select(new)
             return new
         return []
 
-    def duplicate(self: CanvasView) -> list[str]:
-        """Copy the selected nodes beside themselves."""
-        chosen = self.selected_ids()
+    def _fits(self: CanvasView, wire: Wire) -> bool:
+        return check_wire(self.document, self.analysis, *wire).ok
+
+    def duplicate(self: CanvasView, *, wired: bool = False) -> list[str]:
+        """Copy what is selected beside itself; ``wired``: to the same sources, too."""
+        chosen = self.selected_things()
         if not chosen:
             return []
         with self.reporting():
-            new = commands.duplicate(self.document, chosen)
+            admits = self._fits if wired else None
+            new = commands.duplicate(self.document, chosen, admits=admits)
             self.select(new)
             return new
         return []
@@ -123,7 +149,13 @@ class Editing:
         self.set_selected(wanted)
 
     def nudge(self: CanvasView, dx: float, dy: float) -> None:
-        """Move the selected nodes; repeated nudges are one undo step."""
+        """Move the selected nodes, or the frame; repeated nudges are one undo step."""
+        frame = self.document.frames.get(self.selected_frame)
+        if frame is not None:
+            corner = (frame.rect[0] + dx, frame.rect[1] + dy)
+            with self.reporting():
+                commands.move_frame(self.document, frame.id, corner, merge=("nudge", frame.id))
+            return
         chosen = self.selected_nodes()
         places = {}
         for node_id in chosen:
@@ -231,6 +263,8 @@ class Editing:
             self.rename_node(chosen[0])
         elif key in (Key.Key_Return, Key.Key_Enter) and len(chosen) == 1:
             self.edit_wanted.emit(chosen[0])
+        elif key in (Key.Key_Return, Key.Key_Enter) and self.selected_frame in self.document.frames:
+            self.edit_wanted.emit(self.selected_frame)
         elif key == Key.Key_F:
             self.fit_selection()
         elif key == Key.Key_Home:
@@ -247,10 +281,10 @@ class Editing:
         if keys & Qt.KeyboardModifier.ControlModifier:
             return False
         if keys & Qt.KeyboardModifier.AltModifier:
-            if self.selected_nodes():
+            if self.selected_ids():
                 step = NUDGE * (5 if far else 1)
                 self.nudge(dx * step, dy * step)
-                self.show_whole(self.selected_nodes()[0])
+                self.show_whole(*self.selected_nodes()[:1])
             elif dx:
                 self.history_wanted.emit(dx)
         elif far or not len(self.scene.nodes):

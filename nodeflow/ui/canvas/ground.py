@@ -67,10 +67,15 @@ FRAME_BAR = 34.0
 FRAME_RADIUS = 14.0
 
 
+_FORMER = {"metrics": "metric"}
+"""Names in older files."""
+
+
 def frame_color(theme: Theme, name: str) -> QColor:
     """The colour a frame asks for: ``#rrggbb``, a category's name, or the default."""
     if name.startswith("#") and QColor.isValidColorName(name):
         return QColor(name)
+    name = _FORMER.get(name, name)
     return theme.category(name) if name in theme.categories else theme.color("accent")
 
 

@@ -47,6 +47,8 @@ class Surgery:
 
     menu_at = QPoint()
     """Where the context menu was asked for, in view coordinates."""
+    menu_open_at: QPoint | None = None
+    """The same while a menu is open and what was chosen in it is being done."""
 
     def targets(self: CanvasView) -> list[str]:
         """The selected nodes, or those that the selected frame holds."""

@@ -18,6 +18,7 @@ from nodeflow.graph.op import Attr, Op
 from nodeflow.ui.inspector.dataset import SourceEditor
 from nodeflow.ui.inspector.editors import BlockEditor
 from nodeflow.ui.inspector.formula import FormulaSection
+from nodeflow.ui.inspector.frame_color import FrameColorEditor
 from nodeflow.ui.inspector.rows import AttrRow
 from nodeflow.ui.inspector.sections import (
     AttributesSection,
@@ -33,10 +34,10 @@ from nodeflow.ui.theme import SPACE, Theme
 from nodeflow.ui.widgets import button, label, line, row
 from nodeflow.ui.workspace import Workspace
 
-FRAME_COLORS = ("", "blue", "teal", "green", "amber", "red", "purple", "grey")
 FRAME_ATTRS = (
     Attr("title", "string", "", "The frame's heading."),
-    Attr("note", "string", "", "A text inside the frame: what to know, what to try."),
+    Attr("color", "string", "", "The colour of its ground, border and heading."),
+    Attr("note", "string", "", "A text inside the frame: what to know, what to try. Markdown."),
 )
 
 
@@ -181,6 +182,8 @@ class FramePage(Page):
             editor = None
             if attr.name == "note":
                 editor = BlockEditor(attr, theme, str, str, "What to know, what to try", mono=False)
+            elif attr.name == "color":
+                editor = FrameColorEditor(attr, theme)
             row = AttrRow(attr, theme, editor)
             row.edited.connect(self._on_edited)
             row.finished.connect(workspace.document.seal)
@@ -365,8 +368,11 @@ class InspectorPanel(QScrollArea):
         super().keyPressEvent(event)
 
     def focus_first(self) -> None:
-        """Move the keyboard to what one edits first of the node: its value, else an attribute,
-        else its name."""
+        """Move the keyboard to what one edits first: of a node its value, else an attribute, else
+        its name; of a frame its note."""
+        if isinstance(self._page, FramePage):
+            self._page.rows["note"].editor.focus_widget().setFocus()
+            return
         rows = getattr(getattr(self._page, "attributes", None), "attr_rows", {})
         names = [*(n for n in ("value", "sample") if n in rows), *rows]
         shown = [n for n in names if rows[n].isVisibleTo(self)]

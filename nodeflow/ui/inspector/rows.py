@@ -19,6 +19,7 @@ LABEL_WIDTH = 76
 def words(name: str) -> str:
     """An attribute's name for people: ``batch_size`` is ``Batch size``."""
     known = {
+        "color": "Colour",
         "dtype": "Data type",
         "stddev": "Deviation",
         "keepdims": "Keep axes",

@@ -70,6 +70,51 @@ def test_a_foreign_clipboard_is_refused_with_a_message(document, hands, expressi
     assert hands.messages
 
 
+def test_a_paste_with_wires_takes_from_the_same_nodes(document, canvas, hands, expression):
+    canvas.select([expression["d"]])
+    hands.key(Key.Key_C, CONTROL)
+    (new,) = canvas.paste(wired=True)
+    assert document.wires[(new, "x")].source == expression["b"]
+    document.undo()
+    assert new not in document.nodes, "one step"
+
+
+def test_a_frame_is_copied_with_what_it_holds(document, canvas, hands, expression):
+    x, y = document.nodes[expression["d"]].pos
+    frame = commands.add_frame(document, (x - 20, y - 60, 220, 200), "Sum")
+    canvas.select([frame])
+    hands.key(Key.Key_C, CONTROL)
+    hands.key(Key.Key_V, CONTROL)
+    assert [document.nodes[i].name for i in canvas.selected_ids()] == ["d_1"]
+    assert [f.title for f in document.frames.values()] == ["Sum", "Sum"]
+    document.undo()
+    canvas.select([frame])
+    hands.key(Key.Key_X, CONTROL)
+    assert not document.frames and document.node_named("d") is None
+    document.undo()
+    assert frame in document.frames and document.node_named("d") is not None, "one step"
+
+
+def test_a_copy_of_all_nodes_is_one_of_everything(document, canvas, hands, expression):
+    commands.add_frame(document, (-900, -900, 100, 100), "Apart")
+    hands.key(Key.Key_A, CONTROL)
+    hands.key(Key.Key_C, CONTROL)
+    hands.key(Key.Key_V, CONTROL)
+    assert len(document.frames) == 2
+
+
+def test_a_frame_moves_by_keys_with_what_it_holds(document, canvas, hands, expression):
+    x, y = document.nodes[expression["d"]].pos
+    frame = commands.add_frame(document, (x - 20, y - 60, 220, 200), "Sum")
+    canvas.select([frame])
+    hands.key(Key.Key_Right, Qt.KeyboardModifier.AltModifier)
+    hands.key(Key.Key_Right, Qt.KeyboardModifier.AltModifier)
+    assert document.nodes[expression["d"]].pos == (x + 16, y)
+    assert document.frames[frame].rect[0] == x - 4
+    document.undo()
+    assert document.frames[frame].rect[0] == x - 20, "repeated moves are one step"
+
+
 def test_duplicate_keeps_inner_wires_and_selects_the_copies(document, canvas, hands, expression):
     canvas.select([expression["b"], expression["d"]])
     hands.key(Key.Key_D, CONTROL)

@@ -1,0 +1,52 @@
+"""The colours a frame can have, to choose from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nodeflow.graph.op import Attr
+from nodeflow.ui.canvas.ground import frame_color
+from nodeflow.ui.inspector.editors import Editor, QuietCombo, dot
+from nodeflow.ui.theme import Theme
+
+FRAME_COLORS = {
+    "": "Standard",
+    "data": "Blue",
+    "math": "Teal",
+    "neural network": "Green",
+    "metric": "Olive",
+    "reduction": "Amber",
+    "training": "Orange",
+    "loss": "Red",
+    "comparison": "Pink",
+    "matrix": "Purple",
+    "utility": "Grey",
+}
+"""What a file holds, a category whose colour suits both themes, and what people call it."""
+
+
+class FrameColorEditor(Editor):
+    """One of the colours, with its swatch; any other that a file gives is kept."""
+
+    def __init__(self, attr: Attr, theme: Theme) -> None:
+        super().__init__(attr, theme)
+        self.field = QuietCombo()
+        for stored, words in FRAME_COLORS.items():
+            self._add(stored, words)
+        self.field.activated.connect(self._on_chosen)
+        self._layout.addWidget(self.field)
+        self.setFocusProxy(self.field)
+
+    def set_value(self, value: Any) -> None:
+        index = self.field.findData(value)
+        if index < 0:
+            index = self.field.count()
+            self._add(value, value.capitalize())
+        self.field.setCurrentIndex(index)
+
+    def _add(self, stored: str, words: str) -> None:
+        self.field.addItem(dot(frame_color(self.theme, stored)), words, stored)
+
+    def _on_chosen(self, index: int) -> None:
+        self.submit(self.field.itemData(index))
+        self.finished.emit()

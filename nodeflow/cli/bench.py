@@ -34,7 +34,7 @@ def bench(arguments: argparse.Namespace, environment: Environment) -> None:
         names = arguments.fetches or task.default_fetches()
         if names:
             results.append(time_runs(session, task, names, arguments))
-        if task.document.training.get("optimizer"):
+        if task.trains:
             results.append(time_training(session, task, arguments.seconds))
     if not results:
         raise FetchError("the graph has nothing to compute", hint="Add a node, or use --fetch.")

@@ -99,6 +99,11 @@ PROFILE = option(
     "thread, bytes), that Perfetto opens",
     metavar="OUT.json",
 )
+EXPLAIN = option(
+    "--explain",
+    help="print the optimised plan (of a training step) and the generated code instead of running",
+    action="store_true",
+)
 PLUGINS = option("--plugins", help="folder with ops of your own", metavar="DIR")
 INIT = option("--init", help="ignore saved weights", action="store_true")
 
@@ -122,11 +127,7 @@ COMMANDS = (
             THREADS,
             PROFILE,
             PLUGINS,
-            option(
-                "--explain",
-                help="print the optimised plan and the generated code instead of running",
-                action="store_true",
-            ),
+            EXPLAIN,
             JSON,
         ),
     ),
@@ -199,6 +200,7 @@ COMMANDS = (
             TIER,
             THREADS,
             PLUGINS,
+            EXPLAIN,
             JSON,
         ),
     ),

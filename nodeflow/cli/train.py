@@ -16,7 +16,7 @@ from nodeflow.cli.progress import Progress
 from nodeflow.engine.session import Session
 from nodeflow.train.control import Control
 from nodeflow.train.events import Done, Epoch, Started, Steps
-from nodeflow.train.loop import profile
+from nodeflow.train.loop import explain, profile
 from nodeflow.train.loop import train as train_events
 from nodeflow.train.weights import check_writable, save_weights
 
@@ -41,6 +41,9 @@ def train(arguments: argparse.Namespace, environment: Environment) -> int:
         open_session(task, arguments, environment, training.seed) as session,
         _stop_on_interrupt(control),
     ):
+        if arguments.explain:
+            environment.print(explain(session, training))
+            return 0
         if arguments.profile:
             trace = profile(session, training)
             environment.path(arguments.profile).write_text(json.dumps(trace), encoding="utf-8")

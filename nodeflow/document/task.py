@@ -189,6 +189,11 @@ class Task:
 
     # ---- training -----------------------------------------------------------------------------
 
+    @property
+    def trains(self) -> bool:
+        """Whether there is an optimizer to train with."""
+        return bool(self.build.settings.optimizer or optimizers(self.build.document))
+
     def training(self, seed: int | None = None) -> Training:
         """The document's training settings, bound to this graph and data.
 

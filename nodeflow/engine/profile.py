@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -48,14 +49,12 @@ class Timing:
 
 
 class Profiler:
-    """Collects timings of one run; threads are numbered in the order they appear."""
+    """Collects timings of one run; whoever drives is thread 0, as in the driver."""
 
     def __init__(self, actions: Actions, threads: int) -> None:
         self.actions = actions
         self.threads = threads
         self.timings: list[Timing] = []
-        self._numbers: dict[int, int] = {threading.get_ident(): 0}
-        self._lock = threading.Lock()
 
     def drive(
         self,
@@ -70,7 +69,7 @@ class Profiler:
             loops: the number of the turn of each repeat, in the table's order, to be counted here.
         """
         program.prepare(execution, 1)
-        with blas.one_thread(), ThreadPoolExecutor(self.threads) as pool:
+        with blas.one_thread(), _helpers(self.threads - 1) as pool:
             if self._levels(program, levels, 0, iter(loops), pool):
                 return True
         program.note_failure()
@@ -106,14 +105,21 @@ class Profiler:
             entries = [program.entry(number + i) for i in range(len(chain))]
             number += len(chain)
             calls += [partial(self._call, entries, chain, t) for t in range(head.tasks)]
-        serial = len(calls) == 1 or work_of([list(rows)]) < SERIAL_NS
-        return all([c() for c in calls] if serial else list(pool.map(lambda c: c(), calls)))
+        if len(calls) == 1 or work_of([list(rows)]) < SERIAL_NS:
+            return all(c(0) for c in calls)
+        left = iter(calls)  # taking the next one is atomic
+
+        def take(thread: int) -> bool:
+            return all(c(thread) for c in left)
+
+        others = [pool.submit(take, thread) for thread in range(1, self.threads)]
+        return all([take(0), *(o.result() for o in others)])
 
     def reference(self, group: Group, call: Any) -> None:
         """Time a group that runs by its reference."""
         start = time.perf_counter()
         call()
-        self._note(group, "reference", start, time.perf_counter())
+        self._note(group, "reference", 0, start, time.perf_counter())
 
     def trace(self) -> dict[str, Any]:
         """The timings in Chrome's trace format, times in microseconds."""
@@ -122,7 +128,7 @@ class Profiler:
         events: list[dict[str, Any]] = [
             {"ph": "M", "name": "thread_name", "pid": process, "tid": number,
              "args": {"name": f"thread {number}"}}
-            for number in range(len(self._numbers))
+            for number in range(self.threads)
         ]  # fmt: skip
         for t in sorted(self.timings, key=lambda t: t.start):
             events.append(
@@ -141,7 +147,7 @@ class Profiler:
         return {"traceEvents": events, "displayTimeUnit": "ms"}
 
     def _call(
-        self, entries: Sequence[tuple[int, int, int]], chain: Sequence[Row], task: int
+        self, entries: Sequence[tuple[int, int, int]], chain: Sequence[Row], task: int, thread: int
     ) -> bool:
         """Run one task of a row and of those that follow it. False at a failure."""
         scratch = np.zeros(2, np.int64)
@@ -151,7 +157,7 @@ class Profiler:
             start = time.perf_counter()
             status = entry(result, result + 8, args, task, tasks)
             kind = "" if row.group is not None else row.label
-            self._note(row.group, kind, start, time.perf_counter(), task, tasks)
+            self._note(row.group, kind, thread, start, time.perf_counter(), task, tasks)
             if status != 0:
                 return False
         return True
@@ -160,6 +166,7 @@ class Profiler:
         self,
         group: Group | None,
         kind: str,
+        thread: int,
         start: float,
         end: float,
         task: int = 0,
@@ -171,10 +178,7 @@ class Profiler:
             nodes = tuple(dict.fromkeys(a.node.name for a in group.actions))
             moved = sum(self._nbytes(r) for r in self._touched(group)) // tasks
             kind = kind or _kind(group)
-        with self._lock:
-            thread = self._numbers.setdefault(threading.get_ident(), len(self._numbers))
-            timing = Timing(nodes, kind, thread, start, end, moved, task, tasks)
-            self.timings.append(timing)
+        self.timings.append(Timing(nodes, kind, thread, start, end, moved, task, tasks))
 
     def _touched(self, group: Group) -> Iterator[int]:
         """Root slots that a group reads and writes; within a fused cluster, values stay in
@@ -188,6 +192,17 @@ class Profiler:
     def _nbytes(self, root: int) -> int:
         type_ = self.actions.types[root]
         return (type_.size or 0) * numpy_dtype(type_.dtype).itemsize
+
+
+@contextmanager
+def _helpers(count: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads that have started, so that the first level is not measured with their start."""
+    with ThreadPoolExecutor(max(1, count)) as pool:
+        started = threading.Barrier(count + 1)
+        for _ in range(count):
+            pool.submit(started.wait)
+        started.wait()
+        yield pool
 
 
 def _kind(group: Group) -> str:

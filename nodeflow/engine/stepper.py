@@ -153,6 +153,16 @@ class Stepper:
                     profiler.timings.clear()
             return profiler.trace()
 
+    def explain(self) -> str:
+        """The optimised plan of a step as text, as `Session.explain`."""
+        from nodeflow.engine.driven import plan_steps
+        from nodeflow.engine.explain import explain
+        from nodeflow.engine.plan import make_plan
+
+        with self.session.exclusive():
+            steps = plan_steps(self.schedule, self._types, self.columns, self.batch_size)
+            return explain(steps.plan if steps else make_plan(self.schedule, self._types))
+
     def _profiled_step(self, executor: Executor, profiler: Profiler) -> None:
         """A step of kernels with references between."""
         given = {**self._batch(), **self._given, **self._read_variables()}

@@ -22,9 +22,11 @@ from nodeflow.document.model import Document
 from nodeflow.document.records import Change
 from nodeflow.engine.compile import warm_up
 from nodeflow.engine.session import Session
+from nodeflow.engine.team import default_threads
 from nodeflow.errors import GraphError, NodeflowError
 from nodeflow.host import protocol as p
 from nodeflow.host.evaluate import Evaluator
+from nodeflow.host.measure import measure
 from nodeflow.ops.user import PLUGINS
 from nodeflow.train.control import Control
 from nodeflow.train.events import Done, Epoch, Started, Steps
@@ -64,6 +66,8 @@ class Engine:
             p.SyncChange: self._sync_change,
             p.Evaluate: self._evaluate,
             p.FetchTensor: self._fetch_tensor,
+            p.Profile: self._profile,
+            p.SetThreads: self._set_threads,
             p.Train: self._train,
             p.InitializeVariables: self._initialize,
             p.SaveWeights: self._save_weights,
@@ -137,9 +141,10 @@ class Engine:
                 request = self._inbox.get_nowait()
             except queue.Empty:
                 return
-            if isinstance(request, p.Train):
+            if isinstance(request, (p.Train, p.Profile)):
                 error = GraphError("a training is going on", hint="Stop it first.")
-                self._send(p.Failed(request.request, "Train", p.ErrorData.of(error)))
+                what = type(request).__name__
+                self._send(p.Failed(request.request, what, p.ErrorData.of(error)))
             elif isinstance(request, p.Shutdown):
                 self._inbox.put(request)
                 return
@@ -209,6 +214,23 @@ class Engine:
     def _fetch_tensor(self, request: p.FetchTensor) -> None:
         array, image_shape = self._current().value(request.name)
         self._send(p.TensorValue(request.request, request.name, array, image_shape))
+
+    def _profile(self, request: p.Profile) -> None:
+        evaluator = self._current()
+        self._send(p.State("running"))
+        try:
+            variables = dict(evaluator.session.variables.items())
+            result = measure(evaluator.task, variables, self._threads, request.request)
+        finally:
+            self._send(p.State("idle"))
+        self._send(result)
+
+    def _set_threads(self, request: p.SetThreads) -> None:
+        self._threads = request.threads
+        if self._evaluator is not None:
+            self._evaluator.use_threads(request.threads)
+            self._stale = True
+        self._send(p.Ready(os.getpid(), request.threads or default_threads()))
 
     def _initialize(self, request: p.InitializeVariables) -> None:
         self._epochs_done = 0

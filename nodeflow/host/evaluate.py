@@ -61,6 +61,10 @@ class Evaluator:
         """Evaluate another copy of the document from the next `rebuild` on."""
         self._document, self._base_dir = document, base_dir
 
+    def use_threads(self, threads: int | None) -> None:
+        """Compute with so many threads from the next `rebuild` on."""
+        self._threads = threads
+
     def rebuild(self) -> None:
         """Build the graph of the document as it is now, leaving out what has problems."""
         if hasattr(self, "session"):

@@ -124,6 +124,21 @@ class FetchTensor:
 
 
 @dataclass(frozen=True)
+class Profile:
+    """Time every kernel of a training step, or of a run where there is no optimizer; answered by
+    Profiled. No variable changes."""
+
+    request: int
+
+
+@dataclass(frozen=True)
+class SetThreads:
+    """How many threads compute from now on; None is as many as cores. Answered by Ready."""
+
+    threads: int | None
+
+
+@dataclass(frozen=True)
 class Train:
     """Train as the document's settings say; ``resume`` trains on from where it ended."""
 
@@ -196,6 +211,8 @@ Request = (
     | SyncChange
     | Evaluate
     | FetchTensor
+    | Profile
+    | SetThreads
     | Train
     | Pause
     | Resume
@@ -215,7 +232,7 @@ Request = (
 
 @dataclass(frozen=True)
 class Ready:
-    """The engine process is up."""
+    """The engine process is up, or computes with another number of threads now."""
 
     pid: int
     threads: int
@@ -259,6 +276,23 @@ class TensorValue:
     array: np.ndarray
     image_shape: tuple[int, int] | None = None
     step: int | None = None
+
+
+@dataclass(frozen=True)
+class Profiled:
+    """What a profile found.
+
+    Attributes:
+        times: how many training steps were timed; 0 where it was a run.
+        trace: in Chrome's format, to be written as JSON.
+        plan: the optimised plan and its code, as text.
+    """
+
+    request: int
+    times: int
+    threads: int
+    trace: dict[str, Any]
+    plan: str
 
 
 @dataclass(frozen=True)
@@ -363,6 +397,7 @@ Message = (
     | State
     | Previews
     | TensorValue
+    | Profiled
     | TrainingStarted
     | StepsDone
     | EpochDone

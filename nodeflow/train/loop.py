@@ -60,6 +60,11 @@ def profile(session: Session, training: Training, steps: int = 3) -> dict[str, A
     return _Loop(session, training, Control(), 1).profile(steps)
 
 
+def explain(session: Session, training: Training) -> str:
+    """The optimised plan of a training step, and its code, as text."""
+    return _Loop(session, training, Control(), 1)._stepper().explain()
+
+
 class _Loop:
     def __init__(
         self, session: Session, training: Training, control: Control, first_epoch: int

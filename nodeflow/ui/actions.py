@@ -252,7 +252,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "Bottom panels",
         "Ctrl+J",
         "panel-bottom",
-        "Show or hide viewer, training, problems and log",
+        "Show or hide viewer, training, problems, log and profile",
         checkable=True,
     ),
     _a("panel_right", "Inspector", "Ctrl+I", "panel-right", "Show or hide it", checkable=True),
@@ -280,6 +280,8 @@ ACTIONS: tuple[ActionSpec, ...] = (
     _a("step", "Single step", "F8", "skip-forward", "While paused: one step, and stay paused"),
     _a("stop", "Stop", "Shift+F7", "square", "Stop; the variables keep what they learned"),
     _a("initialise", "Initialise variables", "", "rotate-ccw", "Give variables their first values"),
+    _a("profile", "Profile", "", "timer", "Time every op of a training step, or of a run"),
+    _a("threads", "Threads…", "", "cpu", "How many threads compute"),
     _a("restart_engine", "Restart the engine", "", "refresh-cw"),
     _a("fetch_data", "Download the full MNIST…", "", "download"),
     _a("tutorial", "Build a = (b + c) × (c + 2)", "", "lightbulb", "A first graph, step by step"),
@@ -353,7 +355,7 @@ MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
         "&Run",
         (
             *("run", "run_to", SEPARATOR, "train", "continue", "pause", "step", "stop", SEPARATOR),
-            *("initialise", "restart_engine", SEPARATOR, "fetch_data"),
+            *("profile", "initialise", SEPARATOR, "threads", "restart_engine", "fetch_data"),
         ),
     ),
     (

@@ -73,6 +73,7 @@ class EngineLink(QObject):
     derived = Signal(object)
     """Previews of derived nodes, which `ask_derived` asked for."""
     tensor = Signal(object)
+    profiled = Signal(object)
     training = Signal(object)
     """TrainingStarted, StepsDone, EpochDone and TrainingDone, in this order."""
     download = Signal(object)
@@ -114,6 +115,7 @@ class EngineLink(QObject):
         workspace.saved.connect(self._on_saved)
         self._folder = workspace.base_dir
         self._plugins = ""
+        self._wanted_threads: int | None = None
 
     # ---- life -------------------------------------------------------------------------------
 
@@ -126,6 +128,8 @@ class EngineLink(QObject):
         self._client.start()
         if self._plugins:
             self._send(p.LoadPlugins(self._plugins))
+        if self._wanted_threads is not None:
+            self._send(p.SetThreads(self._wanted_threads))
         self.sync()
 
     def restart(self) -> None:
@@ -198,6 +202,17 @@ class EngineLink(QObject):
         request = self._next()
         self._send(p.FetchTensor(name, request))
         return request
+
+    def profile(self) -> int:
+        """Ask where the time goes; ``profiled`` answers."""
+        request = self._next()
+        self._send(p.Profile(request))
+        return request
+
+    def set_threads(self, threads: int | None) -> None:
+        """Let the engine compute with so many threads (None: as many as cores), now and later."""
+        self._wanted_threads = threads
+        self._send(p.SetThreads(threads))
 
     def train(self, resume: bool = False) -> int:
         request = self._next()
@@ -301,6 +316,8 @@ class EngineLink(QObject):
         self.ever_ready = True
         if self.state == "starting":
             self._set_state("idle")
+        elif self.state == "idle":
+            self.state_changed.emit("idle")  # with another number of threads
 
     def _on_resync(self, message: p.Resync) -> None:
         log.info("the engine asks for the whole document: %s", message.reason)
@@ -329,6 +346,10 @@ class EngineLink(QObject):
     def _on_tensor(self, message: p.TensorValue) -> None:
         if message.request >= self._oldest:
             self.tensor.emit(message)
+
+    def _on_profiled(self, message: p.Profiled) -> None:
+        if message.request >= self._oldest:
+            self.profiled.emit(message)
 
     def _on_training(self, message: Any) -> None:
         if self._muted:
@@ -385,6 +406,7 @@ _HANDLERS: dict[type, Callable[[EngineLink, Any], None]] = {
     p.State: EngineLink._on_state,
     p.Previews: EngineLink._on_previews,
     p.TensorValue: EngineLink._on_tensor,
+    p.Profiled: EngineLink._on_profiled,
     p.TrainingStarted: EngineLink._on_training,
     p.StepsDone: EngineLink._on_training,
     p.EpochDone: EngineLink._on_training,

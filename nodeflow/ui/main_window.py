@@ -39,6 +39,7 @@ from nodeflow.ui.palette import PalettePanel
 from nodeflow.ui.panels.log import LogPanel
 from nodeflow.ui.panels.outline import OutlinePanel
 from nodeflow.ui.panels.problems import ProblemsPanel
+from nodeflow.ui.panels.profile import ProfilePanel
 from nodeflow.ui.panels.stop_early import StopEarly
 from nodeflow.ui.panels.training import TrainingPanel
 from nodeflow.ui.panels.viewer import ViewerPanel
@@ -50,6 +51,7 @@ from nodeflow.ui.statusbar import StatusBar
 from nodeflow.ui.style import apply_theme
 from nodeflow.ui.subgraphs import Subgraphs
 from nodeflow.ui.theme import THEMES, Theme, system_theme
+from nodeflow.ui.threads import Threads
 from nodeflow.ui.tutorial import Tutorial
 from nodeflow.ui.welcome import WelcomePage
 from nodeflow.ui.widgets import InfoBar, column
@@ -115,6 +117,7 @@ class MainWindow(QMainWindow):
             self.navigation,
             self.own_ops,
             self.subgraphs,
+            Threads(self, self.link, self.settings),
         )
         self.actions_ = ActionSet(self, self.canvas, targets, self._explain, self.theme)
         self.canvas_menu.attach(self.actions_)
@@ -159,6 +162,7 @@ class MainWindow(QMainWindow):
         self.problems = ProblemsPanel(self.workspace, self.theme)
         self.outline = OutlinePanel(self.workspace, self.canvas.value_of)
         self.log = LogPanel(self.theme)
+        self.profile = ProfilePanel(self.workspace, self.theme)
         panels = [
             ("palette", "Ops", self.palette_panel),
             ("inspector", "Inspector", self._inspectors),
@@ -167,6 +171,7 @@ class MainWindow(QMainWindow):
             ("problems", "Problems", self.problems),
             ("log", "Log", self.log),
             ("outline", "Outline", self.outline),
+            ("profile", "Profile", self.profile),
         ]
         self.docking = Docking(self, panels, self._shows_welcome, self.theme)
         self.docks = self.docking.docks
@@ -480,6 +485,16 @@ class MainWindow(QMainWindow):
         self.training.begin()
 
     @Slot()
+    def on_profile_began(self) -> None:
+        self.info.dismiss()
+        self.show_panel("profile")
+        self.profile.begin()
+
+    @Slot()
+    def do_measure(self) -> None:
+        self.actions_.trigger("profile")
+
+    @Slot()
     def on_view_changed(self) -> None:
         self.status.show_zoom(self.edit_menu.looked_at.camera.scale)
         self.tutorial.place()
@@ -571,7 +586,7 @@ class MainWindow(QMainWindow):
             *(self.canvas, self.actions_, self.palette_panel, self.inspector, self.training),
             *(self.viewer, self.problems, self.log, self.status, self.info, self.welcome),
             *(self.tutorial, self.peek, self.navigation, self.outline, self.docking),
-            self.breadcrumbs,
+            *(self.breadcrumbs, self.profile),
         )
         for part in parts:
             part.set_theme(theme)

@@ -26,6 +26,20 @@ from nodeflow.ui.wire_by_keys import WireByKeys
 
 if TYPE_CHECKING:
     from nodeflow.ui.main_window import MainWindow
+    from nodeflow.ui.workspace import Workspace
+
+
+def _place(workspace: Workspace, name: str) -> str | None:
+    """The path of the node with a name, or of the one that it was derived from."""
+    parts = name.split("/")
+    if parts[0] == "gradients":
+        ends = [i for i, part in enumerate(parts) if part.endswith("_grad")]
+        parts = [*parts[1 : ends[0]], parts[ends[0]].removesuffix("_grad")] if ends else []
+    for count in range(len(parts), 0, -1):
+        found = workspace.find("/".join(parts[:count]))
+        if found is not None:
+            return found
+    return None
 
 
 class Navigation:
@@ -51,6 +65,18 @@ class Navigation:
             setattr(self, f"do_bookmark_set_{number}", partial(self._set_bookmark, number))
             setattr(self, f"do_bookmark_{number}", partial(self._go_to_bookmark, number))
             setattr(self, f"when_bookmark_{number}", partial(self._when_bookmark, number))
+
+    def show_named(self, names: tuple[str, ...]) -> None:
+        """Select the nodes that the engine calls so; what was derived, by what it comes from."""
+        window = self._window
+        places = [_place(window.workspace, name) for name in names]
+        paths = list(dict.fromkeys(place for place in places if place))
+        if not paths:
+            window.status.say("These ops have no node of their own")
+            return
+        window.show_path(paths[0])
+        steps = paths[0].split("/")[:-1]
+        window.canvas.select([p.split("/")[-1] for p in paths if p.split("/")[:-1] == steps])
 
     def start(self) -> None:
         """The window's actions exist: give them the user's keys."""

@@ -37,6 +37,8 @@ class Running(QObject):
         missing(names): placeholders without a feed, that live values wait for.
         noticed(texts): what the user has to know about the data.
         began_training: show the training panel.
+        began_profile: show the profile panel.
+        profile_failed: it could not be measured.
     """
 
     said = Signal(str)
@@ -47,6 +49,8 @@ class Running(QObject):
     missing = Signal(object)
     noticed = Signal(object)
     began_training = Signal()
+    began_profile = Signal()
+    profile_failed = Signal()
 
     def __init__(self, workspace: Workspace, link: EngineLink, canvas: CanvasView) -> None:
         super().__init__(canvas)
@@ -159,6 +163,14 @@ class Running(QObject):
 
     def do_stop(self) -> None:
         self._link.stop()
+
+    def when_profile(self) -> Blocked | None:
+        return self.when_run()
+
+    def do_profile(self) -> None:
+        self.run_problems.emit([])
+        self.began_profile.emit()
+        self._link.profile()
 
     def when_initialise(self) -> Blocked | None:
         if not self._workspace.has_variables:
@@ -326,6 +338,8 @@ class Running(QObject):
             text = f"{error} Variables have their initial values."
             self.told.emit(text, "warning", "", "")
             return
+        if message.what == "Profile":
+            self.profile_failed.emit()
         problem = Problem(error.node or "", error.port, error.message, error.hint, "error")
         if message.what == "FetchTensor":
             return  # the viewer says so

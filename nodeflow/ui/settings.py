@@ -10,6 +10,7 @@ from PySide6.QtCore import QByteArray, QSettings, QStandardPaths
 
 RECENT = 10
 MOST_BOOKMARKED = 50
+MOST_THREADS = 256
 THEME_CHOICES = ("system", "light", "dark")
 
 StoredView = tuple[float, float, int, tuple[str, ...]]
@@ -45,6 +46,16 @@ class Settings:
     @smoothing.setter
     def smoothing(self, value: float) -> None:
         self._store.setValue("smoothing", float(value))
+
+    @property
+    def threads(self) -> int | None:
+        """How many threads compute; None is as many as cores."""
+        count = int(self._number("threads", 0, 0, MOST_THREADS))
+        return count or None
+
+    @threads.setter
+    def threads(self, value: int | None) -> None:
+        self._store.setValue("threads", value or 0)
 
     @property
     def shortcuts(self) -> str:

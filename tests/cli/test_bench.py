@@ -28,6 +28,15 @@ def test_training_steps_are_timed_too(nodeflow):
     assert timed["training step"]["threads"] == 1
 
 
+def test_an_optimizer_needs_not_be_named_to_be_timed(nodeflow, tmp_path):
+    document = json.loads(SPIRALS.read_text())
+    del document["training"]["optimizer"]
+    path = tmp_path / "spirals.flow"
+    path.write_text(json.dumps(document))
+    result = nodeflow("bench", path, "--seconds", "0.05", "--tier", "reference", "--json")
+    assert "training step" in {line["what"] for line in result.lines}
+
+
 def test_people_read_a_sentence(nodeflow):
     result = nodeflow("bench", ARRAY, "--seconds", "0.02", "--tier", "reference")
     assert result.out.startswith("run of a: ")
@@ -52,3 +61,10 @@ def test_explain_prints_the_plan_and_runs_nothing(nodeflow):
     assert result.code == 0
     assert "kernel 0" in result.out
     assert "# a" in result.out
+
+
+def test_a_training_step_is_explained_and_nothing_is_trained(nodeflow):
+    result = nodeflow("train", SPIRALS, "--explain")
+    assert result.code == 0
+    assert "/new_value" in result.out
+    assert "epoch" not in result.out

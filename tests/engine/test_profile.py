@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -42,6 +43,26 @@ def test_every_node_with_a_kernel_is_in_the_trace_with_thread_and_bytes() -> Non
     assert sum(e["args"]["bytes"] for e in product) == pytest.approx(moved, abs=len(product))
     threads = {e["tid"] for e in trace["traceEvents"] if e["ph"] == "M"}
     assert {e["tid"] for e in events} <= threads
+
+
+def test_a_trace_has_what_the_trace_event_format_asks_for_and_no_more_threads_than_compute() -> (
+    None
+):
+    """Complete events of one thread do not overlap, or Perfetto drops them."""
+    g, x, total, _ = graph()
+    with nf.Session(g, tier="compiled", threads=2) as s:
+        s.initialize()
+        _, trace = s.profile(total, {x: np.ones((4096, 64), "float32")})
+    events = complete(json.loads(json.dumps(trace)))
+    names = [e for e in trace["traceEvents"] if e["ph"] == "M"]
+    assert [(e["name"], e["tid"]) for e in names] == [("thread_name", 0), ("thread_name", 1)]
+    for event in events:
+        assert {"name", "cat", "ph", "ts", "dur", "pid", "tid", "args"} <= event.keys()
+    for thread in (0, 1):
+        mine = sorted((e["ts"], e["ts"] + e["dur"]) for e in events if e["tid"] == thread)
+        assert all(end <= begin + 0.002 for (_, end), (begin, _) in pairwise(mine))
+    tasks = [(e["args"]["task"], e["args"]["tasks"]) for e in events if "h" in e["args"]["nodes"]]
+    assert sorted(t for t, _ in tasks) == list(range(tasks[0][1])), "each task once"
 
 
 def test_what_a_profiled_run_assigns_is_assigned_once() -> None:
@@ -93,6 +114,7 @@ def test_training_steps_are_timed_and_are_steps_like_any_other(shown: bool) -> N
     assert {"product", "h", "loss"} <= named
     assert any(n.startswith("gradients/") for n in named)
     assert sum(e["args"]["task"] == 0 and e["args"]["nodes"] == ["product"] for e in events) == 5
+    assert {e["tid"] for e in events} <= {0, 1}
     assert shown or "batch of x" in {e["name"] for e in events}
     assert all(e["args"]["bytes"] > 0 for e in events if e["args"]["nodes"])
 
@@ -120,3 +142,19 @@ def test_explain_says_what_was_done() -> None:
     assert "fuse" in text
     assert "# left" in text
     assert "float32" in text.split("buffers:")[1]
+
+
+def test_a_training_step_is_explained_with_what_it_updates() -> None:
+    data = np.random.default_rng(1).random((40, 8)).astype("float32")
+    with nf.Graph() as g:
+        x = nf.placeholder("float32", [None, 8], name="x")
+        w = nf.variable(np.ones((8, 1), "float32"), name="w")
+        loss = nf.reduce_mean(nf.square(nf.matmul(x, w, name="product")), name="loss")
+        train = g.apply("gradient_descent", loss, learning_rate=0.5, name="train")
+    with nf.Session(g) as s:
+        s.initialize()
+        text = s.stepper([train], [loss], {x: Column(data)}, 10).explain()
+        assert np.array_equal(s.variables["w"], np.ones((8, 1)))
+    assert "train/w/new_value" in text
+    assert "(10, 8)" in text or "(10, 1)" in text, "sizes of the batch"
+    assert "def kernel" in text

@@ -1,0 +1,273 @@
+"""The profile: where the time of a run or a training step goes, op by op, and the plan behind it.
+
+The engine measures when it is asked to; nothing here runs by itself.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt, Signal, Slot
+from PySide6.QtGui import QColor, QPainter
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QFileDialog,
+    QHeaderView,
+    QPlainTextEdit,
+    QStackedWidget,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QToolButton,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QWidget,
+)
+
+from nodeflow.document.records import Change
+from nodeflow.errors import FileProblem
+from nodeflow.host import protocol as p
+from nodeflow.ui import dialogs
+from nodeflow.ui.theme import SPACE, Theme
+from nodeflow.ui.widgets import ElidedLabel, button, column, label, row
+from nodeflow.ui.workspace import Workspace
+
+COLUMNS = ("Ops", "Kernel", "Time, µs", "Share", "Tasks", "Threads", "Memory", "GB/s")
+WIDTHS = (160, 96, 84, 112, 56, 70, 84, 58)
+SHARE = 3
+VALUE_ROLE = Qt.ItemDataRole.UserRole
+NODES_ROLE = Qt.ItemDataRole.UserRole + 1
+HINT = "Measure times every op: of three training steps if the graph is trained, else of a run."
+
+
+@dataclass
+class Total:
+    """What one kernel cost, in one step or run: microseconds on all threads, bytes."""
+
+    nodes: tuple[str, ...]
+    kind: str
+    name: str
+    micros: float = 0.0
+    tasks: float = 0.0
+    bytes: float = 0.0
+    threads: frozenset[int] = frozenset()
+
+
+def totals(trace: dict[str, Any], times: int) -> list[Total]:
+    """The kernels of a trace, the slowest first, as means over ``times`` steps (0 is a run)."""
+    found: dict[tuple[str, str], Total] = {}
+    for event in trace["traceEvents"]:
+        if event["ph"] != "X":
+            continue
+        arguments = event["args"]
+        key = (event["name"], event["cat"])
+        if key not in found:
+            found[key] = Total(tuple(arguments["nodes"]), event["cat"], event["name"])
+        total = found[key]
+        total.micros += event["dur"] / max(1, times)
+        total.tasks += 1 / max(1, times)
+        total.bytes += arguments["bytes"] / max(1, times)
+        total.threads |= {event["tid"]}
+    return sorted(found.values(), key=lambda t: -t.micros)
+
+
+class ProfilePanel(QWidget):
+    """Ops by time, and the optimised plan as text.
+
+    Signals:
+        wanted: measure, please.
+        chosen(names): show these nodes; derived ones too.
+    """
+
+    wanted = Signal()
+    chosen = Signal(object)
+
+    def __init__(self, workspace: Workspace, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self.result: p.Profiled | None = None
+        self._make()
+        workspace.changed.connect(self._on_changed)
+        workspace.replaced.connect(self.reset)
+
+    def _make(self) -> None:
+        self.measure = button("Measure", "", self.wanted.emit)
+        self.summary = ElidedLabel("", "caption")
+        self.save = button("Save trace…", "link", self.save_trace)
+        self.save.setToolTip("For Perfetto (ui.perfetto.dev) or chrome://tracing")
+        self.table = QTreeWidget()
+        self.table.setAccessibleName("Ops by time")
+        self.table.setRootIsDecorated(False)
+        self.table.setUniformRowHeights(True)
+        self.table.setHeaderLabels(COLUMNS)
+        self.table.header().setStretchLastSection(False)
+        self.table.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        for index, width in enumerate(WIDTHS):
+            self.table.setColumnWidth(index, width)
+        self.table.setItemDelegateForColumn(SHARE, _Bar(self))
+        self.table.itemClicked.connect(self._on_item)
+        self.table.itemActivated.connect(self._on_item)
+        self.plan = QPlainTextEdit()
+        self.plan.setAccessibleName("Plan")
+        self.plan.setReadOnly(True)
+        self.plan.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self.plan.setProperty("role", "mono")
+        self.plan.setFrameStyle(0)
+        self.plan.setStyleSheet("QPlainTextEdit { background: transparent; border: none; }")
+        hint = label(HINT, "muted")
+        hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.pages = QStackedWidget()
+        for page in (hint, self.table, self.plan):
+            self.pages.addWidget(page)
+        self._ways = QButtonGroup(self)
+        self.ways = [self._way(number, text) for number, text in ((1, "Ops"), (2, "Plan"))]
+        top = row(self.measure, *self.ways, gap=2)
+        top.addWidget(self.summary, 1)
+        top.addWidget(self.save)
+        layout = column(gap=2)
+        layout.setContentsMargins(SPACE[2], SPACE[2], SPACE[2], SPACE[1])
+        layout.addLayout(top)
+        layout.addWidget(self.pages, 1)
+        self.setLayout(layout)
+        self.reset()
+
+    def _way(self, number: int, text: str) -> QToolButton:
+        result = QToolButton()
+        result.setText(text)
+        result.setCheckable(True)
+        result.setChecked(number == 1)
+        result.clicked.connect(self._show_page)
+        self._ways.addButton(result, number)
+        return result
+
+    def set_theme(self, theme: Theme) -> None:
+        self._theme = theme
+        self.table.viewport().update()
+
+    @property
+    def bar_color(self) -> QColor:
+        return self._theme.color("accent")
+
+    # ---- hearing ----------------------------------------------------------------------------
+
+    @Slot()
+    def reset(self) -> None:
+        """Another document is open: nothing is measured yet."""
+        self.result = None
+        self.summary.setText("")
+        for widget in (self.save, *self.ways):
+            widget.setEnabled(False)
+        self.pages.setCurrentIndex(0)
+
+    def begin(self) -> None:
+        """The engine was asked."""
+        self.summary.setText("Measuring…")
+
+    def fail(self) -> None:
+        """It cannot be measured; the window says why."""
+        self.summary.setText("" if self.result is None else self._summary())
+
+    @Slot(object)
+    def on_profiled(self, message: p.Profiled) -> None:
+        """Show what was measured."""
+        self.result = message
+        self._fill(totals(message.trace, message.times))
+        self.plan.setPlainText(message.plan)
+        self.summary.setText(self._summary())
+        for widget in (self.save, *self.ways):
+            widget.setEnabled(True)
+        self._show_page()
+
+    @Slot(object)
+    def _on_changed(self, change: Change) -> None:
+        if self.result is not None and not change.only_moves:
+            self.summary.setText(f"Before the last edit: {self._summary()}")
+
+    def _show_page(self) -> None:
+        self.pages.setCurrentIndex(self._ways.checkedId())
+
+    def _on_item(self, item: QTreeWidgetItem) -> None:
+        self.chosen.emit(item.data(0, NODES_ROLE))
+
+    # ---- showing ----------------------------------------------------------------------------
+
+    def _fill(self, found: Sequence[Total]) -> None:
+        self.table.clear()
+        whole = sum(total.micros for total in found) or 1.0
+        self.table.addTopLevelItems([_item(total, total.micros / whole) for total in found])
+
+    def _summary(self) -> str:
+        assert self.result is not None
+        found = totals(self.result.trace, self.result.times)
+        micros = sum(total.micros for total in found)
+        what = "A training step" if self.result.times else "A run"
+        kernels = f"{len(found)} kernel{'' if len(found) == 1 else 's'}"
+        threads = f"{self.result.threads} thread{'' if self.result.threads == 1 else 's'}"
+        return f"{what}: {micros:,.0f} µs in {kernels}, {threads} together"
+
+    def save_trace(self) -> None:
+        """Write the trace where the user wants it."""
+        name = str(Path.home() / "trace.json")
+        chosen, _ = QFileDialog.getSaveFileName(self, "Save the trace", name, "Trace (*.json)")
+        if not chosen or self.result is None:
+            return
+        try:
+            Path(chosen).write_text(json.dumps(self.result.trace), encoding="utf-8")
+        except OSError as error:
+            problem = FileProblem(f"{chosen}: {error.strerror or error}")
+            dialogs.show_problem(self, "The trace was not saved", problem)
+
+
+class _Bar(QStyledItemDelegate):
+    """Paints a share as a bar behind its number."""
+
+    def __init__(self, panel: ProfilePanel) -> None:
+        super().__init__(panel)
+        self._panel = panel
+
+    def paint(
+        self,
+        painter: QPainter,
+        option: QStyleOptionViewItem,
+        index: QModelIndex | QPersistentModelIndex,
+    ) -> None:
+        super().paint(painter, option, index)
+        area = option.rect.adjusted(44, 0, -6, 0)
+        width = max(1, round(area.width() * (index.data(VALUE_ROLE) or 0.0)))
+        top = area.center().y() - 2
+        painter.fillRect(area.x(), top, width, 5, self._panel.bar_color)
+
+
+def _item(total: Total, share: float) -> QTreeWidgetItem:
+    gigabytes = total.bytes / total.micros / 1e3 if total.micros else 0.0
+    texts = (
+        total.name,
+        total.kind,
+        f"{total.micros:,.1f}",
+        f"{share:.0%}",
+        f"{total.tasks:.0f}",
+        ", ".join(str(thread) for thread in sorted(total.threads)),
+        _size(total.bytes),
+        f"{gigabytes:.1f}" if total.bytes else "",
+    )
+    item = QTreeWidgetItem(list(texts))
+    item.setToolTip(0, total.name)
+    item.setData(0, NODES_ROLE, total.nodes)
+    item.setData(SHARE, VALUE_ROLE, share)
+    for index in range(2, len(COLUMNS)):
+        if index != SHARE:
+            align = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+            item.setTextAlignment(index, align)
+    return item
+
+
+def _size(count: float) -> str:
+    if not count:
+        return ""
+    for unit, size in (("MB", 1e6), ("kB", 1e3)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count:.0f} B"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from nodeflow.engine.codegen import elementwise_source
 from nodeflow.engine.emit import Row, describe_cluster
 from nodeflow.engine.levels import Level, Repeat, all_rows
+from nodeflow.engine.loops import LoopPlan
 from nodeflow.engine.plan import Plan
 from nodeflow.engine.rewrites import REWRITES
 
@@ -19,16 +20,20 @@ def explain(plan: Plan) -> str:
     """
     lines = _rewritten(plan)
     lines.append(f"arena: {plan.arena_size:,} bytes; kernels: {len(plan.sources())}")
+    named = _named_sources(plan)
     numbers: dict[str, int] = {}
-    texts: list[str] = []
+    users: dict[str, dict[str, None]] = {}
     for index, phase in enumerate(plan.phases):
         for row in all_rows(phase.levels):
-            if row.source not in numbers:
-                numbers[row.source] = len(numbers)
-                texts.append(f"# kernel {len(numbers) - 1}\n{_named_source(plan, row)}")
+            numbers.setdefault(row.source, len(numbers))
+            users.setdefault(row.source, {})[_nodes(row)] = None
         lines += _listed(phase.levels, numbers, f"phase {index}, level")
         for group in phase.python:
             lines.append(f"phase {index}, by reference: {group.actions[0].node.name}")
+    texts = [
+        f"# kernel {number}: {'; '.join(users[source])}\n{named[source]}"
+        for source, number in numbers.items()
+    ]
     return "\n".join([*lines, "", *texts])
 
 
@@ -83,6 +88,19 @@ def _nodes(row: Row) -> str:
     if row.group is None:
         return row.label
     return ", ".join(dict.fromkeys(a.node.name for a in row.group.actions))
+
+
+def _named_sources(plan: Plan) -> dict[str, str]:
+    """Each kernel's text with names, those inside of loops too."""
+    named: dict[str, str] = {}
+    for action in plan.actions.items:
+        if isinstance(action.lowering, LoopPlan):
+            named |= _named_sources(action.lowering.plan)
+    for phase in plan.phases:
+        for row in all_rows(phase.levels):
+            if row.source not in named:
+                named[row.source] = _named_source(plan, row)
+    return named
 
 
 def _named_source(plan: Plan, row: Row) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nodeflow.engine.actions import Action, Actions
-from nodeflow.graph.types import Shape
+from nodeflow.graph.types import Shape, numpy_dtype
 from nodeflow.ops.lowering import Elementwise
 
 if TYPE_CHECKING:
@@ -43,6 +43,18 @@ class Group:
     """Whether another group reads from it already."""
     flush: bool = False
     """Whether denormals are zero in it; see `updates.flushed`."""
+    moved: int | None = None
+    """Bytes read and written, where its slots are those of another plan (a loop's body)."""
+
+    def bytes_moved(self, actions: Actions) -> int:
+        """Bytes read and written; within a cluster values stay in registers, so of those only the
+        last is counted as written."""
+        if self.moved is not None:
+            return self.moved
+        last = actions.root[self.actions[-1].outputs[0]]
+        touched = [*self.inputs, *(self.outputs if self.shape is None else (last,))]
+        types = [actions.types[root] for root in touched]
+        return sum((t.size or 0) * numpy_dtype(t.dtype).itemsize for t in types)
 
     @property
     def is_python(self) -> bool:

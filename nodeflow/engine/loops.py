@@ -148,7 +148,8 @@ class _LoopPlanner:
         """One turn, as a schedule of its own: all that is carried, and the results wanted."""
         graph = Graph()
         feeds = [graph.apply("placeholder", dtype=t.dtype, shape=t.shape) for t in self.inner_types]
-        made = inline(graph, self.loop.body, feeds)
+        with graph.name_scope(self.outer.node.name):  # what profiles and errors call its ops
+            made = inline(graph, self.loop.body, feeds)
         count = self.loop.carried
         results = [t for t, s in zip(made[count:], self.results, strict=True) if s is not None]
         schedule = build_schedule([*made[:count], *results], feeds)
@@ -341,7 +342,9 @@ class _Mover:
                 self.cells.append((Cell(self.rows, at), place))
                 place = 0
             args.append(place)
-        group = row.group and Group(row.group.level, row.group.actions)
+        inner, group = self.planned.plan.actions, row.group
+        if group is not None:
+            group = Group(group.level, group.actions, moved=group.bytes_moved(inner))
         return replace(row, args=tuple(args), group=group)
 
     def _place(self, pointer: Pointer) -> Address:

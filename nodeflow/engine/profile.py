@@ -24,7 +24,6 @@ from nodeflow.engine import blas
 from nodeflow.engine.levels import Level, Repeat, all_rows, repeats, work_of
 from nodeflow.engine.native import ENTRY
 from nodeflow.engine.plan import SERIAL_NS
-from nodeflow.graph.types import numpy_dtype
 from nodeflow.ops.lowering import Elementwise
 
 if TYPE_CHECKING:
@@ -176,22 +175,9 @@ class Profiler:
         moved = 0
         if group is not None:
             nodes = tuple(dict.fromkeys(a.node.name for a in group.actions))
-            moved = sum(self._nbytes(r) for r in self._touched(group)) // tasks
+            moved = group.bytes_moved(self.actions) // tasks
             kind = kind or _kind(group)
         self.timings.append(Timing(nodes, kind, thread, start, end, moved, task, tasks))
-
-    def _touched(self, group: Group) -> Iterator[int]:
-        """Root slots that a group reads and writes; within a fused cluster, values stay in
-        registers, so only its last is counted as written."""
-        yield from group.inputs
-        if group.shape is None:
-            yield from group.outputs
-        else:
-            yield self.actions.root[group.actions[-1].outputs[0]]
-
-    def _nbytes(self, root: int) -> int:
-        type_ = self.actions.types[root]
-        return (type_.size or 0) * numpy_dtype(type_.dtype).itemsize
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from itertools import pairwise
 
 import numpy as np
@@ -141,6 +142,7 @@ def test_explain_says_what_was_done() -> None:
     assert "right equals left" in text
     assert "fuse" in text
     assert "# left" in text
+    assert re.search(r"# kernel \d+: total\n", text), "also of kernels without a formula"
     assert "float32" in text.split("buffers:")[1]
 
 
@@ -158,3 +160,20 @@ def test_a_training_step_is_explained_with_what_it_updates() -> None:
     assert "train/w/new_value" in text
     assert "(10, 8)" in text or "(10, 1)" in text, "sizes of the batch"
     assert "def kernel" in text
+
+
+def test_ops_inside_a_loop_are_named_by_their_layer_with_their_bytes() -> None:
+    with nf.Graph() as g:
+        x = nf.placeholder("float32", [4, 3, 2], name="x")
+        weights = [nf.variable(np.ones(s, "float32")) for s in ((2, 5), (5, 5), (5,))]
+        nf.identity(nf.rnn(x, *weights, name="memory")[1], name="last")
+    with nf.Session(g, tier="compiled", threads=1) as s:
+        s.initialize()
+        value = np.ones((4, 3, 2), "float32")
+        _, trace = s.profile("last", {x: value})
+        text = s.explain("last", {x: value})
+    inside = [e for e in complete(trace) if "memory/steps/tanh" in e["args"]["nodes"]]
+    assert len(inside) == 3, "once for each step of the sequence"
+    read, written = 4 * (4 * 5 + 4 * 5), 4 * (4 * 5)
+    assert [e["args"]["bytes"] for e in inside] == [read + written] * 3
+    assert "# memory/steps/tanh" in text

@@ -128,10 +128,7 @@ class OffersMenu:
         self._window.show_canvas()
         if workspace.document.scope == name:
             return
-        path = place_of_use(workspace.root, name)
-        steps = path.split("/") if path else [ALONE + name]
-        if not workspace.go_to(steps):
-            workspace.go_to([ALONE + name])  # an instance that cannot be entered
+        workspace.go_to([ALONE + name])
         count = len(instances_of(workspace.root, name))
         if count > 1:
             shown = "/".join(workspace.path_names)

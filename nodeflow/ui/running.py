@@ -21,7 +21,9 @@ from nodeflow.ui.workspace import Workspace
 log = logging.getLogger("nodeflow")
 
 OPTIMIZER = "gradient_descent"
-NOTHING_RUNS = Blocked("The graph does not use this subgraph: nothing in it runs. Place it first.")
+NOTHING_RUNS = Blocked(
+    "The subgraph is shown by itself, not inside an instance: nothing in it runs."
+)
 LOSS_WORDS = ("loss", "cost", "entropy", "error")
 
 

@@ -116,7 +116,7 @@ class Subgraphs:
         count = len(document.nodes) - len(document.borders)
         facts = f"subgraph {document.scope}, {count} node{'' if count == 1 else 's'}"
         if self._workspace.is_apart:
-            facts += ", not used by the graph: nothing in it is computed"
+            facts += ", not inside an instance: nothing in it is computed"
         bar.show_names([self._window.files.title, *names], facts)
 
     # ---- ports ------------------------------------------------------------------------------

@@ -129,6 +129,7 @@ class Views(QObject):
         while len(source) > least:
             target.append(source.pop())
             if self._go(self._past[-1]):
+                self._past[-1] = self.current()
                 return True
         return False
 

@@ -12,6 +12,7 @@ from nodeflow.document.records import NodeRecord
 from nodeflow.ui.canvas import CanvasView, faces
 from nodeflow.ui.fuzzy import score
 from nodeflow.ui.pick_list import PickList, Row
+from nodeflow.ui.wording import plain
 
 MOST_NODES = 40
 """Nodes whose ports are judged for one list: nearest names, else nearest places."""
@@ -74,11 +75,11 @@ class WireByKeys:
         )
 
     def _ask_port(self, record: NodeRecord, side: str, ports: Sequence[PortView]) -> None:
-        wires = self._canvas.document.wires
-        rows = []
+        document, rows = self._canvas.document, []
         for port in ports:
-            taken = "taken" if side == "in" and (record.id, port.name) in wires else ""
-            data = (bool(taken), port.name)
+            wire = document.wires.get((record.id, port.name)) if side == "in" else None
+            taken = f"wired to {document.nodes[wire.source].name}" if wire else ""
+            data = (wire is not None, port.name)
             rows.append(Row(port.label, taken, self._kind(record.id, port.name), data, "cable"))
         rows.sort(key=lambda row: row.data[0])
         what = "from" if side == "out" else "into"
@@ -139,7 +140,7 @@ class WireByKeys:
             rows.append(
                 Row(
                     record.name if alone else f"{record.name}:{port.label}",
-                    verdict.reason or (op if not taken else "taken"),
+                    plain(verdict.reason) or (op if not taken else "taken"),
                     kind if taken or not out else ("" if verdict.ok else "does not fit"),
                     (record.id, port.name, taken),
                     enabled=verdict.ok,

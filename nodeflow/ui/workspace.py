@@ -20,7 +20,14 @@ from nodeflow.document.flow import natural
 from nodeflow.document.model import Document
 from nodeflow.document.problems import Problem
 from nodeflow.document.records import Change, NodeRecord
-from nodeflow.document.scopes import ALONE, find_name, graph_at, graphs, path_of
+from nodeflow.document.scopes import (
+    ALONE,
+    find_name,
+    graph_at,
+    graphs,
+    path_of,
+    place_of_use,
+)
 from nodeflow.document.training import is_optimizer, optimizers
 from nodeflow.graph.op import Op
 
@@ -94,8 +101,11 @@ class Workspace(QObject):
             self.go_to(self.path[:-1])
 
     def go_to(self, path: Iterable[str]) -> bool:
-        """Show the graph inside an instance, by the ids of the instances that lead there."""
-        path = tuple(path)
+        """Show the graph inside an instance, by the ids of the instances that lead there.
+
+        A definition as such (`scopes.ALONE`) is shown inside an instance that runs, if it has one.
+        """
+        path = self._in_use(tuple(path))
         place = self._place(path)
         if place is None:
             return False
@@ -110,6 +120,14 @@ class Workspace(QObject):
         self.announce_last()
         self.selected.emit(())
         return True
+
+    def _in_use(self, path: tuple[str, ...]) -> tuple[str, ...]:
+        """A path that begins with a definition, by an instance instead."""
+        used = place_of_use(self.root, path[0][1:]) if _is_apart(path) else None
+        if used is None or used.startswith(ALONE):
+            return path
+        steps = (*used.split("/"), *path[1:])
+        return steps if self.has(steps) else path
 
     @property
     def scope(self) -> str:

@@ -37,7 +37,14 @@ from nodeflow.document.model import Document
 from nodeflow.document.ports import NEW
 from nodeflow.document.python_code import python_code
 from nodeflow.document.records import INPUTS, OUTPUTS, SUBGRAPH
-from nodeflow.document.scopes import find_name, scoped_name, walk
+from nodeflow.document.scopes import (
+    find_name,
+    graph_at,
+    place_of_use,
+    scoped_name,
+    unused,
+    walk,
+)
 from nodeflow.document.subgraph_ops import port_names
 from nodeflow.document.subgraph_unpack import unpack_subgraph
 from nodeflow.document.subgraphs import create
@@ -556,6 +563,25 @@ def test_renaming_and_removing_definitions(layers):
     assert not layers.subgraphs
     layers.undo()
     assert layers.definition("dense").node_named("W") is not None
+
+
+def test_a_definition_is_reached_by_its_instances_or_by_itself(sums):
+    outer = create(sums.doc, [sums.instance], "outer")
+    graph, names = graph_at(sums.doc, [outer, sums.instance])
+    assert graph is sums.doc.definition("sums") and names == ["outer", "sums"]
+    assert graph_at(sums.doc, ["@sums"]) == (graph, ["sums"])
+    assert graph_at(sums.doc, ["@outer", sums.instance]) == (graph, ["outer", "sums"])
+    assert graph_at(sums.doc, []) == (sums.doc, [])
+    for wrong in (["@nothing"], ["n99"], [outer, "@sums"], [sums.id("a")], [outer, "n99"]):
+        assert graph_at(sums.doc, wrong) is None
+    assert place_of_use(sums.doc, "sums") == f"{outer}/{sums.instance}"
+    assert place_of_use(sums.doc, "outer") == outer and unused(sums.doc) == []
+    commands.remove(sums.doc, [outer])
+    assert place_of_use(sums.doc, "outer") is None
+    assert place_of_use(sums.doc, "sums") == f"@outer/{sums.instance}"
+    assert [d.scope for d in unused(sums.doc)] == ["outer", "sums"]
+    add_instance(sums.doc, "sums", (0, 0))
+    assert [d.scope for d in unused(sums.doc)] == ["outer"]
 
 
 def test_a_copied_instance_brings_its_definitions(sums):

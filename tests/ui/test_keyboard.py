@@ -125,7 +125,7 @@ def test_a_wire_into_a_node_by_keyboard_asks_for_the_input_and_the_source(window
     typist.press(Key.Key_W, Keys.ShiftModifier)
     popup = window.navigation.popup
     assert popup.heading.text() == "Wire into a: which input?"
-    assert [(row.title, row.detail) for row in popup.model.rows] == [("y", ""), ("x", "taken")]
+    assert [(row.title, row.detail) for row in popup.model.rows] == [("y", ""), ("x", "wired to d")]
     typist.press(Key.Key_Return)
     assert popup.heading.text() == "Wire into a:y from"
     rows = {row.title: row for row in popup.model.rows}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -237,7 +238,7 @@ def test_an_unused_subgraph_is_opened_edited_and_left_by_keyboard(alone, qtbot):
     assert workspace.document is workspace.root.definition("sums") and canvas.hasFocus()
     assert canvas.document is workspace.document
     assert alone.breadcrumbs.text == "expression ▸ sums"
-    assert "not used by the graph" in alone.breadcrumbs.facts.text()
+    assert "nothing in it is computed" in alone.breadcrumbs.facts.text()
     two = next(n for n in workspace.document.nodes.values() if n.op == "add")
     assert not workspace.analysis.problems_of(two.id)
     commands.disconnect(workspace.document, (two.id, "y"))
@@ -348,6 +349,20 @@ def test_a_used_subgraph_is_not_removed_and_says_by_what_it_is_used(alone, qtbot
     assert alone.workspace.path == (used,), "an instance is entered where there is one"
 
 
+def test_back_to_a_subgraph_that_was_unused_shows_the_instance_that_it_has_now(alone, qtbot):
+    views = alone.navigation.views
+    views.reset()
+    press(alone, qtbot, Key.Key_Return, Keys.ControlModifier)
+    alone.canvas.pan(50, 60)
+    assert alone.workspace.path == ("@sums",)
+    press(alone, qtbot, Key.Key_Escape)
+    used = add_instance(alone.workspace.root, "sums", (0, 0))
+    assert views.back() and alone.workspace.path == (used,) and not alone.workspace.is_apart
+    assert views.back() and alone.workspace.path == ()
+    assert not views.back()
+    assert views.forward() and alone.workspace.path == (used,)
+
+
 def test_a_subgraph_used_by_an_unused_one_alone_says_so(alone, qtbot):
     root = alone.workspace.root
     press(alone, qtbot, Key.Key_Return, Keys.ControlModifier)
@@ -413,3 +428,29 @@ def test_what_is_closed_in_the_ops_panel_stays_closed_while_the_file_changes(alo
     assert not tree.isExpanded(tree.model().index(names["Math"], 0))
     assert tree.isExpanded(tree.model().index(names["Matrix"], 0))
     assert tree.currentIndex().data(OP_ROLE) == "subgraph/sums"
+
+
+def test_what_cannot_run_because_it_contains_itself_is_entered_and_mended(window, qtbot, tmp_path):
+    make(qtbot, window, "d", "e")
+    data = json.loads(flow.dumps(window.workspace.root))
+    own = {"id": "n90", "op": SUBGRAPH, "name": "own", "attrs": {"definition": "subgraph"}}
+    data["subgraphs"]["subgraph"]["nodes"].append({**own, "pos": [0, 400]})
+    path = tmp_path / "endless.flow"
+    path.write_text(json.dumps({**data, "next_id": 91}))
+    window.workspace.root.mark_saved()
+    window.files.load(path)
+    workspace = window.workspace
+    assert [p.kind for p in workspace.problems()] == ["RecursiveSubgraph"]
+    window.canvas.select([node(window, "sums").id])
+    shortcut(qtbot, window, "Ctrl+Return")
+    assert workspace.scope == "sums/" and workspace.root_analysis.at(workspace.path) is None
+    e = node(window, "e").id
+    commands.disconnect(workspace.document, (e, "y"))
+    assert "needs a wire" in str(workspace.analysis.problems_of(e)[0]), "edits are followed"
+    press(window, qtbot, Key.Key_Z, Keys.ControlModifier)
+    assert not workspace.analysis.problems_of(e)
+    window.canvas.select(["n90"])
+    press(window, qtbot, Key.Key_Delete)
+    assert workspace.problems() == []
+    assert workspace.analysis is workspace.root_analysis.at(workspace.path)
+    assert str(workspace.analysis.type_of(e, "out")) == "float32 ()"

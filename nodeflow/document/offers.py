@@ -13,9 +13,10 @@ from nodeflow.document.commands import Point
 from nodeflow.document.definitions import add_instance
 from nodeflow.document.errors import FlowRead
 from nodeflow.document.model import Document
-from nodeflow.document.records import SUBGRAPH
+from nodeflow.document.records import SUBGRAPH, NodeRecord
 from nodeflow.document.scopes import unused, uses
-from nodeflow.document.subgraph_ops import SubgraphOp
+from nodeflow.document.subgraph_ops import DEFINITION, SubgraphOp
+from nodeflow.document.subgraphs import instance_name
 
 LIBRARY = "library"
 
@@ -83,6 +84,21 @@ def library_item(op_id: str, folder: Path | None = None) -> library.Item:
 def is_offer(op_id: str) -> bool:
     """Says whether an id in a palette is that of an offer, not of an op."""
     return op_id.startswith((f"{SUBGRAPH}/", f"{LIBRARY}/"))
+
+
+def called(op_id: str) -> str:
+    """Returns what an op, or what an offer stands for, is called in the label of an undo step."""
+    return op_id.rpartition("/")[2] if is_offer(op_id) else op_id
+
+
+def preview(doc: Document, op_id: str) -> NodeRecord:
+    """Returns the node that `add` would make, without an id; of the library one without ports."""
+    name = called(op_id)
+    if op_id.startswith(f"{SUBGRAPH}/"):
+        return NodeRecord("", SUBGRAPH, instance_name(doc, name), {DEFINITION: name})
+    if op_id.startswith(f"{LIBRARY}/"):
+        return NodeRecord("", SUBGRAPH, doc.fresh_name(name))
+    return NodeRecord("", op_id, doc.fresh_name(op_id))
 
 
 def add(

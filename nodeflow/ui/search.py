@@ -21,7 +21,7 @@ from nodeflow.document.declarations import declarations
 from nodeflow.document.expression_add import card_boxes, free_place
 from nodeflow.document.fitting import accepts, gives, takes
 from nodeflow.document.ports import FEED, in_ports, out_ports
-from nodeflow.document.records import NodeRecord, Wire
+from nodeflow.document.records import Wire
 from nodeflow.document.replacing import fits_in_place, replace_op
 from nodeflow.document.rewiring import insert_on_wire, insertion
 from nodeflow.graph.op import Op
@@ -90,7 +90,7 @@ class SearchToAdd(PickList):
             return fits_in_place(self.view.document, self.view.analysis, context.node, op)
         if isinstance(context, InsertContext):
             document, analysis = self.view.document, self.view.analysis
-            record = NodeRecord(id="", op=op.id, name=op.id)
+            record = offers.preview(document, op.id)
             return insertion(document, analysis, record, context.wire) is not None
         if context is None:
             return True
@@ -169,7 +169,7 @@ def add_and_wire(view: CanvasView, op: Op, at: QPointF, context: WireContext | N
     """Add a node at a scene point and wire the open end to it, as one undo step."""
     document = view.document
     corner = _corner(op, at, context)
-    with document.transaction(f"Add {op.id}"):
+    with document.transaction(f"Add {offers.called(op.id)}"):
         node_id, *more = offers.add(document, op.id, corner, _attrs(op, context))
         if more:
             return node_id
@@ -191,7 +191,7 @@ def _uncovered(view: CanvasView, node_id: str) -> tuple[float, float]:
 def add_into_wire(view: CanvasView, op: Op, at: QPointF, wire: Wire) -> None:
     """Add a node at a scene point and put it into a wire, as one undo step."""
     document = view.document
-    with document.transaction(f"Insert {op.id}"):
+    with document.transaction(f"Insert {offers.called(op.id)}"):
         node_id = offers.add(document, op.id, _corner(op, at, None))[0]
         found = insertion(document, view.analysis, document.nodes[node_id], wire)
         if found is not None:

@@ -400,6 +400,32 @@ def test_a_subgraph_goes_to_the_library_and_out_of_it_from_its_row(alone, qtbot)
     assert library.items() == [] and rows(alone) == {"sums": ""}
 
 
+def test_a_subgraph_is_dragged_from_its_row_into_a_wire(alone, qtbot):
+    document, canvas = alone.workspace.document, alone.canvas
+    end_of = commands.add_node(document, "negative", (1100, 400))
+    commands.connect(document, node(alone, "b").id, "out", end_of, "x")
+    canvas.fit_all()
+    canvas.grab()
+    tree = alone.palette_panel.tree.viewport()
+    start = alone.palette_panel.tree.visualRect(alone.palette_panel.tree.currentIndex()).center()
+    line = canvas.wire_lines((end_of, "x"))
+    x, y = line[len(line) // 2, :2].tolist()
+    end = tree.mapFromGlobal(canvas.mapToGlobal(QPoint(round(x), round(y))))
+    qtbot.mousePress(tree, LEFT, pos=start)
+    qtbot.mouseMove(tree, start + QPoint(30, 0))
+    qtbot.mouseMove(tree, end)
+    ghost = canvas.ghost
+    assert (ghost.face.title, ghost.face.subtitle) == ("sums", "Subgraph sums")
+    assert [p.name for p in ghost.face.outputs] == ["d", "e"] and ghost.drop.found is not None
+    before = body(alone)
+    qtbot.mouseRelease(tree, LEFT, pos=end)
+    placed = node(alone, "sums").id
+    assert document.wires[end_of, "x"].source == placed and (placed, "b") in document.wires
+    assert document.undo_label == "Add sums"
+    document.undo()
+    assert body(alone) == before
+
+
 def test_find_looks_into_subgraphs_that_nothing_uses(alone, qtbot):
     alone.canvas.setFocus()
     shortcut(qtbot, alone, "Ctrl+F")

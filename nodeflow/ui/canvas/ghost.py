@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPointF
 from PySide6.QtGui import QPainter
 
-from nodeflow.document.records import NodeRecord
+from nodeflow.document import offers
 from nodeflow.ui.canvas.card_painter import CardPainter
 from nodeflow.ui.canvas.dropping import DropOnWire
 
@@ -22,8 +23,11 @@ class Ghost:
         self.view = view
         self.op_id = op_id
         self.at = QPointF(-1000, -1000)
-        record = NodeRecord(id="", op=op_id, name=view.document.fresh_name(op_id))
+        record = offers.preview(view.document, op_id)
         self.face = view.scene.builder.build(record)
+        if op_id.startswith(f"{offers.LIBRARY}/"):
+            kind = op_id.split("/")[1].rstrip("s").capitalize()
+            self.face = replace(self.face, subtitle=kind, inputs=(), outputs=(), shows_value=False)
         self.grip = QPointF(self.face.width / 2, 20)
         self.drop = DropOnWire(view, record)
 

@@ -18,6 +18,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QToolTip
 
+from nodeflow.document import offers
 from nodeflow.ui.canvas import hints, overlay
 from nodeflow.ui.canvas.camera import STEPS_PER_OCTAVE
 from nodeflow.ui.canvas.gestures import (
@@ -323,7 +324,7 @@ class Pointing:
         self.update()
         if ghost is None or not self.rect().contains(ghost.at.toPoint()):
             return None
-        with self.document.transaction(f"Add {ghost.op_id}"):
+        with self.document.transaction(f"Add {offers.called(ghost.op_id)}"):
             node = self.add_node(ghost.op_id, self.view_to_scene(ghost.at) - ghost.grip)
             if node is not None:
                 ghost.drop.insert(node)

@@ -153,12 +153,17 @@ class Navigation:
     # ---- views ------------------------------------------------------------------------------
 
     def do_view_back(self) -> None:
-        self.views.back()
+        if self._window.is_inside:  # before the derived nodes, one looked at the canvas
+            self._window.show_canvas()
+        else:
+            self.views.back()
 
     def when_view_back(self) -> Blocked | None:
-        return None if self.views.can_go_back else Blocked("This is the first view.")
+        some = self.views.can_go_back or self._window.is_inside
+        return None if some else Blocked("This is the first view.")
 
     def do_view_forward(self) -> None:
+        self._window.show_canvas()
         self.views.forward()
 
     def when_view_forward(self) -> Blocked | None:

@@ -344,3 +344,15 @@ def test_an_optimizer_in_a_subgraph_is_expanded_and_unpacked_there(window, qtbot
     qtbot.waitUntil(lambda: shown(canvas, divide) is not None, timeout=10000)
     window.actions_.trigger("undo")
     assert len(canvas.document.nodes) == before and document.undo_label != "Unpack train"
+
+
+def test_back_leads_from_the_derived_nodes_to_the_canvas_as_it_was(window, qtbot):
+    expand(qtbot, window)
+    before = window.navigation.views.current()
+    window.actions_.refresh()
+    qtbot.keyClick(
+        window.peek.canvas,
+        Qt.Key.Key_Left,
+        Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier,
+    )
+    assert not window.is_inside and window.navigation.views.current().is_near(before)

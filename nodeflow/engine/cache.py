@@ -44,6 +44,7 @@ _HELPERS = (
     "randlib.py",
     "rng.py",
     "tiles.py",
+    "translate.py",
 )
 _NEUTRAL = frozenset({"numpy", "math", "numba", "__future__", "llvmlite"})
 

@@ -1,12 +1,14 @@
-"""From a kernel's source text to an object file, by numba.
+"""From a kernel's source text to an object file, by numba and LLVM.
 
-The text defines ``kernel(args, task, ntasks)`` and imports what it uses. It is compiled with
+The text defines ``kernel(args, task, ntasks)`` and imports what it uses. `translate` makes LLVM's
+code of it, by numba's rules; what is beyond that goes through numba itself. It is compiled with
 numpy's error model, without the GIL, without fastmath, without numba's runtime (so a kernel cannot
 allocate) and without wrappers for Python, which would double the work.
 """
 
 from __future__ import annotations
 
+import ast
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -46,42 +48,126 @@ def compile_source(source: str, filename: str = "<kernel>") -> ObjectCode:
     Raises:
         KernelError: the text does not compile; the message holds numba's.
     """
-    result = _compile(source, filename)
-    library = result.library
-    declared = [f.name for f in library._final_module.functions if f.is_declaration]
-    declared += [g.name for g in library._final_module.global_variables if g.is_declaration]
-    externals = tuple(sorted(n for n in declared if not n.startswith("llvm.")))
-    return ObjectCode(result.fndesc.llvm_func_name, externals, library._get_compiled_object())
+    return _compile(source, filename).object_code()
 
 
 def inspect_source(source: str) -> Inspection:
     """Compile ``source`` and report numba's types, LLVM's text and the assembly."""
-    result = _compile(source, "<kernel>")
-    types = {str(name): str(t) for name, t in result.type_annotation.typemap.items()}
-    return Inspection(types, result.library.get_llvm_str(), result.library.get_asm_str())
+    built = _compile(source, "<kernel>")
+    return Inspection(built.types, str(built.module), built.assembly())
 
 
-def _compile(source: str, filename: str) -> Any:
-    from numba.core import types
-    from numba.core.compiler import compile_extra
+@dataclass(frozen=True)
+class _Built:
+    """A kernel as an optimised LLVM module."""
+
+    symbol: str
+    types: dict[str, str]
+    module: Any
+    machine: Any
+
+    def object_code(self) -> ObjectCode:
+        declared = [f.name for f in self.module.functions if f.is_declaration]
+        declared += [g.name for g in self.module.global_variables if g.is_declaration]
+        externals = tuple(sorted(n for n in declared if not n.startswith("llvm.")))
+        return ObjectCode(self.symbol, externals, self.machine.emit_object(self.module))
+
+    def assembly(self) -> str:
+        return self.machine.emit_assembly(self.module)
+
+
+def _compile(source: str, filename: str) -> _Built:
     from numba.core.compiler_lock import global_compiler_lock
-    from numba.core.registry import cpu_target
 
     prepare_compiler()
     try:
         function = _entry(source, filename)
         with global_compiler_lock:
-            # The properties refresh the registries, which a dispatcher would otherwise do.
-            typing: Any = cpu_target.typing_context
-            target: Any = cpu_target.target_context
-            typing.refresh()
-            target.refresh()
-            signature = (types.int64, types.int64, types.int64)
-            return compile_extra(typing, target, function, signature, types.void, _flags(), {})
+            return _translated(source, function) or _analysed(function)
     except KernelError:
         raise
     except Exception as error:  # numba, LLVM and faulty text fail in many ways
         raise KernelError(f"the kernel {filename} does not compile: {error}") from error
+
+
+def _translated(source: str, function: Callable) -> _Built | None:
+    """By our own front end; None for what only numba's understands."""
+    from nodeflow.engine.translate import Untranslatable
+
+    try:
+        library, module, types = translate_source(source, function)
+    except Untranslatable:
+        return None
+    machine = library._codegen._tm
+    return _Built(ENTRY_NAME, types, _optimised(module, library, machine), machine)
+
+
+def translate_source(source: str, function: Callable) -> tuple[Any, Any, dict[str, str]]:
+    """The kernel in LLVM's language before any pass: numba's library, llvmlite's module, types.
+
+    Raises:
+        Untranslatable: see `translate`.
+    """
+    from numba.core.compiler import _make_subtarget
+    from numba.core.errors import NumbaError
+    from numba.core.targetconfig import ConfigStack
+
+    from nodeflow.engine.translate import Translator, Untranslatable
+
+    typing, target = _contexts()
+    flags = _flags()
+    context = _make_subtarget(target, flags)
+    library = context.codegen().create_library(ENTRY_NAME)
+    module = library.create_ir_module(ENTRY_NAME)
+    translator = Translator(ast.parse(source), function.__globals__, typing, context)
+    try:
+        with ConfigStack().enter(flags), context.push_code_library(library):
+            translator.function(ENTRY_NAME, module)
+    except NumbaError as error:
+        raise Untranslatable(str(error)) from error
+    return library, module, translator.types
+
+
+def _contexts() -> tuple[Any, Any]:
+    """numba's typing and target contexts, refreshed, which a dispatcher would otherwise do."""
+    from numba.core.registry import cpu_target
+
+    typing: Any = cpu_target.typing_context
+    target: Any = cpu_target.target_context
+    typing.refresh()
+    target.refresh()
+    return typing, target
+
+
+def _optimised(module: Any, library: Any, machine: Any) -> Any:
+    """LLVM's module with everything that it calls, after LLVM's passes.
+
+    numba would run some of them before, for reference counts, and place the code in memory.
+    """
+    import llvmlite.binding as llvm
+
+    parsed = llvm.parse_assembly(str(module))
+    parsed.verify()
+    for linked in dict.fromkeys(library._linking_libraries):
+        parsed.link_in(linked._get_module_for_linking(), preserve=True)
+    options = llvm.create_pipeline_tuning_options(speed_level=3)
+    options.loop_vectorization = options.slp_vectorization = True
+    builder = llvm.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(parsed, builder)
+    return parsed
+
+
+def _analysed(function: Callable) -> _Built:
+    """By numba's own front end."""
+    from numba.core import types
+    from numba.core.compiler import compile_extra
+
+    signature = (types.int64, types.int64, types.int64)
+    result = compile_extra(*_contexts(), function, signature, types.void, _flags(), {})
+    library: Any = result.library
+    found = {str(name): str(t) for name, t in result.type_annotation.typemap.items()}
+    module, machine = library._final_module, library._codegen._tm
+    return _Built(result.fndesc.llvm_func_name, found, module, machine)
 
 
 def _entry(source: str, filename: str) -> Callable:

@@ -99,11 +99,11 @@ class _Writer:
             lines += self._clear()
         lines += [
             "        for oy in range(first, last):",
-            "            y0, x0 = oy * sh - top, np.int64(0)",
-            "            i0, i1 = max(np.int64(0), y0), min(height, y0 + kh)",
+            "            upper = oy * sh - top",
+            "            i0, i1 = max(np.int64(0), upper), min(height, upper + kh)",
             "            for ox in range(across):",
-            "                x0 = ox * sw - left",
-            "                j0, j1 = max(np.int64(0), x0), min(width, x0 + kw)",
+            "                leftmost = ox * sw - left",
+            "                j0, j1 = max(np.int64(0), leftmost), min(width, leftmost + kw)",
             "                number = (i1 - i0) * (j1 - j0)",
             "                above = (image * height + i0) * width",
             f"                corner = {self.size} * (above + j0) * channels",

@@ -1,0 +1,552 @@
+"""A kernel's text to LLVM in one pass, where numba's front end takes some twenty.
+
+Most of the time of compiling a kernel went into what a kernel has no need of: numba looks through
+bytecode for generators, closures and lists, and infers types to a fixed point. Kernels are
+straight: every variable has the type of its first value, loops are ``range`` or ``while``. So this
+walks the syntax tree once. What an operator or a function means is numba's all the same: its typing
+chooses the signature, its lowering emits the instructions, so both ways give the same bits. A text
+that uses anything else is `Untranslatable`, and numba's own front end takes it.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import operator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.core.errors import NumbaError
+from numba.np.arrayobj import make_array
+
+INT = types.int64
+_OPERATORS: dict[type, Callable] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul,
+    ast.Div: operator.truediv, ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod,
+    ast.BitAnd: operator.and_, ast.BitOr: operator.or_, ast.BitXor: operator.xor,
+    ast.LShift: operator.lshift, ast.RShift: operator.rshift,
+    ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Lt: operator.lt, ast.LtE: operator.le,
+    ast.Gt: operator.gt, ast.GtE: operator.ge,
+    ast.USub: operator.neg, ast.Invert: operator.invert, ast.Not: operator.not_,
+}  # fmt: skip
+_CHOICES: dict[Any, str] = {min: "<", max: ">"}
+_signatures: dict[tuple[Any, tuple], Any] = {}
+"""What numba's typing chose before."""
+
+
+class Untranslatable(Exception):
+    """The text uses what only numba's front end knows."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """What an expression gives: an LLVM value of one of numba's types.
+
+    Literals, functions and dtypes have no LLVM value; ``known`` is the Python object.
+    """
+
+    type: Any
+    llvm: Any = None
+    known: Any = None
+
+
+@dataclass
+class _Scope:
+    """What is known where: of one function.
+
+    Attributes:
+        assigned: how often each variable is, in the text.
+        bound: variables that are assigned once, as far as they are defined here.
+        places: memory of the other variables; LLVM makes registers of it.
+        counters: variables that count up from zero or more: indices that do not wrap around.
+        loops: where ``continue`` and ``break`` of the loops around go.
+        end: where ``return`` goes.
+        result: memory of the result, once there is one.
+    """
+
+    prefix: str
+    assigned: Counter[str]
+    bound: dict[str, Value] = field(default_factory=dict)
+    places: dict[str, Value] = field(default_factory=dict)
+    counters: set[str] = field(default_factory=set)
+    loops: list[tuple[Any, Any]] = field(default_factory=list)
+    end: Any = None
+    result: Value | None = None
+
+
+class Translator:
+    """Emits one function; those of the same text that it calls become part of it.
+
+    Args:
+        tree: the text.
+        names: what its globals mean.
+        typing: numba's typing context.
+        target: numba's target context; its active code library gets what the kernel calls.
+
+    Attributes:
+        types: numba's type of every variable.
+    """
+
+    def __init__(
+        self, tree: ast.Module, names: Mapping[str, Any], typing: Any, target: Any
+    ) -> None:
+        self.types: dict[str, str] = {}
+        self._functions = {f.name: f for f in tree.body if isinstance(f, ast.FunctionDef)}
+        self._names = {**vars(builtins), **names}
+        self._typing = typing
+        self._target = target
+        self._scope = _Scope("", Counter())
+        self._builder: Any = None
+
+    def function(self, name: str, module: ir.Module) -> None:
+        """Add a function of int64 arguments without a result, in numba's calling convention.
+
+        Raises:
+            Untranslatable: see the module.
+        """
+        item = self._functions[name]
+        convention = self._target.call_conv
+        kind = convention.get_function_type(types.void, [INT] * len(item.args.args))
+        function = ir.Function(module, kind, name)
+        self._builder = ir.IRBuilder(function.append_basic_block("entry"))
+        self._body(item, [Value(INT, value) for value in function.args[2:]], "")
+        convention.return_value(self._builder, self._target.get_dummy_value())
+
+    def _body(self, item: ast.FunctionDef, arguments: Sequence[Value], prefix: str) -> Value:
+        """The body of a function with these arguments, and its result."""
+        names = [a.arg for a in item.args.args]
+        stored = (n.id for n in ast.walk(item)
+                  if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))  # fmt: skip
+        outer, self._scope = self._scope, _Scope(prefix, Counter([*names, *stored]))
+        self._scope.end = self._new_block("end")
+        for name, value in zip(names, arguments, strict=True):
+            self._assign(name, self._computed(value))
+        self._block(item.body)
+        self._jump(self._scope.end)
+        self._builder.position_at_end(self._scope.end)
+        result, self._scope = self._scope.result, outer
+        if result is None:
+            return Value(types.none, self._target.get_dummy_value())
+        return Value(result.type, self._builder.load(result.llvm))
+
+    # ---- statements ---------------------------------------------------------------------------
+
+    @property
+    def _ended(self) -> bool:
+        return self._builder.block.is_terminated
+
+    def _block(self, body: Sequence[ast.stmt]) -> None:
+        """Statements; what is defined in them is not known afterwards."""
+        outer = dict(self._scope.bound)
+        for item in body:
+            if self._ended:
+                break
+            self._method("do", item)(item)
+        self._scope.bound = outer
+
+    def _method(self, prefix: str, item: ast.AST) -> Callable[[Any], Any]:
+        method = getattr(self, f"_{prefix}_{type(item).__name__.lower()}", None)
+        if method is None:
+            raise Untranslatable(type(item).__name__)
+        return method
+
+    def _do_expr(self, item: ast.Expr) -> None:
+        if not isinstance(item.value, ast.Constant):  # a docstring
+            self._value(item.value)
+
+    def _do_pass(self, item: ast.Pass) -> None:
+        pass
+
+    def _do_return(self, item: ast.Return) -> None:
+        if item.value is not None:
+            value = self._computed(self._value(item.value))
+            if self._scope.result is None:
+                place = cgutils.alloca_once(self._builder, value.llvm.type)
+                self._scope.result = Value(value.type, place)
+            if self._scope.result.type != value.type:
+                raise Untranslatable("results of several types")
+            self._builder.store(value.llvm, self._scope.result.llvm)
+        self._builder.branch(self._scope.end)
+
+    def _do_assign(self, item: ast.Assign) -> None:
+        if len(item.targets) != 1:
+            raise Untranslatable("several targets")
+        target = item.targets[0]
+        if not isinstance(target, ast.Tuple):
+            return self._assign_to(target, self._value(item.value))
+        if isinstance(item.value, ast.Tuple):
+            values = [self._computed(self._value(v)) for v in item.value.elts]
+        else:
+            whole = self._value(item.value)
+            if not _is_tuple(whole):
+                raise Untranslatable("unpacking")
+            parts = cgutils.unpack_tuple(self._builder, whole.llvm, len(whole.type))
+            values = [Value(t, v) for t, v in zip(whole.type, parts, strict=True)]
+        if len(values) != len(target.elts):
+            raise Untranslatable("unpacking")
+        for place, value in zip(target.elts, values, strict=True):
+            self._assign_to(place, value)
+        return None
+
+    def _do_augassign(self, item: ast.AugAssign) -> None:
+        if not isinstance(item.target, ast.Name):
+            raise Untranslatable("an element changed in place")
+        old, change = self._of_name(item.target), self._value(item.value)
+        self._assign_to(item.target, self._call(_OPERATORS[type(item.op)], [old, change]))
+
+    def _assign_to(self, target: ast.expr, value: Value) -> None:
+        if isinstance(target, ast.Name):
+            self._assign(target.id, self._computed(value))
+        elif isinstance(target, ast.Subscript):
+            self._store(self._value(target.value), target.slice, self._computed(value))
+        else:
+            raise Untranslatable("a target")
+
+    def _assign(self, name: str, value: Value) -> None:
+        text = str(value.type)
+        if self.types.setdefault(self._scope.prefix + name, text) != text:
+            raise Untranslatable(f"{name} has several types")
+        if self._scope.assigned[name] == 1:
+            self._scope.bound[name] = value
+            return
+        if name not in self._scope.places:
+            place = cgutils.alloca_once(self._builder, value.llvm.type, name=name)
+            self._scope.places[name] = Value(value.type, place)
+        self._builder.store(value.llvm, self._scope.places[name].llvm)
+
+    def _do_if(self, item: ast.If) -> None:
+        yes, no, after = (self._new_block(name) for name in ("yes", "no", "after"))
+        self._branch(item.test, yes, no)
+        for block, body in ((yes, item.body), (no, item.orelse)):
+            self._builder.position_at_end(block)
+            self._block(body)
+            self._jump(after)
+        self._builder.position_at_end(after)
+
+    def _do_while(self, item: ast.While) -> None:
+        if item.orelse:
+            raise Untranslatable("else of a loop")
+        test, body, after = (self._new_block(name) for name in ("test", "body", "after"))
+        self._jump(test)
+        self._builder.position_at_end(test)
+        self._branch(item.test, body, after)
+        self._builder.position_at_end(body)
+        with self._loop(test, after):
+            self._block(item.body)
+        self._jump(test)
+        self._builder.position_at_end(after)
+
+    def _do_for(self, item: ast.For) -> None:
+        name, (start, stop, step) = self._range(item)
+        before = self._builder.block
+        test, body, again, after = (self._new_block(n) for n in ("test", "body", "again", "after"))
+        self._jump(test)
+        self._builder.position_at_end(test)
+        first, end, by = (self._computed(v).llvm for v in (start, stop, step))
+        counter = self._builder.phi(end.type, name)
+        counter.add_incoming(first, before)
+        self._builder.cbranch(self._goes_on(counter, end, by, step.known), body, after)
+        self._builder.position_at_end(body)
+        outer = dict(self._scope.bound)
+        self._assign(name, Value(INT, counter))
+        if self._scope.assigned[name] == 1 and _not_negative(start) and _not_negative(step):
+            self._scope.counters.add(name)
+        with self._loop(again, after):
+            self._block(item.body)
+        self._scope.bound = outer
+        self._jump(again)
+        self._builder.position_at_end(again)
+        counter.add_incoming(self._builder.add(counter, by, flags=["nsw"]), again)
+        self._builder.branch(test)
+        self._builder.position_at_end(after)
+
+    def _goes_on(self, counter: Any, end: Any, by: Any, step: int | None) -> Any:
+        """Whether a range that counts by ``by`` (``step``, if it is known) is not at its end."""
+        below = self._builder.icmp_signed("<", counter, end)
+        if step is not None and step > 0:
+            return below
+        above = self._builder.icmp_signed(">", counter, end)
+        if step is not None and step < 0:
+            return above
+        up = self._builder.icmp_signed(">", by, ir.Constant(by.type, 0))
+        return self._builder.select(up, below, above)
+
+    def _range(self, item: ast.For) -> tuple[str, tuple[Value, Value, Value]]:
+        """The variable of ``for NAME in range(...)``; start, stop and step."""
+        call, target = item.iter, item.target
+        name = (
+            call.func.id if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) else ""
+        )
+        if name != "range" or item.orelse or not isinstance(target, ast.Name):
+            raise Untranslatable("a loop")
+        assert isinstance(call, ast.Call)
+        ends = [self._value(a) for a in call.args]
+        if len(ends) == 1:
+            ends.insert(0, self._known(0))
+        if len(ends) == 2:
+            ends.append(self._known(1))
+        if any(e.type != INT for e in ends):
+            raise Untranslatable("a range of other integers")
+        start, stop, step = ends
+        return target.id, (start, stop, step)
+
+    @contextmanager
+    def _loop(self, again: Any, after: Any) -> Iterator[None]:
+        self._scope.loops.append((again, after))
+        yield
+        self._scope.loops.pop()
+
+    def _do_break(self, item: ast.Break) -> None:
+        self._builder.branch(self._scope.loops[-1][1])
+
+    def _do_continue(self, item: ast.Continue) -> None:
+        self._builder.branch(self._scope.loops[-1][0])
+
+    def _new_block(self, name: str) -> Any:
+        return self._builder.append_basic_block(name)
+
+    def _jump(self, block: Any) -> None:
+        if not self._ended:
+            self._builder.branch(block)
+
+    # ---- conditions ---------------------------------------------------------------------------
+
+    def _branch(self, item: ast.expr, yes: Any, no: Any) -> None:
+        """Go to ``yes`` or ``no`` as the test says, evaluating no more of it than needed."""
+        if isinstance(item, ast.BoolOp):
+            for part in item.values[:-1]:
+                then = self._new_block("also")
+                if isinstance(item.op, ast.And):
+                    self._branch(part, then, no)
+                else:
+                    self._branch(part, yes, then)
+                self._builder.position_at_end(then)
+            self._branch(item.values[-1], yes, no)
+        elif isinstance(item, ast.UnaryOp) and isinstance(item.op, ast.Not):
+            self._branch(item.operand, no, yes)
+        elif isinstance(item, ast.Constant):
+            self._builder.branch(yes if item.value else no)
+        else:
+            value = self._computed(self._value(item))
+            self._builder.cbranch(
+                self._target.is_true(self._builder, value.type, value.llvm), yes, no
+            )
+
+    def _of_ifexp(self, item: ast.IfExp) -> Value:
+        yes, no, after = (self._new_block(name) for name in ("yes", "no", "after"))
+        self._branch(item.test, yes, no)
+        ends = []
+        for block, part in ((yes, item.body), (no, item.orelse)):
+            self._builder.position_at_end(block)
+            value = self._computed(self._value(part))
+            ends.append((value, self._builder.block))
+            self._builder.branch(after)
+        if ends[0][0].type != ends[1][0].type:
+            raise Untranslatable("branches of several types")
+        self._builder.position_at_end(after)
+        result = self._builder.phi(ends[0][0].llvm.type)
+        for value, block in ends:
+            result.add_incoming(value.llvm, block)
+        return Value(ends[0][0].type, result)
+
+    def _of_boolop(self, item: ast.BoolOp) -> Value:
+        if not all(isinstance(part, (ast.Compare, ast.BoolOp)) for part in item.values):
+            raise Untranslatable("a choice between values")
+        yes, no, after = (self._new_block(name) for name in ("yes", "no", "after"))
+        self._branch(item, yes, no)
+        for block in (yes, no):
+            self._builder.position_at_end(block)
+            self._builder.branch(after)
+        self._builder.position_at_end(after)
+        result = self._builder.phi(ir.IntType(1))
+        result.add_incoming(ir.Constant(ir.IntType(1), 1), yes)
+        result.add_incoming(ir.Constant(ir.IntType(1), 0), no)
+        return Value(types.boolean, result)
+
+    # ---- expressions --------------------------------------------------------------------------
+
+    def _value(self, item: ast.expr) -> Value:
+        return self._method("of", item)(item)
+
+    def _computed(self, value: Value) -> Value:
+        """The value in a register, literals too."""
+        if value.llvm is not None:
+            return value
+        constant = self._target.get_constant_generic(self._builder, value.type, value.known)
+        return Value(value.type, constant)
+
+    def _known(self, known: Any) -> Value:
+        if isinstance(known, bool):
+            return Value(types.boolean, known=known)
+        if isinstance(known, int):
+            return Value(INT, known=known)
+        return Value(types.unliteral(self._typing.resolve_value_type(known)), known=known)
+
+    def _of_constant(self, item: ast.Constant) -> Value:
+        if not isinstance(item.value, (bool, int, float)):
+            raise Untranslatable("a literal")
+        return self._known(item.value)
+
+    def _of_name(self, item: ast.Name) -> Value:
+        if item.id in self._scope.places:
+            place = self._scope.places[item.id]
+            return Value(place.type, self._builder.load(place.llvm))
+        if item.id in self._scope.bound:
+            return self._scope.bound[item.id]
+        if item.id in self._scope.assigned or item.id not in self._names:
+            raise Untranslatable(f"{item.id} is not defined on all ways here")
+        return self._known(self._names[item.id])
+
+    def _of_attribute(self, item: ast.Attribute) -> Value:
+        whole = self._value(item.value)
+        if whole.llvm is None:
+            return self._known(getattr(whole.known, item.attr))
+        kind = self._typing.resolve_getattr(whole.type, item.attr)
+        get = self._target.get_getattr(whole.type, item.attr)
+        if kind is None or get is None:
+            raise Untranslatable(item.attr)
+        return Value(kind, get(self._target, self._builder, whole.type, whole.llvm, item.attr))
+
+    def _of_unaryop(self, item: ast.UnaryOp) -> Value:
+        operand = self._value(item.operand)
+        if isinstance(item.op, ast.USub) and isinstance(operand.known, (int, float)):
+            return self._known(-operand.known)
+        return self._call(_OPERATORS[type(item.op)], [operand])
+
+    def _of_binop(self, item: ast.BinOp) -> Value:
+        return self._operation(item.op, item.left, item.right)
+
+    def _of_compare(self, item: ast.Compare) -> Value:
+        if len(item.ops) != 1:
+            raise Untranslatable("a chain of comparisons")
+        if isinstance(item.ops[0], ast.In):
+            return self._of_boolop(_any_equal(item))
+        return self._operation(item.ops[0], item.left, item.comparators[0])
+
+    def _operation(self, kind: ast.AST, left: ast.expr, right: ast.expr) -> Value:
+        if type(kind) not in _OPERATORS:
+            raise Untranslatable(type(kind).__name__)
+        return self._call(_OPERATORS[type(kind)], [self._value(left), self._value(right)])
+
+    def _of_call(self, item: ast.Call) -> Value:
+        if isinstance(item.func, ast.Name) and item.func.id in self._functions:
+            function = self._functions[item.func.id]
+            arguments = [self._value(a) for a in item.args]
+            return self._body(function, arguments, f"{self._scope.prefix}{function.name}.")
+        function = self._value(item.func)
+        if item.keywords or function.known is None:
+            raise Untranslatable("a call")
+        return self._call(function.known, [self._value(a) for a in item.args])
+
+    def _call(self, function: Any, arguments: Sequence[Value]) -> Value:
+        """What numba makes of a function or an operator on these types."""
+        if function in (min, max) and len(arguments) == 2 and all(a.type == INT for a in arguments):
+            return self._choose(_CHOICES[function], *(self._computed(a).llvm for a in arguments))
+        kind, signature = self._signature(function, arguments)
+        wanted = list(signature.args)
+        if wanted and isinstance(wanted[-1], (types.StarArgTuple, types.StarArgUniTuple)):
+            wanted[-1:] = wanted[-1]
+        values = [self._cast(a, t) for a, t in zip(arguments, wanted, strict=True)]
+        if len(wanted) != len(signature.args) or list(signature.args) != wanted:
+            fixed = len(signature.args) - 1
+            rest = self._target.make_tuple(self._builder, signature.args[-1], values[fixed:])
+            values[fixed:] = [rest]
+        implementation = self._target.get_function(kind, signature)
+        result = implementation(self._builder, values)
+        return Value(types.unliteral(signature.return_type), result)
+
+    def _choose(self, sign: str, first: Any, second: Any) -> Value:
+        """min or max of two integers, in the two instructions that numba needs a function for."""
+        second_wins = self._builder.icmp_signed(sign, second, first)
+        return Value(INT, self._builder.select(second_wins, second, first))
+
+    def _cast(self, value: Value, wanted: Any) -> Any:
+        """The LLVM value as another type, as numba converts it."""
+        computed = self._computed(value)
+        return self._target.cast(self._builder, computed.llvm, computed.type, wanted)
+
+    def _signature(self, function: Any, arguments: Sequence[Value]) -> tuple[Any, Any]:
+        """numba's type of the function, and the signature that it chooses."""
+        kind = self._typing.resolve_value_type(function)
+        plain = tuple(a.type for a in arguments)
+        literal = tuple(
+            types.literal(a.known) if type(a.known) in (int, bool) else a.type for a in arguments
+        )
+        for given in (plain, literal):
+            if (kind, given) in _signatures:
+                return kind, _signatures[kind, given]
+            try:
+                signature = self._typing.resolve_function_type(kind, given, {})
+            except NumbaError:
+                continue
+            if signature is not None:
+                _signatures[kind, given] = signature
+                return kind, signature
+        raise Untranslatable(f"no {function} of {plain}")
+
+    # ---- elements -----------------------------------------------------------------------------
+
+    def _of_subscript(self, item: ast.Subscript) -> Value:
+        whole = self._value(item.value)
+        if _is_tuple(whole):
+            index = self._value(item.slice).known
+            if not isinstance(index, int):
+                raise Untranslatable("an index into a tuple")
+            part = self._builder.extract_value(whole.llvm, index)
+            return Value(whole.type[index], part)
+        pointer = self._pointer(whole, item.slice)
+        if pointer is not None:
+            element = whole.type.dtype
+            return Value(element, self._target.unpack_value(self._builder, element, pointer))
+        return self._call(operator.getitem, [whole, self._index(item.slice)])
+
+    def _store(self, whole: Value, place: ast.expr, value: Value) -> None:
+        pointer = self._pointer(whole, place)
+        if pointer is None:
+            self._call(operator.setitem, [whole, self._index(place), value])
+            return
+        element = whole.type.dtype
+        self._target.pack_value(self._builder, element, self._cast(value, element), pointer)
+
+    def _index(self, item: ast.expr) -> Value:
+        if not isinstance(item, ast.Tuple):
+            return self._value(item)
+        parts = [self._computed(self._value(part)) for part in item.elts]
+        kind = types.Tuple([p.type for p in parts])
+        tuple_ = self._target.make_tuple(self._builder, kind, [p.llvm for p in parts])
+        return Value(kind, tuple_)
+
+    def _pointer(self, whole: Value, place: ast.expr) -> Any:
+        """Where an element lies whose index needs no wrapping around, else None."""
+        if not isinstance(place, ast.Name) or place.id not in self._scope.counters:
+            return None
+        if (
+            not isinstance(whole.type, types.Array)
+            or whole.type.ndim != 1
+            or whole.type.layout != "C"
+        ):
+            return None
+        data = make_array(whole.type)(self._target, self._builder, whole.llvm).data
+        return self._builder.gep(data, [self._of_name(place).llvm], inbounds=True)
+
+
+def _is_tuple(value: Value) -> bool:
+    return isinstance(value.type, types.BaseTuple)
+
+
+def _not_negative(value: Value) -> bool:
+    return isinstance(value.known, int) and value.known >= 0
+
+
+def _any_equal(item: ast.Compare) -> ast.BoolOp:
+    """``x in (a, b)`` as ``x == a or x == b``."""
+    choices = item.comparators[0]
+    if not isinstance(item.left, ast.Name) or not isinstance(choices, ast.Tuple):
+        raise Untranslatable("in")
+    parts: list[ast.expr] = [ast.Compare(item.left, [ast.Eq()], [c]) for c in choices.elts]
+    return ast.BoolOp(ast.Or(), parts)

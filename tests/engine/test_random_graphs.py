@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 import numpy as np
 from hypothesis import HealthCheck, example, given, settings
@@ -62,6 +63,22 @@ def flat(results: list) -> list[np.ndarray]:
     return [np.asarray(v) for v in [*values, total, *slopes]]
 
 
+STEPS = (1e-4, 2e-5, 4e-6)
+"""The best of some steps counts: in a wild graph a long one is crude, in a tame one a short one is
+lost in rounding."""
+
+
+def difference(along: Callable[[float], float], step: float) -> tuple[float, float]:
+    """How crude a central difference of fourth order is, and the difference.
+
+    Crude by as much as those of second order over one step and over two differ.
+    """
+    near = (along(step) - along(-step)) / (2 * step)
+    far = (along(2 * step) - along(-2 * step)) / (4 * step)
+    return abs(near - far), near + (near - far) / 3
+
+
+@example(seed=1002197, nodes=43)
 @example(seed=21, nodes=60)
 @example(seed=22, nodes=60)
 @example(seed=23, nodes=40)
@@ -72,7 +89,7 @@ def test_gradients_equal_finite_differences(seed: int, nodes: int) -> None:
     with graph:
         slopes = nf.gradients(total, fed)
     arrays = inputs(seed, "float64", ties=False)
-    step, rng = 1e-4, np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     ways = [rng.normal(size=a.shape) for a in arrays]
     with Session(graph, tier="reference") as session:
 
@@ -83,10 +100,6 @@ def test_gradients_equal_finite_differences(seed: int, nodes: int) -> None:
         found = session.run([s for s in slopes if s is not None], dict(zip(fed, arrays)))
         used = [w for s, w in zip(slopes, ways) if s is not None]
         slope = sum(float((g * w).sum()) for g, w in zip(found, used))
-        near = (along(step) - along(-step)) / (2 * step)
-        far = (along(2 * step) - along(-2 * step)) / (4 * step)
-    expected = near + (near - far) / 3  # fourth order
-    # The two steps' difference is the error of the longer one, had the fourth order not removed it.
-    rough = abs(near - far)
+        rough, expected = min(difference(along, step) for step in STEPS)
     assert rough <= 1e-3 * max(1.0, abs(expected)), "too wild a graph to tell"
     assert abs(slope - expected) <= 1e-6 * max(1.0, abs(expected)) + 0.05 * rough

@@ -220,8 +220,9 @@ class Analysis:
             for node_id, inside in self.inside.items():
                 if inside.doc.scope not in scopes and not inside.inside:
                     continue
-                # Border nodes may have other ports now, which is for the instance to say.
-                if inside._update(change, scopes) or inside.doc.scope in scopes:
+                # Border nodes may have other ports now, and an input may be needed, or no longer:
+                # that is for the instance to say.
+                if inside._update(change, scopes) or inside._holds(scopes):
                     dirty.add(node_id)
         tables = {edit.key for edit in own.of("subgraph")}
         scoped = {name.rpartition("/")[0] for name in names if "/" in name}
@@ -232,6 +233,10 @@ class Analysis:
                 if unknown or any(f"{other}/".startswith(scope) for other in scoped):
                     dirty.add(record.id)
         return dirty
+
+    def _holds(self, scopes: set[str]) -> bool:
+        """Says whether any of these definitions is here, or in an instance inside."""
+        return self.doc.scope in scopes or any(i._holds(scopes) for i in self.inside.values())
 
     def _has_other_ports(self, node_id: str, change: Change) -> bool:
         """Says whether an instance has other ports now, to be shown whatever their types."""

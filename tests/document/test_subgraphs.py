@@ -444,6 +444,21 @@ def test_an_input_without_a_wire_is_missed_at_the_instance(sums):
     assert "`sums` needs a wire into `b`" in sums.problems("sums")[0]
 
 
+def test_what_is_needed_deep_inside_is_missed_outside_only_as_long(sums):
+    definition = sums.doc.definition("sums")
+    border = definition.borders[INPUTS]
+    commands.connect(definition, border, "c", definition.node_named("d").id, "x")
+    side = commands.add_node(definition, "exp", (0, 0), "side")
+    commands.connect(definition, border, "b", side, "x")
+    outer = create(sums.doc, [sums.instance], "outer")
+    commands.disconnect(sums.doc, (outer, "b"))
+    assert "`outer` needs a wire into `b`" in sums.problems("outer")[0]
+    commands.remove(definition, [side])
+    assert not sums.problems("outer") and sums.analysis.problems == Analysis(sums.doc).problems
+    sums.doc.undo()
+    assert "`outer` needs a wire into `b`" in sums.problems("outer")[0]
+
+
 def test_the_verdict_on_a_wire_into_an_instance_is_that_of_what_is_inside(sums):
     three = sums.add("constant", "three", dtype="float32", value=[1.0, 2.0, 3.0])
     commands.set_attr(sums.doc, sums.id("c"), "value", [1.0, 2.0])

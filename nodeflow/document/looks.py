@@ -1,8 +1,9 @@
 """How nodes and wires are shown and take part: collapsed, muted, bypassed, hidden wires.
 
 All of it are fields of a node beside its attributes, so it survives in files:
-`collapsed` (true: only the title shows), `mode` (see `passing`), and `hidden` (names of in-ports
-whose wires are drawn as stubs).
+`collapsed` (true: only the title shows), `mode` (see `passing`), `breakpoint` (true: a training in
+the window pauses where the value is not finite, or true), and `hidden` (names of in-ports whose
+wires are drawn as stubs).
 """
 
 from __future__ import annotations
@@ -19,6 +20,19 @@ from nodeflow.document.records import BYPASSED, MUTED, Json, NodeRecord, mode_of
 def is_collapsed(record: NodeRecord) -> bool:
     """Says whether only a node's title is shown."""
     return record.extra.get("collapsed") is True
+
+
+def has_breakpoint(record: NodeRecord) -> bool:
+    """Says whether a training pauses at a node."""
+    return record.extra.get("breakpoint") is True
+
+
+def toggle_breakpoint(doc: Document, ids: Iterable[str]) -> None:
+    """Sets breakpoints at nodes, or takes them away where all have one."""
+    ids = [i for i in ids if doc.node(i).op != REROUTE]
+    every = all(has_breakpoint(doc.node(i)) for i in ids)
+    verb = "Remove the breakpoint of" if every else "Set a breakpoint at"
+    _set(doc, verb, ids, "breakpoint", None if every else True)
 
 
 def hidden_ports(record: NodeRecord) -> list[str]:

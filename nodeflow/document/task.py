@@ -18,6 +18,7 @@ from nodeflow.document.dataset_op import DATASET, options_of, source_of
 from nodeflow.document.declarations import declaration
 from nodeflow.document.definitions import make_independent
 from nodeflow.document.flatten import Flat
+from nodeflow.document.looks import has_breakpoint
 from nodeflow.document.model import Document
 from nodeflow.document.schema import read_training
 from nodeflow.document.scopes import find_name, path_of, scoped_name, walk
@@ -194,8 +195,11 @@ class Task:
         """Whether there is an optimizer to train with."""
         return bool(self.build.settings.optimizer or optimizers(self.build.document))
 
-    def training(self, seed: int | None = None) -> Training:
+    def training(self, seed: int | None = None, *, breakpoints: bool = False) -> Training:
         """The document's training settings, bound to this graph and data.
+
+        Args:
+            breakpoints: with the nodes that pause it; left out where nobody could let it go on.
 
         Raises:
             GraphError: there is no optimizer, or a setting names a node that is not there.
@@ -211,7 +215,9 @@ class Task:
         metrics = tuple(Metric(t, s, key=k) for (t, s), k in zip(chosen, keys, strict=True))
         stopping = self._stopping(settings, loss, metrics)
         watched = [stopping.metric] if stopping and stopping.metric else []
-        nodes = [optimizer, loss.node, *(m.tensor.node for m in [*metrics, *watched])]
+        broken = self._breakpoints() if breakpoints else ()
+        measured = [t.node for t in [*(m.tensor for m in [*metrics, *watched]), *broken]]
+        nodes = [optimizer, loss.node, *measured]
         return Training(
             optimizer,
             loss,
@@ -224,7 +230,14 @@ class Task:
             feeds=self._feeds,
             stopping=stopping,
             use_averages=settings.use_averages,
+            breakpoints=broken,
         )
+
+    def _breakpoints(self) -> tuple[Tensor, ...]:
+        """What comes out of nodes with a breakpoint; those that cannot run have none."""
+        records = self.build.document.nodes.values()
+        nodes = [self.build.nodes.get(r.id) for r in records if has_breakpoint(r)]
+        return tuple(tensor for node in nodes if node is not None for tensor in node.outputs)
 
     def _stopping(
         self, settings: TrainingSettings, loss: Tensor, metrics: tuple[Metric, ...]

@@ -299,7 +299,7 @@ class Graph:
         self._taken.setdefault(name, 1)
         if op.macro:
             try:
-                with self._deriving(name):
+                with self.deriving(name):
                     expansion = op.expand(self, name, inputs, **attrs)
             except NodeflowError:
                 del self._taken[name]
@@ -315,7 +315,7 @@ class Graph:
         return node
 
     @contextmanager
-    def _deriving(self, name: str) -> Iterator[None]:
+    def deriving(self, name: str) -> Iterator[None]:
         """Nodes made inside belong to a macro node, outside the user's scopes."""
         saved = self._derived_from, self._scopes, self._controls
         self._derived_from = self._derived_from or name

@@ -29,7 +29,7 @@ from nodeflow.host.evaluate import Evaluator
 from nodeflow.host.measure import measure
 from nodeflow.ops.user import PLUGINS
 from nodeflow.train.control import Control
-from nodeflow.train.events import Done, Epoch, Started, Steps
+from nodeflow.train.events import Done, Epoch, Hit, Started, Steps
 from nodeflow.train.loop import train
 from nodeflow.train.settings import Training
 from nodeflow.train.weights import load_weights, save_weights
@@ -240,7 +240,7 @@ class Engine:
 
     def _train(self, request: p.Train) -> None:
         evaluator = self._current()
-        training = evaluator.task.training()
+        training = evaluator.task.training(breakpoints=True)
         if not request.resume:
             self._epochs_done = 0
         self._control = Control(idle=self._handle_waiting)
@@ -273,6 +273,8 @@ class Engine:
                 self._show_progress(last)  # what nodes show is what was learned in the end
                 return event
             self._tell(request.request, event)
+            if isinstance(event, Hit):
+                self._show_progress(event.step)
             self._handle_waiting()
             if isinstance(event, Steps):
                 last = event.last
@@ -290,6 +292,9 @@ class Engine:
             )
         elif isinstance(event, Steps):
             self._send(p.StepsDone(event.first, event.losses, event.seconds, event.tier))
+        elif isinstance(event, Hit):
+            self._send(p.State("paused"))
+            self._send(p.BreakpointHit(event.step, event.nodes))
         elif isinstance(event, Epoch):
             self._epochs_done = event.epoch
             self._send(

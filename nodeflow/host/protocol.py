@@ -315,6 +315,14 @@ class StepsDone:
 
 
 @dataclass(frozen=True)
+class BreakpointHit:
+    """As ``train.events.Hit``; the training is paused."""
+
+    step: int
+    nodes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class EpochDone:
     """As ``train.events.Epoch``: ``tables`` are metrics of more than a number."""
 
@@ -400,6 +408,7 @@ Message = (
     | Profiled
     | TrainingStarted
     | StepsDone
+    | BreakpointHit
     | EpochDone
     | TrainingDone
     | VariablesInitialized

@@ -32,6 +32,14 @@ class Steps:
 
 
 @dataclass(frozen=True)
+class Hit:
+    """Breakpoints at these nodes were hit in a step, after which the control pauses."""
+
+    step: int
+    nodes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Epoch:
     """An epoch ended: mean of its batch losses, the metrics measured, steps and seconds so far.
 
@@ -85,4 +93,4 @@ def ending(last_epoch: int, stopped: bool, reason: str, best_epoch: int) -> str:
     return f"{text}; weights of epoch {best_epoch}" if best_epoch else text
 
 
-Event = Started | Steps | Epoch | Done
+Event = Started | Steps | Hit | Epoch | Done

@@ -19,9 +19,10 @@ from nodeflow.engine.stepper import Stepper
 from nodeflow.errors import DataError
 from nodeflow.ops.phase import training_feeds
 from nodeflow.train.averages import Averages
+from nodeflow.train.breakpoints import Breakpoints
 from nodeflow.train.control import Control
 from nodeflow.train.evaluate import evaluate
-from nodeflow.train.events import Done, Epoch, Event, Started, Steps
+from nodeflow.train.events import Done, Epoch, Event, Hit, Started, Steps
 from nodeflow.train.settings import Metric, Training
 from nodeflow.train.stopping import Watch
 
@@ -36,7 +37,7 @@ def train(
     *,
     first_epoch: int = 1,
 ) -> Iterator[Event]:
-    """Train, yielding Started, Steps (many), Epoch (each) and Done.
+    """Train, yielding Started, Steps (many), Hit (at breakpoints), Epoch (each) and Done.
 
     The session's variables must be initialized; they hold the trained values as soon as an event
     is yielded. ``first_epoch`` continues an earlier training with that epoch's own shuffling.
@@ -83,6 +84,7 @@ class _Loop:
         self.best_measured: dict[str, np.ndarray] = {}
         self.chunk = 1
         self.averages = Averages(session, training.optimizer) if training.use_averages else None
+        self.breakpoints = Breakpoints(training.breakpoints)
         self.watch = Watch(training.stopping) if training.stopping else None
         for metric in training.measured():  # a missing split is told now, and not after an epoch
             training.rows(training.used_bindings([metric.tensor.node]), metric.split)
@@ -112,7 +114,8 @@ class _Loop:
             stepper.start_epoch(self._order(epoch))
             total = 0.0
             for event in self._steps(stepper):
-                total += float(np.sum(event.losses, dtype=np.float64))
+                if isinstance(event, Steps):
+                    total += float(np.sum(event.losses, dtype=np.float64))
                 yield event
             if self.control.stopped:
                 break
@@ -140,7 +143,7 @@ class _Loop:
         feeds = {**training_feeds(self.session.graph), **training.feeds}
         return self.session.stepper(
             [training.optimizer],
-            [training.loss],
+            [training.loss, *self.breakpoints.probes],
             columns,
             training.batch_size,
             feeds={t: v for t, v in feeds.items() if t not in columns},
@@ -178,21 +181,42 @@ class _Loop:
             return np.arange(rows, dtype=np.int64)
         return epoch_order(rows, self.training.seed, epoch - 1)
 
-    def _steps(self, stepper) -> Iterator[Steps]:
+    def _steps(self, stepper: Stepper) -> Iterator[Steps | Hit]:
         left = self.steps_per_epoch
         while left:
             allowed = self.control.allow(min(self.chunk, left))
             if allowed == 0:
                 return
             started = time.perf_counter()
-            done, scalars = stepper.drive(allowed)
+            done, scalars = self._drive(stepper, allowed)
             elapsed = time.perf_counter() - started
             self.seconds += elapsed
             self._adapt(done, elapsed)
             first = self.steps_before + self.steps + 1
             self.steps += done
             left -= done
-            yield Steps(first, np.asarray(scalars)[:, 0], self.seconds, self.session.tier_in_use)
+            hit = self.breakpoints.hits(scalars[-1, 1:]) if done else ()
+            if hit:
+                self.control.pause()
+            yield Steps(first, scalars[:, 0], self.seconds, self.session.tier_in_use)
+            if hit:
+                yield Hit(first + done - 1, hit)
+
+    def _drive(self, stepper: Stepper, count: int) -> tuple[int, np.ndarray]:
+        """As the stepper's `drive`; with breakpoints step by step, up to the first that is hit."""
+        if not self.breakpoints:
+            return stepper.drive(count)
+        parts: list[np.ndarray] = []
+        while len(parts) < count:
+            done, scalars = stepper.drive(1)
+            if not done:
+                break
+            parts.append(scalars)
+            if self.breakpoints.hits(scalars[0, 1:]):
+                break
+        return len(parts), np.concatenate(
+            parts or [np.zeros((0, 1 + len(self.breakpoints.probes)))]
+        )
 
     def _adapt(self, done: int, elapsed: float) -> None:
         """Size the next chunk by the last one; it never affects the numbers."""

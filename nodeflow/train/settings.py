@@ -78,6 +78,7 @@ class Training:
         stopping: when to end early, if at all.
         use_averages: measure with the running means of the weights that the optimizer keeps (its
             ``average_decay``), and end with those as weights.
+        breakpoints: tensors after whose hits the control pauses, see `Breakpoints`.
     """
 
     optimizer: Node
@@ -91,6 +92,7 @@ class Training:
     feeds: Mapping[Tensor, Any] = field(default_factory=dict)
     stopping: EarlyStopping | None = None
     use_averages: bool = False
+    breakpoints: tuple[Tensor, ...] = ()
 
     def __post_init__(self) -> None:
         if self.loss.shape != ():

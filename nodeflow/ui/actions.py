@@ -196,6 +196,14 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "Its output is its first input of the same type",
         on_canvas=True,
     ),
+    _a(
+        "breakpoint",
+        "Set a breakpoint",
+        "Ctrl+F8",
+        "circle",
+        "A training pauses where the value is not finite, or true",
+        on_canvas=True,
+    ),
     _a("collapse", "Collapse to the title", "H", "minus", on_canvas=True),
     _a("insert_node", "Insert a node…", "", "plus", "Into the selected wire, from what fits"),
     _a("add_dot", "Add a dot", "", "circle", "Lead a wire around (or double click it)"),
@@ -354,8 +362,9 @@ MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
     (
         "&Run",
         (
-            *("run", "run_to", SEPARATOR, "train", "continue", "pause", "step", "stop", SEPARATOR),
-            *("profile", "initialise", SEPARATOR, "threads", "restart_engine", "fetch_data"),
+            *("run", "run_to", SEPARATOR, "train", "continue", "pause", "step", "stop"),
+            *("breakpoint", SEPARATOR, "profile", "initialise", SEPARATOR),
+            *("threads", "restart_engine", "fetch_data"),
         ),
     ),
     (

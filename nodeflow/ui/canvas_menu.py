@@ -10,10 +10,11 @@ from typing import Any
 from PySide6.QtCore import QPoint, QPointF, QTimer
 from PySide6.QtWidgets import QMenu
 
-from nodeflow.document.looks import is_collapsed
+from nodeflow.document.looks import has_breakpoint, is_collapsed, toggle_breakpoint
 from nodeflow.document.passing import BYPASSED, MUTED, mode_of
 from nodeflow.document.ports import in_ports
 from nodeflow.document.records import SUBGRAPH
+from nodeflow.train.breakpoints import can_hit
 from nodeflow.ui.actions import ALIGN, SEPARATOR, ActionSet, Blocked, fill_menu
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.workspace import Workspace
@@ -22,7 +23,7 @@ CONTEXT_MENUS: dict[str, tuple[Any, ...]] = {
     "node": (
         *("rename", "replace", "run_to", SEPARATOR),
         *("subgraph", "expand", "unpack", "expose", "independent", "save_library", SEPARATOR),
-        *("mute", "bypass", "collapse", SEPARATOR),
+        *("mute", "bypass", "breakpoint", "collapse", SEPARATOR),
         *("swap_inputs", "detach", "hide_wires", ("Align", ALIGN), SEPARATOR),
         *("cut", "copy", "duplicate", "duplicate_wired", "frame", SEPARATOR, "heal", "delete"),
     ),
@@ -48,7 +49,7 @@ CONTEXT_MENUS: dict[str, tuple[Any, ...]] = {
 }
 
 KEYS_COUNT_AT_ONCE = (
-    *("heal", "detach", "swap_inputs", "mute", "bypass", "collapse", "hide_wires"),
+    *("heal", "detach", "swap_inputs", "mute", "bypass", "breakpoint", "collapse", "hide_wires"),
     *("subgraph", "expand", "unpack", "expose"),
 )
 """Actions with keys on the canvas: they follow the selection at once, the others a little later."""
@@ -56,6 +57,9 @@ MOST_ASKED = 50
 """So many of the selected nodes are asked whether they have inputs to swap."""
 NO_NODES = Blocked("Select nodes, or a frame with nodes on it.")
 NO_SELECTION = Blocked("Select a node.")
+NEVER_HIT = Blocked(
+    "This is never infinite or NaN, nor true or false: compare it, and set the breakpoint there."
+)
 
 
 class CanvasMenu:
@@ -104,6 +108,9 @@ class CanvasMenu:
         for mode, on, off in ((MUTED, "Mute", "Unmute"), (BYPASSED, "Bypass", "End the bypass")):
             every = bool(nodes) and all(mode_of(node) == mode for node in nodes)
             self._actions.set_text("mute" if mode == MUTED else "bypass", off if every else on)
+        every = bool(nodes) and all(has_breakpoint(node) for node in nodes)
+        words = "Remove the breakpoint" if every else "Set a breakpoint"
+        self._actions.set_text("breakpoint", words)
         every = bool(nodes) and all(is_collapsed(node) for node in nodes)
         self._actions.set_text("collapse", "Open" if every else "Collapse to the title")
         one = nodes[0].op if len(nodes) == 1 else ""
@@ -130,6 +137,25 @@ class CanvasMenu:
         return self._locked() or (None if some else NO_NODES)
 
     when_mute = when_bypass = when_collapse = _when_targets
+
+    def when_breakpoint(self) -> Blocked | None:
+        if not self._workspace.selection:
+            return self._locked() or NO_SELECTION
+        some = self._breakable() or [
+            i
+            for i in self._workspace.selection
+            if has_breakpoint(self._workspace.document.nodes[i])
+        ]
+        return self._locked() or (None if some else NEVER_HIT)
+
+    def _breakable(self) -> list[str]:
+        """The selected nodes whose values can be not finite or true, as far as types are known."""
+        analysis = self._workspace.analysis
+        return [
+            node
+            for node in self._workspace.selection
+            if any(map(can_hit, (analysis.out_types(node) or {}).values()))
+        ]
 
     def _when_several(self) -> Blocked | None:
         several = len(self._workspace.selection) > 1
@@ -186,6 +212,14 @@ class CanvasMenu:
 
     def do_bypass(self) -> None:
         self._canvas.toggle_mode(BYPASSED)
+
+    def do_breakpoint(self) -> None:
+        document, chosen = self._workspace.document, self._workspace.selection
+        with self._canvas.reporting():
+            if all(has_breakpoint(document.nodes[i]) for i in chosen):
+                toggle_breakpoint(document, chosen)
+            else:
+                toggle_breakpoint(document, self._breakable())
 
     def do_collapse(self) -> None:
         self._canvas.toggle_collapsed()

@@ -75,7 +75,7 @@ class EngineLink(QObject):
     tensor = Signal(object)
     profiled = Signal(object)
     training = Signal(object)
-    """TrainingStarted, StepsDone, EpochDone and TrainingDone, in this order."""
+    """TrainingStarted, StepsDone, BreakpointHit, EpochDone and TrainingDone, in this order."""
     download = Signal(object)
     """DownloadProgress, Downloaded, and Failed of a download."""
     done = Signal(object)
@@ -409,6 +409,7 @@ _HANDLERS: dict[type, Callable[[EngineLink, Any], None]] = {
     p.Profiled: EngineLink._on_profiled,
     p.TrainingStarted: EngineLink._on_training,
     p.StepsDone: EngineLink._on_training,
+    p.BreakpointHit: EngineLink._on_training,
     p.EpochDone: EngineLink._on_training,
     p.TrainingDone: EngineLink._on_training,
     p.VariablesInitialized: EngineLink._on_done,

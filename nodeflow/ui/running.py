@@ -16,6 +16,7 @@ from nodeflow.host import protocol as p
 from nodeflow.ui.actions import Blocked
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.engine_link import EngineLink
+from nodeflow.ui.run_states import RunStates
 from nodeflow.ui.workspace import Workspace
 
 log = logging.getLogger("nodeflow")
@@ -63,10 +64,12 @@ class Running(QObject):
         self.waiting_for: tuple[str, ...] = ()
         self._run = -1
         self._last: p.Previews | None = None
+        self.states = RunStates(workspace, link, canvas)
         link.previews.connect(self._on_previews)
         link.failed.connect(self._on_failed)
         link.done.connect(self._on_done)
         link.died.connect(self._on_died)
+        link.training.connect(self._on_training)
         workspace.changed.connect(self._on_changed)
         workspace.replaced.connect(self._on_replaced)
         workspace.selected.connect(self._on_selected)
@@ -223,6 +226,10 @@ class Running(QObject):
 
     def _start(self, names: tuple[str, ...] | None) -> None:
         self.run_problems.emit([])
+        only = self.target is not None
+        nodes = self._workspace.document.nodes
+        wanted = self._workspace.analysis.ancestors(self.target) if only else nodes
+        self.states.begin(list(wanted))
         self._run = self._link.run(names)
 
     def _begin(self, resume: bool) -> None:
@@ -277,6 +284,7 @@ class Running(QObject):
             self.noticed.emit(message.notices)
         if message.request == self._run and not message.watch:
             self._run = -1
+            self.states.end(self._values_here(message))
             self._report(message)
 
     def _show_values(self, message: p.Previews) -> None:
@@ -291,6 +299,12 @@ class Running(QObject):
             have = {name.partition(":")[0] for name in values}
             stale = [r.id for r in document.nodes.values() if r.name not in have]
             self._canvas.clear_values(stale)
+
+    def _values_here(self, message: p.Previews) -> set[str]:
+        """Names of the shown graph's nodes that have a value."""
+        scope = self._workspace.scope
+        good = (name for name, value in message.values.items() if value.kind != "error")
+        return {n.removeprefix(scope).partition(":")[0] for n in good if n.startswith(scope)}
 
     @Slot()
     def on_entered(self) -> None:
@@ -348,8 +362,19 @@ class Running(QObject):
         if message.what == "Evaluate" and message.request != self._run:
             self.said.emit(f"No live values: {error}")
             return
+        self.states.end(set())
         self.run_problems.emit([problem])
         self._tell(problem)
+
+    @Slot(object)
+    def _on_training(self, message: Any) -> None:
+        if not isinstance(message, p.BreakpointHit):
+            return
+        self.states.hit(message.nodes)
+        first = self._workspace.find(message.nodes[0])
+        text = f"Paused after step {message.step}: {_listed(message.nodes)} at the breakpoint."
+        fix, words = (f"node:{first}", "Show the node") if first else ("", "")
+        self.told.emit(text, "warning", fix, words)
 
     @Slot(object)
     def _on_done(self, message: Any) -> None:
@@ -391,3 +416,9 @@ class Running(QObject):
     def _on_selected(self, ids: tuple[str, ...]) -> None:
         if not ids:
             self.do_undim()
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    """What was found at breakpoints, in words."""
+    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return f"{shown} {'is' if len(names) == 1 else 'are'} not finite, or true,"

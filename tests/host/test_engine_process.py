@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from nodeflow.document import commands
+from nodeflow.document.looks import toggle_breakpoint
 from nodeflow.host import protocol as p
 from tests.host.documents import expression, regression
 
@@ -166,3 +167,21 @@ def alive(pid: int) -> bool:
             return file.read().rsplit(")", 1)[1].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def test_a_breakpoint_pauses_a_training_until_it_is_let_go_on(talk):
+    document = regression()
+    train, loss = (document.node_named(name).id for name in ("train", "loss"))
+    commands.set_attr(document, train, "learning_rate", 3.0)  # overshoots
+    commands.set_training(document, epochs=1_000_000)
+    toggle_breakpoint(document, [loss])
+    talk.sync(document)
+    talk.send(p.Train(1))
+    hit = talk.wait_for(p.BreakpointHit)
+    assert hit.nodes == ("loss",) and hit.step > 3
+    talk.send(p.FetchTensor("loss", 5))
+    assert not np.isfinite(talk.wait_for(p.TensorValue).array).all()
+    talk.send(p.Resume())
+    assert talk.wait_for(p.BreakpointHit).step == hit.step + 1
+    talk.send(p.Stop())
+    assert talk.wait_for(p.TrainingDone).stopped

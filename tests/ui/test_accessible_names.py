@@ -129,5 +129,5 @@ def test_wires_of_two_dtypes_differ_by_dash_or_thickness(one, other) -> None:
 
 
 def test_every_state_of_a_node_has_words() -> None:
-    for state in ("running", "done", "stale", "muted", "bypassed", "breakpoint"):
+    for state in ("running", "done", "stale", "muted", "bypassed", "breakpoint", "hit"):
         assert STATES[state]

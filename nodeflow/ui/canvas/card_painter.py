@@ -35,8 +35,11 @@ STATUS_ICONS = {
     "bypassed": ("route", "ink_muted"),
     "outer": ("external-link", "ink_faint"),
     "breakpoint": ("circle", "error"),
+    "hit": ("pause", "error"),
 }
 
+_THICK = {"running": "accent", "hit": "error"}
+"""States with a thick border, and its colour."""
 _OFF = ("muted", "bypassed")
 _FAINT = (*_OFF, "resting")
 _LOUD = ("warning", "error")
@@ -96,13 +99,13 @@ class CardPainter:
         border = self.theme.color("border_strong" if face.status in _OFF else "border")
         if face.severity in _LOUD:
             border = self.theme.color(face.severity)
-        elif face.status == "running":
-            border = self.theme.color("accent")
+        elif face.status in _THICK:
+            border = self.theme.color(_THICK[face.status])
         dashed = face.status in (*_OFF, "outer")
         style = Qt.PenStyle.DashLine if dashed else Qt.PenStyle.SolidLine
         if face.status == "outer":
             border = self.theme.color("border_strong")
-        painter.setPen(QPen(border, 2.0 if face.status == "running" else 1.0, style))
+        painter.setPen(QPen(border, 2.0 if face.status in _THICK else 1.0, style))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         rect = QRectF(0.5, 0.5, face.width - 1, face.height - 1)
         painter.drawRoundedRect(rect, RADIUS, RADIUS)

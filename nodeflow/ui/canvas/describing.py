@@ -16,6 +16,7 @@ STATES = {
     "bypassed": "bypassed",
     "resting": "not run, because something before it is muted",
     "breakpoint": "breakpoint",
+    "hit": "training stopped at its breakpoint",
     "outer": "of the graph around",
 }
 

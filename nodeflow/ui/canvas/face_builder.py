@@ -10,7 +10,7 @@ from typing import Any
 from nodeflow.document import ports
 from nodeflow.document.dataset_op import DATASET
 from nodeflow.document.declarations import declaration
-from nodeflow.document.looks import is_collapsed
+from nodeflow.document.looks import has_breakpoint, is_collapsed
 from nodeflow.document.model import Document
 from nodeflow.document.passing import REROUTE, mode_of
 from nodeflow.document.records import INPUTS, NodeRecord
@@ -132,11 +132,13 @@ class FaceBuilder:
         return replace(face, status=status, value=value, value_serial=serial)
 
     def _status(self, node_id: str) -> str:
-        mode = mode_of(self.document.nodes[node_id]) if node_id in self.document.nodes else ""
+        record = self.document.nodes.get(node_id)
+        mode = mode_of(record) if record is not None else ""
         mode = mode or ("resting" if node_id in self.resting.ids else "")
         at_border = node_id in self.document.borders.values()
         outer = "outer" if node_id in self.document.outer or at_border else ""
-        return mode or self.status.get(node_id) or outer
+        stop = "breakpoint" if record is not None and has_breakpoint(record) else ""
+        return mode or self.status.get(node_id) or stop or outer
 
     def _inputs(self, record: NodeRecord) -> tuple[PortFace, ...]:
         wired = {wire.target_port: wire for wire in self.document.wires_into(record.id)}

@@ -157,6 +157,10 @@ _STATES = {
     "muted": "Muted: it does not run, nor does what needs it.",
     "bypassed": "Bypassed: it passes its input on.",
     "resting": "Rests: something that it needs is muted.",
+    "running": "Being computed.",
+    "stale": "Out of date: the value is from before the last edit.",
+    "breakpoint": "Breakpoint: a training pauses where this is not finite, or true.",
+    "hit": "The training paused here: the value is not finite, or true.",
 }
 
 # ---- tooltips -------------------------------------------------------------------------------

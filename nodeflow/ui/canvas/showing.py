@@ -42,11 +42,18 @@ class Showing:
         return self.scene.builder.values.get(node_id)
 
     def set_status(self: CanvasView, states: Mapping[str, str]) -> None:
-        """States by id: running, done, stale, muted, breakpoint; an empty text for none."""
+        """States by id: running, done, stale, hit (a breakpoint); an empty text for none."""
         known = self.scene.builder.status
         changed = [i for i, state in states.items() if known.get(i, "") != state]
-        known.update(states)
+        for node_id in changed:
+            known[node_id] = states[node_id]
+            if not states[node_id]:
+                del known[node_id]
         self.scene.refresh_faces(changed)
+
+    def statuses(self: CanvasView) -> dict[str, str]:
+        """The states that `set_status` gave, by id."""
+        return dict(self.scene.builder.status)
 
     def set_dimmed(self: CanvasView, node_ids: Iterable[str] | None) -> None:
         """Fade these nodes and their wires; None fades nothing."""

@@ -70,6 +70,7 @@ STATES = {
     "bypassed": card(status="bypassed", passes=((0, 0),)),
     "resting": card(status="resting"),
     "breakpoint": card(status="breakpoint"),
+    "hit": card(status="hit"),
     "collapsed": card(form=faces.TITLE_FORM),
     "collapsed error": card(form=faces.TITLE_FORM, problem="784 is not 128", severity="error"),
     "dot": card(form=faces.DOT_FORM, width=faces.DOT),

@@ -1,0 +1,52 @@
+"""Breakpoints: tensors that a training watches in every step, and pauses after the first that hits.
+
+A number hits where it is not finite, a truth value where it is true; so any condition that ops can
+say is one: `loss > 3`. What is watched is reduced to one number, which the engine records beside
+the loss of each step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from nodeflow.graph.graph import Tensor
+from nodeflow.graph.types import TensorType
+from nodeflow.ops import functions as F
+
+SCOPE = "breakpoints"
+
+
+def can_hit(kind: TensorType) -> bool:
+    """Says whether a value of this type can ever hit: a whole number is always finite."""
+    return kind.dtype == "bool" or kind.is_float
+
+
+class Breakpoints:
+    """What is watched, as scalars to be recorded: 1 where a step hits, else 0.
+
+    Attributes:
+        probes: one for each watched tensor that can hit.
+    """
+
+    def __init__(self, watched: Iterable[Tensor]) -> None:
+        self._watched = [t for t in watched if can_hit(t.type)]
+        self.probes = [_probe(t) for t in self._watched]
+
+    def __bool__(self) -> bool:
+        return bool(self.probes)
+
+    def hits(self, recorded: Sequence[float] | np.ndarray) -> tuple[str, ...]:
+        """Names of the nodes that hit, given the probes' values in one step."""
+        found = [t.node.name for t, v in zip(self._watched, recorded, strict=True) if v]
+        return tuple(dict.fromkeys(found))
+
+
+def _probe(tensor: Tensor) -> Tensor:
+    graph, name = tensor.node.graph, f"{SCOPE}/{tensor.name.replace(':', '_')}"
+    if name in graph:  # from an earlier training
+        return graph.tensor(name)
+    with graph, graph.deriving(name):
+        found = tensor if tensor.dtype == "bool" else ~F.less(F.abs(tensor), np.inf)
+        return F.cast(F.reduce_any(found), "float32", name=name)

@@ -140,7 +140,8 @@ class ShortcutsDialog(QDialog):
     """Every key, from the declarations of the actions and what the canvas itself understands."""
 
     CANVAS = (
-        ("Tab or double click", "Search and add a node"),
+        ("Tab or double click", "Search and add a node; Tab wires it to the selected one"),
+        ("Shift and Enter in the search", "Add the node alone"),
         ("Wheel", "Zoom around the pointer"),
         ("Middle button, or Space and drag", "Pan"),
         ("Drag from a port", "Draw a wire"),

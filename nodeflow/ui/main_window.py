@@ -93,7 +93,7 @@ class MainWindow(QMainWindow):
         self.link = EngineLink(self.workspace, factory, self)
         self.canvas = CanvasView(self.workspace.document, self.workspace.analysis, self.theme)
         self.workspace.announce_last()
-        self.search = SearchToAdd(self.canvas)
+        self.search = SearchToAdd(self.canvas, self.settings)
         self.files = Files(self, self.workspace, self.settings)
         self.edit_menu = EditMenu(self.workspace, self.canvas)
         self.running = Running(self.workspace, self.link, self.canvas)

@@ -1,7 +1,8 @@
 """Search to add: a field over the canvas that finds ops by a few letters, places and wires them.
 
 Opened by Tab, a double click on empty canvas, or a wire dropped there; then it offers only what
-fits the wire. Enter adds the node and its wire as one undo step.
+fits the wire. Enter adds the node and its wire as one undo step: after Tab, from the selected node,
+where that fits. Shift and Enter add the node alone.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from PySide6.QtCore import QPointF, QRectF
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QKeyEvent
 
 from nodeflow.document import commands, offers
 from nodeflow.document.card_size import node_size
@@ -30,6 +32,7 @@ from nodeflow.ui.canvas import CanvasView, WireContext, faces
 from nodeflow.ui.canvas.surgery import InsertContext, ReplaceContext
 from nodeflow.ui.op_query import OpQuery, by_category, ranked
 from nodeflow.ui.pick_list import PickList, Row
+from nodeflow.ui.settings import Settings
 
 Context = WireContext | ReplaceContext | InsertContext
 """What the search is for: an open wire, the place of a node, a wire to go into."""
@@ -48,9 +51,11 @@ class SearchToAdd(PickList):
 
     widest = 380
 
-    def __init__(self, view: CanvasView) -> None:
+    def __init__(self, view: CanvasView, settings: Settings | None = None) -> None:
         super().__init__(view, view.theme)
-        self.view = view
+        self.view, self._settings = view, settings
+        self._from: WireContext | None = None
+        self._alone = False
         self.asked = Asked(QPointF(), None)
         self._at = QPointF()
         self._ops: list[Op] = []
@@ -66,7 +71,9 @@ class SearchToAdd(PickList):
         self._accepted = self._accepted_dtypes()
         suiting = [op for op in known if op.category != "Internal" and self._suits(op)]
         self._ops = [op for ops in by_category(suiting).values() for op in ops]
+        self._from = self._selected_output() if context is None else None
         self._used = Counter(record.op for record in self.view.document.nodes.values())
+        self._used.update(self._settings.uses() if self._settings is not None else {})
         hint = "Search what fits" if context else "Search ops;  in:bool  out:int64  filter"
         self.open(self._find_ops, self._add, title="Op to add", hint=hint, back=self.view)
 
@@ -75,6 +82,18 @@ class SearchToAdd(PickList):
         self.fit()
         rect = self.view.kept_inside(QRectF(self._at + QPointF(4, 4), self.size()))
         self.move(rect.topLeft().toPoint())
+
+    def _selected_output(self) -> WireContext | None:
+        """The first output of the one selected node."""
+        document, analysis = self.view.document, self.view.analysis
+        chosen = self.view.selected_nodes()
+        if len(chosen) != 1:
+            return None
+        ports = out_ports(document, document.nodes[chosen[0]], analysis)
+        if not ports or ports[0].kind != "tensor" or document.nodes[chosen[0]].op == DATASET:
+            return None
+        port = ports[0].name
+        return WireContext(chosen[0], port, "out", analysis.type_of(chosen[0], port))
 
     def _offers(self) -> list[Op]:
         """Subgraphs and templates; a node's place can be taken by neither."""
@@ -111,7 +130,7 @@ class SearchToAdd(PickList):
 
     def _fit(self, op: Op) -> float:
         """1 for an op made for the dtype of the open wire, 0 for one that takes or gives all."""
-        context = self.asked.context
+        context = self.asked.context or self._from
         kinds: Collection[str] = DTYPES
         if isinstance(context, WireContext) and context.side == "out":
             if op.inputs and getattr(context.type, "dtype", "") in op.inputs[0].dtypes:
@@ -138,9 +157,12 @@ class SearchToAdd(PickList):
         problem = OpQuery.parse(query).problem
         if not found:
             return problem or (f"No op matches “{query}”." if query else "No op takes this wire.")
+        nodes = self.view.document.nodes
+        if context is None and self._from is not None:
+            name = nodes[self._from.node].name
+            return f"Enter wires it to {name} where it fits, Shift+Enter adds it alone"
         if context is None:
             return ""
-        nodes = self.view.document.nodes
         if isinstance(context, InsertContext):
             wire = context.wire
             return f"Between {nodes[wire.source].name} and {nodes[wire.target].name}"
@@ -156,19 +178,43 @@ class SearchToAdd(PickList):
 
     def _add(self, row: Row) -> None:
         op, context = row.data, self.asked.context
+        if self._settings is not None:
+            self._settings.count_use(op.id)
+        if context is None and self._from is not None and not self._alone:
+            context = self._from if self._would_take(op, self._from) else None
         with self.view.reporting():
             if isinstance(context, ReplaceContext):
                 replace_op(self.view.document, context.node, op)
             elif isinstance(context, InsertContext):
                 add_into_wire(self.view, op, self.asked.scene, context.wire)
             else:
-                self.view.select([add_and_wire(self.view, op, self.asked.scene, context)])
+                at, corner = self.asked.scene, self.asked.context
+                self.view.select([add_and_wire(self.view, op, at, context, corner)])
+
+    @staticmethod
+    def _would_take(op: Op, source: WireContext) -> bool:
+        return bool(op.inputs) and (source.type is None or takes(op, source.type))
+
+    def _key(self, event: QKeyEvent) -> bool:
+        enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        self._alone = enter and bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+        return super()._key(event)
 
 
-def add_and_wire(view: CanvasView, op: Op, at: QPointF, context: WireContext | None) -> str:
-    """Add a node at a scene point and wire the open end to it, as one undo step."""
+def add_and_wire(
+    view: CanvasView,
+    op: Op,
+    at: QPointF,
+    context: WireContext | None,
+    dropped: WireContext | None = None,
+) -> str:
+    """Add a node at a scene point and wire the open end to it, as one undo step.
+
+    Args:
+        dropped: the wire whose end is at the point, if one is.
+    """
     document = view.document
-    corner = _corner(op, at, context)
+    corner = _corner(op, at, dropped)
     with document.transaction(f"Add {offers.called(op.id)}"):
         node_id, *more = offers.add(document, op.id, corner, _attrs(op, context))
         if more:

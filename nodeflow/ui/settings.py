@@ -10,6 +10,7 @@ from PySide6.QtCore import QByteArray, QSettings, QStandardPaths
 
 RECENT = 10
 MOST_BOOKMARKED = 50
+MOST_USES = 500
 MOST_THREADS = 256
 THEME_CHOICES = ("system", "light", "dark")
 
@@ -92,6 +93,21 @@ class Settings:
 
     def set_formulas(self, formulas: list[str]) -> None:
         self._store.setValue("formulas", json.dumps(formulas))
+
+    def uses(self) -> dict[str, int]:
+        """How often each op was added by search, in this session and before."""
+        stored = self._json("uses", {})
+        if not isinstance(stored, dict):
+            return {}
+        return {op: n for op, n in stored.items() if type(n) is int and n > 0}
+
+    def count_use(self, op_id: str) -> None:
+        """Note that an op was added; habits of long ago fade."""
+        uses = self.uses()
+        uses[op_id] = uses.get(op_id, 0) + 1
+        if sum(uses.values()) > MOST_USES:
+            uses = {op: n // 2 for op, n in uses.items() if n > 1}
+        self._store.setValue("uses", json.dumps(uses))
 
     def bookmarks(self, path: str) -> dict[int, StoredView]:
         """Views of a file by number: the middle's x and y, the zoom step, and the path of ids to

@@ -13,6 +13,7 @@ from nodeflow.document.declarations import declarations
 from nodeflow.ui.fuzzy import score
 from nodeflow.ui.op_query import OpQuery, ranked
 from nodeflow.ui.search import SearchToAdd
+from nodeflow.ui.settings import Settings
 
 Key = Qt.Key
 
@@ -206,3 +207,70 @@ def test_an_input_beside_a_wired_one_finds_what_gives_the_same_dtype(
     hands.drag(hands.port(expression["e"], "y"), hands.at(180, 560))
     assert "argmax" in found(search) and "add" in found(search)
     assert not {"softmax", "equal", "reduce_mean"} & set(found(search))
+
+
+def typed(search, text, keys=Qt.KeyboardModifier.NoModifier):
+    QTest.keyClicks(search.field, text)
+    QTest.keyClick(search.field, Key.Key_Return, keys)
+
+
+def test_tab_wires_what_is_added_to_the_selected_node_in_one_step(
+    document, canvas, hands, expression, search
+):
+    canvas.select([expression["d"]])
+    hands.key(Key.Key_Tab)
+    assert search.note.text() == "Enter wires it to d where it fits, Shift+Enter adds it alone"
+    revision = document.revision
+    typed(search, "relu")
+    assert document.revision == revision + 1
+    node = document.node_named("relu")
+    assert document.wires[(node.id, "x")].source == expression["d"]
+    hands.key(Key.Key_Tab)
+    typed(search, "square")
+    assert document.wires[(document.node_named("square").id, "x")].source == node.id
+
+
+def test_shift_and_enter_add_it_alone(document, canvas, hands, expression, search):
+    canvas.select([expression["d"]])
+    hands.key(Key.Key_Tab)
+    typed(search, "relu", Qt.KeyboardModifier.ShiftModifier)
+    assert not document.has_wires(document.node_named("relu").id)
+
+
+@pytest.mark.parametrize("op", ["constant", "logical_not", "matmul"])
+def test_what_does_not_fit_the_selected_node_is_added_alone(
+    document, canvas, hands, expression, search, op
+):
+    """A constant takes nothing, logical_not no number, matmul no scalar."""
+    canvas.select([expression["d"]])
+    before = set(document.nodes)
+    hands.key(Key.Key_Tab)
+    typed(search, op)
+    (new,) = set(document.nodes) - before
+    assert document.nodes[new].op == op and not document.has_wires(new)
+    assert hands.messages == []
+
+
+def test_own_use_is_remembered_and_fades(canvas, hands, tmp_path):
+    path = tmp_path / "window.ini"
+    search = SearchToAdd(canvas, Settings(path))
+    hands.key(Key.Key_Tab)
+    first = found(search)[0]
+    search.dismiss()
+    for _ in range(60):
+        search._settings.count_use("lstm")
+    search._settings.sync()
+    later = SearchToAdd(canvas, Settings(path))
+    canvas.request_search.disconnect(search.search)
+    hands.key(Key.Key_Tab)
+    assert found(later)[0] == "lstm" != first
+    for _ in range(600):
+        later._settings.count_use("add")
+    assert later._settings.uses()["lstm"] < 60 and sum(later._settings.uses().values()) <= 501
+
+
+@pytest.mark.parametrize("stored", ["[]", "5", "{", '{"add": "x", "sub": -1, "lstm": true}'])
+def test_damaged_memory_of_use_counts_as_none(tmp_path, stored):
+    settings = Settings(tmp_path / "window.ini")
+    settings._store.setValue("uses", stored)
+    assert settings.uses() == {}

@@ -321,6 +321,7 @@ class Engine:
                     event.best_epoch,
                     event.ending,
                     event.last_epoch,
+                    event.tables,
                 )
             )
 

@@ -349,6 +349,7 @@ class TrainingDone:
     best_epoch: int = 0
     ending: str = ""
     last_epoch: int = 0
+    tables: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -305,6 +305,20 @@ def test_training_settings_stand_with_the_optimizer(window, qtbot):
     assert document.training["metrics"][1]["split"] == "validation"
 
 
+def test_a_confusion_matrix_can_be_measured_but_not_watched(window):
+    window.files.open_example(example("mnist"))
+    document = window.workspace.document
+    names = {record.name: node_id for node_id, record in document.nodes.items()}
+    matrix = commands.add_node(document, "confusion_matrix", (0, 0), name="confusion")
+    commands.connect(document, names["actual"], "out", matrix, "labels")
+    commands.connect(document, names["predicted"], "out", matrix, "predictions")
+    window.canvas.select([names["train"]])
+    section = window.inspector.page.training
+    assert (matrix, "confusion") in section._measurable()
+    assert "probabilities" not in {name for _, name in section._measurable()}
+    assert "confusion" not in {name for _, name in section._scalars()}
+
+
 def test_early_stopping_is_switched_on_and_set_with_undo(window, qtbot):
     window.files.open_example(example("spirals"))
     document = window.workspace.document

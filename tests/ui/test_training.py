@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPointF, Qt
 
 from nodeflow.host import protocol as p
 from nodeflow.resources import example
@@ -50,6 +50,32 @@ def test_a_training_from_start_to_end(mnist, engine, qtbot):
     assert panel.headline.text().startswith("Done after")
     assert panel.figures["speed"].text() == "200"
     assert panel.bar.value() == panel.bar.maximum()
+
+
+def test_a_metric_that_is_a_table_is_drawn_with_its_numbers(mnist, engine, qtbot):
+    mnist.resize(1600, 1000)
+    mnist.actions_.trigger("train")
+    engine.begin_training(epochs=2, steps=10)
+    first, last = np.array([[7, 1], [2, 5]]), np.array([[9, 0], [1, 5]])
+    engine.on_message(p.EpochDone(1, 0.9, {"accuracy": 0.8}, 10, 0.1, {"confusion": first}))
+    panel = mnist.training
+    qtbot.waitUntil(lambda: "confusion" in panel.table_views)
+    view = panel.table_views["confusion"]
+    qtbot.waitUntil(lambda: view.isVisible() and np.array_equal(view.array, first))
+    engine.on_message(p.EpochDone(2, 0.4, {"accuracy": 0.9}, 20, 0.2, {"confusion": last}))
+    qtbot.waitUntil(lambda: np.array_equal(view.array, last))
+    assert "9, 0; 1, 5" in view.accessibleDescription()
+    area = view._area()
+    assert view.cell_at(area.bottomLeft() + QPointF(2, -2)) == (1, 0)
+    assert view.cell_at(QPointF(-1, -1)) is None
+    colors = {view._image().pixel(x, y) for x in range(2) for y in range(2)}
+    assert len(colors) == 4, "one of ten can be told from none"
+    engine.end_training(tables={"confusion": first})
+    qtbot.waitUntil(lambda: np.array_equal(view.array, first))
+    mnist.actions_.trigger("train")
+    engine.begin_training()
+    engine.end_epoch(1, 1.0, accuracy=0.5)
+    qtbot.waitUntil(lambda: view.parentWidget().isHidden())
 
 
 def test_pause_resume_and_stop(mnist, engine, qtbot):

@@ -8,10 +8,12 @@ from PySide6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from nodeflow.data import SPLITS
 from nodeflow.document import commands
+from nodeflow.document.declarations import declaration
 from nodeflow.document.flow import natural
 from nodeflow.document.scopes import scoped_name
 from nodeflow.document.training import training_settings
 from nodeflow.graph.op import Attr
+from nodeflow.ops.accumulate import Accumulating
 from nodeflow.ui.inspector.editors import QuietCombo
 from nodeflow.ui.inspector.node_combo import NodeCombo
 from nodeflow.ui.inspector.rows import AttrRow
@@ -78,8 +80,16 @@ class TrainingSection(Section):
             self._shown = content
             self._fill_metrics(settings.metrics)
 
+    def _measurable(self) -> list[tuple[str, str]]:
+        """Paths and names of the shown graph's nodes that can be measured on a split: numbers, and
+        metrics that are tables."""
+        return self._found(tables=True)
+
     def _scalars(self) -> list[tuple[str, str]]:
         """Paths and names of the shown graph's nodes that are one number."""
+        return self._found(tables=False)
+
+    def _found(self, tables: bool) -> list[tuple[str, str]]:
         document, analysis = self._workspace.document, self._workspace.analysis
         found = []
         if self._workspace.is_apart:
@@ -88,7 +98,10 @@ class TrainingSection(Section):
         for record in document.nodes.values():
             first = next(iter((analysis.out_types(record.id) or {}).values()), None)
             wired = bool(document.wires_into(record.id))
-            if first is not None and first.shape == () and wired:
+            if first is None or not wired:
+                continue
+            op = declaration(record, document)
+            if first.shape == () or (tables and isinstance(op, Accumulating)):
                 found.append((path + record.id, self._workspace.full_name(record.name)))
         return sorted(found, key=lambda pair: natural(pair[1]))
 
@@ -101,7 +114,7 @@ class TrainingSection(Section):
             self._metrics.addWidget(label("Nothing: only the loss is recorded.", "caption"))
 
     def _metric_row(self, index: int, metric: dict[str, Any]) -> QWidget:
-        node, split = NodeCombo(self._scalars), QuietCombo()
+        node, split = NodeCombo(self._measurable), QuietCombo()
         node.setAccessibleName("Node to measure")
         split.setAccessibleName("Split to measure on")
         name = scoped_name(self._workspace.root, metric["node"])
@@ -147,7 +160,7 @@ class TrainingSection(Section):
         commands.set_training(self._workspace.document, metrics=metrics)
 
     def _on_add(self) -> None:
-        nodes = self._scalars()
+        nodes = self._measurable()
         metrics = self._metric_list()
         used = {m["node"] for m in metrics}
         free = [node_id for node_id, _ in nodes if node_id not in used] or [n for n, _ in nodes]

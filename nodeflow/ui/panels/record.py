@@ -90,6 +90,8 @@ class TrainingRecord:
     epoch: int = 0
     last_step: int = 0
     metrics: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
+    tables: dict[str, np.ndarray] = field(default_factory=dict)
+    """Metrics that are more than a number, as they were last."""
     epoch_losses: list[tuple[int, float]] = field(default_factory=list)
     done: p.TrainingDone | None = None
     tier: str = ""
@@ -109,8 +111,10 @@ class TrainingRecord:
             self.epoch_losses.append((message.epoch, message.loss))
             for name, value in message.metrics.items():
                 self.metrics.setdefault(name, []).append((message.epoch, value))
+            self.tables |= message.tables
         elif isinstance(message, p.TrainingDone):
             self.done = message
+            self.tables |= message.tables
 
     def _start(self, message: p.TrainingStarted) -> None:
         self.epochs = message.epochs

@@ -52,6 +52,7 @@ class TrainingPanel(QWidget):
         self.record = TrainingRecord(settings.smoothing)
         self.loss_plot: Any = None
         self.metric_plot: Any = None
+        self.table_views: dict[str, Any] = {}
         self._state = "off"
         self._make()
         self._timer = QTimer(self, singleShot=True, interval=FASTEST_MS)
@@ -164,6 +165,9 @@ class TrainingPanel(QWidget):
             column.addWidget(head)
             column.addWidget(plot, 1)
             layout.addLayout(column, 3 if plot is self.loss_plot else 2)
+        self._tables = QHBoxLayout()
+        self._tables.setSpacing(SPACE[4])
+        layout.addLayout(self._tables, 2)
         self._plots.addWidget(page)
 
     def _loss_head(self) -> QWidget:
@@ -272,6 +276,7 @@ class TrainingPanel(QWidget):
             last = self.record.first_epoch - 1 + self.record.epochs
             self.metric_plot.show_metrics(self.record.metrics, last)
             self._draw_metric_title()
+            self._draw_tables()
         cost = (time.perf_counter() - started) * 1000
         self._timer.setInterval(int(min(SLOWEST_MS, max(FASTEST_MS, cost / SHARE))))
 
@@ -331,6 +336,27 @@ class TrainingPanel(QWidget):
         self.metric_labels[name].show()
         return self.metric_labels[name]
 
+    def _draw_tables(self) -> None:
+        """Metrics that are more than a number, as they were after the last epoch."""
+        for name, array in self.record.tables.items():
+            if name not in self.table_views:
+                self._add_table(name)
+            self.table_views[name].show_matrix(name, array)
+        for name, view in self.table_views.items():
+            view.parentWidget().setVisible(name in self.record.tables)
+
+    def _add_table(self, name: str) -> None:
+        from nodeflow.ui.panels.matrix import MatrixView
+
+        view = self.table_views[name] = MatrixView(self._theme)
+        holder = QWidget()
+        inner = QVBoxLayout(holder)
+        inner.setContentsMargins(0, 0, 0, 0)
+        inner.setSpacing(SPACE[1])
+        inner.addWidget(_head(label(name, "caption")))
+        inner.addWidget(view, 1)
+        self._tables.addWidget(holder)
+
     def _draw_metric_title(self) -> None:
         names = [
             f"<span style='color:{self.metric_plot.color(name)}'>●</span> {name}"
@@ -339,6 +365,8 @@ class TrainingPanel(QWidget):
         self._metric_title.setText("&nbsp;&nbsp;".join(names) or self._no_metrics())
 
     def _no_metrics(self) -> str:
+        if self.record.tables:
+            return "No metric that is a number is measured."
         if self.record.done is None and self.record.current_epoch() <= self.record.first_epoch:
             return "Metrics of each epoch"
         return "No metric is measured. The inspector chooses them when nothing is selected."
@@ -351,7 +379,7 @@ class TrainingPanel(QWidget):
 
     def set_theme(self, theme: Theme) -> None:
         self._theme = theme
-        for plot in (self.loss_plot, self.metric_plot):
+        for plot in (self.loss_plot, self.metric_plot, *self.table_views.values()):
             if plot is not None:
                 plot.set_theme(theme)
         if self.metric_plot is not None:

@@ -51,15 +51,20 @@ def listing(ops: list[Op]) -> str:
 def reference(op: Op) -> str:
     """One op in full."""
     lines = [f"{op.id}  ({op.category})", "", op.doc.strip(), ""]
-    for title, ports in (("Inputs", op.inputs), ("Outputs", op.outputs)):
-        if ports:
-            lines += [title, *(f"  {_port_text(p)}" for p in ports), ""]
+    if op.inputs:
+        lines += ["Inputs", *(f"  {_input_text(p)}" for p in op.inputs), ""]
+    if op.outputs:  # their dtypes follow from the inputs and attributes, as the text says
+        lines += [
+            "Outputs",
+            *(f"  {p.name}{f':  {p.doc}' if p.doc else ''}" for p in op.outputs),
+            "",
+        ]
     if op.attrs:
         lines += ["Attributes", *(f"  {_attr_text(a)}" for a in op.attrs), ""]
     return "\n".join(lines).rstrip()
 
 
-def _port_text(port: Port) -> str:
+def _input_text(port: Port) -> str:
     marks = [m for m, on in (("several", port.variadic), ("optional", port.optional)) if on]
     extra = f" ({', '.join(marks)})" if marks else ""
     doc = f"  {port.doc}" if port.doc else ""
@@ -79,8 +84,8 @@ def describe(op: Op) -> dict[str, Any]:
         "version": op.version,
         "category": op.category,
         "doc": op.doc.strip(),
-        "inputs": [_port_json(p) for p in op.inputs],
-        "outputs": [_port_json(p) for p in op.outputs],
+        "inputs": [_input_json(p) for p in op.inputs],
+        "outputs": [{"name": p.name, "doc": p.doc} for p in op.outputs],
         "attrs": [
             {
                 "name": a.name,
@@ -95,7 +100,7 @@ def describe(op: Op) -> dict[str, Any]:
     }
 
 
-def _port_json(port: Port) -> dict[str, Any]:
+def _input_json(port: Port) -> dict[str, Any]:
     return {
         "name": port.name,
         "dtypes": port.dtypes,

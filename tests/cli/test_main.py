@@ -89,6 +89,13 @@ def test_ops_lists_every_category_and_describes_one(nodeflow):
     assert nodeflow("ops", "reduce_sum", "--json").json[0]["id"] == "reduce_sum"
 
 
+def test_the_op_reference_claims_no_dtype_for_what_an_op_gives(nodeflow):
+    """An output's dtype follows from the inputs: a convolution of floats gives no bools."""
+    text = nodeflow("ops", "conv2d").out
+    assert "x: float32, float64" in text
+    assert "bool" not in text.split("Outputs")[1].split("Attributes")[0]
+
+
 def test_an_unknown_op_suggests_near_ones(nodeflow):
     result = nodeflow("ops", "matmull")
     assert result.code == 1 and "Did you mean matmul?" in result.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 
 from nodeflow.cli.environment import Environment
 from nodeflow.cli.main import main
+from nodeflow.resources import example
 
 
 def blocks(path: Path, language: str) -> list[str]:
@@ -31,6 +33,22 @@ def test_the_python_program_of_the_readme_gives_what_it_says(root, tmp_path):
     numbers = [float(n) for n in re.findall(r"[\d.]+", run(program, tmp_path))]
     assert numbers == [3.0 * k for k in range(1, 11)]
     assert (tmp_path / "a.flow").exists()
+
+
+def test_every_picture_that_a_document_shows_is_there_and_every_node_it_names(root):
+    text = (root / "docs" / "examples.md").read_text()
+    shown = re.findall(r"^`(\w+)\.flow`(.*?)(?:^##|\Z)", text, re.M | re.S)
+    assert [name for name, _ in shown] == [
+        *("mandelbrot", "mnist_cnn", "lstm", "autoencoder", "word2vec"),
+    ]
+    for name, words in shown:
+        assert f"images/{name}.png" in text
+        nodes = {n["name"] for n in json.loads(example(f"{name}.flow").read_text())["nodes"]}
+        selected = re.findall(r"select \*(\w+)\*", words, re.I)
+        assert selected and set(selected) <= nodes
+    for document in (root / "README.md", *sorted((root / "docs").glob("*.md"))):
+        for path in re.findall(r"!\[[^]]*\]\(([^)]+)\)", document.read_text()):
+            assert (document.parent / path).is_file(), f"{document.name} shows {path}"
 
 
 def test_the_op_of_contributing_works_in_both_tiers(root, tmp_path):

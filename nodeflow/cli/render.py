@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from nodeflow.cli.environment import Environment
-from nodeflow.cli.load import load_document
+from nodeflow.cli.load import load_document, use_weights
 from nodeflow.cli.values import ArgumentProblem
 
 
@@ -32,4 +32,7 @@ def _previews(document, arguments: argparse.Namespace, environment: Environment)
     from nodeflow.host.evaluate import Evaluator
 
     folder = environment.path(arguments.file).parent
-    return Evaluator(document, base_dir=folder).previews().values
+    evaluator = Evaluator(document, base_dir=folder)
+    if document.weights:
+        use_weights(evaluator.session, folder / document.weights, environment)
+    return evaluator.previews().values

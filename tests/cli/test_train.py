@@ -185,3 +185,16 @@ def test_averages_and_a_confusion_matrix(nodeflow, tmp_path):
     matrix = np.array(done["metrics"]["confusion"])
     assert matrix.shape == (2, 2) and matrix.sum() == 800, "the whole split, whatever the batches"
     assert "confusion = int64 (2, 2)" in nodeflow("train", path, *options).out
+
+
+def test_a_drawing_with_values_shows_saved_weights(nodeflow, tmp_path):
+    document = json.loads(SPIRALS.read_text())
+    path = tmp_path / "spirals.flow"
+    path.write_text(json.dumps(document))
+    assert nodeflow("render", path, "--values", "-o", "before.png", "--scale", "0.5").code == 0
+    trained = nodeflow("train", path, "--epochs", "1", "--save-weights", "w.safetensors")
+    assert trained.code == 0
+    path.write_text(json.dumps(document | {"weights": "w.safetensors"}))
+    assert nodeflow("render", path, "--values", "-o", "after.png", "--scale", "0.5").code == 0
+    before, after = ((tmp_path / f"{n}.png").read_bytes() for n in ("before", "after"))
+    assert before != after

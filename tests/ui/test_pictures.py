@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 
+import numpy as np
 import pytest
 from PySide6.QtGui import QImage
 
@@ -12,7 +13,9 @@ from nodeflow import resources
 from nodeflow.document import embedded, flow
 from nodeflow.document.errors import FlowError, FlowRead
 from nodeflow.errors import FileProblem
+from nodeflow.ui.panels.views import ImageView
 from nodeflow.ui.render import render_file
+from nodeflow.ui.theme import LIGHT
 
 
 @pytest.fixture
@@ -84,3 +87,13 @@ def test_the_window_opens_a_picture_as_a_copy(window, tmp_path, doc):
     assert window.files.load(path)
     assert flow.dumps(window.workspace.document) == flow.dumps(doc)
     assert window.workspace.document.path is None
+
+
+def test_small_filters_are_drawn_large_and_all_of_them(qapp):
+    view = ImageView(LIGHT)
+    view.resize(800, 300)
+    view.show_pictures([np.eye(5)] * 8)
+    places = view._places()
+    assert len(places) == 8
+    assert places[0].width() >= 50
+    assert all(view.rect().toRectF().contains(place) for place in places)

@@ -227,7 +227,7 @@ class ImageView(QWidget):
         return [QRectF(i % columns * w, i // columns * h, w - gap, h - gap) for i in range(count)]
 
     def _grid_scale(self, size: QSize, width: int, height: int, gap: int) -> float:
-        for scale in (6.0, 5.0, 4.0, 3.0, 2.0, 1.5, 1.0):
+        for scale in (24.0, 16.0, 12.0, 8.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.5, 1.0):
             columns = int((width + gap) / (size.width() * scale + gap))
             rows = int((height + gap) / (size.height() * scale + gap))
             if columns * rows >= len(self._images):

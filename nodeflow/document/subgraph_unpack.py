@@ -169,7 +169,8 @@ def _wires(doc: Document, move: _Move) -> Iterator[Wire]:
     def start(wire: Wire) -> tuple[str, str] | None:
         """Where a wire inside starts, seen from outside."""
         if wire.source != inputs:
-            return ids[wire.source], wire.source_port
+            found = ids.get(wire.source)  # none for the border of outputs, which gives nothing
+            return None if found is None else (found, wire.source_port)
         outer = doc.wires.get((node, wire.source_port))
         return None if outer is None or outer.source == node else (outer.source, outer.source_port)
 

@@ -786,3 +786,14 @@ def test_broken_definitions_are_refused(sums, change, error, place):
         flow.loads(with_definition(sums, lambda data: change(data["subgraphs"]["sums"])))
     with pytest.raises(FlowContent, match="name"):
         flow.loads(with_definition(sums, lambda d: d["subgraphs"].update({"a/b": {}})))
+
+
+def test_unpacking_leaves_out_a_wire_that_starts_where_nothing_comes_out():
+    doc = Document()
+    instance = create(doc, [commands.add_node(doc, "constant", (0, 0), attrs={"value": 1.0})])
+    inside = doc.definitions()[0]
+    relu = commands.add_node(inside, "relu", (0, 0))
+    commands.connect(inside, inside.borders[OUTPUTS], "out", relu, "x")
+    unpack_subgraph(doc, instance)
+    assert sorted(record.op for record in doc.nodes.values()) == ["constant", "relu"]
+    assert not doc.wires

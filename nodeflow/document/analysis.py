@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
+from nodeflow.document.answers import Answers, names_others, question_of
 from nodeflow.document.dataset_op import DATASET
 from nodeflow.document.declarations import op_of
 from nodeflow.document.feed_check import COLUMN
@@ -28,9 +29,9 @@ from nodeflow.document.inference import (
     infer_node,
     missing_input,
 )
+from nodeflow.document.kept_states import KeptStates
 from nodeflow.document.model import Document
 from nodeflow.document.order import downstream, topological, upstream
-from nodeflow.document.passing import REROUTE
 from nodeflow.document.ports import DONE, base_dir, port_order
 from nodeflow.document.problems import Problem
 from nodeflow.document.records import INPUTS, SUBGRAPH, Change, NodeRecord, Wire
@@ -52,8 +53,6 @@ TRAINING = ""
 """The key of `Analysis.problems` under which the training settings' problems stand."""
 
 _UNKNOWN = Inferred(None)
-_CARRY = {DATASET, REROUTE, SUBGRAPH, INPUTS}
-"""Ops whose outputs may be something else than values."""
 
 
 class Carried(NamedTuple):
@@ -61,6 +60,18 @@ class Carried(NamedTuple):
 
     type: TensorType | None
     kind: str = TENSOR
+
+
+class _Kept(NamedTuple):
+    """What an analysis knew of one state of its document; the tables are its own."""
+
+    stamp: object
+    results: dict[str, Inferred]
+    problems: dict[str, list[Problem]]
+    watchers: set[str]
+    looping: set[str]
+    given: dict[str, Carried]
+    inside: dict[str, tuple[Analysis, _Kept]]
 
 
 class Analysis:
@@ -72,7 +83,9 @@ class Analysis:
     Call `update(change)` for each of the file's changes. `inferred` counts nodes inferred so
     far, for tests that nothing is inferred in vain.
 
-    `inside` holds the analysis of each instance of a subgraph, by the instance's id.
+    `inside` holds the analysis of each instance of a subgraph, by the instance's id. `stamp` is
+    another object whenever types or problems are others than before; where undo leads back to
+    what was known, it is the one of then.
     """
 
     def __init__(
@@ -92,10 +105,12 @@ class Analysis:
         self.problems: dict[str, list[Problem]] = {}
         self.inferred = 0
         self._results: dict[str, Inferred] = {}
-        self._answers: dict[str, tuple[tuple[tuple, Inferred], ...]] = {}
+        self._answers = Answers()
         self._watchers: set[str] = set()
         self._looping: set[str] = set()
         self._ancestors: tuple[int, str, set[str]] | None = None
+        self._kept: KeptStates[_Kept] = KeptStates(doc.state)
+        self.stamp = object()
         self._propagate(set(doc.nodes))
         self._update_training()
 
@@ -176,9 +191,12 @@ class Analysis:
 
         Nodes that are gone count. "" among them stands for the training settings.
         """
+        kept = self._kept.follow(change, self._keep)
         if change.only_moves:
             return set()
-        changed = self._update(change, change.scopes)
+        changed = self._update(change, change.scopes) if kept is None else self._restore(kept)
+        if kept is not None:  # their files may be others by now
+            changed |= self._refresh_datasets()
         if self._update_training():
             changed.add(TRAINING)
             self._touched.add(TRAINING)
@@ -206,6 +224,8 @@ class Analysis:
         dirty.update(wire.target for wire in own.wires_removed)
         dirty |= self._update_instances(own, change, scopes, names)
         changed |= {i for i in dirty & self.inside.keys() if self._has_other_ports(i, change)}
+        if changed:
+            self.stamp = object()
         if names or scopes != {self.doc.scope}:
             dirty |= self._watchers
         self._touched |= changed
@@ -245,8 +265,12 @@ class Analysis:
 
     def refresh_datasets(self) -> set[str]:
         """Looks at the data sets' files again (they, or the document's folder, changed)."""
+        self._kept.clear()
+        return self._refresh_datasets()
+
+    def _refresh_datasets(self) -> set[str]:
         dirty = {i for i, n in self.doc.nodes.items() if n.op == DATASET}
-        dirty |= {i for i, inside in self.inside.items() if inside.refresh_datasets()}
+        dirty |= {i for i, inside in self.inside.items() if inside._refresh_datasets()}
         return self._propagate(dirty)
 
     def give(self, given: Mapping[str, Carried]) -> None:
@@ -259,6 +283,9 @@ class Analysis:
     def refresh_ops(self, ops: Collection[str]) -> set[str]:
         """Looks again at the nodes of these ops, which were declared anew or are gone; returns
         them, and the others whose types or problems changed."""
+        self._answers.clear()
+        self._kept.clear()
+        self.stamp = object()
         nodes = {i for i, n in self.doc.nodes.items() if n.op in ops}
         nodes |= {i for i, inside in self.inside.items() if inside.refresh_ops(ops)}
         changed = self._propagate(nodes) | nodes
@@ -285,7 +312,7 @@ class Analysis:
                 self._watch(nodes[node_id])
             else:
                 continue
-            if was == now:
+            if was is now or was == now:
                 continue
             changed.add(node_id)
             self._results[node_id] = now
@@ -295,6 +322,38 @@ class Analysis:
                 for wire in self.doc.wires_out_of(node_id)
                 if was is None or _differ(was, now, wire.source_port)
             )
+        if changed:
+            self.stamp = object()
+        self._touched |= changed
+        return changed
+
+    def _keep(self) -> _Kept:
+        """All that is known, for when the document is again as it is now."""
+        return _Kept(
+            self.stamp,
+            dict(self._results),
+            dict(self.problems),
+            set(self._watchers),
+            set(self._looping),
+            dict(self._given),
+            {node_id: (inside, inside._keep()) for node_id, inside in self.inside.items()},
+        )
+
+    def _restore(self, kept: _Kept) -> set[str]:
+        """Knows again what was known then; returns the nodes that differ by it from now."""
+        was, problems = self._results, self.problems
+        changed = {i for i, now in kept.results.items() if was.get(i) is not now}
+        changed |= was.keys() - kept.results.keys()
+        changed |= self.inside.keys() | kept.inside.keys()
+        self.stamp, self._results, self.problems = kept.stamp, kept.results, kept.problems
+        self._watchers, self._looping, self._given = kept.watchers, kept.looping, kept.given
+        if TRAINING in problems:  # compared by who asked
+            self.problems[TRAINING] = problems[TRAINING]
+        else:
+            self.problems.pop(TRAINING, None)
+        self.inside = {node_id: inside for node_id, (inside, _) in kept.inside.items()}
+        for inside, then in kept.inside.values():
+            inside._restore(then)
         self._touched |= changed
         return changed
 
@@ -306,25 +365,14 @@ class Analysis:
         self.inside.pop(record.id, None)
         if record.id in self.doc.borders.values():
             return self._infer_border(record)
-        question = self._question(record)
-        for asked, answer in self._answers.get(record.id, ()) if question else ():
-            if asked == question:
-                return answer
-        kind_of = self.kind_of if question is None else _is_tensor
-        answer = infer_node(self.doc, record, self.out_types, kind_of, self._base_dir)
-        if question and not answer.problems:
-            self._answers[record.id] = ((question, answer), *self._answers.get(record.id, ())[:1])
+        question = question_of(self.doc, record, self.out_types)
+        if question is None:
+            return infer_node(self.doc, record, self.out_types, self.kind_of, self._base_dir)
+        answer = self._answers.get(question)
+        if answer is None:
+            answer = infer_node(self.doc, record, self.out_types, _is_tensor, self._base_dir)
+            self._answers.keep(question, record, answer)
         return answer
-
-    def _question(self, record: NodeRecord) -> tuple | None:
-        """All that the answer for a node without problems depends on; None for the few nodes that
-        look further than their wires. The last two answers are kept: undo asks again."""
-        op, wires = op_of(record), self.doc.wires_into(record.id)
-        sources = {self.doc.nodes[wire.source].op for wire in wires}
-        named = op is not None and any(a.kind == "names" for a in op.attrs)
-        if op is None or named or sources & _CARRY:
-            return None
-        return record, op, [(w.target_port, self.type_of(*w[:2])) for w in wires]
 
     def _infer_border(self, record: NodeRecord) -> Inferred:
         """What comes in, as far as it is known; and whether something goes out at every port."""
@@ -382,7 +430,7 @@ class Analysis:
     def _watch(self, record: NodeRecord) -> None:
         """Nodes that name others in an attribute depend on names as well as wires."""
         op = op_of(record)
-        if op is not None and any(a.kind == "names" and record.attrs.get(a.name) for a in op.attrs):
+        if op is not None and names_others(op):
             self._watchers.add(record.id)
         else:
             self._watchers.discard(record.id)

@@ -69,10 +69,11 @@ def remove(doc: Document, node_ids: Iterable[str], wires: Iterable[tuple[str, st
         for key in keys:
             if key in doc.wires:
                 t.drop_wire(key)
-        for target, base in dict.fromkeys((w.target, _variadic(w.target_port)) for w in cut):
-            if base is not None and target in doc.nodes:
+        left = [wire for wire in cut if wire.target not in gone]
+        for target, base in dict.fromkeys((w.target, _variadic(w.target_port)) for w in left):
+            if base is not None:
                 _close_gaps(doc, t, target, base)
-        _forget_in_training(doc, t, set(ids))
+        _forget_in_training(doc, t, gone)
 
 
 def move(doc: Document, positions: Mapping[str, Point], merge: Any = None) -> None:

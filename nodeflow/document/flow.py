@@ -26,7 +26,7 @@ from nodeflow.document.errors import (
     flow_error,
 )
 from nodeflow.document.model import Document
-from nodeflow.document.records import ONLY, Json, NodeRecord, Wire, compact_json
+from nodeflow.document.records import ONLY, FrameRecord, Json, NodeRecord, Wire, compact_json
 from nodeflow.document.schema import (
     check_definition_name,
     check_tree,
@@ -164,14 +164,14 @@ def wire_order(wire: Wire) -> tuple[Any, ...]:
 
 
 def _graph_lines(doc: Document, indent: str) -> dict[str, str]:
-    """The texts of one graph's nodes, wires and frames; none is held as JSON, for large ones."""
+    """The texts of one graph's nodes, wires and frames."""
     nodes = sorted(doc.nodes.values(), key=lambda n: natural(n.id))
     frames = sorted(doc.frames.values(), key=lambda f: natural(f.id))
     wires = sorted(doc.wires.values(), key=wire_order)
     return {
-        "nodes": _lines((node.to_json() for node in nodes), indent),
-        "wires": _lines((list(wire) for wire in wires), indent),
-        "frames": _lines((frame.to_json() for frame in frames), indent),
+        "nodes": _lines(nodes, indent),
+        "wires": _lines(wires, indent),
+        "frames": _lines(frames, indent),
     }
 
 
@@ -189,8 +189,8 @@ def _definitions(doc: Document) -> str:
 _DIGITS = re.compile(r"([0-9]+)")
 
 
-def _lines(items: Iterable[Json], indent: str = " ") -> str:
-    body = ",\n".join(f"{indent} {compact_json(item)}" for item in items)
+def _lines(records: Iterable[NodeRecord | Wire | FrameRecord], indent: str) -> str:
+    body = ",\n".join([f"{indent} {record.to_text()}" for record in records])
     return f"[\n{body}\n{indent}]" if body else "[]"
 
 

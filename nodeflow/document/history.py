@@ -35,12 +35,13 @@ class History:
         self._sealed = True
 
     @property
-    def _now(self) -> Step:
+    def now(self) -> Step:
+        """The step that led to the content as it is."""
         return self._done[-1] if self._done else _START
 
     @property
     def is_modified(self) -> bool:
-        return self._now is not self._saved
+        return self.now is not self._saved
 
     @property
     def can_undo(self) -> bool:
@@ -61,7 +62,7 @@ class History:
     def add(self, step: Step) -> None:
         """Adds what was just done; joins it to the step before if their merge keys are equal."""
         self._undone.clear()
-        last = self._now
+        last = self.now
         if self._sealed or step.merge is None or step.merge != last.merge or not self.is_modified:
             self._done.append(step)
         else:
@@ -94,7 +95,7 @@ class History:
     def mark_saved(self) -> None:
         """Remembers the state as it is now as the saved one."""
         self._sealed = True
-        self._saved = self._now
+        self._saved = self.now
 
     def mark_modified(self) -> None:
         """Forgets that any state was saved."""

@@ -19,6 +19,7 @@ from nodeflow.document.ports import (
     base_dir,
     input_names,
     is_control,
+    port_order,
     split_port,
 )
 from nodeflow.document.problems import Problem
@@ -206,7 +207,7 @@ def check_wires(
     takes_all = record.op in (REROUTE, SUBGRAPH, *BORDER)
     names = {port.name for port in op.inputs if not port.variadic}
     bases = {port.name for port in op.inputs if port.variadic}
-    for port, wire in wired.items():
+    for port, wire in sorted(wired.items(), key=_by_port):  # undo puts wires back in another order
         base, index = split_port(port)
         feed = port == FEED and record.op == "placeholder"
         if not (port in names or (index is not None and base in bases) or feed or is_control(port)):
@@ -223,6 +224,10 @@ def check_wires(
             problems.append(_no_value(doc, record, wire))
             complete = False
     return complete
+
+
+def _by_port(wired: tuple[str, Wire]) -> tuple[str, int]:
+    return port_order(wired[0])
 
 
 def _is_order(record: NodeRecord, wire: Wire, kind: str) -> bool:

@@ -85,7 +85,7 @@ class Journal:
             if self._file is None:
                 self._file = self._begin()  # the content it begins with includes this change
             else:
-                self._file.write(compact_json(change.to_json()) + "\n")
+                self._file.write(change.text + "\n")
             self._file.flush()
         except OSError as error:
             self._failed = True
@@ -187,7 +187,7 @@ def recover(path: Path) -> Document:
 def _read_change(line: str) -> Change | None:
     """The change in a line, or None where a crash cut it short."""
     try:
-        return Change.from_json(json.loads(line))
+        return Change.from_text(line)
     except (ValueError, KeyError, TypeError):
         return None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from json.encoder import encode_basestring as quoted
 from typing import Any
 
 from nodeflow.document.errors import BadValue
@@ -69,6 +70,8 @@ _ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, allow_nan=False)
 
 def compact_json(value: Json) -> str:
     """Returns the canonical one-line text of a JSON value: sorted keys, no NaN."""
+    if type(value) is str:
+        return quoted(value)
     return _ENCODER.encode(value)
 
 
@@ -83,3 +86,9 @@ def coordinate(value: float) -> int | float:
         return value
     rounded = round(float(value), 2)
     return int(rounded) if rounded.is_integer() else rounded
+
+
+def coordinate_text(value: float) -> str:
+    """Returns `coordinate(value)` as files write it."""
+    number = coordinate(value)
+    return str(number) if type(number) is int else compact_json(number)

@@ -37,7 +37,7 @@ def toggle_breakpoint(doc: Document, ids: Iterable[str]) -> None:
 
 def hidden_ports(record: NodeRecord) -> list[str]:
     """Returns the in-ports of a node whose wires are drawn as stubs."""
-    found = record.extra.get("hidden")
+    found = record.extra.get("hidden") if record.extra else None
     return [p for p in found if isinstance(p, str)] if isinstance(found, list) else []
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -33,9 +33,10 @@ from nodeflow.document.records import (
     Json,
     NodeRecord,
     Wire,
-    compact_json,
+    key_text,
     merge_edits,
     same,
+    to_text,
 )
 from nodeflow.document.transaction import Transaction
 
@@ -244,6 +245,15 @@ class Document:
         if outer is None:
             self._commit(label, t.edits, merge)
 
+    @property
+    def state(self) -> Any:
+        """Stands for the content as it is now: undo and redo lead back to the same objects.
+
+        Equal states have equal content as long as every change is one of this document's own, and
+        none comes from elsewhere (`apply_change`).
+        """
+        return self._file.history.now
+
     def seal(self) -> None:
         """Ends a run of merged edits: the next one is an undo step of its own."""
         self._file.history.seal()
@@ -268,7 +278,7 @@ class Document:
         for edit in change.edits:
             self._put(edit)
         self.revision = change.revision
-        self._file.events.publish(change)
+        self._file.events.publish(replace(change, state=None))
 
     can_undo = property(lambda self: self._file.history.can_undo, doc="Is there a step to undo?")
     can_redo = property(lambda self: self._file.history.can_redo, doc="Is there a step to redo?")
@@ -315,7 +325,7 @@ class Document:
             return
         self._file.history.add(Step(label, merged, merge))
         self.revision += 1
-        self._file.events.publish(Change(label, merged, self.revision))
+        self._file.events.publish(Change(label, merged, self.revision, self.state))
 
     def _replay(self, take: Callable[[], Step | None]) -> Change | None:
         if self._file.open is not None:
@@ -326,7 +336,7 @@ class Document:
         for edit in step.edits:
             self.root._put(edit)
         self.revision += 1
-        change = Change(step.label, step.edits, self.revision)
+        change = Change(step.label, step.edits, self.revision, self.state)
         self._file.events.publish(change)
         return change
 
@@ -385,6 +395,5 @@ _HASHES = 1 << 128
 
 
 def _item_hash(table: str, key: Any, value: Any) -> int:
-    content = value.to_json() if hasattr(value, "to_json") else value
-    text = compact_json([table, key, content])
+    text = f"{table} {key_text(key)} {to_text(value)}"
     return int.from_bytes(blake2b(text.encode(), digest_size=16).digest(), "little")

@@ -59,8 +59,9 @@ def topological(doc: Document, among: set[str]) -> tuple[list[str], dict[str, st
 
 def _kahn(doc: Document, among: set[str], ignored: set[str]) -> tuple[list[str], set[str]]:
     """Orders what can be ordered; returns it and what cannot (loops, and all behind them)."""
+    incoming, outgoing = doc.incoming, doc.outgoing
     waiting = {
-        node: sum(w.source in among for w in doc.wires_into(node))
+        node: len([w for w in incoming.get(node, _NONE).values() if w.source in among])
         for node in among
         if node not in ignored
     }
@@ -69,12 +70,13 @@ def _kahn(doc: Document, among: set[str], ignored: set[str]) -> tuple[list[str],
     while ready:
         node = ready.pop()
         order.append(node)
-        for wire in doc.wires_out_of(node):
-            if wire.target in waiting:
-                waiting[wire.target] -= 1
-                if not waiting[wire.target]:
-                    ready.append(wire.target)
-    return order, among - set(order)
+        for wire in outgoing.get(node, _NONE).values():
+            target = wire.target
+            if target in waiting:
+                waiting[target] -= 1
+                if not waiting[target]:
+                    ready.append(target)
+    return order, among.difference(order)
 
 
 def _loops(doc: Document, among: set[str]) -> dict[str, str]:

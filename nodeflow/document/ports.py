@@ -15,6 +15,7 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nodeflow.document.dataset_op import DATASET
@@ -124,7 +125,12 @@ def port_order(port: str) -> tuple[str, int]:
 
 def base_dir(doc: Document) -> os.PathLike[str] | None:
     """Returns the folder that a document's relative paths start at, or None if it has no file."""
-    return None if doc.path is None else doc.path.parent
+    return None if doc.path is None else _folder(doc.path)
+
+
+@lru_cache(maxsize=16)
+def _folder(path: Path) -> Path:
+    return path.parent
 
 
 def input_names(op: Op, wired: Collection[str]) -> list[str]:

@@ -8,11 +8,20 @@ journal.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple
 
-from nodeflow.document.jsonable import Json, compact_json, coordinate, plain, same
+from nodeflow.document.jsonable import (
+    Json,
+    compact_json,
+    coordinate,
+    coordinate_text,
+    plain,
+    same,
+)
 
 TABLES = ("node", "wire", "frame", "subgraph", "training", "weights")
 SCOPED = ("node", "wire", "frame")  # of these every definition of a subgraph has its own
@@ -47,6 +56,16 @@ class NodeRecord:
             "pos": [coordinate(x), coordinate(y)],
         }
 
+    def to_text(self) -> str:
+        """Returns `compact_json(self.to_json())`, five times as fast: files have one a node."""
+        if self.extra:
+            return compact_json(self.to_json())
+        attrs = compact_json(self.attrs) if self.attrs else "{}"
+        texts = f'"id": {compact_json(self.id)}, "name": {compact_json(self.name)}'
+        x, y = self.pos
+        place = f"[{coordinate_text(x)}, {coordinate_text(y)}]"
+        return f'{{"attrs": {attrs}, {texts}, "op": {compact_json(self.op)}, "pos": {place}}}'
+
     @classmethod
     def from_json(cls, data: dict[str, Json]) -> NodeRecord:
         """Returns the record of an object that `to_json` made, unchecked."""
@@ -75,6 +94,10 @@ class Wire(NamedTuple):
         """The input port it fills: its key in `Document.wires`."""
         return (self.target, self.target_port)
 
+    def to_text(self) -> str:
+        """Returns the wire as one line of a file: `compact_json(list(self))`."""
+        return f"[{', '.join(map(compact_json, self))}]"
+
 
 @dataclass(frozen=True, slots=True)
 class FrameRecord:
@@ -97,6 +120,10 @@ class FrameRecord:
             "color": self.color,
             "rect": [coordinate(value) for value in self.rect],
         }
+
+    def to_text(self) -> str:
+        """Returns the frame as one line of a file."""
+        return compact_json(self.to_json())
 
     @classmethod
     def from_json(cls, data: dict[str, Json]) -> FrameRecord:
@@ -125,14 +152,15 @@ class Edit(NamedTuple):
         """Returns the edit that takes this one back."""
         return Edit(self.table, self.key, self.after, self.before)
 
-    def to_json(self) -> list[Json]:
-        """Returns `[table, key, before, after]` as JSON."""
-        key = list(self.key) if kind_of(self.table) == "wire" else self.key
-        return [self.table, key, _value_to_json(self.before), _value_to_json(self.after)]
+    def to_text(self) -> str:
+        """Returns `[table, key, before, after]` as one line of JSON."""
+        table, key, before, after = self
+        at = key_text(key)
+        return f"[{compact_json(table)}, {at}, {to_text(before)}, {to_text(after)}]"
 
     @classmethod
     def from_json(cls, data: list[Json]) -> Edit:
-        """Returns the edit that `to_json` described."""
+        """Returns the edit that `to_text` described, read as JSON."""
         table, key, before, after = data
         read = _READERS.get(kind_of(table), lambda value: value)
         key = (key[0], key[1]) if kind_of(table) == "wire" else key
@@ -156,35 +184,49 @@ _READERS = {
 }
 
 
-def _value_to_json(value: Any) -> Json:
-    if isinstance(value, (NodeRecord, FrameRecord)):
-        return value.to_json()
-    return list(value) if isinstance(value, Wire) else value
+def key_text(key: Any) -> str:
+    """Returns a key of a table as one line of JSON."""
+    return f"[{', '.join(map(compact_json, key))}]" if isinstance(key, tuple) else compact_json(key)
 
 
-@dataclass(frozen=True, slots=True)
+def to_text(value: Any) -> str:
+    """Returns a record, or another value of a table, as one line of JSON."""
+    if value is None:
+        return "null"
+    if isinstance(value, (NodeRecord, Wire, FrameRecord)):
+        return value.to_text()
+    return compact_json(value)
+
+
+@dataclass(frozen=True)
 class Change:
-    """Everything one transaction (or undo, or redo) did: at most one edit per table and key."""
+    """Everything one transaction (or undo, or redo) did: at most one edit per table and key.
+
+    A large one has many readers, so what is found in it is found once; do not change the lists.
+
+    `state` stands for the content after it, see `Document.state`; None if that is not known.
+    """
 
     label: str
     edits: tuple[Edit, ...]
     revision: int
+    state: Any = field(default=None, compare=False, repr=False)
 
     def of(self, table: str) -> Iterator[Edit]:
         """Yields the edits of one table."""
         return (edit for edit in self.edits if edit.table == table)
 
-    @property
+    @cached_property
     def nodes_added(self) -> list[NodeRecord]:
         """Nodes that are new, as they now are."""
         return [e.after for e in self.of("node") if e.before is None]
 
-    @property
+    @cached_property
     def nodes_removed(self) -> list[NodeRecord]:
         """Nodes that are gone, as they were."""
         return [e.before for e in self.of("node") if e.after is None]
 
-    @property
+    @cached_property
     def nodes_changed(self) -> list[tuple[NodeRecord, NodeRecord]]:
         """Pairs (before, after) of the nodes that changed."""
         return [
@@ -193,17 +235,17 @@ class Change:
             if e.before is not None and e.after is not None
         ]
 
-    @property
+    @cached_property
     def wires_added(self) -> list[Wire]:
         """Wires that are new, those that replaced another included."""
         return [e.after for e in self.of("wire") if e.after is not None]
 
-    @property
+    @cached_property
     def wires_removed(self) -> list[Wire]:
         """Wires that are gone, those that another replaced included."""
         return [e.before for e in self.of("wire") if e.before is not None]
 
-    @property
+    @cached_property
     def only_moves(self) -> bool:
         """True if nothing changed but places, frames and notes: no value can have changed."""
         return all(
@@ -218,7 +260,7 @@ class Change:
         The edits name that graph's tables as a document does; those of tables that a file has
         only once (training, weights, subgraphs) are among them.
         """
-        if not any("@" in e.table for e in self.edits) and not scope:
+        if not scope and not self._reaches_inside:
             return self
         suffix = f"@{scope}"
         edits = []
@@ -230,26 +272,30 @@ class Change:
                 scope and edit.table.endswith(suffix) and kind_of(edit.table) + suffix == edit.table
             ):
                 edits.append(edit._replace(table=kind_of(edit.table)))
-        return Change(self.label, tuple(edits), self.revision)
+        return Change(self.label, tuple(edits), self.revision, self.state)
 
-    @property
+    @cached_property
+    def _reaches_inside(self) -> bool:
+        return any("@" in e.table for e in self.edits)
+
+    @cached_property
     def scopes(self) -> set[str]:
         """The graphs that it changed: definitions by name, "" for the document's own."""
         return {
             e.table.partition("@")[2] for e in self.edits if "@" in e.table or e.table in SCOPED
         }
 
-    def to_json(self) -> dict[str, Json]:
-        """Returns the change as JSON, for a mirror or a journal."""
-        return {
-            "label": self.label,
-            "revision": self.revision,
-            "edits": [edit.to_json() for edit in self.edits],
-        }
+    @cached_property
+    def text(self) -> str:
+        """The change as one line of JSON, for a mirror and a journal."""
+        edits = ", ".join([edit.to_text() for edit in self.edits])
+        label = compact_json(self.label)
+        return f'{{"edits": [{edits}], "label": {label}, "revision": {self.revision}}}'
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Json]) -> Change:
-        """Returns the change that `to_json` described."""
+    def from_text(cls, text: str) -> Change:
+        """Returns the change with this `text`; ValueError, KeyError, TypeError if it is none."""
+        data = json.loads(text)
         edits = tuple(Edit.from_json(edit) for edit in data["edits"])
         return cls(data["label"], edits, data["revision"])
 
@@ -288,9 +334,11 @@ __all__ = [
     "Wire",
     "compact_json",
     "coordinate",
+    "key_text",
     "kind_of",
     "merge_edits",
     "mode_of",
     "plain",
     "same",
+    "to_text",
 ]

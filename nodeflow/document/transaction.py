@@ -31,7 +31,8 @@ class Transaction:
     def edit(self, table: str, key: Any, after: Any) -> None:
         """Puts `after` (None removes) under `key` of a table."""
         doc = self._document
-        edit = Edit(doc.table_name(table), key, doc._tables[table].get(key), after)
+        name = table if not doc.scope else doc.table_name(table)
+        edit = Edit(name, key, doc._tables[table].get(key), after)
         if table == "node" and after is not None:
             holder = doc._by_name.get(after.name)
             if holder is not None and holder != key:
@@ -55,8 +56,8 @@ class Transaction:
     def drop_node(self, node_id: str) -> None:
         """Removes a node and the wires that touch it."""
         doc = self._document
-        for wire in doc.wires_into(node_id) + doc.wires_out_of(node_id):
-            if wire.key in doc.wires:
+        for wire in [*doc.wires_into(node_id), *doc.wires_out_of(node_id)]:
+            if wire.key in doc.wires:  # one from the node to itself is in both
                 self.edit("wire", wire.key, None)
         self.edit("node", node_id, None)
 
@@ -85,6 +86,8 @@ class Transaction:
                     hint=f"{doc.fresh_name(a.name)!r} is free",
                 )
         for place, key, before, after in self.edits:
+            if after is None and place == "wire":
+                continue
             doc, table = self._document.root.home(place)
             if table == "wire" and after is not None and doc.wires.get(key) is after:
                 for end in (after.source, after.target):

@@ -168,7 +168,7 @@ class Engine:
 
     def _sync_change(self, request: p.SyncChange) -> None:
         try:
-            self._document.apply_change(Change.from_json(request.change))
+            self._document.apply_change(Change.from_text(request.change))
         except DocumentError as error:
             self._send(p.Resync(str(error)))
             return

@@ -92,9 +92,9 @@ class LoadPlugins:
 
 @dataclass(frozen=True)
 class SyncChange:
-    """One committed transaction, as ``Change.to_json()``; the mirror applies it."""
+    """One committed transaction, as ``Change.text``; the mirror applies it."""
 
-    change: Any
+    change: str
     revision: int
 
 

@@ -283,7 +283,8 @@ class EngineLink(QObject):
 
     @Slot(object)
     def _on_change(self, change: Change) -> None:
-        self._send(p.SyncChange(change.to_json(), change.revision))
+        if self._client is not None:
+            self._send(p.SyncChange(change.text, change.revision))
         if not change.only_moves:
             self.refresh_soon()
 

@@ -22,7 +22,7 @@ def test_it_evaluates_a_document_and_follows_its_edits(talk):
     talk.sync(document)
     talk.send(p.Evaluate(document.revision, 1))
     assert talk.wait_for(p.Previews).values["a"].text == "9"
-    document.subscribe(lambda c: talk.send(p.SyncChange(c.to_json(), c.revision)))
+    document.subscribe(lambda c: talk.send(p.SyncChange(c.text, c.revision)))
     commands.set_attr(document, document.node_named("b").id, "value", 5.0)
     talk.send(p.Evaluate(document.revision, 2))
     answer = talk.wait_for(p.Previews)
@@ -36,7 +36,7 @@ def test_it_evaluates_a_document_and_follows_its_edits(talk):
 def test_a_mirror_that_has_diverged_asks_for_the_document(talk):
     document = expression()
     talk.sync(expression(b=7.0))
-    document.subscribe(lambda c: talk.send(p.SyncChange(c.to_json(), c.revision)))
+    document.subscribe(lambda c: talk.send(p.SyncChange(c.text, c.revision)))
     commands.set_attr(document, document.node_named("b").id, "value", 5.0)
     talk.wait_for(p.Resync)
 

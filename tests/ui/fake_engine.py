@@ -46,7 +46,7 @@ class FakeClient:
             self.document = flow.loads(request.text)
             self.document.revision = request.revision
         elif isinstance(request, p.SyncChange):
-            self.document.apply_change(Change.from_json(request.change))
+            self.document.apply_change(Change.from_text(request.change))
         elif isinstance(request, p.Evaluate) and self.computes:
             self.on_message(self.evaluate(request))
         elif isinstance(request, p.FetchTensor) and self.computes:

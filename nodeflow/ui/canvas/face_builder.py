@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from nodeflow.document import ports
+from nodeflow.document.card_size import Label, card_width
 from nodeflow.document.dataset_op import DATASET
 from nodeflow.document.declarations import declaration
 from nodeflow.document.looks import has_breakpoint, is_collapsed
 from nodeflow.document.model import Document
 from nodeflow.document.passing import REROUTE, mode_of
-from nodeflow.document.records import INPUTS, NodeRecord
+from nodeflow.document.records import INPUTS, SUBGRAPH, NodeRecord, Wire
 from nodeflow.document.subgraph_ops import BORDER
 from nodeflow.graph.op import Op
 from nodeflow.ui.canvas import faces
@@ -34,6 +35,30 @@ _HIDDEN_ATTRS = {
 }
 
 
+_SPECIAL = {DATASET, SUBGRAPH, *BORDER}
+"""Ops whose declaration does not stand in the registry."""
+MOST_SHARED = 16384
+"""Kinds of cards that are kept; with more, all are forgotten."""
+
+
+class _Sides(NamedTuple):
+    """What cards of one kind have in common; ``left`` and ``right`` are the texts at ports."""
+
+    kind: str
+    subtitle: str
+    category: str
+    shows_value: bool
+    inputs: tuple[PortFace, ...]
+    outputs: tuple[PortFace, ...]
+    left: tuple[Label, ...]
+    right: tuple[Label, ...]
+
+
+def _wires(index: Mapping[str, Mapping[Any, Wire]], node_id: str) -> Iterable[Wire]:
+    found = index.get(node_id)
+    return () if found is None else found.values()
+
+
 class FaceBuilder:
     """Makes card contents; holds what is not in the document: values and run states by node."""
 
@@ -45,7 +70,7 @@ class FaceBuilder:
         self.status: dict[str, str] = {}
         self.resting = Resting(document)
         self._next_serial = 1
-        self._kept: dict[str, tuple[tuple[tuple, CardFace], ...]] = {}
+        self._shared: dict[tuple, tuple[Any, _Sides]] = {}
 
     def set_values(self, values: Mapping[str, Any]) -> list[str]:
         """Keep previews by node id; returns the ids whose preview is another."""
@@ -66,61 +91,72 @@ class FaceBuilder:
         return gone
 
     def build(self, record: NodeRecord) -> CardFace:
-        """The card of a node as things are now; the last ones of each node are kept, for undo."""
-        seen = self._signature(record)
-        kept = self._kept.get(record.id, ())
-        for signature, face in kept:
-            if signature == seen:
-                return self.revalue(face, record.id)
-        face = self._build(record)
-        self._kept[record.id] = ((seen, face), *kept[:1])
-        return face
-
-    def _signature(self, record: NodeRecord) -> tuple:
-        """Equal where a card would be, but for value and state."""
-        document, node_id = self.document, record.id
-        into = [(w.target_port, self._type(*w[:2])) for w in document.wires_into(node_id)]
-        known = self.analysis.out_types(node_id) if self.analysis is not None else None
-        return (
-            record,
-            declaration(record, document, base_dir=ports.base_dir(document)),
-            into,
-            {wire.source_port for wire in document.wires_out_of(node_id)},
-            known,
-            self.analysis.passes(node_id) if self.analysis is not None else None,
-            self._problems(node_id),
-            node_id in document.outer,
-        )
-
-    def _build(self, record: NodeRecord) -> CardFace:
-        op = declaration(record, self.document, base_dir=ports.base_dir(self.document))
-        inputs = self._inputs(record)
-        outputs = self._outputs(record)
-        problem = self._problem(record.id)
-        title, subtitle = record.name, _subtitle(record, op)
-        kind = op.title if op else subtitle
-        form = faces.TITLE_FORM if is_collapsed(record) else faces.CARD_FORM
-        width = faces.width_for(title, kind, inputs, outputs)
-        if form == faces.TITLE_FORM:
-            width = faces.width_for(title, kind, (), ())
+        """The card of a node as things are now."""
+        problems, sides = self._problems(record.id), self._sides(record)
+        title, form = record.name, faces.CARD_FORM
         if record.op == REROUTE:
             form, width = faces.DOT_FORM, faces.DOT
+        elif is_collapsed(record):
+            form, width = faces.TITLE_FORM, card_width(title, sides.kind, (), ())
+        else:
+            width = card_width(title, sides.kind, sides.left, sides.right)
+        problem = min(problems, key=_loudness) if problems else None
         return CardFace(
             title=title,
-            subtitle=subtitle,
+            subtitle=sides.subtitle,
             op=record.op,
-            category=op.category if op else "unknown",
-            inputs=inputs,
-            outputs=outputs,
+            category=sides.category,
+            inputs=sides.inputs,
+            outputs=sides.outputs,
             problem=plain(problem.message) if problem else "",
             severity=severity_of(problem) if problem else "",
             status=self._status(record.id),
-            shows_value=op is not None and op.id not in (DATASET, *BORDER),
+            shows_value=sides.shows_value,
             value=self.values.get(record.id),
             value_serial=self.serials.get(record.id, 0),
             width=width,
             form=form,
-            passes=self._passes(record.id, inputs, outputs),
+            passes=self._passes(record.id, sides.inputs, sides.outputs),
+        )
+
+    def _sides(self, record: NodeRecord) -> _Sides:
+        """What is on a card besides title, state and problem. Most nodes of a large graph have
+        the same as others, so it is found once for each op, attributes, wired ports and types."""
+        document, node_id = self.document, record.id
+        op = declaration(record, document, base_dir=ports.base_dir(document))
+        special = op is None or record.op in _SPECIAL or node_id in document.outer
+        if special or self._problems(node_id):  # which may be at a port
+            return self._make_sides(record, op)
+        into = _wires(document.incoming, node_id)
+        out = _wires(document.outgoing, node_id)
+        known = self.analysis.out_types(node_id) if self.analysis is not None else None
+        key = (
+            op,
+            id(record.attrs) if record.attrs else 0,
+            frozenset([(w.target_port, self._type(w.source, w.source_port)) for w in into]),
+            frozenset([w.source_port for w in out]),
+            None if known is None else tuple(known.items()),
+        )
+        found = self._shared.get(key)
+        if found is None:
+            if len(self._shared) >= MOST_SHARED:
+                self._shared.clear()
+            # The attributes are held, so that no others can get their identity.
+            found = self._shared[key] = (record.attrs, self._make_sides(record, op))
+        return found[1]
+
+    def _make_sides(self, record: NodeRecord, op: Op | None) -> _Sides:
+        inputs, outputs = self._inputs(record), self._outputs(record)
+        subtitle = _subtitle(record, op)
+        return _Sides(
+            op.title if op else subtitle,
+            subtitle,
+            op.category if op else "unknown",
+            op is not None and op.id not in (DATASET, *BORDER),
+            inputs,
+            outputs,
+            tuple((port.label, port.type_text) for port in inputs),
+            tuple((port.label, port.type_text) for port in outputs),
         )
 
     def revalue(self, face: CardFace, node_id: str) -> CardFace:
@@ -134,11 +170,12 @@ class FaceBuilder:
     def _status(self, node_id: str) -> str:
         record = self.document.nodes.get(node_id)
         mode = mode_of(record) if record is not None else ""
-        mode = mode or ("resting" if node_id in self.resting.ids else "")
-        at_border = node_id in self.document.borders.values()
-        outer = "outer" if node_id in self.document.outer or at_border else ""
+        if mode or node_id in self.resting.ids:
+            return mode or "resting"
         stop = "breakpoint" if record is not None and has_breakpoint(record) else ""
-        return mode or self.status.get(node_id) or stop or outer
+        at_border = node_id in self.document.borders.values()
+        outer = "outer" if at_border or node_id in self.document.outer else ""
+        return self.status.get(node_id) or stop or outer
 
     def _inputs(self, record: NodeRecord) -> tuple[PortFace, ...]:
         wired = {wire.target_port: wire for wire in self.document.wires_into(record.id)}
@@ -148,7 +185,7 @@ class FaceBuilder:
             wire = wired.pop(port.name, None)
             kind = self._type(wire.source, wire.source_port) if wire else None
             result.append(_port(port, kind, wire is not None, faulty.get(port.name, "")))
-        for name, wire in wired.items():
+        for name, wire in sorted(wired.items()):
             kind = self._type(wire.source, wire.source_port)
             result.append(
                 PortFace(name, name, faces.type_text(kind), connected=True, fault="error")
@@ -175,11 +212,13 @@ class FaceBuilder:
     ) -> tuple[tuple[int, int], ...]:
         """Pairs of the inputs and outputs that a bypassed node joins."""
         found = self.analysis.passes(node_id) if self.analysis is not None else None
+        if not found:
+            return ()
         places = {port.name: index for index, port in enumerate(inputs)}
         return tuple(
             (places[found[port.name]], index)
             for index, port in enumerate(outputs)
-            if found and found.get(port.name) in places
+            if found.get(port.name) in places
         )
 
     def _type(self, node_id: str, port: str) -> Any | None:
@@ -188,16 +227,14 @@ class FaceBuilder:
     def _problems(self, node_id: str) -> list[Any]:
         return self.analysis.problems.get(node_id, []) if self.analysis is not None else []
 
-    def _problem(self, node_id: str) -> Any | None:
-        """The worst problem of a node, the first of equals."""
-        rank = {"error": 0, "warning": 1}
-        found = self._problems(node_id)
-        return min(found, key=lambda p: rank.get(severity_of(p), 2)) if found else None
-
 
 def severity_of(problem: Any) -> str:
     """How loudly a card says it: what is only not wired yet is a warning, not an error."""
     return "warning" if problem.kind == "MissingInput" else problem.severity
+
+
+def _loudness(problem: Any) -> int:
+    return {"error": 0, "warning": 1}.get(severity_of(problem), 2)
 
 
 @lru_cache(maxsize=16384)

@@ -150,14 +150,6 @@ def row_y(index: int) -> float:
     return HEADER + ROW * index + ROW / 2
 
 
-def width_for(
-    title: str, kind: str, inputs: tuple[PortFace, ...], outputs: tuple[PortFace, ...]
-) -> float:
-    """Card width that holds the texts."""
-    left, right = ([(p.label, p.type_text) for p in side] for side in (inputs, outputs))
-    return card_size.card_width(title, kind, left, right)
-
-
 def label_width(port: PortFace) -> float:
     return card_size.label_width((port.label, port.type_text))
 
@@ -179,5 +171,4 @@ __all__ = [
     "label_width",
     "row_y",
     "type_text",
-    "width_for",
 ]

@@ -6,12 +6,14 @@ made when it is first needed after a change. Everything here can be rebuilt from
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from PySide6.QtCore import QRectF
 
+from nodeflow.document.kept_states import KeptStates
 from nodeflow.document.looks import hidden_ports
 from nodeflow.document.model import Document
 from nodeflow.document.records import Change, Wire
@@ -27,8 +29,30 @@ FEED_STYLE = 100
 """Added to a wire's dtype code where it is a feed: a binding of data, not a tensor edge."""
 
 _SEVERITY = {"warning": 1, "error": 2}
+_NO_WIRES: dict[Any, Wire] = {}
+
+_COLUMNS = ("positions", "_sizes", "selected", "dimmed", "off", "order", "category", "severity")
+"""The arrays of `SceneModel` with a row for each node."""
+_OF_USER = ("selected", "dimmed", "order")
+"""Those that say nothing about the document."""
 
 Listener = Callable[[set[int], bool], None]
+
+
+@dataclass
+class _Kept:
+    """The rows as they were at one state of the document, and of what its analysis knew.
+
+    Of the nodes in ``revalued`` values or states changed since.
+    """
+
+    stamp: object
+    nodes: Slots[str]
+    columns: dict[str, np.ndarray]
+    faces: list[CardFace | None]
+    wires: wires.WireTable
+    stale: set[int]
+    revalued: set[str] = field(default_factory=set)
 
 
 class SceneModel:
@@ -61,12 +85,19 @@ class SceneModel:
         self._wires_kept: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
         self._before: dict[int, QRectF] = {}
         self._listener = listener
+        self._kept: KeptStates[_Kept] = KeptStates(document.state)
+        self._stamp = self._known
         self._unsubscribe = document.subscribe(self._on_change)
         self._add_nodes(document.nodes)
 
     def close(self) -> None:
         """Stop listening to the document."""
         self._unsubscribe()
+
+    @property
+    def _known(self) -> object:
+        """Stands for what the analysis knows, see `Analysis.stamp`."""
+        return None if self.builder.analysis is None else self.builder.analysis.stamp
 
     # ---- reading ----------------------------------------------------------------------------
 
@@ -85,7 +116,7 @@ class SceneModel:
         """The content of a node's card."""
         self._remake()
         face = self._faces[slot]
-        return face if face is not None else self._make_face(slot)
+        return face if face is not None else self._make_faces([slot])[0]
 
     def rect(self, slot: int) -> QRectF:
         x, y = self.positions[slot]
@@ -158,10 +189,14 @@ class SceneModel:
     # ---- changing what is shown -------------------------------------------------------------
 
     def refresh(self, node_ids: Iterable[str]) -> None:
-        """Types, problems or values of these nodes may have changed: look again."""
-        wanted = [i for i in node_ids if i in self.nodes]
-        wanted += [w.target for i in wanted for w in self.document.wires_out_of(i)]
-        slots = {s for s in map(self.nodes.get, wanted) if s is not None}
+        """Types or problems of these nodes may have changed: look again."""
+        if self._stamp is self._known:
+            return
+        self._stamp = self._known
+        wanted = {i for i in node_ids if i in self.nodes}
+        outgoing = self.document.outgoing
+        followers = {w.target for i in wanted for w in outgoing.get(i, _NO_WIRES).values()}
+        slots = {s for s in map(self.nodes.get, wanted | followers) if s is not None}
         if not slots:
             return
         if not self._stale:  # else all is painted anyway
@@ -173,16 +208,21 @@ class SceneModel:
     def refresh_faces(self, node_ids: Iterable[str]) -> None:
         """Values or states of these nodes changed: make their cards anew, wires stay."""
         self._remake()
+        node_ids = list(node_ids)
+        for kept in self._kept:
+            kept.revalued.update(node_ids)
         slots = {s for s in map(self.nodes.get, node_ids) if s is not None}
         for slot in slots:
             self._before[slot] = self.rect(slot)
-            face = self.builder.revalue(self.face(slot), self.nodes.key(slot))
-            self._faces[slot] = face
-            self._sizes[slot] = (face.width, face.height)
+            self._revalue(slot, self.face(slot))
         if slots:
             self._grid_stale = True
             self._listener(slots, False)
             self._before.clear()
+
+    def _revalue(self, slot: int, face: CardFace) -> None:
+        face = self._faces[slot] = self.builder.revalue(face, self.nodes.key(slot))
+        self._sizes[slot] = (face.width, face.height)
 
     def painted_rect(self, slot: int) -> QRectF:
         """Where a changing node was before the change that is being reported."""
@@ -204,14 +244,51 @@ class SceneModel:
 
     def follow_positions(self) -> None:
         """Show all nodes where the document has them."""
-        for slot in self.nodes.used().tolist():
-            self.positions[slot] = self.document.nodes[self.nodes.key(slot)].pos
+        self._follow_positions(self.nodes.used().tolist())
         self._grid_stale = True
         self._wires_kept = None
 
     # ---- following the document -------------------------------------------------------------
 
     def _on_change(self, change: Change) -> None:
+        kept = self._kept.follow(change, self._keep)
+        rested = self.builder.resting.follow(change)
+        if kept is not None and kept.stamp is self._known:
+            self._restore(kept)
+            touched: set[int] = set()
+        else:
+            touched = self._change_rows(change)
+            touched |= {slot for slot in map(self.nodes.get, rested) if slot is not None}
+        self._stale |= touched
+        self._grid_stale = True
+        self._wires_kept = None
+        self._listener(touched, True)
+
+    def _keep(self) -> _Kept:
+        columns = {name: getattr(self, name).copy() for name in _COLUMNS}
+        rows = (self.nodes.copy(), columns, list(self._faces), self._wires.copy())
+        return _Kept(self._stamp, *rows, set(self._stale))
+
+    def _restore(self, kept: _Kept) -> None:
+        """Take back the rows of a state that the document has again."""
+        now, of_user = self.nodes, {name: getattr(self, name) for name in _OF_USER}
+        size = len(self.positions)
+        self._stamp, self.nodes, self._wires = kept.stamp, kept.nodes, kept.wires
+        self._faces, self._stale = kept.faces, kept.stale
+        for name, column in kept.columns.items():
+            setattr(self, name, column)
+        self._grow(size)
+        for name, column in of_user.items():
+            wanted = {now.key(slot): column[slot] for slot in np.flatnonzero(column).tolist()}
+            self.set_array(getattr(self, name), wanted, 0)
+        for slot in map(self.nodes.get, kept.revalued):
+            face = None if slot is None else self._faces[slot]
+            if slot is not None and face is not None:
+                self._revalue(slot, face)
+        self.follow_positions()
+
+    def _change_rows(self, change: Change) -> set[int]:
+        """Add, drop and change rows; returns those whose cards are to be made anew."""
         touched: set[int] = set()
         for edit in change.of("wire"):
             if edit.before is not None:
@@ -235,13 +312,7 @@ class SceneModel:
                     or before.extra != after.extra
                 ):
                     touched.add(slot)
-        touched |= self._touched_by_wires(change)
-        rested = map(self.nodes.get, self.builder.resting.follow(change))
-        touched |= {slot for slot in rested if slot is not None}
-        self._stale |= touched
-        self._grid_stale = True
-        self._wires_kept = None
-        self._listener(touched, True)
+        return touched | self._touched_by_wires(change)
 
     def _touched_by_wires(self, change: Change) -> set[int]:
         ends: set[str] = set()
@@ -256,70 +327,70 @@ class SceneModel:
         if not slots:
             return
         self._grow(max(slots) + 1)
-        for slot in slots:
-            self.positions[slot] = self.document.nodes[self.nodes.key(slot)].pos
+        self._follow_positions(slots)
         self._stale.update(slots)
+
+    def _follow_positions(self, slots: list[int]) -> None:
+        if slots:
+            nodes, key = self.document.nodes, self.nodes.key
+            self.positions[slots] = [nodes[key(slot)].pos for slot in slots]
 
     def _remake(self) -> None:
         """Make stale cards anew, once however often they changed, and the wires at their ports."""
         if not self._stale:
             return
-        slots, self._stale = self._stale, set()
-        found: dict[tuple[str, str], Wire] = {}
-        for slot in sorted(slots):
-            self._make_face(slot)
-            node_id = self.nodes.key(slot)
-            for wire in self.document.wires_into(node_id) + self.document.wires_out_of(node_id):
-                found[wire.key] = wire
-        for wire in found.values():
-            self._put_wire(wire)
+        slots, self._stale = sorted(self._stale), set()
+        self._make_faces(slots)
+        rows = map(self._wire_row, self._wires_at(slots))
+        self._wires.put([row for row in rows if row is not None])
         self._grid_stale = True
         self._wires_kept = None
 
-    def _make_face(self, slot: int) -> CardFace:
-        node_id = self.nodes.key(slot)
-        face = self.builder.build(self.document.nodes[node_id])
-        self._faces[slot] = face
-        self._sizes[slot] = (face.width, face.height)
-        self.off[slot] = face.status in ("muted", "resting")
-        self.severity[slot] = _SEVERITY.get(face.severity, 0)
-        if face.category not in self.categories:
-            self.categories.append(face.category)
-        self.category[slot] = self.categories.index(face.category)
-        return face
+    def _wires_at(self, slots: list[int]) -> Iterator[Wire]:
+        """The wires that touch nodes, each once."""
+        ids = dict.fromkeys(map(self.nodes.key, slots))
+        for node_id in ids:
+            yield from self.document.incoming.get(node_id, _NO_WIRES).values()
+            for wire in self.document.outgoing.get(node_id, _NO_WIRES).values():
+                if wire.target not in ids:
+                    yield wire
 
-    def _put_wire(self, wire: Wire) -> None:
+    def _make_faces(self, slots: list[int]) -> list[CardFace]:
+        nodes, key, build = self.document.nodes, self.nodes.key, self.builder.build
+        found = [build(nodes[key(slot)]) for slot in slots]
+        for slot, face in zip(slots, found, strict=True):
+            self._faces[slot] = face
+        for category in {face.category for face in found}.difference(self.categories):
+            self.categories.append(category)
+        places = {category: index for index, category in enumerate(self.categories)}
+        self._sizes[slots] = [(face.width, face.height) for face in found]
+        self.off[slots] = [face.status in ("muted", "resting") for face in found]
+        self.severity[slots] = [_SEVERITY.get(face.severity, 0) for face in found]
+        self.category[slots] = [places[face.category] for face in found]
+        return found
+
+    def _wire_row(self, wire: Wire) -> wires.WireRow | None:
         source, target = self.nodes.get(wire.source), self.nodes.get(wire.target)
         if source is None or target is None:
-            return
-        source_face, target_face = self.face(source), self.face(target)
+            return None
+        source_face = self._faces[source] or self.face(source)
+        target_face = self._faces[target] or self.face(target)
         out_y, port = port_place(source_face, "out", wire.source_port)
         in_y, _ = port_place(target_face, "in", wire.target_port)
         style = _CODE.get(port.dtype if port else "", 0)
         if wire.target_port == "feed":
             style += FEED_STYLE
-        dots = [face.form == faces.DOT_FORM for face in (source_face, target_face)]
-        out_x = faces.DOT / 2 if dots[0] else source_face.width
-        in_x = faces.DOT / 2 if dots[1] else 0.0
-        offsets = (out_x, out_y, in_x, in_y)
+        out_x = faces.DOT / 2 if source_face.form == faces.DOT_FORM else source_face.width
+        in_x = faces.DOT / 2 if target_face.form == faces.DOT_FORM else 0.0
         hidden = wire.target_port in hidden_ports(self.document.nodes[wire.target])
-        self._wires.put(wire.key, source, target, offsets, style, hidden)
+        offsets = (out_x, out_y, in_x, in_y)
+        return wires.WireRow(wire.key, source, target, offsets, style, hidden)
 
     def _grow(self, size: int) -> None:
         if size <= len(self.positions):
             return
         more = max(size, 2 * len(self.positions), 64)
-        names = (
-            "positions",
-            "_sizes",
-            "selected",
-            "dimmed",
-            "off",
-            "order",
-            "category",
-            "severity",
-        )
-        for name in names:
+        for name in _COLUMNS:
             old = getattr(self, name)
             new = np.zeros((more, *old.shape[1:]), old.dtype)
             new[: len(old)] = old

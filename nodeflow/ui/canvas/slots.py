@@ -28,6 +28,13 @@ class Slots(Generic[K]):
     def __iter__(self):
         return iter(self._slot)
 
+    def copy(self) -> Slots[K]:
+        """Slots of their own, with the same keys in the same rows."""
+        other: Slots[K] = Slots()
+        other._slot, other._keys = dict(self._slot), list(self._keys)
+        other._free, other._used = list(self._free), self._used
+        return other
+
     def take(self, key: K) -> int:
         """The slot of ``key``, a new one if it has none."""
         slot = self._slot.get(key)

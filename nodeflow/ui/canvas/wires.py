@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from nodeflow.ui.canvas import detours
@@ -12,6 +14,21 @@ DASHES = {"int32": (7, 4), "int64": (11, 4), "uint8": (3, 3), "bool": (2, 4)}
 FEED_DASH = (14.0, 6.0)
 UNKNOWN_DASH = (4.0, 6.0)
 MIN_BEND = 28.0
+_COLUMNS = ("source", "target", "offsets", "style", "lane", "hidden")
+
+
+class WireRow(NamedTuple):
+    """A wire between the cards in two slots; offsets are of both ends from their cards' corners.
+
+    Of a ``hidden`` one only stubs are drawn.
+    """
+
+    key: tuple[str, str]
+    source: int
+    target: int
+    offsets: tuple[float, float, float, float]
+    style: int
+    hidden: bool
 
 
 class WireTable:
@@ -27,27 +44,26 @@ class WireTable:
         self.lane = np.zeros(0)
         """Height of a wire's lane around cards; NaN where it takes the usual way."""
 
-    def put(
-        self,
-        key: tuple[str, str],
-        source: int,
-        target: int,
-        offsets: tuple[float, float, float, float],
-        style: int,
-        hidden: bool = False,
-    ) -> int:
-        """Add or change a wire; offsets are of both ends from their cards' corners.
+    def copy(self) -> WireTable:
+        """A table of its own with the same wires in the same rows."""
+        other = WireTable()
+        other.slots = self.slots.copy()
+        for name in _COLUMNS:
+            setattr(other, name, getattr(self, name).copy())
+        return other
 
-        Of a ``hidden`` one only stubs are drawn.
-        """
-        slot = self.slots.take(key)
-        self._grow(slot + 1)
-        self.source[slot], self.target[slot] = source, target
-        self.offsets[slot] = offsets
-        self.style[slot] = style
-        self.hidden[slot] = hidden
-        self.lane[slot] = np.nan
-        return slot
+    def put(self, rows: list[WireRow]) -> None:
+        """Add or change wires, whose keys differ."""
+        if not rows:
+            return
+        keys, source, target, offsets, style, hidden = zip(*rows, strict=True)
+        slots = [self.slots.take(key) for key in keys]
+        self._grow(max(slots) + 1)
+        self.source[slots], self.target[slots] = source, target
+        self.offsets[slots] = offsets
+        self.style[slots] = style
+        self.hidden[slots] = hidden
+        self.lane[slots] = np.nan
 
     def drop(self, key: tuple[str, str]) -> int | None:
         return self.slots.release(key)
@@ -63,7 +79,7 @@ class WireTable:
         if size <= len(self.source):
             return
         more = max(size, 2 * len(self.source), 64)
-        for name in ("source", "target", "offsets", "style", "lane", "hidden"):
+        for name in _COLUMNS:
             old = getattr(self, name)
             new = np.zeros((more, *old.shape[1:]), old.dtype)
             new[: len(old)] = old

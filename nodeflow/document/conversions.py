@@ -53,14 +53,17 @@ def conversions(doc: Document, analysis: Analysis, wire: Wire) -> list[Conversio
         return []
     if wire.target in analysis.ancestors(wire.source):
         return []
-    found: list[Conversion] = []
-    for op, attrs in _candidates(given, verdict.cast):
-        made = _applied(op, attrs, given)
-        if made is None or made in [c.type for c in found]:
-            continue
-        if check_type(doc, analysis, made, target, wire.target_port) is None:
-            found.append(Conversion(op, attrs, made))
-    return found
+    for candidates in (_candidates(given, verdict.cast), _less_likely(given)):
+        found: dict[TensorType, Conversion] = {}
+        for op, attrs in candidates:
+            made = _applied(op, attrs, given)
+            if made is None or made in found:
+                continue
+            if check_type(doc, analysis, made, target, wire.target_port) is None:
+                found[made] = Conversion(op, attrs, made)
+        if found:
+            return list(found.values())
+    return []
 
 
 def _candidates(given: TensorType, cast: str | None) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -68,15 +71,37 @@ def _candidates(given: TensorType, cast: str | None) -> Iterator[tuple[str, dict
         yield "cast", {"dtype": cast}
         return
     rank = len(given.shape)
+    if rank == 0:
+        yield "reshape", {"shape": [1]}
+        yield "reshape", {"shape": [1, 1]}
     if rank == 2:
         yield "transpose", {}
+        yield from _pictures(given.shape[1])
     if rank == 1:
-        yield "expand_dims", {"axis": 0}
-        yield "expand_dims", {"axis": -1}
+        yield from _EXPANDED
     if rank > 2 and None not in given.shape[1:]:
         yield "reshape", {"shape": [-1, math.prod(d for d in given.shape[1:] if d is not None)]}
     if rank == 2 and given.shape[1] == 1:
         yield "reshape", {"shape": [-1]}
+
+
+_EXPANDED = (("expand_dims", {"axis": 0}), ("expand_dims", {"axis": -1}))
+
+
+def _less_likely(given: TensorType) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What is offered where nothing else fits."""
+    rank = len(given.shape)
+    if rank > 2:
+        yield "transpose", {"perm": [*range(rank - 2), rank - 1, rank - 2]}
+    if rank > 1:
+        yield from _EXPANDED
+
+
+def _pictures(size: int | None) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Rows of as many numbers as a square grey picture has, as such pictures."""
+    side = math.isqrt(size or 0)
+    if side > 1 and side * side == size:
+        yield "reshape", {"shape": [-1, side, side, 1]}
 
 
 def _applied(op_id: str, attrs: dict[str, Any], given: TensorType) -> TensorType | None:

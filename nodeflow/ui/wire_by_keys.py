@@ -7,15 +7,19 @@ from typing import NamedTuple
 
 from nodeflow.document import commands
 from nodeflow.document.check import check_wire
+from nodeflow.document.conversions import Conversion, conversions, insert_conversion
 from nodeflow.document.ports import PortView, in_ports, out_ports
-from nodeflow.document.records import NodeRecord
+from nodeflow.document.records import NodeRecord, Wire
 from nodeflow.ui.canvas import CanvasView, faces
+from nodeflow.ui.canvas.conversion_chip import conversion_place
 from nodeflow.ui.fuzzy import score
 from nodeflow.ui.pick_list import PickList, Row
 from nodeflow.ui.wording import plain
 
 MOST_NODES = 40
 """Nodes whose ports are judged for one list: nearest names, else nearest places."""
+MOST_CONVERTED = 8
+"""Refused ports for which conversions are looked for."""
 
 
 class End(NamedTuple):
@@ -109,7 +113,27 @@ class WireByKeys:
             for index, row in enumerate(self._ports(record, wanted)):
                 taken = row.data[2] and not name  # a port that is named may well be taken
                 ranked.append((not row.enabled, taken, place, row.data[2], index, row))
-        return [row for *_, row in sorted(ranked, key=lambda item: item[:5])]
+        rows = [row for *_, row in sorted(ranked, key=lambda item: item[:5])]
+        refused = [row for row in rows if not row.enabled][:MOST_CONVERTED]
+        made = [other for row in refused for other in self._converted(row)]
+        at = sum(row.enabled for row in rows)
+        return [*rows[:at], *made, *rows[at:]]
+
+    def _converted(self, row: Row) -> list[Row]:
+        """A refused port again, once for each conversion that would make the wire fit."""
+        canvas = self._canvas
+        node, port, taken, _ = row.data
+        wire = Wire(*self._ends(node, port))
+        return [
+            Row(
+                row.title,
+                offer.title,
+                f"gives {faces.type_text(offer.type)}",
+                (node, port, taken, offer),
+                icon="plus",
+            )
+            for offer in conversions(canvas.document, canvas.analysis, wire)
+        ]
 
     def _nearest(self, name: str) -> list[NodeRecord]:
         document = self._canvas.document
@@ -142,7 +166,7 @@ class WireByKeys:
                     record.name if alone else f"{record.name}:{port.label}",
                     plain(verdict.reason) or (op if not taken else "taken"),
                     kind if taken or not out else ("" if verdict.ok else "does not fit"),
-                    (record.id, port.name, taken),
+                    (record.id, port.name, taken, None),
                     enabled=verdict.ok,
                     good=verdict.ok,
                 )
@@ -158,14 +182,23 @@ class WireByKeys:
 
     def _picked(self, row: Row) -> None:
         canvas = self._canvas
-        node, port, _ = row.data
+        node, port, _, offer = row.data
         with canvas.reporting():
+            if offer is not None:
+                self._convert(Wire(*self._ends(node, port)), offer)
+                return
             commands.connect(canvas.document, *self._ends(node, port))
             own = canvas.document.nodes[self._start.node].name
             if self._start.side == "out":
                 canvas.say(f"Connected {own} to {row.title}.")
             else:
                 canvas.say(f"Connected {row.title} to {own}:{self._start.port}.")
+
+    def _convert(self, wire: Wire, offer: Conversion) -> None:
+        canvas = self._canvas
+        place = conversion_place(canvas, wire)
+        canvas.select([insert_conversion(canvas.document, offer, wire, place)])
+        canvas.say(f"{offer.title.replace('Insert', 'Inserted', 1)}.")
 
 
 def faces_op(canvas: CanvasView, record: NodeRecord) -> str:

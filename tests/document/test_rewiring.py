@@ -213,6 +213,34 @@ def test_shapes_that_obviously_fit_another_way_are_offered(chain, shape, title):
     assert offers(doc, other, ids["m"], "x") == ([title] if title else [])
 
 
+@pytest.mark.parametrize(
+    ("shape", "op", "port", "other", "titles"),
+    [
+        ((9, 784), "conv2d", "x", (5, 5, 1, 8), ["Insert Reshape to [-1, 28, 28, 1]"]),
+        ((9, 28, 28), "conv2d", "x", (5, 5, 1, 8), ["Insert Expand dims, axis -1"]),
+        ((), "matmul", "x", (1, 10), ["Insert Reshape to [1, 1]"]),
+        ((4, 3, 5), "matmul", "y", (4, 2, 5), ["Insert Transpose"]),
+        ((9, 7, 7, 16), "matmul", "x", (784, 10), ["Insert Reshape to [-1, 784]"]),
+        ((4, 5), "add", "x", (4, 5, 7), ["Insert Expand dims, axis -1"]),
+        ((9, 783), "conv2d", "x", (5, 5, 1, 8), []),
+    ],
+)
+def test_each_kind_of_conversion_is_offered_at_many_ranks(shape, op, port, other, titles):
+    doc = Document()
+    given = commands.add_node(doc, "placeholder", (0, 0), "g", {"shape": list(shape)})
+    beside = commands.add_node(doc, "placeholder", (0, 0), "b", {"shape": list(other)})
+    target = commands.add_node(doc, op, (0, 0), "t")
+    free = {"conv2d": "filter", "matmul": "y" if port == "x" else "x", "add": "y"}[op]
+    commands.connect(doc, beside, "out", target, free)
+    assert offers(doc, given, target, port) == titles
+    for offer in conversions.conversions(doc, Analysis(doc), Wire(given, "out", target, port)):
+        before = flow.dumps(doc)
+        conversions.insert_conversion(doc, offer, Wire(given, "out", target, port), (0, 0))
+        kind = Analysis(doc).type_of(target, "out")
+        assert kind is not None and kind.dtype == "float32"
+        assert steps_back(doc, before)
+
+
 def test_an_offer_that_is_taken_is_one_step_and_leaves_no_problem(chain):
     doc, ids = chain
     other = commands.add_node(doc, "constant", (0, 0), "n", {"value": np.zeros((3, 5)).tolist()})

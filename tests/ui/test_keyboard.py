@@ -222,3 +222,29 @@ def test_mnist_is_built_by_keyboard_alone(window, typist):
     assert session.run("loss", feed) < before
     rects = [window.canvas.node_rect(i) for i in workspace.document.nodes]
     assert not any(a.intersects(b) for i, a in enumerate(rects) for b in rects[:i])
+
+
+@pytest.mark.parametrize("key", [Keys.NoModifier, Keys.ShiftModifier])
+def test_a_conversion_that_makes_a_wire_fit_is_taken_by_keyboard(window, typist, key):
+    document = window.workspace.document
+    whole = commands.add_node(document, "constant", (0, 0), "n", {"value": 1, "dtype": "int32"})
+    f = commands.add_node(document, "constant", (0, 200), "f", {"value": 1.0})
+    total = commands.add_node(document, "add", (500, 0), "total")
+    commands.connect(document, f, "out", total, "x")
+    revision = document.revision
+    out = key == Keys.NoModifier
+    window.canvas.select([whole if out else total])
+    typist.press(Key.Key_W, key)
+    if not out:
+        typist.type("y")
+        typist.press(Key.Key_Return)
+    typist.type("total:y" if out else "n")
+    row = window.navigation.popup.model.rows[0]
+    assert (row.detail, row.aside) == ("Insert Cast to float32", "gives f32")
+    typist.press(Key.Key_Return)
+    assert document.revision == revision + 1
+    cast = document.nodes[document.wires[(total, "y")].source]
+    assert cast.op == "cast" and document.wires[(cast.id, "x")].source == whole
+    assert window.canvas.selected_nodes() == [cast.id]
+    typist.press(Key.Key_Z, Keys.ControlModifier)
+    assert (total, "y") not in document.wires and cast.id not in document.nodes

@@ -75,17 +75,10 @@ class ConversionChip(QFrame):
         view, wire, offer = self.view, self.wire, self.offers[index]
         self.close_chip()
         with view.reporting():
-            node = insert_conversion(view.document, offer, wire, self._place(), self.picked)
+            node = insert_conversion(
+                view.document, offer, wire, conversion_place(view, wire), self.picked
+            )
             view.select([node])
-
-    def _place(self) -> tuple[float, float]:
-        """Halfway along the wire, the new card's port level with the target's."""
-        view = self.view
-        start = view.view_to_scene(view.port_place(self.wire.source, self.wire.source_port, "out"))
-        end = view.view_to_scene(view.port_place(self.wire.target, self.wire.target_port, "in"))
-        x = (start.x() + end.x()) / 2 - faces.MIN_WIDTH / 2
-        y = (start.y() + end.y()) / 2 - faces.row_y(0)
-        return round(x / SNAP) * SNAP, round(y / SNAP) * SNAP
 
     def close_chip(self) -> None:
         """Go, doing nothing."""
@@ -131,3 +124,12 @@ class ConversionChip(QFrame):
         else:
             return False
         return True
+
+
+def conversion_place(view: CanvasView, wire: Wire) -> tuple[float, float]:
+    """Halfway along a wire, the new card's port level with the target's."""
+    start = view.view_to_scene(view.port_place(wire.source, wire.source_port, "out"))
+    end = view.view_to_scene(view.port_place(wire.target, wire.target_port, "in"))
+    x = (start.x() + end.x()) / 2 - faces.MIN_WIDTH / 2
+    y = (start.y() + end.y()) / 2 - faces.row_y(0)
+    return round(x / SNAP) * SNAP, round(y / SNAP) * SNAP

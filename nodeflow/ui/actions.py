@@ -111,6 +111,14 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "Draw a wire into the selected node from a port that you type",
         on_canvas=True,
     ),
+    _a(
+        "pick_wire",
+        "Select a wire…",
+        "L",
+        "cable",
+        "One of the selected node's: to delete, hide, or put something into it",
+        on_canvas=True,
+    ),
     _a("find", "Find in graph…", "Ctrl+F", "search", "Find a node by its name, op or value"),
     _a("frame", "Frame the selection", "Ctrl+G", "frame", "Put a titled frame with a note around"),
     _a(
@@ -338,7 +346,7 @@ MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
         (
             *("undo", "redo", SEPARATOR, "cut", "copy", "paste", "paste_wired"),
             *("duplicate", "duplicate_wired", "delete", SEPARATOR, "select_all", "find"),
-            *(SEPARATOR, "search", "formula", "start_wire", "end_wire"),
+            *(SEPARATOR, "search", "formula", "start_wire", "end_wire", "pick_wire"),
             ("Own ops", ("new_op", "plugin_folder", "choose_plugins", "reload_plugins")),
             *("rename", "frame", "note", SEPARATOR, "replace", "swap_inputs", "detach", "heal"),
             *("mute", "bypass", "collapse", "insert_node", "add_dot", "hide_wires"),

@@ -50,7 +50,7 @@ CONTEXT_MENUS: dict[str, tuple[Any, ...]] = {
 
 KEYS_COUNT_AT_ONCE = (
     *("heal", "detach", "swap_inputs", "mute", "bypass", "breakpoint", "collapse", "hide_wires"),
-    *("subgraph", "expand", "unpack", "expose"),
+    *("subgraph", "expand", "unpack", "expose", "delete", "start_wire", "end_wire", "pick_wire"),
 )
 """Actions with keys on the canvas: they follow the selection at once, the others a little later."""
 MOST_ASKED = 50
@@ -75,6 +75,7 @@ class CanvasMenu:
         self._actions = actions
         self._canvas.menu_requested.connect(self.open)
         self._workspace.selected.connect(self.name_toggles)
+        self._canvas.wire_selected.connect(self.name_toggles)
         self._workspace.changed.connect(self.name_toggles)
 
     def open(self, kind: str, at: QPoint) -> None:

@@ -13,6 +13,7 @@ from PySide6.QtGui import QKeySequence
 from nodeflow.ui.actions import ACTIONS, ActionSpec
 from nodeflow.ui.settings import Settings
 
+ARROWS = ("Left", "Right", "Up", "Down")
 CANVAS_KEYS = {
     "Tab": "search and add a node",
     "Esc": "cancel",
@@ -25,6 +26,8 @@ CANVAS_KEYS = {
     "Right": "go to a consumer",
     "Up": "go to the node above",
     "Down": "go to the node below",
+    **{f"Shift+{key}": "add a neighbour to the selection" for key in ARROWS},
+    **{f"Ctrl+{key}": "pan" for key in ARROWS},
     "Alt+Left": "move the selected nodes",
     "Alt+Right": "move the selected nodes",
     "Alt+Up": "move the selected nodes",

@@ -119,6 +119,16 @@ class Navigation:
         one = len(self._window.workspace.selection) == 1
         return None if one else Blocked("Select the node that the wire leaves.", "find")
 
+    def do_pick_wire(self) -> None:
+        self.wires.pick()
+
+    def when_pick_wire(self) -> Blocked | None:
+        chosen = self._window.workspace.selection
+        if len(chosen) != 1:
+            return Blocked("Select the node whose wire it is.")
+        some = self._window.workspace.document.has_wires(chosen[0])
+        return None if some else Blocked("It has no wires.")
+
     def do_end_wire(self) -> None:
         self.wires.begin("in")
 

@@ -78,6 +78,28 @@ class WireByKeys:
             back=canvas,
         )
 
+    def pick(self) -> None:
+        """Ask which wire of the selected node is meant, and select it."""
+        canvas = self._canvas
+        document, node = canvas.document, canvas.selected_nodes()[0]
+        rows = []
+        for wire in (*document.wires_into(node), *document.wires_out_of(node)):
+            name = f"{document.nodes[wire.source].name}:{wire.source_port}"
+            title = f"{name} → {document.nodes[wire.target].name}:{wire.target_port}"
+            hidden = "hidden" if canvas.is_wire_hidden(wire.key) else ""
+            rows.append(Row(title, hidden, self._kind(*wire[:2]), wire.key, "cable"))
+        self._popup.open(
+            lambda query: [r for r in rows if score(query, r.title) > 0],
+            self._pick,
+            title="Wire",
+            heading=f"Which wire of {document.nodes[node].name}?",
+            back=canvas,
+        )
+
+    def _pick(self, row: Row) -> None:
+        self._canvas.select_wire(row.data)
+        self._canvas.say(f"{row.title}: Del removes it, Shift+H hides it, arrows lead to its ends.")
+
     def _ask_port(self, record: NodeRecord, side: str, ports: Sequence[PortView]) -> None:
         document, rows = self._canvas.document, []
         for port in ports:

@@ -142,3 +142,14 @@ def test_keys_on_the_canvas(window, graph, qtbot, key, modifiers, check):
     document.undo()
     assert (d, "x") in document.wires
     assert document.nodes[d].extra == {}
+
+
+def test_a_clicked_wire_is_hidden_by_its_key(window, graph):
+    """Nothing was selected before: the key counts although the selection is as it was."""
+    canvas = window.canvas
+    canvas.setFocus()
+    window.actions_.refresh()
+    at = QPointF(*canvas.wire_lines((graph["d"], "x"))[12, :2].tolist()).toPoint()
+    QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=at)
+    QTest.keyClick(canvas, Qt.Key.Key_H, Qt.KeyboardModifier.ShiftModifier)
+    assert canvas.is_wire_hidden((graph["d"], "x"))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAccessible
+from PySide6.QtTest import QTest
 from test_window import build_expression, shown
 from typist import Typist, build_mnist
 
@@ -248,3 +249,47 @@ def test_a_conversion_that_makes_a_wire_fit_is_taken_by_keyboard(window, typist,
     assert window.canvas.selected_nodes() == [cast.id]
     typist.press(Key.Key_Z, Keys.ControlModifier)
     assert (total, "y") not in document.wires and cast.id not in document.nodes
+
+
+def test_shift_and_arrows_select_several_nodes(window, typist):
+    ids = build_expression(window.workspace.document)
+    window.canvas.select([ids["b"]])
+    typist.press(Key.Key_Right, Keys.ShiftModifier)
+    typist.press(Key.Key_Right, Keys.ShiftModifier)
+    assert set(selected(window)) == {"b", "d", "a"}
+    typist.press(Key.Key_Left)
+    assert selected(window) == ["d"]
+    place = window.canvas.camera.x
+    typist.press(Key.Key_Right, Keys.ControlModifier)
+    assert selected(window) == ["d"] and window.canvas.camera.x == place - 48
+
+
+def test_a_wire_is_selected_hidden_and_removed_by_keyboard(window, typist):
+    document = window.workspace.document
+    ids = build_expression(document)
+    window.canvas.select([ids["d"]])
+    typist.press(Key.Key_L)
+    titles = [row.title for row in window.navigation.popup.model.rows]
+    assert titles == ["b:out → d:x", "c:out → d:y", "d:out → a:x"]
+    typist.type("c:")
+    typist.press(Key.Key_Return)
+    assert window.canvas.selected_wire == (ids["d"], "y") and window.canvas.hasFocus()
+    typist.press(Key.Key_H, Keys.ShiftModifier)
+    assert window.canvas.is_wire_hidden((ids["d"], "y"))
+    typist.press(Key.Key_Delete)
+    assert (ids["d"], "y") not in document.wires and ids["d"] in document.nodes
+    document.undo()
+    window.canvas.select_wire((ids["d"], "y"))
+    typist.press(Key.Key_Left)
+    assert selected(window) == ["c"] and window.canvas.selected_wire is None
+
+
+def test_a_wire_gets_a_dot_from_the_commands(window, typist):
+    document = window.workspace.document
+    ids = build_expression(document)
+    window.canvas.select_wire((ids["d"], "x"))
+    typist.press(Key.Key_P, Keys.ControlModifier | Keys.ShiftModifier)
+    typist.type("add a dot")
+    typist.press(Key.Key_Return)
+    QTest.qWait(20)  # a command is done after the popup's own event
+    assert document.nodes[document.wires[(ids["d"], "x")].source].op == "reroute"

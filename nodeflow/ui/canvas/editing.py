@@ -274,12 +274,15 @@ class Editing:
         return True
 
     def _arrow(self: CanvasView, event: QKeyEvent, dx: int, dy: int) -> bool:
-        """Plain arrows walk, with Alt they move the selection; with nothing selected, Alt goes
-        back and forward, and Shift pans."""
+        """Plain arrows walk, with Shift they take along what is selected, with Ctrl they pan, with
+        Alt they move the selection; with nothing selected, Alt goes back and forward."""
         keys = event.modifiers()
         far = bool(keys & Qt.KeyboardModifier.ShiftModifier)
         if keys & Qt.KeyboardModifier.ControlModifier:
-            return False
+            if far or keys & Qt.KeyboardModifier.AltModifier:
+                return False
+            self.pan(-48 * dx, -48 * dy)
+            return True
         if keys & Qt.KeyboardModifier.AltModifier:
             if self.selected_ids():
                 step = NUDGE * (5 if far else 1)
@@ -287,10 +290,10 @@ class Editing:
                 self.show_whole(*self.selected_nodes()[:1])
             elif dx:
                 self.history_wanted.emit(dx)
-        elif far or not len(self.scene.nodes):
+        elif not len(self.scene.nodes):
             self.pan(-48 * dx, -48 * dy)
         else:
-            self.walk(dx, dy)
+            self.walk(dx, dy, extend=far)
         return True
 
     def keyReleaseEvent(self: CanvasView, event: QKeyEvent) -> None:

@@ -155,9 +155,7 @@ class Pointing:
         if hit.kind in ("title", "body"):
             return self._node_gesture(hit.node, modifiers)
         if hit.kind == "wire" and hit.wire is not None:
-            self.selected_wire = hit.wire
-            self.select([])
-            self.update()
+            self.select_wire(hit.wire)
             return None
         self.selected_wire = None
         if self.document.locked:

@@ -114,6 +114,13 @@ class Surgery:
 
     # ---- wires ------------------------------------------------------------------------------
 
+    def select_wire(self: CanvasView, key: tuple[str, str]) -> None:
+        """Select a wire, and nothing else."""
+        self.select([])
+        self.selected_wire = key
+        self.wire_selected.emit()
+        self.update()
+
     def wire_lines(self: CanvasView, key: tuple[str, str]) -> np.ndarray:
         """(m, 4) line segments of a wire in view coordinates."""
         return self.lines_of([key])

@@ -53,6 +53,7 @@ class CanvasView(Showing, Looking, Pointing, Walking, Editing, Surgery, QWidget)
 
     Signals:
         selection_changed(list of ids)
+        wire_selected(): a wire, instead.
         node_activated(id): double click on a node's body.
         request_search(scene point, view point, WireContext or None)
         tutorial_requested(): the link of the empty canvas.
@@ -67,6 +68,7 @@ class CanvasView(Showing, Looking, Pointing, Walking, Editing, Surgery, QWidget)
     """
 
     selection_changed = Signal(list)
+    wire_selected = Signal()
     node_activated = Signal(str)
     request_search = Signal(QPointF, QPointF, object)
     tutorial_requested = Signal()

@@ -5,6 +5,7 @@ Part of the canvas (``CanvasView`` inherits it). Plain functions say where a ste
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,26 +42,39 @@ class Walking:
     _came_from: tuple[str, str] = ("", "")
     """The node reached by the last step along a wire, and the one it started from."""
 
-    def walk(self: CanvasView, dx: int, dy: int) -> None:
-        """Select the node one step away and bring it into sight."""
+    _walker = ""
+    """The node reached last."""
+
+    def walk(self: CanvasView, dx: int, dy: int, *, extend: bool = False) -> None:
+        """Select the node one step away and bring it into sight; from a selected wire, its ends.
+
+        Args:
+            extend: keep what is selected, too.
+        """
         chosen = self.selected_nodes()
+        wire = self.document.wires.get(self.selected_wire) if self.selected_wire else None
+        if wire is not None and dx:
+            self.selected_wire = None
+            self.step_to(wire.target if dx > 0 else wire.source)
+            return
         if not chosen:
             start = self._node_in_the_middle()
             if start:
                 self.step_to(start)
             return
-        node = chosen[0]
+        node = self._walker if self._walker in chosen else chosen[0]
         target = self._along(node, dx) if dx else self._beside(node, dy)
         if target is None:
             self.say(self._no_way(node, dx, dy))
             return
         if dx:
             self._came_from = (target, node)
-        self.step_to(target)
+        self.step_to(target, (*(i for i in chosen if i != target), target) if extend else ())
 
-    def step_to(self: CanvasView, node: str) -> None:
-        """Make a node the focused one."""
-        self.select([node])
+    def step_to(self: CanvasView, node: str, among: Sequence[str] = ()) -> None:
+        """Make a node the focused one, of several if so wished."""
+        self._walker = node
+        self.select(among or [node])
         self.show_whole(node)
 
     def _along(self: CanvasView, node: str, dx: int) -> str | None:

@@ -83,6 +83,9 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "The copies take what the originals take",
         on_canvas=True,
     ),
+    _a("copy_formula", "Copy its formula", "", "square-function", "As it is typed into the bar"),
+    _a("copy_latex", "Copy its formula as LaTeX", "", "square-function", "In mathematics mode"),
+    _a("copy_python", "Copy as Python", "", "binary", "A program that computes the node"),
     _a("delete", "Delete", "Del", "trash-2", on_canvas=True),
     _a("select_all", "Select all", "Ctrl+A", on_canvas=True),
     _a("rename", "Rename", "F2", "pencil", "Give the selected node another name"),
@@ -345,6 +348,7 @@ MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
         "&Edit",
         (
             *("undo", "redo", SEPARATOR, "cut", "copy", "paste", "paste_wired"),
+            ("Copy as", ("copy_formula", "copy_latex", "copy_python")),
             *("duplicate", "duplicate_wired", "delete", SEPARATOR, "select_all", "find"),
             *(SEPARATOR, "search", "formula", "start_wire", "end_wire", "pick_wire"),
             ("Own ops", ("new_op", "plugin_folder", "choose_plugins", "reload_plugins")),

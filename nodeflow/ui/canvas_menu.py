@@ -19,13 +19,24 @@ from nodeflow.ui.actions import ALIGN, SEPARATOR, ActionSet, Blocked, fill_menu
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.workspace import Workspace
 
+COPY_AS: tuple[Any, ...] = ("copy_formula", "copy_latex", "copy_python")
 CONTEXT_MENUS: dict[str, tuple[Any, ...]] = {
     "node": (
         *("rename", "replace", "run_to", SEPARATOR),
         *("subgraph", "expand", "unpack", "expose", "independent", "save_library", SEPARATOR),
         *("mute", "bypass", "breakpoint", "collapse", SEPARATOR),
         *("swap_inputs", "detach", "hide_wires", ("Align", ALIGN), SEPARATOR),
-        *("cut", "copy", "duplicate", "duplicate_wired", "frame", SEPARATOR, "heal", "delete"),
+        *(
+            "cut",
+            "copy",
+            ("Copy as", COPY_AS),
+            "duplicate",
+            "duplicate_wired",
+            "frame",
+            SEPARATOR,
+            "heal",
+            "delete",
+        ),
     ),
     "wire": ("insert_node", "add_dot", "hide_wires", SEPARATOR, "delete"),
     "frame": (

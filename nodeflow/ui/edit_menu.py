@@ -10,6 +10,7 @@ from nodeflow.document.arrange import arrange
 from nodeflow.ui.actions import Blocked
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.canvas.editing import MIME
+from nodeflow.ui.inspector.formula import FORMS
 from nodeflow.ui.workspace import Workspace
 
 FRAME_PAD, FRAME_HEAD = 24, 48
@@ -65,6 +66,27 @@ class EditMenu:
 
     def do_copy(self) -> None:
         self.looked_at.copy()
+
+    def when_copy_formula(self) -> Blocked | None:
+        one = len(self.looked_at.selected_nodes()) == 1
+        return None if one else Blocked("Select one node.")
+
+    when_copy_latex = when_copy_python = when_copy_formula
+
+    def do_copy_formula(self) -> None:
+        self._copy_as("text")
+
+    def do_copy_latex(self) -> None:
+        self._copy_as("LaTeX")
+
+    def do_copy_python(self) -> None:
+        self._copy_as("Python")
+
+    def _copy_as(self, form: str) -> None:
+        canvas = self.looked_at
+        node = canvas.selected_nodes()[0]
+        QGuiApplication.clipboard().setText(FORMS[form](canvas.document, node))
+        self._canvas.say(f"Copied {canvas.document.nodes[node].name} as {form}.")
 
     def when_paste(self) -> Blocked | None:
         if self._locked():

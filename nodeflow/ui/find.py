@@ -1,4 +1,5 @@
-"""Find in graph: nodes by their name, op, or the value they show, in subgraphs too."""
+"""Find in graph: nodes by their name, op, or the value they show, in subgraphs too; and frames and
+notes of the shown graph by what is written there."""
 
 from __future__ import annotations
 
@@ -36,8 +37,8 @@ class FindInGraph:
             self.rows,
             self._picked,
             title="Find in graph",
-            hint="Name, op or value",
-            nothing="No node of this name, op or value.",
+            hint="Name, op, value or note",
+            nothing="No node of this name, op or value, and no such note.",
             back=self._canvas,
         )
 
@@ -48,7 +49,19 @@ class FindInGraph:
             for i, (path, name, record) in enumerate(self._nodes())
         )
         best = heapq.nlargest(MOST, (item for item in scored if item[0] > 0))
-        return [self._row(name, path, record) for *_, name, path, record in best]
+        rows = [self._row(name, path, record) for *_, name, path, record in best]
+        return [*rows, *self._frames(query)] if query else rows
+
+    def _frames(self, query: str) -> list[Row]:
+        """Frames whose title or note has the query in it; the node rows come first."""
+        shown = "".join(f"{step}/" for step in self._workspace.path)
+        found, wanted = [], query.lower()
+        for frame in self._workspace.document.frames.values():
+            if wanted in f"{frame.title}\n{frame.note}".lower():
+                note = next((part for part in frame.note.splitlines() if part.strip()), "")
+                title = frame.title or "Note"
+                found.append(Row(title, note, "frame", shown + frame.id, icon="frame"))
+        return found[:MOST]
 
     def _nodes(self) -> Iterator[tuple[str, str, NodeRecord]]:
         """Path, full name and record: of what is shown first, then of the rest of the file."""

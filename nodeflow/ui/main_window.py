@@ -230,11 +230,15 @@ class MainWindow(QMainWindow):
             self.show_node(node_id)
 
     def show_node(self, node_id: str) -> None:
-        """Select a node of the shown graph and bring it to the middle."""
+        """Select a node or frame of the shown graph and bring it to the middle."""
         if node_id in self.workspace.document.nodes:
             self.show_canvas()
             self.canvas.select([node_id])
             self.canvas.center_on(node_id)
+        elif node_id in self.workspace.document.frames:
+            self.show_canvas()
+            self.canvas.select([node_id])
+            self.canvas.fit_selection()
 
     def _shows_welcome(self) -> bool:
         return self.pages.currentWidget() is self.welcome

@@ -125,3 +125,38 @@ def test_text_on_a_frame_can_be_read(theme, color):
     ground = mix(theme.color("canvas"), ink, 0.10 if theme.is_dark else 0.07)
     assert contrast(mix(ink, theme.color("ink"), 0.45), ground) >= 4.5
     assert contrast(theme.color("ink_muted"), ground) >= 4.5
+
+
+def test_frames_and_notes_are_found_and_shown(window, typist):
+    document = window.workspace.document
+    build_expression(document)
+    commands.add_frame(document, (4000, 3000, 300, 200), "Layer", "Read **this**\nand more")
+    typist.find("read")
+    (frame,) = document.frames
+    assert window.canvas.selected_frame == frame and window.canvas.hasFocus()
+    seen = window.canvas.camera.rect_to_view(window.canvas.export_rect([frame]))
+    assert window.canvas.rect().contains(seen.adjusted(40, 40, -40, -40).toRect())
+    window.canvas.fit_all()
+    whole = window.canvas.camera.scale
+    typist.press(Key.Key_F)
+    assert window.canvas.camera.scale > whole, "F fits the selected frame"
+
+
+@pytest.mark.parametrize(
+    ("command", "start"),
+    [
+        ("copy its formula", "(2 + 1) * (1 + 2)"),
+        ("formula as latex", "\\left(2 + 1\\right)"),
+        ("copy as python", "import nodeflow"),
+    ],
+)
+def test_a_formula_is_copied_by_keyboard(window, typist, qtbot, command, start):
+    typist.press(Key.Key_Equal)
+    typist.type("b = 2; c = 1; a = (b + c) * (c + 2)")
+    typist.press(Key.Key_Return)
+    typist.find("a")
+    typist.press(Key.Key_P, Keys.ControlModifier | Keys.ShiftModifier)
+    typist.type(command)
+    typist.press(Key.Key_Return)
+    clipboard = QGuiApplication.clipboard()
+    qtbot.waitUntil(lambda: start in clipboard.text())

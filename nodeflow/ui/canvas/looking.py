@@ -137,6 +137,11 @@ class Looking:
         self._looked()
 
     def fit_selection(self: CanvasView) -> None:
+        """Show the selected nodes or frame; everything, if nothing is selected."""
+        frame = self.document.frames.get(self.selected_frame)
+        if frame is not None:
+            self._fit(QRectF(*frame.rect))
+            return
         chosen = np.flatnonzero(self.scene.selected)
         self._fit(self.scene.bounds(chosen if len(chosen) else None))
 

@@ -86,6 +86,10 @@ class Typeset(QWidget):
         painter.end()
 
 
+FORMS = {"text": formula_text, "LaTeX": formula_latex, "Python": python_code}
+"""In what form a formula can be copied: functions of document and node id."""
+
+
 class FormulaSection(Section):
     """Shows what a node computes, as far as formulas go: to inputs and shared nodes."""
 
@@ -161,9 +165,7 @@ class FormulaSection(Section):
 
     def copied(self, kind: str) -> str:
         """The formula in one of the forms that can be copied."""
-        document = self._workspace.document
-        forms = {"text": formula_text, "LaTeX": formula_latex, "Python": python_code}
-        return forms[kind](document, self._node)
+        return FORMS[kind](self._workspace.document, self._node)
 
     def _on_copy(self) -> None:
         kind = self.sender().objectName()

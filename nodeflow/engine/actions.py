@@ -166,6 +166,8 @@ def build_actions(schedule: Schedule, types: Sequence[TensorType]) -> Actions:
     actions = Actions(
         schedule, list(types), root=list(range(len(types))), fetches=list(schedule.fetches)
     )
+    for what in schedule.stabilised:
+        actions.note("stabilise", what)
     for step in schedule.steps:
         _add_step(actions, step)
     _prune(actions)

@@ -2,8 +2,10 @@
 
 They work while actions are made, one look at each, so planning stays linear. All are exact: with
 any of them switched off the results have the same bits (a test compares with ``==``), so neither
-tiers nor settings can disagree. What would round differently is left as the user wrote it. The one
-exception, ``flush``, moves what a training step stores by less than the smallest normal number.
+tiers nor settings can disagree. What would round differently is left as the user wrote it. There
+are two exceptions, with a stated tolerance (docs/correctness.md). ``flush`` moves what a training
+step stores by less than the smallest normal number. ``stabilise`` acts on schedules, which both
+tiers run.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from nodeflow.engine.schedule import Step
 
 REWRITES = {
+    "stabilise": "take logarithms of softmax and sigmoid, and their gradients, without underflow",
     "fold": "compute what depends on constants only once, while planning",
     "share": "compute equal expressions once",
     "simplify": "drop x * 1, x / 1, x - 0 and, of integers, x + 0",

@@ -41,6 +41,7 @@ class Schedule:
         writes: slot of the value that the run commits to each variable.
         fetches: slot of each fetched tensor, None for a node without outputs.
         without: names of rewrites (see `rewrites`) that plans of it do not use.
+        stabilised: what the rewrite `stabilise` did, in words.
     """
 
     slots: list[Tensor] = field(default_factory=list)
@@ -50,6 +51,7 @@ class Schedule:
     writes: dict[Node, int] = field(default_factory=dict)
     fetches: list[int | None] = field(default_factory=list)
     without: frozenset[str] = frozenset()
+    stabilised: tuple[str, ...] = ()
 
     def last_uses(self) -> list[int]:
         """For each slot, the index of the last step that uses it, or of the one that makes it.

@@ -21,6 +21,7 @@ from nodeflow.engine.reference import call_reference
 from nodeflow.engine.rewrites import REWRITES
 from nodeflow.engine.rng import Stream
 from nodeflow.engine.schedule import Schedule, Target, build_schedule, resolve_alias
+from nodeflow.engine.stabilise import stabilise
 from nodeflow.engine.stepper import Stepper
 from nodeflow.engine.structure import as_target, flatten_fetches
 from nodeflow.engine.tiers import Executor, RanTier, Tier
@@ -47,7 +48,8 @@ class Session:
             results do not depend on it.
         seed: seed of everything random: the same seed gives the same numbers.
         without: names of rewrites to switch off (see `rewrites.REWRITES`); numbers stay the same,
-            but for denormals where ``flush`` is named.
+            but for denormals where ``flush`` is named, and for logarithms of softmax and sigmoid
+            where ``stabilise`` is.
 
     Attributes:
         executions: how often each node was run by its reference, by name.
@@ -194,7 +196,7 @@ class Session:
         key = (id(schedule), *((s, a.shape) for s, a in given.items()))
         if key not in self._executors:
             types = schedule.specialise({s: type_of_array(a) for s, a in given.items()})
-            self._executors[key] = self.make_executor(schedule, types, self._wanted)
+            self._executors[key] = self.make_executor(*stabilise(schedule, types), self._wanted)
         return self._executors[key]
 
     def make_executor(

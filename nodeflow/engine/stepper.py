@@ -17,6 +17,7 @@ import numpy as np
 from nodeflow.engine.columns import Column
 from nodeflow.engine.gather import contiguous
 from nodeflow.engine.schedule import Schedule
+from nodeflow.engine.stabilise import stabilise
 from nodeflow.engine.tiers import Executor, RanTier, Tier
 from nodeflow.errors import DataError, FeedError, FetchError
 from nodeflow.graph.graph import Tensor
@@ -59,7 +60,7 @@ class Stepper:
         self.tier: RanTier = "reference"
         self.compiled_since: int | None = None
         self._given = dict(given)
-        self._types = self._specialise()
+        self.schedule, self._types = stabilise(schedule, self._specialise())
         self._wanted: Tier = wanted
         self._order = np.zeros(0, np.int64)
         self._first = first_step

@@ -193,6 +193,6 @@ def test_threads_and_rewrites_change_no_bit(kind: str) -> None:
     for threads in (2, 3, 8):
         other = trained(net, "float32", 8, tier="compiled", threads=threads)
         assert all(np.array_equal(a, b) for a, b in zip(first, other, strict=True))
-    for name in REWRITES:
+    for name in REWRITES.keys() - {"stabilise"}:  # the loss is a logarithm of softmax
         other = trained(net, "float32", 8, tier="compiled", threads=2, without=[name])
         assert all(np.array_equal(a, b) for a, b in zip(first, other, strict=True)), name

@@ -118,7 +118,7 @@ class Analysis:
 
     def type_of(self, node_id: str, port: str) -> TensorType | None:
         """Returns the type at an output port, or what is wired into an input port; else None."""
-        out = self.out_types(node_id)
+        out = self._results.get(node_id, _UNKNOWN).out
         if out is not None and port in out:
             return out[port]
         wire = self.doc.wires.get((node_id, port))

@@ -342,9 +342,13 @@ class Document:
 
     def _put(self, edit: Edit) -> None:
         """Writes one edit into its table and the indexes; the root's does so for all of them."""
+        doc, kind = (self, edit.table) if edit.table in self._tables else self.home(edit.table)
+        doc._write(kind, edit)
+
+    def _write(self, table: str, edit: Edit) -> None:
+        """Writes one edit into a table of this graph."""
         name, key, _, after = edit
-        doc, table = (self, name) if name in self._tables else self.home(name)
-        rows = doc._tables[table]
+        rows = self._tables[table]
         before = rows.get(key)
         if after is None:
             rows.pop(key, None)
@@ -356,11 +360,10 @@ class Document:
             come = 0 if after is None else _item_hash(name, key, after)
             file.digest = (file.digest + come - gone) % _HASHES
         if table == "wire":
-            doc._index_wire(before, after)
+            self._index_wire(before, after)
         elif table == "node":
-            doc._index_name(before, after)
-            self._count_id(key)
-        elif table == "frame":
+            self._index_name(before, after)
+        if before is None and table in ("node", "frame"):
             self._count_id(key)
 
     def _index_wire(self, before: Wire | None, after: Wire | None) -> None:

@@ -314,7 +314,13 @@ def merge_edits(edits: Iterable[Edit]) -> tuple[Edit, ...]:
         at = (edit.table, edit.key)
         first = merged.get(at)
         merged[at] = edit if first is None else edit._replace(before=first.before)
-    return tuple(edit for edit in merged.values() if not same(edit.before, edit.after))
+    return tuple([edit for edit in merged.values() if not _idle(edit)])
+
+
+def _idle(edit: Edit) -> bool:
+    if edit.before is None or edit.after is None:
+        return edit.before is edit.after
+    return same(edit.before, edit.after)
 
 
 __all__ = [

@@ -37,7 +37,7 @@ class Transaction:
             holder = doc._by_name.get(after.name)
             if holder is not None and holder != key:
                 self._clashes.append((doc, holder, key))
-        doc.root._put(edit)
+        doc._write(table, edit)
         self.edits.append(edit)
 
     def put_node(self, record: NodeRecord) -> None:

@@ -165,7 +165,7 @@ class FaceBuilder:
         serial = self.serials.get(node_id, 0)
         if (face.status, face.value_serial) == (status, serial) and face.value is value:
             return face
-        return replace(face, status=status, value=value, value_serial=serial)
+        return face.showing(value, serial, status)
 
     def _status(self, node_id: str) -> str:
         record = self.document.nodes.get(node_id)

@@ -96,6 +96,14 @@ class CardFace:
             self.passes,
         )
 
+    def showing(self, value: Any, serial: int, status: str) -> CardFace:
+        """The same card with another value or state; runs and edits change those of thousands."""
+        other = object.__new__(CardFace)
+        other.__dict__.update(self.__dict__, value=value, value_serial=serial, status=status)
+        for made in ("key", "_hash"):
+            other.__dict__.pop(made, None)
+        return other
+
     # ---- geometry, relative to the card's top left corner -----------------------------------
 
     @property

@@ -207,22 +207,33 @@ class SceneModel:
 
     def refresh_faces(self, node_ids: Iterable[str]) -> None:
         """Values or states of these nodes changed: make their cards anew, wires stay."""
-        self._remake()
         node_ids = list(node_ids)
+        if not node_ids:
+            return
+        self._remake()
         for kept in self._kept:
             kept.revalued.update(node_ids)
         slots = {s for s in map(self.nodes.get, node_ids) if s is not None}
         for slot in slots:
             self._before[slot] = self.rect(slot)
-            self._revalue(slot, self.face(slot))
+        self._revalue(slots)
         if slots:
             self._grid_stale = True
             self._listener(slots, False)
             self._before.clear()
 
-    def _revalue(self, slot: int, face: CardFace) -> None:
-        face = self._faces[slot] = self.builder.revalue(face, self.nodes.key(slot))
-        self._sizes[slot] = (face.width, face.height)
+    def _revalue(self, slots: Iterable[int | None]) -> None:
+        """Give cards that are made their values and states as they are now."""
+        resized: dict[int, tuple[float, float]] = {}
+        for slot in slots:
+            was = None if slot is None else self._faces[slot]
+            if slot is None or was is None:
+                continue
+            face = self._faces[slot] = self.builder.revalue(was, self.nodes.key(slot))
+            if face.value is not was.value:  # a state does not change the size
+                resized[slot] = (face.width, face.height)
+        if resized:
+            self._sizes[list(resized)] = list(resized.values())
 
     def painted_rect(self, slot: int) -> QRectF:
         """Where a changing node was before the change that is being reported."""
@@ -281,10 +292,7 @@ class SceneModel:
         for name, column in of_user.items():
             wanted = {now.key(slot): column[slot] for slot in np.flatnonzero(column).tolist()}
             self.set_array(getattr(self, name), wanted, 0)
-        for slot in map(self.nodes.get, kept.revalued):
-            face = None if slot is None else self._faces[slot]
-            if slot is not None and face is not None:
-                self._revalue(slot, face)
+        self._revalue(map(self.nodes.get, kept.revalued))
         self.follow_positions()
 
     def _change_rows(self, change: Change) -> set[int]:
@@ -293,13 +301,13 @@ class SceneModel:
         for edit in change.of("wire"):
             if edit.before is not None:
                 self._wires.drop(edit.key)
-        for record in change.nodes_removed:
-            slot = self.nodes.release(record.id)
-            if slot is not None:
-                self._faces[slot] = None
-                self.selected[slot] = self.dimmed[slot] = False
-                self.order[slot] = 0
-                self._stale.discard(slot)
+        gone = [self.nodes.release(record.id) for record in change.nodes_removed]
+        freed = [slot for slot in gone if slot is not None]
+        for slot in freed:
+            self._faces[slot] = None
+        for name in _OF_USER:
+            getattr(self, name)[freed] = 0
+        self._stale.difference_update(freed)
         self._add_nodes([r.id for r in change.nodes_added])
         for before, after in change.nodes_changed:
             slot = self.nodes.get(after.id)
@@ -341,8 +349,7 @@ class SceneModel:
             return
         slots, self._stale = sorted(self._stale), set()
         self._make_faces(slots)
-        rows = map(self._wire_row, self._wires_at(slots))
-        self._wires.put([row for row in rows if row is not None])
+        self._wires.put(self._wire_rows(self._wires_at(slots)))
         self._grid_stale = True
         self._wires_kept = None
 
@@ -369,22 +376,27 @@ class SceneModel:
         self.category[slots] = [places[face.category] for face in found]
         return found
 
-    def _wire_row(self, wire: Wire) -> wires.WireRow | None:
-        source, target = self.nodes.get(wire.source), self.nodes.get(wire.target)
-        if source is None or target is None:
-            return None
-        source_face = self._faces[source] or self.face(source)
-        target_face = self._faces[target] or self.face(target)
-        out_y, port = port_place(source_face, "out", wire.source_port)
-        in_y, _ = port_place(target_face, "in", wire.target_port)
-        style = _CODE.get(port.dtype if port else "", 0)
-        if wire.target_port == "feed":
-            style += FEED_STYLE
-        out_x = faces.DOT / 2 if source_face.form == faces.DOT_FORM else source_face.width
-        in_x = faces.DOT / 2 if target_face.form == faces.DOT_FORM else 0.0
-        hidden = wire.target_port in hidden_ports(self.document.nodes[wire.target])
-        offsets = (out_x, out_y, in_x, in_y)
-        return wires.WireRow(wire.key, source, target, offsets, style, hidden)
+    def _wire_rows(self, found: Iterable[Wire]) -> list[wires.WireRow]:
+        """The rows of wires; those whose nodes are not here yet are left out."""
+        rows, slot_of, nodes = [], self.nodes.get, self.document.nodes
+        for wire in found:
+            source, target = slot_of(wire.source), slot_of(wire.target)
+            if source is None or target is None:
+                continue
+            left = self._faces[source] or self.face(source)
+            right = self._faces[target] or self.face(target)
+            out_y, port = port_place(left, "out", wire.source_port)
+            in_y, _ = port_place(right, "in", wire.target_port)
+            out_x = faces.DOT / 2 if left.form == faces.DOT_FORM else left.width
+            in_x = faces.DOT / 2 if right.form == faces.DOT_FORM else 0.0
+            style = _CODE.get(port.dtype, 0) if port else 0
+            if wire.target_port == "feed":
+                style += FEED_STYLE
+            record = nodes[wire.target]
+            hidden = bool(record.extra) and wire.target_port in hidden_ports(record)
+            offsets = (out_x, out_y, in_x, in_y)
+            rows.append(wires.WireRow(wire.key, source, target, offsets, style, hidden))
+        return rows
 
     def _grow(self, size: int) -> None:
         if size <= len(self.positions):

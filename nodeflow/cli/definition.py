@@ -93,6 +93,14 @@ TIER = option(
     default="compiled",
 )
 THREADS = option("--threads", help="number of threads", type=positive, metavar="N")
+WITHOUT = option(
+    "--without",
+    help="compile without one of the rewrites that --explain tells of, such as fuse or share; may "
+    "be repeated",
+    metavar="REWRITE",
+    action="append",
+    default=[],
+)
 PROFILE = option(
     "--profile",
     help="write a Chrome trace of the compiled run, or of a few training steps (per kernel: nodes, "
@@ -125,6 +133,7 @@ COMMANDS = (
             INIT,
             TIER,
             THREADS,
+            WITHOUT,
             PROFILE,
             PLUGINS,
             EXPLAIN,
@@ -155,6 +164,7 @@ COMMANDS = (
             INIT,
             TIER,
             THREADS,
+            WITHOUT,
             PLUGINS,
             JSON,
         ),
@@ -199,6 +209,7 @@ COMMANDS = (
             INIT,
             TIER,
             THREADS,
+            WITHOUT,
             PLUGINS,
             EXPLAIN,
             JSON,

@@ -62,7 +62,13 @@ def open_session(
     task: Task, arguments: argparse.Namespace, environment: Environment, seed: int
 ) -> Session:
     """A session with initialized variables, and the document's weights unless ``--init``."""
-    session = Session(task.graph, tier=arguments.tier, threads=arguments.threads, seed=seed)
+    session = Session(
+        task.graph,
+        tier=arguments.tier,
+        threads=arguments.threads,
+        seed=seed,
+        without=arguments.without,
+    )
     session.initialize()
     weights = task.document.weights
     if weights and not arguments.init:

@@ -63,6 +63,16 @@ def test_explain_prints_the_plan_and_runs_nothing(nodeflow):
     assert "# a" in result.out
 
 
+def test_rewrites_can_be_switched_off_one_by_one(nodeflow):
+    assert "fuse (" in nodeflow("run", ARRAY, "--explain").out
+    apart = nodeflow("run", ARRAY, "--explain", "--without", "fuse", "--without", "share")
+    assert apart.code == 0 and "fuse (" not in apart.out
+    values = [nodeflow("run", ARRAY, "--json", *o).json for o in ((), ("--without", "fuse"))]
+    assert values[0] == values[1]
+    wrong = nodeflow("run", ARRAY, "--without", "fus")
+    assert wrong.code == 1 and "Did you mean fuse" in wrong.err
+
+
 def test_a_training_step_is_explained_and_nothing_is_trained(nodeflow):
     result = nodeflow("train", SPIRALS, "--explain")
     assert result.code == 0

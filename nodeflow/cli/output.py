@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+
+from nodeflow.cli.environment import Environment
 
 
 def jsonable(value: Any) -> Any:
@@ -22,6 +25,12 @@ def jsonable(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [jsonable(v) for v in value]
     return value
+
+
+def write_trace(trace: Mapping[str, Any], name: str, environment: Environment) -> None:
+    """Write what a profile found, and say where it opens."""
+    environment.path(name).write_text(json.dumps(trace), encoding="utf-8")
+    environment.say(f"nodeflow: trace written to {name}; open it in Perfetto (ui.perfetto.dev)")
 
 
 def json_line(value: Any) -> str:

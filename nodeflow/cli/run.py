@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 
 from nodeflow.cli.environment import Environment
 from nodeflow.cli.load import load_task, open_session
-from nodeflow.cli.output import json_line, value_text
+from nodeflow.cli.output import json_line, value_text, write_trace
 from nodeflow.errors import FetchError
+from nodeflow.train.weights import check_writable
 
 
 def run(arguments: argparse.Namespace, environment: Environment) -> None:
@@ -18,6 +18,8 @@ def run(arguments: argparse.Namespace, environment: Environment) -> None:
         NodeflowError: in file, feeds, graph or run.
     """
     task = load_task(arguments, environment)
+    if arguments.profile:
+        check_writable(environment.path(arguments.profile))
     names = arguments.fetches or task.default_fetches()
     if not names:
         raise FetchError("the graph has nothing to compute", hint="Add a node, or use --fetch.")
@@ -34,9 +36,7 @@ def run(arguments: argparse.Namespace, environment: Environment) -> None:
             return
         if arguments.profile:
             values, trace = session.profile(fetches, feeds)
-            path = environment.path(arguments.profile)
-            path.write_text(json.dumps(trace), encoding="utf-8")
-            environment.say(f"nodeflow: trace written to {arguments.profile}; open it in Perfetto")
+            write_trace(trace, arguments.profile, environment)
         else:
             values = session.run(fetches, feeds)
     if arguments.json:

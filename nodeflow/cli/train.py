@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import signal
 import threading
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from contextlib import contextmanager
 
 from nodeflow.cli.environment import Environment
 from nodeflow.cli.load import load_task, open_session
-from nodeflow.cli.output import duration, json_line, number, plural, value_text
+from nodeflow.cli.output import duration, json_line, number, plural, value_text, write_trace
 from nodeflow.cli.progress import Progress
 from nodeflow.engine.session import Session
 from nodeflow.train.control import Control
@@ -32,8 +31,8 @@ def train(arguments: argparse.Namespace, environment: Environment) -> int:
     arguments.settings = [*arguments.settings, *_shorthand(arguments)]
     task = load_task(arguments, environment)
     training = task.training()
-    if arguments.save_weights:
-        check_writable(environment.path(arguments.save_weights))  # not after an hour of training
+    for written in filter(None, (arguments.save_weights, arguments.profile)):
+        check_writable(environment.path(written))  # not after an hour of training
     for notice in task.notices():
         environment.say(f"nodeflow: {notice}")
     control = Control()
@@ -45,9 +44,7 @@ def train(arguments: argparse.Namespace, environment: Environment) -> int:
             environment.print(explain(session, training))
             return 0
         if arguments.profile:
-            trace = profile(session, training)
-            environment.path(arguments.profile).write_text(json.dumps(trace), encoding="utf-8")
-            environment.say(f"nodeflow: trace written to {arguments.profile}; open it in Perfetto")
+            write_trace(profile(session, training), arguments.profile, environment)
         report = _JsonReport(environment) if arguments.json else _TextReport(environment)
         for event in train_events(session, training, control):
             report.tell(event)

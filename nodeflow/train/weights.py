@@ -39,7 +39,7 @@ def save_weights(path: str | Path, variables: Mapping[str, np.ndarray]) -> None:
 
 
 def check_writable(path: str | Path) -> None:
-    """Find out whether `save_weights` could write there, without leaving anything behind.
+    """Find out whether a file can be written there, without leaving anything behind.
 
     Raises:
         FileProblem: the folder is missing or read-only, or the path is a folder.

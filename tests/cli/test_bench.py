@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from nodeflow.resources import example
 
 ARRAY = example("expression_array.flow")
@@ -54,6 +56,13 @@ def test_a_profile_is_written_and_values_are_printed(nodeflow, tmp_path):
     assert result.json["fetches"]["a"] == [[3.0 * k] for k in range(1, 11)]
     events = json.loads((tmp_path / "out.json").read_text())["traceEvents"]
     assert any("a" in e["args"].get("nodes", ()) for e in events)
+
+
+@pytest.mark.parametrize("command", [("run", ARRAY), ("train", SPIRALS, "--epochs", "1")])
+def test_a_profile_that_cannot_be_written_is_told_before_anything_runs(nodeflow, command):
+    result = nodeflow(*command, "--profile", "missing/out.json")
+    assert result.code == 1 and not result.out
+    assert "missing/out.json" in result.err and "Traceback" not in result.err
 
 
 def test_explain_prints_the_plan_and_runs_nothing(nodeflow):

@@ -14,6 +14,7 @@ from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMenu, QMenuBar, QSizePolicy, QToolBar, QToolButton, QWidget
 
+from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.theme import Theme, icon
 
 
@@ -407,7 +408,7 @@ class ActionSet(QObject):
     def __init__(
         self,
         window: QWidget,
-        canvas: QWidget,
+        canvas: CanvasView,
         targets: Sequence[object],
         explain: Callable[[ActionSpec, Blocked], None],
         theme: Theme,
@@ -453,6 +454,9 @@ class ActionSet(QObject):
                 self._keys[spec.id] = wanted
                 self._actions[spec.id].setShortcuts([QKeySequence(k) for k in wanted])
                 self._describe(spec)
+        declared = {QKeySequence(k) for spec in ACTIONS for k in spec.shortcuts}
+        given = {QKeySequence(k) for keys_ in self._keys.values() for k in keys_}
+        self._canvas.set_unused_keys(declared - given)
 
     def shortcut_text(self, action_id: str) -> str:
         """The first key of an action as this platform writes it."""

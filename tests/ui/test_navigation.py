@@ -230,6 +230,31 @@ def test_own_keys_work_at_once_and_are_kept(window, qtbot, tmp_path, ids):
     assert window.actions_["minimap"].shortcut() == QKeySequence("Ctrl+M")
 
 
+@pytest.mark.parametrize(
+    ("action", "key", "keys"),
+    [("duplicate", Key.Key_D, Keys.ControlModifier), ("delete", Key.Key_Delete, Keys.NoModifier)],
+)
+def test_a_key_that_was_taken_away_does_nothing_any_more(window, ids, action, key, keys):
+    document, canvas, keymap = window.workspace.document, window.canvas, window.navigation.keymap
+    canvas.setFocus()
+    canvas.select([ids["a"]])
+    keymap.bind(spec(action), ("Ctrl+Alt+U",))
+    window.actions_.apply_keymap(keymap.keys)
+    revision = document.revision
+    QTest.keyClick(canvas, key, keys)
+    assert document.revision == revision
+    window.actions_.refresh()
+    QTest.keyClick(canvas, Key.Key_U, Keys.ControlModifier | Keys.AltModifier)
+    assert document.revision == revision + 1
+    keymap.reset()
+    window.actions_.apply_keymap(keymap.keys)
+    document.undo()
+    canvas.select([ids["a"]])
+    window.actions_.refresh()
+    QTest.keyClick(canvas, key, keys)
+    assert document.revision > revision + 2
+
+
 def test_damaged_stored_keys_count_as_none(settings, qapp):
     for text in ("[", "[1]", '{"minimap": 5, "nothing": ["F9"]}'):
         settings.shortcuts = text

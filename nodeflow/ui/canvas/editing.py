@@ -6,7 +6,7 @@ what a command refuses is said in the status bar, and nothing is lost.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -201,8 +201,15 @@ class Editing:
 
     # ---- keys -------------------------------------------------------------------------------
 
+    _unused_keys: frozenset[QKeySequence] = frozenset()
+
+    def set_unused_keys(self: CanvasView, keys: Iterable[QKeySequence]) -> None:
+        """Keys that the user took from actions: the canvas does not understand them any more."""
+        self._unused_keys = frozenset(keys)
+
     def keyPressEvent(self: CanvasView, event: QKeyEvent) -> None:
-        if not (self._standard_key(event) or self._plain_key(event)):
+        unused = QKeySequence(event.keyCombination()) in self._unused_keys
+        if unused or not (self._standard_key(event) or self._plain_key(event)):
             event.ignore()
 
     def _standard_key(self: CanvasView, event: QKeyEvent) -> bool:

@@ -67,6 +67,10 @@ class Pan(Gesture):
         self.view.pan(at.x() - self.at.x(), at.y() - self.at.y())
         self.at = QPointF(at)
 
+    def cancel(self) -> None:
+        """Back to where it began."""
+        self.view.pan(self.origin.x() - self.at.x(), self.origin.y() - self.at.y())
+
 
 class Refuse(Gesture):
     """A drag that would edit a document which is only looked at: says what to do."""

@@ -114,6 +114,23 @@ def test_panning_moves_the_view_and_not_the_document(document, canvas, hands, ex
     assert canvas.selected_ids() == []
 
 
+def test_escape_takes_a_pan_and_a_resized_frame_back(document, canvas, hands, expression):
+    x, y = canvas.camera.x, canvas.camera.y
+    hands.press(QPoint(500, 600), MIDDLE)
+    hands.move(QPoint(620, 480))
+    assert (canvas.camera.x, canvas.camera.y) == (x + 120, y - 120)
+    hands.key(Qt.Key.Key_Escape)
+    hands.release(QPoint(620, 480), MIDDLE)
+    assert (canvas.camera.x, canvas.camera.y) == (x, y)
+    frame = commands.add_frame(document, (-20, -60, 700, 500), "All")
+    corner = hands.at(678, 438)
+    hands.press(corner)
+    hands.move(corner + QPoint(80, 80))
+    hands.key(Qt.Key.Key_Escape)
+    hands.release(corner + QPoint(80, 80))
+    assert document.frames[frame].rect == (-20, -60, 700, 500)
+
+
 @pytest.mark.parametrize("keys", [Qt.KeyboardModifier.NoModifier, CONTROL])
 def test_the_wheel_zooms_around_the_pointer(canvas, expression, keys):
     at = QPoint(400, 300)

@@ -294,7 +294,7 @@ class Engine:
             self._send(p.StepsDone(event.first, event.losses, event.seconds, event.tier))
         elif isinstance(event, Hit):
             self._send(p.State("paused"))
-            self._send(p.BreakpointHit(event.step, event.nodes))
+            self._send(p.BreakpointHit(event.step, event.nodes, event.reason))
         elif isinstance(event, Epoch):
             self._epochs_done = event.epoch
             self._send(

@@ -320,6 +320,7 @@ class BreakpointHit:
 
     step: int
     nodes: tuple[str, ...]
+    reason: str = ""
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,11 @@ class Breakpoints:
         found = [t.node.name for t, v in zip(self._watched, recorded, strict=True) if v]
         return tuple(dict.fromkeys(found))
 
+    def reason(self, nodes: Iterable[str]) -> str:
+        """What was found at nodes that hit: `loss is not finite, large is true`."""
+        truths = {t.node.name: t.dtype == "bool" for t in self._watched}
+        return ", ".join(f"{n} is {'true' if truths[n] else 'not finite'}" for n in nodes)
+
 
 def _probe(tensor: Tensor) -> Tensor:
     graph, name = tensor.node.graph, f"{SCOPE}/{tensor.name.replace(':', '_')}"

@@ -37,6 +37,7 @@ class Hit:
 
     step: int
     nodes: tuple[str, ...]
+    reason: str = ""
 
 
 @dataclass(frozen=True)

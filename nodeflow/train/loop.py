@@ -200,7 +200,7 @@ class _Loop:
                 self.control.pause()
             yield Steps(first, scalars[:, 0], self.seconds, self.session.tier_in_use)
             if hit:
-                yield Hit(first + done - 1, hit)
+                yield Hit(first + done - 1, hit, self.breakpoints.reason(hit))
 
     def _drive(self, stepper: Stepper, count: int) -> tuple[int, np.ndarray]:
         """As the stepper's `drive`; with breakpoints step by step, up to the first that is hit."""

@@ -372,7 +372,7 @@ class Running(QObject):
             return
         self.states.hit(message.nodes)
         first = self._workspace.find(message.nodes[0])
-        text = f"Paused after step {message.step}: {_listed(message.nodes)} at the breakpoint."
+        text = f"Breakpoint: {message.reason}. Paused after step {message.step}."
         fix, words = (f"node:{first}", "Show the node") if first else ("", "")
         self.told.emit(text, "warning", fix, words)
 
@@ -416,9 +416,3 @@ class Running(QObject):
     def _on_selected(self, ids: tuple[str, ...]) -> None:
         if not ids:
             self.do_undim()
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    """What was found at breakpoints, in words."""
-    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    return f"{shown} {'is' if len(names) == 1 else 'are'} not finite, or true,"

@@ -77,7 +77,7 @@ def test_it_pauses_after_the_very_step(tier):
     events = told(graph, replace(training, breakpoints=(nodes["large"],)), tier)
     (hit,) = [e for e in events if isinstance(e, Hit)]
     values = losses(events)
-    assert hit == Hit(4, ("large",)), "1, 9, 81, 729"
+    assert hit == Hit(4, ("large",), "large is true"), "1, 9, 81, 729"
     assert values.tolist() == [1, 9, 81, 729]
     assert isinstance(events[-1], Done) and events[-1].stopped and events[-1].steps == 4
 
@@ -88,7 +88,7 @@ def test_a_loss_that_is_no_number_any_more_hits(tier):
     events = told(graph, replace(training, breakpoints=(nodes["loss"],)), tier)
     values = losses(events)
     assert np.isfinite(values[:-1]).all() and not np.isfinite(values[-1])
-    assert events[-2] == Hit(len(values), ("loss",)) or Hit(len(values), ("loss",)) in events
+    assert Hit(len(values), ("loss",), "loss is not finite") in events
 
 
 def test_it_goes_on_and_hits_again(tier="reference"):

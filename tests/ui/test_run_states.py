@@ -133,9 +133,9 @@ def test_a_training_that_hits_says_where_and_goes_on(window, engine, qtbot):
     engine.begin_training()
     engine.train_steps(1, [1.0, float("inf")])
     engine.on_message(p.State("paused"))
-    engine.on_message(p.BreakpointHit(2, ("loss",)))
+    engine.on_message(p.BreakpointHit(2, ("loss",), "loss is not finite"))
     qtbot.waitUntil(lambda: state(window, ids["loss"]) == "hit")
-    assert "Paused after step 2: loss is not finite, or true" in window.info.text
+    assert window.info.text == "Breakpoint: loss is not finite. Paused after step 2."
     window.info.findChild(QPushButton).click()
     assert window.canvas.selected_nodes() == [ids["loss"]]
     window.actions_.trigger("pause")

@@ -22,7 +22,7 @@ LEFT_WIDTH, RIGHT_WIDTH, BOTTOM_HEIGHT = 224, 296, 220
 FIRST_SIZE = QSize(1440, 900)
 FRAME = QSize(8, 40)
 """What a window manager may put around the window."""
-STATE_VERSION = 1
+STATE_VERSION = 2
 """Of the saved layout; another set of panels needs another number."""
 
 

@@ -24,6 +24,8 @@ PACKAGES = (
     "pillow",
 )
 
+NUM_THREADS = "NODEFLOW_NUM_THREADS"
+
 
 def doctor(arguments: argparse.Namespace, environment: Environment) -> None:
     """Print versions, threads, BLAS, kernel cache, data and display."""
@@ -69,7 +71,14 @@ def _engine() -> dict[str, Any]:
 
     blas = {f"blas {k}": v for k, v in blas_info().items()}
     cache = {f"cache {k}": v for k, v in cache_info().items()}
-    return {"threads": default_threads(), **blas, **cache}
+    return {"threads": default_threads(), NUM_THREADS: _num_threads(), **blas, **cache}
+
+
+def _num_threads() -> str:
+    text = os.environ.get(NUM_THREADS, "not set")
+    if text == "not set" or (text.isdigit() and int(text) > 0):
+        return text
+    return f"{text!r} is no whole number above 0, so it is ignored"
 
 
 def _data() -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -120,6 +121,20 @@ def test_fetching_from_a_dead_mirror_is_a_message(nodeflow, tmp_path):
     assert result.code == 1 and "127.0.0.1:9" in result.err and "Traceback" not in result.err
 
 
+@pytest.mark.parametrize(
+    ("setting", "threads", "said"),
+    [("3", 3, "3"), ("0", None, "ignored"), ("many", None, "ignored")],
+)
+def test_the_environment_sets_the_number_of_threads(nodeflow, monkeypatch, setting, threads, said):
+    monkeypatch.setenv("NODEFLOW_NUM_THREADS", setting)
+    engine = nodeflow("doctor", "--json").json["engine"]
+    assert engine["threads"] == (threads or _cores())
+    assert said in engine["NODEFLOW_NUM_THREADS"]
+    bench = ("bench", example("expression_array.flow"), "--seconds", "0.01", "--json")
+    assert nodeflow(*bench).json["threads"] == engine["threads"]
+    assert nodeflow(*bench, "--threads", "2").json["threads"] == 2, "an option says more"
+
+
 def test_doctor_tells_what_a_bug_report_needs(nodeflow):
     result = nodeflow("doctor", "--json")
     facts = result.json
@@ -134,3 +149,10 @@ def test_a_file_that_cannot_be_read_is_named_once(nodeflow, tmp_path):
     result = nodeflow("check", cut)
     assert result.code == 1
     assert result.out.count("cut.flow") == 1 and "ends too early" in result.out
+
+
+def _cores() -> int:
+    """Those that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -97,6 +97,8 @@ class Showing:
     def describe(self: CanvasView) -> None:
         """Say what is shown and selected to screen readers."""
         names = [self.document.nodes[i].name for i in self.selected_nodes()[:5]]
+        if self.selected_frame in self.document.frames:
+            names = [f"frame {self.document.frames[self.selected_frame].title}".rstrip()]
         chosen = f"; selected: {', '.join(names)}" if names else ""
         self.setAccessibleDescription(f"{len(self.scene.nodes)} nodes{chosen}")
 

@@ -263,6 +263,31 @@ class TestOffers:
         document.undo()
         assert content(document) == before
 
+    @pytest.mark.parametrize(
+        ("shape", "op", "port", "beside", "title"),
+        [
+            ((9, 784), "conv2d", "x", (5, 5, 1, 8), "Insert Reshape to [-1, 28, 28, 1]"),
+            ((9, 28, 28), "conv2d", "x", (5, 5, 1, 8), "Insert Expand dims, axis -1"),
+            ((10, 784), "matmul", "y", (9, 784), "Insert Transpose"),
+        ],
+    )
+    def test_other_shapes_are_offered_reshape_expand_dims_and_transpose(
+        self, document, canvas, hands, shape, op, port, beside, title
+    ):
+        given = commands.add_node(document, "placeholder", (0, 0), "g", {"shape": list(shape)})
+        other = commands.add_node(document, "placeholder", (0, 300), "o", {"shape": list(beside)})
+        target = commands.add_node(document, op, (500, 0), "t")
+        free = {"conv2d": "filter", "matmul": "x"}[op]
+        commands.connect(document, other, "out", target, free)
+        canvas.fit_all()
+        hands.drag(hands.port(given, "out"), hands.port(target, port))
+        assert [button.text() for button in canvas.chip.buttons] == [title]
+        QTest.keyClick(canvas.chip.buttons[0], Key.Key_Return)
+        between = document.nodes[document.wires[(target, port)].source]
+        assert document.wires[(between.id, "x")].source == given
+        document.undo()
+        assert between.id not in document.nodes and (target, port) not in document.wires
+
     def test_a_click_takes_an_offer(self, document, canvas, hands, refused):
         chip = self.drop(canvas, hands, refused)
         QTest.mouseClick(chip.buttons[0], Qt.MouseButton.LeftButton)

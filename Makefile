@@ -2,7 +2,7 @@
 # make test   set up what is missing and run every test
 # make test-nightly  every float32 bit pattern, many random graphs, examples with five seeds, 200
 #             random kills: about an hour on 2 idle cores
-# make test-peers    the same graphs in JAX; PEERS_PYTHON=a python that has jax
+# make test-peers    the same graphs in JAX and layers in PyTorch; PEERS_PYTHON=a python with both
 # make lint   format, style, types on the layers below the window, and the layer contracts
 #
 # Needs python3 (3.11 or newer; another one: make PYTHON=python3.13 run), make and git.

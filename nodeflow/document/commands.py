@@ -221,6 +221,21 @@ def move_frame(doc: Document, frame_id: str, pos: Point, merge: Any = None) -> N
             t.put_frame(replace(moved, rect=_rect((x + dx, y + dy, width, height))))
 
 
+def move_along(
+    doc: Document,
+    positions: Mapping[str, Point],
+    frames: Iterable[str],
+    by: Point,
+    merge: Any = None,
+) -> None:
+    """Puts nodes at new places, and moves frames by as much, whatever they hold."""
+    with doc.transaction(_label("Move", doc, list(positions), "node"), merge=merge) as t:
+        move(doc, positions)
+        for frame in [_frame(doc, i) for i in frames]:
+            x, y, width, height = frame.rect
+            t.put_frame(replace(frame, rect=_rect((x + by[0], y + by[1], width, height))))
+
+
 def remove_frame(doc: Document, frame_id: str) -> None:
     """Removes a frame; the nodes on it stay."""
     frame = _frame(doc, frame_id)

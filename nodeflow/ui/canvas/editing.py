@@ -65,22 +65,17 @@ class Editing:
         with self.reporting():
             if self.selected_frame in self.document.frames:
                 commands.remove_frame(self.document, self.selected_frame)
+            elif self.frames_along:
+                self._remove(self.selected_things(), "Delete")
             elif chosen:
                 commands.remove(self.document, chosen)
             elif wire is not None:
                 commands.disconnect(self.document, wire)
         self.update()
 
-    def copied_things(self: CanvasView) -> list[str]:
-        """What a copy is of: the selected nodes, or a frame with what it holds; with all nodes
-        selected, everything."""
-        chosen = self.selected_things()
-        every = bool(chosen) and len(self.selected_nodes()) == len(self.document.nodes)
-        return [*chosen, *self.document.frames] if every else chosen
-
     def copy(self: CanvasView) -> bool:
         """Put what is selected on the clipboard; False if nothing is."""
-        chosen = self.copied_things()
+        chosen = self.selected_things()
         if not chosen:
             return False
         content = commands.copy_json(self.document, chosen)
@@ -93,15 +88,21 @@ class Editing:
 
     def cut(self: CanvasView) -> None:
         """Copy and delete; of a frame, also what it holds."""
-        gone = self.copied_things()
+        gone = self.selected_things()
         if not self.copy():
             return
-        frames = [i for i in gone if i in self.document.frames]
-        if not frames:
+        if all(i in self.document.nodes for i in gone):
             self.delete_selection()
             return
-        with self.reporting(), self.document.transaction("Cut a frame"):
-            commands.remove(self.document, [i for i in gone if i in self.document.nodes])
+        with self.reporting():
+            self._remove(gone, "Cut")
+
+    def _remove(self: CanvasView, ids: list[str], verb: str) -> None:
+        """Remove nodes and frames as one step."""
+        frames = [i for i in ids if i in self.document.frames]
+        what = f"{len(frames)} frame{'' if len(frames) == 1 else 's'}"
+        with self.document.transaction(f"{verb} {what} with nodes"):
+            commands.remove(self.document, [i for i in ids if i in self.document.nodes])
             for frame in frames:
                 commands.remove_frame(self.document, frame)
 
@@ -146,7 +147,7 @@ class Editing:
     def select_all(self: CanvasView) -> None:
         wanted = np.zeros_like(self.scene.selected)
         wanted[self.scene.nodes.used()] = True
-        self.set_selected(wanted)
+        self.set_selected(wanted, along=self.document.frames)
 
     def nudge(self: CanvasView, dx: float, dy: float) -> None:
         """Move the selected nodes, or the frame; repeated nudges are one undo step."""
@@ -163,7 +164,9 @@ class Editing:
             places[node_id] = (x + dx, y + dy)
         if places:
             with self.reporting():
-                commands.move(self.document, places, merge=("nudge", tuple(chosen)))
+                commands.move_along(
+                    self.document, places, self.frames_along, (dx, dy), ("nudge", tuple(chosen))
+                )
 
     def rename_node(self: CanvasView, node_id: str) -> None:
         """Edit a node's name on its card."""

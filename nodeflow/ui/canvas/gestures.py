@@ -83,13 +83,15 @@ class Refuse(Gesture):
 
 
 class BoxSelect(Gesture):
-    """Selects what the rubber band touches; begun with shift it adds, with ctrl it toggles."""
+    """Selects nodes that the rubber band touches and frames that it holds; begun with shift it
+    adds, with ctrl it toggles."""
 
     cursor = Qt.CursorShape.CrossCursor
 
     def start(self, at: QPointF, modifiers: Modifiers) -> None:
         super().start(at, modifiers)
         self.before = self.view.scene.selected.copy()
+        self.before_along = frozenset(self.view.frames_along)
         self.anchor = self.view.view_to_scene(at)
         self.keys = modifiers
         if not modifiers & (Modifiers.ShiftModifier | Modifiers.ControlModifier):
@@ -101,18 +103,24 @@ class BoxSelect(Gesture):
             return
         inside = np.zeros_like(self.before)
         inside[self.view.scene.nodes_in(self._area())] = True
+        frames = frozenset(self._frames())
         if self.keys & Modifiers.ControlModifier:
-            self.view.set_selected(self.before ^ inside)
+            self.view.set_selected(self.before ^ inside, along=self.before_along ^ frames)
         elif self.keys & Modifiers.ShiftModifier:
-            self.view.set_selected(self.before | inside)
+            self.view.set_selected(self.before | inside, along=self.before_along | frames)
         else:
-            self.view.set_selected(inside)
+            self.view.set_selected(inside, along=frames)
+
+    def _frames(self) -> list[str]:
+        """The frames that lie wholly inside."""
+        area, frames = self._area(), self.view.document.frames.values()
+        return [frame.id for frame in frames if area.contains(QRectF(*frame.rect))]
 
     def end(self, at: QPointF, modifiers: Modifiers) -> None:
         self.view.update()
 
     def cancel(self) -> None:
-        self.view.set_selected(self.before)
+        self.view.set_selected(self.before, along=self.before_along)
         self.view.update()
 
     def paint(self, painter: QPainter) -> None:

@@ -49,6 +49,8 @@ class MoveNodes(Gesture):
             nodes, frames = commands.held_by(self.view.document, self.frame)
             self.slots = np.array([self.view.scene.nodes.get(i) for i in nodes], np.int64)
             self.frames = frozenset((self.frame, *frames))
+        else:
+            self.frames = frozenset(self.view.frames_along)
         self._wait_for_wire()
 
     def _wait_for_wire(self) -> None:
@@ -130,7 +132,8 @@ class MoveNodes(Gesture):
         with document.transaction(self._label(places, found is not None)):
             if self.detached:
                 rewiring.detach(document, self.view.analysis, places)
-            commands.move(document, places)
+            by = (self.shift.x(), self.shift.y())
+            commands.move_along(document, places, sorted(self.frames), by)
             if drop is not None and found is not None and found.wire.key in document.wires:
                 drop.insert(self.node)
 

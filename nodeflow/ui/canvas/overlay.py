@@ -43,8 +43,10 @@ def paint(painter: QPainter, view: CanvasView) -> None:
         _paint_hover(painter, view)
     if view.chip is not None:
         view.chip.paint(painter)
-    if view.selected_frame in view.document.frames and view.lifted is None:
-        _paint_frame_ring(painter, view)
+    if view.lifted is None:
+        alone = view.selected_frame in view.document.frames
+        for frame in [view.selected_frame] if alone else view.frames_along:
+            _paint_frame_ring(painter, view, frame)
     if view.selected_wire is not None:
         _paint_wire(painter, view, view.selected_wire, "accent")
     if view.gesture is not None:
@@ -87,8 +89,8 @@ def _paint_lifted_frames(painter: QPainter, view: CanvasView, shot: Shot) -> Non
     painter.restore()
 
 
-def _paint_frame_ring(painter: QPainter, view: CanvasView) -> None:
-    rect = view.camera.rect_to_view(QRectF(*view.document.frames[view.selected_frame].rect))
+def _paint_frame_ring(painter: QPainter, view: CanvasView, frame: str) -> None:
+    rect = view.camera.rect_to_view(QRectF(*view.document.frames[frame].rect))
     painter.setPen(QPen(view.theme.color("accent"), 2))
     painter.setBrush(Qt.BrushStyle.NoBrush)
     radius = ground.FRAME_RADIUS * view.camera.scale

@@ -68,6 +68,13 @@ class Showing:
     # ---- selection --------------------------------------------------------------------------
 
     selected_frame = ""
+    _along: frozenset[str] = frozenset()
+
+    @property
+    def frames_along(self: CanvasView) -> list[str]:
+        """Frames that a box or Select all took along with nodes: they move, copy and go with
+        them."""
+        return [i for i in self.document.frames if i in self._along]
 
     def selected_ids(self: CanvasView) -> list[str]:
         """Ids of the selected nodes, or of the selected frame."""
@@ -79,9 +86,9 @@ class Showing:
         return [self.scene.nodes.key(s) for s in np.flatnonzero(self.scene.selected).tolist()]
 
     def selected_things(self: CanvasView) -> list[str]:
-        """The selected nodes, or the selected frame with all that it holds."""
+        """The selected nodes and frames, or the one selected frame with all that it holds."""
         if self.selected_frame not in self.document.frames:
-            return self.selected_nodes()
+            return [*self.selected_nodes(), *self.frames_along]
         nodes, frames = commands.held_by(self.document, self.selected_frame)
         return [*nodes, self.selected_frame, *frames]
 
@@ -102,13 +109,17 @@ class Showing:
         chosen = f"; selected: {', '.join(names)}" if names else ""
         self.setAccessibleDescription(f"{len(self.scene.nodes)} nodes{chosen}")
 
-    def set_selected(self: CanvasView, wanted: np.ndarray, frame: str = "") -> None:
-        """Select the nodes of a mask over slots, or one frame."""
-        changed = np.flatnonzero(self.scene.selected != wanted)
-        if not len(changed) and frame == self.selected_frame:
+    def set_selected(
+        self: CanvasView, wanted: np.ndarray, frame: str = "", along: Iterable[str] = ()
+    ) -> None:
+        """Select the nodes of a mask over slots and frames along with them, or one frame."""
+        changed, taken = np.flatnonzero(self.scene.selected != wanted), frozenset(along)
+        if len(taken) == 1 and not frame and not wanted.any():
+            (frame,), taken = taken, frozenset()
+        if not len(changed) and frame == self.selected_frame and taken == self._along:
             return
         self.scene.selected[:] = wanted
-        self.selected_frame = frame
+        self.selected_frame, self._along = frame, taken
         if len(changed) > 200:
             self.repaint_all()
         for slot in changed[:200].tolist():

@@ -232,3 +232,72 @@ def test_a_drag_near_the_edge_moves_the_view(canvas, hands, expression, qtbot):
     still = canvas.scene_to_view(QPointF())
     qtbot.wait(80)
     assert canvas.scene_to_view(QPointF()) == still
+
+
+@pytest.fixture
+def framed(document, canvas, expression):
+    """A frame around two of the nodes, and one apart."""
+    for node, place in ((expression["b"], (0, 0)), (expression["d"], (200, 0))):
+        commands.move(document, {node: place})
+    inner = commands.add_frame(document, (-20, -60, 420, 240), "Inner")
+    apart = commands.add_frame(document, (2000, 2000, 200, 200), "Apart")
+    canvas.fit_all()
+    return inner, apart
+
+
+def box_around(hands, document, frame):
+    x, y, width, height = document.frames[frame].rect
+    hands.drag(hands.at(x - 40, y - 40), hands.at(x + width + 40, y + height + 40))
+
+
+def test_a_box_takes_frames_along_that_it_holds(document, canvas, hands, framed, expression):
+    inner, apart = framed
+    box_around(hands, document, inner)
+    assert canvas.frames_along == [inner]
+    assert {expression["b"], expression["d"]} <= set(canvas.selected_ids())
+    before = {i: f.rect[:2] for i, f in document.frames.items()}
+    places = {i: document.nodes[i].pos for i in canvas.selected_nodes()}
+    title = hands.title(expression["b"])
+    hands.drag(title, title + QPoint(40, 24))
+    moved = document.nodes[expression["b"]].pos
+    dx, dy = moved[0] - places[expression["b"]][0], moved[1] - places[expression["b"]][1]
+    assert (dx, dy) != (0, 0)
+    assert document.frames[inner].rect[:2] == (before[inner][0] + dx, before[inner][1] + dy)
+    assert document.frames[apart].rect[:2] == before[apart]
+    document.undo()
+    assert {i: f.rect[:2] for i, f in document.frames.items()} == before, "one step"
+    assert {i: document.nodes[i].pos for i in places} == places
+
+
+def test_what_only_touches_a_frame_leaves_it(document, canvas, hands, framed, expression):
+    inner, _ = framed
+    x, y, width, height = document.frames[inner].rect
+    hands.drag(hands.at(x - 40, y - 40), hands.at(x + width - 40, y + height + 40))
+    assert canvas.selected_nodes() and canvas.frames_along == []
+
+
+def test_frames_taken_along_move_by_keys_and_go_in_one_step(
+    document, canvas, hands, framed, expression
+):
+    inner, apart = framed
+    hands.key(Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
+    assert canvas.frames_along == [inner, apart]
+    x = document.frames[apart].rect[0]
+    hands.key(Qt.Key.Key_Right, Qt.KeyboardModifier.AltModifier)
+    hands.key(Qt.Key.Key_Right, Qt.KeyboardModifier.AltModifier)
+    assert document.frames[apart].rect[0] == x + 16
+    document.undo()
+    assert document.frames[apart].rect[0] == x
+    hands.key(Qt.Key.Key_Delete)
+    assert not document.nodes and not document.frames
+    document.undo()
+    assert set(document.frames) == {inner, apart} and len(document.nodes) == 5
+
+
+def test_escape_and_a_click_let_frames_go(document, canvas, hands, framed, expression):
+    hands.key(Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
+    hands.key(Qt.Key.Key_Escape)
+    assert canvas.frames_along == [] and canvas.selected_ids() == []
+    hands.key(Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
+    hands.click(canvas.node_rect(expression["b"]).center().toPoint())
+    assert canvas.frames_along == [] and canvas.selected_ids() == [expression["b"]]

@@ -110,6 +110,7 @@ class Row:
         work: estimated nanoseconds on one core.
         label: what it does, where it stands for no node.
         then: rows with as many tasks; each task goes on with that of the same number in them.
+        moved: bytes read and written, where it stands for no node.
     """
 
     source: str
@@ -119,6 +120,7 @@ class Row:
     group: Group | None = None
     label: str = "copy"
     then: tuple[Row, ...] = ()
+    moved: int = 0
 
     def chain(self) -> tuple[Row, ...]:
         """The row itself and those that follow it."""

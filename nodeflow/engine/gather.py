@@ -29,14 +29,17 @@ def gather_row(column: Column, batch_size: int, target: int) -> Row:
     """
     width = math.prod(column.array.shape[1:])
     args = (StepAddress(), 0, 0, batch_size, width, column.array.ctypes.data, Pointer(target))
+    made = (column.depth or width) * numpy_dtype(column.dtype).itemsize
+    moved = batch_size * (width * column.array.itemsize + made)
     if column.depth is not None:
         source = one_hot_source(column.array.dtype.name, column.dtype)
         work = batch_size * column.depth * 0.3
-        return Row(source, (*args, column.depth), 1, work)
+        return Row(source, (*args, column.depth), 1, work, moved=moved)
     source = rows_source(column.array.dtype.name, column.dtype, column.scale is not None)
     scale = () if column.scale is None else (float_slot(column.scale, column.dtype),)
     work = batch_size * (width * 0.15 + 20)
-    return Row(source, (*args, *scale), max(1, min(8, batch_size, round(work / 5000))), work)
+    tasks = max(1, min(8, batch_size, round(work / 5000)))
+    return Row(source, (*args, *scale), tasks, work, moved=moved)
 
 
 def contiguous(column: Column) -> Column:

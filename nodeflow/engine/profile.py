@@ -118,7 +118,9 @@ class Profiler:
         """Time a group that runs by its reference."""
         start = time.perf_counter()
         call()
-        self._note(group, "reference", 0, start, time.perf_counter())
+        end = time.perf_counter()
+        moved = group.bytes_moved(self.actions)
+        self.timings.append(Timing(_names(group), "reference", 0, start, end, moved))
 
     def trace(self) -> dict[str, Any]:
         """The timings in Chrome's trace format, times in microseconds."""
@@ -155,29 +157,19 @@ class Profiler:
             entry = ENTRY(address)
             start = time.perf_counter()
             status = entry(result, result + 8, args, task, tasks)
-            kind = "" if row.group is not None else row.label
-            self._note(row.group, kind, thread, start, time.perf_counter(), task, tasks)
+            self._note(row, thread, start, time.perf_counter(), task)
             if status != 0:
                 return False
         return True
 
-    def _note(
-        self,
-        group: Group | None,
-        kind: str,
-        thread: int,
-        start: float,
-        end: float,
-        task: int = 0,
-        tasks: int = 1,
-    ) -> None:
+    def _note(self, row: Row, thread: int, start: float, end: float, task: int) -> None:
         nodes: tuple[str, ...] = ()
-        moved = 0
-        if group is not None:
-            nodes = tuple(dict.fromkeys(a.node.name for a in group.actions))
-            moved = group.bytes_moved(self.actions) // tasks
-            kind = kind or _kind(group)
-        self.timings.append(Timing(nodes, kind, thread, start, end, moved, task, tasks))
+        kind, moved = row.label, row.moved
+        if row.group is not None:
+            nodes = _names(row.group)
+            kind, moved = _kind(row.group), row.group.bytes_moved(self.actions)
+        moved //= row.tasks
+        self.timings.append(Timing(nodes, kind, thread, start, end, moved, task, row.tasks))
 
 
 @contextmanager
@@ -189,6 +181,10 @@ def _helpers(count: int) -> Iterator[ThreadPoolExecutor]:
             pool.submit(started.wait)
         started.wait()
         yield pool
+
+
+def _names(group: Group) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(a.node.name for a in group.actions))
 
 
 def _kind(group: Group) -> str:

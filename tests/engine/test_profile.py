@@ -116,7 +116,8 @@ def test_training_steps_are_timed_and_are_steps_like_any_other(shown: bool) -> N
     assert any(n.startswith("gradients/") for n in named)
     assert sum(e["args"]["task"] == 0 and e["args"]["nodes"] == ["product"] for e in events) == 5
     assert {e["tid"] for e in events} <= {0, 1}
-    assert shown or "batch of x" in {e["name"] for e in events}
+    batches = [e["args"]["bytes"] for e in events if e["name"] == "batch of x"]
+    assert shown or sum(batches) == 5 * 2 * 10 * 64 * 4, "read and written"
     assert all(e["args"]["bytes"] > 0 for e in events if e["args"]["nodes"])
 
 

@@ -245,7 +245,7 @@ def _item(total: Total, share: float) -> QTreeWidgetItem:
     gigabytes = total.bytes / total.micros / 1e3 if total.micros else 0.0
     texts = (
         total.name,
-        total.kind,
+        total.kind if total.kind != total.name else "",
         f"{total.micros:,.1f}",
         f"{share:.0%}",
         f"{total.tasks:.0f}",

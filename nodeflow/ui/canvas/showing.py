@@ -68,13 +68,13 @@ class Showing:
     # ---- selection --------------------------------------------------------------------------
 
     selected_frame = ""
-    _along: frozenset[str] = frozenset()
+    _taken_along: frozenset[str] = frozenset()
 
     @property
     def frames_along(self: CanvasView) -> list[str]:
         """Frames that a box or Select all took along with nodes: they move, copy and go with
         them."""
-        return [i for i in self.document.frames if i in self._along]
+        return [i for i in self.document.frames if i in self._taken_along]
 
     def selected_ids(self: CanvasView) -> list[str]:
         """Ids of the selected nodes, or of the selected frame."""
@@ -116,10 +116,10 @@ class Showing:
         changed, taken = np.flatnonzero(self.scene.selected != wanted), frozenset(along)
         if len(taken) == 1 and not frame and not wanted.any():
             (frame,), taken = taken, frozenset()
-        if not len(changed) and frame == self.selected_frame and taken == self._along:
+        if not len(changed) and frame == self.selected_frame and taken == self._taken_along:
             return
         self.scene.selected[:] = wanted
-        self.selected_frame, self._along = frame, taken
+        self.selected_frame, self._taken_along = frame, taken
         if len(changed) > 200:
             self.repaint_all()
         for slot in changed[:200].tolist():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 
 import pytest
 from PySide6.QtCore import QMimeData, Qt
@@ -11,6 +12,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLineEdit
 
 from nodeflow.document import commands, flow
+from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.canvas.editing import MIME
 
 CONTROL = Qt.KeyboardModifier.ControlModifier
@@ -217,3 +219,10 @@ def test_a_frame_s_title_is_edited_in_place(document, canvas, hands):
     field.setText("New")
     QTest.keyClick(field, Key.Key_Return)
     assert document.frames[frame].title == "New"
+
+
+def test_no_part_of_the_canvas_hides_a_name_of_another():
+    """The parts are mixins of one class: what two of them called the same, one would lose."""
+    parts = [c for c in CanvasView.__mro__[1:] if c.__module__.startswith("nodeflow.")]
+    names = Counter(n for part in parts for n in vars(part) if not n.startswith("__"))
+    assert len(parts) > 5 and {n for n, count in names.items() if count > 1} == set()

@@ -66,11 +66,6 @@ def draw(
     kind = getattr(preview, "kind", None)
     drawer = _DRAWERS.get(kind or "", _draw_empty)
     drawer(painter, rect, preview, theme, as_path)
-    if preview is not None and getattr(preview, "step", None) is not None and kind == "scalar":
-        color = theme.color("ink_faint")
-        x, y = rect.right() - PAD, rect.bottom() - 8
-        step = f"step {preview.step:,}".replace(",", "\u2009")
-        text.draw(painter, x, y, step, text.CAPTION, color, align="right", as_path=as_path)
 
 
 def far_area(preview: Any | None, card: QRectF) -> QRectF | None:
@@ -138,9 +133,20 @@ def _draw_empty(painter: QPainter, rect: QRectF, _: Any, theme: Theme, as_path: 
 def _draw_scalar(
     painter: QPainter, rect: QRectF, preview: Any, theme: Theme, as_path: bool
 ) -> None:
-    number, style = fitting(preview.text.replace("-", "−"), rect.width() - 2 * PAD)
+    step, at = getattr(preview, "step", None), rect.right() - PAD
+    words = "" if step is None else f"step {step:,}".replace(",", "\u2009")
+    number, style, words = beside(preview.text.replace("-", "−"), words, rect.width() - 2 * PAD)
+    low, color = rect.bottom() - 8, theme.color("ink_faint")
+    text.draw(painter, at, low, words, text.CAPTION, color, align="right", as_path=as_path)
     y = rect.center().y() + style[0] * 0.36
     text.draw(painter, rect.left() + PAD, y, number, style, theme.color("ink"), as_path=as_path)
+
+
+def beside(number: str, words: str, room: float) -> tuple[str, text.Style, str]:
+    """A number, its style, and the words at its right, which give way where both have no room."""
+    left = room - text.width(words, text.CAPTION) - 6 if words else room
+    shown, style = fitting(number, left)
+    return (shown, style, words) if shown == number else (*fitting(number, room), "")
 
 
 def fitting(number: str, room: float) -> tuple[str, text.Style]:

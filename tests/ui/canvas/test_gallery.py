@@ -225,6 +225,16 @@ def test_a_number_is_seen_whole(qapp, number):
     assert text.width(shown, style) <= 126
 
 
+@pytest.mark.parametrize("number", ["0.5", "−6.62475e+21", "−1.23456789e−100"])
+@pytest.mark.parametrize("words", ["", "step 11", "step 1 234 567"])
+def test_a_number_and_its_step_keep_apart(qapp, number, words):
+    shown, style, said = values.beside(number, words, 126)
+    assert shown == number and said in (words, "")
+    taken = text.width(shown, style) + (text.width(said, text.CAPTION) + 6 if said else 0)
+    assert taken <= 126
+    assert said == words or len(number) > 10, "a short number leaves room"
+
+
 def test_numbers_of_a_table_keep_apart(qapp):
     grid = np.array([[np.nan, 1, np.inf], [-np.inf, 1e-30, 123456789]], dtype=np.float32)
     room = 34.0

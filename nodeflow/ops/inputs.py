@@ -169,7 +169,13 @@ class Variable(Op):
         Attr("shape", "shape", None, "Sizes; none means those of the value.", optional=True),
         Attr("initializer", "initializer", None, "Draws the initial value.", optional=True),
         Attr("trainable", "bool", True, "Whether optimizers change it."),
-        Attr("seed", "int", None, "Seed of its own for the initializer.", optional=True),
+        Attr(
+            "seed",
+            "int",
+            None,
+            "Seed of its own for the initializer; none is the run's.",
+            optional=True,
+        ),
     )
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:

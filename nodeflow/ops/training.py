@@ -68,14 +68,14 @@ class Optimizer(Op):
     numbers: tuple[str, ...] = ("learning_rate",)
     """Attributes that become constants: ``NAME/learning_rate``."""
     COMMON = (
-        Attr("clip_value", "float", None, "Limit of each gradient element, first; none leaves it.",
-             minimum=1e-30, optional=True),
-        Attr("clip_norm", "float", None, "Limit of the length of all gradients together.",
-             minimum=1e-30, optional=True),
+        Attr("clip_value", "float", None, "Limit of each gradient element, before clip_norm; none "
+             "is no limit.", minimum=1e-30, optional=True),
+        Attr("clip_norm", "float", None, "Limit of the length of all gradients together; none is "
+             "no limit.", minimum=1e-30, optional=True),
         Attr("weight_decay", "float", 0.0, "Share, times the learning rate, that weights shrink.",
              minimum=0),
-        Attr("average_decay", "float", None, "Keep running means of the weights (used by the "
-             "training setting use_averages); share kept.", minimum=0, maximum=1, optional=True),
+        Attr("average_decay", "float", None, "Share kept in running means of the weights, for the "
+             "training setting use_averages; none is off.", minimum=0, maximum=1, optional=True),
         Attr("variables", "names", None, "Variables to change; none means all trainable ones.",
              optional=True),
     )  # fmt: skip

@@ -396,3 +396,21 @@ def test_json_errors_name_the_column():
     with pytest.raises(ValueError, match="column 6"):
         parsing.json_value('{"a" 1}')
     assert parsing.json_value(json.dumps({"a": [1, None]})) == {"a": [1, None]}
+
+
+@pytest.mark.parametrize(
+    ("op", "attr", "said"),
+    [
+        ("adam", "clip_value", "no limit"),
+        ("adam", "clip_norm", "no limit"),
+        ("adam", "average_decay", "off"),
+        ("dropout", "seed", "the run's"),
+        ("max_pool2d", "strides", "their size"),
+        ("attention", "scale", "1 / sqrt(d)"),
+        ("transpose", "perm", "automatic"),
+    ],
+)
+def test_an_empty_field_says_what_it_means(window, op, attr, said):
+    select(window, op)
+    field = window.inspector.page.attributes.attr_rows[attr].editor.field
+    assert field.text() == "" and field.placeholderText() == said

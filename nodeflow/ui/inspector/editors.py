@@ -5,6 +5,7 @@ An editor knows its attribute's declaration and nothing of documents.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -344,7 +345,7 @@ class ChoiceEditor(Editor):
         self.field = QuietCombo()
         dtype = attr.kind == "dtype"
         if attr.optional or attr.default is None:
-            self.field.addItem("automatic", None)
+            self.field.addItem(_meaning(attr), None)
         for choice in attr.choices or DTYPES:
             if dtype:
                 self.field.addItem(dot(theme.dtype(choice)), choice, choice)
@@ -498,11 +499,22 @@ def _shape(attr: Attr, theme: Theme) -> Editor:
     def show(value: Any) -> str:
         return "()" if value is not None and not len(value) else parsing.show_shape(value)
 
-    return TextEditor(attr, theme, parsing.sizes, show, "automatic")
+    return TextEditor(attr, theme, parsing.sizes, show, _meaning(attr))
 
 
 def _text(parse: Callable[[str], Any], **more: Any) -> Callable[[Attr, Theme], Editor]:
     return lambda attr, theme: TextEditor(attr, theme, parse, **more)
+
+
+def _optional(parse: Callable[[str], Any], **more: Any) -> Callable[[Attr, Theme], Editor]:
+    """An empty field says what the declaration says that means."""
+    return lambda attr, theme: TextEditor(attr, theme, parse, empty=_meaning(attr), **more)
+
+
+def _meaning(attr: Attr) -> str:
+    """What no value means: ``no limit`` where the text says "none is no limit"."""
+    found = re.search(r"\bnone (?:is|means) ([^.;]+)", attr.doc)
+    return found[1] if found else "automatic"
 
 
 def _name_list(attr: Attr, theme: Theme) -> Editor:
@@ -513,14 +525,14 @@ def _name_list(attr: Attr, theme: Theme) -> Editor:
 
 
 _MAKERS: dict[str, Callable[[Attr, Theme], Editor]] = {
-    "float": _text(parsing.number, empty="automatic"),
-    "int": _text(parsing.whole, empty="automatic"),
+    "float": _optional(parsing.number),
+    "int": _optional(parsing.whole),
     "bool": CheckEditor,
     "string": _text(str),
     "choice": ChoiceEditor,
     "dtype": ChoiceEditor,
     "shape": _shape,
-    "ints": _text(parsing.whole_numbers, show=parsing.show_shape),
+    "ints": _optional(parsing.whole_numbers, show=parsing.show_shape),
     "axes": _text(parsing.axes, show=parsing.show_shape, empty="all axes"),
     "literal": lambda attr, theme: BlockEditor(attr, theme, parsing.literal, empty="no value"),
     "initializer": InitializerEditor,

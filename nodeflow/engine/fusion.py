@@ -43,6 +43,8 @@ class Group:
     """Whether another group reads from it already."""
     flush: bool = False
     """Whether denormals are zero in it; see `updates.flushed`."""
+    alone: bool = False
+    """Whether nothing may join it; see `worth`."""
     moved: int | None = None
     """Bytes read and written, where its slots are those of another plan (a loop's body)."""
 
@@ -61,15 +63,23 @@ class Group:
         return self.actions[0].lowering is None
 
 
-def group_actions(actions: Actions, *, fuse: bool = True) -> list[Group]:
-    """All groups, in an order that respects their dependencies."""
-    return _Grouper(actions, MAX_NODES if fuse else 1).run()
+def group_actions(
+    actions: Actions, *, fuse: bool = True, apart: frozenset[int] = frozenset()
+) -> list[Group]:
+    """All groups, in an order that respects their dependencies.
+
+    Args:
+        fuse: whether elementwise neighbours become one group.
+        apart: output slots of elementwise actions that remain groups of their own.
+    """
+    return _Grouper(actions, MAX_NODES if fuse else 1, apart).run()
 
 
 class _Grouper:
-    def __init__(self, actions: Actions, limit: int) -> None:
+    def __init__(self, actions: Actions, limit: int, apart: frozenset[int]) -> None:
         self.actions = actions
         self.limit = limit
+        self.apart = apart
         self.groups: list[Group] = []
         self.made_by: dict[int, Group] = {}
         self.open: dict[tuple, Group] = {}
@@ -102,6 +112,10 @@ class _Grouper:
             return self._new(_above(sources), None)
         shape = self.actions.types[action.outputs[0]].shape
         flush = self.actions.root[action.outputs[0]] in self.actions.flushed
+        if action.outputs[0] in self.apart:
+            group = self._new(_above(sources), shape, flush)
+            group.alone = True
+            return group
         for candidate in sorted(dict.fromkeys(sources), key=lambda g: -g.level):
             if self._may_join(candidate, action, roots, shape, flush):
                 others = _above([s for s in sources if s is not candidate])
@@ -145,7 +159,7 @@ class _Grouper:
 
     def _may_absorb(self, group: Group, other: Group, action: Action) -> bool:
         """Whether a cluster that only ``action``, which joins ``group``, reads may join it too."""
-        if other.read or other.level > group.level:
+        if other.read or other.alone or other.level > group.level:
             return False
         if other.shape != group.shape or other.flush != group.flush:
             return False
@@ -172,7 +186,9 @@ class _Grouper:
 
     def _has_room(self, group: Group, roots: list[int]) -> bool:
         more = [r for r in roots if r not in group.inputs and r not in group.outputs]
-        return len(group.actions) < self.limit and len(group.inputs) + len(more) <= MAX_INPUTS
+        if group.alone or len(group.actions) >= self.limit:
+            return False
+        return len(group.inputs) + len(more) <= MAX_INPUTS
 
     def _new(self, level: int, shape: Shape | None, flush: bool = False) -> Group:
         group = Group(level, shape=shape, flush=flush)

@@ -25,6 +25,7 @@ from nodeflow.engine.schedule import Schedule
 from nodeflow.engine.strands import Strand, find_strands
 from nodeflow.engine.updates import Updates, flush_updates, plan_updates
 from nodeflow.engine.views import read_slices, write_pieces
+from nodeflow.engine.worth import not_worth_fusing
 from nodeflow.errors import RunError
 from nodeflow.graph.graph import Node
 from nodeflow.graph.types import TensorType, numpy_dtype
@@ -34,9 +35,9 @@ SERIAL_NS = 4_000
 """Levels with less work than this stay on one thread: meeting the others costs about as much."""
 
 
-MOST_KERNELS = 128
-"""Kernels that a fused plan may have; a kernel takes about a tenth of a second to compile."""
 P = TypeVar("P", bound="Plan | None")
+Apart = frozenset[int]
+"""Output slots of the ops that are not fused with others; see `worth`."""
 
 
 @dataclass
@@ -110,11 +111,13 @@ def make_plan(schedule: Schedule, types: Sequence[TensorType], *, fuse: bool = T
     return _soon_compiled(partial(_plan_run, schedule, types), fuse)
 
 
-def _plan_run(schedule: Schedule, types: Sequence[TensorType], fuse: bool) -> Plan:
+def _plan_run(
+    schedule: Schedule, types: Sequence[TensorType], fuse: bool, apart: Apart = frozenset()
+) -> Plan:
     actions = build_actions(schedule, types)
     _plan_loops(actions, fuse=fuse)
     read_slices(actions)
-    groups = group_actions(actions, fuse=fuse and "fuse" not in schedule.without)
+    groups = group_actions(actions, fuse=fuse and "fuse" not in schedule.without, apart=apart)
     groups = write_pieces(actions, groups)
     return _Planner(actions, groups).plan()
 
@@ -135,14 +138,18 @@ def make_step_plan(
 
 
 def _plan_steps(
-    schedule: Schedule, types: Sequence[TensorType], gathered: Sequence[int], fuse: bool
+    schedule: Schedule,
+    types: Sequence[TensorType],
+    gathered: Sequence[int],
+    fuse: bool,
+    apart: Apart = frozenset(),
 ) -> Plan | None:
     actions = build_actions(schedule, types)
     copy_fetched_variables(actions)
     flush_updates(actions)
     _plan_loops(actions, fuse=fuse)
     read_slices(actions)
-    groups = group_actions(actions, fuse=fuse and "fuse" not in schedule.without)
+    groups = group_actions(actions, fuse=fuse and "fuse" not in schedule.without, apart=apart)
     groups = write_pieces(actions, groups)
     if any(g.is_python for g in groups):
         return None
@@ -151,20 +158,22 @@ def _plan_steps(
     return _Planner(actions, groups, updates, gathered).plan()
 
 
-def _soon_compiled(plan: Callable[[bool], P], fuse: bool) -> P:
-    """The fused plan; one without fusion where that would take too long to compile.
+def _soon_compiled(plan: Callable[[bool, Apart], P], fuse: bool) -> P:
+    """The fused plan; where that would take long to compile, one with fewer fused clusters.
 
-    A thousand layers of as many formulas are a thousand kernels if fused, minutes of compiling, but
-    a few dozen if not, since each op is a kernel that all share. The results are the same.
+    A thousand layers of as many formulas are a thousand kernels if all are fused, a minute of
+    compiling, but a few dozen if not, since each op is a kernel that all share. The results are
+    the same.
     """
-    fused = plan(fuse)
-    if not fuse or fused is None or len(fused.sources()) <= MOST_KERNELS:
+    fused = plan(fuse, frozenset())
+    if not fuse or fused is None:
         return fused
-    plain = plan(False)
-    if plain is None or len(plain.sources()) >= len(fused.sources()):
+    apart = not_worth_fusing(level for phase in fused.phases for level in phase.levels)
+    fewer = plan(True, apart) if apart else None
+    if fewer is None or len(fewer.sources()) >= len(fused.sources()):
         return fused
-    plain.actions.note("fuse", f"not done: it would take {len(fused.sources())} kernels")
-    return plain
+    fewer.actions.note("fuse", f"not done for {len(apart)} ops: too many kernels, of little use")
+    return fewer
 
 
 def _plan_loops(actions: Actions, *, fuse: bool) -> None:

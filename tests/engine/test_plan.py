@@ -13,11 +13,14 @@ from nodeflow.engine.arena import Arena, Offsets, size_class
 from nodeflow.engine.compiled import CompiledPlan
 from nodeflow.engine.explain import explain
 from nodeflow.engine.fusion import MAX_NODES, group_actions
-from nodeflow.engine.plan import MOST_KERNELS, make_plan, make_step_plan
+from nodeflow.engine.levels import all_rows
+from nodeflow.engine.plan import Plan, make_plan, make_step_plan
 from nodeflow.engine.schedule import build_schedule
 from nodeflow.engine.session import Session
 from nodeflow.engine.team import shared_team
+from nodeflow.engine.worth import MANY_KERNELS, MOST_KERNELS
 from nodeflow.graph.types import TensorType
+from nodeflow.ops.samples import values
 
 
 def plan_of(targets, **shapes):
@@ -215,20 +218,70 @@ def test_a_plan_can_be_read():
     assert "kernel 1, 1 tasks: total" in text
 
 
-def layers(count: int):
-    """A chain in which each layer has a formula of its own."""
-    ops = (nf.tanh, nf.relu, nf.sin, nf.square, nf.exp, nf.abs)
+def formula(y: nf.Tensor, number: int) -> nf.Tensor:
+    """Four ops; each number gives others, or another order."""
+    functions = (nf.tanh, nf.relu, nf.sin, nf.square, nf.exp, nf.abs)
+    for place in range(4):
+        y = functions[number // 6**place % 6](y)
+    return y
+
+
+def layers(count: int, size: int = 4) -> tuple[nf.Graph, nf.Tensor, nf.Tensor]:
+    """A chain in which each layer has a formula of its own; its input and its end."""
+    with nf.Graph() as graph:
+        x = y = nf.placeholder("float32", [size, size], name="x")
+        for number in range(count):
+            y = formula(y @ x, number)
+    return graph, x, y
+
+
+def plan_of_layers(count: int, size: int = 4) -> Plan:
+    return make_plan(*plan_of([layers(count, size)[2]], x=(size, size)))
+
+
+SHARED = 7
+"""Kernels of six ops and the product."""
+LARGE = 256
+"""Arrays whose fusing saves more than compiling costs."""
+
+
+def test_every_formula_is_a_kernel_as_long_as_they_are_few():
+    plan = plan_of_layers(MANY_KERNELS)
+    assert len(plan.sources()) == MANY_KERNELS + 1
+    assert "not done" not in str(plan.actions.rewritten)
+
+
+@pytest.mark.parametrize("count", [MANY_KERNELS + 8, MOST_KERNELS, 3 * MOST_KERNELS])
+def test_many_formulas_on_small_arrays_do_not_make_many_kernels(count):
+    plan = plan_of_layers(count)
+    assert MANY_KERNELS < len(plan.sources()) <= MANY_KERNELS + SHARED
+    assert any("not done" in what for what in plan.actions.rewritten["fuse"])
+
+
+def test_formulas_on_large_arrays_are_kernels_up_to_a_limit():
+    assert len(plan_of_layers(2 * MANY_KERNELS, LARGE).sources()) == 2 * MANY_KERNELS + 1
+    many = plan_of_layers(2 * MOST_KERNELS, LARGE)
+    assert MOST_KERNELS < len(many.sources()) <= MOST_KERNELS + SHARED
+
+
+def test_the_clusters_that_save_most_stay_fused():
+    """Of many small arrays and one large, the large one, wherever it stands."""
     with nf.Graph():
-        x = y = nf.placeholder("float32", [4, 4], name="x")
-        for i in range(count):
-            y = y @ x
-            for place in range(4):
-                y = ops[i // 6**place % 6](y)
-    return make_plan(*plan_of([y], x=(4, 4)))
+        x = nf.placeholder("float32", [LARGE, LARGE], name="x")
+        small = nf.slice(x, begin=[0, 0], size=[4, 4])
+        ends = [formula(small, number) for number in range(2 * MANY_KERNELS)]
+        ends.append(nf.sqrt(nf.erf(nf.sigmoid(x))))
+    plan = make_plan(*plan_of(ends, x=(LARGE, LARGE)))
+    groups = [r.group for p in plan.phases for r in all_rows(p.levels) if r.group]
+    assert ["sigmoid", "erf", "sqrt"] in [names(g) for g in groups]
+    assert len(plan.sources()) <= MANY_KERNELS + SHARED + 1
 
 
-def test_many_formulas_do_not_make_many_kernels():
-    few, many = layers(MOST_KERNELS // 2), layers(2 * MOST_KERNELS)
-    assert len(few.sources()) == MOST_KERNELS // 2 + 1
-    assert len(many.sources()) == 7
-    assert any("not done" in what for what in many.actions.rewritten["fuse"])
+def test_a_partly_fused_plan_computes_the_same_bits():
+    graph, x, y = layers(MANY_KERNELS + 9)
+    fed = {x: values((4, 4), "float32", -0.4, 0.4)}
+    found = []
+    for without in ([], ["fuse"]):
+        with Session(graph, tier="compiled", without=without) as s:
+            found.append(s.run(y, fed))
+    assert np.array_equal(*found) and np.isfinite(found[0]).all()

@@ -41,6 +41,7 @@ _HELPERS = (
     "lanes.py",
     "layout.py",
     "mathlib.py",
+    "meaning.py",
     "randlib.py",
     "rng.py",
     "tiles.py",

@@ -18,8 +18,8 @@ from functools import cache as once
 from nodeflow.engine import blas, cache
 from nodeflow.engine.driver import base_sources
 
-WORTH_A_PROCESS = 6
-"""Missing kernels from which a second process helps: it takes half a second to start."""
+WORTH_A_PROCESS = 24
+"""Missing kernels from which a second process helps: it starts, with numba, as long as 24 take."""
 
 
 class Job:

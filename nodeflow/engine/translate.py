@@ -3,9 +3,8 @@
 Most of the time of compiling a kernel went into what a kernel has no need of: numba looks through
 bytecode for generators, closures and lists, and infers types to a fixed point. Kernels are
 straight: every variable has the type of its first value, loops are ``range`` or ``while``. So this
-walks the syntax tree once. What an operator or a function means is numba's all the same: its typing
-chooses the signature, its lowering emits the instructions, so both ways give the same bits. A text
-that uses anything else is `Untranslatable`, and numba's own front end takes it.
+walks the syntax tree once. What an operator or a function means is numba's all the same
+(`meaning`). A text that uses anything else is `Untranslatable`, and numba's front end takes it.
 """
 
 from __future__ import annotations
@@ -21,10 +20,9 @@ from typing import Any
 
 from llvmlite import ir
 from numba.core import cgutils, types
-from numba.core.errors import NumbaError
-from numba.np.arrayobj import make_array
 
-INT = types.int64
+from nodeflow.engine.meaning import INT, Meaning, Untranslatable, Value
+
 _OPERATORS: dict[type, Callable] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul,
     ast.Div: operator.truediv, ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod,
@@ -34,25 +32,6 @@ _OPERATORS: dict[type, Callable] = {
     ast.Gt: operator.gt, ast.GtE: operator.ge,
     ast.USub: operator.neg, ast.Invert: operator.invert, ast.Not: operator.not_,
 }  # fmt: skip
-_CHOICES: dict[Any, str] = {min: "<", max: ">"}
-_signatures: dict[tuple[Any, tuple], Any] = {}
-"""What numba's typing chose before."""
-
-
-class Untranslatable(Exception):
-    """The text uses what only numba's front end knows."""
-
-
-@dataclass(frozen=True)
-class Value:
-    """What an expression gives: an LLVM value of one of numba's types.
-
-    Literals, functions and dtypes have no LLVM value; ``known`` is the Python object.
-    """
-
-    type: Any
-    llvm: Any = None
-    known: Any = None
 
 
 @dataclass
@@ -98,10 +77,8 @@ class Translator:
         self.types: dict[str, str] = {}
         self._functions = {f.name: f for f in tree.body if isinstance(f, ast.FunctionDef)}
         self._names = {**vars(builtins), **names}
-        self._typing = typing
-        self._target = target
+        self._meaning = Meaning(typing, target)
         self._scope = _Scope("", Counter())
-        self._builder: Any = None
 
     def function(self, name: str, module: ir.Module) -> None:
         """Add a function of int64 arguments without a result, in numba's calling convention.
@@ -110,12 +87,12 @@ class Translator:
             Untranslatable: see the module.
         """
         item = self._functions[name]
-        convention = self._target.call_conv
+        convention = self._meaning.target.call_conv
         kind = convention.get_function_type(types.void, [INT] * len(item.args.args))
         function = ir.Function(module, kind, name)
-        self._builder = ir.IRBuilder(function.append_basic_block("entry"))
+        self._meaning.builder = ir.IRBuilder(function.append_basic_block("entry"))
         self._body(item, [Value(INT, value) for value in function.args[2:]], "")
-        convention.return_value(self._builder, self._target.get_dummy_value())
+        convention.return_value(self._builder, self._meaning.target.get_dummy_value())
 
     def _body(self, item: ast.FunctionDef, arguments: Sequence[Value], prefix: str) -> Value:
         """The body of a function with these arguments, and its result."""
@@ -125,14 +102,18 @@ class Translator:
         outer, self._scope = self._scope, _Scope(prefix, Counter([*names, *stored]))
         self._scope.end = self._new_block("end")
         for name, value in zip(names, arguments, strict=True):
-            self._assign(name, self._computed(value))
+            self._assign(name, self._meaning.computed(value))
         self._block(item.body)
         self._jump(self._scope.end)
         self._builder.position_at_end(self._scope.end)
         result, self._scope = self._scope.result, outer
         if result is None:
-            return Value(types.none, self._target.get_dummy_value())
+            return Value(types.none, self._meaning.target.get_dummy_value())
         return Value(result.type, self._builder.load(result.llvm))
+
+    @property
+    def _builder(self) -> Any:
+        return self._meaning.builder
 
     # ---- statements ---------------------------------------------------------------------------
 
@@ -164,7 +145,7 @@ class Translator:
 
     def _do_return(self, item: ast.Return) -> None:
         if item.value is not None:
-            value = self._computed(self._value(item.value))
+            value = self._meaning.computed(self._value(item.value))
             if self._scope.result is None:
                 place = cgutils.alloca_once(self._builder, value.llvm.type)
                 self._scope.result = Value(value.type, place)
@@ -180,13 +161,9 @@ class Translator:
         if not isinstance(target, ast.Tuple):
             return self._assign_to(target, self._value(item.value))
         if isinstance(item.value, ast.Tuple):
-            values = [self._computed(self._value(v)) for v in item.value.elts]
+            values = [self._meaning.computed(self._value(v)) for v in item.value.elts]
         else:
-            whole = self._value(item.value)
-            if not _is_tuple(whole):
-                raise Untranslatable("unpacking")
-            parts = cgutils.unpack_tuple(self._builder, whole.llvm, len(whole.type))
-            values = [Value(t, v) for t, v in zip(whole.type, parts, strict=True)]
+            values = self._meaning.parts(self._value(item.value))
         if len(values) != len(target.elts):
             raise Untranslatable("unpacking")
         for place, value in zip(target.elts, values, strict=True):
@@ -197,13 +174,16 @@ class Translator:
         if not isinstance(item.target, ast.Name):
             raise Untranslatable("an element changed in place")
         old, change = self._of_name(item.target), self._value(item.value)
-        self._assign_to(item.target, self._call(_OPERATORS[type(item.op)], [old, change]))
+        self._assign_to(item.target, self._meaning.call(_OPERATORS[type(item.op)], [old, change]))
 
     def _assign_to(self, target: ast.expr, value: Value) -> None:
         if isinstance(target, ast.Name):
-            self._assign(target.id, self._computed(value))
+            self._assign(target.id, self._meaning.computed(value))
         elif isinstance(target, ast.Subscript):
-            self._store(self._value(target.value), target.slice, self._computed(value))
+            whole, index = self._value(target.value), self._index(target.slice)
+            self._meaning.set_element(
+                whole, index, self._is_counter(target.slice), self._meaning.computed(value)
+            )
         else:
             raise Untranslatable("a target")
 
@@ -247,7 +227,7 @@ class Translator:
         test, body, again, after = (self._new_block(n) for n in ("test", "body", "again", "after"))
         self._jump(test)
         self._builder.position_at_end(test)
-        first, end, by = (self._computed(v).llvm for v in (start, stop, step))
+        first, end, by = (self._meaning.computed(v).llvm for v in (start, stop, step))
         counter = self._builder.phi(end.type, name)
         counter.add_incoming(first, before)
         self._builder.cbranch(self._goes_on(counter, end, by, step.known), body, after)
@@ -287,9 +267,9 @@ class Translator:
         assert isinstance(call, ast.Call)
         ends = [self._value(a) for a in call.args]
         if len(ends) == 1:
-            ends.insert(0, self._known(0))
+            ends.insert(0, self._meaning.known(0))
         if len(ends) == 2:
-            ends.append(self._known(1))
+            ends.append(self._meaning.known(1))
         if any(e.type != INT for e in ends):
             raise Untranslatable("a range of other integers")
         start, stop, step = ends
@@ -332,9 +312,9 @@ class Translator:
         elif isinstance(item, ast.Constant):
             self._builder.branch(yes if item.value else no)
         else:
-            value = self._computed(self._value(item))
+            value = self._meaning.computed(self._value(item))
             self._builder.cbranch(
-                self._target.is_true(self._builder, value.type, value.llvm), yes, no
+                self._meaning.target.is_true(self._builder, value.type, value.llvm), yes, no
             )
 
     def _of_ifexp(self, item: ast.IfExp) -> Value:
@@ -343,7 +323,7 @@ class Translator:
         ends = []
         for block, part in ((yes, item.body), (no, item.orelse)):
             self._builder.position_at_end(block)
-            value = self._computed(self._value(part))
+            value = self._meaning.computed(self._value(part))
             ends.append((value, self._builder.block))
             self._builder.branch(after)
         if ends[0][0].type != ends[1][0].type:
@@ -373,24 +353,10 @@ class Translator:
     def _value(self, item: ast.expr) -> Value:
         return self._method("of", item)(item)
 
-    def _computed(self, value: Value) -> Value:
-        """The value in a register, literals too."""
-        if value.llvm is not None:
-            return value
-        constant = self._target.get_constant_generic(self._builder, value.type, value.known)
-        return Value(value.type, constant)
-
-    def _known(self, known: Any) -> Value:
-        if isinstance(known, bool):
-            return Value(types.boolean, known=known)
-        if isinstance(known, int):
-            return Value(INT, known=known)
-        return Value(types.unliteral(self._typing.resolve_value_type(known)), known=known)
-
     def _of_constant(self, item: ast.Constant) -> Value:
         if not isinstance(item.value, (bool, int, float)):
             raise Untranslatable("a literal")
-        return self._known(item.value)
+        return self._meaning.known(item.value)
 
     def _of_name(self, item: ast.Name) -> Value:
         if item.id in self._scope.places:
@@ -400,23 +366,19 @@ class Translator:
             return self._scope.bound[item.id]
         if item.id in self._scope.assigned or item.id not in self._names:
             raise Untranslatable(f"{item.id} is not defined on all ways here")
-        return self._known(self._names[item.id])
+        return self._meaning.known(self._names[item.id])
 
     def _of_attribute(self, item: ast.Attribute) -> Value:
         whole = self._value(item.value)
         if whole.llvm is None:
-            return self._known(getattr(whole.known, item.attr))
-        kind = self._typing.resolve_getattr(whole.type, item.attr)
-        get = self._target.get_getattr(whole.type, item.attr)
-        if kind is None or get is None:
-            raise Untranslatable(item.attr)
-        return Value(kind, get(self._target, self._builder, whole.type, whole.llvm, item.attr))
+            return self._meaning.known(getattr(whole.known, item.attr))
+        return self._meaning.attribute(whole, item.attr)
 
     def _of_unaryop(self, item: ast.UnaryOp) -> Value:
         operand = self._value(item.operand)
         if isinstance(item.op, ast.USub) and isinstance(operand.known, (int, float)):
-            return self._known(-operand.known)
-        return self._call(_OPERATORS[type(item.op)], [operand])
+            return self._meaning.known(-operand.known)
+        return self._meaning.call(_OPERATORS[type(item.op)], [operand])
 
     def _of_binop(self, item: ast.BinOp) -> Value:
         return self._operation(item.op, item.left, item.right)
@@ -431,7 +393,7 @@ class Translator:
     def _operation(self, kind: ast.AST, left: ast.expr, right: ast.expr) -> Value:
         if type(kind) not in _OPERATORS:
             raise Untranslatable(type(kind).__name__)
-        return self._call(_OPERATORS[type(kind)], [self._value(left), self._value(right)])
+        return self._meaning.call(_OPERATORS[type(kind)], [self._value(left), self._value(right)])
 
     def _of_call(self, item: ast.Call) -> Value:
         if isinstance(item.func, ast.Name) and item.func.id in self._functions:
@@ -441,102 +403,25 @@ class Translator:
         function = self._value(item.func)
         if item.keywords or function.known is None:
             raise Untranslatable("a call")
-        return self._call(function.known, [self._value(a) for a in item.args])
-
-    def _call(self, function: Any, arguments: Sequence[Value]) -> Value:
-        """What numba makes of a function or an operator on these types."""
-        if function in (min, max) and len(arguments) == 2 and all(a.type == INT for a in arguments):
-            return self._choose(_CHOICES[function], *(self._computed(a).llvm for a in arguments))
-        kind, signature = self._signature(function, arguments)
-        wanted = list(signature.args)
-        if wanted and isinstance(wanted[-1], (types.StarArgTuple, types.StarArgUniTuple)):
-            wanted[-1:] = wanted[-1]
-        values = [self._cast(a, t) for a, t in zip(arguments, wanted, strict=True)]
-        if len(wanted) != len(signature.args) or list(signature.args) != wanted:
-            fixed = len(signature.args) - 1
-            rest = self._target.make_tuple(self._builder, signature.args[-1], values[fixed:])
-            values[fixed:] = [rest]
-        implementation = self._target.get_function(kind, signature)
-        result = implementation(self._builder, values)
-        return Value(types.unliteral(signature.return_type), result)
-
-    def _choose(self, sign: str, first: Any, second: Any) -> Value:
-        """min or max of two integers, in the two instructions that numba needs a function for."""
-        second_wins = self._builder.icmp_signed(sign, second, first)
-        return Value(INT, self._builder.select(second_wins, second, first))
-
-    def _cast(self, value: Value, wanted: Any) -> Any:
-        """The LLVM value as another type, as numba converts it."""
-        computed = self._computed(value)
-        return self._target.cast(self._builder, computed.llvm, computed.type, wanted)
-
-    def _signature(self, function: Any, arguments: Sequence[Value]) -> tuple[Any, Any]:
-        """numba's type of the function, and the signature that it chooses."""
-        kind = self._typing.resolve_value_type(function)
-        plain = tuple(a.type for a in arguments)
-        literal = tuple(
-            types.literal(a.known) if type(a.known) in (int, bool) else a.type for a in arguments
-        )
-        for given in (plain, literal):
-            if (kind, given) in _signatures:
-                return kind, _signatures[kind, given]
-            try:
-                signature = self._typing.resolve_function_type(kind, given, {})
-            except NumbaError:
-                continue
-            if signature is not None:
-                _signatures[kind, given] = signature
-                return kind, signature
-        raise Untranslatable(f"no {function} of {plain}")
+        return self._meaning.call(function.known, [self._value(a) for a in item.args])
 
     # ---- elements -----------------------------------------------------------------------------
 
     def _of_subscript(self, item: ast.Subscript) -> Value:
         whole = self._value(item.value)
-        if _is_tuple(whole):
-            index = self._value(item.slice).known
-            if not isinstance(index, int):
-                raise Untranslatable("an index into a tuple")
-            part = self._builder.extract_value(whole.llvm, index)
-            return Value(whole.type[index], part)
-        pointer = self._pointer(whole, item.slice)
-        if pointer is not None:
-            element = whole.type.dtype
-            return Value(element, self._target.unpack_value(self._builder, element, pointer))
-        return self._call(operator.getitem, [whole, self._index(item.slice)])
+        index = self._index(item.slice)
+        if isinstance(index.known, int) and isinstance(whole.type, types.BaseTuple):
+            return self._meaning.parts(whole)[index.known]
+        return self._meaning.element(whole, index, self._is_counter(item.slice))
 
-    def _store(self, whole: Value, place: ast.expr, value: Value) -> None:
-        pointer = self._pointer(whole, place)
-        if pointer is None:
-            self._call(operator.setitem, [whole, self._index(place), value])
-            return
-        element = whole.type.dtype
-        self._target.pack_value(self._builder, element, self._cast(value, element), pointer)
+    def _is_counter(self, item: ast.expr) -> bool:
+        """Whether an index is known not to be negative, so that it need not wrap around."""
+        return isinstance(item, ast.Name) and item.id in self._scope.counters
 
     def _index(self, item: ast.expr) -> Value:
         if not isinstance(item, ast.Tuple):
             return self._value(item)
-        parts = [self._computed(self._value(part)) for part in item.elts]
-        kind = types.Tuple([p.type for p in parts])
-        tuple_ = self._target.make_tuple(self._builder, kind, [p.llvm for p in parts])
-        return Value(kind, tuple_)
-
-    def _pointer(self, whole: Value, place: ast.expr) -> Any:
-        """Where an element lies whose index needs no wrapping around, else None."""
-        if not isinstance(place, ast.Name) or place.id not in self._scope.counters:
-            return None
-        if (
-            not isinstance(whole.type, types.Array)
-            or whole.type.ndim != 1
-            or whole.type.layout != "C"
-        ):
-            return None
-        data = make_array(whole.type)(self._target, self._builder, whole.llvm).data
-        return self._builder.gep(data, [self._of_name(place).llvm], inbounds=True)
-
-
-def _is_tuple(value: Value) -> bool:
-    return isinstance(value.type, types.BaseTuple)
+        return self._meaning.tuple([self._value(part) for part in item.elts])
 
 
 def _not_negative(value: Value) -> bool:

@@ -1,0 +1,156 @@
+"""What operators, functions and elements mean in a kernel: what numba says.
+
+numba's typing context chooses a signature for the types at hand, its target context emits the
+instructions. So a kernel that `translate` makes does what numba would have made of it, to the bit.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from numba.core import cgutils, types
+from numba.core.errors import NumbaError
+from numba.np.arrayobj import make_array
+
+INT = types.int64
+_CHOICES: dict[Any, str] = {min: "<", max: ">"}
+_signatures: dict[tuple[Any, tuple], Any] = {}
+"""What numba's typing chose before."""
+
+
+class Untranslatable(Exception):
+    """The text uses what only numba's front end knows."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """What an expression gives: an LLVM value of one of numba's types.
+
+    Literals, functions and dtypes have no LLVM value; ``known`` is the Python object.
+    """
+
+    type: Any
+    llvm: Any = None
+    known: Any = None
+
+
+class Meaning:
+    """Emits instructions where ``builder`` stands.
+
+    Args:
+        typing: numba's typing context.
+        target: numba's target context; its active code library gets what the kernel calls.
+    """
+
+    def __init__(self, typing: Any, target: Any) -> None:
+        self.builder: Any = None
+        self.target = target
+        self._typing = typing
+
+    def computed(self, value: Value) -> Value:
+        """The value in a register, literals too."""
+        if value.llvm is not None:
+            return value
+        constant = self.target.get_constant_generic(self.builder, value.type, value.known)
+        return Value(value.type, constant)
+
+    def known(self, known: Any) -> Value:
+        if isinstance(known, bool):
+            return Value(types.boolean, known=known)
+        if isinstance(known, int):
+            return Value(INT, known=known)
+        return Value(types.unliteral(self._typing.resolve_value_type(known)), known=known)
+
+    def attribute(self, whole: Value, name: str) -> Value:
+        """What a value's attribute is."""
+        kind = self._typing.resolve_getattr(whole.type, name)
+        get = self.target.get_getattr(whole.type, name)
+        if kind is None or get is None:
+            raise Untranslatable(name)
+        return Value(kind, get(self.target, self.builder, whole.type, whole.llvm, name))
+
+    def tuple(self, values: Sequence[Value]) -> Value:
+        parts = [self.computed(v) for v in values]
+        kind = types.Tuple([p.type for p in parts])
+        return Value(kind, self.target.make_tuple(self.builder, kind, [p.llvm for p in parts]))
+
+    def parts(self, whole: Value) -> list[Value]:
+        """The values that a tuple consists of."""
+        if not isinstance(whole.type, types.BaseTuple):
+            raise Untranslatable("unpacking")
+        kinds: Any = whole.type
+        parts: list[Any] = cgutils.unpack_tuple(self.builder, whole.llvm, len(kinds))
+        return [Value(kind, part) for kind, part in zip(kinds, parts, strict=True)]
+
+    def call(self, function: Any, arguments: Sequence[Value]) -> Value:
+        """What numba makes of a function or an operator on these types."""
+        if function in (min, max) and len(arguments) == 2 and all(a.type == INT for a in arguments):
+            return self._choose(_CHOICES[function], *(self.computed(a).llvm for a in arguments))
+        kind, signature = self._signature(function, arguments)
+        wanted = list(signature.args)
+        if wanted and isinstance(wanted[-1], (types.StarArgTuple, types.StarArgUniTuple)):
+            wanted[-1:] = wanted[-1]
+        values = [self.cast(a, t) for a, t in zip(arguments, wanted, strict=True)]
+        if len(wanted) != len(signature.args) or list(signature.args) != wanted:
+            fixed = len(signature.args) - 1
+            rest = self.target.make_tuple(self.builder, signature.args[-1], values[fixed:])
+            values[fixed:] = [rest]
+        implementation = self.target.get_function(kind, signature)
+        result = implementation(self.builder, values)
+        return Value(types.unliteral(signature.return_type), result)
+
+    def _choose(self, sign: str, first: Any, second: Any) -> Value:
+        """min or max of two integers, in the two instructions that numba needs a function for."""
+        second_wins = self.builder.icmp_signed(sign, second, first)
+        return Value(INT, self.builder.select(second_wins, second, first))
+
+    def cast(self, value: Value, wanted: Any) -> Any:
+        """The LLVM value as another type, as numba converts it."""
+        computed = self.computed(value)
+        return self.target.cast(self.builder, computed.llvm, computed.type, wanted)
+
+    def _signature(self, function: Any, arguments: Sequence[Value]) -> tuple[Any, Any]:
+        """numba's type of the function, and the signature that it chooses."""
+        kind = self._typing.resolve_value_type(function)
+        plain = tuple(a.type for a in arguments)
+        literal = tuple(
+            types.literal(a.known) if type(a.known) in (int, bool) else a.type for a in arguments
+        )
+        for given in (plain, literal):
+            if (kind, given) in _signatures:
+                return kind, _signatures[kind, given]
+            try:
+                signature = self._typing.resolve_function_type(kind, given, {})
+            except NumbaError:
+                continue
+            if signature is not None:
+                _signatures[kind, given] = signature
+                return kind, signature
+        raise Untranslatable(f"no {function} of {plain}")
+
+    def element(self, whole: Value, index: Value, plain: bool) -> Value:
+        """An element of an array; ``plain``: the index is not negative."""
+        pointer = self._pointer(whole, index) if plain else None
+        if pointer is None:
+            return self.call(operator.getitem, [whole, index])
+        kind = whole.type.dtype
+        return Value(kind, self.target.unpack_value(self.builder, kind, pointer))
+
+    def set_element(self, whole: Value, index: Value, plain: bool, value: Value) -> None:
+        pointer = self._pointer(whole, index) if plain else None
+        if pointer is None:
+            self.call(operator.setitem, [whole, index, value])
+            return
+        kind = whole.type.dtype
+        self.target.pack_value(self.builder, kind, self.cast(value, kind), pointer)
+
+    def _pointer(self, whole: Value, index: Value) -> Any:
+        """Where an element of a vector lies; None for other arrays."""
+        kind = whole.type
+        if not isinstance(kind, types.Array) or kind.ndim != 1 or kind.layout != "C":
+            return None
+        data = make_array(kind)(self.target, self.builder, whole.llvm).data
+        return self.builder.gep(data, [self.computed(index).llvm], inbounds=True)

@@ -26,7 +26,8 @@ def qapp():
 
     app = make_application()
     apply_theme(app, LIGHT)
-    return app
+    yield app
+    app.clipboard().clear()  # PySide6 6.12's offscreen platform crashes when it ends with data there
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ def qapp():
     app = make_application()
     apply_theme(app, LIGHT)
     yield app
-    app.clipboard().clear()  # PySide6 6.12's offscreen platform crashes when it ends with data there
+    app.clipboard().clear()  # the offscreen platform crashes at exit with data there
 
 
 @pytest.fixture

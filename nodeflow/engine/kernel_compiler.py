@@ -91,15 +91,15 @@ def _compile(source: str, filename: str) -> _Built:
 
 
 def _translated(source: str, function: Callable) -> _Built | None:
-    """By our own front end; None for what only numba's understands."""
-    from nodeflow.engine.translate import Untranslatable
-
+    """By our own front end; None for what only numba's understands, and where numba is another
+    than the one whose internals ours uses: its own is then slower, and right.
+    """
     try:
         library, module, types = translate_source(source, function)
-    except Untranslatable:
+        machine = library._codegen._tm
+        return _Built(ENTRY_NAME, types, _optimised(module, library, machine), machine)
+    except Exception:
         return None
-    machine = library._codegen._tm
-    return _Built(ENTRY_NAME, types, _optimised(module, library, machine), machine)
 
 
 def translate_source(source: str, function: Callable) -> tuple[Any, Any, dict[str, str]]:

@@ -224,3 +224,17 @@ def test_numbas_front_end_is_not_needed_for_any_op() -> None:
     texts = {t: op for t, op in sample_sources().items() if not any(w in t for w in wide)}
     assert len(texts) > 200
     assert {op: why for text, op in texts.items() if (why := refusal(text))} == {}
+
+
+def test_another_numba_compiles_by_its_own_front_end(monkeypatch) -> None:
+    """Ours uses internals; where a release moves them, kernels still compile."""
+
+    def moved(*_):
+        raise AttributeError("module 'numba.core' has no attribute 'typing'")
+
+    monkeypatch.setattr(kernel_compiler, "translate_source", moved)
+    kernel, taken = built(IMPORTS + NUMBERS)
+    assert not taken
+    args = np.array([5, 3, 2, -1, -1], np.int64)
+    assert kernel(args) == 0
+    assert list(args) == in_python(NUMBERS, [5, 3, 2])

@@ -180,3 +180,15 @@ def suggest(name: str, names: Iterable[str], prefix: str = "Did you mean") -> st
     if not near:
         near = [n for n in names if name and name.lower() in n.lower()][:3]
     return f"{prefix} {' or '.join(near)}?" if near else None
+
+
+def suggest_or_list(name: str, names: Iterable[str], most: int = 8) -> str | None:
+    """As `suggest`, but what is there where nothing is near; None if nothing is there.
+
+    >>> suggest_or_list("zz", ["a", "b"])
+    'There are a, b.'
+    """
+    names = list(dict.fromkeys(names))
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    listed = f"There are {', '.join(names[:most])}{more}." if names else None
+    return suggest(name, names) or listed

@@ -29,7 +29,7 @@ from nodeflow.document.ports import FEED, input_names, is_control, port_order
 from nodeflow.document.problems import Problem
 from nodeflow.document.records import NodeRecord
 from nodeflow.document.training import TrainingSettings, is_optimizer, training_settings
-from nodeflow.errors import GraphError, NodeflowError, UnknownName, suggest
+from nodeflow.errors import GraphError, NodeflowError, UnknownName, suggest, suggest_or_list
 from nodeflow.graph.graph import Graph, Node, Tensor
 from nodeflow.graph.types import literal
 
@@ -98,7 +98,9 @@ class Build:
             if node_name in self.names.values():
                 raise UnknownName(f"{node_name} has no value to fetch", hint=_DATASET_HINT)
             known = [*self.names.values(), *self.instances]
-            raise UnknownName(f"there is no node {node_name!r}", hint=suggest(node_name, known))
+            raise UnknownName(
+                f"there is no node {node_name!r}", hint=suggest_or_list(node_name, known)
+            )
         return self.graph.tensor(name)
 
     def _passed(self, name: str) -> Tensor:
@@ -225,7 +227,7 @@ def _named(doc: Document, only: Collection[str] | None) -> set[str]:
     for key in only:
         record = doc.nodes.get(key) or doc.node_named(key)
         if record is None:
-            raise UnknownName(f"there is no node {key!r}", hint=suggest(key, doc.names))
+            raise UnknownName(f"there is no node {key!r}", hint=suggest_or_list(key, doc.names))
         ids.add(record.id)
     return ids
 

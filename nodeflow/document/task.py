@@ -31,6 +31,7 @@ from nodeflow.errors import (
     NodeflowError,
     UnknownName,
     suggest,
+    suggest_or_list,
 )
 from nodeflow.graph.graph import Node, Tensor, ancestors
 from nodeflow.train.settings import Binding, EarlyStopping, Metric, Training, metric_keys
@@ -335,7 +336,9 @@ def set_value(document: Document, node: str, attr: str, value: Any) -> None:
         return
     found = find_name(document, node)
     if found is None:
-        raise UnknownName(f"there is no node {node!r}", hint=suggest(node, _all_names(document)))
+        raise UnknownName(
+            f"there is no node {node!r}", hint=suggest_or_list(node, _all_names(document))
+        )
     op = declaration(found[-1], document)
     if op is not None:
         try:
@@ -352,6 +355,11 @@ def set_value(document: Document, node: str, attr: str, value: Any) -> None:
         record = graph.node_named(found[-1].name)
         assert record is not None
         commands.set_attr(graph, record.id, attr, value)
+
+
+def _unknown(document: Document, name: str) -> UnknownName:
+    hint = suggest_or_list(name, _all_names(document))
+    return UnknownName(f"there is no node {name!r}", hint=hint)
 
 
 def _all_names(document: Document) -> list[str]:
@@ -377,7 +385,9 @@ def _path_named(document: Document, name: str) -> str:
     """The path of ids of the node with a scoped name; raises UnknownName."""
     found = find_name(document, name)
     if found is None:
-        raise UnknownName(f"there is no node {name!r}", hint=suggest(name, _all_names(document)))
+        raise UnknownName(
+            f"there is no node {name!r}", hint=suggest_or_list(name, _all_names(document))
+        )
     return path_of(found)
 
 

@@ -19,7 +19,7 @@ from nodeflow.errors import (
     NameProblem,
     NodeflowError,
     UnknownName,
-    suggest,
+    suggest_or_list,
 )
 from nodeflow.graph.infer import infer_types
 from nodeflow.graph.op import NAME_PATTERN, Op
@@ -456,7 +456,7 @@ class Graph:
             return self._by_name[name]
         except KeyError:
             raise UnknownName(
-                f"there is no node {name!r}", hint=suggest(name, self._by_name)
+                f"there is no node {name!r}", hint=suggest_or_list(name, self._by_name)
             ) from None
 
     def tensor(self, name: str) -> Tensor:

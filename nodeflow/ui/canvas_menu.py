@@ -15,7 +15,8 @@ from nodeflow.document.passing import BYPASSED, MUTED, mode_of
 from nodeflow.document.ports import in_ports
 from nodeflow.document.records import SUBGRAPH
 from nodeflow.train.breakpoints import can_hit
-from nodeflow.ui.actions import ALIGN, SEPARATOR, ActionSet, Blocked, fill_menu
+from nodeflow.ui.action_list import ALIGN, SEPARATOR
+from nodeflow.ui.actions import ActionSet, Blocked, fill_menu
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.workspace import Workspace
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QTimer
 
-from nodeflow.ui.actions import ACTIONS, ActionSet
+from nodeflow.ui.action_list import ACTIONS
+from nodeflow.ui.actions import ActionSet
 from nodeflow.ui.fuzzy import best_score
 from nodeflow.ui.pick_list import PickList, Row
 

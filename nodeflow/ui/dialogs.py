@@ -21,7 +21,8 @@ from PySide6.QtWidgets import (
 
 from nodeflow.document.journal import Recoverable
 from nodeflow.errors import NodeflowError
-from nodeflow.ui.actions import ACTIONS, ActionSet
+from nodeflow.ui.action_list import ACTIONS
+from nodeflow.ui.actions import ActionSet
 from nodeflow.ui.theme import SPACE, Theme
 from nodeflow.ui.widgets import label, logo
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from PySide6.QtGui import QKeySequence
 
-from nodeflow.ui.actions import ACTIONS, ActionSpec
+from nodeflow.ui.action_list import ACTIONS, ActionSpec
 from nodeflow.ui.settings import Settings
 
 ARROWS = ("Left", "Right", "Up", "Down")

@@ -21,7 +21,8 @@ from nodeflow.document.embedded import PICTURES
 from nodeflow.document.expand import can_expand, unpack
 from nodeflow.errors import NodeflowError
 from nodeflow.ui import dialogs
-from nodeflow.ui.actions import ActionSet, ActionSpec, Blocked, build_menus, build_toolbar
+from nodeflow.ui.action_list import ActionSpec
+from nodeflow.ui.actions import ActionSet, Blocked, build_menus, build_toolbar
 from nodeflow.ui.breadcrumbs import LEAVE_KEYS, Breadcrumbs
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.canvas_menu import CanvasMenu

@@ -24,7 +24,8 @@ from nodeflow.document.scopes import (
 )
 from nodeflow.document.subgraphs import check_definition
 from nodeflow.errors import NodeflowError
-from nodeflow.ui.actions import SEPARATOR, Blocked
+from nodeflow.ui.action_list import SEPARATOR
+from nodeflow.ui.actions import Blocked
 from nodeflow.ui.pick_list import Row
 from nodeflow.ui.theme import icon
 

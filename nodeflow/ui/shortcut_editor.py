@@ -18,7 +18,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from nodeflow.ui.actions import ACTIONS, ActionSet, ActionSpec
+from nodeflow.ui.action_list import ACTIONS, ActionSpec
+from nodeflow.ui.actions import ActionSet
 from nodeflow.ui.canvas.pointer_presets import PRESETS
 from nodeflow.ui.fuzzy import best_score
 from nodeflow.ui.keymap import Keymap

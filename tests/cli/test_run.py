@@ -134,3 +134,9 @@ def test_a_damaged_file_is_a_message(nodeflow, tmp_path, text):
 def test_a_missing_file_is_a_message(nodeflow, tmp_path):
     result = nodeflow("run", tmp_path / "gone.flow")
     assert result.code == 1 and "gone.flow" in result.err
+
+
+def test_a_name_that_nothing_is_near_lists_what_there_is(nodeflow) -> None:
+    result = nodeflow("run", EXPRESSION, "--fetch", "zz")
+    assert result.code == 1
+    assert "there is no node 'zz'. There are b, c, two, d, e, a." in result.err

@@ -9,7 +9,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from nodeflow.document import commands
-from nodeflow.ui.actions import ACTIONS
+from nodeflow.ui.action_list import ACTIONS
 from nodeflow.ui.canvas_menu import CONTEXT_MENUS
 
 # what the offscreen platform says of popups

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QApplication
 from test_window import build_expression, shown
 
 from nodeflow.document import commands, flow
-from nodeflow.ui.actions import ACTIONS
+from nodeflow.ui.action_list import ACTIONS
 from nodeflow.ui.canvas.pointer_presets import PRESETS
 from nodeflow.ui.keymap import Keymap
 from nodeflow.ui.settings import Settings

@@ -153,13 +153,13 @@ def test_actions_without_a_remedy_are_disabled_with_a_reason(window, qtbot):
 
 
 def test_every_action_has_its_function(window):
-    from nodeflow.ui.actions import ACTIONS
+    from nodeflow.ui.action_list import ACTIONS
 
     assert {spec.id for spec in ACTIONS} == set(window.actions_._do)
 
 
 def test_shortcuts_are_not_given_twice():
-    from nodeflow.ui.actions import ACTIONS
+    from nodeflow.ui.action_list import ACTIONS
 
     keys = [key for spec in ACTIONS for key in spec.shortcuts]
     assert len(keys) == len(set(keys))

@@ -1,0 +1,378 @@
+"""Every action of the window as data; menus, toolbar, shortcuts and tooltips derive from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class ActionSpec:
+    """One thing a user can do.
+
+    Attributes:
+        id: stable name; the window's method ``do_ID`` does it, ``when_ID`` (if there is one)
+            returns None or Blocked.
+        text: menu text.
+        tip: one sentence more, for the tooltip.
+        on_canvas: its keys count only while the canvas has the focus.
+    """
+
+    id: str
+    text: str
+    shortcuts: tuple[str, ...] = ()
+    icon: str = ""
+    tip: str = ""
+    checkable: bool = False
+    on_canvas: bool = False
+
+
+def _a(id: str, text: str, shortcut: str = "", icon: str = "", tip: str = "", **more: Any) -> Any:
+    return ActionSpec(id, text, tuple(shortcut.split()), icon, tip, **more)
+
+
+BOOKMARKS = 9
+
+ACTIONS: tuple[ActionSpec, ...] = (
+    _a("new", "New", "Ctrl+N", "file-plus", "Start with an empty graph"),
+    _a("open", "Open…", "Ctrl+O", "folder-open", "Open a .flow file"),
+    _a("save", "Save", "Ctrl+S", "save", "Write the graph to its file"),
+    _a("save_as", "Save as…", "Ctrl+Shift+S", "", "Write the graph to another file"),
+    _a("save_weights", "Save weights…", "", "", "Write the trained variables beside the file"),
+    _a("export", "Export picture…", "Ctrl+E", "image-down", "Write the canvas as PNG, SVG or PDF"),
+    _a("welcome", "Welcome page", "", "house", "Examples, recent files and the tutorial"),
+    _a("quit", "Quit", "Ctrl+Q"),
+    _a("undo", "Undo", "Ctrl+Z", "undo-2"),
+    _a("redo", "Redo", "Ctrl+Shift+Z Ctrl+Y", "redo-2"),
+    _a("cut", "Cut", "Ctrl+X", "scissors", on_canvas=True),
+    _a("copy", "Copy", "Ctrl+C", "copy", on_canvas=True),
+    _a("paste", "Paste", "Ctrl+V", "clipboard-paste", on_canvas=True),
+    _a(
+        "paste_wired",
+        "Paste with wires",
+        "Ctrl+Shift+V",
+        "clipboard-paste",
+        "And with the wires into them, from the nodes of the same names",
+        on_canvas=True,
+    ),
+    _a("duplicate", "Duplicate", "Ctrl+D", "copy-plus", on_canvas=True),
+    _a(
+        "duplicate_wired",
+        "Duplicate with wires",
+        "Ctrl+Shift+D",
+        "copy-plus",
+        "The copies take what the originals take",
+        on_canvas=True,
+    ),
+    _a("copy_formula", "Copy its formula", "", "square-function", "As it is typed into the bar"),
+    _a("copy_latex", "Copy its formula as LaTeX", "", "square-function", "In mathematics mode"),
+    _a("copy_python", "Copy as Python", "", "binary", "A program that computes the node"),
+    _a("delete", "Delete", "Del", "trash-2", on_canvas=True),
+    _a("select_all", "Select all", "Ctrl+A", on_canvas=True),
+    _a("rename", "Rename", "F2", "pencil", "Give the selected node another name"),
+    _a("search", "Add a node…", "Ctrl+Space", "plus", "Search all ops (Tab on the canvas)"),
+    _a(
+        "formula",
+        "Type a formula…",
+        "=",
+        "square-function",
+        "Add the nodes of a formula such as a = (b + c) * (c + 2)",
+        on_canvas=True,
+    ),
+    _a(
+        "start_wire",
+        "Wire by keyboard…",
+        "W",
+        "cable",
+        "Draw a wire from the selected node to a port that you type",
+        on_canvas=True,
+    ),
+    _a(
+        "end_wire",
+        "Wire into by keyboard…",
+        "Shift+W",
+        "cable",
+        "Draw a wire into the selected node from a port that you type",
+        on_canvas=True,
+    ),
+    _a(
+        "pick_wire",
+        "Select a wire…",
+        "L",
+        "cable",
+        "One of the selected node's: to delete, hide, or put something into it",
+        on_canvas=True,
+    ),
+    _a("find", "Find in graph…", "Ctrl+F", "search", "Find a node by its name, op or value"),
+    _a("frame", "Frame the selection", "Ctrl+G", "frame", "Put a titled frame with a note around"),
+    _a(
+        "note",
+        "Add a note",
+        "N",
+        "sticky-note",
+        "A text on the canvas, with Markdown",
+        on_canvas=True,
+    ),
+    _a(
+        "subgraph",
+        "Make a subgraph",
+        "Ctrl+Shift+G",
+        "package",
+        "Put the selected nodes into one node, which can be entered and used again",
+    ),
+    _a(
+        "expand",
+        "Expand",
+        "Ctrl+Return",
+        "layers",
+        "Enter a subgraph, or show the nodes that an optimizer or a gradients node derives",
+    ),
+    _a(
+        "leave", "Leave the subgraph", "Ctrl+Shift+Return", "arrow-left", "Back to where it is used"
+    ),
+    _a(
+        "unpack",
+        "Unpack",
+        "Ctrl+Alt+G",
+        "ungroup",
+        "Replace a subgraph, or a node that derives others, by the nodes it stands for",
+    ),
+    _a(
+        "independent",
+        "Make independent",
+        "",
+        "git-branch",
+        "Give this instance a subgraph of its own: a copy that only it follows",
+    ),
+    _a(
+        "expose",
+        "Expose a port…",
+        "Ctrl+Alt+P",
+        "log-out",
+        "Make a node's port one of the subgraph",
+    ),
+    _a(
+        "list_subgraphs",
+        "Subgraphs of the file",
+        "Ctrl+Alt+O",
+        "list",
+        "Place, open, rename or remove them, used or not, in the ops panel",
+    ),
+    _a("save_library", "Save to the library…", "", "save", "A subgraph, or nodes as a template"),
+    _a("insert_library", "Insert from the library…", "Ctrl+Alt+L", "package", "Or from this file"),
+    _a("remove_library", "Remove from the library…", "", "trash-2"),
+    _a(
+        "heal",
+        "Delete and heal",
+        "Ctrl+Del",
+        "trash-2",
+        "Delete nodes and join what they joined, where it fits",
+        on_canvas=True,
+    ),
+    _a(
+        "detach",
+        "Detach",
+        "Alt+D",
+        "unlink",
+        "Take nodes out of their wires, which heal (or shake them while dragging)",
+        on_canvas=True,
+    ),
+    _a("replace", "Replace…", "Ctrl+R", "refresh-cw", "Another op in this place, same wires"),
+    _a("swap_inputs", "Swap inputs", "Alt+S", "shuffle", "The first two", on_canvas=True),
+    _a("mute", "Mute", "M", "eye-off", "Neither it nor what needs it runs", on_canvas=True),
+    _a(
+        "bypass",
+        "Bypass",
+        "B",
+        "route",
+        "Its output is its first input of the same type",
+        on_canvas=True,
+    ),
+    _a(
+        "breakpoint",
+        "Set a breakpoint",
+        "Ctrl+F8",
+        "circle",
+        "A training pauses where the value is not finite, or true",
+        on_canvas=True,
+    ),
+    _a("collapse", "Collapse to the title", "H", "minus", on_canvas=True),
+    _a("insert_node", "Insert a node…", "", "plus", "Into the selected wire, from what fits"),
+    _a("add_dot", "Add a dot", "", "circle", "Lead a wire around (or double click it)"),
+    _a("hide_wires", "Hide or show wires", "Shift+H", "cable", "As stubs", on_canvas=True),
+    _a(
+        "arrange",
+        "Arrange",
+        "Ctrl+Shift+A",
+        "workflow",
+        "Lay out the selected nodes, or everything, so that wires run to the right",
+        on_canvas=True,
+    ),
+    _a("align_left", "Left edges", "Ctrl+Shift+Left", "arrow-left", on_canvas=True),
+    _a("align_right", "Right edges", "Ctrl+Shift+Right", "arrow-right", on_canvas=True),
+    _a("align_top", "Top edges", "Ctrl+Shift+Up", "arrow-up", on_canvas=True),
+    _a("align_bottom", "Bottom edges", "Ctrl+Shift+Down", "arrow-down", on_canvas=True),
+    _a("align_center_x", "Centres, one above the other"),
+    _a("align_center_y", "Centres, side by side"),
+    _a("distribute_x", "Equal gaps across", "", "columns-3"),
+    _a("distribute_y", "Equal gaps down", "", "rows-3"),
+    _a("snap_grid", "Snap to the grid", "", "grid-3x3"),
+    _a("fit", "Fit everything", "Ctrl+0", "maximize", "Zoom so that the whole graph is visible"),
+    _a("fit_selection", "Fit the selection", "Ctrl+Shift+F", "scan"),
+    _a("zoom_in", "Zoom in", "Ctrl++ Ctrl+=", "zoom-in"),
+    _a("zoom_out", "Zoom out", "Ctrl+-", "zoom-out"),
+    _a("zoom_reset", "Actual size", "Ctrl+1"),
+    _a("view_back", "Back", "Ctrl+Alt+Left", "arrow-left", "Look where you looked before"),
+    _a("view_forward", "Forward", "Ctrl+Alt+Right", "arrow-right", "Undo a step back"),
+    *(
+        _a(f"bookmark_{n}", f"Go to bookmark {n}", f"Ctrl+Alt+{n}", "pin")
+        for n in range(1, BOOKMARKS + 1)
+    ),
+    *(
+        _a(f"bookmark_set_{n}", f"Set bookmark {n}", f"Ctrl+Shift+{n}", "pin")
+        for n in range(1, BOOKMARKS + 1)
+    ),
+    _a("minimap", "Minimap", "Ctrl+M", "", "The whole graph in a corner", checkable=True),
+    _a("next_pane", "Next pane", "F6", "", "Leave the canvas for the next panel"),
+    _a("previous_pane", "Previous pane", "Shift+F6", "", "Leave the canvas for the panel before"),
+    _a("context_menu", "Menu", "Shift+F10", "", "What can be done with what has the keyboard"),
+    _a("outline", "Outline", "Ctrl+Shift+O", "list", "All nodes as a list"),
+    _a(
+        "order",
+        "Show order",
+        "Ctrl+L",
+        "list-ordered",
+        "Number the levels: nodes with the same number can run in parallel",
+        checkable=True,
+    ),
+    _a("undim", "Show everything", "", "eye", "End “Run to here”"),
+    _a("panel_left", "Ops panel", "Ctrl+B", "panel-left", "Show or hide the ops", checkable=True),
+    _a(
+        "panel_bottom",
+        "Bottom panels",
+        "Ctrl+J",
+        "panel-bottom",
+        "Show or hide viewer, training, problems, log and profile",
+        checkable=True,
+    ),
+    _a("panel_right", "Inspector", "Ctrl+I", "panel-right", "Show or hide it", checkable=True),
+    _a("theme_system", "Like the system", checkable=True),
+    _a("theme_light", "Light", checkable=True),
+    _a("theme_dark", "Dark", checkable=True),
+    _a("theme", "Light or dark", "Ctrl+Shift+L", "sun-moon", "Switch between light and dark"),
+    _a("run", "Run", "F5", "play", "Compute every tensor once"),
+    _a(
+        "run_to",
+        "Run to here",
+        "Shift+F5",
+        "step-forward",
+        "Compute the selected node alone, and dim what it does not need",
+    ),
+    _a("train", "Train", "Ctrl+T", "graduation-cap", "Train from the initial values"),
+    _a(
+        "continue",
+        "Continue",
+        "Ctrl+Shift+T",
+        "fast-forward",
+        "Train on from the values they have",
+    ),
+    _a("pause", "Pause", "F7", "pause", "Pause after the current step, or go on"),
+    _a("step", "Single step", "F8", "skip-forward", "While paused: one step, and stay paused"),
+    _a("stop", "Stop", "Shift+F7", "square", "Stop; the variables keep what they learned"),
+    _a("initialise", "Initialise variables", "", "rotate-ccw", "Give variables their first values"),
+    _a("profile", "Profile", "", "timer", "Time every op of a training step, or of a run"),
+    _a("threads", "Threads…", "", "cpu", "How many threads compute"),
+    _a("restart_engine", "Restart the engine", "", "refresh-cw"),
+    _a("fetch_data", "Download the full MNIST…", "", "download"),
+    _a("tutorial", "Build a = (b + c) × (c + 2)", "", "lightbulb", "A first graph, step by step"),
+    _a("new_op", "New op…", "", "file-plus", "Write an op of your own: a Python function"),
+    _a("plugin_folder", "Open plugin folder", "", "folder-open", "Where ops of your own lie"),
+    _a("choose_plugins", "Choose plugin folder…", "", "", "Load ops of your own from elsewhere"),
+    _a("reload_plugins", "Reload own ops", "", "refresh-cw", "Run every file of the folder again"),
+    _a(
+        "command_palette",
+        "All commands…",
+        "Ctrl+Shift+P",
+        "terminal",
+        "Find any command by a few letters",
+    ),
+    _a("keymap", "Keys and pointer…", "", "settings", "Give commands other keys"),
+    _a("shortcuts", "Keyboard shortcuts", "F1", "keyboard"),
+    _a("show_log", "Show the log", "", "terminal"),
+    _a("about", "About nodeflow", "", "info"),
+    _a("add_optimizer", "Add gradient descent", "", "graduation-cap"),
+    _a("show_problems", "Show the problems", "", "circle-alert"),
+)
+
+SEPARATOR = "-"
+SPACER = ">"
+
+ALIGN: tuple[Any, ...] = (
+    *("align_left", "align_center_x", "align_right", SEPARATOR),
+    *("align_top", "align_center_y", "align_bottom", SEPARATOR),
+    *("distribute_x", "distribute_y", SEPARATOR, "snap_grid"),
+)
+SUBGRAPHS: tuple[Any, ...] = (
+    *("expose", "independent", "list_subgraphs"),
+    *(SEPARATOR, "insert_library", "save_library", "remove_library"),
+)
+MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
+    (
+        "&File",
+        (
+            *("new", "open", ("Open recent", "recent_menu"), ("Examples", "examples_menu")),
+            *(SEPARATOR, "save", "save_as", "save_weights", "export"),
+            *(SEPARATOR, "welcome", SEPARATOR, "quit"),
+        ),
+    ),
+    (
+        "&Edit",
+        (
+            *("undo", "redo", SEPARATOR, "cut", "copy", "paste", "paste_wired"),
+            ("Copy as", ("copy_formula", "copy_latex", "copy_python")),
+            *("duplicate", "duplicate_wired", "delete", SEPARATOR, "select_all", "find"),
+            *(SEPARATOR, "search", "formula", "start_wire", "end_wire", "pick_wire"),
+            ("Own ops", ("new_op", "plugin_folder", "choose_plugins", "reload_plugins")),
+            *("rename", "frame", "note", SEPARATOR, "replace", "swap_inputs", "detach", "heal"),
+            *("mute", "bypass", "collapse", "insert_node", "add_dot", "hide_wires"),
+            *("arrange", ("Align", ALIGN)),
+            *(SEPARATOR, "subgraph", "expand", "leave", "unpack", ("Subgraphs", SUBGRAPHS)),
+        ),
+    ),
+    (
+        "&View",
+        (
+            *("fit", "fit_selection", "zoom_in", "zoom_out", "zoom_reset"),
+            *("view_back", "view_forward"),
+            ("Go to bookmark", tuple(f"bookmark_{n}" for n in range(1, BOOKMARKS + 1))),
+            ("Set bookmark", tuple(f"bookmark_set_{n}" for n in range(1, BOOKMARKS + 1))),
+            *(SEPARATOR, "order", "undim", "minimap", SEPARATOR),
+            *("panel_left", "panel_bottom", "panel_right", "outline"),
+            ("Panels", "panels_menu"),
+            ("Theme", ("theme_system", "theme_light", "theme_dark")),
+        ),
+    ),
+    (
+        "&Run",
+        (
+            *("run", "run_to", SEPARATOR, "train", "continue", "pause", "step", "stop"),
+            *("breakpoint", SEPARATOR, "profile", "initialise", SEPARATOR),
+            *("threads", "restart_engine", "fetch_data"),
+        ),
+    ),
+    (
+        "&Help",
+        (
+            *("command_palette", "tutorial", SEPARATOR, "shortcuts", "keymap", "show_log"),
+            *(SEPARATOR, "about"),
+        ),
+    ),
+)
+
+TOOLBAR: tuple[str, ...] = (
+    *("welcome", "open", "save", SEPARATOR, "undo", "redo", SEPARATOR),
+    *("run", "train", "continue", "pause", "stop", SPACER, "fit", "order", SEPARATOR),
+    *("panel_left", "panel_bottom", "panel_right", SEPARATOR, "theme"),
+)
+TOOLBAR_TEXT = ("run", "train")
+"""Toolbar actions that show their text as well."""

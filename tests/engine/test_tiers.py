@@ -128,9 +128,12 @@ def test_auto_answers_at_once_and_switches_when_compiled(empty_cache):
         assert s.tier == "reference"
         deadline = time.monotonic() + 60
         while s.tier == "reference" and time.monotonic() < deadline:
-            np.testing.assert_array_equal(s.run("y", fed), first)
+            found = s.run("y", fed)
+            if s.tier == "reference":  # a run that switches answers compiled, and rounds its own way
+                np.testing.assert_array_equal(found, first)
             time.sleep(0.02)
         assert s.tier == "compiled"
+        np.testing.assert_allclose(found, first, rtol=1e-12)
         np.testing.assert_allclose(s.run("y", fed), first, rtol=1e-12)
         assert s.executions["y"] >= 2
 

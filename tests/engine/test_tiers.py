@@ -129,7 +129,7 @@ def test_auto_answers_at_once_and_switches_when_compiled(empty_cache):
         deadline = time.monotonic() + 60
         while s.tier == "reference" and time.monotonic() < deadline:
             found = s.run("y", fed)
-            if s.tier == "reference":  # a run that switches answers compiled, and rounds its own way
+            if s.tier == "reference":  # one that switches rounds as compiled
                 np.testing.assert_array_equal(found, first)
             time.sleep(0.02)
         assert s.tier == "compiled"

@@ -46,7 +46,7 @@ class Plot(pg.PlotWidget):
             axis.setPen(pg.mkPen(theme.color("border")))
             axis.setTextPen(pg.mkPen(theme.color("ink_muted")))
             axis.setTickFont(font(TYPE["caption"]))
-            axis.setStyle(tickLength=-4, tickTextOffset=6)
+            axis.setStyle(tickLength=-4, tickTextOffset=6, maxTickLevel=0)
         self.plot.showGrid(x=False, y=True, alpha=0.08 if theme.is_dark else 0.12)
 
     def pen(self, role: str, alpha: float = 1.0, width: float = 1.75) -> QPen:

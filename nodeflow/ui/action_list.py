@@ -16,6 +16,7 @@ class ActionSpec:
         text: menu text.
         tip: one sentence more, for the tooltip.
         on_canvas: its keys count only while the canvas has the focus.
+        by_canvas: so they do, and the canvas hears them itself: to Qt they are no shortcuts.
     """
 
     id: str
@@ -25,6 +26,7 @@ class ActionSpec:
     tip: str = ""
     checkable: bool = False
     on_canvas: bool = False
+    by_canvas: bool = False
 
 
 def _a(id: str, text: str, shortcut: str = "", icon: str = "", tip: str = "", **more: Any) -> Any:
@@ -32,6 +34,31 @@ def _a(id: str, text: str, shortcut: str = "", icon: str = "", tip: str = "", **
 
 
 BOOKMARKS = 9
+DIRECTIONS = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}
+
+_NEIGHBOURS = {
+    "left": "the source",
+    "right": "a consumer",
+    "up": "the node above",
+    "down": "the node below",
+}
+
+
+def _arrows(id: str, text: str, keys: str, tip: str = "") -> Any:
+    """One action for each direction; ``text`` and ``keys`` name what lies there."""
+    return tuple(
+        _a(
+            f"{id}_{name}",
+            text.format(neighbour=_NEIGHBOURS[name], direction=name),
+            f"{keys}{name.title()}",
+            f"arrow-{name}",
+            tip,
+            on_canvas=True,
+            by_canvas=True,
+        )
+        for name in DIRECTIONS
+    )
+
 
 ACTIONS: tuple[ActionSpec, ...] = (
     _a("new", "New", "Ctrl+N", "file-plus", "Start with an empty graph"),
@@ -44,9 +71,9 @@ ACTIONS: tuple[ActionSpec, ...] = (
     _a("quit", "Quit", "Ctrl+Q"),
     _a("undo", "Undo", "Ctrl+Z", "undo-2"),
     _a("redo", "Redo", "Ctrl+Shift+Z Ctrl+Y", "redo-2"),
-    _a("cut", "Cut", "Ctrl+X", "scissors", on_canvas=True),
-    _a("copy", "Copy", "Ctrl+C", "copy", on_canvas=True),
-    _a("paste", "Paste", "Ctrl+V", "clipboard-paste", on_canvas=True),
+    _a("cut", "Cut", "Ctrl+X Shift+Del", "scissors", on_canvas=True),
+    _a("copy", "Copy", "Ctrl+C Ctrl+Ins", "copy", on_canvas=True),
+    _a("paste", "Paste", "Ctrl+V Shift+Ins", "clipboard-paste", on_canvas=True),
     _a(
         "paste_wired",
         "Paste with wires",
@@ -67,10 +94,28 @@ ACTIONS: tuple[ActionSpec, ...] = (
     _a("copy_formula", "Copy its formula", "", "square-function", "As it is typed into the bar"),
     _a("copy_latex", "Copy its formula as LaTeX", "", "square-function", "In mathematics mode"),
     _a("copy_python", "Copy as Python", "", "binary", "A program that computes the node"),
-    _a("delete", "Delete", "Del", "trash-2", on_canvas=True),
+    _a("delete", "Delete", "Del Backspace", "trash-2", on_canvas=True),
     _a("select_all", "Select all", "Ctrl+A", on_canvas=True),
+    _a(
+        "cancel",
+        "Cancel",
+        "Esc",
+        "",
+        "Stop what the mouse is doing; else select nothing, or leave the subgraph",
+        on_canvas=True,
+        by_canvas=True,
+    ),
+    _a(
+        "edit_selected",
+        "Edit in the inspector",
+        "Return Enter",
+        "sliders-horizontal",
+        "The selected node or frame",
+        on_canvas=True,
+        by_canvas=True,
+    ),
     _a("rename", "Rename", "F2", "pencil", "Give the selected node another name"),
-    _a("search", "Add a node…", "Ctrl+Space", "plus", "Search all ops (Tab on the canvas)"),
+    _a("search", "Add a node…", "Ctrl+Space Tab", "plus", "Search all ops; Enter wires it in"),
     _a(
         "formula",
         "Type a formula…",
@@ -217,11 +262,31 @@ ACTIONS: tuple[ActionSpec, ...] = (
     _a("distribute_x", "Equal gaps across", "", "columns-3"),
     _a("distribute_y", "Equal gaps down", "", "rows-3"),
     _a("snap_grid", "Snap to the grid", "", "grid-3x3"),
-    _a("fit", "Fit everything", "Ctrl+0", "maximize", "Zoom so that the whole graph is visible"),
-    _a("fit_selection", "Fit the selection", "Ctrl+Shift+F", "scan"),
+    _a(
+        "fit",
+        "Fit everything",
+        "Ctrl+0 Home",
+        "maximize",
+        "Zoom so that the whole graph is visible",
+    ),
+    _a("fit_selection", "Fit the selection", "Ctrl+Shift+F F", "scan"),
     _a("zoom_in", "Zoom in", "Ctrl++ Ctrl+=", "zoom-in"),
     _a("zoom_out", "Zoom out", "Ctrl+-", "zoom-out"),
     _a("zoom_reset", "Actual size", "Ctrl+1"),
+    _a(
+        "pan_hold",
+        "Pan by dragging",
+        "Space",
+        "hand",
+        "While the key is held; chosen as a command, until Cancel",
+        on_canvas=True,
+        by_canvas=True,
+    ),
+    *_arrows("pan", "Look {direction}", "Ctrl+"),
+    *_arrows("walk", "Go to {neighbour}", ""),
+    *_arrows("extend", "Select {neighbour}, too", "Shift+"),
+    *_arrows("move", "Move {direction}", "Alt+", "What is selected, by a step of the grid"),
+    *_arrows("move_far", "Move far {direction}", "Alt+Shift+", "What is selected, by five steps"),
     _a("view_back", "Back", "Ctrl+Alt+Left", "arrow-left", "Look where you looked before"),
     _a("view_forward", "Forward", "Ctrl+Alt+Right", "arrow-right", "Undo a step back"),
     *(

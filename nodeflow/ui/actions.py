@@ -24,6 +24,7 @@ from nodeflow.ui.action_list import (
     ActionSpec,
 )
 from nodeflow.ui.canvas import CanvasView
+from nodeflow.ui.canvas.keys import is_plain, native
 from nodeflow.ui.theme import Theme, icon
 
 
@@ -89,17 +90,18 @@ class ActionSet(QObject):
             wanted = keys(spec)
             if wanted != self._keys[spec.id]:
                 self._keys[spec.id] = wanted
-                self._actions[spec.id].setShortcuts([QKeySequence(k) for k in wanted])
+                self._actions[spec.id].setShortcuts(_heard_by_qt(spec, wanted))
                 self._describe(spec)
-        declared = {QKeySequence(k) for spec in ACTIONS for k in spec.shortcuts}
-        given = {QKeySequence(k) for keys_ in self._keys.values() for k in keys_}
-        self._canvas.set_unused_keys(declared - given)
+        self._canvas.keys.use(self._keys)
 
     def shortcut_text(self, action_id: str) -> str:
         """The first key of an action as this platform writes it."""
         keys = self._keys[action_id]
-        native = QKeySequence.SequenceFormat.NativeText
-        return QKeySequence(keys[0]).toString(native) if keys else ""
+        return native(keys[0]) if keys else ""
+
+    def all_keys_text(self, action_id: str) -> str:
+        """All keys of an action as this platform writes them."""
+        return ", ".join(map(native, self._keys[action_id]))
 
     def refresh(self, ids: Collection[str] | None = None) -> None:
         """Ask every action, or some, whether it can run, and say so in its tooltip."""
@@ -136,10 +138,10 @@ class ActionSet(QObject):
         action.setObjectName(spec.id)
         _set_icon_text(action)
         action.setCheckable(spec.checkable)
-        action.setShortcuts([QKeySequence(s) for s in spec.shortcuts])
+        action.setShortcuts(_heard_by_qt(spec, spec.shortcuts))
         context = Qt.ShortcutContext
         action.setShortcutContext(
-            context.WidgetWithChildrenShortcut if spec.on_canvas else context.WindowShortcut
+            context.WidgetShortcut if spec.on_canvas else context.WindowShortcut
         )
         action.triggered.connect(self._on_triggered)
         (self._canvas if spec.on_canvas else self._window).addAction(action)
@@ -151,7 +153,7 @@ class ActionSet(QObject):
     def _describe(self, spec: ActionSpec) -> None:
         action = self._actions[spec.id]
         title = action.text().replace("&", "").rstrip("…")
-        keys = self.shortcut_text(spec.id)
+        keys = self.all_keys_text(spec.id)
         lines = [f"<b>{title}</b>{f'&nbsp;&nbsp;{keys}' if keys else ''}"]
         if spec.tip:
             lines.append(spec.tip)
@@ -172,6 +174,14 @@ class ActionSet(QObject):
 def _set_icon_text(action: QAction) -> None:
     """What a toolbar shows beside the icon: Qt leaves too little room between them."""
     action.setIconText(" " + action.text().replace("&", "").rstrip("…"))
+
+
+def _heard_by_qt(spec: ActionSpec, keys: Sequence[str]) -> list[QKeySequence]:
+    """The keys that are shortcuts to Qt. The canvas hears the others itself: those of what it alone
+    does, and plain keys of an action that has keys everywhere."""
+    if spec.by_canvas:
+        return []
+    return [QKeySequence(k) for k in keys if spec.on_canvas or not is_plain(k)]
 
 
 def _always() -> None:

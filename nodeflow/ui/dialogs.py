@@ -138,26 +138,19 @@ class ErrorDialog(QDialog):
 
 
 class ShortcutsDialog(QDialog):
-    """Every key, from the declarations of the actions and what the canvas itself understands."""
+    """Every key of the actions, and what the mouse does on the canvas."""
 
-    CANVAS = (
-        ("Tab or double click", "Search and add a node; Tab wires it to the selected one"),
+    POINTER = (
+        ("Double click on the ground", "Search and add a node"),
         ("Shift and Enter in the search", "Add the node alone"),
         ("Wheel", "Zoom around the pointer"),
-        ("Middle button, or Space and drag", "Pan"),
+        ("Middle button", "Pan"),
         ("Drag from a port", "Draw a wire"),
         ("Drag a node over a wire", "Insert it"),
         ("Shake a node while dragging", "Detach it from its wires"),
         ("Alt while dragging", "Move freely: no grid, no guides"),
         ("Double click on a wire", "Add a dot; on a dot, remove it"),
         ("Ctrl and right drag", "Cut the wires that the stroke crosses"),
-        ("F", "Fit the selection"),
-        ("Arrow keys", "Walk along wires and between nodes"),
-        ("Shift and arrow keys", "The same, and keep what is selected"),
-        ("Ctrl and arrow keys", "Pan"),
-        ("Alt and arrow keys", "Move the selected nodes (with Shift, farther)"),
-        ("Enter", "Edit the selected node in the inspector"),
-        ("Esc", "Stop what the mouse is doing, or select nothing"),
     )
 
     def __init__(self, parent: QWidget, actions: ActionSet) -> None:
@@ -168,9 +161,11 @@ class ShortcutsDialog(QDialog):
         grid = QGridLayout()
         grid.setHorizontalSpacing(SPACE[5])
         grid.setVerticalSpacing(SPACE[1])
-        keys = [(actions.shortcut_text(a.id), a.text.rstrip("…")) for a in ACTIONS]
-        rows = [(key, text) for key, text in keys if key]
-        for heading, entries in (("Window", rows), ("Canvas", self.CANVAS)):
+        rows = [(s.on_canvas, actions.all_keys_text(s.id), s.text.rstrip("…")) for s in ACTIONS]
+        window = [(keys, text) for on_canvas, keys, text in rows if keys and not on_canvas]
+        canvas = [(keys, text) for on_canvas, keys, text in rows if keys and on_canvas]
+        everything = (("Window", window), ("Canvas", canvas), ("Mouse", self.POINTER))
+        for heading, entries in everything:
             grid.addWidget(label(heading, "strong"), grid.rowCount(), 0, 1, 2)
             for keys, text in entries:
                 row = grid.rowCount()

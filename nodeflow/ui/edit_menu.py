@@ -130,6 +130,10 @@ class EditMenu:
         nothing = None if one else Blocked("Select one node or frame to rename it.")
         return self._locked() or nothing
 
+    def when_edit_selected(self) -> Blocked | None:
+        one = len(self.looked_at.selected_nodes()) == 1 or self.looked_at.selected_frame
+        return None if one else Blocked("Select one node or frame to edit it.")
+
     def do_rename(self) -> None:
         chosen = self._workspace.raw_selection[0]
         if chosen in self._workspace.document.frames:

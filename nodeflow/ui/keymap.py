@@ -8,35 +8,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from PySide6.QtGui import QKeySequence
-
 from nodeflow.ui.action_list import ACTIONS, ActionSpec
+from nodeflow.ui.canvas.keys import is_plain, native, portable
 from nodeflow.ui.settings import Settings
-
-ARROWS = ("Left", "Right", "Up", "Down")
-CANVAS_KEYS = {
-    "Tab": "search and add a node",
-    "Esc": "cancel",
-    "Return": "edit the selected node",
-    "Enter": "edit the selected node",
-    "Space": "pan while it is held",
-    "F": "fit the selection",
-    "Home": "fit everything",
-    "Left": "go to the source of a wire",
-    "Right": "go to a consumer",
-    "Up": "go to the node above",
-    "Down": "go to the node below",
-    **{f"Shift+{key}": "add a neighbour to the selection" for key in ARROWS},
-    **{f"Ctrl+{key}": "pan" for key in ARROWS},
-    "Alt+Left": "move the selected nodes",
-    "Alt+Right": "move the selected nodes",
-    "Alt+Up": "move the selected nodes",
-    "Alt+Down": "move the selected nodes",
-    "Backspace": "delete",
-}
-"""Keys that the canvas itself understands, and what for."""
-
-MODIFIERS = ("Ctrl", "Alt", "Meta")
 
 
 class Keymap:
@@ -63,25 +37,20 @@ class Keymap:
 
     def refusal(self, spec: ActionSpec, keys: str) -> str:
         """Why an action cannot have these keys; empty if it can."""
-        sequence = _portable(keys)
+        sequence = portable(keys)
         if not sequence:
             return "These are no keys."
         for other in ACTIONS:
-            if other.id != spec.id and sequence in map(_portable, self.keys(other)):
-                return f"{_shown(sequence)} is “{_title(other)}”. Take it from there first."
-        if sequence in map(_portable, CANVAS_KEYS):
-            use = next(CANVAS_KEYS[key] for key in CANVAS_KEYS if _portable(key) == sequence)
-            return f"{_shown(sequence)} on the canvas means: {use}."
-        first = sequence.split(", ")[0]
-        typing = not any(f"{m}+" in first for m in MODIFIERS) and not _is_function_key(first)
-        if typing and not spec.on_canvas:
-            return f"{_shown(sequence)} alone is needed for typing. Add Ctrl or Alt."
+            if other.id != spec.id and sequence in map(portable, self.keys(other)):
+                return f"{native(sequence)} is “{_title(other)}”. Take it from there first."
+        if is_plain(sequence) and not takes_plain(spec):
+            return f"{native(sequence)} alone is needed for typing. Add Ctrl or Alt."
         return ""
 
     def bind(self, spec: ActionSpec, keys: Iterable[str]) -> None:
         """Give an action these keys, and remember them. Ask ``refusal`` first."""
-        new = tuple(_portable(k) for k in keys)
-        if new == tuple(map(_portable, spec.shortcuts)):
+        new = tuple(portable(k) for k in keys)
+        if new == tuple(map(portable, spec.shortcuts)):
             self._own.pop(spec.id, None)
         else:
             self._own[spec.id] = new
@@ -97,18 +66,10 @@ class Keymap:
         self._settings.sync()
 
 
-def _portable(keys: str) -> str:
-    return QKeySequence(keys).toString(QKeySequence.SequenceFormat.PortableText)
-
-
-def _shown(keys: str) -> str:
-    return QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText)
-
-
 def _title(spec: ActionSpec) -> str:
     return spec.text.replace("&", "").rstrip("…")
 
 
-def _is_function_key(keys: str) -> bool:
-    last = keys.rsplit("+", 1)[-1]
-    return last[:1] == "F" and last[1:].isdigit()
+def takes_plain(spec: ActionSpec) -> bool:
+    """Whether an action can have keys that typing needs: they count only on the canvas."""
+    return spec.on_canvas or any(map(is_plain, spec.shortcuts))

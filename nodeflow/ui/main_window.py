@@ -25,6 +25,7 @@ from nodeflow.ui.action_list import ActionSpec
 from nodeflow.ui.actions import ActionSet, Blocked, build_menus, build_toolbar
 from nodeflow.ui.breadcrumbs import LEAVE_KEYS, Breadcrumbs
 from nodeflow.ui.canvas import CanvasView
+from nodeflow.ui.canvas.keys import CanvasActions
 from nodeflow.ui.canvas_menu import CanvasMenu
 from nodeflow.ui.connections import connect
 from nodeflow.ui.docking import Docking, room_on
@@ -119,6 +120,7 @@ class MainWindow(QMainWindow):
             self.own_ops,
             self.subgraphs,
             Threads(self, self.link, self.settings),
+            CanvasActions(lambda: self.edit_menu.looked_at),
         )
         self.actions_ = ActionSet(self, self.canvas, targets, self._explain, self.theme)
         self.canvas_menu.attach(self.actions_)
@@ -146,7 +148,7 @@ class MainWindow(QMainWindow):
         self.canvas_page.setLayout(page)
         self.pages.addWidget(self.canvas_page)
         self.pages.addWidget(self.welcome)
-        self.peek = Peek(self.workspace, self.link, self.theme)
+        self.peek = Peek(self.workspace, self.link, self.theme, self.canvas.keys)
         self.pages.addWidget(self.peek)
         self.pages.currentChanged.connect(self._on_page)
         self.setCentralWidget(self.pages)

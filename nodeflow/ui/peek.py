@@ -14,6 +14,7 @@ from nodeflow.document.expand import Expansion, expansion
 from nodeflow.host import protocol as p
 from nodeflow.ui.breadcrumbs import Breadcrumbs
 from nodeflow.ui.canvas import CanvasView
+from nodeflow.ui.canvas.keys import CanvasKeys
 from nodeflow.ui.engine_link import EngineLink
 from nodeflow.ui.inspector import InspectorPanel
 from nodeflow.ui.theme import Theme
@@ -49,10 +50,12 @@ class Peek(QWidget):
         workspace: Workspace,
         link: EngineLink,
         theme: Theme,
+        keys: CanvasKeys,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._outside, self._link, self._theme = workspace, link, theme
+        self._keys = keys
         self.inside = Workspace(self)
         self.node: str | None = None
         self.canvas: CanvasView | None = None
@@ -98,7 +101,7 @@ class Peek(QWidget):
         self._timer.start(0)
 
     def _make_canvas(self, inner: Expansion, analysis: Analysis) -> None:
-        self.canvas = canvas = CanvasView(inner, analysis, self._theme)
+        self.canvas = canvas = CanvasView(inner, analysis, self._theme, keys=self._keys)
         canvas.setAccessibleName("Derived nodes")
         canvas.selection_changed.connect(self.inside.select)
         canvas.node_activated.connect(self._on_activated)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QKeyEvent, QKeySequence
 from PySide6.QtWidgets import (
@@ -11,7 +13,9 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
     QLineEdit,
+    QMenu,
     QPushButton,
+    QToolButton,
     QTreeWidget,
     QTreeWidgetItem,
     QVBoxLayout,
@@ -20,6 +24,7 @@ from PySide6.QtWidgets import (
 
 from nodeflow.ui.action_list import ACTIONS, ActionSpec
 from nodeflow.ui.actions import ActionSet
+from nodeflow.ui.canvas.keys import native
 from nodeflow.ui.canvas.pointer_presets import PRESETS
 from nodeflow.ui.fuzzy import best_score
 from nodeflow.ui.keymap import Keymap
@@ -27,6 +32,8 @@ from nodeflow.ui.theme import SPACE
 from nodeflow.ui.widgets import label, restyle
 
 ID_ROLE = Qt.ItemDataRole.UserRole
+WALKING = ("Tab", "Return", "Esc")
+"""Keys that keep their meaning in the dialog, and are chosen from a menu instead."""
 BARE = (Qt.Key.Key_Shift, Qt.Key.Key_Control, Qt.Key.Key_Alt, Qt.Key.Key_Meta, Qt.Key.Key_AltGr)
 
 
@@ -43,7 +50,7 @@ class KeyField(QLineEdit):
 
     def show_keys(self, keys: str) -> None:
         self.keys = keys
-        self.setText(QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText))
+        self.setText(native(keys))
 
     def event(self, event: QEvent) -> bool:
         """Keys that are shortcuts of the window are wanted here."""
@@ -90,6 +97,18 @@ class ShortcutEditor(QDialog):
         self.set_button = QPushButton("Use these keys")
         self.set_button.setProperty("kind", "primary")
         self.set_button.clicked.connect(self._on_set)
+        self.more_keys = QToolButton()
+        self.more_keys.setText("…")
+        self.more_keys.setAccessibleName("Tab, Enter or Escape")
+        self.more_keys.setToolTip("Tab, Enter or Escape, which cannot be pressed here")
+        self.more_keys.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        menu = QMenu(self.more_keys)
+        for key in WALKING:
+            menu.addAction(native(key), partial(self._choose_key, key))
+        self.more_keys.setMenu(menu)
+        self.add_button = QPushButton("Also these")
+        self.add_button.setToolTip("Keep the keys it has")
+        self.add_button.clicked.connect(self._on_add)
         self.clear_button = QPushButton("No keys")
         self.clear_button.clicked.connect(self._on_clear)
         self.default_button = QPushButton("Default")
@@ -114,7 +133,8 @@ class ShortcutEditor(QDialog):
         edit = QHBoxLayout()
         edit.setSpacing(SPACE[2])
         edit.addWidget(self.field, 1)
-        for each in (self.set_button, self.clear_button, self.default_button):
+        edit.addWidget(self.more_keys)
+        for each in (self.set_button, self.add_button, self.clear_button, self.default_button):
             each.setAutoDefault(False)
             edit.addWidget(each)
         pointer = QHBoxLayout()
@@ -163,8 +183,7 @@ class ShortcutEditor(QDialog):
     def _show_keys(self, item: QTreeWidgetItem) -> None:
         spec = self._actions.spec(item.data(0, ID_ROLE))
         keys = self._keymap.keys(spec)
-        native = QKeySequence.SequenceFormat.NativeText
-        item.setText(1, ",  ".join(QKeySequence(k).toString(native) for k in keys))
+        item.setText(1, ",  ".join(map(native, keys)))
         shown = item.font(1)
         shown.setBold(self._keymap.is_changed(spec))
         item.setFont(1, shown)
@@ -178,18 +197,29 @@ class ShortcutEditor(QDialog):
     def _on_keys(self) -> None:
         self._say(self._keymap.refusal(self._spec(), self.field.keys))
 
+    def _choose_key(self, keys: str) -> None:
+        self.field.show_keys(keys)
+        self._on_keys()
+
     def _say(self, problem: str) -> None:
         self.note.setText(problem)
         restyle(self.note, "role", "error" if problem else "muted")
         restyle(self.field, "invalid", "true" if problem else "false")
         self.set_button.setEnabled(not problem)
+        self.add_button.setEnabled(not problem)
 
     def _on_set(self) -> None:
+        self._give((self.field.keys,))
+
+    def _on_add(self) -> None:
+        self._give(tuple(dict.fromkeys((*self._keymap.keys(self._spec()), self.field.keys))))
+
+    def _give(self, keys: tuple[str, ...]) -> None:
         spec = self._spec()
         problem = self._keymap.refusal(spec, self.field.keys)
         self._say(problem)
         if not problem:
-            self._bind(spec, (self.field.keys,))
+            self._bind(spec, keys)
 
     def _on_clear(self) -> None:
         self._bind(self._spec(), ())

@@ -197,7 +197,9 @@ def spec(action_id: str):
 def test_keys_in_use_are_refused_with_the_reason(settings, qapp):
     keymap = Keymap(settings)
     assert "Save" in keymap.refusal(spec("fit"), "Ctrl+S")
-    assert "search and add" in keymap.refusal(spec("fit"), "Tab")
+    assert "“Add a node”" in keymap.refusal(spec("fit"), "Tab")
+    assert "“Go to the source”" in keymap.refusal(spec("fit"), "Left")
+    assert keymap.refusal(spec("search"), "Shift+A") == "", "as Tab, only on the canvas"
     assert "typing" in keymap.refusal(spec("save"), "K")
     assert "no keys" in keymap.refusal(spec("fit"), "")
     assert keymap.refusal(spec("start_wire"), "K") == ""

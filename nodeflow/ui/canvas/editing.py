@@ -1,4 +1,4 @@
-"""Editing by keyboard and command: delete, clipboard, duplicate, rename, nudge, add.
+"""Editing by command: delete, clipboard, duplicate, rename, nudge, add.
 
 Part of the canvas (``CanvasView`` inherits it). Each function ends in commands on the document;
 what a command refuses is said in the status bar, and nothing is lost.
@@ -6,13 +6,13 @@ what a command refuses is said in the status bar, and nothing is lost.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PySide6.QtCore import QMimeData, QPointF, QRectF, Qt
-from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
+from PySide6.QtCore import QMimeData, QPointF, QRectF
+from PySide6.QtGui import QGuiApplication
 
 from nodeflow.document import commands, offers
 from nodeflow.document.check import check_wire
@@ -27,9 +27,6 @@ MIME = "application/x-nodeflow+json"
 MAX_PASTE = 16_000_000
 """Characters; larger clipboard texts are no nodes of ours."""
 NUDGE = 8.0
-
-Key = Qt.Key
-_ARROWS = {Key.Key_Left: (-1, 0), Key.Key_Right: (1, 0), Key.Key_Up: (0, -1), Key.Key_Down: (0, 1)}
 
 
 class Editing:
@@ -168,6 +165,16 @@ class Editing:
                     self.document, places, self.frames_along, (dx, dy), ("nudge", tuple(chosen))
                 )
 
+    def move_step(self: CanvasView, dx: int, dy: int, *, far: bool = False) -> None:
+        """Move what is selected by one step of the grid; with nothing selected, to the left and
+        right is back and forward through views."""
+        if self.selected_ids():
+            step = NUDGE * (5 if far else 1)
+            self.nudge(dx * step, dy * step)
+            self.show_whole(*self.selected_nodes()[:1])
+        elif dx:
+            self.history_wanted.emit(dx)
+
     def rename_node(self: CanvasView, node_id: str) -> None:
         """Edit a node's name on its card."""
         record = self.document.nodes.get(node_id)
@@ -201,113 +208,3 @@ class Editing:
         if self.document.locked:
             self.say(self.document.locked)
         return bool(self.document.locked)
-
-    # ---- keys -------------------------------------------------------------------------------
-
-    _unused_keys: frozenset[QKeySequence] = frozenset()
-
-    def set_unused_keys(self: CanvasView, keys: Iterable[QKeySequence]) -> None:
-        """Keys that the user took from actions: the canvas does not understand them any more."""
-        self._unused_keys = frozenset(keys)
-
-    def keyPressEvent(self: CanvasView, event: QKeyEvent) -> None:
-        unused = QKeySequence(event.keyCombination()) in self._unused_keys
-        if unused or not (self._standard_key(event) or self._plain_key(event)):
-            event.ignore()
-
-    def _standard_key(self: CanvasView, event: QKeyEvent) -> bool:
-        standard = QKeySequence.StandardKey
-        table = (
-            (standard.Copy, self.copy),
-            (standard.Cut, self.cut),
-            (standard.Paste, self.paste),
-            (standard.SelectAll, self.select_all),
-            (standard.Undo, self.document.undo),
-            (standard.Redo, self.document.redo),
-            (standard.ZoomIn, self.zoom_in),
-            (standard.ZoomOut, self.zoom_out),
-        )
-        for sequence, action in table:
-            if event.matches(sequence):
-                self.cancel_gesture()
-                with self.reporting():
-                    action()
-                return True
-        if event.key() == Key.Key_D and event.modifiers() == Qt.KeyboardModifier.ControlModifier:
-            self.duplicate()
-            return True
-        return False
-
-    def _plain_key(self: CanvasView, event: QKeyEvent) -> bool:
-        key = event.key()
-        if self.document.locked and key in (Key.Key_Escape, Key.Key_Backspace):
-            if not self.cancel_gesture():
-                self.left.emit()
-            return True
-        if key == Key.Key_Escape:
-            nothing = not self.selected_ids() and self.selected_wire is None
-            if not self.cancel_gesture():
-                self.selected_wire = None
-                self.select([])
-                if nothing and self.document.scope:
-                    self.left.emit()
-            return True
-        if key == Key.Key_Space and not event.isAutoRepeat():
-            self.hold_space(True)
-            return True
-        if key in (Key.Key_Delete, Key.Key_Backspace):
-            self.delete_selection()
-            return True
-        if key == Key.Key_Tab:
-            self.ask_search(self.pointer_place(), None)
-            return True
-        if key in _ARROWS:
-            return self._arrow(event, *_ARROWS[key])
-        return self._node_key(key)
-
-    def _node_key(self: CanvasView, key: int) -> bool:
-        chosen = self.selected_nodes()
-        if key == Key.Key_F2 and self.selected_frame in self.document.frames:
-            self.rename_frame(self.selected_frame)
-        elif key == Key.Key_F2 and len(chosen) == 1:
-            self.rename_node(chosen[0])
-        elif key in (Key.Key_Return, Key.Key_Enter) and len(chosen) == 1:
-            self.edit_wanted.emit(chosen[0])
-        elif key in (Key.Key_Return, Key.Key_Enter) and self.selected_frame in self.document.frames:
-            self.edit_wanted.emit(self.selected_frame)
-        elif key == Key.Key_F:
-            self.fit_selection()
-        elif key == Key.Key_Home:
-            self.fit_all()
-        else:
-            return False
-        return True
-
-    def _arrow(self: CanvasView, event: QKeyEvent, dx: int, dy: int) -> bool:
-        """Plain arrows walk, with Shift they take along what is selected, with Ctrl they pan, with
-        Alt they move the selection; with nothing selected, Alt goes back and forward."""
-        keys = event.modifiers()
-        far = bool(keys & Qt.KeyboardModifier.ShiftModifier)
-        if keys & Qt.KeyboardModifier.ControlModifier:
-            if far or keys & Qt.KeyboardModifier.AltModifier:
-                return False
-            self.pan(-48 * dx, -48 * dy)
-            return True
-        if keys & Qt.KeyboardModifier.AltModifier:
-            if self.selected_ids():
-                step = NUDGE * (5 if far else 1)
-                self.nudge(dx * step, dy * step)
-                self.show_whole(*self.selected_nodes()[:1])
-            elif dx:
-                self.history_wanted.emit(dx)
-        elif not len(self.scene.nodes):
-            self.pan(-48 * dx, -48 * dy)
-        else:
-            self.walk(dx, dy, extend=far)
-        return True
-
-    def keyReleaseEvent(self: CanvasView, event: QKeyEvent) -> None:
-        if event.key() == Key.Key_Space and not event.isAutoRepeat():
-            self.hold_space(False)
-            return
-        event.ignore()

@@ -14,14 +14,22 @@ if TYPE_CHECKING:
     from nodeflow.ui.canvas.view import CanvasView
 
 TITLE = "An empty canvas"
-HINTS = (
-    ("move", "Drag an op", "from the palette to here."),
-    ("search", "Press Tab", "or double click to search and add one."),
-    ("square-function", "Press =", "to type a formula."),
-    ("graduation-cap", "Build a = (b + c) × (c + 2)", "step by step."),
-)
+COUNT = 4
 ROW = 52.0
 WIDTH = 400.0
+
+
+def _hints(view: CanvasView) -> tuple[tuple[str, str, str], ...]:
+    """Icon, strong words and more of each; the keys are the user's."""
+    search, formula = view.keys.text("search"), view.keys.text("formula")
+    by_key = (f"Press {search}", "or double click to search and add one.")
+    typed = (f"Press {formula}", "to type a formula.")
+    return (
+        ("move", "Drag an op", "from the palette to here."),
+        ("search", *(by_key if search else ("Double click", "to search and add one."))),
+        ("square-function", *(typed if formula else ("Edit → Type a formula", "adds its nodes."))),
+        ("graduation-cap", "Build a = (b + c) × (c + 2)", "step by step."),
+    )
 
 
 def is_shown(view: CanvasView) -> bool:
@@ -29,13 +37,13 @@ def is_shown(view: CanvasView) -> bool:
 
 
 def _row(view: CanvasView, index: int) -> QRectF:
-    top = view.height() / 2 - ROW * len(HINTS) / 2 + 16
+    top = view.height() / 2 - ROW * COUNT / 2 + 16
     return QRectF(view.width() / 2 - WIDTH / 2, top + index * ROW, WIDTH, ROW - 8)
 
 
 def link_rect(view: CanvasView) -> QRectF:
     """Where the link to the tutorial is, in view coordinates."""
-    return _row(view, len(HINTS) - 1)
+    return _row(view, COUNT - 1)
 
 
 def link_at(view: CanvasView, at: QPointF) -> bool:
@@ -48,8 +56,8 @@ def paint(painter: QPainter, view: CanvasView) -> None:
     top = _row(view, 0).top()
     x = view.width() / 2
     text.draw(painter, x, top - 22, TITLE, text.HERO, theme.color("ink"), align="center")
-    last = len(HINTS) - 1
-    for index, (icon, strong, rest) in enumerate(HINTS):
+    last = COUNT - 1
+    for index, (icon, strong, rest) in enumerate(_hints(view)):
         row = _row(view, index)
         role = "accent" if index == last else "ink_muted"
         if index == last:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 IN_SIGHT = 40.0
 """Nodes that are brought into sight keep so many pixels from the edge."""
+PAN_STEP = 48.0
+"""Pixels."""
 EDGE = 48.0
 """Room left of the beginning of a graph, in scene units."""
 SLOW_FRAME_MS = 14.0
@@ -90,6 +92,10 @@ class Looking:
         if self._zoom_from is None:  # else the kept frame is of another scale
             self.frame.scroll(self.camera.x - before.x(), self.camera.y - before.y())
         self._looked()
+
+    def pan_step(self: CanvasView, dx: int, dy: int) -> None:
+        """Look a little to the left (-1) or right, up or down."""
+        self.pan(-PAN_STEP * dx, -PAN_STEP * dy)
 
     def zoom(self: CanvasView, steps: int, anchor: QPointF | None = None) -> None:
         """Zoom by steps of an eighth of an octave around a view point (default the middle)."""

@@ -93,7 +93,7 @@ class Pointing:
             self._select_under(at)
         if button != Qt.MouseButton.LeftButton:
             return None
-        if self._space_held:
+        if self.is_space_held:
             return Pan(self)
         if hints.link_at(self, at):
             self.tutorial_requested.emit()
@@ -279,7 +279,7 @@ class Pointing:
         shape = shapes.get(self.hover.kind, Qt.CursorShape.ArrowCursor)
         if self.gesture is not None:
             shape = self.gesture.cursor
-        elif self._space_held:
+        elif self.is_space_held:
             shape = Qt.CursorShape.OpenHandCursor
         elif at is not None and hints.link_at(self, at):
             shape = Qt.CursorShape.PointingHandCursor
@@ -288,7 +288,7 @@ class Pointing:
 
     def hold_space(self: CanvasView, held: bool) -> None:
         """While the space key is held, the left button pans."""
-        self._space_held = held
+        self.is_space_held = held
         self._show_cursor()
 
     def pointer_place(self: CanvasView) -> QPointF:

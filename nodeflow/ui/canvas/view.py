@@ -1,9 +1,9 @@
 """The canvas: one widget that shows a document and lets mouse and keyboard edit it.
 
 It paints a kept frame and, over it, what changes with the pointer. Its parts: ``Showing`` (values
-and states), ``Looking`` (places, pan, zoom), ``Pointing`` (the mouse) and ``Editing`` (keys and
-edits). All change the document through commands only, and what they did appears when the document
-says so.
+and states), ``Looking`` (places, pan, zoom), ``Pointing`` (the mouse), ``Keying`` (keys) and
+``Editing``. All change the document through commands only, and what they did appears when the
+document says so.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from nodeflow.ui.canvas.gestures import Gesture
 from nodeflow.ui.canvas.ghost import Ghost
 from nodeflow.ui.canvas.glide import Glide
 from nodeflow.ui.canvas.hit import EMPTY, Hit
+from nodeflow.ui.canvas.keys import CanvasKeys, Keying
 from nodeflow.ui.canvas.looking import Looking
 from nodeflow.ui.canvas.pointing import Pointing
 from nodeflow.ui.canvas.scene import SceneModel
@@ -48,8 +49,8 @@ SETTLE_MS = 40
 DRIFT_MS = 25
 
 
-class CanvasView(Showing, Looking, Pointing, Walking, Editing, Surgery, QWidget):
-    """A view of a document.
+class CanvasView(Showing, Looking, Pointing, Keying, Walking, Editing, Surgery, QWidget):
+    """A view of a document; ``keys`` says what keys do in it.
 
     Signals:
         selection_changed(list of ids)
@@ -86,6 +87,7 @@ class CanvasView(Showing, Looking, Pointing, Walking, Editing, Surgery, QWidget)
         analysis: Any,
         theme: Theme = LIGHT,
         parent: QWidget | None = None,
+        keys: CanvasKeys | None = None,
     ) -> None:
         super().__init__(parent)
         self.setObjectName("canvas")
@@ -95,6 +97,7 @@ class CanvasView(Showing, Looking, Pointing, Walking, Editing, Surgery, QWidget)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setMinimumSize(240, 160)
         self.theme = theme
+        self.keys = keys or CanvasKeys()
         self.camera = Camera()
         self.atlas = CardAtlas(CardPainter(theme))
         self.frame = FrameCache(self._paint_frame)
@@ -109,7 +112,7 @@ class CanvasView(Showing, Looking, Pointing, Walking, Editing, Surgery, QWidget)
         self.lifted_frames: frozenset[str] = frozenset()
         self.lift_shift = QPointF()
         self._hidden_wire: tuple[str, str] | None = None
-        self._space_held = False
+        self.is_space_held = False
         self._waiting: set[int] = set()
         self._deadline = 0.0
         self.moved_at = 0.0
@@ -356,8 +359,8 @@ class CanvasView(Showing, Looking, Pointing, Walking, Editing, Surgery, QWidget)
         if event.type() == QEvent.Type.ToolTip:
             self.show_tooltip(event)
             return True
-        if event.type() == QEvent.Type.KeyPress and event.key() == Qt.Key.Key_Tab:
-            self.keyPressEvent(event)
+        if event.type() == QEvent.Type.KeyPress and self.keys.action(event):
+            self.keyPressEvent(event)  # before Qt takes Tab for a step to the next widget
             return True
         return super().event(event)
 

@@ -48,9 +48,14 @@ class Walking:
     def walk(self: CanvasView, dx: int, dy: int, *, extend: bool = False) -> None:
         """Select the node one step away and bring it into sight; from a selected wire, its ends.
 
+        Without nodes it pans.
+
         Args:
             extend: keep what is selected, too.
         """
+        if not len(self.scene.nodes):
+            self.pan_step(dx, dy)
+            return
         chosen = self.selected_nodes()
         wire = self.document.wires.get(self.selected_wire) if self.selected_wire else None
         if wire is not None and dx:

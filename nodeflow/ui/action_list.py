@@ -44,6 +44,15 @@ _NEIGHBOURS = {
 }
 
 
+_GROWTH = (
+    ("left", "Narrow the frame", "Alt+Home"),
+    ("right", "Widen the frame", "Alt+End"),
+    ("up", "Shorten the frame", "Alt+PgUp"),
+    ("down", "Lengthen the frame", "Alt+PgDown"),
+)
+"""Resizing: the keys lie on the arrows of small keyboards, as moving does."""
+
+
 def _arrows(id: str, text: str, keys: str, tip: str = "") -> Any:
     """One action for each direction; ``text`` and ``keys`` name what lies there."""
     return tuple(
@@ -287,6 +296,18 @@ ACTIONS: tuple[ActionSpec, ...] = (
     *_arrows("extend", "Select {neighbour}, too", "Shift+"),
     *_arrows("move", "Move {direction}", "Alt+", "What is selected, by a step of the grid"),
     *_arrows("move_far", "Move far {direction}", "Alt+Shift+", "What is selected, by five steps"),
+    *(
+        _a(
+            f"frame_{name}",
+            text,
+            keys,
+            f"arrow-{name}",
+            "Resize the selected frame by a step of the grid",
+            on_canvas=True,
+            by_canvas=True,
+        )
+        for name, text, keys in _GROWTH
+    ),
     _a("view_back", "Back", "Ctrl+Alt+Left", "arrow-left", "Look where you looked before"),
     _a("view_forward", "Forward", "Ctrl+Alt+Right", "arrow-right", "Undo a step back"),
     *(

@@ -158,6 +158,12 @@ class EditMenu:
         rect = (area.x(), area.y(), area.width(), area.height())
         commands.add_frame(self._workspace.document, rect, "Frame")
 
+    def _when_frame_selected(self) -> Blocked | None:
+        one = self.looked_at.selected_frame in self.looked_at.document.frames
+        return self._locked() or (None if one else Blocked("Select a frame."))
+
+    when_frame_left = when_frame_right = when_frame_up = when_frame_down = _when_frame_selected
+
     def when_note(self) -> Blocked | None:
         return self._locked()
 

@@ -8,6 +8,7 @@ from PySide6.QtTest import QTest
 from test_window import build_expression
 from typist import Typist
 
+from nodeflow.document import commands
 from nodeflow.ui.action_list import ACTIONS
 from nodeflow.ui.canvas.keys import COMMANDS, is_plain
 from nodeflow.ui.shortcut_editor import ShortcutEditor
@@ -35,6 +36,8 @@ DEFAULTS = {
     (Key.Key_Down, ALT): "move_down",
     (Key.Key_Left, ALT | SHIFT): "move_far_left",
     (Key.Key_D, CTRL): "duplicate",
+    (Key.Key_End, ALT): "frame_right",
+    (Key.Key_PageUp, ALT): "frame_up",
     (Key.Key_A, CTRL): "select_all",
     (Key.Key_Z, CTRL): "undo",
 }
@@ -85,6 +88,9 @@ def rebind(editor: ShortcutEditor, action: str, key: Qt.Key, keys=NONE) -> None:
 def key_and_action(request, window, ids) -> tuple[tuple, str]:
     """A key and its action, in a window where the action has something to do."""
     window.canvas.nudge(8, 0)
+    if request.param[1].startswith("frame_"):
+        document = window.workspace.document
+        window.canvas.select([commands.add_frame(document, (-300, 0, 200, 200), "Frame")])
     window.canvas.pan(31, 17)
     window.actions_.refresh()
     return request.param

@@ -18,6 +18,7 @@ from nodeflow.document import commands, offers
 from nodeflow.document.check import check_wire
 from nodeflow.document.records import Wire
 from nodeflow.errors import NodeflowError
+from nodeflow.ui.canvas.gestures import SMALLEST_FRAME
 from nodeflow.ui.canvas.rename import InlineEditor
 
 if TYPE_CHECKING:
@@ -174,6 +175,24 @@ class Editing:
             self.show_whole(*self.selected_nodes()[:1])
         elif dx:
             self.history_wanted.emit(dx)
+
+    def resize_step(self: CanvasView, dx: int, dy: int) -> None:
+        """Move the lower right corner of the selected frame by one step of the grid; repeated
+        steps are one undo step."""
+        frame = self.document.frames.get(self.selected_frame)
+        if frame is None:
+            self.say("Select a frame to resize it.")
+            return
+        x, y, width, height = frame.rect
+        width = max(width + dx * NUDGE, min(width, SMALLEST_FRAME[0]))
+        height = max(height + dy * NUDGE, min(height, SMALLEST_FRAME[1]))
+        if (width, height) == frame.rect[2:]:
+            self.say("The frame cannot be smaller.")
+            return
+        with self.reporting():
+            rect = (x, y, width, height)
+            commands.set_frame(self.document, frame.id, ("resize", frame.id), rect=rect)
+        self.bring_into_sight(QRectF(x + width - NUDGE, y + height - NUDGE, NUDGE, NUDGE))
 
     def rename_node(self: CanvasView, node_id: str) -> None:
         """Edit a node's name on its card."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Modifiers = Qt.KeyboardModifier
 DRAG_START = 4.0
 SNAP = 8.0
+SMALLEST_FRAME = (96.0, 64.0)
 
 
 class Gesture:
@@ -160,6 +161,6 @@ class ResizeFrame(Gesture):
     def _rect(self) -> QRectF:
         x, y, width, height = self.view.document.frames[self.frame].rect
         step = (self.at - self.origin) / self.view.camera.scale
-        width = max(96.0, round((width + step.x()) / SNAP) * SNAP)
-        height = max(64.0, round((height + step.y()) / SNAP) * SNAP)
+        width = max(SMALLEST_FRAME[0], round((width + step.x()) / SNAP) * SNAP)
+        height = max(SMALLEST_FRAME[1], round((height + step.y()) / SNAP) * SNAP)
         return QRectF(x, y, width, height)

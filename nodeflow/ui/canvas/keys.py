@@ -47,6 +47,7 @@ for _name, (_dx, _dy) in DIRECTIONS.items():
     COMMANDS[f"pan_{_name}"] = lambda view, x=_dx, y=_dy: view.pan_step(x, y)
     COMMANDS[f"move_{_name}"] = lambda view, x=_dx, y=_dy: view.move_step(x, y)
     COMMANDS[f"move_far_{_name}"] = lambda view, x=_dx, y=_dy: view.move_step(x, y, far=True)
+    COMMANDS[f"frame_{_name}"] = lambda view, x=_dx, y=_dy: view.resize_step(x, y)
 
 END_GESTURES = {
     *("copy", "cut", "paste", "select_all", "undo", "redo", "zoom_in", "zoom_out", "duplicate"),

@@ -176,9 +176,11 @@ class Looking:
     def show_whole(self: CanvasView, *node_ids: str) -> None:
         """Move the view as little as brings nodes into sight; shrink it if they need room."""
         slots = [s for s in map(self.scene.nodes.get, node_ids) if s is not None]
-        if not slots:
-            return
-        area = self.scene.bounds(np.array(slots))
+        if slots:
+            self.bring_into_sight(self.scene.bounds(np.array(slots)))
+
+    def bring_into_sight(self: CanvasView, area: QRectF) -> None:
+        """The same for a part of the scene."""
         seen = self.camera.rect_to_view(area)
         room = QRectF(self.rect()).adjusted(IN_SIGHT, IN_SIGHT, -IN_SIGHT, -IN_SIGHT)
         if seen.width() > room.width() or seen.height() > room.height():

@@ -117,6 +117,43 @@ def test_a_frame_moves_by_keys_with_what_it_holds(document, canvas, hands, expre
     assert document.frames[frame].rect[0] == x - 20, "repeated moves are one step"
 
 
+def test_a_frame_is_resized_by_keys_as_one_step(document, canvas, hands, expression):
+    x, y = document.nodes[expression["d"]].pos
+    frame = commands.add_frame(document, (x - 20, y - 60, 220, 200), "Sum")
+    canvas.select([frame])
+    alt = Qt.KeyboardModifier.AltModifier
+    for key in (Key.Key_End, Key.Key_End, Key.Key_PageDown, Key.Key_Home):
+        hands.key(key, alt)
+    assert document.frames[frame].rect == (x - 20, y - 60, 228, 208)
+    assert document.nodes[expression["d"]].pos == (x, y), "what lies on it stays"
+    hands.key(Key.Key_Right, alt)
+    hands.key(Key.Key_PageUp, alt)
+    assert document.frames[frame].rect == (x - 12, y - 60, 228, 200)
+    document.undo()
+    assert document.frames[frame].rect == (x - 12, y - 60, 228, 208), "a move ends a series"
+    document.undo()
+    document.undo()
+    assert document.frames[frame].rect == (x - 20, y - 60, 220, 200)
+
+
+def test_a_frame_is_made_no_smaller_than_its_title_and_stays_in_sight(document, canvas, hands):
+    frame = commands.add_frame(document, (0, 0, 112, 400), "Sum")
+    canvas.select([frame])
+    alt = Qt.KeyboardModifier.AltModifier
+    for _ in range(4):
+        hands.key(Key.Key_Home, alt)
+    assert document.frames[frame].rect == (0, 0, 96, 400)
+    assert hands.messages[-1] == "The frame cannot be smaller."
+    for _ in range(100):
+        hands.key(Key.Key_PageDown, alt)
+    assert document.frames[frame].rect == (0, 0, 96, 1200)
+    assert canvas.rect().contains(hands.at(96, 1200)), "the edge that moves"
+    canvas.select([])
+    hands.key(Key.Key_PageDown, alt)
+    assert document.frames[frame].rect == (0, 0, 96, 1200)
+    assert hands.messages[-1] == "Select a frame to resize it."
+
+
 def test_duplicate_keeps_inner_wires_and_selects_the_copies(document, canvas, hands, expression):
     canvas.select([expression["b"], expression["d"]])
     hands.key(Key.Key_D, CONTROL)

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from nodeflow.document import commands
 from nodeflow.document.analysis import Analysis
-from nodeflow.document.check import check_type, check_wire
+from nodeflow.document.check import Verdict, check_type, check_wire
 from nodeflow.document.declarations import op_of
 from nodeflow.document.model import Document
 from nodeflow.document.ports import FEED
@@ -21,19 +21,24 @@ from nodeflow.errors import NodeflowError
 from nodeflow.graph.infer import infer_types
 from nodeflow.graph.types import TensorType
 
+Step = tuple[str, dict[str, Any]]
+"""An op and its attributes."""
+
+GAP = 200.0
+"""From the left edge of one new card to the next, where two are inserted."""
+
 
 @dataclass(frozen=True)
 class Conversion:
-    """An op with its attributes that makes a value fit, and the type it gives."""
+    """One op, or a cast and another, that make a value fit, and the type they give."""
 
-    op: str
-    attrs: dict[str, Any]
+    steps: tuple[Step, ...]
     type: TensorType
 
     @property
     def title(self) -> str:
-        """What the user is offered: `Insert Cast to float32`."""
-        return f"Insert {_TITLES[self.op].format(**self.attrs)}"
+        """What the user is offered: `Insert Cast to float32 and Transpose`."""
+        return f"Insert {' and '.join(map(_title, self.steps))}"
 
 
 _TITLES = {
@@ -44,32 +49,64 @@ _TITLES = {
 }
 
 
+def _title(step: Step) -> str:
+    op, attrs = step
+    return _TITLES[op].format(**attrs)
+
+
 def conversions(doc: Document, analysis: Analysis, wire: Wire) -> list[Conversion]:
     """Returns what would make a refused wire fit, the likeliest first; [] where nothing would."""
+    verdict = check_wire(doc, analysis, *wire)
+    return [] if verdict.ok else _conversions(doc, analysis, wire, verdict.cast)
+
+
+def _conversions(
+    doc: Document, analysis: Analysis, wire: Wire, cast: str | None
+) -> list[Conversion]:
     given = analysis.type_of(wire.source, wire.source_port)
     target = doc.nodes[wire.target]
-    verdict = check_wire(doc, analysis, *wire)
-    if given is None or verdict.ok or wire.target_port == FEED or op_of(target) is None:
+    if given is None or wire.target_port == FEED or op_of(target) is None:
         return []
     if wire.target in analysis.ancestors(wire.source):
         return []
-    for candidates in (_candidates(given, verdict.cast), _less_likely(given)):
+    before: tuple[Step, ...] = ()
+    if cast is not None:
+        before = (("cast", {"dtype": cast}),)
+        given = TensorType(cast, given.shape)
+        if check_type(doc, analysis, given, target, wire.target_port) is None:
+            return [Conversion(before, given)]
+    for candidates in (_candidates(given), _less_likely(given)):
         found: dict[TensorType, Conversion] = {}
         for op, attrs in candidates:
             made = _applied(op, attrs, given)
             if made is None or made in found:
                 continue
             if check_type(doc, analysis, made, target, wire.target_port) is None:
-                found[made] = Conversion(op, attrs, made)
+                found[made] = Conversion((*before, (op, attrs)), made)
         if found:
             return list(found.values())
     return []
 
 
-def _candidates(given: TensorType, cast: str | None) -> Iterator[tuple[str, dict[str, Any]]]:
-    if cast is not None:
-        yield "cast", {"dtype": cast}
-        return
+def advised(doc: Document, analysis: Analysis, wire: Wire, verdict: Verdict) -> Verdict:
+    """Returns a refusal with what would really help: a Cast alone may not be enough."""
+    given = analysis.type_of(wire.source, wire.source_port)
+    target = doc.nodes[wire.target]
+    if verdict.cast is None or given is None or op_of(target) is None:
+        return verdict
+    beyond = check_type(
+        doc, analysis, TensorType(verdict.cast, given.shape), target, wire.target_port
+    )
+    if beyond is None:
+        return verdict
+    offers = _conversions(doc, analysis, wire, verdict.cast)
+    if not offers:
+        return replace(verdict, hint=f"And after a Cast to {verdict.cast}: {beyond.reason}.")
+    both = " and ".join(map(_title, offers[0].steps))
+    return replace(verdict, hint=f"{both}, both between them, would help.")
+
+
+def _candidates(given: TensorType) -> Iterator[Step]:
     rank = len(given.shape)
     if rank == 0:
         yield "reshape", {"shape": [1]}
@@ -88,7 +125,7 @@ def _candidates(given: TensorType, cast: str | None) -> Iterator[tuple[str, dict
 _EXPANDED = (("expand_dims", {"axis": 0}), ("expand_dims", {"axis": -1}))
 
 
-def _less_likely(given: TensorType) -> Iterator[tuple[str, dict[str, Any]]]:
+def _less_likely(given: TensorType) -> Iterator[Step]:
     """What is offered where nothing else fits."""
     rank = len(given.shape)
     if rank > 2:
@@ -97,7 +134,7 @@ def _less_likely(given: TensorType) -> Iterator[tuple[str, dict[str, Any]]]:
         yield from _EXPANDED
 
 
-def _pictures(size: int | None) -> Iterator[tuple[str, dict[str, Any]]]:
+def _pictures(size: int | None) -> Iterator[Step]:
     """Rows of as many numbers as a square grey picture has, as such pictures."""
     side = math.isqrt(size or 0)
     if side > 1 and side * side == size:
@@ -120,17 +157,25 @@ def insert_conversion(
     wire: Wire,
     pos: tuple[float, float],
     picked: tuple[str, str] | None = None,
-) -> str:
-    """Adds the conversion and both wires as one undo step; returns the new node's id.
+) -> list[str]:
+    """Adds the conversion and its wires as one undo step; returns the new nodes' ids.
 
-    `picked` is a wire that was taken off its port for this, and goes.
+    Args:
+        pos: the corner of the new card; the middle of two.
+        picked: a wire that was taken off its port for this, and goes.
     """
+    new: list[str] = []
     with doc.transaction(f"{found.title} before {doc.node(wire.target).name}"):
         if picked is not None and picked != wire.key:
             commands.disconnect(doc, picked)
-        node = commands.add_node(doc, found.op, pos, attrs=found.attrs)
-        port = op_of(doc.node(node)).inputs[0].name  # type: ignore[union-attr]
-        commands.connect(doc, wire.source, wire.source_port, node, port)
-        out = op_of(doc.node(node)).output_name(0)  # type: ignore[union-attr]
-        commands.connect(doc, node, out, wire.target, wire.target_port)
-    return node
+        source, source_port = wire.source, wire.source_port
+        for index, (op, attrs) in enumerate(found.steps):
+            x = pos[0] + GAP * (index - (len(found.steps) - 1) / 2)
+            node = commands.add_node(doc, op, (x, pos[1]), attrs=attrs)
+            declared = op_of(doc.node(node))
+            assert declared is not None
+            commands.connect(doc, source, source_port, node, declared.inputs[0].name)
+            source, source_port = node, declared.output_name(0)
+            new.append(node)
+        commands.connect(doc, source, source_port, wire.target, wire.target_port)
+    return new

@@ -219,7 +219,7 @@ class WireByKeys:
     def _convert(self, wire: Wire, offer: Conversion) -> None:
         canvas = self._canvas
         place = conversion_place(canvas, wire)
-        canvas.select([insert_conversion(canvas.document, offer, wire, place)])
+        canvas.select(insert_conversion(canvas.document, offer, wire, place))
         canvas.say(f"{offer.title.replace('Insert', 'Inserted', 1)}.")
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from nodeflow.document import arranging, commands, conversions, flow, replacing, rewiring
 from nodeflow.document.analysis import Analysis
+from nodeflow.document.check import check_wire
 from nodeflow.document.model import Document
 from nodeflow.document.records import NodeRecord, Wire
 from nodeflow.ops import REGISTRY
@@ -239,6 +240,52 @@ def test_each_kind_of_conversion_is_offered_at_many_ranks(shape, op, port, other
         kind = Analysis(doc).type_of(target, "out")
         assert kind is not None and kind.dtype == "float32"
         assert steps_back(doc, before)
+
+
+@pytest.mark.parametrize(
+    ("shape", "op", "port", "other", "title", "result"),
+    [
+        ((9, 28, 28), "matmul", "x", (784, 10), "Reshape to [-1, 784]", (9, 10)),
+        ((10, 784), "matmul", "y", (9, 784), "Transpose", (9, 10)),
+        ((9, 784), "conv2d", "x", (5, 5, 1, 8), "Reshape to [-1, 28, 28, 1]", (9, 28, 28, 8)),
+        ((4, 5), "add", "x", (4, 5, 7), "Expand dims, axis -1", (4, 5, 7)),
+        ((), "matmul", "x", (1, 10), "Reshape to [1, 1]", (1, 10)),
+    ],
+)
+def test_a_cast_and_another_conversion_are_offered_as_one(shape, op, port, other, title, result):
+    doc = Document()
+    whole = {"shape": list(shape), "dtype": "int32"}
+    given = commands.add_node(doc, "placeholder", (0, 0), "g", whole)
+    beside = commands.add_node(doc, "placeholder", (0, 0), "b", {"shape": list(other)})
+    target = commands.add_node(doc, op, (0, 0), "t")
+    free = {"conv2d": "filter", "matmul": "y" if port == "x" else "x", "add": "y"}[op]
+    commands.connect(doc, beside, "out", target, free)
+    wire = Wire(given, "out", target, port)
+    assert offers(doc, given, target, port) == [f"Insert Cast to float32 and {title}"]
+    refused = check_wire(doc, Analysis(doc), *wire)
+    assert not refused.ok
+    said = conversions.advised(doc, Analysis(doc), wire, refused)
+    assert said.hint == f"Cast to float32 and {title}, both between them, would help."
+    before = flow.dumps(doc)
+    (offer,) = conversions.conversions(doc, Analysis(doc), wire)
+    new = conversions.insert_conversion(doc, offer, wire, (500, 80))
+    assert doc.node(new[0]).op == "cast" and len(new) == 2
+    assert doc.wires[new[0], "x"].source == given and doc.wires[new[1], "x"].source == new[0]
+    assert doc.node(new[1]).pos[0] - doc.node(new[0]).pos[0] >= 168, "side by side"
+    kind = Analysis(doc).type_of(target, "out")
+    assert kind is not None and (kind.dtype, kind.shape) == ("float32", result)
+    assert steps_back(doc, before)
+
+
+def test_where_a_cast_alone_is_not_enough_the_refusal_says_so(chain):
+    doc, ids = chain
+    whole = {"value": np.zeros((7, 7)).tolist(), "dtype": "int32"}
+    other = commands.add_node(doc, "constant", (0, 0), "n", whole)
+    wire = Wire(other, "out", ids["m"], "x")
+    assert offers(doc, other, ids["m"], "x") == []
+    refused = check_wire(doc, Analysis(doc), *wire)
+    hint = conversions.advised(doc, Analysis(doc), wire, refused).hint
+    assert hint == "And after a Cast to float32: (7, 7) x (3, 4): 7 is not 3."
 
 
 def test_an_offer_that_is_taken_is_one_step_and_leaves_no_problem(chain):

@@ -75,10 +75,8 @@ class ConversionChip(QFrame):
         view, wire, offer = self.view, self.wire, self.offers[index]
         self.close_chip()
         with view.reporting():
-            node = insert_conversion(
-                view.document, offer, wire, conversion_place(view, wire), self.picked
-            )
-            view.select([node])
+            place = conversion_place(view, wire)
+            view.select(insert_conversion(view.document, offer, wire, place, self.picked))
 
     def close_chip(self) -> None:
         """Go, doing nothing."""

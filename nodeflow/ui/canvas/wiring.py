@@ -11,7 +11,7 @@ from PySide6.QtGui import QPainter, QPen
 
 from nodeflow.document import commands
 from nodeflow.document.check import Verdict, check_wire
-from nodeflow.document.conversions import conversions
+from nodeflow.document.conversions import advised, conversions
 from nodeflow.document.records import Wire
 from nodeflow.ui.canvas import arrays, faces, text, wires
 from nodeflow.ui.canvas.card_painter import CardPainter
@@ -60,6 +60,7 @@ class DragWire(Gesture):
         self.target: Hit | None = None
         self.verdict: Verdict | None = None
         self._verdicts: dict[tuple[str, str], Verdict] = {}
+        self._advice: dict[tuple[str, str, str, str], Verdict] = {}
         self._free: list[Hit] | None = None
 
     def start(self, at: QPointF, modifiers: Modifiers) -> None:
@@ -70,7 +71,7 @@ class DragWire(Gesture):
     def move(self, at: QPointF, modifiers: Modifiers) -> None:
         super().move(at, modifiers)
         self.target = self._port_under(at)
-        self.verdict = self._judge(self.target) if self.target else None
+        self.verdict = self._advise(self.target) if self.target else None
         if self.verdict is not None and not self.verdict.ok:
             self.view.say(_sentence(self.verdict))
 
@@ -151,6 +152,14 @@ class DragWire(Gesture):
             ends = self._ends(target)
             self._verdicts[key] = check_wire(self.view.document, self.view.analysis, *ends)
         return self._verdicts[key]
+
+    def _advise(self, target: Hit) -> Verdict:
+        """The verdict at the pointer, with what would really help."""
+        verdict, ends = self._judge(target), self._ends(target)
+        if ends not in self._advice:
+            view = self.view
+            self._advice[ends] = advised(view.document, view.analysis, Wire(*ends), verdict)
+        return self._advice[ends]
 
     def _type(self) -> Any:
         return self.view.analysis.type_of(self.node, self.port)

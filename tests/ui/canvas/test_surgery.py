@@ -288,6 +288,35 @@ class TestOffers:
         document.undo()
         assert between.id not in document.nodes and (target, port) not in document.wires
 
+    @pytest.mark.parametrize("way", ["Enter", "click"])
+    def test_a_cast_and_a_reshape_are_taken_as_one_step(self, document, canvas, hands, way):
+        pictures = {"shape": [None, 28, 28], "dtype": "uint8"}
+        given = commands.add_node(document, "placeholder", (0, 0), "pictures", pictures)
+        other = commands.add_node(document, "placeholder", (0, 300), "W", {"shape": [784, 10]})
+        target = commands.add_node(document, "matmul", (900, 0), "product")
+        commands.connect(document, other, "out", target, "y")
+        canvas.fit_all()
+        before = content(document)
+        hands.drag(hands.port(given, "out"), hands.port(target, "x"))
+        words = "Cast to float32 and Reshape to [-1, 784]"
+        assert words in hands.messages[-1], "the refusal says what would help"
+        (button,) = canvas.chip.buttons
+        assert button.text() == f"Insert {words}"
+        if way == "Enter":
+            QTest.keyClick(button, Key.Key_Return)
+        else:
+            QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+        reshape = document.nodes[document.wires[(target, "x")].source]
+        cast = document.nodes[document.wires[(reshape.id, "x")].source]
+        assert (cast.op, reshape.op) == ("cast", "reshape")
+        assert document.wires[(cast.id, "x")].source == given
+        assert canvas.analysis.type_of(target, "out").shape == (None, 10)
+        assert set(canvas.selected_ids()) == {cast.id, reshape.id}
+        rects = [canvas.node_rect(i) for i in (given, cast.id, reshape.id, target)]
+        assert not any(a.intersects(b) for i, a in enumerate(rects) for b in rects[:i])
+        hands.key(Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+        assert content(document) == before
+
     def test_a_click_takes_an_offer(self, document, canvas, hands, refused):
         chip = self.drop(canvas, hands, refused)
         QTest.mouseClick(chip.buttons[0], Qt.MouseButton.LeftButton)

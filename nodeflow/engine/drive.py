@@ -35,11 +35,12 @@ from nodeflow.engine.layout import (
     EMPTY,
     FAILED,
     FINISHED,
-    INSIDE,
     LEAVE,
+    LINGER,
     LOOP,
     NSEGMENTS,
     PARALLEL,
+    PRESENT,
     PROGRAM,
     RAISED,
     ROW_SLOTS,
@@ -150,15 +151,26 @@ def wait_a_little(control, spins):
 
 @_helper
 def follow(control, tid, n):
-    """What every thread but the first does: take tasks until the conductor says leave."""
-    atomic_add(control + 8 * INSIDE, 1)
-    spins = 0
-    while atomic_load(ticket_of(control, tid)) >= 0:
-        if take_tasks(control, tid, n):
-            spins = 0
-        else:
-            spins = wait_a_little(control, spins)
-    atomic_add(control + 8 * INSIDE, -1)
+    """What every thread but the first does: take tasks until the conductor says leave, and stay a
+    little, for a thread that is woken comes later than the next drive often does."""
+    ticket, present = ticket_of(control, tid), ticket_of(control, tid) + 8 * PRESENT
+    while True:
+        atomic_store(present, 1)
+        spins, idle = 0, 0
+        while idle <= slot(control, LINGER):
+            if take_tasks(control, tid, n):
+                spins = 0
+            else:
+                spins = wait_a_little(control, spins)
+            if atomic_load(ticket) >= 0:
+                idle = 0
+            elif idle == 0:
+                spins, idle = 0, 1
+            elif spins > slot(control, SPINS):
+                idle += 1
+        atomic_store(present, 0)
+        if atomic_load(ticket) < 0:  # else the next drive began before it could see us go
+            break
 
 
 @_helper
@@ -218,9 +230,6 @@ def conduct(control, n):
             break
     for tid in range(n):
         atomic_store(ticket_of(control, tid), LEAVE)
-    spins = 0
-    while atomic_load(control + 8 * INSIDE) != 0:
-        spins = wait_a_little(control, spins)
 
 
 def kernel(control, tid, n):

@@ -68,6 +68,7 @@ def _vector_part(builder, base, n, scalar, combine, identity):
         return builder.load(pointer, align=size)
 
     start = ir.Constant(vector, [ir.Constant(scalar, identity)] * LANES)
+    neutral = ir.Constant(vector, [ir.Constant(scalar, identity or -0.0)] * LANES)
     lanes = [cgutils.alloca_once(builder, vector) for _ in range(UNROLLED)]
     for lane in lanes:
         builder.store(start, lane)
@@ -83,13 +84,33 @@ def _vector_part(builder, base, n, scalar, combine, identity):
         at = builder.add(done, builder.mul(loop.index, ir.Constant(word, LANES)))
         builder.store(combine(builder, builder.load(lanes[0]), load(at)), lanes[0])
     done = builder.add(done, builder.mul(more, ir.Constant(word, LANES)))
-    elements = builder.bitcast(lanes[1], scalar.as_pointer())
-    with cgutils.for_range(builder, builder.sub(n, done)) as loop:
-        value = builder.load(builder.gep(base, [builder.add(done, loop.index)]))
-        place = builder.gep(elements, [loop.index])
-        builder.store(combine(builder, builder.load(place), value), place)
+    rest = _load_some(builder, builder.gep(base, [done]), builder.sub(n, done), neutral)
+    builder.store(combine(builder, builder.load(lanes[1]), rest), lanes[1])
     a, b, c, d = (builder.load(lane) for lane in lanes)
     return combine(builder, combine(builder, a, b), combine(builder, c, d))
+
+
+def _load_some(builder, pointer, count, others):
+    """The first ``count`` elements of a vector, of ``others`` the rest, which is not read."""
+    vector, index = others.type, ir.IntType(32)
+    width = "f32" if isinstance(vector.element, ir.FloatType) else "f64"
+    kind = ir.FunctionType(
+        vector,
+        [vector.as_pointer(), index, ir.VectorType(ir.IntType(1), LANES), vector],
+    )
+    load = cgutils.get_or_insert_function(
+        builder.module, kind, f"llvm.masked.load.v{LANES}{width}.p0"
+    )
+    numbers = ir.VectorType(index, LANES)
+    spread = ir.Constant(numbers, [ir.Constant(index, 0)] * LANES)
+    limit = builder.insert_element(
+        ir.Constant(numbers, ir.Undefined), builder.trunc(count, index), ir.Constant(index, 0)
+    )
+    limit = builder.shuffle_vector(limit, limit, spread)
+    places = ir.Constant(numbers, [ir.Constant(index, i) for i in range(LANES)])
+    mask = builder.icmp_unsigned("<", places, limit)
+    at = builder.bitcast(pointer, vector.as_pointer())
+    return builder.call(load, [at, ir.Constant(index, 1), mask, others])
 
 
 def _tree(builder, total, scalar, combine):

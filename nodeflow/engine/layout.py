@@ -7,9 +7,9 @@ offsets count int64 slots.
 from __future__ import annotations
 
 # Control block, one per team; each busy word on a cache line of its own. From TICKETS on, every
-# thread has a ticket, TICKET_SLOTS apart.
-FINISHED, INSIDE, PROGRAM, YIELD, SPINS = 0, 16, 32, 33, 34
-TICKETS, TICKET_SLOTS = 48, 16
+# thread has a ticket, TICKET_SLOTS apart, and PRESENT slots after it 1 while it takes tasks.
+FINISHED, PROGRAM, YIELD, SPINS, LINGER = 0, 16, 17, 18, 19
+TICKETS, TICKET_SLOTS, PRESENT = 32, 16, 8
 
 # Program block. STOP and FAILED are read between kernels, the others by the conductor alone.
 STOP, FAILED = 0, 1

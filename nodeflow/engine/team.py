@@ -23,6 +23,7 @@ from nodeflow.engine.driver import Outcome, Program, drive_kernel
 from nodeflow.engine.native import ENTRY
 
 SPINS = 4000  # a few microseconds; longer burns a core that others may need
+LINGER = 300  # times that a helper gives its core away before it sleeps: about 100 microseconds
 _POLL_S = 0.02  # how often a waiting caller looks for Ctrl-C
 
 _teams: weakref.WeakSet[Team] = weakref.WeakSet()
@@ -97,9 +98,11 @@ class Team:
         self._helpers.clear()
         self._control = np.zeros(layout.TICKETS + layout.TICKET_SLOTS * self.n, np.int64)
         self._tickets = self._control[layout.TICKETS :: layout.TICKET_SLOTS]
+        self._present = self._control[layout.TICKETS + layout.PRESENT :: layout.TICKET_SLOTS]
         self._tickets[:] = layout.LEAVE
         self._control[layout.YIELD] = _yield_address()
         self._control[layout.SPINS] = SPINS
+        self._control[layout.LINGER] = LINGER
         self._entries: dict[int, Callable[[], None]] = {}
 
     def drive(
@@ -146,8 +149,9 @@ class Team:
             self._helpers.append(_Helper(self._entry(tid, self.n), tid))
         # Nothing to take yet, but stay: whoever comes before the conductor must not leave again.
         self._tickets[:] = layout.EMPTY
-        for helper in self._helpers[: n - 1]:
-            helper.wake()
+        for helper, present in zip(self._helpers, self._present[1:n].tolist(), strict=False):
+            if not present:
+                helper.wake()
 
     def _entry(self, tid: int, n: int) -> Callable[[], None]:
         """The compiled driver as a call without arguments, with scratch memory of its own."""

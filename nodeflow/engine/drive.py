@@ -169,8 +169,8 @@ def follow(control, tid, n):
             elif spins > slot(control, SPINS):
                 idle += 1
         atomic_store(present, 0)
-        if atomic_load(ticket) < 0:  # else the next drive began before it could see us go
-            break
+        if atomic_load(ticket) < 0:
+            break  # else the next drive began before it could see us go
 
 
 @_helper

@@ -40,7 +40,6 @@ from nodeflow.engine.filter_gradient import OuterProducts, outer_calls
 from nodeflow.engine.fusion import Group
 from nodeflow.engine.products import Product
 from nodeflow.engine.rows import (
-    WIDEST,
     ColumnSoftmax,
     RowSoftmax,
     column_softmax_source,
@@ -358,8 +357,9 @@ def emit_stage(actions: Actions, group: Group, action: Action, cut: Cut | None =
         return Row(source, args, cut.tasks, work, group)
     source = reductions.columns_source(stage.kind, dtype, bool(divisor))
     shape = (stage.outer, stage.n, stage.inner, stage.blocks, stage.length)
-    args = (*shape, *pointers, *divisor)
-    units = stage.outer * stage.blocks * -(-stage.inner // reductions.COLUMN_TILE)
+    tile = reductions.tile_of(stage.outer * stage.blocks, stage.inner)
+    args = (*shape, *pointers, tile, *divisor)
+    units = stage.outer * stage.blocks * -(-stage.inner // tile)
     return Row(source, args, _limit(work, units), work, group)
 
 
@@ -399,7 +399,7 @@ def emit_column_softmax(actions: Actions, group: Group, action: Action) -> Seque
     slots = (action.inputs[0], action.outputs[0])
     pointers = [Pointer(actions.root[slot]) for slot in slots]
     work = math.prod(shape) * (1.5 if dtype == "float32" else 8.0)
-    tile = WIDEST if softmax.outer * softmax.inner > MAX_TASKS * WIDEST else reductions.COLUMN_TILE
+    tile = reductions.tile_of(softmax.outer, softmax.inner)
     units = softmax.outer * -(-softmax.inner // tile)
     source = column_softmax_source(dtype, softmax.log)
     return [Row(source, (*shape, *pointers, tile), _limit(work, units), work, group)]

@@ -22,7 +22,8 @@ from nodeflow.engine.levels import Level, all_rows, work_of
 from nodeflow.engine.loops import emit_loop, is_loop, plan_loop
 from nodeflow.engine.places import Place, Placer
 from nodeflow.engine.schedule import Schedule
-from nodeflow.engine.strands import Strand, find_strands
+from nodeflow.engine.strands import ENOUGH, Strand, find_strands
+from nodeflow.engine.turns import take_turns
 from nodeflow.engine.updates import Updates, flush_updates, plan_updates
 from nodeflow.engine.views import read_slices, write_pieces
 from nodeflow.engine.worth import not_worth_fusing
@@ -303,10 +304,18 @@ class _Planner:
         return phase_of
 
     def _strands(self, phase_of: dict[Group, int], rows: dict[Group, list[Row]]) -> list[Strand]:
-        """Groups joined where their tasks need nothing of each other; they get new levels."""
+        """Groups joined where their tasks need nothing of each other, and when each strand runs."""
         work = {g: sum(r.work for r in made) for g, made in rows.items()}
         after = self.updates.after(self.actions, self.groups) if self.updates else {}
-        return find_strands(self.actions, self.groups, work, after, phase_of)
+        strands = find_strands(self.actions, self.groups, work, after, phase_of)
+
+        def written(strand: Strand) -> int:
+            tasks = sum(r.tasks for r in rows.get(strand.groups[0], ()))
+            return sum(map(self._nbytes, strand.made)) if tasks >= ENOUGH else 0
+
+        if "turns" not in self.schedule.without:
+            take_turns(strands, lambda s: phase_of[s.groups[0]], written)
+        return strands
 
     def _levels(
         self, phase_of: dict[Group, int], strands: list[Strand]

@@ -12,6 +12,10 @@ from nodeflow.graph.types import FLOATS, numpy_dtype
 ROW_BLOCK = 8192
 """Longest stretch that one task reduces; longer rows become partial results first."""
 COLUMN_TILE = 64
+WIDEST = 256
+"""Most columns of a tile, where there are many."""
+ROWS_AT_ONCE = 8
+"""Rows of a column that are added in one go."""
 COLUMN_BLOCK = 4096
 """Most rows that one task adds up in a column; more become partial results first."""
 
@@ -21,6 +25,11 @@ _COMBINE = {
     "max": "max_of({0}, {1})",
     "min": "min_of({0}, {1})",
 }
+
+
+def tile_of(outer: int, inner: int) -> int:
+    """Columns of a tile: many where that leaves enough tiles for all threads."""
+    return WIDEST if outer * inner > 32 * WIDEST else COLUMN_TILE
 
 
 def identity(kind: str, dtype: str) -> str:
@@ -89,13 +98,27 @@ def columns_source(kind: str, dtype: str, mean: bool = False) -> str:
     """Reduce the middle axis of [outer, n, inner] in ``blocks`` pieces.
 
     Args of the kernel: outer, n, inner, blocks, length of a block, source, target
-    (outer, blocks, inner), and for a mean what to divide by. One unit of work is a tile of 64
-    columns of one block; every 128 rows its partial results are added to the total.
+    (outer, blocks, inner), columns of a tile (at most `WIDEST`), and for a mean what to divide by.
+    One unit of work is a tile of columns of one block; every 128 rows its partial results are added
+    to the total.
     """
     size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
     start = identity(kind, dtype)
     used = f"from nodeflow.engine.lanes import {kind}_of" if kind in ("max", "min") else ""
-    result = f"{name}(total[c] / {name}(slot(args, 7)))" if mean else "total[c]"
+    result = f"{name}(total[c] / {name}(slot(args, 8)))" if mean else "total[c]"
+
+    def added(count: int) -> list[str]:
+        """Rows one after the other, a partial result being read and written once for all."""
+        text = "part[c]"
+        for k in range(count):
+            text = _combined(kind, text, f"x{k}[c]", dtype)
+        return [
+            f"at = source + {size} * ((above + row) * inner + column)",
+            *(f"x{k} = view1(at + {size * k} * inner, width, {name})" for k in range(count)),
+            "for c in range(x0.size):",
+            f"    part[c] = {text}",
+        ]
+
     lines = [
         "import numpy as np",
         "from nodeflow.engine.intrinsics import local_array, slot, view1",
@@ -105,15 +128,15 @@ def columns_source(kind: str, dtype: str, mean: bool = False) -> str:
         "def kernel(args, task, ntasks):",
         "    outer, n, inner = slot(args, 0), slot(args, 1), slot(args, 2)",
         "    blocks, length = slot(args, 3), slot(args, 4)",
-        "    source, target = slot(args, 5), slot(args, 6)",
-        f"    tiles = (inner + {COLUMN_TILE - 1}) // {COLUMN_TILE}",
+        "    source, target, tile = slot(args, 5), slot(args, 6), slot(args, 7)",
+        "    tiles = (inner + tile - 1) // tile",
         "    units = outer * blocks * tiles",
-        f"    part = local_array({COLUMN_TILE}, {name})",
-        f"    total = local_array({COLUMN_TILE}, {name})",
+        f"    part = local_array({WIDEST}, {name})",
+        f"    total = local_array({WIDEST}, {name})",
         "    for unit in range(units * task // ntasks, units * (task + 1) // ntasks):",
         "        chunk = unit // tiles",
-        f"        column = (unit - chunk * tiles) * {COLUMN_TILE}",
-        f"        width = min({COLUMN_TILE}, inner - column)",
+        "        column = (unit - chunk * tiles) * tile",
+        "        width = min(tile, inner - column)",
         "        first = (chunk % blocks) * length",
         "        last = min(first + length, n)",
         "        above = (chunk // blocks) * n",
@@ -122,11 +145,13 @@ def columns_source(kind: str, dtype: str, mean: bool = False) -> str:
         "        while first < last:",
         "            for c in range(width):",
         f"                part[c] = {start}",
-        "            for row in range(first, min(first + 128, last)):",
-        f"                at = source + {size} * ((above + row) * inner + column)",
-        f"                x = view1(at, width, {name})",
-        "                for c in range(x.size):",
-        f"                    part[c] = {_combined(kind, 'part[c]', 'x[c]', dtype)}",
+        "            row, end = first, min(first + 128, last)",
+        f"            while row + {ROWS_AT_ONCE} <= end:",
+        *("                " + line for line in added(ROWS_AT_ONCE)),
+        f"                row += {ROWS_AT_ONCE}",
+        "            while row < end:",
+        *("                " + line for line in added(1)),
+        "                row += 1",
         "            for c in range(width):",
         f"                total[c] = {_combined(kind, 'total[c]', 'part[c]', dtype)}",
         "            first += 128",

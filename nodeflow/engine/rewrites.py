@@ -32,6 +32,7 @@ REWRITES = {
     "views": "read slices where they lie, write joined pieces where they belong",
     "flush": "take numbers too small for full precision as zero where a training step updates",
     "strands": "let each task go on with its rows through neighbouring kernels",
+    "turns": "run large branches one after the other, each while its values are in cache",
     "reuse": "let intermediate results that are not needed any more make room",
 }
 """All that a plan may do without, by name; `Session(without=...)` switches them off."""

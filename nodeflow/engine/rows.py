@@ -14,7 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from nodeflow.engine.expressions import numpy_name
-from nodeflow.engine.reductions import COLUMN_BLOCK, ROW_BLOCK, identity
+from nodeflow.engine.reductions import COLUMN_BLOCK, ROW_BLOCK, WIDEST, identity
 from nodeflow.graph.types import FLOATS, numpy_dtype
 
 if TYPE_CHECKING:
@@ -24,10 +24,6 @@ if TYPE_CHECKING:
 
 TOGETHER = 2048
 """Elements of which exponentials are taken in one loop: rows may be shorter than a vector."""
-
-
-WIDEST = 256
-"""Most columns that are taken together."""
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,8 @@ class Strand:
     Attributes:
         rows: into how many leading rows it may be cut; empty where it cannot.
         height: rows of a task, if a product decides it.
+        made: root slots that its groups write.
+        after: strands that must be over before it begins.
     """
 
     level: int
@@ -51,7 +53,7 @@ class Strand:
     height: int | None = None
     work: float = 0.0
     made: set[int] = field(default_factory=set)
-    """Root slots that its groups write."""
+    after: set[Strand] = field(default_factory=set)
 
     def cut(self) -> Cut | None:
         """How it is cut; None where its only group is cut as it likes."""
@@ -101,14 +103,12 @@ class _Finder:
             if strand is None:
                 strand = self._new(group)
                 strands.append(strand)
+            strand.after.update(s for s in self._before(group) if s is not strand)
             self.strand_of[group] = strand
             strand.groups.append(group)
             strand.made |= group.outputs
             strand.work += self.work.get(group, 0.0)
             self.made_by.update(dict.fromkeys(group.outputs, group))
-        for strand in strands:
-            for group in strand.groups:
-                group.level = strand.level
         return strands
 
     def _sources(self, group: Group) -> list[Strand]:

@@ -83,6 +83,8 @@ class _Writer:
         loop = self._loop(body)
         imports = ["import numpy as np"]
         names = ["load", "set_slot", "slot", "view1"]
+        if self.functions:
+            names.insert(0, "interleaved")
         imports.append(f"from nodeflow.engine.intrinsics import {', '.join(names)}")
         if self.functions:
             imports.append(
@@ -228,9 +230,10 @@ class _Writer:
 
     def _inner(self, body: Sequence[str], indent: str) -> list[str]:
         first = self.cluster.outputs[0]
-        counted = "y0" if first.inplace is None else f"x{first.inplace}"
+        size = "y0.size" if first.inplace is None else f"x{first.inplace}.size"
+        end = f"interleaved({size})" if self.functions else size
         return [
-            f"{indent}for i in range({counted}.size):",
+            f"{indent}for i in range({end}):",
             *(f"{indent}    {line}" for line in body),
         ]
 

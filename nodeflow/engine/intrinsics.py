@@ -103,6 +103,17 @@ def store(typingctx, address, value):
     return types.void(types.int64, value), codegen
 
 
+@njit
+def interleaved(n):
+    """``n``, as the end of a loop of which four vectors are computed at a time.
+
+    What follows each other in a formula of some twenty steps waits most of the time. A processor
+    looks ahead for other work, but not a whole such formula; between those of four elements it
+    need not. Only `translate` knows this wish, and only for processors with enough registers.
+    """
+    return n
+
+
 # -- arrays ---------------------------------------------------------------------------------------
 
 

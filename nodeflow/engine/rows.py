@@ -87,7 +87,7 @@ def softmax_source(dtype: str, log: bool) -> str:
     functions = "exp, log" if log else "exp"
     lines = [
         "import numpy as np",
-        "from nodeflow.engine.intrinsics import slot, view1",
+        "from nodeflow.engine.intrinsics import interleaved, slot, view1",
         "from nodeflow.engine.lanes import max_lanes, sum_lanes",
         f"from nodeflow.engine.mathlib import {functions}",
         "",
@@ -104,7 +104,7 @@ def softmax_source(dtype: str, log: bool) -> str:
         "            for i in range(y.size):",
         f"                y[i] = {name}(x[i] - best)",
         f"        every = view1(target + {size} * (start * n), (end - start) * n, {name})",
-        "        for i in range(every.size):",
+        "        for i in range(interleaved(every.size)):",
         f"            every[i] = {name}(exp(every[i]))",
         *("        " + line for line in row),
         *("            " + line for line in last),
@@ -132,7 +132,7 @@ def column_softmax_source(dtype: str, log: bool) -> str:
     views = [
         f"x = view1(source + base + {size} * (row * inner), width, {name})",
         f"y = view1(target + base + {size} * (row * inner), width, {name})",
-        "for c in range(x.size):",
+        "for c in range(interleaved(x.size)):",
     ]
 
     def folded(into: str, start: str, combined: str, body: list[str]) -> list[str]:
@@ -167,7 +167,7 @@ def column_softmax_source(dtype: str, log: bool) -> str:
     ]
     lines = [
         "import numpy as np",
-        "from nodeflow.engine.intrinsics import local_array, slot, view1",
+        "from nodeflow.engine.intrinsics import interleaved, local_array, slot, view1",
         "from nodeflow.engine.lanes import max_of",
         f"from nodeflow.engine.mathlib import {'exp, log' if log else 'exp'}",
         "",

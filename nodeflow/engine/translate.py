@@ -22,6 +22,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 
 from nodeflow.engine.meaning import INT, Meaning, Untranslatable, Value
+from nodeflow.engine.vectors import vector_registers
 
 _OPERATORS: dict[type, Callable] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul,
@@ -242,8 +243,20 @@ class Translator:
         self._jump(again)
         self._builder.position_at_end(again)
         counter.add_incoming(self._builder.add(counter, by, flags=["nsw"]), again)
-        self._builder.branch(test)
+        back = self._builder.branch(test)
+        if _interleaved(item) and vector_registers()[1] >= 32:
+            back.set_metadata("llvm.loop", self._interleaving(4))
         self._builder.position_at_end(after)
+
+    def _interleaving(self, count: int) -> Any:
+        """The wish that a loop's vectors are computed ``count`` at a time."""
+        module = self._builder.module
+        name = ir.MetaDataString(module, "llvm.loop.interleave.count")
+        wish = module.add_metadata([name, ir.Constant(ir.IntType(32), count)])
+        number = ir.Constant(ir.IntType(32), len(module.metadata))  # tells loops apart
+        node = module.add_metadata([wish, number])
+        node.operands = (node, *node.operands)  # which is how LLVM knows it
+        return node
 
     def _goes_on(self, counter: Any, end: Any, by: Any, step: int | None) -> Any:
         """Whether a range that counts by ``by`` (``step``, if it is known) is not at its end."""
@@ -265,7 +278,7 @@ class Translator:
         if name != "range" or item.orelse or not isinstance(target, ast.Name):
             raise Untranslatable("a loop")
         assert isinstance(call, ast.Call)
-        ends = [self._value(a) for a in call.args]
+        ends = [self._value(a) for a in _interleaved(item) or call.args]
         if len(ends) == 1:
             ends.insert(0, self._meaning.known(0))
         if len(ends) == 2:
@@ -422,6 +435,14 @@ class Translator:
         if not isinstance(item, ast.Tuple):
             return self._value(item)
         return self._meaning.tuple([self._value(part) for part in item.elts])
+
+
+def _interleaved(item: ast.For) -> list[ast.expr] | None:
+    """The end of ``for NAME in range(interleaved(END))``; None for other loops."""
+    match item.iter:
+        case ast.Call(args=[ast.Call(func=ast.Name(id=name), args=inner)]) if name == "interleaved":
+            return inner
+    return None
 
 
 def _not_negative(value: Value) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import re
 
 import numpy as np
 import pytest
 
 import nodeflow as nf
-from nodeflow.engine import kernel_compiler
+from nodeflow.engine import kernel_compiler, translate
 from nodeflow.engine.codegen import elementwise_source
 from nodeflow.engine.driver import base_sources
 from nodeflow.engine.native import Kernel, load_object
@@ -207,6 +208,40 @@ def sample_sources() -> dict[str, str]:
             if is_concrete(types):
                 found |= dict.fromkeys(make_plan(schedule, types).sources(), op.id)
     return found
+
+
+TWO_LOOPS = """
+import numpy as np
+from nodeflow.engine.intrinsics import interleaved, slot, view1
+from nodeflow.engine.mathlib import exp
+def kernel(args, task, ntasks):
+    x = view1(slot(args, 0), slot(args, 1), np.float32)
+    y = view1(slot(args, 2), slot(args, 1), np.float32)
+    for i in range(interleaved(x.size)):
+        y[i] = exp(x[i])
+    for i in range(interleaved(x.size)):
+        y[i] = y[i] + x[i]
+"""
+
+
+def test_interleaved_loops_ask_llvm_for_it_and_change_no_bit(monkeypatch) -> None:
+    monkeypatch.setattr(translate, "vector_registers", lambda: (64, 32))
+    _, module, _ = kernel_compiler.translate_source(
+        TWO_LOOPS, kernel_compiler._entry(TWO_LOOPS, "<test>")
+    )
+    loops = re.findall(r"!llvm.loop (!\d+)", str(module))
+    assert len(set(loops)) == len(loops) == 2
+    for loop in loops:
+        assert re.search(rf"^{loop} = !{{ {loop}, (!\d+), ", str(module), re.MULTILINE)
+    ours, plain = built(TWO_LOOPS), by_numba(TWO_LOOPS)
+    assert ours[1]
+    for n in (0, 1, 15, 16, 63, 64, 65, 200):
+        x = np.linspace(-3, 3, n, dtype=np.float32)
+        results = np.zeros((2, n), np.float32)
+        for kernel, y in zip((ours[0], plain), results, strict=True):
+            kernel(np.array([x.ctypes.data, n, y.ctypes.data], np.int64))
+        np.testing.assert_array_equal(*results)
+        np.testing.assert_allclose(results[0], np.exp(x.astype(float)) + x, rtol=1e-6, atol=3e-7)
 
 
 def refusal(source: str) -> str:

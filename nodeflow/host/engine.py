@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import queue
 import threading
-import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +19,7 @@ from nodeflow.document import flow
 from nodeflow.document.errors import DocumentError
 from nodeflow.document.model import Document
 from nodeflow.document.records import Change
+from nodeflow.document.task import Task
 from nodeflow.engine.compile import warm_up
 from nodeflow.engine.session import Session
 from nodeflow.engine.team import default_threads
@@ -27,6 +27,7 @@ from nodeflow.errors import GraphError, NodeflowError
 from nodeflow.host import protocol as p
 from nodeflow.host.evaluate import Evaluator
 from nodeflow.host.measure import measure
+from nodeflow.host.reports import PreviewClock, StepReports
 from nodeflow.ops.user import PLUGINS
 from nodeflow.train.control import Control
 from nodeflow.train.events import Done, Epoch, Hit, Started, Steps
@@ -34,9 +35,6 @@ from nodeflow.train.loop import train
 from nodeflow.train.settings import Training
 from nodeflow.train.weights import load_weights, save_weights
 
-PREVIEW_SHARE = 0.1
-"""Part of the time that previews may take from a training."""
-PREVIEW_SECONDS = 0.3
 PAUSE_SECONDS = 0.1
 """Without a request for so long the engine has nothing to do."""
 NICENESS = 5
@@ -58,6 +56,8 @@ class Engine:
         self._control: Control | None = None
         self._session: Session | None = None
         self._epochs_done = 0
+        self._reports = StepReports(send)
+        self._shown: Task | None = None
         self._stop_download = threading.Event()
         self._warm = False
         self._handlers: dict[type, Callable[[Any], None]] = {
@@ -243,7 +243,7 @@ class Engine:
         training = evaluator.task.training(breakpoints=True)
         if not request.resume:
             self._epochs_done = 0
-        self._control = Control(idle=self._handle_waiting)
+        self._control = Control(idle=self._while_paused)
         self._session = Session(
             evaluator.task.graph, tier="auto", threads=self._threads, seed=training.seed
         )
@@ -252,6 +252,7 @@ class Engine:
         try:
             done = self._run_training(request, evaluator, training)
         finally:
+            self._reports.flush()
             self._take_variables()
             self._session.close()
             self._session = self._control = None
@@ -264,11 +265,16 @@ class Engine:
         self._session.initialize()
         if request.resume:
             self._session.variables.update(evaluator.session.variables)
-        previews = _PreviewClock()
+        previews = PreviewClock()
+        self._shown = None
         last = 0
         for event in train(
             self._session, training, self._control, first_epoch=self._epochs_done + 1
         ):
+            if isinstance(event, Steps):
+                self._reports.add(event, at_once=self._control.paused)
+            else:
+                self._reports.flush()
             if isinstance(event, Done):
                 self._show_progress(last)  # what nodes show is what was learned in the end
                 return event
@@ -290,8 +296,6 @@ class Engine:
                     request, event.epochs, event.steps_per_epoch, event.first_epoch, event.notices
                 )
             )
-        elif isinstance(event, Steps):
-            self._send(p.StepsDone(event.first, event.losses, event.seconds, event.tier))
         elif isinstance(event, Hit):
             self._send(p.State("paused"))
             self._send(p.BreakpointHit(event.step, event.nodes, event.reason))
@@ -325,6 +329,10 @@ class Engine:
                 )
             )
 
+    def _while_paused(self) -> None:
+        self._reports.flush()
+        self._handle_waiting()
+
     def _take_variables(self) -> None:
         """Copy what is trained into the evaluator, where names and types still agree."""
         if self._session is None or self._evaluator is None:
@@ -335,10 +343,12 @@ class Engine:
                 target[name] = value
 
     def _show_progress(self, step: int) -> None:
-        """Previews on the fixed batch with the variables as they are after this step."""
+        """Previews on the fixed batch with the variables as they are after this step: of all nodes
+        the first time, then of those that a training changes."""
         self._take_variables()
         evaluator = self._current()
-        evaluation = evaluator.previews(step=step)
+        evaluation = evaluator.previews(step=step, still=self._shown is not evaluator.task)
+        self._shown = evaluator.task
         self._send(
             p.Previews(
                 self._revision, -1, evaluation.values, evaluation.missing, evaluation.notices, step
@@ -380,24 +390,6 @@ class Engine:
             return
         self._opened.clear()
         self._send(p.Downloaded(request.request, str(folder)))
-
-
-class _PreviewClock:
-    """Decides when previews are due: a few times a second, and at most a tenth of the time."""
-
-    def __init__(self) -> None:
-        self._next = 0.0
-        self._started = 0.0
-
-    def due(self) -> bool:
-        return time.perf_counter() >= self._next
-
-    def __enter__(self) -> None:
-        self._started = time.perf_counter()
-
-    def __exit__(self, *exc: object) -> None:
-        now = time.perf_counter()
-        self._next = now + max(PREVIEW_SECONDS, (now - self._started) / PREVIEW_SHARE)
 
 
 def lower_priority() -> None:

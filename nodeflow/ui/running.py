@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal, Slot
@@ -273,7 +274,7 @@ class Running(QObject):
 
     @Slot(object)
     def _on_previews(self, message: p.Previews) -> None:
-        self._last = message
+        self._keep(message)
         self._show_values(message)
         self.valued.emit(tuple(message.values))
         if message.missing != self.waiting_for:
@@ -286,6 +287,12 @@ class Running(QObject):
             self._run = -1
             self.states.end(self._values_here(message))
             self._report(message)
+
+    def _keep(self, message: p.Previews) -> None:
+        """Remember the values; those of a training come without the ones that it never changes."""
+        if message.step is not None and self._last is not None:
+            message = replace(message, values={**self._last.values, **message.values})
+        self._last = message
 
     def _show_values(self, message: p.Previews) -> None:
         """Give the nodes that are shown their values: those of the instance that is entered."""

@@ -109,3 +109,20 @@ def test_looking_at_the_whole_value_of_an_assign_changes_no_variable():
     assert evaluator.session.variables["w"] == 0.0
     gradient, _ = evaluator.value("train/b/step")
     assert gradient == pytest.approx(-0.1 * 2 * 3.0)
+
+
+def test_while_training_only_what_it_changes_is_looked_at_again():
+    document = regression()
+    noise = commands.add_node(document, "random_normal", (0, 0), name="noise", attrs={"shape": [2]})
+    twice = commands.add_node(document, "negative", (0, 0), name="twice")
+    commands.connect(document, noise, "out", twice, "x")
+    evaluator = Evaluator(document)
+    everything = evaluator.previews(step=3).values
+    moving = evaluator.previews(step=4, still=False)
+    learned = {"w", "b", "xw", "line", "error", "squared", "loss"}
+    assert moving.values.keys() == learned | {"noise", "twice"}
+    assert everything.keys() - moving.values.keys() == {"x", "y"}
+    assert {preview.step for preview in moving.values.values()} == {4}
+    assert everything["x"].step is None and everything["w"].step == 3
+    evaluator.session.variables["w"] = np.float32([[2.0]])
+    assert evaluator.previews(step=5, still=False).values["xw"].array.tolist() == [[0], [2], [4]]

@@ -146,6 +146,29 @@ def test_values_while_training_reach_the_canvas_with_their_step(mnist, engine, q
     assert mnist.canvas.value_of(loss).step == 7
 
 
+def test_what_a_training_never_changes_is_still_shown_when_a_subgraph_is_entered(window, engine):
+    engine.computes = False
+    window.files.open_example(example("mandelbrot"))
+    document = window.workspace.document
+    instance = next(r for r in document.nodes.values() if r.op == "subgraph")
+    inner = list(document.definition(instance.attrs["definition"]).nodes.values())
+    moving, still = [r.name for r in inner if r.op not in ("inputs", "outputs")][:2]
+
+    def tell(step, values):
+        previews = {
+            f"{instance.name}/{name}": p.Preview("scalar", "float32", (), text, np.float32(0))
+            for name, text in values.items()
+        }
+        window.link.previews.emit(p.Previews(document.revision, -1, previews, (), (), step))
+
+    tell(1, {moving: "0.1", still: "0.2"})
+    tell(2, {moving: "0.3"})
+    assert window.subgraphs.enter(instance.id)
+    shown = window.workspace.document
+    texts = [window.canvas.value_of(shown.node_named(n).id).text for n in (moving, still)]
+    assert texts == ["0.3", "0.2"]
+
+
 def test_the_stand_in_for_mnist_is_said_and_the_download_offered(mnist, engine, qtbot):
     revision = mnist.workspace.document.revision
     engine.on_message(p.Previews(revision, 10_000, {}, (), (NOTICE,)))

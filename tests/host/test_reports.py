@@ -1,0 +1,58 @@
+"""Losses are joined into few messages, none is lost, and what follows them comes after them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nodeflow.document import commands
+from nodeflow.host import protocol as p
+from nodeflow.host.reports import StepReports
+from nodeflow.train.events import Steps
+from tests.host.documents import regression
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("nodeflow.host.reports.time.perf_counter", lambda: now[0])
+    return now
+
+
+def test_chunks_become_one_message_in_which_every_loss_is(clock):
+    sent = []
+    reports = StepReports(sent.append)
+    first = 1
+    for count in (1, 4, 16, 64, 3, 7):
+        reports.add(Steps(first, np.arange(first, first + count) / 2, first / 10, "compiled"))
+        first += count
+        clock[0] += 0.03
+    reports.flush()
+    assert [m.first for m in sent] == [1, 2, 86]
+    assert np.concatenate([m.losses for m in sent]).tolist() == [n / 2 for n in range(1, first)]
+    assert (sent[-1].seconds, sent[-1].tier) == (8.9, "compiled")
+
+
+def test_a_single_step_is_told_at_once(clock):
+    sent = []
+    reports = StepReports(sent.append)
+    for step in (1, 2, 3):
+        reports.add(Steps(step, np.ones(1)), at_once=True)
+        assert sent[-1].first == step
+    reports.flush()
+    assert len(sent) == 3, "nothing is told twice"
+
+
+def test_the_losses_of_an_epoch_come_before_its_end(talk):
+    document = regression()
+    commands.set_training(document, epochs=3000)
+    talk.sync(document)
+    talk.send(p.Train(1))
+    steps = 0
+    kinds = (p.StepsDone, p.EpochDone, p.TrainingDone)
+    while not isinstance(message := talk.wait_for(kinds), p.TrainingDone):
+        if isinstance(message, p.StepsDone):
+            steps += len(message.losses)
+        else:
+            assert message.steps == steps
+    assert steps == 3000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtCore import QPoint, QPointF, QRectF, Qt
 from PySide6.QtGui import (
     QGuiApplication,
     QKeySequence,
@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QApplication
 from test_window import build_expression, shown
 
 from nodeflow.document import commands, flow
+from nodeflow.resources import example as example_file
 from nodeflow.ui.action_list import ACTIONS
 from nodeflow.ui.canvas.pointer_presets import PRESETS
 from nodeflow.ui.keymap import Keymap
@@ -185,6 +186,75 @@ def test_the_minimap_shows_the_graph_and_moves_the_view(window, ids):
     assert image.pixelColor(int(x), int(y)) != image.pixelColor(int(x), int(12 * ratio))
     window.actions_.trigger("minimap")
     assert not minimap.isVisible()
+
+
+@pytest.fixture
+def under_the_minimap(window):
+    """The names of the nodes and notes that the minimap hides, and of those out of sight."""
+    window.actions_.trigger("minimap")
+
+    def look(ids=None) -> list[str]:
+        canvas, document = window.canvas, window.workspace.document
+        corner = QRectF(window.navigation.minimap.geometry())
+        view = QRectF(canvas.rect())
+        rects = {
+            r.name: canvas.node_rect(i) for i, r in document.nodes.items() if not ids or i in ids
+        }
+        for frame in () if ids else document.frames.values():
+            if frame.note:
+                rects[frame.title] = canvas.camera.rect_to_view(QRectF(*frame.rect))
+        assert rects
+        return [n for n, r in rects.items() if r.intersects(corner) or not view.contains(r)]
+
+    return look
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (1920, 1080), (960, 600)])
+@pytest.mark.parametrize("example", ["mnist", "mnist_cnn", "expression", "lstm"])
+def test_fit_leaves_the_corner_of_the_minimap_free(window, under_the_minimap, example, size):
+    window.resize(*size)
+    window.files.load_quietly(example_file(example))
+    QTest.qWait(30)
+    assert under_the_minimap() == []
+    window.canvas.pan(900, 40)
+    QTest.keyClick(window.canvas, Key.Key_Home)
+    assert under_the_minimap() == []
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(9, 3), (3, 9), (6, 6), (1, 1), (12, 1), (1, 12)])
+def test_fit_makes_room_beside_the_minimap_where_the_corner_is_full(
+    window, under_the_minimap, columns, rows
+):
+    document, canvas = window.workspace.document, window.canvas
+    with document.transaction("many"):
+        for number in range(columns * rows):
+            place = (number % columns * 240, number // columns * 160)
+            commands.add_node(document, "exp", place)
+    for width, height in ((1280, 720), (1920, 1080)):
+        window.resize(width, height)
+        QTest.qWait(20)
+        QTest.keyClick(canvas, Key.Key_Home)
+        assert under_the_minimap() == []
+        beside = canvas.camera.step
+        window.navigation.minimap.hide()
+        assert canvas.camera.step >= beside, "what nobody moved is fitted again"
+        window.navigation.minimap.show()
+        assert canvas.camera.step == beside and under_the_minimap() == []
+        canvas.select(list(document.nodes)[-4:])
+        QTest.keyClick(canvas, Key.Key_F)
+        assert under_the_minimap(canvas.selected_nodes()) == []
+
+
+def test_a_walk_does_not_end_under_the_minimap(window, under_the_minimap, ids):
+    canvas = window.canvas
+    canvas.fit_all()
+    corner = canvas.rect().bottomRight()
+    canvas.pan(corner.x() - 60 - canvas.node_rect(ids["a"]).right(), 0)
+    canvas.pan(0, corner.y() - 50 - canvas.node_rect(ids["a"]).bottom())
+    canvas.select([ids["d"]])
+    assert under_the_minimap([ids["a"]]) == ["a"]
+    QTest.keyClick(canvas, Key.Key_Right)
+    assert canvas.selected_nodes() == [ids["a"]] and under_the_minimap([ids["a"]]) == []
 
 
 # ---- keys and pointer ---------------------------------------------------------------------------

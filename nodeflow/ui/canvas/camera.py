@@ -59,12 +59,17 @@ class Camera:
         """Put a scene point in the middle of a view of the given size."""
         self._place(width / 2 - center.x() * self.scale, height / 2 - center.y() * self.scale)
 
-    def fit(self, rect: QRectF, width: float, height: float, margin: float = 32) -> None:
+    def fit(self, rect: QRectF, width: float, height: float) -> None:
         """Show a scene rectangle whole, never larger than life."""
+        self.step = self.fitting_step(rect, width, height)
+        self.look_at(rect.center(), width, height)
+
+    @staticmethod
+    def fitting_step(rect: QRectF, width: float, height: float, margin: float = 32) -> int:
+        """The largest step at which a scene rectangle has room, up to life size."""
         room_x, room_y = max(width - 2 * margin, 32), max(height - 2 * margin, 32)
         scale = min(room_x / max(rect.width(), 1), room_y / max(rect.height(), 1), 1.0)
-        self.step = max(MIN_STEP, math.floor(math.log2(scale) * STEPS_PER_OCTAVE))
-        self.look_at(rect.center(), width, height)
+        return max(MIN_STEP, math.floor(math.log2(scale) * STEPS_PER_OCTAVE))
 
     def _place(self, x: float, y: float) -> None:
         self.x = round(x * self.dpr) / self.dpr

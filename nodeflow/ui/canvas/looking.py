@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +25,8 @@ IN_SIGHT = 40.0
 """Nodes that are brought into sight keep so many pixels from the edge."""
 PAN_STEP = 48.0
 """Pixels."""
+BESIDE = 12.0
+"""Pixels between the minimap and what is fitted beside it."""
 EDGE = 48.0
 """Room left of the beginning of a graph, in scene units."""
 SLOW_FRAME_MS = 14.0
@@ -126,8 +129,14 @@ class Looking:
 
         Until somebody looks elsewhere or edits, it stays so when the view is resized.
         """
-        self._fit(self.scene.bounds())
+        notes = [QRectF(*f.rect) for f in self.document.frames.values() if f.note]
+        self._fit(self.scene.bounds(), self.scene.nodes.used(), notes)
         self._view_chosen = False
+
+    def keep_fitted(self: CanvasView) -> None:
+        """What covers a part of the view came or went."""
+        if not self._view_chosen:
+            self.fit_all()
 
     def show_beginning(self: CanvasView, scale: float) -> None:
         """Show the left end at a scale, level with the leftmost node."""
@@ -145,11 +154,13 @@ class Looking:
     def fit_selection(self: CanvasView) -> None:
         """Show the selected nodes or frame; everything, if nothing is selected."""
         frame = self.document.frames.get(self.selected_frame)
-        if frame is not None:
-            self._fit(QRectF(*frame.rect))
-            return
         chosen = np.flatnonzero(self.scene.selected)
-        self._fit(self.scene.bounds(chosen if len(chosen) else None))
+        if frame is not None:
+            self._fit(QRectF(*frame.rect), chosen[:0], [QRectF(*frame.rect)])
+        elif len(chosen):
+            self._fit(self.scene.bounds(chosen), chosen)
+        else:
+            self.fit_all()
 
     def center_on(self: CanvasView, node_id: str) -> None:
         """Bring a node to the middle, at a readable size."""
@@ -184,17 +195,57 @@ class Looking:
         seen = self.camera.rect_to_view(area)
         room = QRectF(self.rect()).adjusted(IN_SIGHT, IN_SIGHT, -IN_SIGHT, -IN_SIGHT)
         if seen.width() > room.width() or seen.height() > room.height():
-            self._fit(area)
+            self._fit(area, np.zeros(0, np.int64), [area])
             return
         dx = max(room.left() - seen.left(), 0) + min(room.right() - seen.right(), 0)
         dy = max(room.top() - seen.top(), 0) + min(room.bottom() - seen.bottom(), 0)
+        hidden = seen.translated(dx, dy) & self._covered()
+        if not hidden.isEmpty():
+            dy -= hidden.height()
         if dx or dy:
             self.pan(dx, dy)
 
-    def _fit(self: CanvasView, rect: QRectF) -> None:
+    def _covered(self: CanvasView) -> QRectF:
+        """The part of the view that the minimap lies on, with some room; empty without one."""
+        cover = self.cover
+        if cover is None or not cover.isVisibleTo(self):
+            return QRectF()
+        return QRectF(cover.geometry()).adjusted(-BESIDE, -BESIDE, 0, 0)
+
+    def _fit(
+        self: CanvasView, rect: QRectF, slots: np.ndarray, areas: Sequence[QRectF] = ()
+    ) -> None:
+        """Show a scene rectangle whole, and no card or area of it under the minimap."""
         self.camera.fit(rect, self.width(), self.height())
+        cover = self._covered()
+        if not cover.isEmpty():
+            self._fit_beside(rect, cover, slots, areas)
         self.repaint_all()
         self._looked()
+
+    def _fit_beside(
+        self: CanvasView, rect: QRectF, cover: QRectF, slots: np.ndarray, areas: Sequence[QRectF]
+    ) -> None:
+        """As large as leaves the cover free: in the middle, else above it or left of it."""
+        scene = self.scene
+        corners, sizes = scene.positions[slots], scene.sizes[slots]
+
+        def is_free() -> bool:
+            under = self.camera.rect_to_scene(cover)
+            low, high = [under.left(), under.top()], [under.right(), under.bottom()]
+            cards = ((corners < high) & (corners + sizes > low)).all(axis=1)
+            return not cards.any() and not any(under.intersects(area) for area in areas)
+
+        width, height = self.width(), self.height()
+        rooms = ((width, cover.top()), (cover.left(), height))
+        best = max(rooms, key=lambda room: self.camera.fitting_step(rect, *room))
+        step = self.camera.fitting_step(rect, *best)
+        while not is_free():
+            if self.camera.step <= step:
+                self.camera.fit(rect, *best)
+                return
+            self.camera.step -= 1
+            self.camera.look_at(rect.center(), width, height)
 
     def _looked(self: CanvasView) -> None:
         self._view_chosen = True

@@ -107,6 +107,8 @@ class CanvasView(Showing, Looking, Pointing, Keying, Walking, Editing, Surgery, 
         self.cone = HoverCone(self)
         self.chip: ConversionChip | None = None
         self.glide = Glide(self)
+        self.cover: QWidget | None = None
+        """The minimap, if there is one: what is fitted keeps its corner free."""
         self.lifted: np.ndarray | None = None
         self.lifted_free = False
         self.lifted_frames: frozenset[str] = frozenset()

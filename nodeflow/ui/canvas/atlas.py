@@ -2,6 +2,9 @@
 
 The key is the card's content with level of detail, zoom step and device pixel ratio. Cards are
 packed in shelves; when the pages are over budget the one used longest ago goes whole.
+
+Most of a card's cost is its shadow and ground, which are alike for cards of one size: so bodies are
+kept, too.
 """
 
 from __future__ import annotations
@@ -10,13 +13,16 @@ import math
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 
-from PySide6.QtCore import QPointF, QRect, Qt
+from PySide6.QtCore import QPointF, QRect, QSize, Qt
 from PySide6.QtGui import QPainter, QPixmap
 
 from nodeflow.ui.canvas.card_painter import MARGIN, CardPainter
-from nodeflow.ui.canvas.faces import CardFace
+from nodeflow.ui.canvas.faces import DOT_FORM, CardFace
 
 PAGE = 2048
+BODY_PIXELS = PAGE * PAGE
+"""As many as a page has: a graph has few kinds of empty cards at a time, and the largest zooms show
+few cards."""
 MAX_PAGES = 8
 """Eight pages are 128 MB; a full screen of cards at any zoom takes one to three."""
 
@@ -59,9 +65,13 @@ class CardAtlas:
         self._pages: list[Page] = []
         self._places: dict[Hashable, tuple[Page, QRect]] = {}
         self._latest: dict[str, tuple[Hashable, float]] = {}
+        self._bodies: dict[Hashable, QPixmap] = {}
+        self._body_pixels = 0
         self._frame = 0
 
     def clear(self) -> None:
+        self._bodies.clear()
+        self._body_pixels = 0
         self._pages.clear()
         self._places.clear()
         self._latest.clear()
@@ -86,35 +96,60 @@ class CardAtlas:
         return None if found is None else (*found, pixels)
 
     @staticmethod
-    def holds(face: CardFace, pixels_per_unit: float) -> bool:
-        """Whether a card is small enough for a page; larger ones are drawn directly."""
-        room = PAGE - 2 * margin_pixels(pixels_per_unit) - 1
-        return max(face.width, face.height) * pixels_per_unit <= room
+    def room(pixels_per_unit: float) -> int:
+        """The pixels that a card may be wide and high; larger ones are drawn directly."""
+        return PAGE - 2 * margin_pixels(pixels_per_unit) - 1
 
     def paint(
         self, face: CardFace, level: str, step: int, dpr: float, scale: float
     ) -> tuple[Page, QRect]:
         """Paint a card that a page holds."""
-        margin = margin_pixels(scale * dpr)
-        width = math.ceil(face.width * scale * dpr) + 2 * margin
-        height = math.ceil(face.height * scale * dpr) + 2 * margin
+        pixels = scale * dpr
+        margin = margin_pixels(pixels)
+        width = math.ceil(face.width * pixels) + 2 * margin
+        height = math.ceil(face.height * pixels) + 2 * margin
         page, place = self._room(width, height)
         rect = QRect(place[0], place[1], width, height)
+        on_body = face.form != DOT_FORM
+        body = self._body(face, level, QSize(width, height), pixels) if on_body else None
         painter = QPainter(page.pixmap)
         try:
             painter.setClipRect(rect)
+            if body is not None:
+                painter.drawPixmap(rect.topLeft(), body)
             painter.translate(QPointF(rect.topLeft()) + QPointF(margin, margin))
-            painter.scale(scale * dpr, scale * dpr)
-            self.painter.draw(painter, face, level)
+            painter.scale(pixels, pixels)
+            self.painter.draw(painter, face, level, on_body)
         finally:
             painter.end()
         key = (face, level, step, dpr)
         page.keys.append(key)
         page.used = self._frame
         self._places[key] = (page, rect)
-        self._latest[face.title] = (key, scale * dpr)
+        self._latest[face.title] = (key, pixels)
         self.painted += 1
         return page, rect
+
+    def _body(self, face: CardFace, level: str, size: QSize, pixels: float) -> QPixmap:
+        """The empty card, which many cards have alike."""
+        key = (self.painter.body_key(face, level), pixels)
+        body = self._bodies.get(key)
+        if body is not None:
+            return body
+        self._body_pixels += size.width() * size.height()
+        if self._body_pixels > BODY_PIXELS:
+            self._bodies.clear()
+            self._body_pixels = size.width() * size.height()
+        body = self._bodies[key] = QPixmap(size)
+        body.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(body)
+        try:
+            painter.translate(margin_pixels(pixels), margin_pixels(pixels))
+            painter.scale(pixels, pixels)
+            self.painter.body(painter, face, level)
+        finally:
+            painter.end()
+        return body
 
     def _room(self, width: int, height: int) -> tuple[Page, tuple[int, int]]:
         if self._pages:

@@ -73,10 +73,13 @@ def _paint_from_atlas(painter: QPainter, shot: Shot, slots: np.ndarray) -> None:
     found: dict[int, tuple[Page, list[Row]]] = {}
     bare: list[int] = []
     pixels = shot.scale * shot.dpr
-    for slot, corner in zip(slots.tolist(), _view_rects(shot, slots).tolist(), strict=True):
+    rects = _view_rects(shot, slots)
+    too_large = (rects[:, 2:].max(axis=1) * shot.dpr > shot.atlas.room(pixels)).tolist()
+    dimmed = shot.scene.dimmed[slots].tolist()
+    for index, (slot, corner) in enumerate(zip(slots.tolist(), rects.tolist(), strict=True)):
         face = shot.scene.face(slot)
-        opacity = DIM if shot.scene.dimmed[slot] else 1.0
-        if not shot.atlas.holds(face, pixels):
+        opacity = DIM if dimmed[index] else 1.0
+        if too_large[index]:
             _paint_directly(painter, shot, face, corner, opacity)
             continue
         place = _card(shot, face)

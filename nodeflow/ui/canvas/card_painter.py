@@ -57,12 +57,16 @@ class CardPainter:
     theme: Theme
     as_path: bool = False
 
-    def draw(self, painter: QPainter, face: CardFace, level: str = FULL) -> None:
+    def draw(
+        self, painter: QPainter, face: CardFace, level: str = FULL, on_body: bool = False
+    ) -> None:
+        """Draw a card; ``on_body``: over a body that is there already."""
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if face.form == faces.DOT_FORM:
             self._dot(painter, face)
             return
-        self._body(painter, face)
+        if not on_body:
+            self.body(painter, face, level)
         if level != FULL:
             self._far(painter, face, TINY_GROWS if level == TINY else 1.0)
         else:
@@ -78,8 +82,10 @@ class CardPainter:
 
     # ---- parts ------------------------------------------------------------------------------
 
-    def _body(self, painter: QPainter, face: CardFace) -> None:
+    def body(self, painter: QPainter, face: CardFace, level: str = FULL) -> None:
+        """An empty card with its shadow: all that cards of equal ``body_key`` share."""
         rect = QRectF(0, 0, face.width, face.height)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if not self.as_path:
             self._shadow(painter, rect)
         if face.op == SUBGRAPH:
@@ -87,6 +93,17 @@ class CardPainter:
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(self.theme.color("raised"))
         painter.drawRoundedRect(rect.adjusted(0.5, 0.5, -0.5, -0.5), RADIUS, RADIUS)
+        if level != FULL:
+            tint = mix_alpha(
+                self.theme.category(face.category), 0.14 if self.theme.is_dark else 0.1
+            )
+            self._panel(painter, rect.adjusted(0, 1, 0, 0), tint, True, True)
+
+    @staticmethod
+    def body_key(face: CardFace, level: str) -> tuple:
+        """What the body of a card depends on."""
+        tint = None if level == FULL else face.category
+        return (face.width, face.height, face.op == SUBGRAPH, tint)
 
     def _second_card(self, painter: QPainter, rect: QRectF) -> None:
         """The edge of a card behind this one: a subgraph is more than one node."""
@@ -224,15 +241,7 @@ class CardPainter:
 
     def _far(self, painter: QPainter, face: CardFace, grow: float) -> None:
         """From afar: the sign and the name, large enough to read."""
-        color = self.theme.category(face.category)
         rect = QRectF(0, 0, face.width, face.height)
-        self._panel(
-            painter,
-            rect.adjusted(0, 1, 0, 0),
-            mix_alpha(color, 0.14 if self.theme.is_dark else 0.10),
-            True,
-            True,
-        )
         shown = values.far_area(face.value, rect)
         free = (rect.bottom() if shown is None else shown.top()) - rect.top()
         largest, smallest = text.FAR_TITLE[0] * grow, SMALLEST_FAR * grow

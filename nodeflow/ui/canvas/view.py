@@ -8,6 +8,7 @@ document says so.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -40,12 +41,10 @@ from nodeflow.ui.canvas.surgery import Surgery
 from nodeflow.ui.canvas.walking import Walking
 from nodeflow.ui.theme import LIGHT, Theme
 
-MOVING_BUDGET, STILL_BUDGET = 0.006, 0.100
-"""Seconds for painting new cards in one frame, while the view moves and else. Cards that are late
-show as blocks, and follow in the next frames."""
-MOVING = 0.1
-"""For so many seconds after a pan or zoom the view counts as moving."""
 SETTLE_MS = 40
+BUDGETS = ((SETTLE_MS / 1e3, 0.006), (0.1, 0.030), (math.inf, 0.100))
+"""Up to so many seconds after a pan or zoom, so many are spent on painting new cards in one frame.
+Cards that are late show as blocks, and follow in the next frames; each of those costs, too."""
 DRIFT_MS = 25
 
 
@@ -168,8 +167,8 @@ class CanvasView(Showing, Looking, Pointing, Keying, Walking, Editing, Surgery, 
         self.camera.dpr = self.devicePixelRatioF()
         self.frame.resize(self.size(), self.camera.dpr)
         now = time.perf_counter()
-        moving = now - self.moved_at < MOVING
-        self._deadline = now + (MOVING_BUDGET if moving else STILL_BUDGET)
+        rest = now - self.moved_at
+        self._deadline = now + next(budget for least, budget in BUDGETS if rest < least)
         self.atlas.begin_frame()
         painter = QPainter(self)
         try:  # a painter left open by an error would take the process down

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QBuffer, QByteArray, QPointF, QRectF, QSize
-from PySide6.QtGui import QColor, QImage, QPainter
+from PySide6.QtCore import QBuffer, QByteArray, QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QImage, QPainter, QPixmap
 from PySide6.QtSvg import QSvgGenerator, QSvgRenderer
 
 from nodeflow.document import commands
 from nodeflow.host.previews import make_preview
 from nodeflow.ui.canvas import layers
+from nodeflow.ui.canvas.atlas import margin_pixels
+from nodeflow.ui.canvas.card_painter import FAR, FULL, TINY
 from nodeflow.ui.canvas.frame_cache import FrameCache
 from nodeflow.ui.theme import DARK, LIGHT
 
@@ -146,13 +148,38 @@ def test_cards_too_large_for_the_atlas_are_drawn_directly(canvas, expression, va
     canvas.zoom(100)
     shot = canvas.shot(QRectF(canvas.rect()))
     shot.scale = 16.0
-    assert not canvas.atlas.holds(canvas.scene.face(0), shot.scale)
+    assert canvas.scene.sizes[0].max() * shot.scale > canvas.atlas.room(shot.scale)
     image = QImage(canvas.size(), QImage.Format.Format_RGB32)
     painter = QPainter(image)
     canvas.atlas.begin_frame()
     layers.paint_all(painter, shot)
     painter.end()
     assert not shot.waiting
+
+
+@pytest.mark.parametrize("level", [FULL, FAR, TINY])
+@pytest.mark.parametrize("scale", [0.25, 0.71, 1.19])
+def test_a_card_from_the_atlas_is_as_if_drawn_alone(canvas, expression, as_array, level, scale):
+    """Cards of one size share their body there, whatever else is on them."""
+    canvas.set_values({"d": make_preview(np.float32(3))})
+    canvas.set_status({expression["e"]: "muted", expression["c"]: "running"})
+    commands.add_node(canvas.document, "matmul", (0, 600), "lonely")
+    commands.add_node(canvas.document, "reroute", (0, 900), "dot")
+    atlas, scene = canvas.atlas, canvas.scene
+    faces = [scene.face(slot) for slot in scene.nodes.used().tolist()]
+    assert len({atlas.painter.body_key(face, level) for face in faces}) < len(faces)
+    for face in faces:
+        page, rect = atlas.paint(face, level, 0, 1.0, scale)
+        alone = QPixmap(page.pixmap.size())
+        alone.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(alone)  # at the same place, clipped alike: Qt rounds by both
+        painter.setClipRect(rect)
+        painter.translate(QPointF(rect.topLeft()) + QPointF(1, 1) * margin_pixels(scale))
+        painter.scale(scale, scale)
+        atlas.painter.draw(painter, face, level)
+        painter.end()
+        kept, drawn = (as_array(p.copy(rect).toImage()) for p in (page.pixmap, alone))
+        assert np.array_equal(kept, drawn), face.title
 
 
 @pytest.mark.parametrize("dpr", [1.0, 1.25, 2.0])

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PySide6.QtCore import QObject, QPointF, QTimer, Signal
 
+from nodeflow.document.events import Change
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.settings import Settings
-from nodeflow.ui.workspace import Workspace
+from nodeflow.ui.workspace import Workspace, renamed
 
 REST_MS = 700
 """A view that is kept for so long is one to come back to."""
@@ -59,6 +60,7 @@ class Views(QObject):
         self._rest.timeout.connect(self.note)
         canvas.view_changed.connect(self._on_view)
         workspace.saved.connect(self._store)
+        workspace.edited.connect(self._on_edited)
 
     def reset(self) -> None:
         """Another document: no history, and that file's bookmarks."""
@@ -185,6 +187,22 @@ class Views(QObject):
             self._moving = False
         self.changed.emit()
         return True
+
+    def _on_edited(self, change: Change) -> None:
+        """Follow a definition that is shown by its name to its new one.
+
+        Bookmarks are stored when the file is, which knows the new name only then.
+        """
+        if not any(change.of("subgraph")):
+            return
+
+        def moved(view: View) -> View:
+            return replace(view, path=renamed(view.path, change))
+
+        self._path = renamed(self._path, change)
+        self._past, self._next = list(map(moved, self._past)), list(map(moved, self._next))
+        self._seen = {renamed(path, change): moved(view) for path, view in self._seen.items()}
+        self._bookmarks = {number: moved(view) for number, view in self._bookmarks.items()}
 
     def _on_view(self) -> None:
         if not self._moving:

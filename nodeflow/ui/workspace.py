@@ -186,7 +186,7 @@ class Workspace(QObject):
 
     def _follow(self, change: Change) -> bool:
         """Stay where one is after a change, as far as that is still there; says if it is not."""
-        path = _renamed(self.path, change)
+        path = renamed(self.path, change)
         while (place := self._place(path)) is None:
             path = path[:-1]
         if place == (self.document, self.analysis) and path == self.path:
@@ -305,7 +305,7 @@ def _is_apart(path: tuple[str, ...]) -> bool:
     return bool(path) and path[0].startswith(ALONE)
 
 
-def _renamed(path: tuple[str, ...], change: Change) -> tuple[str, ...]:
+def renamed(path: tuple[str, ...], change: Change) -> tuple[str, ...]:
     """A path that begins with a definition, as that is called after a change."""
     gone = [edit.key for edit in change.of("subgraph") if edit.after is None]
     come = [edit.key for edit in change.of("subgraph") if edit.before is None]

@@ -12,9 +12,10 @@ from PySide6.QtWidgets import QApplication
 from test_subgraphs import make, node, opened, shortcut
 
 from nodeflow.document import commands, flow, library
-from nodeflow.document.definitions import add_instance
+from nodeflow.document.definitions import add_instance, rename_definition
 from nodeflow.document.records import SUBGRAPH
 from nodeflow.ui.palette import OP_ROLE
+from nodeflow.ui.views import View
 
 # what the offscreen platform says of popups
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support", extend=True)
@@ -320,6 +321,50 @@ def test_a_subgraph_is_renamed_by_f2_in_one_step_while_it_is_shown(alone, qtbot)
     assert alone.breadcrumbs.text == "expression ▸ totals"
     root.undo()
     assert body(alone) == before and alone.workspace.document is root.definition("sums")
+
+
+def test_bookmarks_and_views_of_a_subgraph_without_an_instance_follow_its_new_name(
+    alone, qtbot, tmp_path
+):
+    views, canvas = alone.navigation.views, alone.canvas
+    press(alone, qtbot, Key.Key_Return, Keys.ControlModifier)
+    assert alone.workspace.path == ("@sums",)
+    canvas.pan(123, 45)
+    wanted = views.current()
+    canvas.setFocus()
+    shortcut(qtbot, alone, "Ctrl+Shift+6")
+    canvas.pan(0, 900)
+    shortcut(qtbot, alone, "Ctrl+Alt+O")
+    press(alone, qtbot, Key.Key_F2)
+    popup = alone.navigation.popup
+    popup.field.selectAll()
+    qtbot.keyClicks(popup.field, "totals")
+    qtbot.keyClick(popup.field, Key.Key_Return)
+    assert alone.workspace.path == ("@totals",)
+
+    def leads_there() -> bool:
+        alone.canvas.setFocus()
+        shortcut(qtbot, alone, "Ctrl+Alt+6")
+        now = views.current()
+        return alone.workspace.path == now.path and now.is_near(
+            View(wanted.x, wanted.y, wanted.step, now.path)
+        )
+
+    assert views.place_of(6) == "totals" and leads_there()
+    qtbot.keyClick(canvas, Key.Key_Escape)
+    assert alone.workspace.path == () and leads_there()
+    assert views.back() and alone.workspace.path == ()
+    assert alone.files._save(tmp_path / "kept.flow")
+    alone.files.begin_empty()
+    alone.files.load(tmp_path / "kept.flow")
+    assert leads_there() and alone.workspace.path == ("@totals",)
+    alone.workspace.go_to(())
+    root = alone.workspace.root
+    rename_definition(root, "totals", "again")
+    root.undo()
+    assert leads_there() and alone.workspace.path == ("@totals",), (
+        "undo is a name that changes, too"
+    )
 
 
 def test_a_subgraph_is_removed_by_del_in_one_step_and_comes_back(alone, qtbot):

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from nodeflow.engine import blas
 from nodeflow.engine.actions import Action, Actions
 from nodeflow.engine.arena import ALIGNMENT, Offsets
 from nodeflow.engine.emit import Arg, Cell, Pointer, Row, TurnAddress, copy_row
@@ -23,8 +24,8 @@ from nodeflow.engine.levels import Level, Repeat
 from nodeflow.engine.schedule import Schedule, build_schedule
 from nodeflow.graph.graph import Graph
 from nodeflow.graph.types import TensorType, numpy_dtype
-from nodeflow.ops.body import inline
-from nodeflow.ops.lowering import Loop
+from nodeflow.ops.body import inline, turn_factors
+from nodeflow.ops.lowering import Loop, Permute
 
 if TYPE_CHECKING:
     from nodeflow.engine.plan import Plan
@@ -50,6 +51,8 @@ def kernel(args, task, ntasks):
         at += 56
 '''
 _NOT_A_RING = -1
+FEW_TURNS = 4
+"""Turns from which it pays to prepare what all of them read."""
 
 
 @dataclass(frozen=True)
@@ -109,17 +112,44 @@ def is_loop(group: Group) -> bool:
 # ---- planning -----------------------------------------------------------------------------------
 
 
-def plan_loop(actions: Actions, action: Action, used: set[int], make_plan: PlanMaker) -> Action:
-    """The action with its body planned; without a lowering if an op of the body has no kernel.
+def plan_loop(
+    actions: Actions, action: Action, used: set[int], make_plan: PlanMaker
+) -> list[Action]:
+    """What is done before the loop, and the action with its body planned; without a lowering if an
+    op of the body has no kernel.
 
     Args:
         used: root slots that are read, fetched or kept.
     """
-    planner = _LoopPlanner(actions, action, used)
+    turned = _turn_factors(actions, action)
+    planner = _LoopPlanner(actions, turned[-1], used)
     plan = make_plan(*planner.schedule())
     if any(phase.python for phase in plan.phases):
-        return Action(action.node, None, action.inputs, action.outputs)
-    return planner.action(plan)
+        return [Action(action.node, None, action.inputs, action.outputs)]
+    return [*turned[:-1], planner.action(plan)]
+
+
+def _turn_factors(actions: Actions, action: Action) -> list[Action]:
+    """The loop, after what turns the matrices that each of its turns would read transposed.
+
+    BLAS computes a small product from where its operands are, unless the second is transposed: then
+    it copies them, at each turn, in two to three times the time of the product.
+    """
+    loop = action.lowering
+    assert isinstance(loop, Loop)
+    types = [actions.types[s] for s in action.inputs]
+    if (types[loop.carried].shape[0] or 0) < FEW_TURNS or not blas.small_products():
+        return [action]
+    kept = range(loop.carried + loop.sequences, len(types))
+    matrices = [i for i in kept if types[i].dtype == "float32" and types[i].rank == 2]
+    body, turned = turn_factors(loop.body, matrices)
+    before, inputs = [], list(action.inputs)
+    for index in turned:
+        type_ = actions.types[inputs[index]]
+        slot = actions.new_slot(type_.with_shape(type_.shape[::-1]))
+        before.append(Action(action.node, Permute((1, 0)), (inputs[index],), (slot,)))
+        inputs.append(slot)
+    return [*before, Action(action.node, replace(loop, body=body), tuple(inputs), action.outputs)]
 
 
 class _LoopPlanner:

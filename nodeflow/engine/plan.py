@@ -193,10 +193,11 @@ def _plan_loops(actions: Actions, *, fuse: bool) -> None:
         stateful = action.lowering is None and action.node.op.stateful
         if not stateful and used.isdisjoint(actions.root[s] for s in action.outputs):
             continue
+        planned = [action]
         if isinstance(action.lowering, Loop):
-            action = plan_loop(actions, action, used, partial(make_plan, fuse=fuse))
-        used.update(actions.root[s] for s in action.inputs)
-        kept.append(action)
+            planned = plan_loop(actions, action, used, partial(make_plan, fuse=fuse))
+        used.update(actions.root[s] for each in planned for s in each.inputs)
+        kept += reversed(planned)
     actions.items[:] = kept[::-1]
 
 

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 HALVES_NS = 10_000
 """Estimated work from which two halves are worth adding up."""
+ROWS = 32
+SMALL = 1 << 17
+"""Rows from which, and elements of the second operand up to which, rows are cut instead."""
 
 _KERNEL = '''
 import numpy as np
@@ -82,7 +85,8 @@ def add_product(
         actions.add(Action(node, _OUTER, tuple(_as_vectors(actions, matmul, inputs)), (output,)))
         return
     slots = []
-    halves = _halves(m, n, k, x.dtype)
+    unpacked = matmul.transpose_x or not matmul.transpose_y
+    halves = _halves(m, n, k, x.dtype, unpacked and blas.small_products())
     for first, depth in halves:
         slot = output if len(halves) == 1 else actions.new_slot(actions.types[output])
         product = Product(matmul.transpose_x, matmul.transpose_y, first, depth)
@@ -114,13 +118,16 @@ def _as_vectors(actions: Actions, matmul: Matmul, inputs: tuple[int, ...]) -> It
         yield slot
 
 
-def _halves(m: int, n: int, k: int, dtype: str) -> list[tuple[int, int]]:
+def _halves(m: int, n: int, k: int, dtype: str, unpacked: bool) -> list[tuple[int, int]]:
     """First term and number of terms of each part of the sum.
 
     Cut along the sum, the halves write twice the result; cut along rows or columns, they read one
-    operand twice.
+    operand twice. Of some rows and a second operand that stays in cache, that is nothing, and what
+    follows row by row need not meet.
     """
     twice = min(k * n, k * m)
+    if unpacked and dtype == "float32" and m >= ROWS and k * n <= SMALL:
+        return [(0, k)]
     if (
         dtype not in FLOATS
         or 2 * m * n >= twice

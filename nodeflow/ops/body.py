@@ -8,7 +8,7 @@ stands for the inputs. The last entry lists the outputs.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -109,6 +109,26 @@ def inline(graph: Graph, text: str, inputs: Sequence[Tensor]) -> list[Tensor]:
     for op, attrs, sources in nodes:
         values.append(graph.add_node(op, [at(s) for s in sources], attrs).outputs)
     return [at(reference) for reference in outputs]
+
+
+def turn_factors(text: str, matrices: Collection[int]) -> tuple[str, list[int]]:
+    """The piece of graph without products that read one of some inputs transposed.
+
+    Args:
+        matrices: numbers of inputs of rank 2.
+
+    Returns:
+        The text, with an input more for each that was, and which those are the transposes of.
+    """
+    count, nodes, outputs = json.loads(text)
+    turned: dict[int, int] = {}
+    for op_id, attrs, sources in nodes:
+        if op_id == "matmul" and attrs.get("transpose_y"):
+            node, index = sources[1]
+            if node < 0 and index in matrices:
+                sources[1] = [-1, turned.setdefault(index, count + len(turned))]
+                del attrs["transpose_y"]
+    return json.dumps([count + len(turned), nodes, outputs]), list(turned)
 
 
 @lru_cache(maxsize=256)

@@ -36,6 +36,10 @@ class At:
     offset: int = 0
 
 
+TILE = 16
+"""Rows and columns that are turned at a time: a line of the cache, of float32."""
+
+
 @dataclass(frozen=True)
 class Share:
     """An argument that is the number of units of a task."""
@@ -112,8 +116,20 @@ def _copy(block: Block, dtype: str, source: int, target: int) -> Call:
     args = (*sizes, *sources, *targets, At(source, size * block.source_offset),
             At(target, size * block.target_offset))  # fmt: skip
     elements = math.prod(sizes)
+    along = _read_along(sizes, sources, targets)
+    if along is not None:
+        units = elements // (sizes[along] * sizes[-1]) * -(-sizes[along] // TILE)
+        return Call(turn_source(len(sizes), size, along), args, units, elements * 0.4)
     work = elements * (0.1 * size / 4 if unit else 1.0)
     return Call(copy_source(len(sizes), size, unit), args, max(1, math.prod(sizes[:-1])), work)
+
+
+def _read_along(sizes: list[int], sources: list[int], targets: list[int]) -> int | None:
+    """The axis whose elements lie side by side in the source, where in the target those of the last
+    do and both are long enough to go by tiles."""
+    if targets[-1] != 1 or sources[-1] == 1 or sizes[-1] < 4:
+        return None
+    return next((a for a, s in enumerate(sources) if s == 1 and sizes[a] >= 4), None)
 
 
 def _filled(block: Block, fill: Any, dtype: str, total: int) -> Call:
@@ -183,6 +199,73 @@ def copy_source(rank: int, size: int, unit: bool, fill: tuple[str, Any] | None =
             "",
         ]
     return "\n".join(lines)
+
+
+@cache
+def turn_source(rank: int, size: int, along: int) -> str:
+    """Copy a rectangle whose source has other neighbours than its target: axis ``along``, not the
+    last. Args of the kernel are those of `copy_source`.
+
+    Tiles of 16 x 16 elements are read by lines, turned in the first cache and written by lines. So
+    each line of memory is touched once, though the rows of a matrix whose length is a power of two
+    share a few places of the cache.
+    """
+    name = f"np.{_BYTES[size]}"
+    last = rank - 1
+    lines = [
+        "import numpy as np",
+        "from nodeflow.engine.intrinsics import local_array, slot, view1",
+        "",
+        "",
+        "def kernel(args, task, ntasks):",
+    ]
+    for a in range(rank):
+        slots = ", ".join(f"slot(args, {a + k * rank})" for k in range(3))
+        lines.append(f"    d{a}, s{a}, t{a} = {slots}")
+    others = [a for a in range(last) if a != along]
+    lines += [
+        f"    source, target = slot(args, {3 * rank}), slot(args, {3 * rank + 1})",
+        f"    tile = local_array({TILE * TILE}, {name})",
+        f"    strips = (d{along} + {TILE - 1}) // {TILE}",
+        f"    units = {' * '.join(['strips', *(f'd{a}' for a in others)])}",
+        "    for unit in range(units * task // ntasks, units * (task + 1) // ntasks):",
+        "        rest = unit // strips",
+        f"        first = (unit - rest * strips) * {TILE}",
+        f"        at, to = first, first * t{along}",
+    ]
+    for a in reversed(others):
+        lines += [
+            f"        index = rest % d{a}",
+            f"        rest = rest // d{a}",
+            f"        at += index * s{a}",
+            f"        to += index * t{a}",
+        ]
+    lines += [
+        f"        height = min({TILE}, d{along} - first)",
+        f"        for start in range(0, d{last}, {TILE}):",
+        f"            width = min({TILE}, d{last} - start)",
+        f"            if height == {TILE} and width == {TILE}:",
+        *_tile(name, size, str(TILE), str(TILE), last, along),
+        "            else:",
+        *_tile(name, size, "height", "width", last, along),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _tile(name: str, size: int, height: str, width: str, last: int, along: int) -> list[str]:
+    """Turn one tile; where its sides are known, LLVM knows them too."""
+    lines = [
+        f"for i in range({width}):",
+        f"    x = view1(source + {size} * (at + (start + i) * s{last}), {height}, {name})",
+        f"    for r in range({height}):",
+        f"        tile[r * {TILE} + i] = x[r]",
+        f"for r in range({height}):",
+        f"    y = view1(target + {size} * (to + r * t{along} + start), {width}, {name})",
+        f"    for i in range({width}):",
+        f"        y[i] = tile[r * {TILE} + i]",
+    ]
+    return ["                " + line for line in lines]
 
 
 # ---- by index -----------------------------------------------------------------------------------

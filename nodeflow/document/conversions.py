@@ -24,8 +24,7 @@ from nodeflow.graph.types import TensorType
 Step = tuple[str, dict[str, Any]]
 """An op and its attributes."""
 
-GAP = 200.0
-"""From the left edge of one new card to the next, where two are inserted."""
+GAP = 224.0
 
 
 @dataclass(frozen=True)
@@ -102,8 +101,8 @@ def advised(doc: Document, analysis: Analysis, wire: Wire, verdict: Verdict) -> 
     offers = _conversions(doc, analysis, wire, verdict.cast)
     if not offers:
         return replace(verdict, hint=f"And after a Cast to {verdict.cast}: {beyond.reason}.")
-    both = " and ".join(map(_title, offers[0].steps))
-    return replace(verdict, hint=f"{both}, both between them, would help.")
+    both = " and then ".join(map(_title, offers[0].steps))
+    return replace(verdict, hint=f"Between them, {both} would help.")
 
 
 def _candidates(given: TensorType) -> Iterator[Step]:
@@ -157,12 +156,14 @@ def insert_conversion(
     wire: Wire,
     pos: tuple[float, float],
     picked: tuple[str, str] | None = None,
+    step: float = GAP,
 ) -> list[str]:
     """Adds the conversion and its wires as one undo step; returns the new nodes' ids.
 
     Args:
-        pos: the corner of the new card; the middle of two.
+        pos: the corner of the first new card.
         picked: a wire that was taken off its port for this, and goes.
+        step: from the left edge of one new card to the next.
     """
     new: list[str] = []
     with doc.transaction(f"{found.title} before {doc.node(wire.target).name}"):
@@ -170,8 +171,7 @@ def insert_conversion(
             commands.disconnect(doc, picked)
         source, source_port = wire.source, wire.source_port
         for index, (op, attrs) in enumerate(found.steps):
-            x = pos[0] + GAP * (index - (len(found.steps) - 1) / 2)
-            node = commands.add_node(doc, op, (x, pos[1]), attrs=attrs)
+            node = commands.add_node(doc, op, (pos[0] + step * index, pos[1]), attrs=attrs)
             declared = op_of(doc.node(node))
             assert declared is not None
             commands.connect(doc, source, source_port, node, declared.inputs[0].name)

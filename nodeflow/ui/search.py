@@ -16,11 +16,9 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QKeyEvent
 
 from nodeflow.document import commands, offers
-from nodeflow.document.card_size import node_size
 from nodeflow.document.check import check_wire
 from nodeflow.document.dataset_op import DATASET
 from nodeflow.document.declarations import declarations
-from nodeflow.document.expression_add import card_boxes, free_place
 from nodeflow.document.fitting import accepts, gives, takes
 from nodeflow.document.ports import FEED, in_ports, out_ports
 from nodeflow.document.records import Wire
@@ -30,6 +28,7 @@ from nodeflow.graph.op import Op
 from nodeflow.graph.types import DTYPES
 from nodeflow.ui.canvas import CanvasView, WireContext, faces
 from nodeflow.ui.canvas.surgery import InsertContext, ReplaceContext
+from nodeflow.ui.canvas.uncovered import uncovered
 from nodeflow.ui.op_query import OpQuery, by_category, ranked
 from nodeflow.ui.pick_list import PickList, Row
 from nodeflow.ui.settings import Settings
@@ -219,19 +218,10 @@ def add_and_wire(
         node_id, *more = offers.add(document, op.id, corner, _attrs(op, context))
         if more:
             return node_id
-        commands.move(document, {node_id: _uncovered(view, node_id)})
+        commands.move(document, {node_id: uncovered(view, node_id)})
         if context is not None and context.node in document.nodes:
             _wire(view, node_id, context)
     return node_id
-
-
-def _uncovered(view: CanvasView, node_id: str) -> tuple[float, float]:
-    """The place of a new node, moved up or down where it would cover another."""
-    document, scene = view.document, view.scene
-    record = document.nodes[node_id]
-    sizes = {i: tuple(scene.sizes[scene.nodes.take(i)].tolist()) for i in scene.nodes}
-    boxes = card_boxes(document, view.analysis, sizes, without=(node_id,))
-    return free_place(record.pos, node_size(document, record), boxes.values(), gap=0)
 
 
 def add_into_wire(view: CanvasView, op: Op, at: QPointF, wire: Wire) -> None:

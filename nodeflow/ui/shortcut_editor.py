@@ -176,6 +176,9 @@ class ShortcutEditor(QDialog):
         for item in self._items():
             texts = (item.text(0), item.text(1))
             item.setHidden(bool(query) and best_score(query, texts) < 0.5)
+        shown = [item for item in self._items() if not item.isHidden()]
+        if shown and self.table.currentItem().isHidden():
+            self.table.setCurrentItem(shown[0])
 
     def _spec(self) -> ActionSpec:
         return self._actions.spec(self.table.currentItem().data(0, ID_ROLE))

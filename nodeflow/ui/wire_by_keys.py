@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from nodeflow.document import commands
 from nodeflow.document.check import check_wire
-from nodeflow.document.conversions import Conversion, conversions, insert_conversion
+from nodeflow.document.conversions import Conversion, conversions
 from nodeflow.document.ports import PortView, in_ports, out_ports
 from nodeflow.document.records import NodeRecord, Wire
 from nodeflow.ui.canvas import CanvasView, faces
-from nodeflow.ui.canvas.conversion_chip import conversion_place
+from nodeflow.ui.canvas.conversion_chip import insert_between
 from nodeflow.ui.fuzzy import score
 from nodeflow.ui.pick_list import PickList, Row
 from nodeflow.ui.wording import plain
@@ -218,8 +218,7 @@ class WireByKeys:
 
     def _convert(self, wire: Wire, offer: Conversion) -> None:
         canvas = self._canvas
-        place = conversion_place(canvas, wire)
-        canvas.select(insert_conversion(canvas.document, offer, wire, place))
+        canvas.select(insert_between(canvas, offer, wire))
         canvas.say(f"{offer.title.replace('Insert', 'Inserted', 1)}.")
 
 

@@ -236,3 +236,10 @@ def test_keys_that_typing_needs_are_told_from_others(qapp):
     plain = ["A", "Shift+A", "Tab", "Left", "Shift+Left", "Home", "Space", "Del", "="]
     other = ["Ctrl+A", "Alt+Left", "F2", "Shift+F6", "Meta+K"]
     assert [k for k in (*plain, *other) if is_plain(k)] == plain
+
+
+def test_searching_for_a_key_chooses_the_action_that_has_it(window, editor):
+    editor.choose("save")
+    QTest.keyClicks(editor.filter, "Alt+End")
+    assert editor.table.currentItem().text(0) == "Widen the frame"
+    assert editor.field.keys == "Alt+End"

@@ -10,16 +10,21 @@ from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, Qt
 from PySide6.QtGui import QKeyEvent, QPainter, QPen
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton
 
+from nodeflow.document import commands
 from nodeflow.document.conversions import Conversion, insert_conversion
 from nodeflow.document.records import Wire
 from nodeflow.ui import theme as themes
 from nodeflow.ui.canvas import arrays, faces, wires
 from nodeflow.ui.canvas.gestures import SNAP
+from nodeflow.ui.canvas.uncovered import uncovered
 
 if TYPE_CHECKING:
     from nodeflow.ui.canvas.view import CanvasView
 
 MOST = 3
+CARD = 192.0
+"""The usual width of a conversion's card, with the types of its ports."""
+SMALLEST_GAP = 24.0
 
 
 class ConversionChip(QFrame):
@@ -75,8 +80,7 @@ class ConversionChip(QFrame):
         view, wire, offer = self.view, self.wire, self.offers[index]
         self.close_chip()
         with view.reporting():
-            place = conversion_place(view, wire)
-            view.select(insert_conversion(view.document, offer, wire, place, self.picked))
+            view.select(insert_between(view, offer, wire, self.picked))
 
     def close_chip(self) -> None:
         """Go, doing nothing."""
@@ -124,10 +128,26 @@ class ConversionChip(QFrame):
         return True
 
 
-def conversion_place(view: CanvasView, wire: Wire) -> tuple[float, float]:
-    """Halfway along a wire, the new card's port level with the target's."""
+def insert_between(
+    view: CanvasView, offer: Conversion, wire: Wire, picked: tuple[str, str] | None = None
+) -> list[str]:
+    """Insert a conversion into a refused wire where it covers nothing, as one undo step; returns
+    the new nodes. ``picked`` is a wire that goes for this."""
+    document = view.document
+    with document.transaction(f"{offer.title} before {document.node(wire.target).name}"):
+        pos, step = _places(view, wire, len(offer.steps))
+        new = insert_conversion(document, offer, wire, pos, picked, step)
+        for node in new:
+            commands.move(document, {node: uncovered(view, node)})
+    return new
+
+
+def _places(view: CanvasView, wire: Wire, count: int) -> tuple[tuple[float, float], float]:
+    """The corner of the first of so many cards along a wire and the step from each to the next:
+    with equal gaps, as far as there is room."""
     start = view.view_to_scene(view.port_place(wire.source, wire.source_port, "out"))
     end = view.view_to_scene(view.port_place(wire.target, wire.target_port, "in"))
-    x = (start.x() + end.x()) / 2 - faces.MIN_WIDTH / 2
+    gap = max(SMALLEST_GAP, (end.x() - start.x() - count * CARD) / (count + 1))
+    x = (start.x() + end.x() - count * CARD - (count - 1) * gap) / 2
     y = (start.y() + end.y()) / 2 - faces.row_y(0)
-    return round(x / SNAP) * SNAP, round(y / SNAP) * SNAP
+    return (round(x / SNAP) * SNAP, round(y / SNAP) * SNAP), round((CARD + gap) / SNAP) * SNAP

@@ -159,9 +159,7 @@ def copy_source(rank: int, size: int, unit: bool, fill: tuple[str, Any] | None =
         "",
         "def kernel(args, task, ntasks):",
     ]
-    for a in range(rank):
-        slots = ", ".join(f"slot(args, {a + k * rank})" for k in range(3))
-        lines.append(f"    d{a}, s{a}, t{a} = {slots}")
+    lines += _axes(rank)
     lines.append(f"    source, target = slot(args, {base}), slot(args, {base + 1})")
     if fill is not None:
         dtype, value = fill
@@ -176,13 +174,7 @@ def copy_source(rank: int, size: int, unit: bool, fill: tuple[str, Any] | None =
         "    for row in range(rows * task // ntasks, rows * (task + 1) // ntasks):",
         "        rest, at, to = row, 0, 0",
     ]
-    for a in reversed(outer):
-        lines += [
-            f"        index = rest % d{a}",
-            f"        rest = rest // d{a}",
-            f"        at += index * s{a}",
-            f"        to += index * t{a}",
-        ]
+    lines += _offsets(outer)
     if unit:
         lines += [
             f"        x = view1(source + {size} * at, d{last}, {name})",
@@ -199,6 +191,28 @@ def copy_source(rank: int, size: int, unit: bool, fill: tuple[str, Any] | None =
             "",
         ]
     return "\n".join(lines)
+
+
+def _axes(rank: int) -> list[str]:
+    """Size and both strides of each axis."""
+    lines = []
+    for a in range(rank):
+        slots = ", ".join(f"slot(args, {a + k * rank})" for k in range(3))
+        lines.append(f"    d{a}, s{a}, t{a} = {slots}")
+    return lines
+
+
+def _offsets(axes: Sequence[int]) -> list[str]:
+    """Take the number ``rest`` apart into places on some axes, and add what they mean."""
+    lines = []
+    for a in reversed(axes):
+        lines += [
+            f"        index = rest % d{a}",
+            f"        rest = rest // d{a}",
+            f"        at += index * s{a}",
+            f"        to += index * t{a}",
+        ]
+    return lines
 
 
 @cache
@@ -219,9 +233,7 @@ def turn_source(rank: int, size: int, along: int) -> str:
         "",
         "def kernel(args, task, ntasks):",
     ]
-    for a in range(rank):
-        slots = ", ".join(f"slot(args, {a + k * rank})" for k in range(3))
-        lines.append(f"    d{a}, s{a}, t{a} = {slots}")
+    lines += _axes(rank)
     others = [a for a in range(last) if a != along]
     lines += [
         f"    source, target = slot(args, {3 * rank}), slot(args, {3 * rank + 1})",
@@ -233,13 +245,7 @@ def turn_source(rank: int, size: int, along: int) -> str:
         f"        first = (unit - rest * strips) * {TILE}",
         f"        at, to = first, first * t{along}",
     ]
-    for a in reversed(others):
-        lines += [
-            f"        index = rest % d{a}",
-            f"        rest = rest // d{a}",
-            f"        at += index * s{a}",
-            f"        to += index * t{a}",
-        ]
+    lines += _offsets(others)
     lines += [
         f"        height = min({TILE}, d{along} - first)",
         f"        for start in range(0, d{last}, {TILE}):",

@@ -19,6 +19,13 @@ from nodeflow.graph.types import DTYPES, TensorType, dtype_name
 if TYPE_CHECKING:
     from nodeflow.graph.graph import Graph, Node, Tensor
 
+_SPELLED = {
+    "adamw": "AdamW", "auc": "AUC", "conv1d": "Conv1D", "conv2d": "Conv2D", "elu": "ELU",
+    "f1": "F1", "gelu": "GELU", "gru": "GRU", "kl": "KL", "lstm": "LSTM", "pool1d": "pool 1D",
+    "pool2d": "pool 2D", "relu": "ReLU", "rmsprop": "RMSProp", "rnn": "RNN",
+}  # fmt: skip
+"""Words of ids that the field writes in its own way."""
+
 
 @dataclass(frozen=True, slots=True)
 class Port:
@@ -355,8 +362,9 @@ class Op:
 
     @property
     def title(self) -> str:
-        """The op's id as words, for people: ``reduce_sum`` is ``Reduce sum``."""
-        return self.id.replace("_", " ").capitalize()
+        """The op's id as words, for people: ``reduce_sum`` is ``Reduce sum``, ``lstm`` ``LSTM``."""
+        words = [_SPELLED.get(word, word) for word in self.id.split("_")]
+        return " ".join([words[0][:1].upper() + words[0][1:], *words[1:]])
 
     @property
     def summary(self) -> str:

@@ -162,6 +162,7 @@ class ActionSet(QObject):
             lines.append(f"<i>{blocked.reason}</i>")
         action.setToolTip("<br>".join(lines))
         action.setStatusTip(blocked.reason if blocked else spec.tip)
+        _speak(action)
 
     def _draw_icon(self, spec: ActionSpec) -> None:
         name = self._icons[spec.id]
@@ -212,6 +213,14 @@ def fill_menu(
             fill_menu(menu.addMenu(item[0]), item[1], actions, submenus)
 
 
+def _speak(action: QAction) -> None:
+    """Say to screen readers what the tooltip shows: they would read its layout's marks, too."""
+    for bar in action.associatedObjects():
+        if isinstance(bar, QToolBar):
+            said = action.statusTip() or action.iconText().strip()
+            bar.widgetForAction(action).setAccessibleDescription(said)
+
+
 def build_toolbar(bar: QToolBar, actions: ActionSet) -> None:
     """Fill the toolbar; Run and Train show their text."""
     for item in TOOLBAR:
@@ -226,6 +235,7 @@ def build_toolbar(bar: QToolBar, actions: ActionSet) -> None:
         bar.addAction(actions[item])
         button = bar.widgetForAction(actions[item])
         button.setAccessibleName(actions.spec(item).text)
+        _speak(actions[item])
         if isinstance(button, QToolButton) and item in TOOLBAR_TEXT:
             button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
             button.setProperty("kind", "text")

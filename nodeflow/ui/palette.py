@@ -422,4 +422,5 @@ def _op_item(op: Op) -> QStandardItem:
     item.setData(op.category, CATEGORY_ROLE)
     item.setData(getattr(op, "note", ""), NOTE_ROLE)
     item.setToolTip(op_tooltip(op))
+    item.setAccessibleDescription(op.summary)
     return item

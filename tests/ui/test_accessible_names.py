@@ -3,6 +3,7 @@ is nowhere the only cue."""
 
 from __future__ import annotations
 
+import re
 from itertools import combinations
 
 import pytest
@@ -93,6 +94,23 @@ def test_everything_that_pops_up_has_a_name(window) -> None:
     for dialog in window.findChildren(QDialog):
         assert nameless(dialog) == [], dialog.objectName()
         dialog.close()
+
+
+def test_descriptions_are_words_and_no_layout(window, qtbot) -> None:
+    """Without a description of its own, what a widget says is its tooltip, marks and all."""
+    window.files.open_path(example("mnist"))
+    spoken = {}
+    for made in window.findChildren(QWidget):
+        interface = QAccessible.queryAccessibleInterface(made)
+        if made.isVisible() and interface is not None:
+            spoken[made] = interface.text(QAccessible.Text.Description)
+    marked = {w: text for w, text in spoken.items() if re.search(r"<\w|&\w+;", text)}
+    assert marked == {}
+    undo = window.toolbar.widgetForAction(window.actions_["undo"])
+    assert spoken[undo] == "Nothing to undo."
+    commands.add_node(window.workspace.document, "relu", (0, 0))
+    interface = QAccessible.queryAccessibleInterface(undo)
+    qtbot.waitUntil(lambda: interface.text(QAccessible.Text.Description).startswith("Undo add"))
 
 
 def test_dialogs_have_names(window, qtbot) -> None:

@@ -49,9 +49,10 @@ class AttrRow(QWidget):
         self._refused = ""
         self._problem = ""
         self.label = label(words(attr.name), "muted")
-        self.label.setToolTip(_tooltip(attr))
         self.label.setBuddy(self.editor.focus_widget())
-        self.editor.setToolTip(_tooltip(attr))
+        for widget in (self.label, self.editor):
+            widget.setToolTip(_tooltip(attr))
+            widget.setAccessibleDescription(attr.doc)
         self.editor.focus_widget().setAccessibleName(words(attr.name))
         self.editor.focus_widget().setAccessibleDescription(attr.doc)
         self._reset = QToolButton()

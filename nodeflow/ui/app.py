@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import sys
@@ -14,6 +13,7 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
 from nodeflow.resources import resource
+from nodeflow.ui.collecting import Collector
 from nodeflow.ui.engine_link import ClientFactory, engine_client
 from nodeflow.ui.errors_handler import ErrorHandler
 from nodeflow.ui.main_window import MainWindow, chosen_theme
@@ -25,18 +25,11 @@ PRELOAD_MS = 1500
 """After the first paint, when the plots are made: nobody has pressed Train yet."""
 
 
-COLLECT = (50_000, 20, 100)
-"""Thresholds of Python's cycle collector: a large graph has millions of objects that stay, and
-looking at all of them again, as the defaults do every now and then, stops the window for half a
-second. Young objects are still looked at, which costs milliseconds."""
-
-
 def make_application(arguments: list[str] | None = None) -> QApplication:
     """The QApplication in our style, or the one there is."""
     existing = QApplication.instance()
     if isinstance(existing, QApplication):
         return existing
-    gc.set_threshold(*COLLECT)
     # Qt would fill large shapes with threads of its own: hundreds of wake-ups in a frame, each of
     # which takes a core from the engine. Measured: a fifth less processor time, frames no slower.
     os.environ.setdefault("QT_NO_GUI_THREADPOOL", "1")
@@ -45,6 +38,7 @@ def make_application(arguments: list[str] | None = None) -> QApplication:
     app = QApplication(arguments or ["nodeflow"])
     app.setStyle("Fusion")
     font_families()
+    Collector(app)
     app.setWindowIcon(QIcon(str(resource("icons/nodeflow.svg"))))
     return app
 

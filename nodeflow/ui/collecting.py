@@ -1,0 +1,39 @@
+"""Python's cycle collector, in the window's own thread alone.
+
+It runs in whichever thread happens to make the object that is one too many: the engine's messages,
+typesetting being loaded. Widgets that are part of a cycle would be destroyed there, and Qt ends the
+process. So it is switched off, and a timer asks whether it is time.
+"""
+
+from __future__ import annotations
+
+import gc
+
+from PySide6.QtCore import QObject, QTimer
+
+CHECK_MS = 500
+THRESHOLDS = (50_000, 20, 100)
+"""A large graph has millions of objects that stay, and looking at all of them again, as the
+defaults do every now and then, stops the window for half a second. Young objects are still looked
+at, which costs milliseconds."""
+
+
+class Collector(QObject):
+    """Collects what is garbage, now and then, for as long as it lives."""
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        gc.set_threshold(*THRESHOLDS)
+        gc.disable()
+        self._timer = QTimer(self, interval=CHECK_MS)
+        self._timer.timeout.connect(self.check)
+        self._timer.start()
+
+    def check(self) -> None:
+        """Collect the oldest generation whose time has come, if any."""
+        for generation, (count, limit) in reversed(
+            list(enumerate(zip(gc.get_count(), gc.get_threshold(), strict=True)))
+        ):
+            if count > limit:
+                gc.collect(generation)
+                return

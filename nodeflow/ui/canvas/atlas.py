@@ -4,16 +4,18 @@ The key is the card's content with level of detail, zoom step and device pixel r
 packed in shelves; when the pages are over budget the one used longest ago goes whole.
 
 Most of a card's cost is its shadow and ground, which are alike for cards of one size: so bodies are
-kept, too.
+kept, too. A card that differs from its last picture in the value alone is painted over that, and
+only where the value is: while a training goes on all cards do, several times a second.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from PySide6.QtCore import QPointF, QRect, QSize, Qt
+from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPixmap
 
 from nodeflow.ui.canvas.card_painter import MARGIN, CardPainter
@@ -27,6 +29,10 @@ MAX_PAGES = 8
 """Eight pages are 128 MB; a full screen of cards at any zoom takes one to three."""
 
 
+Key = tuple[CardFace, str, int, float]
+"""A face, its level of detail, zoom step and device pixel ratio."""
+
+
 def margin_pixels(pixels_per_unit: float) -> int:
     """Whole device pixels around a card in the atlas, so that its corner is on a pixel."""
     return math.ceil(MARGIN * pixels_per_unit)
@@ -37,7 +43,7 @@ class Page:
     """One pixmap and the shelves in it."""
 
     pixmap: QPixmap
-    keys: list[Hashable] = field(default_factory=list)
+    keys: set[Hashable] = field(default_factory=set)
     shelf_top: int = 0
     shelf_height: int = 0
     shelf_right: int = 0
@@ -64,7 +70,7 @@ class CardAtlas:
         self.painted = 0
         self._pages: list[Page] = []
         self._places: dict[Hashable, tuple[Page, QRect]] = {}
-        self._latest: dict[str, tuple[Hashable, float]] = {}
+        self._latest: dict[str, tuple[Key, float]] = {}
         self._bodies: dict[Hashable, QPixmap] = {}
         self._body_pixels = 0
         self._frame = 0
@@ -104,31 +110,63 @@ class CardAtlas:
         self, face: CardFace, level: str, step: int, dpr: float, scale: float
     ) -> tuple[Page, QRect]:
         """Paint a card that a page holds."""
-        pixels = scale * dpr
-        margin = margin_pixels(pixels)
-        width = math.ceil(face.width * pixels) + 2 * margin
-        height = math.ceil(face.height * pixels) + 2 * margin
-        page, place = self._room(width, height)
-        rect = QRect(place[0], place[1], width, height)
-        on_body = face.form != DOT_FORM
-        body = self._body(face, level, QSize(width, height), pixels) if on_body else None
-        painter = QPainter(page.pixmap)
-        try:
-            painter.setClipRect(rect)
-            if body is not None:
-                painter.drawPixmap(rect.topLeft(), body)
-            painter.translate(QPointF(rect.topLeft()) + QPointF(margin, margin))
-            painter.scale(pixels, pixels)
-            self.painter.draw(painter, face, level, on_body)
-        finally:
-            painter.end()
-        key = (face, level, step, dpr)
-        page.keys.append(key)
+        key, pixels = (face, level, step, dpr), scale * dpr
+        found = self._paint_over(key, pixels)
+        if found is None:
+            margin = margin_pixels(pixels)
+            width = math.ceil(face.width * pixels) + 2 * margin
+            height = math.ceil(face.height * pixels) + 2 * margin
+            page, place = self._room(width, height)
+            rect = QRect(place[0], place[1], width, height)
+            with self._painting(page, rect, rect, key, pixels) as painter:
+                self.painter.draw(painter, face, level, face.form != DOT_FORM)
+        else:
+            page, rect = found
+        page.keys.add(key)
         page.used = self._frame
         self._places[key] = (page, rect)
         self._latest[face.title] = (key, pixels)
         self.painted += 1
         return page, rect
+
+    def _paint_over(self, key: Key, pixels: float) -> tuple[Page, QRect] | None:
+        """Paint a card's value over that of its last picture, where nothing else differs."""
+        last, had = self._latest.get(key[0].title, (None, 0.0))
+        if last is None or had != pixels or last[1:] != key[1:]:
+            return None
+        if last not in self._places or not key[0].differs_in_value(last[0]):
+            return None
+        page, rect = self._places.pop(last)
+        page.keys.discard(last)
+        area = self.painter.value_area(key[0], key[1])
+        if area is not None:
+            margin = margin_pixels(pixels)
+            corner = QPointF(rect.topLeft()) + QPointF(margin, margin)
+            within = QRectF(area.topLeft() * pixels + corner, area.size() * pixels)
+            with self._painting(page, rect, within.toAlignedRect() & rect, key, pixels) as painter:
+                self.painter.draw_value(painter, key[0], key[1])
+        return page, rect
+
+    @contextmanager
+    def _painting(
+        self, page: Page, rect: QRect, clip: QRect, key: Key, pixels: float
+    ) -> Iterator[QPainter]:
+        """A painter over the empty card at ``rect`` of a page; it changes ``clip`` alone."""
+        face, level, margin = key[0], key[1], margin_pixels(pixels)
+        body = self._body(face, level, rect.size(), pixels) if face.form != DOT_FORM else None
+        painter = QPainter(page.pixmap)
+        try:
+            painter.setClipRect(clip)
+            painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Source)
+            painter.fillRect(clip, Qt.GlobalColor.transparent)
+            painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceOver)
+            if body is not None:
+                painter.drawPixmap(rect.topLeft(), body)
+            painter.translate(QPointF(rect.topLeft()) + QPointF(margin, margin))
+            painter.scale(pixels, pixels)
+            yield painter
+        finally:
+            painter.end()
 
     def _body(self, face: CardFace, level: str, size: QSize, pixels: float) -> QPixmap:
         """The empty card, which many cards have alike."""

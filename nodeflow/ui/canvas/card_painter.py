@@ -80,6 +80,35 @@ class CardPainter:
         self._border(painter, face)
         self._ports(painter, face)
 
+    def value_area(self, face: CardFace, level: str = FULL) -> QRectF | None:
+        """Where a card shows its value, and `draw_value` paints; None where it shows none."""
+        whole = QRectF(0, 0, face.width, face.height)
+        if face.form != faces.CARD_FORM:
+            return None if level == FULL else whole
+        if face.severity in _LOUD or face.status == "bypassed":
+            return whole
+        if level != FULL:
+            return values.far_area(face.value, whole)
+        height = face.value_height
+        # without the edges, where the border and the line above are
+        inner = QRectF(10, face.value_top + 3, face.width - 20, height - 7)
+        return inner if height > 0 else None
+
+    def draw_value(self, painter: QPainter, face: CardFace, level: str = FULL) -> None:
+        """Draw all that is in a card's value area, over its body; the caller clips to the area."""
+        area = self.value_area(face, level)
+        if area is None or area.height() >= face.height:
+            self.draw(painter, face, level, face.form != faces.DOT_FORM)
+            return
+        if level != FULL:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            values.draw_far(painter, area, face.value, self.theme)
+            return
+        around = area.adjusted(-16, -16, 16, 16)  # more than a pixel, from however far
+        painter.fillRect(around, self.theme.color("sunken"))
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        self._value(painter, face)
+
     # ---- parts ------------------------------------------------------------------------------
 
     def body(self, painter: QPainter, face: CardFace, level: str = FULL) -> None:
@@ -220,6 +249,10 @@ class CardPainter:
         self._panel(painter, rect, self.theme.color("sunken"), rounded)
         painter.setPen(QPen(self.theme.color("border"), 1))
         painter.drawLine(QPointF(1, rect.top()), QPointF(face.width - 1, rect.top()))
+        self._value(painter, face)
+
+    def _value(self, painter: QPainter, face: CardFace) -> None:
+        rect = QRectF(0, face.value_top, face.width, face.value_height)
         painter.save()
         if face.status in ("stale", *_FAINT):
             painter.setOpacity(painter.opacity() * 0.45)

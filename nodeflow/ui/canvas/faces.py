@@ -27,6 +27,8 @@ from nodeflow.ui.canvas import text, values
 
 PROBLEM_PAD = 8.0
 CARD_FORM, TITLE_FORM, DOT_FORM = "card", "title", "dot"
+_SERIAL = 8
+"""Where the value's serial number stands in a card's key."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,14 @@ class CardFace:
             self.form,
             self.passes,
         )
+
+    def differs_in_value(self, other: CardFace) -> bool:
+        """Whether it looks like another card, but for a value of the same kind and height."""
+        if getattr(self.value, "kind", None) != getattr(other.value, "kind", None):
+            return False
+        mine, theirs = self.key, other.key
+        rest = mine[:_SERIAL] == theirs[:_SERIAL] and mine[_SERIAL + 1 :] == theirs[_SERIAL + 1 :]
+        return rest and self.value_height == other.value_height
 
     def showing(self, value: Any, serial: int, status: str) -> CardFace:
         """The same card with another value or state; runs and edits change those of thousands."""

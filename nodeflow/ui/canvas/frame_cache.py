@@ -50,11 +50,12 @@ class FrameCache:
     def damage_all(self) -> None:
         self._damage = QRegion(QRect(QPoint(), self._size))
 
-    def damage(self, rect: QRectF) -> None:
-        """Have a rectangle (view coordinates) painted anew."""
+    def damage(self, rect: QRectF) -> QRect:
+        """Have a rectangle (view coordinates) painted anew; returns it in whole pixels."""
         area = rect.toAlignedRect().adjusted(-1, -1, 1, 1) & QRect(QPoint(), self._size)
         if not area.isEmpty():
             self._damage += area
+        return area
 
     def scroll(self, dx: float, dy: float) -> None:
         """Shift the picture by whole device pixels; what came into view is damaged."""

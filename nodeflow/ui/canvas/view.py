@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QFocusEvent, QPainter, QPaintEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QWidget
 
@@ -193,6 +193,7 @@ class CanvasView(Showing, Looking, Pointing, Keying, Walking, Editing, Surgery, 
         if far_from != self._far_from:
             self._far_from = far_from
             self.frame.damage_all()
+            self.update()  # what is being painted may be a part
 
     @property
     def is_settled(self) -> bool:
@@ -289,7 +290,7 @@ class CanvasView(Showing, Looking, Pointing, Keying, Walking, Editing, Surgery, 
             self.repaint_all()
         else:
             for slot in slots:
-                self._damage_node(slot)
+                self.update(self._damage_node(slot))
         if structure and self.hover is not EMPTY:
             self.hover = EMPTY
             self.cone.follow("")
@@ -299,7 +300,6 @@ class CanvasView(Showing, Looking, Pointing, Keying, Walking, Editing, Surgery, 
             self._view_chosen = True
             self._note_lost_selection()
             self.describe()
-        self.update()
 
     def _note_lost_selection(self) -> None:
         """Say so where selected nodes are gone."""
@@ -308,10 +308,11 @@ class CanvasView(Showing, Looking, Pointing, Keying, Walking, Editing, Surgery, 
             self._last_selection = now
             self.selection_changed.emit(now)
 
-    def _damage_node(self, slot: int) -> None:
+    def _damage_node(self, slot: int) -> QRect:
+        """Have a node painted anew; returns where it is and was (view pixels)."""
         rect = self.scene.rect(slot).united(self.scene.painted_rect(slot))
         around = rect.adjusted(-MARGIN, -MARGIN, MARGIN, MARGIN)
-        self.frame.damage(self.camera.rect_to_view(around))
+        return self.frame.damage(self.camera.rect_to_view(around))
 
     # ---- lifting what is dragged ------------------------------------------------------------
 

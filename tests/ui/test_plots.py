@@ -1,10 +1,35 @@
-"""The axes of the plots: whole epochs, and few ticks however many there are."""
+"""The plots: axes with few ticks that rarely move, and nothing painted where nothing is new."""
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+from PySide6.QtCore import QEvent, QObject
 
+from nodeflow.ui.panels.record import Losses
 from nodeflow.ui.theme import LIGHT
+
+
+class Paints(QObject):
+    """Counts the paints of a widget."""
+
+    count = 0
+
+    def eventFilter(self, _: QObject, event: QEvent) -> bool:
+        self.count += event.type() == QEvent.Type.Paint
+        return False
+
+
+def shown(qtbot, plot):
+    """A plot on the screen, and its paints."""
+    qtbot.addWidget(plot)
+    plot.resize(480, 200)
+    plot.show()
+    qtbot.waitExposed(plot)
+    qtbot.wait(50)
+    paints = Paints(plot)
+    plot.viewport().installEventFilter(paints)
+    return paints
 
 
 @pytest.mark.parametrize("epochs", [1, 3, 10, 60, 100_000, 50_000_000])
@@ -20,3 +45,74 @@ def test_ticks_are_whole_and_few(qtbot, epochs):
     ticks = [v for _, values in axis.tickValues(low, high, 440) for v in values]
     assert all(value == round(value) for value in ticks)
     assert 1 <= len(ticks) <= 100
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-6, 1e6])
+def test_the_whole_course_is_in_sight_and_the_axes_rarely_move(qtbot, scale):
+    from nodeflow.ui.panels.plots import LossPlot
+
+    plot = LossPlot(LIGHT)
+    shown(qtbot, plot)
+    moved = []
+    plot.plot.vb.sigRangeChanged.connect(lambda *_: moved.append(1))
+    random, losses = np.random.default_rng(1), Losses()
+    for _ in range(300):
+        steps = np.arange(losses.count, losses.count + 97)
+        losses.extend(scale * (1 / (1 + steps / 500) + random.uniform(0, 0.05, size=97)))
+        plot.show_losses(losses)
+        (left, right), (bottom, top) = plot.plot.viewRange()
+        assert left <= 1 and losses.count <= right <= 1.12 * losses.count
+        _, y = losses.course.points()
+        assert bottom <= y.min() and (y > top).mean() <= 0.005
+        assert top - bottom < 1.5 * (y.max() - min(0, y.min()))
+    assert len(moved) < 200, "of 300 drawings"
+    plot.show_losses(losses, ended=True)
+    assert plot.plot.viewRange()[0][1] == pytest.approx(losses.count, rel=0.011)
+
+
+def test_another_training_is_seen_whole(qtbot):
+    from nodeflow.ui.panels.plots import LossPlot
+
+    plot = LossPlot(LIGHT)
+    shown(qtbot, plot)
+    for count, level in ((5000, 2.0), (10, 300.0), (400, 0.001)):
+        losses = Losses()
+        losses.extend(level * np.linspace(1, 0.5, count))
+        plot.show_losses(losses)
+        (_, right), (bottom, top) = plot.plot.viewRange()
+        assert count <= right <= 1.1 * count + 1
+        assert level <= top <= 1.2 * level and -0.1 * level <= bottom <= 0.5 * level
+
+
+def test_metrics_are_painted_only_when_an_epoch_has_ended(qtbot):
+    from nodeflow.ui.panels.plots import MetricPlot
+
+    plot = MetricPlot(LIGHT)
+    paints = shown(qtbot, plot)
+    metrics = {"accuracy": [(1, 0.5)]}
+    plot.show_metrics(metrics, 10)
+    qtbot.waitUntil(lambda: paints.count > 0)
+    qtbot.wait(50)
+    painted = paints.count
+    for _ in range(5):
+        plot.show_metrics(metrics, 10)
+        qtbot.wait(10)
+    assert paints.count == painted
+    metrics["accuracy"].append((2, 0.75))
+    plot.show_metrics(metrics, 10)
+    qtbot.waitUntil(lambda: paints.count > painted)
+    assert [list(v) for v in plot.curves["accuracy"].getData()] == [[1, 2], [0.5, 0.75]]
+
+
+def test_thousands_of_epochs_are_few_points_with_the_last_among_them(qtbot):
+    from nodeflow.ui.panels.plots import MOST_EPOCHS, MetricPlot
+
+    plot = MetricPlot(LIGHT)
+    qtbot.addWidget(plot)
+    plot.show_metrics({"accuracy": [(n, n / 10_000) for n in range(1, 8193)]}, 10_000)
+    x, y = plot.curves["accuracy"].getData()
+    assert len(x) <= MOST_EPOCHS and x[-1] == 8192 and np.all(np.diff(x) > 0)
+    np.testing.assert_allclose(y, x / 10_000)
+    assert plot.curves["accuracy"].opts["symbol"] is None
+    plot.show_metrics({"accuracy": [(1, 0.5), (2, 0.25)]}, 10)
+    assert plot.curves["accuracy"].opts["symbol"] == "o", "another training"

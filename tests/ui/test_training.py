@@ -11,7 +11,7 @@ from PySide6.QtCore import QPointF, Qt
 from nodeflow.host import protocol as p
 from nodeflow.resources import example
 from nodeflow.ui.panels import views
-from nodeflow.ui.panels.record import Losses, TrainingRecord, duration, thin
+from nodeflow.ui.panels.record import MOST_STRETCHES, Course, Losses, TrainingRecord, duration
 from nodeflow.ui.panels.stop_early import StopEarly
 
 NOTICE = "Using the 5 000 MNIST images that come with nodeflow."
@@ -276,15 +276,61 @@ def test_smoothing_passes_over_what_is_not_finite():
     np.testing.assert_allclose(losses.smooth, 1.0)
 
 
-@pytest.mark.parametrize("count", [10, 1500, 55_000])
-def test_thinning_keeps_the_extremes(count):
+def course_of(values: np.ndarray) -> Course:
+    """Values that came in chunks of all sizes."""
+    course, rest, size = Course(), values, 1
+    while len(rest):
+        course.extend(rest[:size])
+        rest, size = rest[size:], size * 3 % 997
+    return course
+
+
+@pytest.mark.parametrize("count", [1, 10, MOST_STRETCHES])
+def test_few_values_are_drawn_as_they_are(count):
+    values = np.random.default_rng(1).normal(size=count)
+    for x, y in (course_of(values).points(), course_of(values).middles()):
+        np.testing.assert_array_equal(x, np.arange(1, count + 1))
+        np.testing.assert_array_equal(y, values)
+
+
+@pytest.mark.parametrize("count", [1500, 55_000, 200_001])
+def test_a_long_course_keeps_the_extremes_of_each_stretch(count):
     values = np.random.default_rng(1).normal(size=count)
     values[count // 3] = 50.0
-    x, y = thin(values, 1500)
-    assert len(x) <= 1600
+    course = course_of(values)
+    x, y = course.points()
+    assert MOST_STRETCHES / 2 < len(x) / 2 <= MOST_STRETCHES
     assert y.max() == 50.0 and y.min() == values.min()
-    np.testing.assert_array_equal(values[x - 1], y)
-    assert (np.diff(x) >= 0).all()
+    assert x[0] == 1 and np.all(np.diff(x) > 0) and x[-1] <= count + course.width
+    for index, start in enumerate(range(0, count, course.width)):
+        stretch = values[start : start + course.width]
+        assert (y[2 * index], y[2 * index + 1]) == (stretch.min(), stretch.max())
+    middle_x, middle = course.middles()
+    np.testing.assert_allclose(middle, (y[0::2] + y[1::2]) / 2, rtol=1e-12, atol=1e-12)
+    assert np.all((x[0::2] <= middle_x) & (middle_x <= x[0::2] + course.width))
+
+
+@pytest.mark.parametrize("count", [9, 5000])
+def test_a_course_passes_over_what_is_not_finite(count):
+    values = np.arange(count, dtype=np.float64)
+    values[[2, 5, 7]] = math.nan, math.inf, -math.inf
+    if count > MOST_STRETCHES:
+        values[4096:4112] = math.nan  # whole stretches
+    course = course_of(values)
+    assert course.extent() == (0.0, count - 1.0)
+    for _, y in (course.points(), course.middles()):
+        assert np.isfinite(y).all()
+    assert course_of(np.full(30, math.nan)).extent() is None
+
+
+def test_smoothing_anew_draws_the_same_as_smoothing_from_the_start():
+    values = np.random.default_rng(3).normal(size=5000)
+    changed, fresh = Losses(0.9), Losses(0.5)
+    for losses in (changed, fresh):
+        losses.extend(values)
+    changed.set_smoothing(0.5)
+    for a, b in zip(changed.smooth_course.points(), fresh.smooth_course.points(), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_speed_and_time_left_come_from_the_last_seconds():

@@ -9,11 +9,13 @@ import pyqtgraph as pg
 from PySide6.QtGui import QPen
 from PySide6.QtWidgets import QWidget
 
-from nodeflow.ui.panels.record import Losses, thin
+from nodeflow.ui.panels.record import Losses
 from nodeflow.ui.theme import TYPE, Theme, font
 
-MOST_POINTS = 1500
+MOST_EPOCHS = 500
 """More points than a panel has pixels only cost time."""
+MOST_SYMBOLS = 60
+"""More would touch each other."""
 
 
 class WholeNumbers(pg.AxisItem):
@@ -60,6 +62,7 @@ class LossPlot(Plot):
 
     def __init__(self, theme: Theme) -> None:
         super().__init__("loss", theme)
+        self._right, self._height = 0, (0.0, 0.0)
         self.raw = self.plot.plot([], [])
         self.smooth = self.plot.plot([], [])
         self._restyle()
@@ -73,26 +76,33 @@ class LossPlot(Plot):
         self.raw.setPen(self.pen("accent", 0.22, 1))
         self.smooth.setPen(self.pen("accent"))
 
-    def show_losses(self, losses: Losses) -> None:
-        self.raw.setData(*_finite(*thin(losses.raw, MOST_POINTS)))
-        self.smooth.setData(*_finite(*thin(losses.smooth, MOST_POINTS)))
-        self._fit(losses)
+    def show_losses(self, losses: Losses, ended: bool = False) -> None:
+        """Draw the course; the axes stay while it fits, since they cost more than the curves."""
+        for curve, points in (
+            (self.raw, losses.course.points()),
+            (self.smooth, losses.smooth_course.middles()),
+        ):
+            curve.setData(*points, skipFiniteCheck=True)
+        self._fit(losses, ended)
 
-    def _fit(self, losses: Losses) -> None:
+    def _fit(self, losses: Losses, ended: bool) -> None:
         """The whole course: the first steps' peak may be cut off, so that the rest is readable."""
-        if not losses.count:
+        extent = losses.course.extent(0.995)
+        if extent is None:
             return
-        self.plot.setXRange(1, max(2, losses.count), padding=0.01)
-        raw = losses.raw[np.isfinite(losses.raw)]
-        if not len(raw):
-            return
-        step = max(1, len(raw) // 4000)
-        low, high = float(raw.min()), float(np.quantile(raw[::step], 0.995))
+        right = max(2, losses.count if ended else round_up(losses.count))
+        if right != self._right:
+            self._right = right
+            self.plot.setXRange(1, right, padding=0.01)
+        low, high = extent
         if high <= low:
             high = low + max(1e-6, abs(low) * 0.1)
-        self.plot.setYRange(
-            min(low, 0.0) if low > 0 and low < 0.5 * high else low, high, padding=0.04
-        )
+        low = min(low, 0.0) if low > 0 and low < 0.5 * high else low
+        bottom, top = self._height
+        if not (bottom <= low < high <= top and high - low > 0.85 * (top - bottom)):
+            pad = 0.04 * (high - low)
+            self._height = (low - pad, high + pad)
+            self.plot.setYRange(*self._height, padding=0)
 
 
 class MetricPlot(Plot):
@@ -102,6 +112,7 @@ class MetricPlot(Plot):
 
     def __init__(self, theme: Theme) -> None:
         self.curves: dict[str, Any] = {}
+        self._drawn: tuple[dict[str, int], int] = ({}, 0)
         super().__init__("metrics", theme)
 
     def set_theme(self, theme: Theme) -> None:
@@ -110,16 +121,24 @@ class MetricPlot(Plot):
             self._style(curve, index)
 
     def show_metrics(self, metrics: dict[str, list[tuple[int, float]]], epochs: int) -> None:
+        """Draw them, if any is new."""
+        counts = {name: len(points) for name, points in metrics.items()}
+        if (counts, epochs) == self._drawn:
+            return
+        self._drawn = (counts, epochs)
         for name in [n for n in self.curves if n not in metrics]:
             self.plot.removeItem(self.curves.pop(name))
+        low, high = np.inf, -np.inf
         for name, points in metrics.items():
             if name not in self.curves:
                 curve = self.curves[name] = self.plot.plot([], [])
                 self._style(curve, len(self.curves) - 1)
-            self.curves[name].setData(*map(list, zip(*points, strict=True)))
-        values = [v for points in metrics.values() for _, v in points if np.isfinite(v)]
-        if values:
-            low, high = min(values), max(values)
+            every = -(-len(points) // MOST_EPOCHS)
+            x, y = np.array(points[::-every][::-1]).T  # with the last one
+            self.curves[name].setData(x, y, symbol="o" if len(points) <= MOST_SYMBOLS else None)
+            finite = y[np.isfinite(y)]
+            low, high = min(low, finite.min(initial=np.inf)), max(high, finite.max(initial=-np.inf))
+        if low <= high:
             pad = max((high - low) * 0.15, 0.005)
             self.plot.setYRange(low - pad, high + pad, padding=0)
         self.plot.setXRange(0.5, max(2, epochs) + 0.5, padding=0)
@@ -132,12 +151,13 @@ class MetricPlot(Plot):
     def _style(self, curve: Any, index: int) -> None:
         role = self.ROLES[index % len(self.ROLES)]
         curve.setPen(self.pen(role, width=2))
-        curve.setSymbol("o")
         curve.setSymbolSize(6)
         curve.setSymbolPen(pg.mkPen(self.theme.color("surface"), width=1.5))
         curve.setSymbolBrush(self.theme.color(role))
 
 
-def _finite(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    good = np.isfinite(y)
-    return x[good], y[good]
+def round_up(count: int) -> int:
+    """A little more than so many steps, at most a sixteenth: an end for an axis that rarely
+    moves."""
+    step = max(1, 1 << max(0, count.bit_length() - 5))
+    return -(-count // step) * step

@@ -14,8 +14,71 @@ SPEED_SECONDS = 2.0
 """Speed is measured over about so long: steady enough to read, quick enough to be true."""
 
 
+MOST_STRETCHES = 1024
+"""More than a plot has columns of pixels, or nearly so."""
+
+
+class Course:
+    """A growing sequence as it can be drawn: smallest and largest value of each stretch.
+
+    Stretches have equal lengths, which double when there are too many: what is drawn, and what
+    adding a value takes, stays the same however long a training goes on. What is not finite is
+    passed over; a stretch without finite values has none.
+    """
+
+    def __init__(self) -> None:
+        self.count, self.width = 0, 1
+        self._low = np.full(MOST_STRETCHES, np.nan)
+        self._high = np.full(MOST_STRETCHES, np.nan)
+
+    def extend(self, values: np.ndarray) -> None:
+        """Add values, float64."""
+        end = self.count + len(values)
+        while end > MOST_STRETCHES * self.width:
+            self._low, self._high = _halved(np.fmin, self._low), _halved(np.fmax, self._high)
+            self.width *= 2
+        where = np.arange(self.count, end) // self.width
+        finite = np.where(np.isfinite(values), values, np.nan)
+        np.fmin.at(self._low, where, finite)
+        np.fmax.at(self._high, where, finite)
+        self.count = end
+
+    def points(self) -> tuple[np.ndarray, np.ndarray]:
+        """x, from 1, and y of a line through both extremes of each stretch."""
+        first, low, high = self._stretches()
+        if self.width == 1:
+            return first, low
+        x = np.stack([first, first + self.width / 2], axis=1).ravel()
+        return x, np.stack([low, high], axis=1).ravel()
+
+    def middles(self) -> tuple[np.ndarray, np.ndarray]:
+        """x and y of a line with one point a stretch, between its extremes."""
+        first, low, high = self._stretches()
+        return first + (self.width - 1) / 2, low + (high - low) / 2
+
+    def extent(self, part: float = 1.0) -> tuple[float, float] | None:
+        """The smallest value, and one that this part of the stretches does not exceed; None where
+        nothing is finite."""
+        _, low, high = self._stretches()
+        return (float(low.min()), float(np.quantile(high, part))) if len(low) else None
+
+    def _stretches(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """First value's number (from 1), minimum and maximum of the stretches that have any."""
+        used = np.flatnonzero(~np.isnan(self._low))
+        return used * self.width + 1.0, self._low[used], self._high[used]
+
+
+def _halved(extreme: np.ufunc, values: np.ndarray) -> np.ndarray:
+    """Neighbours joined; the second half is free again."""
+    joined = extreme(values[0::2], values[1::2])
+    return np.concatenate([joined, np.full(len(joined), np.nan)])
+
+
 class Losses:
-    """The loss of every step, and its smoothed course, in arrays that grow."""
+    """The loss of every step, and the same smoothed, in arrays that grow.
+
+    ``course`` and ``smooth_course`` are what is drawn of them.
+    """
 
     def __init__(self, smoothing: float = 0.9) -> None:
         self.smoothing = smoothing
@@ -23,6 +86,7 @@ class Losses:
         self._smooth = np.zeros(1024)
         self.count = 0
         self._mean, self._weight = 0.0, 0.0
+        self.course, self.smooth_course = Course(), Course()
 
     @property
     def raw(self) -> np.ndarray:
@@ -41,7 +105,9 @@ class Losses:
             self._raw = np.resize(self._raw, size)
             self._smooth = np.resize(self._smooth, size)
         self._raw[self.count : end] = values
-        self._smooth[self.count : end] = self._smoothed(values.tolist())
+        self._smooth[self.count : end] = smooth = self._smoothed(values.tolist())
+        self.course.extend(values)
+        self.smooth_course.extend(np.array(smooth))
         self.count = end
 
     def set_smoothing(self, smoothing: float) -> None:
@@ -49,6 +115,8 @@ class Losses:
         self.smoothing = smoothing
         self._mean, self._weight = 0.0, 0.0
         self._smooth[: self.count] = self._smoothed(self.raw.tolist())
+        self.smooth_course = Course()
+        self.smooth_course.extend(self.smooth)
 
     def _smoothed(self, values: list[float]) -> list[float]:
         """Exponential means, corrected for their start; what is not finite is passed over."""
@@ -61,22 +129,6 @@ class Losses:
             result.append(mean / weight if weight else value)
         self._mean, self._weight = mean, weight
         return result
-
-
-def thin(values: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
-    """At most about ``most`` points (x, y) that keep the minimum and maximum of each stretch."""
-    count = len(values)
-    if count <= most:
-        return np.arange(1, count + 1), values
-    block = -(-count // (most // 2))
-    whole = count // block * block
-    rows = values[:whole].reshape(-1, block)
-    first = np.arange(len(rows)) * block
-    with np.errstate(invalid="ignore"):
-        low = first + np.nan_to_num(rows, nan=np.inf).argmin(axis=1)
-        high = first + np.nan_to_num(rows, nan=-np.inf).argmax(axis=1)
-    chosen = np.sort(np.concatenate([low, high, np.arange(whole, count)]))
-    return chosen + 1, values[chosen]
 
 
 @dataclass

@@ -5,7 +5,6 @@ Messages only fill the record; drawing happens at a rate that adapts to what it 
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
@@ -24,17 +23,15 @@ from PySide6.QtWidgets import (
 )
 
 from nodeflow.host import protocol as p
+from nodeflow.ui.pace import FASTEST_MS, Pace
 from nodeflow.ui.panels.record import TrainingRecord, duration
 from nodeflow.ui.settings import Settings
 from nodeflow.ui.theme import SPACE, Theme
 from nodeflow.ui.widgets import ElidedLabel, button, label
 
 DOWNLOAD = "Download the full set"
-FASTEST_MS, SLOWEST_MS = 33, 500
 SIDE_HEIGHT = 190
 """Room for the usual figures."""
-SHARE = 0.05
-"""Preparing a drawing takes at most about this part of a core; painting it takes twice as long."""
 
 
 class TrainingPanel(QWidget):
@@ -55,6 +52,7 @@ class TrainingPanel(QWidget):
         self.table_views: dict[str, Any] = {}
         self._state = "off"
         self._make()
+        self._pace = Pace()
         self._timer = QTimer(self, singleShot=True, interval=FASTEST_MS)
         self._timer.timeout.connect(self.draw)
 
@@ -268,17 +266,15 @@ class TrainingPanel(QWidget):
 
     @Slot()
     def draw(self) -> None:
-        """Draw what is new, and decide when to draw next by what this cost."""
-        started = time.perf_counter()
+        """Draw what is new; when to draw next follows from what drawing costs."""
+        self._timer.setInterval(self._pace.pause_ms())
         self._draw_figures()
         if self.isVisible() and self.loss_plot is not None:
-            self.loss_plot.show_losses(self.record.losses)
+            self.loss_plot.show_losses(self.record.losses, self.record.done is not None)
             last = self.record.first_epoch - 1 + self.record.epochs
             self.metric_plot.show_metrics(self.record.metrics, last)
             self._draw_metric_title()
             self._draw_tables()
-        cost = (time.perf_counter() - started) * 1000
-        self._timer.setInterval(int(min(SLOWEST_MS, max(FASTEST_MS, cost / SHARE))))
 
     def showEvent(self, event: object) -> None:
         super().showEvent(event)

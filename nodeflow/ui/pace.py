@@ -1,0 +1,50 @@
+"""How often the window draws what a training tells: so that it leaves the processor to it.
+
+A training's threads wait for each other several times a step, so what the window takes of one core
+is missing at all of them. It may take a part of the processor, and draws oftener the more cores
+there are and the less a drawing costs.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+
+SHARE = 0.05
+"""The part of all cores that the window may take while a training is watched: with two cores a
+tenth of one."""
+FASTEST_MS, SLOWEST_MS = 50, 250
+"""Faster than twenty times a second looks no livelier; slower than four times looks dead."""
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class Pace:
+    """Asked at each drawing for the pause until the next one.
+
+    It counts all that the calling thread has computed since it was asked last: the drawing, the
+    paint that came later, values that arrived meanwhile. While the user keeps the window busy the
+    drawings give way.
+
+    Args:
+        clock: seconds that the thread has computed.
+    """
+
+    def __init__(
+        self, count: int | None = None, clock: Callable[[], float] = time.thread_time
+    ) -> None:
+        self._budget = SHARE * (count or cores())
+        self._clock = clock
+        self._last = clock()
+
+    def pause_ms(self) -> int:
+        """How long to wait, in whole milliseconds."""
+        now = self._clock()
+        spent, self._last = now - self._last, now
+        return round(min(SLOWEST_MS, max(FASTEST_MS, 1000 * spent / self._budget)))

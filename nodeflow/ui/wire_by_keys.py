@@ -76,7 +76,12 @@ class WireByKeys:
             heading=f"Wire from {name}{kind} to" if out else f"Wire into {name}:{port}{kind} from",
             nothing=f"No node of this name {'takes' if out else 'gives'} wires.",
             back=canvas,
+            cancelled=self._end,
         )
+        canvas.wire_begun = self._start
+
+    def _end(self) -> None:
+        self._canvas.wire_begun = None
 
     def pick(self) -> None:
         """Ask which wire of the selected node is meant, and select it."""
@@ -204,6 +209,7 @@ class WireByKeys:
 
     def _picked(self, row: Row) -> None:
         canvas = self._canvas
+        self._end()
         node, port, _, offer = row.data
         with canvas.reporting():
             if offer is not None:

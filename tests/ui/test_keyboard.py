@@ -164,6 +164,40 @@ def test_a_screen_reader_wires_two_nodes_by_pressing_a_port(window, typist):
     assert dict(document.wires) == before and window.canvas.hasFocus()
 
 
+def test_a_screen_reader_ends_a_wire_by_pressing_the_other_port(window, typist):
+    document = window.workspace.document
+    ids = build_expression(document)
+    before = dict(document.wires)
+    canvas = QAccessible.queryAccessibleInterface(window.canvas)
+
+    def press(name: str, port: str) -> str:
+        """Press a port; returns what that was said to do."""
+        node = canvas.child(list(document.nodes).index(ids[name]))
+        ports = [node.child(i) for i in range(node.childCount())]
+        found = next(p for p in ports if p.text(QAccessible.Text.Name).startswith(port))
+        actions = found.actionInterface()
+        what = actions.localizedActionDescription(actions.pressAction())
+        actions.doAction(actions.pressAction())
+        return what
+
+    for first, second in ((("d", "output"), ("a", "input x")), (("a", "input x"), ("d", "output"))):
+        commands.disconnect(document, (ids["a"], "x"))
+        assert press(*first).startswith("Draw a wire")
+        assert window.navigation.popup.isVisible()
+        assert press(*second) == "End the wire here"
+        assert dict(document.wires) == before and not window.navigation.popup.isVisible()
+        document.undo()
+        assert (ids["a"], "x") not in document.wires
+        document.undo()
+    press("a", "output")
+    assert press("d", "input x") == "End the wire here"
+    assert dict(document.wires) == before, "a loop is refused"
+    assert "loop" in window.status.text.text()
+    press("d", "output")
+    typist.press(Key.Key_Escape)
+    assert press("a", "input x").startswith("Draw a wire"), "what was given up is forgotten"
+
+
 def test_shift_f10_opens_the_menu_of_what_has_the_keyboard(window, typist):
     ids = build_expression(window.workspace.document)
     window.canvas.select([ids["d"]])

@@ -9,6 +9,8 @@ from PySide6.QtGui import QAccessibleActionInterface
 from shiboken6 import isValid
 
 from nodeflow.document import commands
+from nodeflow.document.check import check_wire
+from nodeflow.ui.wording import plain
 
 if TYPE_CHECKING:
     from nodeflow.ui.canvas.accessible import NodeObject, PortObject
@@ -89,7 +91,7 @@ class NodeActions(Actions):
 
 
 class PortActions(Actions):
-    """Wire from a port or into it, by typing the other end; take its wire away."""
+    """Wire from a port or into it, by typing the other end or pressing it; take its wire away."""
 
     def __init__(self, subject: PortObject) -> None:
         super().__init__()
@@ -103,17 +105,34 @@ class PortActions(Actions):
         if document.locked or (side, name) not in node.port_keys():
             return {}
         what = f"Draw a wire {'from' if out else 'into'} this port, by typing its other end"
+        if self._other_end() is not None:
+            what = "End the wire here"
         key = "W" if out else "Shift+W"
         found = {self.pressAction(): Deed("Connect", what, key, self._connect)}
         if not out and (node.node, name) in document.wires:
             found[DISCONNECT] = Deed("Disconnect", "Take the wire away", "", self._disconnect)
         return found
 
+    def _other_end(self) -> tuple[str, str] | None:
+        """Node and port of a wire that may end here."""
+        begun = self._subject.of.tree.canvas.wire_begun
+        return None if begun is None or begun[1] == self._subject.side else (begun[0], begun[2])
+
     def _connect(self) -> None:
-        port, canvas = self._subject, self._subject.of.tree.canvas
-        canvas.setFocus()
-        canvas.step_to(port.of.node)
-        canvas.wire_wanted.emit(port.of.node, port.side, port.name)
+        port, canvas, other = self._subject, self._subject.of.tree.canvas, self._other_end()
+        canvas.setFocus()  # which ends the asking for another end
+        if other is None:
+            canvas.step_to(port.of.node)
+            canvas.wire_wanted.emit(port.of.node, port.side, port.name)
+            return
+        here = (port.of.node, port.name)
+        source, target = (other, here) if port.side == "in" else (here, other)
+        verdict = check_wire(canvas.document, canvas.analysis, *source, *target)
+        if not verdict.ok:
+            canvas.say(plain(verdict.reason))
+            return
+        with canvas.reporting():
+            commands.connect(canvas.document, *source, *target)
 
     def _disconnect(self) -> None:
         port, canvas = self._subject, self._subject.of.tree.canvas

@@ -106,6 +106,8 @@ class CanvasView(Showing, Looking, Pointing, Keying, Walking, Editing, Surgery, 
         self.cone = HoverCone(self)
         self.chip: ConversionChip | None = None
         self.glide = Glide(self)
+        self.wire_begun: tuple[str, str, str] | None = None
+        """Node, side and port of a wire whose other end is asked for."""
         self.cover: QWidget | None = None
         """The minimap, if there is one: what is fitted keeps its corner free."""
         self.lifted: np.ndarray | None = None

@@ -16,13 +16,13 @@ from typing import TypeVar
 from nodeflow.engine.actions import Actions, build_actions, copy_fetched_variables
 from nodeflow.engine.arena import Arena, Offsets
 from nodeflow.engine.collector import uncollected
-from nodeflow.engine.emit import Cut, Row, copy_row, emit
+from nodeflow.engine.emit import MAX_TASKS, Cut, Row, copy_row, emit
 from nodeflow.engine.fusion import Group, group_actions
 from nodeflow.engine.levels import Level, all_rows, work_of
 from nodeflow.engine.loops import emit_loop, is_loop, plan_loop
 from nodeflow.engine.places import Place, Placer
 from nodeflow.engine.schedule import Schedule
-from nodeflow.engine.strands import ENOUGH, Strand, find_strands
+from nodeflow.engine.strands import Strand, find_strands
 from nodeflow.engine.turns import take_turns
 from nodeflow.engine.updates import Updates, flush_updates, plan_updates
 from nodeflow.engine.views import read_slices, write_pieces
@@ -312,7 +312,7 @@ class _Planner:
 
         def written(strand: Strand) -> int:
             tasks = sum(r.tasks for r in rows.get(strand.groups[0], ()))
-            return sum(map(self._nbytes, strand.made)) if tasks >= ENOUGH else 0
+            return sum(map(self._nbytes, strand.made)) if tasks >= MAX_TASKS else 0
 
         if "turns" not in self.schedule.without:
             take_turns(strands, lambda s: phase_of[s.groups[0]], written)

@@ -1,10 +1,10 @@
 """Large branches take turns: each goes on to its end before the next one begins.
 
 Strands that do not depend on each other share a level, so that threads have enough to do. A strand
-of many tasks is enough alone, and where several write more than a cache holds, all of them at once
-means that each finds nothing of its own there any more, and memory for all. So levels that contain
-such strands are taken apart, depth first (the rewrite ``turns``). It changes no kernel, so it is
-exact.
+of as many tasks as there may be is enough alone. Where several write more than a cache holds, to
+run them all at once means that each finds nothing of its own there any more, and memory for all. So
+levels that contain such strands are taken apart, depth first (the rewrite ``turns``). It changes no
+kernel, so it is exact.
 """
 
 from __future__ import annotations

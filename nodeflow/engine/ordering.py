@@ -1,7 +1,7 @@
 """Kernels that look at a whole row at once: sorting, distinct values, pairs in order, products.
 
-Sorting is a merge sort of indices: stable in both directions, NaN as the largest, and the same for
-every number of threads, since a row is sorted by one of them.
+Sorting gives indices: stable in both directions, NaN as the largest, and the same for every number
+of threads, since a row is sorted by one of them. Short rows are merged, long ones go by digits.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from nodeflow.ops.lowering import Distinct, Order, Ordered, PairsInOrder
 
 RUN = 16
 """Length of the runs that are sorted by insertion before they are merged."""
+LONG = 128
+"""Elements from which a row is sorted by digits."""
 
 
 def call(lowering: Ordered, types: Sequence[TensorType]) -> Call:
@@ -27,8 +29,10 @@ def call(lowering: Ordered, types: Sequence[TensorType]) -> Call:
     rows = prod(shape[:-1])
     at = tuple(At(i) for i in range(len(types)))
     if isinstance(lowering, Order):
-        work = rows * n * 4.0 * max(1.0, log2(max(n, 1)))
-        return Call(order_source(x.dtype, lowering.descending), (rows, n, *at), rows, work)
+        by_digits = LONG <= n < 1 << 32
+        work = rows * n * (20.0 if by_digits else 4.0 * max(1.0, log2(max(n, 1))))
+        text = digits_source if by_digits else order_source
+        return Call(text(x.dtype, lowering.descending), (rows, n, *at), rows, work)
     if isinstance(lowering, Distinct):
         source = distinct_source(x.dtype, typed_literal(lowering.fill, x.dtype))
         return Call(source, (n, types[2].size or 0, *at), 1, n * 4.0)
@@ -106,6 +110,82 @@ def order_source(dtype: str, descending: bool) -> str:
         if turned:
             for i in range(n):
                 other[i] = order[i]
+""",
+    )
+
+
+_SIGNED = {
+    "float32": ("f32_bits", "np.int64(f32_bits(value))", (1 << 31) - 1),
+    "float64": ("f64_bits", "f64_bits(value)", (1 << 63) - 1),
+}
+"""Of floats: what gives their bits, and the largest integer of their size."""
+
+
+@cache
+def digits_source(dtype: str, descending: bool) -> str:
+    """Args as for `order_source`; n is below 2**32.
+
+    A radix sort from the lowest digit of eight bits to the highest (Knuth, The Art of Computer
+    Programming, vol. 3, 5.2.5): each pass keeps the order of equals. Elements become integers of
+    the same order, and travel with their index in one word; of eight bytes, first the lower half.
+    """
+    size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
+    used, bits, largest = _SIGNED.get(dtype, ("", "np.int64(value)", 0))
+    floats = f"""
+                if number < 0:
+                    number ^= {largest}
+                if value == 0:
+                    number = np.int64(0)
+                if value != value:
+                    number = np.int64({largest})"""
+    return _text(
+        ", ".join(sorted(filter(None, ("local_array", "slot", "view1", used)))),
+        f"""    rows, n, source = slot(args, 0), slot(args, 1), slot(args, 2)
+    counts = local_array(1024, np.int64)
+    for row in range(rows * task // ntasks, rows * (task + 1) // ntasks):
+        x = view1(source + {size} * row * n, n, {name})
+        order = view1(slot(args, 3) + 8 * row * n, n, np.int64)
+        other = view1(slot(args, 4) + 8 * row * n, n, np.int64)
+        for i in range(n):
+            order[i] = i
+        turned = 0
+        for half in range({max(1, size // 4)}):
+            top = {max(1, size // 4) - 1}
+            flip = ({1 << 31} if half == top else 0) ^ {0xFFFFFFFF if descending else 0}
+            for c in range(1024):
+                counts[c] = 0
+            for i in range(n):
+                index = order[i] & 0xFFFFFFFF
+                value = x[index]
+                number = {bits}{floats if used else ""}
+                key = ((number >> (32 * half)) & 0xFFFFFFFF) ^ flip
+                order[i] = (key << 32) | index
+                for digit in range(4):
+                    c = 256 * digit + ((key >> (8 * digit)) & 255)
+                    counts[c] = counts[c] + 1
+            for digit in range(4):
+                shift = 32 + 8 * digit
+                if counts[256 * digit + ((order[0] >> shift) & 255)] < n:
+                    before = np.int64(0)
+                    for c in range(256 * digit, 256 * digit + 256):
+                        count = counts[c]
+                        counts[c] = before
+                        before += count
+                    for i in range(n):
+                        word = order[i]
+                        c = 256 * digit + ((word >> shift) & 255)
+                        place = counts[c]
+                        other[place] = word
+                        counts[c] = place + 1
+                    order, other = other, order
+                    turned = 1 - turned
+        if turned:
+            order, other = other, order
+            for i in range(n):
+                order[i] = other[i] & 0xFFFFFFFF
+        else:
+            for i in range(n):
+                order[i] = order[i] & 0xFFFFFFFF
 """,
     )
 

@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
-from nodeflow.engine import ordering
+from nodeflow.engine import kernel_compiler, ordering
 from nodeflow.engine.session import Session
 from nodeflow.errors import RunError
 from nodeflow.graph.types import NUMBERS
 from nodeflow.ops.contraction import plan
 
 RNG = np.random.default_rng(8)
-SIZES = (ordering.RUN - 1, ordering.RUN, ordering.RUN + 1, 4 * ordering.RUN, 1000)
+RUN, LONG = ordering.RUN, ordering.LONG
+SIZES = (RUN - 1, RUN, RUN + 1, 4 * RUN, LONG - 1, LONG, LONG + 1, 1000)
 
 
 def compiled(op: str, *arrays, threads: int = 2, **attrs):
@@ -46,6 +47,25 @@ def test_sorting_is_that_of_numpy_and_stable(dtype: str, size: int) -> None:
         for ranks in (np.unique(row, return_inverse=True)[1] for row in x)
     ]
     np.testing.assert_array_equal(order, expected)
+
+
+@pytest.mark.parametrize("dtype", NUMBERS)
+def test_every_bit_of_a_number_counts(dtype: str) -> None:
+    """Numbers of all sizes: random bits, of floats denormals and many a NaN too."""
+    bits = RNG.integers(0, 256, (3, 5000 * np.dtype(dtype).itemsize), np.uint8)
+    x = bits.view(dtype)
+    np.testing.assert_array_equal(compiled("argsort", x), np.argsort(x, 1, kind="stable"))
+    last = x.shape[1] - 1
+    expected = last - np.argsort(x[:, ::-1], 1, kind="stable")[:, ::-1]
+    np.testing.assert_array_equal(compiled("argsort", x, descending=True), expected)
+
+
+@pytest.mark.parametrize("dtype", NUMBERS)
+@pytest.mark.parametrize("descending", [False, True])
+def test_sorting_by_digits_needs_only_our_own_front_end(dtype: str, descending: bool) -> None:
+    source = ordering.digits_source(dtype, descending)
+    kernel_compiler.prepare_compiler()
+    kernel_compiler.translate_source(source, kernel_compiler._entry(source, "<test>"))
 
 
 def test_the_number_of_threads_changes_no_order() -> None:

@@ -122,6 +122,7 @@ class CompiledPlan:
     Attributes:
         shadows: for each variable in ``plan.direct``, the array with its value after the run. The
             caller may keep it if it gives another one in exchange.
+        results: root slots whose arrays are the caller's after the run.
     """
 
     def __init__(self, plan: Plan, arena: Arena, team: Team) -> None:
@@ -138,8 +139,8 @@ class CompiledPlan:
             self._set(root, value)
         self.shadows: dict[Node, np.ndarray] = {}
         for variable, root in plan.direct.items():
-            type_ = self.actions.types[root]
-            self.replace_shadow(variable, np.empty(type_.shape, numpy_dtype(type_.dtype)))  # type: ignore[arg-type]
+            self.replace_shadow(variable, self._new_array(root))
+        self.results = [root for root, place in plan.places.items() if place.kind == "result"]
         self._interpreter: Interpreter | None = None
         self._running = False
 
@@ -154,6 +155,10 @@ class CompiledPlan:
             for table in self._tables:
                 if table is not None:
                     table.bind(root, address)
+
+    def _new_array(self, root: int) -> np.ndarray:
+        type_ = self.actions.types[root]
+        return np.empty(type_.shape, numpy_dtype(type_.dtype))  # type: ignore[arg-type]
 
     def _place_arena(self) -> None:
         """Bind everything in the arena, if it has moved since the last run."""
@@ -188,8 +193,11 @@ class CompiledPlan:
         cancel: threading.Event | None = None,
         profiler: Profiler | None = None,
     ) -> dict[int, np.ndarray]:
-        """As `Interpreter.run`; what it returns are views that the next run overwrites."""
+        """As `Interpreter.run`; what it returns are views that the next run overwrites, except those
+        of ``results``."""
         self._place_arena()
+        for root in self.results:
+            self._set(root, self._new_array(root))
         for slot, array in given.items():
             self._set(slot, _plain(array))
         self._running = True
@@ -210,7 +218,10 @@ class CompiledPlan:
             self._running = False
         schedule = self.actions.schedule
         ends = (*schedule.fetches, *schedule.writes.values())
-        return {slot: self.array(slot) for slot in ends if slot is not None}
+        values = {slot: self.array(slot) for slot in ends if slot is not None}
+        for root in self.results:
+            del self._arrays[root]  # or it would live as long as the plan
+        return values
 
     def _drive(
         self,

@@ -69,9 +69,9 @@ def _rewritten(plan: Plan) -> list[str]:
             lines += [f"{name} ({doc}):", *(f"  {what}" for what in done[name])]
     lines.append("buffers:")
     for root, place in sorted(plan.places.items(), key=lambda item: item[1].offset):
-        if place.kind == "arena":
-            name = _slot_name(plan, root)
-            lines.append(f"  {place.offset:>10,}  {actions.types[root]}  {name}")
+        if place.kind in ("arena", "result"):
+            where = f"{place.offset:,}" if place.kind == "arena" else "result"
+            lines.append(f"  {where:>10}  {actions.types[root]}  {_slot_name(plan, root)}")
     return lines
 
 

@@ -20,10 +20,11 @@ class Place:
     """Where a root slot's values are.
 
     ``given``: the array of a feed or a variable; ``constant``: an array of the plan; ``arena``: at
-    an offset; ``shadow``: an array that replaces the variable's when the run succeeds.
+    an offset; ``shadow``: an array that replaces the variable's when the run succeeds; ``result``:
+    an array that whoever asked for it gets, another one at each run.
     """
 
-    kind: Literal["given", "constant", "arena", "shadow"]
+    kind: Literal["given", "constant", "arena", "shadow", "result"]
     offset: int = 0
 
 

@@ -34,7 +34,8 @@ from nodeflow.ops.lowering import Loop
 
 SERIAL_NS = 4_000
 """Levels with less work than this stay on one thread: meeting the others costs about as much."""
-
+RESULT_BYTES = 1 << 16
+"""Fetched values from this size on are computed where they stay, not copied out of the arena."""
 
 P = TypeVar("P", bound="Plan | None")
 Apart = frozenset[int]
@@ -363,6 +364,10 @@ class _Planner:
             places[root] = Place("constant")
         for root in shadows:
             places[root] = Place("shadow")
+        if self.updates is None:
+            for root in self.fetched - self.written - places.keys():
+                if root in self.made_by and self._nbytes(root) >= RESULT_BYTES:
+                    places[root] = Place("result")
         clusters = (g for g in self.groups if g.shape is not None)
         inside = {r for g in clusters for r in g.outputs if r not in needed}
         reuse = "reuse" not in self.schedule.without

@@ -114,13 +114,13 @@ class Session:
         """
         with self._lock:
             executor, given, pack = self._prepare(fetches, feed_dict)
-            schedule, self._last = executor.schedule, executor
+            self._last = executor
             execution = self._runs
             self._runs += 1
             self._cancel.clear()
             values = executor.run(given, self.stream_of("run", execution), self._cancel)
             self._last_tier = executor.tier
-            results = [None if s is None else _result(values[s]) for s in schedule.fetches]
+            results = executor.results(values)
             executor.commit(values, self._variables)
             return pack(results)
 
@@ -145,7 +145,7 @@ class Session:
             profiler = Profiler(compiled.actions, self.team().n)
             values = compiled.run(given, stream_of, profiler=profiler)
             executor.tier = self._last_tier = "compiled"
-            results = [None if s is None else _result(values[s]) for s in executor.schedule.fetches]
+            results = executor.results(values)
             executor.commit(values, self._variables)
             return pack(results), profiler.trace()
 
@@ -363,8 +363,3 @@ def _own_seed(node: Node) -> int | None:
         own = initializer.get("seed")
     return own
 
-
-def _result(value: np.ndarray | None) -> Any:
-    """A fetched value as the caller gets it: a copy, a scalar for rank 0."""
-    assert value is not None
-    return value[()] if value.ndim == 0 else np.array(value, order="C", copy=True)

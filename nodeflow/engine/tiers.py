@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -62,11 +62,31 @@ class Executor:
         stream_of: StreamOf,
         cancel: threading.Event | None,
     ) -> Values:
-        """As `Interpreter.run`; the arrays may be overwritten by the next run."""
+        """As `Interpreter.run`; the arrays may be overwritten by the next run (see `results`)."""
         compiled = self._ready()
         self._runs += 1
         self.tier = "reference" if compiled is None else "compiled"
         return (compiled or self.interpreter).run(given, stream_of, cancel)
+
+    def results(self, values: Values) -> list[Any]:
+        """What the last run's caller gets for each fetch: arrays of its own, a scalar for rank 0,
+        None for a node without outputs."""
+        given: set[int] = set()
+        compiled = self._compiled if self.tier == "compiled" else None
+        if compiled is not None:
+            given.update(compiled.results)
+        found: list[Any] = []
+        for slot in self.schedule.fetches:
+            value = None if slot is None else values[slot]
+            root = -1 if compiled is None or slot is None else compiled.actions.root[slot]
+            if value is None or value.ndim == 0:
+                found.append(None if value is None else value[()])
+            elif root in given:
+                given.discard(root)  # whoever fetches it again gets a copy
+                found.append(value)
+            else:
+                found.append(np.array(value, order="C", copy=True))
+        return found
 
     def compile_now(self) -> CompiledPlan:
         """The compiled plan, waiting for it whatever tier is wanted.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections import namedtuple
 
 import numpy as np
@@ -177,6 +178,40 @@ def test_fetches_are_copies(tier):
         np.testing.assert_array_equal(fed, 1)
         np.testing.assert_array_equal(s.variables["v"], [1, 2, 3])
         np.testing.assert_array_equal(s.run("y", {x: fed}), again)
+
+
+def test_large_fetches_are_the_callers_own(tier):
+    """They are computed where they stay, so what could go wrong: shared, changed or kept memory."""
+    n = 40_000
+    with nf.Graph():
+        x = nf.placeholder("float32", [n], name="x")
+        v = nf.variable(np.zeros(n, "float32"), name="v")
+        y = x * 2.0
+        table = nf.reshape(y, [200, 200])
+        z = y + 1.0
+        new = nf.assign(v, y * 3.0)
+    ones = np.ones(n, "float32")
+    with Session(y.graph, tier=tier) as s:
+        s.initialize()
+        first = s.run([y, y, table, z, x, v, new], {x: ones})
+        kept = [a.copy() for a in first]
+        again = s.run([y, y, table, z, x, v, new], {x: ones * 5})
+        for i, one in enumerate(first):
+            assert one.flags.writeable and one.flags.c_contiguous
+            np.testing.assert_array_equal(one, kept[i])
+            for other in [*first[:i], *again]:
+                assert not np.shares_memory(one, other)
+        for value in [*first, *again[:3]]:
+            value[:] = -1
+        np.testing.assert_array_equal(again[3], np.full(n, 11, "float32"))
+        np.testing.assert_array_equal(again[5], np.full(n, 6, "float32"))
+        np.testing.assert_array_equal(s.variables["v"], np.full(n, 30, "float32"))
+        result = s.run(z, {x: ones})
+        np.testing.assert_array_equal(result, np.full(n, 3, "float32"))
+        freed = weakref.finalize(result, lambda: None)
+        del result
+        assert not freed.alive, "the session keeps nothing of it"
+
 
 
 def test_shapes_that_only_a_feed_reveals_are_checked_at_the_node(tier):

@@ -433,23 +433,27 @@ def select(typingctx, condition, a, b):
     return a(types.boolean, a, b), codegen
 
 
-def _saturating(integer, x):
-    if x not in (types.float32, types.float64):
-        raise TypingError(f"expected float32 or float64, got {x}")
-    name = {types.int32: "i32", types.int64: "i64", types.uint8: "i8"}[integer]
-    operation = "fptosi" if integer.signed else "fptoui"
+def _saturating(target, x):
+    """Toward zero, saturating, NaN gives 0. LLVM's own function for it is not computed in vectors."""
+    if not isinstance(x, types.Float):
+        raise TypingError(f"saturate: expected a float, got {x}")
+    low, high = (0, 255) if target == types.uint8 else (target.minval, target.maxval)
 
     def codegen(context, builder, sig, args):
-        target = context.get_value_type(integer)
-        suffix = "f32" if x == types.float32 else "f64"
-        function = cgutils.get_or_insert_function(
-            builder.module,
-            ir.FunctionType(target, [args[0].type]),
-            f"llvm.{operation}.sat.{name}.{suffix}",
-        )
-        return builder.call(function, args)
+        (value,) = args
+        number = ir.IntType(target.bitwidth)
+        above = builder.fcmp_ordered(">=", value, ir.Constant(value.type, float(high + 1)))
+        below = builder.fcmp_ordered("<=", value, ir.Constant(value.type, float(low - (low == 0))))
+        known = builder.fcmp_ordered("ord", value, value)
+        outside = builder.or_(above, builder.or_(below, builder.not_(known)))
+        safe = builder.select(outside, ir.Constant(value.type, 0.0), value)
+        wide = ir.IntType(max(32, target.bitwidth))  # what instructions there are
+        made = builder.fptosi(safe, wide)
+        made = made if wide == number else builder.trunc(made, number)
+        made = builder.select(below, ir.Constant(number, low), made)
+        return builder.select(above, ir.Constant(number, high), made)
 
-    return integer(x), codegen
+    return target(x), codegen
 
 
 @intrinsic

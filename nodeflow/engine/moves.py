@@ -133,13 +133,17 @@ def _read_along(sizes: list[int], sources: list[int], targets: list[int]) -> int
 
 
 def _filled(block: Block, fill: Any, dtype: str, total: int) -> Call:
-    """Fill and copy in one task, since the copy must come second."""
+    """Fill and copy in one task, since the copy must come second; slices along the first axis that
+    make up the whole output are tasks of their own."""
     size = numpy_dtype(dtype).itemsize
     sizes, sources, targets = _merge(block)
+    unit = sources[-1] == targets[-1] == 1
+    apart = len(sizes) > 1 and 0 < sizes[0] * targets[0] == total
+    parts = sizes[0] if apart else 1
     args = (*sizes, *sources, *targets, At(0, size * block.source_offset),
-            At(1, size * block.target_offset), At(1), total)  # fmt: skip
-    source = copy_source(len(sizes), size, False, (dtype, fill))
-    return Call(source, args, 1, total * 0.1 + math.prod(sizes))
+            At(1, size * block.target_offset), At(1), total, parts)  # fmt: skip
+    source = copy_source(len(sizes), size, unit, (dtype, fill))
+    return Call(source, args, parts, total * 0.1 + math.prod(sizes) * (0.1 if unit else 1.0))
 
 
 @cache
@@ -147,7 +151,8 @@ def copy_source(rank: int, size: int, unit: bool, fill: tuple[str, Any] | None =
     """Copy a rectangle of elements of ``size`` bytes.
 
     Args of the kernel: sizes, source strides, target strides, source, target; with ``fill`` also
-    the whole output and its number of elements, which are set to that number first.
+    the whole output and its number of elements, which are set to that number first, and in how many
+    slices along the first axis that can be done.
     """
     name = f"np.{_BYTES[size]}"
     outer = range(rank - 1)
@@ -160,18 +165,27 @@ def copy_source(rank: int, size: int, unit: bool, fill: tuple[str, Any] | None =
         "def kernel(args, task, ntasks):",
     ]
     lines += _axes(rank)
-    lines.append(f"    source, target = slot(args, {base}), slot(args, {base + 1})")
-    if fill is not None:
+    lines += [
+        f"    source, target = slot(args, {base}), slot(args, {base + 1})",
+        f"    rows = {' * '.join(f'd{a}' for a in outer) or '1'}",
+    ]
+    if fill is None:
+        lines.append("    first, end = rows * task // ntasks, rows * (task + 1) // ntasks")
+    else:
         dtype, value = fill
         lines += [
-            f"    y = view1(slot(args, {base + 2}), slot(args, {base + 3}), {numpy_name(dtype)})",
+            f"    parts = slot(args, {base + 4})",
+            f"    size = slot(args, {base + 3}) // parts",
+            "    first, end = parts * task // ntasks, parts * (task + 1) // ntasks",
+            f"    at = slot(args, {base + 2}) + {size} * size * first",
+            f"    y = view1(at, size * (end - first), {numpy_name(dtype)})",
             "    for i in range(y.size):",
             f"        y[i] = {typed_literal(value, dtype)}",
+            "    first, end = rows // parts * first, rows // parts * end",
         ]
     last = rank - 1
     lines += [
-        f"    rows = {' * '.join(f'd{a}' for a in outer) or '1'}",
-        "    for row in range(rows * task // ntasks, rows * (task + 1) // ntasks):",
+        "    for row in range(first, end):",
         "        rest, at, to = row, 0, 0",
     ]
     lines += _offsets(outer)

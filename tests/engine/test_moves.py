@@ -52,3 +52,19 @@ def test_every_part_of_an_array_may_be_turned() -> None:
     result = nf.Session(g, tier="compiled").run(joined, {fed: x})
     expected = [x[i : i + 20, j : j + 25].T for i, j in itertools.product((0, 20), (0, 25))]
     np.testing.assert_array_equal(result, np.concatenate(expected, axis=1))
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_any_padding(data: st.DataObject) -> None:
+    shape = data.draw(st.lists(st.integers(0, 9), min_size=1, max_size=4))
+    widths = [data.draw(st.tuples(st.integers(0, 3), st.integers(0, 3))) for _ in shape]
+    dtype = data.draw(st.sampled_from(["float32", "float64", "int64", "uint8"]))
+    count = int(np.prod(shape, dtype=int))
+    x = (np.arange(count) % 251).reshape(shape).astype(dtype)
+    with nf.Graph() as g:
+        fed = nf.placeholder(dtype, [None] * x.ndim)
+        padded = nf.pad(fed, paddings=[list(w) for w in widths], value=7)
+    session = nf.Session(g, tier="compiled", threads=data.draw(st.sampled_from([1, 2, 3])))
+    expected = np.pad(x, widths, constant_values=7)
+    np.testing.assert_array_equal(session.run(padded, {fed: x}), expected)

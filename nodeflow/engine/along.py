@@ -27,7 +27,7 @@ def call(lowering: Along, types: Sequence[TensorType]) -> Call:
     args = (outer, n, m, inner, At(0), At(1), At(2))
     if isinstance(lowering, TakeAlong):
         source = take_source(numpy_dtype(x.dtype).itemsize, indices.dtype)
-        return Call(source, args, outer * m * inner, outer * m * inner * 2.0)
+        return Call(source, args, outer * m, outer * m * inner * 1.5)
     source = add_source(x.dtype, indices.dtype)
     return Call(source, args, outer * inner, outer * inner * (n * 0.5 + m * 2.0))
 
@@ -44,15 +44,21 @@ from nodeflow.engine.layout import CODE, INDEX_OUT_OF_RANGE
 def kernel(args, task, ntasks):
     outer, n, m, inner = slot(args, 0), slot(args, 1), slot(args, 2), slot(args, 3)
     source, indices, target = slot(args, 4), slot(args, 5), slot(args, 6)
-    units = outer * m * inner
-    for unit in range(units * task // ntasks, units * (task + 1) // ntasks):
-        above = unit // (m * inner)
-        place = np.int64(load(indices + {at} * unit, np.{index}))
-        if place < 0 or place >= n:
-            set_slot(args, CODE, INDEX_OUT_OF_RANGE)
-        else:
-            at = (above * n + place) * inner + unit % inner
-            store(target + {size} * unit, load(source + {size} * at, {name}))
+    first, end = outer * m * task // ntasks, outer * m * (task + 1) // ntasks
+    above = first // max(m, 1)
+    next_above = (above + 1) * m
+    for row in range(first, end):
+        if row == next_above:
+            above += 1
+            next_above += m
+        for aside in range(inner):
+            unit = row * inner + aside
+            place = np.int64(load(indices + {at} * unit, np.{index}))
+            if place < 0 or place >= n:
+                set_slot(args, CODE, INDEX_OUT_OF_RANGE)
+            else:
+                at = (above * n + place) * inner + aside
+                store(target + {size} * unit, load(source + {size} * at, {name}))
 """
 
 

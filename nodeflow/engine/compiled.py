@@ -193,8 +193,7 @@ class CompiledPlan:
         cancel: threading.Event | None = None,
         profiler: Profiler | None = None,
     ) -> dict[int, np.ndarray]:
-        """As `Interpreter.run`; what it returns are views that the next run overwrites, except those
-        of ``results``."""
+        """As `Interpreter.run`; what it returns, except ``results``, the next run overwrites."""
         self._place_arena()
         for root in self.results:
             self._set(root, self._new_array(root))

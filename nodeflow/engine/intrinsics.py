@@ -434,7 +434,7 @@ def select(typingctx, condition, a, b):
 
 
 def _saturating(target, x):
-    """Toward zero, saturating, NaN gives 0. LLVM's own function for it is not computed in vectors."""
+    """Toward zero, saturating, NaN gives 0; LLVM does not compute its own function in vectors."""
     if not isinstance(x, types.Float):
         raise TypingError(f"saturate: expected a float, got {x}")
     low, high = (0, 255) if target == types.uint8 else (target.minval, target.maxval)

@@ -12,6 +12,8 @@ from nodeflow.graph.types import TensorType, numpy_dtype
 from nodeflow.ops.lowering import RunningSum
 
 TILE = 64
+ROWS = 8
+"""Rows whose sums run side by side: each alone would wait for every addition."""
 
 
 def call(lowering: RunningSum, types: Sequence[TensorType]) -> Call:
@@ -19,7 +21,10 @@ def call(lowering: RunningSum, types: Sequence[TensorType]) -> Call:
     sizes = [d or 0 for d in types[0].shape]
     outer, n = math.prod(sizes[: lowering.axis]), sizes[lowering.axis]
     inner = math.prod(sizes[lowering.axis + 1 :])
-    source = running_source(types[0].dtype, lowering.exclusive, lowering.reverse)
+    text = rows_source if inner == 1 else running_source
+    source = text(types[0].dtype, lowering.exclusive, lowering.reverse)
+    if inner == 1:
+        return Call(source, (outer, n, At(0), At(1)), -(-outer // ROWS), outer * n * 0.5)
     work = outer * n * inner * (0.5 if inner >= TILE else 1.5)
     return Call(source, (outer, n, inner, At(0), At(1)), outer * -(-inner // TILE), work)
 
@@ -59,3 +64,51 @@ def kernel(args, task, ntasks):
             for c in range(y.size):
                 {f"{chr(10)}                ".join(both)}
 """
+
+
+@cache
+def rows_source(dtype: str, exclusive: bool, reverse: bool) -> str:
+    """Args: outer, n, x, out, both (outer, n). A unit is eight rows; sums as `running_source`."""
+    size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
+    wide = "np.float64" if dtype == "float32" else name
+
+    def sums(count: int) -> list[str]:
+        """Running sums of ``count`` rows from ``row`` on."""
+        each = range(count)
+        add = [f"t{r} = {wide}(t{r} + {wide}(k{r}))" for r in each]
+        store = [f"y{r}[at] = {name}(t{r})" for r in each]
+        body = [f"k{r} = x{r}[at]" for r in each] + (store + add if exclusive else add + store)
+        views = [
+            f"{v}{r} = view1({base} + {size} * (row + {r}) * n, n, {name})"
+            for v, base in (("x", "source"), ("y", "target"))
+            for r in each
+        ]
+        start = [f"t{r} = {wide}(0)" for r in each]
+        at = "n - 1 - step" if reverse else "step"
+        return [
+            *views,
+            *start,
+            "for step in range(n):",
+            f"    at = {at}",
+            *("    " + b for b in body),
+        ]
+
+    lines = [
+        "import numpy as np",
+        "from nodeflow.engine.intrinsics import slot, view1",
+        "",
+        "",
+        "def kernel(args, task, ntasks):",
+        "    outer, n, source, target = slot(args, 0), slot(args, 1), slot(args, 2), slot(args, 3)",
+        f"    units = (outer + {ROWS - 1}) // {ROWS}",
+        f"    row = {ROWS} * (units * task // ntasks)",
+        f"    end = min(outer, {ROWS} * (units * (task + 1) // ntasks))",
+        f"    while row + {ROWS} <= end:",
+        *("        " + line for line in sums(ROWS)),
+        f"        row += {ROWS}",
+        "    while row < end:",
+        *("        " + line for line in sums(1)),
+        "        row += 1",
+        "",
+    ]
+    return "\n".join(lines)

@@ -362,4 +362,3 @@ def _own_seed(node: Node) -> int | None:
     if own is None and initializer is not None:
         own = initializer.get("seed")
     return own
-

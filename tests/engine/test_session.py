@@ -213,7 +213,6 @@ def test_large_fetches_are_the_callers_own(tier):
         assert not freed.alive, "the session keeps nothing of it"
 
 
-
 def test_shapes_that_only_a_feed_reveals_are_checked_at_the_node(tier):
     with nf.Graph() as g:
         x = nf.placeholder("float32", [None, None], name="x")

@@ -178,9 +178,9 @@ def copy_source(rank: int, size: int, unit: bool, fill: tuple[str, Any] | None =
             f"    size = slot(args, {base + 3}) // parts",
             "    first, end = parts * task // ntasks, parts * (task + 1) // ntasks",
             f"    at = slot(args, {base + 2}) + {size} * size * first",
-            f"    y = view1(at, size * (end - first), {numpy_name(dtype)})",
-            "    for i in range(y.size):",
-            f"        y[i] = {typed_literal(value, dtype)}",
+            f"    whole = view1(at, size * (end - first), {numpy_name(dtype)})",
+            "    for i in range(whole.size):",
+            f"        whole[i] = {typed_literal(value, dtype)}",
             "    first, end = rows // parts * first, rows // parts * end",
         ]
     last = rank - 1

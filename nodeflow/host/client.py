@@ -13,7 +13,7 @@ from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection, Listener
 
 from nodeflow.errors import EngineDied
-from nodeflow.host.protocol import Died, Message, Request, Shutdown
+from nodeflow.host.protocol import Died, Message, Request, Several, Shutdown
 
 START_SECONDS = 30.0
 CLOSE_SECONDS = 2.0
@@ -123,7 +123,9 @@ class EngineClient:
                     connection.send(request)
                 self._pending.clear()
             while True:
-                self._on_message(connection.recv())
+                message = connection.recv()
+                for part in message.messages if isinstance(message, Several) else (message,):
+                    self._on_message(part)
         except (EOFError, OSError):
             pass
         self._tell_died()

@@ -27,7 +27,7 @@ from nodeflow.errors import GraphError, NodeflowError
 from nodeflow.host import protocol as p
 from nodeflow.host.evaluate import Evaluator
 from nodeflow.host.measure import measure
-from nodeflow.host.reports import PreviewClock, StepReports
+from nodeflow.host.reports import PreviewClock, Reports
 from nodeflow.ops.user import PLUGINS
 from nodeflow.train.control import Control
 from nodeflow.train.events import Done, Epoch, Hit, Started, Steps
@@ -56,7 +56,7 @@ class Engine:
         self._control: Control | None = None
         self._session: Session | None = None
         self._epochs_done = 0
-        self._reports = StepReports(send)
+        self._reports = Reports(send)
         self._shown: Task | None = None
         self._stop_download = threading.Event()
         self._warm = False
@@ -271,11 +271,8 @@ class Engine:
         for event in train(
             self._session, training, self._control, first_epoch=self._epochs_done + 1
         ):
-            if isinstance(event, Steps):
-                self._reports.add(event, at_once=self._control.paused)
-            else:
-                self._reports.flush()
             if isinstance(event, Done):
+                self._reports.flush()
                 self._show_progress(last)  # what nodes show is what was learned in the end
                 return event
             self._tell(request.request, event)
@@ -290,27 +287,26 @@ class Engine:
         raise AssertionError("a training ends with Done")
 
     def _tell(self, request: int, event: object) -> None:
-        if isinstance(event, Started):
+        paused = self._control is not None and self._control.paused
+        if isinstance(event, Steps):
+            steps = p.StepsDone(event.first, event.losses, event.seconds, event.tier)
+            self._reports.add(steps, at_once=paused)
+        elif isinstance(event, Started):
             self._send(
                 p.TrainingStarted(
                     request, event.epochs, event.steps_per_epoch, event.first_epoch, event.notices
                 )
             )
         elif isinstance(event, Hit):
+            self._reports.flush()
             self._send(p.State("paused"))
             self._send(p.BreakpointHit(event.step, event.nodes, event.reason))
         elif isinstance(event, Epoch):
             self._epochs_done = event.epoch
-            self._send(
-                p.EpochDone(
-                    event.epoch,
-                    event.loss,
-                    event.metrics,
-                    event.steps,
-                    event.seconds,
-                    event.tables,
-                )
+            epoch = p.EpochDone(
+                event.epoch, event.loss, event.metrics, event.steps, event.seconds, event.tables
             )
+            self._reports.add(epoch, at_once=paused)
         elif isinstance(event, Done):
             self._send(
                 p.TrainingDone(

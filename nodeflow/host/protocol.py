@@ -338,6 +338,13 @@ class EpochDone:
 
 
 @dataclass(frozen=True)
+class Several:
+    """Messages that are told together; the client hands them on one by one."""
+
+    messages: tuple[StepsDone | EpochDone, ...]
+
+
+@dataclass(frozen=True)
 class TrainingDone:
     """As ``train.events.Done``; ``ending`` says how it ended, in words."""
 
@@ -414,6 +421,7 @@ Message = (
     | StepsDone
     | BreakpointHit
     | EpochDone
+    | Several
     | TrainingDone
     | VariablesInitialized
     | WeightsSaved

@@ -7,34 +7,36 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import groupby
+from typing import Any
 
 import numpy as np
 
-from nodeflow.host.protocol import StepsDone
-from nodeflow.train.events import Steps
+from nodeflow.host.protocol import EpochDone, Several, StepsDone
 
 REPORT_SECONDS = 0.08
-"""Losses of so long come in one message."""
+"""Losses and epochs of so long come in one message."""
 PREVIEW_SECONDS = 0.3
 PREVIEW_SHARE = 0.05
 """Part of the time that previews may take from a training."""
 
 
-class StepReports:
-    """Joins the steps of many chunks into one message; nothing is left out.
+class Reports:
+    """Joins what a training tells into few messages, in its order; nothing is left out.
 
     Args:
-        send: takes the messages.
+        send: takes StepsDone and EpochDone, or several of them.
     """
 
-    def __init__(self, send: Callable[[StepsDone], None]) -> None:
+    def __init__(self, send: Callable[[StepsDone | EpochDone | Several], None]) -> None:
         self._send = send
-        self._kept: list[Steps] = []
+        self._kept: list[StepsDone | EpochDone] = []
         self._next = 0.0
 
-    def add(self, steps: Steps, at_once: bool = False) -> None:
-        """Take steps that follow the last ones; tell them if it is time, or ``at_once``."""
-        self._kept.append(steps)
+    def add(self, message: StepsDone | EpochDone, at_once: bool = False) -> None:
+        """Take what follows the last one; tell all if it is time, or ``at_once``."""
+        self._kept.append(message)
         if at_once or time.perf_counter() >= self._next:
             self.flush()
 
@@ -42,10 +44,19 @@ class StepReports:
         """Tell what is kept, before anything that comes after it is told."""
         if not self._kept:
             return
-        kept, self._kept = self._kept, []
-        losses = np.concatenate([steps.losses for steps in kept])
-        self._send(StepsDone(kept[0].first, losses, kept[-1].seconds, kept[-1].tier))
+        told: list[StepsDone | EpochDone] = []
+        for kind, run in groupby(self._kept, type):
+            part: list[Any] = list(run)
+            told += [_joined(part)] if kind is StepsDone else part
+        self._kept = []
+        self._send(told[0] if len(told) == 1 else Several(tuple(told)))
         self._next = time.perf_counter() + REPORT_SECONDS
+
+
+def _joined(steps: list[StepsDone]) -> StepsDone:
+    """One message for steps that follow each other."""
+    losses = np.concatenate([part.losses for part in steps])
+    return replace(steps[-1], first=steps[0].first, losses=losses)
 
 
 class PreviewClock:

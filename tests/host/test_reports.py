@@ -7,8 +7,7 @@ import pytest
 
 from nodeflow.document import commands
 from nodeflow.host import protocol as p
-from nodeflow.host.reports import StepReports
-from nodeflow.train.events import Steps
+from nodeflow.host.reports import Reports
 from tests.host.documents import regression
 
 
@@ -21,10 +20,10 @@ def clock(monkeypatch):
 
 def test_chunks_become_one_message_in_which_every_loss_is(clock):
     sent = []
-    reports = StepReports(sent.append)
+    reports = Reports(sent.append)
     first = 1
     for count in (1, 4, 16, 64, 3, 7):
-        reports.add(Steps(first, np.arange(first, first + count) / 2, first / 10, "compiled"))
+        reports.add(p.StepsDone(first, np.arange(first, first + count) / 2, first / 10, "compiled"))
         first += count
         clock[0] += 0.03
     reports.flush()
@@ -35,12 +34,28 @@ def test_chunks_become_one_message_in_which_every_loss_is(clock):
 
 def test_a_single_step_is_told_at_once(clock):
     sent = []
-    reports = StepReports(sent.append)
+    reports = Reports(sent.append)
     for step in (1, 2, 3):
-        reports.add(Steps(step, np.ones(1)), at_once=True)
+        reports.add(p.StepsDone(step, np.ones(1), 0.0), at_once=True)
         assert sent[-1].first == step
     reports.flush()
     assert len(sent) == 3, "nothing is told twice"
+
+
+def test_short_epochs_come_together_in_their_order(clock):
+    sent = []
+    reports = Reports(sent.append)
+    reports.add(p.StepsDone(1, np.ones(1), 0.0))
+    for epoch in range(1, 6):
+        reports.add(p.EpochDone(epoch, 1.0, {}, epoch, 0.0))
+        reports.add(p.StepsDone(epoch + 1, np.ones(1), 0.0))
+    reports.add(p.StepsDone(7, np.ones(2), 0.5, "compiled"))
+    reports.flush()
+    assert isinstance(sent[0], p.StepsDone) and len(sent) == 2
+    told = sent[1].messages
+    assert [m.epoch for m in told[0::2]] == [1, 2, 3, 4, 5]
+    assert [m.first for m in told[1::2]] == [2, 3, 4, 5, 6]
+    assert len(told[-1].losses) == 3 and told[-1].tier == "compiled"
 
 
 def test_the_losses_of_an_epoch_come_before_its_end(talk):

@@ -38,11 +38,13 @@ class PackFilters:
 
     A row holds the weights of one element of the window and one channel. ``backward``: results are
     the filters' channels, and elements of the window are taken from the last to the first.
+    ``depthwise``: each channel has a result of its own, and what were groups are results.
     """
 
     groups: int
     backward: bool
     tile: TileShape
+    depthwise: bool
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class GatherProducts:
     """Results that gather products of packed filters with places of a picture (`taps`)."""
 
     groups: int
+    depthwise: bool
     depth: int
     tile: TileShape
     starts: int
@@ -75,7 +78,7 @@ def sizes(type_: TensorType) -> tuple[int, ...]:
 def packed_size(filter_: TensorType, pack: PackFilters) -> int:
     kh, kw, channels, filters = sizes(filter_)
     depth, made = channels, filters // pack.groups
-    if pack.backward:
+    if pack.backward and not pack.depthwise:
         depth, made = made, depth
     width = pack.tile.vectors * pack.tile.lanes
     return pack.groups * panels(made, pack.tile) * kh * kw * depth * width
@@ -88,7 +91,8 @@ def pack_calls(pack: PackFilters, types: Sequence[TensorType]) -> list[Call]:
     depth, made, depth_step, lane_step = channels, each, filters, 1
     first = 0
     if pack.backward:
-        depth, made, depth_step, lane_step = each, channels, 1, filters
+        if not pack.depthwise:
+            depth, made, depth_step, lane_step = each, channels, 1, filters
         first, tap_step = (taps - 1) * tap_step, -tap_step
     size = numpy_dtype(types[0].dtype).itemsize
     width = pack.tile.vectors * pack.tile.lanes
@@ -143,8 +147,10 @@ def gather(
     n, height, width, total = sizes(source)
     _, down, across, made = sizes(result)
     backward = convolve.kind == "input"
-    depth = filters // convolve.groups if backward else channels
-    tile = tile_shape(source.dtype, made // convolve.groups)
+    depthwise = is_depthwise(convolve, filter_)
+    groups = 1 if depthwise else convolve.groups
+    depth = channels if depthwise or not backward else filters // groups
+    tile = tile_shape(source.dtype, made // groups)
     windows = convolve.windows
     if backward:
         rows = backward_taps(windows.height, down, height)
@@ -167,10 +173,17 @@ def gather(
         depth, size, tiles,
     )  # fmt: skip
     products = GatherProducts(
-        convolve.groups, depth, tile, table.starts, table.entries, table.columns,
+        groups, depthwise, depth, tile, table.starts, table.entries, table.columns,
         table.entry_count, steps,
     )  # fmt: skip
-    return PackFilters(convolve.groups, backward, tile), products, table
+    return PackFilters(groups, backward, tile, depthwise), products, table
+
+
+def is_depthwise(convolve: Convolve, filter_: TensorType) -> bool:
+    """Whether each channel has one filter, of its own: then those are side by side, as results of
+    one group are."""
+    _, _, channels, filters = sizes(filter_)
+    return channels == 1 < filters == convolve.groups
 
 
 def gather_calls(gather: GatherProducts, types: Sequence[TensorType]) -> list[Call]:
@@ -189,7 +202,7 @@ def gather_calls(gather: GatherProducts, types: Sequence[TensorType]) -> list[Ca
         down, height * width * total * size, down * across * made * size, across * made * size,
         gather.depth * size, panel, source_step, result_step, Share(), At(3),
     )  # fmt: skip
-    source = gathered_source(dtype, tile, each % row != 0)
+    source = gathered_source(dtype, tile, each % row != 0, gather.depthwise)
     units = gather.groups * count * images * down
     products = n * down * across * gather.groups * count * panel // size
     work = products * MULTIPLY_ADD_NS * size / 4 + units * gather.entry_count * 20
@@ -197,7 +210,7 @@ def gather_calls(gather: GatherProducts, types: Sequence[TensorType]) -> list[Ca
 
 
 @cache
-def gathered_source(dtype: str, tile: TileShape, ragged: bool) -> str:
+def gathered_source(dtype: str, tile: TileShape, ragged: bool, depthwise: bool) -> str:
     """A unit of work is a panel of results of one row of a few pictures.
 
     Args: picture, panels, then of the table: row taps, starts, tiles, runs; number of tiles;
@@ -207,7 +220,8 @@ def gathered_source(dtype: str, tile: TileShape, ragged: bool) -> str:
     """
     size = numpy_dtype(dtype).itemsize
     width = tile.vectors * tile.lanes
-    shape = f"{tile.vectors}, {tile.lanes}, np.{dtype}, {int(ragged)}"
+    shape = f"{tile.vectors}, {tile.lanes}, np.{dtype}, {int(ragged)}, {int(depthwise)}"
+    channels = f"{size} * left" if depthwise else "group * group_size"
     return f"""import numpy as np
 from nodeflow.engine.intrinsics import slot
 from nodeflow.engine.tiles import gathered_tile
@@ -233,7 +247,7 @@ def kernel(args, task, ntasks):
         columns = min(np.int64({width}), each - left)
         first = min(image * step, n - step)
         skipped = image * step - first
-        source = picture + first * picture_size + group * group_size
+        source = picture + first * picture_size + {channels}
         target = result + first * result_size + row * row_size + {size} * (group * each + left)
         begin = slot(starts, row)
         rows, nrows = taps + 16 * begin, slot(starts, row + 1) - begin

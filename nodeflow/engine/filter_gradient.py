@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from nodeflow.engine.convolution import MULTIPLY_ADD_NS, panels, sizes
+from nodeflow.engine.convolution import MULTIPLY_ADD_NS, is_depthwise, panels, sizes
 from nodeflow.engine.moves import At, Call
 from nodeflow.engine.vectors import TileShape, tile_shape
 from nodeflow.graph.types import TensorType, numpy_dtype
@@ -19,6 +19,8 @@ from nodeflow.ops.lowering import Convolve
 
 BLOCK = 8
 """Least pictures in a block."""
+CHANNELS = 128
+"""Most channels that are added up at once where each has a filter of its own."""
 PARTIAL_SIZE = 1 << 22
 """Most elements in all partial gradients together, unless there is one block only."""
 
@@ -33,6 +35,7 @@ class OuterProducts:
     tile: TileShape
     merged: bool
     """Whether a whole row of the window is taken at once, where all of it is inside."""
+    depthwise: bool
 
 
 def outer(convolve: Convolve, picture: TensorType, filter_: TensorType) -> OuterProducts:
@@ -45,7 +48,9 @@ def outer(convolve: Convolve, picture: TensorType, filter_: TensorType) -> Outer
     tile = TileShape(tile.positions, min(tile.vectors, 2), tile.lanes)
     # A row of the window is contiguous in memory, and its few channels alone would fill no tile.
     merged = channels < tile.positions and convolve.windows.width.dilation == 1 < kw
-    return OuterProducts(convolve, -(-n // length), length, tile, merged and convolve.groups == 1)
+    merged = merged and convolve.groups == 1
+    depthwise = is_depthwise(convolve, filter_)
+    return OuterProducts(convolve, -(-n // length), length, tile, merged, depthwise)
 
 
 def outer_table(outer: OuterProducts, picture: TensorType, g: TensorType) -> list[int]:
@@ -106,6 +111,10 @@ def outer_calls(outer: OuterProducts, types: Sequence[TensorType]) -> list[Call]
         windows.height.stride * width * channels * size, windows.width.stride * channels * size,
         across * filters * size, filters * size, At(3),
     )  # fmt: skip
+    if outer.depthwise:
+        units = outer.blocks * -(-filters // CHANNELS) * kh
+        work = n * down * across * kh * kw * filters * 0.05
+        return [Call(depthwise_source(dtype), args, units, work)]
     source = outer_source(
         dtype, tile, _cut(depth, tile), _cut(kw * depth * outer.merged, tile), each % row != 0
     )
@@ -174,6 +183,55 @@ def kernel(args, task, ntasks):
 {whole or "                    pass"}
                 else:
 {_tiles_of("depth", channels, tile, shape, size)}
+"""
+
+
+@cache
+def depthwise_source(dtype: str) -> str:
+    """Args as for `outer_source`. A unit of work is one row of the window, some channels, and a
+    block of pictures."""
+    size = numpy_dtype(dtype).itemsize
+    return f"""import numpy as np
+from nodeflow.engine.intrinsics import fma, local_array, slot, view1
+
+
+def kernel(args, task, ntasks):
+    picture, gradient, table = slot(args, 0), slot(args, 1), slot(args, 2)
+    n, blocks, length = slot(args, 3), slot(args, 4), slot(args, 5)
+    kh, stretches, channels, whole = slot(args, 6), slot(args, 7), slot(args, 8), slot(args, 12)
+    picture_size, gradient_size = slot(args, 13), slot(args, 14)
+    x_row, x_column = slot(args, 15), slot(args, 16)
+    g_row, g_column = slot(args, 17), slot(args, 18)
+    result = slot(args, 19)
+    tiles = (channels + {CHANNELS - 1}) // {CHANNELS}
+    units = blocks * tiles * kh
+    total = local_array({CHANNELS}, np.{dtype})
+    for unit in range(units * task // ntasks, units * (task + 1) // ntasks):
+        above = unit // kh
+        i = unit - above * kh
+        block = above // tiles
+        left = (above - block * tiles) * {CHANNELS}
+        width = min(np.int64({CHANNELS}), channels - left)
+        down = table + 24 * i
+        for s in range(stretches):
+            across = table + 24 * kh + 48 * s
+            for c in range(width):
+                total[c] = np.{dtype}(0)
+            for image in range(block * length, min(n, (block + 1) * length)):
+                x_image = picture + image * picture_size + {size} * left
+                g_image = gradient + image * gradient_size + {size} * left
+                for row in range(slot(down, 2)):
+                    x_at = x_image + slot(down, 0) + slot(across, 0) + row * x_row
+                    g_at = g_image + slot(down, 1) + slot(across, 1) + row * g_row
+                    for column in range(slot(across, 2)):
+                        x = view1(x_at + column * x_column, width, np.{dtype})
+                        g = view1(g_at + column * g_column, width, np.{dtype})
+                        for c in range(x.size):
+                            total[c] = fma(x[c], g[c], total[c])
+            row = (block * kh + i) * whole + slot(across, 3)
+            out = view1(result + row * g_column + {size} * left, width, np.{dtype})
+            for c in range(out.size):
+                out[c] = total[c]
 """
 
 

@@ -90,17 +90,23 @@ class _Tile:
         at = self.builder.add(address, ir.Constant(I64, v * self.lanes * self.bytes))
         return self.builder.inttoptr(at, self.vector.as_pointer())
 
-    def add_products(self, numbers: Callable[[int], Any], row: Any, masked: bool) -> None:
-        """accumulator[p][v] += number at address ``numbers(p)`` * vector v of the row."""
+    def add_products(
+        self, numbers: Callable[[int], Any], row: Any, masked: bool, apart: bool = False
+    ) -> None:
+        """accumulator[p][v] += number at address ``numbers(p)`` * vector v of the row; ``apart``:
+        there is a number for each element of the row, side by side."""
         builder = self.builder
         masks, self.masks = self.masks, self.masks if masked else None
         vectors = [self.read_vector(row, v) for v in range(len(self.accumulators[0]))]
         self.masks = masks
         for p, places in enumerate(self.accumulators):
-            number = builder.load(builder.inttoptr(numbers(p), self.scalar.as_pointer()))
-            wide = self.splat(number, self.vector)
-            for place, vector in zip(places, vectors, strict=True):
-                builder.store(builder.call(self._fma, [wide, vector, builder.load(place)]), place)
+            if apart:
+                wide = [self.read_vector(numbers(p), v) for v in range(len(places))]
+            else:
+                number = builder.load(builder.inttoptr(numbers(p), self.scalar.as_pointer()))
+                wide = [self.splat(number, self.vector)] * len(places)
+            for place, x, vector in zip(places, wide, vectors, strict=True):
+                builder.store(builder.call(self._fma, [x, vector, builder.load(place)]), place)
 
     def load_rows(self, address: Any, step: Any) -> None:
         for p, places in enumerate(self.accumulators):
@@ -148,14 +154,15 @@ def _word(builder: Any, base: Any, index: Any) -> Any:
 
 @intrinsic
 def gathered_tile(
-    typingctx, positions, vectors, lanes, dtype, masked,
+    typingctx, positions, vectors, lanes, dtype, masked, apart,
     x, step, panel, rows, nrows, columns, ncolumns, out, out_step, width, skipped,
 ):  # fmt: skip
     """For each position: the sum, over the runs of a window, of numbers times rows of a panel.
 
     Args:
-        positions, vectors, lanes, masked: literals; where ``masked`` is 1, only ``width`` elements
-            of each result are written.
+        positions, vectors, lanes, masked, apart: literals; where ``masked`` is 1, only ``width``
+            elements of each result are written; where ``apart`` is 1, each element of a row has a
+            number of its own.
         x: address of the first position's picture; ``step`` bytes further lies the next one's.
         panel: address of rows of vectors * lanes weights, contiguous.
         rows, columns: addresses of (bytes to add to x, rows of the panel to skip) for each row of
@@ -163,11 +170,11 @@ def gathered_tile(
         out: address of the first position's results; ``out_step`` bytes to the next.
         skipped: how many positions' results are not written, since somebody else does.
     """
-    count, wide, per_vector, ragged = _shape(positions, vectors, lanes, masked)
+    count, wide, per_vector, ragged, own = _shape(positions, vectors, lanes, masked, apart)
     scalar = _scalar(dtype)
 
     def codegen(context, builder, sig, args):
-        x, step, panel, rows, nrows, columns, ncolumns, out, out_step, width, first = args[5:]
+        x, step, panel, rows, nrows, columns, ncolumns, out, out_step, width, first = args[6:]
 
         def number(value):
             return ir.Constant(I64, value)
@@ -175,6 +182,8 @@ def gathered_tile(
         tile = _Tile(builder, scalar, count, wide, per_vector)
         size, row_bytes = number(tile.bytes), number(tile.bytes * wide * per_vector)
         tile.clear()
+        if ragged:
+            tile.mask(width)
         with cgutils.for_range(builder, nrows) as row:
             at = builder.mul(row.index, number(2))
             above = builder.add(x, _word(builder, rows, at))
@@ -191,13 +200,12 @@ def gathered_tile(
                         lambda p, here=here: builder.add(here, builder.mul(step, number(p))),
                         builder.add(weights, builder.mul(k.index, row_bytes)),
                         masked=False,
+                        apart=bool(own),
                     )
-        if ragged:
-            tile.mask(width)
         tile.store_rows(out, out_step, first)
         return context.get_dummy_value()
 
-    literals = (positions, vectors, lanes, dtype, masked)
+    literals = (positions, vectors, lanes, dtype, masked, apart)
     return types.void(*literals, *(types.int64,) * 11), codegen
 
 

@@ -99,7 +99,7 @@ def with_gradients(y, *xs):
 
 @pytest.mark.parametrize("n", [1, 5, 8, 9, 17])
 @pytest.mark.parametrize(
-    ("channels", "filters", "groups"), [(1, 3, 1), (3, 40, 1), (8, 16, 2), (18, 18, 18)]
+    ("channels", "filters", "groups"), [(1, 3, 1), (3, 40, 1), (8, 16, 2), (18, 18, 18), (130,) * 3]
 )
 def test_convolution_and_two_orders_of_gradients(
     n: int, channels: int, filters: int, groups: int

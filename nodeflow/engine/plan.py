@@ -316,7 +316,8 @@ class _Planner:
             return sum(map(self._nbytes, strand.made)) if tasks >= MAX_TASKS else 0
 
         if "turns" not in self.schedule.without:
-            take_turns(strands, lambda s: phase_of[s.groups[0]], written)
+            for strand in take_turns(strands, lambda s: phase_of[s.groups[0]], written):
+                self.actions.note("turns", strand.groups[0].actions[0].node.name)
         return strands
 
     def _levels(

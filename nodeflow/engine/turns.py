@@ -22,8 +22,8 @@ TOGETHER = 16 << 20
 
 def take_turns(
     strands: Sequence[Strand], phase_of: Callable[[Strand], int], written: Callable[[Strand], int]
-) -> None:
-    """Give strands new levels in those phases where several large ones share one.
+) -> list[Strand]:
+    """Give strands new levels in those phases where several large ones share one; returns those.
 
     Args:
         strands: all, each after those that it follows.
@@ -33,6 +33,7 @@ def take_turns(
     phases: dict[int, list[Strand]] = defaultdict(list)
     for strand in strands:
         phases[phase_of(strand)].append(strand)
+    apart = []
     for together in phases.values():
         large = {s: size for s in together if (size := written(s)) >= LARGE}
         sizes: dict[int, list[int]] = defaultdict(list)
@@ -40,6 +41,8 @@ def take_turns(
             sizes[strand.level].append(size)
         if any(len(each) > 1 and sum(each) > TOGETHER for each in sizes.values()):
             _depth_first(together, large)
+            apart += large
+    return apart
 
 
 def _depth_first(strands: Sequence[Strand], large: dict[Strand, int]) -> None:

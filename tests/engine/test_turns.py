@@ -35,6 +35,7 @@ def test_each_large_branch_ends_before_the_next_begins() -> None:
     with nf.Graph():
         plan = plan_of(branches(512))
     levels = ops_in(plan)
+    assert plan.actions.rewritten["turns"] == ["softmax", "softmax_1", "softmax_2"]
     assert levels == [{"softmax"}, {"reduce_max"}] * 3
     assert plan.arena_size < 8.5 * MIB + 3 * 512 * 64 * 4
     with nf.Graph():

@@ -79,3 +79,25 @@ def test_another_state_or_kind_of_value_is_painted_beside_the_old_one(qapp):
     for face in faces:
         atlas.paint(face, FULL, 0, 1.0, 1.0)
     assert all(atlas.find(face, FULL, 0, 1.0) for face in faces)
+
+
+def test_a_new_value_reaches_the_screen(canvas, expression, as_array, qtbot):
+    """What was brought to the screen piece by piece is what is shown when all is painted anew."""
+
+    def on_screen() -> np.ndarray:
+        return as_array(canvas.screen().grabWindow(canvas.winId()).toImage())
+
+    qtbot.waitUntil(lambda: canvas.is_settled)
+    for zoom in (0, -10, 8):
+        canvas.zoom(zoom)
+        qtbot.waitUntil(lambda: canvas.is_settled and canvas._zoom_from is None)
+        for value in (np.float32(3), np.arange(20, dtype=np.float32).reshape(4, 5), np.float32(7)):
+            before = on_screen()
+            canvas.set_values({name: make_preview(value) for name in ("b", "c", "d")})
+            qtbot.waitUntil(lambda: canvas.is_settled)
+            qtbot.wait(20)
+            after = on_screen()
+            assert not np.array_equal(before, after)
+            anew = as_array(canvas.grab().toImage())
+            far_off = np.abs(after.astype(int) - anew).max(axis=2) > 8  # Qt clips edges differently
+            assert not far_off.any()

@@ -154,6 +154,7 @@ class Tutorial(QFrame):
         self._title = label("", "strong", wrap=True)
         self._how = label("", "muted", wrap=True)
         self._bar = QProgressBar()
+        self._bar.setAccessibleName("Progress of the tutorial")
         self._bar.setTextVisible(False)
         self._bar.setRange(0, len(STEPS))
         self._cross = QToolButton()

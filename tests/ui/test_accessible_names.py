@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QPlainTextEdit,
+    QProgressBar,
     QSlider,
     QTabBar,
     QTextEdit,
@@ -36,7 +37,7 @@ from nodeflow.ui.theme import LIGHT
 
 FIELDS = (
     QAbstractButton, QAbstractItemView, QAbstractSpinBox, QComboBox, QLineEdit, QPlainTextEdit,
-    QSlider, QTextEdit,
+    QProgressBar, QSlider, QTextEdit,
 )  # fmt: skip
 
 

@@ -77,12 +77,13 @@ class LossPlot(Plot):
         self.smooth.setPen(self.pen("accent"))
 
     def show_losses(self, losses: Losses, ended: bool = False) -> None:
-        """Draw the course; the axes stay while it fits, since they cost more than the curves."""
+        """Draw the course; the axes stay while it fits, since they cost more than the curves, and
+        curves are smooth when nothing is left to be computed beside them."""
         for curve, points in (
             (self.raw, losses.course.points()),
             (self.smooth, losses.smooth_course.middles()),
         ):
-            curve.setData(*points, skipFiniteCheck=True)
+            curve.setData(*points, skipFiniteCheck=True, antialias=ended)
         self._fit(losses, ended)
 
     def _fit(self, losses: Losses, ended: bool) -> None:
@@ -135,7 +136,8 @@ class MetricPlot(Plot):
                 self._style(curve, len(self.curves) - 1)
             every = -(-len(points) // MOST_EPOCHS)
             x, y = np.array(points[::-every][::-1]).T  # with the last one
-            self.curves[name].setData(x, y, symbol="o" if len(points) <= MOST_SYMBOLS else None)
+            symbol = "o" if len(points) <= MOST_SYMBOLS else None
+            self.curves[name].setData(x, y, symbol=symbol, antialias=symbol is not None)
             finite = y[np.isfinite(y)]
             low, high = min(low, finite.min(initial=np.inf)), max(high, finite.max(initial=-np.inf))
         if low <= high:

@@ -63,6 +63,7 @@ class TrainingPanel(QWidget):
         self.ending = label("", "caption", wrap=True)
         self.ending.hide()
         self.bar = QProgressBar()
+        self.bar.setAccessibleName("Progress of the training")
         self.bar.setTextVisible(False)
         self.bar.setRange(0, 1000)
         self.figures = {name: label("–") for name in ("epoch", "step", "speed", "left", "loss")}
@@ -126,6 +127,7 @@ class TrainingPanel(QWidget):
         self.notice.setObjectName("notice")
         self.notice_text = ElidedLabel("", "caption")
         self.download_bar = QProgressBar()
+        self.download_bar.setAccessibleName("Progress of the download")
         self.download_bar.setTextVisible(False)
         self.download_bar.setFixedWidth(160)
         self.download_bar.hide()

@@ -13,7 +13,7 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
 from nodeflow.resources import resource
-from nodeflow.ui.collecting import Collector
+from nodeflow.ui.collecting import collect_here
 from nodeflow.ui.engine_link import ClientFactory, engine_client
 from nodeflow.ui.errors_handler import ErrorHandler
 from nodeflow.ui.main_window import MainWindow, chosen_theme
@@ -29,6 +29,7 @@ def make_application(arguments: list[str] | None = None) -> QApplication:
     """The QApplication in our style, or the one there is."""
     existing = QApplication.instance()
     if isinstance(existing, QApplication):
+        collect_here(existing)
         return existing
     # Qt would fill large shapes with threads of its own: hundreds of wake-ups in a frame, each of
     # which takes a core from the engine. Measured: a fifth less processor time, frames no slower.
@@ -38,7 +39,7 @@ def make_application(arguments: list[str] | None = None) -> QApplication:
     app = QApplication(arguments or ["nodeflow"])
     app.setStyle("Fusion")
     font_families()
-    Collector(app)
+    collect_here(app)
     app.setWindowIcon(QIcon(str(resource("icons/nodeflow.svg"))))
     return app
 

@@ -18,6 +18,12 @@ defaults do every now and then, stops the window for half a second. Young object
 at, which costs milliseconds."""
 
 
+def collect_here(app: QObject) -> None:
+    """Let garbage be collected by the application's thread, if it is not yet."""
+    if app.findChild(Collector) is None:
+        Collector(app)
+
+
 class Collector(QObject):
     """Collects what is garbage, now and then, for as long as it lives."""
 

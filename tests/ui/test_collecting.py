@@ -8,6 +8,7 @@ import weakref
 
 from PySide6.QtWidgets import QWidget
 
+from nodeflow.ui.app import make_application
 from nodeflow.ui.collecting import THRESHOLDS, Collector
 
 
@@ -39,7 +40,8 @@ def test_widgets_in_cycles_die_in_the_windows_thread(qtbot) -> None:
 def test_the_oldest_generation_that_is_due_is_collected(qapp, monkeypatch) -> None:
     collected: list[int] = []
     monkeypatch.setattr(gc, "collect", collected.append)
-    collector = next(c for c in qapp.children() if isinstance(c, Collector))
+    make_application()
+    (collector,) = [c for c in qapp.children() if isinstance(c, Collector)]
     for counts in ((0, 0, 0), (50_001, 20, 0), (50_001, 21, 0), (50_001, 21, 101)):
         monkeypatch.setattr(gc, "get_count", lambda counts=counts: counts)
         collector.check()

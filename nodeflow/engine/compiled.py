@@ -157,8 +157,16 @@ class CompiledPlan:
                     table.bind(root, address)
 
     def _new_array(self, root: int) -> np.ndarray:
+        """Memory for a root slot.
+
+        Raises:
+            RunError: there is not so much; names the node.
+        """
         type_ = self.actions.types[root]
-        return np.empty(type_.shape, numpy_dtype(type_.dtype))  # type: ignore[arg-type]
+        try:
+            return np.empty(type_.shape, numpy_dtype(type_.dtype))  # type: ignore[arg-type]
+        except MemoryError as error:
+            raise self.plan.no_memory(root, f"its result, {type_}, does not fit") from error
 
     def _place_arena(self) -> None:
         """Bind everything in the arena, if it has moved since the last run."""
@@ -195,12 +203,12 @@ class CompiledPlan:
     ) -> dict[int, np.ndarray]:
         """As `Interpreter.run`; what it returns, except ``results``, the next run overwrites."""
         self._place_arena()
-        for root in self.results:
-            self._set(root, self._new_array(root))
-        for slot, array in given.items():
-            self._set(slot, _plain(array))
         self._running = True
         try:
+            for root in self.results:
+                self._set(root, self._new_array(root))
+            for slot, array in given.items():
+                self._set(slot, _plain(array))
             for table, phase in zip(self._tables, self.plan.phases, strict=True):
                 if table is not None and profiler is not None:
                     self._profile(table, phase, given, stream_of, profiler)
@@ -213,14 +221,13 @@ class CompiledPlan:
                         profiler.reference(group, partial(self._run_python, group, stream_of))
                     else:
                         self._run_python(group, stream_of)
+            schedule = self.actions.schedule
+            ends = (*schedule.fetches, *schedule.writes.values())
+            return {slot: self.array(slot) for slot in ends if slot is not None}
         finally:
             self._running = False
-        schedule = self.actions.schedule
-        ends = (*schedule.fetches, *schedule.writes.values())
-        values = {slot: self.array(slot) for slot in ends if slot is not None}
-        for root in self.results:
-            del self._arrays[root]  # or it would live as long as the plan
-        return values
+            for root in self.results:
+                self._arrays.pop(root, None)  # or it would live as long as the plan
 
     def _drive(
         self,

@@ -86,11 +86,17 @@ class Plan:
             slots, types = self.schedule.slots, self.actions.types
             roots = [r for r, p in self.places.items() if p.kind == "arena" and r < len(slots)]
             node = max(roots, key=lambda r: types[r].size or 0, default=None)
-            raise RunError(
-                f"not enough memory: intermediate results need {self.arena_size / 2**30:,.1f} GiB",
-                node=None if node is None else slots[node].node.name,
-                hint="Its result is the largest; make batches or shapes smaller.",
-            ) from error
+            need = f"intermediate results need {self.arena_size / 2**30:,.1f} GiB"
+            raise self.no_memory(node, need) from error
+
+    def no_memory(self, root: int | None, need: str) -> RunError:
+        """The error that names who made a root slot, the largest, where memory is not enough."""
+        slots = self.schedule.slots
+        return RunError(
+            f"not enough memory: {need}",
+            node=None if root is None or root >= len(slots) else slots[root].node.name,
+            hint="Its result is the largest; make batches or shapes smaller.",
+        )
 
     @property
     def work(self) -> float:

@@ -105,6 +105,35 @@ def test_what_does_not_fit_into_memory_is_told_by_name_and_the_next_run_works(ti
         assert s.run("v") == 1.0
 
 
+@pytest.mark.parametrize("tier", ["reference", "compiled"])
+def test_a_fetch_that_does_not_fit_into_memory_is_told_by_name(tier):
+    with nf.Graph() as g:
+        x = nf.placeholder("float32", [None], name="x")
+        nf.broadcast_to(x, shape=[1 << 42], name="huge")
+    with Session(g, tier=tier) as s:
+        for _ in range(2):
+            with pytest.raises(RunError, match="not enough memory") as caught:
+                s.run("huge", {"x": np.ones(1, "float32")})
+            assert caught.value.node == "huge"
+
+
+def test_a_run_that_fails_keeps_no_memory_for_its_fetches():
+    """Fetches are computed where they stay; a plan that nobody runs again must not hold them."""
+    with nf.Graph() as g:
+        index = nf.placeholder("int64", [1], name="index")
+        x = nf.placeholder("float32", [1 << 20], name="x")
+        nf.add(x, 1.0, name="y")
+        nf.gather(x, index, name="picked")
+    given = {"x": np.zeros(1 << 20, "float32"), "index": np.array([1 << 20])}
+    with Session(g, tier="compiled") as s:
+        with pytest.raises(RunError, match="index"):
+            s.run(["y", "picked"], given)
+        (executor,) = s._executors.values()
+        compiled = executor.compile_now()
+        assert compiled.results and not set(compiled.results) & compiled._arrays.keys()
+        assert s.run(["y", "picked"], {**given, "index": np.array([7])})[1] == 0
+
+
 def unusual_graph(number):
     """A graph whose kernels nobody else has compiled."""
     with nf.Graph() as g:

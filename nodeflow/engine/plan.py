@@ -336,11 +336,13 @@ class _Planner:
         return sorted(levels.items(), key=lambda item: item[0])
 
     def _times(self, phase_of: dict[Group, int], strands: list[Strand]) -> list[list[list[Group]]]:
-        """The groups of the strands that run at each time, one after the other."""
+        """The groups of the strands that run at each time, one after the other; references run one
+        at a time, in the order of the graph."""
         times: dict[tuple[int, bool, int], list[list[Group]]] = defaultdict(list)
         for strand in strands:
             first = strand.groups[0]
-            times[phase_of[first], first.is_python, strand.level].append(strand.groups)
+            order = first.actions[0].node.index if first.is_python else strand.level
+            times[phase_of[first], first.is_python, order].append(strand.groups)
         return [times[key] for key in sorted(times)]
 
     # ---- memory -------------------------------------------------------------------------------

@@ -313,6 +313,26 @@ def test_inputs_cannot_be_changed_and_results_are_not_shared() -> None:
 
 
 @pytest.mark.parametrize("tier", TIERS)
+def test_what_a_later_one_reads_is_not_overwritten(tier) -> None:
+    """Functions run in the graph's order, not by how far they are from the beginning: the memory
+    of what one reads must not go to an earlier one's result, which has the same size."""
+    doubled = nf.op(id="doubled", infer="same as x")(lambda x: x * 2)
+    with nf.Graph():
+        x = nf.placeholder("float64", [1000], name="x")
+        deep = x
+        for _ in range(4):
+            deep = F.cumsum(deep * 0.01, axis=0)
+        shallow = F.cumsum(x, axis=0)
+        sums = [nf.reduce_sum(doubled(deep)), nf.reduce_sum(doubled(shallow))]
+    data = np.random.default_rng(0).standard_normal(1000)
+    expected = data
+    for _ in range(4):
+        expected = np.cumsum(expected * 0.01)
+    expected = [2 * expected.sum(), 2 * np.cumsum(data).sum()]
+    np.testing.assert_allclose(run(sums, {x: data}, tier), expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("tier", TIERS)
 def test_a_failure_while_running_names_node_file_and_line(tier) -> None:
     @nf.op(infer="same as x")
     def picky(x):

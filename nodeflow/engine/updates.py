@@ -104,7 +104,8 @@ class _Decider:
             if home is None:
                 home = self.actions.new_slot(variable.outputs[0].type)
             updates.home[variable] = home
-            if taken.count(root) == 1 and self._writable(root, home):
+            alone = taken.count(root) == 1 and home not in taken  # no variable gets the old value
+            if alone and self._writable(root, home):
                 candidates[variable] = root
         for _ in range(_PASSES):
             moved = [self._move(root, updates.home[v]) for v, root in candidates.items()]

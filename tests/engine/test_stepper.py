@@ -214,6 +214,23 @@ def test_variables_may_swap_and_follow_each_other(tier):
         np.testing.assert_array_equal(s.variables["c"], [7, 10])
 
 
+@pytest.mark.parametrize("shaped", [False, True])
+def test_a_variable_may_get_the_old_value_of_one_that_is_computed_anew(tier, shaped):
+    """The new value must not be written in place before the old one has been copied."""
+    with nf.Graph() as g:
+        a = nf.variable(np.ones((2, 3), "float32"), name="a")
+        zeros = np.zeros((3, 2) if shaped else (2, 3), "float32")
+        old, older = nf.variable(zeros, name="old"), nf.variable(zeros, name="older")
+        follow = nf.reshape(a, shape=[3, 2]) if shaped else a
+        steps = [nf.assign(a, a * 2.0), nf.assign(old, follow), nf.assign(older, old)]
+        total = nf.reduce_sum(a)
+    with Session(g, tier=tier) as s:
+        s.initialize()
+        _, totals = s.stepper(steps, [total], {}, 1).drive(4)
+        assert totals[:, 0].tolist() == [6, 12, 24, 48]
+        assert [s.variables[n].flat[5] for n in ("a", "old", "older")] == [16, 8, 4]
+
+
 def test_a_step_that_fails_changes_nothing_and_names_the_node(tier):
     with nf.Graph() as g:
         d = nf.placeholder("int32", [None], name="d")

@@ -19,6 +19,7 @@ from functools import cache, lru_cache
 import numpy as np
 
 from nodeflow.engine import blas, layout
+from nodeflow.engine.cores import cores
 from nodeflow.engine.driver import Outcome, Program, drive_kernel
 from nodeflow.engine.native import ENTRY
 
@@ -35,9 +36,7 @@ def default_threads() -> int:
     setting = os.environ.get("NODEFLOW_NUM_THREADS", "")
     if setting.isdigit() and int(setting) > 0:
         return int(setting)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return cores()
 
 
 @cache

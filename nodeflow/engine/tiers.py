@@ -71,22 +71,22 @@ class Executor:
     def results(self, values: Values) -> list[Any]:
         """What the last run's caller gets for each fetch: arrays of its own, a scalar for rank 0,
         None for a node without outputs."""
-        given: set[int] = set()
         compiled = self._compiled if self.tier == "compiled" else None
-        if compiled is not None:
-            given.update(compiled.results)
-        found: list[Any] = []
-        for slot in self.schedule.fetches:
+        own = set() if compiled is None else set(compiled.results)
+
+        def result(slot: int | None) -> Any:
             value = None if slot is None else values[slot]
-            root = -1 if compiled is None or slot is None else compiled.actions.root[slot]
-            if value is None or value.ndim == 0:
-                found.append(None if value is None else value[()])
-            elif root in given:
-                given.discard(root)  # whoever fetches it again gets a copy
-                found.append(value)
-            else:
-                found.append(np.array(value, order="C", copy=True))
-        return found
+            if slot is None or value is None:
+                return None
+            if value.ndim == 0:
+                return value[()]
+            root = slot if compiled is None else compiled.actions.root[slot]
+            if root in own:
+                own.remove(root)  # whoever fetches it again gets a copy
+                return value
+            return np.array(value, order="C", copy=True)
+
+        return [result(slot) for slot in self.schedule.fetches]
 
     def compile_now(self) -> CompiledPlan:
         """The compiled plan, waiting for it whatever tier is wanted.

@@ -122,6 +122,7 @@ class ExpressionBar(QFrame):
         self._words: list[str] = []
         self._word_at = -1
         self._start = 0
+        self._is_wrong = False
         self._sign = QLabel()
         self._sign.setAccessibleName("Formula")
         self.field = FormulaField(theme)
@@ -190,6 +191,8 @@ class ExpressionBar(QFrame):
     def set_theme(self, theme: Theme) -> None:
         self.theme = self.field.theme = theme
         self._dress()
+        self._color_note()
+        self._show_words()
 
     def _dress(self) -> None:
         theme = self.theme
@@ -262,9 +265,9 @@ class ExpressionBar(QFrame):
     def _show(self, problem: ExpressionError | None, message: str) -> None:
         unknown = problem.unknown if problem is not None else ()
         typing = problem is not None and problem.column >= len(self.field.text().rstrip())
-        role = "ink_muted" if problem is None or typing else "error"
+        self._is_wrong = problem is not None and not typing
         self.note.setText(_sentence(problem) if problem is not None else message)
-        self.note.setStyleSheet(f"color: {getattr(self.theme, role)};")
+        self._color_note()
         self.field.fault = None
         if problem is not None and self.field.text().strip():
             self.field.fault = (problem.column, problem.length)
@@ -276,6 +279,10 @@ class ExpressionBar(QFrame):
                 each.setText(f"{kind}s" if len(unknown) > 1 else kind)
         self.add_button.setEnabled(problem is None and bool(self.field.text().strip()))
         self.place()
+
+    def _color_note(self) -> None:
+        ink = self.theme.error if self._is_wrong else self.theme.ink_muted
+        self.note.setStyleSheet(f"color: {ink};")
 
     # ---- completing -------------------------------------------------------------------------
 

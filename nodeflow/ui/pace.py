@@ -7,22 +7,16 @@ there are and the less a drawing costs.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
+
+from nodeflow.engine.cores import cores
 
 SHARE = 0.05
 """The part of all cores that the window may take while a training is watched: with two cores a
 tenth of one."""
 FASTEST_MS, SLOWEST_MS = 50, 250
 """Faster than twenty times a second looks no livelier; slower than four times looks dead."""
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class Pace:

@@ -23,6 +23,7 @@ from nodeflow.ui.canvas.pointer_presets import PRESETS
 from nodeflow.ui.keymap import Keymap
 from nodeflow.ui.settings import Settings
 from nodeflow.ui.shortcut_editor import ShortcutEditor
+from nodeflow.ui.theme import DARK, LIGHT
 
 Key, Keys = Qt.Key, Qt.KeyboardModifier
 
@@ -375,6 +376,15 @@ def test_presets_of_wheel_and_drag(window, ids, preset):
 def bar(window):
     window.actions_.trigger("formula")
     return window.navigation.formula
+
+
+def test_what_is_said_of_a_formula_takes_the_colours_of_a_new_theme(window, bar):
+    for text, ink in (("a = 2 + foo(1)", "error"), ("a = 2 + 1", "ink_muted")):
+        bar.field.setText(text)
+        bar.check()
+        for theme in (DARK, LIGHT):
+            bar.set_theme(theme)
+            assert getattr(theme, ink) in bar.note.styleSheet()
 
 
 def test_a_mistake_is_underlined_and_named(window, bar):

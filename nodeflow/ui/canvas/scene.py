@@ -148,7 +148,7 @@ class SceneModel:
     def wires_in(self, area: QRectF) -> tuple[np.ndarray, np.ndarray]:
         """Slots of the wires that may touch a scene rectangle, and their (n, 4) ends."""
         used, ends, box = self._wire_places()
-        touching = (
+        touching = np.flatnonzero(
             (box[:, 0] <= area.right())
             & (box[:, 2] >= area.left())
             & (box[:, 1] <= area.bottom())
@@ -163,7 +163,9 @@ class SceneModel:
             used = self.wires.slots.used()
             ends = self.wires.ends(used, self.positions)
             self._find_lanes(used, ends)
-            self._wires_kept = (used, ends, wires.bounds(ends, self.wires.lane[used]))
+            bounds = wires.bounds(ends, self.wires.lane[used])
+            # Each edge by itself in memory: all wires' are compared in each frame.
+            self._wires_kept = (used, ends, np.asfortranarray(bounds))
         return self._wires_kept
 
     def _find_lanes(self, used: np.ndarray, ends: np.ndarray) -> None:

@@ -25,13 +25,13 @@ from PySide6.QtCore import QCoreApplication, QEvent, QObject, QPoint, QPointF, Q
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication
 
-from nodeflow.document import flow
-from nodeflow.document.model import Document
-from nodeflow.document.records import NodeRecord, Wire
+from nodeflow.document.io import flow
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.records import NodeRecord, Wire
 from nodeflow.host.previews import make_preview
 from nodeflow.ui.app import make_window
 from nodeflow.ui.canvas import CanvasView
-from nodeflow.ui.settings import Settings
+from nodeflow.ui.core.settings import Settings
 
 OPS = ("add", "multiply", "subtract", "maximum")
 HUB_WIRES = 500

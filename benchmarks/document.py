@@ -11,11 +11,12 @@ import json
 import time
 from collections.abc import Callable
 
-from nodeflow.document import commands, flow
-from nodeflow.document.analysis import Analysis
-from nodeflow.document.check import check_wire
-from nodeflow.document.layout import layout
-from nodeflow.document.model import Document
+from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.wire_check import check_wire
+from nodeflow.document.edit import commands
+from nodeflow.document.io import flow
+from nodeflow.document.layout.layered import layout
+from nodeflow.document.model.document import Document
 
 
 def many(count: int) -> tuple[Document, list[str]]:

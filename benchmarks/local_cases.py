@@ -159,8 +159,8 @@ def first_step_seconds(tier: Any) -> float:
 def planning(threads: int | None) -> Iterator[Result]:
     """Seconds to schedule and plan chains of elementwise nodes: linear in their number."""
     import nodeflow as nf
-    from nodeflow.engine.plan import make_plan
-    from nodeflow.engine.schedule import build_schedule
+    from nodeflow.engine.plan.plan import make_plan
+    from nodeflow.engine.schedule.schedule import build_schedule
 
     for length in (10_000, 100_000):
         with nf.Graph():
@@ -211,8 +211,8 @@ def layers_seconds(count: int, kind: str) -> float:
 def memory(threads: int | None) -> Iterator[Result]:
     """MB of temporaries that a plan needs, with and without reuse, and of a training process."""
     import nodeflow as nf
-    from nodeflow.engine.plan import make_plan
-    from nodeflow.engine.schedule import build_schedule
+    from nodeflow.engine.plan.plan import make_plan
+    from nodeflow.engine.schedule.schedule import build_schedule
 
     with nf.Graph():
         v = x = nf.placeholder("float32", [1024, 1024], name="x")

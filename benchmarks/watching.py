@@ -22,12 +22,13 @@ from canvas_desk import Desk, Paints, figures
 from PySide6.QtCore import QCoreApplication, QEvent, QEventLoop, QPointF, Qt
 from PySide6.QtWidgets import QApplication
 
-from nodeflow.document import commands, flow
+from nodeflow.document.edit import commands
+from nodeflow.document.io import flow
 from nodeflow.host import protocol as p
 from nodeflow.host.client import EngineClient
 from nodeflow.resources import example
 from nodeflow.ui.app import make_window
-from nodeflow.ui.settings import Settings
+from nodeflow.ui.core.settings import Settings
 
 PATIENCE = 60.0
 

@@ -31,10 +31,10 @@ __version__ = "0.1.0"
 
 _LAZY = {
     "Session": "nodeflow.engine.session",
-    "load": "nodeflow.document.api",
+    "load": "nodeflow.document.build.api",
     "load_plugins": "nodeflow.ops.user",
     "op": "nodeflow.ops.user",
-    "save": "nodeflow.document.api",
+    "save": "nodeflow.document.build.api",
 }
 
 # What `from nodeflow import *` gives. The ops are left out: `abs`, `print` and others would hide

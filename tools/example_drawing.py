@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from nodeflow.document import commands, subgraphs
-from nodeflow.document.analysis import Analysis
-from nodeflow.document.declarations import declaration
-from nodeflow.document.layout import layout, node_size
-from nodeflow.document.model import Document
-from nodeflow.document.records import SUBGRAPH
-from nodeflow.document.text_width import text_width
+from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.declarations import declaration
+from nodeflow.document.edit import commands, create_subgraph
+from nodeflow.document.layout.layered import layout, node_size
+from nodeflow.document.layout.text_width import text_width
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.records import SUBGRAPH
 
 PAD, BAR, GAP = 40, 56, 48
 NOTE, NOTE_WIDTH = "note", 560
@@ -48,7 +48,7 @@ class Example:
         """The last group's nodes move into a subgraph, whose instance stands for them."""
         color, ids = self.groups.popitem()[1]
         commands.move(self.doc, layout(self.doc, ids, analysis=Analysis(self.doc)))
-        instance = subgraphs.create(self.doc, ids, definition)
+        instance = create_subgraph.create(self.doc, ids, definition)
         name = self.doc.nodes[instance].name
         self.ids[name] = instance
         self.groups[definition] = (color, [instance])

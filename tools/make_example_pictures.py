@@ -21,8 +21,8 @@ from PySide6.QtWidgets import QToolButton
 
 from nodeflow.resources import example
 from nodeflow.ui.app import make_window
-from nodeflow.ui.main_window import MainWindow
-from nodeflow.ui.settings import Settings
+from nodeflow.ui.core.settings import Settings
+from nodeflow.ui.window.main_window import MainWindow
 
 LOOK_AT = {
     "mnist_cnn": "F1",

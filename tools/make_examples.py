@@ -16,7 +16,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from nodeflow.document import flow  # noqa: E402
+from nodeflow.document.io import flow  # noqa: E402
 from tools.example_drawing import NOTE, Example  # noqa: E402
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from nodeflow.cli.environment import Environment
 from nodeflow.cli.load import load_task, open_session
 from nodeflow.cli.output import json_line
-from nodeflow.document.task import Task
+from nodeflow.document.build.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.errors import FetchError
 from nodeflow.train.control import Control

@@ -7,8 +7,8 @@ import argparse
 from nodeflow.cli.environment import Environment
 from nodeflow.cli.load import load_document
 from nodeflow.cli.output import json_line
-from nodeflow.document.build import build
-from nodeflow.document.problems import Problem
+from nodeflow.document.build.build import build
+from nodeflow.document.model.problems import Problem
 from nodeflow.errors import FileProblem
 
 PROBLEM = 1

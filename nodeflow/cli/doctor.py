@@ -65,9 +65,9 @@ def _versions() -> dict[str, str]:
 
 
 def _engine() -> dict[str, Any]:
-    from nodeflow.engine.blas import blas_info
-    from nodeflow.engine.cache import cache_info
-    from nodeflow.engine.team import default_threads
+    from nodeflow.engine.compiler.cache import cache_info
+    from nodeflow.engine.devicelib.blas import blas_info
+    from nodeflow.engine.runtime.thread_pool import default_threads
 
     blas = {f"blas {k}": v for k, v in blas_info().items()}
     cache = {f"cache {k}": v for k, v in cache_info().items()}

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from nodeflow.cli.environment import Environment
 from nodeflow.cli.values import ArgumentProblem, parse_setting, read_feed, split_assignment
-from nodeflow.document import flow
-from nodeflow.document.model import Document
-from nodeflow.document.task import Task, set_value, use_dataset
+from nodeflow.document.build.task import Task, set_value, use_dataset
+from nodeflow.document.io import flow
+from nodeflow.document.model.document import Document
 from nodeflow.engine.session import Session
 from nodeflow.errors import FileProblem, UnknownName
 from nodeflow.graph.graph import Tensor

@@ -8,7 +8,7 @@ from typing import Any
 
 from nodeflow.cli.environment import Environment
 from nodeflow.cli.output import json_line
-from nodeflow.document.declarations import declarations
+from nodeflow.document.analysis.declarations import declarations
 from nodeflow.errors import UnknownOp, suggest
 from nodeflow.graph.op import Attr, Op, Port
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from nodeflow.data.data_paths import resolve
 from nodeflow.data.dataset import Dataset
 from nodeflow.data.errors import DataFormatError
-from nodeflow.data.folders import resolve
-from nodeflow.data.options import SPLIT_OPTIONS, ColumnNames, split_rows
+from nodeflow.data.source_options import SPLIT_OPTIONS, ColumnNames, split_rows
 from nodeflow.data.table import DELIMITERS, Table, is_number, read_table
 from nodeflow.engine.columns import Column
 from nodeflow.graph.op import Attr

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
+from nodeflow.data.data_paths import cache_folder
 from nodeflow.data.dataset import Dataset
 from nodeflow.data.errors import DataFormatError, DataNotFound
-from nodeflow.data.folders import cache_folder
 from nodeflow.data.idx import read_idx
 from nodeflow.engine.columns import Column
 from nodeflow.graph.types import TensorType

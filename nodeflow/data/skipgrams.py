@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from nodeflow.data.data_paths import resolve
 from nodeflow.data.dataset import Dataset
 from nodeflow.data.errors import DataFormatError
-from nodeflow.data.folders import resolve
-from nodeflow.data.options import SPLIT_OPTIONS, split_rows
+from nodeflow.data.source_options import SPLIT_OPTIONS, split_rows
 from nodeflow.engine.columns import Column
 from nodeflow.graph.op import Attr
 from nodeflow.graph.types import TensorType

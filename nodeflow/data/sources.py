@@ -13,7 +13,7 @@ from typing import Any
 from nodeflow.data import csv_file, mnist, npz_file, skipgrams, spirals
 from nodeflow.data.dataset import Dataset
 from nodeflow.data.errors import UnknownSource
-from nodeflow.data.options import bind
+from nodeflow.data.source_options import bind
 from nodeflow.errors import suggest
 from nodeflow.graph.op import Attr
 from nodeflow.graph.types import TensorType

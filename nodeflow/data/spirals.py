@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nodeflow.data.dataset import Dataset
-from nodeflow.data.options import SPLIT_OPTIONS, split_rows
+from nodeflow.data.source_options import SPLIT_OPTIONS, split_rows
 from nodeflow.engine.columns import Column
 from nodeflow.graph.op import Attr
 from nodeflow.graph.types import TensorType

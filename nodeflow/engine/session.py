@@ -16,15 +16,15 @@ import numpy as np
 
 from nodeflow.engine.arena import Arena
 from nodeflow.engine.columns import Column
+from nodeflow.engine.executor import Executor, RanTier, Tier
 from nodeflow.engine.feeds import check_feeds, fed_tensor, missing_feed, sample_of
-from nodeflow.engine.reference import call_reference
-from nodeflow.engine.rewrites import REWRITES
+from nodeflow.engine.fetches import as_target, flatten_fetches
+from nodeflow.engine.interpreter import call_reference
+from nodeflow.engine.plan.passes import REWRITES
 from nodeflow.engine.rng import Stream
-from nodeflow.engine.schedule import Schedule, Target, build_schedule, resolve_alias
-from nodeflow.engine.stabilise import stabilise
+from nodeflow.engine.schedule.schedule import Schedule, Target, build_schedule, resolve_alias
+from nodeflow.engine.schedule.stabilise import stabilise
 from nodeflow.engine.stepper import Stepper
-from nodeflow.engine.structure import as_target, flatten_fetches
-from nodeflow.engine.tiers import Executor, RanTier, Tier
 from nodeflow.engine.variables import Variables
 from nodeflow.errors import RunError, UnknownName, suggest
 from nodeflow.graph.graph import Graph, Node, Tensor, get_default_graph
@@ -34,7 +34,7 @@ Purpose = Literal["", "run", "initialize"]
 """What numbers are drawn for: training, single runs and initial values never share a stream, so
 that watching never changes training."""
 if TYPE_CHECKING:
-    from nodeflow.engine.team import Team
+    from nodeflow.engine.runtime.thread_pool import Team
 
 
 class Session:
@@ -47,7 +47,7 @@ class Session:
         threads: threads of the compiled tier; default ``NODEFLOW_NUM_THREADS`` or all cores. The
             results do not depend on it.
         seed: seed of everything random: the same seed gives the same numbers.
-        without: names of rewrites to switch off (see `rewrites.REWRITES`); numbers stay the same,
+        without: names of rewrites to switch off (see `passes.REWRITES`); numbers stay the same,
             but for denormals where ``flush`` is named, and for logarithms of softmax and sigmoid
             where ``stabilise`` is.
 
@@ -132,7 +132,7 @@ class Session:
         Returns:
             The values, and a trace in Chrome's format: a dict to be written as JSON.
         """
-        from nodeflow.engine.profile import Profiler
+        from nodeflow.engine.inspect.profile import Profiler
 
         with self._lock:
             executor, given, pack = self._prepare(fetches, feed_dict)
@@ -151,8 +151,8 @@ class Session:
 
     def explain(self, fetches: Any, feed_dict: Mapping[Any, Any] | None = None) -> str:
         """The optimised plan of a run as text: what was rewritten, fused, the memory, the code."""
-        from nodeflow.engine.explain import explain
-        from nodeflow.engine.plan import make_plan
+        from nodeflow.engine.inspect.explain import explain
+        from nodeflow.engine.plan.plan import make_plan
 
         with self._lock:
             executor, _, _ = self._prepare(fetches, feed_dict)
@@ -207,7 +207,7 @@ class Session:
 
     def team(self) -> Team:
         """The threads of the compiled tier."""
-        from nodeflow.engine.team import default_threads, shared_team
+        from nodeflow.engine.runtime.thread_pool import default_threads, shared_team
 
         return shared_team(self.threads or default_threads())
 

@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nodeflow.engine.columns import Column
-from nodeflow.engine.gather import contiguous
-from nodeflow.engine.schedule import Schedule
-from nodeflow.engine.stabilise import stabilise
-from nodeflow.engine.tiers import Executor, RanTier, Tier
+from nodeflow.engine.executor import Executor, RanTier, Tier
+from nodeflow.engine.plan.batch_input import contiguous
+from nodeflow.engine.schedule.schedule import Schedule
+from nodeflow.engine.schedule.stabilise import stabilise
 from nodeflow.errors import DataError, FeedError, FetchError
 from nodeflow.graph.graph import Tensor
 from nodeflow.graph.types import TensorType, shape_text, type_of_array
 
 if TYPE_CHECKING:
-    from nodeflow.engine.compile import Job
-    from nodeflow.engine.driven import DrivenSteps, StepPlan
-    from nodeflow.engine.profile import Profiler
+    from nodeflow.engine.compiler.background import Job
+    from nodeflow.engine.inspect.profile import Profiler
+    from nodeflow.engine.runtime.compiled_steps import DrivenSteps, StepPlan
     from nodeflow.engine.session import Session
 
 CHUNK_SECONDS = 0.03
@@ -134,7 +134,7 @@ class Stepper:
         Raises:
             RunError: a step failed, as in `drive`.
         """
-        from nodeflow.engine.profile import Profiler
+        from nodeflow.engine.inspect.profile import Profiler
 
         with self.session.exclusive():
             self._wanted, self._hopeless, self._job = "compiled", False, None
@@ -156,9 +156,9 @@ class Stepper:
 
     def explain(self) -> str:
         """The optimised plan of a step as text, as `Session.explain`."""
-        from nodeflow.engine.driven import plan_steps
-        from nodeflow.engine.explain import explain
-        from nodeflow.engine.plan import make_plan
+        from nodeflow.engine.inspect.explain import explain
+        from nodeflow.engine.plan.plan import make_plan
+        from nodeflow.engine.runtime.compiled_steps import plan_steps
 
         with self.session.exclusive():
             steps = plan_steps(self.schedule, self._types, self.columns, self.batch_size)
@@ -245,9 +245,9 @@ class Stepper:
         return self._begin()
 
     def _begin(self) -> DrivenSteps | None:
-        from nodeflow.engine import compile
-        from nodeflow.engine.driven import plan_steps
-        from nodeflow.engine.driver import base_sources
+        from nodeflow.engine.compiler import background
+        from nodeflow.engine.runtime.compiled_steps import plan_steps
+        from nodeflow.engine.runtime.program import base_sources
 
         self._plan = plan_steps(self.schedule, self._types, self.columns, self.batch_size)
         if self._plan is None:
@@ -256,15 +256,15 @@ class Stepper:
             return None
         sources = self._plan.sources()
         if self._wanted == "compiled":
-            compile.compile_all(sources)
+            background.compile_all(sources)
             return self._load()
-        if compile.all_cached(sources):
+        if background.all_cached(sources):
             return self._load()
-        self._job = compile.background().submit([*base_sources(), *sources])
+        self._job = background.background().submit([*base_sources(), *sources])
         return None
 
     def _load(self) -> DrivenSteps:
-        from nodeflow.engine.driven import DrivenSteps
+        from nodeflow.engine.runtime.compiled_steps import DrivenSteps
 
         assert self._plan is not None
         self._driven = DrivenSteps(self._plan, self.session, self._given)

@@ -15,19 +15,19 @@ from pathlib import Path
 from typing import Any
 
 from nodeflow.data import Dataset
-from nodeflow.document import flow
-from nodeflow.document.errors import DocumentError
-from nodeflow.document.model import Document
-from nodeflow.document.records import Change
-from nodeflow.document.task import Task
-from nodeflow.engine.compile import warm_up
+from nodeflow.document.build.task import Task
+from nodeflow.document.io import flow
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.errors import DocumentError
+from nodeflow.document.model.records import Change
+from nodeflow.engine.compiler.background import warm_up
+from nodeflow.engine.runtime.thread_pool import default_threads
 from nodeflow.engine.session import Session
-from nodeflow.engine.team import default_threads
 from nodeflow.errors import GraphError, NodeflowError
 from nodeflow.host import protocol as p
-from nodeflow.host.evaluate import Evaluator
-from nodeflow.host.measure import measure
-from nodeflow.host.reports import PreviewClock, Reports
+from nodeflow.host.evaluator import Evaluator
+from nodeflow.host.profiling import measure
+from nodeflow.host.progress_batching import PreviewClock, Reports
 from nodeflow.ops.user import PLUGINS
 from nodeflow.train.control import Control
 from nodeflow.train.events import Done, Epoch, Hit, Started, Steps

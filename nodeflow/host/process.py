@@ -25,7 +25,7 @@ def main() -> None:
     except (OSError, EOFError, AuthenticationError):
         return  # the window was gone before we were up
     threading.Thread(target=_end_with_window, name="nodeflow-watcher", daemon=True).start()
-    from nodeflow.engine.team import default_threads
+    from nodeflow.engine.runtime.thread_pool import default_threads
     from nodeflow.host.engine import Engine
     from nodeflow.host.protocol import Ready, Shutdown
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from nodeflow.ops.windows import Windows
+from nodeflow.ops.sliding_windows import Windows
 
 Rectangle = tuple[slice, slice, slice]
 

@@ -2,9 +2,10 @@
 ``comparison`` and ``activation``.
 
 ``expression`` is the scalar formula that the compiled tier inlines into fused loops. Its names are
-the ports, the attributes, and the functions below, which ``nodeflow.engine.mathlib`` provides.
-Literals and attributes in it take the dtype of the op's inputs, and the result is cast to the
-output's dtype. Division by zero of floats gives infinities and NaN, as in numpy.
+the ports, the attributes, and the functions below, which
+``nodeflow.engine.devicelib.math_functions`` provides. Literals and attributes in it take the dtype
+of the op's inputs, and the result is cast to the output's dtype. Division by zero of floats gives
+infinities and NaN, as in numpy.
 
 ======================================= ======================================================
 name                                    meaning

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from nodeflow.graph.types import TensorType
-from nodeflow.ops.windows import Windows
+from nodeflow.ops.sliding_windows import Windows
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,9 +26,9 @@ from nodeflow.graph.types import (
 )
 from nodeflow.ops import functions as F
 from nodeflow.ops import lowering
-from nodeflow.ops.accumulate import Accumulating, State
 from nodeflow.ops.base import register
 from nodeflow.ops.composed import Composed, equal_shapes
+from nodeflow.ops.metric_state import Accumulating, State
 from nodeflow.ops.samples import values
 from nodeflow.ops.slicing import INDICES
 

@@ -23,8 +23,8 @@ from nodeflow.graph.types import (
 from nodeflow.ops import functions as F
 from nodeflow.ops.base import register
 from nodeflow.ops.composed import Composed
-from nodeflow.ops.phase import training_flag
 from nodeflow.ops.samples import values
+from nodeflow.ops.training_mode import training_flag
 
 TRAINING = Port(
     "training", "Whether this is training; without a wire, the training loop tells.", BOOL,

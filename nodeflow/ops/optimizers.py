@@ -10,7 +10,7 @@ from nodeflow.graph.graph import Tensor
 from nodeflow.graph.op import Attr
 from nodeflow.ops import functions as F
 from nodeflow.ops.base import register
-from nodeflow.ops.training import Optimizer, Updates
+from nodeflow.ops.macro_ops import Optimizer, Updates
 
 ALL = "\n\nRunning it makes one step for all trainable variables that the loss depends on."
 

@@ -14,7 +14,7 @@ from nodeflow.graph.types import FLOATS, TensorType
 from nodeflow.ops import functions as F
 from nodeflow.ops import lowering
 from nodeflow.ops.base import register
-from nodeflow.ops.internal import Internal, check_adjoint
+from nodeflow.ops.gradient_helpers import Internal, check_adjoint
 from nodeflow.ops.reduction import accumulator
 from nodeflow.ops.samples import values
 from nodeflow.ops.shape import PAD_MODES, along_axes, border_sources

@@ -14,10 +14,10 @@ from nodeflow.graph.types import FLOATS, TensorType, compatible, shape_text, uni
 from nodeflow.ops import functions as F
 from nodeflow.ops import lowering
 from nodeflow.ops.base import register
-from nodeflow.ops.pictures import lower_pictures
+from nodeflow.ops.channels_last import lower_pictures
 from nodeflow.ops.reduction import accumulator
 from nodeflow.ops.samples import values
-from nodeflow.ops.windows import (
+from nodeflow.ops.sliding_windows import (
     LAYOUT,
     Windows,
     as_layout,

@@ -18,10 +18,10 @@ from nodeflow.graph.op import Attr, Port, Sample
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.types import FLOATS, Dim, TensorType, compatible, shape_text
 from nodeflow.ops import functions as F
-from nodeflow.ops.body import make_body
 from nodeflow.ops.composed import Composed
 from nodeflow.ops.samples import values
 from nodeflow.ops.scan import remember
+from nodeflow.ops.scan_body import make_body
 
 Step = Callable[..., Sequence[Tensor]]
 """``step(h[, c], projected, recurrent)`` gives the next h[, c]."""

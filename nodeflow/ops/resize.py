@@ -15,7 +15,7 @@ from nodeflow.ops import functions as F
 from nodeflow.ops import lowering
 from nodeflow.ops.base import register
 from nodeflow.ops.samples import values
-from nodeflow.ops.windows import LAYOUT, check_picture, known, layout_shape, pair
+from nodeflow.ops.sliding_windows import LAYOUT, check_picture, known, layout_shape, pair
 
 Taps = list[tuple[np.ndarray, np.ndarray]]
 """For each output: source indices, and their weights."""

@@ -24,7 +24,8 @@ from nodeflow.graph.types import DTYPES, Dim, TensorType, numpy_dtype, shape_tex
 from nodeflow.ops import functions as F
 from nodeflow.ops import lowering
 from nodeflow.ops.base import register
-from nodeflow.ops.body import (
+from nodeflow.ops.samples import values
+from nodeflow.ops.scan_body import (
     inline,
     make_body,
     nodes_between,
@@ -33,7 +34,6 @@ from nodeflow.ops.body import (
     run_body,
     to_text,
 )
-from nodeflow.ops.samples import values
 
 NOTHING = "[0, [], []]"
 

@@ -27,8 +27,8 @@ from nodeflow.ops import functions as F
 from nodeflow.ops import lowering
 from nodeflow.ops.base import register
 from nodeflow.ops.composed import Composed
+from nodeflow.ops.gradient_helpers import Internal
 from nodeflow.ops.inputs import literal_at
-from nodeflow.ops.internal import Internal
 from nodeflow.ops.reduction import accumulator
 from nodeflow.ops.samples import special, values
 from nodeflow.ops.slicing import INDICES, check_indices

@@ -15,7 +15,7 @@ import numpy as np
 from nodeflow.engine.session import Session
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.types import numpy_dtype
-from nodeflow.ops.accumulate import Accumulating, State
+from nodeflow.ops.metric_state import Accumulating, State
 from nodeflow.train.settings import Training
 
 EVALUATION_BATCH = 1000

@@ -17,14 +17,14 @@ from nodeflow.data.batching import epoch_order
 from nodeflow.engine.session import Session
 from nodeflow.engine.stepper import Stepper
 from nodeflow.errors import DataError
-from nodeflow.ops.phase import training_feeds
-from nodeflow.train.averages import Averages
+from nodeflow.ops.training_mode import training_feeds
 from nodeflow.train.breakpoints import Breakpoints
 from nodeflow.train.control import Control
+from nodeflow.train.early_stopping import Watch
 from nodeflow.train.evaluate import evaluate
 from nodeflow.train.events import Done, Epoch, Event, Hit, Started, Steps
 from nodeflow.train.settings import Metric, Training
-from nodeflow.train.stopping import Watch
+from nodeflow.train.weight_averaging import Averages
 
 CHUNK_SECONDS = 0.03
 """Time between two looks at the control; short enough for a button to feel immediate."""

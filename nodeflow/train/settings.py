@@ -9,7 +9,7 @@ from typing import Any
 from nodeflow.data.dataset import Dataset
 from nodeflow.errors import DataError, GraphError
 from nodeflow.graph.graph import Node, Tensor, ancestors
-from nodeflow.ops.accumulate import Accumulating
+from nodeflow.ops.metric_state import Accumulating
 
 
 @dataclass(frozen=True)

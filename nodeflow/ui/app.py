@@ -13,13 +13,13 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
 from nodeflow.resources import resource
-from nodeflow.ui.collecting import collect_here
-from nodeflow.ui.engine_link import ClientFactory, engine_client
-from nodeflow.ui.errors_handler import ErrorHandler
-from nodeflow.ui.main_window import MainWindow, chosen_theme
-from nodeflow.ui.settings import Settings
-from nodeflow.ui.style import apply_theme
-from nodeflow.ui.theme import font_families
+from nodeflow.ui.core.engine_link import ClientFactory, engine_client
+from nodeflow.ui.core.error_handler import ErrorHandler
+from nodeflow.ui.core.gui_gc import collect_here
+from nodeflow.ui.core.settings import Settings
+from nodeflow.ui.core.stylesheet import apply_theme
+from nodeflow.ui.core.theme import font_families
+from nodeflow.ui.window.main_window import MainWindow, chosen_theme
 
 PRELOAD_MS = 1500
 """After the first paint, when the plots are made: nobody has pressed Train yet."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from nodeflow.document import commands, flow
-from nodeflow.document.model import Document
+from nodeflow.document.edit import commands
+from nodeflow.document.io import flow
+from nodeflow.document.model.document import Document
 
 TRIPLE = """
 import nodeflow

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from nodeflow.document import commands, flow
-from nodeflow.document.subgraphs import create
+from nodeflow.document.edit import commands
+from nodeflow.document.edit.create_subgraph import create
+from nodeflow.document.io import flow
 from nodeflow.resources import example
 from nodeflow.train.weights import load_weights
 

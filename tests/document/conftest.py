@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from nodeflow.document import commands
-from nodeflow.document.analysis import Analysis
-from nodeflow.document.model import Document
+from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.edit import commands
+from nodeflow.document.model.document import Document
 
 
 class Sketch:

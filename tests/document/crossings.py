@@ -2,7 +2,7 @@
 
 Run as a script, it writes what Graphviz's dot makes of them to dot_crossings.json:
 
-    python tests/document/crossings.py
+    python tests/document/layout/crossings.py
 
 with the sizes of the nodes as ours, `rankdir=LR`, in-ports on the left and out-ports on the right
 (records). Tests read the file, so that they need no Graphviz.
@@ -19,12 +19,13 @@ from pathlib import Path
 import numpy as np
 
 from nodeflow import resources
-from nodeflow.document import commands, flow
-from nodeflow.document.analysis import Analysis
-from nodeflow.document.card_size import node_size
-from nodeflow.document.model import Document
-from nodeflow.document.ports import in_ports, out_ports
-from nodeflow.document.records import Wire
+from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.ports import in_ports, out_ports
+from nodeflow.document.edit import commands
+from nodeflow.document.io import flow
+from nodeflow.document.layout.card_size import node_size
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.records import Wire
 
 FIGURES = Path(__file__).with_name("dot_crossings.json")
 Curves = list[tuple[object, object, np.ndarray]]

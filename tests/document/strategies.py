@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from nodeflow.document import commands, looks, replacing, rewiring, subgraph_ports
-from nodeflow.document.analysis import Analysis
-from nodeflow.document.definitions import add_instance, make_independent
-from nodeflow.document.errors import DocumentError
-from nodeflow.document.model import Document
-from nodeflow.document.records import INPUTS, OUTPUTS
-from nodeflow.document.subgraph_ops import port_names
-from nodeflow.document.subgraph_unpack import unpack_subgraph
-from nodeflow.document.subgraphs import create
+from nodeflow.document.analysis import node_flags
+from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.subgraph_ops import port_names
+from nodeflow.document.edit import commands, replace_op, rewiring, subgraph_ports
+from nodeflow.document.edit.create_subgraph import create
+from nodeflow.document.edit.definitions import add_instance, make_independent
+from nodeflow.document.edit.unpack_subgraph import unpack_subgraph
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.errors import DocumentError
+from nodeflow.document.model.records import INPUTS, OUTPUTS
 from nodeflow.ops import REGISTRY
 
 OPS = ["add", "constant", "matmul", "concat", "placeholder", "reroute", "from_the_future"]
@@ -106,14 +107,14 @@ def perform(doc: Document, act: tuple) -> None:
                 keys = sorted(doc.wires)
                 rewiring.add_dot(doc, keys[number % len(keys)], pos)
             case ("replace", number, op):
-                replacing.replace_op(doc, node(number), REGISTRY.lookup(op))
+                replace_op.replace_op(doc, node(number), REGISTRY.lookup(op))
             case ("mode", number, mode):
-                looks.toggle_mode(doc, [node(number)], mode)
+                node_flags.toggle_mode(doc, [node(number)], mode)
             case ("collapse", number):
-                looks.toggle_collapsed(doc, [node(number)])
+                node_flags.toggle_collapsed(doc, [node(number)])
             case ("hide", number, hidden) if doc.wires:
                 keys = sorted(doc.wires)
-                looks.set_hidden(doc, [keys[number % len(keys)]], hidden)
+                node_flags.set_hidden(doc, [keys[number % len(keys)]], hidden)
             case ("subgraph", numbers):
                 create(doc, [node(n) for n in numbers])
             case ("unpack", number):

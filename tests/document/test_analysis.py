@@ -7,9 +7,10 @@ import random
 import pytest
 from hypothesis import given, settings
 
-from nodeflow.document import commands, flow
-from nodeflow.document.analysis import TRAINING, Analysis
-from nodeflow.document.model import Document
+from nodeflow.document.analysis.analysis import TRAINING, Analysis
+from nodeflow.document.edit import commands
+from nodeflow.document.io import flow
+from nodeflow.document.model.document import Document
 
 from .strategies import actions, perform
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from nodeflow import resources
-from nodeflow.document import commands, flow
-from nodeflow.document.analysis import Analysis
-from nodeflow.document.arrange import arrange
-from nodeflow.document.card_size import node_size
+from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.edit import commands
+from nodeflow.document.edit.arrange import arrange
+from nodeflow.document.io import flow
+from nodeflow.document.layout.card_size import node_size
 
 
 def inside(inner, outer):

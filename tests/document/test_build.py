@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nodeflow.document import commands, flow
-from nodeflow.document.build import build, from_graph
-from nodeflow.document.errors import DocumentError
-from nodeflow.document.model import Document
-from nodeflow.document.records import plain
+from nodeflow.document.build.build import build, from_graph
+from nodeflow.document.edit import commands
+from nodeflow.document.io import flow
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.errors import DocumentError
+from nodeflow.document.model.records import plain
 from nodeflow.errors import (
     CycleError,
     GradientError,

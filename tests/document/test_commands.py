@@ -6,10 +6,11 @@ import json
 
 import pytest
 
-from nodeflow.document import commands, flow
-from nodeflow.document.errors import BadName, BadValue, DanglingWire, FlowError, NoSuchNode
-from nodeflow.document.model import Document
-from nodeflow.document.records import Wire
+from nodeflow.document.edit import commands
+from nodeflow.document.io import flow
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.errors import BadName, BadValue, DanglingWire, FlowError, NoSuchNode
+from nodeflow.document.model.records import Wire
 
 
 @pytest.fixture

@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nodeflow.document import commands, flow
-from nodeflow.document.analysis import Analysis
-from nodeflow.document.build import build
-from nodeflow.document.card_size import node_size
-from nodeflow.document.errors import DocumentError, DocumentLocked
-from nodeflow.document.expand import can_expand, expansion, unpack
-from nodeflow.document.model import Document
-from nodeflow.document.task import Task, set_value
+from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.build.build import build
+from nodeflow.document.build.expand import can_expand, expansion, unpack
+from nodeflow.document.build.task import Task, set_value
+from nodeflow.document.edit import commands
+from nodeflow.document.io import flow
+from nodeflow.document.layout.card_size import node_size
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.errors import DocumentError, DocumentLocked
 from nodeflow.engine.session import Session
 from nodeflow.errors import GraphError, MissingInput
 from nodeflow.resources import example

@@ -12,8 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nodeflow.document import commands, flow
-from nodeflow.document.errors import (
+from nodeflow.document.edit import commands
+from nodeflow.document.io import flow
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.errors import (
     BadValue,
     DuplicateId,
     FlowContent,
@@ -26,7 +28,6 @@ from nodeflow.document.errors import (
     UnsafePath,
     WireToNothing,
 )
-from nodeflow.document.model import Document
 from nodeflow.errors import FileProblem, FlowFormatError
 
 from .strategies import actions, perform

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 
-from nodeflow.document import commands, flow
-from nodeflow.document.errors import DocumentError, NameTaken
-from nodeflow.document.model import Document
-from nodeflow.document.records import Change
+from nodeflow.document.edit import commands
+from nodeflow.document.io import flow
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.errors import DocumentError, NameTaken
+from nodeflow.document.model.records import Change
 
 from .strategies import actions, perform
 

@@ -10,10 +10,11 @@ import textwrap
 import pytest
 from hypothesis import given, settings
 
-from nodeflow.document import commands, flow
-from nodeflow.document.errors import JournalError
-from nodeflow.document.journal import Journal, pending, recover, state_folder
-from nodeflow.document.model import Document
+from nodeflow.document.edit import commands
+from nodeflow.document.io import flow
+from nodeflow.document.io.journal import Journal, pending, recover, state_folder
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.errors import JournalError
 
 from .strategies import actions, perform
 
@@ -97,8 +98,8 @@ def test_journals_of_crashed_programs_are_offered_and_those_in_use_are_not(tmp_p
         import os
         from pathlib import Path
         from nodeflow.document import commands
-        from nodeflow.document.journal import Journal
-        from nodeflow.document.model import Document
+        from nodeflow.document.io.journal import Journal
+        from nodeflow.document.model.document import Document
         doc = Document()
         doc.path = Path({str(tmp_path / "theirs.flow")!r})
         Journal(doc, Path({str(folder)!r}))

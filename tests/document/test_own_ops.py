@@ -7,14 +7,15 @@ from pathlib import Path
 import pytest
 
 import nodeflow as nf
-from nodeflow.document import commands, flow
-from nodeflow.document.analysis import Analysis
-from nodeflow.document.build import build
-from nodeflow.document.expression_add import add_expression
-from nodeflow.document.formula import formula_text
-from nodeflow.document.model import Document
-from nodeflow.document.ports import in_ports
-from nodeflow.document.python_code import python_code
+from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.ports import in_ports
+from nodeflow.document.build.build import build
+from nodeflow.document.edit import commands
+from nodeflow.document.formula.export_python import python_code
+from nodeflow.document.formula.insert import add_expression
+from nodeflow.document.formula.render import formula_text
+from nodeflow.document.io import flow
+from nodeflow.document.model.document import Document
 from nodeflow.ops.user import PLUGINS
 
 BLEND = """
@@ -141,7 +142,7 @@ def test_formulas_name_it_and_code_loads_it(blend) -> None:
 
 
 def test_an_op_inside_a_subgraph_is_looked_at_again_too(blend) -> None:
-    from nodeflow.document.subgraphs import create
+    from nodeflow.document.edit.create_subgraph import create
 
     doc, mix = document()
     create(doc, [mix])

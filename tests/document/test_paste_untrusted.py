@@ -8,9 +8,10 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from nodeflow.document import commands, flow
-from nodeflow.document.analysis import Analysis
-from nodeflow.document.model import Document
+from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.edit import commands
+from nodeflow.document.io import flow
+from nodeflow.document.model.document import Document
 from nodeflow.errors import NodeflowError
 
 VALUES: tuple[Any, ...] = (

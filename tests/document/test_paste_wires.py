@@ -6,12 +6,12 @@ import json
 
 import pytest
 
-from nodeflow.document import commands
-from nodeflow.document.analysis import Analysis
-from nodeflow.document.check import check_wire
-from nodeflow.document.errors import FlowError
-from nodeflow.document.model import Document
-from nodeflow.document.records import Wire
+from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.wire_check import check_wire
+from nodeflow.document.edit import commands
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.errors import FlowError
+from nodeflow.document.model.records import Wire
 
 
 def always(wire: Wire) -> bool:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nodeflow.document import arranging, commands, conversions, flow, replacing, rewiring
-from nodeflow.document.analysis import Analysis
-from nodeflow.document.check import check_wire
-from nodeflow.document.model import Document
-from nodeflow.document.records import NodeRecord, Wire
+from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.wire_check import check_wire
+from nodeflow.document.edit import commands, conversions, replace_op, rewiring
+from nodeflow.document.io import flow
+from nodeflow.document.layout import align
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.records import NodeRecord, Wire
 from nodeflow.ops import REGISTRY
 
 
@@ -144,7 +146,7 @@ def test_another_op_takes_place_wires_and_attributes(chain):
     doc, ids = chain
     commands.set_attr(doc, ids["s"], "axis", 0)
     before = flow.dumps(doc)
-    replacing.replace_op(doc, ids["s"], REGISTRY.lookup("reduce_max"))
+    replace_op.replace_op(doc, ids["s"], REGISTRY.lookup("reduce_max"))
     record = doc.nodes[ids["s"]]
     assert (record.op, record.name, record.attrs) == ("reduce_max", "s", {"axis": 0})
     assert doc.wires[(ids["s"], "x")].source == ids["m"]
@@ -154,13 +156,13 @@ def test_another_op_takes_place_wires_and_attributes(chain):
 def test_a_name_that_nobody_gave_goes_with_the_op(chain):
     doc, _ = chain
     node = commands.add_node(doc, "relu", (0, 0))
-    replacing.replace_op(doc, node, REGISTRY.lookup("tanh"))
+    replace_op.replace_op(doc, node, REGISTRY.lookup("tanh"))
     assert doc.nodes[node].name == "tanh"
 
 
 def test_ports_of_other_names_are_taken_in_order(chain):
     doc, ids = chain
-    replacing.replace_op(doc, ids["m"], REGISTRY.lookup("concat"))
+    replace_op.replace_op(doc, ids["m"], REGISTRY.lookup("concat"))
     assert {w.target_port: w.source for w in doc.wires_into(ids["m"])} == {
         "values.0": ids["x"],
         "values.1": ids["w"],
@@ -174,7 +176,7 @@ def test_ports_of_other_names_are_taken_in_order(chain):
 )
 def test_only_ops_that_take_the_wires_fit_in_place(chain, op, fits):
     doc, ids = chain
-    found = replacing.fits_in_place(doc, Analysis(doc), ids["s"], REGISTRY.lookup(op))
+    found = replace_op.fits_in_place(doc, Analysis(doc), ids["s"], REGISTRY.lookup(op))
     assert found == fits
 
 
@@ -182,7 +184,7 @@ def test_an_op_whose_result_the_next_node_refuses_does_not_fit(chain):
     doc, ids = chain
     analysis = Analysis(doc)
     # add of (2, 3) and (3, 4) does not broadcast
-    assert not replacing.fits_in_place(doc, analysis, ids["m"], REGISTRY.lookup("add"))
+    assert not replace_op.fits_in_place(doc, analysis, ids["m"], REGISTRY.lookup("add"))
 
 
 def offers(doc: Document, source: str, target: str, port: str) -> list[str]:
@@ -319,7 +321,7 @@ BOXES = (
 )
 def test_aligned_boxes_share_a_line_and_move_along_one_axis(edge, axis, part, line):
     corners, sizes = BOXES
-    after = arranging.aligned(corners, sizes, edge)
+    after = align.aligned(corners, sizes, edge)
     assert after[:, axis] + part * sizes[:, axis] == pytest.approx([line] * 3)
     assert (after[:, 1 - axis] == corners[:, 1 - axis]).all()
 
@@ -327,7 +329,7 @@ def test_aligned_boxes_share_a_line_and_move_along_one_axis(edge, axis, part, li
 @pytest.mark.parametrize("axis", [0, 1])
 def test_distributed_boxes_have_equal_gaps_between_unmoved_ends(axis):
     corners, sizes = BOXES
-    after = arranging.distributed(corners, sizes, axis)
+    after = align.distributed(corners, sizes, axis)
     order = np.argsort(after[:, axis])
     low, high = after[order, axis], (after + sizes)[order, axis]
     gaps = low[1:] - high[:-1]
@@ -336,4 +338,4 @@ def test_distributed_boxes_have_equal_gaps_between_unmoved_ends(axis):
 
 
 def test_snapping_rounds_to_the_grid():
-    assert arranging.snapped(np.array([[3.0, 13.0]]), 8).tolist() == [[0.0, 16.0]]
+    assert align.snapped(np.array([[3.0, 13.0]]), 8).tolist() == [[0.0, 16.0]]

@@ -10,11 +10,11 @@ import sys
 import numpy as np
 import pytest
 
-from nodeflow.engine import blas
-from nodeflow.engine.cache import load_kernel
-from nodeflow.engine.driver import ProgramBuilder
-from nodeflow.engine.products import product_args, product_source
-from nodeflow.engine.team import Team
+from nodeflow.engine.compiler.cache import load_kernel
+from nodeflow.engine.devicelib import blas
+from nodeflow.engine.kernels.matmul import product_args, product_source
+from nodeflow.engine.runtime.program import ProgramBuilder
+from nodeflow.engine.runtime.thread_pool import Team
 
 SHAPES = [
     (100, 784, 300),

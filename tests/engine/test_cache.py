@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nodeflow.engine import cache
-from nodeflow.engine.kernel_compiler import KernelError, inspect_source
+from nodeflow.engine.compiler import cache
+from nodeflow.engine.compiler.compile_kernel import KernelError, inspect_source
 
 STORE = """
-from nodeflow.engine.intrinsics import set_slot, slot
+from nodeflow.engine.devicelib.intrinsics import set_slot, slot
 def kernel(args, task, ntasks):
     set_slot(slot(args, 0), 0, {value})
 """
@@ -83,7 +83,7 @@ def test_another_process_loads_it_without_numba(folder: Path) -> None:
     code = (
         "from test_cache import run\n"
         "from nodeflow.engine import cache\n"
-        "del sys.modules['nodeflow.engine.kernel_compiler']\n"
+        "del sys.modules['nodeflow.engine.compiler.compile_kernel']\n"
         f"print(run({source!r}), cache.compile_count(), 'numba' in sys.modules)\n"
     )
     assert printed(python(code, folder)) == "12 0 False"
@@ -92,8 +92,8 @@ def test_another_process_loads_it_without_numba(folder: Path) -> None:
 def test_a_kernel_that_calls_the_c_library_comes_back_too(folder: Path) -> None:
     source = """
 import numpy as np
-from nodeflow.engine.intrinsics import slot, slot_f64, store
-from nodeflow.engine.mathlib import erf, expm1, log1p, pow
+from nodeflow.engine.devicelib.intrinsics import slot, slot_f64, store
+from nodeflow.engine.devicelib.math_functions import erf, expm1, log1p, pow
 def kernel(args, task, ntasks):
     x = slot_f64(args, 1)
     store(slot(args, 0), np.int64(1e6 * (erf(x) + expm1(x) + log1p(x) + pow(x, x))))
@@ -113,7 +113,10 @@ def kernel(args, task, ntasks):
 
 def test_a_compile_process_fills_the_cache(folder: Path) -> None:
     sources = [STORE.format(value=v) for v in (21, 22, 21)]
-    code = f"from nodeflow.engine.cache import compile_to_cache\nprint(compile_to_cache({sources}))"
+    code = (
+        "from nodeflow.engine.compiler.cache import compile_to_cache\n"
+        f"print(compile_to_cache({sources}))"
+    )
     assert printed(python(code, folder)) == "2"
     assert compiled_meanwhile(lambda: [run(s) for s in sources]) == 0
 
@@ -149,8 +152,14 @@ def test_an_edited_helper_makes_another_key(
 
 def test_every_module_that_kernels_import_is_part_of_the_key() -> None:
     names = {p.name for p in cache.helper_files()}
-    assert {"drive.py", "gemm.py", "intrinsics.py", "layout.py", "mathlib.py"} <= names
-    assert {"kernel_compiler.py", "meaning.py", "randlib.py", "rng.py", "translate.py"} <= names
+    assert {"dispatch_loop.py", "gemm.py", "intrinsics.py", "abi.py", "math_functions.py"} <= names
+    assert {
+        "compile_kernel.py",
+        "numba_typing.py",
+        "random_functions.py",
+        "rng.py",
+        "frontend.py",
+    } <= names
 
 
 def test_editing_a_users_module_changes_the_numbers(folder: Path, tmp_path: Path) -> None:
@@ -159,7 +168,7 @@ def test_editing_a_users_module_changes_the_numbers(folder: Path, tmp_path: Path
     code = (
         f"sys.path.insert(0, {str(tmp_path)!r})\n"
         "import numpy as np\n"
-        "from nodeflow.engine.cache import load_kernel\n"
+        "from nodeflow.engine.compiler.cache import load_kernel\n"
         "out = np.zeros(1, np.int64)\n"
         f"load_kernel({source!r})(np.array([out.ctypes.data, 5]))\n"
         "print(out[0])\n"
@@ -247,7 +256,7 @@ def test_a_loop_over_many_arrays_vectorises() -> None:
     views = "\n".join(f"    x{k} = view1(slot(args, {k + 1}), n, np.float32)" for k in range(8))
     source = f"""
 import numpy as np
-from nodeflow.engine.intrinsics import slot, view1
+from nodeflow.engine.devicelib.intrinsics import slot, view1
 def kernel(args, task, ntasks):
     n = slot(args, 0)
 {views}

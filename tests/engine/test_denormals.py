@@ -8,12 +8,18 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
-from nodeflow.engine.actions import build_actions
-from nodeflow.engine.cache import load_kernel
-from nodeflow.engine.codegen import Cluster, ClusterNode, Operand, Output, elementwise_source
 from nodeflow.engine.columns import Column
-from nodeflow.engine.schedule import build_schedule
-from nodeflow.engine.updates import flush_updates
+from nodeflow.engine.compiler.cache import load_kernel
+from nodeflow.engine.kernels.elementwise import (
+    Cluster,
+    ClusterNode,
+    Operand,
+    Output,
+    elementwise_source,
+)
+from nodeflow.engine.plan.inplace import flush_updates
+from nodeflow.engine.plan.lower import build_actions
+from nodeflow.engine.schedule.schedule import build_schedule
 from nodeflow.graph.types import TensorType
 from nodeflow.ops.lowering import Elementwise
 

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
-from nodeflow.engine import cache, compile
 from nodeflow.engine.columns import Column
+from nodeflow.engine.compiler import background, cache
 from nodeflow.engine.session import Session
 
 from .graphs import NAMES, images_and_labels, network
@@ -241,8 +241,8 @@ def test_a_one_node_edit_compiles_only_what_it_touches(tmp_path, monkeypatch):
     """A chain of products and distinct elementwise work; one activation in the middle changes."""
     monkeypatch.setenv("NODEFLOW_CACHE_DIR", str(tmp_path))
     cache.forget_loaded()
-    helper = compile.BackgroundCompiler()  # one that knows of this folder
-    monkeypatch.setattr(compile, "background", lambda: helper)
+    helper = background.BackgroundCompiler()  # one that knows of this folder
+    monkeypatch.setattr(background, "background", lambda: helper)
 
     def compiled(middle) -> int:
         """New kernels, whichever process compiled them."""

@@ -6,20 +6,20 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
-from nodeflow.engine import blas
 from nodeflow.engine.columns import Column
-from nodeflow.engine.explain import explain
-from nodeflow.engine.levels import Repeat
-from nodeflow.engine.loops import LoopPlan
-from nodeflow.engine.plan import make_plan
-from nodeflow.engine.products import Product
-from nodeflow.engine.rewrites import REWRITES
-from nodeflow.engine.schedule import build_schedule
+from nodeflow.engine.devicelib import blas
+from nodeflow.engine.inspect.explain import explain
+from nodeflow.engine.kernels.matmul import Product
+from nodeflow.engine.plan.levels import LoopLevel
+from nodeflow.engine.plan.loops import LoopPlan
+from nodeflow.engine.plan.passes import REWRITES
+from nodeflow.engine.plan.plan import make_plan
+from nodeflow.engine.schedule.schedule import build_schedule
 from nodeflow.engine.session import Session
 from nodeflow.ops import functions as F
-from nodeflow.ops.body import make_body
 from nodeflow.ops.lowering import Permute
 from nodeflow.ops.samples import values
+from nodeflow.ops.scan_body import make_body
 
 FLOAT = nf.TensorType("float64", (2, 3))
 
@@ -167,7 +167,7 @@ def test_explain_lists_what_is_repeated() -> None:
         schedule.feeds[net["y"]]: nf.TensorType("float32", (4, 2)),
     }
     plan = make_plan(schedule, schedule.specialise(given))
-    (repeat,) = (x for p in plan.phases for x in p.levels if isinstance(x, Repeat))
+    (repeat,) = (x for p in plan.phases for x in p.levels if isinstance(x, LoopLevel))
     assert repeat.turns == 6
     text = explain(plan)
     assert ", 6 times:" in text

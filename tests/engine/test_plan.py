@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
-from nodeflow.engine.actions import build_actions
 from nodeflow.engine.arena import Arena, Offsets, size_class
-from nodeflow.engine.compiled import CompiledPlan
-from nodeflow.engine.explain import explain
-from nodeflow.engine.fusion import MAX_NODES, group_actions
-from nodeflow.engine.levels import all_rows
-from nodeflow.engine.plan import Plan, make_plan, make_step_plan
-from nodeflow.engine.schedule import build_schedule
+from nodeflow.engine.inspect.explain import explain
+from nodeflow.engine.plan.fusion import MAX_NODES, group_actions
+from nodeflow.engine.plan.fusion_budget import MANY_KERNELS, MOST_KERNELS
+from nodeflow.engine.plan.levels import all_rows
+from nodeflow.engine.plan.lower import build_actions
+from nodeflow.engine.plan.plan import Plan, make_plan, make_step_plan
+from nodeflow.engine.runtime.compiled_plan import CompiledPlan
+from nodeflow.engine.runtime.thread_pool import shared_team
+from nodeflow.engine.schedule.schedule import build_schedule
 from nodeflow.engine.session import Session
-from nodeflow.engine.team import shared_team
-from nodeflow.engine.worth import MANY_KERNELS, MOST_KERNELS
 from nodeflow.graph.types import TensorType
 from nodeflow.ops.samples import values
 

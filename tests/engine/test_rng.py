@@ -8,11 +8,11 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from nodeflow.engine.cache import load_kernel
-from nodeflow.engine.driver import ProgramBuilder
-from nodeflow.engine.randomness import fill_args, fill_source
+from nodeflow.engine.compiler.cache import load_kernel
+from nodeflow.engine.kernels.random_fill import fill_args, fill_source
 from nodeflow.engine.rng import Stream, inverse_normal, stream_key
-from nodeflow.engine.team import Team
+from nodeflow.engine.runtime.program import ProgramBuilder
+from nodeflow.engine.runtime.thread_pool import Team
 from nodeflow.ops.threefry import threefry2x32
 
 # kat_vectors of the Random123 distribution: threefry2x32, 20 rounds: counter, key, result.
@@ -23,8 +23,8 @@ KNOWN = [
 ]
 BITS = """
 import numpy as np
-from nodeflow.engine.intrinsics import set_slot, slot
-from nodeflow.engine.randlib import threefry2x32
+from nodeflow.engine.devicelib.intrinsics import set_slot, slot
+from nodeflow.engine.devicelib.random_functions import threefry2x32
 def kernel(args, task, ntasks):
     for i in range(slot(args, 0)):
         row = slot(args, 1) + 48 * i

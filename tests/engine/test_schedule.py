@@ -6,8 +6,8 @@ import gc
 import time
 
 import nodeflow as nf
-from nodeflow.engine.plan import make_plan
-from nodeflow.engine.schedule import build_schedule
+from nodeflow.engine.plan.plan import make_plan
+from nodeflow.engine.schedule.schedule import build_schedule
 from nodeflow.engine.session import Session
 
 

@@ -23,7 +23,7 @@ from nodeflow.ops.composed import Composed
 from nodeflow.ops.elementwise import Elementwise
 from nodeflow.ops.samples import values
 
-from .test_tiers import SKIPPED
+from .test_executor import SKIPPED
 
 SHAPES = ((), (3,), (2, 3), (2, 2, 3), (2, 1, 2, 3))
 """Ranks 0 to 4, which every input is tried with besides its own shapes."""

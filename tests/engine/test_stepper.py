@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
-from nodeflow.engine import cache
 from nodeflow.engine.columns import Column
+from nodeflow.engine.compiler import cache
 from nodeflow.engine.session import Session
 from nodeflow.errors import DataError, FeedError, FetchError, RunError
 

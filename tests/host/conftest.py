@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from nodeflow.document import flow
-from nodeflow.document.model import Document
+from nodeflow.document.io import flow
+from nodeflow.document.model.document import Document
 from nodeflow.host.client import EngineClient
 from nodeflow.host.protocol import Died, Failed, SyncDocument
 

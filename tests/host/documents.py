@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from nodeflow.document import commands
-from nodeflow.document.model import Document
+from nodeflow.document.edit import commands
+from nodeflow.document.model.document import Document
 
 
 def expression(b: float = 2.0) -> Document:

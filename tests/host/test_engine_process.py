@@ -11,8 +11,8 @@ import time
 import numpy as np
 import pytest
 
-from nodeflow.document import commands
-from nodeflow.document.looks import toggle_breakpoint
+from nodeflow.document.analysis.node_flags import toggle_breakpoint
+from nodeflow.document.edit import commands
 from nodeflow.host import protocol as p
 from tests.host.documents import expression, regression
 

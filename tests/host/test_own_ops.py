@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from nodeflow.document import commands
-from nodeflow.document.model import Document
+from nodeflow.document.edit import commands
+from nodeflow.document.model.document import Document
 from nodeflow.host.protocol import Evaluate, LoadPlugins, Previews
 
 TIMES = """

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from nodeflow.document import commands
-from nodeflow.document.model import Document
+from nodeflow.document.edit import commands
+from nodeflow.document.model.document import Document
 from nodeflow.errors import EngineDied
 from nodeflow.host import protocol as p
 from nodeflow.host.client import EngineClient

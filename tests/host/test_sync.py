@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nodeflow.document import flow
+from nodeflow.document.io import flow
 from nodeflow.host.protocol import FetchTensor, SyncDocument, TensorValue, Train, TrainingDone
 from tests.host.documents import regression
 

@@ -10,8 +10,8 @@ import scipy.special
 
 import nodeflow as nf
 from nodeflow.errors import AttributeProblem, RunError, ShapeError
-from nodeflow.ops.phase import training_feeds
 from nodeflow.ops.samples import values
+from nodeflow.ops.training_mode import training_feeds
 from tests.ops.evaluate import evaluate
 from tests.ops.test_semantics import call, slope
 

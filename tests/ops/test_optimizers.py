@@ -12,7 +12,7 @@ import pytest
 import nodeflow as nf
 from nodeflow.errors import AttributeProblem, ShapeError
 from tests.ops.evaluate import evaluate
-from tests.ops.test_training import train, updated
+from tests.ops.test_macro_ops import train, updated
 
 STEPS = 20
 START = {"w": np.array([[1.0, -2.0, 0.5], [0.3, -0.1, 2.0]]), "b": np.array([0.7, -0.4, 0.0])}

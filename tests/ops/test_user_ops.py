@@ -11,7 +11,8 @@ import nodeflow as nf
 from nodeflow.errors import DtypeError, GradientError, RunError, UnknownOp, UserOpError
 from nodeflow.graph.op import REQUIRED
 from nodeflow.graph.types import TensorType
-from nodeflow.ops.user import guard, own_op
+from nodeflow.ops import user_op
+from nodeflow.ops.user import guard
 
 F = nf.functions
 TIERS = ("reference", "compiled")
@@ -229,7 +230,7 @@ def test_a_function_without_a_type_says_why_and_where(function, said) -> None:
 
 
 def test_a_loop_that_never_ends_is_ended(monkeypatch) -> None:
-    monkeypatch.setattr(own_op, "PROBE_SECONDS", 0.05)
+    monkeypatch.setattr(user_op, "PROBE_SECONDS", 0.05)
 
     def forever(x):
         while True:

@@ -8,7 +8,7 @@ import pytest
 import nodeflow as nf
 from nodeflow.data.dataset import Dataset
 from nodeflow.engine.columns import Column
-from nodeflow.ops.accumulate import Accumulating
+from nodeflow.ops.metric_state import Accumulating
 from nodeflow.train.evaluate import accumulators, evaluate
 from nodeflow.train.settings import Binding, Training
 

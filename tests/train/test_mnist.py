@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from nodeflow.document import flow
-from nodeflow.document.task import Task, set_value
+from nodeflow.document.build.task import Task, set_value
+from nodeflow.document.io import flow
 from nodeflow.engine.session import Session
 from nodeflow.resources import example
 from nodeflow.train.events import Epoch

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 import nodeflow as nf
-from nodeflow.document.build import build
-from nodeflow.document.expand import unpack
-from nodeflow.document.from_graph import from_graph
-from nodeflow.document.model import Document
+from nodeflow.document.build.build import build
+from nodeflow.document.build.expand import unpack
+from nodeflow.document.build.from_graph import from_graph
+from nodeflow.document.model.document import Document
 from nodeflow.engine.session import Session
 from nodeflow.train.events import Epoch, Steps
 from nodeflow.train.loop import train

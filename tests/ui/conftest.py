@@ -21,8 +21,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 def qapp():
     """The application as the program makes it: our style and fonts."""
     from nodeflow.ui.app import make_application
-    from nodeflow.ui.style import apply_theme
-    from nodeflow.ui.theme import LIGHT
+    from nodeflow.ui.core.stylesheet import apply_theme
+    from nodeflow.ui.core.theme import LIGHT
 
     app = make_application()
     apply_theme(app, LIGHT)
@@ -32,7 +32,7 @@ def qapp():
 
 @pytest.fixture
 def settings(tmp_path: Path):
-    from nodeflow.ui.settings import Settings
+    from nodeflow.ui.core.settings import Settings
 
     return Settings(tmp_path / "window.ini")
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.document import flow
-from nodeflow.document.model import Document
-from nodeflow.document.order import topological
-from nodeflow.document.records import Change
+from nodeflow.document.analysis.traversal import topological
+from nodeflow.document.io import flow
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.records import Change
 from nodeflow.host import protocol as p
 
 TABLE = {"add": np.add, "multiply": np.multiply, "subtract": np.subtract}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from PySide6.QtCore import Qt
 
-from nodeflow.document import commands
+from nodeflow.document.edit import commands
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import shiboken6
 from PySide6.QtCore import QCoreApplication, QEvent, QPoint, Qt
 from PySide6.QtWidgets import QLineEdit, QPushButton
 
-from nodeflow.document import commands
-from nodeflow.document.expand import Expansion
+from nodeflow.document.build.expand import Expansion
+from nodeflow.document.edit import commands
 from nodeflow.host import protocol as p
 from nodeflow.host.engine import Engine
 from nodeflow.resources import example

@@ -6,11 +6,12 @@ import pytest
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QMessageBox
 
-from nodeflow.document import commands, flow, paste
-from nodeflow.document.embedded import load_picture
-from nodeflow.document.subgraphs import create
-from nodeflow.ui import render
-from nodeflow.ui.export_dialog import FORMATS, ExportDialog
+from nodeflow.document.edit import clipboard, commands
+from nodeflow.document.edit.create_subgraph import create
+from nodeflow.document.io import flow
+from nodeflow.document.io.embedded_graph import load_picture
+from nodeflow.ui.core import export_image
+from nodeflow.ui.popups.export_dialog import FORMATS, ExportDialog
 from tests.ui.test_window import build_expression
 
 
@@ -35,7 +36,8 @@ def export(window, tmp_path, monkeypatch):
 
         monkeypatch.setattr(ExportDialog, "exec", accept)
         monkeypatch.setattr(
-            "nodeflow.ui.files.QFileDialog.getSaveFileName", lambda *a: (str(path), "")
+            "nodeflow.ui.controllers.file_controller.QFileDialog.getSaveFileName",
+            lambda *a: (str(path), ""),
         )
         window.actions_.trigger("export")
         return path, shown[0]
@@ -109,7 +111,7 @@ def test_a_picture_that_cannot_be_written_is_a_message(export, monkeypatch):
 
 def test_an_excerpt_of_nothing_is_empty(window):
     build_expression(window.workspace.document)
-    assert not paste.excerpt(window.workspace.document, []).nodes
+    assert not clipboard.excerpt(window.workspace.document, []).nodes
 
 
 @pytest.mark.parametrize("suffix", [".png", ".svg"])
@@ -120,8 +122,8 @@ def test_inside_a_subgraph_its_graph_is_drawn_with_types_and_the_file_carried(
     made = create(doc, [doc.node_named(n).id for n in ("d", "e")], "sums")
     window.workspace.enter(made)
     views = []
-    real = render._view
-    monkeypatch.setattr(render, "_view", lambda *a: views.append(real(*a)) or views[-1])
+    real = export_image._view
+    monkeypatch.setattr(export_image, "_view", lambda *a: views.append(real(*a)) or views[-1])
     path, dialog = export(f"inside{suffix}", suffix=suffix)
     assert dialog.what.currentText() == "The subgraph sums"
     found = load_picture(path)
@@ -135,8 +137,8 @@ def test_inside_a_subgraph_its_graph_is_drawn_with_types_and_the_file_carried(
 def test_a_selection_is_drawn_with_the_types_that_it_has_where_it_is(window, export, monkeypatch):
     doc = window.workspace.document
     views = []
-    real = render._view
-    monkeypatch.setattr(render, "_view", lambda *a: views.append(real(*a)) or views[-1])
+    real = export_image._view
+    monkeypatch.setattr(export_image, "_view", lambda *a: views.append(real(*a)) or views[-1])
     window.canvas.select([doc.node_named("d").id, doc.node_named("a").id])
     export("part.png")
     drawn = list(map(views[0].scene.face, views[0].scene.nodes.used().tolist()))

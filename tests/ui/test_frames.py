@@ -10,10 +10,10 @@ from PySide6.QtWidgets import QApplication
 from test_window import build_expression
 from typist import Typist
 
-from nodeflow.document import commands
-from nodeflow.ui.canvas.ground import frame_color
+from nodeflow.document.edit import commands
+from nodeflow.ui.canvas.paint.background_layer import frame_color
+from nodeflow.ui.core.theme import DARK, LIGHT, contrast, mix
 from nodeflow.ui.inspector.frame_color import FRAME_COLORS
-from nodeflow.ui.theme import DARK, LIGHT, contrast, mix
 
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support", extend=True)
 Key, Keys = Qt.Key, Qt.KeyboardModifier

@@ -9,17 +9,17 @@ from PySide6.QtCore import QEvent, QPoint, Qt
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QPushButton
 
-from nodeflow.document import commands
-from nodeflow.document.declarations import declarations
+from nodeflow.document.analysis.declarations import declarations
+from nodeflow.document.edit import commands
 from nodeflow.resources import example
 from nodeflow.ui.inspector import parsing
+from nodeflow.ui.inspector.debounced_edit import PAUSE_MS
 from nodeflow.ui.inspector.editors import (
     BlockEditor,
     ChoiceEditor,
     InitializerEditor,
     TypedEditor,
 )
-from nodeflow.ui.inspector.typing import PAUSE_MS
 
 
 def select(window, op: str, attrs: dict | None = None, name: str | None = None) -> str:

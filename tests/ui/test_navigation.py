@@ -16,14 +16,15 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from test_window import build_expression, shown
 
-from nodeflow.document import commands, flow
+from nodeflow.document.edit import commands
+from nodeflow.document.io import flow
 from nodeflow.resources import example as example_file
-from nodeflow.ui.action_list import ACTIONS
-from nodeflow.ui.canvas.pointer_presets import PRESETS
-from nodeflow.ui.keymap import Keymap
-from nodeflow.ui.settings import Settings
-from nodeflow.ui.shortcut_editor import ShortcutEditor
-from nodeflow.ui.theme import DARK, LIGHT
+from nodeflow.ui.actions.keymap import Keymap
+from nodeflow.ui.actions.specs import ACTIONS
+from nodeflow.ui.canvas.gestures.navigation_presets import PRESETS
+from nodeflow.ui.core.settings import Settings
+from nodeflow.ui.core.theme import DARK, LIGHT
+from nodeflow.ui.popups.shortcut_editor import ShortcutEditor
 
 Key, Keys = Qt.Key, Qt.KeyboardModifier
 

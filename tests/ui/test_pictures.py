@@ -10,12 +10,12 @@ import pytest
 from PySide6.QtGui import QImage
 
 from nodeflow import resources
-from nodeflow.document import embedded, flow
-from nodeflow.document.errors import FlowError, FlowRead
+from nodeflow.document.io import embedded_graph, flow
+from nodeflow.document.model.errors import FlowError, FlowRead
 from nodeflow.errors import FileProblem
-from nodeflow.ui.panels.views import ImageView
-from nodeflow.ui.render import render_file
-from nodeflow.ui.theme import LIGHT
+from nodeflow.ui.core.export_image import render_file
+from nodeflow.ui.core.theme import LIGHT
+from nodeflow.ui.panels.array_views import ImageView
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def doc():
 def test_a_picture_gives_back_the_graph_it_shows(qapp, tmp_path, doc, kind):
     path = tmp_path / f"graph.{kind}"
     render_file(doc, path, scale=1)
-    found = embedded.load_picture(path)
+    found = embedded_graph.load_picture(path)
     assert flow.dumps(found) == flow.dumps(doc) and found.path is None
     assert QImage(str(path)).width() > 300  # it is still a picture
 
@@ -58,7 +58,7 @@ def chunk(body, png):
         b"nodeflow\0\1\0\0\0not deflate",
         b"nodeflow\0\1\0\0\0" + zlib.compress(b"{"),
         b"nodeflow\0\0\0\0\0\xff",
-        b"nodeflow\0\1\0\0\0" + zlib.compress(b" " * (embedded.LARGEST + 1)),
+        b"nodeflow\0\1\0\0\0" + zlib.compress(b" " * (embedded_graph.LARGEST + 1)),
         b"nodeflow\0\1\0\0\0" + zlib.compress(b'{"format": "other"}'),
     ],
 )
@@ -68,17 +68,17 @@ def test_a_hostile_chunk_is_refused(tmp_path, qapp, body):
     image.save(str(path))
     path.write_bytes(chunk(body, path.read_bytes()))
     with pytest.raises(FlowError):
-        embedded.load_picture(path)
+        embedded_graph.load_picture(path)
 
 
 @pytest.mark.parametrize("name", ["x.png", "x.svg"])
 def test_a_picture_without_a_graph_and_no_file(tmp_path, name):
     path = tmp_path / name
     with pytest.raises(FlowRead):
-        embedded.load_picture(path)
+        embedded_graph.load_picture(path)
     path.write_bytes(b"<svg></svg>")
     with pytest.raises(FlowError, match="without a graph"):
-        embedded.load_picture(path)
+        embedded_graph.load_picture(path)
 
 
 def test_the_window_opens_a_picture_as_a_copy(window, tmp_path, doc):

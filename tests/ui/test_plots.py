@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QEvent, QObject
 
-from nodeflow.ui.panels.record import Losses
-from nodeflow.ui.theme import LIGHT
+from nodeflow.ui.core.theme import LIGHT
+from nodeflow.ui.panels.training_history import Losses
 
 
 class Paints(QObject):

@@ -8,10 +8,10 @@ from PySide6.QtTest import QTest
 from test_window import build_expression
 from typist import Typist
 
-from nodeflow.document import commands
-from nodeflow.ui.action_list import ACTIONS
-from nodeflow.ui.canvas.keys import COMMANDS, is_plain
-from nodeflow.ui.shortcut_editor import ShortcutEditor
+from nodeflow.document.edit import commands
+from nodeflow.ui.actions.specs import ACTIONS
+from nodeflow.ui.canvas.view.keyboard import COMMANDS, is_plain
+from nodeflow.ui.popups.shortcut_editor import ShortcutEditor
 
 # what the offscreen platform says of popups
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support", extend=True)

@@ -8,12 +8,13 @@ import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, Qt
 from PySide6.QtGui import QGuiApplication
 from test_expand import ThreadClient, shown
-from test_subgraphs import make, node, opened, shortcut
+from test_subgraph_actions import make, node, opened, shortcut
 
-from nodeflow.document import commands, flow
-from nodeflow.document.records import SUBGRAPH
+from nodeflow.document.edit import commands
+from nodeflow.document.io import flow
+from nodeflow.document.model.records import SUBGRAPH
 from nodeflow.resources import example
-from nodeflow.ui.settings import Settings
+from nodeflow.ui.core.settings import Settings
 
 Key, Keys = Qt.Key, Qt.KeyboardModifier
 

@@ -9,13 +9,14 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QContextMenuEvent
 from PySide6.QtWidgets import QApplication
-from test_subgraphs import make, node, opened, shortcut
+from test_subgraph_actions import make, node, opened, shortcut
 
-from nodeflow.document import commands, flow, library
-from nodeflow.document.definitions import add_instance, rename_definition
-from nodeflow.document.records import SUBGRAPH
-from nodeflow.ui.palette import OP_ROLE
-from nodeflow.ui.views import View
+from nodeflow.document.edit import commands, library
+from nodeflow.document.edit.definitions import add_instance, rename_definition
+from nodeflow.document.io import flow
+from nodeflow.document.model.records import SUBGRAPH
+from nodeflow.ui.controllers.view_history import View
+from nodeflow.ui.popups.op_palette import OP_ROLE
 
 # what the offscreen platform says of popups
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support", extend=True)

@@ -6,10 +6,10 @@ import pytest
 from PySide6.QtGui import QColor
 
 import nodeflow.ops  # noqa: F401
-from nodeflow.document.declarations import declarations
+from nodeflow.document.analysis.declarations import declarations
 from nodeflow.graph.types import DTYPES
-from nodeflow.ui import theme as themes
-from nodeflow.ui.theme import DARK, LIGHT, contrast, mix
+from nodeflow.ui.core import theme as themes
+from nodeflow.ui.core.theme import DARK, LIGHT, contrast, mix
 
 BOTH = pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
 GROUNDS = ("canvas", "surface", "raised", "sunken")

@@ -10,9 +10,15 @@ from PySide6.QtCore import QPointF, Qt
 
 from nodeflow.host import protocol as p
 from nodeflow.resources import example
-from nodeflow.ui.panels import views
-from nodeflow.ui.panels.record import MOST_STRETCHES, Course, Losses, TrainingRecord, duration
-from nodeflow.ui.panels.stop_early import StopEarly
+from nodeflow.ui.panels import array_views
+from nodeflow.ui.panels.early_stopping_toggle import StopEarly
+from nodeflow.ui.panels.training_history import (
+    MOST_STRETCHES,
+    Losses,
+    MinMaxSeries,
+    TrainingRecord,
+    duration,
+)
 
 NOTICE = "Using the 5 000 MNIST images that come with nodeflow."
 
@@ -276,9 +282,9 @@ def test_smoothing_passes_over_what_is_not_finite():
     np.testing.assert_allclose(losses.smooth, 1.0)
 
 
-def course_of(values: np.ndarray) -> Course:
+def course_of(values: np.ndarray) -> MinMaxSeries:
     """Values that came in chunks of all sizes."""
-    course, rest, size = Course(), values, 1
+    course, rest, size = MinMaxSeries(), values, 1
     while len(rest):
         course.extend(rest[:size])
         rest, size = rest[size:], size * 3 % 997
@@ -386,8 +392,8 @@ def test_the_bar_goes_on_where_training_goes_on():
 
 def test_the_weights_of_a_convolution_are_drawn_as_filters():
     weights = np.arange(5 * 5 * 2 * 8.0).reshape(5, 5, 2, 8)
-    assert views.layouts(weights, None) == ["filters", "rows"]
-    drawn = views.pictures(weights, "filters", None)
+    assert array_views.layouts(weights, None) == ["filters", "rows"]
+    drawn = array_views.pictures(weights, "filters", None)
     assert len(drawn) == 8
     np.testing.assert_array_equal(drawn[3], weights[:, :, :, 3].mean(axis=2))
-    assert views.layouts(np.zeros((100, 28, 28, 8)), None) == ["rows"], "a batch of pictures"
+    assert array_views.layouts(np.zeros((100, 28, 28, 8)), None) == ["rows"], "a batch of pictures"

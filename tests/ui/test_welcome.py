@@ -6,10 +6,11 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QPushButton
 
-from nodeflow.document import commands, flow
-from nodeflow.document.model import Document
+from nodeflow.document.edit import commands
+from nodeflow.document.io import flow
+from nodeflow.document.model.document import Document
 from nodeflow.resources import examples
-from nodeflow.ui.tutorial import STEPS
+from nodeflow.ui.window.tutorial import STEPS
 
 
 @pytest.fixture
@@ -107,8 +108,8 @@ def test_undo_does_not_confuse_the_tutorial(window, qtbot):
 
 
 def test_the_link_of_the_empty_canvas_begins_the_tutorial(window, qtbot):
-    from nodeflow.ui.canvas import hints
+    from nodeflow.ui.canvas.view import empty_state
 
-    center = hints.link_rect(window.canvas).center().toPoint()
+    center = empty_state.link_rect(window.canvas).center().toPoint()
     qtbot.mouseClick(window.canvas, Qt.MouseButton.LeftButton, pos=center)
     assert window.tutorial.isVisible()

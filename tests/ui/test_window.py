@@ -7,11 +7,12 @@ from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QApplication, QLabel, QMessageBox
 
-from nodeflow.document import commands, flow
-from nodeflow.document.model import Document
+from nodeflow.document.edit import commands
+from nodeflow.document.io import flow
+from nodeflow.document.model.document import Document
 from nodeflow.host import protocol as p
 from nodeflow.resources import example
-from nodeflow.ui import dialogs
+from nodeflow.ui.popups import dialogs
 
 
 def build_expression(document: Document) -> dict[str, str]:
@@ -153,13 +154,13 @@ def test_actions_without_a_remedy_are_disabled_with_a_reason(window, qtbot):
 
 
 def test_every_action_has_its_function(window):
-    from nodeflow.ui.action_list import ACTIONS
+    from nodeflow.ui.actions.specs import ACTIONS
 
     assert {spec.id for spec in ACTIONS} == set(window.actions_._do)
 
 
 def test_shortcuts_are_not_given_twice():
-    from nodeflow.ui.action_list import ACTIONS
+    from nodeflow.ui.actions.specs import ACTIONS
 
     keys = [key for spec in ACTIONS for key in spec.shortcuts]
     assert len(keys) == len(set(keys))
@@ -178,7 +179,10 @@ def test_save_as_and_open_again(window, tmp_path, monkeypatch, qtbot):
     build_expression(window.workspace.document)
     assert window.windowTitle().startswith("• ")
     path = tmp_path / "a.flow"
-    monkeypatch.setattr("nodeflow.ui.files.QFileDialog.getSaveFileName", lambda *a: (str(path), ""))
+    monkeypatch.setattr(
+        "nodeflow.ui.controllers.file_controller.QFileDialog.getSaveFileName",
+        lambda *a: (str(path), ""),
+    )
     window.actions_.trigger("save")
     assert flow.load(path).digest() == window.workspace.document.digest()
     assert not window.windowTitle().startswith("• ")
@@ -288,8 +292,8 @@ def test_palette_double_click_and_enter_add_in_the_middle(window, qtbot):
 
 
 def test_palette_has_every_op_with_its_documentation(window):
-    from nodeflow.document.declarations import declarations
-    from nodeflow.ui.palette import OP_ROLE
+    from nodeflow.document.analysis.declarations import declarations
+    from nodeflow.ui.popups.op_palette import OP_ROLE
 
     model = window.palette_panel.tree.model()
     items = [
@@ -373,7 +377,7 @@ def test_messages_of_a_dead_engine_are_not_heard(window, engine, qtbot):
 
 
 def test_recovery_brings_back_unsaved_work(window, tmp_path, monkeypatch, qtbot):
-    from nodeflow.document.journal import Journal, state_folder
+    from nodeflow.document.io.journal import Journal, state_folder
 
     lost = Document()
     journal = Journal(lost, state_folder())
@@ -387,7 +391,8 @@ def test_recovery_brings_back_unsaved_work(window, tmp_path, monkeypatch, qtbot)
     assert journal.path.exists(), "it stays until the work is safe elsewhere"
     target = tmp_path / "safe.flow"
     monkeypatch.setattr(
-        "nodeflow.ui.files.QFileDialog.getSaveFileName", lambda *a: (str(target), "")
+        "nodeflow.ui.controllers.file_controller.QFileDialog.getSaveFileName",
+        lambda *a: (str(target), ""),
     )
     window.actions_.trigger("save")
     assert target.exists() and not journal.path.exists()
@@ -396,7 +401,10 @@ def test_recovery_brings_back_unsaved_work(window, tmp_path, monkeypatch, qtbot)
 def test_saving_elsewhere_keeps_what_variables_learned(window, engine, tmp_path, monkeypatch):
     build_expression(window.workspace.document)
     path = tmp_path / "a.flow"
-    monkeypatch.setattr("nodeflow.ui.files.QFileDialog.getSaveFileName", lambda *a: (str(path), ""))
+    monkeypatch.setattr(
+        "nodeflow.ui.controllers.file_controller.QFileDialog.getSaveFileName",
+        lambda *a: (str(path), ""),
+    )
     window.actions_.trigger("save")
     request = engine.requests(p.SyncDocument)[-1]
     assert request.keep and request.folder == str(tmp_path)

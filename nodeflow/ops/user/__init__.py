@@ -7,8 +7,8 @@
 
 from nodeflow.ops.user.declare import op
 from nodeflow.ops.user.folder import make_folder, plugin_folder
-from nodeflow.ops.user.own_op import UserOp
 from nodeflow.ops.user.plugins import PLUGINS, PluginProblem, load_plugins
+from nodeflow.ops.user.user_op import UserOp
 
 __all__ = [
     "PLUGINS",

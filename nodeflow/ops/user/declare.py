@@ -16,7 +16,7 @@ from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.types import DTYPES, FLOATS, dtype_name
 from nodeflow.ops.functions import make_function
 from nodeflow.ops.user.formula import check_formula
-from nodeflow.ops.user.own_op import ELEMENTWISE, SAME, Declaration, UserOp
+from nodeflow.ops.user.user_op import ELEMENTWISE, SAME, Declaration, UserOp
 
 CATEGORY = "Own ops"
 TAKEN = ("dataset", "reroute", "subgraph", "subgraph_inputs", "subgraph_outputs")

@@ -31,7 +31,7 @@ from nodeflow.ops.user.guard import (
     line_in,
     place_text,
 )
-from nodeflow.ops.user.own_op import UserOp
+from nodeflow.ops.user.user_op import UserOp
 
 PACKAGE = "nodeflow_plugins"
 

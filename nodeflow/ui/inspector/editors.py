@@ -21,14 +21,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from nodeflow.document.records import plain
+from nodeflow.document.model.records import plain
 from nodeflow.errors import NodeflowError
 from nodeflow.graph.op import Attr
 from nodeflow.graph.types import DTYPES
+from nodeflow.ui.core.theme import SPACE, Theme
+from nodeflow.ui.core.widgets import restyle
 from nodeflow.ui.inspector import parsing
-from nodeflow.ui.inspector.typing import Typing
-from nodeflow.ui.theme import SPACE, Theme
-from nodeflow.ui.widgets import restyle
+from nodeflow.ui.inspector.debounced_edit import Typing
 
 MOST_LINES = 8
 
@@ -405,8 +405,8 @@ class InitializerEditor(Editor):
             row.set_value((self._value or {}).get(name, row.attr.default))
 
     def _show_parameters(self, op_id: str | None) -> None:
-        from nodeflow.ui.inspector.rows import AttrRow
-        from nodeflow.ui.widgets import clear
+        from nodeflow.ui.core.widgets import clear
+        from nodeflow.ui.inspector.attribute_row import AttrRow
 
         clear(self._rows)
         self.parameters.clear()
@@ -432,7 +432,7 @@ class InitializerEditor(Editor):
 
 def initializers() -> list[Any]:
     """The ops that can draw a variable's first values: no inputs, a shape to fill."""
-    from nodeflow.document.declarations import declarations
+    from nodeflow.document.analysis.declarations import declarations
 
     found = [
         op

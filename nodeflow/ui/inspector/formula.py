@@ -13,12 +13,12 @@ from PySide6.QtGui import QGuiApplication, QPainter, QPaintEvent
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QSizePolicy, QWidget
 
-from nodeflow.document.formula import formula_latex, formula_text
-from nodeflow.document.python_code import python_code
+from nodeflow.document.formula.export_python import python_code
+from nodeflow.document.formula.render import formula_latex, formula_text
+from nodeflow.ui.core.theme import SPACE, Theme
+from nodeflow.ui.core.widgets import button, label
+from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.inspector.sections import Section
-from nodeflow.ui.theme import SPACE, Theme
-from nodeflow.ui.widgets import button, label
-from nodeflow.ui.workspace import Workspace
 
 SIZE = 19
 SMALLEST = 0.62

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from nodeflow.graph.op import Attr
-from nodeflow.ui.canvas.ground import frame_color
+from nodeflow.ui.canvas.paint.background_layer import frame_color
+from nodeflow.ui.core.theme import Theme
 from nodeflow.ui.inspector.editors import Editor, QuietCombo, dot
-from nodeflow.ui.theme import Theme
 
 FRAME_COLORS = {
     "": "Standard",

@@ -8,18 +8,21 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
-from nodeflow.document import commands
-from nodeflow.document.dataset_op import DATASET
-from nodeflow.document.expand import Expansion
-from nodeflow.document.records import SUBGRAPH, Change, NodeRecord
-from nodeflow.document.subgraph_ops import BORDER, definition_of
-from nodeflow.document.training import is_optimizer
+from nodeflow.document.analysis.dataset_op import DATASET
+from nodeflow.document.analysis.subgraph_ops import BORDER, definition_of
+from nodeflow.document.analysis.training_settings import is_optimizer
+from nodeflow.document.build.expand import Expansion
+from nodeflow.document.edit import commands
+from nodeflow.document.model.records import SUBGRAPH, Change, NodeRecord
 from nodeflow.graph.op import Attr, Op
+from nodeflow.ui.core.theme import SPACE, Theme
+from nodeflow.ui.core.widgets import button, label, line, row
+from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.inspector.attribute_row import AttrRow
 from nodeflow.ui.inspector.dataset import SourceEditor
 from nodeflow.ui.inspector.editors import BlockEditor
 from nodeflow.ui.inspector.formula import FormulaSection
 from nodeflow.ui.inspector.frame_color import FrameColorEditor
-from nodeflow.ui.inspector.rows import AttrRow
 from nodeflow.ui.inspector.sections import (
     AttributesSection,
     DocSection,
@@ -30,9 +33,6 @@ from nodeflow.ui.inspector.sections import (
 )
 from nodeflow.ui.inspector.subgraph import PortsEditor, SubgraphSection
 from nodeflow.ui.inspector.training import TrainingSection
-from nodeflow.ui.theme import SPACE, Theme
-from nodeflow.ui.widgets import button, label, line, row
-from nodeflow.ui.workspace import Workspace
 
 FRAME_ATTRS = (
     Attr("title", "string", "", "The frame's heading."),
@@ -317,7 +317,7 @@ class InspectorPanel(QScrollArea):
 
     asked = Signal(str)
     wanted = Signal(str)
-    left = Signal()
+    leave_requested = Signal()
 
     def __init__(self, workspace: Workspace, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -363,7 +363,7 @@ class InspectorPanel(QScrollArea):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Escape leads back to the canvas."""
         if event.key() == Qt.Key.Key_Escape:
-            self.left.emit()
+            self.leave_requested.emit()
             return
         super().keyPressEvent(event)
 

@@ -9,19 +9,20 @@ from PySide6.QtCore import QEvent, QObject, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QPainter, QPixmap
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
-from nodeflow.document import commands, ports
-from nodeflow.document.dataset_op import DATASET, SOURCE
-from nodeflow.document.problems import Problem
-from nodeflow.document.records import NodeRecord
+from nodeflow.document.analysis import ports
+from nodeflow.document.analysis.dataset_op import DATASET, SOURCE
+from nodeflow.document.edit import commands
+from nodeflow.document.model.problems import Problem
+from nodeflow.document.model.records import NodeRecord
 from nodeflow.errors import NodeflowError
 from nodeflow.graph.op import Attr, Op
-from nodeflow.ui.canvas.icons import draw_sign, tile
+from nodeflow.ui.canvas.paint.op_icons import draw_sign, tile
+from nodeflow.ui.core.messages import plain
+from nodeflow.ui.core.theme import SPACE, Theme, font_families, icon
+from nodeflow.ui.core.widgets import ElidedLabel, button, clear, label, restyle
+from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.inspector.attribute_row import AttrRow
 from nodeflow.ui.inspector.editors import dot
-from nodeflow.ui.inspector.rows import AttrRow
-from nodeflow.ui.theme import SPACE, Theme, font_families, icon
-from nodeflow.ui.widgets import ElidedLabel, button, clear, label, restyle
-from nodeflow.ui.wording import plain
-from nodeflow.ui.workspace import Workspace
 
 
 def sign_pixmap(op: str, category: str, theme: Theme, size: int = 36) -> QPixmap:

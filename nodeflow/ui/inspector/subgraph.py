@@ -9,17 +9,17 @@ from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QToolButton, QVBoxLayout, QWidget
 
-from nodeflow.document import subgraph_ports
-from nodeflow.document.definitions import rename_definition
-from nodeflow.document.model import Document
-from nodeflow.document.records import INPUTS, OUTPUTS
-from nodeflow.document.scopes import instances_of
-from nodeflow.document.subgraph_ops import port_names
+from nodeflow.document.analysis.paths import instances_of
+from nodeflow.document.analysis.subgraph_ops import port_names
+from nodeflow.document.edit import subgraph_ports
+from nodeflow.document.edit.definitions import rename_definition
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.records import INPUTS, OUTPUTS
 from nodeflow.errors import NodeflowError
+from nodeflow.ui.core.theme import SPACE, Theme, icon
+from nodeflow.ui.core.widgets import FlowLayout, button, clear, label
+from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.inspector.sections import Section
-from nodeflow.ui.theme import SPACE, Theme, icon
-from nodeflow.ui.widgets import FlowLayout, button, clear, label
-from nodeflow.ui.workspace import Workspace
 
 
 class TextField(QLineEdit):

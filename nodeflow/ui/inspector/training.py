@@ -7,21 +7,21 @@ from typing import Any
 from PySide6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from nodeflow.data import SPLITS
-from nodeflow.document import commands
-from nodeflow.document.declarations import declaration
-from nodeflow.document.flow import natural
-from nodeflow.document.scopes import scoped_name
-from nodeflow.document.training import training_settings
+from nodeflow.document.analysis.declarations import declaration
+from nodeflow.document.analysis.paths import scoped_name
+from nodeflow.document.analysis.training_settings import training_settings
+from nodeflow.document.edit import commands
+from nodeflow.document.io.flow import natural
 from nodeflow.graph.op import Attr
-from nodeflow.ops.accumulate import Accumulating
+from nodeflow.ops.metric_state import Accumulating
+from nodeflow.ui.core.theme import SPACE, Theme, icon
+from nodeflow.ui.core.widgets import button, clear, label
+from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.inspector.attribute_row import AttrRow
+from nodeflow.ui.inspector.early_stopping import StoppingRows
 from nodeflow.ui.inspector.editors import QuietCombo
 from nodeflow.ui.inspector.node_combo import NodeCombo
-from nodeflow.ui.inspector.rows import AttrRow
 from nodeflow.ui.inspector.sections import Section
-from nodeflow.ui.inspector.stopping import StoppingRows
-from nodeflow.ui.theme import SPACE, Theme, icon
-from nodeflow.ui.widgets import button, clear, label
-from nodeflow.ui.workspace import Workspace
 
 SETTINGS = (
     Attr("epochs", "int", 10, "How often training goes through the train split.", minimum=1),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDockWidget, QFrame, QHBoxLayout, QToolButton, QWidget
 
-from nodeflow.ui.theme import SPACE, Theme, icon
-from nodeflow.ui.widgets import label
+from nodeflow.ui.core.theme import SPACE, Theme, icon
+from nodeflow.ui.core.widgets import label
 
 
 class DockTitle(QFrame):

@@ -9,7 +9,7 @@ import time
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QPlainTextEdit, QVBoxLayout, QWidget
 
-from nodeflow.ui.theme import SPACE, Theme
+from nodeflow.ui.core.theme import SPACE, Theme
 
 MOST_LINES = 2000
 

@@ -22,11 +22,11 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QHeaderView, QLineEdit, QTreeView, QVBoxLayout, QWidget
 
-from nodeflow.document.records import SUBGRAPH, Change, NodeRecord
-from nodeflow.document.subgraph_ops import DEFINITION
-from nodeflow.ui.canvas import faces, values
-from nodeflow.ui.theme import SPACE, Theme
-from nodeflow.ui.workspace import Workspace
+from nodeflow.document.analysis.subgraph_ops import DEFINITION
+from nodeflow.document.model.records import SUBGRAPH, Change, NodeRecord
+from nodeflow.ui.canvas.scene import card_data, value_preview
+from nodeflow.ui.core.theme import SPACE, Theme
+from nodeflow.ui.core.workspace import Workspace
 
 COLUMNS = ("Name", "Op", "Type", "Value")
 WIDTHS = (220, 220, 180)
@@ -94,8 +94,8 @@ class OutlineModel(QAbstractTableModel):
             return f"{record.op} {of}" if of else record.op
         if column == 2:
             out = self._workspace.analysis.out_types(record.id) or {}
-            return ", ".join(faces.type_text(kind) for kind in out.values())
-        return self._problem(record) or values.plain_text(self._value_of(record.id))
+            return ", ".join(card_data.type_text(kind) for kind in out.values())
+        return self._problem(record) or value_preview.plain_text(self._value_of(record.id))
 
     def _problem(self, record: NodeRecord) -> str:
         problems = self._workspace.analysis.problems_of(record.id)

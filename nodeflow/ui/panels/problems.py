@@ -6,12 +6,12 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QListWidget, QListWidgetItem, QStackedLayout, QVBoxLayout, QWidget
 
-from nodeflow.document.analysis import TRAINING
-from nodeflow.document.problems import Problem
-from nodeflow.ui.theme import SPACE, Theme, icon
-from nodeflow.ui.widgets import label
-from nodeflow.ui.wording import plain
-from nodeflow.ui.workspace import Workspace
+from nodeflow.document.analysis.analysis import TRAINING
+from nodeflow.document.model.problems import Problem
+from nodeflow.ui.core.messages import plain
+from nodeflow.ui.core.theme import SPACE, Theme, icon
+from nodeflow.ui.core.widgets import label
+from nodeflow.ui.core.workspace import Workspace
 
 MOST = 500
 """More problems than anybody reads; the rest is counted."""

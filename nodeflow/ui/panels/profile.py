@@ -27,13 +27,13 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from nodeflow.document.records import Change
+from nodeflow.document.model.records import Change
 from nodeflow.errors import FileProblem
 from nodeflow.host import protocol as p
-from nodeflow.ui import dialogs
-from nodeflow.ui.theme import SPACE, Theme
-from nodeflow.ui.widgets import ElidedLabel, button, column, label, row
-from nodeflow.ui.workspace import Workspace
+from nodeflow.ui.core.theme import SPACE, Theme
+from nodeflow.ui.core.widgets import ElidedLabel, button, column, label, row
+from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.popups import dialogs
 
 COLUMNS = ("Ops", "Kernel", "Time, µs", "Share", "Tasks", "Threads", "Memory", "GB/s")
 WIDTHS = (160, 96, 84, 112, 56, 70, 84, 58)

@@ -23,11 +23,11 @@ from PySide6.QtWidgets import (
 )
 
 from nodeflow.host import protocol as p
-from nodeflow.ui.pace import FASTEST_MS, Pace
-from nodeflow.ui.panels.record import TrainingRecord, duration
-from nodeflow.ui.settings import Settings
-from nodeflow.ui.theme import SPACE, Theme
-from nodeflow.ui.widgets import ElidedLabel, button, label
+from nodeflow.ui.core.redraw_throttle import FASTEST_MS, Pace
+from nodeflow.ui.core.settings import Settings
+from nodeflow.ui.core.theme import SPACE, Theme
+from nodeflow.ui.core.widgets import ElidedLabel, button, label
+from nodeflow.ui.panels.training_history import TrainingRecord, duration
 
 DOWNLOAD = "Download the full set"
 SIDE_HEIGHT = 190
@@ -344,7 +344,7 @@ class TrainingPanel(QWidget):
             view.parentWidget().setVisible(name in self.record.tables)
 
     def _add_table(self, name: str) -> None:
-        from nodeflow.ui.panels.matrix import MatrixView
+        from nodeflow.ui.panels.matrix_view import MatrixView
 
         view = self.table_views[name] = MatrixView(self._theme)
         holder = QWidget()

@@ -18,14 +18,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from nodeflow.document.records import SUBGRAPH
+from nodeflow.document.model.records import SUBGRAPH
 from nodeflow.host import protocol as p
-from nodeflow.ui.engine_link import EngineLink
+from nodeflow.ui.core.engine_link import EngineLink
+from nodeflow.ui.core.theme import SPACE, Theme
+from nodeflow.ui.core.widgets import ElidedLabel, clear, label
+from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.inspector.editors import QuietCombo
-from nodeflow.ui.panels import views
-from nodeflow.ui.theme import SPACE, Theme
-from nodeflow.ui.widgets import ElidedLabel, clear, label
-from nodeflow.ui.workspace import Workspace
+from nodeflow.ui.panels import array_views
 
 PAUSE_MS = 250
 """At most so often is a whole tensor asked for."""
@@ -78,8 +78,8 @@ class ViewerPanel(QWidget):
         self.way.setAccessibleName("How to draw it")
         self.way.setSizeAdjustPolicy(QuietCombo.SizeAdjustPolicy.AdjustToContents)
         self.way.activated.connect(self._show_pictures)
-        self.table, self.images = views.TableView(), views.ImageView(self._theme)
-        self.histogram = views.HistogramView(self._theme)
+        self.table, self.images = array_views.TableView(), array_views.ImageView(self._theme)
+        self.histogram = array_views.HistogramView(self._theme)
         self._pages = QStackedWidget()
         self._tabs = QButtonGroup(self)
         head = QHBoxLayout()
@@ -240,12 +240,12 @@ class ViewerPanel(QWidget):
         assert self.array is not None
         self._stack.setCurrentIndex(1)
         clear(self._figures)
-        for row, (name, text) in enumerate(views.figures(self.array)):
+        for row, (name, text) in enumerate(array_views.figures(self.array)):
             value = label(text)
             value.setAlignment(Qt.AlignmentFlag.AlignRight)
             self._figures.addWidget(label(name, "caption"), row, 0)
             self._figures.addWidget(value, row, 1)
-        ways = views.layouts(self.array, self._image_shape)
+        ways = array_views.layouts(self.array, self._image_shape)
         if [self.way.itemData(i) for i in range(self.way.count())] != ways:
             self.way.clear()
             for way in ways:
@@ -278,4 +278,4 @@ class ViewerPanel(QWidget):
     def _show_pictures(self) -> None:
         if self.array is not None and self.way.count():
             way = self.way.currentData()
-            self.images.show_pictures(views.pictures(self.array, way, self._image_shape))
+            self.images.show_pictures(array_views.pictures(self.array, way, self._image_shape))

@@ -11,11 +11,11 @@ from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
 
 import nodeflow.ui  # noqa: F401  before the first Qt call
-from nodeflow.document import commands
-from nodeflow.document.analysis import Analysis
-from nodeflow.document.model import Document
+from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.edit import commands
+from nodeflow.document.model.document import Document
 from nodeflow.ui.canvas import CanvasView
-from nodeflow.ui.theme import LIGHT
+from nodeflow.ui.core.theme import LIGHT
 
 LEFT, MIDDLE = Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton
 NONE = Qt.KeyboardModifier.NoModifier

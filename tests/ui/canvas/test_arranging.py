@@ -7,8 +7,8 @@ from itertools import pairwise
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 
-from nodeflow.document import commands
-from nodeflow.document.records import BYPASSED, MUTED
+from nodeflow.document.edit import commands
+from nodeflow.document.model.records import BYPASSED, MUTED
 
 ALT = Qt.KeyboardModifier.AltModifier
 

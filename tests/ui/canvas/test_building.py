@@ -7,12 +7,13 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
-from nodeflow.document import commands, flow
-from nodeflow.document.build import build
+from nodeflow.document.build.build import build
+from nodeflow.document.edit import commands
+from nodeflow.document.io import flow
 from nodeflow.engine.session import Session
 from nodeflow.host.previews import make_preview
-from nodeflow.ui.canvas import values
-from nodeflow.ui.search import SearchToAdd
+from nodeflow.ui.canvas.scene import value_preview
+from nodeflow.ui.popups.add_node import SearchToAdd
 
 Key = Qt.Key
 
@@ -60,7 +61,7 @@ def test_the_expression_is_built_undone_and_redone(document, canvas, hands, sear
         session.initialize()
         result = session.run(built.graph.tensor("a"))
     canvas.set_values({"a": make_preview(np.asarray(result))})
-    assert values.plain_text(canvas.value_of(a)) == "9"
+    assert value_preview.plain_text(canvas.value_of(a)) == "9"
 
     full = flow.dumps(document)
     while document.can_undo:

@@ -5,28 +5,33 @@ from __future__ import annotations
 import pytest
 
 from nodeflow import resources
-from nodeflow.document import card_size, commands, flow, looks
-from nodeflow.document.analysis import Analysis
-from nodeflow.document.declarations import declarations
-from nodeflow.document.model import Document
-from nodeflow.document.text_width import text_width
-from nodeflow.host.evaluate import Evaluator
-from nodeflow.ui.canvas import text
-from nodeflow.ui.canvas.scene import SceneModel
+from nodeflow.document.analysis import node_flags
+from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.declarations import declarations
+from nodeflow.document.edit import commands
+from nodeflow.document.io import flow
+from nodeflow.document.layout import card_size
+from nodeflow.document.layout.text_width import text_width
+from nodeflow.document.model.document import Document
+from nodeflow.host.evaluator import Evaluator
+from nodeflow.ui.canvas.scene import text_metrics
+from nodeflow.ui.canvas.scene.scene_model import SceneModel
 
 
-@pytest.mark.parametrize("style", [text.TITLE, text.SUBTITLE, text.PORT, text.TYPE])
+@pytest.mark.parametrize(
+    "style", [text_metrics.TITLE, text_metrics.SUBTITLE, text_metrics.PORT, text_metrics.TYPE]
+)
 @pytest.mark.parametrize(
     "words", ["log_one_minus_p", "Softmax cross entropy with logits", "f32 ?×784", "WAVE To. 19%"]
 )
 def test_the_table_of_advances_is_that_of_the_fonts(qtbot, style, words):
     size, weight, mono = style
-    drawn = text.width(words, style)
+    drawn = text_metrics.width(words, style)
     assert text_width(words, size, weight, mono) == pytest.approx(drawn, rel=0.05)
 
 
 def test_the_sizes_in_the_rules_are_those_of_the_text_styles():
-    styles = (text.TITLE, text.SUBTITLE, text.PORT, text.TYPE)
+    styles = (text_metrics.TITLE, text_metrics.SUBTITLE, text_metrics.PORT, text_metrics.TYPE)
     rules = (card_size.TITLE, card_size.SUBTITLE, card_size.PORT, card_size.TYPE)
     assert tuple(style[0] for style in styles) == rules
 
@@ -58,7 +63,7 @@ def test_dots_and_collapsed_nodes_are_as_small_as_they_look(qtbot):
     doc = Document()
     for op in ("add", "reroute", "constant"):
         commands.add_node(doc, op, (0, 0))
-    looks.toggle_collapsed(doc, list(doc.nodes))
+    node_flags.toggle_collapsed(doc, list(doc.nodes))
     check(doc)
 
 

@@ -18,12 +18,13 @@ from PySide6.QtGui import QImage, QPainter
 from nodeflow.graph.types import DTYPES
 from nodeflow.host.previews import make_preview
 from nodeflow.host.protocol import Preview
-from nodeflow.ui.canvas import faces, far_names, text, values
-from nodeflow.ui.canvas.card_painter import FAR, FULL, CardPainter
-from nodeflow.ui.canvas.faces import CardFace, PortFace
-from nodeflow.ui.canvas.scene import DTYPE_CODES, FEED_STYLE
-from nodeflow.ui.canvas.wire_layer import wire_dash, wire_pen
-from nodeflow.ui.theme import DARK, LIGHT
+from nodeflow.ui.canvas.paint import lod_titles
+from nodeflow.ui.canvas.paint.card_painter import FAR, FULL, CardPainter
+from nodeflow.ui.canvas.paint.wire_layer import wire_dash, wire_pen
+from nodeflow.ui.canvas.scene import card_data, text_metrics, value_preview
+from nodeflow.ui.canvas.scene.card_data import CardFace, PortFace
+from nodeflow.ui.canvas.scene.scene_model import DTYPE_CODES, FEED_STYLE
+from nodeflow.ui.core.theme import DARK, LIGHT
 
 BOTH = pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
 RANDOM = np.random.default_rng(1)
@@ -71,9 +72,9 @@ STATES = {
     "resting": card(status="resting"),
     "breakpoint": card(status="breakpoint"),
     "hit": card(status="hit"),
-    "collapsed": card(form=faces.TITLE_FORM),
-    "collapsed error": card(form=faces.TITLE_FORM, problem="784 is not 128", severity="error"),
-    "dot": card(form=faces.DOT_FORM, width=faces.DOT),
+    "collapsed": card(form=card_data.TITLE_FORM),
+    "collapsed error": card(form=card_data.TITLE_FORM, problem="784 is not 128", severity="error"),
+    "dot": card(form=card_data.DOT_FORM, width=card_data.DOT),
     "error": card(problem="(32, 784) x (128, 10): 784 is not 128", severity="error"),
     "warning": card(problem="hidden needs a wire into y", severity="warning"),
     "info": card(problem="nothing feeds x", severity="info"),
@@ -215,22 +216,24 @@ def test_text_stays_inside_the_card(qapp, as_array):
     ],
 )
 def test_numbers_are_written_as_people_write_them(value, text):
-    assert values.format_number(value) == text
+    assert value_preview.format_number(value) == text
 
 
 @pytest.mark.parametrize("number", ["9", "−3.4e+38", "9223372036854775807"])
 def test_a_number_is_seen_whole(qapp, number):
-    shown, style = values.fitting(number, 126)
+    shown, style = value_preview.fitting(number, 126)
     assert shown == number
-    assert text.width(shown, style) <= 126
+    assert text_metrics.width(shown, style) <= 126
 
 
 @pytest.mark.parametrize("number", ["0.5", "−6.62475e+21", "−1.23456789e−100"])
 @pytest.mark.parametrize("words", ["", "step 11", "step 1 234 567"])
 def test_a_number_and_its_step_keep_apart(qapp, number, words):
-    shown, style, said = values.beside(number, words, 126)
+    shown, style, said = value_preview.beside(number, words, 126)
     assert shown == number and said in (words, "")
-    taken = text.width(shown, style) + (text.width(said, text.CAPTION) + 6 if said else 0)
+    taken = text_metrics.width(shown, style) + (
+        text_metrics.width(said, text_metrics.CAPTION) + 6 if said else 0
+    )
     assert taken <= 126
     assert said == words or len(number) > 10, "a short number leaves room"
 
@@ -238,7 +241,7 @@ def test_a_number_and_its_step_keep_apart(qapp, number, words):
 def test_numbers_of_a_table_keep_apart(qapp):
     grid = np.array([[np.nan, 1, np.inf], [-np.inf, 1e-30, 123456789]], dtype=np.float32)
     room = 34.0
-    shown, widest = values._cells(grid, room)
+    shown, widest = value_preview._cells(grid, room)
     assert shown == [["NaN", "1", "∞"], ["−∞", "1e−30", "1.2e8"]]
     assert widest <= room
 
@@ -246,13 +249,13 @@ def test_numbers_of_a_table_keep_apart(qapp):
 def test_pictures_are_the_right_way_up(qapp, as_array):
     picture = np.zeros((4, 6), np.uint8)
     picture[0, 5] = 255
-    shown = as_array(values._to_image(picture, "image", LIGHT))
+    shown = as_array(value_preview._to_image(picture, "image", LIGHT))
     assert np.array_equal(shown[:, :, 0], picture)
 
 
 def test_heat_maps_survive_what_is_not_finite(qapp, as_array):
     field = np.array([[np.nan, np.inf], [-np.inf, 0.5]])
-    shown = as_array(values._to_image(field, "heatmap", LIGHT))
+    shown = as_array(value_preview._to_image(field, "heatmap", LIGHT))
     assert shown.shape == (2, 2, 3)
 
 
@@ -266,10 +269,10 @@ def test_heat_maps_survive_what_is_not_finite(qapp, as_array):
     ],
 )
 def test_names_from_afar_are_broken_before_they_are_cut(qapp, name, lines):
-    found, size = far_names.set_name(name, 150.0, 80.0, 44.0, 30.0)
+    found, size = lod_titles.set_name(name, 150.0, 80.0, 44.0, 30.0)
     if lines is None:
         assert len(found) == 1
         assert found[0].endswith("…")
     else:
         assert found == lines
-    assert max(text.width(line, (size, 600, False)) for line in found) <= 151
+    assert max(text_metrics.width(line, (size, 600, False)) for line in found) <= 151

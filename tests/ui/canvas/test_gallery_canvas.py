@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 
-from nodeflow.document import commands, subgraphs
+from nodeflow.document.edit import commands, create_subgraph
 from nodeflow.host.previews import make_preview
-from nodeflow.ui.theme import DARK, LIGHT
+from nodeflow.ui.core.theme import DARK, LIGHT
 
 BOTH = pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
 NOTE = """**What to look at**
@@ -61,7 +61,9 @@ def ids(document, canvas, qtbot) -> dict[str, str]:
     add("wrong", "matmul", 940, 260, {"x": ("x", "out"), "y": ("x", "out")})
     add("loss", "reduce_mean", 940, 40, {"x": ("scores", "out")})
     add("train", "gradient_descent", 1200, 40, {"loss": ("loss", "out")})
-    found["inside"] = subgraphs.create(document, [found["product"], found["scores"]], "scores")
+    found["inside"] = create_subgraph.create(
+        document, [found["product"], found["scores"]], "scores"
+    )
     document.mark_saved()
     commands.add_frame(document, (236, 16, 500, 400), "The network", "", "neural network")
     commands.add_frame(document, (690, 440, 230, 230), "Note", NOTE, "reduction")

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter
 
-from nodeflow.ui.canvas import arrays, detours, lanes, wires
-from nodeflow.ui.canvas.camera import MAX_STEP, MIN_STEP, Camera
-from nodeflow.ui.canvas.grid import UniformGrid
-from nodeflow.ui.canvas.slots import Slots
+from nodeflow.ui.canvas.scene import array_painting, wire_lanes, wire_routing, wire_table
+from nodeflow.ui.canvas.scene.camera import MAX_STEP, MIN_STEP, Camera
+from nodeflow.ui.canvas.scene.slot_map import Slots
+from nodeflow.ui.canvas.scene.spatial_grid import UniformGrid
 
 ends = st.lists(
     st.tuples(*[st.floats(-900, 900, allow_nan=False, width=32)] * 4), min_size=1, max_size=8
@@ -31,7 +31,7 @@ def test_batched_rectangles_are_the_rectangles_given(qapp, as_array):
     painter = QPainter(image)
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(QColor("black"))
-    arrays.draw_rects(painter, np.array([[2.0, 3, 5, 4], [20, 10, 6, 8]]))
+    array_painting.draw_rects(painter, np.array([[2.0, 3, 5, 4], [20, 10, 6, 8]]))
     painter.end()
     dark = as_array(image)[:, :, 0] < 128
     expected = np.zeros((30, 40), bool)
@@ -44,19 +44,19 @@ def test_batched_rectangles_are_the_rectangles_given(qapp, as_array):
 def test_arrays_of_another_layout_are_refused(qapp, bad):
     painter = QPainter()
     with pytest.raises(ValueError, match="float64"):
-        arrays.draw_rects(painter, bad)
+        array_painting.draw_rects(painter, bad)
 
 
 @given(ends)
 def test_curves_start_and_end_at_their_ends(rows):
-    points = wires.curve_points(rows, 12)
+    points = wire_table.curve_points(rows, 12)
     assert np.allclose(points[:, 0], rows[:, :2], atol=1e-9)
     assert np.allclose(points[:, -1], rows[:, 2:], atol=1e-9)
 
 
 @given(ends)
 def test_bounds_hold_every_point_of_a_curve(rows):
-    points, box = wires.curve_points(rows, 40), wires.bounds(rows)
+    points, box = wire_table.curve_points(rows, 40), wire_table.bounds(rows)
     assert (points[..., 0] >= box[:, None, 0] - 1e-6).all()
     assert (points[..., 1] >= box[:, None, 1] - 1e-6).all()
     assert (points[..., 0] <= box[:, None, 2] + 1e-6).all()
@@ -65,15 +65,15 @@ def test_bounds_hold_every_point_of_a_curve(rows):
 
 @given(ends, st.floats(-900, 900), st.floats(-900, 900))
 def test_distance_is_that_of_a_densely_sampled_curve(rows, x, y):
-    dense = wires.curve_points(rows, 4000)
+    dense = wire_table.curve_points(rows, 4000)
     expected = np.hypot(dense[..., 0] - x, dense[..., 1] - y).min(axis=1)
     length = np.hypot(*np.diff(dense, axis=1).transpose(2, 0, 1)).sum(axis=1)
-    assert np.all(np.abs(wires.distance(rows, x, y) - expected) <= 0.02 * length + 0.1)
+    assert np.all(np.abs(wire_table.distance(rows, x, y) - expected) <= 0.02 * length + 0.1)
 
 
 def test_a_dashed_wire_is_solid_for_its_share():
     rows = np.array([[0.0, 0, 800, 0]])
-    drawn = wires.smooth(rows, (6.0, 4.0))
+    drawn = wire_table.smooth(rows, (6.0, 4.0))
     length = np.hypot(drawn[:, 2] - drawn[:, 0], drawn[:, 3] - drawn[:, 1]).sum()
     assert length == pytest.approx(800 * 0.6, rel=0.05)
 
@@ -140,16 +140,16 @@ def test_slots_are_stable_and_reused():
 
 def test_a_wire_backwards_passes_between_rows_and_else_above_both_cards():
     rows = np.array([[900.0, 100, 0, 700], [500.0, 300, 100, 340], [0.0, 0, 300, 50]])
-    assert detours.is_backward(rows).tolist() == [True, True, False]
-    between, above = detours.routes(rows[:2])
+    assert wire_routing.is_backward(rows).tolist() == [True, True, False]
+    between, above = wire_routing.routes(rows[:2])
     assert between[0].tolist() == [900, 100] and between[-1].tolist() == [0, 700]
     assert between[:, 0].max() == 924 and between[:, 0].min() == -24
     level = between[np.isclose(between[:, 1], 400)]
     assert level[:, 0].max() > 900 and level[:, 0].min() < 0
-    assert above[:, 1].min() == 300 - detours.ABOVE
-    assert wires.distance(rows[:1], 450, 403)[0] == pytest.approx(3)
-    doubled = detours.routes(rows[:1] * 2, 2.0)
-    assert np.allclose(doubled, detours.routes(rows[:1]) * 2)
+    assert above[:, 1].min() == 300 - wire_routing.ABOVE
+    assert wire_table.distance(rows[:1], 450, 403)[0] == pytest.approx(3)
+    doubled = wire_routing.routes(rows[:1] * 2, 2.0)
+    assert np.allclose(doubled, wire_routing.routes(rows[:1]) * 2)
 
 
 def test_a_lane_passes_no_card_on_the_least_way():
@@ -159,18 +159,20 @@ def test_a_lane_passes_no_card_on_the_least_way():
     one = np.zeros(1)
 
     def lane(*end, among=cards):
-        return lanes.find(np.array([end], np.float64), one, among)[0]
+        return wire_lanes.find(np.array([end], np.float64), one, among)[0]
 
     assert lane(1000, 100, 0, 600) == (200 + 260) / 2
     crowded = np.array([[0.0, 0, 1000, 200], [0, 205, 1000, 500]])
-    assert lane(1000, 100, 0, 300, among=crowded) == -lanes.CLEAR - lanes.BESIDE
+    assert lane(1000, 100, 0, 300, among=crowded) == -wire_lanes.CLEAR - wire_lanes.BESIDE
     assert lane(1000, 100, 0, 300, among=cards[:0]) == 100
     assert np.isnan(lane(1010, 100, 1900, 300))  # nothing in the way
-    assert lane(1010, 100, 3100, 600) == -lanes.CLEAR - lanes.BESIDE  # above the last card
+    assert (
+        lane(1010, 100, 3100, 600) == -wire_lanes.CLEAR - wire_lanes.BESIDE
+    )  # above the last card
 
 
 def test_lanes_of_several_outputs_are_apart_and_of_one_output_the_same():
     cards = np.array([[0.0, 0, 1000, 200], [0, 300, 1000, 500]])
     ends = np.array([[1000.0, 60, 0, 400], [1000, 60, 0, 430], [1000, 90, 0, 460]])
-    found = lanes.find(ends, np.array([3, 3, 8]), cards)
+    found = wire_lanes.find(ends, np.array([3, 3, 8]), cards)
     assert found.tolist() == [250, 250, 260]

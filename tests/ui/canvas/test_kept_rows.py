@@ -8,22 +8,24 @@ import numpy as np
 import pytest
 
 import nodeflow.ui  # noqa: F401  before the first Qt call
-from nodeflow.document import commands, kept_states, looks
-from nodeflow.document.model import Document
-from nodeflow.document.subgraphs import create
+from nodeflow.document.analysis import node_flags
+from nodeflow.document.edit import commands
+from nodeflow.document.edit.create_subgraph import create
+from nodeflow.document.model import snapshots
+from nodeflow.document.model.document import Document
 from nodeflow.host.previews import make_preview
 from nodeflow.ui.canvas import CanvasView
-from nodeflow.ui.canvas.scene import SceneModel
-from nodeflow.ui.theme import LIGHT
-from nodeflow.ui.workspace import Workspace
+from nodeflow.ui.canvas.scene.scene_model import SceneModel
+from nodeflow.ui.core.theme import LIGHT
+from nodeflow.ui.core.workspace import Workspace
 
-from .test_scene import edit, state
+from .test_scene_model import edit, state
 
 
 @pytest.fixture
 def all_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything is kept at every change, however small."""
-    monkeypatch.setattr(kept_states, "LARGE", 1)
+    monkeypatch.setattr(snapshots, "LARGE", 1)
 
 
 def shown(scene: SceneModel) -> tuple:
@@ -82,7 +84,7 @@ def test_at_every_step_it_is_what_a_scene_made_afresh_shows(all_kept, document, 
         stayed = set(document.nodes)
         for _ in range(rng.randint(1, 3)):  # some are not looked at
             if rng.random() < 0.2 and document.nodes:
-                looks.toggle_mode(document, rng.sample(list(document.nodes), 1), "muted")
+                node_flags.toggle_mode(document, rng.sample(list(document.nodes), 1), "muted")
             else:
                 edit(document, rng)
             stayed &= document.nodes.keys()
@@ -183,8 +185,14 @@ def test_cards_that_are_made_together_differ_in_what_they_say(document, canvas):
     for node_id in (a, b):
         commands.connect(document, source, "out", node_id, "x")
     said = [canvas.scene.face(canvas.scene.nodes.get(i)) for i in (one, two, a, b)]
-    assert [f.subtitle for f in said[:2]] == ["unknown op no_such_op", "unknown op nor_this_one"]
-    assert ["axis 0" in said[2].subtitle, "axis 1" in said[3].subtitle] == [True, True]
+    assert [f.subtitle for f in said[:2]] == [
+        "unknown op no_such_op",
+        "unknown op nor_this_one",
+    ]
+    assert ["axis 0" in said[2].subtitle, "axis 1" in said[3].subtitle] == [
+        True,
+        True,
+    ]
     assert [f.outputs[0].type_text for f in said[2:]] == ["f32 2", "f32 1"]
 
 

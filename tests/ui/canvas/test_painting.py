@@ -8,13 +8,13 @@ from PySide6.QtCore import QBuffer, QByteArray, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPixmap
 from PySide6.QtSvg import QSvgGenerator, QSvgRenderer
 
-from nodeflow.document import commands
+from nodeflow.document.edit import commands
 from nodeflow.host.previews import make_preview
-from nodeflow.ui.canvas import layers
-from nodeflow.ui.canvas.atlas import margin_pixels
-from nodeflow.ui.canvas.card_painter import FAR, FULL, TINY
-from nodeflow.ui.canvas.frame_cache import FrameCache
-from nodeflow.ui.theme import DARK, LIGHT
+from nodeflow.ui.canvas.paint import layers
+from nodeflow.ui.canvas.paint.card_atlas import margin_pixels
+from nodeflow.ui.canvas.paint.card_painter import FAR, FULL, TINY
+from nodeflow.ui.canvas.paint.frame_cache import FrameCache
+from nodeflow.ui.core.theme import DARK, LIGHT
 
 
 def fresh(canvas, picture) -> np.ndarray:
@@ -253,10 +253,10 @@ def test_an_empty_document_can_be_exported(canvas):
 
 
 def test_an_empty_canvas_offers_the_tutorial(canvas, hands, qtbot, document, picture):
-    from nodeflow.ui.canvas import hints
+    from nodeflow.ui.canvas.view import empty_state
 
     with_hints = picture()
-    link = hints.link_rect(canvas).center().toPoint()
+    link = empty_state.link_rect(canvas).center().toPoint()
     with qtbot.waitSignal(canvas.tutorial_requested):
         hands.click(link)
     commands.add_node(document, "add", (5000, 5000))

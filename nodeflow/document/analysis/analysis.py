@@ -1,0 +1,492 @@
+"""Types at every port and problems of every node, kept up to date edit by edit.
+
+After an edit only what it can have changed is inferred again: the edited nodes, and what is
+downstream of them as far as types really change.
+
+What is inside an instance of a subgraph depends on what is wired into it. So an analysis holds
+one for each instance, of its definition, and hands on to it what comes in and what changed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
+from nodeflow.document.analysis.dataset_op import DATASET
+from nodeflow.document.analysis.declarations import op_of
+from nodeflow.document.analysis.feed_check import COLUMN
+from nodeflow.document.analysis.inference import (
+    OPEN,
+    ORDER,
+    TENSOR,
+    Inferred,
+    Outputs,
+    check_wires,
+    in_mode,
+    infer_node,
+    missing_input,
+)
+from nodeflow.document.analysis.inference_cache import InferenceCache, cache_key, names_others
+from nodeflow.document.analysis.paths import instance_problem, instances_in
+from nodeflow.document.analysis.ports import DONE, base_dir, port_order
+from nodeflow.document.analysis.subgraph_ops import (
+    BORDER,
+    DEFINITION,
+    border_problems,
+    definition_of,
+    leaving_wire,
+    port_names,
+    subgraph_op,
+)
+from nodeflow.document.analysis.training_settings import training_problems
+from nodeflow.document.analysis.traversal import downstream, topological, upstream
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.problems import Problem
+from nodeflow.document.model.records import INPUTS, SUBGRAPH, Change, NodeRecord, Wire
+from nodeflow.document.model.snapshots import KeptStates
+from nodeflow.errors import CycleError
+from nodeflow.graph.types import TensorType
+
+TRAINING = ""
+"""The key of `Analysis.problems` under which the training settings' problems stand."""
+
+_UNKNOWN = Inferred(None)
+
+
+class Carried(NamedTuple):
+    """What comes in or goes out at a port of a subgraph: its type if known, and its kind."""
+
+    type: TensorType | None
+    kind: str = TENSOR
+
+
+class _Kept(NamedTuple):
+    """What an analysis knew of one state of its document; the tables are its own."""
+
+    stamp: object
+    results: dict[str, Inferred]
+    problems: dict[str, list[Problem]]
+    watchers: set[str]
+    looping: set[str]
+    given: dict[str, Carried]
+    inside: dict[str, tuple[Analysis, _Kept]]
+
+
+class Analysis:
+    """What inference knows of a document.
+
+    `base_dir` is where relative data paths start; by default the document's folder. `known` has
+    the output types of nodes that need no inference. `given` is what is wired into the inputs of
+    a definition, for one instance of it.
+    Call `update(change)` for each of the file's changes. `inferred` counts nodes inferred so
+    far, for tests that nothing is inferred in vain.
+
+    `inside` holds the analysis of each instance of a subgraph, by the instance's id. `stamp` is
+    another object whenever types or problems are others than before; where undo leads back to
+    what was known, it is the one of then.
+    """
+
+    def __init__(
+        self,
+        doc: Document,
+        *,
+        base_dir: str | os.PathLike | None = None,
+        known: Mapping[str, Outputs] | None = None,
+        given: Mapping[str, Carried] | None = None,
+    ) -> None:
+        self.doc = doc
+        self.inside: dict[str, Analysis] = {}
+        self._given = dict(given or {})
+        self._touched: set[str] = set()
+        self._known = known or {}
+        self._base_dir = base_dir
+        self.problems: dict[str, list[Problem]] = {}
+        self.inferred = 0
+        self._results: dict[str, Inferred] = {}
+        self._answers = InferenceCache()
+        self._watchers: set[str] = set()
+        self._looping: set[str] = set()
+        self._ancestors: tuple[int, str, set[str]] | None = None
+        self._kept: KeptStates[_Kept] = KeptStates(doc.state)
+        self.stamp = object()
+        self._propagate(set(doc.nodes))
+        self._update_training()
+
+    # ---- reading ----------------------------------------------------------------------------
+
+    def type_of(self, node_id: str, port: str) -> TensorType | None:
+        """Returns the type at an output port, or what is wired into an input port; else None."""
+        out = self._results.get(node_id, _UNKNOWN).out
+        if out is not None and port in out:
+            return out[port]
+        wire = self.doc.wires.get((node_id, port))
+        if wire is None:
+            return None
+        return (self.out_types(wire.source) or {}).get(wire.source_port)
+
+    def out_types(self, node_id: str) -> Outputs | None:
+        """Returns output port -> type of a node, or None while unknown."""
+        return self._results.get(node_id, _UNKNOWN).out
+
+    def passes(self, node_id: str) -> Mapping[str, str] | None:
+        """Returns output port -> input port of a node that passes values on (a dot, a bypassed
+        node), or None for one that computes them."""
+        return self._results.get(node_id, _UNKNOWN).passes
+
+    def kind_of(self, wire: Wire) -> str:
+        """Returns what a wire carries: `tensor`, `column` of a data set, `order`, or `open`."""
+        source = self.doc.nodes.get(wire.source)
+        if source is not None and source.op == DATASET:
+            return COLUMN
+        return self._results.get(wire.source, _UNKNOWN).kinds.get(wire.source_port, TENSOR)
+
+    def leaving(self, port: str) -> Carried:
+        """Returns what goes out at an output of this definition."""
+        wire = leaving_wire(self.doc, port)
+        if wire is None or wire.source not in self.doc.nodes:
+            return Carried(None, OPEN)
+        return self._carried(wire)
+
+    def at(self, path: Iterable[str]) -> Analysis | None:
+        """Returns the analysis inside an instance, by the ids that lead there; None if gone."""
+        found: Analysis | None = self
+        for node_id in path:
+            found = None if found is None else found.inside.get(node_id)
+        return found
+
+    def take_touched(self) -> set[str]:
+        """Returns the nodes whose types or problems changed since this was asked last."""
+        touched, self._touched = self._touched, set()
+        return touched
+
+    def problems_of(self, node_id: str) -> list[Problem]:
+        """Returns a node's problems, the worst first."""
+        return self.problems.get(node_id, [])
+
+    def all_problems(self) -> list[Problem]:
+        """Returns every problem, in the order of the nodes' names; the training's come last."""
+        nodes = [key for key in self.problems if key != TRAINING]
+        nodes.sort(key=lambda key: self.doc.nodes[key].name)
+        keys = [*nodes, *([TRAINING] if TRAINING in self.problems else [])]
+        return [problem for key in keys for problem in self.problems[key]]
+
+    def broken(self) -> set[str]:
+        """Returns the nodes that an error keeps from running, themselves or upstream."""
+        return downstream(self.doc, [i for i, r in self._results.items() if r.broken])
+
+    def ancestors(self, node_id: str) -> set[str]:
+        """Returns a node and all upstream of it; quick to ask again until the next edit."""
+        cached = self._ancestors
+        if cached is None or cached[:2] != (self.doc.revision, node_id):
+            found = upstream(self.doc, [node_id])
+            cached = self._ancestors = (self.doc.revision, node_id, found)
+        return cached[2]
+
+    # ---- keeping up -------------------------------------------------------------------------
+
+    def update(self, change: Change) -> set[str]:
+        """Takes a change of the document in; returns the nodes whose types or problems changed.
+
+        Nodes that are gone count. "" among them stands for the training settings.
+        """
+        kept = self._kept.follow(change, self._keep)
+        if change.only_moves:
+            return set()
+        changed = self._update(change, change.scopes) if kept is None else self._restore(kept)
+        if kept is not None:  # their files may be others by now
+            changed |= self._refresh_datasets()
+        if self._update_training():
+            changed.add(TRAINING)
+            self._touched.add(TRAINING)
+        return changed
+
+    def _update(self, change: Change, scopes: set[str]) -> set[str]:
+        own = change.within(self.doc.scope)
+        changed: set[str] = set()
+        dirty: set[str] = set()
+        for record in own.nodes_removed:
+            self._results.pop(record.id, None)
+            self.problems.pop(record.id, None)
+            self.inside.pop(record.id, None)
+            self._watchers.discard(record.id)
+            changed.add(record.id)
+        names = {record.name for record in (*own.nodes_added, *own.nodes_removed)}
+        dirty.update(record.id for record in own.nodes_added)
+        for before, after in own.nodes_changed:
+            dirty.add(after.id)
+            if before.name != after.name:
+                dirty.update(w.target for w in self.doc.wires_out_of(after.id))
+            if before.name != after.name or before.op != after.op:
+                names |= {before.name, after.name}
+        dirty.update(wire.target for wire in own.wires_added)
+        dirty.update(wire.target for wire in own.wires_removed)
+        dirty |= self._update_instances(own, change, scopes, names)
+        changed |= {i for i in dirty & self.inside.keys() if self._has_other_ports(i, change)}
+        if changed:
+            self.stamp = object()
+        if names or scopes != {self.doc.scope}:
+            dirty |= self._watchers
+        self._touched |= changed
+        return changed | self._propagate(dirty)
+
+    def _update_instances(
+        self, own: Change, change: Change, scopes: set[str], names: set[str]
+    ) -> set[str]:
+        """Lets the analyses inside instances follow; returns the instances that may differ."""
+        dirty: set[str] = set()
+        if scopes - {self.doc.scope}:
+            for node_id, inside in self.inside.items():
+                if inside.doc.scope not in scopes and not inside.inside:
+                    continue
+                # Border nodes may have other ports now, and an input may be needed, or no longer:
+                # that is for the instance to say.
+                if inside._update(change, scopes) or inside._holds(scopes):
+                    dirty.add(node_id)
+        tables = {edit.key for edit in own.of("subgraph")}
+        scoped = {name.rpartition("/")[0] for name in names if "/" in name}
+        if tables or scoped or scopes - {self.doc.scope}:
+            for record in instances_in(self.doc):
+                unknown = record.id not in self.inside or record.attrs.get(DEFINITION) in tables
+                scope = f"{record.name}/"
+                if unknown or any(f"{other}/".startswith(scope) for other in scoped):
+                    dirty.add(record.id)
+        return dirty
+
+    def _holds(self, scopes: set[str]) -> bool:
+        """Says whether any of these definitions is here, or in an instance inside."""
+        return self.doc.scope in scopes or any(i._holds(scopes) for i in self.inside.values())
+
+    def _has_other_ports(self, node_id: str, change: Change) -> bool:
+        """Says whether an instance has other ports now, to be shown whatever their types."""
+        inside = change.within(self.inside[node_id].doc.scope)
+        return any(after.op in BORDER for _, after in inside.nodes_changed)
+
+    def refresh_datasets(self) -> set[str]:
+        """Looks at the data sets' files again (they, or the document's folder, changed)."""
+        self._kept.clear()
+        return self._refresh_datasets()
+
+    def _refresh_datasets(self) -> set[str]:
+        dirty = {i for i, n in self.doc.nodes.items() if n.op == DATASET}
+        dirty |= {i for i, inside in self.inside.items() if inside._refresh_datasets()}
+        return self._propagate(dirty)
+
+    def give(self, given: Mapping[str, Carried]) -> None:
+        """Takes in what is wired into the inputs of this definition."""
+        if self._given != given:
+            self._given = dict(given)
+            border = self.doc.borders.get(INPUTS)
+            self._propagate(set() if border is None else {border})
+
+    def refresh_ops(self, ops: Collection[str]) -> set[str]:
+        """Looks again at the nodes of these ops, which were declared anew or are gone; returns
+        them, and the others whose types or problems changed."""
+        self._answers.clear()
+        self._kept.clear()
+        self.stamp = object()
+        nodes = {i for i, n in self.doc.nodes.items() if n.op in ops}
+        nodes |= {i for i, inside in self.inside.items() if inside.refresh_ops(ops)}
+        changed = self._propagate(nodes) | nodes
+        if self._update_training():
+            changed.add(TRAINING)
+        return changed
+
+    def _propagate(self, dirty: Iterable[str]) -> set[str]:
+        """Infers the dirty nodes, and what follows them as far as types change."""
+        nodes = self.doc.nodes
+        waiting = {node for node in dirty if node in nodes}
+        affected = downstream(self.doc, waiting)
+        order, looping = topological(self.doc, affected)
+        waiting |= self._looping & affected  # a loop that was opened
+        self._looping = (self._looping - affected) | set(looping)
+        changed: set[str] = set()
+        for node_id in order:
+            was = self._results.get(node_id)
+            if node_id in looping:
+                now = Inferred(None, (self._loop_problem(nodes[node_id], looping),))
+            elif node_id in waiting:
+                self.inferred += 1
+                now = self._infer(nodes[node_id])
+                self._watch(nodes[node_id])
+            else:
+                continue
+            if was is now or was == now:
+                continue
+            changed.add(node_id)
+            self._results[node_id] = now
+            self._note(node_id, now.problems)
+            waiting.update(
+                wire.target
+                for wire in self.doc.wires_out_of(node_id)
+                if was is None or _differ(was, now, wire.source_port)
+            )
+        if changed:
+            self.stamp = object()
+        self._touched |= changed
+        return changed
+
+    def _keep(self) -> _Kept:
+        """All that is known, for when the document is again as it is now."""
+        return _Kept(
+            self.stamp,
+            dict(self._results),
+            dict(self.problems),
+            set(self._watchers),
+            set(self._looping),
+            dict(self._given),
+            {node_id: (inside, inside._keep()) for node_id, inside in self.inside.items()},
+        )
+
+    def _restore(self, kept: _Kept) -> set[str]:
+        """Knows again what was known then; returns the nodes that differ by it from now."""
+        was, problems = self._results, self.problems
+        changed = {i for i, now in kept.results.items() if was.get(i) is not now}
+        changed |= was.keys() - kept.results.keys()
+        changed |= self.inside.keys() | kept.inside.keys()
+        self.stamp, self._results, self.problems = kept.stamp, kept.results, kept.problems
+        self._watchers, self._looping, self._given = kept.watchers, kept.looping, kept.given
+        if TRAINING in problems:  # compared by who asked
+            self.problems[TRAINING] = problems[TRAINING]
+        else:
+            self.problems.pop(TRAINING, None)
+        self.inside = {node_id: inside for node_id, (inside, _) in kept.inside.items()}
+        for inside, then in kept.inside.values():
+            inside._restore(then)
+        self._touched |= changed
+        return changed
+
+    def _infer(self, record: NodeRecord) -> Inferred:
+        if record.id in self._known:
+            return Inferred(self._known[record.id])
+        if record.op == SUBGRAPH:
+            return in_mode(self.doc, record, self._infer_instance(record), self.out_types)
+        self.inside.pop(record.id, None)
+        if record.id in self.doc.borders.values():
+            return self._infer_border(record)
+        question = cache_key(self.doc, record, self.out_types)
+        if question is None:
+            return infer_node(self.doc, record, self.out_types, self.kind_of, self._base_dir)
+        answer = self._answers.get(question)
+        if answer is None:
+            answer = infer_node(self.doc, record, self.out_types, _is_tensor, self._base_dir)
+            self._answers.keep(question, record, answer)
+        return answer
+
+    def _infer_border(self, record: NodeRecord) -> Inferred:
+        """What comes in, as far as it is known; and whether something goes out at every port."""
+        problems = border_problems(self.doc, record.op)
+        if record.op == INPUTS:
+            ports = port_names(self.doc, INPUTS)
+            found = {port: self._given.get(port, Carried(None, OPEN)) for port in ports}
+            return _inferred(found, problems)
+        op = subgraph_op(self.doc, record)
+        wired = {wire.target_port: wire for wire in self.doc.wires_into(record.id)}
+        check_wires(self.doc, record, op, wired, self.kind_of, problems)
+        problems += [missing_input(record.name, p.name) for p in op.inputs if p.name not in wired]
+        return Inferred({}, tuple(problems))
+
+    def _infer_instance(self, record: NodeRecord) -> Inferred:
+        """The types that leave an instance, from those that come in; and the problems inside."""
+        problem, definition = instance_problem(self.doc, record), definition_of(self.doc, record)
+        if problem is not None or definition is None:
+            self.inside.pop(record.id, None)
+            return Inferred(None, (problem,) if problem else ())
+        op, problems = subgraph_op(self.doc, record), []
+        wired = {wire.target_port: wire for wire in self.doc.wires_into(record.id)}
+        check_wires(self.doc, record, op, wired, self.kind_of, problems)
+        given = {p.name: self._carried(wired[p.name]) for p in op.inputs if p.name in wired}
+        missing = [p.name for p in op.inputs if p.name not in wired and not p.optional]
+        problems += [missing_input(record.name, port) for port in missing]
+        inside = self.inside.get(record.id)
+        if inside is None or inside.doc is not definition:
+            inside = Analysis(definition, base_dir=self._folder(), given=given)
+            self.inside[record.id] = inside
+        else:
+            inside.give(given)
+        problems += [
+            replace(found, node=f"{record.name}/{found.node}") for found in inside.all_problems()
+        ]
+        return _inferred({p.name: inside.leaving(p.name) for p in op.outputs}, problems)
+
+    def _carried(self, wire: Wire) -> Carried:
+        kind = self.kind_of(wire)
+        if wire.source_port == DONE:
+            kind = ORDER
+        found = (self.out_types(wire.source) or {}).get(wire.source_port)
+        return Carried(found, OPEN if found is None and kind == TENSOR else kind)
+
+    def _folder(self) -> str | os.PathLike | None:
+        return self._base_dir or base_dir(self.doc)
+
+    def _note(self, key: str, problems: Iterable[Problem]) -> None:
+        found = sorted(problems, key=lambda problem: _SEVERITIES.index(problem.severity))
+        if found:
+            self.problems[key] = found
+        else:
+            self.problems.pop(key, None)
+
+    def _watch(self, record: NodeRecord) -> None:
+        """Nodes that name others in an attribute depend on names as well as wires."""
+        op = op_of(record)
+        if op is not None and names_others(op):
+            self._watchers.add(record.id)
+        else:
+            self._watchers.discard(record.id)
+
+    def _loop_problem(self, record: NodeRecord, looping: Mapping[str, str]) -> Problem:
+        loop = looping[record.id]
+        wires = self.doc.wires_into(record.id)
+        inside = [w.target_port for w in wires if looping.get(w.source) == loop]
+        port = min(inside, key=port_order, default=None)
+        return Problem(
+            record.name,
+            port,
+            f"`{record.name}` is part of a loop: it depends on itself",
+            "Remove one of the wires of the loop.",
+            kind=CycleError.__name__,
+        )
+
+    def _update_training(self) -> bool:
+        if self.doc.scope:
+            return False
+        was = self.problems.get(TRAINING, [])
+        self._note(TRAINING, training_problems(self.doc, self._output_types()))
+        return self.problems.get(TRAINING, []) != was
+
+    def _output_types(self) -> Mapping[str, Outputs | None]:
+        wanted = [self.doc.training.get("loss")]
+        metrics = [*(self.doc.training.get("metrics") or [])]
+        metrics += [m for m in [self.doc.training.get("monitor")] if m]
+        wanted += [metric["node"] for metric in metrics]
+        return {key: self._types_at(key) for key in wanted if isinstance(key, str)}
+
+    def _types_at(self, path: str) -> Outputs | None:
+        """The output types of a node that may lie inside an instance."""
+        *steps, node_id = path.split("/")
+        inside = self.at(steps)
+        return None if inside is None else inside.out_types(node_id)
+
+
+def _is_tensor(_: Wire) -> str:
+    """What a wire carries whose source gives values only."""
+    return TENSOR
+
+
+def _differ(was: Inferred, now: Inferred, port: str) -> bool:
+    """Says whether what is known of an output is another now."""
+    if was.passes != now.passes or (was.out is None) != (now.out is None):
+        return True
+    before, after = was.out or {}, now.out or {}
+    return before.get(port) != after.get(port) or was.kinds.get(port) != now.kinds.get(port)
+
+
+def _inferred(found: Mapping[str, Carried], problems: Iterable[Problem]) -> Inferred:
+    """What is known of a node at the border of a subgraph, from what passes its ports."""
+    out = {port: carried.type for port, carried in found.items() if carried.type is not None}
+    kinds = {port: carried.kind for port, carried in found.items() if carried.kind != TENSOR}
+    return Inferred(out, tuple(problems), kinds=kinds)
+
+
+_SEVERITIES = ("error", "warning", "info")

@@ -1,0 +1,111 @@
+"""The dataset node: declared like an op, so that palette, inspector and ports treat it like one.
+
+It is no op of the graph: its columns are bound to placeholders (see `build`). Its attributes and
+its output ports depend on its source, so a node's declaration is made for its attributes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from nodeflow.data import dataset_columns, parse_source, source_options
+from nodeflow.data.data_paths import resolve
+from nodeflow.document.model.records import compact_json
+from nodeflow.errors import AttributeProblem, DataError, NodeflowError
+from nodeflow.graph.op import Attr, Op, Port
+from nodeflow.graph.types import TensorType
+
+DATASET = "dataset"
+
+SOURCE = Attr(
+    "source",
+    "string",
+    "mnist",
+    "Where the rows come from: mnist, spirals, csv:PATH, npz:PATH or text:PATH (relative to the "
+    "document).",
+)
+
+
+class DatasetOp(Op):
+    """Rows of data, a batch at a time: each column goes into a placeholder's `feed`.
+
+    `is_graph_op` is False: there is nothing to infer or run in the graph.
+    """
+
+    id = DATASET
+    category = "Data"
+    doc = (
+        "A data set; each output is a column that feeds a placeholder.\n\n"
+        "While training, the rows of the train split come in shuffled batches. Otherwise the "
+        "first rows of the test split are shown."
+    )
+    keywords = ("data", "mnist", "csv", "npz", "text", "images", "spirals", "load")
+    is_graph_op = False
+    stateful = True
+
+    def __init__(self, options: tuple[Attr, ...] = (), columns: tuple[str, ...] = ()) -> None:
+        self.attrs = (SOURCE, *options)
+        self.outputs = tuple(Port(name, f"The column {name}.") for name in columns)
+
+
+def dataset_op(attrs: Mapping[str, Any], *, base_dir: str | os.PathLike | None = None) -> DatasetOp:
+    """Returns the declaration of a dataset node with these attributes.
+
+    Where its source is unknown or cannot be read, it has no options or no columns; what is wrong
+    with it says `dataset_types`.
+    """
+    options: tuple[Attr, ...] = ()
+    columns: tuple[str, ...] = ()
+    try:
+        options = source_options(source_of(attrs))
+        columns = tuple(dataset_types(attrs, base_dir=base_dir))
+    except NodeflowError:  # reported as this node's problem by the analysis
+        pass
+    return DatasetOp(options, columns)
+
+
+def source_of(attrs: Mapping[str, Any]) -> str:
+    """Returns a dataset node's source; raises AttributeProblem if it is no text."""
+    return SOURCE.check(attrs.get("source", SOURCE.default))
+
+
+def options_of(attrs: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a dataset node's options: its attributes but for the source."""
+    return {name: value for name, value in attrs.items() if name != "source"}
+
+
+def dataset_types(
+    attrs: Mapping[str, Any], *, base_dir: str | os.PathLike | None = None
+) -> dict[str, TensorType]:
+    """Returns column -> type of a batch of a dataset node with these attributes, cheaply.
+
+    Raises:
+        AttributeProblem, UnknownSource, DataNotFound, DataFormatError: with `port` where an
+            attribute is at fault.
+    """
+    source = source_of(attrs)
+    try:
+        kind, path = parse_source(source)
+        file = resolve(path, base_dir) if kind.takes_path else None
+        stamp = None if file is None else (str(file), file.stat().st_mtime_ns)
+        return _columns(source, compact_json(options_of(attrs)), base_dir, stamp)
+    except AttributeProblem:
+        raise
+    except OSError as error:
+        raise DataError(f"{source} cannot be read: {error.strerror}", port="source") from error
+    except NodeflowError as error:
+        raise error.at(None, "source") from None
+
+
+@lru_cache(maxsize=64)  # ports are asked for at every paint and every drag
+def _columns(source: str, options: str, base_dir: Any, stamp: Any) -> dict[str, TensorType]:
+    """The columns; `stamp` (file, time) is only there to notice a changed file."""
+    return dataset_columns(source, json.loads(options), base_dir=base_dir)
+
+
+DATASET_OP = DatasetOp()
+"""The declaration before a source is chosen: what the palette shows."""

@@ -1,0 +1,324 @@
+"""Types and problems of one node, given the types of what is wired into it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from nodeflow.document.analysis.dataset_op import DATASET, dataset_types
+from nodeflow.document.analysis.declarations import declaration
+from nodeflow.document.analysis.feed_check import COLUMN, Outputs, check_feed
+from nodeflow.document.analysis.passthrough import BYPASSED, MUTED, REROUTE, mode_of, passed
+from nodeflow.document.analysis.paths import find_name
+from nodeflow.document.analysis.ports import (
+    CONTROL,
+    DONE,
+    FEED,
+    base_dir,
+    input_names,
+    is_control,
+    port_order,
+    split_port,
+)
+from nodeflow.document.analysis.subgraph_ops import BORDER
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.problems import Problem
+from nodeflow.document.model.records import SUBGRAPH, NodeRecord, Wire
+from nodeflow.errors import (
+    GraphError,
+    MissingInput,
+    NodeflowError,
+    UnknownName,
+    UnknownOp,
+    suggest,
+)
+from nodeflow.graph.infer import infer_types
+from nodeflow.graph.op import Op
+from nodeflow.graph.types import TensorType
+from nodeflow.ops.user import PLUGINS, plugin_folder
+
+TENSOR, ORDER, OPEN = "tensor", "order", "open"
+"""What a wire carries besides a data set's `COLUMN`: a value; only order; or, at the border of a
+subgraph, nothing that is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inferred:
+    """What is known of a node: its output types by port (None: unknown), and its problems.
+
+    `passes` is for nodes the graph has no node for: output port -> the input port that it is.
+    `kinds` says what outputs carry that are no plain values.
+    """
+
+    out: Outputs | None
+    problems: tuple[Problem, ...] = ()
+    passes: Mapping[str, str] | None = None
+    kinds: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def broken(self) -> bool:
+        """True if an error keeps this node itself from running."""
+        return any(problem.severity == "error" for problem in self.problems)
+
+
+def infer_node(
+    doc: Document,
+    record: NodeRecord,
+    outputs_of: Callable[[str], Outputs | None],
+    kind_of: Callable[[Wire], str],
+    folder: str | os.PathLike | None = None,
+) -> Inferred:
+    """Returns the types and problems of a node.
+
+    `outputs_of(id)` gives the types of its sources, `kind_of(wire)` what a wire carries.
+    """
+    problems: list[Problem] = []
+    out: Outputs | None = None
+    known = _Known(outputs_of, kind_of)
+    try:
+        out = _infer(doc, record, known, folder or base_dir(doc), problems)
+    except NodeflowError as error:
+        problems.append(Problem.of(error, record.name))
+    except (ArithmeticError, TypeError, ValueError, LookupError, MemoryError) as error:
+        # An op of a plugin, or a value that an op did not foresee: a problem of this node alone.
+        text = f"{record.op} cannot tell its type: {type(error).__name__}: {error}"
+        problems.append(Problem(record.name, None, text, kind=type(error).__name__))
+    found = Inferred(out, tuple(problems))
+    if record.op == REROUTE:
+        wire = doc.wires.get((record.id, "x"))
+        kind = TENSOR if wire is None else kind_of(wire)
+        found = replace(found, passes={"out": "x"}, kinds={} if kind == TENSOR else {"out": kind})
+    return in_mode(doc, record, found, outputs_of)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is known of what comes in."""
+
+    outputs_of: Callable[[str], Outputs | None]
+    kind_of: Callable[[Wire], str]
+
+
+def in_mode(
+    doc: Document,
+    record: NodeRecord,
+    found: Inferred,
+    outputs_of: Callable[[str], Outputs | None],
+) -> Inferred:
+    """What a node is like that is muted or bypassed: it does not run, so its errors are none."""
+    mode, op = mode_of(record), declaration(record, doc)
+    if mode == MUTED:
+        quiet = (replace(p, severity="info") for p in found.problems)
+        return replace(found, problems=tuple(quiet))
+    if mode != BYPASSED or op is None or record.op in (DATASET, REROUTE):
+        return found
+    wired = {wire.target_port: wire for wire in doc.wires_into(record.id)}
+    names = [port for port in input_names(op, wired) if port in wired]
+    types = {port: (outputs_of(wired[port].source) or {}) for port in names}
+    inputs = [(port, types[port].get(wired[port].source_port)) for port in names]
+    routes, problem = passed(record, inputs, found.out, op)
+    known = dict(inputs)
+    types_out = ((port, known[source]) for port, source in routes.items())
+    out = {port: kind for port, kind in types_out if kind is not None}
+    complete = len(out) == len(routes) and problem is None
+    return Inferred(out if complete else None, (problem,) if problem else (), routes)
+
+
+def _infer(
+    doc: Document,
+    record: NodeRecord,
+    known: _Known,
+    folder: str | os.PathLike | None,
+    problems: list[Problem],
+) -> Outputs | None:
+    if record.op == DATASET:
+        if doc.wires_into(record.id):
+            raise MissingInput("a dataset takes no wires", hint="Remove the wire.")
+        return dataset_types(record.attrs, base_dir=folder)
+    if record.op in BORDER:
+        raise GraphError(
+            "only inside a subgraph something comes in and goes out", hint="Remove the node."
+        )
+    op = declaration(record, doc)
+    if op is None:
+        raise UnknownOp(
+            f"there is no op {record.op!r}",
+            hint=_op_hint(record.op),
+        )
+    op.check_usable()
+    wired = {wire.target_port: wire for wire in doc.wires_into(record.id)}
+    types, complete = _input_types(doc, record, op, wired, known, problems)
+    bound = op.bind_attrs(record.attrs)
+    _check_names(doc, record, op, bound, problems)
+    if not complete:
+        return None
+    result = infer_types(op, types, bound, record.name)
+    out = {op.output_name(i): t for i, t in enumerate(result)}
+    if record.op == "placeholder":
+        wire = wired.get(FEED)
+        if wire is not None and known.kind_of(wire) == OPEN:
+            wire = None  # a port of the subgraph that nothing is wired into
+        kind = TENSOR if wire is None else known.kind_of(wire)
+        check_feed(doc, record, bound, result[0], wire, kind, known.outputs_of, problems)
+    return out
+
+
+def _input_types(
+    doc: Document,
+    record: NodeRecord,
+    op: Op,
+    wired: Mapping[str, Wire],
+    known: _Known,
+    problems: list[Problem],
+) -> tuple[list[TensorType], bool]:
+    """The types of the op's inputs, and whether all of them are there and known."""
+    complete = check_wires(doc, record, op, wired, known.kind_of, problems)
+    types: list[TensorType] = []
+    for port in input_names(op, wired):
+        wire = wired.get(port)
+        if wire is None:
+            problems.append(missing_input(record.name, port))
+            complete = False
+            continue
+        found = known.outputs_of(wire.source)
+        if found is None:
+            complete = False
+        elif wire.source_port not in found:
+            if known.kind_of(wire) == TENSOR and wire.source_port != DONE:
+                problems.append(_no_output(doc, record, wire, found))
+            complete = False
+        else:
+            types.append(found[wire.source_port])
+    return types, complete
+
+
+def check_wires(
+    doc: Document,
+    record: NodeRecord,
+    op: Op,
+    wired: Mapping[str, Wire],
+    kind_of: Callable[[Wire], str],
+    problems: list[Problem],
+) -> bool:
+    """Notes wires that end at no port, or carry what an op does not take; says if all are good."""
+    complete = True
+    takes_all = record.op in (REROUTE, SUBGRAPH, *BORDER)
+    names = {port.name for port in op.inputs if not port.variadic}
+    bases = {port.name for port in op.inputs if port.variadic}
+    for port, wire in sorted(wired.items(), key=_by_port):  # undo puts wires back in another order
+        base, index = split_port(port)
+        feed = port == FEED and record.op == "placeholder"
+        if not (port in names or (index is not None and base in bases) or feed or is_control(port)):
+            problems.append(_no_port(record, op, port))
+            complete = False
+            continue
+        if takes_all and wire.source_port != DONE:
+            continue
+        kind = kind_of(wire)
+        if not feed and not takes_all and kind == COLUMN:
+            problems.append(_column_into_op(doc, record, wire))
+            complete = False
+        elif base != CONTROL and _is_order(record, wire, kind):
+            problems.append(_no_value(doc, record, wire))
+            complete = False
+    return complete
+
+
+def _by_port(wired: tuple[str, Wire]) -> tuple[str, int]:
+    return port_order(wired[0])
+
+
+def _is_order(record: NodeRecord, wire: Wire, kind: str) -> bool:
+    """Only into a subgraph, order may come in where values do: it goes on inside."""
+    if record.op == SUBGRAPH or record.op in BORDER:
+        return False
+    return wire.source_port == DONE or kind == ORDER
+
+
+def missing_input(node: str, port: str) -> Problem:
+    """Returns the problem of an in-port that needs a wire."""
+    return Problem(
+        node,
+        port,
+        f"`{node}` needs a wire into `{port}`",
+        "Drag one from an output port.",
+        kind=MissingInput.__name__,
+    )
+
+
+def _no_port(record: NodeRecord, op: Op, port: str) -> Problem:
+    names = [p.name for p in op.inputs]
+    known = f"It has {', '.join(names)}." if names else f"{op.id} takes no inputs."
+    text = f"{op.id} has no in-port {port!r}"
+    return Problem(record.name, port, text, suggest(port, names) or known, kind="UnknownName")
+
+
+def _no_output(doc: Document, record: NodeRecord, wire: Wire, found: Outputs) -> Problem:
+    source = doc.nodes[wire.source].name
+    return Problem(
+        record.name,
+        wire.target_port,
+        f"`{source}` has no output {wire.source_port!r}",
+        suggest(wire.source_port, found) or (f"It has {', '.join(found)}." if found else None),
+        kind="UnknownName",
+    )
+
+
+def _column_into_op(doc: Document, record: NodeRecord, wire: Wire) -> Problem:
+    return Problem(
+        record.name,
+        wire.target_port,
+        f"`{doc.nodes[wire.source].name}` is a dataset, and its columns feed placeholders",
+        "Put a placeholder between: the column into its `feed`, its output here.",
+        kind="FeedError",
+    )
+
+
+def _no_value(doc: Document, record: NodeRecord, wire: Wire) -> Problem:
+    text = f"`{doc.nodes[wire.source].name}` has no value, only the order `{wire.source_port}`"
+    return Problem(record.name, wire.target_port, text, kind="FetchError")
+
+
+def is_variable(doc: Document, name: str) -> bool:
+    """Says whether a name is that of a variable: here, in an instance, or in the file's graph."""
+    for graph in dict.fromkeys((doc, doc.root)):
+        found = find_name(graph, name)
+        if found is not None:
+            return found[-1].op == "variable"
+    return False
+
+
+def _op_hint(op: str) -> str:
+    """What may be meant; else where an op of the user's own would have to come from."""
+    from nodeflow.document.analysis.declarations import declarations
+
+    near = suggest(op, [declared.id for declared in declarations()])
+    if PLUGINS.problems:
+        return f"A file of the plugin folder does not load: {PLUGINS.problems[0]}"
+    folder = PLUGINS.folder or plugin_folder()
+    if near and not folder.is_dir():
+        return near
+    return f"{near or 'It is kept as it is.'} Ops of your own come from files in {folder}."
+
+
+def _check_names(
+    doc: Document,
+    record: NodeRecord,
+    op: Op,
+    bound: Mapping[str, Any],
+    problems: list[Problem],
+) -> None:
+    """Attributes that name variables must name some."""
+    for attr in op.attrs:
+        if attr.kind != "names" or not bound.get(attr.name):
+            continue
+        for name in bound[attr.name]:
+            if not is_variable(doc, name):
+                variables = [node.name for node in doc.nodes.values() if node.op == "variable"]
+                text = f"there is no variable {name!r}"
+                hint = suggest(name, variables)
+                problems.append(
+                    Problem(record.name, attr.name, text, hint, kind=UnknownName.__name__)
+                )

@@ -1,0 +1,90 @@
+"""How nodes and wires are shown and take part: collapsed, muted, bypassed, hidden wires.
+
+All of it are fields of a node beside its attributes, so it survives in files:
+`collapsed` (true: only the title shows), `mode` (see `passing`), `breakpoint` (true: a training in
+the window pauses where the value is not finite, or true), and `hidden` (names of in-ports whose
+wires are drawn as stubs).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from nodeflow.document.analysis.passthrough import REROUTE
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.records import BYPASSED, MUTED, Json, NodeRecord, mode_of
+
+
+def is_collapsed(record: NodeRecord) -> bool:
+    """Says whether only a node's title is shown."""
+    return record.extra.get("collapsed") is True
+
+
+def has_breakpoint(record: NodeRecord) -> bool:
+    """Says whether a training pauses at a node."""
+    return record.extra.get("breakpoint") is True
+
+
+def toggle_breakpoint(doc: Document, ids: Iterable[str]) -> None:
+    """Sets breakpoints at nodes, or takes them away where all have one."""
+    ids = [i for i in ids if doc.node(i).op != REROUTE]
+    every = all(has_breakpoint(doc.node(i)) for i in ids)
+    verb = "Remove the breakpoint of" if every else "Set a breakpoint at"
+    _set(doc, verb, ids, "breakpoint", None if every else True)
+
+
+def hidden_ports(record: NodeRecord) -> list[str]:
+    """Returns the in-ports of a node whose wires are drawn as stubs."""
+    found = record.extra.get("hidden") if record.extra else None
+    return [p for p in found if isinstance(p, str)] if isinstance(found, list) else []
+
+
+def set_mode(doc: Document, ids: Iterable[str], mode: str) -> None:
+    """Mutes or bypasses nodes, or with "" lets them take part again."""
+    verb = {MUTED: "Mute", BYPASSED: "Bypass"}.get(mode, "Activate")
+    _set(doc, verb, [i for i in ids if doc.node(i).op != REROUTE], "mode", mode or None)
+
+
+def toggle_mode(doc: Document, ids: Iterable[str], mode: str) -> None:
+    """Gives all nodes a mode, or takes it from them where all have it."""
+    ids = [i for i in ids if doc.node(i).op != REROUTE]
+    every = all(mode_of(doc.node(i)) == mode for i in ids)
+    set_mode(doc, ids, "" if every else mode)
+
+
+def toggle_collapsed(doc: Document, ids: Iterable[str]) -> None:
+    """Collapses nodes to their titles, or opens them where all are collapsed."""
+    ids = [i for i in ids if doc.node(i).op != REROUTE]
+    every = all(is_collapsed(doc.node(i)) for i in ids)
+    _set(doc, "Open" if every else "Collapse", ids, "collapsed", None if every else True)
+
+
+def set_hidden(doc: Document, keys: Iterable[tuple[str, str]], hidden: bool) -> None:
+    """Draws wires, given by (target id, port), as stubs, or whole again."""
+    keys = [key for key in keys if key in doc.wires]
+    label = f"{'Hide' if hidden else 'Show'} {'a wire' if len(keys) == 1 else f'{len(keys)} wires'}"
+    with doc.transaction(label) as t:
+        for target, port in keys:
+            record = doc.node(target)
+            ports = [p for p in hidden_ports(record) if p != port and (target, p) in doc.wires]
+            ports = sorted([*ports, port]) if hidden else ports
+            t.put_node(with_field(record, "hidden", ports or None))
+
+
+def with_field(record: NodeRecord, name: str, value: Json) -> NodeRecord:
+    """Returns a node with a field beside its attributes; None takes the field away."""
+    extra: dict[str, Any] = {k: v for k, v in record.extra.items() if k != name}
+    if value is not None:
+        extra[name] = value
+    return replace(record, extra=extra)
+
+
+def _set(doc: Document, verb: str, ids: list[str], name: str, value: Json) -> None:
+    if not ids:
+        return
+    what = doc.node(ids[0]).name if len(ids) == 1 else f"{len(ids)} nodes"
+    with doc.transaction(f"{verb} {what}") as t:
+        for node_id in ids:
+            t.put_node(with_field(doc.node(node_id), name, value))

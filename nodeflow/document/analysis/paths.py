@@ -1,0 +1,291 @@
+"""Finding one's way through the graphs inside a file: instances, paths, and what goes too far.
+
+A node inside an instance has a *path*: the ids of the instances that lead to it and its own,
+joined by `/` (`n9/n4`). The same with names (`dense/W`) is what fetches, feeds and problems say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from nodeflow.document.analysis.subgraph_ops import (
+    BORDER,
+    DEFINITION,
+    border_problems,
+    definition_of,
+    leaving_wire,
+)
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.errors import (
+    NameTaken,
+    RecursiveSubgraph,
+    SubgraphTooLarge,
+    UnknownSubgraph,
+)
+from nodeflow.document.model.problems import Problem
+from nodeflow.document.model.records import INPUTS, SUBGRAPH, NodeRecord
+from nodeflow.errors import suggest
+
+ALONE = "@"
+"""`@NAME` as the first step of a path of ids is a definition as such, of which no instance need be
+there. Such paths are for looking inside; nothing there runs, and no setting holds one."""
+LARGEST = 200_000
+"""Nodes that one instance may stand for, those in the instances inside it included."""
+DEEPEST = 40
+
+
+def graphs(doc: Document) -> Iterator[Document]:
+    """Yields the file's own graph, then the definitions of its subgraphs."""
+    yield doc.root
+    yield from doc.root.definitions()
+
+
+def instances_of(doc: Document, name: str) -> list[tuple[Document, NodeRecord]]:
+    """Returns every instance of a definition, with the graph that holds it."""
+    return [
+        (graph, record)
+        for graph in graphs(doc)
+        for record in graph.nodes.values()
+        if record.op == SUBGRAPH and record.attrs.get(DEFINITION) == name
+    ]
+
+
+def instances_in(doc: Document) -> list[NodeRecord]:
+    """Returns the instances in one graph."""
+    if not doc.subgraphs:
+        return []
+    return [record for record in doc.nodes.values() if record.op == SUBGRAPH]
+
+
+def uses(doc: Document, name: str) -> set[str]:
+    """Returns a definition and all that its instances lead to, by name; unknown ones too."""
+    found, waiting = {name}, [name]
+    while waiting:
+        inside = doc.definition(waiting.pop())
+        for record in instances_in(inside) if inside is not None else ():
+            used = record.attrs.get(DEFINITION)
+            if isinstance(used, str) and used not in found:
+                found.add(used)
+                waiting.append(used)
+    return found
+
+
+def check_recursion(doc: Document, name: str) -> None:
+    """Raises RecursiveSubgraph if an instance of `name` in this graph would contain itself."""
+    if doc.scope and doc.scope in uses(doc, name):
+        what = "itself" if doc.scope == name else f"`{name}`, which contains `{doc.scope}`"
+        raise RecursiveSubgraph(
+            f"the subgraph `{doc.scope}` cannot contain {what}",
+            hint="A subgraph would never end that contains itself. A scan repeats a graph.",
+        )
+
+
+def at_path(doc: Document, path: str) -> tuple[Document, NodeRecord] | None:
+    """Returns the node at a path of ids, with the graph that holds it; None if there is none."""
+    if path in doc.nodes:  # of a flat document, whose ids are paths
+        return doc, doc.nodes[path]
+    *steps, last = path.split("/")
+    graph: Document | None = doc
+    for step in steps:
+        record = graph.nodes.get(step) if graph is not None else None
+        graph = definition_of(graph, record) if graph and record and record.op == SUBGRAPH else None
+    record = graph.nodes.get(last) if graph is not None else None
+    return None if graph is None or record is None else (graph, record)
+
+
+def graph_at(doc: Document, steps: Iterable[str]) -> tuple[Document, list[str]] | None:
+    """Returns the graph that ids of instances lead to from a file's own, and the names of the
+    steps; None if there is none. The first step may be a definition (`ALONE`)."""
+    graph, names = doc, []
+    for step in steps:
+        record = graph.nodes.get(step)
+        if step.startswith(ALONE) and graph is doc:
+            name, found = step.removeprefix(ALONE), doc.definition(step.removeprefix(ALONE))
+        elif record is not None and record.op == SUBGRAPH:
+            name, found = record.name, definition_of(graph, record)
+        else:
+            return None
+        if found is None:
+            return None
+        graph = found
+        names.append(name)
+    return graph, names
+
+
+def place_of_use(doc: Document, name: str) -> str | None:
+    """Returns the path of an instance of a definition, of one that runs if there is any."""
+    for path, _, record in walk(doc):
+        if record.op == SUBGRAPH and record.attrs.get(DEFINITION) == name:
+            return path
+    held = instances_of(doc, name)
+    return f"{ALONE}{held[0][0].scope}/{held[0][1].id}" if held and held[0][0].scope else None
+
+
+def unused(doc: Document) -> list[Document]:
+    """Returns the definitions that no instance in the file's own graph leads to, by name."""
+    used: set[str] = set()
+    for record in instances_in(doc.root):
+        name = record.attrs.get(DEFINITION)
+        if isinstance(name, str) and name not in used:
+            used |= uses(doc, name)
+    return [definition for definition in doc.definitions() if definition.scope not in used]
+
+
+def walk(doc: Document) -> Iterator[tuple[str, Document, NodeRecord]]:
+    """Yields the nodes of a document and those inside its instances: path, graph, record."""
+    waiting = [("", doc)]
+    for prefix, graph in waiting:
+        for record in graph.nodes.values():
+            yield prefix + record.id, graph, record
+            if record.op == SUBGRAPH and instance_problem(graph, record) is None:
+                inside = definition_of(graph, record)
+                if inside is not None:
+                    waiting.append((f"{prefix}{record.id}/", inside))
+
+
+def scoped_name(doc: Document, path: str) -> str | None:
+    """Returns the name, with scopes, of the node at a path of ids; None if there is none."""
+    steps = path.split("/")
+    found = [at_path(doc, "/".join(steps[: i + 1])) for i in range(len(steps))]
+    if any(at is None for at in found):
+        return None
+    return "/".join(at[1].name for at in found if at is not None)
+
+
+def source_of(doc: Document, path: str, port: str) -> tuple[str, str] | None:
+    """Returns the (path, port) of the value that is wired into a node, through borders."""
+    found, into, seen = at_path(doc, path), True, set()
+    while found is not None and (path, port, into) not in seen:
+        seen.add((path, port, into))
+        graph, record = found
+        scope = path.rpartition("/")[0]
+        if into:
+            wire = graph.wires.get((record.id, port))
+        elif record.op == SUBGRAPH and (inside := definition_of(graph, record)) is not None:
+            wire, scope = leaving_wire(inside, port), path
+        elif record.op == INPUTS and scope:
+            path, into = scope, True
+            found = at_path(doc, path)
+            continue
+        else:
+            return path, port
+        if wire is None:
+            return None
+        path, port, into = (
+            f"{scope}/{wire.source}" if scope else wire.source,
+            wire.source_port,
+            False,
+        )
+        found = at_path(doc, path)
+    return None
+
+
+def find_name(doc: Document, name: str) -> list[NodeRecord] | None:
+    """Returns the instances that lead to the node with a scoped name, and the node; or None.
+
+    A node's own name may hold `/` as well; where several readings are possible, the graph's own
+    node is meant.
+    """
+    own = doc.node_named(name)
+    if own is not None:
+        return [own]
+    parts = name.split("/")
+    for count in range(1, min(len(parts), DEEPEST)):
+        record = doc.node_named("/".join(parts[:count]))
+        inside = definition_of(doc, record) if record and record.op == SUBGRAPH else None
+        if record is None or inside is None:
+            continue
+        rest = find_name(inside, "/".join(parts[count:]))
+        if rest is not None:
+            return [record, *rest]
+    return None
+
+
+def path_of(records: list[NodeRecord]) -> str:
+    """Returns the path of ids of what `find_name` found."""
+    return "/".join(record.id for record in records)
+
+
+def expanded_size(doc: Document, name: str, sizes: dict[str, int] | None = None) -> int:
+    """Returns how many nodes an instance of a definition stands for; it must not be recursive."""
+    sizes = {} if sizes is None else sizes
+    if name not in sizes:
+        inside = doc.definition(name)
+        sizes[name] = 0 if inside is None else len(inside.nodes)
+        for record in instances_in(inside) if inside is not None else ():
+            used = record.attrs.get(DEFINITION)
+            sizes[name] += expanded_size(doc, used, sizes) if isinstance(used, str) else 0
+    return sizes[name]
+
+
+def instance_problem(doc: Document, record: NodeRecord) -> Problem | None:
+    """Returns why an instance cannot stand for the nodes of its definition, or None."""
+    name = record.attrs.get(DEFINITION)
+    inside = definition_of(doc, record)
+    if inside is None:
+        text = f"the file has no subgraph {name!r}" if name else "it names no subgraph"
+        hint = (
+            suggest(str(name), doc.subgraphs) or "It is kept as it is; remove it to run the rest."
+        )
+        return Problem(record.name, DEFINITION, text, hint, kind=UnknownSubgraph.__name__)
+    for op in BORDER:
+        for found in border_problems(inside, op):
+            return replace(found, node=record.name, port=DEFINITION)
+    if not instances_in(inside) and not doc.slashed:
+        return None
+    loop = _loop(doc, inside.scope)
+    if loop is not None:
+        text = f"the subgraph `{loop}` contains itself"
+        hint = f"Remove the instance of `{loop}` from it."
+        return Problem(record.name, DEFINITION, text, hint, kind=RecursiveSubgraph.__name__)
+    if _depth(doc, inside.scope) > DEEPEST or expanded_size(doc, inside.scope) > LARGEST:
+        text = f"it stands for more than {LARGEST} nodes, or is nested deeper than {DEEPEST} levels"
+        return Problem(record.name, DEFINITION, text, kind=SubgraphTooLarge.__name__)
+    return _clash(doc, record, inside)
+
+
+def _loop(doc: Document, name: str) -> str | None:
+    """A definition reached from `name` that contains itself."""
+    open_, done = [(name, iter(_used(doc, name)))], set()
+    path = {name}
+    while open_:
+        at, rest = open_[-1]
+        step = next(rest, None)
+        if step is None:
+            open_.pop()
+            path.discard(at)
+            done.add(at)
+        elif step in path:
+            return step
+        elif step not in done:
+            path.add(step)
+            open_.append((step, iter(_used(doc, step))))
+    return None
+
+
+def _depth(doc: Document, name: str) -> int:
+    """How many levels of definitions lie in one without loops."""
+    level, depth = {name}, 0
+    while level and depth <= DEEPEST:
+        level = {step for at in level for step in _used(doc, at)}
+        depth += 1
+    return depth
+
+
+def _used(doc: Document, name: str) -> list[str]:
+    inside = doc.definition(name)
+    found = [r.attrs.get(DEFINITION) for r in instances_in(inside)] if inside is not None else []
+    return sorted({used for used in found if isinstance(used, str)})
+
+
+def _clash(doc: Document, record: NodeRecord, inside: Document) -> Problem | None:
+    """A node outside whose name is that of one inside."""
+    scope = f"{record.name}/"
+    for name in sorted(name for name in doc.slashed if name.startswith(scope)):
+        found = find_name(inside, name[len(scope) :])
+        if found is not None and found[-1].op not in BORDER:
+            text = f"`{name}` is the name of a node inside `{record.name}` and of one beside it"
+            hint = "Rename one of them."
+            return Problem(record.name, None, text, hint, kind=NameTaken.__name__)
+    return None

@@ -1,0 +1,184 @@
+"""The document's training settings: their fields, their defaults, and what is wrong with them.
+
+Nodes that they name may lie inside a subgraph: then they are named by paths (see `scopes`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from nodeflow.data import SPLITS
+from nodeflow.document.analysis.paths import at_path, source_of, walk
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.problems import Problem
+from nodeflow.document.model.records import NodeRecord
+from nodeflow.graph.op import Op
+from nodeflow.graph.registry import REGISTRY
+
+PATIENCE = 3
+"""Epochs that early stopping waits, unless told otherwise."""
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """The settings with their defaults; `optimizer`, `loss` and metrics' nodes are ids
+    or, inside subgraphs, paths.
+
+    `patience` switches early stopping on. `monitor` is what it watches: `node`, `split`, and `goal`
+    (`min`, `max`, or left out to go by the node); without it, the loss on the validation split, or
+    on the batches where the data has no such split.
+    """
+
+    optimizer: str | None = None
+    loss: str | None = None
+    epochs: int = 10
+    batch_size: int = 100
+    seed: int = 1
+    shuffle: bool = True
+    metrics: list[dict[str, Any]] = field(default_factory=list)
+    patience: int | None = None
+    monitor: dict[str, Any] | None = None
+    min_change: float = 0.0
+    restore_best: bool = True
+    use_averages: bool = False
+
+
+def training_settings(doc: Document) -> TrainingSettings:
+    """Returns the settings to train with.
+
+    Where the file names no optimizer and there is one only, it is that one; where it names no
+    loss, it is what is wired into the optimizer.
+    """
+    known = {key: doc.training[key] for key in _FIELDS if doc.training.get(key) is not None}
+    optimizer = known.get("optimizer") or _only_optimizer(doc)
+    loss = known.get("loss")
+    if loss is None and optimizer is not None:
+        found = source_of(doc.root, optimizer, "loss")
+        loss = None if found is None else found[0]
+    return TrainingSettings(**{**known, "optimizer": optimizer, "loss": loss})
+
+
+_FIELDS = tuple(TrainingSettings.__dataclass_fields__)
+
+
+def is_optimizer(op_id: str) -> bool:
+    """Says whether an op is an optimizer: it derives updates from a loss and has no outputs."""
+    if op_id not in REGISTRY:
+        return False
+    op: Op = REGISTRY.lookup(op_id)
+    return op.macro and not op.outputs and any(port.name == "loss" for port in op.inputs)
+
+
+GROUP = "group"
+
+
+def optimizers(doc: Document) -> list[str]:
+    """Returns the ids (paths, inside subgraphs) of the nodes to train with.
+
+    These are optimizers, and the group of assigns that the settings name: what an optimizer
+    becomes when it is unpacked.
+    """
+    doc = doc.root
+    name = doc.training.get("optimizer") or ""
+    named = at_path(doc, name)
+    group = [name] if named is not None and named[1].op == GROUP else []
+    found = [node.id for node in doc.nodes.values() if is_optimizer(node.op)]
+    if any(is_optimizer(n.op) for part in doc.definitions() for n in part.nodes.values()):
+        found = [path for path, _, node in walk(doc) if is_optimizer(node.op)]
+    return found + group
+
+
+def _only_optimizer(doc: Document) -> str | None:
+    found = optimizers(doc)
+    return found[0] if len(found) == 1 else None
+
+
+def training_problems(
+    doc: Document, types: Mapping[str, Mapping[str, Any] | None]
+) -> list[Problem]:
+    """Returns what is wrong with the settings. `types` holds the outputs of loss and metrics."""
+    settings, problems = doc.training, []
+
+    def problem(field_name: str, text: str, hint: str) -> None:
+        problems.append(Problem("", f"training.{field_name}", text, hint, kind="GraphError"))
+
+    if not settings:
+        return []
+    optimizer = settings.get("optimizer")
+    named = None if optimizer is None else at_path(doc, optimizer)
+    if optimizer is not None and named is None:
+        problem("optimizer", "training names an optimizer that is not there", "Choose another.")
+    elif named is not None and not _trains(named[1]):
+        name = named[1].name
+        problem("optimizer", f"training names `{name}`, which is no optimizer", "Choose another.")
+    elif named is not None and named[1].op == GROUP and settings.get("loss") is None:
+        name = named[1].name
+        text = f"`{name}` is a group: nothing says what it makes small"
+        problem("loss", text, "Choose the loss in the training settings.")
+    elif optimizer is None and _only_optimizer(doc) is None:
+        count = len(optimizers(doc))
+        text = f"there are {count} optimizers" if count else "there is no optimizer to train with"
+        hint = "Choose one in the training settings." if count else "Add one, such as Adam."
+        problem("optimizer", text, hint)
+    if settings.get("loss") is not None:
+        _check_scalar(doc, types, "loss", settings["loss"], problem)
+    measured = {f"metrics.{i}": m for i, m in enumerate(settings.get("metrics") or [])}
+    if settings.get("monitor"):
+        measured["monitor"] = settings["monitor"]
+    for place, metric in measured.items():
+        if place == "monitor" or not is_table(doc, metric["node"]):
+            _check_scalar(doc, types, place, metric["node"], problem)
+        split = metric.get("split", "test")
+        if split not in SPLITS:
+            problem(place, f"there is no split {split!r}", "Use train, validation or test.")
+    if settings.get("use_averages") and _keeps_no_averages(doc):
+        problem(
+            "use_averages",
+            "the optimizer keeps no running means of the weights",
+            "Set its average_decay, such as 0.99, or do not use averages.",
+        )
+    return problems
+
+
+def is_table(doc: Document, node_id: str) -> bool:
+    """Says whether a node is a figure of more than one number, such as a confusion matrix."""
+    found = at_path(doc, node_id)
+    return found is not None and found[1].op == "confusion_matrix"
+
+
+def likely_goal(op: str, name: str) -> str:
+    """`max` where more is better: metrics, and nodes built by hand that are named like one."""
+    if op in REGISTRY and REGISTRY.lookup(op).category == "Metric":
+        return "max"
+    words = ("accuracy", "precision", "recall", "f1", "auc", "r_squared", "score")
+    return "max" if any(word in name.lower() for word in words) else "min"
+
+
+def _keeps_no_averages(doc: Document) -> bool:
+    found = at_path(doc, doc.training.get("optimizer") or _only_optimizer(doc) or "")
+    if found is None or found[1].op == GROUP:
+        return False
+    return found[1].attrs.get("average_decay") is None
+
+
+def _trains(record: NodeRecord) -> bool:
+    return is_optimizer(record.op) or record.op == GROUP
+
+
+def _check_scalar(
+    doc: Document, types: Mapping[str, Any], field_name: str, node_id: str, problem: Any
+) -> None:
+    found_at = at_path(doc, node_id)
+    if found_at is None:
+        problem(field_name, "training measures a node that is not there", "Choose another.")
+        return
+    found = types.get(node_id)
+    first = next(iter(found.values()), None) if found else None
+    if first is not None and first.shape != ():
+        problem(
+            field_name,
+            f"`{found_at[1].name}` is {first}, and training measures scalars",
+            "Reduce it with reduce_mean.",
+        )

@@ -1,0 +1,166 @@
+"""Order among a document's nodes, by its wires: what is upstream, what comes first, what loops.
+
+All of it is iterative: a chain of ten thousand nodes is no reason to run out of stack. Feeds
+count as wires here.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from nodeflow.document.io.flow import natural
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.records import Wire
+
+
+def downstream(doc: Document, ids: Iterable[str]) -> set[str]:
+    """Returns the nodes and all that depend on them."""
+    outgoing, seen = doc.outgoing, set(ids)
+    stack = list(seen)
+    while stack:
+        for wire in outgoing.get(stack.pop(), _NONE).values():
+            if wire.target not in seen:
+                seen.add(wire.target)
+                stack.append(wire.target)
+    return seen
+
+
+def upstream(doc: Document, ids: Iterable[str]) -> set[str]:
+    """Returns the nodes and all that they depend on."""
+    incoming, seen = doc.incoming, set(ids)
+    stack = list(seen)
+    while stack:
+        for wire in incoming.get(stack.pop(), _NONE).values():
+            if wire.source not in seen:
+                seen.add(wire.source)
+                stack.append(wire.source)
+    return seen
+
+
+_NONE: dict[Any, Wire] = {}
+
+
+def topological(doc: Document, among: set[str]) -> tuple[list[str], dict[str, str]]:
+    """Returns `among` with sources before targets, and those of them that lie on a loop.
+
+    The latter as node -> a member that stands for all nodes of its (strongly connected) loops.
+    Loops cannot be ordered: their members come where the loop could be entered first.
+    """
+    order, rest = _kahn(doc, among, set())
+    if not rest:
+        return order, {}
+    looping = _loops(doc, rest)
+    order += sorted(looping, key=natural)
+    tail, _ = _kahn(doc, rest - set(looping), set(looping))
+    return order + tail, looping
+
+
+def _kahn(doc: Document, among: set[str], ignored: set[str]) -> tuple[list[str], set[str]]:
+    """Orders what can be ordered; returns it and what cannot (loops, and all behind them)."""
+    incoming, outgoing = doc.incoming, doc.outgoing
+    waiting = {
+        node: len([w for w in incoming.get(node, _NONE).values() if w.source in among])
+        for node in among
+        if node not in ignored
+    }
+    ready = [node for node, count in waiting.items() if not count]
+    order: list[str] = []
+    while ready:
+        node = ready.pop()
+        order.append(node)
+        for wire in outgoing.get(node, _NONE).values():
+            target = wire.target
+            if target in waiting:
+                waiting[target] -= 1
+                if not waiting[target]:
+                    ready.append(target)
+    return order, among.difference(order)
+
+
+def _loops(doc: Document, among: set[str]) -> dict[str, str]:
+    """Returns the members of loops, see `topological`.
+
+    Tarjan, "Depth-first search and linear graph algorithms" (1972), without recursion.
+    """
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    path: list[str] = []
+    on_path: set[str] = set()
+    looping: dict[str, str] = {}
+    for root in among:
+        if root in index:
+            continue
+        work = [(root, iter(doc.wires_out_of(root)))]
+        index[root] = low[root] = len(index)
+        path.append(root)
+        on_path.add(root)
+        while work:
+            node, wires = work[-1]
+            for wire in wires:
+                target = wire.target
+                if target not in among:
+                    continue
+                if target == node:
+                    looping[node] = node
+                if target not in index:
+                    index[target] = low[target] = len(index)
+                    path.append(target)
+                    on_path.add(target)
+                    work.append((target, iter(doc.wires_out_of(target))))
+                    break
+                if target in on_path:
+                    low[node] = min(low[node], index[target])
+            else:
+                work.pop()
+                if work:
+                    low[work[-1][0]] = min(low[work[-1][0]], low[node])
+                if low[node] == index[node]:
+                    members = []
+                    while not members or members[-1] != node:
+                        members.append(path.pop())
+                        on_path.discard(members[-1])
+                    if len(members) > 1:
+                        looping.update(dict.fromkeys(members, node))
+    return looping
+
+
+def in_order(
+    doc: Document, among: Iterable[str], late: Callable[[str], bool] = lambda _: False
+) -> list[str]:
+    """Returns nodes (without loops) with sources first; among equals the older, `late` ones last.
+
+    The result depends on the wires and ids alone, not on how the document came about.
+    """
+    chosen = set(among)
+    waiting = {i: sum(w.source in chosen for w in doc.wires_into(i)) for i in chosen}
+    ready = [(late(i), natural(i), i) for i, count in waiting.items() if not count]
+    heapq.heapify(ready)
+    order: list[str] = []
+    while ready:
+        node = heapq.heappop(ready)[2]
+        order.append(node)
+        for wire in doc.wires_out_of(node):
+            if wire.target in chosen:
+                waiting[wire.target] -= 1
+                if not waiting[wire.target]:
+                    heapq.heappush(ready, (late(wire.target), natural(wire.target), wire.target))
+    return order
+
+
+def levels(doc: Document, among: Iterable[str] | None = None) -> dict[str, int]:
+    """Returns the step in which each node can run at the earliest; nodes of one level in parallel.
+
+    Nodes without inputs (and feeds) are level 0. Nodes on a loop are left out.
+    """
+    chosen = set(doc.nodes if among is None else among)
+    order, looping = topological(doc, chosen)
+    level: dict[str, int] = {}
+    for node in order:
+        if node in looping:
+            continue
+        before = [level[w.source] + 1 for w in doc.wires_into(node) if w.source in level]
+        feeds = all(w.target_port == "feed" for w in doc.wires_into(node))
+        level[node] = 0 if feeds else max(before, default=0)
+    return level

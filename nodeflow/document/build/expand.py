@@ -1,0 +1,429 @@
+"""What a macro node derives, as a document to look at (`expansion`) or as nodes to edit (`unpack`).
+
+An optimizer or a gradients node is stored as one node; the nodes it stands for are made when the
+graph is built. Both functions read them off that graph, so that what is shown and what is copied
+is what runs.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import takewhile
+
+from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.declarations import op_of
+from nodeflow.document.analysis.paths import at_path, scoped_name, source_of
+from nodeflow.document.analysis.ports import CONTROL, DONE, is_control
+from nodeflow.document.analysis.subgraph_ops import port_names
+from nodeflow.document.analysis.training_settings import GROUP, training_settings
+from nodeflow.document.build.build import Build, build
+from nodeflow.document.build.expand_layout import arrange, block_frames, free_place
+from nodeflow.document.build.flatten import Flat
+from nodeflow.document.build.from_graph import attributes
+from nodeflow.document.edit.references import rewrite_training
+from nodeflow.document.model.document import Document, Transaction
+from nodeflow.document.model.errors import DocumentError
+from nodeflow.document.model.records import INPUTS, FrameRecord, NodeRecord, Wire
+from nodeflow.graph.graph import Node, Tensor
+from nodeflow.graph.types import TensorType
+
+Source = tuple[str, str]
+"""An output port: (document id, port)."""
+
+
+class Expansion(Document):
+    """The derived nodes of one macro node: a document that cannot be changed.
+
+    Attributes:
+        owner: name of the macro node.
+        outer: nodes of the enclosing document that stand at its border: those whose outputs the
+            derived ones read, and the macro node itself, into which the results go.
+        outer_ids: id here -> id in the enclosing document, of these.
+        types: id here -> output port -> type, of all nodes.
+    """
+
+    def __init__(self, owner: str) -> None:
+        super().__init__()
+        self.owner = owner
+        self.locked = f"derived from {owner}: Unpack to edit"
+        self.outer_ids: dict[str, str] = {}
+        self.outer = self.outer_ids.keys()
+        self.types: dict[str, dict[str, TensorType]] = {}
+
+    def analyse(self) -> Analysis:
+        """Returns an analysis of this document, with the types that the graph has."""
+        return Analysis(self, known=self.types)
+
+
+def can_expand(doc: Document, node_id: str) -> bool:
+    """Says whether a node derives others: an optimizer, gradients."""
+    record = doc.nodes.get(node_id)
+    op = None if record is None else op_of(record)
+    return op is not None and op.macro
+
+
+def expansion(
+    doc: Document,
+    node_id: str,
+    *,
+    base_dir: str | os.PathLike | None = None,
+    analysis: Analysis | None = None,
+) -> Expansion:
+    """Returns the derived nodes of a macro node, laid out, with what they read at their border.
+
+    Args:
+        node_id: its id; inside a subgraph of `doc`, its path of ids.
+        base_dir: where relative data paths start; default: the document's folder.
+        analysis: of this document and up to date, if there is one already.
+
+    Raises:
+        DocumentError: the node derives nothing.
+        NodeflowError: it cannot run; names node and port, and what to do.
+    """
+    macro, derived, built = _derived(doc, node_id, base_dir, analysis)
+    inner, ids = _read(built.document, macro, derived)
+    for frame in _lay_out(inner, {ids[node]: node.name for node in derived}, inner.outer):
+        key = f"f{inner.next_id}"
+        inner.fill("frame", key, replace(frame, id=key))
+    return inner
+
+
+def unpack(
+    doc: Document,
+    node_id: str,
+    *,
+    base_dir: str | os.PathLike | None = None,
+    analysis: Analysis | None = None,
+) -> list[str]:
+    """Replaces a macro node by copies of what it derives, as one undo step; returns their ids.
+
+    An optimizer becomes a `group` of the same id and name that runs the copied assigns, so what
+    waits for it, fetches it or trains with it goes on as before. What used the outputs of a
+    gradients node uses the copies. Arguments as of `expansion`.
+
+    Raises:
+        DocumentError: the node derives nothing, or it uses what another macro node derived.
+        NodeflowError: it cannot run; names node and port, and what to do.
+    """
+    macro, derived, built = _derived(doc, node_id, base_dir, analysis)
+    graph, record = at_path(doc, node_id) or (doc, doc.node(node_id))
+    path = node_id[: -len(record.id)]
+    sources = _outer_sources(built, doc, graph, path)
+    _check_reach(doc, macro, derived, sources, built, path)
+    shared = _check_instances(doc, graph, node_id, macro, derived, built)
+    scope = macro.name[: -len(record.name)]
+    with graph.transaction(f"Unpack {record.name}") as t:
+        new = {node: t.new_id() for node in derived}
+        sources.update({o: (new[n], _port(o)) for n in derived for o in n.outputs})
+        for node in derived:
+            name = _name_inside(node.name, scope, shared)
+            name = graph.fresh_name(name) if graph.node_named(name) else name
+            t.put_node(NodeRecord(new[node], node.op.id, name, attributes(node)))
+        for node in derived:
+            for wire in _wires(node, new[node], new, sources):
+                t.put_wire(wire)
+        _place(graph, t, built.document, macro, derived, {**new, macro: record.id})
+        if macro.outputs:
+            _replace_outputs(graph, t, record.id, macro, sources)
+        else:
+            _become_group(graph, t, record.id, macro, sources)
+    return list(new.values())
+
+
+# ---- reading the graph --------------------------------------------------------------------------
+
+
+def _derived(
+    doc: Document, node_id: str, base_dir: str | os.PathLike | None, analysis: Analysis | None
+) -> tuple[Node, list[Node], Build]:
+    """The macro node in the graph, what it derived (sources first), and the build."""
+    found = at_path(doc, node_id)
+    graph, record = found or (doc, doc.node(node_id))
+    if not can_expand(graph, record.id):
+        raise DocumentError(
+            f"{record.op} derives no nodes",
+            node=record.name,
+            hint="Expand and Unpack are for optimizers and gradients.",
+        )
+    built = build(doc, base_dir=base_dir, partial=True, analysis=analysis)
+    built.require([node_id])
+    if node_id not in built.nodes:
+        raise DocumentError("it takes no part in a run, so it derives nothing", node=record.name)
+    macro = built.nodes[node_id]
+    derived = [node for node in built.graph.nodes if node.derived_from == macro.name]
+    return macro, derived, built
+
+
+def _read(doc: Document, macro: Node, derived: list[Node]) -> tuple[Expansion, dict[Node, str]]:
+    """The document of derived nodes, not yet laid out, and the ids of nodes in it."""
+    inner = Expansion(macro.name)
+    inner.path = doc.path
+    ids: dict[Node, str] = {}
+    inside = set(derived)
+    outside = _in_order({t.node for node in derived for t in node.inputs} - inside)
+    for node in [*outside, *derived, macro]:
+        key = ids[node] = f"n{len(ids) + 1}"
+        inner.types[key] = {_port(tensor): tensor.type for tensor in node.outputs}
+        original = None if node in inside else doc.node_named(node.name)
+        if original is not None:
+            record = replace(original, id=key, extra={})
+        else:  # an outer one without a record is what another macro node derived
+            record = NodeRecord(key, node.op.id, node.name, attributes(node))
+        if node not in inside:
+            inner.outer_ids[key] = original.id if original else ""
+        inner.fill("node", key, record)
+    sources = {t: (ids[node], _port(t)) for node in ids for t in node.outputs}
+    wires = [wire for node in derived for wire in _wires(node, ids[node], ids, sources)]
+    for wire in [*wires, *_results(macro, ids, sources)]:
+        inner.fill("wire", wire.key, wire)
+    return inner, ids
+
+
+def _lay_out(inner: Expansion, derived: dict[str, str], others: Iterable[str]) -> list[FrameRecord]:
+    """Gives derived nodes and others their places; returns the frames of the scopes."""
+    analysis = inner.analyse()
+    for node_id, pos in arrange(inner, derived, analysis, inner.owner, others).items():
+        inner.fill("node", node_id, replace(inner.nodes[node_id], pos=pos))
+    return block_frames(inner, derived, analysis, inner.owner)
+
+
+def _in_order(nodes: Iterable[Node]) -> list[Node]:
+    return sorted(nodes, key=lambda node: node.index)
+
+
+def _port(tensor: Tensor) -> str:
+    return tensor.node.op.output_name(tensor.index)
+
+
+def _wires(
+    node: Node, node_id: str, ids: dict[Node, str], sources: dict[Tensor, Source]
+) -> list[Wire]:
+    """The wires into a derived node."""
+    wires = [
+        Wire(*sources[tensor], node_id, node.op.input_name(index))
+        for index, tensor in enumerate(node.inputs)
+    ]
+    before = [other for other in node.control_inputs if other in ids]
+    for index, other in enumerate(before):
+        port = other.op.output_name(0) if other.outputs else DONE
+        wires.append(Wire(ids[other], port, node_id, f"{CONTROL}.{index}"))
+    return wires
+
+
+def _updates(macro: Node) -> list[Node]:
+    """The assigns that an optimizer runs."""
+    return [node for node in macro.control_inputs if node.derived_from == macro.name]
+
+
+def _results(macro: Node, ids: dict[Node, str], sources: dict[Tensor, Source]) -> list[Wire]:
+    """The wires into the macro node as it is shown: what its outputs stand for, what it runs."""
+    wires = []
+    for index, tensor in enumerate(macro.alias):
+        if tensor in sources:
+            wires.append(Wire(*sources[tensor], ids[macro], macro.op.output_name(index)))
+    for index, node in enumerate(_updates(macro)):
+        port = node.op.output_name(0)
+        wires.append(Wire(ids[node], port, ids[macro], f"{CONTROL}.{index}"))
+    return wires
+
+
+# ---- unpacking ----------------------------------------------------------------------------------
+
+
+def _name_inside(name: str, scope: str, shared: bool) -> str:
+    """What a derived node is called in a subgraph's definition.
+
+    `net/train/net/W/step` stays what it is in full, so that trained values are found; where
+    other instances share the definition it is `train/W/step`. `gradients/net/loss_grad/divide`
+    is `gradients/loss_grad/divide`.
+    """
+    own = name.startswith(scope)
+    name = name.removeprefix(scope)
+    return name if not scope or (own and not shared) else name.replace(f"/{scope}", "/", 1)
+
+
+def _outer_sources(built: Build, doc: Document, graph: Document, path: str) -> dict[Tensor, Source]:
+    """The ports of a graph that tensors come from; of macro nodes also what they stand for.
+
+    `path` leads to the graph where it is inside an instance; what comes in there is had at its
+    border.
+    """
+    sources: dict[Tensor, Source] = {}
+    found = [
+        ((node.removeprefix(path), port), tensor)
+        for (node, port), tensor in built.tensors.items()
+        if node.startswith(path)
+    ]
+    flat = built.document
+    for key, name in flat.instance_names.items() if isinstance(flat, Flat) else ():
+        for port, source in built.instances[name].items():
+            if key.startswith(path) and source in built.tensors:
+                found.append(((key.removeprefix(path), port), built.tensors[source]))
+    for port in port_names(graph, INPUTS) if path else ():
+        outer = source_of(doc, path[:-1], port)
+        if outer is not None and outer in built.tensors:
+            found.append(((graph.borders[INPUTS], port), built.tensors[outer]))
+    for source, tensor in found:
+        if source[0] not in graph.nodes:
+            continue  # inside another instance
+        sources.setdefault(tensor, source)
+        alias = tensor.node.alias[tensor.index] if tensor.node.alias else None
+        if alias is not None:
+            sources.setdefault(alias, source)
+    return sources
+
+
+def _check_reach(
+    doc: Document,
+    macro: Node,
+    derived: list[Node],
+    sources: dict[Tensor, Source],
+    built: Build,
+    path: str,
+) -> None:
+    """Copies can only be wired to nodes of the graph, and to what comes into it."""
+    inside, ids = set(derived), {node: key for key, node in built.nodes.items()}
+    read = [tensor for node in derived for tensor in node.inputs]
+    for tensor in [*read, *(t for t in macro.alias if t is not None)]:
+        if tensor in sources or tensor.node in inside:
+            continue
+        if tensor.node.derived_from is None:
+            where = _to_unpack(doc, path, ids.get(tensor.node, ""))
+            what = "in another subgraph" if ids.get(tensor.node, "").startswith(path) else "outside"
+            raise DocumentError(
+                f"its derived nodes use {tensor.name}, which is {what}",
+                node=macro.name,
+                hint=f"Unpack the subgraph {where} first." if where else None,
+            )
+        raise DocumentError(
+            f"its derived nodes use {tensor.name}, which {tensor.node.derived_from} derives",
+            node=macro.name,
+            hint=f"Unpack {tensor.node.derived_from} first.",
+        )
+
+
+def _to_unpack(doc: Document, here: str, there: str) -> str | None:
+    """The name of the instance that keeps a node (path `there`) from a graph (path `here`)."""
+    own, other = here.split("/")[:-1], there.split("/")[:-1]
+    shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(own, other)))
+    steps = own[: shared + 1] if shared < len(own) else other[: shared + 1]
+    return scoped_name(doc, "/".join(steps)) if len(steps) > shared else None
+
+
+def _check_instances(
+    doc: Document, graph: Document, node_id: str, macro: Node, derived: list[Node], built: Build
+) -> bool:
+    """All instances of a definition get the copies, so each must derive the same nodes.
+
+    Says whether there are several.
+    """
+    last = node_id.rpartition("/")[2]
+    others = {i: node for i, node in built.nodes.items() if i.rpartition("/")[2] == last}
+    if len(others) < 2:
+        return False
+    wanted = _outline(derived, _outer_sources(built, doc, graph, node_id[: -len(last)]))
+    for path, other in others.items():
+        nodes = [node for node in built.graph.nodes if node.derived_from == other.name]
+        sources = _outer_sources(built, doc, graph, path[: -len(last)])
+        if path != node_id and _outline(nodes, sources) != wanted:
+            raise DocumentError(
+                f"{other.name} derives other nodes, and both are of one subgraph",
+                node=macro.name,
+                hint="Make the instance independent first.",
+            )
+    return True
+
+
+def _outline(derived: list[Node], sources: dict[Tensor, Source]) -> list:
+    """What derived nodes are, but for names: op, attributes, inputs, what each waits for."""
+    places = {node: place for place, node in enumerate(derived)}
+
+    def of(tensor: Tensor) -> tuple | None:
+        place = places.get(tensor.node)
+        return sources.get(tensor) if place is None else (place, tensor.index)
+
+    return [
+        (
+            node.op.id,
+            attributes(node),
+            [of(tensor) for tensor in node.inputs],
+            [places.get(other) for other in node.control_inputs],
+        )
+        for node in derived
+    ]
+
+
+def _become_group(
+    doc: Document,
+    t: Transaction,
+    node_id: str,
+    macro: Node,
+    sources: dict[Tensor, Source],
+) -> None:
+    """Turns the optimizer's record into a group that runs the copied assigns."""
+    settings = training_settings(doc)
+    if settings.optimizer is not None and settings.optimizer.rpartition("/")[2] == node_id:
+        named = {"optimizer": settings.optimizer, "loss": settings.loss}
+        t.set_training({**doc.training, **named})
+    for wire in doc.wires_into(node_id):
+        if not is_control(wire.target_port):
+            t.drop_wire(wire.key)
+    t.put_node(replace(doc.nodes[node_id], op=GROUP, attrs={}))
+    for index, node in enumerate(_updates(macro)):
+        t.put_wire(Wire(*sources[node.outputs[0]], node_id, f"values.{index}"))
+
+
+def _replace_outputs(
+    doc: Document,
+    t: Transaction,
+    node_id: str,
+    macro: Node,
+    sources: dict[Tensor, Source],
+) -> None:
+    """Wires what used a gradients node to the copies, and removes the node.
+
+    A gradient that does not exist had no value: its wires go, and their targets say what they miss.
+    """
+    stands_for = {
+        macro.op.output_name(index): None if tensor is None else sources.get(tensor)
+        for index, tensor in enumerate(macro.alias)
+    }
+    for wire in doc.wires_out_of(node_id):
+        source = stands_for.get(wire.source_port)
+        if source is not None:
+            t.put_wire(Wire(*source, wire.target, wire.target_port))
+    first = stands_for.get(macro.op.output_name(0))
+    rewrite_training(doc, t, lambda steps: _instead(steps, node_id, first and first[0]))
+    t.drop_node(node_id)
+
+
+def _instead(steps: list[str], old: str, new: str | None) -> list[str] | None:
+    """A path of ids with `new` in place of a node that goes; None where there is none."""
+    if steps[-1] != old:
+        return steps
+    return [*steps[:-1], new] if new else None
+
+
+def _place(
+    doc: Document,
+    t: Transaction,
+    flat: Document,
+    macro: Node,
+    derived: list[Node],
+    new: dict[Node, str],
+) -> None:
+    """Lays the copies out where there is room, the group among them, a frame around each scope."""
+    inner, ids = _read(flat, macro, derived)
+    group = [] if macro.outputs else [macro]
+    frames = _lay_out(
+        inner, {ids[node]: node.name for node in derived}, [ids[node] for node in group]
+    )
+    places = {new[node]: inner.nodes[ids[node]].pos for node in [*derived, *group]}
+    dx, dy = free_place(doc, set(doc.nodes) - set(new.values()), places)
+    for key, (x, y) in places.items():
+        t.put_node(replace(doc.nodes[key], pos=(x + dx, y + dy)))
+    for frame in frames:
+        x, y, width, height = frame.rect
+        t.put_frame(replace(frame, id=t.new_id("f"), rect=(x + dx, y + dy, width, height)))

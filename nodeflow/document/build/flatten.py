@@ -1,0 +1,275 @@
+"""A document without subgraphs: every instance replaced by the nodes it stands for.
+
+What is inside an instance gets its path as id (`n9/n4`) and its scope as name (`dense/W`), as name
+scopes have it in TensorFlow 1. Wires through border nodes become wires between the nodes at their
+ends. So whoever builds or runs a document knows nothing of subgraphs.
+
+An instance stays as it is where it cannot be replaced (its problem is then found by the analysis)
+or where it is bypassed: it passes on what comes in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from nodeflow.document.analysis.declarations import op_of
+from nodeflow.document.analysis.node_flags import with_field
+from nodeflow.document.analysis.passthrough import BYPASSED, MUTED, REROUTE, mode_of
+from nodeflow.document.analysis.paths import find_name, instance_problem, instances_in
+from nodeflow.document.analysis.ports import CONTROL, DONE, is_control
+from nodeflow.document.analysis.subgraph_ops import BORDER, definition_of, leaving_wire, port_names
+from nodeflow.document.edit.references import variable_names, with_variables
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.records import INPUTS, ONLY, OUTPUTS, Json, NodeRecord, Wire
+
+
+class Flat(Document):
+    """What `flatten` returns.
+
+    Attributes:
+        instances: name of each replaced instance -> its outputs: port -> (id, port) of the node
+            whose value it is, or None where nothing is wired.
+        instance_names: path of ids of each replaced instance -> its name.
+        muted_by: id -> name of the muted instance that holds the node.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.locked = "made from another document, to be run"
+        self.instances: dict[str, dict[str, tuple[str, str] | None]] = {}
+        self.instance_names: dict[str, str] = {}
+        self.muted_by: dict[str, str] = {}
+
+
+class _End(NamedTuple):
+    """A port of a node in one of the graphs."""
+
+    place: _Place
+    node: str
+    port: str
+
+
+@dataclass(eq=False)
+class _Place:
+    """One graph of the file, as it is in one instance."""
+
+    graph: Document
+    ids: str = ""
+    names: str = ""
+    outer: _Place | None = None
+    instance: NodeRecord | None = None
+    muted: str = ""
+
+    def __post_init__(self) -> None:
+        self.inner: dict[str, _Place] = {}
+
+
+def has_subgraphs(doc: Document) -> bool:
+    """Says whether a document has instances of subgraphs."""
+    return bool(doc.subgraphs) and bool(instances_in(doc))
+
+
+def flatten(doc: Document) -> Document:
+    """Returns the document itself where it has no instances; else one without (see above)."""
+    if not has_subgraphs(doc):
+        return doc
+    flat = Flat()
+    flat.path = doc.path
+    flat.use_definitions(doc)
+    places = list(_places(doc))
+    for place in places:
+        _add_nodes(flat, place)
+    for place in places:
+        _add_wires(flat, place)
+    for place in places:
+        _note_instance(flat, place)
+    flat.fill("training", ONLY, _training(flat, doc) or None)
+    flat.fill("weights", ONLY, doc.root.weights)
+    return flat
+
+
+def _training(flat: Flat, doc: Document) -> dict[str, Json]:
+    """The training settings; an instance that they name is the node of its first output."""
+
+    def node(key: Json) -> Json:
+        name = flat.instance_names.get(key) if isinstance(key, str) else None
+        first = next(iter(flat.instances[name].values()), None) if name else None
+        return key if first is None else first[0]
+
+    settings = dict(doc.root.training)
+    if "loss" in settings:
+        settings["loss"] = node(settings["loss"])
+    if settings.get("metrics"):
+        settings["metrics"] = [{**m, "node": node(m["node"])} for m in settings["metrics"]]
+    if settings.get("monitor"):
+        settings["monitor"] = {**settings["monitor"], "node": node(settings["monitor"]["node"])}
+    return settings
+
+
+def _places(doc: Document) -> Iterator[_Place]:
+    """The document's graph, and the graph inside each instance, however deep; outer ones first."""
+    waiting = [_Place(doc)]
+    for place in waiting:
+        yield place
+        for record in instances_in(place.graph):
+            inside = definition_of(place.graph, record)
+            mode = mode_of(record)
+            if inside is None or mode == BYPASSED or instance_problem(place.graph, record):
+                continue
+            name = place.names + record.name
+            inner = _Place(
+                inside,
+                f"{place.ids}{record.id}/",
+                f"{name}/",
+                place,
+                record,
+                place.muted or (name if mode == MUTED else ""),
+            )
+            place.inner[record.id] = inner
+            waiting.append(inner)
+
+
+def _stays(place: _Place, record: NodeRecord) -> bool:
+    return record.id not in place.inner and not (place.outer and record.op in BORDER)
+
+
+def _add_nodes(flat: Flat, place: _Place) -> None:
+    for record in place.graph.nodes.values():
+        if not _stays(place, record):
+            continue
+        key = place.ids + record.id
+        record = _in_scope(place, record)
+        if place.outer is not None:
+            record = replace(record, id=key, name=place.names + record.name)
+            if place.muted:
+                flat.muted_by[key] = place.muted
+                record = with_field(record, "mode", MUTED)
+        flat.fill("node", key, record)
+
+
+def _in_scope(place: _Place, record: NodeRecord) -> NodeRecord:
+    """A node that names variables as they are called in the whole graph."""
+    names = variable_names(record)
+    if names is None:
+        return record
+    return with_variables(record, [_full_name(place, name) for name in names])
+
+
+def _full_name(place: _Place | None, name: Json) -> Json:
+    while isinstance(name, str) and place is not None:
+        if find_name(place.graph, name) is not None:
+            return place.names + name
+        place = place.outer
+    return name
+
+
+def _add_wires(flat: Flat, place: _Place) -> None:
+    for wire in place.graph.wires.values():
+        record = place.graph.nodes[wire.target]
+        if not _stays(place, record):
+            if record.id in place.inner and is_control(wire.target_port):
+                for node in _all_nodes(place.inner[record.id]):
+                    _order(flat, place, wire, node)
+        elif is_control(wire.target_port):
+            _order(flat, place, wire, place.ids + wire.target, wire.target_port)
+        else:
+            start = _start(_End(place, wire.source, wire.source_port))
+            if start is not None and start.node not in start.place.inner:
+                key = (place.ids + wire.target, wire.target_port)
+                flat.fill("wire", key, Wire(start.place.ids + start.node, start.port, *key))
+
+
+def _order(flat: Flat, place: _Place, wire: Wire, target: str, port: str | None = None) -> None:
+    """Lets a node wait for what a wire starts at: all that ends inside, if it is an instance."""
+    start = _start(_End(place, wire.source, wire.source_port))
+    if start is None:
+        return
+    sources = [(start.place.ids + start.node, start.port)]
+    if start.node in start.place.inner:
+        sources = [(key, DONE) for key in _last_nodes(start.place.inner[start.node])]
+    for source, out in sources:
+        if port is None or (target, port) in flat.wires:
+            port = _free_control(flat, target)
+        flat.fill(
+            "wire", (target, port), Wire(source, _order_port(flat, source, out), target, port)
+        )
+
+
+def _order_port(flat: Flat, node: str, port: str) -> str:
+    """`done`, or the first output of a node that has some."""
+    op = op_of(flat.nodes[node], flat)
+    return op.output_name(0) if port == DONE and op is not None and op.outputs else port
+
+
+def _free_control(flat: Flat, target: str) -> str:
+    used = {wire.target_port for wire in flat.wires_into(target)}
+    return next(f"{CONTROL}.{i}" for i in range(len(used) + 1) if f"{CONTROL}.{i}" not in used)
+
+
+def _all_nodes(place: _Place) -> Iterable[str]:
+    """The nodes of ops inside an instance, those in instances inside it too."""
+    waiting = [place]
+    for inner in waiting:
+        waiting += inner.inner.values()
+        for record in inner.graph.nodes.values():
+            if _stays(inner, record) and record.op != REROUTE and op_of(record) is not None:
+                yield inner.ids + record.id
+
+
+def _last_nodes(place: _Place) -> list[str]:
+    """The nodes inside an instance that nothing inside it waits for."""
+    keys = list(_all_nodes(place))
+    waited: set[str] = set()
+    waiting = [place]
+    for inner in waiting:
+        waiting += inner.inner.values()
+        for wire in inner.graph.wires.values():
+            if inner.graph.nodes[wire.target].op not in BORDER:
+                start = _start(_End(inner, wire.source, wire.source_port))
+                if start is not None:
+                    waited.add(start.place.ids + start.node)
+    return [key for key in keys if key not in waited]
+
+
+def _start(end: _End | None) -> _End | None:
+    """Where a value really comes from: through borders of instances, in and out.
+
+    It is an instance only for its `done`, which stands for all that ends inside.
+    """
+    seen = set()
+    while end is not None:
+        place, node, port = end
+        key = (place.ids, node, port)
+        if key in seen:
+            return None  # an output wired to its own input
+        seen.add(key)
+        if node in place.inner and port != DONE:
+            inner = place.inner[node]
+            wire = leaving_wire(inner.graph, port) if _has(inner.graph, OUTPUTS, port) else None
+            end = None if wire is None else _End(inner, wire.source, wire.source_port)
+        elif place.outer is not None and node == place.graph.borders.get(INPUTS):
+            assert place.instance is not None
+            wire = place.outer.graph.wires.get((place.instance.id, port))
+            known = wire is not None and _has(place.graph, INPUTS, port)
+            end = _End(place.outer, wire.source, wire.source_port) if wire and known else None
+        else:
+            return end
+    return None
+
+
+def _has(graph: Document, op_id: str, port: str) -> bool:
+    return port in port_names(graph, op_id)
+
+
+def _note_instance(flat: Flat, place: _Place) -> None:
+    if place.outer is None or place.instance is None:
+        return
+    found: dict[str, tuple[str, str] | None] = {}
+    for port in port_names(place.graph, OUTPUTS):
+        start = _start(_End(place.outer, place.instance.id, port))
+        found[port] = None if start is None else (start.place.ids + start.node, start.port)
+    name = place.names.removesuffix("/")
+    flat.instances[name] = found
+    flat.instance_names[place.ids.removesuffix("/")] = name

@@ -1,0 +1,78 @@
+"""From a graph written in Python to a document that shows it: `nodeflow.save`'s way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.ports import CONTROL, DONE
+from nodeflow.document.analysis.training_settings import is_optimizer
+from nodeflow.document.edit import commands
+from nodeflow.document.layout.layered import layout
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.errors import DocumentError
+from nodeflow.document.model.records import NodeRecord, Wire, plain, same
+from nodeflow.graph.graph import Graph, Node
+
+_SHOWN = ("dtype", "value", "shape")  # said in the file even where they are the default
+
+
+def from_graph(graph: Graph) -> Document:
+    """Returns a document of a graph's nodes, laid out, unmodified and without undo.
+
+    What macro nodes derived is left out: it is derived again at build. If there is one optimizer,
+    training is set to use it.
+
+    Raises:
+        DocumentError: a node uses one that was derived, which no document can say.
+    """
+    doc = Document()
+    ids: dict[Node, str] = {}
+    for node in graph.nodes:
+        if node.derived_from is None:
+            ids[node] = f"n{len(ids) + 1}"
+            record = NodeRecord(ids[node], node.op.id, node.name, attributes(node))
+            doc.fill("node", record.id, record)
+    for node, node_id in ids.items():
+        for wire in _wires(node, node_id, ids):
+            doc.fill("wire", wire.key, wire)
+    optimizers = [ids[node] for node in ids if is_optimizer(node.op.id)]
+    if len(optimizers) == 1:
+        doc.fill("training", "", {"optimizer": optimizers[0]})
+    for node_id, pos in layout(doc, analysis=Analysis(doc)).items():
+        record = doc.nodes[node_id]
+        moved = NodeRecord(node_id, record.op, record.name, record.attrs, commands.point(pos))
+        doc.fill("node", node_id, moved)
+    return doc
+
+
+def attributes(node: Node) -> dict[str, Any]:
+    """Returns a node's attributes that differ from their defaults, as JSON."""
+    found: dict[str, Any] = {}
+    for attr in node.op.attrs:
+        value = plain(node.attrs[attr.name], where=f"{node.name}.{attr.name}")
+        default = None if attr.required else plain(attr.default)
+        shown = attr.name in _SHOWN and value is not None
+        if attr.required or shown or not same(value, default):
+            found[attr.name] = value
+    return found
+
+
+def _wires(node: Node, node_id: str, ids: dict[Node, str]) -> list[Wire]:
+    wires = []
+    for index, tensor in enumerate(node.inputs):
+        source = tensor.node
+        if source not in ids:
+            raise DocumentError(
+                f"its input {tensor.name} was derived by {source.derived_from}",
+                node=node.name,
+                port=node.op.input_name(index),
+                hint="Take the gradient with a gradients node of its own.",
+            )
+        port = source.op.output_name(tensor.index)
+        wires.append(Wire(ids[source], port, node_id, node.op.input_name(index)))
+    before = [other for other in node.control_inputs if other in ids]
+    for index, other in enumerate(before):
+        port = other.op.output_name(0) if other.outputs else DONE
+        wires.append(Wire(ids[other], port, node_id, f"{CONTROL}.{index}"))
+    return wires

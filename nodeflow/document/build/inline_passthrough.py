@@ -1,0 +1,69 @@
+"""A node's part of a document without the nodes through which values only pass.
+
+For whoever reads what is computed (formulas, code) rather than what is drawn.
+"""
+
+from __future__ import annotations
+
+from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.passthrough import BYPASSED, REROUTE, mode_of
+from nodeflow.document.analysis.traversal import upstream
+from nodeflow.document.build.flatten import Flat, flatten
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.records import SUBGRAPH, NodeRecord, Wire
+
+
+def straightened(doc: Document, node_id: str) -> tuple[Document, str]:
+    """Returns a document in which no dot and no bypassed node is upstream of a node, and the node.
+
+    It is the document itself where there are none; else a copy of what is upstream. A node that
+    only passes a value on is replaced by the one whose value it is, and a subgraph by what is
+    inside. Raises NoSuchNode.
+    """
+    record = doc.node(node_id)
+    wanted = upstream(doc, [node_id])
+    if not isinstance(doc, Flat) and any(doc.nodes[i].op == SUBGRAPH for i in wanted):
+        return _opened(doc, record)
+    passing = {i for i in wanted if doc.nodes[i].op == REROUTE or mode_of(doc.nodes[i]) == BYPASSED}
+    if not passing:
+        return doc, node_id
+    part = _part(doc, wanted, [w for i in wanted for w in doc.wires_into(i)])
+    analysis = Analysis(part)
+    end = _start(part, analysis, passing, Wire(node_id, "out", "", ""))
+    wires = (_start(part, analysis, passing, w) for w in part.wires.values())
+    kept = [w for w in wires if w is not None and w.target not in passing]
+    left = (wanted - passing) | ({node_id} if end is None else set())
+    return _part(doc, left, kept), node_id if end is None else end.source
+
+
+def _opened(doc: Document, record: NodeRecord) -> tuple[Document, str]:
+    """The same with the nodes inside subgraphs in place of those."""
+    flat = flatten(doc)
+    if not isinstance(flat, Flat) or record.op != SUBGRAPH:
+        return straightened(flat, record.id) if flat is not doc else (doc, record.id)
+    found = next(iter(flat.instances.get(record.name, {}).values()), None)
+    return straightened(flat, found[0]) if found is not None else (doc, record.id)
+
+
+def _part(doc: Document, ids: set[str], wires: list[Wire]) -> Document:
+    part = Document()
+    part.path = doc.path
+    for record in doc.nodes.values():
+        if record.id in ids:
+            part.fill("node", record.id, record)
+    for wire in wires:
+        part.fill("wire", wire.key, wire)
+    return part
+
+
+def _start(part: Document, analysis: Analysis, passing: set[str], wire: Wire) -> Wire | None:
+    """The wire from where its value comes; None where nothing comes."""
+    seen: set[str] = set()
+    while wire.source in passing:
+        port = (analysis.passes(wire.source) or {}).get(wire.source_port)
+        before = part.wires.get((wire.source, port)) if port is not None else None
+        if before is None or wire.source in seen:
+            return None
+        seen.add(wire.source)
+        wire = wire._replace(source=before.source, source_port=before.source_port)
+    return wire

@@ -1,0 +1,437 @@
+"""From a document to something that runs: its data sets opened, its feeds and training made.
+
+Command line and engine process share this one road. Data sets are opened when first needed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from nodeflow.data import SPLITS, Dataset, known_options, open_dataset, parse_source
+from nodeflow.document.analysis.dataset_op import DATASET, options_of, source_of
+from nodeflow.document.analysis.declarations import declaration
+from nodeflow.document.analysis.node_flags import has_breakpoint
+from nodeflow.document.analysis.paths import find_name, path_of, scoped_name, walk
+from nodeflow.document.analysis.subgraph_ops import definition_of
+from nodeflow.document.analysis.training_settings import (
+    GROUP,
+    TrainingSettings,
+    likely_goal,
+    optimizers,
+)
+from nodeflow.document.build.build import Build, build
+from nodeflow.document.build.flatten import Flat
+from nodeflow.document.edit import commands
+from nodeflow.document.edit.definitions import make_independent
+from nodeflow.document.io.validation import read_training
+from nodeflow.document.model.document import Document
+from nodeflow.errors import (
+    AttributeProblem,
+    DataError,
+    GraphError,
+    NodeflowError,
+    UnknownName,
+    suggest,
+    suggest_or_list,
+)
+from nodeflow.graph.graph import Node, Tensor, ancestors
+from nodeflow.train.settings import Binding, EarlyStopping, Metric, Training, metric_keys
+
+
+class Task:
+    """A built document with its data.
+
+    Args:
+        data_dir: folder with MNIST's files, overriding where they are looked for.
+        feeds: values by placeholder or tensor name; they win over data sets and samples.
+        build: an earlier build of the same document to use again.
+
+    A node with a problem is left out; asking for it raises that problem.
+    """
+
+    def __init__(
+        self,
+        document: Document,
+        *,
+        data_dir: str | os.PathLike | None = None,
+        base_dir: str | os.PathLike | None = None,
+        feeds: Mapping[str, Any] | None = None,
+        built: Build | None = None,
+        opened: dict[Any, Dataset] | None = None,
+    ) -> None:
+        self.document = document
+        self.data_dir = data_dir
+        self.base_dir = base_dir
+        self.build = built or build(document, base_dir=base_dir, partial=True)
+        self.graph = self.build.graph
+        self._opened = {} if opened is None else opened
+        self._pictures: dict[int, tuple[int, int]] | None = None
+        self._feeds = {self.tensor(name): value for name, value in (feeds or {}).items()}
+
+    # ---- names --------------------------------------------------------------------------------
+
+    def tensor(self, name: str) -> Tensor:
+        """The tensor with this name.
+
+        Raises:
+            UnknownName: there is none; the hint lists near names.
+            NodeflowError: it cannot run because of a problem in the document.
+        """
+        found = self.build.fetch(name)
+        if isinstance(found, Node):
+            raise UnknownName(f"{name} has no output tensor")
+        return found
+
+    def fetchable(self, name: str) -> Tensor | Node:
+        """A tensor, or a node without outputs (an optimizer, a group); raises as ``tensor``."""
+        return self.build.fetch(name)
+
+    def default_fetches(self) -> list[str]:
+        """Names of what nothing consumes, leaving out optimizers, assigns, groups and data sets.
+
+        Raises:
+            NodeflowError: a node of the document cannot run.
+        """
+        self.build.require(self.build.skipped)
+        return self.build.ends()
+
+    # ---- data ---------------------------------------------------------------------------------
+
+    def dataset(self, node_id: str) -> Dataset:
+        """The data set of a dataset node, opened once.
+
+        Raises:
+            DataError: it is not there or damaged; names the node.
+        """
+        record = self.build.document.nodes[node_id]
+        key = (source_of(record.attrs), repr(sorted(options_of(record.attrs).items())))
+        key = (*key, str(self.data_dir), str(self.base_dir))
+        if key not in self._opened:
+            try:
+                self._opened[key] = open_dataset(
+                    source_of(record.attrs),
+                    data_dir=self.data_dir,
+                    base_dir=self.base_dir,
+                    **options_of(record.attrs),
+                )
+            except NodeflowError as error:
+                raise error.at(record.name) from None
+        return self._opened[key]
+
+    def binding(self, placeholder: Tensor) -> Binding | None:
+        """The column that feeds a placeholder, unless a given feed wins; None if nothing does."""
+        bound = self.build.bindings.get(placeholder.node.name)
+        if bound is None or placeholder in self._feeds:
+            return None
+        node_id, column = bound
+        dataset = self.dataset(node_id)
+        if column not in dataset.columns:
+            raise DataError(
+                f"{dataset.source} has no column {column!r}",
+                node=self.build.document.nodes[node_id].name,
+                port=column,
+                hint=suggest(column, dataset.columns) or f"It has {', '.join(dataset.columns)}.",
+            )
+        return Binding(dataset, column)
+
+    def bindings(self, targets: Iterable[Node]) -> dict[Tensor, Binding]:
+        """The data bindings that the targets depend on."""
+        found = {}
+        for node in ancestors(targets):
+            if node.op.id == "placeholder" and (b := self.binding(node.outputs[0])):
+                found[node.outputs[0]] = b
+        return found
+
+    def feeds(
+        self, targets: Iterable[Tensor | Node], split: str = "test", rows: int | None = None
+    ) -> dict[Tensor, Any]:
+        """Values for what the targets depend on: given feeds, then the first rows of data sets.
+
+        Args:
+            rows: how many; None means the training's batch size.
+
+        Raises:
+            DataError: a data set is not there or has no such split.
+        """
+        nodes = [t.node if isinstance(t, Tensor) else t for t in targets]
+        count = rows or self.build.settings.batch_size
+        values: dict[Tensor, Any] = {}
+        for tensor, binding in self.bindings(nodes).items():
+            column = binding.dataset.split(_split(binding.dataset, split))[binding.column]
+            values[tensor] = column.rows(np.arange(min(count, len(column))))
+        needed = ancestors(nodes)
+        values.update({t: v for t, v in self._feeds.items() if t.node in needed})
+        return values
+
+    def image_shape(self, tensor: Tensor) -> tuple[int, int] | None:
+        """(height, width) of a tensor's rows if they are as long as the data's pictures.
+
+        So what an autoencoder makes of a picture is shown as one, and so are the weights of its
+        last layer.
+        """
+        size = tensor.shape[-1] if tensor.shape else None
+        return self._image_shapes().get(size or 0)
+
+    def _image_shapes(self) -> dict[int, tuple[int, int]]:
+        """Number of pixels -> (height, width), for the pictures that placeholders are fed with."""
+        if self._pictures is None:
+            self._pictures = {}
+            for name in self.build.bindings:
+                try:
+                    bound = self.binding(self.graph.tensor(name))
+                except NodeflowError:  # whoever needs the rows tells
+                    continue
+                shape = bound.dataset.images.get(bound.column) if bound else None
+                if shape:
+                    self._pictures[shape[0] * shape[1]] = shape
+        return self._pictures
+
+    def notices(self) -> tuple[str, ...]:
+        """What the user has to know about the data sets opened so far."""
+        return tuple(dict.fromkeys(d.notice for d in self._opened.values() if d.notice))
+
+    # ---- training -----------------------------------------------------------------------------
+
+    @property
+    def trains(self) -> bool:
+        """Whether there is an optimizer to train with."""
+        return bool(self.build.settings.optimizer or optimizers(self.build.document))
+
+    def training(self, seed: int | None = None, *, breakpoints: bool = False) -> Training:
+        """The document's training settings, bound to this graph and data.
+
+        Args:
+            breakpoints: with the nodes that pause it; left out where nobody could let it go on.
+
+        Raises:
+            GraphError: there is no optimizer, or a setting names a node that is not there.
+            DataError: a data set is not there.
+        """
+        settings = self.build.settings
+        optimizer = self._optimizer(settings)
+        loss = self._loss(settings, optimizer)
+        chosen = [
+            (self._metric_tensor(m["node"]), m.get("split", "test")) for m in settings.metrics
+        ]
+        keys = metric_keys([(t.name, s) for t, s in chosen])
+        metrics = tuple(Metric(t, s, key=k) for (t, s), k in zip(chosen, keys, strict=True))
+        stopping = self._stopping(settings, loss, metrics)
+        watched = [stopping.metric] if stopping and stopping.metric else []
+        broken = self._breakpoints() if breakpoints else ()
+        measured = [t.node for t in [*(m.tensor for m in [*metrics, *watched]), *broken]]
+        nodes = [optimizer, loss.node, *measured]
+        return Training(
+            optimizer,
+            loss,
+            epochs=settings.epochs,
+            batch_size=settings.batch_size,
+            seed=settings.seed if seed is None else seed,
+            shuffle=settings.shuffle,
+            metrics=metrics,
+            bindings=self.bindings(nodes),
+            feeds=self._feeds,
+            stopping=stopping,
+            use_averages=settings.use_averages,
+            breakpoints=broken,
+        )
+
+    def _breakpoints(self) -> tuple[Tensor, ...]:
+        """What comes out of nodes with a breakpoint; those that cannot run have none."""
+        records = self.build.document.nodes.values()
+        nodes = [self.build.nodes.get(r.id) for r in records if has_breakpoint(r)]
+        return tuple(tensor for node in nodes if node is not None for tensor in node.outputs)
+
+    def _stopping(
+        self, settings: TrainingSettings, loss: Tensor, metrics: tuple[Metric, ...]
+    ) -> EarlyStopping | None:
+        """What early stopping watches: the node that is set, else the loss where there are rows."""
+        if settings.patience is None:
+            return None
+        if settings.monitor is not None:
+            tensor = self._value(settings.monitor["node"], "monitor")
+            split = settings.monitor.get("split", "validation")
+            likely = likely_goal(tensor.node.op.id, tensor.name)
+            goal = settings.monitor.get("goal") or likely
+        else:
+            bound = self.bindings([loss.node]).values()
+            has_rows = all("validation" in b.dataset.splits for b in bound)
+            tensor, split = loss, "validation" if bound and has_rows else None
+            goal = "min"
+        watched = None
+        if split is not None:
+            same = (m for m in metrics if (m.tensor, m.split) == (tensor, split))
+            watched = next(same, None) or Metric(tensor, split, key=f"{split}/{tensor.name}")
+        return EarlyStopping(
+            watched, settings.patience, settings.min_change, goal, settings.restore_best
+        )
+
+    def _optimizer(self, settings: TrainingSettings) -> Node:
+        if settings.optimizer is not None:
+            return self._node(settings.optimizer, "optimizer")
+        flat = self.build.document
+        found = [flat.nodes[i].name for i in optimizers(flat)]
+        if found:
+            raise GraphError(
+                f"there are several optimizers: {', '.join(found)}",
+                hint="Choose one in the training settings.",
+            )
+        raise GraphError(
+            "there is no optimizer to train with",
+            hint="Add one, such as gradient_descent, and wire the loss into it.",
+        )
+
+    def _loss(self, settings: TrainingSettings, optimizer: Node) -> Tensor:
+        if settings.loss is not None:
+            return self._value(settings.loss, "loss")
+        if optimizer.op.id == GROUP:
+            raise GraphError(
+                f"{optimizer.name} is a group: nothing says what it makes small",
+                port="training.loss",
+                hint="Choose the loss in the training settings.",
+            )
+        return optimizer.inputs[0]
+
+    def _metric_tensor(self, node_id: str) -> Tensor:
+        return self._value(node_id, "metrics")
+
+    def _value(self, node_id: str, setting: str) -> Tensor:
+        flat = self.build.document
+        name = flat.instance_names.get(node_id) if isinstance(flat, Flat) else None
+        return self.build.leaving(name) if name else self._node(node_id, setting).outputs[0]
+
+    def _node(self, node_id: str, setting: str) -> Node:
+        if node_id not in self.build.document.nodes:
+            raise UnknownName(
+                f"the training setting {setting!r} names a node that is not in the document",
+                hint="Choose it again in the training settings.",
+            )
+        self.build.require([node_id])
+        return self.build.nodes[node_id]
+
+
+def _split(dataset: Dataset, wanted: str) -> str:
+    """The wanted split; a data set without a test split is previewed on what it has."""
+    return wanted if wanted in dataset.splits or wanted != "test" else next(iter(dataset.splits))
+
+
+# ---- changes from outside (command line) ------------------------------------------------------
+
+
+def set_value(document: Document, node: str, attr: str, value: Any) -> None:
+    """Change an attribute of the node with this name, or a ``training`` setting.
+
+    Inside a subgraph (``dense/W``) only that instance changes: it gets a definition of its own.
+
+    Raises:
+        UnknownName: no such node. AttributeProblem: no such attribute, or not its kind.
+    """
+    if node == "training" and document.node_named("training") is None:
+        if attr not in TRAINING_FIELDS:
+            raise AttributeProblem(
+                f"training has no setting {attr!r}",
+                port=f"training.{attr}",
+                hint=suggest(attr, TRAINING_FIELDS) or f"It has {', '.join(TRAINING_FIELDS)}.",
+            )
+        settings = {attr: _resolve_names(document, attr, value)}
+        commands.set_training(document, **read_training(settings))
+        return
+    found = find_name(document, node)
+    if found is None:
+        raise UnknownName(
+            f"there is no node {node!r}", hint=suggest_or_list(node, _all_names(document))
+        )
+    op = declaration(found[-1], document)
+    if op is not None:
+        try:
+            op.attr(attr).check(value)
+        except AttributeProblem as error:
+            raise error.at(node) from None
+    graph = document
+    with document.transaction(f"Set {node}.{attr}"):
+        for instance in found[:-1]:
+            make_independent(graph, instance.id)
+            inside = definition_of(graph, graph.nodes[instance.id])
+            assert inside is not None
+            graph = inside
+        record = graph.node_named(found[-1].name)
+        assert record is not None
+        commands.set_attr(graph, record.id, attr, value)
+
+
+def _unknown(document: Document, name: str) -> UnknownName:
+    hint = suggest_or_list(name, _all_names(document))
+    return UnknownName(f"there is no node {name!r}", hint=hint)
+
+
+def _all_names(document: Document) -> list[str]:
+    paths = (path for path, _, _ in walk(document))
+    return [name for name in (scoped_name(document, path) for path in paths) if name]
+
+
+TRAINING_FIELDS = tuple(TrainingSettings.__dataclass_fields__)
+
+
+def _resolve_names(document: Document, attr: str, value: Any) -> Any:
+    """Ids for the names that users write."""
+    if attr in ("optimizer", "loss") and isinstance(value, str):
+        return _path_named(document, value)
+    if attr == "monitor":
+        return _resolve_measured(document, value)
+    if attr == "metrics" and isinstance(value, list):
+        return [_resolve_measured(document, item) for item in value]
+    return value
+
+
+def _path_named(document: Document, name: str) -> str:
+    """The path of ids of the node with a scoped name; raises UnknownName."""
+    found = find_name(document, name)
+    if found is None:
+        raise UnknownName(
+            f"there is no node {name!r}", hint=suggest_or_list(name, _all_names(document))
+        )
+    return path_of(found)
+
+
+def _resolve_measured(document: Document, value: Any) -> Any:
+    """``{"node": "loss", "split": "test"}``, which may be written ``test/loss`` or ``loss``."""
+    if isinstance(value, str):
+        split, slash, rest = value.partition("/")
+        named = slash and split in SPLITS and find_name(document, value) is None
+        value = {"node": rest, "split": split} if named else {"node": value}
+    if isinstance(value, dict) and isinstance(value.get("node"), str):
+        return {**value, "node": _path_named(document, value["node"])}
+    return value
+
+
+def use_dataset(document: Document, choice: str) -> None:
+    """Replace a dataset node's source: ``SOURCE``, or ``NODE=SOURCE`` where there are several.
+
+    Raises:
+        DataError: no dataset node, or several and none is named.
+    """
+    name, equals, source = choice.partition("=")
+    graphs_ = [document, *document.definitions()]
+    nodes = [(graph, r) for graph in graphs_ for r in graph.nodes.values() if r.op == DATASET]
+    named = find_name(document, name) if equals else None
+    if named is not None:
+        record = named[-1]
+        graph = next((g for g in graphs_ if record.id in g.nodes), document)
+    elif len(nodes) == 1:
+        (graph, record), source = nodes[0], choice
+    else:
+        names = ", ".join(r.name for _, r in nodes)
+        raise DataError(
+            f"the graph has several data sets: {names}" if nodes else "the graph has no data set",
+            hint="Write NODE=SOURCE." if nodes else "Feed its placeholders with --feed.",
+        )
+    parse_source(source)
+    with document.transaction(f"Use {source}"):
+        kept = {"source", *known_options(source, options_of(record.attrs))}
+        for attr in record.attrs:
+            if attr not in kept:
+                commands.reset_attr(graph, record.id, attr)
+        commands.set_attr(graph, record.id, "source", source)

@@ -1,0 +1,221 @@
+"""Copying parts of a document as text, and pasting such text: new ids, new names where taken.
+
+The text also says which wires came in from outside, by the names of their sources: a paste may draw
+those again, in this document or in another that has such nodes. Copies of instances bring the
+definitions of their subgraphs along. Where the document has an equal one already, that is used; see
+`importing`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from nodeflow.document.analysis.subgraph_ops import BORDER
+from nodeflow.document.edit.import_definitions import (
+    bring_definitions,
+    definitions_used,
+    with_definition,
+)
+from nodeflow.document.io.flow import definition_json, natural, read_definition, wire_order
+from nodeflow.document.io.validation import check_tree, expect, read_frame, read_node, read_wire
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.errors import FlowError, FlowSyntax, NotNodeflow
+from nodeflow.document.model.names import base_name
+from nodeflow.document.model.records import (
+    FrameRecord,
+    Json,
+    NodeRecord,
+    Wire,
+    compact_json,
+    coordinate,
+)
+
+CLIP = "nodeflow-clip"
+
+
+def copy_json(doc: Document, ids: Iterable[str]) -> str:
+    """Returns nodes and frames, with the wires among the nodes and into them, as text.
+
+    The border nodes of a subgraph are left out; definitions of copied instances are added.
+    """
+    ids = sorted(dict.fromkeys(ids), key=natural)
+    nodes = [doc.nodes[i] for i in ids if i in doc.nodes and doc.nodes[i].op not in BORDER]
+    kept = {node.id for node in nodes}
+    into = sorted((w for n in nodes for w in doc.wires_into(n.id)), key=wire_order)
+    wires = [list(wire) for wire in into if wire.source in kept]
+    outside = [[doc.nodes[wire.source].name, *wire[1:]] for wire in into if wire.source not in kept]
+    clip: dict[str, Json] = {
+        "format": CLIP,
+        "version": 1,
+        "nodes": [node.to_json() for node in nodes],
+        "wires": wires,
+        "frames": [doc.frames[i].to_json() for i in ids if i in doc.frames],
+    }
+    if outside:
+        clip["outside"] = outside
+    used = definitions_used(doc, nodes)
+    if used:
+        clip["subgraphs"] = {inside.scope: definition_json(inside) for inside in used}
+    return compact_json(clip)
+
+
+class Clip(NamedTuple):
+    """What the text of a copy holds.
+
+    Attributes:
+        source: a document with the definitions that come along.
+        outside: wires from nodes that were not copied: their sources are names.
+    """
+
+    nodes: list[NodeRecord]
+    wires: list[Wire]
+    frames: list[FrameRecord]
+    source: Document
+    outside: list[Wire]
+
+
+def paste(
+    doc: Document,
+    content: str | Mapping[str, Json],
+    pos: tuple[float, float],
+    admits: Callable[[Wire], bool] | None = None,
+) -> list[str]:
+    """Adds what `copy_json` (or a whole .flow file) holds, its top left corner at `pos`.
+
+    Args:
+        admits: asked for each wire that came from outside and whose source is here, by its name;
+            those that it admits are drawn. Left out, there are none.
+
+    Returns the ids of the new nodes, in the order of `content`. Raises, with nothing done:
+
+        FlowError: `content` is something else.
+        RecursiveSubgraph: a subgraph would contain itself.
+    """
+    clip = _read(content)
+    corners = [node.pos for node in clip.nodes] + [frame.rect[:2] for frame in clip.frames]
+    if not corners:
+        return []
+    dx = pos[0] - min(corner[0] for corner in corners)
+    dy = pos[1] - min(corner[1] for corner in corners)
+    return _add(doc, clip, (dx, dy), "Paste", admits)
+
+
+def excerpt(doc: Document, ids: Iterable[str]) -> Document:
+    """Returns a document of some nodes and frames, where they stand, with the wires among them."""
+    text, result = copy_json(doc, ids), Document()
+    corners = [n.pos for i in ids if (n := doc.nodes.get(i))]
+    corners += [f.rect[:2] for i in ids if (f := doc.frames.get(i))]
+    if corners:
+        paste(result, text, (min(x for x, _ in corners), min(y for _, y in corners)))
+    return result
+
+
+def duplicate(
+    doc: Document,
+    ids: Iterable[str],
+    offset: tuple[float, float] = (40, 40),
+    admits: Callable[[Wire], bool] | None = None,
+) -> list[str]:
+    """Adds copies of nodes and frames, moved by `offset`; returns the new nodes' ids.
+
+    `admits` is as for `paste`.
+    """
+    return _add(doc, _read(copy_json(doc, ids)), offset, "Duplicate", admits)
+
+
+def _add(
+    doc: Document,
+    clip: Clip,
+    offset: tuple[float, float],
+    verb: str,
+    admits: Callable[[Wire], bool] | None,
+) -> list[str]:
+    dx, dy = offset
+    new: dict[str, str] = {}
+    names: dict[str, str] = {}
+    nodes = clip.nodes
+    outer = [(wire, doc.node_named(wire.source)) for wire in clip.outside]
+    what = nodes[0].name if len(nodes) == 1 else f"{len(nodes)} nodes"
+    with doc.transaction(f"{verb} {what}") as t:
+        definitions = bring_definitions(doc, t, clip.source, nodes)
+        for node in nodes:
+            node = with_definition(node, definitions)
+            new[node.id] = t.new_id()
+            name = node.name
+            if doc.node_named(name):
+                name = doc.fresh_name(base_name(name))
+            names[node.name] = name
+            moved = (coordinate(node.pos[0] + dx), coordinate(node.pos[1] + dy))
+            t.put_node(replace(node, id=new[node.id], name=name, pos=moved))
+        for wire in clip.wires:
+            t.put_wire(wire._replace(source=new[wire.source], target=new[wire.target]))
+        for wire, source in outer:
+            if source is not None and admits is not None:
+                wire = wire._replace(source=source.id, target=new[wire.target])
+                if wire.key not in doc.wires and admits(wire):
+                    t.put_wire(wire)
+        for frame in clip.frames:
+            x, y, width, height = frame.rect
+            rect = (coordinate(x + dx), coordinate(y + dy), width, height)
+            t.put_frame(replace(frame, id=t.new_id("f"), rect=rect))
+        for node_id in new.values():
+            record = doc.nodes[node_id]
+            attrs = _renamed(record.attrs, names)
+            if attrs is not record.attrs:
+                t.put_node(replace(record, attrs=attrs))
+    return list(new.values())
+
+
+def _renamed(attrs: dict[str, Json], names: dict[str, str]) -> dict[str, Json]:
+    """An optimizer's `variables` are names: those of copied variables become their copies'."""
+    variables = attrs.get("variables")
+    if not isinstance(variables, list):
+        return attrs
+    renamed = [names.get(v, v) if isinstance(v, str) else v for v in variables]
+    return attrs if renamed == variables else {**attrs, "variables": renamed}
+
+
+def _read(content: str | Mapping[str, Json]) -> Clip:
+    data: Any = _parse(content) if isinstance(content, str) else dict(content)
+    if not isinstance(data, dict) or data.get("format") not in (CLIP, "nodeflow"):
+        raise NotNodeflow("the clipboard holds no nodeflow nodes")
+    nodes = [
+        read_node(item, f"nodes[{i}]")
+        for i, item in enumerate(expect(data.get("nodes", []), list, "nodes"))
+    ]
+    nodes = [node for node in nodes if node.op not in BORDER]
+    ids = {node.id for node in nodes}
+    if len(ids) != len(nodes):
+        raise FlowError("two of the nodes to paste have the same id")
+    wires, outside = (
+        [
+            read_wire(item, f"{key}[{i}]")
+            for i, item in enumerate(expect(data.get(key, []), list, key))
+        ]
+        for key in ("wires", "outside")
+    )
+    frames = [
+        read_frame(item, f"frames[{i}]")
+        for i, item in enumerate(expect(data.get("frames", []), list, "frames"))
+    ]
+    source, used = Document(), {*ids, *(frame.id for frame in frames)}
+    for name, body in expect(data.get("subgraphs", {}), dict, "subgraphs").items():
+        read_definition(source, name, body, used)
+    inner = [w for w in wires if w.source in ids and w.target in ids]
+    return Clip(nodes, inner, frames, source, [w for w in outside if w.target in ids])
+
+
+def _parse(text: str) -> Json:
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        raise NotNodeflow("the clipboard holds no nodeflow nodes") from None
+    try:
+        check_tree(data)
+        compact_json(data)
+    except ValueError:
+        raise FlowSyntax("a number in the clipboard is not finite") from None
+    return data

@@ -1,0 +1,338 @@
+"""What a user does to a document. Each function is one undo step.
+
+They take the document first, ids rather than names (ids never change), and refuse what would
+leave the document inconsistent. Whether a wire makes sense is `wire_check.check_wire`'s to say.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from nodeflow.document.model.document import Document, Transaction
+from nodeflow.document.model.errors import BadValue, DocumentError, NoSuchNode
+from nodeflow.document.model.names import automatic_name, check_name
+from nodeflow.document.model.records import (
+    INPUTS,
+    OUTPUTS,
+    FrameRecord,
+    Json,
+    NodeRecord,
+    Wire,
+    coordinate,
+    plain,
+    same,
+)
+
+Point = tuple[float, float]
+NEW = "+"  # `ports.NEW`
+_VARIADIC = re.compile(r"(.+)\.([0-9]+)")
+
+
+def add_node(
+    doc: Document,
+    op: str,
+    pos: Point,
+    name: str | None = None,
+    attrs: Mapping[str, Any] | None = None,
+) -> str:
+    """Adds a node and returns its id; without `name` it is called after its op."""
+    with doc.transaction(f"Add {name or op}") as t:
+        record = NodeRecord(
+            id=t.new_id(),
+            op=op,
+            name=check_name(name) if name is not None else doc.fresh_name(automatic_name(op)),
+            attrs=plain(attrs or {}, where="attributes"),
+            pos=point(pos),
+        )
+        t.put_node(record)
+    return record.id
+
+
+def remove(doc: Document, node_ids: Iterable[str], wires: Iterable[tuple[str, str]] = ()) -> None:
+    """Removes nodes with all their wires, and further wires given by (target id, port).
+
+    The border nodes of a subgraph stay: they are its ports.
+    """
+    ids, keys = list(dict.fromkeys(node_ids)), list(wires)
+    ids = [i for i in ids if i not in doc.borders.values()]
+    with doc.transaction(_label("Delete", doc, ids, "wire" if keys and not ids else "node")) as t:
+        cut = [doc.wires[key] for key in keys if key in doc.wires]
+        for node_id in ids:
+            cut += doc.wires_out_of(doc.node(node_id).id)
+        gone = set(ids)
+        _show_wires(doc, t, [wire.key for wire in cut if wire.target not in gone])
+        for node_id in ids:
+            t.drop_node(node_id)
+        for key in keys:
+            if key in doc.wires:
+                t.drop_wire(key)
+        left = [wire for wire in cut if wire.target not in gone]
+        for target, base in dict.fromkeys((w.target, _variadic(w.target_port)) for w in left):
+            if base is not None:
+                _close_gaps(doc, t, target, base)
+        _forget_in_training(doc, t, gone)
+
+
+def move(doc: Document, positions: Mapping[str, Point], merge: Any = None) -> None:
+    """Puts nodes at new places (their top left corners)."""
+    with doc.transaction(_label("Move", doc, list(positions), "node"), merge=merge) as t:
+        for node_id, pos in positions.items():
+            record, pos = doc.node(node_id), point(pos)
+            if record.pos != pos:
+                t.put_node(replace(record, pos=pos))
+
+
+def set_attr(doc: Document, node_id: str, attr: str, value: Any, merge: Any = None) -> None:
+    """Sets one attribute of a node; `merge` joins a run of edits, as typing makes."""
+    record = doc.node(node_id)
+    value = plain(value, where=f"{record.name}.{attr}")
+    if attr in record.attrs and same(record.attrs[attr], value):
+        return
+    with doc.transaction(f"Set {record.name}.{attr}", merge=merge) as t:
+        t.put_node(replace(record, attrs={**record.attrs, attr: value}))
+
+
+def reset_attr(doc: Document, node_id: str, attr: str) -> None:
+    """Removes an attribute from a node, so that its op's default holds."""
+    record = doc.node(node_id)
+    if attr in record.attrs:
+        with doc.transaction(f"Reset {record.name}.{attr}") as t:
+            attrs = {key: value for key, value in record.attrs.items() if key != attr}
+            t.put_node(replace(record, attrs=attrs))
+
+
+def rename(doc: Document, node_id: str, name: str) -> None:
+    """Gives a node another name; raises BadName or NameTaken."""
+    record = doc.node(node_id)
+    if name != record.name:
+        with doc.transaction(f"Rename {record.name} to {name}") as t:
+            t.put_node(replace(record, name=check_name(name)))
+
+
+def connect(doc: Document, source: str, source_port: str, target: str, target_port: str) -> None:
+    """Draws a wire; one that already ends at that input port is replaced.
+
+    At the free slot of a subgraph's border node (`ports.NEW`) it makes a port, see `expose`.
+    """
+    if NEW in (source_port, target_port):
+        from nodeflow.document.edit.subgraph_ports import expose
+
+        ends = (
+            (target, target_port, INPUTS) if source_port == NEW else (source, source_port, OUTPUTS)
+        )
+        expose(doc, *ends)
+        return
+    wire = Wire(source, source_port, target, target_port)
+    label = f"Connect {doc.node(source).name} to {doc.node(target).name}"
+    if doc.wires.get(wire.key) != wire:
+        with doc.transaction(label) as t:
+            _show_wires(doc, t, [wire.key])
+            t.put_wire(wire)
+
+
+def disconnect(doc: Document, key: tuple[str, str]) -> None:
+    """Removes the wire that ends at (target id, port); later variadic ports move up."""
+    if key in doc.wires:
+        remove(doc, [], [key])
+
+
+def set_training(doc: Document, **fields: Any) -> None:
+    """Sets fields of the training settings (see `training_settings.Training`); None removes one."""
+    settings = dict(doc.training)
+    for name, value in fields.items():
+        if value is None:
+            settings.pop(name, None)
+        else:
+            settings[name] = plain(value, where=f"training.{name}")
+    with doc.transaction("Change training settings") as t:
+        t.set_training(settings)
+
+
+def set_weights(doc: Document, weights: str | None) -> None:
+    """Names the file of trained variables beside the document, or none."""
+    from nodeflow.document.io.validation import read_weights
+
+    with doc.transaction("Change weights file") as t:
+        t.edit("weights", "", read_weights(weights))
+
+
+def add_frame(
+    doc: Document,
+    rect: tuple[float, float, float, float],
+    title: str = "",
+    note: str = "",
+    color: str = "",
+) -> str:
+    """Adds a frame (x, y, width, height) and returns its id."""
+    with doc.transaction(f"Add frame {title}".rstrip()) as t:
+        title, note, color = (plain(text, where="a frame") for text in (title, note, color))
+        frame = FrameRecord(t.new_id("f"), title, note, color, _rect(rect))
+        t.put_frame(frame)
+    return frame.id
+
+
+def set_frame(doc: Document, frame_id: str, merge: Any = None, **fields: Any) -> None:
+    """Changes a frame's `title`, `note`, `color` or `rect`."""
+    frame = _frame(doc, frame_id)
+    unknown = set(fields) - {"title", "note", "color", "rect"}
+    if unknown:
+        raise BadValue(f"a frame has no {', '.join(sorted(unknown))}")
+    if "rect" in fields:
+        fields["rect"] = _rect(fields["rect"])
+    texts = {k: plain(v, where=f"a frame's {k}") for k, v in fields.items() if k != "rect"}
+    fields = {**fields, **texts}
+    with doc.transaction(f"Change frame {frame.title}".rstrip(), merge=merge) as t:
+        t.put_frame(replace(frame, **fields))
+
+
+def held_by(doc: Document, frame_id: str) -> tuple[list[str], list[str]]:
+    """Returns the nodes whose top left corner lies in a frame, and the frames wholly within it."""
+    x, y, width, height = _frame(doc, frame_id).rect
+    nodes = [
+        record.id
+        for record in doc.nodes.values()
+        if x <= record.pos[0] < x + width and y <= record.pos[1] < y + height
+    ]
+    frames = [
+        other.id
+        for other in doc.frames.values()
+        for left, top, wide, high in (other.rect,)
+        if other.id != frame_id
+        and (wide, high) != (width, height)
+        and x <= left <= left + wide <= x + width
+        and y <= top <= top + high <= y + height
+    ]
+    return nodes, frames
+
+
+def move_frame(doc: Document, frame_id: str, pos: Point, merge: Any = None) -> None:
+    """Moves a frame with the nodes and frames that it holds."""
+    frame = _frame(doc, frame_id)
+    dx, dy = pos[0] - frame.rect[0], pos[1] - frame.rect[1]
+    nodes, frames = held_by(doc, frame_id)
+    with doc.transaction(f"Move frame {frame.title}".rstrip(), merge=merge) as t:
+        for record in map(doc.nodes.__getitem__, nodes):
+            t.put_node(replace(record, pos=point((record.pos[0] + dx, record.pos[1] + dy))))
+        for moved in (frame, *map(doc.frames.__getitem__, frames)):
+            x, y, width, height = moved.rect
+            t.put_frame(replace(moved, rect=_rect((x + dx, y + dy, width, height))))
+
+
+def move_along(
+    doc: Document,
+    positions: Mapping[str, Point],
+    frames: Iterable[str],
+    by: Point,
+    merge: Any = None,
+) -> None:
+    """Puts nodes at new places, and moves frames by as much, whatever they hold."""
+    with doc.transaction(_label("Move", doc, list(positions), "node"), merge=merge) as t:
+        move(doc, positions)
+        for frame in [_frame(doc, i) for i in frames]:
+            x, y, width, height = frame.rect
+            t.put_frame(replace(frame, rect=_rect((x + by[0], y + by[1], width, height))))
+
+
+def remove_frame(doc: Document, frame_id: str) -> None:
+    """Removes a frame; the nodes on it stay."""
+    frame = _frame(doc, frame_id)
+    with doc.transaction(f"Delete frame {frame.title}".rstrip()) as t:
+        t.edit("frame", frame_id, None)
+
+
+def copy_json(doc: Document, ids: Iterable[str]) -> str:
+    """Returns nodes (and frames), with the wires among them, as text for the clipboard."""
+    from nodeflow.document.edit.clipboard import copy_json as implementation
+
+    return implementation(doc, ids)
+
+
+def paste(
+    doc: Document,
+    content: str | Mapping[str, Json],
+    pos: Point,
+    admits: Callable[[Wire], bool] | None = None,
+) -> list[str]:
+    """Pastes what `copy_json` gave, its top left corner at `pos`; returns the new nodes' ids.
+
+    With `admits`, also the wires from outside that it admits.
+    """
+    from nodeflow.document.edit.clipboard import paste as implementation
+
+    return implementation(doc, content, pos, admits)
+
+
+def duplicate(
+    doc: Document,
+    ids: Iterable[str],
+    offset: Point = (40, 40),
+    admits: Callable[[Wire], bool] | None = None,
+) -> list[str]:
+    """Copies nodes in place, moved by `offset`; returns the copies' ids. `admits`: as `paste`."""
+    from nodeflow.document.edit.clipboard import duplicate as implementation
+
+    return implementation(doc, ids, offset, admits)
+
+
+def point(pos: Point) -> Point:
+    """Returns a place as the file will hold it, so that undo and redo give equal bytes."""
+    x, y = pos
+    return (coordinate(x), coordinate(y))
+
+
+def _rect(rect: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    x, y, width, height = (coordinate(value) for value in rect)
+    if width < 0 or height < 0:
+        raise DocumentError(f"a frame cannot be {width} x {height} large")
+    return (x, y, width, height)
+
+
+def _frame(doc: Document, frame_id: str) -> FrameRecord:
+    if frame_id not in doc.frames:
+        raise NoSuchNode(f"no frame has the id {frame_id!r}")
+    return doc.frames[frame_id]
+
+
+def _label(verb: str, doc: Document, ids: list[str], noun: str) -> str:
+    if len(ids) == 1:
+        return f"{verb} {doc.node(ids[0]).name}"
+    return f"{verb} {len(ids)} {noun}s" if ids else f"{verb} {noun}"
+
+
+def _variadic(port: str) -> str | None:
+    """`values` for `values.2`; None for a port that is not one of several."""
+    match = _VARIADIC.fullmatch(port)
+    return match[1] if match else None
+
+
+def _close_gaps(doc: Document, t: Transaction, target: str, base: str) -> None:
+    """Renumbers the wires into `base.0`, `base.1`, ... of a node so that none is missing."""
+    wires = [w for w in doc.wires_into(target) if _variadic(w.target_port) == base]
+    wires.sort(key=lambda w: int(w.target_port.rsplit(".", 1)[1]))
+    for index, wire in enumerate(wires):
+        if wire.target_port != f"{base}.{index}":
+            t.drop_wire(wire.key)
+            t.put_wire(wire._replace(target_port=f"{base}.{index}"))
+
+
+def _show_wires(doc: Document, t: Transaction, keys: list[tuple[str, str]]) -> None:
+    """A wire that goes, or another that comes in its place, is hidden no more."""
+    for target, port in keys:
+        record = doc.nodes[target]
+        hidden = record.extra.get("hidden")
+        if isinstance(hidden, list) and port in hidden:
+            extra = {**record.extra, "hidden": [p for p in hidden if p != port]}
+            if not extra["hidden"]:
+                del extra["hidden"]
+            t.put_node(replace(record, extra=extra))
+
+
+def _forget_in_training(doc: Document, t: Transaction, gone: set[str]) -> None:
+    """Drops what the training settings say about nodes that are gone, or inside such."""
+    from nodeflow.document.edit.references import rewrite_training
+
+    if doc.training:
+        rewrite_training(doc, t, lambda steps: None if gone.intersection(steps) else steps)

@@ -1,0 +1,181 @@
+"""What could be put between a wire and a port that refuses it: a cast, a transpose, new axes...
+
+Each offer has been tried: the op takes the value, and the port takes what the op makes of it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.declarations import op_of
+from nodeflow.document.analysis.ports import FEED
+from nodeflow.document.analysis.wire_check import Verdict, check_type, check_wire
+from nodeflow.document.edit import commands
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.records import NodeRecord, Wire
+from nodeflow.errors import NodeflowError
+from nodeflow.graph.infer import infer_types
+from nodeflow.graph.types import TensorType
+
+Step = tuple[str, dict[str, Any]]
+"""An op and its attributes."""
+
+GAP = 224.0
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """One op, or a cast and another, that make a value fit, and the type they give."""
+
+    steps: tuple[Step, ...]
+    type: TensorType
+
+    @property
+    def title(self) -> str:
+        """What the user is offered: `Insert Cast to float32 and Transpose`."""
+        return f"Insert {' and '.join(map(_title, self.steps))}"
+
+
+_TITLES = {
+    "cast": "Cast to {dtype}",
+    "transpose": "Transpose",
+    "expand_dims": "Expand dims, axis {axis}",
+    "reshape": "Reshape to {shape}",
+}
+
+
+def _title(step: Step) -> str:
+    op, attrs = step
+    return _TITLES[op].format(**attrs)
+
+
+def conversions(doc: Document, analysis: Analysis, wire: Wire) -> list[Conversion]:
+    """Returns what would make a refused wire fit, the likeliest first; [] where nothing would."""
+    verdict = check_wire(doc, analysis, *wire)
+    return [] if verdict.ok else _conversions(doc, analysis, wire, verdict.cast)
+
+
+def _conversions(
+    doc: Document, analysis: Analysis, wire: Wire, cast: str | None
+) -> list[Conversion]:
+    given = analysis.type_of(wire.source, wire.source_port)
+    target = doc.nodes[wire.target]
+    if given is None or wire.target_port == FEED or op_of(target) is None:
+        return []
+    if wire.target in analysis.ancestors(wire.source):
+        return []
+    before: tuple[Step, ...] = ()
+    if cast is not None:
+        before = (("cast", {"dtype": cast}),)
+        given = TensorType(cast, given.shape)
+        if check_type(doc, analysis, given, target, wire.target_port) is None:
+            return [Conversion(before, given)]
+    for candidates in (_candidates(given), _less_likely(given)):
+        found: dict[TensorType, Conversion] = {}
+        for op, attrs in candidates:
+            made = _applied(op, attrs, given)
+            if made is None or made in found:
+                continue
+            if check_type(doc, analysis, made, target, wire.target_port) is None:
+                found[made] = Conversion((*before, (op, attrs)), made)
+        if found:
+            return list(found.values())
+    return []
+
+
+def advised(doc: Document, analysis: Analysis, wire: Wire, verdict: Verdict) -> Verdict:
+    """Returns a refusal with what would really help: a Cast alone may not be enough."""
+    given = analysis.type_of(wire.source, wire.source_port)
+    target = doc.nodes[wire.target]
+    if verdict.cast is None or given is None or op_of(target) is None:
+        return verdict
+    beyond = check_type(
+        doc, analysis, TensorType(verdict.cast, given.shape), target, wire.target_port
+    )
+    if beyond is None:
+        return verdict
+    offers = _conversions(doc, analysis, wire, verdict.cast)
+    if not offers:
+        return replace(verdict, hint=f"And after a Cast to {verdict.cast}: {beyond.reason}.")
+    both = " and then ".join(map(_title, offers[0].steps))
+    return replace(verdict, hint=f"Between them, {both} would help.")
+
+
+def _candidates(given: TensorType) -> Iterator[Step]:
+    rank = len(given.shape)
+    if rank == 0:
+        yield "reshape", {"shape": [1]}
+        yield "reshape", {"shape": [1, 1]}
+    if rank == 2:
+        yield "transpose", {}
+        yield from _pictures(given.shape[1])
+    if rank == 1:
+        yield from _EXPANDED
+    if rank > 2 and None not in given.shape[1:]:
+        yield "reshape", {"shape": [-1, math.prod(d for d in given.shape[1:] if d is not None)]}
+    if rank == 2 and given.shape[1] == 1:
+        yield "reshape", {"shape": [-1]}
+
+
+_EXPANDED = (("expand_dims", {"axis": 0}), ("expand_dims", {"axis": -1}))
+
+
+def _less_likely(given: TensorType) -> Iterator[Step]:
+    """What is offered where nothing else fits."""
+    rank = len(given.shape)
+    if rank > 2:
+        yield "transpose", {"perm": [*range(rank - 2), rank - 1, rank - 2]}
+    if rank > 1:
+        yield from _EXPANDED
+
+
+def _pictures(size: int | None) -> Iterator[Step]:
+    """Rows of as many numbers as a square grey picture has, as such pictures."""
+    side = math.isqrt(size or 0)
+    if side > 1 and side * side == size:
+        yield "reshape", {"shape": [-1, side, side, 1]}
+
+
+def _applied(op_id: str, attrs: dict[str, Any], given: TensorType) -> TensorType | None:
+    op = op_of(NodeRecord(id="", op=op_id, name="conversion"))
+    if op is None:
+        return None
+    try:
+        return infer_types(op, [given], op.bind_attrs(attrs))[0]
+    except NodeflowError:
+        return None
+
+
+def insert_conversion(
+    doc: Document,
+    found: Conversion,
+    wire: Wire,
+    pos: tuple[float, float],
+    picked: tuple[str, str] | None = None,
+    step: float = GAP,
+) -> list[str]:
+    """Adds the conversion and its wires as one undo step; returns the new nodes' ids.
+
+    Args:
+        pos: the corner of the first new card.
+        picked: a wire that was taken off its port for this, and goes.
+        step: from the left edge of one new card to the next.
+    """
+    new: list[str] = []
+    with doc.transaction(f"{found.title} before {doc.node(wire.target).name}"):
+        if picked is not None and picked != wire.key:
+            commands.disconnect(doc, picked)
+        source, source_port = wire.source, wire.source_port
+        for index, (op, attrs) in enumerate(found.steps):
+            node = commands.add_node(doc, op, (pos[0] + step * index, pos[1]), attrs=attrs)
+            declared = op_of(doc.node(node))
+            assert declared is not None
+            commands.connect(doc, source, source_port, node, declared.inputs[0].name)
+            source, source_port = node, declared.output_name(0)
+            new.append(node)
+        commands.connect(doc, source, source_port, wire.target, wire.target_port)
+    return new

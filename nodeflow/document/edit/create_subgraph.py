@@ -1,0 +1,287 @@
+"""Making a subgraph from nodes of a graph, as one undo step.
+
+Nodes keep their ids, names and places inside, so that unpacking what was just made leads back to
+the same document (see `subgraph_unpack`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from nodeflow.document.analysis.dataset_op import DATASET
+from nodeflow.document.analysis.passthrough import REROUTE
+from nodeflow.document.analysis.ports import DONE, in_ports, out_ports
+from nodeflow.document.analysis.subgraph_ops import BORDER, DEFINITION, PORTS, is_port_name
+from nodeflow.document.analysis.traversal import downstream, upstream
+from nodeflow.document.edit.commands import point
+from nodeflow.document.edit.references import rewrite_names, rewrite_training
+from nodeflow.document.io.flow import natural
+from nodeflow.document.layout.card_size import node_size
+from nodeflow.document.model.document import Document, Transaction
+from nodeflow.document.model.errors import BadName, SubgraphError
+from nodeflow.document.model.names import FreeNames, check_name
+from nodeflow.document.model.records import INPUTS, OUTPUTS, SUBGRAPH, FrameRecord, NodeRecord, Wire
+
+GAP = 120.0
+"""Room between a definition's nodes and the nodes at its border."""
+ACTIONS = ("assign", "group", "print")
+
+Source = tuple[str, str]
+
+
+@dataclass
+class _Interface:
+    """What comes into a selection and what leaves it: ports in order, and the wires of each."""
+
+    inputs: dict[Source, str]
+    outputs: dict[Source, str]
+    entering: list[Wire]
+    leaving: list[Wire]
+
+
+def create(doc: Document, ids: Iterable[str], name: str = "subgraph") -> str:
+    """Moves nodes (and frames) into a new subgraph, and puts an instance in their place.
+
+    What is wired in from outside becomes an input, what is wired out an output; where nothing is
+    wired out, what nothing uses does. Returns the instance's id.
+
+    Args:
+        name: of the definition and its instance; another if it is taken.
+
+    Raises:
+        SubgraphError: nothing to move, or a node outside lies between two inside.
+        BadName: the name is none.
+    """
+    ids = list(dict.fromkeys(ids))
+    chosen = {i for i in ids if i in doc.nodes and doc.nodes[i].op not in BORDER}
+    frames = _frames(doc, {i for i in ids if i in doc.frames}, chosen)
+    if not chosen:
+        raise SubgraphError("a subgraph needs nodes", hint="Select some nodes first.")
+    _check_convex(doc, chosen)
+    definition_name = FreeNames().fresh(check_definition(name), doc.subgraphs)
+    interface = _interface(doc, chosen)
+    with doc.transaction(f"Make the subgraph {definition_name}") as t:
+        instance = NodeRecord(
+            t.new_id(),
+            SUBGRAPH,
+            instance_name(doc, name),
+            {DEFINITION: definition_name},
+            middle([doc.nodes[i] for i in chosen]),
+        )
+        moved = {doc.nodes[i].name: f"{instance.name}/{doc.nodes[i].name}" for i in chosen}
+        rewrite_names(doc, t, moved, skip=chosen)
+        rewrite_training(doc, t, lambda steps: _into(steps, chosen, instance.id))
+        _move_in(doc, t, definition_name, chosen, frames, interface)
+        t.put_node(instance)
+        for (source, port), name in interface.inputs.items():
+            t.put_wire(Wire(source, port, instance.id, name))
+        for wire in interface.leaving:
+            port = interface.outputs[wire.source, wire.source_port]
+            t.put_wire(Wire(instance.id, port, wire.target, wire.target_port))
+    return instance.id
+
+
+def check_definition(name: str) -> str:
+    """Returns `name`, or raises BadName: a definition is called by a name without a scope."""
+    if "/" in check_name(name):
+        raise BadName(f"{name!r} is not the name of a subgraph", hint="Leave the `/` out.")
+    return name
+
+
+# ---- what is moved, and its ports ---------------------------------------------------------------
+
+
+def _frames(doc: Document, named: set[str], chosen: set[str]) -> list[FrameRecord]:
+    """The frames that go along: those named, and those that hold nodes of the selection only."""
+    found = []
+    for frame in doc.frames.values():
+        x, y, width, height = frame.rect
+        held = [
+            n.id
+            for n in doc.nodes.values()
+            if x <= n.pos[0] < x + width and y <= n.pos[1] < y + height
+        ]
+        if frame.id in named or (held and chosen.issuperset(held)):
+            found.append(frame)
+    return found
+
+
+def _check_convex(doc: Document, chosen: set[str]) -> None:
+    between = (downstream(doc, chosen) & upstream(doc, chosen)) - chosen
+    if between:
+        name = doc.nodes[min(between, key=natural)].name
+        raise SubgraphError(
+            f"`{name}` lies between: it depends on the selection, which depends on it",
+            hint=f"Select `{name}` as well.",
+        )
+
+
+def _interface(doc: Document, chosen: set[str]) -> _Interface:
+    nodes = sorted(chosen, key=lambda i: _reading_order(doc, i))
+    entering = [w for i in nodes for w in _in_port_order(doc, i) if w.source not in chosen]
+    leaving = [w for i in nodes for w in _out_port_order(doc, i) if w.target not in chosen]
+    names = FreeNames()
+    taken: set[str] = set()
+
+    def name_all(sources: Iterable[Source]) -> dict[Source, str]:
+        found: dict[Source, str] = {}
+        for source in sources:
+            if source not in found:
+                found[source] = names.fresh(_port_name(doc, *source), taken)
+                taken.add(found[source])
+        return found
+
+    outputs = name_all((w.source, w.source_port) for w in leaving)
+    if not leaving:
+        outputs = name_all(_ends(doc, nodes))
+    inputs = name_all((w.source, w.source_port) for w in entering)
+    return _Interface(inputs, outputs, entering, leaving)
+
+
+def _reading_order(doc: Document, node_id: str) -> tuple:
+    x, y = doc.nodes[node_id].pos
+    return (y, x, natural(node_id))
+
+
+def _in_port_order(doc: Document, node_id: str) -> list[Wire]:
+    names = [port.name for port in in_ports(doc, doc.nodes[node_id])]
+    wires = doc.wires_into(node_id)
+    return sorted(wires, key=lambda w: (_index(names, w.target_port), natural(w.target_port)))
+
+
+def _out_port_order(doc: Document, node_id: str) -> list[Wire]:
+    names = [port.name for port in out_ports(doc, doc.nodes[node_id])]
+    wires = doc.wires_out_of(node_id)
+    return sorted(wires, key=lambda w: (_index(names, w.source_port), natural(w.source_port)))
+
+
+def _index(names: list[str], name: str) -> int:
+    return names.index(name) if name in names else len(names)
+
+
+def _ends(doc: Document, nodes: list[str]) -> list[Source]:
+    """The values that nothing uses."""
+    found: list[Source] = []
+    for node_id in nodes:
+        record = doc.nodes[node_id]
+        if record.op not in (*ACTIONS, DATASET) and not doc.wires_out_of(node_id):
+            ports = [p.name for p in out_ports(doc, record) if p.kind == "tensor"]
+            found += [(node_id, port) for port in ports]
+    return found
+
+
+def _port_name(doc: Document, source: str, port: str) -> str:
+    """What a port is called: after the node whose value it is, or after that node's port."""
+    seen: set[str] = set()
+    while doc.nodes[source].op == REROUTE and source not in seen:
+        seen.add(source)
+        wire = doc.wires.get((source, "x"))
+        if wire is not None:
+            source, port = wire.source, wire.source_port
+    record = doc.nodes[source]
+    own = record.name.rpartition("/")[2]
+    several = len(out_ports(doc, record)) > 1
+    if record.op in (DATASET, INPUTS) or (record.op == SUBGRAPH and port != DONE):
+        name = port
+    else:
+        name = f"{own}_{port.replace('.', '_')}" if several and port != DONE else own
+    name = re.sub(r"[^A-Za-z0-9_]", "_", name)[:80]
+    return name if is_port_name(name) else f"_{name}"
+
+
+def instance_name(doc: Document, name: str) -> str:
+    """Returns a free name, also as a scope: no node is called `NAME/...`."""
+    found = doc.fresh_name(name)
+    number = 1
+    while any(other.startswith(f"{found}/") for other in doc.slashed):
+        found = doc.fresh_name(f"{name}_{number}")
+        number += 1
+    return found
+
+
+def _into(steps: list[str], chosen: set[str], instance: str) -> list[str]:
+    at = next((i for i, step in enumerate(steps) if step in chosen), None)
+    return steps if at is None else [*steps[:at], instance, *steps[at:]]
+
+
+def _move_in(
+    doc: Document,
+    t: Transaction,
+    name: str,
+    chosen: set[str],
+    frames: list[FrameRecord],
+    interface: _Interface,
+) -> None:
+    """Makes the definition out of nodes of this graph."""
+    records = [doc.nodes[i] for i in sorted(chosen, key=natural)]
+    inner = [w for r in records for w in doc.wires_into(r.id) if w.source in chosen]
+    for frame in frames:
+        t.edit("frame", frame.id, None)
+    for record in records:
+        t.drop_node(record.id)
+    definition, inside = define(doc, t, name, interface.inputs, interface.outputs)
+    for record in records:
+        inside.put_node(record)
+    for frame in frames:
+        inside.put_frame(frame)
+    inputs, outputs = definition.borders[INPUTS], definition.borders[OUTPUTS]
+    for wire in inner:
+        inside.put_wire(wire)
+    for wire in interface.entering:
+        port = interface.inputs[wire.source, wire.source_port]
+        inside.put_wire(Wire(inputs, port, wire.target, wire.target_port))
+    for (source, port), name in interface.outputs.items():
+        inside.put_wire(Wire(source, port, outputs, name))
+    place_borders(definition, inside)
+
+
+def define(
+    doc: Document,
+    t: Transaction,
+    name: str,
+    inputs: Mapping[Source, str],
+    outputs: Mapping[Source, str],
+) -> tuple[Document, Transaction]:
+    """Adds a definition that holds nothing but its ports; returns it and how to write into it."""
+    t.edit("subgraph", name, {})
+    definition = doc.definition(name)
+    assert definition is not None
+    inside = t.within(definition)
+    for op, called, ports in ((INPUTS, "inputs", inputs), (OUTPUTS, "outputs", outputs)):
+        attrs = {PORTS: list(ports.values())}
+        inside.put_node(NodeRecord(t.new_id(), op, called, attrs))
+    return definition, inside
+
+
+def place_borders(definition: Document, inside: Transaction) -> None:
+    """Puts the border nodes to the left and to the right of what is inside."""
+    left, top, right, _ = box(definition, _inner(definition))
+    for op in BORDER:
+        record = definition.nodes[definition.borders[op]]
+        width, _ = node_size(definition, record)
+        x = left - GAP - width if op == INPUTS else right + GAP
+        inside.put_node(replace(record, pos=point((x, top))))
+
+
+def _inner(definition: Document) -> list[NodeRecord]:
+    return [record for record in definition.nodes.values() if record.op not in BORDER]
+
+
+def box(doc: Document, records: list[NodeRecord]) -> tuple[float, float, float, float]:
+    """Returns the left, top, right and bottom of nodes; types are not looked at."""
+    corners = [(*record.pos, *node_size(doc, record)) for record in records] or [(0, 0, 0, 0)]
+    return (
+        min(x for x, *_ in corners),
+        min(y for _, y, *_ in corners),
+        max(x + width for x, _, width, _ in corners),
+        max(y + height for _, y, _, height in corners),
+    )
+
+
+def middle(records: list[NodeRecord]) -> tuple[float, float]:
+    """Returns where an instance stands for nodes: by their places alone, so it can be undone."""
+    xs = [record.pos[0] for record in records] or [0]
+    ys = [record.pos[1] for record in records] or [0]
+    return point(((min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2))

@@ -1,0 +1,117 @@
+"""Bringing definitions of subgraphs from one document into another.
+
+A definition that the document has already (equal but for ids) is used as it is, under whatever
+name it was brought before; another one of the same name comes under a free name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from nodeflow.document.analysis.paths import check_recursion, uses
+from nodeflow.document.analysis.subgraph_ops import DEFINITION
+from nodeflow.document.io.flow import definition_json, natural
+from nodeflow.document.model.document import Document, Transaction
+from nodeflow.document.model.errors import RecursiveSubgraph
+from nodeflow.document.model.names import FreeNames, base_name
+from nodeflow.document.model.records import SUBGRAPH, Json, NodeRecord
+
+
+def definitions_used(doc: Document, nodes: Iterable[NodeRecord]) -> list[Document]:
+    """Returns the definitions that nodes are instances of, and those inside them, by name."""
+    names: set[str] = set()
+    for name in _names(nodes):
+        names |= uses(doc, name)
+    found = [doc.definition(name) for name in sorted(names)]
+    return [inside for inside in found if inside is not None]
+
+
+def with_definition(node: NodeRecord, names: Mapping[str, str]) -> NodeRecord:
+    """Returns an instance of what its definition is called here; another node as it is."""
+    name = node.attrs.get(DEFINITION) if node.op == SUBGRAPH else None
+    if not isinstance(name, str) or names.get(name, name) == name:
+        return node
+    return replace(node, attrs={**node.attrs, DEFINITION: names[name]})
+
+
+def bring_definitions(
+    doc: Document, t: Transaction, source: Document, nodes: Iterable[NodeRecord]
+) -> dict[str, str]:
+    """Adds the definitions that nodes from `source` need; returns name there -> name here.
+
+    Raises:
+        RecursiveSubgraph: one contains itself, or an instance of it would contain itself here.
+    """
+    brought: dict[str, str] = {}
+    wanted = list(_names(nodes))
+    for name in wanted:
+        _bring(doc, t, source, name, brought, [])
+    for name in wanted:
+        check_recursion(doc, brought.get(name, name))
+    return brought
+
+
+def _names(nodes: Iterable[NodeRecord]) -> list[str]:
+    found = [node.attrs.get(DEFINITION) for node in nodes if node.op == SUBGRAPH]
+    return list(dict.fromkeys(name for name in found if isinstance(name, str)))
+
+
+def _bring(
+    doc: Document,
+    t: Transaction,
+    source: Document,
+    name: str,
+    brought: dict[str, str],
+    path: list[str],
+) -> None:
+    inside = source.definition(name)
+    if name in brought or inside is None:
+        return
+    if name in path:
+        raise RecursiveSubgraph(f"the subgraph `{name}` contains itself")
+    for used in _names(inside.nodes.values()):
+        _bring(doc, t, source, used, brought, [*path, name])
+    content = _renumbered(inside, brought)
+    for known in doc.definitions():
+        if base_name(known.scope) == base_name(name) and _renumbered(known, {}) == content:
+            brought[name] = known.scope
+            return
+    brought[name] = FreeNames().fresh(name, doc.subgraphs)
+    _copy(doc, t, inside, brought)
+
+
+def _renumbered(inside: Document, names: Mapping[str, str]) -> Json:
+    """A definition with ids counted from 1, so that copies are equal."""
+    content = definition_json(inside)
+    ids = _counted(inside)
+    for kind in ("nodes", "frames"):
+        content[kind] = [{**item, "id": ids[item["id"]]} for item in content[kind]]
+    wires = [[ids[a], out, ids[b], into] for a, out, b, into in content["wires"]]
+    content["wires"] = sorted(wires)
+    for node in content["nodes"]:
+        used = node["attrs"].get(DEFINITION)
+        if node["op"] == SUBGRAPH and used in names:
+            node["attrs"] = {**node["attrs"], DEFINITION: names[used]}
+    return content
+
+
+def _counted(inside: Document) -> dict[str, str]:
+    ids = sorted((*inside.nodes, *inside.frames), key=natural)
+    return {old: f"{old[0]}{number}" for number, old in enumerate(ids, 1)}
+
+
+def _copy(doc: Document, t: Transaction, inside: Document, brought: Mapping[str, str]) -> None:
+    """Adds a definition of another document, with new ids."""
+    name = brought[inside.scope]
+    t.edit("subgraph", name, inside.subgraphs[inside.scope])
+    copy = doc.definition(name)
+    assert copy is not None
+    writing = t.within(copy)
+    ids = {old: t.new_id(old[0]) for old in sorted((*inside.nodes, *inside.frames), key=natural)}
+    for node in inside.nodes.values():
+        writing.put_node(with_definition(replace(node, id=ids[node.id]), brought))
+    for wire in inside.wires.values():
+        writing.put_wire(wire._replace(source=ids[wire.source], target=ids[wire.target]))
+    for frame in inside.frames.values():
+        writing.put_frame(replace(frame, id=ids[frame.id]))

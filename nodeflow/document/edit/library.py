@@ -1,0 +1,112 @@
+"""The user's library: subgraphs to use again, and templates, which are inserted as plain nodes.
+
+Both are ordinary `.flow` files in a folder of the user: a subgraph's holds one instance, a
+template's the nodes. So they can be opened, mailed and versioned like any graph, and inserting one
+is pasting it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from nodeflow.document.analysis.subgraph_ops import DEFINITION
+from nodeflow.document.edit.clipboard import excerpt
+from nodeflow.document.edit.commands import Point, paste
+from nodeflow.document.edit.create_subgraph import check_definition
+from nodeflow.document.edit.import_definitions import bring_definitions
+from nodeflow.document.io import flow
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.errors import FlowWrite, UnknownSubgraph
+from nodeflow.document.model.names import check_name
+from nodeflow.document.model.records import SUBGRAPH, NodeRecord
+
+SUBGRAPHS, TEMPLATES = "subgraphs", "templates"
+SUFFIX = ".flow"
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing of the library: its name, what kind it is, and its file."""
+
+    name: str
+    kind: str
+    path: Path
+
+
+def library_folder() -> Path:
+    """Returns the folder of this user's library; it need not exist yet."""
+    if sys.platform == "win32":
+        base = Path(os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        xdg = os.environ.get("XDG_DATA_HOME", "")
+        base = Path(xdg) if os.path.isabs(xdg) else Path.home() / ".local" / "share"
+    return base / "nodeflow" / "library"
+
+
+def items(folder: Path | None = None) -> list[Item]:
+    """Returns what is in the library, by kind and name."""
+    folder = folder or library_folder()
+    found = []
+    for kind in (SUBGRAPHS, TEMPLATES):
+        paths = sorted((folder / kind).glob(f"*{SUFFIX}"), key=lambda path: path.name.lower())
+        found += [Item(path.stem, kind, path) for path in paths]
+    return found
+
+
+def save_subgraph(
+    doc: Document, definition: str, folder: Path | None = None, *, name: str = ""
+) -> Item:
+    """Writes a definition of a document, with those inside it, into the library.
+
+    `name` is what it is called there (default: as here).
+
+    Raises:
+        UnknownSubgraph: the document has no such definition.
+        FlowWrite: it cannot be written.
+    """
+    if doc.definition(definition) is None:
+        raise UnknownSubgraph(f"the file has no subgraph {definition!r}")
+    saved = Document()
+    record = NodeRecord("n1", SUBGRAPH, definition, {DEFINITION: definition})
+    saved.fill("node", "n1", record)
+    with saved.transaction("Fill") as t:
+        bring_definitions(saved, t, doc.root, [record])
+    return _write(saved, check_definition(name or definition), SUBGRAPHS, folder)
+
+
+def save_template(doc: Document, ids: Iterable[str], name: str, folder: Path | None = None) -> Item:
+    """Writes some nodes and frames, with the wires among them, into the library."""
+    return _write(excerpt(doc, ids), check_name(name).replace("/", "_"), TEMPLATES, folder)
+
+
+def insert(doc: Document, item: Item, pos: Point) -> list[str]:
+    """Adds a subgraph's instance, or a template's nodes, to a graph; returns their ids.
+
+    Raises:
+        FileProblem: the file is gone or damaged.
+        RecursiveSubgraph: the subgraph would contain itself.
+    """
+    with doc.transaction(f"Insert {item.name}"):
+        return paste(doc, flow.dumps(flow.load(item.path)), pos)
+
+
+def remove(item: Item) -> None:
+    """Removes something from the library; documents that use it keep their copies."""
+    item.path.unlink(missing_ok=True)
+
+
+def _write(saved: Document, name: str, kind: str, folder: Path | None) -> Item:
+    path = (folder or library_folder()) / kind / f"{name}{SUFFIX}"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or error
+        raise FlowWrite(f"cannot write into the library {path.parent}: {reason}") from error
+    flow.save(saved, path)
+    return Item(name, kind, path)

@@ -1,0 +1,91 @@
+"""Keeping right what refers to a node from elsewhere: training settings by id, attributes by name.
+
+Ids are used once in a file, so a path of ids (`n9/n4`) is rewritten step by step, wherever its
+graphs are. Names are looked up as `paths.find_name` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+
+from nodeflow.document.analysis.declarations import op_of
+from nodeflow.document.analysis.paths import find_name, graphs
+from nodeflow.document.analysis.subgraph_ops import definition_of
+from nodeflow.document.model.document import Document, Transaction
+from nodeflow.document.model.records import Json, NodeRecord, same
+
+Steps = list[str]
+
+
+def rewrite_training(
+    doc: Document, t: Transaction, change: Callable[[Steps], Steps | None]
+) -> None:
+    """Rewrites the paths of ids in the training settings; None drops what says it."""
+    settings = dict(doc.root.training)
+    for key in ("optimizer", "loss"):
+        if isinstance(settings.get(key), str):
+            settings[key] = _rewritten(settings[key], change)
+    if settings.get("metrics"):
+        metrics = [{**m, "node": _rewritten(m["node"], change)} for m in settings["metrics"]]
+        settings["metrics"] = [m for m in metrics if m["node"] is not None]
+    if settings.get("monitor"):
+        node = _rewritten(settings["monitor"]["node"], change)
+        settings["monitor"] = None if node is None else {**settings["monitor"], "node": node}
+    settings = {key: value for key, value in settings.items() if value is not None}
+    if not same(settings, doc.root.training):
+        t.set_training(settings)
+
+
+def _rewritten(path: str, change: Callable[[Steps], Steps | None]) -> str | None:
+    steps = change(path.split("/"))
+    return None if steps is None else "/".join(steps)
+
+
+def rewrite_names(
+    doc: Document, t: Transaction, mapping: Mapping[str, str], skip: Collection[str] = ()
+) -> None:
+    """Rewrites attributes that name nodes of this graph, wherever in the file they stand.
+
+    `mapping` has names that nodes of `doc` had (with scopes), and those they will have. Call it
+    while they still have the old ones. Nodes with ids in `skip` are left as they are.
+    """
+    changes: list[tuple[Document, NodeRecord]] = []
+    for graph in graphs(doc):
+        for record in graph.nodes.values():
+            names = variable_names(record) if record.id not in skip else None
+            if names is not None:
+                renamed = [_renamed(doc, graph, name, mapping) for name in names]
+                if renamed != names:
+                    changes.append((graph, with_variables(record, renamed)))
+    for graph, record in changes:
+        t.within(graph).put_node(record)
+
+
+def variable_names(record: NodeRecord) -> list[Json] | None:
+    """Returns the names of variables in a node's attribute of that kind; None if it has none."""
+    names = record.attrs.get("variables")
+    op = op_of(record) if isinstance(names, list) else None
+    declared = op is not None and any(a.name == "variables" and a.kind == "names" for a in op.attrs)
+    return names if declared else None
+
+
+def with_variables(record: NodeRecord, names: list[Json]) -> NodeRecord:
+    """Returns a node that names other variables."""
+    return replace(record, attrs={**record.attrs, "variables": names})
+
+
+def _renamed(doc: Document, graph: Document, name: Json, mapping: Mapping[str, str]) -> Json:
+    found = find_name(graph, name) if isinstance(name, str) else None
+    if found is None:
+        return name
+    if graph is doc:
+        for count in range(1, len(found) + 1):
+            prefix = "/".join(record.name for record in found[:count])
+            if prefix in mapping:
+                return mapping[prefix] + name[len(prefix) :]
+    inside = definition_of(graph, found[0]) if len(found) > 1 else None
+    if inside is None:
+        return name
+    scope = f"{found[0].name}/"
+    return scope + _renamed(doc, inside, name[len(scope) :], mapping)

@@ -1,0 +1,136 @@
+"""Putting another op in a node's place, with its wires, place and what attributes still count."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.dataset_op import DATASET
+from nodeflow.document.analysis.declarations import op_of
+from nodeflow.document.analysis.ports import CONTROL, DONE, FEED, port_order, split_port
+from nodeflow.document.analysis.wire_check import check_type
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.names import automatic_name, base_name
+from nodeflow.document.model.records import NodeRecord, Wire
+from nodeflow.errors import AttributeProblem, MissingInput, NodeflowError
+from nodeflow.graph.infer import infer_types
+from nodeflow.graph.op import Op
+
+
+def replacement(doc: Document, node_id: str, op: Op) -> tuple[NodeRecord, dict[str, str]]:
+    """Returns the node with another op, and how its in-ports move: old name -> new name.
+
+    A wire keeps its port where the new op has one of that name, else it takes the first that is
+    left, in order. Ports that find no place are not in the result.
+    """
+    record = doc.node(node_id)
+    known = {attr.name for attr in op.attrs}
+    attrs = {name: value for name, value in record.attrs.items() if name in known}
+    name = record.name
+    if base_name(name) == automatic_name(record.op):  # never named by anybody
+        name = doc.fresh_name(automatic_name(op.id))
+    wired = sorted((w.target_port for w in doc.wires_into(node_id)), key=port_order)
+    tensors = [port for port in wired if split_port(port)[0] not in (CONTROL, FEED)]
+    moves = {port: port for port in wired if split_port(port)[0] == CONTROL}
+    free = _in_names(op, len(tensors))
+    for port in [p for p in tensors if p in free]:
+        moves[port] = port
+        free.remove(port)
+    for port in [p for p in tensors if p not in moves]:
+        if free:
+            moves[port] = free.pop(0)
+    return replace(record, op=op.id, name=name, attrs=attrs), moves
+
+
+def _in_names(op: Op, count: int) -> list[str]:
+    names = [port.name for port in op.inputs if not port.variadic]
+    several = [port.name for port in op.inputs if port.variadic]
+    return names + [f"{base}.{i}" for base in several for i in range(count)]
+
+
+def fits_in_place(doc: Document, analysis: Analysis, node_id: str, op: Op) -> bool:
+    """Says whether another op takes all that is wired into a node, and what it feeds takes it."""
+    if op.id in (doc.node(node_id).op, DATASET) or (node_id, FEED) in doc.wires:
+        return False
+    record, moves = replacement(doc, node_id, op)
+    tensors = [w for w in doc.wires_into(node_id) if split_port(w.target_port)[0] != CONTROL]
+    users = doc.wires_out_of(node_id)
+    if any(w.target_port not in moves for w in tensors) or (users and not op.outputs):
+        return False
+    types = {moves[w.target_port]: analysis.type_of(w.source, w.source_port) for w in tensors}
+    ports = {port.name: port for port in op.inputs}
+    for port, given in types.items():
+        declared = ports[split_port(port)[0]] if port not in ports else ports[port]
+        if given is not None and given.dtype not in declared.dtypes:
+            return False
+    if any(not p.optional and not p.variadic and p.name not in types for p in op.inputs):
+        return True  # more is to be wired into it
+    known = [types[name] for name in sorted(types, key=_in_order(op))]
+    try:
+        found = infer_types(op, [t for t in known if t is not None], op.bind_attrs(record.attrs))
+    except (AttributeProblem, MissingInput):
+        return True  # a setting of the new op is to be chosen first
+    except (NodeflowError, ArithmeticError, TypeError, ValueError, LookupError):
+        return False
+    if None in known or not users:
+        return True
+    if not found:
+        return False
+    return all(
+        check_type(doc, analysis, found[0], doc.nodes[w.target], w.target_port) is None
+        for w in users
+        if split_port(w.target_port)[0] != CONTROL
+    )
+
+
+def _in_order(op: Op) -> Callable[[str], tuple[int, int]]:
+    order = [port.name for port in op.inputs]
+
+    def key(name: str) -> tuple[int, int]:
+        base, index = split_port(name)
+        return (order.index(name) if name in order else order.index(base), index or 0)
+
+    return key
+
+
+def replace_op(doc: Document, node_id: str, op: Op) -> None:
+    """Puts another op in a node's place; its wires stay as far as there are ports for them."""
+    record, moves = replacement(doc, node_id, op)
+    old = doc.node(node_id)
+    into, out = doc.wires_into(node_id), doc.wires_out_of(node_id)
+    names = _out_names(old, op, out)
+    with doc.transaction(f"Replace {old.name} by {op.id}") as t:
+        for wire in (*into, *out):
+            t.drop_wire(wire.key)
+        t.put_node(record)
+        for wire in into:
+            if wire.target_port in moves:
+                t.put_wire(wire._replace(target_port=moves[wire.target_port]))
+        for wire in out:
+            if wire.source_port in names:
+                t.put_wire(wire._replace(source_port=names[wire.source_port]))
+
+
+def _out_names(old: NodeRecord, op: Op, out: list[Wire]) -> dict[str, str]:
+    """Old out-port -> new one: by name, else by place."""
+    before = op_of(old)
+    used = sorted({w.source_port for w in out}, key=port_order)
+    known = before is not None and bool(before.outputs)
+    order = [before.output_name(i) for i in range(len(used) + 8)] if before and known else used
+    names: dict[str, str] = {}
+    for port in used:
+        if not op.outputs:
+            if split_port(port)[0] == DONE:
+                names[port] = DONE
+            continue
+        index = order.index(port) if port in order else 0
+        variadic = op.outputs[-1].variadic
+        if port in [p.name for p in op.outputs]:
+            names[port] = port
+        elif index < len(op.outputs) or variadic:
+            names[port] = op.output_name(index)
+    return names
+
+
+__all__ = ["fits_in_place", "replace_op", "replacement"]

@@ -1,0 +1,212 @@
+"""Replacing an instance of a subgraph by the nodes it stands for, as one undo step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from nodeflow.document.analysis.dataset_op import DATASET
+from nodeflow.document.analysis.declarations import op_of
+from nodeflow.document.analysis.node_flags import with_field
+from nodeflow.document.analysis.passthrough import BYPASSED, MUTED, REROUTE, mode_of
+from nodeflow.document.analysis.paths import find_name, instance_problem, instances_of
+from nodeflow.document.analysis.ports import CONTROL, DONE, is_control
+from nodeflow.document.analysis.subgraph_ops import BORDER, definition_of, leaving_wire, port_names
+from nodeflow.document.edit.commands import point
+from nodeflow.document.edit.create_subgraph import middle
+from nodeflow.document.edit.references import (
+    rewrite_names,
+    rewrite_training,
+    variable_names,
+    with_variables,
+)
+from nodeflow.document.io.flow import natural
+from nodeflow.document.model.document import Document, Transaction
+from nodeflow.document.model.errors import SubgraphError
+from nodeflow.document.model.names import LONGEST
+from nodeflow.document.model.records import INPUTS, OUTPUTS, FrameRecord, Json, NodeRecord, Wire
+
+
+@dataclass
+class _Move:
+    """What comes out of an instance: ids and names inside -> outside, and by how far it moves."""
+
+    record: NodeRecord
+    inside: Document
+    last: bool
+    ids: dict[str, str]
+    names: dict[str, str]
+    offset: tuple[float, float]
+
+
+def unpack_subgraph(doc: Document, node_id: str) -> list[str]:
+    """Replaces an instance by what is inside, wired as it was; returns the ids of the nodes.
+
+    Where it was the only instance, the nodes keep their ids, and their names if those are free,
+    and the definition goes. Else they are copies, named in the instance's scope (`dense/W`).
+
+    Raises:
+        SubgraphError: it is no instance, cannot stand for its nodes, or is bypassed.
+    """
+    record = doc.node(node_id)
+    inside = definition_of(doc, record)
+    problem = instance_problem(doc, record)
+    if problem is not None or inside is None:
+        raise problem.as_error() if problem else SubgraphError("it is no subgraph")
+    if mode_of(record) == BYPASSED:
+        raise SubgraphError("it is bypassed", node=record.name, hint="Activate it first.")
+    with doc.transaction(f"Unpack {record.name}") as t:
+        move = _plan(doc, t, record, inside)
+        outer = {f"{record.name}/{old}": new for old, new in move.names.items()}
+        rewrite_names(doc, t, outer, skip=inside.nodes.keys() if move.last else ())
+        rewrite_training(doc, t, lambda steps: _out_of(steps, move))
+        records = [_moved(move, inner) for inner in _inner(inside)]
+        wires = list(_wires(doc, move))
+        before = [w for w in doc.wires_into(node_id) if is_control(w.target_port)]
+        after = [w for w in doc.wires_out_of(node_id) if w.source_port == DONE]
+        frames = [_moved_frame(t, move, frame) for frame in inside.frames.values()]
+        t.drop_node(node_id)
+        if move.last:
+            remove_content(inside, t)
+        for new in records:
+            t.put_node(new)
+        for wire in wires:
+            t.put_wire(wire)
+        for frame in frames:
+            t.put_frame(frame)
+        _order(doc, t, move, before, after)
+    return [record.id for record in records]
+
+
+def remove_content(definition: Document, t: Transaction) -> None:
+    """Removes a definition with all that is in it; no instance may be left."""
+    inside = t.within(definition)
+    for node_id in list(definition.nodes):
+        inside.drop_node(node_id)
+    for frame_id in list(definition.frames):
+        inside.edit("frame", frame_id, None)
+    t.edit("subgraph", definition.scope, None)
+
+
+def _inner(inside: Document) -> list[NodeRecord]:
+    nodes = [record for record in inside.nodes.values() if record.op not in BORDER]
+    return sorted(nodes, key=lambda record: natural(record.id))
+
+
+def _plan(doc: Document, t: Transaction, record: NodeRecord, inside: Document) -> _Move:
+    last = len(instances_of(doc, inside.scope)) == 1
+    nodes = _inner(inside)
+    x, y = middle(nodes)
+    offset = (record.pos[0] - x, record.pos[1] - y)
+    ids = {inner.id: inner.id if last else t.new_id() for inner in nodes}
+    taken = set(doc.names) - {record.name}
+    names: dict[str, str] = {}
+    for inner in nodes:
+        scoped = f"{record.name}/{inner.name}"[:LONGEST]
+        wanted = [inner.name, scoped] if last else [scoped]
+        free = next((name for name in wanted if name not in taken), None)
+        name = free or _fresh(doc, scoped, taken)
+        names[inner.name] = name
+        taken.add(name)
+    return _Move(record, inside, last, ids, names, offset)
+
+
+def _fresh(doc: Document, base: str, taken: set[str]) -> str:
+    name = doc.fresh_name(base)
+    number = 1
+    while name in taken:
+        name, number = f"{base}_{number}", number + 1
+    return name
+
+
+def _moved(move: _Move, inner: NodeRecord) -> NodeRecord:
+    dx, dy = move.offset
+    names = variable_names(inner)
+    if names is not None:
+        inner = with_variables(inner, [_own_name(move, name) for name in names])
+    if mode_of(move.record) == MUTED:
+        inner = with_field(inner, "mode", MUTED)
+    pos = point((inner.pos[0] + dx, inner.pos[1] + dy)) if dx or dy else inner.pos
+    return replace(inner, id=move.ids[inner.id], name=move.names[inner.name], pos=pos)
+
+
+def _own_name(move: _Move, name: Json) -> Json:
+    """A variable's name inside as it is called outside; what lies outside keeps its name."""
+    found = find_name(move.inside, name) if isinstance(name, str) else None
+    if found is None or not isinstance(name, str):
+        return name
+    first = found[0].name
+    return move.names[first] + name[len(first) :]
+
+
+def _moved_frame(t: Transaction, move: _Move, frame: FrameRecord) -> FrameRecord:
+    dx, dy = move.offset
+    x, y, width, height = frame.rect
+    rect = (*point((x + dx, y + dy)), width, height) if dx or dy else frame.rect
+    return replace(frame, id=frame.id if move.last else t.new_id("f"), rect=rect)
+
+
+def _out_of(steps: list[str], move: _Move) -> list[str] | None:
+    """A path of ids without the instance that goes."""
+    if move.record.id not in steps:
+        return steps
+    at = steps.index(move.record.id)
+    if at + 1 < len(steps):
+        node = move.ids.get(steps[at + 1])
+        return None if node is None else [*steps[:at], node, *steps[at + 2 :]]
+    first = next(iter(port_names(move.inside, OUTPUTS)), None)
+    wire = leaving_wire(move.inside, first) if first else None
+    node = move.ids.get(wire.source) if wire else None
+    return None if node is None else [*steps[:at], node]
+
+
+def _wires(doc: Document, move: _Move) -> Iterator[Wire]:
+    """The wires of values, as they run without the instance."""
+    inside, ids = move.inside, move.ids
+    inputs, outputs = inside.borders.get(INPUTS), inside.borders.get(OUTPUTS)
+    node = move.record.id
+
+    def start(wire: Wire) -> tuple[str, str] | None:
+        """Where a wire inside starts, seen from outside."""
+        if wire.source != inputs:
+            found = ids.get(wire.source)  # none for the border of outputs, which gives nothing
+            return None if found is None else (found, wire.source_port)
+        outer = doc.wires.get((node, wire.source_port))
+        return None if outer is None or outer.source == node else (outer.source, outer.source_port)
+
+    for wire in inside.wires.values():
+        source = start(wire) if wire.target != outputs else None
+        if source is not None:
+            yield Wire(*source, ids[wire.target], wire.target_port)
+    for wire in doc.wires_out_of(node):
+        leaving = leaving_wire(inside, wire.source_port)
+        source = start(leaving) if leaving is not None else None
+        if source is not None and wire.target != node:
+            yield Wire(*source, wire.target, wire.target_port)
+
+
+def _order(
+    doc: Document, t: Transaction, move: _Move, before: list[Wire], after: list[Wire]
+) -> None:
+    """What the instance waited for, all inside waits for; what waited for it, for all inside."""
+    nodes = [doc.nodes[new] for new in move.ids.values()]
+    nodes = [n for n in nodes if n.op not in (DATASET, REROUTE) and op_of(n, doc) is not None]
+    for wire in before:
+        for record in nodes:
+            port = _free_control(doc, record.id)
+            t.put_wire(Wire(wire.source, wire.source_port, record.id, port))
+    inside = set(move.ids.values())
+    ends = [n for n in nodes if not any(w.target in inside for w in doc.wires_out_of(n.id))]
+    for wire in after:
+        for record in ends:
+            port = wire.target_port
+            if wire.key in doc.wires:
+                port = _free_control(doc, wire.target)
+            op = op_of(record, doc)
+            out = op.output_name(0) if op is not None and op.outputs else DONE
+            t.put_wire(Wire(record.id, out, wire.target, port))
+
+
+def _free_control(doc: Document, node_id: str) -> str:
+    used = {wire.target_port for wire in doc.wires_into(node_id)}
+    return next(f"{CONTROL}.{i}" for i in range(len(used) + 1) if f"{CONTROL}.{i}" not in used)

@@ -1,0 +1,121 @@
+"""Calls in formulas: ``reduce_sum(x, axis=1)`` names an op, its inputs and its attributes."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from nodeflow.document.formula.planner import Number, Planner, Value
+from nodeflow.document.model.names import NAME
+from nodeflow.errors import NodeflowError, suggest
+from nodeflow.graph.op import Attr, Op, Port
+from nodeflow.ops import REGISTRY
+
+
+class CallReader(Planner):
+    """Plans the node of a call."""
+
+    def read_operand(self, node: ast.expr) -> list[Value] | Number:
+        """The outputs that a part of the formula has, or a number without a dtype."""
+        raise NotImplementedError
+
+    def call(self, node: ast.Call) -> list[Value]:
+        op = self._op(node.func)
+        inputs: list[list[Value] | Number] = []
+        attrs: dict[str, Any] = {}
+        name: str | None = None
+        given = {k.arg: k for k in node.keywords}
+        rest = list(node.args)
+        for port in op.inputs:
+            keyword = given.pop(port.name, None)
+            if keyword is not None:
+                inputs += self._port_operands(port, [keyword.value])
+            elif rest and not (port.optional and is_literal(rest[0])):
+                taken = rest if port.variadic else rest[:1]
+                rest = [] if port.variadic else rest[1:]
+                inputs += self._port_operands(port, taken)
+            elif not port.optional and not port.variadic:
+                known = ", ".join(p.name for p in op.inputs)
+                raise self.error(node, f"{op.id} needs {port.name!r}", f"It takes {known}.")
+        free = [a for a in op.attrs if a.name not in given]
+        if len(rest) > len(free):
+            raise self.error(rest[len(free)], f"{op.id} takes no further argument")
+        for attr, value in zip(free, rest):
+            attrs[attr.name] = self._attribute(op, attr, value)
+        for key, keyword in given.items():
+            if key == "name":
+                name = self._own_name(keyword.value)
+            else:
+                attrs[key or ""] = self._keyword(op, key, keyword)
+        return self.apply(op, inputs, attrs, node, name)
+
+    def _op(self, func: ast.expr) -> Op:
+        if isinstance(func, ast.Attribute) and isinstance(func.value, ast.Name):
+            op_id = func.attr if func.value.id in ("nf", "nodeflow") else ""
+        else:
+            op_id = func.id if isinstance(func, ast.Name) else ""
+        if op_id in REGISTRY and not REGISTRY.lookup(op_id).hidden:
+            return REGISTRY.lookup(op_id)
+        shown = op_id or ast.unparse(func)
+        ids = [op.id for op in REGISTRY if not op.hidden]
+        hint = suggest(shown, ids) or "The ops panel lists them."
+        raise self.error(func, f"there is no op {shown!r}", hint)
+
+    def _port_operands(self, port: Port, nodes: list[ast.expr]) -> list[list[Value] | Number]:
+        if port.variadic and len(nodes) == 1 and isinstance(nodes[0], (ast.List, ast.Tuple)):
+            nodes = list(nodes[0].elts)
+        operands = [self.read_operand(node) for node in nodes]
+        if port.variadic and len(operands) == 1 and isinstance(operands[0], list):
+            return [[value] for value in operands[0]]  # all outputs of one node
+        return operands
+
+    def _keyword(self, op: Op, key: str | None, keyword: ast.keyword) -> Any:
+        names = [a.name for a in op.attrs]
+        if key is None or key not in names:
+            known = f"It has {', '.join(names)}." if names else f"{op.id} has none."
+            hint = suggest(key or "", names) or known
+            raise self.error(keyword, f"{op.id} has no attribute {key!r}", hint)
+        return self._attribute(op, op.attr(key), keyword.value)
+
+    def _attribute(self, op: Op, attr: Attr, node: ast.expr) -> Any:
+        if isinstance(node, ast.Name) and (attr.kind == "dtype" or node.id in attr.choices):
+            value: Any = node.id
+        else:
+            try:
+                value = ast.literal_eval(_with_names(node) if attr.kind == "names" else node)
+            except (ValueError, TypeError, SyntaxError, MemoryError):
+                raise self.error(
+                    node, f"{op.id}'s {attr.name} is no value", "Write numbers, texts or lists."
+                ) from None
+        try:
+            checked = attr.check(value)
+        except NodeflowError as error:
+            raise self.error(node, error.message, error.hint) from None
+        return list(checked) if isinstance(checked, tuple) else checked
+
+    def _own_name(self, node: ast.expr) -> str:
+        name = node.value if isinstance(node, ast.Constant) else None
+        if isinstance(name, str) and NAME.fullmatch(name) and not self.doc.node_named(name):
+            return name
+        raise self.error(node, "this is no free name", "Use letters, digits and _ in quotes.")
+
+
+def is_negative(node: ast.expr) -> bool:
+    """A number with a sign is one literal."""
+    if not isinstance(node, ast.UnaryOp) or not isinstance(node.op, (ast.USub, ast.UAdd)):
+        return False
+    number = node.operand
+    return isinstance(number, ast.Constant) and not isinstance(number.value, (str, bool))
+
+
+def is_literal(node: ast.expr) -> bool:
+    """Says whether a part of a formula is a number or a list, which may be an attribute."""
+    return isinstance(node, (ast.Constant, ast.List, ast.Tuple)) or is_negative(node)
+
+
+def _with_names(node: ast.expr) -> ast.expr:
+    """A list of bare names as a list of their texts."""
+    if isinstance(node, (ast.List, ast.Tuple)):
+        items = [ast.Constant(e.id) if isinstance(e, ast.Name) else e for e in node.elts]
+        return ast.List(items, ast.Load())
+    return node

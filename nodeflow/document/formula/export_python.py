@@ -1,0 +1,155 @@
+"""Python that builds a node, and what it depends on, with the nodeflow API: for copying out.
+
+One line per node, named after it. Reading the lines is reading the graph; running them gives the
+same values.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+from typing import Any
+
+from nodeflow.document.analysis.dataset_op import DATASET
+from nodeflow.document.analysis.declarations import op_of
+from nodeflow.document.analysis.ports import CONTROL, FEED, in_ports, split_port
+from nodeflow.document.analysis.subgraph_ops import good_ports
+from nodeflow.document.analysis.traversal import topological, upstream
+from nodeflow.document.build.inline_passthrough import straightened
+from nodeflow.document.formula.tree import changed_attrs
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.records import INPUTS, NodeRecord, Wire
+from nodeflow.graph.op import Op
+
+HEAD = "import nodeflow as nf\n"
+OWN = ("nf", "float", "nodeflow")
+
+
+def python_code(doc: Document, node_id: str) -> str:
+    """Returns a module's text; the node is the variable of its name. Raises NoSuchNode."""
+    doc, node_id = straightened(doc, node_id)
+    wanted = upstream(doc, [doc.node(node_id).id])
+    order, _ = topological(doc, wanted)
+    writer = _Writer(doc)
+    head = HEAD + ("nf.load_plugins()\n" if any(_is_own(doc.nodes[i]) for i in order) else "")
+    return "\n".join([head, *(writer.line(doc.nodes[i]) for i in order)]) + "\n"
+
+
+def _is_own(record: NodeRecord) -> bool:
+    op = op_of(record)
+    return op is not None and op.own
+
+
+class _Writer:
+    def __init__(self, doc: Document) -> None:
+        self.doc = doc
+        self.variables: dict[str, str] = {}
+
+    def line(self, record: NodeRecord) -> str:
+        op = op_of(record)
+        if record.op == DATASET:
+            source = record.attrs.get("source", "mnist")
+            return f"# {record.name}: the data set {source!r} feeds what follows"
+        if record.op == INPUTS:
+            return f"# {', '.join(good_ports(record)) or 'nothing'}: what comes into the subgraph"
+        if op is None:
+            return f"# {record.name}: the op {record.op!r} is not known here"
+        name = self._variable(record)
+        code = f"{name} = {self._call(record, op)}"
+        before = [w for w in self.doc.wires_into(record.id) if _base(w) == CONTROL]
+        if before:
+            after = ", ".join(self.variables.get(w.source, "") for w in before)
+            code = f"with nf.control_dependencies([{after}]):\n    {code}"
+        feed = self.doc.wires.get((record.id, FEED)) if record.op == "placeholder" else None
+        if feed is not None:
+            code += f"  # fed with {self.doc.nodes[feed.source].name}'s {feed.source_port}"
+        return code
+
+    def _call(self, record: NodeRecord, op: Op) -> str:
+        args = self._inputs(record, op)
+        attrs = dict(changed_attrs(op, record))
+        if op.id == "gradients":
+            args = [args[0], f"[{', '.join(args[1:])}]"]
+        elif op.id == "constant":
+            args = [_literal(record.attrs.get("value", 0.0))]
+            attrs = {"dtype": record.attrs.get("dtype", "float32")}
+        elif op.id == "variable":
+            args, attrs = self._variable_arguments(record, args, attrs)
+        elif op.id == "placeholder":
+            attrs.setdefault("dtype", "float32")
+        given = [f"{key}={_literal(value)}" for key, value in attrs.items()]
+        given.append(f"name={record.name!r}")
+        return f"nf.{op.id}({', '.join([*args, *given])})"
+
+    @staticmethod
+    def _variable_arguments(
+        record: NodeRecord, args: list[str], attrs: dict[str, Any]
+    ) -> tuple[list[str], dict[str, Any]]:
+        """``nf.variable`` takes one first value: a tensor, an initializer, or a literal."""
+        value = attrs.pop("value", record.attrs.get("value", 0.0))
+        initializer = attrs.pop("initializer", None)
+        attrs["dtype"] = record.attrs.get("dtype", "float32")
+        return args or [_literal(value if initializer is None else initializer)], attrs
+
+    def _inputs(self, record: NodeRecord, op: Op) -> list[str]:
+        """What goes in, by port; a list for a variadic one after others."""
+        args: list[str] = []
+        several: list[str] = []
+        for port in in_ports(self.doc, record):
+            wire = self.doc.wires.get((record.id, port.name))
+            if port.kind != "tensor" or (wire is None and port.optional):
+                continue
+            text = self._source(wire) if wire is not None else "None"
+            (several if split_port(port.name)[1] is not None else args).append(text)
+        if op.variadic and op.id not in ("gradients", "group"):
+            return [*args, f"[{', '.join(several)}]"]
+        return args + several
+
+    def _source(self, wire: Wire) -> str:
+        if self.doc.nodes[wire.source].op == INPUTS:
+            return wire.source_port
+        name = self.variables.get(wire.source, "None")
+        op = op_of(self.doc.nodes[wire.source])
+        index = split_port(wire.source_port)[1]
+        if op is None or (index is None and len(op.outputs) < 2):
+            return name
+        if index is None:
+            names = [port.name for port in op.outputs]
+            index = names.index(wire.source_port) if wire.source_port in names else 0
+        return f"{name}[{index}]"
+
+    def _variable(self, record: NodeRecord) -> str:
+        """A Python name for a node, unlike those before."""
+        base = re.sub(r"[^A-Za-z0-9_]", "_", record.name)
+        if keyword.iskeyword(base) or base in OWN:
+            base += "_"
+        name, number, taken = base, 1, set(self.variables.values())
+        while name in taken:
+            name, number = f"{base}_{number}", number + 1
+        self.variables[record.id] = name
+        return name
+
+
+def _base(wire: Wire) -> str:
+    return split_port(wire.target_port)[0]
+
+
+_SPECIAL = {
+    "NaN": 'float("nan")',
+    "Infinity": 'float("inf")',
+    "-Infinity": 'float("-inf")',
+    "nan": 'float("nan")',
+    "inf": 'float("inf")',
+    "-inf": 'float("-inf")',
+}
+
+
+def _literal(value: Any) -> str:
+    """A JSON value in Python's spelling; infinities and NaN have none."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{k!r}: {_literal(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return f"[{', '.join(_literal(item) for item in value)}]"
+    if isinstance(value, float) and repr(value) in _SPECIAL:
+        return _SPECIAL[repr(value)]
+    return _SPECIAL.get(value, repr(value)) if isinstance(value, str) else repr(value)

@@ -1,0 +1,186 @@
+"""What a formula adds: planned nodes with inferred types, checked as they are planned."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.formula.source import Source
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.errors import DocumentError
+from nodeflow.errors import LiteralError, NodeflowError
+from nodeflow.graph.infer import infer_types
+from nodeflow.graph.op import Op
+from nodeflow.graph.types import TensorType, literal
+
+MOST_NODES = 2000
+
+
+class ExpressionError(DocumentError):
+    """A formula that cannot be read; `line` and `column` (from 0) say where, `length` how far.
+
+    `unknown` lists the names that no node has, if that is the cause: they can be declared.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None, **where: Any) -> None:
+        super().__init__(message, hint=hint)
+        self.line: int = where.get("line", 0)
+        self.column: int = where.get("column", 0)
+        self.length: int = where.get("length", 1)
+        self.unknown: tuple[str, ...] = where.get("unknown", ())
+
+
+@dataclass(frozen=True)
+class Value:
+    """One tensor of the formula: an output of a node of the document (its id) or of a new one
+    (its place in `Plan.nodes`); `type` is None while unknown."""
+
+    node: str | int
+    port: str
+    type: TensorType | None
+
+
+@dataclass(frozen=True)
+class Number:
+    """A literal that has no dtype yet: that of the other operand will be its own."""
+
+    value: Any
+    source: ast.AST
+
+
+@dataclass
+class NewNode:
+    """A node to add: its inputs by port, and the types of its outputs if they are known."""
+
+    op: str
+    name: str | None
+    attrs: dict[str, Any]
+    inputs: dict[str, Value] = field(default_factory=dict)
+    outputs: dict[str, TensorType | None] = field(default_factory=dict)
+
+    def values(self, index: int) -> list[Value]:
+        return [Value(index, port, kind) for port, kind in self.outputs.items()]
+
+
+@dataclass
+class Plan:
+    """The nodes that a formula adds, sources first.
+
+    `uses` are ids of the nodes it refers to, `results` the places of what its statements give.
+    """
+
+    nodes: list[NewNode] = field(default_factory=list)
+    uses: list[str] = field(default_factory=list)
+    results: list[int] = field(default_factory=list)
+
+
+class Planner:
+    """Collects new nodes; readers of syntax build on it."""
+
+    def __init__(
+        self, doc: Document, analysis: Analysis, source: Source, declare: str | None
+    ) -> None:
+        self.doc, self.analysis, self.source, self.declare = doc, analysis, source, declare
+        self.plan = Plan()
+        self.local: dict[str, list[Value]] = {}
+        self.unknown: dict[str, ast.AST] = {}
+        self.constants: dict[tuple[str, str], Value] = {}
+
+    def apply(
+        self,
+        op: Op,
+        inputs: list[Any],
+        attrs: Mapping[str, Any],
+        node: ast.AST,
+        name: str | None = None,
+    ) -> list[Value]:
+        """Plans a node; numbers among its inputs become constants of the others' dtype."""
+        flat = [self.single(item, node) for item in inputs]
+        values = [
+            self.constant(item, self.dtype(op, flat, i)) if isinstance(item, Number) else item
+            for i, item in enumerate(flat)
+        ]
+        new = NewNode(op.id, name, dict(attrs))
+        new.inputs = {op.input_name(i): value for i, value in enumerate(values)}
+        new.outputs = self.infer(op, values, new, node)
+        return self.add(new, node)
+
+    def single(self, item: Any, node: ast.AST) -> Value | Number:
+        if isinstance(item, (Number, Value)):
+            return item
+        if len(item) != 1:
+            text = "has no value" if not item else f"has {len(item)} outputs"
+            raise self.error(node, f"what goes in {text}", "Pick one: parts[0]." if item else None)
+        return item[0]
+
+    def dtype(self, op: Op, flat: list[Any], index: int) -> str:
+        """The dtype for a number: that of a tensor in the same group, else what the port takes."""
+        port = op.input_port(index)
+        value = flat[index].value
+        for i, item in enumerate(flat):
+            same = port.group is not None and op.input_port(i).group == port.group
+            if same and isinstance(item, Value) and item.type is not None:
+                return item.type.dtype
+        if is_bool(value) and "bool" in port.dtypes:
+            return "bool"
+        return next(d for d in ("float32", *port.dtypes) if d in port.dtypes)
+
+    def constant(self, number: Number, dtype: str, name: str | None = None) -> Value:
+        value = number.value
+        if dtype.startswith("float") and not isinstance(value, (bool, list, tuple)):
+            value = float(value)
+        try:
+            literal(value, dtype)
+        except LiteralError as error:
+            raise self.error(number.source, error.message, error.hint) from None
+        value = _listed(value)
+        key = (dtype, repr(value))
+        if key not in self.constants or name is not None:
+            new = NewNode("constant", name, {"dtype": dtype, "value": value})
+            new.outputs = {"out": TensorType(dtype, literal(value, dtype).shape)}
+            found = self.add(new, number.source)[0]
+            if name is None:
+                self.constants[key] = found
+            return found
+        return self.constants[key]
+
+    def infer(
+        self, op: Op, values: list[Value], new: NewNode, node: ast.AST
+    ) -> dict[str, TensorType | None]:
+        known = [value.type for value in values]
+        names = [port.name for port in op.outputs]
+        try:
+            bound = op.bind_attrs(new.attrs)
+            types = [t for t in known if t is not None]
+            if len(types) == len(known):
+                result = infer_types(op, types, bound)
+                return {op.output_name(i): t for i, t in enumerate(result)}
+        except NodeflowError as error:
+            raise self.error(node, error.message, error.hint) from None
+        return {} if not names else dict.fromkeys([op.output_name(0)])
+
+    def add(self, new: NewNode, node: ast.AST) -> list[Value]:
+        if len(self.plan.nodes) >= MOST_NODES:
+            raise self.error(node, f"a formula adds at most {MOST_NODES} nodes")
+        self.plan.nodes.append(new)
+        return new.values(len(self.plan.nodes) - 1)
+
+    def error(
+        self, node: ast.AST, message: str, hint: str | None = None, **more: Any
+    ) -> ExpressionError:
+        line, column, length = self.source.place(node)
+        return ExpressionError(message, hint=hint, line=line, column=column, length=length, **more)
+
+
+def _listed(value: Any) -> Any:
+    return [_listed(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def is_bool(value: Any) -> bool:
+    """Says whether a literal is True or False, or a list of them."""
+    if isinstance(value, (list, tuple)):
+        return bool(value) and all(is_bool(item) for item in value)
+    return isinstance(value, bool)

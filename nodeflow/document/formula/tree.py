@@ -1,0 +1,157 @@
+"""The formula that a node computes, as a tree: what its text and its typeset form are made from.
+
+It ends at what has a name of its own: placeholders, variables, data sets; constants stand for
+their values. What is used twice, and what would make it too long, is shown by its node's name.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from nodeflow.document.analysis.declarations import op_of
+from nodeflow.document.analysis.ports import in_ports, out_ports, split_port
+from nodeflow.document.build.inline_passthrough import straightened
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.records import INPUTS, OUTPUTS, SUBGRAPH, NodeRecord
+from nodeflow.graph.op import Op
+
+ENDS = ("placeholder", "variable", "dataset", SUBGRAPH, INPUTS, OUTPUTS)
+MOST_TERMS = 40
+"""Ops in one formula; those farther from the node are shown by name."""
+LONGEST_LIST = 6
+
+
+@dataclass(frozen=True)
+class Named:
+    """A node, or one of its outputs, that stands for itself."""
+
+    name: str
+    output: int | None = None
+
+
+@dataclass(frozen=True)
+class Literal:
+    """A constant's value: a number, a bool, or a short list of them."""
+
+    value: Any
+
+
+@dataclass(frozen=True)
+class Missing:
+    """An input that no wire reaches."""
+
+    port: str
+
+
+@dataclass(frozen=True)
+class Applied:
+    """An op applied to terms; `attrs` are those that differ from their defaults."""
+
+    op: Op
+    args: tuple[Term, ...]
+    attrs: dict[str, Any] = field(default_factory=dict, hash=False)
+    output: int | None = None
+
+
+Term = Named | Literal | Missing | Applied
+
+
+def formula_tree(doc: Document, node_id: str, most: int = MOST_TERMS) -> Term:
+    """Returns what a node computes. Raises NoSuchNode."""
+    doc, node_id = straightened(doc, node_id)
+    record = doc.node(node_id)
+    if record.op in ENDS or op_of(record) is None:
+        return Named(record.name)
+    opened = _opened(doc, record, most)
+    made: dict[str, Term] = {}
+    for node in reversed(opened):  # sources first, so that no recursion is needed
+        made[node] = _apply(doc, doc.nodes[node], made)
+    return made[node_id]
+
+
+def _opened(doc: Document, root: NodeRecord, most: int) -> list[str]:
+    """The nodes to show as formulas, each after all that use it: the nearest to the root."""
+    depth, order = {root.id: 0}, [root.id]
+    for node in order:
+        for wire in doc.wires_into(node):
+            record = doc.nodes[wire.source]
+            new = wire.source not in depth and len(depth) < most
+            if new and record.op not in ENDS and op_of(record) is not None:
+                depth[wire.source] = depth[node] + 1
+                order.append(wire.source)
+    uses = Counter(w.source for node in order for w in doc.wires_into(node))
+    shared = {node for node in order if uses[node] > 1 and doc.nodes[node].op != "constant"}
+    return _users_first(doc, root.id, set(order) - shared)
+
+
+def _users_first(doc: Document, root: str, opened: set[str]) -> list[str]:
+    """Depth first, finished nodes first, turned round; a loop ends at the name of its node."""
+    done: dict[str, None] = {}
+    stack: list[tuple[str, bool]] = [(root, False)]
+    seen: set[str] = set()
+    while stack:
+        node, finished = stack.pop()
+        if finished:
+            done[node] = None
+        elif node not in seen:
+            seen.add(node)
+            stack.append((node, True))
+            stack += [(w.source, False) for w in doc.wires_into(node) if w.source in opened]
+    return list(reversed(done))
+
+
+def _apply(doc: Document, record: NodeRecord, made: dict[str, Term]) -> Term:
+    op = op_of(record)
+    assert op is not None
+    if op.id == "constant":
+        return _constant(record)
+    args = []
+    for port in in_ports(doc, record):
+        wire = doc.wires.get((record.id, port.name))
+        if port.kind != "tensor" or (wire is None and port.optional):
+            continue
+        args.append(_argument(doc, made, wire) if wire else Missing(port.name))
+    return Applied(op, tuple(args), changed_attrs(op, record))
+
+
+def _argument(doc: Document, made: dict[str, Term], wire: Any) -> Term:
+    source = doc.nodes[wire.source]
+    if source.op == INPUTS:
+        return Named(wire.source_port)
+    term = made.get(source.id) or _end(source)
+    op = op_of(source)
+    names = [p.name for p in out_ports(doc, source)]
+    several = len(names) > 1 or split_port(wire.source_port)[1] is not None
+    if op is None or not several:
+        return term
+    index = split_port(wire.source_port)[1]
+    index = names.index(wire.source_port) if index is None else index
+    if isinstance(term, Applied):
+        return Applied(term.op, term.args, term.attrs, index)
+    return Named(term.name, index) if isinstance(term, Named) else term
+
+
+def _end(record: NodeRecord) -> Term:
+    return _constant(record) if record.op == "constant" else Named(record.name)
+
+
+def _constant(record: NodeRecord) -> Term:
+    value = record.attrs.get("value", 0.0)
+    short = isinstance(value, list) and len(value) <= LONGEST_LIST
+    if short and not any(isinstance(item, list) for item in value):
+        return Literal(value)
+    return Named(record.name) if isinstance(value, (list, str)) else Literal(value)
+
+
+def changed_attrs(op: Op, record: NodeRecord) -> dict[str, Any]:
+    """Returns the attributes of a node that differ from their op's defaults, in its order."""
+    changed = {}
+    for attr in op.attrs:
+        if attr.name not in record.attrs:
+            continue
+        value, default = record.attrs[attr.name], attr.default
+        if value != (list(default) if isinstance(default, tuple) else default):
+            changed[attr.name] = value
+    return changed

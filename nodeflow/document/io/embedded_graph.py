@@ -1,0 +1,102 @@
+"""A graph inside its picture: the .flow text in an iTXt chunk of a PNG, in the metadata of an SVG.
+
+What is read is as untrusted as any file: `flow.loads` checks it, and nothing but this text is
+looked at.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+import zlib
+from html import escape, unescape
+from pathlib import Path
+
+from nodeflow.document.io import flow
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.errors import FlowRead, NotNodeflow
+
+KEYWORD = b"nodeflow"
+PICTURES = (".png", ".svg")
+LARGEST = 64 * 2**20  # bytes of text or picture
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_METADATA = re.compile(r'<metadata id="nodeflow">(.*?)</metadata>', re.DOTALL)
+_ROOT = re.compile(r"<svg\b[^>]*>")
+
+
+def load_picture(path: Path) -> Document:
+    """Returns the document that a picture carries; it has no path of its own.
+
+    Raises:
+        FlowRead: the file cannot be read.
+        FlowError: it carries no graph, or a broken one.
+    """
+    try:
+        if path.stat().st_size > LARGEST:
+            raise FlowRead(f"{path} is larger than {LARGEST >> 20} MB")
+        content = path.read_bytes()
+    except OSError as error:
+        raise FlowRead(f"cannot read {path}: {error.strerror or error}") from error
+    text = text_in_svg(content) if path.suffix.lower() == ".svg" else text_in_png(content)
+    if text is None:
+        raise NotNodeflow(
+            f"{path.name} is a picture without a graph in it",
+            hint="Pictures exported by nodeflow carry their graph; editors may drop it.",
+        )
+    return flow.loads(text)
+
+
+def with_text_in_png(png: bytes, text: str) -> bytes:
+    """Returns a PNG with a compressed iTXt chunk after its header."""
+    body = KEYWORD + b"\0\1\0\0\0" + zlib.compress(text.encode(), 9)
+    chunk = struct.pack(">I", len(body)) + b"iTXt" + body
+    chunk += struct.pack(">I", zlib.crc32(b"iTXt" + body))
+    after_header = len(_SIGNATURE) + 25
+    return png[:after_header] + chunk + png[after_header:]
+
+
+def text_in_png(png: bytes) -> str | None:
+    """Returns the text of the iTXt chunk, or None. Raises NotNodeflow if it is broken."""
+    if not png.startswith(_SIGNATURE):
+        return None
+    at = len(_SIGNATURE)
+    while at + 12 <= len(png):
+        (length,) = struct.unpack_from(">I", png, at)
+        kind, body = png[at + 4 : at + 8], png[at + 8 : at + 8 + length]
+        if kind == b"iTXt" and body.startswith(KEYWORD + b"\0"):
+            return _read_chunk(body)
+        at += 12 + length
+    return None
+
+
+def _read_chunk(body: bytes) -> str:
+    broken = NotNodeflow("the graph in this picture is damaged")
+    head = len(KEYWORD) + 1
+    flags, rest = body[head : head + 2], body[head + 2 :].split(b"\0", 2)
+    if len(rest) < 3 or flags not in (b"\0\0", b"\1\0"):
+        raise broken
+    try:
+        content = rest[2]
+        if flags == b"\1\0":
+            reader = zlib.decompressobj()
+            content = reader.decompress(content, LARGEST)  # never more: a bomb ends here
+            if reader.unconsumed_tail or not reader.eof:
+                raise broken
+        return content.decode()
+    except (zlib.error, UnicodeDecodeError):
+        raise broken from None
+
+
+def with_text_in_svg(svg: str, text: str) -> str:
+    """Returns an SVG with the text as metadata, right inside its root."""
+    root = _ROOT.search(svg)
+    if root is None:
+        raise ValueError("not an SVG")
+    data = f'\n<metadata id="nodeflow">{escape(text)}</metadata>'
+    return svg[: root.end()] + data + svg[root.end() :]
+
+
+def text_in_svg(svg: bytes) -> str | None:
+    """Returns the text of the metadata, or None."""
+    found = _METADATA.search(svg.decode(errors="replace"))
+    return unescape(found[1]) if found else None

@@ -1,0 +1,313 @@
+"""The .flow format: canonical JSON text, the same bytes for the same document.
+
+A reader of diffs sees one node and one wire a line. Reading checks everything (see `schema`);
+what it does not know, it keeps. There is no pickle and no code in a file.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from nodeflow.document.io.atomic_write import write_atomically
+from nodeflow.document.io.validation import (
+    check_definition_name,
+    check_tree,
+    expect,
+    member,
+    read_frame,
+    read_node,
+    read_training,
+    read_weights,
+    read_wire,
+)
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.errors import (
+    DuplicateId,
+    FlowContent,
+    FlowError,
+    FlowRead,
+    FlowSyntax,
+    NewerVersion,
+    NotNodeflow,
+    WireToNothing,
+    flow_error,
+)
+from nodeflow.document.model.records import ONLY, FrameRecord, Json, NodeRecord, Wire, compact_json
+
+FORMAT = "nodeflow"
+VERSION = 1
+LARGEST = 256 * 2**20  # bytes; a file beyond it is not a graph somebody drew
+
+Migration = Callable[[dict[str, Json]], dict[str, Json]]
+MIGRATIONS: dict[int, Migration] = {}
+"""From version N to N + 1; only ever added to. Version 1 is the first."""
+
+_KNOWN = (
+    "format",
+    "version",
+    "next_id",
+    "nodes",
+    "wires",
+    "frames",
+    "subgraphs",
+    "training",
+    "weights",
+)
+
+
+def dumps(doc: Document) -> str:
+    """Returns the canonical text of a document."""
+    lines = _graph_lines(doc, " ")
+    parts = [
+        f'{{"format": "{FORMAT}", "version": {VERSION}, "next_id": {doc.next_id}',
+        *(f' "{kind}": {lines[kind]}' for kind in ("nodes", "wires", "frames")),
+        f' "subgraphs": {_definitions(doc)}',
+        f' "training": {compact_json(doc.training)}',
+        f' "weights": {compact_json(doc.weights)}',
+    ]
+    parts += [f" {compact_json(key)}: {compact_json(doc.extra[key])}" for key in sorted(doc.extra)]
+    return ",\n".join(parts) + "}\n"
+
+
+def graph_json(doc: Document) -> dict[str, list[Json]]:
+    """Returns the nodes, wires and frames of one graph as a file lists them."""
+    return {
+        "nodes": [n.to_json() for n in sorted(doc.nodes.values(), key=lambda n: natural(n.id))],
+        "wires": [list(wire) for wire in sorted(doc.wires.values(), key=wire_order)],
+        "frames": [f.to_json() for f in sorted(doc.frames.values(), key=lambda f: natural(f.id))],
+    }
+
+
+def definition_json(definition: Document) -> dict[str, Json]:
+    """Returns the object that a file holds for the definition of a subgraph."""
+    return {**definition.subgraphs[definition.scope], **graph_json(definition)}
+
+
+def loads(text: str, *, migrations: Mapping[int, Migration] = MIGRATIONS) -> Document:
+    """Returns the document that a text describes, unmodified and without undo.
+
+    Raises a FlowError: FlowSyntax, NotNodeflow, NewerVersion, FlowContent, DuplicateId,
+    WireToNothing or UnsafePath.
+    """
+    data = _migrate(_parse(text), migrations)
+    doc = Document()
+    used: set[str] = set()
+    _read_graph(doc, data, "", used)
+    for name, body in member(data, "subgraphs", dict, "", default={}).items():
+        read_definition(doc, name, body, used)
+    training = read_training(member(data, "training", dict, "", default={}))
+    weights = read_weights(data.get("weights"))
+    doc.fill("training", ONLY, training or None)
+    doc.fill("weights", ONLY, weights)
+    next_id = member(data, "next_id", int, "", default=1)
+    if not 1 <= next_id < 10**15:
+        raise flow_error(FlowContent, "expected a number from 1 to 10^15", "next_id")
+    doc.next_id = max(doc.next_id, next_id)
+    doc.extra = {key: value for key, value in data.items() if key not in _KNOWN}
+    return doc
+
+
+def load(path: str | Path) -> Document:
+    """Returns the document in a file; its `path` is set. Raises FlowRead or a FlowError."""
+    path = Path(path)
+    try:
+        if path.stat().st_size > LARGEST:
+            raise FlowRead(f"{path} is larger than {LARGEST >> 20} MB: not a .flow file")
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise FlowRead(f"there is no file {path}") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise FlowRead(f"cannot read {path}: {reason}") from error
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise NotNodeflow(f"{path} is not a .flow file: it is not UTF-8 text") from None
+    try:
+        doc = loads(text)
+    except FlowError as error:  # say which file
+        error.args = (f"{path}: {error.message}",)
+        error.message = error.args[0]
+        raise
+    doc.path = path
+    return doc
+
+
+def save(doc: Document, path: str | Path | None = None) -> None:
+    """Writes a document to a file (default: where it came from) atomically; marks it saved.
+
+    Raises FlowWrite, with the file as it was, if that fails.
+    """
+    target = Path(path) if path is not None else doc.path
+    if target is None:
+        raise FlowRead("this document has no file yet", hint="Save it under a name")
+    write_atomically(target, dumps(doc).encode())
+    doc.path = target
+    doc.mark_saved()
+
+
+@lru_cache(maxsize=1 << 16)
+def natural(text: str) -> tuple[Any, ...]:
+    """Returns a sort key that puts `n10` after `n9`, and `values.10` after `values.9`."""
+    return tuple(int(part) if i % 2 else part for i, part in enumerate(_DIGITS.split(text)))
+
+
+def wire_order(wire: Wire) -> tuple[Any, ...]:
+    """Returns the sort key of a wire in a file: by target, then by port."""
+    return natural(wire.target), natural(wire.target_port)
+
+
+def _graph_lines(doc: Document, indent: str) -> dict[str, str]:
+    """The texts of one graph's nodes, wires and frames."""
+    nodes = sorted(doc.nodes.values(), key=lambda n: natural(n.id))
+    frames = sorted(doc.frames.values(), key=lambda f: natural(f.id))
+    wires = sorted(doc.wires.values(), key=wire_order)
+    return {
+        "nodes": _lines(nodes, indent),
+        "wires": _lines(wires, indent),
+        "frames": _lines(frames, indent),
+    }
+
+
+def _definitions(doc: Document) -> str:
+    """The definitions of subgraphs, one node and one wire a line, keys sorted."""
+    texts = []
+    for definition in doc.definitions():
+        members = {key: compact_json(v) for key, v in doc.subgraphs[definition.scope].items()}
+        members.update(_graph_lines(definition, "   "))
+        body = ", ".join(f"{compact_json(key)}: {members[key]}" for key in sorted(members))
+        texts.append(f"  {compact_json(definition.scope)}: {{{body}}}")
+    return "{\n" + ",\n".join(texts) + "\n }" if texts else "{}"
+
+
+_DIGITS = re.compile(r"([0-9]+)")
+
+
+def _lines(records: Iterable[NodeRecord | Wire | FrameRecord], indent: str) -> str:
+    body = ",\n".join([f"{indent} {record.to_text()}" for record in records])
+    return f"[\n{body}\n{indent}]" if body else "[]"
+
+
+def _parse(text: str) -> dict[str, Json]:
+    try:
+        data = json.loads(
+            text,
+            object_pairs_hook=_object,
+            parse_constant=_refuse_constant,
+            parse_float=_finite,
+        )
+    except json.JSONDecodeError as error:
+        cut = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated")
+        what = "the file ends too early" if cut else f"this is not JSON: {error.msg}"
+        hint = "It may be cut off; look for an older copy" if cut else None
+        raise flow_error(
+            FlowSyntax, f"{what} (column {error.colno})", f"line {error.lineno}", hint=hint
+        ) from None
+    except RecursionError:
+        raise FlowSyntax("it is nested too deeply") from None
+    except ValueError as error:  # whole numbers of thousands of digits
+        raise FlowSyntax(f"a number cannot be read: {error}") from None
+    if not isinstance(data, dict) or data.get("format") != FORMAT:
+        raise NotNodeflow('this is not a nodeflow document (no `"format": "nodeflow"`)')
+    check_tree(data)
+    return data
+
+
+def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))
+        raise FlowSyntax(f"the key {twice[:40]!r} stands twice in one object")
+    return result
+
+
+def _refuse_constant(name: str) -> Json:
+    raise FlowSyntax(f"{name} is not JSON", hint=f'Write it as the string "{name}"')
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise FlowSyntax(f"the number {text[:40]} is too large")
+    return value
+
+
+def _migrate(data: dict[str, Json], migrations: Mapping[int, Migration]) -> dict[str, Json]:
+    version = expect(data.get("version"), int, "version")
+    if version > VERSION:
+        raise NewerVersion(
+            f"this file has version {version if version < 10**9 else 'unknown'}, and this "
+            f"program reads up to {VERSION}",
+            hint="Update nodeflow to open it",
+        )
+    while version < VERSION:
+        step = migrations.get(version)
+        if step is None:
+            raise flow_error(FlowContent, f"there is no version {version}", "version")
+        version += 1
+        data = {**step(data), "version": version}
+    return data
+
+
+def read_definition(doc: Document, name: str, body: Json, used: set[str]) -> None:
+    """Puts the definition of a subgraph into a document that is being read.
+
+    `used` holds the ids that were read before; those of the definition are added. Raises a
+    FlowError as `loads`.
+    """
+    place = f"subgraphs.{name}"
+    expect(body, dict, place)
+    check_definition_name(name, place)
+    rest = {key: value for key, value in body.items() if key not in ("nodes", "wires", "frames")}
+    doc.fill("subgraph", name, rest)
+    definition = doc.definition(name)
+    assert definition is not None
+    _read_graph(definition, body, place, used)
+
+
+def _read_graph(doc: Document, data: dict[str, Json], place: str, used: set[str]) -> None:
+    within = f"{place}." if place else ""
+    _read_nodes(doc, member(data, "nodes", list, place, default=[]), f"{within}nodes", used)
+    _read_wires(doc, member(data, "wires", list, place, default=[]), f"{within}wires")
+    for index, item in enumerate(member(data, "frames", list, place, default=[])):
+        at = f"{within}frames[{index}]"
+        frame = read_frame(item, at)
+        if frame.id in used:
+            raise flow_error(DuplicateId, f"the id {frame.id!r} is used twice", at)
+        used.add(frame.id)
+        doc.fill("frame", frame.id, frame)
+
+
+def _read_nodes(doc: Document, items: list[Json], place: str, used: set[str]) -> None:
+    for index, item in enumerate(items):
+        at = f"{place}[{index}]"
+        record: NodeRecord = read_node(item, at)
+        if record.id in used:
+            raise flow_error(DuplicateId, f"the id {record.id!r} is used twice", at)
+        if doc.node_named(record.name):
+            raise flow_error(DuplicateId, f"two nodes are called {record.name!r}", at)
+        if record.op in doc.borders:
+            raise flow_error(DuplicateId, f"the subgraph has two nodes {record.op!r}", at)
+        used.add(record.id)
+        doc.fill("node", record.id, record)
+
+
+def _read_wires(doc: Document, items: list[Json], place: str) -> None:
+    for index, item in enumerate(items):
+        at = f"{place}[{index}]"
+        wire = read_wire(item, at)
+        for end in (wire.source, wire.target):
+            if end not in doc.nodes:
+                raise flow_error(WireToNothing, f"there is no node {end!r}", at)
+        if wire.key in doc.wires:
+            name = doc.nodes[wire.target].name
+            text = f"two wires end at {name}:{wire.target_port}"
+            raise flow_error(DuplicateId, text, at)
+        doc.fill("wire", wire.key, wire)

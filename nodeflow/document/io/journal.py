@@ -1,0 +1,221 @@
+"""A crash journal: what was changed since the last save, on disk after every edit.
+
+A journal is a text file in a folder of the user's state. Its first line holds where the document
+was and all of its content after the first edit; each further line one change. A line that a
+crash cut short is left out when replaying. Saving or closing removes the journal.
+
+An open journal is locked, so that another window does not offer to recover what is being edited;
+the lock ends with the process, however it ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from nodeflow.document.io import flow
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.errors import JournalError
+from nodeflow.document.model.records import Change, compact_json
+from nodeflow.errors import NodeflowError
+
+SUFFIX = ".journal"
+_LOCKED_BYTE = 1 << 40  # far behind the content: Windows keeps others from reading what is locked
+
+
+def state_folder() -> Path:
+    """Returns the folder of this user's journals; it need not exist yet."""
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        xdg = os.environ.get("XDG_STATE_HOME", "")
+        base = Path(xdg) if os.path.isabs(xdg) else Path.home() / ".local" / "state"
+    return base / "nodeflow" / "journals"
+
+
+class Journal:
+    """Records a document's changes until it is saved or closed.
+
+    Nothing is written before the first edit. `on_failure(error)` is called once if the journal
+    cannot be written; editing goes on without it.
+    """
+
+    def __init__(
+        self,
+        doc: Document,
+        folder: Path | None = None,
+        on_failure: Callable[[JournalError], None] | None = None,
+    ) -> None:
+        self._doc = doc
+        self._folder = folder or state_folder()
+        self._on_failure = on_failure
+        self._file: IO[str] | None = None
+        self._path: Path | None = None
+        self._failed = False
+        self._unsubscribe = doc.subscribe(self._record)
+
+    @property
+    def path(self) -> Path | None:
+        """The journal's file, or None while there is nothing to recover."""
+        return self._path
+
+    def saved(self) -> None:
+        """The document is on disk: removes the journal; the next edit begins another."""
+        self._remove()
+
+    def close(self) -> None:
+        """The document is closed on purpose: removes the journal and stops recording."""
+        self._unsubscribe()
+        self._remove()
+
+    def _record(self, change: Change) -> None:
+        if self._failed:
+            return
+        try:
+            if self._file is None:
+                self._file = self._begin()  # the content it begins with includes this change
+            else:
+                self._file.write(change.text + "\n")
+            self._file.flush()
+        except OSError as error:
+            self._failed = True
+            failure = JournalError(
+                f"edits cannot be kept for recovery: {error.strerror or error}",
+                hint="Save often; the journal's folder is " + str(self._folder),
+            )
+            if self._on_failure is not None:
+                self._on_failure(failure)
+
+    def _begin(self) -> IO[str]:
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._path = self._folder / f"{uuid.uuid4().hex}{SUFFIX}"
+        file = open(self._path, "x", encoding="utf-8")  # noqa: SIM115  closed by _remove
+        os.chmod(self._path, 0o600)
+        _lock(file)
+        header = {
+            "journal": 1,
+            "path": None if self._doc.path is None else str(self._doc.path.absolute()),
+            "started": time.time(),
+            "revision": self._doc.revision,
+            "base": flow.dumps(self._doc),
+        }
+        file.write(compact_json(header) + "\n")
+        return file
+
+    def _remove(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
+            self._path = None
+
+
+@dataclass(frozen=True)
+class Recoverable:
+    """A journal that a crash left behind.
+
+    `document` is the file that was edited (None: never saved), `modified` when the last edit was
+    written, in seconds since 1970.
+    """
+
+    journal: Path
+    document: Path | None
+    modified: float
+
+    def recover(self) -> Document:
+        """Returns the document as it was before the crash; raises JournalError."""
+        return recover(self.journal)
+
+    def discard(self) -> None:
+        """Removes the journal."""
+        self.journal.unlink(missing_ok=True)
+
+
+def pending(folder: Path | None = None) -> list[Recoverable]:
+    """Returns the journals that crashes left behind, the newest first."""
+    found = []
+    for path in (folder or state_folder()).glob(f"*{SUFFIX}"):
+        try:
+            with open(path, encoding="utf-8") as file:
+                if not _try_lock(file):
+                    continue
+                header = json.loads(file.readline())
+            document = header.get("path")
+            modified = path.stat().st_mtime
+        except (OSError, ValueError, AttributeError):
+            continue  # another program's, or removed meanwhile
+        found.append(Recoverable(path, Path(document) if document else None, modified))
+    return sorted(found, key=lambda item: -item.modified)
+
+
+def recover(path: Path) -> Document:
+    """Returns the document that a journal leads to, marked as modified; its `path` is set.
+
+    Raises:
+        JournalError: the journal cannot be read, or its first line is damaged.
+    """
+    try:
+        lines = Path(path).read_text(encoding="utf-8").split("\n")
+        header = json.loads(lines[0])
+        doc = flow.loads(header["base"])
+    except (OSError, ValueError, KeyError, TypeError, NodeflowError) as error:
+        raise JournalError(f"the journal {path} cannot be read: {error}") from error
+    for line in lines[1:]:
+        change = _read_change(line)
+        if change is None:
+            break
+        try:
+            doc.apply_change(change)
+        except (NodeflowError, TypeError, ValueError) as error:
+            raise JournalError(f"the journal {path} does not fit its document: {error}") from error
+    doc.path = Path(header["path"]) if header.get("path") else None
+    doc.mark_modified()
+    return doc
+
+
+def _read_change(line: str) -> Change | None:
+    """The change in a line, or None where a crash cut it short."""
+    try:
+        return Change.from_text(line)
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _lock(file: IO[Any]) -> None:
+    """Locks a file until it is closed; where the file system cannot lock, goes without."""
+    with contextlib.suppress(OSError):
+        _lock_or_raise(file)
+
+
+def _try_lock(file: IO[Any]) -> bool:
+    try:
+        _lock_or_raise(file)
+    except OSError:
+        return False
+    return True
+
+
+def _lock_or_raise(file: IO[Any]) -> None:
+    if sys.platform == "win32":
+        import msvcrt
+
+        os.lseek(file.fileno(), _LOCKED_BYTE, os.SEEK_SET)
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        finally:
+            os.lseek(file.fileno(), 0, os.SEEK_SET)
+    else:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,0 +1,287 @@
+"""Checks what a file or the clipboard holds, field by field, before it becomes records.
+
+A file may come from anywhere: everything is checked here and refused by a typed error that names
+the place, so that the rest of the program can trust records. What is merely unknown (node types,
+attributes, fields) is kept as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import Any
+
+from nodeflow.document.model.errors import (
+    BadName,
+    FlowContent,
+    FlowError,
+    FlowSyntax,
+    UnsafePath,
+    flow_error,
+)
+from nodeflow.document.model.names import check_name
+from nodeflow.document.model.records import FrameRecord, Json, NodeRecord, Wire
+
+DEEPEST = 64  # nesting that no sane attribute reaches; recursion below it is safe
+FARTHEST = 1e7  # coordinates beyond it make drawing lose precision
+LONGEST_TEXT = 1000  # ids of ops, names of ports and attributes
+
+_NODE_ID = re.compile(r"n[1-9][0-9]{0,14}")
+_FRAME_ID = re.compile(r"f[1-9][0-9]{0,14}")
+_KINDS = {
+    dict: "an object",
+    list: "a list",
+    str: "a string",
+    int: "a whole number",
+    bool: "true or false",
+    float: "a number",
+    type(None): "null",
+}
+
+
+def read_node(data: Json, place: str) -> NodeRecord:
+    """Returns the node that a JSON object describes, or raises a FlowError."""
+    expect(data, dict, place)
+    record = NodeRecord(
+        id=_matching(member(data, "id", str, place), _NODE_ID, f"{place}.id", "n1, n2, ..."),
+        op=_text(member(data, "op", str, place), f"{place}.op"),
+        name=_name(member(data, "name", str, place), f"{place}.name"),
+        attrs=member(data, "attrs", dict, place, default={}),
+        pos=_numbers(member(data, "pos", list, place, default=[0, 0]), 2, f"{place}.pos"),
+        extra={k: v for k, v in data.items() if k not in ("id", "op", "name", "attrs", "pos")},
+    )
+    return record
+
+
+def read_frame(data: Json, place: str) -> FrameRecord:
+    """Returns the frame that a JSON object describes, or raises a FlowError."""
+    expect(data, dict, place)
+    known = ("id", "title", "note", "color", "rect")
+    x, y, width, height = _numbers(
+        member(data, "rect", list, place, default=[0, 0, 320, 200]), 4, f"{place}.rect"
+    )
+    return FrameRecord(
+        id=_matching(member(data, "id", str, place), _FRAME_ID, f"{place}.id", "f1, f2, ..."),
+        title=member(data, "title", str, place, default=""),
+        note=member(data, "note", str, place, default=""),
+        color=member(data, "color", str, place, default=""),
+        rect=(x, y, max(width, 0), max(height, 0)),
+        extra={k: v for k, v in data.items() if k not in known},
+    )
+
+
+def read_wire(data: Json, place: str) -> Wire:
+    """Returns the wire that a list of four strings describes, or raises a FlowError."""
+    expect(data, list, place)
+    if len(data) != 4 or any(type(item) is not str for item in data):
+        raise flow_error(
+            FlowContent,
+            "a wire is [source id, source port, target id, target port], four strings",
+            place,
+        )
+    for item in data:
+        if not 0 < len(item) <= LONGEST_TEXT or "\0" in item:
+            _text(item, place)
+    return Wire(*data)
+
+
+def check_definition_name(name: str, place: str) -> str:
+    """Returns the name of a subgraph's definition, or raises FlowContent: a name without `/`."""
+    if "/" in _name(name, place):
+        raise flow_error(FlowContent, f"{_short(name)} is not the name of a subgraph", place)
+    return name
+
+
+def read_training(data: Json, place: str = "training") -> dict[str, Json]:
+    """Returns training settings whose known fields have the right types, or raises a FlowError."""
+    expect(data, dict, place)
+    for name, check in _TRAINING.items():
+        if data.get(name) is not None:
+            check(data[name], f"{place}.{name}")
+    return data
+
+
+def read_weights(data: Json, place: str = "weights") -> str | None:
+    """Returns a file name that stays inside the document's folder, or raises UnsafePath."""
+    if data is None:
+        return None
+    expect(data, str, place)
+    windows, posix = PureWindowsPath(data), PurePosixPath(data)
+    outside = (
+        not data.strip()
+        or "\0" in data
+        or windows.is_absolute()
+        or windows.drive
+        or windows.root
+        or posix.is_absolute()
+        or ".." in windows.parts
+        or ".." in posix.parts
+        or data.startswith("~")
+    )
+    if outside:
+        raise flow_error(
+            UnsafePath,
+            f"{_short(data)} is not a file beside the document",
+            place,
+            hint="Use a relative file name without `..`",
+        )
+    return data
+
+
+def member(data: dict[str, Json], name: str, kind: type, place: str, default: Any = None) -> Any:
+    """Returns `data[name]`, of type `kind`; `default` if it is absent, or FlowContent if None."""
+    if name not in data:
+        if default is None:
+            raise flow_error(FlowContent, f"`{name}` is missing", place)
+        return default
+    return expect(data[name], kind, f"{place}.{name}" if place else name)
+
+
+def expect(value: Json, kind: type, place: str) -> Any:
+    """Returns `value` if it is of type `kind` (true is no number), else raises FlowContent."""
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise flow_error(FlowContent, f"expected {_KINDS[kind]}, got {_short(value)}", place)
+    return value
+
+
+def check_tree(value: Json) -> None:
+    """Raises FlowSyntax where a parsed text is nested too deeply or holds half a character."""
+    level = [value]
+    for _ in range(DEEPEST):
+        below: list[Json] = []
+        for item in level:
+            if isinstance(item, dict):
+                below.extend(item.values())
+                _check_text("".join(item))
+            elif isinstance(item, list):
+                below.extend(item)
+            elif isinstance(item, str):
+                _check_text(item)
+        if not below:
+            return
+        level = below
+    raise FlowSyntax(f"it is nested deeper than {DEEPEST} levels")
+
+
+def _check_text(text: str) -> None:
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise FlowSyntax(f"{text[:40]!r} holds half a character (a lone surrogate)") from None
+
+
+def _matching(value: str, pattern: re.Pattern[str], place: str, example: str) -> str:
+    if not pattern.fullmatch(value):
+        raise flow_error(FlowContent, f"{_short(value)} is not an id like {example}", place)
+    return value
+
+
+def _text(value: str, place: str) -> str:
+    if not value or len(value) > LONGEST_TEXT or "\0" in value:
+        raise flow_error(FlowContent, f"{_short(value)} is empty or too long", place)
+    return value
+
+
+def _name(value: str, place: str) -> str:
+    try:
+        return check_name(value)
+    except BadName as error:
+        raise flow_error(FlowContent, error.message, place, hint=error.hint) from None
+
+
+def _numbers(values: list[Json], count: int, place: str) -> tuple[Any, ...]:
+    good = len(values) == count and all(
+        isinstance(v, (int, float)) and not isinstance(v, bool) and abs(v) <= FARTHEST
+        for v in values
+    )
+    if not good:
+        raise flow_error(
+            FlowContent,
+            f"expected {count} numbers between {-FARTHEST:g} and {FARTHEST:g}, "
+            f"got {_short(values)}",
+            place,
+        )
+    return tuple(values)
+
+
+def _positive(value: Json, place: str) -> None:
+    if expect(value, int, place) < 1 or value >= 2**63:
+        raise flow_error(FlowContent, f"expected at least 1, got {_short(value)}", place)
+
+
+def _seed(value: Json, place: str) -> None:
+    if not 0 <= expect(value, int, place) < 2**63:
+        raise flow_error(FlowContent, f"expected 0 to 2^63 - 1, got {_short(value)}", place)
+
+
+def _metrics(value: Json, place: str) -> None:
+    for index, metric in enumerate(expect(value, list, place)):
+        _measured(metric, f"{place}[{index}]")
+
+
+def _measured(metric: Json, place: str) -> None:
+    """A node measured on a split."""
+    expect(metric, dict, place)
+    for name in ("node", "split", "every", "goal"):
+        if name in metric:
+            expect(metric[name], str, f"{place}.{name}")
+    member(metric, "node", str, place)
+
+
+def _monitor(value: Json, place: str) -> None:
+    _measured(value, place)
+    if value.get("goal") not in (None, "min", "max"):
+        raise flow_error(
+            FlowContent, f"expected min or max, got {_short(value['goal'])}", f"{place}.goal"
+        )
+
+
+def _not_negative(value: Json, place: str) -> None:
+    good = isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
+    if not good:
+        raise flow_error(FlowContent, f"expected a number from 0 up, got {_short(value)}", place)
+
+
+def _flag(value: Json, place: str) -> None:
+    expect(value, bool, place)
+
+
+_TRAINING: dict[str, Callable[[Json, str], Any]] = {
+    "optimizer": lambda value, place: expect(value, str, place),
+    "loss": lambda value, place: expect(value, str, place),
+    "epochs": _positive,
+    "batch_size": _positive,
+    "seed": _seed,
+    "shuffle": _flag,
+    "metrics": _metrics,
+    "patience": _positive,
+    "monitor": _monitor,
+    "min_change": _not_negative,
+    "restore_best": _flag,
+    "use_averages": _flag,
+}
+
+
+def _short(value: Json) -> str:
+    if isinstance(value, (dict, list)) and value:
+        return _KINDS[type(value)]
+    try:
+        text = repr(value)
+    except ValueError:  # whole numbers of more than 4300 digits cannot be written
+        return "a huge number"
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+__all__ = [
+    "FlowError",
+    "check_tree",
+    "expect",
+    "member",
+    "read_frame",
+    "read_node",
+    "read_training",
+    "read_weights",
+    "read_wire",
+]

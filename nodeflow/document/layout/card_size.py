@@ -1,0 +1,145 @@
+"""How large a node's card is: the one rule, for layouts as for the canvas; without Qt.
+
+The canvas draws with these measures. A card's width follows from its texts alone. Its height also
+depends on the value it shows, so a layout leaves room for the tallest one of its type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.dataset_op import DATASET
+from nodeflow.document.analysis.declarations import declaration
+from nodeflow.document.analysis.node_flags import is_collapsed
+from nodeflow.document.analysis.passthrough import REROUTE
+from nodeflow.document.analysis.ports import base_dir, in_ports, out_ports
+from nodeflow.document.analysis.subgraph_ops import BORDER
+from nodeflow.document.layout.text_width import text_width
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.records import INPUTS, NodeRecord
+
+Size = tuple[float, float]
+Label = tuple[str, str]
+"""What stands at a port: its label and its type, either may be empty."""
+
+HEADER, ROW, FOOT = 46.0, 22.0, 8.0
+ICON_ROOM, TITLE_PAD, PORT_INSET, PORT_GAP, LABEL_GAP = 46.0, 28.0, 14.0, 16.0, 6.0
+DOT = 20.0
+"""Diameter of a reroute dot with the ring in which wires can be taken off it."""
+MIN_WIDTH, MAX_WIDTH, WIDTH_STEP = 168.0, 288.0, 24.0
+TITLE, SUBTITLE, PORT, TYPE = 13, 11, 12, 10.5
+"""Text sizes in scene units."""
+SCALAR, TENSOR = 40.0, 92.0
+"""The most room that a value takes under the ports: a number; a table, picture or figures."""
+PROBLEM = 62.0
+"""The most room that a problem takes: three lines."""
+
+SHORT_DTYPES = {
+    "float32": "f32",
+    "float64": "f64",
+    "int32": "i32",
+    "int64": "i64",
+    "uint8": "u8",
+    "bool": "bool",
+}
+
+
+def node_size(doc: Document, record: NodeRecord, analysis: Analysis | None = None) -> Size:
+    """Returns how wide a node's card is, and how high it gets with any value of its type.
+
+    Without an analysis types are unknown, and cards may be narrower than they will be.
+    """
+    if record.op == REROUTE:
+        return DOT, DOT
+    op = declaration(record, doc, base_dir=base_dir(doc))
+    kind = op.title if op else f"unknown op {record.op}"
+    if is_collapsed(record):
+        return card_width(record.name, kind, (), ()), HEADER
+    left, right = _inputs(doc, record, analysis), _outputs(doc, record, analysis)
+    rows = max(len(left), len(right))
+    height = HEADER + ROW * rows + (FOOT if rows else 0)
+    height += (
+        _value_room(doc, record, analysis)
+        if op is not None and op.id not in (DATASET, *BORDER)
+        else 0
+    )
+    if analysis is not None and analysis.problems.get(record.id):
+        height += PROBLEM
+    return card_width(record.name, kind, left, right), height
+
+
+def card_width(title: str, kind: str, left: Sequence[Label], right: Sequence[Label]) -> float:
+    """Returns the width of a card that holds these texts, in steps so that columns line up."""
+    heading = max(text_width(title, TITLE, 600), text_width(kind, SUBTITLE))
+    need = max(ICON_ROOM + heading + TITLE_PAD, _rows_width(tuple(left), tuple(right)))
+    steps = -(-max(need - MIN_WIDTH, 0) // WIDTH_STEP)
+    return min(MIN_WIDTH + steps * WIDTH_STEP, MAX_WIDTH)
+
+
+@lru_cache(maxsize=4096)
+def _rows_width(left: tuple[Label, ...], right: tuple[Label, ...]) -> float:
+    """What the rows of ports need; most cards of a graph have rows that others have too."""
+    need = 0.0
+    for index in range(max(len(left), len(right))):
+        sides = [label_width(side[index]) for side in (left, right) if index < len(side)]
+        both = all(sides) and len(sides) == 2
+        need = max(need, sum(sides) + 2 * PORT_INSET + (PORT_GAP if both else 0))
+    return need
+
+
+def label_width(label: Label) -> float:
+    """Returns the width of a port's label and type."""
+    name, kind = label
+    gap = LABEL_GAP if name and kind else 0
+    return text_width(name, PORT) + text_width(kind, TYPE, mono=True) + gap
+
+
+@lru_cache(maxsize=4096)
+def type_text(tensor_type: Any | None) -> str:
+    """Returns `f32 ?×784` for a type; `f32` for a scalar, nothing where it is unknown."""
+    if tensor_type is None:
+        return ""
+    dims = "×".join("?" if d is None else str(d) for d in tensor_type.shape)
+    dtype: str = tensor_type.dtype
+    short = SHORT_DTYPES.get(dtype, dtype)
+    return f"{short} {dims}" if dims else short
+
+
+def _inputs(doc: Document, record: NodeRecord, analysis: Analysis | None) -> list[Label]:
+    wired = {wire.target_port: wire for wire in doc.wires_into(record.id)}
+    labels = []
+    for port in in_ports(doc, record):
+        wire = wired.pop(port.name, None)
+        kind = _type(wire.source, wire.source_port, analysis) if wire else ""
+        labels.append((port.label or port.name, kind))
+    for name, wire in wired.items():
+        labels.append((name, _type(wire.source, wire.source_port, analysis)))
+    return labels
+
+
+def _outputs(doc: Document, record: NodeRecord, analysis: Analysis | None) -> list[Label]:
+    shown = out_ports(doc, record, analysis)
+    labels = []
+    for port in shown:
+        kind = _type(record.id, port.name, analysis)
+        # the only output says its type alone
+        alone = len(shown) == 1 and kind and record.op != INPUTS
+        labels.append(("" if alone else port.label or port.name, kind))
+    known = {port.name for port in shown}
+    used = {wire.source_port for wire in doc.wires_out_of(record.id)}
+    return labels + [(name, "") for name in sorted(used - known)]
+
+
+def _type(node_id: str, port: str, analysis: Analysis | None) -> str:
+    return type_text(analysis.type_of(node_id, port)) if analysis is not None else ""
+
+
+def _value_room(doc: Document, record: NodeRecord, analysis: Analysis | None) -> float:
+    shown = out_ports(doc, record, analysis)
+    if not shown or all(port.kind == "control" for port in shown):
+        return 0.0
+    found = analysis.type_of(record.id, shown[0].name) if analysis is not None else None
+    return SCALAR if found is not None and found.shape == () else TENSOR

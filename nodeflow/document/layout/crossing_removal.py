@@ -1,0 +1,334 @@
+"""The last touch to a drawing: nodes that move so that fewer wires cross.
+
+The order of columns (`crossings`) is chosen as if wires bent around the cards they pass. The canvas
+draws each as one curve, so what remains is counted on those curves, and nodes are moved one by one,
+up, down or to another column, to where the fewest cross or pass behind cards. Where nothing helps
+any more, a few nodes are put elsewhere at random, and it starts again (iterated local search;
+Lourenco, Martin and Stuetzle, "Iterated local search", 2003).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from nodeflow.document.layout.card_size import Size
+
+Position = tuple[float, float]
+Wires = Sequence[tuple[str, float, str, float]]
+"""(source, how far below its top, target, how far below its top)."""
+
+STEP = 18.0
+"""Horizontal distance of the places where heights of wires are compared."""
+MOST_NODES, MOST_SAMPLES = 200, 600
+EFFORT, PATIENCE = 2_500, 6
+"""About how many moves are weighed in all, and how many kicks may change nothing."""
+KICK = 5
+"""Nodes put elsewhere at random when nothing helps."""
+HIDDEN, LENGTH, HEIGHT = 0.5, 1 / 2000, 1 / 400
+"""What counts beside a crossing: a card before a wire, a unit of wire, a unit of height in all."""
+
+
+def untangle(
+    columns: Sequence[Sequence[str]],
+    places: dict[str, Position],
+    boxes: Mapping[str, Size],
+    wires: Wires,
+    gap: float,
+) -> None:
+    """Moves nodes in ``places`` (top left corners) where that saves crossings.
+
+    Args:
+        columns: the nodes by column, from left to right; wires run to the right.
+        boxes: width and height of the nodes.
+        gap: the least distance of two nodes in a column.
+
+    Does nothing for graphs of more than `MOST_NODES`, whose drawing would take seconds.
+    """
+    if not wires or sum(map(len, columns)) > MOST_NODES:
+        return
+    cards = {node: places[node] for column in columns for node in column}
+    tangle = _Tangle(cards, boxes, wires)
+    search = _Search(tangle, [list(column) for column in columns], boxes, gap)
+    search.run()
+    places.update(search.best)
+
+
+class _Search:
+    """Moves nodes of a `_Tangle` among its columns; ``best`` are the places that cost least."""
+
+    def __init__(
+        self, tangle: _Tangle, columns: list[list[str]], boxes: Mapping[str, Size], gap: float
+    ) -> None:
+        self.tangle, self.columns, self.boxes, self.gap = tangle, columns, boxes, gap
+        self.column_of = {n: i for i, column in enumerate(columns) for n in column}
+        self.left = [min(tangle.place[n][0] for n in column) for column in columns]
+        self.width = [max(boxes[n][0] for n in column) for column in columns]
+        self.random = random.Random(1)
+        self.best, self.least = dict(tangle.place), tangle.cost
+
+    def run(self) -> None:
+        """Searches until nothing is in the way, nothing helps or the effort is spent."""
+        idle = 0
+        while self.tangle.is_tangled and idle < PATIENCE and self.tangle.weighed < EFFORT:
+            while self._sweep() and self.tangle.weighed < EFFORT:
+                pass
+            idle += 1
+            if self.tangle.cost < self.least - 1e-6:
+                self.best, self.least, idle = dict(self.tangle.place), self.tangle.cost, 0
+            if self.tangle.weighed < EFFORT:
+                self._kick()
+
+    def _sweep(self) -> bool:
+        moved = [self._improve(node) for node in self.column_of]
+        for column in self.columns:
+            order = sorted(column, key=lambda n: self.tangle.place[n][1])
+            moved += [self._swap(*pair) for pair in pairwise(order)]
+        return any(moved)
+
+    def _improve(self, node: str) -> bool:
+        """Moves a node to its best free place."""
+        if not self.tangle.is_in_the_way(node):
+            return False
+        return self._take(self.tangle.best_of([{node: p} for p in self._free(node)]))
+
+    def _swap(self, upper: str, lower: str) -> bool:
+        """Lets two neighbours in a column change their order if that is better."""
+        if not (self.tangle.is_in_the_way(upper) or self.tangle.is_in_the_way(lower)):
+            return False
+        (x, top), (other_x, low) = self.tangle.place[upper], self.tangle.place[lower]
+        bottom = low + self.boxes[lower][1]
+        choice = {lower: (other_x, top), upper: (x, bottom - self.boxes[upper][1])}
+        return self._take(self.tangle.best_of([choice]))
+
+    def _kick(self) -> None:
+        """Goes back to the best, and puts a few crossed nodes into free places at random."""
+        self._take(self.best)
+        guilty = [n for n in self.column_of if self.tangle.is_in_the_way(n)]
+        for node in self.random.sample(guilty, min(KICK, len(guilty))):
+            self._take({node: self.random.choice(list(self._free(node)))})
+
+    def _take(self, choice: Mapping[str, Position] | None) -> bool:
+        if choice is None:
+            return False
+        self.tangle.move(choice)
+        for node, (x, _) in choice.items():
+            column = self.left.index(x)
+            if column != self.column_of[node]:
+                self.columns[self.column_of[node]].remove(node)
+                self.columns[column].append(node)
+                self.column_of[node] = column
+        return True
+
+    def _free(self, node: str) -> Iterator[Position]:
+        """In each gap that holds the node, the place nearest to where its wires run level."""
+        wish, (width, height) = self.tangle.wish(node), self.boxes[node]
+        first, last = self.tangle.between(node, self.column_of, len(self.columns))
+        for column in range(first, last + 1):
+            if width > self.width[column]:
+                continue
+            others = [n for n in self.columns[column] if n != node]
+            tops = ((self.tangle.place[n][1], self.boxes[n][1]) for n in others)
+            taken = sorted((top - self.gap, top + h + self.gap) for top, h in tops)
+            starts = [float("-inf"), *(end for _, end in taken)]
+            ends = [*(start for start, _ in taken), float("inf")]
+            for start, end in zip(starts, ends, strict=True):
+                if end - start >= height:
+                    yield self.left[column], min(max(wish, start), end - height)
+
+
+@dataclass
+class _Curves:
+    """Wires as heights over a grid: (n, samples), NaN where one does not run; ends and lengths."""
+
+    left: np.ndarray
+    right: np.ndarray
+    heights: np.ndarray
+    length: np.ndarray
+
+
+class _Tangle:
+    """The wires, where they run, which of them cross, and which pass behind cards.
+
+    Attributes:
+        place: the top left corner of each node.
+        cost: crossings, hidden stretches and length, weighed.
+        weighed: how many moves have been looked at.
+    """
+
+    def __init__(
+        self, places: Mapping[str, Position], boxes: Mapping[str, Size], wires: Wires
+    ) -> None:
+        self.place = dict(places)
+        self.boxes, self.wires = boxes, wires
+        self.weighed = 0
+        self.index = {node: i for i, node in enumerate(places)}
+        self.cards = np.array([[x, y, *boxes[n]] for n, (x, y) in places.items()])
+        self.of: dict[str, list[int]] = {node: [] for node in places}
+        for index, (source, _, target, _) in enumerate(wires):
+            self.of[source].append(index)
+            self.of[target].append(index)
+        low = min(x for x, _ in places.values())
+        high = max(x for x, _ in places.values())
+        self.grid = np.linspace(low, high, min(int((high - low) / STEP) + 2, MOST_SAMPLES))
+        starts = [(source, depth) for source, depth, _, _ in wires]
+        ends = [(target, depth) for _, _, target, depth in wires]
+        same_start = np.array([[a == b for b in starts] for a in starts])
+        same_end = np.array([[a == b for b in ends] for a in ends])
+        self.apart = ~(same_start | same_end)
+        everyone = np.arange(len(wires))
+        self.all = self._curves(everyone, {})
+        self.crossed = self._crossed(everyone, self.all)
+        self.hidden = self._hidden(self.all, self.cards)
+        """(wires, cards): which wire passes behind which card."""
+
+    @property
+    def is_tangled(self) -> bool:
+        return bool(self.crossed.any() or self.hidden.any())
+
+    @property
+    def cost(self) -> float:
+        pairs, hidden = int(self.crossed.sum()) // 2, int(self.hidden.sum())
+        return pairs + HIDDEN * hidden + LENGTH * float(self.all.length.sum()) + self._height()
+
+    def is_in_the_way(self, node: str) -> bool:
+        """Whether its wires cross others or pass behind cards, or wires behind its own."""
+        which = self.of[node]
+        mine = self.crossed[which].any() or self.hidden[which].any()
+        return bool(mine or self.hidden[:, self.index[node]].any())
+
+    def between(self, node: str, column_of: Mapping[str, int], count: int) -> tuple[int, int]:
+        """The first and last column in which the node's wires run to the right."""
+        sources = [column_of[self.wires[i][0]] for i in self.of[node] if self.wires[i][2] == node]
+        targets = [column_of[self.wires[i][2]] for i in self.of[node] if self.wires[i][0] == node]
+        return max(sources, default=-1) + 1, min(targets, default=count) - 1
+
+    def wish(self, node: str) -> float:
+        """The top at which the node's wires run level, on the mean."""
+        tops = []
+        for index in self.of[node]:
+            source, there, target, here = self.wires[index]
+            if node == target:
+                tops.append(self.place[source][1] + there - here)
+            else:
+                tops.append(self.place[target][1] + here - there)
+        return sum(tops) / len(tops) if tops else self.place[node][1]
+
+    def best_of(self, choices: Sequence[Mapping[str, Position]]) -> Mapping[str, Position] | None:
+        """The move (node -> place) that is better than none and than the others, or None."""
+        if not choices:
+            return None
+        best, least = None, self._weigh({n: self.place[n] for n in choices[0]}) - 1e-6
+        for choice in choices:
+            cost = self._weigh(choice)
+            if cost < least:
+                best, least = choice, cost
+        self.weighed += len(choices)
+        return best
+
+    def move(self, choice: Mapping[str, Position]) -> None:
+        """Puts nodes elsewhere."""
+        self.place.update(choice)
+        for node, (x, y) in choice.items():
+            self.cards[self.index[node], :2] = x, y
+        which = self._touched(choice)
+        curves = self._curves(which, {})
+        for name in ("left", "right", "heights", "length"):
+            getattr(self.all, name)[which] = getattr(curves, name)
+        crossed = self._crossed(which, curves)
+        self.crossed[which] = crossed
+        self.crossed[:, which] = crossed.T
+        self.hidden[which] = self._hidden(curves, self.cards)
+        moved = [self.index[node] for node in choice]
+        self.hidden[:, moved] = self._hidden(self.all, self.cards[moved])
+
+    def _touched(self, choice: Mapping[str, Position]) -> np.ndarray:
+        return np.array(sorted({i for n in choice for i in self.of[n]}), int)
+
+    def _weigh(self, choice: Mapping[str, Position]) -> float:
+        """What the wires and cards that a move touches cost after it."""
+        which = self._touched(choice)
+        curves = self._curves(which, choice)
+        crossed = self._crossed(which, curves)
+        pairs = int(crossed.sum()) - int(crossed[:, which].sum()) // 2
+        moved = [self.index[node] for node in choice]
+        old = self.cards[moved, :2].copy()
+        self.cards[moved, :2] = list(choice.values())
+        hidden = self._hidden(curves, self.cards).sum()
+        others = np.ones(len(self.wires), bool)
+        others[which] = False
+        hidden += self._hidden(self.all, self.cards[moved])[others].sum()
+        height = self._height()
+        self.cards[moved, :2] = old
+        return pairs + HIDDEN * int(hidden) + LENGTH * float(curves.length.sum()) + height
+
+    def _height(self) -> float:
+        top, height = self.cards[:, 1], self.cards[:, 3]
+        return HEIGHT * float((top + height).max() - top.min())
+
+    def _hidden(self, curves: _Curves, cards: np.ndarray) -> np.ndarray:
+        """(wires, cards): whether a wire passes behind a card, at every second place."""
+        hidden = np.zeros((len(curves.left), len(cards)), bool)
+        left, right = cards[:, 0], cards[:, 0] + cards[:, 2]
+        first, last = curves.left.min(initial=np.inf), curves.right.max(initial=-np.inf)
+        near = np.flatnonzero((left < last) & (right > first))
+        if not len(near):
+            return hidden
+        low = int(np.searchsorted(self.grid, max(first, left[near].min()))) & ~1
+        high = int(np.searchsorted(self.grid, min(last, right[near].max()), "right"))
+        places, heights = self.grid[low:high:2], curves.heights[:, None, low:high:2]
+        _, top, _, height = cards[near, :, None].swapaxes(0, 1).astype(np.float32)
+        inside = (places > left[near, None]) & (places < right[near, None])
+        with np.errstate(invalid="ignore"):
+            hidden[:, near] = ((heights > top) & (heights < top + height) & inside).any(axis=-1)
+        return hidden
+
+    def _curves(self, which: np.ndarray, choice: Mapping[str, Position]) -> _Curves:
+        """Where these wires run, were nodes where ``choice`` has them."""
+        ends = np.zeros((len(which), 4))
+        for row, index in enumerate(which):
+            source, there, target, here = self.wires[index]
+            x, y = choice.get(source) or self.place[source]
+            right, end = choice.get(target) or self.place[target]
+            ends[row] = x + self.boxes[source][0], y + there, right, end + here
+        left, start, right, end = ends.T
+        share = _eased((self.grid - left[:, None]) / (right - left)[:, None])
+        heights = start[:, None] + (end - start)[:, None] * share
+        length = np.abs(end - start) + (right - left)
+        return _Curves(left, right, heights.astype(np.float32), length)
+
+    def _crossed(self, which: np.ndarray, curves: _Curves) -> np.ndarray:
+        """(len(which), wires): whether two wires change sides, these running along ``curves``."""
+        crossed = np.zeros((len(which), len(self.wires)), bool)
+        if not len(which):
+            return crossed
+        old = self.all.heights[which]
+        self.all.heights[which] = curves.heights
+        first, last = curves.left.min(), curves.right.max()
+        close = (self.all.left < last) & (self.all.right > first)
+        close[which] = True
+        near = np.flatnonzero(close)
+        low = int(np.searchsorted(self.grid, first))
+        high = int(np.searchsorted(self.grid, last, "right"))
+        gaps = curves.heights[:, None, low:high] - self.all.heights[near, low:high]
+        self.all.heights[which] = old
+        with np.errstate(invalid="ignore"):  # NaN where one of them does not run
+            turned = (gaps[..., 1:] * gaps[..., :-1] < 0).any(axis=-1)
+        crossed[:, near] = turned
+        return crossed & self.apart[which]
+
+
+_U = np.linspace(0, 1, 129)
+_ACROSS, _RISEN = 1.5 * _U - 1.5 * _U**2 + _U**3, 3 * _U**2 - 2 * _U**3
+
+
+def _eased(across: np.ndarray) -> np.ndarray:
+    """How much of its rise a wire has made at a share of its way; NaN outside 0 to 1.
+
+    A cubic whose control points lie level at half of its width.
+    """
+    return np.interp(across, _ACROSS, _RISEN, left=np.nan, right=np.nan)

@@ -1,0 +1,301 @@
+"""Automatic layout: columns by depth, sources to the left, few crossings, no overlaps.
+
+Layered drawing after Sugiyama, Tagawa and Toda, "Methods for visual understanding of hierarchical
+system structures" (1981): assign layers by longest path, order each by the barycentre of its
+neighbours, then place. Nodes without inputs stand right before what uses them first.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.ports import in_ports, out_ports, port_order
+from nodeflow.document.analysis.traversal import topological
+from nodeflow.document.io.flow import natural
+from nodeflow.document.layout.card_size import HEADER, ROW, Size, node_size
+from nodeflow.document.layout.crossing_removal import untangle
+from nodeflow.document.layout.crossings import order_columns
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.records import Wire
+
+COLUMN_GAP, ROW_GAP = 72.0, 28.0
+BEND = (0.0, 12.0)  # what a wire takes where it passes a column
+TIGHTENINGS = 3
+PLACINGS, SMALL = 10, 600  # rounds, for graphs of fewer nodes and bends
+MOST_BENDS = 4000  # beyond it, wires of a large graph pass behind cards
+
+Position = tuple[float, float]
+
+
+def layout(
+    doc: Document,
+    ids: Iterable[str] | None = None,
+    sizes: Mapping[str, Size] | None = None,
+    analysis: Analysis | None = None,
+    origin: Position = (0, 0),
+) -> dict[str, Position]:
+    """Returns the place of the top left corner of each node, for `commands.move`.
+
+    Args:
+        ids: nodes to lay out; default: all.
+        sizes: width and height of the nodes as drawn; default: estimated.
+        analysis: of this document, for better estimates.
+        origin: top left corner of the whole.
+
+    All wires run to the right (but for those of loops), and no two nodes overlap.
+    """
+    chosen = set(doc.nodes if ids is None else ids)
+    known = sizes or {}
+    boxes = {i: known.get(i) or node_size(doc, doc.nodes[i], analysis) for i in chosen}
+    order, looping = topological(doc, chosen)
+    net = _Net()
+    net.read(doc, chosen, looping)
+    return _laid_out(net, order, boxes, origin)
+
+
+def layout_boxes(
+    boxes: Mapping[str, Size], links: Iterable[tuple[str, float, str, float]]
+) -> dict[str, Position]:
+    """Returns the places of boxes that are no nodes, such as frames, from (0, 0).
+
+    Args:
+        boxes: key -> width and height.
+        links: (source, how far below its top, target, how far below its top), as wires are.
+            Those that close a loop count for nothing.
+    """
+    net = _Net()
+    for link in links:
+        net.link(*link)
+    order = _order_boxes(net, boxes)
+    return _laid_out(net, order, dict(boxes), (0, 0))
+
+
+def _order_boxes(net: _Net, boxes: Mapping[str, Size]) -> list[str]:
+    """Sources first; where only loops are left, the wires into the first box are cut."""
+    order: dict[str, None] = {}
+    waiting = sorted(boxes, key=natural)
+    while waiting:
+        ready = [b for b in waiting if all(k.other in order for k in net.before[b])]
+        if not ready:
+            ready = waiting[:1]
+            for link in [k for k in net.before[ready[0]] if k.other not in order]:
+                net.unlink(ready[0], link)
+        order.update(dict.fromkeys(ready))
+        waiting = [b for b in waiting if b not in order]
+    return list(order)
+
+
+def _laid_out(
+    net: _Net, order: list[str], boxes: dict[str, Size], origin: Position
+) -> dict[str, Position]:
+    """The places of what is in `order` (sources first), whose sizes are `boxes`."""
+    if not order:
+        return {}
+    columns = _columns(net, order)
+    cards = [list(column) for column in columns]
+    wires = [
+        (link.other, link.there, node, link.here) for node in order for link in net.before[node]
+    ]
+    boxes.update(dict.fromkeys(_add_bends(net, columns), BEND))
+    order_columns(columns, net.ends(net.before), net.ends(net.after))
+    places = _place(net, columns, boxes)
+    untangle(cards, places, boxes, wires, ROW_GAP)
+    lift = min(places[node][1] for node in order)
+    return {
+        node: (
+            float(round(origin[0] + places[node][0])),
+            float(round(origin[1] + places[node][1] - lift)),
+        )
+        for node in order
+    }
+
+
+class _Link(NamedTuple):
+    """A wire as one end sees it: the other node, and how far below their tops its ends lie."""
+
+    other: str
+    here: float
+    there: float
+
+
+class _Net:
+    """The wires among the nodes to lay out, without loops.
+
+    Everything is in the order of ids and ports, so that equal documents look equal.
+    """
+
+    def __init__(self) -> None:
+        self.before: dict[str, list[_Link]] = defaultdict(list)
+        self.after: dict[str, list[_Link]] = defaultdict(list)
+        self.outside: list[tuple[Wire, float]] = []
+        """Wires from nodes that are not laid out, and the depth of the ports they end at."""
+
+    def read(self, doc: Document, chosen: set[str], looping: Mapping[str, str]) -> None:
+        """Takes in the wires of a document; those that close loops are left out."""
+        outputs: dict[str, list[str]] = {}
+        for target in sorted(chosen, key=natural):
+            wires = doc.wires_into(target)
+            if not wires:
+                continue
+            inputs = [port.name for port in in_ports(doc, doc.nodes[target])]
+            for wire in sorted(wires, key=lambda w: port_order(w.target_port)):
+                here = _depth(inputs, wire.target_port)
+                if wire.source not in chosen:
+                    self.outside.append((wire, here))
+                elif target not in looping or looping.get(wire.source) != looping[target]:
+                    if wire.source not in outputs:
+                        ports = out_ports(doc, doc.nodes[wire.source])
+                        outputs[wire.source] = [port.name for port in ports]
+                    there = _depth(outputs[wire.source], wire.source_port)
+                    self.link(wire.source, there, target, here)
+
+    def link(self, source: str, there: float, target: str, here: float) -> None:
+        """Adds a wire from one depth below the top of `source` to one below that of `target`."""
+        self.before[target].append(_Link(source, here, there))
+        self.after[source].append(_Link(target, there, here))
+
+    @staticmethod
+    def ends(links: Mapping[str, list[_Link]]) -> dict[str, list[tuple[str, float, float]]]:
+        """The wires by node as `crossings` takes them."""
+        ends: dict[str, list[tuple[str, float, float]]] = defaultdict(list)
+        ends.update((node, [(k.other, k.here, k.there) for k in ks]) for node, ks in links.items())
+        return ends
+
+    def unlink(self, target: str, link: _Link) -> None:
+        """Removes the wire that `target` sees as `link`."""
+        self.before[target].remove(link)
+        self.after[link.other].remove(_Link(target, link.there, link.here))
+
+
+def _depth(ports: list[str], port: str) -> float:
+    return HEADER + ROW / 2 + ROW * (ports.index(port) if port in ports else 0)
+
+
+def _tighten(net: _Net, layer: dict[str, int], node: str) -> None:
+    """Moves a node to the end of its slack where its wires are shorter in all."""
+    inputs, users = net.before[node], net.after[node]
+    if users and len(users) >= len(inputs):
+        # as many wires on either side: to the right, so that values stand by what uses them
+        layer[node] = min(layer[link.other] for link in users) - 1
+    elif inputs:
+        layer[node] = max(layer[link.other] for link in inputs) + 1
+
+
+def _columns(net: _Net, order: list[str]) -> list[list[str]]:
+    """Layers by longest path, then tightened so that wires are short."""
+    layer: dict[str, int] = {}
+    for node in order:
+        layer[node] = max((layer[link.other] + 1 for link in net.before[node]), default=0)
+    for _ in range(TIGHTENINGS):
+        for node in reversed(order):
+            _tighten(net, layer, node)
+        for node in order:
+            _tighten(net, layer, node)
+    columns: list[list[str]] = [[] for _ in range(max(layer.values()) + 1)]
+    for node in sorted(order, key=natural):
+        columns[layer[node]].append(node)
+    return columns
+
+
+def _add_bends(net: _Net, columns: list[list[str]]) -> list[str]:
+    """Puts an empty place into each column that a wire passes, so that it passes beside cards.
+
+    Wires of one output share theirs. Wires from outside come in from the left.
+    """
+    layer = {node: i for i, column in enumerate(columns) for node in column}
+    bends: dict[tuple[str, object, int], str] = {}
+
+    def bend(source: str, port: object, column: int) -> tuple[str, bool]:
+        key = (source, port, column)
+        new = key not in bends
+        if new:
+            bends[key] = f"~{len(bends)}"
+            columns[column].append(bends[key])
+        return bends[key], new
+
+    for target in list(layer):
+        for link in list(net.before[target]):
+            if layer[target] - layer[link.other] < 2 or len(bends) > MOST_BENDS:
+                continue
+            net.unlink(target, link)
+            last, depth = link.other, link.there
+            for column in range(layer[link.other] + 1, layer[target]):
+                place, new = bend(link.other, link.there, column)
+                if new:
+                    net.link(last, depth, place, BEND[1] / 2)
+                last, depth = place, BEND[1] / 2
+            net.link(last, depth, target, link.here)
+    for wire, here in net.outside:
+        last, depth = wire.target, here
+        for column in reversed(range(layer[wire.target])):
+            place, new = bend(wire.source, wire.source_port, column)
+            net.link(place, BEND[1] / 2, last, depth)
+            last, depth = place, BEND[1] / 2
+            if not new:
+                break
+    return list(bends.values())
+
+
+def _place(net: _Net, columns: list[list[str]], boxes: Mapping[str, Size]) -> dict[str, Position]:
+    """Turns columns into coordinates: each node near the middle of its neighbours."""
+    left: list[float] = []
+    x = 0.0
+    for column in columns:
+        left.append(x)
+        x += max(boxes[node][0] for node in column) + COLUMN_GAP
+    top: dict[str, float] = {}
+    for column in columns:
+        _pack(column, [_wish(net.before[node], top) for node in column], boxes, top)
+    for _ in range(PLACINGS if len(boxes) < SMALL else 3):
+        for column in reversed(columns):
+            sides = [net.after[node] or net.before[node] for node in column]
+            wishes = [_wish(s, top, top[n]) for s, n in zip(sides, column, strict=True)]
+            _pack(column, wishes, boxes, top)
+        for column in columns:
+            sides = [net.before[node] or net.after[node] for node in column]
+            wishes = [_wish(s, top, top[n]) for s, n in zip(sides, column, strict=True)]
+            _pack(column, wishes, boxes, top)
+    return {node: (left[i], top[node]) for i, column in enumerate(columns) for node in column}
+
+
+def _wish(links: list[_Link], top: Mapping[str, float], default: float = 0.0) -> float:
+    """Where a node would like its top to be: so that its wires run level, on the mean."""
+    tops = [top[k.other] + k.there - k.here for k in links if k.other in top]
+    return sum(tops) / len(tops) if tops else default
+
+
+def _pack(
+    column: list[str],
+    wishes: list[float],
+    boxes: Mapping[str, Size],
+    top: dict[str, float],
+) -> None:
+    """Places a column in its order, without overlaps, as near to the wishes as can be.
+
+    Least squares with order (isotonic regression, pool adjacent violators): nodes that want the
+    same place form a block around the mean of what they want.
+    """
+    blocks: list[tuple[float, int]] = []  # mean wish of the block's start, number of nodes
+    offsets: list[float] = []
+    y = 0.0
+    for node in column:
+        offsets.append(y)
+        y += boxes[node][1] + ROW_GAP
+    for wish, offset in zip(wishes, offsets, strict=True):
+        mean, count = wish - offset, 1
+        while blocks and blocks[-1][0] > mean:
+            before, size = blocks.pop()
+            mean = (before * size + mean * count) / (size + count)
+            count += size
+        blocks.append((mean, count))
+    index = 0
+    for mean, count in blocks:
+        for _ in range(count):
+            top[column[index]] = mean + offsets[index]
+            index += 1
+
+
+__all__ = ["layout", "node_size"]

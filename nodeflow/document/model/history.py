@@ -1,0 +1,102 @@
+"""The stacks of undo and redo, and where on them the saved state lies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from nodeflow.document.model.records import Edit, merge_edits
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """One undo step. Its identity stands for the state after it."""
+
+    label: str
+    edits: tuple[Edit, ...]
+    merge: Any = None
+
+    def inverse(self) -> Step:
+        """Returns the step that takes this one back."""
+        return Step(self.label, tuple(edit.inverse() for edit in reversed(self.edits)))
+
+
+_START = Step("", ())
+_NOWHERE = Step("", ())
+
+
+class History:
+    """What was done and undone. The saved state is remembered by the step that led to it."""
+
+    def __init__(self) -> None:
+        self._done: list[Step] = []
+        self._undone: list[Step] = []
+        self._saved = _START
+        self._sealed = True
+
+    @property
+    def now(self) -> Step:
+        """The step that led to the content as it is."""
+        return self._done[-1] if self._done else _START
+
+    @property
+    def is_modified(self) -> bool:
+        return self.now is not self._saved
+
+    @property
+    def can_undo(self) -> bool:
+        return bool(self._done)
+
+    @property
+    def can_redo(self) -> bool:
+        return bool(self._undone)
+
+    @property
+    def undo_label(self) -> str:
+        return self._done[-1].label if self._done else ""
+
+    @property
+    def redo_label(self) -> str:
+        return self._undone[-1].label if self._undone else ""
+
+    def add(self, step: Step) -> None:
+        """Adds what was just done; joins it to the step before if their merge keys are equal."""
+        self._undone.clear()
+        last = self.now
+        if self._sealed or step.merge is None or step.merge != last.merge or not self.is_modified:
+            self._done.append(step)
+        else:
+            self._done.pop()
+            edits = merge_edits(last.edits + step.edits)
+            if edits:  # else the run led back to where it started: no step is left
+                self._done.append(Step(last.label, edits, step.merge))
+        self._sealed = False
+
+    def seal(self) -> None:
+        """Keeps the next step from joining the last one."""
+        self._sealed = True
+
+    def undo(self) -> Step | None:
+        """Moves the last step to the undone ones; returns its inverse."""
+        if not self._done:
+            return None
+        self._sealed = True
+        self._undone.append(self._done.pop())
+        return self._undone[-1].inverse()
+
+    def redo(self) -> Step | None:
+        """Moves the last undone step back; returns it."""
+        if not self._undone:
+            return None
+        self._sealed = True
+        self._done.append(self._undone.pop())
+        return self._done[-1]
+
+    def mark_saved(self) -> None:
+        """Remembers the state as it is now as the saved one."""
+        self._sealed = True
+        self._saved = self.now
+
+    def mark_modified(self) -> None:
+        """Forgets that any state was saved."""
+        self._saved = _NOWHERE

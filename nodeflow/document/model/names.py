@@ -1,0 +1,59 @@
+"""Names of nodes: what is a name, and which one is free."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container
+
+from nodeflow.document.model.errors import BadName
+
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:/[A-Za-z_][A-Za-z0-9_]*)*")
+LONGEST = 200
+_NUMBERED = re.compile(r"(.+)_([1-9][0-9]{0,8})")
+
+
+def check_name(name: str) -> str:
+    """Returns `name`, or raises BadName that says what a name looks like."""
+    if not isinstance(name, str) or len(name) > LONGEST or not NAME.fullmatch(name):
+        shown = repr(name if len(str(name)) <= 40 else str(name)[:40] + "...")
+        raise BadName(
+            f"{shown} is not a name",
+            hint="Use letters, digits and underscores, not starting with a digit; "
+            "`/` puts it into a scope",
+        )
+    return name
+
+
+class FreeNames:
+    """Finds `add`, `add_1`, `add_2`, ... that are not taken, without trying them all each time."""
+
+    def __init__(self) -> None:
+        self._next: dict[str, int] = {}
+
+    def fresh(self, base: str, taken: Container[str]) -> str:
+        """Returns `base` if it is free, else the first free `base_1`, `base_2`, ..."""
+        if base not in taken:
+            return base
+        number = self._next.get(base, 1)
+        while f"{base}_{number}" in taken:
+            number += 1
+        self._next[base] = number
+        return f"{base}_{number}"
+
+    def freed(self, name: str) -> None:
+        """Notes that a name is free again."""
+        match = _NUMBERED.fullmatch(name)
+        if match and match[1] in self._next:
+            self._next[match[1]] = min(self._next[match[1]], int(match[2]))
+
+
+def base_name(name: str) -> str:
+    """Returns the name that copies of a node count from: `add` for `add` and `add_3`."""
+    match = _NUMBERED.fullmatch(name)
+    return match[1] if match else name
+
+
+def automatic_name(op: str) -> str:
+    """Returns the name a new node of this op starts from; ops of plugins may hold other signs."""
+    cleaned = re.sub(r"[^A-Za-z0-9_]", "_", op.rsplit("/", 1)[-1])[:LONGEST] or "node"
+    return cleaned if NAME.fullmatch(cleaned) else f"_{cleaned}"

@@ -1,0 +1,344 @@
+"""Compiled kernels on disk, so that the second start compiles nothing.
+
+A kernel's file is named by the SHA-256 of everything its machine code depends on: its own text, the
+text of every helper module it may call, the versions of the compilers and the processor. numba's
+own cache does not see a change in an imported helper and would give wrong numbers silently. A file
+is written under a temporary name, moved into place and never changed; it holds an object file and a
+checksum, nothing that is unpickled. Beside it lies the source, for people.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.util
+import json
+import os
+import re
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from nodeflow.engine.compiler.object_code import Kernel, MissingSymbols, ObjectCode, load_object
+
+LIMIT_BYTES = 500 << 20
+_MAGIC = b"nodeflow kernel 1\n"
+_SUFFIX = ".kernel"
+_TOUCH_AFTER_S = 3600.0
+_PRUNE_EVERY = 64
+# Everything that a kernel's text can import from here ends up in its machine code.
+_HELPERS = (
+    "compiler/compile_kernel.py",
+    "compiler/frontend.py",
+    "compiler/numba_typing.py",
+    "devicelib/abi.py",
+    "devicelib/denormals.py",
+    "devicelib/gemm.py",
+    "devicelib/intrinsics.py",
+    "devicelib/math_functions.py",
+    "devicelib/random_functions.py",
+    "devicelib/register_tiles.py",
+    "devicelib/vector_reduce.py",
+    "kernels/dispatch_loop.py",
+    "rng.py",
+)
+_NEUTRAL = frozenset({"numpy", "math", "numba", "__future__", "llvmlite"})
+
+_lock = threading.RLock()
+_loaded: dict[str, Kernel] = {}
+_counts = {"compiled": 0, "disk": 0, "memory": 0}
+_writes = 0
+
+
+# -- what others call -----------------------------------------------------------------------------
+
+
+def load_kernel(source: str, name: str = "kernel") -> Kernel:
+    """The kernel with this source text: from memory, else from disk, else compiled now.
+
+    Args:
+        source: defines ``kernel(args, task, ntasks)`` and imports what it uses.
+        name: for people; not part of the key.
+
+    Raises:
+        KernelError: the text does not compile.
+    """
+    key = kernel_key(source)
+    with _lock:
+        if key in _loaded:
+            _counts["memory"] += 1
+            return _loaded[key]
+        kernel = _from_disk(key, name)
+        if kernel is None:
+            compiled = _compile(source, key)
+            _write(key, source, compiled)
+            kernel = load_object(compiled, name, key)
+        _loaded[key] = kernel
+        return kernel
+
+
+def is_cached(source: str) -> bool:
+    """Whether ``load_kernel`` would return without compiling."""
+    key = kernel_key(source)
+    if key in _loaded:
+        return True
+    folder = cache_folder()
+    return folder is not None and _read(folder / (key + _SUFFIX)) is not None
+
+
+def compile_to_cache(sources: Iterable[str]) -> int:
+    """Compile what the disk cache lacks, loading nothing; returns how many were compiled.
+
+    Made to run in a process of its own: compiling holds the GIL.
+    """
+    count = 0
+    for source in sources:
+        key = kernel_key(source)
+        folder = cache_folder()
+        if folder is not None and _read(folder / (key + _SUFFIX)) is None:
+            _write(key, source, _compile(source, key))
+            count += 1
+    return count
+
+
+def compile_count() -> int:
+    """How many kernels have been compiled for this process, here and in its compiling process."""
+    return _counts["compiled"]
+
+
+def note_compiled(count: int) -> None:
+    """The compiling process has compiled so many more."""
+    with _lock:
+        _counts["compiled"] += count
+
+
+def statistics() -> dict[str, int]:
+    """Counts since the process began: ``compiled``, taken from ``disk``, found in ``memory``."""
+    return dict(_counts)
+
+
+def cache_info() -> dict[str, str]:
+    """What a bug report needs to know about the cache."""
+    folder = cache_folder()
+    if folder is None:
+        return {"folder": f"{cache_root()} (cannot be used; kernels are compiled at each start)"}
+    sizes = [f.stat().st_size for f in folder.glob("*" + _SUFFIX)]
+    return {"folder": str(folder), "kernels": str(len(sizes)), "bytes": str(sum(sizes))}
+
+
+def forget_loaded() -> None:
+    """Forget which kernels are loaded, so that the next load reads the disk (for tests)."""
+    with _lock:
+        _retired.extend(_loaded.values())
+        _loaded.clear()
+
+
+_retired: list[Kernel] = []  # their code may still be in somebody's table
+
+
+# -- the key --------------------------------------------------------------------------------------
+
+
+def kernel_key(source: str) -> str:
+    """SHA-256 in hex of everything the machine code depends on."""
+    digest = hashlib.sha256(_environment())
+    for module in _imports(source):
+        digest.update(_module_text(module))
+    digest.update(source.encode())
+    return digest.hexdigest()
+
+
+@lru_cache(maxsize=1)
+def _environment() -> bytes:
+    """Digest of the compilers, the processor and the engine's helper modules."""
+    from importlib.metadata import version
+
+    import llvmlite.binding as llvm
+
+    features = llvm.get_host_cpu_features().flatten()
+    parts = [sys.version, sys.platform, llvm.get_host_cpu_name(), features]
+    parts += [
+        f"{package} {version(package)}" for package in ("numba", "llvmlite", "numpy", "scipy")
+    ]
+    parts += [f"{k}={v}" for k, v in sorted(os.environ.items()) if k.startswith("NUMBA_")]
+    digest = hashlib.sha256("\0".join(parts).encode())
+    for helper in helper_files():
+        digest.update(helper.name.encode() + b"\0" + helper.read_bytes())
+    return digest.digest()
+
+
+def helper_files() -> list[Path]:
+    """The source files whose text is part of every key."""
+    engine = Path(__file__).parents[1]
+    return [engine / name for name in _HELPERS]
+
+
+def _imports(source: str) -> list[str]:
+    """Modules that the text imports, apart from libraries with a version and the engine's own."""
+    names = re.findall(r"^\s*(?:from\s+([\w.]+)\s+import|import\s+([\w.]+))", source, re.MULTILINE)
+    modules = {a or b for a, b in names}
+    own = {f"nodeflow.engine.{name.removesuffix('.py').replace('/', '.')}" for name in _HELPERS}
+    return sorted(m for m in modules - own if m.split(".")[0] not in _NEUTRAL)
+
+
+def _module_text(module: str) -> bytes:
+    """Text of an imported module (a user's own op): editing it must not leave a stale kernel."""
+    spec = importlib.util.find_spec(module)
+    if spec is None or not spec.origin or not os.path.isfile(spec.origin):
+        return module.encode()
+    return module.encode() + b"\0" + Path(spec.origin).read_bytes()
+
+
+# -- the folder -----------------------------------------------------------------------------------
+
+
+def cache_folder() -> Path | None:
+    """The folder of compiled kernels, made if need be; None if there is none to be trusted.
+
+    ``NODEFLOW_CACHE_DIR``/kernels, else ``nodeflow/kernels`` in the platform's cache folder. It
+    must belong to this user alone: what lies in it is run as machine code.
+    """
+    folder = cache_root() / "kernels"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if os.name == "posix":
+            status = folder.stat()
+            if status.st_uid != os.getuid():
+                return None
+            if status.st_mode & 0o077:
+                folder.chmod(0o700)
+    except OSError:
+        return None
+    return folder
+
+
+def cache_root() -> Path:
+    """``NODEFLOW_CACHE_DIR``, else nodeflow's folder in the platform's cache folder."""
+    if override := os.environ.get("NODEFLOW_CACHE_DIR"):
+        return Path(override)
+    home = Path.home()
+    if sys.platform == "darwin":
+        return home / "Library" / "Caches" / "nodeflow"
+    if os.name == "nt":
+        base = os.environ.get("LOCALAPPDATA")
+        return (Path(base) if base else home / "AppData" / "Local") / "nodeflow" / "Cache"
+    return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "nodeflow"
+
+
+def _from_disk(key: str, name: str) -> Kernel | None:
+    folder = cache_folder()
+    if folder is None:
+        return None
+    path = folder / (key + _SUFFIX)
+    compiled = _read(path)
+    if compiled is None:
+        return None
+    try:
+        kernel = _load_with_symbols(compiled, name, key)
+    except (MissingSymbols, RuntimeError, OSError):
+        return None
+    _counts["disk"] += 1
+    _touch(path)
+    return kernel
+
+
+def _load_with_symbols(compiled: ObjectCode, name: str, key: str) -> Kernel:
+    """Load; where functions of numba's own are missing, import numba, which brings them."""
+    try:
+        return load_object(compiled, name, key)
+    except MissingSymbols:
+        from numba.core.registry import cpu_target
+
+        target: Any = cpu_target.target_context
+        target.refresh()
+        return load_object(compiled, name, key)
+
+
+def _read(path: Path) -> ObjectCode | None:
+    """The object in a cache file, or None if it is missing or damaged."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return None
+    head, _, rest = data.removeprefix(_MAGIC).partition(b"\n")
+    if not data.startswith(_MAGIC):
+        return None
+    try:
+        header = json.loads(head)
+        symbol, externals, digest = header["symbol"], header["externals"], header["sha256"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    if hashlib.sha256(rest).hexdigest() != digest:
+        return None
+    return ObjectCode(symbol, tuple(externals), rest)
+
+
+def _write(key: str, source: str, compiled: ObjectCode) -> None:
+    """Put a kernel into the cache; a folder that cannot be written only costs the next start."""
+    global _writes
+    folder = cache_folder()
+    if folder is None:
+        return
+    header = {
+        "symbol": compiled.symbol,
+        "externals": list(compiled.externals),
+        "sha256": hashlib.sha256(compiled.code).hexdigest(),
+    }
+    data = _MAGIC + json.dumps(header).encode() + b"\n" + compiled.code
+    with contextlib.suppress(OSError):
+        _place(folder / (key + ".py"), source.encode())
+        _place(folder / (key + _SUFFIX), data)
+    if _writes % _PRUNE_EVERY == 0:
+        prune(folder)
+    _writes += 1
+
+
+def _place(path: Path, data: bytes) -> None:
+    """Write a file so that nobody ever sees a part of it."""
+    handle, temporary = tempfile.mkstemp(prefix=".new-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.replace(temporary, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def _touch(path: Path) -> None:
+    """Note the use, for ``prune``; at most once an hour."""
+    with contextlib.suppress(OSError):
+        if time.time() - path.stat().st_mtime > _TOUCH_AFTER_S:
+            os.utime(path)
+
+
+def prune(folder: Path, limit: int = LIMIT_BYTES) -> None:
+    """Delete the least recently used entries until the folder holds at most ``limit`` bytes."""
+    entries = []
+    with contextlib.suppress(OSError), os.scandir(folder) as files:
+        for file in files:
+            with contextlib.suppress(OSError):
+                status = file.stat()
+                entries.append((status.st_mtime, status.st_size, Path(file.path)))
+    total = sum(size for _, size, _ in entries)
+    for _, size, path in sorted(entries):
+        if total <= limit:
+            return
+        with contextlib.suppress(OSError):
+            path.unlink()
+            total -= size
+
+
+def _compile(source: str, key: str) -> ObjectCode:
+    from nodeflow.engine.compiler.compile_kernel import compile_source
+
+    folder = cache_folder()
+    filename = str(folder / (key + ".py")) if folder else f"<kernel {key[:12]}>"
+    _counts["compiled"] += 1
+    return compile_source(source, filename)

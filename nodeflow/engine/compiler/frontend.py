@@ -1,0 +1,458 @@
+"""A kernel's text to LLVM in one pass, where numba's front end takes some twenty.
+
+Most of the time of compiling a kernel went into what a kernel has no need of: numba looks through
+bytecode for generators, closures and lists, and infers types to a fixed point. Kernels are
+straight: every variable has the type of its first value, loops are ``range`` or ``while``. So this
+walks the syntax tree once. What an operator or a function means is numba's all the same
+(`meaning`). A text that uses anything else is `Untranslatable`, and numba's front end takes it.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import operator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from llvmlite import ir
+from numba.core import cgutils, types
+
+from nodeflow.engine.compiler.numba_typing import INT, Meaning, Untranslatable, Value
+from nodeflow.engine.devicelib.vector_width import vector_registers
+
+_OPERATORS: dict[type, Callable] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul,
+    ast.Div: operator.truediv, ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod,
+    ast.BitAnd: operator.and_, ast.BitOr: operator.or_, ast.BitXor: operator.xor,
+    ast.LShift: operator.lshift, ast.RShift: operator.rshift,
+    ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Lt: operator.lt, ast.LtE: operator.le,
+    ast.Gt: operator.gt, ast.GtE: operator.ge,
+    ast.USub: operator.neg, ast.Invert: operator.invert, ast.Not: operator.not_,
+}  # fmt: skip
+
+
+@dataclass
+class _Scope:
+    """What is known where: of one function.
+
+    Attributes:
+        assigned: how often each variable is, in the text.
+        bound: variables that are assigned once, as far as they are defined here.
+        places: memory of the other variables; LLVM makes registers of it.
+        counters: variables that count up from zero or more: indices that do not wrap around.
+        loops: where ``continue`` and ``break`` of the loops around go.
+        end: where ``return`` goes.
+        result: memory of the result, once there is one.
+    """
+
+    prefix: str
+    assigned: Counter[str]
+    bound: dict[str, Value] = field(default_factory=dict)
+    places: dict[str, Value] = field(default_factory=dict)
+    counters: set[str] = field(default_factory=set)
+    loops: list[tuple[Any, Any]] = field(default_factory=list)
+    end: Any = None
+    result: Value | None = None
+
+
+class Translator:
+    """Emits one function; those of the same text that it calls become part of it.
+
+    Args:
+        tree: the text.
+        names: what its globals mean.
+        typing: numba's typing context.
+        target: numba's target context; its active code library gets what the kernel calls.
+
+    Attributes:
+        types: numba's type of every variable.
+    """
+
+    def __init__(
+        self, tree: ast.Module, names: Mapping[str, Any], typing: Any, target: Any
+    ) -> None:
+        self.types: dict[str, str] = {}
+        self._functions = {f.name: f for f in tree.body if isinstance(f, ast.FunctionDef)}
+        self._names = {**vars(builtins), **names}
+        self._meaning = Meaning(typing, target)
+        self._scope = _Scope("", Counter())
+
+    def function(self, name: str, module: ir.Module) -> None:
+        """Add a function of int64 arguments without a result, in numba's calling convention.
+
+        Raises:
+            Untranslatable: see the module.
+        """
+        item = self._functions[name]
+        convention = self._meaning.target.call_conv
+        kind = convention.get_function_type(types.void, [INT] * len(item.args.args))
+        function = ir.Function(module, kind, name)
+        self._meaning.builder = ir.IRBuilder(function.append_basic_block("entry"))
+        self._body(item, [Value(INT, value) for value in function.args[2:]], "")
+        convention.return_value(self._builder, self._meaning.target.get_dummy_value())
+
+    def _body(self, item: ast.FunctionDef, arguments: Sequence[Value], prefix: str) -> Value:
+        """The body of a function with these arguments, and its result."""
+        names = [a.arg for a in item.args.args]
+        stored = (n.id for n in ast.walk(item)
+                  if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))  # fmt: skip
+        outer, self._scope = self._scope, _Scope(prefix, Counter([*names, *stored]))
+        self._scope.end = self._new_block("end")
+        for name, value in zip(names, arguments, strict=True):
+            self._assign(name, self._meaning.computed(value))
+        self._block(item.body)
+        self._jump(self._scope.end)
+        self._builder.position_at_end(self._scope.end)
+        result, self._scope = self._scope.result, outer
+        if result is None:
+            return Value(types.none, self._meaning.target.get_dummy_value())
+        return Value(result.type, self._builder.load(result.llvm))
+
+    @property
+    def _builder(self) -> Any:
+        return self._meaning.builder
+
+    # ---- statements ---------------------------------------------------------------------------
+
+    @property
+    def _ended(self) -> bool:
+        return self._builder.block.is_terminated
+
+    def _block(self, body: Sequence[ast.stmt]) -> None:
+        """Statements; what is defined in them is not known afterwards."""
+        outer = dict(self._scope.bound)
+        for item in body:
+            if self._ended:
+                break
+            self._method("do", item)(item)
+        self._scope.bound = outer
+
+    def _method(self, prefix: str, item: ast.AST) -> Callable[[Any], Any]:
+        method = getattr(self, f"_{prefix}_{type(item).__name__.lower()}", None)
+        if method is None:
+            raise Untranslatable(type(item).__name__)
+        return method
+
+    def _do_expr(self, item: ast.Expr) -> None:
+        if not isinstance(item.value, ast.Constant):  # a docstring
+            self._value(item.value)
+
+    def _do_pass(self, item: ast.Pass) -> None:
+        pass
+
+    def _do_return(self, item: ast.Return) -> None:
+        if item.value is not None:
+            value = self._meaning.computed(self._value(item.value))
+            if self._scope.result is None:
+                place = cgutils.alloca_once(self._builder, value.llvm.type)
+                self._scope.result = Value(value.type, place)
+            if self._scope.result.type != value.type:
+                raise Untranslatable("results of several types")
+            self._builder.store(value.llvm, self._scope.result.llvm)
+        self._builder.branch(self._scope.end)
+
+    def _do_assign(self, item: ast.Assign) -> None:
+        if len(item.targets) != 1:
+            raise Untranslatable("several targets")
+        target = item.targets[0]
+        if not isinstance(target, ast.Tuple):
+            return self._assign_to(target, self._value(item.value))
+        if isinstance(item.value, ast.Tuple):
+            values = [self._meaning.computed(self._value(v)) for v in item.value.elts]
+        else:
+            values = self._meaning.parts(self._value(item.value))
+        if len(values) != len(target.elts):
+            raise Untranslatable("unpacking")
+        for place, value in zip(target.elts, values, strict=True):
+            self._assign_to(place, value)
+        return None
+
+    def _do_augassign(self, item: ast.AugAssign) -> None:
+        if not isinstance(item.target, ast.Name):
+            raise Untranslatable("an element changed in place")
+        old, change = self._of_name(item.target), self._value(item.value)
+        self._assign_to(item.target, self._meaning.call(_OPERATORS[type(item.op)], [old, change]))
+
+    def _assign_to(self, target: ast.expr, value: Value) -> None:
+        if isinstance(target, ast.Name):
+            self._assign(target.id, self._meaning.computed(value))
+        elif isinstance(target, ast.Subscript):
+            whole, index = self._value(target.value), self._index(target.slice)
+            self._meaning.set_element(
+                whole, index, self._is_counter(target.slice), self._meaning.computed(value)
+            )
+        else:
+            raise Untranslatable("a target")
+
+    def _assign(self, name: str, value: Value) -> None:
+        text = str(value.type)
+        if self.types.setdefault(self._scope.prefix + name, text) != text:
+            raise Untranslatable(f"{name} has several types")
+        if self._scope.assigned[name] == 1:
+            self._scope.bound[name] = value
+            return
+        if name not in self._scope.places:
+            place = cgutils.alloca_once(self._builder, value.llvm.type, name=name)
+            self._scope.places[name] = Value(value.type, place)
+        self._builder.store(value.llvm, self._scope.places[name].llvm)
+
+    def _do_if(self, item: ast.If) -> None:
+        yes, no, after = (self._new_block(name) for name in ("yes", "no", "after"))
+        self._branch(item.test, yes, no)
+        for block, body in ((yes, item.body), (no, item.orelse)):
+            self._builder.position_at_end(block)
+            self._block(body)
+            self._jump(after)
+        self._builder.position_at_end(after)
+
+    def _do_while(self, item: ast.While) -> None:
+        if item.orelse:
+            raise Untranslatable("else of a loop")
+        test, body, after = (self._new_block(name) for name in ("test", "body", "after"))
+        self._jump(test)
+        self._builder.position_at_end(test)
+        self._branch(item.test, body, after)
+        self._builder.position_at_end(body)
+        with self._loop(test, after):
+            self._block(item.body)
+        self._jump(test)
+        self._builder.position_at_end(after)
+
+    def _do_for(self, item: ast.For) -> None:
+        name, (start, stop, step) = self._range(item)
+        before = self._builder.block
+        test, body, again, after = (self._new_block(n) for n in ("test", "body", "again", "after"))
+        self._jump(test)
+        self._builder.position_at_end(test)
+        first, end, by = (self._meaning.computed(v).llvm for v in (start, stop, step))
+        counter = self._builder.phi(end.type, name)
+        counter.add_incoming(first, before)
+        self._builder.cbranch(self._goes_on(counter, end, by, step.known), body, after)
+        self._builder.position_at_end(body)
+        outer = dict(self._scope.bound)
+        self._assign(name, Value(INT, counter))
+        if self._scope.assigned[name] == 1 and _not_negative(start) and _not_negative(step):
+            self._scope.counters.add(name)
+        with self._loop(again, after):
+            self._block(item.body)
+        self._scope.bound = outer
+        self._jump(again)
+        self._builder.position_at_end(again)
+        counter.add_incoming(self._builder.add(counter, by, flags=["nsw"]), again)
+        back = self._builder.branch(test)
+        if _interleaved(item) and vector_registers()[1] >= 32:
+            back.set_metadata("llvm.loop", self._interleaving(4))
+        self._builder.position_at_end(after)
+
+    def _interleaving(self, count: int) -> Any:
+        """The wish that a loop's vectors are computed ``count`` at a time."""
+        module = self._builder.module
+        name = ir.MetaDataString(module, "llvm.loop.interleave.count")
+        wish = module.add_metadata([name, ir.Constant(ir.IntType(32), count)])
+        number = ir.Constant(ir.IntType(32), len(module.metadata))  # tells loops apart
+        node = module.add_metadata([wish, number])
+        node.operands = (node, *node.operands)  # which is how LLVM knows it
+        return node
+
+    def _goes_on(self, counter: Any, end: Any, by: Any, step: int | None) -> Any:
+        """Whether a range that counts by ``by`` (``step``, if it is known) is not at its end."""
+        below = self._builder.icmp_signed("<", counter, end)
+        if step is not None and step > 0:
+            return below
+        above = self._builder.icmp_signed(">", counter, end)
+        if step is not None and step < 0:
+            return above
+        up = self._builder.icmp_signed(">", by, ir.Constant(by.type, 0))
+        return self._builder.select(up, below, above)
+
+    def _range(self, item: ast.For) -> tuple[str, tuple[Value, Value, Value]]:
+        """The variable of ``for NAME in range(...)``; start, stop and step."""
+        call, target = item.iter, item.target
+        name = (
+            call.func.id if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) else ""
+        )
+        if name != "range" or item.orelse or not isinstance(target, ast.Name):
+            raise Untranslatable("a loop")
+        assert isinstance(call, ast.Call)
+        ends = [self._value(a) for a in _interleaved(item) or call.args]
+        if len(ends) == 1:
+            ends.insert(0, self._meaning.known(0))
+        if len(ends) == 2:
+            ends.append(self._meaning.known(1))
+        if any(e.type != INT for e in ends):
+            raise Untranslatable("a range of other integers")
+        start, stop, step = ends
+        return target.id, (start, stop, step)
+
+    @contextmanager
+    def _loop(self, again: Any, after: Any) -> Iterator[None]:
+        self._scope.loops.append((again, after))
+        yield
+        self._scope.loops.pop()
+
+    def _do_break(self, item: ast.Break) -> None:
+        self._builder.branch(self._scope.loops[-1][1])
+
+    def _do_continue(self, item: ast.Continue) -> None:
+        self._builder.branch(self._scope.loops[-1][0])
+
+    def _new_block(self, name: str) -> Any:
+        return self._builder.append_basic_block(name)
+
+    def _jump(self, block: Any) -> None:
+        if not self._ended:
+            self._builder.branch(block)
+
+    # ---- conditions ---------------------------------------------------------------------------
+
+    def _branch(self, item: ast.expr, yes: Any, no: Any) -> None:
+        """Go to ``yes`` or ``no`` as the test says, evaluating no more of it than needed."""
+        if isinstance(item, ast.BoolOp):
+            for part in item.values[:-1]:
+                then = self._new_block("also")
+                if isinstance(item.op, ast.And):
+                    self._branch(part, then, no)
+                else:
+                    self._branch(part, yes, then)
+                self._builder.position_at_end(then)
+            self._branch(item.values[-1], yes, no)
+        elif isinstance(item, ast.UnaryOp) and isinstance(item.op, ast.Not):
+            self._branch(item.operand, no, yes)
+        elif isinstance(item, ast.Constant):
+            self._builder.branch(yes if item.value else no)
+        else:
+            value = self._meaning.computed(self._value(item))
+            self._builder.cbranch(
+                self._meaning.target.is_true(self._builder, value.type, value.llvm), yes, no
+            )
+
+    def _of_ifexp(self, item: ast.IfExp) -> Value:
+        yes, no, after = (self._new_block(name) for name in ("yes", "no", "after"))
+        self._branch(item.test, yes, no)
+        ends = []
+        for block, part in ((yes, item.body), (no, item.orelse)):
+            self._builder.position_at_end(block)
+            value = self._meaning.computed(self._value(part))
+            ends.append((value, self._builder.block))
+            self._builder.branch(after)
+        if ends[0][0].type != ends[1][0].type:
+            raise Untranslatable("branches of several types")
+        self._builder.position_at_end(after)
+        result = self._builder.phi(ends[0][0].llvm.type)
+        for value, block in ends:
+            result.add_incoming(value.llvm, block)
+        return Value(ends[0][0].type, result)
+
+    def _of_boolop(self, item: ast.BoolOp) -> Value:
+        if not all(isinstance(part, (ast.Compare, ast.BoolOp)) for part in item.values):
+            raise Untranslatable("a choice between values")
+        yes, no, after = (self._new_block(name) for name in ("yes", "no", "after"))
+        self._branch(item, yes, no)
+        for block in (yes, no):
+            self._builder.position_at_end(block)
+            self._builder.branch(after)
+        self._builder.position_at_end(after)
+        result = self._builder.phi(ir.IntType(1))
+        result.add_incoming(ir.Constant(ir.IntType(1), 1), yes)
+        result.add_incoming(ir.Constant(ir.IntType(1), 0), no)
+        return Value(types.boolean, result)
+
+    # ---- expressions --------------------------------------------------------------------------
+
+    def _value(self, item: ast.expr) -> Value:
+        return self._method("of", item)(item)
+
+    def _of_constant(self, item: ast.Constant) -> Value:
+        if not isinstance(item.value, (bool, int, float)):
+            raise Untranslatable("a literal")
+        return self._meaning.known(item.value)
+
+    def _of_name(self, item: ast.Name) -> Value:
+        if item.id in self._scope.places:
+            place = self._scope.places[item.id]
+            return Value(place.type, self._builder.load(place.llvm))
+        if item.id in self._scope.bound:
+            return self._scope.bound[item.id]
+        if item.id in self._scope.assigned or item.id not in self._names:
+            raise Untranslatable(f"{item.id} is not defined on all ways here")
+        return self._meaning.known(self._names[item.id])
+
+    def _of_attribute(self, item: ast.Attribute) -> Value:
+        whole = self._value(item.value)
+        if whole.llvm is None:
+            return self._meaning.known(getattr(whole.known, item.attr))
+        return self._meaning.attribute(whole, item.attr)
+
+    def _of_unaryop(self, item: ast.UnaryOp) -> Value:
+        operand = self._value(item.operand)
+        if isinstance(item.op, ast.USub) and isinstance(operand.known, (int, float)):
+            return self._meaning.known(-operand.known)
+        return self._meaning.call(_OPERATORS[type(item.op)], [operand])
+
+    def _of_binop(self, item: ast.BinOp) -> Value:
+        return self._operation(item.op, item.left, item.right)
+
+    def _of_compare(self, item: ast.Compare) -> Value:
+        if len(item.ops) != 1:
+            raise Untranslatable("a chain of comparisons")
+        if isinstance(item.ops[0], ast.In):
+            return self._of_boolop(_any_equal(item))
+        return self._operation(item.ops[0], item.left, item.comparators[0])
+
+    def _operation(self, kind: ast.AST, left: ast.expr, right: ast.expr) -> Value:
+        if type(kind) not in _OPERATORS:
+            raise Untranslatable(type(kind).__name__)
+        return self._meaning.call(_OPERATORS[type(kind)], [self._value(left), self._value(right)])
+
+    def _of_call(self, item: ast.Call) -> Value:
+        if isinstance(item.func, ast.Name) and item.func.id in self._functions:
+            function = self._functions[item.func.id]
+            arguments = [self._value(a) for a in item.args]
+            return self._body(function, arguments, f"{self._scope.prefix}{function.name}.")
+        function = self._value(item.func)
+        if item.keywords or function.known is None:
+            raise Untranslatable("a call")
+        return self._meaning.call(function.known, [self._value(a) for a in item.args])
+
+    # ---- elements -----------------------------------------------------------------------------
+
+    def _of_subscript(self, item: ast.Subscript) -> Value:
+        whole = self._value(item.value)
+        index = self._index(item.slice)
+        if isinstance(index.known, int) and isinstance(whole.type, types.BaseTuple):
+            return self._meaning.parts(whole)[index.known]
+        return self._meaning.element(whole, index, self._is_counter(item.slice))
+
+    def _is_counter(self, item: ast.expr) -> bool:
+        """Whether an index is known not to be negative, so that it need not wrap around."""
+        return isinstance(item, ast.Name) and item.id in self._scope.counters
+
+    def _index(self, item: ast.expr) -> Value:
+        if not isinstance(item, ast.Tuple):
+            return self._value(item)
+        return self._meaning.tuple([self._value(part) for part in item.elts])
+
+
+def _interleaved(item: ast.For) -> list[ast.expr] | None:
+    """The end of ``for NAME in range(interleaved(END))``; None for other loops."""
+    match item.iter:
+        case ast.Call(args=[ast.Call(func=ast.Name(id=name), args=inner)]) if name == "interleaved":
+            return inner
+    return None
+
+
+def _not_negative(value: Value) -> bool:
+    return isinstance(value.known, int) and value.known >= 0
+
+
+def _any_equal(item: ast.Compare) -> ast.BoolOp:
+    """``x in (a, b)`` as ``x == a or x == b``."""
+    choices = item.comparators[0]
+    if not isinstance(item.left, ast.Name) or not isinstance(choices, ast.Tuple):
+        raise Untranslatable("in")
+    parts: list[ast.expr] = [ast.Compare(item.left, [ast.Eq()], [c]) for c in choices.elts]
+    return ast.BoolOp(ast.Or(), parts)

@@ -1,0 +1,613 @@
+"""What kernels need from the machine and numba does not offer.
+
+A kernel is a numba function ``kernel(args, task, ntasks)`` of three int64: ``args`` is the address
+of a run of int64 slots (pointers, dimensions, scalars as bits), ``task`` of ``ntasks`` says which
+share of the work to do. It allocates nothing (kernels are compiled without numba's runtime), so
+arrays are views made here from addresses. All these functions are for use inside compiled code
+only.
+
+This module imports numba; whoever only loads cached kernels never needs it.
+"""
+
+# Intrinsics are typing functions whose first argument, the typing context, numba passes in.
+# pyright: reportCallIssue=false, reportGeneralTypeIssues=false, reportAttributeAccessIssue=false
+from __future__ import annotations
+
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.core.errors import TypingError
+from numba.extending import intrinsic
+from numba.np.arrayobj import make_array, populate_array
+
+from nodeflow.engine.devicelib.abi import CODE, DETAIL
+
+I1, I8, I32, I64 = ir.IntType(1), ir.IntType(8), ir.IntType(32), ir.IntType(64)
+F32, F64 = ir.FloatType(), ir.DoubleType()
+_ORDER = "seq_cst"
+
+
+def _at(builder, base, index, element):
+    """Pointer to ``element`` number ``index`` (an LLVM value or None) from the address ``base``."""
+    pointer = builder.inttoptr(base, element.as_pointer())
+    return pointer if index is None else builder.gep(pointer, [index])
+
+
+# -- argument slots -------------------------------------------------------------------------------
+
+
+@intrinsic
+def slot(typingctx, base, index):
+    """int64 in slot ``index`` of the slots at address ``base``."""
+
+    def codegen(context, builder, sig, args):
+        return builder.load(_at(builder, args[0], args[1], I64))
+
+    return types.int64(types.int64, types.int64), codegen
+
+
+@intrinsic
+def set_slot(typingctx, base, index, value):
+    """Store an int64 into slot ``index``."""
+
+    def codegen(context, builder, sig, args):
+        builder.store(args[2], _at(builder, args[0], args[1], I64))
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.int64), codegen
+
+
+@intrinsic
+def slot_f64(typingctx, base, index):
+    """float64 whose bits are in slot ``index``."""
+
+    def codegen(context, builder, sig, args):
+        return builder.load(_at(builder, args[0], args[1], F64))
+
+    return types.float64(types.int64, types.int64), codegen
+
+
+@intrinsic
+def slot_f32(typingctx, base, index):
+    """float32 whose bits are the low 32 bits of slot ``index``."""
+
+    def codegen(context, builder, sig, args):
+        word = builder.load(_at(builder, args[0], args[1], I64))
+        return builder.bitcast(builder.trunc(word, I32), F32)
+
+    return types.float32(types.int64, types.int64), codegen
+
+
+@intrinsic
+def load(typingctx, address, dtype):
+    """Scalar of ``dtype`` (``np.float32``, ...) at ``address``."""
+    scalar = dtype.dtype
+
+    def codegen(context, builder, sig, args):
+        data = context.get_data_type(scalar)
+        value = builder.load(builder.inttoptr(args[0], data.as_pointer()))
+        return context.data_model_manager[scalar].from_data(builder, value)
+
+    return scalar(types.int64, dtype), codegen
+
+
+@intrinsic
+def store(typingctx, address, value):
+    """Store the scalar ``value`` at ``address``; its type says how many bytes."""
+
+    def codegen(context, builder, sig, args):
+        data = context.data_model_manager[sig.args[1]].as_data(builder, args[1])
+        builder.store(data, builder.inttoptr(args[0], data.type.as_pointer()))
+        return context.get_dummy_value()
+
+    return types.void(types.int64, value), codegen
+
+
+@njit
+def interleaved(n):
+    """``n``, as the end of a loop of which four vectors are computed at a time.
+
+    What follows each other in a formula of some twenty steps waits most of the time. A processor
+    looks ahead for other work, but not a whole such formula; between those of four elements it
+    need not. Only `translate` knows this wish, and only for processors with enough registers.
+    """
+    return n
+
+
+# -- arrays ---------------------------------------------------------------------------------------
+
+
+def _make_view(context, builder, array_type, address, shape):
+    view = make_array(array_type)(context, builder)
+    size = context.get_abi_sizeof(context.get_data_type(array_type.dtype))
+    strides, stride = [], context.get_constant(types.intp, size)
+    for extent in reversed(shape):
+        strides.insert(0, stride)
+        stride = builder.mul(stride, extent)
+    populate_array(
+        view,
+        data=builder.inttoptr(address, view.data.type),
+        shape=shape,
+        strides=strides,
+        itemsize=context.get_constant(types.intp, size),
+        meminfo=None,
+    )
+    return view._getvalue()
+
+
+@intrinsic
+def view(typingctx, address, shape, dtype):
+    """C-contiguous array of ``dtype`` and ``shape`` (a tuple of int64) at ``address``."""
+    if not isinstance(shape, types.BaseTuple) or any(t != types.int64 for t in shape):
+        wide = all(isinstance(t, types.Integer) for t in shape) if shape else False
+        if not wide:
+            raise TypingError(f"view: shape must be a tuple of int64, got {shape}")
+    rank = len(shape)
+    array_type = types.Array(dtype.dtype, rank, "C")
+    tuple_type = types.UniTuple(types.int64, rank)
+
+    def codegen(context, builder, sig, args):
+        extents = cgutils.unpack_tuple(builder, args[1], rank)
+        return _make_view(context, builder, array_type, args[0], extents)
+
+    return array_type(types.int64, tuple_type, dtype), codegen
+
+
+def _view_of_rank(rank):
+    def make(context, builder, sig, args):
+        return _make_view(context, builder, sig.return_type, args[0], list(args[1 : 1 + rank]))
+
+    def signature(dtype):
+        return types.Array(dtype.dtype, rank, "C")(types.int64, *(types.int64,) * rank, dtype)
+
+    return signature, make
+
+
+@intrinsic
+def view1(typingctx, address, n, dtype):
+    """Array of shape (n,) at ``address``."""
+    signature, codegen = _view_of_rank(1)
+    return signature(dtype), codegen
+
+
+@intrinsic
+def view2(typingctx, address, n, m, dtype):
+    """C-contiguous array of shape (n, m) at ``address``."""
+    signature, codegen = _view_of_rank(2)
+    return signature(dtype), codegen
+
+
+@intrinsic
+def view3(typingctx, address, n, m, k, dtype):
+    """C-contiguous array of shape (n, m, k) at ``address``."""
+    signature, codegen = _view_of_rank(3)
+    return signature(dtype), codegen
+
+
+@intrinsic
+def view4(typingctx, address, n, m, k, p, dtype):
+    """C-contiguous array of shape (n, m, k, p) at ``address``."""
+    signature, codegen = _view_of_rank(4)
+    return signature(dtype), codegen
+
+
+@intrinsic
+def local_array(typingctx, n, dtype):
+    """Uninitialised array of shape (n,) on the stack of the *enclosing compiled function*.
+
+    ``n`` is a literal. Only for use in the kernel itself, never returned by a helper.
+    """
+    if not isinstance(n, types.IntegerLiteral):
+        raise TypingError("local_array: the length must be a literal")
+    length = n.literal_value
+    array_type = types.Array(dtype.dtype, 1, "C")
+
+    def codegen(context, builder, sig, args):
+        data = context.get_data_type(array_type.dtype)
+        buffer = cgutils.alloca_once(builder, data, size=I64(length))
+        buffer.align = 64
+        address = builder.ptrtoint(buffer, I64)
+        return _make_view(context, builder, array_type, address, [I64(length)])
+
+    return array_type(n, dtype), codegen
+
+
+@intrinsic
+def address_of(typingctx, array):
+    """Address of the first element of a C-contiguous array."""
+
+    def codegen(context, builder, sig, args):
+        return builder.ptrtoint(make_array(sig.args[0])(context, builder, args[0]).data, I64)
+
+    return types.int64(array), codegen
+
+
+# -- atomics on int64 words -----------------------------------------------------------------------
+
+
+@intrinsic
+def atomic_load(typingctx, address):
+    """int64 at ``address``, sequentially consistent."""
+
+    def codegen(context, builder, sig, args):
+        return builder.load_atomic(_at(builder, args[0], None, I64), _ORDER, 8)
+
+    return types.int64(types.int64), codegen
+
+
+@intrinsic
+def atomic_store(typingctx, address, value):
+    """Store an int64, sequentially consistent."""
+
+    def codegen(context, builder, sig, args):
+        builder.store_atomic(args[1], _at(builder, args[0], None, I64), _ORDER, 8)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), codegen
+
+
+def _read_modify_write(operation):
+    def codegen(context, builder, sig, args):
+        return builder.atomic_rmw(operation, _at(builder, args[0], None, I64), args[1], _ORDER)
+
+    return types.int64(types.int64, types.int64), codegen
+
+
+@intrinsic
+def atomic_add(typingctx, address, value):
+    """Add to the int64 at ``address``; returns what was there before."""
+    return _read_modify_write("add")
+
+
+@intrinsic
+def atomic_max(typingctx, address, value):
+    """Keep the larger of the int64 at ``address`` and ``value``; returns the old one."""
+    return _read_modify_write("max")
+
+
+@intrinsic
+def atomic_min(typingctx, address, value):
+    """Keep the smaller of the int64 at ``address`` and ``value``; returns the old one."""
+    return _read_modify_write("min")
+
+
+@njit(error_model="numpy")
+def set_error(args, code, detail):
+    """Report a failure of this row (`layout` has the codes); the driver stops and says which row.
+
+    ``detail`` is the number of the element concerned; of several the smallest is kept, so that the
+    report does not depend on the order in which tasks ran.
+    """
+    atomic_max(args + 8 * CODE, code)
+    atomic_min(args + 8 * DETAIL, detail)
+
+
+# -- calls by address -----------------------------------------------------------------------------
+
+
+@intrinsic
+def call_kernel(typingctx, address, args, task, ntasks):
+    """Call the kernel at ``address``; int32 status, 0 unless the kernel raised.
+
+    Kernels are called through numba's own convention (result pointer, exception pointer,
+    arguments), which needs neither a wrapper nor the interpreter.
+    """
+    pointer = I8.as_pointer()
+    function = ir.FunctionType(
+        I32, [pointer.as_pointer(), pointer.as_pointer(), I64, I64, I64]
+    ).as_pointer()
+
+    def codegen(context, builder, sig, args):
+        result = cgutils.alloca_once(builder, pointer)
+        raised = cgutils.alloca_once(builder, pointer)
+        callee = builder.inttoptr(args[0], function)
+        return builder.call(callee, [result, raised, args[1], args[2], args[3]])
+
+    return types.int32(types.int64, types.int64, types.int64, types.int64), codegen
+
+
+@intrinsic
+def call_void(typingctx, address):
+    """Call a C function without arguments and drop its result (``sched_yield``)."""
+
+    def codegen(context, builder, sig, args):
+        callee = builder.inttoptr(args[0], ir.FunctionType(I32, []).as_pointer())
+        builder.call(callee, [])
+        return context.get_dummy_value()
+
+    return types.void(types.int64), codegen
+
+
+# -- bits and rounding ----------------------------------------------------------------------------
+
+
+def _bitcast(source, target):
+    def codegen(context, builder, sig, args):
+        return builder.bitcast(args[0], context.get_value_type(target))
+
+    return target(source), codegen
+
+
+@intrinsic
+def f32_bits(typingctx, x):
+    """The bits of a float32 as int32."""
+    return _bitcast(types.float32, types.int32)
+
+
+@intrinsic
+def bits_f32(typingctx, x):
+    """The float32 with the bits of an int32."""
+    return _bitcast(types.int32, types.float32)
+
+
+@intrinsic
+def f64_bits(typingctx, x):
+    """The bits of a float64 as int64."""
+    return _bitcast(types.float64, types.int64)
+
+
+@intrinsic
+def bits_f64(typingctx, x):
+    """The float64 with the bits of an int64."""
+    return _bitcast(types.int64, types.float64)
+
+
+def _float_call(name, x, count):
+    """LLVM's float intrinsic ``name`` on ``count`` arguments of the float type ``x``."""
+    if x not in (types.float32, types.float64):
+        raise TypingError(f"{name}: expected float32 or float64, got {x}")
+
+    suffix = "f32" if x == types.float32 else "f64"
+
+    def codegen(context, builder, sig, args):
+        kind = ir.FunctionType(args[0].type, [args[0].type] * count)
+        function = cgutils.get_or_insert_function(builder.module, kind, f"{name}.{suffix}")
+        return builder.call(function, args)
+
+    return x(*(x,) * count), codegen
+
+
+@intrinsic
+def fma(typingctx, a, b, c):
+    """a * b + c, rounded once. All three of one float type."""
+    if not a == b == c or a not in (types.float32, types.float64):
+        raise TypingError(f"fma: expected one float type, got {a}, {b}, {c}")
+
+    def codegen(context, builder, sig, args):
+        return builder.fma(*args)
+
+    return a(a, a, a), codegen
+
+
+@intrinsic
+def round_even(typingctx, x):
+    """Nearest integer as a float, halves to even."""
+    return _float_call("llvm.rint", x, 1)
+
+
+@intrinsic
+def floor(typingctx, x):
+    """Largest integer not above x, as a float."""
+    return _float_call("llvm.floor", x, 1)
+
+
+@intrinsic
+def ceil(typingctx, x):
+    """Smallest integer not below x, as a float."""
+    return _float_call("llvm.ceil", x, 1)
+
+
+@intrinsic
+def trunc(typingctx, x):
+    """x without its fraction, as a float."""
+    return _float_call("llvm.trunc", x, 1)
+
+
+@intrinsic
+def fabs(typingctx, x):
+    """x without its sign."""
+    return _float_call("llvm.fabs", x, 1)
+
+
+@intrinsic
+def sqrt(typingctx, x):
+    """Square root, correctly rounded; NaN below zero."""
+    return _float_call("llvm.sqrt", x, 1)
+
+
+@intrinsic
+def copysign(typingctx, x, sign):
+    """|x| with the sign of ``sign``."""
+    return _float_call("llvm.copysign", x, 2)
+
+
+@intrinsic
+def select(typingctx, condition, a, b):
+    """a where ``condition`` else b, without a branch (so that loops vectorise)."""
+    if a != b:
+        raise TypingError(f"select: expected one type, got {a} and {b}")
+
+    def codegen(context, builder, sig, args):
+        return builder.select(args[0], args[1], args[2])
+
+    return a(types.boolean, a, b), codegen
+
+
+def _saturating(target, x):
+    """Toward zero, saturating, NaN gives 0; LLVM does not compute its own function in vectors."""
+    if not isinstance(x, types.Float):
+        raise TypingError(f"saturate: expected a float, got {x}")
+    low, high = (0, 255) if target == types.uint8 else (target.minval, target.maxval)
+
+    def codegen(context, builder, sig, args):
+        (value,) = args
+        number = ir.IntType(target.bitwidth)
+        above = builder.fcmp_ordered(">=", value, ir.Constant(value.type, float(high + 1)))
+        below = builder.fcmp_ordered("<=", value, ir.Constant(value.type, float(low - (low == 0))))
+        known = builder.fcmp_ordered("ord", value, value)
+        outside = builder.or_(above, builder.or_(below, builder.not_(known)))
+        safe = builder.select(outside, ir.Constant(value.type, 0.0), value)
+        wide = ir.IntType(max(32, target.bitwidth))  # what instructions there are
+        made = builder.fptosi(safe, wide)
+        made = made if wide == number else builder.trunc(made, number)
+        made = builder.select(below, ir.Constant(number, low), made)
+        return builder.select(above, ir.Constant(number, high), made)
+
+    return target(x), codegen
+
+
+@intrinsic
+def saturate_int32(typingctx, x):
+    """float to int32: toward zero, saturating, NaN gives 0."""
+    return _saturating(types.int32, x)
+
+
+@intrinsic
+def saturate_int64(typingctx, x):
+    """float to int64: toward zero, saturating, NaN gives 0."""
+    return _saturating(types.int64, x)
+
+
+@intrinsic
+def saturate_uint8(typingctx, x):
+    """float to uint8: toward zero, saturating, NaN gives 0."""
+    return _saturating(types.uint8, x)
+
+
+# -- arithmetic that keeps its type ---------------------------------------------------------------
+# numba widens int32 + int32 to int64, and with it every vector lane; these do not, and they wrap.
+
+
+def _integer_operation(name, a, b):
+    if a != b or not isinstance(a, types.Integer):
+        raise TypingError(f"{name}: expected one integer type, got {a} and {b}")
+
+    def codegen(context, builder, sig, args):
+        return getattr(builder, name)(args[0], args[1])
+
+    return a(a, b), codegen
+
+
+@intrinsic
+def wrap_add(typingctx, a, b):
+    """a + b in their own integer type, wrapping."""
+    return _integer_operation("add", a, b)
+
+
+@intrinsic
+def wrap_sub(typingctx, a, b):
+    """a - b in their own integer type, wrapping."""
+    return _integer_operation("sub", a, b)
+
+
+@intrinsic
+def wrap_mul(typingctx, a, b):
+    """a * b in their own integer type, wrapping."""
+    return _integer_operation("mul", a, b)
+
+
+@intrinsic
+def shift_left(typingctx, a, b):
+    """a << b in their own integer type."""
+    return _integer_operation("shl", a, b)
+
+
+@intrinsic
+def shift_right(typingctx, a, b):
+    """a >> b in their own integer type: arithmetic if signed, logical if not."""
+    return _integer_operation("ashr" if a.signed else "lshr", a, b)
+
+
+@intrinsic
+def bit_and(typingctx, a, b):
+    """a & b in their own integer type."""
+    return _integer_operation("and_", a, b)
+
+
+@intrinsic
+def bit_or(typingctx, a, b):
+    """a | b in their own integer type."""
+    return _integer_operation("or_", a, b)
+
+
+@intrinsic
+def bit_xor(typingctx, a, b):
+    """a ^ b in their own integer type."""
+    return _integer_operation("xor", a, b)
+
+
+@intrinsic
+def divide_integers(typingctx, a, b):
+    """Quotient and rest of a / b toward zero, wrapping; both 0 where b is 0.
+
+    The processor would end the process at a division by zero and at the lowest integer by -1.
+    """
+    if a != b or not isinstance(a, types.Integer):
+        raise TypingError(f"divide_integers: expected one integer type, got {a} and {b}")
+
+    def codegen(context, builder, sig, args):
+        x, y = args
+        zero, one = x.type(0), x.type(1)
+        by_zero = builder.icmp_unsigned("==", y, zero)
+        if not a.signed:
+            safe = builder.select(by_zero, one, y)
+            quotient = builder.udiv(x, safe)
+        else:
+            negates = builder.icmp_signed("==", y, x.type(-1))
+            safe = builder.select(builder.or_(by_zero, negates), one, y)
+            quotient = builder.select(negates, builder.sub(zero, x), builder.sdiv(x, safe))
+        quotient = builder.select(by_zero, zero, quotient)
+        rest = builder.select(by_zero, zero, builder.sub(x, builder.mul(quotient, y)))
+        return context.make_tuple(builder, sig.return_type, [quotient, rest])
+
+    return types.UniTuple(a, 2)(a, b), codegen
+
+
+@intrinsic
+def fmod(typingctx, x, y):
+    """C's fmod: the rest of x / y, with the sign of x."""
+    if x != y or x not in (types.float32, types.float64):
+        raise TypingError(f"fmod: expected one float type, got {x} and {y}")
+
+    def codegen(context, builder, sig, args):
+        return builder.frem(args[0], args[1])
+
+    return x(x, y), codegen
+
+
+def _one(x):
+    def codegen(context, builder, sig, args):
+        return args[0].type(1)
+
+    return x(x), codegen
+
+
+@intrinsic
+def integer_one(typingctx, x):
+    """1 in the integer type of x."""
+    return _one(x)
+
+
+@intrinsic
+def float_one(typingctx, x):
+    """1 in the float type of x."""
+    return _one(x)
+
+
+@intrinsic
+def poly(typingctx, x, coefficients):
+    """c[0] + c[1] x + c[2] x^2 + ... by Horner's rule with fused multiply-adds.
+
+    ``coefficients`` is a tuple of the type of x (a module's constant).
+    """
+    if not isinstance(coefficients, types.UniTuple) or coefficients.dtype != x:
+        raise TypingError(f"poly: expected a tuple of {x}, got {coefficients}")
+
+    def codegen(context, builder, sig, args):
+        terms = cgutils.unpack_tuple(builder, args[1], coefficients.count)
+        value = terms[-1]
+        for term in reversed(terms[:-1]):
+            value = builder.fma(value, args[0], term)
+        return value
+
+    return x(x, coefficients), codegen

@@ -1,0 +1,109 @@
+"""The random numbers of `rng` for use inside kernels: the same bits, the same uniforms."""
+
+# Intrinsics are called without the typing context that their definitions show.
+# pyright: reportCallIssue=false, reportGeneralTypeIssues=false
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from nodeflow.engine.devicelib.intrinsics import (
+    bit_or,
+    bit_xor,
+    poly,
+    shift_left,
+    shift_right,
+    wrap_add,
+)
+from nodeflow.engine.rng import CENTRE, SHOULDER, TAIL
+
+_PARITY = np.uint32(0x1BD11BDA)
+_U = tuple(np.uint32(i) for i in range(33))
+_U8, _U11, _U12 = np.uint32(8), np.uint64(11), np.uint64(12)
+_U20, _U21, _U32 = np.uint64(20), np.uint64(21), np.uint64(32)
+_2M24 = np.float32(2.0**-24)
+
+_helper = njit(nogil=True, error_model="numpy")
+
+
+@_helper
+def _mix(x, y, turn):
+    x = wrap_add(x, y)
+    return x, bit_xor(bit_or(shift_left(y, _U[turn]), shift_right(y, _U[32 - turn])), x)
+
+
+@_helper
+def _four(x, y, a, b, c, d):
+    x, y = _mix(x, y, a)
+    x, y = _mix(x, y, b)
+    x, y = _mix(x, y, c)
+    return _mix(x, y, d)
+
+
+@_helper
+def threefry2x32(key0, key1, counter0, counter1):
+    """Two uint32 words of Threefry-2x32-20; all four arguments uint32."""
+    key2 = bit_xor(bit_xor(key0, key1), _PARITY)
+    x, y = wrap_add(counter0, key0), wrap_add(counter1, key1)
+    x, y = _four(x, y, 13, 15, 26, 6)
+    x, y = wrap_add(x, key1), wrap_add(y, wrap_add(key2, _U[1]))
+    x, y = _four(x, y, 17, 29, 16, 24)
+    x, y = wrap_add(x, key2), wrap_add(y, wrap_add(key0, _U[2]))
+    x, y = _four(x, y, 13, 15, 26, 6)
+    x, y = wrap_add(x, key0), wrap_add(y, wrap_add(key1, _U[3]))
+    x, y = _four(x, y, 17, 29, 16, 24)
+    x, y = wrap_add(x, key1), wrap_add(y, wrap_add(key2, _U[4]))
+    x, y = _four(x, y, 13, 15, 26, 6)
+    return wrap_add(x, key2), wrap_add(y, wrap_add(key0, _U[5]))
+
+
+@_helper
+def uniform_float32(first, second):
+    """float32 in [0, 1) from two words."""
+    return np.float32(shift_right(first, _U8)) * _2M24
+
+
+@_helper
+def uniform_float64(first, second):
+    """float64 in [0, 1) from two words."""
+    whole = bit_or(shift_left(np.uint64(first), _U21), shift_right(np.uint64(second), _U11))
+    return np.float64(whole) * 2.0**-53
+
+
+@_helper
+def open_float32(first, second):
+    """float64 strictly between 0 and 1 with 32 random bits."""
+    return (np.float64(first) + 0.5) * 2.0**-32
+
+
+@_helper
+def open_float64(first, second):
+    """float64 strictly between 0 and 1 with 52 random bits."""
+    whole = bit_or(shift_left(np.uint64(first), _U20), shift_right(np.uint64(second), _U12))
+    return (np.float64(whole) + 0.5) * 2.0**-52
+
+
+@_helper
+def inverse_normal(p):
+    """x with P(standard normal < x) = p for float64 p in (0, 1); AS 241."""
+    q = p - 0.5
+    if abs(q) <= 0.425:
+        r = 0.180625 - q * q
+        return q * poly(r, CENTRE[0]) / poly(r, CENTRE[1])
+    r = math.sqrt(-math.log(min(p, 1.0 - p)))
+    if r <= 5.0:
+        r -= 1.6
+        size = poly(r, SHOULDER[0]) / poly(r, SHOULDER[1])
+    else:
+        r -= 5.0
+        size = poly(r, TAIL[0]) / poly(r, TAIL[1])
+    return math.copysign(size, q)
+
+
+@_helper
+def integer_in(first, second, span):
+    """int64 from 0 to span - 1 (uint64 span, at most 2**32) from two words."""
+    carried = shift_right(np.uint64(second) * span, _U32)
+    return np.int64(shift_right(np.uint64(first) * span + carried, _U32))

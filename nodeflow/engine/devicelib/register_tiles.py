@@ -1,0 +1,258 @@
+"""Tiles of products that stay in vector registers; the inner loops of convolution.
+
+A tile is a few positions by a few vectors of results. Each turn of the innermost loop multiplies
+one number of each position with the vectors and adds, fused. How elements are added up is written
+down here, in order, so a result depends neither on the tile's size nor on its neighbours.
+
+LLVM does not make such loops of scalar code, so they are built from vectors by hand. All functions
+are for use inside kernels.
+"""
+
+# Intrinsics are typing functions whose first argument, the typing context, numba passes in.
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.errors import TypingError
+from numba.extending import intrinsic
+
+from nodeflow.engine.devicelib.intrinsics import F32, F64, I1, I32, I64
+
+
+class _Tile:
+    """Accumulators of ``positions`` times ``vectors`` vectors of ``lanes`` floats."""
+
+    def __init__(
+        self, builder: Any, scalar: ir.Type, positions: int, vectors: int, lanes: int
+    ) -> None:
+        self.builder = builder
+        self.scalar = scalar
+        self.bytes = 4 if scalar == F32 else 8
+        self.lanes = lanes
+        self.vector = ir.VectorType(scalar, lanes)
+        self.accumulators = [
+            [cgutils.alloca_once(builder, self.vector) for _ in range(vectors)]
+            for _ in range(positions)
+        ]
+        name = f"v{lanes}{'f32' if scalar == F32 else 'f64'}"
+        self._fma = self._declare(f"llvm.fma.{name}", self.vector, [self.vector] * 3)
+        mask = ir.VectorType(I1, lanes)
+        pointer = self.vector.as_pointer()
+        self._load = self._declare(
+            f"llvm.masked.load.{name}.p0", self.vector, [pointer, I32, mask, self.vector]
+        )
+        self._store = self._declare(
+            f"llvm.masked.store.{name}.p0", ir.VoidType(), [self.vector, pointer, I32, mask]
+        )
+        self.masks: list[Any] | None = None
+
+    def _declare(self, name: str, result: ir.Type, arguments: Sequence[ir.Type]) -> Any:
+        kind = ir.FunctionType(result, arguments)
+        return cgutils.get_or_insert_function(self.builder.module, kind, name)
+
+    def mask(self, width: Any) -> None:
+        """From now on touch only the first ``width`` elements of each row in memory."""
+        places = ir.VectorType(I64, self.lanes)
+        wide = self.splat(width, places)
+        self.masks = []
+        for v in range(len(self.accumulators[0])):
+            numbers = [ir.Constant(I64, v * self.lanes + i) for i in range(self.lanes)]
+            inside = self.builder.icmp_signed("<", ir.Constant(places, numbers), wide)
+            self.masks.append(inside)
+
+    def splat(self, value: Any, vector: ir.VectorType) -> Any:
+        """A scalar in all lanes."""
+        undefined = ir.Constant(vector, ir.Undefined)
+        first = self.builder.insert_element(undefined, value, ir.Constant(I32, 0))
+        zeros = ir.Constant(ir.VectorType(I32, vector.count), [0] * vector.count)
+        return self.builder.shuffle_vector(first, undefined, zeros)
+
+    def clear(self) -> None:
+        zero = ir.Constant(self.vector, [ir.Constant(self.scalar, 0.0)] * self.lanes)
+        for row in self.accumulators:
+            for place in row:
+                self.builder.store(zero, place)
+
+    def read_vector(self, address: Any, v: int) -> Any:
+        """Vector number ``v`` of a row."""
+        pointer = self._vector_pointer(address, v)
+        if self.masks is None:
+            return self.builder.load(pointer, align=self.bytes)
+        zero = ir.Constant(self.vector, [ir.Constant(self.scalar, 0.0)] * self.lanes)
+        align = ir.Constant(I32, self.bytes)
+        return self.builder.call(self._load, [pointer, align, self.masks[v], zero])
+
+    def _vector_pointer(self, address: Any, v: int) -> Any:
+        at = self.builder.add(address, ir.Constant(I64, v * self.lanes * self.bytes))
+        return self.builder.inttoptr(at, self.vector.as_pointer())
+
+    def add_products(
+        self, numbers: Callable[[int], Any], row: Any, masked: bool, apart: bool = False
+    ) -> None:
+        """accumulator[p][v] += number at address ``numbers(p)`` * vector v of the row; ``apart``:
+        there is a number for each element of the row, side by side."""
+        builder = self.builder
+        masks, self.masks = self.masks, self.masks if masked else None
+        vectors = [self.read_vector(row, v) for v in range(len(self.accumulators[0]))]
+        self.masks = masks
+        for p, places in enumerate(self.accumulators):
+            if apart:
+                wide = [self.read_vector(numbers(p), v) for v in range(len(places))]
+            else:
+                number = builder.load(builder.inttoptr(numbers(p), self.scalar.as_pointer()))
+                wide = [self.splat(number, self.vector)] * len(places)
+            for place, x, vector in zip(places, wide, vectors, strict=True):
+                builder.store(builder.call(self._fma, [x, vector, builder.load(place)]), place)
+
+    def load_rows(self, address: Any, step: Any) -> None:
+        for p, places in enumerate(self.accumulators):
+            row = self.builder.add(address, self.builder.mul(step, ir.Constant(I64, p)))
+            for v, place in enumerate(places):
+                self.builder.store(self.read_vector(row, v), place)
+
+    def store_rows(self, address: Any, step: Any, first: Any = None) -> None:
+        """Write the results of all positions, or of those from number ``first`` on."""
+        builder = self.builder
+        for p, places in enumerate(self.accumulators):
+            row = builder.add(address, builder.mul(step, ir.Constant(I64, p)))
+            if first is None:
+                self._store_row(row, places)
+            else:
+                with builder.if_then(builder.icmp_signed("<=", first, ir.Constant(I64, p))):
+                    self._store_row(row, places)
+
+    def _store_row(self, row: Any, places: Sequence[Any]) -> None:
+        builder = self.builder
+        for v, place in enumerate(places):
+            pointer, value = self._vector_pointer(row, v), builder.load(place)
+            if self.masks is None:
+                builder.store(value, pointer, align=self.bytes)
+            else:
+                align = ir.Constant(I32, self.bytes)
+                builder.call(self._store, [value, pointer, align, self.masks[v]])
+
+
+def _shape(*literals: Any) -> list[int]:
+    if not all(isinstance(n, types.IntegerLiteral) for n in literals):
+        raise TypingError("the shape of a tile must be literals")
+    return [n.literal_value for n in literals]
+
+
+def _scalar(dtype: Any) -> ir.Type:
+    if dtype.dtype not in (types.float32, types.float64):
+        raise TypingError(f"tiles are of floats, not {dtype.dtype}")
+    return F32 if dtype.dtype == types.float32 else F64
+
+
+def _word(builder: Any, base: Any, index: Any) -> Any:
+    return builder.load(builder.gep(builder.inttoptr(base, I64.as_pointer()), [index]))
+
+
+@intrinsic
+def gathered_tile(
+    typingctx, positions, vectors, lanes, dtype, masked, apart,
+    x, step, panel, rows, nrows, columns, ncolumns, out, out_step, width, skipped,
+):  # fmt: skip
+    """For each position: the sum, over the runs of a window, of numbers times rows of a panel.
+
+    Args:
+        positions, vectors, lanes, masked, apart: literals; where ``masked`` is 1, only ``width``
+            elements of each result are written; where ``apart`` is 1, each element of a row has a
+            number of its own.
+        x: address of the first position's picture; ``step`` bytes further lies the next one's.
+        panel: address of rows of vectors * lanes weights, contiguous.
+        rows, columns: addresses of (bytes to add to x, rows of the panel to skip) for each row of
+            the window, and (bytes, rows, length) for each run in it; nrows, ncolumns of them.
+        out: address of the first position's results; ``out_step`` bytes to the next.
+        skipped: how many positions' results are not written, since somebody else does.
+    """
+    count, wide, per_vector, ragged, own = _shape(positions, vectors, lanes, masked, apart)
+    scalar = _scalar(dtype)
+
+    def codegen(context, builder, sig, args):
+        x, step, panel, rows, nrows, columns, ncolumns, out, out_step, width, first = args[6:]
+
+        def number(value):
+            return ir.Constant(I64, value)
+
+        tile = _Tile(builder, scalar, count, wide, per_vector)
+        size, row_bytes = number(tile.bytes), number(tile.bytes * wide * per_vector)
+        tile.clear()
+        if ragged:
+            tile.mask(width)
+        with cgutils.for_range(builder, nrows) as row:
+            at = builder.mul(row.index, number(2))
+            above = builder.add(x, _word(builder, rows, at))
+            skipped = _word(builder, rows, builder.add(at, number(1)))
+            with cgutils.for_range(builder, ncolumns) as column:
+                at = builder.mul(column.index, number(3))
+                place = builder.add(above, _word(builder, columns, at))
+                skip = builder.add(skipped, _word(builder, columns, builder.add(at, number(1))))
+                weights = builder.add(panel, builder.mul(skip, row_bytes))
+                length = _word(builder, columns, builder.add(at, number(2)))
+                with cgutils.for_range(builder, length) as k:
+                    here = builder.add(place, builder.mul(k.index, size))
+                    tile.add_products(
+                        lambda p, here=here: builder.add(here, builder.mul(step, number(p))),
+                        builder.add(weights, builder.mul(k.index, row_bytes)),
+                        masked=False,
+                        apart=bool(own),
+                    )
+        tile.store_rows(out, out_step, first)
+        return context.get_dummy_value()
+
+    literals = (positions, vectors, lanes, dtype, masked, apart)
+    return types.void(*literals, *(types.int64,) * 11), codegen
+
+
+@intrinsic
+def outer_tile(
+    typingctx, positions, vectors, lanes, dtype, masked,
+    x, x_row, x_column, g, g_row, g_column, nrows, ncolumns, out, out_step, width, fresh,
+):  # fmt: skip
+    """Add, over a rectangle of places, numbers of one picture times a vector of another.
+
+    Args:
+        positions, vectors, lanes, masked: literals; where ``masked`` is 1, only ``width`` elements
+            of each row of g and out are touched.
+        x: address of ``positions`` neighbouring numbers at the first place; ``x_row`` and
+            ``x_column`` bytes further are those of the next place down and across.
+        g: the same for vectors * lanes elements.
+        nrows, ncolumns: sizes of the rectangle.
+        out: address of the results, a row for each number, ``out_step`` bytes from row to row.
+        fresh: true to begin at zero instead of what lies in out.
+    """
+    count, wide, per_vector, ragged = _shape(positions, vectors, lanes, masked)
+    scalar = _scalar(dtype)
+
+    def codegen(context, builder, sig, args):
+        x, x_row, x_column, g, g_row, g_column, nrows, ncolumns, out, out_step, width, fresh = args[
+            5:
+        ]
+        tile = _Tile(builder, scalar, count, wide, per_vector)
+        if ragged:
+            tile.mask(width)
+        with builder.if_else(fresh) as (new, old):
+            with new:
+                tile.clear()
+            with old:
+                tile.load_rows(out, out_step)
+        with cgutils.for_range(builder, nrows) as row:
+            x_first = builder.add(x, builder.mul(row.index, x_row))
+            g_first = builder.add(g, builder.mul(row.index, g_row))
+            with cgutils.for_range(builder, ncolumns) as column:
+                here = builder.add(x_first, builder.mul(column.index, x_column))
+                tile.add_products(
+                    lambda p, here=here: builder.add(here, ir.Constant(I64, p * tile.bytes)),
+                    builder.add(g_first, builder.mul(column.index, g_column)),
+                    masked=True,
+                )
+        tile.store_rows(out, out_step)
+        return context.get_dummy_value()
+
+    literals = (positions, vectors, lanes, dtype, masked)
+    return types.void(*literals, *(types.int64,) * 11, types.boolean), codegen

@@ -1,0 +1,117 @@
+"""A plan in words: what was fused, what runs side by side, the memory, and the code, with names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nodeflow.engine.kernels.elementwise import elementwise_source
+from nodeflow.engine.plan.emit import KernelLaunch, describe_cluster
+from nodeflow.engine.plan.levels import Level, LoopLevel, all_rows
+from nodeflow.engine.plan.loops import LoopPlan
+from nodeflow.engine.plan.passes import REWRITES
+from nodeflow.engine.plan.plan import Plan
+
+
+def explain(plan: Plan) -> str:
+    """The plan as text: levels with their kernels, then each kernel's source once.
+
+    Names stand in comments of the source; what is compiled has none, so that equal clusters share
+    a kernel.
+    """
+    lines = _rewritten(plan)
+    lines.append(f"arena: {plan.arena_size:,} bytes; kernels: {len(plan.sources())}")
+    named = _named_sources(plan)
+    numbers: dict[str, int] = {}
+    users: dict[str, dict[str, None]] = {}
+    for index, phase in enumerate(plan.phases):
+        for row in all_rows(phase.levels):
+            numbers.setdefault(row.source, len(numbers))
+            users.setdefault(row.source, {})[_nodes(row)] = None
+        lines += _listed(phase.levels, numbers, f"phase {index}, level")
+        for group in phase.python:
+            lines.append(f"phase {index}, by reference: {group.actions[0].node.name}")
+    texts = [
+        f"# kernel {number}: {'; '.join(users[source])}\n{named[source]}"
+        for source, number in numbers.items()
+    ]
+    return "\n".join([*lines, "", *texts])
+
+
+def _listed(levels: Sequence[Level], numbers: dict[str, int], title: str) -> list[str]:
+    """Each level with its kernels; what is repeated is indented."""
+    lines = []
+    for number, level in enumerate(levels):
+        if isinstance(level, LoopLevel):
+            lines.append(f"{title} {number}, {level.turns} times:")
+            lines += ["  " + line for line in _listed(level.levels, numbers, "level")]
+            continue
+        lines.append(f"{title} {number}:")
+        for head in level:
+            for row in head.chain():
+                then = "" if row is head else "then "
+                what = f"kernel {numbers[row.source]}, {row.tasks} tasks: {_nodes(row)}"
+                lines.append(f"  {then}{what}")
+    return lines
+
+
+def _rewritten(plan: Plan) -> list[str]:
+    """What each rewrite did, and what buffers there are."""
+    actions = plan.actions
+    done = {name: list(what) for name, what in actions.rewritten.items()}
+    groups = {r.group for p in plan.phases for r in all_rows(p.levels) if r.group}
+    for group in sorted(groups, key=lambda g: g.actions[0].node.index):
+        names = list(dict.fromkeys(a.node.name for a in group.actions))
+        if len(names) > 1:
+            done.setdefault("fuse", []).append(" + ".join(names))
+    lines = []
+    for name, doc in REWRITES.items():
+        if name in done:
+            lines += [f"{name} ({doc}):", *(f"  {what}" for what in done[name])]
+    lines.append("buffers:")
+    for root, place in sorted(plan.places.items(), key=lambda item: item[1].offset):
+        if place.kind in ("arena", "result"):
+            where = f"{place.offset:,}" if place.kind == "arena" else "result"
+            lines.append(f"  {where:>10}  {actions.types[root]}  {_slot_name(plan, root)}")
+    return lines
+
+
+def _slot_name(plan: Plan, root: int) -> str:
+    """The tensor in a slot; slots past the schedule's are parts of an op."""
+    slots = plan.schedule.slots
+    if root < len(slots):
+        return slots[root].name
+    maker = (a.node.name for a in plan.actions.items if root in a.outputs)
+    return f"part of {next(maker, 'a copy')}"
+
+
+def _nodes(row: KernelLaunch) -> str:
+    if row.group is None:
+        return row.label
+    return ", ".join(dict.fromkeys(a.node.name for a in row.group.actions))
+
+
+def _named_sources(plan: Plan) -> dict[str, str]:
+    """Each kernel's text with names, those inside of loops too."""
+    named: dict[str, str] = {}
+    for action in plan.actions.items:
+        if isinstance(action.lowering, LoopPlan):
+            named |= _named_sources(action.lowering.plan)
+    for phase in plan.phases:
+        for row in all_rows(phase.levels):
+            if row.source not in named:
+                named[row.source] = _named_source(plan, row)
+    return named
+
+
+def _named_source(plan: Plan, row: KernelLaunch) -> str:
+    """The kernel's text, with the names of the first group that uses it."""
+    if row.group is None or row.group.shape is None:
+        return row.source
+    needed = {r for phase in plan.phases for other in all_rows(phase.levels)
+              if other.group is not None for r in other.group.inputs}  # fmt: skip
+    needed |= {plan.actions.root[s] for s in plan.schedule.writes.values()}
+    needed |= {plan.actions.root[s] for s in plan.actions.fetches if s is not None}
+    over = {r: h for r, h in plan.inplace.items()
+            if r in row.group.outputs and h in row.group.inputs}  # fmt: skip
+    cluster, *_ = describe_cluster(plan.actions, row.group, needed, over, labels=True)
+    return elementwise_source(cluster, comments=True)

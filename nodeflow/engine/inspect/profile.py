@@ -1,0 +1,198 @@
+"""Times every task of a compiled plan, as a Chrome trace that Perfetto and chrome://tracing open.
+
+The driver itself keeps no clock: it is what is measured elsewhere. Here the same kernels run with
+the same arguments in the same levels, each task called and timed from Python on as many threads as
+the session has, so a task costs some microseconds more than in the driver and levels wait for their
+slowest thread. The results are the same.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nodeflow.engine.compiler.object_code import ENTRY
+from nodeflow.engine.devicelib import blas
+from nodeflow.engine.plan.levels import Level, LoopLevel, all_rows, repeats, work_of
+from nodeflow.engine.plan.plan import SERIAL_NS
+from nodeflow.ops.lowering import Elementwise
+
+if TYPE_CHECKING:
+    from nodeflow.engine.plan.emit import KernelLaunch
+    from nodeflow.engine.plan.fusion import Group
+    from nodeflow.engine.plan.lower import Actions
+    from nodeflow.engine.runtime.program import Program
+
+
+@dataclass(frozen=True)
+class Timing:
+    """One task of one kernel (or one reference): what, where, when in seconds, and how much."""
+
+    nodes: tuple[str, ...]
+    kind: str
+    thread: int
+    start: float
+    end: float
+    bytes: int
+    task: int = 0
+    tasks: int = 1
+
+
+class Profiler:
+    """Collects timings of one run; whoever drives is thread 0, as in the driver."""
+
+    def __init__(self, actions: Actions, threads: int) -> None:
+        self.actions = actions
+        self.threads = threads
+        self.timings: list[Timing] = []
+
+    def drive(
+        self,
+        program: Program,
+        levels: Sequence[Level],
+        execution: int,
+        loops: Sequence[np.ndarray] = (),
+    ) -> bool:
+        """Run a program's rows level by level, timed. False if a kernel reported a failure.
+
+        Args:
+            loops: the number of the turn of each repeat, in the table's order, to be counted here.
+        """
+        program.prepare(execution, 1)
+        with blas.one_thread(), _helpers(self.threads - 1) as pool:
+            if self._levels(program, levels, 0, iter(loops), pool):
+                return True
+        program.note_failure()
+        return False
+
+    def _levels(
+        self,
+        program: Program,
+        levels: Sequence[Level],
+        number: int,
+        loops: Iterator[np.ndarray],
+        pool: ThreadPoolExecutor,
+    ) -> bool:
+        """Run levels whose first row is ``number``."""
+        for level in levels:
+            if isinstance(level, LoopLevel):
+                word, inner = next(loops), [next(loops) for _ in range(repeats(level.levels))]
+                for turn in range(level.turns):
+                    word[0] = turn
+                    if not self._levels(program, level.levels, number, iter(inner), pool):
+                        return False
+            elif not self._level(program, level, number, pool):
+                return False
+            number += sum(1 for _ in all_rows([level]))
+        return True
+
+    def _level(
+        self, program: Program, rows: Sequence[KernelLaunch], number: int, pool: ThreadPoolExecutor
+    ) -> bool:
+        calls = []
+        for head in rows:
+            chain = head.chain()
+            entries = [program.entry(number + i) for i in range(len(chain))]
+            number += len(chain)
+            calls += [partial(self._call, entries, chain, t) for t in range(head.tasks)]
+        if len(calls) == 1 or work_of([list(rows)]) < SERIAL_NS:
+            return all(c(0) for c in calls)
+        left = iter(calls)  # taking the next one is atomic
+
+        def take(thread: int) -> bool:
+            return all(c(thread) for c in left)
+
+        others = [pool.submit(take, thread) for thread in range(1, self.threads)]
+        return all([take(0), *(o.result() for o in others)])
+
+    def reference(self, group: Group, call: Any) -> None:
+        """Time a group that runs by its reference."""
+        start = time.perf_counter()
+        call()
+        end = time.perf_counter()
+        moved = group.bytes_moved(self.actions)
+        self.timings.append(Timing(_names(group), "reference", 0, start, end, moved))
+
+    def trace(self) -> dict[str, Any]:
+        """The timings in Chrome's trace format, times in microseconds."""
+        zero = min((t.start for t in self.timings), default=0.0)
+        process = os.getpid()
+        events: list[dict[str, Any]] = [
+            {"ph": "M", "name": "thread_name", "pid": process, "tid": number,
+             "args": {"name": f"thread {number}"}}
+            for number in range(self.threads)
+        ]  # fmt: skip
+        for t in sorted(self.timings, key=lambda t: t.start):
+            events.append(
+                {
+                    "ph": "X",
+                    "name": ", ".join(t.nodes) or t.kind,
+                    "cat": t.kind,
+                    "pid": process,
+                    "tid": t.thread,
+                    "ts": round((t.start - zero) * 1e6, 3),
+                    "dur": round((t.end - t.start) * 1e6, 3),
+                    "args": {"nodes": list(t.nodes), "bytes": t.bytes, "task": t.task,
+                             "tasks": t.tasks},
+                }
+            )  # fmt: skip
+        return {"traceEvents": events, "displayTimeUnit": "ms"}
+
+    def _call(
+        self,
+        entries: Sequence[tuple[int, int, int]],
+        chain: Sequence[KernelLaunch],
+        task: int,
+        thread: int,
+    ) -> bool:
+        """Run one task of a row and of those that follow it. False at a failure."""
+        scratch = np.zeros(2, np.int64)
+        result = scratch.ctypes.data
+        for (address, args, tasks), row in zip(entries, chain, strict=True):
+            entry = ENTRY(address)
+            start = time.perf_counter()
+            status = entry(result, result + 8, args, task, tasks)
+            self._note(row, thread, start, time.perf_counter(), task)
+            if status != 0:
+                return False
+        return True
+
+    def _note(self, row: KernelLaunch, thread: int, start: float, end: float, task: int) -> None:
+        nodes: tuple[str, ...] = ()
+        kind, moved = row.label, row.moved
+        if row.group is not None:
+            nodes = _names(row.group)
+            kind, moved = _kind(row.group), row.group.bytes_moved(self.actions)
+        moved //= row.tasks
+        self.timings.append(Timing(nodes, kind, thread, start, end, moved, task, row.tasks))
+
+
+@contextmanager
+def _helpers(count: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads that have started, so that the first level is not measured with their start."""
+    with ThreadPoolExecutor(max(1, count)) as pool:
+        started = threading.Barrier(count + 1)
+        for _ in range(count):
+            pool.submit(started.wait)
+        started.wait()
+        yield pool
+
+
+def _names(group: Group) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(a.node.name for a in group.actions))
+
+
+def _kind(group: Group) -> str:
+    lowering = group.actions[0].lowering
+    if isinstance(lowering, Elementwise):
+        return "fused" if len(group.actions) > 1 else "elementwise"
+    return "reduction" if hasattr(lowering, "kind") else type(lowering).__name__.lower()

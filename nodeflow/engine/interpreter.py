@@ -1,0 +1,130 @@
+"""The numpy interpreter: runs a schedule op by op through each op's reference. Always right.
+
+It is the first tier, the answer while compiling goes on, and what the compiled tier is tested
+against. It keeps an array only as long as a later step needs it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from nodeflow.engine.schedule.schedule import Schedule, Step, is_assign
+from nodeflow.errors import Cancelled, NodeflowError, RunError
+from nodeflow.graph.graph import Node
+from nodeflow.graph.types import TensorType, numpy_dtype
+
+StreamOf = Callable[[Node], Any]
+Values = Sequence[np.ndarray | None] | Mapping[int, np.ndarray]
+"""What a run computed, by slot: at least what is fetched or committed."""
+
+
+class Interpreter:
+    """Executes one schedule with types already specialised.
+
+    Args:
+        executions: counts how often each node has run, by name.
+    """
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        types: Sequence[TensorType],
+        executions: Counter[str] | None = None,
+    ) -> None:
+        self.schedule = schedule
+        self.types = types
+        self.executions = Counter() if executions is None else executions
+        self._drops = _drops(schedule)
+
+    def run(
+        self,
+        given: Mapping[int, np.ndarray],
+        stream_of: StreamOf,
+        cancel: threading.Event | None = None,
+    ) -> list[np.ndarray | None]:
+        """Values of all slots that are fetched or committed; the others are None.
+
+        Args:
+            given: arrays of feeds and variable reads, by slot; never changed.
+            stream_of: the random stream of a node in this execution.
+            cancel: when set, the run stops between two ops.
+
+        Raises:
+            RunError: an op failed; names the node.
+            Cancelled: ``cancel`` was set.
+        """
+        values: list[np.ndarray | None] = [None] * len(self.schedule.slots)
+        for slot, array in given.items():
+            values[slot] = array
+        for step, drops in zip(self.schedule.steps, self._drops, strict=True):
+            if cancel is not None and cancel.is_set():
+                raise Cancelled("the run was stopped")
+            self.run_step(step, values, stream_of)
+            for slot in drops:
+                values[slot] = None
+        return values
+
+    def run_step(self, step: Step, values: list[np.ndarray | None], stream_of: StreamOf) -> None:
+        """Run one step, reading and writing ``values``."""
+        self.executions[step.node.name] += 1
+        inputs = [values[s] for s in step.inputs]
+        if is_assign(step.node):
+            values[step.outputs[0]] = inputs[-1]
+            return
+        outs = call_reference(step.node, inputs, stream_of)
+        if len(outs) != len(step.outputs):
+            raise RunError(
+                f"{step.node.op.id} returned {len(outs)} values, not {len(step.outputs)}",
+                node=step.node.name,
+            )
+        for slot, out in zip(step.outputs, outs, strict=True):
+            self._check(step.node, slot, out)
+            values[slot] = out
+
+    def _check(self, node: Node, slot: int, out: np.ndarray) -> None:
+        expected = self.types[slot]
+        fits = out.dtype == numpy_dtype(expected.dtype) and len(expected.shape) == out.ndim
+        if not fits or any(
+            d is not None and d != n for d, n in zip(expected.shape, out.shape, strict=True)
+        ):
+            raise RunError(
+                f"{node.op.id} returned {out.dtype} {out.shape}, but its inference says {expected}",
+                node=node.name,
+                hint="This is a fault of the op, not of your graph.",
+            )
+
+
+def call_reference(
+    node: Node, inputs: Sequence[Any], stream_of: StreamOf
+) -> tuple[np.ndarray, ...]:
+    """Run a node's reference on arrays; failures become RunError with the node's name."""
+    op = node.op
+    extra = {"stream": stream_of(node)} if op.random else {}
+    try:
+        with np.errstate(all="ignore"):
+            result = op.reference(*inputs, **node.attrs, **extra)
+    except NodeflowError as error:
+        raise error.at(node.name) from error.__cause__
+    except MemoryError as error:
+        raise RunError(f"not enough memory: {error}", node=node.name) from error
+    except Exception as error:
+        text = str(error) or type(error).__name__
+        raise RunError(f"{op.id} failed: {text}", node=node.name) from error
+    if result is None:
+        return ()
+    results = result if isinstance(result, (tuple, list)) else (result,)
+    return tuple(np.asarray(r) for r in results)
+
+
+def _drops(schedule: Schedule) -> list[list[int]]:
+    """For each step, the slots whose last use it is."""
+    drops: list[list[int]] = [[] for _ in schedule.steps]
+    for slot, last in enumerate(schedule.last_uses()):
+        if 0 <= last < len(drops):
+            drops[last].append(slot)
+    return drops

@@ -1,0 +1,266 @@
+"""Convolution and its gradient by the picture as kernels: direct, without copying windows.
+
+Results that lie at the same place of several pictures see the same elements of the window, so one
+tile of products (`tiles`) serves a few pictures at once, and what lies in the border is never
+multiplied. With fewer pictures than a tile has positions, neighbouring places of one picture take
+their part.
+
+Georganas et al., "Anatomy of high-performance deep learning convolutions on SIMD architectures",
+2018, compare such kernels with copying and Winograd's transforms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from nodeflow.engine.devicelib.vector_width import TileShape, tile_shape
+from nodeflow.engine.kernels.conv_taps import (
+    Strides,
+    TapTable,
+    across_tiles,
+    backward_taps,
+    forward_taps,
+    tap_table,
+)
+from nodeflow.engine.kernels.copies import At, Call, Share
+from nodeflow.graph.types import TensorType, numpy_dtype
+from nodeflow.ops.lowering import Convolve
+
+MULTIPLY_ADD_NS = 0.015
+"""Of one float32 product, in a tile, on one core."""
+
+
+@dataclass(frozen=True)
+class PackFilters:
+    """Filters as panels: for each group and each few vectors of results, contiguous rows.
+
+    A row holds the weights of one element of the window and one channel. ``backward``: results are
+    the filters' channels, and elements of the window are taken from the last to the first.
+    ``depthwise``: each channel has a result of its own, and what were groups are results.
+    """
+
+    groups: int
+    backward: bool
+    tile: TileShape
+    depthwise: bool
+
+
+@dataclass(frozen=True)
+class GatherProducts:
+    """Results that gather products of packed filters with places of a picture (`taps`)."""
+
+    groups: int
+    depthwise: bool
+    depth: int
+    tile: TileShape
+    starts: int
+    entries: int
+    columns: int
+    entry_count: int
+    steps: tuple[int, int, int, int]
+    """Pictures from tile to tile, tiles, and bytes between a tile's positions: source, result."""
+
+
+def panels(columns: int, tile: TileShape) -> int:
+    """How many panels hold that many columns."""
+    return -(-columns // (tile.vectors * tile.lanes))
+
+
+def sizes(type_: TensorType) -> tuple[int, ...]:
+    return tuple(d or 0 for d in type_.shape)
+
+
+# ---- packing ------------------------------------------------------------------------------------
+
+
+def packed_size(filter_: TensorType, pack: PackFilters) -> int:
+    kh, kw, channels, filters = sizes(filter_)
+    depth, made = channels, filters // pack.groups
+    if pack.backward and not pack.depthwise:
+        depth, made = made, depth
+    width = pack.tile.vectors * pack.tile.lanes
+    return pack.groups * panels(made, pack.tile) * kh * kw * depth * width
+
+
+def pack_calls(pack: PackFilters, types: Sequence[TensorType]) -> list[Call]:
+    kh, kw, channels, filters = sizes(types[0])
+    taps, each = kh * kw, filters // pack.groups
+    tap_step = channels * filters
+    depth, made, depth_step, lane_step = channels, each, filters, 1
+    first = 0
+    if pack.backward:
+        if not pack.depthwise:
+            depth, made, depth_step, lane_step = each, channels, 1, filters
+        first, tap_step = (taps - 1) * tap_step, -tap_step
+    size = numpy_dtype(types[0].dtype).itemsize
+    width = pack.tile.vectors * pack.tile.lanes
+    count = panels(made, pack.tile)
+    args = (pack.groups, count, taps, depth, made, each, tap_step, depth_step, lane_step,
+            At(0, size * first), At(1))  # fmt: skip
+    units = pack.groups * count * taps
+    work = units * depth * width * (1.0 if lane_step > 1 else 0.2)
+    return [Call(pack_source(types[0].dtype, width), args, units, work)]
+
+
+@cache
+def pack_source(dtype: str, width: int) -> str:
+    """Args: groups, panels of a group, taps, depth, results of a group; elements from group to
+    group, tap to tap, channel to channel and result to result; filters, panels."""
+    size = numpy_dtype(dtype).itemsize
+    return f"""import numpy as np
+from nodeflow.engine.devicelib.intrinsics import load, slot, view1
+
+
+def kernel(args, task, ntasks):
+    groups, panels, taps, depth = slot(args, 0), slot(args, 1), slot(args, 2), slot(args, 3)
+    made, group_step, tap_step = slot(args, 4), slot(args, 5), slot(args, 6)
+    depth_step, lane_step = slot(args, 7), slot(args, 8)
+    source, target = slot(args, 9), slot(args, 10)
+    units = groups * panels * taps
+    for unit in range(units * task // ntasks, units * (task + 1) // ntasks):
+        panel = unit // taps
+        tap = unit - panel * taps
+        group = panel // panels
+        left = (panel - group * panels) * {width}
+        columns = min(np.int64({width}), made - left)
+        at = source + {size} * (group * group_step + tap * tap_step + left * lane_step)
+        y = view1(target + {size * width} * (unit * depth), depth * {width}, np.{dtype})
+        for d in range(depth):
+            for i in range({width}):
+                y[d * {width} + i] = np.{dtype}(0)
+            for i in range(columns):
+                here = at + {size} * (d * depth_step + i * lane_step)
+                y[d * {width} + i] = load(here, np.{dtype})
+"""
+
+
+# ---- results and the gradient by the picture ----------------------------------------------------
+
+
+def gather(
+    convolve: Convolve, source: TensorType, filter_: TensorType, result: TensorType
+) -> tuple[PackFilters, GatherProducts, TapTable]:
+    """How filters are packed, the products, and the table that they walk."""
+    kw, channels, filters = sizes(filter_)[1:]
+    n, height, width, total = sizes(source)
+    _, down, across, made = sizes(result)
+    backward = convolve.kind == "input"
+    depthwise = is_depthwise(convolve, filter_)
+    groups = 1 if depthwise else convolve.groups
+    depth = channels if depthwise or not backward else filters // groups
+    tile = tile_shape(source.dtype, made // groups)
+    windows = convolve.windows
+    if backward:
+        rows = backward_taps(windows.height, down, height)
+        columns = backward_taps(windows.width, across, width)
+        step, shift = windows.width.stride, 1
+    else:
+        rows = forward_taps(windows.height, height, down)
+        columns = forward_taps(windows.width, width, across)
+        step, shift = 1, windows.width.stride
+    size = numpy_dtype(source.dtype).itemsize
+    if n >= tile.positions:
+        tiles = [(x, True) for x in range(across)]
+        steps = (tile.positions, -(-n // tile.positions), height * width * total * size,
+                 down * across * made * size)  # fmt: skip
+    else:
+        tiles = across_tiles(columns, step, shift, tile.positions)
+        steps = (1, n, shift * total * size, step * made * size)
+    table = tap_table(
+        rows, columns, Strides(width * total, kw * depth, 0), Strides(total, depth, made),
+        depth, size, tiles,
+    )  # fmt: skip
+    products = GatherProducts(
+        groups, depthwise, depth, tile, table.starts, table.entries, table.columns,
+        table.entry_count, steps,
+    )  # fmt: skip
+    return PackFilters(groups, backward, tile, depthwise), products, table
+
+
+def is_depthwise(convolve: Convolve, filter_: TensorType) -> bool:
+    """Whether each channel has one filter, of its own: then those are side by side, as results of
+    one group are."""
+    _, _, channels, filters = sizes(filter_)
+    return channels == 1 < filters == convolve.groups
+
+
+def gather_calls(gather: GatherProducts, types: Sequence[TensorType]) -> list[Call]:
+    """Inputs: the picture, packed filters, the table."""
+    n, height, width, total = sizes(types[0])
+    _, down, across, made = sizes(types[3])
+    dtype, tile = types[0].dtype, gather.tile
+    size = numpy_dtype(dtype).itemsize
+    each, row = made // gather.groups, tile.vectors * tile.lanes
+    count = panels(each, tile)
+    panel = (types[1].size or 0) // max(gather.groups * count, 1) * size
+    step, images, source_step, result_step = gather.steps
+    args = (
+        At(0), At(1), At(2), At(2, 8 * gather.starts), At(2, 8 * gather.entries),
+        At(2, 8 * gather.columns), gather.entry_count, n, images, step, gather.groups, count, each,
+        down, height * width * total * size, down * across * made * size, across * made * size,
+        gather.depth * size, panel, source_step, result_step, Share(), At(3),
+    )  # fmt: skip
+    source = gathered_source(dtype, tile, each % row != 0, gather.depthwise)
+    units = gather.groups * count * images * down
+    products = n * down * across * gather.groups * count * panel // size
+    work = products * MULTIPLY_ADD_NS * size / 4 + units * gather.entry_count * 20
+    return [Call(source, args, units, work, step)]
+
+
+@cache
+def gathered_source(dtype: str, tile: TileShape, ragged: bool, depthwise: bool) -> str:
+    """A unit of work is a panel of results of one row of a few pictures.
+
+    Args: picture, panels, then of the table: row taps, starts, tiles, runs; number of tiles;
+    pictures, groups of pictures, pictures from group to group; channel groups, panels and results
+    of each; rows of a result; bytes of a picture, of a result, of a row of it, of a group's
+    channels, of a panel, between a tile's positions in picture and result; units of a task; result.
+    """
+    size = numpy_dtype(dtype).itemsize
+    width = tile.vectors * tile.lanes
+    shape = f"{tile.vectors}, {tile.lanes}, np.{dtype}, {int(ragged)}, {int(depthwise)}"
+    channels = f"{size} * left" if depthwise else "group * group_size"
+    return f"""import numpy as np
+from nodeflow.engine.devicelib.intrinsics import slot
+from nodeflow.engine.devicelib.register_tiles import gathered_tile
+
+
+def kernel(args, task, ntasks):
+    picture, weights, taps, starts = slot(args, 0), slot(args, 1), slot(args, 2), slot(args, 3)
+    tiles, runs, ntiles, n = slot(args, 4), slot(args, 5), slot(args, 6), slot(args, 7)
+    images, step, groups, panels = slot(args, 8), slot(args, 9), slot(args, 10), slot(args, 11)
+    each, down = slot(args, 12), slot(args, 13)
+    picture_size, result_size = slot(args, 14), slot(args, 15)
+    row_size, group_size, panel_size = slot(args, 16), slot(args, 17), slot(args, 18)
+    source_step, result_step = slot(args, 19), slot(args, 20)
+    share, result = slot(args, 21), slot(args, 22)
+    units = images * groups * panels * down
+    for unit in range(share * task, min(units, share * (task + 1))):
+        above = unit // down
+        row = unit - above * down
+        image = above // (groups * panels)
+        panel = above - image * (groups * panels)
+        group = panel // panels
+        left = (panel - group * panels) * {width}
+        columns = min(np.int64({width}), each - left)
+        first = min(image * step, n - step)
+        skipped = image * step - first
+        source = picture + first * picture_size + {channels}
+        target = result + first * result_size + row * row_size + {size} * (group * each + left)
+        begin = slot(starts, row)
+        rows, nrows = taps + 16 * begin, slot(starts, row + 1) - begin
+        for t in range(ntiles):
+            at = tiles + 32 * t
+            if slot(at, 1) != 0:
+                gathered_tile(
+                    {tile.positions}, {shape}, source, source_step, weights + panel * panel_size,
+                    rows, nrows, runs + 24 * slot(at, 2), slot(at, 3), target + slot(at, 0),
+                    result_step, columns, skipped)
+            else:
+                gathered_tile(
+                    1, {shape}, source, source_step, weights + panel * panel_size,
+                    rows, nrows, runs + 24 * slot(at, 2), slot(at, 3), target + slot(at, 0),
+                    result_step, columns, skipped)
+"""

@@ -1,0 +1,256 @@
+"""The gradient of convolution by its filter: products of what windows see with what came back.
+
+Each weight is a sum over places and pictures. The pictures are cut into blocks by shapes alone; a
+block adds up its pictures in order, place by place, and the blocks are added in order, so every
+number of threads gives the same bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from nodeflow.engine.devicelib.vector_width import TileShape, tile_shape
+from nodeflow.engine.kernels.conv import MULTIPLY_ADD_NS, is_depthwise, panels, sizes
+from nodeflow.engine.kernels.copies import At, Call
+from nodeflow.graph.types import TensorType, numpy_dtype
+from nodeflow.ops.lowering import Convolve
+
+BLOCK = 8
+"""Least pictures in a block."""
+CHANNELS = 128
+"""Most channels that are added up at once where each has a filter of its own."""
+PARTIAL_SIZE = 1 << 22
+"""Most elements in all partial gradients together, unless there is one block only."""
+
+
+@dataclass(frozen=True)
+class OuterProducts:
+    """The filter's gradient of each block of pictures."""
+
+    convolve: Convolve
+    blocks: int
+    length: int
+    tile: TileShape
+    merged: bool
+    """Whether a whole row of the window is taken at once, where all of it is inside."""
+    depthwise: bool
+
+
+def outer(convolve: Convolve, picture: TensorType, filter_: TensorType) -> OuterProducts:
+    """How the pictures are cut into blocks, by shapes alone."""
+    kh, kw, channels, filters = sizes(filter_)
+    n = picture.shape[0] or 0
+    most = max(1, min(8, PARTIAL_SIZE // max(kh * kw * channels * filters, 1)))
+    length = max(BLOCK, -(-n // most))
+    tile = tile_shape(picture.dtype, filters // convolve.groups)
+    tile = TileShape(tile.positions, min(tile.vectors, 2), tile.lanes)
+    # A row of the window is contiguous in memory, and its few channels alone would fill no tile.
+    merged = channels < tile.positions and convolve.windows.width.dilation == 1 < kw
+    merged = merged and convolve.groups == 1
+    depthwise = is_depthwise(convolve, filter_)
+    return OuterProducts(convolve, -(-n // length), length, tile, merged, depthwise)
+
+
+def outer_table(outer: OuterProducts, picture: TensorType, g: TensorType) -> list[int]:
+    """Where the elements of the window lie inside the picture.
+
+    For each row of the window: bytes to add in picture and gradient, and how many windows have it
+    inside. Then for stretches of a row: both bytes, how many windows, the first of its weights,
+    whether that is the whole row of the window, and whether they are met here first.
+    """
+    _, height, width, channels = sizes(picture)
+    _, down, across, filters = sizes(g)
+    size = numpy_dtype(picture.dtype).itemsize
+    rows, columns = outer.convolve.windows.height, outer.convolve.windows.width
+    words: list[int] = []
+    for k in range(rows.kernel):
+        seen, seeing = rows.inside(k, height, down)
+        at, to = seen.start * width * channels, seeing.start * across * filters
+        words += (at * size, to * size, seeing.stop - seeing.start)
+
+    def stretch(k: int, first: int, last: int, whole: bool, fresh: bool) -> None:
+        number = max(0, last - first)
+        place = first * columns.stride + k * columns.dilation - columns.pads(width)[0]
+        at, to = (place * channels, first * filters) if number else (0, 0)
+        row = k * channels // outer.convolve.groups
+        words.extend((at * size, to * size, number, row, int(whole), int(fresh)))
+
+    ranges = [columns.inside(k, width, across)[1] for k in range(columns.kernel)]
+    if not outer.merged:
+        for k, windows in enumerate(ranges):
+            stretch(k, windows.start, windows.stop, False, True)
+        return words
+    begin = max(r.start for r in ranges)
+    end = max(begin, min(r.stop for r in ranges))
+    stretch(0, begin, end, True, True)
+    for k, windows in enumerate(ranges):
+        for first, last in ((windows.start, min(begin, windows.stop)), (end, windows.stop)):
+            if first < last:
+                stretch(k, first, last, False, False)
+    return words
+
+
+def outer_calls(outer: OuterProducts, types: Sequence[TensorType]) -> list[Call]:
+    """Inputs: the picture, the result's gradient, the table; the output is one filter a block."""
+    convolve, tile = outer.convolve, outer.tile
+    n, height, width, channels = sizes(types[0])
+    _, down, across, filters = sizes(types[1])
+    dtype = types[0].dtype
+    size = numpy_dtype(dtype).itemsize
+    windows = convolve.windows
+    kh, kw = windows.height.kernel, windows.width.kernel
+    depth, each = channels // convolve.groups, filters // convolve.groups
+    row = tile.vectors * tile.lanes
+    count = panels(each, tile)
+    stretches = ((types[2].size or 0) - 3 * kh) // 6
+    args = (
+        At(0), At(1), At(2), n, outer.blocks, outer.length, kh, stretches, convolve.groups, count,
+        each, depth, kw * depth, height * width * channels * size, down * across * filters * size,
+        windows.height.stride * width * channels * size, windows.width.stride * channels * size,
+        across * filters * size, filters * size, At(3),
+    )  # fmt: skip
+    if outer.depthwise:
+        units = outer.blocks * -(-filters // CHANNELS) * kh
+        work = n * down * across * kh * kw * filters * 0.05
+        return [Call(depthwise_source(dtype), args, units, work)]
+    source = outer_source(
+        dtype, tile, _cut(depth, tile), _cut(kw * depth * outer.merged, tile), each % row != 0
+    )
+    products = n * down * across * kh * kw * depth * count * row * convolve.groups
+    units = outer.blocks * convolve.groups * count * kh
+    return [Call(source, args, units, products * MULTIPLY_ADD_NS * size / 4)]
+
+
+def _cut(depth: int, tile: TileShape) -> tuple[bool, int]:
+    """Whether a tile fits into that many numbers, and how many are left."""
+    return depth >= tile.positions, depth % tile.positions
+
+
+@cache
+def outer_source(
+    dtype: str, tile: TileShape, channels: tuple[bool, int], row: tuple[bool, int], ragged: bool
+) -> str:
+    """A unit of work is one row of the window, a panel of filters, and a block of pictures.
+
+    Args: picture, gradient, table, pictures, blocks, length of a block, rows of the window,
+    stretches, groups, panels and filters of each, channels of each, numbers in a row of the window,
+    bytes of a picture and a gradient, of a step of the window down and across, of a row and a place
+    of the gradient, filters. ``channels`` and ``row``: how those numbers are cut into tiles.
+    """
+    size = numpy_dtype(dtype).itemsize
+    width = tile.vectors * tile.lanes
+    shape = f"{tile.vectors}, {tile.lanes}, np.{dtype}, {int(ragged)}"
+    whole = _tiles_of("whole", row, tile, shape, size)
+    return f"""import numpy as np
+from nodeflow.engine.devicelib.intrinsics import slot
+from nodeflow.engine.devicelib.register_tiles import outer_tile
+
+
+def kernel(args, task, ntasks):
+    picture, gradient, table = slot(args, 0), slot(args, 1), slot(args, 2)
+    n, blocks, length = slot(args, 3), slot(args, 4), slot(args, 5)
+    kh, stretches, groups, panels = slot(args, 6), slot(args, 7), slot(args, 8), slot(args, 9)
+    each, depth, whole = slot(args, 10), slot(args, 11), slot(args, 12)
+    picture_size, gradient_size = slot(args, 13), slot(args, 14)
+    x_row, x_column = slot(args, 15), slot(args, 16)
+    g_row, g_column = slot(args, 17), slot(args, 18)
+    result = slot(args, 19)
+    units = blocks * groups * panels * kh
+    for unit in range(units * task // ntasks, units * (task + 1) // ntasks):
+        above = unit // kh
+        i = unit - above * kh
+        block = above // (groups * panels)
+        panel = above - block * (groups * panels)
+        group = panel // panels
+        left = (panel - group * panels) * {width}
+        columns = min(np.int64({width}), each - left)
+        filters = {size} * (group * each + left)
+        down = table + 24 * i
+        nrows = slot(down, 2)
+        for image in range(block * length, min(n, (block + 1) * length)):
+            for s in range(stretches):
+                across = table + 24 * kh + 48 * s
+                ncolumns = slot(across, 2)
+                fresh = (image == block * length) & (slot(across, 5) != 0)
+                x = (picture + image * picture_size + slot(down, 0) + slot(across, 0)
+                     + {size} * group * depth)
+                g = gradient + image * gradient_size + slot(down, 1) + slot(across, 1) + filters
+                row = (block * kh + i) * whole + slot(across, 3)
+                out = result + row * g_column + filters
+                if slot(across, 4) != 0:
+{whole or "                    pass"}
+                else:
+{_tiles_of("depth", channels, tile, shape, size)}
+"""
+
+
+@cache
+def depthwise_source(dtype: str) -> str:
+    """Args as for `outer_source`. A unit of work is one row of the window, some channels, and a
+    block of pictures."""
+    size = numpy_dtype(dtype).itemsize
+    return f"""import numpy as np
+from nodeflow.engine.devicelib.intrinsics import fma, local_array, slot, view1
+
+
+def kernel(args, task, ntasks):
+    picture, gradient, table = slot(args, 0), slot(args, 1), slot(args, 2)
+    n, blocks, length = slot(args, 3), slot(args, 4), slot(args, 5)
+    kh, stretches, channels, whole = slot(args, 6), slot(args, 7), slot(args, 8), slot(args, 12)
+    picture_size, gradient_size = slot(args, 13), slot(args, 14)
+    x_row, x_column = slot(args, 15), slot(args, 16)
+    g_row, g_column = slot(args, 17), slot(args, 18)
+    result = slot(args, 19)
+    tiles = (channels + {CHANNELS - 1}) // {CHANNELS}
+    units = blocks * tiles * kh
+    total = local_array({CHANNELS}, np.{dtype})
+    for unit in range(units * task // ntasks, units * (task + 1) // ntasks):
+        above = unit // kh
+        i = unit - above * kh
+        block = above // tiles
+        left = (above - block * tiles) * {CHANNELS}
+        width = min(np.int64({CHANNELS}), channels - left)
+        down = table + 24 * i
+        for s in range(stretches):
+            across = table + 24 * kh + 48 * s
+            for c in range(width):
+                total[c] = np.{dtype}(0)
+            for image in range(block * length, min(n, (block + 1) * length)):
+                x_image = picture + image * picture_size + {size} * left
+                g_image = gradient + image * gradient_size + {size} * left
+                for row in range(slot(down, 2)):
+                    x_at = x_image + slot(down, 0) + slot(across, 0) + row * x_row
+                    g_at = g_image + slot(down, 1) + slot(across, 1) + row * g_row
+                    for column in range(slot(across, 2)):
+                        x = view1(x_at + column * x_column, width, np.{dtype})
+                        g = view1(g_at + column * g_column, width, np.{dtype})
+                        for c in range(x.size):
+                            total[c] = fma(x[c], g[c], total[c])
+            row = (block * kh + i) * whole + slot(across, 3)
+            out = view1(result + row * g_column + {size} * left, width, np.{dtype})
+            for c in range(out.size):
+                out[c] = total[c]
+"""
+
+
+def _tiles_of(name: str, cut: tuple[bool, int], tile: TileShape, shape: str, size: int) -> str:
+    """Calls for all numbers of a place: whole tiles, then the rest."""
+    call = f"""outer_tile(
+{{0}}    {{1}}, {shape}, x + {size} * c, x_row, x_column, g, g_row, g_column,
+{{0}}    nrows, ncolumns, out + c * g_column, g_column, columns, fresh)"""
+    indent = " " * 20
+    lines = []
+    if cut[0]:
+        lines += [
+            f"{indent}for tile in range({name} // {tile.positions}):",
+            f"{indent}    c = tile * {tile.positions}",
+            f"{indent}    " + call.format(indent + "    ", tile.positions),
+        ]
+    if cut[1]:
+        lines += [
+            f"{indent}c = {name} - {cut[1]}",
+            f"{indent}" + call.format(indent, cut[1]),
+        ]
+    return "\n".join(lines) or f"{indent}pass"

@@ -1,0 +1,240 @@
+"""The one driver: the compiled loop that walks a program's table, for every graph.
+
+Thread 0 conducts: it walks the segments, runs serial ones itself and publishes each parallel one as
+*tickets*, one word for each thread, from which a task is taken by one atomic addition. Every thread
+takes from its own ticket first, so that it finds in its cache what it wrote there at the last level
+or step, and then from the others'. Threads that come late, or not at all, cost nothing: the
+conductor waits for tasks, never for threads. So the driver works with more threads than cores, and
+results never depend on who ran what.
+
+A row may name another one: each task then goes on with the task of the same number there.
+
+This file's text is itself compiled and cached like a kernel (`program.drive_kernel`): its entry is
+``kernel(control, tid, n)``; `layout` says where things lie in the words shared with Python.
+"""
+
+# Intrinsics are called without the typing context that their definitions show.
+# pyright: reportCallIssue=false, reportGeneralTypeIssues=false
+from __future__ import annotations
+
+from numba import njit
+
+from nodeflow.engine.devicelib.abi import (
+    CODE,
+    COUNT,
+    DONE,
+    EMPTY,
+    FAILED,
+    FINISHED,
+    LEAVE,
+    LINGER,
+    LOOP,
+    NSEGMENTS,
+    PARALLEL,
+    PRESENT,
+    PROGRAM,
+    RAISED,
+    ROW_SLOTS,
+    ROWS,
+    SEGMENT_SLOTS,
+    SEGMENTS,
+    SERIAL,
+    SPINS,
+    STEP,
+    STOP,
+    STOP_NOW,
+    TICKET_SLOTS,
+    TICKETS,
+    YIELD,
+)
+from nodeflow.engine.devicelib.intrinsics import (
+    atomic_add,
+    atomic_load,
+    atomic_store,
+    call_kernel,
+    call_void,
+    set_slot,
+    slot,
+)
+
+_helper = njit(nogil=True, error_model="numpy")
+
+
+@_helper
+def run_task(program, row, task):
+    """Run one task of a row and of those that follow it; a kernel that raised is a failure like one
+    that reports it."""
+    while row != 0:
+        address, args, ntasks = slot(row, 0), slot(row, 1), slot(row, 2)
+        if call_kernel(address, args, task, ntasks) != 0:
+            set_slot(args, CODE, RAISED)
+        if slot(args, CODE) != 0:
+            atomic_store(program + 8 * FAILED, 1)
+            break
+        row = slot(row, 4)
+
+
+@_helper
+def run_rows(program, first, last, through):
+    """Run rows in order on this thread; stop at a failure unless ``through``. True to go on."""
+    row = slot(program, ROWS) + 8 * ROW_SLOTS * first
+    for _ in range(last - first):
+        for task in range(slot(row, 2)):
+            run_task(program, row, task)
+        if slot(program, FAILED) != 0 and not through:
+            return False
+        if atomic_load(program + 8 * STOP) == STOP_NOW:
+            return False
+        row += 8 * ROW_SLOTS
+    return slot(program, FAILED) == 0
+
+
+@_helper
+def find_row(rows, first, last, task):
+    """Index of the row that holds the segment's task number ``task``."""
+    low, high = first, last
+    while high - low > 1:
+        middle = (low + high) >> 1
+        if slot(rows + 8 * ROW_SLOTS * middle, 3) <= task:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+@_helper
+def ticket_of(control, tid):
+    """Address of a thread's ticket."""
+    return control + 8 * (TICKETS + TICKET_SLOTS * tid)
+
+
+@_helper
+def take_tasks(control, tid, n):
+    """Take tasks until none is left, one's own first; report how many were finished, and return
+    that."""
+    finished = 0
+    for turn in range(n):
+        owner = tid + turn
+        if owner >= n:
+            owner -= n
+        word = ticket_of(control, owner)
+        while True:
+            seen = atomic_load(word)
+            if seen < 0 or seen & EMPTY:
+                break
+            ticket = atomic_add(word, 1)
+            if ticket < 0 or ticket & EMPTY:
+                break
+            program = slot(control, PROGRAM)
+            segment = slot(program, SEGMENTS) + 8 * SEGMENT_SLOTS * (ticket >> 32)
+            end = slot(slot(segment, 7), owner + 1)
+            task = end - (EMPTY - (ticket & 0xFFFFFFFF))
+            if atomic_load(program + 8 * STOP) != STOP_NOW:
+                rows = slot(program, ROWS)
+                found = find_row(rows, slot(segment, 1), slot(segment, 2), task)
+                row = rows + 8 * ROW_SLOTS * found
+                run_task(program, row, task - slot(row, 3))
+            finished += 1
+    if finished:
+        atomic_add(control + 8 * FINISHED, finished)
+    return finished
+
+
+@_helper
+def wait_a_little(control, spins):
+    """Spin; after a few thousand rounds give the core away at each. Returns the next count."""
+    if spins > slot(control, SPINS):
+        call_void(slot(control, YIELD))
+        return spins
+    return spins + 1
+
+
+@_helper
+def follow(control, tid, n):
+    """What every thread but the first does: take tasks until the conductor says leave, and stay a
+    little, for a thread that is woken comes later than the next drive often does."""
+    ticket, present = ticket_of(control, tid), ticket_of(control, tid) + 8 * PRESENT
+    while True:
+        atomic_store(present, 1)
+        spins, idle = 0, 0
+        while idle <= slot(control, LINGER):
+            if take_tasks(control, tid, n):
+                spins = 0
+            else:
+                spins = wait_a_little(control, spins)
+            if atomic_load(ticket) >= 0:
+                idle = 0
+            elif idle == 0:
+                spins, idle = 0, 1
+            elif spins > slot(control, SPINS):
+                idle += 1
+        atomic_store(present, 0)
+        if atomic_load(ticket) < 0:
+            break  # else the next drive began before it could see us go
+
+
+@_helper
+def run_parallel(control, program, index, segment, n):
+    """Publish a segment, take part, and wait until all its tasks are finished."""
+    total, shares = slot(segment, 3), slot(segment, 7)
+    atomic_store(control + 8 * FINISHED, 0)
+    for back in range(n):
+        # The conductor's own share last: until then the others have begun.
+        tid = n - 1 - back
+        share = slot(shares, tid + 1) - slot(shares, tid)
+        atomic_store(ticket_of(control, tid), (index << 32) + EMPTY - share)
+    take_tasks(control, 0, n)
+    spins = 0
+    while atomic_load(control + 8 * FINISHED) != total:
+        spins = wait_a_little(control, spins)
+    return slot(program, FAILED) == 0 and atomic_load(program + 8 * STOP) != STOP_NOW
+
+
+@_helper
+def run_step(control, program, n):
+    """Walk the segments once. True if the step was completed."""
+    segments, count = slot(program, SEGMENTS), slot(program, NSEGMENTS)
+    index = 0
+    while index < count:
+        segment = segments + 8 * SEGMENT_SLOTS * index
+        kind = slot(segment, 0)
+        if kind == PARALLEL and n > 1:
+            if not run_parallel(control, program, index, segment, n):
+                return False
+        elif kind in (SERIAL, PARALLEL):
+            if not run_rows(program, slot(segment, 1), slot(segment, 2), kind == PARALLEL):
+                return False
+        elif kind == LOOP:
+            set_slot(slot(segment, 5), 0, 0)
+            if slot(slot(segment, 6), 0) <= 0:
+                index = slot(segment, 4)
+        else:
+            turn = slot(slot(segment, 5), 0) + 1
+            set_slot(slot(segment, 5), 0, turn)
+            if turn < slot(slot(segment, 6), 0):
+                index = slot(segment, 4)
+        index += 1
+    return True
+
+
+@_helper
+def conduct(control, n):
+    """Run steps until COUNT are done, a failure, or a stop; then send the others away."""
+    program = slot(control, PROGRAM)
+    while slot(program, DONE) < slot(program, COUNT):
+        if not run_step(control, program, n):
+            break
+        set_slot(program, STEP, slot(program, STEP) + 1)
+        set_slot(program, DONE, slot(program, DONE) + 1)
+        if atomic_load(program + 8 * STOP) != 0:
+            break
+    for tid in range(n):
+        atomic_store(ticket_of(control, tid), LEAVE)
+
+
+def kernel(control, tid, n):
+    """Entry: thread 0 of ``n`` conducts, the others follow."""
+    if tid == 0:
+        conduct(control, n)
+    else:
+        follow(control, tid, n)

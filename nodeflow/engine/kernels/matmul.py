@@ -1,0 +1,187 @@
+"""Matrix products: as outer products, as halves of a long sum, and as calls of BLAS.
+
+What a product becomes depends on its shape alone. An outer product is elementwise, so it fuses with
+what uses it: the update of a large matrix by one row needs one pass over it instead of three.
+A product whose result is small against its operands is the sum of two halves, each of which reads
+half of both operands; two tiles of the result would each read all of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from nodeflow.engine.devicelib import blas
+from nodeflow.engine.kernels.matmul_tiling import plan_tiles, product_ns
+from nodeflow.graph.types import FLOATS, TensorType
+from nodeflow.ops.lowering import Elementwise, Matmul
+
+if TYPE_CHECKING:
+    from nodeflow.engine.plan.lower import Actions
+    from nodeflow.graph.graph import Node
+
+HALVES_NS = 10_000
+"""Estimated work from which two halves are worth adding up."""
+ROWS = 32
+SMALL = 1 << 17
+"""Rows from which, and elements of the second operand up to which, rows are cut instead."""
+
+_KERNEL = '''
+import numpy as np
+from nodeflow.engine.devicelib.gemm import gemm
+from nodeflow.engine.devicelib.intrinsics import slot
+
+def kernel(args, task, ntasks):
+    """args: BLAS, a, b, c, m, n, k, lda, ldb, height, width, rows, columns, depth."""
+    m, n, k, lda, ldb = slot(args, 4), slot(args, 5), slot(args, 6), slot(args, 7), slot(args, 8)
+    height, width = slot(args, 9), slot(args, 10)
+    rows, columns, depth = slot(args, 11), slot(args, 12), slot(args, 13)
+    across = max((n + width - 1) // width, 1)
+    top, first = task // across * height, task % across * width
+    bottom, right = min(m, top + height), min(n, first + width)
+    while top < bottom:
+        left = first
+        while left < right:
+            done = 0
+            while True:
+                a = slot(args, 1) + {size} * {a_start}
+                b = slot(args, 2) + {size} * {b_start}
+                c = slot(args, 3) + {size} * (top * n + left)
+                gemm(slot(args, 0), {ta}, {tb}, min(rows, bottom - top), min(columns, right - left),
+                     min(depth, k - done), np.{dtype}(1), a, lda, b, ldb,
+                     np.{dtype}(0 if done == 0 else 1), c, n)
+                done += depth
+                if done >= k:
+                    break
+            left += columns
+        top += rows
+'''
+
+
+@dataclass(frozen=True)
+class Product:
+    """A product of two matrices, of which terms ``first`` to ``first + depth`` are added up."""
+
+    transpose_x: bool
+    transpose_y: bool
+    first: int
+    depth: int
+
+
+# ---- what a product becomes ---------------------------------------------------------------------
+
+
+def add_product(
+    actions: Actions, node: Node, matmul: Matmul, inputs: tuple[int, ...], output: int
+) -> None:
+    """Add the actions of one product."""
+    from nodeflow.engine.plan.lower import Action
+
+    x = actions.types[inputs[0]]
+    m, n, k = extents(x, actions.types[output], matmul.transpose_x)
+    if k == 1 and x.dtype in FLOATS:
+        actions.add(Action(node, _OUTER, tuple(_as_vectors(actions, matmul, inputs)), (output,)))
+        return
+    slots = []
+    unpacked = matmul.transpose_x or not matmul.transpose_y
+    halves = _halves(m, n, k, x.dtype, unpacked and blas.small_products())
+    for first, depth in halves:
+        slot = output if len(halves) == 1 else actions.new_slot(actions.types[output])
+        product = Product(matmul.transpose_x, matmul.transpose_y, first, depth)
+        actions.add(Action(node, product, inputs, (slot,)))
+        slots.append(slot)
+    if len(slots) > 1:
+        actions.add(Action(node, Elementwise("x + y", ("x", "y")), tuple(slots), (output,)))
+
+
+_OUTER = Elementwise("fma(x, y, 0)", ("x", "y"))
+"""Added to zero, as numpy and BLAS do, so that -0 becomes 0."""
+
+
+def extents(x: TensorType, out: TensorType, transpose_x: bool) -> tuple[int, int, int]:
+    """m, n and k of a product."""
+    k = x.shape[-2] if transpose_x else x.shape[-1]
+    return out.shape[-2] or 0, out.shape[-1] or 0, k or 0
+
+
+def _as_vectors(actions: Actions, matmul: Matmul, inputs: tuple[int, ...]) -> Iterator[int]:
+    """Slots of the operands' memory as columns (..., m, 1) and rows (..., 1, n)."""
+    for slot, transposed in zip(inputs, (matmul.transpose_x, matmul.transpose_y), strict=True):
+        type_ = actions.types[slot]
+        if transposed:
+            shape = (*type_.shape[:-2], type_.shape[-1], type_.shape[-2])
+            view = actions.new_slot(type_.with_shape(shape))
+            actions.root[view] = actions.root[slot]
+            slot = view
+        yield slot
+
+
+def _halves(m: int, n: int, k: int, dtype: str, unpacked: bool) -> list[tuple[int, int]]:
+    """First term and number of terms of each part of the sum.
+
+    Cut along the sum, the halves write twice the result; cut along rows or columns, they read one
+    operand twice. Of some rows and a second operand that stays in cache, that is nothing, and what
+    follows row by row need not meet.
+    """
+    twice = min(k * n, k * m)
+    if unpacked and dtype == "float32" and m >= ROWS and k * n <= SMALL:
+        return [(0, k)]
+    if (
+        dtype not in FLOATS
+        or 2 * m * n >= twice
+        or product_ns(m, n, k, dtype) < HALVES_NS
+        or not blas.tiling_pays()
+    ):
+        return [(0, k)]
+    return [(0, k // 2), (k // 2, k - k // 2)]
+
+
+# ---- the kernel ---------------------------------------------------------------------------------
+
+
+@cache
+def product_source(dtype: str, transpose_a: bool, transpose_b: bool) -> str:
+    """Kernel of a product of row-major, contiguous matrices: c = op(a) @ op(b)."""
+    return _KERNEL.format(
+        dtype=dtype,
+        size=4 if dtype == "float32" else 8,
+        ta=transpose_a,
+        tb=transpose_b,
+        a_start="(done * lda + top)" if transpose_a else "(top * lda + done)",
+        b_start="(left * ldb + done)" if transpose_b else "(done * ldb + left)",
+    )
+
+
+def product_args(
+    dtype: str,
+    shape: tuple[int, int, int],
+    transpose_a: bool,
+    transpose_b: bool,
+    pointers: tuple[int, int, int] = (0, 0, 0),
+    part: tuple[int, int] | None = None,
+) -> tuple[list[int], int]:
+    """Args and number of tasks of a row with a `product_source` kernel.
+
+    Args:
+        shape: m, n, k; op(a) is (m, k), op(b) is (k, n), c is (m, n) and overlaps neither.
+        pointers: addresses of a, b and c; of a and b, those of the part's first term.
+        part: first term and number of terms to add up; all of them if missing.
+    """
+    m, n, k = shape
+    _, depth = part or (0, k)
+    tiling = plan_tiles(m, n, depth, dtype, transpose_a, transpose_b, depth < k)
+    lda, ldb = m if transpose_a else k, k if transpose_b else n
+    cut = (tiling.height, tiling.width, tiling.rows, tiling.columns, tiling.depth)
+    strides = (max(lda, 1), max(ldb, 1))
+    args = [blas.gemm_address(dtype), *pointers, m, n, depth, *strides, *cut]
+    return args, tiling.tasks(m, n)
+
+
+def part_offsets(
+    shape: tuple[int, int, int], transpose_a: bool, transpose_b: bool, first: int
+) -> tuple[int, int]:
+    """Elements before the term ``first`` in a and in b."""
+    m, n, _ = shape
+    return first * (m if transpose_a else 1), first * (1 if transpose_b else n)

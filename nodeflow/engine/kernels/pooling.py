@@ -1,0 +1,287 @@
+"""Kernels of pooling and its adjoints: windows of pictures, all channels of a place at a time.
+
+Small windows that lie inside the picture are written out, element by element, so that one loop over
+the channels reads each once; others go element by element through a few vectors of memory. Ties and
+NaN go where the reference puts them: to the first of the largest, and NaN is larger than all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+
+from nodeflow.engine.kernels.copies import At, Call, Share
+from nodeflow.engine.kernels.expressions import numpy_name, typed_literal
+from nodeflow.graph.types import TensorType, numpy_dtype
+from nodeflow.ops.lowering import Pool
+
+WRITTEN_OUT = 9
+"""Most elements of a window that is written out."""
+CHUNK = 64
+"""Channels at a time of windows that are not."""
+INPUTS = {"max": 1, "mean": 1, "put": 2, "take": 2, "share": 1}
+SPREADS = ("put", "share")
+"""Kinds whose output is the picture."""
+
+
+def pool_calls(pool: Pool, types: Sequence[TensorType]) -> list[Call]:
+    """One kernel call; ``types`` are those of the inputs and the output."""
+    rows, columns = pool.windows.height, pool.windows.width
+    spreads = pool.kind in SPREADS
+    picture = types[-1] if spreads else types[0]
+    n, height, width, channels = (d or 0 for d in picture.shape)
+    down, across = (count or 0 for count in pool.windows.counts(height, width))
+    top, left = rows.pads(height)[0], columns.pads(width)[0]
+    apart = rows.kernel <= rows.stride
+    strips = down if apart or not spreads else 1
+    tiled = (
+        (rows.kernel, columns.kernel) == (rows.stride, columns.stride)
+        and (top, left) == (0, 0)
+        and (down * rows.kernel, across * columns.kernel) == (height, width)
+    )
+    kernel = (rows.kernel, columns.kernel)
+    small = kernel[0] * kernel[1] <= WRITTEN_OUT
+    source = pool_source(pool.kind, picture.dtype, kernel if small else None, tiled and small)
+    arrays = [At(i) for i in range(len(types))]
+    args = (n, height, width, channels, down, across, *kernel, rows.stride, columns.stride,
+            top, left, max(strips, 1), Share(), *arrays)  # fmt: skip
+    elements = n * down * across * channels * kernel[0] * kernel[1]
+    work = elements * (0.15 if small else 0.4) + n * down * across * 20
+    return [Call(source, args, n * max(strips, 1), work, 1)]
+
+
+@cache
+def pool_source(kind: str, dtype: str, window: tuple[int, int] | None, tiled: bool) -> str:
+    """Text of the kernel of a kind.
+
+    Args of the kernel: pictures, height, width, channels, rows and columns of windows, height and
+    width of a window, strides, border above and on the left, strips that an image is cut into,
+    strips of a task, then the inputs and the output. ``window`` is written out where it lies
+    inside. ``tiled``: each element of the picture is in exactly one window, so what spreads need
+    not add.
+    """
+    return _Writer(kind, dtype, window, tiled).source()
+
+
+class _Writer:
+    def __init__(self, kind: str, dtype: str, window: tuple[int, int] | None, tiled: bool) -> None:
+        self.kind = kind
+        self.name = numpy_name(dtype)
+        self.size = numpy_dtype(dtype).itemsize
+        self.zero = typed_literal(0, dtype)
+        self.lowest = typed_literal(float("-inf"), dtype)
+        self.window = window
+        self.tiled = tiled
+
+    def source(self) -> str:
+        arrays = ("x", "g")[: INPUTS[self.kind]] if self.kind != "share" else ("g",)
+        lines = [
+            "import numpy as np",
+            "from nodeflow.engine.devicelib.intrinsics import local_array, select, slot, view1",
+            "from nodeflow.engine.devicelib.vector_reduce import max_of",
+            "",
+            "",
+            "def kernel(args, task, ntasks):",
+            "    n, height, width = slot(args, 0), slot(args, 1), slot(args, 2)",
+            "    channels, down, across = slot(args, 3), slot(args, 4), slot(args, 5)",
+            "    kh, kw, sh, sw = slot(args, 6), slot(args, 7), slot(args, 8), slot(args, 9)",
+            "    top, left, strips = slot(args, 10), slot(args, 11), slot(args, 12)",
+            *(f"    p{name} = slot(args, {14 + i})" for i, name in enumerate((*arrays, "y"))),
+            f"    largest = local_array({CHUNK}, {self.name})",
+            f"    free = local_array({CHUNK}, np.bool_)",
+            "    units, share = n * strips, slot(args, 13)",
+            "    for unit in range(share * task, min(units, share * (task + 1))):",
+            "        image = unit // strips",
+            "        strip = unit - image * strips",
+            "        first, last = down * strip // strips, down * (strip + 1) // strips",
+        ]
+        if self.kind in SPREADS and not self.tiled:
+            lines += self._clear()
+        lines += [
+            "        for oy in range(first, last):",
+            "            upper = oy * sh - top",
+            "            i0, i1 = max(np.int64(0), upper), min(height, upper + kh)",
+            "            for ox in range(across):",
+            "                leftmost = ox * sw - left",
+            "                j0, j1 = max(np.int64(0), leftmost), min(width, leftmost + kw)",
+            "                number = (i1 - i0) * (j1 - j0)",
+            "                above = (image * height + i0) * width",
+            f"                corner = {self.size} * (above + j0) * channels",
+            f"                line = {self.size} * width * channels",
+            f"                column = {self.size} * channels",
+            f"                place = {self.size} * ((image * down + oy) * across + ox) * channels",
+        ]
+        if self.window is None:
+            return "\n".join([*lines, *self._indent(self._any_window(), 16), ""])
+        elements = self.window[0] * self.window[1]
+        return "\n".join(
+            [
+                *lines,
+                f"                if number == {elements}:",
+                *self._indent(self._whole_window(), 20),
+                "                else:",
+                *self._indent(self._any_window(), 20),
+                "",
+            ]
+        )
+
+    @staticmethod
+    def _indent(lines: Sequence[str], by: int) -> list[str]:
+        return [" " * by + line for line in lines]
+
+    def _clear(self) -> list[str]:
+        """Zeros in the strip's own rows: from its first window to the next strip's."""
+        return [
+            "        begin = np.int64(0) if strip == 0 else first * sh - top",
+            "        end = height if strip == strips - 1 else last * sh - top",
+            "        begin, end = max(np.int64(0), begin), min(height, end)",
+            "        wide = width * channels",
+            f"        start = py + {self.size} * (image * height + begin) * wide",
+            f"        empty = view1(start, max(np.int64(0), end - begin) * wide, {self.name})",
+            "        for i in range(empty.size):",
+            f"            empty[i] = {self.zero}",
+        ]
+
+    def _view(self, name: str, address: str, length: str = "channels") -> str:
+        return f"{name} = view1({address}, {length}, {self.name})"
+
+    # ---- windows that are written out ---------------------------------------------------------
+
+    def _whole_window(self) -> list[str]:
+        assert self.window is not None
+        height, width = self.window
+        places = [
+            f"corner + {i} * line + {j} * column" for i in range(height) for j in range(width)
+        ]
+        numbers = range(len(places))
+        lines = []
+        if self.kind != "share":
+            lines += [self._view(f"x{k}", f"px + {at}") for k, at in enumerate(places)]
+        if self.kind == "take":
+            lines += [self._view(f"g{k}", f"pg + {at}") for k, at in enumerate(places)]
+        if self.kind in SPREADS:
+            lines.append(self._view("g", "pg + place"))
+            lines += [self._view(f"y{k}", f"py + {at}") for k, at in enumerate(places)]
+            lines.append("for c in range(g.size):")
+        else:
+            lines.append(self._view("y", "py + place"))
+            lines.append("for c in range(y.size):")
+        return lines + self._indent(self._whole_body(numbers), 4)
+
+    def _whole_body(self, numbers: range) -> list[str]:
+        if self.kind == "mean":
+            return [
+                "total = x0[c]",
+                *(f"total = {self.name}(total + x{k}[c])" for k in numbers[1:]),
+                f"y[c] = {self.name}(total / {self.name}({len(numbers)}))",
+            ]
+        if self.kind == "share":
+            lines = [f"part = {self.name}(g[c] / {self.name}({len(numbers)}))"]
+            return lines + [self._put(f"y{k}", "part") for k in numbers]
+        lines = ["best = x0[c]", *(f"best = max_of(best, x{k}[c])" for k in numbers[1:])]
+        if self.kind == "max":
+            return [*lines, "y[c] = best"]
+        lines += ["left_over = True", f"value = {self.zero if self.kind == 'take' else 'g[c]'}"]
+        for k in numbers:
+            lines.append(f"hit{k} = left_over & ((x{k}[c] == best) | (x{k}[c] != x{k}[c]))")
+            lines.append(f"left_over = left_over & (not hit{k})")
+            if self.kind == "take":
+                lines.append(f"value = select(hit{k}, g{k}[c], value)")
+            else:
+                lines.append(self._put(f"y{k}", f"select(hit{k}, value, {self.zero})"))
+        return lines if self.kind == "put" else [*lines, "y[c] = value"]
+
+    def _put(self, array: str, value: str) -> str:
+        if self.tiled:
+            return f"{array}[c] = {value}"
+        return f"{array}[c] = {self.name}({array}[c] + {value})"
+
+    # ---- any window ---------------------------------------------------------------------------
+
+    def _any_window(self) -> list[str]:
+        """A few channels at a time, element by element."""
+        inner = {
+            "max": [*self._find_largest(), *self._copy_largest()],
+            "put": [*self._find_largest(), *self._at_largest()],
+            "take": [*self._find_largest(), *self._at_largest()],
+            "mean": self._mean(),
+            "share": self._share(),
+        }[self.kind]
+        return [
+            f"for begin_c in range(0, channels, {CHUNK}):",
+            f"    size = min(np.int64({CHUNK}), channels - begin_c)",
+            f"    skip = {self.size} * begin_c",
+            *self._indent(inner, 4),
+        ]
+
+    def _each(self, views: Sequence[str], body: Sequence[str]) -> list[str]:
+        """A loop over the window's elements, then over the channels."""
+        return [
+            "for i in range(i1 - i0):",
+            "    for j in range(j1 - j0):",
+            "        at = skip + corner + i * line + j * column",
+            *self._indent(views, 8),
+            "        for c in range(size):",
+            *self._indent(body, 12),
+        ]
+
+    def _find_largest(self) -> list[str]:
+        return [
+            "for c in range(size):",
+            f"    largest[c] = {self.lowest}",
+            "    free[c] = True",
+            *self._each(
+                [self._view("x", "px + at", "size")], ["largest[c] = max_of(largest[c], x[c])"]
+            ),
+        ]
+
+    def _copy_largest(self) -> list[str]:
+        return [
+            self._view("y", "py + place + skip", "size"),
+            "for c in range(size):",
+            "    y[c] = largest[c]",
+        ]
+
+    def _at_largest(self) -> list[str]:
+        takes = self.kind == "take"
+        near, far = ("y", "g") if takes else ("g", "y")
+        start = ["for c in range(size):", f"    y[c] = {self.zero}"] if takes else []
+        move = (
+            "y[c] = select(hit, g[c], y[c])"
+            if takes
+            else f"y[c] = {self.name}(y[c] + select(hit, g[c], {self.zero}))"
+        )
+        return [
+            self._view(near, f"p{near} + place + skip", "size"),
+            *start,
+            *self._each(
+                [
+                    self._view("x", "px + at", "size"),
+                    self._view(far, f"p{far} + at", "size"),
+                ],
+                [
+                    "hit = free[c] & ((x[c] == largest[c]) | (x[c] != x[c]))",
+                    "free[c] = free[c] & (not hit)",
+                    move,
+                ],
+            ),
+        ]
+
+    def _mean(self) -> list[str]:
+        return [
+            self._view("y", "py + place + skip", "size"),
+            "for c in range(size):",
+            f"    y[c] = {self.zero}",
+            *self._each([self._view("x", "px + at", "size")], [f"y[c] = {self.name}(y[c] + x[c])"]),
+            "for c in range(size):",
+            f"    y[c] = {self.name}(y[c] / {self.name}(number))",
+        ]
+
+    def _share(self) -> list[str]:
+        return [
+            self._view("g", "pg + place + skip", "size"),
+            *self._each(
+                [self._view("y", "py + at", "size")],
+                [f"y[c] = {self.name}(y[c] + {self.name}(g[c] / {self.name}(number)))"],
+            ),
+        ]

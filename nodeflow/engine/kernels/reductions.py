@@ -1,0 +1,257 @@
+"""Source texts of the kernels that reduce: rows, columns, and the search for an extreme.
+
+A reduction over axes is brought into the form [A, R, B], R being reduced. Blocks have fixed
+lengths and partial results are combined in a fixed order, so results depend on shapes only.
+"""
+
+from __future__ import annotations
+
+from nodeflow.engine.kernels.expressions import numpy_name, typed_literal
+from nodeflow.graph.types import FLOATS, numpy_dtype
+
+ROW_BLOCK = 8192
+"""Longest stretch that one task reduces; longer rows become partial results first."""
+COLUMN_TILE = 64
+WIDEST = 256
+"""Most columns of a tile, where there are many."""
+ROWS_AT_ONCE = 8
+"""Rows of a column that are added in one go."""
+COLUMN_BLOCK = 4096
+"""Most rows that one task adds up in a column; more become partial results first."""
+
+_COMBINE = {
+    "sum": "{0} + {1}",
+    "prod": "{0} * {1}",
+    "max": "max_of({0}, {1})",
+    "min": "min_of({0}, {1})",
+}
+
+
+def tile_of(outer: int, inner: int) -> int:
+    """Columns of a tile: many where that leaves enough tiles for all threads."""
+    return WIDEST if outer * inner > 32 * WIDEST else COLUMN_TILE
+
+
+def identity(kind: str, dtype: str) -> str:
+    """What reducing nothing gives, as a typed literal."""
+    if kind in ("sum", "prod"):
+        return typed_literal(0 if kind == "sum" else 1, dtype)
+    return _limit("low" if kind == "max" else "high", dtype)
+
+
+def _limit(which: str, dtype: str) -> str:
+    import numpy as np
+
+    if dtype in FLOATS:
+        return typed_literal(-np.inf if which == "low" else np.inf, dtype)
+    info = np.iinfo(numpy_dtype(dtype))
+    return typed_literal(info.min if which == "low" else info.max, dtype)
+
+
+def _combined(kind: str, a: str, b: str, dtype: str) -> str:
+    return f"{numpy_name(dtype)}({_COMBINE[kind].format(a, b)})"
+
+
+def rows_source(kind: str, dtype: str, mean: bool = False) -> str:
+    """Reduce each of ``rows`` rows of ``n`` elements in ``blocks`` pieces of equal length.
+
+    Args of the kernel: rows, n, blocks, length of a block, source, target (rows, blocks), pieces of
+    a task, and for a mean what to divide by.
+    """
+    size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
+    if dtype in FLOATS:
+        inner = [f"acc = {kind}_lanes(at, size, {name})"]
+        used = f"{kind}_lanes"
+    else:
+        inner = [
+            f"acc = {identity(kind, dtype)}",
+            f"x = view1(at, size, {name})",
+            "for i in range(x.size):",
+            f"    acc = {_combined(kind, 'acc', 'x[i]', dtype)}",
+        ]
+        used = f"{kind}_of" if kind in ("max", "min") else ""
+    result = f"{name}(acc / {name}(slot(args, 7)))" if mean else "acc"
+    lines = [
+        "import numpy as np",
+        "from nodeflow.engine.devicelib.intrinsics import slot, store, view1",
+        f"from nodeflow.engine.devicelib.vector_reduce import {used}" if used else "",
+        "",
+        "",
+        "def kernel(args, task, ntasks):",
+        "    rows, n, blocks, length = slot(args, 0), slot(args, 1), slot(args, 2), slot(args, 3)",
+        "    source, target = slot(args, 4), slot(args, 5)",
+        "    units = rows * blocks",
+        "    begin = min(units, slot(args, 6) * task)",
+        "    for unit in range(begin, min(units, begin + slot(args, 6))):",
+        "        row = unit // blocks",
+        "        first = (unit - row * blocks) * length",
+        "        size = min(length, n - first)",
+        f"        at = source + {size} * (row * n + first)",
+        *("        " + line for line in inner),
+        f"        store(target + {size} * unit, {result})",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def columns_source(kind: str, dtype: str, mean: bool = False) -> str:
+    """Reduce the middle axis of [outer, n, inner] in ``blocks`` pieces.
+
+    Args of the kernel: outer, n, inner, blocks, length of a block, source, target
+    (outer, blocks, inner), columns of a tile (at most `WIDEST`), and for a mean what to divide by.
+    One unit of work is a tile of columns of one block; every 128 rows its partial results are added
+    to the total.
+    """
+    size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
+    start = identity(kind, dtype)
+    used = (
+        f"from nodeflow.engine.devicelib.vector_reduce import {kind}_of"
+        if kind in ("max", "min")
+        else ""
+    )
+    result = f"{name}(total[c] / {name}(slot(args, 8)))" if mean else "total[c]"
+
+    def added(count: int) -> list[str]:
+        """Rows one after the other, a partial result being read and written once for all."""
+        text = "part[c]"
+        for k in range(count):
+            text = _combined(kind, text, f"x{k}[c]", dtype)
+        return [
+            f"at = source + {size} * ((above + row) * inner + column)",
+            *(f"x{k} = view1(at + {size * k} * inner, width, {name})" for k in range(count)),
+            "for c in range(x0.size):",
+            f"    part[c] = {text}",
+        ]
+
+    lines = [
+        "import numpy as np",
+        "from nodeflow.engine.devicelib.intrinsics import local_array, slot, view1",
+        used,
+        "",
+        "",
+        "def kernel(args, task, ntasks):",
+        "    outer, n, inner = slot(args, 0), slot(args, 1), slot(args, 2)",
+        "    blocks, length = slot(args, 3), slot(args, 4)",
+        "    source, target, tile = slot(args, 5), slot(args, 6), slot(args, 7)",
+        "    tiles = (inner + tile - 1) // tile",
+        "    units = outer * blocks * tiles",
+        f"    part = local_array({WIDEST}, {name})",
+        f"    total = local_array({WIDEST}, {name})",
+        "    for unit in range(units * task // ntasks, units * (task + 1) // ntasks):",
+        "        chunk = unit // tiles",
+        "        column = (unit - chunk * tiles) * tile",
+        "        width = min(tile, inner - column)",
+        "        first = (chunk % blocks) * length",
+        "        last = min(first + length, n)",
+        "        above = (chunk // blocks) * n",
+        "        for c in range(width):",
+        f"            total[c] = {start}",
+        "        while first < last:",
+        "            for c in range(width):",
+        f"                part[c] = {start}",
+        "            row, end = first, min(first + 128, last)",
+        f"            while row + {ROWS_AT_ONCE} <= end:",
+        *("                " + line for line in added(ROWS_AT_ONCE)),
+        f"                row += {ROWS_AT_ONCE}",
+        "            while row < end:",
+        *("                " + line for line in added(1)),
+        "                row += 1",
+        "            for c in range(width):",
+        f"                total[c] = {_combined(kind, 'total[c]', 'part[c]', dtype)}",
+        "            first += 128",
+        f"        y = view1(target + {size} * (chunk * inner + column), width, {name})",
+        "        for c in range(y.size):",
+        f"            y[c] = {result}",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def search_source(kind: str, dtype: str, *, rows: bool) -> str:
+    """First index (int64) of the maximum or minimum along the middle axis of [outer, n, inner].
+
+    NaN counts as the extreme. Args of the kernel: outer, n, inner, source, target (outer, inner).
+    With ``rows``, inner is 1. Both forms are loops without branches, which vectorise.
+    """
+    size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
+    body = _search_rows(kind, dtype) if rows else _search_columns(kind, dtype)
+    units = "outer" if rows else f"outer * ((inner + {COLUMN_TILE - 1}) // {COLUMN_TILE})"
+    extreme = f"{kind.removeprefix('arg')}_lanes"
+    lines = [
+        "import numpy as np",
+        "from nodeflow.engine.devicelib.intrinsics import local_array, set_slot, slot",
+        "from nodeflow.engine.devicelib.intrinsics import store, view1",
+        f"from nodeflow.engine.devicelib.vector_reduce import {extreme}"
+        if rows and dtype in FLOATS
+        else "",
+        "from nodeflow.engine.devicelib.abi import CODE, EMPTY_REDUCTION",
+        "",
+        "",
+        "def kernel(args, task, ntasks):",
+        "    outer, n, inner = slot(args, 0), slot(args, 1), slot(args, 2)",
+        "    source, target = slot(args, 3), slot(args, 4)",
+        f"    units = {units}",
+        "    if n == 0 and units > 0:",
+        "        set_slot(args, CODE, EMPTY_REDUCTION)",
+        "        units = 0",
+        *("    " + line.format(size=size, name=name, tile=COLUMN_TILE) for line in body),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _search_rows(kind: str, dtype: str) -> list[str]:
+    """The extreme of a stretch first, then where it is: the stretch is still in cache."""
+    sign = ">" if kind == "argmax" else "<"
+    found = "(x[i] == best) | (x[i] != x[i])" if dtype in FLOATS else "x[i] == best"
+    if dtype in FLOATS:
+        extreme = [f"    best = {kind.removeprefix('arg')}_lanes(at, n, {{name}})"]
+    else:
+        extreme = [
+            "    best = x[0]",
+            "    for i in range(x.size):",
+            f"        best = x[i] if x[i] {sign} best else best",
+        ]
+    return [
+        "for unit in range(units * task // ntasks, units * (task + 1) // ntasks):",
+        "    at = source + {size} * (unit * n)",
+        "    x = view1(at, n, {name})",
+        *extreme,
+        "    place = np.int64(0)",
+        "    for i in range(x.size):",
+        f"        if {found}:",
+        "            place = np.int64(i)",
+        "            break",
+        "    store(target + 8 * unit, place)",
+    ]
+
+
+def _search_columns(kind: str, dtype: str) -> list[str]:
+    """A tile of columns at a time, row after row."""
+    sign = ">" if kind == "argmax" else "<"
+    better = f"x[c] {sign} best[c]"
+    if dtype in FLOATS:
+        better = f"({better}) | ((x[c] != x[c]) & (best[c] == best[c]))"
+    return [
+        "tiles = (inner + {tile} - 1) // {tile}",
+        "best = local_array({tile}, {name})",
+        "place = local_array({tile}, np.int32)",
+        "for unit in range(units * task // ntasks, units * (task + 1) // ntasks):",
+        "    above = unit // tiles",
+        "    column = (unit - above * tiles) * {tile}",
+        "    width = min(np.int64({tile}), inner - column)",
+        "    first = source + {size} * (above * n * inner + column)",
+        "    x = view1(first, width, {name})",
+        "    for c in range(x.size):",
+        "        best[c] = x[c]",
+        "        place[c] = np.int32(0)",
+        "    for row in range(1, n):",
+        "        x = view1(first + {size} * (row * inner), width, {name})",
+        "        for c in range(x.size):",
+        f"            better = {better}",
+        "            best[c] = x[c] if better else best[c]",
+        "            place[c] = np.int32(row) if better else place[c]",
+        "    y = view1(target + 8 * (above * inner + column), width, np.int64)",
+        "    for c in range(y.size):",
+        "        y[c] = np.int64(place[c])",
+    ]

@@ -1,0 +1,186 @@
+"""Softmax and its logarithm, a row or a strip of columns at a time: one kernel where parts would
+be five.
+
+The parts pass over the whole array once each and meet between passes; here a row stays in cache
+from its maximum to its quotient. The same formulas on the same rows in the same order give the same
+bits, so this is an exact rewrite (``rows``) of what the op lowers to.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from nodeflow.engine.kernels.expressions import numpy_name
+from nodeflow.engine.kernels.reductions import COLUMN_BLOCK, ROW_BLOCK, WIDEST, identity
+from nodeflow.graph.types import FLOATS, numpy_dtype
+
+if TYPE_CHECKING:
+    from nodeflow.engine.plan.lower import Actions
+    from nodeflow.engine.schedule.schedule import Step
+
+
+TOGETHER = 2048
+"""Elements of which exponentials are taken in one loop: rows may be shorter than a vector."""
+
+
+@dataclass(frozen=True)
+class RowSoftmax:
+    """Softmax along the last axis, or its logarithm."""
+
+    log: bool
+
+
+@dataclass(frozen=True)
+class ColumnSoftmax:
+    """Softmax, or its logarithm, along the middle axis of [outer, n, inner]."""
+
+    log: bool
+    outer: int
+    n: int
+    inner: int
+
+
+def row_softmax(actions: Actions, step: Step) -> RowSoftmax | ColumnSoftmax | None:
+    """max, x - max, exp, sum, quotient = one pass, where rows are short enough to be one block."""
+    node = step.node
+    if "rows" in actions.schedule.without or node.op.id not in ("softmax", "log_softmax"):
+        return None
+    type_ = actions.types[step.outputs[0]]
+    axis, size = node.attrs["axis"] % max(type_.rank, 1), type_.size
+    if type_.dtype not in FLOATS or not size:
+        return None
+    log, length = node.op.id == "log_softmax", type_.shape[axis] or 0
+    if axis == type_.rank - 1:
+        return RowSoftmax(log) if 2 <= length <= ROW_BLOCK else None
+    outer = math.prod(d or 0 for d in type_.shape[:axis])
+    inner = math.prod(d or 0 for d in type_.shape[axis + 1 :])
+    if inner < 2 or not 2 <= length <= COLUMN_BLOCK:
+        return None
+    return ColumnSoftmax(log, outer, length, inner)
+
+
+@cache
+def softmax_source(dtype: str, log: bool) -> str:
+    """Args of the kernel: rows, n, source, target, both (rows, n), and the rows of a task."""
+    size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
+    if log:
+        last = [
+            f"best = max_lanes(at, n, {name})",
+            f"total = {name}(log(sum_lanes(to, n, {name})))",
+            "for i in range(y.size):",
+            f"    y[i] = {name}({name}(x[i] - best) - total)",
+        ]
+    else:
+        last = [
+            f"total = sum_lanes(to, n, {name})",
+            "for i in range(y.size):",
+            f"    y[i] = {name}(y[i] / total)",
+        ]
+    row = [
+        "for row in range(start, end):",
+        f"    at, to = source + {size} * (row * n), target + {size} * (row * n)",
+        f"    x, y = view1(at, n, {name}), view1(to, n, {name})",
+    ]
+    functions = "exp, log" if log else "exp"
+    lines = [
+        "import numpy as np",
+        "from nodeflow.engine.devicelib.intrinsics import interleaved, slot, view1",
+        "from nodeflow.engine.devicelib.vector_reduce import max_lanes, sum_lanes",
+        f"from nodeflow.engine.devicelib.math_functions import {functions}",
+        "",
+        "",
+        "def kernel(args, task, ntasks):",
+        "    rows, n = slot(args, 0), slot(args, 1)",
+        "    source, target = slot(args, 2), slot(args, 3)",
+        "    start = min(rows, slot(args, 4) * task)",
+        "    stop = min(rows, start + slot(args, 4))",
+        "    while start < stop:",
+        f"        end = min(stop, start + max({TOGETHER} // n, 1))",
+        *("        " + line for line in row),
+        f"            best = max_lanes(at, n, {name})",
+        "            for i in range(y.size):",
+        f"                y[i] = {name}(x[i] - best)",
+        f"        every = view1(target + {size} * (start * n), (end - start) * n, {name})",
+        "        for i in range(interleaved(every.size)):",
+        f"            every[i] = {name}(exp(every[i]))",
+        *("        " + line for line in row),
+        *("            " + line for line in last),
+        "        start = end",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+@cache
+def column_softmax_source(dtype: str, log: bool) -> str:
+    """Args of the kernel: outer, n, inner, source, target, columns of a tile (at most WIDEST).
+
+    One unit of work is a tile of columns, whose sums go the way of ``reductions.columns_source``:
+    128 rows at a time.
+    """
+    size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
+    value = f"{name}(exp({name}(x[c] - best[c])))"
+    if log:
+        added, total = [f"part[c] = {name}(part[c] + {value})"], f"{name}(log(total[c]))"
+        last = f"y[c] = {name}({name}(x[c] - best[c]) - total[c])"
+    else:
+        added = [f"y[c] = {value}", f"part[c] = {name}(part[c] + y[c])"]
+        total, last = "total[c]", f"y[c] = {name}(y[c] / total[c])"
+    views = [
+        f"x = view1(source + base + {size} * (row * inner), width, {name})",
+        f"y = view1(target + base + {size} * (row * inner), width, {name})",
+        "for c in range(interleaved(x.size)):",
+    ]
+
+    def folded(into: str, start: str, combined: str, body: list[str]) -> list[str]:
+        return [
+            "for c in range(width):",
+            f"    {into}[c] = {start}",
+            "first = np.int64(0)",
+            "while first < n:",
+            "    for c in range(width):",
+            f"        part[c] = {start}",
+            "    for row in range(first, min(first + 128, n)):",
+            *("        " + line for line in views),
+            *("            " + line for line in body),
+            "    for c in range(width):",
+            f"        {into}[c] = {name}({combined})",
+            "    first += 128",
+        ]
+
+    largest = f"part[c] = {name}(max_of(part[c], x[c]))"
+    unit = [
+        "above = unit // tiles",
+        "column = (unit - above * tiles) * tile",
+        "width = min(tile, inner - column)",
+        f"base = {size} * (above * n * inner + column)",
+        *folded("best", identity("max", dtype), "max_of(best[c], part[c])", [largest]),
+        *folded("total", identity("sum", dtype), "total[c] + part[c]", added),
+        "for c in range(width):",
+        f"    total[c] = {total}",
+        "for row in range(n):",
+        *("    " + line for line in views),
+        f"        {last}",
+    ]
+    lines = [
+        "import numpy as np",
+        "from nodeflow.engine.devicelib.intrinsics import interleaved, local_array, slot, view1",
+        "from nodeflow.engine.devicelib.vector_reduce import max_of",
+        f"from nodeflow.engine.devicelib.math_functions import {'exp, log' if log else 'exp'}",
+        "",
+        "",
+        "def kernel(args, task, ntasks):",
+        "    outer, n, inner = slot(args, 0), slot(args, 1), slot(args, 2)",
+        "    source, target = slot(args, 3), slot(args, 4)",
+        "    tile = slot(args, 5)",
+        "    tiles = (inner + tile - 1) // tile",
+        "    units = outer * tiles",
+        *(f"    {a} = local_array({WIDEST}, {name})" for a in ("best", "part", "total")),
+        "    for unit in range(units * task // ntasks, units * (task + 1) // ntasks):",
+        *("        " + line for line in unit),
+        "",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,200 @@
+"""Groups actions into what becomes one kernel each: elementwise neighbours are fused.
+
+Every group has a level, higher than all levels it reads from. An action joins a cluster only if all
+else it reads comes from lower levels, or if nobody has read from the cluster yet, so that it can be
+moved up. Other clusters that it reads from and nobody else has, of the same shape, are taken in.
+So no cycle can arise, and groups of one level are independent of each other. Linear in the number
+of actions, but for moving those of small clusters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from nodeflow.engine.plan.lower import Action, Actions
+from nodeflow.graph.types import Shape, numpy_dtype
+from nodeflow.ops.lowering import Elementwise
+
+if TYPE_CHECKING:
+    from nodeflow.engine.plan.views import View
+
+MAX_NODES = 64
+"""Compile time grows faster than a cluster; see the architecture notes."""
+MAX_INPUTS = 12
+"""LLVM tests at run time that arrays do not overlap: more would not be vectorised."""
+
+
+@dataclass(eq=False, slots=True)
+class Group:
+    """Actions that become one kernel (or one call of a reference)."""
+
+    level: int
+    actions: list[Action] = field(default_factory=list)
+    shape: Shape | None = None
+    """Iteration space of a cluster; None for everything else."""
+    inputs: dict[int, None] = field(default_factory=dict)
+    """Root slots read from outside."""
+    outputs: set[int] = field(default_factory=set)
+    """Root slots written."""
+    pieces: dict[int, list[tuple[int, View]]] = field(default_factory=dict)
+    """Where values are also (or only) written: by root slot, (root slot of a whole, which part)."""
+    read: bool = False
+    """Whether another group reads from it already."""
+    flush: bool = False
+    """Whether denormals are zero in it; see `inplace.flushed`."""
+    alone: bool = False
+    """Whether nothing may join it; see `worth`."""
+    moved: int | None = None
+    """Bytes read and written, where its slots are those of another plan (a loop's body)."""
+
+    def bytes_moved(self, actions: Actions) -> int:
+        """Bytes read and written; within a cluster values stay in registers, so of those only the
+        last is counted as written."""
+        if self.moved is not None:
+            return self.moved
+        last = actions.root[self.actions[-1].outputs[0]]
+        touched = [*self.inputs, *(self.outputs if self.shape is None else (last,))]
+        types = [actions.types[root] for root in touched]
+        return sum((t.size or 0) * numpy_dtype(t.dtype).itemsize for t in types)
+
+    @property
+    def is_fallback(self) -> bool:
+        return self.actions[0].lowering is None
+
+
+def group_actions(
+    actions: Actions, *, fuse: bool = True, apart: frozenset[int] = frozenset()
+) -> list[Group]:
+    """All groups, in an order that respects their dependencies.
+
+    Args:
+        fuse: whether elementwise neighbours become one group.
+        apart: output slots of elementwise actions that remain groups of their own.
+    """
+    return _Grouper(actions, MAX_NODES if fuse else 1, apart).run()
+
+
+class _Grouper:
+    def __init__(self, actions: Actions, limit: int, apart: frozenset[int]) -> None:
+        self.actions = actions
+        self.limit = limit
+        self.apart = apart
+        self.groups: list[Group] = []
+        self.made_by: dict[int, Group] = {}
+        self.open: dict[tuple, Group] = {}
+        """The latest cluster by (shape, level, an input that it reads)."""
+        self.gone: set[Group] = set()
+        """Clusters that have been taken into others."""
+        self.written = {actions.root[s] for s in actions.schedule.writes.values()}
+
+    def run(self) -> list[Group]:
+        for action in self.actions.items:
+            group = self._group_for(action)
+            group.actions.append(action)
+            for slot in action.inputs:
+                root = self.actions.root[slot]
+                if root not in group.outputs:
+                    group.inputs[root] = None
+                    if root in self.made_by:
+                        self.made_by[root].read = True
+            for slot in action.outputs:
+                root = self.actions.root[slot]
+                group.outputs.add(root)
+                self.made_by[root] = group
+        # A stable sort by level keeps the order of actions within a level.
+        return sorted((g for g in self.groups if g not in self.gone), key=lambda g: g.level)
+
+    def _group_for(self, action: Action) -> Group:
+        roots = [self.actions.root[s] for s in action.inputs]
+        sources = [self.made_by[r] for r in roots if r in self.made_by]
+        if not isinstance(action.lowering, Elementwise):
+            return self._new(_above(sources), None)
+        shape = self.actions.types[action.outputs[0]].shape
+        flush = self.actions.root[action.outputs[0]] in self.actions.flushed
+        if action.outputs[0] in self.apart:
+            group = self._new(_above(sources), shape, flush)
+            group.alone = True
+            return group
+        for candidate in sorted(dict.fromkeys(sources), key=lambda g: -g.level):
+            if self._may_join(candidate, action, roots, shape, flush):
+                others = _above([s for s in sources if s is not candidate])
+                if others <= candidate.level or not candidate.read:
+                    candidate.level = max(candidate.level, others)
+                    for other in dict.fromkeys(sources):
+                        if other is not candidate and self._may_absorb(candidate, other, action):
+                            self._absorb(candidate, other)
+                    return candidate
+        level = _above(sources)
+        if self.actions.root[action.outputs[0]] in self.written:
+            # On its own it can wait until all others have read the old value.
+            return self._new(level, shape, flush)
+        large = [r for r in roots if self.actions.types[r].size != 1]
+        for root in large:
+            sibling = self.open.get((shape, level, root))
+            if (
+                sibling is not None
+                and sibling not in self.gone
+                and sibling.level == level
+                and sibling.flush == flush
+                and self._has_room(sibling, roots)
+            ):
+                return sibling
+        group = self._new(level, shape, flush)
+        for root in large:
+            self.open[shape, level, root] = group
+        return group
+
+    def _may_join(
+        self, group: Group, action: Action, roots: list[int], shape: Shape, flush: bool
+    ) -> bool:
+        if group.shape != shape or group.flush != flush or not self._has_room(group, roots):
+            return False
+        # What it takes from the cluster must have the cluster's own shape.
+        return all(
+            self.actions.types[slot].shape == shape and slot not in self.actions.views
+            for slot, root in zip(action.inputs, roots, strict=True)
+            if root in group.outputs
+        )
+
+    def _may_absorb(self, group: Group, other: Group, action: Action) -> bool:
+        """Whether a cluster that only ``action``, which joins ``group``, reads may join it too."""
+        if other.read or other.alone or other.level > group.level:
+            return False
+        if other.shape != group.shape or other.flush != group.flush:
+            return False
+        together = {**group.inputs, **other.inputs}
+        return (
+            len(group.actions) + len(other.actions) < self.limit
+            and len(together) + 1 <= MAX_INPUTS
+            and all(
+                self.actions.types[slot].shape == group.shape and slot not in self.actions.views
+                for slot in action.inputs
+                if self.actions.root[slot] in other.outputs
+            )
+        )
+
+    def _absorb(self, group: Group, other: Group) -> None:
+        """Move all actions of ``other``, which depends on nothing in ``group``, into it."""
+        group.actions[:0] = other.actions
+        group.inputs = {**other.inputs, **group.inputs}
+        group.outputs |= other.outputs
+        for root in other.outputs:
+            self.made_by[root] = group
+        other.actions = []
+        self.gone.add(other)
+
+    def _has_room(self, group: Group, roots: list[int]) -> bool:
+        more = [r for r in roots if r not in group.inputs and r not in group.outputs]
+        if group.alone or len(group.actions) >= self.limit:
+            return False
+        return len(group.inputs) + len(more) <= MAX_INPUTS
+
+    def _new(self, level: int, shape: Shape | None, flush: bool = False) -> Group:
+        group = Group(level, shape=shape, flush=flush)
+        self.groups.append(group)
+        return group
+
+
+def _above(sources: list[Group]) -> int:
+    return max((s.level for s in sources), default=-1) + 1

@@ -1,0 +1,59 @@
+"""Which fused clusters are worth a kernel of their own, since each takes time to compile.
+
+Fusing saves what is written and read again between ops, so it pays for large arrays. A small one
+lies in cache either way, and where a hundred layers have a formula each, a kernel for each is not
+even faster than the few that all their ops share: its code is cold whenever its turn comes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from nodeflow.engine.plan.levels import Level, LoopLevel, all_rows
+
+if TYPE_CHECKING:
+    from nodeflow.engine.plan.emit import KernelLaunch
+
+MANY_KERNELS = 32
+"""Fused kernels that a plan may have however little they save; each takes some 40 ms to compile."""
+MOST_KERNELS = 128
+"""Fused kernels that a plan may have however much they save."""
+WORTH_NS = 2_000.0
+"""What one of many kernels must save in a run: its compiling is then paid back in 20 000 runs."""
+PASS_NS = 0.16
+"""What writing and reading an element costs, from cache."""
+
+
+def not_worth_fusing(levels: Iterable[Level]) -> frozenset[int]:
+    """Output slots of the ops in clusters that had better remain apart.
+
+    Of a few kernels none; of many those that save least. Loops have plans of their own.
+    """
+    saved: dict[str, float] = defaultdict(float)
+    slots: dict[str, set[int]] = defaultdict(set)
+    for row in _clusters(levels):
+        assert row.group is not None and row.group.shape is not None
+        actions = row.group.actions
+        elements = math.prod(d or 0 for d in row.group.shape)
+        saved[row.source] += PASS_NS * elements * (len(actions) - 1)
+        slots[row.source].update(a.outputs[0] for a in actions)
+    ranked = sorted(saved, key=lambda source: -saved[source])  # stable: the plan's order for equals
+    kept = ranked[:MANY_KERNELS]
+    kept += [s for s in ranked[MANY_KERNELS:MOST_KERNELS] if saved[s] >= WORTH_NS]
+    return frozenset().union(*(slots[s] for s in saved.keys() - set(kept)))
+
+
+def _clusters(levels: Iterable[Level]) -> Iterator[KernelLaunch]:
+    """Rows of several elementwise ops."""
+    for level in levels:
+        if not isinstance(level, LoopLevel):
+            for row in all_rows([level]):
+                if (
+                    row.group is not None
+                    and row.group.shape is not None
+                    and len(row.group.actions) > 1
+                ):
+                    yield row

@@ -1,0 +1,181 @@
+"""Which variables a training step updates in place, and in what order that is safe.
+
+A step must commit as a whole: every kernel that can fail runs before the first that overwrites a
+variable, and everything that reads a variable's old value runs before its new value is written.
+Where that cannot be had by moving a kernel later, the new value is copied at the end instead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from nodeflow.engine.plan.fusion import Group
+from nodeflow.engine.plan.loops import LoopPlan
+from nodeflow.engine.plan.lower import Action, Actions, Stage
+from nodeflow.graph.graph import Node
+from nodeflow.graph.types import FLOATS
+from nodeflow.ops.lowering import FAILING, Elementwise
+
+_PASSES = 4
+"""Moving one update may make another one move; chains longer than this are copied at the end."""
+
+
+@dataclass
+class Updates:
+    """How each assigned variable gets its new value.
+
+    Attributes:
+        home: root slot that stands for each variable's own memory.
+        inplace: root slots of new values that are written over another root slot (the home).
+        copies: (source, home) of what is copied after everything else.
+    """
+
+    home: dict[Node, int] = field(default_factory=dict)
+    inplace: dict[int, int] = field(default_factory=dict)
+    copies: list[tuple[int, int]] = field(default_factory=list)
+
+    def after(self, actions: Actions, groups: list[Group]) -> dict[Group, list[Group]]:
+        """For each group that overwrites variables, those that must be over before it begins: all
+        that can fail, and all others that read the old values."""
+        readers: dict[int, list[Group]] = {}
+        for group in groups:
+            for root in group.inputs:
+                readers.setdefault(root, []).append(group)
+        failing = [g for g in groups if any(can_fail(actions, a) for a in g.actions)]
+        before: dict[Group, list[Group]] = {}
+        for group in groups:
+            homes = [self.inplace[r] for r in group.outputs if r in self.inplace]
+            if homes:
+                first = [*failing, *(g for home in homes for g in readers.get(home, ()))]
+                before[group] = [g for g in dict.fromkeys(first) if g is not group]
+        return before
+
+
+def flush_updates(actions: Actions) -> None:
+    """Mark the arithmetic of updates: its denormals are zero (the rewrite ``flush``).
+
+    An update is a formula whose result a variable gets, or that nothing but updates needs. What is
+    only looked at (a plot) does not count, so that looking changes no number. The running means of
+    a unit that is always off shrink at each step, so without this they would all end as denormals:
+    MNIST steps with momentum or Adam take 2.3 and 2.7 times as long after some 800 steps.
+    """
+    if "flush" in actions.schedule.without:
+        return
+    written = {actions.root[s] for s in actions.schedule.writes.values()}
+    leading, others = set(written), set()  # to an update; to something else that leads to one
+    for action in reversed(actions.items):
+        root = actions.root[action.outputs[0]]
+        inputs = {actions.root[s] for s in action.inputs}
+        if not leading.intersection(actions.root[s] for s in action.outputs):
+            continue
+        leading |= inputs
+        if isinstance(action.lowering, Elementwise) and (root in written or root not in others):
+            actions.flushed.add(root)
+            if root in written:
+                actions.note("flush", action.node.name)
+        else:
+            others |= inputs
+
+
+def plan_updates(actions: Actions, groups: list[Group]) -> Updates:
+    """Decide for every assigned variable; may raise the levels of groups."""
+    return _Decider(actions, groups).decide()
+
+
+class _Decider:
+    def __init__(self, actions: Actions, groups: list[Group]) -> None:
+        self.actions = actions
+        self.groups = groups
+        self.made_by = {r: g for g in groups for r in g.outputs}
+        self.readers: dict[int, list[Group]] = {}
+        for group in groups:
+            for root in group.inputs:
+                self.readers.setdefault(root, []).append(group)
+        self.failing = [g for g in groups if any(can_fail(actions, a) for a in g.actions)]
+
+    def decide(self) -> Updates:
+        updates = Updates()
+        schedule = self.actions.schedule
+        candidates: dict[Node, int] = {}
+        taken = [self.actions.root[s] for s in schedule.writes.values()]
+        for variable, slot in schedule.writes.items():
+            root = self.actions.root[slot]
+            home = schedule.reads.get(variable)
+            if home is None:
+                home = self.actions.new_slot(variable.outputs[0].type)
+            updates.home[variable] = home
+            alone = taken.count(root) == 1 and home not in taken  # no variable gets the old value
+            if alone and self._writable(root, home):
+                candidates[variable] = root
+        for _ in range(_PASSES):
+            moved = [self._move(root, updates.home[v]) for v, root in candidates.items()]
+            if not any(moved):
+                break
+        for variable, slot in schedule.writes.items():
+            root, home = self.actions.root[slot], updates.home[variable]
+            if root == home:
+                continue  # assigned to itself
+            if variable in candidates and self._required(root, home) <= self.made_by[root].level:
+                updates.inplace[root] = home
+            else:
+                updates.copies.append((root, home))
+        return updates
+
+    def _writable(self, root: int, home: int) -> bool:
+        """Whether the group that makes ``root`` may write it straight into the variable."""
+        group = self.made_by.get(root)
+        if group is None or group.is_fallback:
+            return False
+        if home not in group.inputs:
+            return True
+        if group.shape is None:
+            return False
+        shapes = {
+            self.actions.types[slot].shape
+            for action in group.actions
+            for slot in action.inputs
+            if self.actions.root[slot] == home
+        }
+        sliced = any(
+            slot in self.actions.views and self.actions.root[slot] == home
+            for action in group.actions
+            for slot in action.inputs
+        )
+        return shapes == {group.shape} and not sliced
+
+    def _required(self, root: int, home: int) -> int:
+        """The lowest level at which the variable may be overwritten."""
+        group = self.made_by[root]
+        before = [g for g in (*self.readers.get(home, ()), *self.failing) if g is not group]
+        if group in self.failing:
+            return 1 << 62
+        return max((g.level for g in before), default=-1) + 1
+
+    def _move(self, root: int, home: int) -> bool:
+        """Move the group up to where it may write, if nothing depends on it."""
+        group = self.made_by[root]
+        required = self._required(root, home)
+        if required <= group.level or required > len(self.groups) + _PASSES:
+            return False
+        if any(self.readers.get(r) for r in group.outputs):
+            return False
+        group.level = required
+        return True
+
+
+def can_fail(actions: Actions, action: Action) -> bool:
+    """Whether a kernel for this action may report an error."""
+    lowering = action.lowering
+    if lowering is None:
+        return True
+    if isinstance(lowering, LoopPlan):
+        inner = lowering.plan.actions
+        return any(can_fail(inner, a) for a in inner.items)
+    if isinstance(lowering, Stage):
+        return lowering.kind in ("argmax", "argmin") and lowering.n == 0
+    if isinstance(lowering, FAILING):
+        return True
+    if isinstance(lowering, Elementwise) and action.inputs:
+        checked = any(f in lowering.expression for f in ("floor_divide(", "modulo(", "pow("))
+        return checked and actions.types[action.inputs[-1]].dtype not in FLOATS
+    return False

@@ -1,0 +1,141 @@
+"""Parts of arrays without copies (the rewrite ``views``).
+
+A slice that only formulas read is read where it lies in its source; pieces that one kernel makes
+and that are then joined are written where they belong in the whole. So the gates of a recurrent
+step, which lie side by side in one product, need no copies. Exact: the same numbers are moved less.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nodeflow.ops.lowering import Block, Copy, Elementwise, strides_of
+
+if TYPE_CHECKING:
+    from nodeflow.engine.plan.fusion import Group
+    from nodeflow.engine.plan.lower import Action, Actions
+
+
+@dataclass(frozen=True)
+class View:
+    """Where a slot's elements lie in another array: offset and a stride for each axis, in
+    elements; the last stride is 1."""
+
+    offset: int
+    strides: tuple[int, ...]
+
+    def keeps_rows(self, shape: Sequence[int | None], whole: int, rows: int) -> bool:
+        """Whether each of so many leading rows of the part lies in that row of the whole.
+
+        Args:
+            shape: of the part.
+            whole: elements of the array it lies in.
+        """
+        inside = zip(shape[1:], self.strides[1:], strict=True)
+        last = self.offset + sum(((d or 1) - 1) * s for d, s in inside)
+        row = self.strides[0]
+        return rows == shape[0] and row * rows == whole and last < row
+
+
+def read_slices(actions: Actions) -> None:
+    """Drop copies of slices that only formulas read: their slots share the source's memory."""
+    if "views" in actions.schedule.without:
+        return
+    readers: dict[int, list[tuple[Action, int]]] = defaultdict(list)
+    for action in actions.items:
+        for slot in action.inputs:
+            readers[actions.root[slot]].append((action, slot))
+    ends = (*actions.fetches, *actions.schedule.writes.values())
+    kept = {actions.root[s] for s in ends if s is not None}
+    items = []
+    for action in actions.items:
+        block = _slice_of(action)
+        slot = action.outputs[0]
+        if (
+            block is None
+            or slot in kept
+            or actions.root[slot] != slot
+            or actions.root[action.inputs[0]] in actions.sliced
+            or not all(_is_formula(actions, *reader, slot) for reader in readers[slot])
+        ):
+            items.append(action)
+            continue
+        source = actions.root[action.inputs[0]]
+        for _, reader in readers[slot]:
+            actions.views[reader] = View(block.source_offset, block.source_strides)
+            actions.root[reader] = source
+        actions.root[slot] = source
+        actions.sliced.add(slot)
+        actions.note("views", action.node.name)
+    actions.items[:] = items
+
+
+def _slice_of(action: Action) -> Block | None:
+    """The block that a copy takes from its input, if its last axis can be read as a stretch."""
+    copy = action.lowering
+    if not isinstance(copy, Copy) or copy.fill is not None or len(copy.blocks) != 1:
+        return None
+    block = copy.blocks[0]
+    whole = block.target_offset == 0 and block.target_strides == strides_of(block.sizes)
+    return (
+        block
+        if whole and 0 not in block.sizes and _stretch(block.sizes, block.source_strides)
+        else None
+    )
+
+
+def _stretch(sizes: Sequence[int], strides: Sequence[int]) -> bool:
+    return bool(sizes) and sizes[-1] > 1 and strides[-1] == 1
+
+
+def _is_formula(actions: Actions, reader: Action, slot: int, source: int) -> bool:
+    same = actions.types[slot].shape == actions.types[source].shape
+    return isinstance(reader.lowering, Elementwise) and same
+
+
+def write_pieces(actions: Actions, groups: list[Group]) -> list[Group]:
+    """The groups without those that join what one cluster makes: it writes into the whole."""
+    if "views" in actions.schedule.without:
+        return groups
+    made_by = {root: g for g in groups for root in g.outputs}
+    kept = []
+    for group in groups:
+        maker = _maker(actions, group, made_by)
+        if maker is None:
+            kept.append(group)
+            continue
+        action = group.actions[0]
+        whole = actions.root[action.outputs[0]]
+        for slot, block in zip(action.inputs, action.lowering.blocks, strict=True):  # type: ignore[union-attr]
+            view = View(block.target_offset, block.target_strides)
+            maker.pieces.setdefault(actions.root[slot], []).append((whole, view))
+        maker.outputs.add(whole)
+        made_by[whole] = maker
+        actions.note("views", action.node.name)
+    return kept
+
+
+def _maker(actions: Actions, group: Group, made_by: dict[int, Group]) -> Group | None:
+    """The one cluster that makes all pieces of a joining group."""
+    copy = group.actions[0].lowering
+    if not isinstance(copy, Copy) or copy.fill is not None or len(copy.blocks) < 2:
+        return None
+    makers = {made_by.get(root) for root in group.inputs}
+    maker = makers.pop() if len(makers) == 1 else None
+    if maker is None or maker.shape is None:
+        return None
+    slots = group.actions[0].inputs
+    fits = all(
+        actions.types[slot].shape == maker.shape
+        and slot not in actions.views
+        and block.source_offset == 0
+        and block.source_strides == strides_of(block.sizes)
+        and _stretch(block.sizes, block.target_strides)
+        and 0 not in block.sizes
+        for slot, block in zip(slots, copy.blocks, strict=True)
+    )
+    own = {actions.root[a.outputs[0]] for a in maker.actions}
+    return maker if fits and own.issuperset(actions.root[s] for s in slots) else None

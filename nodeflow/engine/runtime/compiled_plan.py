@@ -1,0 +1,304 @@
+"""A plan with memory and machine code: binds addresses, drives the table, runs references between.
+
+The counterpart of `interpreter.Interpreter`: same inputs, same results up to rounding.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nodeflow.engine.arena import Arena
+from nodeflow.engine.compiler.cache import load_kernel
+from nodeflow.engine.interpreter import Interpreter, StreamOf, call_reference
+from nodeflow.engine.plan.emit import Arg, Cell, IterationAddress, KernelLaunch, KeyWord, Pointer
+from nodeflow.engine.plan.fusion import Group
+from nodeflow.engine.plan.levels import Level, LoopLevel, work_of
+from nodeflow.engine.plan.plan import SERIAL_NS, Phase, Plan
+from nodeflow.engine.runtime.program import Outcome, Program, ProgramBuilder
+from nodeflow.errors import Cancelled, RunError
+from nodeflow.graph.graph import Node
+from nodeflow.graph.types import numpy_dtype
+
+if TYPE_CHECKING:
+    from nodeflow.engine.inspect.profile import Profiler
+    from nodeflow.engine.runtime.thread_pool import Team
+
+INTERRUPTIBLE_NS = 20_000_000
+"""Runs estimated longer than this let Ctrl-C through while they run."""
+
+
+@dataclass
+class Table:
+    """The driver's table for some levels, and the arguments in it that are still to be set.
+
+    Attributes:
+        cells: for each root slot, (args of a row, position, bytes to add) where its address goes.
+        keys: (args of a row, position, which word of which node's random key).
+        loops: for each repeat, in the order of the table, the number of its turn, and of turns.
+    """
+
+    program: Program
+    cells: dict[int, list[tuple[np.ndarray, int, int]]]
+    keys: list[tuple[np.ndarray, int, KeyWord]]
+    loops: list[np.ndarray]
+
+    def bind(self, root: int, address: int) -> None:
+        """Set a root slot's address."""
+        for args, at, offset in self.cells.get(root, ()):
+            args[at] = address + offset
+
+    def set_keys(self, stream_of: StreamOf) -> None:
+        """Set the keys of all nodes that draw random numbers."""
+        for args, at, key in self.keys:
+            args[at] = stream_of(key.node).key[key.word]
+
+
+def build_table(levels: Sequence[Level]) -> Table:
+    """Load the kernels of some levels and lay out their rows."""
+    layout = _Layout()
+    layout.add(levels)
+    return layout.table()
+
+
+class _Layout:
+    """Rows on their way into a table, with the arguments that the finished table decides."""
+
+    def __init__(self) -> None:
+        self._builder = ProgramBuilder()
+        self._open: list[tuple[int, int, Arg, int]] = []
+        self._loops: list[np.ndarray] = []
+
+    def add(self, levels: Sequence[Level], counter: int = 0) -> None:
+        """Add levels; ``counter`` is the address of the number of the turn of the repeat around."""
+        for level in levels:
+            if isinstance(level, LoopLevel):
+                words = np.array([0, level.turns], np.int64)
+                self._loops.append(words)
+                self._builder.begin_loop(words.ctypes.data, words.ctypes.data + 8)
+                self.add(level.levels, words.ctypes.data)
+                self._builder.end_loop()
+            else:
+                for head in level:
+                    before = None
+                    for row in head.chain():
+                        before = self._add_row(row, counter, before)
+                self._builder.end_level(serial=work_of([level]) < SERIAL_NS)
+
+    def _add_row(self, row: KernelLaunch, counter: int, before: int | None) -> int:
+        args = [a if isinstance(a, int) else 0 for a in row.args]
+        kernel = load_kernel(row.source)
+        number = self._builder.add(kernel, args, row.tasks, work=row.work, after=before)
+        self._open += [
+            (number, at, a, counter) for at, a in enumerate(row.args) if not isinstance(a, int)
+        ]
+        return number
+
+    def table(self) -> Table:
+        program = self._builder.build()
+        table = Table(program, defaultdict(list), [], self._loops)
+        for number, at, arg, counter in self._open:
+            args = program.args(number)
+            if isinstance(arg, Pointer):
+                table.cells[arg.root].append((args, at, arg.offset))
+            elif isinstance(arg, KeyWord):
+                table.keys.append((args, at, arg))
+            elif isinstance(arg, Cell):
+                args[at] = program.args(number + arg.ahead).ctypes.data + 8 * arg.at
+            else:
+                args[at] = counter if isinstance(arg, IterationAddress) else program.step_address
+        return table
+
+
+class CompiledPlan:
+    """Executes one plan. Not to be entered by two threads at once.
+
+    Attributes:
+        shadows: for each variable in ``plan.direct``, the array with its value after the run. The
+            caller may keep it if it gives another one in exchange.
+        results: root slots whose arrays are the caller's after the run.
+    """
+
+    def __init__(self, plan: Plan, arena: Arena, team: Team) -> None:
+        self.plan = plan
+        self.arena = arena
+        self.team = team
+        self.actions = plan.actions
+        self._work = plan.work
+        self._generation = -1
+        self._bound: dict[int, int] = {}
+        self._tables = [build_table(p.levels) if p.levels else None for p in plan.phases]
+        self._arrays: dict[int, np.ndarray] = {}
+        for root, value in self.actions.constants.items():
+            self._set(root, value)
+        self.shadows: dict[Node, np.ndarray] = {}
+        for variable, root in plan.direct.items():
+            self.replace_shadow(variable, self._new_array(root))
+        self.results = [root for root, place in plan.places.items() if place.kind == "result"]
+        self._interpreter: Interpreter | None = None
+        self._running = False
+
+    # ---- memory -------------------------------------------------------------------------------
+
+    def _set(self, root: int, array: np.ndarray) -> None:
+        """Use the memory of a contiguous array as a root slot's."""
+        self._arrays[root] = array
+        address = array.ctypes.data
+        if self._bound.get(root) != address:
+            self._bound[root] = address
+            for table in self._tables:
+                if table is not None:
+                    table.bind(root, address)
+
+    def _new_array(self, root: int) -> np.ndarray:
+        """Memory for a root slot.
+
+        Raises:
+            RunError: there is not so much; names the node.
+        """
+        type_ = self.actions.types[root]
+        try:
+            return np.empty(type_.shape, numpy_dtype(type_.dtype))  # type: ignore[arg-type]
+        except MemoryError as error:
+            raise self.plan.no_memory(root, f"its result, {type_}, does not fit") from error
+
+    def _place_arena(self) -> None:
+        """Bind everything in the arena, if it has moved since the last run."""
+        self.plan.reserve(self.arena)
+        if self._generation == self.arena.generation:
+            return
+        self._generation = self.arena.generation
+        memory = self.arena.bytes
+        for root, place in self.plan.places.items():
+            if place.kind == "arena":
+                type_ = self.actions.types[root]
+                dtype = numpy_dtype(type_.dtype)
+                self._set(root, np.ndarray(type_.shape, dtype, memory, place.offset))  # type: ignore[arg-type]
+
+    def replace_shadow(self, variable: Node, array: np.ndarray) -> None:
+        """Memory for a variable's next value."""
+        self.shadows[variable] = array
+        self._set(self.plan.direct[variable], array)
+
+    def array(self, slot: int) -> np.ndarray:
+        """A view of a slot's values, valid until the next run."""
+        array = self._arrays[self.actions.root[slot]]
+        shape = self.actions.types[slot].shape
+        return array if array.shape == shape else array.reshape(shape)  # type: ignore[arg-type]
+
+    # ---- running ------------------------------------------------------------------------------
+
+    def run(
+        self,
+        given: Mapping[int, np.ndarray],
+        stream_of: StreamOf,
+        cancel: threading.Event | None = None,
+        profiler: Profiler | None = None,
+    ) -> dict[int, np.ndarray]:
+        """As `Interpreter.run`; what it returns, except ``results``, the next run overwrites."""
+        self._place_arena()
+        self._running = True
+        try:
+            for root in self.results:
+                self._set(root, self._new_array(root))
+            for slot, array in given.items():
+                self._set(slot, _plain(array))
+            for table, phase in zip(self._tables, self.plan.phases, strict=True):
+                if table is not None and profiler is not None:
+                    self._profile(table, phase, given, stream_of, profiler)
+                elif table is not None:
+                    self._drive(table, given, stream_of, cancel)
+                for group in phase.python:
+                    if cancel is not None and cancel.is_set():
+                        raise Cancelled("the run was stopped")
+                    if profiler is not None:
+                        profiler.reference(group, partial(self._run_python, group, stream_of))
+                    else:
+                        self._run_python(group, stream_of)
+            schedule = self.actions.schedule
+            ends = (*schedule.fetches, *schedule.writes.values())
+            return {slot: self.array(slot) for slot in ends if slot is not None}
+        finally:
+            self._running = False
+            for root in self.results:
+                self._arrays.pop(root, None)  # or it would live as long as the plan
+
+    def _drive(
+        self,
+        table: Table,
+        given: Mapping[int, np.ndarray],
+        stream_of: StreamOf,
+        cancel: threading.Event | None,
+    ) -> None:
+        if cancel is not None and cancel.is_set():
+            raise Cancelled("the run was stopped")
+        execution = 0
+        if table.keys:
+            execution = stream_of(table.keys[0][2].node).execution
+            table.set_keys(stream_of)
+        main = threading.current_thread() is threading.main_thread()
+        slow = main and self._work > INTERRUPTIBLE_NS
+        outcome = self.team.drive(table.program, execution, interruptible=slow)
+        if outcome.failure is not None:
+            self.explain_failure(outcome, given, stream_of)
+        if outcome.stopped:
+            raise Cancelled("the run was stopped")
+
+    def _profile(
+        self,
+        table: Table,
+        phase: Phase,
+        given: Mapping[int, np.ndarray],
+        stream_of: StreamOf,
+        profiler: Profiler,
+    ) -> None:
+        execution = stream_of(table.keys[0][2].node).execution if table.keys else 0
+        table.set_keys(stream_of)
+        profiler.drive(table.program, phase.levels, execution, table.loops)
+        outcome = table.program.outcome()
+        if outcome.failure is not None:
+            self.explain_failure(outcome, given, stream_of)
+
+    def stop(self) -> None:
+        """End a run that is going on in another thread, between two kernels."""
+        if self._running:
+            for table in self._tables:
+                if table is not None:
+                    table.program.stop(now=True)
+
+    def _run_python(self, group: Group, stream_of: StreamOf) -> None:
+        action = group.actions[0]
+        inputs = [self.array(s) for s in action.inputs]
+        outs = call_reference(action.node, inputs, stream_of)
+        for slot, out in zip(action.outputs, outs, strict=True):
+            np.copyto(self.array(slot), out, casting="no")
+
+    def explain_failure(
+        self, outcome: Outcome, given: Mapping[int, np.ndarray], stream_of: StreamOf
+    ) -> None:
+        """A kernel knows that it failed, the reference knows where and why: run that.
+
+        Raises:
+            RunError: always.
+        """
+        if self._interpreter is None:
+            schedule = self.actions.schedule
+            self._interpreter = Interpreter(schedule, self.actions.types[: len(schedule.slots)])
+        self._interpreter.run(given, stream_of)
+        raise RunError(
+            f"a compiled kernel failed ({outcome.failure}), and the reference does not",
+            hint="Run with the reference tier, and report this as a fault of nodeflow.",
+        )
+
+
+def _plain(array: np.ndarray) -> np.ndarray:
+    """The array itself if kernels can read it, else a copy that they can."""
+    if array.flags.c_contiguous and array.flags.aligned:
+        return array
+    return np.array(array, order="C", copy=True)

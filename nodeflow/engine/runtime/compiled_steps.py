@@ -1,0 +1,183 @@
+"""The compiled training loop: one table that the driver walks, step after step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nodeflow.engine.columns import Column
+from nodeflow.engine.interpreter import Interpreter
+from nodeflow.engine.plan.batch_input import FIRST, ORDER, gather_row
+from nodeflow.engine.plan.emit import KernelLaunch, Pointer, StepAddress
+from nodeflow.engine.plan.levels import Level, all_rows
+from nodeflow.engine.plan.plan import Plan, make_step_plan
+from nodeflow.engine.runtime.compiled_plan import build_table
+from nodeflow.engine.runtime.program import Ring, base_sources
+from nodeflow.engine.schedule.schedule import Schedule
+from nodeflow.errors import RunError
+from nodeflow.graph.graph import Tensor
+from nodeflow.graph.types import TensorType, numpy_dtype
+
+if TYPE_CHECKING:
+    from nodeflow.engine.inspect.profile import Profiler
+    from nodeflow.engine.session import Session
+
+RING_SIZE = 4096
+"""Steps whose scalars are kept: more than any drive makes."""
+_KINDS = {"float32": 0, "float64": 1, "int32": 2, "int64": 3, "bool": 4, "uint8": 4}
+
+
+@dataclass
+class StepPlan:
+    """A plan with the gathering before it and the recording of scalars after it."""
+
+    plan: Plan
+    columns: Mapping[Tensor, Column]
+    batch_size: int
+    levels: list[Level]
+    gathers: int
+    scalars: list[tuple[int, str]]
+
+    def sources(self) -> list[str]:
+        """Texts of all kernels, each once."""
+        return list(dict.fromkeys(r.source for r in all_rows(self.levels)))
+
+
+def plan_steps(
+    schedule: Schedule,
+    types: Sequence[TensorType],
+    columns: Mapping[Tensor, Column],
+    batch_size: int,
+) -> StepPlan | None:
+    """Plan the loop; None where an op has no kernel."""
+    used = {t: c for t, c in columns.items() if t in schedule.feeds}
+    plan = make_step_plan(schedule, types, [schedule.feeds[t] for t in used])
+    if plan is None:
+        return None
+    gathers = [
+        replace(gather_row(c, batch_size, schedule.feeds[t]), label=f"batch of {t.name}")
+        for t, c in used.items()
+    ]
+    actions = plan.actions
+    scalars = [(s, actions.types[s].dtype) for s in actions.fetches if s is not None]
+    pairs = [
+        cell for slot, dtype in scalars for cell in (Pointer(actions.root[slot]), _KINDS[dtype])
+    ]
+    args = (StepAddress(), 0, RING_SIZE, len(scalars), *pairs)
+    record = KernelLaunch(base_sources()[-1], args, 1, 50.0, label="record scalars")
+    levels: list[Level] = [level for level in (gathers, *plan.phases[0].levels, [record]) if level]
+    return StepPlan(plan, used, batch_size, levels, len(gathers), scalars)
+
+
+class DrivenSteps:
+    """Drives a step plan. The session's lock is held by whoever calls.
+
+    Attributes:
+        steps_done: complete steps of the last drive, also where it raised.
+    """
+
+    def __init__(self, steps: StepPlan, session: Session, given: Mapping[int, np.ndarray]) -> None:
+        self.steps = steps
+        self.plan = steps.plan
+        self.session = session
+        self.steps_done = 0
+        self._given = {s: np.array(a, order="C", copy=True) for s, a in given.items()}
+        self._table = build_table(steps.levels)
+        self._table.set_keys(session.stream_of("", 0))
+        self._program = self._table.program
+        self._gathers = [self._program.args(row) for row in range(steps.gathers)]
+        self._ring = Ring(RING_SIZE, len(steps.scalars))
+        record = self._program.args(len(list(all_rows(steps.levels))) - 1)
+        record[1] = self._ring.values.ctypes.data
+        for root, value in (*self.plan.actions.constants.items(), *self._given.items()):
+            self._table.bind(root, value.ctypes.data)
+        self._generation = -1
+        self._team = session.team()
+
+    def _bind_memory(self) -> None:
+        """Addresses of the arena if it has moved, and of the variables, which change hands."""
+        arena = self.session.arena
+        self.plan.reserve(arena)
+        if self._generation != arena.generation:
+            self._generation = arena.generation
+            for root, place in self.plan.places.items():
+                if place.kind == "arena":
+                    self._table.bind(root, arena.address + place.offset)
+        variables = self.session.variables
+        schedule = self.plan.schedule
+        written = {home: new for new, home in self.plan.inplace.items()}
+        for variable, slot in schedule.reads.items():
+            address = variables.read(variable).ctypes.data
+            self._table.bind(slot, address)
+            if slot in written:
+                self._table.bind(written[slot], address)
+        for variable, home in self.plan.home.items():
+            if home not in schedule.reads.values():
+                type_ = variable.outputs[0].type
+                shape = tuple(d or 0 for d in type_.shape)
+                address = variables.ensure(variable, shape, numpy_dtype(type_.dtype)).ctypes.data
+                self._table.bind(home, address)
+                if home in written:
+                    self._table.bind(written[home], address)
+
+    def drive(self, first_step: int, count: int, epoch_first: int, order: np.ndarray) -> np.ndarray:
+        """Run up to ``count`` steps; their scalars, float64 (steps, scalars).
+
+        Raises:
+            RunError: a step failed; nothing of it was stored.
+        """
+        count = min(count, RING_SIZE)
+        self.steps_done = 0
+        self._prepare(epoch_first, order)
+        outcome = self._team.drive(self._program, first_step, count)
+        self.steps_done = outcome.steps
+        if outcome.failure is not None:
+            self._explain(first_step + outcome.steps, epoch_first, order, outcome.failure)
+        rows = self._ring.rows(first_step, outcome.steps)
+        return rows[:, : len(self.steps.scalars)]
+
+    def profile(
+        self, profiler: Profiler, step: int, epoch_first: int, order: np.ndarray
+    ) -> np.ndarray:
+        """Run one step, every kernel timed; its scalars, float64 (1, scalars).
+
+        Raises:
+            RunError: the step failed; nothing of it was stored.
+        """
+        self.steps_done = 0
+        self._prepare(epoch_first, order)
+        profiler.drive(self._program, self.steps.levels, step, self._table.loops)
+        outcome = self._program.outcome()
+        if outcome.failure is not None:
+            self._explain(step, epoch_first, order, outcome.failure)
+        self.steps_done = 1
+        return self._ring.rows(step, 1)[:, : len(self.steps.scalars)]
+
+    def _prepare(self, epoch_first: int, order: np.ndarray) -> None:
+        self._bind_memory()
+        for args in self._gathers:
+            args[FIRST], args[ORDER] = epoch_first, order.ctypes.data
+
+    def stop(self) -> None:
+        """End a drive after its current step."""
+        self._program.stop()
+
+    def _explain(self, step: int, epoch_first: int, order: np.ndarray, failure: object) -> None:
+        """Run the failed step by reference, which says where and why. Always raises RunError."""
+        schedule = self.plan.schedule
+        start = (step - epoch_first) * self.steps.batch_size
+        which = order[start : start + self.steps.batch_size]
+        given = dict(self._given)
+        for tensor, column in self.steps.columns.items():
+            given[schedule.feeds[tensor]] = column.rows(which)
+        for variable, slot in schedule.reads.items():
+            given[slot] = self.session.variables.read(variable)
+        types = self.plan.actions.types[: len(schedule.slots)]
+        Interpreter(schedule, types).run(given, self.session.stream_of("", step))
+        raise RunError(
+            f"a compiled kernel failed ({failure}), and the reference does not",
+            hint="Run with the reference tier, and report this as a fault of nodeflow.",
+        )

@@ -1,0 +1,218 @@
+"""The one team of threads that runs every kernel.
+
+N ordinary Python threads enter the compiled driver without the GIL. The calling thread conducts and
+takes part; the others are woken, help as long as there are tasks, and leave (see `drive`). Threads
+start at the first drive that has parallel work, are daemons, and are made anew after a fork. One
+drive runs at a time in the process: more would only fight for the same cores.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import threading
+import weakref
+from collections.abc import Callable
+from functools import cache, lru_cache
+
+import numpy as np
+
+from nodeflow.engine.compiler.object_code import ENTRY
+from nodeflow.engine.cores import cores
+from nodeflow.engine.devicelib import abi, blas
+from nodeflow.engine.runtime.program import Outcome, Program, drive_kernel
+
+SPINS = 4000  # a few microseconds; longer burns a core that others may need
+LINGER = 300  # times that a helper gives its core away before it sleeps: about 100 microseconds
+_POLL_S = 0.02  # how often a waiting caller looks for Ctrl-C
+
+_teams: weakref.WeakSet[Team] = weakref.WeakSet()
+_admission = threading.Lock()
+
+
+def default_threads() -> int:
+    """``NODEFLOW_NUM_THREADS``, else the cores this process may use."""
+    setting = os.environ.get("NODEFLOW_NUM_THREADS", "")
+    if setting.isdigit() and int(setting) > 0:
+        return int(setting)
+    return cores()
+
+
+@cache
+def shared_team(n: int) -> Team:
+    """The process's team of ``n`` threads."""
+    return Team(n)
+
+
+class _Helper:
+    """One helper thread: waits at its gate, follows the conductor, waits again."""
+
+    def __init__(self, follow: Callable[[], None], tid: int) -> None:
+        self._follow = follow
+        self._gate = threading.Lock()
+        self._gate.acquire()
+        self._dismissed = False
+        threading.Thread(target=self._live, name=f"nodeflow-team-{tid}", daemon=True).start()
+
+    def wake(self) -> None:
+        with contextlib.suppress(RuntimeError):  # it has not even gone through the gate yet
+            self._gate.release()
+
+    def dismiss(self) -> None:
+        self._dismissed = True
+        self.wake()
+
+    def _live(self) -> None:
+        while True:
+            self._gate.acquire()
+            if self._dismissed:
+                return
+            self._follow()
+
+
+def _dismiss(helpers: list[_Helper]) -> None:
+    while helpers:
+        helpers.pop().dismiss()
+
+
+class Team:
+    """``n`` threads: the caller and n - 1 helpers.
+
+    Args:
+        n: at least 1. More than there are cores is slower but right.
+    """
+
+    def __init__(self, n: int) -> None:
+        if n < 1:
+            raise ValueError(f"a team needs at least one thread, got {n}")
+        self.n = n
+        self._helpers: list[_Helper] = []
+        self._reset()
+        _teams.add(self)
+        weakref.finalize(self, _dismiss, self._helpers).atexit = False
+
+    def _reset(self) -> None:
+        """A team without threads: at the start and, in the child, after a fork."""
+        self._helpers.clear()
+        self._control = np.zeros(abi.TICKETS + abi.TICKET_SLOTS * self.n, np.int64)
+        self._tickets = self._control[abi.TICKETS :: abi.TICKET_SLOTS]
+        self._present = self._control[abi.TICKETS + abi.PRESENT :: abi.TICKET_SLOTS]
+        self._tickets[:] = abi.LEAVE
+        self._control[abi.YIELD] = _yield_address()
+        self._control[abi.SPINS] = SPINS
+        self._control[abi.LINGER] = LINGER
+        self._entries: dict[int, Callable[[], None]] = {}
+
+    def drive(
+        self,
+        program: Program,
+        first_step: int = 0,
+        count: int = 1,
+        *,
+        interruptible: bool = False,
+    ) -> Outcome:
+        """Run ``count`` steps of ``program``, numbered from ``first_step``.
+
+        Returns when they are done, a kernel failed, or the program was asked to stop. Python's
+        signal handlers run only after this returns, so callers keep drives below 50 ms, or, where
+        one step may take longer, pass ``interruptible``: then another thread conducts (some 50 us
+        more), and Ctrl-C stops the drive between two kernels and raises KeyboardInterrupt here.
+        """
+        with _admission:
+            n = self.n if program.parallel else 1
+            program.prepare(first_step, count, n)
+            self._control[abi.PROGRAM] = program.address
+            conduct = self._entry(0, n)
+            try:
+                self._wake_helpers(n)
+                with blas.one_thread():
+                    if interruptible:
+                        _run_elsewhere(conduct, program)
+                    else:
+                        conduct()
+            finally:
+                self._tickets[:] = abi.LEAVE
+            return program.outcome()
+
+    def close(self) -> None:
+        """End the helper threads; the next drive starts new ones."""
+        with _admission:
+            _dismiss(self._helpers)
+
+    def _wake_helpers(self, n: int) -> None:
+        if n == 1:
+            return
+        while len(self._helpers) < n - 1:
+            tid = len(self._helpers) + 1
+            self._helpers.append(_Helper(self._entry(tid, self.n), tid))
+        # Nothing to take yet, but stay: whoever comes before the conductor must not leave again.
+        self._tickets[:] = abi.EMPTY
+        for helper, present in zip(self._helpers, self._present[1:n].tolist(), strict=False):
+            if not present:
+                helper.wake()
+
+    def _entry(self, tid: int, n: int) -> Callable[[], None]:
+        """The compiled driver as a call without arguments, with scratch memory of its own."""
+        key = (tid << 32) + n
+        if key not in self._entries:
+            self._entries[key] = _entry_call(self._control, tid, n)
+        return self._entries[key]
+
+
+def _entry_call(control: np.ndarray, tid: int, n: int) -> Callable[[], None]:
+    entry = ENTRY(drive_kernel().address)
+    scratch = np.zeros(2, np.int64)
+    result, address = scratch.ctypes.data, control.ctypes.data
+
+    def call(keep: tuple = (scratch, control)) -> None:
+        entry(result, result + 8, address, tid, n)
+
+    return call
+
+
+def _run_elsewhere(conduct: Callable[[], None], program: Program) -> None:
+    """Conduct in another thread while this one stays open to signals."""
+    finished = threading.Lock()
+    finished.acquire()
+
+    def run() -> None:
+        try:
+            conduct()
+        finally:
+            finished.release()
+
+    threading.Thread(target=run, name="nodeflow-conductor", daemon=True).start()
+    interrupt: BaseException | None = None
+    while True:
+        try:
+            if finished.acquire(timeout=_POLL_S):
+                break
+        except BaseException as error:  # Ctrl-C, or a handler that raises: stop, then pass it on
+            interrupt = interrupt or error
+            program.stop(now=True)
+    if interrupt is not None:
+        program.outcome()  # forget the stop
+        raise interrupt
+
+
+@lru_cache(maxsize=1)
+def _yield_address() -> int:
+    """Address of the platform's "let somebody else run" function."""
+    if os.name == "nt":
+        function = ctypes.windll.kernel32.SwitchToThread  # type: ignore[attr-defined]
+    else:
+        function = ctypes.CDLL(None).sched_yield
+    return ctypes.cast(function, ctypes.c_void_p).value or 0
+
+
+def _after_fork() -> None:
+    """In the child no helper exists, and whoever held the admission does not either."""
+    global _admission
+    _admission = threading.Lock()
+    for team in list(_teams):
+        team._reset()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

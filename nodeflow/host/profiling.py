@@ -1,0 +1,40 @@
+"""What a profile of a document measures: a few training steps, or a run of all its ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from nodeflow.document.build.task import Task
+from nodeflow.engine.session import Session
+from nodeflow.errors import FetchError
+from nodeflow.host.protocol import Profiled
+from nodeflow.train.loop import explain, profile
+
+STEPS = 3
+
+
+def measure(
+    task: Task, variables: Mapping[str, np.ndarray], threads: int | None, request: int
+) -> Profiled:
+    """Time every kernel, compiled, in a session of its own that begins with these variables.
+
+    Raises:
+        NodeflowError: in the document, its data, or the run.
+    """
+    seed = task.build.settings.seed
+    with Session(task.graph, tier="compiled", threads=threads, seed=seed) as session:
+        session.initialize()
+        session.variables.update(variables)
+        if task.trains:
+            training = task.training()
+            trace, plan = profile(session, training, STEPS), explain(session, training)
+            return Profiled(request, STEPS, session.team().n, trace, plan)
+        names = task.default_fetches()
+        if not names:
+            raise FetchError("the graph has nothing to compute", hint="Add a node.")
+        fetches = [task.fetchable(name) for name in names]
+        feeds = task.feeds(fetches)
+        _, trace = session.profile(fetches, feeds)
+        return Profiled(request, 0, session.team().n, trace, session.explain(fetches, feeds))

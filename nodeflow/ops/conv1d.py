@@ -1,0 +1,162 @@
+"""Ops along one axis, made of those on pictures: a series is a picture of height 1."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from nodeflow.errors import AttributeProblem, ShapeError
+from nodeflow.graph.graph import Tensor
+from nodeflow.graph.op import Attr, Port, Sample
+from nodeflow.graph.registry import REGISTRY
+from nodeflow.graph.types import FLOATS, TensorType, shape_text
+from nodeflow.ops import functions as F
+from nodeflow.ops.base import register
+from nodeflow.ops.composed import Composed
+from nodeflow.ops.conv import GROUPS
+from nodeflow.ops.pooling import PADDING as POOL_PADDING
+from nodeflow.ops.samples import values
+from nodeflow.ops.sliding_windows import PADDING
+
+
+class AlongOneAxis(Composed):
+    """Base: a 2-D op on pictures of height 1."""
+
+    category = "Neural network"
+    two = ""
+    """Id of the 2-D op."""
+    LAYOUT = Attr(
+        "layout", "choice", "NWC", "Where the channels are: last (NWC) or after the rows (NCW).",
+        choices=("NWC", "NCW"),
+    )  # fmt: skip
+
+    def wide(self, attrs: Mapping[str, Any]) -> dict[str, Any]:
+        """Attributes of the 2-D op."""
+        pairs = {"strides", "dilations", "size"}
+        changed = {k: (1, *v) for k, v in attrs.items() if k in pairs and v is not None}
+        return {**attrs, **changed, "layout": "NHWC" if attrs["layout"] == "NWC" else "NCHW"}
+
+    def axes(self, attrs: Mapping[str, Any]) -> list[int]:
+        """Where each input gets its axis of size 1."""
+        return [1 if attrs["layout"] == "NWC" else 2, 0]
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        for name in ("strides", "dilations", "size"):
+            if len(attrs.get(name) or (1,)) != 1:
+                raise AttributeProblem(f"{name} must be one number", port=name)
+        lifted = []
+        for type_, axis, port in zip(types, self.axes(attrs), self.inputs, strict=False):
+            if type_.rank != 3:
+                raise ShapeError(
+                    f"{self.id} needs three axes, not shape {shape_text(type_.shape)}",
+                    port=port.name,
+                )
+            lifted.append(type_.with_shape((*type_.shape[:axis], 1, *type_.shape[axis:])))
+        made = REGISTRY.lookup(self.two).infer(*lifted, **self.wide(attrs))
+        assert isinstance(made, TensorType)
+        axis = self.axes(attrs)[0]
+        return made.with_shape((*made.shape[:axis], *made.shape[axis + 1 :]))
+
+    def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor:
+        axes = self.axes(attrs)
+        lifted = [F.expand_dims(x, axis=a) for x, a in zip(inputs, axes, strict=False)]
+        made = getattr(F, self.two)(*lifted, **self.wide(attrs))
+        return F.squeeze(made, axis=[axes[0]])
+
+
+class Convolution1D(AlongOneAxis):
+    """Base of the two convolutions along one axis."""
+
+    attrs = (
+        Attr("strides", "ints", (1,), "Steps between windows."),
+        PADDING,
+        Attr("dilations", "ints", (1,), "Steps between the elements that a window sees."),
+        GROUPS,
+        AlongOneAxis.LAYOUT,
+    )
+    inputs = (
+        Port("x", "Series.", FLOATS, "T"),
+        Port("filter", "(width, channels / groups, filters).", FLOATS, "T"),
+    )
+
+    def samples(self) -> Iterator[Sample]:
+        for dtype in FLOATS:
+            arrays = values((2, 6, 3), dtype), values((2, 3, 3), dtype, start=5)
+            yield Sample(arrays, smooth=dtype == "float64")
+            yield Sample(arrays, {"strides": (2,), "padding": "valid"}, dtype == "float64")
+        ncw = values((2, 4, 5)), values((3, 2, 4), start=5)
+        yield Sample(ncw, {"layout": "NCW", "dilations": (2,), "groups": 2}, smooth=True)
+        yield Sample((values((0, 3, 1)), values((2, 1, 1))), smooth=True)
+        yield Sample((values((1, 1, 1)), values((1, 1, 1))), smooth=True)
+
+
+@register
+class Conv1D(Convolution1D):
+    """What filters find at each place of series."""
+
+    id = "conv1d"
+    two = "conv2d"
+    keywords = ("convolution", "series", "time", "filter", "kernel", "signal", "sequence")
+    doc = (
+        "The product of filters with every window of a batch of series.\n\nx (n, width, channels) "
+        "and filter (width, channels / groups, filters) give (n, width', filters). As conv2d, "
+        "along one axis."
+    )
+
+
+@register
+class Conv1DTranspose(Convolution1D):
+    """Series painted by filters."""
+
+    id = "conv1d_transpose"
+    two = "conv2d_transpose"
+    keywords = ("deconvolution", "upsampling", "series", "decoder")
+    doc = (
+        "Paints each element of x as a filter; the adjoint of conv1d with the same filter.\n\n"
+        "x (n, width, channels) and filter (width, filters / groups, channels of x) give (n, "
+        "width * stride, filters) with padding same. As conv2d_transpose, along one axis."
+    )
+    inputs = (
+        Port("x", "What to paint.", FLOATS, "T"),
+        Port("filter", "(width, filters / groups, channels of x).", FLOATS, "T"),
+    )
+
+
+class Pool1D(AlongOneAxis):
+    """Base of pooling along one axis."""
+
+    inputs = (Port("x", "Series.", FLOATS),)
+    attrs = (
+        Attr("size", "ints", (2,), "Length of a window."),
+        Attr("strides", "ints", None, "Steps between windows; none is their size.", optional=True),
+        POOL_PADDING,
+        AlongOneAxis.LAYOUT,
+    )
+
+    def samples(self) -> Iterator[Sample]:
+        for dtype in FLOATS:
+            yield Sample((values((2, 5, 3), dtype),), smooth=dtype == "float64")
+        attrs = {"size": (3,), "strides": (2,), "padding": "same", "layout": "NCW"}
+        yield Sample((values((2, 3, 5)),), attrs, smooth=True)
+        yield Sample((values((0, 3, 2)),), smooth=True)
+        yield Sample((values((1, 1, 1)),), {"size": (1,)}, smooth=True)
+
+
+@register
+class MaxPool1D(Pool1D):
+    """The largest element of each window of series."""
+
+    id = "max_pool1d"
+    two = "max_pool2d"
+    keywords = ("pooling", "maximum", "series", "downsample")
+    doc = "The largest element of each window of series, for each channel.\n\nAs max_pool2d."
+
+
+@register
+class AveragePool1D(Pool1D):
+    """The mean of each window of series."""
+
+    id = "average_pool1d"
+    two = "average_pool2d"
+    keywords = ("pooling", "mean", "series", "downsample", "smooth")
+    doc = "The mean of each window of series, for each channel.\n\nAs average_pool2d."

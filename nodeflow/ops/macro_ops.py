@@ -1,0 +1,268 @@
+"""Gradients, and the base of optimizers: macro ops, which derive nodes when they are added.
+
+The file stores the one node; what it derives can be seen, inspected and fetched by name.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+from nodeflow.errors import GradientError, GraphError, ShapeError
+from nodeflow.graph.gradients import gradients
+from nodeflow.graph.graph import Graph, Node, Tensor, ancestors
+from nodeflow.graph.op import Attr, Expansion, Op, Port
+from nodeflow.graph.types import FLOATS, TensorType, shape_text
+from nodeflow.ops import functions as F
+from nodeflow.ops.base import register
+from nodeflow.ops.training_mode import step_assigns
+
+
+class UnreachedVariable(UserWarning):
+    """An optimizer leaves out a variable that the loss does not depend on."""
+
+
+@register
+class Gradients(Op):
+    """Derivatives of a tensor."""
+
+    id = "gradients"
+    category = "Training"
+    keywords = ("derivative", "backpropagation", "slope", "differentiate")
+    doc = (
+        "The gradients of y with respect to each of xs.\n\nOf the sum of y's elements, if it is no "
+        "scalar; each has the shape of its x. Gradients of gradients exist. Where y does not "
+        "depend "
+        "on an x there is none, and fetching it is an error."
+    )
+    macro = True
+    differentiable = True
+    inputs = (
+        Port("y", "What to differentiate.", FLOATS),
+        Port("xs", "With respect to what.", FLOATS, variadic=True),
+    )
+    outputs = (Port("grads", variadic=True),)
+
+    def infer(self, *types: TensorType, **attrs: Any) -> Sequence[TensorType]:
+        return types[1:]
+
+    def expand(self, graph: Graph, name: str, inputs: Sequence[Tensor], **attrs: Any) -> Expansion:
+        if len(inputs) < 2:
+            raise GraphError("gradients has no input at 'xs'", port="xs.0", hint="Wire one.")
+        return Expansion(alias=tuple(gradients(inputs[0], inputs[1:])))
+
+
+class Optimizer(Op):
+    """Base: finds the variables, takes gradients, and adds one update per variable."""
+
+    category = "Training"
+    macro = True
+    stateful = True
+    inputs = (
+        Port("loss", "The scalar to make small.", FLOATS),
+        Port("schedule", "Learning rate of each step; overrides the attribute.", FLOATS,
+             optional=True),
+    )  # fmt: skip
+    outputs = ()
+    numbers: tuple[str, ...] = ("learning_rate",)
+    """Attributes that become constants: ``NAME/learning_rate``."""
+    COMMON = (
+        Attr("clip_value", "float", None, "Limit of each gradient element, before clip_norm; none "
+             "is no limit.", minimum=1e-30, optional=True),
+        Attr("clip_norm", "float", None, "Limit of the length of all gradients together; none is "
+             "no limit.", minimum=1e-30, optional=True),
+        Attr("weight_decay", "float", 0.0, "Share, times the learning rate, that weights shrink.",
+             minimum=0),
+        Attr("average_decay", "float", None, "Share kept in running means of the weights, for the "
+             "training setting use_averages; none is off.", minimum=0, maximum=1, optional=True),
+        Attr("variables", "names", None, "Variables to change; none means all trainable ones.",
+             optional=True),
+    )  # fmt: skip
+    """What every optimizer can do besides."""
+
+    def infer(self, *types: TensorType, **attrs: Any) -> Sequence[TensorType]:
+        for port, type_ in zip(("loss", "schedule"), types, strict=False):
+            if type_.rank:
+                hint = "Insert reduce_mean before it." if port == "loss" else "Give it one step."
+                raise ShapeError(
+                    f"the {port} has shape {shape_text(type_.shape)}, not that of a scalar",
+                    port=port,
+                    hint=hint,
+                )
+        return ()
+
+    def expand(self, graph: Graph, name: str, inputs: Sequence[Tensor], **attrs: Any) -> Expansion:
+        loss, schedule = inputs[0], inputs[1] if len(inputs) > 1 else None
+        wanted = self._wanted(graph, loss, attrs["variables"])
+        pairs = list(zip(gradients(loss, wanted), wanted, strict=True))
+        reached = [(g, v) for g, v in pairs if g is not None]
+        unreached = [v.name for g, v in pairs if g is None]
+        if not reached:
+            raise GradientError(
+                f"the loss depends on no trainable variable{_named(unreached)}",
+                port="loss",
+                hint="Wire a loss that is computed from a variable with trainable set.",
+            )
+        if unreached:
+            message = f"{name}: the loss does not depend on {', '.join(unreached)}; left out"
+            warnings.warn(message, UnreachedVariable, stacklevel=2)
+        with graph.name_scope(name):
+            assigns = Updates(graph, attrs, schedule).assign(self, reached)
+        others = step_assigns(graph, [t.node for t in inputs])
+        return Expansion(control_inputs=(*assigns, *others))
+
+    def _wanted(self, graph: Graph, loss: Tensor, names: Sequence[str] | None) -> list[Tensor]:
+        if names is not None:
+            return [self._variable(graph, n) for n in dict.fromkeys(names)]
+        before = ancestors([loss.node])
+        return [v for v in graph.trainable_variables if v.node in before and v.type.is_float]
+
+    def _variable(self, graph: Graph, name: str) -> Tensor:
+        tensor = graph.tensor(name)
+        if tensor.node.op.id != "variable":
+            raise GraphError(
+                f"{name} is a {tensor.node.op.id}, not a variable",
+                port="variables",
+                hint="Name variables only.",
+            )
+        return tensor
+
+    def prepare(self, updates: Updates, dtype: str) -> None:
+        """Add what all variables of one dtype share."""
+
+    def step(self, updates: Updates, variable: Tensor, gradient: Tensor) -> Tensor:
+        """What is subtracted from the variable."""
+        raise NotImplementedError
+
+
+def _named(names: Sequence[str]) -> str:
+    return f" ({', '.join(names)} named)" if names else ""
+
+
+class Updates:
+    """What one optimizer node adds to the graph: shared numbers, slots and assigns."""
+
+    def __init__(self, graph: Graph, attrs: dict[str, Any], schedule: Tensor | None = None) -> None:
+        self.graph = graph
+        self.attrs = attrs
+        self.schedule = schedule
+        self.assigns: list[Node] = []
+        self._shared: dict[tuple[str, str], Tensor] = {}
+
+    def assign(self, op: Optimizer, pairs: Sequence[tuple[Tensor, Tensor]]) -> list[Node]:
+        """Add the updates of all (gradient, variable) pairs; returns the assigns."""
+        for dtype in dict.fromkeys(v.dtype for _, v in pairs):
+            for attr in op.numbers:
+                self.share(attr, self._number(attr, dtype))
+            op.prepare(self, dtype)
+        clipped = self._clip([g for g, _ in pairs])
+        for gradient, (_, variable) in zip(clipped, pairs, strict=True):
+            with self.graph.name_scope(variable.node.name):
+                step = op.step(self, variable, gradient)
+                new = F.subtract(self._decayed(variable), step, name="new_value")
+                self.store(variable, new)
+                self._keep_average(variable, new)
+        return self.assigns
+
+    def _number(self, attr: str, dtype: str) -> Tensor:
+        if attr == "learning_rate" and self.schedule is not None:
+            if self.schedule.dtype == dtype:
+                return F.identity(self.schedule, name=attr)
+            return F.cast(self.schedule, dtype=dtype, name=attr)
+        value = float(self.attrs[attr])
+        return self.graph.apply("constant", value=value, dtype=dtype, name=attr)
+
+    def _clip(self, gradients: list[Tensor]) -> list[Tensor]:
+        """Each element limited, then all together scaled down to the limit of their length."""
+        if (limit := self.attrs["clip_value"]) is not None:
+            gradients = [
+                F.clip_by_value(g, min=-limit, max=limit, name="clipped") for g in gradients
+            ]
+        if (limit := self.attrs["clip_norm"]) is None:
+            return gradients
+        dtype = gradients[0].dtype
+        squares = [_as(F.reduce_sum(F.square(g)), dtype) for g in gradients]
+        total = squares[0]
+        for square in squares[1:]:
+            total = total + square
+        norm = F.sqrt(total, name="gradient_norm")
+        scale = F.divide(limit, F.maximum(norm, limit), name="clip_scale")
+        return [F.multiply(g, _as(scale, g.dtype), name="clipped") for g in gradients]
+
+    def _decayed(self, variable: Tensor) -> Tensor:
+        """Loshchilov and Hutter, 2019: apart from the gradient, so that nothing rescales it."""
+        if not self.attrs["weight_decay"]:
+            return variable
+        shrink = self.shared("learning_rate", variable.dtype) * self.attrs["weight_decay"]
+        return F.multiply(variable, 1 - shrink, name="decayed")
+
+    def _keep_average(self, variable: Tensor, new: Tensor) -> None:
+        if (decay := self.attrs["average_decay"]) is None:
+            return
+        old = self.graph.apply(
+            "variable", variable, dtype=variable.dtype, trainable=False, name="average"
+        )
+        mean = F.add(old * decay, new * (1 - decay), name="new_average")
+        self.store(old, mean, name="assign_average")
+
+    def share(self, name: str, tensor: Tensor) -> None:
+        """Keep a tensor for all variables of its dtype."""
+        self._shared[name, tensor.dtype] = tensor
+
+    def shared(self, name: str, dtype: str) -> Tensor:
+        """An attribute in ``numbers``, or what ``prepare`` shared."""
+        return self._shared[name, dtype]
+
+    def slot(self, name: str, variable: Tensor, value: float = 0.0) -> Tensor:
+        """A variable like another that is not trained, in the current scope."""
+        return self.number_slot(name, variable.dtype, value, variable.shape)
+
+    def number_slot(self, name: str, dtype: str, value: float, shape: Any = ()) -> Tensor:
+        """A variable that is not trained, in the current scope."""
+        return self.graph.apply(
+            "variable", value=value, dtype=dtype, shape=shape, trainable=False, name=name
+        )
+
+    def running_mean(self, name: str, decay: str, variable: Tensor, new: Tensor) -> Tensor:
+        """decay * old + (1 - decay) * new, kept in a slot; ``prepare`` shared both factors."""
+        old = self.slot(name, variable)
+        kept = self.shared(decay, variable.dtype) * old
+        share = self.shared(f"one_minus_{decay}", variable.dtype)
+        mean = F.add(kept, share * new, name=f"new_{name}")
+        self.store(old, mean, name=f"assign_{name}")
+        return mean
+
+    def share_rest(self, dtype: str, *names: str) -> None:
+        """Share 1 - NAME as one_minus_NAME."""
+        for name in names:
+            rest = F.subtract(1, self.shared(name, dtype), name=f"one_minus_{name}")
+            self.share(f"one_minus_{name}", rest)
+
+    def share_power(self, dtype: str, *names: str) -> None:
+        """Share NAME to the power of the step's number, from 1, as NAME_power."""
+        for name in names:
+            old = self.number_slot(f"{name}_power", dtype, 1.0)
+            power = F.multiply(old, self.shared(name, dtype), name=f"new_{name}_power")
+            self.store(old, power, name=f"assign_{name}_power")
+            self.share(f"{name}_power", power)
+
+    def store(self, variable: Tensor, value: Tensor, name: str = "assign") -> None:
+        """Assign, and run it with the optimizer node."""
+        self.assigns.append(self.graph.apply("assign", variable, value, name=name).node)
+
+
+def average_names(optimizer: Node) -> dict[str, str]:
+    """Variable -> the variable that holds its running mean, for an optimizer that keeps them.
+
+    Found by structure, so also for the group that an unpacked optimizer has become: a mean starts
+    at the variable itself, and each step assigns to it.
+    """
+    runs = [*optimizer.control_inputs, *(t.node for t in optimizer.inputs)]
+    assigned = (n.inputs[0].node for n in runs if n.op.id == "assign")
+    means = (n for n in assigned if not n.attrs["trainable"] and n.inputs)
+    return {n.inputs[0].node.name: n.name for n in means if n.inputs[0].node.op.id == "variable"}
+
+
+def _as(x: Tensor, dtype: str) -> Tensor:
+    return x if x.dtype == dtype else F.cast(x, dtype=dtype)

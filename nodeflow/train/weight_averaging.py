@@ -1,0 +1,48 @@
+"""Running means of the weights, as an optimizer with ``average_decay`` keeps them.
+
+Polyak and Juditsky, 1992: the mean of the last weights is often better than the last ones, which
+jump about. Training goes on with the weights themselves; only measuring and the end use the means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from nodeflow.engine.session import Session
+from nodeflow.errors import GraphError
+from nodeflow.graph.graph import Node
+from nodeflow.ops.macro_ops import average_names
+
+
+class Averages:
+    """The variables of a session that have a running mean.
+
+    Raises:
+        GraphError: the optimizer keeps none.
+    """
+
+    def __init__(self, session: Session, optimizer: Node) -> None:
+        self._variables = session.variables
+        self._names = average_names(optimizer)
+        if not self._names:
+            raise GraphError(
+                f"{optimizer.name} keeps no running means of the weights",
+                node=optimizer.name,
+                port="average_decay",
+                hint="Set its average_decay, such as 0.99, or train without use_averages.",
+            )
+
+    @contextmanager
+    def used(self) -> Iterator[None]:
+        """Meanwhile the variables hold their means."""
+        weights = {name: self._variables[name] for name in self._names}
+        self.keep()
+        try:
+            yield
+        finally:
+            self._variables.update(weights)
+
+    def keep(self) -> None:
+        """The variables get their means as values."""
+        self._variables.update({n: self._variables[mean] for n, mean in self._names.items()})

@@ -1,0 +1,75 @@
+"""Which keys do what: the declared shortcuts, changed by the user, never in conflict.
+
+Also how the pointer moves the view: three presets, for a mouse, a touchpad, and the space bar.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from nodeflow.ui.actions.specs import ACTIONS, ActionSpec
+from nodeflow.ui.canvas.view.keyboard import is_plain, native, portable
+from nodeflow.ui.core.settings import Settings
+
+
+class Keymap:
+    """The shortcuts in force. Only what differs from the declaration is stored, per user."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._own: dict[str, tuple[str, ...]] = {}
+        known = {spec.id for spec in ACTIONS}
+        try:
+            stored = json.loads(settings.shortcuts or "{}")
+        except ValueError:
+            stored = {}
+        for action, keys in stored.items() if isinstance(stored, dict) else ():
+            if action in known and isinstance(keys, list) and all(isinstance(k, str) for k in keys):
+                self._own[action] = tuple(keys)
+
+    def keys(self, spec: ActionSpec) -> tuple[str, ...]:
+        """The key sequences of an action, the one to show first."""
+        return self._own.get(spec.id, spec.shortcuts)
+
+    def is_changed(self, spec: ActionSpec) -> bool:
+        return spec.id in self._own
+
+    def refusal(self, spec: ActionSpec, keys: str) -> str:
+        """Why an action cannot have these keys; empty if it can."""
+        sequence = portable(keys)
+        if not sequence:
+            return "These are no keys."
+        for other in ACTIONS:
+            if other.id != spec.id and sequence in map(portable, self.keys(other)):
+                return f"{native(sequence)} is “{_title(other)}”. Take it from there first."
+        if is_plain(sequence) and not takes_plain(spec):
+            return f"{native(sequence)} alone is needed for typing. Add Ctrl or Alt."
+        return ""
+
+    def bind(self, spec: ActionSpec, keys: Iterable[str]) -> None:
+        """Give an action these keys, and remember them. Ask ``refusal`` first."""
+        new = tuple(portable(k) for k in keys)
+        if new == tuple(map(portable, spec.shortcuts)):
+            self._own.pop(spec.id, None)
+        else:
+            self._own[spec.id] = new
+        self._save()
+
+    def reset(self) -> None:
+        """Every action has its declared keys again."""
+        self._own.clear()
+        self._save()
+
+    def _save(self) -> None:
+        self._settings.shortcuts = json.dumps(self._own) if self._own else ""
+        self._settings.sync()
+
+
+def _title(spec: ActionSpec) -> str:
+    return spec.text.replace("&", "").rstrip("…")
+
+
+def takes_plain(spec: ActionSpec) -> bool:
+    """Whether an action can have keys that typing needs: they count only on the canvas."""
+    return spec.on_canvas or any(map(is_plain, spec.shortcuts))

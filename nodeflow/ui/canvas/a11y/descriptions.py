@@ -1,0 +1,103 @@
+"""Nodes and ports in words, as a screen reader says them."""
+
+from __future__ import annotations
+
+from nodeflow.document.model.document import Document
+from nodeflow.graph.types import shape_text
+from nodeflow.ui.canvas.scene import value_preview
+from nodeflow.ui.canvas.scene.card_data import CardFace, PortFace
+
+MOST_JOINED = 5
+STATES = {
+    "running": "running",
+    "done": "done",
+    "stale": "out of date",
+    "muted": "muted",
+    "bypassed": "bypassed",
+    "resting": "not run, because something before it is muted",
+    "breakpoint": "breakpoint",
+    "hit": "training stopped at its breakpoint",
+    "outer": "of the graph around",
+}
+
+
+def node_name(face: CardFace) -> str:
+    """``add, Add node, output float32 (3,), value 9``; a state or problem comes last."""
+    op = face.subtitle if face.category == "unknown" else face.subtitle.split(",")[0]
+    parts = [face.title, f"{op} node"]
+    if face.form == "dot":
+        parts = [face.title, "dot on a wire"]
+    for port in face.outputs:
+        if port.kind != "control" and port.type_text:
+            name = f"{port.name} " if len(face.outputs) > 1 else ""
+            parts.append(f"output {name}{type_words(port)}")
+    value = value_words(face)
+    if value and face.shows_value:
+        parts.append(f"value {value}")
+    state = STATES.get(face.status, "")
+    parts += [state] if state else []
+    if face.problem:
+        parts.append(f"{face.severity or 'note'}: {face.problem}")
+    return ", ".join(parts)
+
+
+def node_state(face: CardFace) -> str:
+    """Settings, state and problem of a node in full."""
+    parts = [face.subtitle, STATES.get(face.status, ""), face.problem]
+    return ". ".join(part for part in parts if part)
+
+
+def value_words(face: CardFace) -> str:
+    """What the node shows of its output."""
+    return value_preview.plain_text(face.value)
+
+
+def type_words(port: PortFace) -> str:
+    """``float32 (3,)``, or that it is not known."""
+    if not port.type_text:
+        return "type not known"
+    dims = port.type_text.partition(" ")[2]
+    shape = tuple(None if d == "?" else int(d) for d in dims.split("×") if d)
+    return f"{port.dtype} {shape_text(shape)}"
+
+
+def port_face(face: CardFace | None, side: str, name: str) -> PortFace | None:
+    """The port of this name, or None."""
+    ports = () if face is None else face.inputs if side == "in" else face.outputs
+    return next((port for port in ports if port.name == name), None)
+
+
+def port_name(document: Document, node: str, face: CardFace, side: str, name: str) -> str:
+    """``input x, float32 (3,), connected to b``."""
+    port = port_face(face, side, name)
+    if port is None:
+        return ""
+    kind = "input" if side == "in" else "output"
+    parts = [f"{kind} {port.name}"]
+    if port.kind == "control":
+        parts.append("order only")
+    elif port.type_text or not port.optional:
+        parts.append(type_words(port))
+    others = joined(document, node, side, name)
+    if others:
+        more = len(others) - MOST_JOINED
+        shown = ", ".join(others[:MOST_JOINED]) + (f" and {more} more" if more > 0 else "")
+        parts.append(f"connected to {shown}")
+    else:
+        parts.append("optional, not connected" if port.optional else "not connected")
+    if port.fault:
+        parts.append(port.fault)
+    return ", ".join(parts)
+
+
+def joined(document: Document, node: str, side: str, name: str) -> list[str]:
+    """Names of the ports at the other ends of a port's wires: ``b``, ``split:parts.1``."""
+    if side == "in":
+        wire = document.wires.get((node, name))
+        ends = [] if wire is None else [(wire.source, wire.source_port)]
+    else:
+        wires = document.wires_out_of(node)
+        ends = [(w.target, w.target_port) for w in wires if w.source_port == name]
+    return [
+        document.nodes[other].name + ("" if port == "out" else f":{port}") for other, port in ends
+    ]

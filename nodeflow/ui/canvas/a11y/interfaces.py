@@ -1,0 +1,397 @@
+"""The canvas for screen readers: nodes are its children, ports are theirs.
+
+Qt keeps one interface for each object, and deletes it with the object. So each node and port that
+somebody asks about gets a small QObject; without a screen reader nobody asks, and none is made.
+Interfaces are registered one by one: a factory in Python would be asked about every widget of the
+program, some of them half made. Until Qt deletes them, they are kept here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, QRect, QRectF, Qt
+from PySide6.QtGui import (
+    QAccessible,
+    QAccessibleEvent,
+    QAccessibleInterface,
+    QAccessibleObject,
+)
+from PySide6.QtWidgets import QWidget
+from shiboken6 import VoidPtr, getCppPointer, isValid
+
+from nodeflow.ui.canvas.a11y import descriptions
+from nodeflow.ui.canvas.a11y.actions import NodeActions, PortActions
+from nodeflow.ui.canvas.scene.card_data import CardFace
+from nodeflow.ui.canvas.scene.hit_test import PORT_REACH, hit_test
+
+Role, Text, Event = QAccessible.Role, QAccessible.Text, QAccessible.Event
+_kept: list[QAccessibleInterface] = []
+_look_again = 64
+
+
+def register(interface: QAccessibleInterface) -> None:
+    """Let Qt find an interface by its object, and keep it until Qt has deleted it."""
+    global _look_again
+    if len(_kept) >= _look_again:
+        _kept[:] = [known for known in _kept if isValid(known)]
+        _look_again = 64 + 2 * len(_kept)
+    _kept.append(interface)
+    QAccessible.registerAccessibleInterface(interface)
+
+
+def attach(canvas: QWidget) -> None:
+    """Make a canvas known to screen readers; to be called when it is shown."""
+    if not isinstance(QAccessible.queryAccessibleInterface(canvas), CanvasInterface):
+        register(CanvasInterface(canvas))
+    if QAccessible.isActive():
+        tree_of(canvas)  # else it is made when somebody asks
+
+
+class NodeObject(QObject):
+    """Stands for a node; its parent is the tree of the canvas."""
+
+    def __init__(self, tree: AccessibleTree, node: str) -> None:
+        super().__init__(tree)
+        self.tree, self.node = tree, node
+        self.ports: dict[tuple[str, str], PortObject] = {}
+        register(NodeInterface(self))
+
+    @property
+    def face(self) -> CardFace | None:
+        scene = self.tree.canvas.scene
+        slot = scene.nodes.get(self.node)
+        return None if slot is None else scene.face(slot)
+
+    def port_keys(self) -> list[tuple[str, str]]:
+        """Side and name of each port, inputs first."""
+        face = self.face
+        if face is None:
+            return []
+        return [("in", p.name) for p in face.inputs] + [("out", p.name) for p in face.outputs]
+
+    def port(self, key: tuple[str, str]) -> PortObject:
+        found = self.ports.get(key)
+        if found is None:
+            found = self.ports[key] = PortObject(self, *key)
+        return found
+
+
+class PortObject(QObject):
+    """Stands for a port; its parent is its node's object."""
+
+    def __init__(self, node: NodeObject, side: str, name: str) -> None:
+        super().__init__(node)
+        self.of, self.side, self.name = node, side, name
+        register(PortInterface(self))
+
+
+class AccessibleTree(QObject):
+    """What has been asked about of one canvas, and what it tells of changes.
+
+    Made when the canvas is first asked about; ``canvas`` is a CanvasView.
+    """
+
+    def __init__(self, canvas: Any) -> None:
+        super().__init__(canvas)
+        self.canvas = canvas
+        self._objects: dict[str, NodeObject] = {}
+        self._ids: list[str] = []
+        self._places: dict[str, int] = {}
+        self._seen: tuple[Any, int] = (None, -1)
+        self._focused = ""
+        canvas.selection_changed.connect(self._on_selection)
+        canvas.installEventFilter(self)
+        canvas.describe()
+
+    # ---- reading ----------------------------------------------------------------------------
+
+    def ids(self) -> list[str]:
+        """The nodes in the order of the document; objects of those that are gone go, too."""
+        document = self.canvas.document
+        if self._seen != (document, document.revision):
+            self._seen = (document, document.revision)
+            self._ids = list(document.nodes)
+            self._places = {node: place for place, node in enumerate(self._ids)}
+            for node in self._objects.keys() - self._places.keys():
+                self._objects.pop(node).deleteLater()
+        return self._ids
+
+    def place(self, node: str) -> int:
+        """Which child of the canvas a node is, or -1."""
+        self.ids()
+        return self._places.get(node, -1)
+
+    def object(self, node: str) -> NodeObject:
+        found = self._objects.get(node)
+        if found is None:
+            found = self._objects[node] = NodeObject(self, node)
+        return found
+
+    def focused(self) -> str:
+        """The node that has the keyboard: the only one selected, while the canvas has the focus."""
+        chosen = self.canvas.selected_nodes()
+        return chosen[0] if len(chosen) == 1 else ""
+
+    def to_screen(self, rect: QRectF) -> QRect:
+        """A rectangle of the scene in pixels of the screen."""
+        shown = self.canvas.camera.rect_to_view(rect).toRect()
+        return QRect(self.canvas.mapToGlobal(shown.topLeft()), shown.size())
+
+    def at(self, x: int, y: int) -> QObject | None:
+        """The node or port at a point of the screen."""
+        view = self.canvas.mapFromGlobal(QPoint(x, y))
+        point = self.canvas.camera.to_scene(QPointF(view))
+        hit = hit_test(self.canvas.scene, point, self.canvas.camera.scale)
+        if not hit.node:
+            return None
+        node = self.object(hit.node)
+        return node if hit.port is None else node.port((hit.side, hit.port.name))
+
+    # ---- telling ----------------------------------------------------------------------------
+
+    def _on_selection(self, _: object) -> None:
+        node = self.focused()
+        if node == self._focused:
+            return
+        self._focused = node
+        if node and self.canvas.hasFocus():
+            self._tell_focus(node)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """The canvas got the keyboard: what has it is the selected node."""
+        if event.type() == QEvent.Type.FocusIn and self.focused():
+            self._tell_focus(self.focused())
+        return False
+
+    def _tell_focus(self, node: str) -> None:
+        if QAccessible.isActive():
+            for kind in (Event.Focus, Event.Selection):
+                QAccessible.updateAccessibility(QAccessibleEvent(self.object(node), kind))
+
+
+def tree_of(canvas: Any) -> AccessibleTree:
+    """The tree of a canvas, made when it is first asked for."""
+    tree = canvas.findChild(AccessibleTree, "", Qt.FindChildOption.FindDirectChildrenOnly)
+    return tree if tree is not None else AccessibleTree(canvas)
+
+
+# ---- what Qt asks ---------------------------------------------------------------------------
+
+
+def ask(subject: QObject | None) -> QAccessibleInterface | None:
+    """The interface of an object, if it is still there."""
+    if subject is None or not isValid(subject):
+        return None
+    return QAccessible.queryAccessibleInterface(subject)
+
+
+class CanvasInterface(QAccessibleObject):
+    """The canvas: a widget whose children are nodes."""
+
+    @property
+    def _tree(self) -> AccessibleTree:
+        return tree_of(self.object())
+
+    def role(self) -> QAccessible.Role:
+        return Role.Canvas
+
+    def text(self, kind: QAccessible.Text) -> str:
+        canvas = self._tree.canvas
+        if kind == Text.Name:
+            return canvas.accessibleName()
+        return canvas.accessibleDescription() if kind == Text.Description else ""
+
+    def state(self) -> QAccessible.State:
+        canvas, state = self._tree.canvas, QAccessible.State()
+        state.focusable = state.multiSelectable = 1
+        state.focused = int(canvas.hasFocus() and not self._tree.focused())
+        state.invisible = int(not canvas.isVisible())
+        state.readOnly = int(bool(canvas.document.locked))
+        return state
+
+    def parent(self) -> QAccessibleInterface | None:
+        return ask(self._tree.canvas.parentWidget() or self._tree.canvas.window())
+
+    def window(self) -> Any:
+        return self._tree.canvas.window().windowHandle()
+
+    def rect(self) -> QRect:
+        canvas = self._tree.canvas
+        return QRect(canvas.mapToGlobal(QPoint(0, 0)), canvas.size())
+
+    def childCount(self) -> int:
+        return len(self._tree.ids())
+
+    def child(self, index: int) -> QAccessibleInterface | None:
+        ids = self._tree.ids()
+        return ask(self._tree.object(ids[index])) if 0 <= index < len(ids) else None
+
+    def indexOfChild(self, child: QAccessibleInterface) -> int:
+        subject = child.object()
+        return self._tree.place(subject.node) if isinstance(subject, NodeObject) else -1
+
+    def childAt(self, x: int, y: int) -> QAccessibleInterface | None:
+        found = self._tree.at(x, y)
+        return ask(found.of if isinstance(found, PortObject) else found)
+
+    def focusChild(self) -> QAccessibleInterface | None:
+        node = self._tree.focused()
+        return ask(self._tree.object(node)) if node and self._tree.canvas.hasFocus() else None
+
+
+class _Part(QAccessibleObject):
+    """What nodes and ports have in common: they are painted, not widgets."""
+
+    def window(self) -> Any:
+        return None
+
+    def foregroundColor(self) -> Any:
+        return self._canvas().theme.color("ink")
+
+    def backgroundColor(self) -> Any:
+        return self._canvas().theme.color("surface")
+
+    def _node(self) -> NodeObject:
+        raise NotImplementedError
+
+    def _canvas(self) -> Any:
+        return self._node().tree.canvas
+
+    def isValid(self) -> bool:
+        subject = self.object()
+        return subject is not None and isValid(subject) and self._node().face is not None
+
+
+class NodeInterface(_Part):
+    """One node: its name says op, outputs, value and what is wrong."""
+
+    def __init__(self, subject: NodeObject) -> None:
+        super().__init__(subject)
+        self._actions = NodeActions(subject)
+
+    def _node(self) -> NodeObject:
+        return self.object()  # type: ignore[return-value]
+
+    def role(self) -> QAccessible.Role:
+        return Role.ListItem
+
+    def text(self, kind: QAccessible.Text) -> str:
+        node = self._node()
+        face = node.face
+        if face is None:
+            return ""
+        if kind == Text.Name:
+            return descriptions.node_name(face)
+        if kind == Text.Description:
+            return descriptions.node_state(face)
+        return descriptions.value_words(face) if kind == Text.Value else ""
+
+    def state(self) -> QAccessible.State:
+        node, state = self._node(), QAccessible.State()
+        face, canvas = node.face, node.tree.canvas
+        if face is None:
+            state.invalid = state.invisible = 1
+            return state
+        state.focusable = state.selectable = state.movable = 1
+        state.selected = int(canvas.scene.selected[canvas.scene.nodes.get(node.node)])
+        state.focused = int(canvas.hasFocus() and node.tree.focused() == node.node)
+        state.invalid = int(face.severity == "error")
+        state.busy = int(face.status == "running")
+        state.disabled = int(face.status in ("muted", "resting"))
+        state.collapsed = int(face.form != "card")
+        visible = QRect(canvas.mapToGlobal(QPoint(0, 0)), canvas.size())
+        state.offscreen = int(not visible.intersects(self.rect()))
+        return state
+
+    def parent(self) -> QAccessibleInterface | None:
+        return ask(self._canvas())
+
+    def rect(self) -> QRect:
+        node = self._node()
+        scene = node.tree.canvas.scene
+        slot = scene.nodes.get(node.node)
+        return QRect() if slot is None else node.tree.to_screen(scene.rect(slot))
+
+    def childCount(self) -> int:
+        return len(self._node().port_keys())
+
+    def child(self, index: int) -> QAccessibleInterface | None:
+        node, keys = self._node(), self._node().port_keys()
+        return ask(node.port(keys[index])) if 0 <= index < len(keys) else None
+
+    def indexOfChild(self, child: QAccessibleInterface) -> int:
+        port, keys = child.object(), self._node().port_keys()
+        key = (port.side, port.name) if isinstance(port, PortObject) else None
+        return keys.index(key) if key in keys else -1
+
+    def childAt(self, x: int, y: int) -> QAccessibleInterface | None:
+        found = self._node().tree.at(x, y)
+        return ask(found) if isinstance(found, PortObject) else None
+
+    def interface_cast(self, kind: QAccessible.InterfaceType) -> Any:
+        if kind == QAccessible.InterfaceType.ActionInterface:
+            return VoidPtr(getCppPointer(self._actions)[0])
+        return VoidPtr(0)
+
+
+class PortInterface(_Part):
+    """One port: its name says dtype, shape, and what it is joined to; pressing it draws a wire."""
+
+    def __init__(self, subject: PortObject) -> None:
+        super().__init__(subject)
+        self._actions = PortActions(subject)
+
+    def _port(self) -> PortObject:
+        return self.object()  # type: ignore[return-value]
+
+    def _node(self) -> NodeObject:
+        return self._port().of
+
+    def role(self) -> QAccessible.Role:
+        return Role.Button
+
+    def text(self, kind: QAccessible.Text) -> str:
+        port, node = self._port(), self._node()
+        if kind != Text.Name or node.face is None:
+            return ""
+        document = node.tree.canvas.document
+        return descriptions.port_name(document, node.node, node.face, port.side, port.name)
+
+    def state(self) -> QAccessible.State:
+        state, port = QAccessible.State(), self._port()
+        found = descriptions.port_face(self._node().face, port.side, port.name)
+        state.readOnly = state.disabled = int(bool(self._canvas().document.locked))
+        state.invalid = int(found is None or found.fault == "error")
+        return state
+
+    def parent(self) -> QAccessibleInterface | None:
+        return ask(self._node())
+
+    def rect(self) -> QRect:
+        port, node = self._port(), self._node()
+        face, scene = node.face, node.tree.canvas.scene
+        slot, keys = scene.nodes.get(node.node), node.port_keys()
+        if face is None or slot is None or (port.side, port.name) not in keys:
+            return QRect()
+        sides = [name for side, name in keys if side == port.side]
+        x, y = scene.positions[slot]
+        x += face.width if port.side == "out" else 0
+        y += face.port_y(sides.index(port.name), port.side)
+        return node.tree.to_screen(
+            QRectF(x - PORT_REACH, y - PORT_REACH, 2 * PORT_REACH, 2 * PORT_REACH)
+        )
+
+    def childCount(self) -> int:
+        return 0
+
+    def child(self, index: int) -> QAccessibleInterface | None:
+        return None
+
+    def indexOfChild(self, child: QAccessibleInterface) -> int:
+        return -1
+
+    def interface_cast(self, kind: QAccessible.InterfaceType) -> Any:
+        if kind == QAccessible.InterfaceType.ActionInterface:
+            return VoidPtr(getCppPointer(self._actions)[0])
+        return VoidPtr(0)

@@ -1,0 +1,93 @@
+"""Cutting wires with a stroke of the mouse: Ctrl and the right button."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QPainter, QPen
+
+from nodeflow.document.edit.rewiring import cut_wires
+from nodeflow.ui.canvas.gestures.base import Gesture, Modifiers
+from nodeflow.ui.canvas.scene import array_painting, wire_table
+
+if TYPE_CHECKING:
+    from nodeflow.ui.canvas.view.view import CanvasView
+
+STEP = 3.0
+
+
+class SliceWires(Gesture):
+    """Removes every wire that the stroke crosses, as one undo step."""
+
+    cursor = Qt.CursorShape.CrossCursor
+
+    def __init__(self, view: CanvasView) -> None:
+        super().__init__(view)
+        self.stroke: list[tuple[float, float]] = []
+        self.crossed: list[tuple[str, str]] = []
+
+    def start(self, at: QPointF, modifiers: Modifiers) -> None:
+        super().start(at, modifiers)
+        self._add(at)
+
+    def move(self, at: QPointF, modifiers: Modifiers) -> None:
+        super().move(at, modifiers)
+        self._add(at)
+
+    def end(self, at: QPointF, modifiers: Modifiers) -> None:
+        self._add(at)
+        count = cut_wires(self.view.document, self.crossed)
+        if count:
+            self.view.say("Cut one wire." if count == 1 else f"Cut {count} wires.")
+
+    def _add(self, at: QPointF) -> None:
+        point = self.view.view_to_scene(at)
+        if self.stroke:
+            last = self.view.scene_to_view(QPointF(*self.stroke[-1])) - at
+            if abs(last.x()) + abs(last.y()) < STEP:
+                return
+            self._cross(self.stroke[-1], (point.x(), point.y()))
+        self.stroke.append((point.x(), point.y()))
+
+    def _cross(self, a: tuple[float, float], b: tuple[float, float]) -> None:
+        """Note the wires that a piece of the stroke crosses."""
+        scene = self.view.scene
+        area = QRectF(QPointF(*a), QPointF(*b)).normalized().adjusted(-1, -1, 1, 1)
+        slots, ends = scene.wires_in(area)
+        shown = ~scene.wires.hidden[slots]
+        slots, ends = slots[shown], ends[shown]
+        if not len(slots):
+            return
+        points = wire_table.curve_points(ends, 32, 1.0, scene.wires.lane[slots])
+        for slot in slots[_crosses(points, np.array(a), np.array(b))].tolist():
+            key = scene.wires.slots.key(slot)
+            if key not in self.crossed:
+                self.crossed.append(key)
+
+    def paint(self, painter: QPainter) -> None:
+        view = self.view
+        color = view.theme.color("error")
+        painter.setPen(QPen(view.theme.color("error", 0.9), 3.0))
+        array_painting.draw_lines(painter, view.lines_of(self.crossed))
+        places = np.array(self.stroke) * view.camera.scale + [view.camera.x, view.camera.y]
+        if len(places) > 1:
+            lines = np.concatenate([places[:-1], places[1:]], axis=1)
+            painter.setPen(QPen(color, 1.5, Qt.PenStyle.DashLine))
+            array_painting.draw_lines(painter, np.ascontiguousarray(lines))
+
+
+def _crosses(points: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """(n,) which of the curves (n, m, 2) cross the segment from a to b."""
+    start, end = points[:, :-1], points[:, 1:]
+
+    def side(p: np.ndarray, q: np.ndarray, r: np.ndarray) -> np.ndarray:
+        """On which side of the line from p to q the point r is."""
+        return (q[..., 0] - p[..., 0]) * (r[..., 1] - p[..., 1]) - (q[..., 1] - p[..., 1]) * (
+            r[..., 0] - p[..., 0]
+        )
+
+    apart = side(start, end, a) * side(start, end, b) <= 0
+    parted = side(a, b, start) * side(a, b, end) <= 0
+    return (apart & parted).any(axis=1)

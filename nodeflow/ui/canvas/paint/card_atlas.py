@@ -1,0 +1,211 @@
+"""Painted cards kept in a few large pixmaps, so that a frame copies instead of painting.
+
+The key is the card's content with level of detail, zoom step and device pixel ratio. Cards are
+packed in shelves; when the pages are over budget the one used longest ago goes whole.
+
+Most of a card's cost is its shadow and ground, which are alike for cards of one size: so bodies are
+kept, too. A card that differs from its last picture in the value alone is painted over that, and
+only where the value is: while a training goes on all cards do, several times a second.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QPainter, QPixmap
+
+from nodeflow.ui.canvas.paint.card_painter import MARGIN, CardPainter
+from nodeflow.ui.canvas.scene.card_data import DOT_FORM, CardFace
+
+PAGE = 2048
+BODY_PIXELS = PAGE * PAGE
+"""As many as a page has: a graph has few kinds of empty cards at a time, and the largest zooms show
+few cards."""
+MAX_PAGES = 8
+"""Eight pages are 128 MB; a full screen of cards at any zoom takes one to three."""
+
+
+Key = tuple[CardFace, str, int, float]
+"""A face, its level of detail, zoom step and device pixel ratio."""
+
+
+def margin_pixels(pixels_per_unit: float) -> int:
+    """Whole device pixels around a card in the atlas, so that its corner is on a pixel."""
+    return math.ceil(MARGIN * pixels_per_unit)
+
+
+@dataclass
+class Page:
+    """One pixmap and the shelves in it."""
+
+    pixmap: QPixmap
+    keys: set[Hashable] = field(default_factory=set)
+    shelf_top: int = 0
+    shelf_height: int = 0
+    shelf_right: int = 0
+    used: int = 0
+
+    def place(self, width: int, height: int) -> tuple[int, int] | None:
+        """Room for a card: its top left pixel, or None if the page is full."""
+        if self.shelf_right + width > self.pixmap.width():
+            self.shelf_top += self.shelf_height
+            self.shelf_height = self.shelf_right = 0
+        if self.shelf_top + max(height, self.shelf_height) > self.pixmap.height():
+            return None
+        place = (self.shelf_right, self.shelf_top)
+        self.shelf_right += width
+        self.shelf_height = max(self.shelf_height, height)
+        return place
+
+
+class CardAtlas:
+    """Finds or paints cards; ``frame`` marks the passing of frames for the replacement."""
+
+    def __init__(self, painter: CardPainter) -> None:
+        self.painter = painter
+        self.painted = 0
+        self._pages: list[Page] = []
+        self._places: dict[Hashable, tuple[Page, QRect]] = {}
+        self._latest: dict[str, tuple[Key, float]] = {}
+        self._bodies: dict[Hashable, QPixmap] = {}
+        self._body_pixels = 0
+        self._frame = 0
+
+    def clear(self) -> None:
+        self._bodies.clear()
+        self._body_pixels = 0
+        self._pages.clear()
+        self._places.clear()
+        self._latest.clear()
+
+    def begin_frame(self) -> None:
+        self._frame += 1
+
+    def find(self, face: CardFace, level: str, step: int, dpr: float) -> tuple[Page, QRect] | None:
+        """Where a card is, or None if it is not painted."""
+        found = self._places.get((face, level, step, dpr))
+        if found is not None:
+            found[0].used = self._frame
+        return found
+
+    def find_like(self, face: CardFace) -> tuple[Page, QRect, float] | None:
+        """The node's card as it was painted last, perhaps of another zoom or value.
+
+        Stands in for a card that there is no time to paint. Returns also its pixels per unit.
+        """
+        key, pixels = self._latest.get(face.title, (None, 0.0))
+        found = self._places.get(key) if key is not None else None
+        return None if found is None else (*found, pixels)
+
+    @staticmethod
+    def room(pixels_per_unit: float) -> int:
+        """The pixels that a card may be wide and high; larger ones are drawn directly."""
+        return PAGE - 2 * margin_pixels(pixels_per_unit) - 1
+
+    def paint(
+        self, face: CardFace, level: str, step: int, dpr: float, scale: float
+    ) -> tuple[Page, QRect]:
+        """Paint a card that a page holds."""
+        key, pixels = (face, level, step, dpr), scale * dpr
+        found = self._paint_over(key, pixels)
+        if found is None:
+            margin = margin_pixels(pixels)
+            width = math.ceil(face.width * pixels) + 2 * margin
+            height = math.ceil(face.height * pixels) + 2 * margin
+            page, place = self._room(width, height)
+            rect = QRect(place[0], place[1], width, height)
+            with self._painting(page, rect, rect, key, pixels) as painter:
+                self.painter.draw(painter, face, level, face.form != DOT_FORM)
+        else:
+            page, rect = found
+        page.keys.add(key)
+        page.used = self._frame
+        self._places[key] = (page, rect)
+        self._latest[face.title] = (key, pixels)
+        self.painted += 1
+        return page, rect
+
+    def _paint_over(self, key: Key, pixels: float) -> tuple[Page, QRect] | None:
+        """Paint a card's value over that of its last picture, where nothing else differs."""
+        last, had = self._latest.get(key[0].title, (None, 0.0))
+        if last is None or had != pixels or last[1:] != key[1:]:
+            return None
+        if last not in self._places or not key[0].differs_in_value(last[0]):
+            return None
+        page, rect = self._places.pop(last)
+        page.keys.discard(last)
+        area = self.painter.value_area(key[0], key[1])
+        if area is not None:
+            margin = margin_pixels(pixels)
+            corner = QPointF(rect.topLeft()) + QPointF(margin, margin)
+            within = QRectF(area.topLeft() * pixels + corner, area.size() * pixels)
+            with self._painting(page, rect, within.toAlignedRect() & rect, key, pixels) as painter:
+                self.painter.draw_value(painter, key[0], key[1])
+        return page, rect
+
+    @contextmanager
+    def _painting(
+        self, page: Page, rect: QRect, clip: QRect, key: Key, pixels: float
+    ) -> Iterator[QPainter]:
+        """A painter over the empty card at ``rect`` of a page; it changes ``clip`` alone."""
+        face, level, margin = key[0], key[1], margin_pixels(pixels)
+        body = self._body(face, level, rect.size(), pixels) if face.form != DOT_FORM else None
+        painter = QPainter(page.pixmap)
+        try:
+            painter.setClipRect(clip)
+            painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Source)
+            painter.fillRect(clip, Qt.GlobalColor.transparent)
+            painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceOver)
+            if body is not None:
+                painter.drawPixmap(rect.topLeft(), body)
+            painter.translate(QPointF(rect.topLeft()) + QPointF(margin, margin))
+            painter.scale(pixels, pixels)
+            yield painter
+        finally:
+            painter.end()
+
+    def _body(self, face: CardFace, level: str, size: QSize, pixels: float) -> QPixmap:
+        """The empty card, which many cards have alike."""
+        key = (self.painter.body_key(face, level), pixels)
+        body = self._bodies.get(key)
+        if body is not None:
+            return body
+        self._body_pixels += size.width() * size.height()
+        if self._body_pixels > BODY_PIXELS:
+            self._bodies.clear()
+            self._body_pixels = size.width() * size.height()
+        body = self._bodies[key] = QPixmap(size)
+        body.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(body)
+        try:
+            painter.translate(margin_pixels(pixels), margin_pixels(pixels))
+            painter.scale(pixels, pixels)
+            self.painter.body(painter, face, level)
+        finally:
+            painter.end()
+        return body
+
+    def _room(self, width: int, height: int) -> tuple[Page, tuple[int, int]]:
+        if self._pages:
+            place = self._pages[-1].place(width, height)
+            if place is not None:
+                return self._pages[-1], place
+        if len(self._pages) >= MAX_PAGES:
+            self._drop(min(self._pages, key=lambda page: page.used))
+        page = Page(QPixmap(PAGE, PAGE))
+        page.pixmap.fill(Qt.GlobalColor.transparent)
+        self._pages.append(page)
+        place = page.place(width, height)
+        assert place is not None
+        return page, place
+
+    def _drop(self, page: Page) -> None:
+        for key in page.keys:
+            if self._places.get(key, (None,))[0] is page:
+                del self._places[key]
+        self._latest = {t: k for t, k in self._latest.items() if k[0] in self._places}
+        self._pages.remove(page)

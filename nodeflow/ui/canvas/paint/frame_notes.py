@@ -1,0 +1,197 @@
+"""Notes of frames as Markdown: headings, emphasis, lists, code; text only, whoever wrote it.
+
+No HTML, no pictures and nothing from disk or network: a note comes with a file, and files are
+untrusted.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any
+
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import (
+    QAbstractTextDocumentLayout,
+    QColor,
+    QPainter,
+    QPainterPath,
+    QPalette,
+    QTextCursor,
+    QTextDocument,
+    QTextFrameFormat,
+    QTextListFormat,
+    QTextTable,
+)
+
+from nodeflow.ui.canvas.scene import text_metrics
+from nodeflow.ui.core import theme
+
+INDENT = 20.0
+APART = 0.45
+"""Room between two paragraphs, in heights of the type."""
+_BLOCK = re.compile(r"\s*([-*+>#|]|\d+[.)]\s|```|=+\s*$|$)")
+_ONE_LINE = re.compile(r"\s*(#|\||```|$)")
+LINE_BREAK = "\u2028"
+_DIALECT = (
+    QTextDocument.MarkdownFeature.MarkdownDialectGitHub
+    | QTextDocument.MarkdownFeature.MarkdownNoHTML
+)
+
+
+def paint(
+    painter: QPainter,
+    area: QRectF,
+    note: str,
+    style: text_metrics.Style,
+    color: QColor,
+    *,
+    as_path: bool = False,
+) -> None:
+    """Draw as much of a note as fits into ``area`` with whole lines; ``as_path`` as outlines."""
+    document = _document(note, style, round(area.width(), 1), color.rgba())
+    height = _whole_lines(document, area.height())
+    if height <= 0:
+        return
+    painter.save()
+    painter.translate(area.topLeft())
+    if as_path:
+        _paint_paths(painter, document, height, color)
+    else:
+        room = QRectF(0, 0, area.width() + style[0], height)
+        painter.setClipRect(room, Qt.ClipOperation.IntersectClip)  # a part may be painted anew
+        context = QAbstractTextDocumentLayout.PaintContext()
+        context.palette.setColor(QPalette.ColorRole.Text, color)
+        context.clip = QRectF(0, 0, area.width(), height)
+        document.documentLayout().draw(painter, context)
+    end = _cut_off(document, height)
+    if end is not None:
+        text_metrics.draw(painter, end.x(), end.y(), " …", style, color, as_path=as_path)
+    painter.restore()
+
+
+@lru_cache(maxsize=256)
+def _document(note: str, style: text_metrics.Style, width: float, color: int) -> QTextDocument:
+    document = QTextDocument()
+    document.setUndoRedoEnabled(False)
+    document.setDocumentMargin(0)
+    document.setIndentWidth(INDENT)
+    document.setDefaultFont(theme.font(style[0], style[1], style[2]))
+    document.setMarkdown(_with_line_breaks(note), _DIALECT)
+    _remove_pictures(document)
+    _set_apart(document, style[0] * APART)
+    _draw_tables(document, QColor.fromRgba(color))
+    frame = QTextFrameFormat(document.rootFrame().frameFormat())
+    frame.setMargin(0)
+    document.rootFrame().setFrameFormat(frame)
+    document.setTextWidth(max(width, 1.0))
+    return document
+
+
+def _set_apart(document: QTextDocument, space: float) -> None:
+    """Paragraphs, lists and headings keep a little apart; items of one list do not."""
+    block, before = document.begin().next(), document.begin()
+    while block.isValid():
+        cursor = QTextCursor(block)
+        together = block.textList() is not None and before.textList() is not None
+        if cursor.currentTable() is None:
+            layout = block.blockFormat()
+            layout.setTopMargin(0.0 if together else space)
+            layout.setBottomMargin(0.0)
+            cursor.setBlockFormat(layout)
+        block, before = block.next(), block
+
+
+def _draw_tables(document: QTextDocument, ink: QColor) -> None:
+    """Thin quiet lines, and room around what stands in a cell."""
+    lines = QColor(ink)
+    lines.setAlphaF(0.3)
+    for table in document.rootFrame().childFrames():
+        if isinstance(table, QTextTable):
+            layout = table.format()
+            layout.setBorderBrush(lines)
+            layout.setBorderCollapse(True)
+            layout.setBorder(1)
+            layout.setCellSpacing(0)
+            layout.setCellPadding(4)
+            layout.setTopMargin(6)
+            table.setFormat(layout)
+
+
+def _remove_pictures(document: QTextDocument) -> None:
+    """Qt would read them from disk when it lays the text out."""
+    cursor = QTextCursor(document)
+    while not (cursor := document.find("\ufffc", cursor)).isNull():
+        cursor.removeSelectedText()
+
+
+def _with_line_breaks(note: str) -> str:
+    """People's line breaks are meant: where Markdown would join two lines of text, keep them.
+
+    By Unicode's line separator: Markdown's own hard break becomes a new paragraph in Qt.
+    """
+    result, code = [], False
+    for line in note.split("\n"):
+        last = result[-1] if result else ""
+        if code or not last or _ONE_LINE.match(last) or _BLOCK.match(line):
+            result.append(line)
+        else:
+            result[-1] = f"{last.rstrip()}{LINE_BREAK}{line.lstrip()}"
+        code ^= line.lstrip().startswith("```")
+    return "\n".join(result)
+
+
+def _lines(document: QTextDocument):
+    """Yield (block, top left corner of its layout, line) for every line, from the top."""
+    layout, block = document.documentLayout(), document.begin()
+    while block.isValid():
+        corner = layout.blockBoundingRect(block).topLeft()
+        for index in range(block.layout().lineCount()):
+            yield block, corner, block.layout().lineAt(index)
+        block = block.next()
+
+
+def _whole_lines(document: QTextDocument, room: float) -> float:
+    """The height of the lines that fit into ``room``; 0 if none does."""
+    height = 0.0
+    for _, corner, line in _lines(document):
+        bottom = corner.y() + line.y() + line.height()
+        if bottom > room + 0.5:
+            break
+        height = max(height, bottom)
+    return height
+
+
+def _cut_off(document: QTextDocument, height: float) -> QPointF | None:
+    """Where the last shown line ends on its baseline, if there are more."""
+    end = None
+    for _, corner, line in _lines(document):
+        if corner.y() + line.y() + line.height() > height + 0.5:
+            return end
+        right = line.naturalTextRect().right()
+        end = corner + QPointF(right, line.y() + line.ascent())
+    return None
+
+
+def _paint_paths(painter: QPainter, document: QTextDocument, height: float, color: QColor) -> None:
+    for block, corner, line in _lines(document):
+        if corner.y() + line.y() + line.height() > height + 0.5:
+            return
+        outline = QPainterPath()
+        for run in line.glyphRuns():
+            font = run.rawFont()
+            for glyph, place in zip(run.glyphIndexes(), run.positions(), strict=True):
+                outline.addPath(font.pathForGlyph(glyph).translated(place + corner))
+        if line.lineNumber() == 0 and block.textList() is not None:
+            outline.addPath(_mark(block, corner + QPointF(0, line.y() + line.ascent())))
+        painter.fillPath(outline, color)
+
+
+def _mark(block: Any, baseline: QPointF) -> QPainterPath:
+    """The dot or number before an item of a list."""
+    items, font = block.textList(), block.charFormat().font()
+    numbered = items.format().style() == QTextListFormat.Style.ListDecimal
+    mark, result = items.itemText(block) if numbered else "•", QPainterPath()
+    left = block.layout().lineAt(0).x() + baseline.x() - 14.0
+    result.addText(left, baseline.y(), font if font.pixelSize() > 0 else theme.font(13), mark)
+    return result

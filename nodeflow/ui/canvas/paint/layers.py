@@ -1,0 +1,18 @@
+"""The picture as layers, from back to front: the same functions for the window and for exports."""
+
+from __future__ import annotations
+
+from PySide6.QtGui import QPainter
+
+from nodeflow.ui.canvas.paint.background_layer import paint_background, paint_frames
+from nodeflow.ui.canvas.paint.card_layer import paint_bodies
+from nodeflow.ui.canvas.paint.paint_context import Shot
+from nodeflow.ui.canvas.paint.wire_layer import paint_wires
+
+LAYERS = (paint_background, paint_frames, paint_wires, paint_bodies)
+
+
+def paint_all(painter: QPainter, shot: Shot) -> None:
+    """The whole picture, back to front."""
+    for layer in LAYERS:
+        layer(painter, shot)

@@ -1,0 +1,43 @@
+"""How a name is set on a card seen from afar: as large as fits, in two lines if that helps."""
+
+from __future__ import annotations
+
+import re
+
+from nodeflow.ui.canvas.scene import text_metrics
+
+LINE = 1.15
+"""Line distance in sizes."""
+
+
+def set_name(
+    name: str, room: float, height: float, largest: float, smallest: float
+) -> tuple[list[str], float]:
+    """The lines of a name, cut where nothing else helps, and their size.
+
+    ``room`` and ``height`` are what is free; sizes are in scene units.
+    """
+    low = min(smallest, height * 0.8)
+    one = _fitting([name], room, height)
+    if one >= low:
+        return [name], min(one, largest)
+    parts = _halves(name)
+    two = _fitting(parts, room, height) if parts else 0.0
+    if two >= 0.8 * low:
+        return parts, min(two, largest)
+    return [text_metrics.elide(name, (low, 600, False), room)], low
+
+
+def _fitting(lines: list[str], room: float, height: float) -> float:
+    """The size at which the lines fill the room."""
+    widest = max(text_metrics.width(line, (100, 600, False)) for line in lines)
+    return min(100 * room / max(widest, 1.0), height / (LINE * len(lines)))
+
+
+def _halves(name: str) -> list[str]:
+    """A name in two parts, at the break nearest its middle; [] where there is none."""
+    breaks = [match.end() for match in re.finditer(r"[_/]+", name[:-1]) if match.start()]
+    if not breaks:
+        return []
+    at = min(breaks, key=lambda place: abs(place - len(name) / 2))
+    return [name[:at], name[at:]]

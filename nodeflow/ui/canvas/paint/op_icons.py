@@ -1,0 +1,153 @@
+"""The sign of each op: a mathematical glyph where there is one, else an icon of the family."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QColor, QPainter
+
+from nodeflow.ui.canvas.scene import text_metrics
+from nodeflow.ui.core import theme
+
+GLYPHS = {
+    "add": "+",
+    "subtract": "−",
+    "multiply": "×",
+    "divide": "÷",
+    "floor_divide": "//",
+    "modulo": "mod",
+    "power": "xʸ",
+    "negative": "−x",
+    "abs": "|x|",
+    "sign": "±",
+    "square": "x²",
+    "sqrt": "√",
+    "rsqrt": "1/√",
+    "exp": "eˣ",
+    "log": "ln",
+    "log1p": "ln1",
+    "sin": "sin",
+    "cos": "cos",
+    "tan": "tan",
+    "tanh": "tanh",
+    "erf": "erf",
+    "erfc": "erfc",
+    "maximum": "max",
+    "minimum": "min",
+    "floor": "⌊x⌋",
+    "ceil": "⌈x⌉",
+    "round": "≈",
+    "equal": "=",
+    "not_equal": "≠",
+    "less": "<",
+    "less_equal": "≤",
+    "greater": ">",
+    "greater_equal": "≥",
+    "logical_and": "and",
+    "logical_or": "or",
+    "logical_not": "not",
+    "reduce_sum": "Σ",
+    "reduce_prod": "Π",
+    "reduce_mean": "x̄",
+    "reduce_max": "max",
+    "reduce_min": "min",
+    "argmax": "arg",
+    "argmin": "arg",
+    "gradients": "∂",
+    "one_hot": "0 1",
+    "zeros_like": "0",
+    "ones_like": "1",
+}
+
+ICONS = {
+    "subgraph": "package",
+    "subgraph_inputs": "log-in",
+    "subgraph_outputs": "log-out",
+    "constant": "hash",
+    "variable": "variable",
+    "placeholder": "log-in",
+    "dataset": "database",
+    "matmul": "grid-3x3",
+    "transpose": "refresh-cw",
+    "reshape": "box",
+    "expand_dims": "layers",
+    "squeeze": "layers",
+    "concat": "combine",
+    "split": "split",
+    "slice": "scissors",
+    "strided_slice": "scissors",
+    "size": "hash",
+    "gather": "filter",
+    "tile": "boxes",
+    "pad": "frame",
+    "broadcast_to": "maximize",
+    "where": "git-branch",
+    "clip_by_value": "ruler",
+    "cast": "type",
+    "range": "list-ordered",
+    "fill": "square",
+    "relu": "activity",
+    "leaky_relu": "activity",
+    "elu": "activity",
+    "gelu": "activity",
+    "sigmoid": "chart-spline",
+    "softplus": "chart-spline",
+    "softmax": "chart-column",
+    "log_softmax": "chart-column",
+    "assign": "arrow-left",
+    "group": "group",
+    "identity": "arrow-right",
+    "stop_gradient": "circle-x",
+    "print": "terminal",
+    "gradient_descent": "trending-down",
+    "momentum": "trending-down",
+    "adam": "trending-down",
+}
+
+CATEGORY_ICONS = {
+    "inputs": "log-in",
+    "data": "database",
+    "math": "calculator",
+    "matrix": "grid-3x3",
+    "neural network": "brain",
+    "reduction": "sigma",
+    "shape": "box",
+    "comparison": "equal",
+    "loss": "target",
+    "metric": "gauge",
+    "random": "dices",
+    "training": "trending-down",
+    "utility": "settings",
+    "subgraph": "package",
+    "library": "package",
+    "internal": "cpu",
+    "unknown": "circle-help",
+}
+
+_SIZES = {1: 20.0, 2: 14.5, 3: 11.0}
+
+
+def draw_sign(
+    painter: QPainter, op: str, category: str, box: QRectF, color: QColor, as_path: bool = False
+) -> None:
+    """Draw an op's sign centred in ``box``."""
+    glyph = GLYPHS.get(op)
+    if glyph is None:
+        name = ICONS.get(op) or CATEGORY_ICONS.get(category.lower(), "box")
+        inset = box.width() * 0.2
+        theme.draw_icon(painter, name, box.adjusted(inset, inset, -inset, -inset), color)
+        return
+    size = _SIZES.get(len(glyph), 9.5) * box.width() / 28
+    style = (round(size, 1), 600, False)
+    baseline = box.center().y() + size * 0.36
+    text_metrics.draw(
+        painter, box.center().x(), baseline, glyph, style, color, align="center", as_path=as_path
+    )
+
+
+def tile(painter: QPainter, box: QRectF, color: QColor, radius: float) -> None:
+    """The tinted ground behind a sign."""
+    ground = QColor(color)
+    ground.setAlphaF(0.14)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(ground)
+    painter.drawRoundedRect(box, radius, radius)

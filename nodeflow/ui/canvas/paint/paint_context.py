@@ -1,0 +1,81 @@
+"""What one painting of the scene needs to know; detail is decided here, once a frame.
+
+The window paints into its frame through an atlas of cards. An export paints the same layers with
+``atlas`` None: real curves, and text as outlines.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF
+from PySide6.QtGui import QPainter
+
+from nodeflow.ui.canvas.paint.card_atlas import CardAtlas
+from nodeflow.ui.canvas.paint.card_painter import FAR, FULL, TINY
+from nodeflow.ui.canvas.scene.scene_model import SceneModel
+from nodeflow.ui.core.theme import Theme
+
+FULL_SCALE = 0.5
+"""From here on port labels (12 units) are at least 6 pixels: just readable."""
+FAR_SCALE = 0.24
+"""From here on the large names of cards seen from afar (26 units) are readable."""
+TINY_SCALE = 0.15
+"""With few nodes in sight names hold down to here, larger still on their cards."""
+FEW = 400
+DIM = 0.3
+
+
+@dataclass
+class Shot:
+    """One painting of the scene: camera, theme, detail, and what has been left for later."""
+
+    scene: SceneModel
+    theme: Theme
+    scale: float
+    offset: QPointF
+    area: QRectF
+    step: int = 0
+    far_from: float = FAR_SCALE
+    dpr: float = 1.0
+    atlas: CardAtlas | None = None
+    deadline: float | None = None
+    hidden: np.ndarray | None = None
+    hidden_frames: frozenset[str] = frozenset()
+    hidden_wire: tuple[str, str] | None = None
+    shift: QPointF = field(default_factory=QPointF)
+    waiting: list[int] = field(default_factory=list)
+
+    @property
+    def exporting(self) -> bool:
+        return self.atlas is None
+
+    @property
+    def level(self) -> str:
+        """``full``, ``far`` and ``tiny`` (large names) or ``block`` (coloured rectangles)."""
+        if self.exporting or self.scale >= FULL_SCALE:
+            return FULL
+        if self.scale >= FAR_SCALE:
+            return FAR
+        return TINY if self.scale >= self.far_from else "block"
+
+    def late(self) -> bool:
+        return self.deadline is not None and time.perf_counter() > self.deadline
+
+    def nodes(self) -> np.ndarray:
+        """Slots of the visible nodes, in painting order: selected ones on top in the window."""
+        found = self.scene.nodes_in(self.area)
+        if self.hidden is not None:
+            found = found[~self.hidden[found]]
+        if self.exporting:
+            return found
+        chosen = self.scene.selected[found]
+        return np.concatenate([found[~chosen], found[chosen]]) if chosen.any() else found
+
+    def place(self, painter: QPainter) -> None:
+        """Let the painter take scene coordinates."""
+        painter.translate(self.offset)
+        painter.scale(self.scale, self.scale)
+        painter.translate(self.shift)

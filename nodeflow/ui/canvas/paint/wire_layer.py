@@ -1,0 +1,139 @@
+"""The layer of wires: colour and dash by dtype, curves where they can be seen as such."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtCore import QPointF, Qt
+from PySide6.QtGui import QPainter, QPainterPath, QPen
+
+from nodeflow.ui.canvas.paint.paint_context import DIM, FAR_SCALE, Shot
+from nodeflow.ui.canvas.scene import array_painting, wire_routing, wire_table
+from nodeflow.ui.canvas.scene.scene_model import DTYPE_CODES, FEED_STYLE
+from nodeflow.ui.core.theme import Theme, mix
+
+CURVE_SCALE = 0.16
+"""Below, wires are straight and not antialiased."""
+MANY = 1000
+"""With more wires in sight curves are coarse and not dashed; with three times as many, straight."""
+
+
+def wire_pen(theme: Theme, style: int, scale: float, faded: bool = False) -> QPen:
+    """Pen of a wire in view pixels; dashes are added by the caller."""
+    code = style % FEED_STYLE
+    color = theme.dtype(DTYPE_CODES[code])
+    if faded:
+        color = mix(theme.color("canvas"), color, DIM)
+    thickness = 2.6 if DTYPE_CODES[code] == "float64" else 2.0
+    pen = QPen(color, max(1.0, thickness * min(scale, 1.25)) if scale > CURVE_SCALE else 1.0)
+    pen.setCapStyle(Qt.PenCapStyle.FlatCap)
+    return pen
+
+
+def wire_dash(style: int) -> tuple[float, float] | None:
+    """Dash and gap in view pixels, None for solid."""
+    if style >= FEED_STYLE:
+        return wire_table.FEED_DASH
+    dtype = DTYPE_CODES[style % FEED_STYLE]
+    return wire_table.UNKNOWN_DASH if not dtype else wire_table.DASHES.get(dtype)
+
+
+def paint_wires(painter: QPainter, shot: Shot) -> None:
+    """All wires that touch the area, but those of hidden nodes."""
+    slots, ends = shot.scene.wires_in(shot.area)
+    if shot.hidden_wire is not None:
+        kept = slots != shot.scene.wires.slots.get(shot.hidden_wire)
+        slots, ends = slots[kept], ends[kept]
+    if shot.hidden is not None and len(slots):
+        table = shot.scene.wires
+        kept = ~(shot.hidden[table.source[slots]] | shot.hidden[table.target[slots]])
+        slots, ends = slots[kept], ends[kept]
+    paint_wire_set(painter, shot, slots, ends)
+
+
+def _paint_stubs(painter: QPainter, shot: Shot, slots: np.ndarray, ends: np.ndarray) -> None:
+    """Of hidden wires only how they leave and arrive, with a bar where they are cut."""
+    if shot.scale < FAR_SCALE:
+        return
+    length = wire_table.STUB * shot.scale
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    for style in array_painting.distinct(shot.scene.wires.style[slots]):
+        lines = wire_table.stubs(ends[shot.scene.wires.style[slots] == style], length)
+        painter.setPen(wire_pen(shot.theme, int(style), shot.scale))
+        array_painting.draw_lines(painter, lines)
+        tip = np.where(np.arange(len(lines)) < len(lines) // 2, lines[:, 2], lines[:, 0])
+        high = 4.0 * min(shot.scale, 1.25)
+        bars = np.stack([tip, lines[:, 1] - high, tip, lines[:, 1] + high], axis=1)
+        array_painting.draw_lines(painter, np.ascontiguousarray(bars))
+
+
+def paint_wire_set(painter: QPainter, shot: Shot, slots: np.ndarray, ends: np.ndarray) -> None:
+    """Paint the wires in ``slots`` between the given ends (scene units)."""
+    if not len(slots):
+        return
+    table, dimmed = shot.scene.wires, shot.scene.dimmed
+    faded = dimmed[table.source[slots]] | dimmed[table.target[slots]]
+    faded |= shot.scene.off[table.source[slots]]
+    groups = table.style[slots].astype(np.int64) * 2 + ~faded
+    view = ends * shot.scale + np.tile([shot.offset.x(), shot.offset.y()], 2)
+    lanes = table.lane[slots] * shot.scale + shot.offset.y()
+    hidden = table.hidden[slots]
+    if hidden.any():
+        _paint_stubs(painter, shot, slots[hidden], view[hidden])
+        slots, view, groups, lanes = (part[~hidden] for part in (slots, view, groups, lanes))
+    for group in array_painting.distinct(groups):
+        which = groups == group
+        style, fade = int(group) // 2, not int(group) % 2
+        pen = wire_pen(shot.theme, style, shot.scale, fade)
+        if shot.exporting:
+            _export_curves(painter, view[which], lanes[which], pen, wire_dash(style), shot.scale)
+        else:
+            dash = wire_dash(style)
+            shrink = min(1.0, max(0.4, shot.scale))  # short wires keep several dashes
+            scaled = dash and (dash[0] * shrink, dash[1] * shrink)
+            _screen_curves(painter, shot, view[which], lanes[which], pen, scaled, len(slots))
+
+
+def _screen_curves(
+    painter: QPainter,
+    shot: Shot,
+    ends: np.ndarray,
+    lanes: np.ndarray,
+    pen: QPen,
+    dash: tuple[float, float] | None,
+    total: int,
+) -> None:
+    curved = shot.scale > CURVE_SCALE and total < 3 * MANY
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, curved)
+    painter.setPen(pen)
+    if not curved:
+        array_painting.draw_lines(painter, np.ascontiguousarray(ends))
+        return
+    count = 32 if total < 200 else 16 if total < MANY else 8
+    if dash is not None and total < MANY:
+        lines = wire_table.smooth(ends, dash, shot.scale, lanes)
+    else:
+        lines = wire_table.segments(ends, count, None, shot.scale, lanes)
+    array_painting.draw_lines(painter, lines)
+
+
+def _export_curves(
+    painter: QPainter,
+    ends: np.ndarray,
+    lanes: np.ndarray,
+    pen: QPen,
+    dash: tuple[float, float] | None,
+    scale: float,
+) -> None:
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    if dash is not None:
+        pen.setDashPattern([part / pen.widthF() for part in dash])
+    painter.setPen(pen)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    back = wire_routing.takes_detour(ends, scale, lanes)
+    forward = ends[~back]
+    for (x0, y0, x1, y1), reach in zip(forward, wire_table.bend(forward, scale), strict=True):
+        path = QPainterPath(QPointF(x0, y0))
+        path.cubicTo(x0 + reach, y0, x1 - reach, y1, x1, y1)
+        painter.drawPath(path)
+    for points in wire_routing.routes(ends[back], scale, lanes[back]).tolist():
+        painter.drawPolyline([QPointF(x, y) for x, y in points])

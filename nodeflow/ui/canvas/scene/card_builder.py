@@ -1,0 +1,284 @@
+"""From a node of the document to the content of its card: ports, types, problems, value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from nodeflow.document.analysis import ports
+from nodeflow.document.analysis.dataset_op import DATASET
+from nodeflow.document.analysis.declarations import declaration
+from nodeflow.document.analysis.node_flags import has_breakpoint, is_collapsed
+from nodeflow.document.analysis.passthrough import REROUTE, mode_of
+from nodeflow.document.analysis.subgraph_ops import BORDER
+from nodeflow.document.layout.card_size import Label, card_width
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.records import INPUTS, SUBGRAPH, NodeRecord, Wire
+from nodeflow.graph.op import Op
+from nodeflow.ui.canvas.scene import card_data
+from nodeflow.ui.canvas.scene.card_data import CardFace, PortFace
+from nodeflow.ui.canvas.scene.inactive_nodes import Resting
+from nodeflow.ui.core.messages import plain
+
+_HIDDEN_ATTRS = {
+    "definition",
+    "ports",
+    "value",
+    "initializer",
+    "dtype",
+    "shape",
+    "sample",
+    "seed",
+    "names",
+}
+
+
+_SPECIAL = {DATASET, SUBGRAPH, *BORDER}
+"""Ops whose declaration does not stand in the registry."""
+MOST_SHARED = 16384
+"""Kinds of cards that are kept; with more, all are forgotten."""
+
+
+class _Sides(NamedTuple):
+    """What cards of one kind have in common; ``left`` and ``right`` are the texts at ports."""
+
+    kind: str
+    subtitle: str
+    category: str
+    shows_value: bool
+    inputs: tuple[PortFace, ...]
+    outputs: tuple[PortFace, ...]
+    left: tuple[Label, ...]
+    right: tuple[Label, ...]
+
+
+def _wires(index: Mapping[str, Mapping[Any, Wire]], node_id: str) -> Iterable[Wire]:
+    found = index.get(node_id)
+    return () if found is None else found.values()
+
+
+class FaceBuilder:
+    """Makes card contents; holds what is not in the document: values and run states by node."""
+
+    def __init__(self, document: Document, analysis: Any) -> None:
+        self.document = document
+        self.analysis = analysis
+        self.values: dict[str, Any] = {}
+        self.serials: dict[str, int] = {}
+        self.status: dict[str, str] = {}
+        self.resting = Resting(document)
+        self._next_serial = 1
+        self._shared: dict[tuple, tuple[Any, _Sides]] = {}
+
+    def set_values(self, values: Mapping[str, Any]) -> list[str]:
+        """Keep previews by node id; returns the ids whose preview is another."""
+        changed = []
+        for node_id, preview in values.items():
+            if self.values.get(node_id) is not preview:
+                self.values[node_id] = preview
+                self.serials[node_id] = self._next_serial
+                self._next_serial += 1
+                changed.append(node_id)
+        return changed
+
+    def forget_values(self, node_ids: Iterable[str]) -> list[str]:
+        """Drop previews; returns the ids that had one."""
+        gone = [i for i in node_ids if self.values.pop(i, None) is not None]
+        for node_id in gone:
+            self.serials.pop(node_id, None)
+        return gone
+
+    def build(self, record: NodeRecord) -> CardFace:
+        """The card of a node as things are now."""
+        problems, sides = self._problems(record.id), self._sides(record)
+        title, form = record.name, card_data.CARD_FORM
+        if record.op == REROUTE:
+            form, width = card_data.DOT_FORM, card_data.DOT
+        elif is_collapsed(record):
+            form, width = card_data.TITLE_FORM, card_width(title, sides.kind, (), ())
+        else:
+            width = card_width(title, sides.kind, sides.left, sides.right)
+        problem = min(problems, key=_loudness) if problems else None
+        return CardFace(
+            title=title,
+            subtitle=sides.subtitle,
+            op=record.op,
+            category=sides.category,
+            inputs=sides.inputs,
+            outputs=sides.outputs,
+            problem=plain(problem.message) if problem else "",
+            severity=severity_of(problem) if problem else "",
+            status=self._status(record.id),
+            shows_value=sides.shows_value,
+            value=self.values.get(record.id),
+            value_serial=self.serials.get(record.id, 0),
+            width=width,
+            form=form,
+            passes=self._passes(record.id, sides.inputs, sides.outputs),
+        )
+
+    def _sides(self, record: NodeRecord) -> _Sides:
+        """What is on a card besides title, state and problem. Most nodes of a large graph have
+        the same as others, so it is found once for each op, attributes, wired ports and types."""
+        document, node_id = self.document, record.id
+        op = declaration(record, document, base_dir=ports.base_dir(document))
+        special = op is None or record.op in _SPECIAL or node_id in document.outer
+        if special or self._problems(node_id):  # which may be at a port
+            return self._make_sides(record, op)
+        into = _wires(document.incoming, node_id)
+        out = _wires(document.outgoing, node_id)
+        known = self.analysis.out_types(node_id) if self.analysis is not None else None
+        key = (
+            op,
+            id(record.attrs) if record.attrs else 0,
+            frozenset([(w.target_port, self._type(w.source, w.source_port)) for w in into]),
+            frozenset([w.source_port for w in out]),
+            None if known is None else tuple(known.items()),
+        )
+        found = self._shared.get(key)
+        if found is None:
+            if len(self._shared) >= MOST_SHARED:
+                self._shared.clear()
+            # The attributes are held, so that no others can get their identity.
+            found = self._shared[key] = (record.attrs, self._make_sides(record, op))
+        return found[1]
+
+    def _make_sides(self, record: NodeRecord, op: Op | None) -> _Sides:
+        inputs, outputs = self._inputs(record), self._outputs(record)
+        subtitle = _subtitle(record, op)
+        return _Sides(
+            op.title if op else subtitle,
+            subtitle,
+            op.category if op else "unknown",
+            op is not None and op.id not in (DATASET, *BORDER),
+            inputs,
+            outputs,
+            tuple((port.label, port.type_text) for port in inputs),
+            tuple((port.label, port.type_text) for port in outputs),
+        )
+
+    def revalue(self, face: CardFace, node_id: str) -> CardFace:
+        """The same card with the node's value and state as they are now."""
+        status, value = self._status(node_id), self.values.get(node_id)
+        serial = self.serials.get(node_id, 0)
+        if (face.status, face.value_serial) == (status, serial) and face.value is value:
+            return face
+        return face.showing(value, serial, status)
+
+    def _status(self, node_id: str) -> str:
+        record = self.document.nodes.get(node_id)
+        mode = mode_of(record) if record is not None else ""
+        if mode or node_id in self.resting.ids:
+            return mode or "resting"
+        stop = "breakpoint" if record is not None and has_breakpoint(record) else ""
+        at_border = node_id in self.document.borders.values()
+        outer = "outer" if at_border or node_id in self.document.outer else ""
+        return self.status.get(node_id) or stop or outer
+
+    def _inputs(self, record: NodeRecord) -> tuple[PortFace, ...]:
+        wired = {wire.target_port: wire for wire in self.document.wires_into(record.id)}
+        faulty = {p.port: severity_of(p) for p in reversed(self._problems(record.id))}
+        result = []
+        for port in ports.in_ports(self.document, record):
+            wire = wired.pop(port.name, None)
+            kind = self._type(wire.source, wire.source_port) if wire else None
+            result.append(_port(port, kind, wire is not None, faulty.get(port.name, "")))
+        for name, wire in sorted(wired.items()):
+            kind = self._type(wire.source, wire.source_port)
+            result.append(
+                PortFace(name, name, card_data.type_text(kind), connected=True, fault="error")
+            )
+        return tuple(result)
+
+    def _outputs(self, record: NodeRecord) -> tuple[PortFace, ...]:
+        used = {wire.source_port for wire in self.document.wires_out_of(record.id)}
+        shown = ports.out_ports(self.document, record, self.analysis)
+        result = []
+        for port in shown:
+            kind = self._type(record.id, port.name)
+            face = _port(port, kind, port.name in used, "")
+            if len(shown) == 1 and face.type_text and record.op != INPUTS:
+                face = replace(face, label="")
+            result.append(face)
+        known = {port.name for port in shown}
+        for name in sorted(used - known):
+            result.append(PortFace(name, name, connected=True, fault="error"))
+        return tuple(result)
+
+    def _passes(
+        self, node_id: str, inputs: tuple[PortFace, ...], outputs: tuple[PortFace, ...]
+    ) -> tuple[tuple[int, int], ...]:
+        """Pairs of the inputs and outputs that a bypassed node joins."""
+        found = self.analysis.passes(node_id) if self.analysis is not None else None
+        if not found:
+            return ()
+        places = {port.name: index for index, port in enumerate(inputs)}
+        return tuple(
+            (places[found[port.name]], index)
+            for index, port in enumerate(outputs)
+            if found.get(port.name) in places
+        )
+
+    def _type(self, node_id: str, port: str) -> Any | None:
+        return self.analysis.type_of(node_id, port) if self.analysis is not None else None
+
+    def _problems(self, node_id: str) -> list[Any]:
+        return self.analysis.problems.get(node_id, []) if self.analysis is not None else []
+
+
+def severity_of(problem: Any) -> str:
+    """How loudly a card says it: what is only not wired yet is a warning, not an error."""
+    return "warning" if problem.kind == "MissingInput" else problem.severity
+
+
+def _loudness(problem: Any) -> int:
+    return {"error": 0, "warning": 1}.get(severity_of(problem), 2)
+
+
+@lru_cache(maxsize=16384)
+def _port(port: Any, kind: Any | None, connected: bool, fault: str) -> PortFace:
+    return PortFace(
+        name=port.name,
+        label=port.label or port.name,
+        type_text=card_data.type_text(kind),
+        dtype=kind.dtype if kind is not None else "",
+        kind=port.kind,
+        optional=bool(port.optional),
+        connected=connected,
+        fault=fault,
+    )
+
+
+def _subtitle(record: NodeRecord, op: Op | None) -> str:
+    """The op in words, and the settings that differ from their defaults."""
+    if op is None:
+        return f"unknown op {record.op}"
+    parts = [op.title]
+    for attr in op.attrs:
+        value = record.attrs.get(attr.name, attr.default)
+        if attr.name in _HIDDEN_ATTRS or value == attr.default or value is None:
+            continue
+        if isinstance(value, (bool, int, float, str)) or _is_short_list(value):
+            parts.append(_setting(attr.name, value))
+    return ", ".join(parts[:3])
+
+
+def _is_short_list(value: Any) -> bool:
+    return (
+        isinstance(value, (list, tuple))
+        and len(value) <= 4
+        and not any(isinstance(v, (list, dict)) for v in value)
+    )
+
+
+def _setting(name: str, value: Any) -> str:
+    label = name.replace("_", " ")
+    if isinstance(value, bool):
+        return label if value else f"no {label}"
+    if isinstance(value, (list, tuple)):
+        return f"{label} {'×'.join('?' if v is None else str(v) for v in value)}"
+    if isinstance(value, str):
+        return value.rsplit("/", 1)[-1]
+    return f"{label} {value:g}"

@@ -1,0 +1,192 @@
+"""What a node's card says: the content of a card as immutable data, and its geometry.
+
+Nothing here paints. A card's key is its content, so that equal cards are painted once; sizes and
+port places come from the content alone, so that layout, hit testing and export agree.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from nodeflow.document.layout import card_size
+from nodeflow.document.layout.card_size import (
+    DOT,
+    FOOT,
+    HEADER,
+    ICON_ROOM,
+    MAX_WIDTH,
+    MIN_WIDTH,
+    PORT_INSET,
+    ROW,
+    TENSOR,
+    type_text,
+)
+from nodeflow.ui.canvas.scene import text_metrics, value_preview
+
+PROBLEM_PAD = 8.0
+CARD_FORM, TITLE_FORM, DOT_FORM = "card", "title", "dot"
+_SERIAL = 8
+"""Where the value's serial number stands in a card's key."""
+
+
+@dataclass(frozen=True)
+class PortFace:
+    """One port as drawn. ``type_text`` is empty while the type is unknown;
+    ``fault`` is the severity of a problem at the port."""
+
+    name: str
+    label: str
+    type_text: str = ""
+    dtype: str = ""
+    kind: str = "tensor"
+    optional: bool = False
+    connected: bool = False
+    fault: str = ""
+
+
+@dataclass(frozen=True)
+class CardFace:
+    """All that a card shows. Equal faces look equal at the same zoom in the same theme.
+
+    ``form`` is card, title (collapsed) or dot (on a wire); ``passes`` are pairs of input and
+    output that a bypassed node joins.
+    """
+
+    title: str
+    subtitle: str
+    op: str
+    category: str
+    inputs: tuple[PortFace, ...]
+    outputs: tuple[PortFace, ...]
+    problem: str = ""
+    severity: str = ""
+    status: str = ""
+    shows_value: bool = True
+    value: Any = None
+    value_serial: int = 0
+    width: float = MIN_WIDTH
+    form: str = CARD_FORM
+    passes: tuple[tuple[int, int], ...] = ()
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash(self.key)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, CardFace) and self.key == other.key
+
+    @cached_property
+    def key(self) -> tuple:
+        """Everything but the value object itself, for which its serial number stands."""
+        return (
+            self.title,
+            self.subtitle,
+            self.op,
+            self.inputs,
+            self.outputs,
+            self.problem,
+            self.severity,
+            self.status,
+            self.value_serial,
+            self.width,
+            self.form,
+            self.passes,
+        )
+
+    def differs_in_value(self, other: CardFace) -> bool:
+        """Whether it looks like another card, but for a value of the same kind and height."""
+        if getattr(self.value, "kind", None) != getattr(other.value, "kind", None):
+            return False
+        mine, theirs = self.key, other.key
+        rest = mine[:_SERIAL] == theirs[:_SERIAL] and mine[_SERIAL + 1 :] == theirs[_SERIAL + 1 :]
+        return rest and self.value_height == other.value_height
+
+    def showing(self, value: Any, serial: int, status: str) -> CardFace:
+        """The same card with another value or state; runs and edits change those of thousands."""
+        other = object.__new__(CardFace)
+        other.__dict__.update(self.__dict__, value=value, value_serial=serial, status=status)
+        for made in ("key", "_hash"):
+            other.__dict__.pop(made, None)
+        return other
+
+    # ---- geometry, relative to the card's top left corner -----------------------------------
+
+    @property
+    def rows(self) -> int:
+        return max(len(self.inputs), len(self.outputs))
+
+    @property
+    def value_top(self) -> float:
+        return HEADER + ROW * self.rows + (FOOT if self.rows else 0)
+
+    @property
+    def value_height(self) -> float:
+        if self.form != CARD_FORM:
+            return 0.0
+        empty = self.shows_value and any(p.kind != "control" for p in self.outputs)
+        shows = self.value is not None or empty
+        return value_preview.height_of(self.value, self.width) if shows else 0.0
+
+    @property
+    def problem_lines(self) -> tuple[str, ...]:
+        if not self.problem or self.form != CARD_FORM:
+            return ()
+        return text_metrics.wrap(self.problem, text_metrics.CAPTION, self.width - 42, 3)
+
+    @property
+    def problem_height(self) -> float:
+        lines = len(self.problem_lines)
+        return 2 * PROBLEM_PAD + value_preview.LINE * lines - 2 if lines else 0.0
+
+    @property
+    def height(self) -> float:
+        if self.form != CARD_FORM:
+            return DOT if self.form == DOT_FORM else HEADER
+        return self.value_top + self.value_height + self.problem_height
+
+    @property
+    def tallest(self) -> float:
+        """How high the card is at most, with whatever value."""
+        room = max(self.value_height, TENSOR if self.value is None else 0.0)
+        return self.height - self.value_height + (room if self.value_height else 0.0)
+
+    def port_y(self, index: int, side: str) -> float:
+        """Where the index-th port of a side (``in``, ``out``) lies, below the card's top."""
+        if self.form == CARD_FORM:
+            return row_y(index)
+        count = len(self.inputs if side == "in" else self.outputs)
+        return self.height * (index + 1) / (count + 1)
+
+
+def row_y(index: int) -> float:
+    """Where the index-th port of either side lies, below the card's top."""
+    return HEADER + ROW * index + ROW / 2
+
+
+def label_width(port: PortFace) -> float:
+    return card_size.label_width((port.label, port.type_text))
+
+
+__all__ = [
+    "CARD_FORM",
+    "DOT",
+    "DOT_FORM",
+    "FOOT",
+    "HEADER",
+    "ICON_ROOM",
+    "MAX_WIDTH",
+    "MIN_WIDTH",
+    "PORT_INSET",
+    "ROW",
+    "TITLE_FORM",
+    "CardFace",
+    "PortFace",
+    "label_width",
+    "row_y",
+    "type_text",
+]

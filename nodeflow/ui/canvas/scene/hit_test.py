@@ -1,0 +1,117 @@
+"""What lies under the pointer: a port, a title, a body, a wire, a frame, or nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF
+
+from nodeflow.ui.canvas.paint.background_layer import FRAME_BAR, stacked
+from nodeflow.ui.canvas.scene import card_data, wire_table
+from nodeflow.ui.canvas.scene.card_data import PortFace
+from nodeflow.ui.canvas.scene.scene_model import SceneModel
+
+PORT_REACH = 11.0
+"""How near a port counts as on it, in view pixels."""
+WIRE_REACH = 7.0
+
+
+@dataclass(frozen=True)
+class Hit:
+    """``kind`` is port, title, body, wire, frame, corner (of a frame) or empty."""
+
+    kind: str
+    node: str = ""
+    port: PortFace | None = None
+    side: str = ""
+    wire: tuple[str, str] | None = None
+    frame: str = ""
+
+
+EMPTY = Hit("empty")
+
+
+def hit_test(scene: SceneModel, at: QPointF, scale: float) -> Hit:
+    """The topmost thing at a scene point."""
+    reach = PORT_REACH / scale
+    area = QRectF(at.x() - reach, at.y() - reach, 2 * reach, 2 * reach)
+    near = scene.nodes_in(area)
+    near = sorted(near.tolist(), key=lambda slot: (scene.selected[slot], slot), reverse=True)
+    for slot in near:
+        found = _port_at(scene, slot, at, min(reach, 16.0))
+        if found is not None:
+            return found
+        rect = scene.rect(slot)
+        if rect.contains(at):
+            dot = scene.face(slot).form == card_data.DOT_FORM
+            kind = "title" if not dot and at.y() < rect.top() + card_data.HEADER else "body"
+            return Hit(kind, scene.nodes.key(slot))
+    return _wire_at(scene, at, scale) or _frame_at(scene, at, scale) or EMPTY
+
+
+def _port_at(scene: SceneModel, slot: int, at: QPointF, reach: float) -> Hit | None:
+    face = scene.face(slot)
+    x, y = scene.positions[slot]
+    if face.form == card_data.DOT_FORM:
+        return _dot_port_at(scene, slot, at)
+    sides = (("in", face.inputs, x), ("out", face.outputs, x + face.width))
+    for side, ports, port_x in sides:
+        if abs(at.x() - port_x) > reach:
+            continue
+        for index, port in enumerate(ports):
+            gap = abs(at.y() - (y + face.port_y(index, side)))
+            if gap <= min(reach, (card_data.ROW if face.form == card_data.CARD_FORM else 14.0) / 2):
+                return Hit("port", scene.nodes.key(slot), port, side)
+    return None
+
+
+DOT_GRIP = 6.5
+"""Within this radius a dot is moved; further out a wire is drawn from its left or right."""
+
+
+def _dot_port_at(scene: SceneModel, slot: int, at: QPointF) -> Hit | None:
+    """A dot is held in the middle; its ports are the parts of the ring left and right of it."""
+    face, away = scene.face(slot), at - scene.rect(slot).center()
+    far = abs(away.x()) + abs(away.y())
+    if far <= DOT_GRIP or abs(away.y()) > abs(away.x()) or abs(away.x()) > card_data.DOT * 0.7:
+        return None
+    side, ports = ("out", face.outputs) if away.x() > 0 else ("in", face.inputs)
+    return Hit("port", scene.nodes.key(slot), ports[0], side) if ports else None
+
+
+def _wire_at(scene: SceneModel, at: QPointF, scale: float) -> Hit | None:
+    reach = WIRE_REACH / scale
+    slots, ends = scene.wires_in(QRectF(at.x() - reach, at.y() - reach, 2 * reach, 2 * reach))
+    if not len(slots):
+        return None
+    gaps = wire_table.distance(ends, at.x(), at.y(), scene.wires.lane[slots])
+    hidden = scene.wires.hidden[slots]
+    if hidden.any():
+        gaps[hidden] = _stub_distance(ends[hidden], at)
+    nearest = int(gaps.argmin())
+    if gaps[nearest] > reach:
+        return None
+    return Hit("wire", wire=scene.wires.slots.key(int(slots[nearest])))
+
+
+def _stub_distance(ends: np.ndarray, at: QPointF) -> np.ndarray:
+    """(n,) distance of a point from the stubs of hidden wires."""
+    lines = wire_table.stubs(ends, wire_table.STUB)
+    dx = np.maximum(np.maximum(lines[:, 0] - at.x(), at.x() - lines[:, 2]), 0)
+    gaps = np.hypot(dx, lines[:, 1] - at.y())
+    return gaps.reshape(2, -1).min(axis=0)
+
+
+def _frame_at(scene: SceneModel, at: QPointF, scale: float) -> Hit | None:
+    corner = 14.0 / max(scale, 0.5)
+    for frame in reversed(stacked(scene.document.frames.values())):
+        rect = QRectF(*frame.rect)
+        if not rect.contains(at):
+            continue
+        if at.x() > rect.right() - corner and at.y() > rect.bottom() - corner:
+            return Hit("corner", frame=frame.id)
+        holds_note = bool(frame.note) and not frame.title
+        if at.y() < rect.top() + FRAME_BAR or holds_note:
+            return Hit("frame", frame=frame.id)
+    return None

@@ -1,0 +1,31 @@
+"""Which nodes rest: they do not run, because something they need is muted."""
+
+from __future__ import annotations
+
+from nodeflow.document.analysis.passthrough import MUTED, mode_of
+from nodeflow.document.analysis.traversal import downstream
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.records import Change
+
+
+class Resting:
+    """The set of resting nodes, kept edit by edit; the muted ones themselves are not in it."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self._muted = {i for i, record in document.nodes.items() if mode_of(record) == MUTED}
+        self.ids: set[str] = self._find()
+
+    def follow(self, change: Change) -> set[str]:
+        """Take a change in; returns the nodes that rest or stop resting by it."""
+        for edit in change.of("node"):
+            self._muted.discard(edit.key)
+            if edit.after is not None and mode_of(edit.after) == MUTED:
+                self._muted.add(edit.key)
+        if change.only_moves or not (self._muted or self.ids):
+            return set()
+        before, self.ids = self.ids, self._find()
+        return before ^ self.ids
+
+    def _find(self) -> set[str]:
+        return downstream(self._document, self._muted) - self._muted if self._muted else set()

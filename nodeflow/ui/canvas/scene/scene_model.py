@@ -1,0 +1,420 @@
+"""The scene: the document as arrays that can be painted. It subscribes, and owns no truth.
+
+Positions, sizes and states of nodes are numpy rows addressed by slot; the content of a card is
+made when it is first needed after a change. Everything here can be rebuilt from the document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import QRectF
+
+from nodeflow.document.analysis.node_flags import hidden_ports
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.records import Change, Wire
+from nodeflow.document.model.snapshots import KeptStates
+from nodeflow.ui.canvas.scene import card_data, wire_lanes, wire_table
+from nodeflow.ui.canvas.scene.card_builder import FaceBuilder
+from nodeflow.ui.canvas.scene.card_data import CardFace
+from nodeflow.ui.canvas.scene.slot_map import Slots
+from nodeflow.ui.canvas.scene.spatial_grid import UniformGrid
+
+DTYPE_CODES = ("", "float32", "float64", "int32", "int64", "bool", "uint8")
+_CODE = {name: code for code, name in enumerate(DTYPE_CODES)}
+FEED_STYLE = 100
+"""Added to a wire's dtype code where it is a feed: a binding of data, not a tensor edge."""
+
+_SEVERITY = {"warning": 1, "error": 2}
+_NO_WIRES: dict[Any, Wire] = {}
+
+_COLUMNS = ("positions", "_sizes", "selected", "dimmed", "off", "order", "category", "severity")
+"""The arrays of `SceneModel` with a row for each node."""
+_OF_USER = ("selected", "dimmed", "order")
+"""Those that say nothing about the document."""
+
+Listener = Callable[[set[int], bool], None]
+
+
+@dataclass
+class _Kept:
+    """The rows as they were at one state of the document, and of what its analysis knew.
+
+    Of the nodes in ``revalued`` values or states changed since.
+    """
+
+    stamp: object
+    nodes: Slots[str]
+    columns: dict[str, np.ndarray]
+    faces: list[CardFace | None]
+    wires: wire_table.WireTable
+    stale: set[int]
+    revalued: set[str] = field(default_factory=set)
+
+
+class SceneModel:
+    """Nodes and wires of a document as arrays, kept up to date by its change events.
+
+    ``listener(slots, structure)`` hears which nodes look different, and whether anything was
+    added, removed, moved or rewired.
+    """
+
+    def __init__(self, document: Document, analysis: Any, listener: Listener) -> None:
+        self.document = document
+        self.builder = FaceBuilder(document, analysis)
+        self.nodes: Slots[str] = Slots()
+        self.positions = np.zeros((0, 2))
+        self._sizes = np.zeros((0, 2))
+        self.selected = np.zeros(0, bool)
+        self.dimmed = np.zeros(0, bool)
+        self.off = np.zeros(0, bool)
+        """Muted nodes and those that rest: nothing comes out of them."""
+        self.order = np.zeros(0, np.int32)
+        self.category = np.zeros(0, np.int16)
+        self.severity = np.zeros(0, np.int8)
+        self.categories: list[str] = []
+        self._wires = wire_table.WireTable()
+        self._stale: set[int] = set()
+        """Slots whose card and wires are to be made anew before anything is read."""
+        self._faces: list[CardFace | None] = []
+        self._grid = UniformGrid()
+        self._grid_stale = True
+        self._wires_kept: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
+        self._before: dict[int, QRectF] = {}
+        self._listener = listener
+        self._kept: KeptStates[_Kept] = KeptStates(document.state)
+        self._stamp = self._known
+        self._unsubscribe = document.subscribe(self._on_change)
+        self._add_nodes(document.nodes)
+
+    def close(self) -> None:
+        """Stop listening to the document."""
+        self._unsubscribe()
+
+    @property
+    def _known(self) -> object:
+        """Stands for what the analysis knows, see `Analysis.stamp`."""
+        return None if self.builder.analysis is None else self.builder.analysis.stamp
+
+    # ---- reading ----------------------------------------------------------------------------
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """(slots, 2) width and height of the cards."""
+        self._remake()
+        return self._sizes
+
+    @property
+    def wires(self) -> wire_table.WireTable:
+        self._remake()
+        return self._wires
+
+    def face(self, slot: int) -> CardFace:
+        """The content of a node's card."""
+        self._remake()
+        face = self._faces[slot]
+        return face if face is not None else self._make_faces([slot])[0]
+
+    def rect(self, slot: int) -> QRectF:
+        x, y = self.positions[slot]
+        width, height = self.sizes[slot]
+        return QRectF(x, y, width, height)
+
+    def bounds(self, slots: np.ndarray | None = None) -> QRectF:
+        """The rectangle around the given nodes, or around everything, frames included."""
+        which = self.nodes.used() if slots is None else slots
+        total = QRectF()
+        if len(which):
+            low = self.positions[which].min(axis=0)
+            high = (self.positions[which] + self.sizes[which]).max(axis=0)
+            total = QRectF(low[0], low[1], high[0] - low[0], high[1] - low[1])
+        if slots is None:
+            for frame in self.document.frames.values():
+                total = total.united(QRectF(*frame.rect))
+        return total
+
+    def nodes_in(self, area: QRectF) -> np.ndarray:
+        """Ascending slots of the nodes that touch a scene rectangle."""
+        self._remake()
+        if self._grid_stale:
+            self._grid.build(self.nodes.used(), self.positions, self.sizes)
+            self._grid_stale = False
+        edges = (area.left(), area.top(), area.right(), area.bottom())
+        return self._grid.query(*edges, self.positions, self.sizes)
+
+    def wires_in(self, area: QRectF) -> tuple[np.ndarray, np.ndarray]:
+        """Slots of the wires that may touch a scene rectangle, and their (n, 4) ends."""
+        used, ends, box = self._wire_places()
+        touching = np.flatnonzero(
+            (box[:, 0] <= area.right())
+            & (box[:, 2] >= area.left())
+            & (box[:, 1] <= area.bottom())
+            & (box[:, 3] >= area.top())
+        )
+        return used[touching], ends[touching]
+
+    def _wire_places(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Slots, ends and bounds of all wires, kept until something moves."""
+        self._remake()
+        if self._wires_kept is None:
+            used = self.wires.slots.used()
+            ends = self.wires.ends(used, self.positions)
+            self._find_lanes(used, ends)
+            bounds = wire_table.bounds(ends, self.wires.lane[used])
+            # Each edge by itself in memory: all wires' are compared in each frame.
+            self._wires_kept = (used, ends, np.asfortranarray(bounds))
+        return self._wires_kept
+
+    def _find_lanes(self, used: np.ndarray, ends: np.ndarray) -> None:
+        """Let wires pass between cards, where there are not too many."""
+        nodes = self.nodes.used()
+        nodes = nodes[self.sizes[nodes, 0] > card_data.DOT]  # wires end in the middle of dots
+        if len(used) * len(nodes) > wire_lanes.MOST:
+            self.wires.lane[used] = np.nan
+            return
+        corners = self.positions[nodes]
+        cards = np.concatenate([corners, corners + self.sizes[nodes]], axis=1)
+        grown = [self.face(slot).tallest for slot in nodes.tolist()]  # lanes stay as values come
+        cards[:, 3] = corners[:, 1] + grown
+        self.wires.lane[used] = wire_lanes.find(ends, self.wires.source[used], cards)
+
+    def wires_of(self, slots: Iterable[int]) -> np.ndarray:
+        """Slots of the wires that touch any of the given nodes."""
+        mark = np.zeros(len(self.positions) or 1, bool)
+        mark[list(slots)] = True
+        used = self.wires.slots.used()
+        return used[mark[self.wires.source[used]] | mark[self.wires.target[used]]]
+
+    # ---- changing what is shown -------------------------------------------------------------
+
+    def refresh(self, node_ids: Iterable[str]) -> None:
+        """Types or problems of these nodes may have changed: look again."""
+        if self._stamp is self._known:
+            return
+        self._stamp = self._known
+        wanted = {i for i in node_ids if i in self.nodes}
+        outgoing = self.document.outgoing
+        followers = {w.target for i in wanted for w in outgoing.get(i, _NO_WIRES).values()}
+        slots = {s for s in map(self.nodes.get, wanted | followers) if s is not None}
+        if not slots:
+            return
+        if not self._stale:  # else all is painted anyway
+            self._before = {slot: self.rect(slot) for slot in slots}
+        self._stale |= slots
+        self._listener(slots, False)
+        self._before.clear()
+
+    def refresh_faces(self, node_ids: Iterable[str]) -> None:
+        """Values or states of these nodes changed: make their cards anew, wires stay."""
+        node_ids = list(node_ids)
+        if not node_ids:
+            return
+        self._remake()
+        for kept in self._kept:
+            kept.revalued.update(node_ids)
+        slots = {s for s in map(self.nodes.get, node_ids) if s is not None}
+        for slot in slots:
+            self._before[slot] = self.rect(slot)
+        self._revalue(slots)
+        if slots:
+            self._grid_stale = True
+            self._listener(slots, False)
+            self._before.clear()
+
+    def _revalue(self, slots: Iterable[int | None]) -> None:
+        """Give cards that are made their values and states as they are now."""
+        resized: dict[int, tuple[float, float]] = {}
+        for slot in slots:
+            was = None if slot is None else self._faces[slot]
+            if slot is None or was is None:
+                continue
+            face = self._faces[slot] = self.builder.revalue(was, self.nodes.key(slot))
+            if face.value is not was.value:  # a state does not change the size
+                resized[slot] = (face.width, face.height)
+        if resized:
+            self._sizes[list(resized)] = list(resized.values())
+
+    def painted_rect(self, slot: int) -> QRectF:
+        """Where a changing node was before the change that is being reported."""
+        return self._before.get(slot) or self.rect(slot)
+
+    def set_array(self, array: np.ndarray, wanted: Mapping[str, Any], default: Any) -> None:
+        """Fill one of the state arrays from values by node id."""
+        array[:] = default
+        for node_id, value in wanted.items():
+            slot = self.nodes.get(node_id)
+            if slot is not None:
+                array[slot] = value
+
+    def place(self, slots: np.ndarray, positions: np.ndarray) -> None:
+        """Show nodes elsewhere than the document has them, while they are on their way."""
+        self.positions[slots] = positions
+        self._grid_stale = True
+        self._wires_kept = None
+
+    def follow_positions(self) -> None:
+        """Show all nodes where the document has them."""
+        self._follow_positions(self.nodes.used().tolist())
+        self._grid_stale = True
+        self._wires_kept = None
+
+    # ---- following the document -------------------------------------------------------------
+
+    def _on_change(self, change: Change) -> None:
+        kept = self._kept.follow(change, self._keep)
+        rested = self.builder.resting.follow(change)
+        if kept is not None and kept.stamp is self._known:
+            self._restore(kept)
+            touched: set[int] = set()
+        else:
+            touched = self._change_rows(change)
+            touched |= {slot for slot in map(self.nodes.get, rested) if slot is not None}
+        self._stale |= touched
+        self._grid_stale = True
+        self._wires_kept = None
+        self._listener(touched, True)
+
+    def _keep(self) -> _Kept:
+        columns = {name: getattr(self, name).copy() for name in _COLUMNS}
+        rows = (self.nodes.copy(), columns, list(self._faces), self._wires.copy())
+        return _Kept(self._stamp, *rows, set(self._stale))
+
+    def _restore(self, kept: _Kept) -> None:
+        """Take back the rows of a state that the document has again."""
+        now, of_user = self.nodes, {name: getattr(self, name) for name in _OF_USER}
+        size = len(self.positions)
+        self._stamp, self.nodes, self._wires = kept.stamp, kept.nodes, kept.wires
+        self._faces, self._stale = kept.faces, kept.stale
+        for name, column in kept.columns.items():
+            setattr(self, name, column)
+        self._grow(size)
+        for name, column in of_user.items():
+            wanted = {now.key(slot): column[slot] for slot in np.flatnonzero(column).tolist()}
+            self.set_array(getattr(self, name), wanted, 0)
+        self._revalue(map(self.nodes.get, kept.revalued))
+        self.follow_positions()
+
+    def _change_rows(self, change: Change) -> set[int]:
+        """Add, drop and change rows; returns those whose cards are to be made anew."""
+        touched: set[int] = set()
+        for edit in change.of("wire"):
+            if edit.before is not None:
+                self._wires.drop(edit.key)
+        gone = [self.nodes.release(record.id) for record in change.nodes_removed]
+        freed = [slot for slot in gone if slot is not None]
+        for slot in freed:
+            self._faces[slot] = None
+        for name in _OF_USER:
+            getattr(self, name)[freed] = 0
+        self._stale.difference_update(freed)
+        self._add_nodes([r.id for r in change.nodes_added])
+        for before, after in change.nodes_changed:
+            slot = self.nodes.get(after.id)
+            if slot is not None:
+                self.positions[slot] = after.pos
+                if (
+                    before.op != after.op
+                    or before.name != after.name
+                    or before.attrs != after.attrs
+                    or before.extra != after.extra
+                ):
+                    touched.add(slot)
+        return touched | self._touched_by_wires(change)
+
+    def _touched_by_wires(self, change: Change) -> set[int]:
+        ends: set[str] = set()
+        for edit in change.of("wire"):
+            for wire in (edit.before, edit.after):
+                if wire is not None:
+                    ends |= {wire.source, wire.target}
+        return {s for s in map(self.nodes.get, ends) if s is not None}
+
+    def _add_nodes(self, node_ids: Iterable[str]) -> None:
+        slots = [self.nodes.take(node_id) for node_id in node_ids]
+        if not slots:
+            return
+        self._grow(max(slots) + 1)
+        self._follow_positions(slots)
+        self._stale.update(slots)
+
+    def _follow_positions(self, slots: list[int]) -> None:
+        if slots:
+            nodes, key = self.document.nodes, self.nodes.key
+            self.positions[slots] = [nodes[key(slot)].pos for slot in slots]
+
+    def _remake(self) -> None:
+        """Make stale cards anew, once however often they changed, and the wires at their ports."""
+        if not self._stale:
+            return
+        slots, self._stale = sorted(self._stale), set()
+        self._make_faces(slots)
+        self._wires.put(self._wire_rows(self._wires_at(slots)))
+        self._grid_stale = True
+        self._wires_kept = None
+
+    def _wires_at(self, slots: list[int]) -> Iterator[Wire]:
+        """The wires that touch nodes, each once."""
+        ids = dict.fromkeys(map(self.nodes.key, slots))
+        for node_id in ids:
+            yield from self.document.incoming.get(node_id, _NO_WIRES).values()
+            for wire in self.document.outgoing.get(node_id, _NO_WIRES).values():
+                if wire.target not in ids:
+                    yield wire
+
+    def _make_faces(self, slots: list[int]) -> list[CardFace]:
+        nodes, key, build = self.document.nodes, self.nodes.key, self.builder.build
+        found = [build(nodes[key(slot)]) for slot in slots]
+        for slot, face in zip(slots, found, strict=True):
+            self._faces[slot] = face
+        for category in {face.category for face in found}.difference(self.categories):
+            self.categories.append(category)
+        places = {category: index for index, category in enumerate(self.categories)}
+        self._sizes[slots] = [(face.width, face.height) for face in found]
+        self.off[slots] = [face.status in ("muted", "resting") for face in found]
+        self.severity[slots] = [_SEVERITY.get(face.severity, 0) for face in found]
+        self.category[slots] = [places[face.category] for face in found]
+        return found
+
+    def _wire_rows(self, found: Iterable[Wire]) -> list[wire_table.WireRow]:
+        """The rows of wires; those whose nodes are not here yet are left out."""
+        rows, slot_of, nodes = [], self.nodes.get, self.document.nodes
+        for wire in found:
+            source, target = slot_of(wire.source), slot_of(wire.target)
+            if source is None or target is None:
+                continue
+            left = self._faces[source] or self.face(source)
+            right = self._faces[target] or self.face(target)
+            out_y, port = port_place(left, "out", wire.source_port)
+            in_y, _ = port_place(right, "in", wire.target_port)
+            out_x = card_data.DOT / 2 if left.form == card_data.DOT_FORM else left.width
+            in_x = card_data.DOT / 2 if right.form == card_data.DOT_FORM else 0.0
+            style = _CODE.get(port.dtype, 0) if port else 0
+            if wire.target_port == "feed":
+                style += FEED_STYLE
+            record = nodes[wire.target]
+            hidden = bool(record.extra) and wire.target_port in hidden_ports(record)
+            offsets = (out_x, out_y, in_x, in_y)
+            rows.append(wire_table.WireRow(wire.key, source, target, offsets, style, hidden))
+        return rows
+
+    def _grow(self, size: int) -> None:
+        if size <= len(self.positions):
+            return
+        more = max(size, 2 * len(self.positions), 64)
+        for name in _COLUMNS:
+            old = getattr(self, name)
+            new = np.zeros((more, *old.shape[1:]), old.dtype)
+            new[: len(old)] = old
+            setattr(self, name, new)
+        self._faces += [None] * (more - len(self._faces))
+
+
+def port_place(face: CardFace, side: str, name: str) -> tuple[float, card_data.PortFace | None]:
+    """How far below the card's top a port lies; a port that is not there ends at the header."""
+    for index, port in enumerate(face.inputs if side == "in" else face.outputs):
+        if port.name == name:
+            return face.port_y(index, side), port
+    return min(card_data.HEADER, face.height) / 2, None

@@ -1,0 +1,392 @@
+"""How a node shows its value: a number, a small table, or a picture with its range and mean.
+
+Reads ``nodeflow.host.protocol.Preview`` objects: ``kind`` (scalar, table, image, images, heatmap,
+summary, text, error), ``text``, ``array``, ``dtype``, ``shape``, ``minimum``, ``maximum``,
+``mean``, ``step``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QColor, QImage, QPainter
+
+from nodeflow.ui.canvas.scene import text_metrics
+from nodeflow.ui.core.theme import Theme, mix
+
+PAD = 12.0
+LINE = 16.0
+CELL_GAP = 5.0
+TABLE_ROWS = 4
+TABLE_COLUMNS = 4
+THUMB = 56.0
+STRIP = 44.0
+EMPTY_HEIGHT = 28.0
+
+
+def height_of(preview: Any | None, width: float) -> float:
+    """Height in scene units of the value area of a card of ``width``."""
+    kind = getattr(preview, "kind", None)
+    if kind == "scalar":
+        return 40.0
+    if kind == "table":
+        return 12 + LINE * _table_lines(preview.array)
+    if kind in ("image", "heatmap"):
+        return THUMB + 16
+    if kind == "images":
+        return STRIP + 16 + LINE
+    if kind == "summary":
+        return 12 + LINE * len(_facts(preview))
+    if kind in ("text", "error"):
+        return 12 + LINE * len(_wrapped(preview, width))
+    return EMPTY_HEIGHT
+
+
+def plain_text(preview: Any | None) -> str:
+    """The value in words, for tooltips, accessibility and tests."""
+    if preview is None:
+        return ""
+    if preview.kind in ("scalar", "text", "error"):
+        return preview.text
+    shape = "×".join(str(d) for d in preview.shape)
+    return (
+        f"{preview.dtype} {shape}: {preview.text}" if preview.text else f"{preview.dtype} {shape}"
+    )
+
+
+def draw(
+    painter: QPainter, rect: QRectF, preview: Any | None, theme: Theme, as_path: bool = False
+) -> None:
+    """Draw a value into the value area of a card."""
+    kind = getattr(preview, "kind", None)
+    drawer = _DRAWERS.get(kind or "", _draw_empty)
+    drawer(painter, rect, preview, theme, as_path)
+
+
+def far_area(preview: Any | None, card: QRectF) -> QRectF | None:
+    """Where a card seen from afar shows its value; None where it shows only its name."""
+    kind = getattr(preview, "kind", None)
+    if kind not in ("scalar", "image", "images", "heatmap"):
+        return None
+    height = card.height() * (0.42 if kind == "scalar" else 0.55)
+    return QRectF(card.left() + 12, card.bottom() - height, card.width() - 24, height - 10)
+
+
+def draw_far(painter: QPainter, area: QRectF, preview: Any, theme: Theme) -> None:
+    """A value large enough to be seen from afar: the number, or pictures without figures."""
+    if preview.kind == "scalar":
+        number = text_metrics.elide(_short(preview.text), text_metrics.FAR_VALUE, area.width())
+        middle, y = area.center().x(), area.center().y() + text_metrics.FAR_VALUE[0] * 0.36
+        color = theme.color("ink_muted")
+        text_metrics.draw(painter, middle, y, number, text_metrics.FAR_VALUE, color, align="center")
+        return
+    pictures = preview.array if preview.kind == "images" else preview.array[None]
+    shown = max(1, min(len(pictures), int(area.width() // area.height())))
+    if preview.kind != "images":
+        shown = 1
+    step = area.width() / shown
+    for index, picture in enumerate(pictures[:shown]):
+        box = QRectF(area.left() + index * step, area.top(), step - 4, area.height())
+        fitted = _fit(picture.shape[1] / max(picture.shape[0], 1), box)
+        fitted.moveCenter(box.center())
+        kind = "heatmap" if preview.kind == "heatmap" else "image"
+        _draw_image(painter, fitted, _to_image(picture, kind, theme), theme)
+
+
+def _short(number: str) -> str:
+    try:
+        return format_number(float(number), 3)
+    except ValueError:
+        return number.replace("-", "−")
+
+
+def format_number(value: float, digits: int = 4) -> str:
+    """A number as people write it: ``9``, ``0.9765``, ``1.2e-05``, ``NaN``, ``−∞``."""
+    if isinstance(value, (bool, np.bool_)):
+        return "true" if value else "false"
+    if isinstance(value, (int, np.integer)):
+        return str(value).replace("-", "−")
+    value = float(value)
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    if value == int(value) and abs(value) < 1e6:
+        return str(int(value)).replace("-", "−") if value or math.copysign(1, value) > 0 else "−0"
+    return f"{value:.{digits}g}".replace("-", "−")
+
+
+# ---- one drawer per kind --------------------------------------------------------------------
+
+
+def _draw_empty(painter: QPainter, rect: QRectF, _: Any, theme: Theme, as_path: bool) -> None:
+    color = theme.color("ink_faint", 0.7)
+    y = rect.center().y() + 4
+    text_metrics.draw(
+        painter, rect.left() + PAD, y, "–", text_metrics.CAPTION, color, as_path=as_path
+    )
+
+
+def _draw_scalar(
+    painter: QPainter, rect: QRectF, preview: Any, theme: Theme, as_path: bool
+) -> None:
+    step, at = getattr(preview, "step", None), rect.right() - PAD
+    words = "" if step is None else f"step {step:,}".replace(",", "\u2009")
+    number, style, words = beside(preview.text.replace("-", "−"), words, rect.width() - 2 * PAD)
+    low, color = rect.bottom() - 8, theme.color("ink_faint")
+    text_metrics.draw(
+        painter, at, low, words, text_metrics.CAPTION, color, align="right", as_path=as_path
+    )
+    y = rect.center().y() + style[0] * 0.36
+    text_metrics.draw(
+        painter, rect.left() + PAD, y, number, style, theme.color("ink"), as_path=as_path
+    )
+
+
+def beside(number: str, words: str, room: float) -> tuple[str, text_metrics.Style, str]:
+    """A number, its style, and the words at its right, which give way where both have no room."""
+    left = room - text_metrics.width(words, text_metrics.CAPTION) - 6 if words else room
+    shown, style = fitting(number, left)
+    return (shown, style, words) if shown == number else (*fitting(number, room), "")
+
+
+def fitting(number: str, room: float) -> tuple[str, text_metrics.Style]:
+    """A number and the style in which it is seen whole: a cut one would read as another number."""
+    styles = (text_metrics.VALUE, text_metrics.SMALL_VALUE, text_metrics.TABLE)
+    style = next(
+        (style for style in styles if text_metrics.width(number, style) <= room), text_metrics.TABLE
+    )
+    return text_metrics.elide(number, style, room), style
+
+
+def _draw_lines(
+    painter: QPainter,
+    rect: QRectF,
+    lines: Sequence[str],
+    style: text_metrics.Style,
+    color: QColor,
+    as_path: bool,
+) -> None:
+    y = rect.top() + 6 + LINE - 4
+    for line in lines:
+        text_metrics.draw(painter, rect.left() + PAD, y, line, style, color, as_path=as_path)
+        y += LINE
+
+
+def _draw_text(painter: QPainter, rect: QRectF, preview: Any, theme: Theme, as_path: bool) -> None:
+    color = theme.color("error" if preview.kind == "error" else "ink_muted")
+    lines = _wrapped(preview, rect.width())
+    _draw_lines(painter, rect, lines, text_metrics.CAPTION, color, as_path)
+
+
+def _draw_summary(
+    painter: QPainter, rect: QRectF, preview: Any, theme: Theme, as_path: bool
+) -> None:
+    _draw_facts(painter, rect, rect.left() + PAD, rect.top() + 18, preview, theme, as_path)
+
+
+def _draw_table(painter: QPainter, rect: QRectF, preview: Any, theme: Theme, as_path: bool) -> None:
+    grid = _as_table(preview.array)
+    rows, columns = min(grid.shape[0], TABLE_ROWS), min(grid.shape[1], TABLE_COLUMNS)
+    more_columns, more_rows = grid.shape[1] > columns, grid.shape[0] > rows
+    room = rect.width() - 2 * PAD - (14 if more_columns else 0)
+    shown, widest = _cells(grid[:rows, :columns], room / columns - CELL_GAP)
+    cell = min(room / columns, widest + 14)
+    color, faint = theme.color("ink"), theme.color("ink_faint")
+    y = rect.top() + 6 + LINE - 4
+    for row in shown:
+        for column, value in enumerate(row):
+            number = text_metrics.elide(value, text_metrics.TABLE, cell - CELL_GAP)
+            x = rect.left() + PAD + cell * (column + 1) - min(14.0, cell - widest)
+            text_metrics.draw(
+                painter, x, y, number, text_metrics.TABLE, color, align="right", as_path=as_path
+            )
+        if more_columns:
+            x = rect.left() + PAD + cell * columns + 4
+            text_metrics.draw(painter, x, y, "…", text_metrics.TABLE, faint, as_path=as_path)
+        y += LINE
+    if more_rows:
+        total = preview.shape[0] if len(preview.shape) == 2 else grid.shape[0]
+        more = f"… {total} rows"
+        text_metrics.draw(
+            painter, rect.left() + PAD, y, more, text_metrics.CAPTION, faint, as_path=as_path
+        )
+
+
+def _cells(grid: np.ndarray, room: float) -> tuple[list[list[str]], float]:
+    """The numbers of a table with as many digits as a cell has room for, and the widest's width."""
+    shown: list[list[str]] = []
+    widest = 0.0
+    for digits in (3, 2, 1):
+        shown = [[short_power(format_number(value, digits)) for value in row] for row in grid]
+        widest = max(
+            (text_metrics.width(n, text_metrics.TABLE) for row in shown for n in row), default=0.0
+        )
+        if widest <= room:
+            break
+    return shown, widest
+
+
+def short_power(number: str) -> str:
+    """``1.2e+08`` as ``1.2e8``."""
+    return number.replace("e+0", "e").replace("e+", "e").replace("e−0", "e−")
+
+
+def _draw_picture(
+    painter: QPainter, rect: QRectF, preview: Any, theme: Theme, as_path: bool
+) -> None:
+    box = QRectF(rect.left() + PAD, rect.top() + 8, THUMB, THUMB)
+    picture = _fit(preview.array.shape[1] / max(preview.array.shape[0], 1), box)
+    _draw_image(painter, picture, _to_image(preview.array, preview.kind, theme), theme)
+    x, y = picture.right() + 12, box.top() + 8
+    _draw_facts(painter, rect, x, y, preview, theme, as_path)
+
+
+def _draw_facts(
+    painter: QPainter,
+    rect: QRectF,
+    x: float,
+    y: float,
+    preview: Any,
+    theme: Theme,
+    as_path: bool,
+) -> None:
+    """Shape, range and mean as two columns, the first baseline at ``y``."""
+    room = rect.right() - x - 8
+    for name, value in _facts(preview):
+        text_metrics.draw(
+            painter, x, y, name, text_metrics.CAPTION, theme.color("ink_faint"), as_path=as_path
+        )
+        shown = text_metrics.elide(value, text_metrics.CAPTION, room - 36)
+        text_metrics.draw(
+            painter, x + 36, y, shown, text_metrics.CAPTION, theme.color("ink"), as_path=as_path
+        )
+        y += LINE
+
+
+def _draw_images(
+    painter: QPainter, rect: QRectF, preview: Any, theme: Theme, as_path: bool
+) -> None:
+    room = rect.width() - 2 * PAD
+    count = max(1, min(len(preview.array), int((room + 4) // (STRIP + 4))))
+    gap = (room - count * STRIP) / max(count - 1, 1) if count > 1 else 0
+    for index in range(count):
+        box = QRectF(rect.left() + PAD + index * (STRIP + gap), rect.top() + 8, STRIP, STRIP)
+        picture = preview.array[index]
+        fitted = _fit(picture.shape[1] / max(picture.shape[0], 1), box)
+        _draw_image(painter, fitted, _to_image(picture, "image", theme), theme)
+    line = text_metrics.elide(_one_line(preview), text_metrics.CAPTION, room)
+    y = rect.top() + 8 + STRIP + LINE - 2
+    color = theme.color("ink_muted")
+    text_metrics.draw(
+        painter, rect.left() + PAD, y, line, text_metrics.CAPTION, color, as_path=as_path
+    )
+
+
+_DRAWERS = {
+    "scalar": _draw_scalar,
+    "text": _draw_text,
+    "error": _draw_text,
+    "summary": _draw_summary,
+    "table": _draw_table,
+    "image": _draw_picture,
+    "heatmap": _draw_picture,
+    "images": _draw_images,
+}
+
+
+# ---- pieces ---------------------------------------------------------------------------------
+
+
+def _facts(preview: Any) -> list[tuple[str, str]]:
+    facts = [("shape", "×".join(str(d) for d in preview.shape) or "scalar")]
+    for name, label in (("minimum", "min"), ("maximum", "max"), ("mean", "mean")):
+        value = getattr(preview, name, None)
+        if value is not None:
+            facts.append((label, format_number(value, 3)))
+    return facts
+
+
+def _one_line(preview: Any) -> str:
+    return "  ".join(f"{name} {value}" for name, value in _facts(preview)[1:])
+
+
+def _wrapped(preview: Any, width: float) -> tuple[str, ...]:
+    return text_metrics.wrap(preview.text, text_metrics.CAPTION, width - 2 * PAD, 3)
+
+
+def _as_table(array: np.ndarray) -> np.ndarray:
+    array = np.atleast_1d(np.asarray(array))
+    return array.reshape(1, -1) if array.ndim == 1 else array.reshape(array.shape[0], -1)
+
+
+def _table_lines(array: np.ndarray) -> int:
+    rows = len(_as_table(array))
+    return rows if rows <= TABLE_ROWS else TABLE_ROWS + 1
+
+
+def _fit(aspect: float, box: QRectF) -> QRectF:
+    """The largest rectangle of ``aspect`` (width / height, tamed) at the left of ``box``."""
+    aspect = min(max(aspect, 0.25), 4.0)
+    width = min(box.width(), box.height() * aspect)
+    height = width / aspect
+    return QRectF(box.left(), box.center().y() - height / 2, width, height)
+
+
+def _draw_image(painter: QPainter, rect: QRectF, image: QImage, theme: Theme) -> None:
+    smaller = image.width() > rect.width() * 2
+    painter.save()
+    painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, smaller)
+    painter.drawImage(rect, image)
+    painter.setPen(theme.color("border"))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.drawRect(rect)
+    painter.restore()
+
+
+def _to_image(array: np.ndarray, kind: str, theme: Theme) -> QImage:
+    """Grey or colour pictures as they are (0..1 or 0..255); heat maps through the theme's ramp."""
+    array = np.asarray(array)
+    if kind == "heatmap" or (array.ndim == 2 and _is_signed(array)):
+        return _heat_image(array.astype(np.float64), theme)
+    if array.dtype != np.uint8:
+        array = (np.clip(np.nan_to_num(array), 0, 1) * 255).astype(np.uint8)
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[:, :, 0]
+    if array.ndim == 2:
+        array = np.repeat(array[:, :, None], 3, axis=2)
+    array = np.ascontiguousarray(array[:, :, :3])
+    height, width = array.shape[:2]
+    return QImage(array.data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()
+
+
+def _is_signed(array: np.ndarray) -> bool:
+    return array.dtype.kind == "f" and bool(np.nanmin(array, initial=0.0) < 0)
+
+
+def _heat_image(array: np.ndarray, theme: Theme) -> QImage:
+    finite = array[np.isfinite(array)]
+    low, high = (finite.min(), finite.max()) if finite.size else (0.0, 1.0)
+    scaled = np.nan_to_num((array - low) / ((high - low) or 1.0), nan=0.0, posinf=1, neginf=0)
+    indices = np.ascontiguousarray((np.clip(scaled, 0, 1) * 255).astype(np.uint8))
+    height, width = indices.shape
+    image = QImage(indices.data, width, height, width, QImage.Format.Format_Indexed8).copy()
+    image.setColorTable(_ramp(tuple(theme.heat)))
+    return image
+
+
+@lru_cache(maxsize=8)
+def _ramp(heat: tuple[str, ...]) -> list[int]:
+    """The 256 colours between the theme's."""
+    stops = [QColor(c) for c in heat]
+    colors = []
+    for index in range(256):
+        place = index / 255 * (len(stops) - 1)
+        low = min(int(place), len(stops) - 2)
+        colors.append(mix(stops[low], stops[low + 1], place - low).rgb())
+    return colors

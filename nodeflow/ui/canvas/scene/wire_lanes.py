@@ -1,0 +1,120 @@
+"""Finding lanes: where wires pass between cards instead of behind them.
+
+For graphs of a size where one looks at single wires. Larger ones keep their plain curves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from nodeflow.ui.canvas.scene import wire_table
+from nodeflow.ui.canvas.scene.wire_routing import REACH, is_backward
+
+MOST = 20_000
+"""Wires times cards; beyond it nobody looks (it takes a few milliseconds there)."""
+CLEAR, NARROWEST, BESIDE, SPREAD = 10.0, 12.0, 36.0, 10.0
+"""How far off cards a lane stays, how much room it needs, how near to a side it stays in a wide
+gap, and how far lanes are apart."""
+WIDE = 200.0
+"""A gap as between rows, which is better than one between two cards."""
+BEND = 4.0
+"""What two corners cost that a lane level with either end does not have."""
+HIT = 2000.0
+"""Rather so much farther than behind one card."""
+SAMPLES = 32
+
+
+def find(ends: np.ndarray, sources: np.ndarray, cards: np.ndarray) -> np.ndarray:
+    """(n,) heights of lanes, NaN for the wires that need none.
+
+    Args:
+        ends: (n, 4) in scene units.
+        sources: (n,) equal for wires that may share a lane, as those of one output.
+        cards: (m, 4) left, top, right, bottom.
+    """
+    found = np.full(len(ends), np.nan)
+    if not len(ends) or len(ends) * len(cards) > MOST:
+        return found
+    back = is_backward(ends)
+    behind = _hidden(wire_table.curve_points(ends, SAMPLES), cards)
+    forward = (ends[:, 2] - ends[:, 0] > 2.5 * REACH) & (behind > 0)
+    taken: list[tuple[float, float, float, int]] = []
+    for wire in np.flatnonzero(back | forward).tolist():
+        end, source = ends[wire], int(sources[wire])
+        least = np.inf if back[wire] else HIT * behind[wire]
+        own = [y for y, _, _, s in taken if s == source]
+        lane = _best(end, cards, own, least)
+        if lane is None:
+            continue
+        low, high = sorted((end[0] + REACH, end[2] - REACH))
+        while any(
+            s != source and abs(y - lane) < SPREAD and low < b and a < high for y, a, b, s in taken
+        ):
+            lane += SPREAD
+        taken.append((lane, low, high, source))
+        found[wire] = lane
+    return found
+
+
+def _hidden(points: np.ndarray, cards: np.ndarray) -> np.ndarray:
+    """(n,) behind how many cards each line of (n, k, 2) points passes."""
+    x, y = points[:, :, None, 0], points[:, :, None, 1]
+    left, top, right, bottom = (cards + [2, 2, -2, -2]).T
+    inside = (x > left) & (x < right) & (y > top) & (y < bottom)
+    return inside.any(axis=1).sum(axis=1)
+
+
+def _best(end: np.ndarray, cards: np.ndarray, own: list[float], least: float) -> float | None:
+    """The lane with the least way and the fewest cards in it, if that is less than ``least``.
+
+    ``own`` are lanes of the same output, which are better still.
+    """
+    x0, y0, x1, y1 = end.tolist()
+    right, left = x0 + REACH, x1 - REACH
+    best = None
+    for lane, gain in _gaps(cards, min(left, right), max(left, right), (y0, y1), own):
+        hits = _crossed(cards, right, y0, lane) + _crossed(cards, left, y1, lane)
+        way = abs(lane - y0) + abs(lane - y1) - abs(y1 - y0) + 1e-2 * abs(lane - y0)
+        cost = HIT * hits + way - gain + (0.0 if lane in (y0, y1) else BEND)
+        if cost < least:
+            best, least = lane, cost
+    return best
+
+
+def _gaps(
+    cards: np.ndarray, left: float, right: float, ends: tuple[float, float], own: list[float]
+) -> Iterable[tuple[float, float]]:
+    """Heights at which a level line from ``left`` to ``right`` passes no card, and how good
+    they are for their room or for being one's own already."""
+    passed = (cards[:, 0] < right + CLEAR) & (cards[:, 2] > left - CLEAR)
+    tops, bottoms = cards[passed, 1] - CLEAR, cards[passed, 3] + CLEAR
+    order = np.argsort(tops)
+    above = -np.inf
+    for top, bottom in (*zip(tops[order].tolist(), bottoms[order].tolist(), strict=True), _END):
+        if top - above >= NARROWEST:
+            room = top - above
+            gain = min(room, WIDE) / 4 if np.isfinite(room) else 0.0
+            yield _within(above, top, ends[0]), gain
+            if above <= ends[1] <= top:  # straight in
+                yield ends[1], gain
+            yield from ((lane, WIDE) for lane in own if above <= lane <= top)
+        above = max(above, bottom)
+
+
+_END = (np.inf, np.inf)
+
+
+def _within(low: float, high: float, wish: float) -> float:
+    """The middle of a gap; in a wide one, near the side where one comes from."""
+    if high - low <= 4 * BESIDE:
+        return (low + high) / 2
+    return min(max(wish, low + BESIDE), high - BESIDE)
+
+
+def _crossed(cards: np.ndarray, x: float, y: float, lane: float) -> int:
+    """How many cards a line straight up or down crosses."""
+    low, high = min(y, lane), max(y, lane)
+    inside = (cards[:, 0] < x) & (cards[:, 2] > x) & (cards[:, 1] < high) & (cards[:, 3] > low)
+    return int(inside.sum())

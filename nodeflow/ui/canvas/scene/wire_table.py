@@ -1,0 +1,208 @@
+"""Wire geometry over arrays: ends, curves as line segments, dashes, and distance to a point."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from nodeflow.ui.canvas.scene import wire_routing
+from nodeflow.ui.canvas.scene.slot_map import Slots
+
+DASHES = {"int32": (7, 4), "int64": (11, 4), "uint8": (3, 3), "bool": (2, 4)}
+"""Dash and gap in view pixels by dtype; floats are solid, float64 is wider."""
+FEED_DASH = (14.0, 6.0)
+UNKNOWN_DASH = (4.0, 6.0)
+MIN_BEND = 28.0
+_COLUMNS = ("source", "target", "offsets", "style", "lane", "hidden")
+
+
+class WireRow(NamedTuple):
+    """A wire between the cards in two slots; offsets are of both ends from their cards' corners.
+
+    Of a ``hidden`` one only stubs are drawn.
+    """
+
+    key: tuple[str, str]
+    source: int
+    target: int
+    offsets: tuple[float, float, float, float]
+    style: int
+    hidden: bool
+
+
+class WireTable:
+    """Wires as arrays over slots of nodes: who they join and where on the cards they end."""
+
+    def __init__(self) -> None:
+        self.slots: Slots[tuple[str, str]] = Slots()
+        self.source = np.zeros(0, np.int32)
+        self.target = np.zeros(0, np.int32)
+        self.offsets = np.zeros((0, 4))
+        self.style = np.zeros(0, np.int16)
+        self.hidden = np.zeros(0, bool)
+        self.lane = np.zeros(0)
+        """Height of a wire's lane around cards; NaN where it takes the usual way."""
+
+    def copy(self) -> WireTable:
+        """A table of its own with the same wires in the same rows."""
+        other = WireTable()
+        other.slots = self.slots.copy()
+        for name in _COLUMNS:
+            setattr(other, name, getattr(self, name).copy())
+        return other
+
+    def put(self, rows: list[WireRow]) -> None:
+        """Add or change wires, whose keys differ."""
+        if not rows:
+            return
+        keys, source, target, offsets, style, hidden = zip(*rows, strict=True)
+        slots = [self.slots.take(key) for key in keys]
+        self._grow(max(slots) + 1)
+        self.source[slots], self.target[slots] = source, target
+        self.offsets[slots] = offsets
+        self.style[slots] = style
+        self.hidden[slots] = hidden
+        self.lane[slots] = np.nan
+
+    def drop(self, key: tuple[str, str]) -> int | None:
+        return self.slots.release(key)
+
+    def ends(self, which: np.ndarray, positions: np.ndarray) -> np.ndarray:
+        """(n, 4) scene coordinates of both ends of the wires in ``which`` (slots)."""
+        ends = self.offsets[which].copy()
+        ends[:, :2] += positions[self.source[which]]
+        ends[:, 2:] += positions[self.target[which]]
+        return ends
+
+    def _grow(self, size: int) -> None:
+        if size <= len(self.source):
+            return
+        more = max(size, 2 * len(self.source), 64)
+        for name in _COLUMNS:
+            old = getattr(self, name)
+            new = np.zeros((more, *old.shape[1:]), old.dtype)
+            new[: len(old)] = old
+            setattr(self, name, new)
+
+
+def bend(ends: np.ndarray, scale: float = 1.0) -> np.ndarray:
+    """How far each curve's control points reach out sideways; ``ends`` are scene units times
+    ``scale``, and so is the result."""
+    dx, dy = ends[:, 2] - ends[:, 0], ends[:, 3] - ends[:, 1]
+    level = np.minimum(MIN_BEND * scale + np.abs(dy) * 0.25, 90.0 * scale)
+    back = np.minimum(60.0 * scale + np.abs(dx) * 0.3, 220.0 * scale)
+    return np.where(dx >= 0, np.maximum(dx * 0.5, level), back)
+
+
+def bounds(ends: np.ndarray, lane: np.ndarray | None = None) -> np.ndarray:
+    """(n, 4) left, top, right, bottom of the curves, control points included."""
+    reach = bend(ends)
+    left = np.minimum(ends[:, 0], ends[:, 2] - reach)
+    right = np.maximum(ends[:, 0] + reach, ends[:, 2])
+    top = np.minimum(ends[:, 1], ends[:, 3])
+    bottom = np.maximum(ends[:, 1], ends[:, 3])
+    back = wire_routing.takes_detour(ends, 1.0, lane)
+    if back.any():
+        heights = wire_routing.routes(ends[back], 1.0, _of(lane, back))[..., 1]
+        top[back], bottom[back] = heights.min(axis=1), heights.max(axis=1)
+    return np.stack([left, top, right, bottom], axis=1)
+
+
+def _of(lane: np.ndarray | None, which: np.ndarray) -> np.ndarray | None:
+    return None if lane is None else lane[which]
+
+
+def curve_points(
+    ends: np.ndarray, count: int, scale: float = 1.0, lane: np.ndarray | None = None
+) -> np.ndarray:
+    """(n, count + 1, 2) points along the curves."""
+    points = _cubic_points(ends, count, scale)
+    back = wire_routing.takes_detour(ends, scale, lane)
+    if back.any():
+        points[back] = wire_routing.resampled(
+            wire_routing.routes(ends[back], scale, _of(lane, back)), count
+        )
+    return points
+
+
+def _cubic_points(ends: np.ndarray, count: int, scale: float) -> np.ndarray:
+    u = np.linspace(0.0, 1.0, count + 1)
+    weights = np.stack([(1 - u) ** 3, 3 * (1 - u) ** 2 * u, 3 * (1 - u) * u**2, u**3])
+    reach = bend(ends, scale)
+    x = np.stack([ends[:, 0], ends[:, 0] + reach, ends[:, 2] - reach, ends[:, 2]], axis=1)
+    y = np.stack([ends[:, 1], ends[:, 1], ends[:, 3], ends[:, 3]], axis=1)
+    return np.stack([x @ weights, y @ weights], axis=2)
+
+
+def segments(
+    ends: np.ndarray,
+    count: int,
+    dash: tuple[float, float] | None,
+    scale: float = 1.0,
+    lane: np.ndarray | None = None,
+) -> np.ndarray:
+    """(m, 4) line segments of the curves; with ``dash`` only those in its solid parts."""
+    if not len(ends):
+        return np.zeros((0, 4))
+    if dash is None:
+        back = wire_routing.takes_detour(ends, scale, lane)
+        parts = [_lines(_cubic_points(ends[~back], count, scale)).reshape(-1, 4)]
+        if back.any():
+            parts.append(
+                _lines(wire_routing.routes(ends[back], scale, _of(lane, back))).reshape(-1, 4)
+            )
+        return np.ascontiguousarray(np.concatenate(parts))
+    lines = _lines(curve_points(ends, count, scale, lane))
+    steps = np.hypot(lines[..., 2] - lines[..., 0], lines[..., 3] - lines[..., 1])
+    along = np.cumsum(steps, axis=1) - steps / 2
+    solid = along % (dash[0] + dash[1]) < dash[0]
+    return np.ascontiguousarray(lines[solid])
+
+
+def _lines(points: np.ndarray) -> np.ndarray:
+    return np.concatenate([points[:, :-1], points[:, 1:]], axis=2)
+
+
+def smooth(
+    ends: np.ndarray,
+    dash: tuple[float, float] | None,
+    scale: float = 1.0,
+    lane: np.ndarray | None = None,
+) -> np.ndarray:
+    """Segments fine enough for the eye and for the dashes; for a few curves in view pixels."""
+    longest = float(np.abs(ends[:, 2:] - ends[:, :2]).sum(axis=1).max()) * 1.3
+    fine = longest / (2.0 if dash else 8.0)
+    return segments(ends, int(np.clip(fine, 24, 400)), dash, scale, lane)
+
+
+STUB = 26.0
+"""Length of what is drawn of a hidden wire at each end, in scene units."""
+
+
+def stubs(ends: np.ndarray, length: float) -> np.ndarray:
+    """(2n, 4) short lines at both ends of the wires, from the ports outwards."""
+    out, into = ends.copy(), ends.copy()
+    out[:, 2], out[:, 3] = ends[:, 0] + length, ends[:, 1]
+    into[:, 0], into[:, 1] = ends[:, 2] - length, ends[:, 3]
+    return np.concatenate([out, into])
+
+
+def distance(ends: np.ndarray, x: float, y: float, lane: np.ndarray | None = None) -> np.ndarray:
+    """(n,) distance of a point from each curve, in scene units."""
+    gap = _gap(_cubic_points(ends, 24, 1.0), x, y)
+    back = wire_routing.takes_detour(ends, 1.0, lane)
+    if back.any():
+        gap[back] = _gap(wire_routing.routes(ends[back], 1.0, _of(lane, back)), x, y)
+    return gap
+
+
+def _gap(points: np.ndarray, x: float, y: float) -> np.ndarray:
+    a, b = points[:, :-1], points[:, 1:]
+    ab = b - a
+    ap = np.array([x, y]) - a
+    length = np.maximum((ab**2).sum(axis=2), 1e-12)
+    t = np.clip((ap * ab).sum(axis=2) / length, 0, 1)
+    nearest = a + t[..., None] * ab
+    gap = np.hypot(nearest[..., 0] - x, nearest[..., 1] - y)
+    return gap.min(axis=1)

@@ -1,0 +1,203 @@
+"""The whole graph in a corner of the canvas, with the part in sight; press or drag to look there.
+
+Painted from the scene's arrays into a kept picture: the graph is drawn anew only when it changed,
+a moved view costs one rectangle.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, QSize, Qt, QTimer
+from PySide6.QtGui import (
+    QHideEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QPixmap,
+    QShowEvent,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QWidget
+
+from nodeflow.ui.canvas.scene import array_painting
+from nodeflow.ui.core.theme import mix
+
+if TYPE_CHECKING:
+    from nodeflow.ui.canvas.view.view import CanvasView
+
+SIZE = QSize(208, 140)
+MARGIN, PAD = 12, 8
+LATER_MS = 120
+"""Edits come in bursts; the picture follows when they pause."""
+
+
+class Minimap(QWidget):
+    """A child of the canvas, in its lower right corner."""
+
+    def __init__(self, canvas: CanvasView) -> None:
+        super().__init__(canvas)
+        self.setObjectName("minimap")
+        self.setAccessibleName("Overview of the graph")
+        self.setToolTip("The whole graph: press or drag to look there")
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.resize(SIZE)
+        self._canvas = canvas
+        self._picture: QPixmap | None = None
+        self._made_for: tuple | None = None
+        self._area = QRectF()
+        self._later = QTimer(self, singleShot=True, interval=LATER_MS)
+        self._later.timeout.connect(self._forget)
+        self._unsubscribe = canvas.document.subscribe(self._on_change)
+        self._document = canvas.document
+        canvas.view_changed.connect(self.update)
+        canvas.selection_changed.connect(self.update)
+        canvas.installEventFilter(self)
+        canvas.cover = self
+        self._place()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if watched is self._canvas and event.type() == QEvent.Type.Resize:
+            self._place()
+        return False
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._canvas.keep_fitted()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self._canvas.keep_fitted()
+
+    # ---- the picture ------------------------------------------------------------------------
+
+    def paintEvent(self, _: QPaintEvent) -> None:
+        canvas = self._canvas
+        if canvas.document is not self._document:
+            self._unsubscribe()
+            self._document = canvas.document
+            self._unsubscribe = canvas.document.subscribe(self._on_change)
+            self._forget()
+        key = (canvas.theme.name, self.devicePixelRatioF(), canvas.scene)  # one for each instance
+        if self._picture is None or self._made_for != key:
+            self._draw_picture()
+            self._made_for = key
+        painter = QPainter(self)
+        try:
+            assert self._picture is not None
+            painter.drawPixmap(0, 0, self._picture)
+            self._paint_selection(painter)
+            self._paint_view(painter)
+        finally:
+            painter.end()
+
+    def _draw_picture(self) -> None:
+        canvas, theme = self._canvas, self._canvas.theme
+        dpr = self.devicePixelRatioF()
+        self._picture = QPixmap(self.size() * dpr)
+        self._picture.setDevicePixelRatio(dpr)
+        self._picture.fill(Qt.GlobalColor.transparent)
+        self._area = canvas.scene.bounds().adjusted(-64, -64, 64, 64)
+        painter = QPainter(self._picture)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(theme.color("border"), 1))
+        painter.setBrush(theme.color("surface", 0.94))
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 8, 8)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        painter.setPen(Qt.PenStyle.NoPen)
+        for frame in canvas.document.frames.values():
+            painter.setBrush(theme.color("border", 0.55))
+            painter.drawRect(self._to_map(QRectF(*frame.rect)))
+        self._draw_nodes(painter)
+        painter.end()
+
+    def _draw_nodes(self, painter: QPainter) -> None:
+        scene, theme = self._canvas.scene, self._canvas.theme
+        used = scene.nodes.used()
+        if not len(used):
+            return
+        rects = self._map_rects(used)
+        colors = scene.category[used].astype(np.int64) * 4 + scene.severity[used]
+        for group in np.unique(colors).tolist():
+            color = theme.category(scene.categories[group // 4])
+            if group % 4:
+                color = theme.color("error" if group % 4 == 2 else "warning")
+            painter.setBrush(mix(theme.color("surface"), color, 0.75))
+            array_painting.draw_rects(painter, np.ascontiguousarray(rects[colors == group]))
+
+    def _paint_selection(self, painter: QPainter) -> None:
+        chosen = np.flatnonzero(self._canvas.scene.selected)
+        if len(chosen):
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(self._canvas.theme.color("accent"))
+            array_painting.draw_rects(painter, self._map_rects(chosen))
+
+    def _paint_view(self, painter: QPainter) -> None:
+        canvas = self._canvas
+        seen = self._to_map(canvas.camera.rect_to_scene(QRectF(canvas.rect())))
+        room = QRectF(self.rect()).adjusted(2, 2, -2, -2)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(canvas.theme.color("accent"), 1.5))
+        painter.setBrush(canvas.theme.color("accent", 0.10))
+        painter.drawRoundedRect(seen.intersected(room), 3, 3)
+
+    # ---- places -----------------------------------------------------------------------------
+
+    def _scale(self) -> tuple[float, QPointF]:
+        """Scene to map: factor and offset; the graph lies in the middle."""
+        room = QRectF(self.rect()).adjusted(PAD, PAD, -PAD, -PAD)
+        area = self._area
+        scale = min(room.width() / max(area.width(), 1), room.height() / max(area.height(), 1))
+        return scale, room.center() - area.center() * scale
+
+    def _to_map(self, rect: QRectF) -> QRectF:
+        scale, offset = self._scale()
+        return QRectF(rect.topLeft() * scale + offset, rect.size() * scale)
+
+    def _map_rects(self, slots: np.ndarray) -> np.ndarray:
+        scale, offset = self._scale()
+        rects = np.empty((len(slots), 4))
+        scene = self._canvas.scene
+        rects[:, :2] = scene.positions[slots] * scale + [offset.x(), offset.y()]
+        rects[:, 2:] = np.maximum(scene.sizes[slots] * scale, 1.0)
+        return rects
+
+    def scene_point(self, at: QPointF) -> QPointF:
+        """The scene point under a point of the map."""
+        scale, offset = self._scale()
+        return (at - offset) / scale
+
+    def _place(self) -> None:
+        parent = self._canvas
+        self.move(parent.width() - self.width() - MARGIN, parent.height() - self.height() - MARGIN)
+
+    def _on_change(self, _: object) -> None:
+        if self.isVisible() and not self._later.isActive():
+            self._later.start()
+        elif not self.isVisible():
+            self._picture = None
+
+    def _forget(self) -> None:
+        self._picture = None
+        self.update()
+
+    # ---- the pointer ------------------------------------------------------------------------
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self._look(event)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if event.buttons() & Qt.MouseButton.LeftButton:
+            self._look(event)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        self._canvas.zoom(1 if event.angleDelta().y() > 0 else -1)
+        event.accept()
+
+    def _look(self, event: QMouseEvent) -> None:
+        if self._area.isEmpty():
+            return
+        self._canvas.look_at(self.scene_point(event.position()), self._canvas.camera.step)
+        event.accept()

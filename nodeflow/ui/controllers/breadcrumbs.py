@@ -1,0 +1,96 @@
+"""The bar over a graph that lies inside another: where one is, the way back, and Unpack."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from PySide6.QtCore import QSize, Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QToolButton
+
+from nodeflow.ui.core.theme import SPACE, Theme, icon
+from nodeflow.ui.core.widgets import ElidedLabel, button, clear, label
+
+BACK_KEYS = "Escape, Backspace or Alt+Left"
+LEAVE_KEYS = "Escape or Ctrl+Shift+Enter"
+
+
+class Breadcrumbs(QFrame):
+    """``graph ▸ node``, or ``graph ▸ subgraph ▸ subgraph``, with what is shown there.
+
+    Signals:
+        back: to the graph outside, please.
+        chosen(depth): to the graph so many steps inside, please; 0 is the file's own.
+        unpack: make what is shown part of that graph.
+    """
+
+    back = Signal()
+    unpack = Signal()
+    chosen = Signal(int)
+
+    def __init__(self, theme: Theme, keys: str = BACK_KEYS, shortcut: str = "Alt+Left") -> None:
+        super().__init__()
+        self.setObjectName("panelHeader")
+        self.setAccessibleName("Path")
+        self.arrow = QToolButton()
+        self.arrow.setAccessibleName("Back to the graph")
+        self.arrow.setToolTip(f"Back to the graph ({keys})")
+        self.arrow.setShortcut(shortcut)
+        self.arrow.setIconSize(QSize(16, 16))
+        self.arrow.clicked.connect(self.back)
+        self._named = False
+        self.outside = button("", "link", self._on_outside)
+        self.outside.setToolTip(self.arrow.toolTip())
+        self._between = label("▸", "muted")
+        self.inside = label("", "strong")
+        self.facts = ElidedLabel("", "caption")
+        self.unpack_button = button("Unpack", "", self.unpack.emit)
+        self.unpack_button.setToolTip("Replace the node by these nodes, to edit them")
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(SPACE[2], SPACE[1], SPACE[2], SPACE[1])
+        layout.setSpacing(SPACE[1])
+        self._middle = QHBoxLayout()
+        self._middle.setContentsMargins(0, 0, 0, 0)
+        self._middle.setSpacing(SPACE[1])
+        self.steps: list[QPushButton] = []
+        for widget in (self.arrow, self.outside, self._between):
+            layout.addWidget(widget)
+        layout.addLayout(self._middle)
+        layout.addWidget(self.inside)
+        layout.addSpacing(SPACE[2])
+        layout.addWidget(self.facts, 1)
+        layout.addWidget(self.unpack_button)
+        self.set_theme(theme)
+
+    @property
+    def text(self) -> str:
+        """The path as it reads."""
+        names = [self.outside.text(), *(step.text() for step in self.steps), self.inside.text()]
+        return f" {self._between.text()} ".join(names)
+
+    def show_path(self, outside: str, inside: str, facts: str) -> None:
+        self.outside.setText(outside)
+        self.inside.setText(inside)
+        self.facts.setText(facts)
+
+    def show_names(self, names: list[str], facts: str) -> None:
+        """Show where one is inside subgraphs: each name but the last leads there."""
+        self._named = True
+        self.unpack_button.hide()
+        clear(self._middle)
+        self.steps = []
+        for depth, name in enumerate(names[1:-1], 1):
+            step = button(name, "link", partial(self.chosen.emit, depth))
+            step.setToolTip(f"To {'/'.join(names[1 : depth + 1])}")
+            self.steps.append(step)
+            self._middle.addWidget(step)
+            self._middle.addWidget(label("▸", "muted"))
+        self.show_path(names[0], names[-1], facts)
+
+    def _on_outside(self) -> None:
+        if self._named:
+            self.chosen.emit(0)
+        else:
+            self.back.emit()
+
+    def set_theme(self, theme: Theme) -> None:
+        self.arrow.setIcon(icon("arrow-left", theme, "ink", 16))

@@ -1,0 +1,286 @@
+"""The canvas's context menus, and the actions on what is selected that stand in them.
+
+What a menu holds is data, like the menu bar's; keys and reasons come from the actions.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtCore import QPoint, QPointF, QTimer
+from PySide6.QtWidgets import QMenu
+
+from nodeflow.document.analysis.node_flags import has_breakpoint, is_collapsed, toggle_breakpoint
+from nodeflow.document.analysis.passthrough import BYPASSED, MUTED, mode_of
+from nodeflow.document.analysis.ports import in_ports
+from nodeflow.document.model.records import SUBGRAPH
+from nodeflow.train.breakpoints import can_hit
+from nodeflow.ui.actions.action_set import ActionSet, Blocked, fill_menu
+from nodeflow.ui.actions.specs import ALIGN, SEPARATOR
+from nodeflow.ui.canvas import CanvasView
+from nodeflow.ui.core.workspace import Workspace
+
+COPY_AS: tuple[Any, ...] = ("copy_formula", "copy_latex", "copy_python")
+CONTEXT_MENUS: dict[str, tuple[Any, ...]] = {
+    "node": (
+        *("rename", "replace", "run_to", SEPARATOR),
+        *("subgraph", "expand", "unpack", "expose", "independent", "save_library", SEPARATOR),
+        *("mute", "bypass", "breakpoint", "collapse", SEPARATOR),
+        *("swap_inputs", "detach", "hide_wires", ("Align", ALIGN), SEPARATOR),
+        *(
+            "cut",
+            "copy",
+            ("Copy as", COPY_AS),
+            "duplicate",
+            "duplicate_wired",
+            "frame",
+            SEPARATOR,
+            "heal",
+            "delete",
+        ),
+    ),
+    "wire": ("insert_node", "add_dot", "hide_wires", SEPARATOR, "delete"),
+    "frame": (
+        *("rename", SEPARATOR, "mute", "bypass", "collapse", SEPARATOR),
+        *("cut", "copy", "duplicate", SEPARATOR, "delete"),
+    ),
+    "canvas": (
+        *(
+            "search",
+            "formula",
+            "note",
+            "insert_library",
+            SEPARATOR,
+            "paste",
+            "paste_wired",
+            "select_all",
+            SEPARATOR,
+        ),
+        *("leave", "fit", "zoom_reset"),
+    ),
+}
+
+KEYS_COUNT_AT_ONCE = (
+    *("heal", "detach", "swap_inputs", "mute", "bypass", "breakpoint", "collapse", "hide_wires"),
+    *("subgraph", "expand", "unpack", "expose", "delete", "start_wire", "end_wire", "pick_wire"),
+)
+"""Actions with keys on the canvas: they follow the selection at once, the others a little later."""
+MOST_ASKED = 50
+"""So many of the selected nodes are asked whether they have inputs to swap."""
+NO_NODES = Blocked("Select nodes, or a frame with nodes on it.")
+NO_SELECTION = Blocked("Select a node.")
+NEVER_HIT = Blocked(
+    "This is never infinite or NaN, nor true or false: compare it, and set the breakpoint there."
+)
+
+
+class CanvasMenu:
+    """Functions ``do_ID`` and ``when_ID`` of the actions on what is selected on the canvas."""
+
+    def __init__(self, workspace: Workspace, canvas: CanvasView) -> None:
+        self._workspace, self._canvas = workspace, canvas
+        self._actions: ActionSet | None = None
+        self.menu: QMenu | None = None
+
+    def attach(self, actions: ActionSet) -> None:
+        """Open menus with these actions, where the canvas asks for one."""
+        self._actions = actions
+        self._canvas.menu_requested.connect(self.open)
+        self._workspace.selected.connect(self.name_toggles)
+        self._canvas.wire_selected.connect(self.name_toggles)
+        self._workspace.changed.connect(self.name_toggles)
+
+    def open(self, kind: str, at: QPoint) -> None:
+        """Show the menu for a node, a wire, a frame or the empty canvas."""
+        assert self._actions is not None
+        self._actions.refresh()
+        self.name_toggles()
+        if self.menu is not None:
+            self.menu.deleteLater()
+        self.menu = QMenu(self._canvas)
+        self.menu.setObjectName("canvasMenu")
+        self.menu.setToolTipsVisible(True)
+        fill_menu(self.menu, CONTEXT_MENUS[kind], self._actions, {})
+        self._canvas.menu_open_at = self._canvas.menu_at
+        self.menu.aboutToHide.connect(self._closed_soon)
+        self.menu.popup(at)
+
+    def _closed_soon(self) -> None:
+        """An entry that was chosen is done after the menu has gone, and before this."""
+        QTimer.singleShot(0, self._canvas, self._forget_place)
+
+    def _forget_place(self) -> None:
+        if self.menu is None or not self.menu.isVisible():
+            self._canvas.menu_open_at = None
+
+    def name_toggles(self, *_: object) -> None:
+        """Say what the toggles would do to what is selected now."""
+        if self._actions is None:
+            return
+        nodes = [self._workspace.document.nodes[i] for i in self._canvas.targets()]
+        for mode, on, off in ((MUTED, "Mute", "Unmute"), (BYPASSED, "Bypass", "End the bypass")):
+            every = bool(nodes) and all(mode_of(node) == mode for node in nodes)
+            self._actions.set_text("mute" if mode == MUTED else "bypass", off if every else on)
+        every = bool(nodes) and all(has_breakpoint(node) for node in nodes)
+        words = "Remove the breakpoint" if every else "Set a breakpoint"
+        self._actions.set_text("breakpoint", words)
+        every = bool(nodes) and all(is_collapsed(node) for node in nodes)
+        self._actions.set_text("collapse", "Open" if every else "Collapse to the title")
+        one = nodes[0].op if len(nodes) == 1 else ""
+        self._actions.set_text("expand", "Enter the subgraph" if one == SUBGRAPH else "Expand")
+        hidden = self._canvas.is_wire_hidden(self._canvas.selected_wire)
+        words = "Show the wire" if hidden else "Hide the wire"
+        if self._canvas.selected_wire is None:
+            words = "Hide or show wires"
+        self._actions.set_text("hide_wires", words)
+        self._actions.refresh(KEYS_COUNT_AT_ONCE)
+
+    # ---- whether ----------------------------------------------------------------------------
+
+    def _locked(self) -> Blocked | None:
+        return Blocked("This is only to be looked at.") if self._workspace.document.locked else None
+
+    def _when_nodes(self) -> Blocked | None:
+        return self._locked() or (None if self._workspace.selection else NO_SELECTION)
+
+    when_heal = when_detach = when_snap_grid = _when_nodes
+
+    def _when_targets(self) -> Blocked | None:
+        some = bool(self._workspace.selection) or bool(self._canvas.targets())
+        return self._locked() or (None if some else NO_NODES)
+
+    when_mute = when_bypass = when_collapse = _when_targets
+
+    def when_breakpoint(self) -> Blocked | None:
+        if not self._workspace.selection:
+            return self._locked() or NO_SELECTION
+        some = self._breakable() or [
+            i
+            for i in self._workspace.selection
+            if has_breakpoint(self._workspace.document.nodes[i])
+        ]
+        return self._locked() or (None if some else NEVER_HIT)
+
+    def _breakable(self) -> list[str]:
+        """The selected nodes whose values can be not finite or true, as far as types are known."""
+        analysis = self._workspace.analysis
+        return [
+            node
+            for node in self._workspace.selection
+            if any(map(can_hit, (analysis.out_types(node) or {}).values()))
+        ]
+
+    def _when_several(self) -> Blocked | None:
+        several = len(self._workspace.selection) > 1
+        return self._locked() or (None if several else Blocked("Select two nodes or more."))
+
+    when_align_left = when_align_right = when_align_top = when_align_bottom = _when_several
+    when_align_center_x = when_align_center_y = _when_several
+
+    def _when_three(self) -> Blocked | None:
+        enough = len(self._workspace.selection) > 2
+        return self._locked() or (None if enough else Blocked("Select three nodes or more."))
+
+    when_distribute_x = when_distribute_y = _when_three
+
+    def when_replace(self) -> Blocked | None:
+        one = len(self._workspace.selection) == 1
+        return self._locked() or (None if one else Blocked("Select one node to replace it."))
+
+    def when_swap_inputs(self) -> Blocked | None:
+        document = self._workspace.document
+        for node in self._workspace.selection[:MOST_ASKED]:
+            ports = in_ports(document, document.nodes[node])
+            if sum(port.kind == "tensor" for port in ports) > 1:
+                return self._locked()
+        return Blocked("Select a node with two inputs.")
+
+    def when_add_dot(self) -> Blocked | None:
+        wire = self._canvas.selected_wire in self._workspace.document.wires
+        return self._locked() or (None if wire else Blocked("Click a wire, or double click it."))
+
+    when_insert_node = when_add_dot
+
+    def when_hide_wires(self) -> Blocked | None:
+        wire = self._canvas.selected_wire in self._workspace.document.wires
+        some = wire or bool(self._workspace.selection)
+        return self._locked() or (None if some else Blocked("Select a wire or nodes."))
+
+    # ---- doing it ---------------------------------------------------------------------------
+
+    def do_heal(self) -> None:
+        self._canvas.heal_selection()
+
+    def do_detach(self) -> None:
+        self._canvas.detach_selection()
+
+    def do_replace(self) -> None:
+        self._canvas.replace_selected()
+
+    def do_swap_inputs(self) -> None:
+        self._canvas.swap_selection()
+
+    def do_mute(self) -> None:
+        self._canvas.toggle_mode(MUTED)
+
+    def do_bypass(self) -> None:
+        self._canvas.toggle_mode(BYPASSED)
+
+    def do_breakpoint(self) -> None:
+        document, chosen = self._workspace.document, self._workspace.selection
+        with self._canvas.reporting():
+            if all(has_breakpoint(document.nodes[i]) for i in chosen):
+                toggle_breakpoint(document, chosen)
+            else:
+                toggle_breakpoint(document, self._breakable())
+
+    def do_collapse(self) -> None:
+        self._canvas.toggle_collapsed()
+
+    def do_hide_wires(self) -> None:
+        self._canvas.toggle_wire_hidden()
+
+    def do_add_dot(self) -> None:
+        key = self._canvas.selected_wire
+        if key is not None:
+            self._canvas.add_dot(key, self._canvas.view_to_scene(self._on_wire(key)))
+
+    def do_insert_node(self) -> None:
+        key = self._canvas.selected_wire
+        if key is not None:
+            self._canvas.insert_into_wire(self._on_wire(key))
+
+    def _on_wire(self, key: tuple[str, str]) -> QPointF:
+        """Where the menu was opened on a wire, else the wire's middle, in view coordinates."""
+        at = QPointF(self._canvas.menu_at)
+        if self._canvas.hit(at).wire == key:
+            return at
+        lines = self._canvas.wire_lines(key)
+        return QPointF(*lines[len(lines) // 2, :2].tolist())
+
+    def do_align_left(self) -> None:
+        self._canvas.align("left")
+
+    def do_align_right(self) -> None:
+        self._canvas.align("right")
+
+    def do_align_top(self) -> None:
+        self._canvas.align("top")
+
+    def do_align_bottom(self) -> None:
+        self._canvas.align("bottom")
+
+    def do_align_center_x(self) -> None:
+        self._canvas.align("center_x")
+
+    def do_align_center_y(self) -> None:
+        self._canvas.align("center_y")
+
+    def do_distribute_x(self) -> None:
+        self._canvas.distribute(0)
+
+    def do_distribute_y(self) -> None:
+        self._canvas.distribute(1)
+
+    def do_snap_grid(self) -> None:
+        self._canvas.snap_selection()

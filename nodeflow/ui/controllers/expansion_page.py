@@ -1,0 +1,170 @@
+"""Looking into a macro node: the nodes that an optimizer or gradients node stands for.
+
+A page with a canvas of its own shows them, read-only, with their live values; the inspector and
+the viewer follow its selection. Unpack turns them into nodes of the document.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QTimer, Signal, Slot
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.build.expand import Expansion, expansion
+from nodeflow.host import protocol as p
+from nodeflow.ui.canvas import CanvasView
+from nodeflow.ui.canvas.view.keyboard import CanvasKeys
+from nodeflow.ui.controllers.breadcrumbs import Breadcrumbs
+from nodeflow.ui.core.engine_link import EngineLink
+from nodeflow.ui.core.theme import Theme
+from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.inspector import InspectorPanel
+
+PAUSE_MS = 400
+"""Derived values are asked for at most so often."""
+READABLE = 0.5
+"""A graph that does not fit at this scale is shown from its beginning instead of whole."""
+
+
+class ExpansionPage(QWidget):
+    """The page.
+
+    Signals:
+        closed: back to the document's own canvas, please.
+        unpack_wanted: make the derived nodes part of the document.
+        outer_wanted(id): show this node of the document.
+        inner_activated: a derived node was double clicked.
+        said(text): for the status bar.
+        looked: another place or scale.
+    """
+
+    closed = Signal()
+    unpack_wanted = Signal()
+    outer_wanted = Signal(str)
+    inner_activated = Signal()
+    status_text = Signal(str)
+    looked = Signal()
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        link: EngineLink,
+        theme: Theme,
+        keys: CanvasKeys,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._outside, self._link, self._theme = workspace, link, theme
+        self._keys = keys
+        self.inside = Workspace(self)
+        self.node: str | None = None
+        self.canvas: CanvasView | None = None
+        self.inspector = InspectorPanel(self.inside, theme)
+        self.inspector.asked.connect(self.show_node)
+        self.path = Breadcrumbs(theme)
+        self.path.back.connect(self.closed)
+        self.path.unpack.connect(self.unpack_wanted)
+        self._names: tuple[str, ...] = ()
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(0)
+        self._layout.addWidget(self.path)
+        self._timer = QTimer(self, singleShot=True, interval=PAUSE_MS)
+        self._timer.timeout.connect(self._ask)
+        link.previews.connect(self._on_values_elsewhere)
+        link.derived.connect(self._on_values)
+
+    def open(self, node_id: str, outside: str) -> None:
+        """Show what a node derives.
+
+        Args:
+            outside: what the document is called.
+
+        Raises:
+            NodeflowError: it derives nothing, or it cannot run; says where and what to do.
+        """
+        outer = self._outside
+        path = "/".join((*outer.path, node_id))
+        inner = expansion(outer.root, path, base_dir=outer.base_dir, analysis=outer.root_analysis)
+        analysis = inner.analyse()
+        self.node = node_id
+        self.inside.open(inner, analysis)
+        if self.canvas is None:
+            self._make_canvas(inner, analysis)
+        else:
+            self.canvas.set_document(inner, analysis)
+        self.inside.announce_last()
+        count = len(inner.nodes) - len(inner.outer)
+        facts = f"{count} derived nodes, read-only: Unpack to edit them"
+        self.path.show_path(outside, inner.owner, facts)
+        self._names = tuple(_tensor_names(inner))
+        self._timer.start(0)
+
+    def _make_canvas(self, inner: Expansion, analysis: Analysis) -> None:
+        self.canvas = canvas = CanvasView(inner, analysis, self._theme, keys=self._keys)
+        canvas.setAccessibleName("Derived nodes")
+        canvas.selection_changed.connect(self.inside.select)
+        canvas.node_activated.connect(self._on_activated)
+        canvas.message.connect(self.status_text)
+        canvas.leave_requested.connect(self.closed)
+        canvas.view_changed.connect(self.looked)
+        self._layout.addWidget(canvas, 1)
+
+    def look(self) -> None:
+        """Show all of it if that can be read, else where it begins."""
+        assert self.canvas is not None
+        self.canvas.fit_all()
+        if self.canvas.camera.scale < READABLE:
+            self.canvas.show_beginning(READABLE)
+
+    @Slot(str)
+    def show_node(self, node_id: str) -> None:
+        """Select a node here and bring it to the middle."""
+        if self.canvas is not None and node_id in self.canvas.document.nodes:
+            self.canvas.select([node_id])
+            self.canvas.center_on(node_id)
+
+    def set_theme(self, theme: Theme) -> None:
+        self._theme = theme
+        self.path.set_theme(theme)
+        self.inspector.set_theme(theme)
+        if self.canvas is not None:
+            self.canvas.set_theme(theme)
+
+    @Slot(str)
+    def _on_activated(self, node_id: str) -> None:
+        """A double click: to the node outside if it stands for one, else to its value."""
+        assert isinstance(self.inside.document, Expansion)
+        outer = self.inside.document.outer_ids.get(node_id)
+        if outer:
+            self.outer_wanted.emit(outer)
+        else:
+            self.inner_activated.emit()
+
+    @Slot(object)
+    def _on_values_elsewhere(self, _: p.Previews) -> None:
+        """The document's own values are new, so the derived ones are too."""
+        if self.isVisible() and not self._timer.isActive():
+            self._timer.start()
+
+    @Slot()
+    def _ask(self) -> None:
+        if self._names and self._link.is_up:
+            self._link.ask_derived(self._names)
+
+    @Slot(object)
+    def _on_values(self, message: p.Previews) -> None:
+        if self.canvas is None:
+            return
+        nodes = self.canvas.document.nodes.values()
+        self.canvas.set_values(message.values)
+        self.canvas.clear_values([r.id for r in nodes if r.name not in message.values])
+
+
+def _tensor_names(inner: Expansion) -> list[str]:
+    """The names of every tensor that is shown."""
+    names = []
+    for node_id, record in inner.nodes.items():
+        for index in range(len(inner.types.get(node_id, ()))):
+            names.append(f"{record.name}:{index}" if index else record.name)
+    return names

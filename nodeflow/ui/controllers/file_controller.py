@@ -1,0 +1,328 @@
+"""Opening and saving: files, recent files, examples, unsaved changes, recovery after a crash.
+
+Nothing replaces the document before the new one is read whole, and nothing unsaved goes without a
+question. A bundled example opens as a copy without a file, so that saving asks where to.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
+
+from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.edit import commands
+from nodeflow.document.edit.clipboard import excerpt
+from nodeflow.document.io import flow, journal
+from nodeflow.document.io.embedded_graph import PICTURES, load_picture
+from nodeflow.document.model.document import Document
+from nodeflow.errors import NodeflowError
+from nodeflow.resources import examples
+from nodeflow.ui.canvas import CanvasView
+from nodeflow.ui.core.example_titles import example_order, title_of
+from nodeflow.ui.core.export_image import render_file
+from nodeflow.ui.core.settings import Settings
+from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.popups import dialogs
+from nodeflow.ui.popups.export_dialog import ExportDialog
+
+log = logging.getLogger("nodeflow")
+
+FILTER = "Graphs (*.flow);;Pictures with a graph (*.png *.svg);;All files (*)"
+
+
+class Files(QObject):
+    """What the File menu does.
+
+    Signals:
+        opened: a document was opened or begun, and is to be shown.
+        said(text): for the status bar.
+    """
+
+    opened = Signal()
+    status_text = Signal(str)
+
+    def __init__(self, window: QWidget, workspace: Workspace, settings: Settings) -> None:
+        super().__init__(window)
+        self._window, self._workspace, self._settings = window, workspace, settings
+        self._journal: journal.Journal | None = None
+        self._keep_journal(workspace.root)
+
+    # ---- actions ----------------------------------------------------------------------------
+
+    def do_new(self) -> None:
+        if self.may_leave():
+            self.begin_empty()
+
+    def do_open(self) -> None:
+        if not self.may_leave():
+            return
+        folder = str(self._settings.last_folder())
+        chosen, _ = QFileDialog.getOpenFileName(self._window, "Open a graph", folder, FILTER)
+        if chosen:
+            self.load(Path(chosen))
+
+    def do_save(self) -> bool:
+        """Save, asking for a name where there is none; says whether it is saved."""
+        if self._workspace.root.path is None:
+            return self.do_save_as()
+        return self._save(self._workspace.root.path)
+
+    def do_save_as(self) -> bool:
+        document = self._workspace.root
+        start = document.path or self._settings.last_folder() / f"{self._suggested_name()}.flow"
+        chosen, _ = QFileDialog.getSaveFileName(self._window, "Save the graph", str(start), FILTER)
+        if not chosen:
+            return False
+        path = Path(chosen)
+        return self._save(path if path.suffix else path.with_suffix(".flow"))
+
+    def begin_empty(self) -> None:
+        """An empty document, without a question."""
+        self._example = ""
+        self._show(Document())
+
+    def ask_weights_path(self) -> Path | None:
+        """Where to write the trained variables."""
+        path = self._workspace.root.path
+        start = path or self._settings.last_folder() / self._suggested_name()
+        chosen, _ = QFileDialog.getSaveFileName(
+            self._window,
+            "Save the weights",
+            str(start.with_suffix(".safetensors")),
+            "Weights (*.safetensors)",
+        )
+        return Path(chosen) if chosen else None
+
+    def remember_weights(self, path: Path) -> None:
+        """Let the document name a weights file that lies beside or below it."""
+        document = self._workspace.root
+        if document.path is not None and path.is_relative_to(document.path.parent):
+            commands.set_weights(document, path.relative_to(document.path.parent).as_posix())
+
+    def export_picture(self, canvas: CanvasView) -> None:
+        """Write the graph or what is selected as PNG, SVG or PDF, as and where the user wants."""
+        document = self._workspace.document
+        borders = document.borders.values()
+        ids = [i for i in canvas.selected_things() if i not in borders]
+        count = sum(i in document.nodes for i in ids)
+        whole = f"The subgraph {document.scope}" if document.scope else "The whole graph"
+        dialog = ExportDialog(
+            self._window,
+            canvas.theme.name,
+            canvas.export_rect().size(),
+            canvas.export_rect(ids).size() if ids else None,
+            (whole, f"The selection ({count} node{'s' if count != 1 else ''})"),
+        )
+        if not dialog.exec():
+            return
+        options = dialog.options
+        start = document.path or self._settings.last_folder() / self._suggested_name()
+        name = f"{start.stem}-{document.scope}" if document.scope else start.stem
+        chosen, _ = QFileDialog.getSaveFileName(
+            self._window,
+            "Export picture",
+            str(start.with_name(f"{name}{options.suffix}")),
+            f"Pictures (*{options.suffix})",
+        )
+        if not chosen:
+            return
+        path = Path(chosen)
+        if path.suffix.lower() not in (*PICTURES, ".pdf"):
+            path = path.with_name(path.name + options.suffix)
+        shown, analysis = document, self._workspace.analysis
+        if options.selection_only:
+            shown = excerpt(document, ids)
+            analysis = _analysis_of_excerpt(shown, document, analysis)
+        values = {document.nodes[i].name: canvas.value_of(i) for i in document.nodes}
+        try:
+            render_file(
+                shown,
+                path,
+                scale=options.scale,
+                theme=options.theme,
+                values={name: value for name, value in values.items() if value},
+                analysis=analysis,
+            )
+        except NodeflowError as error:
+            dialogs.show_problem(self._window, "The picture was not written", error)
+        else:
+            self.status_text.emit(f"Wrote {path.name}")
+
+    # ---- opening ----------------------------------------------------------------------------
+
+    def open_path(self, path: Path) -> bool:
+        """Open a file after asking about unsaved changes; says whether it is open."""
+        return self.may_leave() and self.load(path)
+
+    def load(self, path: Path, as_copy: bool = False) -> bool:
+        """Read a file and show it; on a problem say so, and keep what is open.
+
+        ``as_copy`` leaves the document without a file, so that saving asks for one; so does
+        opening a picture with a graph in it.
+        """
+        as_copy = as_copy or _is_picture(path)
+        try:
+            document = load_picture(path) if _is_picture(path) else flow.load(path)
+        except NodeflowError as error:
+            log.warning("not opened: %s", error)
+            dialogs.show_problem(self._window, f"{path.name} cannot be opened", error)
+            return False
+        self._example = path.stem if as_copy else ""
+        if as_copy:
+            document.path = None
+        else:
+            self._settings.add_recent(path)
+        self._show(document)
+        self.status_text.emit(f"Opened {path.name}")
+        return True
+
+    def load_quietly(self, path: Path) -> bool:
+        """Read a file and show it; False, and no message, where that fails."""
+        if _is_picture(path):
+            return False
+        try:
+            document = flow.load(path)
+        except NodeflowError:
+            return False
+        self._settings.add_recent(path)
+        self._show(document)
+        return True
+
+    def open_example(self, path: Path) -> bool:
+        """Open a bundled example as a copy."""
+        return self.may_leave() and self.load(path, as_copy=True)
+
+    def may_leave(self) -> bool:
+        """Ask about unsaved changes; False if the user wants to stay."""
+        document = self._workspace.root
+        if not document.is_modified:
+            return True
+        answer = dialogs.ask_unsaved(self._window, self.title)
+        if answer == dialogs.SAVE:
+            return self.do_save()
+        return answer == dialogs.DISCARD
+
+    @property
+    def title(self) -> str:
+        """What the open document is called."""
+        path = self._workspace.root.path
+        return path.stem if path else self._example or "Untitled"
+
+    def offer_recovery(self) -> None:
+        """Ask about what a crash left behind, if anything, and open the newest of it."""
+        found = journal.pending()
+        if not found:
+            return
+        answer = dialogs.ask_recover(self._window, found)
+        if answer == dialogs.DISCARD:
+            for item in found:
+                item.discard()
+        elif answer == dialogs.SAVE:
+            self._recover(found[0])
+
+    def close(self) -> None:
+        """The window closes on purpose: nothing is left to recover."""
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
+        self._forget_recovered()
+
+    # ---- menus ------------------------------------------------------------------------------
+
+    def fill_recent(self, menu: QMenu) -> None:
+        """Fill the menu of recent files."""
+        menu.clear()
+        paths = self._settings.recent_files()
+        for path in paths:
+            action = menu.addAction(path.name, self._on_menu_file)
+            action.setData(str(path))
+            action.setToolTip(str(path))
+        if not paths:
+            menu.addAction("No recent files").setEnabled(False)
+
+    def fill_examples(self, menu: QMenu) -> None:
+        """Fill the menu of examples."""
+        menu.clear()
+        for path in sorted(examples(), key=example_order):
+            action = menu.addAction(title_of(path.stem), self._on_menu_example)
+            action.setData(str(path))
+
+    def _on_menu_file(self) -> None:
+        self.open_path(Path(self.sender().data()))
+
+    def _on_menu_example(self) -> None:
+        self.open_example(Path(self.sender().data()))
+
+    # ---- the inside -------------------------------------------------------------------------
+
+    _example = ""
+    _recovered: journal.Recoverable | None = None
+    """A journal that was opened again: it stays until the work is safe elsewhere."""
+
+    def _forget_recovered(self) -> None:
+        if self._recovered is not None:
+            self._recovered.discard()
+            self._recovered = None
+
+    def _show(self, document: Document) -> None:
+        self._keep_journal(document)
+        self._workspace.open(document)
+        self.opened.emit()
+
+    def _save(self, path: Path) -> bool:
+        document = self._workspace.root
+        before = document.path
+        try:
+            flow.save(document, path)
+        except NodeflowError as error:
+            dialogs.show_problem(self._window, "The graph was not saved", error)
+            return False
+        if self._journal is not None:
+            self._journal.saved()
+        self._forget_recovered()
+        self._settings.add_recent(path)
+        if before is None or before.parent != path.parent:
+            self._workspace.reanalyse()
+        self._workspace.saved.emit()
+        self.status_text.emit(f"Saved {path.name}")
+        return True
+
+    def _recover(self, item: journal.Recoverable) -> None:
+        try:
+            document = item.recover()
+        except NodeflowError as error:
+            dialogs.show_problem(self._window, "This work cannot be recovered", error)
+            return
+        self._show(document)
+        self._recovered = item
+        self.status_text.emit("Recovered unsaved work; save it to keep it")
+
+    def _keep_journal(self, document: Document) -> None:
+        if self._journal is not None:
+            self._journal.close()
+        self._forget_recovered()
+        self._journal = journal.Journal(document, on_failure=self._on_journal_failure)
+
+    def _on_journal_failure(self, error: NodeflowError) -> None:
+        log.warning("%s", error)
+        self.status_text.emit(str(error))
+
+    def _suggested_name(self) -> str:
+        return self._example or "graph"
+
+
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() in PICTURES
+
+
+def _analysis_of_excerpt(shown: Document, document: Document, analysis: Analysis) -> Analysis:
+    """What is known of nodes whose sources are not among them is taken from where they are."""
+    known = {}
+    for record in shown.nodes.values():
+        old = document.node_named(record.name)
+        if old is not None and len(document.wires_into(old.id)) > len(shown.wires_into(record.id)):
+            known[record.id] = analysis.out_types(old.id) or {}
+    return Analysis(shown, known=known)

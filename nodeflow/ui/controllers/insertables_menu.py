@@ -1,0 +1,205 @@
+"""What can be done with the file's subgraphs and the user's library, from the ops panel's rows.
+
+By menu, and by the keys that it names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QPoint
+from PySide6.QtGui import QKeySequence
+from PySide6.QtWidgets import QMenu
+
+from nodeflow.document.analysis.paths import (
+    ALONE,
+    check_recursion,
+    graph_at,
+    instances_of,
+    place_of_use,
+)
+from nodeflow.document.edit import insertables, library
+from nodeflow.document.edit.create_subgraph import check_definition
+from nodeflow.document.edit.definitions import remove_definition, rename_definition
+from nodeflow.document.model.records import SUBGRAPH
+from nodeflow.errors import NodeflowError
+from nodeflow.ui.actions.action_set import Blocked
+from nodeflow.ui.actions.specs import SEPARATOR
+from nodeflow.ui.core.theme import icon
+from nodeflow.ui.popups.quick_pick import Row
+
+if TYPE_CHECKING:
+    from nodeflow.ui.window.main_window import MainWindow
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing to do: the method `do_ID` does it, `when_ID` says why it cannot be done."""
+
+    id: str
+    text: str
+    key: str = ""
+    icon: str = ""
+
+
+PLACE = Entry("place", "Place", "Return", "plus")
+OPEN = Entry("open", "Open", "Ctrl+Return", "layers")
+RENAME = Entry("rename", "Rename…", "F2", "pencil")
+SAVE = Entry("save", "Save to the library…", "", "save")
+REMOVE = Entry("remove", "Remove", "Del", "trash-2")
+MENUS: dict[str, tuple[Entry | str, ...]] = {
+    SUBGRAPH: (PLACE, OPEN, SEPARATOR, RENAME, SAVE, SEPARATOR, REMOVE),
+    insertables.LIBRARY: (PLACE, SEPARATOR, REMOVE),
+    "": (PLACE,),
+}
+ENTRIES = {entry.id: entry for entry in (PLACE, OPEN, RENAME, SAVE, REMOVE)}
+
+
+class OffersMenu:
+    """The menu of a row, and its keys. Each edit is one undo step."""
+
+    def __init__(self, window: MainWindow) -> None:
+        self._window = window
+        self._workspace = window.workspace
+        self.menu: QMenu | None = None
+
+    def open(self, op_id: str, at: QPoint) -> None:
+        """Show the menu of a row at a global place."""
+        window = self._window
+        if self.menu is not None:
+            self.menu.deleteLater()
+        self.menu = QMenu(window)
+        self.menu.setObjectName("offersMenu")
+        self.menu.setToolTipsVisible(True)
+        for entry in MENUS[_kind(op_id)]:
+            if isinstance(entry, str):
+                self.menu.addSeparator()
+                continue
+            key = QKeySequence(entry.key).toString(QKeySequence.SequenceFormat.NativeText)
+            action = self.menu.addAction(f"{entry.text}\t{key}" if key else entry.text)
+            action.setIcon(icon(entry.icon, window.theme, "ink"))
+            action.setData((op_id, entry.id))
+            blocked = self.blocked(op_id, entry.id)
+            action.setEnabled(blocked is None or bool(blocked.fix))
+            action.setToolTip(blocked.reason if blocked else "")
+        self.menu.triggered.connect(self._on_triggered)
+        self.menu.popup(at)
+
+    def _on_triggered(self, action: object) -> None:
+        self.do(*action.data())  # type: ignore[attr-defined]
+
+    def blocked(self, op_id: str, what: str) -> Blocked | None:
+        """Why something cannot be done with a row."""
+        when = getattr(self, f"when_{what}", None)
+        return when(op_id) if when is not None else None
+
+    def do(self, op_id: str, what: str) -> None:
+        """Do it, or say why not, with what helps."""
+        if ENTRIES[what] not in MENUS[_kind(op_id)]:
+            return
+        blocked = self.blocked(op_id, what)
+        title = _name(op_id)
+        try:
+            if blocked is None:
+                getattr(self, f"do_{what}")(op_id)
+                return
+            text, fix = f"{title}: {blocked.reason}", blocked.fix
+        except NodeflowError as error:
+            text, fix = str(error), ""
+        self._window.info.show_message(text, "info", fix, "Show the node" if fix else "")
+
+    # ---- placing and opening ----------------------------------------------------------------
+
+    def when_place(self, op_id: str) -> Blocked | None:
+        document = self._workspace.document
+        if _kind(op_id) == SUBGRAPH:
+            try:
+                check_recursion(document, _name(op_id))
+            except NodeflowError as error:
+                return Blocked(error.message[:1].upper() + error.message[1:] + ".")
+        return None
+
+    def do_place(self, op_id: str) -> None:
+        self._window.add_in_middle(op_id)
+
+    def do_open(self, op_id: str) -> None:
+        """Show a subgraph of the file: inside an instance, if there is one that runs."""
+        name, workspace = _name(op_id), self._workspace
+        self._window.show_canvas()
+        if workspace.document.scope == name:
+            return
+        workspace.go_to([ALONE + name])
+        count = len(instances_of(workspace.root, name))
+        if count > 1:
+            shown = "/".join(workspace.path_names)
+            self._window.status.say(f"{shown}, one of {count} instances of {name}")
+
+    # ---- the file's subgraphs ---------------------------------------------------------------
+
+    def do_rename(self, op_id: str) -> None:
+        """Ask for another name."""
+        old = _name(op_id)
+        self._window.navigation.popup.open(
+            lambda query: [self._renaming(old, query)] if query else [],
+            lambda row: self._renamed(old, row.data),
+            title="Name",
+            hint="Another name",
+            heading=f"Rename the subgraph {old}; all its instances follow",
+            nothing="Letters, digits and underscores, please.",
+            back=self._window.palette_panel.tree,
+            text=old,
+        )
+
+    def _renaming(self, old: str, query: str) -> Row:
+        name = query.replace(" ", "_")
+        try:
+            check_definition(name)
+        except NodeflowError as error:
+            return Row(name, error.hint, enabled=False, icon="pencil")
+        taken = name in self._workspace.root.subgraphs and name != old
+        reason = "Another subgraph of the file is called so." if taken else ""
+        return Row(name, reason, data=name, enabled=not taken, icon="pencil")
+
+    def _renamed(self, old: str, new: str) -> None:
+        rename_definition(self._workspace.root, old, new)
+        self._window.palette_panel.go_to(f"{SUBGRAPH}/{new}")
+
+    def do_save(self, op_id: str) -> None:
+        self._window.subgraphs.ask_to_save(_name(op_id))
+
+    def when_remove(self, op_id: str) -> Blocked | None:
+        if _kind(op_id) != SUBGRAPH:
+            return None
+        root, name = self._workspace.root, _name(op_id)
+        count = len(instances_of(root, name))
+        if not count:
+            return None
+        path = place_of_use(root, name) or ""
+        *steps, node = path.split("/")
+        found = graph_at(root, steps)
+        scope = "/".join([*found[1], ""]) if found else ""
+        first = f"{scope}{found[0].nodes[node].name}" if found else name
+        others = f" and {count - 1} more" if count > 1 else ""
+        text = f"Used by {first}{others}: unpack or delete what uses it first."
+        return Blocked(text, f"node:{path}")
+
+    def do_remove(self, op_id: str) -> None:
+        window = self._window
+        if _kind(op_id) == SUBGRAPH:
+            remove_definition(self._workspace.root, _name(op_id))
+            window.status.say(f"Removed the subgraph {_name(op_id)}; undo brings it back")
+        else:
+            item = insertables.library_item(op_id)
+            library.remove(item)
+            window.subgraphs.refresh_offers()
+            window.status.say(f"{item.name} is no longer in the library")
+
+
+def _kind(op_id: str) -> str:
+    """`subgraph` or `library`, or nothing for an op."""
+    return op_id.partition("/")[0] if insertables.is_offer(op_id) else ""
+
+
+def _name(op_id: str) -> str:
+    return op_id.rpartition("/")[2]

@@ -1,0 +1,180 @@
+"""Ops of the user's own in the window: the plugin folder is watched and loaded again on changes.
+
+The window needs the declarations, the engine process the functions: both load the same folder.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from PySide6.QtCore import QFileSystemWatcher, QObject, Qt, QTimer, QUrl, Signal, Slot
+from PySide6.QtGui import QDesktopServices, QGuiApplication
+from PySide6.QtWidgets import QFileDialog, QInputDialog, QLineEdit, QWidget
+
+from nodeflow.document.model.problems import Problem
+from nodeflow.errors import FileProblem
+from nodeflow.graph.registry import REGISTRY
+from nodeflow.ops.user import PLUGINS, make_folder, plugin_folder
+from nodeflow.ops.user.folder import VARIABLE, choose_folder, is_named, new_file
+from nodeflow.ui.actions.action_set import Blocked
+
+SETTLE_MS = 120
+"""Editors write a file in several steps; it is loaded when they are done."""
+_ID = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+class OwnOps(QObject):
+    """Watches the plugin folder, and does what the menu offers for it.
+
+    Signals:
+        reloaded(ids): these ops came, went or may be others; or other files have problems.
+        said(text): what was done.
+        told(text, kind): something the user has to know.
+    """
+
+    reloaded = Signal(object)
+    status_text = Signal(str)
+    message_shown = Signal(str, str)
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._parent = parent
+        self._problems: tuple = ()
+        self._watcher = QFileSystemWatcher(self)
+        self._timer = QTimer(self, singleShot=True, interval=SETTLE_MS)
+        self._timer.timeout.connect(self.load)
+        self._watcher.directoryChanged.connect(self._on_change)
+        self._watcher.fileChanged.connect(self._on_change)
+        application = QGuiApplication.instance()
+        assert isinstance(application, QGuiApplication)
+        application.applicationStateChanged.connect(self._on_state)
+        self.load()
+
+    @property
+    def folder(self) -> Path:
+        """The folder that is loaded."""
+        return PLUGINS.folder or plugin_folder()
+
+    def problems(self) -> list[Problem]:
+        """What is wrong with the files of the folder."""
+        return [
+            Problem("", None, p.message, severity="error", kind="UserOpError", file=p.place)
+            for p in PLUGINS.problems
+        ]
+
+    @Slot()
+    def load(self) -> None:
+        """Load what has changed since the last time."""
+        changed = PLUGINS.load()
+        self._watch()
+        if changed or PLUGINS.problems != self._problems:
+            self._problems = PLUGINS.problems
+            self.reloaded.emit(changed)
+
+    # ---- actions ----------------------------------------------------------------------------
+
+    def do_plugin_folder(self) -> None:
+        """Show the folder, with a sample in it if it is new."""
+        try:
+            folder = make_folder()
+        except FileProblem as error:
+            self.message_shown.emit(str(error), "error")
+            return
+        self.load()
+        self._show(folder)
+
+    def do_new_op(self) -> None:
+        """Write a file to start from, and open it in the user's editor."""
+        dialog = QInputDialog(self._parent)
+        dialog.setObjectName("newOp")
+        dialog.setWindowTitle("New op")
+        dialog.setLabelText("Name of the op: letters, digits and _, as in soft_step")
+        dialog.setTextEchoMode(QLineEdit.EchoMode.Normal)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.textValueSelected.connect(self.make_op)
+        dialog.open()
+
+    @Slot(str)
+    def make_op(self, name: str) -> None:
+        """Make a file for an op of this name; says what is wrong with the name."""
+        name = name.strip()
+        if not _ID.fullmatch(name):
+            self.message_shown.emit(
+                f"{name!r} is no name for an op: use letters, digits and _", "error"
+            )
+            return
+        if name in REGISTRY:
+            self.message_shown.emit(
+                f"There is an op called {name} already; choose another name", "error"
+            )
+            return
+        try:
+            path = new_file(name)
+        except FileProblem as error:
+            self.message_shown.emit(str(error), "error")
+            return
+        self.load()
+        self.status_text.emit(
+            f"{path.name} is written; change it and save, and the op changes with it"
+        )
+        self._show(path)
+
+    def do_choose_plugins(self) -> None:
+        title = "Plugin folder: every .py file in it is run when nodeflow starts"
+        folder = QFileDialog.getExistingDirectory(self._parent, title, str(self.folder.parent))
+        if folder:
+            self.choose(Path(folder))
+
+    def choose(self, folder: Path | None) -> None:
+        """Use another folder from now on; None for the usual one."""
+        try:
+            choose_folder(folder)
+        except FileProblem as error:
+            self.message_shown.emit(str(error), "error")
+            return
+        self.load()
+        self.status_text.emit(f"Ops of your own come from {self.folder}")
+
+    def when_choose_plugins(self) -> Blocked | None:
+        if is_named():
+            return Blocked(f"The environment variable {VARIABLE} names the folder.")
+        return None
+
+    def do_reload_plugins(self) -> None:
+        changed = PLUGINS.load(again=True)
+        self._problems = PLUGINS.problems
+        self.reloaded.emit(changed)
+        self.status_text.emit(f"{len(PLUGINS.ops)} ops of your own from {self.folder}")
+
+    def open_file(self, place: str) -> None:
+        """Open a file of the folder, named as in a problem: ``leaky.py, line 3``."""
+        path = self.folder / place.split(",")[0]
+        if path.is_file():
+            self._show(path)
+
+    # ---- watching ---------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        """Watch the folder and its files; those that were replaced have to be named again."""
+        folder = self.folder
+        wanted = {str(folder), *map(str, PLUGINS.files())} if folder.is_dir() else set()
+        watched = {*self._watcher.files(), *self._watcher.directories()}
+        if gone := watched - wanted:
+            self._watcher.removePaths(sorted(gone))
+        if new := wanted - watched:
+            self._watcher.addPaths(sorted(new))
+
+    @Slot(str)
+    def _on_change(self, _: str) -> None:
+        self._timer.start()
+
+    @Slot(Qt.ApplicationState)
+    def _on_state(self, state: Qt.ApplicationState) -> None:
+        """Whoever comes back from an editor may have saved on a disk that tells nothing."""
+        if state == Qt.ApplicationState.ApplicationActive:
+            self._timer.start()
+
+    @staticmethod
+    def _show(path: Path) -> None:
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(path)))

@@ -1,0 +1,425 @@
+"""Run, train and see: what the Run menu does, and how answers reach canvas and panels."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import Any
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from nodeflow.document.analysis.paths import scoped_name
+from nodeflow.document.analysis.traversal import levels
+from nodeflow.document.edit import commands
+from nodeflow.document.model.problems import Problem
+from nodeflow.document.model.records import Change, NodeRecord
+from nodeflow.host import protocol as p
+from nodeflow.ui.actions.action_set import Blocked
+from nodeflow.ui.canvas import CanvasView
+from nodeflow.ui.controllers.node_status import RunStates
+from nodeflow.ui.core.engine_link import EngineLink
+from nodeflow.ui.core.workspace import Workspace
+
+log = logging.getLogger("nodeflow")
+
+OPTIMIZER = "gradient_descent"
+NOTHING_RUNS = Blocked(
+    "The subgraph is shown by itself, not inside an instance: nothing in it runs."
+)
+LOSS_WORDS = ("loss", "cost", "entropy", "error")
+
+
+class Running(QObject):
+    """The Run menu, and the state it leads to.
+
+    Signals:
+        said(text): for the status bar.
+        told(text, level, fix, fix text): for the message over the canvas.
+        untold(fix): the message that offers this is no longer true.
+        run_problems(list of Problem): what the last run complained about.
+        valued(names): these tensors have new values.
+        missing(names): placeholders without a feed, that live values wait for.
+        noticed(texts): what the user has to know about the data.
+        began_training: show the training panel.
+        began_profile: show the profile panel.
+        profile_failed: it could not be measured.
+    """
+
+    status_text = Signal(str)
+    message_shown = Signal(str, str, str, str)
+    message_retracted = Signal(str)
+    run_problems = Signal(object)
+    values_changed = Signal(object)
+    missing = Signal(object)
+    noticed = Signal(object)
+    began_training = Signal()
+    began_profile = Signal()
+    profile_failed = Signal()
+
+    def __init__(self, workspace: Workspace, link: EngineLink, canvas: CanvasView) -> None:
+        super().__init__(canvas)
+        self._workspace, self._link, self._canvas = workspace, link, canvas
+        self.shows_order = False
+        self.target: str | None = None
+        self.data_notices: tuple[str, ...] = ()
+        self.waiting_for: tuple[str, ...] = ()
+        self._run = -1
+        self._last: p.Previews | None = None
+        self.states = RunStates(workspace, link, canvas)
+        link.previews.connect(self._on_previews)
+        link.failed.connect(self._on_failed)
+        link.done.connect(self._on_done)
+        link.died.connect(self._on_died)
+        link.training.connect(self._on_training)
+        workspace.changed.connect(self._on_changed)
+        workspace.replaced.connect(self._on_replaced)
+        workspace.selected.connect(self._on_selected)
+
+    # ---- run --------------------------------------------------------------------------------
+
+    def when_run(self) -> Blocked | None:
+        if not self._workspace.root.nodes:
+            return Blocked("The graph is empty: there is nothing to run.", "tutorial")
+        return self._engine_blocked() or self._busy()
+
+    def do_run(self) -> None:
+        self.do_undim()
+        self._start(None)
+
+    def when_run_to(self) -> Blocked | None:
+        if len(self._workspace.selection) != 1:
+            return Blocked("Select one node: it is computed, with all that it needs.")
+        if self._workspace.is_apart:
+            return NOTHING_RUNS
+        return self.when_run()
+
+    def do_run_to(self) -> None:
+        record = self._workspace.document.nodes[self._workspace.selection[0]]
+        self.target = record.id
+        self._dim()
+        self._start(tuple(self._names_of(record)))
+        text = f"Only what {record.name} needs was computed; the rest is dimmed."
+        self.message_shown.emit(text, "info", "undim", "Show everything")
+
+    def do_undim(self) -> None:
+        if self.target is not None:
+            self.target = None
+            self._canvas.set_dimmed(None)
+            self.message_retracted.emit("undim")
+
+    def do_order(self) -> None:
+        self.shows_order = not self.shows_order
+        self._number()
+        if self.shows_order:
+            self.status_text.emit("Nodes with the same number can run at the same time")
+
+    def when_order(self) -> Blocked | None:
+        if not self._workspace.document.nodes:
+            return Blocked("The graph is empty: there is no order to show.")
+        return None
+
+    # ---- train ------------------------------------------------------------------------------
+
+    def when_train(self) -> Blocked | None:
+        found = self._workspace.optimizers
+        if not found:
+            return Blocked("Training needs an optimizer, wired to the loss.", "add_optimizer")
+        broken = [path for path in found if path.split("/")[0] in self._broken()]
+        if broken:
+            name = scoped_name(self._workspace.root, min(broken))
+            text = f"{name} cannot run because of an error in the graph."
+            return Blocked(text, "show_problems")
+        return self._engine_blocked() or self._busy()
+
+    def do_train(self) -> None:
+        self._begin(resume=False)
+
+    def when_continue(self) -> Blocked | None:
+        blocked = self.when_train()
+        if blocked is None and not self._link.has_trained:
+            return Blocked("Nothing is trained yet, so there is nothing to train on from.", "train")
+        return blocked
+
+    def do_continue(self) -> None:
+        self._begin(resume=True)
+
+    def when_pause(self) -> Blocked | None:
+        return None if self._link.is_training else Blocked("No training is going on.")
+
+    def do_pause(self) -> None:
+        if self._link.state == "paused":
+            self._link.resume()
+        else:
+            self._link.pause()
+
+    def when_step(self) -> Blocked | None:
+        if self._link.state == "paused":
+            return None
+        if self._link.state == "training":
+            return Blocked("Pause first, then go on step by step.", "pause")
+        return Blocked("No training is going on.")
+
+    def do_step(self) -> None:
+        self._link.step()
+
+    def when_stop(self) -> Blocked | None:
+        if self._link.is_training or self._link.state == "running":
+            return None
+        return Blocked("Nothing is running.")
+
+    def do_stop(self) -> None:
+        self._link.stop()
+
+    def when_profile(self) -> Blocked | None:
+        return self.when_run()
+
+    def do_profile(self) -> None:
+        self.run_problems.emit([])
+        self.began_profile.emit()
+        self._link.profile()
+
+    def when_initialise(self) -> Blocked | None:
+        if not self._workspace.has_variables:
+            return Blocked("The graph has no variables.")
+        return self._engine_blocked() or self._busy()
+
+    def do_initialise(self) -> None:
+        self._link.initialise()
+
+    def do_restart_engine(self) -> None:
+        self._link.restart()
+
+    def do_add_optimizer(self) -> None:
+        """Add an optimizer, wired to what looks like the loss, as one undo step."""
+        document = self._workspace.document
+        loss = self._likely_loss()
+        with document.transaction("Add an optimizer"):
+            x, y = loss.pos if loss else (0, 0)
+            new = commands.add_node(document, OPTIMIZER, (x + 280, y))
+            if loss is not None:
+                port = next(iter(self._workspace.analysis.out_types(loss.id) or {}), "out")
+                commands.connect(document, loss.id, port, new, "loss")
+        self._canvas.select([new])
+        self._canvas.center_on(new)
+
+    # ---- the inside -------------------------------------------------------------------------
+
+    def _broken(self) -> set[str]:
+        """Nodes that cannot run, found once per state of the document."""
+        document = self._workspace.root
+        if self._broken_at != (document, document.revision):
+            self._broken_at = (document, document.revision)
+            self._broken_nodes = self._workspace.root_analysis.broken()
+        return self._broken_nodes
+
+    _broken_at: tuple[object, int] | None = None
+    _broken_nodes: frozenset[str] | set[str] = frozenset()
+
+    def _engine_blocked(self) -> Blocked | None:
+        if not self._link.is_up and self._link.ever_ready:
+            return Blocked("The engine is not running.", "restart_engine")
+        return None
+
+    def _busy(self) -> Blocked | None:
+        if self._link.is_training:
+            return Blocked("A training is going on.", "stop")
+        return None
+
+    def _start(self, names: tuple[str, ...] | None) -> None:
+        self.run_problems.emit([])
+        only = self.target is not None
+        nodes = self._workspace.document.nodes
+        wanted = self._workspace.analysis.ancestors(self.target) if only else nodes
+        self.states.begin(list(wanted))
+        self._run = self._link.run(names)
+
+    def _begin(self, resume: bool) -> None:
+        self.do_undim()
+        self.run_problems.emit([])
+        self.began_training.emit()
+        self._link.train(resume)
+
+    def _names_of(self, record: NodeRecord) -> list[str]:
+        """Names of a node's tensors; the node's own name if it has none."""
+        count = max(1, len(self._workspace.analysis.out_types(record.id) or {}))
+        name = self._workspace.full_name(record.name)
+        return [name, *(f"{name}:{i}" for i in range(1, count))]
+
+    def _likely_loss(self) -> NodeRecord | None:
+        """A float scalar that nothing consumes, by preference one called like a loss."""
+        document, analysis = self._workspace.document, self._workspace.analysis
+        found = []
+        for record in document.nodes.values():
+            first = next(iter((analysis.out_types(record.id) or {}).values()), None)
+            if first is None or first.shape != () or not first.is_float:
+                continue
+            if document.wires_into(record.id) and not document.wires_out_of(record.id):
+                found.append(record)
+        named = [r for r in found if any(word in r.name.lower() for word in LOSS_WORDS)]
+        return next(iter(named or found), None)
+
+    def _dim(self) -> None:
+        document = self._workspace.document
+        if self.target is None or self.target not in document.nodes:
+            self.do_undim()
+            return
+        needed = self._workspace.analysis.ancestors(self.target)
+        self._canvas.set_dimmed(set(document.nodes) - needed)
+
+    def _number(self) -> None:
+        shown = levels(self._workspace.document) if self.shows_order else None
+        self._canvas.set_order(shown)
+
+    # ---- what comes back --------------------------------------------------------------------
+
+    @Slot(object)
+    def _on_previews(self, message: p.Previews) -> None:
+        self._keep(message)
+        self._show_values(message)
+        self.values_changed.emit(tuple(message.values))
+        if message.missing != self.waiting_for:
+            self.waiting_for = message.missing
+            self.missing.emit(message.missing)
+        if message.step is None and message.notices != self.data_notices:
+            self.data_notices = message.notices
+            self.noticed.emit(message.notices)
+        if message.request == self._run and not message.watch:
+            self._run = -1
+            self.states.end(self._values_here(message))
+            self._report(message)
+
+    def _keep(self, message: p.Previews) -> None:
+        """Remember the values; those of a training come without the ones that it never changes."""
+        if message.step is not None and self._last is not None:
+            message = replace(message, values={**self._last.values, **message.values})
+        self._last = message
+
+    def _show_values(self, message: p.Previews) -> None:
+        """Give the nodes that are shown their values: those of the instance that is entered."""
+        document, scope = self._workspace.document, self._workspace.scope
+        values = message.values
+        if scope:
+            inside = (name for name in values if name.startswith(scope))
+            values = {name[len(scope) :]: message.values[name] for name in inside}
+        self._canvas.set_values(values)
+        if message.step is None and (message.watch or self.target is None):
+            have = {name.partition(":")[0] for name in values}
+            stale = [r.id for r in document.nodes.values() if r.name not in have]
+            self._canvas.clear_values(stale)
+
+    def _values_here(self, message: p.Previews) -> set[str]:
+        """Names of the shown graph's nodes that have a value."""
+        scope = self._workspace.scope
+        good = (name for name, value in message.values.items() if value.kind != "error")
+        return {n.removeprefix(scope).partition(":")[0] for n in good if n.startswith(scope)}
+
+    @Slot()
+    def on_entered(self) -> None:
+        """Another graph is shown: with the values that came last."""
+        self.do_undim()
+        if self._last is not None:
+            self._show_values(self._last)
+        if self.shows_order:
+            self._number()
+
+    def _report(self, message: p.Previews) -> None:
+        """Say how a run that the user asked for went."""
+        problems = [self._missing_problem(name) for name in message.missing]
+        for name, value in message.values.items():
+            if value.kind == "error":
+                problems.append(Problem(name.partition(":")[0], None, value.text))
+        self.run_problems.emit(problems)
+        if problems:
+            self._tell(problems[0])
+            return
+        count = len(message.values)
+        self.status_text.emit(f"Computed {count} tensor{'' if count == 1 else 's'}")
+
+    def _missing_problem(self, name: str) -> Problem:
+        place = self._workspace.find(name)
+        *path, node = (place or "").split("/")
+        inside = self._workspace.root_analysis.at(path) if place else None
+        kind = inside.type_of(node, "out") if inside is not None else None
+        return Problem(
+            name,
+            "feed",
+            f"this placeholder needs a value{f' of {kind}' if kind else ''}",
+            "Give it a sample in the inspector, or wire a dataset's column into its feed port.",
+            kind="MissingFeed",
+        )
+
+    def _tell(self, problem: Problem) -> None:
+        place = self._workspace.find(problem.node) if problem.node else None
+        fix, text = (f"node:{place}", "Show the node") if place else ("", "")
+        self.message_shown.emit(str(problem), "error", fix, text)
+
+    @Slot(object)
+    def _on_failed(self, message: p.Failed) -> None:
+        error = message.error
+        log.warning("%s failed: %s", message.what, error)
+        if message.what == "LoadWeights":
+            text = f"{error} Variables have their initial values."
+            self.message_shown.emit(text, "warning", "", "")
+            return
+        if message.what == "Profile":
+            self.profile_failed.emit()
+        problem = Problem(error.node or "", error.port, error.message, error.hint, "error")
+        if message.what == "FetchTensor":
+            return  # the viewer says so
+        if message.what == "Evaluate" and message.request != self._run:
+            self.status_text.emit(f"No live values: {error}")
+            return
+        self.states.end(set())
+        self.run_problems.emit([problem])
+        self._tell(problem)
+
+    @Slot(object)
+    def _on_training(self, message: Any) -> None:
+        if not isinstance(message, p.BreakpointHit):
+            return
+        self.states.hit(message.nodes)
+        first = self._workspace.find(message.nodes[0])
+        text = f"Breakpoint: {message.reason}. Paused after step {message.step}."
+        fix, words = (f"node:{first}", "Show the node") if first else ("", "")
+        self.message_shown.emit(text, "warning", fix, words)
+
+    @Slot(object)
+    def _on_done(self, message: Any) -> None:
+        if isinstance(message, p.VariablesInitialized):
+            self.status_text.emit(f"Initialised {message.count} variables")
+        elif isinstance(message, p.WeightsSaved):
+            self.status_text.emit(f"Saved the weights to {message.path}")
+        elif isinstance(message, p.WeightsLoaded):
+            self.status_text.emit(f"Loaded the weights from {message.path}")
+
+    @Slot(object, bool)
+    def _on_died(self, message: p.Died, again: bool) -> None:
+        text = "The engine stopped unexpectedly. Your graph is untouched; variables start afresh."
+        if again:
+            self.message_shown.emit(f"{text} It is being started again.", "warning", "", "")
+        else:
+            text += " It stopped several times in a row, so it waits for you."
+            self.message_shown.emit(text, "error", "restart_engine", "Start it again")
+
+    @Slot(object)
+    def _on_changed(self, change: Change) -> None:
+        if change.only_moves:
+            return
+        if self.shows_order:
+            self._number()
+        if self.target is not None:
+            self._dim()
+
+    @Slot()
+    def _on_replaced(self) -> None:
+        self.target = None
+        self._last = None
+        self.waiting_for = self.data_notices = ()
+        self.missing.emit(())
+        self.noticed.emit(())
+        self.run_problems.emit([])
+
+    @Slot(object)
+    def _on_selected(self, ids: tuple[str, ...]) -> None:
+        if not ids:
+            self.do_undim()

@@ -1,0 +1,209 @@
+"""Where the user has looked: back and forward through views, and numbered bookmarks.
+
+Views are the user's, not the document's: they are kept in the settings, by the file's path. A view
+is of a graph of the file, its own or one inside a subgraph, and leads into that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from PySide6.QtCore import QObject, QPointF, QTimer, Signal
+
+from nodeflow.document.model.events import Change
+from nodeflow.ui.canvas import CanvasView
+from nodeflow.ui.core.settings import Settings
+from nodeflow.ui.core.workspace import Workspace, renamed
+
+REST_MS = 700
+"""A view that is kept for so long is one to come back to."""
+MOST = 100
+NEAR = 48.0
+NUMBERS = range(1, 10)
+
+
+@dataclass(frozen=True)
+class View:
+    """A scene point in the middle of the canvas, the step of the zoom ladder, and the path of the
+    graph that is shown (`Workspace.path`)."""
+
+    x: float
+    y: float
+    step: int
+    path: tuple[str, ...] = ()
+
+    def is_near(self, other: View) -> bool:
+        """Whether somebody would call both the same view."""
+        if self.path != other.path:
+            return False
+        gap = max(abs(self.x - other.x), abs(self.y - other.y)) * 2.0 ** (self.step / 8)
+        return self.step == other.step and gap < NEAR
+
+
+class Views(QObject):
+    """The history and the bookmarks of the canvas's document; `changed` after each step."""
+
+    changed = Signal()
+
+    def __init__(self, canvas: CanvasView, workspace: Workspace, settings: Settings) -> None:
+        super().__init__(canvas)
+        self._canvas, self._workspace, self._settings = canvas, workspace, settings
+        self._past: list[View] = []
+        self._next: list[View] = []
+        self._path: tuple[str, ...] = ()
+        self._seen: dict[tuple[str, ...], View] = {}
+        self._moving = False
+        self._bookmarks: dict[int, View] = {}
+        self._rest = QTimer(self, singleShot=True, interval=REST_MS)
+        self._rest.timeout.connect(self.note)
+        canvas.view_changed.connect(self._on_view)
+        workspace.saved.connect(self._store)
+        workspace.edited.connect(self._on_edited)
+
+    def reset(self) -> None:
+        """Another document: no history, and that file's bookmarks."""
+        self._path, self._seen = self._workspace.path, {}
+        self._past, self._next = [self.current()], []
+        stored = self._settings.bookmarks(self._key()) if self._key() else {}
+        self._bookmarks = {n: View(*v) for n, v in stored.items() if n in NUMBERS}
+        self.changed.emit()
+
+    def current(self) -> View:
+        """What the canvas shows now."""
+        canvas = self._canvas
+        middle = canvas.view_to_scene(QPointF(canvas.width() / 2, canvas.height() / 2))
+        return View(middle.x(), middle.y(), canvas.camera.step, self._path)
+
+    @contextmanager
+    def entering(self) -> Iterator[None]:
+        """While the canvas gets another graph: the view before is remembered, and a graph that was
+        shown before is shown as it was left."""
+        self._seen[self._path] = self.current()
+        if not self._moving:
+            self.note()
+        yield
+        self._path = self._workspace.path
+        before = self._seen.get(self._path)
+        if before is not None:
+            self._canvas.look_at(QPointF(before.x, before.y), before.step)
+        self.changed.emit()
+
+    # ---- history ----------------------------------------------------------------------------
+
+    def note(self) -> None:
+        """Remember the view as it is, if it is another one."""
+        self._rest.stop()
+        now = self.current()
+        if self._past and self._past[-1].is_near(now):
+            self._past[-1] = now
+            return
+        self._past = [*self._past[-MOST:], now]
+        self._next.clear()
+        self.changed.emit()
+
+    @property
+    def can_go_back(self) -> bool:
+        return len(self._past) > 1 or self._is_elsewhere()
+
+    @property
+    def can_go_forward(self) -> bool:
+        return bool(self._next)
+
+    def back(self) -> bool:
+        """Look where one looked before; False if there is no such view.
+
+        Views of a subgraph that is gone are passed over.
+        """
+        self._rest.stop()
+        if self._is_elsewhere():
+            self.note()
+        return self._step(self._past, self._next)
+
+    def forward(self) -> bool:
+        """Undo a step back."""
+        return self._step(self._next, self._past)
+
+    def _step(self, source: list[View], target: list[View]) -> bool:
+        """Go on from one list to the other; the last of the past is where one is."""
+        least = 1 if source is self._past else 0
+        while len(source) > least:
+            target.append(source.pop())
+            if self._go(self._past[-1]):
+                self._past[-1] = self.current()
+                return True
+        return False
+
+    def _is_elsewhere(self) -> bool:
+        return bool(self._past) and not self._past[-1].is_near(self.current())
+
+    # ---- bookmarks --------------------------------------------------------------------------
+
+    def set_bookmark(self, number: int) -> None:
+        """Remember this view under a number (1 to 9)."""
+        self._bookmarks[number] = self.current()
+        self._store()
+        self.changed.emit()
+
+    def has_bookmark(self, number: int) -> bool:
+        return number in self._bookmarks
+
+    def is_lost(self, number: int) -> bool:
+        """Whether a bookmark is inside a subgraph that is not there any more."""
+        return not self._workspace.has(self._bookmarks[number].path)
+
+    def place_of(self, number: int) -> str:
+        """Which graph a bookmark is of, as it is called now; empty for the file's own."""
+        view = self._bookmarks.get(number)
+        return "" if view is None else "/".join(self._workspace.names_of(view.path))
+
+    def go_to_bookmark(self, number: int) -> None:
+        """Look at a bookmark; the view before it is remembered."""
+        self.note()
+        if self._go(self._bookmarks[number]):
+            self.note()
+
+    # ---- the inside -------------------------------------------------------------------------
+
+    def _key(self) -> str:
+        path = self._workspace.root.path
+        return str(path.resolve()) if path else ""
+
+    def _store(self) -> None:
+        """Keep the bookmarks for the file; those of a graph without a file wait for one."""
+        if self._key() and self._bookmarks:
+            stored = {n: (v.x, v.y, v.step, v.path) for n, v in self._bookmarks.items()}
+            self._settings.set_bookmarks(self._key(), stored)
+
+    def _go(self, view: View) -> bool:
+        """Look at a view, in its graph; False if that is gone."""
+        self._moving = True
+        try:
+            if view.path != self._workspace.path and not self._workspace.go_to(view.path):
+                return False
+            self._canvas.look_at(QPointF(view.x, view.y), view.step)
+        finally:
+            self._moving = False
+        self.changed.emit()
+        return True
+
+    def _on_edited(self, change: Change) -> None:
+        """Follow a definition that is shown by its name to its new one.
+
+        Bookmarks are stored when the file is, which knows the new name only then.
+        """
+        if not any(change.of("subgraph")):
+            return
+
+        def moved(view: View) -> View:
+            return replace(view, path=renamed(view.path, change))
+
+        self._path = renamed(self._path, change)
+        self._past, self._next = list(map(moved, self._past)), list(map(moved, self._next))
+        self._seen = {renamed(path, change): moved(view) for path, view in self._seen.items()}
+        self._bookmarks = {number: moved(view) for number, view in self._bookmarks.items()}
+
+    def _on_view(self) -> None:
+        if not self._moving:
+            self._rest.start()

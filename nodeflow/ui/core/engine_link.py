@@ -1,0 +1,423 @@
+"""The window's end of the engine process.
+
+One thread reads the pipe and hands every message to one slot on the GUI thread through a queued
+connection. Everything else here runs on the GUI thread: it keeps the engine's mirror of the
+document in step, asks for live values after edits, and starts the engine again when it dies.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
+
+from nodeflow.document.io import flow
+from nodeflow.document.model.records import Change
+from nodeflow.errors import EngineDied
+from nodeflow.host import protocol as p
+from nodeflow.ui.core.workspace import Workspace
+
+log = logging.getLogger("nodeflow")
+
+DEBOUNCE_MS = 40
+"""Pause after an edit before values are asked for: a drag of a slider is one question."""
+PATIENCE_MS = 4000
+"""An answer that took longer no longer holds back the next question."""
+CRASHES, CRASH_WINDOW = 3, 60.0
+"""So many crashes within so many seconds, and the engine is not started again by itself."""
+
+
+class Client(Protocol):
+    """What the link needs of ``nodeflow.host.client.EngineClient``; tests pass a fake."""
+
+    def start(self) -> None: ...
+    def close(self) -> None: ...
+    def send(self, request: p.Request) -> None: ...
+
+
+ClientFactory = Callable[[Callable[[p.Message], None]], Client]
+
+
+def engine_client(on_message: Callable[[p.Message], None]) -> Client:
+    """The real client, imported when the first engine starts."""
+    from nodeflow.host.client import EngineClient
+
+    return EngineClient(on_message)
+
+
+class _Inbox:
+    """What one client calls on its reading thread: the message crosses over by a queued signal."""
+
+    def __init__(self, link: EngineLink, generation: int) -> None:
+        self._link = link
+        self._generation = generation
+
+    def __call__(self, message: p.Message) -> None:
+        with contextlib.suppress(RuntimeError):  # the window is gone: nobody is left to tell
+            self._link.arrived.emit(self._generation, message)
+
+
+class EngineLink(QObject):
+    """Sends requests to the engine and turns its messages into signals.
+
+    ``state`` is ``off``, ``starting``, ``idle``, ``running``, ``training`` or ``paused``.
+    """
+
+    arrived = Signal(int, object)
+    state_changed = Signal(str)
+    previews = Signal(object)
+    derived = Signal(object)
+    """Previews of derived nodes, which `ask_derived` asked for."""
+    tensor = Signal(object)
+    profiled = Signal(object)
+    training = Signal(object)
+    """TrainingStarted, StepsDone, BreakpointHit, EpochDone and TrainingDone, in this order."""
+    download = Signal(object)
+    """DownloadProgress, Downloaded, and Failed of a download."""
+    done = Signal(object)
+    """VariablesInitialized, WeightsSaved and WeightsLoaded."""
+    failed = Signal(object)
+    died = Signal(object, bool)
+    """Died, and whether the engine is being started again."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        factory: ClientFactory = engine_client,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._workspace = workspace
+        self._factory = factory
+        self._client: Client | None = None
+        self._generation = 0
+        self._request = 0
+        self._oldest = 0
+        self._asked: tuple[int, float] | None = None
+        self._muted = False  # a training of a document that is no longer open is still ending
+        self._download, self._derived = -1, 0  # requests count from 1; a training's previews say -1
+        self._crashes: list[float] = []
+        self.state = "off"
+        self.tier = ""
+        self.threads = 0
+        self.has_trained = False
+        self.ever_ready = False
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self._ask)
+        self.arrived.connect(self._on_message, Qt.ConnectionType.QueuedConnection)
+        workspace.edited.connect(self._on_change)
+        workspace.replaced.connect(self._on_replaced)
+        workspace.saved.connect(self._on_saved)
+        self._folder = workspace.base_dir
+        self._plugins = ""
+        self._wanted_threads: int | None = None
+
+    # ---- life -------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start an engine process and give it the document; returns at once."""
+        self.close()
+        self._generation += 1
+        self._client = self._factory(_Inbox(self, self._generation))
+        self._set_state("starting")
+        self._client.start()
+        if self._plugins:
+            self._send(p.LoadPlugins(self._plugins))
+        if self._wanted_threads is not None:
+            self._send(p.SetThreads(self._wanted_threads))
+        self.sync()
+
+    def restart(self) -> None:
+        """Start again by the user's wish: earlier crashes are forgiven."""
+        self._crashes.clear()
+        self.start()
+
+    def close(self) -> None:
+        """End the engine process, if there is one."""
+        client, self._client = self._client, None
+        self._generation += 1
+        self._timer.stop()
+        if client is not None:
+            client.close()
+        self._set_state("off")
+
+    @property
+    def is_up(self) -> bool:
+        return self._client is not None
+
+    @property
+    def is_training(self) -> bool:
+        return self.state in ("training", "paused")
+
+    # ---- requests ---------------------------------------------------------------------------
+
+    def sync(self, keep: bool = False) -> None:
+        """Send the whole document; answers to earlier questions no longer count.
+
+        ``keep``: it is the one that the engine has, so variables keep what they learned.
+        """
+        document = self._workspace.root
+        self._folder = self._workspace.base_dir
+        self._oldest = self._request + 1
+        self._asked = None
+        text, folder = flow.dumps(document), self._folder
+        self._send(p.SyncDocument(text, document.revision, folder, keep))
+        if document.weights and document.path and not keep:
+            self.load_weights(str(document.path.parent / document.weights))
+        self.refresh_soon()
+
+    def load_plugins(self, folder: str) -> None:
+        """Let the engine load the user's own ops, now and when it starts; old answers are void."""
+        self._plugins = folder
+        self._send(p.LoadPlugins(folder))
+        self._oldest = self._request + 1
+        self._asked = None
+        self.refresh_soon()
+
+    def refresh_soon(self) -> None:
+        """Ask for live values when the edits pause."""
+        if self._client is not None:
+            self._timer.start(DEBOUNCE_MS)
+
+    def run(self, names: tuple[str, ...] | None = None) -> int:
+        """Compute tensors (None: all) now, reporting what is missing as a failure."""
+        request = self._next()
+        revision = self._workspace.root.revision
+        self._send(p.Evaluate(revision, request, names, watch=False))
+        return request
+
+    def ask_derived(self, names: tuple[str, ...]) -> None:
+        """Ask for previews of derived nodes; ``derived`` answers."""
+        self._derived = self._next()
+        revision = self._workspace.root.revision
+        self._send(p.Evaluate(revision, self._derived, names))
+
+    def fetch(self, name: str) -> int:
+        """Ask for the whole value of one tensor; ``tensor`` answers with this number."""
+        request = self._next()
+        self._send(p.FetchTensor(name, request))
+        return request
+
+    def profile(self) -> int:
+        """Ask where the time goes; ``profiled`` answers."""
+        request = self._next()
+        self._send(p.Profile(request))
+        return request
+
+    def set_threads(self, threads: int | None) -> None:
+        """Let the engine compute with so many threads (None: as many as cores), now and later."""
+        self._wanted_threads = threads
+        self._send(p.SetThreads(threads))
+
+    def train(self, resume: bool = False) -> int:
+        request = self._next()
+        self._send(p.Train(request, resume))
+        return request
+
+    def pause(self) -> None:
+        self._send(p.Pause())
+
+    def resume(self) -> None:
+        self._send(p.Resume())
+
+    def step(self, count: int = 1) -> None:
+        """While paused: some steps, and stay paused."""
+        self._send(p.Step(count))
+
+    def stop(self) -> None:
+        self._send(p.Stop())
+
+    def initialise(self) -> None:
+        self._send(p.InitializeVariables())
+
+    def save_weights(self, path: str) -> int:
+        request = self._next()
+        self._send(p.SaveWeights(path, request))
+        return request
+
+    def load_weights(self, path: str) -> int:
+        request = self._next()
+        self._send(p.LoadWeights(path, request))
+        return request
+
+    def start_download(self, name: str) -> int:
+        self._download = self._next()
+        self._send(p.DownloadData(name, self._download))
+        return self._download
+
+    def cancel_download(self) -> None:
+        self._send(p.CancelDownload())
+
+    # ---- the inside -------------------------------------------------------------------------
+
+    def _next(self) -> int:
+        self._request += 1
+        return self._request
+
+    def _send(self, request: p.Request) -> None:
+        """Send if there is an engine; its death is told by the reading thread, once."""
+        if self._client is None:
+            return
+        try:
+            self._client.send(request)
+        except EngineDied as error:
+            log.info("not sent, %s: %s", type(request).__name__, error)
+
+    @Slot()
+    def _ask(self) -> None:
+        """Ask for live values, one question at a time."""
+        now = time.monotonic()
+        if self._asked and now - self._asked[1] < PATIENCE_MS / 1000:
+            self._timer.start(DEBOUNCE_MS)
+            return
+        if self._client is None or not self._workspace.root.nodes:
+            return
+        request = self._next()
+        self._asked = (request, now)
+        self._send(p.Evaluate(self._workspace.root.revision, request))
+
+    @Slot(object)
+    def _on_change(self, change: Change) -> None:
+        if self._client is not None:
+            self._send(p.SyncChange(change.text, change.revision))
+        if not change.only_moves:
+            self.refresh_soon()
+
+    @Slot()
+    def _on_replaced(self) -> None:
+        self.has_trained = False
+        if self._client is not None:
+            if self.is_training:
+                self._muted = True
+                self.stop()
+            self.sync()
+
+    @Slot()
+    def _on_saved(self) -> None:
+        if self._workspace.base_dir != self._folder and self._client is not None:
+            self.sync(keep=True)
+
+    @Slot(int, object)
+    def _on_message(self, generation: int, message: p.Message) -> None:
+        if generation != self._generation:
+            return
+        handler = _HANDLERS.get(type(message))
+        if handler is None:
+            log.warning("the engine said something unknown: %s", type(message).__name__)
+        else:
+            handler(self, message)
+
+    def _on_ready(self, message: p.Ready) -> None:
+        self.threads = message.threads
+        self.ever_ready = True
+        if self.state == "starting":
+            self._set_state("idle")
+        elif self.state == "idle":
+            self.state_changed.emit("idle")  # with another number of threads
+
+    def _on_resync(self, message: p.Resync) -> None:
+        log.info("the engine asks for the whole document: %s", message.reason)
+        self.sync(keep=True)
+
+    def _on_state(self, message: p.State) -> None:
+        self.tier = message.tier or self.tier
+        if message.state == "idle":
+            self._muted = False
+        self._set_state(message.state)
+
+    def _on_previews(self, message: p.Previews) -> None:
+        if self._asked and message.request == self._asked[0]:
+            self._asked = None
+        if message.request == self._derived:
+            self.derived.emit(message)
+            return
+        if message.step is not None:
+            if not self._muted:
+                self.previews.emit(message)
+            return
+        stale = message.watch and message.revision < self._workspace.root.revision
+        if message.request >= self._oldest and not stale:
+            self.previews.emit(message)
+
+    def _on_tensor(self, message: p.TensorValue) -> None:
+        if message.request >= self._oldest:
+            self.tensor.emit(message)
+
+    def _on_profiled(self, message: p.Profiled) -> None:
+        if message.request >= self._oldest:
+            self.profiled.emit(message)
+
+    def _on_training(self, message: Any) -> None:
+        if self._muted:
+            return
+        if isinstance(message, p.TrainingDone):
+            self.has_trained = True
+        self.training.emit(message)
+
+    def _on_done(self, message: Any) -> None:
+        if isinstance(message, p.VariablesInitialized):
+            self.has_trained = False
+        if isinstance(message, p.WeightsLoaded):
+            self.has_trained = True
+        self.done.emit(message)
+        self.refresh_soon()
+
+    def _on_download(self, message: Any) -> None:
+        self.download.emit(message)
+        if isinstance(message, p.Downloaded):
+            self.sync(keep=True)
+
+    def _on_failed(self, message: p.Failed) -> None:
+        if self._asked and message.request == self._asked[0]:
+            self._asked = None
+        if self.state == "running":
+            self._set_state("idle")
+        if message.request == self._download:
+            self.download.emit(message)
+        elif not message.request or message.request >= self._oldest:
+            self.failed.emit(message)
+
+    def _on_died(self, message: p.Died) -> None:
+        self._client = None
+        self._asked = None
+        self.has_trained = self._muted = False
+        now = time.monotonic()
+        self._crashes = [t for t in self._crashes if now - t < CRASH_WINDOW] + [now]
+        again = len(self._crashes) < CRASHES
+        log.error("the engine ended unexpectedly, exit code %s", message.exit_code)
+        self._set_state("off")
+        self.died.emit(message, again)
+        if again:
+            self.start()
+
+    def _set_state(self, state: str) -> None:
+        if state != self.state:
+            self.state = state
+            self.state_changed.emit(state)
+
+
+_HANDLERS: dict[type, Callable[[EngineLink, Any], None]] = {
+    p.Ready: EngineLink._on_ready,
+    p.Resync: EngineLink._on_resync,
+    p.State: EngineLink._on_state,
+    p.Previews: EngineLink._on_previews,
+    p.TensorValue: EngineLink._on_tensor,
+    p.Profiled: EngineLink._on_profiled,
+    p.TrainingStarted: EngineLink._on_training,
+    p.StepsDone: EngineLink._on_training,
+    p.BreakpointHit: EngineLink._on_training,
+    p.EpochDone: EngineLink._on_training,
+    p.TrainingDone: EngineLink._on_training,
+    p.VariablesInitialized: EngineLink._on_done,
+    p.WeightsSaved: EngineLink._on_done,
+    p.WeightsLoaded: EngineLink._on_done,
+    p.DownloadProgress: EngineLink._on_download,
+    p.Downloaded: EngineLink._on_download,
+    p.Failed: EngineLink._on_failed,
+    p.Died: EngineLink._on_died,
+}

@@ -1,0 +1,43 @@
+"""What the examples are called, in the order to learn from: welcome page and menu say the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nodeflow.document.model.document import Document
+
+EXAMPLES = {
+    "expression": ("An expression", "a = (b + c) × (c + 2), in its order"),
+    "expression_array": ("An expression of arrays", "The same with ten numbers at once"),
+    "mandelbrot": ("Mandelbrot set", "A graph is a calculator: nothing is trained"),
+    "linear_regression": ("Linear regression", "A line learns to lie among points"),
+    "regression": ("Nonlinear regression", "A small network learns a curve"),
+    "spirals": ("Two spirals", "A network separates what no line can"),
+    "mnist": ("Handwritten digits", "784-300-10, gradient descent: 98 %"),
+    "mnist_adam": ("Handwritten digits, with Adam", "Softmax cross-entropy on logits, and Adam"),
+    "mnist_cnn": ("Digits by convolution", "Look at the filters it learns: 99 %"),
+    "lstm": ("Reading row by row", "An LSTM sees a digit as a sequence"),
+    "autoencoder": ("Autoencoder", "Watch blurs become digits again"),
+    "word2vec": ("Words by their company", "word2vec: like words gather in blocks"),
+}
+"""Title and what to look at, in the order to learn from; others follow."""
+
+
+def example_order(path: Path) -> tuple[int, str]:
+    """Sort key of an example."""
+    name = path.stem
+    order = list(EXAMPLES)
+    return (order.index(name) if name in order else len(order), name)
+
+
+def title_of(name: str) -> str:
+    """An example's name on screen."""
+    return EXAMPLES[name][0] if name in EXAMPLES else name.replace("_", " ").capitalize()
+
+
+def describe(name: str, document: Document | None) -> str:
+    """One line about an example: what we say of it, else the start of its first note."""
+    if name in EXAMPLES:
+        return EXAMPLES[name][1]
+    notes = [f.note or f.title for f in document.frames.values()] if document else []
+    return notes[0].split("\n", 1)[0][:80] if notes else ""

@@ -1,0 +1,160 @@
+"""The canvas as a picture on disk: PNG, or SVG and PDF with text as paths; by its own layers.
+
+PNG and SVG carry the graph they show, and can be opened again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.io import embedded_graph, flow
+from nodeflow.document.model.document import Document
+from nodeflow.errors import FileProblem
+
+LARGEST_SIDE = 16_384
+"""Pixels; a larger picture is scaled down, since Qt would need gigabytes for it."""
+
+
+def render_file(
+    document: Document,
+    output: Path,
+    *,
+    scale: float = 2.0,
+    theme: str = "light",
+    values: Mapping[str, Any] | None = None,
+    analysis: Analysis | None = None,
+) -> None:
+    """Draw a document; makes an offscreen application where there is none.
+
+    Args:
+        output: a ``.png``, ``.svg`` or ``.pdf`` path.
+        scale: pixels a unit of the canvas.
+        theme: ``light`` or ``dark``.
+        values: previews by node name, to be shown in the nodes.
+        analysis: of the document, if there is one that knows more than it says: what comes into a
+            subgraph.
+
+    Raises:
+        FileProblem: the picture cannot be written.
+    """
+    application = _application()
+    view = _view(document, theme, values or {}, analysis or Analysis(document))
+    try:
+        kind, text = output.suffix.lower(), flow.dumps(document.root)
+        if kind == ".pdf":
+            content = _pdf(view)
+        elif kind == ".svg":
+            content = embedded_graph.with_text_in_svg(_svg(view), text).encode()
+        else:
+            content = embedded_graph.with_text_in_png(_png(view, scale), text)
+        _write(output, content)
+    finally:
+        view.scene.close()
+        view.deleteLater()
+        application.processEvents()
+
+
+def _application() -> Any:
+    from PySide6.QtWidgets import QApplication
+
+    existing = QApplication.instance()
+    if existing is not None:
+        return existing
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    return QApplication(["nodeflow"])
+
+
+def _view(document: Document, theme: str, values: Mapping[str, Any], analysis: Analysis) -> Any:
+    from nodeflow.ui.canvas import CanvasView
+    from nodeflow.ui.core.theme import THEMES
+
+    view = CanvasView(document, analysis, THEMES[theme])
+    view.set_values(dict(values))
+    return view
+
+
+def _write(output: Path, content: bytes) -> None:
+    try:
+        output.write_bytes(content)
+    except OSError as error:
+        raise FileProblem(
+            f"cannot write {output}: {error.strerror or error}",
+            hint="Is its folder there and writable?",
+        ) from error
+
+
+def _png(view: Any, scale: float) -> bytes:
+    from PySide6.QtCore import QRectF, Qt
+    from PySide6.QtGui import QImage, QPainter
+
+    source = view.export_rect()
+    scale = min(scale, LARGEST_SIDE / max(source.width(), source.height(), 1.0))
+    width, height = round(source.width() * scale), round(source.height() * scale)
+    image = QImage(max(width, 1), max(height, 1), QImage.Format.Format_ARGB32_Premultiplied)
+    image.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(image)
+    try:
+        view.render(painter, QRectF(0, 0, width, height), source)
+    finally:
+        painter.end()
+    buffer = _buffer()
+    image.save(buffer, "PNG")
+    return bytes(buffer.data())
+
+
+def _svg(view: Any) -> str:
+    from PySide6.QtCore import QRectF, QSize
+    from PySide6.QtSvg import QSvgGenerator
+
+    source, buffer = view.export_rect(), _buffer()
+    generator = QSvgGenerator()
+    generator.setOutputDevice(buffer)
+    generator.setSize(QSize(round(source.width()), round(source.height())))
+    generator.setViewBox(QRectF(0, 0, source.width(), source.height()))
+    generator.setTitle("nodeflow graph")
+    _draw(view, generator, QRectF(0, 0, source.width(), source.height()))
+    return bytes(buffer.data()).decode()
+
+
+def _pdf(view: Any) -> bytes:
+    """One page of the graph's own size, a unit of the canvas being a 96th of an inch."""
+    from PySide6.QtCore import QMarginsF, QRectF, QSizeF
+    from PySide6.QtGui import QPageSize, QPdfWriter
+
+    source, buffer = view.export_rect(), _buffer()
+    writer = QPdfWriter(buffer)
+    writer.setTitle("nodeflow graph")
+    writer.setResolution(PDF_DOTS)
+    points = QSizeF(source.width(), source.height()) * 0.75
+    writer.setPageSize(QPageSize(points, QPageSize.Unit.Point))
+    writer.setPageMargins(QMarginsF(0, 0, 0, 0))
+    _draw(view, writer, QRectF(0, 0, writer.width(), writer.height()))
+    return bytes(buffer.data())
+
+
+PDF_DOTS = 1200
+"""Dots an inch: coordinates in the file are whole numbers of them."""
+
+
+def _draw(view: Any, device: Any, rect: Any) -> None:
+    from PySide6.QtGui import QPainter
+
+    painter = QPainter()
+    if not painter.begin(device):
+        raise FileProblem("the picture cannot be drawn")
+    try:
+        view.render(painter, rect, view.export_rect())
+    finally:
+        painter.end()
+
+
+def _buffer() -> Any:
+    from PySide6.QtCore import QBuffer, QIODevice
+
+    buffer = QBuffer()
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+    return buffer

@@ -1,0 +1,312 @@
+"""Small pieces that every panel is made of, so that gaps, headings and messages agree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QPainter, QPixmap, QResizeEvent
+from PySide6.QtSvg import QSvgRenderer
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLayout,
+    QLayoutItem,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from nodeflow.resources import resource
+from nodeflow.ui.core.messages import plain
+from nodeflow.ui.core.theme import LIGHT, SPACE, Theme, icon
+
+
+def label(text: str = "", role: str = "", wrap: bool = False) -> QLabel:
+    """A label in one of the style sheet's roles; long words may break a wrapped one anywhere."""
+    result = QLabel(text)
+    result.setTextFormat(Qt.TextFormat.PlainText)
+    if role:
+        result.setProperty("role", role)
+    if wrap:
+        result.setWordWrap(True)
+        result.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+    return result
+
+
+def button(text: str, kind: str = "", slot: Callable[[], object] | None = None) -> QPushButton:
+    """A push button; ``kind`` is ``primary``, ``link`` or plain."""
+    result = QPushButton(text)
+    if kind:
+        result.setProperty("kind", kind)
+    if kind == "link":
+        result.setCursor(Qt.CursorShape.PointingHandCursor)
+    if slot is not None:
+        result.clicked.connect(slot)
+    return result
+
+
+def logo(size: int) -> QPixmap:
+    """The program's sign."""
+    pixmap = QPixmap(QSize(size, size) * 2)
+    pixmap.setDevicePixelRatio(2)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    QSvgRenderer(str(resource("icons/nodeflow.svg"))).render(painter, QRectF(0, 0, size, size))
+    painter.end()
+    return pixmap
+
+
+def line() -> QFrame:
+    """A hairline between two sections."""
+    result = QFrame()
+    result.setObjectName("line")
+    return result
+
+
+def column(*items: QWidget | int | None, margins: int = 0, gap: int = 2) -> QVBoxLayout:
+    """A column of widgets; numbers are gaps of the spacing scale, None stretches."""
+    layout = QVBoxLayout()
+    _fill(layout, items, margins, gap)
+    return layout
+
+
+def row(*items: QWidget | int | None, margins: int = 0, gap: int = 2) -> QHBoxLayout:
+    """A row of widgets; numbers are gaps of the spacing scale, None stretches."""
+    layout = QHBoxLayout()
+    _fill(layout, items, margins, gap)
+    return layout
+
+
+def _fill(layout: QVBoxLayout | QHBoxLayout, items: tuple, margins: int, gap: int) -> None:
+    pad = SPACE[margins]
+    layout.setContentsMargins(pad, pad, pad, pad)
+    layout.setSpacing(SPACE[gap])
+    for item in items:
+        if item is None:
+            layout.addStretch(1)
+        elif isinstance(item, int):
+            layout.addSpacing(SPACE[item])
+        elif isinstance(item, QWidget):
+            layout.addWidget(item)
+        else:
+            layout.addLayout(item)
+
+
+def clear(layout: QLayout) -> None:
+    """Remove and delete everything in a layout."""
+    while layout.count():
+        item = layout.takeAt(0)
+        if item is None:
+            return
+        widget = item.widget()
+        if widget is not None:
+            widget.hide()
+            widget.setParent(None)
+            widget.deleteLater()
+        elif item.layout() is not None:
+            clear(item.layout())
+
+
+def restyle(widget: QWidget, name: str, value: str) -> None:
+    """Set a property that the style sheet reads, and let it look again."""
+    if widget.property(name) != value:
+        widget.setProperty(name, value)
+        widget.style().unpolish(widget)
+        widget.style().polish(widget)
+
+
+class ElidedLabel(QLabel):
+    """One line that ends in an ellipsis where there is no room, with the rest as tooltip."""
+
+    def __init__(self, text: str = "", role: str = "") -> None:
+        super().__init__(text)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        if role:
+            self.setProperty("role", role)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(24, super().minimumSizeHint().height())
+
+    def paintEvent(self, event: object) -> None:
+        painter = QPainter(self)
+        painter.setPen(self.palette().color(self.foregroundRole()))
+        mode = Qt.TextElideMode.ElideRight
+        area = self.contentsRect()
+        text = self.fontMetrics().elidedText(self.text(), mode, area.width())
+        painter.drawText(area, int(self.alignment() | Qt.AlignmentFlag.AlignVCenter), text)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        fits = self.fontMetrics().horizontalAdvance(self.text()) <= self.width()
+        self.setToolTip("" if fits else self.text())
+
+
+class InfoBar(QFrame):
+    """A message over the canvas: what happened, what helps, and a cross. One at a time.
+
+    ``acted`` carries the id of the action whose button was pressed.
+    """
+
+    acted = Signal(str)
+
+    def __init__(self, theme: Theme = LIGHT, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("infoBar")
+        self._theme = theme
+        self._fix = ""
+        self._sign = QLabel()
+        self._text = label(wrap=True)
+        self._text.setMinimumWidth(280)
+        self._text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
+        self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._button = button("", "primary", self._on_fix)
+        self._close = QToolButton()
+        self._close.setAccessibleName("Dismiss")
+        self._close.setToolTip("Dismiss")
+        self._close.clicked.connect(self.dismiss)
+        top = Qt.AlignmentFlag.AlignTop
+        layout = row(gap=3)
+        layout.setContentsMargins(SPACE[3], SPACE[2], SPACE[2], SPACE[2])
+        layout.addWidget(self._sign)
+        layout.addWidget(self._text, 1)
+        layout.addWidget(self._button)
+        layout.addWidget(self._close, 0, top)
+        self.setLayout(layout)
+        self.hide()
+
+    @property
+    def text(self) -> str:
+        """The message shown, or nothing."""
+        return self._text.text() if not self.isHidden() else ""
+
+    @property
+    def button(self) -> QPushButton:
+        return self._button
+
+    def set_theme(self, theme: Theme) -> None:
+        self._theme = theme
+        self._close.setIcon(icon("x", theme, "ink_muted", 16))
+        self._draw()
+
+    def show_message(
+        self, text: str, level: str = "info", fix: str = "", fix_text: str = ""
+    ) -> None:
+        """Show a message; ``level`` is ``info``, ``warning`` or ``error``."""
+        self._fix = fix
+        self._text.setText(plain(text))
+        self._button.setText(fix_text)
+        self._button.setVisible(bool(fix))
+        restyle(self, "level", level)
+        self._draw()
+        self.show()
+        self.place()
+        self.raise_()
+
+    def dismiss(self) -> None:
+        self.hide()
+
+    @Slot(str)
+    def retract(self, fix: str) -> None:
+        """Take back the message that offers this action, if it is the one shown."""
+        if self._fix == fix:
+            self.dismiss()
+
+    def place(self) -> None:
+        """Lie at the top of the parent, centred, as wide as it has to be."""
+        parent = self.parentWidget()
+        if parent is None or self.isHidden():
+            return
+        wanted = self.fontMetrics().horizontalAdvance(self._text.text()) + 110
+        wanted += self._button.sizeHint().width() + 16 if self._fix else 0
+        width = max(320, min(wanted, 720, parent.width() - 2 * SPACE[4]))
+        height = max(self.heightForWidth(width), self.sizeHint().height() if width == wanted else 0)
+        size = QSize(width, height)
+        self.setGeometry(QRect(QPoint((parent.width() - width) // 2, SPACE[3]), size))
+
+    def _draw(self) -> None:
+        level = self.property("level") or "info"
+        name = {"info": "info", "warning": "triangle-alert", "error": "circle-alert"}[level]
+        role = {"info": "accent", "warning": "warning", "error": "error"}[level]
+        self._sign.setPixmap(icon(name, self._theme, role).pixmap(18, 18))
+        self._sign.setAccessibleName({"info": "Note"}.get(level, level.capitalize()))
+
+    def _on_fix(self) -> None:
+        fix = self._fix
+        self.dismiss()
+        self.acted.emit(fix)
+
+
+def fit_rows(popup: QWidget, rows: QWidget, row_height: int, width: int) -> int:
+    """Take rows away from a popup's list, down to two, until it fits into its parent.
+
+    Returns:
+        The height that the popup then needs for this width.
+    """
+    layout, parent = popup.layout(), popup.parentWidget()
+    assert layout is not None and parent is not None
+    while True:
+        layout.activate()
+        tall = layout.hasHeightForWidth()  # only while a note, which wraps, is there
+        height = layout.totalHeightForWidth(width) if tall else layout.totalSizeHint().height()
+        shown = rows.maximumHeight()
+        if height <= parent.height() - 2 * SPACE[2] or shown <= 2 * row_height:
+            return height
+        rows.setFixedHeight(shown - row_height)
+
+
+class FlowLayout(QLayout):
+    """Lays items out like words: as many in a row as fit."""
+
+    def __init__(self, gap: int = 4) -> None:
+        super().__init__()
+        self._items: list[QLayoutItem] = []
+        self.setSpacing(SPACE[gap])
+        self.setContentsMargins(0, 0, 0, 0)
+
+    def addItem(self, item: QLayoutItem) -> None:
+        self._items.append(item)
+
+    def count(self) -> int:
+        return len(self._items)
+
+    def itemAt(self, index: int) -> QLayoutItem | None:
+        return self._items[index] if 0 <= index < len(self._items) else None
+
+    def takeAt(self, index: int) -> QLayoutItem | None:
+        return self._items.pop(index) if 0 <= index < len(self._items) else None
+
+    def hasHeightForWidth(self) -> bool:
+        return True
+
+    def heightForWidth(self, width: int) -> int:
+        return self._arrange(QRect(0, 0, width, 0), move=False)
+
+    def sizeHint(self) -> QSize:
+        return self.minimumSize()
+
+    def minimumSize(self) -> QSize:
+        size = QSize()
+        for item in self._items:
+            size = size.expandedTo(item.minimumSize())
+        return size
+
+    def setGeometry(self, rect: QRect) -> None:
+        super().setGeometry(rect)
+        self._arrange(rect, move=True)
+
+    def _arrange(self, rect: QRect, move: bool) -> int:
+        x, y, height = rect.x(), rect.y(), 0
+        for item in self._items:
+            size = item.sizeHint()
+            if x + size.width() > rect.right() + 1 and x > rect.x():
+                x, y, height = rect.x(), y + height + self.spacing(), 0
+            if move:
+                item.setGeometry(QRect(QPoint(x, y), size))
+            x += size.width() + self.spacing()
+            height = max(height, size.height())
+        return y + height - rect.y()

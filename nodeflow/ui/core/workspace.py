@@ -1,0 +1,318 @@
+"""The open document with its analysis and selection: what every part of the window looks at.
+
+It holds no truth of its own. Views ask it for the document and listen; when another document is
+opened they are told once, by ``replaced``.
+
+What is shown is the file's own graph or the inside of a subgraph (``path``): of an instance, or of
+a definition that is used nowhere. All are documents, so views need not know which; ``root`` is for
+those who are about the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from PySide6.QtCore import QObject, Signal
+
+from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.declarations import declaration
+from nodeflow.document.analysis.paths import (
+    ALONE,
+    find_name,
+    graph_at,
+    graphs,
+    path_of,
+    place_of_use,
+)
+from nodeflow.document.analysis.training_settings import is_optimizer, optimizers
+from nodeflow.document.io.flow import natural
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.problems import Problem
+from nodeflow.document.model.records import Change, NodeRecord
+from nodeflow.graph.op import Op
+
+GROUP = "group"
+"""What an optimizer becomes when it is unpacked."""
+
+
+class Workspace(QObject):
+    """The current document and analysis, their events as signals, and the selection.
+
+    Signals (all on the GUI thread):
+        replaced: another document was opened.
+        entered: another graph of the document is shown, or the same at another instance.
+        changed(Change): a transaction, an undo or a redo, as far as it concerns the graph that is
+            shown; the analysis is already up to date.
+        edited(Change): the same with all it did to the file.
+        analysed(set of node ids): types or problems of these nodes changed.
+        selected(tuple of node ids): another selection.
+        saved: the document was saved, so that its title and marks changed.
+    """
+
+    replaced = Signal()
+    entered = Signal()
+    edited = Signal(object)
+    changed = Signal(object)
+    analysed = Signal(object)
+    selected = Signal(object)
+    saved = Signal()
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.root = self.document = Document()
+        self.root_analysis = self.analysis = Analysis(self.document)
+        self.path: tuple[str, ...] = ()
+        self._apart: dict[str, Analysis] = {}
+        """By definition, where the file's own analysis does not go."""
+        self._first = self.document.subscribe(self._analyse)
+        self._last = self.document.subscribe(self._announce)
+        self._selection: tuple[str, ...] = ()
+        self._selected_of: tuple = ()
+        self._selected_now: tuple[str, ...] = ()
+        self._optimizers: set[str] = set()
+        self.file_problems: list[Problem] = []
+        """What is wrong with the plugin folder's files: of no document."""
+
+    def open(self, document: Document, analysis: Analysis | None = None) -> None:
+        """Make another document the current one."""
+        self._first()
+        self._last()
+        self.root = self.document = document
+        self.root_analysis = self.analysis = analysis or Analysis(document)
+        self.path = ()
+        self._apart = {}
+        self._first = document.subscribe(self._analyse)
+        self._last = document.subscribe(self._announce)
+        self._selection = ()
+        self._optimizers = {n.id for n in document.nodes.values() if is_optimizer(n.op)}
+        self.replaced.emit()
+        self.announce_last()
+        self.selected.emit(())
+
+    # ---- subgraphs --------------------------------------------------------------------------
+
+    def enter(self, node_id: str) -> bool:
+        """Show what is inside an instance in the shown graph; False if it is none."""
+        return self.go_to((*self.path, node_id))
+
+    def leave(self) -> None:
+        """Show the graph that holds the instance that is shown, which is selected there."""
+        if self.path:
+            self.go_to(self.path[:-1])
+
+    def go_to(self, path: Iterable[str]) -> bool:
+        """Show the graph inside an instance, by the ids of the instances that lead there.
+
+        A definition as such (`paths.ALONE`) is shown inside an instance that runs, if it has one.
+        """
+        path = self._in_use(tuple(path))
+        place = self._place(path)
+        if place is None:
+            return False
+        self.document.seal()
+        self.path = path
+        self.document, self.analysis = place
+        if self.root_analysis.at(path) is self.analysis:
+            self._apart.clear()
+        self.analysis.take_touched()
+        self._selection = ()
+        self.entered.emit()
+        self.announce_last()
+        self.selected.emit(())
+        return True
+
+    def _in_use(self, path: tuple[str, ...]) -> tuple[str, ...]:
+        """A path that begins with a definition, by an instance instead."""
+        used = place_of_use(self.root, path[0][1:]) if _is_apart(path) else None
+        if used is None or used.startswith(ALONE):
+            return path
+        steps = (*used.split("/"), *path[1:])
+        return steps if self.has(steps) else path
+
+    @property
+    def scope(self) -> str:
+        """What stands before a shown node's name when it is fetched: ``outer/sums/`` or nothing.
+
+        Of a definition that is used nowhere it is no scope that anything has.
+        """
+        scope = "".join(f"{name}/" for name in self.path_names)
+        return f"{ALONE}{scope}" if self.is_apart else scope
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether a definition as such is shown, not an instance: nothing in it is computed."""
+        return _is_apart(self.path)
+
+    @property
+    def path_names(self) -> list[str]:
+        """The names of the instances that lead to what is shown."""
+        return self.names_of(self.path)
+
+    def names_of(self, path: Iterable[str]) -> list[str]:
+        """The names of the instances of a path; none if it leads nowhere."""
+        found = graph_at(self.root, path)
+        return [] if found is None else found[1]
+
+    def has(self, path: Iterable[str]) -> bool:
+        """Whether there is a graph to show at a path."""
+        return graph_at(self.root, path) is not None
+
+    def full_name(self, name: str) -> str:
+        """A name in the shown graph as the whole document knows it."""
+        return self.scope + name
+
+    def find(self, name: str) -> str | None:
+        """The path of ids of the node with a name as the whole document knows it, or None."""
+        found = find_name(self.root, name)
+        return None if found is None else path_of(found)
+
+    def _place(self, path: tuple[str, ...]) -> tuple[Document, Analysis] | None:
+        """The graph at a path and its analysis."""
+        found = graph_at(self.root, path)
+        return None if found is None else (found[0], self._analysis_at(path, found[0]))
+
+    def _analysis_at(self, path: tuple[str, ...], graph: Document) -> Analysis:
+        """The file's analysis of a graph; where inference cannot go, one that is made for it."""
+        found = self.root_analysis.at(path)
+        head = self.root.definition(path[0][1:]) if _is_apart(path) else None
+        if found is None and head is not None:
+            found = self._made_for(head).at(path[1:])
+        return found or self._made_for(graph)
+
+    def _made_for(self, graph: Document) -> Analysis:
+        if graph.scope not in self._apart:
+            self._apart[graph.scope] = Analysis(graph)
+        return self._apart[graph.scope]
+
+    def _follow(self, change: Change) -> bool:
+        """Stay where one is after a change, as far as that is still there; says if it is not."""
+        path = renamed(self.path, change)
+        while (place := self._place(path)) is None:
+            path = path[:-1]
+        if place == (self.document, self.analysis) and path == self.path:
+            return False
+        self.go_to(path)
+        return True
+
+    def announce_last(self) -> None:
+        """Tell of changes after everybody who has subscribed to the document by now.
+
+        The analysis hears of a change first, then the canvas, and then the signals are emitted: a
+        slot finds all of them up to date.
+        """
+        self._last()
+        self._last = self.root.subscribe(self._announce)
+
+    def reanalyse(self) -> None:
+        """Look at everything again: the document's folder changed, or a data set was fetched."""
+        for analysis in (self.root_analysis, *self._apart.values()):
+            analysis.refresh_datasets()
+        touched = self.analysis.take_touched()
+        if touched:
+            self.analysed.emit(touched)
+
+    def redeclare(self, ops: Collection[str], problems: list[Problem]) -> None:
+        """Look again at the nodes of these ops, which came, went or changed."""
+        self.file_problems = problems
+        self._optimizers = {n.id for n in self.root.nodes.values() if is_optimizer(n.op)}
+        touched = self.root_analysis.refresh_ops(ops)
+        for analysis in self._apart.values():
+            analysis.refresh_ops(ops)
+        self.analysed.emit(touched | self.analysis.take_touched())
+
+    # ---- reading ----------------------------------------------------------------------------
+
+    @property
+    def selection(self) -> tuple[str, ...]:
+        """Ids of the selected nodes that still exist."""
+        of = (self._selection, self.document, self.document.revision)
+        if self._selected_of != of:
+            nodes = self.document.nodes
+            self._selected_of = of
+            self._selected_now = tuple(i for i in self._selection if i in nodes)
+        return self._selected_now
+
+    @property
+    def raw_selection(self) -> tuple[str, ...]:
+        """Ids of everything selected, frames too, as the canvas said it last."""
+        return self._selection
+
+    @property
+    def base_dir(self) -> str | None:
+        """The folder that relative files of the document start from."""
+        return str(self.document.path.parent) if self.document.path else None
+
+    @property
+    def title(self) -> str:
+        return self.document.path.stem if self.document.path else "Untitled"
+
+    def declaration(self, record: NodeRecord) -> Op | None:
+        """What declares a node: its op, the dataset's declaration, or None where unknown."""
+        return declaration(record, self.document, base_dir=self.base_dir)
+
+    def problems(self) -> list[Problem]:
+        """Every problem of the document, errors first."""
+        return sorted([*self.file_problems, *self.root_analysis.all_problems()], key=_severity)
+
+    @property
+    def optimizers(self) -> list[str]:
+        """Paths of the nodes to train with, as `training_settings.optimizers` finds them.
+
+        Kept edit by edit, because large documents are asked often.
+        """
+        if self.root.subgraphs:
+            return optimizers(self.root)
+        named = self.document.nodes.get(self.document.training.get("optimizer") or "")
+        group = {named.id} if named is not None and named.op == GROUP else set()
+        return sorted(self._optimizers | group, key=natural)
+
+    @property
+    def has_variables(self) -> bool:
+        """Whether the file has variables, in its own graph or in a subgraph."""
+        return any(n.op == "variable" for graph in graphs(self.root) for n in graph.nodes.values())
+
+    def nodes_of(self, *ops: str) -> list[NodeRecord]:
+        return [record for record in self.document.nodes.values() if record.op in ops]
+
+    # ---- changing ---------------------------------------------------------------------------
+
+    def select(self, ids: Iterable[str]) -> None:
+        """Note the canvas's selection and tell the panels."""
+        ids = tuple(ids)
+        if ids != self._selection:
+            self._selection = ids
+            self.document.seal()
+            self.selected.emit(ids)
+
+    def _analyse(self, change: Change) -> None:
+        for analysis in (self.root_analysis, *self._apart.values()):
+            analysis.update(change)
+        change = change.within("")
+        self._optimizers -= {record.id for record in change.nodes_removed}
+        now = [*change.nodes_added, *(after for _, after in change.nodes_changed)]
+        self._optimizers |= {record.id for record in now if is_optimizer(record.op)}
+
+    def _announce(self, change: Change) -> None:
+        self.edited.emit(change)
+        moved = self._follow(change)
+        touched = self.analysis.take_touched() | self.root_analysis.take_touched()
+        self.changed.emit(change.within(self.document.scope))
+        if touched and not moved:
+            self.analysed.emit(touched)
+
+
+def _is_apart(path: tuple[str, ...]) -> bool:
+    return bool(path) and path[0].startswith(ALONE)
+
+
+def renamed(path: tuple[str, ...], change: Change) -> tuple[str, ...]:
+    """A path that begins with a definition, as that is called after a change."""
+    gone = [edit.key for edit in change.of("subgraph") if edit.after is None]
+    come = [edit.key for edit in change.of("subgraph") if edit.before is None]
+    if _is_apart(path) and gone == [path[0][1:]] and len(come) == 1:
+        return (f"{ALONE}{come[0]}", *path[1:])
+    return path
+
+
+def _severity(problem: Problem) -> int:
+    return ("error", "warning", "info").index(problem.severity)

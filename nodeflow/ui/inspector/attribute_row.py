@@ -1,0 +1,138 @@
+"""A row of the inspector: label, editor, what is wrong, and the way back to the default."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtWidgets import QGridLayout, QToolButton, QWidget
+
+from nodeflow.document.model.records import plain, same
+from nodeflow.graph.op import Attr
+from nodeflow.ui.core.theme import SPACE, Theme, icon
+from nodeflow.ui.core.widgets import label
+from nodeflow.ui.inspector.editors import Editor, make_editor
+
+LABEL_WIDTH = 76
+
+
+def words(name: str) -> str:
+    """An attribute's name for people: ``batch_size`` is ``Batch size``."""
+    known = {
+        "color": "Colour",
+        "dtype": "Data type",
+        "stddev": "Deviation",
+        "keepdims": "Keep axes",
+        "use_averages": "Averages",
+        "restore_best": "Keep best",
+    }
+    return known.get(name) or name.replace("_", " ").capitalize()
+
+
+class AttrRow(QWidget):
+    """Editor of one attribute.
+
+    Signals:
+        edited(name, value): a valid new value.
+        reset(name): back to the default, please.
+        finished: the next edit is another undo step.
+    """
+
+    edited = Signal(str, object)
+    reset = Signal(str)
+    finished = Signal()
+
+    def __init__(self, attr: Attr, theme: Theme, editor: Editor | None = None) -> None:
+        super().__init__()
+        self.attr = attr
+        self.editor = editor or make_editor(attr, theme)
+        self._refused = ""
+        self._problem = ""
+        self.label = label(words(attr.name), "muted")
+        self.label.setBuddy(self.editor.focus_widget())
+        for widget in (self.label, self.editor):
+            widget.setToolTip(_tooltip(attr))
+            widget.setAccessibleDescription(attr.doc)
+        self.editor.focus_widget().setAccessibleName(words(attr.name))
+        self.editor.focus_widget().setAccessibleDescription(attr.doc)
+        self._reset = QToolButton()
+        self._reset.setIcon(icon("rotate-ccw", theme, "ink_faint", 13))
+        self._reset.setIconSize(QSize(13, 13))
+        self._reset.setToolTip("Back to the default")
+        self._reset.setAccessibleName(f"Reset {words(attr.name)}")
+        self._reset.setFixedSize(20, 20)
+        policy = self._reset.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        self._reset.setSizePolicy(policy)
+        self._reset.hide()
+        self._message = label("", "error", wrap=True)
+        self._message.hide()
+        self._place()
+        self.editor.edited.connect(self._on_edited)
+        self.editor.refused.connect(self._on_refused)
+        self.editor.finished.connect(self.finished)
+        self._reset.clicked.connect(self._on_reset)
+
+    @property
+    def message(self) -> str:
+        """What is wrong with the value, as shown; empty if nothing."""
+        return self._refused or self._problem
+
+    def set_value(self, value: Any, is_set: bool = False) -> None:
+        """Show a value; ``is_set`` tells that the document holds it, and not the default."""
+        self.editor.set_value(value)
+        default = None if self.attr.required else self.attr.default
+        changed = is_set and not self.attr.required and not same(plain(value), plain(default))
+        self._reset.setVisible(changed)
+
+    def set_problem(self, text: str) -> None:
+        """Show what the analysis says about this attribute."""
+        self._problem = text
+        self._show_message()
+
+    def _place(self) -> None:
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(SPACE[1])
+        grid.setVerticalSpacing(SPACE[1])
+        if self.editor.wide:
+            grid.addWidget(self.label, 0, 0)
+            grid.addWidget(self._reset, 0, 1, Qt.AlignmentFlag.AlignLeft)
+            grid.addWidget(self.editor, 1, 0, 1, 2)
+            grid.addWidget(self._message, 2, 0, 1, 2)
+            grid.setColumnStretch(1, 1)
+            return
+        top = Qt.AlignmentFlag.AlignVCenter
+        self.label.setFixedWidth(LABEL_WIDTH)
+        self.label.setWordWrap(True)
+        grid.addWidget(self.label, 0, 0, top)
+        grid.addWidget(self._reset, 0, 1)
+        grid.addWidget(self.editor, 0, 2)
+        grid.addWidget(self._message, 1, 2)
+        grid.setColumnStretch(2, 1)
+
+    def _on_edited(self, value: Any) -> None:
+        self.edited.emit(self.attr.name, value)
+
+    def _on_refused(self, text: str) -> None:
+        self._refused = text
+        self._show_message()
+
+    def _on_reset(self) -> None:
+        self.reset.emit(self.attr.name)
+
+    def _show_message(self) -> None:
+        self._message.setText(self.message)
+        self._message.setVisible(bool(self.message))
+
+
+def _tooltip(attr: Attr) -> str:
+    doc = attr.doc or words(attr.name)
+    limits = []
+    if attr.minimum is not None:
+        limits.append(f"at least {attr.minimum:g}")
+    if attr.maximum is not None:
+        limits.append(f"at most {attr.maximum:g}")
+    more = f"<br><i>{' and '.join(limits)}</i>" if limits else ""
+    text = doc.replace("&", "&amp;").replace("<", "&lt;")
+    return f"<div style='width:240px'>{text}{more}</div>"

@@ -1,0 +1,145 @@
+"""Early stopping in the inspector: a switch, and what it switches on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from nodeflow.data import SPLITS
+from nodeflow.document.analysis.training_settings import (
+    PATIENCE,
+    TrainingSettings,
+    likely_goal,
+    training_settings,
+)
+from nodeflow.document.edit import commands
+from nodeflow.graph.op import Attr
+from nodeflow.ui.core.theme import SPACE, Theme
+from nodeflow.ui.core.widgets import column, label, row
+from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.inspector.attribute_row import AttrRow
+from nodeflow.ui.inspector.editors import QuietCombo
+from nodeflow.ui.inspector.node_combo import NodeCombo
+
+SWITCH = Attr("stop_early", "bool", False, "End when what is watched no longer improves.")
+SETTINGS = (
+    Attr("patience", "int", PATIENCE, "Epochs without improvement before it ends.", minimum=1),
+    Attr("min_change", "float", 0.0, "A smaller change is no improvement.", minimum=0),
+    Attr("restore_best", "bool", True, "In the end, take the weights of the best epoch."),
+)
+GOALS = {"min": "lower is better", "max": "higher is better"}
+
+
+class StoppingRows(QWidget):
+    """The settings of early stopping; all but the switch are hidden while it is off.
+
+    Args:
+        scalars: ids and names of the nodes that can be watched.
+    """
+
+    def __init__(
+        self, workspace: Workspace, theme: Theme, scalars: Callable[[], list[tuple[str, str]]]
+    ) -> None:
+        super().__init__()
+        self._workspace = workspace
+        self.switch = AttrRow(SWITCH, theme)
+        self.switch.edited.connect(self._on_switched)
+        self.rows: dict[str, AttrRow] = {}
+        self._more = QWidget()
+        inner = QVBoxLayout(self._more)
+        inner.setContentsMargins(0, 0, 0, 0)
+        inner.setSpacing(SPACE[1])
+        inner.addLayout(self._make_watched(scalars))
+        for attr in SETTINGS:
+            self.rows[attr.name] = made = AttrRow(attr, theme)
+            made.edited.connect(self._on_edited)
+            made.reset.connect(self._on_reset)
+            made.finished.connect(self._on_finished)
+            inner.addWidget(made)
+        self.setLayout(column(self.switch, self._more, gap=1))
+
+    def _make_watched(self, scalars: Callable[[], list[tuple[str, str]]]) -> QVBoxLayout:
+        self.node, self.split, self.goal = NodeCombo(scalars), QuietCombo(), QuietCombo()
+        for name in SPLITS:
+            self.split.addItem(name, name)
+        for goal, text in GOALS.items():
+            self.goal.addItem(text, goal)
+        for combo, name in (
+            (self.node, "Node to watch"),
+            (self.split, "Split to watch"),
+            (self.goal, "Which values are better"),
+        ):
+            combo.setAccessibleName(name)
+            combo.setToolTip(name)
+        self.node.activated.connect(self._on_node)
+        self.split.activated.connect(self._on_split)
+        self.goal.activated.connect(self._on_goal)
+        return column(label("Watch", "muted"), row(self.node, self.split, gap=1), self.goal, gap=1)
+
+    # ---- showing ----------------------------------------------------------------------------
+
+    def refresh(self, settings: TrainingSettings) -> None:
+        """Show the document's settings as they are."""
+        stored = self._workspace.document.training
+        self.switch.set_value(settings.patience is not None)
+        self._more.setVisible(settings.patience is not None)
+        for name, shown in self.rows.items():
+            value = getattr(settings, name)
+            shown.set_value(PATIENCE if value is None else value, name in stored)
+        watched = self._watched(settings)
+        record = self._workspace.document.nodes.get(watched["node"] or "")
+        self.node.clear()
+        self.node.addItem(record.name if record else "the loss", watched["node"])
+        self.split.setCurrentIndex(max(0, self.split.findData(watched["split"])))
+        self.goal.setCurrentIndex(self.goal.findData(watched["goal"]))
+
+    def _watched(self, settings: TrainingSettings | None = None) -> dict[str, Any]:
+        """Node, split and goal, with what is meant where the document says nothing."""
+        document = self._workspace.document
+        settings = settings or training_settings(document)
+        watched = {"node": settings.loss, "split": "validation", **(settings.monitor or {})}
+        record = document.nodes.get(watched["node"] or "")
+        likely = likely_goal(record.op, record.name) if record and settings.monitor else "min"
+        return {"goal": likely, **watched}
+
+    # ---- editing ----------------------------------------------------------------------------
+
+    def _on_switched(self, _: str, on: bool) -> None:
+        switch_early_stopping(self._workspace, on)
+
+    def _on_edited(self, name: str, value: Any) -> None:
+        document = self._workspace.document
+        with document.transaction(f"Set training {name}", merge=("training", name)):
+            commands.set_training(document, **{name: value})
+
+    def _on_reset(self, name: str) -> None:
+        value = PATIENCE if name == "patience" else None  # without patience it would be off
+        commands.set_training(self._workspace.document, **{name: value})
+
+    def _on_finished(self) -> None:
+        self._workspace.document.seal()
+
+    def _on_node(self, _: int) -> None:
+        chosen = self.node.currentData()
+        record = self._workspace.document.nodes.get(chosen or "")
+        if record is not None:
+            self._watch(node=chosen, goal=likely_goal(record.op, record.name))
+
+    def _on_split(self, _: int) -> None:
+        self._watch(split=self.split.currentData())
+
+    def _on_goal(self, _: int) -> None:
+        self._watch(goal=self.goal.currentData())
+
+    def _watch(self, **fields: str) -> None:
+        watched = {**self._watched(), **fields}
+        if watched["node"] is not None:
+            commands.set_training(self._workspace.document, monitor=watched)
+
+
+def switch_early_stopping(workspace: Workspace, on: bool) -> None:
+    """One undo step: on with the usual patience, or off; the other settings stay."""
+    with workspace.document.transaction("Stop early" if on else "Do not stop early"):
+        commands.set_training(workspace.document, patience=PATIENCE if on else None)

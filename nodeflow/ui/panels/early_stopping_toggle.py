@@ -1,0 +1,51 @@
+"""The switch of early stopping beside the plots; its settings stand in the inspector."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Slot
+from PySide6.QtWidgets import QCheckBox, QWidget
+
+from nodeflow.document.analysis.paths import scoped_name
+from nodeflow.document.analysis.training_settings import training_settings
+from nodeflow.ui.core.widgets import ElidedLabel, column
+from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.inspector.early_stopping import switch_early_stopping
+
+
+class StopEarly(QWidget):
+    """A check box, and what it means for this document."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        super().__init__()
+        self._workspace = workspace
+        self.box = QCheckBox("Stop early")
+        self.box.setToolTip(
+            "End the training when the validation loss, or whatever is watched, no longer "
+            "improves. What is watched and for how long is set in the inspector, where the "
+            "optimizer or nothing is selected."
+        )
+        self.box.clicked.connect(self._on_clicked)
+        self.meaning = ElidedLabel("", "caption")
+        self.setLayout(column(self.box, self.meaning, gap=1))
+        workspace.changed.connect(self.refresh)
+        workspace.replaced.connect(self.refresh)
+        self.refresh()
+
+    @Slot()
+    def refresh(self, _: object = None) -> None:
+        """Show the document's settings as they are."""
+        document = self._workspace.document
+        self.setVisible(bool(self._workspace.optimizers))
+        settings = training_settings(document)
+        self.box.setChecked(settings.patience is not None)
+        self.meaning.setVisible(settings.patience is not None)
+        watched = {"node": settings.loss, "split": "validation", **(settings.monitor or {})}
+        node = scoped_name(document.root, watched["node"] or "")
+        name = f"{watched['split']} {node or 'loss'}"
+        count = settings.patience or 0
+        epochs = "an epoch" if count == 1 else f"{count} epochs"
+        self.meaning.setText(f"after {epochs} without a better {name}")
+
+    @Slot(bool)
+    def _on_clicked(self, on: bool) -> None:
+        switch_early_stopping(self._workspace, on)

@@ -1,0 +1,127 @@
+"""A metric that is a table, such as a confusion matrix: a heat map with its numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import QToolTip, QWidget
+
+from nodeflow.ui.core.theme import SPACE, TYPE, Theme, font
+from nodeflow.ui.panels.array_views import heat_image, heat_table, number
+
+MARGIN = 18
+"""Room for the numbers of rows and columns."""
+SMALLEST_TEXT = 7
+LIGHT, DARK = QColor("#ffffff"), QColor("#10141a")
+
+
+class MatrixView(QWidget):
+    """One array of one or two axes; a row is a label, a column what it was taken for."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self._theme = theme
+        self.array = np.zeros((0, 0))
+        self._longest = 1
+        self.setMouseTracking(True)
+        self.setMinimumSize(120, 120)
+
+    def set_theme(self, theme: Theme) -> None:
+        self._theme = theme
+        self.update()
+
+    def show_matrix(self, name: str, array: np.ndarray) -> None:
+        """Show an array; one with more than two axes is shown as rows."""
+        self.array = array.reshape(-1, array.shape[-1]) if array.ndim else array.reshape(1, 1)
+        self._longest = max((len(_short(value)) for value in self.array.flat), default=1)
+        self.setAccessibleName(f"Matrix {name}")
+        self.setAccessibleDescription(
+            "; ".join(", ".join(map(number, row)) for row in self.array[:20])
+        )
+        self.update()
+
+    def cell_at(self, point: QPointF) -> tuple[int, int] | None:
+        """Row and column at a place."""
+        if not self.array.size or not (area := self._area()).contains(point):
+            return None
+        rows, columns = self.array.shape
+        row = int((point.y() - area.top()) / area.height() * rows)
+        column = int((point.x() - area.left()) / area.width() * columns)
+        return min(row, rows - 1), min(column, columns - 1)
+
+    def _area(self) -> QRectF:
+        """Where the cells are: square, as large as there is room, beside their numbers if those
+        can be read."""
+        return self._fitted(MARGIN) if self._text_size() else self._fitted(0)
+
+    def _fitted(self, margin: int) -> QRectF:
+        rows, columns = self.array.shape
+        width, height = self.width() - margin, self.height() - margin
+        side = max(1.0, min(width / max(1, columns), height / max(1, rows)))
+        side = float(int(side)) if side >= 2 else side
+        return QRectF(margin, margin, side * columns, side * rows)
+
+    def _text_size(self) -> int:
+        """The size of text with which the longest number fits into a cell; 0 where none does."""
+        rows = self.array.shape[0]
+        side = self._fitted(MARGIN).height() / rows
+        size = min(TYPE["caption"], int((side - 2) / (0.62 * self._longest)), int(side - 2))
+        return size if size >= SMALLEST_TEXT else 0
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        cell = self.cell_at(event.position())
+        if cell is None:
+            QToolTip.hideText()
+            return
+        text = f"row {cell[0]}, column {cell[1]}: {number(self.array[cell])}"
+        QToolTip.showText(event.globalPosition().toPoint(), text, self)
+
+    def paintEvent(self, _: QPaintEvent) -> None:
+        if not self.array.size:
+            return
+        painter, area = QPainter(self), self._area()
+        image = self._image()
+        painter.drawImage(area, image)
+        size = self._text_size()
+        if size:
+            self._paint_numbers(painter, area, image, size)
+            self._paint_margins(painter, area)
+
+    def _image(self) -> QImage:
+        """Cells in colours by their roots, so that the rare ones can be seen beside the many."""
+        values = np.asarray(self.array, np.float64)
+        roots = np.sign(values) * np.sqrt(np.abs(values))
+        finite = roots[np.isfinite(roots)]
+        low, high = (min(0.0, finite.min()), finite.max()) if finite.size else (0.0, 1.0)
+        return heat_image(roots, float(low), float(high), heat_table(self._theme))
+
+    def _paint_numbers(self, painter: QPainter, area: QRectF, image: QImage, size: int) -> None:
+        painter.setFont(font(size))
+        side = area.height() / self.array.shape[0]
+        for (row, column), value in np.ndenumerate(self.array):
+            back = image.pixelColor(column, row)
+            painter.setPen(DARK if back.lightnessF() > 0.5 else LIGHT)
+            cell = QRectF(area.x() + column * side, area.y() + row * side, side, side)
+            painter.drawText(cell, Qt.AlignmentFlag.AlignCenter, _short(value))
+
+    def _paint_margins(self, painter: QPainter, area: QRectF) -> None:
+        """The numbers of rows and columns."""
+        rows, columns = self.array.shape
+        side = area.height() / rows
+        painter.setFont(font(TYPE["caption"]))
+        painter.setPen(self._theme.color("ink_muted"))
+        right = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        for row in range(rows):
+            place = QRectF(0, area.y() + row * side, MARGIN - SPACE[1], side)
+            painter.drawText(place, right, str(row))
+        for column in range(columns):
+            place = QRectF(area.x() + column * side, 0, side, MARGIN)
+            painter.drawText(place, Qt.AlignmentFlag.AlignCenter, str(column))
+
+
+def _short(value: np.generic) -> str:
+    """A number in at most five characters or so."""
+    if isinstance(value, np.integer):
+        return str(value) if abs(int(value)) < 10_000 else f"{int(value) / 1000:.0f}k"
+    return f"{float(value):.2g}"

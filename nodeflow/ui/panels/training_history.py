@@ -1,0 +1,233 @@
+"""What a training has told so far, ready to be drawn; no Qt."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from nodeflow.host import protocol as p
+
+SPEED_SECONDS = 2.0
+"""Speed is measured over about so long: steady enough to read, quick enough to be true."""
+
+
+MOST_STRETCHES = 1024
+"""More than a plot has columns of pixels, or nearly so."""
+
+
+class MinMaxSeries:
+    """A growing sequence as it can be drawn: smallest and largest value of each stretch.
+
+    Stretches have equal lengths, which double when there are too many: what is drawn, and what
+    adding a value takes, stays the same however long a training goes on. What is not finite is
+    passed over; a stretch without finite values has none.
+    """
+
+    def __init__(self) -> None:
+        self.count, self.width = 0, 1
+        self._low = np.full(MOST_STRETCHES, np.nan)
+        self._high = np.full(MOST_STRETCHES, np.nan)
+
+    def extend(self, values: np.ndarray) -> None:
+        """Add values, float64."""
+        end = self.count + len(values)
+        while end > MOST_STRETCHES * self.width:
+            self._low, self._high = _halved(np.fmin, self._low), _halved(np.fmax, self._high)
+            self.width *= 2
+        where = np.arange(self.count, end) // self.width
+        finite = np.where(np.isfinite(values), values, np.nan)
+        np.fmin.at(self._low, where, finite)
+        np.fmax.at(self._high, where, finite)
+        self.count = end
+
+    def points(self) -> tuple[np.ndarray, np.ndarray]:
+        """x, from 1, and y of a line through both extremes of each stretch."""
+        first, low, high = self._stretches()
+        if self.width == 1:
+            return first, low
+        x = np.stack([first, first + self.width / 2], axis=1).ravel()
+        return x, np.stack([low, high], axis=1).ravel()
+
+    def middles(self) -> tuple[np.ndarray, np.ndarray]:
+        """x and y of a line with one point a stretch, between its extremes."""
+        first, low, high = self._stretches()
+        return first + (self.width - 1) / 2, low + (high - low) / 2
+
+    def extent(self, part: float = 1.0) -> tuple[float, float] | None:
+        """The smallest value, and one that this part of the stretches does not exceed; None where
+        nothing is finite."""
+        _, low, high = self._stretches()
+        return (float(low.min()), float(np.quantile(high, part))) if len(low) else None
+
+    def _stretches(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """First value's number (from 1), minimum and maximum of the stretches that have any."""
+        used = np.flatnonzero(~np.isnan(self._low))
+        return used * self.width + 1.0, self._low[used], self._high[used]
+
+
+def _halved(extreme: np.ufunc, values: np.ndarray) -> np.ndarray:
+    """Neighbours joined; the second half is free again."""
+    joined = extreme(values[0::2], values[1::2])
+    return np.concatenate([joined, np.full(len(joined), np.nan)])
+
+
+class Losses:
+    """The loss of every step, and the same smoothed, in arrays that grow.
+
+    ``course`` and ``smooth_course`` are what is drawn of them.
+    """
+
+    def __init__(self, smoothing: float = 0.9) -> None:
+        self.smoothing = smoothing
+        self._raw = np.zeros(1024)
+        self._smooth = np.zeros(1024)
+        self.count = 0
+        self._mean, self._weight = 0.0, 0.0
+        self.course, self.smooth_course = MinMaxSeries(), MinMaxSeries()
+
+    @property
+    def raw(self) -> np.ndarray:
+        return self._raw[: self.count]
+
+    @property
+    def smooth(self) -> np.ndarray:
+        return self._smooth[: self.count]
+
+    def extend(self, losses: np.ndarray) -> None:
+        """Add the losses of further steps."""
+        values = np.asarray(losses, np.float64).reshape(-1)
+        end = self.count + len(values)
+        if end > len(self._raw):
+            size = max(end, 2 * len(self._raw))
+            self._raw = np.resize(self._raw, size)
+            self._smooth = np.resize(self._smooth, size)
+        self._raw[self.count : end] = values
+        self._smooth[self.count : end] = smooth = self._smoothed(values.tolist())
+        self.course.extend(values)
+        self.smooth_course.extend(np.array(smooth))
+        self.count = end
+
+    def set_smoothing(self, smoothing: float) -> None:
+        """Smooth everything anew."""
+        self.smoothing = smoothing
+        self._mean, self._weight = 0.0, 0.0
+        self._smooth[: self.count] = self._smoothed(self.raw.tolist())
+        self.smooth_course = MinMaxSeries()
+        self.smooth_course.extend(self.smooth)
+
+    def _smoothed(self, values: list[float]) -> list[float]:
+        """Exponential means, corrected for their start; what is not finite is passed over."""
+        keep, result = self.smoothing, []
+        mean, weight = self._mean, self._weight
+        for value in values:
+            if math.isfinite(value):
+                mean = keep * mean + (1 - keep) * value
+                weight = keep * weight + (1 - keep)
+            result.append(mean / weight if weight else value)
+        self._mean, self._weight = mean, weight
+        return result
+
+
+@dataclass
+class TrainingRecord:
+    """One training, from its first step to its end."""
+
+    smoothing: float = 0.9
+    epochs: int = 0
+    steps_per_epoch: int = 0
+    first_epoch: int = 1
+    epoch: int = 0
+    last_step: int = 0
+    metrics: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
+    tables: dict[str, np.ndarray] = field(default_factory=dict)
+    """Metrics that are more than a number, as they were last."""
+    epoch_losses: list[tuple[int, float]] = field(default_factory=list)
+    done: p.TrainingDone | None = None
+    tier: str = ""
+
+    def __post_init__(self) -> None:
+        self.losses = Losses(self.smoothing)
+        self._marks: list[tuple[float, int]] = []
+
+    def take(self, message: object, now: float | None = None) -> None:
+        """Note what the engine says."""
+        if isinstance(message, p.TrainingStarted):
+            self._start(message)
+        elif isinstance(message, p.StepsDone):
+            self._steps(message, time.monotonic() if now is None else now)
+        elif isinstance(message, p.EpochDone):
+            self.epoch = message.epoch
+            self.epoch_losses.append((message.epoch, message.loss))
+            for name, value in message.metrics.items():
+                self.metrics.setdefault(name, []).append((message.epoch, value))
+            self.tables |= message.tables
+        elif isinstance(message, p.TrainingDone):
+            self.done = message
+            self.tables |= message.tables
+
+    def _start(self, message: p.TrainingStarted) -> None:
+        self.epochs = message.epochs
+        self.steps_per_epoch = message.steps_per_epoch
+        self.first_epoch = message.first_epoch
+        self.epoch = message.first_epoch - 1
+        self.last_step = (message.first_epoch - 1) * message.steps_per_epoch
+        self.done = None
+        self._marks = []
+
+    def _steps(self, message: p.StepsDone, now: float) -> None:
+        self.losses.extend(message.losses)
+        self.last_step = message.first + len(message.losses) - 1
+        self.tier = message.tier or self.tier
+        self._marks.append((now, self.losses.count))
+        while len(self._marks) > 2 and now - self._marks[0][0] > SPEED_SECONDS:
+            self._marks.pop(0)
+
+    def pause(self) -> None:
+        """Time that passes without steps says nothing about speed."""
+        self._marks = []
+
+    @property
+    def total_steps(self) -> int:
+        return self.steps_per_epoch * (self.first_epoch - 1 + self.epochs)
+
+    @property
+    def part(self) -> float:
+        """How much is done, 0 to 1, of all steps: where training goes on, the bar goes on too."""
+        return min(1.0, self.last_step / self.total_steps) if self.total_steps else 0.0
+
+    @property
+    def speed(self) -> float | None:
+        """Steps a second, lately."""
+        if len(self._marks) < 2:
+            return None
+        (start, first), (end, last) = self._marks[0], self._marks[-1]
+        return (last - first) / (end - start) if end > start else None
+
+    @property
+    def seconds_left(self) -> float | None:
+        speed = self.speed
+        return max(0, self.total_steps - self.last_step) / speed if speed else None
+
+    @property
+    def last_loss(self) -> float | None:
+        return float(self.losses.smooth[-1]) if self.losses.count else None
+
+    def current_epoch(self) -> int:
+        """The epoch that is going on, or the last one."""
+        if not self.steps_per_epoch:
+            return self.epoch
+        last = self.first_epoch - 1 + self.epochs
+        return min(last, max(self.epoch, -(-self.last_step // self.steps_per_epoch)))
+
+
+def duration(seconds: float) -> str:
+    """``42 s``, ``3 min 5 s``, ``2 h 10 min``."""
+    whole = math.ceil(seconds) if seconds < 100 else round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

@@ -1,0 +1,273 @@
+"""Search to add: a field over the canvas that finds ops by a few letters, places and wires them.
+
+Opened by Tab, a double click on empty canvas, or a wire dropped there; then it offers only what
+fits the wire. Enter adds the node and its wire as one undo step: after Tab, from the selected node,
+where that fits. Shift and Enter add the node alone.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QKeyEvent
+
+from nodeflow.document.analysis.dataset_op import DATASET
+from nodeflow.document.analysis.declarations import declarations
+from nodeflow.document.analysis.op_matching import accepts, gives, takes
+from nodeflow.document.analysis.ports import FEED, in_ports, out_ports
+from nodeflow.document.analysis.wire_check import check_wire
+from nodeflow.document.edit import commands, insertables
+from nodeflow.document.edit.replace_op import fits_in_place, replace_op
+from nodeflow.document.edit.rewiring import insert_on_wire, insertion
+from nodeflow.document.model.records import Wire
+from nodeflow.graph.op import Op
+from nodeflow.graph.types import DTYPES
+from nodeflow.ui.canvas import CanvasView, WireContext
+from nodeflow.ui.canvas.scene import card_data
+from nodeflow.ui.canvas.view.free_position import uncovered
+from nodeflow.ui.canvas.view.graph_edits import InsertContext, ReplaceContext
+from nodeflow.ui.core.settings import Settings
+from nodeflow.ui.popups.op_query import OpQuery, by_category, ranked
+from nodeflow.ui.popups.quick_pick import PickList, Row
+
+Context = WireContext | ReplaceContext | InsertContext
+"""What the search is for: an open wire, the place of a node, a wire to go into."""
+
+
+@dataclass
+class Asked:
+    """Where the search was asked for, and for what."""
+
+    scene: QPointF
+    context: Context | None
+
+
+class SearchToAdd(PickList):
+    """The popup of one canvas. It connects itself to the canvas's ``request_search``."""
+
+    widest = 380
+
+    def __init__(self, view: CanvasView, settings: Settings | None = None) -> None:
+        super().__init__(view, view.theme)
+        self.view, self._settings = view, settings
+        self._from: WireContext | None = None
+        self._alone = False
+        self.asked = Asked(QPointF(), None)
+        self._at = QPointF()
+        self._ops: list[Op] = []
+        self._used: Counter[str] = Counter()
+        self._accepted = frozenset(DTYPES)
+        view.request_search.connect(self.search)
+
+    def search(self, scene: QPointF, at: QPointF, context: Context | None) -> None:
+        """Open at a view point, for an open wire, a node's place, or for any op."""
+        self.theme = self.view.theme
+        self.asked, self._at = Asked(QPointF(scene), context), at
+        known = [*declarations(), *self._offers()]
+        self._accepted = self._accepted_dtypes()
+        suiting = [op for op in known if op.category != "Internal" and self._suits(op)]
+        self._ops = [op for ops in by_category(suiting).values() for op in ops]
+        self._from = self._selected_output() if context is None else None
+        self._used = Counter(record.op for record in self.view.document.nodes.values())
+        self._used.update(self._settings.uses() if self._settings is not None else {})
+        hint = "Search what fits" if context else "Search ops;  in:bool  out:int64  filter"
+        self.open(self._find_ops, self._add, title="Op to add", hint=hint, back=self.view)
+
+    def place(self) -> None:
+        """Lie where it was asked for."""
+        self.fit()
+        rect = self.view.kept_inside(QRectF(self._at + QPointF(4, 4), self.size()))
+        self.move(rect.topLeft().toPoint())
+
+    def _selected_output(self) -> WireContext | None:
+        """The first output of the one selected node."""
+        document, analysis = self.view.document, self.view.analysis
+        chosen = self.view.selected_nodes()
+        if len(chosen) != 1:
+            return None
+        ports = out_ports(document, document.nodes[chosen[0]], analysis)
+        if not ports or ports[0].kind != "tensor" or document.nodes[chosen[0]].op == DATASET:
+            return None
+        port = ports[0].name
+        return WireContext(chosen[0], port, "out", analysis.type_of(chosen[0], port))
+
+    def _offers(self) -> list[Op]:
+        """Subgraphs and templates; a node's place can be taken by neither."""
+        if isinstance(self.asked.context, ReplaceContext):
+            return []
+        return [*insertables.offers(self.view.document)]
+
+    # ---- finding ----------------------------------------------------------------------------
+
+    def _suits(self, op: Op) -> bool:
+        context = self.asked.context
+        if isinstance(context, ReplaceContext):
+            return fits_in_place(self.view.document, self.view.analysis, context.node, op)
+        if isinstance(context, InsertContext):
+            document, analysis = self.view.document, self.view.analysis
+            record = insertables.preview(document, op.id)
+            return insertion(document, analysis, record, context.wire) is not None
+        if context is None:
+            return True
+        if self._from_data():
+            return op.id == "placeholder"
+        if context.side == "in":
+            if context.port == FEED:
+                return op.id == DATASET
+            return bool(op.outputs) and op.id != DATASET and bool(gives(op) & self._accepted)
+        return bool(op.inputs) if context.type is None else takes(op, context.type)
+
+    def _accepted_dtypes(self) -> frozenset[str]:
+        """What a new node may give to the open wire."""
+        context = self.asked.context
+        if not isinstance(context, WireContext) or context.side == "out":
+            return frozenset(DTYPES)
+        return accepts(self.view.document, self.view.analysis, context.node, context.port)
+
+    def _fit(self, op: Op) -> float:
+        """1 for an op made for the dtype of the open wire, 0 for one that takes or gives all."""
+        context = self.asked.context or self._from
+        kinds: Collection[str] = DTYPES
+        if isinstance(context, WireContext) and context.side == "out":
+            if op.inputs and getattr(context.type, "dtype", "") in op.inputs[0].dtypes:
+                kinds = op.inputs[0].dtypes
+        elif isinstance(context, WireContext) and self._accepted != frozenset(DTYPES):
+            kinds = gives(op)
+        return 1.0 - len(kinds) / len(DTYPES)
+
+    def _from_data(self) -> bool:
+        context = self.asked.context
+        if isinstance(context, (ReplaceContext, InsertContext)):
+            return False
+        record = self.view.document.nodes.get(context.node) if context else None
+        return bool(context and context.side == "out" and record and record.op == DATASET)
+
+    def _find_ops(self, query: str) -> list[Row]:
+        return [
+            Row(op.title, op.summary, op.category, op, op=op.id, category=op.category)
+            for op in ranked(query, self._ops, self._used, self._fit)
+        ]
+
+    def note_for(self, query: str, found: bool) -> str:
+        context = self.asked.context
+        problem = OpQuery.parse(query).problem
+        if not found:
+            return problem or (f"No op matches “{query}”." if query else "No op takes this wire.")
+        nodes = self.view.document.nodes
+        if context is None and self._from is not None:
+            name = nodes[self._from.node].name
+            return f"Enter wires it to {name} where it fits, Shift+Enter adds it alone"
+        if context is None:
+            return ""
+        if isinstance(context, InsertContext):
+            wire = context.wire
+            return f"Between {nodes[wire.source].name} and {nodes[wire.target].name}"
+        record = nodes.get(context.node)
+        name = record.name if record else ""
+        if isinstance(context, ReplaceContext):
+            return f"In place of {name}, with its wires"
+        kind = card_data.type_text(context.type)
+        what = f"{name}  {kind}" if kind else name
+        return f"Takes {what}" if context.side == "out" else f"Goes into {name}:{context.port}"
+
+    # ---- choosing ---------------------------------------------------------------------------
+
+    def _add(self, row: Row) -> None:
+        op, context = row.data, self.asked.context
+        if self._settings is not None:
+            self._settings.count_use(op.id)
+        if context is None and self._from is not None and not self._alone:
+            context = self._from if self._would_take(op, self._from) else None
+        with self.view.reporting():
+            if isinstance(context, ReplaceContext):
+                replace_op(self.view.document, context.node, op)
+            elif isinstance(context, InsertContext):
+                add_into_wire(self.view, op, self.asked.scene, context.wire)
+            else:
+                at, corner = self.asked.scene, self.asked.context
+                self.view.select([add_and_wire(self.view, op, at, context, corner)])
+
+    @staticmethod
+    def _would_take(op: Op, source: WireContext) -> bool:
+        return bool(op.inputs) and (source.type is None or takes(op, source.type))
+
+    def _key(self, event: QKeyEvent) -> bool:
+        enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        self._alone = enter and bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+        return super()._key(event)
+
+
+def add_and_wire(
+    view: CanvasView,
+    op: Op,
+    at: QPointF,
+    context: WireContext | None,
+    dropped: WireContext | None = None,
+) -> str:
+    """Add a node at a scene point and wire the open end to it, as one undo step.
+
+    Args:
+        dropped: the wire whose end is at the point, if one is.
+    """
+    document = view.document
+    corner = _corner(op, at, dropped)
+    with document.transaction(f"Add {insertables.called(op.id)}"):
+        node_id, *more = insertables.add(document, op.id, corner, _attrs(op, context))
+        if more:
+            return node_id
+        commands.move(document, {node_id: uncovered(view, node_id)})
+        if context is not None and context.node in document.nodes:
+            _wire(view, node_id, context)
+    return node_id
+
+
+def add_into_wire(view: CanvasView, op: Op, at: QPointF, wire: Wire) -> None:
+    """Add a node at a scene point and put it into a wire, as one undo step."""
+    document = view.document
+    with document.transaction(f"Insert {insertables.called(op.id)}"):
+        node_id = insertables.add(document, op.id, _corner(op, at, None))[0]
+        found = insertion(document, view.analysis, document.nodes[node_id], wire)
+        if found is not None:
+            insert_on_wire(document, node_id, found)
+    view.select([node_id])
+
+
+def _corner(op: Op, at: QPointF, context: WireContext | None) -> tuple[float, float]:
+    """The card's corner: its port at the point for a wire, its header under it otherwise."""
+    if context is None:
+        x, y = at.x() - 40, at.y() - card_data.HEADER / 2
+    elif context.side == "out":
+        x, y = at.x(), at.y() - card_data.row_y(0)
+    else:
+        x, y = at.x() - card_data.MIN_WIDTH, at.y() - card_data.row_y(0)
+    return round(x / 8) * 8, round(y / 8) * 8
+
+
+def _attrs(op: Op, context: WireContext | None) -> dict[str, Any]:
+    """A placeholder for a dataset's column takes over its type."""
+    kind = context.type if context is not None else None
+    if op.id != "placeholder" or kind is None or context.side != "out":
+        return {}
+    return {"dtype": kind.dtype, "shape": list(kind.shape)}
+
+
+def _wire(view: CanvasView, node_id: str, context: WireContext) -> None:
+    """Connect to the first port that takes the wire; say why if none does."""
+    document, analysis = view.document, view.analysis
+    record = document.nodes[node_id]
+    verdict = None
+    if context.side == "out":
+        ends = [(context.node, context.port, node_id, p.name) for p in in_ports(document, record)]
+    else:
+        ends = [(node_id, p.name, context.node, context.port) for p in out_ports(document, record)]
+    for end in ends:
+        verdict = check_wire(document, analysis, *end)
+        if verdict.ok:
+            commands.connect(document, *end)
+            return
+    if verdict is not None:
+        view.say(f"Not connected: {verdict.reason}")

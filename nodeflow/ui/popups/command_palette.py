@@ -1,0 +1,68 @@
+"""The command palette: every action of the window, found by a few letters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QTimer
+
+from nodeflow.ui.actions.action_set import ActionSet
+from nodeflow.ui.actions.specs import ACTIONS
+from nodeflow.ui.popups.fuzzy_match import best_score
+from nodeflow.ui.popups.quick_pick import PickList, Row
+
+MINE = "command_palette"
+
+
+class CommandPalette:
+    """Opens a pick list over the window with all actions, those used last first."""
+
+    def __init__(self, popup: PickList, actions: ActionSet) -> None:
+        self._popup, self._actions = popup, actions
+        self._recent: list[str] = []
+
+    def open(self) -> None:
+        """Ask for a command and do it; one that cannot run says why, and stays."""
+        self._actions.refresh()
+        self._popup.open(
+            self.rows,
+            self._picked,
+            title="Commands",
+            hint="Type a command",
+            nothing="No command of this name.",
+        )
+
+    def rows(self, query: str) -> Sequence[Row]:
+        """The commands that answer a query, best first."""
+        scored = []
+        for place, spec in enumerate(ACTIONS):
+            if spec.id == MINE:
+                continue
+            row = self._row(spec.id)
+            value = best_score(query, (row.title, spec.id), (spec.tip,))
+            if value <= 0:
+                continue
+            habit = self._recent.index(spec.id) if spec.id in self._recent else 1000
+            blocked = 0 if row.enabled else 0.1
+            scored.append((-(value - blocked), habit, place, row))
+        return [row for *_, row in sorted(scored, key=lambda item: item[:3])]
+
+    def _row(self, action_id: str) -> Row:
+        spec, action = self._actions.spec(action_id), self._actions[action_id]
+        blocked = self._actions.blocked(action_id)
+        title = action.text().replace("&", "")
+        if spec.checkable and action.isChecked():
+            title += "  ✓"
+        return Row(
+            title,
+            blocked.reason if blocked else spec.tip,
+            self._actions.shortcut_text(action_id),
+            action_id,
+            spec.icon or "chevron-right",
+            enabled=blocked is None or bool(blocked.fix),
+        )
+
+    def _picked(self, row: Row) -> None:
+        self._recent = [row.data, *(i for i in self._recent if i != row.data)][:20]
+        # After the popup's own event: the command may open a dialog.
+        QTimer.singleShot(0, self._popup, lambda: self._actions.trigger(row.data))

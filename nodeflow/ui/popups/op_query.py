@@ -1,0 +1,100 @@
+"""What is typed into a search for ops: letters, and what the op must take (`in:`) or give (`out:`).
+
+`mean in:float32`, `in:bool out:int`: a dtype by its name, its short name, or the beginning of one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from nodeflow.document.analysis.op_matching import gives
+from nodeflow.document.layout.card_size import SHORT_DTYPES
+from nodeflow.graph.op import Op
+from nodeflow.graph.types import DTYPES
+from nodeflow.ui.popups.fuzzy_match import best_score
+
+ORDER = (
+    *("Subgraph", "Library", "Inputs", "Data", "Math", "Matrix", "Neural network", "Loss"),
+    *("Training", "Metric", "Reduction", "Shape", "Comparison", "Random", "Utility"),
+)
+"""The order of categories: what a first graph needs comes first; unknown ones come last."""
+
+
+def by_category(ops: Iterable[Op]) -> dict[str, list[Op]]:
+    """Ops by category, both in the order to show."""
+    groups: dict[str, list[Op]] = {}
+    for op in ops:
+        groups.setdefault(op.category or "Other", []).append(op)
+    rank = {name.lower(): i for i, name in enumerate(ORDER)}
+    names = sorted(groups, key=lambda name: (rank.get(name.lower(), len(rank)), name))
+    return {name: groups[name] for name in names}
+
+
+@dataclass(frozen=True, slots=True)
+class OpQuery:
+    """Attributes:
+    words: letters of a name.
+    takes: dtypes of which an input must accept one; empty for any.
+    gives: dtypes of which an output can have one; empty for any.
+    problem: what is wrong with a filter.
+    """
+
+    words: str = ""
+    takes: frozenset[str] = frozenset()
+    gives: frozenset[str] = frozenset()
+    problem: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> OpQuery:
+        words, wanted, problem = [], {"in": frozenset(), "out": frozenset()}, ""
+        for part in text.split():
+            side, colon, name = part.lower().partition(":")
+            if not colon or side not in wanted:
+                words.append(part)
+            elif name:
+                wanted[side] = _dtypes(name)
+                if not wanted[side]:
+                    problem = f"“{name}” is no dtype: there are {', '.join(DTYPES)}."
+        return cls(" ".join(words), wanted["in"], wanted["out"], problem)
+
+    def admits(self, op: Op) -> bool:
+        """Whether an op passes the filters."""
+        if self.problem:
+            return False
+        if self.takes and not any(self.takes & set(port.dtypes) for port in op.inputs):
+            return False
+        return not self.gives or bool(op.outputs and self.gives & gives(op, self.takes or DTYPES))
+
+    def fit(self, op: Op) -> float:
+        """From 0 to 1: how few other dtypes than the wanted an op gives."""
+        return 1.0 - len(gives(op)) / len(DTYPES) if self.gives else 0.0
+
+
+def _dtypes(name: str) -> frozenset[str]:
+    return frozenset(d for d in DTYPES if d.startswith(name) or SHORT_DTYPES.get(d) == name)
+
+
+def ranked(
+    text: str,
+    ops: Iterable[Op],
+    used: Counter[str] | None = None,
+    fit: Callable[[Op], float] = lambda op: 0.0,
+) -> list[Op]:
+    """Ops that answer a query, best first; how well they fit, then own use, decide between equals.
+
+    Args:
+        used: how often each op is in use.
+        fit: from 0, fits as anything would, to 1, was made for this.
+    """
+    query, scored = OpQuery.parse(text), []
+    used = used or Counter()
+    for place, op in enumerate(ops):
+        if not query.admits(op):
+            continue
+        value = best_score(query.words, (op.id, op.title), (*op.keywords, op.category))
+        if value > 0:
+            habit = min(used[op.id], 20) * 0.002 + (0 if query.words else used[op.id] * 0.01)
+            scored.append((-(value + habit + 0.04 * (fit(op) + query.fit(op))), place, op))
+    return [op for _, _, op in sorted(scored, key=lambda item: item[:2])]

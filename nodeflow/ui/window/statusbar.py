@@ -1,0 +1,105 @@
+"""The status bar: the last message, problems, what the engine does, and the zoom."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtWidgets import QLabel, QStatusBar, QToolButton, QWidget
+
+from nodeflow.ui.core.messages import plain
+from nodeflow.ui.core.theme import Theme, icon
+from nodeflow.ui.core.widgets import ElidedLabel
+
+MESSAGE_MS = 8000
+ENGINE = {
+    "off": ("Engine off", "ink_faint"),
+    "starting": ("Engine starting", "ink_faint"),
+    "idle": ("Ready", "ok"),
+    "running": ("Running", "accent"),
+    "training": ("Training", "accent"),
+    "paused": ("Paused", "warning"),
+}
+
+
+class StatusBar(QStatusBar):
+    """Signals: ``notice_clicked``, ``problems_clicked``, ``engine_clicked``, ``zoom_clicked``."""
+
+    notice_clicked = Signal()
+    problems_clicked = Signal()
+    engine_clicked = Signal()
+    zoom_clicked = Signal()
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._state, self._detail = "off", ""
+        self._problems = (0, 0)
+        self.setSizeGripEnabled(False)
+        self.text = ElidedLabel()
+        self.text.setContentsMargins(8, 0, 8, 0)
+        self.waiting = QLabel()
+        self.waiting.hide()
+        self.notice = self._button("", self.notice_clicked)
+        self.notice.hide()
+        self.problems = self._button("Problems", self.problems_clicked)
+        self.engine = self._button("Engine", self.engine_clicked)
+        self.zoom = self._button("Zoom: press to fit everything", self.zoom_clicked)
+        self.addWidget(self.text, 1)
+        for widget in (self.waiting, self.notice, self.problems, self.engine, self.zoom):
+            self.addPermanentWidget(widget)
+        self._timer = QTimer(self, singleShot=True, interval=MESSAGE_MS)
+        self._timer.timeout.connect(self.text.clear)
+        self.set_theme(theme)
+
+    def say(self, text: str) -> None:
+        """Show a message for a while."""
+        self.text.setText(plain(text))
+        self._timer.start()
+
+    def show_engine(self, state: str, detail: str = "") -> None:
+        self._state, self._detail = state, detail
+        text, role = ENGINE[state]
+        self.engine.setText(f" {text}{f'  ·  {detail}' if detail else ''}")
+        self.engine.setIcon(icon("circle", self._theme, role, 10))
+
+    def show_problems(self, errors: int, warnings: int) -> None:
+        self._problems = (errors, warnings)
+        parts = []
+        if errors:
+            parts.append(f"{errors} error{'' if errors == 1 else 's'}")
+        if warnings:
+            parts.append(f"{warnings} warning{'' if warnings == 1 else 's'}")
+        self.problems.setText(" " + (", ".join(parts) or "No problems"))
+        role = "error" if errors else "warning" if warnings else "ok"
+        name = "circle-alert" if errors else "triangle-alert" if warnings else "circle-check"
+        self.problems.setIcon(icon(name, self._theme, role, 14))
+
+    def show_waiting(self, names: tuple[str, ...]) -> None:
+        """Placeholders that live values wait for."""
+        shown = ", ".join(names[:3]) + (" …" if len(names) > 3 else "")
+        self.waiting.setText(f"Live values wait for a feed of {shown}")
+        tip = "Give the placeholder a sample, or wire a dataset's column into its feed port."
+        self.waiting.setToolTip(tip)
+        self.waiting.setVisible(bool(names))
+
+    def show_notices(self, notices: tuple[str, ...]) -> None:
+        """What the user has to know about the data, in short; a click leads to all of it."""
+        self.notice.setText(" Sample data" if notices else "")
+        self.notice.setToolTip("<br>".join(notices))
+        self.notice.setVisible(bool(notices))
+
+    def show_zoom(self, scale: float) -> None:
+        self.zoom.setText(f"{round(scale * 100)} %")
+
+    def set_theme(self, theme: Theme) -> None:
+        self._theme = theme
+        self.show_engine(self._state, self._detail)
+        self.show_problems(*self._problems)
+        self.notice.setIcon(icon("database", theme, "warning", 14))
+
+    def _button(self, tip: str, signal: Signal) -> QToolButton:
+        button = QToolButton()
+        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        button.setToolTip(tip)
+        button.setAutoRaise(True)
+        button.clicked.connect(signal)
+        return button

@@ -1,0 +1,294 @@
+"""The welcome page: begin, go on, or look at an example.
+
+Pictures of the examples are drawn one by one after the first paint, while nothing else waits, and
+kept for as long as the window lives.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import (
+    QImage,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPainterPath,
+    QPaintEvent,
+    QPixmap,
+)
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+
+from nodeflow.document.io import flow
+from nodeflow.document.model.document import Document
+from nodeflow.errors import NodeflowError
+from nodeflow.resources import examples
+from nodeflow.ui.core.example_titles import describe, example_order, title_of
+from nodeflow.ui.core.settings import Settings
+from nodeflow.ui.core.theme import SPACE, Theme, icon
+from nodeflow.ui.core.widgets import ElidedLabel, FlowLayout, button, clear, label, logo
+
+CARD_WIDTH, PICTURE_HEIGHT = 276, 138
+WIDEST = 2.6
+"""A graph that is wider, in its heights, shows its beginning: all of it would be a thin line."""
+OVERSAMPLING = 4
+"""Pictures are drawn larger and shrunk: thin wires and small texts stay fine."""
+
+
+class Thumbnail(QWidget):
+    """A picture with rounded upper corners; a quiet ground until it is there."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self.theme = theme
+        self._pixmap: QPixmap | None = None
+        self.setFixedSize(CARD_WIDTH - 2, PICTURE_HEIGHT)
+
+    def show_pixmap(self, pixmap: QPixmap) -> None:
+        self._pixmap = pixmap
+        self.update()
+
+    def paintEvent(self, _: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        shape = QPainterPath()
+        shape.addRoundedRect(self.rect().adjusted(0, 0, 0, 20).toRectF(), 9, 9)
+        painter.setClipPath(shape)
+        painter.fillRect(self.rect(), self.theme.color("canvas"))
+        if self._pixmap is not None:
+            painter.drawPixmap(0, 0, self._pixmap)
+
+
+class ExampleCard(QFrame):
+    """An example as a picture, with its name and one line. A button in all but its looks."""
+
+    chosen = Signal(str)
+
+    def __init__(self, path: Path, theme: Theme) -> None:
+        super().__init__()
+        self.path = path
+        self.setObjectName("card")
+        self.setFixedWidth(CARD_WIDTH)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        title = title_of(path.stem)
+        self.setAccessibleName(f"Open the example {title}")
+        self.picture = Thumbnail(theme)
+        self._line = ElidedLabel(describe(path.stem, None), "caption")
+        texts = QVBoxLayout()
+        texts.setContentsMargins(SPACE[3], SPACE[2], SPACE[3], SPACE[3])
+        texts.setSpacing(SPACE[1])
+        texts.addWidget(label(title, "strong"))
+        texts.addWidget(self._line)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)  # the style's border already takes a pixel
+        layout.setSpacing(0)
+        layout.addWidget(self.picture)
+        layout.addLayout(texts)
+
+    def show_document(self, document: Document) -> None:
+        if not self._line.text():
+            self._line.setText(describe(self.path.stem, document))
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        inside = self.rect().contains(event.position().toPoint())
+        if event.button() == Qt.MouseButton.LeftButton and inside:
+            self.chosen.emit(str(self.path))
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        event.accept()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
+            self.chosen.emit(str(self.path))
+            return
+        super().keyPressEvent(event)
+
+
+class WelcomePage(QScrollArea):
+    """Signals say what the user wants; paths are texts."""
+
+    new_wanted = Signal()
+    open_wanted = Signal()
+    tutorial_wanted = Signal()
+    example_wanted = Signal(str)
+    file_wanted = Signal(str)
+
+    def __init__(self, settings: Settings, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._settings, self._theme = settings, theme
+        self.setWidgetResizable(True)
+        self.setObjectName("welcomeScroll")
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.cards: list[ExampleCard] = []
+        self._waiting: list[ExampleCard] = []
+        self._timer = QTimer(self, singleShot=True, interval=0)
+        self._timer.timeout.connect(self._draw_next)
+        self._filled = False
+
+    def refresh(self) -> None:
+        """Fill the page, or look at the recent files again."""
+        if not self._filled:
+            self._filled = True
+            self._make()
+        self._fill_recent()
+
+    def draw_pictures(self) -> None:
+        """Begin to draw the pictures that are not there yet, one at a time."""
+        self._waiting = list(self.cards)
+        self._timer.start()
+
+    def set_theme(self, theme: Theme) -> None:
+        self._theme = theme
+        if self._filled:
+            self._make()
+            self._fill_recent()
+            self.draw_pictures()
+
+    # ---- making -----------------------------------------------------------------------------
+
+    def _make(self) -> None:
+        page = QFrame()
+        page.setObjectName("welcome")
+        body = QVBoxLayout()
+        body.setContentsMargins(0, 0, 0, 0)
+        body.setSpacing(SPACE[5])
+        body.addLayout(self._head())
+        body.addLayout(self._begin())
+        body.addWidget(label("Examples", "title"))
+        body.addLayout(self._examples())
+        body.addStretch(1)
+        holder = QWidget()
+        holder.setMaximumWidth(4 * (CARD_WIDTH + SPACE[4]))
+        holder.setLayout(body)
+        outer = QHBoxLayout(page)
+        outer.setContentsMargins(SPACE[7], SPACE[7], SPACE[7], SPACE[6])
+        outer.setSpacing(0)
+        outer.addWidget(holder)
+        old = self.takeWidget()
+        if old is not None:
+            old.deleteLater()
+        self.setWidget(page)
+
+    def _head(self) -> QHBoxLayout:
+        sign = label()
+        sign.setPixmap(logo(56))
+        sign.setAccessibleName("The sign of nodeflow")
+        texts = QVBoxLayout()
+        texts.setSpacing(SPACE[1])
+        texts.addWidget(label("nodeflow", "hero"))
+        line = "Build a graph of tensors, see every value, train it, and watch it learn."
+        texts.addWidget(label(line, "muted"))
+        layout = QHBoxLayout()
+        layout.setSpacing(SPACE[4])
+        layout.addWidget(sign)
+        layout.addLayout(texts, 1)
+        return layout
+
+    def _begin(self) -> QHBoxLayout:
+        self.new_button = button("New graph", "primary", self.new_wanted.emit)
+        self.open_button = button("Open…", "", self.open_wanted.emit)
+        self.tutorial_button = button("Build a = (b + c) × (c + 2), step by step", "")
+        self.tutorial_button.clicked.connect(self.tutorial_wanted)
+        self.tutorial_button.setIcon(icon("lightbulb", self._theme, "accent", 16))
+        actions = QHBoxLayout()
+        actions.setSpacing(SPACE[2])
+        for widget in (self.new_button, self.open_button, self.tutorial_button):
+            widget.setMinimumHeight(36)
+            actions.addWidget(widget)
+        actions.addStretch(1)
+        self._recent = QVBoxLayout()
+        self._recent.setSpacing(SPACE[3])
+        column = QVBoxLayout()
+        column.setSpacing(SPACE[5])
+        column.addLayout(actions)
+        column.addLayout(self._recent)
+        row = QHBoxLayout()
+        row.addLayout(column, 1)
+        return row
+
+    def _examples(self) -> FlowLayout:
+        grid = FlowLayout(4)
+        self.cards = []
+        for path in sorted(examples(), key=example_order):
+            card = ExampleCard(path, self._theme)
+            card.chosen.connect(self.example_wanted)
+            self.cards.append(card)
+            grid.addWidget(card)
+        return grid
+
+    def _fill_recent(self) -> None:
+        clear(self._recent)
+        paths = self._settings.recent_files()[:5]
+        if not paths:
+            return
+        self._recent.addWidget(label("Recent files", "title"))
+        grid = QGridLayout()
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(SPACE[4])
+        grid.setVerticalSpacing(SPACE[1])
+        for row, path in enumerate(paths):
+            link = button(path.stem, "link")
+            link.setProperty("flush", "true")  # names begin where the heading does
+            link.setObjectName(str(path))
+            link.clicked.connect(self._on_recent)
+            grid.addWidget(link, row, 0)
+            grid.addWidget(ElidedLabel(str(path.parent), "caption"), row, 1)
+        grid.setColumnStretch(1, 1)
+        self._recent.addLayout(grid)
+
+    def _on_recent(self) -> None:
+        self.file_wanted.emit(self.sender().objectName())
+
+    # ---- pictures ---------------------------------------------------------------------------
+
+    def _draw_next(self) -> None:
+        if not self._waiting or not self.isVisible():
+            return
+        card = self._waiting.pop(0)
+        try:
+            document = flow.load(card.path)
+        except NodeflowError:  # a broken example says so when it is opened
+            document = None
+        if document is not None:
+            card.show_document(document)
+            card.picture.show_pixmap(thumbnail(document, self._theme, self.devicePixelRatioF()))
+        if self._waiting:
+            self._timer.start(10)
+
+
+def thumbnail(document: Document, theme: Theme, ratio: float) -> QPixmap:
+    """The beginning of a document's canvas as the picture of a card."""
+    from nodeflow.document.analysis.analysis import Analysis
+    from nodeflow.ui.canvas import CanvasView
+
+    canvas = CanvasView(document, Analysis(document), theme)
+    size = QSize(CARD_WIDTH - 2, PICTURE_HEIGHT)
+    large = QImage(size * OVERSAMPLING, QImage.Format.Format_ARGB32_Premultiplied)
+    painter = QPainter(large)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    area = canvas.scene.bounds(canvas.scene.nodes.used())
+    for frame in document.frames.values():
+        area = area if frame.note else area.united(QRectF(*frame.rect))
+    source = cropped(area)
+    canvas.render(painter, large.rect().toRectF(), source)
+    painter.end()
+    canvas.scene.close()
+    canvas.deleteLater()
+    smooth = Qt.TransformationMode.SmoothTransformation
+    image = large.scaled((size.toSizeF() * ratio).toSize(), mode=smooth)
+    image.setDevicePixelRatio(ratio)
+    return QPixmap.fromImage(image)
+
+
+def cropped(area: QRectF) -> QRectF:
+    """What of a graph a card shows: all of it, or the beginning of a wide one, at its shape."""
+    shape = CARD_WIDTH / PICTURE_HEIGHT
+    margin = max(40.0, 0.06 * area.height())
+    area = area.adjusted(-margin, -margin, margin, margin)
+    width = min(area.width(), area.height() * WIDEST)
+    height = max(area.height(), width / shape)
+    width = max(width, area.height() * shape) if width < area.width() else width
+    top = area.center().y() - height / 2
+    return QRectF(area.left(), top, width, height)

@@ -1,0 +1,63 @@
+"""What a search by an open wire finds, against the ops' own inference on real graphs."""
+
+from __future__ import annotations
+
+import pytest
+
+from nodeflow.document.analysis.declarations import declarations
+from nodeflow.document.analysis.op_matching import gives, takes
+from nodeflow.graph.types import DTYPES, TensorType
+from nodeflow.ops import REGISTRY
+
+
+def type_of(dtype: str, *shape: int | None) -> TensorType:
+    return TensorType(dtype, shape)
+
+
+@pytest.mark.parametrize(
+    ("op", "given", "expected"),
+    [
+        ("matmul", type_of("float32", None, 784), True),
+        ("matmul", type_of("float32"), False),
+        ("matmul", type_of("bool", 2, 2), False),
+        ("gradient_descent", type_of("float32"), True),
+        ("gradient_descent", type_of("float32", 3), False),
+        ("conv2d", type_of("float32", None, 28, 28, 1), True),
+        ("conv2d", type_of("float32", None, 784), False),
+        ("lstm_cell", type_of("float32", None, 28), True),
+        ("broadcast_to", type_of("float32", 3), True),  # what it is given decides its attribute
+        ("logical_and", type_of("bool", 3), True),
+        ("logical_and", type_of("float32", 3), False),
+        ("constant", type_of("float32"), False),
+        ("gather", type_of("int64", None), True),
+        ("one_hot", type_of("int32", None), True),
+    ],
+)
+def test_ops_take_what_their_inference_takes(op, given, expected):
+    assert takes(REGISTRY.lookup(op), given) is expected
+
+
+@pytest.mark.parametrize(
+    ("op", "expected"),
+    [
+        ("equal", {"bool"}),
+        ("argmax", {"int64"}),
+        ("softmax", {"float32", "float64"}),
+        ("reduce_any", {"bool"}),
+        ("cast", set(DTYPES)),
+        ("constant", set(DTYPES)),
+        ("identity", set(DTYPES)),
+        ("matmul", {"float32", "float64", "int32", "int64"}),
+        ("accuracy", {"float32"}),
+        ("sparse_softmax_cross_entropy", {"float32", "float64"}),
+    ],
+)
+def test_ops_give_what_their_inference_gives(op, expected):
+    assert gives(REGISTRY.lookup(op)) == expected
+
+
+def test_every_op_with_inputs_takes_something_and_gives_something():
+    kinds = [type_of(dtype, *(4,) * rank) for dtype in DTYPES for rank in range(5)]
+    for op in declarations():
+        assert not op.inputs or any(takes(op, kind) for kind in kinds), op.id
+        assert gives(op) or not op.outputs, op.id

@@ -1,0 +1,70 @@
+"""Transposed copies: by tiles where that pays, and the same elements as numpy's every time."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import nodeflow as nf
+from nodeflow.engine.kernels.copies import calls
+from nodeflow.graph.types import DTYPES, TensorType, numpy_dtype
+from nodeflow.ops.lowering import Permute
+
+
+def transposed(x: np.ndarray, perm: tuple[int, ...], threads: int) -> np.ndarray:
+    with nf.Graph() as g:
+        fed = nf.placeholder(x.dtype.name, [None] * x.ndim)
+        turned = nf.transpose(fed, perm=perm)
+    return nf.Session(g, tier="compiled", threads=threads).run(turned, {fed: x})
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_any_order_of_axes(data: st.DataObject) -> None:
+    shape = data.draw(st.lists(st.sampled_from([1, 2, 3, 4, 15, 16, 17, 33]), max_size=4))
+    perm = data.draw(st.permutations(range(len(shape))))
+    dtype = data.draw(st.sampled_from(sorted(DTYPES)))
+    count = int(np.prod(shape, dtype=int))
+    x = (np.arange(count) % 251).reshape(shape).astype(numpy_dtype(dtype))
+    result = transposed(x, tuple(perm), data.draw(st.sampled_from([1, 2, 3])))
+    np.testing.assert_array_equal(result, x.transpose(perm))
+
+
+@pytest.mark.parametrize("rows", [3, 4, 16, 40])
+@pytest.mark.parametrize("columns", [3, 4, 16, 40])
+def test_tiles_are_for_both_sides_of_four_and_more(rows: int, columns: int) -> None:
+    types = [TensorType("float32", (5, rows, columns)), TensorType("float32", (5, columns, rows))]
+    (call,) = calls(Permute((0, 2, 1)), types)
+    assert ("tile" in call.source) == (min(rows, columns) >= 4)
+
+
+def test_every_part_of_an_array_may_be_turned() -> None:
+    x = np.arange(40 * 50, dtype="float32").reshape(40, 50)
+    with nf.Graph() as g:
+        fed = nf.placeholder("float32", [40, 50])
+        parts = [fed[i : i + 20, j : j + 25] for i, j in itertools.product((0, 20), (0, 25))]
+        turned = [nf.transpose(p, perm=(1, 0)) for p in parts]
+        joined = nf.concat(turned, axis=1)
+    result = nf.Session(g, tier="compiled").run(joined, {fed: x})
+    expected = [x[i : i + 20, j : j + 25].T for i, j in itertools.product((0, 20), (0, 25))]
+    np.testing.assert_array_equal(result, np.concatenate(expected, axis=1))
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_any_padding(data: st.DataObject) -> None:
+    shape = data.draw(st.lists(st.integers(0, 9), min_size=1, max_size=4))
+    widths = [data.draw(st.tuples(st.integers(0, 3), st.integers(0, 3))) for _ in shape]
+    dtype = data.draw(st.sampled_from(["float32", "float64", "int64", "uint8"]))
+    count = int(np.prod(shape, dtype=int))
+    x = (np.arange(count) % 251).reshape(shape).astype(dtype)
+    with nf.Graph() as g:
+        fed = nf.placeholder(dtype, [None] * x.ndim)
+        padded = nf.pad(fed, paddings=[list(w) for w in widths], value=7)
+    session = nf.Session(g, tier="compiled", threads=data.draw(st.sampled_from([1, 2, 3])))
+    expected = np.pad(x, widths, constant_values=7)
+    np.testing.assert_array_equal(session.run(padded, {fed: x}), expected)

@@ -1,0 +1,159 @@
+"""Generated kernels: readable, typed as the graph says, independent of names and sizes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nodeflow.engine.compiler import cache
+from nodeflow.engine.compiler.compile_kernel import inspect_source
+from nodeflow.engine.kernels.elementwise import (
+    Cluster,
+    ClusterNode,
+    Operand,
+    Output,
+    collapse,
+    elementwise_source,
+)
+from nodeflow.engine.kernels.expressions import render, typed_literal
+from nodeflow.graph.registry import REGISTRY
+from nodeflow.graph.types import DTYPES, numpy_dtype
+from nodeflow.ops.lowering import Elementwise
+
+NUMBA_NAMES = {"bool": "bool"}
+
+
+def cluster_of(expression, names, dtypes, out, patterns=None, **attrs):
+    names = tuple(names.split())
+    patterns = patterns or [(True,)] * len(names)
+    return Cluster(
+        len(patterns[0]),
+        tuple(zip(dtypes, patterns, strict=True)),
+        (
+            ClusterNode(
+                Elementwise(expression, names, attrs),
+                tuple(Operand(False, i) for i in range(len(names))),
+                tuple(dtypes),
+                out,
+                label="layer/node",
+            ),
+        ),
+        (Output(0),),
+    )
+
+
+def run(source, *args):
+    slots = np.array([0, 0, *(a.ctypes.data if isinstance(a, np.ndarray) else a for a in args)])
+    kernel = cache.load_kernel(source)
+    for task in range(3):
+        kernel(slots.ctypes.data + 16, task, 3)
+
+
+def test_one_statement_per_node_with_its_name():
+    source = elementwise_source(
+        cluster_of("x + y * 2", "x y", ["float32"] * 2, "float32"), comments=True
+    )
+    assert "v0 = np.float32((a0 + (a1 * np.float32(2.0))))  # layer/node" in source
+
+
+def test_names_are_not_part_of_what_is_compiled():
+    assert "layer" not in elementwise_source(cluster_of("x", "x", ["float32"], "float32"))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_literals_are_typed(dtype):
+    value = eval(typed_literal(1, dtype), {"np": np})
+    assert value.dtype == numpy_dtype(dtype)
+
+
+def test_literals_keep_special_values():
+    for value in (np.inf, -np.inf, -0.0, 0.1, 1e-45):
+        got = eval(typed_literal(value, "float32"), {"np": np})
+        assert got == np.float32(value)
+        assert np.signbit(got) == np.signbit(value)
+    assert np.isnan(eval(typed_literal(float("nan"), "float64"), {"np": np}))
+
+
+def test_formulas_may_not_do_anything_else():
+    for formula in ("__import__('os')", "x.real", "[x]", "x if x else x", "unknown + x"):
+        with pytest.raises((ValueError, AssertionError)):
+            render(formula, {"x": "a0"}, {}, ["float32"], "float32")
+
+
+def elementwise_cases():
+    """Every elementwise op with every dtype that it takes."""
+    for op in REGISTRY:
+        if not hasattr(op, "expression"):
+            continue
+        for dtype in op.inputs[-1].dtypes:
+            yield pytest.param(op, dtype, id=f"{op.id}-{dtype}")
+
+
+@pytest.mark.parametrize(("op", "dtype"), list(elementwise_cases()))
+def test_no_value_is_wider_than_declared(op, dtype):
+    """numba widens silently; the types it infers for a kernel must be those of the graph."""
+    from nodeflow.graph.types import TensorType
+
+    dtypes = [dtype if dtype in p.dtypes else p.dtypes[0] for p in op.inputs]
+    attrs = {a.name: a.default for a in op.attrs}
+    types = [TensorType(d, (4,)) for d in dtypes]
+    out = op.infer(*types, **attrs).dtype
+    lowering = op.lower(types, [TensorType(out, (4,))], **attrs)
+    names = " ".join(lowering.names)
+    source = elementwise_source(cluster_of(lowering.expression, names, dtypes, out, **attrs))
+    inferred = inspect_source(source).types
+    found = {name: t for name, t in inferred.items() if name.split(".")[0] == "v0"}
+    assert found
+    for numba_type in found.values():
+        assert numba_type == NUMBA_NAMES.get(out, out)
+
+
+@pytest.mark.parametrize(
+    ("shape", "inputs", "sizes", "patterns"),
+    [
+        ((4, 3), [(4, 3), (4, 3)], [12], [(True,), (True,)]),
+        ((4, 3), [(4, 3), (3,)], [4, 3], [(True, True), (False, True)]),
+        ((4, 3), [(4, 1), (1, 3)], [4, 3], [(True, False), (False, True)]),
+        ((4, 3), [(4, 3), ()], [12], [(True,), (False,)]),
+        ((2, 3, 4), [(2, 3, 4), (1, 1, 4)], [6, 4], [(True, True), (False, True)]),
+        ((2, 1, 4), [(2, 1, 4), (4,)], [2, 4], [(True, True), (False, True)]),
+        ((1, 1), [(), (1, 1)], [1], [(True,), (True,)]),
+        ((0, 3), [(0, 3), (1, 3)], [0, 3], [(True, True), (False, True)]),
+    ],
+)
+def test_axes_collapse_as_far_as_broadcasting_allows(shape, inputs, sizes, patterns):
+    assert collapse(shape, inputs) == (sizes, patterns, [None] * len(inputs))
+
+
+def test_broadcasting_over_four_axes():
+    rng = np.random.default_rng(0)
+    shape = (2, 3, 4, 5)
+    shapes = [(2, 1, 4, 1), (3, 1, 5), (2, 3, 4, 5)]
+    a, b, c = (rng.random(s).astype("float64") for s in shapes)
+    sizes, patterns, _ = collapse(shape, shapes)
+    out = np.zeros(shape)
+    source = elementwise_source(
+        cluster_of("x * y + z", "x y z", ["float64"] * 3, "float64", patterns)
+    )
+    run(source, *sizes, 41, a, b, c, out)
+    np.testing.assert_array_equal(out, a * b + c)
+
+
+def test_in_place_writes_over_its_input():
+    cluster = cluster_of("x - y * 0.5", "x y", ["float32"] * 2, "float32")
+    over = Cluster(cluster.rank, cluster.inputs, cluster.nodes, (Output(0, inplace=0),))
+    rng = np.random.default_rng(0)
+    w, g = rng.random(1000).astype("float32"), rng.random(1000).astype("float32")
+    expected = w - g * np.float32(0.5)
+    run(elementwise_source(over), 1000, 400, w, g)
+    np.testing.assert_array_equal(w, expected)
+
+
+def test_hot_loops_are_vector_code():
+    source = elementwise_source(
+        cluster_of("tanh(x * 2 + y) / (exp(-x) + 1)", "x y", ["float32"] * 2, "float32")
+    )
+    assert (
+        "<8 x float>" in inspect_source(source).llvm
+        or "<16 x float>" in inspect_source(source).llvm
+    )

@@ -1,0 +1,275 @@
+"""Kernels made into LLVM by our own front end: Python's meaning, numba's bits, everything taken."""
+
+from __future__ import annotations
+
+import itertools
+import re
+
+import numpy as np
+import pytest
+
+import nodeflow as nf
+from nodeflow.engine.compiler import compile_kernel, frontend
+from nodeflow.engine.compiler.frontend import Untranslatable
+from nodeflow.engine.compiler.object_code import Kernel, load_object
+from nodeflow.engine.kernels.elementwise import elementwise_source
+from nodeflow.engine.plan.plan import is_concrete, make_plan
+from nodeflow.engine.runtime.program import base_sources
+from nodeflow.engine.schedule.schedule import build_schedule
+from nodeflow.graph.types import TensorType, numpy_dtype
+from nodeflow.ops.samples import special, values
+
+from .test_elementwise import cluster_of, elementwise_cases
+from .test_executor import sample_ops
+
+IMPORTS = "from nodeflow.engine.devicelib.intrinsics import set_slot, slot\n"
+LOOPS = """
+def kernel(args, task, ntasks):
+    a, b, step = slot(args, 0), slot(args, 1), slot(args, 2)
+    total = 0
+    for i in range(a):
+        total += i
+    for i in range(a, b):
+        if i == 3:
+            continue
+        total = total * 3 + i
+        for j in range(b, a, -2):
+            if j * i > 20:
+                break
+            total ^= j
+    for k in range(a, b, step):
+        total -= k * k
+    n = a
+    while n < b:
+        n += 2
+        if n == 5:
+            break
+    while True:
+        total += n
+        if total > 1000 or n > 7:
+            break
+        n += 1
+    set_slot(args, 3, total)
+    set_slot(args, 4, n)
+"""
+CONDITIONS = """
+def kernel(args, task, ntasks):
+    a, b, c = slot(args, 0), slot(args, 1), slot(args, 2)
+    kind = 0
+    if a < b and (b < c or not a == 1):
+        kind = 1
+    elif a in (2, 5) or c:
+        kind = 2
+    else:
+        pass
+    flag = (a > b) | (b >= c) & (c != 0)
+    both = a > 0 and b > 0
+    if flag:
+        kind += 10
+    if not both:
+        kind += 100
+    set_slot(args, 3, kind if flag else -kind)
+    set_slot(args, 4, 1 if both or a == c else 0)
+"""
+FUNCTIONS = """
+def sign(x):
+    if x < 0:
+        return -1
+    if x == 0:
+        return 0
+    return 1
+
+def gcd(a, b):
+    while b != 0:
+        a, b = b, a % b
+    return a
+
+def store(args, place, value):
+    set_slot(args, place, value)
+
+def kernel(args, task, ntasks):
+    a, b, c = slot(args, 0), slot(args, 1), slot(args, 2)
+    store(args, 3, gcd(a * a, b * b) * sign(c))
+    if sign(a) == 0:
+        return
+    store(args, 4, sign(b) + 2 * sign(a))
+"""
+NUMBERS = """
+def kernel(args, task, ntasks):
+    a, b, c = slot(args, 0), slot(args, 1), slot(args, 2)
+    first = a // c + 100 * (a % c) + 7 * (b // (0 - c))
+    second = (min(a, b) << 3) + (max(b, c) >> 1) + (a & 6 | b ^ c) + ~a - -b
+    first, second = second, first
+    set_slot(args, 3, first)
+    set_slot(args, 4, second)
+"""
+AFTERWARDS = """
+def kernel(args, task, ntasks):
+    last = 0
+    for i in range(1, 1 + max(1, slot(args, 0))):
+        seen = i * 2
+        last = seen
+    set_slot(args, 3, i + seen)
+    set_slot(args, 4, last)
+"""
+
+
+def built(source: str) -> tuple[Kernel, bool]:
+    """The kernel, and whether our own front end took it."""
+    whole = compile_kernel._compile(source, "<test>")
+    kernel = load_object(whole.object_code(), "test", "test")
+    return kernel, whole.symbol == compile_kernel.ENTRY_NAME
+
+
+def by_numba(source: str) -> Kernel:
+    whole = compile_kernel._analysed(compile_kernel._entry(source, "<test>"))
+    return load_object(whole.object_code(), "numba", "numba")
+
+
+def in_python(source: str, numbers: list[int]) -> list[int]:
+    """The same text run by Python itself, on a list instead of memory."""
+
+    def set_slot(args, place, value):
+        args[place] = value
+
+    names = {"slot": lambda args, place: args[place], "set_slot": set_slot}
+    exec(source, names)
+    args = [*numbers, -1, -1]
+    names["kernel"](args, 0, 1)
+    return args
+
+
+@pytest.mark.parametrize(
+    ("source", "ours"),
+    [
+        pytest.param(LOOPS, True, id="loops"),
+        pytest.param(CONDITIONS, True, id="conditions"),
+        pytest.param(FUNCTIONS, True, id="functions"),
+        pytest.param(NUMBERS, True, id="numbers"),
+        pytest.param(AFTERWARDS, False, id="names that outlive their loop"),
+    ],
+)
+def test_a_kernel_means_what_it_means_in_python(source: str, ours: bool) -> None:
+    kernel, taken = built(IMPORTS + source)
+    assert taken == ours
+    for numbers in itertools.product((-3, 0, 2, 5, 9), (-4, 0, 1, 3, 8), (-2, 1, 3)):
+        args = np.array([*numbers, -1, -1], np.int64)
+        assert kernel(args) == 0
+        assert list(args) == in_python(source, list(numbers)), numbers
+
+
+@pytest.mark.parametrize(("op", "dtype"), list(elementwise_cases()))
+def test_both_front_ends_give_the_same_bits(op, dtype) -> None:
+    dtypes = [dtype if dtype in p.dtypes else p.dtypes[0] for p in op.inputs]
+    attrs = {a.name: a.default for a in op.attrs}
+    types = [TensorType(d, (4,)) for d in dtypes]
+    out = op.infer(*types, **attrs).dtype
+    lowering = op.lower(types, [TensorType(out, (4,))], **attrs)
+    cluster = cluster_of(lowering.expression, " ".join(lowering.names), dtypes, out, **attrs)
+    source = elementwise_source(cluster)
+    kernel, taken = built(source)
+    assert taken
+    inputs = [operands(d, k) for k, d in enumerate(dtypes)]
+    size = inputs[0].size if inputs else 77
+    found = []
+    for each in (kernel, by_numba(source)):
+        result = np.zeros(size, numpy_dtype(out))
+        arrays = [a.ctypes.data for a in (*inputs, result)]
+        assert each(np.array([0, 0, size, size, *arrays], np.int64)[2:]) == 0
+        found.append(result)
+    assert np.array_equal(*(r.view(np.uint8) for r in same_nans(found)))
+
+
+def operands(dtype: str, number: int) -> np.ndarray:
+    """Numbers of all kinds, in another order for each operand."""
+    ordinary = values((77,), dtype, -90.0, 90.0, start=1 + number)
+    if not dtype.startswith("float"):
+        return ordinary
+    return np.concatenate([ordinary, np.roll(np.repeat(special(dtype), 6), 7 * number)])
+
+
+def same_nans(arrays: list[np.ndarray]) -> list[np.ndarray]:
+    """The sign and the payload of NaN are nobody's promise."""
+    if arrays[0].dtype.kind != "f":
+        return arrays
+    return [np.where(np.isnan(a), np.nan, a) for a in arrays]
+
+
+def sample_sources() -> dict[str, str]:
+    """Texts of the kernels of every sample of every op, with the op's name."""
+    found = dict.fromkeys(base_sources(), "the driver")
+    for op in sample_ops():
+        for sample in op.samples():
+            graph = nf.Graph()
+            arrays = [np.asarray(a) for a in sample.inputs]
+            fed = [graph.apply("placeholder", dtype=a.dtype.name, shape=a.shape) for a in arrays]
+            schedule = build_schedule(list(graph.add_node(op, fed, sample.attrs).outputs), fed)
+            types = schedule.specialise({})
+            if is_concrete(types):
+                found |= dict.fromkeys(make_plan(schedule, types).sources(), op.id)
+    return found
+
+
+TWO_LOOPS = """
+import numpy as np
+from nodeflow.engine.devicelib.intrinsics import interleaved, slot, view1
+from nodeflow.engine.devicelib.math_functions import exp
+def kernel(args, task, ntasks):
+    x = view1(slot(args, 0), slot(args, 1), np.float32)
+    y = view1(slot(args, 2), slot(args, 1), np.float32)
+    for i in range(interleaved(x.size)):
+        y[i] = exp(x[i])
+    for i in range(interleaved(x.size)):
+        y[i] = y[i] + x[i]
+"""
+
+
+def test_interleaved_loops_ask_llvm_for_it_and_change_no_bit(monkeypatch) -> None:
+    monkeypatch.setattr(frontend, "vector_registers", lambda: (64, 32))
+    _, module, _ = compile_kernel.translate_source(
+        TWO_LOOPS, compile_kernel._entry(TWO_LOOPS, "<test>")
+    )
+    loops = re.findall(r"!llvm.loop (!\d+)", str(module))
+    assert len(set(loops)) == len(loops) == 2
+    for loop in loops:
+        assert re.search(rf"^{loop} = !{{ {loop}, (!\d+), ", str(module), re.MULTILINE)
+    ours, plain = built(TWO_LOOPS), by_numba(TWO_LOOPS)
+    assert ours[1]
+    for n in (0, 1, 15, 16, 63, 64, 65, 200):
+        x = np.linspace(-3, 3, n, dtype=np.float32)
+        results = np.zeros((2, n), np.float32)
+        for kernel, y in zip((ours[0], plain), results, strict=True):
+            kernel(np.array([x.ctypes.data, n, y.ctypes.data], np.int64))
+        np.testing.assert_array_equal(*results)
+        np.testing.assert_allclose(results[0], np.exp(x.astype(float)) + x, rtol=1e-6, atol=3e-7)
+
+
+def refusal(source: str) -> str:
+    """Why our own front end does not take a kernel; nothing if it does."""
+    try:
+        compile_kernel.translate_source(source, compile_kernel._entry(source, "<test>"))
+    except Untranslatable as error:
+        return str(error)
+    return ""
+
+
+def test_numbas_front_end_is_not_needed_for_any_op() -> None:
+    """It would be right, and take three times as long."""
+    wide = ("float64", "int64)", "uint8")  # as the others, with other names
+    texts = {t: op for t, op in sample_sources().items() if not any(w in t for w in wide)}
+    assert len(texts) > 200
+    assert {op: why for text, op in texts.items() if (why := refusal(text))} == {}
+
+
+def test_another_numba_compiles_by_its_own_front_end(monkeypatch) -> None:
+    """Ours uses internals; where a release moves them, kernels still compile."""
+
+    def moved(*_):
+        raise AttributeError("module 'numba.core' has no attribute 'typing'")
+
+    monkeypatch.setattr(compile_kernel, "translate_source", moved)
+    kernel, taken = built(IMPORTS + NUMBERS)
+    assert not taken
+    args = np.array([5, 3, 2, -1, -1], np.int64)
+    assert kernel(args) == 0
+    assert list(args) == in_python(NUMBERS, [5, 3, 2])

@@ -1,0 +1,238 @@
+"""The scalar functions of kernels against numpy's float64, over all of float32's range."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from nodeflow.engine.compiler.cache import load_kernel
+from nodeflow.engine.compiler.compile_kernel import inspect_source
+
+STRIDE = 4099  # a prime: about a million of the 2**32 bit patterns, different low bits each time
+_MAP = """
+import numpy as np
+from nodeflow.engine.devicelib.intrinsics import slot, view1
+from nodeflow.engine.devicelib.math_functions import {function}
+def kernel(args, task, ntasks):
+    n = slot(args, 0)
+    x = view1(slot(args, 1), n, np.{dtype})
+    y = view1(slot(args, 2), n, np.{dtype})
+    out = view1(slot(args, 3), n, np.{result})
+    for i in range(x.size):
+        out[i] = {function}({arguments})
+"""
+
+
+def source(function: str, arity: int, dtype: str, result: str) -> str:
+    arguments = ", ".join(["x[i]", "y[i]"][:arity])
+    names = {"dtype": dtype, "result": result.replace("bool", "bool_")}
+    return _MAP.format(function=function, arguments=arguments, **names)
+
+
+def call(function: str, *arrays: np.ndarray, result: str | None = None) -> np.ndarray:
+    """The compiled function applied to each element."""
+    dtype = str(arrays[0].dtype)
+    out = np.empty(arrays[0].size, result or dtype)
+    kernel = load_kernel(source(function, len(arrays), dtype, result or dtype))
+    pointers = [a.ctypes.data for a in (arrays * 2)[:2]]
+    assert kernel(np.array([out.size, *pointers, out.ctypes.data])) == 0
+    return out
+
+
+def patterns() -> np.ndarray:
+    """float32 of every kind: a stride through all bit patterns, and the special ones."""
+    bits = np.arange(0, 2**32, STRIDE, dtype=np.uint64).astype(np.uint32).view(np.float32)
+    return np.concatenate([bits, SPECIAL.astype(np.float32)])
+
+
+SPECIAL = np.array(
+    [0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0, np.inf, -np.inf, np.nan, 1e-45, -1e-45, 1.1e-38, 3.4e38]
+    + [-3.4e38, 88.72, 88.73, -87.3, -103.9, -104.1, 710.0, 1e-8, -1e-8, math.pi, 1e10, 1e30]
+)
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1.0, e) / (1 + e)
+
+
+def erfc(x: np.ndarray) -> np.ndarray:
+    return np.array([math.erfc(v) for v in x])
+
+
+UNARY: dict[str, tuple[Callable[[np.ndarray], np.ndarray], float]] = {
+    # function: reference in float64, largest error in units of the last place of float32
+    "exp": (np.exp, 1.1),
+    "expm1": (np.expm1, 1.6),
+    "log": (np.log, 1.0),
+    "log1p": (np.log1p, 1.6),
+    "tanh": (np.tanh, 2.7),
+    "sigmoid": (sigmoid, 2.5),
+    "softplus": (lambda x: np.logaddexp(0.0, x), 2.1),
+    "sin": (np.sin, 1.8),
+    "cos": (np.cos, 1.8),
+    "tan": (np.tan, 3.6),
+    "erf": (lambda x: np.array([math.erf(v) for v in x]), 1.4),
+    "erfc": (erfc, 3.8),
+    "rsqrt": (lambda x: 1 / np.sqrt(x), 1.6),
+    "sqrt": (np.sqrt, 0.51),
+}
+
+
+def error(found: np.ndarray, exact: np.ndarray) -> np.ndarray:
+    """Distance from the exact value in units of the last place of float32."""
+    rounded = np.abs(exact.astype(np.float32))
+    unit = np.spacing(np.clip(rounded, np.float32(2.0**-126), np.float32(2.0**127)))
+    return np.abs(found.astype(np.float64) - exact) / unit
+
+
+@pytest.mark.parametrize("function", UNARY)
+def test_float32_functions(function: str) -> None:
+    reference, limit = UNARY[function]
+    x = patterns()
+    with np.errstate(all="ignore"):
+        exact = reference(x.astype(np.float64))
+        rounded = exact.astype(np.float32)
+    found = call(function, x)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(np.isnan(found), np.isnan(rounded))
+    infinite = np.isinf(rounded)
+    np.testing.assert_array_equal(found[infinite], rounded[infinite])
+    finite = np.isfinite(rounded)
+    worst = error(found[finite], exact[finite])
+    assert worst.max() <= limit, x[finite][worst.argmax()]
+    zero = x == 0
+    np.testing.assert_array_equal(np.signbit(found[zero]), np.signbit(rounded[zero]))
+
+
+@pytest.mark.parametrize("function", UNARY)
+def test_float64_functions(function: str) -> None:
+    reference, _ = UNARY[function]
+    x = np.concatenate([np.linspace(-30, 30, 2001), np.geomspace(1e-300, 1e300, 601), SPECIAL])
+    with np.errstate(all="ignore"):
+        expected = reference(x)
+    found = call(function, x)
+    assert found.dtype == np.float64
+    np.testing.assert_allclose(found, expected, rtol=1e-14, atol=1e-300)
+
+
+@pytest.mark.parametrize("function", [f for f in UNARY if f not in ("rsqrt", "sqrt")])
+def test_loops_over_float32_functions_vectorise(function: str) -> None:
+    llvm = inspect_source(source(function, 1, "float32", "float32")).llvm
+    assert "@llvm.fma.v" in llvm
+
+
+# ---- two arguments ------------------------------------------------------------------------------
+
+
+def pairs(dtype: str) -> tuple[np.ndarray, np.ndarray]:
+    """Every pair of special values."""
+    if dtype.startswith("float"):
+        more = [-2.0, 3.0, -3.0, 2.5, -2.5, 7.3, -7.3, 0.1, 0.3]
+        values = np.concatenate([SPECIAL, more])
+    else:
+        info = np.iinfo(dtype)
+        values = [0, 1, 2, 3, 7, 100, info.max, info.max - 1, info.min, info.min + 1]
+        values += [-1, -2, -3, -7] if info.min < 0 else []
+    with np.errstate(over="ignore"):
+        grid = np.meshgrid(np.array(values).astype(dtype), np.array(values).astype(dtype))
+    x, y = (np.ascontiguousarray(g.ravel()) for g in grid)
+    return x, y
+
+
+NUMBERS = ["float32", "float64", "int32", "int64", "uint8"]
+
+
+@pytest.mark.parametrize("dtype", NUMBERS)
+@pytest.mark.parametrize(
+    ("function", "reference"),
+    [
+        ("maximum", np.maximum),
+        ("minimum", np.minimum),
+        ("floor_divide", np.floor_divide),
+        ("modulo", np.mod),
+    ],
+)
+def test_functions_of_two_numbers(function: str, reference: np.ufunc, dtype: str) -> None:
+    x, y = pairs(dtype)
+    with np.errstate(all="ignore"):
+        expected = reference(x, y)
+    found = call(function, x, y)
+    if function in ("floor_divide", "modulo") and not dtype.startswith("float"):
+        assert not found[y == 0].any()  # the kernel reports it; here it must only not crash
+        found, expected = found[y != 0], expected[y != 0]
+    np.testing.assert_array_equal(found, expected)
+    if function in ("floor_divide", "modulo"):
+        number = ~np.isnan(expected)
+        np.testing.assert_array_equal(np.signbit(found[number]), np.signbit(expected[number]))
+
+
+@pytest.mark.parametrize("dtype", NUMBERS)
+def test_powers(dtype: str) -> None:
+    x, y = pairs(dtype)
+    with np.errstate(all="ignore"):
+        if dtype.startswith("float"):
+            np.testing.assert_allclose(call("pow", x, y), np.power(x, y), rtol=3e-7)
+            return
+    y = np.where(y < 0, 0, y).astype(dtype)
+    np.testing.assert_array_equal(call("pow", x, y), np.power(x, y))
+    if np.iinfo(dtype).min < 0:
+        assert call("pow", np.array([2], dtype), np.array([-1], dtype))[0] == 0
+
+
+def test_float32_powers_are_correctly_rounded_nearly_always() -> None:
+    random = np.random.default_rng(0)
+    x = np.exp(random.uniform(-87, 88, 300_000)).astype(np.float32)
+    y = random.uniform(-3, 3, x.size).astype(np.float32)
+    with np.errstate(all="ignore"):
+        exact = np.power(x.astype(np.float64), y.astype(np.float64))
+        rounded = exact.astype(np.float32)
+    found = call("pow", x, y)
+    finite = np.isfinite(rounded)
+    assert error(found[finite], exact[finite]).max() < 0.501
+    np.testing.assert_array_equal(found[~finite], rounded[~finite])
+
+
+# ---- signs, rounding, casts ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", NUMBERS)
+@pytest.mark.parametrize(("function", "reference"), [("abs_", np.abs), ("sign", np.sign)])
+def test_signs(function: str, reference: np.ufunc, dtype: str) -> None:
+    x, _ = pairs(dtype)
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(call(function, x), reference(x))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("function", "reference"),
+    [("floor", np.floor), ("ceil", np.ceil), ("round_half_even", np.rint), ("trunc", np.trunc)],
+)
+def test_rounding(function: str, reference: np.ufunc, dtype: str) -> None:
+    x, _ = pairs(dtype)
+    found, expected = call(function, x), reference(x)
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(np.signbit(found), np.signbit(expected))
+
+
+def saturated(x: np.ndarray, dtype: str) -> list[int]:
+    """Float to integer in exact arithmetic."""
+    info = np.iinfo(dtype)
+    whole = [0 if math.isnan(v) else v if math.isinf(v) else int(v) for v in x.tolist()]
+    return [int(min(max(v, info.min), info.max)) for v in whole]
+
+
+@pytest.mark.parametrize("target", [*NUMBERS, "bool"])
+@pytest.mark.parametrize("dtype", NUMBERS)
+def test_casts(dtype: str, target: str) -> None:
+    x, _ = pairs(dtype)
+    found = call(f"to_{target}", x, result=target)
+    if dtype.startswith("float") and "int" in target:
+        assert found.tolist() == saturated(x, target)
+        return
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(found, x.astype(target))

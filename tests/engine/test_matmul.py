@@ -1,0 +1,94 @@
+"""What products become: halves, outer products, tiles; always by shape alone."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+import nodeflow as nf
+from nodeflow.engine.devicelib import blas
+from nodeflow.engine.kernels.matmul import Product
+from nodeflow.engine.kernels.matmul_tiling import plan_tiles
+from nodeflow.engine.plan.lower import build_actions
+from nodeflow.engine.schedule.schedule import build_schedule
+from nodeflow.ops.lowering import Elementwise
+
+tiled = pytest.mark.skipif(not blas.tiling_pays(), reason="another BLAS: not tiled")
+
+
+def lowerings(m: int, k: int, n: int, **transposed: bool) -> list[object]:
+    """What the product of an (m, k) by a (k, n) matrix becomes."""
+    with nf.Graph():
+        x = nf.placeholder("float32", [k, m] if transposed.get("transpose_x") else [m, k], name="x")
+        y = nf.placeholder("float32", [n, k] if transposed.get("transpose_y") else [k, n], name="y")
+        schedule = build_schedule([nf.matmul(x, y, **transposed)], [])
+    return [a.lowering for a in build_actions(schedule, schedule.specialise({})).items]
+
+
+@tiled
+def test_a_long_sum_with_a_small_result_is_two_halves() -> None:
+    first, second, total = lowerings(100, 784, 300)
+    assert isinstance(first, Product) and (first.first, first.depth) == (0, 392)
+    assert isinstance(second, Product) and (second.first, second.depth) == (392, 392)
+    assert isinstance(total, Elementwise)
+
+
+@pytest.mark.parametrize("shape", [(784, 100, 300), (100, 300, 10), (128, 128, 128), (4, 5, 6)])
+def test_other_products_are_one(shape: tuple[int, int, int]) -> None:
+    (product,) = lowerings(*shape)
+    assert isinstance(product, Product) and product.depth == shape[1]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("tx", "ty"), [*itertools.product([False, True], repeat=2)])
+def test_outer_products_are_those_of_numpy(dtype: str, tx: bool, ty: bool) -> None:
+    random = np.random.default_rng(3)
+    x, y = random.normal(size=70).astype(dtype), random.normal(size=33).astype(dtype)
+    x[:6], y[:5] = [0, -0.0, np.inf, np.nan, 1e-30, -1e-42], [-0.0, 0, -np.inf, 1e-20, -1]
+    with nf.Graph() as g:
+        a = nf.placeholder(dtype, [1, 70] if tx else [70, 1], name="a")
+        b = nf.placeholder(dtype, [33, 1] if ty else [1, 33], name="b")
+        c = nf.matmul(a, b, transpose_x=tx, transpose_y=ty)
+    with nf.Session(g, tier="compiled") as s:
+        found = s.run(c, {a: x.reshape(a.type.shape), b: y.reshape(b.type.shape)})
+    with np.errstate(invalid="ignore", under="ignore"):
+        np.testing.assert_array_equal(found, np.multiply.outer(x, y))
+    assert not np.signbit(found[0, 1]) and not np.signbit(found[1, 1])
+
+
+def test_an_outer_product_fuses_with_the_update_that_uses_it() -> None:
+    assert [type(low) for low in lowerings(30, 1, 20)] == [Elementwise]
+
+
+def test_batches_of_halves_and_outer_products() -> None:
+    random = np.random.default_rng(5)
+    for shape_x, shape_y in [((3, 20, 900), (900, 30)), ((2, 1, 7, 1), (3, 1, 5))]:
+        x, y = random.normal(size=shape_x), random.normal(size=shape_y)
+        with nf.Graph() as g:
+            a = nf.placeholder("float64", list(shape_x), name="a")
+            b = nf.placeholder("float64", list(shape_y), name="b")
+            c = nf.matmul(a, b)
+        with nf.Session(g, tier="compiled") as s:
+            np.testing.assert_allclose(s.run(c, {a: x, b: y}), x @ y, rtol=1e-11, atol=1e-11)
+
+
+@tiled
+def test_tiles_cover_the_result_and_blocks_stay_small() -> None:
+    for m, n, k in itertools.product(
+        [1, 10, 33, 100, 784, 1000], [1, 10, 31, 64, 300], [1, 10, 784]
+    ):
+        tiling = plan_tiles(m, n, k, "float32")
+        assert tiling.tasks(m, n) == -(-m // tiling.height) * -(-n // tiling.width) <= 64
+        if blas.small_products() and m * n * k < 400_000_000:
+            block = min(m, tiling.rows) * min(n, tiling.columns) * min(k, tiling.depth)
+            assert block <= 1_000_000, (m, n, k, tiling)
+
+
+@tiled
+def test_large_products_are_a_few_tiles() -> None:
+    assert plan_tiles(1024, 1024, 1024, "float64").tasks(1024, 1024) == 8
+    tall = plan_tiles(1000, 10, 300, "float32")
+    assert tall.width == 10 and 4 <= tall.tasks(1000, 10) <= 16 and tall.height % 2 == 0
+    assert plan_tiles(1, 1, 10**9, "float64").tasks(1, 1) == 1

@@ -1,0 +1,155 @@
+"""Rewrites change what is computed, never a bit of the result."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import nodeflow as nf
+from nodeflow.engine.columns import Column
+from nodeflow.engine.plan.lower import build_actions
+from nodeflow.engine.plan.passes import EXACT, REWRITES
+from nodeflow.engine.plan.plan import make_plan
+from nodeflow.engine.schedule.schedule import build_schedule
+from nodeflow.errors import UnknownName
+from nodeflow.graph.registry import REGISTRY
+from tests.engine.graphs import images_and_labels, network
+
+
+def actions_of(target, without: frozenset[str] = frozenset()):
+    schedule = build_schedule([target], [])
+    schedule.without = without
+    return build_actions(schedule, schedule.specialise({}))
+
+
+def test_equal_expressions_are_computed_once() -> None:
+    with nf.Graph():
+        x = nf.placeholder("float32", [3], name="x")
+        total = nf.exp(x + 1) * nf.exp(x + 1)
+    assert len(actions_of(total).items) == 3
+    assert len(actions_of(total, frozenset({"share"})).items) == 5
+
+
+def test_what_differs_is_not_shared() -> None:
+    with nf.Graph():
+        x = nf.placeholder("float32", [3], name="x")
+        clipped = nf.clip_by_value(x, 0.0, 1.0) + nf.clip_by_value(x, -0.0, 1.0)
+    assert len(actions_of(clipped).items) == 3
+
+
+def test_random_ops_are_never_shared() -> None:
+    with nf.Graph() as g:
+        difference = nf.random_normal([64], seed=1) - nf.random_normal([64], seed=1)
+    with nf.Session(g, tier="compiled") as s:
+        assert np.any(s.run(difference) != 0)
+
+
+def test_what_depends_on_constants_only_is_computed_while_planning() -> None:
+    with nf.Graph():
+        x = nf.placeholder("float32", [3], name="x")
+        y = x * (nf.constant(2.0) * nf.constant(4.0) + 1)
+    actions = actions_of(y)
+    assert len(actions.items) == 1
+    assert 9.0 in [float(v) for v in actions.constants.values() if v.ndim == 0]
+    assert len(actions.rewritten["fold"]) == 2
+    assert len(actions_of(y, frozenset({"fold"})).items) == 3
+
+
+@pytest.mark.parametrize("text", ["x * 1", "1 * x", "x / 1", "x - 0"])
+def test_neutral_operands_vanish(text: str) -> None:
+    with nf.Graph() as g:
+        x = nf.placeholder("float32", [5], name="x")
+        y = nf.identity(eval(text), name="y")
+    assert not actions_of(y).items
+    value = np.array([-0.0, np.nan, np.inf, 1e-42, 3], "float32")
+    with nf.Session(g, tier="compiled") as s:
+        assert s.run(y, {x: value}).tobytes() == value.tobytes()
+
+
+def test_adding_zero_to_a_float_is_kept_because_of_minus_zero() -> None:
+    with nf.Graph() as g:
+        x = nf.placeholder("float32", [1], name="x")
+        n = nf.placeholder("int32", [1], name="n")
+        y, m = x + 0, n + 0
+    assert len(actions_of(y).items) == 1
+    assert not actions_of(m).items
+    with nf.Session(g, tier="compiled") as s:
+        assert not np.signbit(s.run(y, {x: np.array([-0.0], "float32")}))[0]
+
+
+def test_a_broadcast_by_one_is_kept() -> None:
+    with nf.Graph():
+        x = nf.placeholder("float32", [1], name="x")
+        y = x * nf.constant(np.ones(4, "float32"))
+    assert len(actions_of(y).items) == 1
+
+
+def test_reused_memory_is_less() -> None:
+    with nf.Graph():
+        v = x = nf.placeholder("float32", [64, 64], name="x")
+        for _ in range(20):
+            v = nf.matmul(v, x)
+    schedule = build_schedule([v], [])
+    reused = make_plan(schedule, schedule.specialise({})).arena_size
+    schedule.without = frozenset({"reuse"})
+    assert make_plan(schedule, schedule.specialise({})).arena_size >= 6 * reused
+
+
+@pytest.mark.parametrize(
+    "without",
+    [("fold", "share"), ("simplify", "reuse"), ("fuse", "rows"), ("strands",), tuple(REWRITES)],
+)
+def test_training_has_the_same_bits_without_any_rewrite(without: tuple[str, ...]) -> None:
+    def train(without: tuple[str, ...]) -> tuple[np.ndarray, list[np.ndarray]]:
+        net = network("float32", (40, 24, 10))
+        images, labels = images_and_labels(300, 40)
+        columns = {
+            net.x: Column(images, "float32", scale=1 / 255),
+            net.y: Column(labels, "float32", depth=10),
+        }
+        with nf.Session(net.graph, tier="compiled", without=without) as s:
+            s.initialize()
+            stepper = s.stepper([net.train], [net.loss], columns, 20)
+            stepper.start_epoch(np.arange(300))
+            losses = stepper.drive(15)[1]
+            return losses, [value for _, value in s.variables.items()]
+
+    losses, values = train(())
+    other_losses, other_values = train(without)
+    assert np.array_equal(losses, other_losses)
+    assert all(np.array_equal(a, b) for a, b in zip(values, other_values, strict=True))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(7, 10), (2, 3, 133), (5, 2), (1, 8192), (40,)])
+@pytest.mark.parametrize("kind", ["softmax", "log_softmax"])
+def test_softmax_by_rows_has_the_bits_of_its_parts(kind: str, shape, dtype: str) -> None:
+    x = np.random.default_rng(0).normal(0, 30, shape).astype(dtype)
+    x.flat[:4] = [np.inf, -np.inf, np.nan, -0.0]
+    with nf.Graph() as g:
+        p = nf.placeholder(dtype, list(shape), name="x")
+        y = g.apply(kind, p, name="y")
+    assert len(actions_of(y).items) == 1
+    values = []
+    for without in ((), ("rows",)):
+        with nf.Session(g, tier="compiled", without=without) as s:
+            values.append(s.run(y, {p: x}))
+    np.testing.assert_array_equal(*values)
+
+
+@pytest.mark.parametrize(("shape", "axis", "whole"), [((4, 5), 0, True), ((4, 5, 1), 1, False)])
+def test_softmax_along_another_axis_is_one_kernel_where_there_are_columns(
+    shape, axis, whole
+) -> None:
+    with nf.Graph():
+        y = nf.softmax(nf.placeholder("float32", list(shape), name="x"), axis=axis)
+    assert (len(actions_of(y).items) == 1) == whole
+
+
+def test_an_unknown_rewrite_is_refused_with_a_suggestion() -> None:
+    with pytest.raises(UnknownName, match="share"):
+        nf.Session(nf.Graph(), without=["shar"])
+
+
+def test_every_exact_op_exists() -> None:
+    assert set(REGISTRY.ids()) >= EXACT

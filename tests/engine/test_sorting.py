@@ -1,0 +1,152 @@
+"""Kernels for whole rows at sizes where they branch: runs are merged, threads share rows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import nodeflow as nf
+from nodeflow.engine.compiler import compile_kernel
+from nodeflow.engine.kernels import sorting
+from nodeflow.engine.session import Session
+from nodeflow.errors import RunError
+from nodeflow.graph.types import NUMBERS
+from nodeflow.ops.einsum_plan import plan
+
+RNG = np.random.default_rng(8)
+RUN, LONG = sorting.RUN, sorting.LONG
+SIZES = (RUN - 1, RUN, RUN + 1, 4 * RUN, LONG - 1, LONG, LONG + 1, 1000)
+
+
+def compiled(op: str, *arrays, threads: int = 2, **attrs):
+    """The op's outputs from the compiled tier."""
+    graph = nf.Graph()
+    fed = [graph.apply("placeholder", dtype=a.dtype.name, shape=a.shape) for a in arrays]
+    node = graph.add_node(op, fed, attrs)
+    with Session(graph, tier="compiled", threads=threads) as session:
+        results = session.run(list(node.outputs), dict(zip(fed, arrays, strict=True)))
+    return results[0] if len(results) == 1 else results
+
+
+def numbers(shape, dtype: str) -> np.ndarray:
+    """Many equal ones; of floats also NaN, infinities and zeros of both signs."""
+    if not dtype.startswith("float"):
+        return RNG.integers(0, 40, shape).astype(dtype)
+    pool = np.array([np.nan, np.inf, -np.inf, -0.0, 0.0, *np.linspace(-3, 3, 30)], dtype)
+    return RNG.choice(pool, shape)
+
+
+@pytest.mark.parametrize("dtype", NUMBERS)
+@pytest.mark.parametrize("size", SIZES)
+def test_sorting_is_that_of_numpy_and_stable(dtype: str, size: int) -> None:
+    x = numbers((5, size), dtype)
+    np.testing.assert_array_equal(compiled("argsort", x), np.argsort(x, 1, kind="stable"))
+    order = compiled("argsort", x, descending=True)
+    expected = [
+        # Largest first, and of equals the first: keys are ranks, in which NaN is one value.
+        sorted(range(size), key=lambda i: (-ranks[i], i))
+        for ranks in (np.unique(row, return_inverse=True)[1] for row in x)
+    ]
+    np.testing.assert_array_equal(order, expected)
+
+
+@pytest.mark.parametrize("dtype", NUMBERS)
+def test_every_bit_of_a_number_counts(dtype: str) -> None:
+    """Numbers of all sizes: random bits, of floats denormals and many a NaN too."""
+    bits = RNG.integers(0, 256, (3, 5000 * np.dtype(dtype).itemsize), np.uint8)
+    x = bits.view(dtype)
+    np.testing.assert_array_equal(compiled("argsort", x), np.argsort(x, 1, kind="stable"))
+    last = x.shape[1] - 1
+    expected = last - np.argsort(x[:, ::-1], 1, kind="stable")[:, ::-1]
+    np.testing.assert_array_equal(compiled("argsort", x, descending=True), expected)
+
+
+@pytest.mark.parametrize("dtype", NUMBERS)
+@pytest.mark.parametrize("descending", [False, True])
+def test_sorting_by_digits_needs_only_our_own_front_end(dtype: str, descending: bool) -> None:
+    source = sorting.digits_source(dtype, descending)
+    compile_kernel.prepare_compiler()
+    compile_kernel.translate_source(source, compile_kernel._entry(source, "<test>"))
+
+
+def test_the_number_of_threads_changes_no_order() -> None:
+    x = numbers((64, 900), "float32")
+    orders = [compiled("argsort", x, threads=n, axis=0) for n in (1, 2, 3, 8)]
+    np.testing.assert_array_equal(orders[0], np.argsort(x, 0, kind="stable"))
+    assert all(np.array_equal(orders[0], other) for other in orders[1:])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "uint8", "bool"])
+def test_distinct_values_are_those_of_numpy(dtype: str) -> None:
+    x = numbers((30, 40), dtype)
+    values, indices, count = compiled("unique", x, size=50, fill=1)
+    found, first, places = np.unique(x, return_index=True, return_inverse=True)
+    assert count == len(found)
+    assert values[:count].tobytes() == x.ravel()[first].tobytes()
+    np.testing.assert_array_equal(values[count:], np.ones(50 - count, dtype))
+    np.testing.assert_array_equal(indices, places.reshape(x.shape))
+
+
+def test_too_many_distinct_values_are_an_error_as_by_reference() -> None:
+    with pytest.raises(RunError, match="100 distinct elements do not fit into 99"):
+        compiled("unique", np.arange(100), size=99)
+
+
+def test_the_area_under_the_curve_counts_all_pairs() -> None:
+    scores = RNG.integers(0, 30, 500).astype("float32") / 8
+    labels = RNG.random(500) < 0.3
+    pairs = np.sign(scores[labels][:, None] - scores[~labels][None, :])
+    assert compiled("auc", labels, scores) == np.float32((pairs.mean() + 1) / 2)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_taking_and_adding_along_an_axis_are_those_of_numpy(axis: int) -> None:
+    x = RNG.integers(-100, 100, (20, 30, 40)).astype("float64")
+    shape = tuple(70 if a == axis else d for a, d in enumerate(x.shape))
+    indices = RNG.integers(0, x.shape[axis], shape)
+    taken = compiled("take_along_axis", x, indices, axis=axis)
+    np.testing.assert_array_equal(taken, np.take_along_axis(x, indices, axis))
+    added = np.zeros_like(x)
+    places = list(np.ogrid[tuple(slice(0, d) for d in shape)])
+    places[axis] = indices
+    np.add.at(added, tuple(places), taken)
+    np.testing.assert_array_equal(compiled("add_along_axis", taken, indices, x, axis=axis), added)
+
+
+@pytest.mark.parametrize("tx", [False, True])
+@pytest.mark.parametrize("ty", [False, True])
+def test_products_of_integers_wrap_as_in_numpy(tx: bool, ty: bool) -> None:
+    info = np.iinfo("int32")
+    x, y = (RNG.integers(info.min, info.max, s).astype("int32") for s in ((3, 40, 50), (50, 60)))
+    given = np.swapaxes(x, 1, 2).copy() if tx else x, y.T.copy() if ty else y
+    found = compiled("matmul", *given, transpose_x=tx, transpose_y=ty)
+    np.testing.assert_array_equal(found, x @ y)
+
+
+EQUATIONS = [
+    "ij,jk->ik", "ij,kj->ik", "ji,jk->ik", "ji,kj->ki", "bij,bkj->bik", "bhqd,bhkd->bhqk",
+    "bhqk,bhkd->bqhd", "ij,ij->", "ij,ij->j", "i,j->ji", "iij,jk->ki", "ij,jk,kl->li",
+    "i,ij,j->", "abc->ca", "abc,cb->a", "ij,k->ki", "iij,iik->jk", "a,ab,abc->cb",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("equation", EQUATIONS)
+@pytest.mark.parametrize("dtype", ["float64", "int64"])
+def test_einsum_is_that_of_numpy(equation: str, dtype: str) -> None:
+    letters = equation.split("->")[0].split(",")
+    sizes = {c: 2 + k for k, c in enumerate(sorted(set("".join(letters))))}
+    arrays = [RNG.integers(-9, 9, [sizes[c] for c in s]).astype(dtype) for s in letters]
+    found = compiled("einsum", *arrays, equation=equation)
+    expected = np.einsum(equation, *arrays)
+    assert (found.dtype, found.shape) == (expected.dtype, expected.shape)
+    np.testing.assert_array_equal(found, expected)  # whole numbers, so nothing is rounded
+
+
+def test_einsum_takes_the_pair_with_the_smallest_product_first() -> None:
+    sizes = {"a": 2000, "b": 2, "c": 3}
+    first, second = plan(["ab", "bc", "c"], "a", sizes)
+    assert (first.result, second.result) == ("b", "a")
+    arrays = [np.ones([sizes[c] for c in s]) for s in ("ab", "bc", "c")]
+    np.testing.assert_array_equal(
+        compiled("einsum", *arrays, equation="ab,bc,c->a"), np.full(2000, 6.0)
+    )

@@ -1,0 +1,128 @@
+"""Values of all nodes while the document changes under them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nodeflow.document.edit import commands
+from nodeflow.host.evaluator import Evaluator
+from tests.host.documents import expression, regression
+
+
+def texts(evaluation):
+    return {name: preview.text for name, preview in evaluation.values.items()}
+
+
+def test_every_node_shows_its_value():
+    values = texts(Evaluator(expression()).previews())
+    assert values == {"b": "2", "c": "1", "two": "2", "d": "3", "e": "3", "a": "9"}
+
+
+def test_a_broken_node_leaves_the_others_their_values():
+    document = expression()
+    commands.add_node(document, "add", (0, 0), name="alone")
+    values = texts(Evaluator(document).previews())
+    assert values["a"] == "9" and "alone" not in values
+
+
+def test_a_missing_feed_is_named_and_the_rest_is_shown():
+    document = expression()
+    x = commands.add_node(document, "placeholder", (0, 0), name="x")
+    y = commands.add_node(document, "negative", (0, 0), name="y")
+    commands.connect(document, x, "out", y, "x")
+    evaluation = Evaluator(document).previews()
+    assert evaluation.missing == ("x",)
+    assert "y" not in evaluation.values and texts(evaluation)["a"] == "9"
+
+
+def test_a_node_that_fails_says_why_and_hides_only_what_depends_on_it():
+    document = expression()
+    add = commands.add_node
+    zero = add(document, "constant", (0, 0), name="zero", attrs={"value": 0, "dtype": "int32"})
+    q = add(document, "floor_divide", (0, 0), name="q")
+    after = add(document, "negative", (0, 0), name="after")
+    commands.connect(document, zero, "out", q, "x")
+    commands.connect(document, zero, "out", q, "y")
+    commands.connect(document, q, "out", after, "x")
+    values = Evaluator(document).previews().values
+    assert values["q"].kind == "error" and "zero" in values["q"].text
+    assert "after" not in values and values["a"].text == "9"
+
+
+def test_variables_keep_their_values_over_an_edit_elsewhere():
+    document = expression()
+    evaluator = Evaluator(document)
+    evaluator.session.variables["c"] = 5.0
+    commands.set_attr(document, document.node_named("b").id, "value", 3.0)
+    evaluator.rebuild()
+    assert texts(evaluator.previews())["a"] == "56"
+
+
+def test_editing_an_initial_value_starts_that_variable_only_afresh():
+    document = expression()
+    other = commands.add_node(document, "variable", (0, 0), name="v", attrs={"value": 1.0})
+    evaluator = Evaluator(document)
+    evaluator.session.variables["c"] = 5.0
+    evaluator.session.variables["v"] = 5.0
+    commands.set_attr(document, other, "value", 2.0)
+    evaluator.rebuild()
+    values = texts(evaluator.previews())
+    assert (values["c"], values["v"]) == ("5", "2")
+
+
+def test_showing_values_never_trains_or_assigns():
+    document = regression()
+    variable = document.node_named("b").id
+    new = commands.add_node(document, "constant", (0, 0), name="new", attrs={"value": 7.0})
+    assign = commands.add_node(document, "assign", (0, 0), name="assign")
+    commands.connect(document, variable, "out", assign, "variable")
+    commands.connect(document, new, "out", assign, "value")
+    evaluator = Evaluator(document)
+    watched = evaluator.previews()
+    assert "assign" not in watched.values and "train" not in watched.values
+    assert evaluator.session.variables["b"] == 0
+    asked = evaluator.previews(effects=True)
+    assert asked.values["assign"].text == "7" and evaluator.session.variables["b"] == 7
+
+
+def test_derived_tensors_are_shown_by_name_and_nothing_is_assigned():
+    evaluator = Evaluator(regression())
+    nodes = [n for n in evaluator.task.graph.nodes if n.derived_from == "train"]
+    names = [t.name for n in nodes for t in n.outputs]
+    shown = evaluator.previews(names)
+    assigns = {"train/w/assign", "train/b/assign"}
+    assert set(shown.values) == set(names) - assigns
+    x, t = np.array([0.0, 1.0, 2.0]), np.array([1.0, 3.0, 5.0])
+    slope = np.mean(2 * (0 - t) * x)
+    assert shown.values["train/w/new_value"].array == pytest.approx(-0.1 * slope)
+    assert evaluator.session.variables["w"] == 0.0
+    ran = evaluator.previews(["train/w/assign"], effects=True)
+    assert ran.values["train/w/assign"].array == pytest.approx(-0.1 * slope)
+    assert evaluator.session.variables["w"] == pytest.approx(-0.1 * slope)
+
+
+def test_looking_at_the_whole_value_of_an_assign_changes_no_variable():
+    evaluator = Evaluator(regression())
+    array, _ = evaluator.value("train/w/assign")
+    assert array.shape == (1, 1) and array != 0.0
+    assert evaluator.session.variables["w"] == 0.0
+    gradient, _ = evaluator.value("train/b/step")
+    assert gradient == pytest.approx(-0.1 * 2 * 3.0)
+
+
+def test_while_training_only_what_it_changes_is_looked_at_again():
+    document = regression()
+    noise = commands.add_node(document, "random_normal", (0, 0), name="noise", attrs={"shape": [2]})
+    twice = commands.add_node(document, "negative", (0, 0), name="twice")
+    commands.connect(document, noise, "out", twice, "x")
+    evaluator = Evaluator(document)
+    everything = evaluator.previews(step=3).values
+    moving = evaluator.previews(step=4, still=False)
+    learned = {"w", "b", "xw", "line", "error", "squared", "loss"}
+    assert moving.values.keys() == learned | {"noise", "twice"}
+    assert everything.keys() - moving.values.keys() == {"x", "y"}
+    assert {preview.step for preview in moving.values.values()} == {4}
+    assert everything["x"].step is None and everything["w"].step == 3
+    evaluator.session.variables["w"] = np.float32([[2.0]])
+    assert evaluator.previews(step=5, still=False).values["xw"].array.tolist() == [[0], [2], [4]]

@@ -1,0 +1,73 @@
+"""Losses are joined into few messages, none is lost, and what follows them comes after them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nodeflow.document.edit import commands
+from nodeflow.host import protocol as p
+from nodeflow.host.progress_batching import Reports
+from tests.host.documents import regression
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("nodeflow.host.progress_batching.time.perf_counter", lambda: now[0])
+    return now
+
+
+def test_chunks_become_one_message_in_which_every_loss_is(clock):
+    sent = []
+    reports = Reports(sent.append)
+    first = 1
+    for count in (1, 4, 16, 64, 3, 7):
+        reports.add(p.StepsDone(first, np.arange(first, first + count) / 2, first / 10, "compiled"))
+        first += count
+        clock[0] += 0.03
+    reports.flush()
+    assert [m.first for m in sent] == [1, 2, 86]
+    assert np.concatenate([m.losses for m in sent]).tolist() == [n / 2 for n in range(1, first)]
+    assert (sent[-1].seconds, sent[-1].tier) == (8.9, "compiled")
+
+
+def test_a_single_step_is_told_at_once(clock):
+    sent = []
+    reports = Reports(sent.append)
+    for step in (1, 2, 3):
+        reports.add(p.StepsDone(step, np.ones(1), 0.0), at_once=True)
+        assert sent[-1].first == step
+    reports.flush()
+    assert len(sent) == 3, "nothing is told twice"
+
+
+def test_short_epochs_come_together_in_their_order(clock):
+    sent = []
+    reports = Reports(sent.append)
+    reports.add(p.StepsDone(1, np.ones(1), 0.0))
+    for epoch in range(1, 6):
+        reports.add(p.EpochDone(epoch, 1.0, {}, epoch, 0.0))
+        reports.add(p.StepsDone(epoch + 1, np.ones(1), 0.0))
+    reports.add(p.StepsDone(7, np.ones(2), 0.5, "compiled"))
+    reports.flush()
+    assert isinstance(sent[0], p.StepsDone) and len(sent) == 2
+    told = sent[1].messages
+    assert [m.epoch for m in told[0::2]] == [1, 2, 3, 4, 5]
+    assert [m.first for m in told[1::2]] == [2, 3, 4, 5, 6]
+    assert len(told[-1].losses) == 3 and told[-1].tier == "compiled"
+
+
+def test_the_losses_of_an_epoch_come_before_its_end(talk):
+    document = regression()
+    commands.set_training(document, epochs=3000)
+    talk.sync(document)
+    talk.send(p.Train(1))
+    steps = 0
+    kinds = (p.StepsDone, p.EpochDone, p.TrainingDone)
+    while not isinstance(message := talk.wait_for(kinds), p.TrainingDone):
+        if isinstance(message, p.StepsDone):
+            steps += len(message.losses)
+        else:
+            assert message.steps == steps
+    assert steps == 3000

@@ -1,0 +1,103 @@
+"""Cards in the atlas: a value painted over another looks as if the card had been painted anew."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from nodeflow.host.previews import make_preview
+from nodeflow.host.protocol import Preview
+from nodeflow.ui.canvas.paint.card_atlas import CardAtlas
+from nodeflow.ui.canvas.paint.card_painter import FAR, FULL, TINY, CardPainter
+from nodeflow.ui.core.theme import DARK, LIGHT
+from tests.ui.canvas.test_gallery import PREVIEWS, STATES
+
+RANDOM = np.random.default_rng(2)
+LATER = {
+    "number": make_preview(np.float32(1234.5)),
+    "step": replace(make_preview(np.float32(0.125)), step=99_999),
+    "table": make_preview(RANDOM.normal(size=(2, 3)).astype(np.float32)),
+    "long table": make_preview(RANDOM.normal(size=(7, 6)).astype(np.float32)),
+    "heat map": make_preview(RANDOM.normal(size=(60, 60)).astype(np.float32)),
+    "vector": make_preview(RANDOM.normal(size=300).astype(np.float32)),
+    "pictures": make_preview(RANDOM.uniform(size=(9, 784)).astype(np.float32), (28, 28)),
+    "figures": Preview("summary", "float32", (2, 3, 4, 5, 6), "", None, -9.0, 9.0, 0.75),
+    "error": Preview("error", text="8 is not a class: labels go from 0 to 4"),
+}
+LEVELS = [(FULL, 0), (FULL, -3), (FULL, 5), (FAR, -12), (FAR, -9), (TINY, -19)]
+
+
+def painted(atlas: CardAtlas, face, level: str, step: int, dpr: float, as_array):
+    atlas.begin_frame()
+    page, rect = atlas.paint(face, level, step, dpr, 2 ** (step / 8))
+    assert atlas.find(face, level, step, dpr) == (page, rect)
+    picture = page.pixmap.copy(rect).toImage()
+    alpha = picture.convertToFormat(picture.Format.Format_Alpha8)
+    rows = np.frombuffer(alpha.constBits(), np.uint8).reshape(alpha.height(), -1)
+    return rect, np.dstack([as_array(picture), rows[:, : alpha.width()]])
+
+
+@pytest.mark.parametrize(("theme", "dpr"), [(LIGHT, 1.0), (DARK, 1.25)], ids=["light", "dark"])
+@pytest.mark.parametrize("kind", LATER)
+def test_a_new_value_is_painted_over_the_old_one(qapp, as_array, monkeypatch, kind, theme, dpr):
+    monkeypatch.setattr("nodeflow.ui.canvas.paint.card_atlas.PAGE", 1024)  # less to clear
+    for face in STATES.values():
+        for level, step in LEVELS:
+            first = replace(face, value=PREVIEWS[kind], value_serial=1)
+            then = replace(face, value=LATER[kind], value_serial=2)
+            atlas = CardAtlas(CardPainter(theme))
+            place, _ = painted(atlas, first, level, step, dpr, as_array)
+            same_place, over = painted(atlas, then, level, step, dpr, as_array)
+            _, anew = painted(CardAtlas(CardPainter(theme)), then, level, step, dpr, as_array)
+            if first.height == then.height:
+                assert same_place == place, "it takes no more room"
+            assert np.array_equal(over, anew), (face.status, face.severity, face.form, level, step)
+            assert atlas.find(first, level, step, dpr) is None or same_place != place
+
+
+def test_a_training_takes_no_more_room_however_long(qapp):
+    atlas = CardAtlas(CardPainter(LIGHT))
+    face = STATES["plain"]
+    for serial in range(500):
+        value = make_preview(np.float32(serial))
+        atlas.begin_frame()
+        atlas.paint(replace(face, value=value, value_serial=serial), FULL, 0, 1.0, 1.0)
+    assert len(atlas._pages) == 1 and len(atlas._pages[0].keys) == 1
+
+
+def test_another_state_or_kind_of_value_is_painted_beside_the_old_one(qapp):
+    atlas = CardAtlas(CardPainter(LIGHT))
+    plain = replace(STATES["plain"], value=PREVIEWS["number"], value_serial=1)
+    faces = [
+        plain,
+        replace(plain, status="done"),
+        replace(plain, value=PREVIEWS["heat map"], value_serial=2),
+        replace(plain, subtitle="another"),
+    ]
+    for face in faces:
+        atlas.paint(face, FULL, 0, 1.0, 1.0)
+    assert all(atlas.find(face, FULL, 0, 1.0) for face in faces)
+
+
+def test_a_new_value_reaches_the_screen(canvas, expression, as_array, qtbot):
+    """What was brought to the screen piece by piece is what is shown when all is painted anew."""
+
+    def on_screen() -> np.ndarray:
+        return as_array(canvas.screen().grabWindow(canvas.winId()).toImage())
+
+    qtbot.waitUntil(lambda: canvas.is_settled)
+    for zoom in (0, -10, 8):
+        canvas.zoom(zoom)
+        qtbot.waitUntil(lambda: canvas.is_settled and canvas._zoom_from is None)
+        for value in (np.float32(3), np.arange(20, dtype=np.float32).reshape(4, 5), np.float32(7)):
+            before = on_screen()
+            canvas.set_values({name: make_preview(value) for name in ("b", "c", "d")})
+            qtbot.waitUntil(lambda: canvas.is_settled)
+            qtbot.wait(20)
+            after = on_screen()
+            assert not np.array_equal(before, after)
+            anew = as_array(canvas.grab().toImage())
+            far_off = np.abs(after.astype(int) - anew).max(axis=2) > 8  # Qt clips edges differently
+            assert not far_off.any()

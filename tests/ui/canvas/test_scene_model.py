@@ -1,0 +1,139 @@
+"""The scene's arrays follow the document through any edits, undo and redo."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+
+from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.edit import commands
+from nodeflow.ui.canvas.scene import card_data
+from nodeflow.ui.canvas.scene.scene_model import SceneModel
+
+
+def state(scene: SceneModel) -> tuple[dict, dict]:
+    """Everything the scene holds, by id instead of by slot."""
+    nodes = {
+        node_id: (scene.positions[s].tolist(), scene.sizes[s].tolist(), scene.face(s).key)
+        for node_id in scene.nodes
+        for s in [scene.nodes.get(node_id)]
+    }
+    wires = {}
+    for key in scene.wires.slots:
+        slot = scene.wires.slots.get(key)
+        ends = scene.wires.ends(np.array([slot]), scene.positions)[0]
+        wires[key] = (ends.tolist(), int(scene.wires.style[slot]))
+    return nodes, wires
+
+
+def edit(document, rng: random.Random) -> None:
+    """One random edit, undo or redo."""
+    ids = list(document.nodes)
+    choice = rng.randrange(8)
+    if choice <= 1 or len(ids) < 3:
+        op = rng.choice(["constant", "add", "relu", "concat", "split", "placeholder", "no_such_op"])
+        commands.add_node(document, op, (rng.randrange(900), rng.randrange(900)))
+    elif choice == 2:
+        commands.remove(document, rng.sample(ids, 2))
+    elif choice == 3:
+        commands.move(document, {i: (rng.randrange(900), 5) for i in rng.sample(ids, 2)})
+    elif choice == 4:
+        port = rng.choice(["x", "y", "values.0", "feed"])
+        commands.connect(document, rng.choice(ids), "out", rng.choice(ids), port)
+    elif choice == 5:
+        node_id = rng.choice(ids)
+        commands.rename(document, node_id, document.fresh_name("renamed_to_something_long"))
+    elif choice == 6:
+        document.undo()
+    else:
+        document.redo()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_arrays_are_those_of_a_scene_made_afresh(document, canvas, seed):
+    rng = random.Random(seed)
+    for _ in range(60):
+        edit(document, rng)
+    fresh = SceneModel(document, canvas.analysis, lambda *_: None)
+    assert state(canvas.scene) == state(fresh)
+    assert canvas.scene.bounds() == fresh.bounds()
+    fresh.close()
+
+
+def test_undoing_everything_empties_the_scene(document, canvas):
+    rng = random.Random(99)
+    for _ in range(40):
+        edit(document, rng)
+    while document.undo():
+        pass
+    assert state(canvas.scene) == ({}, {})
+
+
+def test_wires_end_at_their_ports(canvas, expression):
+    scene = canvas.scene
+    slot = scene.wires.slots.get((expression["d"], "y"))
+    x0, y0, x1, y1 = scene.wires.ends(np.array([slot]), scene.positions)[0]
+    out = canvas.view_to_scene(canvas.port_place(expression["c"], "out", "out"))
+    into = canvas.view_to_scene(canvas.port_place(expression["d"], "y", "in"))
+    assert (x0, y0) == (out.x(), out.y())
+    assert (x1, y1) == (into.x(), into.y())
+
+
+def test_types_show_at_both_ends_and_follow_edits(document, canvas, expression):
+    def types(name: str) -> list[str]:
+        face = canvas.scene.face(canvas.scene.nodes.get(expression[name]))
+        return [p.type_text for p in (*face.inputs, *face.outputs)]
+
+    assert types("d") == ["f32", "f32", "f32"]
+    commands.set_attr(document, expression["b"], "value", [[1.0, 2.0, 3.0]])
+    assert types("b") == ["f32 1×3"]
+    assert types("d") == ["f32 1×3", "f32", "f32 1×3"]
+
+
+def test_a_problem_is_on_the_card_and_goes_when_it_is_solved(document, canvas, expression):
+    commands.connect(document, expression["b"], "out", expression["p"], "x")
+    commands.connect(document, expression["c"], "out", expression["p"], "y")
+    face = canvas.scene.face(canvas.scene.nodes.get(expression["p"]))
+    assert face.severity == "error"
+    assert "matrix" in face.problem
+    assert face.height > face.value_top + face.value_height
+    for name in ("b", "c"):
+        commands.set_attr(document, expression[name], "value", [[1.0, 2.0], [3.0, 4.0]])
+    assert canvas.scene.face(canvas.scene.nodes.get(expression["p"])).problem == ""
+
+
+def test_a_missing_wire_is_a_warning_not_an_error(canvas, expression):
+    face = canvas.scene.face(canvas.scene.nodes.get(expression["e"]))
+    assert face.severity == "warning"
+    assert {p.name: p.fault for p in face.inputs}["x"] == "warning"
+
+
+def test_unknown_ops_are_shown_with_their_wires(document, canvas, expression):
+    strange = commands.add_node(document, "from_the_future", (0, 0))
+    commands.connect(document, expression["b"], "out", strange, "whatever")
+    face = canvas.scene.face(canvas.scene.nodes.get(strange))
+    assert [p.name for p in face.inputs] == ["whatever"]
+    assert face.severity == "error"
+
+
+def test_another_document_can_be_shown(document, canvas, expression, qtbot):
+    from nodeflow.document.model.document import Document
+
+    other = Document()
+    node = commands.add_node(other, "constant", (5, 5))
+    with qtbot.waitSignal(canvas.selection_changed):
+        canvas.set_document(other, Analysis(other))
+    assert list(canvas.scene.nodes) == [node]
+    commands.add_node(document, "add", (0, 0))
+    assert list(canvas.scene.nodes) == [node]
+
+
+def test_cards_are_wide_enough_for_their_texts(canvas, expression):
+    for name in expression:
+        face = canvas.scene.face(canvas.scene.nodes.get(expression[name]))
+        for row in range(face.rows):
+            left = card_data.label_width(face.inputs[row]) if row < len(face.inputs) else 0
+            right = card_data.label_width(face.outputs[row]) if row < len(face.outputs) else 0
+            assert left + right + 2 * card_data.PORT_INSET <= face.width

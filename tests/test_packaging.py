@@ -41,8 +41,8 @@ print(json.dumps({
 def wheel(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, built from a copy of the checkout without the network."""
     copy = tmp_path_factory.mktemp("source") / "nodeflow"
-    ignored = shutil.ignore_patterns(".*", "__pycache__", "build", "dist")
-    shutil.copytree(root, copy, ignore=ignored)
+    shutil.copytree(root, copy, ignore=shutil.ignore_patterns(".*", "__pycache__", "dist"))
+    shutil.rmtree(copy / "build", ignore_errors=True)
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel"]
     done = subprocess.run(build, cwd=copy, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -97,7 +97,7 @@ def test_journals_of_crashed_programs_are_offered_and_those_in_use_are_not(tmp_p
     program = f"""
         import os
         from pathlib import Path
-        from nodeflow.document import commands
+        from nodeflow.document.edit import commands
         from nodeflow.document.io.journal import Journal
         from nodeflow.document.model.document import Document
         doc = Document()

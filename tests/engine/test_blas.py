@@ -109,7 +109,7 @@ def test_numpys_blas_is_another_one() -> None:
 def test_it_is_found_without_importing_scipy_linalg() -> None:
     code = (
         "import sys\n"
-        "from nodeflow.engine import blas\n"
+        "from nodeflow.engine.devicelib import blas\n"
         "assert blas.gemm_address('float64') and blas.gemm_address('float32')\n"
         "fast = 'scipy.linalg' not in sys.modules\n"
         "from scipy.linalg import cython_blas\n"

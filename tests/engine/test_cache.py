@@ -82,7 +82,7 @@ def test_another_process_loads_it_without_numba(folder: Path) -> None:
     run(source)
     code = (
         "from test_cache import run\n"
-        "from nodeflow.engine import cache\n"
+        "from nodeflow.engine.compiler import cache\n"
         "del sys.modules['nodeflow.engine.compiler.compile_kernel']\n"
         f"print(run({source!r}), cache.compile_count(), 'numba' in sys.modules)\n"
     )
@@ -100,7 +100,7 @@ def kernel(args, task, ntasks):
 """
     call = (
         "import numpy as np\n"
-        "from nodeflow.engine import cache\n"
+        "from nodeflow.engine.compiler import cache\n"
         "out = np.zeros(1, np.int64)\n"
         "args = np.array([out.ctypes.data, np.float64(0.5).view(np.int64)])\n"
         f"assert cache.load_kernel({source!r})(args) == 0\n"

@@ -143,7 +143,7 @@ def test_training_has_the_same_bits_with_any_number_of_threads_on_one_core_and_o
 
 PROGRAM = """
 import numpy as np, nodeflow as nf
-from nodeflow.engine import cache
+from nodeflow.engine.compiler import cache
 with nf.Graph() as g:
     x = nf.placeholder("float32", [None, 3], name="x")
     v = nf.variable([1.0, 2.0, 3.0], name="v")
@@ -230,7 +230,7 @@ def test_an_edited_helper_changes_the_numbers_in_spite_of_the_cache(tmp_path, wa
         str(package / "__init__.py"),
         warm[1],
     ]
-    helper = package / "engine" / "mathlib.py"
+    helper = package / "engine" / "devicelib" / "math_functions.py"
     text = helper.read_text()
     assert text.count("def _tanh_f32(x):\n") == 1
     helper.write_text(text.replace("def _tanh_f32(x):\n", "def _tanh_f32(x):\n    x = x + x\n"))

@@ -11,8 +11,7 @@ import nodeflow as nf
 from nodeflow.errors import DtypeError, GradientError, RunError, UnknownOp, UserOpError
 from nodeflow.graph.op import REQUIRED
 from nodeflow.graph.types import TensorType
-from nodeflow.ops import user_op
-from nodeflow.ops.user import guard
+from nodeflow.ops.user import guard, user_op
 
 F = nf.functions
 TIERS = ("reference", "compiled")

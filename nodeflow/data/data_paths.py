@@ -1,32 +1,15 @@
-"""Where data lives on this machine: the user's folders and files named by a document."""
+"""Finds the files that a document names: beside it, in the current folder, or bundled."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from pathlib import Path
 
 from nodeflow.data.errors import DataNotFound
 from nodeflow.resources import MissingResource, resource
 
 RESOURCE = "resource:"
-
-
-def cache_folder() -> Path:
-    """The user's cache folder of nodeflow (it need not exist yet).
-
-    ``$XDG_CACHE_HOME/nodeflow`` (else ``~/.cache``), ``~/Library/Caches/nodeflow`` on macOS,
-    ``%LOCALAPPDATA%\\nodeflow\\cache`` on Windows.
-    """
-    if sys.platform == "win32":
-        local = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
-        return Path(local) / "nodeflow" / "cache"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "nodeflow"
-    xdg = os.environ.get("XDG_CACHE_HOME", "")
-    base = Path(xdg) if os.path.isabs(xdg) else Path.home() / ".cache"
-    return base / "nodeflow"
 
 
 def resolve(path: str, base_dir: str | os.PathLike | None = None) -> Path:

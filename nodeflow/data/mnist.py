@@ -15,12 +15,12 @@ from pathlib import Path
 
 import numpy as np
 
-from nodeflow.data.data_paths import cache_folder
 from nodeflow.data.dataset import Dataset
 from nodeflow.data.errors import DataFormatError, DataNotFound
 from nodeflow.data.idx import read_idx
 from nodeflow.engine.columns import Column
 from nodeflow.graph.types import TensorType
+from nodeflow.paths import DATA_VARIABLE, cache_folder, folder_named_by
 from nodeflow.resources import resource
 
 FILES = {
@@ -29,7 +29,6 @@ FILES = {
     "test images": "t10k-images-idx3-ubyte",
     "test labels": "t10k-labels-idx1-ubyte",
 }
-ENVIRONMENT = "NODEFLOW_DATA_DIR"
 CLASSES = 10
 SIDE = 28
 PIXELS = SIDE * SIDE
@@ -67,8 +66,8 @@ def places(data_dir: str | os.PathLike | None = None) -> list[Place]:
     wanted = []
     if data_dir is not None:
         wanted.append(("--data-dir", Path(data_dir).expanduser()))
-    if os.environ.get(ENVIRONMENT):
-        wanted.append((ENVIRONMENT, Path(os.environ[ENVIRONMENT]).expanduser()))
+    if named := folder_named_by(DATA_VARIABLE):
+        wanted.append((DATA_VARIABLE, named))
     wanted.append(("cache", cache()))
     found = [_look(kind, folder) for kind, folder in wanted]
     return [*found, Place("embedded", _embedded_file().parent, ())]
@@ -231,6 +230,6 @@ def _notice(data_dir: str | os.PathLike | None) -> str:
     for place in places(data_dir)[:-1]:
         if 0 < len(place.missing) < len(FILES):
             text += f". {place.folder} is not complete: missing {', '.join(place.missing)}"
-        elif place.kind == ENVIRONMENT:
-            text += f". {ENVIRONMENT} is {place.folder}, which does not hold MNIST"
+        elif place.kind == DATA_VARIABLE:
+            text += f". {DATA_VARIABLE} is {place.folder}, which does not hold MNIST"
     return text

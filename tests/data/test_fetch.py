@@ -284,7 +284,7 @@ def test_the_cache_folder_is_filled_and_then_found(tmp_path, serve, monkeypatch,
     if full_mnist is None:
         pytest.skip("the full set is not here: the published checksums cannot be checked")
     monkeypatch.setattr(mnist, "cache_folder", lambda: tmp_path)
-    monkeypatch.delenv(mnist.ENVIRONMENT, raising=False)
+    monkeypatch.delenv(mnist.DATA_VARIABLE, raising=False)
     bodies = {file.name: (full_mnist / file.name).read_bytes() for file in fetching.MNIST_FILES}
     assert mnist.open_mnist().notice is not None
     folder = fetching.fetch("mnist", base_urls=[serve(files=bodies).url], transfer=QUICK)

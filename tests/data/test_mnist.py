@@ -19,7 +19,7 @@ from tests.data.helpers import idx_bytes, small_mnist
 def no_mnist(tmp_path, monkeypatch):
     """A machine without the full set: an empty cache, no environment variable."""
     monkeypatch.setattr(mnist, "cache_folder", lambda: tmp_path / "cache")
-    monkeypatch.delenv(mnist.ENVIRONMENT, raising=False)
+    monkeypatch.delenv(mnist.DATA_VARIABLE, raising=False)
     return tmp_path
 
 
@@ -50,7 +50,7 @@ def test_the_split_is_tensorflows(no_mnist, packed):
 def test_the_full_set_or_the_embedded_one(full_mnist, monkeypatch):
     """Known facts of MNIST itself, where the full set is; else of the images that come along."""
     if full_mnist is None:
-        monkeypatch.delenv(mnist.ENVIRONMENT, raising=False)
+        monkeypatch.delenv(mnist.DATA_VARIABLE, raising=False)
         monkeypatch.setattr(mnist, "cache_folder", lambda: Path("/nonexistent"))
     dataset = open_dataset("mnist", labels="class")
     sizes = {split: dataset.size(split) for split in dataset.splits}
@@ -108,7 +108,7 @@ def test_places_are_asked_in_order(no_mnist, monkeypatch):
     small_mnist(second, test=40)
     small_mnist(no_mnist / "cache" / "mnist", test=50)
     assert open_dataset("mnist").size("test") == 50
-    monkeypatch.setenv(mnist.ENVIRONMENT, str(second))
+    monkeypatch.setenv(mnist.DATA_VARIABLE, str(second))
     assert open_dataset("mnist").size("test") == 40
     assert open_dataset("mnist", data_dir=first).size("test") == 30
     assert [place.kind for place in mnist.places(first)] == [
@@ -145,7 +145,7 @@ def test_an_incomplete_cache_is_passed_over_with_a_word_about_it(no_mnist):
 
 
 def test_an_environment_folder_without_mnist_is_mentioned(no_mnist, monkeypatch):
-    monkeypatch.setenv(mnist.ENVIRONMENT, str(no_mnist / "wrong"))
+    monkeypatch.setenv(mnist.DATA_VARIABLE, str(no_mnist / "wrong"))
     assert f"{no_mnist / 'wrong'}, which does not hold MNIST" in open_dataset("mnist").notice
 
 

@@ -12,9 +12,10 @@ from hypothesis import given, settings
 
 from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
-from nodeflow.document.io.journal import Journal, pending, recover, state_folder
+from nodeflow.document.io.journal import Journal, pending, recover
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import JournalError
+from nodeflow.paths import journal_folder
 
 from .strategies import actions, perform
 
@@ -136,7 +137,7 @@ def test_a_folder_that_cannot_be_written_is_told_once_and_editing_goes_on(tmp_pa
 def test_journals_are_the_users_own(doc, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "xdg"))
     if sys.platform.startswith("linux"):
-        assert state_folder() == tmp_path / "xdg" / "nodeflow" / "journals"
+        assert journal_folder() == tmp_path / "xdg" / "nodeflow" / "journals"
     journal = Journal(doc)
     commands.rename(doc, "n1", "private")
     assert journal.path.stat().st_mode & 0o777 == 0o600

@@ -129,11 +129,7 @@ def test_the_folder_is_named_by_environment_choice_or_default(tmp_path, monkeypa
     assert plugin_folder() == tmp_path / "named" and folder.is_named()
     monkeypatch.delenv("NODEFLOW_PLUGINS")
     folder.choose_folder(None)
-    assert plugin_folder() == folder.default_folder()
-    monkeypatch.setattr("sys.platform", "darwin")
-    assert folder.default_folder().parts[-4:] == (
-        "Library", "Application Support", "nodeflow", "plugins",
-    )  # fmt: skip
+    assert plugin_folder() == tmp_path / "data" / "nodeflow" / "plugins"
 
 
 def test_a_new_folder_has_a_sample_that_works_in_both_tiers(plugin_files, tmp_path) -> None:

@@ -377,10 +377,11 @@ def test_messages_of_a_dead_engine_are_not_heard(window, engine, qtbot):
 
 
 def test_recovery_brings_back_unsaved_work(window, tmp_path, monkeypatch, qtbot):
-    from nodeflow.document.io.journal import Journal, state_folder
+    from nodeflow.document.io.journal import Journal
+    from nodeflow.paths import journal_folder
 
     lost = Document()
-    journal = Journal(lost, state_folder())
+    journal = Journal(lost, journal_folder())
     build_expression(lost)
     assert journal.path is not None
     journal._file.close()  # the process died: the lock is gone

@@ -7,8 +7,6 @@ is pasting it.
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +21,7 @@ from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import FlowWrite, UnknownSubgraph
 from nodeflow.document.model.names import check_name
 from nodeflow.document.model.records import SUBGRAPH, NodeRecord
+from nodeflow.paths import library_folder
 
 SUBGRAPHS, TEMPLATES = "subgraphs", "templates"
 SUFFIX = ".flow"
@@ -35,18 +34,6 @@ class Item:
     name: str
     kind: str
     path: Path
-
-
-def library_folder() -> Path:
-    """Returns the folder of this user's library; it need not exist yet."""
-    if sys.platform == "win32":
-        base = Path(os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Application Support"
-    else:
-        xdg = os.environ.get("XDG_DATA_HOME", "")
-        base = Path(xdg) if os.path.isabs(xdg) else Path.home() / ".local" / "share"
-    return base / "nodeflow" / "library"
 
 
 def items(folder: Path | None = None) -> list[Item]:

@@ -26,21 +26,10 @@ from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import JournalError
 from nodeflow.document.model.records import Change, compact_json
 from nodeflow.errors import NodeflowError
+from nodeflow.paths import journal_folder
 
 SUFFIX = ".journal"
 _LOCKED_BYTE = 1 << 40  # far behind the content: Windows keeps others from reading what is locked
-
-
-def state_folder() -> Path:
-    """Returns the folder of this user's journals; it need not exist yet."""
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Application Support"
-    else:
-        xdg = os.environ.get("XDG_STATE_HOME", "")
-        base = Path(xdg) if os.path.isabs(xdg) else Path.home() / ".local" / "state"
-    return base / "nodeflow" / "journals"
 
 
 class Journal:
@@ -57,7 +46,7 @@ class Journal:
         on_failure: Callable[[JournalError], None] | None = None,
     ) -> None:
         self._doc = doc
-        self._folder = folder or state_folder()
+        self._folder = folder or journal_folder()
         self._on_failure = on_failure
         self._file: IO[str] | None = None
         self._path: Path | None = None
@@ -145,7 +134,7 @@ class Recoverable:
 def pending(folder: Path | None = None) -> list[Recoverable]:
     """Returns the journals that crashes left behind, the newest first."""
     found = []
-    for path in (folder or state_folder()).glob(f"*{SUFFIX}"):
+    for path in (folder or journal_folder()).glob(f"*{SUFFIX}"):
         try:
             with open(path, encoding="utf-8") as file:
                 if not _try_lock(file):

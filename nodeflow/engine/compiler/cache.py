@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from nodeflow.engine.compiler.object_code import Kernel, MissingSymbols, ObjectCode, load_object
+from nodeflow.paths import kernel_folder
 
 LIMIT_BYTES = 500 << 20
 _MAGIC = b"nodeflow kernel 1\n"
@@ -126,7 +127,8 @@ def cache_info() -> dict[str, str]:
     """What a bug report needs to know about the cache."""
     folder = cache_folder()
     if folder is None:
-        return {"folder": f"{cache_root()} (cannot be used; kernels are compiled at each start)"}
+        unusable = "cannot be used; kernels are compiled at each start"
+        return {"folder": f"{kernel_folder().parent} ({unusable})"}
     sizes = [f.stat().st_size for f in folder.glob("*" + _SUFFIX)]
     return {"folder": str(folder), "kernels": str(len(sizes)), "bytes": str(sum(sizes))}
 
@@ -200,10 +202,9 @@ def _module_text(module: str) -> bytes:
 def cache_folder() -> Path | None:
     """The folder of compiled kernels, made if need be; None if there is none to be trusted.
 
-    ``NODEFLOW_CACHE_DIR``/kernels, else ``nodeflow/kernels`` in the platform's cache folder. It
-    must belong to this user alone: what lies in it is run as machine code.
+    It must belong to this user alone: what lies in it is run as machine code.
     """
-    folder = cache_root() / "kernels"
+    folder = kernel_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         if os.name == "posix":
@@ -215,19 +216,6 @@ def cache_folder() -> Path | None:
     except OSError:
         return None
     return folder
-
-
-def cache_root() -> Path:
-    """``NODEFLOW_CACHE_DIR``, else nodeflow's folder in the platform's cache folder."""
-    if override := os.environ.get("NODEFLOW_CACHE_DIR"):
-        return Path(override)
-    home = Path.home()
-    if sys.platform == "darwin":
-        return home / "Library" / "Caches" / "nodeflow"
-    if os.name == "nt":
-        base = os.environ.get("LOCALAPPDATA")
-        return (Path(base) if base else home / "AppData" / "Local") / "nodeflow" / "Cache"
-    return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "nodeflow"
 
 
 def _from_disk(key: str, name: str) -> Kernel | None:

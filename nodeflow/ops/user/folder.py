@@ -1,15 +1,19 @@
-"""Where the user's plugin files lie, for the window, the engine and the command line alike."""
+"""The folder of the user's plugin files: which one it is, and new files in it."""
 
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 from nodeflow.errors import FileProblem
+from nodeflow.paths import (
+    PLUGINS_VARIABLE,
+    default_plugin_folder,
+    folder_named_by,
+    plugin_choice_file,
+)
 from nodeflow.resources import resource
 
-VARIABLE = "NODEFLOW_PLUGINS"
 SAMPLE = "plugins/leaky.py"
 TEMPLATE = "plugins/new_op.txt"
 
@@ -20,27 +24,19 @@ def plugin_folder() -> Path:
     ``NODEFLOW_PLUGINS`` if it is set, else what the user chose in the window, else ``plugins`` in
     the user's data folder.
     """
-    named = os.environ.get(VARIABLE)
-    if named:
-        return Path(named).expanduser().absolute()
-    return chosen_folder() or default_folder()
+    named = folder_named_by(PLUGINS_VARIABLE)
+    return named.absolute() if named else chosen_folder() or default_plugin_folder()
 
 
 def is_named() -> bool:
     """Whether the environment names the folder, so that no choice counts."""
-    return bool(os.environ.get(VARIABLE))
-
-
-def default_folder() -> Path:
-    """``$XDG_DATA_HOME/nodeflow/plugins`` (else ``~/.local/share``), or what macOS and Windows
-    have for it."""
-    return _user_folder("XDG_DATA_HOME", ".local/share") / "plugins"
+    return folder_named_by(PLUGINS_VARIABLE) is not None
 
 
 def chosen_folder() -> Path | None:
     """The folder that the user chose, or None."""
     try:
-        text = _choice().read_text(encoding="utf-8").strip()
+        text = plugin_choice_file().read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError):
         return None
     return Path(text) if text and os.path.isabs(text) else None
@@ -52,7 +48,7 @@ def choose_folder(folder: Path | None) -> None:
     Raises:
         FileProblem: it cannot be written.
     """
-    path = _choice()
+    path = plugin_choice_file()
     try:
         if folder is None:
             path.unlink(missing_ok=True)
@@ -95,17 +91,3 @@ def new_file(name: str, folder: Path | None = None) -> Path:
     except OSError as error:
         raise FileProblem(f"{path} cannot be written: {error.strerror}") from error
     return path
-
-
-def _choice() -> Path:
-    return _user_folder("XDG_CONFIG_HOME", ".config") / "plugin-folder.txt"
-
-
-def _user_folder(variable: str, usual: str) -> Path:
-    if sys.platform == "win32":
-        roaming = os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming"
-        return Path(roaming) / "nodeflow"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "nodeflow"
-    xdg = os.environ.get(variable, "")
-    return (Path(xdg) if os.path.isabs(xdg) else Path.home() / usual) / "nodeflow"

@@ -16,7 +16,8 @@ from nodeflow.document.model.problems import Problem
 from nodeflow.errors import FileProblem
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.ops.user import PLUGINS, make_folder, plugin_folder
-from nodeflow.ops.user.folder import VARIABLE, choose_folder, is_named, new_file
+from nodeflow.ops.user.folder import choose_folder, is_named, new_file
+from nodeflow.paths import PLUGINS_VARIABLE
 from nodeflow.ui.actions.action_set import Blocked
 
 SETTLE_MS = 120
@@ -138,7 +139,7 @@ class OwnOps(QObject):
 
     def when_choose_plugins(self) -> Blocked | None:
         if is_named():
-            return Blocked(f"The environment variable {VARIABLE} names the folder.")
+            return Blocked(f"The environment variable {PLUGINS_VARIABLE} names the folder.")
         return None
 
     def do_reload_plugins(self) -> None:

@@ -95,6 +95,7 @@ def engine_seconds(cache: str) -> dict[str, float]:
     """The engine process as the window uses it: started, idle, asked for previews, then Train."""
     from nodeflow.host import protocol
     from nodeflow.host.client import EngineClient
+    from nodeflow.train import events
 
     os.environ["NODEFLOW_CACHE_DIR"] = cache
     inbox: queue.Queue = queue.Queue()
@@ -112,9 +113,9 @@ def engine_seconds(cache: str) -> dict[str, float]:
     steps: list[tuple[float, str]] = []
     while len([tier for _, tier in steps if tier == "compiled"]) < 2:
         at, message = inbox.get(timeout=120)
-        if isinstance(message, protocol.StepsDone):
+        if isinstance(message, events.Steps):
             steps.append((at - pressed, message.tier))
-        elif isinstance(message, (protocol.Failed, protocol.TrainingDone, protocol.Died)):
+        elif isinstance(message, (protocol.Failed, events.Done, protocol.Died)):
             raise RuntimeError(f"the training did not get compiled: {message}")
     client.close()
     del os.environ["NODEFLOW_CACHE_DIR"]

@@ -27,6 +27,7 @@ from nodeflow.document.io import flow
 from nodeflow.host import protocol as p
 from nodeflow.host.client import EngineClient
 from nodeflow.resources import example
+from nodeflow.train import events
 from nodeflow.ui.app import make_window
 from nodeflow.ui.core.settings import Settings
 
@@ -46,7 +47,7 @@ class Rate:
         self.compiled = threading.Event()
 
     def take(self, message: object) -> None:
-        if isinstance(message, p.StepsDone):
+        if isinstance(message, events.Steps):
             self.steps = message.first + len(message.losses)
             self.tier = message.tier or self.tier
             if self.tier == "compiled":

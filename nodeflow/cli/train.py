@@ -1,4 +1,4 @@
-"""``nodeflow train``: train a graph, tell its progress, keep its weights."""
+"""``nodeflow train``: train a graph, report its progress, save its weights."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nodeflow.cli.output import duration, json_line, number, plural, value_text,
 from nodeflow.cli.progress import Progress
 from nodeflow.engine.session import Session
 from nodeflow.train.control import Control
-from nodeflow.train.events import Done, Epoch, Started, Steps
+from nodeflow.train.events import Done, Epoch, Event, Started, Steps, as_json
 from nodeflow.train.loop import explain, profile
 from nodeflow.train.loop import train as train_events
 from nodeflow.train.weights import check_writable, save_weights
@@ -23,7 +23,7 @@ INTERRUPTED = 130
 
 
 def train(arguments: argparse.Namespace, environment: Environment) -> int:
-    """Train; Ctrl-C ends it at the next step and still saves weights when asked to.
+    """Train; Ctrl-C ends it after the current step and still saves the weights.
 
     Raises:
         NodeflowError: in file, data, graph or run.
@@ -47,7 +47,7 @@ def train(arguments: argparse.Namespace, environment: Environment) -> int:
             write_trace(profile(session, training), arguments.profile, environment)
         report = _JsonReport(environment) if arguments.json else _TextReport(environment)
         for event in train_events(session, training, control):
-            report.tell(event)
+            report.show(event)
         if arguments.save_weights:
             _save(arguments, environment, session)
     return INTERRUPTED if control.stopped else 0
@@ -92,44 +92,25 @@ def _stop_on_interrupt(control: Control) -> Iterator[None]:
 
 
 class _JsonReport:
-    """One object a line."""
+    """One JSON object per line."""
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
 
-    def tell(self, event: object) -> None:
-        if isinstance(event, Epoch):
-            self._print(
-                event="epoch",
-                epoch=event.epoch,
-                loss=event.loss,
-                metrics={**event.metrics, **event.tables},
-                steps=event.steps,
-                seconds=round(event.seconds, 4),
-            )
-        elif isinstance(event, Done):
-            self._print(
-                event="done",
-                epochs=event.epochs,
-                metrics={**event.metrics, **event.tables},
-                steps_per_second=round(event.steps_per_second, 1),
-                seconds=round(event.seconds, 4),
-                **({"stopped_early": event.reason} if event.reason else {}),
-                **({"best_epoch": event.best_epoch} if event.best_epoch else {}),
-            )
-
-    def _print(self, **fields: object) -> None:
-        self._environment.print(json_line(fields))
+    def show(self, event: Event) -> None:
+        fields = as_json(event)
+        if fields is not None:
+            self._environment.print(json_line(fields))
 
 
 class _TextReport:
-    """A progress bar on standard error and a line an epoch on standard output."""
+    """A progress bar on standard error and one line per epoch on standard output."""
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
         self._progress = Progress(environment)
 
-    def tell(self, event: object) -> None:
+    def show(self, event: Event) -> None:
         if isinstance(event, Started):
             self._progress.start(event.epochs * event.steps_per_epoch)
         elif isinstance(event, Steps):
@@ -150,5 +131,5 @@ class _TextReport:
             word = "stopped" if event.stopped else "done"
             self._environment.print(
                 f"{word} after {plural(event.epochs, 'epoch')}, {plural(event.steps, 'step')}, "
-                f"{event.steps_per_second:.0f} steps a second, {duration(event.seconds)}"
+                f"{event.steps_per_second:.0f} steps per second, {duration(event.seconds)}"
             )

@@ -13,7 +13,7 @@ from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection, Listener
 
 from nodeflow.errors import EngineDied
-from nodeflow.host.protocol import Died, Message, Request, Several, Shutdown
+from nodeflow.host.protocol import Died, EventBatch, Message, Request, Shutdown
 
 START_SECONDS = 30.0
 CLOSE_SECONDS = 2.0
@@ -124,7 +124,7 @@ class EngineClient:
                 self._pending.clear()
             while True:
                 message = connection.recv()
-                for part in message.messages if isinstance(message, Several) else (message,):
+                for part in message.events if isinstance(message, EventBatch) else (message,):
                     self._on_message(part)
         except (EOFError, OSError):
             pass

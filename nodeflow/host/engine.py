@@ -27,10 +27,10 @@ from nodeflow.errors import GraphError, NodeflowError
 from nodeflow.host import protocol as p
 from nodeflow.host.evaluator import Evaluator
 from nodeflow.host.profiling import measure
-from nodeflow.host.progress_batching import PreviewClock, Reports
+from nodeflow.host.progress_batching import PreviewClock, ProgressBatcher
 from nodeflow.ops.user import PLUGINS
 from nodeflow.train.control import Control
-from nodeflow.train.events import Done, Epoch, Hit, Started, Steps
+from nodeflow.train.events import Done, Epoch, Event, Hit, Steps
 from nodeflow.train.loop import train
 from nodeflow.train.settings import Training
 from nodeflow.train.weights import load_weights, save_weights
@@ -56,7 +56,7 @@ class Engine:
         self._control: Control | None = None
         self._session: Session | None = None
         self._epochs_done = 0
-        self._reports = Reports(send)
+        self._progress = ProgressBatcher(send)
         self._shown: Task | None = None
         self._stop_download = threading.Event()
         self._warm = False
@@ -252,15 +252,15 @@ class Engine:
         try:
             done = self._run_training(request, evaluator, training)
         finally:
-            self._reports.flush()
+            self._progress.flush()
             self._take_variables()
             self._session.close()
             self._session = self._control = None
             self._send(p.State("idle"))
-        self._tell(request.request, done)
+        self._report(done)
 
     def _run_training(self, request: p.Train, evaluator: Evaluator, training: Training) -> Done:
-        """Tell all events but the last, which comes once the engine is free again."""
+        """Report all events but the last, which the caller sends once the engine is idle again."""
         assert self._session is not None and self._control is not None
         self._session.initialize()
         if request.resume:
@@ -272,11 +272,13 @@ class Engine:
             self._session, training, self._control, first_epoch=self._epochs_done + 1
         ):
             if isinstance(event, Done):
-                self._reports.flush()
+                self._progress.flush()
                 self._show_progress(last)  # what nodes show is what was learned in the end
                 return event
-            self._tell(request.request, event)
-            if isinstance(event, Hit):
+            self._report(event)
+            if isinstance(event, Epoch):
+                self._epochs_done = event.epoch
+            elif isinstance(event, Hit):
                 self._show_progress(event.step)
             self._handle_waiting()
             if isinstance(event, Steps):
@@ -286,47 +288,19 @@ class Engine:
                         self._show_progress(last)
         raise AssertionError("a training ends with Done")
 
-    def _tell(self, request: int, event: object) -> None:
-        paused = self._control is not None and self._control.paused
-        if isinstance(event, Steps):
-            steps = p.StepsDone(event.first, event.losses, event.seconds, event.tier)
-            self._reports.add(steps, at_once=paused)
-        elif isinstance(event, Started):
-            self._send(
-                p.TrainingStarted(
-                    request, event.epochs, event.steps_per_epoch, event.first_epoch, event.notices
-                )
-            )
-        elif isinstance(event, Hit):
-            self._reports.flush()
+    def _report(self, event: Event) -> None:
+        """Send an event to the window, losses and epochs in batches."""
+        if isinstance(event, (Steps, Epoch)):
+            paused = self._control is not None and self._control.paused
+            self._progress.add(event, at_once=paused)
+            return
+        if isinstance(event, Hit):
+            self._progress.flush()
             self._send(p.State("paused"))
-            self._send(p.BreakpointHit(event.step, event.nodes, event.reason))
-        elif isinstance(event, Epoch):
-            self._epochs_done = event.epoch
-            epoch = p.EpochDone(
-                event.epoch, event.loss, event.metrics, event.steps, event.seconds, event.tables
-            )
-            self._reports.add(epoch, at_once=paused)
-        elif isinstance(event, Done):
-            self._send(
-                p.TrainingDone(
-                    request,
-                    event.epochs,
-                    event.metrics,
-                    event.steps,
-                    event.steps_per_second,
-                    event.seconds,
-                    event.stopped,
-                    event.reason,
-                    event.best_epoch,
-                    event.ending,
-                    event.last_epoch,
-                    event.tables,
-                )
-            )
+        self._send(event)
 
     def _while_paused(self) -> None:
-        self._reports.flush()
+        self._progress.flush()
         self._handle_waiting()
 
     def _take_variables(self) -> None:

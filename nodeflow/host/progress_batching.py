@@ -1,4 +1,4 @@
-"""How often a training is told: often enough to look alive, seldom enough to leave it alone.
+"""How often a training reports: often enough to look alive, seldom enough not to slow it down.
 
 Each message wakes the window, which takes a core from a team of threads that wait for each other.
 """
@@ -6,61 +6,63 @@ Each message wakes the window, which takes a core from a team of threads that wa
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import groupby
-from typing import Any
 
 import numpy as np
 
-from nodeflow.host.protocol import EpochDone, Several, StepsDone
+from nodeflow.host.protocol import EventBatch
+from nodeflow.train.events import Epoch, Steps
 
 REPORT_SECONDS = 0.08
-"""Losses and epochs of so long come in one message."""
+"""Time between two messages with losses and epochs."""
 PREVIEW_SECONDS = 0.3
 PREVIEW_SHARE = 0.05
-"""Part of the time that previews may take from a training."""
+"""Share of the time that previews may take from a training."""
 
 
-class Reports:
-    """Joins what a training tells into few messages, in its order; nothing is left out.
+class ProgressBatcher:
+    """Joins the losses and epochs of a training into few messages, in order and without loss.
 
     Args:
-        send: takes StepsDone and EpochDone, or several of them.
+        send: takes single events and batches of them.
     """
 
-    def __init__(self, send: Callable[[StepsDone | EpochDone | Several], None]) -> None:
+    def __init__(self, send: Callable[[Steps | Epoch | EventBatch], None]) -> None:
         self._send = send
-        self._kept: list[StepsDone | EpochDone] = []
+        self._pending: list[Steps | Epoch] = []
         self._next = 0.0
 
-    def add(self, message: StepsDone | EpochDone, at_once: bool = False) -> None:
-        """Take what follows the last one; tell all if it is time, or ``at_once``."""
-        self._kept.append(message)
+    def add(self, event: Steps | Epoch, at_once: bool = False) -> None:
+        """Take the next event; send all pending ones if they are due, or ``at_once``."""
+        self._pending.append(event)
         if at_once or time.perf_counter() >= self._next:
             self.flush()
 
     def flush(self) -> None:
-        """Tell what is kept, before anything that comes after it is told."""
-        if not self._kept:
+        """Send what is pending; call this before sending anything that comes after it."""
+        if not self._pending:
             return
-        told: list[StepsDone | EpochDone] = []
-        for kind, run in groupby(self._kept, type):
-            part: list[Any] = list(run)
-            told += [_joined(part)] if kind is StepsDone else part
-        self._kept = []
-        self._send(told[0] if len(told) == 1 else Several(tuple(told)))
+        events = tuple(_merged(self._pending))
+        self._pending = []
+        self._send(events[0] if len(events) == 1 else EventBatch(events))
         self._next = time.perf_counter() + REPORT_SECONDS
 
 
-def _joined(steps: list[StepsDone]) -> StepsDone:
-    """One message for steps that follow each other."""
-    losses = np.concatenate([part.losses for part in steps])
-    return replace(steps[-1], first=steps[0].first, losses=losses)
+def _merged(events: Iterable[Steps | Epoch]) -> Iterable[Steps | Epoch]:
+    """The events with neighbouring Steps joined into one."""
+    for is_steps, run in groupby(events, lambda event: isinstance(event, Steps)):
+        if not is_steps:
+            yield from run
+            continue
+        steps = [event for event in run if isinstance(event, Steps)]
+        losses = np.concatenate([part.losses for part in steps])
+        yield replace(steps[-1], first=steps[0].first, losses=losses)
 
 
 class PreviewClock:
-    """Decides when previews are due: a few times a second, and at most a part of the time."""
+    """Decides when previews are due: a few times per second, and at most a share of the time."""
 
     def __init__(self) -> None:
         self._next = 0.0

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from nodeflow.errors import NodeflowError
+from nodeflow.train.events import Event
 
 # ---- values ---------------------------------------------------------------------------------
 
@@ -298,68 +299,10 @@ class Profiled:
 
 
 @dataclass(frozen=True)
-class TrainingStarted:
-    request: int
-    epochs: int
-    steps_per_epoch: int
-    first_epoch: int = 1
-    notices: tuple[str, ...] = ()
+class EventBatch:
+    """Training events sent together, in their order; the client delivers them one by one."""
 
-
-@dataclass(frozen=True)
-class StepsDone:
-    """Losses of the steps ``first``, ``first + 1``, ...; counted over the whole training."""
-
-    first: int
-    losses: np.ndarray
-    seconds: float
-    tier: str = ""
-
-
-@dataclass(frozen=True)
-class BreakpointHit:
-    """As ``train.events.Hit``; the training is paused."""
-
-    step: int
-    nodes: tuple[str, ...]
-    reason: str = ""
-
-
-@dataclass(frozen=True)
-class EpochDone:
-    """As ``train.events.Epoch``: ``tables`` are metrics of more than a number."""
-
-    epoch: int
-    loss: float
-    metrics: dict[str, float]
-    steps: int
-    seconds: float
-    tables: dict[str, np.ndarray] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Several:
-    """Messages that are told together; the client hands them on one by one."""
-
-    messages: tuple[StepsDone | EpochDone, ...]
-
-
-@dataclass(frozen=True)
-class TrainingDone:
-    """As ``train.events.Done``; ``ending`` says how it ended, in words."""
-
-    request: int
-    epochs: int
-    metrics: dict[str, float]
-    steps: int
-    steps_per_second: float
-    seconds: float
-    stopped: bool = False
-    reason: str = ""
-    best_epoch: int = 0
-    ending: str = ""
-    last_epoch: int = 0
-    tables: dict[str, np.ndarray] = field(default_factory=dict)
+    events: tuple[Event, ...]
 
 
 @dataclass(frozen=True)
@@ -417,12 +360,8 @@ Message = (
     | Previews
     | TensorValue
     | Profiled
-    | TrainingStarted
-    | StepsDone
-    | BreakpointHit
-    | EpochDone
-    | Several
-    | TrainingDone
+    | Event
+    | EventBatch
     | VariablesInitialized
     | WeightsSaved
     | WeightsLoaded

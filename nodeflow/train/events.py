@@ -1,15 +1,20 @@
-"""What a training tells the world: plain data, in this order."""
+"""The events of a training: plain data, the same in Python, in the host's pipe and in the window.
+
+`train` yields Started, then Steps, Hit and Epoch as they happen, and Done at the end. The host
+pickles them as they are; `as_json` is what ``nodeflow train --json`` prints.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 
 @dataclass(frozen=True)
 class Started:
-    """Before the first step."""
+    """Before the first step; ``notices`` say what the user has to know about the data."""
 
     epochs: int
     steps_per_epoch: int
@@ -19,7 +24,12 @@ class Started:
 
 @dataclass(frozen=True)
 class Steps:
-    """Some steps were done; ``losses`` holds each one's loss, computed before its update."""
+    """Consecutive steps; ``losses`` holds the loss of each, computed before its update.
+
+    Attributes:
+        first: number of the first one, counted from 1 over the whole training.
+        seconds: duration of all steps so far.
+    """
 
     first: int
     losses: np.ndarray
@@ -33,7 +43,7 @@ class Steps:
 
 @dataclass(frozen=True)
 class Hit:
-    """Breakpoints at these nodes were hit in a step, after which the control pauses."""
+    """A step hit the breakpoints of these nodes; the training pauses after it."""
 
     step: int
     nodes: tuple[str, ...]
@@ -42,9 +52,13 @@ class Hit:
 
 @dataclass(frozen=True)
 class Epoch:
-    """An epoch ended: mean of its batch losses, the metrics measured, steps and seconds so far.
+    """The end of an epoch.
 
-    ``tables`` holds the metrics that are more than a number, such as a confusion matrix.
+    Attributes:
+        loss: mean of the batch losses.
+        metrics: the scalars measured after it, by key.
+        steps, seconds: so far.
+        tables: metrics that are more than a number, such as a confusion matrix.
     """
 
     epoch: int
@@ -57,11 +71,11 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Done:
-    """The end: all epochs done, or stopped after ``epochs`` whole epochs.
+    """The end of the training, after ``epochs`` whole epochs.
 
     Attributes:
         stopped: the user stopped it.
-        reason: why it ended early by itself; empty if it did not.
+        reason: why it stopped early by itself; empty if it did not.
         best_epoch: the epoch whose weights were restored; 0 if none were.
     """
 
@@ -79,19 +93,39 @@ class Done:
 
     @property
     def ending(self) -> str:
-        """How it ended, as a sentence without its full stop."""
-        return ending(self.last_epoch, self.stopped, self.reason, self.best_epoch)
+        """How the training ended, as a sentence without its full stop.
 
-
-def ending(last_epoch: int, stopped: bool, reason: str, best_epoch: int) -> str:
-    """How a training ended.
-
-    >>> ending(7, False, "validation loss has not improved for 3 epochs", 4)
-    'stopped after epoch 7: validation loss has not improved for 3 epochs; weights of epoch 4'
-    """
-    word = "stopped" if stopped or reason else "done"
-    text = f"{word} after epoch {last_epoch}" + (f": {reason}" if reason else "")
-    return f"{text}; weights of epoch {best_epoch}" if best_epoch else text
+        >>> Done(7, last_epoch=7, reason="loss has not improved for 3 epochs", best_epoch=4).ending
+        'stopped after epoch 7: loss has not improved for 3 epochs; weights of epoch 4'
+        """
+        word = "stopped" if self.stopped or self.reason else "done"
+        reason = f": {self.reason}" if self.reason else ""
+        weights = f"; weights of epoch {self.best_epoch}" if self.best_epoch else ""
+        return f"{word} after epoch {self.last_epoch}{reason}{weights}"
 
 
 Event = Started | Steps | Hit | Epoch | Done
+
+
+def as_json(event: Event) -> dict[str, Any] | None:
+    """The fields that ``nodeflow train --json`` prints; None for an event that it leaves out."""
+    if isinstance(event, Epoch):
+        return {
+            "event": "epoch",
+            "epoch": event.epoch,
+            "loss": event.loss,
+            "metrics": {**event.metrics, **event.tables},
+            "steps": event.steps,
+            "seconds": round(event.seconds, 4),
+        }
+    if isinstance(event, Done):
+        return {
+            "event": "done",
+            "epochs": event.epochs,
+            "metrics": {**event.metrics, **event.tables},
+            "steps_per_second": round(event.steps_per_second, 1),
+            "seconds": round(event.seconds, 4),
+            **({"stopped_early": event.reason} if event.reason else {}),
+            **({"best_epoch": event.best_epoch} if event.best_epoch else {}),
+        }
+    return None

@@ -7,13 +7,18 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from nodeflow.document.analysis.node_flags import toggle_breakpoint
+from nodeflow.document.build.task import Task
 from nodeflow.document.edit import commands
+from nodeflow.engine.session import Session
 from nodeflow.host import protocol as p
+from nodeflow.train import events
+from nodeflow.train.loop import train
 from tests.host.documents import expression, regression
 
 
@@ -45,12 +50,12 @@ def test_it_trains_and_tells_every_step_once(talk):
     document = regression()
     talk.sync(document)
     talk.send(p.Train(1))
-    started = talk.wait_for(p.TrainingStarted)
+    started = talk.wait_for(events.Started)
     assert (started.epochs, started.steps_per_epoch) == (200, 1)
     losses = []
     while True:
-        message = talk.wait_for((p.StepsDone, p.TrainingDone))
-        if isinstance(message, p.TrainingDone):
+        message = talk.wait_for((events.Steps, events.Done))
+        if isinstance(message, events.Done):
             break
         assert message.first == len(losses) + 1
         losses.extend(message.losses)
@@ -65,7 +70,7 @@ def test_after_training_nodes_show_what_was_learned(talk):
     talk.sync(document)
     talk.send(p.Train(1))
     shown = None
-    while not isinstance(message := talk.wait_for((p.Previews, p.TrainingDone)), p.TrainingDone):
+    while not isinstance(message := talk.wait_for((p.Previews, events.Done)), events.Done):
         shown = message
     assert shown is not None and shown.step == message.steps == 200
     talk.send(p.Evaluate(document.revision, 2))
@@ -79,11 +84,11 @@ def test_continue_goes_on_and_initialise_goes_back(talk):
     talk.sync(document)
     for number, resume in enumerate((False, True)):
         talk.send(p.Train(number, resume))
-        assert talk.wait_for(p.TrainingStarted).first_epoch == 1 + 200 * number
-        first = talk.wait_for(p.StepsDone)
+        assert talk.wait_for(events.Started).first_epoch == 1 + 200 * number
+        first = talk.wait_for(events.Steps)
         assert first.first == 1 + 200 * number
         assert (first.losses[0] < 1e-3) == resume
-        talk.wait_for(p.TrainingDone)
+        talk.wait_for(events.Done)
     talk.send(p.InitializeVariables())
     assert talk.wait_for(p.VariablesInitialized).count == 2
     talk.send(p.FetchTensor("w", 9))
@@ -95,7 +100,7 @@ def test_pause_step_resume_and_stop(talk):
     commands.set_training(document, epochs=1_000_000)
     talk.sync(document)
     talk.send(p.Train(1))
-    talk.wait_for(p.StepsDone)
+    talk.wait_for(events.Steps)
     talk.send(p.Pause())
     while talk.wait_for(p.State).state != "paused":
         pass
@@ -107,11 +112,11 @@ def test_pause_step_resume_and_stop(talk):
     talk.send(p.FetchTensor("w", 5))
     assert talk.wait_for(p.TensorValue).request == 5
     talk.send(p.Step(1))
-    assert len(talk.wait_for(p.StepsDone).losses) == 1
+    assert len(talk.wait_for(events.Steps).losses) == 1
     talk.send(p.Resume())
-    talk.wait_for(p.StepsDone)
+    talk.wait_for(events.Steps)
     talk.send(p.Stop())
-    assert talk.wait_for(p.TrainingDone).stopped
+    assert talk.wait_for(events.Done).stopped
 
 
 def test_a_failure_is_told_as_data_and_the_engine_goes_on(talk):
@@ -178,11 +183,35 @@ def test_a_breakpoint_pauses_a_training_until_it_is_let_go_on(talk):
     toggle_breakpoint(document, [loss])
     talk.sync(document)
     talk.send(p.Train(1))
-    hit = talk.wait_for(p.BreakpointHit)
+    hit = talk.wait_for(events.Hit)
     assert hit.nodes == ("loss",) and hit.step > 3
     talk.send(p.FetchTensor("loss", 5))
     assert not np.isfinite(talk.wait_for(p.TensorValue).array).all()
     talk.send(p.Resume())
-    assert talk.wait_for(p.BreakpointHit).step == hit.step + 1
+    assert talk.wait_for(events.Hit).step == hit.step + 1
     talk.send(p.Stop())
-    assert talk.wait_for(p.TrainingDone).stopped
+    assert talk.wait_for(events.Done).stopped
+
+
+def test_events_arrive_as_the_training_loop_yields_them(talk):
+    document = regression()
+    loss = document.node_named("loss").id
+    commands.set_training(document, epochs=3, metrics=[{"node": loss, "split": "train"}])
+    talk.sync(document)
+    talk.send(p.Train(1))
+    kinds = (events.Started, events.Epoch, events.Done)
+    arrived: list = []
+    while not arrived or not isinstance(arrived[-1], events.Done):
+        arrived.append(talk.wait_for(kinds))
+    task = Task(document)
+    training = task.training()
+    with Session(task.graph, tier="reference", seed=training.seed) as session:
+        session.initialize()
+        expected = [event for event in train(session, training) if isinstance(event, kinds)]
+    assert [type(event) for event in arrived] == [type(event) for event in expected]
+    assert arrived[0] == expected[0]
+    for event, wanted in zip(arrived[1:], expected[1:], strict=True):
+        assert event.metrics == pytest.approx(wanted.metrics)
+        timed = {"seconds", "steps_per_second", "metrics", "loss"} & set(vars(event))
+        same = {name: getattr(event, name) for name in timed}
+        assert replace(wanted, **same) == event

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nodeflow.host import protocol as p
+from nodeflow.train import events
 from tests.host.documents import expression, regression
 
 
@@ -58,7 +59,7 @@ def test_threads_change_while_variables_stay_and_losses_are_the_same(talk):
             talk.send(p.FetchTensor("w", 8))
             assert np.array_equal(talk.wait_for(p.TensorValue).array, trained[0])
         talk.send(p.Train(number))
-        talk.wait_for(p.TrainingDone)
+        talk.wait_for(events.Done)
         talk.send(p.FetchTensor("w", 9))
         trained.append(talk.wait_for(p.TensorValue).array)
         talk.send(p.Profile(10))

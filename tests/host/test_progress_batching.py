@@ -7,7 +7,8 @@ import pytest
 
 from nodeflow.document.edit import commands
 from nodeflow.host import protocol as p
-from nodeflow.host.progress_batching import Reports
+from nodeflow.host.progress_batching import ProgressBatcher
+from nodeflow.train import events
 from tests.host.documents import regression
 
 
@@ -20,10 +21,12 @@ def clock(monkeypatch):
 
 def test_chunks_become_one_message_in_which_every_loss_is(clock):
     sent = []
-    reports = Reports(sent.append)
+    reports = ProgressBatcher(sent.append)
     first = 1
     for count in (1, 4, 16, 64, 3, 7):
-        reports.add(p.StepsDone(first, np.arange(first, first + count) / 2, first / 10, "compiled"))
+        reports.add(
+            events.Steps(first, np.arange(first, first + count) / 2, first / 10, "compiled")
+        )
         first += count
         clock[0] += 0.03
     reports.flush()
@@ -34,9 +37,9 @@ def test_chunks_become_one_message_in_which_every_loss_is(clock):
 
 def test_a_single_step_is_told_at_once(clock):
     sent = []
-    reports = Reports(sent.append)
+    reports = ProgressBatcher(sent.append)
     for step in (1, 2, 3):
-        reports.add(p.StepsDone(step, np.ones(1), 0.0), at_once=True)
+        reports.add(events.Steps(step, np.ones(1), 0.0), at_once=True)
         assert sent[-1].first == step
     reports.flush()
     assert len(sent) == 3, "nothing is told twice"
@@ -44,15 +47,15 @@ def test_a_single_step_is_told_at_once(clock):
 
 def test_short_epochs_come_together_in_their_order(clock):
     sent = []
-    reports = Reports(sent.append)
-    reports.add(p.StepsDone(1, np.ones(1), 0.0))
+    reports = ProgressBatcher(sent.append)
+    reports.add(events.Steps(1, np.ones(1), 0.0))
     for epoch in range(1, 6):
-        reports.add(p.EpochDone(epoch, 1.0, {}, epoch, 0.0))
-        reports.add(p.StepsDone(epoch + 1, np.ones(1), 0.0))
-    reports.add(p.StepsDone(7, np.ones(2), 0.5, "compiled"))
+        reports.add(events.Epoch(epoch, 1.0, {}, epoch, 0.0))
+        reports.add(events.Steps(epoch + 1, np.ones(1), 0.0))
+    reports.add(events.Steps(7, np.ones(2), 0.5, "compiled"))
     reports.flush()
-    assert isinstance(sent[0], p.StepsDone) and len(sent) == 2
-    told = sent[1].messages
+    assert isinstance(sent[0], events.Steps) and len(sent) == 2
+    told = sent[1].events
     assert [m.epoch for m in told[0::2]] == [1, 2, 3, 4, 5]
     assert [m.first for m in told[1::2]] == [2, 3, 4, 5, 6]
     assert len(told[-1].losses) == 3 and told[-1].tier == "compiled"
@@ -64,9 +67,9 @@ def test_the_losses_of_an_epoch_come_before_its_end(talk):
     talk.sync(document)
     talk.send(p.Train(1))
     steps = 0
-    kinds = (p.StepsDone, p.EpochDone, p.TrainingDone)
-    while not isinstance(message := talk.wait_for(kinds), p.TrainingDone):
-        if isinstance(message, p.StepsDone):
+    kinds = (events.Steps, events.Epoch, events.Done)
+    while not isinstance(message := talk.wait_for(kinds), events.Done):
+        if isinstance(message, events.Steps):
             steps += len(message.losses)
         else:
             assert message.steps == steps

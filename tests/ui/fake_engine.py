@@ -16,6 +16,7 @@ from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Change
 from nodeflow.host import protocol as p
+from nodeflow.train import events
 
 TABLE = {"add": np.add, "multiply": np.multiply, "subtract": np.subtract}
 
@@ -106,20 +107,17 @@ class FakeClient:
     # ---- a training -------------------------------------------------------------------------
 
     def begin_training(self, epochs: int = 2, steps: int = 10) -> None:
-        request = self.requests(p.Train)[-1].request
+        assert self.requests(p.Train)
         self.on_message(p.State("training", "reference"))
-        self.on_message(p.TrainingStarted(request, epochs, steps))
+        self.on_message(events.Started(epochs, steps))
 
     def train_steps(self, first: int, losses: list[float]) -> None:
-        self.on_message(p.StepsDone(first, np.array(losses), 0.1, "compiled"))
+        self.on_message(events.Steps(first, np.array(losses), 0.1, "compiled"))
 
     def end_epoch(self, epoch: int, loss: float, **metrics: float) -> None:
-        self.on_message(p.EpochDone(epoch, loss, metrics, 10 * epoch, 0.1 * epoch))
+        self.on_message(events.Epoch(epoch, loss, metrics, 10 * epoch, 0.1 * epoch))
 
     def end_training(self, epochs: int = 2, stopped: bool = False, **how: Any) -> None:
-        request = self.requests(p.Train)[-1].request
         metrics = {"accuracy": 0.9}
-        self.on_message(
-            p.TrainingDone(request, epochs, metrics, 10 * epochs, 200.0, 1.5, stopped, **how)
-        )
+        self.on_message(events.Done(epochs, metrics, 10 * epochs, 200.0, 1.5, stopped, **how))
         self.on_message(p.State("idle"))

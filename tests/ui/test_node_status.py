@@ -12,6 +12,7 @@ from nodeflow.document.analysis.node_flags import has_breakpoint
 from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
 from nodeflow.host import protocol as p
+from nodeflow.train import events
 
 Key, Keys = Qt.Key, Qt.KeyboardModifier
 
@@ -134,7 +135,7 @@ def test_a_training_that_hits_says_where_and_goes_on(window, engine, qtbot):
     engine.begin_training()
     engine.train_steps(1, [1.0, float("inf")])
     engine.on_message(p.State("paused"))
-    engine.on_message(p.BreakpointHit(2, ("loss",), "loss is not finite"))
+    engine.on_message(events.Hit(2, ("loss",), "loss is not finite"))
     qtbot.waitUntil(lambda: state(window, ids["loss"]) == "hit")
     assert window.info.text == "Breakpoint: loss is not finite. Paused after step 2."
     window.info.findChild(QPushButton).click()

@@ -10,6 +10,7 @@ from PySide6.QtCore import QPointF, Qt
 
 from nodeflow.host import protocol as p
 from nodeflow.resources import example
+from nodeflow.train import events
 from nodeflow.ui.panels import array_views
 from nodeflow.ui.panels.early_stopping_toggle import StopEarly
 from nodeflow.ui.panels.training_history import (
@@ -63,12 +64,12 @@ def test_a_metric_that_is_a_table_is_drawn_with_its_numbers(mnist, engine, qtbot
     mnist.actions_.trigger("train")
     engine.begin_training(epochs=2, steps=10)
     first, last = np.array([[7, 1], [2, 5]]), np.array([[9, 0], [1, 5]])
-    engine.on_message(p.EpochDone(1, 0.9, {"accuracy": 0.8}, 10, 0.1, {"confusion": first}))
+    engine.on_message(events.Epoch(1, 0.9, {"accuracy": 0.8}, 10, 0.1, {"confusion": first}))
     panel = mnist.training
     qtbot.waitUntil(lambda: "confusion" in panel.table_views)
     view = panel.table_views["confusion"]
     qtbot.waitUntil(lambda: view.isVisible() and np.array_equal(view.array, first))
-    engine.on_message(p.EpochDone(2, 0.4, {"accuracy": 0.9}, 20, 0.2, {"confusion": last}))
+    engine.on_message(events.Epoch(2, 0.4, {"accuracy": 0.9}, 20, 0.2, {"confusion": last}))
     qtbot.waitUntil(lambda: np.array_equal(view.array, last))
     assert "9, 0; 1, 5" in view.accessibleDescription()
     area = view._area()
@@ -116,7 +117,7 @@ def test_continue_is_offered_after_a_training_and_resumes(mnist, engine, qtbot):
     request = engine.requests(p.Train)[-1]
     assert request.resume
     engine.on_message(p.State("training"))
-    engine.on_message(p.TrainingStarted(request.request, 2, 10, 3))
+    engine.on_message(events.Started(2, 10, 3))
     engine.train_steps(21, [0.5] * 10)
     panel = mnist.training
     qtbot.waitUntil(lambda: panel.figures["step"].text() == "30 of 40")
@@ -341,9 +342,9 @@ def test_smoothing_anew_draws_the_same_as_smoothing_from_the_start():
 
 def test_speed_and_time_left_come_from_the_last_seconds():
     record = TrainingRecord()
-    record.take(p.TrainingStarted(1, 10, 100))
+    record.take(events.Started(10, 100))
     for step in range(20):
-        record.take(p.StepsDone(1 + 25 * step, np.ones(25), 0.1), now=0.1 * step)
+        record.take(events.Steps(1 + 25 * step, np.ones(25), 0.1), now=0.1 * step)
     assert record.speed == pytest.approx(250)
     assert record.seconds_left == pytest.approx(500 / 250)
     assert record.part == 0.5
@@ -371,11 +372,11 @@ def test_why_a_training_ended_early_is_said(mnist, engine, qtbot):
     mnist.actions_.trigger("train")
     engine.begin_training(epochs=30)
     engine.train_steps(1, [1.0] * 70)
-    ending = "stopped after epoch 7: validation loss has not improved for 3 epochs"
-    engine.end_training(epochs=7, reason="no improvement", ending=ending, best_epoch=4)
+    reason = "validation loss has not improved for 3 epochs"
+    engine.end_training(epochs=7, last_epoch=7, reason=reason, best_epoch=4)
     panel = mnist.training
     qtbot.waitUntil(lambda: panel.headline.text().startswith("Stopped early after"))
-    assert panel.ending.text() == ending.capitalize() + "."
+    assert panel.ending.text() == f"Stopped after epoch 7: {reason}; weights of epoch 4."
     assert panel.bar.value() == round(1000 * 70 / 300)
     mnist.actions_.trigger("train")
     engine.begin_training()
@@ -384,9 +385,9 @@ def test_why_a_training_ended_early_is_said(mnist, engine, qtbot):
 
 def test_the_bar_goes_on_where_training_goes_on():
     record = TrainingRecord()
-    record.take(p.TrainingStarted(1, 10, 100, 11))
+    record.take(events.Started(10, 100, 11))
     assert record.part == 0.5, "ten of twenty epochs were done before"
-    record.take(p.StepsDone(1001, np.ones(500), 1.0))
+    record.take(events.Steps(1001, np.ones(500), 1.0))
     assert record.part == 0.75
 
 

@@ -14,6 +14,7 @@ from nodeflow.document.edit import commands
 from nodeflow.document.model.problems import Problem
 from nodeflow.document.model.records import Change, NodeRecord
 from nodeflow.host import protocol as p
+from nodeflow.train.events import Event, Hit
 from nodeflow.ui.actions.action_set import Blocked
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.controllers.node_status import RunStates
@@ -374,12 +375,12 @@ class Running(QObject):
         self._tell(problem)
 
     @Slot(object)
-    def _on_training(self, message: Any) -> None:
-        if not isinstance(message, p.BreakpointHit):
+    def _on_training(self, event: Event) -> None:
+        if not isinstance(event, Hit):
             return
-        self.states.hit(message.nodes)
-        first = self._workspace.find(message.nodes[0])
-        text = f"Breakpoint: {message.reason}. Paused after step {message.step}."
+        self.states.hit(event.nodes)
+        first = self._workspace.find(event.nodes[0])
+        text = f"Breakpoint: {event.reason}. Paused after step {event.step}."
         fix, words = (f"node:{first}", "Show the node") if first else ("", "")
         self.message_shown.emit(text, "warning", fix, words)
 

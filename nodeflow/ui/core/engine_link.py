@@ -11,7 +11,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 
@@ -19,6 +19,7 @@ from nodeflow.document.io import flow
 from nodeflow.document.model.records import Change
 from nodeflow.errors import EngineDied
 from nodeflow.host import protocol as p
+from nodeflow.train import events
 from nodeflow.ui.core.workspace import Workspace
 
 log = logging.getLogger("nodeflow")
@@ -75,7 +76,7 @@ class EngineLink(QObject):
     tensor = Signal(object)
     profiled = Signal(object)
     training = Signal(object)
-    """TrainingStarted, StepsDone, BreakpointHit, EpochDone and TrainingDone, in this order."""
+    """The events of a training (`nodeflow.train.events`), in their order."""
     download = Signal(object)
     """DownloadProgress, Downloaded, and Failed of a download."""
     done = Signal(object)
@@ -355,7 +356,7 @@ class EngineLink(QObject):
     def _on_training(self, message: Any) -> None:
         if self._muted:
             return
-        if isinstance(message, p.TrainingDone):
+        if isinstance(message, events.Done):
             self.has_trained = True
         self.training.emit(message)
 
@@ -408,11 +409,7 @@ _HANDLERS: dict[type, Callable[[EngineLink, Any], None]] = {
     p.Previews: EngineLink._on_previews,
     p.TensorValue: EngineLink._on_tensor,
     p.Profiled: EngineLink._on_profiled,
-    p.TrainingStarted: EngineLink._on_training,
-    p.StepsDone: EngineLink._on_training,
-    p.BreakpointHit: EngineLink._on_training,
-    p.EpochDone: EngineLink._on_training,
-    p.TrainingDone: EngineLink._on_training,
+    **dict.fromkeys(get_args(events.Event), EngineLink._on_training),
     p.VariablesInitialized: EngineLink._on_done,
     p.WeightsSaved: EngineLink._on_done,
     p.WeightsLoaded: EngineLink._on_done,

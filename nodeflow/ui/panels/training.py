@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 )
 
 from nodeflow.host import protocol as p
+from nodeflow.train.events import Done, Event, Started
 from nodeflow.ui.core.redraw_throttle import FASTEST_MS, Pace
 from nodeflow.ui.core.settings import Settings
 from nodeflow.ui.core.theme import SPACE, Theme
@@ -198,23 +199,23 @@ class TrainingPanel(QWidget):
         self.preload()
 
     @Slot(object)
-    def on_message(self, message: Any) -> None:
-        """A message of the training."""
-        if isinstance(message, p.TrainingStarted):
-            self._on_started(message)
-        self.record.take(message)
-        if isinstance(message, p.TrainingDone):
+    def on_event(self, event: Event) -> None:
+        """An event of the training."""
+        if isinstance(event, Started):
+            self._on_started(event)
+        self.record.take(event)
+        if isinstance(event, Done):
             self.draw()
         elif not self._timer.isActive():
             self._timer.start()
 
-    def _on_started(self, message: p.TrainingStarted) -> None:
+    def _on_started(self, event: Started) -> None:
         self.preload()
         self._plots.setCurrentIndex(1)
-        if message.first_epoch == 1:
+        if event.first_epoch == 1:
             self.record = TrainingRecord(self._settings.smoothing)
-        if message.notices:
-            self.show_notices(message.notices)
+        if event.notices:
+            self.show_notices(event.notices)
 
     def show_state(self, state: str) -> None:
         """The engine's state changed."""

@@ -1,4 +1,4 @@
-"""What a training has told so far, ready to be drawn; no Qt."""
+"""The events of a training so far, as plots and figures show them; no Qt."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from nodeflow.host import protocol as p
+from nodeflow.train.events import Done, Epoch, Event, Started, Steps
 
 SPEED_SECONDS = 2.0
 """Speed is measured over about so long: steady enough to read, quick enough to be true."""
@@ -145,42 +145,42 @@ class TrainingRecord:
     tables: dict[str, np.ndarray] = field(default_factory=dict)
     """Metrics that are more than a number, as they were last."""
     epoch_losses: list[tuple[int, float]] = field(default_factory=list)
-    done: p.TrainingDone | None = None
+    done: Done | None = None
     tier: str = ""
 
     def __post_init__(self) -> None:
         self.losses = Losses(self.smoothing)
         self._marks: list[tuple[float, int]] = []
 
-    def take(self, message: object, now: float | None = None) -> None:
-        """Note what the engine says."""
-        if isinstance(message, p.TrainingStarted):
-            self._start(message)
-        elif isinstance(message, p.StepsDone):
-            self._steps(message, time.monotonic() if now is None else now)
-        elif isinstance(message, p.EpochDone):
-            self.epoch = message.epoch
-            self.epoch_losses.append((message.epoch, message.loss))
-            for name, value in message.metrics.items():
-                self.metrics.setdefault(name, []).append((message.epoch, value))
-            self.tables |= message.tables
-        elif isinstance(message, p.TrainingDone):
-            self.done = message
-            self.tables |= message.tables
+    def take(self, event: Event, now: float | None = None) -> None:
+        """Record an event; ``now`` is the time of its arrival."""
+        if isinstance(event, Started):
+            self._start(event)
+        elif isinstance(event, Steps):
+            self._steps(event, time.monotonic() if now is None else now)
+        elif isinstance(event, Epoch):
+            self.epoch = event.epoch
+            self.epoch_losses.append((event.epoch, event.loss))
+            for name, value in event.metrics.items():
+                self.metrics.setdefault(name, []).append((event.epoch, value))
+            self.tables |= event.tables
+        elif isinstance(event, Done):
+            self.done = event
+            self.tables |= event.tables
 
-    def _start(self, message: p.TrainingStarted) -> None:
-        self.epochs = message.epochs
-        self.steps_per_epoch = message.steps_per_epoch
-        self.first_epoch = message.first_epoch
-        self.epoch = message.first_epoch - 1
-        self.last_step = (message.first_epoch - 1) * message.steps_per_epoch
+    def _start(self, event: Started) -> None:
+        self.epochs = event.epochs
+        self.steps_per_epoch = event.steps_per_epoch
+        self.first_epoch = event.first_epoch
+        self.epoch = event.first_epoch - 1
+        self.last_step = (event.first_epoch - 1) * event.steps_per_epoch
         self.done = None
         self._marks = []
 
-    def _steps(self, message: p.StepsDone, now: float) -> None:
-        self.losses.extend(message.losses)
-        self.last_step = message.first + len(message.losses) - 1
-        self.tier = message.tier or self.tier
+    def _steps(self, event: Steps, now: float) -> None:
+        self.losses.extend(event.losses)
+        self.last_step = event.last
+        self.tier = event.tier or self.tier
         self._marks.append((now, self.losses.count))
         while len(self._marks) > 2 and now - self._marks[0][0] > SPEED_SECONDS:
             self._marks.pop(0)

@@ -79,7 +79,7 @@ def connect(window: MainWindow) -> None:
     window.profile.wanted.connect(window.do_measure)
     window.profile.chosen.connect(window.navigation.show_named)
     link.state_changed.connect(window.on_engine_state)
-    link.training.connect(window.training.on_message)
+    link.training.connect(window.training.on_event)
     link.download.connect(window.training.on_download)
     window.training.download_wanted.connect(window.do_fetch_data)
     window.training.download_cancelled.connect(link.cancel_download)

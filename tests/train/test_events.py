@@ -1,0 +1,34 @@
+"""Events as JSON: what programs that read ``nodeflow train --json`` rely on."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nodeflow.train.events import Done, Epoch, Hit, Started, Steps, as_json
+
+TABLE = np.eye(2)
+
+
+def test_an_epoch_lists_its_numbers_and_tables_as_metrics():
+    event = Epoch(3, 0.25, {"accuracy": 0.5}, 30, 1.234567, {"confusion": TABLE})
+    assert as_json(event) == {
+        "event": "epoch",
+        "epoch": 3,
+        "loss": 0.25,
+        "metrics": {"accuracy": 0.5, "confusion": TABLE},
+        "steps": 30,
+        "seconds": 1.2346,
+    }
+
+
+def test_the_end_names_reason_and_best_epoch_only_where_there_are_any():
+    done = {"event": "done", "epochs": 7, "metrics": {}, "steps_per_second": 33.3, "seconds": 2.0}
+    assert as_json(Done(7, {}, 70, 100 / 3, 2.0)) == done
+    early = Done(7, {}, 70, 100 / 3, 2.0, reason="loss has not improved", best_epoch=4)
+    assert as_json(early) == {**done, "stopped_early": "loss has not improved", "best_epoch": 4}
+    assert list(as_json(early) or {})[-2:] == ["stopped_early", "best_epoch"]
+
+
+def test_other_events_are_not_printed():
+    for event in (Started(1, 1), Steps(1, np.ones(1)), Hit(1, ("loss",))):
+        assert as_json(event) is None

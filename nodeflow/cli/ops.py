@@ -10,7 +10,8 @@ from nodeflow.cli.environment import Environment
 from nodeflow.cli.output import json_line
 from nodeflow.document.analysis.declarations import declarations
 from nodeflow.errors import UnknownOp, suggest
-from nodeflow.graph.op import Attr, Op, Port
+from nodeflow.graph.declaration import Attr, Port
+from nodeflow.graph.op import Op
 
 
 def ops(arguments: argparse.Namespace, environment: Environment) -> None:

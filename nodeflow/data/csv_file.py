@@ -16,7 +16,7 @@ from nodeflow.data.errors import DataFormatError
 from nodeflow.data.source_options import SPLIT_OPTIONS, ColumnNames, split_rows
 from nodeflow.data.table import DELIMITERS, Table, is_number, read_table
 from nodeflow.engine.columns import Column
-from nodeflow.graph.op import Attr
+from nodeflow.graph.declaration import Attr
 from nodeflow.graph.types import TensorType
 
 OPTIONS = (

@@ -23,7 +23,7 @@ from nodeflow.data.errors import DataFormatError
 from nodeflow.data.source_options import SPLIT_OPTIONS, ColumnNames, split_rows
 from nodeflow.engine.columns import Column
 from nodeflow.errors import suggest
-from nodeflow.graph.op import Attr
+from nodeflow.graph.declaration import Attr
 from nodeflow.graph.types import DTYPES, TensorType
 
 OPTIONS = (

@@ -15,7 +15,7 @@ import numpy as np
 from nodeflow.data.batching import epoch_order
 from nodeflow.data.dataset import SPLITS, split_edges
 from nodeflow.errors import AttributeProblem, suggest
-from nodeflow.graph.op import Attr
+from nodeflow.graph.declaration import Attr
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from nodeflow.data.dataset import Dataset
 from nodeflow.data.errors import UnknownSource
 from nodeflow.data.source_options import bind
 from nodeflow.errors import suggest
-from nodeflow.graph.op import Attr
+from nodeflow.graph.declaration import Attr
 from nodeflow.graph.types import TensorType
 
 

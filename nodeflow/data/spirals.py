@@ -7,7 +7,7 @@ import numpy as np
 from nodeflow.data.dataset import Dataset
 from nodeflow.data.source_options import SPLIT_OPTIONS, split_rows
 from nodeflow.engine.columns import Column
-from nodeflow.graph.op import Attr
+from nodeflow.graph.declaration import Attr
 from nodeflow.graph.types import TensorType
 from nodeflow.ops.threefry import threefry2x32
 

@@ -5,6 +5,7 @@ A node's position in ``Graph.nodes`` is a topological order, since its inputs ex
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,8 +22,10 @@ from nodeflow.errors import (
     UnknownName,
     suggest_or_list,
 )
+from nodeflow.graph.declaration import Port
+from nodeflow.graph.indexing import parse_index
 from nodeflow.graph.infer import infer_types
-from nodeflow.graph.op import NAME_PATTERN, Op
+from nodeflow.graph.op import Op
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.types import (
     NUMBERS,
@@ -32,6 +35,8 @@ from nodeflow.graph.types import (
     dtype_name,
     literal,
 )
+
+NAME_PATTERN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(/[A-Za-z_][A-Za-z0-9_]*)*")
 
 
 class Tensor:
@@ -144,9 +149,20 @@ class Tensor:
         return self._apply("logical_or", self, other)
 
     def __getitem__(self, key: Any) -> Tensor:
-        from nodeflow.graph.indexing import index_tensor
-
-        return index_tensor(self, key)
+        try:
+            index = parse_index(key, self.shape)
+        except GraphError as error:
+            raise error.at(self.name) from None
+        result = self
+        if index.slices:
+            result = result.graph.apply(
+                "strided_slice", result, begin=index.begin, end=index.end, strides=index.strides
+            )
+        if index.squeezed:
+            result = result.graph.apply("squeeze", result, axis=index.squeezed)
+        for axis in index.new_axes:
+            result = result.graph.apply("expand_dims", result, axis=axis)
+        return result
 
     def __bool__(self) -> bool:
         raise GraphError(
@@ -527,7 +543,7 @@ def ancestors(nodes: Iterable[Node]) -> set[Node]:
     return seen
 
 
-def _port_dtype(port: Any, value: Any) -> str | None:
+def _port_dtype(port: Port, value: Any) -> str | None:
     """The dtype of a literal no tensor decides: its own default, if the port takes it."""
     if isinstance(value, (Tensor, Node, np.ndarray, np.generic)):
         return None

@@ -1,4 +1,4 @@
-"""Runs an op's declaration over its input types; failures name node, port, expected, actual."""
+"""Infers a node's output types from its declaration; errors name node, port, expected, actual."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nodeflow.errors import DtypeError, MissingInput, NodeflowError
-from nodeflow.graph.op import Op
+from nodeflow.graph.declaration import NodeDeclaration
 from nodeflow.graph.types import TensorType
 
 
 def infer_types(
-    op: Op,
+    op: NodeDeclaration,
     types: Sequence[TensorType],
     attrs: Mapping[str, Any],
     node: str | None = None,
 ) -> tuple[TensorType, ...]:
-    """Output types of one application of ``op``.
+    """Output types of one node that ``op`` declares.
 
     Args:
         types: input types, variadic ones flattened.
@@ -35,7 +35,7 @@ def infer_types(
     return (result,) if isinstance(result, TensorType) else tuple(result)
 
 
-def check_count(op: Op, count: int) -> None:
+def check_count(op: NodeDeclaration, count: int) -> None:
     """Raises MissingInput (or DtypeError for too many) when ``count`` inputs cannot be right."""
     required = sum(not (p.optional or p.variadic) for p in op.inputs)
     if count < required:
@@ -49,7 +49,7 @@ def check_count(op: Op, count: int) -> None:
         raise MissingInput(f"{op.id} takes {len(op.inputs)} inputs, not {count}")
 
 
-def check_dtypes(op: Op, types: Sequence[TensorType]) -> None:
+def check_dtypes(op: NodeDeclaration, types: Sequence[TensorType]) -> None:
     """Raises DtypeError where a port refuses a dtype or ports of one group differ."""
     first: dict[str, tuple[str, str]] = {}
     for index, tensor_type in enumerate(types):
@@ -76,7 +76,7 @@ def _any_of(dtypes: Sequence[str]) -> str:
     return dtypes[0] if len(dtypes) == 1 else f"{', '.join(dtypes[:-1])} or {dtypes[-1]}"
 
 
-def _cast_hint(op: Op, dtypes: Sequence[str]) -> str:
+def _cast_hint(op: NodeDeclaration, dtypes: Sequence[str]) -> str:
     if op.id == "divide":
         return "Use floor_divide for integers, or insert a Cast to float32."
     return f"Insert a Cast to {dtypes[0]}."

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from nodeflow.errors import UnknownOp, suggest
-
-if TYPE_CHECKING:
-    from nodeflow.graph.op import Op
+from nodeflow.graph.op import Op
 
 
 class Registry:
@@ -29,11 +26,11 @@ class Registry:
         return op
 
     def put(self, op: Op) -> None:
-        """Add an op in the place of one with the same id: ops of the user's own are reloaded."""
+        """Add an op, replacing one with the same id: for reloading a user's own ops."""
         self._ops[op.id] = op
 
     def remove(self, op_id: str) -> None:
-        """Take an op out, if it is there. Nodes that were made of it keep it."""
+        """Remove an op if it is registered. Existing nodes keep it."""
         self._ops.pop(op_id, None)
 
     def lookup(self, op_id: str) -> Op:

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from nodeflow.graph.op import Attr
+from nodeflow.graph.declaration import Attr
 from nodeflow.graph.types import FLOATS, NUMBERS
 from nodeflow.ops import functions as F
 from nodeflow.ops.elementwise import define

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from nodeflow.errors import ShapeError
+from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.graph import Tensor
-from nodeflow.graph.op import Attr, Port, Sample
+from nodeflow.graph.op import Sample
 from nodeflow.graph.types import BOOL, FLOATS, TensorType, broadcast_shapes, shape_text
 from nodeflow.ops import functions as F
 from nodeflow.ops.base import register

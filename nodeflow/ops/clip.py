@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from nodeflow.errors import AttributeProblem, LiteralError
-from nodeflow.graph.op import Attr
+from nodeflow.graph.declaration import Attr
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.types import TensorType, literal
 from nodeflow.ops import functions as F

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.graph.op import Port
+from nodeflow.graph.declaration import Port
 from nodeflow.graph.types import BOOL, DTYPES, NUMBERS
 from nodeflow.ops import functions as F
 from nodeflow.ops.elementwise import define

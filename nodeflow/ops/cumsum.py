@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.graph import Node, Tensor
-from nodeflow.graph.op import Attr, Op, Port, Sample
+from nodeflow.graph.op import Op, Sample
 from nodeflow.graph.types import NUMBERS, TensorType, normalize_axis
 from nodeflow.ops import functions as F
 from nodeflow.ops import lowering

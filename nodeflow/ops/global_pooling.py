@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from nodeflow.errors import ShapeError
+from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.graph import Tensor
-from nodeflow.graph.op import Attr, Port, Sample
+from nodeflow.graph.op import Sample
 from nodeflow.graph.types import FLOATS, TensorType, shape_text
 from nodeflow.ops import functions as F
 from nodeflow.ops.base import register

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from nodeflow.errors import AttributeProblem, RunError, ShapeError
+from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.gradients import gradients
 from nodeflow.graph.graph import Node, Tensor
-from nodeflow.graph.op import Attr, Op, Port, Sample
+from nodeflow.graph.op import Op, Sample
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.types import (
     DTYPES,

@@ -14,8 +14,9 @@ from nodeflow.errors import (
     NodeflowError,
     ShapeError,
 )
+from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.graph import Node, Tensor
-from nodeflow.graph.op import Attr, Op, Port, Sample
+from nodeflow.graph.op import Op, Sample
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.types import (
     Shape,

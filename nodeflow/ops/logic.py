@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from nodeflow.graph.declaration import Port
 from nodeflow.graph.graph import Tensor
-from nodeflow.graph.op import Port, Sample
+from nodeflow.graph.op import Sample
 from nodeflow.graph.types import BOOL, FLOATS, TensorType, normalize_axes
 from nodeflow.ops import functions as F
 from nodeflow.ops.base import register

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from nodeflow.errors import GradientError, GraphError, ShapeError
+from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.gradients import gradients
 from nodeflow.graph.graph import Graph, Node, Tensor, ancestors
-from nodeflow.graph.op import Attr, Expansion, Op, Port
+from nodeflow.graph.op import Expansion, Op
 from nodeflow.graph.types import FLOATS, TensorType, shape_text
 from nodeflow.ops import functions as F
 from nodeflow.ops.base import register

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from nodeflow.errors import RunError, ShapeError
+from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.graph import Tensor
-from nodeflow.graph.op import Attr, Op, Port, Sample
+from nodeflow.graph.op import Op, Sample
 from nodeflow.graph.types import (
     DTYPES,
     FLOATS,

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from nodeflow.errors import RunError, ShapeError
+from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.graph import Node, Tensor
-from nodeflow.graph.op import Attr, Op, Port, Sample
+from nodeflow.graph.op import Op, Sample
 from nodeflow.graph.types import FLOATS, TensorType, normalize_axis, shape_text, unify_shapes
 from nodeflow.ops import functions as F
 from nodeflow.ops import lowering

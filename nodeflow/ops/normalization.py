@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from nodeflow.errors import ShapeError
+from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.graph import Tensor
-from nodeflow.graph.op import Attr, Port, Sample
+from nodeflow.graph.op import Sample
 from nodeflow.graph.types import (
     BOOL,
     FLOATS,

@@ -6,8 +6,8 @@ change with the step and not with the variable are computed once per dtype, in `
 
 from __future__ import annotations
 
+from nodeflow.graph.declaration import Attr
 from nodeflow.graph.graph import Tensor
-from nodeflow.graph.op import Attr
 from nodeflow.ops import functions as F
 from nodeflow.ops.base import register
 from nodeflow.ops.macro_ops import Optimizer, Updates

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.graph import Node, Tensor
-from nodeflow.graph.op import Attr, Port, Sample
+from nodeflow.graph.op import Sample
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.types import FLOATS, TensorType
 from nodeflow.ops import functions as F

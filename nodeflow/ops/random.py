@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from nodeflow.errors import AttributeProblem
-from nodeflow.graph.op import Attr, Op, Sample
+from nodeflow.graph.declaration import Attr
+from nodeflow.graph.op import Op, Sample
 from nodeflow.graph.types import FLOATS, TensorType, numpy_dtype
 from nodeflow.ops import lowering
 from nodeflow.ops.base import register

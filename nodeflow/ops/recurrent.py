@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from nodeflow.errors import ShapeError
+from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.graph import Tensor
-from nodeflow.graph.op import Attr, Port, Sample
+from nodeflow.graph.op import Sample
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.types import FLOATS, Dim, TensorType, compatible, shape_text
 from nodeflow.ops import functions as F

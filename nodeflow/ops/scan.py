@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 
 from nodeflow.errors import GraphError, RunError, ShapeError
+from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.gradients import gradients
 from nodeflow.graph.graph import Graph, Node, Tensor
-from nodeflow.graph.op import Attr, Op, Port, Sample
+from nodeflow.graph.op import Op, Sample
 from nodeflow.graph.types import DTYPES, Dim, TensorType, numpy_dtype, shape_text, unify_shapes
 from nodeflow.ops import functions as F
 from nodeflow.ops import lowering

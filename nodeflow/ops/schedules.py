@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.graph import Tensor, get_default_graph
-from nodeflow.graph.op import Attr, Port, Sample
+from nodeflow.graph.op import Sample
 from nodeflow.graph.types import FLOATS, NUMBERS, TensorType
 from nodeflow.ops import functions as F
 from nodeflow.ops.base import register

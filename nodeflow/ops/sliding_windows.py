@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from nodeflow.errors import AttributeProblem, ShapeError
-from nodeflow.graph.op import Attr
+from nodeflow.graph.declaration import Attr
 from nodeflow.graph.types import Dim, Shape, TensorType, shape_text
 
 PADDING = Attr(

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from nodeflow.errors import AttributeProblem, DtypeError, UnknownOp
-from nodeflow.graph.op import Attr, Op, Port
+from nodeflow.graph.declaration import Attr, Port
+from nodeflow.graph.op import Op
 from nodeflow.graph.registry import REGISTRY, Registry
 
 

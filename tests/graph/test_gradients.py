@@ -7,8 +7,9 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.errors import GradientError
+from nodeflow.graph.declaration import Port
 from nodeflow.graph.gradients import gradients
-from nodeflow.graph.op import Op, Port
+from nodeflow.graph.op import Op
 from nodeflow.graph.types import TensorType
 from tests.ops.evaluate import evaluate
 

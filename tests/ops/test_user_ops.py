@@ -9,7 +9,7 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.errors import DtypeError, GradientError, RunError, UnknownOp, UserOpError
-from nodeflow.graph.op import REQUIRED
+from nodeflow.graph.declaration import REQUIRED
 from nodeflow.graph.types import TensorType
 from nodeflow.ops.user import guard, user_op
 

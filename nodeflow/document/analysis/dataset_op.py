@@ -16,7 +16,8 @@ from nodeflow.data import dataset_columns, parse_source, source_options
 from nodeflow.data.data_paths import resolve
 from nodeflow.document.model.records import compact_json
 from nodeflow.errors import AttributeProblem, DataError, NodeflowError
-from nodeflow.graph.op import Attr, Op, Port
+from nodeflow.graph.declaration import Attr, Port
+from nodeflow.graph.op import Op
 from nodeflow.graph.types import TensorType
 
 DATASET = "dataset"

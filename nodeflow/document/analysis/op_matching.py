@@ -14,8 +14,9 @@ from nodeflow.document.analysis.declarations import op_of
 from nodeflow.document.analysis.ports import input_names, split_port
 from nodeflow.document.model.document import Document
 from nodeflow.errors import AttributeProblem, NodeflowError
+from nodeflow.graph.declaration import REQUIRED, Port
 from nodeflow.graph.infer import infer_types
-from nodeflow.graph.op import REQUIRED, Op, Port
+from nodeflow.graph.op import Op
 from nodeflow.graph.types import DTYPES, TensorType
 
 RANKS, SIZE = range(5), 4

@@ -14,7 +14,8 @@ from typing import Any
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.problems import Problem
 from nodeflow.document.model.records import BYPASSED, MUTED, NodeRecord, Wire, mode_of
-from nodeflow.graph.op import Op, Port
+from nodeflow.graph.declaration import Port
+from nodeflow.graph.op import Op
 from nodeflow.graph.types import TensorType
 
 REROUTE = "reroute"

@@ -22,7 +22,8 @@ from nodeflow.document.analysis.dataset_op import DATASET
 from nodeflow.document.analysis.declarations import declaration
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import INPUTS, OUTPUTS, SUBGRAPH, NodeRecord
-from nodeflow.graph.op import Op, Port
+from nodeflow.graph.declaration import Port
+from nodeflow.graph.op import Op
 
 if TYPE_CHECKING:
     from nodeflow.document.analysis.analysis import Analysis

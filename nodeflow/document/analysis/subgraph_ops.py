@@ -17,7 +17,8 @@ from nodeflow.document.model.errors import BadPort, UnknownSubgraph
 from nodeflow.document.model.problems import Problem
 from nodeflow.document.model.records import INPUTS, OUTPUTS, SUBGRAPH, NodeRecord, Wire
 from nodeflow.errors import NodeflowError
-from nodeflow.graph.op import Attr, Op, Port
+from nodeflow.graph.declaration import Attr, Port
+from nodeflow.graph.op import Op
 from nodeflow.graph.types import TensorType
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import Any
 from nodeflow.document.formula.planner import Number, Planner, Value
 from nodeflow.document.model.names import NAME
 from nodeflow.errors import NodeflowError, suggest
-from nodeflow.graph.op import Attr, Op, Port
+from nodeflow.graph.declaration import Attr, Port
+from nodeflow.graph.op import Op
 from nodeflow.ops import REGISTRY
 
 

@@ -10,8 +10,8 @@ from functools import wraps
 from typing import Any
 
 from nodeflow.errors import AttributeProblem, NodeflowError, UserOpError
+from nodeflow.graph.declaration import Port
 from nodeflow.graph.graph import Tensor
-from nodeflow.graph.op import Port
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.types import DTYPES, FLOATS, dtype_name
 from nodeflow.ops.functions import make_function

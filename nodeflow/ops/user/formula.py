@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from nodeflow.errors import UserOpError
-from nodeflow.graph.op import Attr, Port
+from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.types import FLOATS
 from nodeflow.ops.samples import values

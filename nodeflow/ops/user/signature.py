@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from nodeflow.errors import UserOpError
-from nodeflow.graph.op import REQUIRED, Attr, Port
+from nodeflow.graph.declaration import REQUIRED, Attr, Port
 
 _KINDS: dict[Any, str] = {bool: "bool", int: "int", float: "float", str: "string"}
 _EXAMPLE = "Write it as in `slope: float = 0.1`."

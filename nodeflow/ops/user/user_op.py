@@ -10,8 +10,9 @@ from typing import Any, NoReturn
 import numpy as np
 
 from nodeflow.errors import GradientError, NodeflowError, RunError, UserOpError
+from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.graph import Node, Tensor
-from nodeflow.graph.op import Attr, Op, Port
+from nodeflow.graph.op import Op
 from nodeflow.graph.types import TensorType, broadcast_shapes, dtype_name, numpy_dtype
 from nodeflow.ops.lowering import Elementwise as ElementwiseLowering
 from nodeflow.ops.user.guard import (

@@ -8,7 +8,7 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QToolButton, QWidget
 
 from nodeflow.document.model.records import plain, same
-from nodeflow.graph.op import Attr
+from nodeflow.graph.declaration import Attr
 from nodeflow.ui.core.theme import SPACE, Theme, icon
 from nodeflow.ui.core.widgets import label
 from nodeflow.ui.inspector.editors import Editor, make_editor

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QToolButton, 
 
 from nodeflow.data import SOURCES, parse_source
 from nodeflow.errors import NodeflowError
-from nodeflow.graph.op import Attr
+from nodeflow.graph.declaration import Attr
 from nodeflow.ui.core.theme import SPACE, Theme, icon
 from nodeflow.ui.core.widgets import label
 from nodeflow.ui.inspector.editors import Editor, QuietCombo

@@ -15,7 +15,7 @@ from nodeflow.document.analysis.training_settings import (
     training_settings,
 )
 from nodeflow.document.edit import commands
-from nodeflow.graph.op import Attr
+from nodeflow.graph.declaration import Attr
 from nodeflow.ui.core.theme import SPACE, Theme
 from nodeflow.ui.core.widgets import column, label, row
 from nodeflow.ui.core.workspace import Workspace

@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 
 from nodeflow.document.model.records import plain
 from nodeflow.errors import NodeflowError
-from nodeflow.graph.op import Attr
+from nodeflow.graph.declaration import Attr
 from nodeflow.graph.types import DTYPES
 from nodeflow.ui.core.theme import SPACE, Theme
 from nodeflow.ui.core.widgets import restyle

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nodeflow.graph.op import Attr
+from nodeflow.graph.declaration import Attr
 from nodeflow.ui.canvas.paint.background_layer import frame_color
 from nodeflow.ui.core.theme import Theme
 from nodeflow.ui.inspector.editors import Editor, QuietCombo, dot

@@ -14,7 +14,8 @@ from nodeflow.document.analysis.training_settings import is_optimizer
 from nodeflow.document.build.expand import Expansion
 from nodeflow.document.edit import commands
 from nodeflow.document.model.records import SUBGRAPH, Change, NodeRecord
-from nodeflow.graph.op import Attr, Op
+from nodeflow.graph.declaration import Attr
+from nodeflow.graph.op import Op
 from nodeflow.ui.core.theme import SPACE, Theme
 from nodeflow.ui.core.widgets import button, label, line, row
 from nodeflow.ui.core.workspace import Workspace

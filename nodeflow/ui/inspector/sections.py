@@ -15,7 +15,8 @@ from nodeflow.document.edit import commands
 from nodeflow.document.model.problems import Problem
 from nodeflow.document.model.records import NodeRecord
 from nodeflow.errors import NodeflowError
-from nodeflow.graph.op import Attr, Op
+from nodeflow.graph.declaration import Attr
+from nodeflow.graph.op import Op
 from nodeflow.ui.canvas.paint.op_icons import draw_sign, tile
 from nodeflow.ui.core.messages import plain
 from nodeflow.ui.core.theme import SPACE, Theme, font_families, icon

@@ -12,7 +12,7 @@ from nodeflow.document.analysis.paths import scoped_name
 from nodeflow.document.analysis.training_settings import training_settings
 from nodeflow.document.edit import commands
 from nodeflow.document.io.flow import natural
-from nodeflow.graph.op import Attr
+from nodeflow.graph.declaration import Attr
 from nodeflow.ops.metric_state import Accumulating
 from nodeflow.ui.core.theme import SPACE, Theme, icon
 from nodeflow.ui.core.widgets import button, clear, label

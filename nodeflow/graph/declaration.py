@@ -1,0 +1,338 @@
+"""What declares a node: its ports, attributes, documentation and type inference.
+
+Palette entry, inspector editor, tooltip, file format, command line, documentation and the check of
+inputs derive from a declaration. The ops of the graph are declarations that can also be computed
+(`nodeflow.graph.op`); nodes that exist in a document alone are declarations and no ops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nodeflow.errors import AttributeProblem, suggest
+from nodeflow.graph.types import DTYPES, TensorType, dtype_name
+
+_SPELLED = {
+    "adamw": "AdamW", "auc": "AUC", "conv1d": "Conv1D", "conv2d": "Conv2D", "elu": "ELU",
+    "f1": "F1", "gelu": "GELU", "gru": "GRU", "kl": "KL", "lstm": "LSTM", "pool1d": "pool 1D",
+    "pool2d": "pool 2D", "relu": "ReLU", "rmsprop": "RMSProp", "rnn": "RNN",
+}  # fmt: skip
+"""Words of ids that the field writes in its own way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """An input or output of an op.
+
+    Attributes:
+        dtypes: dtypes the port accepts.
+        group: ports of one op in the same group must have equal dtypes.
+        variadic: stands for ``name.0``, ``name.1``, ...; always the last input.
+        optional: may stay without a wire; only trailing inputs.
+    """
+
+    name: str
+    doc: str = ""
+    dtypes: tuple[str, ...] = DTYPES
+    group: str | None = None
+    variadic: bool = False
+    optional: bool = False
+
+
+class _Required:
+    def __repr__(self) -> str:
+        return "required"
+
+
+REQUIRED: Any = _Required()
+
+
+@dataclass(frozen=True, slots=True)
+class Attr:
+    """A setting of an op, fixed when the graph is built.
+
+    ``kind`` chooses check, inspector editor and command-line parser:
+
+    ========== ========================================================================
+    kind       value
+    ========== ========================================================================
+    float, int, bool, string   a scalar
+    choice     one of ``choices``
+    dtype      a dtype name
+    shape      a list of sizes, None for an unknown dimension
+    ints       a list of integers
+    axes       None (all), an integer, or a list of integers
+    literal    a number, bool, nested list of them, or numpy array
+    initializer  None or ``{"op": id, attribute: value, ...}``
+    names      None or a list of node names
+    json       any JSON value, kept as it is
+    ========== ========================================================================
+    """
+
+    name: str
+    kind: str
+    default: Any = REQUIRED
+    doc: str = ""
+    choices: tuple[str, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+    optional: bool = False
+
+    @property
+    def required(self) -> bool:
+        return self.default is REQUIRED
+
+    def check(self, value: Any) -> Any:
+        """The value in canonical form.
+
+        Raises:
+            AttributeProblem: wrong kind or out of range; names what is expected.
+        """
+        if value is None and (self.optional or self.default is None):
+            return None
+        try:
+            checked = _CHECKS[self.kind](self, value)
+        except (TypeError, ValueError, OverflowError):
+            raise AttributeProblem(
+                f"{self.name} must be {_EXPECTED[self.kind]}, not {_short(value)}",
+                port=self.name,
+            ) from None
+        self._check_range(checked)
+        return checked
+
+    def _check_range(self, value: Any) -> None:
+        if self.minimum is not None and not value >= self.minimum:
+            raise AttributeProblem(
+                f"{self.name} must be at least {self.minimum:g}, not {value:g}",
+                port=self.name,
+            )
+        if self.maximum is not None and not value <= self.maximum:
+            raise AttributeProblem(
+                f"{self.name} must be at most {self.maximum:g}, not {value:g}",
+                port=self.name,
+            )
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+def _check_float(_: Attr, value: Any) -> float:
+    if isinstance(value, (bool, np.bool_)) or (isinstance(value, str) and value not in _SPECIAL):
+        raise TypeError
+    return float(value)
+
+
+_SPECIAL = ("NaN", "Infinity", "-Infinity")
+
+
+def _check_int(_: Attr, value: Any) -> int:
+    if isinstance(value, (bool, np.bool_, str)) or int(value) != value:
+        raise TypeError
+    return int(value)
+
+
+def _check_bool(_: Attr, value: Any) -> bool:
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError
+    return bool(value)
+
+
+def _check_string(_: Attr, value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _check_choice(attr: Attr, value: Any) -> str:
+    if value not in attr.choices:
+        raise AttributeProblem(
+            f"{attr.name} must be one of {', '.join(attr.choices)}, not {_short(value)}",
+            port=attr.name,
+            hint=suggest(str(value), attr.choices),
+        )
+    return value
+
+
+def _check_dtype(attr: Attr, value: Any) -> str:
+    name = dtype_name(value)
+    if attr.choices and name not in attr.choices:
+        raise AttributeProblem(
+            f"{attr.name} must be one of {', '.join(attr.choices)}, not {name}",
+            port=attr.name,
+        )
+    return name
+
+
+def _check_shape(attr: Attr, value: Any) -> tuple[int | None, ...]:
+    if isinstance(value, str):
+        raise TypeError
+    dims = [value] if isinstance(value, (int, np.integer)) else list(value)
+    return tuple(None if d is None else _check_int(attr, d) for d in dims)
+
+
+def _check_ints(attr: Attr, value: Any) -> tuple[int, ...]:
+    if isinstance(value, str):
+        raise TypeError
+    items = [value] if isinstance(value, (int, np.integer)) else list(value)
+    return tuple(_check_int(attr, d) for d in items)
+
+
+def _check_axes(attr: Attr, value: Any) -> int | tuple[int, ...] | None:
+    if value is None or isinstance(value, (int, np.integer)):
+        return None if value is None else _check_int(attr, value)
+    return _check_ints(attr, value)
+
+
+def _check_literal(_: Attr, value: Any) -> Any:
+    return value if isinstance(value, np.ndarray) else _plain(value)
+
+
+def _plain(value: Any) -> Any:
+    """Lists, numbers, bools and the special strings only."""
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    if isinstance(value, (np.generic, np.ndarray)):
+        return value.tolist()
+    if isinstance(value, (bool, int, float)) or value in _SPECIAL:
+        return value
+    raise TypeError
+
+
+def _check_initializer(attr: Attr, value: Any) -> dict[str, Any]:
+    if not isinstance(value, Mapping) or not isinstance(value.get("op"), str):
+        raise TypeError
+    return dict(value)
+
+
+def _check_names(_: Attr, value: Any) -> tuple[str, ...]:
+    if isinstance(value, str):
+        raise TypeError
+    names = tuple(getattr(v, "name", v) for v in value)  # tensors stand for their names
+    if not all(isinstance(name, str) for name in names):
+        raise TypeError
+    return names
+
+
+_CHECKS: dict[str, Callable[[Attr, Any], Any]] = {
+    "float": _check_float,
+    "int": _check_int,
+    "bool": _check_bool,
+    "string": _check_string,
+    "choice": _check_choice,
+    "dtype": _check_dtype,
+    "shape": _check_shape,
+    "ints": _check_ints,
+    "axes": _check_axes,
+    "literal": _check_literal,
+    "initializer": _check_initializer,
+    "names": _check_names,
+    "json": lambda _, value: value,
+}
+
+_EXPECTED = {
+    "float": "a number",
+    "int": "a whole number",
+    "bool": "true or false",
+    "string": "a text",
+    "choice": "one of its choices",
+    "dtype": "a dtype",
+    "shape": "a list of sizes (null for an unknown one)",
+    "ints": "a list of whole numbers",
+    "axes": "an axis, a list of axes, or null for all",
+    "literal": "a number, true, false, or nested lists of them",
+    "initializer": 'null or an object such as {"op": "random_normal", "stddev": 0.03}',
+    "names": "null or a list of node names",
+    "json": "a JSON value",
+}
+
+
+class NodeDeclaration:
+    """Base of whatever declares a node; subclasses fill in the attributes and ``infer``."""
+
+    id: str = ""
+    category: str = ""
+    doc: str = ""
+    keywords: tuple[str, ...] = ()
+    inputs: tuple[Port, ...] = ()
+    outputs: tuple[Port, ...] = (Port("out"),)
+    attrs: tuple[Attr, ...] = ()
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType | Sequence[TensorType]:
+        """Output types from input types, unknown dimensions included.
+
+        Raises:
+            ShapeError, DtypeError, AttributeProblem: with ``port`` set where one is at fault.
+        """
+        raise NotImplementedError(self.id)
+
+    @property
+    def title(self) -> str:
+        """The op's id as words, for people: ``reduce_sum`` is ``Reduce sum``, ``lstm`` ``LSTM``."""
+        words = [_SPELLED.get(word, word) for word in self.id.split("_")]
+        return " ".join([words[0][:1].upper() + words[0][1:], *words[1:]])
+
+    @property
+    def summary(self) -> str:
+        """The first line of the documentation."""
+        return self.doc.strip().split("\n", 1)[0]
+
+    @property
+    def variadic(self) -> bool:
+        return bool(self.inputs) and self.inputs[-1].variadic
+
+    def attr(self, name: str) -> Attr:
+        """The declaration of one attribute.
+
+        Raises:
+            AttributeProblem: there is none; the hint lists near names.
+        """
+        for attr in self.attrs:
+            if attr.name == name:
+                return attr
+        names = [a.name for a in self.attrs]
+        known = f"It has {', '.join(names)}." if names else f"{self.id} has no attributes."
+        raise AttributeProblem(
+            f"{self.id} has no attribute {name!r}",
+            port=name,
+            hint=suggest(name, names) or known,
+        )
+
+    def bind_attrs(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Checked attributes with defaults filled in.
+
+        Raises:
+            AttributeProblem: unknown, missing or malformed.
+        """
+        for name in given:
+            self.attr(name)
+        bound = {}
+        for attr in self.attrs:
+            if attr.name in given:
+                bound[attr.name] = attr.check(given[attr.name])
+            elif attr.required:
+                raise AttributeProblem(
+                    f"{self.id} needs the attribute {attr.name!r}", port=attr.name
+                )
+            else:
+                bound[attr.name] = attr.default
+        return bound
+
+    def input_port(self, index: int) -> Port:
+        """The declared port of the index-th (flattened) input."""
+        return self.inputs[min(index, len(self.inputs) - 1)]
+
+    def input_name(self, index: int) -> str:
+        """Name of the index-th (flattened) input: ``x``, or ``values.2`` for a variadic one."""
+        port = self.input_port(index)
+        return f"{port.name}.{index - len(self.inputs) + 1}" if port.variadic else port.name
+
+    def output_name(self, index: int) -> str:
+        """Name of the index-th output: ``out``, or ``parts.2`` where outputs are variadic."""
+        port = self.outputs[min(index, len(self.outputs) - 1)]
+        return f"{port.name}.{index - len(self.outputs) + 1}" if port.variadic else port.name

@@ -21,7 +21,7 @@ def render(arguments: argparse.Namespace, environment: Environment) -> None:
             f"{output.name} is neither .png, .svg nor .pdf", hint="Name a .png, .svg or .pdf file."
         )
     document = load_document(arguments, environment)
-    from nodeflow.ui.core.export_image import render_file
+    from nodeflow.ui.canvas.export_image import render_file
 
     values = _previews(document, arguments, environment) if arguments.values else {}
     render_file(document, output, scale=arguments.scale, theme=arguments.theme, values=values)

@@ -10,7 +10,7 @@ from nodeflow.document.edit import clipboard, commands
 from nodeflow.document.edit.create_subgraph import create
 from nodeflow.document.io import flow
 from nodeflow.document.io.embedded_graph import load_picture
-from nodeflow.ui.core import export_image
+from nodeflow.ui.canvas import export_image
 from nodeflow.ui.popups.export_dialog import FORMATS, ExportDialog
 from tests.ui.test_window import build_expression
 

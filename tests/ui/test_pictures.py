@@ -13,9 +13,9 @@ from nodeflow import resources
 from nodeflow.document.io import embedded_graph, flow
 from nodeflow.document.model.errors import FlowError, FlowRead
 from nodeflow.errors import FileProblem
-from nodeflow.ui.core.export_image import render_file
+from nodeflow.ui.canvas.export_image import render_file
 from nodeflow.ui.core.theme import LIGHT
-from nodeflow.ui.panels.array_views import ImageView
+from nodeflow.ui.panels.parts.array_views import ImageView
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from PySide6.QtCore import QEvent, QObject
 
 from nodeflow.ui.core.theme import LIGHT
-from nodeflow.ui.panels.training_history import Losses
+from nodeflow.ui.panels.parts.training_history import Losses
 
 
 class Paints(QObject):
@@ -34,7 +34,7 @@ def shown(qtbot, plot):
 
 @pytest.mark.parametrize("epochs", [1, 3, 10, 60, 100_000, 50_000_000])
 def test_ticks_are_whole_and_few(qtbot, epochs):
-    from nodeflow.ui.panels.plots import MetricPlot
+    from nodeflow.ui.panels.parts.plots import MetricPlot
 
     plot = MetricPlot(LIGHT)
     qtbot.addWidget(plot)
@@ -49,7 +49,7 @@ def test_ticks_are_whole_and_few(qtbot, epochs):
 
 @pytest.mark.parametrize("scale", [1.0, 1e-6, 1e6])
 def test_the_whole_course_is_in_sight_and_the_axes_rarely_move(qtbot, scale):
-    from nodeflow.ui.panels.plots import LossPlot
+    from nodeflow.ui.panels.parts.plots import LossPlot
 
     plot = LossPlot(LIGHT)
     shown(qtbot, plot)
@@ -71,7 +71,7 @@ def test_the_whole_course_is_in_sight_and_the_axes_rarely_move(qtbot, scale):
 
 
 def test_another_training_is_seen_whole(qtbot):
-    from nodeflow.ui.panels.plots import LossPlot
+    from nodeflow.ui.panels.parts.plots import LossPlot
 
     plot = LossPlot(LIGHT)
     shown(qtbot, plot)
@@ -85,7 +85,7 @@ def test_another_training_is_seen_whole(qtbot):
 
 
 def test_metrics_are_painted_only_when_an_epoch_has_ended(qtbot):
-    from nodeflow.ui.panels.plots import MetricPlot
+    from nodeflow.ui.panels.parts.plots import MetricPlot
 
     plot = MetricPlot(LIGHT)
     paints = shown(qtbot, plot)
@@ -105,7 +105,7 @@ def test_metrics_are_painted_only_when_an_epoch_has_ended(qtbot):
 
 
 def test_thousands_of_epochs_are_few_points_with_the_last_among_them(qtbot):
-    from nodeflow.ui.panels.plots import MOST_EPOCHS, MetricPlot
+    from nodeflow.ui.panels.parts.plots import MOST_EPOCHS, MetricPlot
 
     plot = MetricPlot(LIGHT)
     qtbot.addWidget(plot)

@@ -9,8 +9,9 @@ from test_window import build_expression
 from typist import Typist
 
 from nodeflow.document.edit import commands
+from nodeflow.ui.actions.key_text import is_plain
 from nodeflow.ui.actions.specs import ACTIONS
-from nodeflow.ui.canvas.view.keyboard import COMMANDS, is_plain
+from nodeflow.ui.canvas.view.keyboard import COMMANDS
 from nodeflow.ui.popups.shortcut_editor import ShortcutEditor
 
 # what the offscreen platform says of popups

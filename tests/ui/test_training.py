@@ -11,9 +11,9 @@ from PySide6.QtCore import QPointF, Qt
 from nodeflow.host import protocol as p
 from nodeflow.resources import example
 from nodeflow.train import events
-from nodeflow.ui.panels import array_views
-from nodeflow.ui.panels.early_stopping_toggle import StopEarly
-from nodeflow.ui.panels.training_history import (
+from nodeflow.ui.panels.parts import array_views
+from nodeflow.ui.panels.parts.early_stopping_toggle import StopEarly
+from nodeflow.ui.panels.parts.training_history import (
     MOST_STRETCHES,
     Losses,
     MinMaxSeries,

@@ -10,7 +10,7 @@ from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.resources import examples
-from nodeflow.ui.window.tutorial import STEPS
+from nodeflow.ui.popups.tutorial import STEPS
 
 
 @pytest.fixture

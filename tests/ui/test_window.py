@@ -293,7 +293,7 @@ def test_palette_double_click_and_enter_add_in_the_middle(window, qtbot):
 
 def test_palette_has_every_op_with_its_documentation(window):
     from nodeflow.document.analysis.declarations import declarations
-    from nodeflow.ui.popups.op_palette import OP_ROLE
+    from nodeflow.ui.panels.op_palette import OP_ROLE
 
     model = window.palette_panel.tree.model()
     items = [

@@ -10,10 +10,11 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from PySide6.QtCore import QObject, Qt
+from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMenu, QMenuBar, QSizePolicy, QToolBar, QToolButton, QWidget
 
+from nodeflow.ui.actions.key_text import is_plain, native
 from nodeflow.ui.actions.specs import (
     ACTIONS,
     MENUS,
@@ -23,8 +24,6 @@ from nodeflow.ui.actions.specs import (
     TOOLBAR_TEXT,
     ActionSpec,
 )
-from nodeflow.ui.canvas import CanvasView
-from nodeflow.ui.canvas.view.keyboard import is_plain, native
 from nodeflow.ui.core.theme import Theme, icon
 
 
@@ -41,12 +40,15 @@ class ActionSet(QObject):
     ``when_ID`` of the same object, if it has one, says whether it can be done.
 
     ``explain(spec, blocked)`` is called instead when somebody triggers a blocked action.
+    ``keys_changed`` carries the keys of every action by its id.
     """
+
+    keys_changed = Signal(object)
 
     def __init__(
         self,
         window: QWidget,
-        canvas: CanvasView,
+        canvas: QWidget,
         targets: Sequence[object],
         explain: Callable[[ActionSpec, Blocked], None],
         theme: Theme,
@@ -92,7 +94,7 @@ class ActionSet(QObject):
                 self._keys[spec.id] = wanted
                 self._actions[spec.id].setShortcuts(_heard_by_qt(spec, wanted))
                 self._describe(spec)
-        self._canvas.keys.use(self._keys)
+        self.keys_changed.emit(self._keys)
 
     def shortcut_text(self, action_id: str) -> str:
         """The first key of an action as this platform writes it."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
+from nodeflow.ui.actions.key_text import is_plain, native, portable
 from nodeflow.ui.actions.specs import ACTIONS, ActionSpec
-from nodeflow.ui.canvas.view.keyboard import is_plain, native, portable
 from nodeflow.ui.core.settings import Settings
 
 

@@ -21,8 +21,8 @@ from nodeflow.document.model.document import Document
 from nodeflow.errors import NodeflowError
 from nodeflow.resources import examples
 from nodeflow.ui.canvas import CanvasView
+from nodeflow.ui.canvas.export_image import render_file
 from nodeflow.ui.core.example_titles import example_order, title_of
-from nodeflow.ui.core.export_image import render_file
 from nodeflow.ui.core.settings import Settings
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.popups import dialogs

@@ -28,7 +28,7 @@ from nodeflow.ui.core.redraw_throttle import FASTEST_MS, Pace
 from nodeflow.ui.core.settings import Settings
 from nodeflow.ui.core.theme import SPACE, Theme
 from nodeflow.ui.core.widgets import ElidedLabel, button, label
-from nodeflow.ui.panels.training_history import TrainingRecord, duration
+from nodeflow.ui.panels.parts.training_history import TrainingRecord, duration
 
 DOWNLOAD = "Download the full set"
 SIDE_HEIGHT = 190
@@ -148,7 +148,7 @@ class TrainingPanel(QWidget):
         """Import the plotting library and make the plots, while nobody waits for them."""
         if self.loss_plot is not None:
             return
-        from nodeflow.ui.panels.plots import LossPlot, MetricPlot
+        from nodeflow.ui.panels.parts.plots import LossPlot, MetricPlot
 
         self.loss_plot, self.metric_plot = LossPlot(self._theme), MetricPlot(self._theme)
         page = QWidget()
@@ -345,7 +345,7 @@ class TrainingPanel(QWidget):
             view.parentWidget().setVisible(name in self.record.tables)
 
     def _add_table(self, name: str) -> None:
-        from nodeflow.ui.panels.matrix_view import MatrixView
+        from nodeflow.ui.panels.parts.matrix_view import MatrixView
 
         view = self.table_views[name] = MatrixView(self._theme)
         holder = QWidget()

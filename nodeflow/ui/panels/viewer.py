@@ -25,7 +25,7 @@ from nodeflow.ui.core.theme import SPACE, Theme
 from nodeflow.ui.core.widgets import ElidedLabel, clear, label
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.inspector.editors import QuietCombo
-from nodeflow.ui.panels import array_views
+from nodeflow.ui.panels.parts import array_views
 
 PAUSE_MS = 250
 """At most so often is a whole tensor asked for."""

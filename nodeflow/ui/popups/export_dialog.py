@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from nodeflow.ui.core.export_image import LARGEST_SIDE
+from nodeflow.ui.canvas.export_image import LARGEST_SIDE
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.widgets import label
 

@@ -23,10 +23,10 @@ from PySide6.QtWidgets import (
 )
 
 from nodeflow.ui.actions.action_set import ActionSet
+from nodeflow.ui.actions.key_text import native
 from nodeflow.ui.actions.keymap import Keymap
 from nodeflow.ui.actions.specs import ACTIONS, ActionSpec
 from nodeflow.ui.canvas.gestures.navigation_presets import PRESETS
-from nodeflow.ui.canvas.view.keyboard import native
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.widgets import label, restyle
 from nodeflow.ui.popups.fuzzy_match import best_score

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QMainWindow, QTabWidget, QWidget
 from nodeflow.ui.actions.action_set import ActionSet, Blocked
 from nodeflow.ui.core.settings import Settings
 from nodeflow.ui.core.theme import Theme
-from nodeflow.ui.panels.dock import Dock
+from nodeflow.ui.window.dock import Dock
 
 LEFT, RIGHT = "palette", "inspector"
 LEFT_WIDTH, RIGHT_WIDTH, BOTTOM_HEIGHT = 224, 296, 220

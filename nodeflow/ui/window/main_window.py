@@ -24,10 +24,8 @@ from nodeflow.ui.actions.action_set import ActionSet, Blocked, build_menus, buil
 from nodeflow.ui.actions.specs import ActionSpec
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.canvas.view.keyboard import CanvasActions
-from nodeflow.ui.controllers.breadcrumbs import LEAVE_KEYS, Breadcrumbs
 from nodeflow.ui.controllers.context_menu import CanvasMenu
 from nodeflow.ui.controllers.edit_actions import EditMenu
-from nodeflow.ui.controllers.expansion_page import ExpansionPage
 from nodeflow.ui.controllers.file_controller import Files
 from nodeflow.ui.controllers.insertables_menu import OffersMenu
 from nodeflow.ui.controllers.navigation import Navigation
@@ -43,21 +41,23 @@ from nodeflow.ui.core.theme import THEMES, Theme, system_theme
 from nodeflow.ui.core.widgets import InfoBar, column
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.inspector import InspectorPanel
-from nodeflow.ui.panels.early_stopping_toggle import StopEarly
+from nodeflow.ui.pages.breadcrumbs import LEAVE_KEYS, Breadcrumbs
+from nodeflow.ui.pages.expansion_page import ExpansionPage
+from nodeflow.ui.pages.welcome import WelcomePage
 from nodeflow.ui.panels.log import LogPanel
+from nodeflow.ui.panels.op_palette import PalettePanel
 from nodeflow.ui.panels.outline import OutlinePanel
+from nodeflow.ui.panels.parts.early_stopping_toggle import StopEarly
 from nodeflow.ui.panels.problems import ProblemsPanel
 from nodeflow.ui.panels.profile import ProfilePanel
 from nodeflow.ui.panels.training import TrainingPanel
 from nodeflow.ui.panels.viewer import ViewerPanel
 from nodeflow.ui.popups import dialogs
 from nodeflow.ui.popups.add_node import SearchToAdd
-from nodeflow.ui.popups.op_palette import PalettePanel
+from nodeflow.ui.popups.tutorial import Tutorial
 from nodeflow.ui.window.connections import connect
 from nodeflow.ui.window.docking import Docking, room_on
 from nodeflow.ui.window.statusbar import StatusBar
-from nodeflow.ui.window.tutorial import Tutorial
-from nodeflow.ui.window.welcome import WelcomePage
 
 SMALLEST = QSize(960, 600)
 REFRESH_MS = 30
@@ -123,6 +123,7 @@ class MainWindow(QMainWindow):
             CanvasActions(lambda: self.edit_menu.looked_at),
         )
         self.actions_ = ActionSet(self, self.canvas, targets, self._explain, self.theme)
+        self.actions_.keys_changed.connect(self.canvas.keys.use)
         self.canvas_menu.attach(self.actions_)
         self._make_bars()
         connect(self)

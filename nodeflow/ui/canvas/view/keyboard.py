@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeyEvent, QKeySequence
 
+from nodeflow.ui.actions.key_text import is_plain, native, portable
 from nodeflow.ui.actions.specs import ACTIONS, DIRECTIONS
 
 if TYPE_CHECKING:
@@ -53,25 +54,6 @@ END_GESTURES = {
     *("copy", "cut", "paste", "select_all", "undo", "redo", "zoom_in", "zoom_out", "duplicate"),
 }
 """Commands before which a running drag is cancelled."""
-
-
-def portable(keys: str) -> str:
-    """Keys as they are stored and compared: ``Ctrl+Shift+S``."""
-    return QKeySequence(keys).toString(QKeySequence.SequenceFormat.PortableText)
-
-
-def native(keys: str) -> str:
-    """Keys as this platform writes them."""
-    return QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText)
-
-
-def is_plain(keys: str) -> bool:
-    """Whether somebody who types or walks through a form needs these keys: they have neither Ctrl,
-    Alt nor Meta, and are no function key."""
-    first = portable(keys).split(", ")[0]
-    last = first.rsplit("+", 1)[-1]
-    is_function_key = last[:1] == "F" and last[1:].isdigit()
-    return not is_function_key and not any(f"{m}+" in first for m in ("Ctrl", "Alt", "Meta"))
 
 
 class CanvasKeys:

@@ -8,7 +8,7 @@ from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QToolTip, QWidget
 
 from nodeflow.ui.core.theme import SPACE, TYPE, Theme, font
-from nodeflow.ui.panels.array_views import heat_image, heat_table, number
+from nodeflow.ui.panels.parts.array_views import heat_image, heat_table, number
 
 MARGIN = 18
 """Room for the numbers of rows and columns."""

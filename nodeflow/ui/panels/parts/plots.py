@@ -10,7 +10,7 @@ from PySide6.QtGui import QPen
 from PySide6.QtWidgets import QWidget
 
 from nodeflow.ui.core.theme import TYPE, Theme, font
-from nodeflow.ui.panels.training_history import Losses
+from nodeflow.ui.panels.parts.training_history import Losses
 
 MOST_EPOCHS = 500
 """More points than a panel has pixels only cost time."""

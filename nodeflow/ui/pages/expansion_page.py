@@ -14,11 +14,11 @@ from nodeflow.document.build.expand import Expansion, expansion
 from nodeflow.host import protocol as p
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.canvas.view.keyboard import CanvasKeys
-from nodeflow.ui.controllers.breadcrumbs import Breadcrumbs
 from nodeflow.ui.core.engine_link import EngineLink
 from nodeflow.ui.core.theme import Theme
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.inspector import InspectorPanel
+from nodeflow.ui.pages.breadcrumbs import Breadcrumbs
 
 PAUSE_MS = 400
 """Derived values are asked for at most so often."""

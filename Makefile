@@ -3,7 +3,8 @@
 # make test-nightly  every float32 bit pattern, many random graphs, examples with five seeds, 200
 #             random kills: about an hour on 2 idle cores
 # make test-peers    the same graphs in JAX and layers in PyTorch; PEERS_PYTHON=a python with both
-# make lint   format, style, types on the layers below the window, and the layer contracts
+# make lint   format, style, types, and the layer contracts
+# make docs   the documentation site, in build/docs
 #
 # Needs python3 (3.11 or newer; another one: make PYTHON=python3.13 run), make and git.
 
@@ -13,7 +14,7 @@ BIN := .venv/bin
 SETUP := pyproject.toml tools/setup.sh tools/apt.sh tools/qt_libraries.py
 JOBS ?= 2
 
-.PHONY: run test test-nightly test-peers lint lint-format lint-style lint-types lint-layers format clean
+.PHONY: run test test-nightly test-peers docs lint lint-format lint-style lint-types lint-layers format clean
 .DEFAULT_GOAL := run
 
 run: .venv/.ready-run
@@ -35,6 +36,11 @@ test-nightly: .venv/.ready-test
 test-peers: .venv/.ready-test
 	@test -n "$(PEERS_PYTHON)" || { echo "give PEERS_PYTHON=a python that has jax"; exit 1; }
 	PEERS_PYTHON=$(PEERS_PYTHON) $(BIN)/python -m pytest -q tests/peers
+
+# Warnings are errors: a broken reference or an unknown option fails.
+docs: .venv/.ready-docs
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/docs
+	@echo "build/docs/index.html"
 
 lint: lint-format lint-style lint-types lint-layers
 

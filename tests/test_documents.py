@@ -1,4 +1,4 @@
-"""What README and CONTRIBUTING show is run, so that they stay true."""
+"""What README, CONTRIBUTING and the documentation show is run, and their links lead somewhere."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from nodeflow.cli.definition import COMMAND_NAMES, build_parser
 from nodeflow.cli.environment import Environment
 from nodeflow.cli.main import main
+from nodeflow.graph.registry import REGISTRY
 from nodeflow.resources import example
 
 
@@ -46,7 +48,7 @@ def test_every_picture_that_a_document_shows_is_there_and_every_node_it_names(ro
         nodes = {n["name"] for n in json.loads(example(f"{name}.flow").read_text())["nodes"]}
         selected = re.findall(r"select \*(\w+)\*", words, re.I)
         assert selected and set(selected) <= nodes
-    for document in (root / "README.md", *sorted((root / "docs").glob("*.md"))):
+    for document in (root / "README.md", *sorted((root / "docs").rglob("*.md"))):
         for path in re.findall(r"!\[[^]]*\]\(([^)]+)\)", document.read_text()):
             assert (document.parent / path).is_file(), f"{document.name} shows {path}"
 
@@ -114,14 +116,81 @@ def test_the_commands_of_the_readme_run(root, tmp_path, monkeypatch, capsys):
     assert (tmp_path / "mnist.safetensors").exists() and (tmp_path / "mnist.svg").exists()
 
 
-@pytest.mark.parametrize(
-    "name", ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/correctness.md"]
+ROOT = Path(__file__).resolve().parent.parent
+GENERATED = "reference/generated/"  # written when the site is built
+PAGES = sorted(
+    page
+    for page in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"))
+    if GENERATED not in page.as_posix()
 )
-def test_links_and_pictures_lead_somewhere(root, name):
-    path = root / name
-    targets = re.findall(r"\]\(([^)#:]+)\)", path.read_text())
-    missing = [t for t in targets if not (path.parent / t).exists()]
-    assert not missing
+
+
+def test_there_are_documents() -> None:
+    names = {page.relative_to(ROOT).as_posix() for page in PAGES}
+    assert {"README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/tutorial.md"} <= names
+    assert len([name for name in names if name.startswith("docs/decisions/0")]) > 20
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_and_pictures_lead_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)\s]+)\)", page.read_text())
+    targets += re.findall(r"^(?:\w+/)*generated/\w+$", page.read_text(), re.M)
+    for target in targets:
+        if re.match(r"\w+:", target):
+            continue  # another site
+        path, _, anchor = target.partition("#")
+        if "generated/" in path:
+            assert Path(path).stem in ("ops", "cli"), target
+            continue
+        file = page.parent / path if path else page
+        assert file.exists(), f"{page.name} links to {target}"
+        if anchor:
+            assert anchor in anchors(file), f"{page.name} links to {target}"
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub and MyST make them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.M)
+    return {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
+
+
+@pytest.mark.parametrize("name", ["docs/tutorial.md", "docs/reference/api.md"])
+def test_the_programs_of_the_documentation_run(root, tmp_path, name):
+    programs = blocks(root / name, "python")
+    assert programs
+    for program in programs:
+        run(program, tmp_path)
+
+
+def test_the_commands_of_the_documentation_parse(root):
+    """Every `nodeflow ...` line of a code block is a command with options that exist."""
+    checked = 0
+    for page in PAGES:
+        for line in "\n".join(blocks(page, "")).splitlines():
+            words = shlex.split(line, comments=True)
+            if len(words) < 2 or words[0] != "nodeflow" or "[" in line or not words[1].islower():
+                continue
+            if words[1] in COMMAND_NAMES:
+                build_parser().parse_args(words[1:])
+                checked += 1
+    assert checked >= 10
+
+
+def test_every_op_and_option_is_in_the_generated_reference(root):
+    sys.path.insert(0, str(root / "tools"))
+    try:
+        import make_reference
+    finally:
+        sys.path.pop(0)
+    pages = make_reference.pages()
+    everything = "\n".join(pages.values())
+    for op in REGISTRY:
+        if not op.hidden and not op.own:
+            assert f"## `{op.id}`" in everything, op.id
+    for command in COMMAND_NAMES:
+        assert f"## `nodeflow {command}`" in pages["cli.md"]
+    for option in ("--fetch NAME", "--tier {auto,reference,compiled}", "--json"):
+        assert f"`{option}`" in pages["cli.md"]
 
 
 def test_the_tests_that_prove_something_exist(root):

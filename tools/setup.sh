@@ -1,5 +1,5 @@
 #!/bin/sh
-# Make .venv usable for one purpose: "run", "test" or "dev". Called by the Makefile; needs only
+# Make .venv usable for one purpose: "run", "test", "docs" or "dev". Called by the Makefile; needs only
 # python3 and, for what is missing, apt-get and root. Elsewhere it prints the command to type.
 set -eu
 cd "$(dirname "$0")/.."
@@ -51,6 +51,11 @@ esac
 say "installing nodeflow for '$purpose' into $venv (the first time this downloads about 250 MB)"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable "$target" ||
     fail "pip could not install nodeflow; its message is above. Without a network, try again later."
+
+# The tests that open a real window need an X server; without one they are skipped.
+if [ "$purpose" = test ] && [ "$(uname)" = Linux ] && ! command -v Xvfb >/dev/null 2>&1; then
+    sh tools/apt.sh xvfb || say "without Xvfb the tests of the real window are skipped"
+fi
 
 # Now that Qt is here, its own files say what they need.
 need_system_packages "$venv/bin/python"

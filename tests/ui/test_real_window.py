@@ -21,6 +21,7 @@ def display() -> Iterator[str]:
     """The name of an X display: a virtual one of its own, so that nothing disturbs it."""
     server = shutil.which("Xvfb")
     if server is None:
+        assert "CI" not in os.environ, "Xvfb is missing: tools/setup.sh should have installed it"
         pytest.skip("Xvfb is not installed")
     read, write = os.pipe()
     process = subprocess.Popen(

@@ -1,0 +1,58 @@
+"""Sphinx configuration of the documentation site (``make docs``).
+
+The op reference and the command-line reference are generated from their declarations into
+``reference/generated`` before Sphinx reads its sources.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from sphinx.application import Sphinx
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parent), str(HERE.parent / "tools")]
+
+import nodeflow  # noqa: E402
+
+project = "nodeflow"
+author = "The nodeflow authors"
+copyright = "The nodeflow authors"
+version = release = nodeflow.__version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+source_suffix = {".md": "markdown"}
+exclude_patterns = ["_build"]
+default_role = "literal"
+myst_heading_anchors = 3
+myst_enable_extensions = ["colon_fence"]
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "description"
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+
+html_theme = "furo"
+html_title = "nodeflow"
+html_favicon = "../resources/icons/nodeflow.svg"
+
+
+def generate(app: Sphinx) -> None:
+    """Write the generated pages, but only where they changed, so that builds stay incremental."""
+    import make_reference
+
+    folder = HERE / "reference" / "generated"
+    folder.mkdir(parents=True, exist_ok=True)
+    pages = make_reference.pages()
+    for name, text in pages.items():
+        path = folder / name
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+    for path in folder.glob("*.md"):
+        if path.name not in pages:
+            path.unlink()
+
+
+def setup(app: Sphinx) -> None:
+    app.connect("config-inited", lambda app, config: generate(app))

@@ -1,0 +1,75 @@
+"""The type stub of the public API: complete, up to date, and right about every op's parameters."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import inspect
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import nodeflow as nf
+from nodeflow.graph.registry import REGISTRY
+
+ROOT = Path(__file__).resolve().parent.parent
+STUB = ROOT / "nodeflow" / "__init__.pyi"
+BY_HAND = {"constant", "variable", "gradients", "group"}  # functions of nodeflow/ops/api.py
+
+
+@pytest.fixture(scope="module")
+def make_stubs() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("make_stubs", ROOT / "tools" / "make_stubs.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def functions() -> dict[str, ast.FunctionDef]:
+    tree = ast.parse(STUB.read_text(encoding="utf-8"))
+    return {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+def test_the_stub_is_what_the_registry_gives(make_stubs: ModuleType) -> None:
+    message = "run python tools/make_stubs.py"
+    assert STUB.read_text(encoding="utf-8") == make_stubs.stub(), message
+
+
+def test_the_package_is_marked_as_typed() -> None:
+    assert STUB.with_name("py.typed").exists()
+
+
+def test_every_public_name_is_in_the_stub() -> None:
+    tree = ast.parse(STUB.read_text(encoding="utf-8"))
+    names = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom):
+            names |= {alias.asname for alias in node.names if alias.asname}
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            names.add(node.target.id)
+    own = {op.id for op in REGISTRY if op.own}
+    assert set(dir(nf)) - own <= names
+
+
+def test_parameters_and_defaults_equal_the_functions(functions: dict[str, ast.FunctionDef]) -> None:
+    checked = 0
+    for op in REGISTRY:
+        if op.own or op.id in BY_HAND:
+            continue
+        arguments = functions[op.id].args
+        names = [a.arg for a in [*arguments.args, *arguments.kwonlyargs]]
+        parameters = inspect.signature(getattr(nf, op.id)).parameters
+        assert names == list(parameters), op.id
+        values = [None] * (len(arguments.args) - len(arguments.defaults)) + arguments.defaults
+        values += arguments.kw_defaults
+        for name, value in zip(names, values, strict=True):
+            default = parameters[name].default
+            if value is None:
+                assert default is inspect.Parameter.empty, f"{op.id}.{name}"
+            else:
+                assert repr(ast.literal_eval(value)) == repr(default), f"{op.id}.{name}"
+            checked += 1
+    assert checked > 500

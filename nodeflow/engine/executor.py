@@ -80,7 +80,7 @@ class Executor:
                 return None
             if value.ndim == 0:
                 return value[()]
-            root = slot if compiled is None else compiled.actions.root[slot]
+            root = slot if compiled is None else compiled.actions.storage[slot]
             if root in own:
                 own.remove(root)  # whoever fetches it again gets a copy
                 return value
@@ -136,7 +136,8 @@ class Executor:
 
     def _begin(self) -> CompiledPlan | None:
         from nodeflow.engine.compiler import background
-        from nodeflow.engine.plan.plan import is_concrete, make_plan
+        from nodeflow.engine.ir.plan import is_concrete
+        from nodeflow.engine.plan.plan import make_plan
         from nodeflow.engine.runtime.program import base_sources
 
         if not is_concrete(self.types):

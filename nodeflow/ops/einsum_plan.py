@@ -161,7 +161,7 @@ class Lowered:
             return TensorType(self.dtype, tuple(self.sizes[c] for c in groups[0]))
         return TensorType(self.dtype, tuple(prod(self.sizes[c] for c in g) for g in groups))
 
-    def _part(self, work: lowering.Simple, inputs: Sequence[str], type_: TensorType) -> str:
+    def _part(self, work: lowering.Lowering, inputs: Sequence[str], type_: TensorType) -> str:
         name = f"part {len(self.parts)}"
         self.parts.append(lowering.Part(name, work, tuple(inputs), type_))
         return name

@@ -17,8 +17,14 @@ from nodeflow.graph.types import TensorType
 from nodeflow.ops.sliding_windows import Windows
 
 
+class Lowering:
+    """How the compiled tier computes an op, or a part of it; the base of all descriptions."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
-class Elementwise:
+class Elementwise(Lowering):
     """A scalar formula over the inputs named ``names`` and the attributes.
 
     Inputs broadcast. Literals and attributes in the formula take the inputs' dtype, the result is
@@ -31,19 +37,19 @@ class Elementwise:
 
 
 @dataclass(frozen=True)
-class Alias:
+class Alias(Lowering):
     """The output is the input's memory under another shape (reshape, identity, squeeze)."""
 
 
 @dataclass(frozen=True, eq=False)
-class Known:
+class Known(Lowering):
     """A value that follows from the types alone, so that planning can compute it."""
 
     value: np.ndarray
 
 
 @dataclass(frozen=True)
-class Reduce:
+class Reduce(Lowering):
     """Combine the elements along ``axes`` (counted from the front, sorted).
 
     ``kind`` is sum, mean, prod, max, min, argmax or argmin (the last two: one axis).
@@ -54,7 +60,7 @@ class Reduce:
 
 
 @dataclass(frozen=True)
-class Matmul:
+class Matmul(Lowering):
     """A product of two matrices, either of them transposed first; leading axes are batches."""
 
     transpose_x: bool = False
@@ -62,7 +68,7 @@ class Matmul:
 
 
 @dataclass(frozen=True)
-class Permute:
+class Permute(Lowering):
     """``axes`` of the output are these axes of the input."""
 
     axes: tuple[int, ...]
@@ -80,7 +86,7 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Copy:
+class Copy(Lowering):
     """One block of each input goes to the output; with ``fill`` (then of one input), the rest of
     the output is that number."""
 
@@ -89,33 +95,33 @@ class Copy:
 
 
 @dataclass(frozen=True)
-class Gather:
+class Gather(Lowering):
     """Slices of the first input along ``axis``, named by the second; fails outside the axis."""
 
     axis: int
 
 
 @dataclass(frozen=True)
-class ScatterAdd:
+class ScatterAdd(Lowering):
     """Zeros, with slices of the first input added where the second says along ``axis``."""
 
     axis: int
 
 
 @dataclass(frozen=True)
-class Pick:
+class Pick(Lowering):
     """From each row of the first input the element that the second names; fails outside the row."""
 
 
 @dataclass(frozen=True)
-class TakeAlong:
+class TakeAlong(Lowering):
     """Row by row along ``axis``, the elements of the first input that the second names."""
 
     axis: int
 
 
 @dataclass(frozen=True)
-class AddAlong:
+class AddAlong(Lowering):
     """Zeros, with the first input's elements added, row by row along ``axis``, where the second
     says."""
 
@@ -123,7 +129,7 @@ class AddAlong:
 
 
 @dataclass(frozen=True)
-class Order:
+class Order(Lowering):
     """The indices (int64) that sort each row of the last axis, NaN as the largest; stable.
 
     Also writes as many more int64 that it uses as working memory.
@@ -133,7 +139,7 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Distinct:
+class Distinct(Lowering):
     """The distinct elements of the first input, a vector, whose order the second is.
 
     Writes the values with ``fill`` after the last, each element's number among them, and how many
@@ -144,12 +150,12 @@ class Distinct:
 
 
 @dataclass(frozen=True)
-class PairsInOrder:
+class PairsInOrder(Lowering):
     """How often a positive scores above a negative: labels (bool), scores, the scores' order."""
 
 
 @dataclass(frozen=True)
-class OtherProducts:
+class OtherProducts(Lowering):
     """For each element of a row (the last axis) the product of the others.
 
     With ``along``, how that changes when the row moves along the second input; then it also writes
@@ -160,7 +166,7 @@ class OtherProducts:
 
 
 @dataclass(frozen=True)
-class Random:
+class Random(Lowering):
     """Fill the output with ``offset + scale * drawn``, from the node's own stream.
 
     ``distribution`` is uniform, normal or truncated_normal (between ``low`` and ``high``).
@@ -174,7 +180,7 @@ class Random:
 
 
 @dataclass(frozen=True)
-class RunningSum:
+class RunningSum(Lowering):
     """Sums of all elements up to each one along ``axis``, itself left out if ``exclusive``."""
 
     axis: int
@@ -183,7 +189,7 @@ class RunningSum:
 
 
 @dataclass(frozen=True)
-class Loop:
+class Loop(Lowering):
     """A piece of graph run for each step of sequences (see the ``scan`` op, whose attributes these
     are)."""
 
@@ -195,7 +201,7 @@ class Loop:
 
 
 @dataclass(frozen=True)
-class Convolve:
+class Convolve(Lowering):
     """A convolution (``result``) or one of its gradients, all of them with channels last.
 
     ``result`` takes picture and filter, ``input`` the result's gradient and the filter, ``filter``
@@ -208,7 +214,7 @@ class Convolve:
 
 
 @dataclass(frozen=True)
-class Pool:
+class Pool(Lowering):
     """One number for each window, or its adjoint, channels last; the border does not count.
 
     ``max`` and ``mean`` take pictures; ``put`` zeros like the first input, with the second added
@@ -220,18 +226,6 @@ class Pool:
     windows: Windows
 
 
-Move = Permute | Copy | Gather | ScatterAdd | Pick
-Along = TakeAlong | AddAlong | RunningSum
-Ordered = Order | Distinct | PairsInOrder | OtherProducts
-Windowed = Convolve | Pool
-Simple = (
-    Elementwise | Alias | Known | Reduce | Matmul | Move | Along | Ordered | Random | Loop
-    | Windowed
-)  # fmt: skip
-FAILING = (Gather, ScatterAdd, Pick, TakeAlong, AddAlong, Distinct)
-"""What may fail at an element of its input."""
-
-
 @dataclass(frozen=True)
 class Part:
     """One lowered operation inside a `Composite`: writes the value called ``name``.
@@ -240,14 +234,14 @@ class Part:
     """
 
     name: str
-    lowering: Simple
+    lowering: Lowering
     inputs: tuple[str, ...]
     type: TensorType
     more: tuple[tuple[str, TensorType], ...] = ()
 
 
 @dataclass(frozen=True)
-class Composite:
+class Composite(Lowering):
     """An op as a few simpler ones: ``softmax`` is a maximum, an exponential, a sum, a division.
 
     ``inputs`` names the op's inputs, ``outputs`` the values that are its outputs.
@@ -258,10 +252,7 @@ class Composite:
     outputs: tuple[str, ...]
 
 
-Lowering = Simple | Composite
-
-
-Rows = Callable[[TensorType], tuple[Simple, Sequence[TensorType]]]
+Rows = Callable[[TensorType], tuple[Lowering, Sequence[TensorType]]]
 """Of a type: what works on its last axis, and the types of what that writes."""
 
 

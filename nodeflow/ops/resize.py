@@ -205,7 +205,7 @@ def _weights(parts: list[lowering.Part], weight: np.ndarray, type_: TensorType, 
 
 
 def _part(
-    parts: list[lowering.Part], work: lowering.Simple, inputs: Sequence[str], type_: TensorType
+    parts: list[lowering.Part], work: lowering.Lowering, inputs: Sequence[str], type_: TensorType
 ) -> str:
     name = f"part {len(parts)}"
     parts.append(lowering.Part(name, work, tuple(inputs), type_))

@@ -29,10 +29,10 @@ KINKED = {
 GROWING = {"add", "subtract", "multiply", "square", "reduce_sum", "matmul", "divide_positive",
            "softplus"}  # fmt: skip
 
-KernelLaunch = list[Any]
+Row = list[Any]
 
 
-def program(seed: int, nodes: int, *, kinks: bool) -> list[KernelLaunch]:
+def program(seed: int, nodes: int, *, kinks: bool) -> list[Row]:
     """Rows of a random graph; with ``kinks`` also ops that have ties.
 
     Args:
@@ -42,7 +42,7 @@ def program(seed: int, nodes: int, *, kinks: bool) -> list[KernelLaunch]:
     kinds = SMOOTH | KINKED if kinks else SMOOTH
     names = sorted(kinds)
     shapes = list(INPUT_SHAPES)
-    rows: list[KernelLaunch] = []
+    rows: list[Row] = []
     while len(rows) < nodes:
         name = rng.choice(names)
         operands = [_pick(rng, len(shapes)) for _ in range(kinds[name])]
@@ -79,7 +79,7 @@ def inputs(seed: int, dtype: str, *, ties: bool) -> list[np.ndarray]:
     return [np.asarray(np.round(a * 2) / 2 if ties else a, dtype) for a in arrays]
 
 
-def build(rows: list[KernelLaunch], dtype: str) -> tuple[Graph, list[Tensor], list[Tensor], Tensor]:
+def build(rows: list[Row], dtype: str) -> tuple[Graph, list[Tensor], list[Tensor], Tensor]:
     """The graph, its placeholders, the value of each row, and a scalar that all of them reach."""
     with nf.Graph() as graph:
         fed = [nf.placeholder(dtype, list(s), name=f"input{i}") for i, s in enumerate(INPUT_SHAPES)]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 import nodeflow as nf
-from nodeflow.engine.plan.plan import Plan, make_plan
+from nodeflow.engine.ir.plan import Plan
+from nodeflow.engine.plan.plan import make_plan
 from nodeflow.engine.schedule.schedule import build_schedule
 
 MIB = 1 << 20

@@ -8,8 +8,9 @@ import pytest
 import nodeflow as nf
 from nodeflow.engine.columns import Column
 from nodeflow.engine.devicelib import blas
-from nodeflow.engine.plan.emit import KernelLaunch
-from nodeflow.engine.plan.plan import Plan, make_plan, make_step_plan
+from nodeflow.engine.ir.launches import KernelLaunch
+from nodeflow.engine.ir.plan import Plan
+from nodeflow.engine.plan.plan import make_plan, make_step_plan
 from nodeflow.engine.schedule.schedule import build_schedule
 
 from .graphs import images_and_labels, network

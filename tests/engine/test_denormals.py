@@ -102,7 +102,7 @@ def flushed_nodes(*fetches: str) -> set[str]:
     x = schedule.feeds[g.tensor("x")]
     actions = build_actions(schedule, schedule.specialise({x: TensorType("float32", (4, 2))}))
     flush_updates(actions)
-    return {a.node.name for a in actions.items if actions.root[a.outputs[0]] in actions.flushed}
+    return {a.node.name for a in actions.items if actions.storage[a.outputs[0]] in actions.flushed}
 
 
 def test_updates_flush_and_nothing_before_them() -> None:

@@ -9,9 +9,9 @@ import nodeflow as nf
 from nodeflow.engine.columns import Column
 from nodeflow.engine.devicelib import blas
 from nodeflow.engine.inspect.explain import explain
+from nodeflow.engine.ir.levels import LoopLevel
+from nodeflow.engine.ir.plan import LoopPlan
 from nodeflow.engine.kernels.matmul import Product
-from nodeflow.engine.plan.levels import LoopLevel
-from nodeflow.engine.plan.loops import LoopPlan
 from nodeflow.engine.plan.passes import REWRITES
 from nodeflow.engine.plan.plan import make_plan
 from nodeflow.engine.schedule.schedule import build_schedule
@@ -107,10 +107,10 @@ def test_a_loop_in_a_loop() -> None:
     inside, _ = make_body(inner, [row, row, scalar])
 
     def outer(total, scale, rows):
-        last, all_rows = F.scan(
+        last, all_launches = F.scan(
             [total, rows, scale], body=inside, carried=1, sequences=1, reverse=True
         )
-        return last + total, scale * 1.5, all_rows
+        return last + total, scale * 1.5, all_launches
 
     types = [row, scalar, nf.TensorType("float64", (4, 3))]
     outside, _ = make_body(outer, types)
@@ -168,7 +168,7 @@ def test_explain_lists_what_is_repeated() -> None:
     }
     plan = make_plan(schedule, schedule.specialise(given))
     (repeat,) = (x for p in plan.phases for x in p.levels if isinstance(x, LoopLevel))
-    assert repeat.turns == 6
+    assert repeat.iterations == 6
     text = explain(plan)
     assert ", 6 times:" in text
     assert "sigmoid" in text

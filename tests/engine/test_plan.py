@@ -10,11 +10,12 @@ import pytest
 import nodeflow as nf
 from nodeflow.engine.arena import Arena, Offsets, size_class
 from nodeflow.engine.inspect.explain import explain
+from nodeflow.engine.ir.levels import all_launches
+from nodeflow.engine.ir.plan import Plan
 from nodeflow.engine.plan.fusion import MAX_NODES, group_actions
 from nodeflow.engine.plan.fusion_budget import MANY_KERNELS, MOST_KERNELS
-from nodeflow.engine.plan.levels import all_rows
 from nodeflow.engine.plan.lower import build_actions
-from nodeflow.engine.plan.plan import Plan, make_plan, make_step_plan
+from nodeflow.engine.plan.plan import make_plan, make_step_plan
 from nodeflow.engine.runtime.compiled_plan import CompiledPlan
 from nodeflow.engine.runtime.thread_pool import shared_team
 from nodeflow.engine.schedule.schedule import build_schedule
@@ -116,7 +117,7 @@ def test_rows_of_one_level_never_share_memory():
         spans = []
         for row in level:
             for root in row.group.outputs:
-                place = plan.places.get(root)
+                place = plan.allocations.get(root)
                 if place is not None and place.kind == "arena":
                     size = plan.actions.types[root].size * 4
                     spans.append((place.offset, place.offset + size))
@@ -272,7 +273,7 @@ def test_the_clusters_that_save_most_stay_fused():
         ends = [formula(small, number) for number in range(2 * MANY_KERNELS)]
         ends.append(nf.sqrt(nf.erf(nf.sigmoid(x))))
     plan = make_plan(*plan_of(ends, x=(LARGE, LARGE)))
-    groups = [r.group for p in plan.phases for r in all_rows(p.levels) if r.group]
+    groups = [r.group for p in plan.phases for r in all_launches(p.levels) if r.group]
     assert ["sigmoid", "erf", "sqrt"] in [names(g) for g in groups]
     assert len(plan.sources()) <= MANY_KERNELS + SHARED + 1
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from nodeflow.engine.ir.launches import KernelLaunch
+from nodeflow.engine.ir.levels import Level, LoopLevel, all_launches
+from nodeflow.engine.ir.plan import LoopPlan, Plan
 from nodeflow.engine.kernels.elementwise import elementwise_source
-from nodeflow.engine.plan.emit import KernelLaunch, describe_cluster
-from nodeflow.engine.plan.levels import Level, LoopLevel, all_rows
-from nodeflow.engine.plan.loops import LoopPlan
+from nodeflow.engine.plan.emit import describe_cluster
 from nodeflow.engine.plan.passes import REWRITES
-from nodeflow.engine.plan.plan import Plan
 
 
 def explain(plan: Plan) -> str:
@@ -24,11 +24,11 @@ def explain(plan: Plan) -> str:
     numbers: dict[str, int] = {}
     users: dict[str, dict[str, None]] = {}
     for index, phase in enumerate(plan.phases):
-        for row in all_rows(phase.levels):
+        for row in all_launches(phase.levels):
             numbers.setdefault(row.source, len(numbers))
             users.setdefault(row.source, {})[_nodes(row)] = None
         lines += _listed(phase.levels, numbers, f"phase {index}, level")
-        for group in phase.python:
+        for group in phase.fallback:
             lines.append(f"phase {index}, by reference: {group.actions[0].node.name}")
     texts = [
         f"# kernel {number}: {'; '.join(users[source])}\n{named[source]}"
@@ -42,7 +42,7 @@ def _listed(levels: Sequence[Level], numbers: dict[str, int], title: str) -> lis
     lines = []
     for number, level in enumerate(levels):
         if isinstance(level, LoopLevel):
-            lines.append(f"{title} {number}, {level.turns} times:")
+            lines.append(f"{title} {number}, {level.iterations} times:")
             lines += ["  " + line for line in _listed(level.levels, numbers, "level")]
             continue
         lines.append(f"{title} {number}:")
@@ -58,7 +58,7 @@ def _rewritten(plan: Plan) -> list[str]:
     """What each rewrite did, and what buffers there are."""
     actions = plan.actions
     done = {name: list(what) for name, what in actions.rewritten.items()}
-    groups = {r.group for p in plan.phases for r in all_rows(p.levels) if r.group}
+    groups = {r.group for p in plan.phases for r in all_launches(p.levels) if r.group}
     for group in sorted(groups, key=lambda g: g.actions[0].node.index):
         names = list(dict.fromkeys(a.node.name for a in group.actions))
         if len(names) > 1:
@@ -68,19 +68,19 @@ def _rewritten(plan: Plan) -> list[str]:
         if name in done:
             lines += [f"{name} ({doc}):", *(f"  {what}" for what in done[name])]
     lines.append("buffers:")
-    for root, place in sorted(plan.places.items(), key=lambda item: item[1].offset):
+    for storage, place in sorted(plan.allocations.items(), key=lambda item: item[1].offset):
         if place.kind in ("arena", "result"):
             where = f"{place.offset:,}" if place.kind == "arena" else "result"
-            lines.append(f"  {where:>10}  {actions.types[root]}  {_slot_name(plan, root)}")
+            lines.append(f"  {where:>10}  {actions.types[storage]}  {_slot_name(plan, storage)}")
     return lines
 
 
-def _slot_name(plan: Plan, root: int) -> str:
+def _slot_name(plan: Plan, storage: int) -> str:
     """The tensor in a slot; slots past the schedule's are parts of an op."""
     slots = plan.schedule.slots
-    if root < len(slots):
-        return slots[root].name
-    maker = (a.node.name for a in plan.actions.items if root in a.outputs)
+    if storage < len(slots):
+        return slots[storage].name
+    maker = (a.node.name for a in plan.actions.items if storage in a.outputs)
     return f"part of {next(maker, 'a copy')}"
 
 
@@ -97,7 +97,7 @@ def _named_sources(plan: Plan) -> dict[str, str]:
         if isinstance(action.lowering, LoopPlan):
             named |= _named_sources(action.lowering.plan)
     for phase in plan.phases:
-        for row in all_rows(phase.levels):
+        for row in all_launches(phase.levels):
             if row.source not in named:
                 named[row.source] = _named_source(plan, row)
     return named
@@ -107,10 +107,10 @@ def _named_source(plan: Plan, row: KernelLaunch) -> str:
     """The kernel's text, with the names of the first group that uses it."""
     if row.group is None or row.group.shape is None:
         return row.source
-    needed = {r for phase in plan.phases for other in all_rows(phase.levels)
+    needed = {r for phase in plan.phases for other in all_launches(phase.levels)
               if other.group is not None for r in other.group.inputs}  # fmt: skip
-    needed |= {plan.actions.root[s] for s in plan.schedule.writes.values()}
-    needed |= {plan.actions.root[s] for s in plan.actions.fetches if s is not None}
+    needed |= {plan.actions.storage[s] for s in plan.schedule.writes.values()}
+    needed |= {plan.actions.storage[s] for s in plan.actions.fetches if s is not None}
     over = {r: h for r, h in plan.inplace.items()
             if r in row.group.outputs and h in row.group.inputs}  # fmt: skip
     cluster, *_ = describe_cluster(plan.actions, row.group, needed, over, labels=True)

@@ -22,14 +22,14 @@ import numpy as np
 
 from nodeflow.engine.compiler.object_code import ENTRY
 from nodeflow.engine.devicelib import blas
-from nodeflow.engine.plan.levels import Level, LoopLevel, all_rows, repeats, work_of
-from nodeflow.engine.plan.plan import SERIAL_NS
+from nodeflow.engine.ir.actions import Actions
+from nodeflow.engine.ir.groups import Group
+from nodeflow.engine.ir.launches import KernelLaunch
+from nodeflow.engine.ir.levels import Level, LoopLevel, all_launches, count_loops, work_of
+from nodeflow.engine.ir.plan import SERIAL_NS
 from nodeflow.ops.lowering import Elementwise
 
 if TYPE_CHECKING:
-    from nodeflow.engine.plan.emit import KernelLaunch
-    from nodeflow.engine.plan.fusion import Group
-    from nodeflow.engine.plan.lower import Actions
     from nodeflow.engine.runtime.program import Program
 
 
@@ -85,14 +85,14 @@ class Profiler:
         """Run levels whose first row is ``number``."""
         for level in levels:
             if isinstance(level, LoopLevel):
-                word, inner = next(loops), [next(loops) for _ in range(repeats(level.levels))]
-                for turn in range(level.turns):
+                word, inner = next(loops), [next(loops) for _ in range(count_loops(level.levels))]
+                for turn in range(level.iterations):
                     word[0] = turn
                     if not self._levels(program, level.levels, number, iter(inner), pool):
                         return False
             elif not self._level(program, level, number, pool):
                 return False
-            number += sum(1 for _ in all_rows([level]))
+            number += sum(1 for _ in all_launches([level]))
         return True
 
     def _level(

@@ -10,8 +10,9 @@ from nodeflow.engine.kernels import cumsum
 from nodeflow.engine.kernels.copies import At, Call
 from nodeflow.engine.kernels.expressions import numpy_name
 from nodeflow.graph.types import TensorType, normalize_axis, numpy_dtype
-from nodeflow.ops.lowering import Along, RunningSum, TakeAlong
+from nodeflow.ops.lowering import AddAlong, RunningSum, TakeAlong
 
+Along = TakeAlong | AddAlong | RunningSum
 _BYTES = {1: "uint8", 4: "int32", 8: "int64"}
 
 

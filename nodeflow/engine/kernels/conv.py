@@ -26,14 +26,14 @@ from nodeflow.engine.kernels.conv_taps import (
 )
 from nodeflow.engine.kernels.copies import At, Call, Share
 from nodeflow.graph.types import TensorType, numpy_dtype
-from nodeflow.ops.lowering import Convolve
+from nodeflow.ops.lowering import Convolve, Lowering
 
 MULTIPLY_ADD_NS = 0.015
 """Of one float32 product, in a tile, on one core."""
 
 
 @dataclass(frozen=True)
-class PackFilters:
+class PackFilters(Lowering):
     """Filters as panels: for each group and each few vectors of results, contiguous rows.
 
     A row holds the weights of one element of the window and one channel. ``backward``: results are
@@ -48,7 +48,7 @@ class PackFilters:
 
 
 @dataclass(frozen=True)
-class GatherProducts:
+class GatherProducts(Lowering):
     """Results that gather products of packed filters with places of a picture (`taps`)."""
 
     groups: int

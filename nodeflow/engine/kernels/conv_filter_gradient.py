@@ -15,7 +15,7 @@ from nodeflow.engine.devicelib.vector_width import TileShape, tile_shape
 from nodeflow.engine.kernels.conv import MULTIPLY_ADD_NS, is_depthwise, panels, sizes
 from nodeflow.engine.kernels.copies import At, Call
 from nodeflow.graph.types import TensorType, numpy_dtype
-from nodeflow.ops.lowering import Convolve
+from nodeflow.ops.lowering import Convolve, Lowering
 
 BLOCK = 8
 """Least pictures in a block."""
@@ -26,7 +26,7 @@ PARTIAL_SIZE = 1 << 22
 
 
 @dataclass(frozen=True)
-class OuterProducts:
+class OuterProducts(Lowering):
     """The filter's gradient of each block of pictures."""
 
     convolve: Convolve

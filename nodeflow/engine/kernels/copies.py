@@ -17,7 +17,6 @@ from nodeflow.ops.lowering import (
     Block,
     Copy,
     Gather,
-    Move,
     Permute,
     Pick,
     ScatterAdd,
@@ -36,6 +35,7 @@ class At:
     offset: int = 0
 
 
+Move = Permute | Copy | Gather | ScatterAdd | Pick
 TILE = 16
 """Rows and columns that are turned at a time: a line of the cache, of float32."""
 

@@ -11,16 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
 
 from nodeflow.engine.devicelib import blas
+from nodeflow.engine.ir.actions import Action, Actions
 from nodeflow.engine.kernels.matmul_tiling import plan_tiles, product_ns
+from nodeflow.graph.graph import Node
 from nodeflow.graph.types import FLOATS, TensorType
-from nodeflow.ops.lowering import Elementwise, Matmul
-
-if TYPE_CHECKING:
-    from nodeflow.engine.plan.lower import Actions
-    from nodeflow.graph.graph import Node
+from nodeflow.ops.lowering import Elementwise, Lowering, Matmul
 
 HALVES_NS = 10_000
 """Estimated work from which two halves are worth adding up."""
@@ -61,7 +58,7 @@ def kernel(args, task, ntasks):
 
 
 @dataclass(frozen=True)
-class Product:
+class Product(Lowering):
     """A product of two matrices, of which terms ``first`` to ``first + depth`` are added up."""
 
     transpose_x: bool
@@ -77,8 +74,6 @@ def add_product(
     actions: Actions, node: Node, matmul: Matmul, inputs: tuple[int, ...], output: int
 ) -> None:
     """Add the actions of one product."""
-    from nodeflow.engine.plan.lower import Action
-
     x = actions.types[inputs[0]]
     m, n, k = extents(x, actions.types[output], matmul.transpose_x)
     if k == 1 and x.dtype in FLOATS:
@@ -113,7 +108,7 @@ def _as_vectors(actions: Actions, matmul: Matmul, inputs: tuple[int, ...]) -> It
         if transposed:
             shape = (*type_.shape[:-2], type_.shape[-1], type_.shape[-2])
             view = actions.new_slot(type_.with_shape(shape))
-            actions.root[view] = actions.root[slot]
+            actions.storage[view] = actions.storage[slot]
             slot = view
         yield slot
 

@@ -6,8 +6,28 @@ lengths and partial results are combined in a fixed order, so results depend on 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from nodeflow.engine.kernels.expressions import numpy_name, typed_literal
 from nodeflow.graph.types import FLOATS, numpy_dtype
+from nodeflow.ops.lowering import Lowering
+
+
+@dataclass(frozen=True)
+class Stage(Lowering):
+    """One pass over [outer, n, inner], reducing n in ``blocks`` pieces of ``length``.
+
+    ``divisor`` is what the result is divided by (a mean's last stage), or 0.
+    """
+
+    kind: str
+    outer: int
+    n: int
+    inner: int
+    blocks: int
+    length: int
+    divisor: int = 0
+
 
 ROW_BLOCK = 8192
 """Longest stretch that one task reduces; longer rows become partial results first."""

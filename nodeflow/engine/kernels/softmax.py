@@ -11,30 +11,27 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
 
+from nodeflow.engine.ir.actions import Actions
 from nodeflow.engine.kernels.expressions import numpy_name
 from nodeflow.engine.kernels.reductions import COLUMN_BLOCK, ROW_BLOCK, WIDEST, identity
+from nodeflow.engine.schedule.schedule import Step
 from nodeflow.graph.types import FLOATS, numpy_dtype
-
-if TYPE_CHECKING:
-    from nodeflow.engine.plan.lower import Actions
-    from nodeflow.engine.schedule.schedule import Step
-
+from nodeflow.ops.lowering import Lowering
 
 TOGETHER = 2048
 """Elements of which exponentials are taken in one loop: rows may be shorter than a vector."""
 
 
 @dataclass(frozen=True)
-class RowSoftmax:
+class RowSoftmax(Lowering):
     """Softmax along the last axis, or its logarithm."""
 
     log: bool
 
 
 @dataclass(frozen=True)
-class ColumnSoftmax:
+class ColumnSoftmax(Lowering):
     """Softmax, or its logarithm, along the middle axis of [outer, n, inner]."""
 
     log: bool

@@ -13,8 +13,9 @@ from math import log2, prod
 from nodeflow.engine.kernels.copies import At, Call
 from nodeflow.engine.kernels.expressions import numpy_name, typed_literal
 from nodeflow.graph.types import FLOATS, TensorType, numpy_dtype
-from nodeflow.ops.lowering import Distinct, Order, Ordered, PairsInOrder
+from nodeflow.ops.lowering import Distinct, Order, OtherProducts, PairsInOrder
 
+Ordered = Order | Distinct | PairsInOrder | OtherProducts
 RUN = 16
 """Length of the runs that are sorted by insertion before they are merged."""
 LONG = 128

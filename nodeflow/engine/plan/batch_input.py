@@ -12,8 +12,8 @@ from functools import cache
 import numpy as np
 
 from nodeflow.engine.columns import Column
+from nodeflow.engine.ir.launches import KernelLaunch, Pointer, StepAddress
 from nodeflow.engine.kernels.expressions import numpy_name
-from nodeflow.engine.plan.emit import KernelLaunch, Pointer, StepAddress
 from nodeflow.engine.runtime.program import float_slot
 from nodeflow.graph.types import numpy_dtype
 
@@ -22,8 +22,8 @@ FIRST, ORDER = 1, 2
 order."""
 
 
-def gather_row(column: Column, batch_size: int, target: int) -> KernelLaunch:
-    """Fill the root slot ``target``, (batch_size, *row), from a column.
+def gather_launch(column: Column, batch_size: int, target: int) -> KernelLaunch:
+    """Fill the storage ``target``, (batch_size, *row), from a column.
 
     The caller keeps ``column.array`` alive, which must be contiguous (`contiguous`).
     """

@@ -6,7 +6,7 @@ then biased, activated or added to a variable while it is in cache, and a networ
 layers, forward and backward, meet once instead of ten times. The kernels are the same and each row
 is computed as before, so it is exact.
 
-A strand is cut along leading rows: task t has rows t * height to (t + 1) * height of everything.
+A chain is cut along leading rows: task t has rows t * height to (t + 1) * height of everything.
 Products keep the tiles that their shape gives them, and convolution takes the pictures of a tile,
 so they decide the height; what is elementwise, rows of reductions, softmax and pooling take any.
 """
@@ -19,14 +19,15 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from operator import mul
 
+from nodeflow.engine.ir.actions import Actions
+from nodeflow.engine.ir.groups import Group
+from nodeflow.engine.ir.launches import RowTiling, tasks_of
 from nodeflow.engine.kernels import matmul
 from nodeflow.engine.kernels.conv import GatherProducts
 from nodeflow.engine.kernels.matmul import Product
 from nodeflow.engine.kernels.matmul_tiling import plan_tiles
+from nodeflow.engine.kernels.reductions import Stage
 from nodeflow.engine.kernels.softmax import RowSoftmax
-from nodeflow.engine.plan.emit import RowTiling, tasks_of
-from nodeflow.engine.plan.fusion import Group
-from nodeflow.engine.plan.lower import Actions, Stage
 from nodeflow.graph.types import FLOATS
 from nodeflow.ops.lowering import Pool
 
@@ -43,8 +44,8 @@ class TaskChain:
     Attributes:
         rows: into how many leading rows it may be cut; empty where it cannot.
         height: rows of a task, if a product decides it.
-        made: root slots that its groups write.
-        after: strands that must be over before it begins.
+        made: storages that its groups write.
+        after: chains that must be over before it begins.
     """
 
     level: int
@@ -55,15 +56,15 @@ class TaskChain:
     made: set[int] = field(default_factory=set)
     after: set[TaskChain] = field(default_factory=set)
 
-    def cut(self) -> RowTiling | None:
-        """How it is cut; None where its only group is cut as it likes."""
+    def tiling(self) -> RowTiling | None:
+        """How it is cut; None where its only group is cut by itself."""
         if len(self.groups) == 1:
             return None
         rows = max(self.rows)
         return RowTiling(rows, self.height or -(-rows // min(tasks_of(self.work), rows)))
 
 
-def find_strands(
+def find_chains(
     actions: Actions,
     groups: Sequence[Group],
     work: Mapping[Group, float],
@@ -94,30 +95,30 @@ class _Finder:
         self.phase_of = phase_of
         self.off = "strands" in actions.schedule.without
         self.made_by: dict[int, Group] = {}
-        self.strand_of: dict[Group, TaskChain] = {}
+        self.chain_of: dict[Group, TaskChain] = {}
 
     def run(self, groups: Sequence[Group]) -> list[TaskChain]:
-        strands = []
+        chains = []
         for group in groups:
-            strand = self._joined(group)
-            if strand is None:
-                strand = self._new(group)
-                strands.append(strand)
-            strand.after.update(s for s in self._before(group) if s is not strand)
-            self.strand_of[group] = strand
-            strand.groups.append(group)
-            strand.made |= group.outputs
-            strand.work += self.work.get(group, 0.0)
+            chain = self._joined(group)
+            if chain is None:
+                chain = self._new(group)
+                chains.append(chain)
+            chain.after.update(s for s in self._before(group) if s is not chain)
+            self.chain_of[group] = chain
+            chain.groups.append(group)
+            chain.made |= group.outputs
+            chain.work += self.work.get(group, 0.0)
             self.made_by.update(dict.fromkeys(group.outputs, group))
-        return strands
+        return chains
 
     def _sources(self, group: Group) -> list[TaskChain]:
         """Strands that the group reads from."""
         found = (self.made_by[r] for r in group.inputs if r in self.made_by)
-        return list(dict.fromkeys(self.strand_of[g] for g in found))
+        return list(dict.fromkeys(self.chain_of[g] for g in found))
 
     def _before(self, group: Group) -> list[TaskChain]:
-        return [*self._sources(group), *(self.strand_of[g] for g in self.after.get(group, ()))]
+        return [*self._sources(group), *(self.chain_of[g] for g in self.after.get(group, ()))]
 
     def _new(self, group: Group) -> TaskChain:
         level = max((s.level for s in self._before(group)), default=-1) + 1
@@ -126,60 +127,60 @@ class _Finder:
         )
 
     def _joined(self, group: Group) -> TaskChain | None:
-        """The strand that the group may go on, with what that changes about it; or None."""
+        """The chain that the group may go on, with what that changes about it; or None."""
         rows, height = _rows(self.actions, group), _height(self.actions, group)
         if self.off or not rows:
             return None
-        later = {self.strand_of[g] for g in self.after.get(group, ())}
-        for strand in sorted(self._sources(group), key=lambda s: -s.level):
-            if strand in later or self.phase_of[strand.groups[0]] != self.phase_of[group]:
+        later = {self.chain_of[g] for g in self.after.get(group, ())}
+        for chain in sorted(self._sources(group), key=lambda s: -s.level):
+            if chain in later or self.phase_of[chain.groups[0]] != self.phase_of[group]:
                 continue
-            if any(s.level >= strand.level for s in self._before(group) if s is not strand):
+            if any(s.level >= chain.level for s in self._before(group) if s is not chain):
                 continue
-            common = self._common(strand, group, rows)
-            heights = {h for h in (strand.height, height) if h is not None}
-            if common and len(heights) < 2 and self._worth(strand, group, max(common), heights):
-                strand.rows = common
-                strand.height = next(iter(heights), None)
-                return strand
+            common = self._common(chain, group, rows)
+            heights = {h for h in (chain.height, height) if h is not None}
+            if common and len(heights) < 2 and self._worth(chain, group, max(common), heights):
+                chain.rows = common
+                chain.height = next(iter(heights), None)
+                return chain
         return None
 
-    def _common(self, strand: TaskChain, group: Group, rows: frozenset[int]) -> frozenset[int]:
+    def _common(self, chain: TaskChain, group: Group, rows: frozenset[int]) -> frozenset[int]:
         """Numbers of rows by which each task of the group reads what the same task made."""
         return frozenset(
             r
-            for r in strand.rows & rows
+            for r in chain.rows & rows
             if all(
                 _stays_within(self.actions, group, slot, index, r)
                 for action in group.actions
                 for index, slot in enumerate(action.inputs)
-                if self.actions.root[slot] in strand.made
+                if self.actions.storage[slot] in chain.made
             )
             and all(self._keeps_rows(slot, r) for a in group.actions for slot in a.inputs
-                    if self.actions.root[slot] in strand.made)
+                    if self.actions.storage[slot] in chain.made)
         )  # fmt: skip
 
     def _keeps_rows(self, slot: int, rows: int) -> bool:
         """Whether rows stay rows where a slot is part of an array, or pieces were joined."""
-        types, root = self.actions.types, self.actions.root[slot]
-        whole = types[root].size or 0
+        types, storage = self.actions.types, self.actions.storage[slot]
+        whole = types[storage].size or 0
         view = self.actions.views.get(slot)
         if view is not None and not view.keeps_rows(types[slot].shape, whole, rows):
             return False
-        maker = self.made_by[root]
+        maker = self.made_by[storage]
         return all(
             piece.keeps_rows(types[part].shape, whole, rows)
             for part, where in maker.pieces.items()
             for target, piece in where
-            if target == root
+            if target == storage
         )
 
-    def _worth(self, strand: TaskChain, group: Group, rows: int, heights: set[int]) -> bool:
+    def _worth(self, chain: TaskChain, group: Group, rows: int, heights: set[int]) -> bool:
         """Whether what could be more tasks on its own loses little by taking those of a product."""
         if not heights:
             return True
         tasks = -(-rows // next(iter(heights)))
-        work = strand.work if strand.height is None else self.work[group]
+        work = chain.work if chain.height is None else self.work[group]
         return tasks >= min(ENOUGH, tasks_of(work)) or work / tasks <= LONG_NS
 
 

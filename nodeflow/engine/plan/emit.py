@@ -8,12 +8,25 @@ from __future__ import annotations
 import ast
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from typing import get_args
 
 import numpy as np
 
+from nodeflow.engine.ir.actions import Action, Actions, View
+from nodeflow.engine.ir.groups import Group
+from nodeflow.engine.ir.launches import (
+    Arg,
+    KernelLaunch,
+    KeyWord,
+    Pointer,
+    RowTiling,
+    StepAddress,
+    even_tiling,
+    limited_tasks,
+    tasks_of,
+)  # fmt: skip
 from nodeflow.engine.kernels import (
     along_axis,
     conv,
@@ -26,8 +39,10 @@ from nodeflow.engine.kernels import (
     reductions,
     sorting,
 )
+from nodeflow.engine.kernels.along_axis import Along
 from nodeflow.engine.kernels.conv import GatherProducts, PackFilters
 from nodeflow.engine.kernels.conv_filter_gradient import OuterProducts, outer_calls
+from nodeflow.engine.kernels.copies import Move
 from nodeflow.engine.kernels.elementwise import (
     Cluster,
     ClusterNode,
@@ -37,105 +52,16 @@ from nodeflow.engine.kernels.elementwise import (
     elementwise_source,
 )
 from nodeflow.engine.kernels.matmul import Product
+from nodeflow.engine.kernels.reductions import Stage
 from nodeflow.engine.kernels.softmax import (
     ColumnSoftmax,
     RowSoftmax,
     column_softmax_source,
     softmax_source,
 )
-from nodeflow.engine.plan.fusion import Group
-from nodeflow.engine.plan.lower import Action, Actions, Stage
-from nodeflow.engine.plan.views import View
-from nodeflow.graph.graph import Node
+from nodeflow.engine.kernels.sorting import Ordered
 from nodeflow.graph.types import FLOATS, TensorType, numpy_dtype
-from nodeflow.ops.lowering import (
-    Along,
-    Elementwise,
-    Move,
-    Ordered,
-    Pool,
-    Random,
-)
-
-TASK_NS = 10_000
-"""Work of one task: long against taking it (some 50 ns), short against a training step."""
-MAX_TASKS = 32
-
-
-@dataclass(frozen=True)
-class Pointer:
-    """An argument that is the address of a root slot's memory, some bytes further."""
-
-    root: int
-    offset: int = 0
-
-
-@dataclass(frozen=True)
-class KeyWord:
-    """An argument that is the first or second word of a node's random key."""
-
-    node: Node
-    word: int
-
-
-@dataclass(frozen=True)
-class StepAddress:
-    """An argument that is the address of the number of the step (or execution)."""
-
-
-@dataclass(frozen=True)
-class IterationAddress:
-    """An argument that is the address of the number of the turn of the repeat around the row."""
-
-
-@dataclass(frozen=True)
-class Cell:
-    """An argument that is the address of another: number ``at`` of the row ``ahead`` rows later."""
-
-    ahead: int
-    at: int
-
-
-Arg = int | Pointer | KeyWord | StepAddress | IterationAddress | Cell
-
-
-@dataclass(frozen=True)
-class KernelLaunch:
-    """One entry of the table.
-
-    Attributes:
-        source: text of the kernel; a structure, so many rows share one.
-        args: numbers, and what is known only when the table is built.
-        work: estimated nanoseconds on one core.
-        label: what it does, where it stands for no node.
-        then: rows with as many tasks; each task goes on with that of the same number in them.
-        moved: bytes read and written, where it stands for no node.
-    """
-
-    source: str
-    args: tuple[Arg, ...]
-    tasks: int
-    work: float
-    group: Group | None = None
-    label: str = "copy"
-    then: tuple[KernelLaunch, ...] = ()
-    moved: int = 0
-
-    def chain(self) -> tuple[KernelLaunch, ...]:
-        """The row itself and those that follow it."""
-        return self, *self.then
-
-
-@dataclass(frozen=True)
-class RowTiling:
-    """Leading rows of what a group makes, and how many of them are one task."""
-
-    rows: int
-    height: int
-
-    @property
-    def tasks(self) -> int:
-        return max(1, -(-self.rows // self.height))
+from nodeflow.ops.lowering import Elementwise, Pool, Random
 
 
 @cache
@@ -153,10 +79,10 @@ def emit(
     """The rows of a group that is not run by its reference.
 
     Args:
-        needed: root slots that something outside their own group reads.
-        inplace: root slots (of outputs) whose memory is that of another root slot (an input).
-        cut: the tasks of the strand that the group is in, of elementwise ops, rows of reductions,
-            softmax, pooling and convolution; products keep theirs, which is the strand's.
+        needed: storages that something outside their own group reads.
+        inplace: storages (of outputs) whose memory is that of another storage (an input).
+        cut: the tasks of the chain that the group is in, of elementwise ops, rows of reductions,
+            softmax, pooling and convolution; products keep theirs, which is the chain's.
     """
     first = group.actions[0]
     if isinstance(first.lowering, Elementwise):
@@ -184,7 +110,7 @@ def emit_cluster(
     spec, sizes, pointers = describe_cluster(actions, group, needed, inplace)
     total = math.prod(sizes)
     work = total * _cost(spec)
-    tasks, size = _vectors(total, work) if cut is None else (cut.tasks, _per_task(total, cut))
+    tasks, size = _vectors(total, work) if cut is None else (cut.tasks, cut.units_per_task(total))
     args = [*sizes, size, *pointers]
     return KernelLaunch(cluster_source(spec), tuple(args), tasks, work, group)
 
@@ -196,11 +122,6 @@ def _vectors(total: int, work: float) -> tuple[int, int]:
     return -(-vectors // each), 64 * each
 
 
-def _per_task(units: int, cut: RowTiling) -> int:
-    """How many units a task of the cut takes, of so many in all, each row having as many."""
-    return units // max(cut.rows, 1) * cut.height
-
-
 def describe_cluster(
     actions: Actions,
     group: Group,
@@ -210,7 +131,7 @@ def describe_cluster(
     labels: bool = False,
 ) -> tuple[Cluster, list[int], list[Arg]]:
     """The cluster, sizes of its iteration space, and the arguments after those."""
-    types, root, views = actions.types, actions.root, actions.views
+    types, storage, views = actions.types, actions.storage, actions.views
     uses: dict[tuple[int, tuple, View | None], int] = {}
     node_of: dict[int, int] = {}
     nodes = []
@@ -219,13 +140,13 @@ def describe_cluster(
         assert isinstance(lowering, Elementwise)
         operands = []
         for slot in action.inputs:
-            if root[slot] in node_of:
-                operands.append((True, node_of[root[slot]]))
+            if storage[slot] in node_of:
+                operands.append((True, node_of[storage[slot]]))
             else:
-                key = (root[slot], types[slot].shape, views.get(slot))
+                key = (storage[slot], types[slot].shape, views.get(slot))
                 operands.append((False, uses.setdefault(key, len(uses))))
         out = action.outputs[0]
-        node_of[root[out]] = len(nodes)
+        node_of[storage[out]] = len(nodes)
         dtypes = tuple([types[s].dtype for s in action.inputs]) or (types[out].dtype,)
         attrs = _Frozen(lowering.attrs) if lowering.attrs else _NOTHING
         node = _cluster_node(
@@ -266,8 +187,8 @@ def describe_cluster(
     return spec, sizes, [*args, *(s for axes in strides if axes is not None for s in axes)]
 
 
-def copy_row(actions: Actions, source: int, target: int) -> KernelLaunch:
-    """Copy a root slot's values into another's memory."""
+def copy_launch(actions: Actions, source: int, target: int) -> KernelLaunch:
+    """Copy a storage's values into another's memory."""
     dtype = actions.types[source].dtype
     node = _cluster_node("x", ("x",), _NOTHING, ((False, 0),), (dtype,), dtype)
     spec = Cluster(1, ((dtype, (True,)),), (node,), (Output(0),))
@@ -324,11 +245,6 @@ def _calls(expression: str) -> int:
     )
 
 
-def tasks_of(work: float) -> int:
-    """Into how many tasks so many nanoseconds are cut."""
-    return max(1, min(MAX_TASKS, math.ceil(work / TASK_NS)))
-
-
 # ---- reductions ---------------------------------------------------------------------------------
 
 
@@ -340,8 +256,8 @@ def emit_stage(
     assert isinstance(stage, Stage)
     dtype = actions.types[action.inputs[0]].dtype
     pointers = (
-        Pointer(actions.root[action.inputs[0]]),
-        Pointer(actions.root[action.outputs[0]]),
+        Pointer(actions.storage[action.inputs[0]]),
+        Pointer(actions.storage[action.outputs[0]]),
     )
     elements = stage.outer * stage.n * stage.inner
     if stage.kind in ("argmax", "argmin"):
@@ -349,31 +265,22 @@ def emit_stage(
         source = reductions.search_source(stage.kind, dtype, rows=stage.inner == 1)
         args = (stage.outer, stage.n, stage.inner, *pointers)
         units = stage.outer * -(-stage.inner // reductions.COLUMN_TILE)
-        return KernelLaunch(source, args, _limit(work, units), work, group)
+        return KernelLaunch(source, args, limited_tasks(work, units), work, group)
     work = elements * (0.15 if dtype in ("float32", "float64") else 0.4)
     divisor = (stage.divisor,) if stage.divisor else ()
     if stage.inner == 1:
         source = reductions.rows_source(stage.kind, dtype, bool(divisor))
         units = stage.outer * stage.blocks
-        cut = cut or _units(units, work)
+        cut = cut or even_tiling(units, work)
         shape = (stage.outer, stage.n, stage.blocks, stage.length)
-        args = (*shape, *pointers, _per_task(units, cut), *divisor)
+        args = (*shape, *pointers, cut.units_per_task(units), *divisor)
         return KernelLaunch(source, args, cut.tasks, work, group)
     source = reductions.columns_source(stage.kind, dtype, bool(divisor))
     shape = (stage.outer, stage.n, stage.inner, stage.blocks, stage.length)
     tile = reductions.tile_of(stage.outer * stage.blocks, stage.inner)
     args = (*shape, *pointers, tile, *divisor)
     units = stage.outer * stage.blocks * -(-stage.inner // tile)
-    return KernelLaunch(source, args, _limit(work, units), work, group)
-
-
-def _limit(work: float, units: int) -> int:
-    return max(1, min(tasks_of(work), units))
-
-
-def _units(units: int, work: float) -> RowTiling:
-    """Tasks of some units of about the same work."""
-    return RowTiling(units, max(1, -(-units // _limit(work, units))))
+    return KernelLaunch(source, args, limited_tasks(work, units), work, group)
 
 
 def emit_softmax(
@@ -387,12 +294,12 @@ def emit_softmax(
     rows = (type_.size or 0) // n
     work = rows * n * (1.5 if type_.dtype == "float32" else 8.0) + rows * 20.0
     pointers = (
-        Pointer(actions.root[action.inputs[0]]),
-        Pointer(actions.root[action.outputs[0]]),
+        Pointer(actions.storage[action.inputs[0]]),
+        Pointer(actions.storage[action.outputs[0]]),
     )
     source = softmax_source(type_.dtype, softmax.log)
-    cut = cut or _units(rows, work)
-    args = (rows, n, *pointers, _per_task(rows, cut))
+    cut = cut or even_tiling(rows, work)
+    args = (rows, n, *pointers, cut.units_per_task(rows))
     return KernelLaunch(source, args, cut.tasks, work, group)
 
 
@@ -403,12 +310,14 @@ def emit_column_softmax(actions: Actions, group: Group, action: Action) -> Seque
     dtype = actions.types[action.outputs[0]].dtype
     shape = (softmax.outer, softmax.n, softmax.inner)
     slots = (action.inputs[0], action.outputs[0])
-    pointers = [Pointer(actions.root[slot]) for slot in slots]
+    pointers = [Pointer(actions.storage[slot]) for slot in slots]
     work = math.prod(shape) * (1.5 if dtype == "float32" else 8.0)
     tile = reductions.tile_of(softmax.outer, softmax.inner)
     units = softmax.outer * -(-softmax.inner // tile)
     source = column_softmax_source(dtype, softmax.log)
-    return [KernelLaunch(source, (*shape, *pointers, tile), _limit(work, units), work, group)]
+    return [
+        KernelLaunch(source, (*shape, *pointers, tile), limited_tasks(work, units), work, group)
+    ]
 
 
 # ---- products -----------------------------------------------------------------------------------
@@ -419,7 +328,7 @@ def emit_product(actions: Actions, group: Group, action: Action) -> Sequence[Ker
     product = action.lowering
     assert isinstance(product, Product)
     types = [actions.types[s] for s in (*action.inputs, action.outputs[0])]
-    roots = [actions.root[s] for s in (*action.inputs, action.outputs[0])]
+    storages = [actions.storage[s] for s in (*action.inputs, action.outputs[0])]
     dtype, layout = types[0].dtype, (product.transpose_x, product.transpose_y)
     m, n, k = shape = matmul.extents(types[0], types[2], product.transpose_x)
     if dtype in FLOATS:
@@ -430,15 +339,15 @@ def emit_product(actions: Actions, group: Group, action: Action) -> Sequence[Ker
     else:
         source = matmul_int.matmul_source(dtype, *layout)
         args, work = [0, 0, 0, 0, m, n, k], m * n * k * 0.5
-        tasks = _limit(work, m)
+        tasks = limited_tasks(work, m)
     size = numpy_dtype(dtype).itemsize
     starts = (*matmul.part_offsets(shape, *layout, product.first), 0)
     shapes = [[d or 0 for d in t.shape] for t in types]
     rows = []
     for index in np.ndindex(*shapes[2][:-2]):
         pointers = [
-            Pointer(root, size * (_batch_offset(shape, index) + start))
-            for root, shape, start in zip(roots, shapes, starts, strict=True)
+            Pointer(storage, size * (_batch_offset(shape, index) + start))
+            for storage, shape, start in zip(storages, shapes, starts, strict=True)
         ]
         rows.append(KernelLaunch(source, (args[0], *pointers, *args[4:]), tasks, work, group))
     return rows
@@ -468,7 +377,7 @@ def emit_random(actions: Actions, group: Group, action: Action) -> Sequence[Kern
         high=random.high,
     )  # fmt: skip
     keys = KeyWord(action.node, 0), KeyWord(action.node, 1)
-    args = (Pointer(actions.root[action.outputs[0]]), size, *keys, StepAddress(), *numbers[5:])
+    args = (Pointer(actions.storage[action.outputs[0]]), size, *keys, StepAddress(), *numbers[5:])
     source = random_fill.fill_source(random.distribution, type_.dtype)
     return [KernelLaunch(source, args, tasks, size * 8.0, group)]
 
@@ -481,22 +390,22 @@ def emit_calls(
 ) -> Sequence[KernelLaunch]:
     """Rows that copy, gather, scatter or order elements, convolve or pool."""
     types = [actions.types[s] for s in (*action.inputs, *action.outputs)]
-    roots = [actions.root[s] for s in (*action.inputs, *action.outputs)]
+    storages = [actions.storage[s] for s in (*action.inputs, *action.outputs)]
     rows = []
     for call in _calls_of(action.lowering, types):
-        tasks, share = _limit(call.work, call.units), 0
+        tasks, share = limited_tasks(call.work, call.units), 0
         if copies.Share() in call.args:
             tasks, share = _shares(call, cut)
-        args = [Pointer(roots[a.index], a.offset) if isinstance(a, copies.At)
+        args = [Pointer(storages[a.index], a.offset) if isinstance(a, copies.At)
                 else share if isinstance(a, copies.Share) else a for a in call.args]  # fmt: skip
         rows.append(KernelLaunch(call.source, tuple(args), tasks, call.work, group))
     return rows
 
 
 def _shares(call: copies.Call, cut: RowTiling | None) -> tuple[int, int]:
-    """Tasks, and units of each, of a call that is cut as it likes, or with its strand."""
+    """Tasks, and units of each, of a call that is cut as it likes, or with its chain."""
     if cut is None:
-        cut = _units(call.units, call.work)
+        cut = even_tiling(call.units, call.work)
         return cut.tasks, cut.height
     blocks = max(1, -(-cut.rows // call.step))
     return cut.tasks, call.units // blocks * (cut.height // call.step)

@@ -9,58 +9,15 @@ of actions, but for moving those of small clusters.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
-from nodeflow.engine.plan.lower import Action, Actions
-from nodeflow.graph.types import Shape, numpy_dtype
+from nodeflow.engine.ir.actions import Action, Actions
+from nodeflow.engine.ir.groups import Group
+from nodeflow.graph.types import Shape
 from nodeflow.ops.lowering import Elementwise
-
-if TYPE_CHECKING:
-    from nodeflow.engine.plan.views import View
 
 MAX_NODES = 64
 """Compile time grows faster than a cluster; see the architecture notes."""
 MAX_INPUTS = 12
 """LLVM tests at run time that arrays do not overlap: more would not be vectorised."""
-
-
-@dataclass(eq=False, slots=True)
-class Group:
-    """Actions that become one kernel (or one call of a reference)."""
-
-    level: int
-    actions: list[Action] = field(default_factory=list)
-    shape: Shape | None = None
-    """Iteration space of a cluster; None for everything else."""
-    inputs: dict[int, None] = field(default_factory=dict)
-    """Root slots read from outside."""
-    outputs: set[int] = field(default_factory=set)
-    """Root slots written."""
-    pieces: dict[int, list[tuple[int, View]]] = field(default_factory=dict)
-    """Where values are also (or only) written: by root slot, (root slot of a whole, which part)."""
-    read: bool = False
-    """Whether another group reads from it already."""
-    flush: bool = False
-    """Whether denormals are zero in it; see `inplace.flushed`."""
-    alone: bool = False
-    """Whether nothing may join it; see `worth`."""
-    moved: int | None = None
-    """Bytes read and written, where its slots are those of another plan (a loop's body)."""
-
-    def bytes_moved(self, actions: Actions) -> int:
-        """Bytes read and written; within a cluster values stay in registers, so of those only the
-        last is counted as written."""
-        if self.moved is not None:
-            return self.moved
-        last = actions.root[self.actions[-1].outputs[0]]
-        touched = [*self.inputs, *(self.outputs if self.shape is None else (last,))]
-        types = [actions.types[root] for root in touched]
-        return sum((t.size or 0) * numpy_dtype(t.dtype).itemsize for t in types)
-
-    @property
-    def is_fallback(self) -> bool:
-        return self.actions[0].lowering is None
 
 
 def group_actions(
@@ -86,38 +43,38 @@ class _Grouper:
         """The latest cluster by (shape, level, an input that it reads)."""
         self.gone: set[Group] = set()
         """Clusters that have been taken into others."""
-        self.written = {actions.root[s] for s in actions.schedule.writes.values()}
+        self.written = {actions.storage[s] for s in actions.schedule.writes.values()}
 
     def run(self) -> list[Group]:
         for action in self.actions.items:
             group = self._group_for(action)
             group.actions.append(action)
             for slot in action.inputs:
-                root = self.actions.root[slot]
-                if root not in group.outputs:
-                    group.inputs[root] = None
-                    if root in self.made_by:
-                        self.made_by[root].read = True
+                storage = self.actions.storage[slot]
+                if storage not in group.outputs:
+                    group.inputs[storage] = None
+                    if storage in self.made_by:
+                        self.made_by[storage].read = True
             for slot in action.outputs:
-                root = self.actions.root[slot]
-                group.outputs.add(root)
-                self.made_by[root] = group
+                storage = self.actions.storage[slot]
+                group.outputs.add(storage)
+                self.made_by[storage] = group
         # A stable sort by level keeps the order of actions within a level.
         return sorted((g for g in self.groups if g not in self.gone), key=lambda g: g.level)
 
     def _group_for(self, action: Action) -> Group:
-        roots = [self.actions.root[s] for s in action.inputs]
-        sources = [self.made_by[r] for r in roots if r in self.made_by]
+        storages = [self.actions.storage[s] for s in action.inputs]
+        sources = [self.made_by[r] for r in storages if r in self.made_by]
         if not isinstance(action.lowering, Elementwise):
             return self._new(_above(sources), None)
         shape = self.actions.types[action.outputs[0]].shape
-        flush = self.actions.root[action.outputs[0]] in self.actions.flushed
+        flush = self.actions.storage[action.outputs[0]] in self.actions.flushed
         if action.outputs[0] in self.apart:
             group = self._new(_above(sources), shape, flush)
             group.alone = True
             return group
         for candidate in sorted(dict.fromkeys(sources), key=lambda g: -g.level):
-            if self._may_join(candidate, action, roots, shape, flush):
+            if self._may_join(candidate, action, storages, shape, flush):
                 others = _above([s for s in sources if s is not candidate])
                 if others <= candidate.level or not candidate.read:
                     candidate.level = max(candidate.level, others)
@@ -126,35 +83,35 @@ class _Grouper:
                             self._absorb(candidate, other)
                     return candidate
         level = _above(sources)
-        if self.actions.root[action.outputs[0]] in self.written:
+        if self.actions.storage[action.outputs[0]] in self.written:
             # On its own it can wait until all others have read the old value.
             return self._new(level, shape, flush)
-        large = [r for r in roots if self.actions.types[r].size != 1]
-        for root in large:
-            sibling = self.open.get((shape, level, root))
+        large = [r for r in storages if self.actions.types[r].size != 1]
+        for storage in large:
+            sibling = self.open.get((shape, level, storage))
             if (
                 sibling is not None
                 and sibling not in self.gone
                 and sibling.level == level
                 and sibling.flush == flush
-                and self._has_room(sibling, roots)
+                and self._has_room(sibling, storages)
             ):
                 return sibling
         group = self._new(level, shape, flush)
-        for root in large:
-            self.open[shape, level, root] = group
+        for storage in large:
+            self.open[shape, level, storage] = group
         return group
 
     def _may_join(
-        self, group: Group, action: Action, roots: list[int], shape: Shape, flush: bool
+        self, group: Group, action: Action, storages: list[int], shape: Shape, flush: bool
     ) -> bool:
-        if group.shape != shape or group.flush != flush or not self._has_room(group, roots):
+        if group.shape != shape or group.flush != flush or not self._has_room(group, storages):
             return False
         # What it takes from the cluster must have the cluster's own shape.
         return all(
             self.actions.types[slot].shape == shape and slot not in self.actions.views
-            for slot, root in zip(action.inputs, roots, strict=True)
-            if root in group.outputs
+            for slot, storage in zip(action.inputs, storages, strict=True)
+            if storage in group.outputs
         )
 
     def _may_absorb(self, group: Group, other: Group, action: Action) -> bool:
@@ -170,7 +127,7 @@ class _Grouper:
             and all(
                 self.actions.types[slot].shape == group.shape and slot not in self.actions.views
                 for slot in action.inputs
-                if self.actions.root[slot] in other.outputs
+                if self.actions.storage[slot] in other.outputs
             )
         )
 
@@ -179,13 +136,13 @@ class _Grouper:
         group.actions[:0] = other.actions
         group.inputs = {**other.inputs, **group.inputs}
         group.outputs |= other.outputs
-        for root in other.outputs:
-            self.made_by[root] = group
+        for storage in other.outputs:
+            self.made_by[storage] = group
         other.actions = []
         self.gone.add(other)
 
-    def _has_room(self, group: Group, roots: list[int]) -> bool:
-        more = [r for r in roots if r not in group.inputs and r not in group.outputs]
+    def _has_room(self, group: Group, storages: list[int]) -> bool:
+        more = [r for r in storages if r not in group.inputs and r not in group.outputs]
         if group.alone or len(group.actions) >= self.limit:
             return False
         return len(group.inputs) + len(more) <= MAX_INPUTS

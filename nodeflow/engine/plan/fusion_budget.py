@@ -10,12 +10,9 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
-from nodeflow.engine.plan.levels import Level, LoopLevel, all_rows
-
-if TYPE_CHECKING:
-    from nodeflow.engine.plan.emit import KernelLaunch
+from nodeflow.engine.ir.launches import KernelLaunch
+from nodeflow.engine.ir.levels import Level, LoopLevel, all_launches
 
 MANY_KERNELS = 32
 """Fused kernels that a plan may have however little they save; each takes some 40 ms to compile."""
@@ -34,12 +31,12 @@ def not_worth_fusing(levels: Iterable[Level]) -> frozenset[int]:
     """
     saved: dict[str, float] = defaultdict(float)
     slots: dict[str, set[int]] = defaultdict(set)
-    for row in _clusters(levels):
-        assert row.group is not None and row.group.shape is not None
-        actions = row.group.actions
-        elements = math.prod(d or 0 for d in row.group.shape)
-        saved[row.source] += PASS_NS * elements * (len(actions) - 1)
-        slots[row.source].update(a.outputs[0] for a in actions)
+    for launch in _clusters(levels):
+        assert launch.group is not None and launch.group.shape is not None
+        actions = launch.group.actions
+        elements = math.prod(d or 0 for d in launch.group.shape)
+        saved[launch.source] += PASS_NS * elements * (len(actions) - 1)
+        slots[launch.source].update(a.outputs[0] for a in actions)
     ranked = sorted(saved, key=lambda source: -saved[source])  # stable: the plan's order for equals
     kept = ranked[:MANY_KERNELS]
     kept += [s for s in ranked[MANY_KERNELS:MOST_KERNELS] if saved[s] >= WORTH_NS]
@@ -47,13 +44,13 @@ def not_worth_fusing(levels: Iterable[Level]) -> frozenset[int]:
 
 
 def _clusters(levels: Iterable[Level]) -> Iterator[KernelLaunch]:
-    """Rows of several elementwise ops."""
+    """Launches of several elementwise ops."""
     for level in levels:
         if not isinstance(level, LoopLevel):
-            for row in all_rows([level]):
+            for launch in all_launches([level]):
                 if (
-                    row.group is not None
-                    and row.group.shape is not None
-                    and len(row.group.actions) > 1
+                    launch.group is not None
+                    and launch.group.shape is not None
+                    and len(launch.group.actions) > 1
                 ):
-                    yield row
+                    yield launch

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from nodeflow.engine.plan.fusion import Group
-from nodeflow.engine.plan.loops import LoopPlan
-from nodeflow.engine.plan.lower import Action, Actions, Stage
+from nodeflow.engine.ir.actions import Action, Actions
+from nodeflow.engine.ir.groups import Group
+from nodeflow.engine.ir.plan import LoopPlan
+from nodeflow.engine.kernels.reductions import Stage
+from nodeflow.engine.plan.lower import FAILING
 from nodeflow.graph.graph import Node
 from nodeflow.graph.types import FLOATS
-from nodeflow.ops.lowering import FAILING, Elementwise
+from nodeflow.ops.lowering import Elementwise
 
 _PASSES = 4
-"""Moving one update may make another one move; chains longer than this are copied at the end."""
+"""Moving one update may make another one move; longer sequences of these are copied at the end."""
 
 
 @dataclass
@@ -25,8 +27,8 @@ class Updates:
     """How each assigned variable gets its new value.
 
     Attributes:
-        home: root slot that stands for each variable's own memory.
-        inplace: root slots of new values that are written over another root slot (the home).
+        home: storage that stands for each variable's own memory.
+        inplace: storages of new values that are written over another storage (the home).
         copies: (source, home) of what is copied after everything else.
     """
 
@@ -39,8 +41,8 @@ class Updates:
         that can fail, and all others that read the old values."""
         readers: dict[int, list[Group]] = {}
         for group in groups:
-            for root in group.inputs:
-                readers.setdefault(root, []).append(group)
+            for storage in group.inputs:
+                readers.setdefault(storage, []).append(group)
         failing = [g for g in groups if any(can_fail(actions, a) for a in g.actions)]
         before: dict[Group, list[Group]] = {}
         for group in groups:
@@ -61,17 +63,19 @@ def flush_updates(actions: Actions) -> None:
     """
     if "flush" in actions.schedule.without:
         return
-    written = {actions.root[s] for s in actions.schedule.writes.values()}
+    written = {actions.storage[s] for s in actions.schedule.writes.values()}
     leading, others = set(written), set()  # to an update; to something else that leads to one
     for action in reversed(actions.items):
-        root = actions.root[action.outputs[0]]
-        inputs = {actions.root[s] for s in action.inputs}
-        if not leading.intersection(actions.root[s] for s in action.outputs):
+        storage = actions.storage[action.outputs[0]]
+        inputs = {actions.storage[s] for s in action.inputs}
+        if not leading.intersection(actions.storage[s] for s in action.outputs):
             continue
         leading |= inputs
-        if isinstance(action.lowering, Elementwise) and (root in written or root not in others):
-            actions.flushed.add(root)
-            if root in written:
+        if isinstance(action.lowering, Elementwise) and (
+            storage in written or storage not in others
+        ):
+            actions.flushed.add(storage)
+            if storage in written:
                 actions.note("flush", action.node.name)
         else:
             others |= inputs
@@ -89,41 +93,46 @@ class _Decider:
         self.made_by = {r: g for g in groups for r in g.outputs}
         self.readers: dict[int, list[Group]] = {}
         for group in groups:
-            for root in group.inputs:
-                self.readers.setdefault(root, []).append(group)
+            for storage in group.inputs:
+                self.readers.setdefault(storage, []).append(group)
         self.failing = [g for g in groups if any(can_fail(actions, a) for a in g.actions)]
 
     def decide(self) -> Updates:
         updates = Updates()
         schedule = self.actions.schedule
         candidates: dict[Node, int] = {}
-        taken = [self.actions.root[s] for s in schedule.writes.values()]
+        taken = [self.actions.storage[s] for s in schedule.writes.values()]
         for variable, slot in schedule.writes.items():
-            root = self.actions.root[slot]
+            storage = self.actions.storage[slot]
             home = schedule.reads.get(variable)
             if home is None:
                 home = self.actions.new_slot(variable.outputs[0].type)
             updates.home[variable] = home
-            alone = taken.count(root) == 1 and home not in taken  # no variable gets the old value
-            if alone and self._writable(root, home):
-                candidates[variable] = root
+            alone = (
+                taken.count(storage) == 1 and home not in taken
+            )  # no variable gets the old value
+            if alone and self._writable(storage, home):
+                candidates[variable] = storage
         for _ in range(_PASSES):
-            moved = [self._move(root, updates.home[v]) for v, root in candidates.items()]
+            moved = [self._move(storage, updates.home[v]) for v, storage in candidates.items()]
             if not any(moved):
                 break
         for variable, slot in schedule.writes.items():
-            root, home = self.actions.root[slot], updates.home[variable]
-            if root == home:
+            storage, home = self.actions.storage[slot], updates.home[variable]
+            if storage == home:
                 continue  # assigned to itself
-            if variable in candidates and self._required(root, home) <= self.made_by[root].level:
-                updates.inplace[root] = home
+            if (
+                variable in candidates
+                and self._required(storage, home) <= self.made_by[storage].level
+            ):
+                updates.inplace[storage] = home
             else:
-                updates.copies.append((root, home))
+                updates.copies.append((storage, home))
         return updates
 
-    def _writable(self, root: int, home: int) -> bool:
-        """Whether the group that makes ``root`` may write it straight into the variable."""
-        group = self.made_by.get(root)
+    def _writable(self, storage: int, home: int) -> bool:
+        """Whether the group that makes ``storage`` may write it straight into the variable."""
+        group = self.made_by.get(storage)
         if group is None or group.is_fallback:
             return False
         if home not in group.inputs:
@@ -134,27 +143,30 @@ class _Decider:
             self.actions.types[slot].shape
             for action in group.actions
             for slot in action.inputs
-            if self.actions.root[slot] == home
+            if self.actions.storage[slot] == home
         }
         sliced = any(
-            slot in self.actions.views and self.actions.root[slot] == home
+            slot in self.actions.views and self.actions.storage[slot] == home
             for action in group.actions
             for slot in action.inputs
         )
         return shapes == {group.shape} and not sliced
 
-    def _required(self, root: int, home: int) -> int:
+    def _is_late_enough(self, storage: int, home: int) -> bool:
+        return self._required(storage, home) <= self.made_by[storage].level
+
+    def _required(self, storage: int, home: int) -> int:
         """The lowest level at which the variable may be overwritten."""
-        group = self.made_by[root]
+        group = self.made_by[storage]
         before = [g for g in (*self.readers.get(home, ()), *self.failing) if g is not group]
         if group in self.failing:
             return 1 << 62
         return max((g.level for g in before), default=-1) + 1
 
-    def _move(self, root: int, home: int) -> bool:
+    def _move(self, storage: int, home: int) -> bool:
         """Move the group up to where it may write, if nothing depends on it."""
-        group = self.made_by[root]
-        required = self._required(root, home)
+        group = self.made_by[storage]
+        required = self._required(storage, home)
         if required <= group.level or required > len(self.groups) + _PASSES:
             return False
         if any(self.readers.get(r) for r in group.outputs):

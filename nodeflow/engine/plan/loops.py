@@ -12,25 +12,29 @@ is, and the last writes the final one where it is wanted, so nothing is copied f
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 from nodeflow.engine.arena import ALIGNMENT, Offsets
 from nodeflow.engine.devicelib import blas
-from nodeflow.engine.plan.emit import Arg, Cell, IterationAddress, KernelLaunch, Pointer, copy_row
-from nodeflow.engine.plan.fusion import Group
-from nodeflow.engine.plan.levels import Level, LoopLevel
-from nodeflow.engine.plan.lower import Action, Actions
+from nodeflow.engine.ir.actions import Action, Actions
+from nodeflow.engine.ir.groups import Group
+from nodeflow.engine.ir.launches import (
+    Arg,
+    ArgumentAddress,
+    IterationAddress,
+    KernelLaunch,
+    Pointer,
+)  # fmt: skip
+from nodeflow.engine.ir.levels import Level, LoopLevel
+from nodeflow.engine.ir.plan import IterationPointer, LoopPlan, Plan
+from nodeflow.engine.plan.emit import copy_launch
 from nodeflow.engine.schedule.schedule import Schedule, build_schedule
 from nodeflow.graph.graph import Graph
 from nodeflow.graph.types import TensorType, numpy_dtype
 from nodeflow.ops.lowering import Loop, Permute
 from nodeflow.ops.scan_body import inline, turn_factors
 
-if TYPE_CHECKING:
-    from nodeflow.engine.plan.plan import Plan
-
-PlanMaker = Callable[[Schedule, Sequence[TensorType]], "Plan"]
+PlanMaker = Callable[[Schedule, Sequence[TensorType]], Plan]
 
 _ADVANCE = '''
 from nodeflow.engine.devicelib.intrinsics import set_slot, slot
@@ -50,59 +54,8 @@ def kernel(args, task, ntasks):
         set_slot(slot(at, 0), 0, address)
         at += 56
 '''
-_NOT_A_RING = -1
-FEW_TURNS = 4
+FEW_ITERATIONS = 4
 """Turns from which it pays to prepare what all of them read."""
-
-
-@dataclass(frozen=True)
-class Moving:
-    """An address that depends on the turn: base + stride * ((turn + shift) & mask), but ``first``
-    at the first turn and ``last`` at the last."""
-
-    base: Pointer
-    stride: int
-    shift: int = 0
-    mask: int = _NOT_A_RING
-    first: Pointer | None = None
-    last: Pointer | None = None
-
-    def plus(self, offset: int) -> Moving:
-        """The address some bytes further."""
-        if not offset:
-            return self
-        return replace(
-            self, base=_plus(self.base, offset),
-            first=self.first and _plus(self.first, offset),
-            last=self.last and _plus(self.last, offset),
-        )  # fmt: skip
-
-
-Address = Pointer | Moving
-
-
-def _plus(pointer: Pointer, offset: int) -> Pointer:
-    return Pointer(pointer.root, pointer.offset + offset)
-
-
-@dataclass(eq=False)
-class LoopPlan:
-    """A loop whose body has been planned.
-
-    Attributes:
-        plan: the body's; its feeds are what a turn reads, its fetches what is wanted of it.
-        sources: for each root slot of ``plan`` that is not in its arena, where that is.
-        workspace: slot with the body's arena.
-        copies: (source in ``plan``, where to) at the end of each turn.
-        before: (source, target, bytes into it): what is copied before the first turn.
-    """
-
-    turns: int
-    plan: Plan
-    workspace: int
-    sources: dict[int, Address] = field(default_factory=dict)
-    copies: list[tuple[int, Address]] = field(default_factory=list)
-    before: list[tuple[int, Pointer]] = field(default_factory=list)
 
 
 def is_loop(group: Group) -> bool:
@@ -119,12 +72,12 @@ def plan_loop(
     op of the body has no kernel.
 
     Args:
-        used: root slots that are read, fetched or kept.
+        used: storages that are read, fetched or kept.
     """
     turned = hoist_transposes(actions, action)
     planner = _LoopPlanner(actions, turned[-1], used)
     plan = make_plan(*planner.schedule())
-    if any(phase.python for phase in plan.phases):
+    if any(phase.fallback for phase in plan.phases):
         return [Action(action.node, None, action.inputs, action.outputs)]
     return [*turned[:-1], planner.action(plan)]
 
@@ -138,7 +91,7 @@ def hoist_transposes(actions: Actions, action: Action) -> list[Action]:
     loop = action.lowering
     assert isinstance(loop, Loop)
     types = [actions.types[s] for s in action.inputs]
-    if (types[loop.carried].shape[0] or 0) < FEW_TURNS or not blas.small_products():
+    if (types[loop.carried].shape[0] or 0) < FEW_ITERATIONS or not blas.small_products():
         return [action]
     kept = range(loop.carried + loop.sequences, len(types))
     matrices = [i for i in kept if types[i].dtype == "float32" and types[i].rank == 2]
@@ -162,11 +115,11 @@ class _LoopPlanner:
         self.loop = action.lowering
         count = self.loop.carried
         types = [actions.types[s] for s in action.inputs]
-        self.turns = types[count].shape[0] or 0
+        self.iterations = types[count].shape[0] or 0
         last = count + self.loop.sequences
         slices = [t.with_shape(t.shape[1:]) for t in types[count:last]]
         self.inner_types = [*types[:count], *slices, *types[last:]]
-        outputs = [s if actions.root[s] in used else None for s in action.outputs]
+        outputs = [s if actions.storage[s] in used else None for s in action.outputs]
         stacked = 2 * count if self.loop.history else count
         self.last: list[int | None] = outputs[:count]
         self.history: list[int | None] = outputs[count:stacked] or [None] * count
@@ -190,7 +143,7 @@ class _LoopPlanner:
     def action(self, plan: Plan) -> Action:
         """The planned loop: it writes what is wanted of it, and the workspace."""
         self.workspace = self.actions.new_slot(TensorType("uint8", (0,)))
-        self.planned = LoopPlan(self.turns, plan, self.workspace)
+        self.planned = LoopPlan(self.iterations, plan, self.workspace)
         self.offsets.take(plan.arena_size)
         self._place_inputs(plan)
         self._place_outputs(plan)
@@ -199,8 +152,8 @@ class _LoopPlanner:
         wanted = [s for s in (*self.last, *self.history, *self.results) if s is not None]
         outputs = (*wanted, self.workspace)
         inner = plan.actions
-        needed = {inner.root[s] for action in inner.items for s in action.inputs}
-        needed.update(inner.root[s] for s in inner.fetches if s is not None)
+        needed = {inner.storage[s] for action in inner.items for s in action.inputs}
+        needed.update(inner.storage[s] for s in inner.fetches if s is not None)
         read = [s for s, feed in zip(self.outer.inputs, self.feeds, strict=True) if feed in needed]
         return Action(self.outer.node, self.planned, (*read, *started), outputs)
 
@@ -216,80 +169,82 @@ class _LoopPlanner:
             elif index < count + self.loop.sequences:
                 sources[feed] = self._slice(slot, self.inner_types[index])
             else:
-                sources[feed] = Pointer(self.actions.root[slot])
-        for root, value in plan.actions.constants.items():
-            slot = self.actions.new_slot(plan.actions.types[root])
+                sources[feed] = Pointer(self.actions.storage[slot])
+        for storage, value in plan.actions.constants.items():
+            slot = self.actions.new_slot(plan.actions.types[storage])
             self.actions.set_constant(slot, value)
-            sources[root] = Pointer(self.actions.root[slot])
+            sources[storage] = Pointer(self.actions.storage[slot])
 
     def _place_outputs(self, plan: Plan) -> None:
         """What the body makes is written where it belongs; what is also carried, or only passed on,
         is copied there. Stacks of the same are one."""
         count = self.loop.carried
-        made = [plan.actions.root[s] for s in plan.actions.fetches if s is not None]
+        made = [plan.actions.storage[s] for s in plan.actions.fetches if s is not None]
         self._write(made[:count], [self._carried(i, 1) for i in range(count)])
         stacked: dict[int, int] = {}
-        for root, index in zip(
+        for storage, index in zip(
             made[count:], (i for i, s in enumerate(self.results) if s is not None), strict=True
         ):
             slot = self.results[index]
             assert slot is not None
-            first = stacked.setdefault(root, slot)
+            first = stacked.setdefault(storage, slot)
             if first != slot:
                 self._rename(slot, first)
                 self.results[index] = None
         self._write(list(stacked), [self._stacked(slot) for slot in stacked.values()])
         planned = self.planned
         for index, slot in enumerate(self.history):
-            if slot is not None and self.turns:
+            if slot is not None and self.iterations:
                 start = self._start(self.actions.types[slot])
                 planned.before.append((self.outer.inputs[index], Pointer(slot, start)))
         for index, slot in enumerate(self.last):
-            if slot is not None and not self.turns:
+            if slot is not None and not self.iterations:
                 planned.before.append((self.outer.inputs[index], Pointer(slot)))
 
     def _rename(self, slot: int, first: int) -> None:
         """Let everything in the memory of ``slot`` be in that of ``first``."""
-        root = self.actions.root
-        for other, old in enumerate(root):
+        storage = self.actions.storage
+        for other, old in enumerate(storage):
             if old == slot:
-                root[other] = first
+                storage[other] = first
 
-    def _write(self, roots: Sequence[int], targets: Sequence[Moving]) -> None:
-        for root, target in zip(roots, targets, strict=True):
-            if root not in self.planned.sources:
-                self.planned.sources[root] = target
+    def _write(self, storages: Sequence[int], targets: Sequence[IterationPointer]) -> None:
+        for storage, target in zip(storages, targets, strict=True):
+            if storage not in self.planned.sources:
+                self.planned.sources[storage] = target
             else:
-                self.planned.copies.append((root, target))
+                self.planned.copies.append((storage, target))
 
-    def _stacked(self, slot: int) -> Moving:
+    def _stacked(self, slot: int) -> IterationPointer:
         type_ = self.actions.types[slot]
         return self._slice(slot, type_.with_shape(type_.shape[1:]))
 
-    def _slice(self, slot: int, type_: TensorType) -> Moving:
+    def _slice(self, slot: int, type_: TensorType) -> IterationPointer:
         """This turn's slice of a sequence or of a stacked result."""
         whole = self.actions.types[slot]
         size = _nbytes(type_)
-        base = Pointer(self.actions.root[slot], self._start(whole))
-        return Moving(base, -size if self.loop.reverse else size)
+        base = Pointer(self.actions.storage[slot], self._start(whole))
+        return IterationPointer(base, -size if self.loop.reverse else size)
 
     def _start(self, whole: TensorType) -> int:
         """Bytes before the slice of the first turn."""
-        return _nbytes(whole.with_shape(whole.shape[1:])) * (self.turns - 1) * self.loop.reverse
+        return (
+            _nbytes(whole.with_shape(whole.shape[1:])) * (self.iterations - 1) * self.loop.reverse
+        )
 
-    def _carried(self, index: int, ahead: int) -> Moving:
+    def _carried(self, index: int, ahead: int) -> IterationPointer:
         """What is carried as this turn finds it, or (ahead 1) leaves it."""
         size = _nbytes(self.inner_types[index])
         history, last = self.history[index], self.last[index]
         if history is None:
             step = -(-size // ALIGNMENT) * ALIGNMENT
-            place = Moving(self._scratch(index, 2 * step), step, mask=1)
+            place = IterationPointer(self._scratch(index, 2 * step), step, mask=1)
         else:
             place = self._slice(history, self.inner_types[index])
         if not ahead:
-            return replace(place, first=Pointer(self.actions.root[self.outer.inputs[index]]))
+            return replace(place, first=Pointer(self.actions.storage[self.outer.inputs[index]]))
         if last is not None:
-            end = Pointer(self.actions.root[last])
+            end = Pointer(self.actions.storage[last])
         else:  # nobody wants it, but a history has no place for it
             end = None if history is None else self._scratch(index, size)
         return replace(place, shift=1, last=end)
@@ -312,10 +267,12 @@ def emit_loop(actions: Actions, group: Group) -> tuple[list[KernelLaunch], LoopL
     """What is copied before the loop, and the loop, unless it has no turns."""
     planned = group.actions[0].lowering
     assert isinstance(planned, LoopPlan)
-    before = [_to(copy_row(actions, s, s), Pointer(actions.root[s]), t) for s, t in planned.before]
-    if not planned.turns:
+    before = [
+        _to(copy_launch(actions, s, s), Pointer(actions.storage[s]), t) for s, t in planned.before
+    ]
+    if not planned.iterations:
         return before, None
-    return before, LoopLevel(planned.turns, _Mover(planned).levels())
+    return before, LoopLevel(planned.iterations, _Mover(planned).levels())
 
 
 def _to(row: KernelLaunch, source: Arg, target: Arg) -> KernelLaunch:
@@ -328,7 +285,7 @@ class _Mover:
 
     def __init__(self, planned: LoopPlan) -> None:
         self.planned = planned
-        self.cells: list[tuple[Cell, Moving]] = []
+        self.cells: list[tuple[ArgumentAddress, IterationPointer]] = []
         self.rows = 0
 
     def levels(self) -> list[Level]:
@@ -337,14 +294,14 @@ class _Mover:
         for phase in plan.phases:
             moved += self._moved(phase.levels)
         copies: list[KernelLaunch] = []
-        for root, target in self.planned.copies:
-            copy = copy_row(plan.actions, root, root)
-            copies.append(self._row(copy, {3: target}))
+        for storage, target in self.planned.copies:
+            copy = copy_launch(plan.actions, storage, storage)
+            copies.append(self._moved_launch(copy, {3: target}))
         words: list[Arg] = []
         for cell, place in self.cells:
             words += [cell, place.first or 0, place.last or 0, place.base]
             words += [place.stride, place.shift, place.mask]
-        head = (IterationAddress(), self.planned.turns, len(self.cells))
+        head = (IterationAddress(), self.planned.iterations, len(self.cells))
         advance = KernelLaunch(_ADVANCE, (*head, *words), 1, 5.0 * len(self.cells))
         return [[advance], *moved, *([copies] if copies else [])]
 
@@ -352,24 +309,26 @@ class _Mover:
         moved: list[Level] = []
         for level in levels:
             if isinstance(level, LoopLevel):
-                moved.append(LoopLevel(level.turns, self._moved(level.levels)))
+                moved.append(LoopLevel(level.iterations, self._moved(level.levels)))
             else:
                 moved.append([self._chain(row) for row in level])
         return moved
 
     def _chain(self, head: KernelLaunch) -> KernelLaunch:
         """A row and those that follow it."""
-        first, *then = (self._row(row, {}) for row in head.chain())
+        first, *then = (self._moved_launch(row, {}) for row in head.chain())
         return replace(first, then=tuple(then))
 
-    def _row(self, row: KernelLaunch, instead: dict[int, Address]) -> KernelLaunch:
+    def _moved_launch(
+        self, row: KernelLaunch, instead: dict[int, IterationPointer]
+    ) -> KernelLaunch:
         """The row with addresses in the loop's memory; what moves is left to `advance`."""
         self.rows += 1
         args: list[Arg] = []
         for at, arg in enumerate(row.args):
             place = instead.get(at) or (self._place(arg) if isinstance(arg, Pointer) else arg)
-            if isinstance(place, Moving):
-                self.cells.append((Cell(self.rows, at), place))
+            if isinstance(place, IterationPointer):
+                self.cells.append((ArgumentAddress(self.rows, at), place))
                 place = 0
             args.append(place)
         inner, group = self.planned.plan.actions, row.group
@@ -377,13 +336,9 @@ class _Mover:
             group = Group(group.level, group.actions, moved=group.bytes_moved(inner))
         return replace(row, args=tuple(args), group=group)
 
-    def _place(self, pointer: Pointer) -> Address:
-        place = self.planned.sources.get(pointer.root)
+    def _place(self, pointer: Pointer) -> Pointer | IterationPointer:
+        place = self.planned.sources.get(pointer.storage)
         if place is None:
-            inside = self.planned.plan.places[pointer.root].offset
+            inside = self.planned.plan.allocations[pointer.storage].offset
             return Pointer(self.planned.workspace, inside + pointer.offset)
-        return (
-            _plus(place, pointer.offset)
-            if isinstance(place, Pointer)
-            else place.plus(pointer.offset)
-        )
+        return place.plus(pointer.offset)

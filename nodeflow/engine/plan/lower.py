@@ -1,8 +1,8 @@
 """From a schedule's steps to actions: ops as the few things that kernels exist for.
 
 Composite ops are taken apart, reductions become stages, and what only renames memory (reshape,
-identity, assign) disappears: `Actions.root` says whose memory a slot uses. Ops without a lowering
-stay as they are and run by their reference.
+identity, assign) disappears: `Actions.storage` says whose memory a slot uses. Ops without a
+lowering stay as they are and run by their reference.
 """
 
 from __future__ import annotations
@@ -10,117 +10,67 @@ from __future__ import annotations
 import ast
 import math
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nodeflow.engine.interpreter import call_reference
+from nodeflow.engine.ir.actions import Action, Actions
 from nodeflow.engine.kernels import conv, conv_filter_gradient
-from nodeflow.engine.kernels.conv import GatherProducts, PackFilters
-from nodeflow.engine.kernels.conv_filter_gradient import OuterProducts
-from nodeflow.engine.kernels.matmul import Product, add_product
-from nodeflow.engine.kernels.reductions import COLUMN_BLOCK, ROW_BLOCK
-from nodeflow.engine.kernels.softmax import ColumnSoftmax, RowSoftmax, row_softmax
+from nodeflow.engine.kernels.along_axis import Along
+from nodeflow.engine.kernels.copies import Move
+from nodeflow.engine.kernels.matmul import add_product
+from nodeflow.engine.kernels.reductions import COLUMN_BLOCK, ROW_BLOCK, Stage
+from nodeflow.engine.kernels.softmax import row_softmax
+from nodeflow.engine.kernels.sorting import Ordered
 from nodeflow.engine.plan.passes import constant_key, expression_key, foldable, simplified
 from nodeflow.engine.schedule.schedule import Schedule, Step, is_assign
 from nodeflow.graph.graph import Node
-from nodeflow.graph.types import TensorType, numpy_dtype, type_of_array
+from nodeflow.graph.types import TensorType, numpy_dtype
 from nodeflow.ops.lowering import (
-    FAILING,
+    AddAlong,
     Alias,
-    Along,
     Composite,
     Convolve,
+    Distinct,
     Elementwise,
+    Gather,
     Known,
     Loop,
     Lowering,
     Matmul,
-    Move,
-    Ordered,
     Permute,
+    Pick,
     Pool,
     Random,
     Reduce,
-    Simple,
-)
-
-if TYPE_CHECKING:
-    from nodeflow.engine.plan.loops import LoopPlan
-    from nodeflow.engine.plan.views import View
+    ScatterAdd,
+    TakeAlong,
+)  # fmt: skip
 
 CONSTANT_SIZE = 4096
 """Elements up to which a filled tensor is kept instead of written at each run."""
 
 
-@dataclass(frozen=True)
-class Stage:
-    """One pass over [outer, n, inner], reducing n in ``blocks`` pieces of ``length``.
-
-    ``divisor`` is what the result is divided by (a mean's last stage), or 0.
-    """
-
-    kind: str
-    outer: int
-    n: int
-    inner: int
-    blocks: int
-    length: int
-    divisor: int = 0
+FAILING = (Gather, ScatterAdd, Pick, TakeAlong, AddAlong, Distinct)
+"""What may fail at an element of its input."""
 
 
-Kernel = (
-    Elementwise | Stage | Product | Move | Along | Ordered | Random | RowSoftmax
-    | ColumnSoftmax | Loop | Pool | PackFilters | GatherProducts | OuterProducts
-)  # fmt: skip
-"""What has an emitter, or becomes a plan of its own."""
+class _RewrittenActions(Actions):
+    """Actions that the rewrites of single actions see as they are made."""
 
-
-@dataclass(frozen=True, slots=True)
-class Action:
-    """One thing to do: what, from which slots, into which; ``lowering`` None means by reference."""
-
-    node: Node
-    lowering: Kernel | LoopPlan | None
-    inputs: tuple[int, ...]
-    outputs: tuple[int, ...]
-
-
-@dataclass
-class Actions:
-    """All actions of a schedule, in order.
-
-    Attributes:
-        types: concrete type of each slot; slots past the schedule's are intermediate results.
-        root: for each slot, the slot whose memory it shares.
-        constants: values known while planning, by root slot.
-        fetches: slot whose values answer each fetch.
-        rewritten: for each rewrite, what it did, in words.
-        views: slots whose values are part of their root slot's array.
-        sliced: slots that have become such views, and are no root slots any more.
-        flushed: root slots that are computed with denormals as zero.
-    """
-
-    schedule: Schedule
-    types: list[TensorType]
-    items: list[Action] = field(default_factory=list)
-    root: list[int] = field(default_factory=list)
-    constants: dict[int, np.ndarray] = field(default_factory=dict)
-    fetches: list[int | None] = field(default_factory=list)
-    rewritten: dict[str, list[str]] = field(default_factory=dict)
-    views: dict[int, View] = field(default_factory=dict)
-    sliced: set[int] = field(default_factory=set)
-    flushed: set[int] = field(default_factory=set)
-    _made: dict[Hashable, Action] = field(default_factory=dict)
-    _known: dict[Hashable, int] = field(default_factory=dict)
+    def __init__(self, schedule: Schedule, types: Sequence[TensorType]) -> None:
+        super().__init__(
+            schedule, list(types), storage=list(range(len(types))), fetches=list(schedule.fetches)
+        )
+        self._made: dict[Hashable, Action] = {}
+        self._known: dict[Hashable, int] = {}
 
     def add(self, action: Action) -> None:
         """Add an action, unless a rewrite knows its result already."""
         same = simplified(self, action)
         if same is not None:
-            self.root[action.outputs[0]] = self.root[same]
+            self.share_storage(action.outputs[0], same)
             self.note("simplify", f"{action.node.name} is its input")
             return
         key = expression_key(self, action)
@@ -129,7 +79,7 @@ class Actions:
             self.items.append(action)
             return
         for slot, known in zip(action.outputs, first.outputs, strict=True):
-            self.root[slot] = self.root[known]
+            self.share_storage(slot, known)
         self.note("share", f"{action.node.name} equals {first.node.name}")
 
     def set_constant(self, slot: int, value: np.ndarray) -> None:
@@ -140,32 +90,12 @@ class Actions:
         if first == slot:
             self.constants[slot] = value
         else:
-            self.root[slot] = first
-
-    def value(self, slot: int) -> np.ndarray:
-        """The constant in a slot, in the slot's own shape."""
-        return self.constants[self.root[slot]].reshape(self.types[slot].shape)  # type: ignore[arg-type]
-
-    def note(self, rewrite: str, what: str) -> None:
-        self.rewritten.setdefault(rewrite, []).append(what)
-
-    def new_constant(self, value: np.ndarray) -> int:
-        """A slot that holds a value known while planning."""
-        slot = self.new_slot(type_of_array(value))
-        self.set_constant(slot, value)
-        return slot
-
-    def new_slot(self, type_: TensorType) -> int:
-        self.types.append(type_)
-        self.root.append(len(self.types) - 1)
-        return len(self.types) - 1
+            self.storage[slot] = first
 
 
 def build_actions(schedule: Schedule, types: Sequence[TensorType]) -> Actions:
     """Lower every step of a schedule whose types are all concrete."""
-    actions = Actions(
-        schedule, list(types), root=list(range(len(types))), fetches=list(schedule.fetches)
-    )
+    actions = _RewrittenActions(schedule, types)
     for what in schedule.stabilised:
         actions.note("stabilise", what)
     for step in schedule.steps:
@@ -179,14 +109,14 @@ def _prune(actions: Actions) -> None:
 
     What fails at its input's elements still does, as in the reference.
     """
-    schedule, root = actions.schedule, actions.root
-    wanted = {root[s] for s in schedule.fetches if s is not None}
-    wanted.update(root[s] for s in schedule.writes.values())
+    schedule, storage = actions.schedule, actions.storage
+    wanted = {storage[s] for s in schedule.fetches if s is not None}
+    wanted.update(storage[s] for s in schedule.writes.values())
     kept = []
     for action in reversed(actions.items):
-        if _tells(actions, action) or any(root[s] in wanted for s in action.outputs):
+        if _tells(actions, action) or any(storage[s] in wanted for s in action.outputs):
             kept.append(action)
-            wanted.update(root[s] for s in action.inputs)
+            wanted.update(storage[s] for s in action.inputs)
     actions.items[:] = kept[::-1]
 
 
@@ -202,9 +132,9 @@ def copy_fetched_variables(actions: Actions) -> None:
     """Fetch copies of variables that the same step assigns to: in place, they would be new."""
     assigned = {actions.schedule.reads.get(v) for v in actions.schedule.writes}
     for index, slot in enumerate(actions.fetches):
-        if slot is not None and actions.root[slot] in assigned:
+        if slot is not None and actions.storage[slot] in assigned:
             copy = actions.new_slot(actions.types[slot])
-            node = actions.schedule.slots[actions.root[slot]].node
+            node = actions.schedule.slots[actions.storage[slot]].node
             actions.items.append(Action(node, Elementwise("x", ("x",)), (slot,), (copy,)))
             actions.fetches[index] = copy
 
@@ -212,7 +142,7 @@ def copy_fetched_variables(actions: Actions) -> None:
 def _add_step(actions: Actions, step: Step) -> None:
     node = step.node
     if is_assign(node):
-        actions.root[step.outputs[0]] = actions.root[step.inputs[-1]]
+        actions.storage[step.outputs[0]] = actions.storage[step.inputs[-1]]
         return
     if node.op.id == "group":
         return  # what it waits for is in the schedule
@@ -268,12 +198,12 @@ def _add_composite(actions: Actions, step: Step, composite: Composite) -> None:
 def _add(
     actions: Actions,
     node: Node,
-    lowering: Simple,
+    lowering: Lowering,
     inputs: tuple[int, ...],
     outputs: tuple[int, ...],
 ) -> None:
     if isinstance(lowering, Alias) or _stays(lowering):
-        actions.root[outputs[0]] = actions.root[inputs[0]]
+        actions.storage[outputs[0]] = actions.storage[inputs[0]]
     elif isinstance(lowering, Known):
         actions.set_constant(outputs[0], lowering.value)
     elif isinstance(lowering, Reduce):
@@ -293,7 +223,7 @@ def _add(
         raise TypeError(f"{node.op.id}: {lowering!r} is no lowering")
 
 
-def _stays(lowering: Simple) -> bool:
+def _stays(lowering: Lowering) -> bool:
     """Whether it leaves all axes where they are."""
     return isinstance(lowering, Permute) and lowering.axes == tuple(range(len(lowering.axes)))
 
@@ -308,7 +238,7 @@ def _add_elementwise(
     """Inputs that the formula does not name (the pattern of ones_like) are not read."""
     out = actions.types[outputs[0]]
     if (lowering.expression,) == lowering.names and out == actions.types[inputs[0]]:
-        actions.root[outputs[0]] = actions.root[inputs[0]]
+        actions.storage[outputs[0]] = actions.storage[inputs[0]]
         return
     named = _names(lowering.expression)
     kept = [i for i, name in enumerate(lowering.names) if name in named]
@@ -394,7 +324,7 @@ def _add_reduce(actions: Actions, node: Node, reduce: Reduce, source: int, targe
     count = math.prod(type_.shape[a] for a in reduce.axes)  # type: ignore[misc]
     stages = list(_stages(kind, runs))
     if not stages:  # every reduced axis has size 1, so only the shape changes
-        actions.root[target] = actions.root[source]
+        actions.storage[target] = actions.storage[source]
         return
     for index, stage in enumerate(stages):
         last = index == len(stages) - 1

@@ -11,16 +11,13 @@ tiers run.
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nodeflow.engine.ir.actions import Action, Actions
+from nodeflow.engine.schedule.schedule import Step
 from nodeflow.graph.types import FLOATS
 from nodeflow.ops.lowering import Elementwise, Random
-
-if TYPE_CHECKING:
-    from nodeflow.engine.plan.lower import Action, Actions
-    from nodeflow.engine.schedule.schedule import Step
 
 REWRITES = {
     "stabilise": "take logarithms of softmax and sigmoid, and their gradients, without underflow",
@@ -57,7 +54,7 @@ def foldable(actions: Actions, step: Step) -> bool:
         return False
     sizes = [actions.types[slot].size for slot in step.outputs]
     return all(size is not None and size <= FOLDED_SIZE for size in sizes) and all(
-        actions.root[slot] in actions.constants for slot in step.inputs
+        actions.storage[slot] in actions.constants for slot in step.inputs
     )
 
 
@@ -76,7 +73,7 @@ def simplified(actions: Actions, action: Action) -> int | None:
         return None
     value, sides = neutral
     for side in sides:
-        constant = actions.constants.get(actions.root[action.inputs[side]])
+        constant = actions.constants.get(actions.storage[action.inputs[side]])
         other = action.inputs[1 - side]
         if constant is not None and actions.types[other] == out and _is_all(constant, value):
             return other
@@ -101,8 +98,8 @@ def expression_key(actions: Actions, action: Action) -> Hashable:
     lowering = action.lowering
     if "share" in actions.schedule.without or lowering is None or isinstance(lowering, Random):
         return None
-    root, types = actions.root, actions.types
-    inputs = tuple([(root[s], types[s]) for s in action.inputs])
+    storage, types = actions.storage, actions.types
+    inputs = tuple([(storage[s], types[s]) for s in action.inputs])
     outputs = tuple([types[s] for s in action.outputs])
     if isinstance(lowering, Elementwise):  # most are, and their repr takes long
         attrs = repr(lowering.attrs) if lowering.attrs else ""

@@ -9,22 +9,25 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
-from nodeflow.engine.arena import Arena, Offsets
+from nodeflow.engine.arena import Offsets
 from nodeflow.engine.gc_pause import uncollected
-from nodeflow.engine.plan.branch_order import take_turns
-from nodeflow.engine.plan.chaining import TaskChain, find_strands
-from nodeflow.engine.plan.emit import MAX_TASKS, KernelLaunch, RowTiling, copy_row, emit
-from nodeflow.engine.plan.fusion import Group, group_actions
+from nodeflow.engine.ir.actions import Actions
+from nodeflow.engine.ir.groups import Group
+from nodeflow.engine.ir.launches import MAX_TASKS, KernelLaunch, RowTiling
+from nodeflow.engine.ir.plan import Allocation, Phase, Plan
+from nodeflow.engine.plan.branch_order import serialize_branches
+from nodeflow.engine.plan.chaining import TaskChain, find_chains
+from nodeflow.engine.plan.emit import copy_launch, emit
+from nodeflow.engine.plan.fusion import group_actions
 from nodeflow.engine.plan.fusion_budget import not_worth_fusing
 from nodeflow.engine.plan.inplace import Updates, flush_updates, plan_updates
-from nodeflow.engine.plan.levels import Level, all_rows, work_of
 from nodeflow.engine.plan.loops import emit_loop, is_loop, plan_loop
-from nodeflow.engine.plan.lower import Actions, build_actions, copy_fetched_variables
-from nodeflow.engine.plan.memory import Allocation, MemoryPlanner
+from nodeflow.engine.plan.lower import build_actions, copy_fetched_variables
+from nodeflow.engine.plan.memory import MemoryPlanner
 from nodeflow.engine.plan.views import read_slices, write_pieces
 from nodeflow.engine.schedule.schedule import Schedule
 from nodeflow.errors import RunError
@@ -32,85 +35,12 @@ from nodeflow.graph.graph import Node
 from nodeflow.graph.types import TensorType, numpy_dtype
 from nodeflow.ops.lowering import Loop
 
-SERIAL_NS = 4_000
-"""Levels with less work than this stay on one thread: meeting the others costs about as much."""
 RESULT_BYTES = 1 << 16
 """Fetched values from this size on are computed where they stay, not copied out of the arena."""
 
 P = TypeVar("P", bound="Plan | None")
 Apart = frozenset[int]
 """Output slots of the ops that are not fused with others; see `worth`."""
-
-
-@dataclass
-class Phase:
-    """Levels of native rows, then groups that run by their reference."""
-
-    levels: list[Level] = field(default_factory=list)
-    python: list[Group] = field(default_factory=list)
-
-
-@dataclass
-class Plan:
-    """Everything that is known before memory has addresses.
-
-    Attributes:
-        places: where each root slot that is used lives.
-        arena_size: bytes of the arena.
-        direct: for each variable whose new value kernels write into a ``shadow``, its root slot.
-        home: of a plan for many steps, the root slot of each assigned variable's own memory.
-        inplace: root slots of new values that are written there directly, with that root slot.
-    """
-
-    actions: Actions
-    phases: list[Phase]
-    places: dict[int, Allocation]
-    arena_size: int
-    direct: dict[Node, int]
-    home: dict[Node, int] = field(default_factory=dict)
-    inplace: dict[int, int] = field(default_factory=dict)
-
-    @property
-    def schedule(self) -> Schedule:
-        return self.actions.schedule
-
-    def reserve(self, arena: Arena) -> None:
-        """Make room for intermediate results.
-
-        Raises:
-            RunError: there is not so much memory; names the node whose result is the largest.
-        """
-        try:
-            arena.reserve(self.arena_size)
-        except MemoryError as error:
-            slots, types = self.schedule.slots, self.actions.types
-            roots = [r for r, p in self.places.items() if p.kind == "arena" and r < len(slots)]
-            node = max(roots, key=lambda r: types[r].size or 0, default=None)
-            need = f"intermediate results need {self.arena_size / 2**30:,.1f} GiB"
-            raise self.no_memory(node, need) from error
-
-    def no_memory(self, root: int | None, need: str) -> RunError:
-        """The error that names who made a root slot, the largest, where memory is not enough."""
-        slots = self.schedule.slots
-        return RunError(
-            f"not enough memory: {need}",
-            node=None if root is None or root >= len(slots) else slots[root].node.name,
-            hint="Its result is the largest; make batches or shapes smaller.",
-        )
-
-    @property
-    def work(self) -> float:
-        """Estimated nanoseconds of the native part."""
-        return sum(work_of(p.levels) for p in self.phases)
-
-    def sources(self) -> list[str]:
-        """Texts of all kernels, each once."""
-        return list(dict.fromkeys(r.source for p in self.phases for r in all_rows(p.levels)))
-
-
-def is_concrete(types: Sequence[TensorType]) -> bool:
-    """Whether every shape is known, which a plan needs."""
-    return all(t.is_static for t in types)
 
 
 @uncollected
@@ -194,16 +124,16 @@ def _plan_loops(actions: Actions, *, fuse: bool) -> None:
         return
     schedule = actions.schedule
     ends = (*actions.fetches, *schedule.writes.values())
-    used = {actions.root[s] for s in ends if s is not None}
+    used = {actions.storage[s] for s in ends if s is not None}
     kept = []
     for action in reversed(actions.items):
         stateful = action.lowering is None and action.node.op.stateful
-        if not stateful and used.isdisjoint(actions.root[s] for s in action.outputs):
+        if not stateful and used.isdisjoint(actions.storage[s] for s in action.outputs):
             continue
         planned = [action]
         if isinstance(action.lowering, Loop):
             planned = plan_loop(actions, action, used, partial(make_plan, fuse=fuse))
-        used.update(actions.root[s] for each in planned for s in each.inputs)
+        used.update(actions.storage[s] for each in planned for s in each.inputs)
         kept += reversed(planned)
     actions.items[:] = kept[::-1]
 
@@ -222,57 +152,57 @@ class _Planner:
         self.gathered = gathered
         self.schedule = actions.schedule
         self.made_by = {r: g for g in groups for r in g.outputs}
-        self.fetched = {actions.root[s] for s in actions.fetches if s is not None}
-        self.written = {actions.root[s] for s in self.schedule.writes.values()}
+        self.fetched = {actions.storage[s] for s in actions.fetches if s is not None}
+        self.written = {actions.storage[s] for s in self.schedule.writes.values()}
 
     def plan(self) -> Plan:
         needed = self._needed()
         phase_of = self._phases()
         native = [g for g in self.groups if not g.is_fallback and not is_loop(g)]
         rows = {g: self._emit(g, needed) for g in native}
-        strands = self._strands(phase_of, rows)
-        times = self._times(phase_of, strands)
+        chains = self._chains(phase_of, rows)
+        times = self._times(phase_of, chains)
         direct = {} if self.updates else self._direct()
-        places, size = self._places(times, needed, set(direct.values()))
+        allocations, size = self._allocations(times, needed, set(direct.values()))
         phases = [Phase() for _ in range(max(phase_of.values(), default=-1) + 1)]
         for group in sorted(self.groups, key=lambda g: g.actions[0].node.index):
             if group.is_fallback:
-                phases[phase_of[group]].python.append(group)
-        for (phase, _), together in self._levels(phase_of, strands):
+                phases[phase_of[group]].fallback.append(group)
+        for (phase, _), together in self._levels(phase_of, chains):
             loops = [emit_loop(self.actions, g) for s in together for g in s.groups if is_loop(g)]
             level = self._rows(together, needed, rows)
             phases[phase].levels.append(level + [row for before, _ in loops for row in before])
             phases[phase].levels += [repeat for _, repeat in loops if repeat is not None]
         if self.updates is None:
-            return Plan(self.actions, phases, places, size, direct)
+            return Plan(self.actions, phases, allocations, size, direct)
         phases = phases or [Phase()]
-        size = self._add_copies(phases[-1], places, size)
+        size = self._add_copies(phases[-1], allocations, size)
         updates = self.updates
-        return Plan(self.actions, phases, places, size, {}, updates.home, updates.inplace)
+        return Plan(self.actions, phases, allocations, size, {}, updates.home, updates.inplace)
 
     def _emit(
-        self, group: Group, needed: set[int], cut: RowTiling | None = None
+        self, group: Group, needed: set[int], tiling: RowTiling | None = None
     ) -> list[KernelLaunch]:
         """Rows of a group; new values of variables go to the variables' own memory."""
         inplace = self.updates.inplace if self.updates else {}
         over = {r: h for r, h in inplace.items() if r in group.outputs and h in group.inputs}
-        return emit(self.actions, group, needed, over, cut)
+        return emit(self.actions, group, needed, over, tiling)
 
     def _rows(
-        self, strands: list[TaskChain], needed: set[int], alone: dict[Group, list[KernelLaunch]]
+        self, chains: list[TaskChain], needed: set[int], alone: dict[Group, list[KernelLaunch]]
     ) -> list[KernelLaunch]:
-        """Rows of the strands of one level, long tasks first, so that none is left for the end."""
+        """Rows of the chains of one level, long tasks first, so that none is left for the end."""
         rows: list[KernelLaunch] = []
-        for strand in strands:
-            cut = strand.cut()
-            if cut is None:
-                rows += alone.get(strand.groups[0], [])
+        for chain in chains:
+            tiling = chain.tiling()
+            if tiling is None:
+                rows += alone.get(chain.groups[0], [])
             else:
-                head, *then = (r for g in strand.groups for r in self._emit(g, needed, cut))
+                head, *then = (r for g in chain.groups for r in self._emit(g, needed, tiling))
                 rows.append(replace(head, then=tuple(then)))
         return sorted(rows, key=lambda r: -sum(c.work for c in r.chain()) / r.tasks)
 
-    def _add_copies(self, phase: Phase, places: dict[int, Allocation], size: int) -> int:
+    def _add_copies(self, phase: Phase, allocations: dict[int, Allocation], size: int) -> int:
         """Levels at the end that copy new values into variables; returns the arena's size.
 
         What lies in memory that is not its own (another variable) is first copied aside.
@@ -282,12 +212,12 @@ class _Planner:
         offsets.size = size
         aside, final = [], []
         for source, home in self.updates.copies:
-            if places[source].kind != "arena":
+            if allocations[source].kind != "arena":
                 temporary = self.actions.new_slot(self.actions.types[source])
-                places[temporary] = Allocation("arena", offsets.take(self._nbytes(source)))
-                aside.append(copy_row(self.actions, source, temporary))
+                allocations[temporary] = Allocation("arena", offsets.take(self._nbytes(source)))
+                aside.append(copy_launch(self.actions, source, temporary))
                 source = temporary
-            final.append(copy_row(self.actions, source, home))
+            final.append(copy_launch(self.actions, source, home))
         phase.levels += [level for level in (aside, final) if level]
         return offsets.size
 
@@ -305,95 +235,96 @@ class _Planner:
         phase_of: dict[Group, int] = {}
         for group in self.groups:
             phase = 0
-            for root in group.inputs:
-                source = self.made_by.get(root)
+            for storage in group.inputs:
+                source = self.made_by.get(storage)
                 if source is not None:
                     step = 1 if source.is_fallback and not group.is_fallback else 0
                     phase = max(phase, phase_of[source] + step)
             phase_of[group] = phase
         return phase_of
 
-    def _strands(
+    def _chains(
         self, phase_of: dict[Group, int], rows: dict[Group, list[KernelLaunch]]
     ) -> list[TaskChain]:
-        """Groups joined where their tasks need nothing of each other, and when each strand runs."""
+        """Groups joined where their tasks need nothing of each other, and when each chain runs."""
         work = {g: sum(r.work for r in made) for g, made in rows.items()}
         after = self.updates.after(self.actions, self.groups) if self.updates else {}
-        strands = find_strands(self.actions, self.groups, work, after, phase_of)
+        chains = find_chains(self.actions, self.groups, work, after, phase_of)
 
-        def written(strand: TaskChain) -> int:
-            tasks = sum(r.tasks for r in rows.get(strand.groups[0], ()))
-            return sum(map(self._nbytes, strand.made)) if tasks >= MAX_TASKS else 0
+        def written(chain: TaskChain) -> int:
+            tasks = sum(r.tasks for r in rows.get(chain.groups[0], ()))
+            return sum(map(self._nbytes, chain.made)) if tasks >= MAX_TASKS else 0
 
         if "turns" not in self.schedule.without:
-            for strand in take_turns(strands, lambda s: phase_of[s.groups[0]], written):
-                self.actions.note("turns", strand.groups[0].actions[0].node.name)
-        return strands
+            for chain in serialize_branches(chains, lambda s: phase_of[s.groups[0]], written):
+                self.actions.note("turns", chain.groups[0].actions[0].node.name)
+        return chains
 
     def _levels(
-        self, phase_of: dict[Group, int], strands: list[TaskChain]
+        self, phase_of: dict[Group, int], chains: list[TaskChain]
     ) -> list[tuple[tuple[int, int], list[TaskChain]]]:
         levels: dict[tuple[int, int], list[TaskChain]] = defaultdict(list)
-        for strand in strands:
-            if not strand.groups[0].is_fallback:
-                levels[phase_of[strand.groups[0]], strand.level].append(strand)
+        for chain in chains:
+            if not chain.groups[0].is_fallback:
+                levels[phase_of[chain.groups[0]], chain.level].append(chain)
         return sorted(levels.items(), key=lambda item: item[0])
 
     def _times(
-        self, phase_of: dict[Group, int], strands: list[TaskChain]
+        self, phase_of: dict[Group, int], chains: list[TaskChain]
     ) -> list[list[list[Group]]]:
-        """The groups of the strands that run at each time, one after the other; references run one
+        """The groups of the chains that run at each time, one after the other; references run one
         at a time, in the order of the graph."""
         times: dict[tuple[int, bool, int], list[list[Group]]] = defaultdict(list)
-        for strand in strands:
-            first = strand.groups[0]
-            order = first.actions[0].node.index if first.is_fallback else strand.level
-            times[phase_of[first], first.is_fallback, order].append(strand.groups)
+        for chain in chains:
+            first = chain.groups[0]
+            order = first.actions[0].node.index if first.is_fallback else chain.level
+            times[phase_of[first], first.is_fallback, order].append(chain.groups)
         return [times[key] for key in sorted(times)]
 
     # ---- memory -------------------------------------------------------------------------------
 
     def _direct(self) -> dict[Node, int]:
         """Variables whose new value a kernel makes in memory of its own, not shared by others."""
-        roots = [self.actions.root[s] for s in self.schedule.writes.values()]
+        storages = [self.actions.storage[s] for s in self.schedule.writes.values()]
         return {
-            variable: root
-            for (variable, _), root in zip(self.schedule.writes.items(), roots, strict=True)
-            if root in self.made_by
-            and roots.count(root) == 1
-            and not self.made_by[root].is_fallback
+            variable: storage
+            for (variable, _), storage in zip(self.schedule.writes.items(), storages, strict=True)
+            if storage in self.made_by
+            and storages.count(storage) == 1
+            and not self.made_by[storage].is_fallback
         }
 
-    def _places(
-        self, strands: list[list[list[Group]]], needed: set[int], shadows: set[int]
+    def _allocations(
+        self, chains: list[list[list[Group]]], needed: set[int], shadows: set[int]
     ) -> tuple[dict[int, Allocation], int]:
         """Where everything lives, and the size of the arena."""
-        places: dict[int, Allocation] = {}
+        allocations: dict[int, Allocation] = {}
         offsets = Offsets()
         for slot in (*self.schedule.feeds.values(), *self.schedule.reads.values()):
-            places[slot] = Allocation("given")
+            allocations[slot] = Allocation("given")
         for slot in self.gathered:
-            places[slot] = Allocation("arena", offsets.take(self._nbytes(slot)))
+            allocations[slot] = Allocation("arena", offsets.take(self._nbytes(slot)))
         if self.updates is not None:
-            for root in (*self.updates.home.values(), *self.updates.inplace):
-                places[root] = Allocation("given")
-        for root in self.actions.constants:
-            places[root] = Allocation("constant")
-        for root in shadows:
-            places[root] = Allocation("shadow")
+            for storage in (*self.updates.home.values(), *self.updates.inplace):
+                allocations[storage] = Allocation("given")
+        for storage in self.actions.constants:
+            allocations[storage] = Allocation("constant")
+        for storage in shadows:
+            allocations[storage] = Allocation("shadow")
         if self.updates is None:
-            for root in self.fetched - self.written - places.keys():
-                if root in self.made_by and self._nbytes(root) >= RESULT_BYTES:
-                    places[root] = Allocation("result")
+            for storage in self.fetched - self.written - allocations.keys():
+                if storage in self.made_by and self._nbytes(storage) >= RESULT_BYTES:
+                    allocations[storage] = Allocation("result")
         clusters = (g for g in self.groups if g.shape is not None)
         inside = {r for g in clusters for r in g.outputs if r not in needed}
         reuse = "reuse" not in self.schedule.without
         keep = self.fetched | self.written
-        MemoryPlanner(places, offsets, self._nbytes, keep, reuse=reuse).place(strands, inside)
-        return places, offsets.size
+        planner = MemoryPlanner(allocations, offsets, self._nbytes, keep, reuse=reuse)
+        planner.allocate(chains, inside)
+        return allocations, offsets.size
 
-    def _nbytes(self, root: int) -> int:
-        type_ = self.actions.types[root]
+    def _nbytes(self, storage: int) -> int:
+        type_ = self.actions.types[storage]
         size = type_.size
         if size is None:
             raise RunError(f"{type_} has an unknown size")

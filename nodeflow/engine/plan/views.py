@@ -9,35 +9,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from nodeflow.engine.ir.actions import Action, Actions, View
+from nodeflow.engine.ir.groups import Group
 from nodeflow.ops.lowering import Block, Copy, Elementwise, strides_of
-
-if TYPE_CHECKING:
-    from nodeflow.engine.plan.fusion import Group
-    from nodeflow.engine.plan.lower import Action, Actions
-
-
-@dataclass(frozen=True)
-class View:
-    """Where a slot's elements lie in another array: offset and a stride for each axis, in
-    elements; the last stride is 1."""
-
-    offset: int
-    strides: tuple[int, ...]
-
-    def keeps_rows(self, shape: Sequence[int | None], whole: int, rows: int) -> bool:
-        """Whether each of so many leading rows of the part lies in that row of the whole.
-
-        Args:
-            shape: of the part.
-            whole: elements of the array it lies in.
-        """
-        inside = zip(shape[1:], self.strides[1:], strict=True)
-        last = self.offset + sum(((d or 1) - 1) * s for d, s in inside)
-        row = self.strides[0]
-        return rows == shape[0] and row * rows == whole and last < row
 
 
 def read_slices(actions: Actions) -> None:
@@ -47,9 +22,9 @@ def read_slices(actions: Actions) -> None:
     readers: dict[int, list[tuple[Action, int]]] = defaultdict(list)
     for action in actions.items:
         for slot in action.inputs:
-            readers[actions.root[slot]].append((action, slot))
+            readers[actions.storage[slot]].append((action, slot))
     ends = (*actions.fetches, *actions.schedule.writes.values())
-    kept = {actions.root[s] for s in ends if s is not None}
+    kept = {actions.storage[s] for s in ends if s is not None}
     items = []
     for action in actions.items:
         block = _slice_of(action)
@@ -57,17 +32,17 @@ def read_slices(actions: Actions) -> None:
         if (
             block is None
             or slot in kept
-            or actions.root[slot] != slot
-            or actions.root[action.inputs[0]] in actions.sliced
+            or actions.storage[slot] != slot
+            or actions.storage[action.inputs[0]] in actions.sliced
             or not all(_is_formula(actions, *reader, slot) for reader in readers[slot])
         ):
             items.append(action)
             continue
-        source = actions.root[action.inputs[0]]
+        source = actions.storage[action.inputs[0]]
         for _, reader in readers[slot]:
             actions.views[reader] = View(block.source_offset, block.source_strides)
-            actions.root[reader] = source
-        actions.root[slot] = source
+            actions.storage[reader] = source
+        actions.storage[slot] = source
         actions.sliced.add(slot)
         actions.note("views", action.node.name)
     actions.items[:] = items
@@ -100,7 +75,7 @@ def write_pieces(actions: Actions, groups: list[Group]) -> list[Group]:
     """The groups without those that join what one cluster makes: it writes into the whole."""
     if "views" in actions.schedule.without:
         return groups
-    made_by = {root: g for g in groups for root in g.outputs}
+    made_by = {storage: g for g in groups for storage in g.outputs}
     kept = []
     for group in groups:
         maker = _maker(actions, group, made_by)
@@ -108,10 +83,10 @@ def write_pieces(actions: Actions, groups: list[Group]) -> list[Group]:
             kept.append(group)
             continue
         action = group.actions[0]
-        whole = actions.root[action.outputs[0]]
+        whole = actions.storage[action.outputs[0]]
         for slot, block in zip(action.inputs, action.lowering.blocks, strict=True):  # type: ignore[union-attr]
             view = View(block.target_offset, block.target_strides)
-            maker.pieces.setdefault(actions.root[slot], []).append((whole, view))
+            maker.pieces.setdefault(actions.storage[slot], []).append((whole, view))
         maker.outputs.add(whole)
         made_by[whole] = maker
         actions.note("views", action.node.name)
@@ -123,7 +98,7 @@ def _maker(actions: Actions, group: Group, made_by: dict[int, Group]) -> Group |
     copy = group.actions[0].lowering
     if not isinstance(copy, Copy) or copy.fill is not None or len(copy.blocks) < 2:
         return None
-    makers = {made_by.get(root) for root in group.inputs}
+    makers = {made_by.get(storage) for storage in group.inputs}
     maker = makers.pop() if len(makers) == 1 else None
     if maker is None or maker.shape is None:
         return None
@@ -137,5 +112,5 @@ def _maker(actions: Actions, group: Group, made_by: dict[int, Group]) -> Group |
         and 0 not in block.sizes
         for slot, block in zip(slots, copy.blocks, strict=True)
     )
-    own = {actions.root[a.outputs[0]] for a in maker.actions}
-    return maker if fits and own.issuperset(actions.root[s] for s in slots) else None
+    own = {actions.storage[a.outputs[0]] for a in maker.actions}
+    return maker if fits and own.issuperset(actions.storage[s] for s in slots) else None

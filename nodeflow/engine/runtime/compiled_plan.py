@@ -17,10 +17,17 @@ import numpy as np
 from nodeflow.engine.arena import Arena
 from nodeflow.engine.compiler.cache import load_kernel
 from nodeflow.engine.interpreter import Interpreter, StreamOf, call_reference
-from nodeflow.engine.plan.emit import Arg, Cell, IterationAddress, KernelLaunch, KeyWord, Pointer
-from nodeflow.engine.plan.fusion import Group
-from nodeflow.engine.plan.levels import Level, LoopLevel, work_of
-from nodeflow.engine.plan.plan import SERIAL_NS, Phase, Plan
+from nodeflow.engine.ir.groups import Group
+from nodeflow.engine.ir.launches import (
+    Arg,
+    ArgumentAddress,
+    IterationAddress,
+    KernelLaunch,
+    KeyWord,
+    Pointer,
+)  # fmt: skip
+from nodeflow.engine.ir.levels import Level, LoopLevel, work_of
+from nodeflow.engine.ir.plan import SERIAL_NS, Phase, Plan
 from nodeflow.engine.runtime.program import Outcome, Program, ProgramBuilder
 from nodeflow.errors import Cancelled, RunError
 from nodeflow.graph.graph import Node
@@ -79,7 +86,7 @@ class _Layout:
         """Add levels; ``counter`` is the address of the number of the turn of the repeat around."""
         for level in levels:
             if isinstance(level, LoopLevel):
-                words = np.array([0, level.turns], np.int64)
+                words = np.array([0, level.iterations], np.int64)
                 self._loops.append(words)
                 self._builder.begin_loop(words.ctypes.data, words.ctypes.data + 8)
                 self.add(level.levels, words.ctypes.data)
@@ -106,10 +113,10 @@ class _Layout:
         for number, at, arg, counter in self._open:
             args = program.args(number)
             if isinstance(arg, Pointer):
-                table.cells[arg.root].append((args, at, arg.offset))
+                table.cells[arg.storage].append((args, at, arg.offset))
             elif isinstance(arg, KeyWord):
                 table.keys.append((args, at, arg))
-            elif isinstance(arg, Cell):
+            elif isinstance(arg, ArgumentAddress):
                 args[at] = program.args(number + arg.ahead).ctypes.data + 8 * arg.at
             else:
                 args[at] = counter if isinstance(arg, IterationAddress) else program.step_address
@@ -140,7 +147,7 @@ class CompiledPlan:
         self.shadows: dict[Node, np.ndarray] = {}
         for variable, root in plan.direct.items():
             self.replace_shadow(variable, self._new_array(root))
-        self.results = [root for root, place in plan.places.items() if place.kind == "result"]
+        self.results = [root for root, place in plan.allocations.items() if place.kind == "result"]
         self._interpreter: Interpreter | None = None
         self._running = False
 
@@ -175,7 +182,7 @@ class CompiledPlan:
             return
         self._generation = self.arena.generation
         memory = self.arena.bytes
-        for root, place in self.plan.places.items():
+        for root, place in self.plan.allocations.items():
             if place.kind == "arena":
                 type_ = self.actions.types[root]
                 dtype = numpy_dtype(type_.dtype)
@@ -188,7 +195,7 @@ class CompiledPlan:
 
     def array(self, slot: int) -> np.ndarray:
         """A view of a slot's values, valid until the next run."""
-        array = self._arrays[self.actions.root[slot]]
+        array = self._arrays[self.actions.storage[slot]]
         shape = self.actions.types[slot].shape
         return array if array.shape == shape else array.reshape(shape)  # type: ignore[arg-type]
 
@@ -214,7 +221,7 @@ class CompiledPlan:
                     self._profile(table, phase, given, stream_of, profiler)
                 elif table is not None:
                     self._drive(table, given, stream_of, cancel)
-                for group in phase.python:
+                for group in phase.fallback:
                     if cancel is not None and cancel.is_set():
                         raise Cancelled("the run was stopped")
                     if profiler is not None:

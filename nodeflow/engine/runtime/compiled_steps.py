@@ -10,10 +10,11 @@ import numpy as np
 
 from nodeflow.engine.columns import Column
 from nodeflow.engine.interpreter import Interpreter
-from nodeflow.engine.plan.batch_input import FIRST, ORDER, gather_row
-from nodeflow.engine.plan.emit import KernelLaunch, Pointer, StepAddress
-from nodeflow.engine.plan.levels import Level, all_rows
-from nodeflow.engine.plan.plan import Plan, make_step_plan
+from nodeflow.engine.ir.launches import KernelLaunch, Pointer, StepAddress
+from nodeflow.engine.ir.levels import Level, all_launches
+from nodeflow.engine.ir.plan import Plan
+from nodeflow.engine.plan.batch_input import FIRST, ORDER, gather_launch
+from nodeflow.engine.plan.plan import make_step_plan
 from nodeflow.engine.runtime.compiled_plan import build_table
 from nodeflow.engine.runtime.program import Ring, base_sources
 from nodeflow.engine.schedule.schedule import Schedule
@@ -43,7 +44,7 @@ class StepPlan:
 
     def sources(self) -> list[str]:
         """Texts of all kernels, each once."""
-        return list(dict.fromkeys(r.source for r in all_rows(self.levels)))
+        return list(dict.fromkeys(r.source for r in all_launches(self.levels)))
 
 
 def plan_steps(
@@ -58,13 +59,13 @@ def plan_steps(
     if plan is None:
         return None
     gathers = [
-        replace(gather_row(c, batch_size, schedule.feeds[t]), label=f"batch of {t.name}")
+        replace(gather_launch(c, batch_size, schedule.feeds[t]), label=f"batch of {t.name}")
         for t, c in used.items()
     ]
     actions = plan.actions
     scalars = [(s, actions.types[s].dtype) for s in actions.fetches if s is not None]
     pairs = [
-        cell for slot, dtype in scalars for cell in (Pointer(actions.root[slot]), _KINDS[dtype])
+        cell for slot, dtype in scalars for cell in (Pointer(actions.storage[slot]), _KINDS[dtype])
     ]
     args = (StepAddress(), 0, RING_SIZE, len(scalars), *pairs)
     record = KernelLaunch(base_sources()[-1], args, 1, 50.0, label="record scalars")
@@ -90,7 +91,7 @@ class DrivenSteps:
         self._program = self._table.program
         self._gathers = [self._program.args(row) for row in range(steps.gathers)]
         self._ring = Ring(RING_SIZE, len(steps.scalars))
-        record = self._program.args(len(list(all_rows(steps.levels))) - 1)
+        record = self._program.args(len(list(all_launches(steps.levels))) - 1)
         record[1] = self._ring.values.ctypes.data
         for root, value in (*self.plan.actions.constants.items(), *self._given.items()):
             self._table.bind(root, value.ctypes.data)
@@ -103,7 +104,7 @@ class DrivenSteps:
         self.plan.reserve(arena)
         if self._generation != arena.generation:
             self._generation = arena.generation
-            for root, place in self.plan.places.items():
+            for root, place in self.plan.allocations.items():
                 if place.kind == "arena":
                     self._table.bind(root, arena.address + place.offset)
         variables = self.session.variables

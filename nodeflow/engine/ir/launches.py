@@ -1,0 +1,117 @@
+"""Kernel launches: a kernel's text, its arguments, and into how many tasks its work is cut.
+
+Numbers of tasks depend on shapes only, and so does everything that a kernel adds up, so results are
+the same for every number of threads.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from nodeflow.engine.ir.groups import Group
+from nodeflow.graph.graph import Node
+
+TASK_NS = 10_000
+"""Work of one task: long against taking it (some 50 ns), short against a training step."""
+MAX_TASKS = 32
+
+
+@dataclass(frozen=True)
+class Pointer:
+    """An argument that is the address of a storage, some bytes further."""
+
+    storage: int
+    offset: int = 0
+
+    def plus(self, offset: int) -> Pointer:
+        """The address some bytes further."""
+        return Pointer(self.storage, self.offset + offset)
+
+
+@dataclass(frozen=True)
+class KeyWord:
+    """An argument that is the first or second word of a node's random key."""
+
+    node: Node
+    word: int
+
+
+@dataclass(frozen=True)
+class StepAddress:
+    """An argument that is the address of the number of the step (or execution)."""
+
+
+@dataclass(frozen=True)
+class IterationAddress:
+    """An argument that is the address of the number of the iteration of the loop around it."""
+
+
+@dataclass(frozen=True)
+class ArgumentAddress:
+    """An argument that is the address of another: number ``at`` of the launch ``ahead`` launches
+    later."""
+
+    ahead: int
+    at: int
+
+
+Arg = int | Pointer | KeyWord | StepAddress | IterationAddress | ArgumentAddress
+
+
+@dataclass(frozen=True)
+class KernelLaunch:
+    """A kernel with its arguments.
+
+    Attributes:
+        source: text of the kernel; a structure, so many launches share one.
+        args: numbers, and what is known only when the program is built.
+        work: estimated nanoseconds on one core.
+        label: what it does, where it stands for no node.
+        then: launches with as many tasks; each task goes on with that of the same number in them.
+        moved: bytes read and written, where it stands for no node.
+    """
+
+    source: str
+    args: tuple[Arg, ...]
+    tasks: int
+    work: float
+    group: Group | None = None
+    label: str = "copy"
+    then: tuple[KernelLaunch, ...] = ()
+    moved: int = 0
+
+    def chain(self) -> tuple[KernelLaunch, ...]:
+        """The launch itself and those that follow it."""
+        return self, *self.then
+
+
+@dataclass(frozen=True)
+class RowTiling:
+    """Leading rows of what a group makes, and how many of them are one task."""
+
+    rows: int
+    height: int
+
+    @property
+    def tasks(self) -> int:
+        return max(1, -(-self.rows // self.height))
+
+    def units_per_task(self, units: int) -> int:
+        """How many units of work a task takes, of so many in all, each row having as many."""
+        return units // max(self.rows, 1) * self.height
+
+
+def tasks_of(work: float) -> int:
+    """Into how many tasks so many nanoseconds are cut."""
+    return max(1, min(MAX_TASKS, math.ceil(work / TASK_NS)))
+
+
+def limited_tasks(work: float, units: int) -> int:
+    """Number of tasks of so many nanoseconds, at most one for each unit of work."""
+    return max(1, min(tasks_of(work), units))
+
+
+def even_tiling(units: int, work: float) -> RowTiling:
+    """Tasks of some units of work, of about the same length."""
+    return RowTiling(units, max(1, -(-units // limited_tasks(work, units))))

@@ -1,0 +1,48 @@
+"""What a plan runs: levels of kernel launches, and loops over levels.
+
+The launches of a level do not depend on each other. A loop runs its levels some number of times; it
+is a loop of the dispatch loop, so its length costs nothing in the program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from nodeflow.engine.ir.launches import KernelLaunch
+
+
+@dataclass
+class LoopLevel:
+    """Levels that run ``iterations`` times, at least once."""
+
+    iterations: int
+    levels: list[Level] = field(default_factory=list)
+
+
+Level = list[KernelLaunch] | LoopLevel
+
+
+def all_launches(levels: Sequence[Level]) -> Iterator[KernelLaunch]:
+    """Every launch once, those that follow others included, in the program's order."""
+    for level in levels:
+        if isinstance(level, LoopLevel):
+            yield from all_launches(level.levels)
+        else:
+            yield from (launch for head in level for launch in head.chain())
+
+
+def work_of(levels: Sequence[Level]) -> float:
+    """Estimated nanoseconds on one core, iterations included."""
+    return sum(
+        level.iterations * work_of(level.levels)
+        if isinstance(level, LoopLevel)
+        else sum(launch.work for launch in all_launches([level]))
+        for level in levels
+    )
+
+
+def count_loops(levels: Sequence[Level]) -> int:
+    """How many loops there are, those inside others included."""
+    inner = [level.levels for level in levels if isinstance(level, LoopLevel)]
+    return len(inner) + sum(map(count_loops, inner))

@@ -1,0 +1,153 @@
+"""The plan: everything about a run that is known before memory has addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from nodeflow.engine.arena import Arena
+from nodeflow.engine.ir.actions import Actions
+from nodeflow.engine.ir.groups import Group
+from nodeflow.engine.ir.launches import Pointer
+from nodeflow.engine.ir.levels import Level, all_launches, work_of
+from nodeflow.engine.schedule.schedule import Schedule
+from nodeflow.errors import RunError
+from nodeflow.graph.graph import Node
+from nodeflow.graph.types import TensorType
+from nodeflow.ops.lowering import Lowering
+
+SERIAL_NS = 4_000
+"""Levels with less work than this stay on one thread: meeting the others costs about as much."""
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """Where the values of a storage are.
+
+    ``given``: the array of a feed or a variable; ``constant``: an array of the plan; ``arena``: at
+    an offset; ``shadow``: an array that replaces the variable's when the run succeeds; ``result``:
+    an array that the caller gets, another one at each run.
+    """
+
+    kind: Literal["given", "constant", "arena", "shadow", "result"]
+    offset: int = 0
+
+
+@dataclass
+class Phase:
+    """Levels of kernel launches, then groups that run by their reference."""
+
+    levels: list[Level] = field(default_factory=list)
+    fallback: list[Group] = field(default_factory=list)
+
+
+@dataclass
+class Plan:
+    """One run, or one training step, of a schedule with concrete shapes.
+
+    Attributes:
+        allocations: where each storage that is used lives.
+        arena_size: bytes of the arena.
+        direct: for each variable whose new value kernels write into a ``shadow``, its storage.
+        home: of a plan for many steps, the storage of each assigned variable's own memory.
+        inplace: storages of new values that are written there directly, with that storage.
+    """
+
+    actions: Actions
+    phases: list[Phase]
+    allocations: dict[int, Allocation]
+    arena_size: int
+    direct: dict[Node, int]
+    home: dict[Node, int] = field(default_factory=dict)
+    inplace: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def schedule(self) -> Schedule:
+        """The schedule that the plan runs."""
+        return self.actions.schedule
+
+    def reserve(self, arena: Arena) -> None:
+        """Make room for intermediate results.
+
+        Raises:
+            RunError: there is not so much memory; names the node whose result is the largest.
+        """
+        try:
+            arena.reserve(self.arena_size)
+        except MemoryError as error:
+            slots, types = self.schedule.slots, self.actions.types
+            inside = [s for s, a in self.allocations.items() if a.kind == "arena"]
+            own = (s for s in inside if s < len(slots))
+            largest = max(own, key=lambda s: types[s].size or 0, default=None)
+            need = f"intermediate results need {self.arena_size / 2**30:,.1f} GiB"
+            raise self.no_memory(largest, need) from error
+
+    def no_memory(self, storage: int | None, need: str) -> RunError:
+        """The error that names the node of a storage, the largest, where memory is not enough."""
+        slots = self.schedule.slots
+        return RunError(
+            f"not enough memory: {need}",
+            node=None if storage is None or storage >= len(slots) else slots[storage].node.name,
+            hint="Its result is the largest; make batches or shapes smaller.",
+        )
+
+    @property
+    def work(self) -> float:
+        """Estimated nanoseconds of the compiled part."""
+        return sum(work_of(p.levels) for p in self.phases)
+
+    def sources(self) -> list[str]:
+        """Texts of all kernels, each once."""
+        launches = (launch for p in self.phases for launch in all_launches(p.levels))
+        return list(dict.fromkeys(launch.source for launch in launches))
+
+
+NOT_A_RING = -1
+
+
+@dataclass(frozen=True)
+class IterationPointer:
+    """An address that depends on the iteration: base + stride * ((iteration + shift) & mask), but
+    ``first`` at the first iteration and ``last`` at the last."""
+
+    base: Pointer
+    stride: int
+    shift: int = 0
+    mask: int = NOT_A_RING
+    first: Pointer | None = None
+    last: Pointer | None = None
+
+    def plus(self, offset: int) -> IterationPointer:
+        """The address some bytes further."""
+        if not offset:
+            return self
+        return replace(
+            self, base=self.base.plus(offset), first=self.first and self.first.plus(offset),
+            last=self.last and self.last.plus(offset),
+        )  # fmt: skip
+
+
+@dataclass(eq=False)
+class LoopPlan(Lowering):
+    """A loop whose body has been planned.
+
+    Attributes:
+        plan: the body's; its feeds are what an iteration reads, its fetches what is wanted of it.
+        workspace: slot with the body's arena.
+        sources: for each storage of ``plan`` that is not in its arena, where that is.
+        copies: (source in ``plan``, where to) at the end of each iteration.
+        before: (source, target, bytes into it): what is copied before the first iteration.
+    """
+
+    iterations: int
+    plan: Plan
+    workspace: int
+    sources: dict[int, Pointer | IterationPointer] = field(default_factory=dict)
+    copies: list[tuple[int, IterationPointer]] = field(default_factory=list)
+    before: list[tuple[int, Pointer]] = field(default_factory=list)
+
+
+def is_concrete(types: Sequence[TensorType]) -> bool:
+    """Whether every shape is known, which a plan needs."""
+    return all(t.is_static for t in types)

@@ -118,7 +118,7 @@ def test_dialogs_have_names(window, qtbot) -> None:
     for made in (
         dialogs.ErrorDialog(window, "/tmp/log"),
         dialogs.ShortcutsDialog(window, window.actions_),
-        dialogs.AboutDialog(window, window.theme),
+        dialogs.AboutDialog(window),
     ):
         assert nameless(made) == [] and made.windowTitle(), made.objectName()
         made.deleteLater()

@@ -62,7 +62,7 @@ def test_a_command_is_found_by_a_few_letters_and_done(window, qtbot):
     ask(window, "dark")
     assert titles(window)[0] == "Dark"
     QTest.keyClick(window.navigation.popup.field, Key.Key_Return)
-    qtbot.waitUntil(lambda: window.theme.is_dark)
+    qtbot.waitUntil(lambda: window.themes.theme.is_dark)
     window.actions_.trigger("command_palette")
     ask(window, "undo")
     QTest.keyClick(window.navigation.popup.field, Key.Key_Return)
@@ -487,7 +487,7 @@ def test_the_inspector_shows_and_copies_the_formula(window, ids, qtbot):
     qtbot.waitUntil(lambda: section.height() >= section.heightForWidth(section.width()))
     image = section.picture.grab().toImage()
     colors = {image.pixelColor(x, y).name() for x in range(image.width()) for y in range(4, 20)}
-    assert window.theme.ink in colors
+    assert window.themes.theme.ink in colors
     for kind, part in (("text", "* ("), ("LaTeX", r"\cdot"), ("Python", "nf.multiply(d, e")):
         section.buttons[kind].click()
         assert part in QGuiApplication.clipboard().text()

@@ -7,6 +7,7 @@ import pytest
 from PySide6.QtCore import QEvent, QObject
 
 from nodeflow.ui.core.theme import LIGHT
+from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.panels.parts.training_history import Losses
 
 
@@ -36,7 +37,7 @@ def shown(qtbot, plot):
 def test_ticks_are_whole_and_few(qtbot, epochs):
     from nodeflow.ui.panels.parts.plots import MetricPlot
 
-    plot = MetricPlot(LIGHT)
+    plot = MetricPlot(ThemeManager(LIGHT))
     qtbot.addWidget(plot)
     plot.resize(480, 200)
     plot.show_metrics({"accuracy": [(1, 0.5)]}, epochs)
@@ -51,7 +52,7 @@ def test_ticks_are_whole_and_few(qtbot, epochs):
 def test_the_whole_course_is_in_sight_and_the_axes_rarely_move(qtbot, scale):
     from nodeflow.ui.panels.parts.plots import LossPlot
 
-    plot = LossPlot(LIGHT)
+    plot = LossPlot(ThemeManager(LIGHT))
     shown(qtbot, plot)
     moved = []
     plot.plot.vb.sigRangeChanged.connect(lambda *_: moved.append(1))
@@ -73,7 +74,7 @@ def test_the_whole_course_is_in_sight_and_the_axes_rarely_move(qtbot, scale):
 def test_another_training_is_seen_whole(qtbot):
     from nodeflow.ui.panels.parts.plots import LossPlot
 
-    plot = LossPlot(LIGHT)
+    plot = LossPlot(ThemeManager(LIGHT))
     shown(qtbot, plot)
     for count, level in ((5000, 2.0), (10, 300.0), (400, 0.001)):
         losses = Losses()
@@ -87,7 +88,7 @@ def test_another_training_is_seen_whole(qtbot):
 def test_metrics_are_painted_only_when_an_epoch_has_ended(qtbot):
     from nodeflow.ui.panels.parts.plots import MetricPlot
 
-    plot = MetricPlot(LIGHT)
+    plot = MetricPlot(ThemeManager(LIGHT))
     paints = shown(qtbot, plot)
     metrics = {"accuracy": [(1, 0.5)]}
     plot.show_metrics(metrics, 10)
@@ -107,7 +108,7 @@ def test_metrics_are_painted_only_when_an_epoch_has_ended(qtbot):
 def test_thousands_of_epochs_are_few_points_with_the_last_among_them(qtbot):
     from nodeflow.ui.panels.parts.plots import MOST_EPOCHS, MetricPlot
 
-    plot = MetricPlot(LIGHT)
+    plot = MetricPlot(ThemeManager(LIGHT))
     qtbot.addWidget(plot)
     plot.show_metrics({"accuracy": [(n, n / 10_000) for n in range(1, 8193)]}, 10_000)
     x, y = plot.curves["accuracy"].getData()

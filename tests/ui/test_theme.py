@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QWidget
 
 import nodeflow.ops  # noqa: F401
 from nodeflow.document.analysis.declarations import declarations
 from nodeflow.graph.types import DTYPES
 from nodeflow.ui.core import theme as themes
-from nodeflow.ui.core.theme import DARK, LIGHT, contrast, mix
+from nodeflow.ui.core.theme import DARK, LIGHT, Theme, contrast, mix
+from nodeflow.ui.core.theme_manager import ThemeManager
 
 BOTH = pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
 GROUNDS = ("canvas", "surface", "raised", "sunken")
@@ -75,6 +77,33 @@ def test_every_colour_is_one(theme):
 
 def test_bundled_fonts_are_registered(qapp):
     assert themes.font_families() == ("Inter", "JetBrains Mono")
+
+
+def test_one_signal_brings_another_theme_to_every_widget(window, qtbot):
+    window.show_welcome()
+    window.show_canvas()
+    window.training.preload()
+    window.themes.set_theme(DARK)
+    themed = {
+        type(widget).__name__: getattr(widget, "_theme", None) or getattr(widget, "theme", None)
+        for widget in window.findChildren(QWidget)
+    }
+    themed = {name: theme for name, theme in themed.items() if isinstance(theme, Theme)}
+    assert {"CanvasView", "InspectorPanel", "LossPlot", "PickList", "ImageView"} <= set(themed)
+    assert {name for name, theme in themed.items() if theme is not DARK} == set()
+
+
+def test_a_theme_is_followed_from_the_start_and_only_when_it_changes(qapp):
+    themes, seen = ThemeManager(LIGHT), []
+    themes.follow(seen.append)
+    themes.set_theme(LIGHT)
+    assert seen == [LIGHT]
+    try:
+        themes.set_theme(DARK)
+        assert seen == [LIGHT, DARK]
+        assert qapp.property("theme") == "dark"
+    finally:
+        themes.set_theme(LIGHT)
 
 
 @pytest.mark.parametrize("scales", [(1,), (1, 2), (1, 3)])

@@ -310,7 +310,7 @@ def test_palette_has_every_op_with_its_documentation(window):
 def test_both_themes_show_everything(window, theme, qtbot):
     window.files.open_example(example("mnist"))
     window.actions_.trigger(f"theme_{theme}")
-    assert window.theme.name == theme and window.settings.theme == theme
+    assert window.themes.theme.name == theme and window.settings.theme == theme
     window.show_welcome()
     image = window.grab().toImage()
     color = image.pixelColor(image.width() // 2, image.height() - 40)

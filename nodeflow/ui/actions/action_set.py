@@ -25,6 +25,7 @@ from nodeflow.ui.actions.specs import (
     ActionSpec,
 )
 from nodeflow.ui.core.theme import Theme, icon
+from nodeflow.ui.core.theme_manager import ThemeManager
 
 
 @dataclass(frozen=True)
@@ -51,12 +52,12 @@ class ActionSet(QObject):
         canvas: QWidget,
         targets: Sequence[object],
         explain: Callable[[ActionSpec, Blocked], None],
-        theme: Theme,
+        themes: ThemeManager,
     ) -> None:
         super().__init__(window)
         self._window, self._canvas = window, canvas
         self._explain = explain
-        self._theme = theme
+        self._theme = themes.theme
         self._specs = {spec.id: spec for spec in ACTIONS}
         self._do: dict[str, Callable[[], object]] = {}
         self._when: dict[str, Callable[[], Blocked | None]] = {}
@@ -68,7 +69,7 @@ class ActionSet(QObject):
         self._keys = {spec.id: spec.shortcuts for spec in ACTIONS}
         self._icons: dict[str, str] = {spec.id: spec.icon for spec in ACTIONS}
         self._actions = {spec.id: self._make(spec) for spec in ACTIONS}
-        self.set_theme(theme)
+        themes.follow(self.set_theme)
 
     def __getitem__(self, action_id: str) -> QAction:
         return self._actions[action_id]

@@ -78,7 +78,7 @@ class OffersMenu:
                 continue
             key = QKeySequence(entry.key).toString(QKeySequence.SequenceFormat.NativeText)
             action = self.menu.addAction(f"{entry.text}\t{key}" if key else entry.text)
-            action.setIcon(icon(entry.icon, window.theme, "ink"))
+            action.setIcon(icon(entry.icon, window.themes.theme, "ink"))
             action.setData((op_id, entry.id))
             blocked = self.blocked(op_id, entry.id)
             action.setEnabled(blocked is None or bool(blocked.fix))

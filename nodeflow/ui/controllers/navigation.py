@@ -16,7 +16,6 @@ from nodeflow.ui.actions.action_set import Blocked
 from nodeflow.ui.actions.keymap import Keymap
 from nodeflow.ui.canvas.view.minimap import Minimap
 from nodeflow.ui.controllers.view_history import NUMBERS, Views
-from nodeflow.ui.core.theme import Theme
 from nodeflow.ui.popups.command_palette import CommandPalette
 from nodeflow.ui.popups.expression_bar import ExpressionBar
 from nodeflow.ui.popups.find_in_graph import FindInGraph
@@ -47,15 +46,18 @@ class Navigation:
 
     def __init__(self, window: MainWindow) -> None:
         self._window = window
-        canvas, workspace, theme = window.canvas, window.workspace, window.theme
-        self.popup = PickList(window.pages, theme)
+        canvas, workspace, themes = window.canvas, window.workspace, window.themes
+        self.popup = PickList(window.pages, themes.theme)
+        themes.changed.connect(self.popup.set_theme)
         self.views = Views(canvas, workspace, window.settings)
         self.minimap = Minimap(canvas)
         self.minimap.setVisible(window.settings.minimap)
+        themes.changed.connect(self.minimap.update)
         self.keymap = Keymap(window.settings)
         self.find = FindInGraph(self.popup, workspace, canvas, window.show_path)
         self.wires = WireByKeys(self.popup, canvas)
-        self.formula = ExpressionBar(canvas, workspace, theme, window.settings)
+        self.formula = ExpressionBar(canvas, workspace, themes.theme, window.settings)
+        themes.changed.connect(self.formula.set_theme)
         canvas.set_pointer(window.settings.pointer)
         canvas.history_wanted.connect(self._on_history)
         canvas.edit_wanted.connect(self._on_edit)
@@ -86,11 +88,6 @@ class Navigation:
         window.actions_["minimap"].setChecked(window.settings.minimap)
         self.views.changed.connect(window.refresh_soon)
         self.views.reset()
-
-    def set_theme(self, theme: Theme) -> None:
-        self.popup.set_theme(theme)
-        self.formula.set_theme(theme)
-        self.minimap.update()
 
     # ---- asking -----------------------------------------------------------------------------
 

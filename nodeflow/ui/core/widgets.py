@@ -22,7 +22,8 @@ from PySide6.QtWidgets import (
 
 from nodeflow.resources import resource
 from nodeflow.ui.core.messages import plain
-from nodeflow.ui.core.theme import LIGHT, SPACE, Theme, icon
+from nodeflow.ui.core.theme import SPACE, Theme, icon
+from nodeflow.ui.core.theme_manager import ThemeManager
 
 
 def label(text: str = "", role: str = "", wrap: bool = False) -> QLabel:
@@ -154,10 +155,10 @@ class InfoBar(QFrame):
 
     acted = Signal(str)
 
-    def __init__(self, theme: Theme = LIGHT, parent: QWidget | None = None) -> None:
+    def __init__(self, themes: ThemeManager, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("infoBar")
-        self._theme = theme
+        self._theme = themes.theme
         self._fix = ""
         self._sign = QLabel()
         self._text = label(wrap=True)
@@ -177,6 +178,7 @@ class InfoBar(QFrame):
         layout.addWidget(self._button)
         layout.addWidget(self._close, 0, top)
         self.setLayout(layout)
+        themes.follow(self.set_theme)
         self.hide()
 
     @property

@@ -17,6 +17,7 @@ from nodeflow.document.model.records import SUBGRAPH, Change, NodeRecord
 from nodeflow.graph.declaration import Attr
 from nodeflow.graph.op import Op
 from nodeflow.ui.core.theme import SPACE, Theme
+from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import button, label, line, row
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.inspector.attribute_row import AttrRow
@@ -320,9 +321,11 @@ class InspectorPanel(QScrollArea):
     wanted = Signal(str)
     leave_requested = Signal()
 
-    def __init__(self, workspace: Workspace, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, workspace: Workspace, themes: ThemeManager, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
-        self._workspace, self._theme = workspace, theme
+        self._workspace, self._theme = workspace, themes.theme
         self._page: Page | None = None
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -332,7 +335,7 @@ class InspectorPanel(QScrollArea):
         workspace.changed.connect(self._on_changed)
         workspace.analysed.connect(self._on_analysed)
         workspace.saved.connect(self.refresh)
-        self.rebuild()
+        themes.follow(self.set_theme)
 
     @property
     def page(self) -> Any:

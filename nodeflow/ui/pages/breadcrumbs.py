@@ -8,6 +8,7 @@ from PySide6.QtCore import QSize, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QToolButton
 
 from nodeflow.ui.core.theme import SPACE, Theme, icon
+from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import ElidedLabel, button, clear, label
 
 BACK_KEYS = "Escape, Backspace or Alt+Left"
@@ -27,7 +28,9 @@ class Breadcrumbs(QFrame):
     unpack = Signal()
     chosen = Signal(int)
 
-    def __init__(self, theme: Theme, keys: str = BACK_KEYS, shortcut: str = "Alt+Left") -> None:
+    def __init__(
+        self, themes: ThemeManager, keys: str = BACK_KEYS, shortcut: str = "Alt+Left"
+    ) -> None:
         super().__init__()
         self.setObjectName("panelHeader")
         self.setAccessibleName("Path")
@@ -59,7 +62,7 @@ class Breadcrumbs(QFrame):
         layout.addSpacing(SPACE[2])
         layout.addWidget(self.facts, 1)
         layout.addWidget(self.unpack_button)
-        self.set_theme(theme)
+        themes.follow(self.set_theme)
 
     @property
     def text(self) -> str:

@@ -15,7 +15,7 @@ from nodeflow.host import protocol as p
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.canvas.view.keyboard import CanvasKeys
 from nodeflow.ui.core.engine_link import EngineLink
-from nodeflow.ui.core.theme import Theme
+from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.inspector import InspectorPanel
 from nodeflow.ui.pages.breadcrumbs import Breadcrumbs
@@ -49,19 +49,19 @@ class ExpansionPage(QWidget):
         self,
         workspace: Workspace,
         link: EngineLink,
-        theme: Theme,
+        themes: ThemeManager,
         keys: CanvasKeys,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._outside, self._link, self._theme = workspace, link, theme
+        self._outside, self._link, self._themes = workspace, link, themes
         self._keys = keys
         self.inside = Workspace(self)
         self.node: str | None = None
         self.canvas: CanvasView | None = None
-        self.inspector = InspectorPanel(self.inside, theme)
+        self.inspector = InspectorPanel(self.inside, themes)
         self.inspector.asked.connect(self.show_node)
-        self.path = Breadcrumbs(theme)
+        self.path = Breadcrumbs(themes)
         self.path.back.connect(self.closed)
         self.path.unpack.connect(self.unpack_wanted)
         self._names: tuple[str, ...] = ()
@@ -101,7 +101,8 @@ class ExpansionPage(QWidget):
         self._timer.start(0)
 
     def _make_canvas(self, inner: Expansion, analysis: Analysis) -> None:
-        self.canvas = canvas = CanvasView(inner, analysis, self._theme, keys=self._keys)
+        self.canvas = canvas = CanvasView(inner, analysis, self._themes.theme, keys=self._keys)
+        self._themes.changed.connect(canvas.set_theme)
         canvas.setAccessibleName("Derived nodes")
         canvas.selection_changed.connect(self.inside.select)
         canvas.node_activated.connect(self._on_activated)
@@ -123,13 +124,6 @@ class ExpansionPage(QWidget):
         if self.canvas is not None and node_id in self.canvas.document.nodes:
             self.canvas.select([node_id])
             self.canvas.center_on(node_id)
-
-    def set_theme(self, theme: Theme) -> None:
-        self._theme = theme
-        self.path.set_theme(theme)
-        self.inspector.set_theme(theme)
-        if self.canvas is not None:
-            self.canvas.set_theme(theme)
 
     @Slot(str)
     def _on_activated(self, node_id: str) -> None:

@@ -27,6 +27,7 @@ from nodeflow.resources import examples
 from nodeflow.ui.core.example_titles import describe, example_order, title_of
 from nodeflow.ui.core.settings import Settings
 from nodeflow.ui.core.theme import SPACE, Theme, icon
+from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import ElidedLabel, FlowLayout, button, clear, label, logo
 
 CARD_WIDTH, PICTURE_HEIGHT = 276, 138
@@ -115,9 +116,11 @@ class WelcomePage(QScrollArea):
     example_wanted = Signal(str)
     file_wanted = Signal(str)
 
-    def __init__(self, settings: Settings, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, settings: Settings, themes: ThemeManager, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
-        self._settings, self._theme = settings, theme
+        self._settings, self._theme = settings, themes.theme
         self.setWidgetResizable(True)
         self.setObjectName("welcomeScroll")
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -126,6 +129,7 @@ class WelcomePage(QScrollArea):
         self._timer = QTimer(self, singleShot=True, interval=0)
         self._timer.timeout.connect(self._draw_next)
         self._filled = False
+        themes.changed.connect(self.set_theme)
 
     def refresh(self) -> None:
         """Fill the page, or look at the recent files again."""

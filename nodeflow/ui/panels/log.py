@@ -9,7 +9,8 @@ import time
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QPlainTextEdit, QVBoxLayout, QWidget
 
-from nodeflow.ui.core.theme import SPACE, Theme
+from nodeflow.ui.core.theme import SPACE
+from nodeflow.ui.core.theme_manager import ThemeManager
 
 MOST_LINES = 2000
 
@@ -17,9 +18,9 @@ MOST_LINES = 2000
 class LogPanel(QWidget):
     """Shows log records and the window's own messages."""
 
-    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(self, themes: ThemeManager, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._theme = theme
+        self._themes = themes
         self.text = QPlainTextEdit()
         self.text.setReadOnly(True)
         self.text.setMaximumBlockCount(MOST_LINES)
@@ -32,17 +33,13 @@ class LogPanel(QWidget):
         layout.setContentsMargins(SPACE[2], SPACE[1], SPACE[2], SPACE[1])
         layout.addWidget(self.text)
 
-    def set_theme(self, theme: Theme) -> None:
-        """Lines to come take the new colours."""
-        self._theme = theme
-
     @Slot(int, str)
     def append(self, level: int, text: str) -> None:
         """Add a line (or several) with the time."""
         role = "error" if level >= logging.ERROR else "ink"
         role = "warning" if level == logging.WARNING else role
-        color = self._theme.color(role).name()
-        faint = self._theme.color("ink_faint").name()
+        color = self._themes.theme.color(role).name()
+        faint = self._themes.theme.color("ink_faint").name()
         body = html.escape(text).replace("\n", "<br>").replace("  ", "&nbsp;&nbsp;")
         stamp = time.strftime("%H:%M:%S")
         self.text.appendHtml(

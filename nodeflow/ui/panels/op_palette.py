@@ -42,6 +42,7 @@ from nodeflow.document.edit.insertables import is_offer
 from nodeflow.graph.op import Op
 from nodeflow.ui.canvas.paint.op_icons import draw_sign, tile
 from nodeflow.ui.core.theme import SPACE, TYPE, Theme, draw_icon, font, icon
+from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import label
 from nodeflow.ui.popups.op_query import by_category, ranked
 
@@ -282,7 +283,7 @@ class PalettePanel(QWidget):
     drag_ended = Signal(QPoint)
     drag_cancelled = Signal()
 
-    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(self, themes: ThemeManager, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._ops = declarations()
         self._offers: list[Op] = []
@@ -293,10 +294,10 @@ class PalettePanel(QWidget):
         self.search.textChanged.connect(self._on_search)
         self.search.installEventFilter(self)
         self._sign = self.search.addAction(
-            icon("search", theme, "ink_muted", 16), QLineEdit.ActionPosition.LeadingPosition
+            icon("search", themes.theme, "ink_muted", 16), QLineEdit.ActionPosition.LeadingPosition
         )
         self.tree = PaletteTree()
-        self._delegate = OpDelegate(theme, self.tree)
+        self._delegate = OpDelegate(themes.theme, self.tree)
         self.tree.setItemDelegate(self._delegate)
         self._empty = label("No op matches. Try another word.", "muted", wrap=True)
         self._empty.hide()
@@ -310,6 +311,7 @@ class PalettePanel(QWidget):
         for name in ("chosen", "asked", "menu_wanted", *drags):
             getattr(self.tree, name).connect(getattr(self, name))
         self._fill("")
+        themes.changed.connect(self.set_theme)
 
     def reload(self) -> None:
         """Show the ops that there are now."""

@@ -25,7 +25,7 @@ from PySide6.QtWidgets import QHeaderView, QLineEdit, QTreeView, QVBoxLayout, QW
 from nodeflow.document.analysis.subgraph_ops import DEFINITION
 from nodeflow.document.model.records import SUBGRAPH, Change, NodeRecord
 from nodeflow.ui.canvas.scene import card_data, value_preview
-from nodeflow.ui.core.theme import SPACE, Theme
+from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.workspace import Workspace
 
 COLUMNS = ("Name", "Op", "Type", "Value")
@@ -152,9 +152,6 @@ class OutlinePanel(QWidget):
         workspace.analysed.connect(self._look_later)
         workspace.replaced.connect(self._on_replaced)
         workspace.selected.connect(self._follow)
-
-    def set_theme(self, theme: Theme) -> None:
-        self.view.viewport().update()
 
     def values_changed(self) -> None:
         """Values were fetched."""

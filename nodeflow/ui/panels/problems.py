@@ -10,6 +10,7 @@ from nodeflow.document.analysis.analysis import TRAINING
 from nodeflow.document.model.problems import Problem
 from nodeflow.ui.core.messages import plain
 from nodeflow.ui.core.theme import SPACE, Theme, icon
+from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import label
 from nodeflow.ui.core.workspace import Workspace
 
@@ -33,9 +34,11 @@ class ProblemsPanel(QWidget):
     counted = Signal(int, int)
     file_chosen = Signal(str)
 
-    def __init__(self, workspace: Workspace, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, workspace: Workspace, themes: ThemeManager, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
-        self._workspace, self._theme = workspace, theme
+        self._workspace, self._theme = workspace, themes.theme
         self._run: list[Problem] = []
         self.list = QListWidget()
         self.list.setWordWrap(True)
@@ -53,7 +56,7 @@ class ProblemsPanel(QWidget):
         layout.addLayout(self._pages)
         workspace.analysed.connect(self._on_analysed)
         workspace.replaced.connect(self._on_replaced)
-        self.refresh()
+        themes.follow(self.set_theme)
 
     def set_theme(self, theme: Theme) -> None:
         self._theme = theme

@@ -30,7 +30,8 @@ from PySide6.QtWidgets import (
 from nodeflow.document.model.records import Change
 from nodeflow.errors import FileProblem
 from nodeflow.host import protocol as p
-from nodeflow.ui.core.theme import SPACE, Theme
+from nodeflow.ui.core.theme import SPACE
+from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import ElidedLabel, button, column, label, row
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.popups import dialogs
@@ -85,13 +86,16 @@ class ProfilePanel(QWidget):
     wanted = Signal()
     chosen = Signal(object)
 
-    def __init__(self, workspace: Workspace, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, workspace: Workspace, themes: ThemeManager, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
-        self._theme = theme
+        self._themes = themes
         self.result: p.Profiled | None = None
         self._make()
         workspace.changed.connect(self._on_changed)
         workspace.replaced.connect(self.reset)
+        themes.changed.connect(self.table.viewport().update)
 
     def _make(self) -> None:
         self.measure = button("Measure", "", self.wanted.emit)
@@ -143,13 +147,9 @@ class ProfilePanel(QWidget):
         self._ways.addButton(result, number)
         return result
 
-    def set_theme(self, theme: Theme) -> None:
-        self._theme = theme
-        self.table.viewport().update()
-
     @property
     def bar_color(self) -> QColor:
-        return self._theme.color("accent")
+        return self._themes.theme.color("accent")
 
     # ---- hearing ----------------------------------------------------------------------------
 

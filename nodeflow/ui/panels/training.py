@@ -26,7 +26,8 @@ from nodeflow.host import protocol as p
 from nodeflow.train.events import Done, Event, Started
 from nodeflow.ui.core.redraw_throttle import FASTEST_MS, Pace
 from nodeflow.ui.core.settings import Settings
-from nodeflow.ui.core.theme import SPACE, Theme
+from nodeflow.ui.core.theme import SPACE
+from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import ElidedLabel, button, label
 from nodeflow.ui.panels.parts.training_history import TrainingRecord, duration
 
@@ -44,9 +45,11 @@ class TrainingPanel(QWidget):
     download_wanted = Signal()
     download_cancelled = Signal()
 
-    def __init__(self, settings: Settings, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, settings: Settings, themes: ThemeManager, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
-        self._settings, self._theme = settings, theme
+        self._settings, self._themes = settings, themes
         self.record = TrainingRecord(settings.smoothing)
         self.loss_plot: Any = None
         self.metric_plot: Any = None
@@ -150,7 +153,7 @@ class TrainingPanel(QWidget):
             return
         from nodeflow.ui.panels.parts.plots import LossPlot, MetricPlot
 
-        self.loss_plot, self.metric_plot = LossPlot(self._theme), MetricPlot(self._theme)
+        self.loss_plot, self.metric_plot = LossPlot(self._themes), MetricPlot(self._themes)
         page = QWidget()
         layout = QHBoxLayout(page)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -170,6 +173,7 @@ class TrainingPanel(QWidget):
         self._tables.setSpacing(SPACE[4])
         layout.addLayout(self._tables, 2)
         self._plots.addWidget(page)
+        self._themes.changed.connect(self._draw_metric_title)
 
     def _loss_head(self) -> QWidget:
         self.smoothing = QSlider(Qt.Orientation.Horizontal)
@@ -347,7 +351,7 @@ class TrainingPanel(QWidget):
     def _add_table(self, name: str) -> None:
         from nodeflow.ui.panels.parts.matrix_view import MatrixView
 
-        view = self.table_views[name] = MatrixView(self._theme)
+        view = self.table_views[name] = MatrixView(self._themes)
         holder = QWidget()
         inner = QVBoxLayout(holder)
         inner.setContentsMargins(0, 0, 0, 0)
@@ -375,14 +379,6 @@ class TrainingPanel(QWidget):
         self.record.losses.set_smoothing(value / 100)
         if not self._timer.isActive():
             self._timer.start()
-
-    def set_theme(self, theme: Theme) -> None:
-        self._theme = theme
-        for plot in (self.loss_plot, self.metric_plot, *self.table_views.values()):
-            if plot is not None:
-                plot.set_theme(theme)
-        if self.metric_plot is not None:
-            self._draw_metric_title()
 
 
 def _head(title: QLabel, *more: QWidget) -> QWidget:

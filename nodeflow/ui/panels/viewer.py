@@ -21,7 +21,8 @@ from PySide6.QtWidgets import (
 from nodeflow.document.model.records import SUBGRAPH
 from nodeflow.host import protocol as p
 from nodeflow.ui.core.engine_link import EngineLink
-from nodeflow.ui.core.theme import SPACE, Theme
+from nodeflow.ui.core.theme import SPACE
+from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import ElidedLabel, clear, label
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.inspector.editors import QuietCombo
@@ -46,18 +47,18 @@ class ViewerPanel(QWidget):
         self,
         workspace: Workspace,
         link: EngineLink,
-        theme: Theme,
+        themes: ThemeManager,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._workspace, self._link, self._theme = workspace, link, theme
+        self._workspace, self._link = workspace, link
         self._names: list[str] = []
         self._asked: int | None = None
         self._waited = 0
         self._stale = False
         self.array: np.ndarray | None = None
         self._image_shape: tuple[int, int] | None = None
-        self._make()
+        self._make(themes)
         self._timer = QTimer(self, singleShot=True, interval=PAUSE_MS)
         self._timer.timeout.connect(self._ask)
         workspace.selected.connect(self._on_selected)
@@ -68,7 +69,7 @@ class ViewerPanel(QWidget):
 
     # ---- making -----------------------------------------------------------------------------
 
-    def _make(self) -> None:
+    def _make(self, themes: ThemeManager) -> None:
         self.title = ElidedLabel("", "strong")
         self.outputs = QuietCombo()
         self.outputs.setAccessibleName("Output")
@@ -78,8 +79,8 @@ class ViewerPanel(QWidget):
         self.way.setAccessibleName("How to draw it")
         self.way.setSizeAdjustPolicy(QuietCombo.SizeAdjustPolicy.AdjustToContents)
         self.way.activated.connect(self._show_pictures)
-        self.table, self.images = array_views.TableView(), array_views.ImageView(self._theme)
-        self.histogram = array_views.HistogramView(self._theme)
+        self.table, self.images = array_views.TableView(), array_views.ImageView(themes)
+        self.histogram = array_views.HistogramView(themes)
         self._pages = QStackedWidget()
         self._tabs = QButtonGroup(self)
         head = QHBoxLayout()
@@ -131,11 +132,6 @@ class ViewerPanel(QWidget):
             self._workspace = workspace
             workspace.selected.connect(self._on_selected, Qt.ConnectionType.UniqueConnection)
             self._on_selected(())
-
-    def set_theme(self, theme: Theme) -> None:
-        self._theme = theme
-        self.images.set_theme(theme)
-        self.histogram.set_theme(theme)
 
     # ---- asking -----------------------------------------------------------------------------
 

@@ -23,7 +23,7 @@ from nodeflow.document.io.journal import Recoverable
 from nodeflow.errors import NodeflowError
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.specs import ACTIONS
-from nodeflow.ui.core.theme import SPACE, Theme
+from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.widgets import label, logo
 
 SAVE, DISCARD, CANCEL = "save", "discard", "cancel"
@@ -187,7 +187,7 @@ class ShortcutsDialog(QDialog):
 class AboutDialog(QDialog):
     """Name, version and licences."""
 
-    def __init__(self, parent: QWidget, theme: Theme) -> None:
+    def __init__(self, parent: QWidget) -> None:
         from importlib import metadata  # 30 ms that no start needs
 
         super().__init__(parent)

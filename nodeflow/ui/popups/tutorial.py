@@ -16,6 +16,7 @@ from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import NodeRecord
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.core.theme import SPACE, Theme, icon
+from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import label
 from nodeflow.ui.core.workspace import Workspace
 
@@ -144,7 +145,7 @@ class Tutorial(QFrame):
     pointed = Signal(str)
     finished = Signal(str)
 
-    def __init__(self, workspace: Workspace, canvas: CanvasView, theme: Theme) -> None:
+    def __init__(self, workspace: Workspace, canvas: CanvasView, themes: ThemeManager) -> None:
         super().__init__(canvas)
         self.setObjectName("tutorial")
         self.setFixedWidth(WIDTH)
@@ -172,7 +173,7 @@ class Tutorial(QFrame):
         for widget in (self._title, self._how, self._bar):
             layout.addWidget(widget)
         workspace.changed.connect(self._on_changed)
-        self.set_theme(theme)
+        themes.follow(self.set_theme)
         self.hide()
 
     @property

@@ -6,13 +6,14 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDockWidget, QFrame, QHBoxLayout, QToolButton, QWidget
 
 from nodeflow.ui.core.theme import SPACE, Theme, icon
+from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import label
 
 
 class DockTitle(QFrame):
     """The name of a panel and the cross that hides it."""
 
-    def __init__(self, title: str, dock: QDockWidget, theme: Theme) -> None:
+    def __init__(self, title: str, dock: QDockWidget, themes: ThemeManager) -> None:
         super().__init__(dock)
         self.setObjectName("panelHeader")
         self._cross = QToolButton()
@@ -24,7 +25,7 @@ class DockTitle(QFrame):
         layout.addWidget(label(title, "strong"))
         layout.addStretch(1)
         layout.addWidget(self._cross)
-        self.set_theme(theme)
+        themes.follow(self.set_theme)
 
     def set_theme(self, theme: Theme) -> None:
         self._cross.setIcon(icon("x", theme, "ink_faint", 14))
@@ -38,7 +39,7 @@ class Dock(QDockWidget):
     """
 
     def __init__(
-        self, name: str, title: str, content: QWidget, theme: Theme, tabbed: bool = False
+        self, name: str, title: str, content: QWidget, themes: ThemeManager, tabbed: bool = False
     ) -> None:
         super().__init__(title)
         self.setObjectName(name)
@@ -47,16 +48,10 @@ class Dock(QDockWidget):
             QDockWidget.DockWidgetFeature.DockWidgetClosable
             | QDockWidget.DockWidgetFeature.DockWidgetMovable
         )
-        self._title: DockTitle | None = None
         if tabbed:
             empty = QWidget()
             empty.setFixedHeight(0)
             self.setTitleBarWidget(empty)
             self.setAllowedAreas(Qt.DockWidgetArea.BottomDockWidgetArea)
         else:
-            self._title = DockTitle(title, self, theme)
-            self.setTitleBarWidget(self._title)
-
-    def set_theme(self, theme: Theme) -> None:
-        if self._title is not None:
-            self._title.set_theme(theme)
+            self.setTitleBarWidget(DockTitle(title, self, themes))

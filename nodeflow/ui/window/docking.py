@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QMainWindow, QTabWidget, QWidget
 
 from nodeflow.ui.actions.action_set import ActionSet, Blocked
 from nodeflow.ui.core.settings import Settings
-from nodeflow.ui.core.theme import Theme
+from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.window.dock import Dock
 
 LEFT, RIGHT = "palette", "inspector"
@@ -46,7 +46,7 @@ class Docking(QObject):
         window: QMainWindow,
         panels: list[tuple[str, str, QWidget]],
         is_aside: Callable[[], bool],
-        theme: Theme,
+        themes: ThemeManager,
     ) -> None:
         super().__init__(window)
         self._window, self._is_aside = window, is_aside
@@ -55,7 +55,7 @@ class Docking(QObject):
         self._set_aside: list[Dock] | None = None
         self._front = self.bottom[0]
         for name, title, panel in panels:
-            self._add(name, Dock(name, title, panel, theme, tabbed=name in self.bottom))
+            self._add(name, Dock(name, title, panel, themes, tabbed=name in self.bottom))
         area = Qt.DockWidgetArea
         window.setTabPosition(area.BottomDockWidgetArea, QTabWidget.TabPosition.North)
         window.setDocumentMode(True)
@@ -111,10 +111,6 @@ class Docking(QObject):
         self._set_aside = None
         if not self.docks[self._front].isHidden():
             self.docks[self._front].raise_()
-
-    def set_theme(self, theme: Theme) -> None:
-        for dock in self.docks.values():
-            dock.set_theme(theme)
 
     @Slot(bool)
     def _on_visibility(self, _: bool) -> None:

@@ -15,7 +15,7 @@ from PySide6.QtGui import (
     QPaintEvent,
     QResizeEvent,
 )
-from PySide6.QtWidgets import QApplication, QMainWindow, QMenu, QStackedWidget, QToolBar, QWidget
+from PySide6.QtWidgets import QMainWindow, QMenu, QStackedWidget, QToolBar, QWidget
 
 from nodeflow.document.build.expand import can_expand, unpack
 from nodeflow.document.io.embedded_graph import PICTURES
@@ -36,8 +36,8 @@ from nodeflow.ui.controllers.thread_settings import Threads
 from nodeflow.ui.core.engine_link import ClientFactory, EngineLink, engine_client
 from nodeflow.ui.core.error_handler import ErrorHandler, log_file
 from nodeflow.ui.core.settings import Settings
-from nodeflow.ui.core.stylesheet import apply_theme
 from nodeflow.ui.core.theme import THEMES, Theme, system_theme
+from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import InfoBar, column
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.inspector import InspectorPanel
@@ -88,19 +88,23 @@ class MainWindow(QMainWindow):
         self.setMinimumSize(SMALLEST.boundedTo(room_on(self.screen())))
         self.setAcceptDrops(True)
         self.settings = settings or Settings()
-        self.theme = chosen_theme(self.settings)
+        self.themes = ThemeManager(chosen_theme(self.settings), self)
         self._was_painted = False
         self.own_ops = OwnOps(self)
         self.workspace = Workspace(self)
         self.link = EngineLink(self.workspace, factory, self)
-        self.canvas = CanvasView(self.workspace.document, self.workspace.analysis, self.theme)
+        self.canvas = CanvasView(
+            self.workspace.document, self.workspace.analysis, self.themes.theme
+        )
+        self.themes.changed.connect(self.canvas.set_theme)
         self.workspace.announce_last()
         self.search = SearchToAdd(self.canvas, self.settings)
+        self.themes.changed.connect(self.search.set_theme)
         self.files = Files(self, self.workspace, self.settings)
         self.edit_menu = EditMenu(self.workspace, self.canvas)
         self.running = Running(self.workspace, self.link, self.canvas)
-        self.info = InfoBar(self.theme, self.canvas)
-        self.tutorial = Tutorial(self.workspace, self.canvas, self.theme)
+        self.info = InfoBar(self.themes, self.canvas)
+        self.tutorial = Tutorial(self.workspace, self.canvas, self.themes)
         self._refresh_timer = QTimer(self, singleShot=True, interval=REFRESH_MS)
         self._refresh_timer.timeout.connect(self._refresh_actions)
         self._make_pages()
@@ -122,14 +126,13 @@ class MainWindow(QMainWindow):
             Threads(self, self.link, self.settings),
             CanvasActions(lambda: self.edit_menu.looked_at),
         )
-        self.actions_ = ActionSet(self, self.canvas, targets, self._explain, self.theme)
+        self.actions_ = ActionSet(self, self.canvas, targets, self._explain, self.themes)
         self.actions_.keys_changed.connect(self.canvas.keys.use)
         self.canvas_menu.attach(self.actions_)
         self._make_bars()
         connect(self)
         self.navigation.start()
         self.docking.restore(self.settings)
-        self.info.set_theme(self.theme)
         self._refresh_actions()
         self.show_title()
         if errors is not None:
@@ -139,9 +142,9 @@ class MainWindow(QMainWindow):
     # ---- making -----------------------------------------------------------------------------
 
     def _make_pages(self) -> None:
-        self.welcome = WelcomePage(self.settings, self.theme)
+        self.welcome = WelcomePage(self.settings, self.themes)
         self.pages = QStackedWidget()
-        self.breadcrumbs = Breadcrumbs(self.theme, LEAVE_KEYS, "")
+        self.breadcrumbs = Breadcrumbs(self.themes, LEAVE_KEYS, "")
         self.breadcrumbs.hide()
         self.canvas_page = QWidget()
         page = column(self.breadcrumbs, gap=0)
@@ -149,24 +152,24 @@ class MainWindow(QMainWindow):
         self.canvas_page.setLayout(page)
         self.pages.addWidget(self.canvas_page)
         self.pages.addWidget(self.welcome)
-        self.peek = ExpansionPage(self.workspace, self.link, self.theme, self.canvas.keys)
+        self.peek = ExpansionPage(self.workspace, self.link, self.themes, self.canvas.keys)
         self.pages.addWidget(self.peek)
         self.pages.currentChanged.connect(self._on_page)
         self.setCentralWidget(self.pages)
 
     def _make_panels(self) -> None:
-        self.palette_panel = PalettePanel(self.theme)
-        self.inspector = InspectorPanel(self.workspace, self.theme)
+        self.palette_panel = PalettePanel(self.themes)
+        self.inspector = InspectorPanel(self.workspace, self.themes)
         self._inspectors = QStackedWidget()
         self._inspectors.addWidget(self.inspector)
         self._inspectors.addWidget(self.peek.inspector)
-        self.training = TrainingPanel(self.settings, self.theme)
+        self.training = TrainingPanel(self.settings, self.themes)
         self.training.add_control(StopEarly(self.workspace))
-        self.viewer = ViewerPanel(self.workspace, self.link, self.theme)
-        self.problems = ProblemsPanel(self.workspace, self.theme)
+        self.viewer = ViewerPanel(self.workspace, self.link, self.themes)
+        self.problems = ProblemsPanel(self.workspace, self.themes)
         self.outline = OutlinePanel(self.workspace, self.canvas.value_of)
-        self.log = LogPanel(self.theme)
-        self.profile = ProfilePanel(self.workspace, self.theme)
+        self.log = LogPanel(self.themes)
+        self.profile = ProfilePanel(self.workspace, self.themes)
         panels = [
             ("palette", "Ops", self.palette_panel),
             ("inspector", "Inspector", self._inspectors),
@@ -177,7 +180,7 @@ class MainWindow(QMainWindow):
             ("outline", "Outline", self.outline),
             ("profile", "Profile", self.profile),
         ]
-        self.docking = Docking(self, panels, self._shows_welcome, self.theme)
+        self.docking = Docking(self, panels, self._shows_welcome, self.themes)
         self.docks = self.docking.docks
         self.docking.changed.connect(self.refresh_soon)
 
@@ -205,7 +208,7 @@ class MainWindow(QMainWindow):
             "panels_menu": self.panels_menu,
         }
         build_menus(self.menuBar(), self.actions_, submenus)
-        self.status = StatusBar(self.theme)
+        self.status = StatusBar(self.themes)
         self.setStatusBar(self.status)
 
     # ---- showing ----------------------------------------------------------------------------
@@ -259,7 +262,7 @@ class MainWindow(QMainWindow):
         self.close()
 
     def do_theme(self) -> None:
-        self._choose_theme("light" if self.theme.is_dark else "dark")
+        self._choose_theme("light" if self.themes.theme.is_dark else "dark")
 
     def do_theme_system(self) -> None:
         self._choose_theme("system")
@@ -359,7 +362,7 @@ class MainWindow(QMainWindow):
         self.show_panel("problems")
 
     def do_about(self) -> None:
-        dialogs.AboutDialog(self, self.theme).open()
+        dialogs.AboutDialog(self).open()
 
     def do_fetch_data(self) -> None:
         self.show_panel("training")
@@ -574,30 +577,13 @@ class MainWindow(QMainWindow):
 
     def _choose_theme(self, choice: str) -> None:
         self.settings.theme = choice
-        self.set_theme(chosen_theme(self.settings))
+        self.themes.set_theme(chosen_theme(self.settings))
         self._refresh_actions()
 
     @Slot()
     def on_system_theme(self) -> None:
         if self.settings.theme == "system":
-            self.set_theme(system_theme())
-
-    def set_theme(self, theme: Theme) -> None:
-        """Show everything in another theme."""
-        if theme is self.theme:
-            return
-        self.theme = theme
-        app = QApplication.instance()
-        assert isinstance(app, QApplication)
-        apply_theme(app, theme)
-        parts = (
-            *(self.canvas, self.actions_, self.palette_panel, self.inspector, self.training),
-            *(self.viewer, self.problems, self.log, self.status, self.info, self.welcome),
-            *(self.tutorial, self.peek, self.navigation, self.outline, self.docking),
-            *(self.breadcrumbs, self.profile),
-        )
-        for part in parts:
-            part.set_theme(theme)
+            self.themes.set_theme(system_theme())
 
     # ---- events -----------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QLabel, QStatusBar, QToolButton, QWidget
 
 from nodeflow.ui.core.messages import plain
 from nodeflow.ui.core.theme import Theme, icon
+from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import ElidedLabel
 
 MESSAGE_MS = 8000
@@ -28,9 +29,9 @@ class StatusBar(QStatusBar):
     engine_clicked = Signal()
     zoom_clicked = Signal()
 
-    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(self, themes: ThemeManager, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._theme = theme
+        self._theme = themes.theme
         self._state, self._detail = "off", ""
         self._problems = (0, 0)
         self.setSizeGripEnabled(False)
@@ -48,7 +49,7 @@ class StatusBar(QStatusBar):
             self.addPermanentWidget(widget)
         self._timer = QTimer(self, singleShot=True, interval=MESSAGE_MS)
         self._timer.timeout.connect(self.text.clear)
-        self.set_theme(theme)
+        themes.follow(self.set_theme)
 
     def say(self, text: str) -> None:
         """Show a message for a while."""

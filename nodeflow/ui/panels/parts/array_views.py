@@ -19,6 +19,7 @@ from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent
 from PySide6.QtWidgets import QTableView, QWidget
 
 from nodeflow.ui.core.theme import SPACE, TYPE, Theme, font
+from nodeflow.ui.core.theme_manager import ThemeManager
 
 BINS = 48
 MOST_SAMPLED = 400_000
@@ -176,12 +177,13 @@ def _side(count: int) -> int:
 class ImageView(QWidget):
     """A grid of pictures, or one heat map, in the theme's colours."""
 
-    def __init__(self, theme: Theme) -> None:
+    def __init__(self, themes: ThemeManager) -> None:
         super().__init__()
-        self._theme = theme
+        self._theme = themes.theme
         self._images: list[QImage] = []
         self._arrays: list[np.ndarray] = []
         self.setAccessibleName("Pictures")
+        themes.changed.connect(self.set_theme)
 
     def set_theme(self, theme: Theme) -> None:
         self._theme = theme
@@ -260,12 +262,13 @@ def heat_image(array: np.ndarray, low: float, high: float, table: np.ndarray) ->
 class HistogramView(QWidget):
     """How the values are spread."""
 
-    def __init__(self, theme: Theme) -> None:
+    def __init__(self, themes: ThemeManager) -> None:
         super().__init__()
-        self._theme = theme
+        self._theme = themes.theme
         self._counts = np.zeros(0)
         self._edges = np.zeros(0)
         self.setAccessibleName("Histogram")
+        themes.changed.connect(self.set_theme)
 
     def set_theme(self, theme: Theme) -> None:
         self._theme = theme

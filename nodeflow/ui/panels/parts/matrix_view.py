@@ -8,6 +8,7 @@ from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QToolTip, QWidget
 
 from nodeflow.ui.core.theme import SPACE, TYPE, Theme, font
+from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.panels.parts.array_views import heat_image, heat_table, number
 
 MARGIN = 18
@@ -19,13 +20,14 @@ LIGHT, DARK = QColor("#ffffff"), QColor("#10141a")
 class MatrixView(QWidget):
     """One array of one or two axes; a row is a label, a column what it was taken for."""
 
-    def __init__(self, theme: Theme) -> None:
+    def __init__(self, themes: ThemeManager) -> None:
         super().__init__()
-        self._theme = theme
+        self._theme = themes.theme
         self.array = np.zeros((0, 0))
         self._longest = 1
         self.setMouseTracking(True)
         self.setMinimumSize(120, 120)
+        themes.changed.connect(self.set_theme)
 
     def set_theme(self, theme: Theme) -> None:
         self._theme = theme

@@ -10,6 +10,7 @@ from PySide6.QtGui import QPen
 from PySide6.QtWidgets import QWidget
 
 from nodeflow.ui.core.theme import TYPE, Theme, font
+from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.panels.parts.training_history import Losses
 
 MOST_EPOCHS = 500
@@ -27,9 +28,12 @@ class WholeNumbers(pg.AxisItem):
 
 
 class Plot(pg.PlotWidget):
-    """A quiet plot: hairline grid, our fonts, no menu, mouse zoom along x."""
+    """A quiet plot: hairline grid, our fonts, no menu, mouse zoom along x.
 
-    def __init__(self, title: str, theme: Theme, parent: QWidget | None = None) -> None:
+    A subclass follows the theme once its curves exist.
+    """
+
+    def __init__(self, title: str, parent: QWidget | None = None) -> None:
         super().__init__(parent, axisItems={"bottom": WholeNumbers("bottom")})
         self.title = title
         self.plot = self.getPlotItem()
@@ -38,7 +42,6 @@ class Plot(pg.PlotWidget):
         self.plot.setClipToView(True)
         self.setFrameShape(self.Shape.NoFrame)
         self.setAccessibleName(f"Plot of {title}")
-        self.set_theme(theme)
 
     def set_theme(self, theme: Theme) -> None:
         self.theme = theme
@@ -60,19 +63,15 @@ class Plot(pg.PlotWidget):
 class LossPlot(Plot):
     """Loss of each step, faint, under its smoothed course."""
 
-    def __init__(self, theme: Theme) -> None:
-        super().__init__("loss", theme)
+    def __init__(self, themes: ThemeManager) -> None:
+        super().__init__("loss")
         self._right, self._height = 0, (0.0, 0.0)
         self.raw = self.plot.plot([], [])
         self.smooth = self.plot.plot([], [])
-        self._restyle()
+        themes.follow(self.set_theme)
 
     def set_theme(self, theme: Theme) -> None:
         super().set_theme(theme)
-        if hasattr(self, "smooth"):
-            self._restyle()
-
-    def _restyle(self) -> None:
         self.raw.setPen(self.pen("accent", 0.22, 1))
         self.smooth.setPen(self.pen("accent"))
 
@@ -111,10 +110,11 @@ class MetricPlot(Plot):
 
     ROLES = ("ok", "accent", "warning", "error")
 
-    def __init__(self, theme: Theme) -> None:
+    def __init__(self, themes: ThemeManager) -> None:
+        super().__init__("metrics")
         self.curves: dict[str, Any] = {}
         self._drawn: tuple[dict[str, int], int] = ({}, 0)
-        super().__init__("metrics", theme)
+        themes.follow(self.set_theme)
 
     def set_theme(self, theme: Theme) -> None:
         super().set_theme(theme)

@@ -1,0 +1,41 @@
+"""The theme in force, and the one signal by which a change of it reaches every widget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QApplication
+
+from nodeflow.ui.core.stylesheet import apply_theme
+from nodeflow.ui.core.theme import Theme
+
+
+class ThemeManager(QObject):
+    """Holds the theme of a window.
+
+    Signals:
+        changed(Theme): the window has another theme; the application's palette and style sheet are
+            already those of it.
+    """
+
+    changed = Signal(object)
+
+    def __init__(self, theme: Theme, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.theme = theme
+
+    def set_theme(self, theme: Theme) -> None:
+        """Show everything in another theme."""
+        if theme is self.theme:
+            return
+        self.theme = theme
+        app = QApplication.instance()
+        assert isinstance(app, QApplication)
+        apply_theme(app, theme)
+        self.changed.emit(theme)
+
+    def follow(self, slot: Callable[[Theme], object]) -> None:
+        """Call a widget's slot with the theme now and whenever it changes."""
+        slot(self.theme)
+        self.changed.connect(slot)

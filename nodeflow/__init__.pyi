@@ -78,7 +78,7 @@ def adadelta(
     rho) * d^2; variable - learning_rate * d. Zeiler, 2012, whose learning rate is 1.
 
     Args:
-        loss: The scalar to make small.
+        loss: The scalar to minimise.
         schedule: Learning rate of each step; overrides the attribute.
         learning_rate: Size of the steps.
         rho: Share of the mean squares kept.
@@ -111,7 +111,7 @@ def adagrad(
     are rare. Duchi, Hazan and Singer, 2011.
 
     Args:
-        loss: The scalar to make small.
+        loss: The scalar to minimise.
         schedule: Learning rate of each step; overrides the attribute.
         learning_rate: Size of the steps.
         initial_sum: What the sum of squares starts at.
@@ -146,7 +146,7 @@ def adam(
     their section 2, as in TensorFlow.
 
     Args:
-        loss: The scalar to make small.
+        loss: The scalar to minimise.
         schedule: Learning rate of each step; overrides the attribute.
         learning_rate: Size of the steps.
         beta1: Share of the mean gradient kept.
@@ -181,7 +181,7 @@ def adamw(
     Loshchilov and Hutter, 2019.
 
     Args:
-        loss: The scalar to make small.
+        loss: The scalar to minimise.
         schedule: Learning rate of each step; overrides the attribute.
         learning_rate: Size of the steps.
         beta1: Share of the mean gradient kept.
@@ -408,7 +408,7 @@ def batch_normalization(
 
     Args:
         x: What to normalise.
-        training: Whether this is training; without a wire, the training loop tells.
+        training: Whether this run is training; without a wire, the training loop decides.
         axis: Axis of the features; its size must be known.
         momentum: Share of the averages kept.
         epsilon: Added to the variance.
@@ -447,11 +447,11 @@ def binary_cross_entropy(
     epsilon and 1 - epsilon, without gradient outside.
 
     Args:
-        labels: What is wanted.
-        predictions: What was computed.
+        labels: Target values.
+        predictions: Predicted values.
         from_logits: Predictions are scores before sigmoid or softmax.
-        epsilon: Probabilities below it count as it.
-        reduction: Mean or sum of all losses, or each for itself.
+        epsilon: Lower bound of the probabilities.
+        reduction: Mean or sum of all losses, or none to keep each.
     """
 
 def broadcast_like(x: TensorLike, like: TensorLike, *, name: str | None = None) -> Tensor:
@@ -501,11 +501,11 @@ def categorical_cross_entropy(
     without gradient. For class numbers use sparse_softmax_cross_entropy.
 
     Args:
-        labels: What is wanted.
-        predictions: What was computed.
+        labels: Target values.
+        predictions: Predicted values.
         from_logits: Predictions are scores before sigmoid or softmax.
-        epsilon: Probabilities below it count as it.
-        reduction: Mean or sum of all losses, or each for itself.
+        epsilon: Lower bound of the probabilities.
+        reduction: Mean or sum of all losses, or none to keep each.
     """
 
 def ceil(x: TensorLike, *, name: str | None = None) -> Tensor:
@@ -740,12 +740,12 @@ def cosine_decay(
     Loshchilov and Hutter, 2017, without restarts.
 
     Args:
-        step: Which step, from 0; counted if there is no wire.
+        step: Step number from 0; without a wire, the training step.
         learning_rate: The rate to start from.
         steps: Steps until it ends.
         final_rate: The rate at the end.
         warmup_steps: Steps before, in which the rate rises to it.
-        dtype: What kind of number.
+        dtype: Data type.
     """
 
 def cumsum(
@@ -790,7 +790,7 @@ def dropout(
 
     Args:
         x: What to drop from.
-        training: Whether this is training; without a wire, the training loop tells.
+        training: Whether this run is training; without a wire, the training loop decides.
         rate: Share that is dropped.
         seed: Seed of its own; none is the run's.
     """
@@ -886,12 +886,12 @@ def exponential_decay(
     learning_rate * factor^(step / steps): by the factor every so many steps, smoothly between.
 
     Args:
-        step: Which step, from 0; counted if there is no wire.
+        step: Step number from 0; without a wire, the training step.
         learning_rate: The rate to start from.
         steps: Steps in which it shrinks by the factor.
-        factor: What it is multiplied by.
+        factor: Factor of each reduction.
         warmup_steps: Steps before, in which the rate rises to it.
-        dtype: What kind of number.
+        dtype: Data type.
     """
 
 def f1_score(
@@ -924,8 +924,8 @@ def fill(
 
     Args:
         shape: Sizes.
-        value: The number it is full of.
-        dtype: What kind of numbers.
+        value: Value of every element.
+        dtype: Data type.
     """
 
 def floor(x: TensorLike, *, name: str | None = None) -> Tensor:
@@ -960,7 +960,7 @@ def focal_loss(
         logits: Scores before sigmoid.
         alpha: Weight of labels of 1.
         gamma: How much the easy ones are neglected.
-        reduction: Mean or sum of all losses, or each for itself.
+        reduction: Mean or sum of all losses, or none to keep each.
     """
 
 def gather(x: TensorLike, indices: TensorLike, axis: int = 0, *, name: str | None = None) -> Tensor:
@@ -1031,7 +1031,7 @@ def glorot_normal(
 
     Args:
         shape: Sizes.
-        dtype: What kind of numbers.
+        dtype: Data type.
         seed: Seed of its own; none is the run's.
     """
 
@@ -1048,7 +1048,7 @@ def glorot_uniform(
 
     Args:
         shape: Sizes.
-        dtype: What kind of numbers.
+        dtype: Data type.
         seed: Seed of its own; none is the run's.
     """
 
@@ -1069,7 +1069,7 @@ def gradient_descent(
     Running it makes one step for all trainable variables that the loss depends on.
 
     Args:
-        loss: The scalar to make small.
+        loss: The scalar to minimise.
         schedule: Learning rate of each step; overrides the attribute.
         learning_rate: Size of the steps.
         clip_value: Limit of each gradient element, before clip_norm; none is no limit.
@@ -1156,7 +1156,7 @@ def he_normal(
 
     Args:
         shape: Sizes.
-        dtype: What kind of numbers.
+        dtype: Data type.
         seed: Seed of its own; none is the run's.
     """
 
@@ -1173,7 +1173,7 @@ def he_uniform(
 
     Args:
         shape: Sizes.
-        dtype: What kind of numbers.
+        dtype: Data type.
         seed: Seed of its own; none is the run's.
     """
 
@@ -1190,9 +1190,9 @@ def hinge_loss(
     at the margin.
 
     Args:
-        labels: What is wanted.
-        predictions: What was computed.
-        reduction: Mean or sum of all losses, or each for itself.
+        labels: Target values.
+        predictions: Predicted values.
+        reduction: Mean or sum of all losses, or none to keep each.
     """
 
 def huber_loss(
@@ -1208,10 +1208,10 @@ def huber_loss(
     With e = |predictions - labels|: e^2 / 2 up to delta, then delta * (e - delta / 2). Huber, 1964.
 
     Args:
-        labels: What is wanted.
-        predictions: What was computed.
+        labels: Target values.
+        predictions: Predicted values.
         delta: Where it becomes linear.
-        reduction: Mean or sum of all losses, or each for itself.
+        reduction: Mean or sum of all losses, or none to keep each.
     """
 
 def identity(x: TensorLike, *, name: str | None = None) -> Tensor:
@@ -1232,10 +1232,10 @@ def kl_divergence(
     Leibler, 1951.
 
     Args:
-        labels: What is wanted.
-        predictions: What was computed.
-        epsilon: Probabilities below it count as it.
-        reduction: Mean or sum of all losses, or each for itself.
+        labels: Target values.
+        predictions: Predicted values.
+        epsilon: Lower bound of the probabilities.
+        reduction: Mean or sum of all losses, or none to keep each.
     """
 
 def l1_regularization(
@@ -1250,7 +1250,7 @@ def l1_regularization(
 
     Args:
         values: Weights, of any shapes.
-        strength: How much it counts.
+        strength: Weight of the term in the loss.
     """
 
 def l2_regularization(
@@ -1266,7 +1266,7 @@ def l2_regularization(
 
     Args:
         values: Weights, of any shapes.
-        strength: How much it counts.
+        strength: Weight of the term in the loss.
     """
 
 def layer_normalization(
@@ -1334,7 +1334,7 @@ def lion(
     g. Needs a learning rate 3 to 10 times smaller than adam's. Chen and others, 2023.
 
     Args:
-        loss: The scalar to make small.
+        loss: The scalar to minimise.
         schedule: Learning rate of each step; overrides the attribute.
         learning_rate: Size of the steps.
         beta1: Share of the mean in the direction.
@@ -1514,9 +1514,9 @@ def mean_absolute_error(
     is 0 where they are equal.
 
     Args:
-        labels: What is wanted.
-        predictions: What was computed.
-        reduction: Mean or sum of all losses, or each for itself.
+        labels: Target values.
+        predictions: Predicted values.
+        reduction: Mean or sum of all losses, or none to keep each.
     """
 
 def mean_squared_error(
@@ -1530,8 +1530,8 @@ def mean_squared_error(
     Both must have the same shape. Gradient for the predictions: 2 (predictions - labels) / count.
 
     Args:
-        labels: What is wanted.
-        predictions: What was computed.
+        labels: Target values.
+        predictions: Predicted values.
     """
 
 def minimum(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
@@ -1567,7 +1567,7 @@ def momentum(
     learning_rate * (gradient + momentum * velocity), as in TensorFlow. Sutskever and others, 2013.
 
     Args:
-        loss: The scalar to make small.
+        loss: The scalar to minimise.
         schedule: Learning rate of each step; overrides the attribute.
         learning_rate: Size of the steps.
         momentum: Share of the velocity kept.
@@ -1607,7 +1607,7 @@ def nadam(
     / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon). Dozat, 2016, with a constant beta1.
 
     Args:
-        loss: The scalar to make small.
+        loss: The scalar to minimise.
         schedule: Learning rate of each step; overrides the attribute.
         learning_rate: Size of the steps.
         beta1: Share of the mean gradient kept.
@@ -1648,13 +1648,13 @@ def one_cycle(
     learning_rate / end_divisor, both along half a cosine. Smith and Topin, 2018.
 
     Args:
-        step: Which step, from 0; counted if there is no wire.
+        step: Step number from 0; without a wire, the training step.
         learning_rate: The highest rate.
         steps: Steps of the whole cycle.
         rise: Share of the steps in which it rises.
         start_divisor: Highest rate over the first.
         end_divisor: Highest rate over the last.
-        dtype: What kind of number.
+        dtype: Data type.
     """
 
 def one_hot(
@@ -1678,7 +1678,7 @@ def one_hot(
         on_value: Value at the class.
         off_value: Value elsewhere.
         axis: Where the new axis is put in.
-        dtype: What kind of numbers.
+        dtype: Data type.
     """
 
 def ones_like(x: TensorLike, *, name: str | None = None) -> Tensor:
@@ -1755,7 +1755,7 @@ def placeholder(
     is an error that says how to feed it.
 
     Args:
-        dtype: What kind of numbers.
+        dtype: Data type.
         shape: Sizes; an empty one stands for any size.
         sample: Value used when nothing is fed.
     """
@@ -1774,7 +1774,7 @@ def positions(
     Args:
         like: Gives the shape only.
         axis: The axis.
-        dtype: What kind of numbers.
+        dtype: Data type.
     """
 
 def power(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
@@ -1871,8 +1871,8 @@ def r_squared(labels: TensorLike, predictions: TensorLike, *, name: str | None =
     it is not the mean of its values on parts.
 
     Args:
-        labels: What is wanted.
-        predictions: What was computed.
+        labels: Target values.
+        predictions: Predicted values.
     """
 
 def random_normal(
@@ -1892,7 +1892,7 @@ def random_normal(
         shape: Sizes.
         mean: Centre.
         stddev: Standard deviation.
-        dtype: What kind of numbers.
+        dtype: Data type.
         seed: Seed of its own; none is the run's.
     """
 
@@ -1913,7 +1913,7 @@ def random_uniform(
         shape: Sizes.
         low: Smallest.
         high: Largest.
-        dtype: What kind of numbers.
+        dtype: Data type.
         seed: Seed of its own; none is the run's.
     """
 
@@ -1930,7 +1930,7 @@ def random_uniform_like(
 
     Args:
         like: Gives the shape only.
-        dtype: What kind of numbers.
+        dtype: Data type.
         seed: Seed of its own; none is the run's.
     """
 
@@ -1950,7 +1950,7 @@ def range(
         start: First number, or the limit if there is none.
         limit: End, not included.
         delta: Step between numbers; negative counts down.
-        dtype: What kind of numbers.
+        dtype: Data type.
     """
 
 def recall(
@@ -2193,7 +2193,7 @@ def rmsprop(
     of g. Hinton, lecture 6e, 2012; centered: Graves, 2013.
 
     Args:
-        loss: The scalar to make small.
+        loss: The scalar to minimise.
         schedule: Learning rate of each step; overrides the attribute.
         learning_rate: Size of the steps.
         rho: Share of the mean square kept.
@@ -2359,7 +2359,7 @@ def size(
 
     Args:
         axis: Axis or axes to count along; none means all.
-        dtype: What kind of number.
+        dtype: Data type.
     """
 
 def slice(
@@ -2499,12 +2499,12 @@ def step_decay(
     learning_rate * factor^floor(step / steps).
 
     Args:
-        step: Which step, from 0; counted if there is no wire.
+        step: Step number from 0; without a wire, the training step.
         learning_rate: The rate to start from.
         steps: Steps between two changes.
-        factor: What it is multiplied by.
+        factor: Factor of each reduction.
         warmup_steps: Steps before, in which the rate rises to it.
-        dtype: What kind of number.
+        dtype: Data type.
     """
 
 def stop_gradient(x: TensorLike, *, name: str | None = None) -> Tensor:
@@ -2679,7 +2679,7 @@ def truncated_normal(
         shape: Sizes.
         mean: Centre.
         stddev: Standard deviation.
-        dtype: What kind of numbers.
+        dtype: Data type.
         seed: Seed of its own; none is the run's.
     """
 
@@ -2745,10 +2745,10 @@ def warm_up(
     warm-up of their own: warmup_steps.
 
     Args:
-        step: Which step, from 0; counted if there is no wire.
+        step: Step number from 0; without a wire, the training step.
         learning_rate: The rate to start from.
         steps: Steps until it is reached.
-        dtype: What kind of number.
+        dtype: Data type.
     """
 
 def where(

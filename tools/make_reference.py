@@ -10,7 +10,8 @@ import argparse
 from collections.abc import Iterator
 
 from nodeflow.cli.definition import build_parser
-from nodeflow.graph.op import Attr, Op, Port
+from nodeflow.graph.declaration import Attr, Port
+from nodeflow.graph.op import Op
 from nodeflow.ops import CATEGORIES, REGISTRY
 
 

@@ -15,7 +15,8 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
-from nodeflow.graph.op import Attr, Op, Port
+from nodeflow.graph.declaration import Attr, Port
+from nodeflow.graph.op import Op
 from nodeflow.graph.registry import REGISTRY
 
 TARGET = Path(__file__).resolve().parent.parent / "nodeflow" / "__init__.pyi"

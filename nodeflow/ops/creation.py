@@ -40,8 +40,8 @@ class Fill(Op):
     doc = "A tensor of a given shape, full of one value."
     attrs = (
         Attr("shape", "shape", (2, 3), "Sizes."),
-        Attr("value", "literal", 0.0, "The number it is full of."),
-        Attr("dtype", "dtype", "float32", "What kind of numbers."),
+        Attr("value", "literal", 0.0, "Value of every element."),
+        Attr("dtype", "dtype", "float32", "Data type."),
     )
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
@@ -73,7 +73,7 @@ class Range(Op):
         Attr("start", "literal", 10, "First number, or the limit if there is none."),
         Attr("limit", "literal", None, "End, not included.", optional=True),
         Attr("delta", "literal", 1, "Step between numbers; negative counts down."),
-        Attr("dtype", "dtype", "int32", "What kind of numbers.", choices=NUMBERS),
+        Attr("dtype", "dtype", "int32", "Data type.", choices=NUMBERS),
     )
 
     def _bounds(self, attrs: dict[str, Any]) -> tuple[Any, Any, int]:
@@ -129,7 +129,7 @@ class OneHot(Op):
         Attr("on_value", "literal", 1, "Value at the class."),
         Attr("off_value", "literal", 0, "Value elsewhere."),
         Attr("axis", "int", -1, "Where the new axis is put in."),
-        Attr("dtype", "dtype", "float32", "What kind of numbers."),
+        Attr("dtype", "dtype", "float32", "Data type."),
     )
 
     def _values(self, attrs: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:

@@ -35,7 +35,7 @@ class RandomUniformLike(Op):
     random = True
     differentiable = True
     inputs = (Port("like", "Gives the shape only.", DTYPES),)
-    attrs = (Attr("dtype", "dtype", "float32", "What kind of numbers.", choices=FLOATS), SEED)
+    attrs = (Attr("dtype", "dtype", "float32", "Data type.", choices=FLOATS), SEED)
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         return types[0].with_dtype(attrs["dtype"])

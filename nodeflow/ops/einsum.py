@@ -23,7 +23,7 @@ def parse(equation: str) -> tuple[list[str], str]:
     """The letters of each input and of the output: ``ij,jk->ik``.
 
     Raises:
-        AttributeProblem: a character that is no letter, or an output that does not follow.
+        AttributeProblem: a character that is not a letter, or an output that does not follow.
     """
     left, arrow, out = equation.replace(" ", "").partition("->")
     inputs = left.split(",")
@@ -31,7 +31,7 @@ def parse(equation: str) -> tuple[list[str], str]:
     strange = sorted(set(letters + out) - set(ascii_letters))
     if strange:
         raise AttributeProblem(
-            f"{strange[0]!r} in {equation!r} is no letter",
+            f"{strange[0]!r} in {equation!r} is not a letter",
             port="equation",
             hint="Name every axis by a letter, as in ij,jk->ik; an ellipsis is not supported.",
         )

@@ -380,7 +380,7 @@ class Size(Op):
     inputs = (Port("x", dtypes=DTYPES),)
     attrs = (
         Attr("axis", "axes", None, "Axis or axes to count along; none means all."),
-        Attr("dtype", "dtype", "int32", "What kind of number.", choices=NUMBERS),
+        Attr("dtype", "dtype", "int32", "Data type.", choices=NUMBERS),
     )
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
@@ -418,7 +418,7 @@ class Positions(Internal):
     inputs = (LIKE,)
     attrs = (
         Attr("axis", "int", 0, "The axis."),
-        Attr("dtype", "dtype", "int64", "What kind of numbers.", choices=NUMBERS),
+        Attr("dtype", "dtype", "int64", "Data type.", choices=NUMBERS),
     )
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:

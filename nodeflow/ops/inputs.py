@@ -46,11 +46,11 @@ class Constant(Op):
     keywords = ("number", "literal", "value", "array")
     doc = (
         "A value that never changes.\n\nA number, or nested lists of numbers, of the chosen dtype; "
-        "it must be exact in it (5.5 is no int32)."
+        "it must be exact in it (5.5 is not an int32)."
     )
     attrs = (
         Attr("value", "literal", 0.0, "The number, or nested lists of numbers."),
-        Attr("dtype", "dtype", "float32", "What kind of numbers."),
+        Attr("dtype", "dtype", "float32", "Data type."),
     )
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
@@ -87,7 +87,7 @@ class Placeholder(Op):
     )
     stateful = True
     attrs = (
-        Attr("dtype", "dtype", "float32", "What kind of numbers."),
+        Attr("dtype", "dtype", "float32", "Data type."),
         Attr("shape", "shape", (), "Sizes; an empty one stands for any size."),
         Attr("sample", "literal", None, "Value used when nothing is fed.", optional=True),
     )
@@ -166,7 +166,7 @@ class Variable(Op):
     inputs = (Port("initial", "Initial value; overrides the attributes.", optional=True),)
     attrs = (
         Attr("value", "literal", 0.0, "Initial value, spread over the shape."),
-        Attr("dtype", "dtype", "float32", "What kind of numbers."),
+        Attr("dtype", "dtype", "float32", "Data type."),
         Attr("shape", "shape", None, "Sizes; none means those of the value.", optional=True),
         Attr("initializer", "initializer", None, "Draws the initial value.", optional=True),
         Attr("trainable", "bool", True, "Whether optimizers change it."),
@@ -256,7 +256,9 @@ def bind_initializer(
         op = REGISTRY.lookup(initializer["op"])
         if op.inputs or not {"shape", "dtype"} <= {a.name for a in op.attrs} or op.stateful:
             known = [o.id for o in REGISTRY if o.category == "Random"]
-            raise AttributeProblem(f"{op.id} is no initializer", hint=f"Use {', '.join(known)}.")
+            raise AttributeProblem(
+                f"{op.id} is not an initializer", hint=f"Use {', '.join(known)}."
+            )
         given = {k: v for k, v in initializer.items() if k != "op"}
         bound = op.bind_attrs({**given, "shape": shape, "dtype": dtype})
         op.infer(**bound)

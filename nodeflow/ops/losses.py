@@ -18,10 +18,10 @@ from nodeflow.ops.composed import Composed, equal_shapes
 from nodeflow.ops.samples import values
 
 REDUCTION = Attr(
-    "reduction", "choice", "mean", "Mean or sum of all losses, or each for itself.",
+    "reduction", "choice", "mean", "Mean or sum of all losses, or none to keep each.",
     choices=("mean", "sum", "none"),
 )  # fmt: skip
-EPSILON = Attr("epsilon", "float", 1e-7, "Probabilities below it count as it.", minimum=0)
+EPSILON = Attr("epsilon", "float", 1e-7, "Lower bound of the probabilities.", minimum=0)
 FROM_LOGITS = Attr(
     "from_logits", "bool", False, "Predictions are scores before sigmoid or softmax."
 )
@@ -33,8 +33,8 @@ class Loss(Composed):
 
     category = "Loss"
     inputs = (
-        Port("labels", "What is wanted.", FLOATS, "T"),
-        Port("predictions", "What was computed.", FLOATS, "T"),
+        Port("labels", "Target values.", FLOATS, "T"),
+        Port("predictions", "Predicted values.", FLOATS, "T"),
     )
     attrs = (REDUCTION,)
     rows = False
@@ -263,7 +263,7 @@ class Penalty(Composed):
 
     category = "Loss"
     inputs = (Port("values", "Weights, of any shapes.", FLOATS, "T", variadic=True),)
-    attrs = (Attr("strength", "float", 0.01, "How much it counts.", minimum=0),)
+    attrs = (Attr("strength", "float", 0.01, "Weight of the term in the loss.", minimum=0),)
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         if not types:

@@ -32,10 +32,9 @@ class Gradients(Op):
     category = "Training"
     keywords = ("derivative", "backpropagation", "slope", "differentiate")
     doc = (
-        "The gradients of y with respect to each of xs.\n\nOf the sum of y's elements, if it is no "
-        "scalar; each has the shape of its x. Gradients of gradients exist. Where y does not "
-        "depend "
-        "on an x there is none, and fetching it is an error."
+        "The gradients of y with respect to each of xs.\n\nOf the sum of y's elements unless it is "
+        "a scalar; each has the shape of its x. Gradients of gradients exist. Where y does not "
+        "depend on an x there is none, and fetching it is an error."
     )
     macro = True
     differentiable = True
@@ -61,7 +60,7 @@ class Optimizer(Op):
     macro = True
     stateful = True
     inputs = (
-        Port("loss", "The scalar to make small.", FLOATS),
+        Port("loss", "The scalar to minimise.", FLOATS),
         Port("schedule", "Learning rate of each step; overrides the attribute.", FLOATS,
              optional=True),
     )  # fmt: skip

@@ -1,6 +1,6 @@
 """Figures of a whole set that are not means of their values on its parts.
 
-Precision on a test set is no mean of the precisions of its batches. An op that is such a figure
+Precision on a test set is not a mean of the precisions of its batches. An op that is such a figure
 says what one batch contributes, how contributions join, and what follows from all of them;
 evaluation in batches asks for nothing else.
 """

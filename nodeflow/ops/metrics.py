@@ -355,7 +355,7 @@ class ConfusionMatrix(Accumulating, Op):
         return TensorType("int64", (attrs["classes"], attrs["classes"]))
 
     def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
-        """Ones are added up at the places of all pairs; -1 is no place, which fails."""
+        """Ones are added up at the places of all pairs; -1 is not a place, which fails."""
         wide = [t.with_dtype("int64") for t in types]
         pairs = wide[0].with_shape((wide[0].size,))
         place = lowering.Elementwise(
@@ -429,8 +429,8 @@ class RSquared(Accumulating, Composed):
         f"{ON_THE_BATCH}"
     )
     inputs = (
-        Port("labels", "What is wanted.", FLOATS, "T"),
-        Port("predictions", "What was computed.", FLOATS, "T"),
+        Port("labels", "Target values.", FLOATS, "T"),
+        Port("predictions", "Predicted values.", FLOATS, "T"),
     )
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:

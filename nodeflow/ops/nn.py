@@ -287,8 +287,8 @@ class MeanSquaredError(Op):
     )
     differentiable = True
     inputs = (
-        Port("labels", "What is wanted.", FLOATS, "T"),
-        Port("predictions", "What was computed.", FLOATS, "T"),
+        Port("labels", "Target values.", FLOATS, "T"),
+        Port("predictions", "Predicted values.", FLOATS, "T"),
     )
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:

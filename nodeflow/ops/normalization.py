@@ -28,7 +28,7 @@ from nodeflow.ops.samples import values
 from nodeflow.ops.training_mode import training_flag
 
 TRAINING = Port(
-    "training", "Whether this is training; without a wire, the training loop tells.", BOOL,
+    "training", "Whether this run is training; without a wire, the training loop decides.", BOOL,
     optional=True,
 )  # fmt: skip
 

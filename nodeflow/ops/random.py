@@ -21,7 +21,7 @@ from nodeflow.ops.base import register
 from nodeflow.ops.inputs import full_shape
 
 SHAPE = Attr("shape", "shape", (2, 3), "Sizes.")
-DTYPE = Attr("dtype", "dtype", "float32", "What kind of numbers.", choices=FLOATS)
+DTYPE = Attr("dtype", "dtype", "float32", "Data type.", choices=FLOATS)
 SEED = Attr("seed", "int", None, "Seed of its own; none is the run's.", optional=True)
 
 TRUNCATED_DEVIATION = 0.87962566103423978

@@ -23,7 +23,7 @@ from nodeflow.ops.composed import Composed
 from nodeflow.ops.samples import values
 
 RATE = Attr("learning_rate", "float", 0.01, "The rate to start from.", minimum=0)
-DTYPE = Attr("dtype", "dtype", "float32", "What kind of number.", choices=FLOATS)
+DTYPE = Attr("dtype", "dtype", "float32", "Data type.", choices=FLOATS)
 WARM_UP = Attr("warmup_steps", "int", 0, "Steps before, in which the rate rises to it.", minimum=0)
 
 
@@ -38,7 +38,9 @@ class Schedule(Composed):
     keywords = ("learning rate", "schedule", "decay")
     differentiable = False
     inputs = (
-        Port("step", "Which step, from 0; counted if there is no wire.", NUMBERS, optional=True),
+        Port(
+            "step", "Step number from 0; without a wire, the training step.", NUMBERS, optional=True
+        ),
     )
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
@@ -113,7 +115,7 @@ class StepDecay(Schedule):
     attrs = (
         RATE,
         steps_attr("Steps between two changes."),
-        Attr("factor", "float", 0.1, "What it is multiplied by.", minimum=0),
+        Attr("factor", "float", 0.1, "Factor of each reduction.", minimum=0),
         WARM_UP,
         DTYPE,
     )
@@ -135,7 +137,7 @@ class ExponentialDecay(Schedule):
     attrs = (
         RATE,
         steps_attr("Steps in which it shrinks by the factor."),
-        Attr("factor", "float", 0.5, "What it is multiplied by.", minimum=0),
+        Attr("factor", "float", 0.5, "Factor of each reduction.", minimum=0),
         WARM_UP,
         DTYPE,
     )

@@ -52,7 +52,7 @@ class Reshape(Op):
         x, shape = types[0], attrs["shape"]
         if any(d < -1 for d in shape) or shape.count(-1) > 1:
             raise AttributeProblem(
-                f"{shape_text(shape)} is no shape to reshape to",
+                f"{shape_text(shape)} is not a shape to reshape to",
                 port="shape",
                 hint="Use sizes of 0 or more, and -1 at most once.",
             )

@@ -17,7 +17,7 @@ FLAG = "is_training"
 
 
 def training_flag(graph: Graph) -> Tensor:
-    """The bool that tells whether the graph is being trained; made when first asked for."""
+    """The bool tensor that is true while the graph is trained; created at the first request."""
     for flag in graph.get_collection(FLAG):
         if flag.name in graph and graph.node(flag.name) is flag.node:  # none of a failed node
             return flag

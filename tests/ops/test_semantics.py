@@ -361,7 +361,7 @@ def test_variables_take_values_arrays_tensors_and_initializers() -> None:
     [
         ({"initial": {"op": "random_normal"}}, "needs a shape"),
         ({"initial": {"op": "random_norml"}, "shape": [2]}, "no op 'random_norml'"),
-        ({"initial": {"op": "relu"}, "shape": [2]}, "relu is no initializer"),
+        ({"initial": {"op": "relu"}, "shape": [2]}, "relu is not an initializer"),
         ({"initial": {"op": "random_normal", "std": 1}, "shape": [2]}, "no attribute 'std'"),
         ({"initial": {"op": "random_normal"}, "shape": [2], "dtype": "int32"}, "dtype must be"),
         ({"initial": {"op": "random_normal"}, "shape": [None, 2]}, "unknown size"),

@@ -107,7 +107,7 @@ def test_a_star_takes_as_many_tensors_as_are_wired() -> None:
 @pytest.mark.parametrize(
     ("function", "options", "said"),
     [
-        (lambda x: x, {}, "is no id"),
+        (lambda x: x, {}, "is not an id"),
         (lambda x, **rest: x, {"id": "f"}, "neither a port nor an attribute"),
         (lambda x, how={}: x, {"id": "f"}, "'how' is dict"),
         (lambda name: name, {"id": "f"}, "that is the node's"),
@@ -118,7 +118,7 @@ def test_a_star_takes_as_many_tensors_as_are_wired() -> None:
         (lambda x: x, {"id": "f", "dtypes": ["float16"]}, "float16"),
         (lambda x: x, {"id": "f", "dtypes": {"y": ["int32"]}}, "no parameter 'y'"),
         (lambda x, k=1: x, {"id": "f", "choices": {"k": ("a", "b")}}, "must be one of a, b"),
-        (np.exp, {"id": "f"}, "no function written in Python"),
+        (np.exp, {"id": "f"}, "not a function written in Python"),
     ],
 )  # fmt: skip
 def test_what_makes_no_op_is_refused_with_a_reason(function, options, said) -> None:
@@ -214,7 +214,7 @@ def test_elementwise_rules_broadcast_and_keep_one_dtype() -> None:
     ("function", "said"),
     [
         (lambda x: x.nothing, "has no attribute 'nothing'.*test_user_ops.py, line"),
-        (lambda x: None, "returns NoneType, which is no tensor"),
+        (lambda x: None, "returns NoneType, which is not a tensor"),
         (lambda x: "text", "not supported"),
         (lambda x: np.fft.fft(x), "complex64 is not supported.*test_user_ops.py, line"),
         (lambda x: x if x.shape[0] % 2 else x.sum(), "depending on the sizes"),

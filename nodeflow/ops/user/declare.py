@@ -81,7 +81,7 @@ def op(
     def declare(function: Callable[..., Any]) -> Callable[..., Any]:
         code = getattr(function, "__code__", None)
         if code is None:
-            raise UserOpError(f"{function!r} is no function written in Python")
+            raise UserOpError(f"{function!r} is not a function written in Python")
         op_id = id or function.__name__
         rule = ELEMENTWISE if formula is not None and infer is None else infer
         alike = rule == ELEMENTWISE
@@ -129,7 +129,7 @@ def _parts(function: Any, dtypes: Any, choices: Any, alike: bool) -> Any:
 
 def _checked_id(op_id: str) -> str:
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", op_id):
-        raise UserOpError(f"{op_id!r} is no id", hint="Use letters, digits and _.")
+        raise UserOpError(f"{op_id!r} is not an id", hint="Use letters, digits and _.")
     known = REGISTRY.lookup(op_id) if op_id in REGISTRY else None
     if op_id in TAKEN or (known is not None and not known.own):
         raise UserOpError("nodeflow has an op of this name", hint="Choose another with id=.")

@@ -68,7 +68,7 @@ def _parse(formula: str, names: set[str]) -> ast.Expression:
                 hint=f"It can use + - * /, comparisons, and {', '.join(functions())}.",
             )
         if isinstance(item, ast.Name) and item not in called and item.id not in names:
-            raise UserOpError(f"the formula names {item.id!r}, which is no tensor or attribute")
+            raise UserOpError(f"the formula names {item.id!r}, which is not a tensor or attribute")
     for item in called:
         if not isinstance(item, ast.Name) or item.id not in functions():
             raise UserOpError(

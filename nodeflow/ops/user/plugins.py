@@ -3,7 +3,7 @@
 Each ``*.py`` file is a module of its own; one whose name starts with ``_`` is loaded only by
 others (``from . import _shared``). Loading again replaces what was loaded before. A file that
 fails leaves the ops it once had in place, each saying what is wrong with the file, so that nodes
-keep their ports and wires while somebody is typing.
+keep their ports and wires while the user is typing.
 
 Only this folder is ever run. A .flow file names ops by id and carries no code.
 """

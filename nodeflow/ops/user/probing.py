@@ -110,7 +110,7 @@ def _types(result: Any) -> list[TensorType]:
         if item is None or array.dtype == object:
             what = type(item).__name__
             raise UserOpError(
-                f"it returns {what}, which is no tensor", hint="Return a numpy array."
+                f"it returns {what}, which is not a tensor", hint="Return a numpy array."
             )
         found.append(TensorType(dtype_name(array.dtype), array.shape))
     return found

@@ -35,7 +35,7 @@ _UNKNOWN_HINT = "Where sizes are unknown, infer= can say what it returns."
 
 @dataclass(frozen=True)
 class Declaration:
-    """What ``@op`` was told, besides the function itself.
+    """The arguments of ``@op``, besides the function itself.
 
     Attributes:
         infer: ``"elementwise"``, ``"same as PORT"``, a function of types and attributes, or None:

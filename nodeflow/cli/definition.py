@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+
+from nodeflow.train.settings import Setting, TrainingSettings, declared
 
 
 @dataclass(frozen=True)
@@ -31,15 +34,32 @@ def option(*flags: str, help: str, **settings: Any) -> Option:
     return Option(flags, help, settings)
 
 
-def positive(text: str) -> int:
-    """An argument type: a whole number above 0."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, not {value}")
-    return value
+def whole_number(least: float | None = None) -> Callable[[str], int]:
+    """An argument type: a whole number of at least ``least``."""
+
+    def parse(text: str) -> int:
+        value = int(text)
+        if least is not None and value < least:
+            raise argparse.ArgumentTypeError(f"must be at least {least:g}, not {value}")
+        return value
+
+    parse.__name__ = "whole number"  # argparse names the type of a text that int() refuses
+    return parse
 
 
-positive.__name__ = "whole number"
+def setting_option(setting: Setting) -> Option:
+    """The option of ``nodeflow train`` for a training setting; its value is given as text."""
+    name = setting.name.replace("_", "-")
+    help = setting.help[0].lower() + setting.help[1:].removesuffix(".")
+    if setting.kind == "bool":
+        flag, value = (f"--no-{name}", "false") if setting.default else (f"--{name}", "true")
+        return option(flag, help=help, action="store_const", const=value, dest=setting.name)
+    if setting.kind == "int":
+        return option(f"--{name}", help=help, type=whole_number(setting.minimum), metavar="N")
+    if setting.kind == "float":
+        return option(f"--{name}", help=help, type=float, metavar="X")
+    return option(f"--{name}", help=help, metavar="[SPLIT/]NODE")
+
 
 FILE = option("file", help="a .flow file", metavar="FILE")
 JSON = option("--json", help="print JSON on standard output", action="store_true")
@@ -92,7 +112,7 @@ TIER = option(
     choices=("auto", "reference", "compiled"),
     default="compiled",
 )
-THREADS = option("--threads", help="number of threads", type=positive, metavar="N")
+THREADS = option("--threads", help="number of threads", type=whole_number(1), metavar="N")
 WITHOUT = option(
     "--without",
     help="compile without one of the rewrites that --explain tells of, such as fuse or share; may "
@@ -175,30 +195,7 @@ COMMANDS = (
         "nodeflow.cli.train:train",
         (
             FILE,
-            option("--epochs", help="number of epochs", type=positive, metavar="N"),
-            option("--batch-size", help="rows a step", type=positive, metavar="N"),
-            option(
-                "--patience",
-                help="stop early: when what is watched has not improved for N epochs; the weights "
-                "of the best epoch are restored (see also --set training.min_change and "
-                "training.restore_best)",
-                type=positive,
-                metavar="N",
-            ),
-            option(
-                "--monitor",
-                help="what early stopping watches, such as test/accuracy (default: the loss on "
-                "validation)",
-                metavar="[SPLIT/]NODE",
-            ),
-            option(
-                "--use-averages",
-                help="measure with the running means of the weights, and end with them (the "
-                "optimizer's average_decay keeps them)",
-                action="store_const",
-                const="true",
-            ),
-            SEED,
+            *(setting_option(s) for s in declared(TrainingSettings) if s.option),
             DATA_DIR,
             DATASET,
             FEED,

@@ -17,6 +17,7 @@ from nodeflow.train.control import Control
 from nodeflow.train.events import Done, Epoch, Event, Started, Steps, as_json
 from nodeflow.train.loop import explain, profile
 from nodeflow.train.loop import train as train_events
+from nodeflow.train.settings import TrainingSettings, declared
 from nodeflow.train.weights import check_writable, save_weights
 
 INTERRUPTED = 130
@@ -28,7 +29,7 @@ def train(arguments: argparse.Namespace, environment: Environment) -> int:
     Raises:
         NodeflowError: in file, data, graph or run.
     """
-    arguments.settings = [*arguments.settings, *_shorthand(arguments)]
+    arguments.settings = [*arguments.settings, *from_options(arguments)]
     task = load_task(arguments, environment)
     training = task.training()
     for written in filter(None, (arguments.save_weights, arguments.profile)):
@@ -53,16 +54,10 @@ def train(arguments: argparse.Namespace, environment: Environment) -> int:
     return INTERRUPTED if control.stopped else 0
 
 
-def _shorthand(arguments: argparse.Namespace) -> list[str]:
+def from_options(arguments: argparse.Namespace) -> list[str]:
     """``--epochs 3`` and the like as ``--set training.epochs=3``."""
-    given = {
-        "epochs": arguments.epochs,
-        "batch_size": arguments.batch_size,
-        "seed": arguments.seed,
-        "patience": arguments.patience,
-        "monitor": arguments.monitor,
-        "use_averages": arguments.use_averages,
-    }
+    options = (s.name for s in declared(TrainingSettings) if s.option)
+    given = {name: getattr(arguments, name) for name in options}
     return [f"training.{name}={value}" for name, value in given.items() if value is not None]
 
 

@@ -32,7 +32,7 @@ from nodeflow.ops.user import PLUGINS
 from nodeflow.train.control import Control
 from nodeflow.train.events import Done, Epoch, Event, Hit, Steps
 from nodeflow.train.loop import train
-from nodeflow.train.settings import Training
+from nodeflow.train.training import Training
 from nodeflow.train.weights import load_weights, save_weights
 
 PAUSE_SECONDS = 0.1

@@ -1,6 +1,6 @@
-"""Early stopping: training ends when what is watched has not improved for some epochs.
+"""Early stopping: training ends when the monitored value has not improved for some epochs.
 
-Prechelt, "Early Stopping - But When?", 1998: the simplest of his criteria, patience.
+The criterion is patience, the simplest one in Prechelt, "Early Stopping - But When?", 1998.
 """
 
 from __future__ import annotations
@@ -11,17 +11,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nodeflow.train.settings import EarlyStopping
+from nodeflow.train.settings import PlainSettings
+from nodeflow.train.training import Monitor
 
 
 @dataclass
 class Watch:
-    """Sees one value an epoch, and knows when further epochs are in vain.
+    """Takes the monitored value of each epoch, and says when to stop.
 
-    ``best`` holds the variables of the best epoch, if they are to be restored.
+    ``best`` holds the variables of the best epoch if they are to be restored.
     """
 
-    rule: EarlyStopping
+    settings: PlainSettings
+    monitor: Monitor
     best_epoch: int = 0
     best_value: float = math.nan
     last_epoch: int = 0
@@ -29,7 +31,7 @@ class Watch:
     epochs_before: int = 0
 
     def start(self, first_epoch: int) -> None:
-        """Epochs count from this one on."""
+        """Count epochs from this one on."""
         self.last_epoch = self.epochs_before = first_epoch - 1
 
     def improves(self, epoch: int, value: float) -> bool:
@@ -43,18 +45,19 @@ class Watch:
     def _is_better(self, value: float) -> bool:
         if math.isnan(value) or not self.best_epoch:
             return not math.isnan(value)
-        gain = value - self.best_value if self.rule.goal == "max" else self.best_value - value
-        return gain > self.rule.min_change
+        gain = value - self.best_value if self.monitor.goal == "max" else self.best_value - value
+        return gain > self.settings.min_change
 
     @property
     def exhausted(self) -> bool:
-        """No epoch of the last ``patience`` ones was better."""
-        return self.last_epoch - (self.best_epoch or self.epochs_before) >= self.rule.patience
+        """Whether none of the last ``patience`` epochs was better."""
+        patience, best = self.settings.patience, self.best_epoch or self.epochs_before
+        return patience is not None and self.last_epoch - best >= patience
 
     @property
     def reason(self) -> str:
         """``validation loss has not improved for 3 epochs``."""
-        count = self.rule.patience
-        enough = f" by more than {self.rule.min_change:g}" if self.rule.min_change else ""
+        count, change = self.settings.patience, self.settings.min_change
+        enough = f" by more than {change:g}" if change else ""
         epochs = f"{count} epoch{'' if count == 1 else 's'}"
-        return f"{self.rule.title} has not improved{enough} for {epochs}"
+        return f"{self.monitor.title} has not improved{enough} for {epochs}"

@@ -23,7 +23,7 @@ from nodeflow.train.control import Control
 from nodeflow.train.early_stopping import Watch
 from nodeflow.train.evaluate import evaluate
 from nodeflow.train.events import Done, Epoch, Event, Hit, Started, Steps
-from nodeflow.train.settings import Metric, Training
+from nodeflow.train.training import Metric, Training
 from nodeflow.train.weight_averaging import Averages
 
 CHUNK_SECONDS = 0.03
@@ -85,7 +85,8 @@ class _Loop:
         self.chunk = 1
         self.averages = Averages(session, training.optimizer) if training.use_averages else None
         self.breakpoints = Breakpoints(training.breakpoints)
-        self.watch = Watch(training.stopping) if training.stopping else None
+        stops_early = training.patience is not None
+        self.watch = Watch(training, training.monitor) if stops_early else None
         for metric in training.measured():  # a missing split is told now, and not after an epoch
             training.rows(training.used_bindings([metric.tensor.node]), metric.split)
 
@@ -226,7 +227,7 @@ class _Loop:
     def _due(self, epoch: int) -> Sequence[Metric]:
         training = self.training
         last = self.first_epoch + training.epochs - 1
-        watched = training.stopping.metric if training.stopping else None
+        watched = training.watched
         return [
             m for m in training.measured() if epoch % m.every == 0 or epoch == last or m is watched
         ]
@@ -242,12 +243,12 @@ class _Loop:
                 measured.update({m.key: v for m, v in zip(chosen, values, strict=True)})
         self.measured = {**self.measured, **measured}
         if self.watch:
-            metric = self.watch.rule.metric
+            metric = self.watch.monitor.metric
             self._see(self.watch, epoch, float(measured[metric.key]) if metric else loss)
         return measured
 
     def _see(self, watch: Watch, epoch: int, value: float) -> None:
-        if watch.improves(epoch, value) and watch.rule.restore_best:
+        if watch.improves(epoch, value) and self.training.restore_best:
             watch.best = dict(self.session.variables.items())
             self.best_measured = self.measured
 

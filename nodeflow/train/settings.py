@@ -1,153 +1,158 @@
-"""What to train and how: settings of a graph, independent of where they came from."""
+"""The settings of a training, each declared once, as a field of a dataclass below.
+
+The file format, ``--set training.NAME``, the options of ``nodeflow train``, the inspector's rows
+and the reference derive from the declaration. To add a setting that is a plain value, declare it in
+`PlainSettings` and use it in the training loop, which finds it as ``training.NAME``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import dataclasses
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from nodeflow.data.dataset import Dataset
-from nodeflow.errors import DataError, GraphError
-from nodeflow.graph.graph import Node, Tensor, ancestors
-from nodeflow.ops.metric_state import Accumulating
+from nodeflow.graph.declaration import Attr
+
+TRAINING, EARLY_STOPPING = "training", "early stopping"
+"""Sections of the inspector; the settings of the second one need ``patience``."""
+PATIENCE = 3
+"""The patience that the window's switch for early stopping sets."""
+LARGEST = 2**63 - 1
+"""The largest whole number that a setting may have."""
 
 
-@dataclass(frozen=True)
-class Metric:
-    """What is measured on one split after every ``every`` epochs: a scalar, or what accumulates.
-
-    ``key`` is how it is reported: the node's name, or ``split/name`` where one node is measured
-    on two splits.
-    """
-
-    tensor: Tensor
-    split: str = "test"
-    every: int = 1
-    key: str = ""
-
-
-@dataclass(frozen=True)
-class EarlyStopping:
-    """When to end before the last epoch.
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """The declaration of a setting.
 
     Attributes:
-        metric: the scalar that is watched, each epoch; None is the epoch's training loss.
-        patience: epochs without improvement after which training ends.
-        min_change: an improvement is a change by more than this.
-        goal: ``min`` or ``max``: which values are better.
-        restore_best: in the end, give the variables the values of the best epoch.
+        kind: ``int``, ``float`` or ``bool``; ``node`` and ``metrics`` name nodes, ``monitor`` names
+            what early stopping watches.
+        default: its value where a document has none; None leaves it off.
+        label: its name in the inspector.
+        help: what it means, as one sentence.
+        section: where the inspector lists it; empty where it has an editor of its own.
+        option: whether ``nodeflow train`` has an option for it.
     """
 
-    metric: Metric | None = None
-    patience: int = 3
-    min_change: float = 0.0
-    goal: str = "min"
-    restore_best: bool = True
-
-    def __post_init__(self) -> None:
-        if self.goal not in ("min", "max") or self.patience < 1 or not self.min_change >= 0:
-            raise GraphError(
-                f"early stopping cannot have goal {self.goal!r}, patience {self.patience} and "
-                f"min_change {self.min_change}",
-                hint="The goal is min or max, patience at least 1, and min_change at least 0.",
-            )
+    name: str
+    kind: str
+    default: Any
+    label: str
+    help: str
+    minimum: float | None
+    section: str
+    option: bool
 
     @property
-    def title(self) -> str:
-        """What is watched, for people: ``validation loss``."""
-        return f"{self.metric.split} {self.metric.tensor.name}" if self.metric else "training loss"
+    def attr(self) -> Attr:
+        """The setting as an attribute, which has a check and an editor."""
+        return Attr(self.name, self.kind, self.default, self.help, minimum=self.minimum)
 
 
-@dataclass(frozen=True)
-class Binding:
-    """A placeholder fed from a data set's column."""
+def setting(
+    default: Any,
+    label: str,
+    help: str,
+    *,
+    kind: str = "",
+    minimum: float | None = None,
+    section: str = TRAINING,
+    option: bool = False,
+) -> Any:
+    """Declare a setting; ``kind`` follows from the default unless that is None or a list."""
+    kind = kind or type(default).__name__
+    metadata = {"setting": ("", kind, default, label, help, minimum, section, option)}
+    if isinstance(default, list):
+        return dataclasses.field(default_factory=default.copy, metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
 
-    dataset: Dataset
-    column: str
+
+@cache
+def declared(kind: type) -> tuple[Setting, ...]:
+    """The settings among the fields of a dataclass, in order."""
+    fields = (f for f in dataclasses.fields(kind) if "setting" in f.metadata)
+    return tuple(Setting(f.name, *f.metadata["setting"][1:]) for f in fields)
 
 
-@dataclass(frozen=True)
-class Training:
-    """One training task.
+def in_section(section: str) -> tuple[Setting, ...]:
+    """The settings that the inspector lists in a section."""
+    return tuple(s for s in declared(PlainSettings) if s.section == section)
 
-    Attributes:
-        optimizer: node whose control inputs are the updates.
-        loss: scalar that is reported; the mean of its batch values over an epoch.
-        bindings: placeholder -> column that feeds it.
-        feeds: constant values for other placeholders.
-        stopping: when to end early, if at all.
-        use_averages: measure with the running means of the weights that the optimizer keeps (its
-            ``average_decay``), and end with those as weights.
-        breakpoints: tensors after whose hits the control pauses, see `Breakpoints`.
+
+@dataclass(frozen=True, kw_only=True)
+class PlainSettings:
+    """The settings that are plain values."""
+
+    epochs: int = setting(
+        10, "Epochs", "Number of passes over the training data.", minimum=1, option=True
+    )
+    batch_size: int = setting(100, "Batch size", "Rows per step.", minimum=1, option=True)
+    seed: int = setting(
+        1,
+        "Seed",
+        "Seed of the initial values, the random ops and the order of the rows.",
+        minimum=0,
+        option=True,
+    )
+    shuffle: bool = setting(True, "Shuffle", "Shuffle the rows before each epoch.")
+    use_averages: bool = setting(
+        False,
+        "Averages",
+        "Measure with the running means of the weights and end with them "
+        "(the optimizer computes them if its average_decay is set).",
+        option=True,
+    )
+    patience: int | None = setting(
+        None,
+        "Patience",
+        "Stop early after this many epochs without improvement of the monitored value.",
+        kind="int",
+        minimum=1,
+        section=EARLY_STOPPING,
+        option=True,
+    )
+    min_change: float = setting(
+        0.0,
+        "Min change",
+        "A smaller change does not count as an improvement.",
+        minimum=0,
+        section=EARLY_STOPPING,
+    )
+    restore_best: bool = setting(
+        True, "Keep best", "End with the weights of the best epoch.", section=EARLY_STOPPING
+    )
+
+    def plain(self) -> dict[str, Any]:
+        """The plain values by name."""
+        return {s.name: getattr(self, s.name) for s in declared(PlainSettings)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSettings(PlainSettings):
+    """The settings as a document holds them, which name nodes by id or, inside subgraphs, by path.
+
+    ``monitor`` has ``node``, ``split``, and ``goal`` (``min``, ``max``, or left out to follow from
+    the node).
     """
 
-    optimizer: Node
-    loss: Tensor
-    epochs: int = 10
-    batch_size: int = 100
-    seed: int = 1
-    shuffle: bool = True
-    metrics: tuple[Metric, ...] = ()
-    bindings: Mapping[Tensor, Binding] = field(default_factory=dict)
-    feeds: Mapping[Tensor, Any] = field(default_factory=dict)
-    stopping: EarlyStopping | None = None
-    use_averages: bool = False
-    breakpoints: tuple[Tensor, ...] = ()
-
-    def __post_init__(self) -> None:
-        if self.loss.shape != ():
-            raise GraphError(
-                f"the loss must be a scalar, not {self.loss.type}",
-                node=self.loss.node.name,
-                hint="Reduce it with reduce_mean.",
-            )
-        for metric in self.measured():
-            if metric.tensor.shape != () and not _is_table(metric.tensor):
-                raise GraphError(
-                    f"a metric must be a scalar, not {metric.tensor.type}",
-                    node=metric.tensor.node.name,
-                    hint="Reduce it with reduce_mean.",
-                )
-        if self.stopping and self.stopping.metric and self.stopping.metric.tensor.shape != ():
-            raise GraphError(
-                f"early stopping watches a scalar, not {self.stopping.metric.tensor.type}",
-                node=self.stopping.metric.tensor.node.name,
-                hint="Choose another node to watch.",
-            )
-
-    def measured(self) -> tuple[Metric, ...]:
-        """The metrics, and what early stopping watches if it is none of them."""
-        watched = self.stopping.metric if self.stopping else None
-        return self.metrics if watched in (None, *self.metrics) else (*self.metrics, watched)
-
-    def used_bindings(self, targets: list[Node]) -> dict[Tensor, Binding]:
-        """The bindings that the targets depend on."""
-        needed = ancestors(targets)
-        return {t: b for t, b in self.bindings.items() if t.node in needed}
-
-    def rows(self, bindings: Mapping[Tensor, Binding], split: str) -> int | None:
-        """Number of rows that the bound columns have in a split; None when nothing is bound.
-
-        Raises:
-            DataError: no rows, or data sets of different length.
-        """
-        sizes = {b.dataset.name: len(b.dataset.split(split)[b.column]) for b in bindings.values()}
-        if len(set(sizes.values())) > 1:
-            text = " and ".join(f"{n} has {s} rows" for n, s in sizes.items())
-            raise DataError(f"data sets of different length feed one batch: {text}")
-        return next(iter(sizes.values()), None)
-
-
-def _is_table(tensor: Tensor) -> bool:
-    """A figure that is more than a number, such as a confusion matrix."""
-    return isinstance(tensor.node.op, Accumulating) and None not in tensor.shape
-
-
-def metric_keys(named: list[tuple[str, str]]) -> list[str]:
-    """Report keys of (node name, split) pairs: the name, or ``split/name`` where it repeats.
-
-    >>> metric_keys([("accuracy", "test"), ("loss", "test"), ("loss", "validation")])
-    ['accuracy', 'test/loss', 'validation/loss']
-    """
-    names = [name for name, _ in named]
-    return [f"{split}/{name}" if names.count(name) > 1 else name for name, split in named]
+    optimizer: str | None = setting(
+        None, "Optimizer", "The optimizer to train with.", kind="node", section=""
+    )
+    loss: str | None = setting(
+        None, "Loss", "The loss to report; by default what the optimizer minimizes.",
+        kind="node", section="",
+    )  # fmt: skip
+    metrics: list[dict[str, Any]] = setting(
+        [], "Metrics", "What to measure after each epoch.", kind="metrics", section=""
+    )
+    monitor: dict[str, Any] | None = setting(
+        None,
+        "Monitor",
+        "What early stopping watches, such as test/accuracy (default: the loss on the "
+        "validation split, or the training loss if the data has none).",
+        kind="monitor",
+        section="",
+        option=True,
+    )

@@ -12,7 +12,11 @@ import time
 import numpy as np
 import pytest
 
+from nodeflow.cli.definition import build_parser
+from nodeflow.cli.train import from_options
+from nodeflow.cli.values import parse_setting
 from nodeflow.resources import example
+from nodeflow.train.settings import TrainingSettings, declared
 from nodeflow.train.weights import load_weights
 
 SPIRALS = example("spirals.flow")
@@ -145,7 +149,7 @@ def test_early_stopping_watches_the_validation_loss_unless_told(nodeflow):
         (("--monitor", "probabilities"), 1, "no node"),
         (("--patience", "0"), 2, "at least 1"),
         (("--use-averages",), 1, "average_decay"),
-        (("--set", "training.min_change=-1"), 1, "from 0 up"),
+        (("--set", "training.min_change=-1"), 1, "at least 0, got -1"),
         (("--set", 'training.monitor={"node": "loss", "goal": "up"}'), 1, "min or max"),
     ],
 )
@@ -198,3 +202,19 @@ def test_a_drawing_with_values_shows_saved_weights(nodeflow, tmp_path):
     assert nodeflow("render", path, "--values", "-o", "after.png", "--scale", "0.5").code == 0
     before, after = ((tmp_path / f"{n}.png").read_bytes() for n in ("before", "after"))
     assert before != after
+
+
+@pytest.mark.parametrize("setting", declared(TrainingSettings), ids=lambda s: s.name)
+def test_a_training_setting_has_an_option_that_sets_it(setting):
+    name = setting.name.replace("_", "-")
+    texts = {"int": ["7"], "float": ["0.5"], "bool": [], "monitor": ["test/accuracy"]}
+    values = {"int": 7, "float": 0.5, "bool": not setting.default, "monitor": "test/accuracy"}
+    flag = f"--no-{name}" if setting.kind == "bool" and setting.default else f"--{name}"
+    parser = build_parser()
+    if not setting.option:
+        with pytest.raises(SystemExit):
+            parser.parse_args(["train", "a.flow", flag, *texts.get(setting.kind, ["n1"])])
+        return
+    arguments = parser.parse_args(["train", "a.flow", flag, *texts[setting.kind]])
+    found = [parse_setting(text) for text in from_options(arguments)]
+    assert found == [("training", setting.name, values[setting.kind])]

@@ -14,7 +14,7 @@ from nodeflow.train.breakpoints import Breakpoints
 from nodeflow.train.control import Control
 from nodeflow.train.events import Done, Hit, Steps
 from nodeflow.train.loop import train
-from nodeflow.train.settings import Binding, Training
+from nodeflow.train.training import Binding, Training
 
 BOTH = pytest.mark.parametrize("tier", ["reference", "compiled"])
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,12 +14,13 @@ from nodeflow.errors import GraphError, NodeflowError
 from nodeflow.train.early_stopping import Watch
 from nodeflow.train.events import Done, Epoch
 from nodeflow.train.loop import train
-from nodeflow.train.settings import Binding, EarlyStopping, Metric, Training
+from nodeflow.train.settings import PlainSettings
+from nodeflow.train.training import Binding, Metric, Monitor, Training
 
 
-def watch(values, **rule):
+def watch(values, goal="min", **settings):
     """Epochs until exhausted (or all), and the watch."""
-    seen = Watch(EarlyStopping(**rule))
+    seen = Watch(PlainSettings(**settings), Monitor(goal=goal))
     seen.start(1)
     for epoch, value in enumerate(values, 1):
         seen.improves(epoch, value)
@@ -40,10 +43,21 @@ def test_small_changes_and_wrong_directions_are_no_improvement():
     assert watch([np.nan, np.nan], patience=2)[0] == 2
 
 
-@pytest.mark.parametrize("bad", [{"goal": "up"}, {"patience": 0}, {"min_change": -1.0}])
-def test_a_rule_that_makes_no_sense_is_refused(bad):
-    with pytest.raises(GraphError, match="patience at least 1"):
-        EarlyStopping(**bad)
+@pytest.mark.parametrize(
+    ("setting", "bad", "problem"),
+    [("patience", 0, "patience must be at least 1"), ("min_change", -1.0, "at least 0, not -1"),
+     ("min_change", np.nan, "at least 0"), ("epochs", 0, "at least 1"), ("seed", -1, "at least 0"),
+     ("batch_size", 2.5, "must be a whole number")],
+)  # fmt: skip
+def test_a_setting_out_of_range_is_refused(setting, bad, problem):
+    _, training = overshooting()
+    with pytest.raises(GraphError, match=problem):
+        replace(training, **{setting: bad})
+
+
+def test_a_goal_is_min_or_max():
+    with pytest.raises(GraphError, match="must be min or max, not 'up'"):
+        Monitor(goal="up")
 
 
 def overshooting(split="test"):
@@ -69,16 +83,10 @@ def ended(graph, training, first_epoch=1, variables=None):
         return [e for e in events if isinstance(e, Epoch)], events[-1], dict(session.variables)
 
 
-def with_fields(training, **fields):
-    from dataclasses import replace
-
-    return replace(training, **fields)
-
-
 def test_it_stops_with_the_best_weights():
     graph, training = overshooting()
-    rule = EarlyStopping(training.metrics[0], patience=3)
-    epochs, done, variables = ended(graph, with_fields(training, stopping=rule))
+    training = replace(training, monitor=Monitor(training.metrics[0]), patience=3)
+    epochs, done, variables = ended(graph, training)
     losses = [e.metrics["loss"] for e in epochs]
     best = int(np.argmin(losses)) + 1
     assert isinstance(done, Done) and len(epochs) == best + 3 < 30
@@ -94,16 +102,18 @@ def test_it_stops_with_the_best_weights():
 
 def test_without_restoring_the_last_weights_stay():
     graph, training = overshooting()
-    rule = EarlyStopping(training.metrics[0], patience=3, restore_best=False)
-    epochs, done, variables = ended(graph, with_fields(training, stopping=rule))
+    training = replace(
+        training, monitor=Monitor(training.metrics[0]), patience=3, restore_best=False
+    )
+    epochs, done, variables = ended(graph, training)
     assert variables["w"] == pytest.approx(1 - 0.9 ** (2 * len(epochs)))
     assert done.best_epoch == 0 and done.ending.endswith("for 3 epochs")
 
 
 def test_the_best_weights_are_kept_when_the_epochs_run_out():
     graph, training = overshooting()
-    rule = EarlyStopping(training.metrics[0], patience=100)
-    epochs, done, variables = ended(graph, with_fields(training, stopping=rule))
+    training = replace(training, monitor=Monitor(training.metrics[0]), patience=100)
+    epochs, done, variables = ended(graph, training)
     best = int(np.argmin([e.metrics["loss"] for e in epochs])) + 1
     assert len(epochs) == 30 and done.reason == "" and done.best_epoch == best
     assert done.ending == f"done after epoch 30; weights of epoch {best}"
@@ -112,16 +122,16 @@ def test_the_best_weights_are_kept_when_the_epochs_run_out():
 
 def test_watching_changes_no_number_of_the_training():
     graph, training = overshooting()
-    rule = EarlyStopping(training.metrics[0], patience=100)
     plain, _, _ = ended(graph, training)
-    watched, _, _ = ended(graph, with_fields(training, stopping=rule, use_averages=True))
+    training = replace(training, monitor=Monitor(training.metrics[0]), patience=100)
+    watched, _, _ = ended(graph, replace(training, use_averages=True))
     assert [e.loss for e in plain] == [e.loss for e in watched]
     assert set(watched[0].metrics) == {"loss"}, "what is measured anyway is not measured twice"
 
 
 def test_averages_are_measured_and_are_the_weights_in_the_end():
     graph, training = overshooting()
-    epochs, _, variables = ended(graph, with_fields(training, epochs=4, use_averages=True))
+    epochs, _, variables = ended(graph, replace(training, epochs=4, use_averages=True))
     w, average, expected = 0.0, 0.0, []
     for step in range(8):
         w += 0.1 * (1 - w)
@@ -137,15 +147,13 @@ def test_averages_need_an_optimizer_that_keeps_them():
     with graph:
         other = nf.adam(training.loss, name="other")
     with pytest.raises(GraphError, match="average_decay"):
-        ended(graph, with_fields(training, optimizer=other, use_averages=True))
+        ended(graph, replace(training, optimizer=other, use_averages=True))
 
 
 def test_continuing_counts_patience_from_its_own_start():
     graph, training = overshooting()
-    rule = EarlyStopping(training.metrics[0], patience=2)
-    epochs, done, _ = ended(
-        graph, with_fields(training, stopping=rule), first_epoch=11, variables={"w": 0.9}
-    )
+    training = replace(training, monitor=Monitor(training.metrics[0]), patience=2)
+    epochs, done, _ = ended(graph, training, first_epoch=11, variables={"w": 0.9})
     assert [e.epoch for e in epochs] == [11, 12, 13] and done.best_epoch == 11
 
 

@@ -10,7 +10,7 @@ from nodeflow.data.dataset import Dataset
 from nodeflow.engine.columns import Column
 from nodeflow.ops.metric_state import Accumulating
 from nodeflow.train.evaluate import accumulators, evaluate
-from nodeflow.train.settings import Binding, Training
+from nodeflow.train.training import Binding, Training
 
 ROWS, CLASSES = 1003, 4
 random = np.random.default_rng(5)

@@ -12,7 +12,7 @@ from nodeflow.document.model.document import Document
 from nodeflow.engine.session import Session
 from nodeflow.train.events import Epoch, Steps
 from nodeflow.train.loop import train
-from nodeflow.train.settings import Training
+from nodeflow.train.training import Training
 
 
 def test_dropout_drops_while_training_only() -> None:

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QPushButton
 from nodeflow.document.analysis.declarations import declarations
 from nodeflow.document.edit import commands
 from nodeflow.resources import example
+from nodeflow.train.settings import PlainSettings, declared
 from nodeflow.ui.inspector import parsing
 from nodeflow.ui.inspector.debounced_edit import PAUSE_MS
 from nodeflow.ui.inspector.editors import (
@@ -290,6 +291,9 @@ def test_training_settings_stand_with_the_optimizer(window, qtbot):
     optimizer = next(r for r in document.nodes.values() if r.op == "gradient_descent")
     window.canvas.select([optimizer.id])
     section = window.inspector.page.training
+    rows = {**section.setting_rows, **section.stopping.rows}
+    labels = {setting.name: setting.label for setting in declared(PlainSettings)}
+    assert {name: row.label.text() for name, row in rows.items()} == labels
     type_into(qtbot, section.setting_rows["epochs"].editor, "25")
     assert document.training["epochs"] == 25
     document.undo()

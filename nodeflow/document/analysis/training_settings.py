@@ -6,7 +6,6 @@ Nodes that they name may lie inside a subgraph: then they are named by paths (se
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from nodeflow.data import SPLITS
@@ -16,33 +15,7 @@ from nodeflow.document.model.problems import Problem
 from nodeflow.document.model.records import NodeRecord
 from nodeflow.graph.op import Op
 from nodeflow.graph.registry import REGISTRY
-
-PATIENCE = 3
-"""Epochs that early stopping waits, unless told otherwise."""
-
-
-@dataclass(frozen=True)
-class TrainingSettings:
-    """The settings with their defaults; `optimizer`, `loss` and metrics' nodes are ids
-    or, inside subgraphs, paths.
-
-    `patience` switches early stopping on. `monitor` is what it watches: `node`, `split`, and `goal`
-    (`min`, `max`, or left out to go by the node); without it, the loss on the validation split, or
-    on the batches where the data has no such split.
-    """
-
-    optimizer: str | None = None
-    loss: str | None = None
-    epochs: int = 10
-    batch_size: int = 100
-    seed: int = 1
-    shuffle: bool = True
-    metrics: list[dict[str, Any]] = field(default_factory=list)
-    patience: int | None = None
-    monitor: dict[str, Any] | None = None
-    min_change: float = 0.0
-    restore_best: bool = True
-    use_averages: bool = False
+from nodeflow.train.settings import TrainingSettings, declared
 
 
 def training_settings(doc: Document) -> TrainingSettings:
@@ -51,16 +24,14 @@ def training_settings(doc: Document) -> TrainingSettings:
     Where the file names no optimizer and there is one only, it is that one; where it names no
     loss, it is what is wired into the optimizer.
     """
-    known = {key: doc.training[key] for key in _FIELDS if doc.training.get(key) is not None}
+    names = (setting.name for setting in declared(TrainingSettings))
+    known = {name: doc.training[name] for name in names if doc.training.get(name) is not None}
     optimizer = known.get("optimizer") or _only_optimizer(doc)
     loss = known.get("loss")
     if loss is None and optimizer is not None:
         found = source_of(doc.root, optimizer, "loss")
         loss = None if found is None else found[0]
     return TrainingSettings(**{**known, "optimizer": optimizer, "loss": loss})
-
-
-_FIELDS = tuple(TrainingSettings.__dataclass_fields__)
 
 
 def is_optimizer(op_id: str) -> bool:

@@ -21,11 +21,7 @@ from nodeflow.document.analysis.dataset_op import DATASET
 from nodeflow.document.analysis.declarations import op_of
 from nodeflow.document.analysis.passthrough import MUTED, mode_of, origin
 from nodeflow.document.analysis.ports import FEED, input_names, is_control, port_order
-from nodeflow.document.analysis.training_settings import (
-    TrainingSettings,
-    is_optimizer,
-    training_settings,
-)
+from nodeflow.document.analysis.training_settings import is_optimizer, training_settings
 from nodeflow.document.analysis.traversal import downstream, in_order, upstream
 from nodeflow.document.build.flatten import Flat, flatten
 from nodeflow.document.build.from_graph import from_graph
@@ -36,6 +32,7 @@ from nodeflow.document.model.records import NodeRecord
 from nodeflow.errors import GraphError, NodeflowError, UnknownName, suggest, suggest_or_list
 from nodeflow.graph.graph import Graph, Node, Tensor
 from nodeflow.graph.types import literal
+from nodeflow.train.settings import TrainingSettings
 
 
 @dataclass

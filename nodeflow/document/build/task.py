@@ -19,7 +19,6 @@ from nodeflow.document.analysis.paths import find_name, path_of, scoped_name, wa
 from nodeflow.document.analysis.subgraph_ops import definition_of
 from nodeflow.document.analysis.training_settings import (
     GROUP,
-    TrainingSettings,
     likely_goal,
     optimizers,
 )
@@ -39,7 +38,8 @@ from nodeflow.errors import (
     suggest_or_list,
 )
 from nodeflow.graph.graph import Node, Tensor, ancestors
-from nodeflow.train.settings import Binding, EarlyStopping, Metric, Training, metric_keys
+from nodeflow.train.settings import TrainingSettings, declared
+from nodeflow.train.training import Binding, Metric, Monitor, Training, metric_keys
 
 
 class Task:
@@ -219,24 +219,20 @@ class Task:
         ]
         keys = metric_keys([(t.name, s) for t, s in chosen])
         metrics = tuple(Metric(t, s, key=k) for (t, s), k in zip(chosen, keys, strict=True))
-        stopping = self._stopping(settings, loss, metrics)
-        watched = [stopping.metric] if stopping and stopping.metric else []
+        monitor = self._monitor(settings, loss, metrics)
+        watched = [monitor.metric] if monitor.metric else []
         broken = self._breakpoints() if breakpoints else ()
         measured = [t.node for t in [*(m.tensor for m in [*metrics, *watched]), *broken]]
         nodes = [optimizer, loss.node, *measured]
         return Training(
             optimizer,
             loss,
-            epochs=settings.epochs,
-            batch_size=settings.batch_size,
-            seed=settings.seed if seed is None else seed,
-            shuffle=settings.shuffle,
             metrics=metrics,
             bindings=self.bindings(nodes),
             feeds=self._feeds,
-            stopping=stopping,
-            use_averages=settings.use_averages,
+            monitor=monitor,
             breakpoints=broken,
+            **(settings.plain() if seed is None else {**settings.plain(), "seed": seed}),
         )
 
     def _breakpoints(self) -> tuple[Tensor, ...]:
@@ -245,12 +241,12 @@ class Task:
         nodes = [self.build.nodes.get(r.id) for r in records if has_breakpoint(r)]
         return tuple(tensor for node in nodes if node is not None for tensor in node.outputs)
 
-    def _stopping(
+    def _monitor(
         self, settings: TrainingSettings, loss: Tensor, metrics: tuple[Metric, ...]
-    ) -> EarlyStopping | None:
+    ) -> Monitor:
         """What early stopping watches: the node that is set, else the loss where there are rows."""
         if settings.patience is None:
-            return None
+            return Monitor()
         if settings.monitor is not None:
             tensor = self._value(settings.monitor["node"], "monitor")
             split = settings.monitor.get("split", "validation")
@@ -261,13 +257,11 @@ class Task:
             has_rows = all("validation" in b.dataset.splits for b in bound)
             tensor, split = loss, "validation" if bound and has_rows else None
             goal = "min"
-        watched = None
-        if split is not None:
-            same = (m for m in metrics if (m.tensor, m.split) == (tensor, split))
-            watched = next(same, None) or Metric(tensor, split, key=f"{split}/{tensor.name}")
-        return EarlyStopping(
-            watched, settings.patience, settings.min_change, goal, settings.restore_best
-        )
+        if split is None:
+            return Monitor(None, goal)
+        same = (m for m in metrics if (m.tensor, m.split) == (tensor, split))
+        metric = next(same, None) or Metric(tensor, split, key=f"{split}/{tensor.name}")
+        return Monitor(metric, goal)
 
     def _optimizer(self, settings: TrainingSettings) -> Node:
         if settings.optimizer is not None:
@@ -330,13 +324,14 @@ def set_value(document: Document, node: str, attr: str, value: Any) -> None:
         UnknownName: no such node. AttributeProblem: no such attribute, or not its kind.
     """
     if node == "training" and document.node_named("training") is None:
-        if attr not in TRAINING_FIELDS:
+        kinds = {setting.name: setting.kind for setting in declared(TrainingSettings)}
+        if attr not in kinds:
             raise AttributeProblem(
                 f"training has no setting {attr!r}",
                 port=f"training.{attr}",
-                hint=suggest(attr, TRAINING_FIELDS) or f"It has {', '.join(TRAINING_FIELDS)}.",
+                hint=suggest(attr, kinds) or f"Its settings are {', '.join(kinds)}.",
             )
-        settings = {attr: _resolve_names(document, attr, value)}
+        settings = {attr: _resolve_names(document, kinds[attr], value)}
         commands.set_training(document, **read_training(settings))
         return
     found = find_name(document, node)
@@ -372,16 +367,13 @@ def _all_names(document: Document) -> list[str]:
     return [name for name in (scoped_name(document, path) for path in paths) if name]
 
 
-TRAINING_FIELDS = tuple(TrainingSettings.__dataclass_fields__)
-
-
-def _resolve_names(document: Document, attr: str, value: Any) -> Any:
-    """Ids for the names that users write."""
-    if attr in ("optimizer", "loss") and isinstance(value, str):
+def _resolve_names(document: Document, kind: str, value: Any) -> Any:
+    """The value of a training setting with ids for the names that users write."""
+    if kind == "node" and isinstance(value, str):
         return _path_named(document, value)
-    if attr == "monitor":
+    if kind == "monitor":
         return _resolve_measured(document, value)
-    if attr == "metrics" and isinstance(value, list):
+    if kind == "metrics" and isinstance(value, list):
         return [_resolve_measured(document, item) for item in value]
     return value
 

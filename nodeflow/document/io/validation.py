@@ -22,6 +22,7 @@ from nodeflow.document.model.errors import (
 )
 from nodeflow.document.model.names import check_name
 from nodeflow.document.model.records import FrameRecord, Json, NodeRecord, Wire
+from nodeflow.train.settings import LARGEST, Setting, TrainingSettings, declared
 
 DEEPEST = 64  # nesting that no sane attribute reaches; recursion below it is safe
 FARTHEST = 1e7  # coordinates beyond it make drawing lose precision
@@ -96,9 +97,9 @@ def check_definition_name(name: str, place: str) -> str:
 def read_training(data: Json, place: str = "training") -> dict[str, Json]:
     """Returns training settings whose known fields have the right types, or raises a FlowError."""
     expect(data, dict, place)
-    for name, check in _TRAINING.items():
-        if data.get(name) is not None:
-            check(data[name], f"{place}.{name}")
+    for setting in declared(TrainingSettings):
+        if data.get(setting.name) is not None:
+            _setting(setting, data[setting.name], f"{place}.{setting.name}")
     return data
 
 
@@ -206,14 +207,19 @@ def _numbers(values: list[Json], count: int, place: str) -> tuple[Any, ...]:
     return tuple(values)
 
 
-def _positive(value: Json, place: str) -> None:
-    if expect(value, int, place) < 1 or value >= 2**63:
-        raise flow_error(FlowContent, f"expected at least 1, got {_short(value)}", place)
-
-
-def _seed(value: Json, place: str) -> None:
-    if not 0 <= expect(value, int, place) < 2**63:
-        raise flow_error(FlowContent, f"expected 0 to 2^63 - 1, got {_short(value)}", place)
+def _setting(setting: Setting, value: Json, place: str) -> None:
+    """Checks a training setting against its declaration."""
+    if setting.kind in _NAMING:
+        _NAMING[setting.kind](value, place)
+    elif setting.kind == "float" and type(value) is not int:
+        expect(value, float, place)
+    else:
+        expect(value, _TYPES[setting.kind], place)
+    least = setting.minimum
+    if least is not None and not value >= least:
+        raise flow_error(FlowContent, f"expected at least {least:g}, got {_short(value)}", place)
+    if setting.kind == "int" and value > LARGEST:
+        raise flow_error(FlowContent, f"expected at most {LARGEST}, got {_short(value)}", place)
 
 
 def _metrics(value: Json, place: str) -> None:
@@ -238,29 +244,11 @@ def _monitor(value: Json, place: str) -> None:
         )
 
 
-def _not_negative(value: Json, place: str) -> None:
-    good = isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
-    if not good:
-        raise flow_error(FlowContent, f"expected a number from 0 up, got {_short(value)}", place)
-
-
-def _flag(value: Json, place: str) -> None:
-    expect(value, bool, place)
-
-
-_TRAINING: dict[str, Callable[[Json, str], Any]] = {
-    "optimizer": lambda value, place: expect(value, str, place),
-    "loss": lambda value, place: expect(value, str, place),
-    "epochs": _positive,
-    "batch_size": _positive,
-    "seed": _seed,
-    "shuffle": _flag,
+_TYPES = {"int": int, "float": int, "bool": bool}
+_NAMING: dict[str, Callable[[Json, str], Any]] = {
+    "node": lambda value, place: expect(value, str, place),
     "metrics": _metrics,
-    "patience": _positive,
     "monitor": _monitor,
-    "min_change": _not_negative,
-    "restore_best": _flag,
-    "use_averages": _flag,
 }
 
 

@@ -23,14 +23,15 @@ def words(name: str) -> str:
         "dtype": "Data type",
         "stddev": "Deviation",
         "keepdims": "Keep axes",
-        "use_averages": "Averages",
-        "restore_best": "Keep best",
     }
     return known.get(name) or name.replace("_", " ").capitalize()
 
 
 class AttrRow(QWidget):
     """Editor of one attribute.
+
+    Args:
+        title: its name for people; by default made from the attribute's.
 
     Signals:
         edited(name, value): a valid new value.
@@ -42,24 +43,27 @@ class AttrRow(QWidget):
     reset = Signal(str)
     finished = Signal()
 
-    def __init__(self, attr: Attr, theme: Theme, editor: Editor | None = None) -> None:
+    def __init__(
+        self, attr: Attr, theme: Theme, editor: Editor | None = None, title: str = ""
+    ) -> None:
         super().__init__()
         self.attr = attr
         self.editor = editor or make_editor(attr, theme)
         self._refused = ""
         self._problem = ""
-        self.label = label(words(attr.name), "muted")
+        self.title = title or words(attr.name)
+        self.label = label(self.title, "muted")
         self.label.setBuddy(self.editor.focus_widget())
         for widget in (self.label, self.editor):
             widget.setToolTip(_tooltip(attr))
             widget.setAccessibleDescription(attr.doc)
-        self.editor.focus_widget().setAccessibleName(words(attr.name))
+        self.editor.focus_widget().setAccessibleName(self.title)
         self.editor.focus_widget().setAccessibleDescription(attr.doc)
         self._reset = QToolButton()
         self._reset.setIcon(icon("rotate-ccw", theme, "ink_faint", 13))
         self._reset.setIconSize(QSize(13, 13))
         self._reset.setToolTip("Back to the default")
-        self._reset.setAccessibleName(f"Reset {words(attr.name)}")
+        self._reset.setAccessibleName(f"Reset {self.title}")
         self._reset.setFixedSize(20, 20)
         policy = self._reset.sizePolicy()
         policy.setRetainSizeWhenHidden(True)

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from nodeflow.data import SPLITS
-from nodeflow.document.analysis.training_settings import (
-    PATIENCE,
-    TrainingSettings,
-    likely_goal,
-    training_settings,
-)
+from nodeflow.document.analysis.training_settings import likely_goal, training_settings
 from nodeflow.document.edit import commands
 from nodeflow.graph.declaration import Attr
+from nodeflow.train.settings import EARLY_STOPPING, PATIENCE, TrainingSettings, in_section
 from nodeflow.ui.core.theme import SPACE, Theme
 from nodeflow.ui.core.widgets import column, label, row
 from nodeflow.ui.core.workspace import Workspace
@@ -23,12 +20,7 @@ from nodeflow.ui.inspector.attribute_row import AttrRow
 from nodeflow.ui.inspector.editors import QuietCombo
 from nodeflow.ui.inspector.node_combo import NodeCombo
 
-SWITCH = Attr("stop_early", "bool", False, "End when what is watched no longer improves.")
-SETTINGS = (
-    Attr("patience", "int", PATIENCE, "Epochs without improvement before it ends.", minimum=1),
-    Attr("min_change", "float", 0.0, "A smaller change is no improvement.", minimum=0),
-    Attr("restore_best", "bool", True, "In the end, take the weights of the best epoch."),
-)
+SWITCH = Attr("stop_early", "bool", False, "Stop when the monitored value no longer improves.")
 GOALS = {"min": "lower is better", "max": "higher is better"}
 
 
@@ -52,8 +44,11 @@ class StoppingRows(QWidget):
         inner.setContentsMargins(0, 0, 0, 0)
         inner.setSpacing(SPACE[1])
         inner.addLayout(self._make_watched(scalars))
-        for attr in SETTINGS:
-            self.rows[attr.name] = made = AttrRow(attr, theme)
+        for setting in in_section(EARLY_STOPPING):
+            attr = setting.attr
+            if setting.name == "patience":  # shown only while it is on
+                attr = replace(attr, default=PATIENCE)
+            self.rows[setting.name] = made = AttrRow(attr, theme, title=setting.label)
             made.edited.connect(self._on_edited)
             made.reset.connect(self._on_reset)
             made.finished.connect(self._on_finished)

@@ -12,8 +12,8 @@ from nodeflow.document.analysis.paths import scoped_name
 from nodeflow.document.analysis.training_settings import training_settings
 from nodeflow.document.edit import commands
 from nodeflow.document.io.flow import natural
-from nodeflow.graph.declaration import Attr
 from nodeflow.ops.metric_state import Accumulating
+from nodeflow.train.settings import TRAINING, in_section
 from nodeflow.ui.core.theme import SPACE, Theme, icon
 from nodeflow.ui.core.widgets import button, clear, label
 from nodeflow.ui.core.workspace import Workspace
@@ -23,20 +23,6 @@ from nodeflow.ui.inspector.editors import QuietCombo
 from nodeflow.ui.inspector.node_combo import NodeCombo
 from nodeflow.ui.inspector.sections import Section
 
-SETTINGS = (
-    Attr("epochs", "int", 10, "How often training goes through the train split.", minimum=1),
-    Attr("batch_size", "int", 100, "Rows a step learns from.", minimum=1),
-    Attr("seed", "int", 1, "Decides initial values and the order of rows.", minimum=0),
-    Attr("shuffle", "bool", True, "Mix the rows anew in each epoch."),
-    Attr(
-        "use_averages",
-        "bool",
-        False,
-        "Measure with the running means of the weights, and end with them. The optimizer keeps "
-        "them if its average_decay is set.",
-    ),
-)
-
 
 class TrainingSection(Section):
     """Epochs, batch size, seed, shuffling, and what is measured."""
@@ -45,12 +31,12 @@ class TrainingSection(Section):
         super().__init__("TRAINING")
         self._workspace, self._theme = workspace, theme
         self.setting_rows: dict[str, AttrRow] = {}
-        for attr in SETTINGS:
-            row = AttrRow(attr, theme)
+        for setting in in_section(TRAINING):
+            row = AttrRow(setting.attr, theme, title=setting.label)
             row.edited.connect(self._on_edited)
             row.reset.connect(self._on_reset)
             row.finished.connect(self._on_finished)
-            self.setting_rows[attr.name] = row
+            self.setting_rows[setting.name] = row
             self.add(row)
         self.add(label("MEASURED AFTER EACH EPOCH", "section"))
         self._metrics = QVBoxLayout()

@@ -1,0 +1,147 @@
+"""What to train: the settings bound to the nodes of a graph and to its data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from nodeflow.data.dataset import Dataset
+from nodeflow.errors import DataError, GraphError
+from nodeflow.graph.graph import Node, Tensor, ancestors
+from nodeflow.ops.metric_state import Accumulating
+from nodeflow.train.settings import PlainSettings, declared
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A scalar or accumulating metric, measured on one split after every ``every`` epochs.
+
+    ``key`` names it in reports: the node's name, or ``split/name`` where one node is measured on
+    two splits.
+    """
+
+    tensor: Tensor
+    split: str = "test"
+    every: int = 1
+    key: str = ""
+
+
+@dataclass(frozen=True)
+class Monitor:
+    """What early stopping watches.
+
+    Attributes:
+        metric: a scalar, measured after each epoch; None is the training loss of the epoch.
+        goal: ``min`` or ``max``: which values are better.
+    """
+
+    metric: Metric | None = None
+    goal: str = "min"
+
+    def __post_init__(self) -> None:
+        if self.goal not in ("min", "max"):
+            raise GraphError(f"the goal of early stopping must be min or max, not {self.goal!r}")
+        if self.metric and self.metric.tensor.shape != ():
+            raise GraphError(
+                f"early stopping watches a scalar, not {self.metric.tensor.type}",
+                node=self.metric.tensor.node.name,
+                hint="Choose another node to watch.",
+            )
+
+    @property
+    def title(self) -> str:
+        """What is watched, for people: ``validation loss``."""
+        return f"{self.metric.split} {self.metric.tensor.name}" if self.metric else "training loss"
+
+
+@dataclass(frozen=True)
+class Binding:
+    """A placeholder fed from a data set's column."""
+
+    dataset: Dataset
+    column: str
+
+
+@dataclass(frozen=True)
+class Training(PlainSettings):
+    """A training: settings bound to a graph and its data.
+
+    Attributes:
+        optimizer: node whose control inputs are the updates.
+        loss: scalar that is reported; an epoch's is the mean over its batches.
+        bindings: the column that feeds each placeholder.
+        feeds: constant values for other placeholders.
+        monitor: what early stopping watches if ``patience`` switches it on.
+        breakpoints: tensors that pause the training, see `Breakpoints`.
+
+    Raises:
+        GraphError: a setting is out of range, or something that must be a scalar is none.
+    """
+
+    optimizer: Node
+    loss: Tensor
+    metrics: tuple[Metric, ...] = ()
+    bindings: Mapping[Tensor, Binding] = field(default_factory=dict)
+    feeds: Mapping[Tensor, Any] = field(default_factory=dict)
+    monitor: Monitor = Monitor()
+    breakpoints: tuple[Tensor, ...] = ()
+
+    def __post_init__(self) -> None:
+        for setting in declared(PlainSettings):
+            setting.attr.check(getattr(self, setting.name))
+        if self.loss.shape != ():
+            raise GraphError(
+                f"the loss must be a scalar, not {self.loss.type}",
+                node=self.loss.node.name,
+                hint="Reduce it with reduce_mean.",
+            )
+        for metric in self.measured():
+            if metric.tensor.shape != () and not _is_table(metric.tensor):
+                raise GraphError(
+                    f"a metric must be a scalar, not {metric.tensor.type}",
+                    node=metric.tensor.node.name,
+                    hint="Reduce it with reduce_mean.",
+                )
+
+    @property
+    def watched(self) -> Metric | None:
+        """The metric that early stopping watches, if it is on and does not watch the loss."""
+        return self.monitor.metric if self.patience is not None else None
+
+    def measured(self) -> tuple[Metric, ...]:
+        """The metrics, and what early stopping watches if it is none of them."""
+        watched = self.watched
+        return self.metrics if watched in (None, *self.metrics) else (*self.metrics, watched)
+
+    def used_bindings(self, targets: list[Node]) -> dict[Tensor, Binding]:
+        """The bindings that the targets depend on."""
+        needed = ancestors(targets)
+        return {t: b for t, b in self.bindings.items() if t.node in needed}
+
+    def rows(self, bindings: Mapping[Tensor, Binding], split: str) -> int | None:
+        """The number of rows of the bound columns in a split; None if nothing is bound.
+
+        Raises:
+            DataError: no rows, or data sets of different length.
+        """
+        sizes = {b.dataset.name: len(b.dataset.split(split)[b.column]) for b in bindings.values()}
+        if len(set(sizes.values())) > 1:
+            text = " and ".join(f"{n} has {s} rows" for n, s in sizes.items())
+            raise DataError(f"data sets of different length feed one batch: {text}")
+        return next(iter(sizes.values()), None)
+
+
+def _is_table(tensor: Tensor) -> bool:
+    """Whether a metric is more than a number, such as a confusion matrix."""
+    return isinstance(tensor.node.op, Accumulating) and None not in tensor.shape
+
+
+def metric_keys(named: list[tuple[str, str]]) -> list[str]:
+    """Report keys of (node name, split) pairs: the name, or ``split/name`` where it repeats.
+
+    >>> metric_keys([("accuracy", "test"), ("loss", "test"), ("loss", "validation")])
+    ['accuracy', 'test/loss', 'validation/loss']
+    """
+    names = [name for name, _ in named]
+    return [f"{split}/{name}" if names.count(name) > 1 else name for name, split in named]

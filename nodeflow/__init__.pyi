@@ -356,7 +356,7 @@ def average_pool2d(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """The mean of each window of pictures, for each channel.
+    """The mean of each window of images, for each channel.
 
     Elements of the border do not count. Gradient: shared equally by the window's elements.
 
@@ -378,7 +378,7 @@ def average_pool2d_gradient(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """Each element of x shared equally by its window's elements in a picture like `like`.
+    """Each element of x shared equally by its window's elements in an image like `like`.
 
     Args:
         x: One element per window.
@@ -627,7 +627,7 @@ def conv2d(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """The product of filters with every window of a batch of pictures.
+    """The product of filters with every window of a batch of images.
 
     x (n, height, width, channels) and filter (height, width, channels / groups, filters) give (n,
     height', width', filters). With padding same the sizes are divided by the strides and rounded
@@ -681,7 +681,7 @@ def conv2d_input_gradient(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """Filters weighted by x, added up where their windows lie in a picture like `like`.
+    """Filters weighted by x, added up where their windows lie in an image like `like`.
 
     Args:
         x: Gradient of a convolution's result.
@@ -991,11 +991,11 @@ def global_average_pool(
 ) -> Tensor:
     """The mean of each channel over all places.
 
-    (n, height, width, channels) gives (n, channels), whatever the size of the pictures. Lin, Chen
-    and Yan, 2014.
+    (n, height, width, channels) gives (n, channels), whatever the size of the images. Lin, Chen and
+    Yan, 2014.
 
     Args:
-        x: Pictures, series or volumes.
+        x: Images, series or volumes.
         channels: Which axis holds the channels.
         keepdims: Keep the other axes with size 1.
     """
@@ -1013,7 +1013,7 @@ def global_max_pool(
     ties.
 
     Args:
-        x: Pictures, series or volumes.
+        x: Images, series or volumes.
         channels: Which axis holds the channels.
         keepdims: Keep the other axes with size 1.
     """
@@ -1482,7 +1482,7 @@ def max_pool2d(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """The largest element of each window of pictures, for each channel.
+    """The largest element of each window of images, for each channel.
 
     NaN if any is NaN. The border never counts. Gradient: to the first of the largest elements, row
     by row.
@@ -2138,10 +2138,10 @@ def resize(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """Pictures in another size, by the nearest pixel or linearly between pixels.
+    """Images in another size, by the nearest pixel or linearly between pixels.
 
     x (n, height, width, channels). Pixels are areas whose centres lie at a half, so the edges of
-    the pictures stay edges; nothing is smoothed when it gets smaller. Gradient: back to the pixels
+    the images stay edges; nothing is smoothed when it gets smaller. Gradient: back to the pixels
     that were used, by their weights.
 
     Args:
@@ -2160,10 +2160,10 @@ def resize_gradient(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """Each pixel of x added to those of a picture like `like` that it was made of.
+    """Each pixel of x added to those of an image like `like` that it was made of.
 
     Args:
-        x: Gradient of the resized pictures.
+        x: Gradient of the resized images.
         like: Gives the shape only.
         size: New height and width, or one number for both.
         method: How pixels in between are made.

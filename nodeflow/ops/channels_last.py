@@ -1,4 +1,4 @@
-"""How ops on pictures are lowered: kernels have the channels last, whatever the caller's layout."""
+"""How ops on images are lowered: kernels have the channels last, whatever the caller's layout."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def lower_pictures(
 
     Args:
         types: of the op's inputs; those that core does not take come last.
-        pictures: of each input that core takes, then of the output: whether it is in the layout.
+        images: of each input that core takes, then of the output: whether it is in the layout.
     """
     names = tuple(f"x{i}" for i in range(len(types)))
     parts: list[Part] = []

@@ -1,8 +1,8 @@
 """Convolution, and the two products that are its gradients.
 
-Convolution is linear in the picture and in the filter, and so are its two gradients: each of the
+Convolution is linear in the image and in the filter, and so are its two gradients: each of the
 three is the gradient of the others, so every order exists. All three are matrix products of what
-the windows see, one block of pictures after the other.
+the windows see, one block of images after the other.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def convolved(
 
 
 class Convolution(Op):
-    """Base: an op of a picture or its gradient, and a filter, in one layout."""
+    """Base: an op of an image or its gradient, and a filter, in one layout."""
 
     category = "Neural network"
     differentiable = True
@@ -104,7 +104,7 @@ class Convolution(Op):
     """Which product of the three it is."""
 
     def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
-        # Of picture, result and filter, one comes out of the two others.
+        # Of image, result and filter, one comes out of the two others.
         filters = outs[0] if self.product == "filter" else types[1]
         core = Convolve(self.product, windows_of(filters, attrs)[0], attrs["groups"])
         pictures = {
@@ -125,7 +125,7 @@ class Convolution(Op):
     def call(
         self, x: tuple[int, ...], filter_: tuple[int, ...], attrs: Mapping[str, Any], dtype: str
     ) -> Sample:
-        """A sample, from the shapes of a convolution's picture (channels last) and filter."""
+        """A sample, from the shapes of a convolution's image (channels last) and filter."""
         raise NotImplementedError
 
     def samples(self) -> Iterator[Sample]:
@@ -147,7 +147,7 @@ class Convolution(Op):
     def _arrays(
         self, x: tuple[int, ...], filter_: tuple[int, ...], attrs: Mapping[str, Any], dtype: str
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Picture, filter and an array like the convolution's result."""
+        """Image, filter and an array like the convolution's result."""
         layout = attrs.get("layout", "NHWC")
         picture = values(known(layout_shape(x, layout)), dtype)
         weights = values(filter_, dtype, start=5)
@@ -158,13 +158,13 @@ class Convolution(Op):
 
 @register
 class Conv2D(Convolution):
-    """What filters find at each place of pictures."""
+    """What filters find at each place of images."""
 
     id = "conv2d"
     product = "result"
     keywords = ("convolution", "cnn", "filter", "kernel", "image", "depthwise", "dilated")
     doc = (
-        "The product of filters with every window of a batch of pictures.\n\nx (n, height, width, "
+        "The product of filters with every window of a batch of images.\n\nx (n, height, width, "
         "channels) and filter (height, width, channels / groups, filters) give (n, height', "
         "width', filters). With padding same the sizes are divided by the strides and rounded up, "
         "zeros around, the odd one at the end; with valid only whole windows count. The filter is "
@@ -205,13 +205,13 @@ def check_result(g: TensorType, x: TensorType, filter_: TensorType, attrs: Any, 
 
 @register
 class Conv2DInputGradient(Convolution):
-    """The adjoint of convolution in the picture."""
+    """The adjoint of convolution in the image."""
 
     id = "conv2d_input_gradient"
     product = "input"
     category = "Internal"
     hidden = True
-    doc = "Filters weighted by x, added up where their windows lie in a picture like `like`."
+    doc = "Filters weighted by x, added up where their windows lie in an image like `like`."
     inputs = (
         Port("x", "Gradient of a convolution's result.", FLOATS, "T"),
         FILTER,
@@ -284,7 +284,7 @@ class Conv2DFilterGradient(Convolution):
 
 @register
 class Conv2DTranspose(Convolution):
-    """Pictures painted by filters."""
+    """Images painted by filters."""
 
     id = "conv2d_transpose"
     product = "input"

@@ -1,4 +1,4 @@
-"""Ops along one axis, made of those on pictures: a series is a picture of height 1."""
+"""Ops along one axis, made of those on images: a series is an image of height 1."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from nodeflow.ops.sliding_windows import PADDING
 
 
 class AlongOneAxis(Composed):
-    """Base: a 2-D op on pictures of height 1."""
+    """Base: a 2-D op on images of height 1."""
 
     category = "Neural network"
     two = ""

@@ -1,6 +1,6 @@
 """Convolution and its gradients in numpy, one element of the window after the other.
 
-An element sees a rectangle of the picture, each place of it belonging to one window: so each of the
+An element sees a rectangle of the image, each place of it belonging to one window: so each of the
 three is a sum of small matrix products. What lies in the border takes no part, not even where a
 filter is infinite. Arrays are (rows, height, width, channels), filters (height, width, channels of
 a group, filters).
@@ -20,7 +20,7 @@ Rectangle = tuple[slice, slice, slice]
 def elements(
     windows: Windows, picture: Sequence[int], result: Sequence[int]
 ) -> Iterator[tuple[tuple[int, int], Rectangle, Rectangle]]:
-    """For each element of the window: which, where in the picture, and of which windows."""
+    """For each element of the window: which, where in the image, and of which windows."""
     (_, height, width, _), (_, down, across, _) = picture, result
     for i in range(windows.height.kernel):
         rows, above = windows.height.inside(i, height, down)
@@ -54,7 +54,7 @@ def convolve(x: np.ndarray, filter_: np.ndarray, windows: Windows, groups: int) 
 def input_gradient(
     g: np.ndarray, filter_: np.ndarray, windows: Windows, groups: int, shape: Sequence[int]
 ) -> np.ndarray:
-    """The filters, weighted by g, added up where their windows lie in a picture of ``shape``."""
+    """The filters, weighted by g, added up where their windows lie in an image of ``shape``."""
     out = np.zeros(tuple(shape), g.dtype)
     for element, seen, seeing in elements(windows, shape, g.shape):
         weights = np.swapaxes(grouped_filter(filter_[element], groups), 1, 2)
@@ -66,7 +66,7 @@ def input_gradient(
 def filter_gradient(
     x: np.ndarray, g: np.ndarray, windows: Windows, groups: int, shape: Sequence[int]
 ) -> np.ndarray:
-    """What the windows see, weighted by g: one picture of ``shape`` for each filter."""
+    """What the windows see, weighted by g: one image of ``shape`` for each filter."""
     out = np.empty(tuple(shape), x.dtype)
     for element, seen, seeing in elements(windows, x.shape, g.shape):
         product = np.swapaxes(grouped(x[seen], groups), 1, 2) @ grouped(g[seeing], groups)

@@ -20,7 +20,7 @@ class GlobalPool(Composed):
     """Base: one number per row and channel."""
 
     category = "Neural network"
-    inputs = (Port("x", "Pictures, series or volumes.", FLOATS),)
+    inputs = (Port("x", "Images, series or volumes.", FLOATS),)
     attrs = (
         Attr("channels", "choice", "last", "Which axis holds the channels.",
              choices=("last", "first")),
@@ -65,7 +65,7 @@ class GlobalAveragePool(GlobalPool):
     keywords = ("pooling", "mean", "cnn", "squeeze")
     doc = (
         "The mean of each channel over all places.\n\n(n, height, width, channels) gives (n, "
-        "channels), whatever the size of the pictures. Lin, Chen and Yan, 2014."
+        "channels), whatever the size of the images. Lin, Chen and Yan, 2014."
     )
 
 

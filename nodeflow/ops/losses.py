@@ -1,4 +1,4 @@
-"""Losses: how far predictions are from labels, as one number to make small."""
+"""Losses: how far predictions are from labels, as one number to minimise."""
 
 from __future__ import annotations
 

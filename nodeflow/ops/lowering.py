@@ -204,8 +204,8 @@ class Loop(Lowering):
 class Convolve(Lowering):
     """A convolution (``result``) or one of its gradients, all of them with channels last.
 
-    ``result`` takes picture and filter, ``input`` the result's gradient and the filter, ``filter``
-    picture and the result's gradient. The border contributes nothing.
+    ``result`` takes image and filter, ``input`` the result's gradient and the filter, ``filter``
+    image and the result's gradient. The border contributes nothing.
     """
 
     kind: Literal["result", "input", "filter"]
@@ -217,7 +217,7 @@ class Convolve(Lowering):
 class Pool(Lowering):
     """One number for each window, or its adjoint, channels last; the border does not count.
 
-    ``max`` and ``mean`` take pictures; ``put`` zeros like the first input, with the second added
+    ``max`` and ``mean`` take images; ``put`` zeros like the first input, with the second added
     where each window of the first is largest; ``take`` the second's elements there; ``share``
     spreads the input over the windows of the output.
     """

@@ -2,8 +2,8 @@
 
 All are computed on the rows that are given at once. Accuracies are means over rows, so the mean
 over batches, weighted by rows, is the value of the whole set. Precision, recall, F1, AUC, R squared
-and the confusion matrix are not means: they say how they accumulate (``accumulate``), and training
-measures them on the whole set.
+and the confusion matrix are not means: they say how they accumulate (``metric_state``), and
+training measures them on the whole set.
 """
 
 from __future__ import annotations

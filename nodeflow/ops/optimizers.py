@@ -1,6 +1,6 @@
 """Optimizers: how a step follows from a gradient. Each is its paper's formula.
 
-What all share (clipping, weight decay, averages, schedules) is in ``training``. The numbers that
+What all share (clipping, weight decay, averages, schedules) is in ``macro_ops``. The numbers that
 change with the step and not with the variable are computed once per dtype, in ``prepare``.
 """
 

@@ -47,7 +47,7 @@ def pooled(x: TensorType, attrs: Mapping[str, Any], port: str = "x") -> TensorTy
     """The type of what remains of x: one element per window and channel.
 
     Raises:
-        ShapeError, AttributeProblem: not pictures, or no windows.
+        ShapeError, AttributeProblem: not images, or no windows.
     """
     windows = windows_of(attrs)
     n, height, width, channels = check_picture(x, attrs["layout"], port)
@@ -65,7 +65,7 @@ def check_pooled(g: TensorType, x: TensorType, attrs: Mapping[str, Any], ports: 
 
 
 class Pool(Op):
-    """Base: an op of pictures, in one layout."""
+    """Base: an op of images, in one layout."""
 
     category = "Neural network"
     differentiable = True
@@ -92,7 +92,7 @@ class Pool(Op):
         raise NotImplementedError
 
     def arrange(self, x: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, ...]:
-        """The op's inputs, from pictures and an array like them pooled."""
+        """The op's inputs, from images and an array like them pooled."""
         return (x,)
 
     def samples(self) -> Iterator[Sample]:
@@ -153,7 +153,7 @@ class MaxPool2D(Pool):
     pooling = "max"
     keywords = ("pooling", "maximum", "cnn", "downsample", "subsample")
     doc = (
-        "The largest element of each window of pictures, for each channel.\n\nNaN if any is NaN. "
+        "The largest element of each window of images, for each channel.\n\nNaN if any is NaN. "
         "The border never counts. Gradient: to the first of the largest elements, row by row."
     )
 
@@ -209,7 +209,7 @@ class PutAtLargest(MaxPoolLike):
 
 @register
 class TakeAtLargest(MaxPoolLike):
-    """Pooling by where another picture is largest."""
+    """Pooling by where another image is largest."""
 
     id = "take_at_largest"
     pooling = "take"
@@ -241,7 +241,7 @@ class TakeAtLargest(MaxPoolLike):
 
 
 def seen_counts(windows: Windows, height: int, width: int) -> np.ndarray:
-    """How many elements inside the picture each window sees."""
+    """How many elements inside the image each window sees."""
     return windows.view(np.ones((1, height, width, 1))).sum((3, 4))
 
 
@@ -253,7 +253,7 @@ class AveragePool2D(Pool):
     pooling = "mean"
     keywords = ("pooling", "mean", "cnn", "downsample", "blur")
     doc = (
-        "The mean of each window of pictures, for each channel.\n\nElements of the border do not "
+        "The mean of each window of images, for each channel.\n\nElements of the border do not "
         "count. Gradient: shared equally by the window's elements."
     )
 
@@ -274,7 +274,7 @@ class AveragePool2DGradient(Pool):
     pooling = "share"
     category = "Internal"
     hidden = True
-    doc = "Each element of x shared equally by its window's elements in a picture like `like`."
+    doc = "Each element of x shared equally by its window's elements in an image like `like`."
     inputs = (
         Port("x", "One element per window.", FLOATS),
         Port("like", "Gives the shape only.", FLOATS),

@@ -1,4 +1,4 @@
-"""Pictures in another size."""
+"""Images in another size."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ def resized(x: TensorType, attrs: Mapping[str, Any], port: str = "x") -> TensorT
     """The type of x in the new size.
 
     Raises:
-        ShapeError: not pictures, or pictures without pixels.
+        ShapeError: not images, or images without pixels.
     """
     n, height, width, channels = check_picture(x, attrs["layout"], port)
     if 0 in (height, width):
-        raise ShapeError(f"pictures of shape {shape_text(x.shape)} have no pixels", port=port)
+        raise ShapeError(f"images of shape {shape_text(x.shape)} have no pixels", port=port)
     size = pair("size", attrs["size"])
     return x.with_shape(layout_shape((n, *size, channels), attrs["layout"]))
 
@@ -69,7 +69,7 @@ class ResizeLike(Op):
     )  # fmt: skip
 
     def arrange(self, x: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, ...]:
-        """The op's inputs, from pictures and an array like them resized."""
+        """The op's inputs, from images and an array like them resized."""
         return (x,)
 
     def samples(self) -> Iterator[Sample]:
@@ -90,14 +90,14 @@ class ResizeLike(Op):
 
 @register
 class Resize(ResizeLike):
-    """Pictures in another size."""
+    """Images in another size."""
 
     id = "resize"
     keywords = ("image", "scale", "interpolate", "bilinear", "nearest", "upsample", "zoom")
     doc = (
-        "Pictures in another size, by the nearest pixel or linearly between pixels.\n\nx (n, "
+        "Images in another size, by the nearest pixel or linearly between pixels.\n\nx (n, "
         "height, width, channels). Pixels are areas whose centres lie at a half, so the edges of "
-        "the pictures stay edges; nothing is smoothed when it gets smaller. Gradient: back to the "
+        "the images stay edges; nothing is smoothed when it gets smaller. Gradient: back to the "
         "pixels that were used, by their weights."
     )
     inputs = (Port("x", "Pictures.", FLOATS),)
@@ -142,9 +142,9 @@ class ResizeGradient(ResizeLike):
     id = "resize_gradient"
     category = "Internal"
     hidden = True
-    doc = "Each pixel of x added to those of a picture like `like` that it was made of."
+    doc = "Each pixel of x added to those of an image like `like` that it was made of."
     inputs = (
-        Port("x", "Gradient of the resized pictures.", FLOATS),
+        Port("x", "Gradient of the resized images.", FLOATS),
         Port("like", "Gives the shape only.", FLOATS),
     )
 
@@ -199,7 +199,7 @@ def _known(parts: list[lowering.Part], value: np.ndarray) -> str:
 
 
 def _weights(parts: list[lowering.Part], weight: np.ndarray, type_: TensorType, axis: int) -> str:
-    """Weights along an axis of pictures."""
+    """Weights along an axis of images."""
     shape = [-1 if a == axis else 1 for a in range(4)]
     return _known(parts, weight.astype(numpy_dtype(type_.dtype)).reshape(shape))
 

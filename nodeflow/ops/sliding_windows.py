@@ -1,4 +1,4 @@
-"""Windows that slide over pictures: their geometry, and numpy views of what each one sees.
+"""Windows that slide over images: their geometry, and numpy views of what each one sees.
 
 Arrays here are (rows, height, width, channels); ``layout`` moves the channels of callers' arrays.
 """
@@ -203,7 +203,7 @@ def check_picture(type_: TensorType, layout: str, port: str = "x") -> Shape:
         raise ShapeError(
             f"expected {', '.join(layout)}, four axes, not shape {shape_text(type_.shape)}",
             port=port,
-            hint="Insert a reshape; one picture is a batch of 1.",
+            hint="Insert a reshape; one image is a batch of 1.",
         )
     return shape_last(type_.shape, layout)
 

@@ -1,7 +1,7 @@
 """Ops of the user's own: one decorated Python function each, in a script or in the plugin folder.
 
 ``declare`` has the decorator, ``signature`` reads ports and attributes off the function,
-``probing`` finds its types, ``formula`` checks what kernels inline, ``own_op`` is the op itself,
+``probing`` finds its types, ``formula`` checks what kernels inline, ``user_op`` is the op itself,
 ``folder`` says where plugin files lie, and ``plugins`` loads them.
 """
 

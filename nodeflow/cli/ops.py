@@ -10,8 +10,7 @@ from nodeflow.cli.environment import Environment
 from nodeflow.cli.output import json_line
 from nodeflow.document.analysis.declarations import declarations
 from nodeflow.errors import UnknownOp, suggest
-from nodeflow.graph.declaration import Attr, Port
-from nodeflow.graph.op import Op
+from nodeflow.graph.declaration import Attr, NodeDeclaration, Port
 
 
 def ops(arguments: argparse.Namespace, environment: Environment) -> None:
@@ -38,7 +37,7 @@ def ops(arguments: argparse.Namespace, environment: Environment) -> None:
         environment.print(reference(chosen[0]))
 
 
-def listing(ops: list[Op]) -> str:
+def listing(ops: list[NodeDeclaration]) -> str:
     """Every op's id and first sentence, by category."""
     width = max(len(op.id) for op in ops) + 2
     lines = []
@@ -49,7 +48,7 @@ def listing(ops: list[Op]) -> str:
     return "\n".join(lines)
 
 
-def reference(op: Op) -> str:
+def reference(op: NodeDeclaration) -> str:
     """One op in full."""
     lines = [f"{op.id}  ({op.category})", "", op.doc.strip(), ""]
     if op.inputs:
@@ -78,7 +77,7 @@ def _attr_text(attr: Attr) -> str:
     return f"{attr.name}: {kind}, {default}.  {attr.doc}".rstrip()
 
 
-def describe(op: Op) -> dict[str, Any]:
+def describe(op: NodeDeclaration) -> dict[str, Any]:
     """One op as JSON."""
     return {
         "id": op.id,

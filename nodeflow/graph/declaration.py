@@ -1,8 +1,8 @@
-"""What declares a node: its ports, attributes, documentation and type inference.
+"""The declaration of a node: its ports, attributes and documentation, and how types are inferred.
 
-Palette entry, inspector editor, tooltip, file format, command line, documentation and the check of
-inputs derive from a declaration. The ops of the graph are declarations that can also be computed
-(`nodeflow.graph.op`); nodes that exist in a document alone are declarations and no ops.
+Palette entry, inspector editor, tooltip, file format, command line and documentation all derive
+from it. An op of the graph is one (``nodeflow.graph.op``); so are a data set, an instance of a
+subgraph and a reroute dot, which a document holds and a graph does not.
 """
 
 from __future__ import annotations
@@ -253,15 +253,29 @@ _EXPECTED = {
 
 
 class NodeDeclaration:
-    """Base of whatever declares a node; subclasses fill in the attributes and ``infer``."""
+    """The protocol of ops and of everything else that a document has nodes of.
+
+    ``infer`` takes inputs by position (variadic ones flattened, missing optional ones left out) and
+    attributes by keyword, already checked and complete.
+    """
 
     id: str = ""
+    version: int = 1
     category: str = ""
     doc: str = ""
     keywords: tuple[str, ...] = ()
     inputs: tuple[Port, ...] = ()
     outputs: tuple[Port, ...] = (Port("out"),)
     attrs: tuple[Attr, ...] = ()
+
+    note: str = ""
+    """A remark that the palette shows beside the title."""
+    hidden = False
+    """Not offered in the palette."""
+    own = False
+    """One of the user's own ops, which can be replaced or removed while the program runs."""
+    computes = True
+    """A run computes its outputs, so that they can be fetched and shown."""
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType | Sequence[TensorType]:
         """Output types from input types, unknown dimensions included.
@@ -270,6 +284,15 @@ class NodeDeclaration:
             ShapeError, DtypeError, AttributeProblem: with ``port`` set where one is at fault.
         """
         raise NotImplementedError(self.id)
+
+    def check_usable(self) -> None:
+        """Refuse a declaration that does not hold any more: a user's file that broke.
+
+        Raises:
+            UserOpError: says what is wrong.
+        """
+
+    # ---- derived from the declaration ---------------------------------------------------------
 
     @property
     def title(self) -> str:

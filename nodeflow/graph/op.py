@@ -46,27 +46,14 @@ class Op(NodeDeclaration):
     missing optional ones left out) and attributes by keyword, already checked and complete.
     """
 
-    version: int = 1
-
     random = False
     """Draws random numbers: ``reference`` gets ``stream=`` and sharing never merges it."""
     stateful = False
     """Has an effect or an identity: never folded, shared or removed while fetched."""
     broadcasts = False
     """Inputs broadcast; the gradient sweep sums over broadcast axes for it."""
-    hidden = False
-    """Used by derived nodes only: not offered in the palette."""
-    own = False
-    """One of the user's own: another may take its place, or none, while the program runs."""
     macro = False
     """``expand`` derives the nodes that do the work when the node is added to a graph."""
-
-    def check_usable(self) -> None:
-        """Refuse an op whose declaration does not hold any more: a user's file that broke.
-
-        Raises:
-            UserOpError: says what is wrong.
-        """
 
     def check_inputs(self, inputs: Sequence[Tensor]) -> None:
         """Refuse inputs by where they come from, which types do not tell.

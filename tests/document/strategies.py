@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from nodeflow.document.analysis import node_flags
 from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.analysis.subgraph_ops import port_names
+from nodeflow.document.analysis.subgraph_interface import port_names
 from nodeflow.document.edit import commands, replace_op, rewiring, subgraph_ports
 from nodeflow.document.edit.create_subgraph import create
 from nodeflow.document.edit.definitions import add_instance, make_independent

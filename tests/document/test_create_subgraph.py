@@ -20,8 +20,8 @@ from nodeflow.document.analysis.paths import (
     unused,
     walk,
 )
-from nodeflow.document.analysis.ports import NEW
-from nodeflow.document.analysis.subgraph_ops import port_names
+from nodeflow.document.analysis.port_names import NEW
+from nodeflow.document.analysis.subgraph_interface import port_names
 from nodeflow.document.analysis.wire_check import check_wire
 from nodeflow.document.build.build import build
 from nodeflow.document.build.task import Task, set_value

@@ -11,7 +11,7 @@ from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QToolButton
 from test_expand import ThreadClient, body, shown
 
-from nodeflow.document.analysis.subgraph_ops import port_names
+from nodeflow.document.analysis.subgraph_interface import port_names
 from nodeflow.document.edit import commands, library
 from nodeflow.document.io import flow
 from nodeflow.document.model.records import INPUTS, OUTPUTS, SUBGRAPH

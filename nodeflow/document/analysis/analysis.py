@@ -14,8 +14,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from nodeflow.document.analysis.dataset_op import DATASET
-from nodeflow.document.analysis.declarations import op_of
+from nodeflow.document.analysis.dataset_node import DATASET, document_folder
 from nodeflow.document.analysis.feed_check import COLUMN
 from nodeflow.document.analysis.inference import (
     OPEN,
@@ -30,21 +29,23 @@ from nodeflow.document.analysis.inference import (
 )
 from nodeflow.document.analysis.inference_cache import InferenceCache, cache_key, names_others
 from nodeflow.document.analysis.paths import instance_problem, instances_in
-from nodeflow.document.analysis.ports import DONE, base_dir, port_order
-from nodeflow.document.analysis.subgraph_ops import (
+from nodeflow.document.analysis.plain_declaration import plain_declaration
+from nodeflow.document.analysis.port_names import DONE, port_order
+from nodeflow.document.analysis.subgraph_interface import (
     BORDER,
     DEFINITION,
+    border_inputs,
     border_problems,
     definition_of,
+    instance_inputs,
     leaving_wire,
     port_names,
-    subgraph_op,
 )
 from nodeflow.document.analysis.training_settings import training_problems
 from nodeflow.document.analysis.traversal import downstream, topological, upstream
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.problems import Problem
-from nodeflow.document.model.records import INPUTS, SUBGRAPH, Change, NodeRecord, Wire
+from nodeflow.document.model.records import INPUTS, OUTPUTS, SUBGRAPH, Change, NodeRecord, Wire
 from nodeflow.document.model.snapshots import KeptStates
 from nodeflow.errors import CycleError
 from nodeflow.graph.types import TensorType
@@ -381,10 +382,10 @@ class Analysis:
             ports = port_names(self.doc, INPUTS)
             found = {port: self._given.get(port, Carried(None, OPEN)) for port in ports}
             return _inferred(found, problems)
-        op = subgraph_op(self.doc, record)
+        inputs = border_inputs(record)
         wired = {wire.target_port: wire for wire in self.doc.wires_into(record.id)}
-        check_wires(self.doc, record, op, wired, self.kind_of, problems)
-        problems += [missing_input(record.name, p.name) for p in op.inputs if p.name not in wired]
+        check_wires(self.doc, record, inputs, wired, self.kind_of, problems)
+        problems += [missing_input(record.name, p.name) for p in inputs if p.name not in wired]
         return Inferred({}, tuple(problems))
 
     def _infer_instance(self, record: NodeRecord) -> Inferred:
@@ -393,11 +394,11 @@ class Analysis:
         if problem is not None or definition is None:
             self.inside.pop(record.id, None)
             return Inferred(None, (problem,) if problem else ())
-        op, problems = subgraph_op(self.doc, record), []
+        inputs, problems = instance_inputs(definition), []
         wired = {wire.target_port: wire for wire in self.doc.wires_into(record.id)}
-        check_wires(self.doc, record, op, wired, self.kind_of, problems)
-        given = {p.name: self._carried(wired[p.name]) for p in op.inputs if p.name in wired}
-        missing = [p.name for p in op.inputs if p.name not in wired and not p.optional]
+        check_wires(self.doc, record, inputs, wired, self.kind_of, problems)
+        given = {p.name: self._carried(wired[p.name]) for p in inputs if p.name in wired}
+        missing = [p.name for p in inputs if p.name not in wired and not p.optional]
         problems += [missing_input(record.name, port) for port in missing]
         inside = self.inside.get(record.id)
         if inside is None or inside.doc is not definition:
@@ -408,7 +409,8 @@ class Analysis:
         problems += [
             replace(found, node=f"{record.name}/{found.node}") for found in inside.all_problems()
         ]
-        return _inferred({p.name: inside.leaving(p.name) for p in op.outputs}, problems)
+        outputs = port_names(definition, OUTPUTS)
+        return _inferred({name: inside.leaving(name) for name in outputs}, problems)
 
     def _carried(self, wire: Wire) -> Carried:
         kind = self.kind_of(wire)
@@ -418,7 +420,7 @@ class Analysis:
         return Carried(found, OPEN if found is None and kind == TENSOR else kind)
 
     def _folder(self) -> str | os.PathLike | None:
-        return self._base_dir or base_dir(self.doc)
+        return self._base_dir or document_folder(self.doc)
 
     def _note(self, key: str, problems: Iterable[Problem]) -> None:
         found = sorted(problems, key=lambda problem: _SEVERITIES.index(problem.severity))
@@ -429,7 +431,7 @@ class Analysis:
 
     def _watch(self, record: NodeRecord) -> None:
         """Nodes that name others in an attribute depend on names as well as wires."""
-        op = op_of(record)
+        op = plain_declaration(record.op)
         if op is not None and names_others(op):
             self._watchers.add(record.id)
         else:

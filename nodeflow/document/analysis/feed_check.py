@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from nodeflow.document.analysis.dataset_op import DATASET
-from nodeflow.document.analysis.ports import FEED
+from nodeflow.document.analysis.dataset_node import DATASET
+from nodeflow.document.analysis.port_names import FEED
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.problems import Problem
 from nodeflow.document.model.records import NodeRecord, Wire

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from nodeflow.document.analysis.dataset_op import DATASET, dataset_types
-from nodeflow.document.analysis.declarations import declaration
+from nodeflow.document.analysis.dataset_node import DATASET, dataset_types, document_folder
 from nodeflow.document.analysis.feed_check import COLUMN, Outputs, check_feed
 from nodeflow.document.analysis.passthrough import BYPASSED, MUTED, REROUTE, mode_of, passed
 from nodeflow.document.analysis.paths import find_name
-from nodeflow.document.analysis.ports import (
+from nodeflow.document.analysis.plain_declaration import plain_declaration
+from nodeflow.document.analysis.port_names import (
     CONTROL,
     DONE,
     FEED,
-    base_dir,
     input_names,
     is_control,
     port_order,
     split_port,
 )
-from nodeflow.document.analysis.subgraph_ops import BORDER
+from nodeflow.document.analysis.subgraph_interface import (
+    BORDER,
+    border_inputs,
+    border_outputs,
+    definition_of,
+    instance_inputs,
+    instance_outputs,
+)
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.problems import Problem
 from nodeflow.document.model.records import SUBGRAPH, NodeRecord, Wire
@@ -34,9 +40,10 @@ from nodeflow.errors import (
     UnknownOp,
     suggest,
 )
+from nodeflow.graph.declaration import NodeDeclaration, Port
 from nodeflow.graph.infer import infer_types
-from nodeflow.graph.op import Op
 from nodeflow.graph.types import TensorType
+from nodeflow.ops import REGISTRY
 from nodeflow.ops.user import PLUGINS, plugin_folder
 
 TENSOR, ORDER, OPEN = "tensor", "order", "open"
@@ -78,7 +85,7 @@ def infer_node(
     out: Outputs | None = None
     known = _Known(outputs_of, kind_of)
     try:
-        out = _infer(doc, record, known, folder or base_dir(doc), problems)
+        out = _infer(doc, record, known, folder or document_folder(doc), problems)
     except NodeflowError as error:
         problems.append(Problem.of(error, record.name))
     except (ArithmeticError, TypeError, ValueError, LookupError, MemoryError) as error:
@@ -108,22 +115,37 @@ def in_mode(
     outputs_of: Callable[[str], Outputs | None],
 ) -> Inferred:
     """What a node is like that is muted or bypassed: it does not run, so its errors are none."""
-    mode, op = mode_of(record), declaration(record, doc)
+    mode = mode_of(record)
     if mode == MUTED:
         quiet = (replace(p, severity="info") for p in found.problems)
         return replace(found, problems=tuple(quiet))
-    if mode != BYPASSED or op is None or record.op in (DATASET, REROUTE):
+    ports = None if mode != BYPASSED or record.op == REROUTE else _ports(doc, record)
+    if ports is None:
         return found
+    inputs_declared, outputs_declared = ports
     wired = {wire.target_port: wire for wire in doc.wires_into(record.id)}
-    names = [port for port in input_names(op, wired) if port in wired]
+    names = [port for port in input_names(inputs_declared, wired) if port in wired]
     types = {port: (outputs_of(wired[port].source) or {}) for port in names}
     inputs = [(port, types[port].get(wired[port].source_port)) for port in names]
-    routes, problem = passed(record, inputs, found.out, op)
+    routes, problem = passed(record, inputs, found.out, outputs_declared)
     known = dict(inputs)
     types_out = ((port, known[source]) for port, source in routes.items())
     out = {port: kind for port, kind in types_out if kind is not None}
     complete = len(out) == len(routes) and problem is None
     return Inferred(out if complete else None, (problem,) if problem else (), routes)
+
+
+def _ports(doc: Document, record: NodeRecord) -> tuple[Sequence[Port], Sequence[Port]] | None:
+    """The declared inputs and outputs of a node that can be bypassed; None for any other."""
+    if record.op == SUBGRAPH:
+        definition = definition_of(doc, record)
+        if definition is None:
+            return (), ()
+        return instance_inputs(definition), instance_outputs(definition)
+    if record.op in BORDER:
+        return border_inputs(record), border_outputs(record)
+    op = plain_declaration(record.op)
+    return None if op is None else (op.inputs, op.outputs)
 
 
 def _infer(
@@ -141,7 +163,7 @@ def _infer(
         raise GraphError(
             "only inside a subgraph something comes in and goes out", hint="Remove the node."
         )
-    op = declaration(record, doc)
+    op = plain_declaration(record.op)
     if op is None:
         raise UnknownOp(
             f"there is no op {record.op!r}",
@@ -149,7 +171,7 @@ def _infer(
         )
     op.check_usable()
     wired = {wire.target_port: wire for wire in doc.wires_into(record.id)}
-    types, complete = _input_types(doc, record, op, wired, known, problems)
+    types, complete = _input_types(doc, record, op.inputs, wired, known, problems)
     bound = op.bind_attrs(record.attrs)
     _check_names(doc, record, op, bound, problems)
     if not complete:
@@ -168,15 +190,15 @@ def _infer(
 def _input_types(
     doc: Document,
     record: NodeRecord,
-    op: Op,
+    inputs: Sequence[Port],
     wired: Mapping[str, Wire],
     known: _Known,
     problems: list[Problem],
 ) -> tuple[list[TensorType], bool]:
     """The types of the op's inputs, and whether all of them are there and known."""
-    complete = check_wires(doc, record, op, wired, known.kind_of, problems)
+    complete = check_wires(doc, record, inputs, wired, known.kind_of, problems)
     types: list[TensorType] = []
-    for port in input_names(op, wired):
+    for port in input_names(inputs, wired):
         wire = wired.get(port)
         if wire is None:
             problems.append(missing_input(record.name, port))
@@ -197,7 +219,7 @@ def _input_types(
 def check_wires(
     doc: Document,
     record: NodeRecord,
-    op: Op,
+    inputs: Sequence[Port],
     wired: Mapping[str, Wire],
     kind_of: Callable[[Wire], str],
     problems: list[Problem],
@@ -205,13 +227,13 @@ def check_wires(
     """Notes wires that end at no port, or carry what an op does not take; says if all are good."""
     complete = True
     takes_all = record.op in (REROUTE, SUBGRAPH, *BORDER)
-    names = {port.name for port in op.inputs if not port.variadic}
-    bases = {port.name for port in op.inputs if port.variadic}
+    names = {port.name for port in inputs if not port.variadic}
+    bases = {port.name for port in inputs if port.variadic}
     for port, wire in sorted(wired.items(), key=_by_port):  # undo puts wires back in another order
         base, index = split_port(port)
         feed = port == FEED and record.op == "placeholder"
         if not (port in names or (index is not None and base in bases) or feed or is_control(port)):
-            problems.append(_no_port(record, op, port))
+            problems.append(_no_port(record, inputs, port))
             complete = False
             continue
         if takes_all and wire.source_port != DONE:
@@ -248,10 +270,10 @@ def missing_input(node: str, port: str) -> Problem:
     )
 
 
-def _no_port(record: NodeRecord, op: Op, port: str) -> Problem:
-    names = [p.name for p in op.inputs]
-    known = f"It has {', '.join(names)}." if names else f"{op.id} takes no inputs."
-    text = f"{op.id} has no in-port {port!r}"
+def _no_port(record: NodeRecord, inputs: Sequence[Port], port: str) -> Problem:
+    names = [p.name for p in inputs]
+    known = f"It has {', '.join(names)}." if names else f"{record.op} takes no inputs."
+    text = f"{record.op} has no in-port {port!r}"
     return Problem(record.name, port, text, suggest(port, names) or known, kind="UnknownName")
 
 
@@ -292,9 +314,7 @@ def is_variable(doc: Document, name: str) -> bool:
 
 def _op_hint(op: str) -> str:
     """What may be meant; else where an op of the user's own would have to come from."""
-    from nodeflow.document.analysis.declarations import declarations
-
-    near = suggest(op, [declared.id for declared in declarations()])
+    near = suggest(op, [DATASET, *(known.id for known in REGISTRY if not known.hidden)])
     if PLUGINS.problems:
         return f"A file of the plugin folder does not load: {PLUGINS.problems[0]}"
     folder = PLUGINS.folder or plugin_folder()
@@ -306,7 +326,7 @@ def _op_hint(op: str) -> str:
 def _check_names(
     doc: Document,
     record: NodeRecord,
-    op: Op,
+    op: NodeDeclaration,
     bound: Mapping[str, Any],
     problems: list[Problem],
 ) -> None:

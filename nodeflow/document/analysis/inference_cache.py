@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 
-from nodeflow.document.analysis.dataset_op import DATASET
-from nodeflow.document.analysis.declarations import op_of
+from nodeflow.document.analysis.dataset_node import DATASET
 from nodeflow.document.analysis.inference import Inferred, Outputs
 from nodeflow.document.analysis.passthrough import REROUTE
-from nodeflow.document.analysis.ports import DONE
+from nodeflow.document.analysis.plain_declaration import plain_declaration
+from nodeflow.document.analysis.port_names import DONE
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import INPUTS, SUBGRAPH, Json, NodeRecord, mode_of
-from nodeflow.graph.op import Op
+from nodeflow.graph.declaration import NodeDeclaration
 
 MOST = 50_000
 """Answers that are kept; with more, all are forgotten."""
@@ -59,7 +59,7 @@ def cache_key(
     `out_types(id)` gives what is known of a source. Attributes are compared by identity, since
     they are never changed in place: moving and renaming keep them.
     """
-    op = op_of(record)
+    op = plain_declaration(record.op)
     if op is None or names_others(op) or mode_of(record):
         return None
     wired = []
@@ -78,7 +78,7 @@ def cache_key(
 
 
 @lru_cache(maxsize=1024)
-def names_others(op: Op) -> bool:
+def names_others(op: NodeDeclaration) -> bool:
     """Says whether an attribute of the op names other nodes."""
     return any(attr.kind == "names" for attr in op.attrs)
 

@@ -10,24 +10,23 @@ from collections.abc import Iterable, Iterator
 from weakref import WeakKeyDictionary
 
 from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.analysis.declarations import op_of
-from nodeflow.document.analysis.ports import input_names, split_port
+from nodeflow.document.analysis.declarations import declaration
+from nodeflow.document.analysis.port_names import input_names, split_port
 from nodeflow.document.model.document import Document
 from nodeflow.errors import AttributeProblem, NodeflowError
-from nodeflow.graph.declaration import REQUIRED, Port
+from nodeflow.graph.declaration import REQUIRED, NodeDeclaration, Port
 from nodeflow.graph.infer import infer_types
-from nodeflow.graph.op import Op
 from nodeflow.graph.types import DTYPES, TensorType
 
 RANKS, SIZE = range(5), 4
 _SHAPING = ("shape", "axes")
 """Attributes that decide which shapes an op takes; they are set once its node is there."""
-_TAKES: WeakKeyDictionary[Op, dict[TensorType, bool]] = WeakKeyDictionary()
-_GIVES: WeakKeyDictionary[Op, dict[str, frozenset[str]]] = WeakKeyDictionary()
+_TAKES: WeakKeyDictionary[NodeDeclaration, dict[TensorType, bool]] = WeakKeyDictionary()
+_GIVES: WeakKeyDictionary[NodeDeclaration, dict[str, frozenset[str]]] = WeakKeyDictionary()
 _WRONG_INPUT = (ArithmeticError, TypeError, ValueError, LookupError, RuntimeError)
 
 
-def takes(op: Op, given: TensorType) -> bool:
+def takes(op: NodeDeclaration, given: TensorType) -> bool:
     """Says whether some input of an op takes a type, with whatever is wired into the others."""
     known = _TAKES.setdefault(op, {})
     if given not in known:
@@ -38,7 +37,7 @@ def takes(op: Op, given: TensorType) -> bool:
     return known[given]
 
 
-def gives(op: Op, taking: Iterable[str] = DTYPES) -> frozenset[str]:
+def gives(op: NodeDeclaration, taking: Iterable[str] = DTYPES) -> frozenset[str]:
     """Returns the dtypes that an op's outputs can have when its main inputs have one of some.
 
     Where its inference does not tell, they are taken to be those that its first input accepts.
@@ -48,7 +47,7 @@ def gives(op: Op, taking: Iterable[str] = DTYPES) -> frozenset[str]:
     return frozenset().union(*(_GIVES[op][dtype] for dtype in taking))
 
 
-def _gives(op: Op, dtype: str) -> frozenset[str]:
+def _gives(op: NodeDeclaration, dtype: str) -> frozenset[str]:
     if any(attr.kind == "dtype" for attr in op.attrs):
         return frozenset(DTYPES)
     for types in _trials(op, dtype):
@@ -66,11 +65,11 @@ def accepts(doc: Document, analysis: Analysis, node: str, port: str) -> frozense
         NoSuchNode: there is none of that id.
     """
     record = doc.node(node)
-    op = op_of(record, doc)
+    op = declaration(record, doc)
     if op is None:
         return frozenset(DTYPES)
     wired = {wire.target_port: None for wire in doc.wires_into(node)}
-    names = input_names(op, {**wired, port: None})
+    names = input_names(op.inputs, {**wired, port: None})
     if port not in names or split_port(port)[0] not in [p.name for p in op.inputs]:
         return frozenset(DTYPES)
     declared = op.input_port(names.index(port))
@@ -82,7 +81,7 @@ def accepts(doc: Document, analysis: Analysis, node: str, port: str) -> frozense
     return frozenset(result)
 
 
-def _takes_at(op: Op, index: int, given: TensorType) -> bool:
+def _takes_at(op: NodeDeclaration, index: int, given: TensorType) -> bool:
     """An error at this very input speaks against it, unless something at the others mends it."""
     at_fault = False
     if any(attr.kind in _SHAPING for attr in op.attrs):
@@ -104,14 +103,14 @@ def _takes_at(op: Op, index: int, given: TensorType) -> bool:
     return not at_fault
 
 
-def _beside(op: Op, i: int, index: int, given: TensorType, shape: tuple) -> TensorType:
+def _beside(op: NodeDeclaration, i: int, index: int, given: TensorType, shape: tuple) -> TensorType:
     """What stands at another input: of the same group's dtype."""
     port, chosen = op.inputs[i], op.inputs[index]
     same = port.group is not None and port.group == chosen.group
     return TensorType(given.dtype if same else _first(port), shape)
 
 
-def _trials(op: Op, dtype: str) -> Iterator[list[TensorType]]:
+def _trials(op: NodeDeclaration, dtype: str) -> Iterator[list[TensorType]]:
     ports = [p for p in op.inputs if not p.optional]
     if ports and not any(dtype in p.dtypes for p in ports):
         return
@@ -130,5 +129,5 @@ def _first(port: Port) -> str:
     return port.dtypes[0]
 
 
-def _attrs(op: Op) -> dict:
+def _attrs(op: NodeDeclaration) -> dict:
     return {a.name: a.default for a in op.attrs if a.default is not REQUIRED}

@@ -8,21 +8,20 @@ output is the first input of the same type). The graph has no node for any of th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.problems import Problem
 from nodeflow.document.model.records import BYPASSED, MUTED, NodeRecord, Wire, mode_of
-from nodeflow.graph.declaration import Port
-from nodeflow.graph.op import Op
+from nodeflow.graph.declaration import NodeDeclaration, Port
 from nodeflow.graph.types import TensorType
 
 REROUTE = "reroute"
 Outputs = Mapping[str, TensorType]
 
 
-class RerouteOp(Op):
+class RerouteDeclaration(NodeDeclaration):
     """A dot on a wire: it only leads the wire around."""
 
     id = REROUTE
@@ -31,13 +30,13 @@ class RerouteOp(Op):
     inputs = (Port("x", "What passes."),)
     outputs = (Port("out", "The same."),)
     hidden = True
-    is_graph_op = False
+    computes = False
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         return types[0]
 
 
-REROUTE_OP = RerouteOp()
+REROUTE_DECLARATION = RerouteDeclaration()
 
 
 def origin(doc: Document, wire: Wire) -> Wire:
@@ -53,7 +52,10 @@ def origin(doc: Document, wire: Wire) -> Wire:
 
 
 def passed(
-    record: NodeRecord, inputs: Iterable[tuple[str, TensorType | None]], own: Outputs | None, op: Op
+    record: NodeRecord,
+    inputs: Iterable[tuple[str, TensorType | None]],
+    own: Outputs | None,
+    outputs: Sequence[Port],
 ) -> tuple[dict[str, str], Problem | None]:
     """Says what a bypassed node passes: output port -> input port, and what is wrong with it.
 
@@ -61,12 +63,13 @@ def passed(
         inputs: the wired tensor inputs, in order, with their types.
         own: the types the node's outputs would have, or None where that is unknown; then a node
             with one output passes its first input.
+        outputs: the node's out-ports.
     """
     wired = list(inputs)
     if own is None:
-        one = len(op.outputs) == 1 and not op.outputs[0].variadic
+        one = len(outputs) == 1 and not outputs[0].variadic
         if one and wired:
-            return {op.output_name(0): wired[0][0]}, None
+            return {outputs[0].name: wired[0][0]}, None
         return {}, _no_way(record, "nothing is wired into it" if one else "its type is unknown")
     routes: dict[str, str] = {}
     for port, kind in own.items():
@@ -91,8 +94,8 @@ __all__ = [
     "BYPASSED",
     "MUTED",
     "REROUTE",
-    "REROUTE_OP",
-    "RerouteOp",
+    "REROUTE_DECLARATION",
+    "RerouteDeclaration",
     "mode_of",
     "origin",
     "passed",

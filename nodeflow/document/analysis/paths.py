@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from nodeflow.document.analysis.subgraph_ops import (
+from nodeflow.document.analysis.subgraph_interface import (
     BORDER,
     DEFINITION,
     border_problems,

@@ -9,26 +9,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.analysis.dataset_op import DATASET
-from nodeflow.document.analysis.declarations import op_of
+from nodeflow.document.analysis.declarations import declaration
 from nodeflow.document.analysis.feed_check import COLUMN, feed_problem
 from nodeflow.document.analysis.inference import OPEN, TENSOR
 from nodeflow.document.analysis.passthrough import REROUTE
-from nodeflow.document.analysis.ports import (
+from nodeflow.document.analysis.port_names import (
     CONTROL,
     DONE,
     FEED,
     NEW,
-    in_ports,
     input_names,
-    out_ports,
     split_port,
 )
+from nodeflow.document.analysis.ports import in_ports, out_ports
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import OUTPUTS, SUBGRAPH, NodeRecord, Wire
 from nodeflow.errors import AttributeProblem, MissingInput, NodeflowError, suggest
+from nodeflow.graph.declaration import NodeDeclaration
 from nodeflow.graph.infer import infer_types
-from nodeflow.graph.op import Op
 from nodeflow.graph.types import TensorType
 
 _TAKE_ALL = (REROUTE, SUBGRAPH, OUTPUTS)
@@ -109,12 +107,12 @@ def _check_ends(
         return Verdict(False, "a node cannot be wired to itself")
     outputs = [port.name for port in out_ports(doc, giver, analysis)]
     control = split_port(wire.target_port)[0] == CONTROL
-    if wire.source_port not in outputs and op_or_dataset(giver):
+    if wire.source_port not in outputs and declaration(giver, doc) is not None:
         known = f"It has {', '.join(outputs)}." if outputs else "It has none."
         hint = suggest(wire.source_port, outputs) or known
         return Verdict(False, f"`{giver.name}` has no output `{wire.source_port}`", hint)
     inputs = [port.name for port in in_ports(doc, taker)]
-    if wire.target_port not in inputs and not control and op_or_dataset(taker):
+    if wire.target_port not in inputs and not control and declaration(taker, doc) is not None:
         if wire.target_port in [port.name for port in out_ports(doc, taker, analysis)]:
             text = f"`{wire.target_port}` is an output of `{taker.name}`"
             return Verdict(False, text, "Wires end at inputs, on the left of a node.")
@@ -132,15 +130,10 @@ def _check_ends(
     return None
 
 
-def op_or_dataset(record: NodeRecord) -> bool:
-    """Says whether a node's ports are declared; those of an unknown op are what is wired."""
-    return record.op == DATASET or op_of(record) is not None
-
-
 def _check_types(
     doc: Document, analysis: Analysis, wire: Wire, taker: NodeRecord
 ) -> Verdict | None:
-    op = op_of(taker, doc)
+    op = declaration(taker, doc)
     if op is None or split_port(wire.target_port)[0] == CONTROL:
         return None
     found = analysis.out_types(wire.source)
@@ -183,7 +176,7 @@ def check_type(
     doc: Document, analysis: Analysis, given: TensorType, taker: NodeRecord, port: str
 ) -> Verdict | None:
     """Says why a node does not take a type at a port, everything else as it is; None if it does."""
-    op = op_of(taker, doc)
+    op = declaration(taker, doc)
     if op is None:
         return None
     wired = {w.target_port: analysis.type_of(taker.id, w.target_port) for w in _into(doc, taker)}
@@ -196,10 +189,10 @@ def _into(doc: Document, record: NodeRecord) -> list[Wire]:
 
 
 def _verdict(
-    op: Op, taker: NodeRecord, wired: dict[str, TensorType | None], port: str
+    op: NodeDeclaration, taker: NodeRecord, wired: dict[str, TensorType | None], port: str
 ) -> Verdict | None:
     """Runs the op's inference if all inputs are known, else looks at the dtypes alone."""
-    names = input_names(op, wired)
+    names = input_names(op.inputs, wired)
     mismatch = _dtype_mismatch(op, names, wired, port)
     if mismatch is not None:
         return mismatch
@@ -218,7 +211,7 @@ def _verdict(
 
 
 def _dtype_mismatch(
-    op: Op, names: list[str], wired: dict[str, TensorType | None], port: str
+    op: NodeDeclaration, names: list[str], wired: dict[str, TensorType | None], port: str
 ) -> Verdict | None:
     """Refuses a dtype that the port, or the other ports of its group, do not take."""
     given = wired[port]

@@ -17,10 +17,9 @@ from typing import Any
 import numpy as np
 
 from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.analysis.dataset_op import DATASET
-from nodeflow.document.analysis.declarations import op_of
+from nodeflow.document.analysis.dataset_node import DATASET
 from nodeflow.document.analysis.passthrough import MUTED, mode_of, origin
-from nodeflow.document.analysis.ports import FEED, input_names, is_control, port_order
+from nodeflow.document.analysis.port_names import FEED, input_names, is_control, port_order
 from nodeflow.document.analysis.training_settings import is_optimizer, training_settings
 from nodeflow.document.analysis.traversal import downstream, in_order, upstream
 from nodeflow.document.build.flatten import Flat, flatten
@@ -32,6 +31,7 @@ from nodeflow.document.model.records import NodeRecord
 from nodeflow.errors import GraphError, NodeflowError, UnknownName, suggest, suggest_or_list
 from nodeflow.graph.graph import Graph, Node, Tensor
 from nodeflow.graph.types import literal
+from nodeflow.ops import REGISTRY
 from nodeflow.train.settings import TrainingSettings
 
 
@@ -285,8 +285,7 @@ def _pass(doc: Document, record: NodeRecord, passes: Mapping[str, str], result: 
 
 def _add(doc: Document, record: NodeRecord, result: Build) -> None:
     """Adds one node to the graph; a node that fails is skipped, with what depends on it."""
-    op = op_of(record)
-    assert op is not None, "the analysis calls nodes of unknown ops broken"
+    op = REGISTRY.lookup(record.op)
     wired = {wire.target_port: wire for wire in doc.wires_into(record.id)}
     sources = [wire.source for port, wire in wired.items() if port != FEED]
     behind = next((source for source in sources if source in result.skipped), None)
@@ -295,7 +294,7 @@ def _add(doc: Document, record: NodeRecord, result: Build) -> None:
         return
     inputs = [
         result.tensors[wired[port].source, wired[port].source_port]
-        for port in input_names(op, wired)
+        for port in input_names(op.inputs, wired)
     ]
     controls = [
         result.nodes[wired[port].source]

@@ -13,10 +13,9 @@ from dataclasses import replace
 from itertools import takewhile
 
 from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.analysis.declarations import op_of
 from nodeflow.document.analysis.paths import at_path, scoped_name, source_of
-from nodeflow.document.analysis.ports import CONTROL, DONE, is_control
-from nodeflow.document.analysis.subgraph_ops import port_names
+from nodeflow.document.analysis.port_names import CONTROL, DONE, is_control
+from nodeflow.document.analysis.subgraph_interface import port_names
 from nodeflow.document.analysis.training_settings import GROUP, training_settings
 from nodeflow.document.build.build import Build, build
 from nodeflow.document.build.expand_layout import arrange, block_frames, free_place
@@ -28,6 +27,7 @@ from nodeflow.document.model.errors import DocumentError
 from nodeflow.document.model.records import INPUTS, FrameRecord, NodeRecord, Wire
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.types import TensorType
+from nodeflow.ops import REGISTRY
 
 Source = tuple[str, str]
 """An output port: (document id, port)."""
@@ -60,8 +60,7 @@ class Expansion(Document):
 def can_expand(doc: Document, node_id: str) -> bool:
     """Says whether a node derives others: an optimizer, gradients."""
     record = doc.nodes.get(node_id)
-    op = None if record is None else op_of(record)
-    return op is not None and op.macro
+    return record is not None and record.op in REGISTRY and REGISTRY.lookup(record.op).macro
 
 
 def expansion(

@@ -14,12 +14,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from nodeflow.document.analysis.declarations import op_of
+from nodeflow.document.analysis.dataset_node import DATASET
+from nodeflow.document.analysis.declarations import declaration
 from nodeflow.document.analysis.node_flags import with_field
 from nodeflow.document.analysis.passthrough import BYPASSED, MUTED, REROUTE, mode_of
 from nodeflow.document.analysis.paths import find_name, instance_problem, instances_in
-from nodeflow.document.analysis.ports import CONTROL, DONE, is_control
-from nodeflow.document.analysis.subgraph_ops import BORDER, definition_of, leaving_wire, port_names
+from nodeflow.document.analysis.port_names import CONTROL, DONE, is_control
+from nodeflow.document.analysis.subgraph_interface import (
+    BORDER,
+    definition_of,
+    leaving_wire,
+    port_names,
+)
 from nodeflow.document.edit.references import variable_names, with_variables
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import INPUTS, ONLY, OUTPUTS, Json, NodeRecord, Wire
@@ -199,7 +205,8 @@ def _order(flat: Flat, place: _Place, wire: Wire, target: str, port: str | None 
 
 def _order_port(flat: Flat, node: str, port: str) -> str:
     """`done`, or the first output of a node that has some."""
-    op = op_of(flat.nodes[node], flat)
+    record = flat.nodes[node]
+    op = None if record.op == DATASET else declaration(record, flat)
     return op.output_name(0) if port == DONE and op is not None and op.outputs else port
 
 
@@ -214,8 +221,12 @@ def _all_nodes(place: _Place) -> Iterable[str]:
     for inner in waiting:
         waiting += inner.inner.values()
         for record in inner.graph.nodes.values():
-            if _stays(inner, record) and record.op != REROUTE and op_of(record) is not None:
+            if _stays(inner, record) and _is_computed(inner.graph, record):
                 yield inner.ids + record.id
+
+
+def _is_computed(graph: Document, record: NodeRecord) -> bool:
+    return record.op not in (DATASET, REROUTE) and declaration(record, graph) is not None
 
 
 def _last_nodes(place: _Place) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.analysis.ports import CONTROL, DONE
+from nodeflow.document.analysis.port_names import CONTROL, DONE
 from nodeflow.document.analysis.training_settings import is_optimizer
 from nodeflow.document.edit import commands
 from nodeflow.document.layout.layered import layout

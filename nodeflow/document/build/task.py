@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from nodeflow.data import SPLITS, Dataset, known_options, open_dataset, parse_source
-from nodeflow.document.analysis.dataset_op import DATASET, options_of, source_of
+from nodeflow.document.analysis.dataset_node import DATASET, options_of, source_of
 from nodeflow.document.analysis.declarations import declaration
 from nodeflow.document.analysis.node_flags import has_breakpoint
 from nodeflow.document.analysis.paths import find_name, path_of, scoped_name, walk
-from nodeflow.document.analysis.subgraph_ops import definition_of
+from nodeflow.document.analysis.subgraph_interface import definition_of
 from nodeflow.document.analysis.training_settings import (
     GROUP,
     likely_goal,

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from nodeflow.document.analysis.subgraph_ops import BORDER
+from nodeflow.document.analysis.subgraph_interface import BORDER
 from nodeflow.document.edit.import_definitions import (
     bring_definitions,
     definitions_used,

@@ -11,8 +11,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.analysis.declarations import op_of
-from nodeflow.document.analysis.ports import FEED
+from nodeflow.document.analysis.dataset_node import DATASET
+from nodeflow.document.analysis.declarations import declaration
+from nodeflow.document.analysis.plain_declaration import plain_declaration
+from nodeflow.document.analysis.port_names import FEED
 from nodeflow.document.analysis.wire_check import Verdict, check_type, check_wire
 from nodeflow.document.edit import commands
 from nodeflow.document.model.document import Document
@@ -59,12 +61,16 @@ def conversions(doc: Document, analysis: Analysis, wire: Wire) -> list[Conversio
     return [] if verdict.ok else _conversions(doc, analysis, wire, verdict.cast)
 
 
+def _takes_values(doc: Document, target: NodeRecord) -> bool:
+    return target.op != DATASET and declaration(target, doc) is not None
+
+
 def _conversions(
     doc: Document, analysis: Analysis, wire: Wire, cast: str | None
 ) -> list[Conversion]:
     given = analysis.type_of(wire.source, wire.source_port)
     target = doc.nodes[wire.target]
-    if given is None or wire.target_port == FEED or op_of(target) is None:
+    if given is None or wire.target_port == FEED or not _takes_values(doc, target):
         return []
     if wire.target in analysis.ancestors(wire.source):
         return []
@@ -91,7 +97,7 @@ def advised(doc: Document, analysis: Analysis, wire: Wire, verdict: Verdict) -> 
     """Returns a refusal with what would really help: a Cast alone may not be enough."""
     given = analysis.type_of(wire.source, wire.source_port)
     target = doc.nodes[wire.target]
-    if verdict.cast is None or given is None or op_of(target) is None:
+    if verdict.cast is None or given is None or not _takes_values(doc, target):
         return verdict
     beyond = check_type(
         doc, analysis, TensorType(verdict.cast, given.shape), target, wire.target_port
@@ -141,7 +147,7 @@ def _pictures(size: int | None) -> Iterator[Step]:
 
 
 def _applied(op_id: str, attrs: dict[str, Any], given: TensorType) -> TensorType | None:
-    op = op_of(NodeRecord(id="", op=op_id, name="conversion"))
+    op = plain_declaration(op_id)
     if op is None:
         return None
     try:
@@ -172,7 +178,7 @@ def insert_conversion(
         source, source_port = wire.source, wire.source_port
         for index, (op, attrs) in enumerate(found.steps):
             node = commands.add_node(doc, op, (pos[0] + step * index, pos[1]), attrs=attrs)
-            declared = op_of(doc.node(node))
+            declared = plain_declaration(op)
             assert declared is not None
             commands.connect(doc, source, source_port, node, declared.inputs[0].name)
             source, source_port = node, declared.output_name(0)

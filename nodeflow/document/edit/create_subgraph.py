@@ -10,10 +10,11 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from nodeflow.document.analysis.dataset_op import DATASET
+from nodeflow.document.analysis.dataset_node import DATASET
 from nodeflow.document.analysis.passthrough import REROUTE
-from nodeflow.document.analysis.ports import DONE, in_ports, out_ports
-from nodeflow.document.analysis.subgraph_ops import BORDER, DEFINITION, PORTS, is_port_name
+from nodeflow.document.analysis.port_names import DONE
+from nodeflow.document.analysis.ports import in_ports, out_ports
+from nodeflow.document.analysis.subgraph_interface import BORDER, DEFINITION, PORTS, is_port_name
 from nodeflow.document.analysis.traversal import downstream, upstream
 from nodeflow.document.edit.commands import point
 from nodeflow.document.edit.references import rewrite_names, rewrite_training

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from nodeflow.document.analysis.paths import check_recursion, uses
-from nodeflow.document.analysis.subgraph_ops import DEFINITION
+from nodeflow.document.analysis.subgraph_interface import DEFINITION
 from nodeflow.document.io.flow import definition_json, natural
 from nodeflow.document.model.document import Document, Transaction
 from nodeflow.document.model.errors import RecursiveSubgraph

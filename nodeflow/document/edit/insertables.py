@@ -9,7 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from nodeflow.document.analysis.paths import unused, uses
-from nodeflow.document.analysis.subgraph_ops import DEFINITION, SubgraphOp
+from nodeflow.document.analysis.subgraph_declarations import SubgraphDeclaration
+from nodeflow.document.analysis.subgraph_interface import DEFINITION
 from nodeflow.document.edit import commands, library
 from nodeflow.document.edit.commands import Point
 from nodeflow.document.edit.create_subgraph import instance_name
@@ -21,7 +22,7 @@ from nodeflow.document.model.records import SUBGRAPH, NodeRecord
 LIBRARY = "library"
 
 
-class Offer(SubgraphOp):
+class Offer(SubgraphDeclaration):
     """A subgraph or template as palette and search show it.
 
     Attributes:
@@ -35,7 +36,7 @@ class Offer(SubgraphOp):
         doc: str,
         definition: Document | None = None,
         *,
-        category: str = SubgraphOp.category,
+        category: str = SubgraphDeclaration.category,
         note: str = "",
     ) -> None:
         super().__init__(definition)

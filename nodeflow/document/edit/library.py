@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from nodeflow.document.analysis.subgraph_ops import DEFINITION
+from nodeflow.document.analysis.subgraph_interface import DEFINITION
 from nodeflow.document.edit.clipboard import excerpt
 from nodeflow.document.edit.commands import Point, paste
 from nodeflow.document.edit.create_subgraph import check_definition

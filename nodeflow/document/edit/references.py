@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
-from nodeflow.document.analysis.declarations import op_of
 from nodeflow.document.analysis.paths import find_name, graphs
-from nodeflow.document.analysis.subgraph_ops import definition_of
+from nodeflow.document.analysis.plain_declaration import plain_declaration
+from nodeflow.document.analysis.subgraph_interface import definition_of
 from nodeflow.document.model.document import Document, Transaction
 from nodeflow.document.model.records import Json, NodeRecord, same
 
@@ -65,7 +65,7 @@ def rewrite_names(
 def variable_names(record: NodeRecord) -> list[Json] | None:
     """Returns the names of variables in a node's attribute of that kind; None if it has none."""
     names = record.attrs.get("variables")
-    op = op_of(record) if isinstance(names, list) else None
+    op = plain_declaration(record.op) if isinstance(names, list) else None
     declared = op is not None and any(a.name == "variables" and a.kind == "names" for a in op.attrs)
     return names if declared else None
 

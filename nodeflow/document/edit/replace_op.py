@@ -6,19 +6,21 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.analysis.dataset_op import DATASET
-from nodeflow.document.analysis.declarations import op_of
-from nodeflow.document.analysis.ports import CONTROL, DONE, FEED, port_order, split_port
+from nodeflow.document.analysis.dataset_node import DATASET
+from nodeflow.document.analysis.plain_declaration import plain_declaration
+from nodeflow.document.analysis.port_names import CONTROL, DONE, FEED, port_order, split_port
 from nodeflow.document.analysis.wire_check import check_type
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.names import automatic_name, base_name
 from nodeflow.document.model.records import NodeRecord, Wire
 from nodeflow.errors import AttributeProblem, MissingInput, NodeflowError
+from nodeflow.graph.declaration import NodeDeclaration
 from nodeflow.graph.infer import infer_types
-from nodeflow.graph.op import Op
 
 
-def replacement(doc: Document, node_id: str, op: Op) -> tuple[NodeRecord, dict[str, str]]:
+def replacement(
+    doc: Document, node_id: str, op: NodeDeclaration
+) -> tuple[NodeRecord, dict[str, str]]:
     """Returns the node with another op, and how its in-ports move: old name -> new name.
 
     A wire keeps its port where the new op has one of that name, else it takes the first that is
@@ -43,13 +45,13 @@ def replacement(doc: Document, node_id: str, op: Op) -> tuple[NodeRecord, dict[s
     return replace(record, op=op.id, name=name, attrs=attrs), moves
 
 
-def _in_names(op: Op, count: int) -> list[str]:
+def _in_names(op: NodeDeclaration, count: int) -> list[str]:
     names = [port.name for port in op.inputs if not port.variadic]
     several = [port.name for port in op.inputs if port.variadic]
     return names + [f"{base}.{i}" for base in several for i in range(count)]
 
 
-def fits_in_place(doc: Document, analysis: Analysis, node_id: str, op: Op) -> bool:
+def fits_in_place(doc: Document, analysis: Analysis, node_id: str, op: NodeDeclaration) -> bool:
     """Says whether another op takes all that is wired into a node, and what it feeds takes it."""
     if op.id in (doc.node(node_id).op, DATASET) or (node_id, FEED) in doc.wires:
         return False
@@ -84,7 +86,7 @@ def fits_in_place(doc: Document, analysis: Analysis, node_id: str, op: Op) -> bo
     )
 
 
-def _in_order(op: Op) -> Callable[[str], tuple[int, int]]:
+def _in_order(op: NodeDeclaration) -> Callable[[str], tuple[int, int]]:
     order = [port.name for port in op.inputs]
 
     def key(name: str) -> tuple[int, int]:
@@ -94,7 +96,7 @@ def _in_order(op: Op) -> Callable[[str], tuple[int, int]]:
     return key
 
 
-def replace_op(doc: Document, node_id: str, op: Op) -> None:
+def replace_op(doc: Document, node_id: str, op: NodeDeclaration) -> None:
     """Puts another op in a node's place; its wires stay as far as there are ports for them."""
     record, moves = replacement(doc, node_id, op)
     old = doc.node(node_id)
@@ -112,9 +114,9 @@ def replace_op(doc: Document, node_id: str, op: Op) -> None:
                 t.put_wire(wire._replace(source_port=names[wire.source_port]))
 
 
-def _out_names(old: NodeRecord, op: Op, out: list[Wire]) -> dict[str, str]:
+def _out_names(old: NodeRecord, op: NodeDeclaration, out: list[Wire]) -> dict[str, str]:
     """Old out-port -> new one: by name, else by place."""
-    before = op_of(old)
+    before = plain_declaration(old.op)
     used = sorted({w.source_port for w in out}, key=port_order)
     known = before is not None and bool(before.outputs)
     order = [before.output_name(i) for i in range(len(used) + 8)] if before and known else used

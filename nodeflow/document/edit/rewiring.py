@@ -10,17 +10,11 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.analysis.declarations import op_of
+from nodeflow.document.analysis.declarations import declaration
 from nodeflow.document.analysis.passthrough import REROUTE
-from nodeflow.document.analysis.ports import (
-    CONTROL,
-    FEED,
-    in_ports,
-    input_names,
-    out_ports,
-    split_port,
-)
-from nodeflow.document.analysis.wire_check import check_type, fits_by_type, op_or_dataset
+from nodeflow.document.analysis.port_names import CONTROL, FEED, input_names, split_port
+from nodeflow.document.analysis.ports import in_ports, out_ports
+from nodeflow.document.analysis.wire_check import check_type, fits_by_type
 from nodeflow.document.edit import commands
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import NodeRecord, Wire
@@ -46,7 +40,7 @@ def insertion(
 
     `record` may not be in the document yet. Types that are not known speak against nothing.
     """
-    op = op_of(record, doc)
+    op = declaration(record, doc)
     if op is None or record.id in (wire.source, wire.target):
         return None
     if record.id in doc.nodes and _would_loop(doc, analysis, record.id, wire):
@@ -89,7 +83,7 @@ def _fitting_output(
         if found is not None:
             if check_type(doc, analysis, found, target, wire.target_port) is None:
                 return view.name
-        elif not op_or_dataset(target) or _shares_dtype(doc, target, wire.target_port, view.dtypes):
+        elif _shares_dtype(doc, target, wire.target_port, view.dtypes):
             return view.name
     return None
 
@@ -98,13 +92,13 @@ def _types_with(
     doc: Document, analysis: Analysis, record: NodeRecord, port: str, given: TensorType | None
 ) -> dict[str, TensorType]:
     """The types of a node's outputs if a value of type `given` came into `port`; {} if unknown."""
-    op = op_of(record, doc)
+    op = declaration(record, doc)
     assert op is not None
     wired = {
         w.target_port: analysis.type_of(record.id, w.target_port) for w in _tensors(doc, record)
     }
     wired[port] = given
-    types = [wired.get(name) for name in input_names(op, wired)]
+    types = [wired.get(name) for name in input_names(op.inputs, wired)]
     try:
         found = infer_types(op, [t for t in types if t is not None], op.bind_attrs(record.attrs))
     except (NodeflowError, ArithmeticError, TypeError, ValueError, LookupError):
@@ -119,7 +113,7 @@ def _tensors(doc: Document, record: NodeRecord) -> list[Wire]:
 
 
 def _shares_dtype(doc: Document, target: NodeRecord, port: str, dtypes: Iterable[str]) -> bool:
-    op = op_of(target, doc)
+    op = declaration(target, doc)
     if op is None:
         return True
     base = split_port(port)[0]

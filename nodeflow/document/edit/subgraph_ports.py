@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from nodeflow.document.analysis.node_flags import hidden_ports, with_field
 from nodeflow.document.analysis.paths import instances_of
-from nodeflow.document.analysis.subgraph_ops import PORTS, border, is_port_name, port_names
+from nodeflow.document.analysis.subgraph_interface import PORTS, border, is_port_name, port_names
 from nodeflow.document.edit.commands import NEW, remove
 from nodeflow.document.model.document import Document, Transaction
 from nodeflow.document.model.errors import BadPort, SubgraphError

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from nodeflow.document.analysis.dataset_op import DATASET
-from nodeflow.document.analysis.declarations import op_of
+from nodeflow.document.analysis.dataset_node import DATASET
+from nodeflow.document.analysis.declarations import declaration
 from nodeflow.document.analysis.node_flags import with_field
 from nodeflow.document.analysis.passthrough import BYPASSED, MUTED, REROUTE, mode_of
 from nodeflow.document.analysis.paths import find_name, instance_problem, instances_of
-from nodeflow.document.analysis.ports import CONTROL, DONE, is_control
-from nodeflow.document.analysis.subgraph_ops import BORDER, definition_of, leaving_wire, port_names
+from nodeflow.document.analysis.port_names import CONTROL, DONE, is_control
+from nodeflow.document.analysis.subgraph_interface import (
+    BORDER,
+    definition_of,
+    leaving_wire,
+    port_names,
+)
 from nodeflow.document.edit.commands import point
 from nodeflow.document.edit.create_subgraph import middle
 from nodeflow.document.edit.references import (
@@ -190,7 +195,7 @@ def _order(
 ) -> None:
     """What the instance waited for, all inside waits for; what waited for it, for all inside."""
     nodes = [doc.nodes[new] for new in move.ids.values()]
-    nodes = [n for n in nodes if n.op not in (DATASET, REROUTE) and op_of(n, doc) is not None]
+    nodes = [n for n in nodes if n.op not in (DATASET, REROUTE) and declaration(n, doc) is not None]
     for wire in before:
         for record in nodes:
             port = _free_control(doc, record.id)
@@ -202,7 +207,7 @@ def _order(
             port = wire.target_port
             if wire.key in doc.wires:
                 port = _free_control(doc, wire.target)
-            op = op_of(record, doc)
+            op = declaration(record, doc)
             out = op.output_name(0) if op is not None and op.outputs else DONE
             t.put_wire(Wire(record.id, out, wire.target, port))
 

@@ -10,16 +10,17 @@ import keyword
 import re
 from typing import Any
 
-from nodeflow.document.analysis.dataset_op import DATASET
-from nodeflow.document.analysis.declarations import op_of
-from nodeflow.document.analysis.ports import CONTROL, FEED, in_ports, split_port
-from nodeflow.document.analysis.subgraph_ops import good_ports
+from nodeflow.document.analysis.dataset_node import DATASET
+from nodeflow.document.analysis.declarations import declaration
+from nodeflow.document.analysis.port_names import CONTROL, FEED, split_port
+from nodeflow.document.analysis.ports import in_ports
+from nodeflow.document.analysis.subgraph_interface import good_ports
 from nodeflow.document.analysis.traversal import topological, upstream
 from nodeflow.document.build.inline_passthrough import straightened
 from nodeflow.document.formula.tree import changed_attrs
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import INPUTS, NodeRecord, Wire
-from nodeflow.graph.op import Op
+from nodeflow.graph.declaration import NodeDeclaration
 
 HEAD = "import nodeflow as nf\n"
 OWN = ("nf", "float", "nodeflow")
@@ -31,12 +32,12 @@ def python_code(doc: Document, node_id: str) -> str:
     wanted = upstream(doc, [doc.node(node_id).id])
     order, _ = topological(doc, wanted)
     writer = _Writer(doc)
-    head = HEAD + ("nf.load_plugins()\n" if any(_is_own(doc.nodes[i]) for i in order) else "")
+    head = HEAD + ("nf.load_plugins()\n" if any(_is_own(doc, doc.nodes[i]) for i in order) else "")
     return "\n".join([head, *(writer.line(doc.nodes[i]) for i in order)]) + "\n"
 
 
-def _is_own(record: NodeRecord) -> bool:
-    op = op_of(record)
+def _is_own(doc: Document, record: NodeRecord) -> bool:
+    op = declaration(record, doc)
     return op is not None and op.own
 
 
@@ -46,7 +47,7 @@ class _Writer:
         self.variables: dict[str, str] = {}
 
     def line(self, record: NodeRecord) -> str:
-        op = op_of(record)
+        op = declaration(record, self.doc)
         if record.op == DATASET:
             source = record.attrs.get("source", "mnist")
             return f"# {record.name}: the data set {source!r} feeds what follows"
@@ -65,7 +66,7 @@ class _Writer:
             code += f"  # fed with {self.doc.nodes[feed.source].name}'s {feed.source_port}"
         return code
 
-    def _call(self, record: NodeRecord, op: Op) -> str:
+    def _call(self, record: NodeRecord, op: NodeDeclaration) -> str:
         args = self._inputs(record, op)
         attrs = dict(changed_attrs(op, record))
         if op.id == "gradients":
@@ -91,7 +92,7 @@ class _Writer:
         attrs["dtype"] = record.attrs.get("dtype", "float32")
         return args or [_literal(value if initializer is None else initializer)], attrs
 
-    def _inputs(self, record: NodeRecord, op: Op) -> list[str]:
+    def _inputs(self, record: NodeRecord, op: NodeDeclaration) -> list[str]:
         """What goes in, by port; a list for a variadic one after others."""
         args: list[str] = []
         several: list[str] = []
@@ -109,9 +110,9 @@ class _Writer:
         if self.doc.nodes[wire.source].op == INPUTS:
             return wire.source_port
         name = self.variables.get(wire.source, "None")
-        op = op_of(self.doc.nodes[wire.source])
+        op = declaration(self.doc.nodes[wire.source], self.doc)
         index = split_port(wire.source_port)[1]
-        if op is None or (index is None and len(op.outputs) < 2):
+        if op is None or not op.computes or (index is None and len(op.outputs) < 2):
             return name
         if index is None:
             names = [port.name for port in op.outputs]

@@ -10,12 +10,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from nodeflow.document.analysis.declarations import op_of
-from nodeflow.document.analysis.ports import in_ports, out_ports, split_port
+from nodeflow.document.analysis.declarations import declaration
+from nodeflow.document.analysis.port_names import split_port
+from nodeflow.document.analysis.ports import in_ports, out_ports
 from nodeflow.document.build.inline_passthrough import straightened
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import INPUTS, OUTPUTS, SUBGRAPH, NodeRecord
-from nodeflow.graph.op import Op
+from nodeflow.graph.declaration import NodeDeclaration
 
 ENDS = ("placeholder", "variable", "dataset", SUBGRAPH, INPUTS, OUTPUTS)
 MOST_TERMS = 40
@@ -49,7 +50,7 @@ class Missing:
 class Applied:
     """An op applied to terms; `attrs` are those that differ from their defaults."""
 
-    op: Op
+    op: NodeDeclaration
     args: tuple[Term, ...]
     attrs: dict[str, Any] = field(default_factory=dict, hash=False)
     output: int | None = None
@@ -62,7 +63,7 @@ def formula_tree(doc: Document, node_id: str, most: int = MOST_TERMS) -> Term:
     """Returns what a node computes. Raises NoSuchNode."""
     doc, node_id = straightened(doc, node_id)
     record = doc.node(node_id)
-    if record.op in ENDS or op_of(record) is None:
+    if record.op in ENDS or declaration(record, doc) is None:
         return Named(record.name)
     opened = _opened(doc, record, most)
     made: dict[str, Term] = {}
@@ -78,7 +79,7 @@ def _opened(doc: Document, root: NodeRecord, most: int) -> list[str]:
         for wire in doc.wires_into(node):
             record = doc.nodes[wire.source]
             new = wire.source not in depth and len(depth) < most
-            if new and record.op not in ENDS and op_of(record) is not None:
+            if new and record.op not in ENDS and declaration(record, doc) is not None:
                 depth[wire.source] = depth[node] + 1
                 order.append(wire.source)
     uses = Counter(w.source for node in order for w in doc.wires_into(node))
@@ -103,7 +104,7 @@ def _users_first(doc: Document, root: str, opened: set[str]) -> list[str]:
 
 
 def _apply(doc: Document, record: NodeRecord, made: dict[str, Term]) -> Term:
-    op = op_of(record)
+    op = declaration(record, doc)
     assert op is not None
     if op.id == "constant":
         return _constant(record)
@@ -121,10 +122,10 @@ def _argument(doc: Document, made: dict[str, Term], wire: Any) -> Term:
     if source.op == INPUTS:
         return Named(wire.source_port)
     term = made.get(source.id) or _end(source)
-    op = op_of(source)
+    op = declaration(source, doc)
     names = [p.name for p in out_ports(doc, source)]
     several = len(names) > 1 or split_port(wire.source_port)[1] is not None
-    if op is None or not several:
+    if op is None or not op.computes or not several:
         return term
     index = split_port(wire.source_port)[1]
     index = names.index(wire.source_port) if index is None else index
@@ -145,7 +146,7 @@ def _constant(record: NodeRecord) -> Term:
     return Named(record.name) if isinstance(value, (list, str)) else Literal(value)
 
 
-def changed_attrs(op: Op, record: NodeRecord) -> dict[str, Any]:
+def changed_attrs(op: NodeDeclaration, record: NodeRecord) -> dict[str, Any]:
     """Returns the attributes of a node that differ from their op's defaults, in its order."""
     changed = {}
     for attr in op.attrs:

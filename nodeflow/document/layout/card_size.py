@@ -11,12 +11,12 @@ from functools import lru_cache
 from typing import Any
 
 from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.analysis.dataset_op import DATASET
+from nodeflow.document.analysis.dataset_node import DATASET
 from nodeflow.document.analysis.declarations import declaration
 from nodeflow.document.analysis.node_flags import is_collapsed
 from nodeflow.document.analysis.passthrough import REROUTE
-from nodeflow.document.analysis.ports import base_dir, in_ports, out_ports
-from nodeflow.document.analysis.subgraph_ops import BORDER
+from nodeflow.document.analysis.ports import in_ports, out_ports
+from nodeflow.document.analysis.subgraph_interface import BORDER
 from nodeflow.document.layout.text_width import text_width
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import INPUTS, NodeRecord
@@ -54,7 +54,7 @@ def node_size(doc: Document, record: NodeRecord, analysis: Analysis | None = Non
     """
     if record.op == REROUTE:
         return DOT, DOT
-    op = declaration(record, doc, base_dir=base_dir(doc))
+    op = declaration(record, doc)
     kind = op.title if op else f"unknown op {record.op}"
     if is_collapsed(record):
         return card_width(record.name, kind, (), ()), HEADER

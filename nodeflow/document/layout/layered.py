@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.analysis.ports import in_ports, out_ports, port_order
+from nodeflow.document.analysis.port_names import port_order
+from nodeflow.document.analysis.ports import in_ports, out_ports
 from nodeflow.document.analysis.traversal import topological
 from nodeflow.document.io.flow import natural
 from nodeflow.document.layout.card_size import HEADER, ROW, Size, node_size

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QPointF
 
 from nodeflow.document.analysis.ports import in_ports, out_ports
-from nodeflow.document.analysis.subgraph_ops import BORDER, DEFINITION, SubgraphOp
+from nodeflow.document.analysis.subgraph_declarations import SubgraphDeclaration
+from nodeflow.document.analysis.subgraph_interface import BORDER, DEFINITION
 from nodeflow.document.edit import insertables, library
 from nodeflow.document.edit.create_subgraph import create
 from nodeflow.document.edit.definitions import make_independent
@@ -271,4 +272,4 @@ class Subgraphs:
         """Give the keyboard to the file's subgraphs in the ops panel."""
         self._window.show_canvas()
         self._window.show_panel("palette")
-        self._window.palette_panel.show_offers(SubgraphOp.category)
+        self._window.palette_panel.show_offers(SubgraphDeclaration.category)

@@ -29,7 +29,7 @@ from nodeflow.document.io.flow import natural
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.problems import Problem
 from nodeflow.document.model.records import Change, NodeRecord
-from nodeflow.graph.op import Op
+from nodeflow.graph.declaration import NodeDeclaration
 
 GROUP = "group"
 """What an optimizer becomes when it is unpacked."""
@@ -246,7 +246,7 @@ class Workspace(QObject):
     def title(self) -> str:
         return self.document.path.stem if self.document.path else "Untitled"
 
-    def declaration(self, record: NodeRecord) -> Op | None:
+    def declaration(self, record: NodeRecord) -> NodeDeclaration | None:
         """What declares a node: its op, the dataset's declaration, or None where unknown."""
         return declaration(record, self.document, base_dir=self.base_dir)
 

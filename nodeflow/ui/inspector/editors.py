@@ -25,6 +25,7 @@ from nodeflow.document.model.records import plain
 from nodeflow.errors import NodeflowError
 from nodeflow.graph.declaration import Attr
 from nodeflow.graph.types import DTYPES
+from nodeflow.ops import REGISTRY
 from nodeflow.ui.core.theme import SPACE, Theme
 from nodeflow.ui.core.widgets import restyle
 from nodeflow.ui.inspector import parsing
@@ -432,12 +433,11 @@ class InitializerEditor(Editor):
 
 def initializers() -> list[Any]:
     """The ops that can draw a variable's first values: no inputs, a shape to fill."""
-    from nodeflow.document.analysis.declarations import declarations
-
     found = [
         op
-        for op in declarations()
-        if not op.inputs and not op.stateful and {"shape", "dtype"} <= {a.name for a in op.attrs}
+        for op in REGISTRY
+        if not (op.hidden or op.inputs or op.stateful)
+        and {"shape", "dtype"} <= {a.name for a in op.attrs}
     ]
     return sorted(found, key=lambda op: (not op.random, op.title))
 

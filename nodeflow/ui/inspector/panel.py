@@ -8,14 +8,13 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
-from nodeflow.document.analysis.dataset_op import DATASET
-from nodeflow.document.analysis.subgraph_ops import BORDER, definition_of
+from nodeflow.document.analysis.dataset_node import DATASET
+from nodeflow.document.analysis.subgraph_interface import BORDER, definition_of
 from nodeflow.document.analysis.training_settings import is_optimizer
-from nodeflow.document.build.expand import Expansion
+from nodeflow.document.build.expand import Expansion, can_expand
 from nodeflow.document.edit import commands
 from nodeflow.document.model.records import SUBGRAPH, Change, NodeRecord
-from nodeflow.graph.declaration import Attr
-from nodeflow.graph.op import Op
+from nodeflow.graph.declaration import Attr, NodeDeclaration
 from nodeflow.ui.core.theme import SPACE, Theme
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import button, label, line, row
@@ -82,7 +81,7 @@ class NodePage(Page):
         self.body.addWidget(self.attributes)
         if self.subgraph is not None:
             self.body.addWidget(self.subgraph)
-        if self.op is not None and self.op.macro and not workspace.document.locked:
+        if can_expand(workspace.document, record.id) and not workspace.document.locked:
             self.body.addWidget(self._make_inside())
         if is_optimizer(record.op) and not workspace.document.locked:
             self.training = TrainingSection(workspace, theme)
@@ -163,7 +162,7 @@ class NodePage(Page):
         return self.source
 
 
-def signature_of(op: Op | None) -> tuple:
+def signature_of(op: NodeDeclaration | None) -> tuple:
     """What of a declaration the page's widgets depend on."""
     if op is None:
         return ()

@@ -10,13 +10,12 @@ from PySide6.QtGui import QKeyEvent, QPainter, QPixmap
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
 from nodeflow.document.analysis import ports
-from nodeflow.document.analysis.dataset_op import DATASET, SOURCE
+from nodeflow.document.analysis.dataset_node import DATASET, SOURCE
 from nodeflow.document.edit import commands
 from nodeflow.document.model.problems import Problem
 from nodeflow.document.model.records import NodeRecord
 from nodeflow.errors import NodeflowError
-from nodeflow.graph.declaration import Attr
-from nodeflow.graph.op import Op
+from nodeflow.graph.declaration import Attr, NodeDeclaration
 from nodeflow.ui.canvas.paint.op_icons import draw_sign, tile
 from nodeflow.ui.core.messages import plain
 from nodeflow.ui.core.theme import SPACE, Theme, font_families, icon
@@ -60,7 +59,7 @@ class NameSection(QWidget):
     """The node's sign, its name as a field, and its op."""
 
     def __init__(
-        self, workspace: Workspace, record: NodeRecord, op: Op | None, theme: Theme
+        self, workspace: Workspace, record: NodeRecord, op: NodeDeclaration | None, theme: Theme
     ) -> None:
         super().__init__()
         self._workspace = workspace
@@ -292,7 +291,7 @@ class PortsSection(Section):
 class DocSection(Section):
     """The op's documentation, as declared."""
 
-    def __init__(self, op: Op) -> None:
+    def __init__(self, op: NodeDeclaration) -> None:
         super().__init__("ABOUT")
         for paragraph in op.doc.strip().split("\n\n"):
             text = label("", "muted", wrap=True)

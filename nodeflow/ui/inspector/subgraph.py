@@ -10,7 +10,7 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QToolButton, QVBoxLayout, QWidget
 
 from nodeflow.document.analysis.paths import instances_of
-from nodeflow.document.analysis.subgraph_ops import port_names
+from nodeflow.document.analysis.subgraph_interface import port_names
 from nodeflow.document.edit import subgraph_ports
 from nodeflow.document.edit.definitions import rename_definition
 from nodeflow.document.model.document import Document

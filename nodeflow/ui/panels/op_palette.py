@@ -39,7 +39,7 @@ from PySide6.QtWidgets import (
 
 from nodeflow.document.analysis.declarations import declarations
 from nodeflow.document.edit.insertables import is_offer
-from nodeflow.graph.op import Op
+from nodeflow.graph.declaration import NodeDeclaration
 from nodeflow.ui.canvas.paint.op_icons import draw_sign, tile
 from nodeflow.ui.core.theme import SPACE, TYPE, Theme, draw_icon, font, icon
 from nodeflow.ui.core.theme_manager import ThemeManager
@@ -52,7 +52,7 @@ NOTE_ROLE = Qt.ItemDataRole.UserRole + 3
 OP_HEIGHT, CATEGORY_HEIGHT = 30, 32
 
 
-def op_tooltip(op: Op) -> str:
+def op_tooltip(op: NodeDeclaration) -> str:
     """An op's documentation, inputs and outputs as rich text."""
     paragraphs = [p.replace("\n", " ") for p in op.doc.strip().split("\n\n")]
     body = "".join(f"<p style='margin:4px 0'>{_escape(p)}</p>" for p in paragraphs)
@@ -286,7 +286,7 @@ class PalettePanel(QWidget):
     def __init__(self, themes: ThemeManager, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._ops = declarations()
-        self._offers: list[Op] = []
+        self._offers: list[NodeDeclaration] = []
         self.search = QLineEdit()
         self.search.setPlaceholderText("Search ops")
         self.search.setClearButtonEnabled(True)
@@ -318,7 +318,7 @@ class PalettePanel(QWidget):
         self._ops = [*declarations(), *self._offers]
         self._fill(self.search.text().strip())
 
-    def offer(self, more: list[Op]) -> None:
+    def offer(self, more: list[NodeDeclaration]) -> None:
         """Show subgraphs and templates beside the ops."""
         known = [_shown_of(op) for op in self._offers]
         if [_shown_of(op) for op in more] != known:
@@ -413,16 +413,16 @@ class PalettePanel(QWidget):
         return {i.data() for i in rows if model.hasChildren(i) and not self.tree.isExpanded(i)}
 
 
-def _shown_of(op: Op) -> tuple[str, str]:
+def _shown_of(op: NodeDeclaration) -> tuple[str, str]:
     """What a row of an offer says."""
-    return op.id, getattr(op, "note", "")
+    return op.id, op.note
 
 
-def _op_item(op: Op) -> QStandardItem:
+def _op_item(op: NodeDeclaration) -> QStandardItem:
     item = QStandardItem(op.title)
     item.setData(op.id, OP_ROLE)
     item.setData(op.category, CATEGORY_ROLE)
-    item.setData(getattr(op, "note", ""), NOTE_ROLE)
+    item.setData(op.note, NOTE_ROLE)
     item.setToolTip(op_tooltip(op))
     item.setAccessibleDescription(op.summary)
     return item

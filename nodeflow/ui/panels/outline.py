@@ -22,7 +22,7 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QHeaderView, QLineEdit, QTreeView, QVBoxLayout, QWidget
 
-from nodeflow.document.analysis.subgraph_ops import DEFINITION
+from nodeflow.document.analysis.subgraph_interface import DEFINITION
 from nodeflow.document.model.records import SUBGRAPH, Change, NodeRecord
 from nodeflow.ui.canvas.scene import card_data, value_preview
 from nodeflow.ui.core.theme import SPACE

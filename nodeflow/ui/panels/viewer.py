@@ -18,7 +18,6 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from nodeflow.document.model.records import SUBGRAPH
 from nodeflow.host import protocol as p
 from nodeflow.ui.core.engine_link import EngineLink
 from nodeflow.ui.core.theme import SPACE
@@ -201,8 +200,7 @@ class ViewerPanel(QWidget):
         """Names of a node's outputs; a dataset's columns are bound, not computed."""
         record = self._workspace.document.nodes[node_id]
         op = self._workspace.declaration(record)
-        computes = record.op == SUBGRAPH or getattr(op, "is_graph_op", True)
-        if op is None or not op.outputs or not computes or self._workspace.is_apart:
+        if op is None or not op.outputs or not op.computes or self._workspace.is_apart:
             return []
         count = len(self._workspace.analysis.out_types(node_id) or {}) or 1
         name = self._workspace.full_name(record.name)

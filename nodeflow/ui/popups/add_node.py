@@ -15,16 +15,17 @@ from typing import Any
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QKeyEvent
 
-from nodeflow.document.analysis.dataset_op import DATASET
+from nodeflow.document.analysis.dataset_node import DATASET
 from nodeflow.document.analysis.declarations import declarations
 from nodeflow.document.analysis.op_matching import accepts, gives, takes
-from nodeflow.document.analysis.ports import FEED, in_ports, out_ports
+from nodeflow.document.analysis.port_names import FEED
+from nodeflow.document.analysis.ports import in_ports, out_ports
 from nodeflow.document.analysis.wire_check import check_wire
 from nodeflow.document.edit import commands, insertables
 from nodeflow.document.edit.replace_op import fits_in_place, replace_op
 from nodeflow.document.edit.rewiring import insert_on_wire, insertion
 from nodeflow.document.model.records import Wire
-from nodeflow.graph.op import Op
+from nodeflow.graph.declaration import NodeDeclaration
 from nodeflow.graph.types import DTYPES
 from nodeflow.ui.canvas import CanvasView, WireContext
 from nodeflow.ui.canvas.scene import card_data
@@ -58,7 +59,7 @@ class SearchToAdd(PickList):
         self._alone = False
         self.asked = Asked(QPointF(), None)
         self._at = QPointF()
-        self._ops: list[Op] = []
+        self._ops: list[NodeDeclaration] = []
         self._used: Counter[str] = Counter()
         self._accepted = frozenset(DTYPES)
         view.request_search.connect(self.search)
@@ -95,7 +96,7 @@ class SearchToAdd(PickList):
         port = ports[0].name
         return WireContext(chosen[0], port, "out", analysis.type_of(chosen[0], port))
 
-    def _offers(self) -> list[Op]:
+    def _offers(self) -> list[NodeDeclaration]:
         """Subgraphs and templates; a node's place can be taken by neither."""
         if isinstance(self.asked.context, ReplaceContext):
             return []
@@ -103,7 +104,7 @@ class SearchToAdd(PickList):
 
     # ---- finding ----------------------------------------------------------------------------
 
-    def _suits(self, op: Op) -> bool:
+    def _suits(self, op: NodeDeclaration) -> bool:
         context = self.asked.context
         if isinstance(context, ReplaceContext):
             return fits_in_place(self.view.document, self.view.analysis, context.node, op)
@@ -128,7 +129,7 @@ class SearchToAdd(PickList):
             return frozenset(DTYPES)
         return accepts(self.view.document, self.view.analysis, context.node, context.port)
 
-    def _fit(self, op: Op) -> float:
+    def _fit(self, op: NodeDeclaration) -> float:
         """1 for an op made for the dtype of the open wire, 0 for one that takes or gives all."""
         context = self.asked.context or self._from
         kinds: Collection[str] = DTYPES
@@ -192,7 +193,7 @@ class SearchToAdd(PickList):
                 self.view.select([add_and_wire(self.view, op, at, context, corner)])
 
     @staticmethod
-    def _would_take(op: Op, source: WireContext) -> bool:
+    def _would_take(op: NodeDeclaration, source: WireContext) -> bool:
         return bool(op.inputs) and (source.type is None or takes(op, source.type))
 
     def _key(self, event: QKeyEvent) -> bool:
@@ -203,7 +204,7 @@ class SearchToAdd(PickList):
 
 def add_and_wire(
     view: CanvasView,
-    op: Op,
+    op: NodeDeclaration,
     at: QPointF,
     context: WireContext | None,
     dropped: WireContext | None = None,
@@ -225,7 +226,7 @@ def add_and_wire(
     return node_id
 
 
-def add_into_wire(view: CanvasView, op: Op, at: QPointF, wire: Wire) -> None:
+def add_into_wire(view: CanvasView, op: NodeDeclaration, at: QPointF, wire: Wire) -> None:
     """Add a node at a scene point and put it into a wire, as one undo step."""
     document = view.document
     with document.transaction(f"Insert {insertables.called(op.id)}"):
@@ -236,7 +237,7 @@ def add_into_wire(view: CanvasView, op: Op, at: QPointF, wire: Wire) -> None:
     view.select([node_id])
 
 
-def _corner(op: Op, at: QPointF, context: WireContext | None) -> tuple[float, float]:
+def _corner(op: NodeDeclaration, at: QPointF, context: WireContext | None) -> tuple[float, float]:
     """The card's corner: its port at the point for a wire, its header under it otherwise."""
     if context is None:
         x, y = at.x() - 40, at.y() - card_data.HEADER / 2
@@ -247,7 +248,7 @@ def _corner(op: Op, at: QPointF, context: WireContext | None) -> tuple[float, fl
     return round(x / 8) * 8, round(y / 8) * 8
 
 
-def _attrs(op: Op, context: WireContext | None) -> dict[str, Any]:
+def _attrs(op: NodeDeclaration, context: WireContext | None) -> dict[str, Any]:
     """A placeholder for a dataset's column takes over its type."""
     kind = context.type if context is not None else None
     if op.id != "placeholder" or kind is None or context.side != "out":

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
 from nodeflow.document.analysis.paths import ALONE, unused, walk
-from nodeflow.document.analysis.subgraph_ops import BORDER
+from nodeflow.document.analysis.subgraph_interface import BORDER
 from nodeflow.document.model.records import SUBGRAPH, NodeRecord
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.canvas.scene import value_preview

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from nodeflow.document.analysis.op_matching import gives
 from nodeflow.document.layout.card_size import SHORT_DTYPES
-from nodeflow.graph.op import Op
+from nodeflow.graph.declaration import NodeDeclaration
 from nodeflow.graph.types import DTYPES
 from nodeflow.ui.popups.fuzzy_match import best_score
 
@@ -22,9 +22,9 @@ ORDER = (
 """The order of categories: what a first graph needs comes first; unknown ones come last."""
 
 
-def by_category(ops: Iterable[Op]) -> dict[str, list[Op]]:
+def by_category(ops: Iterable[NodeDeclaration]) -> dict[str, list[NodeDeclaration]]:
     """Ops by category, both in the order to show."""
-    groups: dict[str, list[Op]] = {}
+    groups: dict[str, list[NodeDeclaration]] = {}
     for op in ops:
         groups.setdefault(op.category or "Other", []).append(op)
     rank = {name.lower(): i for i, name in enumerate(ORDER)}
@@ -59,7 +59,7 @@ class OpQuery:
                     problem = f"“{name}” is no dtype: there are {', '.join(DTYPES)}."
         return cls(" ".join(words), wanted["in"], wanted["out"], problem)
 
-    def admits(self, op: Op) -> bool:
+    def admits(self, op: NodeDeclaration) -> bool:
         """Whether an op passes the filters."""
         if self.problem:
             return False
@@ -67,7 +67,7 @@ class OpQuery:
             return False
         return not self.gives or bool(op.outputs and self.gives & gives(op, self.takes or DTYPES))
 
-    def fit(self, op: Op) -> float:
+    def fit(self, op: NodeDeclaration) -> float:
         """From 0 to 1: how few other dtypes than the wanted an op gives."""
         return 1.0 - len(gives(op)) / len(DTYPES) if self.gives else 0.0
 
@@ -78,10 +78,10 @@ def _dtypes(name: str) -> frozenset[str]:
 
 def ranked(
     text: str,
-    ops: Iterable[Op],
+    ops: Iterable[NodeDeclaration],
     used: Counter[str] | None = None,
-    fit: Callable[[Op], float] = lambda op: 0.0,
-) -> list[Op]:
+    fit: Callable[[NodeDeclaration], float] = lambda op: 0.0,
+) -> list[NodeDeclaration]:
     """Ops that answer a query, best first; how well they fit, then own use, decide between equals.
 
     Args:

@@ -8,15 +8,15 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from nodeflow.document.analysis import ports
-from nodeflow.document.analysis.dataset_op import DATASET
+from nodeflow.document.analysis.dataset_node import DATASET
 from nodeflow.document.analysis.declarations import declaration
 from nodeflow.document.analysis.node_flags import has_breakpoint, is_collapsed
 from nodeflow.document.analysis.passthrough import REROUTE, mode_of
-from nodeflow.document.analysis.subgraph_ops import BORDER
+from nodeflow.document.analysis.subgraph_interface import BORDER
 from nodeflow.document.layout.card_size import Label, card_width
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import INPUTS, SUBGRAPH, NodeRecord, Wire
-from nodeflow.graph.op import Op
+from nodeflow.graph.declaration import NodeDeclaration
 from nodeflow.ui.canvas.scene import card_data
 from nodeflow.ui.canvas.scene.card_data import CardFace, PortFace
 from nodeflow.ui.canvas.scene.inactive_nodes import Resting
@@ -123,7 +123,7 @@ class FaceBuilder:
         """What is on a card besides title, state and problem. Most nodes of a large graph have
         the same as others, so it is found once for each op, attributes, wired ports and types."""
         document, node_id = self.document, record.id
-        op = declaration(record, document, base_dir=ports.base_dir(document))
+        op = declaration(record, document)
         special = op is None or record.op in _SPECIAL or node_id in document.outer
         if special or self._problems(node_id):  # which may be at a port
             return self._make_sides(record, op)
@@ -145,7 +145,7 @@ class FaceBuilder:
             found = self._shared[key] = (record.attrs, self._make_sides(record, op))
         return found[1]
 
-    def _make_sides(self, record: NodeRecord, op: Op | None) -> _Sides:
+    def _make_sides(self, record: NodeRecord, op: NodeDeclaration | None) -> _Sides:
         inputs, outputs = self._inputs(record), self._outputs(record)
         subtitle = _subtitle(record, op)
         return _Sides(
@@ -251,7 +251,7 @@ def _port(port: Any, kind: Any | None, connected: bool, fault: str) -> PortFace:
     )
 
 
-def _subtitle(record: NodeRecord, op: Op | None) -> str:
+def _subtitle(record: NodeRecord, op: NodeDeclaration | None) -> str:
     """The op in words, and the settings that differ from their defaults."""
     if op is None:
         return f"unknown op {record.op}"

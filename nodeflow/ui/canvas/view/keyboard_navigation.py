@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nodeflow.document.analysis.ports import in_ports, out_ports, port_order
+from nodeflow.document.analysis.port_names import port_order
+from nodeflow.document.analysis.ports import in_ports, out_ports
 from nodeflow.document.model.document import Document
 
 if TYPE_CHECKING:

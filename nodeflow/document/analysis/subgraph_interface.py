@@ -1,4 +1,4 @@
-"""What a subgraph's instance and the two nodes at the border of its definition declare.
+"""The interface of a subgraph: the ports of its instances and of the two nodes at its border.
 
 An instance is a node with the op `subgraph`, whose attribute `definition` names a definition of
 the file. Inside a definition, one node `subgraph_inputs` has what comes in as its out-ports, and
@@ -10,19 +10,16 @@ node for any of the three (see `flatten`).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
-from nodeflow.document.model.errors import BadPort, UnknownSubgraph
+from nodeflow.document.analysis.plain_declaration import plain_declaration
+from nodeflow.document.analysis.port_names import is_control, split_port
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.errors import BadPort
 from nodeflow.document.model.problems import Problem
 from nodeflow.document.model.records import INPUTS, OUTPUTS, SUBGRAPH, NodeRecord, Wire
-from nodeflow.errors import NodeflowError
-from nodeflow.graph.declaration import Attr, Port
-from nodeflow.graph.op import Op
-from nodeflow.graph.types import TensorType
-
-if TYPE_CHECKING:
-    from nodeflow.document.model.document import Document
+from nodeflow.graph.declaration import Port
 
 BORDER = (INPUTS, OUTPUTS)
 DEFINITION = "definition"
@@ -31,79 +28,31 @@ PORT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 RESERVED = ("done",)  # the out-port that carries order alone
 
 
-class BorderOp(Op):
-    """The inputs, or the outputs, of a subgraph as a node inside it."""
-
-    category = "Subgraph"
-    attrs = (Attr(PORTS, "json", None, "Names of the ports, in order."),)
-    hidden = True
-    is_graph_op = False
-
-    def __init__(self, op_id: str, ports: Sequence[str] = ()) -> None:
-        shown = tuple(Port(name) for name in ports)
-        self.id = op_id
-        self.inputs = shown if op_id == OUTPUTS else ()
-        self.outputs = shown if op_id == INPUTS else ()
-        side = "comes into" if op_id == INPUTS else "leaves"
-        self.doc = f"What {side} the subgraph.\n\nEach port is one of the subgraph's."
-
-    @property
-    def title(self) -> str:
-        return "From outside" if self.id == INPUTS else "To the outside"
-
-
-class SubgraphOp(Op):
-    """An instance of a subgraph; its ports are those of the definition."""
-
-    id = SUBGRAPH
-    category = "Subgraph"
-    doc = "A graph as one node.\n\nEnter it to see and edit what is inside."
-    attrs = (Attr(DEFINITION, "string", "", "Name of the definition in this file."),)
-    hidden = True
-    is_graph_op = False
-
-    def __init__(self, definition: Document | None = None) -> None:
-        self.definition = definition
-        self.inputs = ()
-        self.outputs = ()
-        if definition is not None:
-            names = port_names(definition, INPUTS)
-            self.inputs = tuple(Port(n, optional=not is_required(definition, n)) for n in names)
-            self.outputs = tuple(Port(name) for name in port_names(definition, OUTPUTS))
-
-    @property
-    def title(self) -> str:
-        return f"Subgraph {self.definition.scope}" if self.definition is not None else "Subgraph"
-
-    def infer(self, *types: TensorType, **attrs: Any) -> list[TensorType]:
-        """The types of all outputs; raises the first error that is found inside."""
-        from nodeflow.document.analysis.analysis import Analysis, Carried
-
-        if self.definition is None:
-            raise UnknownSubgraph("there is no such subgraph")
-        given = {port.name: Carried(t) for port, t in zip(self.inputs, types, strict=False)}
-        inside = Analysis(self.definition, given=given)
-        for problem in inside.all_problems():
-            if problem.severity == "error":
-                error = problem.as_error()
-                raise NodeflowError(f"{error.where}: {error.message}", hint=error.hint)
-        found = [inside.leaving(port.name)[0] for port in self.outputs]
-        if any(t is None for t in found):
-            raise NodeflowError("what comes in does not tell the type of all outputs")
-        return [t for t in found if t is not None]
-
-
 def definition_of(doc: Document, record: NodeRecord) -> Document | None:
     """Returns the definition that an instance refers to, or None if the file has none such."""
     name = record.attrs.get(DEFINITION)
     return doc.definition(name) if isinstance(name, str) else None
 
 
-def subgraph_op(doc: Document | None, record: NodeRecord) -> Op:
-    """Returns the declaration of an instance or a border node."""
-    if record.op == SUBGRAPH:
-        return SubgraphOp(None if doc is None else definition_of(doc, record))
-    return BorderOp(record.op, good_ports(record))
+def instance_inputs(definition: Document) -> tuple[Port, ...]:
+    """Returns the in-ports of a definition's instances."""
+    names = port_names(definition, INPUTS)
+    return tuple(Port(name, optional=not is_required(definition, name)) for name in names)
+
+
+def instance_outputs(definition: Document) -> tuple[Port, ...]:
+    """Returns the out-ports of a definition's instances."""
+    return tuple(Port(name) for name in port_names(definition, OUTPUTS))
+
+
+def border_inputs(record: NodeRecord) -> tuple[Port, ...]:
+    """Returns the in-ports of a node at the border of a subgraph."""
+    return tuple(Port(name) for name in good_ports(record)) if record.op == OUTPUTS else ()
+
+
+def border_outputs(record: NodeRecord) -> tuple[Port, ...]:
+    """Returns the out-ports of a node at the border of a subgraph."""
+    return tuple(Port(name) for name in good_ports(record)) if record.op == INPUTS else ()
 
 
 def good_ports(border: NodeRecord) -> list[str]:
@@ -181,11 +130,10 @@ def is_required(definition: Document, port: str) -> bool:
 
 
 def _needs(target: NodeRecord, port: str) -> bool:
-    from nodeflow.document.analysis.declarations import op_of
-    from nodeflow.document.analysis.ports import is_control, split_port
-
-    op = op_of(target)
-    if op is None or is_control(port):
+    if is_control(port):
         return False
-    declared = next((p for p in op.inputs if p.name == split_port(port)[0]), None)
-    return declared is not None and not declared.optional
+    if target.op == OUTPUTS:
+        return port in good_ports(target)
+    op = plain_declaration(target.op)
+    declared = () if op is None else op.inputs
+    return any(p.name == split_port(port)[0] and not p.optional for p in declared)

@@ -1,7 +1,7 @@
-"""The dataset node: declared like an op, so that palette, inspector and ports treat it like one.
+"""The dataset node: its declaration, and the types of its columns.
 
-It is no op of the graph: its columns are bound to placeholders (see `build`). Its attributes and
-its output ports depend on its source, so a node's declaration is made for its attributes.
+A graph has no such node: the columns are bound to placeholders (see `build`). Attributes and
+output ports depend on the source, so a node's declaration is made for its attributes.
 """
 
 from __future__ import annotations
@@ -10,14 +10,15 @@ import json
 import os
 from collections.abc import Mapping
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from nodeflow.data import dataset_columns, parse_source, source_options
 from nodeflow.data.data_paths import resolve
+from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import compact_json
 from nodeflow.errors import AttributeProblem, DataError, NodeflowError
-from nodeflow.graph.declaration import Attr, Port
-from nodeflow.graph.op import Op
+from nodeflow.graph.declaration import Attr, NodeDeclaration, Port
 from nodeflow.graph.types import TensorType
 
 DATASET = "dataset"
@@ -31,11 +32,8 @@ SOURCE = Attr(
 )
 
 
-class DatasetOp(Op):
-    """Rows of data, a batch at a time: each column goes into a placeholder's `feed`.
-
-    `is_graph_op` is False: there is nothing to infer or run in the graph.
-    """
+class DatasetDeclaration(NodeDeclaration):
+    """Rows of data, a batch at a time: each column goes into a placeholder's `feed`."""
 
     id = DATASET
     category = "Data"
@@ -45,15 +43,26 @@ class DatasetOp(Op):
         "first rows of the test split are shown."
     )
     keywords = ("data", "mnist", "csv", "npz", "text", "images", "spirals", "load")
-    is_graph_op = False
-    stateful = True
+    computes = False
 
-    def __init__(self, options: tuple[Attr, ...] = (), columns: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        options: tuple[Attr, ...] = (),
+        columns: tuple[str, ...] = (),
+        base_dir: str | os.PathLike | None = None,
+    ) -> None:
         self.attrs = (SOURCE, *options)
         self.outputs = tuple(Port(name, f"The column {name}.") for name in columns)
+        self._base_dir = base_dir
+
+    def infer(self, *types: TensorType, **attrs: Any) -> list[TensorType]:
+        """The types of a batch of each column."""
+        return list(dataset_types(attrs, base_dir=self._base_dir).values()) if self.outputs else []
 
 
-def dataset_op(attrs: Mapping[str, Any], *, base_dir: str | os.PathLike | None = None) -> DatasetOp:
+def dataset_declaration(
+    attrs: Mapping[str, Any], *, base_dir: str | os.PathLike | None = None
+) -> DatasetDeclaration:
     """Returns the declaration of a dataset node with these attributes.
 
     Where its source is unknown or cannot be read, it has no options or no columns; what is wrong
@@ -66,7 +75,7 @@ def dataset_op(attrs: Mapping[str, Any], *, base_dir: str | os.PathLike | None =
         columns = tuple(dataset_types(attrs, base_dir=base_dir))
     except NodeflowError:  # reported as this node's problem by the analysis
         pass
-    return DatasetOp(options, columns)
+    return DatasetDeclaration(options, columns, base_dir)
 
 
 def source_of(attrs: Mapping[str, Any]) -> str:
@@ -102,11 +111,21 @@ def dataset_types(
         raise error.at(None, "source") from None
 
 
+def document_folder(doc: Document) -> os.PathLike[str] | None:
+    """Returns the folder that a document's relative paths start at, or None if it has no file."""
+    return None if doc.path is None else _folder(doc.path)
+
+
+@lru_cache(maxsize=16)
+def _folder(path: Path) -> Path:
+    return path.parent
+
+
 @lru_cache(maxsize=64)  # ports are asked for at every paint and every drag
 def _columns(source: str, options: str, base_dir: Any, stamp: Any) -> dict[str, TensorType]:
     """The columns; `stamp` (file, time) is only there to notice a changed file."""
     return dataset_columns(source, json.loads(options), base_dir=base_dir)
 
 
-DATASET_OP = DatasetOp()
+DATASET_DECLARATION = DatasetDeclaration()
 """The declaration before a source is chosen: what the palette shows."""

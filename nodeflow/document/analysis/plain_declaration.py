@@ -1,0 +1,18 @@
+"""The declaration of an op whose nodes all have the same one: the registry's, and the reroute dot.
+
+What the analysis itself needs. `declarations.declaration` also covers nodes whose declaration
+depends on their attributes or on the document.
+"""
+
+from __future__ import annotations
+
+from nodeflow.document.analysis.passthrough import REROUTE, REROUTE_DECLARATION
+from nodeflow.graph.declaration import NodeDeclaration
+from nodeflow.ops import REGISTRY
+
+
+def plain_declaration(op_id: str) -> NodeDeclaration | None:
+    """Returns the declaration of an op of the registry or of a dot; None for any other."""
+    if op_id in REGISTRY:
+        return REGISTRY.lookup(op_id)
+    return REROUTE_DECLARATION if op_id == REROUTE else None

@@ -1,0 +1,69 @@
+"""Names of ports: `values.2` of a variadic port, `control.0` for order, `feed`, `done`.
+
+Any node can wait for others: `control.0`, `control.1`, ... are in-ports that carry no value. They
+show only where they are wired, and end at any output, or at `done` of a node without outputs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+
+from nodeflow.graph.declaration import Port
+
+FEED = "feed"
+"""The in-port of a placeholder that takes a column of a data set."""
+CONTROL = "control"
+DONE = "done"
+NEW = "+"
+"""The free slot of a border node: a wire there makes another port of the subgraph."""
+_SEVERAL = re.compile(r"(.+)\.(0|[1-9][0-9]{0,5})")
+
+
+def is_control(port: str) -> bool:
+    """Says whether an in-port only orders: `control.0`, `control.1`, ..."""
+    base, index = split_port(port)
+    return base == CONTROL and index is not None
+
+
+def split_port(port: str) -> tuple[str, int | None]:
+    """Returns (`values`, 2) for `values.2`, and (`x`, None) for `x`."""
+    match = _SEVERAL.fullmatch(port)
+    return (match[1], int(match[2])) if match else (port, None)
+
+
+def port_order(port: str) -> tuple[str, int]:
+    """Returns a sort key that puts `values.10` after `values.9`."""
+    base, index = split_port(port)
+    return (base, -1 if index is None else index)
+
+
+def input_names(inputs: Sequence[Port], wired: Collection[str]) -> list[str]:
+    """Returns the in-ports that a run reads, in order: those that need a wire, and optional
+    ones up to the last that has one. Not all of them need be in `wired`."""
+    names: list[str] = []
+    optional: list[bool] = []
+    for port in inputs:
+        found = (
+            [f"{port.name}.{i}" for i in variadic_indices(port.name, wired)]
+            if port.variadic
+            else [port.name]
+        )
+        names += found
+        optional += [port.optional] * len(found)
+    while names and optional[-1] and names[-1] not in wired:
+        names.pop()
+        optional.pop()
+    return names
+
+
+def variadic_indices(base: str, wired: Iterable[str]) -> list[int]:
+    """Returns the indices of a variadic port's inputs: 0 to the highest wired one.
+
+    A file may say `values.999999`; then only what is wired is shown.
+    """
+    numbers = sorted(i for name, i in map(split_port, wired) if name == base and i is not None)
+    if not numbers:
+        return []
+    dense = numbers[-1] < 4 * len(numbers) + 64
+    return list(range(numbers[-1] + 1)) if dense else [*numbers, numbers[-1] + 1]

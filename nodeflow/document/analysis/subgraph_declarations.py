@@ -1,0 +1,82 @@
+"""What an instance of a subgraph and the two nodes at the border of its definition declare."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nodeflow.document.analysis.analysis import Analysis, Carried
+from nodeflow.document.analysis.subgraph_interface import (
+    DEFINITION,
+    PORTS,
+    border_inputs,
+    border_outputs,
+    instance_inputs,
+    instance_outputs,
+)
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.errors import UnknownSubgraph
+from nodeflow.document.model.records import INPUTS, SUBGRAPH, NodeRecord
+from nodeflow.errors import GraphError, NodeflowError
+from nodeflow.graph.declaration import Attr, NodeDeclaration
+from nodeflow.graph.types import TensorType
+
+
+class BorderDeclaration(NodeDeclaration):
+    """The inputs, or the outputs, of a subgraph as a node inside it."""
+
+    category = "Subgraph"
+    attrs = (Attr(PORTS, "json", None, "Names of the ports, in order."),)
+    hidden = True
+    computes = False
+
+    def __init__(self, record: NodeRecord) -> None:
+        self.id = record.op
+        self.inputs = border_inputs(record)
+        self.outputs = border_outputs(record)
+        side = "comes into" if record.op == INPUTS else "leaves"
+        self.doc = f"What {side} the subgraph.\n\nEach port is one of the subgraph's."
+
+    @property
+    def title(self) -> str:
+        return "From outside" if self.id == INPUTS else "To the outside"
+
+    def infer(self, *types: TensorType, **attrs: Any) -> list[TensorType]:
+        """No types, where no values go on; each instance has its own of what comes in."""
+        if self.outputs:
+            raise GraphError("the types of a subgraph's inputs depend on the instance")
+        return []
+
+
+class SubgraphDeclaration(NodeDeclaration):
+    """An instance of a subgraph; its ports are those of the definition."""
+
+    id = SUBGRAPH
+    category = "Subgraph"
+    doc = "A graph as one node.\n\nEnter it to see and edit what is inside."
+    attrs = (Attr(DEFINITION, "string", "", "Name of the definition in this file."),)
+    hidden = True
+
+    def __init__(self, definition: Document | None = None) -> None:
+        self.definition = definition
+        self.inputs = () if definition is None else instance_inputs(definition)
+        self.outputs = () if definition is None else instance_outputs(definition)
+
+    @property
+    def title(self) -> str:
+        return f"Subgraph {self.definition.scope}" if self.definition is not None else "Subgraph"
+
+    def infer(self, *types: TensorType, **attrs: Any) -> list[TensorType]:
+        """The types of all outputs; raises the first error that is found inside."""
+        if self.definition is None:
+            raise UnknownSubgraph("there is no such subgraph")
+        given = {port.name: Carried(t) for port, t in zip(self.inputs, types, strict=False)}
+        inside = Analysis(self.definition, given=given)
+        for problem in inside.all_problems():
+            if problem.severity == "error":
+                error = problem.as_error()
+                raise NodeflowError(f"{error.where}: {error.message}", hint=error.hint)
+        found = [inside.leaving(port.name).type for port in self.outputs]
+        known = [found_type for found_type in found if found_type is not None]
+        if len(known) < len(found):
+            raise NodeflowError("the types of the inputs do not determine those of all outputs")
+        return known

@@ -1,6 +1,6 @@
 """Times an edit until its values are there: the window's client, the real engine process.
 
-    python benchmarks/live.py [--nodes N]... [--graph NAME]... [--edit NAME]... [--rounds N] [--json]
+    python benchmarks/live.py [--nodes N]... [--graph NAME]... [--edit NAME]... [--rounds N]
 
 Each edit goes to the engine as the window sends it, followed by a request for the values of the
 nodes around it (`SHOWN` of them, as many as a screen shows). The time runs from the commit of the
@@ -183,29 +183,23 @@ def _editable(doc: Document, order: list[str], index: int) -> bool:
 # ---- edits --------------------------------------------------------------------------------------
 
 
-def edits(case: Case, place: str, kind: str) -> Iterator[Callable[[], None]]:
-    """Edits of one kind at one place, one after the other; each changes something."""
+def edit(case: Case, place: str, kind: str, step: int) -> None:
+    """Makes one edit at a place: another value, another wire, a node more or a node less."""
     doc, index = case.places[place]
     node = list(doc.nodes)[index] if doc.scope else case.order[index]
-    step = 0
-    while True:
-        step += 1
-        into = doc.wires_into(node)[0]
-        if kind == "value":
-            yield lambda: commands.set_attr(doc, node, "alpha", 0.1 + 0.001 * step)
-        elif kind == "wire":
-            other = doc.node_named(f"other_{place}")
-            if other is None:
-                yield lambda: _wire_other(doc, node, f"other_{place}")
-            else:
-                back = Wire(*_before(doc, node, other.id), node, into.target_port)
-                yield lambda: commands.connect(doc, *back)
-        else:
-            added = doc.node_named(f"inserted_{place}")
-            if added is None:
-                yield lambda: _insert(doc, into, f"inserted_{place}")
-            else:
-                yield lambda: _delete(doc, added.id)
+    into = doc.wires_into(node)[0]
+    other, added = doc.node_named(f"other_{place}"), doc.node_named(f"inserted_{place}")
+    if kind == "value":
+        commands.set_attr(doc, node, "alpha", 0.1 + 0.001 * step)
+    elif kind == "wire" and other is None:
+        _wire_other(doc, node, f"other_{place}")
+    elif kind == "wire":
+        assert other is not None
+        commands.connect(doc, *_before(doc, node, other.id), node, into.target_port)
+    elif added is None:
+        _insert(doc, into, f"inserted_{place}")
+    else:
+        _delete(doc, added.id)
 
 
 def _wire_other(doc: Document, node: str, name: str) -> None:
@@ -309,11 +303,10 @@ def measure(name: str, nodes: int, kinds: list[str], rounds: int) -> Iterator[di
             engine.values(names)
             run = warm_run(case, place, names, max(3, rounds))
             for kind in kinds:
-                todo, taken = edits(case, place, kind), []
-                for _ in range(2 * (rounds + 1)):
-                    edit = next(todo)
+                taken = []
+                for step in range(2 * (rounds + 1)):
                     start = time.perf_counter()
-                    edit()
+                    edit(case, place, kind, step)
                     engine.values(names)
                     taken.append(time.perf_counter() - start)
                 yield _row(name, nodes, place, kind, taken[2:], run)

@@ -30,7 +30,7 @@ def test_the_graph_has_the_documents_names_wires_and_attributes(expression):
     assert built.graph.node("b").attrs["value"] == 2.0
     assert built.nodes[expression.id("a")] is a
     assert built.tensors[expression.id("a"), "out"] is a.outputs[0]
-    assert built.names[expression.id("two")] == "two"
+    assert built.document.nodes[expression.id("two")].name == "two"
     assert built.ends() == ["a"] and built.problems == [] and built.optimizer is None
     assert [n.index for n in built.graph.nodes] == list(range(6))
 

@@ -19,7 +19,6 @@ from nodeflow.document.analysis.subgraph_interface import port_names
 from nodeflow.document.analysis.training_settings import GROUP, training_settings
 from nodeflow.document.build.build import Build, build
 from nodeflow.document.build.expand_layout import arrange, block_frames, free_place
-from nodeflow.document.build.flatten import Flat
 from nodeflow.document.build.from_graph import attributes
 from nodeflow.document.edit.references import rewrite_training
 from nodeflow.document.model.document import Document, Transaction
@@ -255,9 +254,8 @@ def _outer_sources(built: Build, doc: Document, graph: Document, path: str) -> d
         for (node, port), tensor in built.tensors.items()
         if node.startswith(path)
     ]
-    flat = built.document
-    for key, name in flat.instance_names.items() if isinstance(flat, Flat) else ():
-        for port, source in built.instances[name].items():
+    for key, name in built.flat.instance_names.items():
+        for port, source in built.flat.instances[name].items():
             if key.startswith(path) and source in built.tensors:
                 found.append(((key.removeprefix(path), port), built.tensors[source]))
     for port in port_names(graph, INPUTS) if path else ():

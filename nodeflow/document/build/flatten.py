@@ -11,7 +11,7 @@ or where it is bypassed: it passes on what comes in.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from nodeflow.document.analysis.dataset_node import DATASET
@@ -31,22 +31,22 @@ from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import INPUTS, ONLY, OUTPUTS, Json, NodeRecord, Wire
 
 
-class Flat(Document):
-    """What `flatten` returns.
+@dataclass
+class Flat:
+    """A document without subgraphs, and what became of the instances.
 
     Attributes:
+        document: the document itself where it has no instances.
         instances: name of each replaced instance -> its outputs: port -> (id, port) of the node
             whose value it is, or None where nothing is wired.
         instance_names: path of ids of each replaced instance -> its name.
         muted_by: id -> name of the muted instance that holds the node.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.locked = "made from another document, to be run"
-        self.instances: dict[str, dict[str, tuple[str, str] | None]] = {}
-        self.instance_names: dict[str, str] = {}
-        self.muted_by: dict[str, str] = {}
+    document: Document
+    instances: dict[str, dict[str, tuple[str, str] | None]] = field(default_factory=dict)
+    instance_names: dict[str, str] = field(default_factory=dict)
+    muted_by: dict[str, str] = field(default_factory=dict)
 
 
 class _End(NamedTuple):
@@ -77,22 +77,23 @@ def has_subgraphs(doc: Document) -> bool:
     return bool(doc.subgraphs) and bool(instances_in(doc))
 
 
-def flatten(doc: Document) -> Document:
-    """Returns the document itself where it has no instances; else one without (see above)."""
+def flatten(doc: Document) -> Flat:
+    """Returns a document without instances: the given one itself where it has none."""
     if not has_subgraphs(doc):
-        return doc
-    flat = Flat()
-    flat.path = doc.path
-    flat.use_definitions(doc)
+        return Flat(doc)
+    flat = Flat(Document())
+    flat.document.locked = "made from another document, to be run"
+    flat.document.path = doc.path
+    flat.document.use_definitions(doc)
     places = list(_places(doc))
     for place in places:
         _add_nodes(flat, place)
     for place in places:
-        _add_wires(flat, place)
+        _add_wires(flat.document, place)
     for place in places:
         _note_instance(flat, place)
-    flat.fill("training", ONLY, _training(flat, doc) or None)
-    flat.fill("weights", ONLY, doc.root.weights)
+    flat.document.fill("training", ONLY, _training(flat, doc) or None)
+    flat.document.fill("weights", ONLY, doc.root.weights)
     return flat
 
 
@@ -152,7 +153,7 @@ def _add_nodes(flat: Flat, place: _Place) -> None:
             if place.muted:
                 flat.muted_by[key] = place.muted
                 record = with_field(record, "mode", MUTED)
-        flat.fill("node", key, record)
+        flat.document.fill("node", key, record)
 
 
 def _in_scope(place: _Place, record: NodeRecord) -> NodeRecord:
@@ -171,7 +172,7 @@ def _full_name(place: _Place | None, name: Json) -> Json:
     return name
 
 
-def _add_wires(flat: Flat, place: _Place) -> None:
+def _add_wires(flat: Document, place: _Place) -> None:
     for wire in place.graph.wires.values():
         record = place.graph.nodes[wire.target]
         if not _stays(place, record):
@@ -187,7 +188,7 @@ def _add_wires(flat: Flat, place: _Place) -> None:
                 flat.fill("wire", key, Wire(start.place.ids + start.node, start.port, *key))
 
 
-def _order(flat: Flat, place: _Place, wire: Wire, target: str, port: str | None = None) -> None:
+def _order(flat: Document, place: _Place, wire: Wire, target: str, port: str | None = None) -> None:
     """Lets a node wait for what a wire starts at: all that ends inside, if it is an instance."""
     start = _start(_End(place, wire.source, wire.source_port))
     if start is None:
@@ -203,14 +204,14 @@ def _order(flat: Flat, place: _Place, wire: Wire, target: str, port: str | None 
         )
 
 
-def _order_port(flat: Flat, node: str, port: str) -> str:
+def _order_port(flat: Document, node: str, port: str) -> str:
     """`done`, or the first output of a node that has some."""
     record = flat.nodes[node]
     op = None if record.op == DATASET else declaration(record, flat)
     return op.output_name(0) if port == DONE and op is not None and op.outputs else port
 
 
-def _free_control(flat: Flat, target: str) -> str:
+def _free_control(flat: Document, target: str) -> str:
     used = {wire.target_port for wire in flat.wires_into(target)}
     return next(f"{CONTROL}.{i}" for i in range(len(used) + 1) if f"{CONTROL}.{i}" not in used)
 

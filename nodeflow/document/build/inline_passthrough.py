@@ -8,7 +8,7 @@ from __future__ import annotations
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.passthrough import BYPASSED, REROUTE, mode_of
 from nodeflow.document.analysis.traversal import upstream
-from nodeflow.document.build.flatten import Flat, flatten
+from nodeflow.document.build.flatten import flatten
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import SUBGRAPH, NodeRecord, Wire
 
@@ -21,9 +21,14 @@ def straightened(doc: Document, node_id: str) -> tuple[Document, str]:
     inside. Raises NoSuchNode.
     """
     record = doc.node(node_id)
-    wanted = upstream(doc, [node_id])
-    if not isinstance(doc, Flat) and any(doc.nodes[i].op == SUBGRAPH for i in wanted):
+    if any(doc.nodes[i].op == SUBGRAPH for i in upstream(doc, [node_id])):
         return _opened(doc, record)
+    return _without_passing(doc, node_id)
+
+
+def _without_passing(doc: Document, node_id: str) -> tuple[Document, str]:
+    """The same without dots and bypassed nodes; instances stay."""
+    wanted = upstream(doc, [node_id])
     passing = {i for i in wanted if doc.nodes[i].op == REROUTE or mode_of(doc.nodes[i]) == BYPASSED}
     if not passing:
         return doc, node_id
@@ -39,10 +44,12 @@ def straightened(doc: Document, node_id: str) -> tuple[Document, str]:
 def _opened(doc: Document, record: NodeRecord) -> tuple[Document, str]:
     """The same with the nodes inside subgraphs in place of those."""
     flat = flatten(doc)
-    if not isinstance(flat, Flat) or record.op != SUBGRAPH:
-        return straightened(flat, record.id) if flat is not doc else (doc, record.id)
+    if flat.document is doc:
+        return doc, record.id
+    if record.op != SUBGRAPH:
+        return _without_passing(flat.document, record.id)
     found = next(iter(flat.instances.get(record.name, {}).values()), None)
-    return straightened(flat, found[0]) if found is not None else (doc, record.id)
+    return _without_passing(flat.document, found[0]) if found is not None else (doc, record.id)
 
 
 def _part(doc: Document, ids: set[str], wires: list[Wire]) -> Document:

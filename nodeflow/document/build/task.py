@@ -23,7 +23,6 @@ from nodeflow.document.analysis.training_settings import (
     optimizers,
 )
 from nodeflow.document.build.build import Build, build
-from nodeflow.document.build.flatten import Flat
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.definitions import make_independent
 from nodeflow.document.io.validation import read_training
@@ -293,8 +292,7 @@ class Task:
         return self._value(node_id, "metrics")
 
     def _value(self, node_id: str, setting: str) -> Tensor:
-        flat = self.build.document
-        name = flat.instance_names.get(node_id) if isinstance(flat, Flat) else None
+        name = self.build.flat.instance_names.get(node_id)
         return self.build.leaving(name) if name else self._node(node_id, setting).outputs[0]
 
     def _node(self, node_id: str, setting: str) -> Node:

@@ -1,0 +1,204 @@
+"""What a build gives: the graph that runs, and how it is connected to its document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.passthrough import MUTED, mode_of
+from nodeflow.document.analysis.training_settings import training_settings
+from nodeflow.document.analysis.traversal import upstream
+from nodeflow.document.build.flatten import Flat
+from nodeflow.document.io.flow import natural
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.problems import Problem
+from nodeflow.errors import GraphError, UnknownName, suggest, suggest_or_list
+from nodeflow.graph.graph import Graph, Node, Tensor
+from nodeflow.train.settings import TrainingSettings
+
+_DATASET_HINT = "Fetch the placeholder that it feeds instead."
+_ACTIONS = ("assign", "group")
+
+
+@dataclass
+class Build:
+    """A graph with what connects it to its document.
+
+    Attributes:
+        source: the document that was built.
+        flat: the same without subgraphs; ids below are those of its document.
+        analysis: of the flat document.
+        graph: the nodes that can run; named as in the document.
+        nodes: document id -> node of the graph.
+        tensors: (document id, output port) -> tensor.
+        bindings: placeholder's name -> (dataset's document id, column).
+        samples: placeholder's name -> its sample as an array.
+        skipped: id of a node that cannot run -> what building found, None where the analysis
+            knows why (see `why_skipped`).
+        muted: id of a node that is muted, or depends on one that is -> a problem that says so,
+            None where it has to be looked for (see `why_muted`).
+        found: id -> the problems and warnings that only building finds.
+        passed: name of a dot or bypassed node -> output port -> the tensor it passes on.
+    """
+
+    source: Document
+    flat: Flat
+    analysis: Analysis
+    graph: Graph = field(default_factory=Graph)
+    nodes: dict[str, Node] = field(default_factory=dict)
+    tensors: dict[tuple[str, str], Tensor] = field(default_factory=dict)
+    bindings: dict[str, tuple[str, str]] = field(default_factory=dict)
+    samples: dict[str, np.ndarray] = field(default_factory=dict)
+    skipped: dict[str, list[Problem] | None] = field(default_factory=dict)
+    muted: dict[str, Problem | None] = field(default_factory=dict)
+    found: dict[str, list[Problem]] = field(default_factory=dict)
+    passed: dict[str, dict[str, Tensor]] = field(default_factory=dict)
+
+    @property
+    def document(self) -> Document:
+        """The flat document."""
+        return self.flat.document
+
+    @property
+    def instances(self) -> dict[str, dict[str, tuple[str, str] | None]]:
+        """Name of each replaced instance -> output port -> (id, port) of its value, or None."""
+        return self.flat.instances
+
+    @cached_property
+    def settings(self) -> TrainingSettings:
+        """How to train."""
+        return training_settings(self.source)
+
+    @property
+    def optimizer(self) -> Node | None:
+        """The node to train with, or None."""
+        chosen = self.settings.optimizer
+        return None if chosen is None else self.nodes.get(chosen)
+
+    @property
+    def problems(self) -> list[Problem]:
+        """Everything that is wrong, warnings and notes included."""
+        later = (problem for found in self.found.values() for problem in found)
+        return [*self.analysis.all_problems(), *later]
+
+    # ---- what cannot run ----------------------------------------------------------------------
+
+    def why_skipped(self, node_id: str) -> list[Problem]:
+        """Returns the errors that keep a node from running: its own, else those upstream."""
+        found = self.skipped[node_id]
+        if found is not None:
+            return found
+        for candidate in [node_id, *sorted(upstream(self.document, [node_id]))]:
+            problems = self.analysis.problems_of(candidate)
+            errors = [problem for problem in problems if problem.severity == "error"]
+            if errors:
+                return errors
+        return []
+
+    def why_muted(self, node_id: str) -> Problem:
+        """Returns a note that says which muted node keeps a node from running."""
+        found = self.muted[node_id]
+        if found is not None:
+            return found
+        nodes = self.document.nodes
+        before = sorted(upstream(self.document, [node_id]), key=natural)
+        first = next(i for i in before if mode_of(nodes[i]) == MUTED)
+        owner = self.flat.muted_by.get(first, nodes[first].name)
+        is_owner = mode_of(nodes[node_id]) == MUTED
+        if is_owner:
+            owner = self.flat.muted_by.get(node_id, nodes[node_id].name)
+        name = nodes[node_id].name
+        said = "is muted" if is_owner else f"depends on `{owner}`, which is muted"
+        hint = f"Unmute `{owner}` to run it."
+        return Problem(name, None, f"`{name}` {said}", hint, "info", kind=GraphError.__name__)
+
+    def require(self, ids: Iterable[str]) -> None:
+        """Raises the error that keeps the first of these nodes (by id) from running, if any."""
+        for node_id in ids:
+            if node_id in self.skipped:
+                raise self.why_skipped(node_id)[0].as_error()
+            if node_id in self.muted:
+                raise self.why_muted(node_id).as_error()
+
+    # ---- names --------------------------------------------------------------------------------
+
+    def fetch(self, name: str) -> Tensor | Node:
+        """Returns what a fetch names: `add`, `split:1`, `split:PORT`, or a node without outputs.
+
+        Raises:
+            UnknownName: there is nothing of this name; the hint lists near names.
+            NodeflowError: it cannot run; the message says why.
+        """
+        node_name = name.partition(":")[0]
+        record = self.document.node_named(node_name)
+        if record is not None:
+            self.require([record.id])
+        if node_name in self.instances:
+            return self.leaving(name)
+        if self.passed.get(node_name):
+            return self._passed(name)
+        if name in self.graph and not self.graph.node(name).outputs:
+            return self.graph.node(name)
+        if node_name not in self.graph:
+            if record is not None:
+                raise UnknownName(f"{node_name} has no value to fetch", hint=_DATASET_HINT)
+            known = [*self.document.names, *self.instances]
+            raise UnknownName(
+                f"there is no node {node_name!r}", hint=suggest_or_list(node_name, known)
+            )
+        return self.graph.tensor(name)
+
+    def _passed(self, name: str) -> Tensor:
+        node_name, _, port = name.partition(":")
+        found = self.passed[node_name]
+        by_index = dict(enumerate(found.values())).get(int(port)) if port.isdecimal() else None
+        tensor = by_index or found.get(port or next(iter(found)))
+        if tensor is None:
+            raise UnknownName(f"{node_name} has no output {port!r}", hint=suggest(port, found))
+        return tensor
+
+    def leaving(self, name: str) -> Tensor:
+        """Returns the value at an output of a subgraph: `dense`, `dense:1` or `dense:PORT`.
+
+        Raises as `fetch`.
+        """
+        node_name, _, port = name.partition(":")
+        found = self.instances[node_name]
+        if not found:
+            scope = f"{node_name}/"
+            inside = (n.name for n in self.document.nodes.values() if n.name.startswith(scope))
+            first = next(inside, f"{scope}NAME")
+            hint = f"Fetch a node inside it, such as {first}."
+            raise UnknownName(f"{node_name} has no outputs", hint=hint)
+        ports = list(found)
+        if port.isdecimal() and port not in found and int(port) < len(ports):
+            port = ports[int(port)]
+        port = port or ports[0]
+        if port not in found:
+            hint = suggest(port, ports) or f"It has {', '.join(ports)}."
+            raise UnknownName(f"{node_name} has no output {port!r}", hint=hint)
+        source = found[port]
+        if source is None:
+            raise UnknownName(f"nothing is wired into {node_name}'s output {port!r}")
+        self.require([source[0]])
+        if source not in self.tensors:
+            raise UnknownName(f"{node_name}:{port} has no value to fetch", hint=_DATASET_HINT)
+        return self.tensors[source]
+
+    def ends(self) -> list[str]:
+        """Returns the names to fetch if none are given: what nothing consumes.
+
+        Optimizers, assigns, groups and datasets are left out.
+        """
+        nodes = [node for node in self.graph.nodes if node.derived_from is None]
+        used = {t.node for node in nodes if node.outputs or not node.op.macro for t in node.inputs}
+        return [
+            tensor.name
+            for node in nodes
+            if node not in used and node.op.id not in _ACTIONS
+            for tensor in node.outputs
+        ]

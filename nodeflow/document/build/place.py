@@ -1,0 +1,122 @@
+"""Puts one node of a document into a build's graph, its sources being there."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+
+from nodeflow.document.analysis.dataset_node import DATASET
+from nodeflow.document.analysis.passthrough import origin
+from nodeflow.document.analysis.port_names import FEED, input_names, is_control, port_order
+from nodeflow.document.build.built import Build
+from nodeflow.document.model.problems import Problem
+from nodeflow.document.model.records import NodeRecord, Wire
+from nodeflow.errors import NodeflowError
+from nodeflow.graph.graph import Node, Tensor
+from nodeflow.graph.types import literal
+from nodeflow.ops import REGISTRY
+
+
+def place(build: Build, record: NodeRecord) -> None:
+    """Adds a node, or lets what uses it have what it passes on; a dataset has no node."""
+    passes = build.analysis.passes(record.id)
+    if passes is not None:
+        pass_on(build, record, passes)
+    elif record.op != DATASET:
+        add(build, record)
+
+
+def pass_on(build: Build, record: NodeRecord, passes: Mapping[str, str]) -> None:
+    """Lets what uses a dot or a bypassed node use what is wired into it."""
+    wired = wires_into(build, record)
+    if not passes:  # an optimizer: there is nothing to pass, so this only leaves it out
+        text = f"`{record.name}` is bypassed"
+        build.muted[record.id] = Problem(record.name, None, text, severity="info")
+    for port, source in passes.items():
+        wire = wired.get(source)
+        if wire is None:
+            continue
+        if wire.source in build.skipped:
+            build.skipped[record.id] = build.skipped[wire.source]
+            return
+        tensor = build.tensors.get((wire.source, wire.source_port))
+        if tensor is not None:  # else a dataset's column on its way to a placeholder
+            build.tensors[record.id, port] = tensor
+            build.passed.setdefault(record.name, {})[port] = tensor
+            build.nodes[record.id] = tensor.node
+
+
+def wires_into(build: Build, record: NodeRecord) -> dict[str, Wire]:
+    """Returns the wires into a node by in-port."""
+    return {wire.target_port: wire for wire in build.document.wires_into(record.id)}
+
+
+def skip_behind(build: Build, record: NodeRecord) -> bool:
+    """Skips a node that uses one that building skipped; says whether it does."""
+    wired = wires_into(build, record)
+    sources = [wire.source for port, wire in wired.items() if port != FEED]
+    behind = next((source for source in sources if source in build.skipped), None)
+    if behind is not None:
+        build.skipped[record.id] = build.skipped[behind]
+    return behind is not None
+
+
+def sources_of(build: Build, record: NodeRecord) -> tuple[list[Tensor], list[Node]]:
+    """Returns the tensors that a node reads and the nodes that it waits for."""
+    wired = wires_into(build, record)
+    inputs = [
+        build.tensors[wired[port].source, wired[port].source_port]
+        for port in input_names(REGISTRY.lookup(record.op).inputs, wired)
+    ]
+    controls = [
+        build.nodes[wired[port].source]
+        for port in sorted(filter(is_control, wired), key=port_order)
+        if wired[port].source in build.nodes  # a bypassed node orders nothing
+    ]
+    return inputs, controls
+
+
+def add(build: Build, record: NodeRecord) -> None:
+    """Adds one node to the graph; a node that fails is skipped, with what depends on it."""
+    if skip_behind(build, record):
+        return
+    op = REGISTRY.lookup(record.op)
+    inputs, controls = sources_of(build, record)
+    try:
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            node = build.graph.add_node(
+                op, inputs, record.attrs, name=record.name, control_inputs=controls
+            )
+    except NodeflowError as error:
+        skip(build, record, error)
+        return
+    for warning in said:
+        text = str(warning.message).removeprefix(f"{record.name}: ")
+        problem = Problem(record.name, None, text, severity="warning")
+        build.found.setdefault(record.id, []).append(problem)
+    connect(build, record, node)
+
+
+def connect(build: Build, record: NodeRecord, node: Node) -> None:
+    """Notes which node of the graph a document's node is, and what feeds it."""
+    build.nodes[record.id] = node
+    for index, tensor in enumerate(node.outputs):
+        build.tensors[record.id, node.op.output_name(index)] = tensor
+    if record.op != "placeholder":
+        return
+    feed = wires_into(build, record).get(FEED)
+    wire = feed and origin(build.document, feed)
+    if wire is not None:
+        build.bindings[record.name] = (wire.source, wire.source_port)
+    if node.attrs.get("sample") is not None:
+        build.samples[record.name] = literal(node.attrs["sample"], node.outputs[0].dtype)
+
+
+def skip(build: Build, record: NodeRecord, error: NodeflowError) -> None:
+    """Keeps the problem of a node that only building finds (a gradient that does not exist)."""
+    inner = error.where if error.node and error.node != record.name else ""
+    text = f"{inner}: {error.message}" if inner else error.message
+    problem = Problem(record.name, error.port, text, error.hint, kind=type(error).__name__)
+    build.skipped[record.id] = [problem]
+    build.found.setdefault(record.id, []).append(problem)

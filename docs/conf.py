@@ -25,6 +25,7 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build"]
 default_role = "literal"
+highlight_language = "text"
 myst_heading_anchors = 3
 myst_enable_extensions = ["colon_fence"]
 
@@ -34,6 +35,8 @@ napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_title = "nodeflow"
 html_favicon = "../resources/icons/nodeflow.svg"
 

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from nodeflow.cli.definition import COMMAND_NAMES, build_parser
+from nodeflow.cli.definition import COMMAND_NAMES, COMMANDS, build_parser
 from nodeflow.cli.environment import Environment
 from nodeflow.cli.main import main
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.resources import example
+from nodeflow.train.settings import TrainingSettings, declared
 
 
 def blocks(path: Path, language: str) -> list[str]:
@@ -187,10 +188,30 @@ def test_every_op_and_option_is_in_the_generated_reference(root):
     for op in REGISTRY:
         if not op.hidden and not op.own:
             assert f"## `{op.id}`" in everything, op.id
-    for command in COMMAND_NAMES:
-        assert f"## `nodeflow {command}`" in pages["cli.md"]
+    reference = pages["cli.md"]
+    for name, command in all_commands(COMMANDS, "nodeflow"):
+        heading = f"\n{'#' * name.count(' ')}# `{name}`\n"
+        assert heading in reference, name
+        section = re.split(r"\n##+ ", reference.partition(heading)[2])[0]
+        for option in command.options:
+            flags = (
+                option.flags if option.flags[0].startswith("-") else [option.settings["metavar"]]
+            )
+            for flag in flags:
+                assert re.search(rf"`{re.escape(flag)}[ `]", section), (name, flag)
+    settings = reference.partition("## Training settings")[2]
+    for setting in declared(TrainingSettings):
+        assert f"| `{setting.name}` |" in settings and setting.help in settings
     for option in ("--fetch NAME", "--tier {auto,reference,compiled}", "--json"):
-        assert f"`{option}`" in pages["cli.md"]
+        assert f"`{option}`" in reference
+
+
+def all_commands(commands, prefix):
+    """Every command by its full name, groups and the commands in them included."""
+    for command in commands:
+        name = f"{prefix} {command.name}"
+        yield name, command
+        yield from all_commands(command.commands, name)
 
 
 def test_the_tests_that_prove_something_exist(root):

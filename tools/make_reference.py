@@ -1,18 +1,20 @@
 """The generated pages of the documentation: ops and command line, as Markdown by file name.
 
-Both are derived from the declarations that the program itself uses: the op registry and
-``nodeflow/cli/definition.py``. ``docs/conf.py`` writes them when the site is built.
+They derive from the declarations that the program itself uses: the op registry,
+``nodeflow/cli/definition.py`` and ``nodeflow/train/settings.py``. ``docs/conf.py`` writes them when
+the site is built.
 """
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Iterator
 
-from nodeflow.cli.definition import build_parser
+from nodeflow.cli.definition import COMMANDS, Command, Option, setting_option
 from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.op import Op
 from nodeflow.ops import CATEGORIES, REGISTRY
+from nodeflow.train.settings import Setting, TrainingSettings, declared
 
 
 def pages() -> dict[str, str]:
@@ -105,7 +107,7 @@ def _anchor(op: Op) -> str:
 
 
 def command_line() -> str:
-    """Every command with its arguments and options."""
+    """Every command with its arguments and options, and the settings of a training."""
     lines = [
         "# Command line",
         "",
@@ -113,39 +115,46 @@ def command_line() -> str:
         "without a display. Exit status: 0 done, 1 a problem in graph, data, file or run, 2 wrong",
         "option syntax, 130 interrupted.",
         "",
-        *_commands(build_parser(), "nodeflow", 2),
+        *_commands(COMMANDS, "nodeflow", 2),
+        "## Training settings",
+        "",
+        "A `.flow` file stores them under `training`; `--set training.NAME=VALUE` changes one for",
+        "a single call, and takes the names of nodes.",
+        "",
+        "| setting | type | default | option of `nodeflow train` | |",
+        "| --- | --- | --- | --- | --- |",
+        *(_setting(setting) for setting in declared(TrainingSettings)),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _commands(parser: argparse.ArgumentParser, name: str, level: int) -> Iterator[str]:
-    for action in parser._actions:
-        if not isinstance(action, argparse._SubParsersAction):
-            continue
-        helps = {choice.dest: choice.help for choice in action._choices_actions}
-        for command, sub in action.choices.items():
-            yield from (f"{'#' * level} `{name} {command}`", "")
-            yield from (_sentence(helps.get(command) or ""), "")
-            rows = [_argument(a) for a in sub._actions if _is_shown(a)]
-            if rows:
-                yield from ("| argument | |", "| --- | --- |", *rows, "")
-            yield from _commands(sub, f"{name} {command}", level + 1)
+def _commands(commands: Iterable[Command], prefix: str, level: int) -> Iterator[str]:
+    for command in commands:
+        name = f"{prefix} {command.name}"
+        yield from (f"{'#' * level} `{name}`", "", _sentence(command.help), "")
+        if command.options:
+            yield from ("| argument | |", "| --- | --- |")
+            yield from (_row(_argument(o), _sentence(o.help)) for o in command.options)
+            yield ""
+        yield from _commands(command.commands, name, level + 1)
 
 
-def _is_shown(action: argparse.Action) -> bool:
-    hidden = isinstance(action, argparse._SubParsersAction | argparse._HelpAction)
-    return not hidden and action.help != argparse.SUPPRESS
+def _argument(option: Option) -> str:
+    """The flags of an option with its value, or the name of a positional argument."""
+    choices = ",".join(option.settings.get("choices", ()))
+    named = f"{{{choices}}}" if choices else option.flags[-1].strip("-").upper()
+    value = option.settings.get("metavar", named)
+    if not option.flags[0].startswith("-"):
+        return f"`{value}`"
+    takes_value = option.settings.get("action", "store") in ("store", "append")
+    return ", ".join(f"`{flag} {value}`" if takes_value else f"`{flag}`" for flag in option.flags)
 
 
-def _argument(action: argparse.Action) -> str:
-    if action.choices and action.metavar is None:
-        value = "{" + ",".join(str(c) for c in action.choices) + "}"
-    else:
-        value = str(action.metavar or action.dest.upper())
-    takes_value = action.nargs != 0
-    names = [f"{flag} {value}" if takes_value else flag for flag in action.option_strings]
-    return _row(", ".join(f"`{n}`" for n in names or [value]), _sentence(action.help or ""))
+def _setting(setting: Setting) -> str:
+    default = "none" if setting.default in (None, []) else f"`{json.dumps(setting.default)}`"
+    option = _argument(setting_option(setting)) if setting.option else ""
+    return _row(f"`{setting.name}`", setting.kind, default, option, setting.help)
 
 
 def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + ("" if text.endswith((".", ")")) or not text else ".")
+    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")

@@ -1,4 +1,8 @@
-"""The command line as data: commands, options and their help; the parser derives from it."""
+"""The command line as data: commands, options and their help.
+
+The parser (`build_parser`) and the reference (``tools/make_reference.py``) derive from it. To add a
+command, add an entry to `COMMANDS` and the module with its function.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ from nodeflow.train.settings import Setting, TrainingSettings, declared
 
 @dataclass(frozen=True)
 class Option:
-    """One argument: ``flags`` starting with ``--`` make an option, else it is positional."""
+    """An argument of a command: an option if its flags start with ``-``, else positional."""
 
     flags: tuple[str, ...]
     help: str
@@ -21,7 +25,10 @@ class Option:
 
 @dataclass(frozen=True)
 class Command:
-    """A subcommand; ``handler`` is ``module:function``, imported only when it runs."""
+    """A command, or a group of ``commands``.
+
+    ``handler`` is ``module:function``; the module is imported when the command runs.
+    """
 
     name: str
     help: str
@@ -61,12 +68,12 @@ def setting_option(setting: Setting) -> Option:
     return option(f"--{name}", help=help, metavar="[SPLIT/]NODE")
 
 
-FILE = option("file", help="a .flow file", metavar="FILE")
-JSON = option("--json", help="print JSON on standard output", action="store_true")
+FILE = option("file", help="the .flow file", metavar="FILE")
+JSON = option("--json", help="print JSON", action="store_true")
 SET = option(
     "--set",
-    help="change an attribute before running (VALUE is JSON, or a plain string); also "
-    "training.epochs and the like; may be repeated",
+    help="set an attribute of a node, or a training setting such as training.epochs; VALUE is JSON "
+    "or plain text; may be repeated",
     metavar="NODE.ATTR=VALUE",
     action="append",
     default=[],
@@ -74,7 +81,7 @@ SET = option(
 )
 FEED = option(
     "--feed",
-    help="value of a placeholder: JSON, @x.npy, @x.npz:KEY, @x.csv or @digit.png; may be repeated",
+    help="feed a placeholder: JSON, @x.npy, @x.npz:KEY, @x.csv or @digit.png; may be repeated",
     metavar="NAME=VALUE",
     action="append",
     default=[],
@@ -82,7 +89,7 @@ FEED = option(
 )
 FETCH = option(
     "--fetch",
-    help="name of a node or output to compute; may be repeated (default: what nothing consumes)",
+    help="node or output to compute; may be repeated (default: all that no other node uses)",
     metavar="NAME",
     action="append",
     default=[],
@@ -90,16 +97,19 @@ FETCH = option(
 )
 SPLIT = option(
     "--split",
-    help="rows that data sets feed from (default: test)",
+    help="split of the data sets to feed (default: test)",
     choices=("train", "validation", "test"),
     default="test",
 )
-INVERT = option("--invert", help="fed pictures are dark on light", action="store_true")
-SEED = option("--seed", help="seed of the run", type=int, metavar="N")
-DATA_DIR = option("--data-dir", help="folder with the data set's files", metavar="DIR")
+INVERT = option("--invert", help="invert fed pictures: for dark on light", action="store_true")
+SEED = option(
+    "--seed", help="random seed (default: the training seed of the graph)", type=int, metavar="N"
+)
+DATA_DIR = option("--data-dir", help="folder with the files of the data set", metavar="DIR")
 DATASET = option(
     "--dataset",
-    help="use another source: SOURCE, or NODE=SOURCE where the graph has several",
+    help="use another data source: SOURCE, or NODE=SOURCE if the graph has several data sets; may "
+    "be repeated",
     metavar="SOURCE",
     action="append",
     default=[],
@@ -107,33 +117,32 @@ DATASET = option(
 )
 TIER = option(
     "--tier",
-    help="how to compute: compiled (default), reference (numpy), or auto (start on reference, "
-    "switch when compiled)",
+    help="execution tier: compiled (default), reference (numpy), or auto (reference until the "
+    "compiled code is ready)",
     choices=("auto", "reference", "compiled"),
     default="compiled",
 )
 THREADS = option("--threads", help="number of threads", type=whole_number(1), metavar="N")
 WITHOUT = option(
     "--without",
-    help="compile without one of the rewrites that --explain tells of, such as fuse or share; may "
-    "be repeated",
-    metavar="REWRITE",
+    help="disable an optimization pass (listed by --explain); may be repeated",
+    metavar="PASS",
     action="append",
     default=[],
 )
 PROFILE = option(
     "--profile",
-    help="write a Chrome trace of the compiled run, or of a few training steps (per kernel: nodes, "
-    "thread, bytes), that Perfetto opens",
+    help="write a Chrome trace of the compiled run, or of a few training steps, with the nodes, "
+    "thread and bytes of each kernel; Perfetto opens it",
     metavar="OUT.json",
 )
 EXPLAIN = option(
     "--explain",
-    help="print the optimised plan (of a training step) and the generated code instead of running",
+    help="print the optimized plan and the generated code instead of running",
     action="store_true",
 )
-PLUGINS = option("--plugins", help="folder with ops of your own", metavar="DIR")
-INIT = option("--init", help="ignore saved weights", action="store_true")
+PLUGINS = option("--plugins", help="folder with your own ops", metavar="DIR")
+INIT = option("--init", help="ignore the saved weights", action="store_true")
 
 COMMANDS = (
     Command(
@@ -162,14 +171,14 @@ COMMANDS = (
     ),
     Command(
         "bench",
-        "time a graph: one run of it, and training steps if it is trained",
+        "measure the time of a run, and of a training step if the graph has an optimizer",
         "nodeflow.cli.bench:bench",
         (
             FILE,
             FETCH,
             option(
                 "--seconds",
-                help="how long to measure each (default: 2)",
+                help="duration of each measurement (default: 2)",
                 type=float,
                 default=2.0,
                 metavar="S",
@@ -191,7 +200,7 @@ COMMANDS = (
     ),
     Command(
         "train",
-        "train a graph and report loss and metrics",
+        "train a graph and print its loss and metrics",
         "nodeflow.cli.train:train",
         (
             FILE,
@@ -201,7 +210,9 @@ COMMANDS = (
             FEED,
             INVERT,
             SET,
-            option("--save-weights", help="write the trained variables to F", metavar="F"),
+            option(
+                "--save-weights", help="write the trained variables to this file", metavar="OUT"
+            ),
             PROFILE,
             INIT,
             TIER,
@@ -214,49 +225,69 @@ COMMANDS = (
     ),
     Command(
         "check",
-        "list every problem of graphs, with node and port",
+        "list all problems of one or more graphs, with node and port",
         "nodeflow.cli.check:check",
-        (option("files", help=".flow files", metavar="FILE", nargs="+"), SET, PLUGINS, JSON),
+        (option("files", help="the .flow files", metavar="FILE", nargs="+"), SET, PLUGINS, JSON),
     ),
     Command(
         "ops",
-        "the op reference",
+        "list all ops, or describe one",
         "nodeflow.cli.ops:ops",
-        (option("name", help="one op in full", metavar="NAME", nargs="?"), PLUGINS, JSON),
+        (option("name", help="op to describe", metavar="NAME", nargs="?"), PLUGINS, JSON),
     ),
     Command(
         "render",
-        "draw a graph as a picture",
+        "draw a graph as PNG, SVG or PDF",
         "nodeflow.cli.render:render",
         (
             FILE,
-            option("-o", "--output", help="OUT.png, .svg or .pdf", metavar="OUT", required=True),
-            option("--scale", help="pixels a unit (default: 2)", type=float, default=2.0),
-            option("--theme", help="light or dark", choices=("light", "dark"), default="light"),
-            option("--values", help="compute the graph and show values", action="store_true"),
+            option(
+                "-o",
+                "--output",
+                help="picture to write: OUT.png, OUT.svg or OUT.pdf",
+                metavar="OUT",
+                required=True,
+            ),
+            option(
+                "--scale", help="pixels per unit (default: 2)", type=float, default=2.0, metavar="X"
+            ),
+            option(
+                "--theme",
+                help="colour theme (default: light)",
+                choices=("light", "dark"),
+                default="light",
+            ),
+            option("--values", help="compute the graph and show its values", action="store_true"),
             SET,
             PLUGINS,
         ),
     ),
     Command(
         "data",
-        "data sets: what there is, where it is, and fetching it",
+        "list, locate and download data sets",
         "",
         commands=(
-            Command("list", "the data sources", "nodeflow.cli.data:list_sources", (JSON,)),
+            Command("list", "list the data sources", "nodeflow.cli.data:list_sources", (JSON,)),
             Command(
-                "where", "where data is looked for", "nodeflow.cli.data:where", (DATA_DIR, JSON)
+                "where",
+                "list the folders that are searched for MNIST",
+                "nodeflow.cli.data:where",
+                (DATA_DIR, JSON),
             ),
             Command(
                 "fetch",
                 "download a data set",
                 "nodeflow.cli.data:fetch",
                 (
-                    option("name", help="data set, such as mnist", metavar="NAME"),
-                    DATA_DIR,
+                    option("name", help="data set to download, such as mnist", metavar="NAME"),
+                    option(
+                        "--data-dir",
+                        help="folder to download to (default: the cache folder)",
+                        metavar="DIR",
+                    ),
                     option(
                         "--mirror",
-                        help="fetch from this address instead of the usual mirrors",
+                        help="URL to download from instead of the default mirrors; may be repeated",
                         metavar="URL",
                         action="append",
                         default=[],
@@ -268,7 +299,7 @@ COMMANDS = (
     ),
     Command(
         "doctor",
-        "versions, threads, BLAS, cache, display: what a bug report needs",
+        "print versions, threads, BLAS, cache and display for a bug report",
         "nodeflow.cli.doctor:doctor",
         (JSON,),
     ),
@@ -279,8 +310,8 @@ def build_parser() -> argparse.ArgumentParser:
     """The parser for ``nodeflow COMMAND ...``."""
     parser = argparse.ArgumentParser(
         prog="nodeflow",
-        description="Build tensor dataflow graphs by wiring, watch them compute, train them.",
-        epilog="nodeflow [FILE] without a command opens the window.",
+        description="Build tensor dataflow graphs in a node editor, run them and train them.",
+        epilog="Without a command, nodeflow [FILE] opens the window.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="store_true", help="print the version and exit")

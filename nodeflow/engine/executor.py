@@ -43,6 +43,7 @@ class Executor:
         arena: Arena,
         threads: int | None,
         executions: Counter[str] | None = None,
+        without: frozenset[str] = frozenset(),
     ) -> None:
         self.schedule = schedule
         self.types = types
@@ -51,6 +52,7 @@ class Executor:
         self._wanted = wanted
         self._arena = arena
         self._threads = threads
+        self._without = without
         self._runs = 0
         self._job: Job | None = None
         self._given_up = wanted == "reference"
@@ -143,7 +145,7 @@ class Executor:
         if not is_concrete(self.types):
             self._given_up = True
             return None
-        self._plan = make_plan(self.schedule, self.types)
+        self._plan = make_plan(self.schedule, self.types, self._without)
         sources = self._plan.sources()
         if self._wanted == "compiled":
             background.compile_all(sources)

@@ -20,10 +20,9 @@ from nodeflow.engine.executor import Executor, RanTier, Tier
 from nodeflow.engine.feeds import check_feeds, fed_tensor, missing_feed, sample_of
 from nodeflow.engine.fetches import as_target, flatten_fetches
 from nodeflow.engine.interpreter import call_reference
-from nodeflow.engine.plan.passes import REWRITES
+from nodeflow.engine.plan.passes import resolve, rewrite_schedule
 from nodeflow.engine.rng import Stream
 from nodeflow.engine.schedule.schedule import Schedule, Target, build_schedule, resolve_alias
-from nodeflow.engine.schedule.stabilise import stabilise
 from nodeflow.engine.stepper import Stepper
 from nodeflow.engine.variables import Variables
 from nodeflow.errors import RunError, UnknownName, suggest
@@ -47,12 +46,12 @@ class Session:
         threads: threads of the compiled tier; default ``NODEFLOW_NUM_THREADS`` or all cores. The
             results do not depend on it.
         seed: seed of everything random: the same seed gives the same numbers.
-        without: names of rewrites to switch off (see `passes.REWRITES`); numbers stay the same,
-            but for denormals where ``flush`` is named, and for logarithms of softmax and sigmoid
-            where ``stabilise`` is.
+        without: ids or aliases of rewrites to switch off (see `passes.REWRITES`); results keep
+            their bits where the rewrite is exact.
 
     Attributes:
         executions: how often each node was run by its reference, by name.
+        without: ids of the rewrites that are switched off.
 
     A session may be used from several threads; its runs take turns. Usable in a ``with`` statement.
     """
@@ -66,15 +65,12 @@ class Session:
         seed: int = 0,
         without: Collection[str] = (),
     ) -> None:
-        for name in without:
-            if name not in REWRITES:
-                raise UnknownName(f"there is no rewrite {name!r}", hint=suggest(name, REWRITES))
         if tier not in ("auto", "reference", "compiled"):
             raise ValueError(f"tier must be auto, reference or compiled, not {tier!r}")
         self.graph = graph or get_default_graph()
         self.seed = seed
         self.threads = threads
-        self._without = frozenset(without)
+        self.without = resolve(without)
         self._wanted: Tier = tier
         self._last: Executor | None = None
         self._last_tier: RanTier = "reference"
@@ -156,7 +152,7 @@ class Session:
 
         with self._lock:
             executor, _, _ = self._prepare(fetches, feed_dict)
-            return explain(make_plan(executor.schedule, executor.types))
+            return explain(make_plan(executor.schedule, executor.types, self.without))
 
     def _prepare(
         self, fetches: Any, feed_dict: Mapping[Any, Any] | None
@@ -173,7 +169,6 @@ class Session:
         key = (targets, frozenset(fed))
         if key not in self._schedules:
             self._schedules[key] = build_schedule(targets, fed)
-            self._schedules[key].without = self._without
         return self._schedules[key]
 
     def _given(
@@ -196,14 +191,17 @@ class Session:
         key = (id(schedule), *((s, a.shape) for s, a in given.items()))
         if key not in self._executors:
             types = schedule.specialise({s: type_of_array(a) for s, a in given.items()})
-            self._executors[key] = self.make_executor(*stabilise(schedule, types), self._wanted)
+            rewritten = rewrite_schedule(schedule, types, self.without)
+            self._executors[key] = self.make_executor(*rewritten, self._wanted)
         return self._executors[key]
 
     def make_executor(
         self, schedule: Schedule, types: Sequence[TensorType], wanted: Tier
     ) -> Executor:
         """Whatever runs a schedule in this session."""
-        return Executor(schedule, types, wanted, self.arena, self.threads, self.executions)
+        return Executor(
+            schedule, types, wanted, self.arena, self.threads, self.executions, self.without
+        )
 
     def team(self) -> Team:
         """The threads of the compiled tier."""

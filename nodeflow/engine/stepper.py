@@ -17,8 +17,8 @@ import numpy as np
 from nodeflow.engine.columns import Column
 from nodeflow.engine.executor import Executor, RanTier, Tier
 from nodeflow.engine.plan.batch_input import contiguous
+from nodeflow.engine.plan.passes import rewrite_schedule
 from nodeflow.engine.schedule.schedule import Schedule
-from nodeflow.engine.schedule.stabilise import stabilise
 from nodeflow.errors import DataError, FeedError, FetchError
 from nodeflow.graph.graph import Tensor
 from nodeflow.graph.types import TensorType, shape_text, type_of_array
@@ -60,7 +60,8 @@ class Stepper:
         self.tier: RanTier = "reference"
         self.compiled_since: int | None = None
         self._given = dict(given)
-        self.schedule, self._types = stabilise(schedule, self._specialise())
+        without = session.without
+        self.schedule, self._types = rewrite_schedule(schedule, self._specialise(), without)
         self._wanted: Tier = wanted
         self._order = np.zeros(0, np.int64)
         self._first = first_step
@@ -161,8 +162,9 @@ class Stepper:
         from nodeflow.engine.runtime.compiled_steps import plan_steps
 
         with self.session.exclusive():
-            steps = plan_steps(self.schedule, self._types, self.columns, self.batch_size)
-            return explain(steps.plan if steps else make_plan(self.schedule, self._types))
+            without = self.session.without
+            steps = plan_steps(self.schedule, self._types, self.columns, self.batch_size, without)
+            return explain(steps.plan if steps else make_plan(self.schedule, self._types, without))
 
     def _profiled_step(self, executor: Executor, profiler: Profiler) -> None:
         """A step of kernels with references between."""
@@ -249,7 +251,9 @@ class Stepper:
         from nodeflow.engine.runtime.compiled_steps import plan_steps
         from nodeflow.engine.runtime.program import base_sources
 
-        self._plan = plan_steps(self.schedule, self._types, self.columns, self.batch_size)
+        self._plan = plan_steps(
+            self.schedule, self._types, self.columns, self.batch_size, self.session.without
+        )
         if self._plan is None:
             self._hopeless = True
             self._executor = None

@@ -20,8 +20,7 @@ from .random_graphs import build, inputs, program
 def levels_of(target, without: frozenset[str] = frozenset()) -> list[list[list[set[str]]]]:
     """For each level its strands, and for each kernel in them the names of its nodes."""
     schedule = build_schedule([target], [])
-    schedule.without = without
-    return names_in(make_plan(schedule, schedule.specialise({})))
+    return names_in(make_plan(schedule, schedule.specialise({}), without))
 
 
 def names_in(plan: Plan) -> list[list[list[set[str]]]]:

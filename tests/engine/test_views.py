@@ -15,8 +15,7 @@ from nodeflow.ops.samples import values
 def kernels(target, *, without: frozenset[str] = frozenset()) -> list[str]:
     """What kind of kernel each group of a plan is."""
     schedule = build_schedule([target], [])
-    schedule.without = without
-    plan = make_plan(schedule, schedule.specialise({}))
+    plan = make_plan(schedule, schedule.specialise({}), without)
     rows = [row for level in plan.phases[0].levels for row in level]
     return [type(r.group.actions[0].lowering).__name__ for r in rows if r.group]
 

@@ -9,7 +9,7 @@ from nodeflow.engine.ir.levels import Level, LoopLevel, all_launches
 from nodeflow.engine.ir.plan import LoopPlan, Plan
 from nodeflow.engine.kernels.elementwise import elementwise_source
 from nodeflow.engine.plan.emit import describe_cluster
-from nodeflow.engine.plan.passes import REWRITES
+from nodeflow.engine.plan.passes import rewrites_in_order
 
 
 def explain(plan: Plan) -> str:
@@ -64,9 +64,9 @@ def _rewritten(plan: Plan) -> list[str]:
         if len(names) > 1:
             done.setdefault("fuse", []).append(" + ".join(names))
     lines = []
-    for name, doc in REWRITES.items():
-        if name in done:
-            lines += [f"{name} ({doc}):", *(f"  {what}" for what in done[name])]
+    for rewrite in rewrites_in_order():
+        if rewrite.id in done:
+            lines += [f"{rewrite.id} ({rewrite.summary}):", *(f"  {w}" for w in done[rewrite.id])]
     lines.append("buffers:")
     for storage, place in sorted(plan.allocations.items(), key=lambda item: item[1].offset):
         if place.kind in ("arena", "result"):

@@ -6,7 +6,7 @@ slot whose memory all of them use. So a storage is named by the number of a slot
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -85,6 +85,11 @@ class Actions:
     def set_constant(self, slot: int, value: np.ndarray) -> None:
         """Make a value known while planning a slot's."""
         self.constants[slot] = np.ascontiguousarray(value).reshape(value.shape)
+
+    def replace(self, same: Mapping[int, int]) -> None:
+        """Let slots that use the memory of some storages use that of others, which are equal."""
+        if same:
+            self.storage[:] = [same.get(storage, storage) for storage in self.storage]
 
     def value(self, slot: int) -> np.ndarray:
         """The constant in a slot, in the slot's own shape."""

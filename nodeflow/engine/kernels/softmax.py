@@ -3,20 +3,20 @@ be five.
 
 The parts pass over the whole array once each and meet between passes; here a row stays in cache
 from its maximum to its quotient. The same formulas on the same rows in the same order give the same
-bits, so this is an exact rewrite (``rows``) of what the op lowers to.
+bits, so this is an exact rewrite (``softmax``) of what the op lowers to.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from nodeflow.engine.ir.actions import Actions
 from nodeflow.engine.kernels.expressions import numpy_name
 from nodeflow.engine.kernels.reductions import COLUMN_BLOCK, ROW_BLOCK, WIDEST, identity
 from nodeflow.engine.schedule.schedule import Step
-from nodeflow.graph.types import FLOATS, numpy_dtype
+from nodeflow.graph.types import FLOATS, TensorType, numpy_dtype
 from nodeflow.ops.lowering import Lowering
 
 TOGETHER = 2048
@@ -40,12 +40,12 @@ class ColumnSoftmax(Lowering):
     inner: int
 
 
-def row_softmax(actions: Actions, step: Step) -> RowSoftmax | ColumnSoftmax | None:
-    """max, x - max, exp, sum, quotient = one pass, where rows are short enough to be one block."""
+def row_softmax(types: Sequence[TensorType], step: Step) -> RowSoftmax | ColumnSoftmax | None:
+    """The one pass that computes a step's softmax, where its rows are short enough for that."""
     node = step.node
-    if "rows" in actions.schedule.without or node.op.id not in ("softmax", "log_softmax"):
+    if node.op.id not in ("softmax", "log_softmax"):
         return None
-    type_ = actions.types[step.outputs[0]]
+    type_ = types[step.outputs[0]]
     axis, size = node.attrs["axis"] % max(type_.rank, 1), type_.size
     if type_.dtype not in FLOATS or not size:
         return None

@@ -3,8 +3,8 @@
 Chains that do not depend on each other share a level, so that threads have enough to do. A chain
 of as many tasks as there may be is enough alone. Where several write more than a cache holds, to
 run them all at once means that each finds nothing of its own there any more, and memory for all. So
-levels that contain such chains are taken apart, depth first (the rewrite ``turns``). It changes no
-kernel, so it is exact.
+levels that contain such chains are taken apart, depth first (the rewrite ``serialize``). It
+changes no kernel, so it is exact.
 """
 
 from __future__ import annotations

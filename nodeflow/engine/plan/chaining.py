@@ -1,7 +1,7 @@
 """Strands: neighbouring groups whose tasks go on from one kernel to the next without meeting.
 
 Where each task of a group needs only what the same task of the groups before made, the table lets
-a thread run them one after the other on its rows (the rewrite ``strands``). A tile of a product is
+a thread run them one after the other on its rows (the rewrite ``chain``). A tile of a product is
 then biased, activated or added to a variable while it is in cache, and a network's narrow last
 layers, forward and backward, meet once instead of ten times. The kernels are the same and each row
 is computed as before, so it is exact.
@@ -70,6 +70,8 @@ def find_chains(
     work: Mapping[Group, float],
     after: Mapping[Group, Sequence[Group]],
     phase_of: Mapping[Group, int],
+    *,
+    join: bool,
 ) -> list[TaskChain]:
     """Join groups, given in an order that respects dependencies, and give them new levels.
 
@@ -77,8 +79,9 @@ def find_chains(
         work: estimated nanoseconds of each native group.
         after: groups that must be over everywhere before one begins, beside those it reads from.
         phase_of: only groups of one phase may be joined.
+        join: whether groups are joined at all (the rewrite ``chain``).
     """
-    return _Finder(actions, work, after, phase_of).run(groups)
+    return _Finder(actions, work, after, phase_of, join).run(groups)
 
 
 class _Finder:
@@ -88,12 +91,13 @@ class _Finder:
         work: Mapping[Group, float],
         after: Mapping[Group, Sequence[Group]],
         phase_of: Mapping[Group, int],
+        join: bool,
     ) -> None:
         self.actions = actions
         self.work = work
         self.after = after
         self.phase_of = phase_of
-        self.off = "strands" in actions.schedule.without
+        self.join = join
         self.made_by: dict[int, Group] = {}
         self.chain_of: dict[Group, TaskChain] = {}
 
@@ -129,7 +133,7 @@ class _Finder:
     def _joined(self, group: Group) -> TaskChain | None:
         """The chain that the group may go on, with what that changes about it; or None."""
         rows, height = _rows(self.actions, group), _height(self.actions, group)
-        if self.off or not rows:
+        if not self.join or not rows:
             return None
         later = {self.chain_of[g] for g in self.after.get(group, ())}
         for chain in sorted(self._sources(group), key=lambda s: -s.level):

@@ -136,7 +136,6 @@ class _LoopPlanner:
         count = self.loop.carried
         results = [t for t, s in zip(made[count:], self.results, strict=True) if s is not None]
         schedule = build_schedule([*made[:count], *results], feeds)
-        schedule.without = self.actions.schedule.without
         self.feeds = [schedule.feeds.get(t) for t in feeds]
         return schedule, [t.type for t in schedule.slots]
 

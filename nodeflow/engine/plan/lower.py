@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 import numpy as np
@@ -21,9 +21,7 @@ from nodeflow.engine.kernels.along_axis import Along
 from nodeflow.engine.kernels.copies import Move
 from nodeflow.engine.kernels.matmul import add_product
 from nodeflow.engine.kernels.reductions import COLUMN_BLOCK, ROW_BLOCK, Stage
-from nodeflow.engine.kernels.softmax import row_softmax
 from nodeflow.engine.kernels.sorting import Ordered
-from nodeflow.engine.plan.passes import constant_key, expression_key, foldable, simplified
 from nodeflow.engine.schedule.schedule import Schedule, Step, is_assign
 from nodeflow.graph.graph import Node
 from nodeflow.graph.types import TensorType, numpy_dtype
@@ -56,55 +54,29 @@ FAILING = (Gather, ScatterAdd, Pick, TakeAlong, AddAlong, Distinct)
 """What may fail at an element of its input."""
 
 
-class _RewrittenActions(Actions):
-    """Actions that the rewrites of single actions see as they are made."""
+def build_actions(
+    schedule: Schedule,
+    types: Sequence[TensorType],
+    chosen: Mapping[int, Lowering] | None = None,
+) -> Actions:
+    """Lower every step of a schedule whose types are all concrete.
 
-    def __init__(self, schedule: Schedule, types: Sequence[TensorType]) -> None:
-        super().__init__(
-            schedule, list(types), storage=list(range(len(types))), fetches=list(schedule.fetches)
-        )
-        self._made: dict[Hashable, Action] = {}
-        self._known: dict[Hashable, int] = {}
-
-    def add(self, action: Action) -> None:
-        """Add an action, unless a rewrite knows its result already."""
-        same = simplified(self, action)
-        if same is not None:
-            self.share_storage(action.outputs[0], same)
-            self.note("simplify", f"{action.node.name} is its input")
-            return
-        key = expression_key(self, action)
-        first = self._made.setdefault(key, action) if key is not None else action
-        if first is action:
-            self.items.append(action)
-            return
-        for slot, known in zip(action.outputs, first.outputs, strict=True):
-            self.share_storage(slot, known)
-        self.note("share", f"{action.node.name} equals {first.node.name}")
-
-    def set_constant(self, slot: int, value: np.ndarray) -> None:
-        """Make a value known while planning a slot's; equal ones are one."""
-        value = np.ascontiguousarray(value).reshape(value.shape)
-        key = constant_key(self, value)
-        first = self._known.setdefault(key, slot) if key is not None else slot
-        if first == slot:
-            self.constants[slot] = value
-        else:
-            self.storage[slot] = first
-
-
-def build_actions(schedule: Schedule, types: Sequence[TensorType]) -> Actions:
-    """Lower every step of a schedule whose types are all concrete."""
-    actions = _RewrittenActions(schedule, types)
-    for what in schedule.stabilised:
-        actions.note("stabilise", what)
+    Args:
+        chosen: what computes a step instead of its op's own lowering, by the step's first output.
+    """
+    actions = Actions(
+        schedule, list(types), storage=list(range(len(types))), fetches=list(schedule.fetches)
+    )
     for step in schedule.steps:
-        _add_step(actions, step)
-    _prune(actions)
+        kernel = chosen.get(step.outputs[0]) if chosen and step.outputs else None
+        if kernel is None:
+            _add_step(actions, step)
+        else:
+            actions.add(Action(step.node, kernel, step.inputs, step.outputs))
     return actions
 
 
-def _prune(actions: Actions) -> None:
+def prune(actions: Actions) -> None:
     """Drop what nothing reads: patterns of shapes, and pure nodes under control inputs only.
 
     What fails at its input's elements still does, as in the reference.
@@ -146,12 +118,8 @@ def _add_step(actions: Actions, step: Step) -> None:
         return
     if node.op.id == "group":
         return  # what it waits for is in the schedule
-    known = not step.inputs and not node.op.random and not node.op.stateful
-    if known or foldable(actions, step):
-        if not known:
-            actions.note("fold", node.name)
-        values = [actions.value(s) for s in step.inputs]
-        for slot, value in zip(step.outputs, call_reference(node, values, _no_stream), strict=True):
+    if not step.inputs and not node.op.random and not node.op.stateful:
+        for slot, value in zip(step.outputs, call_reference(node, [], _no_stream), strict=True):
             actions.set_constant(slot, value)
         return
     ins = [actions.types[s] for s in step.inputs]
@@ -179,11 +147,6 @@ def _no_stream(node: Node) -> None:
 
 
 def _add_composite(actions: Actions, step: Step, composite: Composite) -> None:
-    whole = row_softmax(actions, step)
-    if whole is not None:
-        actions.note("rows", step.node.name)
-        actions.add(Action(step.node, whole, step.inputs, step.outputs))
-        return
     slots = dict(zip(composite.inputs, step.inputs, strict=True))
     results = dict(zip(composite.outputs, step.outputs, strict=True))
     for part in composite.parts:

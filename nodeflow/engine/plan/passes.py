@@ -1,38 +1,184 @@
-"""Rewrites of a plan's actions: each one named, exact, and possible to switch off.
+"""The rewrites of a plan, each one decorated function, and the order in which all passes run.
 
-They work while actions are made, one look at each, so planning stays linear. All are exact: with
-any of them switched off the results have the same bits (a test compares with ``==``), so neither
-tiers nor settings can disagree. What would round differently is left as the user wrote it. There
-are two exceptions, with a stated tolerance (docs/correctness.md). ``flush`` moves what a training
-step stores by less than the smallest normal number. ``stabilise`` acts on schedules, which both
-tiers run.
+A *pass* takes a `Draft`, the plan in the making, one step further. The fixed passes follow each
+other as `plan.PASSES` lists them. A *rewrite* is a pass that each plan can do without: it runs as
+soon as all that it follows has run, and its docstring is its documentation, the equation first.
+
+The registry is all that the rest knows of rewrites: ``--without`` and ``Session(without=...)`` take
+its names, ``--explain`` and the documentation print its docstrings, and tests compare runs with and
+without each entry. An *exact* rewrite changes no bit of any result, so neither tiers nor settings
+can disagree; what would round differently is left as the user wrote it. The others state their
+tolerance in docs/correctness.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+import inspect
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
+from nodeflow.engine.interpreter import call_reference
 from nodeflow.engine.ir.actions import Action, Actions
-from nodeflow.engine.schedule.schedule import Step
-from nodeflow.graph.types import FLOATS
+from nodeflow.engine.ir.launches import MAX_TASKS
+from nodeflow.engine.kernels.softmax import row_softmax
+from nodeflow.engine.plan import views
+from nodeflow.engine.plan.allocate import allocate
+from nodeflow.engine.plan.branch_order import serialize_branches
+from nodeflow.engine.plan.chaining import TaskChain, find_chains
+from nodeflow.engine.plan.draft import Draft
+from nodeflow.engine.plan.fusion import group_actions
+from nodeflow.engine.plan.inplace import flush_updates
+from nodeflow.engine.schedule import stabilise as logarithms
+from nodeflow.engine.schedule.schedule import Schedule
+from nodeflow.errors import UnknownName, suggest
+from nodeflow.graph.graph import Node
+from nodeflow.graph.types import FLOATS, TensorType
 from nodeflow.ops.lowering import Elementwise, Random
 
-REWRITES = {
-    "stabilise": "take logarithms of softmax and sigmoid, and their gradients, without underflow",
-    "fold": "compute what depends on constants only once, while planning",
-    "share": "compute equal expressions once",
-    "simplify": "drop x * 1, x / 1, x - 0 and, of integers, x + 0",
-    "rows": "compute softmax a row at a time instead of a pass over everything for each part",
-    "fuse": "make one kernel of neighbouring elementwise ops",
-    "views": "read slices where they lie, write joined pieces where they belong",
-    "flush": "take numbers too small for full precision as zero where a training step updates",
-    "strands": "let each task go on with its rows through neighbouring kernels",
-    "turns": "run large branches one after the other, each while its values are in cache",
-    "reuse": "let intermediate results that are not needed any more make room",
-}
-"""All that a plan may do without, by name; `Session(without=...)` switches them off."""
+F = TypeVar("F", bound=Callable[..., Any])
+
+Pass = Callable[[Draft], None]
+Scope = Literal["schedule", "plan"]
+
+
+@dataclass(frozen=True)
+class Rewrite:
+    """One entry of the registry.
+
+    Attributes:
+        run: of scope ``plan``, a `Pass`; of scope ``schedule``, a function from a schedule and its
+            types to others, which both tiers run.
+        exact: whether no bit of any result depends on it.
+        after: ids of the rewrites, and names of the fixed passes, that it follows.
+        aliases: other names by which it is switched off.
+    """
+
+    id: str
+    run: Callable[..., Any]
+    exact: bool
+    after: tuple[str, ...]
+    aliases: tuple[str, ...]
+    scope: Scope
+
+    @property
+    def text(self) -> str:
+        """Its documentation: the docstring."""
+        return inspect.getdoc(self.run) or ""
+
+    @property
+    def summary(self) -> str:
+        """The first paragraph of its documentation, on one line."""
+        return " ".join(self.text.split("\n\n")[0].split())
+
+
+REWRITES: dict[str, Rewrite] = {}
+"""All rewrites by id, each after those that it follows."""
+
+
+def rewrite(
+    id: str,
+    *,
+    exact: bool,
+    after: Sequence[str] = (),
+    aliases: Sequence[str] = (),
+    scope: Scope = "plan",
+) -> Callable[[F], F]:
+    """Register a function as a rewrite; its docstring is the documentation.
+
+    Raises:
+        ValueError: the id is taken.
+    """
+
+    def register(function: F) -> F:
+        if id in REWRITES:
+            raise ValueError(f"two rewrites are called {id}")
+        REWRITES[id] = Rewrite(id, function, exact, tuple(after), tuple(aliases), scope)
+        return function
+
+    return register
+
+
+def resolve(names: Collection[str]) -> frozenset[str]:
+    """Ids of the rewrites that these ids or aliases name.
+
+    Raises:
+        UnknownName: there is no such rewrite.
+    """
+    found: set[str] = set()
+    for name in names:
+        ids = [r.id for r in REWRITES.values() if name == r.id or name in r.aliases]
+        if not ids:
+            raise UnknownName(f"there is no rewrite {name!r}", hint=suggest(name, REWRITES))
+        found.update(ids)
+    return frozenset(found)
+
+
+def rewrites_in_order() -> list[Rewrite]:
+    """All rewrites, those of schedules first."""
+    return sorted(REWRITES.values(), key=lambda each: each.scope != "schedule")
+
+
+def rewrite_table() -> list[tuple[str, str, str, str]]:
+    """Rows of the documentation: id, aliases, ``exact`` or ``rounds``, and text."""
+    return [
+        (each.id, ", ".join(each.aliases), "exact" if each.exact else "rounds", each.text)
+        for each in rewrites_in_order()
+    ]
+
+
+def rewrite_schedule(
+    schedule: Schedule, types: Sequence[TensorType], without: frozenset[str]
+) -> tuple[Schedule, list[TensorType]]:
+    """The schedule and its types after the rewrites of schedules, which both tiers run."""
+    given = list(types)
+    for each in REWRITES.values():
+        if each.scope == "schedule" and each.id not in without:
+            schedule, given = each.run(schedule, given)
+    return schedule, given
+
+
+def pipeline(fixed: Mapping[str, Pass], without: frozenset[str]) -> Iterator[tuple[str, Pass]]:
+    """All passes in order, by name: each rewrite as soon as what it follows has run.
+
+    Raises:
+        ValueError: a rewrite follows one that does not exist, or itself.
+    """
+    done = {r.id for r in REWRITES.values() if r.scope == "schedule"}
+    waiting = [r for r in REWRITES.values() if r.scope == "plan"]
+
+    def ready() -> Iterator[tuple[str, Pass]]:
+        while (first := next((r for r in waiting if done.issuperset(r.after)), None)) is not None:
+            waiting.remove(first)
+            done.add(first.id)
+            if first.id not in without:
+                yield first.id, first.run
+
+    yield from ready()
+    for name, each in fixed.items():
+        yield name, each
+        done.add(name)
+        yield from ready()
+    if waiting:
+        raise ValueError(f"what the rewrite {waiting[0].id} follows does not run")
+
+
+# ---- rewrites of schedules ----------------------------------------------------------------------
+
+
+@rewrite("stabilise", exact=False, scope="schedule")
+def stabilise(schedule: Schedule, types: Sequence[TensorType]) -> tuple[Schedule, list[TensorType]]:
+    """log(softmax(x)) = log_softmax(x), log(sigmoid(x)) = -softplus(-x), and their gradients
+
+    Computed as written, both are infinite or NaN where a probability underflows to 0. Values that
+    were right before move by rounding only.
+    """
+    return logarithms.stabilise(schedule, types)
+
+
+# ---- rewrites of actions ------------------------------------------------------------------------
 
 EXACT = frozenset(
     {
@@ -48,39 +194,92 @@ FOLDED_SIZE = 4096
 """Elements up to which a folded value is kept: more would cost memory to save little time."""
 
 
-def foldable(actions: Actions, step: Step) -> bool:
-    """f(constants) = constant"""
-    if "fold" in actions.schedule.without or step.node.op.id not in EXACT or not step.inputs:
-        return False
-    sizes = [actions.types[slot].size for slot in step.outputs]
-    return all(size is not None and size <= FOLDED_SIZE for size in sizes) and all(
-        actions.storage[slot] in actions.constants for slot in step.inputs
-    )
+@rewrite("softmax", exact=True, aliases=("rows",))
+def softmax(draft: Draft) -> None:
+    """max, x - max, exp, sum, quotient = one pass over each row
+
+    Rows, or strips of columns, that are short enough stay in cache from the maximum to the
+    quotient; the parts would pass over the whole array once each.
+    """
+    for step in draft.schedule.steps:
+        whole = row_softmax(draft.types, step)
+        if whole is not None:
+            draft.chosen[step.outputs[0]] = whole
+            draft.note("softmax", step.node.name)
 
 
-def simplified(actions: Actions, action: Action) -> int | None:
-    """x * 1 = x / 1 = x - 0 = x: the input that the action's result equals, or None.
+@rewrite("fold", exact=True, after=("lower",))
+def fold(draft: Draft) -> None:
+    """f(constants) = constant
+
+    What depends on constants only is computed once, while planning, by ops whose kernels have the
+    bits of their reference.
+    """
+    actions = draft.actions
+    folded: set[Node] = set()
+    for step in draft.schedule.steps:
+        known = (actions.storage[s] in actions.constants for s in step.inputs)
+        sizes = (actions.types[s].size for s in step.outputs)
+        if (
+            step.node.op.id in EXACT
+            and step.inputs
+            and all(known)
+            and actions.storage[step.outputs[0]] not in actions.constants
+            and all(size is not None and size <= FOLDED_SIZE for size in sizes)
+        ):
+            values = call_reference(step.node, [actions.value(s) for s in step.inputs], _no_stream)
+            for slot, value in zip(step.outputs, values, strict=True):
+                actions.set_constant(slot, value)
+            folded.add(step.node)
+            draft.note("fold", step.node.name)
+    if folded:
+        actions.items[:] = [a for a in actions.items if a.node not in folded]
+
+
+def _no_stream(node: Node) -> None:
+    raise AssertionError(f"{node.name} draws nothing")
+
+
+@rewrite("simplify", exact=True, after=("fold",))
+def simplify(draft: Draft) -> None:
+    """x * 1 = x / 1 = x - 0 = x, and of integers x + 0 = x
 
     ``x + 0`` is left alone for floats: it makes a zero of minus zero.
     """
-    if "simplify" in actions.schedule.without or not isinstance(action.lowering, Elementwise):
+    actions = draft.actions
+    same: dict[int, int] = {}
+    kept = []
+    for action in actions.items:
+        slot = _simplified(actions, action, same)
+        if slot is None:
+            kept.append(action)
+        else:
+            storage = actions.storage[slot]
+            same[actions.storage[action.outputs[0]]] = same.get(storage, storage)
+            draft.note("simplify", f"{action.node.name} is its input")
+    actions.items[:] = kept
+    actions.replace(same)
+
+
+_NEUTRAL = {"x * y": (1, (1, 0)), "x / y": (1, (1,)), "x - y": (0, (1,)), "x + y": (0, (1, 0))}
+
+
+def _simplified(actions: Actions, action: Action, same: Mapping[int, int]) -> int | None:
+    """The input that the action's result equals, or None."""
+    if not isinstance(action.lowering, Elementwise) or len(action.inputs) != 2:
         return None
-    out = actions.types[action.outputs[0]]
     neutral = _NEUTRAL.get(action.lowering.expression)
-    if neutral is None or len(action.inputs) != 2:
-        return None
-    if action.lowering.expression == "x + y" and out.dtype in FLOATS:
+    out = actions.types[action.outputs[0]]
+    if neutral is None or (action.lowering.expression == "x + y" and out.dtype in FLOATS):
         return None
     value, sides = neutral
     for side in sides:
-        constant = actions.constants.get(actions.storage[action.inputs[side]])
+        storage = actions.storage[action.inputs[side]]
+        constant = actions.constants.get(same.get(storage, storage))
         other = action.inputs[1 - side]
         if constant is not None and actions.types[other] == out and _is_all(constant, value):
             return other
     return None
-
-
-_NEUTRAL = {"x * y": (1, (1, 0)), "x / y": (1, (1,)), "x - y": (0, (1,)), "x + y": (0, (1, 0))}
 
 
 def _is_all(constant: np.ndarray, value: int) -> bool:
@@ -90,16 +289,45 @@ def _is_all(constant: np.ndarray, value: int) -> bool:
     )
 
 
-def expression_key(actions: Actions, action: Action) -> Hashable:
-    """What two actions that compute the same values have in common; None: never share it.
+@rewrite("share", exact=True, after=("simplify",))
+def share(draft: Draft) -> None:
+    """f(x) + f(x) = y + y, where y = f(x)
 
-    Random numbers are drawn by each node for itself, and what has no kernel may have an effect.
+    Equal expressions are computed once, and equal constants are kept once. Each node draws random
+    numbers of its own, and what has no kernel may have an effect, so neither is shared.
     """
+    actions = draft.actions
+    same: dict[int, int] = {}
+    constants: dict[Hashable, int] = {}
+    for storage, value in actions.constants.items():
+        if value.size <= FOLDED_SIZE:
+            first = constants.setdefault((value.dtype.str, value.shape, value.tobytes()), storage)
+            if first != storage:
+                same[storage] = first
+    for storage in same:
+        del actions.constants[storage]
+    made: dict[Hashable, Action] = {}
+    kept = []
+    for action in actions.items:
+        key = _expression_key(actions, action, same)
+        first = made.setdefault(key, action) if key is not None else action
+        if first is action:
+            kept.append(action)
+            continue
+        for slot, known in zip(action.outputs, first.outputs, strict=True):
+            same[actions.storage[slot]] = actions.storage[known]
+        draft.note("share", f"{action.node.name} equals {first.node.name}")
+    actions.items[:] = kept
+    actions.replace(same)
+
+
+def _expression_key(actions: Actions, action: Action, same: Mapping[int, int]) -> Hashable:
+    """What two actions that compute the same values have in common; None: never share it."""
     lowering = action.lowering
-    if "share" in actions.schedule.without or lowering is None or isinstance(lowering, Random):
+    if lowering is None or isinstance(lowering, Random):
         return None
     storage, types = actions.storage, actions.types
-    inputs = tuple([(storage[s], types[s]) for s in action.inputs])
+    inputs = tuple([(same.get(storage[s], storage[s]), types[s]) for s in action.inputs])
     outputs = tuple([types[s] for s in action.outputs])
     if isinstance(lowering, Elementwise):  # most are, and their repr takes long
         attrs = repr(lowering.attrs) if lowering.attrs else ""
@@ -107,8 +335,70 @@ def expression_key(actions: Actions, action: Action) -> Hashable:
     return repr(lowering), inputs, outputs
 
 
-def constant_key(actions: Actions, value: np.ndarray) -> Hashable:
-    """What equal constants have in common, every bit of them; None: never share it."""
-    if "share" in actions.schedule.without or value.size > FOLDED_SIZE:
-        return None
-    return value.dtype.str, value.shape, value.tobytes()
+@rewrite("flush", exact=False, after=("copy_fetched",))
+def flush(draft: Draft) -> None:
+    """x = 0 where abs(x) is below the smallest normal number, in updates of a training step
+
+    Only the kernels that compute a variable's new value take numbers too small for full precision
+    as zero; a result moves by at most the smallest normal number.
+    """
+    if draft.is_step:
+        flush_updates(draft.actions)
+
+
+# ---- rewrites of groups -------------------------------------------------------------------------
+
+
+@rewrite("views", exact=True, after=("loops",))
+def read_slices(draft: Draft) -> None:
+    """f(x[a:b]) = f, reading x where it lies
+
+    Slices that only formulas read are not copied.
+    """
+    views.read_slices(draft.actions)
+
+
+@rewrite("fuse", exact=True, after=("views",))
+def fuse(draft: Draft) -> None:
+    """g(f(x)) = (g . f)(x): neighbouring elementwise ops are one kernel"""
+    draft.groups = group_actions(draft.actions, apart=draft.apart)
+
+
+@rewrite("pieces", exact=True, after=("group",), aliases=("views",))
+def write_pieces(draft: Draft) -> None:
+    """concat(f(x), g(x)) = f and g, each writing where it belongs in the whole
+
+    Pieces that one kernel makes are not copied.
+    """
+    draft.groups = views.write_pieces(draft.actions, draft.groups)
+
+
+@rewrite("chain", exact=True, after=("launches",), aliases=("strands",))
+def chain(draft: Draft) -> None:
+    """A task of one kernel goes on with its rows through the kernels that follow
+
+    Neighbouring kernels whose tasks need nothing of each other's rows run without meeting.
+    """
+    draft.chains = find_chains(
+        draft.actions, draft.groups, draft.work, draft.after, draft.phase_of, join=True
+    )
+
+
+@rewrite("serialize", exact=True, after=("chains",), aliases=("turns",))
+def serialize(draft: Draft) -> None:
+    """Large independent branches run one after the other, each while its values are in cache"""
+
+    def written(chain: TaskChain) -> int:
+        tasks = sum(launch.tasks for launch in draft.launches.get(chain.groups[0], ()))
+        return sum(map(draft.nbytes, chain.made)) if tasks >= MAX_TASKS else 0
+
+    for apart in serialize_branches(
+        draft.chains, lambda chain: draft.phase_of[chain.groups[0]], written
+    ):
+        draft.note("serialize", apart.groups[0].actions[0].node.name)
+
+
+@rewrite("reuse", exact=True, after=("serialize",))
+def reuse(draft: Draft) -> None:
+    """Memory of an intermediate result that nothing reads any more serves later ones"""
+    allocate(draft, reuse=True)

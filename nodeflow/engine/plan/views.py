@@ -1,4 +1,4 @@
-"""Parts of arrays without copies (the rewrite ``views``).
+"""Parts of arrays without copies (the rewrites ``views`` and ``pieces``).
 
 A slice that only formulas read is read where it lies in its source; pieces that one kernel makes
 and that are then joined are written where they belong in the whole. So the gates of a recurrent
@@ -17,8 +17,6 @@ from nodeflow.ops.lowering import Block, Copy, Elementwise, strides_of
 
 def read_slices(actions: Actions) -> None:
     """Drop copies of slices that only formulas read: their slots share the source's memory."""
-    if "views" in actions.schedule.without:
-        return
     readers: dict[int, list[tuple[Action, int]]] = defaultdict(list)
     for action in actions.items:
         for slot in action.inputs:
@@ -73,8 +71,6 @@ def _is_formula(actions: Actions, reader: Action, slot: int, source: int) -> boo
 
 def write_pieces(actions: Actions, groups: list[Group]) -> list[Group]:
     """The groups without those that join what one cluster makes: it writes into the whole."""
-    if "views" in actions.schedule.without:
-        return groups
     made_by = {storage: g for g in groups for storage in g.outputs}
     kept = []
     for group in groups:
@@ -89,7 +85,7 @@ def write_pieces(actions: Actions, groups: list[Group]) -> list[Group]:
             maker.pieces.setdefault(actions.storage[slot], []).append((whole, view))
         maker.outputs.add(whole)
         made_by[whole] = maker
-        actions.note("views", action.node.name)
+        actions.note("pieces", action.node.name)
     return kept
 
 

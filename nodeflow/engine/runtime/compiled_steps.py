@@ -52,10 +52,11 @@ def plan_steps(
     types: Sequence[TensorType],
     columns: Mapping[Tensor, Column],
     batch_size: int,
+    without: frozenset[str] = frozenset(),
 ) -> StepPlan | None:
     """Plan the loop; None where an op has no kernel."""
     used = {t: c for t, c in columns.items() if t in schedule.feeds}
-    plan = make_step_plan(schedule, types, [schedule.feeds[t] for t in used])
+    plan = make_step_plan(schedule, types, [schedule.feeds[t] for t in used], without)
     if plan is None:
         return None
     gathers = [

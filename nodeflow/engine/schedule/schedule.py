@@ -40,7 +40,6 @@ class Schedule:
         reads: slot of each variable's value from before the run.
         writes: slot of the value that the run commits to each variable.
         fetches: slot of each fetched tensor, None for a node without outputs.
-        without: names of rewrites (see `rewrites`) that plans of it do not use.
         stabilised: what the rewrite `stabilise` did, in words.
     """
 
@@ -50,7 +49,6 @@ class Schedule:
     reads: dict[Node, int] = field(default_factory=dict)
     writes: dict[Node, int] = field(default_factory=dict)
     fetches: list[int | None] = field(default_factory=list)
-    without: frozenset[str] = frozenset()
     stabilised: tuple[str, ...] = ()
 
     def last_uses(self) -> list[int]:

@@ -1,0 +1,71 @@
+"""Gives every storage of a draft its place: memory of variables and results, or the arena."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from nodeflow.engine.arena import Offsets
+from nodeflow.engine.ir.groups import Group
+from nodeflow.engine.ir.plan import Allocation
+from nodeflow.engine.plan.draft import Draft
+from nodeflow.engine.plan.memory import MemoryPlanner
+from nodeflow.graph.graph import Node
+
+RESULT_BYTES = 1 << 16
+"""Fetched values from this size on are computed where they stay, not copied out of the arena."""
+
+
+def allocate(draft: Draft, *, reuse: bool) -> None:
+    """Decide where everything lives, and the size of the arena.
+
+    Args:
+        reuse: whether memory of what is not needed any more is used again.
+    """
+    actions, allocations = draft.actions, draft.allocations
+    offsets = Offsets()
+    for slot in (*draft.schedule.feeds.values(), *draft.schedule.reads.values()):
+        allocations[slot] = Allocation("given")
+    for slot in draft.gathered or ():
+        allocations[slot] = Allocation("arena", offsets.take(draft.nbytes(slot)))
+    if draft.updates is not None:
+        for storage in (*draft.updates.home.values(), *draft.updates.inplace):
+            allocations[storage] = Allocation("given")
+    for storage in actions.constants:
+        allocations[storage] = Allocation("constant")
+    if draft.updates is None:
+        draft.direct = _direct(draft)
+        for storage in draft.direct.values():
+            allocations[storage] = Allocation("shadow")
+        for storage in draft.fetched - draft.written - allocations.keys():
+            if storage in draft.made_by and draft.nbytes(storage) >= RESULT_BYTES:
+                allocations[storage] = Allocation("result")
+    clusters = (g for g in draft.groups if g.shape is not None)
+    inside = {r for g in clusters for r in g.outputs if r not in draft.needed}
+    keep = draft.fetched | draft.written
+    planner = MemoryPlanner(allocations, offsets, draft.nbytes, keep, reuse=reuse)
+    planner.allocate(run_order(draft), inside)
+    draft.arena_size = offsets.size
+
+
+def run_order(draft: Draft) -> list[list[list[Group]]]:
+    """The groups of the chains that run at each time, one after the other; references run one at a
+    time, in the order of the graph."""
+    times: dict[tuple[int, bool, int], list[list[Group]]] = defaultdict(list)
+    for chain in draft.chains:
+        first = chain.groups[0]
+        order = first.actions[0].node.index if first.is_fallback else chain.level
+        times[draft.phase_of[first], first.is_fallback, order].append(chain.groups)
+    return [times[key] for key in sorted(times)]
+
+
+def _direct(draft: Draft) -> dict[Node, int]:
+    """Variables whose new value a kernel makes in memory of its own, not shared by others."""
+    writes = draft.schedule.writes
+    storages = [draft.actions.storage[s] for s in writes.values()]
+    return {
+        variable: storage
+        for variable, storage in zip(writes, storages, strict=True)
+        if storage in draft.made_by
+        and storages.count(storage) == 1
+        and not draft.made_by[storage].is_fallback
+    }

@@ -1,0 +1,123 @@
+"""A plan in the making: what the passes of the planner read and change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from nodeflow.engine.ir.actions import Actions
+from nodeflow.engine.ir.groups import Group
+from nodeflow.engine.ir.launches import KernelLaunch
+from nodeflow.engine.ir.plan import Allocation, Phase
+from nodeflow.engine.plan.chaining import TaskChain
+from nodeflow.engine.plan.inplace import Updates
+from nodeflow.engine.schedule.schedule import Schedule
+from nodeflow.errors import RunError
+from nodeflow.graph.graph import Node
+from nodeflow.graph.types import TensorType, numpy_dtype
+from nodeflow.ops.lowering import Lowering
+
+
+@dataclass
+class Draft:
+    """A plan in the making.
+
+    Attributes:
+        types: concrete types of the schedule's slots.
+        without: ids of rewrites that are switched off.
+        gathered: of a training step, slots of feeds that a first level fills; None: a single run.
+        apart: output slots of elementwise actions that are not fused with others.
+        chosen: what computes a step instead of its op's own lowering, by the step's first output.
+        rewritten: for each rewrite, what it did, in words.
+        lowered: what is computed (`actions`).
+        groups: the actions of each kernel, in an order that respects dependencies.
+        updates: of a training step, how variables get their new values.
+        phase_of: the phase of each group; a native group follows references by a phase.
+        launches: kernel launches of each native group on its own.
+        chains: groups that run task by task one after the other, with their levels.
+        direct: of a run, for each variable whose new value kernels write, its storage.
+        allocations: where each storage lives.
+        arena_size: bytes of the arena; None before memory is planned.
+        phases: what runs, in order.
+        is_impossible: there is no such plan: an op of a training step has no kernel.
+    """
+
+    schedule: Schedule
+    types: Sequence[TensorType]
+    without: frozenset[str] = frozenset()
+    gathered: Sequence[int] | None = None
+    apart: frozenset[int] = frozenset()
+    chosen: dict[int, Lowering] = field(default_factory=dict)
+    rewritten: dict[str, list[str]] = field(default_factory=dict)
+    lowered: Actions | None = None
+    groups: list[Group] = field(default_factory=list)
+    updates: Updates | None = None
+    phase_of: dict[Group, int] = field(default_factory=dict)
+    launches: dict[Group, list[KernelLaunch]] = field(default_factory=dict)
+    chains: list[TaskChain] = field(default_factory=list)
+    direct: dict[Node, int] = field(default_factory=dict)
+    allocations: dict[int, Allocation] = field(default_factory=dict)
+    arena_size: int | None = None
+    phases: list[Phase] = field(default_factory=list)
+    is_impossible: bool = False
+
+    @property
+    def actions(self) -> Actions:
+        """The actions, once the schedule has been lowered."""
+        assert self.lowered is not None
+        return self.lowered
+
+    @property
+    def is_step(self) -> bool:
+        """Whether this is a training step, whose variables are updated in place."""
+        return self.gathered is not None
+
+    def note(self, rewrite: str, what: str) -> None:
+        """Record what a rewrite did, in words."""
+        self.rewritten.setdefault(rewrite, []).append(what)
+
+    # ---- of actions ---------------------------------------------------------------------------
+
+    @cached_property
+    def fetched(self) -> set[int]:
+        """Storages whose values are fetched."""
+        return {self.actions.storage[s] for s in self.actions.fetches if s is not None}
+
+    @cached_property
+    def written(self) -> set[int]:
+        """Storages whose values are assigned to variables."""
+        return {self.actions.storage[s] for s in self.schedule.writes.values()}
+
+    def nbytes(self, storage: int) -> int:
+        """Size of a storage."""
+        type_ = self.actions.types[storage]
+        size = type_.size
+        if size is None:
+            raise RunError(f"{type_} has an unknown size")
+        return size * numpy_dtype(type_.dtype).itemsize
+
+    # ---- of groups ----------------------------------------------------------------------------
+
+    @cached_property
+    def made_by(self) -> dict[int, Group]:
+        """The group that writes each storage."""
+        return {storage: group for group in self.groups for storage in group.outputs}
+
+    @cached_property
+    def needed(self) -> set[int]:
+        """Storages that are read outside the group that makes them, or at the end."""
+        needed = self.fetched | self.written
+        for group in self.groups:
+            needed.update(group.inputs)
+        return needed
+
+    @cached_property
+    def work(self) -> dict[Group, float]:
+        """Estimated nanoseconds of each native group."""
+        return {g: sum(launch.work for launch in made) for g, made in self.launches.items()}
+
+    @cached_property
+    def after(self) -> dict[Group, list[Group]]:
+        """Groups that must be over before one begins, beside those that it reads from."""
+        return self.updates.after(self.actions, self.groups) if self.updates else {}

@@ -10,8 +10,8 @@ import heapq
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from nodeflow.document.io.flow import natural
 from nodeflow.document.model.document import Document
+from nodeflow.document.model.names import natural_key
 from nodeflow.document.model.records import Wire
 
 
@@ -52,7 +52,7 @@ def topological(doc: Document, among: set[str]) -> tuple[list[str], dict[str, st
     if not rest:
         return order, {}
     looping = _loops(doc, rest)
-    order += sorted(looping, key=natural)
+    order += sorted(looping, key=natural_key)
     tail, _ = _kahn(doc, rest - set(looping), set(looping))
     return order + tail, looping
 
@@ -135,7 +135,7 @@ def in_order(
     """
     chosen = set(among)
     waiting = {i: sum(w.source in chosen for w in doc.wires_into(i)) for i in chosen}
-    ready = [(late(i), natural(i), i) for i, count in waiting.items() if not count]
+    ready = [(late(i), natural_key(i), i) for i, count in waiting.items() if not count]
     heapq.heapify(ready)
     order: list[str] = []
     while ready:
@@ -145,7 +145,9 @@ def in_order(
             if wire.target in chosen:
                 waiting[wire.target] -= 1
                 if not waiting[wire.target]:
-                    heapq.heappush(ready, (late(wire.target), natural(wire.target), wire.target))
+                    heapq.heappush(
+                        ready, (late(wire.target), natural_key(wire.target), wire.target)
+                    )
     return order
 
 

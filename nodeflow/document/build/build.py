@@ -19,8 +19,8 @@ from nodeflow.document.build.built import Build
 from nodeflow.document.build.flatten import Flat, flatten
 from nodeflow.document.build.from_graph import from_graph
 from nodeflow.document.build.place import place
-from nodeflow.document.io.flow import natural
 from nodeflow.document.model.document import Document
+from nodeflow.document.model.names import natural_key
 from nodeflow.document.model.records import NodeRecord
 from nodeflow.errors import UnknownName, suggest_or_list
 
@@ -64,7 +64,7 @@ def fill(result: Build, *, only: Collection[str] | None = None, partial: bool = 
         result.require(named)
     wanted -= muted
     broken = result.analysis.broken() & wanted
-    result.skipped.update(dict.fromkeys(sorted(broken, key=natural)))
+    result.skipped.update(dict.fromkeys(sorted(broken, key=natural_key)))
     _raise_first(result, partial)
     wanted -= broken
     result.graph.reserve(doc.nodes[node_id].name for node_id in wanted)

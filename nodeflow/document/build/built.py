@@ -13,8 +13,8 @@ from nodeflow.document.analysis.passthrough import MUTED, mode_of
 from nodeflow.document.analysis.training_settings import training_settings
 from nodeflow.document.analysis.traversal import upstream
 from nodeflow.document.build.flatten import Flat
-from nodeflow.document.io.flow import natural
 from nodeflow.document.model.document import Document
+from nodeflow.document.model.names import natural_key
 from nodeflow.document.model.problems import Problem
 from nodeflow.errors import GraphError, UnknownName, suggest, suggest_or_list
 from nodeflow.graph.graph import Graph, Node, Tensor
@@ -105,7 +105,7 @@ class Build:
         if found is not None:
             return found
         nodes = self.document.nodes
-        before = sorted(upstream(self.document, [node_id]), key=natural)
+        before = sorted(upstream(self.document, [node_id]), key=natural_key)
         first = next(i for i in before if mode_of(nodes[i]) == MUTED)
         owner = self.flat.muted_by.get(first, nodes[first].name)
         is_owner = mode_of(nodes[node_id]) == MUTED

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping
 
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.ports import in_ports, out_ports
-from nodeflow.document.io.flow import natural
 from nodeflow.document.layout.card_size import HEADER, MAX_WIDTH, ROW, Size, node_size
 from nodeflow.document.layout.layered import Position, layout, layout_boxes
 from nodeflow.document.model.document import Document
+from nodeflow.document.model.names import natural_key
 from nodeflow.document.model.records import FrameRecord
 
 PAD, HEAD = 24.0, 52.0
@@ -119,7 +119,7 @@ def _links(
     """The wires between blocks, from and to their depth below the blocks' tops."""
     block = {i: key for key, members in inside.items() for i in members}
     links = []
-    for node_id in sorted(block, key=natural):
+    for node_id in sorted(block, key=natural_key):
         for wire in doc.wires_into(node_id):
             source, target = block.get(wire.source), block[node_id]
             if source is None or source == target:

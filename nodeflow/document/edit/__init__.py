@@ -1,0 +1,5 @@
+"""Edits: each function is one transaction on a document, one step of undo.
+
+Views, the command line and `build` call these functions instead of opening transactions. Imports
+everything below, and neither `build` nor `formula`.
+"""

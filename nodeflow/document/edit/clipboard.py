@@ -19,11 +19,11 @@ from nodeflow.document.edit.import_definitions import (
     definitions_used,
     with_definition,
 )
-from nodeflow.document.io.flow import definition_json, natural, read_definition, wire_order
+from nodeflow.document.io.flow import definition_json, read_definition, wire_order
 from nodeflow.document.io.validation import check_tree, expect, read_frame, read_node, read_wire
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import FlowError, FlowSyntax, NotNodeflow
-from nodeflow.document.model.names import base_name
+from nodeflow.document.model.names import base_name, natural_key
 from nodeflow.document.model.records import (
     FrameRecord,
     Json,
@@ -41,7 +41,7 @@ def copy_json(doc: Document, ids: Iterable[str]) -> str:
 
     The border nodes of a subgraph are left out; definitions of copied instances are added.
     """
-    ids = sorted(dict.fromkeys(ids), key=natural)
+    ids = sorted(dict.fromkeys(ids), key=natural_key)
     nodes = [doc.nodes[i] for i in ids if i in doc.nodes and doc.nodes[i].op not in BORDER]
     kept = {node.id for node in nodes}
     into = sorted((w for n in nodes for w in doc.wires_into(n.id)), key=wire_order)

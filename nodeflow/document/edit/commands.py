@@ -6,11 +6,15 @@ leave the document inconsistent. Whether a wire makes sense is `wire_check.check
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from nodeflow.document.analysis.port_names import NEW
+from nodeflow.document.edit.references import rewrite_training
+from nodeflow.document.edit.subgraph_ports import expose
+from nodeflow.document.edit.wires import drop_wires, show_wires
+from nodeflow.document.io.validation import read_weights
 from nodeflow.document.model.document import Document, Transaction
 from nodeflow.document.model.errors import BadValue, DocumentError, NoSuchNode
 from nodeflow.document.model.names import automatic_name, check_name
@@ -27,8 +31,6 @@ from nodeflow.document.model.records import (
 )
 
 Point = tuple[float, float]
-NEW = "+"  # `ports.NEW`
-_VARIADIC = re.compile(r"(.+)\.([0-9]+)")
 
 
 def add_node(
@@ -59,20 +61,12 @@ def remove(doc: Document, node_ids: Iterable[str], wires: Iterable[tuple[str, st
     ids, keys = list(dict.fromkeys(node_ids)), list(wires)
     ids = [i for i in ids if i not in doc.borders.values()]
     with doc.transaction(_label("Delete", doc, ids, "wire" if keys and not ids else "node")) as t:
-        cut = [doc.wires[key] for key in keys if key in doc.wires]
         for node_id in ids:
-            cut += doc.wires_out_of(doc.node(node_id).id)
+            keys += [wire.key for wire in doc.wires_out_of(doc.node(node_id).id)]
         gone = set(ids)
-        _show_wires(doc, t, [wire.key for wire in cut if wire.target not in gone])
+        drop_wires(doc, t, [key for key in keys if key[0] not in gone])
         for node_id in ids:
             t.drop_node(node_id)
-        for key in keys:
-            if key in doc.wires:
-                t.drop_wire(key)
-        left = [wire for wire in cut if wire.target not in gone]
-        for target, base in dict.fromkeys((w.target, _variadic(w.target_port)) for w in left):
-            if base is not None:
-                _close_gaps(doc, t, target, base)
         _forget_in_training(doc, t, gone)
 
 
@@ -115,11 +109,9 @@ def rename(doc: Document, node_id: str, name: str) -> None:
 def connect(doc: Document, source: str, source_port: str, target: str, target_port: str) -> None:
     """Draws a wire; one that already ends at that input port is replaced.
 
-    At the free slot of a subgraph's border node (`ports.NEW`) it makes a port, see `expose`.
+    At the free slot of a subgraph's border node (`NEW`) it makes a port, see `expose`.
     """
     if NEW in (source_port, target_port):
-        from nodeflow.document.edit.subgraph_ports import expose
-
         ends = (
             (target, target_port, INPUTS) if source_port == NEW else (source, source_port, OUTPUTS)
         )
@@ -129,7 +121,7 @@ def connect(doc: Document, source: str, source_port: str, target: str, target_po
     label = f"Connect {doc.node(source).name} to {doc.node(target).name}"
     if doc.wires.get(wire.key) != wire:
         with doc.transaction(label) as t:
-            _show_wires(doc, t, [wire.key])
+            show_wires(doc, t, [wire.key])
             t.put_wire(wire)
 
 
@@ -153,8 +145,6 @@ def set_training(doc: Document, **fields: Any) -> None:
 
 def set_weights(doc: Document, weights: str | None) -> None:
     """Names the file of trained variables beside the document, or none."""
-    from nodeflow.document.io.validation import read_weights
-
     with doc.transaction("Change weights file") as t:
         t.edit("weights", "", read_weights(weights))
 
@@ -302,37 +292,7 @@ def _label(verb: str, doc: Document, ids: list[str], noun: str) -> str:
     return f"{verb} {len(ids)} {noun}s" if ids else f"{verb} {noun}"
 
 
-def _variadic(port: str) -> str | None:
-    """`values` for `values.2`; None for a port that is not one of several."""
-    match = _VARIADIC.fullmatch(port)
-    return match[1] if match else None
-
-
-def _close_gaps(doc: Document, t: Transaction, target: str, base: str) -> None:
-    """Renumbers the wires into `base.0`, `base.1`, ... of a node so that none is missing."""
-    wires = [w for w in doc.wires_into(target) if _variadic(w.target_port) == base]
-    wires.sort(key=lambda w: int(w.target_port.rsplit(".", 1)[1]))
-    for index, wire in enumerate(wires):
-        if wire.target_port != f"{base}.{index}":
-            t.drop_wire(wire.key)
-            t.put_wire(wire._replace(target_port=f"{base}.{index}"))
-
-
-def _show_wires(doc: Document, t: Transaction, keys: list[tuple[str, str]]) -> None:
-    """A wire that goes, or another that comes in its place, is hidden no more."""
-    for target, port in keys:
-        record = doc.nodes[target]
-        hidden = record.extra.get("hidden")
-        if isinstance(hidden, list) and port in hidden:
-            extra = {**record.extra, "hidden": [p for p in hidden if p != port]}
-            if not extra["hidden"]:
-                del extra["hidden"]
-            t.put_node(replace(record, extra=extra))
-
-
 def _forget_in_training(doc: Document, t: Transaction, gone: set[str]) -> None:
     """Drops what the training settings say about nodes that are gone, or inside such."""
-    from nodeflow.document.edit.references import rewrite_training
-
     if doc.training:
         rewrite_training(doc, t, lambda steps: None if gone.intersection(steps) else steps)

@@ -18,11 +18,10 @@ from nodeflow.document.analysis.subgraph_interface import BORDER, DEFINITION, PO
 from nodeflow.document.analysis.traversal import downstream, upstream
 from nodeflow.document.edit.commands import point
 from nodeflow.document.edit.references import rewrite_names, rewrite_training
-from nodeflow.document.io.flow import natural
 from nodeflow.document.layout.card_size import node_size
 from nodeflow.document.model.document import Document, Transaction
 from nodeflow.document.model.errors import BadName, SubgraphError
-from nodeflow.document.model.names import FreeNames, check_name
+from nodeflow.document.model.names import FreeNames, check_name, natural_key
 from nodeflow.document.model.records import INPUTS, OUTPUTS, SUBGRAPH, FrameRecord, NodeRecord, Wire
 
 GAP = 120.0
@@ -112,7 +111,7 @@ def _frames(doc: Document, named: set[str], chosen: set[str]) -> list[FrameRecor
 def _check_convex(doc: Document, chosen: set[str]) -> None:
     between = (downstream(doc, chosen) & upstream(doc, chosen)) - chosen
     if between:
-        name = doc.nodes[min(between, key=natural)].name
+        name = doc.nodes[min(between, key=natural_key)].name
         raise SubgraphError(
             f"`{name}` lies between: it depends on the selection, which depends on it",
             hint=f"Select `{name}` as well.",
@@ -143,19 +142,19 @@ def _interface(doc: Document, chosen: set[str]) -> _Interface:
 
 def _reading_order(doc: Document, node_id: str) -> tuple:
     x, y = doc.nodes[node_id].pos
-    return (y, x, natural(node_id))
+    return (y, x, natural_key(node_id))
 
 
 def _in_port_order(doc: Document, node_id: str) -> list[Wire]:
     names = [port.name for port in in_ports(doc, doc.nodes[node_id])]
     wires = doc.wires_into(node_id)
-    return sorted(wires, key=lambda w: (_index(names, w.target_port), natural(w.target_port)))
+    return sorted(wires, key=lambda w: (_index(names, w.target_port), natural_key(w.target_port)))
 
 
 def _out_port_order(doc: Document, node_id: str) -> list[Wire]:
     names = [port.name for port in out_ports(doc, doc.nodes[node_id])]
     wires = doc.wires_out_of(node_id)
-    return sorted(wires, key=lambda w: (_index(names, w.source_port), natural(w.source_port)))
+    return sorted(wires, key=lambda w: (_index(names, w.source_port), natural_key(w.source_port)))
 
 
 def _index(names: list[str], name: str) -> int:
@@ -216,7 +215,7 @@ def _move_in(
     interface: _Interface,
 ) -> None:
     """Makes the definition out of nodes of this graph."""
-    records = [doc.nodes[i] for i in sorted(chosen, key=natural)]
+    records = [doc.nodes[i] for i in sorted(chosen, key=natural_key)]
     inner = [w for r in records for w in doc.wires_into(r.id) if w.source in chosen]
     for frame in frames:
         t.edit("frame", frame.id, None)

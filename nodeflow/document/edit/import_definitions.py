@@ -11,10 +11,10 @@ from dataclasses import replace
 
 from nodeflow.document.analysis.paths import check_recursion, uses
 from nodeflow.document.analysis.subgraph_interface import DEFINITION
-from nodeflow.document.io.flow import definition_json, natural
+from nodeflow.document.io.flow import definition_json
 from nodeflow.document.model.document import Document, Transaction
 from nodeflow.document.model.errors import RecursiveSubgraph
-from nodeflow.document.model.names import FreeNames, base_name
+from nodeflow.document.model.names import FreeNames, base_name, natural_key
 from nodeflow.document.model.records import SUBGRAPH, Json, NodeRecord
 
 
@@ -97,7 +97,7 @@ def _renumbered(inside: Document, names: Mapping[str, str]) -> Json:
 
 
 def _counted(inside: Document) -> dict[str, str]:
-    ids = sorted((*inside.nodes, *inside.frames), key=natural)
+    ids = sorted((*inside.nodes, *inside.frames), key=natural_key)
     return {old: f"{old[0]}{number}" for number, old in enumerate(ids, 1)}
 
 
@@ -108,7 +108,9 @@ def _copy(doc: Document, t: Transaction, inside: Document, brought: Mapping[str,
     copy = doc.definition(name)
     assert copy is not None
     writing = t.within(copy)
-    ids = {old: t.new_id(old[0]) for old in sorted((*inside.nodes, *inside.frames), key=natural)}
+    ids = {
+        old: t.new_id(old[0]) for old in sorted((*inside.nodes, *inside.frames), key=natural_key)
+    }
     for node in inside.nodes.values():
         writing.put_node(with_definition(replace(node, id=ids[node.id]), brought))
     for wire in inside.wires.values():

@@ -10,8 +10,9 @@ from dataclasses import replace
 
 from nodeflow.document.analysis.node_flags import hidden_ports, with_field
 from nodeflow.document.analysis.paths import instances_of
+from nodeflow.document.analysis.port_names import NEW
 from nodeflow.document.analysis.subgraph_interface import PORTS, border, is_port_name, port_names
-from nodeflow.document.edit.commands import NEW, remove
+from nodeflow.document.edit.wires import drop_wires
 from nodeflow.document.model.document import Document, Transaction
 from nodeflow.document.model.errors import BadPort, SubgraphError
 from nodeflow.document.model.names import FreeNames
@@ -80,9 +81,9 @@ def remove_port(definition: Document, side: str, name: str) -> None:
     with definition.transaction(f"Remove the port {name}") as t:
         held = border(definition, side)
         assert held is not None
-        _cut(definition, held.id, name, into=side != INPUTS)
+        _cut(definition, t, held.id, name, into=side != INPUTS)
         for graph, instance in instances_of(definition, definition.scope):
-            _cut(graph, instance.id, name, into=side == INPUTS)
+            _cut(graph, t.within(graph), instance.id, name, into=side == INPUTS)
         _set_ports(definition, t, side, [port for port in ports if port != name])
 
 
@@ -135,8 +136,9 @@ def _move_wires(
         t.put_node(with_field(record, "hidden", hidden))
 
 
-def _cut(graph: Document, node_id: str, port: str, into: bool) -> None:
+def _cut(graph: Document, t: Transaction, node_id: str, port: str, into: bool) -> None:
+    """Removes the wires into (or out of) a node's port."""
     keys = [(node_id, port)] if into else []
     if not into:
         keys = [w.key for w in graph.wires_out_of(node_id) if w.source_port == port]
-    remove(graph, [], [key for key in keys if key in graph.wires])
+    drop_wires(graph, t, keys)

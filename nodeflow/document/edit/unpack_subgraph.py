@@ -25,10 +25,9 @@ from nodeflow.document.edit.references import (
     variable_names,
     with_variables,
 )
-from nodeflow.document.io.flow import natural
 from nodeflow.document.model.document import Document, Transaction
 from nodeflow.document.model.errors import SubgraphError
-from nodeflow.document.model.names import LONGEST
+from nodeflow.document.model.names import LONGEST, natural_key
 from nodeflow.document.model.records import INPUTS, OUTPUTS, FrameRecord, Json, NodeRecord, Wire
 
 
@@ -95,7 +94,7 @@ def remove_content(definition: Document, t: Transaction) -> None:
 
 def _inner(inside: Document) -> list[NodeRecord]:
     nodes = [record for record in inside.nodes.values() if record.op not in BORDER]
-    return sorted(nodes, key=lambda record: natural(record.id))
+    return sorted(nodes, key=lambda record: natural_key(record.id))
 
 
 def _plan(doc: Document, t: Transaction, record: NodeRecord, inside: Document) -> _Move:

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +36,7 @@ from nodeflow.document.model.errors import (
     WireToNothing,
     flow_error,
 )
+from nodeflow.document.model.names import natural_key
 from nodeflow.document.model.records import ONLY, FrameRecord, Json, NodeRecord, Wire, compact_json
 
 FORMAT = "nodeflow"
@@ -78,9 +77,11 @@ def dumps(doc: Document) -> str:
 def graph_json(doc: Document) -> dict[str, list[Json]]:
     """Returns the nodes, wires and frames of one graph as a file lists them."""
     return {
-        "nodes": [n.to_json() for n in sorted(doc.nodes.values(), key=lambda n: natural(n.id))],
+        "nodes": [n.to_json() for n in sorted(doc.nodes.values(), key=lambda n: natural_key(n.id))],
         "wires": [list(wire) for wire in sorted(doc.wires.values(), key=wire_order)],
-        "frames": [f.to_json() for f in sorted(doc.frames.values(), key=lambda f: natural(f.id))],
+        "frames": [
+            f.to_json() for f in sorted(doc.frames.values(), key=lambda f: natural_key(f.id))
+        ],
     }
 
 
@@ -152,21 +153,15 @@ def save(doc: Document, path: str | Path | None = None) -> None:
     doc.mark_saved()
 
 
-@lru_cache(maxsize=1 << 16)
-def natural(text: str) -> tuple[Any, ...]:
-    """Returns a sort key that puts `n10` after `n9`, and `values.10` after `values.9`."""
-    return tuple(int(part) if i % 2 else part for i, part in enumerate(_DIGITS.split(text)))
-
-
 def wire_order(wire: Wire) -> tuple[Any, ...]:
     """Returns the sort key of a wire in a file: by target, then by port."""
-    return natural(wire.target), natural(wire.target_port)
+    return natural_key(wire.target), natural_key(wire.target_port)
 
 
 def _graph_lines(doc: Document, indent: str) -> dict[str, str]:
     """The texts of one graph's nodes, wires and frames."""
-    nodes = sorted(doc.nodes.values(), key=lambda n: natural(n.id))
-    frames = sorted(doc.frames.values(), key=lambda f: natural(f.id))
+    nodes = sorted(doc.nodes.values(), key=lambda n: natural_key(n.id))
+    frames = sorted(doc.frames.values(), key=lambda f: natural_key(f.id))
     wires = sorted(doc.wires.values(), key=wire_order)
     return {
         "nodes": _lines(nodes, indent),
@@ -184,9 +179,6 @@ def _definitions(doc: Document) -> str:
         body = ", ".join(f"{compact_json(key)}: {members[key]}" for key in sorted(members))
         texts.append(f"  {compact_json(definition.scope)}: {{{body}}}")
     return "{\n" + ",\n".join(texts) + "\n }" if texts else "{}"
-
-
-_DIGITS = re.compile(r"([0-9]+)")
 
 
 def _lines(records: Iterable[NodeRecord | Wire | FrameRecord], indent: str) -> str:

@@ -15,11 +15,11 @@ from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.port_names import port_order
 from nodeflow.document.analysis.ports import in_ports, out_ports
 from nodeflow.document.analysis.traversal import topological
-from nodeflow.document.io.flow import natural
 from nodeflow.document.layout.card_size import HEADER, ROW, Size, node_size
 from nodeflow.document.layout.crossing_removal import untangle
 from nodeflow.document.layout.crossings import order_columns
 from nodeflow.document.model.document import Document
+from nodeflow.document.model.names import natural_key
 from nodeflow.document.model.records import Wire
 
 COLUMN_GAP, ROW_GAP = 72.0, 28.0
@@ -77,7 +77,7 @@ def layout_boxes(
 def _order_boxes(net: _Net, boxes: Mapping[str, Size]) -> list[str]:
     """Sources first; where only loops are left, the wires into the first box are cut."""
     order: dict[str, None] = {}
-    waiting = sorted(boxes, key=natural)
+    waiting = sorted(boxes, key=natural_key)
     while waiting:
         ready = [b for b in waiting if all(k.other in order for k in net.before[b])]
         if not ready:
@@ -137,7 +137,7 @@ class _Net:
     def read(self, doc: Document, chosen: set[str], looping: Mapping[str, str]) -> None:
         """Takes in the wires of a document; those that close loops are left out."""
         outputs: dict[str, list[str]] = {}
-        for target in sorted(chosen, key=natural):
+        for target in sorted(chosen, key=natural_key):
             wires = doc.wires_into(target)
             if not wires:
                 continue
@@ -196,7 +196,7 @@ def _columns(net: _Net, order: list[str]) -> list[list[str]]:
         for node in order:
             _tighten(net, layer, node)
     columns: list[list[str]] = [[] for _ in range(max(layer.values()) + 1)]
-    for node in sorted(order, key=natural):
+    for node in sorted(order, key=natural_key):
         columns[layer[node]].append(node)
     return columns
 

@@ -1,14 +1,17 @@
-"""Names of nodes: what is a name, and which one is free."""
+"""Names of nodes: which texts are names, which one is free, and the order of names and ids."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Container
+from functools import lru_cache
+from typing import Any
 
 from nodeflow.document.model.errors import BadName
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:/[A-Za-z_][A-Za-z0-9_]*)*")
 LONGEST = 200
+_DIGITS = re.compile(r"([0-9]+)")
 _NUMBERED = re.compile(r"(.+)_([1-9][0-9]{0,8})")
 
 
@@ -57,3 +60,9 @@ def automatic_name(op: str) -> str:
     """Returns the name a new node of this op starts from; ops of plugins may hold other signs."""
     cleaned = re.sub(r"[^A-Za-z0-9_]", "_", op.rsplit("/", 1)[-1])[:LONGEST] or "node"
     return cleaned if NAME.fullmatch(cleaned) else f"_{cleaned}"
+
+
+@lru_cache(maxsize=1 << 16)
+def natural_key(text: str) -> tuple[Any, ...]:
+    """Returns a sort key that puts `n10` after `n9`, and `values.10` after `values.9`."""
+    return tuple(int(part) if i % 2 else part for i, part in enumerate(_DIGITS.split(text)))

@@ -25,8 +25,8 @@ from nodeflow.document.analysis.paths import (
     place_of_use,
 )
 from nodeflow.document.analysis.training_settings import is_optimizer, optimizers
-from nodeflow.document.io.flow import natural
 from nodeflow.document.model.document import Document
+from nodeflow.document.model.names import natural_key
 from nodeflow.document.model.problems import Problem
 from nodeflow.document.model.records import Change, NodeRecord
 from nodeflow.graph.declaration import NodeDeclaration
@@ -264,7 +264,7 @@ class Workspace(QObject):
             return optimizers(self.root)
         named = self.document.nodes.get(self.document.training.get("optimizer") or "")
         group = {named.id} if named is not None and named.op == GROUP else set()
-        return sorted(self._optimizers | group, key=natural)
+        return sorted(self._optimizers | group, key=natural_key)
 
     @property
     def has_variables(self) -> bool:

@@ -11,7 +11,7 @@ from nodeflow.document.analysis.declarations import declaration
 from nodeflow.document.analysis.paths import scoped_name
 from nodeflow.document.analysis.training_settings import training_settings
 from nodeflow.document.edit import commands
-from nodeflow.document.io.flow import natural
+from nodeflow.document.model.names import natural_key
 from nodeflow.ops.metric_state import Accumulating
 from nodeflow.train.settings import TRAINING, in_section
 from nodeflow.ui.core.theme import SPACE, Theme, icon
@@ -89,7 +89,7 @@ class TrainingSection(Section):
             op = declaration(record, document)
             if first.shape == () or (tables and isinstance(op, Accumulating)):
                 found.append((path + record.id, self._workspace.full_name(record.name)))
-        return sorted(found, key=lambda pair: natural(pair[1]))
+        return sorted(found, key=lambda pair: natural_key(pair[1]))
 
     def _fill_metrics(self, metrics: list[dict[str, Any]]) -> None:
         clear(self._metrics)

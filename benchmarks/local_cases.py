@@ -150,7 +150,7 @@ def first_step_seconds(tier: Any) -> float:
         s.initialize()
         stepper = s.stepper(["train"], [loss], columns, 100)
         stepper.start_epoch(np.arange(workloads.ROWS))
-        stepper.drive(1)
+        stepper.run(1)
         return time.perf_counter() - started
 
 
@@ -265,7 +265,7 @@ def _train_epochs() -> tuple[float, float]:
         stepper = s.stepper(["train"], [loss], mnist_columns(x, y, data), 100)
         for epoch in range(5):
             stepper.start_epoch(np.random.default_rng(epoch).permutation(workloads.ROWS))
-            stepper.drive(workloads.ROWS)
+            stepper.run(workloads.ROWS)
             resident.append(_resident_mb())
     size = (data.images.nbytes + data.labels.nbytes) / 1e6
     return resident[0] - size, resident[-1] - resident[0]

@@ -64,7 +64,7 @@ def training(optimizer: str, batch: int, threads: int | None) -> Work:
 
     def steps(count: int) -> np.ndarray:
         stepper.start_epoch(rows)
-        return stepper.drive(count)[1]
+        return stepper.run(count)[1]
 
     count = workloads.steps_for(batch)
     return Work(lambda: [steps(5)], lambda: steps(count), count)
@@ -128,7 +128,7 @@ def cnn(threads: int | None) -> Work:
 
     def steps(count: int) -> np.ndarray:
         stepper.start_epoch(order.ravel())
-        return stepper.drive(count)[1]
+        return stepper.run(count)[1]
 
     return Work(lambda: [steps(5)], lambda: steps(len(order)), len(order))
 
@@ -152,7 +152,7 @@ def rnn(threads: int | None) -> Work:
 
     def steps(count: int) -> np.ndarray:
         stepper.start_epoch(order.ravel())
-        return stepper.drive(count)[1]
+        return stepper.run(count)[1]
 
     return Work(lambda: [steps(5)], lambda: steps(len(order)), len(order))
 

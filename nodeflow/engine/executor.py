@@ -1,15 +1,14 @@
-"""Which tier runs a plan: the reference at once, the compiled one as soon as its kernels exist."""
+"""Runs one schedule in the best tier there is: by reference until the compiled plan is ready."""
 
 from __future__ import annotations
 
 import threading
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nodeflow.engine.arena import Arena
+from nodeflow.engine.context import RanTier, RunContext, Tier
 from nodeflow.engine.interpreter import Interpreter, StreamOf, Values
 from nodeflow.engine.schedule.schedule import Schedule
 from nodeflow.engine.variables import Variables
@@ -17,18 +16,15 @@ from nodeflow.errors import RunError
 from nodeflow.graph.types import TensorType
 
 if TYPE_CHECKING:
-    from nodeflow.engine.compiler.background import Job
+    from nodeflow.engine.plan.plan import Plan
     from nodeflow.engine.runtime.compiled_plan import CompiledPlan
-
-Tier = Literal["auto", "reference", "compiled"]
-RanTier = Literal["reference", "compiled"]
 
 WARM_RUNS = 1
 """Runs of one plan after which ``auto`` compiles it: what runs once is not worth it."""
 
 
 class Executor:
-    """Runs one schedule with concrete types in the best tier there is.
+    """Runs one schedule with concrete types.
 
     Attributes:
         tier: the tier of the last run.
@@ -40,23 +36,16 @@ class Executor:
         schedule: Schedule,
         types: Sequence[TensorType],
         wanted: Tier,
-        arena: Arena,
-        threads: int | None,
-        executions: Counter[str] | None = None,
-        without: frozenset[str] = frozenset(),
+        context: RunContext,
     ) -> None:
         self.schedule = schedule
         self.types = types
         self.tier: RanTier = "reference"
-        self.interpreter = Interpreter(schedule, types, executions)
+        self.interpreter = Interpreter(schedule, types, context.executions)
         self._wanted = wanted
-        self._arena = arena
-        self._threads = threads
-        self._without = without
+        self._context = context
         self._runs = 0
-        self._job: Job | None = None
-        self._given_up = wanted == "reference"
-        self._compiled: CompiledPlan | None = None
+        self._compilation = context.compilation(self._make_plan, self._kernels, self._load)
 
     def run(
         self,
@@ -91,17 +80,16 @@ class Executor:
         return [result(slot) for slot in self.schedule.fetches]
 
     def compile_now(self) -> CompiledPlan:
-        """The compiled plan, waiting for it whatever tier is wanted.
+        """The compiled plan, whatever tier is wanted; waits until it is compiled.
 
         Raises:
             RunError: shapes are not known.
+            KernelError: a kernel does not compile.
         """
-        if self._compiled is None:
-            self._wanted, self._job, self._given_up = "compiled", None, False
-            self._begin()
-        if self._compiled is None:
+        compiled = self._compilation.complete()
+        if compiled is None:
             raise RunError("nothing can be compiled while shapes are unknown")
-        return self._compiled
+        return compiled
 
     def stop(self) -> None:
         """End a compiled run that is going on, soon."""
@@ -128,51 +116,32 @@ class Executor:
 
     # ---- getting compiled ---------------------------------------------------------------------
 
-    def _ready(self) -> CompiledPlan | None:
-        """The compiled plan, if it is wanted and can be had now."""
-        if self._compiled is not None or self._given_up:
-            return self._compiled
-        if self._wanted == "auto" and self._runs < WARM_RUNS:
-            return None
-        return self._from_job() if self._job is not None else self._begin()
+    @property
+    def _compiled(self) -> CompiledPlan | None:
+        return self._compilation.result
 
-    def _begin(self) -> CompiledPlan | None:
-        from nodeflow.engine.compiler import background
+    def _ready(self) -> CompiledPlan | None:
+        """The compiled plan, if it is wanted and ready."""
+        if self._wanted == "compiled":
+            return self._compilation.complete()
+        if self._wanted == "reference" or self._runs < WARM_RUNS:
+            return self._compiled
+        return self._compilation.poll()
+
+    def _make_plan(self) -> Plan | None:
         from nodeflow.engine.ir.plan import is_concrete
         from nodeflow.engine.plan.plan import make_plan
-        from nodeflow.engine.runtime.program import base_sources
 
         if not is_concrete(self.types):
-            self._given_up = True
             return None
-        self._plan = make_plan(self.schedule, self.types, self._without)
-        sources = self._plan.sources()
-        if self._wanted == "compiled":
-            background.compile_all(sources)
-            return self._load()
-        if background.all_cached(sources):
-            return self._load()
-        self._job = background.background().submit([*base_sources(), *sources])
-        return None
+        return make_plan(self.schedule, self.types, self._context.without)
 
-    def _from_job(self) -> CompiledPlan | None:
-        assert self._job is not None
-        if not self._job.done:
-            return None
-        if self._job.error is not None:
-            self._given_up = True
-            return None
-        return self._load()
+    def _kernels(self, plan: Plan) -> dict[str, tuple[str, ...]]:
+        from nodeflow.engine.runtime.compiled_plan import kernels_of
 
-    def _load(self) -> CompiledPlan:
+        return kernels_of(level for phase in plan.phases for level in phase.levels)
+
+    def _load(self, plan: Plan) -> CompiledPlan:
         from nodeflow.engine.runtime.compiled_plan import CompiledPlan
-        from nodeflow.engine.runtime.thread_pool import default_threads, shared_team
 
-        team = shared_team(self._threads or default_threads())
-        self._compiled = CompiledPlan(self._plan, self._arena, team)
-        return self._compiled
-
-    @property
-    def compile_error(self) -> str | None:
-        """Why compiling in the background failed, if it did."""
-        return self._job.error if self._job is not None and self._job.done else None
+        return CompiledPlan(plan, self._context.arena, self._context.team())

@@ -8,30 +8,26 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal, Self
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from nodeflow.engine.arena import Arena
 from nodeflow.engine.columns import Column
-from nodeflow.engine.executor import Executor, RanTier, Tier
+from nodeflow.engine.context import RanTier, RunContext, Tier
+from nodeflow.engine.events import CompileFailure
+from nodeflow.engine.executor import Executor
 from nodeflow.engine.feeds import check_feeds, fed_tensor, missing_feed, sample_of
 from nodeflow.engine.fetches import as_target, flatten_fetches
 from nodeflow.engine.interpreter import call_reference
 from nodeflow.engine.plan.passes import resolve, rewrite_schedule
-from nodeflow.engine.rng import Stream
 from nodeflow.engine.schedule.schedule import Schedule, Target, build_schedule, resolve_alias
 from nodeflow.engine.stepper import Stepper
 from nodeflow.engine.variables import Variables
-from nodeflow.errors import RunError, UnknownName, suggest
+from nodeflow.errors import UnknownName, suggest
 from nodeflow.graph.graph import Graph, Node, Tensor, get_default_graph
-from nodeflow.graph.types import TensorType, type_of_array
+from nodeflow.graph.types import type_of_array
 
-Purpose = Literal["", "run", "initialize"]
-"""What numbers are drawn for: training, single runs and initial values never share a stream, so
-that watching never changes training."""
 if TYPE_CHECKING:
     from nodeflow.engine.runtime.thread_pool import Team
 
@@ -48,10 +44,8 @@ class Session:
         seed: seed of everything random: the same seed gives the same numbers.
         without: ids or aliases of rewrites to switch off (see `passes.REWRITES`); results keep
             their bits where the rewrite is exact.
-
-    Attributes:
-        executions: how often each node was run by its reference, by name.
-        without: ids of the rewrites that are switched off.
+        on_compile_failure: called when kernels fail to compile in the background, from any thread,
+            while the reference goes on; default: a warning in the log.
 
     A session may be used from several threads; its runs take turns. Usable in a ``with`` statement.
     """
@@ -64,25 +58,18 @@ class Session:
         threads: int | None = None,
         seed: int = 0,
         without: Collection[str] = (),
+        on_compile_failure: Callable[[CompileFailure], None] | None = None,
     ) -> None:
         if tier not in ("auto", "reference", "compiled"):
             raise ValueError(f"tier must be auto, reference or compiled, not {tier!r}")
         self.graph = graph or get_default_graph()
-        self.seed = seed
-        self.threads = threads
-        self.without = resolve(without)
+        self._context = RunContext(self.graph, seed, threads, resolve(without), on_compile_failure)
         self._wanted: Tier = tier
         self._last: Executor | None = None
-        self._last_tier: RanTier = "reference"
-        self.arena = Arena()
-        self.executions: Counter[str] = Counter()
-        self._lock = threading.RLock()
         self._cancel = threading.Event()
-        self._variables = Variables(self.graph, self._lock)
         self._schedules: dict[tuple, Schedule] = {}
         self._executors: dict[tuple, Executor] = {}
         self._runs = 0
-        self._closed = False
 
     # ---- running ------------------------------------------------------------------------------
 
@@ -108,16 +95,16 @@ class Session:
             RunError: an op failed; names the node. Nothing is then assigned.
             Cancelled: ``cancel`` was called while it ran.
         """
-        with self._lock:
+        with self._context.exclusive():
             executor, given, pack = self._prepare(fetches, feed_dict)
             self._last = executor
             execution = self._runs
             self._runs += 1
             self._cancel.clear()
-            values = executor.run(given, self.stream_of("run", execution), self._cancel)
-            self._last_tier = executor.tier
+            values = executor.run(given, self._context.stream_of("run", execution), self._cancel)
+            self._context.tier = executor.tier
             results = executor.results(values)
-            executor.commit(values, self._variables)
+            executor.commit(values, self.variables)
             return pack(results)
 
     def profile(
@@ -130,19 +117,19 @@ class Session:
         """
         from nodeflow.engine.inspect.profile import Profiler
 
-        with self._lock:
+        with self._context.exclusive():
             executor, given, pack = self._prepare(fetches, feed_dict)
             compiled = executor.compile_now()
-            stream_of = self.stream_of("run", self._runs)
+            stream_of = self._context.stream_of("run", self._runs)
             self._runs += 1
             compiled.run(
                 given, stream_of
             )  # memory is touched, so the next run shows the steady state
             profiler = Profiler(compiled.actions, self.team().n)
             values = compiled.run(given, stream_of, profiler=profiler)
-            executor.tier = self._last_tier = "compiled"
+            executor.tier = self._context.tier = "compiled"
             results = executor.results(values)
-            executor.commit(values, self._variables)
+            executor.commit(values, self.variables)
             return pack(results), profiler.trace()
 
     def explain(self, fetches: Any, feed_dict: Mapping[Any, Any] | None = None) -> str:
@@ -150,7 +137,7 @@ class Session:
         from nodeflow.engine.inspect.explain import explain
         from nodeflow.engine.plan.plan import make_plan
 
-        with self._lock:
+        with self._context.exclusive():
             executor, _, _ = self._prepare(fetches, feed_dict)
             return explain(make_plan(executor.schedule, executor.types, self.without))
 
@@ -158,7 +145,6 @@ class Session:
         self, fetches: Any, feed_dict: Mapping[Any, Any] | None
     ) -> tuple[Executor, dict[int, np.ndarray], Callable[[list[Any]], Any]]:
         """Whatever runs the fetches, its inputs, and how its results are packed."""
-        self._check_open()
         targets, pack = flatten_fetches(self.graph, fetches)
         feeds = {resolve_alias(t): a for t, a in check_feeds(self.graph, feed_dict).items()}
         schedule = self._schedule(targets, feeds)
@@ -177,7 +163,7 @@ class Session:
         """Arrays of the slots that the schedule does not compute: feeds, samples, variables."""
         given = {slot: self._feed(tensor, feeds) for tensor, slot in schedule.feeds.items()}
         for variable, slot in schedule.reads.items():
-            given[slot] = self._variables.read(variable)
+            given[slot] = self.variables.read(variable)
         return given
 
     def _feed(self, tensor: Tensor, feeds: Mapping[Tensor, np.ndarray]) -> np.ndarray:
@@ -192,40 +178,36 @@ class Session:
         if key not in self._executors:
             types = schedule.specialise({s: type_of_array(a) for s, a in given.items()})
             rewritten = rewrite_schedule(schedule, types, self.without)
-            self._executors[key] = self.make_executor(*rewritten, self._wanted)
+            self._executors[key] = Executor(*rewritten, self._wanted, self._context)
         return self._executors[key]
 
-    def make_executor(
-        self, schedule: Schedule, types: Sequence[TensorType], wanted: Tier
-    ) -> Executor:
-        """Whatever runs a schedule in this session."""
-        return Executor(
-            schedule, types, wanted, self.arena, self.threads, self.executions, self.without
-        )
+    @property
+    def seed(self) -> int:
+        return self._context.seed
+
+    @property
+    def threads(self) -> int | None:
+        """The number of threads that was asked for."""
+        return self._context.threads
+
+    @property
+    def without(self) -> frozenset[str]:
+        """Ids of the rewrites that are switched off."""
+        return self._context.without
+
+    @property
+    def executions(self) -> Counter[str]:
+        """How often each node was run by its reference, by name."""
+        return self._context.executions
 
     def team(self) -> Team:
         """The threads of the compiled tier."""
-        from nodeflow.engine.runtime.thread_pool import default_threads, shared_team
-
-        return shared_team(self.threads or default_threads())
-
-    @contextmanager
-    def exclusive(self) -> Iterator[None]:
-        """Nothing else runs in this session meanwhile."""
-        with self._lock:
-            self._check_open()
-            yield
+        return self._context.team()
 
     @property
     def tier(self) -> RanTier:
-        """The tier that the last run, or the last step of a stepper, used."""
-        return self._last_tier
-
-    tier_in_use = tier
-
-    def note_tier(self, tier: RanTier) -> None:
-        """A stepper ran in this tier."""
-        self._last_tier = tier
+        """The tier of the last run, or of the last step of a stepper."""
+        return self._context.tier
 
     # ---- training -----------------------------------------------------------------------------
 
@@ -252,8 +234,7 @@ class Session:
         Raises:
             FeedError, MissingFeed, FetchError: as `run`.
         """
-        with self._lock:
-            self._check_open()
+        with self._context.exclusive():
             bound = {resolve_alias(fed_tensor(self.graph, k)): c for k, c in columns.items()}
             fixed = {resolve_alias(t): a for t, a in check_feeds(self.graph, feeds).items()}
             run = [as_target(self.graph, t) for t in targets]
@@ -264,16 +245,9 @@ class Session:
             for tensor, slot in schedule.feeds.items():
                 if tensor not in bound:
                     given[slot] = self._feed(tensor, fixed)
-            return Stepper(self, schedule, bound, batch_size, given, self._wanted, first_step)
-
-    def stream_of(self, purpose: Purpose, execution: int) -> Callable[[Node], Stream]:
-        """The random stream of each node in one execution."""
-
-        def stream(node: Node) -> Stream:
-            own = _own_seed(node)
-            return Stream(self.seed if own is None else own, node.name, execution, purpose)
-
-        return stream
+            return Stepper(
+                self._context, schedule, bound, batch_size, given, self._wanted, first_step
+            )
 
     def cancel(self) -> None:
         """Stop the run that is going on in another thread; it raises Cancelled there."""
@@ -286,7 +260,7 @@ class Session:
     @property
     def variables(self) -> Variables:
         """Values by name; reading and writing copy."""
-        return self._variables
+        return self._context.variables
 
     def initialize(
         self,
@@ -304,12 +278,11 @@ class Session:
             UnknownName: no such variable.
             RunError: an initial value cannot be computed.
         """
-        with self._lock:
-            self._check_open()
-            stream_of = self.stream_of("initialize", 0)
+        with self._context.exclusive():
+            stream_of = self._context.stream_of("initialize", 0)
             for variable in self._chosen(names):
                 inputs = [self._initial(t, feed_dict) for t in variable.inputs]
-                self._variables.put(variable, call_reference(variable, inputs, stream_of)[0])
+                self.variables.put(variable, call_reference(variable, inputs, stream_of)[0])
 
     def _initial(self, tensor: Tensor, feed_dict: Mapping[Any, Any] | None) -> np.ndarray:
         """The value at a variable's ``initial`` port."""
@@ -317,7 +290,7 @@ class Session:
         schedule = self._schedule((tensor,), feeds)
         given = self._given(schedule, feeds)
         executor = self._executor(schedule, given)
-        values = executor.interpreter.run(given, self.stream_of("initialize", 0))
+        values = executor.interpreter.run(given, self._context.stream_of("initialize", 0))
         slot = schedule.fetches[0]
         assert slot is not None
         return values[slot]  # type: ignore[return-value]
@@ -336,27 +309,13 @@ class Session:
 
     def close(self) -> None:
         """Forget values and plans; the session cannot run any more."""
-        with self._lock:
-            self._closed = True
-            self._executors.clear()
-            self._last = None
-            self._schedules.clear()
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise RunError("this session is closed", hint="Open a new Session.")
+        self._context.close()
+        self._executors.clear()
+        self._last = None
+        self._schedules.clear()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
         self.close()
-
-
-def _own_seed(node: Node) -> int | None:
-    """The seed that a node, or a variable's initializer, sets for itself."""
-    own = node.attrs.get("seed")
-    initializer = node.attrs.get("initializer")
-    if own is None and initializer is not None:
-        own = initializer.get("seed")
-    return own

@@ -20,9 +20,9 @@ from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import DocumentError
 from nodeflow.document.model.records import Change
-from nodeflow.engine.compiler.background import warm_up
 from nodeflow.engine.runtime.thread_pool import default_threads
 from nodeflow.engine.session import Session
+from nodeflow.engine.warm_up import warm_up
 from nodeflow.errors import GraphError, NodeflowError
 from nodeflow.host import protocol as p
 from nodeflow.host.evaluator import Evaluator
@@ -245,7 +245,11 @@ class Engine:
             self._epochs_done = 0
         self._control = Control(idle=self._while_paused)
         self._session = Session(
-            evaluator.task.graph, tier="auto", threads=self._threads, seed=training.seed
+            evaluator.task.graph,
+            tier="auto",
+            threads=self._threads,
+            seed=training.seed,
+            on_compile_failure=self._send,
         )
         lower_priority()
         self._send(p.State("training"))

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from nodeflow.engine.events import CompileFailure
 from nodeflow.errors import NodeflowError
 from nodeflow.train.events import Event
 
@@ -362,6 +363,7 @@ Message = (
     | Profiled
     | Event
     | EventBatch
+    | CompileFailure
     | VariablesInitialized
     | WeightsSaved
     | WeightsLoaded

@@ -26,9 +26,6 @@ from nodeflow.train.events import Done, Epoch, Event, Hit, Started, Steps
 from nodeflow.train.training import Metric, Training
 from nodeflow.train.weight_averaging import Averages
 
-CHUNK_SECONDS = 0.03
-"""Time between two looks at the control; short enough for a button to feel immediate."""
-
 
 def train(
     session: Session,
@@ -82,7 +79,6 @@ class _Loop:
         self.seconds = 0.0
         self.measured: dict[str, np.ndarray] = {}
         self.best_measured: dict[str, np.ndarray] = {}
-        self.chunk = 1
         self.averages = Averages(session, training.optimizer) if training.use_averages else None
         self.breakpoints = Breakpoints(training.breakpoints)
         stops_early = training.patience is not None
@@ -185,31 +181,29 @@ class _Loop:
     def _steps(self, stepper: Stepper) -> Iterator[Steps | Hit]:
         left = self.steps_per_epoch
         while left:
-            allowed = self.control.allow(min(self.chunk, left))
+            allowed = self.control.allow(min(stepper.chunker.size, left))
             if allowed == 0:
                 return
             started = time.perf_counter()
-            done, scalars = self._drive(stepper, allowed)
-            elapsed = time.perf_counter() - started
-            self.seconds += elapsed
-            self._adapt(done, elapsed)
+            done, scalars = self._run(stepper, allowed)
+            self.seconds += time.perf_counter() - started
             first = self.steps_before + self.steps + 1
             self.steps += done
             left -= done
             hit = self.breakpoints.hits(scalars[-1, 1:]) if done else ()
             if hit:
                 self.control.pause()
-            yield Steps(first, scalars[:, 0], self.seconds, self.session.tier_in_use)
+            yield Steps(first, scalars[:, 0], self.seconds, self.session.tier)
             if hit:
                 yield Hit(first + done - 1, hit, self.breakpoints.reason(hit))
 
-    def _drive(self, stepper: Stepper, count: int) -> tuple[int, np.ndarray]:
-        """As the stepper's `drive`; with breakpoints step by step, up to the first that is hit."""
+    def _run(self, stepper: Stepper, count: int) -> tuple[int, np.ndarray]:
+        """As the stepper's `run`; with breakpoints step by step, up to the first that is hit."""
         if not self.breakpoints:
-            return stepper.drive(count)
+            return stepper.run(count)
         parts: list[np.ndarray] = []
         while len(parts) < count:
-            done, scalars = stepper.drive(1)
+            done, scalars = stepper.run(1)
             if not done:
                 break
             parts.append(scalars)
@@ -218,11 +212,6 @@ class _Loop:
         return len(parts), np.concatenate(
             parts or [np.zeros((0, 1 + len(self.breakpoints.probes)))]
         )
-
-    def _adapt(self, done: int, elapsed: float) -> None:
-        """Size the next chunk by the last one; it never affects the numbers."""
-        fitting = int(done * CHUNK_SECONDS / max(elapsed, 1e-6))
-        self.chunk = max(1, min(fitting, 4 * self.chunk, 10_000))
 
     def _due(self, epoch: int) -> Sequence[Metric]:
         training = self.training

@@ -40,7 +40,7 @@ def product(
     args, tasks = product_args(dtype, (m, n, k), transpose_a, transpose_b, tuple(pointers))
     builder = ProgramBuilder()
     builder.add(load_kernel(product_source(dtype, transpose_a, transpose_b)), args, tasks)
-    Team(threads).drive(builder.build())
+    Team(threads).run(builder.build())
     return c
 
 

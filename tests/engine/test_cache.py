@@ -115,7 +115,7 @@ def test_a_compile_process_fills_the_cache(folder: Path) -> None:
     sources = [STORE.format(value=v) for v in (21, 22, 21)]
     code = (
         "from nodeflow.engine.compiler.cache import compile_to_cache\n"
-        f"print(compile_to_cache({sources}))"
+        f"print(sum(compile_to_cache(s) for s in {sources}))"
     )
     assert printed(python(code, folder)) == "2"
     assert compiled_meanwhile(lambda: [run(s) for s in sources]) == 0

@@ -112,7 +112,7 @@ def test_training_has_the_same_bits_on_any_number_of_threads(threads: int) -> No
             stepper = s.stepper([net.train], [net.loss], columns, 100)
             for _ in range(4):
                 stepper.start_epoch(np.arange(300))
-                losses = stepper.drive(3)[1]
+                losses = stepper.run(3)[1]
             return [losses, *(value for _, value in s.variables.items())]
 
     expected = train(2, ("strands",))

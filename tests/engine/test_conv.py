@@ -185,7 +185,7 @@ def trained(without: frozenset[str] = frozenset(), **options) -> list[np.ndarray
         losses = []
         for _ in range(5):
             stepper.start_epoch(np.arange(22))
-            losses.append(stepper.drive(2)[1])
+            losses.append(stepper.run(2)[1])
         return [np.concatenate(losses), *(session.variables[f"v{i}"] for i in range(5))]
 
 

@@ -74,7 +74,7 @@ def steps(count: int, *, without=(), tier="compiled", value=1e-38):
         s.variables["train/w/velocity"] = np.full((2, 3), value, "float32")
         stepper = s.stepper([train], [g.tensor("loss")], {x: Column(data, "float32")}, 4)
         stepper.start_epoch(np.arange(40))
-        losses = stepper.drive(count)[1]
+        losses = stepper.run(count)[1]
         return losses[:, 0], {name: np.array(v) for name, v in s.variables.items()}
 
 

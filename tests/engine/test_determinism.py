@@ -42,7 +42,7 @@ def train(extra=(), between=None, activation=None):
         stepper.start_epoch(np.arange(200))
         losses = []
         for _ in range(5):
-            losses.append(stepper.drive(4)[1][:, 0])
+            losses.append(stepper.run(4)[1][:, 0])
             if between is not None:
                 between(session, net)
         return [np.concatenate(losses), *(session.variables[n] for n in NAMES)]
@@ -113,7 +113,7 @@ for threads in (1, 2, 3, 8):
         session.initialize()
         stepper = session.stepper([net.train], [net.loss], data, 200)
         stepper.start_epoch(np.arange(600))
-        losses = stepper.drive(3)[1]
+        losses = stepper.run(3)[1]
         digits = b"".join(np.ascontiguousarray(a).tobytes()
                           for a in (losses, *(session.variables[n] for n in NAMES)))
     print(hash(digits))

@@ -13,10 +13,13 @@ import pytest
 import nodeflow as nf
 from nodeflow.engine.columns import Column
 from nodeflow.engine.compiler import background, cache
+from nodeflow.engine.compiler.compilation import State
+from nodeflow.engine.compiler.compile_kernel import KernelError
 from nodeflow.engine.session import Session
 from nodeflow.errors import Cancelled, RunError
 from nodeflow.graph.graph import Graph
 from nodeflow.graph.registry import REGISTRY
+from nodeflow.ops.lowering import Elementwise as ElementwiseLowering
 
 from .graphs import images_and_labels, network
 
@@ -98,7 +101,7 @@ def test_what_does_not_fit_into_memory_is_told_by_name_and_the_next_run_works(ti
     with Session(g, tier=tier) as s:
         s.initialize()
         stepper = s.stepper(["step"], ["v"], {}, 1, feeds=given)
-        for run in (lambda: s.run("step", given), lambda: stepper.drive(1)):
+        for run in (lambda: s.run("step", given), lambda: stepper.run(1)):
             with pytest.raises(RunError, match="not enough memory") as caught:
                 run()
             assert caught.value.node in ("huge", "cumsum")
@@ -183,7 +186,7 @@ def test_auto_runs_a_stepper_from_the_first_step(empty_cache):
             deadline = time.monotonic() + 60
             while len(got) < 40 or (tier == "auto" and stepper.tier == "reference"):
                 stepper.start_epoch(np.arange(60))
-                got += list(stepper.drive(6)[1][:, 0])
+                got += list(stepper.run(6)[1][:, 0])
                 assert time.monotonic() < deadline
                 time.sleep(0.05 if tier == "auto" else 0)
             losses[tier] = np.array(got[:40])
@@ -204,6 +207,74 @@ def test_a_compiler_that_dies_leaves_the_reference(empty_cache, monkeypatch):
             s.run("y", fed)
             time.sleep(0.05)
         assert s.tier == "reference"
+
+
+@pytest.fixture
+def broken_exp(monkeypatch):
+    """No kernel with an exponential compiles: neither here nor in the compiling process."""
+    formula = ElementwiseLowering("no_such_function(x)", ("x",))
+    monkeypatch.setattr(REGISTRY.lookup("exp"), "lower", lambda *_, **__: formula, raising=False)
+
+
+def wait_until(condition, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_kernel_that_does_not_compile_is_reported_by_node_and_the_reference_goes_on(broken_exp):
+    failures = []
+    with nf.Graph() as g:
+        x = nf.placeholder("float64", [None, 3], name="x")
+        nf.reduce_sum(nf.exp(x, name="grown") * 3.0, name="y")
+    fed = {"x": np.zeros((2, 3))}
+    with Session(g, tier="auto", on_compile_failure=failures.append) as s:
+        s.run("y", fed)
+        s.run("y", fed)
+        wait_until(lambda: failures)
+        assert "grown" in failures[0].nodes and "no_such_function" in failures[0].message
+        assert s.run("y", fed) == 18 and s.tier == "reference"
+    assert len(failures) == 1
+
+
+def test_steps_whose_kernel_does_not_compile_go_on_by_reference(broken_exp, caplog):
+    with nf.Graph() as g:
+        n = nf.variable([1.0, 2.0], name="n")
+        nf.assign(n, n + nf.exp(n * 0.0, name="grown"), name="step")
+        nf.reduce_sum(n, name="total")
+    with Session(g, tier="auto") as s:
+        s.initialize()
+        stepper = s.stepper(["step"], ["total"], {}, 1)
+        totals = list(stepper.run(2)[1][:, 0])
+        wait_until(lambda: caplog.records)
+        totals += list(stepper.run(3)[1][:, 0])
+        assert (stepper.tier, stepper.compiled_since) == ("reference", None)
+    assert totals == [3, 5, 7, 9, 11]
+    assert "grown" in caplog.records[0].getMessage()  # without a callback, the log says it
+
+
+def test_the_compiled_tier_names_the_node_whose_kernel_does_not_compile(broken_exp):
+    with nf.Graph() as g:
+        nf.exp(nf.placeholder("float32", [None], name="x"), name="grown")
+    with Session(g, tier="compiled") as s, pytest.raises(KernelError) as caught:
+        s.run("grown", {"x": np.zeros(2, "float32")})
+    assert caught.value.node == "grown"
+
+
+def test_a_closed_session_reports_no_failure(broken_exp):
+    failures = []
+    with nf.Graph() as g:
+        nf.exp(nf.placeholder("float32", [None], name="x"), name="grown")
+    with Session(g, tier="auto", on_compile_failure=failures.append) as s:
+        for _ in range(2):
+            s.run("grown", {"x": np.zeros(2, "float32")})
+        (executor,) = s._executors.values()
+        compilation = executor._compilation
+        job = compilation._job
+        assert job is not None and compilation.state is State.COMPILING
+    assert job.wait(60) and job.failure is not None
+    assert not failures and compilation.state is State.CANCELLED
 
 
 def test_ops_without_a_kernel_run_between_compiled_ones():

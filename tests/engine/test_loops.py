@@ -210,9 +210,9 @@ def trained(net: dict, dtype: str, steps: int = 50, **options) -> list[np.ndarra
         s.initialize()
         stepper = s.stepper([net["train"]], [net["loss"]], columns, 16)
         stepper.start_epoch(np.resize(np.arange(80), 16 * steps))
-        losses = stepper.drive(steps)[1]
+        losses = stepper.run(steps)[1]
         if options["tier"] == "compiled":
-            assert stepper._driven is not None, "a step did not compile as a whole"
+            assert stepper._compilation.result is not None, "a step did not compile as a whole"
         return [losses, *(s.variables[v.name] for v in net["graph"].nodes if v.op.id == "variable")]
 
 

@@ -116,7 +116,7 @@ def test_training_has_the_same_bits_without_any_rewrite(without: tuple[str, ...]
             s.initialize()
             stepper = s.stepper([net.train], [net.loss], columns, 20)
             stepper.start_epoch(np.arange(300))
-            losses = stepper.drive(15)[1]
+            losses = stepper.run(15)[1]
             return losses, [value for _, value in s.variables.items()]
 
     losses, values = train(())

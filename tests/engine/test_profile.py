@@ -102,10 +102,10 @@ def test_training_steps_are_timed_and_are_steps_like_any_other(shown: bool) -> N
             s.initialize()
             stepper = s.stepper([train], [loss], {x: Column(data)}, 10)
             stepper.start_epoch(np.arange(40))
-            trace = stepper.profile(5) if profiled else stepper.drive(4)
+            trace = stepper.profile(5) if profiled else stepper.run(4)
             if not profiled:
                 stepper.start_epoch(np.arange(40))
-                stepper.drive(2)
+                stepper.run(2)
             return trace, s.variables["w"]
 
     trace, trained = steps(True)

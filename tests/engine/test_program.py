@@ -9,7 +9,8 @@ import pytest
 
 from nodeflow.engine.compiler.cache import load_kernel
 from nodeflow.engine.devicelib import abi
-from nodeflow.engine.runtime.program import Failure, ProgramBuilder, Ring, float_slot, record_kernel
+from nodeflow.engine.devicelib.abi import float_slot
+from nodeflow.engine.runtime.program import Failure, ProgramBuilder, Ring, record_kernel
 from nodeflow.engine.runtime.thread_pool import Team
 
 HEAD = """
@@ -68,7 +69,7 @@ def test_rows_run_in_order_step_after_step(log: Log) -> None:
         builder.add(append, [log.address, number])
         builder.end_level()
     builder.add(append, [log.address, 7])
-    outcome = Team(1).drive(builder.build(), count=3)
+    outcome = Team(1).run(builder.build(), count=3)
     assert outcome.steps == 3 and not outcome.stopped and outcome.failure is None
     assert log.entries == [5, 6, 7] * 3
 
@@ -78,7 +79,7 @@ def test_kernels_see_the_step(log: Log) -> None:
     row = builder.add(load_kernel(APPEND_FROM), [log.address, 0])
     program = builder.build()
     program.args(row)[1] = program.step_address
-    Team(1).drive(program, first_step=41, count=3)
+    Team(1).run(program, first_step=41, count=3)
     assert log.entries == [41, 42, 43]
 
 
@@ -92,13 +93,13 @@ def test_every_task_runs_exactly_once(threads: int) -> None:
         for i in range(3)
     ]
     program = builder.build()
-    Team(threads).drive(program, count=20)
+    Team(threads).run(program, count=20)
     for i, number in enumerate(tasks):
         assert (counts[i, :number] == 20).all() and not counts[i, number:].any()
         assert (told[i, :number] == number).all()
     counts[:] = 0
     program.set_tasks({rows[0]: 0, rows[1]: 3, rows[2]: 2})
-    Team(threads).drive(program)
+    Team(threads).run(program)
     assert counts.sum(axis=1).tolist() == [0, 3, 2]
 
 
@@ -109,12 +110,12 @@ def test_a_serial_level_keeps_its_order(log: Log) -> None:
     builder.end_level(serial=True)
     program = builder.build()
     assert not program.parallel
-    Team(2).drive(program)
+    Team(2).run(program)
     assert log.entries == list(range(50))
 
 
 def test_an_empty_program_counts_steps() -> None:
-    assert Team(2).drive(ProgramBuilder().build(), count=5).steps == 5
+    assert Team(2).run(ProgramBuilder().build(), count=5).steps == 5
 
 
 def test_scalars_arrive_in_args_bit_for_bit() -> None:
@@ -129,7 +130,7 @@ def test_scalars_arrive_in_args_bit_for_bit() -> None:
     builder = ProgramBuilder()
     slots = [out.ctypes.data, float_slot(-0.1, "float32"), float_slot(0.1, "float64")]
     builder.add(load_kernel(source), slots)
-    Team(1).drive(builder.build())
+    Team(1).run(builder.build())
     assert out.view(np.float32)[0] == np.float32(-0.1) and out[1] == 0.1
 
 
@@ -147,7 +148,7 @@ def _loops(log: Log, outer: int, inner: int) -> list[int]:
     builder.end_loop()
     builder.end_loop()
     builder.add(load_kernel(APPEND), [log.address, 99])
-    Team(1).drive(builder.build())
+    Team(1).run(builder.build())
     return log.entries
 
 
@@ -166,7 +167,7 @@ def test_a_loop_over_a_parallel_level(threads: int) -> None:
     builder.begin_loop(words.ctypes.data, words.ctypes.data + 8)
     builder.add(load_kernel(COUNT), [counts.ctypes.data, told.ctypes.data], 8)
     builder.end_loop()
-    Team(threads).drive(builder.build(), count=4)
+    Team(threads).run(builder.build(), count=4)
     assert (counts == 100).all()
 
 
@@ -201,17 +202,17 @@ def test_a_kernel_can_stop_the_drive(log: Log, word: int, steps: int, after: int
     builder.add(load_kernel(APPEND), [log.address, 2])
     program = builder.build()
     program.args(row)[[0, 2]] = program.stop_address, program.step_address
-    outcome = Team(1).drive(program, count=10)
+    outcome = Team(1).run(program, count=10)
     assert outcome.stopped and outcome.steps == steps
     assert log.entries.count(1) == 4 and log.entries.count(2) == after
-    assert not Team(1).drive(program, first_step=4, count=2).stopped
+    assert not Team(1).run(program, first_step=4, count=2).stopped
 
 
 def test_a_stop_asked_for_before_the_drive_ends_its_first_step() -> None:
     program = ProgramBuilder().build()
     program.stop()
-    assert Team(1).drive(program, count=5).steps == 1
-    assert Team(1).drive(program, count=5).steps == 5
+    assert Team(1).run(program, count=5).steps == 1
+    assert Team(1).run(program, count=5).steps == 5
 
 
 FAIL = (
@@ -231,11 +232,11 @@ def test_a_failure_names_the_row_and_stops_the_step(log: Log) -> None:
     builder.end_level()
     builder.add(load_kernel(APPEND), [log.address, 1])
     program = builder.build()
-    outcome = Team(1).drive(program, count=5)
+    outcome = Team(1).run(program, count=5)
     assert outcome.failure == Failure(failing, abi.DIVISION_BY_ZERO, 100)
     assert outcome.steps == 0 and log.entries == []
     program.args(failing)[0] = 0
-    outcome = Team(1).drive(program, count=5)
+    outcome = Team(1).run(program, count=5)
     assert outcome.failure is None and log.entries == [1] * 5
 
 
@@ -247,14 +248,14 @@ def test_of_several_failures_the_first_row_and_smallest_detail_are_reported(thre
         builder.add(load_kernel(FAIL), [code], tasks=20)
     program, team = builder.build(), Team(threads)
     for _ in range(50):
-        assert team.drive(program).failure == Failure(2, abi.INDEX_OUT_OF_RANGE, 81)
+        assert team.run(program).failure == Failure(2, abi.INDEX_OUT_OF_RANGE, 81)
 
 
 def test_a_kernel_that_raises_is_a_failure() -> None:
     source = HEAD + "    if ntasks == 1:\n        raise ValueError('no')\n"
     builder = ProgramBuilder()
     builder.add(load_kernel(source), [])
-    assert Team(1).drive(builder.build()).failure == Failure(0, abi.RAISED, None)
+    assert Team(1).run(builder.build()).failure == Failure(0, abi.RAISED, None)
 
 
 # ---- scalars of each step -----------------------------------------------------------------------
@@ -274,7 +275,7 @@ def test_the_ring_keeps_scalars_of_every_dtype() -> None:
     program = builder.build()
     pairs = [(s.ctypes.data, str(s.dtype)) for s in sources] + [(program.step_address, "int64")]
     program.args(row)[:] = ring.args(program.step_address, pairs)
-    assert Team(1).drive(program, first_step=5, count=4).steps == 4
+    assert Team(1).run(program, first_step=5, count=4).steps == 4
     rows = ring.rows(5, 4)
     assert rows[:, :5].tolist() == [[1.5, 0.1, -7, 1 << 40, 1]] * 4
     assert rows[:, 5].tolist() == [5, 6, 7, 8]
@@ -294,7 +295,7 @@ def test_each_task_goes_on_with_the_row_that_follows(log: Log, serial: bool) -> 
     builder.end_level(serial=serial)
     builder.add(append, [log.address, 5])
     program = builder.build()
-    Team(1).drive(program, count=2)
+    Team(1).run(program, count=2)
     assert log.entries == [1, 2, 3, 1, 2, 3, 4, 5] * 2
 
 
@@ -305,7 +306,7 @@ def test_a_failure_ends_its_task_and_is_told_by_the_row_that_failed(log: Log) ->
     builder.add(load_kernel(APPEND), [log.address, 2], after=failing)
     builder.end_level()
     builder.add(load_kernel(APPEND), [log.address, 3])
-    outcome = Team(2).drive(builder.build())
+    outcome = Team(2).run(builder.build())
     assert outcome.failure == Failure(failing, abi.DIVISION_BY_ZERO, 100)
     assert log.entries == [1]
 
@@ -318,7 +319,7 @@ def test_threads_get_equal_shares_of_the_work(threads: int) -> None:
         args = [counts[i].ctypes.data, told[i].ctypes.data]
         builder.add(load_kernel(COUNT), args, tasks, work=work)
     program = builder.build()
-    Team(threads).drive(program, count=3)
+    Team(threads).run(program, count=3)
     shares = program._shares[0]
     assert shares[0] == 0 and shares[-1] == 70 and len(shares) == threads + 1
     work = np.repeat([100.0, 25.0], [30, 40])

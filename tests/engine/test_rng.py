@@ -64,7 +64,7 @@ def filled(
     args, tasks = fill_args(out.ctypes.data, n, stream.key, execution.ctypes.data, **options)
     builder = ProgramBuilder()
     builder.add(load_kernel(fill_source(distribution, dtype)), args, tasks)
-    Team(threads).drive(builder.build())
+    Team(threads).run(builder.build())
     return out
 
 

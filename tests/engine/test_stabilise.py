@@ -167,7 +167,7 @@ def test_training_on_large_logits_follows_float64(tier: str) -> None:
             [train], [loss], {x: Column(rows, "float32"), y: Column(labels, "float32", depth=4)}, 20
         )
         stepper.start_epoch(np.resize(np.arange(60), 30 * 20))
-        found = stepper.drive(30)[1][:, 0]
+        found = stepper.run(30)[1][:, 0]
         assert stepper.tier == tier
         weights = s.variables["w"]
     exact = []

@@ -37,7 +37,7 @@ def test_mnist_equals_numpy_step_by_step(tier, dtype, steps, rate, tolerance):
         s.initialize()
         stepper = s.stepper([net.train], [net.loss], data, 40)
         stepper.start_epoch(order)
-        done, losses = stepper.drive(steps)
+        done, losses = stepper.run(steps)
         assert (done, stepper.tier, s.tier) == (steps, tier, tier)
         trained = [s.variables[n] for n in NAMES]
     parameters = [p.copy() for p in net.initial]
@@ -74,7 +74,7 @@ def test_every_optimizer_does_the_same_in_both_tiers(optimizer, attrs):
         stepper = s.stepper(["other"], ["loss"], data, 10)
         for epoch in range(3):
             stepper.start_epoch(np.random.default_rng(epoch).permutation(103))
-            stepper.drive(100)
+            stepper.run(100)
         assert stepper.tier == tier
         results.append(dict(s.variables))
     for name, value in results[0].items():
@@ -86,11 +86,11 @@ def test_the_last_partial_batch_is_dropped(tier):
     stepper = s.stepper([net.train], [net.loss], data, 25)
     stepper.start_epoch(np.arange(103))
     assert stepper.steps_left == 4
-    done, losses = stepper.drive(100)
+    done, losses = stepper.run(100)
     assert (done, losses.shape, stepper.steps_left) == (4, (4, 1), 0)
-    assert stepper.drive(5)[0] == 0
+    assert stepper.run(5)[0] == 0
     stepper.start_epoch(np.arange(103))
-    assert stepper.drive(3)[0] == 3
+    assert stepper.run(3)[0] == 3
 
 
 def test_chunks_do_not_change_the_numbers(tier):
@@ -99,7 +99,7 @@ def test_chunks_do_not_change_the_numbers(tier):
         net, s, data = small(tier)
         stepper = s.stepper([net.train], [net.loss], data, 10)
         stepper.start_epoch(np.arange(103))
-        losses = np.concatenate([stepper.drive(n)[1] for n in chunks])
+        losses = np.concatenate([stepper.run(n)[1] for n in chunks])
         results.append((losses, s.variables["W1"]))
     for losses, weights in results[1:]:
         np.testing.assert_array_equal(losses, results[0][0])
@@ -114,7 +114,7 @@ def test_results_are_bit_identical_for_every_number_of_threads():
             s.initialize()
             stepper = s.stepper([net.train], [net.loss], columns(net, 500), 100)
             stepper.start_epoch(np.arange(500))
-            results.append((stepper.drive(5)[1], [s.variables[n] for n in NAMES]))
+            results.append((stepper.run(5)[1], [s.variables[n] for n in NAMES]))
     for losses, weights in results[1:]:
         np.testing.assert_array_equal(losses, results[0][0])
         for ours, theirs in zip(weights, results[0][1], strict=True):
@@ -128,7 +128,7 @@ def test_other_sizes_compile_nothing():
             s.initialize()
             stepper = s.stepper([net.train], [net.loss], columns(net, 300, 12), batch)
             stepper.start_epoch(np.arange(300))
-            stepper.drive(3)
+            stepper.run(3)
             s.run(
                 net.loss, {net.x: np.zeros((batch, 12), "f4"), net.y: np.zeros((batch, 10), "f4")}
             )
@@ -145,15 +145,15 @@ def test_runs_between_drives_see_and_set_the_variables(tier):
     net, s, data = small(tier)
     stepper = s.stepper([net.train], [net.loss], data, 10)
     stepper.start_epoch(np.arange(103))
-    stepper.drive(2)
+    stepper.run(2)
     before = s.run("W1")
     np.testing.assert_array_equal(before, s.variables["W1"])
-    stepper.drive(1)
+    stepper.run(1)
     assert not np.array_equal(before, s.variables["W1"])
     s.variables["b2"] = np.full(10, 3.0, "float32")
     fed = {net.x: data[net.x].rows(slice(0, 10)), net.y: data[net.y].rows(slice(0, 10))}
     s.run(net.train, fed)
-    stepper.drive(1)
+    stepper.run(1)
     assert np.abs(s.variables["b2"] - 3).max() < 1
 
 
@@ -172,7 +172,7 @@ def test_watching_never_changes_training(tier):
             stepper.start_epoch(np.arange(50))
             parts = []
             for _ in range(5):
-                parts.append(stepper.drive(1)[1])
+                parts.append(stepper.run(1)[1])
                 if watch:
                     s.run("noise")
             return np.concatenate(parts)
@@ -191,7 +191,7 @@ def test_scalars_are_those_from_before_the_update(tier):
         s.initialize()
         stepper = s.stepper(["step"], ["n", "tens", "step"], {}, 1)
         assert stepper.steps_left is None
-        done, scalars = stepper.drive(4)
+        done, scalars = stepper.run(4)
         assert done == 4
         np.testing.assert_array_equal(scalars, [[i, 10 * i, i + 1] for i in range(4)])
         assert s.variables["n"] == 4
@@ -207,7 +207,7 @@ def test_variables_may_swap_and_follow_each_other(tier):
     with Session(g, tier=tier) as s:
         s.initialize()
         stepper = s.stepper(["all"], ["total"], {}, 1)
-        _, totals = stepper.drive(3)
+        _, totals = stepper.run(3)
         np.testing.assert_array_equal(totals[:, 0], [0, 7 + 10, 5 + 8])
         np.testing.assert_array_equal(s.variables["a"], [3, 4])
         np.testing.assert_array_equal(s.variables["b"], [1, 2])
@@ -226,7 +226,7 @@ def test_a_variable_may_get_the_old_value_of_one_that_is_computed_anew(tier, sha
         total = nf.reduce_sum(a)
     with Session(g, tier=tier) as s:
         s.initialize()
-        _, totals = s.stepper(steps, [total], {}, 1).drive(4)
+        _, totals = s.stepper(steps, [total], {}, 1).run(4)
         assert totals[:, 0].tolist() == [6, 12, 24, 48]
         assert [s.variables[n].flat[5] for n in ("a", "old", "older")] == [16, 8, 4]
 
@@ -243,7 +243,7 @@ def test_a_step_that_fails_changes_nothing_and_names_the_node(tier):
         stepper = s.stepper(["step"], ["total"], {d: Column(rows)}, 1)
         stepper.start_epoch(np.arange(6))
         with pytest.raises(RunError, match=r"quotient:y: integer division by zero"):
-            stepper.drive(6)
+            stepper.run(6)
         assert s.variables["n"] == 3
         assert stepper.step == 3
 
@@ -260,7 +260,7 @@ def test_an_op_without_a_kernel_runs_step_by_step():
         rows = np.arange(12, dtype="float32").reshape(4, 3)
         stepper = s.stepper(["step"], ["total"], {x: Column(rows)}, 2)
         stepper.start_epoch(np.arange(4))
-        done, totals = stepper.drive(10)
+        done, totals = stepper.run(10)
         assert done == 2
         np.testing.assert_array_equal(
             totals[:, 0],
@@ -278,7 +278,7 @@ def test_a_stop_ends_the_drive_after_a_step(tier):
     )
     timer = threading.Timer(0.3, stepper.stop)
     timer.start()
-    done, losses = stepper.drive(10**9)
+    done, losses = stepper.run(10**9)
     assert 0 < done < 10**9
     assert len(losses) == done
 

@@ -58,7 +58,7 @@ def losses(body: Callable[[Tensor], Tensor], tier: str, threads: int = 2):
         found = []
         for _ in range(3):
             stepper.start_epoch(np.arange(ROWS))
-            found.append(stepper.drive(3)[1][:, 0])
+            found.append(stepper.run(3)[1][:, 0])
         return np.concatenate(found), session.variables["w"], stepper, session
 
 
@@ -66,7 +66,7 @@ def losses(body: Callable[[Tensor], Tensor], tier: str, threads: int = 2):
 def test_a_step_is_driven_whatever_op_it_contains(name: str) -> None:
     expected, weights, _, _ = losses(BODIES[name], "reference")
     found, trained, stepper, session = losses(BODIES[name], "compiled")
-    assert stepper._driven is not None, "fell back to steps from Python"
+    assert stepper._compilation.result is not None, "fell back to steps from Python"
     assert not session.executions, "an op ran by its reference"
     np.testing.assert_allclose(found, expected, rtol=1e-9)
     np.testing.assert_allclose(trained, weights, rtol=1e-9)

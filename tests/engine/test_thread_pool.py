@@ -70,7 +70,7 @@ def sums(n: int, tasks: int) -> tuple[Program, np.ndarray, int]:
 def test_the_number_of_threads_does_not_show(threads: int) -> None:
     program, result, expected = sums(3000, 7)
     team = Team(threads)
-    assert team.drive(program, count=200).steps == 200
+    assert team.run(program, count=200).steps == 200
     assert result[0] == 200 * expected
 
 
@@ -78,7 +78,7 @@ def test_helpers_work_at_the_same_time_as_the_caller() -> None:
     words = np.zeros(2, np.int64)
     builder = ProgramBuilder()
     builder.add(load_kernel(MEET), [words.ctypes.data], tasks=2)
-    Team(2).drive(builder.build())
+    Team(2).run(builder.build())
     assert words.tolist() == [2, 1]
 
 
@@ -86,7 +86,7 @@ def test_small_drives_one_after_the_other() -> None:
     program, result, expected = sums(100, 3)
     team = Team(3)
     for _ in range(500):
-        team.drive(program)
+        team.run(program)
     assert result[0] == 500 * expected
 
 
@@ -96,7 +96,7 @@ def test_two_callers_wait_for_each_other() -> None:
 
     def run(program: Program) -> None:
         for _ in range(50):
-            team.drive(program, count=3)
+            team.run(program, count=3)
 
     threads = [threading.Thread(target=run, args=(job[0],)) for job in jobs]
     for thread in threads:
@@ -115,14 +115,14 @@ def test_closing_ends_the_helpers_and_the_next_drive_starts_new_ones() -> None:
 
     program, _, _ = sums(100, 3)
     team = Team(3)
-    team.drive(program)
+    team.run(program)
     first = helpers()
     assert len(first) == 2
     team.close()
     for thread in first:
         thread.join(10)
     assert helpers() == []
-    team.drive(program)
+    team.run(program)
     assert len(helpers()) == 2
     team.close()
 
@@ -155,7 +155,7 @@ def test_more_threads_than_cores_do_not_hang() -> None:
         "from test_thread_pool import Team, sums\n"
         "for threads in (1, 2, 3, 8):\n"
         "    program, result, expected = sums(3000, 16)\n"
-        "    Team(threads).drive(program, count=300)\n"
+        "    Team(threads).run(program, count=300)\n"
         "    assert result[0] == 300 * expected, threads\n"
     )
     done = _python(code)
@@ -168,9 +168,9 @@ def test_a_fork_after_a_run_can_run() -> None:
         "import os, warnings; warnings.simplefilter('ignore')\n"
         "from test_thread_pool import Team, sums\n"
         "team = Team(2); program, result, expected = sums(3000, 16)\n"
-        "team.drive(program)\n"
+        "team.run(program)\n"
         "child = os.fork()\n"
-        "team.drive(program, count=20)\n"
+        "team.run(program, count=20)\n"
         "assert result[0] == 21 * expected\n"
         "if child:\n"
         "    _, status = os.waitpid(child, 0)\n"
@@ -202,15 +202,15 @@ def strike_a_long_step() -> None:
         builder.add(kernel, [300_000, out.ctypes.data])
         builder.end_level()
     program, team = builder.build(), Team(1)
-    team.drive(program, count=0)
+    team.run(program, count=0)
     threading.Thread(target=strike).start()
     try:
-        team.drive(program, interruptible=True)
+        team.run(program, interruptible=True)
     except KeyboardInterrupt:
         print("seen")
 
 
 def test_an_interruptible_drive_does_the_same() -> None:
     program, result, expected = sums(3000, 7)
-    assert Team(2).drive(program, count=9, interruptible=True).steps == 9
+    assert Team(2).run(program, count=9, interruptible=True).steps == 9
     assert result[0] == 9 * expected

@@ -112,7 +112,7 @@ def test_a_variable_that_reads_itself_elsewhere_is_not_overwritten_too_early() -
             s.initialize()
             stepper = s.stepper(["both"], [], {}, 1)
             stepper.start_epoch(np.arange(0))
-            stepper.drive(3)
+            stepper.run(3)
             found.append((s.variables["v"], s.variables["w"]))
     v, w = values((6, 4)), values((4, 6))
     for _ in range(3):

@@ -15,6 +15,7 @@ import pytest
 from nodeflow.document.analysis.node_flags import toggle_breakpoint
 from nodeflow.document.build.task import Task
 from nodeflow.document.edit import commands
+from nodeflow.engine.events import CompileFailure
 from nodeflow.engine.session import Session
 from nodeflow.host import protocol as p
 from nodeflow.train import events
@@ -215,3 +216,30 @@ def test_events_arrive_as_the_training_loop_yields_them(talk):
         timed = {"seconds", "steps_per_second", "metrics", "loss"} & set(vars(event))
         same = {name: getattr(event, name) for name in timed}
         assert replace(wanted, **same) == event
+
+
+UNCOMPILABLE = """
+from nodeflow.graph.registry import REGISTRY
+from nodeflow.ops.lowering import Elementwise
+
+broken = Elementwise("no_such_function(x)", ("x",))
+REGISTRY.lookup("square").lower = lambda types, outs, **attrs: broken
+"""
+
+
+def test_a_kernel_that_does_not_compile_is_reported_and_the_training_goes_on(talk, tmp_path):
+    (tmp_path / "broken.py").write_text(UNCOMPILABLE)
+    document = regression()
+    commands.set_training(document, epochs=1_000_000)
+    talk.send(p.LoadPlugins(str(tmp_path)))
+    talk.sync(document)
+    talk.send(p.Train(1))
+    failure = talk.wait_for(CompileFailure)
+    assert "squared" in failure.nodes and "no_such_function" in failure.message
+    after = [talk.wait_for(events.Steps) for _ in range(3)]
+    talk.send(p.Stop())
+    done = talk.wait_for(events.Done)
+    assert done.stopped and done.steps >= after[-1].last > after[0].first
+    assert {steps.tier for steps in after} == {"reference"}
+    talk.send(p.FetchTensor("w", 2))
+    assert talk.wait_for(p.TensorValue).array.item() == pytest.approx(2, abs=0.05)

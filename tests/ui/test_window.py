@@ -10,8 +10,10 @@ from PySide6.QtWidgets import QApplication, QLabel, QMessageBox
 from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
+from nodeflow.engine.events import CompileFailure
 from nodeflow.host import protocol as p
 from nodeflow.resources import example
+from nodeflow.ui.core.error_handler import ErrorHandler
 from nodeflow.ui.popups import dialogs
 
 
@@ -364,6 +366,19 @@ def test_repeated_crashes_wait_for_the_user(window, engine, qtbot):
     assert window.info.button.text() == "Restart the engine" or "again" in window.info.button.text()
     qtbot.mouseClick(window.info.button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: window.link.state == "idle")
+
+
+def test_the_log_panel_shows_which_node_does_not_compile(window, engine, qtbot, tmp_path):
+    handler = ErrorHandler()
+    handler.install(tmp_path / "window.log")
+    handler.recorded.connect(window.log.append)
+    try:
+        engine.on_message(CompileFailure(("dense/activation",), "KernelError: no"))
+        qtbot.waitUntil(lambda: "dense/activation" in window.log.text.toPlainText())
+    finally:
+        handler.uninstall()
+    assert "KernelError: no" in window.log.text.toPlainText()
+    assert "by reference" in (tmp_path / "window.log").read_text()
 
 
 def test_messages_of_a_dead_engine_are_not_heard(window, engine, qtbot):

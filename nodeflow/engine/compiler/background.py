@@ -1,4 +1,4 @@
-"""Compiling in the background: a process of its own fills the disk cache that this one loads from.
+"""Compiling in the background: another process fills the disk cache that this one loads from.
 
 In the same process compiling would hold the GIL for tenths of a second at a time.
 """
@@ -12,28 +12,37 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache as once
 
 from nodeflow.engine.compiler import cache
-from nodeflow.engine.devicelib import blas
-from nodeflow.engine.runtime.program import base_sources
 
 WORTH_A_PROCESS = 24
 """Missing kernels from which a second process helps: it starts, with numba, as long as 24 take."""
+
+
+@dataclass(frozen=True)
+class KernelFailure:
+    """Why a job failed: the compiler's message, and the text of the kernel if one is at fault."""
+
+    source: str | None
+    message: str
 
 
 class Job:
     """Sources on their way into the cache.
 
     Attributes:
-        error: why it failed, once ``done``; then the compiled tier is out of reach.
+        failure: why it failed, once ``done``; then the compiled tier is out of reach.
     """
 
     def __init__(self, sources: Sequence[str]) -> None:
         self.sources = list(sources)
-        self.error: str | None = None
+        self.failure: KernelFailure | None = None
         self._finished = threading.Event()
+        self._lock = threading.Lock()
+        self._callbacks: list[Callable[[Job], None]] = []
 
     @property
     def done(self) -> bool:
@@ -43,9 +52,21 @@ class Job:
         """Wait until it is done; False if ``timeout`` seconds were not enough."""
         return self._finished.wait(timeout)
 
-    def finish(self, error: str | None) -> None:
-        self.error = error
-        self._finished.set()
+    def on_done(self, callback: Callable[[Job], None]) -> None:
+        """Call this once the job is done: now if it is, else in the thread that finishes it."""
+        with self._lock:
+            if not self.done:
+                self._callbacks.append(callback)
+                return
+        callback(self)
+
+    def finish(self, failure: KernelFailure | None) -> None:
+        with self._lock:
+            self.failure = failure
+            self._finished.set()
+            callbacks, self._callbacks = self._callbacks, []
+        for callback in callbacks:
+            callback(self)
 
 
 class BackgroundCompiler:
@@ -55,6 +76,32 @@ class BackgroundCompiler:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
         self._waiting: deque[Job] = deque()
+
+    def all_cached(self, sources: Sequence[str]) -> bool:
+        """Whether loading them compiles nothing."""
+        return all(cache.is_cached(s) for s in sources)
+
+    def compile_all(self, sources: Sequence[str]) -> None:
+        """Get sources into the cache and wait; a worker takes half of what is missing.
+
+        What fails in the worker is compiled, and fails, when it is loaded.
+        """
+        wanted = [s for s in dict.fromkeys(sources) if not cache.is_cached(s)]
+        few = len(wanted) < WORTH_A_PROCESS or (os.cpu_count() or 1) < 2
+        if few or cache.cache_folder() is None:
+            return
+        mine, theirs, balance = [], [], 0
+        for source in sorted(wanted, key=len, reverse=True):  # time grows with length, roughly
+            if balance <= 0:
+                mine.append(source)
+                balance += len(source)
+            else:
+                theirs.append(source)
+                balance -= len(source)
+        job = self.submit(theirs)
+        for source in mine:
+            cache.load_kernel(source)
+        job.wait()
 
     def submit(self, sources: Sequence[str]) -> Job:
         """Compile what the cache lacks of ``sources``."""
@@ -74,7 +121,8 @@ class BackgroundCompiler:
                 process.stdin.flush()
             except OSError as error:
                 self._waiting.remove(job)
-                job.finish(f"the compiling process cannot be reached: {error}")
+                message = f"the compiling process cannot be reached: {error}"
+                job.finish(KernelFailure(None, message))
         return job
 
     def _start(self) -> None:
@@ -100,14 +148,19 @@ class BackgroundCompiler:
         for line in process.stdout:
             with self._lock:
                 job = self._waiting.popleft()
-            error, compiled = json.loads(line)
+            failed, compiled = json.loads(line)
             cache.note_compiled(compiled)
-            job.finish(error or _loaded(job.sources))
+            if failed is None:
+                job.finish(_load(job.sources))
+            else:
+                index, message = failed
+                job.finish(KernelFailure(job.sources[index], message))
         process.wait()
         with self._lock:
             left, self._waiting = list(self._waiting), deque()
         for job in left:
-            job.finish(f"the compiling process ended with status {process.returncode}")
+            message = f"the compiling process ended with status {process.returncode}"
+            job.finish(KernelFailure(None, message))
 
     def close(self) -> None:
         """End the worker."""
@@ -120,16 +173,16 @@ class BackgroundCompiler:
 
 def _compile_here(job: Job) -> None:
     """Without a cache folder, compile in memory: slower for others, but it gets there."""
-    job.finish(_loaded(job.sources))
+    job.finish(_load(job.sources))
 
 
-def _loaded(sources: Sequence[str]) -> str | None:
-    """Load kernels here, so that who waits for them does not pause for it; the error if any."""
-    try:
-        for source in sources:
+def _load(sources: Sequence[str]) -> KernelFailure | None:
+    """Load kernels in this thread, so that a run does not wait for it; the first failure if any."""
+    for source in sources:
+        try:
             cache.load_kernel(source)
-    except Exception as error:
-        return f"{type(error).__name__}: {error}"
+        except Exception as error:
+            return KernelFailure(source, f"{type(error).__name__}: {error}")
     return None
 
 
@@ -139,46 +192,3 @@ def background() -> BackgroundCompiler:
     compiler = BackgroundCompiler()
     atexit.register(compiler.close)
     return compiler
-
-
-def warm_up() -> None:
-    """Load what every compiled run needs, ahead of the first; what is missing is compiled.
-
-    Takes a tenth of a second; compiling goes on in the background.
-    """
-    sources = base_sources()
-    if not all(cache.is_cached(s) for s in sources):
-        background().submit(sources)
-        return
-    import nodeflow.engine.runtime.compiled_steps  # noqa: F401
-
-    for source in sources:
-        cache.load_kernel(source)
-    blas.tiling_pays()
-
-
-def compile_all(sources: Sequence[str]) -> None:
-    """Get sources into the cache and wait; a worker takes half of what is missing.
-
-    What fails in the worker is compiled, and fails, when it is loaded.
-    """
-    wanted = [s for s in dict.fromkeys((*base_sources(), *sources)) if not cache.is_cached(s)]
-    if len(wanted) < WORTH_A_PROCESS or (os.cpu_count() or 1) < 2 or cache.cache_folder() is None:
-        return
-    mine, theirs, balance = [], [], 0
-    for source in sorted(wanted, key=len, reverse=True):  # time grows with length, roughly
-        if balance <= 0:
-            mine.append(source)
-            balance += len(source)
-        else:
-            theirs.append(source)
-            balance -= len(source)
-    job = background().submit(theirs)
-    for source in mine:
-        cache.load_kernel(source)
-    job.wait()
-
-
-def all_cached(sources: Sequence[str]) -> bool:
-    """Whether loading them (and the driver) compiles nothing."""
-    return all(cache.is_cached(s) for s in (*base_sources(), *sources))

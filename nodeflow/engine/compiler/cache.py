@@ -19,7 +19,6 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -92,19 +91,20 @@ def is_cached(source: str) -> bool:
     return folder is not None and _read(folder / (key + _SUFFIX)) is not None
 
 
-def compile_to_cache(sources: Iterable[str]) -> int:
-    """Compile what the disk cache lacks, loading nothing; returns how many were compiled.
+def compile_to_cache(source: str) -> bool:
+    """Compile a kernel if the disk cache lacks it, without loading it; returns whether it did.
 
     Made to run in a process of its own: compiling holds the GIL.
+
+    Raises:
+        KernelError: the text does not compile.
     """
-    count = 0
-    for source in sources:
-        key = kernel_key(source)
-        folder = cache_folder()
-        if folder is not None and _read(folder / (key + _SUFFIX)) is None:
-            _write(key, source, _compile(source, key))
-            count += 1
-    return count
+    key = kernel_key(source)
+    folder = cache_folder()
+    if folder is None or _read(folder / (key + _SUFFIX)) is not None:
+        return False
+    _write(key, source, _compile(source, key))
+    return True
 
 
 def compile_count() -> int:

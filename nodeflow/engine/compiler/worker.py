@@ -1,8 +1,9 @@
-"""The process that compiles: reads kernel sources, fills the disk cache, says when it is done.
+"""The process that compiles: reads kernel sources and fills the disk cache.
 
-Started by `background.BackgroundCompiler` as ``python -m nodeflow.engine.compiler.worker``. One
-JSON list of sources per line comes in, one line of JSON goes out: null or the error's text, and how
-many kernels were compiled. It ends when its input does, so it never outlives whoever started it.
+Started by `background.BackgroundCompiler` as ``python -m nodeflow.engine.compiler.worker``. Each
+line of its input is a JSON list of sources. It answers each with a line of JSON: null, or the index
+of the source that does not compile and the error; and how many kernels it compiled. The process
+ends when its input does, so it never outlives its parent.
 """
 
 from __future__ import annotations
@@ -21,14 +22,16 @@ def main() -> None:
     from nodeflow.engine.compiler.cache import compile_count, compile_to_cache
 
     for line in sys.stdin:
-        error, before = None, compile_count()
+        failed, before = None, compile_count()
+        for index, source in enumerate(json.loads(line)):
+            try:
+                compile_to_cache(source)
+            except Exception as error:
+                failed = index, f"{type(error).__name__}: {error}"
+                break
         try:
-            compile_to_cache(json.loads(line))
-        except Exception as problem:
-            error = f"{type(problem).__name__}: {problem}"
-        try:
-            answers.write(json.dumps([error, compile_count() - before]) + "\n")
-        except BrokenPipeError:  # whoever asked is gone
+            answers.write(json.dumps([failed, compile_count() - before]) + "\n")
+        except BrokenPipeError:  # the parent process has ended
             os._exit(0)
 
 

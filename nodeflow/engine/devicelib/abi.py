@@ -6,6 +6,8 @@ offsets count int64 slots.
 
 from __future__ import annotations
 
+import struct
+
 # Control block, one per team; each busy word on a cache line of its own. From TICKETS on, every
 # thread has a ticket, TICKET_SLOTS apart, and PRESENT slots after it 1 while it takes tasks.
 FINISHED, PROGRAM, YIELD, SPINS, LINGER = 0, 16, 17, 18, 19
@@ -45,3 +47,10 @@ NOT_FINITE = 5
 # nothing left to take.
 EMPTY = 1 << 31
 LEAVE = -(1 << 62)
+
+
+def float_slot(value: float, dtype: str) -> int:
+    """A scalar as an int64 slot: the bits of a float32 or float64."""
+    if dtype == "float32":
+        return struct.unpack("<i", struct.pack("<f", value))[0]
+    return struct.unpack("<q", struct.pack("<d", value))[0]

@@ -55,7 +55,7 @@ class Profiler:
         self.threads = threads
         self.timings: list[Timing] = []
 
-    def drive(
+    def run(
         self,
         program: Program,
         levels: Sequence[Level],

@@ -9,7 +9,7 @@ results never depend on who ran what.
 
 A row may name another one: each task then goes on with the task of the same number there.
 
-This file's text is itself compiled and cached like a kernel (`program.drive_kernel`): its entry is
+This file's text is itself compiled and cached like a kernel (`program.dispatch_loop`): its entry is
 ``kernel(control, tid, n)``; `layout` says where things lie in the words shared with Python.
 """
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from nodeflow.engine.devicelib.abi import float_slot
 from nodeflow.engine.rng import normal_cdf
-from nodeflow.engine.runtime.program import float_slot
 
 TASK_ELEMENTS = 65536  # a task is about half a millisecond
 

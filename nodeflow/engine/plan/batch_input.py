@@ -12,9 +12,9 @@ from functools import cache
 import numpy as np
 
 from nodeflow.engine.columns import Column
+from nodeflow.engine.devicelib.abi import float_slot
 from nodeflow.engine.ir.launches import KernelLaunch, Pointer, StepAddress
 from nodeflow.engine.kernels.expressions import numpy_name
-from nodeflow.engine.runtime.program import float_slot
 from nodeflow.graph.types import numpy_dtype
 
 FIRST, ORDER = 1, 2

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ import numpy as np
 
 from nodeflow.engine.arena import Arena
 from nodeflow.engine.compiler.cache import load_kernel
+from nodeflow.engine.compiler.compile_kernel import KernelError
 from nodeflow.engine.interpreter import Interpreter, StreamOf, call_reference
 from nodeflow.engine.ir.groups import Group
 from nodeflow.engine.ir.launches import (
@@ -26,8 +27,9 @@ from nodeflow.engine.ir.launches import (
     KeyWord,
     Pointer,
 )  # fmt: skip
-from nodeflow.engine.ir.levels import Level, LoopLevel, work_of
+from nodeflow.engine.ir.levels import Level, LoopLevel, all_launches, work_of
 from nodeflow.engine.ir.plan import SERIAL_NS, Phase, Plan
+from nodeflow.engine.kernels.base_kernels import base_sources
 from nodeflow.engine.runtime.program import Outcome, Program, ProgramBuilder
 from nodeflow.errors import Cancelled, RunError
 from nodeflow.graph.graph import Node
@@ -67,6 +69,22 @@ class Table:
             args[at] = stream_of(key.node).key[key.word]
 
 
+def kernels_of(levels: Iterable[Level]) -> dict[str, tuple[str, ...]]:
+    """The texts of all kernels that these levels need, each with the names of its nodes.
+
+    The kernels that every run needs come first.
+    """
+    nodes: dict[str, dict[str, None]] = {source: {} for source in base_sources()}
+    for launch in all_launches(list(levels)):
+        nodes.setdefault(launch.source, {}).update(dict.fromkeys(_nodes_of(launch)))
+    return {source: tuple(names) for source, names in nodes.items()}
+
+
+def _nodes_of(launch: KernelLaunch) -> list[str]:
+    """Names of the nodes that a launch computes; none where it only moves or records values."""
+    return [a.node.name for a in launch.group.actions] if launch.group else []
+
+
 def build_table(levels: Sequence[Level]) -> Table:
     """Load the kernels of some levels and lay out their rows."""
     layout = _Layout()
@@ -100,7 +118,10 @@ class _Layout:
 
     def _add_row(self, row: KernelLaunch, counter: int, before: int | None) -> int:
         args = [a if isinstance(a, int) else 0 for a in row.args]
-        kernel = load_kernel(row.source)
+        try:
+            kernel = load_kernel(row.source)
+        except KernelError as error:
+            raise error.at(next(iter(_nodes_of(row)), None)) from error.__cause__
         number = self._builder.add(kernel, args, row.tasks, work=row.work, after=before)
         self._open += [
             (number, at, a, counter) for at, a in enumerate(row.args) if not isinstance(a, int)
@@ -251,7 +272,7 @@ class CompiledPlan:
             table.set_keys(stream_of)
         main = threading.current_thread() is threading.main_thread()
         slow = main and self._work > INTERRUPTIBLE_NS
-        outcome = self.team.drive(table.program, execution, interruptible=slow)
+        outcome = self.team.run(table.program, execution, interruptible=slow)
         if outcome.failure is not None:
             self.explain_failure(outcome, given, stream_of)
         if outcome.stopped:
@@ -267,7 +288,7 @@ class CompiledPlan:
     ) -> None:
         execution = stream_of(table.keys[0][2].node).execution if table.keys else 0
         table.set_keys(stream_of)
-        profiler.drive(table.program, phase.levels, execution, table.loops)
+        profiler.run(table.program, phase.levels, execution, table.loops)
         outcome = table.program.outcome()
         if outcome.failure is not None:
             self.explain_failure(outcome, given, stream_of)

@@ -1,4 +1,4 @@
-"""The compiled training loop: one table that the driver walks, step after step."""
+"""The compiled training loop: one program, run step after step by the dispatch loop."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nodeflow.engine.chunker import LARGEST
 from nodeflow.engine.columns import Column
+from nodeflow.engine.context import RunContext
 from nodeflow.engine.interpreter import Interpreter
 from nodeflow.engine.ir.launches import KernelLaunch, Pointer, StepAddress
 from nodeflow.engine.ir.levels import Level, all_launches
 from nodeflow.engine.ir.plan import Plan
+from nodeflow.engine.kernels.base_kernels import RECORD, RECORD_KINDS
 from nodeflow.engine.plan.batch_input import FIRST, ORDER, gather_launch
 from nodeflow.engine.plan.plan import make_step_plan
 from nodeflow.engine.runtime.compiled_plan import build_table
-from nodeflow.engine.runtime.program import Ring, base_sources
+from nodeflow.engine.runtime.program import Ring
 from nodeflow.engine.schedule.schedule import Schedule
 from nodeflow.errors import RunError
 from nodeflow.graph.graph import Tensor
@@ -24,11 +27,9 @@ from nodeflow.graph.types import TensorType, numpy_dtype
 
 if TYPE_CHECKING:
     from nodeflow.engine.inspect.profile import Profiler
-    from nodeflow.engine.session import Session
 
-RING_SIZE = 4096
-"""Steps whose scalars are kept: more than any drive makes."""
-_KINDS = {"float32": 0, "float64": 1, "int32": 2, "int64": 3, "bool": 4, "uint8": 4}
+RING_SIZE = LARGEST
+"""Steps whose scalars are kept: as many as a chunk may have."""
 
 
 @dataclass
@@ -41,10 +42,6 @@ class StepPlan:
     levels: list[Level]
     gathers: int
     scalars: list[tuple[int, str]]
-
-    def sources(self) -> list[str]:
-        """Texts of all kernels, each once."""
-        return list(dict.fromkeys(r.source for r in all_launches(self.levels)))
 
 
 def plan_steps(
@@ -65,30 +62,32 @@ def plan_steps(
     ]
     actions = plan.actions
     scalars = [(s, actions.types[s].dtype) for s in actions.fetches if s is not None]
-    pairs = [
-        cell for slot, dtype in scalars for cell in (Pointer(actions.storage[slot]), _KINDS[dtype])
-    ]
+    pairs: list[Pointer | int] = []
+    for slot, dtype in scalars:
+        pairs += (Pointer(actions.storage[slot]), RECORD_KINDS[dtype])
     args = (StepAddress(), 0, RING_SIZE, len(scalars), *pairs)
-    record = KernelLaunch(base_sources()[-1], args, 1, 50.0, label="record scalars")
+    record = KernelLaunch(RECORD, args, 1, 50.0, label="record scalars")
     levels: list[Level] = [level for level in (gathers, *plan.phases[0].levels, [record]) if level]
     return StepPlan(plan, used, batch_size, levels, len(gathers), scalars)
 
 
-class DrivenSteps:
-    """Drives a step plan. The session's lock is held by whoever calls.
+class CompiledSteps:
+    """Runs a step plan. The caller holds the session's lock.
 
     Attributes:
-        steps_done: complete steps of the last drive, also where it raised.
+        steps_done: complete steps of the last run, also where it raised.
     """
 
-    def __init__(self, steps: StepPlan, session: Session, given: Mapping[int, np.ndarray]) -> None:
+    def __init__(
+        self, steps: StepPlan, context: RunContext, given: Mapping[int, np.ndarray]
+    ) -> None:
         self.steps = steps
         self.plan = steps.plan
-        self.session = session
+        self.context = context
         self.steps_done = 0
         self._given = {s: np.array(a, order="C", copy=True) for s, a in given.items()}
         self._table = build_table(steps.levels)
-        self._table.set_keys(session.stream_of("", 0))
+        self._table.set_keys(context.stream_of("", 0))
         self._program = self._table.program
         self._gathers = [self._program.args(row) for row in range(steps.gathers)]
         self._ring = Ring(RING_SIZE, len(steps.scalars))
@@ -97,18 +96,18 @@ class DrivenSteps:
         for root, value in (*self.plan.actions.constants.items(), *self._given.items()):
             self._table.bind(root, value.ctypes.data)
         self._generation = -1
-        self._team = session.team()
+        self._team = context.team()
 
     def _bind_memory(self) -> None:
         """Addresses of the arena if it has moved, and of the variables, which change hands."""
-        arena = self.session.arena
+        arena = self.context.arena
         self.plan.reserve(arena)
         if self._generation != arena.generation:
             self._generation = arena.generation
             for root, place in self.plan.allocations.items():
                 if place.kind == "arena":
                     self._table.bind(root, arena.address + place.offset)
-        variables = self.session.variables
+        variables = self.context.variables
         schedule = self.plan.schedule
         written = {home: new for new, home in self.plan.inplace.items()}
         for variable, slot in schedule.reads.items():
@@ -125,7 +124,7 @@ class DrivenSteps:
                 if home in written:
                     self._table.bind(written[home], address)
 
-    def drive(self, first_step: int, count: int, epoch_first: int, order: np.ndarray) -> np.ndarray:
+    def run(self, first_step: int, count: int, epoch_first: int, order: np.ndarray) -> np.ndarray:
         """Run up to ``count`` steps; their scalars, float64 (steps, scalars).
 
         Raises:
@@ -134,7 +133,7 @@ class DrivenSteps:
         count = min(count, RING_SIZE)
         self.steps_done = 0
         self._prepare(epoch_first, order)
-        outcome = self._team.drive(self._program, first_step, count)
+        outcome = self._team.run(self._program, first_step, count)
         self.steps_done = outcome.steps
         if outcome.failure is not None:
             self._explain(first_step + outcome.steps, epoch_first, order, outcome.failure)
@@ -151,7 +150,7 @@ class DrivenSteps:
         """
         self.steps_done = 0
         self._prepare(epoch_first, order)
-        profiler.drive(self._program, self.steps.levels, step, self._table.loops)
+        profiler.run(self._program, self.steps.levels, step, self._table.loops)
         outcome = self._program.outcome()
         if outcome.failure is not None:
             self._explain(step, epoch_first, order, outcome.failure)
@@ -164,7 +163,7 @@ class DrivenSteps:
             args[FIRST], args[ORDER] = epoch_first, order.ctypes.data
 
     def stop(self) -> None:
-        """End a drive after its current step."""
+        """End a run after its current step."""
         self._program.stop()
 
     def _explain(self, step: int, epoch_first: int, order: np.ndarray, failure: object) -> None:
@@ -176,9 +175,9 @@ class DrivenSteps:
         for tensor, column in self.steps.columns.items():
             given[schedule.feeds[tensor]] = column.rows(which)
         for variable, slot in schedule.reads.items():
-            given[slot] = self.session.variables.read(variable)
+            given[slot] = self.context.variables.read(variable)
         types = self.plan.actions.types[: len(schedule.slots)]
-        Interpreter(schedule, types).run(given, self.session.stream_of("", step))
+        Interpreter(schedule, types).run(given, self.context.stream_of("", step))
         raise RunError(
             f"a compiled kernel failed ({failure}), and the reference does not",
             hint="Run with the reference tier, and report this as a fault of nodeflow.",

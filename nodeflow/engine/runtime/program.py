@@ -13,84 +13,34 @@ Building one::
     builder.end_level()
     program = builder.build()
     program.args(row)[0] = other_pointer      # between drives
-    outcome = team.drive(program, first_step=0, count=100)
+    outcome = team.run(program, first_step=0, count=100)
 
 The caller keeps the buffers alive that the args point to.
 """
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 
 from nodeflow.engine.compiler.cache import load_kernel
 from nodeflow.engine.compiler.object_code import Kernel
 from nodeflow.engine.devicelib import abi
-
-_RECORD = '''
-import numpy as np
-from nodeflow.engine.devicelib.intrinsics import load, slot, store
-
-def kernel(args, task, ntasks):
-    """args: address of the step, ring, its rows, columns, then (source, kind) of each column."""
-    step = slot(slot(args, 0), 0)
-    columns = slot(args, 3)
-    target = slot(args, 1) + 8 * columns * (step % slot(args, 2))
-    for column in range(columns):
-        source, kind = slot(args, 4 + 2 * column), slot(args, 5 + 2 * column)
-        value = np.float64(0)
-        if kind == 0:
-            value = np.float64(load(source, np.float32))
-        elif kind == 1:
-            value = load(source, np.float64)
-        elif kind == 2:
-            value = np.float64(load(source, np.int32))
-        elif kind == 3:
-            value = np.float64(load(source, np.int64))
-        else:
-            value = np.float64(load(source, np.uint8))
-        store(target + 8 * column, value)
-'''
-_RECORD_KINDS = {"float32": 0, "float64": 1, "int32": 2, "int64": 3, "bool": 4, "uint8": 4}
-
-
-def drive_kernel() -> Kernel:
-    """The driver itself; loaded from the cache or compiled once per machine."""
-    return _load_drive()
+from nodeflow.engine.kernels.base_kernels import RECORD, RECORD_KINDS, dispatch_loop_source
 
 
 @lru_cache(maxsize=1)
-def _load_drive() -> Kernel:
-    return load_kernel(drive_source(), "drive")
-
-
-def drive_source() -> str:
-    """The driver's text, for whoever fills the cache ahead of time."""
-    # Read, not imported: importing it would load numba.
-    path = Path(__file__).parents[1] / "kernels" / "dispatch_loop.py"
-    return path.read_text(encoding="utf-8")
+def dispatch_loop() -> Kernel:
+    """The compiled loop that walks programs; from the cache, or compiled once per machine."""
+    return load_kernel(dispatch_loop_source(), "dispatch_loop")
 
 
 def record_kernel() -> Kernel:
     """Kernel that writes scalars into row ``step % size`` of a ring (see `Ring`)."""
-    return load_kernel(_RECORD, "record")
-
-
-def base_sources() -> list[str]:
-    """Sources that every compiled run needs, whatever the graph."""
-    return [drive_source(), _RECORD]
-
-
-def float_slot(value: float, dtype: str) -> int:
-    """A scalar as the int64 of an args slot: the bits of a float32 or float64."""
-    if dtype == "float32":
-        return struct.unpack("<i", struct.pack("<f", value))[0]
-    return struct.unpack("<q", struct.pack("<d", value))[0]
+    return load_kernel(RECORD, "record")
 
 
 @dataclass(frozen=True)
@@ -397,7 +347,7 @@ class Ring:
         size = len(self.values)
         slots = [program_step, self.values.ctypes.data, size, len(sources)]
         for address, dtype in sources:
-            slots += (address, _RECORD_KINDS[dtype])
+            slots += (address, RECORD_KINDS[dtype])
         return slots
 
     def rows(self, first_step: int, count: int) -> np.ndarray:

@@ -21,7 +21,7 @@ import numpy as np
 from nodeflow.engine.compiler.object_code import ENTRY
 from nodeflow.engine.cores import cores
 from nodeflow.engine.devicelib import abi, blas
-from nodeflow.engine.runtime.program import Outcome, Program, drive_kernel
+from nodeflow.engine.runtime.program import Outcome, Program, dispatch_loop
 
 SPINS = 4000  # a few microseconds; longer burns a core that others may need
 LINGER = 300  # times that a helper gives its core away before it sleeps: about 100 microseconds
@@ -104,7 +104,7 @@ class Team:
         self._control[abi.LINGER] = LINGER
         self._entries: dict[int, Callable[[], None]] = {}
 
-    def drive(
+    def run(
         self,
         program: Program,
         first_step: int = 0,
@@ -161,7 +161,7 @@ class Team:
 
 
 def _entry_call(control: np.ndarray, tid: int, n: int) -> Callable[[], None]:
-    entry = ENTRY(drive_kernel().address)
+    entry = ENTRY(dispatch_loop().address)
     scratch = np.zeros(2, np.int64)
     result, address = scratch.ctypes.data, control.ctypes.data
 

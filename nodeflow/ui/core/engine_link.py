@@ -17,6 +17,7 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 
 from nodeflow.document.io import flow
 from nodeflow.document.model.records import Change
+from nodeflow.engine.events import CompileFailure
 from nodeflow.errors import EngineDied
 from nodeflow.host import protocol as p
 from nodeflow.train import events
@@ -383,6 +384,9 @@ class EngineLink(QObject):
         elif not message.request or message.request >= self._oldest:
             self.failed.emit(message)
 
+    def _on_compile_failure(self, message: CompileFailure) -> None:
+        log.warning("%s", message)
+
     def _on_died(self, message: p.Died) -> None:
         self._client = None
         self._asked = None
@@ -416,5 +420,6 @@ _HANDLERS: dict[type, Callable[[EngineLink, Any], None]] = {
     p.DownloadProgress: EngineLink._on_download,
     p.Downloaded: EngineLink._on_download,
     p.Failed: EngineLink._on_failed,
+    CompileFailure: EngineLink._on_compile_failure,
     p.Died: EngineLink._on_died,
 }

@@ -1,0 +1,204 @@
+"""From a plan to something that runs compiled: one state machine for single runs and for steps.
+
+::
+
+    IDLE ---> COMPILING ---> COMPILED ---> READY
+     |            |              |
+     |            +--------------+-------> FAILED
+     +---> UNAVAILABLE           (CANCELLED from any state on the left)
+
+Another process compiles, while the caller runs by reference. The switch happens in `poll`, which
+the caller calls before a run or step, so it never happens within one. A failure is reported at
+once, from the thread that learns of it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
+from typing import Generic, Protocol, TypeVar
+
+from nodeflow.engine.compiler import background
+from nodeflow.engine.compiler.background import Job
+from nodeflow.engine.compiler.compile_kernel import KernelError
+from nodeflow.engine.compiler.object_code import MissingSymbols
+from nodeflow.engine.events import CompileFailure
+
+P = TypeVar("P")
+C = TypeVar("C")
+
+
+class State(Enum):
+    """Where a compilation stands."""
+
+    IDLE = "idle"
+    """Nothing has been asked for."""
+    UNAVAILABLE = "unavailable"
+    """There is no plan: a shape is unknown, or an op has no kernel."""
+    COMPILING = "compiling"
+    """Another process compiles kernels."""
+    COMPILED = "compiled"
+    """Every kernel is in the cache; the next `poll` loads them."""
+    READY = "ready"
+    """The compiled plan can run."""
+    FAILED = "failed"
+    """A kernel does not compile or load."""
+    CANCELLED = "cancelled"
+    """Its session is closed."""
+
+
+class Compiler(Protocol):
+    """What compiles kernels; `background.BackgroundCompiler` outside tests."""
+
+    def all_cached(self, sources: Sequence[str]) -> bool:
+        """Whether loading them compiles nothing."""
+        ...
+
+    def submit(self, sources: Sequence[str]) -> Job:
+        """Compile what the cache lacks, in another process."""
+        ...
+
+    def compile_all(self, sources: Sequence[str]) -> None:
+        """Compile what the cache lacks and wait."""
+        ...
+
+
+class Compilation(Generic[P, C]):
+    """The compilation of one plan.
+
+    Args:
+        make_plan: returns the plan, or None if nothing can be compiled.
+        kernels: source text of each kernel of a plan, with the names of its nodes.
+        load: makes what runs; loads kernels from the cache or compiles them.
+        report: is called with a failure in the background, from any thread.
+        compiler: default: the process's own.
+
+    Attributes:
+        state: where it stands.
+        plan: the plan, once it is made.
+        result: what `load` returned, in the state READY.
+    """
+
+    def __init__(
+        self,
+        make_plan: Callable[[], P | None],
+        kernels: Callable[[P], Mapping[str, tuple[str, ...]]],
+        load: Callable[[P], C],
+        report: Callable[[CompileFailure], None],
+        compiler: Compiler | None = None,
+    ) -> None:
+        self.state = State.IDLE
+        self.plan: P | None = None
+        self.result: C | None = None
+        self._make_plan = make_plan
+        self._kernels = kernels
+        self._load = load
+        self._report = report
+        self._given_compiler = compiler
+        self._job: Job | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def unavailable(self) -> bool:
+        """Whether there is nothing to compile, as far as is known."""
+        return self.state is State.UNAVAILABLE
+
+    def poll(self) -> C | None:
+        """What runs compiled from now on, or None while the reference tier has to run.
+
+        The first call plans, and starts the compilation if the cache lacks a kernel.
+        """
+        if self.state is State.IDLE:
+            self._begin()
+        if self.state is State.COMPILED:
+            self._switch()
+        return self.result
+
+    def complete(self) -> C | None:
+        """Compile now and wait; None if there is nothing to compile.
+
+        Raises:
+            KernelError: a kernel does not compile.
+            RunError: there is not enough memory.
+        """
+        if self.state in (State.READY, State.UNAVAILABLE):
+            return self.result
+        plan = self._planned()
+        if plan is None:
+            return None
+        with self._lock:
+            self._job = None
+            self.state = State.COMPILED
+        try:
+            self._compiler.compile_all(list(self._kernels(plan)))
+            self._enter(self._load(plan))
+        except Exception:
+            self.state = State.FAILED
+            raise
+        except BaseException:  # Ctrl-C
+            self.state = State.IDLE
+            raise
+        return self.result
+
+    def cancel(self) -> None:
+        """Take no further step and report nothing; a compiled plan that is ready stays so."""
+        with self._lock:
+            if self.state in (State.IDLE, State.COMPILING, State.COMPILED):
+                self.state, self._job = State.CANCELLED, None
+
+    # ---- transitions --------------------------------------------------------------------------
+
+    @property
+    def _compiler(self) -> Compiler:
+        return self._given_compiler or background.background()
+
+    def _planned(self) -> P | None:
+        if self.plan is None:
+            self.plan = self._make_plan()
+            if self.plan is None:
+                self.state = State.UNAVAILABLE
+        return self.plan
+
+    def _begin(self) -> None:
+        plan = self._planned()
+        if plan is None:
+            return
+        sources = list(self._kernels(plan))
+        if self._compiler.all_cached(sources):
+            self.state = State.COMPILED
+            return
+        job = self._compiler.submit(sources)
+        with self._lock:
+            self.state, self._job = State.COMPILING, job
+        job.on_done(self._finished)
+
+    def _finished(self, job: Job) -> None:
+        """The job is done; runs in the thread that reads the compiling process's answers."""
+        with self._lock:
+            if job is not self._job or self.state is not State.COMPILING:
+                return
+            self._job = None
+            if job.failure is None:
+                self.state = State.COMPILED
+                return
+            self.state = State.FAILED
+        self._report(self._failure(job.failure.source, job.failure.message))
+
+    def _switch(self) -> None:
+        """Load what is compiled; where it cannot be loaded the reference goes on."""
+        assert self.plan is not None
+        try:
+            self._enter(self._load(self.plan))
+        except (KernelError, MissingSymbols, RuntimeError, OSError) as error:
+            self.state = State.FAILED
+            nodes = (error.node,) if isinstance(error, KernelError) and error.node else ()
+            self._report(CompileFailure(nodes, f"{type(error).__name__}: {error}"))
+
+    def _enter(self, result: C) -> None:
+        self.result, self.state = result, State.READY
+
+    def _failure(self, source: str | None, message: str) -> CompileFailure:
+        assert self.plan is not None
+        kernels = self._kernels(self.plan)
+        return CompileFailure(kernels.get(source, ()) if source else (), message)

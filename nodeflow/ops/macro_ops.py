@@ -224,9 +224,11 @@ class Updates:
             "variable", value=value, dtype=dtype, shape=shape, trainable=False, name=name
         )
 
-    def running_mean(self, name: str, decay: str, variable: Tensor, new: Tensor) -> Tensor:
+    def running_mean(
+        self, name: str, decay: str, variable: Tensor, new: Tensor, start: float = 0.0
+    ) -> Tensor:
         """decay * old + (1 - decay) * new, kept in a slot; ``prepare`` shared both factors."""
-        old = self.slot(name, variable)
+        old = self.slot(name, variable, start)
         kept = self.shared(decay, variable.dtype) * old
         share = self.shared(f"one_minus_{decay}", variable.dtype)
         mean = F.add(kept, share * new, name=f"new_{name}")

@@ -1,5 +1,8 @@
 """Optimizers: how a step follows from a gradient. Each is its paper's formula.
 
+Defaults and formulas of the optimizers that TensorFlow 1 has are TensorFlow 1's, except that it has
+no default learning rates for gradient descent, momentum, AdaGrad and RMSProp.
+
 What all share (clipping, weight decay, averages, schedules) is in ``macro_ops``. The numbers that
 change with the step and not with the variable are computed once per dtype, in ``prepare``.
 """
@@ -79,13 +82,14 @@ class AdaGrad(Optimizer):
     doc = (
         "Training by AdaGrad, with smaller steps where the gradient has been large.\n\n"
         "sum = sum + g^2; variable - learning_rate * g / (sqrt(sum) + epsilon). Good for features "
-        "that are rare. Duchi, Hazan and Singer, 2011."
+        "that are rare. Duchi, Hazan and Singer, 2011, who have no epsilon; neither has "
+        "TensorFlow 1, where the sum starts at 0.1 instead."
     )
     numbers = ("learning_rate", "epsilon")
     attrs = (
         rate_attr(0.01),
         Attr("initial_sum", "float", 0.1, "What the sum of squares starts at.", minimum=0),
-        epsilon_attr(1e-7),
+        epsilon_attr(0.0),
         *Optimizer.COMMON,
     )
 
@@ -108,15 +112,17 @@ class RMSProp(Optimizer):
         "Training by RMSProp, which divides the gradient by its running length.\n\n"
         "v = rho * v + (1 - rho) * g^2; step = learning_rate * g / sqrt(v + epsilon). With "
         "momentum, step = momentum * step + that; `centered` takes the variance, v minus the "
-        "square of the running mean of g. Hinton, lecture 6e, 2012; centered: Graves, 2013."
+        "square of the running mean of g. Hinton, lecture 6e, 2012; centered: Graves, 2013. As "
+        "in TensorFlow 1, v starts at 1, so the first steps are small."
     )
     numbers = ("learning_rate", "rho", "epsilon")
     attrs = (
         rate_attr(0.001),
         share_attr("rho", 0.9, "Share of the mean square kept."),
         Attr("momentum", "float", 0.0, "Share of the last step kept.", minimum=0),
-        epsilon_attr(1e-7),
+        epsilon_attr(1e-10),
         Attr("centered", "bool", False, "Divide by the deviation instead of the length."),
+        Attr("initial_mean_square", "float", 1.0, "What the mean square starts at.", minimum=0),
         *Optimizer.COMMON,
     )
 
@@ -125,7 +131,8 @@ class RMSProp(Optimizer):
 
     def step(self, updates: Updates, variable: Tensor, gradient: Tensor) -> Tensor:
         dtype, momentum = variable.dtype, updates.attrs["momentum"]
-        power = updates.running_mean("mean_square", "rho", variable, F.square(gradient))
+        start = updates.attrs["initial_mean_square"]
+        power = updates.running_mean("mean_square", "rho", variable, F.square(gradient), start)
         if updates.attrs["centered"]:
             power = power - F.square(updates.running_mean("mean", "rho", variable, gradient))
         scaled = gradient * F.rsqrt(power + updates.shared("epsilon", dtype))
@@ -148,13 +155,13 @@ class AdaDelta(Optimizer):
         "Training by Adadelta, which scales steps by the size of the last ones.\n\n"
         "v = rho * v + (1 - rho) * g^2; d = sqrt(u + epsilon) / sqrt(v + epsilon) * g; "
         "u = rho * u + (1 - rho) * d^2; variable - learning_rate * d. Zeiler, 2012, whose "
-        "learning rate is 1."
+        "learning rate is 1; the default is TensorFlow 1's."
     )
     numbers = ("learning_rate", "rho", "epsilon")
     attrs = (
-        rate_attr(1.0),
+        rate_attr(0.001),
         share_attr("rho", 0.95, "Share of the mean squares kept."),
-        epsilon_attr(1e-6),
+        epsilon_attr(1e-8),
         *Optimizer.COMMON,
     )
 

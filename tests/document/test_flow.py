@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
+from nodeflow.document.io.migrations import MIGRATIONS
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import (
     BadValue,
@@ -32,7 +33,7 @@ from nodeflow.errors import FileProblem, FlowFormatError
 
 from .strategies import actions, perform
 
-EMPTY = {"format": "nodeflow", "version": 1, "next_id": 1, "nodes": [], "wires": []}
+EMPTY = {"format": "nodeflow", "version": 2, "next_id": 1, "nodes": [], "wires": []}
 
 
 def text_with(**fields) -> str:
@@ -55,7 +56,7 @@ def small() -> Document:
 
 def test_the_text_is_as_documented():
     assert flow.dumps(small()) == (
-        '{"format": "nodeflow", "version": 1, "next_id": 4,\n'
+        '{"format": "nodeflow", "version": 2, "next_id": 4,\n'
         ' "nodes": [\n'
         '  {"attrs": {"dtype": "float32", "value": 2.0}, "id": "n1", "name": "b", '
         '"op": "constant", "pos": [0, 0]},\n'
@@ -160,7 +161,7 @@ HOSTILE = [
     ("{}", NotNodeflow, "not a nodeflow document"),
     ('{"format": "nodeflow"}', FlowContent, "version: expected a whole number, got None"),
     ('{"format": "nodeflow", "version": true}', FlowContent, "version"),
-    (text_with(version=2), NewerVersion, "version 2, and this program reads up to 1.*Update"),
+    (text_with(version=3), NewerVersion, "version 3, and this program reads up to 2.*Update"),
     (text_with(version=10**30), NewerVersion, "Update"),
     (text_with(version=0), FlowContent, "no version 0"),
     (text_with(version=-5), FlowContent, "no version -5"),
@@ -305,11 +306,14 @@ def test_earlier_versions_are_migrated_step_by_step():
     def to_one(data):
         return {**data, "nodes": [{**n, "op": n["op"].lower()} for n in data["nodes"]]}
 
+    migrations = {**MIGRATIONS, 0: to_one}
     text = text_with(version=0, nodes=[node(op="ADD")])
-    assert flow.loads(text, migrations={0: to_one}).nodes["n1"].op == "add"
+    assert flow.loads(text, migrations=migrations).nodes["n1"].op == "add"
     with pytest.raises(FlowContent, match="no version -1"):
-        flow.loads(text_with(version=-1), migrations={0: to_one})
-    assert '"version": 1' in flow.dumps(flow.loads(text, migrations={0: to_one}))
+        flow.loads(text_with(version=-1), migrations=migrations)
+    written = flow.dumps(flow.loads(text, migrations=migrations))
+    assert f'"version": {flow.VERSION}' in written
+    assert sorted(MIGRATIONS) == list(range(1, flow.VERSION)), "a version without a migration"
 
 
 def test_a_next_id_that_is_too_small_is_mended():

@@ -11,6 +11,7 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.errors import AttributeProblem, ShapeError
+from nodeflow.graph.registry import REGISTRY
 from tests.ops.evaluate import evaluate
 from tests.ops.test_macro_ops import train, updated
 
@@ -49,9 +50,11 @@ def adagrad(lr: float, initial_sum: float, eps: float) -> Rule:
     return rule
 
 
-def rmsprop(lr: float, rho: float, momentum: float, eps: float, centered: bool) -> Rule:
+def rmsprop(
+    lr: float, rho: float, momentum: float, eps: float, centered: bool, start: float = 1.0
+) -> Rule:
     def rule() -> Iterator[Any]:
-        square = mean = velocity = 0.0
+        square, mean, velocity = start, 0.0, 0.0
         g = yield
         while True:
             square = rho * square + (1 - rho) * g**2
@@ -150,13 +153,15 @@ def follow(
 
 
 CASES: list[tuple[str, dict[str, Any], Rule]] = [
-    ("adagrad", {"learning_rate": 0.3}, adagrad(0.3, 0.1, 1e-7)),
+    ("adagrad", {"learning_rate": 0.3}, adagrad(0.3, 0.1, 0.0)),
     ("adagrad", {"learning_rate": 0.2, "initial_sum": 0.0, "epsilon": 1e-3},
      adagrad(0.2, 0.0, 1e-3)),
-    ("rmsprop", {"learning_rate": 0.05}, rmsprop(0.05, 0.9, 0.0, 1e-7, False)),
+    ("rmsprop", {"learning_rate": 0.05}, rmsprop(0.05, 0.9, 0.0, 1e-10, False)),
     ("rmsprop", {"learning_rate": 0.02, "rho": 0.8, "momentum": 0.6, "centered": True,
                  "epsilon": 1e-4}, rmsprop(0.02, 0.8, 0.6, 1e-4, True)),
-    ("adadelta", {}, adadelta(1.0, 0.95, 1e-6)),
+    ("rmsprop", {"learning_rate": 0.05, "initial_mean_square": 0.0, "epsilon": 1e-7},
+     rmsprop(0.05, 0.9, 0.0, 1e-7, False, 0.0)),
+    ("adadelta", {"learning_rate": 300.0}, adadelta(300.0, 0.95, 1e-8)),
     ("adadelta", {"learning_rate": 0.5, "rho": 0.8, "epsilon": 1e-3}, adadelta(0.5, 0.8, 1e-3)),
     ("adam", {"learning_rate": 0.1, "beta1": 0.8}, adam(0.1, 0.8, 0.999, 1e-8)),
     ("nadam", {"learning_rate": 0.1}, nadam(0.1, 0.9, 0.999, 1e-8)),
@@ -176,6 +181,26 @@ def test_optimizer_follows_its_formula(op: str, attrs: dict, rule: Rule) -> None
     for name in START:
         assert np.abs(expected[name] - START[name]).max() > 0.05
         np.testing.assert_allclose(after[name], expected[name], rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("op", "defaults"),
+    [
+        ("momentum", {"nesterov": False}),
+        ("adagrad", {"initial_sum": 0.1, "epsilon": 0.0}),
+        (
+            "rmsprop",
+            {"rho": 0.9, "momentum": 0.0, "epsilon": 1e-10, "centered": False,
+             "initial_mean_square": 1.0},
+        ),
+        ("adadelta", {"learning_rate": 0.001, "rho": 0.95, "epsilon": 1e-8}),
+        ("adam", {"learning_rate": 0.001, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}),
+    ],
+)  # fmt: skip
+def test_defaults_are_those_of_tensorflow_1(op: str, defaults: dict[str, Any]) -> None:
+    """The arguments of tf.train.MomentumOptimizer and its like in TensorFlow 1.15."""
+    attrs = {a.name: a.default for a in REGISTRY.lookup(op).attrs}
+    assert {name: attrs[name] for name in defaults} == defaults
 
 
 def test_adamw_is_adam_with_weights_that_shrink() -> None:

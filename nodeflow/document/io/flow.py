@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from nodeflow.document.io.atomic_write import write_atomically
+from nodeflow.document.io.migrations import MIGRATIONS, Migration
 from nodeflow.document.io.validation import (
     check_definition_name,
     check_tree,
@@ -40,12 +41,8 @@ from nodeflow.document.model.names import natural_key
 from nodeflow.document.model.records import ONLY, FrameRecord, Json, NodeRecord, Wire, compact_json
 
 FORMAT = "nodeflow"
-VERSION = 1
+VERSION = 2
 LARGEST = 256 * 2**20  # bytes; a file beyond it is not a graph somebody drew
-
-Migration = Callable[[dict[str, Json]], dict[str, Json]]
-MIGRATIONS: dict[int, Migration] = {}
-"""From version N to N + 1; only ever added to. Version 1 is the first."""
 
 _KNOWN = (
     "format",

@@ -1,0 +1,45 @@
+"""What older `.flow` files become when they are read: one function from each version to the next.
+
+A migration works on the parsed JSON, before anything is checked. It keeps what the file computes:
+where a default has changed since, it writes the old one into the nodes that relied on it. Entries
+are only ever added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+Migration = Callable[[dict[str, Any]], dict[str, Any]]
+
+_DEFAULTS_OF_VERSION_1: dict[str, dict[str, Any]] = {
+    "adadelta": {"learning_rate": 1.0, "epsilon": 1e-6},
+    "adagrad": {"epsilon": 1e-7},
+    "rmsprop": {"epsilon": 1e-7, "initial_mean_square": 0.0},
+}
+"""Defaults that became TensorFlow 1's in version 2."""
+
+
+def from_version_1(data: dict[str, Any]) -> dict[str, Any]:
+    """Write the optimizers' old defaults into the nodes that leave them out."""
+    for node in _nodes(data):
+        old = _DEFAULTS_OF_VERSION_1.get(node["op"]) if isinstance(node.get("op"), str) else None
+        attrs = node.get("attrs", {})
+        if old and isinstance(attrs, dict):
+            node["attrs"] = {**old, **attrs}
+    return data
+
+
+def _nodes(data: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The nodes of the graph and of all subgraphs, as far as the file is well formed."""
+    subgraphs = data.get("subgraphs")
+    bodies = [data, *(subgraphs.values() if isinstance(subgraphs, dict) else ())]
+    for body in bodies:
+        nodes = body.get("nodes") if isinstance(body, dict) else None
+        for node in nodes if isinstance(nodes, list) else ():
+            if isinstance(node, dict):
+                yield node
+
+
+MIGRATIONS: dict[int, Migration] = {1: from_version_1}
+"""From version N to N + 1."""

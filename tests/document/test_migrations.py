@@ -1,0 +1,78 @@
+"""Files of earlier versions: they open, and they compute what they computed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nodeflow.document.build.build import build
+from nodeflow.document.io import flow
+from tests.ops.test_macro_ops import train
+from tests.ops.test_optimizers import Rule, adadelta, adagrad, rmsprop
+
+START = 2.0
+
+
+def file_of_version_1(op: str, attrs: dict[str, Any]) -> str:
+    """Minimise w * w; the file stores only the attributes that are given."""
+    variable = {"dtype": "float64", "value": START}
+    nodes = [
+        {"id": "n1", "op": "variable", "name": "w", "attrs": variable, "pos": [0, 0]},
+        {"id": "n2", "op": "square", "name": "loss", "attrs": {}, "pos": [1, 0]},
+        {"id": "n3", "op": op, "name": "train", "attrs": attrs, "pos": [2, 0]},
+    ]
+    wires = [["n1", "out", "n2", "x"], ["n2", "out", "n3", "loss"]]
+    head = {"format": "nodeflow", "version": 1, "next_id": 4}
+    return json.dumps({**head, "nodes": nodes, "wires": wires})
+
+
+def steps_of(rule: Rule, count: int) -> float:
+    rows, w = rule(), START
+    next(rows)
+    for _ in range(count):
+        w = w - rows.send(2 * w)
+    return w
+
+
+@pytest.mark.parametrize(
+    ("op", "attrs", "rule"),
+    [
+        ("rmsprop", {"learning_rate": 0.05}, rmsprop(0.05, 0.9, 0.0, 1e-7, False, 0.0)),
+        ("rmsprop", {"epsilon": 1e-3}, rmsprop(0.001, 0.9, 0.0, 1e-3, False, 0.0)),
+        ("adadelta", {}, adadelta(1.0, 0.95, 1e-6)),
+        ("adadelta", {"learning_rate": 0.5}, adadelta(0.5, 0.95, 1e-6)),
+        ("adagrad", {"learning_rate": 0.3}, adagrad(0.3, 0.1, 1e-7)),
+    ],
+)
+def test_optimizers_of_version_1_keep_their_defaults(op: str, attrs: dict, rule: Rule) -> None:
+    document = flow.loads(file_of_version_1(op, attrs))
+    graph = build(document).graph
+    after = train(graph, graph.node("train"), 20)["w"]
+    np.testing.assert_allclose(after, steps_of(rule, 20), rtol=1e-13)
+
+
+def test_the_defaults_are_written_and_saved_as_the_newest_version() -> None:
+    document = flow.loads(file_of_version_1("rmsprop", {"learning_rate": 0.05}))
+    written = json.loads(flow.dumps(document))
+    assert written["version"] == flow.VERSION
+    attrs = written["nodes"][2]["attrs"]
+    assert attrs == {"learning_rate": 0.05, "epsilon": 1e-7, "initial_mean_square": 0.0}
+
+
+def test_optimizers_inside_subgraphs_migrate_too() -> None:
+    data = json.loads(file_of_version_1("rmsprop", {}))
+    inner = {"nodes": data.pop("nodes"), "wires": data.pop("wires")}
+    data |= {"nodes": [], "wires": [], "subgraphs": {"part": inner}}
+    part = flow.loads(json.dumps(data)).definition("part")
+    assert part is not None
+    assert part.nodes["n3"].attrs == {"epsilon": 1e-7, "initial_mean_square": 0.0}
+
+
+@pytest.mark.parametrize("spoilt", [None, 3, [3], [{"op": ["rmsprop"]}], [{"op": "rmsprop"}]])
+def test_a_damaged_file_is_refused_as_before(spoilt: object) -> None:
+    text = json.dumps({"format": "nodeflow", "version": 1, "next_id": 1, "nodes": spoilt})
+    with pytest.raises(flow.FlowError):
+        flow.loads(text)

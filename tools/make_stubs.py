@@ -162,11 +162,12 @@ def _attribute(attr: Attr) -> str:
 
 
 def _result(op: Op) -> str:
-    if not op.outputs:
+    outputs: tuple[Port, ...] = op.outputs
+    if not outputs:
         return "Node"
-    if len(op.outputs) > 1:
-        return f"tuple[{', '.join('Tensor' for _ in op.outputs)}]"
-    return "tuple[Tensor, ...]" if op.outputs[0].variadic else "Tensor"
+    if len(outputs) > 1:
+        return f"tuple[{', '.join('Tensor' for _ in outputs)}]"
+    return "tuple[Tensor, ...]" if outputs[0].variadic else "Tensor"
 
 
 def main() -> int:

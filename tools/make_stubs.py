@@ -162,7 +162,7 @@ def _attribute(attr: Attr) -> str:
 
 
 def _result(op: Op) -> str:
-    outputs: tuple[Port, ...] = op.outputs
+    outputs = list(op.outputs)
     if not outputs:
         return "Node"
     if len(outputs) > 1:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nodeflow import paths
-from nodeflow.data import mnist
+from nodeflow.data.sources import mnist
 from nodeflow.engine.compiler import cache
 from nodeflow.ops.user import plugin_folder
 

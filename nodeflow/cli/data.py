@@ -7,9 +7,9 @@ import argparse
 from nodeflow.cli.environment import Environment
 from nodeflow.cli.output import json_line
 from nodeflow.data import SOURCES
-from nodeflow.data.fetch import MIRRORS, Progress
+from nodeflow.data.fetch import Progress
 from nodeflow.data.fetch import fetch as fetch_data
-from nodeflow.data.mnist import find, places
+from nodeflow.data.sources.mnist import find, places
 
 
 def list_sources(arguments: argparse.Namespace, environment: Environment) -> None:
@@ -18,7 +18,12 @@ def list_sources(arguments: argparse.Namespace, environment: Environment) -> Non
         environment.print(
             json_line(
                 [
-                    {"source": s.form, "title": s.title, "doc": s.doc, "fetchable": s.fetchable}
+                    {
+                        "source": s.form,
+                        "title": s.title,
+                        "doc": s.doc,
+                        "fetchable": s.published is not None,
+                    }
                     for s in SOURCES.values()
                 ]
             )
@@ -78,9 +83,7 @@ def fetch(arguments: argparse.Namespace, environment: Environment) -> None:
             told.add(progress.file)
             environment.say(f"fetching {progress.file}")
 
-    target = fetch_data(
-        arguments.name, folder, base_urls=arguments.mirrors or MIRRORS, progress=report
-    )
+    target = fetch_data(arguments.name, folder, base_urls=arguments.mirrors or (), progress=report)
     if environment.interactive:
         environment.stderr.write("\r\x1b[K")
     environment.print(f"{arguments.name} is in {target}")

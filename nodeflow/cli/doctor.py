@@ -82,7 +82,7 @@ def _num_threads() -> str:
 
 
 def _data() -> dict[str, str]:
-    from nodeflow.data.mnist import find, places
+    from nodeflow.data.sources.mnist import find, places
 
     used = find()
     return {

@@ -27,24 +27,10 @@ from nodeflow.data.errors import (
     DownloadError,
     NetworkProblem,
 )
+from nodeflow.data.source import RemoteFile
 
 CHUNK = 1 << 16
 SLACK = 1 << 16  # gzip may grow what it cannot pack, but only by a few bytes
-
-
-@dataclass(frozen=True)
-class RemoteFile:
-    """A gzipped file on a mirror.
-
-    Attributes:
-        name: file name on the mirror and on disk.
-        size: bytes of its unpacked content.
-        sha256: of the unpacked content, in hexadecimal.
-    """
-
-    name: str
-    size: int
-    sha256: str
 
 
 @dataclass(frozen=True)

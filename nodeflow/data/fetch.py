@@ -7,66 +7,33 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from nodeflow.data import mnist
-from nodeflow.data.download import (
-    Progress,
-    RemoteFile,
-    Transfer,
-    download,
-    is_published,
-)
+from nodeflow.data.catalog import SOURCES
+from nodeflow.data.download import Progress, Transfer, download, is_published
 from nodeflow.data.errors import UnknownSource
+from nodeflow.data.source import RemoteFile
 from nodeflow.errors import suggest
-
-MIRRORS = (
-    "https://ossci-datasets.s3.amazonaws.com/mnist",
-    "https://storage.googleapis.com/cvdf-datasets/mnist",
-)
-
-MNIST_FILES = (
-    RemoteFile(
-        "train-images-idx3-ubyte.gz",
-        47_040_016,
-        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-    ),
-    RemoteFile(
-        "train-labels-idx1-ubyte.gz",
-        60_008,
-        "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-    ),
-    RemoteFile(
-        "t10k-images-idx3-ubyte.gz",
-        7_840_016,
-        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-    ),
-    RemoteFile(
-        "t10k-labels-idx1-ubyte.gz",
-        10_008,
-        "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-    ),
-)
 
 
 def fetch(
     name: str,
     folder: str | os.PathLike | None = None,
     *,
-    base_urls: Sequence[str] = MIRRORS,
+    base_urls: Sequence[str] = (),
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
     transfer: Transfer | None = None,
-    files: Sequence[RemoteFile] = MNIST_FILES,
+    files: Sequence[RemoteFile] = (),
 ) -> Path:
     """Download a data set; files that are already there and right are kept.
 
     Args:
-        name: ``mnist``.
-        folder: where to; default the cache folder, where it is found from then on.
-        base_urls: mirrors, asked in turn for each file.
+        name: the id of a source that is published, such as ``mnist``.
+        folder: where to; default the folder in which the source looks for its files.
+        base_urls: mirrors, tried in turn for each file; default those of the source.
         progress: called after each chunk, in the calling thread.
-        cancelled: asked between chunks; True stops with DownloadCancelled.
+        cancelled: checked between chunks; True stops with DownloadCancelled.
         transfer: time-outs and attempts.
-        files: what to download.
+        files: what to download; default all files of the source.
 
     Returns:
         The folder.
@@ -75,11 +42,14 @@ def fetch(
         UnknownSource: there is nothing to download under this name.
         NetworkProblem, ChecksumError, DownloadCancelled, DownloadError: see ``download``.
     """
-    if name != "mnist":
-        hint = suggest(name, ["mnist"]) or "Only mnist can be downloaded."
+    published = {source.id: source.published for source in SOURCES.values() if source.published}
+    if name not in published:
+        known = ", ".join(published)
+        hint = suggest(name, published) or f"Only {known} can be downloaded."
         raise UnknownSource(f"there is no download called {name!r}", hint=hint)
-    target = Path(folder).expanduser() if folder is not None else mnist.cache()
-    mirrors = list(base_urls)
+    target = Path(folder).expanduser() if folder is not None else published[name].folder()
+    mirrors = list(base_urls or published[name].mirrors)
+    files = files or published[name].files
     transfer = transfer or Transfer()
     if cancelled is not None:
         transfer = replace(transfer, cancelled=cancelled)

@@ -15,14 +15,16 @@ import numpy as np
 import pytest
 
 from nodeflow.data import fetch as fetching
-from nodeflow.data import mnist
-from nodeflow.data.download import Progress, RemoteFile, Transfer, is_published
+from nodeflow.data import open_dataset
+from nodeflow.data.download import Progress, Transfer, is_published
 from nodeflow.data.errors import (
     ChecksumError,
     DownloadCancelled,
     NetworkProblem,
     UnknownSource,
 )
+from nodeflow.data.source import RemoteFile
+from nodeflow.data.sources import mnist
 from nodeflow.errors import DownloadError
 
 PLAIN = np.random.default_rng(3).integers(0, 64, 700_000, dtype=np.uint8).tobytes()
@@ -285,9 +287,9 @@ def test_the_cache_folder_is_filled_and_then_found(tmp_path, serve, monkeypatch,
         pytest.skip("the full set is not here: the published checksums cannot be checked")
     monkeypatch.setattr(mnist, "cache_folder", lambda: tmp_path)
     monkeypatch.delenv(mnist.DATA_VARIABLE, raising=False)
-    bodies = {file.name: (full_mnist / file.name).read_bytes() for file in fetching.MNIST_FILES}
-    assert mnist.open_mnist().notice is not None
+    bodies = {file.name: (full_mnist / file.name).read_bytes() for file in mnist.REMOTE}
+    assert open_dataset("mnist").notice is not None
     folder = fetching.fetch("mnist", base_urls=[serve(files=bodies).url], transfer=QUICK)
     assert folder == tmp_path / "mnist"
-    dataset = mnist.open_mnist()
+    dataset = open_dataset("mnist")
     assert dataset.notice is None and dataset.size("train") == 55000

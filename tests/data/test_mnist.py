@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nodeflow.data import mnist, open_dataset
+from nodeflow.data import dataset_columns, open_dataset
 from nodeflow.data.errors import DataFormatError, DataNotFound, UnknownSplit
+from nodeflow.data.sources import mnist
 from nodeflow.errors import AttributeProblem
 from nodeflow.graph.types import TensorType
 from tests.data.helpers import idx_bytes, small_mnist
@@ -92,7 +93,7 @@ def test_without_files_the_embedded_images_stand_in_and_say_so(no_mnist):
 def test_the_declared_columns_are_the_real_ones(no_mnist):
     for labels in ("one_hot", "class"):
         dataset = open_dataset("mnist", labels=labels)
-        assert dataset.columns == mnist.columns(labels)
+        assert dataset.columns == dataset_columns("mnist", {"labels": labels})
     assert dataset.columns["labels"] == TensorType("int64", (None,))
     assert dataset.split("test")["labels"].rows([0]).dtype == np.int64
 

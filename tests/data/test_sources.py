@@ -38,6 +38,16 @@ def test_every_source_is_exercised_here():
     assert {parse_source(source)[0].id for source in EVERY} == set(SOURCES)
 
 
+def test_sources_are_listed_with_files_last():
+    assert [source.form for source in SOURCES.values()] == [
+        "mnist",
+        "spirals",
+        "csv:PATH",
+        "npz:PATH",
+        "text:PATH",
+    ]
+
+
 @pytest.mark.parametrize("source", EVERY)
 def test_cheap_types_are_the_types_of_the_rows(source):
     dataset = open_dataset(source)

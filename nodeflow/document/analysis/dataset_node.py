@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from nodeflow.data import dataset_columns, parse_source, source_options
+from nodeflow.data import SOURCES, dataset_columns, parse_source, source_options
 from nodeflow.data.data_paths import resolve
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import compact_json
@@ -23,11 +23,12 @@ from nodeflow.graph.types import TensorType
 
 DATASET = "dataset"
 
+_FORMS = [source.form for source in SOURCES.values()]
 SOURCE = Attr(
     "source",
     "string",
     "mnist",
-    "Where the rows come from: mnist, spirals, csv:PATH, npz:PATH or text:PATH (relative to the "
+    f"Where the rows come from: {', '.join(_FORMS[:-1])} or {_FORMS[-1]} (relative to the "
     "document).",
 )
 
@@ -42,7 +43,7 @@ class DatasetDeclaration(NodeDeclaration):
         "While training, the rows of the train split come in shuffled batches. Otherwise the "
         "first rows of the test split are shown."
     )
-    keywords = ("data", "mnist", "csv", "npz", "text", "images", "spirals", "load")
+    keywords = ("data", *SOURCES, "images", "load")
     computes = False
 
     def __init__(

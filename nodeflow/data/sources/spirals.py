@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nodeflow.data.dataset import Dataset
+from nodeflow.data.source import Location, Source
 from nodeflow.data.source_options import SPLIT_OPTIONS, split_rows
 from nodeflow.engine.columns import Column
 from nodeflow.graph.declaration import Attr
@@ -29,7 +30,7 @@ RADIUS = 2.0  # makes each coordinate's deviation about 0.8, which networks like
 SPIRALS = 0x53504952
 
 
-def columns(*, labels: str, **_: object) -> dict[str, TensorType]:
+def columns(location: Location, *, labels: str, **_: object) -> dict[str, TensorType]:
     one_hot = labels == "one_hot"
     return {
         "points": TensorType("float32", (None, 2)),
@@ -38,6 +39,7 @@ def columns(*, labels: str, **_: object) -> dict[str, TensorType]:
 
 
 def open_spirals(
+    location: Location,
     *,
     n: int,
     noise: float,
@@ -92,3 +94,13 @@ def _uniforms(n: int, seed: int) -> list[np.ndarray]:
     rows = np.arange(n, dtype=np.uint32)
     words = [word for block in (0, 1) for word in threefry2x32(*key, rows, block)]
     return [(word.astype(np.float64) + 0.5) / 2**32 for word in words]
+
+
+SOURCE = Source(
+    "spirals",
+    "Two spirals",
+    "Points of two classes on interleaved spirals, computed.",
+    OPTIONS,
+    open_spirals,
+    columns,
+)

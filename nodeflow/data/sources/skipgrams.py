@@ -6,7 +6,6 @@ word, the words within a window around it in the same line are its neighbours.
 
 from __future__ import annotations
 
-import os
 import re
 from collections import Counter
 from functools import lru_cache
@@ -15,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.data.data_paths import resolve
 from nodeflow.data.dataset import Dataset
 from nodeflow.data.errors import DataFormatError
+from nodeflow.data.source import Location, Source
 from nodeflow.data.source_options import SPLIT_OPTIONS, split_rows
 from nodeflow.engine.columns import Column
 from nodeflow.graph.declaration import Attr
@@ -32,13 +31,11 @@ COLUMNS = ("words", "neighbours")
 WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 
 
-def columns(path: str, **_: object) -> dict[str, TensorType]:
+def columns(location: Location, **_: object) -> dict[str, TensorType]:
     return {name: TensorType("int64", (None,)) for name in COLUMNS}
 
 
-def open_skipgrams(
-    path: str, *, base_dir: str | os.PathLike | None = None, **options: Any
-) -> Dataset:
+def open_skipgrams(location: Location, **options: Any) -> Dataset:
     """Columns ``words`` and ``neighbours``, int64 (n,): every pair of near words as their numbers.
 
     Words are numbered in the order in which they first appear, in lower case. Those that are not
@@ -48,9 +45,9 @@ def open_skipgrams(
         DataNotFound: there is no such file.
         DataFormatError: it is no UTF-8 text, or has no two words in a line.
     """
-    file = resolve(path, base_dir)
+    file = location.file()
     status = file.stat()
-    return _open(path, file, (status.st_mtime_ns, status.st_size), tuple(options.items()))
+    return _open(location.path, file, (status.st_mtime_ns, status.st_size), tuple(options.items()))
 
 
 @lru_cache(maxsize=4)
@@ -95,3 +92,15 @@ def near_pairs(lines: list[list[str]], vocabulary: dict[str, int], window: int) 
             near = numbers[max(0, i - window) : i] + numbers[i + 1 : i + 1 + window]
             pairs += [(number, other) for other in near]
     return np.array(pairs, np.int64).reshape(-1, 2)
+
+
+SOURCE = Source(
+    "text",
+    "Text file",
+    "A text as pairs of near words, each word a number: for word2vec.",
+    OPTIONS,
+    open_skipgrams,
+    columns,
+    takes_path=True,
+    ending="txt",
+)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -10,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.data.data_paths import resolve
 from nodeflow.data.dataset import Dataset
 from nodeflow.data.errors import DataFormatError
+from nodeflow.data.source import Location, Source
 from nodeflow.data.source_options import SPLIT_OPTIONS, ColumnNames, split_rows
 from nodeflow.data.table import DELIMITERS, Table, is_number, read_table
 from nodeflow.engine.columns import Column
@@ -55,27 +54,25 @@ OPTIONS = (
 )
 
 
-def open_csv(path: str, *, base_dir: str | os.PathLike | None = None, **options: Any) -> Dataset:
+def open_csv(location: Location, **options: Any) -> Dataset:
     """Columns ``features`` float32 (None, k) and ``labels`` (see ``OPTIONS``).
 
     Raises:
         DataNotFound: there is no such file.
         DataFormatError: the file or the choice of columns does not fit; names line and column.
     """
-    file = resolve(path, base_dir)
+    file = location.file()
     status = file.stat()
-    return _open(path, file, (status.st_mtime_ns, status.st_size), tuple(options.items()))
+    return _open(location.path, file, (status.st_mtime_ns, status.st_size), tuple(options.items()))
 
 
-def columns(
-    path: str, *, base_dir: str | os.PathLike | None = None, **options: Any
-) -> dict[str, TensorType]:
+def columns(location: Location, **options: Any) -> dict[str, TensorType]:
     """Column types, from the first rows alone unless classes have to be counted."""
-    file = resolve(path, base_dir)
+    file = location.file()
     table = read_table(file, header=options["header"], delimiter=options["delimiter"], limit=1)
     chosen = _choose(table, options)
     if chosen.kind == "one_hot":
-        return open_csv(path, base_dir=base_dir, **options).columns
+        return open_csv(location, **options).columns
     types = {"features": TensorType("float32", (None, len(chosen.features)))}
     if chosen.kind == "number":
         types["labels"] = TensorType("float32", (None, len(chosen.labels)))
@@ -121,7 +118,7 @@ def _choose(table: Table, options: dict[str, Any]) -> _Choice:
     return _Choice(features, labels, kind if labels else "none")
 
 
-@lru_cache(maxsize=4)  # the window asks again after every edit of the node
+@lru_cache(maxsize=4)  # the window opens the file again after each edit of its node
 def _open(source: str, file: Path, stamp: tuple[int, int], items: tuple) -> Dataset:
     options = dict(items)
     table = read_table(file, header=options["header"], delimiter=options["delimiter"])
@@ -163,3 +160,15 @@ def _classes(table: Table, index: int) -> tuple[tuple[str, ...], np.ndarray]:
         texts, codes = np.unique(np.array(cells), return_inverse=True)
         names = [str(text) for text in texts]
     return tuple(names), codes.astype(np.int64)
+
+
+SOURCE = Source(
+    "csv",
+    "CSV file",
+    "A text table: some columns are features, some labels.",
+    OPTIONS,
+    open_csv,
+    columns,
+    takes_path=True,
+    ending="csv",
+)

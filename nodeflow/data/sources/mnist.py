@@ -18,7 +18,9 @@ import numpy as np
 from nodeflow.data.dataset import Dataset
 from nodeflow.data.errors import DataFormatError, DataNotFound
 from nodeflow.data.idx import read_idx
+from nodeflow.data.source import Location, Published, RemoteFile, Source
 from nodeflow.engine.columns import Column
+from nodeflow.graph.declaration import Attr
 from nodeflow.graph.types import TensorType
 from nodeflow.paths import DATA_VARIABLE, cache_folder, folder_named_by
 from nodeflow.resources import resource
@@ -29,6 +31,42 @@ FILES = {
     "test images": "t10k-images-idx3-ubyte",
     "test labels": "t10k-labels-idx1-ubyte",
 }
+MIRRORS = (
+    "https://ossci-datasets.s3.amazonaws.com/mnist",
+    "https://storage.googleapis.com/cvdf-datasets/mnist",
+)
+REMOTE = (
+    RemoteFile(
+        "train-images-idx3-ubyte.gz",
+        47_040_016,
+        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    ),
+    RemoteFile(
+        "train-labels-idx1-ubyte.gz",
+        60_008,
+        "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    ),
+    RemoteFile(
+        "t10k-images-idx3-ubyte.gz",
+        7_840_016,
+        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    ),
+    RemoteFile(
+        "t10k-labels-idx1-ubyte.gz",
+        10_008,
+        "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+    ),
+)
+OPTIONS = (
+    Attr(
+        "labels",
+        "choice",
+        "one_hot",
+        "One-hot float32 (n, 10), or class numbers int64 (n).",
+        choices=("one_hot", "class"),
+    ),
+    Attr("scale", "bool", True, "Pixels from 0 to 1; otherwise 0 to 255."),
+)
 CLASSES = 10
 SIDE = 28
 PIXELS = SIDE * SIDE
@@ -89,7 +127,7 @@ def find(data_dir: str | os.PathLike | None = None) -> Place:
     return next(place for place in looked if place.complete)
 
 
-def columns(labels: str = "one_hot") -> dict[str, TensorType]:
+def columns(location: Location, *, labels: str, **_: object) -> dict[str, TensorType]:
     """Column types; the same for the full and the embedded set."""
     label = (
         TensorType("float32", (None, CLASSES))
@@ -99,13 +137,11 @@ def columns(labels: str = "one_hot") -> dict[str, TensorType]:
     return {"images": TensorType("float32", (None, PIXELS)), "labels": label}
 
 
-def open_mnist(
-    *, data_dir: str | os.PathLike | None = None, labels: str = "one_hot", scale: bool = True
-) -> Dataset:
+def open_mnist(location: Location, *, labels: str, scale: bool) -> Dataset:
     """MNIST: columns ``images`` float32 (None, 784) and ``labels``.
 
     Args:
-        data_dir: the folder with the four files; None looks in the usual places.
+        location: its ``data_dir`` has the four files; None looks in the usual places.
         labels: ``one_hot`` gives float32 (None, 10), ``class`` int64 (None,).
         scale: pixels from 0 to 1; otherwise 0 to 255.
 
@@ -113,7 +149,7 @@ def open_mnist(
         DataNotFound: ``data_dir`` is given and files are missing in it.
         DataFormatError: a file is damaged.
     """
-    place = find(data_dir)
+    place = find(location.data_dir)
     arrays = _embedded_arrays() if place.kind == "embedded" else _full_arrays(place.folder)
     splits = {
         name: {
@@ -128,7 +164,7 @@ def open_mnist(
         name="MNIST",
         source="mnist",
         splits=splits,
-        notice=_notice(data_dir) if place.kind == "embedded" else None,
+        notice=_notice(location.data_dir) if place.kind == "embedded" else None,
         location=str(place.folder),
         classes={"labels": tuple(str(digit) for digit in range(CLASSES))},
         images={"images": (SIDE, SIDE)},
@@ -233,3 +269,14 @@ def _notice(data_dir: str | os.PathLike | None) -> str:
         elif place.kind == DATA_VARIABLE:
             text += f". {DATA_VARIABLE} is {place.folder}, which does not hold MNIST"
     return text
+
+
+SOURCE = Source(
+    "mnist",
+    "MNIST",
+    "Handwritten digits, 28 x 28: 55 000 train, 5 000 validation, 10 000 test.",
+    OPTIONS,
+    open_mnist,
+    columns,
+    published=Published(REMOTE, MIRRORS, cache),
+)

@@ -6,7 +6,6 @@ rows are split by shares. Pickled objects are never loaded.
 
 from __future__ import annotations
 
-import os
 import re
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -17,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.data.data_paths import resolve
 from nodeflow.data.dataset import Dataset
 from nodeflow.data.errors import DataFormatError
+from nodeflow.data.source import Location, Source
 from nodeflow.data.source_options import SPLIT_OPTIONS, ColumnNames, split_rows
 from nodeflow.engine.columns import Column
 from nodeflow.errors import suggest
@@ -56,7 +55,7 @@ _SMALL = {"float16": "float32", "int8": "int32", "int16": "int32", "uint16": "in
 _SMALL["uint32"] = "int64"
 
 
-def open_npz(path: str, *, base_dir: str | os.PathLike | None = None, **options: Any) -> Dataset:
+def open_npz(location: Location, **options: Any) -> Dataset:
     """One column an array; see ``OPTIONS``.
 
     Raises:
@@ -64,16 +63,14 @@ def open_npz(path: str, *, base_dir: str | os.PathLike | None = None, **options:
         DataFormatError: the file is damaged, an array cannot be a column, or the arrays of a
             split have different lengths.
     """
-    file = resolve(path, base_dir)
+    file = location.file()
     status = file.stat()
-    return _open(path, file, (status.st_mtime_ns, status.st_size), tuple(options.items()))
+    return _open(location.path, file, (status.st_mtime_ns, status.st_size), tuple(options.items()))
 
 
-def columns(
-    path: str, *, base_dir: str | os.PathLike | None = None, **options: Any
-) -> dict[str, TensorType]:
+def columns(location: Location, **options: Any) -> dict[str, TensorType]:
     """Column types, from the arrays' headers; only lists of labels are read, to count classes."""
-    file = resolve(path, base_dir)
+    file = location.file()
     with _reading(file) as archive:
         headers = _headers(file)
         groups = _groups(file, tuple(headers), options["arrays"])
@@ -238,3 +235,15 @@ def _images(splits: Mapping[str, Mapping[str, Column]]) -> dict[str, tuple[int, 
     first = next(iter(splits.values()))
     shapes = {name: column.array.shape[1:] for name, column in first.items()}
     return {n: (s[0], s[1]) for n, s in shapes.items() if len(s) == 2 and min(s) >= 8}
+
+
+SOURCE = Source(
+    "npz",
+    "Numpy .npz file",
+    "Numpy arrays, each a column.",
+    OPTIONS,
+    open_npz,
+    columns,
+    takes_path=True,
+    ending="npz",
+)

@@ -1,0 +1,108 @@
+"""The sources of data by id, and how a data set is opened from the text that names it.
+
+A source is written ``mnist`` or ``csv:PATH``; ``nodeflow data list`` prints them all.
+"""
+
+from __future__ import annotations
+
+import os
+import pkgutil
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from nodeflow.data import sources
+from nodeflow.data.dataset import Dataset
+from nodeflow.data.errors import UnknownSource
+from nodeflow.data.source import Location, Source
+from nodeflow.data.source_options import bind
+from nodeflow.errors import suggest
+from nodeflow.graph.declaration import Attr
+from nodeflow.graph.types import TensorType
+
+
+def _found() -> list[Source]:
+    """What the modules of ``sources`` declare: files come last, and each group by id."""
+    names = [module.name for module in pkgutil.iter_modules(sources.__path__)]
+    found = [import_module(f"{sources.__name__}.{name}").SOURCE for name in names]
+    return sorted(found, key=lambda source: (source.takes_path, source.id))
+
+
+SOURCES: dict[str, Source] = {source.id: source for source in _found()}
+
+
+def parse_source(source: str) -> tuple[Source, str]:
+    """The kind of a source and its path (empty where it takes none).
+
+    Raises:
+        UnknownSource: no such kind, a path is missing, or there is one too many.
+    """
+    name, colon, path = source.partition(":")
+    forms = ", ".join(kind.form for kind in SOURCES.values())
+    kind = SOURCES.get(name)
+    if kind is None:
+        ending = source.rpartition(".")[2].lower()
+        fitting = [kind.id for kind in SOURCES.values() if kind.ending == ending]
+        guess = f"{fitting[0]}:{source}" if ending and fitting else None
+        hint = f"Did you mean {guess}?" if guess else suggest(name, SOURCES)
+        raise UnknownSource(
+            f"there is no data source {source!r}", hint=hint or f"Use one of {forms}."
+        )
+    if kind.takes_path != bool(path) or (colon and not kind.takes_path):
+        raise UnknownSource(f"{source!r} is not a data source", hint=f"Write {kind.form}.")
+    return kind, path
+
+
+def source_options(source: str) -> tuple[Attr, ...]:
+    """What can be set for a source, in the order to show it.
+
+    Raises:
+        UnknownSource: there is no such source.
+    """
+    return parse_source(source)[0].options
+
+
+def known_options(source: str, attrs: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of ``attrs`` that this source has: for a node whose source was replaced."""
+    names = {option.name for option in source_options(source)}
+    return {name: value for name, value in attrs.items() if name in names}
+
+
+def open_dataset(
+    source: str,
+    *,
+    data_dir: str | os.PathLike | None = None,
+    base_dir: str | os.PathLike | None = None,
+    **options: Any,
+) -> Dataset:
+    """Load a data set.
+
+    Args:
+        source: the id of a source, or ``id:PATH`` for one that reads a file.
+        data_dir: the folder with downloaded files; files missing there are an error.
+        base_dir: where relative paths start (the folder of the document).
+        options: see ``source_options``.
+
+    Raises:
+        UnknownSource, DataNotFound, DataFormatError: each says where and what to do.
+        AttributeProblem: an option is unknown or malformed; ``port`` names it.
+    """
+    kind, path = parse_source(source)
+    bound = bind(kind.options, options, kind.id)
+    return kind.open(Location(path, base_dir, data_dir), **bound)
+
+
+def dataset_columns(
+    source: str,
+    options: Mapping[str, Any] | None = None,
+    *,
+    base_dir: str | os.PathLike | None = None,
+) -> dict[str, TensorType]:
+    """Column -> type of a batch, cheaply: for wiring before anything is loaded.
+
+    Raises:
+        UnknownSource, DataNotFound, DataFormatError, AttributeProblem: as ``open_dataset``.
+    """
+    kind, path = parse_source(source)
+    bound = bind(kind.options, options or {}, kind.id)
+    return kind.columns(Location(path, base_dir), **bound)

@@ -1,0 +1,99 @@
+"""What a module of ``nodeflow.data.sources`` declares: one kind of data set.
+
+Inspector, command line and documentation derive from these declarations.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from nodeflow.data.data_paths import resolve
+from nodeflow.data.dataset import Dataset
+from nodeflow.graph.declaration import Attr
+from nodeflow.graph.types import TensorType
+
+
+@dataclass(frozen=True)
+class Location:
+    """Where a source reads from.
+
+    Attributes:
+        path: as a document writes it; empty for a source that takes none.
+        base_dir: where relative paths start.
+        data_dir: the folder with downloaded files, or None for the usual places.
+    """
+
+    path: str = ""
+    base_dir: str | os.PathLike | None = None
+    data_dir: str | os.PathLike | None = None
+
+    def file(self) -> Path:
+        """The file at the path.
+
+        Raises:
+            DataNotFound: there is no such file.
+        """
+        return resolve(self.path, self.base_dir)
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A gzipped file on a mirror.
+
+    Attributes:
+        name: file name on the mirror and on disk.
+        size: bytes of its unpacked content.
+        sha256: of the unpacked content, in hexadecimal.
+    """
+
+    name: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Published:
+    """The files of a source that can be downloaded.
+
+    Attributes:
+        folder: returns where they go; the source finds them there.
+        mirrors: base URLs, tried in this order.
+    """
+
+    files: tuple[RemoteFile, ...]
+    mirrors: tuple[str, ...]
+    folder: Callable[[], Path]
+
+
+@dataclass(frozen=True)
+class Source:
+    """One kind of data set, written ``id`` or ``id:PATH``.
+
+    Attributes:
+        title: its name on screen.
+        doc: one line of what it is.
+        options: what can be set, declared as an op's attributes are.
+        open: loads the data, given the location and every option by keyword.
+        columns: column -> type of a batch, given the same; reads as little as it can.
+        takes_path: written ``id:PATH``.
+        ending: of the names of such files.
+        published: what ``nodeflow data fetch`` downloads for it.
+    """
+
+    id: str
+    title: str
+    doc: str
+    options: tuple[Attr, ...]
+    open: Callable[..., Dataset]
+    columns: Callable[..., dict[str, TensorType]]
+    takes_path: bool = False
+    ending: str = ""
+    published: Published | None = None
+
+    @property
+    def form(self) -> str:
+        """How a source of this kind is written: ``csv:PATH``."""
+        return f"{self.id}:PATH" if self.takes_path else self.id

@@ -78,7 +78,7 @@ def _num_threads() -> str:
     text = os.environ.get(NUM_THREADS, "not set")
     if text == "not set" or (text.isdigit() and int(text) > 0):
         return text
-    return f"{text!r} is no whole number above 0, so it is ignored"
+    return f"{text!r} is not a positive whole number and is ignored"
 
 
 def _data() -> dict[str, str]:

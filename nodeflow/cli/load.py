@@ -42,7 +42,7 @@ def load_task(arguments: argparse.Namespace, environment: Environment) -> Task:
         name, value = split_assignment(text, "NAME=VALUE")
         tensor = _fed_tensor(task, name)
         if name in feeds:
-            raise ArgumentProblem(f"--feed gives {name!r} twice")
+            raise ArgumentProblem(f"--feed is given twice for {name!r}")
         feeds[name] = read_feed(name, value, tensor.type, environment.folder, arguments.invert)
     return Task(document, data_dir=data_dir, base_dir=folder, feeds=feeds, built=task.build)
 
@@ -79,7 +79,9 @@ def open_session(
 def use_weights(session: Session, path: Path, environment: Environment) -> None:
     """Load saved variables; a missing file is a warning, and initial values stay."""
     if not path.exists():
-        environment.say(f"nodeflow: warning: the weights {path.name} are missing; initial values")
+        environment.say(
+            f"nodeflow: warning: the weights {path.name} are missing; using initial values"
+        )
         return
     loaded = load_weights(path)
     for name, value in session.variables.items():

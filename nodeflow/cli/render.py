@@ -25,7 +25,7 @@ def render(arguments: argparse.Namespace, environment: Environment) -> None:
 
     values = _previews(document, arguments, environment) if arguments.values else {}
     render_file(document, output, scale=arguments.scale, theme=arguments.theme, values=values)
-    environment.say(f"nodeflow: drawn to {arguments.output}")
+    environment.say(f"nodeflow: picture written to {arguments.output}")
 
 
 def _previews(document, arguments: argparse.Namespace, environment: Environment) -> dict:

@@ -98,9 +98,7 @@ def _read_file(path: Path, key: str | None, type_: TensorType, invert: bool) -> 
             return read_picture(path, type_, invert)
     except (ValueError, OSError, EOFError) as error:
         raise FileProblem(f"cannot read {path}: {error}") from None
-    raise FileProblem(
-        f"{path.name} is no file that can be fed", hint="Use .npy, .npz, .csv or a picture."
-    )
+    raise FileProblem(f"{path.name} cannot be fed", hint="Use .npy, .npz, .csv or a picture.")
 
 
 def _read_npz(path: Path, key: str | None) -> np.ndarray:
@@ -177,6 +175,6 @@ def _picture_shape(type_: TensorType) -> tuple[int, int, tuple[int, ...]]:
         if len(inner) == 2:
             return inner[0], inner[1], shape
     raise FeedError(
-        f"{type_.dtype} {shape_text(type_.shape)} cannot take a picture",
+        f"{type_.dtype} {shape_text(type_.shape)} cannot be fed with a picture",
         hint="Use a float placeholder of shape (?, h * w), (?, h, w) or (?, h, w, 1).",
     )

@@ -43,7 +43,9 @@ def row_count(columns: Columns) -> int:
     sizes = {name: len(column) for name, column in columns.items()}
     if len(set(sizes.values())) != 1:
         text = ", ".join(f"{name} has {size}" for name, size in sizes.items())
-        raise DataError(f"columns need equally many rows: {text or 'there are none'}")
+        raise DataError(
+            f"all columns need the same number of rows: {text or 'there are no columns'}"
+        )
     return next(iter(sizes.values()))
 
 
@@ -87,7 +89,7 @@ class Batches:
             DataError: ``batch_size`` is below 1.
         """
         if batch_size < 1:
-            raise DataError(f"a batch has at least 1 row, not {batch_size}")
+            raise DataError(f"a batch needs at least 1 row, not {batch_size}")
         parts, wanted = [], batch_size
         while wanted:
             if self.index_in_epoch == self.rows:
@@ -113,7 +115,7 @@ def evaluation_batches(columns: Columns, batch_size: int) -> Iterator[dict[str, 
         DataError: ``batch_size`` is below 1, or the columns differ in length.
     """
     if batch_size < 1:
-        raise DataError(f"a batch has at least 1 row, not {batch_size}")
+        raise DataError(f"a batch needs at least 1 row, not {batch_size}")
     rows = row_count(columns)
     for start in range(0, rows, batch_size):
         part = slice(start, min(start + batch_size, rows))

@@ -96,7 +96,7 @@ def download(file: RemoteFile, folder: Path, base_urls: Sequence[str], transfer:
             reasons.append(error.message)
             cause = ChecksumError if isinstance(error, ChecksumError) else cause
     raise cause(
-        f"{file.name} could not be downloaded: {'; '.join(reasons) or 'no mirror was named'}",
+        f"{file.name} could not be downloaded: {'; '.join(reasons) or 'no mirror given'}",
         hint=f"Check the network and try again, or put the file into {folder} yourself.",
     )
 
@@ -134,7 +134,7 @@ def _from_mirror(url: str, file: RemoteFile, folder: Path, transfer: Transfer) -
             os.replace(part, folder / file.name)
             return
         part.unlink()
-    raise ChecksumError(f"{url}: what arrived does not have the SHA-256 {file.sha256[:16]}...")
+    raise ChecksumError(f"{url}: the download does not have the SHA-256 {file.sha256[:16]}...")
 
 
 def _receive_all(url: str, file: RemoteFile, part: Path, transfer: Transfer) -> None:
@@ -158,7 +158,7 @@ def _receive_all(url: str, file: RemoteFile, part: Path, transfer: Transfer) -> 
             if attempt == transfer.attempts - 1:
                 raise NetworkProblem(f"{url}: {_reason(error)}") from error
             time.sleep(transfer.pause)
-    raise NetworkProblem(f"{url}: refuses to continue the file")
+    raise NetworkProblem(f"{url}: the server cannot resume the download")
 
 
 def _receive(url: str, file: RemoteFile, part: Path, transfer: Transfer) -> None:
@@ -181,7 +181,9 @@ def _receive(url: str, file: RemoteFile, part: Path, transfer: Transfer) -> None
                 write(chunk)
                 received += len(chunk)
                 if received > file.size + SLACK:
-                    raise NetworkProblem(f"{url}: sends more than the file's {file.size} bytes")
+                    raise NetworkProblem(
+                        f"{url}: the server sent more than the {file.size} bytes of the file"
+                    )
                 transfer.progress(received, total)
                 _stop_if_cancelled(file, transfer)
         if total is not None and received < total:

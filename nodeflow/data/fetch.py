@@ -46,7 +46,7 @@ def fetch(
     if name not in published:
         known = ", ".join(published)
         hint = suggest(name, published) or f"Only {known} can be downloaded."
-        raise UnknownSource(f"there is no download called {name!r}", hint=hint)
+        raise UnknownSource(f"there is no data set {name!r} to download", hint=hint)
     target = Path(folder).expanduser() if folder is not None else published[name].folder()
     mirrors = list(base_urls or published[name].mirrors)
     files = files or published[name].files

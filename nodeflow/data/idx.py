@@ -41,7 +41,7 @@ def read_idx(path: Path, rank: int) -> np.ndarray:
     shape = struct.unpack(f">{rank}I", raw[4:header])
     if len(raw) - header != math.prod(shape):
         text = " x ".join(map(str, shape))
-        raise _damaged(path, f"its header promises {text} bytes, but {len(raw) - header} follow")
+        raise _damaged(path, f"its header announces {text} bytes, but {len(raw) - header} follow")
     return np.frombuffer(raw, np.uint8, offset=header).reshape(shape)
 
 
@@ -55,6 +55,6 @@ def _unpack(raw: bytes, path: Path) -> bytes:
 
 def _damaged(path: Path, why: str) -> DataFormatError:
     return DataFormatError(
-        f"{path} is not the data file it should be: {why}",
+        f"{path} is damaged: {why}",
         hint="Delete it and run: nodeflow data fetch mnist",
     )

@@ -64,8 +64,8 @@ SPLIT_OPTIONS = (
         (0.8, 0.1, 0.1),
         "Shares of the rows for train, validation and test; rows beyond their sum are left out.",
     ),
-    Attr("shuffle", "bool", True, "Mix the rows before they are split."),
-    Attr("seed", "int", 0, "Decides how the rows are mixed."),
+    Attr("shuffle", "bool", True, "Shuffle the rows before they are split."),
+    Attr("seed", "int", 0, "Seed of the shuffle."),
 )
 
 

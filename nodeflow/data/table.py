@@ -86,7 +86,7 @@ class Table:
     def _bad_cell(self, row: int, index: int, what: str) -> DataFormatError:
         return DataFormatError(
             f"{self.path}, line {self.lines[row]}, column {self.names[index]!r}: {what}",
-            hint="Mend or delete that line, or choose other columns.",
+            hint="Correct or delete that line, or choose other columns.",
         )
 
 
@@ -161,10 +161,10 @@ def _table(
         if len(row) != len(names):
             raise DataFormatError(
                 f"{path}, line {line}: {len(row)} values, but there are {len(names)} columns",
-                hint="Mend that line, or choose another delimiter.",
+                hint="Correct that line, or choose another delimiter.",
             )
     if not numbered:
-        raise DataFormatError(f"{path} has a header and no rows")
+        raise DataFormatError(f"{path} has a header but no rows")
     return Table(
         path, names, tuple(row for _, row in numbered), tuple(line for line, _ in numbered)
     )

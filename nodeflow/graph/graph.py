@@ -173,7 +173,7 @@ class Tensor:
 
     def __iter__(self) -> Iterator[Tensor]:
         raise GraphError(
-            "a tensor cannot be looped over",
+            "a tensor cannot be iterated over",
             node=self.name,
             hint="Use nf.split or indexing.",
         )

@@ -43,7 +43,7 @@ def check_count(op: NodeDeclaration, count: int) -> None:
         raise MissingInput(
             f"{op.id} has no input at {port!r}",
             port=port,
-            hint=f"Wire a tensor into {port!r}.",
+            hint=f"Connect a tensor to {port!r}.",
         )
     if not op.variadic and count > len(op.inputs):
         raise MissingInput(f"{op.id} takes {len(op.inputs)} inputs, not {count}")

@@ -164,7 +164,7 @@ def normalize_axes(axes: int | Iterable[int] | None, rank: int) -> tuple[int, ..
     wanted = [axes] if isinstance(axes, int) else list(axes)
     result = sorted(normalize_axis(a, rank) for a in wanted)
     if len(set(result)) != len(result):
-        raise ShapeError(f"axes {tuple(wanted)} name one axis twice")
+        raise ShapeError(f"axes {tuple(wanted)} name an axis twice")
     return tuple(result)
 
 

@@ -77,7 +77,7 @@ class EngineClient:
                 self._connection.send(request)
             except (OSError, ValueError):
                 raise EngineDied(
-                    "the engine process has ended", hint="It is started again for you."
+                    "the engine process ended unexpectedly", hint="It restarts by itself."
                 ) from None
 
     @property

@@ -142,7 +142,7 @@ class Engine:
             except queue.Empty:
                 return
             if isinstance(request, (p.Train, p.Profile)):
-                error = GraphError("a training is going on", hint="Stop it first.")
+                error = GraphError("a training is running", hint="Stop it first.")
                 what = type(request).__name__
                 self._send(p.Failed(request.request, what, p.ErrorData.of(error)))
             elif isinstance(request, p.Shutdown):

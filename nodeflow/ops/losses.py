@@ -268,7 +268,7 @@ class Penalty(Composed):
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         if not types:
             raise MissingInput(
-                f"{self.id} has no input", port="values.0", hint="Wire a variable into it."
+                f"{self.id} has no input", port="values.0", hint="Connect a variable to it."
             )
         return types[0].with_shape(())
 

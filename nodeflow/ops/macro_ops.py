@@ -49,7 +49,7 @@ class Gradients(Op):
 
     def expand(self, graph: Graph, name: str, inputs: Sequence[Tensor], **attrs: Any) -> Expansion:
         if len(inputs) < 2:
-            raise GraphError("gradients has no input at 'xs'", port="xs.0", hint="Wire one.")
+            raise GraphError("gradients has no input at 'xs'", port="xs.0", hint="Connect one.")
         return Expansion(alias=tuple(gradients(inputs[0], inputs[1:])))
 
 
@@ -86,7 +86,7 @@ class Optimizer(Op):
             if type_.rank:
                 hint = "Insert reduce_mean before it." if port == "loss" else "Give it one step."
                 raise ShapeError(
-                    f"the {port} has shape {shape_text(type_.shape)}, not that of a scalar",
+                    f"the {port} must be a scalar, not of shape {shape_text(type_.shape)}",
                     port=port,
                     hint=hint,
                 )
@@ -102,7 +102,7 @@ class Optimizer(Op):
             raise GradientError(
                 f"the loss depends on no trainable variable{_named(unreached)}",
                 port="loss",
-                hint="Wire a loss that is computed from a variable with trainable set.",
+                hint="Connect a loss that depends on a variable with trainable set.",
             )
         if unreached:
             message = f"{name}: the loss does not depend on {', '.join(unreached)}; left out"

@@ -212,7 +212,9 @@ class Concat(Op):
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         if not types:
-            raise MissingInput("concat has no input", port="values.0", hint="Wire tensors into it.")
+            raise MissingInput(
+                "concat has no input", port="values.0", hint="Connect tensors to it."
+            )
         axis = normalize_axis(attrs["axis"], types[0].rank)
         shape = list(types[0].shape)
         shape[axis] = 0

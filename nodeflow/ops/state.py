@@ -79,7 +79,7 @@ class Assign(Op):
             raise GraphError(
                 f"assign stores into variables, and {source.name} is a {source.op.id}",
                 port="variable",
-                hint="Wire a variable's output into it.",
+                hint="Connect the output of a variable to it.",
             )
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:

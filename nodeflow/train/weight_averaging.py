@@ -30,7 +30,7 @@ class Averages:
                 f"{optimizer.name} keeps no running means of the weights",
                 node=optimizer.name,
                 port="average_decay",
-                hint="Set its average_decay, such as 0.99, or train without use_averages.",
+                hint="Set its average_decay, such as 0.99, or switch use_averages off.",
             )
 
     @contextmanager

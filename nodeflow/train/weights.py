@@ -46,7 +46,9 @@ def check_writable(path: str | Path) -> None:
     """
     path = Path(path)
     if path.is_dir():
-        raise FileProblem(f"cannot write {path}: it is a folder", hint="Name a file in it.")
+        raise FileProblem(
+            f"cannot write {path}: it is a folder", hint="Give the name of a file in it."
+        )
     try:
         with tempfile.TemporaryFile(dir=path.parent):
             pass

@@ -103,7 +103,7 @@ def test_pictures_fit_several_shapes(tmp_path, shape, expected):
 
 def test_a_placeholder_that_cannot_take_a_picture_says_so(tmp_path):
     Image.new("L", (10, 10)).save(tmp_path / "p.png")
-    with pytest.raises(FeedError, match="cannot take a picture"):
+    with pytest.raises(FeedError, match="cannot be fed with a picture"):
         feed("@p.png", TensorType("float32", (None, 7)), tmp_path)
 
 

@@ -185,7 +185,7 @@ def test_shares_below_one_leave_rows_out(write):
         ("x,y\n1,a\n3,\n", {}, "line 3, column 'y': the value is missing"),
         ("1,2\n3,x\n", {}, "line 2, column '1': 'x' is not a number"),
         ("", {}, "is empty"),
-        ("x,y\n", {}, "header and no rows"),
+        ("x,y\n", {}, "header but no rows"),
         ("x,y\n1,2\n", {"labels": ["z"]}, "no column 'z'.*It has x, y"),
         ("width,y\n1,2\n", {"labels": ["wdth"]}, "Did you mean width"),
         ("x,y\n1,2\n", {"labels": [2]}, "no column '2'"),

@@ -169,7 +169,7 @@ def damage_empty(raw: bytes) -> bytes:
 @pytest.mark.parametrize(
     "damage, message",
     [
-        (damage_truncated, "promises"),
+        (damage_truncated, "announces"),
         (damage_gzip, "cannot be unpacked"),
         (damage_magic, "magic number is 0x00000d03, expected 0x00000803"),
         (damage_empty, "fewer than its header"),

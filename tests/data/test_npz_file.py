@@ -110,7 +110,7 @@ def test_pickled_objects_are_refused_unopened(write):
         ({"x": np.zeros(3, np.complex64)}, "'x' is complex64"),
         ({"x": np.float32(3)}, "'x' is a single value"),
         ({"x": np.array(["a"])}, "'x' is str"),
-        ({"y": np.array([0, 9999])}, "hardly classes.*labels to class"),
+        ({"y": np.array([0, 9999])}, "not look like class numbers.*labels to class"),
         ({"y": np.array([-1, 2])}, "from -1 to 2"),
         ({"x_train": np.zeros((2, 1)), "y_test": np.zeros((2, 1))}, "'train' has no array for 'y'"),
         ({"x_train": np.zeros((2, 1)), "y_train": np.zeros((3, 1))}, "x_train has 2, y_train has"),

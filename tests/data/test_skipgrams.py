@@ -63,7 +63,7 @@ def test_what_is_no_text_is_refused(tmp_path, text):
     with pytest.raises(DataFormatError, match="UTF-8"):
         open_dataset("text:latin.txt", base_dir=tmp_path)
     (tmp_path / "short.txt").write_text("one\ntwo\n")
-    with pytest.raises(DataFormatError, match="no two words"):
+    with pytest.raises(DataFormatError, match="no line with two words"):
         open_dataset("text:short.txt", base_dir=tmp_path)
     with pytest.raises(AttributeProblem, match="window"):
         open_dataset(text, window=0)

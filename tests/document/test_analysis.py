@@ -33,7 +33,7 @@ def test_missing_wires_are_problems_that_say_where(sketch):
     sketch.add("constant", "one")
     sketch.add("add", "sum", {"x": "one"})
     assert sketch.problems("sum") == [
-        "sum:y: `sum` needs a wire into `y`. Drag one from an output port."
+        "sum:y: nothing is connected to `y`. Connect an output to it."
     ]
     sketch.wire("one", "sum:y")
     assert sketch.problems("sum") == [] and sketch.type("sum") == "float32 ()"
@@ -101,13 +101,13 @@ def test_feeds_are_checked_and_missing_ones_are_only_a_note(sketch):
     assert any("part of a loop" in p for p in sketch.problems("x"))
     sketch.add("constant", "c")
     sketch.wire("c", "x:feed")
-    assert "`c` is no dataset" in sketch.problems("x")[0]
+    assert "`c` is not a dataset" in sketch.problems("x")[0]
 
 
 def test_a_dataset_feeds_placeholders_only(sketch):
     sketch.add("dataset", "digits", source="mnist")
     sketch.add("negative", "n", {"x": "digits:images"})
-    assert "its columns feed placeholders" in sketch.problems("n")[0]
+    assert "its columns can only feed placeholders" in sketch.problems("n")[0]
 
 
 def test_a_dataset_that_is_not_there_is_a_problem_of_its_node(sketch):
@@ -163,7 +163,7 @@ def test_renaming_a_node_renames_it_in_the_problems(sketch):
     sketch.add("constant", "c")
     sketch.add("add", "sum", {"x": "c"})
     commands.rename(sketch.doc, sketch.id("sum"), "total")
-    assert sketch.problems("total")[0].startswith("total:y: `total` needs a wire")
+    assert sketch.problems("total")[0].startswith("total:y: nothing is connected to `y`")
 
 
 def test_variables_named_by_an_optimizer_must_exist(sketch):
@@ -210,8 +210,8 @@ def test_training_settings_have_problems_too(sketch):
         "there is no split 'tset'. Use train, validation or test.",
     ]
     commands.set_training(sketch.doc, metrics=[{"node": "n99"}], optimizer=sketch.id("w"))
-    assert "names `w`, which is no optimizer" in training_problems(sketch)[0]
-    assert "measures a node that is not there" in training_problems(sketch)[1]
+    assert "`w` in the training settings is not an optimizer" in training_problems(sketch)[0]
+    assert "a node in the training settings does not exist" in training_problems(sketch)[1]
 
 
 def test_hostile_values_are_problems_and_not_crashes(sketch):

@@ -217,7 +217,7 @@ HOSTILE = [
     (text_with(a=1).replace(": 1}", ": " + "9" * 5000 + "}"), FlowSyntax, "number cannot be read"),
     (text_with(a=1).replace(": 1}", ": 1e999}"), FlowSyntax, "too large"),
     (text_with(a=math.nan), FlowSyntax, 'NaN is not JSON. Write it as the string "NaN"'),
-    (text_with(a=1).replace('"a"', '"nodes"'), FlowSyntax, "'nodes' stands twice"),
+    (text_with(a=1).replace('"a"', '"nodes"'), FlowSyntax, "'nodes' occurs twice"),
     (text_with(a="\ud800"), FlowSyntax, "half a character"),
     (text_with(nodes=[node(attrs={"\udcff": 1})]), FlowSyntax, "half a character"),
 ]

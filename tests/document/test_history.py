@@ -231,7 +231,7 @@ def test_a_change_that_does_not_fit_is_refused_with_nothing_done(doc):
     other.subscribe(changes.append)
     commands.add_node(other, "add", (0, 0))
     commands.rename(other, "n1", "sum")
-    with pytest.raises(DocumentError, match="not as the change expects"):
+    with pytest.raises(DocumentError, match="not have the state that the change expects"):
         doc.apply_change(changes[1])
     assert not doc.nodes
     doc.apply_change(changes[0])

@@ -267,7 +267,7 @@ def test_a_cast_and_another_conversion_are_offered_as_one(shape, op, port, other
     refused = check_wire(doc, Analysis(doc), *wire)
     assert not refused.ok
     said = conversions.advised(doc, Analysis(doc), wire, refused)
-    assert said.hint == f"Between them, Cast to float32 and then {title} would help."
+    assert said.hint == f"Insert Cast to float32 and then {title} between them."
     before = flow.dumps(doc)
     (offer,) = conversions.conversions(doc, Analysis(doc), wire)
     new = conversions.insert_conversion(doc, offer, wire, (500, 80))

@@ -94,8 +94,8 @@ def test_columns_feed_placeholders_of_their_type(sketch, verdict):
     sketch.add("negative", "n")
     assert verdict("digits:images", "x:feed").ok
     assert "is float32 (?, 784)" in verdict("digits:images", "k:feed").reason
-    assert verdict("digits:images", "n:x").reason == "a dataset's column feeds a placeholder"
-    assert "no dataset" in verdict("k", "x:feed").reason
+    assert verdict("digits:images", "n:x").reason == "a dataset column can only feed a placeholder"
+    assert "not a dataset" in verdict("k", "x:feed").reason
 
 
 def test_unknown_ops_can_be_wired_where_they_already_are(sketch, verdict):

@@ -518,7 +518,7 @@ def test_what_cannot_run_because_it_contains_itself_is_entered_and_mended(window
     assert workspace.scope == "sums/" and workspace.root_analysis.at(workspace.path) is None
     e = node(window, "e").id
     commands.disconnect(workspace.document, (e, "y"))
-    assert "needs a wire" in str(workspace.analysis.problems_of(e)[0]), "edits are followed"
+    assert "nothing is connected" in str(workspace.analysis.problems_of(e)[0]), "edits are followed"
     press(window, qtbot, Key.Key_Z, Keys.ControlModifier)
     assert not workspace.analysis.problems_of(e)
     window.canvas.select(["n90"])

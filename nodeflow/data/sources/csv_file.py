@@ -112,7 +112,7 @@ def _choose(table: Table, options: dict[str, Any]) -> _Choice:
         kind = "one_hot" if text else "number"
     if kind in ("one_hot", "class") and len(labels) != 1:
         raise DataFormatError(
-            f"{table.path}: classes come from one label column, not from {len(labels)}",
+            f"{table.path}: class labels need exactly one label column, not {len(labels)}",
             hint="Choose one label column, or label_kind number.",
         )
     return _Choice(features, labels, kind if labels else "none")
@@ -165,7 +165,7 @@ def _classes(table: Table, index: int) -> tuple[tuple[str, ...], np.ndarray]:
 SOURCE = Source(
     "csv",
     "CSV file",
-    "A text table: some columns are features, some labels.",
+    "A text table with columns for features and labels.",
     OPTIONS,
     open_csv,
     columns,

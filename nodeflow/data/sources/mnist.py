@@ -72,7 +72,7 @@ SIDE = 28
 PIXELS = SIDE * SIDE
 VALIDATION = 5000
 EMBEDDED_EDGES = (0, 4000, 4500, 5000)
-FETCH_HINT = "Fetch the full 70 000 with: nodeflow data fetch mnist"
+FETCH_HINT = "Download the full 70 000 with: nodeflow data fetch mnist"
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def find(data_dir: str | os.PathLike | None = None) -> Place:
         missing = ", ".join(f"{name}.gz" for name in looked[0].missing)
         raise DataNotFound(
             f"MNIST is not complete in {looked[0].folder}: missing {missing}",
-            hint="Name the folder that holds the four files, or leave the option out.",
+            hint="Give the folder with the four files, or omit the option.",
         )
     return next(place for place in looked if place.complete)
 
@@ -236,7 +236,9 @@ def _check(
         )
     if labels.max() >= CLASSES:
         row = int(labels.argmax())
-        raise DataFormatError(f"{label_path} has the label {labels[row]} in row {row}, not 0 to 9")
+        raise DataFormatError(
+            f"{label_path} has the label {labels[row]} in row {row}; labels are 0 to 9"
+        )
 
 
 def _embedded_file() -> Path:
@@ -251,9 +253,7 @@ def _embedded_arrays() -> Arrays:
         with np.load(path, allow_pickle=False) as archive:
             images, labels = archive["images"], archive["labels"]
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise DataFormatError(
-            f"{path} is damaged: {error}", hint="Install nodeflow again."
-        ) from error
+        raise DataFormatError(f"{path} is damaged: {error}", hint="Reinstall nodeflow.") from error
     images = images.reshape(-1, PIXELS)
     parts = [(images[a:b], labels[a:b]) for a, b in itertools.pairwise(EMBEDDED_EDGES)]
     return dict(zip(("train", "validation", "test"), parts, strict=True))

@@ -27,7 +27,7 @@ from nodeflow.graph.types import DTYPES, TensorType
 
 OPTIONS = (
     ColumnNames("arrays", "names", None, "Columns to offer; empty: every array of the file."),
-    Attr("scale", "bool", True, "Pictures of bytes (uint8 with 2 or more axes) become 0 to 1."),
+    Attr("scale", "bool", True, "Scale images of bytes (uint8 with 2 or more axes) to 0 to 1."),
     Attr(
         "labels",
         "choice",
@@ -214,7 +214,7 @@ def _labels(file: Path, key: str, array: np.ndarray, depth: int, kind: str) -> C
     if depth > MOST_CLASSES or (array.size and array.min() < 0):
         raise DataFormatError(
             f"{file}: the array {key!r} runs from {array.min()} to {array.max()}, "
-            "which are hardly classes",
+            "which do not look like class numbers",
             hint="Set labels to class or stored.",
         )
     return Column(array, depth=max(depth, 1))
@@ -240,7 +240,7 @@ def _images(splits: Mapping[str, Mapping[str, Column]]) -> dict[str, tuple[int, 
 SOURCE = Source(
     "npz",
     "Numpy .npz file",
-    "Numpy arrays, each a column.",
+    "NumPy arrays, one per column.",
     OPTIONS,
     open_npz,
     columns,

@@ -23,8 +23,8 @@ from nodeflow.graph.declaration import Attr
 from nodeflow.graph.types import TensorType
 
 OPTIONS = (
-    Attr("window", "int", 2, "How far a neighbour is at most, in words.", minimum=1),
-    Attr("vocabulary", "int", 1000, "How many words count, the most frequent ones.", minimum=2),
+    Attr("window", "int", 2, "Largest distance between neighbours, in words.", minimum=1),
+    Attr("vocabulary", "int", 1000, "Size of the vocabulary: the most frequent words.", minimum=2),
     *SPLIT_OPTIONS,
 )
 COLUMNS = ("words", "neighbours")
@@ -43,7 +43,7 @@ def open_skipgrams(location: Location, **options: Any) -> Dataset:
 
     Raises:
         DataNotFound: there is no such file.
-        DataFormatError: it is no UTF-8 text, or has no two words in a line.
+        DataFormatError: it is no UTF-8 text, or has no line with two words.
     """
     file = location.file()
     status = file.stat()
@@ -56,12 +56,12 @@ def _open(path: str, file: Path, _: Any, given: tuple[tuple[str, Any], ...]) -> 
     try:
         text = file.read_text(encoding="utf-8").lower()
     except UnicodeDecodeError:
-        raise DataFormatError(f"{path} is not a text in UTF-8") from None
+        raise DataFormatError(f"{path} is not UTF-8 text") from None
     lines = [WORD.findall(line) for line in text.splitlines()]
     vocabulary = words_that_count(lines, options["vocabulary"])
     pairs = near_pairs(lines, vocabulary, options["window"])
     if not len(pairs):
-        raise DataFormatError(f"{path} has no two words in a line")
+        raise DataFormatError(f"{path} has no line with two words")
     parts = split_rows(len(pairs), options["splits"], options["shuffle"], options["seed"])
     names = tuple(vocabulary)
     return Dataset(
@@ -97,7 +97,7 @@ def near_pairs(lines: list[list[str]], vocabulary: dict[str, int], window: int) 
 SOURCE = Source(
     "text",
     "Text file",
-    "A text as pairs of near words, each word a number: for word2vec.",
+    "Pairs of neighbouring words of a text, as word numbers: for word2vec.",
     OPTIONS,
     open_skipgrams,
     columns,

@@ -13,9 +13,9 @@ from nodeflow.graph.types import TensorType
 from nodeflow.ops.threefry import threefry2x32
 
 OPTIONS = (
-    Attr("n", "int", 1000, "Points in all, half of them on each spiral.", minimum=2),
-    Attr("noise", "float", 0.05, "Deviation of the normal noise on each coordinate.", minimum=0),
-    Attr("turns", "float", 1.0, "How often each spiral goes round.", minimum=0),
+    Attr("n", "int", 1000, "Total number of points, half of them on each spiral.", minimum=2),
+    Attr("noise", "float", 0.05, "Standard deviation of the noise on each coordinate.", minimum=0),
+    Attr("turns", "float", 1.0, "Number of turns of each spiral.", minimum=0),
     Attr(
         "labels",
         "choice",
@@ -99,7 +99,7 @@ def _uniforms(n: int, seed: int) -> list[np.ndarray]:
 SOURCE = Source(
     "spirals",
     "Two spirals",
-    "Points of two classes on interleaved spirals, computed.",
+    "Generated points of two classes on interleaved spirals.",
     OPTIONS,
     open_spirals,
     columns,

@@ -37,7 +37,7 @@ def check_feed(
                 record.name,
                 FEED,
                 f"nothing feeds `{record.name}` ({declared})",
-                "Wire a dataset's column into `feed`, set `sample`, or feed it when running.",
+                "Connect a dataset column to `feed`, set `sample`, or feed it at run time.",
                 severity="info",
                 kind=MissingFeed.__name__,
             )
@@ -63,8 +63,8 @@ def feed_problem(
 
     if kind != COLUMN:
         return problem(
-            f"`{source.name}` is no dataset, and only a dataset's columns feed a placeholder",
-            f"Wire `{source.name}` into the nodes that use `{record.name}` instead.",
+            f"`{source.name}` is not a dataset; only dataset columns can feed a placeholder",
+            f"Connect `{source.name}` to the nodes that use `{record.name}` instead.",
             FeedError,
         )
     if found is None:

@@ -157,11 +157,11 @@ def _infer(
 ) -> Outputs | None:
     if record.op == DATASET:
         if doc.wires_into(record.id):
-            raise MissingInput("a dataset takes no wires", hint="Remove the wire.")
+            raise MissingInput("a dataset has no inputs", hint="Remove the wire.")
         return dataset_types(record.attrs, base_dir=folder)
     if record.op in BORDER:
         raise GraphError(
-            "only inside a subgraph something comes in and goes out", hint="Remove the node."
+            "inputs and outputs of a subgraph exist only inside one", hint="Remove the node."
         )
     op = plain_declaration(record.op)
     if op is None:
@@ -260,12 +260,12 @@ def _is_order(record: NodeRecord, wire: Wire, kind: str) -> bool:
 
 
 def missing_input(node: str, port: str) -> Problem:
-    """Returns the problem of an in-port that needs a wire."""
+    """Returns the problem of a required in-port without a wire."""
     return Problem(
         node,
         port,
-        f"`{node}` needs a wire into `{port}`",
-        "Drag one from an output port.",
+        f"nothing is connected to `{port}`",
+        "Connect an output to it.",
         kind=MissingInput.__name__,
     )
 
@@ -292,8 +292,8 @@ def _column_into_op(doc: Document, record: NodeRecord, wire: Wire) -> Problem:
     return Problem(
         record.name,
         wire.target_port,
-        f"`{doc.nodes[wire.source].name}` is a dataset, and its columns feed placeholders",
-        "Put a placeholder between: the column into its `feed`, its output here.",
+        f"`{doc.nodes[wire.source].name}` is a dataset, and its columns can only feed placeholders",
+        "Insert a placeholder: connect the column to its `feed`, and its output here.",
         kind="FeedError",
     )
 

@@ -77,7 +77,7 @@ def check_recursion(doc: Document, name: str) -> None:
         what = "itself" if doc.scope == name else f"`{name}`, which contains `{doc.scope}`"
         raise RecursiveSubgraph(
             f"the subgraph `{doc.scope}` cannot contain {what}",
-            hint="A subgraph would never end that contains itself. A scan repeats a graph.",
+            hint="A subgraph that contains itself would never end. Use a scan to repeat a graph.",
         )
 
 

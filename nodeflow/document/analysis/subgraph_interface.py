@@ -73,7 +73,7 @@ def border_problems(definition: Document, op_id: str) -> list[Problem]:
     names = found if isinstance(found, list) else [found]
     twice = [n for i, n in enumerate(names) if n in names[:i]]
     bad = [n for n in names if not is_port_name(n)]
-    what = f"{bad[0]!r} is no name of a port" if bad else f"two ports are called {twice[0]!r}"
+    what = f"{bad[0]!r} is not a valid port name" if bad else f"two ports are called {twice[0]!r}"
     text = f"{what}, in the subgraph `{definition.scope}`"
     hint = "A port is called by letters, digits and underscores, each by another name."
     return [Problem(held.name, PORTS, text, hint, kind=BadPort.__name__)]

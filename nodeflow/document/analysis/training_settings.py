@@ -80,13 +80,17 @@ def training_problems(
     optimizer = settings.get("optimizer")
     named = None if optimizer is None else at_path(doc, optimizer)
     if optimizer is not None and named is None:
-        problem("optimizer", "training names an optimizer that is not there", "Choose another.")
+        problem(
+            "optimizer", "the optimizer in the training settings does not exist", "Choose another."
+        )
     elif named is not None and not _trains(named[1]):
         name = named[1].name
-        problem("optimizer", f"training names `{name}`, which is no optimizer", "Choose another.")
+        problem(
+            "optimizer", f"`{name}` in the training settings is not an optimizer", "Choose another."
+        )
     elif named is not None and named[1].op == GROUP and settings.get("loss") is None:
         name = named[1].name
-        text = f"`{name}` is a group: nothing says what it makes small"
+        text = f"`{name}` is a group, which has no loss of its own"
         problem("loss", text, "Choose the loss in the training settings.")
     elif optimizer is None and _only_optimizer(doc) is None:
         count = len(optimizers(doc))
@@ -143,7 +147,7 @@ def _check_scalar(
 ) -> None:
     found_at = at_path(doc, node_id)
     if found_at is None:
-        problem(field_name, "training measures a node that is not there", "Choose another.")
+        problem(field_name, "a node in the training settings does not exist", "Choose another.")
         return
     found = types.get(node_id)
     first = next(iter(found.values()), None) if found else None

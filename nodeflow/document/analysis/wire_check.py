@@ -70,13 +70,13 @@ def check_wire(
     wire = Wire(source, source_port, target, target_port)
     giver, taker = doc.node(source), doc.node(target)
     if source_port == NEW and target_port == NEW:
-        return Verdict(False, "a new port leads to a node inside", "Wire it to one.")
+        return Verdict(False, "a new port needs a node inside the subgraph", "Connect it to one.")
     refused = _check_ends(doc, analysis, wire, giver, taker)
     if refused is None and target in analysis.ancestors(source):
         refused = Verdict(
             False,
             f"`{giver.name}` depends on `{taker.name}`: the wire would close a loop",
-            "A graph has no loops.",
+            "A graph cannot contain loops.",
         )
     if refused is None:
         refused = _check_types(doc, analysis, wire, taker)
@@ -116,17 +116,17 @@ def _check_ends(
         if wire.target_port in [port.name for port in out_ports(doc, taker, analysis)]:
             text = f"`{wire.target_port}` is an output of `{taker.name}`"
             return Verdict(False, text, "Wires end at inputs, on the left of a node.")
-        known = f"It has {', '.join(inputs)}." if inputs else "It takes no wires."
+        known = f"It has {', '.join(inputs)}." if inputs else "It has no inputs."
         return Verdict(False, f"`{taker.name}` has no input `{wire.target_port}`", known)
     column = analysis.kind_of(wire) == COLUMN
     if column and wire.target_port != FEED and taker.op not in _TAKE_ALL:
         return Verdict(
             False,
-            "a dataset's column feeds a placeholder",
-            "Put a placeholder between: the column into its `feed`, its output here.",
+            "a dataset column can only feed a placeholder",
+            "Insert a placeholder: connect the column to its `feed`, and its output here.",
         )
     if wire.source_port == DONE and not control and taker.op not in (SUBGRAPH, OUTPUTS):
-        return Verdict(False, f"`{giver.name}` has no value, only the order `done`")
+        return Verdict(False, f"`{giver.name}` has no value, only the control output `done`")
     return None
 
 
@@ -221,7 +221,7 @@ def _dtype_mismatch(
     if given.dtype not in declared.dtypes:
         wanted = " or ".join(declared.dtypes)
         cast = declared.dtypes[0]
-        hint = f"A Cast to {cast} between them would help."
+        hint = f"Insert a Cast to {cast} between them."
         if op.id == "divide":
             hint = "Use floor_divide for integers, or a Cast to float32."
         return Verdict(False, f"`{port}` takes {wanted}, not {given.dtype}", hint, cast)
@@ -232,7 +232,7 @@ def _dtype_mismatch(
             return Verdict(
                 False,
                 f"`{port}` would be {given.dtype} and `{name}` is {other.dtype}",
-                f"A Cast to {other.dtype} between them would help.",
+                f"Insert a Cast to {other.dtype} between them.",
                 other.dtype,
             )
     return None

@@ -183,7 +183,7 @@ class Build:
             raise UnknownName(f"{node_name} has no output {port!r}", hint=hint)
         source = found[port]
         if source is None:
-            raise UnknownName(f"nothing is wired into {node_name}'s output {port!r}")
+            raise UnknownName(f"nothing is connected to the output {port!r} of {node_name}")
         self.require([source[0]])
         if source not in self.tensors:
             raise UnknownName(f"{node_name}:{port} has no value to fetch", hint=_DATASET_HINT)

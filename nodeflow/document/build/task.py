@@ -274,7 +274,7 @@ class Task:
             )
         raise GraphError(
             "there is no optimizer to train with",
-            hint="Add one, such as gradient_descent, and wire the loss into it.",
+            hint="Add one, such as gradient_descent, and connect the loss to it.",
         )
 
     def _loss(self, settings: TrainingSettings, optimizer: Node) -> Tensor:
@@ -282,7 +282,7 @@ class Task:
             return self._value(settings.loss, "loss")
         if optimizer.op.id == GROUP:
             raise GraphError(
-                f"{optimizer.name} is a group: nothing says what it makes small",
+                f"{optimizer.name} is a group, which has no loss of its own",
                 port="training.loss",
                 hint="Choose the loss in the training settings.",
             )

@@ -108,7 +108,7 @@ def advised(doc: Document, analysis: Analysis, wire: Wire, verdict: Verdict) -> 
     if not offers:
         return replace(verdict, hint=f"And after a Cast to {verdict.cast}: {beyond.reason}.")
     both = " and then ".join(map(_title, offers[0].steps))
-    return replace(verdict, hint=f"Between them, {both} would help.")
+    return replace(verdict, hint=f"Insert {both} between them.")
 
 
 def _candidates(given: TensorType) -> Iterator[Step]:

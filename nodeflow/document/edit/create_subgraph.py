@@ -86,7 +86,7 @@ def create(doc: Document, ids: Iterable[str], name: str = "subgraph") -> str:
 def check_definition(name: str) -> str:
     """Returns `name`, or raises BadName: a definition is called by a name without a scope."""
     if "/" in check_name(name):
-        raise BadName(f"{name!r} is not the name of a subgraph", hint="Leave the `/` out.")
+        raise BadName(f"{name!r} is not a valid name for a subgraph", hint="Leave the `/` out.")
     return name
 
 

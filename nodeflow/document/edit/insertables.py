@@ -78,7 +78,7 @@ def library_item(op_id: str, folder: Path | None = None) -> library.Item:
     _, kind, name = op_id.split("/", 2)
     item = next((i for i in library.items(folder) if (i.kind, i.name) == (kind, name)), None)
     if item is None:
-        raise FlowRead(f"the library has no {name!r} any more")
+        raise FlowRead(f"{name!r} is no longer in the library")
     return item
 
 

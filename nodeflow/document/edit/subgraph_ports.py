@@ -36,7 +36,7 @@ def expose(definition: Document, node_id: str, port: str, side: str, name: str =
     """
     record = definition.node(node_id)
     if NEW in (port, name):
-        raise BadPort("a new port leads to a node inside")
+        raise BadPort("a new port needs a node inside the subgraph")
     if not name:
         name = port if side == INPUTS else record.name.rpartition("/")[2]
         name = name.replace(".", "_")
@@ -55,7 +55,7 @@ def rename_port(definition: Document, side: str, old: str, new: str) -> None:
         return
     _check(new)
     if new in _taken(definition):
-        raise BadPort(f"another port is called {new!r}", hint="Ports have different names.")
+        raise BadPort(f"another port is called {new!r}", hint="Port names must be unique.")
     ports = _ports_with(definition, side, old)
     with definition.transaction(f"Rename the port {old} to {new}") as t:
         _set_ports(definition, t, side, [new if port == old else port for port in ports])
@@ -90,7 +90,7 @@ def remove_port(definition: Document, side: str, name: str) -> None:
 def _check(name: str) -> None:
     if not is_port_name(name):
         raise BadPort(
-            f"{name!r} is no name of a port",
+            f"{name!r} is not a valid port name",
             hint="Use letters, digits and underscores, not starting with a digit.",
         )
 

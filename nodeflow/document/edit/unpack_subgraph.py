@@ -56,7 +56,7 @@ def unpack_subgraph(doc: Document, node_id: str) -> list[str]:
     inside = definition_of(doc, record)
     problem = instance_problem(doc, record)
     if problem is not None or inside is None:
-        raise problem.as_error() if problem else SubgraphError("it is no subgraph")
+        raise problem.as_error() if problem else SubgraphError("it is not a subgraph")
     if mode_of(record) == BYPASSED:
         raise SubgraphError("it is bypassed", node=record.name, hint="Activate it first.")
     with doc.transaction(f"Unpack {record.name}") as t:

@@ -86,7 +86,7 @@ class CallReader(Planner):
                 value = ast.literal_eval(_with_names(node) if attr.kind == "names" else node)
             except (ValueError, TypeError, SyntaxError, MemoryError):
                 raise self.error(
-                    node, f"{op.id}'s {attr.name} is no value", "Write numbers, texts or lists."
+                    node, f"{op.id}'s {attr.name} is not a value", "Write numbers, texts or lists."
                 ) from None
         try:
             checked = attr.check(value)
@@ -98,7 +98,7 @@ class CallReader(Planner):
         name = node.value if isinstance(node, ast.Constant) else None
         if isinstance(name, str) and NAME.fullmatch(name) and not self.doc.node_named(name):
             return name
-        raise self.error(node, "this is no free name", "Use letters, digits and _ in quotes.")
+        raise self.error(node, "this name cannot be used", "Use letters, digits and _ in quotes.")
 
 
 def is_negative(node: ast.expr) -> bool:

@@ -111,7 +111,7 @@ class _Reader(CallReader):
             result = self._assign(statement)
         else:
             raise self.error(
-                statement, "this is no formula", "Write name = formula, or a formula alone."
+                statement, "this is not a formula", "Write name = formula, or a formula alone."
             )
         index = self._index(result)
         if isinstance(index, int):
@@ -120,7 +120,9 @@ class _Reader(CallReader):
     def _assign(self, statement: ast.Assign) -> list[Value]:
         target = statement.targets[0]
         if len(statement.targets) > 1 or not isinstance(target, (ast.Name, ast.Constant)):
-            raise self.error(target, "one name stands before `=`", "Use one statement for each.")
+            raise self.error(
+                target, "only one name can stand before `=`", "Use one statement for each."
+            )
         name = target.id if isinstance(target, ast.Name) else target.value
         if not isinstance(name, str) or not NAME.fullmatch(name):
             raise self.error(target, f"{name!r} is not a name", "Use letters, digits and _.")
@@ -211,7 +213,7 @@ class _Reader(CallReader):
             if record.op == DATASET:
                 raise self.error(
                     node,
-                    f"{name!r} is a dataset, and its columns feed placeholders",
+                    f"{name!r} is a dataset, and its columns can only feed placeholders",
                     "Use the placeholder it feeds.",
                 )
             if record.id not in self.plan.uses:

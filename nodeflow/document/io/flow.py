@@ -213,7 +213,7 @@ def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     if len(result) != len(pairs):
         seen: set[str] = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))
-        raise FlowSyntax(f"the key {twice[:40]!r} stands twice in one object")
+        raise FlowSyntax(f"the key {twice[:40]!r} occurs twice in one object")
     return result
 
 

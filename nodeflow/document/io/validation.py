@@ -90,7 +90,7 @@ def read_wire(data: Json, place: str) -> Wire:
 def check_definition_name(name: str, place: str) -> str:
     """Returns the name of a subgraph's definition, or raises FlowContent: a name without `/`."""
     if "/" in _name(name, place):
-        raise flow_error(FlowContent, f"{_short(name)} is not the name of a subgraph", place)
+        raise flow_error(FlowContent, f"{_short(name)} is not a valid name for a subgraph", place)
     return name
 
 

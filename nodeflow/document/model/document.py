@@ -274,7 +274,9 @@ class Document:
         for edit in change.edits:
             part, kind = self.home(edit.table)
             if not same(part._tables[kind].get(edit.key), edit.before):
-                raise DocumentError(f"the {edit.table} {edit.key!r} is not as the change expects")
+                raise DocumentError(
+                    f"the {edit.table} {edit.key!r} does not have the state that the change expects"
+                )
         for edit in change.edits:
             self._put(edit)
         self.revision = change.revision

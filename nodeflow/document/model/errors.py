@@ -50,7 +50,7 @@ class SubgraphTooLarge(SubgraphError):
 
 
 class BadPort(SubgraphError):
-    """Ports of a subgraph that are called alike, or by what is no name of a port."""
+    """Ports of a subgraph that are called alike, or by what is not a valid port name."""
 
 
 class FlowError(FlowFormatError):

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nodeflow.graph.types import TensorType
-from nodeflow.ops.lowering import Composite, Convolve, Lowering, Part, Permute, Pool
+from nodeflow.ops.lowering import Composite, Convolve, FilterGradient, Lowering, Part, Permute, Pool
 from nodeflow.ops.sliding_windows import known, shape_last
 
 TO_LAST, TO_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
 
 
 def lower_pictures(
-    core: Convolve | Pool,
+    core: Convolve | FilterGradient | Pool,
     types: Sequence[TensorType],
     out: TensorType,
     layout: str,

@@ -21,7 +21,7 @@ from nodeflow.ops import functions as F
 from nodeflow.ops.base import register
 from nodeflow.ops.channels_last import lower_pictures
 from nodeflow.ops.conv_reference import convolve, filter_gradient, input_gradient
-from nodeflow.ops.lowering import Convolve
+from nodeflow.ops.lowering import Convolve, FilterGradient
 from nodeflow.ops.samples import values
 from nodeflow.ops.sliding_windows import (
     LAYOUT,
@@ -106,7 +106,11 @@ class Convolution(Op):
     def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
         # Of image, result and filter, one comes out of the two others.
         filters = outs[0] if self.product == "filter" else types[1]
-        core = Convolve(self.product, windows_of(filters, attrs)[0], attrs["groups"])
+        windows, groups = windows_of(filters, attrs)[0], attrs["groups"]
+        if self.product == "filter":
+            core = FilterGradient(windows, groups)
+        else:
+            core = Convolve(self.product, windows, groups)
         pictures = {
             "result": (True, False, True), "input": (True, False, True),
             "filter": (True, True, False),

@@ -202,13 +202,22 @@ class Loop(Lowering):
 
 @dataclass(frozen=True)
 class Convolve(Lowering):
-    """A convolution (``result``) or one of its gradients, all of them with channels last.
+    """A convolution (``result``) or its gradient by the image (``input``), channels last.
 
-    ``result`` takes image and filter, ``input`` the result's gradient and the filter, ``filter``
-    image and the result's gradient. The border contributes nothing.
+    ``result`` takes image and filter, ``input`` the result's gradient and the filter. The border
+    contributes nothing.
     """
 
-    kind: Literal["result", "input", "filter"]
+    kind: Literal["result", "input"]
+    windows: Windows
+    groups: int
+
+
+@dataclass(frozen=True)
+class FilterGradient(Lowering):
+    """The gradient of a convolution by its filter: of image and the result's gradient, channels
+    last."""
+
     windows: Windows
     groups: int
 

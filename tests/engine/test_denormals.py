@@ -10,7 +10,7 @@ import pytest
 import nodeflow as nf
 from nodeflow.engine.columns import Column
 from nodeflow.engine.compiler.cache import load_kernel
-from nodeflow.engine.kernels.elementwise import (
+from nodeflow.engine.kernels.cluster_source import (
     Cluster,
     ClusterNode,
     Operand,

@@ -7,7 +7,7 @@ import pytest
 
 from nodeflow.engine.compiler import cache
 from nodeflow.engine.compiler.compile_kernel import inspect_source
-from nodeflow.engine.kernels.elementwise import (
+from nodeflow.engine.kernels.cluster_source import (
     Cluster,
     ClusterNode,
     Operand,

@@ -14,7 +14,7 @@ from nodeflow.engine.compiler.frontend import Untranslatable
 from nodeflow.engine.compiler.object_code import Kernel, load_object
 from nodeflow.engine.ir.plan import is_concrete
 from nodeflow.engine.kernels.base_kernels import base_sources
-from nodeflow.engine.kernels.elementwise import elementwise_source
+from nodeflow.engine.kernels.cluster_source import elementwise_source
 from nodeflow.engine.plan.plan import make_plan
 from nodeflow.engine.schedule.schedule import build_schedule
 from nodeflow.graph.types import TensorType, numpy_dtype

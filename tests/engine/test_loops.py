@@ -107,10 +107,10 @@ def test_a_loop_in_a_loop() -> None:
     inside, _ = make_body(inner, [row, row, scalar])
 
     def outer(total, scale, rows):
-        last, all_launches = F.scan(
+        last, all_rows = F.scan(
             [total, rows, scale], body=inside, carried=1, sequences=1, reverse=True
         )
-        return last + total, scale * 1.5, all_launches
+        return last + total, scale * 1.5, all_rows
 
     types = [row, scalar, nf.TensorType("float64", (4, 3))]
     outside, _ = make_body(outer, types)

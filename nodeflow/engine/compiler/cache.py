@@ -44,7 +44,7 @@ _HELPERS = (
     "devicelib/random_functions.py",
     "devicelib/register_tiles.py",
     "devicelib/vector_reduce.py",
-    "kernels/dispatch_loop.py",
+    "devicelib/dispatch_loop.py",
     "rng.py",
 )
 _NEUTRAL = frozenset({"numpy", "math", "numba", "__future__", "llvmlite"})

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from nodeflow.engine.ir.launches import KernelLaunch
 from nodeflow.engine.ir.levels import Level, LoopLevel, all_launches
 from nodeflow.engine.ir.plan import LoopPlan, Plan
-from nodeflow.engine.kernels.elementwise import elementwise_source
-from nodeflow.engine.plan.emit import describe_cluster
+from nodeflow.engine.kernels.kernel import GroupToLaunch
+from nodeflow.engine.kernels.registry import kernel_of
 from nodeflow.engine.plan.passes import rewrites_in_order
 
 
@@ -60,7 +60,7 @@ def _rewritten(plan: Plan) -> list[str]:
     done = {name: list(what) for name, what in actions.rewritten.items()}
     groups = {r.group for p in plan.phases for r in all_launches(p.levels) if r.group}
     for group in sorted(groups, key=lambda g: g.actions[0].node.index):
-        names = list(dict.fromkeys(a.node.name for a in group.actions))
+        names = group.names
         if len(names) > 1:
             done.setdefault("fuse", []).append(" + ".join(names))
     lines = []
@@ -84,34 +84,44 @@ def _slot_name(plan: Plan, storage: int) -> str:
     return f"part of {next(maker, 'a copy')}"
 
 
-def _nodes(row: KernelLaunch) -> str:
-    if row.group is None:
-        return row.label
-    return ", ".join(dict.fromkeys(a.node.name for a in row.group.actions))
+def _nodes(launch: KernelLaunch) -> str:
+    return launch.label if launch.group is None else ", ".join(launch.group.names)
 
 
 def _named_sources(plan: Plan) -> dict[str, str]:
-    """Each kernel's text with names, those inside of loops too."""
+    """Each kernel's text, with the names of the first group that uses it; those inside of loops
+    too."""
     named: dict[str, str] = {}
     for action in plan.actions.items:
         if isinstance(action.lowering, LoopPlan):
             named |= _named_sources(action.lowering.plan)
+    needed = _needed(plan)
     for phase in plan.phases:
-        for row in all_launches(phase.levels):
-            if row.source not in named:
-                named[row.source] = _named_source(plan, row)
+        for launch in all_launches(phase.levels):
+            if launch.source not in named:
+                named[launch.source] = _named_source(plan, launch, needed)
     return named
 
 
-def _named_source(plan: Plan, row: KernelLaunch) -> str:
-    """The kernel's text, with the names of the first group that uses it."""
-    if row.group is None or row.group.shape is None:
-        return row.source
-    needed = {r for phase in plan.phases for other in all_launches(phase.levels)
-              if other.group is not None for r in other.group.inputs}  # fmt: skip
-    needed |= {plan.actions.storage[s] for s in plan.schedule.writes.values()}
-    needed |= {plan.actions.storage[s] for s in plan.actions.fetches if s is not None}
-    over = {r: h for r, h in plan.inplace.items()
-            if r in row.group.outputs and h in row.group.inputs}  # fmt: skip
-    cluster, *_ = describe_cluster(plan.actions, row.group, needed, over, labels=True)
-    return elementwise_source(cluster, comments=True)
+def _needed(plan: Plan) -> set[int]:
+    """Storages that are read outside the group that makes them, or at the end."""
+    storage, schedule = plan.actions.storage, plan.schedule
+    needed = {storage[s] for s in (*plan.actions.fetches, *schedule.writes.values())
+              if s is not None}  # fmt: skip
+    for phase in plan.phases:
+        needed.update(s for group in phase.fallback for s in group.inputs)
+        for launch in all_launches(phase.levels):
+            if launch.group is not None:
+                needed.update(launch.group.inputs)
+    return needed
+
+
+def _named_source(plan: Plan, launch: KernelLaunch, needed: set[int]) -> str:
+    """The kernel's text, with the names of nodes where it can have them."""
+    group = launch.group
+    if group is None or group.moved is not None:  # of a loop's body, see there
+        return launch.source
+    over = {s: home for s, home in plan.inplace.items()
+            if s in group.outputs and home in group.inputs}  # fmt: skip
+    work = GroupToLaunch(plan.actions, group, needed, over)
+    return kernel_of(group).named_source(work, launch)

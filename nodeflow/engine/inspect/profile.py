@@ -27,7 +27,7 @@ from nodeflow.engine.ir.groups import Group
 from nodeflow.engine.ir.launches import KernelLaunch
 from nodeflow.engine.ir.levels import Level, LoopLevel, all_launches, count_loops, work_of
 from nodeflow.engine.ir.plan import SERIAL_NS
-from nodeflow.ops.lowering import Elementwise
+from nodeflow.engine.kernels.registry import kernel_of
 
 if TYPE_CHECKING:
     from nodeflow.engine.runtime.program import Program
@@ -62,7 +62,7 @@ class Profiler:
         execution: int,
         loops: Sequence[np.ndarray] = (),
     ) -> bool:
-        """Run a program's rows level by level, timed. False if a kernel reported a failure.
+        """Run a program's launches level by level, timed. False if a kernel reported a failure.
 
         Args:
             loops: the number of the turn of each repeat, in the table's order, to be counted here.
@@ -82,7 +82,7 @@ class Profiler:
         loops: Iterator[np.ndarray],
         pool: ThreadPoolExecutor,
     ) -> bool:
-        """Run levels whose first row is ``number``."""
+        """Run levels whose first launch is ``number``."""
         for level in levels:
             if isinstance(level, LoopLevel):
                 word, inner = next(loops), [next(loops) for _ in range(count_loops(level.levels))]
@@ -96,15 +96,19 @@ class Profiler:
         return True
 
     def _level(
-        self, program: Program, rows: Sequence[KernelLaunch], number: int, pool: ThreadPoolExecutor
+        self,
+        program: Program,
+        launches: Sequence[KernelLaunch],
+        number: int,
+        pool: ThreadPoolExecutor,
     ) -> bool:
         calls = []
-        for head in rows:
+        for head in launches:
             chain = head.chain()
             entries = [program.entry(number + i) for i in range(len(chain))]
             number += len(chain)
             calls += [partial(self._call, entries, chain, t) for t in range(head.tasks)]
-        if len(calls) == 1 or work_of([list(rows)]) < SERIAL_NS:
+        if len(calls) == 1 or work_of([list(launches)]) < SERIAL_NS:
             return all(c(0) for c in calls)
         left = iter(calls)  # taking the next one is atomic
 
@@ -120,7 +124,7 @@ class Profiler:
         call()
         end = time.perf_counter()
         moved = group.bytes_moved(self.actions)
-        self.timings.append(Timing(_names(group), "reference", 0, start, end, moved))
+        self.timings.append(Timing(group.names, "reference", 0, start, end, moved))
 
     def trace(self) -> dict[str, Any]:
         """The timings in Chrome's trace format, times in microseconds."""
@@ -154,26 +158,29 @@ class Profiler:
         task: int,
         thread: int,
     ) -> bool:
-        """Run one task of a row and of those that follow it. False at a failure."""
+        """Run one task of a launch and of those that follow it. False at a failure."""
         scratch = np.zeros(2, np.int64)
         result = scratch.ctypes.data
-        for (address, args, tasks), row in zip(entries, chain, strict=True):
+        for (address, args, tasks), launch in zip(entries, chain, strict=True):
             entry = ENTRY(address)
             start = time.perf_counter()
             status = entry(result, result + 8, args, task, tasks)
-            self._note(row, thread, start, time.perf_counter(), task)
+            self._note(launch, thread, start, time.perf_counter(), task)
             if status != 0:
                 return False
         return True
 
-    def _note(self, row: KernelLaunch, thread: int, start: float, end: float, task: int) -> None:
+    def _note(self, launch: KernelLaunch, thread: int, start: float, end: float, task: int) -> None:
         nodes: tuple[str, ...] = ()
-        kind, moved = row.label, row.moved
-        if row.group is not None:
-            nodes = _names(row.group)
-            kind, moved = _kind(row.group), row.group.bytes_moved(self.actions)
-        moved //= row.tasks
-        self.timings.append(Timing(nodes, kind, thread, start, end, moved, task, row.tasks))
+        kind, moved = launch.label, launch.moved
+        if launch.group is not None:
+            nodes = launch.group.names
+            kind, moved = (
+                kernel_of(launch.group).label_of(launch.group),
+                launch.group.bytes_moved(self.actions),
+            )
+        moved //= launch.tasks
+        self.timings.append(Timing(nodes, kind, thread, start, end, moved, task, launch.tasks))
 
 
 @contextmanager
@@ -185,14 +192,3 @@ def _helpers(count: int) -> Iterator[ThreadPoolExecutor]:
             pool.submit(started.wait)
         started.wait()
         yield pool
-
-
-def _names(group: Group) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(a.node.name for a in group.actions))
-
-
-def _kind(group: Group) -> str:
-    lowering = group.actions[0].lowering
-    if isinstance(lowering, Elementwise):
-        return "fused" if len(group.actions) > 1 else "elementwise"
-    return "reduction" if hasattr(lowering, "kind") else type(lowering).__name__.lower()

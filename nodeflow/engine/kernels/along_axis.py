@@ -1,42 +1,59 @@
-"""Kernels along an axis: elements taken and added by indices of the rows' own; running sums."""
+"""Kernels along an axis: elements taken and added by indices of the rows' own."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import cache
 
-from nodeflow.engine.kernels import cumsum
-from nodeflow.engine.kernels.copies import At, Call
-from nodeflow.engine.kernels.expressions import numpy_name
+from nodeflow.engine.kernels.expressions import integer_of_size, numpy_name
+from nodeflow.engine.kernels.kernel import Array, CallKernel, KernelCall, around, sizes_of
+from nodeflow.engine.kernels.registry import handles
 from nodeflow.graph.types import TensorType, normalize_axis, numpy_dtype
-from nodeflow.ops.lowering import AddAlong, RunningSum, TakeAlong
-
-Along = TakeAlong | AddAlong | RunningSum
-_BYTES = {1: "uint8", 4: "int32", 8: "int64"}
+from nodeflow.ops.lowering import AddAlong, TakeAlong
 
 
-def call(lowering: Along, types: Sequence[TensorType]) -> Call:
-    """The kernel call; ``types`` are those of x, of the indices if any, and of the output."""
-    if isinstance(lowering, RunningSum):
-        return cumsum.call(lowering, types)
-    x, indices, out = types
-    axis = normalize_axis(lowering.axis, indices.rank)
-    sizes = [d or 0 for d in indices.shape]
-    outer, m, inner = math.prod(sizes[:axis]), sizes[axis], math.prod(sizes[axis + 1 :])
-    n = (x if isinstance(lowering, TakeAlong) else out).shape[axis] or 0
-    args = (outer, n, m, inner, At(0), At(1), At(2))
-    if isinstance(lowering, TakeAlong):
+@handles(TakeAlong)
+class TakeAlongKernel(CallKernel[TakeAlong]):
+    """Elements of each row, by their numbers."""
+
+    label = "take along axis"
+
+    def calls(self, lowering: TakeAlong, types: Sequence[TensorType]) -> list[KernelCall]:
+        x, indices, _ = types
+        axis = normalize_axis(lowering.axis, indices.rank)
+        outer, m, inner = around(sizes_of(indices), axis)
         source = take_source(numpy_dtype(x.dtype).itemsize, indices.dtype)
-        return Call(source, args, outer * m, outer * m * inner * 1.5)
-    source = add_source(x.dtype, indices.dtype)
-    return Call(source, args, outer * inner, outer * inner * (n * 0.5 + m * 2.0))
+        args = (outer, sizes_of(x)[axis], m, inner, *map(Array, range(3)))
+        return [KernelCall(source, args, outer * m, outer * m * inner * 1.5)]
+
+    def checks_elements(self, lowering: TakeAlong) -> bool:
+        return True
+
+
+@handles(AddAlong)
+class AddAlongKernel(CallKernel[AddAlong]):
+    """Zeros, and elements added to each row."""
+
+    label = "add along axis"
+
+    def calls(self, lowering: AddAlong, types: Sequence[TensorType]) -> list[KernelCall]:
+        x, indices, out = types
+        axis = normalize_axis(lowering.axis, indices.rank)
+        outer, m, inner = around(sizes_of(indices), axis)
+        n = sizes_of(out)[axis]
+        args = (outer, n, m, inner, *map(Array, range(3)))
+        units = outer * inner
+        source = add_source(x.dtype, indices.dtype)
+        return [KernelCall(source, args, units, units * (n * 0.5 + m * 2.0))]
+
+    def checks_elements(self, lowering: AddAlong) -> bool:
+        return True
 
 
 @cache
 def take_source(size: int, index: str) -> str:
     """Args: outer, n, m, inner, x (outer, n, inner), indices and out (outer, m, inner)."""
-    name, at = f"np.{_BYTES[size]}", numpy_dtype(index).itemsize
+    name, at = integer_of_size(size), numpy_dtype(index).itemsize
     return f"""import numpy as np
 from nodeflow.engine.devicelib.intrinsics import load, set_slot, slot, store
 from nodeflow.engine.devicelib.abi import CODE, INDEX_OUT_OF_RANGE

@@ -36,7 +36,8 @@ RECORD_KINDS = {"float32": 0, "float64": 1, "int32": 2, "int64": 3, "bool": 4, "
 def dispatch_loop_source() -> str:
     """The text of the dispatch loop, which is compiled and cached as kernels are."""
     # Read, not imported: importing it would load numba.
-    return Path(__file__).with_name("dispatch_loop.py").read_text(encoding="utf-8")
+    path = Path(__file__).parents[1] / "devicelib" / "dispatch_loop.py"
+    return path.read_text(encoding="utf-8")
 
 
 def base_sources() -> list[str]:

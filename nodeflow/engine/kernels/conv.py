@@ -1,9 +1,9 @@
 """Convolution and its gradient by the picture as kernels: direct, without copying windows.
 
 Results that lie at the same place of several pictures see the same elements of the window, so one
-tile of products (`tiles`) serves a few pictures at once, and what lies in the border is never
-multiplied. With fewer pictures than a tile has positions, neighbouring places of one picture take
-their part.
+tile of products (`register_tiles`) serves a few pictures at once, and what lies in the border is
+never multiplied. With fewer pictures than a tile has positions, neighbouring places of one picture
+take their part.
 
 Georganas et al., "Anatomy of high-performance deep learning convolutions on SIMD architectures",
 2018, compare such kernels with copying and Winograd's transforms.
@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from functools import cache
 
 from nodeflow.engine.devicelib.vector_width import TileShape, tile_shape
+from nodeflow.engine.ir.actions import Action, Actions
+from nodeflow.engine.ir.groups import Group
 from nodeflow.engine.kernels.conv_taps import (
     Strides,
     TapTable,
@@ -24,7 +26,15 @@ from nodeflow.engine.kernels.conv_taps import (
     forward_taps,
     tap_table,
 )
-from nodeflow.engine.kernels.copies import At, Call, Share
+from nodeflow.engine.kernels.kernel import (
+    Array,
+    CallKernel,
+    KernelCall,
+    LoweringRule,
+    UnitsPerTask,
+)
+from nodeflow.engine.kernels.registry import handles
+from nodeflow.graph.graph import Node
 from nodeflow.graph.types import TensorType, numpy_dtype
 from nodeflow.ops.lowering import Convolve, Lowering
 
@@ -49,7 +59,7 @@ class PackFilters(Lowering):
 
 @dataclass(frozen=True)
 class GatherProducts(Lowering):
-    """Results that gather products of packed filters with places of a picture (`taps`)."""
+    """Results that gather products of packed filters with places of a picture (`conv_taps`)."""
 
     groups: int
     depthwise: bool
@@ -61,6 +71,27 @@ class GatherProducts(Lowering):
     entry_count: int
     steps: tuple[int, int, int, int]
     """Pictures from tile to tile, tiles, and bytes between a tile's positions: source, result."""
+
+
+@handles(Convolve)
+class ConvolveRule(LoweringRule[Convolve]):
+    """Packed filters, and the products that gather with them."""
+
+    def lower(
+        self,
+        actions: Actions,
+        node: Node,
+        lowering: Convolve,
+        inputs: tuple[int, ...],
+        outputs: tuple[int, ...],
+    ) -> None:
+        source, filter_ = (actions.types[slot] for slot in inputs)
+        pack, products, table = gather(lowering, source, filter_, actions.types[outputs[0]])
+        size = packed_size(filter_, pack)
+        packed = actions.new_slot(TensorType(filter_.dtype, (size,)))
+        actions.add(Action(node, pack, (inputs[1],), (packed,)))
+        words = actions.new_constant(table.words)
+        actions.add(Action(node, products, (inputs[0], packed, words), outputs))
 
 
 def panels(columns: int, tile: TileShape) -> int:
@@ -84,24 +115,30 @@ def packed_size(filter_: TensorType, pack: PackFilters) -> int:
     return pack.groups * panels(made, pack.tile) * kh * kw * depth * width
 
 
-def pack_calls(pack: PackFilters, types: Sequence[TensorType]) -> list[Call]:
-    kh, kw, channels, filters = sizes(types[0])
-    taps, each = kh * kw, filters // pack.groups
-    tap_step = channels * filters
-    depth, made, depth_step, lane_step = channels, each, filters, 1
-    first = 0
-    if pack.backward:
-        if not pack.depthwise:
-            depth, made, depth_step, lane_step = each, channels, 1, filters
-        first, tap_step = (taps - 1) * tap_step, -tap_step
-    size = numpy_dtype(types[0].dtype).itemsize
-    width = pack.tile.vectors * pack.tile.lanes
-    count = panels(made, pack.tile)
-    args = (pack.groups, count, taps, depth, made, each, tap_step, depth_step, lane_step,
-            At(0, size * first), At(1))  # fmt: skip
-    units = pack.groups * count * taps
-    work = units * depth * width * (1.0 if lane_step > 1 else 0.2)
-    return [Call(pack_source(types[0].dtype, width), args, units, work)]
+@handles(PackFilters)
+class PackFiltersKernel(CallKernel[PackFilters]):
+    """Panels of filters."""
+
+    label = "pack filters"
+
+    def calls(self, lowering: PackFilters, types: Sequence[TensorType]) -> list[KernelCall]:
+        kh, kw, channels, filters = sizes(types[0])
+        taps, each = kh * kw, filters // lowering.groups
+        tap_step = channels * filters
+        depth, made, depth_step, lane_step = channels, each, filters, 1
+        first = 0
+        if lowering.backward:
+            if not lowering.depthwise:
+                depth, made, depth_step, lane_step = each, channels, 1, filters
+            first, tap_step = (taps - 1) * tap_step, -tap_step
+        size = numpy_dtype(types[0].dtype).itemsize
+        width = lowering.tile.vectors * lowering.tile.lanes
+        count = panels(made, lowering.tile)
+        args = (lowering.groups, count, taps, depth, made, each, tap_step, depth_step, lane_step,
+                Array(0, size * first), Array(1))  # fmt: skip
+        units = lowering.groups * count * taps
+        work = units * depth * width * (1.0 if lane_step > 1 else 0.2)
+        return [KernelCall(pack_source(types[0].dtype, width), args, units, work)]
 
 
 @cache
@@ -147,7 +184,7 @@ def gather(
     n, height, width, total = sizes(source)
     _, down, across, made = sizes(result)
     backward = convolve.kind == "input"
-    depthwise = is_depthwise(convolve, filter_)
+    depthwise = is_depthwise(convolve.groups, filter_)
     groups = 1 if depthwise else convolve.groups
     depth = channels if depthwise or not backward else filters // groups
     tile = tile_shape(source.dtype, made // groups)
@@ -179,34 +216,61 @@ def gather(
     return PackFilters(groups, backward, tile, depthwise), products, table
 
 
-def is_depthwise(convolve: Convolve, filter_: TensorType) -> bool:
+def is_depthwise(groups: int, filter_: TensorType) -> bool:
     """Whether each channel has one filter, of its own: then those are side by side, as results of
     one group are."""
     _, _, channels, filters = sizes(filter_)
-    return channels == 1 < filters == convolve.groups
+    return channels == 1 < filters == groups
 
 
-def gather_calls(gather: GatherProducts, types: Sequence[TensorType]) -> list[Call]:
-    """Inputs: the picture, packed filters, the table."""
-    n, height, width, total = sizes(types[0])
-    _, down, across, made = sizes(types[3])
-    dtype, tile = types[0].dtype, gather.tile
-    size = numpy_dtype(dtype).itemsize
-    each, row = made // gather.groups, tile.vectors * tile.lanes
-    count = panels(each, tile)
-    panel = (types[1].size or 0) // max(gather.groups * count, 1) * size
-    step, images, source_step, result_step = gather.steps
-    args = (
-        At(0), At(1), At(2), At(2, 8 * gather.starts), At(2, 8 * gather.entries),
-        At(2, 8 * gather.columns), gather.entry_count, n, images, step, gather.groups, count, each,
-        down, height * width * total * size, down * across * made * size, across * made * size,
-        gather.depth * size, panel, source_step, result_step, Share(), At(3),
-    )  # fmt: skip
-    source = gathered_source(dtype, tile, each % row != 0, gather.depthwise)
-    units = gather.groups * count * images * down
-    products = n * down * across * gather.groups * count * panel // size
-    work = products * MULTIPLY_ADD_NS * size / 4 + units * gather.entry_count * 20
-    return [Call(source, args, units, work, step)]
+@handles(GatherProducts)
+class GatherProductsKernel(CallKernel[GatherProducts]):
+    """A convolution, of the picture, packed filters and the table of taps."""
+
+    label = "convolution"
+
+    def calls(self, lowering: GatherProducts, types: Sequence[TensorType]) -> list[KernelCall]:
+        n, height, width, total = sizes(types[0])
+        _, down, across, made = sizes(types[3])
+        dtype, tile = types[0].dtype, lowering.tile
+        size = numpy_dtype(dtype).itemsize
+        each, row = made // lowering.groups, tile.vectors * tile.lanes
+        count = panels(each, tile)
+        panel = (types[1].size or 0) // max(lowering.groups * count, 1) * size
+        step, images, source_step, result_step = lowering.steps
+        args = (
+            Array(0), Array(1), Array(2), Array(2, 8 * lowering.starts),
+            Array(2, 8 * lowering.entries), Array(2, 8 * lowering.columns), lowering.entry_count,
+            n, images, step, lowering.groups, count, each, down, height * width * total * size,
+            down * across * made * size, across * made * size,
+            lowering.depth * size, panel, source_step, result_step, UnitsPerTask(), Array(3),
+        )  # fmt: skip
+        source = gathered_source(dtype, tile, each % row != 0, lowering.depthwise)
+        units = lowering.groups * count * images * down
+        products = n * down * across * lowering.groups * count * panel // size
+        work = products * MULTIPLY_ADD_NS * size / 4 + units * lowering.entry_count * 20
+        return [KernelCall(source, args, units, work, step)]
+
+    def leading_rows(
+        self, actions: Actions, group: Group, lowering: GatherProducts
+    ) -> frozenset[int]:
+        return frozenset({actions.types[group.actions[0].outputs[0]].shape[0] or 0})
+
+    def task_height(self, actions: Actions, action: Action, lowering: GatherProducts) -> int | None:
+        """The pictures of a tile."""
+        return lowering.steps[0] if lowering.steps[0] > 1 else None
+
+    def reads_own_rows(
+        self,
+        actions: Actions,
+        group: Group,
+        lowering: GatherProducts,
+        operand: int,
+        slot: int,
+        rows: int,
+    ) -> bool:
+        """Results of a picture are made of that picture and of all filters."""
+        return operand == 0
 
 
 @cache

@@ -11,11 +11,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
+import numpy as np
+
 from nodeflow.engine.devicelib.vector_width import TileShape, tile_shape
+from nodeflow.engine.ir.actions import Action, Actions
 from nodeflow.engine.kernels.conv import MULTIPLY_ADD_NS, is_depthwise, panels, sizes
-from nodeflow.engine.kernels.copies import At, Call
+from nodeflow.engine.kernels.kernel import Array, CallKernel, KernelCall, LoweringRule
+from nodeflow.engine.kernels.reductions import Stage
+from nodeflow.engine.kernels.registry import handles
+from nodeflow.graph.graph import Node
 from nodeflow.graph.types import TensorType, numpy_dtype
-from nodeflow.ops.lowering import Convolve, Lowering
+from nodeflow.ops.lowering import Elementwise, FilterGradient, Lowering
 
 BLOCK = 8
 """Least pictures in a block."""
@@ -29,7 +35,7 @@ PARTIAL_SIZE = 1 << 22
 class OuterProducts(Lowering):
     """The filter's gradient of each block of pictures."""
 
-    convolve: Convolve
+    gradient: FilterGradient
     blocks: int
     length: int
     tile: TileShape
@@ -38,19 +44,49 @@ class OuterProducts(Lowering):
     depthwise: bool
 
 
-def outer(convolve: Convolve, picture: TensorType, filter_: TensorType) -> OuterProducts:
+@handles(FilterGradient)
+class FilterGradientRule(LoweringRule[FilterGradient]):
+    """One gradient for each block of pictures, then their sum in order."""
+
+    def lower(
+        self,
+        actions: Actions,
+        node: Node,
+        lowering: FilterGradient,
+        inputs: tuple[int, ...],
+        outputs: tuple[int, ...],
+    ) -> None:
+        picture, g = (actions.types[slot] for slot in inputs)
+        type_ = actions.types[outputs[0]]
+        if not picture.shape[0]:
+            zeros = Elementwise("value", (), {"value": 0})
+            actions.add(Action(node, zeros, (), outputs))
+            return
+        products = outer(lowering, picture, type_)
+        words = actions.new_constant(np.array(outer_table(products, picture, g), np.int64))
+        if products.blocks == 1:
+            actions.add(Action(node, products, (*inputs, words), outputs))
+            return
+        size = type_.size or 0
+        partial = actions.new_slot(TensorType(type_.dtype, (products.blocks * size,)))
+        actions.add(Action(node, products, (*inputs, words), (partial,)))
+        stage = Stage("sum", 1, products.blocks, size, 1, products.blocks)
+        actions.add(Action(node, stage, (partial,), outputs))
+
+
+def outer(gradient: FilterGradient, picture: TensorType, filter_: TensorType) -> OuterProducts:
     """How the pictures are cut into blocks, by shapes alone."""
     kh, kw, channels, filters = sizes(filter_)
     n = picture.shape[0] or 0
     most = max(1, min(8, PARTIAL_SIZE // max(kh * kw * channels * filters, 1)))
     length = max(BLOCK, -(-n // most))
-    tile = tile_shape(picture.dtype, filters // convolve.groups)
+    tile = tile_shape(picture.dtype, filters // gradient.groups)
     tile = TileShape(tile.positions, min(tile.vectors, 2), tile.lanes)
     # A row of the window is contiguous in memory, and its few channels alone would fill no tile.
-    merged = channels < tile.positions and convolve.windows.width.dilation == 1 < kw
-    merged = merged and convolve.groups == 1
-    depthwise = is_depthwise(convolve, filter_)
-    return OuterProducts(convolve, -(-n // length), length, tile, merged, depthwise)
+    merged = channels < tile.positions and gradient.windows.width.dilation == 1 < kw
+    merged = merged and gradient.groups == 1
+    depthwise = is_depthwise(gradient.groups, filter_)
+    return OuterProducts(gradient, -(-n // length), length, tile, merged, depthwise)
 
 
 def outer_table(outer: OuterProducts, picture: TensorType, g: TensorType) -> list[int]:
@@ -63,7 +99,7 @@ def outer_table(outer: OuterProducts, picture: TensorType, g: TensorType) -> lis
     _, height, width, channels = sizes(picture)
     _, down, across, filters = sizes(g)
     size = numpy_dtype(picture.dtype).itemsize
-    rows, columns = outer.convolve.windows.height, outer.convolve.windows.width
+    rows, columns = outer.gradient.windows.height, outer.gradient.windows.width
     words: list[int] = []
     for k in range(rows.kernel):
         seen, seeing = rows.inside(k, height, down)
@@ -74,7 +110,7 @@ def outer_table(outer: OuterProducts, picture: TensorType, g: TensorType) -> lis
         number = max(0, last - first)
         place = first * columns.stride + k * columns.dilation - columns.pads(width)[0]
         at, to = (place * channels, first * filters) if number else (0, 0)
-        row = k * channels // outer.convolve.groups
+        row = k * channels // outer.gradient.groups
         words.extend((at * size, to * size, number, row, int(whole), int(fresh)))
 
     ranges = [columns.inside(k, width, across)[1] for k in range(columns.kernel)]
@@ -92,35 +128,45 @@ def outer_table(outer: OuterProducts, picture: TensorType, g: TensorType) -> lis
     return words
 
 
-def outer_calls(outer: OuterProducts, types: Sequence[TensorType]) -> list[Call]:
-    """Inputs: the picture, the result's gradient, the table; the output is one filter a block."""
-    convolve, tile = outer.convolve, outer.tile
-    n, height, width, channels = sizes(types[0])
-    _, down, across, filters = sizes(types[1])
-    dtype = types[0].dtype
-    size = numpy_dtype(dtype).itemsize
-    windows = convolve.windows
-    kh, kw = windows.height.kernel, windows.width.kernel
-    depth, each = channels // convolve.groups, filters // convolve.groups
-    row = tile.vectors * tile.lanes
-    count = panels(each, tile)
-    stretches = ((types[2].size or 0) - 3 * kh) // 6
-    args = (
-        At(0), At(1), At(2), n, outer.blocks, outer.length, kh, stretches, convolve.groups, count,
-        each, depth, kw * depth, height * width * channels * size, down * across * filters * size,
-        windows.height.stride * width * channels * size, windows.width.stride * channels * size,
-        across * filters * size, filters * size, At(3),
-    )  # fmt: skip
-    if outer.depthwise:
-        units = outer.blocks * -(-filters // CHANNELS) * kh
-        work = n * down * across * kh * kw * filters * 0.05
-        return [Call(depthwise_source(dtype), args, units, work)]
-    source = outer_source(
-        dtype, tile, _cut(depth, tile), _cut(kw * depth * outer.merged, tile), each % row != 0
-    )
-    products = n * down * across * kh * kw * depth * count * row * convolve.groups
-    units = outer.blocks * convolve.groups * count * kh
-    return [Call(source, args, units, products * MULTIPLY_ADD_NS * size / 4)]
+@handles(OuterProducts)
+class OuterProductsKernel(CallKernel[OuterProducts]):
+    """Of the picture, the result's gradient and the table; the output is one filter a block."""
+
+    label = "filter gradient"
+
+    def calls(self, lowering: OuterProducts, types: Sequence[TensorType]) -> list[KernelCall]:
+        gradient, tile = lowering.gradient, lowering.tile
+        n, height, width, channels = sizes(types[0])
+        _, down, across, filters = sizes(types[1])
+        dtype = types[0].dtype
+        size = numpy_dtype(dtype).itemsize
+        windows = gradient.windows
+        kh, kw = windows.height.kernel, windows.width.kernel
+        depth, each = channels // gradient.groups, filters // gradient.groups
+        row = tile.vectors * tile.lanes
+        count = panels(each, tile)
+        stretches = ((types[2].size or 0) - 3 * kh) // 6
+        args = (
+            Array(0), Array(1), Array(2), n, lowering.blocks, lowering.length, kh, stretches,
+            gradient.groups, count, each, depth, kw * depth,
+            height * width * channels * size, down * across * filters * size,
+            windows.height.stride * width * channels * size, windows.width.stride * channels * size,
+            across * filters * size, filters * size, Array(3),
+        )  # fmt: skip
+        if lowering.depthwise:
+            units = lowering.blocks * -(-filters // CHANNELS) * kh
+            work = n * down * across * kh * kw * filters * 0.05
+            return [KernelCall(depthwise_source(dtype), args, units, work)]
+        source = outer_source(
+            dtype,
+            tile,
+            _cut(depth, tile),
+            _cut(kw * depth * lowering.merged, tile),
+            each % row != 0,
+        )
+        products = n * down * across * kh * kw * depth * count * row * gradient.groups
+        units = lowering.blocks * gradient.groups * count * kh
+        return [KernelCall(source, args, units, products * MULTIPLY_ADD_NS * size / 4)]
 
 
 def _cut(depth: int, tile: TileShape) -> tuple[bool, int]:

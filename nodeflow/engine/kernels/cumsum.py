@@ -1,13 +1,13 @@
-"""The kernel of running sums."""
+"""Running sums along an axis."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import cache
 
-from nodeflow.engine.kernels.copies import At, Call
 from nodeflow.engine.kernels.expressions import numpy_name
+from nodeflow.engine.kernels.kernel import Array, CallKernel, KernelCall, around, sizes_of
+from nodeflow.engine.kernels.registry import handles
 from nodeflow.graph.types import TensorType, numpy_dtype
 from nodeflow.ops.lowering import RunningSum
 
@@ -16,17 +16,21 @@ ROWS = 8
 """Rows whose sums run side by side: each alone would wait for every addition."""
 
 
-def call(lowering: RunningSum, types: Sequence[TensorType]) -> Call:
-    """The kernel call; ``types`` are those of x and of the output."""
-    sizes = [d or 0 for d in types[0].shape]
-    outer, n = math.prod(sizes[: lowering.axis]), sizes[lowering.axis]
-    inner = math.prod(sizes[lowering.axis + 1 :])
-    text = rows_source if inner == 1 else running_source
-    source = text(types[0].dtype, lowering.exclusive, lowering.reverse)
-    if inner == 1:
-        return Call(source, (outer, n, At(0), At(1)), -(-outer // ROWS), outer * n * 0.5)
-    work = outer * n * inner * (0.5 if inner >= TILE else 1.5)
-    return Call(source, (outer, n, inner, At(0), At(1)), outer * -(-inner // TILE), work)
+@handles(RunningSum)
+class RunningSumKernel(CallKernel[RunningSum]):
+    """Each element plus all before it."""
+
+    label = "cumsum"
+
+    def calls(self, lowering: RunningSum, types: Sequence[TensorType]) -> list[KernelCall]:
+        outer, n, inner = around(sizes_of(types[0]), lowering.axis)
+        text = rows_source if inner == 1 else running_source
+        source = text(types[0].dtype, lowering.exclusive, lowering.reverse)
+        arrays = Array(0), Array(1)
+        if inner == 1:
+            return [KernelCall(source, (outer, n, *arrays), -(-outer // ROWS), outer * n * 0.5)]
+        work = outer * n * inner * (0.5 if inner >= TILE else 1.5)
+        return [KernelCall(source, (outer, n, inner, *arrays), outer * -(-inner // TILE), work)]
 
 
 @cache

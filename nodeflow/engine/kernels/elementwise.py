@@ -1,287 +1,277 @@
-"""A fused cluster of elementwise ops as straight-line Python for numba: one statement per node.
-
-The text depends on structure only (formulas, dtypes, which axes broadcast), never on sizes or
-names, so equal clusters anywhere share one kernel; names appear as comments when a person asks.
-"""
+"""Elementwise ops: formulas over one iteration space, neighbours fused into one kernel."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import ast
+import math
+from dataclasses import replace
+from functools import cache
+from itertools import accumulate
+from operator import mul
 
-from nodeflow.engine.kernels.expressions import numpy_name, render
-from nodeflow.graph.types import numpy_dtype
+import numpy as np
+
+from nodeflow.engine.ir.actions import Action, Actions, View
+from nodeflow.engine.ir.groups import Group
+from nodeflow.engine.ir.launches import Arg, KernelLaunch, Pointer, tasks_of
+from nodeflow.engine.kernels.cluster_source import (
+    Cluster,
+    ClusterNode,
+    Operand,
+    Output,
+    collapse,
+    elementwise_source,
+)
+from nodeflow.engine.kernels.kernel import GroupToLaunch, Kernel, leading_products
+from nodeflow.engine.kernels.registry import handles
+from nodeflow.graph.graph import Node
+from nodeflow.graph.types import FLOATS, TensorType, numpy_dtype
 from nodeflow.ops.lowering import Elementwise
 
-Pattern = tuple[bool, ...]
-"""For each axis of the iteration space: True where the array has it, False where it has size 1."""
+CONSTANT_SIZE = 4096
+"""Elements up to which a filled tensor is kept instead of written at each run."""
+_FAIL_FOR_INTEGERS = ("floor_divide(", "modulo(", "pow(")
 
 
-@dataclass(frozen=True)
-class Operand:
-    """Where a node finds an input: cluster input or earlier node, by number."""
+@handles(Elementwise)
+class ElementwiseKernel(Kernel[Elementwise]):
+    """A cluster of formulas, one statement for each."""
 
-    from_node: bool
-    index: int
+    label = "elementwise"
 
+    def label_of(self, group: Group) -> str:
+        return "fused" if len(group.actions) > 1 else self.label
 
-@dataclass(frozen=True, eq=False)
-class ClusterNode:
-    """One op of a cluster; compared by identity, since `emit` makes each only once."""
-
-    lowering: Elementwise
-    operands: tuple[Operand, ...]
-    in_dtypes: tuple[str, ...]
-    dtype: str
-    label: str = ""
-
-
-@dataclass(frozen=True)
-class Output:
-    """A node whose values are stored.
-
-    ``inplace`` is the input whose memory they replace; ``strided`` values go into part of an array.
-    """
-
-    node: int
-    inplace: int | None = None
-    strided: bool = False
-
-
-@dataclass(frozen=True)
-class Cluster:
-    """Elementwise nodes over one iteration space of ``rank`` (at least 1) axes.
-
-    Args of the kernel: the sizes of the axes, the number of elements of a task, then pointers to
-    inputs, then to those outputs that have memory of their own; then, for each of the inputs
-    ``strided`` and outputs that lie in part of an array, the strides of all axes but the last,
-    where it is 1. With ``flush``, denormals are zero.
-    """
-
-    rank: int
-    inputs: tuple[tuple[str, Pattern], ...]
-    nodes: tuple[ClusterNode, ...]
-    outputs: tuple[Output, ...]
-    flush: bool = False
-    strided: tuple[int, ...] = ()
-
-
-def elementwise_source(cluster: Cluster, *, comments: bool = False) -> str:
-    """The kernel of a cluster; with ``comments`` each statement names its node."""
-    return _Writer(cluster, comments).source()
-
-
-class _Writer:
-    def __init__(self, cluster: Cluster, comments: bool) -> None:
-        self.cluster = cluster
-        self.comments = comments
-        self.functions: set[str] = set()
-        self.checks: dict[str, list[str]] = {}
-
-    def source(self) -> str:
-        body = self._statements()
-        loop = self._loop(body)
-        imports = ["import numpy as np"]
-        intrinsics = ["load", "set_slot", "slot", "view1"]
-        if self.functions:
-            intrinsics.insert(0, "interleaved")
-        imports.append(f"from nodeflow.engine.devicelib.intrinsics import {', '.join(intrinsics)}")
-        if self.functions:
-            names = ", ".join(sorted(self.functions))
-            imports.append(f"from nodeflow.engine.devicelib.math_functions import {names}")
-        if self.cluster.flush:
-            names = "flush_denormals, restore_denormals"
-            imports.append(f"from nodeflow.engine.devicelib.denormals import {names}")
-        if self.checks:
-            imports.append(
-                f"from nodeflow.engine.devicelib.abi import CODE, {', '.join(self.checks)}"
+    def lower(
+        self,
+        actions: Actions,
+        node: Node,
+        lowering: Elementwise,
+        inputs: tuple[int, ...],
+        outputs: tuple[int, ...],
+    ) -> None:
+        """Inputs that the formula does not name (the pattern of ones_like) are not read."""
+        out = actions.types[outputs[0]]
+        if (lowering.expression,) == lowering.names and out == actions.types[inputs[0]]:
+            actions.share_storage(outputs[0], inputs[0])
+            return
+        named = _names(lowering.expression)
+        kept = [i for i, name in enumerate(lowering.names) if name in named]
+        if len(kept) < len(lowering.names):
+            dtype = actions.types[inputs[-1]].dtype
+            lowering = Elementwise(
+                lowering.expression, tuple(lowering.names[i] for i in kept), lowering.attrs
             )
-        return "\n".join([*imports, "", "", "def kernel(args, task, ntasks):", *loop, ""])
+            inputs = tuple(inputs[i] for i in kept)
+            if not inputs and dtype != out.dtype:
+                raise ValueError(f"{node.op.id}: a formula without inputs changes the dtype")
+        if not inputs and out.size is not None and out.size <= CONSTANT_SIZE:
+            actions.set_constant(outputs[0], _filled(lowering, out))
+            return
+        actions.add(Action(node, lowering, inputs, outputs))
 
-    # ---- the arithmetic -----------------------------------------------------------------------
-
-    def _statements(self) -> list[str]:
-        """Loads, one statement per node, stores; indented by nothing."""
-        lines = []
-        for k, (_, pattern) in enumerate(self.cluster.inputs):
-            if pattern[-1]:
-                lines.append(f"a{k} = x{k}[i]")
-        for j, node in enumerate(self.cluster.nodes):
-            lines.append(self._statement(j, node))
-        for code, conditions in self.checks.items():
-            lines.append(f"bad_{code} |= {' | '.join(dict.fromkeys(conditions))}")
-        for number, output in enumerate(self.cluster.outputs):
-            target = f"y{number}" if output.inplace is None else f"x{output.inplace}"
-            lines.append(f"{target}[i] = v{output.node}")
-        return lines
-
-    def _statement(self, j: int, node: ClusterNode) -> str:
-        texts = [f"v{o.index}" if o.from_node else f"a{o.index}" for o in node.operands]
-        names = dict(zip(node.lowering.names, texts, strict=True))
-        rendered = render(
-            node.lowering.expression, names, node.lowering.attrs, node.in_dtypes, node.dtype
-        )
-        self.functions |= rendered.functions
-        for check in rendered.checks:
-            code, condition = check.split(":", 1)
-            self.checks.setdefault(code, []).append(condition)
-        comment = f"  # {node.label}" if self.comments and node.label else ""
-        return f"v{j} = {rendered.text}{comment}"
-
-    # ---- the loops ----------------------------------------------------------------------------
-
-    def _loop(self, body: Sequence[str]) -> list[str]:
-        rank = self.cluster.rank
-        lines = [f"d{axis} = slot(args, {axis})" for axis in range(rank)]
-        lines += [f"p{k} = slot(args, {rank + 1 + k})" for k in range(len(self.cluster.inputs))]
-        own = [n for n, output in enumerate(self.cluster.outputs) if output.inplace is None]
-        base = rank + 1 + len(self.cluster.inputs)
-        lines += [f"q{n} = slot(args, {base + place})" for place, n in enumerate(own)]
-        at = base + len(own)
-        for name in self._strided():
-            lines += [f"{name}_{axis} = slot(args, {at + axis})" for axis in range(rank - 1)]
-            at += rank - 1
-        lines += [f"bad_{code} = False" for code in self.checks]
-        if self.cluster.flush:
-            lines.append("mode = flush_denormals()")
-        lines += [
-            f"total = {' * '.join(f'd{axis}' for axis in range(rank))}",
-            f"start = min(total, slot(args, {rank}) * task)",
-            f"stop = min(total, start + slot(args, {rank}))",
-        ]
-        if rank == 1:
-            lines.append("size = stop - start")
-            lines += self._views("start", {})
-            lines += self._inner(body, "")
+    def launches(self, work: GroupToLaunch, lowering: Elementwise) -> list[KernelLaunch]:
+        """One launch for all formulas."""
+        cluster, sizes, pointers = describe_cluster(work)
+        total = math.prod(sizes)
+        estimate = total * _cost(cluster)
+        if work.tiling is None:
+            tasks, size = _vectors(total, estimate)
         else:
-            lines += self._rows(body)
-        if self.cluster.flush:
-            lines.append("restore_denormals(mode)")
-        for code in self.checks:
-            lines += [f"if bad_{code}:", f"    set_slot(args, CODE, {code})"]
-        return ["    " + line for line in lines]
+            tasks, size = work.tiling.tasks, work.tiling.units_per_task(total)
+        args = (*sizes, size, *pointers)
+        return [KernelLaunch(_source(cluster), args, tasks, estimate, work.group)]
 
-    def _rows(self, body: Sequence[str]) -> list[str]:
-        """Walk the rows of the innermost axis that the task's share touches."""
-        rank = self.cluster.rank
-        inner = f"d{rank - 1}"
-        lines = [
-            "position = start",
-            "while position < stop:",
-            f"    row = position // {inner}",
-            f"    column = position - row * {inner}",
-            f"    size = min({inner} - column, stop - position)",
-        ]
-        rest = "row"
-        for axis in range(rank - 2, 0, -1):
-            lines.append(f"    i{axis} = {rest} % d{axis}")
-            lines.append(f"    r{axis} = {rest} // d{axis}")
-            rest = f"r{axis}"
-        lines.append(f"    i0 = {rest}")
-        lines += ["    " + line for line in self._views("position", {})]
-        lines += self._inner(body, "    ")
-        lines.append("    position += size")
-        return lines
+    def named_source(self, work: GroupToLaunch, launch: KernelLaunch) -> str:
+        """The text with the name of its node beside each statement."""
+        cluster, *_ = describe_cluster(work, labels=True)
+        return elementwise_source(cluster, comments=True)
 
-    def _views(self, flat: str, _: dict) -> list[str]:
-        """Arrays of the current stretch of the innermost axis, scalars where it broadcasts."""
-        lines = []
-        for k, (dtype, pattern) in enumerate(self.cluster.inputs):
-            size = numpy_dtype(dtype).itemsize
-            if k in self.cluster.strided:
-                offset = self._strided_offset(f"s{k}", pattern)
-            else:
-                offset = flat if all(pattern) else self._offset(pattern)
-            address = f"p{k} + {size} * ({offset})" if offset != "0" else f"p{k}"
-            if pattern[-1]:
-                lines.append(f"x{k} = view1({address}, size, {numpy_name(dtype)})")
-            else:
-                lines.append(f"a{k} = load({address}, {numpy_name(dtype)})")
-        for n, output in enumerate(self.cluster.outputs):
-            if output.inplace is None:
-                dtype = self.cluster.nodes[output.node].dtype
-                size = numpy_dtype(dtype).itemsize
-                offset = flat
-                if output.strided:
-                    offset = f"({self._strided_offset(f't{n}', (True,) * self.cluster.rank)})"
-                lines.append(f"y{n} = view1(q{n} + {size} * {offset}, size, {numpy_name(dtype)})")
-        return lines
+    def can_fail(self, actions: Actions, action: Action, lowering: Elementwise) -> bool:
+        """Of integers, division by zero and negative powers are failures."""
+        if not action.inputs or not any(f in lowering.expression for f in _FAIL_FOR_INTEGERS):
+            return False
+        return actions.types[action.inputs[-1]].dtype not in FLOATS
 
-    def _strided(self) -> list[str]:
-        """Names of the strides of everything that lies in part of an array."""
-        stores = (n for n, output in enumerate(self.cluster.outputs) if output.strided)
-        return [*(f"s{k}" for k in self.cluster.strided), *(f"t{n}" for n in stores)]
+    def leading_rows(self, actions: Actions, group: Group, lowering: Elementwise) -> frozenset[int]:
+        return leading_products(_space(group))
 
-    def _strided_offset(self, name: str, pattern: Pattern) -> str:
-        """Index of the first element of the stretch in an array with strides."""
-        last = len(pattern) - 1
-        terms = [f"i{axis} * {name}_{axis}" for axis in range(last) if pattern[axis]]
-        return " + ".join([*terms, *(["column"] if pattern[last] else [])]) or "0"
+    def reads_own_rows(
+        self,
+        actions: Actions,
+        group: Group,
+        lowering: Elementwise,
+        operand: int,
+        slot: int,
+        rows: int,
+    ) -> bool:
+        """What is broadcast along the rows is read by all tasks."""
+        space, shape = _space(group), actions.types[slot].shape
+        padded = (1,) * (len(space) - len(shape)) + tuple(shape)
+        leading = list(accumulate(space, mul)).index(rows) + 1
+        return padded[:leading] == tuple(space[:leading])
 
-    def _offset(self, pattern: Pattern) -> str:
-        """Index of the first element of the stretch in an array that lacks some axes."""
-        terms = []
-        for axis, present in enumerate(pattern):
-            if not present:
-                continue
-            index = "column" if axis == len(pattern) - 1 else f"i{axis}"
-            later = [f"d{b}" for b in range(axis + 1, len(pattern)) if pattern[b]]
-            terms.append(" * ".join([index, *later]))
-        return " + ".join(terms) or "0"
-
-    def _inner(self, body: Sequence[str], indent: str) -> list[str]:
-        first = self.cluster.outputs[0]
-        size = "y0.size" if first.inplace is None else f"x{first.inplace}.size"
-        end = f"interleaved({size})" if self.functions else size
-        return [
-            f"{indent}for i in range({end}):",
-            *(f"{indent}    {line}" for line in body),
-        ]
+    def may_overwrite(self, actions: Actions, group: Group, storage: int) -> bool:
+        """Where it reads each element of the whole array once, just before it writes it."""
+        slots = {
+            slot
+            for action in group.actions
+            for slot in action.inputs
+            if actions.storage[slot] == storage
+        }
+        shapes = {actions.types[slot].shape for slot in slots}
+        return shapes == {group.shape} and actions.views.keys().isdisjoint(slots)
 
 
-Strides = tuple[int, ...]
+def _space(group: Group) -> list[int]:
+    """The iteration space of a cluster."""
+    assert group.shape is not None
+    return [d or 0 for d in group.shape]
 
 
-def collapse(
-    shape: Sequence[int],
-    input_shapes: Sequence[Sequence[int]],
-    strides: Sequence[Strides | None] | None = None,
-) -> tuple[list[int], list[Pattern], list[Strides | None]]:
-    """The iteration space with as few axes as possible, and each array's pattern over it.
+def _filled(lowering: Elementwise, type_: TensorType) -> np.ndarray:
+    """The value of a formula without inputs, everywhere."""
+    value = eval(lowering.expression, {"__builtins__": {}}, dict(lowering.attrs))
+    return np.full(type_.shape, value, numpy_dtype(type_.dtype))  # type: ignore[arg-type]
 
-    Neighbouring axes that every array has, or lacks, alike become one; axes of size 1 vanish.
+
+@cache
+def _names(expression: str) -> frozenset[str]:
+    return frozenset(n.id for n in ast.walk(ast.parse(expression)) if isinstance(n, ast.Name))
+
+
+# ---- clusters -----------------------------------------------------------------------------------
+
+
+def describe_cluster(
+    work: GroupToLaunch, *, labels: bool = False
+) -> tuple[Cluster, list[int], list[Arg]]:
+    """The cluster of a group, sizes of its iteration space, and the arguments after those.
 
     Args:
-        strides: for arrays that are part of others, the stride of each of their axes; 1 for the
-            last, which is longer than 1.
-
-    Returns:
-        Sizes (at least one axis), for each array which of the axes it has, and its strides along
-        all of them but the last, or None if it is contiguous.
+        labels: whether each node of the cluster says which node of the graph it is.
     """
-    rank = len(shape)
-    padded = [(1,) * (rank - len(s)) + tuple(s) for s in input_shapes]
-    steps = [s and (0,) * (rank - len(s)) + tuple(s) for s in strides or [None] * len(padded)]
-    sizes: list[int] = []
-    columns: list[tuple[bool, ...]] = []
-    along: list[tuple[int, ...]] = []
-    for axis, size in enumerate(shape):
-        if size == 1:
-            continue
-        column = tuple(s[axis] != 1 for s in padded)
-        step = tuple(s[axis] if s and has else 0 for s, has in zip(steps, column, strict=True))
-        if columns and columns[-1] == column and along[-1] == tuple(s * size for s in step):
-            sizes[-1] *= size
-            along[-1] = step
-        else:
-            sizes.append(size)
-            columns.append(column)
-            along.append(step)
-    if not sizes:
-        return [1], [(True,)] * len(padded), [None] * len(padded)
-    patterns = [tuple(c[k] for c in columns) for k in range(len(padded))]
-    kept = [
-        None if s is None or len(sizes) == 1 else tuple(a[k] for a in along[:-1])
-        for k, s in enumerate(steps)
+    actions, group, inplace = work.actions, work.group, work.inplace
+    types, storage, views = actions.types, actions.storage, actions.views
+    uses: dict[tuple[int, tuple, View | None], int] = {}
+    node_of: dict[int, int] = {}
+    nodes = []
+    for action in group.actions:
+        lowering = action.lowering
+        assert isinstance(lowering, Elementwise)
+        operands = []
+        for slot in action.inputs:
+            if storage[slot] in node_of:
+                operands.append((True, node_of[storage[slot]]))
+            else:
+                key = (storage[slot], types[slot].shape, views.get(slot))
+                operands.append((False, uses.setdefault(key, len(uses))))
+        out = action.outputs[0]
+        node_of[storage[out]] = len(nodes)
+        dtypes = tuple([types[s].dtype for s in action.inputs]) or (types[out].dtype,)
+        attrs = _Frozen(lowering.attrs) if lowering.attrs else _NOTHING
+        node = _cluster_node(
+            lowering.expression, lowering.names, attrs, tuple(operands), dtypes, types[out].dtype
+        )
+        nodes.append(replace(node, label=action.node.name) if labels else node)
+    assert group.shape is not None
+    shape = [d for d in group.shape if d is not None]
+    inputs = [key[0] for key in uses]
+    pieces = [(s, *piece) for s, where in group.pieces.items() for piece in where]
+    outputs = [s for s in node_of if s in work.needed] or ([] if pieces else list(node_of)[-1:])
+    shapes = [key[1] for key in uses] + [group.shape] * len(pieces)
+    strides = [view and view.strides for *_, view in (*uses, *pieces)]
+    sizes, patterns, strides = collapse(shape, shapes, strides)
+    stores = [
+        Output(node_of[s], inputs.index(inplace[s]) if s in inplace else None) for s in outputs
     ]
-    return sizes, patterns, kept
+    of_pieces = strides[len(uses) :]
+    stores += [
+        Output(node_of[s], strided=stride is not None)
+        for (s, _, _), stride in zip(pieces, of_pieces, strict=True)
+    ]
+    cluster = Cluster(
+        len(sizes),
+        tuple((types[s].dtype, p) for s, p in zip(inputs, patterns, strict=False)),
+        tuple(nodes),
+        tuple(stores),
+        group.flush,
+        tuple(k for k, s in enumerate(strides[: len(uses)]) if s is not None),
+    )
+    arrays = [*((s, view) for s, _, view in uses)]
+    arrays += [(s, None) for s in outputs if s not in inplace]
+    arrays += [(whole, view) for _, whole, view in pieces]
+    args: list[Arg] = [
+        Pointer(s, view.offset * numpy_dtype(types[s].dtype).itemsize if view else 0)
+        for s, view in arrays
+    ]
+    return cluster, sizes, [*args, *(s for axes in strides if axes is not None for s in axes)]
+
+
+def copy_launch(actions: Actions, source: int, target: int) -> KernelLaunch:
+    """Copy the values of a storage into another one."""
+    dtype = actions.types[source].dtype
+    node = _cluster_node("x", ("x",), _NOTHING, ((False, 0),), (dtype,), dtype)
+    cluster = Cluster(1, ((dtype, (True,)),), (node,), (Output(0),))
+    size = actions.types[source].size or 0
+    work = size * _cost(cluster)
+    tasks, each = _vectors(size, work)
+    args = (size, each, Pointer(source), Pointer(target))
+    return KernelLaunch(_source(cluster), args, tasks, work)
+
+
+@cache
+def _source(cluster: Cluster) -> str:
+    return elementwise_source(cluster)
+
+
+def _vectors(total: int, work: float) -> tuple[int, int]:
+    """Number of tasks of an elementwise kernel and elements of each: whole vectors."""
+    vectors = max(1, -(-total // 64))
+    each = -(-vectors // tasks_of(work))
+    return -(-vectors // each), 64 * each
+
+
+class _Frozen(dict):
+    """Attributes as part of a key."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(tuple(sorted((k, str(v)) for k, v in self.items()))) if self else 0
+
+
+_NOTHING = _Frozen()
+
+
+@cache
+def _cluster_node(
+    expression: str,
+    names: tuple[str, ...],
+    attrs: _Frozen,
+    operands: tuple[tuple[bool, int], ...],
+    dtypes: tuple[str, ...],
+    dtype: str,
+) -> ClusterNode:
+    """The one node that is like this, so that large graphs are planned without many equal ones."""
+    lowering = Elementwise(expression, names, attrs)
+    return ClusterNode(lowering, tuple(Operand(*o) for o in operands), dtypes, dtype)
+
+
+def _cost(cluster: Cluster) -> float:
+    """Nanoseconds per element."""
+    arrays = len(cluster.inputs) + len(cluster.outputs)
+    wide = any(n.dtype in ("float64", "int64") for n in cluster.nodes)
+    total = 0.08 * arrays * (2 if wide else 1)
+    for node in cluster.nodes:
+        calls = _calls(node.lowering.expression)
+        total += 0.05 + calls * (8.0 if wide else 0.6)
+    return total
+
+
+@cache
+def _calls(expression: str) -> int:
+    """Calls in a formula that are more than a few instructions."""
+    cheap = {"maximum", "minimum", "where", "clip", "cast", "abs_", "sqrt", "sign", "fma"}
+    return sum(
+        isinstance(n, ast.Call) and getattr(n.func, "id", "") not in cheap
+        for n in ast.walk(ast.parse(expression))
+    )

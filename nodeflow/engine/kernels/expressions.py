@@ -15,7 +15,7 @@ from typing import Any
 
 from nodeflow.graph.types import FLOATS
 
-# Functions whose integer variant can fail, with the condition, and the code of `layout`.
+# Functions whose integer variant can fail, with the condition, and the code of `abi`.
 _CHECKS = {
     "floor_divide": ("({1} == 0)", "DIVISION_BY_ZERO"),
     "modulo": ("({1} == 0)", "DIVISION_BY_ZERO"),
@@ -40,6 +40,19 @@ class Rendered:
 def numpy_name(dtype: str) -> str:
     """How a dtype is written in kernels: ``np.float32``, ``np.bool_``."""
     return "np.bool_" if dtype == "bool" else f"np.{dtype}"
+
+
+def kernel_text(imports: str, body: str) -> str:
+    """A kernel that imports some intrinsics."""
+    return (
+        f"import numpy as np\nfrom nodeflow.engine.devicelib.intrinsics import {imports}\n\n\n"
+        f"def kernel(args, task, ntasks):\n{body}"
+    )
+
+
+def integer_of_size(size: int) -> str:
+    """The integer type of so many bytes, which stands for any element that is only moved."""
+    return {1: "np.uint8", 4: "np.int32", 8: "np.int64"}[size]
 
 
 def typed_literal(value: Any, dtype: str) -> str:

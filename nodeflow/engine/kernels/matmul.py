@@ -8,15 +8,23 @@ half of both operands; two tiles of the result would each read all of one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+import numpy as np
+
 from nodeflow.engine.devicelib import blas
 from nodeflow.engine.ir.actions import Action, Actions
+from nodeflow.engine.ir.groups import Group
+from nodeflow.engine.ir.launches import KernelLaunch, limited_tasks
+from nodeflow.engine.kernels.kernel import GroupToLaunch, Kernel, LoweringRule
+from nodeflow.engine.kernels.matmul_int import matmul_source
 from nodeflow.engine.kernels.matmul_tiling import plan_tiles, product_ns
+from nodeflow.engine.kernels.registry import handles
 from nodeflow.graph.graph import Node
-from nodeflow.graph.types import FLOATS, TensorType
+from nodeflow.graph.types import FLOATS, TensorType, numpy_dtype
 from nodeflow.ops.lowering import Elementwise, Lowering, Matmul
 
 HALVES_NS = 10_000
@@ -70,25 +78,34 @@ class Product(Lowering):
 # ---- what a product becomes ---------------------------------------------------------------------
 
 
-def add_product(
-    actions: Actions, node: Node, matmul: Matmul, inputs: tuple[int, ...], output: int
-) -> None:
-    """Add the actions of one product."""
-    x = actions.types[inputs[0]]
-    m, n, k = extents(x, actions.types[output], matmul.transpose_x)
-    if k == 1 and x.dtype in FLOATS:
-        actions.add(Action(node, _OUTER, tuple(_as_vectors(actions, matmul, inputs)), (output,)))
-        return
-    slots = []
-    unpacked = matmul.transpose_x or not matmul.transpose_y
-    halves = _halves(m, n, k, x.dtype, unpacked and blas.small_products())
-    for first, depth in halves:
-        slot = output if len(halves) == 1 else actions.new_slot(actions.types[output])
-        product = Product(matmul.transpose_x, matmul.transpose_y, first, depth)
-        actions.add(Action(node, product, inputs, (slot,)))
-        slots.append(slot)
-    if len(slots) > 1:
-        actions.add(Action(node, Elementwise("x + y", ("x", "y")), tuple(slots), (output,)))
+@handles(Matmul)
+class MatmulRule(LoweringRule[Matmul]):
+    """A product as what its shape makes of it."""
+
+    def lower(
+        self,
+        actions: Actions,
+        node: Node,
+        lowering: Matmul,
+        inputs: tuple[int, ...],
+        outputs: tuple[int, ...],
+    ) -> None:
+        x, out = actions.types[inputs[0]], actions.types[outputs[0]]
+        m, n, k = extents(x, out, lowering.transpose_x)
+        if k == 1 and x.dtype in FLOATS:
+            vectors = tuple(_as_vectors(actions, lowering, inputs))
+            actions.add(Action(node, _OUTER, vectors, outputs))
+            return
+        slots = []
+        unpacked = lowering.transpose_x or not lowering.transpose_y
+        halves = _halves(m, n, k, x.dtype, unpacked and blas.small_products())
+        for first, depth in halves:
+            slot = outputs[0] if len(halves) == 1 else actions.new_slot(out)
+            product = Product(lowering.transpose_x, lowering.transpose_y, first, depth)
+            actions.add(Action(node, product, inputs, (slot,)))
+            slots.append(slot)
+        if len(slots) > 1:
+            actions.add(Action(node, Elementwise("x + y", ("x", "y")), tuple(slots), outputs))
 
 
 _OUTER = Elementwise("fma(x, y, 0)", ("x", "y"))
@@ -108,7 +125,7 @@ def _as_vectors(actions: Actions, matmul: Matmul, inputs: tuple[int, ...]) -> It
         if transposed:
             shape = (*type_.shape[:-2], type_.shape[-1], type_.shape[-2])
             view = actions.new_slot(type_.with_shape(shape))
-            actions.storage[view] = actions.storage[slot]
+            actions.share_storage(view, slot)
             slot = view
         yield slot
 
@@ -131,6 +148,79 @@ def _halves(m: int, n: int, k: int, dtype: str, unpacked: bool) -> list[tuple[in
     ):
         return [(0, k)]
     return [(0, k // 2), (k // 2, k - k // 2)]
+
+
+# ---- what a product launches --------------------------------------------------------------------
+
+
+@handles(Product)
+class ProductKernel(Kernel[Product]):
+    """A matrix product for each index of the batch."""
+
+    label = "matmul"
+
+    def launches(self, work: GroupToLaunch, lowering: Product) -> list[KernelLaunch]:
+        types, pointers = work.types, work.pointers
+        dtype, layout = types[0].dtype, (lowering.transpose_x, lowering.transpose_y)
+        m, n, k = shape = extents(types[0], types[2], lowering.transpose_x)
+        if dtype in FLOATS:
+            source = product_source(dtype, *layout)
+            args, tasks = product_args(dtype, shape, *layout, part=(lowering.first, lowering.depth))
+            estimate = product_ns(m, n, lowering.depth, dtype)
+        else:
+            source = matmul_source(dtype, *layout)
+            args, estimate = [0, 0, 0, 0, m, n, k], m * n * k * 0.5
+            tasks = limited_tasks(estimate, m)
+        size = numpy_dtype(dtype).itemsize
+        starts = (*part_offsets(shape, *layout, lowering.first), 0)
+        shapes = [[d or 0 for d in t.shape] for t in types]
+        launches = []
+        for index in np.ndindex(*shapes[2][:-2]):
+            at = [
+                pointer.plus(size * (_batch_offset(shape, index) + start))
+                for pointer, shape, start in zip(pointers, shapes, starts, strict=True)
+            ]
+            each = (args[0], *at, *args[4:])
+            launches.append(KernelLaunch(source, each, tasks, estimate, work.group))
+        return launches
+
+    def leading_rows(self, actions: Actions, group: Group, lowering: Product) -> frozenset[int]:
+        """Its tiles, where they are as wide as the result, are rows."""
+        action = group.actions[0]
+        if self.task_height(actions, action, lowering) is None:
+            return frozenset()
+        return frozenset({math.prod(d or 0 for d in actions.types[action.outputs[0]].shape[:-1])})
+
+    def task_height(self, actions: Actions, action: Action, lowering: Product) -> int | None:
+        x, out = actions.types[action.inputs[0]], actions.types[action.outputs[0]]
+        m, n, k = extents(x, out, lowering.transpose_x)
+        if x.dtype not in FLOATS or math.prod(d or 0 for d in out.shape[:-2]) != 1:
+            return None
+        layout = lowering.transpose_x, lowering.transpose_y
+        tiling = plan_tiles(m, n, lowering.depth, x.dtype, *layout, lowering.depth < k)
+        return tiling.height if tiling.width >= n else None
+
+    def reads_own_rows(
+        self,
+        actions: Actions,
+        group: Group,
+        lowering: Product,
+        operand: int,
+        slot: int,
+        rows: int,
+    ) -> bool:
+        """Rows of the result are made of rows of the first operand and of all of the second."""
+        return operand == 0 and not lowering.transpose_x
+
+
+def _batch_offset(shape: Sequence[int], index: Sequence[int]) -> int:
+    """Elements before the matrix at a batch index, axes of size 1 (or missing) being repeated."""
+    offset, stride = 0, shape[-1] * shape[-2]
+    batch = shape[:-2]
+    for size, at in zip(reversed(batch), reversed(index), strict=False):
+        offset += stride * at if size != 1 else 0
+        stride *= size
+    return offset
 
 
 # ---- the kernel ---------------------------------------------------------------------------------

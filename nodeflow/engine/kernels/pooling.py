@@ -10,8 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 
-from nodeflow.engine.kernels.copies import At, Call, Share
+from nodeflow.engine.ir.actions import Actions
+from nodeflow.engine.ir.groups import Group
 from nodeflow.engine.kernels.expressions import numpy_name, typed_literal
+from nodeflow.engine.kernels.kernel import Array, CallKernel, KernelCall, UnitsPerTask
+from nodeflow.engine.kernels.registry import handles
 from nodeflow.graph.types import TensorType, numpy_dtype
 from nodeflow.ops.lowering import Pool
 
@@ -24,30 +27,40 @@ SPREADS = ("put", "share")
 """Kinds whose output is the picture."""
 
 
-def pool_calls(pool: Pool, types: Sequence[TensorType]) -> list[Call]:
-    """One kernel call; ``types`` are those of the inputs and the output."""
-    rows, columns = pool.windows.height, pool.windows.width
-    spreads = pool.kind in SPREADS
-    picture = types[-1] if spreads else types[0]
-    n, height, width, channels = (d or 0 for d in picture.shape)
-    down, across = (count or 0 for count in pool.windows.counts(height, width))
-    top, left = rows.pads(height)[0], columns.pads(width)[0]
-    apart = rows.kernel <= rows.stride
-    strips = down if apart or not spreads else 1
-    tiled = (
-        (rows.kernel, columns.kernel) == (rows.stride, columns.stride)
-        and (top, left) == (0, 0)
-        and (down * rows.kernel, across * columns.kernel) == (height, width)
-    )
-    kernel = (rows.kernel, columns.kernel)
-    small = kernel[0] * kernel[1] <= WRITTEN_OUT
-    source = pool_source(pool.kind, picture.dtype, kernel if small else None, tiled and small)
-    arrays = [At(i) for i in range(len(types))]
-    args = (n, height, width, channels, down, across, *kernel, rows.stride, columns.stride,
-            top, left, max(strips, 1), Share(), *arrays)  # fmt: skip
-    elements = n * down * across * channels * kernel[0] * kernel[1]
-    work = elements * (0.15 if small else 0.4) + n * down * across * 20
-    return [Call(source, args, n * max(strips, 1), work, 1)]
+@handles(Pool)
+class PoolKernel(CallKernel[Pool]):
+    """All windows of some pictures."""
+
+    label = "pooling"
+
+    def calls(self, lowering: Pool, types: Sequence[TensorType]) -> list[KernelCall]:
+        rows, columns = lowering.windows.height, lowering.windows.width
+        spreads = lowering.kind in SPREADS
+        picture = types[-1] if spreads else types[0]
+        n, height, width, channels = (d or 0 for d in picture.shape)
+        down, across = (count or 0 for count in lowering.windows.counts(height, width))
+        top, left = rows.pads(height)[0], columns.pads(width)[0]
+        apart = rows.kernel <= rows.stride
+        strips = down if apart or not spreads else 1
+        tiled = (
+            (rows.kernel, columns.kernel) == (rows.stride, columns.stride)
+            and (top, left) == (0, 0)
+            and (down * rows.kernel, across * columns.kernel) == (height, width)
+        )
+        kernel = (rows.kernel, columns.kernel)
+        small = kernel[0] * kernel[1] <= WRITTEN_OUT
+        source = pool_source(
+            lowering.kind, picture.dtype, kernel if small else None, tiled and small
+        )
+        arrays = map(Array, range(len(types)))
+        args = (n, height, width, channels, down, across, *kernel, rows.stride, columns.stride,
+                top, left, max(strips, 1), UnitsPerTask(), *arrays)  # fmt: skip
+        elements = n * down * across * channels * kernel[0] * kernel[1]
+        work = elements * (0.15 if small else 0.4) + n * down * across * 20
+        return [KernelCall(source, args, n * max(strips, 1), work)]
+
+    def leading_rows(self, actions: Actions, group: Group, lowering: Pool) -> frozenset[int]:
+        return frozenset({actions.types[group.actions[0].outputs[0]].shape[0] or 0})
 
 
 @cache

@@ -3,9 +3,33 @@
 from __future__ import annotations
 
 from nodeflow.engine.devicelib.abi import float_slot
+from nodeflow.engine.ir.launches import KernelLaunch, KeyWord, StepAddress
+from nodeflow.engine.kernels.kernel import GroupToLaunch, Kernel
+from nodeflow.engine.kernels.registry import handles
 from nodeflow.engine.rng import normal_cdf
+from nodeflow.ops.lowering import Random
 
 TASK_ELEMENTS = 65536  # a task is about half a millisecond
+
+
+@handles(Random)
+class RandomKernel(Kernel[Random]):
+    """An array filled from the node's stream."""
+
+    label = "random"
+
+    def launches(self, work: GroupToLaunch, lowering: Random) -> list[KernelLaunch]:
+        type_, node = work.types[-1], work.action.node
+        size = type_.size or 0
+        numbers, tasks = fill_args(
+            0, size, (0, 0), 0, offset=lowering.offset, scale=lowering.scale, low=lowering.low,
+            high=lowering.high,
+        )  # fmt: skip
+        key = KeyWord(node, 0), KeyWord(node, 1)
+        args = (work.pointers[-1], size, *key, StepAddress(), *numbers[5:])
+        source = fill_source(lowering.distribution, type_.dtype)
+        return [KernelLaunch(source, args, tasks, size * 8.0, work.group)]
+
 
 _BODIES = {
     "uniform": "offset + scale * uniform_{dtype}(first, second)",

@@ -1,4 +1,4 @@
-"""Source texts of the kernels that reduce: rows, columns, and the search for an extreme.
+"""Reductions: rows, columns, and the search for an extreme.
 
 A reduction over axes is brought into the form [A, R, B], R being reduced. Blocks have fixed
 lengths and partial results are combined in a fixed order, so results depend on shapes only.
@@ -6,28 +6,21 @@ lengths and partial results are combined in a fixed order, so results depend on 
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from nodeflow.engine.ir.actions import Action, Actions
+from nodeflow.engine.ir.groups import Group
+from nodeflow.engine.ir.launches import KernelLaunch, even_tiling, limited_tasks
 from nodeflow.engine.kernels.expressions import numpy_name, typed_literal
-from nodeflow.graph.types import FLOATS, numpy_dtype
-from nodeflow.ops.lowering import Lowering
-
-
-@dataclass(frozen=True)
-class Stage(Lowering):
-    """One pass over [outer, n, inner], reducing n in ``blocks`` pieces of ``length``.
-
-    ``divisor`` is what the result is divided by (a mean's last stage), or 0.
-    """
-
-    kind: str
-    outer: int
-    n: int
-    inner: int
-    blocks: int
-    length: int
-    divisor: int = 0
-
+from nodeflow.engine.kernels.kernel import GroupToLaunch, Kernel, LoweringRule, around
+from nodeflow.engine.kernels.registry import handles
+from nodeflow.graph.graph import Node
+from nodeflow.graph.types import FLOATS, TensorType, numpy_dtype
+from nodeflow.ops.lowering import Elementwise, Lowering, Reduce
 
 ROW_BLOCK = 8192
 """Longest stretch that one task reduces; longer rows become partial results first."""
@@ -60,8 +53,6 @@ def identity(kind: str, dtype: str) -> str:
 
 
 def _limit(which: str, dtype: str) -> str:
-    import numpy as np
-
     if dtype in FLOATS:
         return typed_literal(-np.inf if which == "low" else np.inf, dtype)
     info = np.iinfo(numpy_dtype(dtype))
@@ -70,6 +61,158 @@ def _limit(which: str, dtype: str) -> str:
 
 def _combined(kind: str, a: str, b: str, dtype: str) -> str:
     return f"{numpy_name(dtype)}({_COMBINE[kind].format(a, b)})"
+
+
+# ---- from axes to stages ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Stage(Lowering):
+    """One pass over [outer, n, inner], reducing n in ``blocks`` pieces of ``length``.
+
+    ``divisor`` is what the result is divided by (a mean's last stage), or 0.
+    """
+
+    kind: str
+    outer: int
+    n: int
+    inner: int
+    blocks: int
+    length: int
+    divisor: int = 0
+
+
+@handles(Reduce)
+class ReduceRule(LoweringRule[Reduce]):
+    """Stages from the last run of reduced axes to the first, long runs in two steps."""
+
+    def lower(
+        self,
+        actions: Actions,
+        node: Node,
+        lowering: Reduce,
+        inputs: tuple[int, ...],
+        outputs: tuple[int, ...],
+    ) -> None:
+        source, target = inputs[0], outputs[0]
+        type_ = actions.types[source]
+        sizes = [d or 0 for d in type_.shape]
+        if _is_search(lowering.kind):
+            outer, n, inner = around(sizes, lowering.axes[0])
+            stage = Stage(lowering.kind, outer, n, inner, 1, max(n, 1))
+            actions.add(Action(node, stage, (source,), (target,)))
+            return
+        kind = "sum" if lowering.kind == "mean" else lowering.kind
+        count = math.prod(sizes[axis] for axis in lowering.axes)
+        stages = list(_stages(kind, _runs(sizes, lowering.axes)))
+        if not stages:  # every reduced axis has size 1, so only the shape changes
+            actions.share_storage(target, source)
+            return
+        if lowering.kind == "mean":
+            if count == 0:
+                nan = Elementwise("value", (), {"value": math.nan})
+                for stage in stages[:-1]:
+                    source = _add_stage(actions, node, stage, source)
+                actions.add(Action(node, nan, (), (target,)))
+                return
+            last = stages[-1]
+            stages[-1] = Stage(
+                last.kind, last.outer, last.n, last.inner, 1, last.length, max(count, 1)
+            )
+        for stage in stages[:-1]:
+            source = _add_stage(actions, node, stage, source)
+        actions.add(Action(node, stages[-1], (source,), (target,)))
+
+    def checks_elements(self, lowering: Reduce) -> bool:
+        """The search in an axis without elements fails."""
+        return _is_search(lowering.kind)
+
+
+def _is_search(kind: str) -> bool:
+    return kind in ("argmax", "argmin")
+
+
+def _add_stage(actions: Actions, node: Node, stage: Stage, source: int) -> int:
+    """A stage into a slot of its own, which is returned."""
+    size = stage.outer * stage.blocks * stage.inner
+    slot = actions.new_slot(TensorType(actions.types[source].dtype, (size,)))
+    actions.add(Action(node, stage, (source,), (slot,)))
+    return slot
+
+
+def _runs(shape: Sequence[int], axes: Sequence[int]) -> list[tuple[bool, int]]:
+    """Neighbouring axes that are reduced, or kept, as one: (reduced, size); size 1 vanishes."""
+    runs: list[tuple[bool, int]] = []
+    for axis, size in enumerate(shape):
+        if size == 1:
+            continue
+        reduced = axis in axes
+        if runs and runs[-1][0] == reduced:
+            runs[-1] = (reduced, runs[-1][1] * size)
+        else:
+            runs.append((reduced, size))
+    return runs
+
+
+def _stages(kind: str, runs: list[tuple[bool, int]]) -> Iterator[Stage]:
+    """Yield the stages that reduce all reduced runs, the last run first."""
+    runs = list(runs)
+    while any(reduced for reduced, _ in runs):
+        at = max(i for i, (reduced, _) in enumerate(runs) if reduced)
+        outer = math.prod(size for _, size in runs[:at])
+        inner = math.prod(size for _, size in runs[at + 1 :])
+        n = runs[at][1]
+        block = ROW_BLOCK if inner == 1 else COLUMN_BLOCK
+        while n > block:
+            blocks = -(-n // block)
+            yield Stage(kind, outer, n, inner, blocks, block)
+            n = blocks
+        yield Stage(kind, outer, n, inner, 1, max(n, 1))
+        del runs[at]
+
+
+@handles(Stage)
+class ReductionKernel(Kernel[Stage]):
+    """One pass of a reduction, or the search for an extreme."""
+
+    label = "reduction"
+
+    def launches(self, work: GroupToLaunch, lowering: Stage) -> list[KernelLaunch]:
+        stage, dtype = lowering, work.types[0].dtype
+        elements = stage.outer * stage.n * stage.inner
+        if _is_search(stage.kind):
+            estimate = elements * 0.3
+            source = search_source(stage.kind, dtype, rows=stage.inner == 1)
+            args = (stage.outer, stage.n, stage.inner, *work.pointers)
+            units = stage.outer * -(-stage.inner // COLUMN_TILE)
+            tasks = limited_tasks(estimate, units)
+            return [KernelLaunch(source, args, tasks, estimate, work.group)]
+        estimate = elements * (0.15 if dtype in FLOATS else 0.4)
+        divisor = (stage.divisor,) if stage.divisor else ()
+        if stage.inner == 1:
+            source = rows_source(stage.kind, dtype, bool(divisor))
+            units = stage.outer * stage.blocks
+            tiling = work.tiling or even_tiling(units, estimate)
+            shape = (stage.outer, stage.n, stage.blocks, stage.length)
+            args = (*shape, *work.pointers, tiling.units_per_task(units), *divisor)
+            return [KernelLaunch(source, args, tiling.tasks, estimate, work.group)]
+        source = columns_source(stage.kind, dtype, bool(divisor))
+        shape = (stage.outer, stage.n, stage.inner, stage.blocks, stage.length)
+        tile = tile_of(stage.outer * stage.blocks, stage.inner)
+        args = (*shape, *work.pointers, tile, *divisor)
+        units = stage.outer * stage.blocks * -(-stage.inner // tile)
+        return [KernelLaunch(source, args, limited_tasks(estimate, units), estimate, work.group)]
+
+    def can_fail(self, actions: Actions, action: Action, lowering: Stage) -> bool:
+        return _is_search(lowering.kind) and lowering.n == 0
+
+    def leading_rows(self, actions: Actions, group: Group, lowering: Stage) -> frozenset[int]:
+        if lowering.inner != 1 or lowering.blocks != 1 or _is_search(lowering.kind):
+            return frozenset()
+        return frozenset({lowering.outer})
+
+
+# ---- kernels ------------------------------------------------------------------------------------
 
 
 def rows_source(kind: str, dtype: str, mean: bool = False) -> str:

@@ -13,8 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from nodeflow.engine.ir.actions import Actions
+from nodeflow.engine.ir.groups import Group
+from nodeflow.engine.ir.launches import KernelLaunch, even_tiling, limited_tasks
 from nodeflow.engine.kernels.expressions import numpy_name
-from nodeflow.engine.kernels.reductions import COLUMN_BLOCK, ROW_BLOCK, WIDEST, identity
+from nodeflow.engine.kernels.kernel import GroupToLaunch, Kernel, leading_products
+from nodeflow.engine.kernels.reductions import COLUMN_BLOCK, ROW_BLOCK, WIDEST, identity, tile_of
+from nodeflow.engine.kernels.registry import handles
 from nodeflow.engine.schedule.schedule import Step
 from nodeflow.graph.types import FLOATS, TensorType, numpy_dtype
 from nodeflow.ops.lowering import Lowering
@@ -57,6 +62,43 @@ def row_softmax(types: Sequence[TensorType], step: Step) -> RowSoftmax | ColumnS
     if inner < 2 or not 2 <= length <= COLUMN_BLOCK:
         return None
     return ColumnSoftmax(log, outer, length, inner)
+
+
+@handles(RowSoftmax)
+class RowSoftmaxKernel(Kernel[RowSoftmax]):
+    """All rows of a softmax."""
+
+    label = "softmax"
+
+    def launches(self, work: GroupToLaunch, lowering: RowSoftmax) -> list[KernelLaunch]:
+        type_ = work.types[-1]
+        n = type_.shape[-1] or 1
+        rows = (type_.size or 0) // n
+        estimate = rows * n * (1.5 if type_.dtype == "float32" else 8.0) + rows * 20.0
+        source = softmax_source(type_.dtype, lowering.log)
+        tiling = work.tiling or even_tiling(rows, estimate)
+        args = (rows, n, *work.pointers, tiling.units_per_task(rows))
+        return [KernelLaunch(source, args, tiling.tasks, estimate, work.group)]
+
+    def leading_rows(self, actions: Actions, group: Group, lowering: RowSoftmax) -> frozenset[int]:
+        return leading_products(actions.types[group.actions[0].outputs[0]].shape[:-1])
+
+
+@handles(ColumnSoftmax)
+class ColumnSoftmaxKernel(Kernel[ColumnSoftmax]):
+    """All columns of a softmax."""
+
+    label = "softmax"
+
+    def launches(self, work: GroupToLaunch, lowering: ColumnSoftmax) -> list[KernelLaunch]:
+        dtype = work.types[-1].dtype
+        shape = (lowering.outer, lowering.n, lowering.inner)
+        estimate = math.prod(shape) * (1.5 if dtype == "float32" else 8.0)
+        tile = tile_of(lowering.outer, lowering.inner)
+        units = lowering.outer * -(-lowering.inner // tile)
+        source = column_softmax_source(dtype, lowering.log)
+        args = (*shape, *work.pointers, tile)
+        return [KernelLaunch(source, args, limited_tasks(estimate, units), estimate, work.group)]
 
 
 @cache

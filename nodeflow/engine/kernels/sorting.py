@@ -1,7 +1,7 @@
-"""Kernels that look at a whole row at once: sorting, distinct values, pairs in order, products.
+"""Sorting: the indices that put each row in order.
 
-Sorting gives indices: stable in both directions, NaN as the largest, and the same for every number
-of threads, since a row is sorted by one of them. Short rows are merged, long ones go by digits.
+Sorting is stable in both directions, takes NaN as the largest, and gives the same for every number
+of threads, since one task sorts a row. Short rows are merged, long ones go by digits.
 """
 
 from __future__ import annotations
@@ -10,43 +10,33 @@ from collections.abc import Sequence
 from functools import cache
 from math import log2, prod
 
-from nodeflow.engine.kernels.copies import At, Call
-from nodeflow.engine.kernels.expressions import numpy_name, typed_literal
+from nodeflow.engine.kernels.expressions import kernel_text, numpy_name
+from nodeflow.engine.kernels.kernel import Array, CallKernel, KernelCall, sizes_of
+from nodeflow.engine.kernels.registry import handles
 from nodeflow.graph.types import FLOATS, TensorType, numpy_dtype
-from nodeflow.ops.lowering import Distinct, Order, OtherProducts, PairsInOrder
+from nodeflow.ops.lowering import Order
 
-Ordered = Order | Distinct | PairsInOrder | OtherProducts
 RUN = 16
 """Length of the runs that are sorted by insertion before they are merged."""
 LONG = 128
 """Elements from which a row is sorted by digits."""
 
 
-def call(lowering: Ordered, types: Sequence[TensorType]) -> Call:
-    """The kernel call; ``types`` are those of all inputs, then of all that is written."""
-    x = types[0]
-    shape = [d or 0 for d in x.shape]
-    n = shape[-1] if shape else 1
-    rows = prod(shape[:-1])
-    at = tuple(At(i) for i in range(len(types)))
-    if isinstance(lowering, Order):
+@handles(Order)
+class OrderKernel(CallKernel[Order]):
+    """The indices that sort each row."""
+
+    label = "sort"
+
+    def calls(self, lowering: Order, types: Sequence[TensorType]) -> list[KernelCall]:
+        x = types[0]
+        *shape, n = sizes_of(x) or [1]
+        rows = prod(shape)
         by_digits = LONG <= n < 1 << 32
         work = rows * n * (20.0 if by_digits else 4.0 * max(1.0, log2(max(n, 1))))
         text = digits_source if by_digits else order_source
-        return Call(text(x.dtype, lowering.descending), (rows, n, *at), rows, work)
-    if isinstance(lowering, Distinct):
-        source = distinct_source(x.dtype, typed_literal(lowering.fill, x.dtype))
-        return Call(source, (n, types[2].size or 0, *at), 1, n * 4.0)
-    if isinstance(lowering, PairsInOrder):
-        return Call(pairs_source(types[1].dtype), (n, *at), 1, n * 4.0)
-    return Call(others_source(x.dtype, lowering.along), (rows, n, *at), rows, rows * n * 2.0)
-
-
-def _text(imports: str, body: str) -> str:
-    return (
-        f"import numpy as np\nfrom nodeflow.engine.devicelib.intrinsics import {imports}\n\n\n"
-        f"def kernel(args, task, ntasks):\n{body}"
-    )
+        args = (rows, n, *map(Array, range(len(types))))
+        return [KernelCall(text(x.dtype, lowering.descending), args, rows, work)]
 
 
 def _before(descending: bool, dtype: str, a: str, b: str) -> str:
@@ -63,7 +53,7 @@ def order_source(dtype: str, descending: bool) -> str:
     """Args: rows, n, x, indices, and as many int64 to work in."""
     size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
     before = _before(descending, dtype, "right", "left")
-    return _text(
+    return kernel_text(
         "load, slot, view1",
         f"""    rows, n, source = slot(args, 0), slot(args, 1), slot(args, 2)
     for row in range(rows * task // ntasks, rows * (task + 1) // ntasks):
@@ -139,7 +129,7 @@ def digits_source(dtype: str, descending: bool) -> str:
                     number = np.int64(0)
                 if value != value:
                     number = np.int64({largest})"""
-    return _text(
+    return kernel_text(
         ", ".join(sorted(filter(None, ("local_array", "slot", "view1", used)))),
         f"""    rows, n, source = slot(args, 0), slot(args, 1), slot(args, 2)
     counts = local_array(1024, np.int64)
@@ -189,100 +179,3 @@ def digits_source(dtype: str, descending: bool) -> str:
                 order[i] = order[i] & 0xFFFFFFFF
 """,
     )
-
-
-@cache
-def distinct_source(dtype: str, fill: str) -> str:
-    """Args: n, room, x, order; values (room), number of each element (n), how many."""
-    name = numpy_name(dtype)
-    same = "value == last" + (" or (value != value and last != last)" if dtype in FLOATS else "")
-    text = _text(
-        "set_slot, slot, store, view1",
-        f"""    n, room = slot(args, 0), slot(args, 1)
-    x, order = view1(slot(args, 2), n, {name}), view1(slot(args, 3), n, np.int64)
-    values, numbers = view1(slot(args, 4), room, {name}), view1(slot(args, 5), n, np.int64)
-    count = 0
-    last = {typed_literal(0, dtype)}
-    for k in range(n):
-        value = x[order[k]]
-        if count == 0 or not ({same}):
-            if count < room:
-                values[count] = value
-            count += 1
-        numbers[order[k]] = count - 1
-        last = value
-    if count > room:
-        set_slot(args, CODE, INDEX_OUT_OF_RANGE)
-    for k in range(count, room):
-        values[k] = {fill}
-    store(slot(args, 6), np.int64(count))
-""",
-    )
-    layout = "from nodeflow.engine.devicelib.abi import CODE, INDEX_OUT_OF_RANGE\n"
-    return text.replace("\n\n\ndef", f"\n{layout}\n\ndef")
-
-
-@cache
-def pairs_source(dtype: str) -> str:
-    """Args: n, labels, scores, order, out (float32): the share of pairs in order, ties half."""
-    name = numpy_name(dtype)
-    return _text(
-        "slot, store, view1",
-        f"""    n, out = slot(args, 0), slot(args, 4)
-    labels, scores = view1(slot(args, 1), n, np.uint8), view1(slot(args, 2), n, {name})
-    order = view1(slot(args, 3), n, np.int64)
-    positives, negatives, twice = 0, 0, 0
-    k = 0
-    while k < n:
-        score = scores[order[k]]
-        tied_positives, tied_negatives = 0, 0
-        while k < n and scores[order[k]] == score:
-            if labels[order[k]]:
-                tied_positives += 1
-            else:
-                tied_negatives += 1
-            k += 1
-        if score != score:
-            break
-        twice += tied_positives * (2 * negatives + tied_negatives)
-        positives += tied_positives
-        negatives += tied_negatives
-    if k < n or positives * negatives == 0:
-        store(out, np.float32(np.nan))
-    else:
-        store(out, np.float32(np.float64(twice) / np.float64(2 * positives * negatives)))
-""",
-    )
-
-
-@cache
-def others_source(dtype: str, along: bool) -> str:
-    """Args: rows, n, x, with ``along`` the direction, out, and with ``along`` room to work in."""
-    size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
-    views = ["x", "d", "out", "products"] if along else ["x", "out"]
-    lines = [
-        f"    rows, n, at = slot(args, 0), slot(args, 1), {size} * slot(args, 1)",
-        "    for row in range(rows * task // ntasks, rows * (task + 1) // ntasks):",
-        *(f"        {v} = view1(slot(args, {2 + i}) + row * at, n, {name})"
-          for i, v in enumerate(views)),
-    ]  # fmt: skip
-    loops = [
-        (
-            "range(n)",
-            ["products[k] = product", "out[k] = change"] if along else ["out[k] = product"],
-        ),
-        (
-            "range(n - 1, -1, -1)",
-            ["out[k] = out[k] * product + products[k] * change"]
-            if along
-            else ["out[k] = out[k] * product"],
-        ),
-    ]
-    for steps, body in loops:
-        lines.append(f"        product, change = {name}(1), {name}(0)")
-        lines.append(f"        for k in {steps}:")
-        lines += [f"            {line}" for line in body]
-        if along:
-            lines.append("            change = change * x[k] + product * d[k]")
-        lines.append("            product = product * x[k]")
-    return _text("slot, view1", "\n".join([*lines, ""]))

@@ -13,23 +13,13 @@ so they decide the height; what is elementwise, rows of reductions, softmax and 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
-from operator import mul
 
 from nodeflow.engine.ir.actions import Actions
 from nodeflow.engine.ir.groups import Group
 from nodeflow.engine.ir.launches import RowTiling, tasks_of
-from nodeflow.engine.kernels import matmul
-from nodeflow.engine.kernels.conv import GatherProducts
-from nodeflow.engine.kernels.matmul import Product
-from nodeflow.engine.kernels.matmul_tiling import plan_tiles
-from nodeflow.engine.kernels.reductions import Stage
-from nodeflow.engine.kernels.softmax import RowSoftmax
-from nodeflow.graph.types import FLOATS
-from nodeflow.ops.lowering import Pool
+from nodeflow.engine.kernels.registry import kernel_of
 
 LONG_NS = 20_000
 """Estimated work that a task may take over, though the group alone would be more tasks."""
@@ -126,13 +116,25 @@ class _Finder:
 
     def _new(self, group: Group) -> TaskChain:
         level = max((s.level for s in self._before(group)), default=-1) + 1
-        return TaskChain(
-            level, rows=_rows(self.actions, group), height=_height(self.actions, group)
-        )
+        return TaskChain(level, rows=self._leading_rows(group), height=self._task_height(group))
+
+    def _leading_rows(self, group: Group) -> frozenset[int]:
+        """Into how many leading rows what the group makes can be cut; empty: not at all."""
+        action = group.actions[0]
+        if action.lowering is None or not self.actions.types[action.outputs[0]].size:
+            return frozenset()
+        return kernel_of(group).leading_rows(self.actions, group, action.lowering)
+
+    def _task_height(self, group: Group) -> int | None:
+        """Rows of a task, where the group's kernel decides."""
+        action = group.actions[0]
+        if action.lowering is None:
+            return None
+        return kernel_of(group).task_height(self.actions, action, action.lowering)
 
     def _joined(self, group: Group) -> TaskChain | None:
         """The chain that the group may go on, with what that changes about it; or None."""
-        rows, height = _rows(self.actions, group), _height(self.actions, group)
+        rows, height = self._leading_rows(group), self._task_height(group)
         if not self.join or not rows:
             return None
         later = {self.chain_of[g] for g in self.after.get(group, ())}
@@ -151,11 +153,12 @@ class _Finder:
 
     def _common(self, chain: TaskChain, group: Group, rows: frozenset[int]) -> frozenset[int]:
         """Numbers of rows by which each task of the group reads what the same task made."""
+        kernel, lowering = kernel_of(group), group.actions[0].lowering
         return frozenset(
             r
             for r in chain.rows & rows
             if all(
-                _stays_within(self.actions, group, slot, index, r)
+                kernel.reads_own_rows(self.actions, group, lowering, index, slot, r)
                 for action in group.actions
                 for index, slot in enumerate(action.inputs)
                 if self.actions.storage[slot] in chain.made
@@ -186,63 +189,3 @@ class _Finder:
         tasks = -(-rows // next(iter(heights)))
         work = chain.work if chain.height is None else self.work[group]
         return tasks >= min(ENOUGH, tasks_of(work)) or work / tasks <= LONG_NS
-
-
-# ---- what may be cut, and how -------------------------------------------------------------------
-
-
-def _rows(actions: Actions, group: Group) -> frozenset[int]:
-    """Into how many leading rows what the group makes can be cut; empty: not at all."""
-    action = group.actions[0]
-    lowering = action.lowering
-    type_ = actions.types[action.outputs[0]]
-    if not type_.size:
-        return frozenset()
-    if group.shape is not None:
-        return _leading(group.shape)
-    if isinstance(lowering, RowSoftmax):
-        return _leading(type_.shape[:-1])
-    if isinstance(lowering, Stage) and lowering.inner == lowering.blocks == 1:
-        searched = lowering.kind in ("argmax", "argmin")
-        return frozenset() if searched else frozenset({lowering.outer})
-    if isinstance(lowering, (Pool, GatherProducts)):
-        return frozenset({type_.shape[0] or 0})
-    if _height(actions, group) is not None:
-        return frozenset({math.prod(d or 0 for d in type_.shape[:-1])})
-    return frozenset()
-
-
-def _leading(shape: Sequence[int | None]) -> frozenset[int]:
-    return frozenset(accumulate((d or 0 for d in shape), mul))
-
-
-def _height(actions: Actions, group: Group) -> int | None:
-    """Rows of a task of a product that is cut into rows alone, or of a convolution."""
-    action = group.actions[0]
-    product = action.lowering
-    if isinstance(product, GatherProducts):
-        return product.steps[0] if product.steps[0] > 1 else None
-    if not isinstance(product, Product):
-        return None
-    x, out = actions.types[action.inputs[0]], actions.types[action.outputs[0]]
-    m, n, k = matmul.extents(x, out, product.transpose_x)
-    if x.dtype not in FLOATS or math.prod(d or 0 for d in out.shape[:-2]) != 1:
-        return None
-    layout = product.transpose_x, product.transpose_y
-    tiling = plan_tiles(m, n, product.depth, x.dtype, *layout, product.depth < k)
-    return tiling.height if tiling.width >= n else None
-
-
-def _stays_within(actions: Actions, group: Group, slot: int, index: int, rows: int) -> bool:
-    """Whether the rows of a task of the group are made from the same rows of an operand."""
-    lowering = group.actions[0].lowering
-    if isinstance(lowering, Product):
-        return index == 0 and not lowering.transpose_x
-    if isinstance(lowering, GatherProducts):
-        return index == 0
-    if group.shape is None:
-        return True
-    shape = actions.types[slot].shape
-    padded = (1,) * (len(group.shape) - len(shape)) + tuple(shape)
-    leading = list(accumulate((d or 0 for d in group.shape), mul)).index(rows) + 1
-    return padded[:leading] == tuple(group.shape[:leading])

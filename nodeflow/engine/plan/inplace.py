@@ -9,13 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from nodeflow.engine.ir.actions import Action, Actions
+from nodeflow.engine.ir.actions import Actions
 from nodeflow.engine.ir.groups import Group
-from nodeflow.engine.ir.plan import LoopPlan
-from nodeflow.engine.kernels.reductions import Stage
-from nodeflow.engine.plan.lower import FAILING
+from nodeflow.engine.kernels.registry import can_fail, kernel_of
 from nodeflow.graph.graph import Node
-from nodeflow.graph.types import FLOATS
 from nodeflow.ops.lowering import Elementwise
 
 _PASSES = 4
@@ -135,20 +132,7 @@ class _Decider:
             return False
         if home not in group.inputs:
             return True
-        if group.shape is None:
-            return False
-        shapes = {
-            self.actions.types[slot].shape
-            for action in group.actions
-            for slot in action.inputs
-            if self.actions.storage[slot] == home
-        }
-        sliced = any(
-            slot in self.actions.views and self.actions.storage[slot] == home
-            for action in group.actions
-            for slot in action.inputs
-        )
-        return shapes == {group.shape} and not sliced
+        return kernel_of(group).may_overwrite(self.actions, group, home)
 
     def _is_late_enough(self, storage: int, home: int) -> bool:
         return self._required(storage, home) <= self.made_by[storage].level
@@ -171,21 +155,3 @@ class _Decider:
             return False
         group.level = required
         return True
-
-
-def can_fail(actions: Actions, action: Action) -> bool:
-    """Whether a kernel for this action may report an error."""
-    lowering = action.lowering
-    if lowering is None:
-        return True
-    if isinstance(lowering, LoopPlan):
-        inner = lowering.plan.actions
-        return any(can_fail(inner, a) for a in inner.items)
-    if isinstance(lowering, Stage):
-        return lowering.kind in ("argmax", "argmin") and lowering.n == 0
-    if isinstance(lowering, FAILING):
-        return True
-    if isinstance(lowering, Elementwise) and action.inputs:
-        checked = any(f in lowering.expression for f in ("floor_divide(", "modulo(", "pow("))
-        return checked and actions.types[action.inputs[-1]].dtype not in FLOATS
-    return False

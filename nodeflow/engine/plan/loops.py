@@ -17,17 +17,10 @@ from dataclasses import replace
 from nodeflow.engine.arena import ALIGNMENT, Offsets
 from nodeflow.engine.devicelib import blas
 from nodeflow.engine.ir.actions import Action, Actions
-from nodeflow.engine.ir.groups import Group
 from nodeflow.engine.ir.launches import (
-    Arg,
-    ArgumentAddress,
-    IterationAddress,
-    KernelLaunch,
     Pointer,
 )  # fmt: skip
-from nodeflow.engine.ir.levels import Level, LoopLevel
 from nodeflow.engine.ir.plan import IterationPointer, LoopPlan, Plan
-from nodeflow.engine.plan.emit import copy_launch
 from nodeflow.engine.schedule.schedule import Schedule, build_schedule
 from nodeflow.graph.graph import Graph
 from nodeflow.graph.types import TensorType, numpy_dtype
@@ -36,33 +29,8 @@ from nodeflow.ops.scan_body import inline, turn_factors
 
 PlanMaker = Callable[[Schedule, Sequence[TensorType]], Plan]
 
-_ADVANCE = '''
-from nodeflow.engine.devicelib.intrinsics import set_slot, slot
-
-
-def kernel(args, task, ntasks):
-    """args: address of the turn, turns, cells; then for each cell its address, the address at the
-    first turn and at the last (or 0), base, stride, shift, mask."""
-    turn, last = slot(slot(args, 0), 0), slot(args, 1) - 1
-    at = args + 24
-    for _ in range(slot(args, 2)):
-        address = slot(at, 3) + slot(at, 4) * ((turn + slot(at, 5)) & slot(at, 6))
-        if turn == 0 and slot(at, 1) != 0:
-            address = slot(at, 1)
-        if turn == last and slot(at, 2) != 0:
-            address = slot(at, 2)
-        set_slot(slot(at, 0), 0, address)
-        at += 56
-'''
 FEW_ITERATIONS = 4
 """Turns from which it pays to prepare what all of them read."""
-
-
-def is_loop(group: Group) -> bool:
-    return isinstance(group.actions[0].lowering, LoopPlan)
-
-
-# ---- planning -----------------------------------------------------------------------------------
 
 
 def plan_loop(
@@ -257,87 +225,3 @@ class _LoopPlanner:
 
 def _nbytes(type_: TensorType) -> int:
     return (type_.size or 0) * numpy_dtype(type_.dtype).itemsize
-
-
-# ---- rows ---------------------------------------------------------------------------------------
-
-
-def emit_loop(actions: Actions, group: Group) -> tuple[list[KernelLaunch], LoopLevel | None]:
-    """What is copied before the loop, and the loop, unless it has no turns."""
-    planned = group.actions[0].lowering
-    assert isinstance(planned, LoopPlan)
-    before = [
-        _to(copy_launch(actions, s, s), Pointer(actions.storage[s]), t) for s, t in planned.before
-    ]
-    if not planned.iterations:
-        return before, None
-    return before, LoopLevel(planned.iterations, _Mover(planned).levels())
-
-
-def _to(row: KernelLaunch, source: Arg, target: Arg) -> KernelLaunch:
-    """A copy between other addresses."""
-    return replace(row, args=(*row.args[:2], source, target))
-
-
-class _Mover:
-    """Takes the body's rows to where the loop's memory is."""
-
-    def __init__(self, planned: LoopPlan) -> None:
-        self.planned = planned
-        self.cells: list[tuple[ArgumentAddress, IterationPointer]] = []
-        self.rows = 0
-
-    def levels(self) -> list[Level]:
-        """The levels of one turn."""
-        plan, moved = self.planned.plan, []
-        for phase in plan.phases:
-            moved += self._moved(phase.levels)
-        copies: list[KernelLaunch] = []
-        for storage, target in self.planned.copies:
-            copy = copy_launch(plan.actions, storage, storage)
-            copies.append(self._moved_launch(copy, {3: target}))
-        words: list[Arg] = []
-        for cell, place in self.cells:
-            words += [cell, place.first or 0, place.last or 0, place.base]
-            words += [place.stride, place.shift, place.mask]
-        head = (IterationAddress(), self.planned.iterations, len(self.cells))
-        advance = KernelLaunch(_ADVANCE, (*head, *words), 1, 5.0 * len(self.cells))
-        return [[advance], *moved, *([copies] if copies else [])]
-
-    def _moved(self, levels: Sequence[Level]) -> list[Level]:
-        moved: list[Level] = []
-        for level in levels:
-            if isinstance(level, LoopLevel):
-                moved.append(LoopLevel(level.iterations, self._moved(level.levels)))
-            else:
-                moved.append([self._chain(row) for row in level])
-        return moved
-
-    def _chain(self, head: KernelLaunch) -> KernelLaunch:
-        """A row and those that follow it."""
-        first, *then = (self._moved_launch(row, {}) for row in head.chain())
-        return replace(first, then=tuple(then))
-
-    def _moved_launch(
-        self, row: KernelLaunch, instead: dict[int, IterationPointer]
-    ) -> KernelLaunch:
-        """The row with addresses in the loop's memory; what moves is left to `advance`."""
-        self.rows += 1
-        args: list[Arg] = []
-        for at, arg in enumerate(row.args):
-            place = instead.get(at) or (self._place(arg) if isinstance(arg, Pointer) else arg)
-            if isinstance(place, IterationPointer):
-                self.cells.append((ArgumentAddress(self.rows, at), place))
-                place = 0
-            args.append(place)
-        inner, group = self.planned.plan.actions, row.group
-        if group is not None:
-            group = Group(group.level, group.actions, moved=group.bytes_moved(inner))
-        return replace(row, args=tuple(args), group=group)
-
-    def _place(self, pointer: Pointer) -> Pointer | IterationPointer:
-        place = self.planned.sources.get(pointer.storage)
-        if place is None:
-            inside = self.planned.plan.allocations[pointer.storage].offset
-            return Pointer(self.planned.workspace, inside + pointer.offset)
-        return place.plus(pointer.offset)

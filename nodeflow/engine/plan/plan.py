@@ -18,14 +18,16 @@ from nodeflow.engine.gc_pause import uncollected
 from nodeflow.engine.ir.groups import Group
 from nodeflow.engine.ir.launches import KernelLaunch, RowTiling
 from nodeflow.engine.ir.plan import Allocation, Phase, Plan
+from nodeflow.engine.kernels.elementwise import copy_launch
+from nodeflow.engine.kernels.kernel import GroupToLaunch
+from nodeflow.engine.kernels.registry import kernel_of
 from nodeflow.engine.plan.allocate import allocate
 from nodeflow.engine.plan.chaining import TaskChain, find_chains
 from nodeflow.engine.plan.draft import Draft
-from nodeflow.engine.plan.emit import copy_launch, emit
 from nodeflow.engine.plan.fusion import group_actions
 from nodeflow.engine.plan.fusion_budget import not_worth_fusing
 from nodeflow.engine.plan.inplace import Updates, plan_updates
-from nodeflow.engine.plan.loops import emit_loop, is_loop, plan_loop
+from nodeflow.engine.plan.loops import plan_loop
 from nodeflow.engine.plan.lower import build_actions, copy_fetched_variables, prune
 from nodeflow.engine.plan.passes import Pass, pipeline, resolve
 from nodeflow.engine.schedule.schedule import Schedule
@@ -175,7 +177,7 @@ def launch(draft: Draft) -> None:
                 step = 1 if source.is_fallback and not each.is_fallback else 0
                 phase = max(phase, draft.phase_of[source] + step)
         draft.phase_of[each] = phase
-    native = [g for g in draft.groups if not g.is_fallback and not is_loop(g)]
+    native = [g for g in draft.groups if not g.is_fallback]
     draft.launches = {g: _emit(draft, g) for g in native}
 
 
@@ -201,10 +203,10 @@ def assemble(draft: Draft) -> None:
             draft.phases[draft.phase_of[each]].fallback.append(each)
     for (number, _), together in _levels(draft):
         phase = draft.phases[number]
-        looped = [emit_loop(draft.actions, g) for c in together for g in c.groups if is_loop(g)]
-        before = [launch for copies, _ in looped for launch in copies]
-        phase.levels.append(_launches(draft, together) + before)
-        phase.levels += [loop for _, loop in looped if loop is not None]
+        phase.levels.append(_launches(draft, together))
+        for each in (g for chain in together for g in chain.groups):
+            work = _work(draft, each)
+            phase.levels += kernel_of(each).following_levels(work, work.lowering)
     if draft.updates is not None:
         draft.phases = draft.phases or [Phase()]
         _add_copies(draft, draft.updates)
@@ -226,10 +228,16 @@ PASSES: dict[str, Pass] = {
 
 
 def _emit(draft: Draft, each: Group, tiling: RowTiling | None = None) -> list[KernelLaunch]:
-    """Launches of a group; new values of variables go to the variables' own memory."""
+    """Launches of a group."""
+    work = _work(draft, each, tiling)
+    return kernel_of(each).launches(work, work.lowering)
+
+
+def _work(draft: Draft, each: Group, tiling: RowTiling | None = None) -> GroupToLaunch:
+    """A group to launch; new values of variables go to the variables' own memory."""
     inplace = draft.updates.inplace if draft.updates else {}
     over = {r: h for r, h in inplace.items() if r in each.outputs and h in each.inputs}
-    return emit(draft.actions, each, draft.needed, over, tiling)
+    return GroupToLaunch(draft.actions, each, draft.needed, over, tiling)
 
 
 def _levels(draft: Draft) -> list[tuple[tuple[int, int], list[TaskChain]]]:

@@ -1,0 +1,287 @@
+"""A fused cluster of elementwise ops as straight-line Python for numba: one statement per node.
+
+The text depends on structure only (formulas, dtypes, which axes broadcast), never on sizes or
+names, so equal clusters anywhere share one kernel; names appear as comments when a person asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nodeflow.engine.kernels.expressions import numpy_name, render
+from nodeflow.graph.types import numpy_dtype
+from nodeflow.ops.lowering import Elementwise
+
+Pattern = tuple[bool, ...]
+"""For each axis of the iteration space: True where the array has it, False where it has size 1."""
+
+
+@dataclass(frozen=True)
+class Operand:
+    """Where a node finds an input: cluster input or earlier node, by number."""
+
+    from_node: bool
+    index: int
+
+
+@dataclass(frozen=True, eq=False)
+class ClusterNode:
+    """One op of a cluster; compared by identity, since `emit` makes each only once."""
+
+    lowering: Elementwise
+    operands: tuple[Operand, ...]
+    in_dtypes: tuple[str, ...]
+    dtype: str
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Output:
+    """A node whose values are stored.
+
+    ``inplace`` is the input whose memory they replace; ``strided`` values go into part of an array.
+    """
+
+    node: int
+    inplace: int | None = None
+    strided: bool = False
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Elementwise nodes over one iteration space of ``rank`` (at least 1) axes.
+
+    Args of the kernel: the sizes of the axes, the number of elements of a task, then pointers to
+    inputs, then to those outputs that have memory of their own; then, for each of the inputs
+    ``strided`` and outputs that lie in part of an array, the strides of all axes but the last,
+    where it is 1. With ``flush``, denormals are zero.
+    """
+
+    rank: int
+    inputs: tuple[tuple[str, Pattern], ...]
+    nodes: tuple[ClusterNode, ...]
+    outputs: tuple[Output, ...]
+    flush: bool = False
+    strided: tuple[int, ...] = ()
+
+
+def elementwise_source(cluster: Cluster, *, comments: bool = False) -> str:
+    """The kernel of a cluster; with ``comments`` each statement names its node."""
+    return _Writer(cluster, comments).source()
+
+
+class _Writer:
+    def __init__(self, cluster: Cluster, comments: bool) -> None:
+        self.cluster = cluster
+        self.comments = comments
+        self.functions: set[str] = set()
+        self.checks: dict[str, list[str]] = {}
+
+    def source(self) -> str:
+        body = self._statements()
+        loop = self._loop(body)
+        imports = ["import numpy as np"]
+        intrinsics = ["load", "set_slot", "slot", "view1"]
+        if self.functions:
+            intrinsics.insert(0, "interleaved")
+        imports.append(f"from nodeflow.engine.devicelib.intrinsics import {', '.join(intrinsics)}")
+        if self.functions:
+            names = ", ".join(sorted(self.functions))
+            imports.append(f"from nodeflow.engine.devicelib.math_functions import {names}")
+        if self.cluster.flush:
+            names = "flush_denormals, restore_denormals"
+            imports.append(f"from nodeflow.engine.devicelib.denormals import {names}")
+        if self.checks:
+            imports.append(
+                f"from nodeflow.engine.devicelib.abi import CODE, {', '.join(self.checks)}"
+            )
+        return "\n".join([*imports, "", "", "def kernel(args, task, ntasks):", *loop, ""])
+
+    # ---- the arithmetic -----------------------------------------------------------------------
+
+    def _statements(self) -> list[str]:
+        """Loads, one statement per node, stores; indented by nothing."""
+        lines = []
+        for k, (_, pattern) in enumerate(self.cluster.inputs):
+            if pattern[-1]:
+                lines.append(f"a{k} = x{k}[i]")
+        for j, node in enumerate(self.cluster.nodes):
+            lines.append(self._statement(j, node))
+        for code, conditions in self.checks.items():
+            lines.append(f"bad_{code} |= {' | '.join(dict.fromkeys(conditions))}")
+        for number, output in enumerate(self.cluster.outputs):
+            target = f"y{number}" if output.inplace is None else f"x{output.inplace}"
+            lines.append(f"{target}[i] = v{output.node}")
+        return lines
+
+    def _statement(self, j: int, node: ClusterNode) -> str:
+        texts = [f"v{o.index}" if o.from_node else f"a{o.index}" for o in node.operands]
+        names = dict(zip(node.lowering.names, texts, strict=True))
+        rendered = render(
+            node.lowering.expression, names, node.lowering.attrs, node.in_dtypes, node.dtype
+        )
+        self.functions |= rendered.functions
+        for check in rendered.checks:
+            code, condition = check.split(":", 1)
+            self.checks.setdefault(code, []).append(condition)
+        comment = f"  # {node.label}" if self.comments and node.label else ""
+        return f"v{j} = {rendered.text}{comment}"
+
+    # ---- the loops ----------------------------------------------------------------------------
+
+    def _loop(self, body: Sequence[str]) -> list[str]:
+        rank = self.cluster.rank
+        lines = [f"d{axis} = slot(args, {axis})" for axis in range(rank)]
+        lines += [f"p{k} = slot(args, {rank + 1 + k})" for k in range(len(self.cluster.inputs))]
+        own = [n for n, output in enumerate(self.cluster.outputs) if output.inplace is None]
+        base = rank + 1 + len(self.cluster.inputs)
+        lines += [f"q{n} = slot(args, {base + place})" for place, n in enumerate(own)]
+        at = base + len(own)
+        for name in self._strided():
+            lines += [f"{name}_{axis} = slot(args, {at + axis})" for axis in range(rank - 1)]
+            at += rank - 1
+        lines += [f"bad_{code} = False" for code in self.checks]
+        if self.cluster.flush:
+            lines.append("mode = flush_denormals()")
+        lines += [
+            f"total = {' * '.join(f'd{axis}' for axis in range(rank))}",
+            f"start = min(total, slot(args, {rank}) * task)",
+            f"stop = min(total, start + slot(args, {rank}))",
+        ]
+        if rank == 1:
+            lines.append("size = stop - start")
+            lines += self._views("start", {})
+            lines += self._inner(body, "")
+        else:
+            lines += self._rows(body)
+        if self.cluster.flush:
+            lines.append("restore_denormals(mode)")
+        for code in self.checks:
+            lines += [f"if bad_{code}:", f"    set_slot(args, CODE, {code})"]
+        return ["    " + line for line in lines]
+
+    def _rows(self, body: Sequence[str]) -> list[str]:
+        """Walk the rows of the innermost axis that the task's share touches."""
+        rank = self.cluster.rank
+        inner = f"d{rank - 1}"
+        lines = [
+            "position = start",
+            "while position < stop:",
+            f"    row = position // {inner}",
+            f"    column = position - row * {inner}",
+            f"    size = min({inner} - column, stop - position)",
+        ]
+        rest = "row"
+        for axis in range(rank - 2, 0, -1):
+            lines.append(f"    i{axis} = {rest} % d{axis}")
+            lines.append(f"    r{axis} = {rest} // d{axis}")
+            rest = f"r{axis}"
+        lines.append(f"    i0 = {rest}")
+        lines += ["    " + line for line in self._views("position", {})]
+        lines += self._inner(body, "    ")
+        lines.append("    position += size")
+        return lines
+
+    def _views(self, flat: str, _: dict) -> list[str]:
+        """Arrays of the current stretch of the innermost axis, scalars where it broadcasts."""
+        lines = []
+        for k, (dtype, pattern) in enumerate(self.cluster.inputs):
+            size = numpy_dtype(dtype).itemsize
+            if k in self.cluster.strided:
+                offset = self._strided_offset(f"s{k}", pattern)
+            else:
+                offset = flat if all(pattern) else self._offset(pattern)
+            address = f"p{k} + {size} * ({offset})" if offset != "0" else f"p{k}"
+            if pattern[-1]:
+                lines.append(f"x{k} = view1({address}, size, {numpy_name(dtype)})")
+            else:
+                lines.append(f"a{k} = load({address}, {numpy_name(dtype)})")
+        for n, output in enumerate(self.cluster.outputs):
+            if output.inplace is None:
+                dtype = self.cluster.nodes[output.node].dtype
+                size = numpy_dtype(dtype).itemsize
+                offset = flat
+                if output.strided:
+                    offset = f"({self._strided_offset(f't{n}', (True,) * self.cluster.rank)})"
+                lines.append(f"y{n} = view1(q{n} + {size} * {offset}, size, {numpy_name(dtype)})")
+        return lines
+
+    def _strided(self) -> list[str]:
+        """Names of the strides of everything that lies in part of an array."""
+        stores = (n for n, output in enumerate(self.cluster.outputs) if output.strided)
+        return [*(f"s{k}" for k in self.cluster.strided), *(f"t{n}" for n in stores)]
+
+    def _strided_offset(self, name: str, pattern: Pattern) -> str:
+        """Index of the first element of the stretch in an array with strides."""
+        last = len(pattern) - 1
+        terms = [f"i{axis} * {name}_{axis}" for axis in range(last) if pattern[axis]]
+        return " + ".join([*terms, *(["column"] if pattern[last] else [])]) or "0"
+
+    def _offset(self, pattern: Pattern) -> str:
+        """Index of the first element of the stretch in an array that lacks some axes."""
+        terms = []
+        for axis, present in enumerate(pattern):
+            if not present:
+                continue
+            index = "column" if axis == len(pattern) - 1 else f"i{axis}"
+            later = [f"d{b}" for b in range(axis + 1, len(pattern)) if pattern[b]]
+            terms.append(" * ".join([index, *later]))
+        return " + ".join(terms) or "0"
+
+    def _inner(self, body: Sequence[str], indent: str) -> list[str]:
+        first = self.cluster.outputs[0]
+        size = "y0.size" if first.inplace is None else f"x{first.inplace}.size"
+        end = f"interleaved({size})" if self.functions else size
+        return [
+            f"{indent}for i in range({end}):",
+            *(f"{indent}    {line}" for line in body),
+        ]
+
+
+Strides = tuple[int, ...]
+
+
+def collapse(
+    shape: Sequence[int],
+    input_shapes: Sequence[Sequence[int]],
+    strides: Sequence[Strides | None] | None = None,
+) -> tuple[list[int], list[Pattern], list[Strides | None]]:
+    """The iteration space with as few axes as possible, and each array's pattern over it.
+
+    Neighbouring axes that every array has, or lacks, alike become one; axes of size 1 vanish.
+
+    Args:
+        strides: for arrays that are part of others, the stride of each of their axes; 1 for the
+            last, which is longer than 1.
+
+    Returns:
+        Sizes (at least one axis), for each array which of the axes it has, and its strides along
+        all of them but the last, or None if it is contiguous.
+    """
+    rank = len(shape)
+    padded = [(1,) * (rank - len(s)) + tuple(s) for s in input_shapes]
+    steps = [s and (0,) * (rank - len(s)) + tuple(s) for s in strides or [None] * len(padded)]
+    sizes: list[int] = []
+    columns: list[tuple[bool, ...]] = []
+    along: list[tuple[int, ...]] = []
+    for axis, size in enumerate(shape):
+        if size == 1:
+            continue
+        column = tuple(s[axis] != 1 for s in padded)
+        step = tuple(s[axis] if s and has else 0 for s, has in zip(steps, column, strict=True))
+        if columns and columns[-1] == column and along[-1] == tuple(s * size for s in step):
+            sizes[-1] *= size
+            along[-1] = step
+        else:
+            sizes.append(size)
+            columns.append(column)
+            along.append(step)
+    if not sizes:
+        return [1], [(True,)] * len(padded), [None] * len(padded)
+    patterns = [tuple(c[k] for c in columns) for k in range(len(padded))]
+    kept = [
+        None if s is None or len(sizes) == 1 else tuple(a[k] for a in along[:-1])
+        for k, s in enumerate(steps)
+    ]
+    return sizes, patterns, kept

@@ -1,0 +1,164 @@
+"""Kernels that find elements by indices: gather, scatter, pick; each fails outside the axis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+
+from nodeflow.engine.kernels.expressions import integer_of_size, numpy_name
+from nodeflow.engine.kernels.kernel import (
+    Array,
+    CallKernel,
+    KernelCall,
+    around,
+    sizes_of,
+)
+from nodeflow.engine.kernels.registry import handles
+from nodeflow.graph.types import TensorType, numpy_dtype
+from nodeflow.ops.lowering import Gather, Pick, ScatterAdd
+
+
+@handles(Gather)
+class GatherKernel(CallKernel[Gather]):
+    """Slices along an axis, by their numbers."""
+
+    label = "gather"
+
+    def calls(self, lowering: Gather, types: Sequence[TensorType]) -> list[KernelCall]:
+        x, indices, out = types
+        outer, n, inner = around(sizes_of(x), lowering.axis)
+        count = indices.size or 0
+        source = gather_source(numpy_dtype(x.dtype).itemsize, indices.dtype)
+        work = (out.size or 0) * 0.3 + outer * count * 3
+        args = (outer, n, inner, count, Array(0), Array(1), Array(2))
+        return [KernelCall(source, args, outer * count, work)]
+
+    def checks_elements(self, lowering: Gather) -> bool:
+        return True
+
+
+@cache
+def gather_source(size: int, index: str) -> str:
+    """Args: outer, n, inner, number of indices, x (outer, n, inner), indices, out."""
+    name = integer_of_size(size)
+    at = numpy_dtype(index).itemsize
+    return f"""import numpy as np
+from nodeflow.engine.devicelib.intrinsics import load, set_slot, slot, view1
+from nodeflow.engine.devicelib.abi import CODE, INDEX_OUT_OF_RANGE
+
+
+def kernel(args, task, ntasks):
+    outer, n, inner, count = slot(args, 0), slot(args, 1), slot(args, 2), slot(args, 3)
+    source, indices, target = slot(args, 4), slot(args, 5), slot(args, 6)
+    units = outer * count
+    for unit in range(units * task // ntasks, units * (task + 1) // ntasks):
+        above = unit // count
+        place = np.int64(load(indices + {at} * (unit - above * count), np.{index}))
+        if place < 0 or place >= n:
+            set_slot(args, CODE, INDEX_OUT_OF_RANGE)
+        else:
+            x = view1(source + {size} * ((above * n + place) * inner), inner, {name})
+            y = view1(target + {size} * (unit * inner), inner, {name})
+            for i in range(y.size):
+                y[i] = x[i]
+"""
+
+
+@handles(ScatterAdd)
+class ScatterAddKernel(CallKernel[ScatterAdd]):
+    """Zeros, and slices added to them."""
+
+    label = "scatter"
+
+    def calls(self, lowering: ScatterAdd, types: Sequence[TensorType]) -> list[KernelCall]:
+        x, indices, out = types
+        outer, n, inner = around(sizes_of(out), lowering.axis)
+        count = indices.size or 0
+        source = scatter_source(x.dtype, indices.dtype)
+        work = (out.size or 0) * 0.1 + (x.size or 0) * 0.5
+        units = outer * -(-inner // 64)
+        args = (outer, n, inner, count, Array(0), Array(1), Array(2))
+        return [KernelCall(source, args, units, work)]
+
+    def checks_elements(self, lowering: ScatterAdd) -> bool:
+        return True
+
+
+@cache
+def scatter_source(dtype: str, index: str) -> str:
+    """Args as those of gather. A unit is a tile of 64 columns; indices are taken in order."""
+    size, name, at = numpy_dtype(dtype).itemsize, numpy_name(dtype), numpy_dtype(index).itemsize
+    return f"""import numpy as np
+from nodeflow.engine.devicelib.intrinsics import load, set_slot, slot, view1
+from nodeflow.engine.devicelib.abi import CODE, INDEX_OUT_OF_RANGE
+
+
+def kernel(args, task, ntasks):
+    outer, n, inner, count = slot(args, 0), slot(args, 1), slot(args, 2), slot(args, 3)
+    source, indices, target = slot(args, 4), slot(args, 5), slot(args, 6)
+    tiles = (inner + 63) // 64
+    units = outer * tiles
+    for unit in range(units * task // ntasks, units * (task + 1) // ntasks):
+        above = unit // tiles
+        left = (unit - above * tiles) * 64
+        width = min(np.int64(64), inner - left)
+        for row in range(n):
+            y = view1(target + {size} * ((above * n + row) * inner + left), width, {name})
+            for i in range(y.size):
+                y[i] = {name}(0)
+        for k in range(count):
+            place = np.int64(load(indices + {at} * k, np.{index}))
+            if place < 0 or place >= n:
+                set_slot(args, CODE, INDEX_OUT_OF_RANGE)
+            else:
+                x = view1(source + {size} * ((above * count + k) * inner + left), width, {name})
+                y = view1(target + {size} * ((above * n + place) * inner + left), width, {name})
+                for i in range(y.size):
+                    y[i] = {name}(y[i] + x[i])
+"""
+
+
+@handles(Pick)
+class PickKernel(CallKernel[Pick]):
+    """One element of each row, by its number."""
+
+    label = "pick"
+
+    def calls(self, lowering: Pick, types: Sequence[TensorType]) -> list[KernelCall]:
+        x, indices, _ = types
+        rows, n = indices.size or 0, sizes_of(x)[-1]
+        source = pick_source(numpy_dtype(x.dtype).itemsize, indices.dtype)
+        return [
+            KernelCall(
+                source,
+                (rows, n, Array(0), Array(1), Array(2)),
+                rows,
+                rows * 2.0,
+            )
+        ]
+
+    def checks_elements(self, lowering: Pick) -> bool:
+        return True
+
+
+@cache
+def pick_source(size: int, index: str) -> str:
+    """Args: rows, n, x (rows, n), indices, out (rows)."""
+    name = integer_of_size(size)
+    at = numpy_dtype(index).itemsize
+    return f"""import numpy as np
+from nodeflow.engine.devicelib.intrinsics import load, set_slot, slot, store
+from nodeflow.engine.devicelib.abi import CODE, INDEX_OUT_OF_RANGE
+
+
+def kernel(args, task, ntasks):
+    rows, n = slot(args, 0), slot(args, 1)
+    source, indices, target = slot(args, 2), slot(args, 3), slot(args, 4)
+    for row in range(rows * task // ntasks, rows * (task + 1) // ntasks):
+        place = np.int64(load(indices + {at} * row, np.{index}))
+        if place < 0 or place >= n:
+            set_slot(args, CODE, INDEX_OUT_OF_RANGE)
+        else:
+            x = load(source + {size} * (row * n + place), {name})
+            store(target + {size} * row, x)
+"""

@@ -1,0 +1,145 @@
+"""Loops: the levels of a planned body, repeated by the dispatch loop.
+
+Kernels know nothing of loops. What an iteration reads and writes lies in memory that moves: a slice
+of a sequence, the place for what is carried, the slice of a stacked result. The first launch of
+each iteration writes those addresses into the arguments of the launches after it, some nanoseconds
+each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from nodeflow.engine.ir.actions import Action, Actions
+from nodeflow.engine.ir.groups import Group
+from nodeflow.engine.ir.launches import (
+    Arg,
+    ArgumentAddress,
+    IterationAddress,
+    KernelLaunch,
+    Pointer,
+)
+from nodeflow.engine.ir.levels import Level, LoopLevel
+from nodeflow.engine.ir.plan import IterationPointer, LoopPlan
+from nodeflow.engine.kernels.elementwise import copy_launch
+from nodeflow.engine.kernels.kernel import GroupToLaunch, Kernel, LoweringRule
+from nodeflow.engine.kernels.registry import can_fail, handles
+from nodeflow.ops.lowering import Loop
+
+_ADVANCE = '''
+from nodeflow.engine.devicelib.intrinsics import set_slot, slot
+
+
+def kernel(args, task, ntasks):
+    """args: address of the turn, turns, cells; then for each cell its address, the address at the
+    first turn and at the last (or 0), base, stride, shift, mask."""
+    turn, last = slot(slot(args, 0), 0), slot(args, 1) - 1
+    at = args + 24
+    for _ in range(slot(args, 2)):
+        address = slot(at, 3) + slot(at, 4) * ((turn + slot(at, 5)) & slot(at, 6))
+        if turn == 0 and slot(at, 1) != 0:
+            address = slot(at, 1)
+        if turn == last and slot(at, 2) != 0:
+            address = slot(at, 2)
+        set_slot(slot(at, 0), 0, address)
+        at += 56
+'''
+
+
+@handles(Loop)
+class LoopRule(LoweringRule[Loop]):
+    """An action of its own, until its body is planned (`plan.loops`)."""
+
+
+@handles(LoopPlan)
+class LoopKernel(Kernel[LoopPlan]):
+    """What is copied before the loop, and the loop itself, unless it has no iterations."""
+
+    label = "loop"
+
+    def launches(self, work: GroupToLaunch, lowering: LoopPlan) -> list[KernelLaunch]:
+        """Copies of what is carried into the first iteration."""
+        copies = []
+        for source, target in lowering.before:
+            copy = copy_launch(work.actions, source, source)
+            pointers = Pointer(work.actions.storage[source]), target
+            copies.append(replace(copy, args=(*copy.args[:2], *pointers)))
+        return copies
+
+    def following_levels(self, work: GroupToLaunch, lowering: LoopPlan) -> list[Level]:
+        """The loop."""
+        if not lowering.iterations:
+            return []
+        return [LoopLevel(lowering.iterations, _Mover(lowering).levels())]
+
+    def can_fail(self, actions: Actions, action: Action, lowering: LoopPlan) -> bool:
+        inner = lowering.plan.actions
+        return any(can_fail(inner, each) for each in inner.items)
+
+
+class _Mover:
+    """Takes the body's launches to where the loop's memory is."""
+
+    def __init__(self, planned: LoopPlan) -> None:
+        self.planned = planned
+        self.moving: list[tuple[ArgumentAddress, IterationPointer]] = []
+        self.count = 0
+
+    def levels(self) -> list[Level]:
+        """The levels of one iteration."""
+        plan, moved = self.planned.plan, []
+        for phase in plan.phases:
+            moved += self._moved(phase.levels)
+        copies: list[KernelLaunch] = []
+        for storage, target in self.planned.copies:
+            copy = copy_launch(plan.actions, storage, storage)
+            copies.append(self._launch(copy, {3: target}))
+        words: list[Arg] = []
+        for argument, place in self.moving:
+            words += [argument, place.first or 0, place.last or 0, place.base]
+            words += [place.stride, place.shift, place.mask]
+        head = (IterationAddress(), self.planned.iterations, len(self.moving))
+        advance = KernelLaunch(_ADVANCE, (*head, *words), 1, 5.0 * len(self.moving))
+        return [[advance], *moved, *([copies] if copies else [])]
+
+    def _moved(self, levels: Sequence[Level]) -> list[Level]:
+        moved: list[Level] = []
+        for level in levels:
+            if isinstance(level, LoopLevel):
+                moved.append(LoopLevel(level.iterations, self._moved(level.levels)))
+            else:
+                moved.append([self._chain(launch) for launch in level])
+        return moved
+
+    def _chain(self, head: KernelLaunch) -> KernelLaunch:
+        """A launch and those that follow it."""
+        first, *then = (self._launch(launch, {}) for launch in head.chain())
+        return replace(first, then=tuple(then))
+
+    def _launch(self, launch: KernelLaunch, instead: dict[int, IterationPointer]) -> KernelLaunch:
+        """The launch with addresses in the loop's memory; what moves is left to the first launch of
+        the iteration.
+
+        Args:
+            instead: addresses to use for some arguments, by their number.
+        """
+        self.count += 1
+        args: list[Arg] = []
+        for at, arg in enumerate(launch.args):
+            place = instead.get(at) or (self._place(arg) if isinstance(arg, Pointer) else arg)
+            if isinstance(place, IterationPointer):
+                self.moving.append((ArgumentAddress(self.count, at), place))
+                place = 0
+            args.append(place)
+        inner, group = self.planned.plan.actions, launch.group
+        if group is not None:
+            group = Group(group.level, group.actions, moved=group.bytes_moved(inner))
+        return replace(launch, args=tuple(args), group=group)
+
+    def _place(self, pointer: Pointer) -> Pointer | IterationPointer:
+        place = self.planned.sources.get(pointer.storage)
+        if place is None:
+            inside = self.planned.plan.allocations[pointer.storage].offset
+            return Pointer(self.planned.workspace, inside + pointer.offset)
+        return place.plus(pointer.offset)

@@ -1,0 +1,79 @@
+"""The registry of lowerings: which rule or kernel handles each.
+
+Every module of this package is imported when the first lowering is looked up, and registers what it
+defines. So a new kernel is found by lying here.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from typing import Any, TypeVar
+
+import nodeflow.engine.kernels as package
+from nodeflow.engine.ir.actions import Action, Actions
+from nodeflow.engine.ir.groups import Group
+from nodeflow.engine.kernels.kernel import Kernel, LoweringRule
+from nodeflow.ops.lowering import Lowering
+
+Rule = TypeVar("Rule", bound=LoweringRule[Any])
+
+_RULES: dict[type[Lowering], LoweringRule[Any]] = {}
+
+
+def handles(lowering: type[Lowering]) -> Callable[[type[Rule]], type[Rule]]:
+    """Class decorator: the one instance of the class handles this kind of lowering."""
+
+    def register(rule: type[Rule]) -> type[Rule]:
+        if lowering in _RULES:
+            raise ValueError(f"{lowering.__name__} is handled by {type(_RULES[lowering]).__name__}")
+        _RULES[lowering] = rule()
+        return rule
+
+    return register
+
+
+def rule_of(lowering: Lowering) -> LoweringRule[Any]:
+    """What handles a lowering.
+
+    Raises:
+        TypeError: nothing does; a fault of the op.
+    """
+    rule = _RULES.get(type(lowering))
+    if rule is None:
+        _import_all()
+        rule = _RULES.get(type(lowering))
+        if rule is None:
+            raise TypeError(f"no module of nodeflow.engine.kernels handles {lowering!r}")
+    return rule
+
+
+def kernel_of(group: Group) -> Kernel[Any]:
+    """The kernel of a group that is not run by its reference."""
+    lowering = group.actions[0].lowering
+    assert lowering is not None
+    kernel = rule_of(lowering)
+    assert isinstance(kernel, Kernel)
+    return kernel
+
+
+def can_fail(actions: Actions, action: Action) -> bool:
+    """Whether an action may report a failure; a reference always may."""
+    if action.lowering is None:
+        return True
+    rule = rule_of(action.lowering)
+    return isinstance(rule, Kernel) and rule.can_fail(actions, action, action.lowering)
+
+
+def registered() -> dict[type[Lowering], LoweringRule[Any]]:
+    """Every rule, by what it handles."""
+    _import_all()
+    return dict(_RULES)
+
+
+@cache
+def _import_all() -> None:
+    for module in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
+        import_module(module.name)

@@ -2768,7 +2768,7 @@ def where(
     The three shapes broadcast as in numpy. Gradient: to the one chosen.
 
     Args:
-        condition: What to choose by.
+        condition: True where x is taken, false where y is.
         x: Taken where the condition is true.
         y: Taken where it is false.
     """

@@ -33,6 +33,8 @@ class Port:
         group: ports of one op in the same group must have equal dtypes.
         variadic: stands for ``name.0``, ``name.1``, ...; always the last input.
         optional: may stay without a wire; only trailing inputs.
+        accepts_bool: whether a bare Python bool may stand for the tensor; False where it is most
+            likely the result of comparing tensors by ``==``.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Port:
     group: str | None = None
     variadic: bool = False
     optional: bool = False
+    accepts_bool: bool = True
 
 
 class _Required:

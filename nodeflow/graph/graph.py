@@ -36,6 +36,9 @@ from nodeflow.graph.types import (
     literal,
 )
 
+_VALUES = (bool, int, float, complex, np.ndarray, np.generic, list, tuple)
+"""What a tensor cannot be compared with by ``==``: its value is not known while building."""
+
 NAME_PATTERN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(/[A-Za-z_][A-Za-z0-9_]*)*")
 
 
@@ -43,7 +46,9 @@ class Tensor:
     """One output of a node: a symbolic value with dtype and shape.
 
     Python's operators build nodes: ``a + b``, ``2 * a``, ``a @ b``, ``-a``, ``a < b``, ``a[1:]``.
-    ``==`` compares identity, as in TensorFlow 1; use ``nf.equal`` for values.
+    ``==`` and ``!=`` compare identity, as in TensorFlow 1, so that tensors can be keys of
+    dictionaries and members of lists. Use ``nf.equal`` and ``nf.not_equal`` for values: comparing
+    a tensor with a number, bool, array or list raises a `GraphError`.
     """
 
     __slots__ = ("index", "node", "type")
@@ -126,6 +131,28 @@ class Tensor:
 
     def __abs__(self) -> Tensor:
         return self._apply("abs", self)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or self._compare("==", "equal", other)
+
+    def __ne__(self, other: object) -> bool:
+        return self is not other and not self._compare("!=", "not_equal", other)
+
+    __hash__ = object.__hash__
+
+    def _compare(self, sign: str, op: str, other: object) -> bool:
+        """False: the other object is not this tensor.
+
+        Raises:
+            GraphError: the other object is a value, so the caller means the tensor's value.
+        """
+        if isinstance(other, _VALUES):
+            raise GraphError(
+                f"{self.name} {sign} {_brief(other)} compares a tensor that has no value yet",
+                hint=f"Use nf.{op}({self.node.name.rpartition('/')[2]}, {_brief(other)}), which "
+                "compares element by element when the graph runs.",
+            )
+        return False
 
     def __lt__(self, other: Any) -> Tensor:
         return self._apply("less", self, other)
@@ -371,6 +398,13 @@ class Graph:
         if not op.inputs or (index >= len(op.inputs) and not op.variadic):
             raise GraphError(f"{op.id} takes {len(op.inputs)} inputs", hint="Remove the others.")
         port = op.input_port(index)
+        if isinstance(value, bool) and not port.accepts_bool:
+            raise GraphError(
+                f"{port.name} is Python's {value}, not a tensor",
+                port=op.input_name(index),
+                hint="== and != between tensors compare identity: use nf.equal or nf.not_equal. "
+                f"For a constant condition write nf.constant({value}).",
+            )
         try:
             return self.as_tensor(value, dtypes.get(port.group or "") or _port_dtype(port, value))
         except NodeflowError as error:
@@ -541,6 +575,11 @@ def ancestors(nodes: Iterable[Node]) -> set[Node]:
         stack.extend(node.control_inputs)
         stack.extend(t.node for t in node.alias if t is not None)
     return seen
+
+
+def _brief(value: object) -> str:
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 30 else text[:27] + "..."
 
 
 def _port_dtype(port: Port, value: Any) -> str | None:

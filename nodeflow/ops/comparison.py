@@ -74,7 +74,7 @@ define(
     np.where,
     "where(condition, x, y)",
     ports=(
-        Port("condition", "What to choose by.", BOOL),
+        Port("condition", "True where x is taken, false where y is.", BOOL, accepts_bool=False),
         Port("x", "Taken where the condition is true.", group="T"),
         Port("y", "Taken where it is false.", group="T"),
     ),

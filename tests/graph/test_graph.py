@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import threading
 
 import numpy as np
@@ -201,3 +202,38 @@ def test_errors_say_where_and_what_to_do() -> None:
     assert str(NodeflowError("it is wrong", node="a")) == "a: it is wrong"
     assert NodeflowError("x").at("n", "p").where == "n:p"
     assert error.at("other", "port").where == "a:x"
+
+
+@pytest.mark.parametrize("value", [2, 2.0, True, 1j, np.float32(2), np.zeros(3), [1, 2], (1, 2)])
+def test_comparing_a_tensor_with_a_value_names_the_op_that_does(value: object) -> None:
+    with nf.Graph():
+        x = nf.placeholder("float32", [None], name="x")
+        with pytest.raises(GraphError, match=r"x == .*Use nf\.equal\(x, "):
+            x == value  # noqa: B015
+        with pytest.raises(GraphError, match=r"x != .*Use nf\.not_equal\(x, "):
+            x != value  # noqa: B015
+        with pytest.raises(GraphError, match=r"nf\.equal"):
+            value == x  # noqa: B015
+
+
+def test_equality_of_tensors_is_identity() -> None:
+    with nf.Graph():
+        x, y = nf.placeholder("float32", [], name="x"), nf.placeholder("float32", [], name="y")
+        same, different = operator.eq, operator.ne
+        assert same(x, x) is True and different(x, x) is False
+        assert same(x, y) is False and different(x, y) is True
+        for other in (None, "x", object()):
+            assert same(x, other) is False and different(x, other) is True
+        assert {x: 1, y: 2}[x] == 1 and [x, y].index(y) == 1 and x in (y, x)
+
+
+@pytest.mark.parametrize("condition", [True, False])
+def test_a_bare_bool_as_a_condition_is_refused(condition: bool) -> None:
+    """``nf.where(x == y, a, b)`` passes Python's False: two tensors are compared by identity."""
+    with nf.Graph():
+        x = nf.placeholder("float32", [None], name="x")
+        with pytest.raises(GraphError, match=rf"condition is Python's {condition}.*nf\.equal") as e:
+            nf.where(condition, x, 0.0)
+        assert e.value.port == "condition"
+        assert nf.where(nf.constant(condition), x, 0.0).shape == (None,)
+        assert nf.where([True, False], [1.0, 2.0], 0.0).shape == (2,)

@@ -21,9 +21,10 @@ from nodeflow.document.build.build import Build, build
 from nodeflow.document.build.expand_layout import arrange, block_frames, free_place
 from nodeflow.document.build.from_graph import attributes
 from nodeflow.document.edit.references import rewrite_training
-from nodeflow.document.model.document import Document, Transaction
+from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import DocumentError
 from nodeflow.document.model.records import INPUTS, FrameRecord, NodeRecord, Wire
+from nodeflow.document.model.transaction import Transaction
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.types import TensorType
 from nodeflow.ops import REGISTRY

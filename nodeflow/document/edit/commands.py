@@ -15,7 +15,7 @@ from nodeflow.document.edit.references import rewrite_training
 from nodeflow.document.edit.subgraph_ports import expose
 from nodeflow.document.edit.wires import drop_wires, show_wires
 from nodeflow.document.io.validation import read_weights
-from nodeflow.document.model.document import Document, Transaction
+from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import BadValue, DocumentError, NoSuchNode
 from nodeflow.document.model.names import automatic_name, check_name
 from nodeflow.document.model.records import (
@@ -29,6 +29,7 @@ from nodeflow.document.model.records import (
     plain,
     same,
 )
+from nodeflow.document.model.transaction import Transaction
 
 Point = tuple[float, float]
 

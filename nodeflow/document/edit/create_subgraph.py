@@ -19,10 +19,11 @@ from nodeflow.document.analysis.traversal import downstream, upstream
 from nodeflow.document.edit.commands import point
 from nodeflow.document.edit.references import rewrite_names, rewrite_training
 from nodeflow.document.layout.card_size import node_size
-from nodeflow.document.model.document import Document, Transaction
+from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import BadName, SubgraphError
 from nodeflow.document.model.names import FreeNames, check_name, natural_key
 from nodeflow.document.model.records import INPUTS, OUTPUTS, SUBGRAPH, FrameRecord, NodeRecord, Wire
+from nodeflow.document.model.transaction import Transaction
 
 GAP = 120.0
 """Room between a definition's nodes and the nodes at its border."""

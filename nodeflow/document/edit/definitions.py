@@ -10,10 +10,11 @@ from nodeflow.document.edit.commands import Point, point
 from nodeflow.document.edit.create_subgraph import check_definition, instance_name
 from nodeflow.document.edit.references import rewrite_training
 from nodeflow.document.edit.unpack_subgraph import remove_content
-from nodeflow.document.model.document import Document, Transaction
+from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import NameTaken, SubgraphError, UnknownSubgraph
 from nodeflow.document.model.names import FreeNames
 from nodeflow.document.model.records import SUBGRAPH, NodeRecord, Wire
+from nodeflow.document.model.transaction import Transaction
 from nodeflow.errors import suggest
 
 

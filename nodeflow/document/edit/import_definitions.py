@@ -12,10 +12,11 @@ from dataclasses import replace
 from nodeflow.document.analysis.paths import check_recursion, uses
 from nodeflow.document.analysis.subgraph_interface import DEFINITION
 from nodeflow.document.io.flow import definition_json
-from nodeflow.document.model.document import Document, Transaction
+from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import RecursiveSubgraph
 from nodeflow.document.model.names import FreeNames, base_name, natural_key
 from nodeflow.document.model.records import SUBGRAPH, Json, NodeRecord
+from nodeflow.document.model.transaction import Transaction
 
 
 def definitions_used(doc: Document, nodes: Iterable[NodeRecord]) -> list[Document]:

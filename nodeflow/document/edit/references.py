@@ -12,8 +12,9 @@ from dataclasses import replace
 from nodeflow.document.analysis.paths import find_name, graphs
 from nodeflow.document.analysis.plain_declaration import plain_declaration
 from nodeflow.document.analysis.subgraph_interface import definition_of
-from nodeflow.document.model.document import Document, Transaction
+from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Json, NodeRecord, same
+from nodeflow.document.model.transaction import Transaction
 
 Steps = list[str]
 

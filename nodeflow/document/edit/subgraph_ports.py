@@ -13,10 +13,11 @@ from nodeflow.document.analysis.paths import instances_of
 from nodeflow.document.analysis.port_names import NEW
 from nodeflow.document.analysis.subgraph_interface import PORTS, border, is_port_name, port_names
 from nodeflow.document.edit.wires import drop_wires
-from nodeflow.document.model.document import Document, Transaction
+from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import BadPort, SubgraphError
 from nodeflow.document.model.names import FreeNames
 from nodeflow.document.model.records import INPUTS, OUTPUTS, NodeRecord, Wire
+from nodeflow.document.model.transaction import Transaction
 
 
 def add_port(definition: Document, side: str, name: str = "") -> str:

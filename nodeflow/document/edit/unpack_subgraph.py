@@ -25,10 +25,11 @@ from nodeflow.document.edit.references import (
     variable_names,
     with_variables,
 )
-from nodeflow.document.model.document import Document, Transaction
+from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import SubgraphError
 from nodeflow.document.model.names import LONGEST, natural_key
 from nodeflow.document.model.records import INPUTS, OUTPUTS, FrameRecord, Json, NodeRecord, Wire
+from nodeflow.document.model.transaction import Transaction
 
 
 @dataclass

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from nodeflow.document.analysis.node_flags import hidden_ports, with_field
 from nodeflow.document.analysis.port_names import split_port
-from nodeflow.document.model.document import Document, Transaction
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.transaction import Transaction
 
 WireKey = tuple[str, str]
 

@@ -9,71 +9,43 @@ stands in (`Document.definition`). So whatever edits or shows a document does so
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from nodeflow.document.model.errors import DocumentError, DocumentLocked, NoSuchNode
+from nodeflow.document.model.errors import DocumentError, DocumentLocked
 from nodeflow.document.model.events import Events, Subscriber
 from nodeflow.document.model.history import History, Step
-from nodeflow.document.model.names import FreeNames
 from nodeflow.document.model.records import (
-    INPUTS,
     ONLY,
-    OUTPUTS,
     SCOPED,
     TABLES,
     Change,
     Edit,
-    FrameRecord,
     Json,
-    NodeRecord,
-    Wire,
-    key_text,
     merge_edits,
     same,
-    to_text,
 )
+from nodeflow.document.model.tables import HASHES, GraphTables, SharedTables, item_hash
 from nodeflow.document.model.transaction import Transaction
-
-_ID_NUMBER = re.compile(r"[a-z]([1-9][0-9]{0,14})")
 
 
 @dataclass(eq=False)
-class _File:
+class _File(SharedTables):
     """What a document and the definitions in it have in common."""
 
-    root: Document
-    subgraphs: dict[str, dict[str, Json]] = field(default_factory=dict)
-    training: dict[str, dict[str, Json]] = field(default_factory=dict)
-    weights: dict[str, str] = field(default_factory=dict)
+    root: Document = field(kw_only=True)
     definitions: dict[str, Document] = field(default_factory=dict)
     history: History = field(default_factory=History)
     events: Events = field(default_factory=Events)
     open: Transaction | None = None
-    digest: int | None = None
-    next_id: int = 1
     revision: int = 0
     path: Path | None = None
 
 
-def _shared(name: str, doc: str) -> Any:
-    """An attribute that a document and its definitions have in common."""
-
-    def get(self: Document) -> Any:
-        return getattr(self._file, name)
-
-    def put(self: Document, value: Any) -> None:
-        setattr(self._file, name, value)
-
-    return property(get, put, doc=doc)
-
-
-class Document:
+class Document(GraphTables):
     """Nodes, wires, frames, subgraphs and training settings, with undo and events.
 
     Read the tables (`nodes`, `wires`, `frames`, `subgraphs`, `training`, `weights`) freely, but
@@ -90,32 +62,28 @@ class Document:
     outer: Collection[str] = ()
     """Nodes of an enclosing document, shown for their outputs: their own inputs are not here."""
 
-    next_id: int = _shared("next_id", "Number of the next id.")
-    revision: int = _shared("revision", "Counts the changes.")
-    path: Path | None = _shared("path", "The file, or None.")
-
     def __init__(self, *, part_of: Document | None = None, scope: str = "") -> None:
-        self._file = _File(self) if part_of is None else part_of._file
-        self.scope = scope
-        self.nodes: dict[str, NodeRecord] = {}
-        self.wires: dict[tuple[str, str], Wire] = {}
-        self.frames: dict[str, FrameRecord] = {}
-        self.subgraphs = self._file.subgraphs
-        self.incoming: dict[str, dict[str, Wire]] = {}  # node id -> port -> wire
-        self.outgoing: dict[str, dict[tuple[str, str], Wire]] = {}  # node id -> wire's key -> wire
-        self.borders: dict[str, str] = {}  # of a definition: op -> id of the node with its ports
-        self.slashed: set[str] = set()  # names with a scope in them
+        self._file = _File(root=self) if part_of is None else part_of._file
+        super().__init__(self._file, scope)
         self.extra: dict[str, Json] = {}
-        self._tables: dict[str, dict[Any, Any]] = {
-            "node": self.nodes,
-            "wire": self.wires,
-            "frame": self.frames,
-            "subgraph": self.subgraphs,
-            "training": self._file.training,
-            "weights": self._file.weights,
-        }
-        self._by_name: dict[str, str] = {}
-        self._names = FreeNames()
+
+    @property
+    def revision(self) -> int:
+        """Counts the changes of the file."""
+        return self._file.revision
+
+    @revision.setter
+    def revision(self, number: int) -> None:
+        self._file.revision = number
+
+    @property
+    def path(self) -> Path | None:
+        """The file, or None."""
+        return self._file.path
+
+    @path.setter
+    def path(self, path: Path | None) -> None:
+        self._file.path = path
 
     # ---- definitions ------------------------------------------------------------------------
 
@@ -126,36 +94,24 @@ class Document:
 
     def definition(self, name: str) -> Document | None:
         """Returns the graph inside a subgraph, or None if the file defines none of this name."""
-        return self._part(name) if name in self.subgraphs else None
+        return self.graph(name) if name in self.subgraphs else None
 
     def definitions(self) -> list[Document]:
         """Returns the graphs inside all subgraphs that the file defines, by name."""
-        return [self._part(name) for name in sorted(self.subgraphs)]
+        return [self.graph(name) for name in sorted(self.subgraphs)]
 
     def use_definitions(self, other: Document) -> None:
         """Looks definitions up in another document: for a copy that is only read."""
         self._file.definitions = other._file.definitions
-        self.subgraphs = self._tables["subgraph"] = other.subgraphs
+        self.subgraphs = self.tables["subgraph"] = other.subgraphs
 
-    def table_name(self, kind: str) -> str:
-        """Returns what edits call this document's table of nodes, wires or frames."""
-        if not self.scope:
-            return kind
-        return f"{kind}@{self.scope}" if kind in SCOPED else kind
-
-    def home(self, table: str) -> tuple[Document, str]:
-        """Returns which graph of the file holds a table that an edit names, and its kind."""
-        if table in self._tables:
-            return self, table
-        kind, _, scope = table.partition("@")
-        if kind not in SCOPED or not scope:
-            raise DocumentError(f"a change names the unknown table {table!r}")
-        return self._part(scope), kind
-
-    def _part(self, name: str) -> Document:
-        found = self._file.definitions.get(name)
+    def graph(self, scope: str) -> Document:
+        """Returns the definition of this name, a new one if needed; for "" the file's own graph."""
+        if not scope:
+            return self.root
+        found = self._file.definitions.get(scope)
         if found is None:
-            found = self._file.definitions[name] = Document(part_of=self.root, scope=name)
+            found = self._file.definitions[scope] = Document(part_of=self.root, scope=scope)
         return found
 
     # ---- reading ----------------------------------------------------------------------------
@@ -170,39 +126,6 @@ class Document:
         """The file of trained variables, relative to the document, or None."""
         return self._file.weights.get(ONLY)
 
-    def node(self, node_id: str) -> NodeRecord:
-        """Returns the node with this id; raises NoSuchNode."""
-        try:
-            return self.nodes[node_id]
-        except KeyError:
-            raise NoSuchNode(f"no node has the id {node_id!r}") from None
-
-    def node_named(self, name: str) -> NodeRecord | None:
-        """Returns the node with this name, or None."""
-        found = self._by_name.get(name)
-        return None if found is None else self.nodes[found]
-
-    @property
-    def names(self) -> Iterable[str]:
-        """The names of all nodes."""
-        return self._by_name.keys()
-
-    def wires_into(self, node_id: str) -> list[Wire]:
-        """Returns the wires that end at a node, feeds included."""
-        return list(self.incoming.get(node_id, {}).values())
-
-    def wires_out_of(self, node_id: str) -> list[Wire]:
-        """Returns the wires that start at a node."""
-        return list(self.outgoing.get(node_id, {}).values())
-
-    def fresh_name(self, base: str) -> str:
-        """Returns `base`, or `base_1`, `base_2`, ...: the first that no node has."""
-        return self._names.fresh(base, self._by_name)
-
-    def has_wires(self, node_id: str) -> bool:
-        """Says whether any wire starts or ends at a node."""
-        return bool(self.incoming.get(node_id) or self.outgoing.get(node_id))
-
     def digest(self) -> str:
         """Returns a hash of the content, for telling whether a mirror has diverged.
 
@@ -210,11 +133,11 @@ class Document:
         """
         file, root = self._file, self.root
         if file.digest is None:
-            tables = [(t, root._tables[t]) for t in TABLES]
+            tables = [(t, root.tables[t]) for t in TABLES]
             for part in file.definitions.values():
-                tables += [(part.table_name(t), part._tables[t]) for t in SCOPED]
+                tables += [(part.table_name(t), part.tables[t]) for t in SCOPED]
             items = ((t, k, v) for t, rows in tables for k, v in rows.items())
-            file.digest = sum(_item_hash(*item) for item in items) % _HASHES
+            file.digest = sum(item_hash(*item) for item in items) % HASHES
         return f"{file.digest:032x}"
 
     # ---- changing ---------------------------------------------------------------------------
@@ -273,12 +196,12 @@ class Document:
         """
         for edit in change.edits:
             part, kind = self.home(edit.table)
-            if not same(part._tables[kind].get(edit.key), edit.before):
+            if not same(part.tables[kind].get(edit.key), edit.before):
                 raise DocumentError(
                     f"the {edit.table} {edit.key!r} does not have the state that the change expects"
                 )
         for edit in change.edits:
-            self._put(edit)
+            self.apply(edit)
         self.revision = change.revision
         self._file.events.publish(replace(change, state=None))
 
@@ -317,7 +240,7 @@ class Document:
     def fill(self, table: str, key: Any, value: Any) -> None:
         """Puts a record into a document that is being read: no undo, no event, no check."""
         if value is not None:
-            self.root._put(Edit(self.table_name(table), key, None, value))
+            self.apply(Edit(self.table_name(table), key, None, value))
 
     # ---- the inside -------------------------------------------------------------------------
 
@@ -336,69 +259,8 @@ class Document:
         if step is None:
             return None
         for edit in step.edits:
-            self.root._put(edit)
+            self.apply(edit)
         self.revision += 1
         change = Change(step.label, step.edits, self.revision, self.state)
         self._file.events.publish(change)
         return change
-
-    def _put(self, edit: Edit) -> None:
-        """Writes one edit into its table and the indexes; the root's does so for all of them."""
-        doc, kind = (self, edit.table) if edit.table in self._tables else self.home(edit.table)
-        doc._write(kind, edit)
-
-    def _write(self, table: str, edit: Edit) -> None:
-        """Writes one edit into a table of this graph."""
-        name, key, _, after = edit
-        rows = self._tables[table]
-        before = rows.get(key)
-        if after is None:
-            rows.pop(key, None)
-        else:
-            rows[key] = after
-        file = self._file
-        if file.digest is not None:
-            gone = 0 if before is None else _item_hash(name, key, before)
-            come = 0 if after is None else _item_hash(name, key, after)
-            file.digest = (file.digest + come - gone) % _HASHES
-        if table == "wire":
-            self._index_wire(before, after)
-        elif table == "node":
-            self._index_name(before, after)
-        if before is None and table in ("node", "frame"):
-            self._count_id(key)
-
-    def _index_wire(self, before: Wire | None, after: Wire | None) -> None:
-        if before is not None:
-            self.incoming[before.target].pop(before.target_port, None)
-            self.outgoing[before.source].pop(before.key, None)
-        if after is not None:
-            self.incoming.setdefault(after.target, {})[after.target_port] = after
-            self.outgoing.setdefault(after.source, {})[after.key] = after
-
-    def _index_name(self, before: NodeRecord | None, after: NodeRecord | None) -> None:
-        if before is not None and self._by_name.get(before.name) == before.id:
-            del self._by_name[before.name]
-            self._names.freed(before.name)
-            self.slashed.discard(before.name)
-            if self.borders.get(before.op) == before.id:
-                del self.borders[before.op]
-        if after is not None:
-            self._by_name[after.name] = after.id
-            if "/" in after.name:
-                self.slashed.add(after.name)
-            if self.scope and after.op in (INPUTS, OUTPUTS):
-                self.borders[after.op] = after.id
-
-    def _count_id(self, key: str) -> None:
-        match = _ID_NUMBER.fullmatch(key)
-        if match and int(match[1]) >= self.next_id:
-            self.next_id = int(match[1]) + 1
-
-
-_HASHES = 1 << 128
-
-
-def _item_hash(table: str, key: Any, value: Any) -> int:
-    text = f"{table} {key_text(key)} {to_text(value)}"
-    return int.from_bytes(blake2b(text.encode(), digest_size=16).digest(), "little")

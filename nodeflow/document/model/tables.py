@@ -1,0 +1,195 @@
+"""The tables of one graph, and what is looked up in them: wires by node, nodes by name."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any
+
+from nodeflow.document.model.errors import DocumentError, NoSuchNode
+from nodeflow.document.model.names import FreeNames
+from nodeflow.document.model.records import (
+    INPUTS,
+    OUTPUTS,
+    SCOPED,
+    Edit,
+    FrameRecord,
+    Json,
+    NodeRecord,
+    Wire,
+    key_text,
+    to_text,
+)
+
+_ID_NUMBER = re.compile(r"[a-z]([1-9][0-9]{0,14})")
+
+
+@dataclass(eq=False)
+class SharedTables:
+    """What the graphs of one file have in common."""
+
+    subgraphs: dict[str, dict[str, Json]] = field(default_factory=dict)
+    training: dict[str, dict[str, Json]] = field(default_factory=dict)
+    weights: dict[str, str] = field(default_factory=dict)
+    digest: int | None = None
+    next_id: int = 1
+
+
+class GraphTables(ABC):
+    """The nodes, wires and frames of one graph: a file's own, or the definition of a subgraph.
+
+    `scope` is the name of the definition, and "" for a file's own graph. Read the tables freely;
+    only transactions and `Document` write into them.
+    """
+
+    def __init__(self, shared: SharedTables, scope: str) -> None:
+        self._shared = shared
+        self.scope = scope
+        self.nodes: dict[str, NodeRecord] = {}
+        self.wires: dict[tuple[str, str], Wire] = {}
+        self.frames: dict[str, FrameRecord] = {}
+        self.subgraphs = shared.subgraphs
+        self.incoming: dict[str, dict[str, Wire]] = {}  # node id -> port -> wire
+        self.outgoing: dict[str, dict[tuple[str, str], Wire]] = {}  # node id -> wire's key -> wire
+        self.borders: dict[str, str] = {}  # of a definition: op -> id of the node with its ports
+        self.slashed: set[str] = set()  # names with a scope in them
+        self.tables: dict[str, dict[Any, Any]] = {
+            "node": self.nodes,
+            "wire": self.wires,
+            "frame": self.frames,
+            "subgraph": self.subgraphs,
+            "training": shared.training,
+            "weights": shared.weights,
+        }
+        self.ids_by_name: dict[str, str] = {}
+        self._names = FreeNames()
+
+    # ---- the file ---------------------------------------------------------------------------
+
+    @abstractmethod
+    def graph(self, scope: str) -> GraphTables:
+        """Returns the definition of this name, a new one if needed; for "" the file's own graph."""
+
+    @property
+    def next_id(self) -> int:
+        """The number of the next id; all graphs of a file count together."""
+        return self._shared.next_id
+
+    @next_id.setter
+    def next_id(self, number: int) -> None:
+        self._shared.next_id = number
+
+    def table_name(self, kind: str) -> str:
+        """Returns what edits call this document's table of nodes, wires or frames."""
+        if not self.scope:
+            return kind
+        return f"{kind}@{self.scope}" if kind in SCOPED else kind
+
+    def home(self, table: str) -> tuple[GraphTables, str]:
+        """Returns which graph of the file holds a table that an edit names, and its kind."""
+        kind, at, scope = table.partition("@")
+        if kind not in (SCOPED if at else self.tables) or bool(at) != bool(scope):
+            raise DocumentError(f"a change names the unknown table {table!r}")
+        return self.graph(scope), kind
+
+    # ---- reading ----------------------------------------------------------------------------
+
+    def node(self, node_id: str) -> NodeRecord:
+        """Returns the node with this id; raises NoSuchNode."""
+        try:
+            return self.nodes[node_id]
+        except KeyError:
+            raise NoSuchNode(f"no node has the id {node_id!r}") from None
+
+    def node_named(self, name: str) -> NodeRecord | None:
+        """Returns the node with this name, or None."""
+        found = self.ids_by_name.get(name)
+        return None if found is None else self.nodes[found]
+
+    @property
+    def names(self) -> Iterable[str]:
+        """The names of all nodes."""
+        return self.ids_by_name.keys()
+
+    def wires_into(self, node_id: str) -> list[Wire]:
+        """Returns the wires that end at a node, feeds included."""
+        return list(self.incoming.get(node_id, {}).values())
+
+    def wires_out_of(self, node_id: str) -> list[Wire]:
+        """Returns the wires that start at a node."""
+        return list(self.outgoing.get(node_id, {}).values())
+
+    def fresh_name(self, base: str) -> str:
+        """Returns `base`, or `base_1`, `base_2`, ...: the first that no node has."""
+        return self._names.fresh(base, self.ids_by_name)
+
+    def has_wires(self, node_id: str) -> bool:
+        """Says whether any wire starts or ends at a node."""
+        return bool(self.incoming.get(node_id) or self.outgoing.get(node_id))
+
+    # ---- writing ----------------------------------------------------------------------------
+
+    def apply(self, edit: Edit) -> None:
+        """Writes an edit into the table that it names, whichever graph of the file has it."""
+        graph, kind = self.home(edit.table)
+        graph.write(kind, edit)
+
+    def write(self, table: str, edit: Edit) -> None:
+        """Writes an edit into a table of this graph, and into the indexes."""
+        name, key, _, after = edit
+        rows = self.tables[table]
+        before = rows.get(key)
+        if after is None:
+            rows.pop(key, None)
+        else:
+            rows[key] = after
+        shared = self._shared
+        if shared.digest is not None:
+            gone = 0 if before is None else item_hash(name, key, before)
+            come = 0 if after is None else item_hash(name, key, after)
+            shared.digest = (shared.digest + come - gone) % HASHES
+        if table == "wire":
+            self._index_wire(before, after)
+        elif table == "node":
+            self._index_name(before, after)
+        if before is None and table in ("node", "frame"):
+            self._count_id(key)
+
+    def _index_wire(self, before: Wire | None, after: Wire | None) -> None:
+        if before is not None:
+            self.incoming[before.target].pop(before.target_port, None)
+            self.outgoing[before.source].pop(before.key, None)
+        if after is not None:
+            self.incoming.setdefault(after.target, {})[after.target_port] = after
+            self.outgoing.setdefault(after.source, {})[after.key] = after
+
+    def _index_name(self, before: NodeRecord | None, after: NodeRecord | None) -> None:
+        if before is not None and self.ids_by_name.get(before.name) == before.id:
+            del self.ids_by_name[before.name]
+            self._names.freed(before.name)
+            self.slashed.discard(before.name)
+            if self.borders.get(before.op) == before.id:
+                del self.borders[before.op]
+        if after is not None:
+            self.ids_by_name[after.name] = after.id
+            if "/" in after.name:
+                self.slashed.add(after.name)
+            if self.scope and after.op in (INPUTS, OUTPUTS):
+                self.borders[after.op] = after.id
+
+    def _count_id(self, key: str) -> None:
+        match = _ID_NUMBER.fullmatch(key)
+        if match and int(match[1]) >= self._shared.next_id:
+            self._shared.next_id = int(match[1]) + 1
+
+
+HASHES = 1 << 128
+
+
+def item_hash(table: str, key: Any, value: Any) -> int:
+    """Returns the hash of one row of a table; a document's digest is the sum over all."""
+    text = f"{table} {key_text(key)} {to_text(value)}"
+    return int.from_bytes(blake2b(text.encode(), digest_size=16).digest(), "little")

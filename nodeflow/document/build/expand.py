@@ -220,7 +220,7 @@ def _results(macro: Node, ids: dict[Node, str], sources: dict[Tensor, Source]) -
     """The wires into the macro node as it is shown: what its outputs stand for, what it runs."""
     wires = []
     for index, tensor in enumerate(macro.alias):
-        if tensor in sources:
+        if tensor is not None and tensor in sources:
             wires.append(Wire(*sources[tensor], ids[macro], macro.op.output_name(index)))
     for index, node in enumerate(_updates(macro)):
         port = node.op.output_name(0)

@@ -23,9 +23,9 @@ from nodeflow.errors import (
     suggest_or_list,
 )
 from nodeflow.graph.declaration import Port
-from nodeflow.graph.indexing import parse_index
 from nodeflow.graph.infer import infer_types
 from nodeflow.graph.op import Op
+from nodeflow.graph.operators import TensorOperators
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.types import (
     NUMBERS,
@@ -36,13 +36,10 @@ from nodeflow.graph.types import (
     literal,
 )
 
-_VALUES = (bool, int, float, complex, np.ndarray, np.generic, list, tuple)
-"""What a tensor cannot be compared with by ``==``: its value is not known while building."""
-
 NAME_PATTERN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(/[A-Za-z_][A-Za-z0-9_]*)*")
 
 
-class Tensor:
+class Tensor(TensorOperators):
     """One output of a node: a symbolic value with dtype and shape.
 
     Python's operators build nodes: ``a + b``, ``2 * a``, ``a @ b``, ``-a``, ``a < b``, ``a[1:]``.
@@ -75,137 +72,8 @@ class Tensor:
         """``add`` for a node's first output, ``split:1`` for a further one."""
         return f"{self.node.name}:{self.index}" if self.index else self.node.name
 
-    def _apply(self, op: str, *inputs: Any) -> Any:
-        return self.graph.apply(op, *inputs)
-
-    def __add__(self, other: Any) -> Tensor:
-        return self._apply("add", self, other)
-
-    def __radd__(self, other: Any) -> Tensor:
-        return self._apply("add", other, self)
-
-    def __sub__(self, other: Any) -> Tensor:
-        return self._apply("subtract", self, other)
-
-    def __rsub__(self, other: Any) -> Tensor:
-        return self._apply("subtract", other, self)
-
-    def __mul__(self, other: Any) -> Tensor:
-        return self._apply("multiply", self, other)
-
-    def __rmul__(self, other: Any) -> Tensor:
-        return self._apply("multiply", other, self)
-
-    def __truediv__(self, other: Any) -> Tensor:
-        return self._apply("divide", self, other)
-
-    def __rtruediv__(self, other: Any) -> Tensor:
-        return self._apply("divide", other, self)
-
-    def __floordiv__(self, other: Any) -> Tensor:
-        return self._apply("floor_divide", self, other)
-
-    def __rfloordiv__(self, other: Any) -> Tensor:
-        return self._apply("floor_divide", other, self)
-
-    def __mod__(self, other: Any) -> Tensor:
-        return self._apply("modulo", self, other)
-
-    def __rmod__(self, other: Any) -> Tensor:
-        return self._apply("modulo", other, self)
-
-    def __pow__(self, other: Any) -> Tensor:
-        return self._apply("power", self, other)
-
-    def __rpow__(self, other: Any) -> Tensor:
-        return self._apply("power", other, self)
-
-    def __matmul__(self, other: Any) -> Tensor:
-        return self._apply("matmul", self, other)
-
-    def __rmatmul__(self, other: Any) -> Tensor:
-        return self._apply("matmul", other, self)
-
-    def __neg__(self) -> Tensor:
-        return self._apply("negative", self)
-
-    def __abs__(self) -> Tensor:
-        return self._apply("abs", self)
-
-    def __eq__(self, other: object) -> bool:
-        return self is other or self._compare("==", "equal", other)
-
-    def __ne__(self, other: object) -> bool:
-        return self is not other and not self._compare("!=", "not_equal", other)
-
-    __hash__ = object.__hash__
-
-    def _compare(self, sign: str, op: str, other: object) -> bool:
-        """False: the other object is not this tensor.
-
-        Raises:
-            GraphError: the other object is a value, so the caller means the tensor's value.
-        """
-        if isinstance(other, _VALUES):
-            raise GraphError(
-                f"{self.name} {sign} {_brief(other)} compares a tensor that has no value yet",
-                hint=f"Use nf.{op}({self.node.name.rpartition('/')[2]}, {_brief(other)}), which "
-                "compares element by element when the graph runs.",
-            )
-        return False
-
-    def __lt__(self, other: Any) -> Tensor:
-        return self._apply("less", self, other)
-
-    def __le__(self, other: Any) -> Tensor:
-        return self._apply("less_equal", self, other)
-
-    def __gt__(self, other: Any) -> Tensor:
-        return self._apply("greater", self, other)
-
-    def __ge__(self, other: Any) -> Tensor:
-        return self._apply("greater_equal", self, other)
-
-    def __invert__(self) -> Tensor:
-        return self._apply("logical_not", self)
-
-    def __and__(self, other: Any) -> Tensor:
-        return self._apply("logical_and", self, other)
-
-    def __or__(self, other: Any) -> Tensor:
-        return self._apply("logical_or", self, other)
-
-    def __getitem__(self, key: Any) -> Tensor:
-        try:
-            index = parse_index(key, self.shape)
-        except GraphError as error:
-            raise error.at(self.name) from None
-        result = self
-        if index.slices:
-            result = result.graph.apply(
-                "strided_slice", result, begin=index.begin, end=index.end, strides=index.strides
-            )
-        if index.squeezed:
-            result = result.graph.apply("squeeze", result, axis=index.squeezed)
-        for axis in index.new_axes:
-            result = result.graph.apply("expand_dims", result, axis=axis)
-        return result
-
-    def __bool__(self) -> bool:
-        raise GraphError(
-            "a tensor has no truth value while the graph is built",
-            node=self.name,
-            hint="Use nf.where, or run it in a Session first.",
-        )
-
-    def __iter__(self) -> Iterator[Tensor]:
-        raise GraphError(
-            "a tensor cannot be iterated over",
-            node=self.name,
-            hint="Use nf.split or indexing.",
-        )
-
-    __array_ufunc__ = None
+    def _apply(self, op: str, *inputs: Any, **attrs: Any) -> Any:
+        return self.graph.apply(op, *inputs, **attrs)
 
     def __repr__(self) -> str:
         return f"<Tensor {self.name!r} {self.type}>"
@@ -575,11 +443,6 @@ def ancestors(nodes: Iterable[Node]) -> set[Node]:
         stack.extend(node.control_inputs)
         stack.extend(t.node for t in node.alias if t is not None)
     return seen
-
-
-def _brief(value: object) -> str:
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 30 else text[:27] + "..."
 
 
 def _port_dtype(port: Port, value: Any) -> str | None:

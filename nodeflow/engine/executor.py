@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nodeflow.engine.context import RanTier, RunContext, Tier
 from nodeflow.engine.interpreter import Interpreter, StreamOf, Values
+from nodeflow.engine.runtime.context import RanTier, RunContext, Tier
 from nodeflow.engine.schedule.schedule import Schedule
 from nodeflow.engine.variables import Variables
 from nodeflow.errors import RunError

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from nodeflow.engine.columns import Column
-from nodeflow.engine.context import RanTier, RunContext, Tier
 from nodeflow.engine.events import CompileFailure
 from nodeflow.engine.executor import Executor
 from nodeflow.engine.feeds import check_feeds, fed_tensor, missing_feed, sample_of
 from nodeflow.engine.fetches import as_target, flatten_fetches
 from nodeflow.engine.interpreter import call_reference
 from nodeflow.engine.plan.passes import resolve, rewrite_schedule
+from nodeflow.engine.runtime.context import RanTier, RunContext, Tier
 from nodeflow.engine.schedule.schedule import Schedule, Target, build_schedule, resolve_alias
 from nodeflow.engine.stepper import Stepper
 from nodeflow.engine.variables import Variables

@@ -15,10 +15,10 @@ import numpy as np
 
 from nodeflow.engine.chunker import Chunker
 from nodeflow.engine.columns import Column
-from nodeflow.engine.context import RanTier, RunContext, Tier
 from nodeflow.engine.executor import Executor
 from nodeflow.engine.plan.batch_input import contiguous
 from nodeflow.engine.plan.passes import rewrite_schedule
+from nodeflow.engine.runtime.context import RanTier, RunContext, Tier
 from nodeflow.engine.schedule.schedule import Schedule
 from nodeflow.errors import DataError, FeedError, FetchError
 from nodeflow.graph.graph import Tensor

@@ -111,7 +111,7 @@ def inline(graph: Graph, text: str, inputs: Sequence[Tensor]) -> list[Tensor]:
     return [at(reference) for reference in outputs]
 
 
-def turn_factors(text: str, matrices: Collection[int]) -> tuple[str, list[int]]:
+def transpose_once(text: str, matrices: Collection[int]) -> tuple[str, list[int]]:
     """The piece of graph without products that read one of some inputs transposed.
 
     Args:
@@ -121,14 +121,14 @@ def turn_factors(text: str, matrices: Collection[int]) -> tuple[str, list[int]]:
         The text, with an input more for each that was, and which those are the transposes of.
     """
     count, nodes, outputs = json.loads(text)
-    turned: dict[int, int] = {}
+    transposed: dict[int, int] = {}
     for op_id, attrs, sources in nodes:
         if op_id == "matmul" and attrs.get("transpose_y"):
             node, index = sources[1]
             if node < 0 and index in matrices:
-                sources[1] = [-1, turned.setdefault(index, count + len(turned))]
+                sources[1] = [-1, transposed.setdefault(index, count + len(transposed))]
                 del attrs["transpose_y"]
-    return json.dumps([count + len(turned), nodes, outputs]), list(turned)
+    return json.dumps([count + len(transposed), nodes, outputs]), list(transposed)
 
 
 @lru_cache(maxsize=256)

@@ -24,9 +24,9 @@ def explain(plan: Plan) -> str:
     numbers: dict[str, int] = {}
     users: dict[str, dict[str, None]] = {}
     for index, phase in enumerate(plan.phases):
-        for row in all_launches(phase.levels):
-            numbers.setdefault(row.source, len(numbers))
-            users.setdefault(row.source, {})[_nodes(row)] = None
+        for launch in all_launches(phase.levels):
+            numbers.setdefault(launch.source, len(numbers))
+            users.setdefault(launch.source, {})[_nodes(launch)] = None
         lines += _listed(phase.levels, numbers, f"phase {index}, level")
         for group in phase.fallback:
             lines.append(f"phase {index}, by reference: {group.actions[0].node.name}")
@@ -47,9 +47,9 @@ def _listed(levels: Sequence[Level], numbers: dict[str, int], title: str) -> lis
             continue
         lines.append(f"{title} {number}:")
         for head in level:
-            for row in head.chain():
-                then = "" if row is head else "then "
-                what = f"kernel {numbers[row.source]}, {row.tasks} tasks: {_nodes(row)}"
+            for launch in head.chain():
+                then = "" if launch is head else "then "
+                what = f"kernel {numbers[launch.source]}, {launch.tasks} tasks: {_nodes(launch)}"
                 lines.append(f"  {then}{what}")
     return lines
 
@@ -68,9 +68,9 @@ def _rewritten(plan: Plan) -> list[str]:
         if rewrite.id in done:
             lines += [f"{rewrite.id} ({rewrite.summary}):", *(f"  {w}" for w in done[rewrite.id])]
     lines.append("buffers:")
-    for storage, place in sorted(plan.allocations.items(), key=lambda item: item[1].offset):
-        if place.kind in ("arena", "result"):
-            where = f"{place.offset:,}" if place.kind == "arena" else "result"
+    for storage, allocation in sorted(plan.allocations.items(), key=lambda item: item[1].offset):
+        if allocation.kind in ("arena", "result"):
+            where = f"{allocation.offset:,}" if allocation.kind == "arena" else "result"
             lines.append(f"  {where:>10}  {actions.types[storage]}  {_slot_name(plan, storage)}")
     return lines
 

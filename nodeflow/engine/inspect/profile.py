@@ -1,9 +1,9 @@
 """Times every task of a compiled plan, as a Chrome trace that Perfetto and chrome://tracing open.
 
-The driver itself keeps no clock: it is what is measured elsewhere. Here the same kernels run with
-the same arguments in the same levels, each task called and timed from Python on as many threads as
-the session has, so a task costs some microseconds more than in the driver and levels wait for their
-slowest thread. The results are the same.
+The dispatch loop itself keeps no clock: it is what is measured elsewhere. Here the same kernels run
+with the same arguments in the same levels, but each task is called and timed from Python, on as
+many threads as the session has. So a task takes some microseconds longer than in the dispatch loop,
+and levels wait for their slowest thread. The results are the same.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -28,9 +28,7 @@ from nodeflow.engine.ir.launches import KernelLaunch
 from nodeflow.engine.ir.levels import Level, LoopLevel, all_launches, count_loops, work_of
 from nodeflow.engine.ir.plan import SERIAL_NS
 from nodeflow.engine.kernels.registry import kernel_of
-
-if TYPE_CHECKING:
-    from nodeflow.engine.runtime.program import Program
+from nodeflow.engine.runtime.program import Program
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ class Timing:
 
 
 class Profiler:
-    """Collects timings of one run; whoever drives is thread 0, as in the driver."""
+    """Collects timings of one run; the calling thread is thread 0, as in the dispatch loop."""
 
     def __init__(self, actions: Actions, threads: int) -> None:
         self.actions = actions
@@ -65,7 +63,7 @@ class Profiler:
         """Run a program's launches level by level, timed. False if a kernel reported a failure.
 
         Args:
-            loops: the number of the turn of each repeat, in the table's order, to be counted here.
+            loops: the iteration number of each loop, in the program's order, to be counted here.
         """
         program.prepare(execution, 1)
         with blas.one_thread(), _helpers(self.threads - 1) as pool:
@@ -86,8 +84,8 @@ class Profiler:
         for level in levels:
             if isinstance(level, LoopLevel):
                 word, inner = next(loops), [next(loops) for _ in range(count_loops(level.levels))]
-                for turn in range(level.iterations):
-                    word[0] = turn
+                for iteration in range(level.iterations):
+                    word[0] = iteration
                     if not self._levels(program, level.levels, number, iter(inner), pool):
                         return False
             elif not self._level(program, level, number, pool):
@@ -118,7 +116,7 @@ class Profiler:
         others = [pool.submit(take, thread) for thread in range(1, self.threads)]
         return all([take(0), *(o.result() for o in others)])
 
-    def reference(self, group: Group, call: Any) -> None:
+    def reference(self, group: Group, call: Callable[[], None]) -> None:
         """Time a group that runs by its reference."""
         start = time.perf_counter()
         call()

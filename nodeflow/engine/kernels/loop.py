@@ -32,19 +32,21 @@ from nodeflow.engine.devicelib.intrinsics import set_slot, slot
 
 
 def kernel(args, task, ntasks):
-    """args: address of the turn, turns, cells; then for each cell its address, the address at the
-    first turn and at the last (or 0), base, stride, shift, mask."""
-    turn, last = slot(slot(args, 0), 0), slot(args, 1) - 1
+    """args: address of the iteration number, iterations, count; then for each argument that moves
+    its address, the value at the first iteration and at the last (or 0), base, stride, shift,
+    mask."""
+    iteration, last = slot(slot(args, 0), 0), slot(args, 1) - 1
     at = args + 24
     for _ in range(slot(args, 2)):
-        address = slot(at, 3) + slot(at, 4) * ((turn + slot(at, 5)) & slot(at, 6))
-        if turn == 0 and slot(at, 1) != 0:
+        address = slot(at, 3) + slot(at, 4) * ((iteration + slot(at, 5)) & slot(at, 6))
+        if iteration == 0 and slot(at, 1) != 0:
             address = slot(at, 1)
-        if turn == last and slot(at, 2) != 0:
+        if iteration == last and slot(at, 2) != 0:
             address = slot(at, 2)
         set_slot(slot(at, 0), 0, address)
         at += 56
 '''
+"""The first launch of each iteration."""
 
 
 @handles(Loop)

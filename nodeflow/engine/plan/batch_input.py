@@ -1,6 +1,6 @@
 """The first kernels of a training step: rows of data set columns, in the epoch's order.
 
-They do what `Column.rows` does, on the team's threads: images stay uint8 in memory and are scaled
+They do what `Column.rows` does, in tasks of the program: images stay uint8 in memory and are scaled
 here, labels become one-hot rows.
 """
 
@@ -18,8 +18,8 @@ from nodeflow.engine.kernels.expressions import numpy_name
 from nodeflow.graph.types import numpy_dtype
 
 FIRST, ORDER = 1, 2
-"""Arguments that are set before driving: the number of the epoch's first step, address of the
-order."""
+"""Arguments that are set before a program runs: the number of the epoch's first step, and the
+address of the order."""
 
 
 def gather_launch(column: Column, batch_size: int, target: int) -> KernelLaunch:

@@ -1,10 +1,10 @@
-"""Large branches take turns: each goes on to its end before the next one begins.
+"""Large branches run one after the other: each goes on to its end before the next one begins.
 
-Chains that do not depend on each other share a level, so that threads have enough to do. A chain
-of as many tasks as there may be is enough alone. Where several write more than a cache holds, to
-run them all at once means that each finds nothing of its own there any more, and memory for all. So
-levels that contain such chains are taken apart, depth first (the rewrite ``serialize``). It
-changes no kernel, so it is exact.
+Chains that do not depend on each other share a level, so that threads have enough to do. A chain of
+as many tasks as there may be is enough alone. Where several write more than a cache holds and run
+at once, none finds its own values in cache any more, and all need memory at the same time. So
+levels that contain such chains are taken apart, depth first (the rewrite ``serialize``). It changes
+no kernel, so it is exact.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from nodeflow.engine.plan.chaining import TaskChain
 LARGE = 4 << 20
 """Bytes that a chain writes from which it may have a level alone."""
 TOGETHER = 16 << 20
-"""Bytes that large chains write at one level from which they take turns."""
+"""Bytes that large chains write at one level from which they run one after the other."""
 
 
 def serialize_branches(

@@ -1,14 +1,14 @@
-"""Strands: neighbouring groups whose tasks go on from one kernel to the next without meeting.
+"""Chaining: neighbouring groups whose tasks go on from one kernel to the next without a barrier.
 
-Where each task of a group needs only what the same task of the groups before made, the table lets
-a thread run them one after the other on its rows (the rewrite ``chain``). A tile of a product is
-then biased, activated or added to a variable while it is in cache, and a network's narrow last
-layers, forward and backward, meet once instead of ten times. The kernels are the same and each row
-is computed as before, so it is exact.
+Where each task of a group needs only what the same task of the groups before made, a thread runs
+them one after the other on its rows (the rewrite ``chain``). A tile of a product is then biased,
+activated or added to a variable while it is in cache, and the narrow last layers of a network,
+forward and backward, need one barrier instead of ten. The kernels are the same and each row is
+computed as before, so it is exact.
 
 A chain is cut along leading rows: task t has rows t * height to (t + 1) * height of everything.
-Products keep the tiles that their shape gives them, and convolution takes the pictures of a tile,
-so they decide the height; what is elementwise, rows of reductions, softmax and pooling take any.
+Products keep the tiles that their shape gives them, and convolution takes the images of a tile, so
+they decide the height; elementwise kernels, rows of reductions, softmax and pooling take any.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class TaskChain:
     """Groups that run one after the other, task by task.
 
     Attributes:
-        rows: into how many leading rows it may be cut; empty where it cannot.
-        height: rows of a task, if a product decides it.
+        rows: numbers of leading rows into which it may be cut; empty where it cannot.
+        height: rows of a task, if a kernel decides it.
         made: storages that its groups write.
         after: chains that must be over before it begins.
     """
@@ -66,7 +66,7 @@ def find_chains(
     """Join groups, given in an order that respects dependencies, and give them new levels.
 
     Args:
-        work: estimated nanoseconds of each native group.
+        work: estimated nanoseconds of each group with a kernel.
         after: groups that must be over everywhere before one begins, beside those it reads from.
         phase_of: only groups of one phase may be joined.
         join: whether groups are joined at all (the rewrite ``chain``).
@@ -107,7 +107,7 @@ class _Finder:
         return chains
 
     def _sources(self, group: Group) -> list[TaskChain]:
-        """Strands that the group reads from."""
+        """Chains that the group reads from."""
         found = (self.made_by[r] for r in group.inputs if r in self.made_by)
         return list(dict.fromkeys(self.chain_of[g] for g in found))
 

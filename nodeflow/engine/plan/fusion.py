@@ -1,10 +1,10 @@
 """Groups actions into what becomes one kernel each: elementwise neighbours are fused.
 
 Every group has a level, higher than all levels it reads from. An action joins a cluster only if all
-else it reads comes from lower levels, or if nobody has read from the cluster yet, so that it can be
-moved up. Other clusters that it reads from and nobody else has, of the same shape, are taken in.
-So no cycle can arise, and groups of one level are independent of each other. Linear in the number
-of actions, but for moving those of small clusters.
+else it reads comes from lower levels, or if nothing has read from the cluster yet, so that it can
+be moved up. Other clusters of the same shape that it alone reads from are taken in. So no cycle can
+arise, and groups of one level are independent of each other. Linear in the number of actions, but
+for moving those of small clusters.
 """
 
 from __future__ import annotations

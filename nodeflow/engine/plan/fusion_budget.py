@@ -2,7 +2,7 @@
 
 Fusing saves what is written and read again between ops, so it pays for large arrays. A small one
 lies in cache either way, and where a hundred layers have a formula each, a kernel for each is not
-even faster than the few that all their ops share: its code is cold whenever its turn comes.
+even faster than the few that all their ops share: its code has left the cache when it runs again.
 """
 
 from __future__ import annotations

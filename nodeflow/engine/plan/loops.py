@@ -1,12 +1,9 @@
-"""Loops in the compiled tier: the body is a plan of its own, repeated by the driver.
+"""Loops in the compiled tier: the body is a plan of its own, repeated by the dispatch loop.
 
-Kernels know nothing of loops. What a step reads and writes lies in memory that moves: a slice of a
-sequence, the place for what is carried, the slice of a stacked result. The first row of each turn
-writes those addresses into the arguments of the rows after it (`advance`), some nanoseconds each.
-
-What is carried goes through a ring: a turn reads one place and writes the next. With a history the
-ring is the history itself, else it has two places. The first turn reads the initial value where it
-is, and the last writes the final one where it is wanted, so nothing is copied for the loop's sake.
+What is carried goes through a ring: an iteration reads one slice of it and writes the next. With a
+history the ring is the history itself, else it has two slices. The first iteration reads the
+initial value where it is, and the last writes the final one where it is wanted, so nothing is
+copied for the loop's sake. `kernels.loop` makes addresses follow the iterations.
 """
 
 from __future__ import annotations
@@ -25,12 +22,12 @@ from nodeflow.engine.schedule.schedule import Schedule, build_schedule
 from nodeflow.graph.graph import Graph
 from nodeflow.graph.types import TensorType, numpy_dtype
 from nodeflow.ops.lowering import Loop, Permute
-from nodeflow.ops.scan_body import inline, turn_factors
+from nodeflow.ops.scan_body import inline, transpose_once
 
 PlanMaker = Callable[[Schedule, Sequence[TensorType]], Plan]
 
 FEW_ITERATIONS = 4
-"""Turns from which it pays to prepare what all of them read."""
+"""Iterations from which it pays to prepare what all of them read."""
 
 
 def plan_loop(
@@ -42,19 +39,19 @@ def plan_loop(
     Args:
         used: storages that are read, fetched or kept.
     """
-    turned = hoist_transposes(actions, action)
-    planner = _LoopPlanner(actions, turned[-1], used)
+    *before, action = hoist_transposes(actions, action)
+    planner = _LoopPlanner(actions, action, used)
     plan = make_plan(*planner.schedule())
     if any(phase.fallback for phase in plan.phases):
         return [Action(action.node, None, action.inputs, action.outputs)]
-    return [*turned[:-1], planner.action(plan)]
+    return [*before, planner.action(plan)]
 
 
 def hoist_transposes(actions: Actions, action: Action) -> list[Action]:
-    """The loop, after what turns the matrices that each of its turns would read transposed.
+    """The loop, after transposing the matrices that each of its iterations would read transposed.
 
     BLAS computes a small product from where its operands are, unless the second is transposed: then
-    it copies them, at each turn, in two to three times the time of the product.
+    it copies them, at each iteration, in two to three times the time of the product.
     """
     loop = action.lowering
     assert isinstance(loop, Loop)
@@ -63,9 +60,9 @@ def hoist_transposes(actions: Actions, action: Action) -> list[Action]:
         return [action]
     kept = range(loop.carried + loop.sequences, len(types))
     matrices = [i for i in kept if types[i].dtype == "float32" and types[i].rank == 2]
-    body, turned = turn_factors(loop.body, matrices)
+    body, transposed = transpose_once(loop.body, matrices)
     before, inputs = [], list(action.inputs)
-    for index in turned:
+    for index in transposed:
         type_ = actions.types[inputs[index]]
         slot = actions.new_slot(type_.with_shape(type_.shape[::-1]))
         before.append(Action(action.node, Permute((1, 0)), (inputs[index],), (slot,)))
@@ -74,7 +71,7 @@ def hoist_transposes(actions: Actions, action: Action) -> list[Action]:
 
 
 class _LoopPlanner:
-    """Finds a place for everything that the body of one loop reads and writes."""
+    """Finds the addresses of everything that the body of one loop reads and writes."""
 
     def __init__(self, actions: Actions, action: Action, used: set[int]) -> None:
         assert isinstance(action.lowering, Loop)
@@ -96,7 +93,7 @@ class _LoopPlanner:
         self.scratch: dict[int, Pointer] = {}
 
     def schedule(self) -> tuple[Schedule, list[TensorType]]:
-        """One turn, as a schedule of its own: all that is carried, and the results wanted."""
+        """One iteration, as a schedule of its own: all that is carried, and the results wanted."""
         graph = Graph()
         feeds = [graph.apply("placeholder", dtype=t.dtype, shape=t.shape) for t in self.inner_types]
         with graph.name_scope(self.outer.node.name):  # what profiles and errors call its ops
@@ -112,10 +109,10 @@ class _LoopPlanner:
         self.workspace = self.actions.new_slot(TensorType("uint8", (0,)))
         self.planned = LoopPlan(self.iterations, plan, self.workspace)
         self.offsets.take(plan.arena_size)
-        self._place_inputs(plan)
-        self._place_outputs(plan)
+        self._address_inputs(plan)
+        self._address_outputs(plan)
         self.actions.types[self.workspace] = TensorType("uint8", (self.offsets.size,))
-        started = (s for s, _ in self.planned.before)  # read even if no turn looks at it
+        started = (s for s, _ in self.planned.before)  # read even if no iteration does
         wanted = [s for s in (*self.last, *self.history, *self.results) if s is not None]
         outputs = (*wanted, self.workspace)
         inner = plan.actions
@@ -124,9 +121,9 @@ class _LoopPlanner:
         read = [s for s, feed in zip(self.outer.inputs, self.feeds, strict=True) if feed in needed]
         return Action(self.outer.node, self.planned, (*read, *started), outputs)
 
-    # ---- places -------------------------------------------------------------------------------
+    # ---- addresses --------------------------------------------------------------------------
 
-    def _place_inputs(self, plan: Plan) -> None:
+    def _address_inputs(self, plan: Plan) -> None:
         count, sources = self.loop.carried, self.planned.sources
         for index, (feed, slot) in enumerate(zip(self.feeds, self.outer.inputs, strict=True)):
             if feed is None:
@@ -142,7 +139,7 @@ class _LoopPlanner:
             self.actions.set_constant(slot, value)
             sources[storage] = Pointer(self.actions.storage[slot])
 
-    def _place_outputs(self, plan: Plan) -> None:
+    def _address_outputs(self, plan: Plan) -> None:
         """What the body makes is written where it belongs; what is also carried, or only passed on,
         is copied there. Stacks of the same are one."""
         count = self.loop.carried
@@ -187,34 +184,34 @@ class _LoopPlanner:
         return self._slice(slot, type_.with_shape(type_.shape[1:]))
 
     def _slice(self, slot: int, type_: TensorType) -> IterationPointer:
-        """This turn's slice of a sequence or of a stacked result."""
+        """This iteration's slice of a sequence or of a stacked result."""
         whole = self.actions.types[slot]
         size = _nbytes(type_)
         base = Pointer(self.actions.storage[slot], self._start(whole))
         return IterationPointer(base, -size if self.loop.reverse else size)
 
     def _start(self, whole: TensorType) -> int:
-        """Bytes before the slice of the first turn."""
+        """Bytes before the slice of the first iteration."""
         return (
             _nbytes(whole.with_shape(whole.shape[1:])) * (self.iterations - 1) * self.loop.reverse
         )
 
     def _carried(self, index: int, ahead: int) -> IterationPointer:
-        """What is carried as this turn finds it, or (ahead 1) leaves it."""
+        """What is carried as this iteration finds it, or (ahead 1) leaves it."""
         size = _nbytes(self.inner_types[index])
         history, last = self.history[index], self.last[index]
         if history is None:
             step = -(-size // ALIGNMENT) * ALIGNMENT
-            place = IterationPointer(self._scratch(index, 2 * step), step, mask=1)
+            pointer = IterationPointer(self._scratch(index, 2 * step), step, mask=1)
         else:
-            place = self._slice(history, self.inner_types[index])
+            pointer = self._slice(history, self.inner_types[index])
         if not ahead:
-            return replace(place, first=Pointer(self.actions.storage[self.outer.inputs[index]]))
+            return replace(pointer, first=Pointer(self.actions.storage[self.outer.inputs[index]]))
         if last is not None:
             end = Pointer(self.actions.storage[last])
-        else:  # nobody wants it, but a history has no place for it
+        else:  # not wanted, but a history has no slice for it
             end = None if history is None else self._scratch(index, size)
-        return replace(place, shift=1, last=end)
+        return replace(pointer, shift=1, last=end)
 
     def _scratch(self, index: int, size: int) -> Pointer:
         """Memory in the workspace for what is carried as number ``index``."""

@@ -1,7 +1,7 @@
-"""Where the values of a plan live: an arena in which what is not needed any more makes room.
+"""The memory planner: an arena in which what is not needed any more makes room.
 
 Memory is given back between times (levels of the plan). Within a chain it changes hands at once,
-between values of equal size: a task only touches its own rows, of whatever lies there.
+between values of equal size: a task only touches its own rows of whatever lies there.
 """
 
 from __future__ import annotations

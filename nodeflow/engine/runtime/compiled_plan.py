@@ -31,12 +31,12 @@ from nodeflow.engine.ir.levels import Level, LoopLevel, all_launches, work_of
 from nodeflow.engine.ir.plan import SERIAL_NS, Phase, Plan
 from nodeflow.engine.kernels.base_kernels import base_sources
 from nodeflow.engine.runtime.program import Outcome, Program, ProgramBuilder
+from nodeflow.engine.runtime.program_timer import ProgramTimer
 from nodeflow.errors import Cancelled, RunError
 from nodeflow.graph.graph import Node
 from nodeflow.graph.types import numpy_dtype
 
 if TYPE_CHECKING:
-    from nodeflow.engine.inspect.profile import Profiler
     from nodeflow.engine.runtime.thread_pool import Team
 
 INTERRUPTIBLE_NS = 20_000_000
@@ -227,7 +227,7 @@ class CompiledPlan:
         given: Mapping[int, np.ndarray],
         stream_of: StreamOf,
         cancel: threading.Event | None = None,
-        profiler: Profiler | None = None,
+        profiler: ProgramTimer | None = None,
     ) -> dict[int, np.ndarray]:
         """As `Interpreter.run`; what it returns, except ``results``, the next run overwrites."""
         self._place_arena()
@@ -284,7 +284,7 @@ class CompiledPlan:
         phase: Phase,
         given: Mapping[int, np.ndarray],
         stream_of: StreamOf,
-        profiler: Profiler,
+        profiler: ProgramTimer,
     ) -> None:
         execution = stream_of(table.keys[0][2].node).execution if table.keys else 0
         table.set_keys(stream_of)

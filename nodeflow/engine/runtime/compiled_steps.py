@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nodeflow.engine.chunker import LARGEST
 from nodeflow.engine.columns import Column
-from nodeflow.engine.context import RunContext
 from nodeflow.engine.interpreter import Interpreter
 from nodeflow.engine.ir.launches import KernelLaunch, Pointer, StepAddress
 from nodeflow.engine.ir.levels import Level, all_launches
@@ -19,14 +17,13 @@ from nodeflow.engine.kernels.base_kernels import RECORD, RECORD_KINDS
 from nodeflow.engine.plan.batch_input import FIRST, ORDER, gather_launch
 from nodeflow.engine.plan.plan import make_step_plan
 from nodeflow.engine.runtime.compiled_plan import build_table
+from nodeflow.engine.runtime.context import RunContext
 from nodeflow.engine.runtime.program import Ring
+from nodeflow.engine.runtime.program_timer import ProgramTimer
 from nodeflow.engine.schedule.schedule import Schedule
 from nodeflow.errors import RunError
 from nodeflow.graph.graph import Tensor
 from nodeflow.graph.types import TensorType, numpy_dtype
-
-if TYPE_CHECKING:
-    from nodeflow.engine.inspect.profile import Profiler
 
 RING_SIZE = LARGEST
 """Steps whose scalars are kept: as many as a chunk may have."""
@@ -141,7 +138,7 @@ class CompiledSteps:
         return rows[:, : len(self.steps.scalars)]
 
     def profile(
-        self, profiler: Profiler, step: int, epoch_first: int, order: np.ndarray
+        self, profiler: ProgramTimer, step: int, epoch_first: int, order: np.ndarray
     ) -> np.ndarray:
         """Run one step, every kernel timed; its scalars, float64 (1, scalars).
 

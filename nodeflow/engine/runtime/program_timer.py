@@ -1,0 +1,34 @@
+"""What runs a program instead of the dispatch loop in order to time it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from nodeflow.engine.ir.groups import Group
+from nodeflow.engine.ir.levels import Level
+from nodeflow.engine.runtime.program import Program
+
+
+class ProgramTimer(Protocol):
+    """Runs programs and references, and notes how long each took (`inspect.profile.Profiler`)."""
+
+    def run(
+        self,
+        program: Program,
+        levels: Sequence[Level],
+        execution: int,
+        loops: Sequence[np.ndarray] = (),
+    ) -> bool:
+        """Run a program level by level. False if a kernel reported a failure.
+
+        Args:
+            loops: the iteration number of each loop, in the program's order, to be counted here.
+        """
+        ...
+
+    def reference(self, group: Group, call: Callable[[], None]) -> None:
+        """Run a group by its reference."""
+        ...

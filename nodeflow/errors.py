@@ -1,6 +1,6 @@
-"""Every error a user can meet: one class per cause, each saying where, what and what to do.
+"""The errors shown to users: one class per cause, each with place, message and hint.
 
-A message names the node and port, what was expected and what came; ``hint`` says what to do.
+A message names the expected and the actual value; ``hint`` says what to do.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ class NodeflowError(Exception):
     """Base of all errors shown to users.
 
     Args:
-        message: what happened: expected and actual.
-        node: name of the node concerned, if any.
-        port: name of the node's port or attribute concerned, if any.
-        hint: what the user can do about it.
+        message: what is wrong: expected and actual.
+        node: name of the node where it happened, if any.
+        port: name of the port or attribute of that node, if any.
+        hint: how to fix it.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class NodeflowError(Exception):
         self.hint = hint
 
     def at(self, node: str | None, port: str | None = None) -> NodeflowError:
-        """Fill in where the error happened, keeping what is already known."""
+        """Set the place of the error, unless it is already set."""
         self.node = self.node or node
         self.port = self.port or port
         return self
@@ -67,7 +67,7 @@ def _rebuild(cls: type[NodeflowError], message: str, state: dict) -> NodeflowErr
 
 
 class GraphError(NodeflowError):
-    """The graph cannot be built as asked."""
+    """The graph cannot be built."""
 
 
 class NameProblem(GraphError):
@@ -75,19 +75,19 @@ class NameProblem(GraphError):
 
 
 class ShapeError(GraphError):
-    """Shapes do not fit together."""
+    """Shapes do not match."""
 
 
 class DtypeError(GraphError):
-    """Dtypes do not fit together; nodeflow never casts silently."""
+    """Dtypes do not match; nodeflow never casts silently."""
 
 
 class AttributeProblem(GraphError):
-    """An attribute is unknown, has the wrong kind, or an impossible value."""
+    """An attribute is unknown, or its value has the wrong type or range."""
 
 
 class LiteralError(GraphError):
-    """A bare literal cannot take the dtype it needs exactly."""
+    """A literal is not exactly representable in the dtype it needs."""
 
 
 class CycleError(GraphError):
@@ -95,7 +95,7 @@ class CycleError(GraphError):
 
 
 class MissingInput(GraphError):
-    """A required in-port has no wire."""
+    """Nothing is connected to a required input."""
 
 
 class UnknownOp(GraphError):
@@ -103,7 +103,7 @@ class UnknownOp(GraphError):
 
 
 class UserOpError(GraphError):
-    """An op of the user's own is declared wrongly, or its file does not load."""
+    """The declaration of a user's own op is wrong, or its file does not load."""
 
 
 class UnknownName(GraphError):
@@ -111,14 +111,14 @@ class UnknownName(GraphError):
 
 
 class GradientError(GraphError):
-    """No gradient can be taken here."""
+    """This gradient does not exist."""
 
 
 # ---- running --------------------------------------------------------------------------------
 
 
 class RunError(NodeflowError):
-    """A computation failed while running."""
+    """A run failed."""
 
 
 class MissingFeed(RunError):
@@ -126,11 +126,11 @@ class MissingFeed(RunError):
 
 
 class FeedError(RunError):
-    """A fed value does not fit the tensor it is fed to."""
+    """A fed value does not match the type of its placeholder."""
 
 
 class FetchError(RunError):
-    """Something that is not fetchable was asked for."""
+    """A fetch is not fetchable, or there is nothing to fetch."""
 
 
 class NotInitialized(RunError):
@@ -138,7 +138,7 @@ class NotInitialized(RunError):
 
 
 class AssignOrderError(RunError):
-    """Two assigns to one variable have no order between them."""
+    """Two assigns to one variable run in no defined order."""
 
 
 class Cancelled(RunError):
@@ -153,7 +153,7 @@ class EngineDied(RunError):
 
 
 class FileProblem(NodeflowError):
-    """A file is missing, unreadable, damaged or not what it should be."""
+    """A file is missing, unreadable, damaged or of the wrong format."""
 
 
 class FlowFormatError(FileProblem):
@@ -161,15 +161,15 @@ class FlowFormatError(FileProblem):
 
 
 class DataError(NodeflowError):
-    """A data set is missing, damaged or does not have what is asked of it."""
+    """A data set is missing, damaged, or lacks what is needed from it."""
 
 
 class DownloadError(DataError):
-    """A download failed; nothing half-finished is left in place of a good file."""
+    """A download failed; an existing file is left as it was."""
 
 
 def suggest(name: str, names: Iterable[str], prefix: str = "Did you mean") -> str | None:
-    """A hint naming what is near ``name``, or None when nothing is.
+    """A hint with the names similar to ``name``, or None if there are none.
 
     >>> suggest("matmull", ["matmul", "add"])
     'Did you mean matmul?'
@@ -183,7 +183,7 @@ def suggest(name: str, names: Iterable[str], prefix: str = "Did you mean") -> st
 
 
 def suggest_or_list(name: str, names: Iterable[str], most: int = 8) -> str | None:
-    """As `suggest`, but what is there where nothing is near; None if nothing is there.
+    """As `suggest`, but lists all names if none is similar; None without names.
 
     >>> suggest_or_list("zz", ["a", "b"])
     'There are a, b.'

@@ -1,1 +1,6 @@
-"""The command line: its definition is data, its commands are thin."""
+"""The command line. `definition` holds its commands and options as data, one module each command.
+
+`main` parses the arguments and calls the function of the command with them and an `Environment`
+(streams and working folder), so tests run in-process. A command prints results on standard output
+and messages on standard error. Only the entry points and documentation tools import this package.
+"""

@@ -1,4 +1,4 @@
-"""``nodeflow bench``: how fast a user's own graph is."""
+"""``nodeflow bench``: measure the speed of a graph."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from nodeflow.train.loop import train
 
 
 def bench(arguments: argparse.Namespace, environment: Environment) -> None:
-    """Time runs of the fetches, and training steps where the graph has an optimizer.
+    """Time runs of the fetches, and training steps if the graph has an optimizer.
 
     Raises:
         NodeflowError: in file, feeds, graph or run.
     """
     task = load_task(arguments, environment)
     for notice in task.notices():
-        environment.say(f"nodeflow: {notice}")
+        environment.message(f"nodeflow: {notice}")
     seed = task.build.settings.seed if arguments.seed is None else arguments.seed
     results = []
     with open_session(task, arguments, environment, seed) as session:
@@ -45,7 +45,7 @@ def bench(arguments: argparse.Namespace, environment: Environment) -> None:
 def time_runs(
     session: Session, task: Task, names: list[str], arguments: argparse.Namespace
 ) -> dict[str, Any]:
-    """Microseconds of one run, feeds checked and results copied, as `nodeflow run` does it."""
+    """Microseconds per run as `nodeflow run` does it: feeds checked, results copied."""
     fetches = [task.fetchable(name) for name in names]
     feeds = task.feeds(fetches, arguments.split)
     started = time.perf_counter()
@@ -56,13 +56,13 @@ def time_runs(
 
 
 def time_training(session: Session, task: Task, seconds: float) -> dict[str, Any]:
-    """Microseconds of a training step, batches gathered, as `nodeflow train` does it."""
+    """Microseconds per training step as `nodeflow train` does it: batches gathered."""
     started, first, measured_from = time.perf_counter(), 0.0, 0.0
     control, times = Control(), []
     for event in train(session, task.training(), control):
         now = time.perf_counter()
         if not isinstance(event, Steps):
-            measured_from = now  # metrics of an epoch are no steps
+            measured_from = now  # leave out the evaluation after an epoch
             continue
         if not first:
             first = now - started

@@ -1,21 +1,19 @@
-"""``nodeflow check``: every problem of a graph, with node and port."""
+"""``nodeflow check``: list all problems of graphs, with node and port."""
 
 from __future__ import annotations
 
 import argparse
 
-from nodeflow.cli.environment import Environment
+from nodeflow.cli.environment import DONE, PROBLEM, Environment
 from nodeflow.cli.load import load_document
 from nodeflow.cli.output import json_line
 from nodeflow.document.build.build import build
 from nodeflow.document.model.problems import Problem
 from nodeflow.errors import FileProblem
 
-PROBLEM = 1
-
 
 def check(arguments: argparse.Namespace, environment: Environment) -> int:
-    """Print the problems of each file; the exit code is 1 when any is an error."""
+    """Print the problems of each file; the exit code is 1 if any is an error."""
     failed = False
     results = []
     for file in arguments.files:
@@ -23,10 +21,10 @@ def check(arguments: argparse.Namespace, environment: Environment) -> int:
         failed = failed or any(p.severity == "error" for p in problems)
         results.append({"file": file, "problems": [_json(p) for p in problems]})
         if not arguments.json:
-            _tell(file, problems, environment)
+            _print(file, problems, environment)
     if arguments.json:
         environment.print(json_line(results))
-    return PROBLEM if failed else 0
+    return PROBLEM if failed else DONE
 
 
 def _problems(file: str, arguments: argparse.Namespace, environment: Environment) -> list[Problem]:
@@ -35,10 +33,12 @@ def _problems(file: str, arguments: argparse.Namespace, environment: Environment
         document = load_document(arguments, environment)
     except FileProblem as error:
         return [Problem.of(error, "")]
-    return build(document, partial=True).problems  # some only show when gradients are derived
+    return build(
+        document, partial=True
+    ).problems  # some problems appear only when gradients are derived
 
 
-def _tell(file: str, problems: list[Problem], environment: Environment) -> None:
+def _print(file: str, problems: list[Problem], environment: Environment) -> None:
     shown = [p for p in problems if p.severity != "info"]
     for problem in shown:
         text = str(problem).removeprefix(f"{environment.path(file)}: ")

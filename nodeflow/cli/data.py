@@ -1,4 +1,4 @@
-"""``nodeflow data``: the sources, where MNIST is, and fetching it."""
+"""``nodeflow data``: list the data sources, locate MNIST, download data sets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nodeflow.data.sources.mnist import find, places
 
 
 def list_sources(arguments: argparse.Namespace, environment: Environment) -> None:
-    """Every kind of data source and its options."""
+    """Print every data source with its options."""
     if arguments.json:
         environment.print(
             json_line(
@@ -36,10 +36,10 @@ def list_sources(arguments: argparse.Namespace, environment: Environment) -> Non
 
 
 def where(arguments: argparse.Namespace, environment: Environment) -> None:
-    """Where MNIST is looked for, and which place is used.
+    """Print the folders that are searched for MNIST, and which one is used.
 
     Raises:
-        DataNotFound: ``--data-dir`` is given and files are missing there.
+        DataNotFound: files are missing in ``--data-dir``.
     """
     data_dir = environment.path(arguments.data_dir) if arguments.data_dir else None
     used = find(data_dir)
@@ -66,22 +66,22 @@ def where(arguments: argparse.Namespace, environment: Environment) -> None:
 
 
 def fetch(arguments: argparse.Namespace, environment: Environment) -> None:
-    """Download a data set into the cache folder, or into ``--data-dir``.
+    """Download a data set to the cache folder, or to ``--data-dir``.
 
     Raises:
         DownloadError: no network, a broken connection, or a wrong checksum; run again to resume.
     """
     folder = environment.path(arguments.data_dir) if arguments.data_dir else None
-    told: set[str] = set()
+    reported: set[str] = set()
 
     def report(progress: Progress) -> None:
         if environment.interactive and progress.total:
             share = 100 * progress.received // progress.total
             environment.stderr.write(f"\r\x1b[K{progress.file}  {share} %")
             environment.stderr.flush()
-        elif progress.file not in told:
-            told.add(progress.file)
-            environment.say(f"fetching {progress.file}")
+        elif progress.file not in reported:
+            reported.add(progress.file)
+            environment.message(f"fetching {progress.file}")
 
     target = fetch_data(arguments.name, folder, base_urls=arguments.mirrors or (), progress=report)
     if environment.interactive:

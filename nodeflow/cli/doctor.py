@@ -1,4 +1,4 @@
-"""``nodeflow doctor``: what a bug report needs."""
+"""``nodeflow doctor``: print versions and machine details for a bug report."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def doctor(arguments: argparse.Namespace, environment: Environment) -> None:
 
 
 def collect() -> dict[str, dict[str, Any]]:
-    """Everything ``doctor`` tells, by section."""
+    """Everything that ``doctor`` prints, by section."""
     return {
         "versions": _versions(),
         "machine": {

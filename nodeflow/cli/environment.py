@@ -1,4 +1,4 @@
-"""The outside world of a command: streams and working folder, so that tests run in-process."""
+"""What a command uses of the process: streams and working folder, replaceable in tests."""
 
 from __future__ import annotations
 
@@ -7,28 +7,31 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
+DONE, PROBLEM, SYNTAX, INTERRUPTED = 0, 1, 2, 130
+"""Exit codes: done; a problem in graph, data, file or run; wrong option syntax; interrupted."""
+
 
 @dataclass
 class Environment:
-    """Streams and folder of one call of the command line."""
+    """Streams and working folder of one call of the command line."""
 
     stdout: TextIO = field(default_factory=lambda: sys.stdout)
     stderr: TextIO = field(default_factory=lambda: sys.stderr)
     folder: Path = field(default_factory=Path.cwd)
 
     def print(self, text: str = "") -> None:
-        """A result, on standard output."""
+        """Print a result on standard output."""
         self.stdout.write(text + "\n")
         self.stdout.flush()
 
-    def say(self, text: str) -> None:
-        """A message for people, on standard error."""
+    def message(self, text: str) -> None:
+        """Print a message for people on standard error."""
         self.stderr.write(text + "\n")
         self.stderr.flush()
 
     @property
     def interactive(self) -> bool:
-        """True when a progress bar may redraw its line."""
+        """Whether standard error is a terminal, on which a progress bar can redraw its line."""
         return bool(getattr(self.stderr, "isatty", lambda: False)())
 
     def path(self, name: str) -> Path:

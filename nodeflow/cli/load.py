@@ -1,4 +1,4 @@
-"""Loads a graph the way every command does: file, settings, data, feeds."""
+"""Loads the graph of a command, with its settings, data and feeds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nodeflow.train.weights import load_weights
 
 
 def load_document(arguments: argparse.Namespace, environment: Environment) -> Document:
-    """The file with ``--set`` and ``--dataset`` applied.
+    """The document of the file, with ``--set`` and ``--dataset`` applied.
 
     Raises:
         FileProblem, UnknownName, AttributeProblem: in the file or an argument.
@@ -32,7 +32,7 @@ def load_document(arguments: argparse.Namespace, environment: Environment) -> Do
 
 
 def load_task(arguments: argparse.Namespace, environment: Environment) -> Task:
-    """The document built, with ``--feed`` and ``--data-dir``."""
+    """The built document, with ``--feed`` and ``--data-dir``."""
     document = load_document(arguments, environment)
     folder = environment.path(arguments.file).parent
     data_dir = environment.path(arguments.data_dir) if arguments.data_dir else None
@@ -48,7 +48,7 @@ def load_task(arguments: argparse.Namespace, environment: Environment) -> Task:
 
 
 def _fed_tensor(task: Task, name: str) -> Tensor:
-    """The tensor to feed; an unknown name lists the placeholders where none is near."""
+    """The tensor to feed; the error for an unknown name suggests placeholders."""
     try:
         return task.tensor(name)
     except UnknownName as error:
@@ -61,7 +61,7 @@ def _fed_tensor(task: Task, name: str) -> Tensor:
 def open_session(
     task: Task, arguments: argparse.Namespace, environment: Environment, seed: int
 ) -> Session:
-    """A session with initialized variables, and the document's weights unless ``--init``."""
+    """A session with initialized variables, or with the saved weights unless ``--init``."""
     session = Session(
         task.graph,
         tier=arguments.tier,
@@ -77,16 +77,16 @@ def open_session(
 
 
 def use_weights(session: Session, path: Path, environment: Environment) -> None:
-    """Load saved variables; a missing file is a warning, and initial values stay."""
+    """Load saved variables; a missing file is a warning and keeps the initial values."""
     if not path.exists():
-        environment.say(
+        environment.message(
             f"nodeflow: warning: the weights {path.name} are missing; using initial values"
         )
         return
     loaded = load_weights(path)
     for name, value in session.variables.items():
         if name not in loaded:
-            environment.say(f"nodeflow: warning: {path.name} has no variable {name!r}")
+            environment.message(f"nodeflow: warning: {path.name} has no variable {name!r}")
         elif loaded[name].shape != value.shape or loaded[name].dtype != value.dtype:
             raise FileProblem(
                 f"{path.name} has {loaded[name].dtype} {loaded[name].shape}, but the variable is "

@@ -1,7 +1,4 @@
-"""Entry point: parse, run the command, turn errors into messages and exit codes.
-
-Exit codes: 0 done; 1 a problem in graph, data, file or run; 2 wrong syntax; 130 interrupted.
-"""
+"""Entry point: parses arguments, runs the command, turns errors into messages and exit codes."""
 
 from __future__ import annotations
 
@@ -11,14 +8,12 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from nodeflow.cli.definition import COMMAND_NAMES, build_parser
-from nodeflow.cli.environment import Environment
+from nodeflow.cli.environment import DONE, INTERRUPTED, PROBLEM, SYNTAX, Environment
 from nodeflow.errors import NodeflowError, suggest
-
-DONE, PROBLEM, SYNTAX, INTERRUPTED = 0, 1, 2, 130
 
 
 def main(argv: Sequence[str] | None = None, environment: Environment | None = None) -> int:
-    """Run one command line; never raises for a user's mistake.
+    """Run one command line; a user error becomes a message and an exit code.
 
     Returns:
         The exit code.
@@ -42,10 +37,10 @@ def main(argv: Sequence[str] | None = None, environment: Environment | None = No
     except SystemExit as error:
         return error.code if isinstance(error.code, int) else SYNTAX
     except NodeflowError as error:
-        environment.say(f"nodeflow: {error}")
+        environment.message(f"nodeflow: {error}")
         return getattr(error, "exit_code", PROBLEM)
     except KeyboardInterrupt:
-        environment.say("nodeflow: interrupted")
+        environment.message("nodeflow: interrupted")
         return INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()
@@ -53,27 +48,27 @@ def main(argv: Sequence[str] | None = None, environment: Environment | None = No
 
 
 def _load_plugins(folder: str | None, environment: Environment) -> None:
-    """Make the user's own ops known; a file that does not load is a warning."""
+    """Register the user's own ops; a file that does not load is a warning."""
     from nodeflow.ops.user import PLUGINS, load_plugins
 
     load_plugins(environment.path(folder) if folder else None)
     for problem in PLUGINS.problems:
-        environment.say(f"nodeflow: warning: {problem}")
+        environment.message(f"nodeflow: warning: {problem}")
 
 
 def _open_window(argv: list[str], environment: Environment) -> int:
     if len(argv) > 1:
-        environment.say(
+        environment.message(
             f"nodeflow: {argv[0]!r} is not a command. "
             f"{suggest(argv[0], COMMAND_NAMES) or 'See nodeflow --help.'}"
         )
         return SYNTAX
     if argv and not environment.path(argv[0]).exists():
         hint = suggest(argv[0], COMMAND_NAMES) or "Give an existing .flow file, or see --help."
-        environment.say(f"nodeflow: there is no file {argv[0]}. {hint}")
+        environment.message(f"nodeflow: there is no file {argv[0]}. {hint}")
         return PROBLEM
     if reason := _no_display():
-        environment.say(f"nodeflow: {reason}")
+        environment.message(f"nodeflow: {reason}")
         return PROBLEM
     from nodeflow.ui.app import run
 
@@ -81,7 +76,7 @@ def _open_window(argv: list[str], environment: Environment) -> int:
 
 
 def _no_display() -> str | None:
-    """Why no window can be opened here, before Qt ends the program over it."""
+    """Why no window can open here, or None; without a display Qt would abort the process."""
     names = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
     if not sys.platform.startswith("linux") or any(os.environ.get(name) for name in names):
         return None
@@ -95,8 +90,3 @@ def _version() -> str:
     from importlib.metadata import version
 
     return f"nodeflow {version('nodeflow')}"
-
-
-def console() -> None:
-    """The console script."""
-    sys.exit(main())

@@ -1,4 +1,4 @@
-"""``nodeflow ops``: the op reference, from the registry's declarations."""
+"""``nodeflow ops``: the op reference, from the declarations in the registry."""
 
 from __future__ import annotations
 

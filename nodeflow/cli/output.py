@@ -1,4 +1,4 @@
-"""How values are printed: JSON that other programs read, and text that people read."""
+"""Formats values, as JSON for programs and as text for people."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def jsonable(value: Any) -> Any:
 
 
 def write_trace(trace: Mapping[str, Any], name: str, environment: Environment) -> None:
-    """Write what a profile found, and say where it opens."""
+    """Write the trace of a profile, and print how to open it."""
     environment.path(name).write_text(json.dumps(trace), encoding="utf-8")
-    environment.say(f"nodeflow: trace written to {name}; open it in Perfetto (ui.perfetto.dev)")
+    environment.message(f"nodeflow: trace written to {name}; open it in Perfetto (ui.perfetto.dev)")
 
 
 def json_line(value: Any) -> str:
@@ -39,7 +39,7 @@ def json_line(value: Any) -> str:
 
 
 def value_text(name: str, value: np.ndarray | None) -> str:
-    """``a = 9.0``; larger arrays on lines of their own, long ones abridged as numpy does."""
+    """``a = 9.0``; arrays on their own lines, abbreviated by numpy if they are long."""
     if value is None:
         return f"{name}: done"
     array = np.asarray(value)

@@ -1,4 +1,4 @@
-"""A progress bar with rate and time left, on a terminal only."""
+"""A progress bar with rate and remaining time, on a terminal only."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ REDRAW_SECONDS = 0.1
 
 
 class Progress:
-    """Redraws one line of standard error at most ten times a second; silent when piped."""
+    """Redraws one line on standard error, at most ten times per second; silent when piped."""
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
@@ -25,7 +25,7 @@ class Progress:
         self._started = time.perf_counter()
 
     def advance(self, done: int, text: str) -> None:
-        """Show that ``done`` of the total is done."""
+        """Show that ``done`` steps of the total are done."""
         now = time.perf_counter()
         if not self._environment.interactive or now - self._drawn < REDRAW_SECONDS:
             return
@@ -40,7 +40,7 @@ class Progress:
         self._write(f"\r\x1b[K{bar}  {line}"[: columns + 4])
 
     def clear(self) -> None:
-        """Remove the line, so that a result can be printed."""
+        """Remove the line before a result is printed."""
         if self._environment.interactive:
             self._write("\r\x1b[K")
 

@@ -1,4 +1,4 @@
-"""``nodeflow render``: the canvas as a picture; the one command that loads Qt, offscreen."""
+"""``nodeflow render``: draw a graph as a picture; the only command that loads Qt (offscreen)."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from nodeflow.cli.values import ArgumentProblem
 
 
 def render(arguments: argparse.Namespace, environment: Environment) -> None:
-    """Draw a document as PNG, SVG or PDF.
+    """Draw the graph as PNG, SVG or PDF.
 
     Raises:
-        NodeflowError: in the file, or the picture cannot be written.
+        NodeflowError: in the file, or while writing the picture.
     """
     output = environment.path(arguments.output)
     if output.suffix.lower() not in (".png", ".svg", ".pdf"):
@@ -25,7 +25,7 @@ def render(arguments: argparse.Namespace, environment: Environment) -> None:
 
     values = _previews(document, arguments, environment) if arguments.values else {}
     render_file(document, output, scale=arguments.scale, theme=arguments.theme, values=values)
-    environment.say(f"nodeflow: picture written to {arguments.output}")
+    environment.message(f"nodeflow: picture written to {arguments.output}")
 
 
 def _previews(document, arguments: argparse.Namespace, environment: Environment) -> dict:

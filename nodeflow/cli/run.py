@@ -12,7 +12,7 @@ from nodeflow.train.weights import check_writable
 
 
 def run(arguments: argparse.Namespace, environment: Environment) -> None:
-    """Fetch tensors by name, or everything that nothing consumes.
+    """Fetch tensors by name, or all tensors without a consumer.
 
     Raises:
         NodeflowError: in file, feeds, graph or run.
@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace, environment: Environment) -> None:
         seed = task.build.settings.seed
     feeds = task.feeds(fetches, arguments.split)
     for notice in task.notices():
-        environment.say(f"nodeflow: {notice}")
+        environment.message(f"nodeflow: {notice}")
     with open_session(task, arguments, environment, seed) as session:
         if arguments.explain:
             environment.print(session.explain(fetches, feeds))

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from nodeflow.cli.environment import Environment
+from nodeflow.cli.environment import DONE, INTERRUPTED, Environment
 from nodeflow.cli.load import load_task, open_session
 from nodeflow.cli.output import duration, json_line, number, plural, value_text, write_trace
 from nodeflow.cli.progress import Progress
@@ -19,8 +19,6 @@ from nodeflow.train.loop import explain, profile
 from nodeflow.train.loop import train as train_events
 from nodeflow.train.settings import TrainingSettings, declared
 from nodeflow.train.weights import check_writable, save_weights
-
-INTERRUPTED = 130
 
 
 def train(arguments: argparse.Namespace, environment: Environment) -> int:
@@ -33,9 +31,9 @@ def train(arguments: argparse.Namespace, environment: Environment) -> int:
     task = load_task(arguments, environment)
     training = task.training()
     for written in filter(None, (arguments.save_weights, arguments.profile)):
-        check_writable(environment.path(written))  # not after an hour of training
+        check_writable(environment.path(written))  # fail now, not after an hour of training
     for notice in task.notices():
-        environment.say(f"nodeflow: {notice}")
+        environment.message(f"nodeflow: {notice}")
     control = Control()
     with (
         open_session(task, arguments, environment, training.seed) as session,
@@ -43,7 +41,7 @@ def train(arguments: argparse.Namespace, environment: Environment) -> int:
     ):
         if arguments.explain:
             environment.print(explain(session, training))
-            return 0
+            return DONE
         if arguments.profile:
             write_trace(profile(session, training), arguments.profile, environment)
         report = _JsonReport(environment) if arguments.json else _TextReport(environment)
@@ -51,7 +49,7 @@ def train(arguments: argparse.Namespace, environment: Environment) -> int:
             report.show(event)
         if arguments.save_weights:
             _save(arguments, environment, session)
-    return INTERRUPTED if control.stopped else 0
+    return INTERRUPTED if control.stopped else DONE
 
 
 def from_options(arguments: argparse.Namespace) -> list[str]:
@@ -64,12 +62,12 @@ def from_options(arguments: argparse.Namespace) -> list[str]:
 def _save(arguments: argparse.Namespace, environment: Environment, session: Session) -> None:
     path = environment.path(arguments.save_weights)
     save_weights(path, dict(session.variables.items()))
-    environment.say(f"nodeflow: weights saved to {arguments.save_weights}")
+    environment.message(f"nodeflow: weights saved to {arguments.save_weights}")
 
 
 @contextmanager
 def _stop_on_interrupt(control: Control) -> Iterator[None]:
-    """Ctrl-C stops the training at its next step; a second one ends the program at once."""
+    """Ctrl-C stops the training after the current step; a second one raises at once."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,4 +1,4 @@
-"""Reads VALUE arguments: ``--feed NAME=VALUE`` and ``--set NODE.ATTR=VALUE``."""
+"""Parses the values of ``--feed NAME=VALUE`` and ``--set NODE.ATTR=VALUE``."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ from typing import Any
 
 import numpy as np
 
+from nodeflow.cli.environment import SYNTAX
 from nodeflow.errors import FeedError, FileProblem, NodeflowError
 from nodeflow.graph.types import FLOATS, TensorType, literal, numpy_dtype, shape_text
 
 
 class ArgumentProblem(NodeflowError):
-    """An argument of the command line cannot be understood."""
+    """A command-line argument is not valid."""
 
 
 class ArgumentSyntax(ArgumentProblem):
-    """An argument is not of the form that its option asks for."""
+    """An argument does not have the form that its option requires."""
 
-    exit_code = 2
+    exit_code = SYNTAX
 
 
 def split_assignment(text: str, form: str) -> tuple[str, str]:
-    """``NAME=VALUE`` as its two halves.
+    """Split ``NAME=VALUE``.
 
     Raises:
         ArgumentSyntax: there is no ``=`` or no name.
@@ -36,7 +37,7 @@ def split_assignment(text: str, form: str) -> tuple[str, str]:
 
 
 def parse_setting(text: str) -> tuple[str, str, Any]:
-    """``NODE.ATTR=VALUE`` split at the last dot before the ``=``; VALUE is JSON or plain text."""
+    """Split ``NODE.ATTR=VALUE`` at the last dot before ``=``; VALUE is JSON or plain text."""
     target, value = split_assignment(text, "NODE.ATTR=VALUE")
     node, dot, attr = target.rpartition(".")
     if not dot or not node or not attr:
@@ -48,15 +49,15 @@ def parse_setting(text: str) -> tuple[str, str, Any]:
 
 
 def read_feed(name: str, text: str, type_: TensorType, folder: Path, invert: bool) -> np.ndarray:
-    """The array that a ``--feed`` value stands for.
+    """The array that a ``--feed`` value denotes.
 
     Args:
         text: JSON, ``@x.npy``, ``@x.npz:KEY``, ``@x.csv`` or ``@digit.png``.
-        type_: type of the placeholder: a literal, a csv and a picture take its dtype.
+        type_: type of the placeholder; literals, csv files and pictures take its dtype.
         invert: pictures are dark on light.
 
     Raises:
-        FeedError, FileProblem, LiteralError: named for the placeholder.
+        FeedError, FileProblem, LiteralError: with the name of the placeholder.
     """
     try:
         if not text.startswith("@"):
@@ -115,7 +116,7 @@ def _read_npz(path: Path, key: str | None) -> np.ndarray:
 
 
 def _read_csv(path: Path, type_: TensorType) -> np.ndarray:
-    """Numbers, with or without a header line; a single column feeds (n,) or (n, 1)."""
+    """Read numbers, with or without a header line; a single column fits (n,) or (n, 1)."""
     lines = path.read_text(encoding="utf-8-sig").splitlines()
     skip = 0
     if lines and not _is_numbers(lines[0]):
@@ -135,19 +136,20 @@ def _is_numbers(line: str) -> bool:
 
 
 def _whole(table: np.ndarray, type_: TensorType) -> np.ndarray:
-    """Whole numbers of a table read as floats; a fraction among them is an error."""
+    """Convert floats to integers; a fraction is an error."""
     whole = table.astype(np.int64)
     return literal((whole if np.array_equal(whole, table) else table).tolist(), type_.dtype)
 
 
 def read_picture(path: Path, type_: TensorType, invert: bool = False) -> np.ndarray:
-    """A picture as one row of the placeholder: grey, resized to its shape, 0 to 1.
+    """Read a picture as one row of the placeholder: grey, resized to its shape, 0 to 1.
 
-    Light on dark, as MNIST is; ``invert`` turns dark on light round. The shapes (?, n) with a
-    square n, (?, h, w), (?, h, w, 1) and the same without the batch axis are understood.
+    The result is light on dark, as in MNIST; ``invert`` inverts a picture that is dark on light.
+    Accepted shapes are (?, n) with a square n, (?, h, w), (?, h, w, 1), and the same without the
+    batch axis.
 
     Raises:
-        FeedError: the placeholder's shape is not a picture's.
+        FeedError: the shape of the placeholder does not fit a picture.
     """
     from PIL import Image
 
@@ -164,7 +166,7 @@ def read_picture(path: Path, type_: TensorType, invert: bool = False) -> np.ndar
 
 
 def _picture_shape(type_: TensorType) -> tuple[int, int, tuple[int, ...]]:
-    """Height, width and whole shape of the one picture that fits; an unknown first size is 1."""
+    """Height, width and full shape of a picture that fits; an unknown first size is 1."""
     filled = [1 if d is None and axis == 0 else d for axis, d in enumerate(type_.shape)]
     shape = tuple(d for d in filled if d is not None)
     inner = [d for d in shape if d != 1]

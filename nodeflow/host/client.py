@@ -1,4 +1,4 @@
-"""Starts the engine process and talks to it; no Qt. The window and tests use the same client."""
+"""Starts the engine process and exchanges messages with it; no Qt."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ class EngineClient:
         self._ended = False
 
     def start(self) -> None:
-        """Start the process and return at once; requests wait until it is up."""
+        """Start the process and return at once; requests wait until it is ready."""
         key = secrets.token_bytes(32)
         listener = Listener(authkey=key)
         environment = dict(os.environ)
-        # OpenBLAS must not add threads of its own to the engine's team (measured: 23 ms a step).
+        # OpenBLAS must not add threads of its own to the engine's team (measured: 23 ms per step).
         environment["OPENBLAS_NUM_THREADS"] = "1"
         arguments = [sys.executable, "-m", "nodeflow.host.process", str(listener.address)]
         if self._threads:
@@ -54,7 +54,7 @@ class EngineClient:
             arguments, env=environment, stdin=subprocess.PIPE, start_new_session=os.name == "posix"
         )
         assert self._process.stdin is not None
-        # Standard input stays open: the engine ends when it closes, so it never outlives us.
+        # Standard input stays open: the engine exits when it closes, so it never outlives us.
         self._process.stdin.write(key)
         self._process.stdin.flush()
         threading.Thread(
@@ -62,7 +62,7 @@ class EngineClient:
         ).start()
 
     def send(self, request: Request) -> None:
-        """Send a request, or keep it until the process is up.
+        """Send a request, or queue it until the process is ready.
 
         Raises:
             EngineDied: the process has ended.
@@ -73,7 +73,7 @@ class EngineClient:
                 return
             try:
                 if self._connection is None:
-                    raise ConnectionError("it ended before it was up")
+                    raise ConnectionError("it ended before it was ready")
                 self._connection.send(request)
             except (OSError, ValueError):
                 raise EngineDied(
@@ -88,7 +88,7 @@ class EngineClient:
         return self._process is not None and self._process.poll() is None
 
     def close(self) -> None:
-        """End the process: ask, then insist."""
+        """End the process: send Shutdown, and kill it if it does not exit in time."""
         self._closing = True
         process = self._process
         if process is None:
@@ -105,7 +105,7 @@ class EngineClient:
             process.wait()
 
     def kill(self) -> None:
-        """End the process at once, whatever it does; ``Died`` follows as a message."""
+        """Kill the process; ``Died`` follows as a message."""
         if self._process is not None:
             self._process.kill()
 
@@ -114,7 +114,7 @@ class EngineClient:
     def _read(self, listener: Listener) -> None:
         connection = self._accept(listener)
         if connection is None:
-            self._tell_died()
+            self._report_death()
             return
         try:
             with self._send_lock:
@@ -128,7 +128,7 @@ class EngineClient:
                     self._on_message(part)
         except (EOFError, OSError):
             pass
-        self._tell_died()
+        self._report_death()
 
     def _accept(self, listener: Listener) -> Connection | None:
         """Wait for the process to connect; None when it ended first."""
@@ -148,14 +148,14 @@ class EngineClient:
         while thread.is_alive() and process.poll() is None:
             thread.join(0.02)
         give_up.cancel()
-        if thread.is_alive():  # nobody comes any more: wake the thread, leave no socket behind
+        if thread.is_alive():  # the process ended: wake the thread, leave no socket behind
             with contextlib.suppress(OSError):
                 Client(listener.address).close()
             thread.join()
         listener.close()
         return accepted[0] if accepted else None
 
-    def _tell_died(self) -> None:
+    def _report_death(self) -> None:
         assert self._process is not None
         code = self._process.wait()
         with self._send_lock:

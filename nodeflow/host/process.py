@@ -1,7 +1,7 @@
 """Entry point of the engine process: ``python -m nodeflow.host.process ADDRESS [THREADS]``.
 
-The key of the connection comes over standard input, which then stays open: when it closes, the
-window is gone, and this process ends too.
+The process reads the key of the connection from standard input, which then stays open. It exits
+when standard input closes, because then the window has ended.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ STANDARD_INPUT = 0
 
 
 def main() -> None:
-    """Connect to the window and serve it until it says so or is gone."""
+    """Connect to the window and serve it until it sends Shutdown or ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         connection = Client(sys.argv[1], authkey=_read_key())
     except (OSError, EOFError, AuthenticationError):
-        return  # the window was gone before we were up
+        return  # the window ended before this process was ready
     threading.Thread(target=_end_with_window, name="nodeflow-watcher", daemon=True).start()
     from nodeflow.engine.runtime.thread_pool import default_threads
     from nodeflow.host.engine import Engine
@@ -56,7 +56,7 @@ def _read(connection: Connection, receive, shutdown) -> None:
 
 
 def _read_key() -> bytes:
-    """The key, read past Python's buffer: a thread waiting in it would block the exit."""
+    """Read the key, unbuffered: a thread that waits in Python's buffer would block the exit."""
     key = b""
     while len(key) < KEY_BYTES and (part := os.read(STANDARD_INPUT, KEY_BYTES - len(key))):
         key += part

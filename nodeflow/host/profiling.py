@@ -1,4 +1,4 @@
-"""What a profile of a document measures: a few training steps, or a run of all its ends."""
+"""Profiles a document: a few training steps, or a run of all tensors without a consumer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STEPS = 3
 def measure(
     task: Task, variables: Mapping[str, np.ndarray], threads: int | None, request: int
 ) -> Profiled:
-    """Time every kernel, compiled, in a session of its own that begins with these variables.
+    """Time every compiled kernel, in a separate session that starts from these variables.
 
     Raises:
         NodeflowError: in the document, its data, or the run.

@@ -1,8 +1,8 @@
-"""What the window and the engine process say to each other: frozen data, pickled over a pipe.
+"""The messages between the window and the engine process: frozen data, pickled over a connection.
 
-The window's side is `Request`; the engine's is `Message`. Every request that has an answer carries
-a ``request`` number which the answer repeats. Revisions are the document's: an answer for an older
-revision than the window's is stale, and dropped.
+The window sends `Request`, the engine sends `Message`. A request that has an answer carries a
+``request`` number, which the answer repeats. Revisions are those of the document: the window drops
+an answer for an older revision than its own.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Preview:
     Attributes:
         kind: ``scalar``, ``table`` (small; ``array`` has all of it), ``image`` (uint8, (h, w)),
             ``images`` (uint8, (n, h, w)), ``heatmap`` (float32, (h, w), maybe downsampled),
-            ``summary`` (only the figures), ``text``, or ``error`` (``text`` says why).
+            ``summary`` (statistics only), ``text``, or ``error`` (``text`` says why).
         text: one short line, such as ``9.0`` or ``(100, 784)``.
         minimum, maximum, mean: over all finite elements; None where there are none.
         step: training step that the value belongs to; None outside training, and where no training
@@ -67,7 +67,7 @@ class ErrorData:
         return str(NodeflowError(self.message, node=self.node, port=self.port, hint=self.hint))
 
 
-# ---- the window asks ------------------------------------------------------------------------
+# ---- requests of the window -----------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class SyncDocument:
 
 @dataclass(frozen=True)
 class LoadPlugins:
-    """Load the user's own ops from this folder (again); what is wrong with it, the window knows."""
+    """Load (or reload) the user's own ops from this folder; the window reports what is wrong."""
 
     folder: str
 
@@ -128,22 +128,24 @@ class FetchTensor:
 
 @dataclass(frozen=True)
 class Profile:
-    """Time every kernel of a training step, or of a run where there is no optimizer; answered by
-    Profiled. No variable changes."""
+    """Time every kernel of a training step, or of a run if there is no optimizer.
+
+    Answered by Profiled. No variable changes.
+    """
 
     request: int
 
 
 @dataclass(frozen=True)
 class SetThreads:
-    """How many threads compute from now on; None is as many as cores. Answered by Ready."""
+    """Set the number of compute threads; None means one per core. Answered by Ready."""
 
     threads: int | None
 
 
 @dataclass(frozen=True)
 class Train:
-    """Train as the document's settings say; ``resume`` trains on from where it ended."""
+    """Train with the settings of the document; ``resume`` continues from the current weights."""
 
     request: int
     resume: bool = False
@@ -168,12 +170,12 @@ class Step:
 
 @dataclass(frozen=True)
 class Stop:
-    """End the training or run at the next step; what is trained stays."""
+    """Stop the training after the current step, or the run; the trained values stay."""
 
 
 @dataclass(frozen=True)
 class InitializeVariables:
-    """Set every variable back to its initial value."""
+    """Reset every variable to its initial value."""
 
 
 @dataclass(frozen=True)
@@ -192,7 +194,7 @@ class LoadWeights:
 
 @dataclass(frozen=True)
 class DownloadData:
-    """Fetch a data set into the cache folder; answered by DownloadProgress and Downloaded."""
+    """Download a data set to the cache folder; answered by DownloadProgress and Downloaded."""
 
     name: str
     request: int
@@ -230,12 +232,12 @@ Request = (
 )
 
 
-# ---- the engine answers ---------------------------------------------------------------------
+# ---- messages of the engine -----------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Ready:
-    """The engine process is up, or computes with another number of threads now."""
+    """The engine process is ready, or has changed its number of threads."""
 
     pid: int
     threads: int
@@ -243,14 +245,14 @@ class Ready:
 
 @dataclass(frozen=True)
 class Resync:
-    """The mirror cannot apply a change: send the whole document."""
+    """The mirror cannot apply a change and needs the whole document."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class State:
-    """``idle``, ``running``, ``training`` or ``paused``; with the tier in use while training."""
+    """``idle``, ``running``, ``training`` or ``paused``; ``tier`` is set while training."""
 
     state: str
     tier: str = ""
@@ -284,12 +286,12 @@ class TensorValue:
 
 @dataclass(frozen=True)
 class Profiled:
-    """What a profile found.
+    """The result of a profile.
 
     Attributes:
         times: how many training steps were timed; 0 where it was a run.
         trace: in Chrome's format, to be written as JSON.
-        plan: the optimised plan and its code, as text.
+        plan: the optimized plan and its code, as text.
     """
 
     request: int
@@ -339,7 +341,7 @@ class Downloaded:
 
 @dataclass(frozen=True)
 class Failed:
-    """A request failed; the engine is idle again and nothing was half-done."""
+    """A request failed; it changed nothing, and the engine is idle again."""
 
     request: int
     what: str
@@ -348,7 +350,7 @@ class Failed:
 
 @dataclass(frozen=True)
 class Died:
-    """Made by the client, not sent: the engine process ended without being asked to."""
+    """The engine process ended unexpectedly; the client creates this message."""
 
     exit_code: int | None
     details: str = field(default="")

@@ -1,8 +1,8 @@
-"""Breakpoints: tensors that a training watches in every step, and pauses after the first that hits.
+"""Breakpoints: a training pauses after the first step in which a watched tensor hits.
 
-A number hits where it is not finite, a truth value where it is true; so any condition that ops can
-say is one: `loss > 3`. What is watched is reduced to one number, which the engine records beside
-the loss of each step.
+A float hits where it is not finite, a bool where it is true, so every condition that ops can
+express is a breakpoint: `loss > 3`. Each watched tensor is reduced to a scalar, which the engine
+records beside the loss of the step.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ SCOPE = "breakpoints"
 
 
 def can_hit(kind: TensorType) -> bool:
-    """Says whether a value of this type can ever hit: a whole number is always finite."""
+    """Whether a value of this type can hit; an integer cannot, since it is always finite."""
     return kind.dtype == "bool" or kind.is_float
 
 
 class Breakpoints:
-    """What is watched, as scalars to be recorded: 1 where a step hits, else 0.
+    """The watched tensors.
 
     Attributes:
-        probes: one for each watched tensor that can hit.
+        probes: for each tensor that can hit, a scalar that is 1 in a step that hits, else 0.
     """
 
     def __init__(self, watched: Iterable[Tensor]) -> None:
@@ -38,12 +38,12 @@ class Breakpoints:
         return bool(self.probes)
 
     def hits(self, recorded: Sequence[float] | np.ndarray) -> tuple[str, ...]:
-        """Names of the nodes that hit, given the probes' values in one step."""
+        """Names of the nodes that hit, from the values of the probes in one step."""
         found = [t.node.name for t, v in zip(self._watched, recorded, strict=True) if v]
         return tuple(dict.fromkeys(found))
 
     def reason(self, nodes: Iterable[str]) -> str:
-        """What was found at nodes that hit: `loss is not finite, large is true`."""
+        """Why these nodes hit: `loss is not finite, large is true`."""
         truths = {t.node.name: t.dtype == "bool" for t in self._watched}
         return ", ".join(f"{n} is {'true' if truths[n] else 'not finite'}" for n in nodes)
 

@@ -9,10 +9,10 @@ WAIT_SECONDS = 0.02
 
 
 class Control:
-    """Shared between the loop and whoever steers it; every method may be called from any thread.
+    """Steers a training loop; every method may be called from any thread.
 
     Args:
-        idle: called by the loop's thread again and again while it is paused.
+        idle: called repeatedly on the loop's thread while it is paused.
     """
 
     def __init__(self, idle: Callable[[], None] = lambda: None) -> None:
@@ -33,7 +33,7 @@ class Control:
             self._condition.notify_all()
 
     def step(self, count: int = 1) -> None:
-        """Let ``count`` steps through, then stay paused."""
+        """Run ``count`` steps, then pause again."""
         with self._condition:
             self._paused = True
             self._steps += count
@@ -53,13 +53,13 @@ class Control:
         return self._stopped
 
     def allow(self, wanted: int) -> int:
-        """How many of ``wanted`` steps may run now; waits while paused; 0 once stopped."""
+        """How many of ``wanted`` steps may run now; blocks while paused; 0 once stopped."""
         while (granted := self._grant(wanted)) is None:
             self._idle()
         return granted
 
     def _grant(self, wanted: int) -> int | None:
-        """The steps that may run, or None after waiting a moment in vain."""
+        """The steps that may run, or None if the training is still paused after a short wait."""
         with self._condition:
             if self._stopped:
                 return 0

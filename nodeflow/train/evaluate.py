@@ -1,8 +1,8 @@
 """Evaluation over a whole split, in batches that keep memory small.
 
-A figure is the mean of its values on batches, weighted by rows, unless it comes from metrics that
-accumulate (``ops.accumulate``): then batches only contribute to those, and what is computed from
-them (``1 - f1``) is computed once, at the end. So the size of the batches never matters.
+A value is the mean over the batches, weighted by rows, unless it depends on rows only through
+accumulating metrics (``ops.metric_state``): then each batch updates their state, and what is
+computed from them (``1 - f1``) is computed once, at the end. The batch size never changes it.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ def evaluate(
     split: str,
     batch_size: int = EVALUATION_BATCH,
 ) -> list[np.ndarray]:
-    """The values of tensors over a whole split; the last partial batch counts.
+    """The values of tensors over a whole split, its last partial batch included.
 
-    Scalars are float64 arrays of rank 0; others must come from metrics that accumulate.
+    Scalars are float64 arrays of rank 0; other tensors must come from accumulating metrics.
 
     Raises:
-        DataError: the split is empty or not there.
+        DataError: the split is empty or does not exist.
     """
     figures = {t: accumulators(t, training.bindings) for t in tensors}
     metrics = list(dict.fromkeys(m for found in figures.values() for m in found))
@@ -60,7 +60,7 @@ def evaluate(
 def accumulators(tensor: Tensor, bound: Iterable[Tensor] = ()) -> list[Node]:
     """The accumulating metrics that a tensor is computed from.
 
-    None where it depends on rows in another way too: then only the mean over batches is left.
+    Empty if it also depends on rows in another way: then it is averaged over batches.
 
     Args:
         bound: placeholders that are fed with rows.
@@ -97,7 +97,7 @@ def _result(metric: Node, states: list[State]) -> np.ndarray:
 def _batches(
     training: Training, bindings: Mapping, split: str, rows: int | None, batch_size: int
 ) -> Iterator[tuple[dict[Tensor, Any], int]]:
-    """Feeds and number of rows of each batch; one batch that counts once where nothing is bound."""
+    """Feeds and number of rows of each batch; one batch of weight 1 if none are bound."""
     if rows is None:
         yield dict(training.feeds), 1
         return

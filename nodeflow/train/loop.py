@@ -1,7 +1,7 @@
-"""The training loop: epochs of shuffled batches, told as a stream of events.
+"""The training loop: epochs of shuffled batches, as a stream of events.
 
-The loop owns no clockwork of its own: a Stepper of the session runs many steps per call inside the
-engine, the Control lets them through, and whoever consumes the events decides what to show.
+A Stepper of the session runs many steps per call inside the engine; the Control limits how many.
+The loop advances only while its caller consumes the events.
 """
 
 from __future__ import annotations
@@ -34,23 +34,24 @@ def train(
     *,
     first_epoch: int = 1,
 ) -> Iterator[Event]:
-    """Train, yielding Started, Steps (many), Hit (at breakpoints), Epoch (each) and Done.
+    """Train, yielding Started, then Steps, Hit (at breakpoints) and Epoch, and Done at the end.
 
-    The session's variables must be initialized; they hold the trained values as soon as an event
-    is yielded. ``first_epoch`` continues an earlier training with that epoch's own shuffling.
+    The variables of the session must be initialized. Whenever an event is yielded, they hold the
+    values after the last step. ``first_epoch`` continues an earlier training: the rows are shuffled
+    as in that epoch.
 
     Raises:
-        DataError: no data, or fewer rows than one batch.
+        DataError: there is no data, or fewer rows than one batch.
         RunError: a step failed; the variables keep the values from before it.
     """
     return _Loop(session, training, control or Control(), first_epoch).events()
 
 
 def profile(session: Session, training: Training, steps: int = 3) -> dict[str, Any]:
-    """Time every kernel of the first steps of a training, which is not begun by that.
+    """Time every kernel in the first steps of a training, and restore the variables.
 
     Returns:
-        A trace in Chrome's format; the variables have the values that they had.
+        A trace in Chrome's format.
 
     Raises:
         DataError, RunError: as `train`.
@@ -59,7 +60,7 @@ def profile(session: Session, training: Training, steps: int = 3) -> dict[str, A
 
 
 def explain(session: Session, training: Training) -> str:
-    """The optimised plan of a training step, and its code, as text."""
+    """The optimized plan of a training step and its code, as text."""
     return _Loop(session, training, Control(), 1)._stepper().explain()
 
 
@@ -83,7 +84,7 @@ class _Loop:
         self.breakpoints = Breakpoints(training.breakpoints)
         stops_early = training.patience is not None
         self.watch = Watch(training, training.monitor) if stops_early else None
-        for metric in training.measured():  # a missing split is told now, and not after an epoch
+        for metric in training.measured():  # raises here for a missing split, not after an epoch
             training.rows(training.used_bindings([metric.tensor.node]), metric.split)
 
     def _count_steps(self) -> int:
@@ -92,7 +93,7 @@ class _Loop:
         steps = self.rows // self.training.batch_size
         if steps == 0:
             raise DataError(
-                f"a batch of {self.training.batch_size} needs more than {self.rows} training rows",
+                f"the batch size {self.training.batch_size} exceeds the {self.rows} training rows",
                 hint="Choose a smaller batch size.",
             )
         return steps
@@ -125,7 +126,7 @@ class _Loop:
         yield self._finish(last, notices)
 
     def profile(self, steps: int) -> dict[str, Any]:
-        """A trace of the first steps; the variables are as before in the end."""
+        """A trace of the first steps; restores the variables."""
         before = dict(self.session.variables.items())
         stepper = self._stepper()
         stepper.start_epoch(self._order(self.first_epoch))
@@ -148,7 +149,7 @@ class _Loop:
         )
 
     def _finish(self, last: int, notices: tuple[str, ...]) -> Done:
-        """Give the variables the values to end with, and tell how it ended."""
+        """Set the variables to their final values, and say how the training ended."""
         stopped, watch, best_epoch = self.control.stopped, self.watch, 0
         if watch and watch.best is not None and not stopped and watch.best_epoch != last:
             self.session.variables.update(watch.best)
@@ -198,7 +199,7 @@ class _Loop:
                 yield Hit(first + done - 1, hit, self.breakpoints.reason(hit))
 
     def _run(self, stepper: Stepper, count: int) -> tuple[int, np.ndarray]:
-        """As the stepper's `run`; with breakpoints step by step, up to the first that is hit."""
+        """As `Stepper.run`, but with breakpoints step by step, up to the first hit."""
         if not self.breakpoints:
             return stepper.run(count)
         parts: list[np.ndarray] = []
@@ -222,7 +223,7 @@ class _Loop:
         ]
 
     def _measure(self, epoch: int, loss: float) -> dict[str, np.ndarray]:
-        """What is due after an epoch, by key; the watch sees its value."""
+        """The metrics that are due after an epoch, by key; the watch takes the monitored one."""
         measured: dict[str, np.ndarray] = {}
         due = self._due(epoch)
         with self.averages.used() if self.averages and due else nullcontext():
@@ -243,6 +244,6 @@ class _Loop:
 
 
 def _parted(measured: dict[str, np.ndarray]) -> tuple[dict[str, float], dict[str, np.ndarray]]:
-    """The numbers, and what is more than a number."""
+    """The scalars, and the metrics that are tables."""
     numbers = {key: float(value) for key, value in measured.items() if value.ndim == 0}
     return numbers, {key: value for key, value in measured.items() if value.ndim}

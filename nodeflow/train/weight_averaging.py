@@ -1,7 +1,7 @@
-"""Running means of the weights, as an optimizer with ``average_decay`` keeps them.
+"""Running means of the weights, which an optimizer with ``average_decay`` maintains.
 
-Polyak and Juditsky, 1992: the mean of the last weights is often better than the last ones, which
-jump about. Training goes on with the weights themselves; only measuring and the end use the means.
+Polyak and Juditsky, 1992: the mean of recent weights often generalizes better than the last ones,
+which fluctuate. Steps update the weights themselves; evaluation and the final result use the means.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Averages:
     """The variables of a session that have a running mean.
 
     Raises:
-        GraphError: the optimizer keeps none.
+        GraphError: the optimizer maintains no running means.
     """
 
     def __init__(self, session: Session, optimizer: Node) -> None:
@@ -35,7 +35,7 @@ class Averages:
 
     @contextmanager
     def used(self) -> Iterator[None]:
-        """Meanwhile the variables hold their means."""
+        """Within this context the variables hold their means."""
         weights = {name: self._variables[name] for name in self._names}
         self.keep()
         try:
@@ -44,5 +44,5 @@ class Averages:
             self._variables.update(weights)
 
     def keep(self) -> None:
-        """The variables get their means as values."""
+        """Set the variables to their means."""
         self._variables.update({n: self._variables[mean] for n, mean in self._names.items()})

@@ -13,7 +13,7 @@ from nodeflow.errors import FileProblem
 
 
 def save_weights(path: str | Path, variables: Mapping[str, np.ndarray]) -> None:
-    """Write variables by name, atomically: the old file stays until the new one is complete.
+    """Write variables by name, atomically: the new file replaces the old one when it is complete.
 
     Raises:
         FileProblem: the file cannot be written.
@@ -39,7 +39,7 @@ def save_weights(path: str | Path, variables: Mapping[str, np.ndarray]) -> None:
 
 
 def check_writable(path: str | Path) -> None:
-    """Find out whether a file can be written there, without leaving anything behind.
+    """Check that a file can be written there; leaves nothing behind.
 
     Raises:
         FileProblem: the folder is missing or read-only, or the path is a folder.

@@ -206,7 +206,7 @@ def test_training_settings_have_problems_too(sketch):
     squares = sketch.id("squares")
     commands.set_training(sketch.doc, metrics=[{"node": squares, "split": "tset"}])
     assert training_problems(sketch) == [
-        "`squares` is float32 (2,), and training measures scalars. Reduce it with reduce_mean.",
+        "`squares` is float32 (2,), but training needs a scalar here. Reduce it with reduce_mean.",
         "there is no split 'tset'. Use train, validation or test.",
     ]
     commands.set_training(sketch.doc, metrics=[{"node": "n99"}], optimizer=sketch.id("w"))

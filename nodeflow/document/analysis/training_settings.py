@@ -1,6 +1,7 @@
-"""The document's training settings: their fields, their defaults, and what is wrong with them.
+"""The training settings of a document: which nodes they mean, and what is wrong with them.
 
-Nodes that they name may lie inside a subgraph: then they are named by paths (see `scopes`).
+The settings are declared in `nodeflow.train.settings`. They name nodes by id, and nodes inside a
+subgraph by path (see `paths`).
 """
 
 from __future__ import annotations
@@ -21,8 +22,7 @@ from nodeflow.train.settings import TrainingSettings, declared
 def training_settings(doc: Document) -> TrainingSettings:
     """Returns the settings to train with.
 
-    Where the file names no optimizer and there is one only, it is that one; where it names no
-    loss, it is what is wired into the optimizer.
+    The default optimizer is the only one of the document, the default loss what is connected to it.
     """
     names = (setting.name for setting in declared(TrainingSettings))
     known = {name: doc.training[name] for name in names if doc.training.get(name) is not None}
@@ -48,8 +48,8 @@ GROUP = "group"
 def optimizers(doc: Document) -> list[str]:
     """Returns the ids (paths, inside subgraphs) of the nodes to train with.
 
-    These are optimizers, and the group of assigns that the settings name: what an optimizer
-    becomes when it is unpacked.
+    These are the optimizers, and the group of assigns that the settings name: Unpack turns an
+    optimizer into one.
     """
     doc = doc.root
     name = doc.training.get("optimizer") or ""
@@ -69,7 +69,7 @@ def _only_optimizer(doc: Document) -> str | None:
 def training_problems(
     doc: Document, types: Mapping[str, Mapping[str, Any] | None]
 ) -> list[Problem]:
-    """Returns what is wrong with the settings. `types` holds the outputs of loss and metrics."""
+    """Returns the problems of the settings; `types` has the output types of loss and metrics."""
     settings, problems = doc.training, []
 
     def problem(field_name: str, text: str, hint: str) -> None:
@@ -118,13 +118,13 @@ def training_problems(
 
 
 def is_table(doc: Document, node_id: str) -> bool:
-    """Says whether a node is a figure of more than one number, such as a confusion matrix."""
+    """Says whether a node is a metric with more than one number: a confusion matrix."""
     found = at_path(doc, node_id)
     return found is not None and found[1].op == "confusion_matrix"
 
 
 def likely_goal(op: str, name: str) -> str:
-    """`max` where more is better: metrics, and nodes built by hand that are named like one."""
+    """Returns `max` for metrics, and for nodes named like one: there, more is better."""
     if op in REGISTRY and REGISTRY.lookup(op).category == "Metric":
         return "max"
     words = ("accuracy", "precision", "recall", "f1", "auc", "r_squared", "score")
@@ -154,6 +154,6 @@ def _check_scalar(
     if first is not None and first.shape != ():
         problem(
             field_name,
-            f"`{found_at[1].name}` is {first}, and training measures scalars",
+            f"`{found_at[1].name}` is {first}, but training needs a scalar here",
             "Reduce it with reduce_mean.",
         )

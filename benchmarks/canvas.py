@@ -119,7 +119,7 @@ def case_search(desk: Desk) -> Result:
 
 def case_save(desk: Desk) -> Result:
     start = time.perf_counter()
-    assert desk.window.files.do_save()
+    assert desk.window.files.save()
     yield {"case": "save", "seconds": round(time.perf_counter() - start, 3)}
 
 

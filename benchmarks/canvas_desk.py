@@ -82,7 +82,7 @@ class Desk:
         os.environ["XDG_STATE_HOME"] = self.folder.name
         self.window = make_window(Settings(Path(self.folder.name) / "window.ini"))
         self.window.resize(1920, 1080)
-        self.window.show_canvas()
+        self.window.pages.show_canvas()
         self.window.show()
         self.paints = Paints()
         self.canvas.installEventFilter(self.paints)

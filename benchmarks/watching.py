@@ -87,7 +87,7 @@ class Watching(Desk):
         self.rate = Rate()
         self.window = make_window(Settings(path.parent / "window.ini"))
         self.window.resize(1920, 1080)
-        self.window.show_canvas()
+        self.window.pages.show_canvas()
         self.window.show()
         self.paints = Paints()
         self.canvas.installEventFilter(self.paints)

@@ -62,17 +62,18 @@ def show(window: MainWindow, node: str) -> None:
     wait(lambda: window.link.state == "idle")
     if window.workspace.optimizers:
         window.actions_.trigger("train")
-        wait(lambda: window.training.record.done is not None, MOST_SECONDS)
+        wait(lambda: window.panels["training"].record.done is not None, MOST_SECONDS)
     for name in ("palette", "inspector"):
-        window.docks[name].hide()
+        window.docking.docks[name].hide()
     window.docking.show("viewer")
-    window.resizeDocks([window.docks["viewer"]], [VIEWER_HEIGHT], Qt.Orientation.Vertical)
+    window.resizeDocks([window.docking.docks["viewer"]], [VIEWER_HEIGHT], Qt.Orientation.Vertical)
     place = window.workspace.find(node)
     assert place is not None, node
     window.canvas.select([place])
     window.actions_.trigger("fit")
-    wait(lambda: window.viewer.array is not None)
-    image = next(b for b in window.viewer.findChildren(QToolButton) if b.text() == "Image")
+    wait(lambda: window.panels["viewer"].array is not None)
+    buttons = window.panels["viewer"].findChildren(QToolButton)
+    image = next(b for b in buttons if b.text() == "Image")
     image.click()
     pause(1.0)
 

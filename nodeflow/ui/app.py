@@ -13,16 +13,17 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
 from nodeflow.resources import resource
+from nodeflow.ui.controllers.theme_actions import chosen_theme
 from nodeflow.ui.core.engine_link import ClientFactory, engine_client
 from nodeflow.ui.core.error_handler import ErrorHandler
 from nodeflow.ui.core.gui_gc import collect_here
 from nodeflow.ui.core.settings import Settings
 from nodeflow.ui.core.stylesheet import apply_theme
 from nodeflow.ui.core.theme import font_families
-from nodeflow.ui.window.main_window import MainWindow, chosen_theme
+from nodeflow.ui.window.main_window import MainWindow
 
-PRELOAD_MS = 1500
-"""After the first paint, when the plots are made: nobody has pressed Train yet."""
+IDLE_MS = 1500
+"""After the first paint, when panels load what they will need: Train is rarely pressed before."""
 
 
 def make_application(arguments: list[str] | None = None) -> QApplication:
@@ -69,11 +70,11 @@ class Start(QObject):
     def _on_painted(self) -> None:
         window = self._window
         window.link.start()
-        window.welcome.draw_pictures()
+        window.pages.welcome.draw_pictures()
         if self._path is not None:
             window.files.load(self._path)
         window.files.offer_recovery()
-        QTimer.singleShot(PRELOAD_MS, window.training.preload)
+        QTimer.singleShot(IDLE_MS, window.idle.emit)
 
 
 def run(path: str | os.PathLike | None = None, on_painted: Callable[[], None] | None = None) -> int:
@@ -103,8 +104,8 @@ def run(path: str | os.PathLike | None = None, on_painted: Callable[[], None] | 
 
 
 def _open_first(window: MainWindow, path: Path | None) -> Path | None:
-    """Show a file in the first paint; returns it where it has to be told what is wrong with it."""
+    """Show a file in the first paint; returns one that cannot be read, to be reported later."""
     if path is None:
-        window.show_welcome()
+        window.pages.show_welcome()
         return None
     return None if window.files.load_quietly(path) else path

@@ -49,7 +49,7 @@ def window(qtbot, settings, tmp_path, monkeypatch) -> Iterator:
     FakeClient.made.clear()
     window = make_window(settings, factory=FakeClient)
     window.resize(1280, 800)
-    window.show_canvas()
+    window.pages.show_canvas()
     window.show()
     qtbot.waitExposed(window)
     window.link.start()

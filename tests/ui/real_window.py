@@ -62,8 +62,8 @@ class Driver:
         preview = self.named("x")
         if preview is None or preview.kind != "images" or self.window.link.state != "idle":
             return False
-        self.report["notice"] = self.window.training.notice_text.text()
-        return self.window.training.loss_plot is not None
+        self.report["notice"] = self.window.panels["training"].notice_text.text()
+        return self.window.panels["training"].loss_plot is not None
 
     def press_train(self) -> bool:
         from PySide6.QtCore import Qt
@@ -76,11 +76,14 @@ class Driver:
         return True
 
     def wait_for_end(self) -> bool:
-        return self.window.training.record.done is not None and self.window.link.state == "idle"
+        return (
+            self.window.panels["training"].record.done is not None
+            and self.window.link.state == "idle"
+        )
 
     def look(self) -> bool:
         self.beat.stop()
-        panel, window = self.window.training, self.window
+        panel, window = self.window.panels["training"], self.window
         panel.draw()
         self.report |= {
             "visible": window.isVisible() and window.windowHandle().isExposed(),
@@ -92,7 +95,7 @@ class Driver:
             "points": len(panel.metric_plot.curves["accuracy"].getData()[0]),
             "headline": panel.headline.text(),
             "longest_block": self.longest,
-            "problems": window.problems.list.count(),
+            "problems": window.panels["problems"].list.count(),
             "message": window.info.text,
         }
         window.screen().grabWindow(window.winId()).save(self.picture)

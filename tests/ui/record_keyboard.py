@@ -32,7 +32,7 @@ def main(folder: Path, theme: str) -> None:
     settings.theme = theme
     window = make_window(settings)
     window.resize(1440, 900)
-    window.show_canvas()
+    window.pages.show_canvas()
     window.show()
     window.link.start()
     typist = Typist(window)
@@ -56,7 +56,7 @@ def main(folder: Path, theme: str) -> None:
         picture(caption)
     typist.press(Qt.Key.Key_T, Qt.KeyboardModifier.ControlModifier)
     waited = 0
-    while window.training.record.done is None and waited < PATIENCE_MS:
+    while window.panels["training"].record.done is None and waited < PATIENCE_MS:
         QTest.qWait(500)
         waited += 500
     picture("Ctrl+T trains it")

@@ -77,18 +77,18 @@ def test_everything_in_the_window_has_a_name(window, qtbot) -> None:
         kinds[op] = commands.add_node(document, op, (0, 0))
     for node_id in [*kinds.values(), commands.add_frame(document, (0, 0, 100, 100))]:
         window.canvas.select([node_id])
-        assert nameless(window.inspector) == [], node_id
+        assert nameless(window.panels["inspector"].outside) == [], node_id
     window.canvas.select(list(kinds.values()))
-    assert nameless(window.inspector) == []
-    for name in window.docks:
-        window.show_panel(name)
-        assert nameless(window.docks[name]) == [], name
-    window.show_welcome()
-    assert nameless(window.welcome) == []
+    assert nameless(window.panels["inspector"].outside) == []
+    for name in window.docking.docks:
+        window.docking.show(name)
+        assert nameless(window.docking.docks[name]) == [], name
+    window.pages.show_welcome()
+    assert nameless(window.pages.welcome) == []
 
 
 def test_everything_that_pops_up_has_a_name(window) -> None:
-    window.show_canvas()
+    window.pages.show_canvas()
     for action in ("search", "formula", "command_palette", "keymap", "shortcuts", "about"):
         window.actions_.trigger(action)
     assert nameless(window) == []
@@ -125,7 +125,7 @@ def test_dialogs_have_names(window, qtbot) -> None:
 
 
 def test_what_only_shows_a_picture_says_what_it_is(window) -> None:
-    window.show_welcome()
+    window.pages.show_welcome()
     for made in [w for w in window.findChildren(QLabel) if not w.pixmap().isNull()]:
         assert (
             made.accessibleName()

@@ -19,7 +19,7 @@ def heap(window):
     ids["far"] = commands.add_node(doc, "constant", (900, 900), "far")
     commands.connect(doc, ids["b"], "out", ids["d"], "x")
     commands.connect(doc, ids["c"], "out", ids["d"], "y")
-    window.show_canvas()
+    window.pages.show_canvas()
     return ids
 
 

@@ -20,7 +20,7 @@ RIGHT = Qt.MouseButton.RightButton
 @pytest.fixture
 def graph(window):
     window.files.begin_empty()
-    window.show_canvas()
+    window.pages.show_canvas()
     document = window.workspace.document
     b = commands.add_node(document, "constant", (0, 0), "b", {"value": 2.0})
     d = commands.add_node(document, "add", (300, 0), "d")
@@ -37,7 +37,7 @@ def right_click(window, at: QPoint):
     event = QContextMenuEvent(QContextMenuEvent.Reason.Mouse, at, canvas.mapToGlobal(at))
     QApplication.sendEvent(canvas, event)
     QTest.mouseRelease(canvas, RIGHT, pos=at)
-    return window.canvas_menu.menu
+    return window.context_menu.menu
 
 
 def ids(menu) -> list[str]:

@@ -96,19 +96,19 @@ def expand(qtbot, window):
     at = body(window.canvas, "train")
     qtbot.mouseClick(window.canvas, LEFT, pos=at)
     qtbot.mouseDClick(window.canvas, LEFT, pos=at)
-    assert window.is_inside
-    return window.peek.canvas
+    assert window.pages.is_inside
+    return window.pages.expansion.canvas
 
 
 def press(qtbot, window, what: str) -> None:
     """One of the ways back."""
-    canvas, path = window.peek.canvas, window.peek.path
+    canvas, path = window.pages.expansion.canvas, window.pages.expansion.path
     keys = {"Escape": Qt.Key.Key_Escape, "Backspace": Qt.Key.Key_Backspace}
     if what in keys:
         qtbot.keyClick(canvas, keys[what])
     elif what == "Alt+Left":
         qtbot.keyClick(canvas, Qt.Key.Key_Left, Qt.KeyboardModifier.AltModifier)
-        qtbot.waitUntil(lambda: not window.is_inside)  # the arrow is seen to be pressed first
+        qtbot.waitUntil(lambda: not window.pages.is_inside)  # the arrow is seen to be pressed first
     else:
         qtbot.mouseClick(path.outside if what == "path" else path.arrow, LEFT)
 
@@ -120,14 +120,14 @@ def test_a_double_click_goes_inside_and_several_ways_lead_back(window, qtbot, wa
     camera = (canvas.camera.step, canvas.camera.x, canvas.camera.y)
     qtbot.mouseClick(canvas, LEFT, pos=at)
     qtbot.mouseDClick(canvas, LEFT, pos=at)
-    inside = window.peek.canvas
-    assert window.is_inside and inside.isVisible() and not canvas.isVisible()
-    assert window.peek.path.text == "linear_regression ▸ train"
-    assert "19 derived nodes" in window.peek.path.facts.text()
+    inside = window.pages.expansion.canvas
+    assert window.pages.is_inside and inside.isVisible() and not canvas.isVisible()
+    assert window.pages.expansion.path.text == "linear_regression ▸ train"
+    assert "19 derived nodes" in window.pages.expansion.path.facts.text()
     assert inside.document.node_named("train/slope/assign") is not None
     assert inside.camera.scale >= 0.4, "what is seen first can be read"
     press(qtbot, window, way)
-    assert not window.is_inside and canvas.isVisible()
+    assert not window.pages.is_inside and canvas.isVisible()
     assert (canvas.camera.step, canvas.camera.x, canvas.camera.y) == camera
     assert window.workspace.selection == (window.workspace.document.node_named("train").id,)
 
@@ -136,15 +136,15 @@ def test_the_shortcut_and_the_inspector_go_inside_too(window, qtbot):
     train = window.workspace.document.node_named("train").id
     window.canvas.select([train])
     window.canvas.setFocus()
-    buttons = window.inspector.page.findChildren(QPushButton)
+    buttons = window.panels["inspector"].outside.page.findChildren(QPushButton)
     qtbot.mouseClick(next(b for b in buttons if b.text() == "Expand"), LEFT)
-    assert window.is_inside
+    assert window.pages.is_inside
     press(qtbot, window, "Escape")
     window.activateWindow()
     window.canvas.setFocus()
     qtbot.waitUntil(window.actions_["expand"].isEnabled)
     qtbot.keyClick(window.canvas, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
-    assert window.is_inside
+    assert window.pages.is_inside
 
 
 def test_derived_nodes_show_live_values_and_nothing_is_assigned(window, qtbot):
@@ -179,30 +179,33 @@ def evaluations() -> list[p.Evaluate]:
 
 def test_the_viewer_shows_the_whole_value_of_a_derived_node(window, qtbot):
     inside = expand(qtbot, window)
-    window.show_panel("viewer")
+    window.docking.show("viewer")
     qtbot.mouseClick(inside, LEFT, pos=place(inside, "gradients/squared_grad/multiply_1"))
-    qtbot.waitUntil(lambda: window.viewer.array is not None)
+    qtbot.waitUntil(lambda: window.panels["viewer"].array is not None)
     error = ThreadClient.made[-1].engine._evaluator.value("error")[0]
-    np.testing.assert_allclose(window.viewer.array, 2 * error / len(error), rtol=1e-5)
+    np.testing.assert_allclose(window.panels["viewer"].array, 2 * error / len(error), rtol=1e-5)
     press(qtbot, window, "Escape")
-    assert window.viewer.name == ""
+    assert window.panels["viewer"].name == ""
 
 
 def test_the_inspector_shows_types_and_documentation_and_edits_nothing(window, qtbot):
     inside = expand(qtbot, window)
-    page = window.peek.inspector.page
-    assert isinstance(page, DerivedPage) and window.peek.inspector.isVisible()
+    page = window.pages.expansion.inspector.page
+    assert isinstance(page, DerivedPage) and window.pages.expansion.inspector.isVisible()
     qtbot.mouseClick(inside, LEFT, pos=place(inside, "gradients/loss_grad/expand_dims"))
-    page = window.peek.inspector.page
+    page = window.pages.expansion.inspector.page
     assert (
         isinstance(page, NodePage) and page.name.field.text() == "gradients/loss_grad/expand_dims"
     )
     assert page.name.field.isReadOnly()
     assert not page.attributes.attr_rows["axis"].editor.isEnabled()
-    texts = [label.text() for label in page.findChildren(type(window.peek.path.inside))]
+    texts = [label.text() for label in page.findChildren(type(window.pages.expansion.path.inside))]
     assert "float32 (1, 1)" in texts
     press(qtbot, window, "Escape")
-    assert window.inspector.isVisible() and not window.peek.inspector.isVisible()
+    assert (
+        window.panels["inspector"].outside.isVisible()
+        and not window.pages.expansion.inspector.isVisible()
+    )
 
 
 def test_what_would_edit_says_what_to_do_instead(window, qtbot):
@@ -233,7 +236,7 @@ def test_what_would_edit_says_what_to_do_instead(window, qtbot):
     qtbot.mouseMove(inside, port + QPoint(-40, 40))
     qtbot.mouseRelease(inside, LEFT, pos=port + QPoint(-40, 40))
     assert refused()
-    assert node.id in inside.document.nodes and window.is_inside
+    assert node.id in inside.document.nodes and window.pages.is_inside
     for action in ("rename", "delete", "cut", "paste", "duplicate", "frame", "search"):
         qtbot.waitUntil(lambda a=action: LOCKED in window.actions_[a].toolTip())
         assert not window.actions_[action].isEnabled()
@@ -243,8 +246,8 @@ def test_unpack_is_one_step_that_undo_takes_back(window, qtbot):
     document = window.workspace.document
     digest, nodes = document.digest(), len(document.nodes)
     expand(qtbot, window)
-    qtbot.mouseClick(window.peek.path.unpack_button, LEFT)
-    assert not window.is_inside and len(document.nodes) == nodes + 19
+    qtbot.mouseClick(window.pages.expansion.path.unpack_button, LEFT)
+    assert not window.pages.is_inside and len(document.nodes) == nodes + 19
     assert document.node_named("train").op == "group"
     assert len(window.workspace.selection) == 19
     assert document.undo_label == "Unpack train" and window.workspace.problems() == []
@@ -269,9 +272,9 @@ def test_a_node_from_outside_leads_outside_and_a_derived_one_to_its_value(window
     inside = expand(qtbot, window)
     assert isinstance(inside.document, Expansion)
     qtbot.mouseDClick(inside, LEFT, pos=body(inside, "train/slope/step"))
-    assert window.is_inside and window.docks["viewer"].isVisible()
+    assert window.pages.is_inside and window.docking.docks["viewer"].isVisible()
     qtbot.mouseDClick(inside, LEFT, pos=body(inside, "slope"))
-    assert not window.is_inside
+    assert not window.pages.is_inside
     assert window.workspace.selection == (window.workspace.document.node_named("slope").id,)
 
 
@@ -279,13 +282,13 @@ def test_an_edit_or_another_document_leads_outside(window, qtbot):
     expand(qtbot, window)
     train = window.workspace.document.node_named("train")
     commands.set_attr(window.workspace.document, train.id, "learning_rate", 0.5)
-    assert not window.is_inside
+    assert not window.pages.is_inside
     inside = expand(qtbot, window)
     rate = inside.document.node_named("train/learning_rate")
     assert rate.attrs["value"] == 0.5, "what is derived is derived anew"
     window.workspace.document.mark_saved()
     window.files.open_example(example("expression"))
-    assert not window.is_inside
+    assert not window.pages.is_inside
 
 
 def test_what_derives_nothing_says_so(window, qtbot):
@@ -298,7 +301,11 @@ def test_what_derives_nothing_says_so(window, qtbot):
     for action in ("expand", "unpack"):
         window.info.dismiss()
         window.actions_.trigger(action)
-        assert not window.is_inside and "train" in window.info.text and "loss" in window.info.text
+        assert (
+            not window.pages.is_inside
+            and "train" in window.info.text
+            and "loss" in window.info.text
+        )
     assert document.node_named("train").op == "gradient_descent"
 
 
@@ -326,17 +333,17 @@ def test_an_optimizer_in_a_subgraph_is_expanded_and_unpacked_there(window, qtbot
     at = body(canvas, "train")
     qtbot.mouseClick(canvas, LEFT, pos=at)
     qtbot.mouseDClick(canvas, LEFT, pos=at)
-    inside = window.peek.canvas
-    assert window.is_inside and window.peek.path.text.endswith("▸ subgraph/train")
+    inside = window.pages.expansion.canvas
+    assert window.pages.is_inside and window.pages.expansion.path.text.endswith("▸ subgraph/train")
     name = "gradients/subgraph/loss_grad/divide"
     qtbot.waitUntil(lambda: shown(inside, name) is not None, timeout=10000)
     qtbot.mouseClick(inside, LEFT, pos=body(inside, "subgraph/loss"))
     qtbot.mouseDClick(inside, LEFT, pos=body(inside, "subgraph/loss"))
-    assert not window.is_inside and window.workspace.scope == "subgraph/"
+    assert not window.pages.is_inside and window.workspace.scope == "subgraph/"
     assert canvas.selected_nodes() == [canvas.document.node_named("loss").id]
     canvas.select([canvas.document.node_named("train").id])
     window.actions_.trigger("expand")
-    qtbot.mouseClick(window.peek.path.unpack_button, LEFT)
+    qtbot.mouseClick(window.pages.expansion.path.unpack_button, LEFT)
     assert window.workspace.scope == "subgraph/" and len(canvas.document.nodes) > before + 15
     assert canvas.document.node_named("train").op == "group"
     assert window.workspace.problems() == []
@@ -348,11 +355,11 @@ def test_an_optimizer_in_a_subgraph_is_expanded_and_unpacked_there(window, qtbot
 
 def test_back_leads_from_the_derived_nodes_to_the_canvas_as_it_was(window, qtbot):
     expand(qtbot, window)
-    before = window.navigation.views.current()
+    before = window.views.current()
     window.actions_.refresh()
     qtbot.keyClick(
-        window.peek.canvas,
+        window.pages.expansion.canvas,
         Qt.Key.Key_Left,
         Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier,
     )
-    assert not window.is_inside and window.navigation.views.current().is_near(before)
+    assert not window.pages.is_inside and window.views.current().is_near(before)

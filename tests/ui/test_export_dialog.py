@@ -19,7 +19,7 @@ from tests.ui.test_window import build_expression
 def export(window, tmp_path, monkeypatch):
     """Exports with the given settings of the dialog; returns the path and the dialog."""
     build_expression(window.workspace.document)
-    window.show_canvas()
+    window.pages.show_canvas()
 
     def run(name, **settings):
         path, shown = tmp_path / name, []

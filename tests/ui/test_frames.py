@@ -33,7 +33,7 @@ def choose(window, at: QPoint, action: str) -> None:
     event = QContextMenuEvent(QContextMenuEvent.Reason.Mouse, at, canvas.mapToGlobal(at))
     QApplication.sendEvent(canvas, event)
     QTest.mouseRelease(canvas, Qt.MouseButton.RightButton, pos=at)
-    menu = window.canvas_menu.menu
+    menu = window.context_menu.menu
     menu.setActiveAction(window.actions_[action])
     QTest.keyClick(menu, Key.Key_Return)
 
@@ -48,7 +48,7 @@ def test_a_note_is_written_by_keyboard_alone(window, typist, qtbot):
     typist.press(Key.Key_Escape)
     assert window.canvas.hasFocus()
     typist.press(Key.Key_Return)
-    assert window.inspector.isAncestorOf(typist.focus), "Enter edits it again"
+    assert window.panels["inspector"].outside.isAncestorOf(typist.focus), "Enter edits it again"
     document.undo()
     document.undo()
     assert not document.frames
@@ -90,7 +90,7 @@ def test_wires_come_along_by_keys_in_one_step(window, typist):
         (new,) = window.canvas.selected_nodes()
         sources = {w.target_port: w.source for w in document.wires_into(new)}
         assert sources == {"x": ids["d"], "y": ids["e"]}
-        window.edit_menu.do_undo()
+        window.edits.undo()
         assert new not in document.nodes
     assert QGuiApplication.clipboard().mimeData().hasFormat("application/x-nodeflow+json")
 
@@ -99,7 +99,7 @@ def test_a_frame_is_coloured_in_the_inspector_by_keyboard(window, typist):
     document = window.workspace.document
     frame = commands.add_frame(document, (0, 0, 300, 200), "Layer")
     window.canvas.select([frame])
-    field = window.inspector.page.rows["color"].editor.field
+    field = window.panels["inspector"].outside.page.rows["color"].editor.field
     field.setFocus()
     before = window.canvas.grab().toImage()
     QTest.keyClick(field, Key.Key_Down)
@@ -114,7 +114,10 @@ def test_a_colour_from_a_file_is_kept(window):
     document = window.workspace.document
     frame = commands.add_frame(document, (0, 0, 300, 200), "Layer", color="#aa3355")
     window.canvas.select([frame])
-    assert window.inspector.page.rows["color"].editor.field.currentData() == "#aa3355"
+    assert (
+        window.panels["inspector"].outside.page.rows["color"].editor.field.currentData()
+        == "#aa3355"
+    )
     assert document.frames[frame].color == "#aa3355"
 
 

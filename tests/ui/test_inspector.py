@@ -31,7 +31,7 @@ def select(window, op: str, attrs: dict | None = None, name: str | None = None) 
 
 
 def row(window, name: str):
-    return window.inspector.page.attributes.attr_rows[name]
+    return window.panels["inspector"].outside.page.attributes.attr_rows[name]
 
 
 def value(window, node: str, name: str):
@@ -220,25 +220,25 @@ def test_arrow_keys_step_numbers(window, qtbot):
 def test_renaming_and_its_refusal(window, qtbot):
     select(window, "constant", name="first")
     node = select(window, "constant", name="second")
-    field = window.inspector.page.name.field
+    field = window.panels["inspector"].outside.page.name.field
     field.setFocus()
     field.selectAll()
     qtbot.keyClicks(field, "first")
     qtbot.keyClick(field, Qt.Key.Key_Return)
     assert window.workspace.document.nodes[node].name == "second"
-    assert "another node is called" in window.inspector.page.name._error.text()
+    assert "another node is called" in window.panels["inspector"].outside.page.name._error.text()
     field.selectAll()
     qtbot.keyClicks(field, "layer/third")
     qtbot.keyClick(field, Qt.Key.Key_Return)
     assert window.workspace.document.nodes[node].name == "layer/third"
-    assert not window.inspector.page.name._error.isVisible()
+    assert not window.panels["inspector"].outside.page.name._error.isVisible()
 
 
 def test_every_op_has_a_page_with_every_attribute(window, qtbot):
     """Enumerates the registry: no kind of attribute is without an editor."""
     for op in declarations():
         select(window, op.id)
-        page = window.inspector.page
+        page = window.panels["inspector"].outside.page
         declared = {attr.name for attr in page.op.attrs}
         shown = set(page.attributes.attr_rows) | ({"source"} if page.source else set())
         assert shown == declared, op.id
@@ -247,41 +247,45 @@ def test_every_op_has_a_page_with_every_attribute(window, qtbot):
 
 def test_an_unknown_op_keeps_its_attributes_and_has_a_page(window):
     node = select(window, "from_the_future", {"strange": [1, {"a": 2}]})
-    texts = [text.text() for text in window.inspector.page.name.findChildren(QLabel)]
+    texts = [
+        text.text() for text in window.panels["inspector"].outside.page.name.findChildren(QLabel)
+    ]
     assert "Unknown op from_the_future" in texts
-    assert window.inspector.page.node == node
+    assert window.panels["inspector"].outside.page.node == node
     assert value(window, node, "strange") == [1, {"a": 2}]
 
 
 def test_a_dataset_shows_the_options_of_its_source(window, qtbot):
     node = select(window, "dataset")
-    page = window.inspector.page
+    page = window.panels["inspector"].outside.page
     assert set(page.attributes.attr_rows) == {"labels", "scale"}
     page.source.editor.kind.activated.emit(0)
     index = page.source.editor.kind.findData("spirals")
     page.source.editor.kind.setCurrentIndex(index)
     page.source.editor.kind.activated.emit(index)
     assert value(window, node, "source") == "spirals"
-    assert {"n", "noise", "turns"} <= set(window.inspector.page.attributes.attr_rows)
+    assert {"n", "noise", "turns"} <= set(
+        window.panels["inspector"].outside.page.attributes.attr_rows
+    )
 
 
 def test_a_csv_dataset_asks_for_its_file(window, qtbot, tmp_path):
     path = tmp_path / "points.csv"
     path.write_text("x,y\n1,2\n3,4\n")
     node = select(window, "dataset")
-    editor = window.inspector.page.source.editor
+    editor = window.panels["inspector"].outside.page.source.editor
     index = editor.kind.findData("csv")
     editor.kind.setCurrentIndex(index)
     editor.kind.activated.emit(index)
-    assert window.inspector.page.source.message == "Choose a file"
+    assert window.panels["inspector"].outside.page.source.message == "Choose a file"
     assert value(window, node, "source") is None
     qtbot.keyClicks(editor.path, str(path))
     assert value(window, node, "source") == f"csv:{path}"
-    assert "features" in window.inspector.page.attributes.attr_rows
-    rows = window.inspector.page.attributes.attr_rows
+    assert "features" in window.panels["inspector"].outside.page.attributes.attr_rows
+    rows = window.panels["inspector"].outside.page.attributes.attr_rows
     assert rows["features"].editor.field.placeholderText() == "all but the labels"
     assert rows["labels"].editor.field.placeholderText() == "the last one"
-    shown = [part.text() for part in window.inspector.page.findChildren(QLabel)]
+    shown = [part.text() for part in window.panels["inspector"].outside.page.findChildren(QLabel)]
     assert not any("not known" in text and "source" in text for text in shown)
 
 
@@ -290,7 +294,7 @@ def test_training_settings_stand_with_the_optimizer(window, qtbot):
     document = window.workspace.document
     optimizer = next(r for r in document.nodes.values() if r.op == "gradient_descent")
     window.canvas.select([optimizer.id])
-    section = window.inspector.page.training
+    section = window.panels["inspector"].outside.page.training
     rows = {**section.setting_rows, **section.stopping.rows}
     labels = {setting.name: setting.label for setting in declared(PlainSettings)}
     assert {name: row.label.text() for name, row in rows.items()} == labels
@@ -317,7 +321,7 @@ def test_a_confusion_matrix_can_be_measured_but_not_watched(window):
     commands.connect(document, names["actual"], "out", matrix, "labels")
     commands.connect(document, names["predicted"], "out", matrix, "predictions")
     window.canvas.select([names["train"]])
-    section = window.inspector.page.training
+    section = window.panels["inspector"].outside.page.training
     assert (matrix, "confusion") in section._measurable()
     assert "probabilities" not in {name for _, name in section._measurable()}
     assert "confusion" not in {name for _, name in section._scalars()}
@@ -327,7 +331,7 @@ def test_early_stopping_is_switched_on_and_set_with_undo(window, qtbot):
     window.files.open_example(example("spirals"))
     document = window.workspace.document
     window.canvas.select([document.node_named("train").id])
-    rows = window.inspector.page.training.stopping
+    rows = window.panels["inspector"].outside.page.training.stopping
     assert not rows.rows["patience"].isVisibleTo(rows)
     rows.switch.editor.field.click()
     assert document.training["patience"] == 3 and rows.rows["patience"].isVisibleTo(rows)
@@ -352,7 +356,7 @@ def test_frames_are_edited(window, qtbot):
     document = window.workspace.document
     frame = commands.add_frame(document, (0, 0, 300, 200), "Layer")
     window.workspace.select([frame])
-    rows = window.inspector.page.rows
+    rows = window.panels["inspector"].outside.page.rows
     assert isinstance(rows["note"].editor, BlockEditor)
     type_into(qtbot, rows["note"].editor, "Try a larger rate")
     assert document.frames[frame].note == "Try a larger rate"
@@ -366,7 +370,9 @@ def test_ports_lead_to_the_neighbours(window, qtbot):
     node = select(window, "negative")
     commands.connect(document, one, "out", node, "x")
     link = next(
-        b for b in window.inspector.page.ports.findChildren(QPushButton) if b.text() == "one"
+        b
+        for b in window.panels["inspector"].outside.page.ports.findChildren(QPushButton)
+        if b.text() == "one"
     )
     qtbot.mouseClick(link, Qt.MouseButton.LeftButton)
     assert window.workspace.selection == (one,)
@@ -416,5 +422,5 @@ def test_json_errors_name_the_column():
 )
 def test_an_empty_field_says_what_it_means(window, op, attr, said):
     select(window, op)
-    field = window.inspector.page.attributes.attr_rows[attr].editor.field
+    field = window.panels["inspector"].outside.page.attributes.attr_rows[attr].editor.field
     assert field.text() == "" and field.placeholderText() == said

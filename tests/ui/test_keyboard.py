@@ -35,7 +35,7 @@ def test_the_first_graph_is_built_by_keyboard_alone(window, typist, qtbot):
     for name, value in (("b", "2"), ("c", "1"), ("two", "2")):
         typist.add("constant", name)
         typist.press(Key.Key_Return)
-        assert window.inspector.isAncestorOf(typist.focus)
+        assert window.panels["inspector"].outside.isAncestorOf(typist.focus)
         typist.press(Key.Key_A, Keys.ControlModifier)
         typist.type(value)
         typist.press(Key.Key_Return)
@@ -109,12 +109,12 @@ def test_a_wire_by_keyboard_shows_what_fits_and_escape_cancels(window, typist):
     before = dict(document.wires)
     window.canvas.select([ids["a"]])
     typist.press(Key.Key_W)
-    rows = {row.title: row for row in window.navigation.popup.model.rows}
+    rows = {row.title: row for row in window.quick_pick.model.rows}
     assert not rows["d:x"].enabled and "loop" in rows["d:x"].detail
     typist.press(Key.Key_Return)
     assert document.wires == before, "a port that does not fit is not wired"
     typist.press(Key.Key_Escape)
-    assert window.canvas.hasFocus() and not window.navigation.popup.isVisible()
+    assert window.canvas.hasFocus() and not window.quick_pick.isVisible()
     assert document.wires == before
 
 
@@ -124,7 +124,7 @@ def test_a_wire_into_a_node_by_keyboard_asks_for_the_input_and_the_source(window
     commands.disconnect(document, (ids["a"], "y"))
     window.canvas.select([ids["a"]])
     typist.press(Key.Key_W, Keys.ShiftModifier)
-    popup = window.navigation.popup
+    popup = window.quick_pick
     assert popup.heading.text() == "Wire into a: which input?"
     assert [(row.title, row.detail) for row in popup.model.rows] == [("y", ""), ("x", "wired to d")]
     typist.press(Key.Key_Return)
@@ -156,7 +156,7 @@ def test_a_screen_reader_wires_two_nodes_by_pressing_a_port(window, typist):
     out = next(p for p in ports if p.text(QAccessible.Text.Name).startswith("output"))
     actions = out.actionInterface()
     actions.doAction(actions.pressAction())
-    popup = window.navigation.popup
+    popup = window.quick_pick
     assert popup.isVisible() and popup.heading.text() == "Wire from d  f32 to"
     spoken = QAccessible.queryAccessibleInterface(popup.field).text(QAccessible.Text.Description)
     assert spoken.startswith("a:x"), "the nearest free port is said at once"
@@ -183,9 +183,9 @@ def test_a_screen_reader_ends_a_wire_by_pressing_the_other_port(window, typist):
     for first, second in ((("d", "output"), ("a", "input x")), (("a", "input x"), ("d", "output"))):
         commands.disconnect(document, (ids["a"], "x"))
         assert press(*first).startswith("Draw a wire")
-        assert window.navigation.popup.isVisible()
+        assert window.quick_pick.isVisible()
         assert press(*second) == "End the wire here"
-        assert dict(document.wires) == before and not window.navigation.popup.isVisible()
+        assert dict(document.wires) == before and not window.quick_pick.isVisible()
         document.undo()
         assert (ids["a"], "x") not in document.wires
         document.undo()
@@ -202,7 +202,7 @@ def test_shift_f10_opens_the_menu_of_what_has_the_keyboard(window, typist):
     ids = build_expression(window.workspace.document)
     window.canvas.select([ids["d"]])
     typist.press(Key.Key_F10, Keys.ShiftModifier)
-    menu = window.canvas_menu.menu
+    menu = window.context_menu.menu
     assert menu.isVisible() and "rename" in [a.objectName() for a in menu.actions()]
     menu.close()
 
@@ -233,7 +233,7 @@ def test_f6_leaves_the_canvas_and_comes_back(window, typist):
         if window.canvas.hasFocus():
             break
     assert window.canvas.hasFocus()
-    panes = (window.palette_panel, window.inspector)
+    panes = (window.panels["palette"], window.panels["inspector"].outside)
     assert all(any(p.isAncestorOf(w) for w in seen) for p in panes)
     typist.press(Key.Key_F6, Keys.ShiftModifier)
     assert not window.canvas.hasFocus()
@@ -274,7 +274,7 @@ def test_a_conversion_that_makes_a_wire_fit_is_taken_by_keyboard(window, typist,
         typist.type("y")
         typist.press(Key.Key_Return)
     typist.type("total:y" if out else "n")
-    row = window.navigation.popup.model.rows[0]
+    row = window.quick_pick.model.rows[0]
     assert (row.detail, row.aside) == ("Insert Cast to float32", "gives f32")
     typist.press(Key.Key_Return)
     assert document.revision == revision + 1
@@ -303,7 +303,7 @@ def test_a_wire_is_selected_hidden_and_removed_by_keyboard(window, typist):
     ids = build_expression(document)
     window.canvas.select([ids["d"]])
     typist.press(Key.Key_L)
-    titles = [row.title for row in window.navigation.popup.model.rows]
+    titles = [row.title for row in window.quick_pick.model.rows]
     assert titles == ["b:out → d:x", "c:out → d:y", "d:out → a:x"]
     typist.type("c:")
     typist.press(Key.Key_Return)

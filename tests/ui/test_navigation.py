@@ -30,11 +30,11 @@ Key, Keys = Qt.Key, Qt.KeyboardModifier
 
 
 def titles(window) -> list[str]:
-    return [row.title for row in window.navigation.popup.model.rows]
+    return [row.title for row in window.quick_pick.model.rows]
 
 
 def ask(window, text: str) -> None:
-    field = window.navigation.popup.field
+    field = window.quick_pick.field
     field.clear()
     QTest.keyClicks(field, text)
 
@@ -48,8 +48,9 @@ def selected(window) -> list[str]:
 
 def test_the_command_palette_has_every_action(window):
     window.actions_.trigger("command_palette")
-    rows = window.navigation.popup.model.rows
-    assert {row.data for row in rows} == {spec.id for spec in ACTIONS} - {"command_palette"}
+    rows = window.quick_pick.model.rows
+    ids = {spec.id for spec in window.actions_.specs}
+    assert {row.data for row in rows} == ids - {"command_palette"}
     by_id = {row.data: row for row in rows}
     assert by_id["save"].aside == QKeySequence("Ctrl+S").toString(
         QKeySequence.SequenceFormat.NativeText
@@ -61,15 +62,15 @@ def test_a_command_is_found_by_a_few_letters_and_done(window, qtbot):
     window.actions_.trigger("command_palette")
     ask(window, "dark")
     assert titles(window)[0] == "Dark"
-    QTest.keyClick(window.navigation.popup.field, Key.Key_Return)
+    QTest.keyClick(window.quick_pick.field, Key.Key_Return)
     qtbot.waitUntil(lambda: window.themes.theme.is_dark)
     window.actions_.trigger("command_palette")
     ask(window, "undo")
-    QTest.keyClick(window.navigation.popup.field, Key.Key_Return)
-    assert window.navigation.popup.isVisible()
-    assert window.navigation.popup.note.text() == "Nothing to undo."
-    QTest.keyClick(window.navigation.popup.field, Key.Key_Escape)
-    assert not window.navigation.popup.isVisible() and window.canvas.hasFocus()
+    QTest.keyClick(window.quick_pick.field, Key.Key_Return)
+    assert window.quick_pick.isVisible()
+    assert window.quick_pick.note.text() == "Nothing to undo."
+    QTest.keyClick(window.quick_pick.field, Key.Key_Escape)
+    assert not window.quick_pick.isVisible() and window.canvas.hasFocus()
 
 
 # ---- find ---------------------------------------------------------------------------------------
@@ -89,14 +90,14 @@ def test_find_looks_at_names_ops_and_values(window, ids, text, names):
     window.actions_.trigger("find")
     ask(window, text)
     assert titles(window) == names
-    assert window.navigation.popup.note.isVisible() == (not names)
+    assert window.quick_pick.note.isVisible() == (not names)
 
 
 def test_enter_selects_what_was_found_and_brings_it_to_the_middle(window, ids):
     window.canvas.pan(4000, 3000)
     window.actions_.trigger("find")
     ask(window, "a")
-    QTest.keyClick(window.navigation.popup.field, Key.Key_Return)
+    QTest.keyClick(window.quick_pick.field, Key.Key_Return)
     assert selected(window) == ["a"]
     middle = window.canvas.rect().center()
     gap = window.canvas.node_rect(ids["a"]).center().toPoint() - middle
@@ -118,7 +119,7 @@ def test_find_is_quick_in_a_large_graph(window):
 
 
 def test_back_and_forward_lead_through_views(window, ids, qtbot):
-    views, canvas = window.navigation.views, window.canvas
+    views, canvas = window.views, window.canvas
     views.reset()
     places = [views.current()]
     for _ in range(2):
@@ -139,7 +140,7 @@ def test_back_and_forward_lead_through_views(window, ids, qtbot):
 
 
 def test_a_view_is_remembered_when_it_rests(window, ids, qtbot):
-    views = window.navigation.views
+    views = window.views
     views.reset()
     window.canvas.zoom_in()
     window.canvas.pan(500, 500)
@@ -151,14 +152,14 @@ def test_bookmarks_are_kept_for_the_file_and_not_in_it(window, ids, settings, tm
     document.path = tmp_path / "expression.flow"
     before = flow.dumps(document)
     canvas.pan(700, 200)
-    wanted = window.navigation.views.current()
+    wanted = window.views.current()
     QTest.keyClick(canvas, Key.Key_3, Keys.ControlModifier | Keys.ShiftModifier)
     canvas.pan(-2000, 0)
     QTest.keyClick(canvas, Key.Key_3, Keys.ControlModifier | Keys.AltModifier)
-    assert window.navigation.views.current().is_near(wanted)
+    assert window.views.current().is_near(wanted)
     assert flow.dumps(document) == before
-    window.navigation.views.reset()
-    assert window.navigation.views.has_bookmark(3)
+    window.views.reset()
+    assert window.views.has_bookmark(3)
     assert settings.bookmarks("another.flow") == {}
 
 
@@ -166,12 +167,12 @@ def test_a_bookmark_that_is_not_there_offers_to_set_it(window):
     window.actions_.trigger("bookmark_5")
     assert window.info.text.endswith("There is no bookmark 5 yet.")
     window.info.button.click()
-    assert window.navigation.views.has_bookmark(5)
+    assert window.views.has_bookmark(5)
 
 
 def test_the_minimap_shows_the_graph_and_moves_the_view(window, ids):
     window.actions_.trigger("minimap")
-    minimap = window.navigation.minimap
+    minimap = window.view_actions.minimap
     assert minimap.isVisible() and window.settings.minimap
     minimap.grab()
     for name in ("b", "a"):
@@ -197,7 +198,7 @@ def under_the_minimap(window):
 
     def look(ids=None) -> list[str]:
         canvas, document = window.canvas, window.workspace.document
-        corner = QRectF(window.navigation.minimap.geometry())
+        corner = QRectF(window.view_actions.minimap.geometry())
         view = QRectF(canvas.rect())
         rects = {
             r.name: canvas.node_rect(i) for i, r in document.nodes.items() if not ids or i in ids
@@ -238,9 +239,9 @@ def test_fit_makes_room_beside_the_minimap_where_the_corner_is_full(
         QTest.keyClick(canvas, Key.Key_Home)
         assert under_the_minimap() == []
         beside = canvas.camera.step
-        window.navigation.minimap.hide()
+        window.view_actions.minimap.hide()
         assert canvas.camera.step >= beside, "what nobody moved is fitted again"
-        window.navigation.minimap.show()
+        window.view_actions.minimap.show()
         assert canvas.camera.step == beside and under_the_minimap() == []
         canvas.select(list(document.nodes)[-4:])
         QTest.keyClick(canvas, Key.Key_F)
@@ -286,7 +287,7 @@ def test_every_declared_key_is_free_of_conflicts(settings, qapp):
 
 
 def test_own_keys_work_at_once_and_are_kept(window, qtbot, tmp_path, ids):
-    dialog = ShortcutEditor(window, window.actions_, window.navigation.keymap)
+    dialog = ShortcutEditor(window, window.actions_, window.keys.keymap)
     qtbot.addWidget(dialog)
     dialog.choose("minimap")
     QTest.keyClick(dialog.field, Key.Key_S, Keys.ControlModifier)
@@ -299,7 +300,7 @@ def test_own_keys_work_at_once_and_are_kept(window, qtbot, tmp_path, ids):
     again = Keymap(Settings(tmp_path / "window.ini"))
     assert again.keys(spec("minimap")) == ("F9",)
     QTest.keyClick(window.canvas, Key.Key_F9)
-    assert window.navigation.minimap.isVisible()
+    assert window.view_actions.minimap.isVisible()
     dialog.default_button.click()
     assert window.actions_["minimap"].shortcut() == QKeySequence("Ctrl+M")
 
@@ -309,7 +310,7 @@ def test_own_keys_work_at_once_and_are_kept(window, qtbot, tmp_path, ids):
     [("duplicate", Key.Key_D, Keys.ControlModifier), ("delete", Key.Key_Delete, Keys.NoModifier)],
 )
 def test_a_key_that_was_taken_away_does_nothing_any_more(window, ids, action, key, keys):
-    document, canvas, keymap = window.workspace.document, window.canvas, window.navigation.keymap
+    document, canvas, keymap = window.workspace.document, window.canvas, window.keys.keymap
     canvas.setFocus()
     canvas.select([ids["a"]])
     keymap.bind(spec(action), ("Ctrl+Alt+U",))
@@ -376,7 +377,7 @@ def test_presets_of_wheel_and_drag(window, ids, preset):
 @pytest.fixture
 def bar(window):
     window.actions_.trigger("formula")
-    return window.navigation.formula
+    return window.popups.formula
 
 
 def test_what_is_said_of_a_formula_takes_the_colours_of_a_new_theme(window, bar):
@@ -481,7 +482,7 @@ def test_several_lines_are_pasted_as_statements(window, bar):
 
 def test_the_inspector_shows_and_copies_the_formula(window, ids, qtbot):
     window.canvas.select([ids["a"]])
-    section = window.inspector.page.formula
+    section = window.panels["inspector"].outside.page.formula
     assert section.text.text() == "(2 + 1) * (1 + 2)"
     qtbot.waitUntil(lambda: section.picture.isVisible() and section.picture.width() > 40)
     qtbot.waitUntil(lambda: section.height() >= section.heightForWidth(section.width()))
@@ -498,7 +499,7 @@ def test_the_inspector_shows_and_copies_the_formula(window, ids, qtbot):
 def test_inputs_have_no_formula_section(window):
     node = commands.add_node(window.workspace.document, "placeholder", (0, 0), "x")
     window.canvas.select([node])
-    assert not window.inspector.page.formula.isVisible()
+    assert not window.panels["inspector"].outside.page.formula.isVisible()
 
 
 # ---- outline ------------------------------------------------------------------------------------
@@ -506,7 +507,7 @@ def test_inputs_have_no_formula_section(window):
 
 def test_the_outline_lists_nodes_with_op_type_and_value(window, ids, qtbot):
     window.actions_.trigger("outline")
-    outline = window.outline
+    outline = window.panels["outline"]
     assert outline.view.hasFocus()
     model = outline.sorted
     table = [[model.index(r, c).data() for c in range(4)] for r in range(model.rowCount())]
@@ -523,7 +524,7 @@ def test_the_outline_lists_nodes_with_op_type_and_value(window, ids, qtbot):
 
 def test_outline_and_canvas_select_together(window, ids):
     window.actions_.trigger("outline")
-    outline = window.outline
+    outline = window.panels["outline"]
     window.canvas.select([ids["two"]])
     rows = outline.view.selectionModel().selectedRows()
     assert [index.data() for index in rows] == ["two"]

@@ -120,7 +120,7 @@ def test_a_whole_number_cannot_have_one_and_says_what_to_do(window, typist):
     document = window.workspace.document
     whole = commands.add_node(document, "constant", (0, 0), "n", {"value": 1, "dtype": "int32"})
     window.canvas.select([whole])
-    blocked = window.canvas_menu.when_breakpoint()
+    blocked = window.context_menu.breakpoint_blocked()
     assert blocked is not None and "compare it" in blocked.reason
     typist.press(Key.Key_F8, Keys.ControlModifier)
     assert not has_breakpoint(document.nodes[whole])

@@ -50,12 +50,12 @@ def face(window):
 
 def saved(qtbot, window, file: Path, text: str | None) -> None:
     """Change a file as an editor does, and wait until the window has loaded it."""
-    with qtbot.waitSignal(window.own_ops.reloaded, timeout=5000):
+    with qtbot.waitSignal(window.plugins.reloaded, timeout=5000):
         file.unlink() if text is None else file.write_text(text)
 
 
 def test_it_is_in_the_palette_and_is_added_by_typing(blend, window, qtbot) -> None:
-    panel = window.palette_panel
+    panel = window.panels["palette"]
     panel.search.setText("blend")
     index = panel.tree.model().index(0, 0)
     assert panel.tree.op_at(index) == "blend" and "A mixture of x and y." in index.data(
@@ -80,10 +80,10 @@ def test_a_saved_change_shows_at_once_and_wires_stay(own, blend, qtbot, engine) 
         ends = scene.wires.ends(scene.wires.slots.used(), scene.positions)
         row = list(scene.wires.slots.used()).index(slot)
         assert ends[row][3] == pytest.approx(face(own).port_y(height, "in"))
-    rows = own.inspector.page.attributes.attr_rows
+    rows = own.panels["inspector"].outside.page.attributes.attr_rows
     assert "w" in rows and "share" not in rows
     assert own.workspace.document.nodes[own.mix].attrs == {"share": 0.25}
-    assert "share" in own.inspector.page.attributes._unknown.text()
+    assert "share" in own.panels["inspector"].outside.page.attributes._unknown.text()
     assert engine.requests(LoadPlugins)[-1].folder == str(blend.parent)
     qtbot.waitUntil(lambda: len(engine.requests(Evaluate)) > asked)
 
@@ -95,7 +95,10 @@ def test_a_wire_that_no_longer_fits_is_kept_and_is_a_problem(own, blend, qtbot) 
     shown = {p.name: p.fault for p in face(own).inputs}
     assert shown == {"x": "", "y": "error"} and "no in-port 'y'" in face(own).problem
     assert own.workspace.document.wires == before
-    texts = [own.problems.list.item(i).text() for i in range(own.problems.list.count())]
+    texts = [
+        own.panels["problems"].list.item(i).text()
+        for i in range(own.panels["problems"].list.count())
+    ]
     assert any("mix:y" in text for text in texts)
     saved(qtbot, own, blend, BLEND)
     assert face(own).problem == "" and own.workspace.problems() == []
@@ -106,11 +109,11 @@ def test_an_op_that_goes_becomes_unknown_and_comes_back(own, blend, qtbot) -> No
     saved(qtbot, own, blend, None)
     assert face(own).subtitle == "unknown op blend" and face(own).severity == "error"
     assert [p.name for p in face(own).inputs] == ["x", "y"]
-    own.palette_panel.search.setText("blend")
-    assert own.palette_panel.tree.model().rowCount() == 0
+    own.panels["palette"].search.setText("blend")
+    assert own.panels["palette"].tree.model().rowCount() == 0
     saved(qtbot, own, blend, BLEND)
     assert face(own).problem == "" and own.workspace.document.wires == before
-    assert own.palette_panel.tree.model().rowCount() >= 1
+    assert own.panels["palette"].tree.model().rowCount() >= 1
 
 
 def test_an_error_in_the_file_is_at_the_node_and_in_the_list(own, blend, qtbot, monkeypatch):
@@ -118,7 +121,7 @@ def test_an_error_in_the_file_is_at_the_node_and_in_the_list(own, blend, qtbot, 
     monkeypatch.setattr(QDesktopServices, "openUrl", opened.append)
     saved(qtbot, own, blend, BLEND + "\n)")
     assert "blend.py, line 9" in face(own).problem and len(face(own).inputs) == 2
-    listed = own.problems.list
+    listed = own.panels["problems"].list
     texts = [listed.item(i).text() for i in range(listed.count())]
     row = next(i for i, text in enumerate(texts) if text.startswith("blend.py, line 9"))
     assert any(text.startswith("mix") for text in texts)
@@ -145,14 +148,14 @@ def test_a_new_op_is_written_loaded_and_opened(window, plugin_files, qtbot, monk
     dialog.accept()
     path = plugin_files / "soft_step.py"
     assert path.exists() and opened[0].toLocalFile() == str(path)
-    window.palette_panel.search.setText("soft step")
-    assert window.palette_panel.tree.op_at(window.palette_panel.tree.model().index(0, 0)) == (
-        "soft_step"
-    )
+    window.panels["palette"].search.setText("soft step")
+    assert window.panels["palette"].tree.op_at(
+        window.panels["palette"].tree.model().index(0, 0)
+    ) == ("soft_step")
     said = []
-    window.own_ops.message_shown.connect(lambda text, kind: said.append(text))
+    window.messages.message_shown.connect(lambda text, kind: said.append(text))
     for name in ("not a name", "add", "soft_step"):
-        window.own_ops.make_op(name)
+        window.plugins.make_op(name)
     assert len(said) == 3 and len(opened) == 1
 
 
@@ -173,15 +176,15 @@ def test_another_folder_can_be_chosen_unless_the_environment_names_one(
     window, tmp_path, monkeypatch
 ) -> None:
     monkeypatch.setenv("NODEFLOW_PLUGINS", str(tmp_path))
-    assert "NODEFLOW_PLUGINS" in window.own_ops.when_choose_plugins().reason
+    assert "NODEFLOW_PLUGINS" in window.plugins.choosing_blocked().reason
     monkeypatch.delenv("NODEFLOW_PLUGINS")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     other = tmp_path / "other"
     other.mkdir()
     (other / "blend.py").write_text(BLEND)
     try:
-        assert window.own_ops.when_choose_plugins() is None
-        window.own_ops.choose(other)
-        assert window.own_ops.folder == other and "blend" in [op.id for op in PLUGINS.ops]
+        assert window.plugins.choosing_blocked() is None
+        window.plugins.choose(other)
+        assert window.plugins.folder == other and "blend" in [op.id for op in PLUGINS.ops]
     finally:
         PLUGINS.unload()

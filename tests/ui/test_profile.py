@@ -37,10 +37,10 @@ def mnist(window, engine):
 
 
 def measured(window, engine, qtbot, times: int = 1) -> None:
-    window.profile.measure.click()
+    window.panels["profile"].measure.click()
     request = engine.requests(p.Profile)[-1].request
     engine.on_message(p.Profiled(request, times, 2, TRACE, "fuse:\n  a + b\n# kernel 0"))
-    qtbot.waitUntil(lambda: window.profile.result is not None)
+    qtbot.waitUntil(lambda: window.panels["profile"].result is not None)
 
 
 def test_kernels_add_up_the_slowest_first():
@@ -52,10 +52,10 @@ def test_kernels_add_up_the_slowest_first():
 
 def test_a_profile_from_button_to_table_plan_and_file(mnist, engine, qtbot, tmp_path, monkeypatch):
     mnist.actions_.trigger("profile")
-    assert mnist.docks["profile"].isVisible()
-    assert mnist.profile.summary.text() == "Measuring…"
+    assert mnist.docking.docks["profile"].isVisible()
+    assert mnist.panels["profile"].summary.text() == "Measuring…"
     measured(mnist, engine, qtbot)
-    panel = mnist.profile
+    panel = mnist.panels["profile"]
     rows = [panel.table.topLevelItem(i) for i in range(panel.table.topLevelItemCount())]
     assert [row.text(0) for row in rows] == [
         "product1, sum1, gradients/hidden_grad/greater",
@@ -74,7 +74,7 @@ def test_a_profile_from_button_to_table_plan_and_file(mnist, engine, qtbot, tmp_
 
 def test_a_row_selects_its_nodes_and_what_they_were_derived_for(mnist, engine, qtbot):
     measured(mnist, engine, qtbot)
-    panel = mnist.profile
+    panel = mnist.panels["profile"]
     panel.table.itemClicked.emit(panel.table.topLevelItem(0), 0)
     document = mnist.workspace.document
     names = {document.nodes[i].name for i in mnist.workspace.selection}
@@ -87,25 +87,25 @@ def test_a_row_selects_its_nodes_and_what_they_were_derived_for(mnist, engine, q
 
 def test_an_edit_says_that_the_profile_is_older_and_another_file_has_none(mnist, engine, qtbot):
     measured(mnist, engine, qtbot, times=0)
-    assert mnist.profile.summary.text().startswith("A run: ")
+    assert mnist.panels["profile"].summary.text().startswith("A run: ")
     mnist.canvas.select([mnist.workspace.find("loss")])
     mnist.actions_.trigger("delete")
-    assert mnist.profile.summary.text().startswith("Before the last edit: A run")
+    assert mnist.panels["profile"].summary.text().startswith("Before the last edit: A run")
     mnist.workspace.document.mark_saved()
     mnist.files.open_example(example("expression"))
-    assert mnist.profile.result is None
-    assert not mnist.profile.save.isEnabled()
+    assert mnist.panels["profile"].result is None
+    assert not mnist.panels["profile"].save.isEnabled()
 
 
 def test_a_failure_is_told_and_an_empty_graph_is_not_measured(mnist, engine, qtbot):
-    mnist.profile.measure.click()
+    mnist.panels["profile"].measure.click()
     request = engine.requests(p.Profile)[-1].request
     engine.on_message(p.Failed(request, "Profile", p.ErrorData("DataError", "no rows", "mnist")))
     qtbot.waitUntil(lambda: "no rows" in mnist.info.text)
-    assert mnist.profile.summary.text() == ""
+    assert mnist.panels["profile"].summary.text() == ""
     mnist.files.begin_empty()
     count = len(engine.requests(p.Profile))
-    mnist.profile.measure.click()
+    mnist.panels["profile"].measure.click()
     assert len(engine.requests(p.Profile)) == count
 
 

@@ -61,7 +61,7 @@ def ids(window) -> dict[str, str]:
 
 @pytest.fixture
 def editor(window, qtbot) -> ShortcutEditor:
-    dialog = ShortcutEditor(window, window.actions_, window.navigation.keymap)
+    dialog = ShortcutEditor(window, window.actions_, window.keys.keymap)
     qtbot.addWidget(dialog)
     return dialog
 
@@ -132,11 +132,11 @@ def test_tab_is_given_away_and_walks_to_the_next_widget(window, ids, editor):
     editor.set_button.click()
     window.canvas.setFocus()
     QTest.keyClick(window.canvas, Key.Key_Tab)
-    assert window.navigation.formula.isVisible()
+    assert window.popups.formula.isVisible()
 
 
 def test_tab_of_the_canvas_leaves_other_widgets_alone(window, ids):
-    window.inspector.focus_first()
+    window.panels["inspector"].outside.focus_first()
     focus = window.focusWidget()
     QTest.keyClick(focus, Key.Key_Tab)
     assert window.focusWidget() is not focus and not window.search.isVisible()
@@ -166,7 +166,7 @@ def test_keys_are_added_to_those_that_an_action_has(window, ids, editor):
     editor.choose("fit")
     QTest.keyClick(editor.field, Key.Key_G)
     editor.add_button.click()
-    assert window.navigation.keymap.keys(spec("fit")) == ("Ctrl+0", "Home", "G")
+    assert window.keys.keymap.keys(spec("fit")) == ("Ctrl+0", "Home", "G")
     for key, keys in ((Key.Key_G, NONE), (Key.Key_Home, NONE), (Key.Key_0, CTRL)):
         window.canvas.fit_all()
         place = QPointF(window.canvas.camera.x, window.canvas.camera.y)
@@ -195,8 +195,8 @@ def test_a_held_key_pans_while_it_is_held_whichever_it_is(window, ids, editor):
 
 def test_a_canvas_without_keys_understands_none(window, ids):
     """What a canvas does by key, it does as an action whose keys are in the list."""
-    keymap, canvas = window.navigation.keymap, window.canvas
-    for each in ACTIONS:
+    keymap, canvas = window.keys.keymap, window.canvas
+    for each in window.actions_.specs:
         keymap.bind(each, ())
     window.actions_.apply_keymap(keymap.keys)
     before = what_is_seen(window)
@@ -218,11 +218,11 @@ def test_every_command_of_the_canvas_is_found_in_the_palette_and_the_preferences
     shown = {item.data(0, Qt.ItemDataRole.UserRole) for item in editor._items()}
     assert set(COMMANDS) <= shown
     window.actions_.trigger("command_palette")
-    rows = {row.data: row for row in window.navigation.popup.model.rows}
+    rows = {row.data: row for row in window.quick_pick.model.rows}
     assert rows["walk_left"].title == "Go to the source" and rows["walk_left"].enabled
-    QTest.keyClicks(window.navigation.popup.field, "move far l")
-    assert window.navigation.popup.model.rows[0].data == "move_far_left"
-    window.navigation.popup.hide()
+    QTest.keyClicks(window.quick_pick.field, "move far l")
+    assert window.quick_pick.model.rows[0].data == "move_far_left"
+    window.quick_pick.hide()
 
 
 def test_a_command_of_the_canvas_is_done_from_the_palette(window, ids, qtbot):

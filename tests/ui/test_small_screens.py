@@ -12,7 +12,7 @@ from nodeflow.resources import example
 def small(window, qtbot):
     window.resize(1280, 720)
     window.files.open_path(example("mnist"))
-    window.show_panel("problems")
+    window.docking.show("problems")
     qtbot.waitUntil(lambda: window.canvas.height() < 500)
     return window
 
@@ -26,7 +26,7 @@ def test_lists_that_pop_up_end_above_the_panels_below(small, qtbot) -> None:
     assert inside(small.search) and small.search.list.height() >= 2 * 40
     small.search.dismiss()
     small.actions_.trigger("command_palette")
-    picks = small.navigation.popup
+    picks = small.quick_pick
     assert picks.isVisible() and inside(picks)
 
 
@@ -43,8 +43,8 @@ def test_dialogs_fit(small) -> None:
 def test_the_window_and_its_panels_are_no_larger_than_the_screen(small) -> None:
     assert small.minimumSizeHint().width() <= 1280
     assert small.minimumSizeHint().height() <= 720
-    for name in small.docks:
-        small.show_panel(name)
-        dock = small.docks[name]
+    for name in small.docking.docks:
+        small.docking.show(name)
+        dock = small.docking.docks[name]
         assert dock.width() >= dock.minimumSizeHint().width(), name
     assert small.size().width() == 1280 and small.size().height() == 720

@@ -79,11 +79,14 @@ def test_a_selection_becomes_a_subgraph_that_is_entered_and_left_by_keyboard(win
     window.canvas.setFocus()
     shortcut(qtbot, window, "Ctrl+Return")
     assert window.workspace.path and window.workspace.scope == "sums/"
-    assert window.breadcrumbs.isVisible() and window.breadcrumbs.text == "expression ▸ sums"
+    assert (
+        window.pages.breadcrumbs.isVisible()
+        and window.pages.breadcrumbs.text == "expression ▸ sums"
+    )
     assert {"d", "e", "inputs", "outputs"} <= set(window.canvas.document.names)
     assert shown(window.canvas, "d") == "3", "values that came before are there at once"
     qtbot.keyClick(window.canvas, Qt.Key.Key_Escape)
-    assert not window.workspace.path and not window.breadcrumbs.isVisible()
+    assert not window.workspace.path and not window.pages.breadcrumbs.isVisible()
     assert window.workspace.selection == (node(window, "sums").id,)
     shortcut(qtbot, window, "Ctrl+Return")
     shortcut(qtbot, window, "Ctrl+Shift+Return")
@@ -97,11 +100,11 @@ def test_a_double_click_enters_and_the_bar_leads_back_over_several_levels(window
         at = body(window.canvas, name)
         qtbot.mouseClick(window.canvas, LEFT, pos=at)
         qtbot.mouseDClick(window.canvas, LEFT, pos=at)
-    assert window.breadcrumbs.text == "expression ▸ outer ▸ sums"
-    qtbot.mouseClick(window.breadcrumbs.steps[0], LEFT)
+    assert window.pages.breadcrumbs.text == "expression ▸ outer ▸ sums"
+    qtbot.mouseClick(window.pages.breadcrumbs.steps[0], LEFT)
     assert window.workspace.scope == "outer/"
     assert window.workspace.selection == (node(window, "sums").id,)
-    qtbot.mouseClick(window.breadcrumbs.outside, LEFT)
+    qtbot.mouseClick(window.pages.breadcrumbs.outside, LEFT)
     assert window.workspace.path == ()
 
 
@@ -122,9 +125,9 @@ def test_undo_inside_of_what_made_the_subgraph_leads_back_out(window, qtbot):
     window.canvas.setFocus()
     shortcut(qtbot, window, "Ctrl+Return")
     window.workspace.root.undo()  # the name
-    assert window.workspace.path and window.breadcrumbs.text == "expression ▸ subgraph"
+    assert window.workspace.path and window.pages.breadcrumbs.text == "expression ▸ subgraph"
     window.workspace.root.undo()  # the subgraph
-    assert not window.workspace.path and not window.breadcrumbs.isVisible()
+    assert not window.workspace.path and not window.pages.breadcrumbs.isVisible()
     assert window.canvas.document is window.workspace.root and "d" in window.canvas.document.names
 
 
@@ -143,7 +146,7 @@ def test_ports_are_renamed_moved_and_removed_in_the_inspector(window, qtbot):
     make(qtbot, window, "d", "e")
     definition = window.workspace.root.definition("subgraph")
     names = port_names(definition, INPUTS)
-    inputs, outputs = window.inspector.page.subgraph.ports
+    inputs, outputs = window.panels["inspector"].outside.page.subgraph.ports
     field = inputs.fields[0]
     field.setFocus()
     field.selectAll()
@@ -175,7 +178,7 @@ def test_a_port_is_exposed_by_keyboard(window, qtbot):
     shortcut(qtbot, window, "Ctrl+Return")
     window.canvas.select([node(window, "c").id])
     shortcut(qtbot, window, "Ctrl+Alt+P")
-    popup = window.navigation.popup
+    popup = window.quick_pick
     assert popup.isVisible()
     qtbot.keyClicks(popup.field, "out")
     qtbot.keyClick(popup.field, Qt.Key.Key_Return)
@@ -186,7 +189,7 @@ def test_find_goes_into_subgraphs_and_a_problem_leads_to_its_node(window, qtbot)
     make(qtbot, window, "d", "e")
     window.canvas.setFocus()
     shortcut(qtbot, window, "Ctrl+F")
-    popup = window.navigation.popup
+    popup = window.quick_pick
     qtbot.keyClicks(popup.field, "sums/e")
     qtbot.keyClick(popup.field, Qt.Key.Key_Return)
     assert window.workspace.scope == "sums/"
@@ -197,10 +200,10 @@ def test_find_goes_into_subgraphs_and_a_problem_leads_to_its_node(window, qtbot)
     commands.disconnect(definition, (e, "y"))
     problems = window.workspace.problems()
     assert [p.node for p in problems if p.severity == "error"] == ["sums/e"]
-    window.show_panel("problems")
-    items = window.problems.list
+    window.docking.show("problems")
+    items = window.panels["problems"].list
     item = next(items.item(i) for i in range(items.count()) if "sums/e" in items.item(i).text())
-    window.problems._on_item(item)
+    window.panels["problems"]._on_item(item)
     assert window.workspace.scope == "sums/" and window.workspace.selection == (e,)
 
 
@@ -214,7 +217,7 @@ def test_the_formula_of_a_subgraph_is_that_of_what_is_inside(window, qtbot):
 def test_a_subgraph_and_a_template_are_saved_and_used_again(window, qtbot):
     make(qtbot, window, "d", "e")
     window.canvas.setFocus()
-    popup = window.navigation.popup
+    popup = window.quick_pick
     window.actions_.trigger("save_library")
     qtbot.keyClicks(popup.field, "pair")
     qtbot.keyClick(popup.field, Qt.Key.Key_Return)
@@ -232,8 +235,8 @@ def test_a_subgraph_and_a_template_are_saved_and_used_again(window, qtbot):
     qtbot.keyClicks(popup.field, "pair")
     qtbot.keyClick(popup.field, Qt.Key.Key_Return)
     assert list(window.workspace.root.subgraphs) == ["subgraph"]
-    window.palette_panel.search.setText("numbers")
-    qtbot.keyClick(window.palette_panel.search, Qt.Key.Key_Return)
+    window.panels["palette"].search.setText("numbers")
+    qtbot.keyClick(window.panels["palette"].search, Qt.Key.Key_Return)
     assert {"b", "c"} <= set(window.workspace.document.names)
     window.canvas.setFocus()
     qtbot.keyClick(window.canvas, Qt.Key.Key_Tab)
@@ -252,6 +255,6 @@ def test_an_instance_can_be_made_independent(window, qtbot):
 
 def test_actions_say_why_they_cannot_run(window):
     window.canvas.select([])
-    window._refresh_actions()
+    window.actions_.refresh_now()
     for name in ("subgraph", "leave", "independent", "expose", "save_library", "insert_library"):
         assert window.actions_.blocked(name) is not None, name

@@ -84,7 +84,7 @@ def test_a_copy_takes_its_definitions_to_another_window_in_one_undo_step(window,
     other.actions_.trigger("leave")
     shortcut(qtbot, other, "Ctrl+Z")
     assert flow.dumps(other.workspace.root).split("\n", 1)[1] == before
-    assert [op.title for op in other.palette_panel._offers] == []
+    assert [op.title for op in other.panels["palette"]._offers] == []
 
 
 def test_a_definition_of_a_name_that_is_taken_comes_under_another(window, other, qtbot):
@@ -137,16 +137,16 @@ def test_a_template_brings_the_subgraphs_of_its_nodes_along(window, other, qtbot
     make(qtbot, activate(window, qtbot), "d", "e")
     window.canvas.setFocus()
     window.canvas.select([node(window, name).id for name in ("sums", "a")])
-    popup = window.navigation.popup
+    popup = window.quick_pick
     window.actions_.trigger("save_library")
     qtbot.keyClicks(popup.field, "tail")
     qtbot.keyClick(popup.field, Key.Key_Return)
     activate(other, qtbot)
     other.files.begin_empty()
-    other.subgraphs.refresh_offers()
+    other.subgraphs.refresh_insertables()
     other.canvas.setFocus()
     shortcut(qtbot, other, "Ctrl+Alt+L")
-    popup = other.navigation.popup
+    popup = other.quick_pick
     qtbot.keyClicks(popup.field, "tail")
     qtbot.keyClick(popup.field, Key.Key_Return)
     document = other.workspace.document

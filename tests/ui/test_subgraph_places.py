@@ -43,7 +43,7 @@ def body(window) -> str:
 
 def test_back_and_forward_lead_into_subgraphs_and_out(window, qtbot):
     make(qtbot, window, "d", "e")
-    views, canvas = window.navigation.views, window.canvas
+    views, canvas = window.views, window.canvas
     views.reset()
     canvas.pan(300, 40)
     outside = views.current()
@@ -56,12 +56,12 @@ def test_back_and_forward_lead_into_subgraphs_and_out(window, qtbot):
     assert window.workspace.path == () and views.current().is_near(outside)
     qtbot.mouseClick(canvas, Qt.MouseButton.ForwardButton)
     assert window.workspace.scope == "sums/" and views.current().is_near(inside)
-    assert window.breadcrumbs.text == "expression ▸ sums"
+    assert window.pages.breadcrumbs.text == "expression ▸ sums"
 
 
 def test_leaving_shows_the_graph_outside_as_it_was_left(window, qtbot):
     make(qtbot, window, "d", "e")
-    views = window.navigation.views
+    views = window.views
     window.canvas.zoom_out()
     window.canvas.pan(60, -30)
     outside = views.current()
@@ -76,7 +76,7 @@ def test_leaving_shows_the_graph_outside_as_it_was_left(window, qtbot):
 
 def test_back_passes_over_views_in_a_subgraph_that_is_gone(window, qtbot):
     make(qtbot, window, "d", "e")
-    views = window.navigation.views
+    views = window.views
     views.reset()
     first = views.current()
     shortcut(qtbot, window, "Ctrl+Return")
@@ -91,7 +91,7 @@ def test_back_passes_over_views_in_a_subgraph_that_is_gone(window, qtbot):
 def test_a_bookmark_leads_into_its_subgraph_also_in_another_session(window, qtbot, tmp_path):
     make(qtbot, window, "d", "e")
     make(qtbot, window, "sums", "a", called="outer")
-    views, canvas, root = window.navigation.views, window.canvas, window.workspace.root
+    views, canvas, root = window.views, window.canvas, window.workspace.root
     for name in ("outer", "sums"):
         canvas.select([node(window, name).id])
         shortcut(qtbot, window, "Ctrl+Return")
@@ -101,7 +101,7 @@ def test_a_bookmark_leads_into_its_subgraph_also_in_another_session(window, qtbo
     shortcut(qtbot, window, "Ctrl+Shift+4")
     assert body(window) == before, "bookmarks are the user's, not the file's"
     window.actions_.refresh()
-    window._refresh_actions()
+    window.actions_.refresh_now()
     assert window.actions_["bookmark_4"].text() == "Go to bookmark 4 (in outer/sums)"
     window.subgraphs.go_to(0)
     shortcut(qtbot, window, "Ctrl+Alt+4")
@@ -127,7 +127,7 @@ def test_a_bookmark_in_a_subgraph_that_is_gone_says_so_and_offers_to_set_it(wind
     assert "The subgraph that bookmark 2 was set in is not there any more." in window.info.text
     assert window.workspace.path == ()
     qtbot.mouseClick(window.info.button, LEFT)
-    assert window.navigation.views.place_of(2) == ""
+    assert window.views.place_of(2) == ""
     window.canvas.pan(400, 0)
     shortcut(qtbot, window, "Ctrl+Alt+2")
     assert window.workspace.path == ()
@@ -151,7 +151,7 @@ def inside(window, qtbot) -> None:
 
 def test_fit_and_the_minimap_are_of_the_subgraph_that_is_shown(window, qtbot):
     window.actions_.trigger("minimap")
-    minimap, canvas = window.navigation.minimap, window.canvas
+    minimap, canvas = window.view_actions.minimap, window.canvas
     minimap.grab()
     inside(window, qtbot)
     outside = minimap._area
@@ -177,15 +177,15 @@ def test_fit_and_the_minimap_are_of_the_subgraph_that_is_shown(window, qtbot):
 
 def test_the_outline_lists_what_is_inside_and_selects_there(window, qtbot):
     shortcut(qtbot, window, "Ctrl+Shift+O")
-    view = window.outline.view
+    view = window.panels["outline"].view
 
     def table() -> dict[str, list[str]]:
-        model = window.outline.sorted
+        model = window.panels["outline"].sorted
         cells = [[model.index(r, c).data() for c in range(4)] for r in range(model.rowCount())]
         return {name: rest for name, *rest in cells}
 
     def go_to(name: str) -> None:
-        view.setCurrentIndex(window.outline.sorted.index(list(table()).index(name), 0))
+        view.setCurrentIndex(window.panels["outline"].sorted.index(list(table()).index(name), 0))
         view.setFocus()
 
     inside(window, qtbot)
@@ -210,7 +210,7 @@ def test_the_outline_lists_what_is_inside_and_selects_there(window, qtbot):
 
 def rows(window) -> dict[str, str]:
     """Titles of the file's subgraphs and the library in the ops panel, with their notes."""
-    panel = window.palette_panel
+    panel = window.panels["palette"]
     return {op.title: op.note for op in panel._offers}
 
 
@@ -219,13 +219,13 @@ def alone(window, qtbot):
     """The window with the subgraph `sums`, of which no instance is left."""
     make(qtbot, window, "d", "e")
     assert rows(window) == {"subgraph": ""}
-    window.inspector.page.subgraph.field.setText("sums")
-    window.inspector.page.subgraph.field.editingFinished.emit()
+    window.panels["inspector"].outside.page.subgraph.field.setText("sums")
+    window.panels["inspector"].outside.page.subgraph.field.editingFinished.emit()
     remove(window, "sums")
     assert rows(window) == {"sums": "not used"}
     window.workspace.select(())
     shortcut(qtbot, window, "Ctrl+Alt+O")
-    tree = window.palette_panel.tree
+    tree = window.panels["palette"].tree
     assert tree.hasFocus() and tree.currentIndex().data() == "sums"
     return window
 
@@ -239,8 +239,8 @@ def test_an_unused_subgraph_is_opened_edited_and_left_by_keyboard(alone, qtbot):
     press(alone, qtbot, Key.Key_Return, Keys.ControlModifier)
     assert workspace.document is workspace.root.definition("sums") and canvas.hasFocus()
     assert canvas.document is workspace.document
-    assert alone.breadcrumbs.text == "expression ▸ sums"
-    assert "nothing in it is computed" in alone.breadcrumbs.facts.text()
+    assert alone.pages.breadcrumbs.text == "expression ▸ sums"
+    assert "nothing in it is computed" in alone.pages.breadcrumbs.facts.text()
     two = next(n for n in workspace.document.nodes.values() if n.op == "add")
     assert not workspace.analysis.problems_of(two.id)
     commands.disconnect(workspace.document, (two.id, "y"))
@@ -252,7 +252,7 @@ def test_an_unused_subgraph_is_opened_edited_and_left_by_keyboard(alone, qtbot):
     assert not workspace.analysis.problems_of(two.id)
     canvas.select([])
     press(alone, qtbot, Key.Key_Escape)
-    assert workspace.path == () and not alone.breadcrumbs.isVisible()
+    assert workspace.path == () and not alone.pages.breadcrumbs.isVisible()
 
 
 def test_an_unused_subgraph_is_placed_by_enter_and_by_the_menu_in_one_step_each(alone, qtbot):
@@ -269,15 +269,15 @@ def test_an_unused_subgraph_is_placed_by_enter_and_by_the_menu_in_one_step_each(
 
 def choose(window, qtbot, title: str, entry: str) -> None:
     """Right click on a row of the ops panel, and an entry of its menu by arrow keys and Enter."""
-    tree = window.palette_panel.tree
-    index = window.palette_panel._row_of(row_id(window, title))
+    tree = window.panels["palette"].tree
+    index = window.panels["palette"]._row_of(row_id(window, title))
     tree.scrollTo(index)
     at = tree.visualRect(index).center()
     event = QContextMenuEvent(
         QContextMenuEvent.Reason.Mouse, at, tree.viewport().mapToGlobal(at), Keys.NoModifier
     )
     QApplication.sendEvent(tree.viewport(), event)
-    menu = window.offers_menu.menu
+    menu = window.insertables.menu
     assert menu.isVisible()
     action = next(a for a in menu.actions() if a.text().partition("\t")[0] == entry)
     menu.setActiveAction(action)
@@ -285,21 +285,21 @@ def choose(window, qtbot, title: str, entry: str) -> None:
 
 
 def row_id(window, title: str) -> str:
-    return next(op.id for op in window.palette_panel._offers if op.title == title)
+    return next(op.id for op in window.panels["palette"]._offers if op.title == title)
 
 
 def test_the_menu_opens_by_key_at_the_current_row(alone):
-    tree = alone.palette_panel.tree
+    tree = alone.panels["palette"].tree
     event = QContextMenuEvent(QContextMenuEvent.Reason.Keyboard, QPoint(), QPoint())
     QApplication.sendEvent(tree, event)
-    menu = alone.offers_menu.menu
+    menu = alone.insertables.menu
     texts = [a.text().partition("\t")[0] for a in menu.actions() if not a.isSeparator()]
     assert texts == ["Place", "Open", "Rename…", "Save to the library…", "Remove"]
     menu.close()
-    tree.setCurrentIndex(alone.palette_panel._row_of("add"))
+    tree.setCurrentIndex(alone.panels["palette"]._row_of("add"))
     QApplication.sendEvent(tree, event)
-    assert [a.text().partition("\t")[0] for a in alone.offers_menu.menu.actions()] == ["Place"]
-    alone.offers_menu.menu.close()
+    assert [a.text().partition("\t")[0] for a in alone.insertables.menu.actions()] == ["Place"]
+    alone.insertables.menu.close()
 
 
 def test_a_subgraph_is_renamed_by_f2_in_one_step_while_it_is_shown(alone, qtbot):
@@ -307,7 +307,7 @@ def test_a_subgraph_is_renamed_by_f2_in_one_step_while_it_is_shown(alone, qtbot)
     before = body(alone)
     shortcut(qtbot, alone, "Ctrl+Alt+O")
     press(alone, qtbot, Key.Key_F2)
-    popup = alone.navigation.popup
+    popup = alone.quick_pick
     assert popup.isVisible() and popup.field.text() == popup.field.selectedText() == "sums"
     qtbot.keyClicks(popup.field, "9")
     qtbot.keyClick(popup.field, Key.Key_Return)
@@ -317,9 +317,9 @@ def test_a_subgraph_is_renamed_by_f2_in_one_step_while_it_is_shown(alone, qtbot)
     qtbot.keyClick(popup.field, Key.Key_Return)
     root = alone.workspace.root
     assert list(root.subgraphs) == ["totals"] and rows(alone) == {"totals": "not used"}
-    assert alone.palette_panel.tree.currentIndex().data() == "totals"
+    assert alone.panels["palette"].tree.currentIndex().data() == "totals"
     assert alone.workspace.document is root.definition("totals"), "it is still shown"
-    assert alone.breadcrumbs.text == "expression ▸ totals"
+    assert alone.pages.breadcrumbs.text == "expression ▸ totals"
     root.undo()
     assert body(alone) == before and alone.workspace.document is root.definition("sums")
 
@@ -327,7 +327,7 @@ def test_a_subgraph_is_renamed_by_f2_in_one_step_while_it_is_shown(alone, qtbot)
 def test_bookmarks_and_views_of_a_subgraph_without_an_instance_follow_its_new_name(
     alone, qtbot, tmp_path
 ):
-    views, canvas = alone.navigation.views, alone.canvas
+    views, canvas = alone.views, alone.canvas
     press(alone, qtbot, Key.Key_Return, Keys.ControlModifier)
     assert alone.workspace.path == ("@sums",)
     canvas.pan(123, 45)
@@ -337,7 +337,7 @@ def test_bookmarks_and_views_of_a_subgraph_without_an_instance_follow_its_new_na
     canvas.pan(0, 900)
     shortcut(qtbot, alone, "Ctrl+Alt+O")
     press(alone, qtbot, Key.Key_F2)
-    popup = alone.navigation.popup
+    popup = alone.quick_pick
     popup.field.selectAll()
     qtbot.keyClicks(popup.field, "totals")
     qtbot.keyClick(popup.field, Key.Key_Return)
@@ -396,7 +396,7 @@ def test_a_used_subgraph_is_not_removed_and_says_by_what_it_is_used(alone, qtbot
 
 
 def test_back_to_a_subgraph_that_was_unused_shows_the_instance_that_it_has_now(alone, qtbot):
-    views = alone.navigation.views
+    views = alone.views
     views.reset()
     press(alone, qtbot, Key.Key_Return, Keys.ControlModifier)
     alone.canvas.pan(50, 60)
@@ -417,25 +417,25 @@ def test_a_subgraph_used_by_an_unused_one_alone_says_so(alone, qtbot):
     shortcut(qtbot, alone, "Ctrl+Shift+G")
     qtbot.keyClick(alone.focusWidget(), Key.Key_Return)
     assert rows(alone) == {"subgraph": "not used", "sums": "not used"}
-    alone.palette_panel.go_to("subgraph/subgraph")
-    alone.palette_panel.tree.setFocus()
+    alone.panels["palette"].go_to("subgraph/subgraph")
+    alone.panels["palette"].tree.setFocus()
     press(alone, qtbot, Key.Key_Delete)
     assert "Used by sums/subgraph:" in alone.info.text and len(root.subgraphs) == 2
     alone.workspace.go_to(())
     qtbot.mouseClick(alone.info.button, LEFT)
     assert alone.workspace.path == ("@sums",) and len(alone.canvas.selected_nodes()) == 1
     shortcut(qtbot, alone, "Ctrl+Return")  # into the instance inside
-    assert alone.breadcrumbs.text == "expression ▸ sums ▸ subgraph"
+    assert alone.pages.breadcrumbs.text == "expression ▸ sums ▸ subgraph"
     assert alone.workspace.is_apart
-    alone.palette_panel.go_to("subgraph/sums")
-    alone.palette_panel.tree.setFocus()
-    alone.offers_menu.do("subgraph/sums", "place")
+    alone.panels["palette"].go_to("subgraph/sums")
+    alone.panels["palette"].tree.setFocus()
+    alone.insertables.do("subgraph/sums", "place")
     assert "cannot contain sums" in alone.info.text
 
 
 def test_a_subgraph_goes_to_the_library_and_out_of_it_from_its_row(alone, qtbot):
     choose(alone, qtbot, "sums", "Save to the library…")
-    popup = alone.navigation.popup
+    popup = alone.quick_pick
     qtbot.keyClicks(popup.field, "kept")
     qtbot.keyClick(popup.field, Key.Key_Return)
     assert [(i.kind, i.name) for i in library.items()] == [("subgraphs", "kept")]
@@ -452,8 +452,12 @@ def test_a_subgraph_is_dragged_from_its_row_into_a_wire(alone, qtbot):
     commands.connect(document, node(alone, "b").id, "out", end_of, "x")
     canvas.fit_all()
     canvas.grab()
-    tree = alone.palette_panel.tree.viewport()
-    start = alone.palette_panel.tree.visualRect(alone.palette_panel.tree.currentIndex()).center()
+    tree = alone.panels["palette"].tree.viewport()
+    start = (
+        alone.panels["palette"]
+        .tree.visualRect(alone.panels["palette"].tree.currentIndex())
+        .center()
+    )
     line = canvas.wire_lines((end_of, "x"))
     x, y = line[len(line) // 2, :2].tolist()
     end = tree.mapFromGlobal(canvas.mapToGlobal(QPoint(round(x), round(y))))
@@ -475,7 +479,7 @@ def test_a_subgraph_is_dragged_from_its_row_into_a_wire(alone, qtbot):
 def test_find_looks_into_subgraphs_that_nothing_uses(alone, qtbot):
     alone.canvas.setFocus()
     shortcut(qtbot, alone, "Ctrl+F")
-    popup = alone.navigation.popup
+    popup = alone.quick_pick
     qtbot.keyClicks(popup.field, "sums/e")
     assert [r.title for r in popup.model.rows] == ["sums/e"]
     assert "not used" in popup.model.rows[0].detail
@@ -486,7 +490,7 @@ def test_find_looks_into_subgraphs_that_nothing_uses(alone, qtbot):
 
 
 def test_what_is_closed_in_the_ops_panel_stays_closed_while_the_file_changes(alone, qtbot):
-    tree = alone.palette_panel.tree
+    tree = alone.panels["palette"].tree
     math = next(
         tree.model().index(r, 0)
         for r in range(tree.model().rowCount())
@@ -494,7 +498,7 @@ def test_what_is_closed_in_the_ops_panel_stays_closed_while_the_file_changes(alo
     )
     qtbot.mouseClick(tree.viewport(), LEFT, pos=tree.visualRect(math).center())
     assert not tree.isExpanded(math)
-    alone.palette_panel.go_to("subgraph/sums")
+    alone.panels["palette"].go_to("subgraph/sums")
     press(alone, qtbot, Key.Key_Return)
     names = {tree.model().index(r, 0).data(): r for r in range(tree.model().rowCount())}
     assert not tree.isExpanded(tree.model().index(names["Math"], 0))

@@ -80,16 +80,16 @@ def test_bundled_fonts_are_registered(qapp):
 
 
 def test_one_signal_brings_another_theme_to_every_widget(window, qtbot):
-    window.show_welcome()
-    window.show_canvas()
-    window.training.preload()
+    window.pages.show_welcome()
+    window.pages.show_canvas()
+    window.panels["training"].preload()
     window.themes.set_theme(DARK)
     themed = {
         type(widget).__name__: getattr(widget, "_theme", None) or getattr(widget, "theme", None)
         for widget in window.findChildren(QWidget)
     }
     themed = {name: theme for name, theme in themed.items() if isinstance(theme, Theme)}
-    assert {"CanvasView", "InspectorPanel", "LossPlot", "PickList", "ImageView"} <= set(themed)
+    assert {"CanvasView", "Inspector", "LossPlot", "QuickPick", "ImageView"} <= set(themed)
     assert {name for name, theme in themed.items() if theme is not DARK} == set()
 
 

@@ -35,7 +35,7 @@ def mnist(window, engine):
 def test_a_training_from_start_to_end(mnist, engine, qtbot):
     mnist.actions_.trigger("train")
     assert engine.requests(p.Train)[-1].resume is False
-    assert mnist.docks["training"].isVisible()
+    assert mnist.docking.docks["training"].isVisible()
     engine.begin_training(epochs=2, steps=10)
     qtbot.waitUntil(lambda: mnist.link.state == "training")
     engine.train_steps(1, [2.0, 1.5, 1.2, 1.1, 1.0])
@@ -43,7 +43,7 @@ def test_a_training_from_start_to_end(mnist, engine, qtbot):
     engine.end_epoch(1, 1.03, accuracy=0.8)
     engine.train_steps(11, [0.45] * 10)
     engine.end_epoch(2, 0.45, accuracy=0.91)
-    panel = mnist.training
+    panel = mnist.panels["training"]
     qtbot.waitUntil(lambda: panel.figures["step"].text() == "20 of 20")
     assert panel.figures["epoch"].text() == "2 of 2"
     assert panel.metric_labels["accuracy"].text() == "0.91"
@@ -65,7 +65,7 @@ def test_a_metric_that_is_a_table_is_drawn_with_its_numbers(mnist, engine, qtbot
     engine.begin_training(epochs=2, steps=10)
     first, last = np.array([[7, 1], [2, 5]]), np.array([[9, 0], [1, 5]])
     engine.on_message(events.Epoch(1, 0.9, {"accuracy": 0.8}, 10, 0.1, {"confusion": first}))
-    panel = mnist.training
+    panel = mnist.panels["training"]
     qtbot.waitUntil(lambda: "confusion" in panel.table_views)
     view = panel.table_views["confusion"]
     qtbot.waitUntil(lambda: view.isVisible() and np.array_equal(view.array, first))
@@ -94,7 +94,7 @@ def test_pause_resume_and_stop(mnist, engine, qtbot):
     assert isinstance(engine.sent[-1], p.Pause)
     engine.on_message(p.State("paused"))
     qtbot.waitUntil(lambda: mnist.actions_["pause"].text() == "Resume")
-    assert mnist.training.headline.text() == "Paused"
+    assert mnist.panels["training"].headline.text() == "Paused"
     mnist.actions_.trigger("pause")
     assert isinstance(engine.sent[-1], p.Resume)
     engine.on_message(p.State("training"))
@@ -102,7 +102,7 @@ def test_pause_resume_and_stop(mnist, engine, qtbot):
     mnist.actions_.trigger("stop")
     assert isinstance(engine.sent[-1], p.Stop)
     engine.end_training(epochs=1, stopped=True)
-    qtbot.waitUntil(lambda: mnist.training.headline.text().startswith("Stopped"))
+    qtbot.waitUntil(lambda: mnist.panels["training"].headline.text().startswith("Stopped"))
 
 
 def test_continue_is_offered_after_a_training_and_resumes(mnist, engine, qtbot):
@@ -119,7 +119,7 @@ def test_continue_is_offered_after_a_training_and_resumes(mnist, engine, qtbot):
     engine.on_message(p.State("training"))
     engine.on_message(events.Started(2, 10, 3))
     engine.train_steps(21, [0.5] * 10)
-    panel = mnist.training
+    panel = mnist.panels["training"]
     qtbot.waitUntil(lambda: panel.figures["step"].text() == "30 of 40")
     assert panel.record.losses.count == 30, "the curve goes on where it was"
 
@@ -170,7 +170,7 @@ def test_what_a_training_never_changes_is_still_shown_when_a_subgraph_is_entered
 
     tell(1, {moving: "0.1", still: "0.2"})
     tell(2, {moving: "0.3"})
-    assert window.subgraphs.enter(instance.id)
+    assert window.workspace.enter(instance.id)
     shown = window.workspace.document
     texts = [window.canvas.value_of(shown.node_named(n).id).text for n in (moving, still)]
     assert texts == ["0.3", "0.2"]
@@ -179,8 +179,8 @@ def test_what_a_training_never_changes_is_still_shown_when_a_subgraph_is_entered
 def test_the_stand_in_for_mnist_is_said_and_the_download_offered(mnist, engine, qtbot):
     revision = mnist.workspace.document.revision
     engine.on_message(p.Previews(revision, 10_000, {}, (), (NOTICE,)))
-    panel = mnist.training
-    mnist.show_panel("training")
+    panel = mnist.panels["training"]
+    mnist.docking.show("training")
     qtbot.waitUntil(panel.notice.isVisible)
     assert "5 000" in panel.notice_text.text()
     qtbot.mouseClick(panel.download_button, Qt.MouseButton.LeftButton)
@@ -204,36 +204,36 @@ def test_another_document_forgets_the_training(mnist, engine, qtbot):
     mnist.actions_.trigger("train")
     engine.begin_training()
     engine.train_steps(1, [1.0] * 5)
-    qtbot.waitUntil(lambda: mnist.training.record.losses.count == 5)
+    qtbot.waitUntil(lambda: mnist.panels["training"].record.losses.count == 5)
     mnist.files.begin_empty()
     assert any(isinstance(r, p.Stop) for r in engine.sent)
-    assert mnist.training.record.losses.count == 0
+    assert mnist.panels["training"].record.losses.count == 0
 
 
 def test_thousands_of_messages_do_not_draw_thousands_of_times(mnist, engine, qtbot):
     mnist.actions_.trigger("train")
     engine.begin_training(epochs=10, steps=550)
     drawn = []
-    original = mnist.training.draw
-    mnist.training._timer.timeout.disconnect()
-    mnist.training._timer.timeout.connect(lambda: (drawn.append(1), original()))
+    original = mnist.panels["training"].draw
+    mnist.panels["training"]._timer.timeout.disconnect()
+    mnist.panels["training"]._timer.timeout.connect(lambda: (drawn.append(1), original()))
     for first in range(1, 5501, 5):
         engine.train_steps(first, [1.0 / first] * 5)
-    qtbot.waitUntil(lambda: mnist.training.record.losses.count == 5500)
-    qtbot.waitUntil(lambda: mnist.training.figures["step"].text() == "5,500 of 5,500")
+    qtbot.waitUntil(lambda: mnist.panels["training"].record.losses.count == 5500)
+    qtbot.waitUntil(lambda: mnist.panels["training"].figures["step"].text() == "5,500 of 5,500")
     assert len(drawn) < 60
 
 
 def test_the_viewer_shows_the_selected_tensor(mnist, engine, qtbot):
     weights = mnist.workspace.document.node_named("W1")
-    mnist.show_panel("viewer")
+    mnist.docking.show("viewer")
     mnist.canvas.select([weights.id])
     qtbot.waitUntil(lambda: bool(engine.requests(p.FetchTensor)))
     request = engine.requests(p.FetchTensor)[-1]
     assert request.name == "W1"
     array = np.arange(784 * 3, dtype=np.float32).reshape(784, 3)
     engine.on_message(p.TensorValue(request.request, "W1", array))
-    viewer = mnist.viewer
+    viewer = mnist.panels["viewer"]
     qtbot.waitUntil(lambda: viewer.array is not None)
     model = viewer.table.array_model
     assert (model.rowCount(), model.columnCount()) == (784, 3)
@@ -250,14 +250,14 @@ def test_the_viewer_shows_the_selected_tensor(mnist, engine, qtbot):
 
 def test_answers_for_another_selection_are_ignored(mnist, engine, qtbot):
     document = mnist.workspace.document
-    mnist.show_panel("viewer")
+    mnist.docking.show("viewer")
     mnist.canvas.select([document.node_named("W1").id])
     qtbot.waitUntil(lambda: bool(engine.requests(p.FetchTensor)))
     old = engine.requests(p.FetchTensor)[-1]
     mnist.canvas.select([document.node_named("b1").id])
     engine.on_message(p.TensorValue(old.request, "W1", np.zeros(3)))
     qtbot.wait(50)
-    assert mnist.viewer.array is None
+    assert mnist.panels["viewer"].array is None
 
 
 # ---- the record, without a window ---------------------------------------------------------------
@@ -359,7 +359,7 @@ def test_durations_are_readable(seconds, text):
 
 
 def test_early_stopping_is_a_box_beside_the_plots(mnist, engine, qtbot):
-    (control,) = mnist.training.findChildren(StopEarly)
+    (control,) = mnist.panels["training"].findChildren(StopEarly)
     document = mnist.workspace.document
     control.box.click()
     assert document.training["patience"] == 3
@@ -374,7 +374,7 @@ def test_why_a_training_ended_early_is_said(mnist, engine, qtbot):
     engine.train_steps(1, [1.0] * 70)
     reason = "validation loss has not improved for 3 epochs"
     engine.end_training(epochs=7, last_epoch=7, reason=reason, best_epoch=4)
-    panel = mnist.training
+    panel = mnist.panels["training"]
     qtbot.waitUntil(lambda: panel.headline.text().startswith("Stopped early after"))
     assert panel.ending.text() == f"Stopped after epoch 7: {reason}; weights of epoch 4."
     assert panel.bar.value() == round(1000 * 70 / 300)

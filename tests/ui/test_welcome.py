@@ -15,9 +15,9 @@ from nodeflow.ui.popups.tutorial import STEPS
 
 @pytest.fixture
 def welcome(window, qtbot):
-    window.show_welcome()
-    qtbot.waitUntil(window.welcome.isVisible)
-    return window.welcome
+    window.pages.show_welcome()
+    qtbot.waitUntil(window.pages.welcome.isVisible)
+    return window.pages.welcome
 
 
 def test_every_example_is_a_picture_that_opens_it(window, welcome, qtbot):
@@ -30,15 +30,15 @@ def test_every_example_is_a_picture_that_opens_it(window, welcome, qtbot):
     colors = {image.pixel(x, y) for x in range(0, image.width(), 3) for y in range(0, 130, 3)}
     assert len(colors) > 20
     qtbot.mouseClick(welcome.cards[0], Qt.MouseButton.LeftButton)
-    assert window.pages.currentWidget() is window.canvas_page
+    assert window.pages.focus_area is window.canvas
     assert window.workspace.document.nodes
-    assert window.docks["palette"].isVisible()
+    assert window.docking.docks["palette"].isVisible()
 
 
 def test_cards_open_by_keyboard(window, welcome, qtbot):
     welcome.cards[1].setFocus()
     qtbot.keyClick(welcome.cards[1], Qt.Key.Key_Return)
-    assert window.pages.currentWidget() is window.canvas_page
+    assert window.pages.focus_area is window.canvas
 
 
 def test_recent_files_are_listed_and_open(window, welcome, tmp_path, qtbot):
@@ -47,22 +47,22 @@ def test_recent_files_are_listed_and_open(window, welcome, tmp_path, qtbot):
     commands.add_node(document, "constant", (0, 0))
     flow.save(document, path)
     window.settings.add_recent(path)
-    window.show_canvas()
-    window.show_welcome()
+    window.pages.show_canvas()
+    window.pages.show_welcome()
     link = next(b for b in welcome.findChildren(QPushButton) if b.text() == "mine")
     qtbot.mouseClick(link, Qt.MouseButton.LeftButton)
     assert window.workspace.document.path == path
 
 
 def test_panels_come_back_as_they_were(window, qtbot):
-    window.show_panel("problems")
-    window.docks["inspector"].hide()
-    window.show_welcome()
-    assert not window.docks["palette"].isVisible()
-    window.show_canvas()
-    assert window.docks["palette"].isVisible()
-    assert not window.docks["inspector"].isVisible()
-    qtbot.waitUntil(lambda: not window.problems.visibleRegion().isEmpty())
+    window.docking.show("problems")
+    window.docking.docks["inspector"].hide()
+    window.pages.show_welcome()
+    assert not window.docking.docks["palette"].isVisible()
+    window.pages.show_canvas()
+    assert window.docking.docks["palette"].isVisible()
+    assert not window.docking.docks["inspector"].isVisible()
+    qtbot.waitUntil(lambda: not window.panels["problems"].visibleRegion().isEmpty())
 
 
 def test_the_tutorial_follows_the_document(window, welcome, qtbot):
@@ -99,7 +99,7 @@ def test_the_tutorial_follows_the_document(window, welcome, qtbot):
 
 
 def test_undo_does_not_confuse_the_tutorial(window, qtbot):
-    window.do_tutorial()
+    window.begin_tutorial()
     document = window.workspace.document
     commands.add_node(document, "constant", (0, 0))
     document.undo()

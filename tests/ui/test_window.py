@@ -127,7 +127,7 @@ def test_run_reports_a_missing_feed_with_its_node(window, qtbot):
     window.actions_.trigger("run")
     qtbot.waitUntil(lambda: window.info.text != "")
     assert "x:feed" in window.info.text and "float32" in window.info.text
-    assert window.problems.list.count() == 1
+    assert window.panels["problems"].list.count() == 1
 
 
 def test_a_blocked_action_says_why_and_offers_the_fix(window, qtbot):
@@ -155,16 +155,8 @@ def test_actions_without_a_remedy_are_disabled_with_a_reason(window, qtbot):
     assert window.actions_["undo"].text().startswith("Undo connect")
 
 
-def test_every_action_has_its_function(window):
-    from nodeflow.ui.actions.specs import ACTIONS
-
-    assert {spec.id for spec in ACTIONS} == set(window.actions_._do)
-
-
-def test_shortcuts_are_not_given_twice():
-    from nodeflow.ui.actions.specs import ACTIONS
-
-    keys = [key for spec in ACTIONS for key in spec.shortcuts]
+def test_shortcuts_are_not_given_twice(window):
+    keys = [key for spec in window.actions_.specs for key in spec.shortcuts]
     assert len(keys) == len(set(keys))
 
 
@@ -264,8 +256,8 @@ def test_a_dropped_file_is_opened(window, tmp_path):
 
 
 def test_palette_drag_adds_a_node_where_it_is_dropped(window, qtbot):
-    tree = window.palette_panel.tree
-    window.palette_panel.search.setText("multiply")
+    tree = window.panels["palette"].tree
+    window.panels["palette"].search.setText("multiply")
     rect = tree.visualRect(tree.model().index(0, 0))
     start = rect.center()
     viewport = tree.viewport()
@@ -282,7 +274,7 @@ def test_palette_drag_adds_a_node_where_it_is_dropped(window, qtbot):
 
 
 def test_palette_double_click_and_enter_add_in_the_middle(window, qtbot):
-    panel = window.palette_panel
+    panel = window.panels["palette"]
     panel.search.setFocus()
     qtbot.keyClicks(panel.search, "const")
     qtbot.keyClick(panel.search, Qt.Key.Key_Return)
@@ -297,7 +289,7 @@ def test_palette_has_every_op_with_its_documentation(window):
     from nodeflow.document.analysis.declarations import declarations
     from nodeflow.ui.panels.op_palette import OP_ROLE
 
-    model = window.palette_panel.tree.model()
+    model = window.panels["palette"].tree.model()
     items = [
         model.item(row).child(i)
         for row in range(model.rowCount())
@@ -313,7 +305,7 @@ def test_both_themes_show_everything(window, theme, qtbot):
     window.files.open_example(example("mnist"))
     window.actions_.trigger(f"theme_{theme}")
     assert window.themes.theme.name == theme and window.settings.theme == theme
-    window.show_welcome()
+    window.pages.show_welcome()
     image = window.grab().toImage()
     color = image.pixelColor(image.width() // 2, image.height() - 40)
     assert (color.lightness() < 100) == (theme == "dark")
@@ -323,7 +315,7 @@ def test_node_activated_leads_to_its_value(window, qtbot):
     ids = build_expression(window.workspace.document)
     window.canvas.select([ids["b"]])
     window.canvas.node_activated.emit(ids["b"])
-    row = window.inspector.page.attributes.attr_rows["value"]
+    row = window.panels["inspector"].outside.page.attributes.attr_rows["value"]
     assert row.editor.focus_widget().hasFocus()
 
 
@@ -331,13 +323,15 @@ def test_problem_list_leads_to_the_node(window, qtbot):
     document = window.workspace.document
     one = commands.add_node(document, "constant", (0, 0), "one", {"value": 1.0})
     commands.add_node(document, "constant", (0, 900), "far", {"value": 1.5, "dtype": "int32"})
-    assert window.problems.list.count() == 1
-    item = window.problems.list.item(0)
+    assert window.panels["problems"].list.count() == 1
+    item = window.panels["problems"].list.item(0)
     assert "far:value" in item.text()
-    window.show_panel("problems")
-    qtbot.waitUntil(window.problems.list.isVisible)
-    center = window.problems.list.visualItemRect(item).center()
-    qtbot.mouseClick(window.problems.list.viewport(), Qt.MouseButton.LeftButton, pos=center)
+    window.docking.show("problems")
+    qtbot.waitUntil(window.panels["problems"].list.isVisible)
+    center = window.panels["problems"].list.visualItemRect(item).center()
+    qtbot.mouseClick(
+        window.panels["problems"].list.viewport(), Qt.MouseButton.LeftButton, pos=center
+    )
     assert window.workspace.selection == (document.node_named("far").id,)
     assert one not in window.workspace.selection
 
@@ -371,13 +365,13 @@ def test_repeated_crashes_wait_for_the_user(window, engine, qtbot):
 def test_the_log_panel_shows_which_node_does_not_compile(window, engine, qtbot, tmp_path):
     handler = ErrorHandler()
     handler.install(tmp_path / "window.log")
-    handler.recorded.connect(window.log.append)
+    handler.recorded.connect(window.panels["log"].append)
     try:
         engine.on_message(CompileFailure(("dense/activation",), "KernelError: no"))
-        qtbot.waitUntil(lambda: "dense/activation" in window.log.text.toPlainText())
+        qtbot.waitUntil(lambda: "dense/activation" in window.panels["log"].text.toPlainText())
     finally:
         handler.uninstall()
-    assert "KernelError: no" in window.log.text.toPlainText()
+    assert "KernelError: no" in window.panels["log"].text.toPlainText()
     assert "by reference" in (tmp_path / "window.log").read_text()
 
 
@@ -452,7 +446,7 @@ def test_sample_data_are_said_in_the_status_bar(window, engine, qtbot):
     qtbot.waitUntil(window.status.notice.isVisible)
     assert "5 000" in window.status.notice.toolTip()
     qtbot.mouseClick(window.status.notice, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(window.training.download_button.isVisible)
+    qtbot.waitUntil(window.panels["training"].download_button.isVisible)
 
 
 def test_single_steps_while_paused(window, engine, qtbot):
@@ -465,11 +459,13 @@ def test_single_steps_while_paused(window, engine, qtbot):
 
 
 def test_panels_at_the_bottom_come_and_go_together(window, qtbot):
-    assert not window.docks["log"].isVisible()
+    assert not window.docking.docks["log"].isVisible()
     window.actions_.trigger("panel_bottom")
-    assert not window.docks["viewer"].isHidden() and not window.docks["log"].isHidden()
+    assert (
+        not window.docking.docks["viewer"].isHidden() and not window.docking.docks["log"].isHidden()
+    )
     window.actions_.trigger("panel_bottom")
-    assert window.docks["viewer"].isHidden()
+    assert window.docking.docks["viewer"].isHidden()
 
 
 def test_dialogs_open_and_close(window, qtbot):
@@ -488,7 +484,7 @@ def test_the_first_window_fits_on_the_screen(window):
 
 def test_a_message_of_two_lines_is_shown_whole(window, qtbot):
     window.resize(960, 700)
-    window.show_canvas()
+    window.pages.show_canvas()
     message = "The engine stopped unexpectedly. " * 5
     window.info.show_message(message, "warning")
     qtbot.wait(10)

@@ -1,22 +1,21 @@
-"""The actions of `action_list` as QActions, and the menus and the toolbar that show them.
+"""The actions of `specs` as QActions, and the menus and the toolbar that show them.
 
-An action that cannot run says why. Where there is a remedy it stays clickable, and the window then
-offers the remedy instead of doing nothing.
+An action that cannot run says why. Where there is a remedy it stays enabled, and `refused` offers
+the remedy when it is triggered.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMenu, QMenuBar, QSizePolicy, QToolBar, QToolButton, QWidget
 
+from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.actions.key_text import is_plain, native
 from nodeflow.ui.actions.specs import (
-    ACTIONS,
     MENUS,
     SEPARATOR,
     SPACER,
@@ -27,49 +26,87 @@ from nodeflow.ui.actions.specs import (
 from nodeflow.ui.core.theme import Theme, icon
 from nodeflow.ui.core.theme_manager import ThemeManager
 
+REFRESH_MS = 30
+"""Actions look again at what they can do when edits pause for so long."""
 
-@dataclass(frozen=True)
-class Blocked:
-    """Why an action cannot run now, and the action that would help (its id), if there is one."""
 
-    reason: str
-    fix: str = ""
+class ActionError(LookupError):
+    """An action without a binding, with two, or one that no spec declares."""
 
 
 class ActionSet(QObject):
-    """QActions made from `ACTIONS`. The first of ``targets`` with a method ``do_ID`` does it, and
-    ``when_ID`` of the same object, if it has one, says whether it can be done.
+    """QActions made from specs. Each is bound once while the window is constructed; ``complete``
+    raises if one is missing.
 
-    ``explain(spec, blocked)`` is called instead when somebody triggers a blocked action.
-    ``keys_changed`` carries the keys of every action by its id.
+    Args:
+        window: has the actions, and their keys everywhere in it.
+        canvas: has those whose keys count only while it has the focus.
+
+    Signals:
+        refreshing(): texts and check marks are to be set to what holds now.
+        refused(ActionSpec, Blocked): somebody triggered a blocked action.
+        keys_changed(keys of every action by its id)
     """
 
+    refreshing = Signal()
+    refused = Signal(object, object)
     keys_changed = Signal(object)
 
     def __init__(
         self,
         window: QWidget,
         canvas: QWidget,
-        targets: Sequence[object],
-        explain: Callable[[ActionSpec, Blocked], None],
+        specs: Sequence[ActionSpec],
         themes: ThemeManager,
     ) -> None:
         super().__init__(window)
         self._window, self._canvas = window, canvas
-        self._explain = explain
-        self._theme = themes.theme
-        self._specs = {spec.id: spec for spec in ACTIONS}
-        self._do: dict[str, Callable[[], object]] = {}
-        self._when: dict[str, Callable[[], Blocked | None]] = {}
-        for spec in ACTIONS:
-            owner = next(t for t in targets if hasattr(t, f"do_{spec.id}"))
-            self._do[spec.id] = getattr(owner, f"do_{spec.id}")
-            self._when[spec.id] = getattr(owner, f"when_{spec.id}", _always)
+        self.specs = tuple(specs)
+        self._specs = {spec.id: spec for spec in self.specs}
+        self._bindings: dict[str, Binding] = {}
         self._blocked: dict[str, Blocked | None] = {}
-        self._keys = {spec.id: spec.shortcuts for spec in ACTIONS}
-        self._icons: dict[str, str] = {spec.id: spec.icon for spec in ACTIONS}
-        self._actions = {spec.id: self._make(spec) for spec in ACTIONS}
+        self._keys = {spec.id: spec.shortcuts for spec in self.specs}
+        self._icons: dict[str, str] = {spec.id: spec.icon for spec in self.specs}
+        self._actions = {spec.id: self._make(spec) for spec in self.specs}
+        self._timer = QTimer(self, singleShot=True, interval=REFRESH_MS)
+        self._timer.timeout.connect(self.refresh_now)
         themes.follow(self.set_theme)
+
+    # ---- binding ----------------------------------------------------------------------------
+
+    def bind(self, bindings: Mapping[str, Binding]) -> None:
+        """Say what actions do.
+
+        Raises:
+            ActionError: an id that no spec declares, or that is bound already.
+        """
+        self.require(bindings)
+        for action_id, binding in bindings.items():
+            if action_id in self._bindings:
+                raise ActionError(f"the action {action_id} is bound twice")
+            self._bindings[action_id] = binding
+
+    def complete(self) -> None:
+        """Check that every action is bound.
+
+        Raises:
+            ActionError: names those that are not.
+        """
+        missing = sorted(set(self._specs) - set(self._bindings))
+        if missing:
+            raise ActionError(f"actions without a binding: {', '.join(missing)}")
+
+    def require(self, action_ids: Collection[str]) -> None:
+        """Check that all these are declared.
+
+        Raises:
+            ActionError: names those that are not.
+        """
+        unknown = sorted(set(action_ids) - set(self._specs))
+        if unknown:
+            raise ActionError(f"no spec declares {', '.join(unknown)}")
+
+    # ---- reading ----------------------------------------------------------------------------
 
     def __getitem__(self, action_id: str) -> QAction:
         return self._actions[action_id]
@@ -84,12 +121,12 @@ class ActionSet(QObject):
     def set_theme(self, theme: Theme) -> None:
         """Draw the icons in another theme's ink."""
         self._theme = theme
-        for spec in ACTIONS:
+        for spec in self.specs:
             self._draw_icon(spec)
 
     def apply_keymap(self, keys: Callable[[ActionSpec], tuple[str, ...]]) -> None:
         """Give every action the keys that ``keys(spec)`` says, and show them in its tooltip."""
-        for spec in ACTIONS:
+        for spec in self.specs:
             wanted = keys(spec)
             if wanted != self._keys[spec.id]:
                 self._keys[spec.id] = wanted
@@ -107,15 +144,24 @@ class ActionSet(QObject):
         return ", ".join(map(native, self._keys[action_id]))
 
     def refresh(self, ids: Collection[str] | None = None) -> None:
-        """Ask every action, or some, whether it can run, and say so in its tooltip."""
-        for spec in ACTIONS if ids is None else map(self.spec, ids):
-            blocked = self._when[spec.id]()
+        """Find out whether every action, or some, can run, and say so in its tooltip."""
+        for spec in self.specs if ids is None else map(self.spec, ids):
+            blocked = self._bindings[spec.id].when()
             if spec.id in self._blocked and self._blocked[spec.id] == blocked:
                 continue
             self._blocked[spec.id] = blocked
             self._actions[spec.id].setEnabled(blocked is None or bool(blocked.fix))
             self._describe(spec)
             self._draw_icon(spec)
+
+    def refresh_now(self) -> None:
+        """Set texts, check marks, and what can run."""
+        self.refreshing.emit()
+        self.refresh()
+
+    def refresh_soon(self, *_: object) -> None:
+        """The same when the events at hand are done."""
+        self._timer.start()
 
     def set_text(self, action_id: str, text: str, icon_name: str = "") -> None:
         """Change what an action is called: Pause becomes Resume, Undo names what it undoes."""
@@ -130,11 +176,12 @@ class ActionSet(QObject):
     def trigger(self, action_id: str) -> None:
         """Do it, or say why not, as a click would."""
         spec = self._specs[action_id]
-        blocked = self._when[action_id]()
+        binding = self._bindings[action_id]
+        blocked = binding.when()
         if blocked is not None:
-            self._explain(spec, blocked)
+            self.refused.emit(spec, blocked)
         else:
-            self._do[action_id]()
+            binding.do()
 
     def _make(self, spec: ActionSpec) -> QAction:
         action = QAction(spec.text, self._window)
@@ -188,8 +235,14 @@ def _heard_by_qt(spec: ActionSpec, keys: Sequence[str]) -> list[QKeySequence]:
     return [QKeySequence(k) for k in keys if spec.on_canvas or not is_plain(k)]
 
 
-def _always() -> None:
-    return None
+def action_ids(items: tuple[Any, ...]) -> Iterator[str]:
+    """The ids in the items of a menu and its submenus."""
+    for item in items:
+        if isinstance(item, str):
+            if item not in (SEPARATOR, SPACER):
+                yield item
+        elif not isinstance(item[1], str):
+            yield from action_ids(item[1])
 
 
 def build_menus(bar: QMenuBar, actions: ActionSet, submenus: dict[str, QMenu]) -> None:

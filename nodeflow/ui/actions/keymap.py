@@ -1,12 +1,9 @@
-"""Which keys do what: the declared shortcuts, changed by the user, never in conflict.
-
-Also how the pointer moves the view: three presets, for a mouse, a touchpad, and the space bar.
-"""
+"""Which keys do what: the declared shortcuts as the user changed them, never in conflict."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from nodeflow.ui.actions.key_text import is_plain, native, portable
 from nodeflow.ui.actions.specs import ACTIONS, ActionSpec
@@ -16,10 +13,10 @@ from nodeflow.ui.core.settings import Settings
 class Keymap:
     """The shortcuts in force. Only what differs from the declaration is stored, per user."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, specs: Sequence[ActionSpec] = ACTIONS) -> None:
+        self._settings, self._specs = settings, specs
         self._own: dict[str, tuple[str, ...]] = {}
-        known = {spec.id for spec in ACTIONS}
+        known = {spec.id for spec in specs}
         try:
             stored = json.loads(settings.shortcuts or "{}")
         except ValueError:
@@ -40,7 +37,7 @@ class Keymap:
         sequence = portable(keys)
         if not sequence:
             return "These are no keys."
-        for other in ACTIONS:
+        for other in self._specs:
             if other.id != spec.id and sequence in map(portable, self.keys(other)):
                 return f"{native(sequence)} is “{_title(other)}”. Take it from there first."
         if is_plain(sequence) and not takes_plain(spec):

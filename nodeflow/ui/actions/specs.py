@@ -1,4 +1,7 @@
-"""Every action of the window as data; menus, toolbar, shortcuts and tooltips derive from it."""
+"""The actions of the window as data; menus, toolbar, shortcuts and tooltips derive from it.
+
+An action that only shows a panel is declared in the panel's file instead.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,7 @@ class ActionSpec:
     """One thing a user can do.
 
     Attributes:
-        id: stable name; the window's method ``do_ID`` does it, ``when_ID`` (if there is one)
-            returns None or Blocked.
+        id: stable name, to which a controller binds what the action does.
         text: menu text.
         tip: one sentence more, for the tooltip.
         on_canvas: its keys count only while the canvas has the focus.
@@ -322,7 +324,6 @@ ACTIONS: tuple[ActionSpec, ...] = (
     _a("next_pane", "Next pane", "F6", "", "Leave the canvas for the next panel"),
     _a("previous_pane", "Previous pane", "Shift+F6", "", "Leave the canvas for the panel before"),
     _a("context_menu", "Menu", "Shift+F10", "", "What can be done with what has the keyboard"),
-    _a("outline", "Outline", "Ctrl+Shift+O", "list", "All nodes as a list"),
     _a(
         "order",
         "Show order",
@@ -384,10 +385,8 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ),
     _a("keymap", "Keys and pointer…", "", "settings", "Give commands other keys"),
     _a("shortcuts", "Keyboard shortcuts", "F1", "keyboard"),
-    _a("show_log", "Show the log", "", "terminal"),
     _a("about", "About nodeflow", "", "info"),
     _a("add_optimizer", "Add gradient descent", "", "graduation-cap"),
-    _a("show_problems", "Show the problems", "", "circle-alert"),
 )
 
 SEPARATOR = "-"

@@ -5,9 +5,10 @@ What a menu holds is data, like the menu bar's; keys and reasons come from the a
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-from PySide6.QtCore import QPoint, QPointF, QTimer
+from PySide6.QtCore import QObject, QPoint, QPointF, QTimer
 from PySide6.QtWidgets import QMenu
 
 from nodeflow.document.analysis.node_flags import has_breakpoint, is_collapsed, toggle_breakpoint
@@ -15,7 +16,8 @@ from nodeflow.document.analysis.passthrough import BYPASSED, MUTED, mode_of
 from nodeflow.document.analysis.ports import in_ports
 from nodeflow.document.model.records import SUBGRAPH
 from nodeflow.train.breakpoints import can_hit
-from nodeflow.ui.actions.action_set import ActionSet, Blocked, fill_menu
+from nodeflow.ui.actions.action_set import ActionSet, action_ids, fill_menu
+from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.actions.specs import ALIGN, SEPARATOR
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.core.workspace import Workspace
@@ -74,25 +76,47 @@ NEVER_HIT = Blocked(
 )
 
 
-class CanvasMenu:
-    """Functions ``do_ID`` and ``when_ID`` of the actions on what is selected on the canvas."""
+class ContextMenu(QObject):
+    """Opens a menu where the canvas asks for one, and does what only stands there."""
 
-    def __init__(self, workspace: Workspace, canvas: CanvasView) -> None:
-        self._workspace, self._canvas = workspace, canvas
-        self._actions: ActionSet | None = None
+    def __init__(self, workspace: Workspace, canvas: CanvasView, actions: ActionSet) -> None:
+        super().__init__(canvas)
+        self._workspace, self._canvas, self._actions = workspace, canvas, actions
         self.menu: QMenu | None = None
+        actions.bind(self._bindings())
+        for items in CONTEXT_MENUS.values():
+            actions.require(tuple(action_ids(items)))
+        canvas.menu_requested.connect(self.open)
+        workspace.selected.connect(self.name_toggles)
+        canvas.wire_selected.connect(self.name_toggles)
+        workspace.changed.connect(self.name_toggles)
 
-    def attach(self, actions: ActionSet) -> None:
-        """Open menus with these actions, where the canvas asks for one."""
-        self._actions = actions
-        self._canvas.menu_requested.connect(self.open)
-        self._workspace.selected.connect(self.name_toggles)
-        self._canvas.wire_selected.connect(self.name_toggles)
-        self._workspace.changed.connect(self.name_toggles)
+    def _bindings(self) -> dict[str, Binding]:
+        canvas = self._canvas
+        align = {
+            side: Binding(partial(canvas.align, side), self._not_several)
+            for side in ("left", "right", "top", "bottom", "center_x", "center_y")
+        }
+        return {
+            **{f"align_{side}": binding for side, binding in align.items()},
+            "distribute_x": Binding(partial(canvas.distribute, 0), self._fewer_than_three),
+            "distribute_y": Binding(partial(canvas.distribute, 1), self._fewer_than_three),
+            "snap_grid": Binding(canvas.snap_selection, self._no_nodes),
+            "heal": Binding(canvas.heal_selection, self._no_nodes),
+            "detach": Binding(canvas.detach_selection, self._no_nodes),
+            "replace": Binding(canvas.replace_selected, self._replace_blocked),
+            "swap_inputs": Binding(canvas.swap_selection, self._swap_blocked),
+            "mute": Binding(partial(canvas.toggle_mode, MUTED), self._no_targets),
+            "bypass": Binding(partial(canvas.toggle_mode, BYPASSED), self._no_targets),
+            "collapse": Binding(canvas.toggle_collapsed, self._no_targets),
+            "breakpoint": Binding(self._toggle_breakpoint, self.breakpoint_blocked),
+            "hide_wires": Binding(canvas.toggle_wire_hidden, self._hiding_blocked),
+            "add_dot": Binding(self._add_dot, self._no_wire),
+            "insert_node": Binding(self._insert_node, self._no_wire),
+        }
 
     def open(self, kind: str, at: QPoint) -> None:
         """Show the menu for a node, a wire, a frame or the empty canvas."""
-        assert self._actions is not None
         self._actions.refresh()
         self.name_toggles()
         if self.menu is not None:
@@ -115,8 +139,6 @@ class CanvasMenu:
 
     def name_toggles(self, *_: object) -> None:
         """Say what the toggles would do to what is selected now."""
-        if self._actions is None:
-            return
         nodes = [self._workspace.document.nodes[i] for i in self._canvas.targets()]
         for mode, on, off in ((MUTED, "Mute", "Unmute"), (BYPASSED, "Bypass", "End the bypass")):
             every = bool(nodes) and all(mode_of(node) == mode for node in nodes)
@@ -140,18 +162,14 @@ class CanvasMenu:
     def _locked(self) -> Blocked | None:
         return Blocked("This is only to be looked at.") if self._workspace.document.locked else None
 
-    def _when_nodes(self) -> Blocked | None:
+    def _no_nodes(self) -> Blocked | None:
         return self._locked() or (None if self._workspace.selection else NO_SELECTION)
 
-    when_heal = when_detach = when_snap_grid = _when_nodes
-
-    def _when_targets(self) -> Blocked | None:
+    def _no_targets(self) -> Blocked | None:
         some = bool(self._workspace.selection) or bool(self._canvas.targets())
         return self._locked() or (None if some else NO_NODES)
 
-    when_mute = when_bypass = when_collapse = _when_targets
-
-    def when_breakpoint(self) -> Blocked | None:
+    def breakpoint_blocked(self) -> Blocked | None:
         if not self._workspace.selection:
             return self._locked() or NO_SELECTION
         some = self._breakable() or [
@@ -170,24 +188,19 @@ class CanvasMenu:
             if any(map(can_hit, (analysis.out_types(node) or {}).values()))
         ]
 
-    def _when_several(self) -> Blocked | None:
+    def _not_several(self) -> Blocked | None:
         several = len(self._workspace.selection) > 1
         return self._locked() or (None if several else Blocked("Select two nodes or more."))
 
-    when_align_left = when_align_right = when_align_top = when_align_bottom = _when_several
-    when_align_center_x = when_align_center_y = _when_several
-
-    def _when_three(self) -> Blocked | None:
+    def _fewer_than_three(self) -> Blocked | None:
         enough = len(self._workspace.selection) > 2
         return self._locked() or (None if enough else Blocked("Select three nodes or more."))
 
-    when_distribute_x = when_distribute_y = _when_three
-
-    def when_replace(self) -> Blocked | None:
+    def _replace_blocked(self) -> Blocked | None:
         one = len(self._workspace.selection) == 1
         return self._locked() or (None if one else Blocked("Select one node to replace it."))
 
-    def when_swap_inputs(self) -> Blocked | None:
+    def _swap_blocked(self) -> Blocked | None:
         document = self._workspace.document
         for node in self._workspace.selection[:MOST_ASKED]:
             ports = in_ports(document, document.nodes[node])
@@ -195,38 +208,18 @@ class CanvasMenu:
                 return self._locked()
         return Blocked("Select a node with two inputs.")
 
-    def when_add_dot(self) -> Blocked | None:
+    def _no_wire(self) -> Blocked | None:
         wire = self._canvas.selected_wire in self._workspace.document.wires
         return self._locked() or (None if wire else Blocked("Click a wire, or double click it."))
 
-    when_insert_node = when_add_dot
-
-    def when_hide_wires(self) -> Blocked | None:
+    def _hiding_blocked(self) -> Blocked | None:
         wire = self._canvas.selected_wire in self._workspace.document.wires
         some = wire or bool(self._workspace.selection)
         return self._locked() or (None if some else Blocked("Select a wire or nodes."))
 
     # ---- doing it ---------------------------------------------------------------------------
 
-    def do_heal(self) -> None:
-        self._canvas.heal_selection()
-
-    def do_detach(self) -> None:
-        self._canvas.detach_selection()
-
-    def do_replace(self) -> None:
-        self._canvas.replace_selected()
-
-    def do_swap_inputs(self) -> None:
-        self._canvas.swap_selection()
-
-    def do_mute(self) -> None:
-        self._canvas.toggle_mode(MUTED)
-
-    def do_bypass(self) -> None:
-        self._canvas.toggle_mode(BYPASSED)
-
-    def do_breakpoint(self) -> None:
+    def _toggle_breakpoint(self) -> None:
         document, chosen = self._workspace.document, self._workspace.selection
         with self._canvas.reporting():
             if all(has_breakpoint(document.nodes[i]) for i in chosen):
@@ -234,18 +227,12 @@ class CanvasMenu:
             else:
                 toggle_breakpoint(document, self._breakable())
 
-    def do_collapse(self) -> None:
-        self._canvas.toggle_collapsed()
-
-    def do_hide_wires(self) -> None:
-        self._canvas.toggle_wire_hidden()
-
-    def do_add_dot(self) -> None:
+    def _add_dot(self) -> None:
         key = self._canvas.selected_wire
         if key is not None:
             self._canvas.add_dot(key, self._canvas.view_to_scene(self._on_wire(key)))
 
-    def do_insert_node(self) -> None:
+    def _insert_node(self) -> None:
         key = self._canvas.selected_wire
         if key is not None:
             self._canvas.insert_into_wire(self._on_wire(key))
@@ -257,30 +244,3 @@ class CanvasMenu:
             return at
         lines = self._canvas.wire_lines(key)
         return QPointF(*lines[len(lines) // 2, :2].tolist())
-
-    def do_align_left(self) -> None:
-        self._canvas.align("left")
-
-    def do_align_right(self) -> None:
-        self._canvas.align("right")
-
-    def do_align_top(self) -> None:
-        self._canvas.align("top")
-
-    def do_align_bottom(self) -> None:
-        self._canvas.align("bottom")
-
-    def do_align_center_x(self) -> None:
-        self._canvas.align("center_x")
-
-    def do_align_center_y(self) -> None:
-        self._canvas.align("center_y")
-
-    def do_distribute_x(self) -> None:
-        self._canvas.distribute(0)
-
-    def do_distribute_y(self) -> None:
-        self._canvas.distribute(1)
-
-    def do_snap_grid(self) -> None:
-        self._canvas.snap_selection()

@@ -1,94 +1,134 @@
-"""The Edit and View menus: mostly the canvas's own functions, with the reasons they may refuse."""
+"""The Edit and View menus: mostly methods of the canvas, with the reasons why they may refuse."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPointF, QRectF
+from collections.abc import Callable
+from functools import partial
+
+from PySide6.QtCore import QObject, QPointF, QRectF
 from PySide6.QtGui import QGuiApplication
 
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.arrange import arrange
-from nodeflow.ui.actions.action_set import Blocked
+from nodeflow.ui.actions.action_set import ActionSet
+from nodeflow.ui.actions.binding import Binding, Blocked, always
+from nodeflow.ui.actions.specs import DIRECTIONS
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.canvas.view.clipboard_edits import MIME
+from nodeflow.ui.canvas.view.keyboard import COMMANDS
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.inspector.formula import FORMS
+from nodeflow.ui.pages.page_stack import PageStack
 
 FRAME_PAD, FRAME_HEAD = 24, 48
 NOTE_SIZE = (320, 160)
-STEP = 32
 NOTHING = Blocked("Nothing is selected.")
 
 
-class EditMenu:
-    """Functions ``do_ID`` and ``when_ID`` of the actions that edit and look around."""
+class EditActions(QObject):
+    """The actions that edit and look around: on the document's canvas, or on the visible one where
+    that need not be the document's."""
 
-    def __init__(self, workspace: Workspace, canvas: CanvasView) -> None:
+    def __init__(
+        self, workspace: Workspace, canvas: CanvasView, pages: PageStack, actions: ActionSet
+    ) -> None:
+        super().__init__(canvas)
         self._workspace, self._canvas = workspace, canvas
-        self.looked_at = canvas
-        """The canvas that is visible: zoom and fit are about it."""
+        self._pages, self._actions = pages, actions
+        actions.bind(self._bindings())
+        actions.refreshing.connect(self._name_undo)
 
-    def when_undo(self) -> Blocked | None:
+    def _bindings(self) -> dict[str, Binding]:
+        canvas = self._canvas
+        own = {
+            "undo": Binding(self.undo, self._undo_blocked),
+            "redo": Binding(self.redo, self._redo_blocked),
+            "cut": Binding(canvas.cut, self._edit_blocked),
+            "copy": Binding(self._shown(CanvasView.copy), self._nothing_selected),
+            "copy_formula": Binding(partial(self._copy_as, "text"), self._not_one_node),
+            "copy_latex": Binding(partial(self._copy_as, "LaTeX"), self._not_one_node),
+            "copy_python": Binding(partial(self._copy_as, "Python"), self._not_one_node),
+            "paste": Binding(self._paste, self._paste_blocked),
+            "paste_wired": Binding(partial(self._paste, wired=True), self._paste_blocked),
+            "duplicate": Binding(canvas.duplicate, self._edit_blocked),
+            "duplicate_wired": Binding(partial(canvas.duplicate, wired=True), self._edit_blocked),
+            "delete": Binding(canvas.delete_selection, self._delete_blocked),
+            "select_all": Binding(self._shown(CanvasView.select_all)),
+            "rename": Binding(self._rename, self._rename_blocked),
+            "search": Binding(self._search, self._locked),
+            "frame": Binding(self._frame, self._frame_blocked),
+            "note": Binding(self._note, self._locked),
+            "arrange": Binding(self._arrange, self._arrange_blocked),
+            "fit": Binding(self._shown(CanvasView.fit_all)),
+            "fit_selection": Binding(self._shown(CanvasView.fit_selection), self._nothing_selected),
+            "zoom_in": Binding(self._shown(CanvasView.zoom_in)),
+            "zoom_out": Binding(self._shown(CanvasView.zoom_out)),
+            "zoom_reset": Binding(self._shown(CanvasView.zoom_reset)),
+        }
+        blocked = {
+            "edit_selected": self._inspect_blocked,
+            **{f"frame_{side}": self._resize_blocked for side in DIRECTIONS},
+        }
+        by_canvas = {
+            action: Binding(partial(self._run, action), blocked.get(action, always))
+            for action in COMMANDS
+            if action not in own
+        }
+        return own | by_canvas
+
+    def _shown(self, method: Callable[[CanvasView], object]) -> Callable[[], object]:
+        """Call a method of the canvas that is visible."""
+        return lambda: method(self._pages.shown_canvas)
+
+    def _run(self, action: str) -> None:
+        self._pages.shown_canvas.run(action)
+
+    def _name_undo(self) -> None:
+        """Say in the menu what would be undone and redone."""
+        document = self._workspace.document
+        undo, redo = document.undo_label, document.redo_label
+        self._actions.set_text("undo", f"Undo {_lower(undo)}" if undo else "Undo")
+        self._actions.set_text("redo", f"Redo {_lower(redo)}" if redo else "Redo")
+
+    def _undo_blocked(self) -> Blocked | None:
         return None if self._workspace.document.can_undo else Blocked("Nothing to undo.")
 
-    def do_undo(self) -> None:
+    def undo(self) -> None:
         self._canvas.cancel_gesture()
         self._workspace.document.undo()
 
-    def when_redo(self) -> Blocked | None:
+    def _redo_blocked(self) -> Blocked | None:
         return None if self._workspace.document.can_redo else Blocked("Nothing to redo.")
 
-    def do_redo(self) -> None:
+    def redo(self) -> None:
         self._canvas.cancel_gesture()
         self._workspace.document.redo()
 
     def _locked(self) -> Blocked | None:
         """Why nothing can be edited in what is visible, if that is so."""
-        why = self.looked_at.document.locked
+        why = self._pages.shown_canvas.document.locked
         return Blocked(f"These nodes are {why}.") if why else None
 
-    def _when_editable(self) -> Blocked | None:
+    def _edit_blocked(self) -> Blocked | None:
         return self._locked() or (None if self._workspace.raw_selection else NOTHING)
 
-    when_cut = when_duplicate = when_duplicate_wired = _when_editable
-
-    def when_frame(self) -> Blocked | None:
+    def _frame_blocked(self) -> Blocked | None:
         return self._locked() or (None if self._workspace.selection else NOTHING)
 
-    when_search = _locked
+    def _nothing_selected(self) -> Blocked | None:
+        return None if self._pages.shown_canvas.selected_ids() else NOTHING
 
-    def _when_selected(self) -> Blocked | None:
-        return None if self.looked_at.selected_ids() else NOTHING
-
-    when_copy = when_fit_selection = _when_selected
-
-    def do_cut(self) -> None:
-        self._canvas.cut()
-
-    def do_copy(self) -> None:
-        self.looked_at.copy()
-
-    def when_copy_formula(self) -> Blocked | None:
-        one = len(self.looked_at.selected_nodes()) == 1
+    def _not_one_node(self) -> Blocked | None:
+        one = len(self._pages.shown_canvas.selected_nodes()) == 1
         return None if one else Blocked("Select one node.")
 
-    when_copy_latex = when_copy_python = when_copy_formula
-
-    def do_copy_formula(self) -> None:
-        self._copy_as("text")
-
-    def do_copy_latex(self) -> None:
-        self._copy_as("LaTeX")
-
-    def do_copy_python(self) -> None:
-        self._copy_as("Python")
-
     def _copy_as(self, form: str) -> None:
-        canvas = self.looked_at
+        canvas = self._pages.shown_canvas
         node = canvas.selected_nodes()[0]
         QGuiApplication.clipboard().setText(FORMS[form](canvas.document, node))
         self._canvas.say(f"Copied {canvas.document.nodes[node].name} as {form}.")
 
-    def when_paste(self) -> Blocked | None:
+    def _paste_blocked(self) -> Blocked | None:
         if self._locked():
             return self._locked()
         data = QGuiApplication.clipboard().mimeData()
@@ -96,58 +136,42 @@ class EditMenu:
             return None
         return Blocked("The clipboard holds no nodes.")
 
-    when_paste_wired = when_paste
-
-    def do_paste(self) -> None:
-        self._canvas.paste(self._menu_place())
-
-    def do_paste_wired(self) -> None:
-        self._canvas.paste(self._menu_place(), wired=True)
+    def _paste(self, wired: bool = False) -> None:
+        self._canvas.paste(self._menu_place(), wired=wired)
 
     def _menu_place(self) -> QPointF | None:
         """Where the menu is about, in scene units, if this comes from one."""
         at = self._canvas.menu_open_at
         return None if at is None else self._canvas.view_to_scene(QPointF(at))
 
-    def do_duplicate(self) -> None:
-        self._canvas.duplicate()
-
-    def do_duplicate_wired(self) -> None:
-        self._canvas.duplicate(wired=True)
-
-    def when_delete(self) -> Blocked | None:
+    def _delete_blocked(self) -> Blocked | None:
         something = self._workspace.raw_selection or self._canvas.selected_wire
         return self._locked() or (None if something else NOTHING)
 
-    def do_delete(self) -> None:
-        self._canvas.delete_selection()
-
-    def do_select_all(self) -> None:
-        self.looked_at.select_all()
-
-    def when_rename(self) -> Blocked | None:
+    def _rename_blocked(self) -> Blocked | None:
         one = len(self._workspace.raw_selection) == 1
         nothing = None if one else Blocked("Select one node or frame to rename it.")
         return self._locked() or nothing
 
-    def when_edit_selected(self) -> Blocked | None:
-        one = len(self.looked_at.selected_nodes()) == 1 or self.looked_at.selected_frame
+    def _inspect_blocked(self) -> Blocked | None:
+        canvas = self._pages.shown_canvas
+        one = len(canvas.selected_nodes()) == 1 or canvas.selected_frame
         return None if one else Blocked("Select one node or frame to edit it.")
 
-    def do_rename(self) -> None:
+    def _rename(self) -> None:
         chosen = self._workspace.raw_selection[0]
         if chosen in self._workspace.document.frames:
             self._canvas.rename_frame(chosen)
         else:
             self._canvas.rename_node(chosen)
 
-    def do_search(self) -> None:
+    def _search(self) -> None:
         canvas = self._canvas
         canvas.setFocus()
         at = canvas.menu_open_at
         canvas.ask_search(canvas.pointer_place() if at is None else QPointF(at), None)
 
-    def do_frame(self) -> None:
+    def _frame(self) -> None:
         """Put a frame around the selected nodes."""
         area = QRectF()
         for node_id in self._workspace.selection:
@@ -158,16 +182,12 @@ class EditMenu:
         rect = (area.x(), area.y(), area.width(), area.height())
         commands.add_frame(self._workspace.document, rect, "Frame")
 
-    def _when_frame_selected(self) -> Blocked | None:
-        one = self.looked_at.selected_frame in self.looked_at.document.frames
+    def _resize_blocked(self) -> Blocked | None:
+        canvas = self._pages.shown_canvas
+        one = canvas.selected_frame in canvas.document.frames
         return self._locked() or (None if one else Blocked("Select a frame."))
 
-    when_frame_left = when_frame_right = when_frame_up = when_frame_down = _when_frame_selected
-
-    def when_note(self) -> Blocked | None:
-        return self._locked()
-
-    def do_note(self) -> None:
+    def _note(self) -> None:
         """Put a note at the pointer, and let the user write it."""
         canvas = self._canvas
         place = self._menu_place() or canvas.view_to_scene(canvas.pointer_place())
@@ -176,11 +196,11 @@ class EditMenu:
         canvas.select([note])
         canvas.edit_wanted.emit(note)
 
-    def when_arrange(self) -> Blocked | None:
+    def _arrange_blocked(self) -> Blocked | None:
         empty = None if self._workspace.document.nodes else Blocked("The graph is empty.")
         return self._locked() or empty
 
-    def do_arrange(self) -> None:
+    def _arrange(self) -> None:
         """Lay out the selected nodes; everything, if there are none or one."""
         self._canvas.cancel_gesture()
         scene, chosen = self._canvas.scene, self._workspace.selection
@@ -196,31 +216,7 @@ class EditMenu:
             self._canvas.fit_all()
         self._canvas.glide.start_from(before)
 
-    def do_fit(self) -> None:
-        self.looked_at.fit_all()
 
-    def do_fit_selection(self) -> None:
-        self.looked_at.fit_selection()
-
-    def do_zoom_in(self) -> None:
-        self.looked_at.zoom_in()
-
-    def do_zoom_out(self) -> None:
-        self.looked_at.zoom_out()
-
-    def do_zoom_reset(self) -> None:
-        self.looked_at.zoom_reset()
-
-    def free_place(self, at: QPointF) -> QPointF:
-        """A place near a scene point where no node's corner lies, so that none hides another."""
-        taken = {(round(x), round(y)) for x, y in (n.pos for n in self._nodes())}
-        x, y = round(at.x() / 8) * 8, round(at.y() / 8) * 8
-        while (x, y) in taken:
-            x, y = x + STEP, y + STEP
-        return QPointF(x, y)
-
-    def optimizer_ids(self) -> list[str]:
-        return self._workspace.optimizers
-
-    def _nodes(self) -> list:
-        return list(self._workspace.document.nodes.values())
+def _lower(label: str) -> str:
+    """An undo label inside a sentence: only its first letter changes."""
+    return label[:1].lower() + label[1:]

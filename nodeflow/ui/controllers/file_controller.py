@@ -20,9 +20,13 @@ from nodeflow.document.io.embedded_graph import PICTURES, load_picture
 from nodeflow.document.model.document import Document
 from nodeflow.errors import NodeflowError
 from nodeflow.resources import examples
+from nodeflow.ui.actions.action_set import ActionSet
+from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.canvas.export_image import render_file
+from nodeflow.ui.core.engine_link import EngineLink
 from nodeflow.ui.core.example_titles import example_order, title_of
+from nodeflow.ui.core.messages import Messages
 from nodeflow.ui.core.settings import Settings
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.popups import dialogs
@@ -33,30 +37,48 @@ log = logging.getLogger("nodeflow")
 FILTER = "Graphs (*.flow);;Pictures with a graph (*.png *.svg);;All files (*)"
 
 
-class Files(QObject):
-    """What the File menu does.
-
-    Signals:
-        opened: a document was opened or begun, and is to be shown.
-        said(text): for the status bar.
-    """
+class FileController(QObject):
+    """What the File menu does. ``opened`` after a document was opened or begun, to be shown."""
 
     opened = Signal()
-    status_text = Signal(str)
 
-    def __init__(self, window: QWidget, workspace: Workspace, settings: Settings) -> None:
+    def __init__(
+        self,
+        window: QWidget,
+        workspace: Workspace,
+        canvas: CanvasView,
+        link: EngineLink,
+        settings: Settings,
+        messages: Messages,
+        actions: ActionSet,
+    ) -> None:
         super().__init__(window)
-        self._window, self._workspace, self._settings = window, workspace, settings
+        self._window, self._workspace, self._canvas = window, workspace, canvas
+        self._link, self._settings, self._messages = link, settings, messages
+        self._example = ""
+        self._recovered: journal.Recoverable | None = None
+        """A journal that was opened again: it stays until the work is safe elsewhere."""
         self._journal: journal.Journal | None = None
         self._keep_journal(workspace.root)
+        workspace.saved.connect(self._on_saved)
+        actions.bind(
+            {
+                "new": Binding(self.new),
+                "open": Binding(self.open),
+                "save": Binding(self.save),
+                "save_as": Binding(self.save_as),
+                "save_weights": Binding(self.save_weights, self._weights_blocked),
+                "export": Binding(self.export_picture, self._export_blocked),
+            }
+        )
 
     # ---- actions ----------------------------------------------------------------------------
 
-    def do_new(self) -> None:
+    def new(self) -> None:
         if self.may_leave():
             self.begin_empty()
 
-    def do_open(self) -> None:
+    def open(self) -> None:
         if not self.may_leave():
             return
         folder = str(self._settings.last_folder())
@@ -64,13 +86,13 @@ class Files(QObject):
         if chosen:
             self.load(Path(chosen))
 
-    def do_save(self) -> bool:
+    def save(self) -> bool:
         """Save, asking for a name where there is none; says whether it is saved."""
         if self._workspace.root.path is None:
-            return self.do_save_as()
+            return self.save_as()
         return self._save(self._workspace.root.path)
 
-    def do_save_as(self) -> bool:
+    def save_as(self) -> bool:
         document = self._workspace.root
         start = document.path or self._settings.last_folder() / f"{self._suggested_name()}.flow"
         chosen, _ = QFileDialog.getSaveFileName(self._window, "Save the graph", str(start), FILTER)
@@ -84,27 +106,45 @@ class Files(QObject):
         self._example = ""
         self._show(Document())
 
-    def ask_weights_path(self) -> Path | None:
-        """Where to write the trained variables."""
-        path = self._workspace.root.path
-        start = path or self._settings.last_folder() / self._suggested_name()
+    def save_weights(self) -> None:
+        """Write the trained variables where the user wants them.
+
+        The document names a file that lies beside or below it.
+        """
+        document = self._workspace.root
+        start = document.path or self._settings.last_folder() / self._suggested_name()
         chosen, _ = QFileDialog.getSaveFileName(
             self._window,
             "Save the weights",
             str(start.with_suffix(".safetensors")),
             "Weights (*.safetensors)",
         )
-        return Path(chosen) if chosen else None
-
-    def remember_weights(self, path: Path) -> None:
-        """Let the document name a weights file that lies beside or below it."""
-        document = self._workspace.root
+        if not chosen:
+            return
+        path = Path(chosen)
+        self._link.save_weights(str(path))
         if document.path is not None and path.is_relative_to(document.path.parent):
             commands.set_weights(document, path.relative_to(document.path.parent).as_posix())
 
-    def export_picture(self, canvas: CanvasView) -> None:
+    def _weights_blocked(self) -> Blocked | None:
+        if not self._workspace.has_variables:
+            return Blocked("The graph has no variables.")
+        return None
+
+    def _on_saved(self) -> None:
+        """Saving a document that names a weights file writes the trained variables, too."""
+        document = self._workspace.root
+        if document.weights and document.path and self._link.has_trained:
+            self._link.save_weights(str(document.path.parent / document.weights))
+
+    def _export_blocked(self) -> Blocked | None:
+        if not self._workspace.document.nodes:
+            return Blocked("The graph is empty: there is nothing to draw.")
+        return None
+
+    def export_picture(self) -> None:
         """Write the graph or what is selected as PNG, SVG or PDF, as and where the user wants."""
-        document = self._workspace.document
+        document, canvas = self._workspace.document, self._canvas
         borders = document.borders.values()
         ids = [i for i in canvas.selected_things() if i not in borders]
         count = sum(i in document.nodes for i in ids)
@@ -149,7 +189,7 @@ class Files(QObject):
         except NodeflowError as error:
             dialogs.show_problem(self._window, "The picture was not written", error)
         else:
-            self.status_text.emit(f"Wrote {path.name}")
+            self._messages.show_status(f"Wrote {path.name}")
 
     # ---- opening ----------------------------------------------------------------------------
 
@@ -176,7 +216,7 @@ class Files(QObject):
         else:
             self._settings.add_recent(path)
         self._show(document)
-        self.status_text.emit(f"Opened {path.name}")
+        self._messages.show_status(f"Opened {path.name}")
         return True
 
     def load_quietly(self, path: Path) -> bool:
@@ -202,7 +242,7 @@ class Files(QObject):
             return True
         answer = dialogs.ask_unsaved(self._window, self.title)
         if answer == dialogs.SAVE:
-            return self.do_save()
+            return self.save()
         return answer == dialogs.DISCARD
 
     @property
@@ -237,7 +277,7 @@ class Files(QObject):
         menu.clear()
         paths = self._settings.recent_files()
         for path in paths:
-            action = menu.addAction(path.name, self._on_menu_file)
+            action = menu.addAction(path.name, self._on_recent)
             action.setData(str(path))
             action.setToolTip(str(path))
         if not paths:
@@ -247,20 +287,16 @@ class Files(QObject):
         """Fill the menu of examples."""
         menu.clear()
         for path in sorted(examples(), key=example_order):
-            action = menu.addAction(title_of(path.stem), self._on_menu_example)
+            action = menu.addAction(title_of(path.stem), self._on_example)
             action.setData(str(path))
 
-    def _on_menu_file(self) -> None:
+    def _on_recent(self) -> None:
         self.open_path(Path(self.sender().data()))
 
-    def _on_menu_example(self) -> None:
+    def _on_example(self) -> None:
         self.open_example(Path(self.sender().data()))
 
     # ---- the inside -------------------------------------------------------------------------
-
-    _example = ""
-    _recovered: journal.Recoverable | None = None
-    """A journal that was opened again: it stays until the work is safe elsewhere."""
 
     def _forget_recovered(self) -> None:
         if self._recovered is not None:
@@ -287,7 +323,7 @@ class Files(QObject):
         if before is None or before.parent != path.parent:
             self._workspace.reanalyse()
         self._workspace.saved.emit()
-        self.status_text.emit(f"Saved {path.name}")
+        self._messages.show_status(f"Saved {path.name}")
         return True
 
     def _recover(self, item: journal.Recoverable) -> None:
@@ -298,7 +334,7 @@ class Files(QObject):
             return
         self._show(document)
         self._recovered = item
-        self.status_text.emit("Recovered unsaved work; save it to keep it")
+        self._messages.show_status("Recovered unsaved work; save it to keep it")
 
     def _keep_journal(self, document: Document) -> None:
         if self._journal is not None:
@@ -308,7 +344,7 @@ class Files(QObject):
 
     def _on_journal_failure(self, error: NodeflowError) -> None:
         log.warning("%s", error)
-        self.status_text.emit(str(error))
+        self._messages.show_status(str(error))
 
     def _suggested_name(self) -> str:
         return self._example or "graph"

@@ -5,11 +5,11 @@ By menu, and by the keys that it names.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPoint
-from PySide6.QtGui import QKeySequence
+from PySide6.QtCore import QObject, QPoint, Signal
+from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMenu
 
 from nodeflow.document.analysis.paths import (
@@ -24,18 +24,22 @@ from nodeflow.document.edit.create_subgraph import check_definition
 from nodeflow.document.edit.definitions import remove_definition, rename_definition
 from nodeflow.document.model.records import SUBGRAPH
 from nodeflow.errors import NodeflowError
-from nodeflow.ui.actions.action_set import Blocked
+from nodeflow.ui.actions.binding import Blocked
 from nodeflow.ui.actions.specs import SEPARATOR
+from nodeflow.ui.canvas import CanvasView
+from nodeflow.ui.controllers.placement import add_in_middle
+from nodeflow.ui.controllers.subgraph_actions import SubgraphActions
+from nodeflow.ui.core.messages import Messages
 from nodeflow.ui.core.theme import icon
-from nodeflow.ui.popups.quick_pick import Row
-
-if TYPE_CHECKING:
-    from nodeflow.ui.window.main_window import MainWindow
+from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.pages.page_stack import PageStack
+from nodeflow.ui.popups.quick_pick import QuickPick, Row
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One thing to do: the method `do_ID` does it, `when_ID` says why it cannot be done."""
+    """One thing that can be done with a row."""
 
     id: str
     text: str
@@ -56,21 +60,48 @@ MENUS: dict[str, tuple[Entry | str, ...]] = {
 ENTRIES = {entry.id: entry for entry in (PLACE, OPEN, RENAME, SAVE, REMOVE)}
 
 
-class OffersMenu:
-    """The menu of a row, and its keys. Each edit is one undo step."""
+class InsertablesMenu(QObject):
+    """The menu of a row, and its keys. Each edit is one undo step.
 
-    def __init__(self, window: MainWindow) -> None:
-        self._window = window
-        self._workspace = window.workspace
+    Signals:
+        renamed(id): the row that was renamed has this id.
+    """
+
+    renamed = Signal(str)
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        canvas: CanvasView,
+        pages: PageStack,
+        quick_pick: QuickPick,
+        subgraphs: SubgraphActions,
+        themes: ThemeManager,
+        messages: Messages,
+    ) -> None:
+        super().__init__(canvas)
+        self._workspace, self._canvas, self._pages = workspace, canvas, pages
+        self._quick_pick, self._subgraphs = quick_pick, subgraphs
+        self._themes, self._messages = themes, messages
         self.menu: QMenu | None = None
+        self._do: dict[Entry, Callable[[str], None]] = {
+            PLACE: self.place,
+            OPEN: self._open,
+            RENAME: self._ask_name,
+            SAVE: self._save,
+            REMOVE: self._remove,
+        }
+        self._when: dict[Entry, Callable[[str], Blocked | None]] = {
+            PLACE: self._place_blocked,
+            REMOVE: self._remove_blocked,
+        }
 
     def open(self, op_id: str, at: QPoint) -> None:
         """Show the menu of a row at a global place."""
-        window = self._window
         if self.menu is not None:
             self.menu.deleteLater()
-        self.menu = QMenu(window)
-        self.menu.setObjectName("offersMenu")
+        self.menu = QMenu(self._pages)
+        self.menu.setObjectName("insertablesMenu")
         self.menu.setToolTipsVisible(True)
         for entry in MENUS[_kind(op_id)]:
             if isinstance(entry, str):
@@ -78,40 +109,41 @@ class OffersMenu:
                 continue
             key = QKeySequence(entry.key).toString(QKeySequence.SequenceFormat.NativeText)
             action = self.menu.addAction(f"{entry.text}\t{key}" if key else entry.text)
-            action.setIcon(icon(entry.icon, window.themes.theme, "ink"))
+            action.setIcon(icon(entry.icon, self._themes.theme, "ink"))
             action.setData((op_id, entry.id))
-            blocked = self.blocked(op_id, entry.id)
+            blocked = self._blocked(op_id, entry)
             action.setEnabled(blocked is None or bool(blocked.fix))
             action.setToolTip(blocked.reason if blocked else "")
         self.menu.triggered.connect(self._on_triggered)
         self.menu.popup(at)
 
-    def _on_triggered(self, action: object) -> None:
-        self.do(*action.data())  # type: ignore[attr-defined]
+    def _on_triggered(self, action: QAction) -> None:
+        self.do(*action.data())
 
-    def blocked(self, op_id: str, what: str) -> Blocked | None:
+    def _blocked(self, op_id: str, entry: Entry) -> Blocked | None:
         """Why something cannot be done with a row."""
-        when = getattr(self, f"when_{what}", None)
-        return when(op_id) if when is not None else None
+        when = self._when.get(entry)
+        return None if when is None else when(op_id)
 
     def do(self, op_id: str, what: str) -> None:
         """Do it, or say why not, with what helps."""
-        if ENTRIES[what] not in MENUS[_kind(op_id)]:
+        entry = ENTRIES[what]
+        if entry not in MENUS[_kind(op_id)]:
             return
-        blocked = self.blocked(op_id, what)
+        blocked = self._blocked(op_id, entry)
         title = _name(op_id)
         try:
             if blocked is None:
-                getattr(self, f"do_{what}")(op_id)
+                self._do[entry](op_id)
                 return
             text, fix = f"{title}: {blocked.reason}", blocked.fix
         except NodeflowError as error:
             text, fix = str(error), ""
-        self._window.info.show_message(text, "info", fix, "Show the node" if fix else "")
+        self._messages.show(text, "info", fix, "Show the node" if fix else "")
 
     # ---- placing and opening ----------------------------------------------------------------
 
-    def when_place(self, op_id: str) -> Blocked | None:
+    def _place_blocked(self, op_id: str) -> Blocked | None:
         document = self._workspace.document
         if _kind(op_id) == SUBGRAPH:
             try:
@@ -120,34 +152,36 @@ class OffersMenu:
                 return Blocked(error.message[:1].upper() + error.message[1:] + ".")
         return None
 
-    def do_place(self, op_id: str) -> None:
-        self._window.add_in_middle(op_id)
+    def place(self, op_id: str) -> None:
+        """Add what a row stands for, in the middle of the canvas."""
+        self._pages.show_canvas()
+        add_in_middle(self._canvas, op_id)
 
-    def do_open(self, op_id: str) -> None:
+    def _open(self, op_id: str) -> None:
         """Show a subgraph of the file: inside an instance, if there is one that runs."""
         name, workspace = _name(op_id), self._workspace
-        self._window.show_canvas()
+        self._pages.show_canvas()
         if workspace.document.scope == name:
             return
         workspace.go_to([ALONE + name])
         count = len(instances_of(workspace.root, name))
         if count > 1:
             shown = "/".join(workspace.path_names)
-            self._window.status.say(f"{shown}, one of {count} instances of {name}")
+            self._messages.show_status(f"{shown}, one of {count} instances of {name}")
 
     # ---- the file's subgraphs ---------------------------------------------------------------
 
-    def do_rename(self, op_id: str) -> None:
+    def _ask_name(self, op_id: str) -> None:
         """Ask for another name."""
         old = _name(op_id)
-        self._window.navigation.popup.open(
+        self._quick_pick.open(
             lambda query: [self._renaming(old, query)] if query else [],
             lambda row: self._renamed(old, row.data),
             title="Name",
             hint="Another name",
             heading=f"Rename the subgraph {old}; all its instances follow",
             nothing="Letters, digits and underscores, please.",
-            back=self._window.palette_panel.tree,
+            back=self._pages.window().focusWidget(),
             text=old,
         )
 
@@ -163,12 +197,12 @@ class OffersMenu:
 
     def _renamed(self, old: str, new: str) -> None:
         rename_definition(self._workspace.root, old, new)
-        self._window.palette_panel.go_to(f"{SUBGRAPH}/{new}")
+        self.renamed.emit(f"{SUBGRAPH}/{new}")
 
-    def do_save(self, op_id: str) -> None:
-        self._window.subgraphs.ask_to_save(_name(op_id))
+    def _save(self, op_id: str) -> None:
+        self._subgraphs.ask_to_save(_name(op_id))
 
-    def when_remove(self, op_id: str) -> Blocked | None:
+    def _remove_blocked(self, op_id: str) -> Blocked | None:
         if _kind(op_id) != SUBGRAPH:
             return None
         root, name = self._workspace.root, _name(op_id)
@@ -184,16 +218,15 @@ class OffersMenu:
         text = f"Used by {first}{others}: unpack or delete what uses it first."
         return Blocked(text, f"node:{path}")
 
-    def do_remove(self, op_id: str) -> None:
-        window = self._window
+    def _remove(self, op_id: str) -> None:
         if _kind(op_id) == SUBGRAPH:
             remove_definition(self._workspace.root, _name(op_id))
-            window.status.say(f"Removed the subgraph {_name(op_id)}; undo brings it back")
+            self._messages.show_status(f"Removed the subgraph {_name(op_id)}; undo brings it back")
         else:
             item = insertables.library_item(op_id)
             library.remove(item)
-            window.subgraphs.refresh_offers()
-            window.status.say(f"{item.name} is no longer in the library")
+            self._subgraphs.refresh_insertables()
+            self._messages.show_status(f"{item.name} is no longer in the library")
 
 
 def _kind(op_id: str) -> str:

@@ -20,7 +20,7 @@ SHOWN_AFTER_MS = 150
 STALE_AFTER_MS = 400
 
 
-class RunStates(QObject):
+class NodeStatus(QObject):
     """Tells the canvas how far what was asked for has come."""
 
     def __init__(self, workspace: Workspace, link: EngineLink, canvas: CanvasView) -> None:

@@ -18,29 +18,26 @@ from nodeflow.graph.registry import REGISTRY
 from nodeflow.ops.user import PLUGINS, make_folder, plugin_folder
 from nodeflow.ops.user.folder import choose_folder, is_named, new_file
 from nodeflow.paths import PLUGINS_VARIABLE
-from nodeflow.ui.actions.action_set import Blocked
+from nodeflow.ui.actions.binding import Binding, Blocked
+from nodeflow.ui.core.messages import Messages
 
 SETTLE_MS = 120
 """Editors write a file in several steps; it is loaded when they are done."""
 _ID = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-class OwnOps(QObject):
+class PluginWatcher(QObject):
     """Watches the plugin folder, and does what the menu offers for it.
 
     Signals:
         reloaded(ids): these ops came, went or may be others; or other files have problems.
-        said(text): what was done.
-        told(text, kind): something the user has to know.
     """
 
     reloaded = Signal(object)
-    status_text = Signal(str)
-    message_shown = Signal(str, str)
 
-    def __init__(self, parent: QWidget) -> None:
+    def __init__(self, parent: QWidget, messages: Messages) -> None:
         super().__init__(parent)
-        self._parent = parent
+        self._parent, self._messages = parent, messages
         self._problems: tuple = ()
         self._watcher = QFileSystemWatcher(self)
         self._timer = QTimer(self, singleShot=True, interval=SETTLE_MS)
@@ -51,6 +48,15 @@ class OwnOps(QObject):
         assert isinstance(application, QGuiApplication)
         application.applicationStateChanged.connect(self._on_state)
         self.load()
+
+    def bindings(self) -> dict[str, Binding]:
+        """What the actions on user ops do."""
+        return {
+            "new_op": Binding(self.ask_new_op),
+            "plugin_folder": Binding(self.show_folder),
+            "choose_plugins": Binding(self.ask_folder, self.choosing_blocked),
+            "reload_plugins": Binding(self.reload),
+        }
 
     @property
     def folder(self) -> Path:
@@ -75,17 +81,17 @@ class OwnOps(QObject):
 
     # ---- actions ----------------------------------------------------------------------------
 
-    def do_plugin_folder(self) -> None:
+    def show_folder(self) -> None:
         """Show the folder, with a sample in it if it is new."""
         try:
             folder = make_folder()
         except FileProblem as error:
-            self.message_shown.emit(str(error), "error")
+            self._messages.show(str(error), "error")
             return
         self.load()
         self._show(folder)
 
-    def do_new_op(self) -> None:
+    def ask_new_op(self) -> None:
         """Write a file to start from, and open it in the user's editor."""
         dialog = QInputDialog(self._parent)
         dialog.setObjectName("newOp")
@@ -101,27 +107,27 @@ class OwnOps(QObject):
         """Make a file for an op of this name; says what is wrong with the name."""
         name = name.strip()
         if not _ID.fullmatch(name):
-            self.message_shown.emit(
+            self._messages.show(
                 f"{name!r} is no name for an op: use letters, digits and _", "error"
             )
             return
         if name in REGISTRY:
-            self.message_shown.emit(
+            self._messages.show(
                 f"There is an op called {name} already; choose another name", "error"
             )
             return
         try:
             path = new_file(name)
         except FileProblem as error:
-            self.message_shown.emit(str(error), "error")
+            self._messages.show(str(error), "error")
             return
         self.load()
-        self.status_text.emit(
+        self._messages.show_status(
             f"{path.name} is written; change it and save, and the op changes with it"
         )
         self._show(path)
 
-    def do_choose_plugins(self) -> None:
+    def ask_folder(self) -> None:
         title = "Plugin folder: every .py file in it is run when nodeflow starts"
         folder = QFileDialog.getExistingDirectory(self._parent, title, str(self.folder.parent))
         if folder:
@@ -132,21 +138,21 @@ class OwnOps(QObject):
         try:
             choose_folder(folder)
         except FileProblem as error:
-            self.message_shown.emit(str(error), "error")
+            self._messages.show(str(error), "error")
             return
         self.load()
-        self.status_text.emit(f"Ops of your own come from {self.folder}")
+        self._messages.show_status(f"Ops of your own come from {self.folder}")
 
-    def when_choose_plugins(self) -> Blocked | None:
+    def choosing_blocked(self) -> Blocked | None:
         if is_named():
             return Blocked(f"The environment variable {PLUGINS_VARIABLE} names the folder.")
         return None
 
-    def do_reload_plugins(self) -> None:
+    def reload(self) -> None:
         changed = PLUGINS.load(again=True)
         self._problems = PLUGINS.problems
         self.reloaded.emit(changed)
-        self.status_text.emit(f"{len(PLUGINS.ops)} ops of your own from {self.folder}")
+        self._messages.show_status(f"{len(PLUGINS.ops)} ops of your own from {self.folder}")
 
     def open_file(self, place: str) -> None:
         """Open a file of the folder, named as in a problem: ``leaky.py, line 3``."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal, Slot
@@ -15,10 +16,13 @@ from nodeflow.document.model.problems import Problem
 from nodeflow.document.model.records import Change, NodeRecord
 from nodeflow.host import protocol as p
 from nodeflow.train.events import Event, Hit
-from nodeflow.ui.actions.action_set import Blocked
+from nodeflow.ui.actions.action_set import ActionSet
+from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.canvas import CanvasView
-from nodeflow.ui.controllers.node_status import RunStates
+from nodeflow.ui.controllers.node_status import NodeStatus
 from nodeflow.ui.core.engine_link import EngineLink
+from nodeflow.ui.core.messages import Messages
+from nodeflow.ui.core.problem_list import ProblemList
 from nodeflow.ui.core.workspace import Workspace
 
 log = logging.getLogger("nodeflow")
@@ -30,98 +34,127 @@ NOTHING_RUNS = Blocked(
 LOSS_WORDS = ("loss", "cost", "entropy", "error")
 
 
-class Running(QObject):
+class RunController(QObject):
     """The Run menu, and the state it leads to.
 
     Signals:
-        said(text): for the status bar.
-        told(text, level, fix, fix text): for the message over the canvas.
-        untold(fix): the message that offers this is no longer true.
-        run_problems(list of Problem): what the last run complained about.
-        valued(names): these tensors have new values.
-        missing(names): placeholders without a feed, that live values wait for.
-        noticed(texts): what the user has to know about the data.
-        began_training: show the training panel.
-        began_profile: show the profile panel.
+        values_changed(names): these tensors have new values.
+        feeds_missing(names): placeholders without a feed, that live values wait for.
+        notices_changed(texts): what the user has to know about the data.
+        notices_requested: the user wants to read them.
+        training_started: a training was asked for.
+        profile_started: measuring was asked for.
         profile_failed: it could not be measured.
+        download_started: the full data set was asked for.
     """
 
-    status_text = Signal(str)
-    message_shown = Signal(str, str, str, str)
-    message_retracted = Signal(str)
-    run_problems = Signal(object)
     values_changed = Signal(object)
-    missing = Signal(object)
-    noticed = Signal(object)
-    began_training = Signal()
-    began_profile = Signal()
+    feeds_missing = Signal(object)
+    notices_changed = Signal(object)
+    notices_requested = Signal()
+    training_started = Signal()
+    profile_started = Signal()
     profile_failed = Signal()
+    download_started = Signal()
 
-    def __init__(self, workspace: Workspace, link: EngineLink, canvas: CanvasView) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        link: EngineLink,
+        canvas: CanvasView,
+        problems: ProblemList,
+        messages: Messages,
+        actions: ActionSet,
+    ) -> None:
         super().__init__(canvas)
         self._workspace, self._link, self._canvas = workspace, link, canvas
+        self._problems, self._messages, self._actions = problems, messages, actions
         self.shows_order = False
         self.target: str | None = None
         self.data_notices: tuple[str, ...] = ()
         self.waiting_for: tuple[str, ...] = ()
         self._run = -1
         self._last: p.Previews | None = None
-        self.states = RunStates(workspace, link, canvas)
+        self.states = NodeStatus(workspace, link, canvas)
         link.previews.connect(self._on_previews)
         link.failed.connect(self._on_failed)
         link.done.connect(self._on_done)
         link.died.connect(self._on_died)
         link.training.connect(self._on_training)
+        link.state_changed.connect(self._on_state)
         workspace.changed.connect(self._on_changed)
+        workspace.entered.connect(self._on_entered)
         workspace.replaced.connect(self._on_replaced)
         workspace.selected.connect(self._on_selected)
 
+        actions.bind(self._bindings())
+        actions.refreshing.connect(self._check_order)
+
+    def _bindings(self) -> dict[str, Binding]:
+        link = self._link
+        return {
+            "run": Binding(self._run_all, self._run_blocked),
+            "run_to": Binding(self._run_to, self._run_to_blocked),
+            "undim": Binding(self._undim),
+            "order": Binding(self._toggle_order, self._order_blocked),
+            "train": Binding(partial(self._begin, resume=False), self._train_blocked),
+            "continue": Binding(partial(self._begin, resume=True), self._continue_blocked),
+            "pause": Binding(self._pause, self._pause_blocked),
+            "step": Binding(link.step, self._step_blocked),
+            "stop": Binding(link.stop, self._stop_blocked),
+            "profile": Binding(self._profile, self._run_blocked),
+            "initialise": Binding(link.initialise, self._initialise_blocked),
+            "restart_engine": Binding(link.restart),
+            "fetch_data": Binding(self._fetch_data),
+            "add_optimizer": Binding(self._add_optimizer),
+        }
+
     # ---- run --------------------------------------------------------------------------------
 
-    def when_run(self) -> Blocked | None:
+    def _run_blocked(self) -> Blocked | None:
         if not self._workspace.root.nodes:
             return Blocked("The graph is empty: there is nothing to run.", "tutorial")
         return self._engine_blocked() or self._busy()
 
-    def do_run(self) -> None:
-        self.do_undim()
+    def _run_all(self) -> None:
+        self._undim()
         self._start(None)
 
-    def when_run_to(self) -> Blocked | None:
+    def _run_to_blocked(self) -> Blocked | None:
         if len(self._workspace.selection) != 1:
             return Blocked("Select one node: it is computed, with all that it needs.")
         if self._workspace.is_apart:
             return NOTHING_RUNS
-        return self.when_run()
+        return self._run_blocked()
 
-    def do_run_to(self) -> None:
+    def _run_to(self) -> None:
         record = self._workspace.document.nodes[self._workspace.selection[0]]
         self.target = record.id
         self._dim()
         self._start(tuple(self._names_of(record)))
         text = f"Only what {record.name} needs was computed; the rest is dimmed."
-        self.message_shown.emit(text, "info", "undim", "Show everything")
+        self._messages.show(text, "info", "undim", "Show everything")
 
-    def do_undim(self) -> None:
+    def _undim(self) -> None:
         if self.target is not None:
             self.target = None
             self._canvas.set_dimmed(None)
-            self.message_retracted.emit("undim")
+            self._messages.message_retracted.emit("undim")
 
-    def do_order(self) -> None:
+    def _toggle_order(self) -> None:
         self.shows_order = not self.shows_order
         self._number()
         if self.shows_order:
-            self.status_text.emit("Nodes with the same number can run at the same time")
+            self._messages.show_status("Nodes with the same number can run at the same time")
 
-    def when_order(self) -> Blocked | None:
+    def _order_blocked(self) -> Blocked | None:
         if not self._workspace.document.nodes:
             return Blocked("The graph is empty: there is no order to show.")
         return None
 
     # ---- train ------------------------------------------------------------------------------
 
-    def when_train(self) -> Blocked | None:
+    def _train_blocked(self) -> Blocked | None:
         found = self._workspace.optimizers
         if not found:
             return Blocked("Training needs an optimizer, wired to the loss.", "add_optimizer")
@@ -132,65 +165,49 @@ class Running(QObject):
             return Blocked(text, "show_problems")
         return self._engine_blocked() or self._busy()
 
-    def do_train(self) -> None:
-        self._begin(resume=False)
-
-    def when_continue(self) -> Blocked | None:
-        blocked = self.when_train()
+    def _continue_blocked(self) -> Blocked | None:
+        blocked = self._train_blocked()
         if blocked is None and not self._link.has_trained:
             return Blocked("Nothing is trained yet, so there is nothing to train on from.", "train")
         return blocked
 
-    def do_continue(self) -> None:
-        self._begin(resume=True)
-
-    def when_pause(self) -> Blocked | None:
+    def _pause_blocked(self) -> Blocked | None:
         return None if self._link.is_training else Blocked("No training is going on.")
 
-    def do_pause(self) -> None:
+    def _pause(self) -> None:
         if self._link.state == "paused":
             self._link.resume()
         else:
             self._link.pause()
 
-    def when_step(self) -> Blocked | None:
+    def _step_blocked(self) -> Blocked | None:
         if self._link.state == "paused":
             return None
         if self._link.state == "training":
             return Blocked("Pause first, then go on step by step.", "pause")
         return Blocked("No training is going on.")
 
-    def do_step(self) -> None:
-        self._link.step()
-
-    def when_stop(self) -> Blocked | None:
+    def _stop_blocked(self) -> Blocked | None:
         if self._link.is_training or self._link.state == "running":
             return None
         return Blocked("Nothing is running.")
 
-    def do_stop(self) -> None:
-        self._link.stop()
-
-    def when_profile(self) -> Blocked | None:
-        return self.when_run()
-
-    def do_profile(self) -> None:
-        self.run_problems.emit([])
-        self.began_profile.emit()
+    def _profile(self) -> None:
+        self._problems.set_run_problems([])
+        self._messages.dismissed.emit()
+        self.profile_started.emit()
         self._link.profile()
 
-    def when_initialise(self) -> Blocked | None:
+    def _initialise_blocked(self) -> Blocked | None:
         if not self._workspace.has_variables:
             return Blocked("The graph has no variables.")
         return self._engine_blocked() or self._busy()
 
-    def do_initialise(self) -> None:
-        self._link.initialise()
+    def _fetch_data(self) -> None:
+        self.download_started.emit()
+        self._link.start_download("mnist")
 
-    def do_restart_engine(self) -> None:
-        self._link.restart()
-
-    def do_add_optimizer(self) -> None:
+    def _add_optimizer(self) -> None:
         """Add an optimizer, wired to what looks like the loss, as one undo step."""
         document = self._workspace.document
         loss = self._likely_loss()
@@ -227,7 +244,7 @@ class Running(QObject):
         return None
 
     def _start(self, names: tuple[str, ...] | None) -> None:
-        self.run_problems.emit([])
+        self._problems.set_run_problems([])
         only = self.target is not None
         nodes = self._workspace.document.nodes
         wanted = self._workspace.analysis.ancestors(self.target) if only else nodes
@@ -235,9 +252,10 @@ class Running(QObject):
         self._run = self._link.run(names)
 
     def _begin(self, resume: bool) -> None:
-        self.do_undim()
-        self.run_problems.emit([])
-        self.began_training.emit()
+        self._undim()
+        self._problems.set_run_problems([])
+        self._messages.dismissed.emit()
+        self.training_started.emit()
         self._link.train(resume)
 
     def _names_of(self, record: NodeRecord) -> list[str]:
@@ -262,7 +280,7 @@ class Running(QObject):
     def _dim(self) -> None:
         document = self._workspace.document
         if self.target is None or self.target not in document.nodes:
-            self.do_undim()
+            self._undim()
             return
         needed = self._workspace.analysis.ancestors(self.target)
         self._canvas.set_dimmed(set(document.nodes) - needed)
@@ -280,10 +298,10 @@ class Running(QObject):
         self.values_changed.emit(tuple(message.values))
         if message.missing != self.waiting_for:
             self.waiting_for = message.missing
-            self.missing.emit(message.missing)
+            self.feeds_missing.emit(message.missing)
         if message.step is None and message.notices != self.data_notices:
             self.data_notices = message.notices
-            self.noticed.emit(message.notices)
+            self.notices_changed.emit(message.notices)
         if message.request == self._run and not message.watch:
             self._run = -1
             self.states.end(self._values_here(message))
@@ -315,9 +333,9 @@ class Running(QObject):
         return {n.removeprefix(scope).partition(":")[0] for n in good if n.startswith(scope)}
 
     @Slot()
-    def on_entered(self) -> None:
+    def _on_entered(self) -> None:
         """Another graph is shown: with the values that came last."""
-        self.do_undim()
+        self._undim()
         if self._last is not None:
             self._show_values(self._last)
         if self.shows_order:
@@ -329,12 +347,12 @@ class Running(QObject):
         for name, value in message.values.items():
             if value.kind == "error":
                 problems.append(Problem(name.partition(":")[0], None, value.text))
-        self.run_problems.emit(problems)
+        self._problems.set_run_problems(problems)
         if problems:
             self._tell(problems[0])
             return
         count = len(message.values)
-        self.status_text.emit(f"Computed {count} tensor{'' if count == 1 else 's'}")
+        self._messages.show_status(f"Computed {count} tensor{'' if count == 1 else 's'}")
 
     def _missing_problem(self, name: str) -> Problem:
         place = self._workspace.find(name)
@@ -352,7 +370,7 @@ class Running(QObject):
     def _tell(self, problem: Problem) -> None:
         place = self._workspace.find(problem.node) if problem.node else None
         fix, text = (f"node:{place}", "Show the node") if place else ("", "")
-        self.message_shown.emit(str(problem), "error", fix, text)
+        self._messages.show(str(problem), "error", fix, text)
 
     @Slot(object)
     def _on_failed(self, message: p.Failed) -> None:
@@ -360,7 +378,7 @@ class Running(QObject):
         log.warning("%s failed: %s", message.what, error)
         if message.what == "LoadWeights":
             text = f"{error} Variables have their initial values."
-            self.message_shown.emit(text, "warning", "", "")
+            self._messages.show(text, "warning", "", "")
             return
         if message.what == "Profile":
             self.profile_failed.emit()
@@ -368,10 +386,10 @@ class Running(QObject):
         if message.what == "FetchTensor":
             return  # the viewer says so
         if message.what == "Evaluate" and message.request != self._run:
-            self.status_text.emit(f"No live values: {error}")
+            self._messages.show_status(f"No live values: {error}")
             return
         self.states.end(set())
-        self.run_problems.emit([problem])
+        self._problems.set_run_problems([problem])
         self._tell(problem)
 
     @Slot(object)
@@ -382,25 +400,25 @@ class Running(QObject):
         first = self._workspace.find(event.nodes[0])
         text = f"Breakpoint: {event.reason}. Paused after step {event.step}."
         fix, words = (f"node:{first}", "Show the node") if first else ("", "")
-        self.message_shown.emit(text, "warning", fix, words)
+        self._messages.show(text, "warning", fix, words)
 
     @Slot(object)
     def _on_done(self, message: Any) -> None:
         if isinstance(message, p.VariablesInitialized):
-            self.status_text.emit(f"Initialised {message.count} variables")
+            self._messages.show_status(f"Initialised {message.count} variables")
         elif isinstance(message, p.WeightsSaved):
-            self.status_text.emit(f"Saved the weights to {message.path}")
+            self._messages.show_status(f"Saved the weights to {message.path}")
         elif isinstance(message, p.WeightsLoaded):
-            self.status_text.emit(f"Loaded the weights from {message.path}")
+            self._messages.show_status(f"Loaded the weights from {message.path}")
 
     @Slot(object, bool)
     def _on_died(self, message: p.Died, again: bool) -> None:
         text = "The engine stopped unexpectedly. Your graph is untouched; variables start afresh."
         if again:
-            self.message_shown.emit(f"{text} It is being started again.", "warning", "", "")
+            self._messages.show(f"{text} It is being started again.", "warning", "", "")
         else:
             text += " It stopped several times in a row, so it waits for you."
-            self.message_shown.emit(text, "error", "restart_engine", "Start it again")
+            self._messages.show(text, "error", "restart_engine", "Start it again")
 
     @Slot(object)
     def _on_changed(self, change: Change) -> None:
@@ -411,16 +429,27 @@ class Running(QObject):
         if self.target is not None:
             self._dim()
 
+    @Slot(str)
+    def _on_state(self, state: str) -> None:
+        paused = state == "paused"
+        text, icon = ("Resume", "play") if paused else ("Pause", "pause")
+        self._actions.set_text("pause", text, icon)
+        self._actions.refresh_soon()
+
+    def _check_order(self) -> None:
+        self._actions["order"].setChecked(self.shows_order)
+
     @Slot()
     def _on_replaced(self) -> None:
         self.target = None
+        self.shows_order = False
         self._last = None
         self.waiting_for = self.data_notices = ()
-        self.missing.emit(())
-        self.noticed.emit(())
-        self.run_problems.emit([])
+        self.feeds_missing.emit(())
+        self.notices_changed.emit(())
+        self._problems.set_run_problems([])
 
     @Slot(object)
     def _on_selected(self, ids: tuple[str, ...]) -> None:
         if not ids:
-            self.do_undim()
+            self._undim()

@@ -1,102 +1,119 @@
-"""Subgraphs in the window: making, entering, leaving, exposing ports, and the user's library.
+"""Subgraphs in the window: creating, entering, leaving, exposing ports, and the user's library.
 
-Functions ``do_ID`` and ``when_ID`` of the actions; the document's part is in `document.subgraphs`.
+What they do to the document is in `document.edit`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPointF
+from PySide6.QtCore import QObject, Signal
 
 from nodeflow.document.analysis.ports import in_ports, out_ports
-from nodeflow.document.analysis.subgraph_declarations import SubgraphDeclaration
 from nodeflow.document.analysis.subgraph_interface import BORDER, DEFINITION
 from nodeflow.document.edit import insertables, library
 from nodeflow.document.edit.create_subgraph import create
 from nodeflow.document.edit.definitions import make_independent
 from nodeflow.document.edit.subgraph_ports import expose
-from nodeflow.document.edit.unpack_subgraph import unpack_subgraph
 from nodeflow.document.model.names import automatic_name
-from nodeflow.document.model.records import INPUTS, OUTPUTS, SUBGRAPH, Change, NodeRecord
-from nodeflow.ui.actions.action_set import Blocked
+from nodeflow.document.model.records import INPUTS, OUTPUTS, Change, NodeRecord
+from nodeflow.ui.actions.action_set import ActionSet
+from nodeflow.ui.actions.binding import Binding, Blocked
+from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.canvas.scene import card_data
+from nodeflow.ui.controllers.placement import add_in_middle
+from nodeflow.ui.core.messages import Messages
+from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.pages.page_stack import PageStack
 from nodeflow.ui.popups.fuzzy_match import score
-from nodeflow.ui.popups.quick_pick import Row
-
-if TYPE_CHECKING:
-    from nodeflow.ui.window.main_window import MainWindow
+from nodeflow.ui.popups.quick_pick import QuickPick, Row
 
 NOT_INSIDE = Blocked("This is the file's own graph, not a subgraph.")
 NO_INSTANCE = Blocked("Select a subgraph.")
 
 
-class Subgraphs:
-    """The actions on subgraphs."""
+class SubgraphActions(QObject):
+    """The actions on subgraphs.
 
-    def __init__(self, window: MainWindow) -> None:
-        self._window = window
-        self._workspace, self._canvas = window.workspace, window.canvas
+    Signals:
+        insertables_changed(list of declarations): the file's subgraphs and the library, as the
+            palette shows them.
+        list_requested(): the file's subgraphs are to be shown in the palette.
+    """
 
-    # ---- making and unpacking ---------------------------------------------------------------
+    insertables_changed = Signal(object)
+    list_requested = Signal()
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        canvas: CanvasView,
+        pages: PageStack,
+        quick_pick: QuickPick,
+        messages: Messages,
+        actions: ActionSet,
+    ) -> None:
+        super().__init__(canvas)
+        self._workspace, self._canvas, self._pages = workspace, canvas, pages
+        self._quick_pick, self._messages = quick_pick, messages
+        workspace.edited.connect(self._on_edited)
+        for signal in (workspace.replaced, workspace.entered):
+            signal.connect(self.refresh_insertables)
+        pages.breadcrumbs.back.connect(self.leave)
+        pages.breadcrumbs.chosen.connect(self.go_to)
+        canvas.leave_requested.connect(self.leave)
+        actions.bind(self._bindings())
+
+    def _bindings(self) -> dict[str, Binding]:
+        return {
+            "subgraph": Binding(self._create, self._create_blocked),
+            "independent": Binding(self._make_independent, self._independent_blocked),
+            "leave": Binding(self.leave, self._leave_blocked),
+            "expose": Binding(self._ask_port, self._expose_blocked),
+            "save_library": Binding(self._save_selection, self._save_blocked),
+            "insert_library": Binding(self._ask_insertable, self._insert_blocked),
+            "remove_library": Binding(self._ask_removed, self._remove_blocked),
+            "list_subgraphs": Binding(self._list, self._list_blocked),
+        }
+
+    # ---- creating --------- ---------------------------------------------------------------
 
     def _locked(self) -> Blocked | None:
-        return Blocked("This is only to be looked at.") if self._window.is_inside else None
+        return Blocked("This is only to be looked at.") if self._pages.is_inside else None
 
-    def when_subgraph(self) -> Blocked | None:
+    def _create_blocked(self) -> Blocked | None:
         nodes = self._workspace.document.nodes
         some = any(nodes[i].op not in BORDER for i in self._workspace.selection)
         return self._locked() or (None if some else Blocked("Select the nodes to put together."))
 
-    def do_subgraph(self) -> None:
+    def _create(self) -> None:
         """Put what is selected into a subgraph, and let the user name it."""
         with self._canvas.reporting():
             made = create(self._workspace.document, self._canvas.selected_things())
             self._canvas.select([made])
             self._canvas.rename_node(made)
 
-    def instance(self) -> NodeRecord | None:
-        """The one selected instance."""
-        chosen = self._workspace.selection
-        record = self._workspace.document.nodes[chosen[0]] if len(chosen) == 1 else None
-        return record if record is not None and record.op == SUBGRAPH else None
+    def _independent_blocked(self) -> Blocked | None:
+        return self._locked() or (None if self._workspace.selected_instance else NO_INSTANCE)
 
-    def unpack(self, record: NodeRecord) -> None:
-        """Replace an instance by what is inside."""
-        with self._canvas.reporting():
-            new = unpack_subgraph(self._workspace.document, record.id)
-            self._canvas.select(new)
-            self._window.status.say(f"Unpacked {len(new)} nodes")
-
-    def when_independent(self) -> Blocked | None:
-        return self._locked() or (None if self.instance() else NO_INSTANCE)
-
-    def do_independent(self) -> None:
-        record = self.instance()
+    def _make_independent(self) -> None:
+        record = self._workspace.selected_instance
         if record is not None:
             with self._canvas.reporting():
                 name = make_independent(self._workspace.document, record.id)
-                self._window.status.say(f"{record.name} has the subgraph {name} for itself")
+                self._messages.show_status(f"{record.name} has the subgraph {name} for itself")
 
     # ---- entering and leaving ---------------------------------------------------------------
 
-    def when_leave(self) -> Blocked | None:
-        return None if self._workspace.path or self._window.is_inside else NOT_INSIDE
+    def _leave_blocked(self) -> Blocked | None:
+        return None if self._workspace.path or self._pages.is_inside else NOT_INSIDE
 
-    def do_leave(self) -> None:
+    def leave(self) -> None:
         """Back to the graph outside; the instance that was shown is selected there."""
-        if self._window.is_inside:
-            self._window.show_canvas()
+        if self._pages.is_inside:
+            self._pages.show_canvas()
         elif self._workspace.path:
             self.go_to(len(self._workspace.path) - 1)
-
-    def enter(self, node_id: str) -> bool:
-        """Show what is inside an instance; False if there is nothing to show."""
-        if not self._workspace.enter(node_id):
-            return False
-        self._window.show_canvas()
-        return True
 
     def go_to(self, depth: int) -> None:
         """Leave until so many instances lead to what is shown."""
@@ -107,32 +124,19 @@ class Subgraphs:
             self._canvas.show_whole(came_from)
         self._canvas.setFocus()
 
-    def show_path(self) -> None:
-        """Say in the bar over the canvas where one is."""
-        bar, names = self._window.breadcrumbs, self._workspace.path_names
-        bar.setVisible(bool(names))
-        if not names:
-            return
-        document = self._workspace.document
-        count = len(document.nodes) - len(document.borders)
-        facts = f"subgraph {document.scope}, {count} node{'' if count == 1 else 's'}"
-        if self._workspace.is_apart:
-            facts += ", not inside an instance: nothing in it is computed"
-        bar.show_names([self._window.files.title, *names], facts)
-
     # ---- ports ------------------------------------------------------------------------------
 
-    def when_expose(self) -> Blocked | None:
+    def _expose_blocked(self) -> Blocked | None:
         if not self._workspace.path:
             return NOT_INSIDE
         one = len(self._workspace.selection) == 1
         return self._locked() or (None if one else Blocked("Select the node whose port it is."))
 
-    def do_expose(self) -> None:
+    def _ask_port(self) -> None:
         """Ask which port of the selected node becomes one of the subgraph."""
         record = self._workspace.document.nodes[self._workspace.selection[0]]
         rows = self._exposable(record)
-        self._window.navigation.popup.open(
+        self._quick_pick.open(
             lambda query: [row for row in rows if score(query, row.title) > 0],
             self._exposed,
             title="Port",
@@ -159,17 +163,17 @@ class Subgraphs:
         node, port, side = row.data
         with self._canvas.reporting():
             name = expose(self._workspace.document, node, port, side)
-            self._window.status.say(f"The subgraph has the port {name}")
+            self._messages.show_status(f"The subgraph has the port {name}")
 
     # ---- the library ------------------------------------------------------------------------
 
-    def when_save_library(self) -> Blocked | None:
+    def _save_blocked(self) -> Blocked | None:
         some = self._workspace.selection
         return self._locked() or (None if some else Blocked("Select a subgraph, or nodes."))
 
-    def do_save_library(self) -> None:
+    def _save_selection(self) -> None:
         """Ask for a name: an instance is saved as a subgraph, nodes as a template."""
-        record = self.instance()
+        record = self._workspace.selected_instance
         self.ask_to_save(None if record is None else str(record.attrs.get(DEFINITION)))
 
     def ask_to_save(self, definition: str | None) -> None:
@@ -183,14 +187,14 @@ class Subgraphs:
             taken = any((i.kind, i.name) == (kind, name) for i in library.items())
             return [Row(name, "Replaces the one there" if taken else "", data=name, icon="save")]
 
-        self._window.navigation.popup.open(
+        self._quick_pick.open(
             names,
             lambda row: self._save(definition, row.data),
             title="Name",
             hint="A name in the library",
             heading=f"Save to the library, as a {kind.rstrip('s')}",
             nothing="Letters, digits and underscores, please.",
-            back=self._window.focusWidget() or self._canvas,
+            back=self._pages.window().focusWidget() or self._canvas,
         )
 
     def _save(self, definition: str | None, name: str) -> None:
@@ -200,34 +204,34 @@ class Subgraphs:
                 item = library.save_subgraph(document, definition, name=name)
             else:
                 item = library.save_template(document, self._canvas.selected_things(), name)
-            self.refresh_offers()
-            self._window.status.say(f"{item.name} is in the library")
+            self.refresh_insertables()
+            self._messages.show_status(f"{item.name} is in the library")
 
-    def when_insert_library(self) -> Blocked | None:
+    def _insert_blocked(self) -> Blocked | None:
         return self._locked() or self._when_any()
 
     def _when_any(self) -> Blocked | None:
         some = library.items() or self._workspace.root.subgraphs
         return None if some else Blocked("There are no subgraphs and no templates yet.")
 
-    def do_insert_library(self) -> None:
+    def _ask_insertable(self) -> None:
         """Ask for a subgraph or template, and put it into the middle."""
-        self._window.show_canvas()
-        self._window.navigation.popup.open(
+        self._pages.show_canvas()
+        self._quick_pick.open(
             self._found,
-            lambda row: self.insert(row.data),
+            lambda row: add_in_middle(self._canvas, row.data),
             title="Insert",
             hint="Subgraph or template",
             nothing="Nothing of this name.",
             back=self._canvas,
         )
 
-    def when_remove_library(self) -> Blocked | None:
+    def _remove_blocked(self) -> Blocked | None:
         return None if library.items() else Blocked("The library is empty.")
 
-    def do_remove_library(self) -> None:
+    def _ask_removed(self) -> None:
         """Ask what to remove from the library."""
-        self._window.navigation.popup.open(
+        self._quick_pick.open(
             lambda query: [
                 Row(item.name, item.kind.rstrip("s"), data=item, icon="trash-2")
                 for item in library.items()
@@ -241,8 +245,8 @@ class Subgraphs:
 
     def _removed(self, row: Row) -> None:
         library.remove(row.data)
-        self.refresh_offers()
-        self._window.status.say(f"{row.title} is no longer in the library")
+        self.refresh_insertables()
+        self._messages.show_status(f"{row.title} is no longer in the library")
 
     def _found(self, query: str) -> list[Row]:
         return [
@@ -251,25 +255,22 @@ class Subgraphs:
             if score(query, op.title) > 0
         ]
 
-    def insert(self, op_id: str) -> None:
-        """Add what an offer stands for, in the middle of what is seen."""
-        canvas = self._canvas
-        middle = canvas.view_to_scene(QPointF(canvas.rect().center()))
-        place = self._window.edit_menu.free_place(middle)
-        canvas.add_node(op_id, place)
+    def insertables(self) -> list[insertables.Offer]:
+        """The file's subgraphs and the library, as the palette shows them."""
+        return insertables.offers(self._workspace.document, every=True)
 
-    def refresh_offers(self, change: Change | None = None) -> None:
-        """The palette shows the file's subgraphs and the library."""
-        if change is None or not change.only_moves:
-            found = insertables.offers(self._workspace.document, every=True)
-            self._window.palette_panel.offer(found)
+    def refresh_insertables(self) -> None:
+        """The library, the file's subgraphs or the graph to put them into may be others."""
+        self.insertables_changed.emit(self.insertables())
 
-    def when_list_subgraphs(self) -> Blocked | None:
+    def _on_edited(self, change: Change) -> None:
+        if not change.only_moves:
+            self.refresh_insertables()
+
+    def _list_blocked(self) -> Blocked | None:
         some = self._workspace.root.subgraphs
         return None if some else Blocked("The file has no subgraphs yet.", "subgraph")
 
-    def do_list_subgraphs(self) -> None:
-        """Give the keyboard to the file's subgraphs in the ops panel."""
-        self._window.show_canvas()
-        self._window.show_panel("palette")
-        self._window.palette_panel.show_offers(SubgraphDeclaration.category)
+    def _list(self) -> None:
+        self._pages.show_canvas()
+        self.list_requested.emit()

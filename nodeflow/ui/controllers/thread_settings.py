@@ -5,6 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QSpinBox, QWidget
 
+from nodeflow.ui.actions.action_set import ActionSet
+from nodeflow.ui.actions.binding import Binding
 from nodeflow.ui.core.engine_link import EngineLink
 from nodeflow.ui.core.settings import MOST_THREADS, Settings
 from nodeflow.ui.core.theme import SPACE
@@ -16,16 +18,19 @@ TEXT = (
 )
 
 
-class Threads(QObject):
+class ThreadSettings(QObject):
     """Gives the engine the number that is set."""
 
-    def __init__(self, window: QWidget, link: EngineLink, settings: Settings) -> None:
+    def __init__(
+        self, window: QWidget, link: EngineLink, settings: Settings, actions: ActionSet
+    ) -> None:
         super().__init__(window)
         self._window, self._link, self._settings = window, link, settings
         if settings.threads is not None:
             link.set_threads(settings.threads)
+        actions.bind({"threads": Binding(self.ask)})
 
-    def do_threads(self) -> None:
+    def ask(self) -> None:
         """Ask for the number."""
         self.dialog = ThreadsDialog(self._window, self._settings.threads)
         self.dialog.accepted.connect(self._on_accepted)

@@ -42,7 +42,7 @@ class View:
         return self.step == other.step and gap < NEAR
 
 
-class Views(QObject):
+class ViewHistory(QObject):
     """The history and the bookmarks of the canvas's document; `changed` after each step."""
 
     changed = Signal()

@@ -1,8 +1,34 @@
-"""Messages as the window shows them."""
+"""What the window says to its user, and by which signals it reaches the status bar and the bar
+over the canvas."""
 
 from __future__ import annotations
+
+from PySide6.QtCore import QObject, Signal
 
 
 def plain(message: str) -> str:
     """A message without the backticks that set names apart in a terminal."""
     return message.replace("`", "")
+
+
+class Messages(QObject):
+    """Carries messages from the controllers to the widgets that show them.
+
+    Signals:
+        status_text(text): for the status bar.
+        message_shown(text, level, fix, fix_text): for the bar over the canvas; ``level`` is
+            ``info``, ``warning`` or ``error``, ``fix`` the id of an action or ``node:PATH``.
+        message_retracted(fix): the message that offers this fix is no longer true.
+        dismissed(): what the bar shows is about something that has gone.
+    """
+
+    status_text = Signal(str)
+    message_shown = Signal(str, str, str, str)
+    message_retracted = Signal(str)
+    dismissed = Signal()
+
+    def show_status(self, text: str) -> None:
+        self.status_text.emit(text)
+
+    def show(self, text: str, level: str = "info", fix: str = "", fix_text: str = "") -> None:
+        self.message_shown.emit(text, level, fix, fix_text)

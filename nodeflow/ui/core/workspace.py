@@ -28,7 +28,7 @@ from nodeflow.document.analysis.training_settings import is_optimizer, optimizer
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.names import natural_key
 from nodeflow.document.model.problems import Problem
-from nodeflow.document.model.records import Change, NodeRecord
+from nodeflow.document.model.records import SUBGRAPH, Change, NodeRecord
 from nodeflow.graph.declaration import NodeDeclaration
 
 GROUP = "group"
@@ -233,8 +233,15 @@ class Workspace(QObject):
         return self._selected_now
 
     @property
+    def selected_instance(self) -> NodeRecord | None:
+        """The one selected node, if it is an instance of a subgraph."""
+        chosen = self.selection
+        record = self.document.nodes[chosen[0]] if len(chosen) == 1 else None
+        return record if record is not None and record.op == SUBGRAPH else None
+
+    @property
     def raw_selection(self) -> tuple[str, ...]:
-        """Ids of everything selected, frames too, as the canvas said it last."""
+        """Ids of everything selected, frames too, as the canvas announced it last."""
         return self._selection
 
     @property
@@ -277,7 +284,7 @@ class Workspace(QObject):
     # ---- changing ---------------------------------------------------------------------------
 
     def select(self, ids: Iterable[str]) -> None:
-        """Note the canvas's selection and tell the panels."""
+        """Keep the canvas's selection and announce it."""
         ids = tuple(ids)
         if ids != self._selection:
             self._selection = ids

@@ -1,5 +1,5 @@
 """The inspector: what is selected, with an editor for everything its declaration declares."""
 
-from nodeflow.ui.inspector.panel import InspectorPanel
+from nodeflow.ui.inspector.panel import Inspector
 
-__all__ = ["InspectorPanel"]
+__all__ = ["Inspector"]

@@ -45,8 +45,8 @@ FRAME_ATTRS = (
 class Page(QWidget):
     """A page of the inspector; ``refresh`` shows the document as it is now."""
 
-    asked = Signal(str)
-    wanted = Signal(str)
+    node_requested = Signal(str)
+    action_requested = Signal(str)
 
     def __init__(self, workspace: Workspace, theme: Theme) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ class NodePage(Page):
         self.source: AttrRow | None = None
         self.training: TrainingSection | None = None
         self.ports = PortsSection(workspace, record.id, theme)
-        self.ports.asked.connect(self.asked)
+        self.ports.node_requested.connect(self.node_requested)
         self.body.addWidget(self.name)
         self.body.addWidget(self.problems)
         if record.op == DATASET:
@@ -131,7 +131,7 @@ class NodePage(Page):
         if definition is None:
             return None
         section = SubgraphSection(self.workspace, definition, self.theme, inside=False)
-        section.wanted.connect(self.wanted)
+        section.action_requested.connect(self.action_requested)
         return section
 
     def _make_inside(self) -> QWidget:
@@ -147,10 +147,10 @@ class NodePage(Page):
         return section
 
     def _want_expand(self) -> None:
-        self.wanted.emit("expand")
+        self.action_requested.emit("expand")
 
     def _want_unpack(self) -> None:
-        self.wanted.emit("unpack")
+        self.action_requested.emit("unpack")
 
     def _make_source(self) -> QWidget:
         assert self.op is not None
@@ -229,7 +229,7 @@ class GraphPage(Page):
         if workspace.document.scope:
             document = workspace.document
             self.subgraph = SubgraphSection(workspace, document, theme, inside=True)
-            self.subgraph.wanted.connect(self.wanted)
+            self.subgraph.action_requested.connect(self.action_requested)
             self.body.addWidget(self.subgraph)
         if workspace.optimizers:
             self.training = TrainingSection(workspace, theme)
@@ -307,17 +307,17 @@ class ManyPage(Page):
         """Names do not change while several nodes are selected."""
 
 
-class InspectorPanel(QScrollArea):
+class Inspector(QScrollArea):
     """Shows a page for the workspace's selection.
 
     Signals:
-        asked(id): please show that node.
-        wanted(action id): do this with the selected node.
-        left: Escape was pressed, back to the canvas.
+        node_requested(id): that node is to be shown.
+        action_requested(action id): to be done with the selected node.
+        leave_requested: Escape was pressed, back to the canvas.
     """
 
-    asked = Signal(str)
-    wanted = Signal(str)
+    node_requested = Signal(str)
+    action_requested = Signal(str)
     leave_requested = Signal()
 
     def __init__(
@@ -352,8 +352,8 @@ class InspectorPanel(QScrollArea):
             old.hide()
             old.deleteLater()
         self._page = self._make_page()
-        self._page.asked.connect(self.asked)
-        self._page.wanted.connect(self.wanted)
+        self._page.node_requested.connect(self.node_requested)
+        self._page.action_requested.connect(self.action_requested)
         self.setWidget(self._page)
 
     def refresh(self) -> None:

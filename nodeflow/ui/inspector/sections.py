@@ -215,7 +215,7 @@ class PortsSection(Section):
     ``asked(node id)`` when somebody presses the name of a neighbour.
     """
 
-    asked = Signal(str)
+    node_requested = Signal(str)
 
     def __init__(self, workspace: Workspace, node_id: str, theme: Theme) -> None:
         super().__init__()
@@ -285,7 +285,7 @@ class PortsSection(Section):
         return result
 
     def _on_link(self) -> None:
-        self.asked.emit(self.sender().objectName())
+        self.node_requested.emit(self.sender().objectName())
 
 
 class DocSection(Section):

@@ -142,7 +142,7 @@ class SubgraphSection(Section):
     ``wanted`` asks for an action of the window.
     """
 
-    wanted = Signal(str)
+    action_requested = Signal(str)
 
     def __init__(
         self, workspace: Workspace, definition: Document, theme: Theme, inside: bool
@@ -158,7 +158,7 @@ class SubgraphSection(Section):
         for widget in (self.field, self._error, self._uses):
             self.add(widget)
         names = ("leave",) if inside else ("expand", "unpack", "independent", "save_library")
-        buttons = [button(_WORDS[n], "", partial(self.wanted.emit, n)) for n in names]
+        buttons = [button(_WORDS[n], "", partial(self.action_requested.emit, n)) for n in names]
         holder, flowing = QWidget(), FlowLayout(2)
         for each in buttons:
             flowing.addWidget(each)

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QToolButton
 from nodeflow.ui.core.theme import SPACE, Theme, icon
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import ElidedLabel, button, clear, label
+from nodeflow.ui.core.workspace import Workspace
 
 BACK_KEYS = "Escape, Backspace or Alt+Left"
 LEAVE_KEYS = "Escape or Ctrl+Shift+Enter"
@@ -88,6 +89,23 @@ class Breadcrumbs(QFrame):
             self._middle.addWidget(step)
             self._middle.addWidget(label("▸", "muted"))
         self.show_path(names[0], names[-1], facts)
+
+    def show_place(self, title: str, workspace: Workspace) -> None:
+        """Say in which subgraph the visible graph lies; hidden over the file's own graph.
+
+        Args:
+            title: what the document is called.
+        """
+        names = workspace.path_names
+        self.setVisible(bool(names))
+        if not names:
+            return
+        document = workspace.document
+        count = len(document.nodes) - len(document.borders)
+        facts = f"subgraph {document.scope}, {count} node{'' if count == 1 else 's'}"
+        if workspace.is_apart:
+            facts += ", not inside an instance: nothing in it is computed"
+        self.show_names([title, *names], facts)
 
     def _on_outside(self) -> None:
         if self._named:

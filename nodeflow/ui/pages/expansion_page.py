@@ -15,9 +15,10 @@ from nodeflow.host import protocol as p
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.canvas.view.keyboard import CanvasKeys
 from nodeflow.ui.core.engine_link import EngineLink
+from nodeflow.ui.core.messages import Messages
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.workspace import Workspace
-from nodeflow.ui.inspector import InspectorPanel
+from nodeflow.ui.inspector import Inspector
 from nodeflow.ui.pages.breadcrumbs import Breadcrumbs
 
 PAUSE_MS = 400
@@ -30,20 +31,18 @@ class ExpansionPage(QWidget):
     """The page.
 
     Signals:
-        closed: back to the document's own canvas, please.
-        unpack_wanted: make the derived nodes part of the document.
-        outer_wanted(id): show this node of the document.
-        inner_activated: a derived node was double clicked.
-        said(text): for the status bar.
-        looked: another place or scale.
+        closed: show the document's own canvas.
+        unpack_requested: make the derived nodes part of the document.
+        outer_requested(id): show this node of the document.
+        node_activated: a derived node was double clicked.
+        view_changed: the canvas shows another place or has another scale.
     """
 
     closed = Signal()
-    unpack_wanted = Signal()
-    outer_wanted = Signal(str)
-    inner_activated = Signal()
-    status_text = Signal(str)
-    looked = Signal()
+    unpack_requested = Signal()
+    outer_requested = Signal(str)
+    node_activated = Signal()
+    view_changed = Signal()
 
     def __init__(
         self,
@@ -51,19 +50,20 @@ class ExpansionPage(QWidget):
         link: EngineLink,
         themes: ThemeManager,
         keys: CanvasKeys,
+        messages: Messages,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._outside, self._link, self._themes = workspace, link, themes
-        self._keys = keys
+        self._keys, self._messages = keys, messages
         self.inside = Workspace(self)
         self.node: str | None = None
         self.canvas: CanvasView | None = None
-        self.inspector = InspectorPanel(self.inside, themes)
-        self.inspector.asked.connect(self.show_node)
+        self.inspector = Inspector(self.inside, themes)
+        self.inspector.node_requested.connect(self.show_node)
         self.path = Breadcrumbs(themes)
         self.path.back.connect(self.closed)
-        self.path.unpack.connect(self.unpack_wanted)
+        self.path.unpack.connect(self.unpack_requested)
         self._names: tuple[str, ...] = ()
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
@@ -106,17 +106,19 @@ class ExpansionPage(QWidget):
         canvas.setAccessibleName("Derived nodes")
         canvas.selection_changed.connect(self.inside.select)
         canvas.node_activated.connect(self._on_activated)
-        canvas.message.connect(self.status_text)
+        canvas.message.connect(self._messages.status_text)
         canvas.leave_requested.connect(self.closed)
-        canvas.view_changed.connect(self.looked)
+        canvas.view_changed.connect(self.view_changed)
         self._layout.addWidget(canvas, 1)
 
-    def look(self) -> None:
-        """Show all of it if that can be read, else where it begins."""
+    def show_start(self) -> None:
+        """Show all of it if that can be read, else where it begins; the canvas has the keyboard."""
         assert self.canvas is not None
+        self.layout().activate()
         self.canvas.fit_all()
         if self.canvas.camera.scale < READABLE:
             self.canvas.show_beginning(READABLE)
+        self.canvas.setFocus()
 
     @Slot(str)
     def show_node(self, node_id: str) -> None:
@@ -131,9 +133,9 @@ class ExpansionPage(QWidget):
         assert isinstance(self.inside.document, Expansion)
         outer = self.inside.document.outer_ids.get(node_id)
         if outer:
-            self.outer_wanted.emit(outer)
+            self.outer_requested.emit(outer)
         else:
-            self.inner_activated.emit()
+            self.node_activated.emit()
 
     @Slot(object)
     def _on_values_elsewhere(self, _: p.Previews) -> None:

@@ -64,7 +64,7 @@ class Thumbnail(QWidget):
 class ExampleCard(QFrame):
     """An example as a picture, with its name and one line. A button in all but its looks."""
 
-    chosen = Signal(str)
+    chosen = Signal(object)
 
     def __init__(self, path: Path, theme: Theme) -> None:
         super().__init__()
@@ -95,26 +95,26 @@ class ExampleCard(QFrame):
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         inside = self.rect().contains(event.position().toPoint())
         if event.button() == Qt.MouseButton.LeftButton and inside:
-            self.chosen.emit(str(self.path))
+            self.chosen.emit(self.path)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         event.accept()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
-            self.chosen.emit(str(self.path))
+            self.chosen.emit(self.path)
             return
         super().keyPressEvent(event)
 
 
 class WelcomePage(QScrollArea):
-    """Signals say what the user wants; paths are texts."""
+    """What to begin with. Signals say what the user asks for; a file is a Path."""
 
-    new_wanted = Signal()
-    open_wanted = Signal()
-    tutorial_wanted = Signal()
-    example_wanted = Signal(str)
-    file_wanted = Signal(str)
+    new_requested = Signal()
+    open_requested = Signal()
+    tutorial_requested = Signal()
+    example_chosen = Signal(object)
+    file_chosen = Signal(object)
 
     def __init__(
         self, settings: Settings, themes: ThemeManager, parent: QWidget | None = None
@@ -191,10 +191,10 @@ class WelcomePage(QScrollArea):
         return layout
 
     def _begin(self) -> QHBoxLayout:
-        self.new_button = button("New graph", "primary", self.new_wanted.emit)
-        self.open_button = button("Open…", "", self.open_wanted.emit)
+        self.new_button = button("New graph", "primary", self.new_requested.emit)
+        self.open_button = button("Open…", "", self.open_requested.emit)
         self.tutorial_button = button("Build a = (b + c) × (c + 2), step by step", "")
-        self.tutorial_button.clicked.connect(self.tutorial_wanted)
+        self.tutorial_button.clicked.connect(self.tutorial_requested)
         self.tutorial_button.setIcon(icon("lightbulb", self._theme, "accent", 16))
         actions = QHBoxLayout()
         actions.setSpacing(SPACE[2])
@@ -217,7 +217,7 @@ class WelcomePage(QScrollArea):
         self.cards = []
         for path in sorted(examples(), key=example_order):
             card = ExampleCard(path, self._theme)
-            card.chosen.connect(self.example_wanted)
+            card.chosen.connect(self.example_chosen)
             self.cards.append(card)
             grid.addWidget(card)
         return grid
@@ -243,7 +243,7 @@ class WelcomePage(QScrollArea):
         self._recent.addLayout(grid)
 
     def _on_recent(self) -> None:
-        self.file_wanted.emit(self.sender().objectName())
+        self.file_chosen.emit(Path(self.sender().objectName()))
 
     # ---- pictures ---------------------------------------------------------------------------
 

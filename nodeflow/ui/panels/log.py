@@ -5,12 +5,16 @@ from __future__ import annotations
 import html
 import logging
 import time
+from functools import partial
 
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QPlainTextEdit, QVBoxLayout, QWidget
 
+from nodeflow.ui.actions.binding import Binding
+from nodeflow.ui.actions.specs import ActionSpec
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.panels.panel import PanelContext, PanelSpec, Place
 
 MOST_LINES = 2000
 
@@ -47,5 +51,14 @@ class LogPanel(QWidget):
             f"<span style='color:{color}'>{body}</span>"
         )
 
-    def say(self, text: str) -> None:
-        self.append(logging.INFO, text)
+
+def _make(context: PanelContext) -> LogPanel:
+    panel = LogPanel(context.themes)
+    if context.errors is not None:
+        context.errors.recorded.connect(panel.append)
+    context.actions.bind({SHOW.id: Binding(partial(context.show_panel, PANEL.id))})
+    return panel
+
+
+SHOW = ActionSpec("show_log", "Show the log", icon="terminal")
+PANEL = PanelSpec("log", "Log", Place.BOTTOM, 40, _make, (SHOW,))

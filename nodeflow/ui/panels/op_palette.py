@@ -6,6 +6,8 @@ canvas shows the ghost of the node.
 
 from __future__ import annotations
 
+from functools import partial
+
 from PySide6.QtCore import (
     QEvent,
     QModelIndex,
@@ -19,6 +21,7 @@ from PySide6.QtCore import (
 )
 from PySide6.QtGui import (
     QContextMenuEvent,
+    QCursor,
     QKeyEvent,
     QMouseEvent,
     QPainter,
@@ -38,12 +41,14 @@ from PySide6.QtWidgets import (
 )
 
 from nodeflow.document.analysis.declarations import declarations
+from nodeflow.document.analysis.subgraph_declarations import SubgraphDeclaration
 from nodeflow.document.edit.insertables import is_offer
 from nodeflow.graph.declaration import NodeDeclaration
 from nodeflow.ui.canvas.paint.op_icons import draw_sign, tile
 from nodeflow.ui.core.theme import SPACE, TYPE, Theme, draw_icon, font, icon
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import label
+from nodeflow.ui.panels.panel import PanelContext, PanelSpec, Place
 from nodeflow.ui.popups.op_query import by_category, ranked
 
 OP_ROLE = Qt.ItemDataRole.UserRole + 1
@@ -78,11 +83,12 @@ KEYS = {
 class PaletteTree(QTreeView):
     """The tree itself; a press that moves becomes a drag of an op.
 
-    ``asked(op, what)`` are keys on a row, ``menu_wanted(op, global place)`` is for its menu.
+    ``action_requested(op, what)`` are keys on a row, ``menu_requested(op, global place)`` is for
+    its menu.
     """
 
-    asked = Signal(str, str)
-    menu_wanted = Signal(str, QPoint)
+    action_requested = Signal(str, str)
+    menu_requested = Signal(str, QPoint)
 
     drag_started = Signal(str)
     drag_moved = Signal(QPoint)
@@ -151,7 +157,7 @@ class PaletteTree(QTreeView):
         if op:
             self.setCurrentIndex(index)
             at = self.visualRect(index).center() if by_key else event.pos()
-            self.menu_wanted.emit(op, self.viewport().mapToGlobal(at))
+            self.menu_requested.emit(op, self.viewport().mapToGlobal(at))
 
     def _asked_by(self, event: QKeyEvent) -> str:
         """What a key asks for in the current row."""
@@ -171,7 +177,7 @@ class PaletteTree(QTreeView):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         wanted = self._asked_by(event)
         if wanted:
-            self.asked.emit(self.op_at(self.currentIndex()), wanted)
+            self.action_requested.emit(self.op_at(self.currentIndex()), wanted)
             return
         if self._dragging and event.key() == Qt.Key.Key_Escape:
             self._dragging, self._pressed = False, None
@@ -272,12 +278,12 @@ class PalettePanel(QWidget):
     """Search field and tree of ops.
 
     ``chosen`` asks for a node in the middle of the canvas; the drag signals describe a gesture in
-    global coordinates. ``asked`` and ``menu_wanted`` are those of the tree.
+    global coordinates. ``action_requested`` and ``menu_requested`` are those of the tree.
     """
 
     chosen = Signal(str)
-    asked = Signal(str, str)
-    menu_wanted = Signal(str, QPoint)
+    action_requested = Signal(str, str)
+    menu_requested = Signal(str, QPoint)
     drag_started = Signal(str)
     drag_moved = Signal(QPoint)
     drag_ended = Signal(QPoint)
@@ -308,12 +314,12 @@ class PalettePanel(QWidget):
         layout.addWidget(self._empty)
         layout.addWidget(self.tree, 1)
         drags = ("drag_started", "drag_moved", "drag_ended", "drag_cancelled")
-        for name in ("chosen", "asked", "menu_wanted", *drags):
+        for name in ("chosen", "action_requested", "menu_requested", *drags):
             getattr(self.tree, name).connect(getattr(self, name))
         self._fill("")
         themes.changed.connect(self.set_theme)
 
-    def reload(self) -> None:
+    def reload(self, _: object = None) -> None:
         """Show the ops that there are now."""
         self._ops = [*declarations(), *self._offers]
         self._fill(self.search.text().strip())
@@ -426,3 +432,33 @@ def _op_item(op: NodeDeclaration) -> QStandardItem:
     item.setToolTip(op_tooltip(op))
     item.setAccessibleDescription(op.summary)
     return item
+
+
+def _make(context: PanelContext) -> PalettePanel:
+    panel, canvas = PalettePanel(context.themes), context.canvas
+    panel.chosen.connect(context.insertables.place)
+    panel.action_requested.connect(context.insertables.do)
+    panel.menu_requested.connect(context.insertables.open)
+    context.insertables.renamed.connect(panel.go_to)
+    context.subgraphs.insertables_changed.connect(panel.offer)
+    context.plugins.reloaded.connect(panel.reload)
+    context.tutorial.pointed.connect(panel.point_at)
+    context.tutorial.started.connect(partial(context.show_panel, PANEL.id))
+
+    def begin_drag(op_id: str) -> None:
+        context.pages.show_canvas()
+        canvas.begin_ghost(op_id, QCursor.pos())
+
+    def list_subgraphs() -> None:
+        context.show_panel(PANEL.id)
+        panel.show_offers(SubgraphDeclaration.category)
+
+    panel.drag_started.connect(begin_drag)
+    panel.drag_moved.connect(canvas.move_ghost)
+    panel.drag_ended.connect(canvas.drop_ghost)
+    panel.drag_cancelled.connect(canvas.cancel_ghost)
+    context.subgraphs.list_requested.connect(list_subgraphs)
+    return panel
+
+
+PANEL = PanelSpec("palette", "Ops", Place.LEFT, 10, _make)

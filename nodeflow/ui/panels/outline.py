@@ -24,9 +24,12 @@ from PySide6.QtWidgets import QHeaderView, QLineEdit, QTreeView, QVBoxLayout, QW
 
 from nodeflow.document.analysis.subgraph_interface import DEFINITION
 from nodeflow.document.model.records import SUBGRAPH, Change, NodeRecord
+from nodeflow.ui.actions.binding import Binding
+from nodeflow.ui.actions.specs import ActionSpec
 from nodeflow.ui.canvas.scene import card_data, value_preview
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.panels.panel import PanelContext, PanelSpec, Place
 
 COLUMNS = ("Name", "Op", "Type", "Value")
 WIDTHS = (220, 220, 180)
@@ -149,13 +152,10 @@ class OutlinePanel(QWidget):
         self.view.doubleClicked.connect(self._on_chosen)
         self.view.selectionModel().selectionChanged.connect(self._on_picked)
         workspace.changed.connect(self._on_changed)
-        workspace.analysed.connect(self._look_later)
+        workspace.analysed.connect(self.refresh_soon)
         workspace.replaced.connect(self._on_replaced)
+        workspace.entered.connect(self._on_replaced)
         workspace.selected.connect(self._follow)
-
-    def values_changed(self) -> None:
-        """Values were fetched."""
-        self._look_later()
 
     def refresh(self) -> None:
         """Show the document as it is now, if anybody can see it."""
@@ -186,17 +186,14 @@ class OutlinePanel(QWidget):
     def _on_changed(self, change: Change) -> None:
         if not change.only_moves:
             self._stale = self._stale or bool(change.nodes_added or change.nodes_removed)
-            self._look_later()
-
-    def on_entered(self) -> None:
-        """The nodes of another graph are shown."""
-        self._on_replaced()
+            self.refresh_soon()
 
     def _on_replaced(self) -> None:
         self._stale = True
-        self._look_later()
+        self.refresh_soon()
 
-    def _look_later(self, *_: object) -> None:
+    def refresh_soon(self, *_: object) -> None:
+        """Show what has changed, with what else comes within the same moment."""
         if not self._later.isActive():
             self._later.start()
 
@@ -227,3 +224,22 @@ class OutlinePanel(QWidget):
             self.view.selectionModel().setCurrentIndex(index, flags.NoUpdate)
             self.view.scrollTo(index)
         self._following = False
+
+
+def _make(context: PanelContext) -> OutlinePanel:
+    panel = OutlinePanel(context.workspace, context.canvas.value_of)
+    panel.chosen.connect(context.navigator.show_node)
+    panel.selected.connect(context.canvas.select)
+    context.run.values_changed.connect(panel.refresh_soon)
+
+    def focus() -> None:
+        context.pages.show_canvas()
+        context.show_panel(PANEL.id)
+        panel.view.setFocus()
+
+    context.actions.bind({SHOW.id: Binding(focus)})
+    return panel
+
+
+SHOW = ActionSpec("outline", "Outline", ("Ctrl+Shift+O",), "list", "All nodes as a list")
+PANEL = PanelSpec("outline", "Outline", Place.BOTTOM, 50, _make, (SHOW,))

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QListWidget, QListWidgetItem, QStackedLayout, QVBoxLayout, QWidget
 
 from nodeflow.document.analysis.analysis import TRAINING
 from nodeflow.document.model.problems import Problem
+from nodeflow.ui.actions.binding import Binding
+from nodeflow.ui.actions.specs import ActionSpec
 from nodeflow.ui.core.messages import plain
+from nodeflow.ui.core.problem_list import ProblemList
 from nodeflow.ui.core.theme import SPACE, Theme, icon
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import label
 from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.panels.panel import PanelContext, PanelSpec, Place
 
 MOST = 500
 """More problems than anybody reads; the rest is counted."""
@@ -26,19 +32,22 @@ class ProblemsPanel(QWidget):
 
     Signals:
         chosen(node id, port): show this node.
-        counted(errors, warnings): after each change.
         file_chosen(place): show this file, ``leaky.py, line 3``.
     """
 
     chosen = Signal(str, str)
-    counted = Signal(int, int)
     file_chosen = Signal(str)
 
     def __init__(
-        self, workspace: Workspace, themes: ThemeManager, parent: QWidget | None = None
+        self,
+        workspace: Workspace,
+        problems: ProblemList,
+        themes: ThemeManager,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._workspace, self._theme = workspace, themes.theme
+        self._workspace, self._problems = workspace, problems
+        self._theme = themes.theme
         self._run: list[Problem] = []
         self.list = QListWidget()
         self.list.setWordWrap(True)
@@ -54,33 +63,22 @@ class ProblemsPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE[2], SPACE[1], SPACE[2], SPACE[1])
         layout.addLayout(self._pages)
-        workspace.analysed.connect(self._on_analysed)
-        workspace.replaced.connect(self._on_replaced)
+        problems.changed.connect(self.refresh)
         themes.follow(self.set_theme)
 
     def set_theme(self, theme: Theme) -> None:
         self._theme = theme
         self.refresh()
 
-    def set_run_problems(self, problems: list[Problem]) -> None:
-        """Show what the last run complained about, above what the analysis knows."""
-        if problems != self._run:
-            self._run = list(problems)
-            self.refresh()
-
     def refresh(self) -> None:
         """Fill the list anew."""
-        known = self._workspace.problems()
-        run = {(p.node, p.port) for p in self._run}
-        problems = self._run + [p for p in known if p.file or (p.node, p.port) not in run]
+        problems = self._problems.shown
         self.list.clear()
         for problem in problems[:MOST]:
             self.list.addItem(self._item(problem))
         if len(problems) > MOST:
             self.list.addItem(f"and {len(problems) - MOST} more")
         self._pages.setCurrentIndex(0 if problems else 1)
-        errors = sum(p.severity == "error" for p in problems)
-        self.counted.emit(errors, sum(p.severity == "warning" for p in problems))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.list.currentItem():
@@ -114,9 +112,22 @@ class ProblemsPanel(QWidget):
             return
         self.chosen.emit(item.data(ID_ROLE) or "", item.data(PORT_ROLE) or "")
 
-    def _on_analysed(self, _: object) -> None:
-        self.refresh()
 
-    def _on_replaced(self) -> None:
-        self._run = []
-        self.refresh()
+def _make(context: PanelContext) -> ProblemsPanel:
+    panel = ProblemsPanel(context.workspace, context.problems, context.themes)
+
+    def show_node(path: str, port: str) -> None:
+        if path:
+            context.navigator.show_path(path)
+            context.navigator.attribute_requested.emit(port)
+        else:
+            context.canvas.select(context.workspace.optimizers)
+
+    panel.chosen.connect(show_node)
+    panel.file_chosen.connect(context.plugins.open_file)
+    context.actions.bind({SHOW.id: Binding(partial(context.show_panel, PANEL.id))})
+    return panel
+
+
+SHOW = ActionSpec("show_problems", "Show the problems", icon="circle-alert")
+PANEL = PanelSpec("problems", "Problems", Place.BOTTOM, 30, _make, (SHOW,))

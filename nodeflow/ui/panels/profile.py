@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import ElidedLabel, button, column, label, row
 from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.panels.panel import PanelContext, PanelSpec, Place
 from nodeflow.ui.popups import dialogs
 
 COLUMNS = ("Ops", "Kernel", "Time, µs", "Share", "Tasks", "Threads", "Memory", "GB/s")
@@ -79,11 +81,11 @@ class ProfilePanel(QWidget):
     """Ops by time, and the optimised plan as text.
 
     Signals:
-        wanted: measure, please.
+        profile_requested: the user wants to measure.
         chosen(names): show these nodes; derived ones too.
     """
 
-    wanted = Signal()
+    profile_requested = Signal()
     chosen = Signal(object)
 
     def __init__(
@@ -98,7 +100,7 @@ class ProfilePanel(QWidget):
         themes.changed.connect(self.table.viewport().update)
 
     def _make(self) -> None:
-        self.measure = button("Measure", "", self.wanted.emit)
+        self.measure = button("Measure", "", self.profile_requested.emit)
         self.summary = ElidedLabel("", "caption")
         self.save = button("Save trace…", "link", self.save_trace)
         self.save.setToolTip("For Perfetto (ui.perfetto.dev) or chrome://tracing")
@@ -171,7 +173,7 @@ class ProfilePanel(QWidget):
         self.summary.setText("" if self.result is None else self._summary())
 
     @Slot(object)
-    def on_profiled(self, message: p.Profiled) -> None:
+    def show_profile(self, message: p.Profiled) -> None:
         """Show what was measured."""
         self.result = message
         self._fill(totals(message.trace, message.times))
@@ -271,3 +273,21 @@ def _size(count: float) -> str:
         if count >= size:
             return f"{count / size:.1f} {unit}"
     return f"{count:.0f} B"
+
+
+def _make(context: PanelContext) -> ProfilePanel:
+    panel = ProfilePanel(context.workspace, context.themes)
+
+    def begin() -> None:
+        context.show_panel(PANEL.id)
+        panel.begin()
+
+    context.run.profile_started.connect(begin)
+    context.run.profile_failed.connect(panel.fail)
+    context.link.profiled.connect(panel.show_profile)
+    panel.profile_requested.connect(partial(context.actions.trigger, "profile"))
+    panel.chosen.connect(context.navigator.show_named)
+    return panel
+
+
+PANEL = PanelSpec("profile", "Profile", Place.BOTTOM, 60, _make)

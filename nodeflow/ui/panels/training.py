@@ -5,6 +5,7 @@ Messages only fill the record; drawing happens at a rate that adapts to what it 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
@@ -29,6 +30,8 @@ from nodeflow.ui.core.settings import Settings
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import ElidedLabel, button, label
+from nodeflow.ui.panels.panel import PanelContext, PanelSpec, Place
+from nodeflow.ui.panels.parts.early_stopping_toggle import StopEarly
 from nodeflow.ui.panels.parts.training_history import TrainingRecord, duration
 
 DOWNLOAD = "Download the full set"
@@ -39,10 +42,10 @@ SIDE_HEIGHT = 190
 class TrainingPanel(QWidget):
     """Shows one training at a time.
 
-    Signals: ``download_wanted`` and ``download_cancelled`` by the buttons of the data notice.
+    Signals: ``download_requested`` and ``download_cancelled`` by the buttons of the data notice.
     """
 
-    download_wanted = Signal()
+    download_requested = Signal()
     download_cancelled = Signal()
 
     def __init__(
@@ -135,7 +138,7 @@ class TrainingPanel(QWidget):
         self.download_bar.setTextVisible(False)
         self.download_bar.setFixedWidth(160)
         self.download_bar.hide()
-        self.download_button = button(DOWNLOAD, "link", self.download_wanted.emit)
+        self.download_button = button(DOWNLOAD, "link", self.download_requested.emit)
         self.cancel_button = button("Cancel", "link", self.download_cancelled.emit)
         self.cancel_button.hide()
         layout = QHBoxLayout(self.notice)
@@ -396,3 +399,27 @@ def _head(title: QLabel, *more: QWidget) -> QWidget:
 
 def _size(count: int) -> str:
     return f"{count / 1e6:.1f} MB"
+
+
+def _make(context: PanelContext) -> TrainingPanel:
+    panel = TrainingPanel(context.settings, context.themes)
+    panel.add_control(StopEarly(context.workspace))
+    show = partial(context.show_panel, PANEL.id)
+    run, link = context.run, context.link
+    run.training_started.connect(show)
+    run.training_started.connect(panel.begin)
+    run.download_started.connect(show)
+    run.download_started.connect(panel.on_download_started)
+    run.notices_changed.connect(panel.show_notices)
+    run.notices_requested.connect(show)
+    link.state_changed.connect(panel.show_state)
+    link.training.connect(panel.on_event)
+    link.download.connect(panel.on_download)
+    panel.download_requested.connect(partial(context.actions.trigger, "fetch_data"))
+    panel.download_cancelled.connect(link.cancel_download)
+    context.workspace.replaced.connect(panel.reset)
+    context.idle.connect(panel.preload)
+    return panel
+
+
+PANEL = PanelSpec("training", "Training", Place.BOTTOM, 20, _make)

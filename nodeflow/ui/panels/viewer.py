@@ -6,6 +6,8 @@ times a second at most, one question at a time.
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtWidgets import (
@@ -25,6 +27,7 @@ from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import ElidedLabel, clear, label
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.inspector.editors import QuietCombo
+from nodeflow.ui.panels.panel import PanelContext, PanelSpec, Place
 from nodeflow.ui.panels.parts import array_views
 
 PAUSE_MS = 250
@@ -146,7 +149,7 @@ class ViewerPanel(QWidget):
             self._timer.start(0)
 
     @Slot(object)
-    def on_valued(self, names: tuple[str, ...]) -> None:
+    def on_values_changed(self, names: tuple[str, ...]) -> None:
         """These tensors have new values."""
         if self.name and self.name in names:
             self._want()
@@ -273,3 +276,15 @@ class ViewerPanel(QWidget):
         if self.array is not None and self.way.count():
             way = self.way.currentData()
             self.images.show_pictures(array_views.pictures(self.array, way, self._image_shape))
+
+
+def _make(context: PanelContext) -> ViewerPanel:
+    panel = ViewerPanel(context.workspace, context.link, context.themes)
+    context.run.values_changed.connect(panel.on_values_changed)
+    pages = context.pages
+    pages.page_changed.connect(lambda: panel.follow(pages.shown_workspace))
+    pages.expansion.node_activated.connect(partial(context.show_panel, PANEL.id))
+    return panel
+
+
+PANEL = PanelSpec("viewer", "Viewer", Place.BOTTOM, 10, _make)

@@ -33,7 +33,7 @@ from nodeflow.ui.canvas.view.free_position import uncovered
 from nodeflow.ui.canvas.view.graph_edits import InsertContext, ReplaceContext
 from nodeflow.ui.core.settings import Settings
 from nodeflow.ui.popups.op_query import OpQuery, by_category, ranked
-from nodeflow.ui.popups.quick_pick import PickList, Row
+from nodeflow.ui.popups.quick_pick import QuickPick, Row
 
 Context = WireContext | ReplaceContext | InsertContext
 """What the search is for: an open wire, the place of a node, a wire to go into."""
@@ -47,7 +47,7 @@ class Asked:
     context: Context | None
 
 
-class SearchToAdd(PickList):
+class SearchToAdd(QuickPick):
     """The popup of one canvas. It connects itself to the canvas's ``request_search``."""
 
     widest = 380

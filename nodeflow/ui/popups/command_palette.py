@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from PySide6.QtCore import QTimer
 
 from nodeflow.ui.actions.action_set import ActionSet
-from nodeflow.ui.actions.specs import ACTIONS
 from nodeflow.ui.popups.fuzzy_match import best_score
-from nodeflow.ui.popups.quick_pick import PickList, Row
+from nodeflow.ui.popups.quick_pick import QuickPick, Row
 
 MINE = "command_palette"
 
@@ -17,7 +16,7 @@ MINE = "command_palette"
 class CommandPalette:
     """Opens a pick list over the window with all actions, those used last first."""
 
-    def __init__(self, popup: PickList, actions: ActionSet) -> None:
+    def __init__(self, popup: QuickPick, actions: ActionSet) -> None:
         self._popup, self._actions = popup, actions
         self._recent: list[str] = []
 
@@ -35,7 +34,7 @@ class CommandPalette:
     def rows(self, query: str) -> Sequence[Row]:
         """The commands that answer a query, best first."""
         scored = []
-        for place, spec in enumerate(ACTIONS):
+        for place, spec in enumerate(self._actions.specs):
             if spec.id == MINE:
                 continue
             row = self._row(spec.id)

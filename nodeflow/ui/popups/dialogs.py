@@ -22,7 +22,6 @@ from PySide6.QtWidgets import (
 from nodeflow.document.io.journal import Recoverable
 from nodeflow.errors import NodeflowError
 from nodeflow.ui.actions.action_set import ActionSet
-from nodeflow.ui.actions.specs import ACTIONS
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.widgets import label, logo
 
@@ -161,7 +160,9 @@ class ShortcutsDialog(QDialog):
         grid = QGridLayout()
         grid.setHorizontalSpacing(SPACE[5])
         grid.setVerticalSpacing(SPACE[1])
-        rows = [(s.on_canvas, actions.all_keys_text(s.id), s.text.rstrip("…")) for s in ACTIONS]
+        rows = [
+            (s.on_canvas, actions.all_keys_text(s.id), s.text.rstrip("…")) for s in actions.specs
+        ]
         window = [(keys, text) for on_canvas, keys, text in rows if keys and not on_canvas]
         canvas = [(keys, text) for on_canvas, keys, text in rows if keys and on_canvas]
         everything = (("Window", window), ("Canvas", canvas), ("Mouse", self.POINTER))

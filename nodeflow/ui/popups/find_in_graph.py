@@ -14,7 +14,7 @@ from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.canvas.scene import value_preview
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.popups.fuzzy_match import score
-from nodeflow.ui.popups.quick_pick import PickList, Row
+from nodeflow.ui.popups.quick_pick import QuickPick, Row
 
 MOST = 50
 MOST_LOOKED_AT = 50_000
@@ -25,7 +25,7 @@ class FindInGraph:
 
     def __init__(
         self,
-        popup: PickList,
+        popup: QuickPick,
         workspace: Workspace,
         canvas: CanvasView,
         show: Callable[[str], None],

@@ -15,7 +15,7 @@ from nodeflow.ui.canvas.scene import card_data
 from nodeflow.ui.canvas.view.conversion_chip import insert_between
 from nodeflow.ui.core.messages import plain
 from nodeflow.ui.popups.fuzzy_match import score
-from nodeflow.ui.popups.quick_pick import PickList, Row
+from nodeflow.ui.popups.quick_pick import QuickPick, Row
 
 MOST_NODES = 40
 """Nodes whose ports are judged for one list: nearest names, else nearest places."""
@@ -31,11 +31,11 @@ class End(NamedTuple):
     port: str
 
 
-class WireByKeys:
+class KeyboardWiring:
     """W asks for the output, if there are several, then for the port; Enter connects. Shift+W
     does the same from an input."""
 
-    def __init__(self, popup: PickList, canvas: CanvasView) -> None:
+    def __init__(self, popup: QuickPick, canvas: CanvasView) -> None:
         self._popup, self._canvas = popup, canvas
         self._start = End("", "out", "")
 

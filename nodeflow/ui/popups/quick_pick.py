@@ -136,7 +136,7 @@ class RowDelegate(QStyledItemDelegate):
         return box.right() + 10
 
 
-class PickList(QFrame):
+class QuickPick(QFrame):
     """The popup, a child of the widget it lies over.
 
     ``open(finder, picked, ...)`` shows it; `finder(query)` gives the rows, best first, and

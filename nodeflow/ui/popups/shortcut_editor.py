@@ -25,7 +25,7 @@ from PySide6.QtWidgets import (
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.key_text import native
 from nodeflow.ui.actions.keymap import Keymap
-from nodeflow.ui.actions.specs import ACTIONS, ActionSpec
+from nodeflow.ui.actions.specs import ActionSpec
 from nodeflow.ui.canvas.gestures.navigation_presets import PRESETS
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.widgets import label, restyle
@@ -152,7 +152,7 @@ class ShortcutEditor(QDialog):
 
     def _fill(self) -> None:
         self.table.clear()
-        for spec in ACTIONS:
+        for spec in self._actions.specs:
             item = QTreeWidgetItem([_title(spec), ""])
             item.setData(0, ID_ROLE, spec.id)
             item.setToolTip(0, spec.tip)

@@ -139,8 +139,11 @@ class Tutorial(QFrame):
 
     Signals:
         pointed(op id): the op that the step is about, to be shown in the palette; "" for none.
+        started(): the first step is shown.
         finished(text): the graph is complete.
     """
+
+    started = Signal()
 
     pointed = Signal(str)
     finished = Signal(str)
@@ -184,6 +187,7 @@ class Tutorial(QFrame):
     def begin(self) -> None:
         """Show the first step that is not done yet."""
         self.step = 0
+        self.started.emit()
         self.show()
         self.raise_()
         self._advance()

@@ -1,4 +1,4 @@
-"""Where the panels are: two at the sides, the others as tabs at the bottom.
+"""Where the panels are: at the two sides, and as tabs at the bottom.
 
 Those at the bottom come and go together, and stay away until one of them is needed: the canvas has
 the height. The welcome page has the window for itself.
@@ -6,24 +6,32 @@ the height. The welcome page has the window for itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from functools import partial
 
-from PySide6.QtCore import QObject, QSize, Qt, Signal, Slot
+from PySide6.QtCore import QObject, QSize, Qt, Slot
 from PySide6.QtGui import QScreen
 from PySide6.QtWidgets import QMainWindow, QTabWidget, QWidget
 
-from nodeflow.ui.actions.action_set import ActionSet, Blocked
+from nodeflow.ui.actions.action_set import ActionSet
+from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.core.settings import Settings
 from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.pages.page_stack import PageStack
+from nodeflow.ui.panels.panel import PanelSpec, Place
 from nodeflow.ui.window.dock import Dock
 
-LEFT, RIGHT = "palette", "inspector"
 LEFT_WIDTH, RIGHT_WIDTH, BOTTOM_HEIGHT = 224, 296, 220
 FIRST_SIZE = QSize(1440, 900)
 FRAME = QSize(8, 40)
 """What a window manager may put around the window."""
 STATE_VERSION = 2
-"""Of the saved layout; another set of panels needs another number."""
+"""Of the saved layout. A panel that a saved layout lacks stays where it docks at first."""
+AREAS = {
+    Place.LEFT: Qt.DockWidgetArea.LeftDockWidgetArea,
+    Place.RIGHT: Qt.DockWidgetArea.RightDockWidgetArea,
+    Place.BOTTOM: Qt.DockWidgetArea.BottomDockWidgetArea,
+}
 
 
 def room_on(screen: QScreen) -> QSize:
@@ -32,30 +40,18 @@ def room_on(screen: QScreen) -> QSize:
 
 
 class Docking(QObject):
-    """The docks of a window. ``changed`` when one was shown or hidden.
-
-    Args:
-        panels: name, title and widget of each; the two of the sides first.
-        is_aside: whether the welcome page is shown, so that there is nothing to dock to.
-    """
-
-    changed = Signal()
+    """The docks of a window, and the actions that show and hide them."""
 
     def __init__(
-        self,
-        window: QMainWindow,
-        panels: list[tuple[str, str, QWidget]],
-        is_aside: Callable[[], bool],
-        themes: ThemeManager,
+        self, window: QMainWindow, pages: PageStack, themes: ThemeManager, actions: ActionSet
     ) -> None:
         super().__init__(window)
-        self._window, self._is_aside = window, is_aside
+        self._window, self._pages = window, pages
+        self._themes, self._actions = themes, actions
         self.docks: dict[str, Dock] = {}
-        self.bottom = tuple(name for name, _, _ in panels if name not in (LEFT, RIGHT))
+        self._places: dict[Place, list[Dock]] = {place: [] for place in Place}
         self._set_aside: list[Dock] | None = None
-        self._front = self.bottom[0]
-        for name, title, panel in panels:
-            self._add(name, Dock(name, title, panel, themes, tabbed=name in self.bottom))
+        self._front: Dock | None = None
         area = Qt.DockWidgetArea
         window.setTabPosition(area.BottomDockWidgetArea, QTabWidget.TabPosition.North)
         window.setDocumentMode(True)
@@ -63,100 +59,110 @@ class Docking(QObject):
         window.setCorner(Qt.Corner.BottomRightCorner, area.RightDockWidgetArea)
         options = QMainWindow.DockOption
         window.setDockOptions(options.AllowTabbedDocks | options.AnimatedDocks)
-        self.show_bottom(False)
+        pages.page_changed.connect(self._follow_page)
+        actions.refreshing.connect(self._check)
+        actions.bind(
+            {
+                f"panel_{place.value}": Binding(partial(self._toggle, place), self._aside_blocked)
+                for place in Place
+            }
+        )
 
-    def _add(self, name: str, dock: Dock) -> None:
-        area = Qt.DockWidgetArea
-        places = {LEFT: area.LeftDockWidgetArea, RIGHT: area.RightDockWidgetArea}
-        self._window.addDockWidget(places.get(name, area.BottomDockWidgetArea), dock)
-        if name in self.bottom[1:]:
-            self._window.tabifyDockWidget(self.docks[self.bottom[0]], dock)
+    def add(self, spec: PanelSpec, panel: QWidget) -> None:
+        """Dock a panel in its place; one at the bottom is hidden until it is needed."""
+        bottom = spec.place is Place.BOTTOM
+        dock = Dock(spec.id, spec.title, panel, self._themes, tabbed=bottom)
+        self._window.addDockWidget(AREAS[spec.place], dock)
+        others = self._places[spec.place]
+        if bottom and others:
+            self._window.tabifyDockWidget(others[0], dock)
+        if bottom:
+            dock.hide()
         dock.visibilityChanged.connect(self._on_visibility)
-        self.docks[name] = dock
+        others.append(dock)
+        self.docks[spec.id] = dock
 
     # ---- showing ----------------------------------------------------------------------------
 
     def show(self, name: str) -> None:
-        """Bring a panel to the front."""
-        if name in self.bottom:
-            self.show_bottom(True)
-        self.docks[name].show()
-        self.docks[name].raise_()
-        self.changed.emit()
+        """Bring a panel to the front; those at the bottom appear together."""
+        dock = self.docks[name]
+        if dock in self._places[Place.BOTTOM]:
+            self._show_bottom(True)
+        dock.show()
+        dock.raise_()
+        self._actions.refresh_soon()
 
-    def show_bottom(self, visible: bool) -> None:
-        """Show or hide the panels at the bottom."""
-        docks = [self.docks[name] for name in self.bottom]
+    def visible_panels(self) -> list[QWidget]:
+        """The panels in sight, in the order of their docks."""
+        docks = [dock for dock in self.docks.values() if _is_front(dock)]
+        return [dock.widget() for dock in docks]
+
+    def _show_bottom(self, visible: bool) -> None:
+        docks = self._places[Place.BOTTOM]
         if visible and all(dock.isHidden() for dock in docks):
-            for dock in docks:
-                dock.show()
+            _set_visible(docks, True)
             docks[0].raise_()
         elif not visible:
-            for dock in docks:
-                dock.hide()
+            _set_visible(docks, False)
 
-    def put_aside(self, aside: bool) -> None:
+    @Slot()
+    def _follow_page(self) -> None:
+        self._put_aside(self._pages.shows_welcome)
+
+    def _put_aside(self, aside: bool) -> None:
         """Hide all panels for the welcome page; afterwards they are as they were."""
         if aside == (self._set_aside is not None):
             return
         if aside:
-            front = (name for name in self.bottom if _is_front(self.docks[name]))
-            self._front = next(front, self.bottom[0])
+            self._front = next(filter(_is_front, self._places[Place.BOTTOM]), None)
             self._set_aside = [dock for dock in self.docks.values() if not dock.isHidden()]
-            for dock in self._set_aside:
-                dock.hide()
+            _set_visible(self._set_aside, False)
             return
-        for dock in self._set_aside or ():
-            dock.show()
+        _set_visible(self._set_aside or (), True)
         self._set_aside = None
-        if not self.docks[self._front].isHidden():
-            self.docks[self._front].raise_()
+        bottom = self._places[Place.BOTTOM]
+        front = self._front or (bottom[0] if bottom else None)
+        if front is not None and not front.isHidden():
+            front.raise_()
 
     @Slot(bool)
     def _on_visibility(self, _: bool) -> None:
-        self.changed.emit()
+        self._actions.refresh_soon()
 
     # ---- actions ----------------------------------------------------------------------------
 
-    def do_panel_left(self) -> None:
-        self._toggle(LEFT)
+    def _toggle(self, place: Place) -> None:
+        visible = not self._shows(place)
+        if place is Place.BOTTOM:
+            self._show_bottom(visible)
+        else:
+            _set_visible(self._places[place], visible)
+        self._actions.refresh_soon()
 
-    def do_panel_right(self) -> None:
-        self._toggle(RIGHT)
-
-    def do_panel_bottom(self) -> None:
-        self.show_bottom(not self._shown(self.bottom))
-        self.changed.emit()
-
-    def _when_panels(self) -> Blocked | None:
-        if self._is_aside():
+    def _aside_blocked(self) -> Blocked | None:
+        if self._pages.shows_welcome:
             return Blocked("Panels belong to a graph: open or begin one.", "new")
         return None
 
-    when_panel_left = when_panel_right = when_panel_bottom = _when_panels
-
-    def check(self, actions: ActionSet) -> None:
+    def _check(self) -> None:
         """Let the actions show which panels there are."""
-        actions["panel_left"].setChecked(self._shown((LEFT,)))
-        actions["panel_right"].setChecked(self._shown((RIGHT,)))
-        actions["panel_bottom"].setChecked(self._shown(self.bottom))
+        for place in Place:
+            self._actions[f"panel_{place.value}"].setChecked(self._shows(place))
 
-    def _shown(self, names: tuple[str, ...]) -> bool:
-        return any(not self.docks[name].isHidden() for name in names)
-
-    def _toggle(self, name: str) -> None:
-        self.docks[name].setVisible(self.docks[name].isHidden())
-        self.changed.emit()
+    def _shows(self, place: Place) -> bool:
+        return any(not dock.isHidden() for dock in self._places[place])
 
     # ---- remembering ------------------------------------------------------------------------
 
     def restore(self, settings: Settings) -> None:
         """The layout of the last time, or the first one."""
         geometry, state = settings.layout()
-        window, docks = self._window, self.docks
+        window, places = self._window, self._places
         window.resize(FIRST_SIZE.boundedTo(room_on(window.screen())))
-        sides, bottom = [docks[LEFT], docks[RIGHT]], [docks[name] for name in self.bottom]
-        window.resizeDocks(sides, [LEFT_WIDTH, RIGHT_WIDTH], Qt.Orientation.Horizontal)
+        left, right, bottom = (places[place] for place in Place)
+        widths = [LEFT_WIDTH] * len(left) + [RIGHT_WIDTH] * len(right)
+        window.resizeDocks([*left, *right], widths, Qt.Orientation.Horizontal)
         window.resizeDocks(bottom, [BOTTOM_HEIGHT] * len(bottom), Qt.Orientation.Vertical)
         if geometry is not None:
             window.restoreGeometry(geometry)
@@ -165,9 +171,14 @@ class Docking(QObject):
 
     def save(self, settings: Settings) -> None:
         """Remember the layout."""
-        self.put_aside(False)
+        self._put_aside(False)
         state = self._window.saveState(STATE_VERSION)
         settings.save_layout(self._window.saveGeometry(), state)
+
+
+def _set_visible(docks: Sequence[Dock], visible: bool) -> None:
+    for dock in docks:
+        dock.setVisible(visible)
 
 
 def _is_front(dock: Dock) -> bool:

@@ -51,7 +51,7 @@ class StatusBar(QStatusBar):
         self._timer.timeout.connect(self.text.clear)
         themes.follow(self.set_theme)
 
-    def say(self, text: str) -> None:
+    def show_text(self, text: str) -> None:
         """Show a message for a while."""
         self.text.setText(plain(text))
         self._timer.start()

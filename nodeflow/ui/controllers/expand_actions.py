@@ -1,0 +1,134 @@
+"""What is inside a node: the graph of a subgraph, or the nodes that an optimizer derives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QObject, Signal
+
+from nodeflow.document.build.expand import can_expand, unpack
+from nodeflow.document.edit.unpack_subgraph import unpack_subgraph
+from nodeflow.document.model.records import NodeRecord
+from nodeflow.errors import NodeflowError
+from nodeflow.ui.actions.action_set import ActionSet
+from nodeflow.ui.actions.binding import Binding, Blocked
+from nodeflow.ui.canvas import CanvasView
+from nodeflow.ui.controllers.run_controller import NOTHING_RUNS
+from nodeflow.ui.core.messages import Messages
+from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.pages.page_stack import PageStack
+
+
+class ExpandActions(QObject):
+    """Expand and Unpack, for subgraphs and for nodes that derive others.
+
+    Args:
+        title: returns what the document is called.
+
+    Signals:
+        node_opened(): a node without an inside was double clicked; its value is to be shown.
+    """
+
+    node_opened = Signal()
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        canvas: CanvasView,
+        pages: PageStack,
+        messages: Messages,
+        actions: ActionSet,
+        title: Callable[[], str],
+    ) -> None:
+        super().__init__(canvas)
+        self._workspace, self._canvas, self._pages = workspace, canvas, pages
+        self._messages, self._title = messages, title
+        actions.bind(
+            {
+                "expand": Binding(self._expand, self._expand_blocked),
+                "unpack": Binding(self.unpack, self._unpack_blocked),
+            }
+        )
+        canvas.node_activated.connect(self.activate)
+        pages.expansion.unpack_requested.connect(self.unpack)
+        workspace.changed.connect(self._on_changed)
+
+    def activate(self, node_id: str) -> None:
+        """Do what a double click on a node does: show its inside, or ask for its value."""
+        if self._enter(node_id):
+            return
+        if can_expand(self._workspace.document, node_id):
+            self._show_derived(node_id)
+        else:
+            self.node_opened.emit()
+
+    def unpack(self) -> None:
+        """Replace the selected node, or the one that is expanded, by what is inside it."""
+        inside = self._pages.is_inside
+        instance = None if inside else self._workspace.selected_instance
+        if instance is not None:
+            self._unpack_instance(instance)
+            return
+        workspace = self._workspace
+        node_id = self._pages.expansion.node if inside else workspace.selection[0]
+        assert node_id is not None
+        self._pages.show_canvas()
+        try:
+            path = "/".join((*workspace.path, node_id))
+            document, analysis = workspace.root, workspace.root_analysis
+            new = unpack(document, path, base_dir=workspace.base_dir, analysis=analysis)
+        except NodeflowError as error:
+            self._messages.show(str(error), "error")
+            return
+        self._canvas.select(new)
+        self._canvas.fit_selection()
+        self._messages.show_status(f"Unpacked {len(new)} nodes")
+
+    # ---- the inside -------------------------------------------------------------------------
+
+    def _expand_blocked(self) -> Blocked | None:
+        if self._workspace.selected_instance is not None:
+            return None
+        if self._workspace.is_apart:
+            return NOTHING_RUNS
+        ids = self._workspace.selection
+        if len(ids) == 1 and can_expand(self._workspace.document, ids[0]):
+            return None
+        return Blocked("Select a subgraph, an optimizer or gradients: others derive nothing.")
+
+    def _expand(self) -> None:
+        node_id = self._workspace.selection[0]
+        if self._workspace.selected_instance is not None:
+            self._enter(node_id)
+        else:
+            self._show_derived(node_id)
+
+    def _unpack_blocked(self) -> Blocked | None:
+        return None if self._pages.is_inside else self._expand_blocked()
+
+    def _unpack_instance(self, record: NodeRecord) -> None:
+        with self._canvas.reporting():
+            new = unpack_subgraph(self._workspace.document, record.id)
+            self._canvas.select(new)
+            self._messages.show_status(f"Unpacked {len(new)} nodes")
+
+    def _enter(self, node_id: str) -> bool:
+        """Show the graph of an instance; False if the node is none."""
+        if not self._workspace.enter(node_id):
+            return False
+        self._pages.show_canvas()
+        return True
+
+    def _show_derived(self, node_id: str) -> None:
+        """Show the nodes that a node derives."""
+        try:
+            self._pages.expansion.open(node_id, self._title())
+        except NodeflowError as error:
+            self._messages.show(str(error), "error")
+            return
+        self._pages.show_expansion()
+
+    def _on_changed(self, _: object) -> None:
+        """After an edit the node may derive others."""
+        if self._pages.is_inside:
+            self._pages.show_canvas()

@@ -1,0 +1,47 @@
+"""Which theme the user chose: light, dark, or that of the system, which may change."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from PySide6.QtCore import QObject
+from PySide6.QtGui import QGuiApplication
+
+from nodeflow.ui.actions.action_set import ActionSet
+from nodeflow.ui.actions.binding import Binding
+from nodeflow.ui.core.settings import THEME_CHOICES, Settings
+from nodeflow.ui.core.theme import THEMES, Theme, system_theme
+from nodeflow.ui.core.theme_manager import ThemeManager
+
+
+def chosen_theme(settings: Settings) -> Theme:
+    """The theme that the user chose, or the system's."""
+    return THEMES.get(settings.theme) or system_theme()
+
+
+class ThemeActions(QObject):
+    """The actions of the Theme menu, remembered in the settings."""
+
+    def __init__(self, settings: Settings, themes: ThemeManager, actions: ActionSet) -> None:
+        super().__init__(themes)
+        self._settings, self._themes, self._actions = settings, themes, actions
+        choices = {f"theme_{name}": Binding(partial(self._choose, name)) for name in THEME_CHOICES}
+        actions.bind({"theme": Binding(self._toggle), **choices})
+        actions.refreshing.connect(self._check)
+        QGuiApplication.styleHints().colorSchemeChanged.connect(self._follow_system)
+
+    def _toggle(self) -> None:
+        self._choose("light" if self._themes.theme.is_dark else "dark")
+
+    def _choose(self, choice: str) -> None:
+        self._settings.theme = choice
+        self._themes.set_theme(chosen_theme(self._settings))
+        self._actions.refresh_now()
+
+    def _follow_system(self) -> None:
+        if self._settings.theme == "system":
+            self._themes.set_theme(system_theme())
+
+    def _check(self) -> None:
+        for name in THEME_CHOICES:
+            self._actions[f"theme_{name}"].setChecked(self._settings.theme == name)

@@ -1,0 +1,46 @@
+"""The problems to show: those that the last run reported, then those that the analysis found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from PySide6.QtCore import QObject, Signal
+
+from nodeflow.document.model.problems import Problem
+from nodeflow.ui.core.workspace import Workspace
+
+
+class ProblemList(QObject):
+    """A model of the problems of the open document. ``changed`` after each change of ``shown``."""
+
+    changed = Signal()
+
+    def __init__(self, workspace: Workspace) -> None:
+        super().__init__(workspace)
+        self._workspace = workspace
+        self._run: list[Problem] = []
+        self.shown = workspace.problems()
+        workspace.analysed.connect(self._refresh)
+        workspace.replaced.connect(self._on_replaced)
+
+    def set_run_problems(self, problems: Iterable[Problem]) -> None:
+        """Show what the last run reported, above what the analysis found."""
+        problems = list(problems)
+        if problems != self._run:
+            self._run = problems
+            self._refresh()
+
+    def count(self, severity: str) -> int:
+        """How many are of a severity: ``error``, ``warning`` or ``info``."""
+        return sum(problem.severity == severity for problem in self.shown)
+
+    def _refresh(self, _: object = None) -> None:
+        """A problem that the run reported stands for the same one of the analysis."""
+        run = {(p.node, p.port) for p in self._run}
+        known = self._workspace.problems()
+        self.shown = self._run + [p for p in known if p.file or (p.node, p.port) not in run]
+        self.changed.emit()
+
+    def _on_replaced(self) -> None:
+        self._run = []
+        self._refresh()

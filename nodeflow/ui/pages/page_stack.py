@@ -1,0 +1,87 @@
+"""The middle of the window: the canvas, the welcome page, or the inside of a derived node."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QStackedWidget, QWidget
+
+from nodeflow.ui.canvas import CanvasView
+from nodeflow.ui.core.widgets import column
+from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.pages.breadcrumbs import Breadcrumbs
+from nodeflow.ui.pages.expansion_page import ExpansionPage
+from nodeflow.ui.pages.welcome import WelcomePage
+
+
+class PageStack(QStackedWidget):
+    """Shows one of the pages. ``page_changed`` after another one, or the same again, was asked for.
+
+    Args:
+        breadcrumbs: lie over the canvas, which they share a page with.
+    """
+
+    page_changed = Signal()
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        canvas: CanvasView,
+        breadcrumbs: Breadcrumbs,
+        welcome: WelcomePage,
+        expansion: ExpansionPage,
+    ) -> None:
+        super().__init__()
+        self._workspace, self._canvas = workspace, canvas
+        self.breadcrumbs, self.welcome, self.expansion = breadcrumbs, welcome, expansion
+        breadcrumbs.hide()
+        self._canvas_page = QWidget()
+        layout = column(breadcrumbs, gap=0)
+        layout.addWidget(canvas, 1)
+        self._canvas_page.setLayout(layout)
+        for page in (self._canvas_page, welcome, expansion):
+            self.addWidget(page)
+        expansion.closed.connect(self.show_canvas)
+
+    def show_canvas(self) -> None:
+        """Show the document's own graph, and give it the keyboard."""
+        self._show(self._canvas_page)
+        self._canvas.setFocus()
+
+    def show_welcome(self) -> None:
+        self.welcome.refresh()
+        self._show(self.welcome)
+
+    def show_expansion(self) -> None:
+        """Show the inside of the node that ``expansion`` has opened, and give it the keyboard."""
+        self._show(self.expansion)
+        self.expansion.show_start()
+
+    @property
+    def shows_welcome(self) -> bool:
+        return self.currentWidget() is self.welcome
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether derived nodes are shown instead of the document."""
+        return self.currentWidget() is self.expansion and self.expansion.canvas is not None
+
+    @property
+    def shown_canvas(self) -> CanvasView:
+        """The canvas that is visible: zoom and fit are about it. The document's on other pages."""
+        inside = self.expansion.canvas
+        return inside if inside is not None and self.is_inside else self._canvas
+
+    @property
+    def shown_workspace(self) -> Workspace:
+        """The workspace whose graph is visible."""
+        return self.expansion.inside if self.is_inside else self._workspace
+
+    @property
+    def focus_area(self) -> QWidget:
+        """What takes the keyboard in the page that is shown."""
+        page = self.currentWidget()
+        return self._canvas if page is self._canvas_page else page
+
+    def _show(self, page: QWidget) -> None:
+        self.setCurrentWidget(page)
+        self.page_changed.emit()

@@ -1,0 +1,54 @@
+"""The inspector at the side: of the document's selection, or of the nodes that another derives."""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QStackedWidget
+
+from nodeflow.ui.inspector import Inspector
+from nodeflow.ui.panels.panel import PanelContext, PanelSpec, Place
+
+VALUES = ("value", "sample")
+"""The attributes in which a node keeps what it shows."""
+
+
+class InspectorPanel(QStackedWidget):
+    """Shows the inspector of the page that is visible."""
+
+    def __init__(self, outside: Inspector, inside: Inspector) -> None:
+        super().__init__()
+        self.outside = outside
+        for inspector in (outside, inside):
+            self.addWidget(inspector)
+
+    def show_inside(self, inside: bool) -> None:
+        self.setCurrentIndex(1 if inside else 0)
+
+    def focus_value(self) -> bool:
+        """Move the keyboard to the selected node's value; says whether it can be edited."""
+        return any(self.outside.focus_attribute(name) for name in VALUES)
+
+
+def _make(context: PanelContext) -> InspectorPanel:
+    pages = context.pages
+    inspector = Inspector(context.workspace, context.themes)
+    panel = InspectorPanel(inspector, pages.expansion.inspector)
+    context.workspace.entered.connect(inspector.rebuild)
+    inspector.node_requested.connect(context.navigator.show_node)
+    inspector.action_requested.connect(context.actions.trigger)
+    inspector.leave_requested.connect(context.canvas.setFocus)
+    context.navigator.attribute_requested.connect(inspector.focus_attribute)
+    pages.page_changed.connect(lambda: panel.show_inside(pages.is_inside))
+
+    def edit(_: str) -> None:
+        context.show_panel(PANEL.id)
+        inspector.focus_first()
+
+    def show_value() -> None:
+        context.show_panel(PANEL.id if panel.focus_value() else "viewer")
+
+    context.canvas.edit_wanted.connect(edit)
+    context.expand.node_opened.connect(show_value)
+    return panel
+
+
+PANEL = PanelSpec("inspector", "Inspector", Place.RIGHT, 10, _make)

@@ -1,0 +1,113 @@
+"""How a panel declares itself, what it may use, and how the window finds all panels.
+
+A panel is one module of this package with a `PANEL`. Its ``make`` builds the widget and connects it
+to what it listens to, so that no other file has to know the panel.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from PySide6.QtCore import SignalInstance
+from PySide6.QtWidgets import QWidget
+
+from nodeflow.ui import panels
+from nodeflow.ui.actions.action_set import ActionSet
+from nodeflow.ui.actions.specs import ActionSpec
+from nodeflow.ui.canvas import CanvasView
+from nodeflow.ui.controllers.expand_actions import ExpandActions
+from nodeflow.ui.controllers.insertables_menu import InsertablesMenu
+from nodeflow.ui.controllers.node_navigator import NodeNavigator
+from nodeflow.ui.controllers.plugin_watcher import PluginWatcher
+from nodeflow.ui.controllers.run_controller import RunController
+from nodeflow.ui.controllers.subgraph_actions import SubgraphActions
+from nodeflow.ui.core.engine_link import EngineLink
+from nodeflow.ui.core.error_handler import ErrorHandler
+from nodeflow.ui.core.problem_list import ProblemList
+from nodeflow.ui.core.settings import Settings
+from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.pages.page_stack import PageStack
+from nodeflow.ui.popups.tutorial import Tutorial
+
+
+class Place(Enum):
+    """Where a panel docks at first; those at the bottom are tabs, shown and hidden together."""
+
+    LEFT = "left"
+    RIGHT = "right"
+    BOTTOM = "bottom"
+
+
+@dataclass(frozen=True)
+class PanelContext:
+    """What a panel may listen to and use.
+
+    Attributes:
+        errors: the handler of failures, if one is installed.
+        show_panel: brings the panel with an id to the front.
+        idle: emitted once, soon after the first paint, so that a panel loads what it will need.
+    """
+
+    workspace: Workspace
+    link: EngineLink
+    canvas: CanvasView
+    pages: PageStack
+    problems: ProblemList
+    settings: Settings
+    themes: ThemeManager
+    actions: ActionSet
+    navigator: NodeNavigator
+    expand: ExpandActions
+    run: RunController
+    subgraphs: SubgraphActions
+    insertables: InsertablesMenu
+    plugins: PluginWatcher
+    tutorial: Tutorial
+    errors: ErrorHandler | None
+    show_panel: Callable[[str], None]
+    idle: SignalInstance
+
+
+@dataclass(frozen=True)
+class PanelSpec:
+    """The declaration of a panel.
+
+    Attributes:
+        id: stable name, also in the saved layout.
+        title: of its dock, its tab and its entry in View > Panels.
+        order: panels of one place stand in ascending order.
+        make: returns the widget, connected to what it listens to.
+        actions: what it adds to the window's actions; ``make`` binds them.
+    """
+
+    id: str
+    title: str
+    place: Place
+    order: int
+    make: Callable[[PanelContext], QWidget]
+    actions: tuple[ActionSpec, ...] = ()
+
+
+def discover_panels() -> tuple[PanelSpec, ...]:
+    """The `PANEL` of each module in this package, by place and order.
+
+    Raises:
+        ValueError: two panels have one id.
+    """
+    found: dict[str, PanelSpec] = {}
+    for module in pkgutil.iter_modules(panels.__path__, f"{panels.__name__}."):
+        spec = (
+            None if module.ispkg else getattr(importlib.import_module(module.name), "PANEL", None)
+        )
+        if spec is None:
+            continue
+        if spec.id in found:
+            raise ValueError(f"two panels are called {spec.id}")
+        found[spec.id] = spec
+    places = list(Place)
+    return tuple(sorted(found.values(), key=lambda spec: (places.index(spec.place), spec.order)))

@@ -1,0 +1,49 @@
+"""Giving the keyboard to the next pane in sight: the page in the middle, then the panels."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from PySide6.QtCore import QObject, Qt
+from PySide6.QtWidgets import QMainWindow, QWidget
+
+from nodeflow.ui.actions.action_set import ActionSet
+from nodeflow.ui.actions.binding import Binding
+from nodeflow.ui.pages.page_stack import PageStack
+from nodeflow.ui.window.docking import Docking
+
+
+class PaneActions(QObject):
+    """The actions Next pane and Previous pane."""
+
+    def __init__(
+        self, window: QMainWindow, pages: PageStack, docking: Docking, actions: ActionSet
+    ) -> None:
+        super().__init__(window)
+        self._window, self._pages, self._docking = window, pages, docking
+        actions.bind(
+            {
+                "next_pane": Binding(partial(self._step, 1)),
+                "previous_pane": Binding(partial(self._step, -1)),
+            }
+        )
+
+    def _step(self, step: int) -> None:
+        panes = [self._pages.focus_area, *self._docking.visible_panels()]
+        focus = self._window.focusWidget()
+        inside = [i for i, p in enumerate(panes) if focus and (p is focus or p.isAncestorOf(focus))]
+        at = inside[0] if inside else 0
+        for offset in range(1, len(panes) + 1):
+            target = _first_stop(panes[(at + step * offset) % len(panes)])
+            if target is not None:
+                target.setFocus(Qt.FocusReason.ShortcutFocusReason)
+                return
+
+
+def _first_stop(pane: QWidget) -> QWidget | None:
+    """The first widget of a pane that takes the keyboard."""
+    for widget in (pane, *pane.findChildren(QWidget)):
+        takes = bool(widget.focusPolicy().value & Qt.FocusPolicy.TabFocus.value)
+        if takes and widget.isVisible() and widget.isEnabled():
+            return widget
+    return None

@@ -1,4 +1,4 @@
-"""Early stopping in the inspector: a switch, and what it switches on."""
+"""Early stopping in the inspector: a switch, and the settings that it shows."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ GOALS = {"min": "lower is better", "max": "higher is better"}
 
 
 class StoppingRows(QWidget):
-    """The settings of early stopping; all but the switch are hidden while it is off.
+    """The settings of early stopping; only the switch is visible while it is off.
 
     Args:
-        scalars: ids and names of the nodes that can be watched.
+        scalars: returns ids and names of the nodes that can be monitored.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class StoppingRows(QWidget):
     # ---- showing ----------------------------------------------------------------------------
 
     def refresh(self, settings: TrainingSettings) -> None:
-        """Show the document's settings as they are."""
+        """Show the current settings of the document."""
         stored = self._workspace.document.training
         self.switch.set_value(settings.patience is not None)
         self._more.setVisible(settings.patience is not None)
@@ -91,7 +91,7 @@ class StoppingRows(QWidget):
         self.goal.setCurrentIndex(self.goal.findData(watched["goal"]))
 
     def _watched(self, settings: TrainingSettings | None = None) -> dict[str, Any]:
-        """Node, split and goal, with what is meant where the document says nothing."""
+        """Node, split and goal, with defaults for what the document leaves out."""
         document = self._workspace.document
         settings = settings or training_settings(document)
         watched = {"node": settings.loss, "split": "validation", **(settings.monitor or {})}
@@ -110,7 +110,7 @@ class StoppingRows(QWidget):
             commands.set_training(document, **{name: value})
 
     def _on_reset(self, name: str) -> None:
-        value = PATIENCE if name == "patience" else None  # without patience it would be off
+        value = PATIENCE if name == "patience" else None  # None would switch early stopping off
         commands.set_training(self._workspace.document, **{name: value})
 
     def _on_finished(self) -> None:
@@ -135,6 +135,6 @@ class StoppingRows(QWidget):
 
 
 def switch_early_stopping(workspace: Workspace, on: bool) -> None:
-    """One undo step: on with the usual patience, or off; the other settings stay."""
+    """Switch early stopping as one undo step; the other settings stay."""
     with workspace.document.transaction("Stop early" if on else "Do not stop early"):
         commands.set_training(workspace.document, patience=PATIENCE if on else None)

@@ -1,4 +1,7 @@
-"""Training settings, shown with the optimizer: they belong to the document, not to the node."""
+"""The training settings in the inspector: those of the document, shown with the optimizer.
+
+The rows derive from the declarations in `nodeflow.train.settings`; metrics have editors here.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ from nodeflow.ui.inspector.sections import Section
 
 
 class TrainingSection(Section):
-    """Epochs, batch size, seed, shuffling, and what is measured."""
+    """The settings of a training, its metrics, and early stopping."""
 
     def __init__(self, workspace: Workspace, theme: Theme) -> None:
         super().__init__("TRAINING")
@@ -54,7 +57,7 @@ class TrainingSection(Section):
         self.refresh()
 
     def refresh(self) -> None:
-        """Show the document's settings as they are."""
+        """Show the current settings of the document."""
         settings = training_settings(self._workspace.document)
         stored = self._workspace.document.training
         for name, row in self.setting_rows.items():
@@ -67,12 +70,11 @@ class TrainingSection(Section):
             self._fill_metrics(settings.metrics)
 
     def _measurable(self) -> list[tuple[str, str]]:
-        """Paths and names of the shown graph's nodes that can be measured on a split: numbers, and
-        metrics that are tables."""
+        """Paths and names of the nodes of this graph that can be a metric: scalars and tables."""
         return self._found(tables=True)
 
     def _scalars(self) -> list[tuple[str, str]]:
-        """Paths and names of the shown graph's nodes that are one number."""
+        """Paths and names of the nodes of this graph that are scalars."""
         return self._found(tables=False)
 
     def _found(self, tables: bool) -> list[tuple[str, str]]:

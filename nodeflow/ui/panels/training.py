@@ -1,6 +1,6 @@
-"""The training panel: progress, speed, time left, and the live plots of loss and metrics.
+"""The training panel: progress, speed, remaining time, and live plots of loss and metrics.
 
-Messages only fill the record; drawing happens at a rate that adapts to what it costs.
+Events only fill the record; drawing happens at a rate that adapts to its cost.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from nodeflow.ui.panels.parts.training_history import TrainingRecord, duration
 
 DOWNLOAD = "Download the full set"
 SIDE_HEIGHT = 190
-"""Room for the usual figures."""
+"""Enough for the figures of a training with few metrics."""
 
 
 class TrainingPanel(QWidget):
@@ -125,11 +125,11 @@ class TrainingPanel(QWidget):
         layout.addLayout(body, 1)
 
     def add_control(self, widget: QWidget) -> None:
-        """Put a setting of the training above its figures."""
+        """Add a control above the figures."""
         self._controls.addWidget(widget)
 
     def _make_notice(self) -> QFrame:
-        """A line over the plots: what to know about the data, and the download."""
+        """The notice above the plots: about the data, with the download."""
         self.notice = QFrame()
         self.notice.setObjectName("notice")
         self.notice_text = ElidedLabel("", "caption")
@@ -151,7 +151,7 @@ class TrainingPanel(QWidget):
         return self.notice
 
     def preload(self) -> None:
-        """Import the plotting library and make the plots, while nobody waits for them."""
+        """Import the plotting library and create the plots in advance."""
         if self.loss_plot is not None:
             return
         from nodeflow.ui.panels.parts.plots import LossPlot, MetricPlot
@@ -190,10 +190,10 @@ class TrainingPanel(QWidget):
             label("Loss of each step", "caption"), label("Smoothing", "caption"), self.smoothing
         )
 
-    # ---- hearing ----------------------------------------------------------------------------
+    # ---- events -----------------------------------------------------------------------------
 
     def reset(self) -> None:
-        """Another document is open."""
+        """Forget the training: another document is open."""
         self.record = TrainingRecord(self._settings.smoothing)
         for text in self.metric_labels.values():
             text.hide()
@@ -201,13 +201,13 @@ class TrainingPanel(QWidget):
         self._draw_figures()
 
     def begin(self) -> None:
-        """The user asked for a training."""
+        """A training was requested."""
         self.headline.setText("Starting…")
         self.preload()
 
     @Slot(object)
     def on_event(self, event: Event) -> None:
-        """An event of the training."""
+        """Record an event of the training, and draw soon."""
         if isinstance(event, Started):
             self._on_started(event)
         self.record.take(event)
@@ -225,7 +225,7 @@ class TrainingPanel(QWidget):
             self.show_notices(event.notices)
 
     def show_state(self, state: str) -> None:
-        """The engine's state changed."""
+        """Show the state of the engine."""
         if state == "paused":
             self.record.pause()
         self._state = state
@@ -233,7 +233,7 @@ class TrainingPanel(QWidget):
 
     @Slot(object)
     def show_notices(self, notices: tuple[str, ...]) -> None:
-        """What the user has to know about the data."""
+        """Show notices about the data."""
         self.notice_text.setText("  ".join(notices))
         self.notice.setVisible(bool(notices))
         offers = any("mnist" in text.lower() for text in notices)
@@ -253,7 +253,7 @@ class TrainingPanel(QWidget):
 
     @Slot(object)
     def on_download(self, message: Any) -> None:
-        """Progress, the end, or the failure of a download."""
+        """Show the progress, the end or the failure of a download."""
         if isinstance(message, p.DownloadProgress):
             self.download_bar.setRange(0, 1000 if message.total else 0)
             if message.total:
@@ -265,7 +265,7 @@ class TrainingPanel(QWidget):
         if isinstance(message, p.Downloaded):
             self.notice_text.setText(f"The full set is in {message.folder}.")
         else:
-            error = message.error  # what to do comes first: the reasons of each mirror are long
+            error = message.error  # the hint comes first, since the reasons of all mirrors are long
             text = f"The download failed. {error.hint or ''} {error.message}"
             self.notice_text.setText(" ".join(text.split()))
             self.download_button.setText("Try again")
@@ -276,7 +276,7 @@ class TrainingPanel(QWidget):
 
     @Slot()
     def draw(self) -> None:
-        """Draw what is new; when to draw next follows from what drawing costs."""
+        """Draw what is new; the time this takes decides when to draw next."""
         self._timer.setInterval(self._pace.pause_ms())
         self._draw_figures()
         if self.isVisible() and self.loss_plot is not None:
@@ -320,7 +320,7 @@ class TrainingPanel(QWidget):
         return "No training yet" if not self.record.epochs else "Ended"
 
     def _draw_ending(self) -> None:
-        """Why it ended, where there is more to say than that the epochs are through."""
+        """Show why the training ended, unless it simply ran all epochs."""
         done = self.record.done if self._state not in ("training", "paused") else None
         says_more = done is not None and bool(done.reason or done.best_epoch)
         self.ending.setText(f"{done.ending[0].upper()}{done.ending[1:]}." if says_more else "")
@@ -343,7 +343,7 @@ class TrainingPanel(QWidget):
         return self.metric_labels[name]
 
     def _draw_tables(self) -> None:
-        """Metrics that are more than a number, as they were after the last epoch."""
+        """Draw the metrics that are tables, as of the last epoch."""
         for name, array in self.record.tables.items():
             if name not in self.table_views:
                 self._add_table(name)

@@ -1,4 +1,4 @@
-"""The switch of early stopping beside the plots; its settings stand in the inspector."""
+"""The switch for early stopping beside the plots; its settings are in the inspector."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nodeflow.ui.inspector.early_stopping import switch_early_stopping
 
 
 class StopEarly(QWidget):
-    """A check box, and what it means for this document."""
+    """A check box with a summary of the settings."""
 
     def __init__(self, workspace: Workspace) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class StopEarly(QWidget):
 
     @Slot()
     def refresh(self, _: object = None) -> None:
-        """Show the document's settings as they are."""
+        """Show the current settings of the document."""
         document = self._workspace.document
         self.setVisible(bool(self._workspace.optimizers))
         settings = training_settings(document)

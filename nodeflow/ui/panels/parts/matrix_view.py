@@ -1,4 +1,4 @@
-"""A metric that is a table, such as a confusion matrix: a heat map with its numbers."""
+"""A metric that is a table, such as a confusion matrix, as a heat map with numbers."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.panels.parts.array_views import heat_image, heat_table, number
 
 MARGIN = 18
-"""Room for the numbers of rows and columns."""
+"""Space for the row and column numbers."""
 SMALLEST_TEXT = 7
 LIGHT, DARK = QColor("#ffffff"), QColor("#10141a")
 
 
 class MatrixView(QWidget):
-    """One array of one or two axes; a row is a label, a column what it was taken for."""
+    """An array of one or two axes; rows are labels, columns predictions."""
 
     def __init__(self, themes: ThemeManager) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class MatrixView(QWidget):
         self.update()
 
     def show_matrix(self, name: str, array: np.ndarray) -> None:
-        """Show an array; one with more than two axes is shown as rows."""
+        """Show an array; further axes become rows."""
         self.array = array.reshape(-1, array.shape[-1]) if array.ndim else array.reshape(1, 1)
         self._longest = max((len(_short(value)) for value in self.array.flat), default=1)
         self.setAccessibleName(f"Matrix {name}")
@@ -44,7 +44,7 @@ class MatrixView(QWidget):
         self.update()
 
     def cell_at(self, point: QPointF) -> tuple[int, int] | None:
-        """Row and column at a place."""
+        """Row and column at a position."""
         if not self.array.size or not (area := self._area()).contains(point):
             return None
         rows, columns = self.array.shape
@@ -53,8 +53,8 @@ class MatrixView(QWidget):
         return min(row, rows - 1), min(column, columns - 1)
 
     def _area(self) -> QRectF:
-        """Where the cells are: square, as large as there is room, beside their numbers if those
-        can be read."""
+        """The rectangle of the cells: square, as large as possible, and beside the row and column
+        numbers if those are legible."""
         return self._fitted(MARGIN) if self._text_size() else self._fitted(0)
 
     def _fitted(self, margin: int) -> QRectF:
@@ -65,7 +65,7 @@ class MatrixView(QWidget):
         return QRectF(margin, margin, side * columns, side * rows)
 
     def _text_size(self) -> int:
-        """The size of text with which the longest number fits into a cell; 0 where none does."""
+        """The text size with which the longest number fits a cell; 0 if none does."""
         rows = self.array.shape[0]
         side = self._fitted(MARGIN).height() / rows
         size = min(TYPE["caption"], int((side - 2) / (0.62 * self._longest)), int(side - 2))
@@ -91,7 +91,7 @@ class MatrixView(QWidget):
             self._paint_margins(painter, area)
 
     def _image(self) -> QImage:
-        """Cells in colours by their roots, so that the rare ones can be seen beside the many."""
+        """Draw the cells, coloured by square roots so that small values stay visible."""
         values = np.asarray(self.array, np.float64)
         roots = np.sign(values) * np.sqrt(np.abs(values))
         finite = roots[np.isfinite(roots)]
@@ -108,7 +108,7 @@ class MatrixView(QWidget):
             painter.drawText(cell, Qt.AlignmentFlag.AlignCenter, _short(value))
 
     def _paint_margins(self, painter: QPainter, area: QRectF) -> None:
-        """The numbers of rows and columns."""
+        """Draw the row and column numbers."""
         rows, columns = self.array.shape
         side = area.height() / rows
         painter.setFont(font(TYPE["caption"]))
@@ -123,7 +123,7 @@ class MatrixView(QWidget):
 
 
 def _short(value: np.generic) -> str:
-    """A number in at most five characters or so."""
+    """A number in about five characters at most."""
     if isinstance(value, np.integer):
         return str(value) if abs(int(value)) < 10_000 else f"{int(value) / 1000:.0f}k"
     return f"{float(value):.2g}"

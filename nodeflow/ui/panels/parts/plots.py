@@ -1,4 +1,4 @@
-"""The plots of a training. Imports pyqtgraph, so import this only when there is one to draw."""
+"""The plots of a training. Imports pyqtgraph, so import this module only when it is needed."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.panels.parts.training_history import Losses
 
 MOST_EPOCHS = 500
-"""More points than a panel has pixels only cost time."""
+"""More points than the panel has pixels only cost time."""
 MOST_SYMBOLS = 60
-"""More would touch each other."""
+"""More symbols would touch each other."""
 
 
 class WholeNumbers(pg.AxisItem):
-    """An axis of steps or epochs: ticks at whole numbers, and few of them however far it goes."""
+    """An axis of steps or epochs, with few ticks, all at whole numbers."""
 
     def tickSpacing(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, float]]:
         levels = super().tickSpacing(minVal, maxVal, size)
@@ -61,7 +61,7 @@ class Plot(pg.PlotWidget):
 
 
 class LossPlot(Plot):
-    """Loss of each step, faint, under its smoothed course."""
+    """The loss of each step, faint, under the smoothed loss."""
 
     def __init__(self, themes: ThemeManager) -> None:
         super().__init__("loss")
@@ -76,8 +76,11 @@ class LossPlot(Plot):
         self.smooth.setPen(self.pen("accent"))
 
     def show_losses(self, losses: Losses, ended: bool = False) -> None:
-        """Draw the course; the axes stay while it fits, since they cost more than the curves, and
-        curves are smooth when nothing is left to be computed beside them."""
+        """Draw the losses.
+
+        The axes stay while the losses fit, since they cost more than the curves; curves are
+        antialiased only when the training has ended and no longer needs the processor.
+        """
         for curve, points in (
             (self.raw, losses.course.points()),
             (self.smooth, losses.smooth_course.middles()),
@@ -86,7 +89,7 @@ class LossPlot(Plot):
         self._fit(losses, ended)
 
     def _fit(self, losses: Losses, ended: bool) -> None:
-        """The whole course: the first steps' peak may be cut off, so that the rest is readable."""
+        """Fit the axes; the peak of the first steps may be cut off so that the rest is readable."""
         extent = losses.course.extent(0.995)
         if extent is None:
             return
@@ -106,7 +109,7 @@ class LossPlot(Plot):
 
 
 class MetricPlot(Plot):
-    """Each metric after each epoch."""
+    """The metrics after each epoch."""
 
     ROLES = ("ok", "accent", "warning", "error")
 
@@ -122,7 +125,7 @@ class MetricPlot(Plot):
             self._style(curve, index)
 
     def show_metrics(self, metrics: dict[str, list[tuple[int, float]]], epochs: int) -> None:
-        """Draw them, if any is new."""
+        """Draw the metrics if there are new values."""
         counts = {name: len(points) for name, points in metrics.items()}
         if (counts, epochs) == self._drawn:
             return
@@ -146,7 +149,7 @@ class MetricPlot(Plot):
         self.plot.setXRange(0.5, max(2, epochs) + 0.5, padding=0)
 
     def color(self, name: str) -> str:
-        """The colour of a metric, for its label."""
+        """The colour of a metric, also of its label."""
         index = list(self.curves).index(name) if name in self.curves else 0
         return self.theme.color(self.ROLES[index % len(self.ROLES)]).name()
 
@@ -159,7 +162,6 @@ class MetricPlot(Plot):
 
 
 def round_up(count: int) -> int:
-    """A little more than so many steps, at most a sixteenth: an end for an axis that rarely
-    moves."""
+    """A number up to a sixteenth above the count: an axis that ends there rarely moves."""
     step = max(1, 1 << max(0, count.bit_length() - 5))
     return -(-count // step) * step

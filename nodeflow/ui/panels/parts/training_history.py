@@ -11,19 +11,19 @@ import numpy as np
 from nodeflow.train.events import Done, Epoch, Event, Started, Steps
 
 SPEED_SECONDS = 2.0
-"""Speed is measured over about so long: steady enough to read, quick enough to be true."""
+"""The window over which speed is averaged: steady enough to read, short enough to be current."""
 
 
 MOST_STRETCHES = 1024
-"""More than a plot has columns of pixels, or nearly so."""
+"""About the number of pixel columns of a plot."""
 
 
 class MinMaxSeries:
-    """A growing sequence as it can be drawn: smallest and largest value of each stretch.
+    """A growing sequence as it is drawn: minimum and maximum of each stretch.
 
-    Stretches have equal lengths, which double when there are too many: what is drawn, and what
-    adding a value takes, stays the same however long a training goes on. What is not finite is
-    passed over; a stretch without finite values has none.
+    Stretches have equal lengths, which double when there are too many, so the cost of drawing and
+    of appending does not grow with the training. Values that are not finite are skipped; a stretch
+    without finite values is NaN.
     """
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class MinMaxSeries:
         self._high = np.full(MOST_STRETCHES, np.nan)
 
     def extend(self, values: np.ndarray) -> None:
-        """Add values, float64."""
+        """Append float64 values."""
         end = self.count + len(values)
         while end > MOST_STRETCHES * self.width:
             self._low, self._high = _halved(np.fmin, self._low), _halved(np.fmax, self._high)
@@ -44,7 +44,7 @@ class MinMaxSeries:
         self.count = end
 
     def points(self) -> tuple[np.ndarray, np.ndarray]:
-        """x, from 1, and y of a line through both extremes of each stretch."""
+        """x (from 1) and y of a line through both extremes of each stretch."""
         first, low, high = self._stretches()
         if self.width == 1:
             return first, low
@@ -52,30 +52,29 @@ class MinMaxSeries:
         return x, np.stack([low, high], axis=1).ravel()
 
     def middles(self) -> tuple[np.ndarray, np.ndarray]:
-        """x and y of a line with one point a stretch, between its extremes."""
+        """x and y of a line with one point per stretch, between its extremes."""
         first, low, high = self._stretches()
         return first + (self.width - 1) / 2, low + (high - low) / 2
 
     def extent(self, part: float = 1.0) -> tuple[float, float] | None:
-        """The smallest value, and one that this part of the stretches does not exceed; None where
-        nothing is finite."""
+        """The minimum, and the quantile ``part`` of the maxima; None if nothing is finite."""
         _, low, high = self._stretches()
         return (float(low.min()), float(np.quantile(high, part))) if len(low) else None
 
     def _stretches(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """First value's number (from 1), minimum and maximum of the stretches that have any."""
+        """Number of the first value (from 1), minimum and maximum of each stretch that has one."""
         used = np.flatnonzero(~np.isnan(self._low))
         return used * self.width + 1.0, self._low[used], self._high[used]
 
 
 def _halved(extreme: np.ufunc, values: np.ndarray) -> np.ndarray:
-    """Neighbours joined; the second half is free again."""
+    """Neighbours combined; the second half is NaN again."""
     joined = extreme(values[0::2], values[1::2])
     return np.concatenate([joined, np.full(len(joined), np.nan)])
 
 
 class Losses:
-    """The loss of every step, and the same smoothed, in arrays that grow.
+    """The losses of all steps, raw and smoothed, in growing arrays.
 
     ``course`` and ``smooth_course`` are what is drawn of them.
     """
@@ -97,7 +96,7 @@ class Losses:
         return self._smooth[: self.count]
 
     def extend(self, losses: np.ndarray) -> None:
-        """Add the losses of further steps."""
+        """Append the losses of further steps."""
         values = np.asarray(losses, np.float64).reshape(-1)
         end = self.count + len(values)
         if end > len(self._raw):
@@ -111,7 +110,7 @@ class Losses:
         self.count = end
 
     def set_smoothing(self, smoothing: float) -> None:
-        """Smooth everything anew."""
+        """Change the smoothing and recompute the smoothed losses."""
         self.smoothing = smoothing
         self._mean, self._weight = 0.0, 0.0
         self._smooth[: self.count] = self._smoothed(self.raw.tolist())
@@ -119,7 +118,7 @@ class Losses:
         self.smooth_course.extend(self.smooth)
 
     def _smoothed(self, values: list[float]) -> list[float]:
-        """Exponential means, corrected for their start; what is not finite is passed over."""
+        """Exponential means, bias-corrected; values that are not finite are skipped."""
         keep, result = self.smoothing, []
         mean, weight = self._mean, self._weight
         for value in values:
@@ -133,7 +132,7 @@ class Losses:
 
 @dataclass
 class TrainingRecord:
-    """One training, from its first step to its end."""
+    """The history of one training."""
 
     smoothing: float = 0.9
     epochs: int = 0
@@ -143,7 +142,7 @@ class TrainingRecord:
     last_step: int = 0
     metrics: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
     tables: dict[str, np.ndarray] = field(default_factory=dict)
-    """Metrics that are more than a number, as they were last."""
+    """The latest metrics that are tables."""
     epoch_losses: list[tuple[int, float]] = field(default_factory=list)
     done: Done | None = None
     tier: str = ""
@@ -186,7 +185,7 @@ class TrainingRecord:
             self._marks.pop(0)
 
     def pause(self) -> None:
-        """Time that passes without steps says nothing about speed."""
+        """Restart the speed measurement: the pause must not count."""
         self._marks = []
 
     @property
@@ -195,12 +194,12 @@ class TrainingRecord:
 
     @property
     def part(self) -> float:
-        """How much is done, 0 to 1, of all steps: where training goes on, the bar goes on too."""
+        """The fraction of all steps that is done; a continued training starts where it left off."""
         return min(1.0, self.last_step / self.total_steps) if self.total_steps else 0.0
 
     @property
     def speed(self) -> float | None:
-        """Steps a second, lately."""
+        """Recent steps per second."""
         if len(self._marks) < 2:
             return None
         (start, first), (end, last) = self._marks[0], self._marks[-1]
@@ -216,7 +215,7 @@ class TrainingRecord:
         return float(self.losses.smooth[-1]) if self.losses.count else None
 
     def current_epoch(self) -> int:
-        """The epoch that is going on, or the last one."""
+        """The current epoch, or the last one."""
         if not self.steps_per_epoch:
             return self.epoch
         last = self.first_epoch - 1 + self.epochs

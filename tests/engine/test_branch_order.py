@@ -1,4 +1,4 @@
-"""Large branches that take turns: when they do, what it saves, and that no bit changes."""
+"""Large branches that run one after the other: when they do, what it saves, and the same bits."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_each_large_branch_ends_before_the_next_begins() -> None:
     assert levels == [{"softmax"}, {"reduce_max"}] * 3
     assert plan.arena_size < 8.5 * MIB + 3 * 512 * 64 * 4
     with nf.Graph():
-        assert plan_of(branches(512), "turns").arena_size >= 24 * MIB
+        assert plan_of(branches(512), "serialize").arena_size >= 24 * MIB
 
 
 def test_small_branches_share_a_level() -> None:
@@ -59,7 +59,7 @@ def test_what_waits_for_several_branches_comes_after_all() -> None:
             [total, *parts], {x: value}
         )
         for threads in (1, 2, 3)
-        for without in ((), ("turns",))
+        for without in ((), ("serialize",))
     ]
     for result in results[1:]:
         assert [r.tobytes() for r in result] == [r.tobytes() for r in results[0]]

@@ -18,7 +18,7 @@ from .random_graphs import build, inputs, program
 
 
 def levels_of(target, without: frozenset[str] = frozenset()) -> list[list[list[set[str]]]]:
-    """For each level its strands, and for each kernel in them the names of its nodes."""
+    """For each level its chains, and for each kernel in them the names of its nodes."""
     schedule = build_schedule([target], [])
     return names_in(make_plan(schedule, schedule.specialise({}), without))
 
@@ -37,9 +37,9 @@ def test_a_layer_and_what_follows_row_by_row_is_one_level() -> None:
         w, b = nf.placeholder("float32", [40, 10], name="w"), nf.placeholder("float32", [10])
         p = nf.softmax(nf.relu(x @ w + b, name="h"), name="p")
         total = nf.reduce_sum(p * p, axis=1, name="total")
-    (strands,) = levels_of(total)
-    assert len(strands) == 1 and len(strands[0]) == 5
-    assert len(levels_of(total, frozenset({"strands"}))) == 5
+    (chains,) = levels_of(total)
+    assert len(chains) == 1 and len(chains[0]) == 5
+    assert len(levels_of(total, frozenset({"chain"}))) == 5
 
 
 def test_what_needs_other_rows_meets_first() -> None:
@@ -60,8 +60,8 @@ def test_a_reshape_between_keeps_rows_together() -> None:
         w = nf.placeholder("float32", [16, 8], name="w")
         flat = nf.reshape(nf.exp(x), [300, 16])
         y = nf.softmax(nf.reshape(flat @ w, [6, 50, 8]))
-    (strands,) = levels_of(y)
-    assert len(strands) == 1 and len(strands[0]) == 3
+    (chains,) = levels_of(y)
+    assert len(chains) == 1 and len(chains[0]) == 3
 
 
 def test_a_variable_is_overwritten_only_after_all_have_read_it() -> None:
@@ -86,7 +86,7 @@ def test_a_variable_is_overwritten_only_after_all_have_read_it() -> None:
         assert len(writes) == 1 and all(number < writes[0] for number in reads)
 
 
-def test_tasks_of_a_strand_are_those_of_its_products() -> None:
+def test_tasks_of_a_chain_are_those_of_its_products() -> None:
     if not blas.small_products():
         pytest.skip("another BLAS: not cut as finely")
     with nf.Graph():
@@ -115,24 +115,24 @@ def test_training_has_the_same_bits_on_any_number_of_threads(threads: int) -> No
                 losses = stepper.run(3)[1]
             return [losses, *(value for _, value in s.variables.items())]
 
-    expected = train(2, ("strands",))
+    expected = train(2, ("chain",))
     for found, value in zip(train(threads, ()), expected, strict=True):
         assert np.array_equal(found, value)
 
 
 @pytest.mark.parametrize("seed", [5, 31])
-def test_random_graphs_have_the_same_bits_without_strands(seed: int) -> None:
+def test_random_graphs_have_the_same_bits_without_chains(seed: int) -> None:
     graph, fed, values, total = build(program(seed, 12, kinks=True), "float32")
     feeds = dict(zip(fed, inputs(seed, "float32", ties=False), strict=True))
     found = []
-    for without in ((), ("strands",)):
+    for without in ((), ("chain",)):
         with nf.Session(graph, tier="compiled", threads=2, without=without) as session:
             found.append(session.run([total, *values], feeds))
     for ours, theirs in zip(*found, strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_a_strand_uses_memory_again_between_its_own_kernels() -> None:
+def test_a_chain_uses_memory_again_between_its_own_kernels() -> None:
     with nf.Graph():
         v = x = nf.placeholder("float32", [256, 32], name="x")
         w = nf.placeholder("float32", [32, 32], name="w")
@@ -140,8 +140,8 @@ def test_a_strand_uses_memory_again_between_its_own_kernels() -> None:
             v = nf.matmul(v, w)
     schedule = build_schedule([v], [])
     types = schedule.specialise({})
-    ((strand,),) = (plan := make_plan(schedule, types)).phases[0].levels
-    assert len(strand.chain()) == 6
+    ((chain,),) = (plan := make_plan(schedule, types)).phases[0].levels
+    assert len(chain.chain()) == 6
     assert plan.arena_size <= 3 * 4 * 256 * 32
     feeds = {x: np.eye(256, 32, dtype="float32"), w: np.eye(32, dtype="float32")[::-1]}
     for threads in (1, 3):

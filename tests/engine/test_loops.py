@@ -25,7 +25,7 @@ FLOAT = nf.TensorType("float64", (2, 3))
 
 
 def swap(a, b, x):
-    """Nothing is computed: both places of the ring are read and written in one turn."""
+    """Nothing is computed: both slices of the ring are read and written in one iteration."""
     return b, a, x, a
 
 
@@ -124,8 +124,8 @@ def test_a_loop_in_a_loop() -> None:
         profiled, trace = t.profile(outs)
         for a, b in zip(profiled, t.run(outs), strict=True):
             assert np.array_equal(a, b)
-    turns = [e for e in trace["traceEvents"] if "scan" not in e["name"] and e["ph"] == "X"]
-    assert len(turns) > 5 * 4
+    iterations = [e for e in trace["traceEvents"] if "scan" not in e["name"] and e["ph"] == "X"]
+    assert len(iterations) > 5 * 4
 
 
 def test_a_body_with_an_op_without_a_kernel_runs_by_reference() -> None:

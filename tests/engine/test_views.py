@@ -22,7 +22,7 @@ def kernels(target, *, without: frozenset[str] = frozenset()) -> list[str]:
 
 def equal_with_and_without(graph, fetches, feeds=None) -> list[np.ndarray]:
     found = []
-    for without in ([], ["views"], ["fuse"], ["strands"], ["views", "fuse"]):
+    for without in ([], ["views"], ["fuse"], ["chain"], ["views", "fuse"]):
         with Session(graph, tier="compiled", without=without) as s:
             s.initialize()
             found.append(s.run(fetches, feeds or {}))

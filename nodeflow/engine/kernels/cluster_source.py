@@ -1,7 +1,7 @@
 """A fused cluster of elementwise ops as straight-line Python for numba: one statement per node.
 
 The text depends on structure only (formulas, dtypes, which axes broadcast), never on sizes or
-names, so equal clusters anywhere share one kernel; names appear as comments when a person asks.
+names, so equal clusters anywhere share one kernel; explanations show names as comments.
 """
 
 from __future__ import annotations

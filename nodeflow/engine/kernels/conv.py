@@ -1,9 +1,8 @@
-"""Convolution and its gradient by the picture as kernels: direct, without copying windows.
+"""Convolution and its gradient by the image: direct, without copying windows.
 
-Results that lie at the same place of several pictures see the same elements of the window, so one
-tile of products (`register_tiles`) serves a few pictures at once, and what lies in the border is
-never multiplied. With fewer pictures than a tile has positions, neighbouring places of one picture
-take their part.
+Results at the same position of several images see the same elements of the window, so one tile of
+products (`register_tiles`) computes a few images at once, and the border is never multiplied. With
+fewer images than a tile has positions, a tile is made of neighbouring positions of one image.
 
 Georganas et al., "Anatomy of high-performance deep learning convolutions on SIMD architectures",
 2018, compare such kernels with copying and Winograd's transforms.
@@ -32,6 +31,7 @@ from nodeflow.engine.kernels.kernel import (
     KernelCall,
     LoweringRule,
     UnitsPerTask,
+    sizes_of,
 )
 from nodeflow.engine.kernels.registry import handles
 from nodeflow.graph.graph import Node
@@ -59,7 +59,7 @@ class PackFilters(Lowering):
 
 @dataclass(frozen=True)
 class GatherProducts(Lowering):
-    """Results that gather products of packed filters with places of a picture (`conv_taps`)."""
+    """Results that gather products of packed filters with places of an image (`conv_taps`)."""
 
     groups: int
     depthwise: bool
@@ -99,15 +99,11 @@ def panels(columns: int, tile: TileShape) -> int:
     return -(-columns // (tile.vectors * tile.lanes))
 
 
-def sizes(type_: TensorType) -> tuple[int, ...]:
-    return tuple(d or 0 for d in type_.shape)
-
-
 # ---- packing ------------------------------------------------------------------------------------
 
 
 def packed_size(filter_: TensorType, pack: PackFilters) -> int:
-    kh, kw, channels, filters = sizes(filter_)
+    kh, kw, channels, filters = sizes_of(filter_)
     depth, made = channels, filters // pack.groups
     if pack.backward and not pack.depthwise:
         depth, made = made, depth
@@ -122,7 +118,7 @@ class PackFiltersKernel(CallKernel[PackFilters]):
     label = "pack filters"
 
     def calls(self, lowering: PackFilters, types: Sequence[TensorType]) -> list[KernelCall]:
-        kh, kw, channels, filters = sizes(types[0])
+        kh, kw, channels, filters = sizes_of(types[0])
         taps, each = kh * kw, filters // lowering.groups
         tap_step = channels * filters
         depth, made, depth_step, lane_step = channels, each, filters, 1
@@ -180,9 +176,9 @@ def gather(
     convolve: Convolve, source: TensorType, filter_: TensorType, result: TensorType
 ) -> tuple[PackFilters, GatherProducts, TapTable]:
     """How filters are packed, the products, and the table that they walk."""
-    kw, channels, filters = sizes(filter_)[1:]
-    n, height, width, total = sizes(source)
-    _, down, across, made = sizes(result)
+    kw, channels, filters = sizes_of(filter_)[1:]
+    n, height, width, total = sizes_of(source)
+    _, down, across, made = sizes_of(result)
     backward = convolve.kind == "input"
     depthwise = is_depthwise(convolve.groups, filter_)
     groups = 1 if depthwise else convolve.groups
@@ -219,19 +215,19 @@ def gather(
 def is_depthwise(groups: int, filter_: TensorType) -> bool:
     """Whether each channel has one filter, of its own: then those are side by side, as results of
     one group are."""
-    _, _, channels, filters = sizes(filter_)
+    _, _, channels, filters = sizes_of(filter_)
     return channels == 1 < filters == groups
 
 
 @handles(GatherProducts)
 class GatherProductsKernel(CallKernel[GatherProducts]):
-    """A convolution, of the picture, packed filters and the table of taps."""
+    """A convolution, of the image, packed filters and the table of taps."""
 
     label = "convolution"
 
     def calls(self, lowering: GatherProducts, types: Sequence[TensorType]) -> list[KernelCall]:
-        n, height, width, total = sizes(types[0])
-        _, down, across, made = sizes(types[3])
+        n, height, width, total = sizes_of(types[0])
+        _, down, across, made = sizes_of(types[3])
         dtype, tile = types[0].dtype, lowering.tile
         size = numpy_dtype(dtype).itemsize
         each, row = made // lowering.groups, tile.vectors * tile.lanes
@@ -257,7 +253,7 @@ class GatherProductsKernel(CallKernel[GatherProducts]):
         return frozenset({actions.types[group.actions[0].outputs[0]].shape[0] or 0})
 
     def task_height(self, actions: Actions, action: Action, lowering: GatherProducts) -> int | None:
-        """The pictures of a tile."""
+        """The images of a tile."""
         return lowering.steps[0] if lowering.steps[0] > 1 else None
 
     def reads_own_rows(
@@ -269,18 +265,18 @@ class GatherProductsKernel(CallKernel[GatherProducts]):
         slot: int,
         rows: int,
     ) -> bool:
-        """Results of a picture are made of that picture and of all filters."""
+        """Results of an image are made of that image and of all filters."""
         return operand == 0
 
 
 @cache
 def gathered_source(dtype: str, tile: TileShape, ragged: bool, depthwise: bool) -> str:
-    """A unit of work is a panel of results of one row of a few pictures.
+    """A unit of work is a panel of results of one row of a few images.
 
-    Args: picture, panels, then of the table: row taps, starts, tiles, runs; number of tiles;
-    pictures, groups of pictures, pictures from group to group; channel groups, panels and results
-    of each; rows of a result; bytes of a picture, of a result, of a row of it, of a group's
-    channels, of a panel, between a tile's positions in picture and result; units of a task; result.
+    Args: image, panels, then of the table: row taps, starts, tiles, runs; number of tiles;
+    images, groups of images, images from group to group; channel groups, panels and results
+    of each; rows of a result; bytes of an image, of a result, of a row of it, of a group's
+    channels, of a panel, between a tile's positions in image and result; units of a task; result.
     """
     size = numpy_dtype(dtype).itemsize
     width = tile.vectors * tile.lanes

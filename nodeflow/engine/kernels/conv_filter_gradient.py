@@ -1,7 +1,7 @@
-"""The gradient of convolution by its filter: products of what windows see with what came back.
+"""The gradient of a convolution by its filter: products of windows with the result's gradient.
 
-Each weight is a sum over places and pictures. The pictures are cut into blocks by shapes alone; a
-block adds up its pictures in order, place by place, and the blocks are added in order, so every
+Each weight is a sum over positions and images. The images are cut into blocks by shapes alone; a
+block adds up its images in order, position by position, and the blocks are added in order, so every
 number of threads gives the same bits.
 """
 
@@ -15,8 +15,8 @@ import numpy as np
 
 from nodeflow.engine.devicelib.vector_width import TileShape, tile_shape
 from nodeflow.engine.ir.actions import Action, Actions
-from nodeflow.engine.kernels.conv import MULTIPLY_ADD_NS, is_depthwise, panels, sizes
-from nodeflow.engine.kernels.kernel import Array, CallKernel, KernelCall, LoweringRule
+from nodeflow.engine.kernels.conv import MULTIPLY_ADD_NS, is_depthwise, panels
+from nodeflow.engine.kernels.kernel import Array, CallKernel, KernelCall, LoweringRule, sizes_of
 from nodeflow.engine.kernels.reductions import Stage
 from nodeflow.engine.kernels.registry import handles
 from nodeflow.graph.graph import Node
@@ -24,7 +24,7 @@ from nodeflow.graph.types import TensorType, numpy_dtype
 from nodeflow.ops.lowering import Elementwise, FilterGradient, Lowering
 
 BLOCK = 8
-"""Least pictures in a block."""
+"""Fewest images in a block."""
 CHANNELS = 128
 """Most channels that are added up at once where each has a filter of its own."""
 PARTIAL_SIZE = 1 << 22
@@ -33,7 +33,7 @@ PARTIAL_SIZE = 1 << 22
 
 @dataclass(frozen=True)
 class OuterProducts(Lowering):
-    """The filter's gradient of each block of pictures."""
+    """The filter's gradient of each block of images."""
 
     gradient: FilterGradient
     blocks: int
@@ -46,7 +46,7 @@ class OuterProducts(Lowering):
 
 @handles(FilterGradient)
 class FilterGradientRule(LoweringRule[FilterGradient]):
-    """One gradient for each block of pictures, then their sum in order."""
+    """One gradient for each block of images, then their sum in order."""
 
     def lower(
         self,
@@ -75,8 +75,8 @@ class FilterGradientRule(LoweringRule[FilterGradient]):
 
 
 def outer(gradient: FilterGradient, picture: TensorType, filter_: TensorType) -> OuterProducts:
-    """How the pictures are cut into blocks, by shapes alone."""
-    kh, kw, channels, filters = sizes(filter_)
+    """How the images are cut into blocks, by shapes alone."""
+    kh, kw, channels, filters = sizes_of(filter_)
     n = picture.shape[0] or 0
     most = max(1, min(8, PARTIAL_SIZE // max(kh * kw * channels * filters, 1)))
     length = max(BLOCK, -(-n // most))
@@ -90,14 +90,14 @@ def outer(gradient: FilterGradient, picture: TensorType, filter_: TensorType) ->
 
 
 def outer_table(outer: OuterProducts, picture: TensorType, g: TensorType) -> list[int]:
-    """Where the elements of the window lie inside the picture.
+    """Where the elements of the window lie inside the image.
 
-    For each row of the window: bytes to add in picture and gradient, and how many windows have it
+    For each row of the window: bytes to add in image and gradient, and how many windows have it
     inside. Then for stretches of a row: both bytes, how many windows, the first of its weights,
     whether that is the whole row of the window, and whether they are met here first.
     """
-    _, height, width, channels = sizes(picture)
-    _, down, across, filters = sizes(g)
+    _, height, width, channels = sizes_of(picture)
+    _, down, across, filters = sizes_of(g)
     size = numpy_dtype(picture.dtype).itemsize
     rows, columns = outer.gradient.windows.height, outer.gradient.windows.width
     words: list[int] = []
@@ -130,14 +130,14 @@ def outer_table(outer: OuterProducts, picture: TensorType, g: TensorType) -> lis
 
 @handles(OuterProducts)
 class OuterProductsKernel(CallKernel[OuterProducts]):
-    """Of the picture, the result's gradient and the table; the output is one filter a block."""
+    """Of the image, the result's gradient and the table; the output is one filter a block."""
 
     label = "filter gradient"
 
     def calls(self, lowering: OuterProducts, types: Sequence[TensorType]) -> list[KernelCall]:
         gradient, tile = lowering.gradient, lowering.tile
-        n, height, width, channels = sizes(types[0])
-        _, down, across, filters = sizes(types[1])
+        n, height, width, channels = sizes_of(types[0])
+        _, down, across, filters = sizes_of(types[1])
         dtype = types[0].dtype
         size = numpy_dtype(dtype).itemsize
         windows = gradient.windows
@@ -178,11 +178,11 @@ def _cut(depth: int, tile: TileShape) -> tuple[bool, int]:
 def outer_source(
     dtype: str, tile: TileShape, channels: tuple[bool, int], row: tuple[bool, int], ragged: bool
 ) -> str:
-    """A unit of work is one row of the window, a panel of filters, and a block of pictures.
+    """A unit of work is one row of the window, a panel of filters, and a block of images.
 
-    Args: picture, gradient, table, pictures, blocks, length of a block, rows of the window,
+    Args: image, gradient, table, images, blocks, length of a block, rows of the window,
     stretches, groups, panels and filters of each, channels of each, numbers in a row of the window,
-    bytes of a picture and a gradient, of a step of the window down and across, of a row and a place
+    bytes of an image and a gradient, of a step of the window down and across, of a row and a place
     of the gradient, filters. ``channels`` and ``row``: how those numbers are cut into tiles.
     """
     size = numpy_dtype(dtype).itemsize
@@ -235,7 +235,7 @@ def kernel(args, task, ntasks):
 @cache
 def depthwise_source(dtype: str) -> str:
     """Args as for `outer_source`. A unit of work is one row of the window, some channels, and a
-    block of pictures."""
+    block of images."""
     size = numpy_dtype(dtype).itemsize
     return f"""import numpy as np
 from nodeflow.engine.devicelib.intrinsics import fma, local_array, slot, view1

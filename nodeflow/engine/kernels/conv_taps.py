@@ -1,9 +1,9 @@
-"""Where the windows of a convolution look: tables that its kernels walk.
+"""The taps of a convolution: tables of the positions that each result reads.
 
-A convolution and its gradient by the picture are the same thing, results that gather products from
-the places of another picture; only which places differs. So the geometry (stride, dilation, border)
-is worked out here, once for each row and column of the result, and kernels know nothing of it.
-Places in the border are left out, so no time is spent on zeros.
+A convolution and its gradient by the image are the same computation, results that gather products
+from positions of another image; only the positions differ. So the geometry (stride, dilation,
+border) is computed here, once for each row and column of the result, and kernels only walk tables.
+Positions in the border are left out, so no time is spent on zeros.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Turns the scalar formula of an elementwise op into typed Python for numba.
+"""Renders the scalar formula of an elementwise op as typed Python for the compiler.
 
 numba widens (uint8 + uint8 is int64, float32 * 2 is float64) and the graph never does, so every
 literal and attribute is written with its dtype and every result is cast to the declared one.

@@ -135,7 +135,7 @@ def _halves(m: int, n: int, k: int, dtype: str, unpacked: bool) -> list[tuple[in
 
     Cut along the sum, the halves write twice the result; cut along rows or columns, they read one
     operand twice. Of some rows and a second operand that stays in cache, that is nothing, and what
-    follows row by row need not meet.
+    follows row by row needs no barrier.
     """
     twice = min(k * n, k * m)
     if unpacked and dtype == "float32" and m >= ROWS and k * n <= SMALL:

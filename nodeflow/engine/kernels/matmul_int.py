@@ -1,4 +1,4 @@
-"""Kernels for products of whole numbers, which BLAS does not know."""
+"""The kernel of integer matrix products, which BLAS does not offer."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ _FEW = 32
 """Rows or columns below which a side is short: its whole length goes into each block."""
 _ROWS = 64
 """Most rows of a task, or half of them, or of many twice that: the same for most products, so that
-what follows row by row need not meet."""
+what follows row by row needs no barrier."""
 _TASK_NS = 2_000
 """Tall products whose rows are quick have tasks of at least this."""
 

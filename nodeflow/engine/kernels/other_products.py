@@ -1,4 +1,4 @@
-"""For each element of a row the product of the others, and how that changes."""
+"""Products of all other elements: for each element of a row, and how they change."""
 
 from __future__ import annotations
 

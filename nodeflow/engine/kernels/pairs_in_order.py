@@ -1,4 +1,4 @@
-"""How often a positive scores above a negative, over all pairs (the area under the ROC curve)."""
+"""Pairs in order: how often a positive scores above a negative (the area under the ROC curve)."""
 
 from __future__ import annotations
 

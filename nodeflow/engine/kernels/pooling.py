@@ -1,6 +1,6 @@
-"""Kernels of pooling and its adjoints: windows of pictures, all channels of a place at a time.
+"""Pooling and its adjoints: windows of images, all channels of a position at a time.
 
-Small windows that lie inside the picture are written out, element by element, so that one loop over
+Small windows that lie inside the image are written out, element by element, so that one loop over
 the channels reads each once; others go element by element through a few vectors of memory. Ties and
 NaN go where the reference puts them: to the first of the largest, and NaN is larger than all.
 """
@@ -24,12 +24,12 @@ CHUNK = 64
 """Channels at a time of windows that are not."""
 INPUTS = {"max": 1, "mean": 1, "put": 2, "take": 2, "share": 1}
 SPREADS = ("put", "share")
-"""Kinds whose output is the picture."""
+"""Kinds whose output is the image."""
 
 
 @handles(Pool)
 class PoolKernel(CallKernel[Pool]):
-    """All windows of some pictures."""
+    """All windows of some images."""
 
     label = "pooling"
 
@@ -67,10 +67,10 @@ class PoolKernel(CallKernel[Pool]):
 def pool_source(kind: str, dtype: str, window: tuple[int, int] | None, tiled: bool) -> str:
     """Text of the kernel of a kind.
 
-    Args of the kernel: pictures, height, width, channels, rows and columns of windows, height and
+    Args of the kernel: images, height, width, channels, rows and columns of windows, height and
     width of a window, strides, border above and on the left, strips that an image is cut into,
     strips of a task, then the inputs and the output. ``window`` is written out where it lies
-    inside. ``tiled``: each element of the picture is in exactly one window, so what spreads need
+    inside. ``tiled``: each element of the image is in exactly one window, so what spreads need
     not add.
     """
     return _Writer(kind, dtype, window, tiled).source()

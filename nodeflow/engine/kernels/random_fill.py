@@ -1,4 +1,4 @@
-"""Kernels that fill an array with random numbers (`rng` says which)."""
+"""Arrays filled with random numbers; `rng` defines which numbers."""
 
 from __future__ import annotations
 

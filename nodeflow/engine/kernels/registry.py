@@ -1,7 +1,7 @@
 """The registry of lowerings: which rule or kernel handles each.
 
-Every module of this package is imported when the first lowering is looked up, and registers what it
-defines. So a new kernel is found by lying here.
+The first look-up imports every module of this package, and each registers what it defines. So a
+new kernel needs no entry in a list.
 """
 
 from __future__ import annotations
@@ -43,10 +43,9 @@ def rule_of(lowering: Lowering) -> LoweringRule[Any]:
     """
     rule = _RULES.get(type(lowering))
     if rule is None:
-        _import_all()
-        rule = _RULES.get(type(lowering))
-        if rule is None:
-            raise TypeError(f"no module of nodeflow.engine.kernels handles {lowering!r}")
+        rule = registered().get(type(lowering))
+    if rule is None:
+        raise TypeError(f"no module of nodeflow.engine.kernels handles {lowering!r}")
     return rule
 
 

@@ -1,8 +1,7 @@
-"""Softmax and its logarithm, a row or a strip of columns at a time: one kernel where parts would
-be five.
+"""Softmax and its logarithm in one kernel, a row or a strip of columns at a time.
 
-The parts pass over the whole array once each and meet between passes; here a row stays in cache
-from its maximum to its quotient. The same formulas on the same rows in the same order give the same
+As five ops they pass over the whole array once each; here a row stays in cache from its maximum to
+its quotient. The same formulas on the same rows in the same order give the same
 bits, so this is an exact rewrite (``softmax``) of what the op lowers to.
 """
 

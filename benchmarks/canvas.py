@@ -39,16 +39,16 @@ def case_pan(desk: Desk) -> Result:
     middle = QPointF(desk.canvas.rect().center())
     there = [middle + QPointF(-9 * i, 4 * i) for i in range(34)]
     for zoom in (None, *STEPS):
-        desk.canvas.fit_all() if zoom is None else _zoom_to(desk, zoom)
+        desk.canvas.viewport.fit_all() if zoom is None else _zoom_to(desk, zoom)
         desk.settle()
         result = desk.drag([*there, *there[::-1]], Qt.MouseButton.MiddleButton)
-        where = "fit" if zoom is None else f"{desk.canvas.camera.scale:g}"
+        where = "fit" if zoom is None else f"{desk.canvas.viewport.camera.scale:g}"
         yield {"case": f"pan at {where}", **result}
 
 
 def case_zoom(desk: Desk) -> Result:
     """From the turn of the wheel to the first picture, which may be scaled, and to the true one."""
-    desk.canvas.fit_all()
+    desk.canvas.viewport.fit_all()
     desk.settle()
     turns = [0.5] * 20 + [-0.5] * 20
     yield {"case": "zoom", **desk.frames(lambda n=n: desk.wheel(n) for n in turns)}
@@ -66,39 +66,39 @@ def case_zoom(desk: Desk) -> Result:
 def case_hub(desk: Desk) -> Result:
     """One node with 500 wires."""
     hub = next(iter(desk.document.nodes))
-    desk.canvas.fit_all()
+    desk.canvas.viewport.fit_all()
     desk.settle()
-    desk.canvas.select([hub])
+    desk.canvas.selection.select([hub])
     wires = len(desk.document.wires_out_of(hub))
     yield {"case": f"drag a node with {wires} wires", **_drag_node(desk, hub)}
 
 
 def case_drag(desk: Desk) -> Result:
-    desk.canvas.fit_all()
+    desk.canvas.viewport.fit_all()
     desk.settle()
     ids = list(desk.document.nodes)[:1000]
-    desk.canvas.select(ids)
+    desk.canvas.selection.select(ids)
     yield {"case": f"drag {len(ids)} nodes", **_drag_node(desk, ids[len(ids) // 2])}
 
 
 def case_box(desk: Desk) -> Result:
-    desk.canvas.fit_all()
+    desk.canvas.viewport.fit_all()
     desk.settle()
     corner = QPointF(4, desk.canvas.height() - 4)
     width, height = desk.canvas.width() - 30, desk.canvas.height() - 30
     places = [corner + QPointF(width * i / 40, -height * i / 40) for i in range(41)]
     yield {"case": "box select", **desk.drag(places)}
-    desk.canvas.select([])
+    desk.canvas.selection.select([])
 
 
 def case_select(desk: Desk) -> Result:
-    desk.canvas.select([])
+    desk.canvas.selection.select([])
     desk.settle()
     control = Qt.KeyboardModifier.ControlModifier
     action = desk.window.actions_
     yield {"case": "select all", **desk.frames([lambda: action.trigger("select_all")])}
     desk.key(Qt.Key.Key_A, control)
-    desk.canvas.select([])
+    desk.canvas.selection.select([])
 
 
 def case_search(desk: Desk) -> Result:
@@ -108,7 +108,7 @@ def case_search(desk: Desk) -> Result:
     wall = []
     for _ in range(12):
         start = time.perf_counter()
-        desk.canvas.ask_search(middle, None)
+        desk.canvas.edits.search(middle, None)
         popup.repaint()
         wall.append((time.perf_counter() - start) * 1e3)
         popup.dismiss()
@@ -126,8 +126,8 @@ def case_save(desk: Desk) -> Result:
 def case_delete(desk: Desk) -> Result:
     """Half of the nodes, at most 5000, and undo."""
     chosen = list(desk.document.nodes)[: min(5000, desk.count // 2)]
-    desk.canvas.fit_all()
-    desk.canvas.select(chosen)
+    desk.canvas.viewport.fit_all()
+    desk.canvas.selection.select(chosen)
     desk.settle()
     for case, action in ((f"delete {len(chosen)}", "delete"), ("undo it", "undo")):
         result = desk.frames([lambda a=action: desk.window.actions_.trigger(a)], most=20)
@@ -138,8 +138,8 @@ def case_delete(desk: Desk) -> Result:
 
 
 def _drag_node(desk: Desk, node: str) -> dict[str, float]:
-    start = desk.canvas.header_rect(node).center()
-    start.setX(desk.canvas.node_rect(node).center().x())
+    start = desk.canvas.viewport.header_rect(node).center()
+    start.setX(desk.canvas.viewport.node_rect(node).center().x())
     places = [start + QPointF(5 * i, 3 * i) for i in range(44)]
     result = desk.drag([*places, *places[::-1]])
     desk.settle()
@@ -147,7 +147,9 @@ def _drag_node(desk: Desk, node: str) -> dict[str, float]:
 
 
 def _zoom_to(desk: Desk, step: int) -> None:
-    desk.canvas.zoom(step - desk.canvas.camera.step, QPointF(desk.canvas.rect().center()))
+    desk.canvas.viewport.zoom(
+        step - desk.canvas.viewport.camera.step, QPointF(desk.canvas.rect().center())
+    )
 
 
 CASES = {

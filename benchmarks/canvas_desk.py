@@ -93,7 +93,9 @@ class Desk:
         self.settle()
         self.opened = time.perf_counter() - start
         names = [record.name for record in self.document.nodes.values()]
-        self.canvas.set_values({n: make_preview(np.float32(i)) for i, n in enumerate(names)})
+        self.canvas.node_state.set_values(
+            {n: make_preview(np.float32(i)) for i, n in enumerate(names)}
+        )
         self.settle()
 
     @property
@@ -116,7 +118,7 @@ class Desk:
         deadline = time.perf_counter() + PATIENCE
         while time.perf_counter() < deadline:
             QApplication.processEvents()
-            if self.canvas.is_settled and self.canvas.frame.is_whole:
+            if self.canvas.renderer.is_settled and self.canvas.renderer.frame.is_whole:
                 return
             time.sleep(0.001)
 

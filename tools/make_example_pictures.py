@@ -69,7 +69,7 @@ def show(window: MainWindow, node: str) -> None:
     window.resizeDocks([window.docking.docks["viewer"]], [VIEWER_HEIGHT], Qt.Orientation.Vertical)
     place = window.workspace.find(node)
     assert place is not None, node
-    window.canvas.select([place])
+    window.canvas.selection.select([place])
     window.actions_.trigger("fit")
     wait(lambda: window.panels["viewer"].array is not None)
     buttons = window.panels["viewer"].findChildren(QToolButton)

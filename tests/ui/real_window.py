@@ -55,7 +55,7 @@ class Driver:
 
     def named(self, name: str):
         record = self.window.workspace.document.node_named(name)
-        return self.window.canvas.value_of(record.id)
+        return self.window.canvas.node_state.value_of(record.id)
 
     def wait_for_values(self) -> bool:
         """Opening alone shows images and initial values."""

@@ -76,9 +76,9 @@ def test_everything_in_the_window_has_a_name(window, qtbot) -> None:
     for op in ("random_normal", "one_hot", "dropout", "reduce_mean", "clip", "print", "conv2d"):
         kinds[op] = commands.add_node(document, op, (0, 0))
     for node_id in [*kinds.values(), commands.add_frame(document, (0, 0, 100, 100))]:
-        window.canvas.select([node_id])
+        window.canvas.selection.select([node_id])
         assert nameless(window.panels["inspector"].outside) == [], node_id
-    window.canvas.select(list(kinds.values()))
+    window.canvas.selection.select(list(kinds.values()))
     assert nameless(window.panels["inspector"].outside) == []
     for name in window.docking.docks:
         window.docking.show(name)

@@ -42,7 +42,7 @@ def test_everything_is_arranged_and_undo_takes_it_back(window, heap, qtbot):
 
 def test_a_selection_is_arranged_alone(window, heap):
     doc = window.workspace.document
-    window.canvas.select([heap[n] for n in "bcd"])
+    window.canvas.selection.select([heap[n] for n in "bcd"])
     window.actions_.trigger("arrange")
     assert doc.nodes[heap["far"]].pos == (900, 900)
     assert len({doc.nodes[heap[n]].pos for n in "bcd"}) == 3
@@ -53,7 +53,7 @@ def test_nodes_glide_to_their_new_places(window, heap):
     before = places(window, heap.values())
     window.actions_.trigger("arrange")
     assert places(window, heap.values()) == before
-    canvas.glide.setCurrentTime(canvas.glide.duration() // 3)
+    canvas.animation.setCurrentTime(canvas.animation.duration() // 3)
     halfway = places(window, heap.values())
     after = [n.pos for n in doc.nodes.values()]
     assert halfway not in (before, after)
@@ -70,5 +70,5 @@ def test_whatever_comes_while_nodes_glide_finds_them_in_place(window, heap, qtbo
     else:
         qtbot.mousePress(canvas, Qt.MouseButton.LeftButton, pos=canvas.rect().bottomRight())
     assert places(window, doc.nodes) == [n.pos for n in doc.nodes.values()]
-    canvas.glide.setCurrentTime(canvas.glide.duration())
+    canvas.animation.setCurrentTime(canvas.animation.duration())
     assert places(window, doc.nodes) == [n.pos for n in doc.nodes.values()]

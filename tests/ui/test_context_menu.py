@@ -26,7 +26,7 @@ def graph(window):
     d = commands.add_node(document, "add", (300, 0), "d")
     commands.connect(document, b, "out", d, "x")
     frame = commands.add_frame(document, (-40, -80, 700, 400), "Sum")
-    window.canvas.fit_all()
+    window.canvas.viewport.fit_all()
     return {"b": b, "d": d, "frame": frame}
 
 
@@ -51,12 +51,16 @@ def flat(items) -> list[str]:
 def test_each_thing_has_its_menu(window, graph):
     canvas = window.canvas
     places = {
-        "node": canvas.node_rect(graph["d"]).center().toPoint(),
+        "node": canvas.viewport.node_rect(graph["d"]).center().toPoint(),
         "canvas": QPoint(4, canvas.height() - 4),
-        "wire": QPointF(*canvas.wire_lines((graph["d"], "x"))[12, :2].tolist()).toPoint(),
+        "wire": QPointF(
+            *canvas.viewport.wire_lines([(graph["d"], "x")])[12, :2].tolist()
+        ).toPoint(),
     }
-    rect = canvas.camera.rect_to_view(canvas.export_rect())
-    places["frame"] = QPoint(round(rect.center().x()), round(rect.top() + 60 * canvas.camera.scale))
+    rect = canvas.viewport.camera.rect_to_view(canvas.renderer.export_rect())
+    places["frame"] = QPoint(
+        round(rect.center().x()), round(rect.top() + 60 * canvas.viewport.camera.scale)
+    )
     for kind, at in places.items():
         menu = right_click(window, at)
         assert ids(menu) == flat(CONTEXT_MENUS[kind]), kind
@@ -64,7 +68,7 @@ def test_each_thing_has_its_menu(window, graph):
 
 
 def test_a_menu_entry_does_what_its_key_does(window, graph):
-    menu = right_click(window, window.canvas.node_rect(graph["d"]).center().toPoint())
+    menu = right_click(window, window.canvas.viewport.node_rect(graph["d"]).center().toPoint())
     mute = next(a for a in menu.actions() if a.objectName() == "mute")
     assert mute.shortcut().toString() == "M"
     mute.trigger()
@@ -76,32 +80,32 @@ def test_a_menu_entry_does_what_its_key_does(window, graph):
 
 def test_a_dot_comes_where_the_menu_was_opened(window, graph):
     canvas, document = window.canvas, window.workspace.document
-    at = QPointF(*canvas.wire_lines((graph["d"], "x"))[16, :2].tolist()).toPoint()
+    at = QPointF(*canvas.viewport.wire_lines([(graph["d"], "x")])[16, :2].tolist()).toPoint()
     right_click(window, at).close()
     window.actions_["add_dot"].trigger()
     dot = document.wires[(graph["d"], "x")].source
-    assert canvas.node_rect(dot).contains(at)
+    assert canvas.viewport.node_rect(dot).contains(at)
 
 
 def test_letters_typed_into_a_field_on_the_canvas_are_letters(window, graph, qtbot):
     canvas, document = window.canvas, window.workspace.document
     window.activateWindow()
     canvas.setFocus()
-    canvas.select([graph["d"]])
+    canvas.selection.select([graph["d"]])
     QTest.keyClick(canvas, Qt.Key.Key_Tab)
     assert window.search.field.hasFocus()
     QTest.keyClicks(window.search.field, "mbhw")
     assert window.search.field.text() == "mbhw"
     assert document.nodes[graph["d"]].extra == {}
-    canvas.rename_node(graph["d"])
-    QTest.keyClicks(canvas.editor, "hmb")
-    QTest.keyClick(canvas.editor, Qt.Key.Key_Return)
+    canvas.rename.node(graph["d"])
+    QTest.keyClicks(canvas.rename.editor, "hmb")
+    QTest.keyClick(canvas.rename.editor, Qt.Key.Key_Return)
     assert document.nodes[graph["d"]].name == "hmb"
     assert document.nodes[graph["d"]].extra == {}
 
 
 def test_blocked_entries_say_why(window, graph):
-    window.canvas.select([])
+    window.canvas.selection.select([])
     window.actions_.refresh()
     assert "Select" in window.actions_.blocked("replace").reason
     assert window.actions_.blocked("distribute_x").reason == "Select three nodes or more."
@@ -127,7 +131,7 @@ def test_keys_on_the_canvas(window, graph, qtbot, key, modifiers, check):
     canvas, document, d = window.canvas, window.workspace.document, graph["d"]
     window.activateWindow()
     canvas.setFocus()
-    canvas.select([d])
+    canvas.selection.select([d])
     qtbot.wait(20)  # actions are refreshed in the next turn of the loop
     QTest.keyClick(canvas, key, modifiers)
     record = document.nodes.get(d)
@@ -149,7 +153,7 @@ def test_a_clicked_wire_is_hidden_by_its_key(window, graph):
     canvas = window.canvas
     canvas.setFocus()
     window.actions_.refresh()
-    at = QPointF(*canvas.wire_lines((graph["d"], "x"))[12, :2].tolist()).toPoint()
+    at = QPointF(*canvas.viewport.wire_lines([(graph["d"], "x")])[12, :2].tolist()).toPoint()
     QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=at)
     QTest.keyClick(canvas, Qt.Key.Key_H, Qt.KeyboardModifier.ShiftModifier)
-    assert canvas.is_wire_hidden((graph["d"], "x"))
+    assert canvas.edits.is_wire_hidden((graph["d"], "x"))

@@ -73,21 +73,21 @@ def window(qtbot, settings, tmp_path, monkeypatch) -> Iterator:
 
 def shown(canvas, name: str) -> str | None:
     record = canvas.document.node_named(name)
-    preview = None if record is None else canvas.value_of(record.id)
+    preview = None if record is None else canvas.node_state.value_of(record.id)
     return None if preview is None else preview.text
 
 
 def place(canvas, name: str) -> QPoint:
     """A point of a node's header, right of its sign, after bringing it into view."""
     node_id = canvas.document.node_named(name).id
-    canvas.center_on(node_id)
-    return canvas.header_rect(node_id).center().toPoint()
+    canvas.viewport.center_on(node_id)
+    return canvas.viewport.header_rect(node_id).center().toPoint()
 
 
 def body(canvas, name: str) -> QPoint:
     """A point of a node's card below its header and ports."""
     place(canvas, name)
-    rect = canvas.node_rect(canvas.document.node_named(name).id)
+    rect = canvas.viewport.node_rect(canvas.document.node_named(name).id)
     return QPoint(round(rect.center().x()), round(rect.bottom() - 6))
 
 
@@ -117,7 +117,7 @@ def press(qtbot, window, what: str) -> None:
 def test_a_double_click_goes_inside_and_several_ways_lead_back(window, qtbot, way):
     canvas = window.canvas
     at = body(canvas, "train")
-    camera = (canvas.camera.step, canvas.camera.x, canvas.camera.y)
+    camera = (canvas.viewport.camera.step, canvas.viewport.camera.x, canvas.viewport.camera.y)
     qtbot.mouseClick(canvas, LEFT, pos=at)
     qtbot.mouseDClick(canvas, LEFT, pos=at)
     inside = window.pages.expansion.canvas
@@ -125,16 +125,20 @@ def test_a_double_click_goes_inside_and_several_ways_lead_back(window, qtbot, wa
     assert window.pages.expansion.path.text == "linear_regression ▸ train"
     assert "19 derived nodes" in window.pages.expansion.path.facts.text()
     assert inside.document.node_named("train/slope/assign") is not None
-    assert inside.camera.scale >= 0.4, "what is seen first can be read"
+    assert inside.viewport.camera.scale >= 0.4, "what is seen first can be read"
     press(qtbot, window, way)
     assert not window.pages.is_inside and canvas.isVisible()
-    assert (canvas.camera.step, canvas.camera.x, canvas.camera.y) == camera
+    assert (
+        canvas.viewport.camera.step,
+        canvas.viewport.camera.x,
+        canvas.viewport.camera.y,
+    ) == camera
     assert window.workspace.selection == (window.workspace.document.node_named("train").id,)
 
 
 def test_the_shortcut_and_the_inspector_go_inside_too(window, qtbot):
     train = window.workspace.document.node_named("train").id
-    window.canvas.select([train])
+    window.canvas.selection.select([train])
     window.canvas.setFocus()
     buttons = window.panels["inspector"].outside.page.findChildren(QPushButton)
     qtbot.mouseClick(next(b for b in buttons if b.text() == "Expand"), LEFT)
@@ -224,14 +228,14 @@ def test_what_would_edit_says_what_to_do_instead(window, qtbot):
     qtbot.mouseMove(inside, at + QPoint(60, 30))
     qtbot.mouseRelease(inside, LEFT, pos=at + QPoint(60, 30))
     assert refused() and inside.document.node(node.id).pos == node.pos
-    assert inside.selected_ids() == [node.id]
+    assert inside.selection.ids() == [node.id]
     for key in (Qt.Key.Key_Delete, Qt.Key.Key_F2, Qt.Key.Key_Tab):
         qtbot.keyClick(inside, key)
         assert refused(), key
     qtbot.keyClick(inside, Qt.Key.Key_D, Qt.KeyboardModifier.ControlModifier)
     assert refused()
     assert not [e for e in inside.findChildren(QLineEdit) if e.isVisible()]
-    port = inside.port_position(node.id, "x", "in")
+    port = inside.viewport.port_position(node.id, "x", "in").toPoint()
     qtbot.mousePress(inside, LEFT, pos=port)
     qtbot.mouseMove(inside, port + QPoint(-40, 40))
     qtbot.mouseRelease(inside, LEFT, pos=port + QPoint(-40, 40))
@@ -293,11 +297,11 @@ def test_an_edit_or_another_document_leads_outside(window, qtbot):
 
 def test_what_derives_nothing_says_so(window, qtbot):
     document = window.workspace.document
-    window.canvas.select([document.node_named("loss").id])
+    window.canvas.selection.select([document.node_named("loss").id])
     qtbot.waitUntil(lambda: not window.actions_["expand"].isEnabled())
     assert "others derive nothing" in window.actions_["expand"].toolTip()
     commands.disconnect(document, (document.node_named("train").id, "loss"))
-    window.canvas.select([document.node_named("train").id])
+    window.canvas.selection.select([document.node_named("train").id])
     for action in ("expand", "unpack"):
         window.info.dismiss()
         window.actions_.trigger(action)
@@ -312,18 +316,18 @@ def test_what_derives_nothing_says_so(window, qtbot):
 def test_looks_inside_follow_the_theme_and_the_zoom(window, qtbot):
     inside = expand(qtbot, window)
     window.actions_.trigger("theme_dark")
-    assert inside.theme.is_dark and window.canvas.theme.is_dark
-    scale = inside.camera.scale
+    assert inside.renderer.theme.is_dark and window.canvas.renderer.theme.is_dark
+    scale = inside.viewport.camera.scale
     window.actions_.trigger("zoom_in")
-    assert inside.camera.scale > scale
-    assert window.status.zoom.text() == f"{round(inside.camera.scale * 100)} %"
+    assert inside.viewport.camera.scale > scale
+    assert window.status.zoom.text() == f"{round(inside.viewport.camera.scale * 100)} %"
     window.actions_.trigger("theme_light")
 
 
 def test_an_optimizer_in_a_subgraph_is_expanded_and_unpacked_there(window, qtbot):
     document, canvas = window.workspace.root, window.canvas
     canvas.setFocus()
-    canvas.select([n.id for n in document.nodes.values() if n.op != "dataset"])
+    canvas.selection.select([n.id for n in document.nodes.values() if n.op != "dataset"])
     window.actions_.trigger("subgraph")
     qtbot.keyClick(window.focusWidget(), Qt.Key.Key_Return)
     window.actions_.trigger("expand")
@@ -340,8 +344,8 @@ def test_an_optimizer_in_a_subgraph_is_expanded_and_unpacked_there(window, qtbot
     qtbot.mouseClick(inside, LEFT, pos=body(inside, "subgraph/loss"))
     qtbot.mouseDClick(inside, LEFT, pos=body(inside, "subgraph/loss"))
     assert not window.pages.is_inside and window.workspace.scope == "subgraph/"
-    assert canvas.selected_nodes() == [canvas.document.node_named("loss").id]
-    canvas.select([canvas.document.node_named("train").id])
+    assert canvas.selection.nodes() == [canvas.document.node_named("loss").id]
+    canvas.selection.select([canvas.document.node_named("train").id])
     window.actions_.trigger("expand")
     qtbot.mouseClick(window.pages.expansion.path.unpack_button, LEFT)
     assert window.workspace.scope == "subgraph/" and len(canvas.document.nodes) > before + 15

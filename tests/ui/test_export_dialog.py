@@ -59,7 +59,7 @@ def test_a_selection_alone_is_shown_and_carried(window, export):
     doc = window.workspace.document
     chosen = [doc.node_named(n).id for n in ("b", "c", "d")]
     whole, _ = export("whole.png")
-    window.canvas.select(chosen)
+    window.canvas.selection.select(chosen)
     path, dialog = export("part.png")
     assert dialog.what.currentText() == "The selection (3 nodes)"
     document = load_picture(path)
@@ -76,7 +76,7 @@ def test_a_selected_frame_comes_with_what_it_holds(window, export):
     doc = window.workspace.document
     x, y = doc.node_named("b").pos
     frame = commands.add_frame(doc, (x - 20, y - 60, 60, 100), "Input")
-    window.canvas.select([frame])
+    window.canvas.selection.select([frame])
     path, _ = export("frame.png")
     document = load_picture(path)
     assert names(document) == {"b"}
@@ -139,7 +139,7 @@ def test_a_selection_is_drawn_with_the_types_that_it_has_where_it_is(window, exp
     views = []
     real = export_image._view
     monkeypatch.setattr(export_image, "_view", lambda *a: views.append(real(*a)) or views[-1])
-    window.canvas.select([doc.node_named("d").id, doc.node_named("a").id])
+    window.canvas.selection.select([doc.node_named("d").id, doc.node_named("a").id])
     export("part.png")
     drawn = list(map(views[0].scene.face, views[0].scene.nodes.used().tolist()))
     assert {f.title: [p.type_text for p in f.outputs] for f in drawn} == {
@@ -153,6 +153,6 @@ def test_only_the_border_of_a_subgraph_is_no_selection(window, export):
     doc = window.workspace.root
     made = create(doc, [doc.node_named(n).id for n in ("d", "e")], "sums")
     window.workspace.enter(made)
-    window.canvas.select(list(window.workspace.document.borders.values()))
+    window.canvas.selection.select(list(window.workspace.document.borders.values()))
     _, dialog = export("border.png")
     assert dialog.what.count() == 1

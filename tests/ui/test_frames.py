@@ -42,7 +42,7 @@ def test_a_note_is_written_by_keyboard_alone(window, typist, qtbot):
     document = window.workspace.document
     typist.press(Key.Key_N)
     (note,) = document.frames.values()
-    assert window.canvas.selected_frame == note.id
+    assert window.canvas.selection.frame == note.id
     typist.type("**Try** a larger rate")
     qtbot.waitUntil(lambda: document.frames[note.id].note == "**Try** a larger rate")
     typist.press(Key.Key_Escape)
@@ -58,36 +58,36 @@ def test_a_note_comes_where_the_menu_was_opened(window):
     canvas, at = window.canvas, QPoint(300, 200)
     choose(window, at, "note")
     (note,) = window.workspace.document.frames.values()
-    corner = canvas.scene_to_view(QPointF(*note.rect[:2]))
+    corner = canvas.viewport.camera.to_view(QPointF(*note.rect[:2]))
     assert (corner - QPointF(at)).manhattanLength() <= 8
 
 
 def test_nodes_are_pasted_where_the_menu_was_opened_and_else_in_the_middle(window, typist, qtbot):
     ids = build_expression(window.workspace.document)
     document, canvas = window.workspace.document, window.canvas
-    canvas.select([ids["a"]])
+    canvas.selection.select([ids["a"]])
     typist.press(Key.Key_C, Keys.ControlModifier)
     at = QPoint(40, canvas.height() - 60)
     choose(window, at, "paste")
-    new = document.nodes[canvas.selected_nodes()[0]]
-    assert (canvas.scene_to_view(QPointF(*new.pos)) - QPointF(at)).manhattanLength() <= 8
+    new = document.nodes[canvas.selection.nodes()[0]]
+    assert (canvas.viewport.camera.to_view(QPointF(*new.pos)) - QPointF(at)).manhattanLength() <= 8
     assert not document.wires_into(new.id)
-    qtbot.waitUntil(lambda: canvas.menu_open_at is None)
+    qtbot.waitUntil(lambda: canvas.mouse.menu_open_at is None)
     typist.press(Key.Key_V, Keys.ControlModifier)
-    other = document.nodes[canvas.selected_nodes()[0]]
+    other = document.nodes[canvas.selection.nodes()[0]]
     assert other.pos != new.pos
 
 
 def test_wires_come_along_by_keys_in_one_step(window, typist):
     document = window.workspace.document
     ids = build_expression(document)
-    window.canvas.select([ids["a"]])
+    window.canvas.selection.select([ids["a"]])
     typist.press(Key.Key_C, Keys.ControlModifier)
     for key in (Key.Key_V, Key.Key_D):
-        window.canvas.select([ids["a"]])
+        window.canvas.selection.select([ids["a"]])
         window.actions_.refresh()  # what the window does some milliseconds later
         typist.press(key, Keys.ControlModifier | Keys.ShiftModifier)
-        (new,) = window.canvas.selected_nodes()
+        (new,) = window.canvas.selection.nodes()
         sources = {w.target_port: w.source for w in document.wires_into(new)}
         assert sources == {"x": ids["d"], "y": ids["e"]}
         window.edits.undo()
@@ -98,7 +98,7 @@ def test_wires_come_along_by_keys_in_one_step(window, typist):
 def test_a_frame_is_coloured_in_the_inspector_by_keyboard(window, typist):
     document = window.workspace.document
     frame = commands.add_frame(document, (0, 0, 300, 200), "Layer")
-    window.canvas.select([frame])
+    window.canvas.selection.select([frame])
     field = window.panels["inspector"].outside.page.rows["color"].editor.field
     field.setFocus()
     before = window.canvas.grab().toImage()
@@ -113,7 +113,7 @@ def test_a_frame_is_coloured_in_the_inspector_by_keyboard(window, typist):
 def test_a_colour_from_a_file_is_kept(window):
     document = window.workspace.document
     frame = commands.add_frame(document, (0, 0, 300, 200), "Layer", color="#aa3355")
-    window.canvas.select([frame])
+    window.canvas.selection.select([frame])
     assert (
         window.panels["inspector"].outside.page.rows["color"].editor.field.currentData()
         == "#aa3355"
@@ -136,13 +136,13 @@ def test_frames_and_notes_are_found_and_shown(window, typist):
     commands.add_frame(document, (4000, 3000, 300, 200), "Layer", "Read **this**\nand more")
     typist.find("read")
     (frame,) = document.frames
-    assert window.canvas.selected_frame == frame and window.canvas.hasFocus()
-    seen = window.canvas.camera.rect_to_view(window.canvas.export_rect([frame]))
+    assert window.canvas.selection.frame == frame and window.canvas.hasFocus()
+    seen = window.canvas.viewport.camera.rect_to_view(window.canvas.renderer.export_rect([frame]))
     assert window.canvas.rect().contains(seen.adjusted(40, 40, -40, -40).toRect())
-    window.canvas.fit_all()
-    whole = window.canvas.camera.scale
+    window.canvas.viewport.fit_all()
+    whole = window.canvas.viewport.camera.scale
     typist.press(Key.Key_F)
-    assert window.canvas.camera.scale > whole, "F fits the selected frame"
+    assert window.canvas.viewport.camera.scale > whole, "F fits the selected frame"
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from nodeflow.ui.inspector.editors import (
 def select(window, op: str, attrs: dict | None = None, name: str | None = None) -> str:
     """Add a node, select it, and return its id."""
     node = commands.add_node(window.workspace.document, op, (0, 0), name, attrs)
-    window.canvas.select([node])
+    window.canvas.selection.select([node])
     return node
 
 
@@ -293,7 +293,7 @@ def test_training_settings_stand_with_the_optimizer(window, qtbot):
     window.files.open_example(example("mnist"))
     document = window.workspace.document
     optimizer = next(r for r in document.nodes.values() if r.op == "gradient_descent")
-    window.canvas.select([optimizer.id])
+    window.canvas.selection.select([optimizer.id])
     section = window.panels["inspector"].outside.page.training
     rows = {**section.setting_rows, **section.stopping.rows}
     labels = {setting.name: setting.label for setting in declared(PlainSettings)}
@@ -320,7 +320,7 @@ def test_a_confusion_matrix_can_be_measured_but_not_watched(window):
     matrix = commands.add_node(document, "confusion_matrix", (0, 0), name="confusion")
     commands.connect(document, names["actual"], "out", matrix, "labels")
     commands.connect(document, names["predicted"], "out", matrix, "predictions")
-    window.canvas.select([names["train"]])
+    window.canvas.selection.select([names["train"]])
     section = window.panels["inspector"].outside.page.training
     assert (matrix, "confusion") in section._measurable()
     assert "probabilities" not in {name for _, name in section._measurable()}
@@ -330,7 +330,7 @@ def test_a_confusion_matrix_can_be_measured_but_not_watched(window):
 def test_early_stopping_is_switched_on_and_set_with_undo(window, qtbot):
     window.files.open_example(example("spirals"))
     document = window.workspace.document
-    window.canvas.select([document.node_named("train").id])
+    window.canvas.selection.select([document.node_named("train").id])
     rows = window.panels["inspector"].outside.page.training.stopping
     assert not rows.rows["patience"].isVisibleTo(rows)
     rows.switch.editor.field.click()

@@ -27,7 +27,7 @@ def typist(window) -> Typist:
 
 
 def selected(window) -> list[str]:
-    return [window.workspace.document.nodes[i].name for i in window.canvas.selected_nodes()]
+    return [window.workspace.document.nodes[i].name for i in window.canvas.selection.nodes()]
 
 
 def test_the_first_graph_is_built_by_keyboard_alone(window, typist, qtbot):
@@ -51,7 +51,7 @@ def test_the_first_graph_is_built_by_keyboard_alone(window, typist, qtbot):
     assert {r.name for r in document.nodes.values()} == {"b", "c", "two", "d", "e", "a"}
     assert len(document.wires) == 6
     qtbot.waitUntil(lambda: shown(window, "a") == "9")
-    rects = [window.canvas.node_rect(i) for i in document.nodes]
+    rects = [window.canvas.viewport.node_rect(i) for i in document.nodes]
     assert not any(a.intersects(b) for i, a in enumerate(rects) for b in rects[:i])
 
 
@@ -67,7 +67,7 @@ def test_the_first_graph_is_typed_as_a_formula(window, typist, qtbot):
 
 def test_arrows_walk_along_wires_and_between_siblings(window, typist):
     ids = build_expression(window.workspace.document)
-    window.canvas.select([ids["d"]])
+    window.canvas.selection.select([ids["d"]])
     typist.press(Key.Key_Left)
     assert selected(window) == ["b"]
     typist.press(Key.Key_Down)
@@ -85,8 +85,8 @@ def test_arrows_walk_along_wires_and_between_siblings(window, typist):
 def test_a_walk_that_ends_says_so(window, typist):
     ids = build_expression(window.workspace.document)
     said = []
-    window.canvas.message.connect(said.append)
-    window.canvas.select([ids["a"]])
+    window.canvas.signals.message.connect(said.append)
+    window.canvas.selection.select([ids["a"]])
     typist.press(Key.Key_Right)
     assert selected(window) == ["a"] and said == ["Nothing uses a yet."]
 
@@ -94,7 +94,7 @@ def test_a_walk_that_ends_says_so(window, typist):
 def test_alt_and_arrows_move_the_selection(window, typist):
     document = window.workspace.document
     ids = build_expression(document)
-    window.canvas.select([ids["a"]])
+    window.canvas.selection.select([ids["a"]])
     x, y = document.nodes[ids["a"]].pos
     typist.press(Key.Key_Right, Keys.AltModifier)
     typist.press(Key.Key_Down, Keys.AltModifier | Keys.ShiftModifier)
@@ -107,7 +107,7 @@ def test_a_wire_by_keyboard_shows_what_fits_and_escape_cancels(window, typist):
     document = window.workspace.document
     ids = build_expression(document)
     before = dict(document.wires)
-    window.canvas.select([ids["a"]])
+    window.canvas.selection.select([ids["a"]])
     typist.press(Key.Key_W)
     rows = {row.title: row for row in window.quick_pick.model.rows}
     assert not rows["d:x"].enabled and "loop" in rows["d:x"].detail
@@ -122,7 +122,7 @@ def test_a_wire_into_a_node_by_keyboard_asks_for_the_input_and_the_source(window
     document = window.workspace.document
     ids = build_expression(document)
     commands.disconnect(document, (ids["a"], "y"))
-    window.canvas.select([ids["a"]])
+    window.canvas.selection.select([ids["a"]])
     typist.press(Key.Key_W, Keys.ShiftModifier)
     popup = window.quick_pick
     assert popup.heading.text() == "Wire into a: which input?"
@@ -135,7 +135,7 @@ def test_a_wire_into_a_node_by_keyboard_asks_for_the_input_and_the_source(window
     typist.type("e")
     typist.press(Key.Key_Return)
     assert document.wires[ids["a"], "y"].source == ids["e"] and window.canvas.hasFocus()
-    window.canvas.select([ids["d"]])
+    window.canvas.selection.select([ids["d"]])
     typist.press(Key.Key_W, Keys.ShiftModifier)
     typist.press(Key.Key_Return)
     rows = {row.title: row for row in popup.model.rows}
@@ -200,7 +200,7 @@ def test_a_screen_reader_ends_a_wire_by_pressing_the_other_port(window, typist):
 
 def test_shift_f10_opens_the_menu_of_what_has_the_keyboard(window, typist):
     ids = build_expression(window.workspace.document)
-    window.canvas.select([ids["d"]])
+    window.canvas.selection.select([ids["d"]])
     typist.press(Key.Key_F10, Keys.ShiftModifier)
     menu = window.context_menu.menu
     assert menu.isVisible() and "rename" in [a.objectName() for a in menu.actions()]
@@ -225,7 +225,7 @@ def test_a_node_of_several_outputs_asks_which(window, typist, qtbot):
 
 def test_f6_leaves_the_canvas_and_comes_back(window, typist):
     ids = build_expression(window.workspace.document)
-    window.canvas.select([ids["b"]])
+    window.canvas.selection.select([ids["b"]])
     seen = []
     for _ in range(8):
         typist.press(Key.Key_F6)
@@ -255,7 +255,7 @@ def test_mnist_is_built_by_keyboard_alone(window, typist):
     for _ in range(3):
         session.run("train", feed)
     assert session.run("loss", feed) < before
-    rects = [window.canvas.node_rect(i) for i in workspace.document.nodes]
+    rects = [window.canvas.viewport.node_rect(i) for i in workspace.document.nodes]
     assert not any(a.intersects(b) for i, a in enumerate(rects) for b in rects[:i])
 
 
@@ -268,7 +268,7 @@ def test_a_conversion_that_makes_a_wire_fit_is_taken_by_keyboard(window, typist,
     commands.connect(document, f, "out", total, "x")
     revision = document.revision
     out = key == Keys.NoModifier
-    window.canvas.select([whole if out else total])
+    window.canvas.selection.select([whole if out else total])
     typist.press(Key.Key_W, key)
     if not out:
         typist.type("y")
@@ -280,48 +280,48 @@ def test_a_conversion_that_makes_a_wire_fit_is_taken_by_keyboard(window, typist,
     assert document.revision == revision + 1
     cast = document.nodes[document.wires[(total, "y")].source]
     assert cast.op == "cast" and document.wires[(cast.id, "x")].source == whole
-    assert window.canvas.selected_nodes() == [cast.id]
+    assert window.canvas.selection.nodes() == [cast.id]
     typist.press(Key.Key_Z, Keys.ControlModifier)
     assert (total, "y") not in document.wires and cast.id not in document.nodes
 
 
 def test_shift_and_arrows_select_several_nodes(window, typist):
     ids = build_expression(window.workspace.document)
-    window.canvas.select([ids["b"]])
+    window.canvas.selection.select([ids["b"]])
     typist.press(Key.Key_Right, Keys.ShiftModifier)
     typist.press(Key.Key_Right, Keys.ShiftModifier)
     assert set(selected(window)) == {"b", "d", "a"}
     typist.press(Key.Key_Left)
     assert selected(window) == ["d"]
-    place = window.canvas.camera.x
+    place = window.canvas.viewport.camera.x
     typist.press(Key.Key_Right, Keys.ControlModifier)
-    assert selected(window) == ["d"] and window.canvas.camera.x == place - 48
+    assert selected(window) == ["d"] and window.canvas.viewport.camera.x == place - 48
 
 
 def test_a_wire_is_selected_hidden_and_removed_by_keyboard(window, typist):
     document = window.workspace.document
     ids = build_expression(document)
-    window.canvas.select([ids["d"]])
+    window.canvas.selection.select([ids["d"]])
     typist.press(Key.Key_L)
     titles = [row.title for row in window.quick_pick.model.rows]
     assert titles == ["b:out → d:x", "c:out → d:y", "d:out → a:x"]
     typist.type("c:")
     typist.press(Key.Key_Return)
-    assert window.canvas.selected_wire == (ids["d"], "y") and window.canvas.hasFocus()
+    assert window.canvas.selection.wire == (ids["d"], "y") and window.canvas.hasFocus()
     typist.press(Key.Key_H, Keys.ShiftModifier)
-    assert window.canvas.is_wire_hidden((ids["d"], "y"))
+    assert window.canvas.edits.is_wire_hidden((ids["d"], "y"))
     typist.press(Key.Key_Delete)
     assert (ids["d"], "y") not in document.wires and ids["d"] in document.nodes
     document.undo()
-    window.canvas.select_wire((ids["d"], "y"))
+    window.canvas.selection.select_wire((ids["d"], "y"))
     typist.press(Key.Key_Left)
-    assert selected(window) == ["c"] and window.canvas.selected_wire is None
+    assert selected(window) == ["c"] and window.canvas.selection.wire is None
 
 
 def test_a_wire_gets_a_dot_from_the_commands(window, typist):
     document = window.workspace.document
     ids = build_expression(document)
-    window.canvas.select_wire((ids["d"], "x"))
+    window.canvas.selection.select_wire((ids["d"], "x"))
     typist.press(Key.Key_P, Keys.ControlModifier | Keys.ShiftModifier)
     typist.type("add a dot")
     typist.press(Key.Key_Return)

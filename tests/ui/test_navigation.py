@@ -40,7 +40,7 @@ def ask(window, text: str) -> None:
 
 
 def selected(window) -> list[str]:
-    return [window.workspace.document.nodes[i].name for i in window.canvas.selected_nodes()]
+    return [window.workspace.document.nodes[i].name for i in window.canvas.selection.nodes()]
 
 
 # ---- command palette ----------------------------------------------------------------------------
@@ -94,13 +94,13 @@ def test_find_looks_at_names_ops_and_values(window, ids, text, names):
 
 
 def test_enter_selects_what_was_found_and_brings_it_to_the_middle(window, ids):
-    window.canvas.pan(4000, 3000)
+    window.canvas.viewport.pan(4000, 3000)
     window.actions_.trigger("find")
     ask(window, "a")
     QTest.keyClick(window.quick_pick.field, Key.Key_Return)
     assert selected(window) == ["a"]
     middle = window.canvas.rect().center()
-    gap = window.canvas.node_rect(ids["a"]).center().toPoint() - middle
+    gap = window.canvas.viewport.node_rect(ids["a"]).center().toPoint() - middle
     assert gap.manhattanLength() < 6 and window.canvas.hasFocus()
 
 
@@ -123,10 +123,10 @@ def test_back_and_forward_lead_through_views(window, ids, qtbot):
     views.reset()
     places = [views.current()]
     for _ in range(2):
-        canvas.pan(900, 300)
+        canvas.viewport.pan(900, 300)
         views.note()
         places.append(views.current())
-    canvas.select([])
+    canvas.selection.select([])
     canvas.setFocus()
     QTest.keyClick(canvas, Key.Key_Left, Keys.AltModifier)
     assert views.current().is_near(places[1])
@@ -142,8 +142,8 @@ def test_back_and_forward_lead_through_views(window, ids, qtbot):
 def test_a_view_is_remembered_when_it_rests(window, ids, qtbot):
     views = window.views
     views.reset()
-    window.canvas.zoom_in()
-    window.canvas.pan(500, 500)
+    window.canvas.viewport.zoom_in()
+    window.canvas.viewport.pan(500, 500)
     qtbot.waitUntil(lambda: len(views._past) == 2, timeout=3000)
 
 
@@ -151,10 +151,10 @@ def test_bookmarks_are_kept_for_the_file_and_not_in_it(window, ids, settings, tm
     document, canvas = window.workspace.document, window.canvas
     document.path = tmp_path / "expression.flow"
     before = flow.dumps(document)
-    canvas.pan(700, 200)
+    canvas.viewport.pan(700, 200)
     wanted = window.views.current()
     QTest.keyClick(canvas, Key.Key_3, Keys.ControlModifier | Keys.ShiftModifier)
-    canvas.pan(-2000, 0)
+    canvas.viewport.pan(-2000, 0)
     QTest.keyClick(canvas, Key.Key_3, Keys.ControlModifier | Keys.AltModifier)
     assert window.views.current().is_near(wanted)
     assert flow.dumps(document) == before
@@ -180,7 +180,7 @@ def test_the_minimap_shows_the_graph_and_moves_the_view(window, ids):
         scale, offset = minimap._scale()
         at = (scene * scale + offset).toPoint()
         QTest.mouseClick(minimap, Qt.MouseButton.LeftButton, Keys.NoModifier, at)
-        middle = window.canvas.view_to_scene(QPointF(window.canvas.rect().center()))
+        middle = window.canvas.viewport.camera.to_scene(QPointF(window.canvas.rect().center()))
         gap = middle - scene
         assert abs(gap.x()) + abs(gap.y()) < 3 / scale
     image = minimap.grab().toImage()
@@ -201,11 +201,13 @@ def under_the_minimap(window):
         corner = QRectF(window.view_actions.minimap.geometry())
         view = QRectF(canvas.rect())
         rects = {
-            r.name: canvas.node_rect(i) for i, r in document.nodes.items() if not ids or i in ids
+            r.name: canvas.viewport.node_rect(i)
+            for i, r in document.nodes.items()
+            if not ids or i in ids
         }
         for frame in () if ids else document.frames.values():
             if frame.note:
-                rects[frame.title] = canvas.camera.rect_to_view(QRectF(*frame.rect))
+                rects[frame.title] = canvas.viewport.camera.rect_to_view(QRectF(*frame.rect))
         assert rects
         return [n for n, r in rects.items() if r.intersects(corner) or not view.contains(r)]
 
@@ -219,7 +221,7 @@ def test_fit_leaves_the_corner_of_the_minimap_free(window, under_the_minimap, ex
     window.files.load_quietly(example_file(example))
     QTest.qWait(30)
     assert under_the_minimap() == []
-    window.canvas.pan(900, 40)
+    window.canvas.viewport.pan(900, 40)
     QTest.keyClick(window.canvas, Key.Key_Home)
     assert under_the_minimap() == []
 
@@ -238,26 +240,26 @@ def test_fit_makes_room_beside_the_minimap_where_the_corner_is_full(
         QTest.qWait(20)
         QTest.keyClick(canvas, Key.Key_Home)
         assert under_the_minimap() == []
-        beside = canvas.camera.step
+        beside = canvas.viewport.camera.step
         window.view_actions.minimap.hide()
-        assert canvas.camera.step >= beside, "what nobody moved is fitted again"
+        assert canvas.viewport.camera.step >= beside, "what nobody moved is fitted again"
         window.view_actions.minimap.show()
-        assert canvas.camera.step == beside and under_the_minimap() == []
-        canvas.select(list(document.nodes)[-4:])
+        assert canvas.viewport.camera.step == beside and under_the_minimap() == []
+        canvas.selection.select(list(document.nodes)[-4:])
         QTest.keyClick(canvas, Key.Key_F)
-        assert under_the_minimap(canvas.selected_nodes()) == []
+        assert under_the_minimap(canvas.selection.nodes()) == []
 
 
 def test_a_walk_does_not_end_under_the_minimap(window, under_the_minimap, ids):
     canvas = window.canvas
-    canvas.fit_all()
+    canvas.viewport.fit_all()
     corner = canvas.rect().bottomRight()
-    canvas.pan(corner.x() - 60 - canvas.node_rect(ids["a"]).right(), 0)
-    canvas.pan(0, corner.y() - 50 - canvas.node_rect(ids["a"]).bottom())
-    canvas.select([ids["d"]])
+    canvas.viewport.pan(corner.x() - 60 - canvas.viewport.node_rect(ids["a"]).right(), 0)
+    canvas.viewport.pan(0, corner.y() - 50 - canvas.viewport.node_rect(ids["a"]).bottom())
+    canvas.selection.select([ids["d"]])
     assert under_the_minimap([ids["a"]]) == ["a"]
     QTest.keyClick(canvas, Key.Key_Right)
-    assert canvas.selected_nodes() == [ids["a"]] and under_the_minimap([ids["a"]]) == []
+    assert canvas.selection.nodes() == [ids["a"]] and under_the_minimap([ids["a"]]) == []
 
 
 # ---- keys and pointer ---------------------------------------------------------------------------
@@ -312,7 +314,7 @@ def test_own_keys_work_at_once_and_are_kept(window, qtbot, tmp_path, ids):
 def test_a_key_that_was_taken_away_does_nothing_any_more(window, ids, action, key, keys):
     document, canvas, keymap = window.workspace.document, window.canvas, window.keys.keymap
     canvas.setFocus()
-    canvas.select([ids["a"]])
+    canvas.selection.select([ids["a"]])
     keymap.bind(spec(action), ("Ctrl+Alt+U",))
     window.actions_.apply_keymap(keymap.keys)
     revision = document.revision
@@ -324,7 +326,7 @@ def test_a_key_that_was_taken_away_does_nothing_any_more(window, ids, action, ke
     keymap.reset()
     window.actions_.apply_keymap(keymap.keys)
     document.undo()
-    canvas.select([ids["a"]])
+    canvas.selection.select([ids["a"]])
     window.actions_.refresh()
     QTest.keyClick(canvas, key, keys)
     assert document.revision > revision + 2
@@ -354,20 +356,20 @@ def wheel(canvas, dy: int, keys=Keys.NoModifier) -> None:
 @pytest.mark.parametrize("preset", PRESETS)
 def test_presets_of_wheel_and_drag(window, ids, preset):
     canvas = window.canvas
-    canvas.set_pointer(preset)
-    canvas.fit_all()
-    step, y = canvas.camera.step, canvas.camera.y
+    canvas.mouse.set_preset(preset)
+    canvas.viewport.fit_all()
+    step, y = canvas.viewport.camera.step, canvas.viewport.camera.y
     wheel(canvas, -120)
-    assert (canvas.camera.step != step) == (preset != "touchpad")
-    assert (canvas.camera.y == y - 120) == (preset == "touchpad")
+    assert (canvas.viewport.camera.step != step) == (preset != "touchpad")
+    assert (canvas.viewport.camera.y == y - 120) == (preset == "touchpad")
     wheel(canvas, 120, Keys.ControlModifier)
-    assert canvas.camera.step == (step if preset != "touchpad" else step + 2)
-    before = QPointF(canvas.camera.x, canvas.camera.y)
+    assert canvas.viewport.camera.step == (step if preset != "touchpad" else step + 2)
+    before = QPointF(canvas.viewport.camera.x, canvas.viewport.camera.y)
     start = QPoint(20, canvas.height() - 20)
     QTest.mousePress(canvas, Qt.MouseButton.LeftButton, Keys.NoModifier, start)
     QTest.mouseMove(canvas, start + QPoint(60, -30))
     QTest.mouseRelease(canvas, Qt.MouseButton.LeftButton, Keys.NoModifier, start + QPoint(60, -30))
-    moved = QPointF(canvas.camera.x, canvas.camera.y) - before
+    moved = QPointF(canvas.viewport.camera.x, canvas.viewport.camera.y) - before
     assert moved == (QPointF(60, -30) if preset == "drag" else QPointF())
 
 
@@ -408,9 +410,10 @@ def test_unknown_names_can_be_added(window, bar):
     bar.declare_buttons["variable"].click()
     document = window.workspace.document
     assert document.node_named("b").op == document.node_named("c").op == "variable"
-    assert set(window.canvas.selected_nodes()) == set(document.nodes)
+    assert set(window.canvas.selection.nodes()) == set(document.nodes)
     assert all(
-        window.canvas.rect().contains(window.canvas.node_rect(i).toRect()) for i in document.nodes
+        window.canvas.rect().contains(window.canvas.viewport.node_rect(i).toRect())
+        for i in document.nodes
     )
     document.undo()
     assert not document.nodes
@@ -481,7 +484,7 @@ def test_several_lines_are_pasted_as_statements(window, bar):
 
 
 def test_the_inspector_shows_and_copies_the_formula(window, ids, qtbot):
-    window.canvas.select([ids["a"]])
+    window.canvas.selection.select([ids["a"]])
     section = window.panels["inspector"].outside.page.formula
     assert section.text.text() == "(2 + 1) * (1 + 2)"
     qtbot.waitUntil(lambda: section.picture.isVisible() and section.picture.width() > 40)
@@ -498,7 +501,7 @@ def test_the_inspector_shows_and_copies_the_formula(window, ids, qtbot):
 
 def test_inputs_have_no_formula_section(window):
     node = commands.add_node(window.workspace.document, "placeholder", (0, 0), "x")
-    window.canvas.select([node])
+    window.canvas.selection.select([node])
     assert not window.panels["inspector"].outside.page.formula.isVisible()
 
 
@@ -525,27 +528,27 @@ def test_the_outline_lists_nodes_with_op_type_and_value(window, ids, qtbot):
 def test_outline_and_canvas_select_together(window, ids):
     window.actions_.trigger("outline")
     outline = window.panels["outline"]
-    window.canvas.select([ids["two"]])
+    window.canvas.selection.select([ids["two"]])
     rows = outline.view.selectionModel().selectedRows()
     assert [index.data() for index in rows] == ["two"]
     QTest.keyClick(outline.view, Key.Key_Down)
     assert selected(window) == ["d"]
-    window.canvas.pan(5000, 0)
+    window.canvas.viewport.pan(5000, 0)
     QTest.keyClick(outline.view, Key.Key_Return)
-    assert window.canvas.rect().contains(window.canvas.node_rect(ids["d"]).toRect())
+    assert window.canvas.rect().contains(window.canvas.viewport.node_rect(ids["d"]).toRect())
     assert np.count_nonzero(window.canvas.scene.selected) == 1
 
 
 def test_a_pinch_zooms(window, ids):
     canvas = window.canvas
-    canvas.fit_all()
-    at, step = QPointF(200, 150), canvas.camera.step
-    under = canvas.view_to_scene(at)
+    canvas.viewport.fit_all()
+    at, step = QPointF(200, 150), canvas.viewport.camera.step
+    under = canvas.viewport.camera.to_scene(at)
     for value, wanted in ((0.1, step + 1), (-0.1, step)):
         kind = Qt.NativeGestureType.ZoomNativeGesture
         device = QPointingDevice.primaryPointingDevice()
         event = QNativeGestureEvent(kind, device, 2, at, at, at, value, QPointF())
         QApplication.sendEvent(canvas, event)
-        assert canvas.camera.step == wanted
-    gap = canvas.view_to_scene(at) - under
-    assert abs(gap.x()) + abs(gap.y()) < 4 / canvas.camera.scale
+        assert canvas.viewport.camera.step == wanted
+    gap = canvas.viewport.camera.to_scene(at) - under
+    assert abs(gap.x()) + abs(gap.y()) < 4 / canvas.viewport.camera.scale

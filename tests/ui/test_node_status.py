@@ -59,7 +59,7 @@ def test_what_was_run_is_done_until_an_edit(window, graph, qtbot):
 
 def test_what_takes_long_is_seen_running(window, graph, engine, qtbot):
     engine.computes = False
-    window.canvas.select([graph["d"]])
+    window.canvas.selection.select([graph["d"]])
     window.actions_.trigger("run_to")
     assert states(window, graph) == {}, "not at once: most runs are quick"
     qtbot.waitUntil(
@@ -100,7 +100,7 @@ def test_the_optimizer_runs_while_it_trains(window, engine, qtbot):
 
 def test_a_breakpoint_is_set_kept_in_the_file_and_removed_by_key(window, typist, graph):
     document = window.workspace.document
-    window.canvas.select([graph["d"]])
+    window.canvas.selection.select([graph["d"]])
     before = window.canvas.grab().toImage()
     typist.press(Key.Key_F8, Keys.ControlModifier)
     assert state(window, graph["d"]) == "breakpoint"
@@ -119,7 +119,7 @@ def test_a_breakpoint_is_set_kept_in_the_file_and_removed_by_key(window, typist,
 def test_a_whole_number_cannot_have_one_and_says_what_to_do(window, typist):
     document = window.workspace.document
     whole = commands.add_node(document, "constant", (0, 0), "n", {"value": 1, "dtype": "int32"})
-    window.canvas.select([whole])
+    window.canvas.selection.select([whole])
     blocked = window.context_menu.breakpoint_blocked()
     assert blocked is not None and "compare it" in blocked.reason
     typist.press(Key.Key_F8, Keys.ControlModifier)
@@ -128,9 +128,9 @@ def test_a_whole_number_cannot_have_one_and_says_what_to_do(window, typist):
 
 def test_a_training_that_hits_says_where_and_goes_on(window, engine, qtbot):
     ids = trainable(window)
-    window.canvas.select([ids["loss"]])
+    window.canvas.selection.select([ids["loss"]])
     window.actions_.trigger("breakpoint")
-    window.canvas.select([])
+    window.canvas.selection.select([])
     window.actions_.trigger("train")
     engine.begin_training()
     engine.train_steps(1, [1.0, float("inf")])
@@ -139,7 +139,7 @@ def test_a_training_that_hits_says_where_and_goes_on(window, engine, qtbot):
     qtbot.waitUntil(lambda: state(window, ids["loss"]) == "hit")
     assert window.info.text == "Breakpoint: loss is not finite. Paused after step 2."
     window.info.findChild(QPushButton).click()
-    assert window.canvas.selected_nodes() == [ids["loss"]]
+    assert window.canvas.selection.nodes() == [ids["loss"]]
     window.actions_.trigger("pause")
     assert engine.requests(p.Resume)
     engine.on_message(p.State("training"))

@@ -67,7 +67,7 @@ def test_it_is_in_the_palette_and_is_added_by_typing(blend, window, qtbot) -> No
 
 
 def test_a_saved_change_shows_at_once_and_wires_stay(own, blend, qtbot, engine) -> None:
-    own.canvas.select([own.mix])
+    own.canvas.selection.select([own.mix])
     before = dict(own.workspace.document.wires)
     asked = len(engine.requests(Evaluate))
     text = BLEND.replace("x, y,", "y, x, z=None,").replace("share: float = 0.5", "w: float = 0.5")

@@ -88,7 +88,7 @@ def test_a_row_selects_its_nodes_and_what_they_were_derived_for(mnist, engine, q
 def test_an_edit_says_that_the_profile_is_older_and_another_file_has_none(mnist, engine, qtbot):
     measured(mnist, engine, qtbot, times=0)
     assert mnist.panels["profile"].summary.text().startswith("A run: ")
-    mnist.canvas.select([mnist.workspace.find("loss")])
+    mnist.canvas.selection.select([mnist.workspace.find("loss")])
     mnist.actions_.trigger("delete")
     assert mnist.panels["profile"].summary.text().startswith("Before the last edit: A run")
     mnist.workspace.document.mark_saved()

@@ -54,7 +54,7 @@ def ids(window) -> dict[str, str]:
     made = build_expression(window.workspace.document)
     window.activateWindow()
     window.canvas.setFocus()
-    window.canvas.select([made["d"]])
+    window.canvas.selection.select([made["d"]])
     window.actions_.refresh()
     return made
 
@@ -71,8 +71,13 @@ def what_is_seen(window) -> tuple:
     canvas, document = window.canvas, window.workspace.document
     focus = window.focusWidget()
     return (
-        *(document.revision, tuple(canvas.selected_ids()), canvas.selected_wire),
-        *(canvas.camera.step, canvas.camera.x, canvas.camera.y, canvas.is_space_held),
+        *(document.revision, tuple(canvas.selection.ids()), canvas.selection.wire),
+        *(
+            canvas.viewport.camera.step,
+            canvas.viewport.camera.x,
+            canvas.viewport.camera.y,
+            canvas.mouse.is_space_held,
+        ),
         *(window.search.isVisible(), focus is canvas),
     )
 
@@ -88,11 +93,11 @@ def rebind(editor: ShortcutEditor, action: str, key: Qt.Key, keys=NONE) -> None:
 @pytest.fixture(params=DEFAULTS.items(), ids=lambda item: f"{item[1]} {item[0][0].name}")
 def key_and_action(request, window, ids) -> tuple[tuple, str]:
     """A key and its action, in a window where the action has something to do."""
-    window.canvas.nudge(8, 0)
+    window.canvas.edits.nudge(8, 0)
     if request.param[1].startswith("frame_"):
         document = window.workspace.document
-        window.canvas.select([commands.add_frame(document, (-300, 0, 200, 200), "Frame")])
-    window.canvas.pan(31, 17)
+        window.canvas.selection.select([commands.add_frame(document, (-300, 0, 200, 200), "Frame")])
+    window.canvas.viewport.pan(31, 17)
     window.actions_.refresh()
     return request.param
 
@@ -159,7 +164,7 @@ def test_arrows_and_enter_in_an_editor_on_the_canvas_stay_there(window, ids):
     typist.press(Key.Key_Return)
     document = window.workspace.document
     assert document.nodes[ids["d"]].name == "ftotald"
-    assert window.canvas.selected_ids() == [ids["d"]]
+    assert window.canvas.selection.ids() == [ids["d"]]
 
 
 def test_keys_are_added_to_those_that_an_action_has(window, ids, editor):
@@ -168,11 +173,11 @@ def test_keys_are_added_to_those_that_an_action_has(window, ids, editor):
     editor.add_button.click()
     assert window.keys.keymap.keys(spec("fit")) == ("Ctrl+0", "Home", "G")
     for key, keys in ((Key.Key_G, NONE), (Key.Key_Home, NONE), (Key.Key_0, CTRL)):
-        window.canvas.fit_all()
-        place = QPointF(window.canvas.camera.x, window.canvas.camera.y)
-        window.canvas.pan(900, 0)
+        window.canvas.viewport.fit_all()
+        place = QPointF(window.canvas.viewport.camera.x, window.canvas.viewport.camera.y)
+        window.canvas.viewport.pan(900, 0)
         QTest.keyClick(window.canvas, key, keys)
-        assert QPointF(window.canvas.camera.x, window.canvas.camera.y) == place
+        assert QPointF(window.canvas.viewport.camera.x, window.canvas.viewport.camera.y) == place
 
 
 def test_a_held_key_pans_while_it_is_held_whichever_it_is(window, ids, editor):
@@ -181,16 +186,16 @@ def test_a_held_key_pans_while_it_is_held_whichever_it_is(window, ids, editor):
         if key == Key.Key_G:
             rebind(editor, "pan_hold", key)
             canvas.setFocus()
-        x = canvas.camera.x
+        x = canvas.viewport.camera.x
         at = canvas.rect().bottomLeft() + QPointF(60, -60).toPoint()
         QTest.keyPress(canvas, key)
         QTest.mousePress(canvas, Qt.MouseButton.LeftButton, NONE, at)
         QTest.mouseMove(canvas, at + QPointF(50, 0).toPoint())
         QTest.mouseRelease(canvas, Qt.MouseButton.LeftButton, NONE, at + QPointF(50, 0).toPoint())
         QTest.keyRelease(canvas, key)
-        assert canvas.camera.x == x + 50 and not canvas.is_space_held
+        assert canvas.viewport.camera.x == x + 50 and not canvas.mouse.is_space_held
     QTest.keyPress(canvas, Key.Key_Space)
-    assert not canvas.is_space_held
+    assert not canvas.mouse.is_space_held
 
 
 def test_a_canvas_without_keys_understands_none(window, ids):
@@ -230,7 +235,7 @@ def test_a_command_of_the_canvas_is_done_from_the_palette(window, ids, qtbot):
     typist.press(Key.Key_P, CTRL | SHIFT)
     typist.type("go to the source")
     typist.press(Key.Key_Return)
-    qtbot.waitUntil(lambda: window.canvas.selected_ids() == [ids["b"]])
+    qtbot.waitUntil(lambda: window.canvas.selection.ids() == [ids["b"]])
 
 
 def test_keys_that_typing_needs_are_told_from_others(qapp):

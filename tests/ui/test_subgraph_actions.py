@@ -64,7 +64,7 @@ def node(window, name: str):
 def make(qtbot, window, *names: str, called: str = "sums") -> None:
     """Ctrl+Shift+G, and a name typed into the title."""
     window.canvas.setFocus()
-    window.canvas.select([node(window, name).id for name in names])
+    window.canvas.selection.select([node(window, name).id for name in names])
     shortcut(qtbot, window, "Ctrl+Shift+G")
     field = window.focusWidget()
     qtbot.keyClick(field, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
@@ -176,7 +176,7 @@ def test_a_port_is_exposed_by_keyboard(window, qtbot):
     make(qtbot, window, "d", "e", "c", "a")
     window.canvas.setFocus()
     shortcut(qtbot, window, "Ctrl+Return")
-    window.canvas.select([node(window, "c").id])
+    window.canvas.selection.select([node(window, "c").id])
     shortcut(qtbot, window, "Ctrl+Alt+P")
     popup = window.quick_pick
     assert popup.isVisible()
@@ -221,7 +221,7 @@ def test_a_subgraph_and_a_template_are_saved_and_used_again(window, qtbot):
     window.actions_.trigger("save_library")
     qtbot.keyClicks(popup.field, "pair")
     qtbot.keyClick(popup.field, Qt.Key.Key_Return)
-    window.canvas.select([node(window, "b").id, node(window, "c").id])
+    window.canvas.selection.select([node(window, "b").id, node(window, "c").id])
     window.actions_.trigger("save_library")
     qtbot.keyClicks(popup.field, "numbers")
     qtbot.keyClick(popup.field, Qt.Key.Key_Return)
@@ -248,13 +248,13 @@ def test_a_subgraph_and_a_template_are_saved_and_used_again(window, qtbot):
 
 def test_an_instance_can_be_made_independent(window, qtbot):
     make(qtbot, window, "d", "e")
-    window.canvas.duplicate()
+    window.canvas.clipboard.duplicate()
     window.actions_.trigger("independent")
     assert sorted(window.workspace.root.subgraphs) == ["subgraph", "subgraph_1"]
 
 
 def test_actions_say_why_they_cannot_run(window):
-    window.canvas.select([])
+    window.canvas.selection.select([])
     window.actions_.refresh_now()
     for name in ("subgraph", "leave", "independent", "expose", "save_library", "insert_library"):
         assert window.actions_.blocked(name) is not None, name

@@ -56,7 +56,7 @@ def activate(window, qtbot):
 
 def copy(window, qtbot, *names: str) -> None:
     activate(window, qtbot)
-    window.canvas.select([node(window, name).id for name in names])
+    window.canvas.selection.select([node(window, name).id for name in names])
     qtbot.keyClick(window.canvas, Key.Key_C, Keys.ControlModifier)
 
 
@@ -65,7 +65,7 @@ def paste(window, qtbot) -> list[str]:
     activate(window, qtbot)
     qtbot.keyClick(window.canvas, Key.Key_V, Keys.ControlModifier)
     nodes = window.workspace.document.nodes
-    return [nodes[i].name for i in window.canvas.selected_nodes()]
+    return [nodes[i].name for i in window.canvas.selection.nodes()]
 
 
 def test_a_copy_takes_its_definitions_to_another_window_in_one_undo_step(window, other, qtbot):
@@ -78,7 +78,7 @@ def test_a_copy_takes_its_definitions_to_another_window_in_one_undo_step(window,
     assert definitions(other) == definitions(window) == ["subgraph", "subgraph_1"]
     qtbot.waitUntil(lambda: shown(other.canvas, "outer") == "9", timeout=10000)
     assert other.workspace.problems() == []
-    other.canvas.select([node(other, "outer").id])
+    other.canvas.selection.select([node(other, "outer").id])
     shortcut(qtbot, other, "Ctrl+Return")
     assert other.workspace.scope == "outer/" and node(other, "sums").op == SUBGRAPH
     other.actions_.trigger("leave")
@@ -118,17 +118,17 @@ def test_what_was_copied_is_as_it_was_then(window, other, qtbot):
 def test_pasting_into_itself_is_refused_and_elsewhere_inside_is_not(window, qtbot):
     make(qtbot, activate(window, qtbot), "d", "e")
     copy(window, qtbot, "sums", "a")
-    window.canvas.select([node(window, "sums").id])
+    window.canvas.selection.select([node(window, "sums").id])
     shortcut(qtbot, window, "Ctrl+Return")
     before = flow.dumps(window.workspace.root)
     said = []
-    window.canvas.message.connect(said.append)
+    window.canvas.signals.message.connect(said.append)
     paste(window, qtbot)
     assert flow.dumps(window.workspace.root) == before
     assert said and "cannot contain itself" in said[-1]
     window.actions_.trigger("leave")
     copy(window, qtbot, "a")
-    window.canvas.select([node(window, "sums").id])
+    window.canvas.selection.select([node(window, "sums").id])
     shortcut(qtbot, window, "Ctrl+Return")
     assert paste(window, qtbot) == ["a"]
 
@@ -136,7 +136,7 @@ def test_pasting_into_itself_is_refused_and_elsewhere_inside_is_not(window, qtbo
 def test_a_template_brings_the_subgraphs_of_its_nodes_along(window, other, qtbot):
     make(qtbot, activate(window, qtbot), "d", "e")
     window.canvas.setFocus()
-    window.canvas.select([node(window, name).id for name in ("sums", "a")])
+    window.canvas.selection.select([node(window, name).id for name in ("sums", "a")])
     popup = window.quick_pick
     window.actions_.trigger("save_library")
     qtbot.keyClicks(popup.field, "tail")

@@ -45,13 +45,13 @@ def test_back_and_forward_lead_into_subgraphs_and_out(window, qtbot):
     make(qtbot, window, "d", "e")
     views, canvas = window.views, window.canvas
     views.reset()
-    canvas.pan(300, 40)
+    canvas.viewport.pan(300, 40)
     outside = views.current()
     shortcut(qtbot, window, "Ctrl+Return")
-    canvas.pan(-500, 200)
+    canvas.viewport.pan(-500, 200)
     inside = views.current()
     assert inside.path == window.workspace.path != ()
-    canvas.select([])
+    canvas.selection.select([])
     qtbot.keyClick(canvas, Key.Key_Left, Keys.AltModifier)
     assert window.workspace.path == () and views.current().is_near(outside)
     qtbot.mouseClick(canvas, Qt.MouseButton.ForwardButton)
@@ -62,11 +62,11 @@ def test_back_and_forward_lead_into_subgraphs_and_out(window, qtbot):
 def test_leaving_shows_the_graph_outside_as_it_was_left(window, qtbot):
     make(qtbot, window, "d", "e")
     views = window.views
-    window.canvas.zoom_out()
-    window.canvas.pan(60, -30)
+    window.canvas.viewport.zoom_out()
+    window.canvas.viewport.pan(60, -30)
     outside = views.current()
     shortcut(qtbot, window, "Ctrl+Return")
-    window.canvas.pan(77, 0)
+    window.canvas.viewport.pan(77, 0)
     inside = views.current()
     qtbot.keyClick(window.canvas, Key.Key_Escape)
     assert views.current().is_near(outside)
@@ -83,7 +83,7 @@ def test_back_passes_over_views_in_a_subgraph_that_is_gone(window, qtbot):
     views.note()
     qtbot.keyClick(window.canvas, Key.Key_Escape)
     remove(window, "sums")
-    window.canvas.pan(900, 0)
+    window.canvas.viewport.pan(900, 0)
     assert views.back()
     assert window.workspace.path == () and views.current().is_near(first)
 
@@ -93,9 +93,9 @@ def test_a_bookmark_leads_into_its_subgraph_also_in_another_session(window, qtbo
     make(qtbot, window, "sums", "a", called="outer")
     views, canvas, root = window.views, window.canvas, window.workspace.root
     for name in ("outer", "sums"):
-        canvas.select([node(window, name).id])
+        canvas.selection.select([node(window, name).id])
         shortcut(qtbot, window, "Ctrl+Return")
-    canvas.pan(123, 45)
+    canvas.viewport.pan(123, 45)
     wanted = views.current()
     before = body(window)
     shortcut(qtbot, window, "Ctrl+Shift+4")
@@ -128,7 +128,7 @@ def test_a_bookmark_in_a_subgraph_that_is_gone_says_so_and_offers_to_set_it(wind
     assert window.workspace.path == ()
     qtbot.mouseClick(window.info.button, LEFT)
     assert window.views.place_of(2) == ""
-    window.canvas.pan(400, 0)
+    window.canvas.viewport.pan(400, 0)
     shortcut(qtbot, window, "Ctrl+Alt+2")
     assert window.workspace.path == ()
 
@@ -155,15 +155,17 @@ def test_fit_and_the_minimap_are_of_the_subgraph_that_is_shown(window, qtbot):
     minimap.grab()
     inside(window, qtbot)
     outside = minimap._area
-    canvas.pan(5000, 5000)
+    canvas.viewport.pan(5000, 5000)
     shortcut(qtbot, window, "Ctrl+0")
-    assert all(canvas.rect().contains(canvas.node_rect(i).toRect()) for i in canvas.document.nodes)
+    assert all(
+        canvas.rect().contains(canvas.viewport.node_rect(i).toRect()) for i in canvas.document.nodes
+    )
     minimap.grab()
     assert minimap._area == canvas.scene.bounds().adjusted(-64, -64, 64, 64) != outside
     d = canvas.scene.rect(canvas.scene.nodes.get(node(window, "d").id)).center()
     scale, offset = minimap._scale()
     qtbot.mouseClick(minimap, LEFT, pos=(d * scale + offset).toPoint())
-    gap = canvas.view_to_scene(canvas.rect().center().toPointF()) - d
+    gap = canvas.viewport.camera.to_scene(canvas.rect().center().toPointF()) - d
     assert abs(gap.x()) + abs(gap.y()) < 4 / scale
     before = minimap.grab().toImage()
     commands.move(canvas.document, {node(window, "d").id: (900.0, 900.0)})
@@ -192,10 +194,10 @@ def test_the_outline_lists_what_is_inside_and_selects_there(window, qtbot):
     qtbot.waitUntil(lambda: table().keys() == {"inputs", "outputs", "d", "e"})
     qtbot.waitUntil(lambda: table()["e"] == ["add", "f32", "3"])
     go_to("e")
-    assert window.canvas.selected_nodes() == [node(window, "e").id]
-    window.canvas.pan(4000, 0)
+    assert window.canvas.selection.nodes() == [node(window, "e").id]
+    window.canvas.viewport.pan(4000, 0)
     press(window, qtbot, Key.Key_Return)
-    rect = window.canvas.node_rect(node(window, "e").id).toRect()
+    rect = window.canvas.viewport.node_rect(node(window, "e").id).toRect()
     assert window.canvas.rect().contains(rect) and window.workspace.scope == "sums/"
     window.actions_.trigger("leave")
     qtbot.waitUntil(lambda: {"sums", "a", "b"} < table().keys())
@@ -245,12 +247,12 @@ def test_an_unused_subgraph_is_opened_edited_and_left_by_keyboard(alone, qtbot):
     assert not workspace.analysis.problems_of(two.id)
     commands.disconnect(workspace.document, (two.id, "y"))
     assert workspace.analysis.problems_of(two.id), "what is wrong is found without an instance"
-    canvas.select([two.id])
+    canvas.selection.select([two.id])
     alone.actions_.trigger("run_to")
     assert "nothing in it runs" in alone.info.text
     press(alone, qtbot, Key.Key_Z, Keys.ControlModifier)
     assert not workspace.analysis.problems_of(two.id)
-    canvas.select([])
+    canvas.selection.select([])
     press(alone, qtbot, Key.Key_Escape)
     assert workspace.path == () and not alone.pages.breadcrumbs.isVisible()
 
@@ -264,7 +266,7 @@ def test_an_unused_subgraph_is_placed_by_enter_and_by_the_menu_in_one_step_each(
     assert body(alone) == before
     choose(alone, qtbot, "sums", "Place")
     assert len([n for n in alone.workspace.document.nodes.values() if n.op == SUBGRAPH]) == 1
-    assert alone.canvas.selected_nodes() == [node(alone, "sums").id]
+    assert alone.canvas.selection.nodes() == [node(alone, "sums").id]
 
 
 def choose(window, qtbot, title: str, entry: str) -> None:
@@ -330,11 +332,11 @@ def test_bookmarks_and_views_of_a_subgraph_without_an_instance_follow_its_new_na
     views, canvas = alone.views, alone.canvas
     press(alone, qtbot, Key.Key_Return, Keys.ControlModifier)
     assert alone.workspace.path == ("@sums",)
-    canvas.pan(123, 45)
+    canvas.viewport.pan(123, 45)
     wanted = views.current()
     canvas.setFocus()
     shortcut(qtbot, alone, "Ctrl+Shift+6")
-    canvas.pan(0, 900)
+    canvas.viewport.pan(0, 900)
     shortcut(qtbot, alone, "Ctrl+Alt+O")
     press(alone, qtbot, Key.Key_F2)
     popup = alone.quick_pick
@@ -389,7 +391,7 @@ def test_a_used_subgraph_is_not_removed_and_says_by_what_it_is_used(alone, qtbot
     assert body(alone) == before
     assert "Used by sums and 1 more: unpack or delete what uses it first." in alone.info.text
     qtbot.mouseClick(alone.info.button, LEFT)
-    assert alone.canvas.selected_nodes() == [used]
+    assert alone.canvas.selection.nodes() == [used]
     shortcut(qtbot, alone, "Ctrl+Alt+O")
     press(alone, qtbot, Key.Key_Return, Keys.ControlModifier)
     assert alone.workspace.path == (used,), "an instance is entered where there is one"
@@ -399,7 +401,7 @@ def test_back_to_a_subgraph_that_was_unused_shows_the_instance_that_it_has_now(a
     views = alone.views
     views.reset()
     press(alone, qtbot, Key.Key_Return, Keys.ControlModifier)
-    alone.canvas.pan(50, 60)
+    alone.canvas.viewport.pan(50, 60)
     assert alone.workspace.path == ("@sums",)
     press(alone, qtbot, Key.Key_Escape)
     used = add_instance(alone.workspace.root, "sums", (0, 0))
@@ -413,7 +415,7 @@ def test_a_subgraph_used_by_an_unused_one_alone_says_so(alone, qtbot):
     root = alone.workspace.root
     press(alone, qtbot, Key.Key_Return, Keys.ControlModifier)
     ids = [n.id for n in alone.workspace.document.nodes.values() if n.op == "add"]
-    alone.canvas.select(ids)
+    alone.canvas.selection.select(ids)
     shortcut(qtbot, alone, "Ctrl+Shift+G")
     qtbot.keyClick(alone.focusWidget(), Key.Key_Return)
     assert rows(alone) == {"subgraph": "not used", "sums": "not used"}
@@ -423,7 +425,7 @@ def test_a_subgraph_used_by_an_unused_one_alone_says_so(alone, qtbot):
     assert "Used by sums/subgraph:" in alone.info.text and len(root.subgraphs) == 2
     alone.workspace.go_to(())
     qtbot.mouseClick(alone.info.button, LEFT)
-    assert alone.workspace.path == ("@sums",) and len(alone.canvas.selected_nodes()) == 1
+    assert alone.workspace.path == ("@sums",) and len(alone.canvas.selection.nodes()) == 1
     shortcut(qtbot, alone, "Ctrl+Return")  # into the instance inside
     assert alone.pages.breadcrumbs.text == "expression ▸ sums ▸ subgraph"
     assert alone.workspace.is_apart
@@ -450,7 +452,7 @@ def test_a_subgraph_is_dragged_from_its_row_into_a_wire(alone, qtbot):
     document, canvas = alone.workspace.document, alone.canvas
     end_of = commands.add_node(document, "negative", (1100, 400))
     commands.connect(document, node(alone, "b").id, "out", end_of, "x")
-    canvas.fit_all()
+    canvas.viewport.fit_all()
     canvas.grab()
     tree = alone.panels["palette"].tree.viewport()
     start = (
@@ -458,13 +460,13 @@ def test_a_subgraph_is_dragged_from_its_row_into_a_wire(alone, qtbot):
         .tree.visualRect(alone.panels["palette"].tree.currentIndex())
         .center()
     )
-    line = canvas.wire_lines((end_of, "x"))
+    line = canvas.viewport.wire_lines([(end_of, "x")])
     x, y = line[len(line) // 2, :2].tolist()
     end = tree.mapFromGlobal(canvas.mapToGlobal(QPoint(round(x), round(y))))
     qtbot.mousePress(tree, LEFT, pos=start)
     qtbot.mouseMove(tree, start + QPoint(30, 0))
     qtbot.mouseMove(tree, end)
-    ghost = canvas.ghost
+    ghost = canvas.palette_drag.preview
     assert (ghost.face.title, ghost.face.subtitle) == ("sums", "Subgraph sums")
     assert [p.name for p in ghost.face.outputs] == ["d", "e"] and ghost.drop.found is not None
     before = body(alone)
@@ -486,7 +488,7 @@ def test_find_looks_into_subgraphs_that_nothing_uses(alone, qtbot):
     qtbot.keyClick(popup.field, Key.Key_Return)
     assert alone.workspace.path == ("@sums",)
     e = next(n.id for n in alone.workspace.document.nodes.values() if n.name == "e")
-    assert alone.canvas.selected_nodes() == [e]
+    assert alone.canvas.selection.nodes() == [e]
 
 
 def test_what_is_closed_in_the_ops_panel_stays_closed_while_the_file_changes(alone, qtbot):
@@ -517,7 +519,7 @@ def test_what_cannot_run_because_it_contains_itself_is_entered_and_mended(window
     window.files.load(path)
     workspace = window.workspace
     assert [p.kind for p in workspace.problems()] == ["RecursiveSubgraph"]
-    window.canvas.select([node(window, "sums").id])
+    window.canvas.selection.select([node(window, "sums").id])
     shortcut(qtbot, window, "Ctrl+Return")
     assert workspace.scope == "sums/" and workspace.root_analysis.at(workspace.path) is None
     e = node(window, "e").id
@@ -525,7 +527,7 @@ def test_what_cannot_run_because_it_contains_itself_is_entered_and_mended(window
     assert "nothing is connected" in str(workspace.analysis.problems_of(e)[0]), "edits are followed"
     press(window, qtbot, Key.Key_Z, Keys.ControlModifier)
     assert not workspace.analysis.problems_of(e)
-    window.canvas.select(["n90"])
+    window.canvas.selection.select(["n90"])
     press(window, qtbot, Key.Key_Delete)
     assert workspace.problems() == []
     assert workspace.analysis is workspace.root_analysis.at(workspace.path)

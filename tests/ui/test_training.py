@@ -149,8 +149,8 @@ def test_values_while_training_reach_the_canvas_with_their_step(mnist, engine, q
     revision = mnist.workspace.document.revision
     engine.on_message(p.Previews(revision, -1, {"loss": preview}, (), (), 7))
     loss = mnist.workspace.document.node_named("loss").id
-    qtbot.waitUntil(lambda: mnist.canvas.value_of(loss) is not None)
-    assert mnist.canvas.value_of(loss).step == 7
+    qtbot.waitUntil(lambda: mnist.canvas.node_state.value_of(loss) is not None)
+    assert mnist.canvas.node_state.value_of(loss).step == 7
 
 
 def test_what_a_training_never_changes_is_still_shown_when_a_subgraph_is_entered(window, engine):
@@ -172,7 +172,9 @@ def test_what_a_training_never_changes_is_still_shown_when_a_subgraph_is_entered
     tell(2, {moving: "0.3"})
     assert window.workspace.enter(instance.id)
     shown = window.workspace.document
-    texts = [window.canvas.value_of(shown.node_named(n).id).text for n in (moving, still)]
+    texts = [
+        window.canvas.node_state.value_of(shown.node_named(n).id).text for n in (moving, still)
+    ]
     assert texts == ["0.3", "0.2"]
 
 
@@ -227,7 +229,7 @@ def test_thousands_of_messages_do_not_draw_thousands_of_times(mnist, engine, qtb
 def test_the_viewer_shows_the_selected_tensor(mnist, engine, qtbot):
     weights = mnist.workspace.document.node_named("W1")
     mnist.docking.show("viewer")
-    mnist.canvas.select([weights.id])
+    mnist.canvas.selection.select([weights.id])
     qtbot.waitUntil(lambda: bool(engine.requests(p.FetchTensor)))
     request = engine.requests(p.FetchTensor)[-1]
     assert request.name == "W1"
@@ -251,10 +253,10 @@ def test_the_viewer_shows_the_selected_tensor(mnist, engine, qtbot):
 def test_answers_for_another_selection_are_ignored(mnist, engine, qtbot):
     document = mnist.workspace.document
     mnist.docking.show("viewer")
-    mnist.canvas.select([document.node_named("W1").id])
+    mnist.canvas.selection.select([document.node_named("W1").id])
     qtbot.waitUntil(lambda: bool(engine.requests(p.FetchTensor)))
     old = engine.requests(p.FetchTensor)[-1]
-    mnist.canvas.select([document.node_named("b1").id])
+    mnist.canvas.selection.select([document.node_named("b1").id])
     engine.on_message(p.TensorValue(old.request, "W1", np.zeros(3)))
     qtbot.wait(50)
     assert mnist.panels["viewer"].array is None

@@ -95,7 +95,9 @@ def test_the_tutorial_follows_the_document(window, welcome, qtbot):
     tutorial.finished.connect(said.append)
     commands.rename(document, a, "a")
     assert tutorial.title == "a is 9" and said == ["a = (b + c) × (c + 2) is 9"]
-    qtbot.waitUntil(lambda: (v := window.canvas.value_of(a)) is not None and v.text == "9")
+    qtbot.waitUntil(
+        lambda: (v := window.canvas.node_state.value_of(a)) is not None and v.text == "9"
+    )
 
 
 def test_undo_does_not_confuse_the_tutorial(window, qtbot):
@@ -108,8 +110,6 @@ def test_undo_does_not_confuse_the_tutorial(window, qtbot):
 
 
 def test_the_link_of_the_empty_canvas_begins_the_tutorial(window, qtbot):
-    from nodeflow.ui.canvas.view import empty_state
-
-    center = empty_state.link_rect(window.canvas).center().toPoint()
+    center = window.canvas.empty_state.link_rect().center().toPoint()
     qtbot.mouseClick(window.canvas, Qt.MouseButton.LeftButton, pos=center)
     assert window.tutorial.isVisible()

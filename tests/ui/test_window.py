@@ -36,7 +36,7 @@ def build_expression(document: Document) -> dict[str, str]:
 def shown(window, name: str) -> str | None:
     """The text of the value that a node shows."""
     record = window.workspace.document.node_named(name)
-    preview = window.canvas.value_of(record.id)
+    preview = window.canvas.node_state.value_of(record.id)
     return None if preview is None else preview.text
 
 
@@ -106,7 +106,7 @@ def test_show_order_numbers_levels(window, qtbot):
 
 def test_run_to_here_fetches_one_node_and_dims_the_rest(window, engine, qtbot):
     ids = build_expression(window.workspace.document)
-    window.canvas.select([ids["d"]])
+    window.canvas.selection.select([ids["d"]])
     window.actions_.trigger("run_to")
     request = engine.requests(p.Evaluate)[-1]
     assert request.names == ("d",) and not request.watch
@@ -117,7 +117,7 @@ def test_run_to_here_fetches_one_node_and_dims_the_rest(window, engine, qtbot):
     assert not scene.dimmed.any()
     window.actions_.trigger("run_to")
     assert "dimmed" in window.info.text
-    window.canvas.select([])
+    window.canvas.selection.select([])
     assert not scene.dimmed.any()
     assert window.info.text == "", "the message goes with what it tells of"
 
@@ -265,11 +265,11 @@ def test_palette_drag_adds_a_node_where_it_is_dropped(window, qtbot):
     qtbot.mousePress(viewport, Qt.MouseButton.LeftButton, pos=start)
     qtbot.mouseMove(viewport, start + QPoint(30, 0))
     qtbot.mouseMove(viewport, viewport.mapFromGlobal(target))
-    assert window.canvas.ghost is not None
+    assert window.canvas.palette_drag.preview is not None
     qtbot.mouseRelease(viewport, Qt.MouseButton.LeftButton, pos=viewport.mapFromGlobal(target))
     nodes = list(window.workspace.document.nodes.values())
     assert [n.op for n in nodes] == ["multiply"]
-    corner = window.canvas.node_rect(nodes[0].id)
+    corner = window.canvas.viewport.node_rect(nodes[0].id)
     assert corner.adjusted(-8, -8, 8, 8).contains(QPointF(300, 200))
 
 
@@ -313,8 +313,8 @@ def test_both_themes_show_everything(window, theme, qtbot):
 
 def test_node_activated_leads_to_its_value(window, qtbot):
     ids = build_expression(window.workspace.document)
-    window.canvas.select([ids["b"]])
-    window.canvas.node_activated.emit(ids["b"])
+    window.canvas.selection.select([ids["b"]])
+    window.canvas.signals.node_activated.emit(ids["b"])
     row = window.panels["inspector"].outside.page.attributes.attr_rows["value"]
     assert row.editor.focus_widget().hasFocus()
 

@@ -73,7 +73,7 @@ def _view(document: Document, theme: str, values: Mapping[str, Any], analysis: A
     from nodeflow.ui.core.theme import THEMES
 
     view = CanvasView(document, analysis, THEMES[theme])
-    view.set_values(dict(values))
+    view.node_state.set_values(dict(values))
     return view
 
 
@@ -91,14 +91,14 @@ def _png(view: Any, scale: float) -> bytes:
     from PySide6.QtCore import QRectF, Qt
     from PySide6.QtGui import QImage, QPainter
 
-    source = view.export_rect()
+    source = view.renderer.export_rect()
     scale = min(scale, LARGEST_SIDE / max(source.width(), source.height(), 1.0))
     width, height = round(source.width() * scale), round(source.height() * scale)
     image = QImage(max(width, 1), max(height, 1), QImage.Format.Format_ARGB32_Premultiplied)
     image.fill(Qt.GlobalColor.transparent)
     painter = QPainter(image)
     try:
-        view.render(painter, QRectF(0, 0, width, height), source)
+        view.renderer.export(painter, QRectF(0, 0, width, height), source)
     finally:
         painter.end()
     buffer = _buffer()
@@ -110,7 +110,7 @@ def _svg(view: Any) -> str:
     from PySide6.QtCore import QRectF, QSize
     from PySide6.QtSvg import QSvgGenerator
 
-    source, buffer = view.export_rect(), _buffer()
+    source, buffer = view.renderer.export_rect(), _buffer()
     generator = QSvgGenerator()
     generator.setOutputDevice(buffer)
     generator.setSize(QSize(round(source.width()), round(source.height())))
@@ -125,7 +125,7 @@ def _pdf(view: Any) -> bytes:
     from PySide6.QtCore import QMarginsF, QRectF, QSizeF
     from PySide6.QtGui import QPageSize, QPdfWriter
 
-    source, buffer = view.export_rect(), _buffer()
+    source, buffer = view.renderer.export_rect(), _buffer()
     writer = QPdfWriter(buffer)
     writer.setTitle("nodeflow graph")
     writer.setResolution(PDF_DOTS)
@@ -147,7 +147,7 @@ def _draw(view: Any, device: Any, rect: Any) -> None:
     if not painter.begin(device):
         raise FileProblem("the picture cannot be drawn")
     try:
-        view.render(painter, rect, view.export_rect())
+        view.renderer.export(painter, rect, view.renderer.export_rect())
     finally:
         painter.end()
 

@@ -86,31 +86,31 @@ class ContextMenu(QObject):
         actions.bind(self._bindings())
         for items in CONTEXT_MENUS.values():
             actions.require(tuple(action_ids(items)))
-        canvas.menu_requested.connect(self.open)
+        canvas.signals.menu_requested.connect(self.open)
         workspace.selected.connect(self.name_toggles)
-        canvas.wire_selected.connect(self.name_toggles)
+        canvas.selection.wire_selected.connect(self.name_toggles)
         workspace.changed.connect(self.name_toggles)
 
     def _bindings(self) -> dict[str, Binding]:
         canvas = self._canvas
         align = {
-            side: Binding(partial(canvas.align, side), self._not_several)
+            side: Binding(partial(canvas.edits.align, side), self._not_several)
             for side in ("left", "right", "top", "bottom", "center_x", "center_y")
         }
         return {
             **{f"align_{side}": binding for side, binding in align.items()},
-            "distribute_x": Binding(partial(canvas.distribute, 0), self._fewer_than_three),
-            "distribute_y": Binding(partial(canvas.distribute, 1), self._fewer_than_three),
-            "snap_grid": Binding(canvas.snap_selection, self._no_nodes),
-            "heal": Binding(canvas.heal_selection, self._no_nodes),
-            "detach": Binding(canvas.detach_selection, self._no_nodes),
-            "replace": Binding(canvas.replace_selected, self._replace_blocked),
-            "swap_inputs": Binding(canvas.swap_selection, self._swap_blocked),
-            "mute": Binding(partial(canvas.toggle_mode, MUTED), self._no_targets),
-            "bypass": Binding(partial(canvas.toggle_mode, BYPASSED), self._no_targets),
-            "collapse": Binding(canvas.toggle_collapsed, self._no_targets),
+            "distribute_x": Binding(partial(canvas.edits.distribute, 0), self._fewer_than_three),
+            "distribute_y": Binding(partial(canvas.edits.distribute, 1), self._fewer_than_three),
+            "snap_grid": Binding(canvas.edits.snap_to_grid, self._no_nodes),
+            "heal": Binding(canvas.edits.heal, self._no_nodes),
+            "detach": Binding(canvas.edits.detach, self._no_nodes),
+            "replace": Binding(canvas.edits.replace, self._replace_blocked),
+            "swap_inputs": Binding(canvas.edits.swap_inputs, self._swap_blocked),
+            "mute": Binding(partial(canvas.edits.toggle_mode, MUTED), self._no_targets),
+            "bypass": Binding(partial(canvas.edits.toggle_mode, BYPASSED), self._no_targets),
+            "collapse": Binding(canvas.edits.toggle_collapsed, self._no_targets),
             "breakpoint": Binding(self._toggle_breakpoint, self.breakpoint_blocked),
-            "hide_wires": Binding(canvas.toggle_wire_hidden, self._hiding_blocked),
+            "hide_wires": Binding(canvas.edits.toggle_wire_hidden, self._hiding_blocked),
             "add_dot": Binding(self._add_dot, self._no_wire),
             "insert_node": Binding(self._insert_node, self._no_wire),
         }
@@ -125,7 +125,7 @@ class ContextMenu(QObject):
         self.menu.setObjectName("canvasMenu")
         self.menu.setToolTipsVisible(True)
         fill_menu(self.menu, CONTEXT_MENUS[kind], self._actions, {})
-        self._canvas.menu_open_at = self._canvas.menu_at
+        self._canvas.mouse.menu_open_at = self._canvas.mouse.menu_at
         self.menu.aboutToHide.connect(self._closed_soon)
         self.menu.popup(at)
 
@@ -135,11 +135,11 @@ class ContextMenu(QObject):
 
     def _forget_place(self) -> None:
         if self.menu is None or not self.menu.isVisible():
-            self._canvas.menu_open_at = None
+            self._canvas.mouse.menu_open_at = None
 
     def name_toggles(self, *_: object) -> None:
         """Say what the toggles would do to what is selected now."""
-        nodes = [self._workspace.document.nodes[i] for i in self._canvas.targets()]
+        nodes = [self._workspace.document.nodes[i] for i in self._canvas.selection.targets()]
         for mode, on, off in ((MUTED, "Mute", "Unmute"), (BYPASSED, "Bypass", "End the bypass")):
             every = bool(nodes) and all(mode_of(node) == mode for node in nodes)
             self._actions.set_text("mute" if mode == MUTED else "bypass", off if every else on)
@@ -150,9 +150,9 @@ class ContextMenu(QObject):
         self._actions.set_text("collapse", "Open" if every else "Collapse to the title")
         one = nodes[0].op if len(nodes) == 1 else ""
         self._actions.set_text("expand", "Enter the subgraph" if one == SUBGRAPH else "Expand")
-        hidden = self._canvas.is_wire_hidden(self._canvas.selected_wire)
+        hidden = self._canvas.edits.is_wire_hidden(self._canvas.selection.wire)
         words = "Show the wire" if hidden else "Hide the wire"
-        if self._canvas.selected_wire is None:
+        if self._canvas.selection.wire is None:
             words = "Hide or show wires"
         self._actions.set_text("hide_wires", words)
         self._actions.refresh(KEYS_COUNT_AT_ONCE)
@@ -166,7 +166,7 @@ class ContextMenu(QObject):
         return self._locked() or (None if self._workspace.selection else NO_SELECTION)
 
     def _no_targets(self) -> Blocked | None:
-        some = bool(self._workspace.selection) or bool(self._canvas.targets())
+        some = bool(self._workspace.selection) or bool(self._canvas.selection.targets())
         return self._locked() or (None if some else NO_NODES)
 
     def breakpoint_blocked(self) -> Blocked | None:
@@ -209,11 +209,11 @@ class ContextMenu(QObject):
         return Blocked("Select a node with two inputs.")
 
     def _no_wire(self) -> Blocked | None:
-        wire = self._canvas.selected_wire in self._workspace.document.wires
+        wire = self._canvas.selection.wire in self._workspace.document.wires
         return self._locked() or (None if wire else Blocked("Click a wire, or double click it."))
 
     def _hiding_blocked(self) -> Blocked | None:
-        wire = self._canvas.selected_wire in self._workspace.document.wires
+        wire = self._canvas.selection.wire in self._workspace.document.wires
         some = wire or bool(self._workspace.selection)
         return self._locked() or (None if some else Blocked("Select a wire or nodes."))
 
@@ -221,26 +221,28 @@ class ContextMenu(QObject):
 
     def _toggle_breakpoint(self) -> None:
         document, chosen = self._workspace.document, self._workspace.selection
-        with self._canvas.reporting():
+        with self._canvas.signals.reporting():
             if all(has_breakpoint(document.nodes[i]) for i in chosen):
                 toggle_breakpoint(document, chosen)
             else:
                 toggle_breakpoint(document, self._breakable())
 
     def _add_dot(self) -> None:
-        key = self._canvas.selected_wire
+        key = self._canvas.selection.wire
         if key is not None:
-            self._canvas.add_dot(key, self._canvas.view_to_scene(self._on_wire(key)))
+            self._canvas.edits.add_dot(
+                key, self._canvas.viewport.camera.to_scene(self._on_wire(key))
+            )
 
     def _insert_node(self) -> None:
-        key = self._canvas.selected_wire
+        key = self._canvas.selection.wire
         if key is not None:
-            self._canvas.insert_into_wire(self._on_wire(key))
+            self._canvas.edits.insert_into_wire(self._on_wire(key))
 
     def _on_wire(self, key: tuple[str, str]) -> QPointF:
         """Where the menu was opened on a wire, else the wire's middle, in view coordinates."""
-        at = QPointF(self._canvas.menu_at)
-        if self._canvas.hit(at).wire == key:
+        at = QPointF(self._canvas.mouse.menu_at)
+        if self._canvas.viewport.hit_test(at).wire == key:
             return at
-        lines = self._canvas.wire_lines(key)
+        lines = self._canvas.viewport.wire_lines([key])
         return QPointF(*lines[len(lines) // 2, :2].tolist())

@@ -43,27 +43,31 @@ class EditActions(QObject):
         own = {
             "undo": Binding(self.undo, self._undo_blocked),
             "redo": Binding(self.redo, self._redo_blocked),
-            "cut": Binding(canvas.cut, self._edit_blocked),
-            "copy": Binding(self._shown(CanvasView.copy), self._nothing_selected),
+            "cut": Binding(canvas.clipboard.cut, self._edit_blocked),
+            "copy": Binding(
+                self._shown(lambda canvas: canvas.clipboard.copy()), self._nothing_selected
+            ),
             "copy_formula": Binding(partial(self._copy_as, "text"), self._not_one_node),
             "copy_latex": Binding(partial(self._copy_as, "LaTeX"), self._not_one_node),
             "copy_python": Binding(partial(self._copy_as, "Python"), self._not_one_node),
             "paste": Binding(self._paste, self._paste_blocked),
             "paste_wired": Binding(partial(self._paste, wired=True), self._paste_blocked),
-            "duplicate": Binding(canvas.duplicate, self._edit_blocked),
-            "duplicate_wired": Binding(partial(canvas.duplicate, wired=True), self._edit_blocked),
-            "delete": Binding(canvas.delete_selection, self._delete_blocked),
-            "select_all": Binding(self._shown(CanvasView.select_all)),
+            "duplicate": Binding(canvas.clipboard.duplicate, self._edit_blocked),
+            "duplicate_wired": Binding(
+                partial(canvas.clipboard.duplicate, wired=True), self._edit_blocked
+            ),
+            "delete": Binding(canvas.edits.delete, self._delete_blocked),
+            "select_all": Binding(self._shown(lambda canvas: canvas.selection.select_all())),
             "rename": Binding(self._rename, self._rename_blocked),
             "search": Binding(self._search, self._locked),
             "frame": Binding(self._frame, self._frame_blocked),
             "note": Binding(self._note, self._locked),
             "arrange": Binding(self._arrange, self._arrange_blocked),
-            "fit": Binding(self._shown(CanvasView.fit_all)),
-            "fit_selection": Binding(self._shown(CanvasView.fit_selection), self._nothing_selected),
-            "zoom_in": Binding(self._shown(CanvasView.zoom_in)),
-            "zoom_out": Binding(self._shown(CanvasView.zoom_out)),
-            "zoom_reset": Binding(self._shown(CanvasView.zoom_reset)),
+            "fit": Binding(self._shown(lambda canvas: canvas.viewport.fit_all())),
+            "fit_selection": Binding(self._shown(_fit_selection), self._nothing_selected),
+            "zoom_in": Binding(self._shown(lambda canvas: canvas.viewport.zoom_in())),
+            "zoom_out": Binding(self._shown(lambda canvas: canvas.viewport.zoom_out())),
+            "zoom_reset": Binding(self._shown(lambda canvas: canvas.viewport.zoom_reset())),
         }
         blocked = {
             "edit_selected": self._inspect_blocked,
@@ -76,12 +80,12 @@ class EditActions(QObject):
         }
         return own | by_canvas
 
-    def _shown(self, method: Callable[[CanvasView], object]) -> Callable[[], object]:
-        """Call a method of the canvas that is visible."""
-        return lambda: method(self._pages.shown_canvas)
+    def _shown(self, action: Callable[[CanvasView], object]) -> Callable[[], object]:
+        """Call a function with the canvas that is visible."""
+        return lambda: action(self._pages.shown_canvas)
 
     def _run(self, action: str) -> None:
-        self._pages.shown_canvas.run(action)
+        self._pages.shown_canvas.keyboard.run(action)
 
     def _name_undo(self) -> None:
         """Say in the menu what would be undone and redone."""
@@ -94,14 +98,14 @@ class EditActions(QObject):
         return None if self._workspace.document.can_undo else Blocked("Nothing to undo.")
 
     def undo(self) -> None:
-        self._canvas.cancel_gesture()
+        self._canvas.mouse.cancel_gesture()
         self._workspace.document.undo()
 
     def _redo_blocked(self) -> Blocked | None:
         return None if self._workspace.document.can_redo else Blocked("Nothing to redo.")
 
     def redo(self) -> None:
-        self._canvas.cancel_gesture()
+        self._canvas.mouse.cancel_gesture()
         self._workspace.document.redo()
 
     def _locked(self) -> Blocked | None:
@@ -116,17 +120,17 @@ class EditActions(QObject):
         return self._locked() or (None if self._workspace.selection else NOTHING)
 
     def _nothing_selected(self) -> Blocked | None:
-        return None if self._pages.shown_canvas.selected_ids() else NOTHING
+        return None if self._pages.shown_canvas.selection.ids() else NOTHING
 
     def _not_one_node(self) -> Blocked | None:
-        one = len(self._pages.shown_canvas.selected_nodes()) == 1
+        one = len(self._pages.shown_canvas.selection.nodes()) == 1
         return None if one else Blocked("Select one node.")
 
     def _copy_as(self, form: str) -> None:
         canvas = self._pages.shown_canvas
-        node = canvas.selected_nodes()[0]
+        node = canvas.selection.nodes()[0]
         QGuiApplication.clipboard().setText(FORMS[form](canvas.document, node))
-        self._canvas.say(f"Copied {canvas.document.nodes[node].name} as {form}.")
+        self._canvas.signals.message.emit(f"Copied {canvas.document.nodes[node].name} as {form}.")
 
     def _paste_blocked(self) -> Blocked | None:
         if self._locked():
@@ -137,15 +141,15 @@ class EditActions(QObject):
         return Blocked("The clipboard holds no nodes.")
 
     def _paste(self, wired: bool = False) -> None:
-        self._canvas.paste(self._menu_place(), wired=wired)
+        self._canvas.clipboard.paste(self._menu_place(), wired=wired)
 
     def _menu_place(self) -> QPointF | None:
         """Where the menu is about, in scene units, if this comes from one."""
-        at = self._canvas.menu_open_at
-        return None if at is None else self._canvas.view_to_scene(QPointF(at))
+        at = self._canvas.mouse.menu_open_at
+        return None if at is None else self._canvas.viewport.camera.to_scene(QPointF(at))
 
     def _delete_blocked(self) -> Blocked | None:
-        something = self._workspace.raw_selection or self._canvas.selected_wire
+        something = self._workspace.raw_selection or self._canvas.selection.wire
         return self._locked() or (None if something else NOTHING)
 
     def _rename_blocked(self) -> Blocked | None:
@@ -155,46 +159,45 @@ class EditActions(QObject):
 
     def _inspect_blocked(self) -> Blocked | None:
         canvas = self._pages.shown_canvas
-        one = len(canvas.selected_nodes()) == 1 or canvas.selected_frame
+        one = len(canvas.selection.nodes()) == 1 or canvas.selection.frame
         return None if one else Blocked("Select one node or frame to edit it.")
 
     def _rename(self) -> None:
         chosen = self._workspace.raw_selection[0]
         if chosen in self._workspace.document.frames:
-            self._canvas.rename_frame(chosen)
+            self._canvas.rename.frame(chosen)
         else:
-            self._canvas.rename_node(chosen)
+            self._canvas.rename.node(chosen)
 
     def _search(self) -> None:
         canvas = self._canvas
         canvas.setFocus()
-        at = canvas.menu_open_at
-        canvas.ask_search(canvas.pointer_place() if at is None else QPointF(at), None)
+        at = canvas.mouse.menu_open_at
+        canvas.edits.search(canvas.mouse.position() if at is None else QPointF(at), None)
 
     def _frame(self) -> None:
         """Put a frame around the selected nodes."""
         area = QRectF()
         for node_id in self._workspace.selection:
-            corner = self._canvas.view_to_scene(self._canvas.node_rect(node_id).topLeft())
-            size = self._canvas.node_rect(node_id).size() / self._canvas.camera.scale
-            area = area.united(QRectF(corner, size))
+            viewport = self._canvas.viewport
+            area |= viewport.camera.rect_to_scene(viewport.node_rect(node_id))
         area.adjust(-FRAME_PAD, -FRAME_PAD - FRAME_HEAD, FRAME_PAD, FRAME_PAD)
         rect = (area.x(), area.y(), area.width(), area.height())
         commands.add_frame(self._workspace.document, rect, "Frame")
 
     def _resize_blocked(self) -> Blocked | None:
         canvas = self._pages.shown_canvas
-        one = canvas.selected_frame in canvas.document.frames
+        one = canvas.selection.frame in canvas.document.frames
         return self._locked() or (None if one else Blocked("Select a frame."))
 
     def _note(self) -> None:
         """Put a note at the pointer, and let the user write it."""
         canvas = self._canvas
-        place = self._menu_place() or canvas.view_to_scene(canvas.pointer_place())
+        place = self._menu_place() or canvas.viewport.camera.to_scene(canvas.mouse.position())
         x, y = round(place.x() / 8) * 8, round(place.y() / 8) * 8
         note = commands.add_frame(self._workspace.document, (x, y, *NOTE_SIZE), "Note")
-        canvas.select([note])
-        canvas.edit_wanted.emit(note)
+        canvas.selection.select([note])
+        canvas.signals.edit_requested.emit(note)
 
     def _arrange_blocked(self) -> Blocked | None:
         empty = None if self._workspace.document.nodes else Blocked("The graph is empty.")
@@ -202,7 +205,7 @@ class EditActions(QObject):
 
     def _arrange(self) -> None:
         """Lay out the selected nodes; everything, if there are none or one."""
-        self._canvas.cancel_gesture()
+        self._canvas.mouse.cancel_gesture()
         scene, chosen = self._canvas.scene, self._workspace.selection
         sizes = {i: tuple(scene.sizes[scene.nodes.get(i)].tolist()) for i in scene.nodes}
         before = {i: record.pos for i, record in self._workspace.document.nodes.items()}
@@ -213,8 +216,12 @@ class EditActions(QObject):
             sizes,
         )
         if len(chosen) < 2:
-            self._canvas.fit_all()
-        self._canvas.glide.start_from(before)
+            self._canvas.viewport.fit_all()
+        self._canvas.animation.start_from(before)
+
+
+def _fit_selection(canvas: CanvasView) -> None:
+    canvas.viewport.fit(canvas.selection.ids())
 
 
 def _lower(label: str) -> str:

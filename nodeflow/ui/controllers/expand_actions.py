@@ -49,7 +49,7 @@ class ExpandActions(QObject):
                 "unpack": Binding(self.unpack, self._unpack_blocked),
             }
         )
-        canvas.node_activated.connect(self.activate)
+        canvas.signals.node_activated.connect(self.activate)
         pages.expansion.unpack_requested.connect(self.unpack)
         workspace.changed.connect(self._on_changed)
 
@@ -80,8 +80,8 @@ class ExpandActions(QObject):
         except NodeflowError as error:
             self._messages.show(str(error), "error")
             return
-        self._canvas.select(new)
-        self._canvas.fit_selection()
+        self._canvas.selection.select(new)
+        self._canvas.viewport.fit(new)
         self._messages.show_status(f"Unpacked {len(new)} nodes")
 
     # ---- the inside -------------------------------------------------------------------------
@@ -107,9 +107,9 @@ class ExpandActions(QObject):
         return None if self._pages.is_inside else self._expand_blocked()
 
     def _unpack_instance(self, record: NodeRecord) -> None:
-        with self._canvas.reporting():
+        with self._canvas.signals.reporting():
             new = unpack_subgraph(self._workspace.document, record.id)
-            self._canvas.select(new)
+            self._canvas.selection.select(new)
             self._messages.show_status(f"Unpacked {len(new)} nodes")
 
     def _enter(self, node_id: str) -> bool:

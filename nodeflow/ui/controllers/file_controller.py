@@ -146,14 +146,14 @@ class FileController(QObject):
         """Write the graph or what is selected as PNG, SVG or PDF, as and where the user wants."""
         document, canvas = self._workspace.document, self._canvas
         borders = document.borders.values()
-        ids = [i for i in canvas.selected_things() if i not in borders]
+        ids = [i for i in canvas.selection.with_contents() if i not in borders]
         count = sum(i in document.nodes for i in ids)
         whole = f"The subgraph {document.scope}" if document.scope else "The whole graph"
         dialog = ExportDialog(
             self._window,
-            canvas.theme.name,
-            canvas.export_rect().size(),
-            canvas.export_rect(ids).size() if ids else None,
+            canvas.renderer.theme.name,
+            canvas.renderer.export_rect().size(),
+            canvas.renderer.export_rect(ids).size() if ids else None,
             (whole, f"The selection ({count} node{'s' if count != 1 else ''})"),
         )
         if not dialog.exec():
@@ -176,7 +176,7 @@ class FileController(QObject):
         if options.selection_only:
             shown = excerpt(document, ids)
             analysis = _analysis_of_excerpt(shown, document, analysis)
-        values = {document.nodes[i].name: canvas.value_of(i) for i in document.nodes}
+        values = {document.nodes[i].name: canvas.node_state.value_of(i) for i in document.nodes}
         try:
             render_file(
                 shown,

@@ -25,8 +25,8 @@ class KeyActions(QObject):
         self._window, self._canvas = window, canvas
         self._settings, self._actions = settings, actions
         self.keymap = Keymap(settings, actions.specs)
-        canvas.set_pointer(settings.pointer)
-        actions.keys_changed.connect(canvas.keys.use)
+        canvas.mouse.set_preset(settings.pointer)
+        actions.keys_changed.connect(canvas.keyboard.keys.use)
         actions.apply_keymap(self.keymap.keys)
         actions.bind(
             {
@@ -48,7 +48,7 @@ class KeyActions(QObject):
 
     def _set_pointer(self, name: str) -> None:
         self._settings.pointer = name
-        self._canvas.set_pointer(name)
+        self._canvas.mouse.set_preset(name)
 
     def _list_shortcuts(self) -> None:
         ShortcutsDialog(self._window, self._actions).open()

@@ -35,11 +35,11 @@ class NodeNavigator(QObject):
         if node_id not in document.nodes and node_id not in document.frames:
             return
         self._pages.show_canvas()
-        self._canvas.select([node_id])
+        self._canvas.selection.select([node_id])
         if node_id in document.nodes:
-            self._canvas.center_on(node_id)
+            self._canvas.viewport.center_on(node_id)
         else:
-            self._canvas.fit_selection()
+            self._canvas.viewport.fit([node_id])
 
     def show_path(self, path: str) -> None:
         """Show a node by its path of ids from the file's own graph."""
@@ -56,7 +56,9 @@ class NodeNavigator(QObject):
             return
         self.show_path(paths[0])
         steps = paths[0].split("/")[:-1]
-        self._canvas.select([p.split("/")[-1] for p in paths if p.split("/")[:-1] == steps])
+        self._canvas.selection.select(
+            [p.split("/")[-1] for p in paths if p.split("/")[:-1] == steps]
+        )
 
 
 def _place(workspace: Workspace, name: str) -> str | None:

@@ -54,7 +54,9 @@ class NodeStatus(QObject):
         wanted, self._wanted = self._wanted, []
         self._soon.stop()
         here = [i for i in wanted if i in nodes]
-        self._canvas.set_status({i: "done" if nodes[i].name in names else "" for i in here})
+        self._canvas.node_state.set_status(
+            {i: "done" if nodes[i].name in names else "" for i in here}
+        )
 
     # ---- a training -------------------------------------------------------------------------
 
@@ -62,16 +64,16 @@ class NodeStatus(QObject):
         """A training stopped at the breakpoints of these nodes (full names)."""
         paths = [path for path in map(self._workspace.find, nodes) if path is not None]
         self._hit = [i for i in map(self._here, paths) if i]
-        self._canvas.set_status(dict.fromkeys(self._hit, "hit"))
+        self._canvas.node_state.set_status(dict.fromkeys(self._hit, "hit"))
 
     @Slot(str)
     def _on_state(self, state: str) -> None:
         if state != "paused" and self._hit:
-            self._canvas.set_status(dict.fromkeys(self._hit, ""))
+            self._canvas.node_state.set_status(dict.fromkeys(self._hit, ""))
             self._hit = []
         if state in ("training", "paused"):
             self._clear("done")
-            self._canvas.set_status(dict.fromkeys(self._trained(), "running"))
+            self._canvas.node_state.set_status(dict.fromkeys(self._trained(), "running"))
         elif state == "idle":
             self._clear("running")
 
@@ -116,18 +118,18 @@ class NodeStatus(QObject):
             if node not in seen and node in document.nodes:
                 seen.add(node)
                 waiting += [wire.target for wire in document.wires_out_of(node)]
-        shown = [i for i in seen if self._canvas.value_of(i) is not None]
-        self._canvas.set_status(dict.fromkeys(shown, "stale"))
+        shown = [i for i in seen if self._canvas.node_state.value_of(i) is not None]
+        self._canvas.node_state.set_status(dict.fromkeys(shown, "stale"))
 
     # ---- together ---------------------------------------------------------------------------
 
     def _show_running(self) -> None:
-        self._canvas.set_status(dict.fromkeys(self._wanted, "running"))
+        self._canvas.node_state.set_status(dict.fromkeys(self._wanted, "running"))
 
     def _clear(self, *states: str) -> None:
         """Take these states from the nodes that have them."""
-        known = self._canvas.statuses()
-        self._canvas.set_status({i: "" for i, state in known.items() if state in states})
+        known = self._canvas.node_state.statuses()
+        self._canvas.node_state.set_status({i: "" for i, state in known.items() if state in states})
 
     def _forget(self, *_: Any) -> None:
         """Another graph is shown, or nothing runs any more."""

@@ -11,8 +11,8 @@ GRID, STEP = 8, 32
 
 def add_in_middle(canvas: CanvasView, op_id: str) -> None:
     """Add a node, or an instance of a subgraph or template, in the middle of what is visible."""
-    middle = canvas.view_to_scene(canvas.rect().center().toPointF())
-    canvas.add_node(op_id, _free_place(canvas, middle))
+    middle = canvas.viewport.camera.to_scene(canvas.rect().center().toPointF())
+    canvas.edits.add_node(op_id, _free_place(canvas, middle))
 
 
 def _free_place(canvas: CanvasView, at: QPointF) -> QPointF:

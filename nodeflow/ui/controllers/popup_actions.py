@@ -44,7 +44,7 @@ class PopupActions(QObject):
         self._wiring = KeyboardWiring(quick_pick, canvas)
         self.formula = ExpressionBar(canvas, workspace, themes.theme, settings)
         themes.changed.connect(self.formula.set_theme)
-        canvas.wire_wanted.connect(self._wiring.begin_at)
+        canvas.signals.wire_requested.connect(self._wiring.begin_at)
         actions.bind(self._bindings())
 
     def _bindings(self) -> dict[str, Binding]:

@@ -138,7 +138,7 @@ class RunController(QObject):
     def _undim(self) -> None:
         if self.target is not None:
             self.target = None
-            self._canvas.set_dimmed(None)
+            self._canvas.node_state.set_dimmed(None)
             self._messages.message_retracted.emit("undim")
 
     def _toggle_order(self) -> None:
@@ -217,8 +217,8 @@ class RunController(QObject):
             if loss is not None:
                 port = next(iter(self._workspace.analysis.out_types(loss.id) or {}), "out")
                 commands.connect(document, loss.id, port, new, "loss")
-        self._canvas.select([new])
-        self._canvas.center_on(new)
+        self._canvas.selection.select([new])
+        self._canvas.viewport.center_on(new)
 
     # ---- the inside -------------------------------------------------------------------------
 
@@ -283,11 +283,11 @@ class RunController(QObject):
             self._undim()
             return
         needed = self._workspace.analysis.ancestors(self.target)
-        self._canvas.set_dimmed(set(document.nodes) - needed)
+        self._canvas.node_state.set_dimmed(set(document.nodes) - needed)
 
     def _number(self) -> None:
         shown = levels(self._workspace.document) if self.shows_order else None
-        self._canvas.set_order(shown)
+        self._canvas.node_state.set_order(shown)
 
     # ---- what comes back --------------------------------------------------------------------
 
@@ -320,11 +320,11 @@ class RunController(QObject):
         if scope:
             inside = (name for name in values if name.startswith(scope))
             values = {name[len(scope) :]: message.values[name] for name in inside}
-        self._canvas.set_values(values)
+        self._canvas.node_state.set_values(values)
         if message.step is None and (message.watch or self.target is None):
             have = {name.partition(":")[0] for name in values}
             stale = [r.id for r in document.nodes.values() if r.name not in have]
-            self._canvas.clear_values(stale)
+            self._canvas.node_state.clear_values(stale)
 
     def _values_here(self, message: p.Previews) -> set[str]:
         """Names of the shown graph's nodes that have a value."""

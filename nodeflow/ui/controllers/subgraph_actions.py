@@ -61,7 +61,7 @@ class SubgraphActions(QObject):
             signal.connect(self.refresh_insertables)
         pages.breadcrumbs.back.connect(self.leave)
         pages.breadcrumbs.chosen.connect(self.go_to)
-        canvas.leave_requested.connect(self.leave)
+        canvas.signals.leave_requested.connect(self.leave)
         actions.bind(self._bindings())
 
     def _bindings(self) -> dict[str, Binding]:
@@ -88,10 +88,10 @@ class SubgraphActions(QObject):
 
     def _create(self) -> None:
         """Put what is selected into a subgraph, and let the user name it."""
-        with self._canvas.reporting():
-            made = create(self._workspace.document, self._canvas.selected_things())
-            self._canvas.select([made])
-            self._canvas.rename_node(made)
+        with self._canvas.signals.reporting():
+            made = create(self._workspace.document, self._canvas.selection.with_contents())
+            self._canvas.selection.select([made])
+            self._canvas.rename.node(made)
 
     def _independent_blocked(self) -> Blocked | None:
         return self._locked() or (None if self._workspace.selected_instance else NO_INSTANCE)
@@ -99,7 +99,7 @@ class SubgraphActions(QObject):
     def _make_independent(self) -> None:
         record = self._workspace.selected_instance
         if record is not None:
-            with self._canvas.reporting():
+            with self._canvas.signals.reporting():
                 name = make_independent(self._workspace.document, record.id)
                 self._messages.show_status(f"{record.name} has the subgraph {name} for itself")
 
@@ -120,8 +120,8 @@ class SubgraphActions(QObject):
         came_from = self._workspace.path[depth] if depth < len(self._workspace.path) else None
         self._workspace.go_to(self._workspace.path[:depth])
         if came_from in self._workspace.document.nodes:
-            self._canvas.select([came_from])
-            self._canvas.show_whole(came_from)
+            self._canvas.selection.select([came_from])
+            self._canvas.viewport.ensure_visible(came_from)
         self._canvas.setFocus()
 
     # ---- ports ------------------------------------------------------------------------------
@@ -161,7 +161,7 @@ class SubgraphActions(QObject):
 
     def _exposed(self, row: Row) -> None:
         node, port, side = row.data
-        with self._canvas.reporting():
+        with self._canvas.signals.reporting():
             name = expose(self._workspace.document, node, port, side)
             self._messages.show_status(f"The subgraph has the port {name}")
 
@@ -199,11 +199,11 @@ class SubgraphActions(QObject):
 
     def _save(self, definition: str | None, name: str) -> None:
         document = self._workspace.document
-        with self._canvas.reporting():
+        with self._canvas.signals.reporting():
             if definition:
                 item = library.save_subgraph(document, definition, name=name)
             else:
-                item = library.save_template(document, self._canvas.selected_things(), name)
+                item = library.save_template(document, self._canvas.selection.with_contents(), name)
             self.refresh_insertables()
             self._messages.show_status(f"{item.name} is in the library")
 

@@ -33,13 +33,15 @@ class ViewActions(QObject):
         super().__init__(canvas)
         self._canvas, self._pages, self._views = canvas, pages, views
         self._settings, self._messages, self._actions = settings, messages, actions
-        self.minimap = Minimap(canvas)
+        self.minimap = Minimap(
+            canvas, canvas.scene, canvas.viewport, canvas.selection, canvas.renderer
+        )
         self.minimap.setVisible(settings.minimap)
         themes.changed.connect(self.minimap.update)
         actions.bind(self._bindings())
         actions.refreshing.connect(self._show_state)
         views.changed.connect(actions.refresh_soon)
-        canvas.history_wanted.connect(self._on_history)
+        canvas.signals.history_requested.connect(self._on_history)
 
     def _bindings(self) -> dict[str, Binding]:
         go_to = {

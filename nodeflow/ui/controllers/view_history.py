@@ -58,7 +58,7 @@ class ViewHistory(QObject):
         self._bookmarks: dict[int, View] = {}
         self._rest = QTimer(self, singleShot=True, interval=REST_MS)
         self._rest.timeout.connect(self.note)
-        canvas.view_changed.connect(self._on_view)
+        canvas.viewport.changed.connect(self._on_view)
         workspace.saved.connect(self._store)
         workspace.edited.connect(self._on_edited)
 
@@ -73,8 +73,8 @@ class ViewHistory(QObject):
     def current(self) -> View:
         """What the canvas shows now."""
         canvas = self._canvas
-        middle = canvas.view_to_scene(QPointF(canvas.width() / 2, canvas.height() / 2))
-        return View(middle.x(), middle.y(), canvas.camera.step, self._path)
+        middle = canvas.viewport.camera.to_scene(QPointF(canvas.width() / 2, canvas.height() / 2))
+        return View(middle.x(), middle.y(), canvas.viewport.camera.step, self._path)
 
     @contextmanager
     def entering(self) -> Iterator[None]:
@@ -87,7 +87,7 @@ class ViewHistory(QObject):
         self._path = self._workspace.path
         before = self._seen.get(self._path)
         if before is not None:
-            self._canvas.look_at(QPointF(before.x, before.y), before.step)
+            self._canvas.viewport.look_at(QPointF(before.x, before.y), before.step)
         self.changed.emit()
 
     # ---- history ----------------------------------------------------------------------------
@@ -182,7 +182,7 @@ class ViewHistory(QObject):
         try:
             if view.path != self._workspace.path and not self._workspace.go_to(view.path):
                 return False
-            self._canvas.look_at(QPointF(view.x, view.y), view.step)
+            self._canvas.viewport.look_at(QPointF(view.x, view.y), view.step)
         finally:
             self._moving = False
         self.changed.emit()

@@ -104,28 +104,28 @@ class ExpansionPage(QWidget):
         self.canvas = canvas = CanvasView(inner, analysis, self._themes.theme, keys=self._keys)
         self._themes.changed.connect(canvas.set_theme)
         canvas.setAccessibleName("Derived nodes")
-        canvas.selection_changed.connect(self.inside.select)
-        canvas.node_activated.connect(self._on_activated)
-        canvas.message.connect(self._messages.status_text)
-        canvas.leave_requested.connect(self.closed)
-        canvas.view_changed.connect(self.view_changed)
+        canvas.selection.changed.connect(self.inside.select)
+        canvas.signals.node_activated.connect(self._on_activated)
+        canvas.signals.message.connect(self._messages.status_text)
+        canvas.signals.leave_requested.connect(self.closed)
+        canvas.viewport.changed.connect(self.view_changed)
         self._layout.addWidget(canvas, 1)
 
     def show_start(self) -> None:
         """Show all of it if that can be read, else where it begins; the canvas has the keyboard."""
         assert self.canvas is not None
         self.layout().activate()
-        self.canvas.fit_all()
-        if self.canvas.camera.scale < READABLE:
-            self.canvas.show_beginning(READABLE)
+        self.canvas.viewport.fit_all()
+        if self.canvas.viewport.camera.scale < READABLE:
+            self.canvas.viewport.show_beginning(READABLE)
         self.canvas.setFocus()
 
     @Slot(str)
     def show_node(self, node_id: str) -> None:
         """Select a node here and bring it to the middle."""
         if self.canvas is not None and node_id in self.canvas.document.nodes:
-            self.canvas.select([node_id])
-            self.canvas.center_on(node_id)
+            self.canvas.selection.select([node_id])
+            self.canvas.viewport.center_on(node_id)
 
     @Slot(str)
     def _on_activated(self, node_id: str) -> None:
@@ -153,8 +153,8 @@ class ExpansionPage(QWidget):
         if self.canvas is None:
             return
         nodes = self.canvas.document.nodes.values()
-        self.canvas.set_values(message.values)
-        self.canvas.clear_values([r.id for r in nodes if r.name not in message.values])
+        self.canvas.node_state.set_values(message.values)
+        self.canvas.node_state.clear_values([r.id for r in nodes if r.name not in message.values])
 
 
 def _tensor_names(inner: Expansion) -> list[str]:

@@ -276,7 +276,7 @@ def thumbnail(document: Document, theme: Theme, ratio: float) -> QPixmap:
     for frame in document.frames.values():
         area = area if frame.note else area.united(QRectF(*frame.rect))
     source = cropped(area)
-    canvas.render(painter, large.rect().toRectF(), source)
+    canvas.renderer.export(painter, large.rect().toRectF(), source)
     painter.end()
     canvas.scene.close()
     canvas.deleteLater()

@@ -46,7 +46,7 @@ def _make(context: PanelContext) -> InspectorPanel:
     def show_value() -> None:
         context.show_panel(PANEL.id if panel.focus_value() else "viewer")
 
-    context.canvas.edit_wanted.connect(edit)
+    context.canvas.signals.edit_requested.connect(edit)
     context.expand.node_opened.connect(show_value)
     return panel
 

@@ -447,16 +447,16 @@ def _make(context: PanelContext) -> PalettePanel:
 
     def begin_drag(op_id: str) -> None:
         context.pages.show_canvas()
-        canvas.begin_ghost(op_id, QCursor.pos())
+        canvas.palette_drag.begin(op_id, QCursor.pos())
 
     def list_subgraphs() -> None:
         context.show_panel(PANEL.id)
         panel.show_offers(SubgraphDeclaration.category)
 
     panel.drag_started.connect(begin_drag)
-    panel.drag_moved.connect(canvas.move_ghost)
-    panel.drag_ended.connect(canvas.drop_ghost)
-    panel.drag_cancelled.connect(canvas.cancel_ghost)
+    panel.drag_moved.connect(canvas.palette_drag.move)
+    panel.drag_ended.connect(canvas.palette_drag.drop)
+    panel.drag_cancelled.connect(canvas.palette_drag.cancel)
     context.subgraphs.list_requested.connect(list_subgraphs)
     return panel
 

@@ -227,9 +227,9 @@ class OutlinePanel(QWidget):
 
 
 def _make(context: PanelContext) -> OutlinePanel:
-    panel = OutlinePanel(context.workspace, context.canvas.value_of)
+    panel = OutlinePanel(context.workspace, context.canvas.node_state.value_of)
     panel.chosen.connect(context.navigator.show_node)
-    panel.selected.connect(context.canvas.select)
+    panel.selected.connect(context.canvas.selection.select)
     context.run.values_changed.connect(panel.refresh_soon)
 
     def focus() -> None:

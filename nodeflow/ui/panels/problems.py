@@ -121,7 +121,7 @@ def _make(context: PanelContext) -> ProblemsPanel:
             context.navigator.show_path(path)
             context.navigator.attribute_requested.emit(port)
         else:
-            context.canvas.select(context.workspace.optimizers)
+            context.canvas.selection.select(context.workspace.optimizers)
 
     panel.chosen.connect(show_node)
     panel.file_chosen.connect(context.plugins.open_file)

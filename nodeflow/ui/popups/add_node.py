@@ -29,7 +29,7 @@ from nodeflow.graph.declaration import NodeDeclaration
 from nodeflow.graph.types import DTYPES
 from nodeflow.ui.canvas import CanvasView, WireContext
 from nodeflow.ui.canvas.scene import card_data
-from nodeflow.ui.canvas.view.free_position import uncovered
+from nodeflow.ui.canvas.view.free_position import free_position
 from nodeflow.ui.canvas.view.graph_edits import InsertContext, ReplaceContext
 from nodeflow.ui.core.settings import Settings
 from nodeflow.ui.popups.op_query import OpQuery, by_category, ranked
@@ -53,7 +53,7 @@ class SearchToAdd(QuickPick):
     widest = 380
 
     def __init__(self, view: CanvasView, settings: Settings | None = None) -> None:
-        super().__init__(view, view.theme)
+        super().__init__(view, view.renderer.theme)
         self.view, self._settings = view, settings
         self._from: WireContext | None = None
         self._alone = False
@@ -62,11 +62,11 @@ class SearchToAdd(QuickPick):
         self._ops: list[NodeDeclaration] = []
         self._used: Counter[str] = Counter()
         self._accepted = frozenset(DTYPES)
-        view.request_search.connect(self.search)
+        view.signals.search_requested.connect(self.search)
 
     def search(self, scene: QPointF, at: QPointF, context: Context | None) -> None:
         """Open at a view point, for an open wire, a node's place, or for any op."""
-        self.theme = self.view.theme
+        self.theme = self.view.renderer.theme
         self.asked, self._at = Asked(QPointF(scene), context), at
         known = [*declarations(), *self._offers()]
         self._accepted = self._accepted_dtypes()
@@ -81,13 +81,13 @@ class SearchToAdd(QuickPick):
     def place(self) -> None:
         """Lie where it was asked for."""
         self.fit()
-        rect = self.view.kept_inside(QRectF(self._at + QPointF(4, 4), self.size()))
+        rect = self.view.viewport.kept_inside(QRectF(self._at + QPointF(4, 4), self.size()))
         self.move(rect.topLeft().toPoint())
 
     def _selected_output(self) -> WireContext | None:
         """The first output of the one selected node."""
-        document, analysis = self.view.document, self.view.analysis
-        chosen = self.view.selected_nodes()
+        document, analysis = self.view.document, self.view.scene.analysis
+        chosen = self.view.selection.nodes()
         if len(chosen) != 1:
             return None
         ports = out_ports(document, document.nodes[chosen[0]], analysis)
@@ -107,9 +107,9 @@ class SearchToAdd(QuickPick):
     def _suits(self, op: NodeDeclaration) -> bool:
         context = self.asked.context
         if isinstance(context, ReplaceContext):
-            return fits_in_place(self.view.document, self.view.analysis, context.node, op)
+            return fits_in_place(self.view.document, self.view.scene.analysis, context.node, op)
         if isinstance(context, InsertContext):
-            document, analysis = self.view.document, self.view.analysis
+            document, analysis = self.view.document, self.view.scene.analysis
             record = insertables.preview(document, op.id)
             return insertion(document, analysis, record, context.wire) is not None
         if context is None:
@@ -127,7 +127,7 @@ class SearchToAdd(QuickPick):
         context = self.asked.context
         if not isinstance(context, WireContext) or context.side == "out":
             return frozenset(DTYPES)
-        return accepts(self.view.document, self.view.analysis, context.node, context.port)
+        return accepts(self.view.document, self.view.scene.analysis, context.node, context.port)
 
     def _fit(self, op: NodeDeclaration) -> float:
         """1 for an op made for the dtype of the open wire, 0 for one that takes or gives all."""
@@ -183,14 +183,14 @@ class SearchToAdd(QuickPick):
             self._settings.count_use(op.id)
         if context is None and self._from is not None and not self._alone:
             context = self._from if self._would_take(op, self._from) else None
-        with self.view.reporting():
+        with self.view.signals.reporting():
             if isinstance(context, ReplaceContext):
                 replace_op(self.view.document, context.node, op)
             elif isinstance(context, InsertContext):
                 add_into_wire(self.view, op, self.asked.scene, context.wire)
             else:
                 at, corner = self.asked.scene, self.asked.context
-                self.view.select([add_and_wire(self.view, op, at, context, corner)])
+                self.view.selection.select([add_and_wire(self.view, op, at, context, corner)])
 
     @staticmethod
     def _would_take(op: NodeDeclaration, source: WireContext) -> bool:
@@ -220,7 +220,7 @@ def add_and_wire(
         node_id, *more = insertables.add(document, op.id, corner, _attrs(op, context))
         if more:
             return node_id
-        commands.move(document, {node_id: uncovered(view, node_id)})
+        commands.move(document, {node_id: free_position(view.scene, node_id)})
         if context is not None and context.node in document.nodes:
             _wire(view, node_id, context)
     return node_id
@@ -231,10 +231,10 @@ def add_into_wire(view: CanvasView, op: NodeDeclaration, at: QPointF, wire: Wire
     document = view.document
     with document.transaction(f"Insert {insertables.called(op.id)}"):
         node_id = insertables.add(document, op.id, _corner(op, at, None))[0]
-        found = insertion(document, view.analysis, document.nodes[node_id], wire)
+        found = insertion(document, view.scene.analysis, document.nodes[node_id], wire)
         if found is not None:
             insert_on_wire(document, node_id, found)
-    view.select([node_id])
+    view.selection.select([node_id])
 
 
 def _corner(op: NodeDeclaration, at: QPointF, context: WireContext | None) -> tuple[float, float]:
@@ -258,7 +258,7 @@ def _attrs(op: NodeDeclaration, context: WireContext | None) -> dict[str, Any]:
 
 def _wire(view: CanvasView, node_id: str, context: WireContext) -> None:
     """Connect to the first port that takes the wire; say why if none does."""
-    document, analysis = view.document, view.analysis
+    document, analysis = view.document, view.scene.analysis
     record = document.nodes[node_id]
     verdict = None
     if context.side == "out":
@@ -271,4 +271,4 @@ def _wire(view: CanvasView, node_id: str, context: WireContext) -> None:
             commands.connect(document, *end)
             return
     if verdict is not None:
-        view.say(f"Not connected: {verdict.reason}")
+        view.signals.message.emit(f"Not connected: {verdict.reason}")

@@ -374,7 +374,7 @@ class ExpressionBar(QFrame):
         canvas, text = self._canvas, self.field.text()
         scene = canvas.scene
         sizes = {i: tuple(scene.sizes[scene.nodes.take(i)].tolist()) for i in scene.nodes}
-        middle = canvas.view_to_scene(QPointF(canvas.width() / 2, canvas.height() / 2))
+        middle = canvas.viewport.camera.to_scene(QPointF(canvas.width() / 2, canvas.height() / 2))
         center = (middle.x(), middle.y())
         workspace = self._workspace
         try:
@@ -388,8 +388,8 @@ class ExpressionBar(QFrame):
         self._remember(text.strip())
         self.field.clear()
         self.close_bar()
-        canvas.select(ids)
-        canvas.show_whole(*ids)
+        canvas.selection.select(ids)
+        canvas.viewport.ensure_visible(*ids)
 
 
 def _sentence(problem: ExpressionError) -> str:

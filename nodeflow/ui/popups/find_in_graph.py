@@ -97,7 +97,7 @@ class FindInGraph:
         return 0.5 if shown and query.lower() in shown.lower() else value
 
     def _value(self, record: NodeRecord) -> str:
-        return value_preview.plain_text(self._canvas.value_of(record.id))
+        return value_preview.plain_text(self._canvas.node_state.value_of(record.id))
 
     def _row(self, name: str, path: str, record: NodeRecord) -> Row:
         op = self._workspace.declaration(record)

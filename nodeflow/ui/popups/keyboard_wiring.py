@@ -12,7 +12,6 @@ from nodeflow.document.edit.conversions import Conversion, conversions
 from nodeflow.document.model.records import NodeRecord, Wire
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.canvas.scene import card_data
-from nodeflow.ui.canvas.view.conversion_chip import insert_between
 from nodeflow.ui.core.messages import plain
 from nodeflow.ui.popups.fuzzy_match import score
 from nodeflow.ui.popups.quick_pick import QuickPick, Row
@@ -42,18 +41,20 @@ class KeyboardWiring:
     def begin(self, side: str = "out") -> None:
         """Start a wire at the selected node."""
         canvas = self._canvas
-        chosen = canvas.selected_nodes()
+        chosen = canvas.selection.nodes()
         if canvas.document.locked:
-            canvas.say(canvas.document.locked)
+            canvas.signals.message.emit(canvas.document.locked)
             return
         if len(chosen) != 1:
             what = "leaves" if side == "out" else "goes into"
-            canvas.say(f"Select the node that the wire {what}.")
+            canvas.signals.message.emit(f"Select the node that the wire {what}.")
             return
         record = canvas.document.nodes[chosen[0]]
         ports = self._ports_of(record, side)
         if not ports:
-            canvas.say(f"{record.name} has no {'out' if side == 'out' else 'in'}puts.")
+            canvas.signals.message.emit(
+                f"{record.name} has no {'out' if side == 'out' else 'in'}puts."
+            )
         elif len(ports) == 1:
             self.begin_at(record.id, side, ports[0].name)
         else:
@@ -63,7 +64,7 @@ class KeyboardWiring:
         """Start a wire at a port, and ask where it ends."""
         canvas = self._canvas
         if canvas.document.locked:
-            canvas.say(canvas.document.locked)
+            canvas.signals.message.emit(canvas.document.locked)
             return
         self._start = End(node, side, port)
         name, kind = canvas.document.nodes[node].name, self._kind(node, port)
@@ -79,20 +80,20 @@ class KeyboardWiring:
             back=canvas,
             cancelled=self._end,
         )
-        canvas.wire_begun = self._start
+        canvas.selection.open_port = self._start
 
     def _end(self) -> None:
-        self._canvas.wire_begun = None
+        self._canvas.selection.open_port = None
 
     def pick(self) -> None:
         """Ask which wire of the selected node is meant, and select it."""
         canvas = self._canvas
-        document, node = canvas.document, canvas.selected_nodes()[0]
+        document, node = canvas.document, canvas.selection.nodes()[0]
         rows = []
         for wire in (*document.wires_into(node), *document.wires_out_of(node)):
             name = f"{document.nodes[wire.source].name}:{wire.source_port}"
             title = f"{name} → {document.nodes[wire.target].name}:{wire.target_port}"
-            hidden = "hidden" if canvas.is_wire_hidden(wire.key) else ""
+            hidden = "hidden" if canvas.edits.is_wire_hidden(wire.key) else ""
             rows.append(Row(title, hidden, self._kind(*wire[:2]), wire.key, "cable"))
         self._popup.open(
             lambda query: [r for r in rows if score(query, r.title) > 0],
@@ -103,8 +104,10 @@ class KeyboardWiring:
         )
 
     def _pick(self, row: Row) -> None:
-        self._canvas.select_wire(row.data)
-        self._canvas.say(f"{row.title}: Del removes it, Shift+H hides it, arrows lead to its ends.")
+        self._canvas.selection.select_wire(row.data)
+        self._canvas.signals.message.emit(
+            f"{row.title}: Del removes it, Shift+H hides it, arrows lead to its ends."
+        )
 
     def _ask_port(self, record: NodeRecord, side: str, ports: Sequence[PortView]) -> None:
         document, rows = self._canvas.document, []
@@ -127,11 +130,11 @@ class KeyboardWiring:
     def _ports_of(self, record: NodeRecord, side: str) -> list[PortView]:
         document = self._canvas.document
         if side == "out":
-            return out_ports(document, record, self._canvas.analysis)
+            return out_ports(document, record, self._canvas.scene.analysis)
         return in_ports(document, record)
 
     def _kind(self, node: str, port: str) -> str:
-        return card_data.type_text(self._canvas.analysis.type_of(node, port))
+        return card_data.type_text(self._canvas.scene.analysis.type_of(node, port))
 
     def rows(self, query: str) -> Sequence[Row]:
         """Ports of the nodes that answer the query: free ones that take the wire come first."""
@@ -160,7 +163,7 @@ class KeyboardWiring:
                 (node, port, taken, offer),
                 icon="plus",
             )
-            for offer in conversions(canvas.document, canvas.analysis, wire)
+            for offer in conversions(canvas.document, canvas.scene.analysis, wire)
         ]
 
     def _nearest(self, name: str) -> list[NodeRecord]:
@@ -185,7 +188,7 @@ class KeyboardWiring:
             if wanted and score(wanted, port.label) <= 0 and score(wanted, port.name) <= 0:
                 continue
             ends = self._ends(record.id, port.name)
-            verdict = check_wire(canvas.document, canvas.analysis, *ends)
+            verdict = check_wire(canvas.document, canvas.scene.analysis, *ends)
             taken = out and (record.id, port.name) in canvas.document.wires
             kind = self._kind(record.id, port.name)
             alone = len(ports) == 1 and not out
@@ -212,21 +215,21 @@ class KeyboardWiring:
         canvas = self._canvas
         self._end()
         node, port, _, offer = row.data
-        with canvas.reporting():
+        with canvas.signals.reporting():
             if offer is not None:
                 self._convert(Wire(*self._ends(node, port)), offer)
                 return
             commands.connect(canvas.document, *self._ends(node, port))
             own = canvas.document.nodes[self._start.node].name
             if self._start.side == "out":
-                canvas.say(f"Connected {own} to {row.title}.")
+                canvas.signals.message.emit(f"Connected {own} to {row.title}.")
             else:
-                canvas.say(f"Connected {row.title} to {own}:{self._start.port}.")
+                canvas.signals.message.emit(f"Connected {row.title} to {own}:{self._start.port}.")
 
     def _convert(self, wire: Wire, offer: Conversion) -> None:
         canvas = self._canvas
-        canvas.select(insert_between(canvas, offer, wire))
-        canvas.say(f"{offer.title.replace('Insert', 'Inserted', 1)}.")
+        canvas.selection.select(canvas.conversions.insert(offer, wire))
+        canvas.signals.message.emit(f"{offer.title.replace('Insert', 'Inserted', 1)}.")
 
 
 def faces_op(canvas: CanvasView, record: NodeRecord) -> str:

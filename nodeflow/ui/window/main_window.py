@@ -123,9 +123,9 @@ class MainWindow(QMainWindow):
         workspace.announce_last()
         workspace.replaced.connect(self._on_replaced)
         workspace.entered.connect(self._on_entered)
-        workspace.analysed.connect(self.canvas.refresh)
-        self.canvas.selection_changed.connect(workspace.select)
-        self.canvas.message.connect(self.messages.status_text)
+        workspace.analysed.connect(self.canvas.scene.refresh)
+        self.canvas.selection.changed.connect(workspace.select)
+        self.canvas.signals.message.connect(self.messages.status_text)
 
     def _make_pages(self) -> None:
         canvas, themes = self.canvas, self.themes
@@ -134,7 +134,7 @@ class MainWindow(QMainWindow):
             canvas,
             Breadcrumbs(themes, LEAVE_KEYS, ""),
             WelcomePage(self.settings, themes),
-            ExpansionPage(self.workspace, self.link, themes, canvas.keys, self.messages),
+            ExpansionPage(self.workspace, self.link, themes, canvas.keyboard.keys, self.messages),
         )
         self.setCentralWidget(self.pages)
         self.info = InfoBar(themes, canvas)
@@ -249,7 +249,7 @@ class MainWindow(QMainWindow):
         status.engine_clicked.connect(partial(actions.trigger, "show_log"))
         status.zoom_clicked.connect(partial(actions.trigger, "fit"))
         self.link.state_changed.connect(self._show_engine)
-        for signal in (self.canvas.view_changed, self.pages.expansion.view_changed):
+        for signal in (self.canvas.viewport.changed, self.pages.expansion.view_changed):
             signal.connect(self._on_view_changed)
         self.pages.page_changed.connect(self._on_view_changed)
         self._on_view_changed()
@@ -263,7 +263,7 @@ class MainWindow(QMainWindow):
         self.plugins.reloaded.connect(self._on_plugins)
         self._on_plugins(set())
         self.tutorial.finished.connect(status.show_text)
-        self.canvas.tutorial_requested.connect(self.begin_tutorial)
+        self.canvas.signals.tutorial_requested.connect(self.begin_tutorial)
         welcome = self.pages.welcome
         welcome.new_requested.connect(self.files.new)
         welcome.open_requested.connect(self.files.open)
@@ -315,7 +315,7 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def _on_view_changed(self) -> None:
-        self.status.show_zoom(self.pages.shown_canvas.camera.scale)
+        self.status.show_zoom(self.pages.shown_canvas.viewport.camera.scale)
         self.tutorial.place()
 
     @Slot(str)

@@ -27,18 +27,21 @@ class Hands:
     def __init__(self, canvas: CanvasView) -> None:
         self.canvas = canvas
         self.messages: list[str] = []
-        canvas.message.connect(self.messages.append)
+        canvas.signals.message.connect(self.messages.append)
 
     def at(self, x: float, y: float) -> QPoint:
         """The view pixel of a scene point."""
-        return self.canvas.scene_to_view(QPointF(x, y)).toPoint()
+        return self.canvas.viewport.camera.to_view(QPointF(x, y)).toPoint()
 
     def title(self, node_id: str) -> QPoint:
-        rect = self.canvas.node_rect(node_id)
+        rect = self.canvas.viewport.node_rect(node_id)
         return QPointF(rect.left() + 60, rect.top() + 16).toPoint()
 
     def port(self, node_id: str, port: str) -> QPoint:
-        return self.canvas.port_position(node_id, port)
+        """The pixel of a port; an output of that name only where no input has it."""
+        face = self.canvas.scene.face(self.canvas.scene.nodes.take(node_id))
+        side = "in" if any(p.name == port for p in face.inputs) else "out"
+        return self.canvas.viewport.port_position(node_id, port, side).toPoint()
 
     def press(self, at: QPoint, button=LEFT, keys=NONE) -> None:
         QTest.mousePress(self.canvas, button, keys, at)
@@ -74,15 +77,15 @@ def canvas(qtbot, document: Document) -> Iterator[CanvasView]:
     touched: list[set[str]] = []
     document.subscribe(lambda change: touched.append(analysis.update(change)))
     view = CanvasView(document, analysis, LIGHT)
-    document.subscribe(lambda change: view.refresh(touched.pop()))
+    document.subscribe(lambda change: view.scene.refresh(touched.pop()))
     qtbot.addWidget(view)
     view.resize(1000, 700)
     view.show()
     view.setFocus()
     qtbot.waitExposed(view)
-    view.camera.step = 0
-    view.camera.x = view.camera.y = 0.0
-    view.repaint_all()
+    view.viewport.camera.step = 0
+    view.viewport.camera.x = view.viewport.camera.y = 0.0
+    view.renderer.repaint_all()
     yield view
     view.scene.close()
 
@@ -115,8 +118,8 @@ def picture(canvas: CanvasView) -> Callable[[], np.ndarray]:
 
     def take() -> np.ndarray:
         image = canvas.grab().toImage()
-        while canvas._waiting:
-            canvas._paint_more()
+        while canvas.renderer._waiting:
+            canvas.renderer.paint_waiting()
             image = canvas.grab().toImage()
         return to_array(image)
 

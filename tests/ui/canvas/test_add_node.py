@@ -37,7 +37,7 @@ def test_tab_opens_letters_find_and_enter_adds(document, canvas, hands, search):
     assert not search.isVisible()
     (node,) = document.nodes.values()
     assert node.op == "multiply"
-    assert canvas.selected_ids() == [node.id]
+    assert canvas.selection.ids() == [node.id]
     assert canvas.hasFocus()
 
 
@@ -56,7 +56,7 @@ def test_a_double_click_on_nothing_adds_there(document, canvas, hands, search):
     QTest.keyClicks(search.field, "add")
     QTest.keyClick(search.field, Key.Key_Return)
     (node,) = document.nodes.values()
-    assert canvas.node_rect(node.id).contains(at)
+    assert canvas.viewport.node_rect(node.id).contains(at)
 
 
 def test_a_dropped_wire_finds_only_what_fits_and_connects_in_one_step(
@@ -95,8 +95,8 @@ def test_a_column_of_a_dataset_is_given_a_placeholder_of_its_type(document, canv
     QTest.keyClick(search.field, Key.Key_Return)
     node = document.node_named("placeholder")
     assert document.wires[(node.id, "feed")].source == data
-    kind = canvas.analysis.type_of(data, column)
-    assert canvas.analysis.type_of(node.id, "out") == kind
+    kind = canvas.scene.analysis.type_of(data, column)
+    assert canvas.scene.analysis.type_of(node.id, "out") == kind
 
 
 def test_escape_closes_and_changes_nothing(document, canvas, hands, expression, search):
@@ -217,7 +217,7 @@ def typed(search, text, keys=Qt.KeyboardModifier.NoModifier):
 def test_tab_wires_what_is_added_to_the_selected_node_in_one_step(
     document, canvas, hands, expression, search
 ):
-    canvas.select([expression["d"]])
+    canvas.selection.select([expression["d"]])
     hands.key(Key.Key_Tab)
     assert search.note.text() == "Enter wires it to d where it fits, Shift+Enter adds it alone"
     revision = document.revision
@@ -231,7 +231,7 @@ def test_tab_wires_what_is_added_to_the_selected_node_in_one_step(
 
 
 def test_shift_and_enter_add_it_alone(document, canvas, hands, expression, search):
-    canvas.select([expression["d"]])
+    canvas.selection.select([expression["d"]])
     hands.key(Key.Key_Tab)
     typed(search, "relu", Qt.KeyboardModifier.ShiftModifier)
     assert not document.has_wires(document.node_named("relu").id)
@@ -242,7 +242,7 @@ def test_what_does_not_fit_the_selected_node_is_added_alone(
     document, canvas, hands, expression, search, op
 ):
     """A constant takes nothing, logical_not no number, matmul no scalar."""
-    canvas.select([expression["d"]])
+    canvas.selection.select([expression["d"]])
     before = set(document.nodes)
     hands.key(Key.Key_Tab)
     typed(search, op)
@@ -261,7 +261,7 @@ def test_own_use_is_remembered_and_fades(canvas, hands, tmp_path):
         search._settings.count_use("lstm")
     search._settings.sync()
     later = SearchToAdd(canvas, Settings(path))
-    canvas.request_search.disconnect(search.search)
+    canvas.signals.search_requested.disconnect(search.search)
     hands.key(Key.Key_Tab)
     assert found(later)[0] == "lstm" != first
     for _ in range(600):

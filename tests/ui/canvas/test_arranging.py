@@ -9,6 +9,7 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 
 from nodeflow.document.edit import commands
 from nodeflow.document.model.records import BYPASSED, MUTED
+from nodeflow.ui.canvas.view.dependency_highlight import REST_MS
 
 ALT = Qt.KeyboardModifier.AltModifier
 
@@ -30,8 +31,8 @@ def test_a_dragged_card_snaps_to_another_ones_edge_and_shows_the_line(
     hands.press(start)
     hands.move(start + QPoint(0, -30))
     hands.move(start + QPoint(0, -58))  # 43: three away from 40
-    assert [g.axis for g in canvas.gesture.guides] == [1] * len(canvas.gesture.guides)
-    assert canvas.gesture.guides[0].at == 40
+    assert [g.axis for g in canvas.mouse.gesture.guides] == [1] * len(canvas.mouse.gesture.guides)
+    assert canvas.mouse.gesture.guides[0].at == 40
     hands.release(start + QPoint(0, -58))
     assert document.nodes[boxes[1]].pos[1] == 40
 
@@ -56,17 +57,17 @@ def test_alt_moves_freely(document, canvas, hands, boxes):
     document.undo()
     gesture_start = hands.title(boxes[1])
     hands.press(gesture_start)
-    canvas.gesture.move(gesture_start.toPointF() + QPoint(11, -58).toPointF(), ALT)
-    canvas.gesture.end(gesture_start.toPointF() + QPoint(11, -58).toPointF(), ALT)
-    canvas.gesture = None
+    canvas.mouse.gesture.move(gesture_start.toPointF() + QPoint(11, -58).toPointF(), ALT)
+    canvas.mouse.gesture.end(gesture_start.toPointF() + QPoint(11, -58).toPointF(), ALT)
+    canvas.mouse.gesture = None
     assert document.nodes[boxes[1]].pos == (331, 43)
 
 
 @pytest.mark.parametrize("edge", ["left", "right", "top", "bottom", "center_x", "center_y"])
 def test_aligning_is_one_step(document, canvas, boxes, edge):
     before = {i: document.nodes[i].pos for i in boxes}
-    canvas.select(boxes)
-    canvas.align(edge)
+    canvas.selection.select(boxes)
+    canvas.edits.align(edge)
     rects = [canvas.scene.rect(canvas.scene.nodes.get(i)) for i in boxes]
     line = {
         "left": lambda r: r.left(),
@@ -83,8 +84,8 @@ def test_aligning_is_one_step(document, canvas, boxes, edge):
 
 @pytest.mark.parametrize("axis", [0, 1])
 def test_distributing_makes_gaps_equal(document, canvas, boxes, axis):
-    canvas.select(boxes)
-    canvas.distribute(axis)
+    canvas.selection.select(boxes)
+    canvas.edits.distribute(axis)
     rects = sorted(
         (canvas.scene.rect(canvas.scene.nodes.get(i)) for i in boxes),
         key=lambda r: (r.left(), r.top())[axis],
@@ -96,31 +97,31 @@ def test_distributing_makes_gaps_equal(document, canvas, boxes, axis):
 
 
 def test_snapping_puts_corners_on_the_grid(document, canvas, boxes):
-    canvas.select(boxes)
-    canvas.snap_selection()
+    canvas.selection.select(boxes)
+    canvas.edits.snap_to_grid()
     assert document.nodes[boxes[1]].pos == (320, 104)
 
 
 def test_a_collapsed_card_is_its_title_and_keeps_its_wires(document, canvas, expression):
     d = expression["d"]
-    whole = canvas.node_rect(d)
-    canvas.select([d])
-    canvas.toggle_collapsed()
-    rect = canvas.node_rect(d)
+    whole = canvas.viewport.node_rect(d)
+    canvas.selection.select([d])
+    canvas.edits.toggle_collapsed()
+    rect = canvas.viewport.node_rect(d)
     assert rect.height() == 46 < whole.height()
-    ports = [canvas.port_place(d, port, "in") for port in ("x", "y")]
+    ports = [canvas.viewport.port_position(d, port, "in") for port in ("x", "y")]
     assert rect.top() < ports[0].y() < ports[1].y() < rect.bottom()
     slot = canvas.scene.wires.slots.get((d, "y"))
     end = canvas.scene.wires.ends([slot], canvas.scene.positions)[0, 2:]
     assert tuple(end) == (ports[1].x(), ports[1].y())
     document.undo()
-    assert canvas.node_rect(d) == whole
+    assert canvas.viewport.node_rect(d) == whole
 
 
 def test_ports_of_a_collapsed_card_take_wires(document, canvas, hands, expression):
     e = expression["e"]
-    canvas.select([e])
-    canvas.toggle_collapsed()
+    canvas.selection.select([e])
+    canvas.edits.toggle_collapsed()
     hands.drag(hands.port(expression["b"], "out"), hands.port(e, "y"))
     assert document.wires[(e, "y")].source == expression["b"]
 
@@ -130,17 +131,17 @@ def test_a_mode_is_drawn_and_toggled_in_one_step(
     document, canvas, hands, expression, picture, mode
 ):
     d = expression["d"]
-    canvas.select([d])
+    canvas.selection.select([d])
     hands.move(QPoint(5, 650))
-    canvas.repaint_all()
+    canvas.renderer.repaint_all()
     before = picture()
-    canvas.toggle_mode(mode)
+    canvas.edits.toggle_mode(mode)
     assert document.nodes[d].extra == {"mode": mode}
     assert canvas.scene.face(canvas.scene.nodes.get(d)).status == mode
     assert (picture() != before).any()
-    canvas.toggle_mode(mode)
+    canvas.edits.toggle_mode(mode)
     assert document.nodes[d].extra == {}
-    canvas.repaint_all()
+    canvas.renderer.repaint_all()
     assert (picture() == before).all()
 
 
@@ -148,8 +149,8 @@ def test_what_needs_a_muted_node_rests_until_it_does_not(document, canvas, expre
     def status(name: str) -> str:
         return canvas.scene.face(canvas.scene.nodes.get(expression[name])).status
 
-    canvas.select([expression["b"]])
-    canvas.toggle_mode(MUTED)
+    canvas.selection.select([expression["b"]])
+    canvas.edits.toggle_mode(MUTED)
     assert [status(n) for n in "bdec"] == ["muted", "resting", "", ""]
     off = [bool(canvas.scene.off[canvas.scene.nodes.get(expression[n])]) for n in "bdec"]
     assert off == [True, True, False, False]
@@ -158,21 +159,21 @@ def test_what_needs_a_muted_node_rests_until_it_does_not(document, canvas, expre
     commands.disconnect(document, (expression["d"], "x"))
     assert [status(n) for n in "bdec"] == ["muted", "", "", ""]
     document.undo()
-    canvas.toggle_mode(MUTED)
+    canvas.edits.toggle_mode(MUTED)
     assert [status(n) for n in "bdec"] == ["", "", "", ""]
 
 
 def test_a_bypassed_card_shows_the_way_through(document, canvas, expression):
-    canvas.select([expression["d"]])
-    canvas.toggle_mode(BYPASSED)
+    canvas.selection.select([expression["d"]])
+    canvas.edits.toggle_mode(BYPASSED)
     face = canvas.scene.face(canvas.scene.nodes.get(expression["d"]))
     assert face.passes == ((0, 0),)
 
 
 def test_muting_a_frame_mutes_what_it_holds(document, canvas, expression):
     frame = commands.add_frame(document, (300, 40, 260, 600), "Sums")
-    canvas.select([frame])
-    canvas.toggle_mode(MUTED)
+    canvas.selection.select([frame])
+    canvas.edits.toggle_mode(MUTED)
     muted = {n.name for n in document.nodes.values() if n.extra.get("mode") == MUTED}
     assert muted == {"d", "e"}
     document.undo()
@@ -185,41 +186,41 @@ def test_a_rested_pointer_shows_what_is_upstream_and_downstream(
     commands.connect(document, expression["d"], "out", expression["e"], "x")
     hands.move(hands.title(expression["d"]))
     plain = picture()
-    qtbot.waitUntil(lambda: bool(canvas.cone.parts), timeout=2000)
+    qtbot.waitUntil(lambda: bool(canvas.highlight.parts), timeout=2000)
     names = [
         {document.nodes[canvas.scene.nodes.key(s)].name for s in nodes.tolist()}
-        for _, nodes, _ in canvas.cone.parts
+        for _, nodes, _ in canvas.highlight.parts
     ]
     assert names == [{"b", "c"}, {"e"}]
     assert (picture() != plain).any()
     hands.move(QPoint(5, 650))
-    assert canvas.cone.parts == []
+    assert canvas.highlight.parts == []
 
 
-def test_nothing_lights_up_while_dragging(document, canvas, hands, expression):
+def test_nothing_lights_up_while_dragging(document, canvas, hands, expression, qtbot):
     at = hands.title(expression["d"])
     hands.move(at)
     hands.press(at)
     hands.move(at + QPoint(30, 30))
-    canvas.cone.show()
-    assert canvas.cone.parts == []
+    qtbot.wait(2 * REST_MS)
+    assert canvas.highlight.parts == []
     hands.release(at + QPoint(30, 30))
 
 
 def test_names_hold_from_afar_while_few_nodes_are_in_sight(canvas, expression, picture, qtbot):
-    canvas.zoom(-20)  # 18 %
-    qtbot.waitUntil(lambda: picture() is not None and canvas.is_settled)
-    assert canvas.shot(canvas.rect().toRectF()).level == "tiny"
-    canvas.zoom(-4)  # 12 %
-    qtbot.waitUntil(lambda: picture() is not None and canvas.is_settled)
-    assert canvas.shot(canvas.rect().toRectF()).level == "block"
+    canvas.viewport.zoom(-20)  # 18 %
+    qtbot.waitUntil(lambda: picture() is not None and canvas.renderer.is_settled)
+    assert canvas.renderer.context(canvas.rect().toRectF()).level == "tiny"
+    canvas.viewport.zoom(-4)  # 12 %
+    qtbot.waitUntil(lambda: picture() is not None and canvas.renderer.is_settled)
+    assert canvas.renderer.context(canvas.rect().toRectF()).level == "block"
 
 
 def test_with_many_nodes_in_sight_they_are_blocks(document, canvas, picture, qtbot):
     with document.transaction("many"):
         for i in range(800):
             commands.add_node(document, "constant", (i % 25 * 180, i // 25 * 120))
-    canvas.zoom(-20, QPointF(1, 1))
-    qtbot.waitUntil(lambda: picture() is not None and canvas.is_settled)
-    assert len(canvas.visible_ids()) > 400
-    assert canvas.shot(canvas.rect().toRectF()).level == "block"
+    canvas.viewport.zoom(-20, QPointF(1, 1))
+    qtbot.waitUntil(lambda: picture() is not None and canvas.renderer.is_settled)
+    assert len(canvas.viewport.visible_ids()) > 400
+    assert canvas.renderer.context(canvas.rect().toRectF()).level == "block"

@@ -28,10 +28,10 @@ def add(hands, search, canvas, at: QPoint, letters: str, name: str) -> str:
     QTest.mouseDClick(canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, at)
     QTest.keyClicks(search.field, letters)
     QTest.keyClick(search.field, Key.Key_Return)
-    (node_id,) = canvas.selected_ids()
+    (node_id,) = canvas.selection.ids()
     hands.key(Key.Key_F2)
-    QTest.keyClicks(canvas.editor, name)
-    QTest.keyClick(canvas.editor, Key.Key_Return)
+    QTest.keyClicks(canvas.rename.editor, name)
+    QTest.keyClick(canvas.rename.editor, Key.Key_Return)
     return node_id
 
 
@@ -54,14 +54,14 @@ def test_the_expression_is_built_undone_and_redone(document, canvas, hands, sear
         hands.drag(hands.port(source, "out"), hands.port(target, port))
     for node, value in ((b, 2.0), (c, 1.0), (two, 2.0)):
         commands.set_attr(document, node, "value", value)
-    assert not [p for p in canvas.analysis.all_problems() if p.severity == "error"]
+    assert not [p for p in canvas.scene.analysis.all_problems() if p.severity == "error"]
 
     built = build(document)
     with Session(built.graph, tier="reference") as session:
         session.initialize()
         result = session.run(built.graph.tensor("a"))
-    canvas.set_values({"a": make_preview(np.asarray(result))})
-    assert value_preview.plain_text(canvas.value_of(a)) == "9"
+    canvas.node_state.set_values({"a": make_preview(np.asarray(result))})
+    assert value_preview.plain_text(canvas.node_state.value_of(a)) == "9"
 
     full = flow.dumps(document)
     while document.can_undo:
@@ -87,7 +87,7 @@ def test_every_command_of_the_canvas_is_one_undo_step(document, canvas, hands, e
         "rewire": lambda: hands.drag(
             hands.port(expression["e"], "x"), hands.port(expression["e"], "y")
         ),
-        "delete": lambda: (canvas.select([expression["d"]]), hands.key(Key.Key_Delete)),
+        "delete": lambda: (canvas.selection.select([expression["d"]]), hands.key(Key.Key_Delete)),
     }
     for name, do in steps.items():
         before, revision = flow.dumps(document), document.revision

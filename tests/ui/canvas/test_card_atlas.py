@@ -87,14 +87,14 @@ def test_a_new_value_reaches_the_screen(canvas, expression, as_array, qtbot):
     def on_screen() -> np.ndarray:
         return as_array(canvas.screen().grabWindow(canvas.winId()).toImage())
 
-    qtbot.waitUntil(lambda: canvas.is_settled)
+    qtbot.waitUntil(lambda: canvas.renderer.is_settled)
     for zoom in (0, -10, 8):
-        canvas.zoom(zoom)
-        qtbot.waitUntil(lambda: canvas.is_settled and canvas._zoom_from is None)
+        canvas.viewport.zoom(zoom)
+        qtbot.waitUntil(lambda: canvas.renderer.is_settled and canvas.renderer._scaled_from is None)
         for value in (np.float32(3), np.arange(20, dtype=np.float32).reshape(4, 5), np.float32(7)):
             before = on_screen()
-            canvas.set_values({name: make_preview(value) for name in ("b", "c", "d")})
-            qtbot.waitUntil(lambda: canvas.is_settled)
+            canvas.node_state.set_values({name: make_preview(value) for name in ("b", "c", "d")})
+            qtbot.waitUntil(lambda: canvas.renderer.is_settled)
             qtbot.wait(20)
             after = on_screen()
             assert not np.array_equal(before, after)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 
 import pytest
 from PySide6.QtCore import QMimeData, Qt
@@ -13,7 +12,6 @@ from PySide6.QtWidgets import QLineEdit
 
 from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
-from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.canvas.view.clipboard_edits import MIME
 
 CONTROL = Qt.KeyboardModifier.ControlModifier
@@ -22,7 +20,7 @@ Key = Qt.Key
 
 def test_delete_and_undo_and_redo_by_keys(document, canvas, hands, expression):
     full = flow.dumps(document)
-    canvas.select([expression["b"], expression["d"]])
+    canvas.selection.select([expression["b"], expression["d"]])
     hands.key(Key.Key_Delete)
     assert {r.name for r in document.nodes.values()} == {"c", "e", "p"}
     assert not document.wires
@@ -34,19 +32,19 @@ def test_delete_and_undo_and_redo_by_keys(document, canvas, hands, expression):
 
 
 def test_deleting_selected_nodes_says_that_the_selection_is_gone(canvas, hands, expression, qtbot):
-    canvas.select([expression["b"]])
-    with qtbot.waitSignal(canvas.selection_changed) as said:
+    canvas.selection.select([expression["b"]])
+    with qtbot.waitSignal(canvas.selection.changed) as said:
         hands.key(Key.Key_Delete)
     assert said.args == [[]]
 
 
 def test_copy_and_paste_carry_nodes_and_the_wires_among_them(document, canvas, hands, expression):
-    canvas.select([expression["b"], expression["d"]])
+    canvas.selection.select([expression["b"], expression["d"]])
     hands.key(Key.Key_C, CONTROL)
     data = QGuiApplication.clipboard().mimeData()
     assert json.loads(bytes(data.data(MIME)).decode()) == json.loads(data.text())
     hands.key(Key.Key_V, CONTROL)
-    b, d = canvas.selected_ids()
+    b, d = canvas.selection.ids()
     assert (document.nodes[b].op, document.nodes[d].op) == ("constant", "add")
     assert document.wires[(d, "x")].source == b
     assert (d, "y") not in document.wires
@@ -55,7 +53,7 @@ def test_copy_and_paste_carry_nodes_and_the_wires_among_them(document, canvas, h
 
 
 def test_cut_takes_away_what_paste_brings_back(document, canvas, hands, expression):
-    canvas.select([expression["e"]])
+    canvas.selection.select([expression["e"]])
     hands.key(Key.Key_X, CONTROL)
     assert document.node_named("e") is None
     hands.key(Key.Key_V, CONTROL)
@@ -74,9 +72,9 @@ def test_a_foreign_clipboard_is_refused_with_a_message(document, hands, expressi
 
 
 def test_a_paste_with_wires_takes_from_the_same_nodes(document, canvas, hands, expression):
-    canvas.select([expression["d"]])
+    canvas.selection.select([expression["d"]])
     hands.key(Key.Key_C, CONTROL)
-    (new,) = canvas.paste(wired=True)
+    (new,) = canvas.clipboard.paste(wired=True)
     assert document.wires[(new, "x")].source == expression["b"]
     document.undo()
     assert new not in document.nodes, "one step"
@@ -85,13 +83,13 @@ def test_a_paste_with_wires_takes_from_the_same_nodes(document, canvas, hands, e
 def test_a_frame_is_copied_with_what_it_holds(document, canvas, hands, expression):
     x, y = document.nodes[expression["d"]].pos
     frame = commands.add_frame(document, (x - 20, y - 60, 220, 200), "Sum")
-    canvas.select([frame])
+    canvas.selection.select([frame])
     hands.key(Key.Key_C, CONTROL)
     hands.key(Key.Key_V, CONTROL)
-    assert [document.nodes[i].name for i in canvas.selected_ids()] == ["d_1"]
+    assert [document.nodes[i].name for i in canvas.selection.ids()] == ["d_1"]
     assert [f.title for f in document.frames.values()] == ["Sum", "Sum"]
     document.undo()
-    canvas.select([frame])
+    canvas.selection.select([frame])
     hands.key(Key.Key_X, CONTROL)
     assert not document.frames and document.node_named("d") is None
     document.undo()
@@ -109,7 +107,7 @@ def test_a_copy_of_all_nodes_is_one_of_everything(document, canvas, hands, expre
 def test_a_frame_moves_by_keys_with_what_it_holds(document, canvas, hands, expression):
     x, y = document.nodes[expression["d"]].pos
     frame = commands.add_frame(document, (x - 20, y - 60, 220, 200), "Sum")
-    canvas.select([frame])
+    canvas.selection.select([frame])
     hands.key(Key.Key_Right, Qt.KeyboardModifier.AltModifier)
     hands.key(Key.Key_Right, Qt.KeyboardModifier.AltModifier)
     assert document.nodes[expression["d"]].pos == (x + 16, y)
@@ -121,7 +119,7 @@ def test_a_frame_moves_by_keys_with_what_it_holds(document, canvas, hands, expre
 def test_a_frame_is_resized_by_keys_as_one_step(document, canvas, hands, expression):
     x, y = document.nodes[expression["d"]].pos
     frame = commands.add_frame(document, (x - 20, y - 60, 220, 200), "Sum")
-    canvas.select([frame])
+    canvas.selection.select([frame])
     alt = Qt.KeyboardModifier.AltModifier
     for key in (Key.Key_End, Key.Key_End, Key.Key_PageDown, Key.Key_Home):
         hands.key(key, alt)
@@ -139,7 +137,7 @@ def test_a_frame_is_resized_by_keys_as_one_step(document, canvas, hands, express
 
 def test_a_frame_is_made_no_smaller_than_its_title_and_stays_in_sight(document, canvas, hands):
     frame = commands.add_frame(document, (0, 0, 112, 400), "Sum")
-    canvas.select([frame])
+    canvas.selection.select([frame])
     alt = Qt.KeyboardModifier.AltModifier
     for _ in range(4):
         hands.key(Key.Key_Home, alt)
@@ -149,16 +147,16 @@ def test_a_frame_is_made_no_smaller_than_its_title_and_stays_in_sight(document, 
         hands.key(Key.Key_PageDown, alt)
     assert document.frames[frame].rect == (0, 0, 96, 1200)
     assert canvas.rect().contains(hands.at(96, 1200)), "the edge that moves"
-    canvas.select([])
+    canvas.selection.select([])
     hands.key(Key.Key_PageDown, alt)
     assert document.frames[frame].rect == (0, 0, 96, 1200)
     assert hands.messages[-1] == "Select a frame to resize it."
 
 
 def test_duplicate_keeps_inner_wires_and_selects_the_copies(document, canvas, hands, expression):
-    canvas.select([expression["b"], expression["d"]])
+    canvas.selection.select([expression["b"], expression["d"]])
     hands.key(Key.Key_D, CONTROL)
-    copies = canvas.selected_ids()
+    copies = canvas.selection.ids()
     assert len(copies) == 2
     assert not set(copies) & set(expression.values())
     assert document.wires[(copies[1], "x")].source == copies[0]
@@ -166,7 +164,7 @@ def test_duplicate_keeps_inner_wires_and_selects_the_copies(document, canvas, ha
 
 def test_select_all(canvas, hands, expression):
     hands.key(Key.Key_A, CONTROL)
-    assert set(canvas.selected_ids()) == set(expression.values())
+    assert set(canvas.selection.ids()) == set(expression.values())
 
 
 def editor(canvas) -> QLineEdit:
@@ -176,7 +174,7 @@ def editor(canvas) -> QLineEdit:
 
 
 def test_f2_renames(document, canvas, hands, expression):
-    canvas.select([expression["d"]])
+    canvas.selection.select([expression["d"]])
     hands.key(Key.Key_F2)
     field = editor(canvas)
     assert field.text() == "d"
@@ -205,7 +203,7 @@ def test_a_double_click_on_the_title_renames_and_escape_leaves_it(
 def test_a_name_that_cannot_be_is_refused_with_the_reason(
     document, canvas, hands, expression, name, word
 ):
-    canvas.select([expression["d"]])
+    canvas.selection.select([expression["d"]])
     hands.key(Key.Key_F2)
     field = editor(canvas)
     field.setText(name)
@@ -215,11 +213,11 @@ def test_a_name_that_cannot_be_is_refused_with_the_reason(
 
 
 def test_enter_edits_and_a_double_click_on_the_body_activates(canvas, hands, expression, qtbot):
-    canvas.select([expression["d"]])
-    with qtbot.waitSignal(canvas.edit_wanted) as said:
+    canvas.selection.select([expression["d"]])
+    with qtbot.waitSignal(canvas.signals.edit_requested) as said:
         hands.key(Key.Key_Return)
     assert said.args == [expression["d"]]
-    with qtbot.waitSignal(canvas.node_activated) as said:
+    with qtbot.waitSignal(canvas.signals.node_activated) as said:
         QTest.mouseDClick(
             canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, hands.at(400, 180)
         )
@@ -228,23 +226,23 @@ def test_enter_edits_and_a_double_click_on_the_body_activates(canvas, hands, exp
 
 def test_a_ghost_becomes_a_node_where_it_is_dropped(document, canvas, hands):
     start = canvas.mapToGlobal(hands.at(-50, 100))
-    canvas.begin_ghost("add", start)
-    canvas.move_ghost(canvas.mapToGlobal(hands.at(300, 200)))
+    canvas.palette_drag.begin("add", start)
+    canvas.palette_drag.move(canvas.mapToGlobal(hands.at(300, 200)))
     assert not document.nodes
-    node = canvas.drop_ghost(canvas.mapToGlobal(hands.at(300, 200)))
+    node = canvas.palette_drag.drop(canvas.mapToGlobal(hands.at(300, 200)))
     assert document.nodes[node].op == "add"
-    assert canvas.node_rect(node).contains(300, 200)
-    assert canvas.selected_ids() == [node]
+    assert canvas.viewport.node_rect(node).contains(300, 200)
+    assert canvas.selection.ids() == [node]
     document.undo()
     assert not document.nodes
 
 
 def test_a_ghost_dropped_elsewhere_or_cancelled_adds_nothing(document, canvas, hands):
-    canvas.begin_ghost("add", canvas.mapToGlobal(hands.at(0, 0)))
-    assert canvas.drop_ghost(canvas.mapToGlobal(hands.at(-200, 50))) is None
-    canvas.begin_ghost("add", canvas.mapToGlobal(hands.at(50, 50)))
+    canvas.palette_drag.begin("add", canvas.mapToGlobal(hands.at(0, 0)))
+    assert canvas.palette_drag.drop(canvas.mapToGlobal(hands.at(-200, 50))) is None
+    canvas.palette_drag.begin("add", canvas.mapToGlobal(hands.at(50, 50)))
     hands.key(Key.Key_Escape)
-    assert canvas.drop_ghost(canvas.mapToGlobal(hands.at(50, 50))) is None
+    assert canvas.palette_drag.drop(canvas.mapToGlobal(hands.at(50, 50))) is None
     assert not document.nodes
 
 
@@ -257,10 +255,3 @@ def test_a_frame_s_title_is_edited_in_place(document, canvas, hands):
     field.setText("New")
     QTest.keyClick(field, Key.Key_Return)
     assert document.frames[frame].title == "New"
-
-
-def test_no_part_of_the_canvas_hides_a_name_of_another():
-    """The parts are mixins of one class: what two of them called the same, one would lose."""
-    parts = [c for c in CanvasView.__mro__[1:] if c.__module__.startswith("nodeflow.")]
-    names = Counter(n for part in parts for n in vars(part) if not n.startswith("__"))
-    assert len(parts) > 5 and {n for n, count in names.items() if count > 1} == set()

@@ -38,7 +38,7 @@ def test_the_verdict_is_shown_at_the_port_while_dragging(document, canvas, hands
     commands.connect(document, expression["b"], "out", p, "y")
     hands.press(hands.port(d, "out"))
     hands.move(hands.port(p, "x"))
-    gesture = canvas.gesture
+    gesture = canvas.mouse.gesture
     assert isinstance(gesture, DragWire)
     assert not gesture.verdict.ok
     assert "matrix" in gesture.verdict.reason
@@ -52,7 +52,7 @@ def test_a_refused_wire_looks_different_from_an_accepted_one(canvas, hands, expr
     d, e, p = (expression[n] for n in "dep")
     hands.press(hands.port(d, "out"))
     hands.move(hands.port(e, "x"))
-    assert canvas.gesture.verdict.ok
+    assert canvas.mouse.gesture.verdict.ok
     accepted = picture()
     hands.move(hands.port(p, "x"))
     assert (picture() != accepted).any()
@@ -65,7 +65,7 @@ def test_a_loop_is_refused_with_the_reason(document, canvas, hands, expression):
     before = dict(document.wires)
     hands.press(hands.port(e, "out"))
     hands.move(hands.port(d, "x"))
-    assert "loop" in canvas.gesture.verdict.reason
+    assert "loop" in canvas.mouse.gesture.verdict.reason
     hands.release(hands.port(d, "x"))
     assert document.wires == before
 
@@ -118,7 +118,7 @@ def test_a_wire_dropped_on_nothing_asks_what_to_add(
     canvas, hands, expression, qtbot, node, port, side
 ):
     start = hands.port(expression[node], port)
-    with qtbot.waitSignal(canvas.request_search) as asked:
+    with qtbot.waitSignal(canvas.signals.search_requested) as asked:
         hands.drag(start, hands.at(700, 500))
     scene, view, context = asked.args
     assert isinstance(context, WireContext)
@@ -132,7 +132,7 @@ def test_escape_cancels_a_wire(document, canvas, hands, expression):
     hands.press(hands.port(expression["d"], "x"))
     hands.move(hands.at(200, 500))
     hands.key(Qt.Key.Key_Escape)
-    assert canvas.gesture is None
+    assert canvas.mouse.gesture is None
     hands.release(hands.at(200, 500))
     assert document.revision == revision
 
@@ -140,7 +140,7 @@ def test_escape_cancels_a_wire(document, canvas, hands, expression):
 def test_a_wire_can_be_selected_and_deleted(document, canvas, hands, expression):
     start, end = hands.port(expression["b"], "out"), hands.port(expression["d"], "x")
     hands.click((start + end) / 2)
-    assert canvas.selected_wire == (expression["d"], "x")
+    assert canvas.selection.wire == (expression["d"], "x")
     hands.key(Qt.Key.Key_Delete)
     assert (expression["d"], "x") not in document.wires
 
@@ -150,7 +150,7 @@ def test_a_dataset_feeds_a_placeholder(document, canvas, hands):
     face = canvas.scene.face(canvas.scene.nodes.get(data))
     column = face.outputs[0]
     assert column.type_text
-    kind = canvas.analysis.type_of(data, column.name)
+    kind = canvas.scene.analysis.type_of(data, column.name)
     attrs = {"dtype": kind.dtype, "shape": list(kind.shape)}
     x = commands.add_node(document, "placeholder", (400, 40), attrs=attrs)
     hands.drag(hands.port(data, column.name), hands.port(x, "feed"))
@@ -161,7 +161,7 @@ def test_ports_that_would_take_the_wire_are_marked(document, canvas, hands, expr
     commands.connect(document, expression["c"], "out", expression["p"], "y")
     hands.press(hands.port(expression["b"], "out"))
     hands.move(hands.at(600, 500))
-    marked = {(hit.node, hit.port.name) for hit in canvas.gesture._fitting()}
+    marked = {(hit.node, hit.port.name) for hit in canvas.mouse.gesture._fitting()}
     assert (expression["e"], "x") in marked
     assert (expression["d"], "x") not in marked  # has its wire
     assert not any(node == expression["p"] for node, _ in marked)  # scalars are no matrices

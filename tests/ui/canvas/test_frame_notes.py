@@ -121,5 +121,5 @@ def test_the_frame_within_another_is_what_the_pointer_takes(window):
     doc, canvas = window.workspace.document, window.canvas
     inner = commands.add_frame(doc, (20, 60, 200, 120), "inner")
     outer = commands.add_frame(doc, (0, 0, 400, 300), "outer")
-    at = lambda x, y: canvas.hit(canvas.scene_to_view(QPointF(x, y))).frame  # noqa: E731
+    at = lambda x, y: canvas.viewport.hit_test(canvas.viewport.camera.to_view(QPointF(x, y))).frame  # noqa: E731
     assert at(60, 70) == inner and at(60, 10) == outer

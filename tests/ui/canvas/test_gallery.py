@@ -22,7 +22,7 @@ from nodeflow.ui.canvas.paint import lod_titles
 from nodeflow.ui.canvas.paint.card_painter import FAR, FULL, CardPainter
 from nodeflow.ui.canvas.paint.wire_layer import wire_dash, wire_pen
 from nodeflow.ui.canvas.scene import card_data, text_metrics, value_preview
-from nodeflow.ui.canvas.scene.card_data import CardFace, PortFace
+from nodeflow.ui.canvas.scene.card_data import CardData, PortData
 from nodeflow.ui.canvas.scene.scene_model import DTYPE_CODES, FEED_STYLE
 from nodeflow.ui.core.theme import DARK, LIGHT
 
@@ -30,18 +30,18 @@ BOTH = pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
 RANDOM = np.random.default_rng(1)
 
 
-def card(**changes) -> CardFace:
+def card(**changes) -> CardData:
     """A card with two inputs and one output."""
-    face = CardFace(
+    face = CardData(
         title="hidden",
         subtitle="Matmul",
         op="matmul",
         category="Matrix",
         inputs=(
-            PortFace("x", "x", "f32 ?×784", "float32", connected=True),
-            PortFace("y", "y", "", ""),
+            PortData("x", "x", "f32 ?×784", "float32", connected=True),
+            PortData("y", "y", "", ""),
         ),
-        outputs=(PortFace("out", "", "f32 ?×300", "float32"),),
+        outputs=(PortData("out", "", "f32 ?×300", "float32"),),
         value=make_preview(np.float32(0.9765)),
         value_serial=1,
         width=216,
@@ -81,7 +81,7 @@ STATES = {
 }
 
 
-def drawn(face: CardFace, theme, level: str = FULL) -> QImage:
+def drawn(face: CardData, theme, level: str = FULL) -> QImage:
     image = QImage(520, 460, QImage.Format.Format_RGB32)
     image.fill(theme.color("canvas"))
     painter = QPainter(image)
@@ -151,7 +151,7 @@ def test_ports_of_different_dtypes_differ_in_shape_or_fill(qapp, theme, as_array
         image.fill(theme.color("canvas"))
         painter = QPainter(image)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        grey = PortFace("x", "x", "", dtype, connected=True)
+        grey = PortData("x", "x", "", dtype, connected=True)
         CardPainter(theme).port(painter, QPointF(30, 30), grey, 20)
         painter.end()
         images[dtype] = as_array(image)
@@ -183,8 +183,8 @@ def test_text_stays_inside_the_card(qapp, as_array):
         subtitle=long,
         problem=long.replace("_", " ") * 4,
         severity="error",
-        inputs=tuple(PortFace(f"p{i}", long, long, "float32") for i in range(3)),
-        outputs=tuple(PortFace(f"o{i}", long, long, "float32") for i in range(3)),
+        inputs=tuple(PortData(f"p{i}", long, long, "float32") for i in range(3)),
+        outputs=tuple(PortData(f"o{i}", long, long, "float32") for i in range(3)),
         value=PREVIEWS["long table"],
     )
     image = QImage(800, 800, QImage.Format.Format_RGB32)

@@ -68,9 +68,9 @@ def ids(document, canvas, qtbot) -> dict[str, str]:
     commands.add_frame(document, (236, 16, 500, 400), "The network", "", "neural network")
     commands.add_frame(document, (690, 440, 230, 230), "Note", NOTE, "reduction")
     canvas.resize(1460, 900)
-    canvas.fit_all()
+    canvas.viewport.fit_all()
     preview = make_preview(np.linspace(0, 1, 20, dtype=np.float32).reshape(2, 10))
-    canvas.set_values({"scores": preview, "labels": make_preview(np.array([1, 2]))})
+    canvas.node_state.set_values({"scores": preview, "labels": make_preview(np.array([1, 2]))})
     qtbot.wait(50)
     return found
 
@@ -82,12 +82,12 @@ def states(canvas, document, hands, ids) -> dict[str, Callable[[], None]]:
     wire = (ids["wrong"], "x")
 
     def middle() -> QPoint:
-        lines = canvas.wire_lines(wire)
+        lines = canvas.viewport.wire_lines([wire])
         return QPointF(*lines[len(lines) // 2, :2].tolist()).toPoint()
 
     def cone() -> None:
         hands.move(hands.title(inside))
-        canvas.cone.show()
+        canvas.highlight.show()
 
     def drag(source: str, node: str, port: str) -> None:
         hands.press(hands.port(ids[source], "out"))
@@ -110,13 +110,13 @@ def states(canvas, document, hands, ids) -> dict[str, Callable[[], None]]:
 
     def hidden() -> None:
         hands.click(middle())
-        canvas.toggle_wire_hidden()
+        canvas.edits.toggle_wire_hidden()
 
     return {
         "plain": lambda: None,
         "upstream and downstream": cone,
         "port under the pointer": lambda: hands.move(hands.port(x, "out")),
-        "selected": lambda: canvas.select([inside, loss, ids["wrong"]]),
+        "selected": lambda: canvas.selection.select([inside, loss, ids["wrong"]]),
         "wire selected": lambda: hands.click(middle()),
         "wire hidden": hidden,
         "wire accepted": lambda: drag("x", "halves", "x"),
@@ -124,7 +124,7 @@ def states(canvas, document, hands, ids) -> dict[str, Callable[[], None]]:
         "slicing": slices,
         "box": box,
         "moving": carry,
-        "training": lambda: canvas.set_status(
+        "training": lambda: canvas.node_state.set_status(
             {inside: "running", loss: "done", x: "done", ids["same"]: "stale"}
         ),
     }
@@ -155,5 +155,5 @@ def test_every_state_of_a_canvas_can_be_seen(canvas, hands, states, picture, kee
             assert other == name or changed > 60, f"{name} looks like {other}"
         hands.key(Qt.Key.Key_Escape)
         hands.release(NOWHERE, RIGHT if name == "slicing" else Qt.MouseButton.LeftButton)
-        canvas.select([])
+        canvas.selection.select([])
         hands.move(NOWHERE)

@@ -13,8 +13,8 @@ from PySide6.QtGui import QColor, QImage, QPainter
 
 from nodeflow.ui.canvas.scene import array_painting, wire_lanes, wire_routing, wire_table
 from nodeflow.ui.canvas.scene.camera import MAX_STEP, MIN_STEP, Camera
-from nodeflow.ui.canvas.scene.slot_map import Slots
-from nodeflow.ui.canvas.scene.spatial_grid import UniformGrid
+from nodeflow.ui.canvas.scene.slot_map import SlotMap
+from nodeflow.ui.canvas.scene.spatial_grid import SpatialGrid
 
 ends = st.lists(
     st.tuples(*[st.floats(-900, 900, allow_nan=False, width=32)] * 4), min_size=1, max_size=8
@@ -85,7 +85,7 @@ def test_the_grid_finds_what_comparing_all_nodes_finds(seed, count):
     positions = random.uniform(-20000, 20000, (count, 2))
     sizes = random.uniform(20, 300, (count, 2))
     slots = np.sort(random.permutation(count)[: count * 9 // 10])
-    grid = UniformGrid()
+    grid = SpatialGrid()
     grid.build(slots, positions, sizes)
     left, top = random.uniform(-21000, 20000, 2)
     right, bottom = left + random.uniform(0, 9000), top + random.uniform(0, 9000)
@@ -127,7 +127,7 @@ def test_fit_shows_the_whole_rectangle(width, height):
 
 
 def test_slots_are_stable_and_reused():
-    slots: Slots[str] = Slots()
+    slots: SlotMap[str] = SlotMap()
     a, b = slots.take("a"), slots.take("b")
     assert slots.take("a") == a
     slots.release("a")

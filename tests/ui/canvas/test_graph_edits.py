@@ -8,9 +8,8 @@ from PySide6.QtTest import QTest
 
 from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
-from nodeflow.ui.canvas.gestures.cut_wires import SliceWires
-from nodeflow.ui.canvas.gestures.move_nodes import MoveNodes
-from nodeflow.ui.canvas.gestures.shake_detector import Shake
+from nodeflow.ui.canvas.gestures.cut_wires import CutWires
+from nodeflow.ui.canvas.gestures.shake_detector import ShakeDetector
 from nodeflow.ui.canvas.view.conversion_chip import ConversionChip
 from nodeflow.ui.canvas.view.graph_edits import ReplaceContext
 from nodeflow.ui.popups.add_node import SearchToAdd
@@ -37,7 +36,7 @@ def chain(document, canvas):
 
 
 def wire_middle(canvas, key) -> QPoint:
-    lines = canvas.wire_lines(key)
+    lines = canvas.viewport.wire_lines([key])
     return QPointF(*lines[len(lines) // 2, :2].tolist()).toPoint()
 
 
@@ -56,7 +55,7 @@ class TestDropOnWire:
         hands.move(start + (end - start) * 0.5)
         plain = picture()
         hands.move(end)
-        assert canvas.gesture.drop.found.wire.key == (chain["e"], "x")
+        assert canvas.mouse.gesture.drop.found.wire.key == (chain["e"], "x")
         assert (picture() != plain).any()
         hands.release(end)
         assert document.wires[(chain["e"], "x")].source == chain["t"]
@@ -81,25 +80,25 @@ class TestDropOnWire:
     ):
         before = content(document)
         at = canvas.mapToGlobal(wire_middle(canvas, (chain["e"], "x")))
-        canvas.begin_ghost("sin", canvas.mapToGlobal(QPoint(10, 10)))
-        canvas.move_ghost(at)
-        assert canvas.ghost.drop.found is not None
-        node = canvas.drop_ghost(at)
+        canvas.palette_drag.begin("sin", canvas.mapToGlobal(QPoint(10, 10)))
+        canvas.palette_drag.move(at)
+        assert canvas.palette_drag.preview.drop.found is not None
+        node = canvas.palette_drag.drop(at)
         assert document.wires[(chain["e"], "x")].source == node
-        assert canvas.selected_ids() == [node]
+        assert canvas.selection.ids() == [node]
         document.undo()
         assert content(document) == before
 
 
 class TestShake:
     def test_to_and_fro_is_a_shake_and_a_long_way_is_not(self):
-        shake = Shake()
+        shake = ShakeDetector()
         assert not any(shake.feed(QPointF(10 * i, 0), 0.01 * i) for i in range(40))
         turns = (360, 400, 360, 400, 360, 400)
         assert sum(shake.feed(QPointF(x, 0), 0.4 + 0.05 * i) for i, x in enumerate(turns)) == 1
 
     def test_slow_turns_are_none(self):
-        shake = Shake()
+        shake = ShakeDetector()
         assert not any(shake.feed(QPointF(40 * (i % 2), 0), i * 0.5) for i in range(20))
 
     def test_a_shaken_node_leaves_its_wires_which_heal(self, document, canvas, hands, chain):
@@ -108,7 +107,7 @@ class TestShake:
         hands.press(at)
         for x in (40, 0, 40, 0, 40, 0, 40):
             hands.move(at + QPoint(x, 120))
-        assert canvas.gesture.detached
+        assert canvas.mouse.gesture.is_detached
         hands.release(at + QPoint(40, 120))
         assert not document.has_wires(chain["r"])
         assert document.wires[(chain["e"], "x")].source == chain["b"]
@@ -122,7 +121,7 @@ class TestShake:
         for x in (40, 0, 40, 0, 40, 0, 40):
             hands.move(at + QPoint(x, 120))
         hands.key(Key.Key_Escape)
-        assert canvas.lifted is None
+        assert canvas.renderer.lifted is None
         assert content(document) == before
 
 
@@ -133,9 +132,9 @@ class TestSlice:
         before = content(document)
         middle = wire_middle(canvas, (chain["e"], "x"))
         hands.press(middle + QPoint(0, -40), RIGHT, CTRL)
-        assert isinstance(canvas.gesture, SliceWires)
+        assert isinstance(canvas.mouse.gesture, CutWires)
         hands.move(middle + QPoint(0, 40))
-        assert canvas.gesture.crossed == [(chain["e"], "x")]
+        assert canvas.mouse.gesture.crossed == [(chain["e"], "x")]
         hands.release(middle + QPoint(0, 40), RIGHT, CTRL)
         assert list(document.wires) == [(chain["r"], "x")]
         assert document.undo_label == "Cut a wire"
@@ -175,29 +174,29 @@ class TestDots:
         at = wire_middle(canvas, (chain["e"], "x"))
         dot = self.add(document, canvas, chain)
         assert document.nodes[dot].op == "reroute"
-        assert canvas.node_rect(dot).center().toPoint() == at
-        assert canvas.selected_ids() == [dot]
+        assert canvas.viewport.node_rect(dot).center().toPoint() == at
+        assert canvas.selection.ids() == [dot]
         document.undo()
         assert content(document) == before
 
     def test_a_dot_is_dragged_by_its_middle(self, document, canvas, hands, chain):
         dot = self.add(document, canvas, chain)
         place = document.nodes[dot].pos
-        center = canvas.node_rect(dot).center().toPoint()
+        center = canvas.viewport.node_rect(dot).center().toPoint()
         hands.drag(center, center + QPoint(0, 160))
         assert document.nodes[dot].pos == pytest.approx((place[0], place[1] + 160), abs=8)
         assert document.wires[(chain["e"], "x")].source == dot
 
     def test_a_wire_starts_at_the_right_of_a_dot(self, document, canvas, hands, chain):
         dot = self.add(document, canvas, chain)
-        center = canvas.node_rect(dot).center().toPoint()
+        center = canvas.viewport.node_rect(dot).center().toPoint()
         hands.drag(center + QPoint(10, 0), hands.port(chain["t"], "x"))
         assert document.wires[(chain["t"], "x")].source == dot
 
     def test_a_double_click_on_a_dot_takes_it_off_again(self, document, canvas, hands, chain):
         wires = dict(document.wires)
         dot = self.add(document, canvas, chain)
-        at = canvas.node_rect(dot).center().toPoint()
+        at = canvas.viewport.node_rect(dot).center().toPoint()
         hands.click(at)
         QTest.mouseDClick(canvas, Qt.MouseButton.LeftButton, pos=at)
         assert dot not in document.nodes
@@ -219,20 +218,20 @@ class TestHiddenWires:
         hands.move(QPoint(5, 600))
         whole = picture()
         hands.click(middle)
-        canvas.toggle_wire_hidden()
+        canvas.edits.toggle_wire_hidden()
         hands.key(Key.Key_Escape)
         hands.move(QPoint(5, 600))
         hidden = picture()
         around = (slice(middle.y() - 2, middle.y() + 3), slice(middle.x() - 2, middle.x() + 3))
         assert (whole[around] != hidden[around]).any()
-        assert canvas.hit(QPointF(middle)).kind == "empty"
+        assert canvas.viewport.hit_test(QPointF(middle)).kind == "empty"
         stub = hands.port(chain["e"], "x") + QPoint(-18, 0)
         hands.move(stub)
-        assert canvas.hover.wire == key
+        assert canvas.mouse.hover.wire == key
         assert (picture()[around] != hidden[around]).any() or (picture() != hidden).any()
         assert "hidden" in flow.dumps(document)
         document.undo()
-        assert not canvas.is_wire_hidden(key)
+        assert not canvas.edits.is_wire_hidden(key)
 
 
 class TestOffers:
@@ -248,7 +247,7 @@ class TestOffers:
 
     def drop(self, canvas, hands, refused) -> ConversionChip | None:
         hands.drag(hands.port(refused[0], "out"), hands.port(refused[1], "y"))
-        return canvas.chip
+        return canvas.conversions.chip
 
     def test_a_refused_wire_offers_a_cast_that_enter_takes(self, document, canvas, hands, refused):
         before = content(document)
@@ -260,7 +259,7 @@ class TestOffers:
         cast = document.nodes[document.wires[(refused[1], "y")].source]
         assert (cast.op, cast.attrs) == ("cast", {"dtype": "float32"})
         assert document.wires[(cast.id, "x")].source == refused[0]
-        assert canvas.chip is None
+        assert canvas.conversions.chip is None
         document.undo()
         assert content(document) == before
 
@@ -280,10 +279,10 @@ class TestOffers:
         target = commands.add_node(document, op, (500, 0), "t")
         free = {"conv2d": "filter", "matmul": "x"}[op]
         commands.connect(document, other, "out", target, free)
-        canvas.fit_all()
+        canvas.viewport.fit_all()
         hands.drag(hands.port(given, "out"), hands.port(target, port))
-        assert [button.text() for button in canvas.chip.buttons] == [title]
-        QTest.keyClick(canvas.chip.buttons[0], Key.Key_Return)
+        assert [button.text() for button in canvas.conversions.chip.buttons] == [title]
+        QTest.keyClick(canvas.conversions.chip.buttons[0], Key.Key_Return)
         between = document.nodes[document.wires[(target, port)].source]
         assert document.wires[(between.id, "x")].source == given
         document.undo()
@@ -297,14 +296,14 @@ class TestOffers:
         near = 420 if way == "click" else 900  # where there is no room for both
         target = commands.add_node(document, "matmul", (near, 0), "product")
         commands.connect(document, other, "out", target, "y")
-        canvas.fit_all()
+        canvas.viewport.fit_all()
         before = content(document)
         hands.drag(hands.port(given, "out"), hands.port(target, "x"))
         words = "Cast to float32 and Reshape to [-1, 784]"
         assert words.replace("and", "and then") in hands.messages[-1], (
             "the refusal says what would help"
         )
-        (button,) = canvas.chip.buttons
+        (button,) = canvas.conversions.chip.buttons
         assert button.text() == f"Insert {words}"
         if way == "Enter":
             QTest.keyClick(button, Key.Key_Return)
@@ -314,9 +313,9 @@ class TestOffers:
         cast = document.nodes[document.wires[(reshape.id, "x")].source]
         assert (cast.op, reshape.op) == ("cast", "reshape")
         assert document.wires[(cast.id, "x")].source == given
-        assert canvas.analysis.type_of(target, "out").shape == (None, 10)
-        assert set(canvas.selected_ids()) == {cast.id, reshape.id}
-        rects = [canvas.node_rect(i) for i in (given, cast.id, reshape.id, target)]
+        assert canvas.scene.analysis.type_of(target, "out").shape == (None, 10)
+        assert set(canvas.selection.ids()) == {cast.id, reshape.id}
+        rects = [canvas.viewport.node_rect(i) for i in (given, cast.id, reshape.id, target)]
         assert not any(a.intersects(b) for i, a in enumerate(rects) for b in rects[:i])
         hands.key(Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
         assert content(document) == before
@@ -337,21 +336,21 @@ class TestOffers:
         else:
             document.undo()
             document.redo()
-        assert canvas.chip is None
+        assert canvas.conversions.chip is None
         assert document.wires == wires
         assert canvas.hasFocus()
 
     def test_nothing_is_offered_where_nothing_fits(self, document, canvas, hands, chain):
         hands.drag(hands.port(chain["e"], "out"), hands.port(chain["r"], "x"))  # a loop
-        assert canvas.chip is None
+        assert canvas.conversions.chip is None
 
 
 class TestReplace:
     def test_only_what_fits_is_offered_and_takes_the_place(self, document, canvas, hands, chain):
         search = SearchToAdd(canvas)
         before = content(document)
-        canvas.select([chain["r"]])
-        canvas.replace_selected()
+        canvas.selection.select([chain["r"]])
+        canvas.edits.replace()
         assert isinstance(search.asked.context, ReplaceContext)
         ids = [row.op for row in search.model.rows]
         assert "sigmoid" in ids
@@ -372,7 +371,7 @@ class TestInsertFromMenu:
         before = content(document)
         at = wire_middle(canvas, (chain["e"], "x"))
         hands.click(at)
-        canvas.insert_into_wire(at.toPointF())
+        canvas.edits.insert_into_wire(at.toPointF())
         ids = [row.op for row in search.model.rows]
         assert {"sin", "add"} <= set(ids)
         assert not {"constant", "logical_not", "dataset"} & set(ids)
@@ -383,7 +382,3 @@ class TestInsertFromMenu:
         assert document.wires[(node, "x")].source == chain["r"]
         document.undo()
         assert content(document) == before
-
-
-def test_a_gesture_for_moving_is_still_one_for_frames(canvas):
-    assert MoveNodes(canvas, "", "f1").drop is None

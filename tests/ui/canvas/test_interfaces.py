@@ -52,7 +52,7 @@ def canvas(qtbot):
     qtbot.addWidget(view)
     view.show()
     qtbot.waitExposed(view)
-    view.fit_all()
+    view.viewport.fit_all()
     return view
 
 
@@ -90,12 +90,12 @@ def test_the_canvas_has_its_nodes_as_children_and_they_their_ports(canvas) -> No
 
 
 def test_a_node_says_op_type_value_and_problem(canvas) -> None:
-    canvas.set_values({"sum": Preview("scalar", "float32", (), "9")})
+    canvas.node_state.set_values({"sum": Preview("scalar", "float32", (), "9")})
     assert name_of(node(canvas, "sum")) == "sum, Add node, output float32 (3,), value 9"
     bad = name_of(node(canvas, "bad"))
     assert bad.startswith("bad, Matmul node, error: ")
     assert name_of(node(canvas, "odd")).startswith("odd, unknown op from_tomorrow node, error: ")
-    canvas.set_status({canvas.ids["sum"]: "running"})
+    canvas.node_state.set_status({canvas.ids["sum"]: "running"})
     assert "running" in name_of(node(canvas, "sum"))
     assert node(canvas, "sum").state().busy
     assert node(canvas, "sum").text(Text.Value) == "9"
@@ -118,13 +118,13 @@ def test_a_port_says_dtype_shape_and_what_it_is_connected_to(canvas) -> None:
 
 def test_states_follow_selection_focus_and_errors(canvas) -> None:
     canvas.setFocus()
-    canvas.select([canvas.ids["sum"]])
+    canvas.selection.select([canvas.ids["sum"]])
     state = node(canvas, "sum").state()
     assert state.selected and state.focused and state.focusable and not state.invalid
     assert not node(canvas, "a").state().selected and not root(canvas).state().focused
     assert root(canvas).focusChild().object() is node(canvas, "sum").object()
     assert node(canvas, "bad").state().invalid
-    canvas.select([canvas.ids["a"], canvas.ids["b"]])
+    canvas.selection.select([canvas.ids["a"], canvas.ids["b"]])
     assert node(canvas, "a").state().selected and not node(canvas, "a").state().focused
     assert root(canvas).focusChild() is None
 
@@ -142,7 +142,7 @@ def test_places_on_the_screen_lead_back_to_nodes_and_ports(canvas) -> None:
             assert child.childAt(spot.x(), spot.y()).object() is child.child(index).object()
     corner = canvas.mapToGlobal(QPoint(2, 2))
     assert top.childAt(corner.x(), corner.y()) is None
-    canvas.camera.pan(5000, 0)
+    canvas.viewport.camera.pan(5000, 0)
     assert node(canvas, "a").state().offscreen
 
 
@@ -153,14 +153,14 @@ def test_actions_go_to_a_node_and_edit_it(canvas, qtbot) -> None:
     assert [actions.localizedActionName(n) for n in names] == ["Go to", "Edit", "Open", "Menu"]
     assert actions.keyBindingsForAction(actions.pressAction()) == ["Return"]
     actions.doAction(actions.setFocusAction())
-    assert canvas.selected_nodes() == [canvas.ids["b"]]
-    with qtbot.waitSignal(canvas.edit_wanted) as caught:
+    assert canvas.selection.nodes() == [canvas.ids["b"]]
+    with qtbot.waitSignal(canvas.signals.edit_requested) as caught:
         actions.doAction(actions.pressAction())
     assert caught.args == [canvas.ids["b"]]
-    with qtbot.waitSignal(canvas.node_activated) as caught:
+    with qtbot.waitSignal(canvas.signals.node_activated) as caught:
         actions.doAction("open")
     assert caught.args == [canvas.ids["b"]]
-    with qtbot.waitSignal(canvas.menu_requested) as caught:
+    with qtbot.waitSignal(canvas.signals.menu_requested) as caught:
         actions.doAction(actions.showMenuAction())
     assert caught.args[0] == "node"
     assert canvas.rect().contains(canvas.mapFromGlobal(caught.args[1]))
@@ -174,15 +174,15 @@ def test_pressing_a_port_starts_a_wire_and_an_input_can_be_disconnected(canvas, 
     assert actions.localizedActionName(press) == "Connect"
     assert "into this port" in actions.localizedActionDescription(press)
     assert actions.keyBindingsForAction(press) == ["Shift+W"]
-    with qtbot.waitSignal(canvas.wire_wanted) as caught:
+    with qtbot.waitSignal(canvas.signals.wire_requested) as caught:
         actions.doAction(press)
     assert caught.args == [canvas.ids["sum"], "in", "x"]
-    assert canvas.selected_nodes() == [canvas.ids["sum"]] and canvas.hasFocus()
+    assert canvas.selection.nodes() == [canvas.ids["sum"]] and canvas.hasFocus()
     actions.doAction("disconnect")
     assert "not connected" in name_of(port) and actions.actionNames() == [press]
     out = node(canvas, "sum").child(2).actionInterface()
     assert out.actionNames() == [press] and out.keyBindingsForAction(press) == ["W"]
-    with qtbot.waitSignal(canvas.wire_wanted) as caught:
+    with qtbot.waitSignal(canvas.signals.wire_requested) as caught:
         out.doAction(press)
     assert caught.args == [canvas.ids["sum"], "out", "out"]
     commands.remove(canvas.document, [canvas.ids["sum"]])
@@ -209,9 +209,9 @@ def test_walking_by_keys_tells_where_the_focus_is(canvas, monkeypatch) -> None:
         real(event)
 
     monkeypatch.setattr(QAccessible, "updateAccessibility", staticmethod(note))
-    interfaces.attach(canvas)
+    interfaces.attach(canvas._accessible)
     canvas.setFocus()
-    canvas.select([canvas.ids["a"]])
+    canvas.selection.select([canvas.ids["a"]])
     QTest.keyClick(canvas, Qt.Key.Key_Right)
     QTest.keyClick(canvas, Qt.Key.Key_Right)
     assert told == ["a", "sum", "bad"]
@@ -261,7 +261,7 @@ def test_ten_thousand_nodes_cost_nothing_until_somebody_asks(qtbot, monkeypatch)
     qtbot.addWidget(view)
     view.show()
     qtbot.waitExposed(view)
-    view.select(["n1"])
+    view.selection.select(["n1"])
     QTest.keyClick(view, Qt.Key.Key_Right)
     commands.move(document, {"n1": (5.0, 5.0)})
     assert view.findChild(AccessibleTree) is None and made == []

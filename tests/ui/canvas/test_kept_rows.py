@@ -46,7 +46,7 @@ def shown(scene: SceneModel) -> tuple:
 
 def afresh(view: CanvasView) -> tuple:
     """What a scene shows that is made from the document as it is, with the same values."""
-    fresh = SceneModel(view.document, view.analysis, lambda *_: None)
+    fresh = SceneModel(view.document, view.scene.analysis, lambda *_: None)
     was = view.scene.builder
     fresh.builder.values, fresh.builder.serials = dict(was.values), dict(was.serials)
     fresh.builder.status = dict(was.status)
@@ -64,22 +64,22 @@ def look(view: CanvasView, rng: random.Random) -> None:
     match rng.randrange(5):
         case 0:
             value = make_preview(np.float32(rng.random()))
-            view.set_values({view.document.nodes[node_id].name: value})
+            view.node_state.set_values({view.document.nodes[node_id].name: value})
         case 1:
-            view.clear_values([node_id])
+            view.node_state.clear_values([node_id])
         case 2:
-            view.set_status({node_id: rng.choice(["stale", "running", ""])})
+            view.node_state.set_status({node_id: rng.choice(["stale", "running", ""])})
         case 3:
-            view.select(rng.sample(ids, min(3, len(ids))))
+            view.selection.select(rng.sample(ids, min(3, len(ids))))
         case 4:
-            view.set_dimmed(rng.sample(ids, min(2, len(ids))))
+            view.node_state.set_dimmed(rng.sample(ids, min(2, len(ids))))
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_at_every_step_it_is_what_a_scene_made_afresh_shows(all_kept, document, canvas, seed):
     rng = random.Random(seed)
     for _ in range(80):
-        chosen, dimmed = set(canvas.selected_nodes()), canvas.scene.dimmed
+        chosen, dimmed = set(canvas.selection.nodes()), canvas.scene.dimmed
         faded = {canvas.scene.nodes.key(s) for s in np.flatnonzero(dimmed).tolist()}
         stayed = set(document.nodes)
         for _ in range(rng.randint(1, 3)):  # some are not looked at
@@ -88,7 +88,7 @@ def test_at_every_step_it_is_what_a_scene_made_afresh_shows(all_kept, document, 
             else:
                 edit(document, rng)
             stayed &= document.nodes.keys()
-        assert set(canvas.selected_nodes()) == chosen & stayed
+        assert set(canvas.selection.nodes()) == chosen & stayed
         dimmed = canvas.scene.dimmed
         assert {
             canvas.scene.nodes.key(s) for s in np.flatnonzero(dimmed).tolist()
@@ -104,7 +104,7 @@ def workspace(qtbot) -> tuple[Workspace, CanvasView]:
     view = CanvasView(workspace.document, workspace.analysis, LIGHT)
     qtbot.addWidget(view)
     workspace.announce_last()
-    workspace.analysed.connect(view.refresh)
+    workspace.analysed.connect(view.scene.refresh)
     workspace.entered.connect(lambda: view.set_document(workspace.document, workspace.analysis))
     workspace.replaced.connect(lambda: view.set_document(workspace.document, workspace.analysis))
     yield workspace, view
@@ -139,7 +139,7 @@ def test_inside_a_subgraph_and_outside_it_is_what_is_there(all_kept, workspace, 
                 root.undo()
             case _:
                 root.redo()
-        assert view.document is workspace.document and view.analysis is workspace.analysis
+        assert view.document is workspace.document and view.scene.analysis is workspace.analysis
         assert shown(view.scene) == afresh(view)
     assert entered > 1
 
@@ -158,10 +158,12 @@ def many(document: Document, count: int = 300) -> list[str]:
 
 def test_undoing_a_large_deletion_makes_no_card_again(document, canvas, picture, monkeypatch):
     ids = many(document)
-    canvas.set_values({r.name: make_preview(np.float32(1)) for r in document.nodes.values()})
-    canvas.fit_all()
+    canvas.node_state.set_values(
+        {r.name: make_preview(np.float32(1)) for r in document.nodes.values()}
+    )
+    canvas.viewport.fit_all()
     picture()  # paints the cards, in several frames
-    canvas.repaint_all()
+    canvas.renderer.repaint_all()
     before, image = shown(canvas.scene), picture()
     commands.remove(document, ids[:200])
     assert shown(canvas.scene) == afresh(canvas) != before
@@ -169,7 +171,7 @@ def test_undoing_a_large_deletion_makes_no_card_again(document, canvas, picture,
         patch.setattr(canvas.scene.builder, "build", None)
         document.undo()
         assert shown(canvas.scene) == before
-        canvas.repaint_all()
+        canvas.renderer.repaint_all()
         assert np.array_equal(picture(), image)
         document.redo()
         document.undo()
@@ -199,12 +201,12 @@ def test_cards_that_are_made_together_differ_in_what_they_say(document, canvas):
 def test_values_that_came_meanwhile_and_stale_ones_are_shown(document, canvas):
     ids = many(document)
     names = {i: document.nodes[i].name for i in ids}
-    canvas.set_values({names[i]: make_preview(np.float32(1)) for i in ids})
+    canvas.node_state.set_values({names[i]: make_preview(np.float32(1)) for i in ids})
     commands.remove(document, ids[:200])
     new = make_preview(np.float32(2))
-    canvas.set_values({names[ids[250]]: new})
-    canvas.clear_values([ids[260]])
-    canvas.set_status({ids[100]: "stale", ids[270]: "stale"})
+    canvas.node_state.set_values({names[ids[250]]: new})
+    canvas.node_state.clear_values([ids[260]])
+    canvas.node_state.set_status({ids[100]: "stale", ids[270]: "stale"})
     document.undo()
     scene = canvas.scene
     faces = {i: scene.face(scene.nodes.get(i)) for i in ids}
@@ -221,7 +223,7 @@ def test_what_changed_besides_the_document_is_not_undone(all_kept, document, can
     other = commands.add_node(document, "constant", (0, 300))
     commands.remove(document, [other])
     file.write_text("a,b,c,d\n1,2,3,4\n")
-    canvas.refresh(canvas.analysis.refresh_datasets())
+    canvas.scene.refresh(canvas.scene.analysis.refresh_datasets())
     document.undo()
     face = canvas.scene.face(canvas.scene.nodes.get(table))
     assert any("3" in port.type_text for port in face.outputs)

@@ -19,8 +19,8 @@ from nodeflow.ui.core.theme import DARK, LIGHT
 
 def fresh(canvas, picture) -> np.ndarray:
     """The picture when everything is painted anew."""
-    canvas.atlas.clear()
-    canvas.repaint_all()
+    canvas.renderer.atlas.clear()
+    canvas.renderer.repaint_all()
     return picture()
 
 
@@ -31,16 +31,16 @@ def differing(a: np.ndarray, b: np.ndarray) -> float:
 
 @pytest.fixture
 def values(canvas, expression):
-    canvas.set_values({name: make_preview(np.float32(3)) for name in ("b", "c", "d")})
+    canvas.node_state.set_values({name: make_preview(np.float32(3)) for name in ("b", "c", "d")})
 
 
 @pytest.mark.parametrize("steps", [0, -7, -14, -24])
 def test_panning_shows_what_painting_anew_shows(canvas, expression, values, picture, steps, qtbot):
-    canvas.zoom(steps)
-    qtbot.waitUntil(lambda: canvas._zoom_from is None, timeout=1000)
+    canvas.viewport.zoom(steps)
+    qtbot.waitUntil(lambda: canvas.renderer._scaled_from is None, timeout=1000)
     picture()
     for dx, dy in ((37, 0), (-11, 23), (5, -60), (-300, 90)):
-        canvas.pan(dx, dy)
+        canvas.viewport.pan(dx, dy)
         panned = picture()
         assert differing(panned, fresh(canvas, picture)) < 2e-4
 
@@ -53,15 +53,17 @@ def test_a_change_repaints_all_that_it_touches(
     document, canvas, expression, values, picture, change
 ):
     if change == "deselect":
-        canvas.select([expression["d"]])
+        canvas.selection.select([expression["d"]])
     before = picture()
     {
-        "value": lambda: canvas.set_values({"d": make_preview(np.zeros((9, 9), np.float32))}),
-        "state": lambda: canvas.set_status({expression["d"]: "running"}),
+        "value": lambda: canvas.node_state.set_values(
+            {"d": make_preview(np.zeros((9, 9), np.float32))}
+        ),
+        "state": lambda: canvas.node_state.set_status({expression["d"]: "running"}),
         "attribute": lambda: commands.set_attr(document, expression["b"], "value", [[1.0, 2.0]]),
         "rename": lambda: commands.rename(document, expression["d"], "a_much_longer_name_for_d"),
-        "select": lambda: canvas.select([expression["d"]]),
-        "deselect": lambda: canvas.select([]),
+        "select": lambda: canvas.selection.select([expression["d"]]),
+        "deselect": lambda: canvas.selection.select([]),
         "problem": lambda: commands.connect(document, expression["b"], "out", expression["p"], "x"),
         "connect": lambda: commands.connect(document, expression["d"], "out", expression["e"], "x"),
         "remove": lambda: commands.remove(document, [expression["d"]]),
@@ -74,12 +76,15 @@ def test_a_change_repaints_all_that_it_touches(
 def test_a_change_of_one_value_repaints_only_its_card(canvas, expression, values, picture):
     picture()
     painted: list[QRectF] = []
-    paint = canvas.frame._paint
-    canvas.frame._paint = lambda painter, rect: (painted.append(QRectF(rect)), paint(painter, rect))
-    canvas.set_values({"d": make_preview(np.float32(4))})
+    paint = canvas.renderer.frame._paint
+    canvas.renderer.frame._paint = lambda painter, rect: (
+        painted.append(QRectF(rect)),
+        paint(painter, rect),
+    )
+    canvas.node_state.set_values({"d": make_preview(np.float32(4))})
     picture()
     assert len(painted) == 1
-    assert painted[0].width() < canvas.node_rect(expression["d"]).width() + 40
+    assert painted[0].width() < canvas.viewport.node_rect(expression["d"]).width() + 40
 
 
 def test_cards_are_painted_once(document, canvas, picture):
@@ -88,13 +93,13 @@ def test_cards_are_painted_once(document, canvas, picture):
             document, "add", (200 * (index % 5), 150 * (index // 5)), name=f"n{index}"
         )
     picture()
-    painted = canvas.atlas.painted
+    painted = canvas.renderer.atlas.painted
     assert painted == 20
-    canvas.pan(3, 3)
+    canvas.viewport.pan(3, 3)
     picture()
-    canvas.pan(-3, -3)
+    canvas.viewport.pan(-3, -3)
     picture()
-    assert canvas.atlas.painted == painted
+    assert canvas.renderer.atlas.painted == painted
 
 
 def test_a_moved_node_is_lifted_over_the_picture_and_lands(canvas, hands, expression, picture):
@@ -104,7 +109,7 @@ def test_a_moved_node_is_lifted_over_the_picture_and_lands(canvas, hands, expres
     lifted = picture()
     hands.release(start + QPointF(160, 80).toPoint())
     landed = fresh(canvas, picture)
-    x, y, width, height = canvas.node_rect(expression["e"]).toRect().getRect()
+    x, y, width, height = canvas.viewport.node_rect(expression["e"]).toRect().getRect()
     area = (slice(y + 4, y + height - 4), slice(x + 4, x + width - 4))
     assert differing(lifted[area], landed[area]) < 0.01
 
@@ -113,11 +118,11 @@ def test_zooming_shows_a_scaled_frame_first_and_the_true_one_soon(
     canvas, expression, picture, qtbot
 ):
     picture()
-    canvas.frame.last_whole_ms = 1000.0
-    canvas.zoom(-4)
-    canvas.pan(30, 20)
+    canvas.renderer.frame.last_whole_ms = 1000.0
+    canvas.viewport.zoom(-4)
+    canvas.viewport.pan(30, 20)
     scaled = picture()
-    qtbot.waitUntil(lambda: canvas._zoom_from is None, timeout=1000)
+    qtbot.waitUntil(lambda: canvas.renderer._scaled_from is None, timeout=1000)
     true = picture()
     assert differing(scaled, true) > 0
     assert differing(true, fresh(canvas, picture)) == 0
@@ -126,32 +131,32 @@ def test_zooming_shows_a_scaled_frame_first_and_the_true_one_soon(
 def test_a_card_that_is_late_is_shown_as_it_was(canvas, expression, values, picture, as_array):
     """While the view moves, no card turns into an empty box for lack of time."""
     picture()
-    canvas.camera.zoom_to(1, QPointF(0, 0))
-    painted = canvas.atlas.painted
+    canvas.viewport.camera.zoom_to(1, QPointF(0, 0))
+    painted = canvas.renderer.atlas.painted
     frame = QImage(canvas.size(), QImage.Format.Format_RGB32)
     painter = QPainter(frame)
-    canvas._deadline = 0.0
-    canvas._paint_frame(painter, QRectF(canvas.rect()))
+    canvas.renderer._deadline = 0.0
+    canvas.renderer._paint_part(painter, QRectF(canvas.rect()))
     painter.end()
-    assert canvas.atlas.painted == painted
-    assert canvas._waiting
+    assert canvas.renderer.atlas.painted == painted
+    assert canvas.renderer._waiting
     late, true = as_array(frame), fresh(canvas, picture)
-    rect = canvas.node_rect(expression["d"]).toRect().adjusted(6, 6, -6, -6)
+    rect = canvas.viewport.node_rect(expression["d"]).toRect().adjusted(6, 6, -6, -6)
     area = (slice(rect.top(), rect.bottom()), slice(rect.left(), rect.right()))
     assert late[area].std() > 10
     assert np.abs(late[area].astype(int) - true[area]).mean() < 8
 
 
 def test_cards_too_large_for_the_atlas_are_drawn_directly(canvas, expression, values, picture):
-    canvas.camera.dpr = 2.0
-    canvas.center_on(expression["d"])
-    canvas.zoom(100)
-    shot = canvas.shot(QRectF(canvas.rect()))
+    canvas.viewport.camera.dpr = 2.0
+    canvas.viewport.center_on(expression["d"])
+    canvas.viewport.zoom(100)
+    shot = canvas.renderer.context(QRectF(canvas.rect()))
     shot.scale = 16.0
-    assert canvas.scene.sizes[0].max() * shot.scale > canvas.atlas.room(shot.scale)
+    assert canvas.scene.sizes[0].max() * shot.scale > canvas.renderer.atlas.room(shot.scale)
     image = QImage(canvas.size(), QImage.Format.Format_RGB32)
     painter = QPainter(image)
-    canvas.atlas.begin_frame()
+    canvas.renderer.atlas.begin_frame()
     layers.paint_all(painter, shot)
     painter.end()
     assert not shot.waiting
@@ -161,11 +166,11 @@ def test_cards_too_large_for_the_atlas_are_drawn_directly(canvas, expression, va
 @pytest.mark.parametrize("scale", [0.25, 0.71, 1.19])
 def test_a_card_from_the_atlas_is_as_if_drawn_alone(canvas, expression, as_array, level, scale):
     """Cards of one size share their body there, whatever else is on them."""
-    canvas.set_values({"d": make_preview(np.float32(3))})
-    canvas.set_status({expression["e"]: "muted", expression["c"]: "running"})
+    canvas.node_state.set_values({"d": make_preview(np.float32(3))})
+    canvas.node_state.set_status({expression["e"]: "muted", expression["c"]: "running"})
     commands.add_node(canvas.document, "matmul", (0, 600), "lonely")
     commands.add_node(canvas.document, "reroute", (0, 900), "dot")
-    atlas, scene = canvas.atlas, canvas.scene
+    atlas, scene = canvas.renderer.atlas, canvas.scene
     faces = [scene.face(slot) for slot in scene.nodes.used().tolist()]
     assert len({atlas.painter.body_key(face, level) for face in faces}) < len(faces)
     for face in faces:
@@ -214,7 +219,7 @@ def svg_of(canvas) -> bytes:
     generator.setSize(QSize(800, 600))
     generator.setViewBox(rect)
     painter = QPainter(generator)
-    canvas.render(painter, rect)
+    canvas.renderer.export(painter, rect)
     painter.end()
     buffer.close()
     return bytes(data.data())
@@ -226,7 +231,7 @@ def test_an_svg_needs_no_fonts_and_looks_like_the_png(canvas, expression, values
     assert b"<path" in svg
     direct = QImage(800, 600, QImage.Format.Format_RGB32)
     painter = QPainter(direct)
-    canvas.render(painter, QRectF(0, 0, 800, 600))
+    canvas.renderer.export(painter, QRectF(0, 0, 800, 600))
     painter.end()
     again = QImage(800, 600, QImage.Format.Format_RGB32)
     again.fill(0xFFFFFFFF)
@@ -239,9 +244,9 @@ def test_an_svg_needs_no_fonts_and_looks_like_the_png(canvas, expression, values
 
 def test_an_export_does_not_depend_on_the_view(canvas, expression, values):
     before = svg_of(canvas)
-    canvas.zoom(-20)
-    canvas.pan(400, -90)
-    canvas.select([expression["b"]])
+    canvas.viewport.zoom(-20)
+    canvas.viewport.pan(400, -90)
+    canvas.selection.select([expression["b"]])
     assert svg_of(canvas) == before
 
 
@@ -253,15 +258,13 @@ def test_an_empty_document_can_be_exported(canvas):
 
 
 def test_an_empty_canvas_offers_the_tutorial(canvas, hands, qtbot, document, picture):
-    from nodeflow.ui.canvas.view import empty_state
-
     with_hints = picture()
-    link = empty_state.link_rect(canvas).center().toPoint()
-    with qtbot.waitSignal(canvas.tutorial_requested):
+    link = canvas.empty_state.link_rect().center().toPoint()
+    with qtbot.waitSignal(canvas.signals.tutorial_requested):
         hands.click(link)
     commands.add_node(document, "add", (5000, 5000))
     assert differing(with_hints, picture()) > 0.005
-    with qtbot.assertNotEmitted(canvas.tutorial_requested):
+    with qtbot.assertNotEmitted(canvas.signals.tutorial_requested):
         hands.click(link)
 
 

@@ -56,7 +56,7 @@ def test_the_arrays_are_those_of_a_scene_made_afresh(document, canvas, seed):
     rng = random.Random(seed)
     for _ in range(60):
         edit(document, rng)
-    fresh = SceneModel(document, canvas.analysis, lambda *_: None)
+    fresh = SceneModel(document, canvas.scene.analysis, lambda *_: None)
     assert state(canvas.scene) == state(fresh)
     assert canvas.scene.bounds() == fresh.bounds()
     fresh.close()
@@ -75,8 +75,12 @@ def test_wires_end_at_their_ports(canvas, expression):
     scene = canvas.scene
     slot = scene.wires.slots.get((expression["d"], "y"))
     x0, y0, x1, y1 = scene.wires.ends(np.array([slot]), scene.positions)[0]
-    out = canvas.view_to_scene(canvas.port_place(expression["c"], "out", "out"))
-    into = canvas.view_to_scene(canvas.port_place(expression["d"], "y", "in"))
+    out = canvas.viewport.camera.to_scene(
+        canvas.viewport.port_position(expression["c"], "out", "out")
+    )
+    into = canvas.viewport.camera.to_scene(
+        canvas.viewport.port_position(expression["d"], "y", "in")
+    )
     assert (x0, y0) == (out.x(), out.y())
     assert (x1, y1) == (into.x(), into.y())
 
@@ -123,7 +127,7 @@ def test_another_document_can_be_shown(document, canvas, expression, qtbot):
 
     other = Document()
     node = commands.add_node(other, "constant", (5, 5))
-    with qtbot.waitSignal(canvas.selection_changed):
+    with qtbot.waitSignal(canvas.selection.changed):
         canvas.set_document(other, Analysis(other))
     assert list(canvas.scene.nodes) == [node]
     commands.add_node(document, "add", (0, 0))

@@ -1,4 +1,4 @@
-"""What a screen reader can do with nodes and ports, by name, and which keys do the same."""
+"""The actions of nodes and ports that screen readers offer, by name, with their keys."""
 
 from __future__ import annotations
 
@@ -16,53 +16,53 @@ if TYPE_CHECKING:
     from nodeflow.ui.canvas.a11y.interfaces import NodeObject, PortObject
 
 OPEN, DISCONNECT = "open", "disconnect"
-"""Names of actions that are ours; the others are those that screen readers know."""
+"""Names of our own actions; the others are Qt's, which screen readers know."""
 
 
 class AccessibleAction(NamedTuple):
-    """One action: what it is called, what it means, its key if it has one, and how it is done."""
+    """One action: its title, its description, its key or an empty text, and its function."""
 
     title: str
-    what: str
+    description: str
     key: str
     do: Callable[[], None]
 
 
 class Actions(QAccessibleActionInterface):
-    """What can be done now, as Qt asks for it; ``deeds`` says it, by the actions' names."""
+    """The actions that are available now, by name, as Qt queries them."""
 
-    def deeds(self) -> dict[str, AccessibleAction]:
+    def available(self) -> dict[str, AccessibleAction]:
         raise NotImplementedError
 
     def actionNames(self) -> list[str]:
-        return list(self.deeds())
+        return list(self.available())
 
     def localizedActionName(self, name: str) -> str:
-        deed = self.deeds().get(name)
-        return "" if deed is None else deed.title
+        action = self.available().get(name)
+        return "" if action is None else action.title
 
     def localizedActionDescription(self, name: str) -> str:
-        deed = self.deeds().get(name)
-        return "" if deed is None else deed.what
+        action = self.available().get(name)
+        return "" if action is None else action.description
 
     def keyBindingsForAction(self, name: str) -> list[str]:
-        deed = self.deeds().get(name)
-        return [deed.key] if deed is not None and deed.key else []
+        action = self.available().get(name)
+        return [action.key] if action is not None and action.key else []
 
     def doAction(self, name: str) -> None:
-        deed = self.deeds().get(name)
-        if deed is not None:
-            deed.do()
+        action = self.available().get(name)
+        if action is not None:
+            action.do()
 
 
 class NodeActions(Actions):
-    """Go to a node, edit it, open it as a double click does, ask for its menu."""
+    """Go to a node, edit it, open it as a double click does, open its menu."""
 
     def __init__(self, subject: NodeObject) -> None:
         super().__init__()
         self._subject = subject
 
-    def deeds(self) -> dict[str, AccessibleAction]:
+    def available(self) -> dict[str, AccessibleAction]:
         if not isValid(self._subject) or self._subject.face is None:
             return {}
         return {
@@ -78,20 +78,20 @@ class NodeActions(Actions):
 
     def _go(self) -> None:
         canvas = self._subject.tree.canvas
-        canvas.setFocus()
-        canvas.step_to(self._subject.node)
+        canvas.widget.setFocus()
+        canvas.go_to(self._subject.node)
 
     def _edit(self) -> None:
         self._go()
-        self._subject.tree.canvas.edit_wanted.emit(self._subject.node)
+        self._subject.tree.canvas.signals.edit_requested.emit(self._subject.node)
 
     def _open(self) -> None:
         self._go()
-        self._subject.tree.canvas.node_activated.emit(self._subject.node)
+        self._subject.tree.canvas.signals.node_activated.emit(self._subject.node)
 
     def _menu(self) -> None:
         self._go()
-        self._subject.tree.canvas.show_menu_of(self._subject.node)
+        self._subject.tree.canvas.open_menu(self._subject.node)
 
 
 class PortActions(Actions):
@@ -101,11 +101,11 @@ class PortActions(Actions):
         super().__init__()
         self._subject = subject
 
-    def deeds(self) -> dict[str, AccessibleAction]:
+    def available(self) -> dict[str, AccessibleAction]:
         if not isValid(self._subject):
             return {}
         node, side, name = self._subject.of, self._subject.side, self._subject.name
-        document, out = node.tree.canvas.document, side == "out"
+        document, out = node.tree.canvas.scene.document, side == "out"
         if document.locked or (side, name) not in node.port_keys():
             return {}
         what = f"Draw a wire {'from' if out else 'into'} this port, by typing its other end"
@@ -121,26 +121,27 @@ class PortActions(Actions):
 
     def _other_end(self) -> tuple[str, str] | None:
         """Node and port of a wire that may end here."""
-        begun = self._subject.of.tree.canvas.wire_begun
-        return None if begun is None or begun[1] == self._subject.side else (begun[0], begun[2])
+        start = self._subject.of.tree.canvas.selection.open_port
+        return None if start is None or start[1] == self._subject.side else (start[0], start[2])
 
     def _connect(self) -> None:
         port, canvas, other = self._subject, self._subject.of.tree.canvas, self._other_end()
-        canvas.setFocus()  # which ends the asking for another end
+        canvas.widget.setFocus()  # which closes the popup that waits for the other end
         if other is None:
-            canvas.step_to(port.of.node)
-            canvas.wire_wanted.emit(port.of.node, port.side, port.name)
+            canvas.go_to(port.of.node)
+            canvas.signals.wire_requested.emit(port.of.node, port.side, port.name)
             return
         here = (port.of.node, port.name)
         source, target = (other, here) if port.side == "in" else (here, other)
-        verdict = check_wire(canvas.document, canvas.analysis, *source, *target)
+        document, analysis = canvas.scene.document, canvas.scene.analysis
+        verdict = check_wire(document, analysis, *source, *target)
         if not verdict.ok:
-            canvas.say(plain(verdict.reason))
+            canvas.signals.message.emit(plain(verdict.reason))
             return
-        with canvas.reporting():
-            commands.connect(canvas.document, *source, *target)
+        with canvas.signals.reporting():
+            commands.connect(document, *source, *target)
 
     def _disconnect(self) -> None:
         port, canvas = self._subject, self._subject.of.tree.canvas
-        with canvas.reporting():
-            commands.disconnect(canvas.document, (port.of.node, port.name))
+        with canvas.signals.reporting():
+            commands.disconnect(canvas.scene.document, (port.of.node, port.name))

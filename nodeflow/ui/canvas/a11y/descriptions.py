@@ -1,13 +1,16 @@
-"""Nodes and ports in words, as a screen reader says them."""
+"""The canvas, its nodes and ports in words, for screen readers."""
 
 from __future__ import annotations
 
 from nodeflow.document.model.document import Document
 from nodeflow.graph.types import shape_text
 from nodeflow.ui.canvas.scene import value_preview
-from nodeflow.ui.canvas.scene.card_data import CardFace, PortFace
+from nodeflow.ui.canvas.scene.card_data import CardData, PortData
+from nodeflow.ui.canvas.scene.scene_model import SceneModel
+from nodeflow.ui.canvas.scene.selection import Selection
 
 MOST_JOINED = 5
+MOST_NAMED = 5
 STATES = {
     "running": "running",
     "done": "done",
@@ -21,7 +24,17 @@ STATES = {
 }
 
 
-def node_name(face: CardFace) -> str:
+def canvas_state(scene: SceneModel, selection: Selection) -> str:
+    """``3 nodes; selected: add``."""
+    document = scene.document
+    names = [document.nodes[i].name for i in selection.nodes()[:MOST_NAMED]]
+    if selection.is_frame:
+        names = [f"frame {document.frames[selection.frame].title}".rstrip()]
+    chosen = f"; selected: {', '.join(names)}" if names else ""
+    return f"{len(scene.nodes)} nodes{chosen}"
+
+
+def node_name(face: CardData) -> str:
     """``add, Add node, output float32 (3,), value 9``; a state or problem comes last."""
     op = face.subtitle if face.category == "unknown" else face.subtitle.split(",")[0]
     parts = [face.title, f"{op} node"]
@@ -41,18 +54,18 @@ def node_name(face: CardFace) -> str:
     return ", ".join(parts)
 
 
-def node_state(face: CardFace) -> str:
+def node_state(face: CardData) -> str:
     """Settings, state and problem of a node in full."""
     parts = [face.subtitle, STATES.get(face.status, ""), face.problem]
     return ". ".join(part for part in parts if part)
 
 
-def value_words(face: CardFace) -> str:
+def value_words(face: CardData) -> str:
     """What the node shows of its output."""
     return value_preview.plain_text(face.value)
 
 
-def type_words(port: PortFace) -> str:
+def type_words(port: PortData) -> str:
     """``float32 (3,)``, or that it is not known."""
     if not port.type_text:
         return "type not known"
@@ -61,13 +74,13 @@ def type_words(port: PortFace) -> str:
     return f"{port.dtype} {shape_text(shape)}"
 
 
-def port_face(face: CardFace | None, side: str, name: str) -> PortFace | None:
+def port_face(face: CardData | None, side: str, name: str) -> PortData | None:
     """The port of this name, or None."""
     ports = () if face is None else face.inputs if side == "in" else face.outputs
     return next((port for port in ports if port.name == name), None)
 
 
-def port_name(document: Document, node: str, face: CardFace, side: str, name: str) -> str:
+def port_name(document: Document, node: str, face: CardData, side: str, name: str) -> str:
     """``input x, float32 (3,), connected to b``."""
     port = port_face(face, side, name)
     if port is None:

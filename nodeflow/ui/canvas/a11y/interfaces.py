@@ -1,13 +1,16 @@
-"""The canvas for screen readers: nodes are its children, ports are theirs.
+"""The canvas as a tree of accessible objects: nodes are its children, ports are theirs.
 
-Qt keeps one interface for each object, and deletes it with the object. So each node and port that
-somebody asks about gets a small QObject; without a screen reader nobody asks, and none is made.
-Interfaces are registered one by one: a factory in Python would be asked about every widget of the
-program, some of them half made. Until Qt deletes them, they are kept here.
+Qt keeps one interface for each QObject and deletes it with the object. So each node and port that a
+screen reader queries gets a small QObject; without a screen reader none is made. Interfaces are
+registered one by one: a factory in Python would be called for every widget of the program, some of
+them half made. They are kept here until Qt deletes them.
 """
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, QRect, QRectF, Qt
@@ -22,8 +25,13 @@ from shiboken6 import VoidPtr, getCppPointer, isValid
 
 from nodeflow.ui.canvas.a11y import descriptions
 from nodeflow.ui.canvas.a11y.actions import NodeActions, PortActions
-from nodeflow.ui.canvas.scene.card_data import CardFace
-from nodeflow.ui.canvas.scene.hit_test import PORT_REACH, hit_test
+from nodeflow.ui.canvas.scene.card_data import CardData
+from nodeflow.ui.canvas.scene.hit_test import PORT_REACH
+from nodeflow.ui.canvas.scene.scene_model import SceneModel
+from nodeflow.ui.canvas.scene.selection import Selection
+from nodeflow.ui.canvas.scene.viewport import Viewport
+from nodeflow.ui.canvas.signals import CanvasSignals
+from nodeflow.ui.core.theme import Theme
 
 Role, Text, Event = QAccessible.Role, QAccessible.Text, QAccessible.Event
 _kept: list[QAccessibleInterface] = []
@@ -40,12 +48,30 @@ def register(interface: QAccessibleInterface) -> None:
     QAccessible.registerAccessibleInterface(interface)
 
 
-def attach(canvas: QWidget) -> None:
-    """Make a canvas known to screen readers; to be called when it is shown."""
-    if not isinstance(QAccessible.queryAccessibleInterface(canvas), CanvasInterface):
+@dataclass(frozen=True)
+class AccessibleCanvas:
+    """A canvas as its accessible objects use it.
+
+    The widget owns it. ``go_to`` selects a node and brings it into view, ``open_menu`` opens a
+    node's context menu.
+    """
+
+    widget: QWidget
+    scene: SceneModel
+    viewport: Viewport
+    selection: Selection
+    signals: CanvasSignals
+    theme: Callable[[], Theme]
+    go_to: Callable[[str], None]
+    open_menu: Callable[[str], None]
+
+
+def attach(canvas: AccessibleCanvas) -> None:
+    """Make a canvas accessible; call it when the canvas is shown."""
+    if not isinstance(QAccessible.queryAccessibleInterface(canvas.widget), CanvasInterface):
         register(CanvasInterface(canvas))
     if QAccessible.isActive():
-        tree_of(canvas)  # else it is made when somebody asks
+        tree_of(canvas)  # else it is made by the first query
 
 
 class NodeObject(QObject):
@@ -58,7 +84,7 @@ class NodeObject(QObject):
         register(NodeInterface(self))
 
     @property
-    def face(self) -> CardFace | None:
+    def face(self) -> CardData | None:
         scene = self.tree.canvas.scene
         slot = scene.nodes.get(self.node)
         return None if slot is None else scene.face(slot)
@@ -87,28 +113,24 @@ class PortObject(QObject):
 
 
 class AccessibleTree(QObject):
-    """What has been asked about of one canvas, and what it tells of changes.
+    """The objects of one canvas that have been queried; it reports the focus to screen readers."""
 
-    Made when the canvas is first asked about; ``canvas`` is a CanvasView.
-    """
-
-    def __init__(self, canvas: Any) -> None:
-        super().__init__(canvas)
+    def __init__(self, canvas: AccessibleCanvas) -> None:
+        super().__init__(canvas.widget)
         self.canvas = canvas
         self._objects: dict[str, NodeObject] = {}
         self._ids: list[str] = []
         self._places: dict[str, int] = {}
         self._seen: tuple[Any, int] = (None, -1)
         self._focused = ""
-        canvas.selection_changed.connect(self._on_selection)
-        canvas.installEventFilter(self)
-        canvas.describe()
+        canvas.selection.changed.connect(self._on_selection)
+        canvas.widget.installEventFilter(self)
 
     # ---- reading ----------------------------------------------------------------------------
 
     def ids(self) -> list[str]:
         """The nodes in the order of the document; objects of those that are gone go, too."""
-        document = self.canvas.document
+        document = self.canvas.scene.document
         if self._seen != (document, document.revision):
             self._seen = (document, document.revision)
             self._ids = list(document.nodes)
@@ -130,56 +152,56 @@ class AccessibleTree(QObject):
 
     def focused(self) -> str:
         """The node that has the keyboard: the only one selected, while the canvas has the focus."""
-        chosen = self.canvas.selected_nodes()
+        chosen = self.canvas.selection.nodes()
         return chosen[0] if len(chosen) == 1 else ""
 
     def to_screen(self, rect: QRectF) -> QRect:
         """A rectangle of the scene in pixels of the screen."""
-        shown = self.canvas.camera.rect_to_view(rect).toRect()
-        return QRect(self.canvas.mapToGlobal(shown.topLeft()), shown.size())
+        shown = self.canvas.viewport.camera.rect_to_view(rect).toRect()
+        return QRect(self.canvas.widget.mapToGlobal(shown.topLeft()), shown.size())
 
     def at(self, x: int, y: int) -> QObject | None:
         """The node or port at a point of the screen."""
-        view = self.canvas.mapFromGlobal(QPoint(x, y))
-        point = self.canvas.camera.to_scene(QPointF(view))
-        hit = hit_test(self.canvas.scene, point, self.canvas.camera.scale)
+        at = self.canvas.widget.mapFromGlobal(QPoint(x, y))
+        hit = self.canvas.viewport.hit_test(QPointF(at))
         if not hit.node:
             return None
         node = self.object(hit.node)
         return node if hit.port is None else node.port((hit.side, hit.port.name))
 
-    # ---- telling ----------------------------------------------------------------------------
+    # ---- reporting --------------------------------------------------------------------------
 
     def _on_selection(self, _: object) -> None:
         node = self.focused()
         if node == self._focused:
             return
         self._focused = node
-        if node and self.canvas.hasFocus():
-            self._tell_focus(node)
+        if node and self.canvas.widget.hasFocus():
+            self._report_focus(node)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """The canvas got the keyboard: what has it is the selected node."""
+        """The canvas got the focus: report it for the selected node."""
         if event.type() == QEvent.Type.FocusIn and self.focused():
-            self._tell_focus(self.focused())
+            self._report_focus(self.focused())
         return False
 
-    def _tell_focus(self, node: str) -> None:
+    def _report_focus(self, node: str) -> None:
         if QAccessible.isActive():
             for kind in (Event.Focus, Event.Selection):
                 QAccessible.updateAccessibility(QAccessibleEvent(self.object(node), kind))
 
 
-def tree_of(canvas: Any) -> AccessibleTree:
-    """The tree of a canvas, made when it is first asked for."""
-    tree = canvas.findChild(AccessibleTree, "", Qt.FindChildOption.FindDirectChildrenOnly)
+def tree_of(canvas: AccessibleCanvas) -> AccessibleTree:
+    """The tree of a canvas, made when it is first needed."""
+    only_direct = Qt.FindChildOption.FindDirectChildrenOnly
+    tree = canvas.widget.findChild(AccessibleTree, "", only_direct)
     return tree if tree is not None else AccessibleTree(canvas)
 
 
-# ---- what Qt asks ---------------------------------------------------------------------------
+# ---- what Qt queries ------------------------------------------------------------------------
 
 
-def ask(subject: QObject | None) -> QAccessibleInterface | None:
+def interface_of(subject: QObject | None) -> QAccessibleInterface | None:
     """The interface of an object, if it is still there."""
     if subject is None or not isValid(subject):
         return None
@@ -189,43 +211,54 @@ def ask(subject: QObject | None) -> QAccessibleInterface | None:
 class CanvasInterface(QAccessibleObject):
     """The canvas: a widget whose children are nodes."""
 
+    def __init__(self, canvas: AccessibleCanvas) -> None:
+        super().__init__(canvas.widget)
+        self._reference = weakref.ref(canvas)  # the interface is kept longer than the widget
+
+    @property
+    def _canvas(self) -> AccessibleCanvas:
+        canvas = self._reference()
+        assert canvas is not None
+        return canvas
+
     @property
     def _tree(self) -> AccessibleTree:
-        return tree_of(self.object())
+        return tree_of(self._canvas)
 
     def role(self) -> QAccessible.Role:
         return Role.Canvas
 
     def text(self, kind: QAccessible.Text) -> str:
-        canvas = self._tree.canvas
+        widget = self._canvas.widget
         if kind == Text.Name:
-            return canvas.accessibleName()
-        return canvas.accessibleDescription() if kind == Text.Description else ""
+            return widget.accessibleName()
+        return widget.accessibleDescription() if kind == Text.Description else ""
 
     def state(self) -> QAccessible.State:
-        canvas, state = self._tree.canvas, QAccessible.State()
+        widget, state = self._canvas.widget, QAccessible.State()
         state.focusable = state.multiSelectable = 1
-        state.focused = int(canvas.hasFocus() and not self._tree.focused())
-        state.invisible = int(not canvas.isVisible())
-        state.readOnly = int(bool(canvas.document.locked))
+        state.focused = int(widget.hasFocus() and not self._tree.focused())
+        state.invisible = int(not widget.isVisible())
+        state.readOnly = int(bool(self._canvas.scene.document.locked))
         return state
 
     def parent(self) -> QAccessibleInterface | None:
-        return ask(self._tree.canvas.parentWidget() or self._tree.canvas.window())
+        widget = self._canvas.widget
+        return interface_of(widget.parentWidget() or widget.window())
 
     def window(self) -> Any:
-        return self._tree.canvas.window().windowHandle()
+        return self._canvas.widget.window().windowHandle()
 
     def rect(self) -> QRect:
-        canvas = self._tree.canvas
-        return QRect(canvas.mapToGlobal(QPoint(0, 0)), canvas.size())
+        widget = self._canvas.widget
+        return QRect(widget.mapToGlobal(QPoint(0, 0)), widget.size())
 
     def childCount(self) -> int:
         return len(self._tree.ids())
 
     def child(self, index: int) -> QAccessibleInterface | None:
         ids = self._tree.ids()
-        return ask(self._tree.object(ids[index])) if 0 <= index < len(ids) else None
+        return interface_of(self._tree.object(ids[index])) if 0 <= index < len(ids) else None
 
     def indexOfChild(self, child: QAccessibleInterface) -> int:
         subject = child.object()
@@ -233,11 +266,12 @@ class CanvasInterface(QAccessibleObject):
 
     def childAt(self, x: int, y: int) -> QAccessibleInterface | None:
         found = self._tree.at(x, y)
-        return ask(found.of if isinstance(found, PortObject) else found)
+        return interface_of(found.of if isinstance(found, PortObject) else found)
 
     def focusChild(self) -> QAccessibleInterface | None:
-        node = self._tree.focused()
-        return ask(self._tree.object(node)) if node and self._tree.canvas.hasFocus() else None
+        tree = self._tree
+        has_focus = tree.focused() and self._canvas.widget.hasFocus()
+        return interface_of(tree.object(tree.focused())) if has_focus else None
 
 
 class _Part(QAccessibleObject):
@@ -247,15 +281,15 @@ class _Part(QAccessibleObject):
         return None
 
     def foregroundColor(self) -> Any:
-        return self._canvas().theme.color("ink")
+        return self._canvas().theme().color("ink")
 
     def backgroundColor(self) -> Any:
-        return self._canvas().theme.color("surface")
+        return self._canvas().theme().color("surface")
 
     def _node(self) -> NodeObject:
         raise NotImplementedError
 
-    def _canvas(self) -> Any:
+    def _canvas(self) -> AccessibleCanvas:
         return self._node().tree.canvas
 
     def isValid(self) -> bool:
@@ -295,17 +329,18 @@ class NodeInterface(_Part):
             return state
         state.focusable = state.selectable = state.movable = 1
         state.selected = int(canvas.scene.selected[canvas.scene.nodes.get(node.node)])
-        state.focused = int(canvas.hasFocus() and node.tree.focused() == node.node)
+        state.focused = int(canvas.widget.hasFocus() and node.tree.focused() == node.node)
         state.invalid = int(face.severity == "error")
         state.busy = int(face.status == "running")
         state.disabled = int(face.status in ("muted", "resting"))
         state.collapsed = int(face.form != "card")
-        visible = QRect(canvas.mapToGlobal(QPoint(0, 0)), canvas.size())
+        widget = canvas.widget
+        visible = QRect(widget.mapToGlobal(QPoint(0, 0)), widget.size())
         state.offscreen = int(not visible.intersects(self.rect()))
         return state
 
     def parent(self) -> QAccessibleInterface | None:
-        return ask(self._canvas())
+        return interface_of(self._canvas().widget)
 
     def rect(self) -> QRect:
         node = self._node()
@@ -318,7 +353,7 @@ class NodeInterface(_Part):
 
     def child(self, index: int) -> QAccessibleInterface | None:
         node, keys = self._node(), self._node().port_keys()
-        return ask(node.port(keys[index])) if 0 <= index < len(keys) else None
+        return interface_of(node.port(keys[index])) if 0 <= index < len(keys) else None
 
     def indexOfChild(self, child: QAccessibleInterface) -> int:
         port, keys = child.object(), self._node().port_keys()
@@ -327,7 +362,7 @@ class NodeInterface(_Part):
 
     def childAt(self, x: int, y: int) -> QAccessibleInterface | None:
         found = self._node().tree.at(x, y)
-        return ask(found) if isinstance(found, PortObject) else None
+        return interface_of(found) if isinstance(found, PortObject) else None
 
     def interface_cast(self, kind: QAccessible.InterfaceType) -> Any:
         if kind == QAccessible.InterfaceType.ActionInterface:
@@ -355,18 +390,18 @@ class PortInterface(_Part):
         port, node = self._port(), self._node()
         if kind != Text.Name or node.face is None:
             return ""
-        document = node.tree.canvas.document
+        document = node.tree.canvas.scene.document
         return descriptions.port_name(document, node.node, node.face, port.side, port.name)
 
     def state(self) -> QAccessible.State:
         state, port = QAccessible.State(), self._port()
         found = descriptions.port_face(self._node().face, port.side, port.name)
-        state.readOnly = state.disabled = int(bool(self._canvas().document.locked))
+        state.readOnly = state.disabled = int(bool(self._canvas().scene.document.locked))
         state.invalid = int(found is None or found.fault == "error")
         return state
 
     def parent(self) -> QAccessibleInterface | None:
-        return ask(self._node())
+        return interface_of(self._node())
 
     def rect(self) -> QRect:
         port, node = self._port(), self._node()

@@ -1,8 +1,8 @@
-"""Cutting wires with a stroke of the mouse: Ctrl and the right button."""
+"""Cutting wires by a stroke across them, with Ctrl and the right mouse button."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
@@ -11,20 +11,24 @@ from PySide6.QtGui import QPainter, QPen
 from nodeflow.document.edit.rewiring import cut_wires
 from nodeflow.ui.canvas.gestures.base import Gesture, Modifiers
 from nodeflow.ui.canvas.scene import array_painting, wire_table
-
-if TYPE_CHECKING:
-    from nodeflow.ui.canvas.view.view import CanvasView
+from nodeflow.ui.canvas.scene.scene_model import SceneModel
+from nodeflow.ui.canvas.scene.viewport import Viewport
+from nodeflow.ui.core.theme import Theme
 
 STEP = 3.0
+"""Pixels between points of the stroke."""
 
 
-class SliceWires(Gesture):
+class CutWires(Gesture):
     """Removes every wire that the stroke crosses, as one undo step."""
 
     cursor = Qt.CursorShape.CrossCursor
 
-    def __init__(self, view: CanvasView) -> None:
-        super().__init__(view)
+    def __init__(
+        self, scene: SceneModel, viewport: Viewport, show_message: Callable[[str], object]
+    ) -> None:
+        super().__init__()
+        self._scene, self._viewport, self._show_message = scene, viewport, show_message
         self.stroke: list[tuple[float, float]] = []
         self.crossed: list[tuple[str, str]] = []
 
@@ -38,14 +42,14 @@ class SliceWires(Gesture):
 
     def end(self, at: QPointF, modifiers: Modifiers) -> None:
         self._add(at)
-        count = cut_wires(self.view.document, self.crossed)
+        count = cut_wires(self._scene.document, self.crossed)
         if count:
-            self.view.say("Cut one wire." if count == 1 else f"Cut {count} wires.")
+            self._show_message("Cut one wire." if count == 1 else f"Cut {count} wires.")
 
     def _add(self, at: QPointF) -> None:
-        point = self.view.view_to_scene(at)
+        point = self._viewport.camera.to_scene(at)
         if self.stroke:
-            last = self.view.scene_to_view(QPointF(*self.stroke[-1])) - at
+            last = self._viewport.camera.to_view(QPointF(*self.stroke[-1])) - at
             if abs(last.x()) + abs(last.y()) < STEP:
                 return
             self._cross(self.stroke[-1], (point.x(), point.y()))
@@ -53,7 +57,7 @@ class SliceWires(Gesture):
 
     def _cross(self, a: tuple[float, float], b: tuple[float, float]) -> None:
         """Note the wires that a piece of the stroke crosses."""
-        scene = self.view.scene
+        scene = self._scene
         area = QRectF(QPointF(*a), QPointF(*b)).normalized().adjusted(-1, -1, 1, 1)
         slots, ends = scene.wires_in(area)
         shown = ~scene.wires.hidden[slots]
@@ -66,12 +70,12 @@ class SliceWires(Gesture):
             if key not in self.crossed:
                 self.crossed.append(key)
 
-    def paint(self, painter: QPainter) -> None:
-        view = self.view
-        color = view.theme.color("error")
-        painter.setPen(QPen(view.theme.color("error", 0.9), 3.0))
-        array_painting.draw_lines(painter, view.lines_of(self.crossed))
-        places = np.array(self.stroke) * view.camera.scale + [view.camera.x, view.camera.y]
+    def paint(self, painter: QPainter, theme: Theme) -> None:
+        camera = self._viewport.camera
+        color = theme.color("error")
+        painter.setPen(QPen(theme.color("error", 0.9), 3.0))
+        array_painting.draw_lines(painter, self._viewport.wire_lines(self.crossed))
+        places = np.array(self.stroke) * camera.scale + [camera.x, camera.y]
         if len(places) > 1:
             lines = np.concatenate([places[:-1], places[1:]], axis=1)
             painter.setPen(QPen(color, 1.5, Qt.PenStyle.DashLine))
@@ -90,4 +94,4 @@ def _crosses(points: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
     apart = side(start, end, a) * side(start, end, b) <= 0
     parted = side(a, b, start) * side(a, b, end) <= 0
-    return (apart & parted).any(axis=1)
+    return np.asarray((apart & parted).any(axis=1))

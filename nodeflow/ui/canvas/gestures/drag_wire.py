@@ -1,9 +1,10 @@
-"""Dragging wires: from either end, picking up one that is there, with the verdict at the port."""
+"""Dragging a wire from either end, or off its in-port, with the check's verdict at the port."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
@@ -11,22 +12,21 @@ from PySide6.QtGui import QPainter, QPen
 
 from nodeflow.document.analysis.wire_check import Verdict, check_wire
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.conversions import advised, conversions
+from nodeflow.document.edit.conversions import Conversion, advised, conversions
 from nodeflow.document.model.records import Wire
 from nodeflow.ui.canvas.gestures.base import Gesture, Modifiers
 from nodeflow.ui.canvas.paint.card_painter import CardPainter
+from nodeflow.ui.canvas.paint.renderer import Renderer
 from nodeflow.ui.canvas.scene import array_painting, card_data, text_metrics, wire_table
-from nodeflow.ui.canvas.scene.card_data import PortFace
-from nodeflow.ui.canvas.scene.hit_test import Hit, hit_test
+from nodeflow.ui.canvas.scene.card_data import PortData
+from nodeflow.ui.canvas.scene.hit_test import Hit
+from nodeflow.ui.canvas.scene.scene_model import SceneModel
+from nodeflow.ui.canvas.scene.viewport import Viewport
 from nodeflow.ui.core.messages import plain
-from nodeflow.ui.core.theme import draw_icon
-
-if TYPE_CHECKING:
-    from nodeflow.ui.canvas.view.view import CanvasView
-
+from nodeflow.ui.core.theme import Theme, draw_icon
 
 MOST_HALOS = 60
-"""Up to so many nodes in sight, those that would take a dragged wire are marked."""
+"""With more visible nodes, the ports that would take the wire are not marked."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,21 @@ class WireContext:
     type: Any = None
 
 
+@dataclass(frozen=True)
+class WireRequests:
+    """What a wire that does not simply connect two ports leads to.
+
+    ``search(at, context)`` opens the search for a node to wire to, at a view point;
+    ``offer_conversions(wire, conversions, at, picked)`` offers nodes that make a refused wire fit.
+    """
+
+    show_message: Callable[[str], object]
+    search: Callable[[QPointF, WireContext], object]
+    offer_conversions: Callable[
+        [Wire, Sequence[Conversion], QPointF, tuple[str, str] | None], object
+    ]
+
+
 class DragWire(Gesture):
     """Draws a wire from a port to another. ``picked`` is a wire taken off its in-port."""
 
@@ -49,13 +64,18 @@ class DragWire(Gesture):
 
     def __init__(
         self,
-        view: CanvasView,
+        scene: SceneModel,
+        viewport: Viewport,
+        renderer: Renderer,
+        requests: WireRequests,
         node: str,
         port: str,
         side: str,
         picked: tuple[str, str] | None = None,
     ) -> None:
-        super().__init__(view)
+        super().__init__()
+        self._scene, self._viewport, self._renderer = scene, viewport, renderer
+        self._requests = requests
         self.node, self.port, self.side, self.picked = node, port, side, picked
         self.target: Hit | None = None
         self.verdict: Verdict | None = None
@@ -66,30 +86,29 @@ class DragWire(Gesture):
     def start(self, at: QPointF, modifiers: Modifiers) -> None:
         super().start(at, modifiers)
         if self.picked is not None:
-            self.view.hide_wire(self.picked)
+            self._renderer.hide_wire(self.picked)
 
     def move(self, at: QPointF, modifiers: Modifiers) -> None:
         super().move(at, modifiers)
         self.target = self._port_under(at)
         self.verdict = self._advise(self.target) if self.target else None
         if self.verdict is not None and not self.verdict.ok:
-            self.view.say(_sentence(self.verdict))
+            self._requests.show_message(_sentence(self.verdict))
 
     def end(self, at: QPointF, modifiers: Modifiers) -> None:
         self.move(at, modifiers)
-        self.view.hide_wire(None)
+        self._renderer.hide_wire(None)
         if self.target is not None and self.target.port is not None:
             self._drop_on_port(self.target)
         elif self.picked is not None:
-            if self.moved:
-                commands.disconnect(self.view.document, self.picked)
-        elif self.moved:
+            if self.is_drag:
+                commands.disconnect(self._scene.document, self.picked)
+        elif self.is_drag:
             context = WireContext(self.node, self.port, self.side, self._type())
-            self.view.ask_search(at, context)
+            self._requests.search(at, context)
 
     def cancel(self) -> None:
-        self.view.hide_wire(None)
-        self.view.update()
+        self._renderer.hide_wire(None)
 
     def _drop_on_port(self, target: Hit) -> None:
         source, source_port, into, into_port = self._ends(target)
@@ -97,10 +116,10 @@ class DragWire(Gesture):
             return
         if self.verdict is None or not self.verdict.ok:
             reason = _sentence(self.verdict) if self.verdict else "no wire fits here"
-            self.view.say(reason)
+            self._requests.show_message(reason)
             self._offer(Wire(source, source_port, into, into_port))
             return
-        document = self.view.document
+        document = self._scene.document
         label = f"Connect {document.node(source).name} to {document.node(into).name}"
         with document.transaction(label):
             if self.picked is not None:
@@ -109,17 +128,16 @@ class DragWire(Gesture):
 
     def _offer(self, wire: Wire) -> None:
         """Where a conversion would make the refused wire fit, offer it."""
-        offers = conversions(self.view.document, self.view.analysis, wire)
+        offers = conversions(self._scene.document, self._scene.analysis, wire)
         if offers:
-            at = self.view.port_place(wire.target, wire.target_port, "in")
-            self.view.offer_conversions(wire, offers, at, self.picked)
+            at = self._viewport.port_position(wire.target, wire.target_port, "in")
+            self._requests.offer_conversions(wire, offers, at, self.picked)
 
     # ---- what is under the pointer ----------------------------------------------------------
 
     def _port_under(self, at: QPointF) -> Hit | None:
         """The port of the other kind at the pointer, or the best free one of the node there."""
-        scene, point = self.view.scene, self.view.view_to_scene(at)
-        hit = hit_test(scene, point, self.view.camera.scale)
+        hit = self._viewport.hit_test(at)
         wanted = "in" if self.side == "out" else "out"
         if hit.kind == "port" and hit.node != self.node and hit.side == wanted:
             return hit
@@ -129,8 +147,7 @@ class DragWire(Gesture):
 
     def _best_port(self, node: str, side: str) -> Hit | None:
         """The first free port that would take the wire; else the first that would, or any."""
-        slot = self.view.scene.nodes.get(node)
-        face = self.view.scene.face(slot)
+        face = self._scene.face(self._scene.nodes[node])
         ports = face.inputs if side == "in" else face.outputs
         ranked = []
         for index, port in enumerate(ports):
@@ -150,66 +167,66 @@ class DragWire(Gesture):
         key = (target.node, target.port.name)
         if key not in self._verdicts:
             ends = self._ends(target)
-            self._verdicts[key] = check_wire(self.view.document, self.view.analysis, *ends)
+            self._verdicts[key] = check_wire(self._scene.document, self._scene.analysis, *ends)
         return self._verdicts[key]
 
     def _advise(self, target: Hit) -> Verdict:
         """The verdict at the pointer, with what would really help."""
         verdict, ends = self._judge(target), self._ends(target)
         if ends not in self._advice:
-            view = self.view
-            self._advice[ends] = advised(view.document, view.analysis, Wire(*ends), verdict)
+            document, analysis = self._scene.document, self._scene.analysis
+            self._advice[ends] = advised(document, analysis, Wire(*ends), verdict)
         return self._advice[ends]
 
     def _type(self) -> Any:
-        return self.view.analysis.type_of(self.node, self.port)
+        return self._scene.analysis.type_of(self.node, self.port)
 
     # ---- painting ---------------------------------------------------------------------------
 
-    def paint(self, painter: QPainter) -> None:
-        view = self.view
-        start = view.port_place(self.node, self.port, self.side)
+    def paint(self, painter: QPainter, theme: Theme) -> None:
+        viewport = self._viewport
+        start = viewport.port_position(self.node, self.port, self.side)
         end = self.at
         if self.target is not None and self.target.port is not None:
-            end = view.port_place(self.target.node, self.target.port.name, self.target.side)
+            end = viewport.port_position(self.target.node, self.target.port.name, self.target.side)
         a, b = (start, end) if self.side == "out" else (end, start)
         kind = self._type()
         refused = self.verdict is not None and not self.verdict.ok
-        color = view.theme.color("error") if refused else view.theme.dtype(kind and kind.dtype)
+        color = theme.color("error") if refused else theme.dtype(kind and kind.dtype)
         ends = np.array([[a.x(), a.y(), b.x(), b.y()]])
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        self._paint_fitting(painter)
+        self._paint_fitting(painter, theme)
         painter.setPen(QPen(color, 2.5, Qt.PenStyle.SolidLine, Qt.PenCapStyle.FlatCap))
         dash = (6.0, 5.0) if refused else None
-        array_painting.draw_lines(painter, wire_table.smooth(ends, dash, view.camera.scale))
-        painter.setPen(QPen(view.theme.color("canvas"), 2))
+        array_painting.draw_lines(painter, wire_table.smooth(ends, dash, viewport.camera.scale))
+        painter.setPen(QPen(theme.color("canvas"), 2))
         painter.setBrush(color)
         painter.drawEllipse(end, 6, 6)
-        self._paint_own_port(painter, start)
+        self._paint_own_port(painter, theme, start)
         if self.target is not None:
-            self._paint_verdict(painter, end)
+            self._paint_verdict(painter, theme, end)
 
-    def _paint_fitting(self, painter: QPainter) -> None:
-        """Halos at the free ports in sight that would take the wire."""
-        color = self.view.theme.dtype(getattr(self._type(), "dtype", None))
+    def _paint_fitting(self, painter: QPainter, theme: Theme) -> None:
+        """Halos at the visible free ports that would take the wire."""
+        color = theme.dtype(getattr(self._type(), "dtype", None))
         color.setAlphaF(0.28)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(color)
-        radius = 12 * max(self.view.camera.scale, 0.5)
+        radius = 12 * max(self._viewport.camera.scale, 0.5)
         for hit in self._fitting():
             assert hit.port is not None
             painter.drawEllipse(
-                self.view.port_place(hit.node, hit.port.name, hit.side), radius, radius
+                self._viewport.port_position(hit.node, hit.port.name, hit.side), radius, radius
             )
 
     def _fitting(self) -> list[Hit]:
-        """Free ports that would take the wire, of up to MOST_HALOS nodes in sight; asked once."""
+        """Free ports that would take the wire, of at most MOST_HALOS visible nodes; found once."""
         if self._free is None:
             side = "in" if self.side == "out" else "out"
-            nodes = [i for i in self.view.visible_ids() if i != self.node]
+            nodes = [i for i in self._viewport.visible_ids() if i != self.node]
             self._free = []
             for node in nodes if len(nodes) <= MOST_HALOS else ():
-                face = self.view.scene.face(self.view.scene.nodes.get(node))
+                face = self._scene.face(self._scene.nodes[node])
                 ports = face.inputs if side == "in" else face.outputs
                 hits = [
                     Hit("port", node, p, side) for p in ports if side == "out" or not p.connected
@@ -217,13 +234,13 @@ class DragWire(Gesture):
                 self._free += [hit for hit in hits if self._judge(hit).ok]
         return self._free
 
-    def _paint_own_port(self, painter: QPainter, at: QPointF) -> None:
-        port = PortFace(self.port, "", connected=True, dtype=getattr(self._type(), "dtype", ""))
-        CardPainter(self.view.theme).port(painter, at, port, 6)
+    def _paint_own_port(self, painter: QPainter, theme: Theme, at: QPointF) -> None:
+        port = PortData(self.port, "", connected=True, dtype=getattr(self._type(), "dtype", ""))
+        CardPainter(theme).port(painter, at, port, 6)
 
-    def _paint_verdict(self, painter: QPainter, at: QPointF) -> None:
+    def _paint_verdict(self, painter: QPainter, theme: Theme, at: QPointF) -> None:
         """A label at the port: what would go in, or why not."""
-        verdict, theme = self.verdict, self.view.theme
+        verdict = self.verdict
         assert verdict is not None
         role = "ok" if verdict.ok else "error"
         lines = [plain(verdict.reason) or card_data.type_text(self._type()) or "connects"]
@@ -235,7 +252,7 @@ class DragWire(Gesture):
         width = max(text_metrics.width(line, text_metrics.HINT) for line in shown) + 44
         height = 14 + 20 * len(shown)
         left = at.x() - width - 16 if self.side == "out" else at.x() + 16
-        box = self.view.kept_inside(QRectF(left, at.y() - height - 10, width, height))
+        box = self._viewport.kept_inside(QRectF(left, at.y() - height - 10, width, height))
         painter.setPen(QPen(theme.color(role), 1.25))
         painter.setBrush(theme.color("raised"))
         painter.drawRoundedRect(box, 8, 8)

@@ -1,8 +1,6 @@
-"""A card over a wire it fits into: the wire lights up, and dropping the card inserts it."""
+"""Inserting a card into a wire by dropping it there: the wire is highlighted if the card fits."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
@@ -11,27 +9,27 @@ from PySide6.QtGui import QPainter, QPen
 from nodeflow.document.edit.rewiring import Insertion, insert_on_wire, insertion
 from nodeflow.document.model.records import NodeRecord
 from nodeflow.ui.canvas.scene import array_painting, wire_table
-from nodeflow.ui.canvas.scene.card_data import CardFace
-from nodeflow.ui.canvas.scene.scene_model import port_place
-
-if TYPE_CHECKING:
-    from nodeflow.ui.canvas.view.view import CanvasView
+from nodeflow.ui.canvas.scene.card_data import CardData
+from nodeflow.ui.canvas.scene.scene_model import SceneModel, port_place
+from nodeflow.ui.canvas.scene.viewport import Viewport
+from nodeflow.ui.core.theme import Theme
 
 POINTER_REACH = 14.0
-"""How near the pointer a wire counts, in view pixels; near the card's middle three times that."""
+"""Distance from the pointer within which a wire is found, in view pixels; three times that from
+the card's middle."""
 
 
-class DropOnWire:
-    """Looks for the wire under one card while it is dragged. ``found`` is where it would go."""
+class InsertOnDrop:
+    """Finds the wire under one card while it is dragged: ``found``."""
 
-    def __init__(self, view: CanvasView, record: NodeRecord) -> None:
-        self.view = view
+    def __init__(self, scene: SceneModel, viewport: Viewport, record: NodeRecord) -> None:
+        self._scene, self._viewport = scene, viewport
         self.record = record
         self.found: Insertion | None = None
         self._known: dict[tuple[str, str], Insertion | None] = {}
 
-    def look(self, pointer: QPointF, middle: QPointF) -> None:
-        """The card's middle and the pointer are now at these scene points."""
+    def update(self, pointer: QPointF, middle: QPointF) -> None:
+        """Find the wire near the pointer or the card's middle, both scene points."""
         key = self._wire_near(pointer, middle)
         self.found = self._fit(key) if key is not None else None
 
@@ -39,18 +37,18 @@ class DropOnWire:
         """Put the node into the wire it was over, within an open transaction."""
         if self.found is None:
             return False
-        insert_on_wire(self.view.document, node_id, self.found)
+        insert_on_wire(self._scene.document, node_id, self.found)
         return True
 
     def _fit(self, key: tuple[str, str]) -> Insertion | None:
         if key not in self._known:
-            view = self.view
-            wire = view.document.wires[key]
-            self._known[key] = insertion(view.document, view.analysis, self.record, wire)
+            document, analysis = self._scene.document, self._scene.analysis
+            wire = document.wires[key]
+            self._known[key] = insertion(document, analysis, self.record, wire)
         return self._known[key]
 
     def _wire_near(self, pointer: QPointF, middle: QPointF) -> tuple[str, str] | None:
-        scene, reach = self.view.scene, POINTER_REACH / self.view.camera.scale
+        scene, reach = self._scene, POINTER_REACH / self._viewport.camera.scale
         area = QRectF(pointer, middle).normalized()
         area.adjust(-3 * reach, -3 * reach, 3 * reach, 3 * reach)
         slots, ends = scene.wires_in(area)
@@ -68,23 +66,25 @@ class DropOnWire:
         nearest = int(gaps.argmin())
         return scene.wires.slots.key(int(slots[nearest])) if gaps[nearest] <= reach else None
 
-    def paint(self, painter: QPainter, face: CardFace, corner: QPointF) -> None:
+    def paint(self, painter: QPainter, theme: Theme, face: CardData, corner: QPointF) -> None:
         """The wire that would be opened glows, and those that would take its place are dashed.
 
         ``corner`` is where the card is held now, in scene units.
         """
         if self.found is None:
             return
-        view, wire = self.view, self.found.wire
-        glow = view.theme.color("accent", 0.25)
+        viewport, wire = self._viewport, self.found.wire
+        glow = theme.color("accent", 0.25)
         painter.setPen(QPen(glow, 10.0, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
-        array_painting.draw_lines(painter, view.wire_lines(wire.key))
+        array_painting.draw_lines(painter, viewport.wire_lines([wire.key]))
         into, _ = port_place(face, "in", self.found.into)
         out, _ = port_place(face, "out", self.found.out)
-        a = view.scene_to_view(corner + QPointF(0, into))
-        b = view.scene_to_view(corner + QPointF(face.width, out))
-        start = view.port_place(wire.source, wire.source_port, "out")
-        end = view.port_place(wire.target, wire.target_port, "in")
+        a = viewport.camera.to_view(corner + QPointF(0, into))
+        b = viewport.camera.to_view(corner + QPointF(face.width, out))
+        start = viewport.port_position(wire.source, wire.source_port, "out")
+        end = viewport.port_position(wire.target, wire.target_port, "in")
         ends = np.array([[start.x(), start.y(), a.x(), a.y()], [b.x(), b.y(), end.x(), end.y()]])
-        painter.setPen(QPen(view.theme.color("accent"), 2.5))
-        array_painting.draw_lines(painter, wire_table.smooth(ends, (7.0, 5.0), view.camera.scale))
+        painter.setPen(QPen(theme.color("accent"), 2.5))
+        array_painting.draw_lines(
+            painter, wire_table.smooth(ends, (7.0, 5.0), viewport.camera.scale)
+        )

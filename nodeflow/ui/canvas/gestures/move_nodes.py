@@ -1,9 +1,9 @@
-"""Dragging nodes: along a grid and guides, into wires, out of them by a shake."""
+"""Dragging nodes and frames: along the grid and snap guides, into wires, out of them by a shake."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
@@ -12,101 +12,165 @@ from PySide6.QtGui import QPainter
 from nodeflow.document.edit import commands, rewiring
 from nodeflow.ui.canvas.gestures import snap_guides
 from nodeflow.ui.canvas.gestures.base import SNAP, Gesture, Modifiers
-from nodeflow.ui.canvas.gestures.insert_on_drop import DropOnWire
-from nodeflow.ui.canvas.gestures.shake_detector import Shake
-from nodeflow.ui.canvas.gestures.snap_guides import Guide, Guides
+from nodeflow.ui.canvas.gestures.insert_on_drop import InsertOnDrop
+from nodeflow.ui.canvas.gestures.shake_detector import ShakeDetector
+from nodeflow.ui.canvas.gestures.snap_guides import SnapGuide, SnapGuides
+from nodeflow.ui.canvas.paint.renderer import LiftedNodes, Renderer
+from nodeflow.ui.canvas.scene.scene_model import SceneModel
+from nodeflow.ui.canvas.scene.selection import Selection
+from nodeflow.ui.canvas.scene.viewport import Viewport
+from nodeflow.ui.core.theme import Theme
 
-if TYPE_CHECKING:
-    from nodeflow.ui.canvas.view.view import CanvasView
 
+class _Move(Gesture):
+    """Drags nodes and frames that are lifted out of the frame meanwhile.
 
-class MoveNodes(Gesture):
-    """Drags the selected nodes, or a frame with what it holds; alt lets them move freely.
-
-    One node without wires may be dropped into a wire. A shake takes nodes out of theirs.
+    ``anchor`` is the scene point that was pressed, ``shift`` how far the drag has come since.
     """
 
     cursor = Qt.CursorShape.ClosedHandCursor
 
-    def __init__(self, view: CanvasView, node: str, frame: str = "") -> None:
-        super().__init__(view)
-        self.node = node
-        self.frame = frame
-        self.frames: frozenset[str] = frozenset()
+    def __init__(self, scene: SceneModel, viewport: Viewport, renderer: Renderer) -> None:
+        super().__init__()
+        self._scene, self._viewport, self._renderer = scene, viewport, renderer
+        self._lifted: LiftedNodes | None = None
         self.slots = np.zeros(0, np.int64)
+        self.frames: frozenset[str] = frozenset()
         self.shift = QPointF()
-        self.detached = False
-        self.guides: list[Guide] = []
-        self.drop: DropOnWire | None = None
-        self._shake = Shake()
-        self._lines: Guides | None = None
 
     def start(self, at: QPointF, modifiers: Modifiers) -> None:
         super().start(at, modifiers)
-        self.anchor = self.view.view_to_scene(at)
-        self.slots = np.flatnonzero(self.view.scene.selected)
-        if self.frame:
-            nodes, frames = commands.held_by(self.view.document, self.frame)
-            self.slots = np.array([self.view.scene.nodes.get(i) for i in nodes], np.int64)
-            self.frames = frozenset((self.frame, *frames))
-        else:
-            self.frames = frozenset(self.view.frames_along)
-        self._wait_for_wire()
+        self.anchor = self._viewport.camera.to_scene(at)
 
-    def _wait_for_wire(self) -> None:
-        document = self.view.document
-        loose = self.detached or not document.has_wires(self.node)
-        if not self.frame and len(self.slots) == 1 and loose:
-            record = document.nodes[self.node]
-            self.drop = DropOnWire(self.view, record)
+    def cancel(self) -> None:
+        self._renderer.drop_lifted()
 
-    def move(self, at: QPointF, modifiers: Modifiers) -> None:
-        first = not self.moved
-        super().move(at, modifiers)
-        if not self.moved:
-            return
-        if first:
-            self.view.lift(self.slots)
-            self.view.lifted_frames = self.frames
-            self._lines = None if self.frame else Guides(self.view, self.slots)
-        if not self.frame and not self.detached and self._shake.feed(at, time.perf_counter()):
-            self._let_go()
-        self.shift = self._snapped(modifiers)
-        self.view.lift_shift = self.shift
-        if self.drop is not None:
-            middle = self.view.scene.rect(int(self.slots[0])).center() + self.shift
-            self.drop.look(self.view.view_to_scene(at), middle)
+    def _lift(self) -> LiftedNodes:
+        self._lifted = self._renderer.lift(self.slots, self.frames)
+        return self._lifted
 
-    def _let_go(self) -> None:
-        """From here on the nodes have no wires; the document hears of it at the end."""
-        self.detached = self.view.lifted_free = True
-        self._lines = Guides(self.view, self.slots)
-        self._lines.ports = []
-        self.view.say("Detached: let go to keep it so, Esc to put it back.")
-        self.view.repaint_all()
+    def _move_to(self, shift: QPointF) -> None:
+        self.shift = shift
+        if self._lifted is not None:
+            self._lifted.shift = shift
 
-    def _snapped(self, modifiers: Modifiers) -> QPointF:
-        step = self.view.view_to_scene(self.at) - self.anchor
-        self.guides = []
-        if modifiers & Modifiers.AltModifier:
-            return step
-        scene = self.view.scene
-        if self.frame:
-            x, y = scene.document.frames[self.frame].rect[:2]
-        else:
-            x, y = scene.positions[scene.nodes.get(self.node)]
-        grid = QPointF(
+    def _snapped(self, x: float, y: float) -> QPointF:
+        """The shift that puts what stands at a scene point on the grid."""
+        step = self._step()
+        return QPointF(
             round((x + step.x()) / SNAP) * SNAP - x, round((y + step.y()) / SNAP) * SNAP - y
         )
-        return grid if self._lines is None else self._lined_up(step, grid)
 
-    def _lined_up(self, step: QPointF, grid: QPointF) -> QPointF:
-        """Along each axis the guide where one is near, else the grid."""
-        assert self._lines is not None
-        box = self.view.scene.bounds(self.slots).translated(step)
-        pull, self.guides = self._lines.snap(
-            QRectF(box), snap_guides.REACH / self.view.camera.scale
-        )
+    def _step(self) -> QPointF:
+        return self._viewport.camera.to_scene(self.at) - self.anchor
+
+
+class MoveFrame(_Move):
+    """Drags a frame with all that it holds; Alt lets it move freely."""
+
+    def __init__(
+        self, scene: SceneModel, viewport: Viewport, renderer: Renderer, frame: str
+    ) -> None:
+        super().__init__(scene, viewport, renderer)
+        self._frame = frame
+
+    def start(self, at: QPointF, modifiers: Modifiers) -> None:
+        super().start(at, modifiers)
+        nodes, frames = commands.held_by(self._scene.document, self._frame)
+        self.slots = np.array([self._scene.nodes.get(i) for i in nodes], np.int64)
+        self.frames = frozenset((self._frame, *frames))
+
+    def move(self, at: QPointF, modifiers: Modifiers) -> None:
+        is_first = not self.is_drag
+        super().move(at, modifiers)
+        if not self.is_drag:
+            return
+        if is_first:
+            self._lift()
+        is_free = bool(modifiers & Modifiers.AltModifier)
+        self._move_to(self._step() if is_free else self._snapped(*self._corner()))
+
+    def end(self, at: QPointF, modifiers: Modifiers) -> None:
+        self._renderer.drop_lifted()
+        if self.is_drag and not self.shift.isNull():
+            x, y = self._corner()
+            corner = (x + self.shift.x(), y + self.shift.y())
+            commands.move_frame(self._scene.document, self._frame, corner)
+
+    def _corner(self) -> tuple[float, float]:
+        x, y = self._scene.document.frames[self._frame].rect[:2]
+        return x, y
+
+
+class MoveNodes(_Move):
+    """Drags the selected nodes by one of them; Alt lets them move freely.
+
+    A single node without wires may be dropped into a wire. A shake detaches nodes from their wires.
+    """
+
+    def __init__(
+        self,
+        scene: SceneModel,
+        viewport: Viewport,
+        renderer: Renderer,
+        selection: Selection,
+        node: str,
+        show_message: Callable[[str], object],
+    ) -> None:
+        super().__init__(scene, viewport, renderer)
+        self._selection, self._show_message = selection, show_message
+        self.node = node
+        self.is_detached = False
+        self.drop: InsertOnDrop | None = None
+        self.guides: list[SnapGuide] = []
+        """The guides that the nodes touch now."""
+        self._all_guides: SnapGuides | None = None
+        self._shake = ShakeDetector()
+
+    def start(self, at: QPointF, modifiers: Modifiers) -> None:
+        super().start(at, modifiers)
+        document = self._scene.document
+        self.slots = np.flatnonzero(self._scene.selected)
+        self.frames = frozenset(self._selection.frames)
+        if len(self.slots) == 1 and not document.has_wires(self.node):
+            self.drop = InsertOnDrop(self._scene, self._viewport, document.nodes[self.node])
+
+    def move(self, at: QPointF, modifiers: Modifiers) -> None:
+        is_first = not self.is_drag
+        super().move(at, modifiers)
+        if not self.is_drag:
+            return
+        if is_first:
+            self._lift().is_detached = self.is_detached
+            self._all_guides = SnapGuides(self._scene, self._viewport, self.slots)
+        if not self.is_detached and self._shake.feed(at, time.perf_counter()):
+            self._detach()
+        self.guides = []
+        is_free = bool(modifiers & Modifiers.AltModifier)
+        self._move_to(self._step() if is_free else self._on_guides())
+        if self.drop is not None:
+            middle = self._scene.rect(int(self.slots[0])).center() + self.shift
+            self.drop.update(self._viewport.camera.to_scene(at), middle)
+
+    def _detach(self) -> None:
+        """Show the nodes without their wires; the document follows at the end."""
+        self.is_detached = True
+        if self._lifted is not None:
+            self._lifted.is_detached = True
+        self._all_guides = SnapGuides(self._scene, self._viewport, self.slots)
+        self._all_guides.ports = []
+        self._show_message("Detached: let go to keep it so, Esc to put it back.")
+        self._renderer.repaint_all()
+
+    def _on_guides(self) -> QPointF:
+        """The shift along each axis to a guide where one is near, else to the grid."""
+        x, y = self._scene.positions[self._scene.nodes.get(self.node)]
+        grid, step = self._snapped(x, y), self._step()
+        if self._all_guides is None:
+            return grid
+        box = QRectF(self._scene.bounds(self.slots).translated(step))
+        distance = snap_guides.SNAP_DISTANCE / self._viewport.camera.scale
+        pull, self.guides = self._all_guides.snap(box, distance)
         axes = {guide.axis for guide in self.guides}
         return QPointF(
             step.x() + pull.x() if 0 in axes else grid.x(),
@@ -114,45 +178,39 @@ class MoveNodes(Gesture):
         )
 
     def end(self, at: QPointF, modifiers: Modifiers) -> None:
-        self.view.drop_lifted()
-        dropped = self.drop is not None and self.drop.found is not None
-        if not self.moved or (self.shift.isNull() and not self.detached and not dropped):
+        self._renderer.drop_lifted()
+        if not self.is_drag:
+            self._selection.select([self.node])
             return
-        document = self.view.document
-        if self.frame:
-            x, y = document.frames[self.frame].rect[:2]
-            commands.move_frame(document, self.frame, (x + self.shift.x(), y + self.shift.y()))
+        is_dropped = self.drop is not None and self.drop.found is not None
+        if self.shift.isNull() and not self.is_detached and not is_dropped:
             return
-        places = self.view.scene.positions[self.slots] + [self.shift.x(), self.shift.y()]
-        keys = [self.view.scene.nodes.key(slot) for slot in self.slots.tolist()]
+        places = self._scene.positions[self.slots] + [self.shift.x(), self.shift.y()]
+        keys = [self._scene.nodes.key(slot) for slot in self.slots.tolist()]
         pairs = zip(keys, places.tolist(), strict=True)
         self._commit({key: (x, y) for key, (x, y) in pairs})
 
     def _commit(self, places: dict[str, tuple[float, float]]) -> None:
-        document, drop = self.view.document, self.drop
+        document, drop = self._scene.document, self.drop
         found = drop.found if drop is not None else None
         with document.transaction(self._label(places, found is not None)):
-            if self.detached:
-                rewiring.detach(document, self.view.analysis, places)
+            if self.is_detached:
+                rewiring.detach(document, self._scene.analysis, places)
             by = (self.shift.x(), self.shift.y())
             commands.move_along(document, places, sorted(self.frames), by)
             if drop is not None and found is not None and found.wire.key in document.wires:
                 drop.insert(self.node)
 
-    def _label(self, places: dict[str, tuple[float, float]], inserted: bool) -> str:
+    def _label(self, places: dict[str, tuple[float, float]], is_inserted: bool) -> str:
         one = len(places) == 1
-        what = self.view.document.node(self.node).name if one else f"{len(places)} nodes"
-        return f"{'Insert' if inserted else 'Detach' if self.detached else 'Move'} {what}"
+        what = self._scene.document.node(self.node).name if one else f"{len(places)} nodes"
+        return f"{'Insert' if is_inserted else 'Detach' if self.is_detached else 'Move'} {what}"
 
-    def cancel(self) -> None:
-        self.view.drop_lifted()
-        self.view.update()
-
-    def paint_below(self, painter: QPainter) -> None:
+    def paint_below(self, painter: QPainter, theme: Theme) -> None:
         if self.drop is not None:
             slot = int(self.slots[0])
-            corner = self.view.scene.rect(slot).topLeft() + self.shift
-            self.drop.paint(painter, self.view.scene.face(slot), corner)
+            corner = self._scene.rect(slot).topLeft() + self.shift
+            self.drop.paint(painter, theme, self._scene.face(slot), corner)
 
-    def paint(self, painter: QPainter) -> None:
-        snap_guides.paint(painter, self.view, self.guides)
+    def paint(self, painter: QPainter, theme: Theme) -> None:
+        snap_guides.paint(painter, theme, self._viewport.camera, self.guides)

@@ -12,7 +12,7 @@ WINDOW = 0.9
 """Seconds in which all of it must happen."""
 
 
-class Shake:
+class ShakeDetector:
     """Takes the pointer's places in turn; the time is passed in, so that tests need no waiting."""
 
     def __init__(self) -> None:

@@ -1,26 +1,27 @@
-"""Lines to which a dragged card snaps: edges and middles of other cards, ports of its wires."""
+"""Snap guides: a dragged card snaps to edges and middles of others, and to ports of its wires."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter, QPen
 
-if TYPE_CHECKING:
-    from nodeflow.ui.canvas.view.view import CanvasView
+from nodeflow.ui.canvas.scene.camera import Camera
+from nodeflow.ui.canvas.scene.scene_model import SceneModel
+from nodeflow.ui.canvas.scene.viewport import Viewport
+from nodeflow.ui.core.theme import Theme
 
-REACH = 5.0
-"""How near, in view pixels, a line attracts."""
+SNAP_DISTANCE = 5.0
+"""A card this near to a guide snaps to it, in view pixels."""
 MOST = 1500
-"""With more cards in sight there are too many lines to be of help."""
+"""With more visible cards the guides are too many to help."""
 
 
 @dataclass(frozen=True)
-class Guide:
+class SnapGuide:
     """A line in scene units: at ``at`` along x or y (``axis`` 0 or 1), from ``low`` to ``high``."""
 
     axis: int
@@ -29,22 +30,20 @@ class Guide:
     high: float
 
 
-class Guides:
-    """The lines among which one drag looks; read once when it begins."""
+class SnapGuides:
+    """The guides of one drag, collected when it begins."""
 
-    def __init__(self, view: CanvasView, moved: np.ndarray) -> None:
-        scene = view.scene
-        area = view.camera.rect_to_scene(QRectF(view.rect()))
-        near = scene.nodes_in(area)
+    def __init__(self, scene: SceneModel, viewport: Viewport, moved: np.ndarray) -> None:
+        near = scene.nodes_in(viewport.visible_area)
         near = near[~np.isin(near, moved)]
         if len(near) > MOST:
             near = near[:0]
         self.low = scene.positions[near]
         self.high = self.low + scene.sizes[near]
-        self.ports = _level_ports(view, moved)
+        self.ports = _level_ports(scene, moved)
 
-    def snap(self, box: QRectF, reach: float) -> tuple[QPointF, list[Guide]]:
-        """How far to move a box so that it lines up, and the lines it then touches."""
+    def snap(self, box: QRectF, reach: float) -> tuple[QPointF, list[SnapGuide]]:
+        """How far to move a box so that it snaps, and the guides it then touches."""
         dx, x_lines = self._along(box, 0, reach)
         port = self._port(box, reach)
         if port is not None:
@@ -52,16 +51,16 @@ class Guides:
         dy, y_lines = self._along(box, 1, reach)
         return QPointF(dx, dy), x_lines + y_lines
 
-    def _port(self, box: QRectF, reach: float) -> tuple[float, Guide] | None:
+    def _port(self, box: QRectF, reach: float) -> tuple[float, SnapGuide] | None:
         """The move that makes a wire level, where one is near."""
         best = min(self.ports, key=lambda p: abs(p[1] - box.top() - p[0]), default=None)
         if best is None or abs(best[1] - box.top() - best[0]) > reach:
             return None
         down, height, x = best
         low, high = sorted((x, box.center().x()))
-        return height - box.top() - down, Guide(1, height, low, high)
+        return height - box.top() - down, SnapGuide(1, height, low, high)
 
-    def _along(self, box: QRectF, axis: int, reach: float) -> tuple[float, list[Guide]]:
+    def _along(self, box: QRectF, axis: int, reach: float) -> tuple[float, list[SnapGuide]]:
         if not len(self.low):
             return 0.0, []
         ours = np.array([box.left(), box.center().x(), box.right()])
@@ -83,18 +82,18 @@ class Guides:
             if hit.any():
                 low = min(self.low[hit, across].min(), spans[0])
                 high = max(self.high[hit, across].max(), spans[1])
-                lines.append(Guide(axis, float(ours[part] + step), float(low), float(high)))
+                lines.append(SnapGuide(axis, float(ours[part] + step), float(low), float(high)))
         return float(step), lines[::2] if len(lines) == 3 else lines  # edges say it all
 
 
-def _level_ports(view: CanvasView, moved: np.ndarray) -> list[tuple[float, float, float]]:
+def _level_ports(scene: SceneModel, moved: np.ndarray) -> list[tuple[float, float, float]]:
     """For one card: (its port below its top, the other end's height, the other end's x)."""
     if len(moved) != 1:
         return []
-    table, found = view.scene.wires, []
-    for wire in view.scene.wires_of(moved.tolist()).tolist():
-        x0, y0, x1, y1 = table.ends(np.array([wire]), view.scene.positions)[0].tolist()
-        top = float(view.scene.positions[moved[0], 1])
+    table, found = scene.wires, []
+    for wire in scene.wires_of(moved.tolist()).tolist():
+        x0, y0, x1, y1 = table.ends(np.array([wire]), scene.positions)[0].tolist()
+        top = float(scene.positions[moved[0], 1])
         if table.source[wire] == moved[0] and table.target[wire] != moved[0]:
             found.append((y0 - top, y1, x1))
         elif table.target[wire] == moved[0] and table.source[wire] != moved[0]:
@@ -102,14 +101,14 @@ def _level_ports(view: CanvasView, moved: np.ndarray) -> list[tuple[float, float
     return found
 
 
-def paint(painter: QPainter, view: CanvasView, lines: Iterable[Guide]) -> None:
-    """Thin lines with small ends, in view coordinates."""
-    painter.setPen(QPen(view.theme.color("accent"), 1.0, Qt.PenStyle.SolidLine))
-    for line in lines:
+def paint(painter: QPainter, theme: Theme, camera: Camera, guides: Iterable[SnapGuide]) -> None:
+    """Draw guides as thin lines with small ends, in view coordinates."""
+    painter.setPen(QPen(theme.color("accent"), 1.0, Qt.PenStyle.SolidLine))
+    for line in guides:
         ends = [QPointF(line.at, line.low), QPointF(line.at, line.high)]
         if line.axis == 1:
             ends = [QPointF(line.low, line.at), QPointF(line.high, line.at)]
-        a, b = (view.scene_to_view(end) for end in ends)
+        a, b = (camera.to_view(end) for end in ends)
         painter.drawLine(a, b)
         for end in (a, b):
             painter.drawLine(end - QPointF(3, 3), end + QPointF(3, 3))

@@ -19,7 +19,7 @@ from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPixmap
 
 from nodeflow.ui.canvas.paint.card_painter import MARGIN, CardPainter
-from nodeflow.ui.canvas.scene.card_data import DOT_FORM, CardFace
+from nodeflow.ui.canvas.scene.card_data import DOT_FORM, CardData
 
 PAGE = 2048
 BODY_PIXELS = PAGE * PAGE
@@ -29,7 +29,7 @@ MAX_PAGES = 8
 """Eight pages are 128 MB; a full screen of cards at any zoom takes one to three."""
 
 
-Key = tuple[CardFace, str, int, float]
+Key = tuple[CardData, str, int, float]
 """A face, its level of detail, zoom step and device pixel ratio."""
 
 
@@ -85,14 +85,14 @@ class CardAtlas:
     def begin_frame(self) -> None:
         self._frame += 1
 
-    def find(self, face: CardFace, level: str, step: int, dpr: float) -> tuple[Page, QRect] | None:
+    def find(self, face: CardData, level: str, step: int, dpr: float) -> tuple[Page, QRect] | None:
         """Where a card is, or None if it is not painted."""
         found = self._places.get((face, level, step, dpr))
         if found is not None:
             found[0].used = self._frame
         return found
 
-    def find_like(self, face: CardFace) -> tuple[Page, QRect, float] | None:
+    def find_like(self, face: CardData) -> tuple[Page, QRect, float] | None:
         """The node's card as it was painted last, perhaps of another zoom or value.
 
         Stands in for a card that there is no time to paint. Returns also its pixels per unit.
@@ -107,7 +107,7 @@ class CardAtlas:
         return PAGE - 2 * margin_pixels(pixels_per_unit) - 1
 
     def paint(
-        self, face: CardFace, level: str, step: int, dpr: float, scale: float
+        self, face: CardData, level: str, step: int, dpr: float, scale: float
     ) -> tuple[Page, QRect]:
         """Paint a card that a page holds."""
         key, pixels = (face, level, step, dpr), scale * dpr
@@ -168,7 +168,7 @@ class CardAtlas:
         finally:
             painter.end()
 
-    def _body(self, face: CardFace, level: str, size: QSize, pixels: float) -> QPixmap:
+    def _body(self, face: CardData, level: str, size: QSize, pixels: float) -> QPixmap:
         """The empty card, which many cards have alike."""
         key = (self.painter.body_key(face, level), pixels)
         body = self._bodies.get(key)

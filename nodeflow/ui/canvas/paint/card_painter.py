@@ -12,7 +12,7 @@ from nodeflow.document.model.records import SUBGRAPH
 from nodeflow.ui.canvas.paint import op_icons
 from nodeflow.ui.canvas.paint.lod_titles import LINE, set_name
 from nodeflow.ui.canvas.scene import card_data, text_metrics, value_preview
-from nodeflow.ui.canvas.scene.card_data import CardFace, PortFace
+from nodeflow.ui.canvas.scene.card_data import CardData, PortData
 from nodeflow.ui.core import theme as themes
 from nodeflow.ui.core.theme import Theme, mix
 
@@ -59,7 +59,7 @@ class CardPainter:
     as_path: bool = False
 
     def draw(
-        self, painter: QPainter, face: CardFace, level: str = FULL, on_body: bool = False
+        self, painter: QPainter, face: CardData, level: str = FULL, on_body: bool = False
     ) -> None:
         """Draw a card; ``on_body``: over a body that is there already."""
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -81,7 +81,7 @@ class CardPainter:
         self._border(painter, face)
         self._ports(painter, face)
 
-    def value_area(self, face: CardFace, level: str = FULL) -> QRectF | None:
+    def value_area(self, face: CardData, level: str = FULL) -> QRectF | None:
         """Where a card shows its value, and `draw_value` paints; None where it shows none."""
         whole = QRectF(0, 0, face.width, face.height)
         if face.form != card_data.CARD_FORM:
@@ -95,7 +95,7 @@ class CardPainter:
         inner = QRectF(10, face.value_top + 3, face.width - 20, height - 7)
         return inner if height > 0 else None
 
-    def draw_value(self, painter: QPainter, face: CardFace, level: str = FULL) -> None:
+    def draw_value(self, painter: QPainter, face: CardData, level: str = FULL) -> None:
         """Draw all that is in a card's value area, over its body; the caller clips to the area."""
         area = self.value_area(face, level)
         if area is None or area.height() >= face.height:
@@ -112,7 +112,7 @@ class CardPainter:
 
     # ---- parts ------------------------------------------------------------------------------
 
-    def body(self, painter: QPainter, face: CardFace, level: str = FULL) -> None:
+    def body(self, painter: QPainter, face: CardData, level: str = FULL) -> None:
         """An empty card with its shadow: all that cards of equal ``body_key`` share."""
         rect = QRectF(0, 0, face.width, face.height)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -130,7 +130,7 @@ class CardPainter:
             self._panel(painter, rect.adjusted(0, 1, 0, 0), tint, True, True)
 
     @staticmethod
-    def body_key(face: CardFace, level: str) -> tuple:
+    def body_key(face: CardData, level: str) -> tuple:
         """What the body of a card depends on."""
         tint = None if level == FULL else face.category
         return (face.width, face.height, face.op == SUBGRAPH, tint)
@@ -142,7 +142,7 @@ class CardPainter:
         behind = rect.adjusted(5.5, 5.5, 3.5, 3.5)
         painter.drawRoundedRect(behind, RADIUS, RADIUS)
 
-    def _border(self, painter: QPainter, face: CardFace) -> None:
+    def _border(self, painter: QPainter, face: CardData) -> None:
         border = self.theme.color("border_strong" if face.status in _OFF else "border")
         if face.severity in _LOUD:
             border = self.theme.color(face.severity)
@@ -166,7 +166,7 @@ class CardPainter:
             grown = rect.adjusted(-spread, -spread + 2.5, spread, spread + 2.5)
             painter.drawRoundedRect(grown, RADIUS + spread, RADIUS + spread)
 
-    def _header(self, painter: QPainter, face: CardFace) -> None:
+    def _header(self, painter: QPainter, face: CardData) -> None:
         color = self.theme.category(face.category)
         box = QRectF(10, 9, 28, 28)
         op_icons.tile(painter, box, color, 7)
@@ -191,7 +191,7 @@ class CardPainter:
             place = QRectF(face.width - 26, 10, 16, 16)
             themes.draw_icon(painter, name, place, self.theme.color(role))
 
-    def _dot(self, painter: QPainter, face: CardFace) -> None:
+    def _dot(self, painter: QPainter, face: CardData) -> None:
         """A reroute dot, in the colour and shape of what passes."""
         port = face.outputs[0]
         center = QPointF(face.width / 2, face.height / 2)
@@ -204,7 +204,7 @@ class CardPainter:
         painter.setBrush(color)
         painter.drawPath(port_shape(port, center, 6.5))
 
-    def _passes(self, painter: QPainter, face: CardFace) -> None:
+    def _passes(self, painter: QPainter, face: CardData) -> None:
         """The way values take through a bypassed card, below the names of its ports."""
         painter.setBrush(Qt.BrushStyle.NoBrush)
         down = 10.0 if face.form == card_data.CARD_FORM else 0.0
@@ -220,7 +220,7 @@ class CardPainter:
             painter.setPen(QPen(self.theme.dtype(face.outputs[out].dtype), 2.5))
             painter.drawPath(path)
 
-    def _labels(self, painter: QPainter, face: CardFace) -> None:
+    def _labels(self, painter: QPainter, face: CardData) -> None:
         room = face.width - 2 * card_data.PORT_INSET
         for index, port in enumerate(face.inputs):
             other = face.outputs[index] if index < len(face.outputs) else None
@@ -243,7 +243,7 @@ class CardPainter:
             shown = text_metrics.elide(port.type_text, text_metrics.TYPE, x - 8)
             self._text(painter, x, y, shown, text_metrics.TYPE, "ink_faint", "right")
 
-    def _values(self, painter: QPainter, face: CardFace) -> None:
+    def _values(self, painter: QPainter, face: CardData) -> None:
         height = face.value_height
         if height <= 0:
             return
@@ -254,7 +254,7 @@ class CardPainter:
         painter.drawLine(QPointF(1, rect.top()), QPointF(face.width - 1, rect.top()))
         self._value(painter, face)
 
-    def _value(self, painter: QPainter, face: CardFace) -> None:
+    def _value(self, painter: QPainter, face: CardData) -> None:
         rect = QRectF(0, face.value_top, face.width, face.value_height)
         painter.save()
         if face.status in ("stale", *_FAINT):
@@ -262,7 +262,7 @@ class CardPainter:
         value_preview.draw(painter, rect, face.value, self.theme, self.as_path)
         painter.restore()
 
-    def _problem(self, painter: QPainter, face: CardFace) -> None:
+    def _problem(self, painter: QPainter, face: CardData) -> None:
         if not face.problem:
             return
         role, ground, name = _PROBLEM_LOOKS.get(face.severity, _PROBLEM_LOOKS["error"])
@@ -275,7 +275,7 @@ class CardPainter:
             self._text(painter, 32, y, line, text_metrics.CAPTION, role)
             y += value_preview.LINE
 
-    def _far(self, painter: QPainter, face: CardFace, grow: float) -> None:
+    def _far(self, painter: QPainter, face: CardData, grow: float) -> None:
         """From afar: the sign and the name, large enough to read."""
         rect = QRectF(0, 0, face.width, face.height)
         shown = value_preview.far_area(face.value, rect)
@@ -294,14 +294,14 @@ class CardPainter:
             sign = QRectF(face.width - 34, 8, 26, 26)
             themes.draw_icon(painter, name, sign, self.theme.color(role))
 
-    def _ports(self, painter: QPainter, face: CardFace) -> None:
+    def _ports(self, painter: QPainter, face: CardData) -> None:
         for index, port in enumerate(face.inputs):
             self.port(painter, QPointF(0, face.port_y(index, "in")), port)
         for index, port in enumerate(face.outputs):
             self.port(painter, QPointF(face.width, face.port_y(index, "out")), port)
 
     def port(
-        self, painter: QPainter, at: QPointF, port: PortFace, radius: float = PORT_RADIUS
+        self, painter: QPainter, at: QPointF, port: PortData, radius: float = PORT_RADIUS
     ) -> None:
         """One port: round for floats, square for integers, a diamond for bool; hollow if free."""
         color = self.theme.dtype(port.dtype)
@@ -337,7 +337,7 @@ class CardPainter:
         text_metrics.draw(painter, x, y, line, style, color, align=align, as_path=self.as_path)
 
 
-def port_shape(port: PortFace, at: QPointF, radius: float) -> QPainterPath:
+def port_shape(port: PortData, at: QPointF, radius: float) -> QPainterPath:
     """The outline of a port, by what it carries: shape says what colour says."""
     path = QPainterPath()
     if port.dtype == "bool":

@@ -94,7 +94,7 @@ class FrameCache:
 
 def _few(damage: QRegion, size: QSize) -> list[QRectF]:
     """The damage as few rectangles: its own, or one for each band of the view, or one in all."""
-    rects = [QRectF(rect) for rect in damage]
+    rects = [QRectF(rect) for rect in damage]  # type: ignore  # QRegion is iterable
     if len(rects) > MOST_RECTS:
         bands = [QRect(0, top, size.width(), BAND) for top in range(0, size.height(), BAND)]
         rects = [QRectF((damage & band).boundingRect()) for band in bands]

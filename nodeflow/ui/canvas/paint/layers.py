@@ -6,13 +6,13 @@ from PySide6.QtGui import QPainter
 
 from nodeflow.ui.canvas.paint.background_layer import paint_background, paint_frames
 from nodeflow.ui.canvas.paint.card_layer import paint_bodies
-from nodeflow.ui.canvas.paint.paint_context import Shot
+from nodeflow.ui.canvas.paint.paint_context import PaintContext
 from nodeflow.ui.canvas.paint.wire_layer import paint_wires
 
 LAYERS = (paint_background, paint_frames, paint_wires, paint_bodies)
 
 
-def paint_all(painter: QPainter, shot: Shot) -> None:
+def paint_all(painter: QPainter, context: PaintContext) -> None:
     """The whole picture, back to front."""
     for layer in LAYERS:
-        layer(painter, shot)
+        layer(painter, context)

@@ -29,7 +29,7 @@ DIM = 0.3
 
 
 @dataclass
-class Shot:
+class PaintContext:
     """One painting of the scene: camera, theme, detail, and what has been left for later."""
 
     scene: SceneModel
@@ -38,7 +38,7 @@ class Shot:
     offset: QPointF
     area: QRectF
     step: int = 0
-    far_from: float = FAR_SCALE
+    far_scale: float = FAR_SCALE
     dpr: float = 1.0
     atlas: CardAtlas | None = None
     deadline: float | None = None
@@ -59,7 +59,7 @@ class Shot:
             return FULL
         if self.scale >= FAR_SCALE:
             return FAR
-        return TINY if self.scale >= self.far_from else "block"
+        return TINY if self.scale >= self.far_scale else "block"
 
     def late(self) -> bool:
         return self.deadline is not None and time.perf_counter() > self.deadline

@@ -6,7 +6,7 @@ import numpy as np
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QPainter, QPainterPath, QPen
 
-from nodeflow.ui.canvas.paint.paint_context import DIM, FAR_SCALE, Shot
+from nodeflow.ui.canvas.paint.paint_context import DIM, FAR_SCALE, PaintContext
 from nodeflow.ui.canvas.scene import array_painting, wire_routing, wire_table
 from nodeflow.ui.canvas.scene.scene_model import DTYPE_CODES, FEED_STYLE
 from nodeflow.ui.core.theme import Theme, mix
@@ -37,72 +37,76 @@ def wire_dash(style: int) -> tuple[float, float] | None:
     return wire_table.UNKNOWN_DASH if not dtype else wire_table.DASHES.get(dtype)
 
 
-def paint_wires(painter: QPainter, shot: Shot) -> None:
+def paint_wires(painter: QPainter, context: PaintContext) -> None:
     """All wires that touch the area, but those of hidden nodes."""
-    slots, ends = shot.scene.wires_in(shot.area)
-    if shot.hidden_wire is not None:
-        kept = slots != shot.scene.wires.slots.get(shot.hidden_wire)
+    slots, ends = context.scene.wires_in(context.area)
+    if context.hidden_wire is not None:
+        kept = slots != context.scene.wires.slots.get(context.hidden_wire)
         slots, ends = slots[kept], ends[kept]
-    if shot.hidden is not None and len(slots):
-        table = shot.scene.wires
-        kept = ~(shot.hidden[table.source[slots]] | shot.hidden[table.target[slots]])
+    if context.hidden is not None and len(slots):
+        table = context.scene.wires
+        kept = ~(context.hidden[table.source[slots]] | context.hidden[table.target[slots]])
         slots, ends = slots[kept], ends[kept]
-    paint_wire_set(painter, shot, slots, ends)
+    paint_wire_set(painter, context, slots, ends)
 
 
-def _paint_stubs(painter: QPainter, shot: Shot, slots: np.ndarray, ends: np.ndarray) -> None:
+def _paint_stubs(
+    painter: QPainter, context: PaintContext, slots: np.ndarray, ends: np.ndarray
+) -> None:
     """Of hidden wires only how they leave and arrive, with a bar where they are cut."""
-    if shot.scale < FAR_SCALE:
+    if context.scale < FAR_SCALE:
         return
-    length = wire_table.STUB * shot.scale
+    length = wire_table.STUB * context.scale
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    for style in array_painting.distinct(shot.scene.wires.style[slots]):
-        lines = wire_table.stubs(ends[shot.scene.wires.style[slots] == style], length)
-        painter.setPen(wire_pen(shot.theme, int(style), shot.scale))
+    for style in array_painting.distinct(context.scene.wires.style[slots]):
+        lines = wire_table.stubs(ends[context.scene.wires.style[slots] == style], length)
+        painter.setPen(wire_pen(context.theme, int(style), context.scale))
         array_painting.draw_lines(painter, lines)
         tip = np.where(np.arange(len(lines)) < len(lines) // 2, lines[:, 2], lines[:, 0])
-        high = 4.0 * min(shot.scale, 1.25)
+        high = 4.0 * min(context.scale, 1.25)
         bars = np.stack([tip, lines[:, 1] - high, tip, lines[:, 1] + high], axis=1)
         array_painting.draw_lines(painter, np.ascontiguousarray(bars))
 
 
-def paint_wire_set(painter: QPainter, shot: Shot, slots: np.ndarray, ends: np.ndarray) -> None:
+def paint_wire_set(
+    painter: QPainter, context: PaintContext, slots: np.ndarray, ends: np.ndarray
+) -> None:
     """Paint the wires in ``slots`` between the given ends (scene units)."""
     if not len(slots):
         return
-    table, dimmed = shot.scene.wires, shot.scene.dimmed
+    table, dimmed = context.scene.wires, context.scene.dimmed
     faded = dimmed[table.source[slots]] | dimmed[table.target[slots]]
-    faded |= shot.scene.off[table.source[slots]]
+    faded |= context.scene.off[table.source[slots]]
     groups = table.style[slots].astype(np.int64) * 2 + ~faded
-    view = ends * shot.scale + np.tile([shot.offset.x(), shot.offset.y()], 2)
-    lanes = table.lane[slots] * shot.scale + shot.offset.y()
+    view = ends * context.scale + np.tile([context.offset.x(), context.offset.y()], 2)
+    lanes = table.lane[slots] * context.scale + context.offset.y()
     hidden = table.hidden[slots]
     if hidden.any():
-        _paint_stubs(painter, shot, slots[hidden], view[hidden])
+        _paint_stubs(painter, context, slots[hidden], view[hidden])
         slots, view, groups, lanes = (part[~hidden] for part in (slots, view, groups, lanes))
     for group in array_painting.distinct(groups):
         which = groups == group
         style, fade = int(group) // 2, not int(group) % 2
-        pen = wire_pen(shot.theme, style, shot.scale, fade)
-        if shot.exporting:
-            _export_curves(painter, view[which], lanes[which], pen, wire_dash(style), shot.scale)
+        pen = wire_pen(context.theme, style, context.scale, fade)
+        if context.exporting:
+            _export_curves(painter, view[which], lanes[which], pen, wire_dash(style), context.scale)
         else:
             dash = wire_dash(style)
-            shrink = min(1.0, max(0.4, shot.scale))  # short wires keep several dashes
+            shrink = min(1.0, max(0.4, context.scale))  # short wires keep several dashes
             scaled = dash and (dash[0] * shrink, dash[1] * shrink)
-            _screen_curves(painter, shot, view[which], lanes[which], pen, scaled, len(slots))
+            _screen_curves(painter, context, view[which], lanes[which], pen, scaled, len(slots))
 
 
 def _screen_curves(
     painter: QPainter,
-    shot: Shot,
+    context: PaintContext,
     ends: np.ndarray,
     lanes: np.ndarray,
     pen: QPen,
     dash: tuple[float, float] | None,
     total: int,
 ) -> None:
-    curved = shot.scale > CURVE_SCALE and total < 3 * MANY
+    curved = context.scale > CURVE_SCALE and total < 3 * MANY
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, curved)
     painter.setPen(pen)
     if not curved:
@@ -110,9 +114,9 @@ def _screen_curves(
         return
     count = 32 if total < 200 else 16 if total < MANY else 8
     if dash is not None and total < MANY:
-        lines = wire_table.smooth(ends, dash, shot.scale, lanes)
+        lines = wire_table.smooth(ends, dash, context.scale, lanes)
     else:
-        lines = wire_table.segments(ends, count, None, shot.scale, lanes)
+        lines = wire_table.segments(ends, count, None, context.scale, lanes)
     array_painting.draw_lines(painter, lines)
 
 

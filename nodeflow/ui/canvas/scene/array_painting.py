@@ -1,4 +1,4 @@
-"""Numpy arrays handed to QPainter as they are: one call draws ten thousand shapes.
+"""Drawing numpy arrays with QPainter without conversion: one call draws ten thousand shapes.
 
 A C-contiguous float64 array has the memory layout of an array of QRectF, QLineF or
 PixmapFragment, so wrapping its first element is all the conversion there is. Building lists of
@@ -20,14 +20,16 @@ def draw_rects(painter: QPainter, rects: np.ndarray) -> None:
     """Draw rectangles: (n, 4) float64 of x, y, width, height."""
     _check(rects, 4)
     if len(rects):
-        painter.drawRects(shiboken6.wrapInstance(rects.ctypes.data, QRectF), len(rects))
+        first = shiboken6.wrapInstance(rects.ctypes.data, QRectF)
+        painter.drawRects(first, len(rects))  # type: ignore  # the stubs lack the count
 
 
 def draw_lines(painter: QPainter, lines: np.ndarray) -> None:
     """Draw straight lines: (n, 4) float64 of x0, y0, x1, y1."""
     _check(lines, 4)
     if len(lines):
-        painter.drawLines(shiboken6.wrapInstance(lines.ctypes.data, QLineF), len(lines))
+        first = shiboken6.wrapInstance(lines.ctypes.data, QLineF)
+        painter.drawLines(first, len(lines))  # type: ignore  # the stubs lack the count
 
 
 def draw_fragments(painter: QPainter, fragments: np.ndarray, pixmap: QPixmap) -> None:
@@ -35,7 +37,7 @@ def draw_fragments(painter: QPainter, fragments: np.ndarray, pixmap: QPixmap) ->
     _check(fragments, FRAGMENT_FIELDS)
     if len(fragments):
         first = shiboken6.wrapInstance(fragments.ctypes.data, QPainter.PixmapFragment)
-        painter.drawPixmapFragments(first, len(fragments), pixmap)
+        painter.drawPixmapFragments(first, len(fragments), pixmap)  # type: ignore
 
 
 def _check(array: np.ndarray, columns: int) -> None:

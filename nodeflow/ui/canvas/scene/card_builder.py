@@ -18,7 +18,7 @@ from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import INPUTS, SUBGRAPH, NodeRecord, Wire
 from nodeflow.graph.declaration import NodeDeclaration
 from nodeflow.ui.canvas.scene import card_data
-from nodeflow.ui.canvas.scene.card_data import CardFace, PortFace
+from nodeflow.ui.canvas.scene.card_data import CardData, PortData
 from nodeflow.ui.canvas.scene.inactive_nodes import Resting
 from nodeflow.ui.core.messages import plain
 
@@ -48,8 +48,8 @@ class _Sides(NamedTuple):
     subtitle: str
     category: str
     shows_value: bool
-    inputs: tuple[PortFace, ...]
-    outputs: tuple[PortFace, ...]
+    inputs: tuple[PortData, ...]
+    outputs: tuple[PortData, ...]
     left: tuple[Label, ...]
     right: tuple[Label, ...]
 
@@ -59,7 +59,7 @@ def _wires(index: Mapping[str, Mapping[Any, Wire]], node_id: str) -> Iterable[Wi
     return () if found is None else found.values()
 
 
-class FaceBuilder:
+class CardBuilder:
     """Makes card contents; holds what is not in the document: values and run states by node."""
 
     def __init__(self, document: Document, analysis: Any) -> None:
@@ -90,7 +90,7 @@ class FaceBuilder:
             self.serials.pop(node_id, None)
         return gone
 
-    def build(self, record: NodeRecord) -> CardFace:
+    def build(self, record: NodeRecord) -> CardData:
         """The card of a node as things are now."""
         problems, sides = self._problems(record.id), self._sides(record)
         title, form = record.name, card_data.CARD_FORM
@@ -101,7 +101,7 @@ class FaceBuilder:
         else:
             width = card_width(title, sides.kind, sides.left, sides.right)
         problem = min(problems, key=_loudness) if problems else None
-        return CardFace(
+        return CardData(
             title=title,
             subtitle=sides.subtitle,
             op=record.op,
@@ -159,7 +159,7 @@ class FaceBuilder:
             tuple((port.label, port.type_text) for port in outputs),
         )
 
-    def revalue(self, face: CardFace, node_id: str) -> CardFace:
+    def revalue(self, face: CardData, node_id: str) -> CardData:
         """The same card with the node's value and state as they are now."""
         status, value = self._status(node_id), self.values.get(node_id)
         serial = self.serials.get(node_id, 0)
@@ -177,7 +177,7 @@ class FaceBuilder:
         outer = "outer" if at_border or node_id in self.document.outer else ""
         return self.status.get(node_id) or stop or outer
 
-    def _inputs(self, record: NodeRecord) -> tuple[PortFace, ...]:
+    def _inputs(self, record: NodeRecord) -> tuple[PortData, ...]:
         wired = {wire.target_port: wire for wire in self.document.wires_into(record.id)}
         faulty = {p.port: severity_of(p) for p in reversed(self._problems(record.id))}
         result = []
@@ -188,11 +188,11 @@ class FaceBuilder:
         for name, wire in sorted(wired.items()):
             kind = self._type(wire.source, wire.source_port)
             result.append(
-                PortFace(name, name, card_data.type_text(kind), connected=True, fault="error")
+                PortData(name, name, card_data.type_text(kind), connected=True, fault="error")
             )
         return tuple(result)
 
-    def _outputs(self, record: NodeRecord) -> tuple[PortFace, ...]:
+    def _outputs(self, record: NodeRecord) -> tuple[PortData, ...]:
         used = {wire.source_port for wire in self.document.wires_out_of(record.id)}
         shown = ports.out_ports(self.document, record, self.analysis)
         result = []
@@ -204,11 +204,11 @@ class FaceBuilder:
             result.append(face)
         known = {port.name for port in shown}
         for name in sorted(used - known):
-            result.append(PortFace(name, name, connected=True, fault="error"))
+            result.append(PortData(name, name, connected=True, fault="error"))
         return tuple(result)
 
     def _passes(
-        self, node_id: str, inputs: tuple[PortFace, ...], outputs: tuple[PortFace, ...]
+        self, node_id: str, inputs: tuple[PortData, ...], outputs: tuple[PortData, ...]
     ) -> tuple[tuple[int, int], ...]:
         """Pairs of the inputs and outputs that a bypassed node joins."""
         found = self.analysis.passes(node_id) if self.analysis is not None else None
@@ -238,8 +238,8 @@ def _loudness(problem: Any) -> int:
 
 
 @lru_cache(maxsize=16384)
-def _port(port: Any, kind: Any | None, connected: bool, fault: str) -> PortFace:
-    return PortFace(
+def _port(port: Any, kind: Any | None, connected: bool, fault: str) -> PortData:
+    return PortData(
         name=port.name,
         label=port.label or port.name,
         type_text=card_data.type_text(kind),

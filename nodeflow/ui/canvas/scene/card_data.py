@@ -32,7 +32,7 @@ _SERIAL = 8
 
 
 @dataclass(frozen=True)
-class PortFace:
+class PortData:
     """One port as drawn. ``type_text`` is empty while the type is unknown;
     ``fault`` is the severity of a problem at the port."""
 
@@ -47,7 +47,7 @@ class PortFace:
 
 
 @dataclass(frozen=True)
-class CardFace:
+class CardData:
     """All that a card shows. Equal faces look equal at the same zoom in the same theme.
 
     ``form`` is card, title (collapsed) or dot (on a wire); ``passes`` are pairs of input and
@@ -58,8 +58,8 @@ class CardFace:
     subtitle: str
     op: str
     category: str
-    inputs: tuple[PortFace, ...]
-    outputs: tuple[PortFace, ...]
+    inputs: tuple[PortData, ...]
+    outputs: tuple[PortData, ...]
     problem: str = ""
     severity: str = ""
     status: str = ""
@@ -78,7 +78,7 @@ class CardFace:
         return self._hash
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, CardFace) and self.key == other.key
+        return isinstance(other, CardData) and self.key == other.key
 
     @cached_property
     def key(self) -> tuple:
@@ -98,7 +98,7 @@ class CardFace:
             self.passes,
         )
 
-    def differs_in_value(self, other: CardFace) -> bool:
+    def differs_in_value(self, other: CardData) -> bool:
         """Whether it looks like another card, but for a value of the same kind and height."""
         if getattr(self.value, "kind", None) != getattr(other.value, "kind", None):
             return False
@@ -106,9 +106,9 @@ class CardFace:
         rest = mine[:_SERIAL] == theirs[:_SERIAL] and mine[_SERIAL + 1 :] == theirs[_SERIAL + 1 :]
         return rest and self.value_height == other.value_height
 
-    def showing(self, value: Any, serial: int, status: str) -> CardFace:
+    def showing(self, value: Any, serial: int, status: str) -> CardData:
         """The same card with another value or state; runs and edits change those of thousands."""
-        other = object.__new__(CardFace)
+        other = object.__new__(CardData)
         other.__dict__.update(self.__dict__, value=value, value_serial=serial, status=status)
         for made in ("key", "_hash"):
             other.__dict__.pop(made, None)
@@ -168,7 +168,7 @@ def row_y(index: int) -> float:
     return HEADER + ROW * index + ROW / 2
 
 
-def label_width(port: PortFace) -> float:
+def label_width(port: PortData) -> float:
     return card_size.label_width((port.label, port.type_text))
 
 
@@ -184,8 +184,8 @@ __all__ = [
     "PORT_INSET",
     "ROW",
     "TITLE_FORM",
-    "CardFace",
-    "PortFace",
+    "CardData",
+    "PortData",
     "label_width",
     "row_y",
     "type_text",

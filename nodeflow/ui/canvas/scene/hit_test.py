@@ -7,14 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF
 
-from nodeflow.ui.canvas.paint.background_layer import FRAME_BAR, stacked
 from nodeflow.ui.canvas.scene import card_data, wire_table
-from nodeflow.ui.canvas.scene.card_data import PortFace
+from nodeflow.ui.canvas.scene.card_data import PortData
+from nodeflow.ui.canvas.scene.frame_order import stacked
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 
 PORT_REACH = 11.0
 """How near a port counts as on it, in view pixels."""
 WIRE_REACH = 7.0
+FRAME_BAR = 34.0
+"""Height of the strip at the top of a frame by which it is dragged."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Hit:
 
     kind: str
     node: str = ""
-    port: PortFace | None = None
+    port: PortData | None = None
     side: str = ""
     wire: tuple[str, str] | None = None
     frame: str = ""

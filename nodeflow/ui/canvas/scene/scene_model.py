@@ -18,10 +18,10 @@ from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Change, Wire
 from nodeflow.document.model.snapshots import KeptStates
 from nodeflow.ui.canvas.scene import card_data, wire_lanes, wire_table
-from nodeflow.ui.canvas.scene.card_builder import FaceBuilder
-from nodeflow.ui.canvas.scene.card_data import CardFace
-from nodeflow.ui.canvas.scene.slot_map import Slots
-from nodeflow.ui.canvas.scene.spatial_grid import UniformGrid
+from nodeflow.ui.canvas.scene.card_builder import CardBuilder
+from nodeflow.ui.canvas.scene.card_data import CardData
+from nodeflow.ui.canvas.scene.slot_map import SlotMap
+from nodeflow.ui.canvas.scene.spatial_grid import SpatialGrid
 
 DTYPE_CODES = ("", "float32", "float64", "int32", "int64", "bool", "uint8")
 _CODE = {name: code for code, name in enumerate(DTYPE_CODES)}
@@ -47,9 +47,9 @@ class _Kept:
     """
 
     stamp: object
-    nodes: Slots[str]
+    nodes: SlotMap[str]
     columns: dict[str, np.ndarray]
-    faces: list[CardFace | None]
+    faces: list[CardData | None]
     wires: wire_table.WireTable
     stale: set[int]
     revalued: set[str] = field(default_factory=set)
@@ -63,9 +63,25 @@ class SceneModel:
     """
 
     def __init__(self, document: Document, analysis: Any, listener: Listener) -> None:
+        self._listener = listener
+        self._subscribe(document, analysis)
+
+    def set_document(self, document: Document, analysis: Any) -> None:
+        """Follow another document; the arrays start anew.
+
+        ``analysis`` must be updated before this model receives a change.
+        """
+        self.close()
+        self._subscribe(document, analysis)
+
+    def close(self) -> None:
+        """Stop listening to the document."""
+        self._unsubscribe()
+
+    def _subscribe(self, document: Document, analysis: Any) -> None:
         self.document = document
-        self.builder = FaceBuilder(document, analysis)
-        self.nodes: Slots[str] = Slots()
+        self.builder = CardBuilder(document, analysis)
+        self.nodes: SlotMap[str] = SlotMap()
         self.positions = np.zeros((0, 2))
         self._sizes = np.zeros((0, 2))
         self.selected = np.zeros(0, bool)
@@ -79,25 +95,25 @@ class SceneModel:
         self._wires = wire_table.WireTable()
         self._stale: set[int] = set()
         """Slots whose card and wires are to be made anew before anything is read."""
-        self._faces: list[CardFace | None] = []
-        self._grid = UniformGrid()
+        self._faces: list[CardData | None] = []
+        self._grid = SpatialGrid()
         self._grid_stale = True
         self._wires_kept: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
         self._before: dict[int, QRectF] = {}
-        self._listener = listener
         self._kept: KeptStates[_Kept] = KeptStates(document.state)
         self._stamp = self._known
         self._unsubscribe = document.subscribe(self._on_change)
         self._add_nodes(document.nodes)
 
-    def close(self) -> None:
-        """Stop listening to the document."""
-        self._unsubscribe()
+    @property
+    def analysis(self) -> Any:
+        """What is known of types and problems; None for a document that is not analysed."""
+        return self.builder.analysis
 
     @property
     def _known(self) -> object:
         """Stands for what the analysis knows, see `Analysis.stamp`."""
-        return None if self.builder.analysis is None else self.builder.analysis.stamp
+        return None if self.analysis is None else self.analysis.stamp
 
     # ---- reading ----------------------------------------------------------------------------
 
@@ -112,7 +128,7 @@ class SceneModel:
         self._remake()
         return self._wires
 
-    def face(self, slot: int) -> CardFace:
+    def face(self, slot: int) -> CardData:
         """The content of a node's card."""
         self._remake()
         face = self._faces[slot]
@@ -236,6 +252,10 @@ class SceneModel:
                 resized[slot] = (face.width, face.height)
         if resized:
             self._sizes[list(resized)] = list(resized.values())
+
+    def restyle(self, slots: set[int]) -> None:
+        """Nodes look different although their cards are the same: they are selected, say."""
+        self._listener(slots, False)
 
     def painted_rect(self, slot: int) -> QRectF:
         """Where a changing node was before the change that is being reported."""
@@ -364,7 +384,7 @@ class SceneModel:
                 if wire.target not in ids:
                     yield wire
 
-    def _make_faces(self, slots: list[int]) -> list[CardFace]:
+    def _make_faces(self, slots: list[int]) -> list[CardData]:
         nodes, key, build = self.document.nodes, self.nodes.key, self.builder.build
         found = [build(nodes[key(slot)]) for slot in slots]
         for slot, face in zip(slots, found, strict=True):
@@ -412,7 +432,7 @@ class SceneModel:
         self._faces += [None] * (more - len(self._faces))
 
 
-def port_place(face: CardFace, side: str, name: str) -> tuple[float, card_data.PortFace | None]:
+def port_place(face: CardData, side: str, name: str) -> tuple[float, card_data.PortData | None]:
     """How far below the card's top a port lies; a port that is not there ends at the header."""
     for index, port in enumerate(face.inputs if side == "in" else face.outputs):
         if port.name == name:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -10,8 +10,8 @@ import numpy as np
 K = TypeVar("K", bound=Hashable)
 
 
-class Slots(Generic[K]):
-    """Hands out rows (slots) to keys, reusing released ones, and lists those in use."""
+class SlotMap(Generic[K]):
+    """Assigns rows (slots) to keys, reuses released ones, and lists those in use."""
 
     def __init__(self) -> None:
         self._slot: dict[K, int] = {}
@@ -25,12 +25,12 @@ class Slots(Generic[K]):
     def __contains__(self, key: object) -> bool:
         return key in self._slot
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[K]:
         return iter(self._slot)
 
-    def copy(self) -> Slots[K]:
-        """Slots of their own, with the same keys in the same rows."""
-        other: Slots[K] = Slots()
+    def copy(self) -> SlotMap[K]:
+        """An independent map with the same keys in the same slots."""
+        other: SlotMap[K] = SlotMap()
         other._slot, other._keys = dict(self._slot), list(self._keys)
         other._free, other._used = list(self._free), self._used
         return other
@@ -55,6 +55,9 @@ class Slots(Generic[K]):
             self._free.append(slot)
             self._used = None
         return slot
+
+    def __getitem__(self, key: K) -> int:
+        return self._slot[key]
 
     def get(self, key: K) -> int | None:
         return self._slot.get(key)

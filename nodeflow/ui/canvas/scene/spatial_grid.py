@@ -10,7 +10,7 @@ _BRUTE = 4096
 """Up to so many nodes comparing them all is as quick as looking cells up."""
 
 
-class UniformGrid:
+class SpatialGrid:
     """Finds slots by rectangle. Each node is filed once, under the cell of its top left corner."""
 
     def __init__(self) -> None:

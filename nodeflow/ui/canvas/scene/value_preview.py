@@ -31,7 +31,9 @@ EMPTY_HEIGHT = 28.0
 
 def height_of(preview: Any | None, width: float) -> float:
     """Height in scene units of the value area of a card of ``width``."""
-    kind = getattr(preview, "kind", None)
+    if preview is None:
+        return EMPTY_HEIGHT
+    kind = preview.kind
     if kind == "scalar":
         return 40.0
     if kind == "table":

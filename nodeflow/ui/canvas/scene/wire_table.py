@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nodeflow.ui.canvas.scene import wire_routing
-from nodeflow.ui.canvas.scene.slot_map import Slots
+from nodeflow.ui.canvas.scene.slot_map import SlotMap
 
 DASHES = {"int32": (7, 4), "int64": (11, 4), "uint8": (3, 3), "bool": (2, 4)}
 """Dash and gap in view pixels by dtype; floats are solid, float64 is wider."""
@@ -35,7 +35,7 @@ class WireTable:
     """Wires as arrays over slots of nodes: who they join and where on the cards they end."""
 
     def __init__(self) -> None:
-        self.slots: Slots[tuple[str, str]] = Slots()
+        self.slots: SlotMap[tuple[str, str]] = SlotMap()
         self.source = np.zeros(0, np.int32)
         self.target = np.zeros(0, np.int32)
         self.offsets = np.zeros((0, 4))

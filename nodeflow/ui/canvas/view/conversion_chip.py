@@ -1,25 +1,27 @@
-"""What would make a refused wire fit, at the port that refused it: Enter or a click takes it."""
+"""Offers conversions that make a refused wire fit, as buttons at the port that refused it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, Qt
 from PySide6.QtGui import QKeyEvent, QPainter, QPen
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QWidget
 
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.conversions import Conversion, insert_conversion
 from nodeflow.document.model.records import Wire
 from nodeflow.ui.canvas.gestures.base import SNAP
+from nodeflow.ui.canvas.paint.renderer import Renderer
 from nodeflow.ui.canvas.scene import array_painting, card_data, wire_table
-from nodeflow.ui.canvas.view.free_position import uncovered
+from nodeflow.ui.canvas.scene.scene_model import SceneModel
+from nodeflow.ui.canvas.scene.selection import Selection
+from nodeflow.ui.canvas.scene.viewport import Viewport
+from nodeflow.ui.canvas.signals import CanvasSignals
+from nodeflow.ui.canvas.view.free_position import free_position
 from nodeflow.ui.core import theme as themes
-
-if TYPE_CHECKING:
-    from nodeflow.ui.canvas.view.view import CanvasView
+from nodeflow.ui.core.theme import Theme
 
 MOST = 3
 CARD = 192.0
@@ -28,45 +30,46 @@ SMALLEST_GAP = 24.0
 
 
 class ConversionChip(QFrame):
-    """A small row of buttons; it goes with Escape, a click elsewhere, or its being taken."""
+    """A row of buttons at a point of the view; Enter or a click takes an offer, Escape and losing
+    the focus close it.
+
+    ``take(index)`` inserts an offer, ``close_chip()`` discards them.
+    """
 
     def __init__(
         self,
-        view: CanvasView,
-        wire: Wire,
+        canvas: QWidget,
+        theme: Theme,
         offers: Sequence[Conversion],
-        at: QPointF,
-        picked: tuple[str, str] | None,
+        take: Callable[[int], None],
+        close_chip: Callable[[], None],
     ) -> None:
-        super().__init__(view)
+        super().__init__(canvas)
         self.setObjectName("conversionChip")
         self.setAccessibleName("Conversion that would fit")
-        self.view, self.wire, self.picked = view, wire, picked
-        self.offers = list(offers[:MOST])
+        self.take, self.close_chip = take, close_chip
         layout = QHBoxLayout(self)
         layout.setContentsMargins(5, 5, 5, 5)
         layout.setSpacing(4)
-        self.buttons = [self._button(offer, layout) for offer in self.offers]
-        self._dress()
+        self.buttons = [self._button(theme, offer, layout) for offer in offers]
+        self._dress(theme)
         self.adjustSize()
-        place = QRectF(QPointF(at.x() - self.width() - 16, at.y() + 14), self.size().toSizeF())
-        self.move(view.kept_inside(place).topLeft().toPoint())
-        self.show()
-        self.raise_()
-        self.buttons[0].setFocus(Qt.FocusReason.PopupFocusReason)
 
-    def _button(self, offer: Conversion, layout: QHBoxLayout) -> QPushButton:
+    def _button(self, theme: Theme, offer: Conversion, layout: QHBoxLayout) -> QPushButton:
         button = QPushButton(offer.title, self)
         button.setFont(themes.font(12, 600))
         button.setToolTip(f"Gives {card_data.type_text(offer.type)}")
-        button.setIcon(themes.icon("plus", self.view.theme, "accent", 14))
+        button.setIcon(themes.icon("plus", theme, "accent", 14))
         button.clicked.connect(self._on_clicked)
         button.installEventFilter(self)
         layout.addWidget(button)
         return button
 
-    def _dress(self) -> None:
-        theme = self.view.theme
+    def _index(self, button: QObject) -> int:
+        assert isinstance(button, QPushButton)
+        return self.buttons.index(button)
+
+    def _dress(self, theme: Theme) -> None:
         self.setStyleSheet(
             f"#conversionChip {{ background: {theme.raised}; border: 1px solid {theme.accent};"
             " border-radius: 10px; }"
@@ -75,79 +78,126 @@ class ConversionChip(QFrame):
             f"QPushButton:hover, QPushButton:focus {{ background: {theme.accent_soft}; }}"
         )
 
-    def take(self, index: int) -> None:
-        """Insert one of the offers."""
-        view, wire, offer = self.view, self.wire, self.offers[index]
-        self.close_chip()
-        with view.reporting():
-            view.select(insert_between(view, offer, wire, self.picked))
-
-    def close_chip(self) -> None:
-        """Go, doing nothing."""
-        if self.view.chip is self:
-            self.view.chip = None
-            had_focus = self.isAncestorOf(self.window().focusWidget() or self.view)
-            self.hide()
-            self.deleteLater()
-            if had_focus:
-                self.view.setFocus()
-            self.view.update()
-
-    def paint(self, painter: QPainter) -> None:
-        """The wire that waits for the answer, in view coordinates of the canvas."""
-        view = self.view
-        a = view.port_place(self.wire.source, self.wire.source_port, "out")
-        b = view.port_place(self.wire.target, self.wire.target_port, "in")
-        ends = np.array([[a.x(), a.y(), b.x(), b.y()]])
-        painter.setPen(QPen(view.theme.color("accent"), 2.0))
-        array_painting.draw_lines(painter, wire_table.smooth(ends, (6.0, 5.0), view.camera.scale))
-
     def _on_clicked(self) -> None:
-        self.take(self.buttons.index(self.sender()))
+        self.take(self._index(self.sender()))
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.KeyPress:
-            return self._key(watched, event)
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
+            return self._key(self._index(watched), event.key())
         if event.type() == QEvent.Type.FocusOut:
             focus = self.window().focusWidget()
             if focus is None or not self.isAncestorOf(focus):
                 self.close_chip()
         return super().eventFilter(watched, event)
 
-    def _key(self, watched: QObject, event: QKeyEvent) -> bool:
-        index = self.buttons.index(watched)
-        step = {Qt.Key.Key_Right: 1, Qt.Key.Key_Tab: 1, Qt.Key.Key_Left: -1, Qt.Key.Key_Backtab: -1}
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+    def _key(self, index: int, key: int) -> bool:
+        if key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             self.take(index)
-        elif event.key() == Qt.Key.Key_Escape:
+        elif key == Qt.Key.Key_Escape:
             self.close_chip()
-        elif event.key() in step:
-            self.buttons[(index + step[event.key()]) % len(self.buttons)].setFocus()
+        elif key in (Qt.Key.Key_Right, Qt.Key.Key_Tab):
+            self.buttons[(index + 1) % len(self.buttons)].setFocus()
+        elif key in (Qt.Key.Key_Left, Qt.Key.Key_Backtab):
+            self.buttons[index - 1].setFocus()
         else:
             return False
         return True
 
 
-def insert_between(
-    view: CanvasView, offer: Conversion, wire: Wire, picked: tuple[str, str] | None = None
-) -> list[str]:
-    """Insert a conversion into a refused wire where it covers nothing, as one undo step; returns
-    the new nodes. ``picked`` is a wire that goes for this."""
-    document = view.document
-    with document.transaction(f"{offer.title} before {document.node(wire.target).name}"):
-        pos, step = _places(view, wire, len(offer.steps))
-        new = insert_conversion(document, offer, wire, pos, picked, step)
-        for node in new:
-            commands.move(document, {node: uncovered(view, node)})
-    return new
+class ConversionOffers:
+    """The conversions on offer for one refused wire of a canvas, shown by ``chip``."""
 
+    def __init__(
+        self,
+        canvas: QWidget,
+        scene: SceneModel,
+        viewport: Viewport,
+        selection: Selection,
+        renderer: Renderer,
+        signals: CanvasSignals,
+    ) -> None:
+        self._canvas, self._scene, self._viewport = canvas, scene, viewport
+        self._selection, self._renderer, self._signals = selection, renderer, signals
+        self.chip: ConversionChip | None = None
+        self._offers: list[Conversion] = []
+        self._wire = Wire("", "", "", "")
+        self._picked: tuple[str, str] | None = None
 
-def _places(view: CanvasView, wire: Wire, count: int) -> tuple[tuple[float, float], float]:
-    """The corner of the first of so many cards along a wire and the step from each to the next:
-    with equal gaps, as far as there is room."""
-    start = view.view_to_scene(view.port_place(wire.source, wire.source_port, "out"))
-    end = view.view_to_scene(view.port_place(wire.target, wire.target_port, "in"))
-    gap = max(SMALLEST_GAP, (end.x() - start.x() - count * CARD) / (count + 1))
-    x = (start.x() + end.x() - count * CARD - (count - 1) * gap) / 2
-    y = (start.y() + end.y()) / 2 - card_data.row_y(0)
-    return (round(x / SNAP) * SNAP, round(y / SNAP) * SNAP), round((CARD + gap) / SNAP) * SNAP
+    def offer(
+        self,
+        wire: Wire,
+        offers: Sequence[Conversion],
+        at: QPointF,
+        picked: tuple[str, str] | None,
+    ) -> None:
+        """Offer to put one of these into the refused wire, at a point of the view.
+
+        ``picked`` is a wire that an accepted offer replaces.
+        """
+        self.close()
+        self._wire, self._offers, self._picked = wire, list(offers[:MOST]), picked
+        theme = self._renderer.theme
+        self.chip = chip = ConversionChip(self._canvas, theme, self._offers, self.take, self.close)
+        place = QRectF(QPointF(at.x() - chip.width() - 16, at.y() + 14), chip.size().toSizeF())
+        chip.move(self._viewport.kept_inside(place).topLeft().toPoint())
+        chip.show()
+        chip.raise_()
+        chip.buttons[0].setFocus(Qt.FocusReason.PopupFocusReason)
+
+    def take(self, index: int) -> None:
+        """Insert one of the offers."""
+        wire, offer = self._wire, self._offers[index]
+        self.close()
+        with self._signals.reporting():
+            self._selection.select(self.insert(offer, wire, self._picked))
+
+    def close(self) -> None:
+        """Discard the offers, if there are any."""
+        chip, self.chip = self.chip, None
+        if chip is not None:
+            had_focus = chip.isAncestorOf(chip.window().focusWidget() or self._canvas)
+            chip.hide()
+            chip.deleteLater()
+            if had_focus:
+                self._canvas.setFocus()
+            self._canvas.update()
+
+    def paint(self, painter: QPainter, theme: Theme) -> None:
+        """Draw the refused wire while there are offers, in view coordinates."""
+        if self.chip is None:
+            return
+        a, b = self._ends(self._wire)
+        ends = np.array([[a.x(), a.y(), b.x(), b.y()]])
+        painter.setPen(QPen(theme.color("accent"), 2.0))
+        scale = self._viewport.camera.scale
+        array_painting.draw_lines(painter, wire_table.smooth(ends, (6.0, 5.0), scale))
+
+    def insert(
+        self, offer: Conversion, wire: Wire, picked: tuple[str, str] | None = None
+    ) -> list[str]:
+        """Insert a conversion into a refused wire where it covers nothing, as one undo step.
+
+        ``picked`` is a wire that this replaces. Returns the new nodes.
+        """
+        document = self._scene.document
+        with document.transaction(f"{offer.title} before {document.node(wire.target).name}"):
+            pos, step = self._positions(wire, len(offer.steps))
+            new = insert_conversion(document, offer, wire, pos, picked, step)
+            for node in new:
+                commands.move(document, {node: free_position(self._scene, node)})
+        return new
+
+    def _positions(self, wire: Wire, count: int) -> tuple[tuple[float, float], float]:
+        """The corner of the first of ``count`` cards along a wire and the distance of the next:
+        with equal gaps, as far as there is room."""
+        start, end = map(self._viewport.camera.to_scene, self._ends(wire))
+        gap = max(SMALLEST_GAP, (end.x() - start.x() - count * CARD) / (count + 1))
+        x = (start.x() + end.x() - count * CARD - (count - 1) * gap) / 2
+        y = (start.y() + end.y()) / 2 - card_data.row_y(0)
+        step = round((CARD + gap) / SNAP) * SNAP
+        return (round(x / SNAP) * SNAP, round(y / SNAP) * SNAP), step
+
+    def _ends(self, wire: Wire) -> tuple[QPointF, QPointF]:
+        """Both ends of a wire, in view coordinates."""
+        start = self._viewport.port_position(wire.source, wire.source_port, "out")
+        return start, self._viewport.port_position(wire.target, wire.target_port, "in")

@@ -1,41 +1,41 @@
-"""What depends on what: a rested pointer lights up all that is upstream and downstream."""
+"""Highlights all that is upstream and downstream of the node under a resting pointer."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from PySide6.QtCore import QRectF, Qt, QTimer
-from PySide6.QtGui import QPainter, QPen
+from PySide6.QtGui import QColor, QPainter, QPen
+from PySide6.QtWidgets import QWidget
 
 from nodeflow.ui.canvas.paint.card_painter import RADIUS
 from nodeflow.ui.canvas.paint.paint_context import FAR_SCALE
 from nodeflow.ui.canvas.scene import array_painting, wire_table
-
-if TYPE_CHECKING:
-    from nodeflow.ui.canvas.view.view import CanvasView
+from nodeflow.ui.canvas.scene.scene_model import SceneModel
+from nodeflow.ui.canvas.scene.viewport import Viewport
+from nodeflow.ui.core.theme import Theme
 
 REST_MS = 180
 MOST = 2000
-"""Nodes that are followed each way; a larger cone tells nothing."""
+"""Nodes that are followed each way; highlighting more is of no use."""
 MOST_ROUND = 100
+"""Cards; with more, their rings have no round corners."""
 MOST_SHOWN = 400
-"""Wires in sight; with more, only the cards are marked."""
+"""Visible wires; with more, only the cards are marked."""
 
 
-class HoverCone:
-    """Belongs to a view; follows its hover, a moment later."""
+class DependencyHighlight:
+    """Follows the hovered node after a delay."""
 
-    def __init__(self, view: CanvasView) -> None:
-        self.view = view
+    def __init__(self, widget: QWidget, scene: SceneModel, viewport: Viewport) -> None:
+        self._widget, self._scene, self._viewport = widget, scene, viewport
         self.node = ""
         self.parts: list[tuple[str, np.ndarray, np.ndarray]] = []
-        """For each way: its colour's role, slots of nodes, slots of wires."""
-        self._timer = QTimer(view, singleShot=True, interval=REST_MS)
+        """For each direction: role of its colour, slots of nodes, slots of wires."""
+        self._timer = QTimer(widget, singleShot=True, interval=REST_MS)
         self._timer.timeout.connect(self.show)
 
     def follow(self, node: str) -> None:
-        """The pointer is over this node now, or over none."""
+        """Follow the pointer to another node, or to none."""
         if node == self.node:
             return
         self.node, self.parts = node, []
@@ -44,10 +44,14 @@ class HoverCone:
         else:
             self._timer.stop()
 
+    def suspend(self) -> None:
+        """Start no highlight for the node under the pointer: it is being pressed."""
+        self._timer.stop()
+
     def show(self) -> None:
-        """Find the cone of the node under the pointer."""
-        document, scene = self.view.document, self.view.scene
-        if self.node not in document.nodes or self.view.gesture is not None:
+        """Find what is upstream and downstream of the node under the pointer."""
+        document, scene = self._scene.document, self._scene
+        if self.node not in document.nodes:
             return
         self.parts = []
         for role, into in (("accent", True), ("ok", False)):
@@ -64,37 +68,36 @@ class HoverCone:
             nodes = [scene.nodes.get(i) for i in seen - {self.node}]
             lines = [scene.wires.slots.get(key) for key in keys]
             self.parts.append((role, _slots(nodes), _slots(lines)))
-        self.view.update()
+        self._widget.update()
 
-    def paint(self, painter: QPainter) -> None:
-        """Lines over the wires and rings around the cards, in view coordinates."""
-        view = self.view
-        scale, offset = view.camera.scale, np.tile([view.camera.x, view.camera.y], 2)
-        sight = QRectF(view.rect())
+    def paint(self, painter: QPainter, theme: Theme) -> None:
+        """Draw lines over the wires and rings around the cards, in view coordinates."""
+        scene, camera, view = self._scene, self._viewport.camera, self._viewport.rect
+        scale, offset = camera.scale, np.tile([camera.x, camera.y], 2)
         for role, nodes, lines in self.parts:
-            ends = view.scene.wires.ends(lines, view.scene.positions) * scale + offset
-            seen = (ends[:, [0, 2]].min(axis=1) < sight.right()) & (ends[:, 2] > sight.left() - 200)
-            seen &= ends[:, [1, 3]].min(axis=1) < sight.bottom() + 200
-            seen &= ends[:, [1, 3]].max(axis=1) > sight.top() - 200
-            color = view.theme.color(role, 0.55)
+            ends = scene.wires.ends(lines, scene.positions) * scale + offset
+            seen = (ends[:, [0, 2]].min(axis=1) < view.right()) & (ends[:, 2] > view.left() - 200)
+            seen &= ends[:, [1, 3]].min(axis=1) < view.bottom() + 200
+            seen &= ends[:, [1, 3]].max(axis=1) > view.top() - 200
+            color = theme.color(role, 0.55)
             if 0 < seen.sum() <= MOST_SHOWN:
-                lane = view.scene.wires.lane[lines[seen]] * scale + view.camera.y
+                lane = scene.wires.lane[lines[seen]] * scale + camera.y
                 painter.setPen(QPen(color, max(2.0, 3.5 * min(scale, 1.0))))
                 array_painting.draw_lines(
                     painter, wire_table.segments(ends[seen], 24, None, scale, lane)
                 )
-            self._rings(painter, nodes, role)
+            self._rings(painter, nodes, theme.color(role, 0.7))
 
-    def _rings(self, painter: QPainter, nodes: np.ndarray, role: str) -> None:
-        view = self.view
-        painter.setPen(QPen(view.theme.color(role, 0.7), 1.5))
+    def _rings(self, painter: QPainter, nodes: np.ndarray, color: QColor) -> None:
+        scene, camera, view = self._scene, self._viewport.camera, self._viewport.rect
+        painter.setPen(QPen(color, 1.5))
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        scale, sight = view.camera.scale, view.rect()
-        rects = np.concatenate([view.scene.positions[nodes], view.scene.sizes[nodes]], axis=1)
+        scale = camera.scale
+        rects = np.concatenate([scene.positions[nodes], scene.sizes[nodes]], axis=1)
         rects *= scale
-        rects += [view.camera.x - 2, view.camera.y - 2, 4, 4]
-        seen = (rects[:, 0] < sight.width()) & (rects[:, 0] + rects[:, 2] > 0)
-        seen &= (rects[:, 1] < sight.height()) & (rects[:, 1] + rects[:, 3] > 0)
+        rects += [camera.x - 2, camera.y - 2, 4, 4]
+        seen = (rects[:, 0] < view.width()) & (rects[:, 0] + rects[:, 2] > 0)
+        seen &= (rects[:, 1] < view.height()) & (rects[:, 1] + rects[:, 3] > 0)
         rects, radius = np.ascontiguousarray(rects[seen]), RADIUS * scale + 2
         if scale < FAR_SCALE or len(rects) > MOST_ROUND:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)

@@ -1,49 +1,102 @@
-"""The ghost of a node that is being dragged from the palette."""
+"""Dragging an op from the palette: a card follows the pointer and is dropped on the canvas."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPointF
+from PySide6.QtCore import QPoint, QPointF
 from PySide6.QtGui import QPainter
+from PySide6.QtWidgets import QWidget
 
 from nodeflow.document.edit import insertables
-from nodeflow.ui.canvas.gestures.insert_on_drop import DropOnWire
+from nodeflow.ui.canvas.gestures.insert_on_drop import InsertOnDrop
 from nodeflow.ui.canvas.paint.card_painter import CardPainter
+from nodeflow.ui.canvas.scene.scene_model import SceneModel
+from nodeflow.ui.canvas.scene.selection import Selection
+from nodeflow.ui.canvas.scene.viewport import Viewport
+from nodeflow.ui.canvas.view.graph_edits import GraphEdits
+from nodeflow.ui.core.theme import Theme
 
-if TYPE_CHECKING:
-    from nodeflow.ui.canvas.view.view import CanvasView
 
+class DragPreview:
+    """The card of a node that does not exist yet. ``grip`` is the point of the card (scene units)
+    under the pointer."""
 
-class Ghost:
-    """A card that follows the pointer. ``grip`` is where on the card (scene units) it is held."""
-
-    def __init__(self, view: CanvasView, op_id: str) -> None:
-        self.view = view
+    def __init__(self, scene: SceneModel, viewport: Viewport, op_id: str) -> None:
+        self._viewport = viewport
         self.op_id = op_id
         self.at = QPointF(-1000, -1000)
-        record = insertables.preview(view.document, op_id)
-        self.face = view.scene.builder.build(record)
+        record = insertables.preview(scene.document, op_id)
+        self.face = scene.builder.build(record)
         if op_id.startswith(f"{insertables.LIBRARY}/"):
             kind = op_id.split("/")[1].rstrip("s").capitalize()
             self.face = replace(self.face, subtitle=kind, inputs=(), outputs=(), shows_value=False)
         self.grip = QPointF(self.face.width / 2, 20)
-        self.drop = DropOnWire(view, record)
+        self.drop = InsertOnDrop(scene, viewport, record)
+
+    @property
+    def corner(self) -> QPointF:
+        """The card's corner, in scene coordinates."""
+        return self._viewport.camera.to_scene(self.at) - self.grip
 
     def move(self, at: QPointF) -> None:
-        """Follow the pointer, and look for a wire to go into."""
+        """Follow the pointer to a view point, and find the wire there."""
         self.at = at
-        point = self.view.view_to_scene(at)
-        middle = point - self.grip + QPointF(self.face.width, self.face.height) / 2
-        self.drop.look(point, middle)
+        middle = self.corner + QPointF(self.face.width, self.face.height) / 2
+        self.drop.update(self._viewport.camera.to_scene(at), middle)
 
-    def paint(self, painter: QPainter) -> None:
-        scale = self.view.camera.scale
-        self.drop.paint(painter, self.face, self.view.view_to_scene(self.at) - self.grip)
+    def paint(self, painter: QPainter, theme: Theme) -> None:
+        scale = self._viewport.camera.scale
+        self.drop.paint(painter, theme, self.face, self.corner)
         painter.save()
         painter.setOpacity(0.75)
         painter.translate(self.at - self.grip * scale)
         painter.scale(scale, scale)
-        CardPainter(self.view.theme).draw(painter, self.face)
+        CardPainter(theme).draw(painter, self.face)
         painter.restore()
+
+
+class PaletteDrag:
+    """A drag from the palette over a canvas; positions are global."""
+
+    def __init__(
+        self,
+        canvas: QWidget,
+        scene: SceneModel,
+        viewport: Viewport,
+        selection: Selection,
+        edits: GraphEdits,
+    ) -> None:
+        self._canvas, self._scene, self._viewport = canvas, scene, viewport
+        self._selection, self._edits = selection, edits
+        self.preview: DragPreview | None = None
+
+    def begin(self, op_id: str, at: QPoint) -> None:
+        """Show the preview of a node; then move, and drop or cancel."""
+        self.preview = DragPreview(self._scene, self._viewport, op_id)
+        self.move(at)
+
+    def move(self, at: QPoint) -> None:
+        if self.preview is not None:
+            self.preview.move(QPointF(self._canvas.mapFromGlobal(at)))
+            self._canvas.update()
+
+    def drop(self, at: QPoint) -> str | None:
+        """Add the node where the preview is; returns its id, or None outside the canvas."""
+        self.move(at)
+        preview, self.preview = self.preview, None
+        self._canvas.update()
+        if preview is None or not self._canvas.rect().contains(preview.at.toPoint()):
+            return None
+        with self._scene.document.transaction(f"Add {insertables.called(preview.op_id)}"):
+            node = self._edits.add_node(preview.op_id, preview.corner)
+            if node is not None:
+                preview.drop.insert(node)
+        self._selection.select([node] if node is not None else [])
+        return node
+
+    def cancel(self) -> bool:
+        """Remove the preview; returns whether there was one."""
+        was_dragging, self.preview = self.preview is not None, None
+        self._canvas.update()
+        return was_dragging

@@ -1,20 +1,16 @@
-"""Where a new node covers no other: near its place, with the sizes that cards really have."""
+"""A free position for a new node: near its own, where its card covers no other."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from nodeflow.document.formula.insert import card_boxes, free_place
 from nodeflow.document.layout.card_size import node_size
-
-if TYPE_CHECKING:
-    from nodeflow.ui.canvas.view.view import CanvasView
+from nodeflow.ui.canvas.scene.scene_model import SceneModel
 
 
-def uncovered(view: CanvasView, node_id: str) -> tuple[float, float]:
-    """The place of a new node, moved up or down where it would cover another."""
-    document, scene = view.document, view.scene
+def free_position(scene: SceneModel, node_id: str) -> tuple[float, float]:
+    """The position of a new node, moved up or down where it would cover another."""
+    document = scene.document
     record = document.nodes[node_id]
     sizes = {i: tuple(scene.sizes[scene.nodes.take(i)].tolist()) for i in scene.nodes}
-    boxes = card_boxes(document, view.analysis, sizes, without=(node_id,))
+    boxes = card_boxes(document, scene.analysis, sizes, without=(node_id,))
     return free_place(record.pos, node_size(document, record), boxes.values(), gap=0)

@@ -1,215 +1,271 @@
-"""Edits of what is selected beyond moving and deleting: heal, detach, swap, mute, align, dots.
-
-Part of the canvas (``CanvasView`` inherits it). Each is one command on the document.
-"""
+"""Edits of what is selected, each one command on the document: add, delete, heal, mute, align."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
-from PySide6.QtCore import QPoint, QPointF
+from PySide6.QtCore import QPointF, QRectF
+from PySide6.QtWidgets import QWidget
 
 from nodeflow.document.analysis import node_flags
 from nodeflow.document.analysis.passthrough import REROUTE
-from nodeflow.document.edit import commands, rewiring
-from nodeflow.document.edit.conversions import Conversion
+from nodeflow.document.edit import commands, insertables, rewiring
 from nodeflow.document.layout import align
 from nodeflow.document.model.records import Wire
-from nodeflow.ui.canvas.gestures.base import SNAP
-from nodeflow.ui.canvas.scene import card_data, wire_table
-from nodeflow.ui.canvas.view.conversion_chip import ConversionChip
-
-if TYPE_CHECKING:
-    from nodeflow.ui.canvas.view.view import CanvasView
-
-
-FEW_LINES = 20
-"""With more lines at once they are coarser."""
+from nodeflow.ui.canvas.gestures.base import SMALLEST_FRAME, SNAP
+from nodeflow.ui.canvas.gestures.drag_wire import WireContext
+from nodeflow.ui.canvas.scene import card_data
+from nodeflow.ui.canvas.scene.scene_model import SceneModel
+from nodeflow.ui.canvas.scene.selection import Selection
+from nodeflow.ui.canvas.scene.viewport import Viewport
+from nodeflow.ui.canvas.signals import CanvasSignals
 
 
 @dataclass(frozen=True)
 class ReplaceContext:
-    """Asks the search for an op to put in a node's place."""
+    """A search for an op that replaces a node."""
 
     node: str
 
 
 @dataclass(frozen=True)
 class InsertContext:
-    """Asks the search for an op to put into a wire."""
+    """A search for an op to insert into a wire."""
 
     wire: Wire
 
 
+SearchContext = WireContext | ReplaceContext | InsertContext
+
+
 class GraphEdits:
-    """Commands on the selection; ``self`` is a CanvasView."""
+    """Commands on the selection of a canvas. What the document refuses is shown as a message."""
 
-    menu_at = QPoint()
-    """Where the context menu was asked for, in view coordinates."""
-    menu_open_at: QPoint | None = None
-    """The same while a menu is open and what was chosen in it is being done."""
+    def __init__(
+        self,
+        canvas: QWidget,
+        scene: SceneModel,
+        viewport: Viewport,
+        selection: Selection,
+        signals: CanvasSignals,
+    ) -> None:
+        self._canvas, self._scene, self._viewport = canvas, scene, viewport
+        self._selection, self._signals = selection, signals
 
-    def targets(self: CanvasView) -> list[str]:
-        """The selected nodes, or those that the selected frame holds."""
-        frame = self.document.frames.get(self.selected_frame)
-        if frame is None:
-            return self.selected_nodes()
-        x, y, width, height = frame.rect
-        return [
-            node.id
-            for node in self.document.nodes.values()
-            if x <= node.pos[0] < x + width and y <= node.pos[1] < y + height
-        ]
+    # ---- nodes ------------------------------------------------------------------------------
 
-    def heal_selection(self: CanvasView) -> None:
-        """Delete the selected nodes and join what they joined."""
-        chosen = self.selected_nodes()
+    def add_node(self, op_id: str, at: QPointF, attrs: dict[str, Any] | None = None) -> str | None:
+        """Add a node with its corner near a scene point, on the grid, and select it."""
+        place = (round(at.x() / SNAP) * SNAP, round(at.y() / SNAP) * SNAP)
+        with self._signals.reporting():
+            new = insertables.add(self._scene.document, op_id, place, attrs)
+            self._selection.select(new)
+            self._canvas.setFocus()
+            return new[0] if new else None
+        return None
+
+    def delete(self) -> None:
+        """Delete the selected nodes, frame or wire; what a frame holds stays."""
+        selection, document = self._selection, self._scene.document
+        wire, chosen = selection.wire, selection.nodes()
+        selection.wire = None
+        if not selection.is_frame and selection.frames:
+            self.remove(selection.with_contents(), "Delete")
+        else:
+            with self._signals.reporting():
+                if selection.is_frame:
+                    commands.remove_frame(document, selection.frame)
+                elif chosen:
+                    commands.remove(document, chosen)
+                elif wire is not None:
+                    commands.disconnect(document, wire)
+        self._canvas.update()
+
+    def remove(self, ids: list[str], verb: str) -> None:
+        """Remove nodes and frames as one undo step that ``verb`` names."""
+        document = self._scene.document
+        frames = [i for i in ids if i in document.frames]
+        what = f"{len(frames)} frame{'' if len(frames) == 1 else 's'}"
+        with self._signals.reporting(), document.transaction(f"{verb} {what} with nodes"):
+            commands.remove(document, [i for i in ids if i in document.nodes])
+            for frame in frames:
+                commands.remove_frame(document, frame)
+
+    def heal(self) -> None:
+        """Delete the selected nodes and connect what they connected."""
+        chosen = self._selection.nodes()
         if not chosen:
-            self.delete_selection()
+            self.delete()
             return
-        with self.reporting():
-            healed = rewiring.remove_and_heal(self.document, self.analysis, chosen)
+        with self._signals.reporting():
+            healed = rewiring.remove_and_heal(self._scene.document, self._scene.analysis, chosen)
             words = {0: "Nothing to heal.", 1: "Healed one wire."}
-            self.say(words.get(healed, f"Healed {healed} wires."))
+            self._signals.message.emit(words.get(healed, f"Healed {healed} wires."))
 
-    def detach_selection(self: CanvasView) -> None:
+    def detach(self) -> None:
         """Take the selected nodes out of their wires, which heal."""
-        with self.reporting():
-            if not rewiring.detach(self.document, self.analysis, self.selected_nodes()):
-                self.say("There is no wire to detach from.")
+        document, analysis = self._scene.document, self._scene.analysis
+        with self._signals.reporting():
+            if not rewiring.detach(document, analysis, self._selection.nodes()):
+                self._signals.message.emit("There is no wire to detach from.")
 
-    def swap_selection(self: CanvasView) -> None:
+    def swap_inputs(self) -> None:
         """Swap the first two inputs of every selected node."""
-        with self.reporting():
-            chosen = self.selected_nodes()
-            names = [self.document.nodes[node].name for node in chosen]
+        document = self._scene.document
+        with self._signals.reporting():
+            chosen = self._selection.nodes()
+            names = [document.nodes[node].name for node in chosen]
             label = f"Swap {names[0]}'s inputs" if len(names) == 1 else "Swap inputs"
-            with self.document.transaction(label):
-                swapped = [rewiring.swap_inputs(self.document, node) for node in chosen]
+            with document.transaction(label):
+                swapped = [rewiring.swap_inputs(document, node) for node in chosen]
             if not any(swapped):
-                self.say("Only nodes with two inputs can swap them.")
+                self._signals.message.emit("Only nodes with two inputs can swap them.")
 
-    def replace_selected(self: CanvasView) -> None:
-        """Search an op for the place of the one selected node."""
-        chosen = self.selected_nodes()
-        if len(chosen) == 1:
-            at = self.node_rect(chosen[0]).bottomLeft()
-            self.request_search.emit(self.view_to_scene(at), at, ReplaceContext(chosen[0]))
-
-    def insert_into_wire(self: CanvasView, at: QPointF) -> None:
-        """Search an op to put into the selected wire, at a view point."""
-        wire = self.document.wires.get(self.selected_wire) if self.selected_wire else None
-        if wire is not None:
-            self.request_search.emit(self.view_to_scene(at), at, InsertContext(wire))
-
-    def toggle_mode(self: CanvasView, mode: str) -> None:
+    def toggle_mode(self, mode: str) -> None:
         """Mute or bypass the selected nodes (those of a frame), or let them run again."""
-        with self.reporting():
-            node_flags.toggle_mode(self.document, self.targets(), mode)
+        with self._signals.reporting():
+            node_flags.toggle_mode(self._scene.document, self._selection.targets(), mode)
 
-    def toggle_collapsed(self: CanvasView) -> None:
-        with self.reporting():
-            node_flags.toggle_collapsed(self.document, self.targets())
+    def toggle_collapsed(self) -> None:
+        """Collapse the selected nodes (those of a frame), or open them."""
+        with self._signals.reporting():
+            node_flags.toggle_collapsed(self._scene.document, self._selection.targets())
+
+    # ---- searches ---------------------------------------------------------------------------
+
+    def search(self, at: QPointF, context: SearchContext | None) -> None:
+        """Request a search for an op at a view point, unless the document is read-only."""
+        if self._scene.document.locked:
+            self._signals.message.emit(self._scene.document.locked)
+        else:
+            self._request_search(at, context)
+
+    def replace(self) -> None:
+        """Request a search for an op that replaces the one selected node."""
+        chosen = self._selection.nodes()
+        if len(chosen) == 1:
+            at = self._viewport.node_rect(chosen[0]).bottomLeft()
+            self._request_search(at, ReplaceContext(chosen[0]))
+
+    def insert_into_wire(self, at: QPointF) -> None:
+        """Request a search for an op to insert into the selected wire, at a view point."""
+        key = self._selection.wire
+        wire = self._scene.document.wires.get(key) if key else None
+        if wire is not None:
+            self._request_search(at, InsertContext(wire))
+
+    def _request_search(self, at: QPointF, context: SearchContext | None) -> None:
+        self._signals.search_requested.emit(self._viewport.camera.to_scene(at), at, context)
 
     # ---- wires ------------------------------------------------------------------------------
 
-    def select_wire(self: CanvasView, key: tuple[str, str]) -> None:
-        """Select a wire, and nothing else."""
-        self.select([])
-        self.selected_wire = key
-        self.wire_selected.emit()
-        self.update()
-
-    def wire_lines(self: CanvasView, key: tuple[str, str]) -> np.ndarray:
-        """(m, 4) line segments of a wire in view coordinates."""
-        return self.lines_of([key])
-
-    def lines_of(self: CanvasView, keys: Iterable[tuple[str, str]]) -> np.ndarray:
-        """(m, 4) line segments of several wires in view coordinates."""
-        slots = [s for s in map(self.scene.wires.slots.get, keys) if s is not None]
-        if not slots:
-            return np.zeros((0, 4))
-        scale = self.camera.scale
-        ends = self.scene.wires.ends(np.array(slots), self.scene.positions)
-        view = ends * scale + np.tile([self.camera.x, self.camera.y], 2)
-        lane = self.scene.wires.lane[slots] * scale + self.camera.y
-        if len(slots) > FEW_LINES:
-            return wire_table.segments(view, 16, None, scale, lane)
-        return wire_table.smooth(view, None, scale, lane)
-
-    def add_dot(self: CanvasView, key: tuple[str, str], at: QPointF) -> str | None:
+    def add_dot(self, key: tuple[str, str], at: QPointF) -> str | None:
         """Put a dot on a wire at a scene point, and select it."""
-        with self.reporting():
-            dot = rewiring.add_dot(self.document, key, (at.x(), at.y()), card_data.DOT)
-            self.selected_wire = None
-            self.select([dot])
+        with self._signals.reporting():
+            place = (at.x(), at.y())
+            dot = rewiring.add_dot(self._scene.document, key, place, card_data.DOT)
+            self._selection.wire = None
+            self._selection.select([dot])
             return dot
         return None
 
-    def is_dot(self: CanvasView, node_id: str) -> bool:
-        record = self.document.nodes.get(node_id)
+    def is_dot(self, node_id: str) -> bool:
+        record = self._scene.document.nodes.get(node_id)
         return record is not None and record.op == REROUTE
 
-    def is_wire_hidden(self: CanvasView, key: tuple[str, str] | None) -> bool:
-        slot = self.scene.wires.slots.get(key) if key is not None else None
-        return slot is not None and bool(self.scene.wires.hidden[slot])
+    def is_wire_hidden(self, key: tuple[str, str] | None) -> bool:
+        slot = self._scene.wires.slots.get(key) if key is not None else None
+        return slot is not None and bool(self._scene.wires.hidden[slot])
 
-    def toggle_wire_hidden(self: CanvasView) -> None:
+    def toggle_wire_hidden(self) -> None:
         """Draw the selected wire as stubs, or whole again; without one, the nodes' wires."""
-        keys = [self.selected_wire] if self.selected_wire in self.document.wires else []
-        for node in self.selected_nodes() if not keys else ():
-            keys += [w.key for w in self.document.wires_into(node)]
-            keys += [w.key for w in self.document.wires_out_of(node)]
-        with self.reporting():
+        document, wire = self._scene.document, self._selection.wire
+        keys = [wire] if wire is not None and wire in document.wires else []
+        for node in self._selection.nodes() if not keys else ():
+            keys += [w.key for w in document.wires_into(node)]
+            keys += [w.key for w in document.wires_out_of(node)]
+        with self._signals.reporting():
             if keys:
                 hidden = all(self.is_wire_hidden(key) for key in keys)
-                node_flags.set_hidden(self.document, dict.fromkeys(keys), not hidden)
+                node_flags.set_hidden(document, dict.fromkeys(keys), not hidden)
 
-    def offer_conversions(
-        self: CanvasView,
-        wire: Wire,
-        offers: Sequence[Conversion],
-        at: QPointF,
-        picked: tuple[str, str] | None,
-    ) -> None:
-        """Show a chip that would put one of these into the refused wire."""
-        self.close_chip()
-        self.chip = ConversionChip(self, wire, offers, at, picked)
+    # ---- positions --------------------------------------------------------------------------
 
-    def close_chip(self: CanvasView) -> None:
-        if self.chip is not None:
-            self.chip.close_chip()
-
-    # ---- places -----------------------------------------------------------------------------
-
-    def align(self: CanvasView, edge: str) -> None:
-        """Let the selected nodes share an edge or a middle line."""
+    def align(self, edge: str) -> None:
+        """Align an edge or the center line of the selected nodes."""
         self._arrange(
             f"Align {edge.replace('center_x', 'centres').replace('center_y', 'middles')}",
             lambda corners, sizes: align.aligned(corners, sizes, edge),
         )
 
-    def distribute(self: CanvasView, axis: int) -> None:
-        """Let the selected nodes have equal gaps along an axis."""
-        way = ("horizontally", "vertically")[axis]
+    def distribute(self, axis: int) -> None:
+        """Make the gaps between the selected nodes equal along an axis."""
+        direction = ("horizontally", "vertically")[axis]
         self._arrange(
-            f"Distribute {way}",
+            f"Distribute {direction}",
             lambda corners, sizes: align.distributed(corners, sizes, axis),
         )
 
-    def snap_selection(self: CanvasView) -> None:
-        """Put the corners of the selected nodes on the grid."""
+    def snap_to_grid(self) -> None:
+        """Move the corners of the selected nodes to the grid."""
         self._arrange("Snap to grid", lambda corners, _: align.snapped(corners, SNAP))
 
-    def _arrange(self: CanvasView, label: str, rule: align.Rule) -> None:
-        slots = np.flatnonzero(self.scene.selected)
+    def _arrange(self, label: str, rule: align.Rule) -> None:
+        scene = self._scene
+        slots = np.flatnonzero(scene.selected)
         if not len(slots):
             return
-        after = rule(self.scene.positions[slots], self.scene.sizes[slots])
-        keys = [self.scene.nodes.key(slot) for slot in slots.tolist()]
+        after = rule(scene.positions[slots], scene.sizes[slots])
+        keys = [scene.nodes.key(slot) for slot in slots.tolist()]
         places = {key: (x, y) for key, (x, y) in zip(keys, after.tolist(), strict=True)}
-        with self.reporting(), self.document.transaction(label):
-            commands.move(self.document, places)
+        with self._signals.reporting(), scene.document.transaction(label):
+            commands.move(scene.document, places)
+
+    def nudge(self, dx: float, dy: float) -> None:
+        """Move the selected nodes, or the frame; repeated nudges are one undo step."""
+        selection, document = self._selection, self._scene.document
+        frame = document.frames.get(selection.frame)
+        if frame is not None:
+            corner = (frame.rect[0] + dx, frame.rect[1] + dy)
+            with self._signals.reporting():
+                commands.move_frame(document, frame.id, corner, merge=("nudge", frame.id))
+            return
+        places = {}
+        for node_id in selection.nodes():
+            x, y = document.nodes[node_id].pos
+            places[node_id] = (x + dx, y + dy)
+        if places:
+            with self._signals.reporting():
+                merge = ("nudge", tuple(places))
+                commands.move_along(document, places, selection.frames, (dx, dy), merge)
+
+    def move_step(self, dx: int, dy: int, *, far: bool = False) -> None:
+        """Move what is selected by one step of the grid (``far``: five); with nothing selected, a
+        step to the left or right goes back or forward in the view history."""
+        if self._selection.ids():
+            step = SNAP * (5 if far else 1)
+            self.nudge(dx * step, dy * step)
+            self._viewport.ensure_visible(*self._selection.nodes()[:1])
+        elif dx:
+            self._signals.history_requested.emit(dx)
+
+    def resize_step(self, dx: int, dy: int) -> None:
+        """Move the lower right corner of the selected frame by one step of the grid; repeated
+        steps are one undo step."""
+        frame = self._scene.document.frames.get(self._selection.frame)
+        if frame is None:
+            self._signals.message.emit("Select a frame to resize it.")
+            return
+        x, y, width, height = frame.rect
+        width = max(width + dx * SNAP, min(width, SMALLEST_FRAME[0]))
+        height = max(height + dy * SNAP, min(height, SMALLEST_FRAME[1]))
+        if (width, height) == frame.rect[2:]:
+            self._signals.message.emit("The frame cannot be smaller.")
+            return
+        with self._signals.reporting():
+            rect = (x, y, width, height)
+            commands.set_frame(self._scene.document, frame.id, ("resize", frame.id), rect=rect)
+        corner = QRectF(x + width - SNAP, y + height - SNAP, SNAP, SNAP)
+        self._viewport.ensure_area_visible(corner)

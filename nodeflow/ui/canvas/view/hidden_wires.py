@@ -1,44 +1,46 @@
-"""A hidden wire under the pointer: where it goes, as a faint line, and the names of both ends."""
+"""A hidden wire under the pointer: a faint line to where it goes, and the names of both ends."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter, QPen
 
 from nodeflow.ui.canvas.scene import array_painting, text_metrics
+from nodeflow.ui.canvas.scene.scene_model import SceneModel
+from nodeflow.ui.canvas.scene.viewport import Viewport
+from nodeflow.ui.core.theme import Theme
 
-if TYPE_CHECKING:
-    from nodeflow.ui.canvas.view.view import CanvasView
 
-
-def paint(painter: QPainter, view: CanvasView, key: tuple[str, str]) -> None:
-    """Show a hidden wire whole, with its ends' names beside its stubs."""
-    wire, slot = view.document.wires.get(key), view.scene.wires.slots.get(key)
+def paint(
+    painter: QPainter, theme: Theme, scene: SceneModel, viewport: Viewport, key: tuple[str, str]
+) -> None:
+    """Draw a hidden wire whole, with the names of its ends beside its stubs."""
+    wire, slot = scene.document.wires.get(key), scene.wires.slots.get(key)
     if wire is None or slot is None:
         return
-    painter.setPen(QPen(view.theme.color("ink_muted", 0.7), 1.25))
-    lines = view.wire_lines(key)
-    array_painting.draw_lines(
-        painter, np.ascontiguousarray(lines[::2])
-    )  # every other piece: dashes
-    start = view.port_place(wire.source, wire.source_port, "out")
-    end = view.port_place(wire.target, wire.target_port, "in")
-    nodes = view.document.nodes
-    _label(painter, view, start, f"{nodes[wire.target].name}:{wire.target_port} →", "left")
-    _label(painter, view, end, f"← {nodes[wire.source].name}:{wire.source_port}", "right")
+    painter.setPen(QPen(theme.color("ink_muted", 0.7), 1.25))
+    lines = viewport.wire_lines([key])
+    dashes = np.ascontiguousarray(lines[::2])  # every other segment
+    array_painting.draw_lines(painter, dashes)
+    nodes = scene.document.nodes
+    start = viewport.port_position(wire.source, wire.source_port, "out")
+    end = viewport.port_position(wire.target, wire.target_port, "in")
+    target = f"{nodes[wire.target].name}:{wire.target_port} →"
+    source = f"← {nodes[wire.source].name}:{wire.source_port}"
+    _label(painter, theme, viewport, target, start, is_right=True)
+    _label(painter, theme, viewport, source, end, is_right=False)
 
 
-def _label(painter: QPainter, view: CanvasView, at: QPointF, name: str, side: str) -> None:
-    width = text_metrics.width(name, text_metrics.HINT) + 16
-    left = at.x() + 14 if side == "left" else at.x() - 14 - width
-    box = view.kept_inside(QRectF(left, at.y() - 34, width, 24))
-    painter.setPen(QPen(view.theme.color("border_strong"), 1))
-    painter.setBrush(view.theme.color("raised"))
+def _label(
+    painter: QPainter, theme: Theme, viewport: Viewport, text: str, at: QPointF, is_right: bool
+) -> None:
+    width = text_metrics.width(text, text_metrics.HINT) + 16
+    left = at.x() + 14 if is_right else at.x() - 14 - width
+    box = viewport.kept_inside(QRectF(left, at.y() - 34, width, 24))
+    painter.setPen(QPen(theme.color("border_strong"), 1))
+    painter.setBrush(theme.color("raised"))
     painter.drawRoundedRect(box, 6, 6)
     painter.setBrush(Qt.BrushStyle.NoBrush)
-    text_metrics.draw(
-        painter, box.left() + 8, box.top() + 17, name, text_metrics.HINT, view.theme.color("ink")
-    )
+    ink = theme.color("ink")
+    text_metrics.draw(painter, box.left() + 8, box.top() + 17, text, text_metrics.HINT, ink)

@@ -1,31 +1,37 @@
-"""The one real widget on the canvas: a line editor over the title that is being changed."""
+"""Renaming nodes and frames in place, with a line editor over the title."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QRectF, Qt
+from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QFocusEvent, QKeyEvent
-from PySide6.QtWidgets import QLineEdit
+from PySide6.QtWidgets import QLineEdit, QWidget
 
+from nodeflow.document.edit import commands
+from nodeflow.ui.canvas.scene.scene_model import SceneModel
+from nodeflow.ui.canvas.scene.selection import Selection
+from nodeflow.ui.canvas.scene.viewport import Viewport
+from nodeflow.ui.canvas.signals import CanvasSignals
 from nodeflow.ui.core import theme
-
-if TYPE_CHECKING:
-    from nodeflow.ui.canvas.view.view import CanvasView
 
 
 class InlineEditor(QLineEdit):
-    """Edits one text in place. Enter or leaving accepts, Escape leaves it as it was."""
+    """Edits one text in place. Enter and losing the focus accept it, Escape discards it."""
 
     def __init__(
-        self, view: CanvasView, rect: QRectF, text: str, accept: Callable[[str], None]
+        self,
+        canvas: QWidget,
+        rect: QRectF,
+        scale: float,
+        text: str,
+        accept: Callable[[str], None],
     ) -> None:
-        super().__init__(text, view)
+        super().__init__(text, canvas)
         self.setObjectName("inlineEditor")
         self.setAccessibleName("Name")
         self._text, self._accept, self._open = text, accept, True
-        self.setFont(theme.font(max(13.0, min(13 * view.camera.scale, 26.0)), 600))
+        self.setFont(theme.font(max(13.0, min(13 * scale, 26.0)), 600))
         area = rect.toRect()
         area.setWidth(max(area.width(), 140))
         area.setHeight(max(area.height(), 26))
@@ -35,7 +41,7 @@ class InlineEditor(QLineEdit):
         self.setFocus(Qt.FocusReason.PopupFocusReason)
 
     def finish(self, accept: bool) -> None:
-        """Close, taking the text over or not."""
+        """Close, with or without accepting the text."""
         if not self._open:
             return
         self._open = False
@@ -58,3 +64,66 @@ class InlineEditor(QLineEdit):
     def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)
         self.finish(True)
+
+
+class Rename:
+    """Opens the inline editor for names and titles on a canvas."""
+
+    def __init__(
+        self,
+        canvas: QWidget,
+        scene: SceneModel,
+        viewport: Viewport,
+        selection: Selection,
+        signals: CanvasSignals,
+    ) -> None:
+        self._canvas, self._scene, self._viewport = canvas, scene, viewport
+        self._selection, self._signals = selection, signals
+        self.editor: InlineEditor | None = None
+        """The editor that was opened last."""
+
+    def selected(self) -> None:
+        """Rename the selected frame, or the only selected node."""
+        chosen = self._selection.ids()
+        if self._selection.is_frame:
+            self.frame(chosen[0])
+        elif len(chosen) == 1:
+            self.node(chosen[0])
+
+    def node(self, node_id: str) -> None:
+        """Edit a node's name on its card."""
+        record = self._scene.document.nodes.get(node_id)
+        if record is None or self._refuses():
+            return
+
+        def accept(name: str) -> None:
+            with self._signals.reporting():
+                commands.rename(self._scene.document, node_id, name)
+
+        self._open(self._viewport.header_rect(node_id), record.name, accept)
+
+    def frame(self, frame_id: str) -> None:
+        """Edit a frame's title."""
+        if self._refuses():
+            return
+        frame, camera = self._scene.document.frames[frame_id], self._viewport.camera
+        x, y, width, _ = frame.rect
+        rect = self._viewport.kept_inside(camera.rect_to_view(QRectF(x, y, width - 24, 30)))
+        rect.moveTo(camera.to_view(QPointF(x + 12, y + 6)))
+
+        def accept(title: str) -> None:
+            with self._signals.reporting():
+                commands.set_frame(self._scene.document, frame_id, title=title)
+
+        self._open(rect, frame.title, accept)
+
+    def _open(self, rect: QRectF, text: str, accept: Callable[[str], None]) -> None:
+        scale = self._viewport.camera.scale
+        self.editor = InlineEditor(self._canvas, rect, scale, text, accept)
+
+    def _refuses(self) -> bool:
+        """Whether the document is read-only; shows the reason."""
+        locked = self._scene.document.locked
+        if locked:
+            self._signals.message.emit(locked)
+        return bool(locked)

@@ -1,12 +1,10 @@
-"""The whole graph in a corner of the canvas, with the part in sight; press or drag to look there.
+"""The minimap: the whole graph in a corner of the canvas, with the visible part as a rectangle.
 
-Painted from the scene's arrays into a kept picture: the graph is drawn anew only when it changed,
-a moved view costs one rectangle.
+It is painted from the scene's arrays into a kept pixmap: the graph is drawn anew only when it has
+changed, and a moved view costs one rectangle.
 """
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, QSize, Qt, QTimer
@@ -22,40 +20,50 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QWidget
 
+from nodeflow.ui.canvas.paint.renderer import Renderer
 from nodeflow.ui.canvas.scene import array_painting
+from nodeflow.ui.canvas.scene.scene_model import SceneModel
+from nodeflow.ui.canvas.scene.selection import Selection
+from nodeflow.ui.canvas.scene.viewport import Viewport
 from nodeflow.ui.core.theme import mix
-
-if TYPE_CHECKING:
-    from nodeflow.ui.canvas.view.view import CanvasView
 
 SIZE = QSize(208, 140)
 MARGIN, PAD = 12, 8
-LATER_MS = 120
-"""Edits come in bursts; the picture follows when they pause."""
+DELAY_MS = 120
+"""Edits come in bursts; the pixmap follows when they pause."""
 
 
 class Minimap(QWidget):
-    """A child of the canvas, in its lower right corner."""
+    """A child of the canvas, in its lower right corner; press or drag to move the view there."""
 
-    def __init__(self, canvas: CanvasView) -> None:
+    def __init__(
+        self,
+        canvas: QWidget,
+        scene: SceneModel,
+        viewport: Viewport,
+        selection: Selection,
+        renderer: Renderer,
+    ) -> None:
         super().__init__(canvas)
+        self._canvas, self._scene = canvas, scene
+        self._viewport, self._renderer = viewport, renderer
         self.setObjectName("minimap")
         self.setAccessibleName("Overview of the graph")
         self.setToolTip("The whole graph: press or drag to look there")
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.resize(SIZE)
-        self._canvas = canvas
-        self._picture: QPixmap | None = None
-        self._made_for: tuple | None = None
+        self._picture = QPixmap()
+        self._made_for: tuple[object, ...] | None = None
+        """Theme, pixel ratio and document of the pixmap; None when it is out of date."""
         self._area = QRectF()
-        self._later = QTimer(self, singleShot=True, interval=LATER_MS)
+        self._later = QTimer(self, singleShot=True, interval=DELAY_MS)
         self._later.timeout.connect(self._forget)
-        self._unsubscribe = canvas.document.subscribe(self._on_change)
-        self._document = canvas.document
-        canvas.view_changed.connect(self.update)
-        canvas.selection_changed.connect(self.update)
+        self._document = scene.document
+        self._unsubscribe = scene.document.subscribe(self._on_change)
+        viewport.changed.connect(self.update)
+        viewport.cover = self._cover
+        selection.changed.connect(self.update)
         canvas.installEventFilter(self)
-        canvas.cover = self
         self._place()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
@@ -65,28 +73,26 @@ class Minimap(QWidget):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        self._canvas.keep_fitted()
+        self._viewport.keep_fitted()
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
-        self._canvas.keep_fitted()
+        self._viewport.keep_fitted()
 
     # ---- the picture ------------------------------------------------------------------------
 
     def paintEvent(self, _: QPaintEvent) -> None:
-        canvas = self._canvas
-        if canvas.document is not self._document:
+        if self._scene.document is not self._document:
             self._unsubscribe()
-            self._document = canvas.document
-            self._unsubscribe = canvas.document.subscribe(self._on_change)
-            self._forget()
-        key = (canvas.theme.name, self.devicePixelRatioF(), canvas.scene)  # one for each instance
-        if self._picture is None or self._made_for != key:
+            self._document = self._scene.document
+            self._unsubscribe = self._document.subscribe(self._on_change)
+        # instances of a subgraph share a document, but not a builder
+        key = (self._renderer.theme.name, self.devicePixelRatioF(), self._scene.builder)
+        if self._made_for != key:
             self._draw_picture()
             self._made_for = key
         painter = QPainter(self)
         try:
-            assert self._picture is not None
             painter.drawPixmap(0, 0, self._picture)
             self._paint_selection(painter)
             self._paint_view(painter)
@@ -94,12 +100,12 @@ class Minimap(QWidget):
             painter.end()
 
     def _draw_picture(self) -> None:
-        canvas, theme = self._canvas, self._canvas.theme
+        scene, theme = self._scene, self._renderer.theme
         dpr = self.devicePixelRatioF()
         self._picture = QPixmap(self.size() * dpr)
         self._picture.setDevicePixelRatio(dpr)
         self._picture.fill(Qt.GlobalColor.transparent)
-        self._area = canvas.scene.bounds().adjusted(-64, -64, 64, 64)
+        self._area = scene.bounds().adjusted(-64, -64, 64, 64)
         painter = QPainter(self._picture)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(QPen(theme.color("border"), 1))
@@ -107,14 +113,14 @@ class Minimap(QWidget):
         painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 8, 8)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
         painter.setPen(Qt.PenStyle.NoPen)
-        for frame in canvas.document.frames.values():
+        for frame in scene.document.frames.values():
             painter.setBrush(theme.color("border", 0.55))
             painter.drawRect(self._to_map(QRectF(*frame.rect)))
         self._draw_nodes(painter)
         painter.end()
 
     def _draw_nodes(self, painter: QPainter) -> None:
-        scene, theme = self._canvas.scene, self._canvas.theme
+        scene, theme = self._scene, self._renderer.theme
         used = scene.nodes.used()
         if not len(used):
             return
@@ -128,19 +134,19 @@ class Minimap(QWidget):
             array_painting.draw_rects(painter, np.ascontiguousarray(rects[colors == group]))
 
     def _paint_selection(self, painter: QPainter) -> None:
-        chosen = np.flatnonzero(self._canvas.scene.selected)
+        chosen = np.flatnonzero(self._scene.selected)
         if len(chosen):
             painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(self._canvas.theme.color("accent"))
+            painter.setBrush(self._renderer.theme.color("accent"))
             array_painting.draw_rects(painter, self._map_rects(chosen))
 
     def _paint_view(self, painter: QPainter) -> None:
-        canvas = self._canvas
-        seen = self._to_map(canvas.camera.rect_to_scene(QRectF(canvas.rect())))
+        theme = self._renderer.theme
+        seen = self._to_map(self._viewport.visible_area)
         room = QRectF(self.rect()).adjusted(2, 2, -2, -2)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(QPen(canvas.theme.color("accent"), 1.5))
-        painter.setBrush(canvas.theme.color("accent", 0.10))
+        painter.setPen(QPen(theme.color("accent"), 1.5))
+        painter.setBrush(theme.color("accent", 0.10))
         painter.drawRoundedRect(seen.intersected(room), 3, 3)
 
     # ---- places -----------------------------------------------------------------------------
@@ -159,7 +165,7 @@ class Minimap(QWidget):
     def _map_rects(self, slots: np.ndarray) -> np.ndarray:
         scale, offset = self._scale()
         rects = np.empty((len(slots), 4))
-        scene = self._canvas.scene
+        scene = self._scene
         rects[:, :2] = scene.positions[slots] * scale + [offset.x(), offset.y()]
         rects[:, 2:] = np.maximum(scene.sizes[slots] * scale, 1.0)
         return rects
@@ -169,6 +175,10 @@ class Minimap(QWidget):
         scale, offset = self._scale()
         return (at - offset) / scale
 
+    def _cover(self) -> QRectF:
+        """The part of the canvas that the minimap covers; empty while it is hidden."""
+        return QRectF(self.geometry()) if self.isVisibleTo(self._canvas) else QRectF()
+
     def _place(self) -> None:
         parent = self._canvas
         self.move(parent.width() - self.width() - MARGIN, parent.height() - self.height() - MARGIN)
@@ -177,10 +187,10 @@ class Minimap(QWidget):
         if self.isVisible() and not self._later.isActive():
             self._later.start()
         elif not self.isVisible():
-            self._picture = None
+            self._made_for = None
 
     def _forget(self) -> None:
-        self._picture = None
+        self._made_for = None
         self.update()
 
     # ---- the pointer ------------------------------------------------------------------------
@@ -193,11 +203,11 @@ class Minimap(QWidget):
             self._look(event)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        self._canvas.zoom(1 if event.angleDelta().y() > 0 else -1)
+        self._viewport.zoom(1 if event.angleDelta().y() > 0 else -1)
         event.accept()
 
     def _look(self, event: QMouseEvent) -> None:
         if self._area.isEmpty():
             return
-        self._canvas.look_at(self.scene_point(event.position()), self._canvas.camera.step)
+        self._viewport.look_at(self.scene_point(event.position()), self._viewport.camera.step)
         event.accept()

@@ -1,334 +1,369 @@
-"""The pointer: which gesture a press starts, hover, cursor, wheel, tooltips, the palette's ghost.
-
-Part of the canvas (``CanvasView`` inherits it).
-"""
+"""The mouse: which gesture a press starts, hover, cursor, wheel, context menus and tooltips."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtCore import QPoint, QPointF, Qt, QTimer
 from PySide6.QtGui import (
     QContextMenuEvent,
     QGuiApplication,
+    QHelpEvent,
     QMouseEvent,
     QNativeGestureEvent,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QToolTip
+from PySide6.QtWidgets import QToolTip, QWidget
 
-from nodeflow.document.edit import insertables
-from nodeflow.ui.canvas.gestures.base import (
-    BoxSelect,
-    Gesture,
-    Pan,
-    Refuse,
-    ResizeFrame,
-)
-from nodeflow.ui.canvas.gestures.cut_wires import SliceWires
-from nodeflow.ui.canvas.gestures.drag_wire import DragWire
-from nodeflow.ui.canvas.gestures.move_nodes import MoveNodes
+from nodeflow.ui.canvas.gestures.base import Gesture
+from nodeflow.ui.canvas.gestures.box_select import BoxSelect
+from nodeflow.ui.canvas.gestures.cut_wires import CutWires
+from nodeflow.ui.canvas.gestures.drag_wire import DragWire, WireRequests
+from nodeflow.ui.canvas.gestures.move_nodes import MoveFrame, MoveNodes
 from nodeflow.ui.canvas.gestures.navigation_presets import DEFAULT, PRESETS, wheel_pan
+from nodeflow.ui.canvas.gestures.pan import Pan, Refuse
+from nodeflow.ui.canvas.gestures.resize_frame import ResizeFrame
+from nodeflow.ui.canvas.paint.renderer import Renderer
 from nodeflow.ui.canvas.scene.camera import STEPS_PER_OCTAVE
-from nodeflow.ui.canvas.scene.hit_test import Hit, hit_test
-from nodeflow.ui.canvas.view import empty_state, overlay
-from nodeflow.ui.canvas.view.drag_preview import Ghost
+from nodeflow.ui.canvas.scene.hit_test import EMPTY, Hit
+from nodeflow.ui.canvas.scene.scene_model import SceneModel
+from nodeflow.ui.canvas.scene.selection import Selection
+from nodeflow.ui.canvas.scene.viewport import Viewport
+from nodeflow.ui.canvas.signals import CanvasSignals
+from nodeflow.ui.canvas.view.conversion_chip import ConversionOffers
+from nodeflow.ui.canvas.view.dependency_highlight import DependencyHighlight
+from nodeflow.ui.canvas.view.drag_preview import PaletteDrag
+from nodeflow.ui.canvas.view.empty_state import EmptyState
+from nodeflow.ui.canvas.view.graph_edits import GraphEdits
+from nodeflow.ui.canvas.view.inline_editor import Rename
+from nodeflow.ui.canvas.view.node_animation import NodeAnimation
+from nodeflow.ui.canvas.view.tooltips import tooltip
 
-if TYPE_CHECKING:
-    from nodeflow.ui.canvas.view.view import CanvasView
-
-_CONTROL = Qt.KeyboardModifier.ControlModifier
+_CONTROL, _SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
 WHEEL_STEP = 60
 """An eighth of an octave for half a notch of the wheel (a notch is 120)."""
+SCROLL_EDGE = 20.0
+"""A drag within this distance of an edge, or beyond it, scrolls the view; in pixels."""
+SCROLL_MS = 25
+CURSORS = {
+    "port": Qt.CursorShape.CrossCursor,
+    "wire": Qt.CursorShape.PointingHandCursor,
+    "frame": Qt.CursorShape.OpenHandCursor,
+    "corner": Qt.CursorShape.SizeFDiagCursor,
+}
+"""The cursor over each kind of `Hit`; elsewhere it is an arrow."""
 
 
-EDGE = 20.0
-"""Within so many pixels of an edge, or beyond it, a drag moves the view."""
+class Mouse:
+    """Handles the mouse events of a canvas."""
 
+    def __init__(
+        self,
+        canvas: QWidget,
+        scene: SceneModel,
+        viewport: Viewport,
+        selection: Selection,
+        renderer: Renderer,
+        signals: CanvasSignals,
+        edits: GraphEdits,
+        rename: Rename,
+        conversions: ConversionOffers,
+        animation: NodeAnimation,
+        highlight: DependencyHighlight,
+        palette_drag: PaletteDrag,
+        empty: EmptyState,
+    ) -> None:
+        self._canvas, self._scene, self._viewport = canvas, scene, viewport
+        self._selection, self._renderer, self._signals = selection, renderer, signals
+        self._edits, self._rename, self._animation = edits, rename, animation
+        self._highlight, self._palette_drag, self._empty = highlight, palette_drag, empty
+        self._wire_requests = WireRequests(signals.message.emit, edits.search, conversions.offer)
+        self.gesture: Gesture | None = None
+        self.hover: Hit = EMPTY
+        self.preset = DEFAULT
+        self.is_space_held = False
+        self.menu_at = QPoint()
+        """Where the last context menu was requested, in view coordinates."""
+        self.menu_open_at: QPoint | None = None
+        """The same while that menu is open, and while its chosen action runs."""
+        self._wheel_rest = 0.0
+        """Wheel angle that has not made a whole zoom step yet."""
+        self._scroll = QTimer(canvas, interval=SCROLL_MS)
+        self._scroll.timeout.connect(self._scroll_at_edge)
+        viewport.panned.connect(self.clear_hover)
+        viewport.zoomed.connect(self.clear_hover)
 
-def _beyond(place: float, size: float) -> float:
-    """How fast to move the view for a pointer near an edge: pixels a tick, 0 inside."""
-    if place < EDGE:
-        return max(place - EDGE, -3 * EDGE) * 0.5
-    return min(max(place - (size - EDGE), 0.0), 3 * EDGE) * 0.5
+    def set_preset(self, preset: str) -> None:
+        """Choose how wheel and drag move the view (see ``navigation_presets``)."""
+        self.preset = preset if preset in PRESETS else DEFAULT
 
+    def position(self) -> QPointF:
+        """The pointer in view coordinates; the middle of the view if it is elsewhere."""
+        at = QPointF(self._canvas.mapFromGlobal(self._canvas.cursor().pos()))
+        return at if self._viewport.rect.contains(at) else self._viewport.center
 
-class Pointing:
-    """Mouse events; ``self`` is a CanvasView."""
+    # ---- gestures ---------------------------------------------------------------------------
 
-    _wheel_rest = 0.0
-    pointer = DEFAULT
-
-    def set_pointer(self: CanvasView, preset: str) -> None:
-        """Choose how wheel and drag move the view (see ``pointer_presets``)."""
-        self.pointer = preset if preset in PRESETS else DEFAULT
-
-    def hit(self: CanvasView, at: QPointF) -> Hit:
-        """What is at a view point."""
-        return hit_test(self.scene, self.view_to_scene(at), self.camera.scale)
-
-    def mousePressEvent(self: CanvasView, event: QMouseEvent) -> None:
-        self.glide.finish()
+    def press(self, event: QMouseEvent) -> None:
+        self._animation.finish()
         if self.gesture is not None:
             return
         at = event.position()
         gesture = self._gesture_for(event, at)
         if gesture is not None:
             self.gesture = gesture
+            self._highlight.suspend()
             gesture.start(at, event.modifiers())
-            self.setCursor(gesture.cursor)
-            self._drift.start()
+            self._canvas.setCursor(gesture.cursor)
+            self._scroll.start()
         event.accept()
 
-    def _gesture_for(self: CanvasView, event: QMouseEvent, at: QPointF) -> Gesture | None:
-        button = event.button()
-        if button == Qt.MouseButton.MiddleButton:
-            return Pan(self)
-        if button in (Qt.MouseButton.BackButton, Qt.MouseButton.ForwardButton):
-            self.history_wanted.emit(-1 if button == Qt.MouseButton.BackButton else 1)
-        if button == Qt.MouseButton.RightButton:
-            if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
-                return Refuse(self) if self.document.locked else SliceWires(self)
-            self._select_under(at)
-        if button != Qt.MouseButton.LeftButton:
-            return None
-        if self.is_space_held:
-            return Pan(self)
-        if empty_state.link_at(self, at):
-            self.tutorial_requested.emit()
-            return None
-        return self._left_gesture(self.hit(at), event.modifiers())
-
-    def _select_under(self: CanvasView, at: QPointF) -> None:
-        """A menu is about the node under the pointer, or about the selection it is part of."""
-        hit = self.hit(at)
-        thing = hit.node or hit.frame
-        self.selected_wire = hit.wire
-        if hit.wire is not None or (thing and thing not in self.selected_ids()):
-            self.select([thing] if thing else [])
-        self.update()
-
-    def contextMenuEvent(self: CanvasView, event: QContextMenuEvent) -> None:
-        """Ask for a menu about what is under the pointer, or about the selection (by key)."""
-        if self.gesture is not None or QGuiApplication.keyboardModifiers() & _CONTROL:
+    def move(self, event: QMouseEvent) -> None:
+        if self.gesture is None:
+            self._set_hover(event.position())
             return
-        by_key = event.reason() == QContextMenuEvent.Reason.Keyboard
-        at = QPointF(event.pos())
-        if by_key and self.selected_nodes():
-            at = self.node_rect(self.selected_nodes()[0]).center()
-        self.menu_at = at.toPoint()
-        self.menu_requested.emit(self._menu_kind(at), self.mapToGlobal(self.menu_at))
-        event.accept()
+        self.gesture.move(event.position(), event.modifiers())
+        self._canvas.update()
 
-    def show_menu_of(self: CanvasView, node_id: str) -> None:
-        """Ask for the menu of a node, as the menu key does."""
-        self.selected_wire = None
-        self.menu_at = self.node_rect(node_id).center().toPoint()
-        self.menu_requested.emit("node", self.mapToGlobal(self.menu_at))
-
-    def _menu_kind(self: CanvasView, at: QPointF) -> str:
-        if self.selected_wire is not None:
-            return "wire"
-        if self.selected_frame in self.document.frames:
-            return "frame"
-        hit = self.hit(at)
-        return "node" if hit.node and self.selected_nodes() else "canvas"
-
-    def _drift_view(self: CanvasView) -> None:
-        """While something is dragged near an edge, the view moves that way."""
-        gesture = self.gesture
-        if gesture is None or isinstance(gesture, Pan):
-            self._drift.stop()
-            return
-        if not gesture.moved:
-            return
-        dx = _beyond(gesture.at.x(), self.width())
-        dy = _beyond(gesture.at.y(), self.height())
-        if dx or dy:
-            self.pan(-dx, -dy)
-            gesture.move(gesture.at, QGuiApplication.keyboardModifiers())
-
-    def _left_gesture(self: CanvasView, hit: Hit, modifiers: Qt.KeyboardModifier) -> Gesture | None:
-        if hit.kind == "port" and hit.port is not None:
-            return Refuse(self) if self.document.locked else self._wire_gesture(hit)
-        if hit.kind in ("title", "body"):
-            return self._node_gesture(hit.node, modifiers)
-        if hit.kind == "wire" and hit.wire is not None:
-            self.select_wire(hit.wire)
-            return None
-        self.selected_wire = None
-        if self.document.locked:
-            return BoxSelect(self)
-        if hit.kind == "frame":
-            self.select([hit.frame])
-            return MoveNodes(self, "", hit.frame)
-        if hit.kind == "corner":
-            return ResizeFrame(self, hit.frame)
-        if self.pointer == "drag" and modifiers == Qt.KeyboardModifier.NoModifier:
-            self.select([])
-            return Pan(self)
-        return BoxSelect(self)
-
-    def _wire_gesture(self: CanvasView, hit: Hit) -> Gesture:
-        assert hit.port is not None
-        wire = self.document.wires.get((hit.node, hit.port.name)) if hit.side == "in" else None
-        if wire is not None:
-            return DragWire(self, wire.source, wire.source_port, "out", picked=wire.key)
-        return DragWire(self, hit.node, hit.port.name, hit.side)
-
-    def _node_gesture(
-        self: CanvasView, node: str, modifiers: Qt.KeyboardModifier
-    ) -> Gesture | None:
-        self.selected_wire = None
-        chosen = self.selected_nodes()
-        keys = Qt.KeyboardModifier
-        if modifiers & (keys.ControlModifier | keys.ShiftModifier):
-            self.select([i for i in chosen if i != node] if node in chosen else [*chosen, node])
-            return None
-        if node not in chosen:
-            self.select([node])
-        return Refuse(self) if self.document.locked else MoveNodes(self, node)
-
-    def mouseMoveEvent(self: CanvasView, event: QMouseEvent) -> None:
-        if self.gesture is not None:
-            self.gesture.move(event.position(), event.modifiers())
-            return
-        self.set_hover(self.hit(event.position()), event.position())
-
-    def mouseReleaseEvent(self: CanvasView, event: QMouseEvent) -> None:
+    def release(self, event: QMouseEvent) -> None:
         gesture, self.gesture = self.gesture, None
         if gesture is None:
             return
-        with self.reporting():
+        with self._signals.reporting():
             gesture.end(event.position(), event.modifiers())
-        if isinstance(gesture, MoveNodes) and not gesture.moved and gesture.node:
-            self.select([gesture.node])
-        self.set_hover(self.hit(event.position()), event.position())
+        self._set_hover(event.position())
         self._show_cursor()
-        self.update()
+        self._canvas.update()
 
-    def mouseDoubleClickEvent(self: CanvasView, event: QMouseEvent) -> None:
+    def double_click(self, event: QMouseEvent) -> None:
         if event.button() != Qt.MouseButton.LeftButton:
             return
         self.cancel_gesture()
-        hit = self.hit(event.position())
-        if hit.kind == "title" and not self.document.locked:
-            self.rename_node(hit.node)
-        elif self.is_dot(hit.node) and not self.document.locked:
-            self.heal_selection()
+        at, locked = event.position(), self._scene.document.locked
+        hit = self._viewport.hit_test(at)
+        if hit.kind == "title" and not locked:
+            self._rename.node(hit.node)
+        elif self._edits.is_dot(hit.node) and not locked:
+            self._edits.heal()
         elif hit.kind in ("title", "body"):
-            self.node_activated.emit(hit.node)
+            self._signals.node_activated.emit(hit.node)
         elif hit.kind == "wire" and hit.wire is not None:
-            self.add_dot(hit.wire, self.view_to_scene(event.position()))
+            self._edits.add_dot(hit.wire, self._viewport.camera.to_scene(at))
         elif hit.kind == "frame":
-            self.rename_frame(hit.frame)
+            self._rename.frame(hit.frame)
         elif hit.kind == "empty":
-            self.ask_search(event.position(), None)
+            self._edits.search(at, None)
 
-    def cancel_gesture(self: CanvasView) -> bool:
-        """Stop the running gesture, leaving all as it was; True if there was one."""
+    def cancel_gesture(self) -> bool:
+        """Cancel the running gesture or palette drag; returns whether there was one."""
         gesture, self.gesture = self.gesture, None
         if gesture is not None:
             gesture.cancel()
-        had_ghost, self.ghost = self.ghost is not None, None
+        was_dragging = self._palette_drag.cancel()
         self._show_cursor()
-        self.update()
-        return gesture is not None or had_ghost
+        return gesture is not None or was_dragging
 
-    def wheelEvent(self: CanvasView, event: QWheelEvent) -> None:
-        """Zooms around the pointer or pans, as the preset says."""
-        pan = wheel_pan(event, self.pointer)
+    def hold_space(self, is_held: bool) -> None:
+        """While the space key is held, the left button pans."""
+        self.is_space_held = is_held
+        self._show_cursor()
+
+    def _gesture_for(self, event: QMouseEvent, at: QPointF) -> Gesture | None:
+        button = event.button()
+        if button == Qt.MouseButton.MiddleButton:
+            return Pan(self._viewport)
+        if button in (Qt.MouseButton.BackButton, Qt.MouseButton.ForwardButton):
+            step = -1 if button == Qt.MouseButton.BackButton else 1
+            self._signals.history_requested.emit(step)
+        if button == Qt.MouseButton.RightButton:
+            if event.modifiers() & _CONTROL:
+                show_message = self._signals.message.emit
+                return self._refusal() or CutWires(self._scene, self._viewport, show_message)
+            self._select_for_menu(at)
+        if button != Qt.MouseButton.LeftButton:
+            return None
+        if self.is_space_held:
+            return Pan(self._viewport)
+        if self._is_on_link(at):
+            self._signals.tutorial_requested.emit()
+            return None
+        return self._left_gesture(self._viewport.hit_test(at), event.modifiers())
+
+    def _refusal(self) -> Gesture | None:
+        """The gesture for an edit of a read-only document; None if it can be edited."""
+        locked = self._scene.document.locked
+        return Refuse(locked, self._signals.message.emit) if locked else None
+
+    def _left_gesture(self, hit: Hit, modifiers: Qt.KeyboardModifier) -> Gesture | None:
+        scene, viewport, selection = self._scene, self._viewport, self._selection
+        if hit.kind == "port" and hit.port is not None:
+            return self._refusal() or self._wire_gesture(hit)
+        if hit.kind in ("title", "body"):
+            return self._node_gesture(hit.node, modifiers)
+        if hit.kind == "wire" and hit.wire is not None:
+            selection.select_wire(hit.wire)
+            return None
+        selection.wire = None
+        if scene.document.locked:
+            return BoxSelect(scene, viewport, selection)
+        if hit.kind == "frame":
+            selection.select([hit.frame])
+            return MoveFrame(scene, viewport, self._renderer, hit.frame)
+        if hit.kind == "corner":
+            return ResizeFrame(scene.document, viewport.camera, hit.frame)
+        if self.preset == "drag" and modifiers == Qt.KeyboardModifier.NoModifier:
+            selection.select([])
+            return Pan(viewport)
+        return BoxSelect(scene, viewport, selection)
+
+    def _wire_gesture(self, hit: Hit) -> Gesture:
+        assert hit.port is not None
+        node, port, side, picked = hit.node, hit.port.name, hit.side, None
+        wire = self._scene.document.wires.get((node, port)) if side == "in" else None
+        if wire is not None:
+            node, port, side, picked = wire.source, wire.source_port, "out", wire.key
+        parts = (self._scene, self._viewport, self._renderer, self._wire_requests)
+        return DragWire(*parts, node, port, side, picked)
+
+    def _node_gesture(self, node: str, modifiers: Qt.KeyboardModifier) -> Gesture | None:
+        selection = self._selection
+        selection.wire = None
+        chosen = selection.nodes()
+        if modifiers & (_CONTROL | _SHIFT):
+            is_chosen = node in chosen
+            selection.select([i for i in chosen if i != node] if is_chosen else [*chosen, node])
+            return None
+        if node not in chosen:
+            selection.select([node])
+        show_message = self._signals.message.emit
+        parts = (self._scene, self._viewport, self._renderer, selection)
+        return self._refusal() or MoveNodes(*parts, node, show_message)
+
+    def _scroll_at_edge(self) -> None:
+        """Scroll the view while something is dragged near an edge."""
+        gesture = self.gesture
+        if gesture is None or not gesture.scrolls_at_edge:
+            self._scroll.stop()
+            return
+        if not gesture.is_drag:
+            return
+        dx = _scroll_speed(gesture.at.x(), self._viewport.width)
+        dy = _scroll_speed(gesture.at.y(), self._viewport.height)
+        if dx or dy:
+            self._viewport.pan(-dx, -dy)
+            gesture.move(gesture.at, QGuiApplication.keyboardModifiers())
+
+    # ---- context menus ----------------------------------------------------------------------
+
+    def request_menu(self, event: QContextMenuEvent) -> None:
+        """Request a menu for what is under the pointer, or for the selection (by key)."""
+        if self.gesture is not None or QGuiApplication.keyboardModifiers() & _CONTROL:
+            return
+        at, chosen = QPointF(event.pos()), self._selection.nodes()
+        if event.reason() == QContextMenuEvent.Reason.Keyboard and chosen:
+            at = self._viewport.node_rect(chosen[0]).center()
+        self._request_menu(self._menu_kind(at), at)
+        event.accept()
+
+    def open_menu(self, node_id: str) -> None:
+        """Request the menu of a node, as the menu key does."""
+        self._selection.wire = None
+        self._request_menu("node", self._viewport.node_rect(node_id).center())
+
+    def _request_menu(self, kind: str, at: QPointF) -> None:
+        self.menu_at = at.toPoint()
+        self._signals.menu_requested.emit(kind, self._canvas.mapToGlobal(self.menu_at))
+
+    def _menu_kind(self, at: QPointF) -> str:
+        if self._selection.wire is not None:
+            return "wire"
+        if self._selection.is_frame:
+            return "frame"
+        hit = self._viewport.hit_test(at)
+        return "node" if hit.node and self._selection.nodes() else "canvas"
+
+    def _select_for_menu(self, at: QPointF) -> None:
+        """Select what is under the pointer, unless it is part of the selection."""
+        hit = self._viewport.hit_test(at)
+        thing = hit.node or hit.frame
+        self._selection.wire = hit.wire
+        if hit.wire is not None or (thing and thing not in self._selection.ids()):
+            self._selection.select([thing] if thing else [])
+        self._canvas.update()
+
+    # ---- wheel ------------------------------------------------------------------------------
+
+    def wheel(self, event: QWheelEvent) -> None:
+        """Zoom around the pointer or pan, as the preset says."""
+        pan = wheel_pan(event, self.preset)
         if pan is not None:
-            self.pan(pan.x(), pan.y())
+            self._viewport.pan(pan.x(), pan.y())
         else:
             self._wheel_zoom(event.angleDelta().y(), event.position())
         event.accept()
 
-    def pinch(self: CanvasView, event: QNativeGestureEvent) -> bool:
-        """Two fingers that part or close on a touchpad zoom around the pointer."""
+    def pinch(self, event: QNativeGestureEvent) -> bool:
+        """Zoom around the pointer with two fingers on a touchpad."""
         if event.gestureType() != Qt.NativeGestureType.ZoomNativeGesture:
             return False
-        notches = math.log2(max(1.0 + event.value(), 0.1)) * STEPS_PER_OCTAVE
-        self._wheel_zoom(notches * WHEEL_STEP, event.position())
+        steps = math.log2(max(1.0 + event.value(), 0.1)) * STEPS_PER_OCTAVE
+        self._wheel_zoom(steps * WHEEL_STEP, event.position())
         return True
 
-    def _wheel_zoom(self: CanvasView, angle: float, at: QPointF) -> None:
+    def _wheel_zoom(self, angle: float, at: QPointF) -> None:
         self._wheel_rest += angle
         steps = int(self._wheel_rest / WHEEL_STEP)
         self._wheel_rest -= steps * WHEEL_STEP
         if steps:
-            self.zoom(steps, at)
+            self._viewport.zoom(steps, at)
 
     # ---- hover, cursor, tooltips ------------------------------------------------------------
 
-    def set_hover(self: CanvasView, hit: Hit, at: QPointF | None = None) -> None:
+    def clear_hover(self) -> None:
+        """The pointer has left, or the view has moved under it."""
+        self._hover_over(EMPTY, None)
+
+    def reset_hover(self) -> None:
+        """Forget what is hovered: it may have been deleted."""
+        if self.hover is not EMPTY:
+            self.hover = EMPTY
+            self._highlight.follow("")
+
+    def _set_hover(self, at: QPointF) -> None:
+        self._hover_over(self._viewport.hit_test(at), at)
+
+    def _hover_over(self, hit: Hit, at: QPointF | None) -> None:
         if hit != self.hover:
             self.hover = hit
-            self.update()
-        self.cone.follow("" if hit.kind == "port" else hit.node)
+            self._canvas.update()
+        self._highlight.follow("" if hit.kind == "port" else hit.node)
         self._show_cursor(at)
 
-    def _show_cursor(self: CanvasView, at: QPointF | None = None) -> None:
-        shapes = {
-            "port": Qt.CursorShape.CrossCursor,
-            "wire": Qt.CursorShape.PointingHandCursor,
-            "frame": Qt.CursorShape.OpenHandCursor,
-            "corner": Qt.CursorShape.SizeFDiagCursor,
-        }
-        shape = shapes.get(self.hover.kind, Qt.CursorShape.ArrowCursor)
+    def _show_cursor(self, at: QPointF | None = None) -> None:
+        shape = CURSORS.get(self.hover.kind, Qt.CursorShape.ArrowCursor)
         if self.gesture is not None:
             shape = self.gesture.cursor
         elif self.is_space_held:
             shape = Qt.CursorShape.OpenHandCursor
-        elif at is not None and empty_state.link_at(self, at):
+        elif at is not None and self._is_on_link(at):
             shape = Qt.CursorShape.PointingHandCursor
-        if self.cursor().shape() != shape:
-            self.setCursor(shape)
+        if self._canvas.cursor().shape() != shape:
+            self._canvas.setCursor(shape)
 
-    def hold_space(self: CanvasView, held: bool) -> None:
-        """While the space key is held, the left button pans."""
-        self.is_space_held = held
-        self._show_cursor()
+    def _is_on_link(self, at: QPointF) -> bool:
+        return self._palette_drag.preview is None and self._empty.is_on_link(at)
 
-    def pointer_place(self: CanvasView) -> QPointF:
-        """Where a search by keyboard opens: at the pointer, if it is over the canvas."""
-        return overlay.pointer(self)
-
-    def show_tooltip(self: CanvasView, event: QEvent) -> None:
-        """What the thing under the pointer says."""
-        text = overlay.tooltip(self, self.hit(QPointF(event.pos())))
+    def show_tooltip(self, event: QHelpEvent) -> None:
+        """Show the tooltip of what lies under the pointer."""
+        text = tooltip(self._scene, self._viewport.hit_test(QPointF(event.pos())))
         if text:
-            QToolTip.showText(event.globalPos(), text, self)
+            QToolTip.showText(event.globalPos(), text, self._canvas)
         else:
             QToolTip.hideText()
 
-    # ---- the palette's drag -----------------------------------------------------------------
 
-    def begin_ghost(self: CanvasView, op_id: str, global_pos: QPoint) -> None:
-        """Show the ghost of a node that the palette drags; move, then drop or cancel it."""
-        self.ghost = Ghost(self, op_id)
-        self.move_ghost(global_pos)
-
-    def move_ghost(self: CanvasView, global_pos: QPoint) -> None:
-        if self.ghost is not None:
-            self.ghost.move(QPointF(self.mapFromGlobal(global_pos)))
-            self.update()
-
-    def drop_ghost(self: CanvasView, global_pos: QPoint) -> str | None:
-        """Add the node where the ghost is; returns its id, or None outside the canvas."""
-        self.move_ghost(global_pos)
-        ghost, self.ghost = self.ghost, None
-        self.update()
-        if ghost is None or not self.rect().contains(ghost.at.toPoint()):
-            return None
-        with self.document.transaction(f"Add {insertables.called(ghost.op_id)}"):
-            node = self.add_node(ghost.op_id, self.view_to_scene(ghost.at) - ghost.grip)
-            if node is not None:
-                ghost.drop.insert(node)
-        self.select([node] if node is not None else [])
-        return node
-
-    def cancel_ghost(self: CanvasView) -> None:
-        self.ghost = None
-        self.update()
+def _scroll_speed(at: float, size: float) -> float:
+    """How far to scroll for a pointer near an edge: pixels per tick, 0 inside."""
+    if at < SCROLL_EDGE:
+        return max(at - SCROLL_EDGE, -3 * SCROLL_EDGE) * 0.5
+    return min(max(at - (size - SCROLL_EDGE), 0.0), 3 * SCROLL_EDGE) * 0.5

@@ -1,31 +1,30 @@
-"""Nodes that glide to where an arrangement put them, so that the eye can follow."""
+"""Animates nodes to the positions that an arrangement gave them, so that the eye can follow."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import QEasingCurve, QVariantAnimation
-from PySide6.QtWidgets import QStyle
+from PySide6.QtWidgets import QStyle, QWidget
 
-if TYPE_CHECKING:
-    from nodeflow.ui.canvas.view.view import CanvasView
+from nodeflow.ui.canvas.paint.renderer import Renderer
+from nodeflow.ui.canvas.scene.scene_model import SceneModel
 
 DURATION_MS = 240
 MOST = 2_000
-"""Nodes; more would stutter, and jump instead."""
+"""Nodes; more would stutter, so they jump."""
 
 
-class Glide(QVariantAnimation):
-    """Shows nodes on their way; the document has them at their new places already.
+class NodeAnimation(QVariantAnimation):
+    """Shows nodes on their way; in the document they are at their new positions already.
 
-    Where the system wants no animations, nothing moves. ``finish`` ends it at once.
+    Where the system's style turns animations off, nodes jump. ``finish`` ends it at once.
     """
 
-    def __init__(self, view: CanvasView) -> None:
-        super().__init__(view)
-        self._view = view
+    def __init__(self, widget: QWidget, scene: SceneModel, renderer: Renderer) -> None:
+        super().__init__(widget)
+        self._widget, self._scene, self._renderer = widget, scene, renderer
         self._slots = np.zeros(0, np.int64)
         self._from = self._to = np.zeros((0, 2))
         self.setEasingCurve(QEasingCurve.Type.OutCubic)
@@ -34,12 +33,12 @@ class Glide(QVariantAnimation):
         self.valueChanged.connect(self._show)
 
     def start_from(self, places: Mapping[str, tuple[float, float]]) -> None:
-        """Let the nodes that stand elsewhere now come from these places."""
+        """Animate the nodes that are elsewhere now, from these positions."""
         self.finish()
-        scene, nodes = self._view.scene, self._view.document.nodes
+        scene, nodes = self._scene, self._scene.document.nodes
         moved = [i for i, place in places.items() if i in nodes and nodes[i].pos != place]
         hint = QStyle.StyleHint.SH_Widget_Animation_Duration
-        if not moved or len(moved) > MOST or not self._view.style().styleHint(hint):
+        if not moved or len(moved) > MOST or not self._widget.style().styleHint(hint):
             return
         self._slots = np.array([scene.nodes.get(i) for i in moved], np.int64)
         self._from = np.array([places[i] for i in moved], np.float64)
@@ -49,14 +48,14 @@ class Glide(QVariantAnimation):
         self._show(0.0)
 
     def finish(self) -> None:
-        """Put everything where it belongs; the document may have changed since."""
+        """Show every node at its position in the document, which may have changed since."""
         if self.state() == QVariantAnimation.State.Running:
             self.stop()
-            self._view.scene.follow_positions()
-            self._view.repaint_all()
+            self._scene.follow_positions()
+            self._renderer.repaint_all()
 
     def _show(self, share: float) -> None:
         if self.state() != QVariantAnimation.State.Running:
             return
-        self._view.scene.place(self._slots, self._from + (self._to - self._from) * share)
-        self._view.repaint_all()
+        self._scene.place(self._slots, self._from + (self._to - self._from) * share)
+        self._renderer.repaint_all()

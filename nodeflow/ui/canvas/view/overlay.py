@@ -1,226 +1,175 @@
-"""What is painted over the kept frame: hover, lifted nodes, the gesture, the ghost, the focus."""
+"""Paints what changes with the pointer over the kept frame: hover, selection of wires and frames,
+lifted nodes, the gesture, the drag preview, the focus."""
 
 from __future__ import annotations
 
-from html import escape
-from typing import TYPE_CHECKING
-
 import numpy as np
-from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QPainter, QPen
+from PySide6.QtWidgets import QWidget
 
 from nodeflow.ui.canvas.paint import background_layer, card_layer, wire_layer
 from nodeflow.ui.canvas.paint.card_painter import RADIUS, CardPainter
-from nodeflow.ui.canvas.paint.paint_context import Shot
-from nodeflow.ui.canvas.scene import array_painting, card_data, value_preview, wire_table
+from nodeflow.ui.canvas.paint.paint_context import PaintContext
+from nodeflow.ui.canvas.paint.renderer import LiftedNodes, Renderer
+from nodeflow.ui.canvas.scene import array_painting
+from nodeflow.ui.canvas.scene.frame_order import stacked
 from nodeflow.ui.canvas.scene.hit_test import Hit
-from nodeflow.ui.canvas.view import empty_state, hidden_wires
-
-if TYPE_CHECKING:
-    from nodeflow.ui.canvas.view.view import CanvasView
-
-
-def paint(painter: QPainter, view: CanvasView) -> None:
-    """Draw the overlay in view coordinates."""
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    if empty_state.is_shown(view):
-        empty_state.paint(painter, view)
-    if view.gesture is not None:
-        view.gesture.paint_below(painter)
-    if view.lifted is not None:
-        _paint_lifted(painter, view)
-    else:
-        if view.gesture is None:
-            view.cone.paint(painter)
-        _paint_hover(painter, view)
-    if view.chip is not None:
-        view.chip.paint(painter)
-    if view.lifted is None:
-        alone = view.selected_frame in view.document.frames
-        for frame in [view.selected_frame] if alone else view.frames_along:
-            _paint_frame_ring(painter, view, frame)
-    if view.selected_wire is not None:
-        _paint_wire(painter, view, view.selected_wire, "accent")
-    if view.gesture is not None:
-        view.gesture.paint(painter)
-    if view.ghost is not None:
-        view.ghost.paint(painter)
-    if view.hasFocus():
-        _paint_focus(painter, view)
+from nodeflow.ui.canvas.scene.scene_model import SceneModel
+from nodeflow.ui.canvas.scene.selection import Selection
+from nodeflow.ui.canvas.scene.viewport import Viewport
+from nodeflow.ui.canvas.view import hidden_wires
+from nodeflow.ui.canvas.view.conversion_chip import ConversionOffers
+from nodeflow.ui.canvas.view.dependency_highlight import DependencyHighlight
+from nodeflow.ui.canvas.view.drag_preview import PaletteDrag
+from nodeflow.ui.canvas.view.empty_state import EmptyState
+from nodeflow.ui.canvas.view.mouse import Mouse
+from nodeflow.ui.core.theme import Theme
 
 
-def _paint_lifted(painter: QPainter, view: CanvasView) -> None:
-    """The dragged nodes and their wires, where they would land."""
-    scene = view.scene
-    shot = view.shot(QRectF(view.rect()))
-    shot.hidden, shot.shift = None, view.lift_shift
-    _paint_lifted_frames(painter, view, shot)
-    slots = np.flatnonzero(view.lifted)
-    moved = scene.positions.copy()
-    moved[slots] += [view.lift_shift.x(), view.lift_shift.y()]
-    touching = scene.wires_of(slots)
-    if view.lifted_free:  # shaken off
-        table = scene.wires
-        inside = view.lifted[table.source[touching]] & view.lifted[table.target[touching]]
-        touching = touching[inside]
-    wire_layer.paint_wire_set(painter, shot, touching, scene.wires.ends(touching, moved))
-    corner, size = moved[slots], scene.sizes[slots]
-    area = shot.area
-    seen = (corner[:, 0] < area.right()) & (corner[:, 0] + size[:, 0] > area.left())
-    seen &= (corner[:, 1] < area.bottom()) & (corner[:, 1] + size[:, 1] > area.top())
-    card_layer.paint_cards(painter, shot, slots[seen])
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+class Overlay:
+    """The overlay of a canvas, in view coordinates."""
 
+    def __init__(
+        self,
+        widget: QWidget,
+        scene: SceneModel,
+        viewport: Viewport,
+        selection: Selection,
+        renderer: Renderer,
+        mouse: Mouse,
+        highlight: DependencyHighlight,
+        conversions: ConversionOffers,
+        palette_drag: PaletteDrag,
+        empty: EmptyState,
+    ) -> None:
+        self._widget, self._scene, self._viewport = widget, scene, viewport
+        self._selection, self._renderer, self._mouse = selection, renderer, mouse
+        self._highlight, self._conversions = highlight, conversions
+        self._palette_drag, self._empty = palette_drag, empty
 
-def _paint_lifted_frames(painter: QPainter, view: CanvasView, shot: Shot) -> None:
-    painter.save()
-    shot.place(painter)
-    for frame in background_layer.stacked(view.document.frames[i] for i in view.lifted_frames):
-        rect = QRectF(*frame.rect)
-        background_layer.paint_frame(painter, shot, rect, frame.title, frame.note, frame.color)
-    painter.restore()
+    def paint(self, painter: QPainter) -> None:
+        """Draw the overlay, from back to front."""
+        theme, lifted = self._renderer.theme, self._renderer.lifted
+        gesture, preview = self._mouse.gesture, self._palette_drag.preview
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if self._empty.is_shown and preview is None:
+            self._empty.paint(painter, theme)
+        if gesture is not None:
+            gesture.paint_below(painter, theme)
+        if lifted is not None:
+            self._paint_lifted(painter, lifted)
+        elif gesture is None:
+            self._highlight.paint(painter, theme)
+            self._paint_hover(painter, theme, self._mouse.hover)
+        self._conversions.paint(painter, theme)
+        if lifted is None:
+            selection = self._selection
+            for frame in [selection.frame] if selection.is_frame else selection.frames:
+                self._paint_frame_ring(painter, theme, frame)
+        if self._selection.wire is not None:
+            self._paint_wire(painter, theme, self._selection.wire, "accent")
+        if gesture is not None:
+            gesture.paint(painter, theme)
+        if preview is not None:
+            preview.paint(painter, theme)
+        if self._widget.hasFocus():
+            self._paint_focus(painter, theme)
 
+    # ---- lifted nodes -----------------------------------------------------------------------
 
-def _paint_frame_ring(painter: QPainter, view: CanvasView, frame: str) -> None:
-    rect = view.camera.rect_to_view(QRectF(*view.document.frames[frame].rect))
-    painter.setPen(QPen(view.theme.color("accent"), 2))
-    painter.setBrush(Qt.BrushStyle.NoBrush)
-    radius = background_layer.FRAME_RADIUS * view.camera.scale
-    painter.drawRoundedRect(rect.adjusted(-1, -1, 1, 1), radius, radius)
+    def _paint_lifted(self, painter: QPainter, lifted: LiftedNodes) -> None:
+        """Draw the dragged nodes and their wires where they would land."""
+        scene = self._scene
+        context = self._renderer.context(self._viewport.rect)
+        context.hidden, context.shift = None, lifted.shift
+        self._paint_lifted_frames(painter, context, lifted)
+        slots = np.flatnonzero(lifted.mask)
+        moved = scene.positions.copy()
+        moved[slots] += [lifted.shift.x(), lifted.shift.y()]
+        touching = scene.wires_of(slots)
+        if lifted.is_detached:
+            table = scene.wires
+            inside = lifted.mask[table.source[touching]] & lifted.mask[table.target[touching]]
+            touching = touching[inside]
+        wire_layer.paint_wire_set(painter, context, touching, scene.wires.ends(touching, moved))
+        corner, size = moved[slots], scene.sizes[slots]
+        area = context.area
+        seen = (corner[:, 0] < area.right()) & (corner[:, 0] + size[:, 0] > area.left())
+        seen &= (corner[:, 1] < area.bottom()) & (corner[:, 1] + size[:, 1] > area.top())
+        card_layer.paint_cards(painter, context, slots[seen])
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
 
+    def _paint_lifted_frames(
+        self, painter: QPainter, context: PaintContext, lifted: LiftedNodes
+    ) -> None:
+        painter.save()
+        context.place(painter)
+        for frame in stacked(self._scene.document.frames[i] for i in lifted.frames):
+            rect = QRectF(*frame.rect)
+            background_layer.paint_frame(
+                painter, context, rect, frame.title, frame.note, frame.color
+            )
+        painter.restore()
 
-def _paint_hover(painter: QPainter, view: CanvasView) -> None:
-    hover = view.hover
-    if hover.kind == "wire" and hover.wire is not None and view.gesture is None:
-        _paint_wire(painter, view, hover.wire, "ink")
-    if not hover.node or view.gesture is not None:
-        return
-    slot = view.scene.nodes.get(hover.node)
-    if slot is None:
-        return
-    if not view.scene.selected[slot]:
-        rect = view.node_rect(hover.node).adjusted(-1, -1, 1, 1)
-        painter.setPen(QPen(view.theme.color("border_strong"), 1.5))
+    # ---- hover and selection ----------------------------------------------------------------
+
+    def _paint_hover(self, painter: QPainter, theme: Theme, hover: Hit) -> None:
+        if hover.kind == "wire" and hover.wire is not None:
+            self._paint_wire(painter, theme, hover.wire, "ink")
+        slot = self._scene.nodes.get(hover.node) if hover.node else None
+        if slot is None:
+            return
+        if not self._scene.selected[slot]:
+            rect = self._viewport.node_rect(hover.node).adjusted(-1, -1, 1, 1)
+            painter.setPen(QPen(theme.color("border_strong"), 1.5))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            radius = RADIUS * self._viewport.camera.scale
+            painter.drawRoundedRect(rect, radius, radius)
+        if hover.port is not None:
+            self._paint_port(painter, theme, hover)
+
+    def _paint_port(self, painter: QPainter, theme: Theme, hover: Hit) -> None:
+        assert hover.port is not None
+        at = self._viewport.port_position(hover.node, hover.port.name, hover.side)
+        color = theme.dtype(hover.port.dtype)
+        color.setAlphaF(0.22)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(color)
+        scale = max(self._viewport.camera.scale, 0.6)
+        painter.drawEllipse(at, 11 * scale, 11 * scale)
+        CardPainter(theme).port(painter, at, hover.port, 6 * scale)
+
+    def _paint_wire(self, painter: QPainter, theme: Theme, key: tuple[str, str], role: str) -> None:
+        slot = self._scene.wires.slots.get(key)
+        if slot is None:
+            return
+        if self._scene.wires.hidden[slot]:
+            hidden_wires.paint(painter, theme, self._scene, self._viewport, key)
+            return
+        painter.setPen(QPen(theme.color(role), 3.0))
+        array_painting.draw_lines(painter, self._viewport.wire_lines([key]))
+
+    def _paint_frame_ring(self, painter: QPainter, theme: Theme, frame: str) -> None:
+        camera = self._viewport.camera
+        rect = camera.rect_to_view(QRectF(*self._scene.document.frames[frame].rect))
+        painter.setPen(QPen(theme.color("accent"), 2))
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        radius = RADIUS * view.camera.scale
-        painter.drawRoundedRect(rect, radius, radius)
-    if hover.port is not None:
-        _paint_port(painter, view, hover)
+        radius = background_layer.FRAME_RADIUS * camera.scale
+        painter.drawRoundedRect(rect.adjusted(-1, -1, 1, 1), radius, radius)
 
-
-def _paint_port(painter: QPainter, view: CanvasView, hover: Hit) -> None:
-    assert hover.port is not None
-    at = view.port_place(hover.node, hover.port.name, hover.side)
-    color = view.theme.dtype(hover.port.dtype)
-    color.setAlphaF(0.22)
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(color)
-    scale = max(view.camera.scale, 0.6)
-    painter.drawEllipse(at, 11 * scale, 11 * scale)
-    CardPainter(view.theme).port(painter, at, hover.port, 6 * scale)
-
-
-def _paint_wire(painter: QPainter, view: CanvasView, key: tuple[str, str], role: str) -> None:
-    slot = view.scene.wires.slots.get(key)
-    if slot is None:
-        return
-    if view.scene.wires.hidden[slot]:
-        hidden_wires.paint(painter, view, key)
-        return
-    ends = view.scene.wires.ends(np.array([slot]), view.scene.positions)
-    ends = ends * view.camera.scale + np.tile([view.camera.x, view.camera.y], 2)
-    painter.setPen(QPen(view.theme.color(role), 3.0))
-    scale, lane = view.camera.scale, view.scene.wires.lane[[slot]]
-    array_painting.draw_lines(
-        painter, wire_table.smooth(ends, None, scale, lane * scale + view.camera.y)
-    )
-
-
-def _paint_focus(painter: QPainter, view: CanvasView) -> None:
-    """Four thin bars: stroking so large a rectangle would cost more than a pan."""
-    color, width, height = view.theme.color("accent", 0.5), view.width(), view.height()
-    bars = (
-        (0, 0, width, 2),
-        (0, height - 2, width, 2),
-        (0, 0, 2, height),
-        (width - 2, 0, 2, height),
-    )
-    for bar in bars:
-        painter.fillRect(*bar, color)
-
-
-_STATES = {
-    "muted": "Muted: it does not run, nor does what needs it.",
-    "bypassed": "Bypassed: it passes its input on.",
-    "resting": "Rests: something that it needs is muted.",
-    "running": "Being computed.",
-    "stale": "Out of date: the value is from before the last edit.",
-    "breakpoint": "Breakpoint: a training pauses where this is not finite, or true.",
-    "hit": "The training paused here: the value is not finite, or true.",
-}
-
-# ---- tooltips -------------------------------------------------------------------------------
-
-
-def tooltip(view: CanvasView, hit: Hit) -> str:
-    """What a thing under the pointer says, as rich text; empty for nothing."""
-    if hit.kind == "port" and hit.port is not None:
-        return _port_tip(view, hit)
-    if hit.kind in ("title", "body"):
-        return _node_tip(view, hit.node)
-    if hit.kind == "wire" and hit.wire is not None:
-        return _wire_tip(view, hit.wire)
-    return ""
-
-
-def _port_tip(view: CanvasView, hit: Hit) -> str:
-    assert hit.port is not None
-    kind = view.analysis.type_of(hit.node, hit.port.name) if view.analysis else None
-    lines = [f"<b>{escape(hit.port.name)}</b> {escape(str(kind)) if kind else ''}"]
-    if hit.port.optional:
-        lines.append("optional")
-    lines += [escape(str(p.message)) for p in _problems(view, hit.node) if p.port == hit.port.name]
-    return "<br>".join(lines)
-
-
-def _node_tip(view: CanvasView, node_id: str) -> str:
-    record = view.document.nodes[node_id]
-    slot = view.scene.nodes.get(node_id)
-    subtitle = view.scene.face(slot).subtitle if slot is not None else record.op
-    lines = [f"<b>{escape(record.name)}</b> {escape(subtitle)}"]
-    if slot is not None and view.scene.face(slot).status in _STATES:
-        lines.append(_STATES[view.scene.face(slot).status])
-    for problem in _problems(view, node_id):
-        lines.append(escape(problem.message))
-        if problem.hint:
-            lines.append(f"<i>{escape(problem.hint)}</i>")
-    shown = value_preview.plain_text(view.value_of(node_id))
-    if shown:
-        lines.append(escape(shown))
-    return "<br>".join(lines)
-
-
-def _wire_tip(view: CanvasView, key: tuple[str, str]) -> str:
-    wire = view.document.wires.get(key)
-    if wire is None:
-        return ""
-    source, target = view.document.nodes[wire.source], view.document.nodes[wire.target]
-    kind = view.analysis.type_of(wire.source, wire.source_port) if view.analysis else None
-    ends = f"{source.name}:{wire.source_port} → {target.name}:{wire.target_port}"
-    return f"{escape(ends)}<br>{escape(str(kind))}" if kind else escape(ends)
-
-
-def _problems(view: CanvasView, node_id: str) -> list:
-    return view.analysis.problems.get(node_id, []) if view.analysis else []
-
-
-def port_label(port: card_data.PortFace) -> str:
-    """A port in words, for accessibility."""
-    return " ".join(part for part in (port.name, port.type_text) if part)
-
-
-def pointer(view: CanvasView) -> QPointF:
-    """Where the pointer is, in view coordinates; the middle if it is elsewhere."""
-    at = QPointF(view.mapFromGlobal(view.cursor().pos()))
-    inside = QRectF(view.rect()).contains(at)
-    return at if inside else QPointF(view.width() / 2, view.height() / 2)
+    def _paint_focus(self, painter: QPainter, theme: Theme) -> None:
+        """Draw four thin bars: stroking so large a rectangle would cost more than a pan."""
+        color, width, height = (
+            theme.color("accent", 0.5),
+            self._widget.width(),
+            self._widget.height(),
+        )
+        bars = (
+            (0, 0, width, 2),
+            (0, height - 2, width, 2),
+            (0, 0, 2, height),
+            (width - 2, 0, 2, height),
+        )
+        for bar in bars:
+            painter.fillRect(*bar, color)

@@ -1,0 +1,255 @@
+"""Paints the kept frame of a canvas: what is damaged, in a time budget, at a level of detail."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+from PySide6.QtCore import QObject, QPointF, QRect, QRectF, QTimer
+from PySide6.QtGui import QPainter
+from PySide6.QtWidgets import QWidget
+
+from nodeflow.ui.canvas.paint import layers
+from nodeflow.ui.canvas.paint.card_atlas import CardAtlas
+from nodeflow.ui.canvas.paint.card_painter import MARGIN, CardPainter
+from nodeflow.ui.canvas.paint.frame_cache import FrameCache
+from nodeflow.ui.canvas.paint.paint_context import FAR_SCALE, FEW, TINY_SCALE, PaintContext
+from nodeflow.ui.canvas.scene.camera import STEPS_PER_OCTAVE
+from nodeflow.ui.canvas.scene.scene_model import SceneModel
+from nodeflow.ui.canvas.scene.viewport import Viewport
+from nodeflow.ui.core.theme import Theme
+
+SETTLE_MS = 40
+BUDGETS = ((SETTLE_MS / 1e3, 0.006), (0.1, 0.030), (math.inf, 0.100))
+"""Seconds since the last pan or zoom, and how many seconds one frame may spend on new cards until
+then. Cards that are late show as blocks and follow in the next frames; each of those costs, too."""
+SLOW_FRAME_MS = 14.0
+"""When painting the last whole frame took longer, zooming first shows it scaled."""
+MOST_DAMAGED = 200
+"""Nodes; with more, the whole frame is painted."""
+EXPORT_MARGIN = 48
+"""Scene units around an exported picture."""
+
+
+@dataclass
+class LiftedNodes:
+    """Nodes and frames taken out of the kept frame: they are painted over it during a drag."""
+
+    mask: np.ndarray
+    frames: frozenset[str]
+    shift: QPointF = field(default_factory=QPointF)
+    """How far they have been dragged, in scene units."""
+    is_detached: bool = False
+    """Whether the wires to other nodes are hidden."""
+
+
+class Renderer(QObject):
+    """The kept frame of a widget that shows a scene through a viewport.
+
+    It follows the viewport's signals; changes of the scene are passed in as damage. ``lifted`` and
+    ``hidden_wire`` are left out of the frame.
+    """
+
+    def __init__(
+        self, widget: QWidget, scene: SceneModel, viewport: Viewport, theme: Theme
+    ) -> None:
+        super().__init__(widget)
+        self._widget, self._scene, self._viewport = widget, scene, viewport
+        self.theme = theme
+        self.atlas = CardAtlas(CardPainter(theme))
+        self.frame = FrameCache(self._paint_part)
+        self.lifted: LiftedNodes | None = None
+        self._hidden_wire: tuple[str, str] | None = None
+        self._waiting: set[int] = set()
+        """Slots of the cards for which the last frame had no time."""
+        self._deadline = 0.0
+        self._moved_at = 0.0
+        self._far_scale = FAR_SCALE
+        self._scaled_from: tuple[int, QPointF] | None = None
+        """Step and offset of the kept frame while it is shown scaled."""
+        self._settle = QTimer(self, singleShot=True, interval=SETTLE_MS)
+        self._settle.timeout.connect(self.repaint_all)
+        self._more = QTimer(self, singleShot=True, interval=0)
+        self._more.timeout.connect(self.paint_waiting)
+        viewport.panned.connect(self._on_panned)
+        viewport.zoomed.connect(self._on_zoomed)
+        viewport.jumped.connect(self.repaint_all)
+        viewport.changed.connect(widget.update)
+
+    # ---- damage -----------------------------------------------------------------------------
+
+    def set_theme(self, theme: Theme) -> None:
+        self.theme = theme
+        self.atlas = CardAtlas(CardPainter(theme))
+        self.repaint_all()
+
+    def reset(self) -> None:
+        """Forget the cards of the document before."""
+        self._waiting.clear()
+        self.atlas.clear()
+        self.repaint_all()
+
+    def repaint_all(self) -> None:
+        """Paint the whole frame anew."""
+        self._scaled_from = None
+        self.frame.damage_all()
+        self._widget.update()
+
+    def damage(self, slots: set[int]) -> None:
+        """Paint some nodes anew, where they are and where they were."""
+        if len(slots) > MOST_DAMAGED:
+            self.repaint_all()
+            return
+        for slot in slots:
+            self._widget.update(self._damage_node(slot))
+
+    def _damage_node(self, slot: int) -> QRect:
+        rect = self._scene.rect(slot).united(self._scene.painted_rect(slot))
+        around = rect.adjusted(-MARGIN, -MARGIN, MARGIN, MARGIN)
+        return self.frame.damage(self._viewport.camera.rect_to_view(around))
+
+    def _on_panned(self, dx: float, dy: float) -> None:
+        self._moved_at = time.perf_counter()
+        if self._scaled_from is None:  # else the kept frame has another scale
+            self.frame.scroll(dx, dy)
+
+    def _on_zoomed(self, step: int, offset: QPointF) -> None:
+        self._moved_at = time.perf_counter()
+        if self.frame.last_whole_ms > SLOW_FRAME_MS and self.frame.is_whole:
+            self._scaled_from = self._scaled_from or (step, offset)
+            self._settle.start()
+        if self._scaled_from is None:
+            self.frame.damage_all()
+
+    # ---- what is left out of the frame ------------------------------------------------------
+
+    def lift(self, slots: np.ndarray, frames: frozenset[str]) -> LiftedNodes:
+        """Take nodes and frames out of the frame until `drop_lifted`."""
+        mask = np.zeros(len(self._scene.positions), bool)
+        mask[slots] = True
+        self.lifted = LiftedNodes(mask, frames)
+        self.frame.damage_all()
+        return self.lifted
+
+    def drop_lifted(self) -> None:
+        """Paint lifted nodes in the frame again."""
+        if self.lifted is not None:
+            self.lifted = None
+            self.frame.damage_all()
+            self._widget.update()
+
+    def hide_wire(self, key: tuple[str, str] | None) -> None:
+        """Leave a wire out of the frame, or none."""
+        if key != self._hidden_wire:
+            self._hidden_wire = key
+            self.repaint_all()
+
+    # ---- painting ---------------------------------------------------------------------------
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the last frame was complete: no card left for later, no scaled picture."""
+        whole = self.frame.is_whole and not self._more.isActive()
+        return whole and not self._waiting and self._scaled_from is None
+
+    def paint(self, painter: QPainter) -> None:
+        """Draw the frame, repairing what is damaged."""
+        camera, now = self._viewport.camera, time.perf_counter()
+        camera.dpr = self._widget.devicePixelRatioF()
+        self.frame.resize(self._widget.size(), camera.dpr)
+        rest = now - self._moved_at
+        self._deadline = now + next(budget for least, budget in BUDGETS if rest < least)
+        self.atlas.begin_frame()
+        if self._scaled_from is not None:
+            self._paint_scaled(painter, *self._scaled_from)
+        else:
+            self._choose_detail()
+            painter.drawPixmap(0, 0, self.frame.repair())
+        if self._waiting:
+            self._more.start()
+
+    def context(self, rect: QRectF) -> PaintContext:
+        """What painting a part of the view needs; shadows and ports reach out of the cards."""
+        camera, lifted = self._viewport.camera, self.lifted
+        around = rect.adjusted(-MARGIN, -MARGIN, MARGIN, MARGIN)
+        return PaintContext(
+            scene=self._scene,
+            theme=self.theme,
+            scale=camera.scale,
+            offset=QPointF(camera.x, camera.y),
+            area=camera.rect_to_scene(around),
+            step=camera.step,
+            far_scale=self._far_scale,
+            dpr=camera.dpr,
+            atlas=self.atlas,
+            hidden=None if lifted is None else lifted.mask,
+            hidden_frames=frozenset() if lifted is None else lifted.frames,
+            hidden_wire=self._hidden_wire,
+        )
+
+    def paint_waiting(self) -> None:
+        """Paint the cards for which the last frame had no time."""
+        waiting, self._waiting = self._waiting, set()
+        if len(waiting) > MOST_DAMAGED:
+            self.frame.damage_all()
+        else:
+            for slot in waiting:
+                self._damage_node(slot)
+        self._widget.update()
+
+    def _choose_detail(self) -> None:
+        """Far away, names are only drawn while few nodes are visible."""
+        far_scale = FAR_SCALE
+        if TINY_SCALE <= self._viewport.camera.scale < FAR_SCALE:
+            count = len(self._scene.nodes_in(self._viewport.visible_area))
+            slack = 1.25 if self._far_scale == TINY_SCALE else 1.0  # no flicker at the border
+            far_scale = TINY_SCALE if count <= FEW * slack else FAR_SCALE
+        if far_scale != self._far_scale:
+            self._far_scale = far_scale
+            self.frame.damage_all()
+            self._widget.update()  # what is being painted may be a part
+
+    def _paint_scaled(self, painter: QPainter, step: int, offset: QPointF) -> None:
+        """Draw the last true frame, scaled to where its content is now."""
+        camera = self._viewport.camera
+        ratio = 2.0 ** ((camera.step - step) / STEPS_PER_OCTAVE)
+        corner = QPointF(camera.x, camera.y) - offset * ratio
+        painter.fillRect(self._widget.rect(), self.theme.color("canvas"))
+        painter.translate(corner)
+        painter.scale(ratio, ratio)
+        painter.drawPixmap(0, 0, self.frame.pixmap)
+        painter.resetTransform()
+
+    def _paint_part(self, painter: QPainter, rect: QRectF) -> None:
+        """Paint a part of the frame (view coordinates)."""
+        context = self.context(rect)
+        context.deadline = self._deadline
+        layers.paint_all(painter, context)
+        self._waiting.update(context.waiting)
+
+    # ---- exports ----------------------------------------------------------------------------
+
+    def export(self, painter: QPainter, rect: QRectF, source: QRectF | None = None) -> None:
+        """Draw a scene rectangle (default: everything) into ``rect`` as vectors."""
+        what = source if source is not None else self.export_rect()
+        scale = min(rect.width() / what.width(), rect.height() / what.height())
+        spare = QPointF(rect.width() - what.width() * scale, rect.height() - what.height() * scale)
+        offset = rect.topLeft() + spare / 2 - what.topLeft() * scale
+        area = QRectF(what.topLeft() - spare / 2 / scale, rect.size() / scale)
+        painter.save()
+        layers.paint_all(painter, PaintContext(self._scene, self.theme, scale, offset, area))
+        painter.restore()
+
+    def export_rect(self, ids: Iterable[str] | None = None) -> QRectF:
+        """The scene rectangle of everything, or of some nodes and frames, with a margin."""
+        total, frames = QRectF(), self._scene.document.frames
+        if ids is None:
+            total = self._scene.bounds()
+        for i in ids or ():
+            slot = self._scene.nodes.get(i)
+            total |= QRectF(*frames[i].rect) if slot is None else self._scene.rect(slot)
+        margin = EXPORT_MARGIN
+        return total.adjusted(-margin, -margin, margin, margin)

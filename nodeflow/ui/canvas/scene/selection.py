@@ -1,0 +1,128 @@
+"""The selection: nodes, a frame, or a wire.
+
+Selected nodes are a mask over the slots of the scene, which the painter reads directly. A box may
+select frames along with nodes; a frame selected by itself is ``frame``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from PySide6.QtCore import QObject, Signal
+
+from nodeflow.document.edit import commands
+from nodeflow.ui.canvas.scene.scene_model import SceneModel
+
+
+class Selection(QObject):
+    """What is selected in a scene.
+
+    Signals:
+        changed(list of ids): the selected nodes, or the one selected frame.
+        wire_selected(): a wire, and nothing else.
+    """
+
+    changed = Signal(list)
+    wire_selected = Signal()
+
+    def __init__(self, scene: SceneModel, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._scene = scene
+        self.frame = ""
+        """The frame that is selected by itself; it may have been deleted since."""
+        self.wire: tuple[str, str] | None = None
+        """Key of the selected wire; it may have been deleted since."""
+        self.open_port: tuple[str, str, str] | None = None
+        """Node, side and port of a wire that is being drawn by keyboard."""
+        self._frames: frozenset[str] = frozenset()
+        self._last: list[str] = []
+
+    # ---- reading ----------------------------------------------------------------------------
+
+    @property
+    def is_frame(self) -> bool:
+        """Whether one frame is selected by itself."""
+        return self.frame in self._scene.document.frames
+
+    @property
+    def frames(self) -> list[str]:
+        """Frames selected along with nodes by a box or Select all: they move, copy and go with
+        the nodes."""
+        return [i for i in self._scene.document.frames if i in self._frames]
+
+    def nodes(self) -> list[str]:
+        """Ids of the selected nodes."""
+        return [self._scene.nodes.key(s) for s in np.flatnonzero(self._scene.selected).tolist()]
+
+    def ids(self) -> list[str]:
+        """Ids of the selected nodes, or of the one selected frame."""
+        return [self.frame] if self.is_frame else self.nodes()
+
+    def with_contents(self) -> list[str]:
+        """The selected nodes and frames, or the one selected frame with all that it holds."""
+        if not self.is_frame:
+            return [*self.nodes(), *self.frames]
+        nodes, frames = commands.held_by(self._scene.document, self.frame)
+        return [*nodes, self.frame, *frames]
+
+    def targets(self) -> list[str]:
+        """The selected nodes, or those whose corner lies in the selected frame."""
+        frame = self._scene.document.frames.get(self.frame)
+        if frame is None:
+            return self.nodes()
+        x, y, width, height = frame.rect
+        return [
+            node.id
+            for node in self._scene.document.nodes.values()
+            if x <= node.pos[0] < x + width and y <= node.pos[1] < y + height
+        ]
+
+    # ---- changing ---------------------------------------------------------------------------
+
+    def select(self, ids: Iterable[str]) -> None:
+        """Select exactly these nodes, or one frame; unknown ids are ignored."""
+        ids, scene = list(ids), self._scene
+        frame = next((i for i in ids if i in scene.document.frames), "")
+        wanted = np.zeros_like(scene.selected)
+        if not frame:
+            wanted[[s for s in map(scene.nodes.get, ids) if s is not None]] = True
+        self.select_mask(wanted, frame)
+
+    def select_all(self) -> None:
+        """Select every node and frame."""
+        wanted = np.zeros_like(self._scene.selected)
+        wanted[self._scene.nodes.used()] = True
+        self.select_mask(wanted, frames=self._scene.document.frames)
+
+    def select_wire(self, key: tuple[str, str]) -> None:
+        """Select a wire, and nothing else."""
+        self.select([])
+        self.wire = key
+        self.wire_selected.emit()
+
+    def select_mask(self, wanted: np.ndarray, frame: str = "", frames: Iterable[str] = ()) -> None:
+        """Select the nodes of a mask over slots with ``frames``, or one ``frame``."""
+        changed, along = np.flatnonzero(self._scene.selected != wanted), frozenset(frames)
+        if len(along) == 1 and not frame and not wanted.any():
+            (frame,), along = along, frozenset()
+        if not len(changed) and frame == self.frame and along == self._frames:
+            return
+        self._scene.selected[:] = wanted
+        self.frame, self._frames = frame, along
+        self._scene.restyle(set(changed.tolist()))
+        self._last = self.ids()
+        self.changed.emit(self._last)
+
+    def clear(self) -> None:
+        """Forget everything: the scene shows another document."""
+        self.frame, self._frames, self.wire = "", frozenset(), None
+        self._last = []
+        self.changed.emit([])
+
+    def drop_deleted(self) -> None:
+        """Report the change where selected nodes or the frame were deleted or restored."""
+        now = self.ids()
+        if now != self._last:
+            self._last = now
+            self.changed.emit(now)

@@ -1,0 +1,293 @@
+"""The viewport: which part of the scene is visible, and where its things are in view coordinates.
+
+It moves the camera and reports how, so that the painter can shift the kept frame after a pan
+instead of painting a new one. It knows the size of the widget, but paints nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+from PySide6.QtCore import QObject, QPointF, QRectF, QSize, Signal
+
+from nodeflow.ui.canvas.scene import card_data, wire_table
+from nodeflow.ui.canvas.scene.camera import STEPS_PER_OCTAVE, Camera
+from nodeflow.ui.canvas.scene.hit_test import Hit, hit_test
+from nodeflow.ui.canvas.scene.scene_model import SceneModel, port_place
+
+VISIBLE_MARGIN = 40.0
+"""Pixels between the edge of the view and nodes that are scrolled into it."""
+PAN_STEP = 48.0
+"""Pixels."""
+COVER_MARGIN = 12.0
+"""Pixels between the minimap and what is fitted beside it."""
+LEFT_MARGIN = 48.0
+"""Scene units left of the beginning of a graph."""
+FEW_WIRES = 20
+"""More wires at once are drawn with fewer segments."""
+
+
+class Viewport(QObject):
+    """Camera and size of a view of a scene.
+
+    Signals:
+        panned(dx, dy): by whole pixels, at the same scale.
+        zoomed(step, offset): the camera's before.
+        jumped(): elsewhere, or to another scale.
+        changed(): any of these; emitted after them.
+    """
+
+    panned = Signal(float, float)
+    zoomed = Signal(int, QPointF)
+    jumped = Signal()
+    changed = Signal()
+
+    def __init__(
+        self, scene: SceneModel, size: Callable[[], QSize], parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._scene, self._size = scene, size
+        self.camera = Camera()
+        self.cover: Callable[[], QRectF] = QRectF
+        """The part of the view that a child widget (the minimap) covers; empty for none."""
+        self.is_fitted = True
+        """Whether the whole graph is shown again when the view is resized; until the user moves
+        the view or edits."""
+
+    # ---- view coordinates -------------------------------------------------------------------
+
+    @property
+    def width(self) -> int:
+        return self._size().width()
+
+    @property
+    def height(self) -> int:
+        return self._size().height()
+
+    @property
+    def rect(self) -> QRectF:
+        """The whole view, in view coordinates."""
+        return QRectF(0, 0, self.width, self.height)
+
+    @property
+    def center(self) -> QPointF:
+        """The middle of the view, in view coordinates."""
+        return QPointF(self.width / 2, self.height / 2)
+
+    @property
+    def visible_area(self) -> QRectF:
+        """The visible part of the scene, in scene coordinates."""
+        return self.camera.rect_to_scene(self.rect)
+
+    def visible_ids(self) -> list[str]:
+        """Ids of the visible nodes."""
+        scene = self._scene
+        return [scene.nodes.key(slot) for slot in scene.nodes_in(self.visible_area).tolist()]
+
+    def hit_test(self, at: QPointF) -> Hit:
+        """What lies at a point of the view."""
+        return hit_test(self._scene, self.camera.to_scene(at), self.camera.scale)
+
+    def port_position(self, node_id: str, port: str, side: str) -> QPointF:
+        """Where a port is, in view coordinates; ``side`` is ``in`` or ``out``."""
+        slot = self._scene.nodes.get(node_id)
+        if slot is None:
+            return QPointF()
+        face = self._scene.face(slot)
+        x, y = self._scene.positions[slot]
+        down, _ = port_place(face, side, port)
+        return self.camera.to_view(QPointF(x + (face.width if side == "out" else 0), y + down))
+
+    def node_rect(self, node_id: str) -> QRectF:
+        """A node's card in view coordinates; empty if there is no such node."""
+        slot = self._scene.nodes.get(node_id)
+        return QRectF() if slot is None else self.camera.rect_to_view(self._scene.rect(slot))
+
+    def header_rect(self, node_id: str) -> QRectF:
+        """The title line of a node's card in view coordinates."""
+        rect = self.node_rect(node_id)
+        scale = self.camera.scale
+        left = card_data.ICON_ROOM * scale
+        return QRectF(rect.x() + left - 6, rect.y() + 4 * scale, rect.width() - left, 24 * scale)
+
+    def wire_lines(self, keys: Iterable[tuple[str, str]]) -> np.ndarray:
+        """(m, 4) line segments of wires in view coordinates."""
+        wires = self._scene.wires
+        slots = [s for s in map(wires.slots.get, keys) if s is not None]
+        if not slots:
+            return np.zeros((0, 4))
+        scale, x, y = self.camera.scale, self.camera.x, self.camera.y
+        ends = wires.ends(np.array(slots), self._scene.positions) * scale + [x, y, x, y]
+        lane = wires.lane[slots] * scale + y
+        if len(slots) > FEW_WIRES:
+            return wire_table.segments(ends, 16, None, scale, lane)
+        return wire_table.smooth(ends, None, scale, lane)
+
+    def kept_inside(self, rect: QRectF) -> QRectF:
+        """A rectangle (view coordinates) moved into the view as far as it fits."""
+        x = max(8.0, min(rect.x(), self.width - rect.width() - 8))
+        y = max(8.0, min(rect.y(), self.height - rect.height() - 8))
+        return QRectF(x, y, rect.width(), rect.height())
+
+    # ---- pan and zoom -----------------------------------------------------------------------
+
+    def pan(self, dx: float, dy: float) -> None:
+        """Move the scene by pixels of the view."""
+        x, y = self.camera.x, self.camera.y
+        self.camera.pan(dx, dy)
+        self.panned.emit(self.camera.x - x, self.camera.y - y)
+        self._report()
+
+    def pan_step(self, dx: int, dy: int) -> None:
+        """Move the view a little to the left (-1) or right, up or down."""
+        self.pan(-PAN_STEP * dx, -PAN_STEP * dy)
+
+    def zoom(self, steps: int, anchor: QPointF | None = None) -> None:
+        """Zoom by steps of an eighth of an octave around a view point (default the middle)."""
+        step, offset = self.camera.step, QPointF(self.camera.x, self.camera.y)
+        if self.camera.zoom_to(step + steps, anchor or self.center):
+            self.zoomed.emit(step, offset)
+            self._report()
+
+    def zoom_in(self) -> None:
+        self.zoom(STEPS_PER_OCTAVE // 4)
+
+    def zoom_out(self) -> None:
+        self.zoom(-STEPS_PER_OCTAVE // 4)
+
+    def zoom_reset(self) -> None:
+        self.zoom(-self.camera.step)
+
+    def on_resize(self, before: QSize) -> None:
+        """The view has another size: keep its middle, or the whole graph in sight."""
+        if self.is_fitted or not before.isValid():
+            self.fit_all()
+            return
+        self.camera.pan((self.width - before.width()) / 2, (self.height - before.height()) / 2)
+        self.jumped.emit()
+
+    # ---- fit and center ---------------------------------------------------------------------
+
+    def fit_all(self) -> None:
+        """Show everything, at most at life size; an empty document shows the origin."""
+        frames = self._scene.document.frames.values()
+        notes = [QRectF(*frame.rect) for frame in frames if frame.note]
+        self._fit(self._scene.bounds(), self._scene.nodes.used(), notes)
+        self.is_fitted = True
+
+    def keep_fitted(self) -> None:
+        """Fit again because the cover came or went, unless the user moved the view."""
+        if self.is_fitted:
+            self.fit_all()
+
+    def fit(self, ids: Sequence[str]) -> None:
+        """Show these nodes, or this frame; everything if there are none."""
+        frames = [f for f in map(self._scene.document.frames.get, ids) if f is not None]
+        slots = self._slots(ids)
+        if frames:
+            area = QRectF(*frames[0].rect)
+            self._fit(area, slots[:0], [area])
+        elif len(slots):
+            self._fit(self._scene.bounds(slots), slots)
+        else:
+            self.fit_all()
+
+    def show_beginning(self, scale: float) -> None:
+        """Show the left end of the graph at a scale, level with the leftmost node."""
+        scene, used = self._scene, self._scene.nodes.used()
+        if not len(used):
+            return
+        first = scene.rect(int(used[scene.positions[used, 0].argmin()]))
+        self.camera.step = round(math.log2(scale) * STEPS_PER_OCTAVE)
+        across = self.width / 2 / self.camera.scale - LEFT_MARGIN
+        self._jump(QPointF(scene.bounds().left() + across, first.center().y()))
+
+    def center_on(self, node_id: str) -> None:
+        """Bring a node to the middle, at a readable size."""
+        slot = self._scene.nodes.get(node_id)
+        if slot is not None:
+            self.camera.step = max(self.camera.step, -STEPS_PER_OCTAVE // 2)
+            self._jump(self._scene.rect(slot).center())
+
+    def look_at(self, center: QPointF, step: int) -> None:
+        """Put a scene point in the middle, at a step of the zoom ladder."""
+        if step == self.camera.step:
+            gap = (self.camera.to_scene(self.center) - center) * self.camera.scale
+            self.pan(gap.x(), gap.y())
+            return
+        self.camera.step = step
+        self._jump(center)
+
+    def ensure_visible(self, *node_ids: str) -> None:
+        """Move the view as little as makes nodes visible; zoom out if they need room."""
+        slots = self._slots(node_ids)
+        if len(slots):
+            self.ensure_area_visible(self._scene.bounds(slots))
+
+    def ensure_area_visible(self, area: QRectF) -> None:
+        """Do the same for a rectangle of the scene."""
+        seen, margin = self.camera.rect_to_view(area), VISIBLE_MARGIN
+        room = self.rect.adjusted(margin, margin, -margin, -margin)
+        if seen.width() > room.width() or seen.height() > room.height():
+            self._fit(area, np.zeros(0, np.int64), [area])
+            return
+        dx = max(room.left() - seen.left(), 0) + min(room.right() - seen.right(), 0)
+        dy = max(room.top() - seen.top(), 0) + min(room.bottom() - seen.bottom(), 0)
+        hidden = seen.translated(dx, dy) & self._covered()
+        if not hidden.isEmpty():
+            dy -= hidden.height()
+        if dx or dy:
+            self.pan(dx, dy)
+
+    def _slots(self, node_ids: Iterable[str]) -> np.ndarray:
+        slots = map(self._scene.nodes.get, node_ids)
+        return np.array([slot for slot in slots if slot is not None], np.int64)
+
+    def _covered(self) -> QRectF:
+        """The covered part of the view with some margin; empty for none."""
+        cover = self.cover()
+        return cover if cover.isEmpty() else cover.adjusted(-COVER_MARGIN, -COVER_MARGIN, 0, 0)
+
+    def _fit(self, rect: QRectF, slots: np.ndarray, areas: Sequence[QRectF] = ()) -> None:
+        """Show a scene rectangle whole, and no card or area of it under the cover."""
+        self.camera.fit(rect, self.width, self.height)
+        cover = self._covered()
+        if not cover.isEmpty():
+            self._fit_beside(rect, cover, slots, areas)
+        self.jumped.emit()
+        self._report()
+
+    def _fit_beside(
+        self, rect: QRectF, cover: QRectF, slots: np.ndarray, areas: Sequence[QRectF]
+    ) -> None:
+        """As large as leaves the cover free: in the middle, else above it or left of it."""
+        scene = self._scene
+        corners, sizes = scene.positions[slots], scene.sizes[slots]
+
+        def is_free() -> bool:
+            under = self.camera.rect_to_scene(cover)
+            low, high = [under.left(), under.top()], [under.right(), under.bottom()]
+            cards = ((corners < high) & (corners + sizes > low)).all(axis=1)
+            return not cards.any() and not any(under.intersects(area) for area in areas)
+
+        width, height = self.width, self.height
+        rooms = ((width, cover.top()), (cover.left(), height))
+        best = max(rooms, key=lambda room: self.camera.fitting_step(rect, *room))
+        step = self.camera.fitting_step(rect, *best)
+        while not is_free():
+            if self.camera.step <= step:
+                self.camera.fit(rect, *best)
+                return
+            self.camera.step -= 1
+            self.camera.look_at(rect.center(), width, height)
+
+    def _jump(self, center: QPointF) -> None:
+        self.camera.look_at(center, self.width, self.height)
+        self.jumped.emit()
+        self._report()
+
+    def _report(self) -> None:
+        self.is_fitted = False
+        self.changed.emit()

@@ -1,0 +1,73 @@
+"""Tooltips of the canvas: ports, nodes and wires described as rich text."""
+
+from __future__ import annotations
+
+from html import escape
+
+from nodeflow.document.model.problems import Problem
+from nodeflow.ui.canvas.scene import value_preview
+from nodeflow.ui.canvas.scene.hit_test import Hit
+from nodeflow.ui.canvas.scene.scene_model import SceneModel
+
+_STATES = {
+    "muted": "Muted: it does not run, nor does what needs it.",
+    "bypassed": "Bypassed: it passes its input on.",
+    "resting": "Rests: something that it needs is muted.",
+    "running": "Being computed.",
+    "stale": "Out of date: the value is from before the last edit.",
+    "breakpoint": "Breakpoint: a training pauses where this is not finite, or true.",
+    "hit": "The training paused here: the value is not finite, or true.",
+}
+
+
+def tooltip(scene: SceneModel, hit: Hit) -> str:
+    """The rich text for what lies under the pointer; empty for nothing."""
+    if hit.kind == "port" and hit.port is not None:
+        return _port_tip(scene, hit)
+    if hit.kind in ("title", "body"):
+        return _node_tip(scene, hit.node)
+    if hit.kind == "wire" and hit.wire is not None:
+        return _wire_tip(scene, hit.wire)
+    return ""
+
+
+def _port_tip(scene: SceneModel, hit: Hit) -> str:
+    assert hit.port is not None
+    kind = scene.analysis.type_of(hit.node, hit.port.name) if scene.analysis else None
+    lines = [f"<b>{escape(hit.port.name)}</b> {escape(str(kind)) if kind else ''}"]
+    if hit.port.optional:
+        lines.append("optional")
+    problems = _problems(scene, hit.node)
+    lines += [escape(str(p.message)) for p in problems if p.port == hit.port.name]
+    return "<br>".join(lines)
+
+
+def _node_tip(scene: SceneModel, node_id: str) -> str:
+    record = scene.document.nodes[node_id]
+    slot = scene.nodes.get(node_id)
+    subtitle = scene.face(slot).subtitle if slot is not None else record.op
+    lines = [f"<b>{escape(record.name)}</b> {escape(subtitle)}"]
+    if slot is not None and scene.face(slot).status in _STATES:
+        lines.append(_STATES[scene.face(slot).status])
+    for problem in _problems(scene, node_id):
+        lines.append(escape(problem.message))
+        if problem.hint:
+            lines.append(f"<i>{escape(problem.hint)}</i>")
+    shown = value_preview.plain_text(scene.builder.values.get(node_id))
+    if shown:
+        lines.append(escape(shown))
+    return "<br>".join(lines)
+
+
+def _wire_tip(scene: SceneModel, key: tuple[str, str]) -> str:
+    wire = scene.document.wires.get(key)
+    if wire is None:
+        return ""
+    source, target = scene.document.nodes[wire.source], scene.document.nodes[wire.target]
+    kind = scene.analysis.type_of(wire.source, wire.source_port) if scene.analysis else None
+    ends = f"{source.name}:{wire.source_port} → {target.name}:{wire.target_port}"
+    return f"{escape(ends)}<br>{escape(str(kind))}" if kind else escape(ends)
+
+
+def _problems(scene: SceneModel, node_id: str) -> list[Problem]:
+    return scene.analysis.problems.get(node_id, []) if scene.analysis else []

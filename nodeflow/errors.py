@@ -168,13 +168,30 @@ class DownloadError(DataError):
     """A download failed; an existing file is left as it was."""
 
 
+SYNONYMS = {
+    "absolute": "abs", "all": "reduce_all", "any": "reduce_any", "astype": "cast",
+    "cat": "concat", "concatenate": "concat", "clip": "clip_by_value", "dim": "axis",
+    "div": "divide", "dot": "matmul", "keep_dims": "keepdims", "keepdim": "keepdims",
+    "logsumexp": "reduce_logsumexp", "max": "reduce_max", "mean": "reduce_mean",
+    "min": "reduce_min", "mm": "matmul", "mod": "modulo", "mul": "multiply", "neg": "negative",
+    "permute": "transpose", "pow": "power", "prod": "reduce_prod", "remainder": "modulo",
+    "repeat": "tile", "sub": "subtract", "sum": "reduce_sum", "to": "cast",
+    "true_divide": "divide",
+}  # fmt: skip
+"""Names that numpy, PyTorch and other versions of TensorFlow give to what has another name here."""
+
+
 def suggest(name: str, names: Iterable[str], prefix: str = "Did you mean") -> str | None:
     """A hint with the names similar to ``name``, or None if there are none.
 
     >>> suggest("matmull", ["matmul", "add"])
     'Did you mean matmul?'
+    >>> suggest("sum", ["einsum", "reduce_sum"])
+    'Did you mean reduce_sum?'
     """
     names = list(dict.fromkeys(names))
+    if (known := SYNONYMS.get(name.lower())) in names:
+        return f"{prefix} {known}?"
     lowered = {n.lower(): n for n in names}
     near = [lowered[n] for n in get_close_matches(name.lower(), lowered, n=3, cutoff=0.6)]
     if not near:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from nodeflow.errors import DtypeError, MissingInput, NodeflowError
 from nodeflow.graph.declaration import NodeDeclaration
-from nodeflow.graph.types import TensorType
+from nodeflow.graph.types import FLOATS, TensorType, numpy_dtype
 
 
 def infer_types(
@@ -68,8 +70,17 @@ def check_dtypes(op: NodeDeclaration, types: Sequence[TensorType]) -> None:
                 f"{name!r} is {tensor_type.dtype} but {other!r} is {dtype}; "
                 "nodeflow does not cast silently",
                 port=name,
-                hint=f"Insert a Cast to {dtype} before {name!r}.",
+                hint=_cast_one((name, tensor_type.dtype), (other, dtype)),
             )
+
+
+def _cast_one(one: tuple[str, str], other: tuple[str, str]) -> str:
+    """A hint to cast one of two ports, that which loses less: the narrower, or not the float."""
+    (name, dtype), (other_name, wanted) = one, other
+    is_exact = np.can_cast(numpy_dtype(wanted), numpy_dtype(dtype), "safe")
+    if is_exact or (dtype in FLOATS and wanted not in FLOATS):
+        name, wanted = other_name, dtype
+    return f"Insert a Cast to {wanted} before {name!r}."
 
 
 def _any_of(dtypes: Sequence[str]) -> str:

@@ -50,10 +50,12 @@ class MatMul(Op):
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         for port, type_ in zip("xy", types, strict=True):
             if type_.rank < 2:
+                single = "Give it a shape of two sizes, such as [784, 300]."
+                kind = f"shape {shape_text(type_.shape)}" if type_.rank else "a single number"
                 raise ShapeError(
-                    f"matmul needs a matrix, not shape {shape_text(type_.shape)}",
+                    f"matmul needs a matrix, not {kind}",
                     port=port,
-                    hint="Insert expand_dims or reshape.",
+                    hint="Insert expand_dims or reshape." if type_.rank else single,
                 )
         x, y = types[0].shape, types[1].shape
         rows, inner = x[-2:][::-1] if attrs["transpose_x"] else x[-2:]

@@ -184,7 +184,7 @@ def test_a_named_number_is_a_constant_of_its_own(made):
         ("lambda: x", 0, 0, "not part of formulas"),
         ("split(x, parts=[1, 1]) + 1", 0, 0, "2 outputs"),
         ("split(x, parts=[1, 1])[2]", 0, 23, "2 outputs"),
-        ("group(x) + 1", 0, 0, "not a value"),
+        ("group(x) + 1", 0, 0, "no value"),
         ("x + " * 2500 + "x", 0, 0, "too deeply"),
         ("(" * 300 + "x" + ")" * 300, 0, 0, ""),
         ("x + 1\0", 0, 0, "null"),

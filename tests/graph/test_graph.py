@@ -10,6 +10,7 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.errors import (
+    SYNONYMS,
     DtypeError,
     GraphError,
     LiteralError,
@@ -237,3 +238,39 @@ def test_a_bare_bool_as_a_condition_is_refused(condition: bool) -> None:
         assert e.value.port == "condition"
         assert nf.where(nf.constant(condition), x, 0.0).shape == (None,)
         assert nf.where([True, False], [1.0, 2.0], 0.0).shape == (2,)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "hint"),
+    [
+        ("int64", "float64", "Cast to float64 before 'x'"),
+        ("float64", "int64", "Cast to float64 before 'y'"),
+        ("float32", "float64", "Cast to float64 before 'x'"),
+        ("float64", "float32", "Cast to float64 before 'y'"),
+        ("float32", "int32", "Cast to float32 before 'y'"),
+        ("int32", "int64", "Cast to int64 before 'x'"),
+    ],
+)
+def test_different_dtypes_hint_at_the_cast_that_loses_least(x, y, hint):
+    with nf.Graph(), pytest.raises(DtypeError, match=hint):
+        nf.add(nf.placeholder(x, []), nf.placeholder(y, []))
+
+
+@pytest.mark.parametrize(
+    ("foreign", "ours"), [("sum", "reduce_sum"), ("mean", "reduce_mean"), ("dot", "matmul")]
+)
+def test_a_name_of_another_library_suggests_ours(foreign, ours):
+    with pytest.raises(AttributeError, match=f"Did you mean {ours}\\?"):
+        getattr(nf, foreign)
+
+
+def test_an_attribute_of_another_library_suggests_ours():
+    with nf.Graph(), pytest.raises(nf.errors.AttributeProblem, match="Did you mean axis"):
+        nf.reduce_sum(nf.placeholder("float32", [2]), dim=0)
+
+
+def test_every_synonym_leads_to_a_name_that_exists():
+    attributes = {attr.name for op in nf.REGISTRY for attr in op.attrs}
+    for foreign, ours in SYNONYMS.items():
+        assert ours in nf.REGISTRY or ours in attributes, ours
+        assert foreign not in nf.REGISTRY, foreign

@@ -331,7 +331,7 @@ def test_scalars_in_operators_take_the_other_dtype() -> None:
             n + 1.5
         with pytest.raises(DtypeError, match="does not cast silently") as caught:
             n + x
-        assert "Cast to int32" in caught.value.hint
+        assert "Cast to float64 before 'x'" in caught.value.hint
 
 
 def test_placeholder_needs_a_feed_or_a_sample() -> None:

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.data.batching import epoch_order
 from nodeflow.data.dataset import SPLITS, split_edges
+from nodeflow.data.shuffling import epoch_order
 from nodeflow.errors import AttributeProblem, suggest
 from nodeflow.graph.declaration import Attr
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.data.batching import epoch_order
+from nodeflow.data.shuffling import epoch_order
 from nodeflow.engine.session import Session
 from nodeflow.engine.stepper import Stepper
 from nodeflow.errors import DataError

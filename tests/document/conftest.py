@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -9,6 +10,21 @@ import pytest
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.edit import commands
 from nodeflow.document.model.document import Document
+from nodeflow.document.model.records import NodeRecord
+
+
+@pytest.fixture
+def inferences(monkeypatch: pytest.MonkeyPatch) -> Counter[Analysis]:
+    """How many nodes each analysis infers from now on."""
+    counts: Counter[Analysis] = Counter()
+    infer = Analysis._infer
+
+    def counting(analysis: Analysis, record: NodeRecord) -> Any:
+        counts[analysis] += 1
+        return infer(analysis, record)
+
+    monkeypatch.setattr(Analysis, "_infer", counting)
+    return counts
 
 
 class Sketch:

@@ -81,8 +81,7 @@ class Analysis:
     `base_dir` is where relative data paths start; by default the document's folder. `known` has
     the output types of nodes that need no inference. `given` is what is wired into the inputs of
     a definition, for one instance of it.
-    Call `update(change)` for each of the file's changes. `inferred` counts nodes inferred so
-    far, for tests that nothing is inferred in vain.
+    Call `update(change)` for each of the file's changes.
 
     `inside` holds the analysis of each instance of a subgraph, by the instance's id. `stamp` is
     another object whenever types or problems are others than before; where undo leads back to
@@ -104,7 +103,6 @@ class Analysis:
         self._known = known or {}
         self._base_dir = base_dir
         self.problems: dict[str, list[Problem]] = {}
-        self.inferred = 0
         self._results: dict[str, Inferred] = {}
         self._answers = InferenceCache()
         self._watchers: set[str] = set()
@@ -308,7 +306,6 @@ class Analysis:
             if node_id in looping:
                 now = Inferred(None, (self._loop_problem(nodes[node_id], looping),))
             elif node_id in waiting:
-                self.inferred += 1
                 now = self._infer(nodes[node_id])
                 self._watch(nodes[node_id])
             else:

@@ -8,7 +8,6 @@ import numpy as np
 
 Rule = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """From corners and sizes, both (n, 2), to new corners."""
-EDGES = ("left", "right", "top", "bottom", "center_x", "center_y")
 _PART = {"left": 0.0, "center_x": 0.5, "right": 1.0, "top": 0.0, "center_y": 0.5, "bottom": 1.0}
 _AXIS = {"left": 0, "center_x": 0, "right": 0, "top": 1, "center_y": 1, "bottom": 1}
 

@@ -46,7 +46,7 @@ from nodeflow.document.analysis.traversal import downstream, topological, upstre
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.problems import Problem
 from nodeflow.document.model.records import INPUTS, OUTPUTS, SUBGRAPH, Change, NodeRecord, Wire
-from nodeflow.document.model.snapshots import KeptStates
+from nodeflow.document.model.snapshots import Snapshots
 from nodeflow.errors import CycleError
 from nodeflow.graph.types import TensorType
 
@@ -63,7 +63,7 @@ class Carried(NamedTuple):
     kind: str = TENSOR
 
 
-class _Kept(NamedTuple):
+class _Snapshot(NamedTuple):
     """What an analysis knew of one state of its document; the tables are its own."""
 
     stamp: object
@@ -72,7 +72,7 @@ class _Kept(NamedTuple):
     watchers: set[str]
     looping: set[str]
     given: dict[str, Carried]
-    inside: dict[str, tuple[Analysis, _Kept]]
+    inside: dict[str, tuple[Analysis, _Snapshot]]
 
 
 class Analysis:
@@ -108,7 +108,7 @@ class Analysis:
         self._watchers: set[str] = set()
         self._looping: set[str] = set()
         self._ancestors: tuple[int, str, set[str]] | None = None
-        self._kept: KeptStates[_Kept] = KeptStates(doc.state)
+        self._snapshots: Snapshots[_Snapshot] = Snapshots(doc.state)
         self.stamp = object()
         self._propagate(set(doc.nodes))
         self._update_training()
@@ -190,11 +190,13 @@ class Analysis:
 
         Nodes that are gone count. "" among them stands for the training settings.
         """
-        kept = self._kept.follow(change, self._keep)
+        snapshot = self._snapshots.follow(change, self._take_snapshot)
         if change.only_moves:
             return set()
-        changed = self._update(change, change.scopes) if kept is None else self._restore(kept)
-        if kept is not None:  # their files may be others by now
+        changed = (
+            self._update(change, change.scopes) if snapshot is None else self._restore(snapshot)
+        )
+        if snapshot is not None:  # their files may be others by now
             changed |= self._refresh_datasets()
         if self._update_training():
             changed.add(TRAINING)
@@ -264,7 +266,7 @@ class Analysis:
 
     def refresh_datasets(self) -> set[str]:
         """Looks at the data sets' files again (they, or the document's folder, changed)."""
-        self._kept.clear()
+        self._snapshots.clear()
         return self._refresh_datasets()
 
     def _refresh_datasets(self) -> set[str]:
@@ -283,7 +285,7 @@ class Analysis:
         """Looks again at the nodes of these ops, which were declared anew or are gone; returns
         them, and the others whose types or problems changed."""
         self._answers.clear()
-        self._kept.clear()
+        self._snapshots.clear()
         self.stamp = object()
         nodes = {i for i, n in self.doc.nodes.items() if n.op in ops}
         nodes |= {i for i, inside in self.inside.items() if inside.refresh_ops(ops)}
@@ -325,32 +327,40 @@ class Analysis:
         self._touched |= changed
         return changed
 
-    def _keep(self) -> _Kept:
+    def _take_snapshot(self) -> _Snapshot:
         """All that is known, for when the document is again as it is now."""
-        return _Kept(
+        return _Snapshot(
             self.stamp,
             dict(self._results),
             dict(self.problems),
             set(self._watchers),
             set(self._looping),
             dict(self._given),
-            {node_id: (inside, inside._keep()) for node_id, inside in self.inside.items()},
+            {node_id: (inside, inside._take_snapshot()) for node_id, inside in self.inside.items()},
         )
 
-    def _restore(self, kept: _Kept) -> set[str]:
+    def _restore(self, snapshot: _Snapshot) -> set[str]:
         """Knows again what was known then; returns the nodes that differ by it from now."""
         was, problems = self._results, self.problems
-        changed = {i for i, now in kept.results.items() if was.get(i) is not now}
-        changed |= was.keys() - kept.results.keys()
-        changed |= self.inside.keys() | kept.inside.keys()
-        self.stamp, self._results, self.problems = kept.stamp, kept.results, kept.problems
-        self._watchers, self._looping, self._given = kept.watchers, kept.looping, kept.given
+        changed = {i for i, now in snapshot.results.items() if was.get(i) is not now}
+        changed |= was.keys() - snapshot.results.keys()
+        changed |= self.inside.keys() | snapshot.inside.keys()
+        self.stamp, self._results, self.problems = (
+            snapshot.stamp,
+            snapshot.results,
+            snapshot.problems,
+        )
+        self._watchers, self._looping, self._given = (
+            snapshot.watchers,
+            snapshot.looping,
+            snapshot.given,
+        )
         if TRAINING in problems:  # compared by who asked
             self.problems[TRAINING] = problems[TRAINING]
         else:
             self.problems.pop(TRAINING, None)
-        self.inside = {node_id: inside for node_id, (inside, _) in kept.inside.items()}
-        for inside, then in kept.inside.values():
+        self.inside = {node_id: inside for node_id, (inside, _) in snapshot.inside.items()}
+        for inside, then in snapshot.inside.values():
             inside._restore(then)
         self._touched |= changed
         return changed

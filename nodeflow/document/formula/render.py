@@ -10,7 +10,7 @@ from nodeflow.document.formula.tree import Applied, Literal, Missing, Named, Ter
 from nodeflow.document.model.document import Document
 
 # How tightly an operator binds, as in Python; brackets go where a looser one stands inside.
-LOOSEST, COMPARE, OR, AND, SUM, PRODUCT, SIGN, POWER, ATOM = range(9)
+COMPARE, OR, AND, SUM, PRODUCT, SIGN, POWER, ATOM = range(8)
 BINARY = {
     "logical_or": ("|", OR),
     "logical_and": ("&", AND),

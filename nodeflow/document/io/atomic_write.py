@@ -1,4 +1,4 @@
-"""Writing a file so that a crash, a full disk or a cut of power leaves the old one or the new."""
+"""Writing files atomically: a crash, a full disk or a power failure leaves the old or new file."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from nodeflow.document.model.errors import FlowWrite
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Replaces the content of `path` at once, keeping its mode; follows symbolic links.
+    """Replaces the content of `path` atomically, keeping its mode; follows symbolic links.
 
-    Raises FlowWrite, with the file on disk as it was, if anything fails.
+    Raises FlowWrite and leaves the file unchanged if anything fails.
     """
     target = Path(os.path.realpath(path))
     temporary = None
@@ -39,7 +39,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def _mode(target: Path) -> int:
-    """The mode of the file that is there, else what a new file gets by the user's mask."""
+    """The mode of the existing file, else that of a new one under the user's umask."""
     try:
         return stat.S_IMODE(target.stat().st_mode)
     except FileNotFoundError:

@@ -1,7 +1,6 @@
-"""A graph inside its picture: the .flow text in an iTXt chunk of a PNG, in the metadata of an SVG.
+"""A graph embedded in its picture: the .flow text in an iTXt chunk of a PNG or in SVG metadata.
 
-What is read is as untrusted as any file: `flow.loads` checks it, and nothing but this text is
-looked at.
+A picture is as untrusted as any file: `flow.loads` checks the text, and nothing else is read.
 """
 
 from __future__ import annotations
@@ -25,11 +24,11 @@ _ROOT = re.compile(r"<svg\b[^>]*>")
 
 
 def load_picture(path: Path) -> Document:
-    """Returns the document that a picture carries; it has no path of its own.
+    """Returns the document embedded in a picture; it has no path.
 
     Raises:
         FlowRead: the file cannot be read.
-        FlowError: it carries no graph, or a broken one.
+        FlowError: it has no graph, or an invalid one.
     """
     try:
         if path.stat().st_size > LARGEST:
@@ -79,7 +78,7 @@ def _read_chunk(body: bytes) -> str:
         content = rest[2]
         if flags == b"\1\0":
             reader = zlib.decompressobj()
-            content = reader.decompress(content, LARGEST)  # never more: a bomb ends here
+            content = reader.decompress(content, LARGEST)  # a limit against decompression bombs
             if reader.unconsumed_tail or not reader.eof:
                 raise broken
         return content.decode()

@@ -1,7 +1,7 @@
 """The .flow format: canonical JSON text, the same bytes for the same document.
 
-A reader of diffs sees one node and one wire a line. Reading checks everything (see `schema`);
-what it does not know, it keeps. There is no pickle and no code in a file.
+Each node and each wire is one line, for readable diffs. Reading validates everything (see
+`validation`) and preserves unknown fields. A file contains neither pickles nor code.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from nodeflow.document.model.records import ONLY, FrameRecord, Json, NodeRecord,
 
 FORMAT = "nodeflow"
 VERSION = 2
-LARGEST = 256 * 2**20  # bytes; a file beyond it is not a graph somebody drew
+LARGEST = 256 * 2**20  # bytes; no graph drawn by hand is larger
 
 _KNOWN = (
     "format",
@@ -72,7 +72,7 @@ def dumps(doc: Document) -> str:
 
 
 def graph_json(doc: Document) -> dict[str, list[Json]]:
-    """Returns the nodes, wires and frames of one graph as a file lists them."""
+    """Returns the nodes, wires and frames of one graph as lists of JSON objects."""
     return {
         "nodes": [n.to_json() for n in sorted(doc.nodes.values(), key=lambda n: natural_key(n.id))],
         "wires": [list(wire) for wire in sorted(doc.wires.values(), key=wire_order)],
@@ -83,7 +83,7 @@ def graph_json(doc: Document) -> dict[str, list[Json]]:
 
 
 def definition_json(definition: Document) -> dict[str, Json]:
-    """Returns the object that a file holds for the definition of a subgraph."""
+    """Returns the JSON object of a subgraph's definition in a file."""
     return {**definition.subgraphs[definition.scope], **graph_json(definition)}
 
 
@@ -129,7 +129,7 @@ def load(path: str | Path) -> Document:
         raise NotNodeflow(f"{path} is not a .flow file: it is not UTF-8 text") from None
     try:
         doc = loads(text)
-    except FlowError as error:  # say which file
+    except FlowError as error:  # name the file
         error.args = (f"{path}: {error.message}",)
         error.message = error.args[0]
         raise
@@ -138,9 +138,9 @@ def load(path: str | Path) -> Document:
 
 
 def save(doc: Document, path: str | Path | None = None) -> None:
-    """Writes a document to a file (default: where it came from) atomically; marks it saved.
+    """Writes a document to a file (default: its own) atomically and marks it saved.
 
-    Raises FlowWrite, with the file as it was, if that fails.
+    Raises FlowWrite and leaves the file unchanged if that fails.
     """
     target = Path(path) if path is not None else doc.path
     if target is None:
@@ -168,7 +168,7 @@ def _graph_lines(doc: Document, indent: str) -> dict[str, str]:
 
 
 def _definitions(doc: Document) -> str:
-    """The definitions of subgraphs, one node and one wire a line, keys sorted."""
+    """The definitions of subgraphs, one node or wire per line, keys sorted."""
     texts = []
     for definition in doc.definitions():
         members = {key: compact_json(v) for key, v in doc.subgraphs[definition.scope].items()}
@@ -200,7 +200,7 @@ def _parse(text: str) -> dict[str, Json]:
         ) from None
     except RecursionError:
         raise FlowSyntax("it is nested too deeply") from None
-    except ValueError as error:  # whole numbers of thousands of digits
+    except ValueError as error:  # integers of thousands of digits
         raise FlowSyntax(f"a number cannot be read: {error}") from None
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise NotNodeflow('this is not a nodeflow document (no `"format": "nodeflow"`)')
@@ -246,10 +246,10 @@ def _migrate(data: dict[str, Json], migrations: Mapping[int, Migration]) -> dict
 
 
 def read_definition(doc: Document, name: str, body: Json, used: set[str]) -> None:
-    """Puts the definition of a subgraph into a document that is being read.
+    """Adds the definition of a subgraph to a document that is being read.
 
-    `used` holds the ids that were read before; those of the definition are added. Raises a
-    FlowError as `loads`.
+    `used` holds the ids read so far; those of the definition are added. Raises a FlowError as
+    `loads` does.
     """
     place = f"subgraphs.{name}"
     expect(body, dict, place)

@@ -1,11 +1,11 @@
-"""A crash journal: what was changed since the last save, on disk after every edit.
+"""A crash journal: the changes since the last save, on disk after every edit.
 
-A journal is a text file in a folder of the user's state. Its first line holds where the document
-was and all of its content after the first edit; each further line one change. A line that a
-crash cut short is left out when replaying. Saving or closing removes the journal.
+A journal is a text file in the user's state folder. Its first line holds the path of the document
+and its content after the first edit; each further line is one change. Replaying ignores a line
+that a crash truncated. Saving or closing removes the journal.
 
-An open journal is locked, so that another window does not offer to recover what is being edited;
-the lock ends with the process, however it ends.
+An open journal is locked, so that another window does not offer to recover a document that is
+being edited; the lock ends with the process.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from nodeflow.errors import NodeflowError
 from nodeflow.paths import journal_folder
 
 SUFFIX = ".journal"
-_LOCKED_BYTE = 1 << 40  # far behind the content: Windows keeps others from reading what is locked
+_LOCKED_BYTE = 1 << 40  # far beyond the content: on Windows a locked range cannot be read by others
 
 
 class Journal:
     """Records a document's changes until it is saved or closed.
 
     Nothing is written before the first edit. `on_failure(error)` is called once if the journal
-    cannot be written; editing goes on without it.
+    cannot be written; editing continues without it.
     """
 
     def __init__(
@@ -59,11 +59,11 @@ class Journal:
         return self._path
 
     def saved(self) -> None:
-        """The document is on disk: removes the journal; the next edit begins another."""
+        """Removes the journal of a saved document; the next edit begins another."""
         self._remove()
 
     def close(self) -> None:
-        """The document is closed on purpose: removes the journal and stops recording."""
+        """Removes the journal of a closed document and stops recording."""
         self._unsubscribe()
         self._remove()
 
@@ -72,7 +72,7 @@ class Journal:
             return
         try:
             if self._file is None:
-                self._file = self._begin()  # the content it begins with includes this change
+                self._file = self._begin()  # its initial content includes this change
             else:
                 self._file.write(change.text + "\n")
             self._file.flush()
@@ -112,7 +112,7 @@ class Journal:
 
 @dataclass(frozen=True)
 class Recoverable:
-    """A journal that a crash left behind.
+    """A journal left by a crash.
 
     `document` is the file that was edited (None: never saved), `modified` when the last edit was
     written, in seconds since 1970.
@@ -132,7 +132,7 @@ class Recoverable:
 
 
 def pending(folder: Path | None = None) -> list[Recoverable]:
-    """Returns the journals that crashes left behind, the newest first."""
+    """Returns the journals left by crashes, newest first."""
     found = []
     for path in (folder or journal_folder()).glob(f"*{SUFFIX}"):
         try:
@@ -149,7 +149,7 @@ def pending(folder: Path | None = None) -> list[Recoverable]:
 
 
 def recover(path: Path) -> Document:
-    """Returns the document that a journal leads to, marked as modified; its `path` is set.
+    """Replays a journal; returns the document, marked as modified and with its `path`.
 
     Raises:
         JournalError: the journal cannot be read, or its first line is damaged.
@@ -174,7 +174,7 @@ def recover(path: Path) -> Document:
 
 
 def _read_change(line: str) -> Change | None:
-    """The change in a line, or None where a crash cut it short."""
+    """The change in a line, or None if a crash truncated it."""
     try:
         return Change.from_text(line)
     except (ValueError, KeyError, TypeError):
@@ -182,7 +182,7 @@ def _read_change(line: str) -> Change | None:
 
 
 def _lock(file: IO[Any]) -> None:
-    """Locks a file until it is closed; where the file system cannot lock, goes without."""
+    """Locks a file until it is closed, if the file system supports it."""
     with contextlib.suppress(OSError):
         _lock_or_raise(file)
 

@@ -1,8 +1,8 @@
-"""Checks what a file or the clipboard holds, field by field, before it becomes records.
+"""Validates the content of a file or the clipboard, field by field, before it becomes records.
 
-A file may come from anywhere: everything is checked here and refused by a typed error that names
-the place, so that the rest of the program can trust records. What is merely unknown (node types,
-attributes, fields) is kept as it is.
+Files are untrusted: everything is validated here and rejected with a typed error that names the
+position, so that the rest of the program can trust records. Unknown node types, attributes and
+fields are preserved.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from nodeflow.document.model.names import check_name
 from nodeflow.document.model.records import FrameRecord, Json, NodeRecord, Wire
 from nodeflow.train.settings import LARGEST, Setting, TrainingSettings, declared
 
-DEEPEST = 64  # nesting that no sane attribute reaches; recursion below it is safe
-FARTHEST = 1e7  # coordinates beyond it make drawing lose precision
+DEEPEST = 64  # deeper than any sensible attribute; recursion up to it is safe
+FARTHEST = 1e7  # drawing loses precision with larger coordinates
 LONGEST_TEXT = 1000  # ids of ops, names of ports and attributes
 
 _NODE_ID = re.compile(r"n[1-9][0-9]{0,14}")
@@ -140,14 +140,14 @@ def member(data: dict[str, Json], name: str, kind: type, place: str, default: An
 
 
 def expect(value: Json, kind: type, place: str) -> Any:
-    """Returns `value` if it is of type `kind` (true is no number), else raises FlowContent."""
+    """Returns `value` if it is of type `kind` (true is not a number), else raises FlowContent."""
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise flow_error(FlowContent, f"expected {_KINDS[kind]}, got {_short(value)}", place)
     return value
 
 
 def check_tree(value: Json) -> None:
-    """Raises FlowSyntax where a parsed text is nested too deeply or holds half a character."""
+    """Raises FlowSyntax if a parsed text is nested too deeply or has a lone surrogate."""
     level = [value]
     for _ in range(DEEPEST):
         below: list[Json] = []
@@ -228,7 +228,7 @@ def _metrics(value: Json, place: str) -> None:
 
 
 def _measured(metric: Json, place: str) -> None:
-    """A node measured on a split."""
+    """Checks a metric: a node and the split it is measured on."""
     expect(metric, dict, place)
     for name in ("node", "split", "every", "goal"):
         if name in metric:
@@ -257,7 +257,7 @@ def _short(value: Json) -> str:
         return _KINDS[type(value)]
     try:
         text = repr(value)
-    except ValueError:  # whole numbers of more than 4300 digits cannot be written
+    except ValueError:  # integers of more than 4300 digits cannot be written
         return "a huge number"
     return text if len(text) <= 60 else text[:57] + "..."
 

@@ -1,10 +1,12 @@
 """The document: what the user edits, with events and undo, in plain Python.
 
-The document is the one truth. Views subscribe to it and own none; commands (see `commands`)
-change it through `transaction`; the engine's process keeps a mirror by `apply_change`.
+The document is the single source of truth. Views subscribe to it and hold no state of their own;
+commands (see `edit.commands`) change it through `transaction`; the engine process keeps a mirror
+up to date with `apply_change`.
 
-The definition of a subgraph is a document too, which shares undo, ids and file with the one it
-stands in (`Document.definition`). So whatever edits or shows a document does so inside as well.
+The definition of a subgraph is a document too. It shares undo, ids and file with the document it
+belongs to (`Document.definition`), so everything that edits or shows a document also works inside
+a subgraph.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ from nodeflow.document.model.transaction import Transaction
 
 @dataclass(eq=False)
 class _File(SharedTables):
-    """What a document and the definitions in it have in common."""
+    """The state that a document shares with its definitions."""
 
     root: Document = field(kw_only=True)
     definitions: dict[str, Document] = field(default_factory=dict)
@@ -52,15 +54,15 @@ class Document(GraphTables):
     change them only in a `transaction`. `path` and `extra` (unknown fields of a file) are not
     part of undo.
 
-    `subgraphs` holds the names of the definitions with their further fields; what is in them is
-    `definition(name)`. `scope` is the name of a definition, and "" for a file's own graph.
+    `subgraphs` maps the name of each definition to its further fields; `definition(name)` returns
+    its graph. `scope` is the name of a definition, and "" for a file's own graph.
     """
 
     locked = ""
-    """Why this document cannot be changed, and what to do; empty if it can."""
+    """Why this document is read-only, and what to do; empty if it can be changed."""
 
     outer: Collection[str] = ()
-    """Nodes of an enclosing document, shown for their outputs: their own inputs are not here."""
+    """Nodes of the enclosing document that only provide outputs; their inputs are not part of this."""
 
     def __init__(self, *, part_of: Document | None = None, scope: str = "") -> None:
         self._file = _File(root=self) if part_of is None else part_of._file
@@ -101,7 +103,7 @@ class Document(GraphTables):
         return [self.graph(name) for name in sorted(self.subgraphs)]
 
     def use_definitions(self, other: Document) -> None:
-        """Looks definitions up in another document: for a copy that is only read."""
+        """Takes the definitions from another document; for a copy that is only read."""
         self._file.definitions = other._file.definitions
         self.subgraphs = self.tables["subgraph"] = other.subgraphs
 
@@ -118,7 +120,7 @@ class Document(GraphTables):
 
     @property
     def training(self) -> dict[str, Json]:
-        """The training settings (see `training_settings.Training`); do not change it in place."""
+        """The training settings (see `nodeflow.train.settings`); do not change it in place."""
         return self._file.training.get(ONLY, {})
 
     @property
@@ -127,9 +129,9 @@ class Document(GraphTables):
         return self._file.weights.get(ONLY)
 
     def digest(self) -> str:
-        """Returns a hash of the content, for telling whether a mirror has diverged.
+        """Returns a hash of the content, to detect a mirror that has diverged.
 
-        Kept up to date edit by edit: its cost does not grow with the document.
+        It is updated with each edit, so its cost does not grow with the document.
         """
         file, root = self._file, self.root
         if file.digest is None:
@@ -144,11 +146,11 @@ class Document(GraphTables):
 
     @contextmanager
     def transaction(self, label: str, merge: Any = None) -> Iterator[Transaction]:
-        """Opens one undo step; every edit in it is undone together and reported as one Change.
+        """Opens an undo step: its edits are undone together and published as one Change.
 
-        If the block raises, all of its edits are taken back. A transaction inside another joins
-        it. With the same `merge` key (not None) as the step before, both become one undo step:
-        typing in one field, dragging the same nodes. `seal` ends such a run.
+        If the block raises, all of its edits are reverted. A nested transaction joins the outer
+        one. Consecutive steps with the same `merge` key (not None) become one undo step, such as
+        typing in one field or dragging the same nodes. `seal` ends such a run.
         """
         if self.locked:
             raise DocumentLocked(self.locked)
@@ -170,29 +172,30 @@ class Document(GraphTables):
 
     @property
     def state(self) -> Any:
-        """Stands for the content as it is now: undo and redo lead back to the same objects.
+        """Identifies the current content: undo and redo return to the same objects.
 
-        Equal states have equal content as long as every change is one of this document's own, and
-        none comes from elsewhere (`apply_change`).
+        Equal states have equal content as long as all changes are made in this document, and none
+        with `apply_change`.
         """
         return self._file.history.now
 
     def seal(self) -> None:
-        """Ends a run of merged edits: the next one is an undo step of its own."""
+        """Ends a run of merged edits: the next edit starts a new undo step."""
         self._file.history.seal()
 
     def undo(self) -> Change | None:
-        """Takes the last step back; returns what changed, or None if there is none."""
+        """Undoes the last step; returns what changed, or None if there is no step."""
         return self._replay(self._file.history.undo)
 
     def redo(self) -> Change | None:
-        """Does the step that was undone again; returns what changed, or None if there is none."""
+        """Redoes the step undone last; returns what changed, or None if there is no step."""
         return self._replay(self._file.history.redo)
 
     def apply_change(self, change: Change) -> None:
-        """Applies a change of another document of the same content (mirror, journal): no undo.
+        """Applies a change made in another document of the same content, without undo.
 
-        Raises DocumentError, with nothing done, where the content is not what the change expects.
+        The mirror and the journal use it. Raises DocumentError and changes nothing if the content
+        is not what the change expects.
         """
         for edit in change.edits:
             part, kind = self.home(edit.table)
@@ -214,31 +217,31 @@ class Document(GraphTables):
     )
 
     def mark_saved(self) -> None:
-        """Notes that the content as it is now is on disk."""
+        """Records that the current content is on disk."""
         self._file.history.mark_saved()
 
     def mark_modified(self) -> None:
-        """Notes that the content is on no disk (recovered, imported)."""
+        """Records that the content is not on disk (recovered, imported)."""
         self._file.history.mark_modified()
 
     def subscribe(self, callback: Subscriber) -> Callable[[], None]:
         """Calls `callback(change)` after each transaction, undo and redo; returns `unsubscribe`.
 
-        A file's own document tells every change, those inside its subgraphs included; a
-        definition tells what `Change.within` says of it, if there is anything.
+        The document of a file publishes every change, including those in its subgraphs; a
+        definition publishes its part of each change (`Change.within`), unless that is empty.
         """
         if not self.scope:
             return self._file.events.subscribe(callback)
 
-        def told(change: Change) -> None:
+        def publish_own(change: Change) -> None:
             own = change.within(self.scope)
             if own.edits:
                 callback(own)
 
-        return self._file.events.subscribe(told)
+        return self._file.events.subscribe(publish_own)
 
     def fill(self, table: str, key: Any, value: Any) -> None:
-        """Puts a record into a document that is being read: no undo, no event, no check."""
+        """Adds a record while a document is being read: no undo, no event, no check."""
         if value is not None:
             self.apply(Edit(self.table_name(table), key, None, value))
 

@@ -10,7 +10,7 @@ class DocumentError(NodeflowError):
 
 
 class DocumentLocked(DocumentError):
-    """An edit of a document that is only to be looked at."""
+    """An edit of a read-only document."""
 
 
 class BadValue(DocumentError):
@@ -30,15 +30,15 @@ class NoSuchNode(DocumentError):
 
 
 class DanglingWire(DocumentError):
-    """A wire that would lead from or to a node that is not there."""
+    """A wire from or to a node that does not exist."""
 
 
 class SubgraphError(DocumentError, GraphError):
-    """A subgraph that cannot be as it is asked for."""
+    """A subgraph that cannot be made as requested."""
 
 
 class UnknownSubgraph(SubgraphError):
-    """An instance refers to a definition that the file does not hold."""
+    """An instance of a definition that the file does not have."""
 
 
 class RecursiveSubgraph(SubgraphError):
@@ -46,21 +46,21 @@ class RecursiveSubgraph(SubgraphError):
 
 
 class SubgraphTooLarge(SubgraphError):
-    """An instance stands for more nodes than can be looked at."""
+    """An instance expands to too many nodes."""
 
 
 class BadPort(SubgraphError):
-    """Ports of a subgraph that are called alike, or by what is not a valid port name."""
+    """A subgraph's port with an invalid name, or with the name of another port."""
 
 
 class FlowError(FlowFormatError):
-    """A .flow file that is not what it should be; the message starts with the place in it."""
+    """An invalid .flow file; the message starts with the position in it."""
 
 
 def flow_error(
     cause: type[FlowError], message: str, place: str | None = None, *, hint: str | None = None
 ) -> FlowError:
-    """Returns an error of class `cause` whose message starts with the place in the file."""
+    """Returns an error of class `cause` whose message starts with the position in the file."""
     return cause(f"{place}: {message}" if place else message, hint=hint)
 
 
@@ -73,7 +73,7 @@ class NotNodeflow(FlowError):
 
 
 class NewerVersion(FlowError):
-    """A file of a version that this program does not know."""
+    """A file of a newer version than this program supports."""
 
 
 class FlowContent(FlowError):
@@ -81,15 +81,15 @@ class FlowContent(FlowError):
 
 
 class DuplicateId(FlowError):
-    """Two nodes, frames or names that are the same."""
+    """An id or a name that is used twice."""
 
 
 class WireToNothing(FlowError):
-    """A wire from or to a node that the file does not hold."""
+    """A wire from or to a node that is not in the file."""
 
 
 class UnsafePath(FlowError):
-    """A file name that leads out of the document's folder."""
+    """A file name that points outside the document's folder."""
 
 
 class FlowRead(FileProblem):
@@ -97,7 +97,7 @@ class FlowRead(FileProblem):
 
 
 class FlowWrite(FileProblem):
-    """The file cannot be written; the one on disk is as it was."""
+    """The file cannot be written; the file on disk is unchanged."""
 
 
 class JournalError(FileProblem):

@@ -1,4 +1,7 @@
-"""Telling subscribers what changed: each change to all of them, in order, whatever they do."""
+"""Publishing changes to subscribers: every subscriber gets every change, in order.
+
+That holds also if a subscriber changes the document again, or raises.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ Subscriber = Callable[[Change], None]
 
 
 class Events:
-    """Hands changes to subscribers; a change made by one of them follows the one at hand."""
+    """Publishes changes; a change made by a subscriber is published after the current one."""
 
     def __init__(self) -> None:
         self._subscribers: list[Subscriber] = []
@@ -28,7 +31,7 @@ class Events:
         return unsubscribe
 
     def publish(self, change: Change) -> None:
-        """Tells everybody. If callbacks fail, the rest is told, and then the first error raised."""
+        """Calls all subscribers; if some raise, calls the others and then raises the first error."""
         self._waiting.append(change)
         if self._busy:
             return

@@ -1,4 +1,4 @@
-"""The stacks of undo and redo, and where on them the saved state lies."""
+"""The undo and redo stacks, and the position of the saved state in them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from nodeflow.document.model.records import Edit, merge_edits
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
-    """One undo step. Its identity stands for the state after it."""
+    """One undo step. Its identity represents the state after it."""
 
     label: str
     edits: tuple[Edit, ...]
     merge: Any = None
 
     def inverse(self) -> Step:
-        """Returns the step that takes this one back."""
+        """Returns the step that undoes this one."""
         return Step(self.label, tuple(edit.inverse() for edit in reversed(self.edits)))
 
 
@@ -26,7 +26,7 @@ _NOWHERE = Step("", ())
 
 
 class History:
-    """What was done and undone. The saved state is remembered by the step that led to it."""
+    """The steps done and undone. The saved state is identified by the step that led to it."""
 
     def __init__(self) -> None:
         self._done: list[Step] = []
@@ -36,7 +36,7 @@ class History:
 
     @property
     def now(self) -> Step:
-        """The step that led to the content as it is."""
+        """The step that led to the current content."""
         return self._done[-1] if self._done else _START
 
     @property
@@ -60,7 +60,7 @@ class History:
         return self._undone[-1].label if self._undone else ""
 
     def add(self, step: Step) -> None:
-        """Adds what was just done; joins it to the step before if their merge keys are equal."""
+        """Adds a step; joins it to the previous one if their merge keys are equal."""
         self._undone.clear()
         last = self.now
         if self._sealed or step.merge is None or step.merge != last.merge or not self.is_modified:
@@ -68,12 +68,12 @@ class History:
         else:
             self._done.pop()
             edits = merge_edits(last.edits + step.edits)
-            if edits:  # else the run led back to where it started: no step is left
+            if edits:  # otherwise the run ended where it started: no step is left
                 self._done.append(Step(last.label, edits, step.merge))
         self._sealed = False
 
     def seal(self) -> None:
-        """Keeps the next step from joining the last one."""
+        """Prevents the next step from joining the last one."""
         self._sealed = True
 
     def undo(self) -> Step | None:
@@ -93,10 +93,10 @@ class History:
         return self._done[-1]
 
     def mark_saved(self) -> None:
-        """Remembers the state as it is now as the saved one."""
+        """Records the current state as the saved one."""
         self._sealed = True
         self._saved = self.now
 
     def mark_modified(self) -> None:
-        """Forgets that any state was saved."""
+        """Records that no state is saved."""
         self._saved = _NOWHERE

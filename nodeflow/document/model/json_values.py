@@ -1,4 +1,4 @@
-"""JSON values as documents hold them: nothing else enters one, and equal values are equal text."""
+"""JSON values: a document holds nothing else, and equal values have equal text."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ Json = Any  # None, bool, int, float, str, list or dict of these
 
 
 DEEPEST = 48  # a file may nest 64 levels, and a value starts some levels down
-LARGEST_BITS = 4096  # whole numbers beyond it cannot be read back
+LARGEST_BITS = 4096  # larger integers cannot be read back
 
 
 def plain(value: Any, *, where: str = "value", depth: int = 0) -> Json:
-    """Returns `value` as the JSON a file would hold: lists for tuples and arrays, strings for NaN,
+    """Returns `value` as it is stored in a file: lists for tuples and arrays, strings for NaN,
     sorted keys.
 
-    Raises BadValue for what a file cannot hold: objects, keys that are no strings, half
-    characters, huge whole numbers, endless nesting.
+    Raises BadValue for what a file cannot hold: objects, keys that are not strings, lone
+    surrogates, huge integers, endless nesting.
     """
     if value is None or isinstance(value, bool):
         return value
@@ -76,12 +76,12 @@ def compact_json(value: Json) -> str:
 
 
 def same(a: Any, b: Any) -> bool:
-    """Says whether two JSON values or records would be written alike (1, 1.0 and True differ)."""
+    """Returns whether two JSON values or records have the same text (1, 1.0 and True differ)."""
     return a is b or (a == b and repr(a) == repr(b))
 
 
 def coordinate(value: float) -> int | float:
-    """Returns a position as files write it: hundredths of a pixel, whole numbers without a dot."""
+    """Returns a coordinate as written in files: rounded to 1/100 pixel, integers without a dot."""
     if type(value) is int:
         return value
     rounded = round(float(value), 2)
@@ -89,6 +89,6 @@ def coordinate(value: float) -> int | float:
 
 
 def coordinate_text(value: float) -> str:
-    """Returns `coordinate(value)` as files write it."""
+    """Returns the text of `coordinate(value)` in a file."""
     number = coordinate(value)
     return str(number) if type(number) is int else compact_json(number)

@@ -16,7 +16,7 @@ _NUMBERED = re.compile(r"(.+)_([1-9][0-9]{0,8})")
 
 
 def check_name(name: str) -> str:
-    """Returns `name`, or raises BadName that says what a name looks like."""
+    """Returns `name`; raises BadName if it is not a valid name."""
     if not isinstance(name, str) or len(name) > LONGEST or not NAME.fullmatch(name):
         shown = repr(name if len(str(name)) <= 40 else str(name)[:40] + "...")
         raise BadName(
@@ -28,7 +28,7 @@ def check_name(name: str) -> str:
 
 
 class FreeNames:
-    """Finds `add`, `add_1`, `add_2`, ... that are not taken, without trying them all each time."""
+    """Finds the first of `add`, `add_1`, `add_2`, ... that is free, without trying all of them."""
 
     def __init__(self) -> None:
         self._next: dict[str, int] = {}
@@ -44,20 +44,20 @@ class FreeNames:
         return f"{base}_{number}"
 
     def freed(self, name: str) -> None:
-        """Notes that a name is free again."""
+        """Records that a name is free again."""
         match = _NUMBERED.fullmatch(name)
         if match and match[1] in self._next:
             self._next[match[1]] = min(self._next[match[1]], int(match[2]))
 
 
 def base_name(name: str) -> str:
-    """Returns the name that copies of a node count from: `add` for `add` and `add_3`."""
+    """Returns a name without its number: `add` for `add` and `add_3`."""
     match = _NUMBERED.fullmatch(name)
     return match[1] if match else name
 
 
 def automatic_name(op: str) -> str:
-    """Returns the name a new node of this op starts from; ops of plugins may hold other signs."""
+    """Returns the default name of a new node; ids of user ops may contain other characters."""
     cleaned = re.sub(r"[^A-Za-z0-9_]", "_", op.rsplit("/", 1)[-1])[:LONGEST] or "node"
     return cleaned if NAME.fullmatch(cleaned) else f"_{cleaned}"
 

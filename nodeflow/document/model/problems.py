@@ -1,4 +1,4 @@
-"""What is wrong with a node, as data that canvas, command line and build show alike."""
+"""Problems of nodes, as data that canvas, command line and build share."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from nodeflow.errors import NodeflowError
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong, or worth knowing.
+    """One error, warning or note.
 
     `node` is the node's name ("" for the document's training settings), `port` the port or
     attribute at fault. `severity` is `error`, `warning` or `info`; only errors stop a node from
-    running. `kind` is the name of the error class that a run would raise. `file` is file and line
-    of what belongs to no node, such as a plugin file that does not load.
+    running. `kind` is the name of the error class that a run would raise. `file` is the file and
+    line of a problem without a node, such as a plugin that does not load.
     """
 
     node: str
@@ -33,11 +33,11 @@ class Problem:
 
     @classmethod
     def of(cls, error: NodeflowError, node: str, severity: str = "error") -> Problem:
-        """Returns the problem that an error of this node is."""
+        """Returns an error of a node as a problem."""
         return cls(node, error.port, error.message, error.hint, severity, type(error).__name__)
 
     def as_error(self) -> NodeflowError:
-        """Returns the problem as the error to raise when somebody asks for what it breaks."""
+        """Returns the problem as an exception, to raise where its node is needed."""
         cause = _error_classes().get(self.kind, NodeflowError)
         error = cause.__new__(cause)
         NodeflowError.__init__(
@@ -47,7 +47,7 @@ class Problem:
 
 
 def _error_classes() -> dict[str, type[NodeflowError]]:
-    """All error classes that are loaded, by name."""
+    """All loaded error classes, by name."""
     found: dict[str, type[NodeflowError]] = {}
     waiting: list[type[NodeflowError]] = [NodeflowError]
     while waiting:

@@ -1,9 +1,8 @@
-"""The immutable pieces a document is made of, and the edits between two states.
+"""The immutable records of a document, and the edits between two states.
 
-A document is a handful of tables of these records. Nothing in it changes but by `Edit`s, each of
-which carries what stood under a key before and what stands there after. So undo is right by
-construction (swap the two), and the same edits keep a mirror in another process or replay a crash
-journal.
+A document is a handful of tables of these records. It changes only by `Edit`s; each holds the
+value of a key before and after. So undo is correct by construction (it swaps the two), and the
+same edits update a mirror in another process or replay a crash journal.
 """
 
 from __future__ import annotations
@@ -24,17 +23,21 @@ from nodeflow.document.model.json_values import (
 )
 
 TABLES = ("node", "wire", "frame", "subgraph", "training", "weights")
-SCOPED = ("node", "wire", "frame")  # of these every definition of a subgraph has its own
+SCOPED = ("node", "wire", "frame")  # each definition of a subgraph has its own of these
 ONLY = ""  # the one key of the tables "training" and "weights"
-SUBGRAPH, INPUTS, OUTPUTS = "subgraph", "subgraph_inputs", "subgraph_outputs"  # `subgraph_ops`
-MUTED, BYPASSED = "muted", "bypassed"  # values of a node's field `mode`, see `passing`
+SUBGRAPH, INPUTS, OUTPUTS = (
+    "subgraph",
+    "subgraph_inputs",
+    "subgraph_outputs",
+)  # see `analysis.subgraph_interface`
+MUTED, BYPASSED = "muted", "bypassed"  # values of a node's field `mode`, see `analysis.passthrough`
 
 
 @dataclass(frozen=True, slots=True)
 class NodeRecord:
-    """One node: its op's id, its visible name, its attributes as JSON, and its place.
+    """One node: the id of its op, its visible name, its attributes as JSON, and its position.
 
-    `attrs` and `extra` (fields of a later version, kept) are never changed in place.
+    `attrs` and `extra` (unknown fields, preserved) are never changed in place.
     """
 
     id: str
@@ -45,7 +48,7 @@ class NodeRecord:
     extra: dict[str, Json] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Json]:
-        """Returns the object a file holds for this node."""
+        """Returns the JSON object of this node in a file."""
         x, y = self.pos
         return {
             **self.extra,
@@ -57,7 +60,7 @@ class NodeRecord:
         }
 
     def to_text(self) -> str:
-        """Returns `compact_json(self.to_json())`, five times as fast: files have one a node."""
+        """Returns `compact_json(self.to_json())`, five times as fast; saving calls it per node."""
         if self.extra:
             return compact_json(self.to_json())
         attrs = compact_json(self.attrs) if self.attrs else "{}"
@@ -76,13 +79,13 @@ class NodeRecord:
 
 
 def mode_of(record: NodeRecord) -> str:
-    """Returns how a node takes part: `muted`, `bypassed`, or nothing where it simply runs."""
+    """Returns the mode of a node: `muted`, `bypassed`, or "" if it runs."""
     mode = record.extra.get("mode")
     return mode if mode in (MUTED, BYPASSED) else ""
 
 
 class Wire(NamedTuple):
-    """One wire, from an output port to an input port (or a feed). An input port takes one wire."""
+    """One wire, from an output port to an input port or a feed. An input port takes one wire."""
 
     source: str
     source_port: str
@@ -91,7 +94,7 @@ class Wire(NamedTuple):
 
     @property
     def key(self) -> tuple[str, str]:
-        """The input port it fills: its key in `Document.wires`."""
+        """The input port at its end: its key in `Document.wires`."""
         return (self.target, self.target_port)
 
     def to_text(self) -> str:
@@ -101,7 +104,7 @@ class Wire(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FrameRecord:
-    """A titled rectangle behind nodes, with an optional note (text that explains)."""
+    """A titled rectangle behind nodes, with an optional note."""
 
     id: str
     title: str = ""
@@ -111,7 +114,7 @@ class FrameRecord:
     extra: dict[str, Json] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Json]:
-        """Returns the object a file holds for this frame."""
+        """Returns the JSON object of this frame in a file."""
         return {
             **self.extra,
             "id": self.id,
@@ -136,9 +139,9 @@ class FrameRecord:
 
 
 class Edit(NamedTuple):
-    """One primitive edit: what stood under `key` of `table` before, and what stands there after.
+    """One primitive edit: the value of `key` in `table` before and after.
 
-    None means that nothing stands there. Keys: a node's or frame's id, a wire's input port
+    None means that there is no such key. Keys: a node's or frame's id, a wire's input port
     (target id, port), a subgraph's name, and "" in the tables with one entry. The tables of a
     subgraph's definition are called `node@NAME`, `wire@NAME` and `frame@NAME`.
     """
@@ -149,7 +152,7 @@ class Edit(NamedTuple):
     after: Any
 
     def inverse(self) -> Edit:
-        """Returns the edit that takes this one back."""
+        """Returns the edit that undoes this one."""
         return Edit(self.table, self.key, self.after, self.before)
 
     def to_text(self) -> str:
@@ -160,7 +163,7 @@ class Edit(NamedTuple):
 
     @classmethod
     def from_json(cls, data: list[Json]) -> Edit:
-        """Returns the edit that `to_text` described, read as JSON."""
+        """Returns the edit of a parsed `to_text`."""
         table, key, before, after = data
         read = _READERS.get(kind_of(table), lambda value: value)
         key = (key[0], key[1]) if kind_of(table) == "wire" else key
@@ -173,7 +176,7 @@ class Edit(NamedTuple):
 
 
 def kind_of(table: str) -> str:
-    """Returns what a table holds: `node` for `node` and for `node@NAME`."""
+    """Returns the kind of a table: `node` for `node` and for `node@NAME`."""
     return table.partition("@")[0]
 
 
@@ -200,11 +203,11 @@ def to_text(value: Any) -> str:
 
 @dataclass(frozen=True)
 class Change:
-    """Everything one transaction (or undo, or redo) did: at most one edit per table and key.
+    """The edits of one transaction, undo or redo: at most one per table and key.
 
-    A large one has many readers, so what is found in it is found once; do not change the lists.
+    A large change has many readers, so its lists are computed once; do not change them.
 
-    `state` stands for the content after it, see `Document.state`; None if that is not known.
+    `state` identifies the content after it, see `Document.state`; None if unknown.
     """
 
     label: str
@@ -218,12 +221,12 @@ class Change:
 
     @cached_property
     def nodes_added(self) -> list[NodeRecord]:
-        """Nodes that are new, as they now are."""
+        """The added nodes."""
         return [e.after for e in self.of("node") if e.before is None]
 
     @cached_property
     def nodes_removed(self) -> list[NodeRecord]:
-        """Nodes that are gone, as they were."""
+        """The removed nodes."""
         return [e.before for e in self.of("node") if e.after is None]
 
     @cached_property
@@ -237,17 +240,17 @@ class Change:
 
     @cached_property
     def wires_added(self) -> list[Wire]:
-        """Wires that are new, those that replaced another included."""
+        """The added wires, including those that replace another."""
         return [e.after for e in self.of("wire") if e.after is not None]
 
     @cached_property
     def wires_removed(self) -> list[Wire]:
-        """Wires that are gone, those that another replaced included."""
+        """The removed wires, including those that another replaced."""
         return [e.before for e in self.of("wire") if e.before is not None]
 
     @cached_property
     def only_moves(self) -> bool:
-        """True if nothing changed but places, frames and notes: no value can have changed."""
+        """True if only positions, frames and notes changed, so that no value can have changed."""
         return all(
             kind == "frame" or (kind == "node" and _moved_only(e.before, e.after))
             for e in self.edits
@@ -255,10 +258,10 @@ class Change:
         )
 
     def within(self, scope: str) -> Change:
-        """Returns what it did to one graph: the document's own ("") or a definition's.
+        """Returns the part in one graph: the document's own ("") or a definition's.
 
-        The edits name that graph's tables as a document does; those of tables that a file has
-        only once (training, weights, subgraphs) are among them.
+        Its edits name the tables without the scope, and include those of the tables that all
+        graphs share (training, weights, subgraphs).
         """
         if not scope and not self._reaches_inside:
             return self
@@ -280,7 +283,7 @@ class Change:
 
     @cached_property
     def scopes(self) -> set[str]:
-        """The graphs that it changed: definitions by name, "" for the document's own."""
+        """The changed graphs: definitions by name, "" for the document's own."""
         return {
             e.table.partition("@")[2] for e in self.edits if "@" in e.table or e.table in SCOPED
         }
@@ -294,7 +297,7 @@ class Change:
 
     @classmethod
     def from_text(cls, text: str) -> Change:
-        """Returns the change with this `text`; ValueError, KeyError, TypeError if it is none."""
+        """Returns the change with this `text`; raises ValueError, KeyError or TypeError if invalid."""
         data = json.loads(text)
         edits = tuple(Edit.from_json(edit) for edit in data["edits"])
         return cls(data["label"], edits, data["revision"])
@@ -308,7 +311,7 @@ def _moved_only(before: NodeRecord | None, after: NodeRecord | None) -> bool:
 
 
 def merge_edits(edits: Iterable[Edit]) -> tuple[Edit, ...]:
-    """Returns the same edits with one per table and key, and without those that changed nothing."""
+    """Returns the edits with one per table and key, without those that change nothing."""
     merged: dict[tuple[str, Any], Edit] = {}
     for edit in edits:
         at = (edit.table, edit.key)

@@ -1,7 +1,7 @@
-"""What was made of a document, kept for when undo or redo leads back to the same content.
+"""Snapshots of what is derived from a document, restored when undo or redo returns to its content.
 
-A large change makes its followers work long. Undo of it leads to content they have seen, so they
-put back what they had. `Change.state` says which content that is.
+Following a large change takes long. Undoing it returns to content seen before, so a subscriber
+restores its snapshot instead. `Change.state` identifies the content.
 """
 
 from __future__ import annotations
@@ -14,38 +14,38 @@ from nodeflow.document.model.records import Change
 T = TypeVar("T")
 
 LARGE = 200
-"""Edits in a change before which things are kept; after smaller ones they are made anew."""
+"""Edits in a change from which on a snapshot is taken; smaller changes are followed anew."""
 MOST = 4
-"""States that are kept; the oldest goes first."""
+"""Snapshots that are kept; the oldest is dropped first."""
 
 
-class KeptStates(Generic[T]):
-    """What one follower of a document kept, by the state of the document.
-
-    `state` is that of the document as the follower knows it, `Document.state`.
-    """
+class Snapshots(Generic[T]):
+    """The snapshots of one subscriber, by `Document.state`."""
 
     def __init__(self, state: Any) -> None:
         self._state = state
-        self._kept: dict[Any, T] = {}
+        self._snapshots: dict[Any, T] = {}
 
     def __iter__(self) -> Iterator[T]:
-        return iter(self._kept.values())
+        return iter(self._snapshots.values())
 
-    def follow(self, change: Change, keep: Callable[[], T]) -> T | None:
-        """Takes a change in, before the follower does so: returns what was kept of the content
-        that it leads to, or None. `keep()` gives what is to be kept of the content before."""
+    def follow(self, change: Change, take: Callable[[], T]) -> T | None:
+        """Returns the snapshot of the content after a change, or None if there is none.
+
+        To be called before the subscriber follows the change itself: `take()` makes a snapshot of
+        the content before it.
+        """
         before, self._state = self._state, change.state
-        if change.state is None:  # from elsewhere: undo will not lead back to what was before
-            self._kept.clear()
+        if change.state is None:  # made elsewhere: undo does not return to the content before
+            self._snapshots.clear()
             return None
-        found = self._kept.pop(change.state, None)
+        found = self._snapshots.pop(change.state, None)
         if before is not None and len(change.edits) >= LARGE and not change.only_moves:
-            self._kept[before] = keep()
-            if len(self._kept) > MOST:
-                del self._kept[next(iter(self._kept))]
+            self._snapshots[before] = take()
+            if len(self._snapshots) > MOST:
+                del self._snapshots[next(iter(self._snapshots))]
         return found
 
     def clear(self) -> None:
-        """Forgets what was kept: something else than the document has changed."""
-        self._kept.clear()
+        """Drops all snapshots: something other than the document has changed."""
+        self._snapshots.clear()

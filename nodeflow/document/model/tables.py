@@ -1,4 +1,4 @@
-"""The tables of one graph, and what is looked up in them: wires by node, nodes by name."""
+"""The tables of one graph and their indexes: wires by node, nodes by name."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _ID_NUMBER = re.compile(r"[a-z]([1-9][0-9]{0,14})")
 
 @dataclass(eq=False)
 class SharedTables:
-    """What the graphs of one file have in common."""
+    """The tables that the graphs of one file share."""
 
     subgraphs: dict[str, dict[str, Json]] = field(default_factory=dict)
     training: dict[str, dict[str, Json]] = field(default_factory=dict)
@@ -75,7 +75,7 @@ class GraphTables(ABC):
 
     @property
     def next_id(self) -> int:
-        """The number of the next id; all graphs of a file count together."""
+        """The number of the next id, shared by all graphs of a file."""
         return self._shared.next_id
 
     @next_id.setter
@@ -83,13 +83,13 @@ class GraphTables(ABC):
         self._shared.next_id = number
 
     def table_name(self, kind: str) -> str:
-        """Returns what edits call this document's table of nodes, wires or frames."""
+        """Returns the name in edits of a table of this graph: `node`, or `node@NAME`."""
         if not self.scope:
             return kind
         return f"{kind}@{self.scope}" if kind in SCOPED else kind
 
     def home(self, table: str) -> tuple[GraphTables, str]:
-        """Returns which graph of the file holds a table that an edit names, and its kind."""
+        """Returns the graph that holds a table named by an edit, and the kind of the table."""
         kind, at, scope = table.partition("@")
         if kind not in (SCOPED if at else self.tables) or bool(at) != bool(scope):
             raise DocumentError(f"a change names the unknown table {table!r}")
@@ -127,7 +127,7 @@ class GraphTables(ABC):
         return self._names.fresh(base, self.ids_by_name)
 
     def has_wires(self, node_id: str) -> bool:
-        """Says whether any wire starts or ends at a node."""
+        """Returns whether any wire starts or ends at a node."""
         return bool(self.incoming.get(node_id) or self.outgoing.get(node_id))
 
     # ---- writing ----------------------------------------------------------------------------

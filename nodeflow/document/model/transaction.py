@@ -1,4 +1,4 @@
-"""The edits of one undo step while they are being made, and whether they may stand."""
+"""The edits of one undo step while they are made, and the checks at its end."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from nodeflow.document.model.tables import GraphTables
 
 
 class Transaction:
-    """The edits of one open transaction; each method makes one edit at once.
+    """The edits of one open transaction; each method applies its edit immediately.
 
-    It writes into one graph: the document's own or a subgraph's definition. `within` gives the
-    same transaction for another.
+    It writes into one graph: the document's own or a subgraph's definition. `within` returns the
+    same transaction for another graph of the file.
     """
 
     def __init__(self, graph: GraphTables, outer: Transaction | None = None) -> None:
@@ -23,11 +23,11 @@ class Transaction:
         self._clashes: list[tuple[GraphTables, str, str]] = [] if outer is None else outer._clashes
 
     def within(self, graph: GraphTables) -> Transaction:
-        """Returns this transaction as it writes into another graph of the same file."""
+        """Returns this transaction for another graph of the same file."""
         return self if graph is self._graph else Transaction(graph, self)
 
     def edit(self, table: str, key: Any, after: Any) -> None:
-        """Puts `after` (None removes) under `key` of a table."""
+        """Sets `key` of a table to `after`; None removes it."""
         graph = self._graph
         name = graph.table_name(table)
         edit = Edit(name, key, graph.tables[table].get(key), after)
@@ -68,13 +68,13 @@ class Transaction:
         self.edit("training", ONLY, settings or None)
 
     def new_id(self, prefix: str = "n") -> str:
-        """Returns an id that was never used in this document."""
+        """Returns an id that this document has never used."""
         graph = self._graph
         graph.next_id += 1
         return f"{prefix}{graph.next_id - 1}"
 
     def check(self) -> None:
-        """Raises if the edits so far leave two equal names or a wire without an end."""
+        """Raises NameTaken or DanglingWire if the edits leave the document inconsistent."""
         self._restore_names()
         for graph, holder, other in self._clashes:
             a, b = graph.nodes.get(holder), graph.nodes.get(other)
@@ -95,13 +95,13 @@ class Transaction:
                 raise DanglingWire(f"wires still end at {before.name if before else key!r}")
 
     def roll_back(self, mark: int) -> None:
-        """Takes back the edits made since there were `mark` of them."""
+        """Reverts all edits but the first `mark`."""
         while len(self.edits) > mark:
             self._graph.apply(self.edits.pop().inverse())
         self._restore_names()
 
     def _restore_names(self) -> None:
-        """A name that two nodes had for a while belongs to the one that still has it."""
+        """A name that two nodes had for a while maps to the one that still has it."""
         for graph, holder, _ in self._clashes:
             if holder in graph.nodes:
                 graph.ids_by_name[graph.nodes[holder].name] = holder

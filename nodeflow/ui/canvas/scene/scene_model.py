@@ -16,7 +16,7 @@ from PySide6.QtCore import QRectF
 from nodeflow.document.analysis.node_flags import hidden_ports
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Change, Wire
-from nodeflow.document.model.snapshots import KeptStates
+from nodeflow.document.model.snapshots import Snapshots
 from nodeflow.ui.canvas.scene import card_data, wire_lanes, wire_table
 from nodeflow.ui.canvas.scene.card_builder import CardBuilder
 from nodeflow.ui.canvas.scene.card_data import CardData
@@ -40,7 +40,7 @@ Listener = Callable[[set[int], bool], None]
 
 
 @dataclass
-class _Kept:
+class _Snapshot:
     """The rows as they were at one state of the document, and of what its analysis knew.
 
     Of the nodes in ``revalued`` values or states changed since.
@@ -100,7 +100,7 @@ class SceneModel:
         self._grid_stale = True
         self._wires_kept: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
         self._before: dict[int, QRectF] = {}
-        self._kept: KeptStates[_Kept] = KeptStates(document.state)
+        self._snapshots: Snapshots[_Snapshot] = Snapshots(document.state)
         self._stamp = self._known
         self._unsubscribe = document.subscribe(self._on_change)
         self._add_nodes(document.nodes)
@@ -229,7 +229,7 @@ class SceneModel:
         if not node_ids:
             return
         self._remake()
-        for kept in self._kept:
+        for kept in self._snapshots:
             kept.revalued.update(node_ids)
         slots = {s for s in map(self.nodes.get, node_ids) if s is not None}
         for slot in slots:
@@ -284,7 +284,7 @@ class SceneModel:
     # ---- following the document -------------------------------------------------------------
 
     def _on_change(self, change: Change) -> None:
-        kept = self._kept.follow(change, self._keep)
+        kept = self._snapshots.follow(change, self._take_snapshot)
         rested = self.builder.resting.follow(change)
         if kept is not None and kept.stamp is self._known:
             self._restore(kept)
@@ -297,12 +297,12 @@ class SceneModel:
         self._wires_kept = None
         self._listener(touched, True)
 
-    def _keep(self) -> _Kept:
+    def _take_snapshot(self) -> _Snapshot:
         columns = {name: getattr(self, name).copy() for name in _COLUMNS}
         rows = (self.nodes.copy(), columns, list(self._faces), self._wires.copy())
-        return _Kept(self._stamp, *rows, set(self._stale))
+        return _Snapshot(self._stamp, *rows, set(self._stale))
 
-    def _restore(self, kept: _Kept) -> None:
+    def _restore(self, kept: _Snapshot) -> None:
         """Take back the rows of a state that the document has again."""
         now, of_user = self.nodes, {name: getattr(self, name) for name in _OF_USER}
         size = len(self.positions)

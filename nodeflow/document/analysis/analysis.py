@@ -1,10 +1,10 @@
 """Types at every port and problems of every node, kept up to date edit by edit.
 
-After an edit only what it can have changed is inferred again: the edited nodes, and what is
-downstream of them as far as types really change.
+After an edit only what it can have changed is inferred again: the edited nodes, and the nodes
+downstream as long as types change.
 
-What is inside an instance of a subgraph depends on what is wired into it. So an analysis holds
-one for each instance, of its definition, and hands on to it what comes in and what changed.
+Types inside an instance of a subgraph depend on what is wired into it. So an analysis contains one
+analysis of the definition for each instance, and passes the input types and all changes to it.
 """
 
 from __future__ import annotations
@@ -51,20 +51,20 @@ from nodeflow.errors import CycleError
 from nodeflow.graph.types import TensorType
 
 TRAINING = ""
-"""The key of `Analysis.problems` under which the training settings' problems stand."""
+"""The key of `Analysis.problems` for the problems of the training settings."""
 
 _UNKNOWN = Inferred(None)
 
 
 class Carried(NamedTuple):
-    """What comes in or goes out at a port of a subgraph: its type if known, and its kind."""
+    """What crosses the border of a subgraph at a port: its type if known, and its kind."""
 
     type: TensorType | None
     kind: str = TENSOR
 
 
 class _Snapshot(NamedTuple):
-    """What an analysis knew of one state of its document; the tables are its own."""
+    """The results of an analysis for one state of its document; the tables are copies."""
 
     stamp: object
     results: dict[str, Inferred]
@@ -76,16 +76,16 @@ class _Snapshot(NamedTuple):
 
 
 class Analysis:
-    """What inference knows of a document.
+    """The types and problems of a document.
 
     `base_dir` is where relative data paths start; by default the document's folder. `known` has
     the output types of nodes that need no inference. `given` is what is wired into the inputs of
     a definition, for one instance of it.
+
     Call `update(change)` for each of the file's changes.
 
-    `inside` holds the analysis of each instance of a subgraph, by the instance's id. `stamp` is
-    another object whenever types or problems are others than before; where undo leads back to
-    what was known, it is the one of then.
+    `inside` holds the analysis of each instance of a subgraph, by the instance's id. `stamp` is a
+    new object whenever types or problems change, and the former one where undo restores them.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class Analysis:
         self._base_dir = base_dir
         self.problems: dict[str, list[Problem]] = {}
         self._results: dict[str, Inferred] = {}
-        self._answers = InferenceCache()
+        self._cache = InferenceCache()
         self._watchers: set[str] = set()
         self._looping: set[str] = set()
         self._ancestors: tuple[int, str, set[str]] | None = None
@@ -116,7 +116,7 @@ class Analysis:
     # ---- reading ----------------------------------------------------------------------------
 
     def type_of(self, node_id: str, port: str) -> TensorType | None:
-        """Returns the type at an output port, or what is wired into an input port; else None."""
+        """Returns the type of an output port, or of what is wired into an input port; else None."""
         out = self._results.get(node_id, _UNKNOWN).out
         if out is not None and port in out:
             return out[port]
@@ -126,12 +126,12 @@ class Analysis:
         return (self.out_types(wire.source) or {}).get(wire.source_port)
 
     def out_types(self, node_id: str) -> Outputs | None:
-        """Returns output port -> type of a node, or None while unknown."""
+        """Returns output port -> type of a node, or None if unknown."""
         return self._results.get(node_id, _UNKNOWN).out
 
     def passes(self, node_id: str) -> Mapping[str, str] | None:
-        """Returns output port -> input port of a node that passes values on (a dot, a bypassed
-        node), or None for one that computes them."""
+        """Returns output port -> input port of a node that forwards values (a dot, a bypassed
+        node), or None for a node that computes them."""
         return self._results.get(node_id, _UNKNOWN).passes
 
     def kind_of(self, wire: Wire) -> str:
@@ -142,53 +142,53 @@ class Analysis:
         return self._results.get(wire.source, _UNKNOWN).kinds.get(wire.source_port, TENSOR)
 
     def leaving(self, port: str) -> Carried:
-        """Returns what goes out at an output of this definition."""
+        """Returns what leaves this definition at an output."""
         wire = leaving_wire(self.doc, port)
         if wire is None or wire.source not in self.doc.nodes:
             return Carried(None, OPEN)
         return self._carried(wire)
 
     def at(self, path: Iterable[str]) -> Analysis | None:
-        """Returns the analysis inside an instance, by the ids that lead there; None if gone."""
+        """Returns the analysis inside an instance, by a path of ids; None if there is none."""
         found: Analysis | None = self
         for node_id in path:
             found = None if found is None else found.inside.get(node_id)
         return found
 
     def take_touched(self) -> set[str]:
-        """Returns the nodes whose types or problems changed since this was asked last."""
+        """Returns the nodes whose types or problems changed since the last call."""
         touched, self._touched = self._touched, set()
         return touched
 
     def problems_of(self, node_id: str) -> list[Problem]:
-        """Returns a node's problems, the worst first."""
+        """Returns a node's problems, most severe first."""
         return self.problems.get(node_id, [])
 
     def all_problems(self) -> list[Problem]:
-        """Returns every problem, in the order of the nodes' names; the training's come last."""
+        """Returns all problems by the names of their nodes; those of the training settings last."""
         nodes = [key for key in self.problems if key != TRAINING]
         nodes.sort(key=lambda key: self.doc.nodes[key].name)
         keys = [*nodes, *([TRAINING] if TRAINING in self.problems else [])]
         return [problem for key in keys for problem in self.problems[key]]
 
     def broken(self) -> set[str]:
-        """Returns the nodes that an error keeps from running, themselves or upstream."""
+        """Returns the nodes that cannot run because of an error, their own or upstream."""
         return downstream(self.doc, [i for i, r in self._results.items() if r.broken])
 
     def ancestors(self, node_id: str) -> set[str]:
-        """Returns a node and all upstream of it; quick to ask again until the next edit."""
+        """Returns a node and all nodes upstream; cached until the next edit."""
         cached = self._ancestors
         if cached is None or cached[:2] != (self.doc.revision, node_id):
             found = upstream(self.doc, [node_id])
             cached = self._ancestors = (self.doc.revision, node_id, found)
         return cached[2]
 
-    # ---- keeping up -------------------------------------------------------------------------
+    # ---- updating --------------------------------------------------------------------------
 
     def update(self, change: Change) -> set[str]:
-        """Takes a change of the document in; returns the nodes whose types or problems changed.
+        """Follows a change of the document; returns the nodes whose types or problems changed.
 
-        Nodes that are gone count. "" among them stands for the training settings.
+        Removed nodes are included; "" represents the training settings.
         """
         snapshot = self._snapshots.follow(change, self._take_snapshot)
         if change.only_moves:
@@ -196,7 +196,7 @@ class Analysis:
         changed = (
             self._update(change, change.scopes) if snapshot is None else self._restore(snapshot)
         )
-        if snapshot is not None:  # their files may be others by now
+        if snapshot is not None:  # data files may have changed meanwhile
             changed |= self._refresh_datasets()
         if self._update_training():
             changed.add(TRAINING)
@@ -235,14 +235,14 @@ class Analysis:
     def _update_instances(
         self, own: Change, change: Change, scopes: set[str], names: set[str]
     ) -> set[str]:
-        """Lets the analyses inside instances follow; returns the instances that may differ."""
+        """Updates the analyses inside instances; returns the instances that may differ."""
         dirty: set[str] = set()
         if scopes - {self.doc.scope}:
             for node_id, inside in self.inside.items():
                 if inside.doc.scope not in scopes and not inside.inside:
                     continue
-                # Border nodes may have other ports now, and an input may be needed, or no longer:
-                # that is for the instance to say.
+                # Border nodes may have other ports, and an input may have become required or
+                # optional: the instance is inferred again.
                 if inside._update(change, scopes) or inside._holds(scopes):
                     dirty.add(node_id)
         tables = {edit.key for edit in own.of("subgraph")}
@@ -256,16 +256,16 @@ class Analysis:
         return dirty
 
     def _holds(self, scopes: set[str]) -> bool:
-        """Says whether any of these definitions is here, or in an instance inside."""
+        """Returns whether this or an instance inside is of one of these definitions."""
         return self.doc.scope in scopes or any(i._holds(scopes) for i in self.inside.values())
 
     def _has_other_ports(self, node_id: str, change: Change) -> bool:
-        """Says whether an instance has other ports now, to be shown whatever their types."""
+        """Returns whether the ports of an instance changed, which are shown even without types."""
         inside = change.within(self.inside[node_id].doc.scope)
         return any(after.op in BORDER for _, after in inside.nodes_changed)
 
     def refresh_datasets(self) -> set[str]:
-        """Looks at the data sets' files again (they, or the document's folder, changed)."""
+        """Infers the data sets again, after their files or the document's folder changed."""
         self._snapshots.clear()
         return self._refresh_datasets()
 
@@ -275,16 +275,16 @@ class Analysis:
         return self._propagate(dirty)
 
     def give(self, given: Mapping[str, Carried]) -> None:
-        """Takes in what is wired into the inputs of this definition."""
+        """Sets what is wired into the inputs of this definition."""
         if self._given != given:
             self._given = dict(given)
             border = self.doc.borders.get(INPUTS)
             self._propagate(set() if border is None else {border})
 
     def refresh_ops(self, ops: Collection[str]) -> set[str]:
-        """Looks again at the nodes of these ops, which were declared anew or are gone; returns
-        them, and the others whose types or problems changed."""
-        self._answers.clear()
+        """Infers the nodes of ops that were redeclared or removed; returns them, and the others
+        whose types or problems changed."""
+        self._cache.clear()
         self._snapshots.clear()
         self.stamp = object()
         nodes = {i for i, n in self.doc.nodes.items() if n.op in ops}
@@ -295,12 +295,12 @@ class Analysis:
         return changed
 
     def _propagate(self, dirty: Iterable[str]) -> set[str]:
-        """Infers the dirty nodes, and what follows them as far as types change."""
+        """Infers the dirty nodes, and those downstream as long as types change."""
         nodes = self.doc.nodes
         waiting = {node for node in dirty if node in nodes}
         affected = downstream(self.doc, waiting)
         order, looping = topological(self.doc, affected)
-        waiting |= self._looping & affected  # a loop that was opened
+        waiting |= self._looping & affected  # of loops that were opened
         self._looping = (self._looping - affected) | set(looping)
         changed: set[str] = set()
         for node_id in order:
@@ -328,7 +328,7 @@ class Analysis:
         return changed
 
     def _take_snapshot(self) -> _Snapshot:
-        """All that is known, for when the document is again as it is now."""
+        """The current results, to be restored when the document returns to this content."""
         return _Snapshot(
             self.stamp,
             dict(self._results),
@@ -340,22 +340,16 @@ class Analysis:
         )
 
     def _restore(self, snapshot: _Snapshot) -> set[str]:
-        """Knows again what was known then; returns the nodes that differ by it from now."""
+        """Restores earlier results; returns the nodes whose results differ."""
         was, problems = self._results, self.problems
         changed = {i for i, now in snapshot.results.items() if was.get(i) is not now}
         changed |= was.keys() - snapshot.results.keys()
         changed |= self.inside.keys() | snapshot.inside.keys()
-        self.stamp, self._results, self.problems = (
-            snapshot.stamp,
-            snapshot.results,
-            snapshot.problems,
-        )
-        self._watchers, self._looping, self._given = (
-            snapshot.watchers,
-            snapshot.looping,
-            snapshot.given,
-        )
-        if TRAINING in problems:  # compared by who asked
+        self.stamp = snapshot.stamp
+        self._results, self.problems = snapshot.results, snapshot.problems
+        self._watchers, self._looping = snapshot.watchers, snapshot.looping
+        self._given = snapshot.given
+        if TRAINING in problems:  # the caller compares them
             self.problems[TRAINING] = problems[TRAINING]
         else:
             self.problems.pop(TRAINING, None)
@@ -373,17 +367,17 @@ class Analysis:
         self.inside.pop(record.id, None)
         if record.id in self.doc.borders.values():
             return self._infer_border(record)
-        question = cache_key(self.doc, record, self.out_types)
-        if question is None:
+        key = cache_key(self.doc, record, self.out_types)
+        if key is None:
             return infer_node(self.doc, record, self.out_types, self.kind_of, self._base_dir)
-        answer = self._answers.get(question)
-        if answer is None:
-            answer = infer_node(self.doc, record, self.out_types, _is_tensor, self._base_dir)
-            self._answers.keep(question, record, answer)
-        return answer
+        found = self._cache.get(key)
+        if found is None:
+            found = infer_node(self.doc, record, self.out_types, _is_tensor, self._base_dir)
+            self._cache.put(key, record, found)
+        return found
 
     def _infer_border(self, record: NodeRecord) -> Inferred:
-        """What comes in, as far as it is known; and whether something goes out at every port."""
+        """The types that enter, as far as known; or whether all outputs are wired."""
         problems = border_problems(self.doc, record.op)
         if record.op == INPUTS:
             ports = port_names(self.doc, INPUTS)
@@ -396,7 +390,7 @@ class Analysis:
         return Inferred({}, tuple(problems))
 
     def _infer_instance(self, record: NodeRecord) -> Inferred:
-        """The types that leave an instance, from those that come in; and the problems inside."""
+        """The types that leave an instance, from those that enter; and the problems inside."""
         problem, definition = instance_problem(self.doc, record), definition_of(self.doc, record)
         if problem is not None or definition is None:
             self.inside.pop(record.id, None)
@@ -437,7 +431,7 @@ class Analysis:
             self.problems.pop(key, None)
 
     def _watch(self, record: NodeRecord) -> None:
-        """Nodes that name others in an attribute depend on names as well as wires."""
+        """Nodes that name others in an attribute depend on names as well as on wires."""
         op = plain_declaration(record.op)
         if op is not None and names_others(op):
             self._watchers.add(record.id)
@@ -479,12 +473,12 @@ class Analysis:
 
 
 def _is_tensor(_: Wire) -> str:
-    """What a wire carries whose source gives values only."""
+    """The kind of every wire whose source has only values."""
     return TENSOR
 
 
 def _differ(was: Inferred, now: Inferred, port: str) -> bool:
-    """Says whether what is known of an output is another now."""
+    """Returns whether the type or the kind of an output changed."""
     if was.passes != now.passes or (was.out is None) != (now.out is None):
         return True
     before, after = was.out or {}, now.out or {}
@@ -492,7 +486,7 @@ def _differ(was: Inferred, now: Inferred, port: str) -> bool:
 
 
 def _inferred(found: Mapping[str, Carried], problems: Iterable[Problem]) -> Inferred:
-    """What is known of a node at the border of a subgraph, from what passes its ports."""
+    """The result for a node at the border of a subgraph, from what crosses its ports."""
     out = {port: carried.type for port, carried in found.items() if carried.type is not None}
     kinds = {port: carried.kind for port, carried in found.items() if carried.kind != TENSOR}
     return Inferred(out, tuple(problems), kinds=kinds)

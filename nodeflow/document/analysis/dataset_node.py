@@ -66,26 +66,26 @@ def dataset_declaration(
 ) -> DatasetDeclaration:
     """Returns the declaration of a dataset node with these attributes.
 
-    Where its source is unknown or cannot be read, it has no options or no columns; what is wrong
-    with it says `dataset_types`.
+    Where its source is unknown or cannot be read, it has no options or no columns;
+    `dataset_types` raises the error.
     """
     options: tuple[Attr, ...] = ()
     columns: tuple[str, ...] = ()
     try:
         options = source_options(source_of(attrs))
         columns = tuple(dataset_types(attrs, base_dir=base_dir))
-    except NodeflowError:  # reported as this node's problem by the analysis
+    except NodeflowError:  # the analysis reports it as the node's problem
         pass
     return DatasetDeclaration(options, columns, base_dir)
 
 
 def source_of(attrs: Mapping[str, Any]) -> str:
-    """Returns a dataset node's source; raises AttributeProblem if it is no text."""
+    """Returns a dataset node's source; raises AttributeProblem if it is not a string."""
     return SOURCE.check(attrs.get("source", SOURCE.default))
 
 
 def options_of(attrs: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a dataset node's options: its attributes but for the source."""
+    """Returns a dataset node's options: its attributes except the source."""
     return {name: value for name, value in attrs.items() if name != "source"}
 
 
@@ -122,9 +122,9 @@ def _folder(path: Path) -> Path:
     return path.parent
 
 
-@lru_cache(maxsize=64)  # ports are asked for at every paint and every drag
+@lru_cache(maxsize=64)  # called at every paint and every drag
 def _columns(source: str, options: str, base_dir: Any, stamp: Any) -> dict[str, TensorType]:
-    """The columns; `stamp` (file, time) is only there to notice a changed file."""
+    """The columns; `stamp` (file, modification time) invalidates the cache for a changed file."""
     return dataset_columns(source, json.loads(options), base_dir=base_dir)
 
 

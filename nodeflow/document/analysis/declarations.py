@@ -1,4 +1,4 @@
-"""What declares a node: an op of the registry, a dot, a data set, a subgraph, or nothing known."""
+"""The declaration of any node: of an op, a dot, a data set or a subgraph."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What feeds a placeholder: whether a wire into `feed` fits it, and whether there is one."""
+"""Checks the feed of a placeholder: whether there is one, and whether its type fits."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def feed_problem(
 ) -> Problem | None:
     """Returns what is wrong with a wire into a placeholder's `feed`, or None.
 
-    `kind` is what the wire carries, see `inference.COLUMN`; `found` the types where it starts.
+    `kind` is what the wire carries (`COLUMN` or other); `found` the types of its source.
     """
     source = doc.nodes[wire.source]
 
@@ -68,10 +68,10 @@ def feed_problem(
             FeedError,
         )
     if found is None:
-        return None  # the dataset's own problem
+        return None  # the dataset has a problem of its own
     if wire.source_port not in found:
         if source.op != DATASET:
-            return None  # the problem of the data set behind it
+            return None  # the data set behind it has the problem
         return problem(
             f"`{source.name}` has no column {wire.source_port!r}",
             suggest(wire.source_port, found) or f"It has {', '.join(found)}.",

@@ -9,7 +9,7 @@ from typing import Any
 
 from nodeflow.document.analysis.dataset_node import DATASET, dataset_types, document_folder
 from nodeflow.document.analysis.feed_check import COLUMN, Outputs, check_feed
-from nodeflow.document.analysis.passthrough import BYPASSED, MUTED, REROUTE, mode_of, passed
+from nodeflow.document.analysis.passthrough import BYPASSED, MUTED, REROUTE, bypass_routes, mode_of
 from nodeflow.document.analysis.paths import find_name
 from nodeflow.document.analysis.plain_declaration import plain_declaration
 from nodeflow.document.analysis.port_names import (
@@ -47,16 +47,16 @@ from nodeflow.ops import REGISTRY
 from nodeflow.ops.user import PLUGINS, plugin_folder
 
 TENSOR, ORDER, OPEN = "tensor", "order", "open"
-"""What a wire carries besides a data set's `COLUMN`: a value; only order; or, at the border of a
-subgraph, nothing that is known."""
+"""Kinds of wires, besides a data set's `COLUMN`: a value; only order; unknown, where nothing is
+wired into a port of a subgraph."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inferred:
-    """What is known of a node: its output types by port (None: unknown), and its problems.
+    """The result for a node: its output types by port (None: unknown), and its problems.
 
-    `passes` is for nodes the graph has no node for: output port -> the input port that it is.
-    `kinds` says what outputs carry that are no plain values.
+    `passes` is for nodes that forward values: output port -> input port. `kinds` has the kinds of
+    outputs that are not values.
     """
 
     out: Outputs | None
@@ -66,7 +66,7 @@ class Inferred:
 
     @property
     def broken(self) -> bool:
-        """True if an error keeps this node itself from running."""
+        """True if the node cannot run because of an error of its own."""
         return any(problem.severity == "error" for problem in self.problems)
 
 
@@ -89,7 +89,7 @@ def infer_node(
     except NodeflowError as error:
         problems.append(Problem.of(error, record.name))
     except (ArithmeticError, TypeError, ValueError, LookupError, MemoryError) as error:
-        # An op of a plugin, or a value that an op did not foresee: a problem of this node alone.
+        # A bug of a user's op, or an unforeseen value: a problem of this node alone.
         text = f"{record.op} cannot tell its type: {type(error).__name__}: {error}"
         problems.append(Problem(record.name, None, text, kind=type(error).__name__))
     found = Inferred(out, tuple(problems))
@@ -102,7 +102,7 @@ def infer_node(
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What is known of what comes in."""
+    """The types and kinds of the inputs."""
 
     outputs_of: Callable[[str], Outputs | None]
     kind_of: Callable[[Wire], str]
@@ -114,7 +114,7 @@ def in_mode(
     found: Inferred,
     outputs_of: Callable[[str], Outputs | None],
 ) -> Inferred:
-    """What a node is like that is muted or bypassed: it does not run, so its errors are none."""
+    """Adapts the result to the node's mode: a muted or bypassed node has no errors."""
     mode = mode_of(record)
     if mode == MUTED:
         quiet = (replace(p, severity="info") for p in found.problems)
@@ -127,7 +127,7 @@ def in_mode(
     names = [port for port in input_names(inputs_declared, wired) if port in wired]
     types = {port: (outputs_of(wired[port].source) or {}) for port in names}
     inputs = [(port, types[port].get(wired[port].source_port)) for port in names]
-    routes, problem = passed(record, inputs, found.out, outputs_declared)
+    routes, problem = bypass_routes(record, inputs, found.out, outputs_declared)
     known = dict(inputs)
     types_out = ((port, known[source]) for port, source in routes.items())
     out = {port: kind for port, kind in types_out if kind is not None}
@@ -181,7 +181,7 @@ def _infer(
     if record.op == "placeholder":
         wire = wired.get(FEED)
         if wire is not None and known.kind_of(wire) == OPEN:
-            wire = None  # a port of the subgraph that nothing is wired into
+            wire = None  # a port of the subgraph without a wire
         kind = TENSOR if wire is None else known.kind_of(wire)
         check_feed(doc, record, bound, result[0], wire, kind, known.outputs_of, problems)
     return out
@@ -195,7 +195,7 @@ def _input_types(
     known: _Known,
     problems: list[Problem],
 ) -> tuple[list[TensorType], bool]:
-    """The types of the op's inputs, and whether all of them are there and known."""
+    """The types of the inputs, and whether all of them are known."""
     complete = check_wires(doc, record, inputs, wired, known.kind_of, problems)
     types: list[TensorType] = []
     for port in input_names(inputs, wired):
@@ -224,12 +224,12 @@ def check_wires(
     kind_of: Callable[[Wire], str],
     problems: list[Problem],
 ) -> bool:
-    """Notes wires that end at no port, or carry what an op does not take; says if all are good."""
+    """Adds problems of wires with an unknown port or a wrong kind; returns whether all fit."""
     complete = True
     takes_all = record.op in (REROUTE, SUBGRAPH, *BORDER)
     names = {port.name for port in inputs if not port.variadic}
     bases = {port.name for port in inputs if port.variadic}
-    for port, wire in sorted(wired.items(), key=_by_port):  # undo puts wires back in another order
+    for port, wire in sorted(wired.items(), key=_by_port):  # undo restores wires in another order
         base, index = split_port(port)
         feed = port == FEED and record.op == "placeholder"
         if not (port in names or (index is not None and base in bases) or feed or is_control(port)):
@@ -253,7 +253,7 @@ def _by_port(wired: tuple[str, Wire]) -> tuple[str, int]:
 
 
 def _is_order(record: NodeRecord, wire: Wire, kind: str) -> bool:
-    """Only into a subgraph, order may come in where values do: it goes on inside."""
+    """Whether a wire only orders; a port of a subgraph may take that as well as a value."""
     if record.op == SUBGRAPH or record.op in BORDER:
         return False
     return wire.source_port == DONE or kind == ORDER
@@ -304,7 +304,7 @@ def _no_value(doc: Document, record: NodeRecord, wire: Wire) -> Problem:
 
 
 def is_variable(doc: Document, name: str) -> bool:
-    """Says whether a name is that of a variable: here, in an instance, or in the file's graph."""
+    """Returns whether a name is that of a variable: here, in an instance, or in the root graph."""
     for graph in dict.fromkeys((doc, doc.root)):
         found = find_name(graph, name)
         if found is not None:
@@ -313,7 +313,7 @@ def is_variable(doc: Document, name: str) -> bool:
 
 
 def _op_hint(op: str) -> str:
-    """What may be meant; else where an op of the user's own would have to come from."""
+    """The closest known op; else the folder where ops of the user come from."""
     near = suggest(op, [DATASET, *(known.id for known in REGISTRY if not known.hidden)])
     if PLUGINS.problems:
         return f"A file of the plugin folder does not load: {PLUGINS.problems[0]}"
@@ -330,7 +330,7 @@ def _check_names(
     bound: Mapping[str, Any],
     problems: list[Problem],
 ) -> None:
-    """Attributes that name variables must name some."""
+    """Adds problems of attributes that name variables which do not exist."""
     for attr in op.attrs:
         if attr.kind != "names" or not bound.get(attr.name):
             continue

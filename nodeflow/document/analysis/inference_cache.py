@@ -1,7 +1,7 @@
-"""What inference found before: nodes of a large graph, and undo, ask the same questions again.
+"""A cache of inferred types: many nodes of a large graph, and undo, need the same inference.
 
-A question holds all that the answer depends on, so an answer is never out of date: the op itself
-(one that is declared again is another), the attributes, and what is wired into which port.
+A key contains all that the result depends on, so a result never becomes stale: the declaration
+(a redeclared op is another object), the attributes, and the types wired into each port.
 """
 
 from __future__ import annotations
@@ -19,45 +19,45 @@ from nodeflow.document.model.records import INPUTS, SUBGRAPH, Json, NodeRecord, 
 from nodeflow.graph.declaration import NodeDeclaration
 
 MOST = 50_000
-"""Answers that are kept; with more, all are forgotten."""
+"""Results that are cached; beyond it the cache is cleared."""
 _CARRY = {DATASET, REROUTE, SUBGRAPH, INPUTS}
-"""Ops whose outputs may be something else than values."""
+"""Ops whose outputs may be other than values."""
 
-Question = tuple
+CacheKey = tuple
 
 
 class InferenceCache:
-    """Answers without problems, by question. Problems name nodes, so those are found anew."""
+    """Results without problems, by key. Problems contain names, so they are not cached."""
 
     def __init__(self) -> None:
-        self._found: dict[Question, tuple[dict[str, Json], Inferred]] = {}
+        self._found: dict[CacheKey, tuple[dict[str, Json], Inferred]] = {}
 
-    def get(self, question: Question) -> Inferred | None:
-        """Returns the answer that was kept, or None."""
-        found = self._found.get(question)
+    def get(self, key: CacheKey) -> Inferred | None:
+        """Returns the cached result, or None."""
+        found = self._found.get(key)
         return None if found is None else found[1]
 
-    def keep(self, question: Question, record: NodeRecord, answer: Inferred) -> None:
-        """Keeps the answer for a node, unless it has problems."""
-        if answer.problems:
+    def put(self, key: CacheKey, record: NodeRecord, result: Inferred) -> None:
+        """Caches the result of a node, unless it has problems."""
+        if result.problems:
             return
         if len(self._found) >= MOST:
             self._found.clear()
-        # The attributes are held, so that no others can get their identity.
-        self._found[question] = (record.attrs, answer)
+        # Holding the attributes keeps their id from being reused.
+        self._found[key] = (record.attrs, result)
 
     def clear(self) -> None:
-        """Forgets everything."""
+        """Drops all results."""
         self._found.clear()
 
 
 def cache_key(
     doc: Document, record: NodeRecord, out_types: Callable[[str], Outputs | None]
-) -> Question | None:
-    """Returns the question that a node asks; None for the few that look further than their wires.
+) -> CacheKey | None:
+    """Returns the cache key of a node, or None if its types depend on more than its wires.
 
-    `out_types(id)` gives what is known of a source. Attributes are compared by identity, since
-    they are never changed in place: moving and renaming keep them.
+    `out_types(id)` returns the types of a source. Attributes are compared by identity, since they
+    are never changed in place; moving and renaming a node keep them.
     """
     op = plain_declaration(record.op)
     if op is None or names_others(op) or mode_of(record):
@@ -70,16 +70,16 @@ def cache_key(
         out = out_types(source)
         known = None if out is None else out.get(source_port)
         if out is not None and known is None:
-            return None  # there is no such output
+            return None  # unknown output
         wired.append((port, known))
     if len(wired) > 1:
-        wired.sort(key=_port)  # wires come back in another order when they are undone
+        wired.sort(key=_port)  # undo restores wires in another order
     return (op, id(record.attrs) if record.attrs else 0, *wired)
 
 
 @lru_cache(maxsize=1024)
 def names_others(op: NodeDeclaration) -> bool:
-    """Says whether an attribute of the op names other nodes."""
+    """Returns whether an attribute of the op names other nodes."""
     return any(attr.kind == "names" for attr in op.attrs)
 
 

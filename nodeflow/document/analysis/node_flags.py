@@ -1,9 +1,8 @@
-"""How nodes and wires are shown and take part: collapsed, muted, bypassed, hidden wires.
+"""Flags of nodes and wires: collapsed, muted, bypassed, breakpoints, hidden wires.
 
-All of it are fields of a node beside its attributes, so it survives in files:
-`collapsed` (true: only the title shows), `mode` (see `passing`), `breakpoint` (true: a training in
-the window pauses where the value is not finite, or true), and `hidden` (names of in-ports whose
-wires are drawn as stubs).
+They are fields of a node beside its attributes, stored in files: `collapsed` (only the title is
+shown), `mode` (see `passthrough`), `breakpoint` (a training in the window pauses when the value is
+not finite, or true), and `hidden` (names of in-ports whose wires are drawn as stubs).
 """
 
 from __future__ import annotations
@@ -18,17 +17,17 @@ from nodeflow.document.model.records import BYPASSED, MUTED, Json, NodeRecord, m
 
 
 def is_collapsed(record: NodeRecord) -> bool:
-    """Says whether only a node's title is shown."""
+    """Returns whether only a node's title is shown."""
     return record.extra.get("collapsed") is True
 
 
 def has_breakpoint(record: NodeRecord) -> bool:
-    """Says whether a training pauses at a node."""
+    """Returns whether a node has a breakpoint."""
     return record.extra.get("breakpoint") is True
 
 
 def toggle_breakpoint(doc: Document, ids: Iterable[str]) -> None:
-    """Sets breakpoints at nodes, or takes them away where all have one."""
+    """Sets breakpoints at nodes, or removes them if all have one."""
     ids = [i for i in ids if doc.node(i).op != REROUTE]
     every = all(has_breakpoint(doc.node(i)) for i in ids)
     verb = "Remove the breakpoint of" if every else "Set a breakpoint at"
@@ -42,27 +41,27 @@ def hidden_ports(record: NodeRecord) -> list[str]:
 
 
 def set_mode(doc: Document, ids: Iterable[str], mode: str) -> None:
-    """Mutes or bypasses nodes, or with "" lets them take part again."""
+    """Mutes or bypasses nodes; "" activates them."""
     verb = {MUTED: "Mute", BYPASSED: "Bypass"}.get(mode, "Activate")
     _set(doc, verb, [i for i in ids if doc.node(i).op != REROUTE], "mode", mode or None)
 
 
 def toggle_mode(doc: Document, ids: Iterable[str], mode: str) -> None:
-    """Gives all nodes a mode, or takes it from them where all have it."""
+    """Sets the mode of nodes, or resets it if all have it."""
     ids = [i for i in ids if doc.node(i).op != REROUTE]
     every = all(mode_of(doc.node(i)) == mode for i in ids)
     set_mode(doc, ids, "" if every else mode)
 
 
 def toggle_collapsed(doc: Document, ids: Iterable[str]) -> None:
-    """Collapses nodes to their titles, or opens them where all are collapsed."""
+    """Collapses nodes to their titles, or opens them if all are collapsed."""
     ids = [i for i in ids if doc.node(i).op != REROUTE]
     every = all(is_collapsed(doc.node(i)) for i in ids)
     _set(doc, "Open" if every else "Collapse", ids, "collapsed", None if every else True)
 
 
 def set_hidden(doc: Document, keys: Iterable[tuple[str, str]], hidden: bool) -> None:
-    """Draws wires, given by (target id, port), as stubs, or whole again."""
+    """Hides wires, given by (target id, port), or shows them."""
     keys = [key for key in keys if key in doc.wires]
     label = f"{'Hide' if hidden else 'Show'} {'a wire' if len(keys) == 1 else f'{len(keys)} wires'}"
     with doc.transaction(label) as t:
@@ -74,7 +73,7 @@ def set_hidden(doc: Document, keys: Iterable[tuple[str, str]], hidden: bool) -> 
 
 
 def with_field(record: NodeRecord, name: str, value: Json) -> NodeRecord:
-    """Returns a node with a field beside its attributes; None takes the field away."""
+    """Returns a node with a field beside its attributes; None removes the field."""
     extra: dict[str, Any] = {k: v for k, v in record.extra.items() if k != name}
     if value is not None:
         extra[name] = value

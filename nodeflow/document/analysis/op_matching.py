@@ -1,7 +1,7 @@
-"""What an op could take and give, whatever else it is wired to: for searches by an open wire.
+"""Which types an op can take and produce, for searches that start from an open wire.
 
-Nothing declares the dtypes of outputs; an op's own inference says them, tried on inputs of every
-kind that its ports accept.
+The dtypes of outputs are not declared; they are found by running the op's inference on inputs of
+every kind that its ports accept.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from nodeflow.graph.types import DTYPES, TensorType
 
 RANKS, SIZE = range(5), 4
 _SHAPING = ("shape", "axes")
-"""Attributes that decide which shapes an op takes; they are set once its node is there."""
+"""Attributes that determine which shapes an op takes; the user sets them after adding the node."""
 _TAKES: WeakKeyDictionary[NodeDeclaration, dict[TensorType, bool]] = WeakKeyDictionary()
 _GIVES: WeakKeyDictionary[NodeDeclaration, dict[str, frozenset[str]]] = WeakKeyDictionary()
 _WRONG_INPUT = (ArithmeticError, TypeError, ValueError, LookupError, RuntimeError)
 
 
 def takes(op: NodeDeclaration, given: TensorType) -> bool:
-    """Says whether some input of an op takes a type, with whatever is wired into the others."""
+    """Returns whether an input of an op takes a type, for some types of the other inputs."""
     known = _TAKES.setdefault(op, {})
     if given not in known:
         known[given] = any(
@@ -38,9 +38,9 @@ def takes(op: NodeDeclaration, given: TensorType) -> bool:
 
 
 def gives(op: NodeDeclaration, taking: Iterable[str] = DTYPES) -> frozenset[str]:
-    """Returns the dtypes that an op's outputs can have when its main inputs have one of some.
+    """Returns the dtypes that an op's outputs can have if its main inputs have one of `taking`.
 
-    Where its inference does not tell, they are taken to be those that its first input accepts.
+    Where inference fails, they are assumed to be those that its first input accepts.
     """
     if op not in _GIVES:
         _GIVES[op] = {dtype: _gives(op, dtype) for dtype in DTYPES}
@@ -59,10 +59,10 @@ def _gives(op: NodeDeclaration, dtype: str) -> frozenset[str]:
 
 
 def accepts(doc: Document, analysis: Analysis, node: str, port: str) -> frozenset[str]:
-    """Returns the dtypes that an input port of a node takes beside what is wired into the others.
+    """Returns the dtypes that an input port of a node takes, given the wires into the others.
 
     Raises:
-        NoSuchNode: there is none of that id.
+        NoSuchNode: there is no node with this id.
     """
     record = doc.node(node)
     op = declaration(record, doc)
@@ -82,7 +82,7 @@ def accepts(doc: Document, analysis: Analysis, node: str, port: str) -> frozense
 
 
 def _takes_at(op: NodeDeclaration, index: int, given: TensorType) -> bool:
-    """An error at this very input speaks against it, unless something at the others mends it."""
+    """Whether an input takes a type: no, if there is an error at it for all other inputs tried."""
     at_fault = False
     if any(attr.kind in _SHAPING for attr in op.attrs):
         return True
@@ -104,7 +104,7 @@ def _takes_at(op: NodeDeclaration, index: int, given: TensorType) -> bool:
 
 
 def _beside(op: NodeDeclaration, i: int, index: int, given: TensorType, shape: tuple) -> TensorType:
-    """What stands at another input: of the same group's dtype."""
+    """The type at another input: of the same dtype if it is of the same group."""
     port, chosen = op.inputs[i], op.inputs[index]
     same = port.group is not None and port.group == chosen.group
     return TensorType(given.dtype if same else _first(port), shape)

@@ -1,9 +1,9 @@
-"""Nodes that compute nothing themselves: reroute dots, bypassed nodes, muted nodes.
+"""Nodes that compute nothing: reroute dots, bypassed nodes, muted nodes.
 
-A reroute dot is a node of the document with the op `reroute`: its one output is its one input,
-also where that is a dataset's column. How a node takes part is its field `mode`, kept beside its
-attributes in the file: `muted` (it does not run, nor does what depends on it) or `bypassed` (each
-output is the first input of the same type). The graph has no node for any of them.
+A reroute dot is a node with the op `reroute`: its output is its input, which may also be a column
+of a data set. The field `mode` of a node, stored beside its attributes, is `muted` (neither the
+node nor its dependents run) or `bypassed` (each output is the first input of the same type). The
+graph contains none of these nodes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Outputs = Mapping[str, TensorType]
 
 
 class RerouteDeclaration(NodeDeclaration):
-    """A dot on a wire: it only leads the wire around."""
+    """A dot on a wire, to route the wire."""
 
     id = REROUTE
     category = "Utility"
@@ -40,7 +40,7 @@ REROUTE_DECLARATION = RerouteDeclaration()
 
 
 def origin(doc: Document, wire: Wire) -> Wire:
-    """Returns where a wire really starts: the one into the first of the dots it comes through."""
+    """Returns the first wire of a chain of dots that ends with this wire."""
     seen = {wire.key}
     while doc.nodes[wire.source].op == REROUTE:
         before = doc.wires.get((wire.source, "x"))
@@ -51,18 +51,18 @@ def origin(doc: Document, wire: Wire) -> Wire:
     return wire
 
 
-def passed(
+def bypass_routes(
     record: NodeRecord,
     inputs: Iterable[tuple[str, TensorType | None]],
     own: Outputs | None,
     outputs: Sequence[Port],
 ) -> tuple[dict[str, str], Problem | None]:
-    """Says what a bypassed node passes: output port -> input port, and what is wrong with it.
+    """Returns output port -> input port of a bypassed node, and its problem if it has one.
 
     Args:
         inputs: the wired tensor inputs, in order, with their types.
-        own: the types the node's outputs would have, or None where that is unknown; then a node
-            with one output passes its first input.
+        own: the types that the node's outputs would have, or None if unknown; then a node with
+            one output forwards its first input.
         outputs: the node's out-ports.
     """
     wired = list(inputs)
@@ -96,7 +96,7 @@ __all__ = [
     "REROUTE",
     "REROUTE_DECLARATION",
     "RerouteDeclaration",
+    "bypass_routes",
     "mode_of",
     "origin",
-    "passed",
 ]

@@ -1,7 +1,7 @@
-"""Finding one's way through the graphs inside a file: instances, paths, and what goes too far.
+"""Paths through the graphs of a file, its instances, and limits of nesting.
 
-A node inside an instance has a *path*: the ids of the instances that lead to it and its own,
-joined by `/` (`n9/n4`). The same with names (`dense/W`) is what fetches, feeds and problems say.
+A node inside an instance has a *path*: the ids of the enclosing instances and its own, joined by
+`/` (`n9/n4`). Fetches, feeds and problems use the names instead (`dense/W`).
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from nodeflow.document.model.records import INPUTS, SUBGRAPH, NodeRecord
 from nodeflow.errors import suggest
 
 ALONE = "@"
-"""`@NAME` as the first step of a path of ids is a definition as such, of which no instance need be
-there. Such paths are for looking inside; nothing there runs, and no setting holds one."""
+"""`@NAME` as the first step of a path of ids is a definition itself, with or without instances.
+Such paths are only for views; nothing there runs, and no setting contains one."""
 LARGEST = 200_000
-"""Nodes that one instance may stand for, those in the instances inside it included."""
+"""Limit of the nodes that one instance expands to, including nested instances."""
 DEEPEST = 40
 
 
@@ -42,7 +42,7 @@ def graphs(doc: Document) -> Iterator[Document]:
 
 
 def instances_of(doc: Document, name: str) -> list[tuple[Document, NodeRecord]]:
-    """Returns every instance of a definition, with the graph that holds it."""
+    """Returns every instance of a definition, with the graph that contains it."""
     return [
         (graph, record)
         for graph in graphs(doc)
@@ -59,7 +59,7 @@ def instances_in(doc: Document) -> list[NodeRecord]:
 
 
 def uses(doc: Document, name: str) -> set[str]:
-    """Returns a definition and all that its instances lead to, by name; unknown ones too."""
+    """Returns the names of a definition and of all that are used in it, unknown ones included."""
     found, waiting = {name}, [name]
     while waiting:
         inside = doc.definition(waiting.pop())
@@ -82,8 +82,8 @@ def check_recursion(doc: Document, name: str) -> None:
 
 
 def at_path(doc: Document, path: str) -> tuple[Document, NodeRecord] | None:
-    """Returns the node at a path of ids, with the graph that holds it; None if there is none."""
-    if path in doc.nodes:  # of a flat document, whose ids are paths
+    """Returns the node at a path of ids, with the graph that contains it; None if there is none."""
+    if path in doc.nodes:  # in a flat document ids are paths
         return doc, doc.nodes[path]
     *steps, last = path.split("/")
     graph: Document | None = doc
@@ -95,8 +95,8 @@ def at_path(doc: Document, path: str) -> tuple[Document, NodeRecord] | None:
 
 
 def graph_at(doc: Document, steps: Iterable[str]) -> tuple[Document, list[str]] | None:
-    """Returns the graph that ids of instances lead to from a file's own, and the names of the
-    steps; None if there is none. The first step may be a definition (`ALONE`)."""
+    """Returns the graph at a path of instances from the root graph, and the names of the steps;
+    None if there is none. The first step may be a definition (`ALONE`)."""
     graph, names = doc, []
     for step in steps:
         record = graph.nodes.get(step)
@@ -114,7 +114,7 @@ def graph_at(doc: Document, steps: Iterable[str]) -> tuple[Document, list[str]] 
 
 
 def place_of_use(doc: Document, name: str) -> str | None:
-    """Returns the path of an instance of a definition, of one that runs if there is any."""
+    """Returns the path of an instance of a definition, preferably of one that runs."""
     for path, _, record in walk(doc):
         if record.op == SUBGRAPH and record.attrs.get(DEFINITION) == name:
             return path
@@ -123,7 +123,7 @@ def place_of_use(doc: Document, name: str) -> str | None:
 
 
 def unused(doc: Document) -> list[Document]:
-    """Returns the definitions that no instance in the file's own graph leads to, by name."""
+    """Returns the definitions that the root graph does not use, directly or indirectly."""
     used: set[str] = set()
     for record in instances_in(doc.root):
         name = record.attrs.get(DEFINITION)
@@ -154,7 +154,7 @@ def scoped_name(doc: Document, path: str) -> str | None:
 
 
 def source_of(doc: Document, path: str, port: str) -> tuple[str, str] | None:
-    """Returns the (path, port) of the value that is wired into a node, through borders."""
+    """Returns (path, port) of the value wired into a node, followed through borders."""
     found, into, seen = at_path(doc, path), True, set()
     while found is not None and (path, port, into) not in seen:
         seen.add((path, port, into))
@@ -182,10 +182,10 @@ def source_of(doc: Document, path: str, port: str) -> tuple[str, str] | None:
 
 
 def find_name(doc: Document, name: str) -> list[NodeRecord] | None:
-    """Returns the instances that lead to the node with a scoped name, and the node; or None.
+    """Returns the enclosing instances of the node with a scoped name, and the node; or None.
 
-    A node's own name may hold `/` as well; where several readings are possible, the graph's own
-    node is meant.
+    A node's own name may contain `/` as well; if the name is ambiguous, the graph's own node is
+    meant.
     """
     own = doc.node_named(name)
     if own is not None:
@@ -208,7 +208,7 @@ def path_of(records: list[NodeRecord]) -> str:
 
 
 def expanded_size(doc: Document, name: str, sizes: dict[str, int] | None = None) -> int:
-    """Returns how many nodes an instance of a definition stands for; it must not be recursive."""
+    """Returns how many nodes an instance expands to; the definition must not be recursive."""
     sizes = {} if sizes is None else sizes
     if name not in sizes:
         inside = doc.definition(name)
@@ -220,7 +220,7 @@ def expanded_size(doc: Document, name: str, sizes: dict[str, int] | None = None)
 
 
 def instance_problem(doc: Document, record: NodeRecord) -> Problem | None:
-    """Returns why an instance cannot stand for the nodes of its definition, or None."""
+    """Returns why an instance cannot be expanded, or None."""
     name = record.attrs.get(DEFINITION)
     inside = definition_of(doc, record)
     if inside is None:
@@ -246,7 +246,7 @@ def instance_problem(doc: Document, record: NodeRecord) -> Problem | None:
 
 
 def _loop(doc: Document, name: str) -> str | None:
-    """A definition reached from `name` that contains itself."""
+    """A definition that contains itself and is used in `name`; None if there is none."""
     open_, done = [(name, iter(_used(doc, name)))], set()
     path = {name}
     while open_:
@@ -265,7 +265,7 @@ def _loop(doc: Document, name: str) -> str | None:
 
 
 def _depth(doc: Document, name: str) -> int:
-    """How many levels of definitions lie in one without loops."""
+    """How many levels of definitions are nested in one that is not recursive."""
     level, depth = {name}, 0
     while level and depth <= DEEPEST:
         level = {step for at in level for step in _used(doc, at)}
@@ -280,7 +280,7 @@ def _used(doc: Document, name: str) -> list[str]:
 
 
 def _clash(doc: Document, record: NodeRecord, inside: Document) -> Problem | None:
-    """A node outside whose name is that of one inside."""
+    """The problem of a node outside with the scoped name of a node inside."""
     scope = f"{record.name}/"
     for name in sorted(name for name in doc.slashed if name.startswith(scope)):
         found = find_name(inside, name[len(scope) :])

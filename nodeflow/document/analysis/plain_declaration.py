@@ -1,6 +1,6 @@
-"""The declaration of an op whose nodes all have the same one: the registry's, and the reroute dot.
+"""Declarations that depend on the op alone: those of the registry and of the reroute dot.
 
-What the analysis itself needs. `declarations.declaration` also covers nodes whose declaration
+Inference needs only these. `declarations.declaration` also covers nodes whose declaration
 depends on their attributes or on the document.
 """
 

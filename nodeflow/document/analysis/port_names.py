@@ -1,7 +1,8 @@
 """Names of ports: `values.2` of a variadic port, `control.0` for order, `feed`, `done`.
 
-Any node can wait for others: `control.0`, `control.1`, ... are in-ports that carry no value. They
-show only where they are wired, and end at any output, or at `done` of a node without outputs.
+Any node can have control inputs, `control.0`, `control.1`, ..., which carry no value. They are
+shown only where they are wired. A wire into one starts at any output, or at `done` of a node
+without outputs.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ FEED = "feed"
 CONTROL = "control"
 DONE = "done"
 NEW = "+"
-"""The free slot of a border node: a wire there makes another port of the subgraph."""
+"""The free slot of a border node: a wire to it adds a port to the subgraph."""
 _SEVERAL = re.compile(r"(.+)\.(0|[1-9][0-9]{0,5})")
 
 
 def is_control(port: str) -> bool:
-    """Says whether an in-port only orders: `control.0`, `control.1`, ..."""
+    """Returns whether an in-port is a control input: `control.0`, `control.1`, ..."""
     base, index = split_port(port)
     return base == CONTROL and index is not None
 
@@ -39,8 +40,8 @@ def port_order(port: str) -> tuple[str, int]:
 
 
 def input_names(inputs: Sequence[Port], wired: Collection[str]) -> list[str]:
-    """Returns the in-ports that a run reads, in order: those that need a wire, and optional
-    ones up to the last that has one. Not all of them need be in `wired`."""
+    """Returns the in-ports that a run reads, in order: the required ones, and optional ones up to
+    the last that is wired. Not all of them need be in `wired`."""
     names: list[str] = []
     optional: list[bool] = []
     for port in inputs:
@@ -60,7 +61,7 @@ def input_names(inputs: Sequence[Port], wired: Collection[str]) -> list[str]:
 def variadic_indices(base: str, wired: Iterable[str]) -> list[int]:
     """Returns the indices of a variadic port's inputs: 0 to the highest wired one.
 
-    A file may say `values.999999`; then only what is wired is shown.
+    A file may contain `values.999999`; then only the wired ones are returned, and the next.
     """
     numbers = sorted(i for name, i in map(split_port, wired) if name == base and i is not None)
     if not numbers:

@@ -1,8 +1,8 @@
 """The ports of a node as the canvas shows them, derived from declaration, wires and types.
 
 A variadic port shows one port per wire (`values.0`, `values.1`, ...) and a free slot for the
-next. A placeholder has the in-port `feed`. A node of an unknown op has the ports that its wires
-touch, so that a file of a later version can still be seen and kept.
+next. A placeholder has the in-port `feed`. A node of an unknown op has the ports of its wires,
+so that a file with unknown ops can be shown and saved.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class PortView:
 
 
 _DECLARED = (SUBGRAPH, INPUTS)
-"""Ops with as many outputs as they declare, of whatever is known of their types."""
+"""Ops with as many outputs as they declare, even where their types are unknown."""
 _NEW_PORT = PortView(NEW, "new", "slot", optional=True, doc="Another port of the subgraph.")
 
 
@@ -71,8 +71,8 @@ def out_ports(
 ) -> list[PortView]:
     """Returns the output ports of a node.
 
-    How many a variadic output has (split, gradients) is known by its types, so give `analysis`
-    where there is one; else as many show as attributes and wires tell.
+    The number of a variadic output (split, gradients) follows from its types, so pass `analysis`
+    if there is one; otherwise it follows from the wires.
     """
     op = declaration(record, doc)
     wired = {wire.source_port for wire in doc.wires_out_of(record.id)}
@@ -100,7 +100,7 @@ def _view(port: Port, name: str | None = None) -> PortView:
 
 
 def _several(port: Port, wired: list[str]) -> list[PortView]:
-    """The wired ports of a variadic one, gaps included, and the free slot after them."""
+    """The wired ports of a variadic one, including gaps, and the free slot after them."""
     indices = variadic_indices(port.name, wired)
     views = [_view(port, f"{port.name}.{i}") for i in indices]
     slot = f"{port.name}.{indices[-1] + 1 if indices else 0}"

@@ -1,4 +1,4 @@
-"""What an instance of a subgraph and the two nodes at the border of its definition declare."""
+"""The declarations of a subgraph's instances and of the two border nodes in its definition."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class BorderDeclaration(NodeDeclaration):
         return "From outside" if self.id == INPUTS else "To the outside"
 
     def infer(self, *types: TensorType, **attrs: Any) -> list[TensorType]:
-        """No types, where no values go on; each instance has its own of what comes in."""
+        """The outputs have no values; the types of the inputs differ between instances."""
         if self.outputs:
             raise GraphError("the types of a subgraph's inputs depend on the instance")
         return []

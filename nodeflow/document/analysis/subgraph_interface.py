@@ -1,10 +1,9 @@
 """The interface of a subgraph: the ports of its instances and of the two nodes at its border.
 
 An instance is a node with the op `subgraph`, whose attribute `definition` names a definition of
-the file. Inside a definition, one node `subgraph_inputs` has what comes in as its out-ports, and
-one node `subgraph_outputs` has what goes out as its in-ports. Their attribute `ports` is the list
-of the ports' names, in order: that list is the subgraph's interface. The graph that is run has no
-node for any of the three (see `flatten`).
+the file. In a definition, the out-ports of the node `subgraph_inputs` are the subgraph's inputs,
+and the in-ports of the node `subgraph_outputs` are its outputs. Their attribute `ports` lists the
+names of the ports in order. The graph that runs contains none of these nodes (see `flatten`).
 """
 
 from __future__ import annotations
@@ -25,11 +24,11 @@ BORDER = (INPUTS, OUTPUTS)
 DEFINITION = "definition"
 PORTS = "ports"
 PORT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
-RESERVED = ("done",)  # the out-port that carries order alone
+RESERVED = ("done",)  # the out-port for order alone
 
 
 def definition_of(doc: Document, record: NodeRecord) -> Document | None:
-    """Returns the definition that an instance refers to, or None if the file has none such."""
+    """Returns the definition that an instance refers to, or None if there is none."""
     name = record.attrs.get(DEFINITION)
     return doc.definition(name) if isinstance(name, str) else None
 
@@ -56,14 +55,14 @@ def border_outputs(record: NodeRecord) -> tuple[Port, ...]:
 
 
 def good_ports(border: NodeRecord) -> list[str]:
-    """Returns the ports of a border node, without names that cannot be one or come twice."""
+    """Returns the ports of a border node, without invalid and repeated names."""
     found = border.attrs.get(PORTS)
     names = found if isinstance(found, list) else []
     return list(dict.fromkeys(name for name in names if is_port_name(name)))
 
 
 def border_problems(definition: Document, op_id: str) -> list[Problem]:
-    """Returns what is wrong with the list of a definition's inputs or outputs."""
+    """Returns the problems of a definition's list of inputs or outputs."""
     held = border(definition, op_id)
     if held is None:
         return []
@@ -80,7 +79,7 @@ def border_problems(definition: Document, op_id: str) -> list[Problem]:
 
 
 def is_port_name(name: Any) -> bool:
-    """Says whether a subgraph's port can have this name."""
+    """Returns whether a subgraph's port can have this name."""
     good = isinstance(name, str) and PORT_NAME.fullmatch(name) is not None
     return good and name not in RESERVED
 
@@ -98,7 +97,7 @@ def port_names(definition: Document, op_id: str) -> list[str]:
 
 
 def inner_wires(definition: Document, port: str) -> Iterator[Wire]:
-    """Yields the wires that lead from an input port into the definition."""
+    """Yields the wires that start at an input port inside the definition."""
     node = definition.borders.get(INPUTS)
     for wire in definition.wires_out_of(node) if node is not None else ():
         if wire.source_port == port:
@@ -112,7 +111,7 @@ def leaving_wire(definition: Document, port: str) -> Wire | None:
 
 
 def is_required(definition: Document, port: str) -> bool:
-    """Says whether an input needs a wire: something inside that it leads to does."""
+    """Returns whether an input is required: it is wired to a required input inside."""
     waiting, seen = [(definition, port)], set()
     while waiting:
         inside, name = waiting.pop()

@@ -1,7 +1,7 @@
-"""Order among a document's nodes, by its wires: what is upstream, what comes first, what loops.
+"""Traversal of a document's nodes along its wires: upstream, downstream, topological order, loops.
 
-All of it is iterative: a chain of ten thousand nodes is no reason to run out of stack. Feeds
-count as wires here.
+Everything is iterative, so that a chain of ten thousand nodes does not overflow the stack. Feeds
+are wires here.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ _NONE: dict[Any, Wire] = {}
 
 
 def topological(doc: Document, among: set[str]) -> tuple[list[str], dict[str, str]]:
-    """Returns `among` with sources before targets, and those of them that lie on a loop.
+    """Returns `among` with sources before targets, and those of them that are on a loop.
 
-    The latter as node -> a member that stands for all nodes of its (strongly connected) loops.
-    Loops cannot be ordered: their members come where the loop could be entered first.
+    The latter as node -> a representative of its strongly connected component. Loops cannot be
+    ordered: their members come where the first of them could.
     """
     order, rest = _kahn(doc, among, set())
     if not rest:
@@ -58,7 +58,7 @@ def topological(doc: Document, among: set[str]) -> tuple[list[str], dict[str, st
 
 
 def _kahn(doc: Document, among: set[str], ignored: set[str]) -> tuple[list[str], set[str]]:
-    """Orders what can be ordered; returns it and what cannot (loops, and all behind them)."""
+    """Returns the nodes in order, and those that cannot be ordered: loops and what follows them."""
     incoming, outgoing = doc.incoming, doc.outgoing
     waiting = {
         node: len([w for w in incoming.get(node, _NONE).values() if w.source in among])
@@ -129,9 +129,9 @@ def _loops(doc: Document, among: set[str]) -> dict[str, str]:
 def in_order(
     doc: Document, among: Iterable[str], late: Callable[[str], bool] = lambda _: False
 ) -> list[str]:
-    """Returns nodes (without loops) with sources first; among equals the older, `late` ones last.
+    """Returns nodes (without loops) with sources first; ties by id, `late` ones last.
 
-    The result depends on the wires and ids alone, not on how the document came about.
+    The result depends on wires and ids alone, not on the history of the document.
     """
     chosen = set(among)
     waiting = {i: sum(w.source in chosen for w in doc.wires_into(i)) for i in chosen}
@@ -152,9 +152,9 @@ def in_order(
 
 
 def levels(doc: Document, among: Iterable[str] | None = None) -> dict[str, int]:
-    """Returns the step in which each node can run at the earliest; nodes of one level in parallel.
+    """Returns the earliest step in which each node can run; nodes of one level run in parallel.
 
-    Nodes without inputs (and feeds) are level 0. Nodes on a loop are left out.
+    Nodes without inputs, and fed ones, are level 0. Nodes on a loop are left out.
     """
     chosen = set(doc.nodes if among is None else among)
     order, looping = topological(doc, chosen)

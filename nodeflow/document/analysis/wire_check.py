@@ -1,7 +1,7 @@
-"""Whether a wire may be drawn, and if not, why: asked at every port a dragged wire passes.
+"""Whether a wire may be drawn, and if not, why; called for every port under a dragged wire.
 
-The answer for a wire that fits by type comes from the op's own inference, run on what the target
-would then have, so that it says the same as the problem would.
+Types are checked by the op's own inference, run on the inputs that the target would have, so that
+the reason equals the problem that the wire would cause.
 """
 
 from __future__ import annotations
@@ -34,21 +34,19 @@ _TAKE_ALL = (REROUTE, SUBGRAPH, OUTPUTS)
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a wire would be.
+    """Whether a wire may be drawn.
 
     Attributes:
         ok: it may be drawn.
-        reason: why not; or, of one that may, a note (it replaces another).
+        reason: why not; for an allowed wire a note, such as that it replaces another.
         hint: what would help.
-        cast: the dtype that a Cast put between would have to give, if that would help.
-        replaces: the wire whose place it takes.
+        cast: the dtype of a Cast between that would help, or None.
     """
 
     ok: bool
     reason: str = ""
     hint: str | None = None
     cast: str | None = None
-    replaces: Wire | None = None
 
 
 def check_wire(
@@ -59,13 +57,13 @@ def check_wire(
     target: str,
     target_port: str,
 ) -> Verdict:
-    """Says whether a wire from an output port to an input port may be drawn, and why not.
+    """Returns whether a wire from an output port to an input port may be drawn, and why not.
 
     Args:
         analysis: up to date with `doc`.
 
     Raises:
-        NoSuchNode: one of the ids is not there.
+        NoSuchNode: there is no node with one of the ids.
     """
     wire = Wire(source, source_port, target, target_port)
     giver, taker = doc.node(source), doc.node(target)
@@ -84,15 +82,15 @@ def check_wire(
         return refused
     replaced = doc.wires.get(wire.key)
     if replaced == wire:
-        return Verdict(True, "already connected", replaces=replaced)
+        return Verdict(True, "already connected")
     if replaced is not None:
         name = doc.nodes[replaced.source].name
-        return Verdict(True, f"replaces the wire from `{name}`", replaces=replaced)
+        return Verdict(True, f"replaces the wire from `{name}`")
     return Verdict(True)
 
 
 def fits_by_type(doc: Document, analysis: Analysis, wire: Wire) -> bool:
-    """Says whether a wire's ports and types suit, where it is known that it closes no loop."""
+    """Returns whether a wire's ports and types fit, given that it closes no loop."""
     giver, taker = doc.node(wire.source), doc.node(wire.target)
     if _check_ends(doc, analysis, wire, giver, taker) is not None:
         return False
@@ -102,7 +100,7 @@ def fits_by_type(doc: Document, analysis: Analysis, wire: Wire) -> bool:
 def _check_ends(
     doc: Document, analysis: Analysis, wire: Wire, giver: NodeRecord, taker: NodeRecord
 ) -> Verdict | None:
-    """Refuses what is no pair of an output and an input."""
+    """Refuses a wire that does not lead from an output to an input."""
     if wire.source == wire.target:
         return Verdict(False, "a node cannot be wired to itself")
     outputs = [port.name for port in out_ports(doc, giver, analysis)]
@@ -146,7 +144,7 @@ def _check_types(
         return None if problem is None else Verdict(False, problem.message, problem.hint)
     given = None if found is None else found.get(wire.source_port)
     if given is None:
-        return None  # unknown upstream: nothing is known against it
+        return None  # the type is unknown: nothing speaks against it
     if taker.op == OUTPUTS or (taker.op == SUBGRAPH and analysis.kind_of(wire) != TENSOR):
         return None
     if taker.op == REROUTE:
@@ -155,7 +153,7 @@ def _check_types(
 
 
 def _check_beyond(doc: Document, analysis: Analysis, wire: Wire, dot: NodeRecord) -> Verdict | None:
-    """A dot takes what those behind it take."""
+    """A dot takes what the nodes behind it take."""
     dots, seen = [dot.id], {dot.id}
     while dots:
         for beyond in doc.wires_out_of(dots.pop()):
@@ -175,7 +173,7 @@ def _check_beyond(doc: Document, analysis: Analysis, wire: Wire, dot: NodeRecord
 def check_type(
     doc: Document, analysis: Analysis, given: TensorType, taker: NodeRecord, port: str
 ) -> Verdict | None:
-    """Says why a node does not take a type at a port, everything else as it is; None if it does."""
+    """Returns why a node does not take a type at a port, or None if it does."""
     op = declaration(taker, doc)
     if op is None:
         return None
@@ -191,7 +189,7 @@ def _into(doc: Document, record: NodeRecord) -> list[Wire]:
 def _verdict(
     op: NodeDeclaration, taker: NodeRecord, wired: dict[str, TensorType | None], port: str
 ) -> Verdict | None:
-    """Runs the op's inference if all inputs are known, else looks at the dtypes alone."""
+    """Runs the op's inference if all inputs are known, else compares the dtypes alone."""
     names = input_names(op.inputs, wired)
     mismatch = _dtype_mismatch(op, names, wired, port)
     if mismatch is not None:
@@ -202,7 +200,7 @@ def _verdict(
     try:
         infer_types(op, [t for t in types if t is not None], op.bind_attrs(taker.attrs))
     except (AttributeProblem, MissingInput):
-        return None  # wrong with or without this wire
+        return None  # a problem also without this wire
     except NodeflowError as error:
         return Verdict(False, error.message, error.hint)
     except (ArithmeticError, TypeError, ValueError, LookupError) as error:
@@ -213,7 +211,7 @@ def _verdict(
 def _dtype_mismatch(
     op: NodeDeclaration, names: list[str], wired: dict[str, TensorType | None], port: str
 ) -> Verdict | None:
-    """Refuses a dtype that the port, or the other ports of its group, do not take."""
+    """Refuses a dtype that the port does not take, or that differs in its group."""
     given = wired[port]
     if given is None or port not in names:
         return None

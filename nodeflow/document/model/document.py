@@ -62,7 +62,7 @@ class Document(GraphTables):
     """Why this document is read-only, and what to do; empty if it can be changed."""
 
     outer: Collection[str] = ()
-    """Nodes of the enclosing document that only provide outputs; their inputs are not part of this."""
+    """Nodes of the enclosing document that only provide outputs; their inputs are not shown."""
 
     def __init__(self, *, part_of: Document | None = None, scope: str = "") -> None:
         self._file = _File(root=self) if part_of is None else part_of._file

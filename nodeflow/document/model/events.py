@@ -31,7 +31,7 @@ class Events:
         return unsubscribe
 
     def publish(self, change: Change) -> None:
-        """Calls all subscribers; if some raise, calls the others and then raises the first error."""
+        """Calls all subscribers; if some raise, raises the first error after the last call."""
         self._waiting.append(change)
         if self._busy:
             return

@@ -297,7 +297,7 @@ class Change:
 
     @classmethod
     def from_text(cls, text: str) -> Change:
-        """Returns the change with this `text`; raises ValueError, KeyError or TypeError if invalid."""
+        """Returns the change with this `text`; raises ValueError, KeyError or TypeError."""
         data = json.loads(text)
         edits = tuple(Edit.from_json(edit) for edit in data["edits"])
         return cls(data["label"], edits, data["revision"])

@@ -14,6 +14,9 @@ ROOT = Path(__file__).resolve().parent.parent
 # window start a process of their own under Xvfb.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
+# Every plan that a test makes is verified, in processes that tests start, too.
+os.environ.setdefault("NODEFLOW_VERIFY", "1")
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Keep the user's settings, recent files and caches out of the tests, and the other way round.

@@ -60,6 +60,46 @@ Arg = int | Pointer | KeyWord | StepAddress | IterationAddress | ArgumentAddress
 
 
 @dataclass(frozen=True)
+class Bound:
+    """How a kernel checks the places that its data name: against argument number ``argument``,
+    which is the size ``extent`` of the axis that they lie on."""
+
+    argument: int
+    extent: int
+
+
+@dataclass(frozen=True)
+class Region:
+    """What a launch writes of a storage.
+
+    Attributes:
+        offset, sizes, strides: the elements, as a block; no sizes: all of the storage.
+        adds: whether values are added to what is there instead of replacing it.
+        clears: whether the launch itself makes the region zero before it adds.
+        bound: where data decide which elements are written, how that is checked.
+        partial: whether elements may be left out: working memory of the launch.
+    """
+
+    storage: int
+    offset: int = 0
+    sizes: tuple[int, ...] | None = None
+    strides: tuple[int, ...] = ()
+    adds: bool = False
+    clears: bool = False
+    bound: Bound | None = None
+    partial: bool = False
+
+
+@dataclass(frozen=True)
+class Split:
+    """How tasks share a launch's units of work: each takes ``share`` of them, the last what is
+    left. Kernels that are not told divide by the number of tasks."""
+
+    units: int
+    share: int
+
+
+@dataclass(frozen=True)
 class KernelLaunch:
     """A kernel with its arguments.
 
@@ -70,6 +110,8 @@ class KernelLaunch:
         label: what it does, where it stands for no node.
         then: launches with as many tasks; each task goes on with that of the same number in them.
         moved: bytes read and written, where it stands for no node.
+        writes: what it writes, where that is not all of its group's outputs.
+        split: how tasks share the work, where arguments say so.
     """
 
     source: str
@@ -80,6 +122,8 @@ class KernelLaunch:
     label: str = "copy"
     then: tuple[KernelLaunch, ...] = ()
     moved: int = 0
+    writes: tuple[Region, ...] | None = None
+    split: Split | None = None
 
     def chain(self) -> tuple[KernelLaunch, ...]:
         """The launch itself and those that follow it."""

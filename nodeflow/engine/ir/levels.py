@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from nodeflow.engine.ir.groups import Group
 from nodeflow.engine.ir.launches import KernelLaunch
 
 
 @dataclass
 class LoopLevel:
-    """Levels that run ``iterations`` times, at least once."""
+    """Levels that run ``iterations`` times, at least once, and the group whose loop that is."""
 
     iterations: int
     levels: list[Level] = field(default_factory=list)
+    group: Group | None = None
 
 
 Level = list[KernelLaunch] | LoopLevel

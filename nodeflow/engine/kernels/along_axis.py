@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 
+from nodeflow.engine.ir.launches import Bound, Region
 from nodeflow.engine.kernels.expressions import integer_of_size, numpy_name
 from nodeflow.engine.kernels.kernel import Array, CallKernel, KernelCall, around, sizes_of
 from nodeflow.engine.kernels.registry import handles
@@ -35,6 +36,7 @@ class AddAlongKernel(CallKernel[AddAlong]):
     """Zeros, and elements added to each row."""
 
     label = "add along axis"
+    scatters = True
 
     def calls(self, lowering: AddAlong, types: Sequence[TensorType]) -> list[KernelCall]:
         x, indices, out = types
@@ -44,7 +46,8 @@ class AddAlongKernel(CallKernel[AddAlong]):
         args = (outer, n, m, inner, *map(Array, range(3)))
         units = outer * inner
         source = add_source(x.dtype, indices.dtype)
-        return [KernelCall(source, args, units, units * (n * 0.5 + m * 2.0))]
+        writes = (Region(2, adds=True, clears=True, bound=Bound(1, n)),)
+        return [KernelCall(source, args, units, units * (n * 0.5 + m * 2.0), writes=writes)]
 
     def checks_elements(self, lowering: AddAlong) -> bool:
         return True

@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 from nodeflow.engine.ir.actions import Actions
+from nodeflow.engine.ir.launches import Region
 from nodeflow.engine.kernels.expressions import integer_of_size, numpy_name, typed_literal
 from nodeflow.engine.kernels.kernel import Array, CallKernel, KernelCall, sizes_of
 from nodeflow.engine.kernels.registry import handles
@@ -90,15 +91,16 @@ def _copy(block: Block, dtype: str, source: int, target: int) -> KernelCall:
     unit = sources[-1] == targets[-1] == 1
     args = (*sizes, *sources, *targets, Array(source, size * block.source_offset),
             Array(target, size * block.target_offset))  # fmt: skip
+    part = (Region(target, block.target_offset, tuple(sizes), tuple(targets)),)
     elements = math.prod(sizes)
     along = _read_along(sizes, sources, targets)
     if along is not None:
         units = elements // (sizes[along] * sizes[-1]) * -(-sizes[along] // TILE)
-        return KernelCall(transpose_source(len(sizes), size, along), args, units, elements * 0.4)
+        source_text = transpose_source(len(sizes), size, along)
+        return KernelCall(source_text, args, units, elements * 0.4, writes=part)
     work = elements * (0.1 * size / 4 if unit else 1.0)
-    return KernelCall(
-        copy_source(len(sizes), size, unit), args, max(1, math.prod(sizes[:-1])), work
-    )
+    units = max(1, math.prod(sizes[:-1]))
+    return KernelCall(copy_source(len(sizes), size, unit), args, units, work, writes=part)
 
 
 def _read_along(sizes: list[int], sources: list[int], targets: list[int]) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 
+from nodeflow.engine.ir.launches import Bound, Region
 from nodeflow.engine.kernels.expressions import kernel_text, numpy_name, typed_literal
 from nodeflow.engine.kernels.kernel import Array, CallKernel, KernelCall
 from nodeflow.engine.kernels.registry import handles
@@ -17,12 +18,14 @@ class DistinctKernel(CallKernel[Distinct]):
     """Distinct elements in order, each element's number among them, and how many there are."""
 
     label = "unique"
+    scatters = True
 
     def calls(self, lowering: Distinct, types: Sequence[TensorType]) -> list[KernelCall]:
         x, n, room = types[0], types[0].size or 0, types[2].size or 0
         source = distinct_source(x.dtype, typed_literal(lowering.fill, x.dtype))
         args = (n, room, *map(Array, range(len(types))))
-        return [KernelCall(source, args, 1, n * 4.0)]
+        writes = (Region(2, bound=Bound(1, room)), Region(3), Region(4))
+        return [KernelCall(source, args, 1, n * 4.0, writes=writes)]
 
     def checks_elements(self, lowering: Distinct) -> bool:
         """It fails where there is not enough room."""

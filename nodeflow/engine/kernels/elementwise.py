@@ -13,7 +13,7 @@ import numpy as np
 
 from nodeflow.engine.ir.actions import Action, Actions, View
 from nodeflow.engine.ir.groups import Group
-from nodeflow.engine.ir.launches import Arg, KernelLaunch, Pointer, tasks_of
+from nodeflow.engine.ir.launches import Arg, KernelLaunch, Pointer, Region, Split, tasks_of
 from nodeflow.engine.kernels.cluster_source import (
     Cluster,
     ClusterNode,
@@ -80,7 +80,8 @@ class ElementwiseKernel(Kernel[Elementwise]):
         else:
             tasks, size = work.tiling.tasks, work.tiling.units_per_task(total)
         args = (*sizes, size, *pointers)
-        return [KernelLaunch(_source(cluster), args, tasks, estimate, work.group)]
+        split = Split(total, size)
+        return [KernelLaunch(_source(cluster), args, tasks, estimate, work.group, split=split)]
 
     def named_source(self, work: GroupToLaunch, launch: KernelLaunch) -> str:
         """The text with the name of its node beside each statement."""
@@ -217,7 +218,7 @@ def copy_launch(actions: Actions, source: int, target: int) -> KernelLaunch:
     work = size * _cost(cluster)
     tasks, each = _vectors(size, work)
     args = (size, each, Pointer(source), Pointer(target))
-    return KernelLaunch(_source(cluster), args, tasks, work)
+    return KernelLaunch(_source(cluster), args, tasks, work, writes=(Region(target),))
 
 
 @cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 
+from nodeflow.engine.ir.launches import Bound, Region
 from nodeflow.engine.kernels.expressions import integer_of_size, numpy_name
 from nodeflow.engine.kernels.kernel import (
     Array,
@@ -69,6 +70,7 @@ class ScatterAddKernel(CallKernel[ScatterAdd]):
     """Zeros, and slices added to them."""
 
     label = "scatter"
+    scatters = True
 
     def calls(self, lowering: ScatterAdd, types: Sequence[TensorType]) -> list[KernelCall]:
         x, indices, out = types
@@ -78,7 +80,8 @@ class ScatterAddKernel(CallKernel[ScatterAdd]):
         work = (out.size or 0) * 0.1 + (x.size or 0) * 0.5
         units = outer * -(-inner // 64)
         args = (outer, n, inner, count, Array(0), Array(1), Array(2))
-        return [KernelCall(source, args, units, work)]
+        writes = (Region(2, adds=True, clears=True, bound=Bound(1, n)),)
+        return [KernelCall(source, args, units, work, writes=writes)]
 
     def checks_elements(self, lowering: ScatterAdd) -> bool:
         return True

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from operator import mul
 from typing import ClassVar, Generic, TypeVar
@@ -20,7 +20,9 @@ from nodeflow.engine.ir.groups import Group
 from nodeflow.engine.ir.launches import (
     KernelLaunch,
     Pointer,
+    Region,
     RowTiling,
+    Split,
     even_tiling,
     limited_tasks,
 )
@@ -100,9 +102,11 @@ class Kernel(LoweringRule[L]):
 
     Attributes:
         label: what profiles and explanations call it.
+        scatters: whether it writes where its data say; launches then declare a `Bound`.
     """
 
     label: ClassVar[str]
+    scatters: ClassVar[bool] = False
 
     def label_of(self, group: Group) -> str:
         """What profiles call the kernel of a group."""
@@ -191,6 +195,7 @@ class KernelCall:
 
     Attributes:
         step: with `UnitsPerTask`, it can be cut between so many leading rows of the output, too.
+        writes: what it writes, where that is not all of each output; arrays stand for storages.
     """
 
     source: str
@@ -198,6 +203,7 @@ class KernelCall:
     units: int
     work: float
     step: int = 1
+    writes: tuple[Region, ...] | None = None
 
 
 class CallKernel(Kernel[L]):
@@ -225,7 +231,11 @@ def _launch(work: GroupToLaunch, call: KernelCall) -> KernelLaunch:
         else arg
         for arg in call.args
     )
-    return KernelLaunch(call.source, args, tasks, call.work, work.group)
+    writes = call.writes
+    if writes is not None:
+        writes = tuple(replace(r, storage=pointers[r.storage].storage) for r in writes)
+    split = Split(call.units, units) if units else None
+    return KernelLaunch(call.source, args, tasks, call.work, work.group, writes=writes, split=split)
 
 
 def _shares(call: KernelCall, tiling: RowTiling | None) -> tuple[int, int]:

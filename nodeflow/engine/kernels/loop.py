@@ -19,12 +19,14 @@ from nodeflow.engine.ir.launches import (
     IterationAddress,
     KernelLaunch,
     Pointer,
+    Region,
 )
 from nodeflow.engine.ir.levels import Level, LoopLevel
 from nodeflow.engine.ir.plan import IterationPointer, LoopPlan
 from nodeflow.engine.kernels.elementwise import copy_launch
 from nodeflow.engine.kernels.kernel import GroupToLaunch, Kernel, LoweringRule
 from nodeflow.engine.kernels.registry import can_fail, handles
+from nodeflow.graph.types import numpy_dtype
 from nodeflow.ops.lowering import Loop
 
 _ADVANCE = '''
@@ -66,18 +68,26 @@ class LoopKernel(Kernel[LoopPlan]):
         for source, target in lowering.before:
             copy = copy_launch(work.actions, source, source)
             pointers = Pointer(work.actions.storage[source]), target
-            copies.append(replace(copy, args=(*copy.args[:2], *pointers)))
+            part = _part(work.actions, source, target)
+            copies.append(replace(copy, args=(*copy.args[:2], *pointers), writes=(part,)))
         return copies
 
     def following_levels(self, work: GroupToLaunch, lowering: LoopPlan) -> list[Level]:
         """The loop."""
         if not lowering.iterations:
             return []
-        return [LoopLevel(lowering.iterations, _Mover(lowering).levels())]
+        return [LoopLevel(lowering.iterations, _Mover(lowering).levels(), work.group)]
 
     def can_fail(self, actions: Actions, action: Action, lowering: LoopPlan) -> bool:
         inner = lowering.plan.actions
         return any(can_fail(inner, each) for each in inner.items)
+
+
+def _part(actions: Actions, source: int, target: Pointer) -> Region:
+    """The elements from an address on that a copy of a slot's values fills."""
+    size = numpy_dtype(actions.types[target.storage].dtype).itemsize
+    count = actions.types[source].size or 0
+    return Region(target.storage, target.offset // size, (count,), (1,))
 
 
 class _Mover:

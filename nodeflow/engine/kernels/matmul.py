@@ -18,7 +18,7 @@ import numpy as np
 from nodeflow.engine.devicelib import blas
 from nodeflow.engine.ir.actions import Action, Actions
 from nodeflow.engine.ir.groups import Group
-from nodeflow.engine.ir.launches import KernelLaunch, limited_tasks
+from nodeflow.engine.ir.launches import KernelLaunch, Region, limited_tasks
 from nodeflow.engine.kernels.kernel import GroupToLaunch, Kernel, LoweringRule
 from nodeflow.engine.kernels.matmul_int import matmul_source
 from nodeflow.engine.kernels.matmul_tiling import plan_tiles, product_ns
@@ -181,7 +181,9 @@ class ProductKernel(Kernel[Product]):
                 for pointer, shape, start in zip(pointers, shapes, starts, strict=True)
             ]
             each = (args[0], *at, *args[4:])
-            launches.append(KernelLaunch(source, each, tasks, estimate, work.group))
+            matrix = Region(at[2].storage, at[2].offset // size, (m * n,), (1,))
+            launch = KernelLaunch(source, each, tasks, estimate, work.group, writes=(matrix,))
+            launches.append(launch)
         return launches
 
     def leading_rows(self, actions: Actions, group: Group, lowering: Product) -> frozenset[int]:

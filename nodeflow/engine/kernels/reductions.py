@@ -14,7 +14,7 @@ import numpy as np
 
 from nodeflow.engine.ir.actions import Action, Actions
 from nodeflow.engine.ir.groups import Group
-from nodeflow.engine.ir.launches import KernelLaunch, even_tiling, limited_tasks
+from nodeflow.engine.ir.launches import KernelLaunch, Split, even_tiling, limited_tasks
 from nodeflow.engine.kernels.expressions import numpy_name, typed_literal
 from nodeflow.engine.kernels.kernel import GroupToLaunch, Kernel, LoweringRule, around
 from nodeflow.engine.kernels.registry import handles
@@ -195,7 +195,8 @@ class ReductionKernel(Kernel[Stage]):
             tiling = work.tiling or even_tiling(units, estimate)
             shape = (stage.outer, stage.n, stage.blocks, stage.length)
             args = (*shape, *work.pointers, tiling.units_per_task(units), *divisor)
-            return [KernelLaunch(source, args, tiling.tasks, estimate, work.group)]
+            split = Split(units, tiling.units_per_task(units))
+            return [KernelLaunch(source, args, tiling.tasks, estimate, work.group, split=split)]
         source = columns_source(stage.kind, dtype, bool(divisor))
         shape = (stage.outer, stage.n, stage.inner, stage.blocks, stage.length)
         tile = tile_of(stage.outer * stage.blocks, stage.inner)

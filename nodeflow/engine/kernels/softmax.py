@@ -14,7 +14,7 @@ from functools import cache
 
 from nodeflow.engine.ir.actions import Actions
 from nodeflow.engine.ir.groups import Group
-from nodeflow.engine.ir.launches import KernelLaunch, even_tiling, limited_tasks
+from nodeflow.engine.ir.launches import KernelLaunch, Split, even_tiling, limited_tasks
 from nodeflow.engine.kernels.expressions import numpy_name
 from nodeflow.engine.kernels.kernel import GroupToLaunch, Kernel, leading_products
 from nodeflow.engine.kernels.reductions import COLUMN_BLOCK, ROW_BLOCK, WIDEST, identity, tile_of
@@ -77,7 +77,8 @@ class RowSoftmaxKernel(Kernel[RowSoftmax]):
         source = softmax_source(type_.dtype, lowering.log)
         tiling = work.tiling or even_tiling(rows, estimate)
         args = (rows, n, *work.pointers, tiling.units_per_task(rows))
-        return [KernelLaunch(source, args, tiling.tasks, estimate, work.group)]
+        split = Split(rows, tiling.units_per_task(rows))
+        return [KernelLaunch(source, args, tiling.tasks, estimate, work.group, split=split)]
 
     def leading_rows(self, actions: Actions, group: Group, lowering: RowSoftmax) -> frozenset[int]:
         return leading_products(actions.types[group.actions[0].outputs[0]].shape[:-1])

@@ -81,6 +81,15 @@ def plan_updates(actions: Actions, groups: list[Group]) -> Updates:
     return _Decider(actions, groups).decide()
 
 
+def _is_alone(storage: int, home: int, taken: list[int]) -> bool:
+    """Whether no other variable gets this new value, and none gets the old one.
+
+    Args:
+        taken: storages of all new values.
+    """
+    return taken.count(storage) == 1 and home not in taken
+
+
 class _Decider:
     def __init__(self, actions: Actions, groups: list[Group]) -> None:
         self.actions = actions
@@ -103,10 +112,7 @@ class _Decider:
             if home is None:
                 home = self.actions.new_slot(variable.outputs[0].type)
             updates.home[variable] = home
-            alone = (
-                taken.count(storage) == 1 and home not in taken
-            )  # no variable gets the old value
-            if alone and self._writable(storage, home):
+            if _is_alone(storage, home, taken) and self._writable(storage, home):
                 candidates[variable] = storage
         for _ in range(_PASSES):
             moved = [self._move(storage, updates.home[v]) for v, storage in candidates.items()]

@@ -30,6 +30,7 @@ from nodeflow.engine.plan.inplace import Updates, plan_updates
 from nodeflow.engine.plan.loops import plan_loop
 from nodeflow.engine.plan.lower import build_actions, copy_fetched_variables, prune
 from nodeflow.engine.plan.passes import Pass, pipeline, resolve
+from nodeflow.engine.plan.verify import check
 from nodeflow.engine.schedule.schedule import Schedule
 from nodeflow.graph.types import TensorType
 from nodeflow.ops.lowering import Loop
@@ -98,10 +99,20 @@ def run_passes(draft: Draft, until: str | None = None) -> Plan | None:
     Returns:
         The plan, or None where there is none (yet).
     """
+    verify = check.is_on()
     for name, each in pipeline(PASSES, draft.without):
         each(draft)
+        if verify:
+            check.check_draft(draft)
         if name == until or draft.is_impossible:
             return None
+    plan = _finished(draft)
+    if verify:
+        check.check_plan(plan, draft.gathered or ())
+    return plan
+
+
+def _finished(draft: Draft) -> Plan:
     size = draft.arena_size or 0
     if draft.updates is None:
         return Plan(draft.actions, draft.phases, draft.allocations, size, draft.direct)

@@ -1,0 +1,54 @@
+"""Runs the rules over drafts and plans, if that is asked for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from nodeflow.engine.ir.plan import Plan
+from nodeflow.engine.plan.draft import Draft
+from nodeflow.engine.plan.verify.coverage import COVERAGE
+from nodeflow.engine.plan.verify.facts import facts_of_actions, facts_of_groups, facts_of_plan
+from nodeflow.engine.plan.verify.records import Facts, PlanError
+from nodeflow.engine.plan.verify.rules import MEMORY, ORDER, Rule
+
+
+def is_on() -> bool:
+    """Whether plans are verified: ``NODEFLOW_VERIFY=1`` in the environment."""
+    return os.environ.get("NODEFLOW_VERIFY") == "1"
+
+
+def check_draft(draft: Draft) -> None:
+    """Check the rules of order after a pass.
+
+    Raises:
+        PlanError: a rule is broken.
+    """
+    if draft.lowered is not None and not draft.is_impossible:
+        check(facts_of_groups(draft) if draft.groups else facts_of_actions(draft.actions), ORDER)
+
+
+def check_plan(plan: Plan, gathered: Iterable[int] = ()) -> None:
+    """Check all rules.
+
+    Args:
+        gathered: slots of feeds that lie in the arena.
+
+    Raises:
+        PlanError: a rule is broken.
+    """
+    check(facts_of_plan(plan, gathered), (*ORDER, *MEMORY, *COVERAGE))
+
+
+def check(facts: Facts, rules: Iterable[Rule]) -> None:
+    """Check some rules.
+
+    Raises:
+        PlanError: a rule is broken; for the first violation of the first of them.
+    """
+    for rule in rules:
+        for broken in rule(facts):
+            nodes = broken.event.nodes if broken.event is not None else ""
+            if broken.event is None and broken.storage is not None:
+                nodes = facts.name(broken.storage)
+            raise PlanError(rule.__name__, broken.message, nodes, broken.storage)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import os
+import re
 import subprocess
 import sys
 import time
@@ -150,16 +152,64 @@ def test_an_edited_helper_makes_another_key(
     cache._environment.cache_clear()
 
 
+PACKAGE, ENGINE = Path(cache.__file__).parents[2], "nodeflow.engine"
+
+
+def modules_imported_by_text(text: str) -> set[str]:
+    """Modules of nodeflow that Python text imports, in functions too."""
+    found = set()
+    for item in ast.walk(ast.parse(text)):
+        if isinstance(item, ast.Import):
+            found |= {alias.name for alias in item.names}
+        elif isinstance(item, ast.ImportFrom) and item.module:
+            found |= {item.module, *(f"{item.module}.{alias.name}" for alias in item.names)}
+    return {name for name in found if name.startswith("nodeflow.") and file_of(name).is_file()}
+
+
+def file_of(module: str) -> Path:
+    return PACKAGE.joinpath(*module.split(".")[1:]).with_suffix(".py")
+
+
+def modules_named_in_kernels() -> set[str]:
+    """Modules of nodeflow that any text of a generated kernel imports, as written in strings."""
+    pattern = re.compile(r"(?:from|import)\s+(nodeflow(?:\.\w+)+)")
+    found: set[str] = set()
+    for path in PACKAGE.rglob("*.py"):
+        for item in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(item, ast.Constant) and isinstance(item.value, str):
+                found.update(pattern.findall(item.value))
+    return {name for name in found if file_of(name).is_file()}
+
+
 def test_every_module_that_kernels_import_is_part_of_the_key() -> None:
-    names = {p.name for p in cache.helper_files()}
-    assert {"dispatch_loop.py", "gemm.py", "intrinsics.py", "abi.py", "math_functions.py"} <= names
-    assert {
-        "compile_kernel.py",
-        "numba_typing.py",
-        "random_functions.py",
-        "rng.py",
-        "frontend.py",
-    } <= names
+    """Of what kernels' texts and the dispatch loop import, and what that imports in turn, nothing
+    is left out; and nothing but the compiler itself is listed without need."""
+    named = modules_named_in_kernels()
+    assert f"{ENGINE}.devicelib.intrinsics" in named and f"{ENGINE}.devicelib.gemm" in named
+    waiting, reached = [*named, f"{ENGINE}.devicelib.dispatch_loop"], set()
+    while waiting:
+        module = waiting.pop()
+        if module not in reached:
+            reached.add(module)
+            waiting += modules_imported_by_text(file_of(module).read_text(encoding="utf-8"))
+    listed = set(cache.helper_files())
+    assert {file_of(module) for module in reached} <= listed
+    compiler = {"compile_kernel", "frontend", "numba_typing"}
+    assert listed - {file_of(m) for m in reached} == {
+        file_of(f"{ENGINE}.compiler.{name}") for name in compiler
+    }
+
+
+def test_a_helper_file_that_is_missing_is_an_error(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kernel whose key does not cover a helper would be used after the helper changed."""
+    monkeypatch.setattr(cache, "_HELPERS", (*cache._HELPERS, "devicelib/moved_away.py"))
+    cache._environment.cache_clear()
+    with pytest.raises(FileNotFoundError, match="moved_away"):
+        cache.load_kernel(STORE.format(value=71))
+    monkeypatch.undo()
+    cache._environment.cache_clear()
 
 
 def test_editing_a_users_module_changes_the_numbers(folder: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import math
 import numpy as np
 from numba import njit
 
-from nodeflow.engine.devicelib.intrinsics import (
+from nodeflow.engine.devicelib.arithmetic import (
     bit_or,
     bit_xor,
     poly,
@@ -17,7 +17,7 @@ from nodeflow.engine.devicelib.intrinsics import (
     shift_right,
     wrap_add,
 )
-from nodeflow.engine.rng import CENTRE, SHOULDER, TAIL
+from nodeflow.engine.devicelib.normal_quantile import CENTRE, SHOULDER, TAIL
 
 _PARITY = np.uint32(0x1BD11BDA)
 _U = tuple(np.uint32(i) for i in range(33))

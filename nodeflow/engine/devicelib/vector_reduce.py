@@ -17,7 +17,7 @@ from numba.core import cgutils
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
-from nodeflow.engine.devicelib.intrinsics import select
+from nodeflow.engine.devicelib.arithmetic import select
 
 LANES, UNROLLED = 16, 4
 _STRIDE = LANES * UNROLLED

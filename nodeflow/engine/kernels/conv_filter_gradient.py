@@ -238,7 +238,8 @@ def depthwise_source(dtype: str) -> str:
     block of images."""
     size = numpy_dtype(dtype).itemsize
     return f"""import numpy as np
-from nodeflow.engine.devicelib.intrinsics import fma, local_array, slot, view1
+from nodeflow.engine.devicelib.arithmetic import fma
+from nodeflow.engine.devicelib.intrinsics import local_array, slot, view1
 
 
 def kernel(args, task, ntasks):

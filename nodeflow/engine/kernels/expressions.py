@@ -42,12 +42,13 @@ def numpy_name(dtype: str) -> str:
     return "np.bool_" if dtype == "bool" else f"np.{dtype}"
 
 
-def kernel_text(imports: str, body: str) -> str:
-    """A kernel that imports some intrinsics."""
-    return (
-        f"import numpy as np\nfrom nodeflow.engine.devicelib.intrinsics import {imports}\n\n\n"
-        f"def kernel(args, task, ntasks):\n{body}"
-    )
+def kernel_text(intrinsics: str, body: str, arithmetic: str = "") -> str:
+    """A kernel that imports some intrinsics, and perhaps a function of `devicelib.arithmetic`."""
+    lines = ["import numpy as np"]
+    if arithmetic:
+        lines.append(f"from nodeflow.engine.devicelib.arithmetic import {arithmetic}")
+    lines.append(f"from nodeflow.engine.devicelib.intrinsics import {intrinsics}")
+    return "\n".join([*lines, "", "", f"def kernel(args, task, ntasks):\n{body}"])
 
 
 def integer_of_size(size: int) -> str:

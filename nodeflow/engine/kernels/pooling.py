@@ -90,7 +90,8 @@ class _Writer:
         arrays = ("x", "g")[: INPUTS[self.kind]] if self.kind != "share" else ("g",)
         lines = [
             "import numpy as np",
-            "from nodeflow.engine.devicelib.intrinsics import local_array, select, slot, view1",
+            "from nodeflow.engine.devicelib.arithmetic import select",
+            "from nodeflow.engine.devicelib.intrinsics import local_array, slot, view1",
             "from nodeflow.engine.devicelib.vector_reduce import max_of",
             "",
             "",

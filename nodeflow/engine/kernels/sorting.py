@@ -130,7 +130,7 @@ def digits_source(dtype: str, descending: bool) -> str:
                 if value != value:
                     number = np.int64({largest})"""
     return kernel_text(
-        ", ".join(sorted(filter(None, ("local_array", "slot", "view1", used)))),
+        "local_array, slot, view1",
         f"""    rows, n, source = slot(args, 0), slot(args, 1), slot(args, 2)
     counts = local_array(1024, np.int64)
     for row in range(rows * task // ntasks, rows * (task + 1) // ntasks):
@@ -178,4 +178,5 @@ def digits_source(dtype: str, descending: bool) -> str:
             for i in range(n):
                 order[i] = order[i] & 0xFFFFFFFF
 """,
+        arithmetic=used,
     )

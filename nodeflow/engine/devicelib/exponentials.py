@@ -1,0 +1,216 @@
+"""exp, log and their relatives: expm1, tanh, sigmoid, log1p, softplus."""
+
+# Intrinsics are called without the typing context that their definitions show.
+# pyright: reportCallIssue=false, reportGeneralTypeIssues=false
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba.extending import register_jitable
+
+from nodeflow.engine.devicelib.arithmetic import (
+    bit_and,
+    bits_f32,
+    copysign,
+    f32_bits,
+    fabs,
+    fma,
+    poly,
+    select,
+    shift_left,
+    shift_right,
+    wrap_add,
+    wrap_sub,
+)
+from nodeflow.engine.devicelib.overloads import (
+    compiled_only,
+    floats,
+)
+from nodeflow.engine.devicelib.typed_constants import (
+    HALF,
+    I1,
+    I23,
+    INF,
+    NAN,
+    ONE,
+    TWO,
+    ZERO,
+)
+
+_f, _i = np.float32, np.int32
+# -- exp and its relatives ------------------------------------------------------------------------
+
+_LOG2E = _f(1.4426950408889634)
+_LN2_HIGH = _f(np.log(2.0))
+_LN2_LOW = _f(np.log(2.0) - np.float64(_LN2_HIGH))
+_EXP_LOWEST, _EXP_HIGHEST = _f(-104.0), _f(89.0)  # beyond: 0 and infinity
+_MAGIC = _f(1.5 * 2**23)  # adding it leaves the nearest integer in the low bits
+_MAGIC_BITS = _i(_MAGIC.view(np.int32))
+_BIAS = _i(127)
+# (e^r - 1 - r) / r^2 on |r| <= ln(2) / 2: 1.4e-8
+_EXP = (_f(0.49999997), _f(0.16666545), _f(0.041667446), _f(0.008366433), _f(0.0013869788))
+
+
+@register_jitable
+def _pow2(n):
+    """2**n for int32 n in -126 .. 127."""
+    return bits_f32(shift_left(wrap_add(n, _BIAS), I23))
+
+
+@register_jitable
+def _reduce_exp(x):
+    """n and e^r - 1 with x = n ln 2 + r, |r| <= ln(2) / 2."""
+    shifted = fma(x, _LOG2E, _MAGIC)
+    n = wrap_sub(f32_bits(shifted), _MAGIC_BITS)
+    turns = shifted - _MAGIC
+    r = fma(turns, -_LN2_HIGH, x)
+    r = fma(turns, -_LN2_LOW, r)
+    return n, fma(r * r, poly(r, _EXP), r)
+
+
+def _exp_f32(x):
+    x = select(x < _EXP_LOWEST, _EXP_LOWEST, x)
+    x = select(x > _EXP_HIGHEST, _EXP_HIGHEST, x)
+    n, p = _reduce_exp(x)
+    half = shift_right(n, I1)  # in two factors, so that neither over- nor underflows alone
+    return (p + ONE) * _pow2(half) * _pow2(wrap_sub(n, half))
+
+
+def _exp_f64(x):
+    return math.exp(x)
+
+
+@floats(_exp_f32, _exp_f64)
+def exp(x):
+    """e**x."""
+    compiled_only()
+
+
+_EXPM1_LOWEST = _f(-20.0)
+
+
+def _expm1_f32(x):
+    y = select(x < _EXPM1_LOWEST, _EXPM1_LOWEST, x)
+    y = select(y > _EXP_HIGHEST, _EXP_HIGHEST, y)
+    n, p = _reduce_exp(y)
+    scale = _pow2(wrap_sub(n, I1))  # half of 2**n, which itself may overflow
+    y = TWO * fma(scale, p, scale - HALF)
+    return select(x == ZERO, x, y)
+
+
+def _expm1_f64(x):
+    return math.expm1(x)
+
+
+@floats(_expm1_f32, _expm1_f64)
+def expm1(x):
+    """e**x - 1, accurate near 0."""
+    compiled_only()
+
+
+def _tanh_f32(x):
+    t = expm1(-TWO * fabs(x))
+    return copysign(-t / (TWO + t), x)
+
+
+def _tanh_f64(x):
+    return math.tanh(x)
+
+
+@floats(_tanh_f32, _tanh_f64)
+def tanh(x):
+    """Hyperbolic tangent."""
+    compiled_only()
+
+
+def _sigmoid_f32(x):
+    e = exp(-fabs(x))
+    return select(x >= ZERO, ONE, e) / (ONE + e)
+
+
+def _sigmoid_f64(x):
+    e = math.exp(-fabs(x))
+    return select(x >= 0.0, 1.0, e) / (1.0 + e)
+
+
+@floats(_sigmoid_f32, _sigmoid_f64)
+def sigmoid(x):
+    """1 / (1 + e**-x), without overflow."""
+    compiled_only()
+
+
+# -- logarithms -----------------------------------------------------------------------------------
+
+_SMALLEST_NORMAL = _f(2.0**-126)
+_TWO23, _MINUS23 = _f(2.0**23), _f(-23.0)
+_SQRT_HALF_BITS = _i(0x3F3504F3)
+_MANTISSA = _i(0x007FFFFF)
+_LOG_LN2_HIGH, _LOG_LN2_LOW = _f(0.693359375), _f(np.log(2.0) - 0.693359375)  # 9 bits and the rest
+# (log(1 + f) - f + f^2/2) / f^3 on sqrt(1/2) - 1 <= f <= sqrt(2) - 1: 5.8e-9
+_LOG = (
+    _f(0.3333333),
+    _f(-0.2500082),
+    _f(0.20001243),
+    _f(-0.1662341),
+    _f(0.1420154),
+    _f(-0.1315955),
+    _f(0.12762485),
+    _f(-0.076369405),
+)
+
+
+def _log_f32(x):
+    tiny = x < _SMALLEST_NORMAL
+    bits = wrap_sub(f32_bits(select(tiny, x * _TWO23, x)), _SQRT_HALF_BITS)
+    exponent = _f(shift_right(bits, I23)) + select(tiny, _MINUS23, ZERO)
+    f = bits_f32(wrap_add(bit_and(bits, _MANTISSA), _SQRT_HALF_BITS)) - ONE
+    s = f * f
+    tail = fma(s * f, poly(f, _LOG), exponent * _LOG_LN2_LOW)
+    tail = fma(-HALF, s, tail)
+    y = fma(exponent, _LOG_LN2_HIGH, f + tail)
+    y = select(x < INF, y, x)  # infinity and NaN are their own logarithms
+    y = select(x == ZERO, -INF, y)
+    return select(x < ZERO, NAN, y)
+
+
+def _log_f64(x):
+    return math.log(x)
+
+
+@floats(_log_f32, _log_f64)
+def log(x):
+    """Natural logarithm: -infinity at 0, NaN below."""
+    compiled_only()
+
+
+def _log1p_f32(x):
+    u = ONE + x
+    y = log(u) + (x - (u - ONE)) / u
+    y = select(u < INF, y, x)
+    y = select(u == ZERO, -INF, y)
+    return select(u == ONE, x, y)
+
+
+def _log1p_f64(x):
+    return math.log1p(x)
+
+
+@floats(_log1p_f32, _log1p_f64)
+def log1p(x):
+    """log(1 + x), accurate near 0."""
+    compiled_only()
+
+
+def _softplus_f32(x):
+    return select(x > ZERO, x, ZERO) + log1p(exp(-fabs(x)))
+
+
+def _softplus_f64(x):
+    return select(x > 0.0, x, 0.0) + math.log1p(math.exp(-fabs(x)))
+
+
+@floats(_softplus_f32, _softplus_f64)
+def softplus(x):
+    """log(1 + e**x), without overflow."""
+    compiled_only()

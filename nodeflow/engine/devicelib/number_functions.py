@@ -1,0 +1,182 @@
+"""Functions of floats and integers alike: comparison, sign, division, casts."""
+
+# Intrinsics are called without the typing context that their definitions show.
+# pyright: reportCallIssue=false, reportGeneralTypeIssues=false
+from __future__ import annotations
+
+import numpy as np
+from numba import types
+from numba.extending import overload, register_jitable
+
+from nodeflow.engine.devicelib.arithmetic import (
+    copysign,
+    divide_integers,
+    fabs,
+    float_one,
+    floor,
+    fmod,
+    integer_one,
+    saturate_int32,
+    saturate_int64,
+    saturate_uint8,
+    select,
+    wrap_add,
+    wrap_sub,
+)
+from nodeflow.engine.devicelib.overloads import (
+    compiled_only,
+    numbers,
+)
+
+# -- every number: comparison, sign, division -----------------------------------------------------
+
+
+def _maximum(x, y):
+    return select((x >= y) | (x != x), x, y)
+
+
+@numbers(_maximum, _maximum)
+def maximum(x, y):
+    """The larger, NaN if either is NaN."""
+    compiled_only()
+
+
+def _minimum(x, y):
+    return select((x <= y) | (x != x), x, y)
+
+
+@numbers(_minimum, _minimum)
+def minimum(x, y):
+    """The smaller, NaN if either is NaN."""
+    compiled_only()
+
+
+@register_jitable
+def clip(x, low, high):
+    """minimum(maximum(x, low), high); NaN stays NaN."""
+    return minimum(maximum(x, low), high)
+
+
+def _abs_integer(x):
+    return select(x < 0, wrap_sub(wrap_sub(x, x), x), x)
+
+
+def _abs_float(x):
+    return fabs(x)
+
+
+@numbers(_abs_float, _abs_integer)
+def abs_(x):
+    """|x|; the lowest integer stays itself, as in numpy."""
+    compiled_only()
+
+
+def _sign_integer(x):
+    one = integer_one(x)
+    return select(x > 0, one, select(x < 0, wrap_sub(wrap_sub(one, one), one), wrap_sub(one, one)))
+
+
+def _sign_float(x):
+    one = copysign(float_one(x), x)
+    return select(x == 0, fabs(x), select(x != x, x, one))
+
+
+@numbers(_sign_float, _sign_integer)
+def sign(x):
+    """-1, 0 or 1; NaN for NaN."""
+    compiled_only()
+
+
+def _floor_divide_integer(x, y):
+    quotient, rest = divide_integers(x, y)
+    return select(
+        (rest != 0) & ((rest < 0) != (y < 0)), wrap_sub(quotient, integer_one(x)), quotient
+    )
+
+
+def _floor_divide_float(x, y):
+    rest = fmod(x, y)
+    quotient = (x - rest) / y
+    quotient = select((rest != 0) & ((rest < 0) != (y < 0)), quotient - float_one(x), quotient)
+    nearest = floor(quotient)
+    beyond = quotient - nearest
+    nearest = select(beyond + beyond > float_one(x), nearest + float_one(x), nearest)
+    nearest = select(quotient == 0, copysign(quotient, x / y), nearest)
+    return select(y == 0, x / y, nearest)
+
+
+@numbers(_floor_divide_float, _floor_divide_integer)
+def floor_divide(x, y):
+    """Largest whole number not above x / y. Integers by zero give 0; kernels report it."""
+    compiled_only()
+
+
+def _modulo_integer(x, y):
+    _, rest = divide_integers(x, y)
+    return select((rest != 0) & ((rest < 0) != (y < 0)), wrap_add(rest, y), rest)
+
+
+def _modulo_float(x, y):
+    rest = fmod(x, y)
+    rest = select((rest != 0) & ((rest < 0) != (y < 0)), rest + y, rest)
+    return select(rest == 0, copysign(rest, y), rest)
+
+
+@numbers(_modulo_float, _modulo_integer)
+def modulo(x, y):
+    """x - y * floor_divide(x, y): has the sign of y. Integers by zero: 0, and kernels report it."""
+    compiled_only()
+
+
+# -- casts ----------------------------------------------------------------------------------------
+
+
+def _cast(target, convert, from_float=None):
+    """Overload a stub by what turns each type into ``target``."""
+
+    def attach(stub):
+        def choose(x):
+            if isinstance(x, types.Float) and from_float is not None:
+                return from_float
+            return convert if isinstance(x, (types.Number, types.Boolean)) else None
+
+        overload(stub, jit_options={"error_model": "numpy"})(choose)
+        return stub
+
+    return attach
+
+
+@_cast(types.float32, lambda x: np.float32(x))
+def to_float32(x):
+    """x as float32."""
+    compiled_only()
+
+
+@_cast(types.float64, lambda x: np.float64(x))
+def to_float64(x):
+    """x as float64."""
+    compiled_only()
+
+
+@_cast(types.int32, lambda x: np.int32(x), lambda x: saturate_int32(x))
+def to_int32(x):
+    """x as int32: floats saturate and NaN gives 0, integers wrap."""
+    compiled_only()
+
+
+@_cast(types.int64, lambda x: np.int64(x), lambda x: saturate_int64(x))
+def to_int64(x):
+    """x as int64: floats saturate and NaN gives 0, integers wrap."""
+    compiled_only()
+
+
+@_cast(types.uint8, lambda x: np.uint8(x), lambda x: saturate_uint8(x))
+def to_uint8(x):
+    """x as uint8: floats saturate and NaN gives 0, integers wrap."""
+    compiled_only()
+
+
+@_cast(types.boolean, lambda x: x != 0)
+def to_bool(x):
+    """Whether x is not 0."""
+    compiled_only()

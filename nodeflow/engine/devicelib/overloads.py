@@ -1,0 +1,50 @@
+"""Functions of generated kernels whose implementation depends on the type of their arguments.
+
+Such a function is a stub that compiled code alone can call; a decorator gives it an implementation
+for each type.
+"""
+
+# Intrinsics are called without the typing context that their definitions show.
+# pyright: reportCallIssue=false, reportGeneralTypeIssues=false
+from __future__ import annotations
+
+from numba import types
+from numba.extending import overload
+
+
+def compiled_only():
+    """The body of a stub."""
+    raise NotImplementedError("only inside a compiled kernel")
+
+
+def overloaded(implementation_for):
+    """Overload a stub of one or two arguments of one type by what ``implementation_for`` it."""
+
+    def choose_unary(x):
+        return implementation_for(x)
+
+    def choose_binary(x, y):
+        return implementation_for(x) if x == y else None
+
+    def attach(stub):
+        choose = choose_unary if stub.__code__.co_argcount == 1 else choose_binary
+        overload(stub, jit_options={"error_model": "numpy"})(choose)
+        return stub
+
+    return attach
+
+
+def floats(single, double):
+    """Overload a stub by its float32 and float64 implementations."""
+    return overloaded({types.float32: single, types.float64: double}.get)
+
+
+def numbers(floating, integer):
+    """Overload a stub by implementations for floats and integers of any width."""
+
+    def implementation_for(x):
+        if isinstance(x, types.Float):
+            return floating
+        return integer if isinstance(x, types.Integer) else None
+
+    return overloaded(implementation_for)

@@ -1,0 +1,128 @@
+"""Powers and the reciprocal square root."""
+
+# Intrinsics are called without the typing context that their definitions show.
+# pyright: reportCallIssue=false, reportGeneralTypeIssues=false
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import types
+from numba.extending import register_jitable
+
+from nodeflow.engine.devicelib.arithmetic import (
+    bit_and,
+    bits_f64,
+    copysign,
+    f64_bits,
+    fabs,
+    fma,
+    integer_one,
+    poly,
+    select,
+    shift_left,
+    shift_right,
+    sqrt,
+    trunc,
+    wrap_add,
+    wrap_mul,
+    wrap_sub,
+)
+from nodeflow.engine.devicelib.overloads import (
+    compiled_only,
+    floats,
+    overloaded,
+)
+from nodeflow.engine.devicelib.typed_constants import (
+    D_MAGIC,
+    HALF,
+    INF,
+    NAN,
+    ONE,
+    ZERO,
+)
+
+_f, _d, _l = np.float32, np.float64, np.int64
+_SQRT_HALF_BITS64 = _l(0x3FE6A09E667F3BCD)
+_MANTISSA64 = _l((1 << 52) - 1)
+_L52, _L1023 = _l(52), _l(1023)
+# log2((1 + s) / (1 - s)) / s in s^2, and 2^f by the exponential series.
+_LOG2 = tuple(_d(2 / math.log(2) / (2 * k + 1)) for k in range(8))
+_EXP2 = tuple(_d(math.log(2) ** k / math.factorial(k)) for k in range(11))
+
+
+@register_jitable
+def _log2_wide(x):
+    """log2 of a positive finite float64, to about 1e-13."""
+    bits = wrap_sub(f64_bits(x), _SQRT_HALF_BITS64)
+    exponent = shift_right(bits, _L52)
+    m = bits_f64(wrap_add(bit_and(bits, _MANTISSA64), _SQRT_HALF_BITS64))
+    s = (m - 1.0) / (m + 1.0)
+    return fma(s, poly(s * s, _LOG2), _d(exponent))
+
+
+@register_jitable
+def _exp2_wide(x):
+    """2**x in float64 for |x| <= 200."""
+    shifted = x + D_MAGIC
+    n = wrap_sub(f64_bits(shifted), f64_bits(D_MAGIC))
+    return poly(x - (shifted - D_MAGIC), _EXP2) * bits_f64(shift_left(wrap_add(n, _L1023), _L52))
+
+
+def _power_f32(x, y):
+    size = fabs(x)
+    t = _log2_wide(_d(size)) * _d(y)
+    t = select(t < -200.0, -200.0, select(t > 200.0, 200.0, t))
+    value = _f(_exp2_wide(t))
+    # The cases of the C standard: zero and infinite bases, then 1, then signs.
+    value = select(size == ZERO, select(y > ZERO, ZERO, INF), value)
+    value = select(size == INF, select(y > ZERO, INF, ZERO), value)
+    value = select((size == ONE) & (y == y), ONE, value)
+    whole = trunc(y) == y
+    odd = whole & (trunc(y * HALF) != y * HALF)
+    value = select(odd, copysign(value, x), value)
+    value = select((x < ZERO) & (size < INF) & (size > ZERO) & (not whole), NAN, value)
+    value = select((x != x) | (y != y), x + y, value)
+    return select((x == ONE) | (y == ZERO), ONE, value)
+
+
+def _power_f64(x, y):
+    return math.pow(x, y)
+
+
+def _power_integer(x, y):
+    """Squaring and multiplying in the type's own width. A negative exponent gives 0; kernels that
+    may meet one report it."""
+    result, rest = integer_one(x), y
+    while rest > 0:
+        if rest & 1:
+            result = wrap_mul(result, x)
+        x = wrap_mul(x, x)
+        rest >>= 1
+    return select(y < 0, wrap_sub(x, x), result)
+
+
+def _power_for(x):
+    if isinstance(x, types.Integer):
+        return _power_integer
+    return {types.float32: _power_f32, types.float64: _power_f64}.get(x)
+
+
+@overloaded(_power_for)
+def pow(x, y):
+    """x**y: C's pow for floats, wrapping for integers."""
+    compiled_only()
+
+
+def _rsqrt_f32(x):
+    return ONE / sqrt(x)
+
+
+def _rsqrt_f64(x):
+    return 1.0 / sqrt(x)
+
+
+@floats(_rsqrt_f32, _rsqrt_f64)
+def rsqrt(x):
+    """1 / sqrt(x)."""
+    compiled_only()

@@ -1,9 +1,13 @@
 """The window. The only package that imports Qt.
 
+Folders, each of which imports only from those after it: `window`, `panels`, `controllers`, `pages`,
+`inspector` and `popups`, `canvas`, `actions`, `core`. The command line imports `app.run`, and
+`canvas.export_image` to render; nothing else imports the window.
+
 PySide6 6.12 is built for Python 3.12 and later, where None, True and False are immortal: each call
-of a Qt method that returns one of them gives back a reference that it never took. On Python 3.11
-the interpreter dies with "none_dealloc" or "bool_dealloc" after some thousand calls. So they are
-made immortal here too, before the first Qt call, as Python 3.12 does (PEP 683).
+of a Qt method that returns one of them releases a reference that it never took. On Python 3.11 the
+interpreter aborts with "none_dealloc" or "bool_dealloc" after some thousand calls. So this module
+makes them immortal before the first Qt call, as Python 3.12 does (PEP 683).
 """
 
 import ctypes

@@ -102,7 +102,8 @@ def _png(view: Any, scale: float) -> bytes:
     finally:
         painter.end()
     buffer = _buffer()
-    image.save(buffer, "PNG")
+    # the stub declares bytes, which the method refuses
+    image.save(buffer, "PNG")  # pyright: ignore[reportCallIssue, reportArgumentType]
     return bytes(buffer.data())
 
 

@@ -7,6 +7,7 @@ question. A bundled example opens as a copy without a file, so that saving asks 
 from __future__ import annotations
 
 import logging
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
@@ -277,8 +278,7 @@ class FileController(QObject):
         menu.clear()
         paths = self._settings.recent_files()
         for path in paths:
-            action = menu.addAction(path.name, self._on_recent)
-            action.setData(str(path))
+            action = menu.addAction(path.name, partial(self.open_path, path))
             action.setToolTip(str(path))
         if not paths:
             menu.addAction("No recent files").setEnabled(False)
@@ -287,14 +287,7 @@ class FileController(QObject):
         """Fill the menu of examples."""
         menu.clear()
         for path in sorted(examples(), key=example_order):
-            action = menu.addAction(title_of(path.stem), self._on_example)
-            action.setData(str(path))
-
-    def _on_recent(self) -> None:
-        self.open_path(Path(self.sender().data()))
-
-    def _on_example(self) -> None:
-        self.open_example(Path(self.sender().data()))
+            menu.addAction(title_of(path.stem), partial(self.open_example, path))
 
     # ---- the inside -------------------------------------------------------------------------
 

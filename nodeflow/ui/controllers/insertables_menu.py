@@ -190,7 +190,7 @@ class InsertablesMenu(QObject):
         try:
             check_definition(name)
         except NodeflowError as error:
-            return Row(name, error.hint, enabled=False, icon="pencil")
+            return Row(name, error.hint or "", enabled=False, icon="pencil")
         taken = name in self._workspace.root.subgraphs and name != old
         reason = "Another subgraph of the file is called so." if taken else ""
         return Row(name, reason, data=name, enabled=not taken, icon="pencil")

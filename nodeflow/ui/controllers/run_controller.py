@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Set
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -222,7 +223,7 @@ class RunController(QObject):
 
     # ---- the inside -------------------------------------------------------------------------
 
-    def _broken(self) -> set[str]:
+    def _broken(self) -> Set[str]:
         """Nodes that cannot run, found once per state of the document."""
         document = self._workspace.root
         if self._broken_at != (document, document.revision):
@@ -231,7 +232,7 @@ class RunController(QObject):
         return self._broken_nodes
 
     _broken_at: tuple[object, int] | None = None
-    _broken_nodes: frozenset[str] | set[str] = frozenset()
+    _broken_nodes: Set[str] = frozenset()
 
     def _engine_blocked(self) -> Blocked | None:
         if not self._link.is_up and self._link.ever_ready:
@@ -245,9 +246,9 @@ class RunController(QObject):
 
     def _start(self, names: tuple[str, ...] | None) -> None:
         self._problems.set_run_problems([])
-        only = self.target is not None
-        nodes = self._workspace.document.nodes
-        wanted = self._workspace.analysis.ancestors(self.target) if only else nodes
+        workspace, target = self._workspace, self.target
+        nodes = workspace.document.nodes
+        wanted = nodes if target is None else workspace.analysis.ancestors(target)
         self.states.begin(list(wanted))
         self._run = self._link.run(names)
 

@@ -170,8 +170,9 @@ class Settings:
             return default
 
     def _number(self, key: str, default: float, low: float, high: float) -> float:
+        value: Any = self._store.value(key, default)
         try:
-            return min(high, max(low, float(self._store.value(key, default))))
+            return min(high, max(low, float(value)))
         except (TypeError, ValueError):
             return default
 

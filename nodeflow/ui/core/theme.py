@@ -288,14 +288,13 @@ def contrast(a: QColor | str, b: QColor | str) -> float:
 
 def mix(a: QColor, b: QColor, part: float) -> QColor:
     """``a`` with ``part`` of ``b`` in it (0 gives a, 1 gives b)."""
-    pairs = zip(a.getRgb()[:3], b.getRgb()[:3], strict=True)
+    pairs = ((a.red(), b.red()), (a.green(), b.green()), (a.blue(), b.blue()))
     return QColor(*(round(x + (y - x) * part) for x, y in pairs))
 
 
 def _luminance(color: QColor) -> float:
-    linear = [
-        c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in color.getRgbF()[:3]
-    ]
+    parts = (color.redF(), color.greenF(), color.blueF())
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 

@@ -68,15 +68,15 @@ def line() -> QFrame:
     return result
 
 
-def column(*items: QWidget | int | None, margins: int = 0, gap: int = 2) -> QVBoxLayout:
-    """A column of widgets; numbers are gaps of the spacing scale, None stretches."""
+def column(*items: QWidget | QLayout | int | None, margins: int = 0, gap: int = 2) -> QVBoxLayout:
+    """A column of widgets and layouts; numbers are gaps of the spacing scale, None stretches."""
     layout = QVBoxLayout()
     _fill(layout, items, margins, gap)
     return layout
 
 
-def row(*items: QWidget | int | None, margins: int = 0, gap: int = 2) -> QHBoxLayout:
-    """A row of widgets; numbers are gaps of the spacing scale, None stretches."""
+def row(*items: QWidget | QLayout | int | None, margins: int = 0, gap: int = 2) -> QHBoxLayout:
+    """A row of widgets and layouts; numbers are gaps of the spacing scale, None stretches."""
     layout = QHBoxLayout()
     _fill(layout, items, margins, gap)
     return layout
@@ -103,13 +103,13 @@ def clear(layout: QLayout) -> None:
         item = layout.takeAt(0)
         if item is None:
             return
-        widget = item.widget()
+        widget, inner = item.widget(), item.layout()
         if widget is not None:
             widget.hide()
             widget.setParent(None)
             widget.deleteLater()
-        elif item.layout() is not None:
-            clear(item.layout())
+        elif inner is not None:
+            clear(inner)
 
 
 def restyle(widget: QWidget, name: str, value: str) -> None:

@@ -144,6 +144,8 @@ class TypedEditor(Editor):
 class TextEditor(TypedEditor):
     """A line of text, read by ``parse``; Up and Down step numbers."""
 
+    field: _Line
+
     def __init__(
         self,
         attr: Attr,
@@ -230,6 +232,7 @@ class _Line(QLineEdit):
 class BlockEditor(TypedEditor):
     """Text of several lines that grows with its content: nested lists, JSON, notes."""
 
+    field: _Block
     wide = True
 
     def __init__(

@@ -36,8 +36,9 @@ _loader: threading.Thread | None = None
 def _load() -> None:
     import ziamath
 
-    ziamath.config.svg2 = False  # letters as plain paths: QtSvg knows few of SVG 2's elements
-    ziamath.Latex("x").svg()
+    # letters as plain paths: QtSvg knows few of SVG 2's elements
+    ziamath.config.svg2 = False  # pyright: ignore[reportPrivateImportUsage]  no __all__ there
+    ziamath.Latex("x").svg()  # pyright: ignore[reportPrivateImportUsage]
     _loaded.set()
 
 
@@ -54,7 +55,10 @@ def typeset(latex: str, color: str, size: float = SIZE) -> bytes:
     """A formula as SVG, with its letters as paths. Ask ``can_typeset`` first."""
     import ziamath
 
-    return ziamath.Latex(latex, size=size, color=color).svg().encode()
+    formula = ziamath.Latex(  # pyright: ignore[reportPrivateImportUsage]
+        latex, size=size, color=color
+    )
+    return formula.svg().encode()
 
 
 class Typeset(QWidget):

@@ -47,6 +47,8 @@ class Page(QWidget):
 
     node_requested = Signal(str)
     action_requested = Signal(str)
+    signature: tuple
+    """What the page was made for: another signature needs another page."""
 
     def __init__(self, workspace: Workspace, theme: Theme) -> None:
         super().__init__()
@@ -97,7 +99,6 @@ class NodePage(Page):
 
     @property
     def signature(self) -> tuple:
-        """What the page was built for: another signature needs another page."""
         return (self.node, *signature_of(self.op))
 
     def refresh(self) -> None:
@@ -118,9 +119,10 @@ class NodePage(Page):
         self.formula.refresh()
 
     def _plain_attrs(self) -> tuple[Attr, ...]:
-        own = self.op is None or self.op.id == SUBGRAPH or self.op.id in BORDER
-        attrs = () if own or self.op is None else self.op.attrs
-        return tuple(a for a in attrs if not (self.op.id == DATASET and a.name == "source"))
+        op = self.op
+        if op is None or op.id == SUBGRAPH or op.id in BORDER:
+            return ()
+        return tuple(a for a in op.attrs if not (op.id == DATASET and a.name == "source"))
 
     def _make_subgraph(self, record: NodeRecord) -> SubgraphSection | PortsEditor | None:
         """What an instance is of, or the ports that a border node holds."""
@@ -408,12 +410,13 @@ class Inspector(QScrollArea):
             trained = self._page is not None and getattr(self._page, "training", None) is not None
             has = bool(self._workspace.optimizers)
             return ("graph",) if trained == has else ("graph", has)
-        if len(ids) > 1:
+        first, *others = ids
+        if others:
             return ("many", *ids)
-        if ids[0] in document.frames:
-            return (ids[0],)
-        op = self._workspace.declaration(document.nodes[ids[0]])
-        return (ids[0], *signature_of(op))
+        if first in document.frames:
+            return (first,)
+        op = self._workspace.declaration(document.nodes[first])
+        return (first, *signature_of(op))
 
     def _make_page(self) -> Page:
         ids, document = self._selected_ids(), self._workspace.document
@@ -421,11 +424,12 @@ class Inspector(QScrollArea):
             return DerivedPage(self._workspace, self._theme)
         if not ids:
             return GraphPage(self._workspace, self._theme)
-        if len(ids) > 1:
+        first, *others = ids
+        if others:
             return ManyPage(self._workspace, self._theme, ids)
-        if ids[0] in document.frames:
-            return FramePage(self._workspace, self._theme, ids[0])
-        return NodePage(self._workspace, self._theme, document.nodes[ids[0]])
+        if first in document.frames:
+            return FramePage(self._workspace, self._theme, first)
+        return NodePage(self._workspace, self._theme, document.nodes[first])
 
     def _on_selected(self, _: object) -> None:
         self.refresh()

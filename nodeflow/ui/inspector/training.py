@@ -137,10 +137,16 @@ class TrainingSection(Section):
         commands.set_training(self._workspace.document, metrics=metrics)
 
     def _on_metric_node(self, _: int) -> None:
-        self._change_metric(node=self.sender().currentData())
+        self._change_metric(node=self._chosen())
 
     def _on_metric_split(self, _: int) -> None:
-        self._change_metric(split=self.sender().currentData())
+        self._change_metric(split=self._chosen())
+
+    def _chosen(self) -> Any:
+        """What was chosen in the combo box that sent the signal."""
+        combo = self.sender()
+        assert isinstance(combo, QuietCombo)
+        return combo.currentData()
 
     def _on_metric_removed(self) -> None:
         metrics = self._metric_list()

@@ -114,7 +114,7 @@ class ExpansionPage(QWidget):
     def show_start(self) -> None:
         """Show all of it if that can be read, else where it begins; the canvas has the keyboard."""
         assert self.canvas is not None
-        self.layout().activate()
+        self._layout.activate()
         self.canvas.viewport.fit_all()
         if self.canvas.viewport.camera.scale < READABLE:
             self.canvas.viewport.show_beginning(READABLE)

@@ -80,6 +80,7 @@ class PageStack(QStackedWidget):
     def focus_area(self) -> QWidget:
         """What takes the keyboard in the page that is shown."""
         page = self.currentWidget()
+        assert page is not None
         return self._canvas if page is self._canvas_page else page
 
     def _show(self, page: QWidget) -> None:

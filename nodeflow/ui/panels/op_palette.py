@@ -54,6 +54,7 @@ from nodeflow.ui.popups.op_query import by_category, ranked
 OP_ROLE = Qt.ItemDataRole.UserRole + 1
 CATEGORY_ROLE = Qt.ItemDataRole.UserRole + 2
 NOTE_ROLE = Qt.ItemDataRole.UserRole + 3
+Index = QModelIndex | QPersistentModelIndex
 OP_HEIGHT, CATEGORY_HEIGHT = 30, 32
 
 
@@ -199,16 +200,14 @@ class OpDelegate(QStyledItemDelegate):
         self.theme = theme
         self.marked = ""
 
-    def sizeHint(
-        self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
-    ) -> QSize:
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         return QSize(120, OP_HEIGHT if index.data(OP_ROLE) else CATEGORY_HEIGHT)
 
     def paint(
         self,
         painter: QPainter,
         option: QStyleOptionViewItem,
-        index: QModelIndex | QPersistentModelIndex,
+        index: Index,
     ) -> None:
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -220,7 +219,7 @@ class OpDelegate(QStyledItemDelegate):
         painter.restore()
 
     def _paint_category(
-        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex
+        self, painter: QPainter, option: QStyleOptionViewItem, index: Index
     ) -> None:
         tree = self.parent()
         opened = isinstance(tree, QTreeView) and tree.isExpanded(index)
@@ -238,7 +237,7 @@ class OpDelegate(QStyledItemDelegate):
         painter.drawText(area, int(flags), count)
 
     def _paint_op(
-        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex, op: str
+        self, painter: QPainter, option: QStyleOptionViewItem, index: Index, op: str
     ) -> None:
         rect = QRectF(option.rect).adjusted(0, 1, -4, -1)
         state = option.state

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
@@ -286,7 +287,7 @@ class TrainingPanel(QWidget):
             self._draw_metric_title()
             self._draw_tables()
 
-    def showEvent(self, event: object) -> None:
+    def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         if self.loss_plot is not None:
             self._timer.start()
@@ -323,7 +324,8 @@ class TrainingPanel(QWidget):
         """Show why the training ended, unless it simply ran all epochs."""
         done = self.record.done if self._state not in ("training", "paused") else None
         says_more = done is not None and bool(done.reason or done.best_epoch)
-        self.ending.setText(f"{done.ending[0].upper()}{done.ending[1:]}." if says_more else "")
+        text = done.ending if done is not None and says_more else ""
+        self.ending.setText(f"{text[0].upper()}{text[1:]}." if text else "")
         self.ending.setVisible(says_more)
 
     def _speed(self) -> str:

@@ -189,8 +189,9 @@ class SearchToAdd(QuickPick):
             elif isinstance(context, InsertContext):
                 add_into_wire(self.view, op, self.asked.scene, context.wire)
             else:
-                at, corner = self.asked.scene, self.asked.context
-                self.view.selection.select([add_and_wire(self.view, op, at, context, corner)])
+                at, dropped = self.asked.scene, self.asked.context
+                assert dropped is None or isinstance(dropped, WireContext)
+                self.view.selection.select([add_and_wire(self.view, op, at, context, dropped)])
 
     @staticmethod
     def _would_take(op: NodeDeclaration, source: WireContext) -> bool:
@@ -250,8 +251,10 @@ def _corner(op: NodeDeclaration, at: QPointF, context: WireContext | None) -> tu
 
 def _attrs(op: NodeDeclaration, context: WireContext | None) -> dict[str, Any]:
     """A placeholder for a dataset's column takes over its type."""
-    kind = context.type if context is not None else None
-    if op.id != "placeholder" or kind is None or context.side != "out":
+    if op.id != "placeholder" or context is None or context.side != "out":
+        return {}
+    kind = context.type
+    if kind is None:
         return {}
     return {"dtype": kind.dtype, "shape": list(kind.shape)}
 

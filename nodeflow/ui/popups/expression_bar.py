@@ -164,7 +164,7 @@ class ExpressionBar(QFrame):
             offers.addWidget(each)
             self.declare_buttons[kind] = each
         offers.addStretch(1)
-        layout = QVBoxLayout(self)
+        self._layout = layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE[3], SPACE[2], SPACE[2], SPACE[2])
         layout.setSpacing(SPACE[1])
         layout.addLayout(top)
@@ -216,7 +216,7 @@ class ExpressionBar(QFrame):
     def place(self) -> None:
         """Lie at the top of the canvas, in the middle."""
         width = min(WIDTH, self._canvas.width() - 2 * SPACE[3])
-        self.resize(width, self.layout().totalHeightForWidth(width))
+        self.resize(width, self._layout.totalHeightForWidth(width))
         self.move((self._canvas.width() - width) // 2, SPACE[3])
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
@@ -234,7 +234,9 @@ class ExpressionBar(QFrame):
         focus = self.focusWidget()
         if event.key() == Qt.Key.Key_Escape:
             self.close_bar()
-        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and focus is not self.field:
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and isinstance(
+            focus, QPushButton
+        ):
             focus.click()
         event.accept()
 

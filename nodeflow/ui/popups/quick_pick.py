@@ -283,7 +283,9 @@ class QuickPick(QFrame):
 
     def fit(self) -> None:
         """Be as high as field, note and rows need."""
-        width = min(self.widest, self.parentWidget().width() - 16)
+        parent = self.parentWidget()
+        assert parent is not None
+        width = min(self.widest, parent.width() - 16)
         self.resize(width, fit_rows(self, self.list, ROW_HEIGHT, width))
 
     # ---- choosing ---------------------------------------------------------------------------
@@ -301,7 +303,7 @@ class QuickPick(QFrame):
 
     def _key(self, event: QKeyEvent) -> bool:
         key, count = event.key(), self.model.rowCount()
-        steps = {
+        steps: dict[int, int] = {
             Qt.Key.Key_Down: 1,
             Qt.Key.Key_Up: -1,
             Qt.Key.Key_Tab: 1,

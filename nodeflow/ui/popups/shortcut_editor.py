@@ -129,7 +129,8 @@ class ShortcutEditor(QDialog):
         buttons.addButton(everything, QDialogButtonBox.ButtonRole.ResetRole)
         buttons.rejected.connect(self.reject)
         for each in (self.set_button, everything, *buttons.buttons()):
-            each.setAutoDefault(False)
+            if isinstance(each, QPushButton):
+                each.setAutoDefault(False)
         edit = QHBoxLayout()
         edit.setSpacing(SPACE[2])
         edit.addWidget(self.field, 1)
@@ -158,7 +159,7 @@ class ShortcutEditor(QDialog):
             item.setToolTip(0, spec.tip)
             self.table.addTopLevelItem(item)
             self._show_keys(item)
-        self.table.setCurrentItem(self.table.topLevelItem(0))
+        self.table.setCurrentItem(self._items()[0])
 
     def choose(self, action_id: str) -> None:
         """Make an action the one that is edited."""
@@ -177,11 +178,17 @@ class ShortcutEditor(QDialog):
             texts = (item.text(0), item.text(1))
             item.setHidden(bool(query) and best_score(query, texts) < 0.5)
         shown = [item for item in self._items() if not item.isHidden()]
-        if shown and self.table.currentItem().isHidden():
+        if shown and self._current().isHidden():
             self.table.setCurrentItem(shown[0])
 
+    def _current(self) -> QTreeWidgetItem:
+        """The item that is edited: there is always one."""
+        item = self.table.currentItem()
+        assert item is not None
+        return item
+
     def _spec(self) -> ActionSpec:
-        return self._actions.spec(self.table.currentItem().data(0, ID_ROLE))
+        return self._actions.spec(self._current().data(0, ID_ROLE))
 
     def _show_keys(self, item: QTreeWidgetItem) -> None:
         spec = self._actions.spec(item.data(0, ID_ROLE))
@@ -234,7 +241,7 @@ class ShortcutEditor(QDialog):
         problem = next((p for p in problems if p), "")
         if not problem:
             self._bind(spec, spec.shortcuts)
-            self._on_current(self.table.currentItem())
+            self._on_current(self._current())
         self._say(problem)
 
     def _on_all_defaults(self) -> None:
@@ -242,12 +249,12 @@ class ShortcutEditor(QDialog):
         self._actions.apply_keymap(self._keymap.keys)
         for item in self._items():
             self._show_keys(item)
-        self._on_current(self.table.currentItem())
+        self._on_current(self._current())
 
     def _bind(self, spec: ActionSpec, keys: tuple[str, ...]) -> None:
         self._keymap.bind(spec, keys)
         self._actions.apply_keymap(self._keymap.keys)
-        self._show_keys(self.table.currentItem())
+        self._show_keys(self._current())
 
 
 def _title(spec: ActionSpec) -> str:

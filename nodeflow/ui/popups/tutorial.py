@@ -169,7 +169,7 @@ class Tutorial(QFrame):
         head.addWidget(self._count)
         head.addStretch(1)
         head.addWidget(self._cross)
-        layout = QVBoxLayout(self)
+        self._layout = layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE[4], SPACE[2], SPACE[4], SPACE[4])
         layout.setSpacing(SPACE[2])
         layout.addLayout(head)
@@ -199,7 +199,7 @@ class Tutorial(QFrame):
 
     def place(self) -> None:
         """Stay in the lower left corner of the canvas."""
-        self.resize(WIDTH, self.layout().totalHeightForWidth(WIDTH))
+        self.resize(WIDTH, self._layout.totalHeightForWidth(WIDTH))
         bottom = self._canvas.height() - self.height() - SPACE[4]
         self.move(QPoint(SPACE[4], max(SPACE[4], bottom)))
 

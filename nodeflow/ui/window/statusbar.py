@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import Qt, QTimer, Signal, SignalInstance
 from PySide6.QtWidgets import QLabel, QStatusBar, QToolButton, QWidget
 
 from nodeflow.ui.core.messages import plain
@@ -97,7 +97,7 @@ class StatusBar(QStatusBar):
         self.show_problems(*self._problems)
         self.notice.setIcon(icon("database", theme, "warning", 14))
 
-    def _button(self, tip: str, signal: Signal) -> QToolButton:
+    def _button(self, tip: str, signal: SignalInstance) -> QToolButton:
         button = QToolButton()
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         button.setToolTip(tip)

@@ -239,7 +239,8 @@ class ImageView(QWidget):
 
 def heat_table(theme: Theme) -> np.ndarray:
     """The theme's heat colours as 256 rows of red, green, blue."""
-    stops = np.array([QColor(c).getRgb()[:3] for c in theme.heat], float)
+    colors = [QColor(color) for color in theme.heat]
+    stops = np.array([(c.red(), c.green(), c.blue()) for c in colors], float)
     at = np.linspace(0, len(stops) - 1, 256)
     columns = [np.interp(at, np.arange(len(stops)), stops[:, i]) for i in range(3)]
     return np.stack(columns, axis=1).round().astype(np.uint8)

@@ -36,7 +36,7 @@ class Plot(pg.PlotWidget):
     def __init__(self, title: str, parent: QWidget | None = None) -> None:
         super().__init__(parent, axisItems={"bottom": WholeNumbers("bottom")})
         self.title = title
-        self.plot = self.getPlotItem()
+        self.plot: Any = self.getPlotItem()  # its methods are made while it is constructed
         self.plot.setMenuEnabled(False)
         self.plot.hideButtons()
         self.plot.setClipToView(True)

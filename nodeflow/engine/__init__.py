@@ -1,1 +1,1 @@
-"""From a graph to numbers: plan, generated kernels, driver, team, and the numpy reference."""
+"""From a graph to numbers: plan, generated kernels, dispatch loop, and the numpy reference."""

@@ -71,9 +71,9 @@ class Executor:
                 return None
             if value.ndim == 0:
                 return value[()]
-            root = slot if compiled is None else compiled.actions.storage[slot]
-            if root in own:
-                own.remove(root)  # whoever fetches it again gets a copy
+            storage = slot if compiled is None else compiled.actions.storage[slot]
+            if storage in own:
+                own.remove(storage)  # the next fetch of it gets a copy
                 return value
             return np.array(value, order="C", copy=True)
 

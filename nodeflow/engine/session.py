@@ -47,7 +47,7 @@ class Session:
         on_compile_failure: called when kernels fail to compile in the background, from any thread,
             while the reference goes on; default: a warning in the log.
 
-    A session may be used from several threads; its runs take turns. Usable in a ``with`` statement.
+    A session may be used from several threads; one runs at a time. Usable in a ``with`` statement.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The compiled driver: order, levels, loops, stops and failures, against what Python would do."""
+"""The dispatch loop: order, levels, loops, stops and failures, against what Python would do."""
 
 from __future__ import annotations
 

@@ -33,8 +33,8 @@ class MissingSymbols(Exception):
 class Kernel:
     """Machine code ready to call.
 
-    ``address`` is what goes into the driver's table. ``key`` is the name of its cache entry.
-    Calling it runs one task with the GIL released; that is for tests and for the driver itself.
+    ``address`` is what goes into a program's table. ``key`` is the name of its cache entry.
+    Calling it runs one task with the GIL released; for tests and for the dispatch loop.
     """
 
     address: int

@@ -1,4 +1,4 @@
-"""Where things lie in the words that the driver, its threads and Python share.
+"""The layout of the words that the dispatch loop, its threads and Python share.
 
 Kept apart from both sides, because the compiled side imports numba and the other must not. All
 offsets count int64 slots.
@@ -13,25 +13,25 @@ import struct
 FINISHED, PROGRAM, YIELD, SPINS, LINGER = 0, 16, 17, 18, 19
 TICKETS, TICKET_SLOTS, PRESENT = 32, 16, 8
 
-# Program block. STOP and FAILED are read between kernels, the others by the conductor alone.
+# Program block. STOP and FAILED are read between kernels, the others by thread 0 alone.
 STOP, FAILED = 0, 1
-STEP, COUNT, DONE, SEGMENTS, NSEGMENTS, ROWS = 16, 17, 18, 19, 20, 21
+STEP, COUNT, DONE, SEGMENTS, NSEGMENTS, LAUNCHES = 16, 17, 18, 19, 20, 21
 PROGRAM_SLOTS = 32
 
 # Values of STOP: finish the step, or leave between two kernels.
 STOP_STEP, STOP_NOW = 1, 2
 
-# Segment: kind, first row, last row (exclusive), tasks in all, jump target, address of the turn
-# counter, address of the number of turns, address of the number of each thread's first task and,
-# after them, of all tasks.
+# Segment: kind, first launch, last launch (exclusive), tasks in all, jump target, address of the
+# iteration counter, address of the number of iterations, address of the number of each thread's
+# first task and, after them, of all tasks.
 SEGMENT_SLOTS = 8
 SERIAL, PARALLEL, LOOP, END_LOOP = 0, 1, 2, 3
 
-# Row: kernel address, args address, tasks, number of its first task in the segment, address of the
-# row with which each task goes on (0: none), and spare.
-ROW_SLOTS = 8
+# Launch: kernel address, args address, tasks, number of its first task in the segment, address of
+# the launch with which each task goes on (0: none), and spare.
+LAUNCH_SLOTS = 8
 
-# The two slots before a row's args hold the code and the detail of a failure.
+# The two slots before a launch's args hold the code and the detail of a failure.
 ARGS_HEADER = 2
 CODE, DETAIL = -1, -2
 NO_DETAIL = (1 << 63) - 1

@@ -2,7 +2,7 @@
 
 Kernels call scipy's BLAS by address on the thread that runs them, and the team splits products into
 tiles (see `tiling`). OpenBLAS must not bring threads of its own into that (measured: 30 times
-slower), so during a drive scipy's copy is set to one thread and put back afterwards. numpy has a
+slower), so during a run scipy's copy is set to one thread and put back afterwards. numpy has a
 copy of its own, which is never touched.
 """
 

@@ -1,16 +1,16 @@
-"""The one driver: the compiled loop that walks a program's table, for every graph.
+"""The dispatch loop: the compiled loop that walks a program's table, for every graph.
 
-Thread 0 conducts: it walks the segments, runs serial ones itself and publishes each parallel one as
-*tickets*, one word for each thread, from which a task is taken by one atomic addition. Every thread
-takes from its own ticket first, so that it finds in its cache what it wrote there at the last level
-or step, and then from the others'. Threads that come late, or not at all, cost nothing: the
-conductor waits for tasks, never for threads. So the driver works with more threads than cores, and
-results never depend on who ran what.
+Thread 0, the dispatcher, walks the segments, runs serial ones itself and publishes each parallel
+one as *tickets*, one word for each thread, from which a task is taken by one atomic addition. Every
+thread takes from its own ticket first, so that it finds in its cache what it wrote there at the
+last level or step, and then from the others'. Threads that come late, or not at all, cost nothing:
+the dispatcher waits for tasks, never for threads. So the loop works with more threads than cores,
+and results never depend on which thread ran what.
 
-A row may name another one: each task then goes on with the task of the same number there.
+A launch may name another one: each task then goes on with the task of the same number there.
 
 This file's text is itself compiled and cached like a kernel (`program.dispatch_loop`): its entry is
-``kernel(control, tid, n)``; `layout` says where things lie in the words shared with Python.
+``kernel(control, tid, n)``; `abi` is the layout of the words shared with Python.
 """
 
 # Intrinsics are called without the typing context that their definitions show.
@@ -26,6 +26,8 @@ from nodeflow.engine.devicelib.abi import (
     EMPTY,
     FAILED,
     FINISHED,
+    LAUNCH_SLOTS,
+    LAUNCHES,
     LEAVE,
     LINGER,
     LOOP,
@@ -34,8 +36,6 @@ from nodeflow.engine.devicelib.abi import (
     PRESENT,
     PROGRAM,
     RAISED,
-    ROW_SLOTS,
-    ROWS,
     SEGMENT_SLOTS,
     SEGMENTS,
     SERIAL,
@@ -61,41 +61,41 @@ _helper = njit(nogil=True, error_model="numpy")
 
 
 @_helper
-def run_task(program, row, task):
-    """Run one task of a row and of those that follow it; a kernel that raised is a failure like one
-    that reports it."""
-    while row != 0:
-        address, args, ntasks = slot(row, 0), slot(row, 1), slot(row, 2)
+def run_task(program, launch, task):
+    """Run one task of a launch and of those that follow it; a kernel that raised is a failure like
+    one that reports it."""
+    while launch != 0:
+        address, args, ntasks = slot(launch, 0), slot(launch, 1), slot(launch, 2)
         if call_kernel(address, args, task, ntasks) != 0:
             set_slot(args, CODE, RAISED)
         if slot(args, CODE) != 0:
             atomic_store(program + 8 * FAILED, 1)
             break
-        row = slot(row, 4)
+        launch = slot(launch, 4)
 
 
 @_helper
-def run_rows(program, first, last, through):
-    """Run rows in order on this thread; stop at a failure unless ``through``. True to go on."""
-    row = slot(program, ROWS) + 8 * ROW_SLOTS * first
+def run_launches(program, first, last, through):
+    """Run launches in order on this thread; stop at a failure unless ``through``. True to go on."""
+    launch = slot(program, LAUNCHES) + 8 * LAUNCH_SLOTS * first
     for _ in range(last - first):
-        for task in range(slot(row, 2)):
-            run_task(program, row, task)
+        for task in range(slot(launch, 2)):
+            run_task(program, launch, task)
         if slot(program, FAILED) != 0 and not through:
             return False
         if atomic_load(program + 8 * STOP) == STOP_NOW:
             return False
-        row += 8 * ROW_SLOTS
+        launch += 8 * LAUNCH_SLOTS
     return slot(program, FAILED) == 0
 
 
 @_helper
-def find_row(rows, first, last, task):
-    """Index of the row that holds the segment's task number ``task``."""
+def find_launch(launches, first, last, task):
+    """Index of the launch that holds the segment's task number ``task``."""
     low, high = first, last
     while high - low > 1:
         middle = (low + high) >> 1
-        if slot(rows + 8 * ROW_SLOTS * middle, 3) <= task:
+        if slot(launches + 8 * LAUNCH_SLOTS * middle, 3) <= task:
             low = middle
         else:
             high = middle
@@ -113,8 +113,8 @@ def take_tasks(control, tid, n):
     """Take tasks until none is left, one's own first; report how many were finished, and return
     that."""
     finished = 0
-    for turn in range(n):
-        owner = tid + turn
+    for offset in range(n):
+        owner = tid + offset
         if owner >= n:
             owner -= n
         word = ticket_of(control, owner)
@@ -130,10 +130,10 @@ def take_tasks(control, tid, n):
             end = slot(slot(segment, 7), owner + 1)
             task = end - (EMPTY - (ticket & 0xFFFFFFFF))
             if atomic_load(program + 8 * STOP) != STOP_NOW:
-                rows = slot(program, ROWS)
-                found = find_row(rows, slot(segment, 1), slot(segment, 2), task)
-                row = rows + 8 * ROW_SLOTS * found
-                run_task(program, row, task - slot(row, 3))
+                launches = slot(program, LAUNCHES)
+                found = find_launch(launches, slot(segment, 1), slot(segment, 2), task)
+                launch = launches + 8 * LAUNCH_SLOTS * found
+                run_task(program, launch, task - slot(launch, 3))
             finished += 1
     if finished:
         atomic_add(control + 8 * FINISHED, finished)
@@ -151,8 +151,8 @@ def wait_a_little(control, spins):
 
 @_helper
 def follow(control, tid, n):
-    """What every thread but the first does: take tasks until the conductor says leave, and stay a
-    little, for a thread that is woken comes later than the next drive often does."""
+    """What every thread but the first does: take tasks until the dispatcher lets it leave, and stay
+    a little, for a thread that is woken comes later than the next run often does."""
     ticket, present = ticket_of(control, tid), ticket_of(control, tid) + 8 * PRESENT
     while True:
         atomic_store(present, 1)
@@ -170,7 +170,7 @@ def follow(control, tid, n):
                 idle += 1
         atomic_store(present, 0)
         if atomic_load(ticket) < 0:
-            break  # else the next drive began before it could see us go
+            break  # else the next run began before it could see us go
 
 
 @_helper
@@ -179,7 +179,7 @@ def run_parallel(control, program, index, segment, n):
     total, shares = slot(segment, 3), slot(segment, 7)
     atomic_store(control + 8 * FINISHED, 0)
     for back in range(n):
-        # The conductor's own share last: until then the others have begun.
+        # The dispatcher's own share last: until then the others have begun.
         tid = n - 1 - back
         share = slot(shares, tid + 1) - slot(shares, tid)
         atomic_store(ticket_of(control, tid), (index << 32) + EMPTY - share)
@@ -202,23 +202,23 @@ def run_step(control, program, n):
             if not run_parallel(control, program, index, segment, n):
                 return False
         elif kind in (SERIAL, PARALLEL):
-            if not run_rows(program, slot(segment, 1), slot(segment, 2), kind == PARALLEL):
+            if not run_launches(program, slot(segment, 1), slot(segment, 2), kind == PARALLEL):
                 return False
         elif kind == LOOP:
             set_slot(slot(segment, 5), 0, 0)
             if slot(slot(segment, 6), 0) <= 0:
                 index = slot(segment, 4)
         else:
-            turn = slot(slot(segment, 5), 0) + 1
-            set_slot(slot(segment, 5), 0, turn)
-            if turn < slot(slot(segment, 6), 0):
+            iteration = slot(slot(segment, 5), 0) + 1
+            set_slot(slot(segment, 5), 0, iteration)
+            if iteration < slot(slot(segment, 6), 0):
                 index = slot(segment, 4)
         index += 1
     return True
 
 
 @_helper
-def conduct(control, n):
+def dispatch(control, n):
     """Run steps until COUNT are done, a failure, or a stop; then send the others away."""
     program = slot(control, PROGRAM)
     while slot(program, DONE) < slot(program, COUNT):
@@ -233,8 +233,8 @@ def conduct(control, n):
 
 
 def kernel(control, tid, n):
-    """Entry: thread 0 of ``n`` conducts, the others follow."""
+    """Entry: thread 0 of ``n`` dispatches, the others follow."""
     if tid == 0:
-        conduct(control, n)
+        dispatch(control, n)
     else:
         follow(control, tid, n)

@@ -6,7 +6,7 @@ share of the work to do. It allocates nothing (kernels are compiled without numb
 arrays are views made here from addresses. All these functions are for use inside compiled code
 only.
 
-This module imports numba; whoever only loads cached kernels never needs it.
+This module imports numba; loading cached kernels does not need it.
 """
 
 # Intrinsics are typing functions whose first argument, the typing context, numba passes in.
@@ -273,7 +273,7 @@ def atomic_min(typingctx, address, value):
 
 @njit(error_model="numpy")
 def set_error(args, code, detail):
-    """Report a failure of this row (`layout` has the codes); the driver stops and says which row.
+    """Report a failure of this launch, with a code of `abi`; the dispatch loop stops.
 
     ``detail`` is the number of the element concerned; of several the smallest is kept, so that the
     report does not depend on the order in which tasks ran.

@@ -1,4 +1,4 @@
-"""A plan with memory and machine code: binds addresses, drives the table, runs references between.
+"""A plan with memory and machine code: binds addresses, runs programs and references between.
 
 The counterpart of `interpreter.Interpreter`: same inputs, same results up to rounding.
 """
@@ -45,12 +45,12 @@ INTERRUPTIBLE_NS = 20_000_000
 
 @dataclass
 class Table:
-    """The driver's table for some levels, and the arguments in it that are still to be set.
+    """The program of some levels, and the arguments in it that are still to be set.
 
     Attributes:
-        cells: for each root slot, (args of a row, position, bytes to add) where its address goes.
-        keys: (args of a row, position, which word of which node's random key).
-        loops: for each repeat, in the order of the table, the number of its turn, and of turns.
+        cells: for each storage, (args of a launch, position, bytes to add) where its address goes.
+        keys: (args of a launch, position, which word of which node's random key).
+        loops: for each loop, in the program's order, its iteration number and its iterations.
     """
 
     program: Program
@@ -58,9 +58,9 @@ class Table:
     keys: list[tuple[np.ndarray, int, KeyWord]]
     loops: list[np.ndarray]
 
-    def bind(self, root: int, address: int) -> None:
-        """Set a root slot's address."""
-        for args, at, offset in self.cells.get(root, ()):
+    def bind(self, storage: int, address: int) -> None:
+        """Set the address of a storage."""
+        for args, at, offset in self.cells.get(storage, ()):
             args[at] = address + offset
 
     def set_keys(self, stream_of: StreamOf) -> None:
@@ -86,14 +86,14 @@ def _nodes_of(launch: KernelLaunch) -> list[str]:
 
 
 def build_table(levels: Sequence[Level]) -> Table:
-    """Load the kernels of some levels and lay out their rows."""
+    """Load the kernels of some levels and lay out their launches."""
     layout = _Layout()
     layout.add(levels)
     return layout.table()
 
 
 class _Layout:
-    """Rows on their way into a table, with the arguments that the finished table decides."""
+    """Launches on their way into a program, with the arguments that the whole program decides."""
 
     def __init__(self) -> None:
         self._builder = ProgramBuilder()
@@ -101,7 +101,7 @@ class _Layout:
         self._loops: list[np.ndarray] = []
 
     def add(self, levels: Sequence[Level], counter: int = 0) -> None:
-        """Add levels; ``counter`` is the address of the number of the turn of the repeat around."""
+        """Add levels; ``counter`` is the address of the iteration number of their loop."""
         for level in levels:
             if isinstance(level, LoopLevel):
                 words = np.array([0, level.iterations], np.int64)
@@ -112,19 +112,19 @@ class _Layout:
             else:
                 for head in level:
                     before = None
-                    for row in head.chain():
-                        before = self._add_row(row, counter, before)
+                    for launch in head.chain():
+                        before = self._add_launch(launch, counter, before)
                 self._builder.end_level(serial=work_of([level]) < SERIAL_NS)
 
-    def _add_row(self, row: KernelLaunch, counter: int, before: int | None) -> int:
-        args = [a if isinstance(a, int) else 0 for a in row.args]
+    def _add_launch(self, launch: KernelLaunch, counter: int, before: int | None) -> int:
+        args = [a if isinstance(a, int) else 0 for a in launch.args]
         try:
-            kernel = load_kernel(row.source)
+            kernel = load_kernel(launch.source)
         except KernelError as error:
-            raise error.at(next(iter(_nodes_of(row)), None)) from error.__cause__
-        number = self._builder.add(kernel, args, row.tasks, work=row.work, after=before)
+            raise error.at(next(iter(_nodes_of(launch)), None)) from error.__cause__
+        number = self._builder.add(kernel, args, launch.tasks, work=launch.work, after=before)
         self._open += [
-            (number, at, a, counter) for at, a in enumerate(row.args) if not isinstance(a, int)
+            (number, at, a, counter) for at, a in enumerate(launch.args) if not isinstance(a, int)
         ]
         return number
 
@@ -150,7 +150,7 @@ class CompiledPlan:
     Attributes:
         shadows: for each variable in ``plan.direct``, the array with its value after the run. The
             caller may keep it if it gives another one in exchange.
-        results: root slots whose arrays are the caller's after the run.
+        results: storages whose arrays are the caller's after the run.
     """
 
     def __init__(self, plan: Plan, arena: Arena, team: Team) -> None:
@@ -163,38 +163,42 @@ class CompiledPlan:
         self._bound: dict[int, int] = {}
         self._tables = [build_table(p.levels) if p.levels else None for p in plan.phases]
         self._arrays: dict[int, np.ndarray] = {}
-        for root, value in self.actions.constants.items():
-            self._set(root, value)
+        for storage, value in self.actions.constants.items():
+            self._set(storage, value)
         self.shadows: dict[Node, np.ndarray] = {}
-        for variable, root in plan.direct.items():
-            self.replace_shadow(variable, self._new_array(root))
-        self.results = [root for root, place in plan.allocations.items() if place.kind == "result"]
+        for variable, storage in plan.direct.items():
+            self.replace_shadow(variable, self._new_array(storage))
+        self.results = [
+            storage
+            for storage, allocation in plan.allocations.items()
+            if allocation.kind == "result"
+        ]
         self._interpreter: Interpreter | None = None
         self._running = False
 
     # ---- memory -------------------------------------------------------------------------------
 
-    def _set(self, root: int, array: np.ndarray) -> None:
-        """Use the memory of a contiguous array as a root slot's."""
-        self._arrays[root] = array
+    def _set(self, storage: int, array: np.ndarray) -> None:
+        """Use the memory of a contiguous array as a storage's."""
+        self._arrays[storage] = array
         address = array.ctypes.data
-        if self._bound.get(root) != address:
-            self._bound[root] = address
+        if self._bound.get(storage) != address:
+            self._bound[storage] = address
             for table in self._tables:
                 if table is not None:
-                    table.bind(root, address)
+                    table.bind(storage, address)
 
-    def _new_array(self, root: int) -> np.ndarray:
-        """Memory for a root slot.
+    def _new_array(self, storage: int) -> np.ndarray:
+        """Memory for a storage.
 
         Raises:
             RunError: there is not so much; names the node.
         """
-        type_ = self.actions.types[root]
+        type_ = self.actions.types[storage]
         try:
             return np.empty(type_.shape, numpy_dtype(type_.dtype))  # type: ignore[arg-type]
         except MemoryError as error:
-            raise self.plan.no_memory(root, f"its result, {type_}, does not fit") from error
+            raise self.plan.no_memory(storage, f"its result, {type_}, does not fit") from error
 
     def _place_arena(self) -> None:
         """Bind everything in the arena, if it has moved since the last run."""
@@ -203,11 +207,11 @@ class CompiledPlan:
             return
         self._generation = self.arena.generation
         memory = self.arena.bytes
-        for root, place in self.plan.allocations.items():
-            if place.kind == "arena":
-                type_ = self.actions.types[root]
+        for storage, allocation in self.plan.allocations.items():
+            if allocation.kind == "arena":
+                type_ = self.actions.types[storage]
                 dtype = numpy_dtype(type_.dtype)
-                self._set(root, np.ndarray(type_.shape, dtype, memory, place.offset))  # type: ignore[arg-type]
+                self._set(storage, np.ndarray(type_.shape, dtype, memory, allocation.offset))  # type: ignore[arg-type]
 
     def replace_shadow(self, variable: Node, array: np.ndarray) -> None:
         """Memory for a variable's next value."""
@@ -233,8 +237,8 @@ class CompiledPlan:
         self._place_arena()
         self._running = True
         try:
-            for root in self.results:
-                self._set(root, self._new_array(root))
+            for storage in self.results:
+                self._set(storage, self._new_array(storage))
             for slot, array in given.items():
                 self._set(slot, _plain(array))
             for table, phase in zip(self._tables, self.plan.phases, strict=True):
@@ -254,8 +258,8 @@ class CompiledPlan:
             return {slot: self.array(slot) for slot in ends if slot is not None}
         finally:
             self._running = False
-            for root in self.results:
-                self._arrays.pop(root, None)  # or it would live as long as the plan
+            for storage in self.results:
+                self._arrays.pop(storage, None)  # or it would live as long as the plan
 
     def _drive(
         self,

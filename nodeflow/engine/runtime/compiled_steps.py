@@ -86,12 +86,12 @@ class CompiledSteps:
         self._table = build_table(steps.levels)
         self._table.set_keys(context.stream_of("", 0))
         self._program = self._table.program
-        self._gathers = [self._program.args(row) for row in range(steps.gathers)]
+        self._gathers = [self._program.args(launch) for launch in range(steps.gathers)]
         self._ring = Ring(RING_SIZE, len(steps.scalars))
         record = self._program.args(len(list(all_launches(steps.levels))) - 1)
         record[1] = self._ring.values.ctypes.data
-        for root, value in (*self.plan.actions.constants.items(), *self._given.items()):
-            self._table.bind(root, value.ctypes.data)
+        for storage, value in (*self.plan.actions.constants.items(), *self._given.items()):
+            self._table.bind(storage, value.ctypes.data)
         self._generation = -1
         self._team = context.team()
 
@@ -101,9 +101,9 @@ class CompiledSteps:
         self.plan.reserve(arena)
         if self._generation != arena.generation:
             self._generation = arena.generation
-            for root, place in self.plan.allocations.items():
-                if place.kind == "arena":
-                    self._table.bind(root, arena.address + place.offset)
+            for storage, allocation in self.plan.allocations.items():
+                if allocation.kind == "arena":
+                    self._table.bind(storage, arena.address + allocation.offset)
         variables = self.context.variables
         schedule = self.plan.schedule
         written = {home: new for new, home in self.plan.inplace.items()}

@@ -1,18 +1,18 @@
-"""Programs: tables of kernels that the compiled driver walks step after step.
+"""Programs: tables of kernel launches that the dispatch loop walks step after step.
 
-A program is a list of *levels*; a level is a list of rows (kernel, args, number of tasks) without
-dependencies among them. The tasks of one level are one flat list that the team shares; levels with
-a single task, or marked serial, run on one thread without meeting the others. A row may follow
-another of its level: each of its tasks runs right after the other's task of the same number.
-Nothing here depends on who runs which task, so results cannot depend on the number of threads.
+A program is a list of *levels*; a level is a list of launches (kernel, args, number of tasks)
+without dependencies among them. The tasks of one level are one flat list that all threads share;
+levels with a single task, or marked serial, run on one thread without a barrier. A launch may
+follow another of its level: each of its tasks runs right after the other's task of the same number.
+Nothing here depends on which thread runs a task, so results cannot depend on the number of threads.
 
 Building one::
 
     builder = ProgramBuilder()
-    row = builder.add(kernel, [pointer, n, float_slot(0.5, "float32")], tasks=4)
+    launch = builder.add(kernel, [pointer, n, float_slot(0.5, "float32")], tasks=4)
     builder.end_level()
     program = builder.build()
-    program.args(row)[0] = other_pointer      # between drives
+    program.args(launch)[0] = other_pointer      # between runs
     outcome = team.run(program, first_step=0, count=100)
 
 The caller keeps the buffers alive that the args point to.
@@ -45,16 +45,16 @@ def record_kernel() -> Kernel:
 
 @dataclass(frozen=True)
 class Failure:
-    """A kernel reported an error: which row, which code of `layout`, which element (or None)."""
+    """A kernel reported an error: which launch, which code of `abi`, which element (or None)."""
 
-    row: int
+    launch: int
     code: int
     detail: int | None
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a drive did: complete steps, whether a stop word ended it, and the failure if any.
+    """What a run did: complete steps, whether a stop word ended it, and the failure if any.
 
     After a failure or a stop ``now`` the last step is incomplete, and buffers hold parts of it.
     """
@@ -66,26 +66,28 @@ class Outcome:
 
 @dataclass
 class _Level:
-    rows: list[int] = field(default_factory=list)
+    launches: list[int] = field(default_factory=list)
     serial: bool = False
-    loop: tuple[int, int] | None = None  # begins a loop: addresses of the counter and the turns
+    loop: tuple[int, int] | None = (
+        None  # begins a loop: addresses of the counter and the iterations
+    )
     end_loop: bool = False
 
 
 @dataclass
-class _Row:
+class _Launch:
     address: int
     args: int  # offset
     tasks: int
     work: float
-    next: int | None = None  # the row that follows it
+    next: int | None = None  # the launch that follows it
 
 
 class ProgramBuilder:
-    """Collects rows level by level."""
+    """Collects launches level by level."""
 
     def __init__(self) -> None:
-        self._rows: list[_Row] = []
+        self._launches: list[_Launch] = []
         self._args: list[int] = []
         self._kernels: list[Kernel] = []
         self._levels: list[_Level] = []
@@ -101,43 +103,43 @@ class ProgramBuilder:
         work: float = 1.0,
         after: int | None = None,
     ) -> int:
-        """Add a row to the open level; returns its number.
+        """Add a launch to the open level; returns its number.
 
         Args:
             kernel: what to call.
             args: int64 slots: pointers, dimensions, scalars (`float_slot`).
             tasks: how many times to call it, with ``task`` 0 to tasks - 1.
-            work: how long all tasks take compared with other rows; threads get equal shares.
-            after: the row of the open level that it follows, with as many tasks.
+            work: how long all tasks take compared with other launches; threads get equal shares.
+            after: the launch of the open level that it follows, with as many tasks.
         """
         self._args += (abi.NO_DETAIL, 0)
-        self._rows.append(_Row(kernel.address, len(self._args), tasks, work))
+        self._launches.append(_Launch(kernel.address, len(self._args), tasks, work))
         self._args += args
         self._kernels.append(kernel)
-        number = len(self._rows) - 1
+        number = len(self._launches) - 1
         if after is None:
-            self._open.rows.append(number)
+            self._open.launches.append(number)
         else:
-            self._rows[after].next = number
+            self._launches[after].next = number
         return number
 
     def end_level(self, *, serial: bool = False) -> None:
         """Close the level: what comes after may use its results. ``serial`` keeps it on one thread,
-        its rows in the order they were added."""
-        if self._open.rows:
+        its launches in the order they were added."""
+        if self._open.launches:
             self._open.serial = serial
             self._levels.append(self._open)
         self._open = _Level()
 
-    def begin_loop(self, counter: int, turns: int) -> None:
+    def begin_loop(self, counter: int, iterations: int) -> None:
         """Repeat the levels up to `end_loop`; both are addresses of an int64.
 
-        The word at ``counter`` holds the number of the turn, which kernels read; the word at
-        ``turns`` is read each time round, so a kernel may compute it.
+        The word at ``counter`` holds the number of the iteration, which kernels read; the word at
+        ``iterations`` is read after each iteration, so a kernel may compute it.
         """
         self.end_level()
         self._depth += 1
-        self._levels.append(_Level(loop=(counter, turns)))
+        self._levels.append(_Level(loop=(counter, iterations)))
 
     def end_loop(self) -> None:
         """Close the innermost loop."""
@@ -152,28 +154,32 @@ class ProgramBuilder:
         self.end_level()
         if self._depth:
             raise ValueError("begin_loop without end_loop")
-        return Program(self._rows, self._args, self._levels, self._kernels)
+        return Program(self._launches, self._args, self._levels, self._kernels)
 
 
 class Program:
-    """Kernels and their arguments, ready for `Team.drive`."""
+    """Kernels and their arguments, ready for `Team.run`."""
 
     def __init__(
-        self, rows: list[_Row], args: list[int], levels: list[_Level], kernels: list[Kernel]
+        self, launches: list[_Launch], args: list[int], levels: list[_Level], kernels: list[Kernel]
     ) -> None:
         self._levels = levels
         self._kernels = kernels  # their code must outlive the program
         self._args = np.array(args or [0], np.int64)
-        self._offsets = np.array([r.args for r in rows] + [len(args) + 2], np.int64)
-        self._work = [r.work for r in rows]
-        self._next = [r.next for r in rows]
-        self._place = _places(levels, len(rows))
-        self._rows = np.zeros((max(len(rows), 1), abi.ROW_SLOTS), np.int64)
-        base = self._rows.ctypes.data
-        for number, row in enumerate(rows):
-            after = 0 if row.next is None else base + 8 * abi.ROW_SLOTS * self._place[row.next]
-            self._rows[self._place[number], :5] = (
-                row.address, self._args.ctypes.data + 8 * row.args, row.tasks, 0, after
+        self._offsets = np.array([r.args for r in launches] + [len(args) + 2], np.int64)
+        self._work = [r.work for r in launches]
+        self._next = [r.next for r in launches]
+        self._position = _positions(levels, len(launches))
+        self._launches = np.zeros((max(len(launches), 1), abi.LAUNCH_SLOTS), np.int64)
+        base = self._launches.ctypes.data
+        for number, launch in enumerate(launches):
+            after = (
+                0
+                if launch.next is None
+                else base + 8 * abi.LAUNCH_SLOTS * self._position[launch.next]
+            )
+            self._launches[self._position[number], :5] = (
+                launch.address, self._args.ctypes.data + 8 * launch.args, launch.tasks, 0, after
             )  # fmt: skip
         self._block = np.zeros(abi.PROGRAM_SLOTS, np.int64)
         self._segments = np.zeros((0, abi.SEGMENT_SLOTS), np.int64)
@@ -184,14 +190,14 @@ class Program:
 
     # -- for the planner ------------------------------------------------------------------------
 
-    def args(self, row: int) -> np.ndarray:
-        """The row's slots, writable between drives."""
-        return self._args[self._offsets[row] : self._offsets[row + 1] - abi.ARGS_HEADER]
+    def args(self, launch: int) -> np.ndarray:
+        """The launch's slots, writable between runs."""
+        return self._args[self._offsets[launch] : self._offsets[launch + 1] - abi.ARGS_HEADER]
 
     def set_tasks(self, tasks: dict[int, int]) -> None:
-        """Change rows' numbers of tasks (sizes changed); not during a drive."""
-        for row, count in tasks.items():
-            self._rows[self._place[row], 2] = count
+        """Change launches' numbers of tasks (sizes changed); not during a run."""
+        for launch, count in tasks.items():
+            self._launches[self._position[launch], 2] = count
         self._lay_out()
 
     @property
@@ -204,10 +210,10 @@ class Program:
         """Address of the stop word: a kernel that stores STOP_STEP there is a breakpoint."""
         return self._word(abi.STOP)
 
-    # -- for whoever watches --------------------------------------------------------------------
+    # -- for other threads ----------------------------------------------------------------------
 
     def stop(self, *, now: bool = False) -> None:
-        """Ask a running drive, or the next one, to end: after the step, or between two kernels.
+        """End the current run, or the next one, after the step or between two kernels.
 
         May be called from any thread and from a signal handler.
         """
@@ -215,13 +221,13 @@ class Program:
 
     # -- for the profiler -----------------------------------------------------------------------
 
-    def entry(self, row: int) -> tuple[int, int, int]:
-        """The row's kernel address, address of its args, and number of tasks."""
-        address, args, tasks = self._rows[self._place[row], :3]
+    def entry(self, launch: int) -> tuple[int, int, int]:
+        """The launch's kernel address, address of its args, and number of tasks."""
+        address, args, tasks = self._launches[self._position[launch], :3]
         return int(address), int(args), int(tasks)
 
     def note_failure(self) -> None:
-        """A kernel that was called from outside the driver failed: `outcome` tells."""
+        """A kernel that was called from outside the dispatch loop failed; `outcome` reports it."""
         self._block[abi.FAILED] = 1
 
     # -- for the team ---------------------------------------------------------------------------
@@ -232,7 +238,7 @@ class Program:
         return self._block.ctypes.data
 
     def prepare(self, first_step: int, count: int, threads: int = 1) -> None:
-        """Set the counters for a drive, and cut each level for this number of threads."""
+        """Set the counters for a run, and cut each level for this number of threads."""
         if threads != self._threads:
             self._threads = threads
             self._lay_out()
@@ -242,7 +248,7 @@ class Program:
         self._block[abi.FAILED] = 0
 
     def outcome(self) -> Outcome:
-        """Read what a drive did, and forget its stop and its failure."""
+        """Read what a run did, and forget its stop and its failure."""
         stopped = bool(self._block[abi.STOP])
         self._block[abi.STOP] = 0
         failure = self._take_failure() if self._block[abi.FAILED] else None
@@ -252,15 +258,15 @@ class Program:
         return self._block.ctypes.data + 8 * slot
 
     def _take_failure(self) -> Failure | None:
-        """The first failed row in table order, whichever thread failed first."""
+        """The first failed launch in table order, whichever thread failed first."""
         starts = self._offsets[:-1]
         codes = self._args[starts + abi.CODE]
         failed = np.flatnonzero(codes)
         if not failed.size:
             return None
-        row = int(failed[0])
-        detail = int(self._args[starts[row] + abi.DETAIL])
-        failure = Failure(row, int(codes[row]), None if detail == abi.NO_DETAIL else detail)
+        launch = int(failed[0])
+        detail = int(self._args[starts[launch] + abi.DETAIL])
+        failure = Failure(launch, int(codes[launch]), None if detail == abi.NO_DETAIL else detail)
         self._args[starts + abi.CODE] = 0
         self._args[starts + abi.DETAIL] = abi.NO_DETAIL
         return failure
@@ -282,16 +288,16 @@ class Program:
         self.parallel = any(s[0] == abi.PARALLEL for s in segments)
         self._block[abi.SEGMENTS] = self._segments.ctypes.data
         self._block[abi.NSEGMENTS] = len(segments)
-        self._block[abi.ROWS] = self._rows.ctypes.data
+        self._block[abi.LAUNCHES] = self._launches.ctypes.data
 
     def _add_level(self, segments: list[list[int]], level: _Level) -> None:
-        first = self._place[level.rows[0]]
-        last = first + len(level.rows)
-        tasks = self._rows[first:last, 2]
+        first = self._position[level.launches[0]]
+        last = first + len(level.launches)
+        tasks = self._launches[first:last, 2]
         total = int(tasks.sum())
         if total > 1 and not level.serial:
-            self._rows[first:last, 3] = np.cumsum(tasks) - tasks
-            shares = self._cut([self._work_of(r) for r in level.rows], tasks)
+            self._launches[first:last, 3] = np.cumsum(tasks) - tasks
+            shares = self._cut([self._chain_work(r) for r in level.launches], tasks)
             self._shares.append(shares)
             segments.append([abi.PARALLEL, first, last, total, 0, 0, 0, shares.ctypes.data])
         elif segments and segments[-1][0] == abi.SERIAL:
@@ -299,12 +305,12 @@ class Program:
         else:
             segments.append([abi.SERIAL, first, last, 0, 0, 0, 0, 0])
 
-    def _work_of(self, row: int | None) -> float:
-        """Of a row and all that follow it."""
+    def _chain_work(self, launch: int | None) -> float:
+        """Of a launch and all that follow it."""
         total = 0.0
-        while row is not None:
-            total += self._work[row]
-            row = self._next[row]
+        while launch is not None:
+            total += self._work[launch]
+            launch = self._next[launch]
         return total
 
     def _cut(self, work: list[float], tasks: np.ndarray) -> np.ndarray:
@@ -322,21 +328,21 @@ class Program:
         segments.append([abi.END_LOOP, 0, 0, 0, begin, *segments[begin][5:7], 0])
 
 
-def _places(levels: list[_Level], count: int) -> list[int]:
-    """Where each row is in the table: those of a level together, and then all that follow one."""
-    heads = [row for level in levels for row in level.rows]
+def _positions(levels: list[_Level], count: int) -> list[int]:
+    """Positions in the table: launches of a level together, then all that follow another one."""
+    heads = [launch for level in levels for launch in level.launches]
     order = heads + sorted(set(range(count)).difference(heads))
-    place = [0] * count
-    for at, row in enumerate(order):
-        place[row] = at
-    return place
+    position = [0] * count
+    for at, launch in enumerate(order):
+        position[launch] = at
+    return position
 
 
 class Ring:
     """Scalars of the last ``size`` steps, written by the program itself and drained by the host.
 
-    A row of the program (`row`) copies scalars from the arena into ``step % size``; with drives of
-    at most ``size`` steps none is lost.
+    A launch of the program copies scalars from the arena into row ``step % size``; with runs of at
+    most ``size`` steps none is lost.
     """
 
     def __init__(self, size: int, columns: int) -> None:

@@ -1,9 +1,10 @@
 """The one team of threads that runs every kernel.
 
-N ordinary Python threads enter the compiled driver without the GIL. The calling thread conducts and
-takes part; the others are woken, help as long as there are tasks, and leave (see `drive`). Threads
-start at the first drive that has parallel work, are daemons, and are made anew after a fork. One
-drive runs at a time in the process: more would only fight for the same cores.
+N ordinary Python threads enter the compiled dispatch loop without the GIL. The calling thread
+dispatches and takes part; the others are woken, help as long as there are tasks, and leave (see
+`dispatch_loop`). Threads start at the first run that has parallel work, are daemons, and are made
+anew after a fork. One program runs at a time in the process: more would only compete for the same
+cores.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def shared_team(n: int) -> Team:
 
 
 class _Helper:
-    """One helper thread: waits at its gate, follows the conductor, waits again."""
+    """One helper thread: waits at its gate, follows the dispatcher, waits again."""
 
     def __init__(self, follow: Callable[[], None], tid: int) -> None:
         self._follow = follow
@@ -114,29 +115,29 @@ class Team:
     ) -> Outcome:
         """Run ``count`` steps of ``program``, numbered from ``first_step``.
 
-        Returns when they are done, a kernel failed, or the program was asked to stop. Python's
-        signal handlers run only after this returns, so callers keep drives below 50 ms, or, where
-        one step may take longer, pass ``interruptible``: then another thread conducts (some 50 us
-        more), and Ctrl-C stops the drive between two kernels and raises KeyboardInterrupt here.
+        Returns when they are done, a kernel failed, or a stop was requested. Python's
+        signal handlers run only after this returns, so callers keep runs below 50 ms, or, where
+        one step may take longer, pass ``interruptible``: then another thread dispatches (some 50 us
+        more), and Ctrl-C stops the run between two kernels and raises KeyboardInterrupt here.
         """
         with _admission:
             n = self.n if program.parallel else 1
             program.prepare(first_step, count, n)
             self._control[abi.PROGRAM] = program.address
-            conduct = self._entry(0, n)
+            dispatch = self._entry(0, n)
             try:
                 self._wake_helpers(n)
                 with blas.one_thread():
                     if interruptible:
-                        _run_elsewhere(conduct, program)
+                        _run_elsewhere(dispatch, program)
                     else:
-                        conduct()
+                        dispatch()
             finally:
                 self._tickets[:] = abi.LEAVE
             return program.outcome()
 
     def close(self) -> None:
-        """End the helper threads; the next drive starts new ones."""
+        """End the helper threads; the next run starts new ones."""
         with _admission:
             _dismiss(self._helpers)
 
@@ -146,14 +147,14 @@ class Team:
         while len(self._helpers) < n - 1:
             tid = len(self._helpers) + 1
             self._helpers.append(_Helper(self._entry(tid, self.n), tid))
-        # Nothing to take yet, but stay: whoever comes before the conductor must not leave again.
+        # Nothing to take yet: a helper that comes before the dispatcher must not leave again.
         self._tickets[:] = abi.EMPTY
         for helper, present in zip(self._helpers, self._present[1:n].tolist(), strict=False):
             if not present:
                 helper.wake()
 
     def _entry(self, tid: int, n: int) -> Callable[[], None]:
-        """The compiled driver as a call without arguments, with scratch memory of its own."""
+        """The dispatch loop as a call without arguments, with scratch memory of its own."""
         key = (tid << 32) + n
         if key not in self._entries:
             self._entries[key] = _entry_call(self._control, tid, n)
@@ -171,18 +172,18 @@ def _entry_call(control: np.ndarray, tid: int, n: int) -> Callable[[], None]:
     return call
 
 
-def _run_elsewhere(conduct: Callable[[], None], program: Program) -> None:
-    """Conduct in another thread while this one stays open to signals."""
+def _run_elsewhere(dispatch: Callable[[], None], program: Program) -> None:
+    """Dispatch in another thread while this one stays open to signals."""
     finished = threading.Lock()
     finished.acquire()
 
     def run() -> None:
         try:
-            conduct()
+            dispatch()
         finally:
             finished.release()
 
-    threading.Thread(target=run, name="nodeflow-conductor", daemon=True).start()
+    threading.Thread(target=run, name="nodeflow-dispatcher", daemon=True).start()
     interrupt: BaseException | None = None
     while True:
         try:
@@ -198,7 +199,7 @@ def _run_elsewhere(conduct: Callable[[], None], program: Program) -> None:
 
 @lru_cache(maxsize=1)
 def _yield_address() -> int:
-    """Address of the platform's "let somebody else run" function."""
+    """Address of the platform's "let another thread run" function."""
     if os.name == "nt":
         function = ctypes.windll.kernel32.SwitchToThread  # type: ignore[attr-defined]
     else:
@@ -207,7 +208,7 @@ def _yield_address() -> int:
 
 
 def _after_fork() -> None:
-    """In the child no helper exists, and whoever held the admission does not either."""
+    """In the child no helper exists, nor the thread that held the admission."""
     global _admission
     _admission = threading.Lock()
     for team in list(_teams):

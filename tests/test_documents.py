@@ -14,6 +14,7 @@ import pytest
 from nodeflow.cli.definition import COMMAND_NAMES, COMMANDS, build_parser
 from nodeflow.cli.environment import Environment
 from nodeflow.cli.main import main
+from nodeflow.engine.plan.passes import REWRITES
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.resources import example
 from nodeflow.train.settings import TrainingSettings, declared
@@ -141,7 +142,7 @@ def test_links_and_pictures_lead_somewhere(page: Path) -> None:
             continue  # another site
         path, _, anchor = target.partition("#")
         if "generated/" in path:
-            assert Path(path).stem in ("ops", "cli"), target
+            assert Path(path).stem in ("ops", "cli", "rewrites"), target
             continue
         file = page.parent / path if path else page
         assert file.exists(), f"{page.name} links to {target}"
@@ -199,6 +200,8 @@ def test_every_op_and_option_is_in_the_generated_reference(root):
             )
             for flag in flags:
                 assert re.search(rf"`{re.escape(flag)}[ `]", section), (name, flag)
+    for rewrite in REWRITES.values():
+        assert f"## `{rewrite.id}`\n\n{rewrite.text}\n" in pages["rewrites.md"]
     settings = reference.partition("## Training settings")[2]
     for setting in declared(TrainingSettings):
         assert f"| `{setting.name}` |" in settings and setting.help in settings

@@ -1,8 +1,8 @@
-"""The generated pages of the documentation: ops and command line, as Markdown by file name.
+"""The generated pages of the documentation, as Markdown by file name: ops, command line, rewrites.
 
 They derive from the declarations that the program itself uses: the op registry,
-``nodeflow/cli/definition.py`` and ``nodeflow/train/settings.py``. ``docs/conf.py`` writes them when
-the site is built.
+``nodeflow/cli/definition.py``, ``nodeflow/train/settings.py`` and the registry of rewrites.
+``docs/conf.py`` writes them when the site is built.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Iterator
 
 from nodeflow.cli.definition import COMMANDS, Command, Option, setting_option
+from nodeflow.engine.plan.passes import rewrites_in_order
 from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.op import Op
 from nodeflow.ops import CATEGORIES, REGISTRY
@@ -28,7 +29,9 @@ def pages() -> dict[str, str]:
     }
     filled = {category: ops for category, ops in by_category.items() if ops}
     made = {_file(category): category_page(category, ops) for category, ops in filled.items()}
-    return {"ops.md": op_index(filled), **made, "cli.md": command_line()}
+    return {
+        "ops.md": op_index(filled), **made, "cli.md": command_line(), "rewrites.md": rewrites(),
+    }  # fmt: skip
 
 
 # -- ops ------------------------------------------------------------------------------------------
@@ -158,3 +161,22 @@ def _setting(setting: Setting) -> str:
 
 def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
+
+
+# -- rewrites -------------------------------------------------------------------------------------
+
+
+def rewrites() -> str:
+    """Every rewrite of the compiled tier with its documentation, in the order they run."""
+    lines = [
+        "# Rewrites",
+        "",
+        "What the planner does to a graph before it runs. `--explain` lists what each rewrite did,",
+        "`--without REWRITE` and `Session(without=[...])` switch one off. An exact rewrite changes",
+        "no bit of any result; [Correctness](../../correctness.md) bounds what the others move.",
+    ]
+    for each in rewrites_in_order():
+        names = "".join(f" `{alias}` switches it off, too." for alias in each.aliases)
+        kind = "Exact." if each.exact else "Not exact."
+        lines += ["", f"## `{each.id}`", "", each.text, "", f"{kind}{names}"]
+    return "\n".join(lines) + "\n"

@@ -10,7 +10,7 @@ from nodeflow.engine.columns import Column
 from nodeflow.engine.ir.actions import Action
 from nodeflow.engine.plan import passes
 from nodeflow.engine.plan.draft import Draft
-from nodeflow.engine.plan.passes import EXACT, REWRITES, pipeline, resolve, rewrite_table
+from nodeflow.engine.plan.passes import EXACT, REWRITES, pipeline, resolve, rewrites_in_order
 from nodeflow.engine.plan.plan import PASSES, make_plan, run_passes
 from nodeflow.engine.schedule.schedule import build_schedule
 from nodeflow.errors import UnknownName
@@ -166,8 +166,8 @@ def test_every_rewrite_runs_after_what_it_follows_and_is_documented() -> None:
         assert each.summary and each.summary != each.run.__name__
         if each.scope == "plan":
             assert all(order.index(before) < order.index(each.id) for before in each.after)
-    assert next(row[0] for row in rewrite_table()) == "stabilise"
-    assert {row[0] for row in rewrite_table()} == set(REWRITES)
+    assert [each.id for each in rewrites_in_order()][:1] == ["stabilise"]
+    assert {each.id for each in rewrites_in_order()} == set(REWRITES)
 
 
 def test_a_rewrite_is_one_decorated_function(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,10 +11,11 @@ import pytest
 
 import nodeflow as nf
 import nodeflow.ops.functions as F
+from nodeflow.engine.columns import Column
 from nodeflow.engine.ir.actions import View
 from nodeflow.engine.ir.launches import Bound, KernelLaunch, Pointer, Region
 from nodeflow.engine.ir.levels import LoopLevel
-from nodeflow.engine.ir.plan import Allocation, IterationPointer, LoopPlan, Plan
+from nodeflow.engine.ir.plan import Allocation, IterationPointer, LoopPlan, Phase, Plan
 from nodeflow.engine.plan import allocate, inplace, passes
 from nodeflow.engine.plan.draft import Draft
 from nodeflow.engine.plan.plan import make_plan, make_step_plan
@@ -23,6 +24,7 @@ from nodeflow.engine.plan.verify.coverage import COVERAGE
 from nodeflow.engine.plan.verify.facts import facts_of_plan
 from nodeflow.engine.plan.verify.records import PlanError
 from nodeflow.engine.plan.verify.rules import MEMORY, ORDER
+from nodeflow.engine.runtime.compiled_steps import plan_steps
 from nodeflow.engine.schedule.schedule import build_schedule
 from nodeflow.ops.scan_body import make_body
 
@@ -240,6 +242,14 @@ def a_chain_has_other_tasks() -> Plan:
     return plan
 
 
+def a_chain_is_cut_between_other_rows() -> Plan:
+    plan = layer()
+    split = launch_of(plan, "soft").split
+    assert split is not None and split.rows > 1
+    change(plan, "soft", split=replace(split, rows=split.rows - 1))
+    return plan
+
+
 def a_chain_reads_other_rows() -> Plan:
     plan = layer()
     action = launch_of(plan, "e").group.actions[0]  # type: ignore[union-attr]
@@ -393,6 +403,7 @@ BROKEN = {
     two_updates_of_one_variable: "updates_do_not_collide",
     an_update_comes_before_a_failure: "updates_follow_what_can_fail",
     a_chain_has_other_tasks: "chained_tasks_keep_to_their_rows",
+    a_chain_is_cut_between_other_rows: "chained_tasks_keep_to_their_rows",
     a_chain_reads_other_rows: "chained_tasks_keep_to_their_rows",
     pieces_overlap: "launches_cover_outputs_once",
     a_piece_is_missing: "launches_cover_outputs_once",
@@ -500,6 +511,22 @@ def test_a_rewrite_that_breaks_a_rule_is_found_when_it_has_run(
     monkeypatch.setenv("NODEFLOW_VERIFY", "0")
     plan_of(y)
     assert seen
+
+
+def test_the_batches_of_a_training_step_are_part_of_what_is_verified() -> None:
+    with nf.Graph():
+        x = nf.placeholder("float32", [4, 3], name="x")
+        w = nf.variable(np.ones(3, "float32"), name="w")
+        step = nf.assign(w, w + nf.reduce_mean(x, axis=0))
+    schedule = build_schedule([step.node], [x])
+    types = schedule.specialise({schedule.feeds[x]: x.type})
+    steps = plan_steps(schedule, types, {x: Column(np.ones((8, 3), "float32"), "float32")}, 4)
+    assert steps is not None
+    gathered = [schedule.feeds[x]]
+    check_plan(replace(steps.plan, phases=[Phase(steps.levels)]), gathered)
+    late = [*steps.levels[1:-1], steps.levels[0], steps.levels[-1]]
+    with pytest.raises(PlanError, match="values_are_written_before_they_are_read"):
+        check_plan(replace(steps.plan, phases=[Phase(late)]), gathered)
 
 
 def test_tests_verify_all_plans() -> None:

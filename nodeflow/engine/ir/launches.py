@@ -93,10 +93,15 @@ class Region:
 @dataclass(frozen=True)
 class Split:
     """How tasks share a launch's units of work: each takes ``share`` of them, the last what is
-    left. Kernels that are not told divide by the number of tasks."""
+    left. Kernels without such an argument divide by the number of tasks.
+
+    Attributes:
+        rows: leading rows of a task, where a chain or the kernel's own tiles decide; else 0.
+    """
 
     units: int
     share: int
+    rows: int = 0
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ class ElementwiseKernel(Kernel[Elementwise]):
         else:
             tasks, size = work.tiling.tasks, work.tiling.units_per_task(total)
         args = (*sizes, size, *pointers)
-        split = Split(total, size)
+        split = Split(total, size, work.task_rows)
         return [KernelLaunch(_source(cluster), args, tasks, estimate, work.group, split=split)]
 
     def named_source(self, work: GroupToLaunch, launch: KernelLaunch) -> str:

@@ -74,6 +74,11 @@ class GroupToLaunch:
     tiling: RowTiling | None = None
 
     @property
+    def task_rows(self) -> int:
+        """Leading rows of a task of the chain that the group is in; 0 where it is in none."""
+        return 0 if self.tiling is None else self.tiling.height
+
+    @property
     def action(self) -> Action:
         """The first action; the only one but in clusters of elementwise actions."""
         return self.group.actions[0]
@@ -234,7 +239,7 @@ def _launch(work: GroupToLaunch, call: KernelCall) -> KernelLaunch:
     writes = call.writes
     if writes is not None:
         writes = tuple(replace(r, storage=pointers[r.storage].storage) for r in writes)
-    split = Split(call.units, units) if units else None
+    split = Split(call.units, units, work.task_rows) if units else None
     return KernelLaunch(call.source, args, tasks, call.work, work.group, writes=writes, split=split)
 
 

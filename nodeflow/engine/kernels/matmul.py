@@ -18,7 +18,7 @@ import numpy as np
 from nodeflow.engine.devicelib import blas
 from nodeflow.engine.ir.actions import Action, Actions
 from nodeflow.engine.ir.groups import Group
-from nodeflow.engine.ir.launches import KernelLaunch, Region, limited_tasks
+from nodeflow.engine.ir.launches import KernelLaunch, Region, Split, limited_tasks
 from nodeflow.engine.kernels.kernel import GroupToLaunch, Kernel, LoweringRule
 from nodeflow.engine.kernels.matmul_int import matmul_source
 from nodeflow.engine.kernels.matmul_tiling import plan_tiles, product_ns
@@ -174,6 +174,8 @@ class ProductKernel(Kernel[Product]):
         size = numpy_dtype(dtype).itemsize
         starts = (*part_offsets(shape, *layout, lowering.first), 0)
         shapes = [[d or 0 for d in t.shape] for t in types]
+        height = self.task_height(work.actions, work.action, lowering)
+        split = None if height is None else Split(m, height, height)
         launches = []
         for index in np.ndindex(*shapes[2][:-2]):
             at = [
@@ -182,8 +184,11 @@ class ProductKernel(Kernel[Product]):
             ]
             each = (args[0], *at, *args[4:])
             matrix = Region(at[2].storage, at[2].offset // size, (m * n,), (1,))
-            launch = KernelLaunch(source, each, tasks, estimate, work.group, writes=(matrix,))
-            launches.append(launch)
+            launches.append(
+                KernelLaunch(
+                    source, each, tasks, estimate, work.group, writes=(matrix,), split=split
+                )
+            )
         return launches
 
     def leading_rows(self, actions: Actions, group: Group, lowering: Product) -> frozenset[int]:

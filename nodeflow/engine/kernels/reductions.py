@@ -195,7 +195,7 @@ class ReductionKernel(Kernel[Stage]):
             tiling = work.tiling or even_tiling(units, estimate)
             shape = (stage.outer, stage.n, stage.blocks, stage.length)
             args = (*shape, *work.pointers, tiling.units_per_task(units), *divisor)
-            split = Split(units, tiling.units_per_task(units))
+            split = Split(units, tiling.units_per_task(units), work.task_rows)
             return [KernelLaunch(source, args, tiling.tasks, estimate, work.group, split=split)]
         source = columns_source(stage.kind, dtype, bool(divisor))
         shape = (stage.outer, stage.n, stage.inner, stage.blocks, stage.length)

@@ -77,7 +77,7 @@ class RowSoftmaxKernel(Kernel[RowSoftmax]):
         source = softmax_source(type_.dtype, lowering.log)
         tiling = work.tiling or even_tiling(rows, estimate)
         args = (rows, n, *work.pointers, tiling.units_per_task(rows))
-        split = Split(rows, tiling.units_per_task(rows))
+        split = Split(rows, tiling.units_per_task(rows), work.task_rows)
         return [KernelLaunch(source, args, tiling.tasks, estimate, work.group, split=split)]
 
     def leading_rows(self, actions: Actions, group: Group, lowering: RowSoftmax) -> frozenset[int]:

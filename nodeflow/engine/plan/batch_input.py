@@ -13,7 +13,7 @@ import numpy as np
 
 from nodeflow.engine.columns import Column
 from nodeflow.engine.devicelib.abi import float_slot
-from nodeflow.engine.ir.launches import KernelLaunch, Pointer, StepAddress
+from nodeflow.engine.ir.launches import KernelLaunch, Pointer, Region, StepAddress
 from nodeflow.engine.kernels.expressions import numpy_name
 from nodeflow.graph.types import numpy_dtype
 
@@ -34,12 +34,15 @@ def gather_launch(column: Column, batch_size: int, target: int) -> KernelLaunch:
     if column.depth is not None:
         source = one_hot_source(column.array.dtype.name, column.dtype)
         work = batch_size * column.depth * 0.3
-        return KernelLaunch(source, (*args, column.depth), 1, work, moved=moved)
+        return KernelLaunch(
+            source, (*args, column.depth), 1, work, moved=moved, writes=(Region(target),)
+        )
     source = rows_source(column.array.dtype.name, column.dtype, column.scale is not None)
     scale = () if column.scale is None else (float_slot(column.scale, column.dtype),)
     work = batch_size * (width * 0.15 + 20)
     tasks = max(1, min(8, batch_size, round(work / 5000)))
-    return KernelLaunch(source, (*args, *scale), tasks, work, moved=moved)
+    writes = (Region(target),)
+    return KernelLaunch(source, (*args, *scale), tasks, work, moved=moved, writes=writes)
 
 
 def contiguous(column: Column) -> Column:

@@ -121,14 +121,6 @@ def rewrites_in_order() -> list[Rewrite]:
     return sorted(REWRITES.values(), key=lambda each: each.scope != "schedule")
 
 
-def rewrite_table() -> list[tuple[str, str, str, str]]:
-    """Rows of the documentation: id, aliases, ``exact`` or ``rounds``, and text."""
-    return [
-        (each.id, ", ".join(each.aliases), "exact" if each.exact else "rounds", each.text)
-        for each in rewrites_in_order()
-    ]
-
-
 def rewrite_schedule(
     schedule: Schedule, types: Sequence[TensorType], without: frozenset[str]
 ) -> tuple[Schedule, list[TensorType]]:

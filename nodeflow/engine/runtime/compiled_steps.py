@@ -12,10 +12,11 @@ from nodeflow.engine.columns import Column
 from nodeflow.engine.interpreter import Interpreter
 from nodeflow.engine.ir.launches import KernelLaunch, Pointer, StepAddress
 from nodeflow.engine.ir.levels import Level, all_launches
-from nodeflow.engine.ir.plan import Plan
+from nodeflow.engine.ir.plan import Phase, Plan
 from nodeflow.engine.kernels.base_kernels import RECORD, RECORD_KINDS
 from nodeflow.engine.plan.batch_input import FIRST, ORDER, gather_launch
 from nodeflow.engine.plan.plan import make_step_plan
+from nodeflow.engine.plan.verify import check
 from nodeflow.engine.runtime.compiled_plan import build_table
 from nodeflow.engine.runtime.context import RunContext
 from nodeflow.engine.runtime.program import Ring
@@ -65,6 +66,8 @@ def plan_steps(
     args = (StepAddress(), 0, RING_SIZE, len(scalars), *pairs)
     record = KernelLaunch(RECORD, args, 1, 50.0, label="record scalars")
     levels: list[Level] = [level for level in (gathers, *plan.phases[0].levels, [record]) if level]
+    if check.is_on():
+        check.check_plan(replace(plan, phases=[Phase(levels)]), [schedule.feeds[t] for t in used])
     return StepPlan(plan, used, batch_size, levels, len(gathers), scalars)
 
 

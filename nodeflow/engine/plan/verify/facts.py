@@ -76,6 +76,7 @@ def facts_of_plan(plan: Plan, gathered: Iterable[int] = ()) -> Facts:
         plan.allocations,
         plan.arena_size,
     )
+    facts.given -= {storage for storage in facts.gathered if storage in facts.writers}
     if plan.home:  # the last thing that a step does with a variable is to update it
         facts.ends = {actions.storage[s] for s in actions.fetches if s is not None}
     return facts

@@ -150,7 +150,7 @@ def inputs_are_not_overwritten(facts: Facts) -> Iterator[Broken]:
     for storage, events in facts.writers.items():
         place = allocations.get(storage)
         kind = place.kind if place is not None else ""
-        if storage in facts.given - facts.homes:
+        if storage in facts.given - facts.homes - facts.gathered:
             yield Broken(f"{facts.name(storage)} is an input", events[0], storage)
         elif kind == "constant" or (kind == "given" and storage not in facts.inplace
                                     and storage not in facts.homes):  # fmt: skip
@@ -228,6 +228,9 @@ def chained_tasks_keep_to_their_rows(facts: Facts) -> Iterator[Broken]:
             assert event.launch is not None and head.launch is not None
             if event.launch.tasks != head.launch.tasks:
                 yield Broken(f"{head.nodes} has another number of tasks", event)
+            splits = event.launch.split, head.launch.split
+            if None not in splits and splits[0].rows != splits[1].rows:  # type: ignore[union-attr]
+                yield Broken(f"tasks of {head.nodes} have other rows", event)
             for storage in made.intersection(event.reads):
                 if not _keeps_rows(facts, event, storage, head.launch.tasks):
                     text = f"a task reads rows of {facts.name(storage)} that another one makes"

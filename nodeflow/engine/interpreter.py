@@ -77,23 +77,25 @@ class Interpreter:
             values[step.outputs[0]] = inputs[-1]
             return
         outs = call_reference(step.node, inputs, stream_of)
-        if len(outs) != len(step.outputs):
-            raise RunError(
-                f"{step.node.op.id} returned {len(outs)} values, not {len(step.outputs)}",
-                node=step.node.name,
-            )
+        check_values(step.node, outs, [self.types[slot] for slot in step.outputs])
         for slot, out in zip(step.outputs, outs, strict=True):
-            self._check(step.node, slot, out)
             values[slot] = out
 
-    def _check(self, node: Node, slot: int, out: np.ndarray) -> None:
-        expected = self.types[slot]
-        fits = out.dtype == numpy_dtype(expected.dtype) and len(expected.shape) == out.ndim
+
+def check_values(node: Node, values: Sequence[np.ndarray], types: Sequence[TensorType]) -> None:
+    """Raises RunError where an op's reference does not return what its inference says."""
+    if len(values) != len(types):
+        raise RunError(
+            f"{node.op.id} returned {len(values)} values, not {len(types)}", node=node.name
+        )
+    for value, expected in zip(values, types, strict=True):
+        fits = value.dtype == numpy_dtype(expected.dtype) and len(expected.shape) == value.ndim
         if not fits or any(
-            d is not None and d != n for d, n in zip(expected.shape, out.shape, strict=True)
+            d is not None and d != n for d, n in zip(expected.shape, value.shape, strict=True)
         ):
             raise RunError(
-                f"{node.op.id} returned {out.dtype} {out.shape}, but its inference says {expected}",
+                f"{node.op.id} returned {value.dtype} {value.shape}, "
+                f"but its inference says {expected}",
                 node=node.name,
                 hint="This is a fault of the op, not of your graph.",
             )

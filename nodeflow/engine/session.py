@@ -20,8 +20,15 @@ from nodeflow.engine.feeds import check_feeds, fed_tensor, missing_feed, sample_
 from nodeflow.engine.fetches import as_target, flatten_fetches
 from nodeflow.engine.interpreter import call_reference
 from nodeflow.engine.plan.passes import resolve, rewrite_schedule
-from nodeflow.engine.runtime.context import RanTier, RunContext, Tier
-from nodeflow.engine.schedule.schedule import Schedule, Target, build_schedule, resolve_alias
+from nodeflow.engine.rng import Stream
+from nodeflow.engine.runtime.context import Purpose, RanTier, RunContext, Tier
+from nodeflow.engine.schedule.schedule import (
+    Schedule,
+    Target,
+    build_schedule,
+    is_variable,
+    resolve_alias,
+)
 from nodeflow.engine.stepper import Stepper
 from nodeflow.engine.variables import Variables
 from nodeflow.errors import UnknownName, suggest
@@ -296,16 +303,30 @@ class Session:
         return values[slot]  # type: ignore[return-value]
 
     def _chosen(self, names: Iterable[str | Tensor | Node] | None) -> list[Node]:
+        given = [names] if isinstance(names, (str, Tensor, Node)) else list(names or ())
+        nodes = [n for n in given if isinstance(n, Node) and is_variable(n)]
+        if names is not None and len(nodes) == len(given):
+            return nodes
         every = {v.node.name: v.node for v in self.graph.variables}
         if names is None:
             return list(every.values())
-        given = [names] if isinstance(names, (str, Tensor, Node)) else names
         wanted = {n if isinstance(n, str) else n.name for n in given}
         for name in wanted - every.keys():
             raise UnknownName(f"there is no variable {name!r}", hint=suggest(name, every))
         return [node for name, node in every.items() if name in wanted]
 
     # ---- life ---------------------------------------------------------------------------------
+
+    def forget_plans(self) -> None:
+        """Plan again at the next run: the owner of the graph has changed nodes of it."""
+        with self._context.exclusive():
+            self._executors.clear()
+            self._schedules.clear()
+            self._last = None
+
+    def stream_of(self, purpose: Purpose, execution: int) -> Callable[[Node], Stream]:
+        """The random stream of each node in one execution, for who runs nodes one by one."""
+        return self._context.stream_of(purpose, execution)
 
     def close(self) -> None:
         """Forget values and plans; the session cannot run any more."""

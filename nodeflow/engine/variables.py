@@ -52,7 +52,7 @@ class Variables(MutableMapping[str, np.ndarray]):
         return len(self._arrays)
 
     def __contains__(self, name: object) -> bool:
-        return any(node.name == name for node in self._arrays)
+        return name in self._graph and self._graph.node(str(name)) in self._arrays
 
     # ---- for the session ----------------------------------------------------------------------
 
@@ -71,6 +71,14 @@ class Variables(MutableMapping[str, np.ndarray]):
                 hint="Call session.initialize() first, or load weights.",
             ) from None
 
+    def held(self, node: Node) -> np.ndarray | None:
+        """The array itself, which must not be changed; None where there is none yet."""
+        return self._arrays.get(node)
+
+    def drop(self, node: Node) -> np.ndarray | None:
+        """Forget a variable that is no longer in the graph; returns its value."""
+        return self._arrays.pop(node, None)
+
     def put(self, node: Node, array: np.ndarray) -> None:
         """Store a copy that nobody else holds, in C order."""
         self._arrays[node] = np.array(array, order="C", copy=True)
@@ -88,7 +96,8 @@ class Variables(MutableMapping[str, np.ndarray]):
         return self._arrays[node]
 
     def _node(self, name: str) -> Node:
-        names = [v.node.name for v in self._graph.variables]
-        if name not in names:
+        node = self._graph.node(name) if name in self._graph else None
+        if node is None or node.op.id != "variable":
+            names = [v.node.name for v in self._graph.variables]
             raise UnknownName(f"there is no variable {name!r}", hint=suggest(name, names))
-        return self._graph.node(name)
+        return node

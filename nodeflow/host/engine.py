@@ -14,6 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from nodeflow.data import Dataset
 from nodeflow.document.build.task import Task
 from nodeflow.document.io import flow
@@ -50,14 +52,14 @@ class Engine:
         self._document = Document()
         self._folder: str | None = None
         self._revision = -1
-        self._stale = True
+        self._pending: p.Evaluate | None = None
         self._opened: dict[Any, Dataset] = {}
         self._evaluator: Evaluator | None = None
         self._control: Control | None = None
         self._session: Session | None = None
         self._epochs_done = 0
         self._progress = ProgressBatcher(send)
-        self._shown: Task | None = None
+        self._shown = -1
         self._stop_download = threading.Event()
         self._warm = False
         self._handlers: dict[type, Callable[[Any], None]] = {
@@ -86,7 +88,7 @@ class Engine:
             if control:
                 control.stop()
             if self._evaluator:
-                self._evaluator.session.cancel()
+                self._evaluator.cancel()
         elif isinstance(request, (p.Pause, p.Resume, p.Step)):
             if control:
                 self._steer(control, request)
@@ -112,14 +114,25 @@ class Engine:
             self._handle(request)
 
     def _next_request(self) -> p.Request:
-        """Wait for one; the first pause is used to get ready for compiled runs."""
-        if not self._warm:
+        """Wait for one; pauses are used to get ready for compiled runs, and to bring derived nodes
+        up to date."""
+        while True:
+            idle = self._warm and (self._evaluator is None or self._evaluator.is_settled)
             try:
-                return self._inbox.get(timeout=PAUSE_SECONDS)
+                return self._inbox.get(timeout=None if idle else PAUSE_SECONDS)
             except queue.Empty:
-                self._warm = True
-                self._attempt(warm_up, "WarmUp")
-        return self._inbox.get()
+                if not self._warm:
+                    self._warm = True
+                    self._attempt(warm_up, "WarmUp")
+                else:
+                    self._attempt(self._settle, "Settle")
+
+    def _settle(self) -> None:
+        """Derive nodes again, until a request arrives; then show what had to wait for it."""
+        assert self._evaluator is not None
+        self._evaluator.settle(lambda: not self._inbox.empty())
+        if self._evaluator.is_settled and self._pending is not None:
+            self._evaluate(self._pending)
 
     def _handle(self, request: p.Request) -> None:
         handler = self._handlers[type(request)]
@@ -164,30 +177,33 @@ class Engine:
         else:
             self._evaluator = None
             self._epochs_done = 0
-        self._stale = True
 
     def _sync_change(self, request: p.SyncChange) -> None:
+        change = Change.from_text(request.change)
         try:
-            self._document.apply_change(Change.from_text(request.change))
+            self._document.apply_change(change)
         except DocumentError as error:
             self._send(p.Resync(str(error)))
             return
         self._revision = request.revision
-        self._stale = True
+        if self._evaluator is None:
+            return
+        try:
+            self._evaluator.follow(change)
+        except Exception:
+            self._evaluator.rebuild()  # what follows is right again, and the fault is reported
+            raise
 
     def _load_plugins(self, request: p.LoadPlugins) -> None:
-        if PLUGINS.load(Path(request.folder)):
-            self._stale = True
+        if PLUGINS.load(Path(request.folder)) and self._evaluator is not None:
+            self._evaluator.rebuild()
 
     def _current(self) -> Evaluator:
-        """The evaluator of the document as it is now."""
+        """The evaluator, which follows the document."""
         if self._evaluator is None:
             self._evaluator = Evaluator(
                 self._document, base_dir=self._folder, opened=self._opened, threads=self._threads
             )
-        elif self._stale:
-            self._evaluator.rebuild()
-        self._stale = False
         return self._evaluator
 
     # ---- values -------------------------------------------------------------------------------
@@ -198,6 +214,8 @@ class Engine:
         if not request.watch:
             self._send(p.State("running"))
         evaluation = self._current().previews(request.names, effects=not request.watch)
+        if request.watch:
+            self._pending = request if evaluation.pending else None
         self._send(
             p.Previews(
                 request.revision,
@@ -216,11 +234,10 @@ class Engine:
         self._send(p.TensorValue(request.request, request.name, array, image_shape))
 
     def _profile(self, request: p.Profile) -> None:
-        evaluator = self._current()
+        variables = self._current().variables()
         self._send(p.State("running"))
         try:
-            variables = dict(evaluator.session.variables.items())
-            result = measure(evaluator.task, variables, self._threads, request.request)
+            result = measure(self._task(), variables, self._threads, request.request)
         finally:
             self._send(p.State("idle"))
         self._send(result)
@@ -229,7 +246,6 @@ class Engine:
         self._threads = request.threads
         if self._evaluator is not None:
             self._evaluator.use_threads(request.threads)
-            self._stale = True
         self._send(p.Ready(os.getpid(), request.threads or default_threads()))
 
     def _initialize(self, request: p.InitializeVariables) -> None:
@@ -238,14 +254,19 @@ class Engine:
 
     # ---- training -----------------------------------------------------------------------------
 
+    def _task(self) -> Task:
+        """The document as it is now, built for a run that no later edit changes."""
+        return Task(self._document, base_dir=self._folder, opened=self._opened)
+
     def _train(self, request: p.Train) -> None:
-        evaluator = self._current()
-        training = evaluator.task.training(breakpoints=True)
+        task, evaluator = self._task(), self._current()
+        training = task.training(breakpoints=True)
+        variables = evaluator.variables() if request.resume else {}
         if not request.resume:
             self._epochs_done = 0
         self._control = Control(idle=self._while_paused)
         self._session = Session(
-            evaluator.task.graph,
+            task.graph,
             tier="auto",
             threads=self._threads,
             seed=training.seed,
@@ -254,7 +275,7 @@ class Engine:
         lower_priority()
         self._send(p.State("training"))
         try:
-            done = self._run_training(request, evaluator, training)
+            done = self._run_training(variables, training)
         finally:
             self._progress.flush()
             self._take_variables()
@@ -263,14 +284,15 @@ class Engine:
             self._send(p.State("idle"))
         self._report(done)
 
-    def _run_training(self, request: p.Train, evaluator: Evaluator, training: Training) -> Done:
+    def _run_training(self, variables: dict[str, np.ndarray], training: Training) -> Done:
         """Report all events but the last, which the caller sends once the engine is idle again."""
         assert self._session is not None and self._control is not None
         self._session.initialize()
-        if request.resume:
-            self._session.variables.update(evaluator.session.variables)
+        for name, value in variables.items():
+            if name in self._session.variables:
+                self._session.variables[name] = value
         previews = PreviewClock()
-        self._shown = None
+        self._shown = -1
         last = 0
         for event in train(
             self._session, training, self._control, first_epoch=self._epochs_done + 1
@@ -309,20 +331,16 @@ class Engine:
 
     def _take_variables(self) -> None:
         """Copy what is trained into the evaluator, where names and types still agree."""
-        if self._session is None or self._evaluator is None:
-            return
-        target = self._evaluator.session.variables
-        for name, value in self._session.variables.items():
-            if name in target and target[name].shape == value.shape:
-                target[name] = value
+        if self._session is not None and self._evaluator is not None:
+            self._evaluator.take_variables(dict(self._session.variables.items()))
 
     def _show_progress(self, step: int) -> None:
         """Previews on the fixed batch with the variables as they are after this step: of all nodes
         the first time, then of those that a training changes."""
         self._take_variables()
         evaluator = self._current()
-        evaluation = evaluator.previews(step=step, still=self._shown is not evaluator.task)
-        self._shown = evaluator.task
+        evaluation = evaluator.previews(step=step, still=self._shown != evaluator.version)
+        self._shown = evaluator.version
         self._send(
             p.Previews(
                 self._revision, -1, evaluation.values, evaluation.missing, evaluation.notices, step
@@ -332,15 +350,16 @@ class Engine:
     # ---- weights and downloads ----------------------------------------------------------------
 
     def _save_weights(self, request: p.SaveWeights) -> None:
-        save_weights(request.path, dict(self._current().session.variables.items()))
+        save_weights(request.path, self._current().variables())
         self._send(p.WeightsSaved(request.request, request.path))
 
     def _load_weights(self, request: p.LoadWeights) -> None:
         loaded = load_weights(request.path)
-        variables = self._current().session.variables
-        for name in variables:
+        evaluator = self._current()
+        evaluator.settle()
+        for name in evaluator.session.variables:
             if name in loaded:
-                variables[name] = loaded[name]
+                evaluator.session.variables[name] = loaded[name]
         self._send(p.WeightsLoaded(request.request, request.path))
 
     def _download(self, request: p.DownloadData) -> None:

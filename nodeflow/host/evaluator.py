@@ -1,43 +1,67 @@
-"""Values of every node on a small preview batch; one broken node does not hide the others."""
+"""Values of nodes on a small preview batch; one broken node does not hide the others.
+
+An evaluator follows its document edit by edit: it keeps a build, a session with the variables, the
+value of every node that was shown, and the preview made of it. After an edit only what depends on
+it is computed again.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from nodeflow.data import Dataset
+from nodeflow.document.analysis.dataset_node import DATASET
+from nodeflow.document.build.live_build import LiveBuild, Patch
 from nodeflow.document.build.task import Task
 from nodeflow.document.model.document import Document
+from nodeflow.document.model.records import Change
+from nodeflow.engine.feeds import as_array, sample_of
+from nodeflow.engine.incremental import ACTING, BLOCKED, Failure, IncrementalRun
+from nodeflow.engine.rng import Stream
 from nodeflow.engine.session import Session
-from nodeflow.errors import MissingFeed, NodeflowError
+from nodeflow.errors import MissingFeed, NodeflowError, UnknownName
 from nodeflow.graph.graph import Node, Tensor, ancestors
 from nodeflow.host.previews import make_preview
 from nodeflow.host.protocol import Preview
-
-ACTING = ("assign", "print")
+from nodeflow.train.settings import TrainingSettings
 
 MOST_FAILURES = 8
-"""Nodes that may fail in one evaluation before the rest is given up."""
+"""Nodes that may fail in one run before the rest is given up."""
 
 
 @dataclass
 class Evaluation:
-    """Previews by tensor name, placeholders without a feed, and what the user has to know."""
+    """What an evaluation found.
+
+    Attributes:
+        values: previews by tensor name.
+        missing: placeholders without a feed.
+        notices: what the user has to know.
+        pending: whether values are left out that come once derived nodes are up to date.
+    """
 
     values: dict[str, Preview] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
+    pending: bool = False
 
 
 class Evaluator:
     """Evaluates a document for showing; keeps variables while the graph around them changes.
 
-    Variables that are still declared the same keep their values over a rebuild; one whose initial
-    value was edited starts afresh.
+    Call `follow` with each change of the document, once it is made. Variables that are still
+    declared the same keep their values; one whose initial value was edited starts afresh.
+
+    Attributes:
+        task: the build, with its data.
+        session: holds the variables; its graph changes with the document.
+        seed: that of the session.
+        version: another number whenever nodes have come or gone.
     """
 
     def __init__(
@@ -53,67 +77,231 @@ class Evaluator:
         self._opened: dict[Any, Dataset] = {} if opened is None else opened
         self._threads = threads
         self._kept: dict[str, tuple[Any, np.ndarray]] = {}
-        self.task: Task
-        self.session: Session
-        self.rebuild()
+        self.version = 0
+        self._live = LiveBuild(document, base_dir)
+        self._begin()
 
     def use(self, document: Document, base_dir: str | os.PathLike | None) -> None:
-        """Evaluate another copy of the document from the next `rebuild` on."""
+        """Evaluates another copy of the document from now on."""
         self._document, self._base_dir = document, base_dir
+        self.rebuild()
 
     def use_threads(self, threads: int | None) -> None:
-        """Compute with so many threads from the next `rebuild` on."""
+        """Computes with so many threads from now on."""
         self._threads = threads
+        self._start_session()
+
+    # ---- following the document ---------------------------------------------------------------
+
+    def follow(self, change: Change) -> None:
+        """Takes a change of the document in."""
+        self._take(self._live.follow(change))
+        if self._seed() != self.seed:
+            self._start_session()
+        elif any(_is_data(edit.before) or _is_data(edit.after) for edit in change.edits):
+            self._use_data_again()
+        elif any(edit.table == "training" for edit in change.edits):
+            self._use_data_again()  # the size of a batch
+
+    @property
+    def is_settled(self) -> bool:
+        """True if derived nodes are up to date: what optimizers and gradients nodes stand for."""
+        return self._live.is_settled
+
+    def settle(self, interrupted: Callable[[], bool] | None = None) -> None:
+        """Brings derived nodes up to date, unless that is interrupted: then it begins again."""
+        self._take(self._live.settle(interrupted))
+        if self._live.is_settled:
+            self._kept.clear()
 
     def rebuild(self) -> None:
-        """Build the graph of the document as it is now, leaving out what has problems."""
-        if hasattr(self, "session"):
-            self._keep_variables()
-            self.session.close()
-        self.task = Task(self._document, base_dir=self._base_dir, opened=self._opened)
-        seed = self.task.build.settings.seed
-        self.session = Session(self.task.graph, tier="reference", threads=self._threads, seed=seed)
-        self.session.initialize()
-        for name, (declared, value) in self._kept.items():
-            if name in self.session.variables and self._declaration(name) == declared:
-                self.session.variables[name] = value
+        """Builds anew; variables that are declared the same keep their values."""
+        self._live = LiveBuild(self._document, self._base_dir)
+        self._start_session()
 
-    def _keep_variables(self) -> None:
-        self._kept = {
-            name: (self._declaration(name), value) for name, value in self.session.variables.items()
-        }
+    def _take(self, patch: Patch) -> None:
+        """Forgets what depends on changed nodes, and gives new variables their values."""
+        if patch.anew:
+            self._start_session()
+            return
+        if not patch.changed and not patch.removed:
+            return
+        self.session.forget_plans()
+        self.version += 1
+        self._moved = None
+        for node in patch.removed:
+            self._keep_variable(node)
+        self._forget([*patch.changed, *patch.removed])
+        fresh = [n for n in patch.changed if n.op.id == "variable"]
+        again = [n for n in self._wired if n not in patch.changed]
+        self._initialise([n for n in (*fresh, *again) if self._is_redeclared(n)])
+        if self._bound != self.task.build.bindings:
+            self._use_data_again()
 
-    def _declaration(self, name: str) -> Any:
-        """What decides a variable's initial value; derived ones go with their owner."""
-        node = self.task.graph.node(name)
-        kind = node.outputs[0].type
-        initial = [t.node.name for t in node.inputs]
+    def _start_session(self) -> None:
+        for node in list(self._declared):
+            self._keep_variable(node)
+        self.session.close()
+        self._begin()
+
+    def _begin(self) -> None:
+        """Starts with the build as it is now, and the variables that are kept."""
+        built = self._live.build
+        self.version += 1
+        self.seed = self._seed()
+        self.session = Session(built.graph, tier="reference", threads=self._threads, seed=self.seed)
+        self._execution = 0
+        self._run = IncrementalRun(
+            self._live.users, self._feed, self._read, lambda node: self._stream(node)
+        )
+        self._shown: dict[Tensor, Preview] = {}
+        self._moved: set[Node] | None = None
+        self._declared: dict[Node, Any] = {}
+        self._wired: dict[Node, None] = {}
+        self._unread: dict[Node, NodeflowError] = {}
+        self._use_data_again()
+        self._initialise([v.node for v in built.graph.variables])
+        self._kept.clear()
+
+    def _use_data_again(self) -> None:
+        """Opens data sets where it is needed, and looks at their rows and images again."""
+        built = self._live.build
+        self.task = Task(self._document, base_dir=self._base_dir, opened=self._opened, built=built)
+        self._bound = dict(built.bindings)
+        self._shown.clear()
+        names = [name for name in built.bindings if name in built.graph]
+        self._forget([built.graph.node(name) for name in names])
+
+    def _seed(self) -> int:
+        seed = self._document.training.get("seed")
+        return TrainingSettings().seed if seed is None else seed
+
+    def _forget(self, nodes: Iterable[Node]) -> None:
+        for node in self._run.forget(nodes):
+            for tensor in node.outputs:
+                self._shown.pop(tensor, None)
+
+    # ---- variables ----------------------------------------------------------------------------
+
+    def _keep_variable(self, node: Node) -> None:
+        """Keeps the value of a variable that goes, for one that is declared the same."""
+        declared = self._declared.pop(node, None)
+        self._wired.pop(node, None)
+        self._unread.pop(node, None)
+        value = self.session.variables.drop(node)
+        if declared is not None and value is not None:
+            self._kept[node.name] = (declared, value)
+
+    def _is_redeclared(self, node: Node) -> bool:
+        return self._declared.get(node) != self._declaration(node)
+
+    def _initialise(self, nodes: list[Node]) -> None:
+        """Gives variables their initial values, or those that are kept.
+
+        One that starts from others comes after them.
+        """
+        if any(node.inputs for node in nodes) and not self.is_settled:
+            patch = self._live.settle()
+            self._take(patch)
+            if patch.anew:
+                return
+            nodes = [n for n in nodes if n not in patch.removed]
+        for node in sorted(nodes, key=lambda n: (bool(n.inputs), n.index)):
+            declared = self._declared[node] = self._declaration(node)
+            self._unread.pop(node, None)
+            if node.inputs:
+                self._wired[node] = None
+            kept = self._kept.get(node.name)
+            if kept is not None and kept[0] == declared:
+                self.session.variables.put(node, kept[1])
+                continue
+            try:
+                self.session.initialize([node])
+            except NodeflowError as error:
+                self.session.variables.drop(node)
+                self._unread[node] = error
+
+    def _declaration(self, node: Node) -> Any:
+        """What decides a variable's initial value."""
         sources = sorted(
             (n.name, n.op.id, repr(dict(n.attrs))) for n in ancestors([node]) if n is not node
         )
-        return kind, repr(dict(node.attrs)), initial, sources
+        initial = [t.node.name for t in node.inputs]
+        return node.name, node.outputs[0].type, repr(dict(node.attrs)), initial, sources
 
     def initialize(self) -> int:
-        """Set every variable back to its initial value; returns how many there are."""
+        """Sets every variable back to its initial value; returns how many there are."""
+        self.settle()
         self.session.initialize()
+        self._unread.clear()
         return len(self.session.variables)
 
-    def visible(self, effects: bool = False) -> list[Tensor]:
-        """Every tensor of a node the user sees.
+    def variables(self) -> dict[str, np.ndarray]:
+        """Returns copies of all values, those of derived variables included."""
+        self.settle()
+        return dict(self.session.variables.items())
 
-        Args:
-            effects: with those that assign or print; an automatic refresh must not.
-        """
-        nodes = [n for n in self.task.graph.nodes if n.derived_from is None]
-        shown = _existing(t for n in nodes for t in n.outputs)
-        return shown if effects else self._without(shown, self._acting())
+    def take_variables(self, values: Mapping[str, np.ndarray]) -> None:
+        """Takes in trained values, where names and shapes still agree."""
+        self.settle()
+        variables = self.session.variables
+        for name, value in values.items():
+            if name in variables and variables[name].shape == value.shape:
+                variables[name] = value
 
-    def _acting(self) -> set[Node]:
-        return {n for n in self.task.graph.nodes if n.op.id in ACTING}
+    def _read(self, node: Node) -> np.ndarray:
+        if node in self._unread:
+            raise self._unread[node]
+        return self.session.variables.read(node)
+
+    def _forget_assigned(self) -> None:
+        """Forgets what depends on variables that have other values by now."""
+        outcomes, held = self._run.outcomes, self.session.variables.held
+        self._forget(
+            [
+                node
+                for node in self._declared
+                if type(outcome := outcomes.get(node)) is tuple and outcome[0] is not held(node)
+            ]
+        )
+
+    # ---- feeds and random numbers -------------------------------------------------------------
+
+    def _feed(self, node: Node) -> np.ndarray | None:
+        """What feeds a placeholder: given rows, or its sample."""
+        (tensor,) = node.outputs
+        feeds = self.task.feeds([tensor])
+        return as_array(tensor, feeds[tensor]) if tensor in feeds else sample_of(tensor)
+
+    def _stream(self, node: Node) -> Stream:
+        return self.session.stream_of("run", self._execution)(node)
+
+    def _draw_for(self, step: int | None) -> None:
+        """Lets random nodes draw for a step of a training; otherwise they always draw the same."""
+        execution = step or 0
+        if execution != self._execution:
+            self._execution = execution
+            self._forget([node for node in self._run.outcomes if node.op.random])
 
     def _moving(self) -> set[Node]:
         """What has another value from step to step, though the batch stays the same."""
-        return {n for n in self.task.graph.nodes if n.op.id == "variable" or n.op.random}
+        if self._moved is None:
+            self.settle()
+            nodes = self.task.graph.nodes
+            waiting = [n for n in nodes if n.op.id == "variable" or n.op.random]
+            self._moved = set(waiting)
+            while waiting:
+                for user in self._live.users.get(waiting.pop(), ()):
+                    if user not in self._moved:
+                        self._moved.add(user)
+                        waiting.append(user)
+        return self._moved
+
+    # ---- previews -----------------------------------------------------------------------------
+
+    def visible(self) -> list[Tensor]:
+        """Returns every tensor of a node the user sees."""
+        return _existing(tensor for node in self._live.nodes() for tensor in node.outputs)
 
     def previews(
         self,
@@ -123,30 +311,136 @@ class Evaluator:
         effects: bool = False,
         still: bool = True,
     ) -> Evaluation:
-        """Evaluate tensors by name, or all that can be.
+        """Evaluates tensors by name, or all that can be.
 
         A node that fails gets a preview of kind ``error``; what depends on it has none. Without
         ``effects``, what assigns or prints, and what depends on it, has none either.
 
         Args:
+            names: those that name nothing that can be computed are left out, unless ``effects``.
             step: of the training that goes on; noted at what it changes.
+            effects: run as the user's own run does: once, with assigns.
             still: with what no training changes, such as constants and the preview batch.
         """
-        if names is None:
-            wanted = self.visible(effects)
-        else:
-            named = [self.task.tensor(n) for n in names]
-            wanted = named if effects else self._without(_existing(named), self._acting())
+        if effects:
+            return self._run_once(names)
         result = Evaluation()
-        feeds, missing, broken = self._feeds(wanted, result)
-        result.missing = tuple(sorted(n.name for n in missing))
-        ready = self._without(wanted, missing | broken)
-        unmoved = set(self._without(ready, self._moving())) if step is not None else set()
-        if not still:
-            ready = [t for t in ready if t not in unmoved]
+        self._draw_for(step)
+        wanted = self._named(names)
+        moving = self._moving() if step is not None else set()
+        self._forget_assigned()
+        self._compute({tensor.node for tensor in wanted.values()}, result)
+        for name, tensor in wanted.items():
+            moves = tensor.node in moving
+            if moves or still:
+                self._add_preview(result, name, tensor, step if moves else None)
+        for node, error in self._run.failures.items():
+            text = str(error) if node.op.id == "placeholder" else error.message
+            result.values[node.name] = Preview("error", text=text)
+        result.missing = tuple(sorted(node.name for node in self._run.unfed))
+        result.notices = self.task.notices()
+        self._run.trim()
+        return result
+
+    def _named(self, names: Iterable[str] | None) -> dict[str, Tensor]:
+        """Tensors by the names they are shown under."""
+        if names is None:
+            named = {tensor.name: tensor for tensor in self.visible()}
+            named.update(self._leaving())
+            return named
+        found: dict[str, Tensor] = {}
+        for name in names:
+            try:
+                tensor = self._tensor(name)
+            except NodeflowError:
+                continue
+            if _existing([tensor]):
+                found[name] = found[tensor.name] = tensor
+        return found
+
+    def _leaving(self) -> dict[str, Tensor]:
+        """What leaves a subgraph, under the instance's name."""
+        built, found = self.task.build, {}
+        for name, ports in built.instances.items():
+            for index, source in enumerate(ports.values()):
+                tensor = built.tensors.get(source) if source is not None else None
+                if tensor is not None:
+                    found[f"{name}:{index}" if index else name] = tensor
+        return found
+
+    def _tensor(self, name: str) -> Tensor:
+        """The tensor of a name, its derived nodes being up to date; raises NodeflowError."""
+        try:
+            tensor = self.task.tensor(name)
+            if tensor.node.derived_from is None:
+                return tensor
+        except UnknownName:
+            pass
+        self.settle()
+        return self.task.tensor(name)
+
+    def _compute(self, nodes: Iterable[Node], result: Evaluation) -> None:
+        result.pending = self._live.awaits
+        for node in self._live.pending():
+            if node.outputs:
+                self._forget([node])
+                self._run.outcomes[node] = BLOCKED
+                result.pending = True
+        self._run.compute(nodes)
+
+    def _add_preview(self, result: Evaluation, name: str, tensor: Tensor, step: int | None) -> None:
+        outcome = self._run.outcomes[tensor.node]
+        value = outcome[tensor.index] if type(outcome) is tuple else None
+        if value is None:
+            return
+        shown = self._shown.get(tensor)
+        if shown is None:
+            shown = make_preview(value, self.task.image_shape(tensor), step)
+        elif shown.step != step:
+            shown = replace(shown, step=step)
+        self._shown[tensor] = result.values[name] = shown
+
+    def value(self, name: str) -> tuple[np.ndarray, tuple[int, int] | None]:
+        """One tensor's full value, and (height, width) where its rows are images.
+
+        It is only looked at: where an assign has to run for it, variables are put back.
+
+        Raises:
+            NodeflowError: the name, its feeds, or the run.
+        """
+        tensor = self._tensor(name)
+        self._draw_for(None)
+        self._forget_assigned()
+        if tensor.node in self._live.pending():
+            self.settle()
+        self._compute([tensor.node], Evaluation())
+        outcome = self._run.outcomes[tensor.node]
+        if type(outcome) is tuple and (value := outcome[tensor.index]) is not None:
+            return np.array(value), self.task.image_shape(tensor)
+        if isinstance(outcome, Failure):
+            raise outcome.error
+        self.settle()
+        before = dict(self.session.variables.items())
+        try:
+            array = np.asarray(self.session.run(tensor, self.task.feeds([tensor])))
+        finally:
+            self.session.variables.update(before)
+        return array, self.task.image_shape(tensor)
+
+    # ---- a run of the user's own --------------------------------------------------------------
+
+    def _run_once(self, names: Iterable[str] | None) -> Evaluation:
+        """Runs what is asked for once, with all that it assigns and prints."""
+        self.settle()
+        result = Evaluation()
+        if names is None:
+            wanted = {tensor.name: tensor for tensor in self.visible()}
+        else:
+            wanted = {t.name: t for t in _existing(self._tensor(name) for name in names)}
+        ready = self._without(list(wanted.values()), self._unready(wanted.values(), result))
         for _ in range(MOST_FAILURES):
             try:
-                values = self.session.run(ready, self._needed(feeds, ready))
+                values = self.session.run(ready, self.task.feeds(ready))
             except NodeflowError as error:
                 failed = self._failed_node(error, result)
                 if failed is None:
@@ -154,82 +448,38 @@ class Evaluator:
                 ready = self._without(ready, {failed})
                 continue
             for tensor, value in zip(ready, values, strict=True):
-                shape = self.task.image_shape(tensor)
-                at = None if tensor in unmoved else step
-                result.values[tensor.name] = make_preview(value, shape, at)
+                result.values[tensor.name] = make_preview(value, self.task.image_shape(tensor))
             break
+        shown = {tensor: name for name, tensor in self._leaving().items()}
+        for tensor, name in shown.items():
+            if tensor.name in result.values:
+                result.values[name] = result.values[tensor.name]
         result.notices = self.task.notices()
-        self._add_instances(result)
         return result
 
-    def _add_instances(self, result: Evaluation) -> None:
-        """What leaves a subgraph under the instance's name, beside the node's that computes it."""
-        built = self.task.build
-        for name, ports in built.instances.items():
-            for index, source in enumerate(ports.values()):
-                tensor = built.tensors.get(source) if source is not None else None
-                if tensor is not None and tensor.name in result.values:
-                    key = f"{name}:{index}" if index else name
-                    result.values[key] = result.values[tensor.name]
+    def _unready(self, wanted: Iterable[Tensor], result: Evaluation) -> set[Node]:
+        """Placeholders without a feed, and those whose data set fails; noted in the result."""
+        needed = ancestors(tensor.node for tensor in wanted)
+        self._compute([n for n in needed if n.op.id == "placeholder"], Evaluation())
+        unfed = needed & self._run.unfed
+        failed = {n for n in needed if n.op.id == "placeholder" and n in self._run.failures}
+        for node in failed:
+            result.values[node.name] = Preview("error", text=str(self._run.failures[node]))
+        result.missing = tuple(sorted(node.name for node in unfed))
+        return unfed | failed
 
-    def value(self, name: str) -> tuple[np.ndarray, tuple[int, int] | None]:
-        """One tensor's full value, and (height, width) where its rows are pictures.
-
-        It is only looked at: where an assign has to run for it, variables are put back.
-
-        Raises:
-            NodeflowError: the name, its feeds, or the run.
-        """
-        tensor = self.task.tensor(name)
-        feeds = self.task.feeds([tensor])
-        before = {}
-        if not self._without([tensor], self._acting()):
-            before = dict(self.session.variables.items())
-        array = np.asarray(self.session.run(tensor, feeds))
-        self.session.variables.update(before)
-        return array, self.task.image_shape(tensor)
-
-    def _feeds(
-        self, wanted: list[Tensor], result: Evaluation
-    ) -> tuple[Mapping[Tensor, Any], set[Node], set[Node]]:
-        """Feeds by placeholder; placeholders without any; those whose data set fails."""
-        feeds: dict[Tensor, Any] = {}
-        missing: set[Node] = set()
-        broken: set[Node] = set()
-        for node in ancestors(t.node for t in wanted):
-            if node.op.id != "placeholder":
-                continue
-            tensor = node.outputs[0]
-            try:
-                feeds.update(self.task.feeds([tensor]))
-            except NodeflowError as error:
-                result.values[tensor.name] = Preview("error", text=str(error))
-                broken.add(node)
-                continue
-            if tensor not in feeds and node.attrs.get("sample") is None:
-                missing.add(node)
-        return feeds, missing, broken
-
-    def _needed(self, feeds: Mapping[Tensor, Any], tensors: list[Tensor]) -> dict[Tensor, Any]:
-        needed = ancestors(t.node for t in tensors)
-        return {t: v for t, v in feeds.items() if t.node in needed}
-
-    @staticmethod
-    def _without(tensors: list[Tensor], excluded: set[Node]) -> list[Tensor]:
+    def _without(self, tensors: list[Tensor], excluded: set[Node]) -> list[Tensor]:
         """The tensors that depend on none of the excluded nodes."""
-        blocked: set[Node] = set()
-        if not excluded:
-            return tensors
-        graph = next(iter(excluded)).graph
-        for node in graph.nodes:
-            depends = [*(t.node for t in node.inputs), *node.control_inputs]
-            depends += [t.node for t in node.alias if t is not None]
-            if node in excluded or any(n in blocked for n in depends):
-                blocked.add(node)
+        blocked, waiting = set(excluded), list(excluded)
+        while waiting:
+            for user in self._live.users.get(waiting.pop(), ()):
+                if user not in blocked:
+                    blocked.add(user)
+                    waiting.append(user)
         return [t for t in tensors if t.node not in blocked]
 
     def _failed_node(self, error: NodeflowError, result: Evaluation) -> Node | None:
-        """Note the error at its node; None when it names none."""
+        """Notes the error at its node; None when it names none."""
         if error.node is None or error.node not in self.task.graph:
             result.values[error.node or ""] = Preview("error", text=str(error))
             return None
@@ -238,7 +488,19 @@ class Evaluator:
             result.values[node.name] = Preview("error", text=error.message)
         return node
 
+    def cancel(self) -> None:
+        """Ends what is being computed, from another thread; Cancelled is raised there."""
+        self._run.cancelled.set()
+        self.session.cancel()
+
 
 def _existing(tensors: Iterable[Tensor]) -> list[Tensor]:
     """Without gradients that do not exist."""
     return [t for t in tensors if not (t.node.alias and t.node.alias[t.index] is None)]
+
+
+def _is_data(record: object) -> bool:
+    return getattr(record, "op", None) == DATASET
+
+
+__all__ = ["ACTING", "Evaluation", "Evaluator"]

@@ -42,7 +42,7 @@ from nodeflow.document.analysis.subgraph_interface import (
     port_names,
 )
 from nodeflow.document.analysis.training_settings import training_problems
-from nodeflow.document.analysis.traversal import downstream, topological, upstream
+from nodeflow.document.analysis.traversal import closes_loop, downstream, topological, upstream
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.problems import Problem
 from nodeflow.document.model.records import INPUTS, OUTPUTS, SUBGRAPH, Change, NodeRecord, Wire
@@ -52,6 +52,9 @@ from nodeflow.graph.types import TensorType
 
 TRAINING = ""
 """The key of `Analysis.problems` for the problems of the training settings."""
+
+FEW = 8
+"""At most so many edited nodes are inferred before the nodes downstream are collected."""
 
 _UNKNOWN = Inferred(None)
 
@@ -230,6 +233,9 @@ class Analysis:
         if names or scopes != {self.doc.scope}:
             dirty |= self._watchers
         self._touched |= changed
+        few = len(dirty) <= FEW and not self._looping
+        if few and not any(closes_loop(self.doc, wire) for wire in own.wires_added):
+            return changed | self._infer_few(dirty)
         return changed | self._propagate(dirty)
 
     def _update_instances(
@@ -294,6 +300,22 @@ class Analysis:
             changed.add(TRAINING)
         return changed
 
+    def _infer_few(self, dirty: set[str]) -> set[str]:
+        """As `_propagate`, without loops: visits nodes downstream only if types change."""
+        order, _ = topological(self.doc, {node for node in dirty if node in self.doc.nodes})
+        changed: set[str] = set()
+        following: set[str] = set()
+        for node_id in order:
+            following.discard(node_id)
+            targets = self._learn(node_id, self._infer_anew(node_id))
+            if targets is not None:
+                changed.add(node_id)
+                following |= targets
+        if changed:
+            self.stamp = object()
+        self._touched |= changed
+        return changed | self._propagate(following) if following else changed
+
     def _propagate(self, dirty: Iterable[str]) -> set[str]:
         """Infers the dirty nodes, and those downstream as long as types change."""
         nodes = self.doc.nodes
@@ -304,28 +326,36 @@ class Analysis:
         self._looping = (self._looping - affected) | set(looping)
         changed: set[str] = set()
         for node_id in order:
-            was = self._results.get(node_id)
             if node_id in looping:
                 now = Inferred(None, (self._loop_problem(nodes[node_id], looping),))
             elif node_id in waiting:
-                now = self._infer(nodes[node_id])
-                self._watch(nodes[node_id])
+                now = self._infer_anew(node_id)
             else:
                 continue
-            if was is now or was == now:
-                continue
-            changed.add(node_id)
-            self._results[node_id] = now
-            self._note(node_id, now.problems)
-            waiting.update(
-                wire.target
-                for wire in self.doc.wires_out_of(node_id)
-                if was is None or _differ(was, now, wire.source_port)
-            )
+            targets = self._learn(node_id, now)
+            if targets is not None:
+                changed.add(node_id)
+                waiting |= targets
         if changed:
             self.stamp = object()
         self._touched |= changed
         return changed
+
+    def _infer_anew(self, node_id: str) -> Inferred:
+        record = self.doc.nodes[node_id]
+        result = self._infer(record)
+        self._watch(record)
+        return result
+
+    def _learn(self, node_id: str, now: Inferred) -> set[str] | None:
+        """Stores the result of a node; returns the users to infer again, None if it is the same."""
+        was = self._results.get(node_id)
+        if was is now or was == now:
+            return None
+        self._results[node_id] = now
+        self._note(node_id, now.problems)
+        wires = self.doc.wires_out_of(node_id)
+        return {w.target for w in wires if was is None or _differ(was, now, w.source_port)}
 
     def _take_snapshot(self) -> _Snapshot:
         """The current results, to be restored when the document returns to this content."""

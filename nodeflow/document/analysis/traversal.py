@@ -39,6 +39,31 @@ def upstream(doc: Document, ids: Iterable[str]) -> set[str]:
     return seen
 
 
+def closes_loop(doc: Document, wire: Wire) -> bool:
+    """Says whether a wire of a document is part of a loop.
+
+    It looks from both ends in turn, so it takes as long as the smaller side is large.
+    """
+    ahead, behind = {wire.target}, {wire.source}
+    forward, backward = [wire.target], [wire.source]
+    if wire.target == wire.source:
+        return True
+    while forward and backward:
+        for onward in doc.outgoing.get(forward.pop(), _NONE).values():
+            if onward.target in behind:
+                return True
+            if onward.target not in ahead:
+                ahead.add(onward.target)
+                forward.append(onward.target)
+        for before in doc.incoming.get(backward.pop(), _NONE).values():
+            if before.source in ahead:
+                return True
+            if before.source not in behind:
+                behind.add(before.source)
+                backward.append(before.source)
+    return False
+
+
 _NONE: dict[Any, Wire] = {}
 
 

@@ -16,6 +16,7 @@ from nodeflow.document.build.flatten import Flat
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.names import natural_key
 from nodeflow.document.model.problems import Problem
+from nodeflow.document.model.records import NodeRecord
 from nodeflow.errors import GraphError, UnknownName, suggest, suggest_or_list
 from nodeflow.graph.graph import Graph, Node, Tensor
 from nodeflow.train.settings import TrainingSettings
@@ -35,6 +36,7 @@ class Build:
         graph: the nodes that can run; named as in the document.
         nodes: document id -> node of the graph.
         tensors: (document id, output port) -> tensor.
+        ports: document id -> the output ports that have tensors.
         bindings: placeholder's name -> (dataset's document id, column).
         samples: placeholder's name -> its sample as an array.
         skipped: id of a node that cannot run -> what building found, None where the analysis
@@ -51,6 +53,7 @@ class Build:
     graph: Graph = field(default_factory=Graph)
     nodes: dict[str, Node] = field(default_factory=dict)
     tensors: dict[tuple[str, str], Tensor] = field(default_factory=dict)
+    ports: dict[str, list[str]] = field(default_factory=dict)
     bindings: dict[str, tuple[str, str]] = field(default_factory=dict)
     samples: dict[str, np.ndarray] = field(default_factory=dict)
     skipped: dict[str, list[Problem] | None] = field(default_factory=dict)
@@ -84,6 +87,28 @@ class Build:
         """Everything that is wrong, warnings and notes included."""
         later = (problem for found in self.found.values() for problem in found)
         return [*self.analysis.all_problems(), *later]
+
+    # ---- for what builds ----------------------------------------------------------------------
+
+    def set_output(self, node_id: str, port: str, tensor: Tensor) -> None:
+        """Notes the tensor at an output port."""
+        if (node_id, port) not in self.tensors:
+            self.ports.setdefault(node_id, []).append(port)
+        self.tensors[node_id, port] = tensor
+
+    def forget(self, record: NodeRecord) -> None:
+        """Forgets the node of a document's node, its tensors and what building found."""
+        self.nodes.pop(record.id, None)
+        self.found.pop(record.id, None)
+        for port in self.ports.pop(record.id, ()):
+            del self.tensors[record.id, port]
+        self.forget_name(record.name)
+
+    def forget_name(self, name: str) -> None:
+        """Forgets what feeds the node of a name, and what it passes on."""
+        self.passed.pop(name, None)
+        self.bindings.pop(name, None)
+        self.samples.pop(name, None)
 
     # ---- what cannot run ----------------------------------------------------------------------
 

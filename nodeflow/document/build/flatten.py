@@ -41,35 +41,37 @@ class Flat:
             whose value it is, or None where nothing is wired.
         instance_names: path of ids of each replaced instance -> its name.
         muted_by: id -> name of the muted instance that holds the node.
+        places: the graphs of the file as they are in each instance, the file's own first.
     """
 
     document: Document
     instances: dict[str, dict[str, tuple[str, str] | None]] = field(default_factory=dict)
     instance_names: dict[str, str] = field(default_factory=dict)
     muted_by: dict[str, str] = field(default_factory=dict)
+    places: list[Place] = field(default_factory=list)
 
 
 class _End(NamedTuple):
     """A port of a node in one of the graphs."""
 
-    place: _Place
+    place: Place
     node: str
     port: str
 
 
 @dataclass(eq=False)
-class _Place:
+class Place:
     """One graph of the file, as it is in one instance."""
 
     graph: Document
     ids: str = ""
     names: str = ""
-    outer: _Place | None = None
+    outer: Place | None = None
     instance: NodeRecord | None = None
     muted: str = ""
 
     def __post_init__(self) -> None:
-        self.inner: dict[str, _Place] = {}
+        self.inner: dict[str, Place] = {}
 
 
 def has_subgraphs(doc: Document) -> bool:
@@ -85,19 +87,19 @@ def flatten(doc: Document) -> Flat:
     flat.document.locked = "made from another document, to be run"
     flat.document.path = doc.path
     flat.document.use_definitions(doc)
-    places = list(_places(doc))
-    for place in places:
+    flat.places = list(_places(doc))
+    for place in flat.places:
         _add_nodes(flat, place)
-    for place in places:
+    for place in flat.places:
         _add_wires(flat.document, place)
-    for place in places:
-        _note_instance(flat, place)
-    flat.document.fill("training", ONLY, _training(flat, doc) or None)
+    for place in flat.places:
+        note_instance(flat, place)
+    flat.document.fill("training", ONLY, flat_training(flat, doc) or None)
     flat.document.fill("weights", ONLY, doc.root.weights)
     return flat
 
 
-def _training(flat: Flat, doc: Document) -> dict[str, Json]:
+def flat_training(flat: Flat, doc: Document) -> dict[str, Json]:
     """The training settings; an instance that they name is the node of its first output."""
 
     def node(key: Json) -> Json:
@@ -115,9 +117,9 @@ def _training(flat: Flat, doc: Document) -> dict[str, Json]:
     return settings
 
 
-def _places(doc: Document) -> Iterator[_Place]:
+def _places(doc: Document) -> Iterator[Place]:
     """The document's graph, and the graph inside each instance, however deep; outer ones first."""
-    waiting = [_Place(doc)]
+    waiting = [Place(doc)]
     for place in waiting:
         yield place
         for record in instances_in(place.graph):
@@ -126,7 +128,7 @@ def _places(doc: Document) -> Iterator[_Place]:
             if inside is None or mode == BYPASSED or instance_problem(place.graph, record):
                 continue
             name = place.names + record.name
-            inner = _Place(
+            inner = Place(
                 inside,
                 f"{place.ids}{record.id}/",
                 f"{name}/",
@@ -138,25 +140,30 @@ def _places(doc: Document) -> Iterator[_Place]:
             waiting.append(inner)
 
 
-def _stays(place: _Place, record: NodeRecord) -> bool:
+def stays(place: Place, record: NodeRecord) -> bool:
+    """Says whether a node is one of the flat document, too."""
     return record.id not in place.inner and not (place.outer and record.op in BORDER)
 
 
-def _add_nodes(flat: Flat, place: _Place) -> None:
+def _add_nodes(flat: Flat, place: Place) -> None:
     for record in place.graph.nodes.values():
-        if not _stays(place, record):
-            continue
-        key = place.ids + record.id
-        record = _in_scope(place, record)
-        if place.outer is not None:
-            record = replace(record, id=key, name=place.names + record.name)
-            if place.muted:
-                flat.muted_by[key] = place.muted
-                record = with_field(record, "mode", MUTED)
-        flat.document.fill("node", key, record)
+        if stays(place, record):
+            flat.document.fill("node", place.ids + record.id, flat_record(flat, place, record))
 
 
-def _in_scope(place: _Place, record: NodeRecord) -> NodeRecord:
+def flat_record(flat: Flat, place: Place, record: NodeRecord) -> NodeRecord:
+    """Returns a node as it is in the flat document."""
+    record = _in_scope(place, record)
+    if place.outer is None:
+        return record
+    record = replace(record, id=place.ids + record.id, name=place.names + record.name)
+    if place.muted:
+        flat.muted_by[record.id] = place.muted
+        record = with_field(record, "mode", MUTED)
+    return record
+
+
+def _in_scope(place: Place, record: NodeRecord) -> NodeRecord:
     """A node that names variables as they are called in the whole graph."""
     names = variable_names(record)
     if names is None:
@@ -164,7 +171,7 @@ def _in_scope(place: _Place, record: NodeRecord) -> NodeRecord:
     return with_variables(record, [_full_name(place, name) for name in names])
 
 
-def _full_name(place: _Place | None, name: Json) -> Json:
+def _full_name(place: Place | None, name: Json) -> Json:
     while isinstance(name, str) and place is not None:
         if find_name(place.graph, name) is not None:
             return place.names + name
@@ -172,23 +179,30 @@ def _full_name(place: _Place | None, name: Json) -> Json:
     return name
 
 
-def _add_wires(flat: Document, place: _Place) -> None:
+def _add_wires(flat: Document, place: Place) -> None:
     for wire in place.graph.wires.values():
         record = place.graph.nodes[wire.target]
-        if not _stays(place, record):
+        if not stays(place, record):
             if record.id in place.inner and is_control(wire.target_port):
                 for node in _all_nodes(place.inner[record.id]):
                     _order(flat, place, wire, node)
         elif is_control(wire.target_port):
             _order(flat, place, wire, place.ids + wire.target, wire.target_port)
         else:
-            start = _start(_End(place, wire.source, wire.source_port))
-            if start is not None and start.node not in start.place.inner:
-                key = (place.ids + wire.target, wire.target_port)
-                flat.fill("wire", key, Wire(start.place.ids + start.node, start.port, *key))
+            found = flat_wire(place, wire)
+            flat.fill("wire", (place.ids + wire.target, wire.target_port), found)
 
 
-def _order(flat: Document, place: _Place, wire: Wire, target: str, port: str | None = None) -> None:
+def flat_wire(place: Place, wire: Wire) -> Wire | None:
+    """Returns a wire as it is in the flat document, None where nothing comes through it."""
+    start = _start(_End(place, wire.source, wire.source_port))
+    if start is None or start.node in start.place.inner:
+        return None
+    key = (place.ids + wire.target, wire.target_port)
+    return Wire(start.place.ids + start.node, start.port, *key)
+
+
+def _order(flat: Document, place: Place, wire: Wire, target: str, port: str | None = None) -> None:
     """Lets a node wait for what a wire starts at: all that ends inside, if it is an instance."""
     start = _start(_End(place, wire.source, wire.source_port))
     if start is None:
@@ -216,13 +230,13 @@ def _free_control(flat: Document, target: str) -> str:
     return next(f"{CONTROL}.{i}" for i in range(len(used) + 1) if f"{CONTROL}.{i}" not in used)
 
 
-def _all_nodes(place: _Place) -> Iterable[str]:
+def _all_nodes(place: Place) -> Iterable[str]:
     """The nodes of ops inside an instance, those in instances inside it too."""
     waiting = [place]
     for inner in waiting:
         waiting += inner.inner.values()
         for record in inner.graph.nodes.values():
-            if _stays(inner, record) and _is_computed(inner.graph, record):
+            if stays(inner, record) and _is_computed(inner.graph, record):
                 yield inner.ids + record.id
 
 
@@ -230,7 +244,7 @@ def _is_computed(graph: Document, record: NodeRecord) -> bool:
     return record.op not in (DATASET, REROUTE) and declaration(record, graph) is not None
 
 
-def _last_nodes(place: _Place) -> list[str]:
+def _last_nodes(place: Place) -> list[str]:
     """The nodes inside an instance that nothing inside it waits for."""
     keys = list(_all_nodes(place))
     waited: set[str] = set()
@@ -266,6 +280,8 @@ def _start(end: _End | None) -> _End | None:
             wire = place.outer.graph.wires.get((place.instance.id, port))
             known = wire is not None and _has(place.graph, INPUTS, port)
             end = _End(place.outer, wire.source, wire.source_port) if wire and known else None
+        elif place.outer is not None and place.graph.nodes[node].op in BORDER:
+            return None  # nothing comes out of where values leave
         else:
             return end
     return None
@@ -275,7 +291,8 @@ def _has(graph: Document, op_id: str, port: str) -> bool:
     return port in port_names(graph, op_id)
 
 
-def _note_instance(flat: Flat, place: _Place) -> None:
+def note_instance(flat: Flat, place: Place) -> None:
+    """Notes where the outputs of an instance come from."""
     if place.outer is None or place.instance is None:
         return
     found: dict[str, tuple[str, str] | None] = {}

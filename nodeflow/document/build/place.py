@@ -11,7 +11,7 @@ from nodeflow.document.analysis.port_names import FEED, input_names, is_control,
 from nodeflow.document.build.built import Build
 from nodeflow.document.model.problems import Problem
 from nodeflow.document.model.records import NodeRecord, Wire
-from nodeflow.errors import NodeflowError
+from nodeflow.errors import MissingInput, NodeflowError
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.types import literal
 from nodeflow.ops import REGISTRY
@@ -41,7 +41,7 @@ def pass_on(build: Build, record: NodeRecord, passes: Mapping[str, str]) -> None
             return
         tensor = build.tensors.get((wire.source, wire.source_port))
         if tensor is not None:  # else a dataset's column on its way to a placeholder
-            build.tensors[record.id, port] = tensor
+            build.set_output(record.id, port, tensor)
             build.passed.setdefault(record.name, {})[port] = tensor
             build.nodes[record.id] = tensor.node
 
@@ -52,13 +52,21 @@ def wires_into(build: Build, record: NodeRecord) -> dict[str, Wire]:
 
 
 def skip_behind(build: Build, record: NodeRecord) -> bool:
-    """Skips a node that uses one that building skipped; says whether it does."""
+    """Skips a node that uses one that building skipped, or one through which no value comes; says
+    whether it does."""
     wired = wires_into(build, record)
     sources = [wire.source for port, wire in wired.items() if port != FEED]
     behind = next((source for source in sources if source in build.skipped), None)
     if behind is not None:
         build.skipped[record.id] = build.skipped[behind]
-    return behind is not None
+        return True
+    for port in input_names(REGISTRY.lookup(record.op).inputs, wired):
+        wire = wired[port]
+        if (wire.source, wire.source_port) not in build.tensors:
+            source = build.document.nodes[wire.source].name
+            skip(build, record, MissingInput(f"no value comes through `{source}`", port=port))
+            return True
+    return False
 
 
 def sources_of(build: Build, record: NodeRecord) -> tuple[list[Tensor], list[Node]]:
@@ -102,7 +110,7 @@ def connect(build: Build, record: NodeRecord, node: Node) -> None:
     """Notes which node of the graph a document's node is, and what feeds it."""
     build.nodes[record.id] = node
     for index, tensor in enumerate(node.outputs):
-        build.tensors[record.id, node.op.output_name(index)] = tensor
+        build.set_output(record.id, node.op.output_name(index), tensor)
     if record.op != "placeholder":
         return
     feed = wires_into(build, record).get(FEED)

@@ -1,0 +1,599 @@
+"""A build that follows its document edit by edit, at the cost of what the edit changes.
+
+`follow` changes the nodes of the graph that an edit concerns, in place. What optimizers and
+`gradients` nodes derive from them is left as it was until `settle`, which derives it again in the
+order of a fresh build. After `settle` the build equals a fresh one: names, order and all.
+
+An edit that may change names that others derived, or which instances of subgraphs there are, is
+rare; after it everything is built anew.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.dataset_node import DATASET
+from nodeflow.document.analysis.passthrough import MUTED, REROUTE, mode_of
+from nodeflow.document.analysis.training_settings import is_optimizer
+from nodeflow.document.analysis.traversal import in_order, topological, upstream
+from nodeflow.document.build.build import fill
+from nodeflow.document.build.built import Build
+from nodeflow.document.build.live_flat import LiveFlat
+from nodeflow.document.build.live_graph import Interrupted, LiveGraph
+from nodeflow.document.build.place import (
+    add,
+    connect,
+    pass_on,
+    skip,
+    skip_behind,
+    sources_of,
+)
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.records import Change, Edit, NodeRecord, kind_of, same
+from nodeflow.errors import CycleError, NodeflowError
+from nodeflow.graph.graph import Node
+from nodeflow.graph.infer import infer_types
+from nodeflow.graph.types import TensorType
+from nodeflow.ops import REGISTRY
+from nodeflow.ops.composed import Composed
+from nodeflow.ops.training_mode import FLAG
+
+GRADIENTS = "gradients"
+
+
+@dataclass
+class Patch:
+    """What became of the graph's nodes.
+
+    Attributes:
+        changed: nodes that are new, or compute something else now.
+        removed: nodes that are gone.
+        anew: the graph is another one.
+    """
+
+    changed: set[Node] = field(default_factory=set)
+    removed: set[Node] = field(default_factory=set)
+    anew: bool = False
+
+
+@dataclass
+class _Segment:
+    """The node of the graph that a document's node is, and what was derived for it."""
+
+    node: Node
+    derived: tuple[Node, ...]
+    record: NodeRecord
+    types: tuple[TensorType, ...]
+    """Those of the inputs, as the derived nodes know them."""
+    controls: tuple[Node, ...]
+
+
+class _BuildAnew(Exception):
+    """An edit after which everything has to be built again."""
+
+
+class LiveBuild:
+    """Keeps `build` in step with a document.
+
+    Call `follow` with each of the document's changes, once it is made. `stale` holds the ids of
+    nodes whose derived nodes are out of date until `settle`.
+    """
+
+    def __init__(self, document: Document, base_dir: str | os.PathLike | None = None) -> None:
+        self._document = document
+        self._base_dir = base_dir
+        self.start()
+
+    def start(self) -> None:
+        """Builds everything anew."""
+        self._live_flat = LiveFlat(self._document)
+        flat = self._live_flat.flat
+        self._graph = LiveGraph()
+        analysis = Analysis(flat.document, base_dir=self._base_dir)
+        self.build = Build(self._document, flat, analysis, self._graph)
+        fill(self.build)
+        self.stale: set[str] = set()
+        self._awaiting: set[str] = set()
+        self._in_order = True
+        self._stopped = False
+        self._patch = Patch()
+        self._segments: dict[str, _Segment] = {}
+        self._macros: dict[str, str] = {}
+        self._note_segments()
+        nodes = self.build.document.nodes
+        self._mixed = any(map(self._may_clash, self.build.document.names)) and bool(self._macros)
+        self._deriving = [i for i in self._segments if _derives_late(nodes[i])]
+        failed = [i for i in self.build.skipped if i in nodes and _derives_late(nodes[i])]
+        self._before = {i: upstream(self.build.document, [i]) for i in [*self._deriving, *failed]}
+
+    def _note_segments(self) -> None:
+        """Finds what was derived for which node: in a fresh graph it stands just before it."""
+        analysis = self.build.analysis
+        own = {n: i for i, n in self.build.nodes.items() if analysis.passes(i) is None}
+        derived: list[Node] = []
+        for node in self._graph.nodes:
+            if node.derived_from is not None:
+                derived.append(node)
+            else:
+                self._keep(own[node], node, tuple(derived))
+                derived = []
+
+    @property
+    def users(self) -> Mapping[Node, Iterable[Node]]:
+        """Node of the graph -> the nodes that read it, wait for it or stand for it."""
+        return self._graph.users
+
+    def nodes(self) -> Iterable[Node]:
+        """Returns the document's own nodes of the graph, in no order."""
+        return (segment.node for segment in self._segments.values())
+
+    @property
+    def is_settled(self) -> bool:
+        """True if `settle` has nothing to do."""
+        return self._in_order
+
+    @property
+    def awaits(self) -> bool:
+        """True if nodes are left out until `settle`."""
+        return bool(self._awaiting)
+
+    def pending(self) -> set[Node]:
+        """Returns the nodes that are what they were before the last edits until `settle`."""
+        stale = (self._segments.get(i) for i in self.stale)
+        return {segment.node for segment in stale if segment is not None}
+
+    # ---- following ----------------------------------------------------------------------------
+
+    def follow(self, change: Change) -> Patch:
+        """Takes a change of the document in."""
+        flat_change = self._live_flat.follow(change)
+        if flat_change is None:
+            return self._anew()
+        changed = self.build.analysis.update(flat_change)
+        if flat_change.only_moves:
+            return Patch()
+        if any(not _only_values(edit) for edit in change.edits):
+            self.build.__dict__.pop("settings", None)
+        self._patch = Patch()
+        try:
+            self._check_names(flat_change)
+            self._follow(flat_change.within(""), changed)
+        except _BuildAnew:
+            return self._anew()
+        return self._patch
+
+    def refresh_ops(self, ops: Collection[str]) -> Patch:
+        """Builds with ops as they are declared now."""
+        return self._anew()
+
+    def _anew(self) -> Patch:
+        self.start()
+        return Patch(anew=True)
+
+    def _check_names(self, change: Change) -> None:
+        """Derived names avoid the document's: where those may meet, everything is built again."""
+        own = change.within("")
+        named = [*own.nodes_added, *own.nodes_removed]
+        named += [r for pair in own.nodes_changed if pair[0].name != pair[1].name for r in pair]
+        for record in named:
+            derives = record.op in REGISTRY and REGISTRY.lookup(record.op).macro
+            scope = f"{record.name}/"
+            if derives and any(n.startswith(scope) for n in self.build.document.slashed):
+                raise _BuildAnew
+            if self._macros and self._may_clash(record.name):
+                raise _BuildAnew
+
+    def _may_clash(self, name: str) -> bool:
+        """Says whether a name lies in a scope that derived names are made in."""
+        if name.startswith(GRADIENTS):
+            return True
+        end = name.find("/")
+        while end >= 0:
+            if name[:end] in self._macros:
+                return True
+            end = name.find("/", end + 1)
+        return False
+
+    def _follow(self, change: Change, changed: set[str]) -> None:
+        nodes = self.build.document.nodes
+        for record in change.nodes_removed:
+            self._remove(record)
+        waiting = {i for i in changed if i in nodes}
+        waiting.update(record.id for record in change.nodes_added)
+        for before, after in change.nodes_changed:
+            waiting.add(after.id)
+            if before.name != after.name:
+                self._rename(before, after)
+        waiting.update(w.target for w in change.wires_added if w.target in nodes)
+        waiting.update(w.target for w in change.wires_removed if w.target in nodes)
+        if change.wires_added or change.wires_removed or change.nodes_added:
+            self._in_order = False
+        self._update_all(waiting | self._behind_dots(waiting))
+
+    def _behind_dots(self, ids: set[str]) -> set[str]:
+        """The nodes behind dots: a dataset's column comes through them without a tensor."""
+        doc, found = self.build.document, set()
+        stack = [i for i in ids if doc.nodes[i].op == REROUTE]
+        while stack:
+            for wire in doc.wires_out_of(stack.pop()):
+                if wire.target not in found:
+                    found.add(wire.target)
+                    if doc.nodes[wire.target].op == REROUTE:
+                        stack.append(wire.target)
+        return found
+
+    def _update_all(self, waiting: set[str]) -> None:
+        """Updates nodes, and others as far as they depend on what changes."""
+        while waiting:
+            order, looping = topological(self.build.document, waiting)
+            order = [*looping, *(i for i in order if i not in looping)]
+            waiting = set()
+            for node_id in order:
+                if self._update(node_id):
+                    wires = self.build.document.wires_out_of(node_id)
+                    waiting.update(wire.target for wire in wires)
+
+    def _rename(self, before: NodeRecord, after: NodeRecord) -> None:
+        self.build.forget_name(before.name)
+        segment = self._segments.get(after.id)
+        if segment is None:
+            return
+        if segment.node.op.macro:
+            self._take_out(after.id)
+        else:
+            self._graph.rename(segment.node, after.name)
+            self._patch.changed.add(segment.node)
+            self._touch(after)
+
+    def _update(self, node_id: str) -> bool:
+        """Lets the graph agree with one node of the document; says whether its users may differ."""
+        build, record = self.build, self.build.document.nodes[node_id]
+        was = self._known(node_id)
+        build.muted.pop(node_id, None)
+        build.skipped.pop(node_id, None)
+        self._awaiting.discard(node_id)
+        if node_id not in self._segments:
+            build.forget(record)
+        sources = [wire.source for wire in build.document.wires_into(node_id)]
+        if self._loops(node_id):  # its sources are what it is itself
+            sources = []
+            before = upstream(build.document, [node_id])
+            if any(mode_of(build.document.nodes[i]) == MUTED for i in before):
+                build.muted[node_id] = None
+        if node_id in build.muted:
+            pass
+        elif mode_of(record) == MUTED or any(map(self._is_muted, sources)):
+            build.muted[node_id] = None
+        elif self._is_broken(node_id) or any(map(self._has_error, sources)):
+            build.skipped[node_id] = None
+        passes = build.analysis.passes(node_id)
+        if node_id in build.muted or node_id in build.skipped or record.op == DATASET:
+            self._take_out(node_id)
+        elif any(source in self._awaiting for source in sources):
+            self._take_out(node_id)
+            self._awaiting.add(node_id)
+        elif passes is not None:
+            self._take_out(node_id)
+            pass_on(build, record, passes)
+        elif skip_behind(build, record):
+            found = build.found.get(node_id)
+            self._take_out(node_id)
+            if found:
+                build.found[node_id] = found
+        else:
+            self._place(record)
+        now = self._known(node_id)
+        if was != now:
+            self._touch(record)
+        return was != now
+
+    def _known(self, node_id: str) -> tuple:
+        """What the users of a node depend on."""
+        build = self.build
+        state = build.muted.get(node_id, _RUNS), build.skipped.get(node_id, _RUNS)
+        outputs = [(p, build.tensors[node_id, p]) for p in build.ports.get(node_id, ())]
+        types = [(port, tensor, tensor.type) for port, tensor in outputs]
+        return (*state, node_id in self._awaiting, build.nodes.get(node_id), types)
+
+    def _is_muted(self, node_id: str) -> bool:
+        """Says whether a muted node keeps a node from running; what waits for a bypassed optimizer
+        runs."""
+        return self.build.muted.get(node_id, _RUNS) is None
+
+    def _has_error(self, node_id: str) -> bool:
+        return self.build.skipped.get(node_id, _RUNS) is None
+
+    def _loops(self, node_id: str) -> bool:
+        problems = self.build.analysis.problems_of(node_id)
+        return any(problem.kind == CycleError.__name__ for problem in problems)
+
+    def _is_broken(self, node_id: str) -> bool:
+        problems = self.build.analysis.problems_of(node_id)
+        return any(problem.severity == "error" for problem in problems)
+
+    # ---- one node -----------------------------------------------------------------------------
+
+    def _place(self, record: NodeRecord) -> None:
+        """Adds a node that runs, or changes the one that is there."""
+        op = REGISTRY.lookup(record.op)
+        segment = self._segments.get(record.id)
+        if segment is not None and segment.node.op is not op:
+            self._take_out(record.id)
+            segment = None
+        if _derives_late(record):
+            if segment is None:
+                self._awaiting.add(record.id)
+            if segment is None or self._differs(record, segment):
+                self.stale.add(record.id)
+                self._in_order = False
+        elif segment is None:
+            self._add(record)
+        elif not op.macro:
+            self._change(record, segment)
+        elif self._differs(record, segment):
+            self._derive_again(record, segment)
+
+    def _differs(self, record: NodeRecord, segment: _Segment) -> bool:
+        """Says whether what a macro node derives may be something else now."""
+        inputs, controls = sources_of(self.build, record)
+        types = tuple(t.type for t in inputs)
+        sources = (segment.node.inputs, segment.types, segment.controls)
+        if sources != (tuple(inputs), types, tuple(controls)):
+            return True
+        return not same(segment.record.attrs, record.attrs)
+
+    def _change(self, record: NodeRecord, segment: _Segment) -> None:
+        """Changes a node in place; one with another number of outputs is replaced."""
+        node, op, old = segment.node, segment.node.op, segment.record
+        sources, waits = sources_of(self.build, record)
+        inputs, controls = tuple(sources), tuple(dict.fromkeys(waits))
+        try:
+            bound = op.bind_attrs(record.attrs)
+            types = infer_types(op, [t.type for t in inputs], bound, record.name)
+            op.check_inputs(inputs)
+        except NodeflowError as error:
+            self._take_out(record.id)
+            skip(self.build, record, error.at(record.name))
+            return
+        if len(types) != len(node.outputs):
+            self._take_out(record.id)
+            self._add(record)
+            return
+        wired = (node.inputs, node.control_inputs) != (inputs, controls)
+        typed = any(t.type != new for t, new in zip(node.outputs, types, strict=True))
+        valued = not same(old.attrs, record.attrs)
+        if wired or typed or valued:
+            self._graph.change(node, bound, inputs, controls, types)
+        self._keep(record.id, node, ())
+        self.build.forget_name(record.name)
+        connect(self.build, record, node)
+        if wired or typed or valued or record.op == "placeholder":
+            self._patch.changed.add(node)
+        if wired or typed or (valued and (inputs or _is_trained(old) != _is_trained(record))):
+            self._touch(record)
+
+    def _add(self, record: NodeRecord) -> None:
+        mark = len(self._graph.nodes)
+        self._graph.reserve([record.name])
+        self.build.found.pop(record.id, None)
+        add(self.build, record)
+        self._in_order = False
+        self._touch(record)
+        node = self.build.nodes.get(record.id)
+        if node is not None:
+            derived = tuple(self._graph.nodes[mark:-1])
+            self._keep(record.id, node, derived)
+            self._patch.changed.update((*derived, node))
+
+    def _derive_again(self, record: NodeRecord, old: _Segment) -> None:
+        """Derives a macro node's nodes anew; the node itself stays the same object."""
+        self._take_out(record.id)
+        self._add(record)
+        new = self._segments.get(record.id)
+        if new is not None and len(new.node.outputs) == len(old.node.outputs):
+            self._replace(record, old, new)
+
+    def _keep(self, node_id: str, node: Node, derived: tuple[Node, ...]) -> None:
+        record = self.build.document.nodes[node_id]
+        controls: list[Node] = []
+        if node.op.macro:
+            self._macros[node.name] = node_id
+            controls = sources_of(self.build, record)[1]
+        types = tuple(t.type for t in node.inputs)
+        self._segments[node_id] = _Segment(node, derived, record, types, tuple(controls))
+
+    def _remove(self, record: NodeRecord) -> None:
+        """Takes a node out that is no longer in the document."""
+        self._take_out(record.id)
+        self.build.forget(record)
+        self.build.muted.pop(record.id, None)
+        self.build.skipped.pop(record.id, None)
+        self._awaiting.discard(record.id)
+        self.stale.discard(record.id)
+        if record.id in self._before:
+            del self._before[record.id]
+            self._in_order = False
+
+    def _take_out(self, node_id: str) -> None:
+        """Takes a node and what it derived out of the graph, if it is there."""
+        segment = self._segments.pop(node_id, None)
+        if segment is None:
+            return
+        gone = [*segment.derived, segment.node]
+        if segment.derived:
+            self._check_flag(set(gone))
+            if self._mixed:
+                raise _BuildAnew
+        self._graph.take_out(gone)
+        self._patch.removed.update(gone)
+        self._patch.changed.difference_update(gone)
+        self.build.forget(segment.record)
+        self._macros.pop(segment.node.name, None)
+        self._in_order = False
+        self._touch(segment.record)
+
+    def _check_flag(self, gone: set[Node]) -> None:
+        """The training flag belongs to the first node that uses it; others must not lose it."""
+        for flag in self._graph.get_collection(FLAG):
+            if flag.node not in gone:
+                continue
+            late = {self._names(i) for i in self._deriving}  # these are derived again
+            users = self._graph.users.get(flag.node, ())
+            if any(user not in gone and user.derived_from not in late for user in users):
+                raise _BuildAnew
+
+    # ---- derived nodes ------------------------------------------------------------------------
+
+    def _touch(self, record: NodeRecord) -> None:
+        """Notes which optimizers and gradients have to be derived again."""
+        for macro, before in self._before.items():
+            owner = self.build.document.nodes.get(macro)
+            named = owner is not None and owner.attrs.get("variables") and record.op == "variable"
+            if record.id in before or record.op == "assign" or named:
+                self.stale.add(macro)
+                self._in_order = False
+
+    def settle(self, interrupted: Callable[[], bool] | None = None) -> Patch:
+        """Puts the graph into the order of a fresh build, and derives again what is stale.
+
+        If `interrupted` says so meanwhile, the rest stays stale (see `is_settled`).
+        """
+        if self._in_order:
+            return Patch()
+        self._patch = Patch()
+        self._graph.interrupted, self._stopped = interrupted, False
+        try:
+            self._settle()
+        except _BuildAnew:
+            return self._anew()
+        finally:
+            self._graph.interrupted = None
+        return self._patch
+
+    def _settle(self) -> None:
+        doc = self.build.document
+        runs = {i for i in doc.nodes if not self._is_muted(i) and not self._has_error(i)}
+        order = in_order(doc, runs, late=lambda i: is_optimizer(doc.nodes[i].op))
+        passes = self.build.analysis.passes
+        deriving = [i for i in order if _derives_late(doc.nodes[i]) and passes(i) is None]
+        if self.stale and deriving != self._deriving:
+            self.stale.update(deriving)  # which scope is whose depends on the order
+        placed = [i for i in deriving if i in self._segments]
+        self._arrange(order)
+        if (
+            not self._stopped
+            and len(deriving) > 1
+            and placed != [i for i in deriving if i in self._segments]
+        ):
+            self.stale.update(deriving)
+            self._arrange(order)
+        if self._stopped:
+            return
+        self._check_flag_owner(order)
+        self.build.found = {i: self.build.found[i] for i in order if i in self.build.found}
+        self._deriving = deriving
+        for macro in self.stale.intersection(deriving):
+            self._before[macro] = upstream(doc, [macro])
+        self.stale.clear()
+        self._in_order = True
+
+    def _arrange(self, order: list[str]) -> None:
+        """Goes through the document's nodes in order, deriving again what is stale."""
+        doc, nodes = self.build.document, self._graph.nodes
+        old = {i: self._segments[i] for i in self.stale if i in self._segments}
+        for node_id in old:
+            self._take_out(node_id)
+        nodes.clear()
+        moved: set[str] = set()
+        for node_id in order:
+            if node_id in self.stale and _derives_late(doc.nodes[node_id]):
+                if self._derive(doc.nodes[node_id], old.get(node_id)):
+                    moved.add(node_id)
+            elif any(w.source in moved for w in doc.wires_into(node_id)) and self._update(node_id):
+                moved.add(node_id)
+            segment = self._segments.get(node_id)
+            if segment is not None and not (nodes and nodes[-1] is segment.node):
+                for node in (*segment.derived, segment.node):
+                    node.index = len(nodes)
+                    nodes.append(node)
+
+    def _derive(self, record: NodeRecord, old: _Segment | None) -> bool:
+        """Derives a macro node's nodes; says whether what uses it has to follow."""
+        awaited, mark = record.id in self._awaiting, len(self._graph.nodes)
+        self._awaiting.discard(record.id)
+        self.build.skipped.pop(record.id, None)
+        try:
+            if self._stopped:
+                raise Interrupted
+            self._add(record)
+        except Interrupted:
+            self._stopped = True
+            self._graph.give_up(mark, record.name)
+            self._put_back(record, old)
+            return False
+        new = self._segments.get(record.id)
+        if old is None or new is None or len(new.node.outputs) != len(old.node.outputs):
+            return awaited or old is not None or new is not None
+        types = [t.type for t in old.node.outputs]
+        self._replace(record, old, new)
+        return types != [t.type for t in old.node.outputs]
+
+    def _replace(self, record: NodeRecord, old: _Segment, new: _Segment) -> None:
+        """Lets the node that was there before be the one that was just derived."""
+        self._graph.become(old.node, new.node)
+        self._patch.removed.discard(old.node)
+        self._patch.changed.discard(new.node)
+        self._patch.changed.add(old.node)
+        connect(self.build, record, old.node)
+        self._keep(record.id, old.node, new.derived)
+
+    def _put_back(self, record: NodeRecord, old: _Segment | None) -> None:
+        """Lets a macro node wait for the next `settle`, without derived nodes."""
+        if old is None:
+            self._awaiting.add(record.id)
+            return
+        self._graph.put_back(old.node)
+        self._patch.removed.discard(old.node)
+        self._segments[record.id] = replace(old, derived=())
+        self._macros[old.node.name] = record.id
+        connect(self.build, record, old.node)
+
+    def _check_flag_owner(self, order: list[str]) -> None:
+        """In a fresh build the first node that needs the training flag makes it."""
+        for flag in self._graph.get_collection(FLAG):
+            users = self._graph.users.get(flag.node)
+            if not users or flag.name not in self._graph:
+                continue
+            names = {node.derived_from or node.name for node in users}
+            first = next((i for i in order if self._names(i) in names), None)
+            if first is not None and self._names(first) != flag.node.derived_from:
+                raise _BuildAnew
+
+    def _names(self, node_id: str) -> str | None:
+        segment = self._segments.get(node_id)
+        return None if segment is None else segment.node.name
+
+
+_RUNS = object()
+
+
+def _only_values(edit: Edit) -> bool:
+    """Says whether an edit leaves wires, ops and names as they are."""
+    if kind_of(edit.table) != "node" or edit.before is None or edit.after is None:
+        return False
+    return edit.before.op == edit.after.op and mode_of(edit.before) == mode_of(edit.after)
+
+
+def _derives_late(record: NodeRecord) -> bool:
+    """Says whether a node derives others from all that is upstream of it: optimizers, gradients."""
+    if record.op not in REGISTRY:
+        return False
+    op = REGISTRY.lookup(record.op)
+    return op.macro and not isinstance(op, Composed)
+
+
+def _is_trained(record: NodeRecord) -> bool:
+    return record.op == "variable" and record.attrs.get("trainable", True) is not False

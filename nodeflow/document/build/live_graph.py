@@ -1,0 +1,145 @@
+"""A graph whose nodes can change in place, for a build that follows its document.
+
+The public graph is append-only (see the decision records): tensors are handed around there, so a
+node never changes. This one belongs to one owner, which knows what became of each node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from nodeflow.graph.graph import Graph, Node, Tensor
+from nodeflow.graph.op import Op
+from nodeflow.graph.types import TensorType
+
+
+class Interrupted(Exception):
+    """Something else is wanted before more nodes are derived."""
+
+
+class LiveGraph(Graph):
+    """A graph that also knows the users of each node.
+
+    After a change, `nodes` and the nodes' indexes are in order again only once `arrange` was
+    called.
+
+    Attributes:
+        users: node -> the nodes that use its outputs, wait for it, or stand for it.
+        interrupted: asked now and then while nodes are derived; if it says so, `Interrupted` is
+            raised, and the owner cleans up.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.users: dict[Node, dict[Node, None]] = {}
+        self.interrupted: Callable[[], bool] | None = None
+
+    def _append(
+        self,
+        op: Op,
+        name: str,
+        inputs: tuple[Tensor, ...],
+        attrs: dict[str, Any],
+        types: Sequence[TensorType],
+        control_inputs: tuple[Node, ...],
+    ) -> Node:
+        late = self.interrupted is not None and len(self.nodes) % 64 == 0
+        if late and self.interrupted is not None and self.interrupted():
+            raise Interrupted
+        node = super()._append(op, name, inputs, attrs, types, control_inputs)
+        self._link(node)
+        return node
+
+    def discard_since(self, mark: int, keep: Iterable[Node]) -> None:
+        before = self.nodes[mark:]
+        super().discard_since(mark, keep)
+        kept = set(self.nodes[mark:])
+        for node in before:
+            if node not in kept:
+                self._unlink(node)
+
+    def take_out(self, nodes: Iterable[Node]) -> None:
+        """Forgets nodes; what uses them is the caller's to change."""
+        for node in nodes:
+            self._unlink(node)
+            del self._by_name[node.name]
+            self._taken.pop(node.name, None)
+
+    def give_up(self, mark: int, name: str) -> None:
+        """Drops what was added after the first `mark` nodes for the node of a name."""
+        self.discard_since(mark, keep=())
+        self._taken.pop(name, None)
+
+    def put_back(self, node: Node) -> None:
+        """Takes in a node again that was taken out, as the last one."""
+        self._by_name[node.name] = node
+        self._taken.setdefault(node.name, 1)
+        node.index = len(self.nodes)
+        self.nodes.append(node)
+        self._link(node)
+
+    def change(
+        self,
+        node: Node,
+        attrs: Mapping[str, Any],
+        inputs: tuple[Tensor, ...],
+        control_inputs: tuple[Node, ...],
+        types: Sequence[TensorType],
+    ) -> None:
+        """Gives a node other attributes, sources and types; its outputs stay the same objects."""
+        self._unlink(node)
+        node.attrs = MappingProxyType(dict(attrs))
+        node.inputs = inputs
+        node.control_inputs = control_inputs
+        for tensor, type_ in zip(node.outputs, types, strict=True):
+            tensor.type = type_
+        self._link(node)
+
+    def become(self, node: Node, new: Node) -> None:
+        """Lets a macro node be what `new`, added last, was derived for; `new` goes."""
+        assert self.nodes[-1] is new
+        self.nodes.pop()
+        self._unlink(new)
+        self._unlink(node)
+        for slot in ("attrs", "inputs", "control_inputs", "alias"):
+            setattr(node, slot, getattr(new, slot))
+        for tensor, other in zip(node.outputs, new.outputs, strict=True):
+            tensor.type = other.type
+        self.put_back(node)
+
+    def rename(self, node: Node, name: str) -> None:
+        """Gives a node another name."""
+        del self._by_name[node.name]
+        self._taken.pop(node.name, None)
+        node.name = name
+        self._by_name[name] = node
+        self._taken.setdefault(name, 1)
+        self._reserved.discard(name)
+
+    def arrange(self, nodes: Iterable[Node]) -> None:
+        """Puts the nodes into this order."""
+        self.nodes[:] = nodes
+        for index, node in enumerate(self.nodes):
+            node.index = index
+
+    def _link(self, node: Node) -> None:
+        for source in sources(node):
+            self.users.setdefault(source, {})[node] = None
+
+    def _unlink(self, node: Node) -> None:
+        for source in sources(node):
+            users = self.users.get(source)
+            if users is not None:
+                users.pop(node, None)
+                if not users:
+                    del self.users[source]
+
+
+def sources(node: Node) -> set[Node]:
+    """Returns the nodes that a node reads, waits for, or stands for."""
+    found = {tensor.node for tensor in node.inputs}
+    found.update(node.control_inputs)
+    found.update(tensor.node for tensor in node.alias if tensor is not None)
+    return found

@@ -1,0 +1,271 @@
+"""Values of a graph's nodes by reference, kept until what they depend on changes.
+
+A session runs fetches as a whole; here each node's value stays, and after an edit only what
+depends on it is computed again, as far as somebody wants to see it. The values are those of
+`Session.run` in the reference tier, bit for bit: the same references on the same types, and
+logarithms of probabilities stabilised. Nothing is assigned: nodes that act are left out, with what
+depends on them.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from nodeflow.engine.interpreter import Interpreter, call_reference, check_values
+from nodeflow.engine.plan.passes import rewrite_schedule
+from nodeflow.engine.rng import Stream
+from nodeflow.engine.schedule.schedule import Schedule, Step, resolve_alias
+from nodeflow.errors import Cancelled, MissingFeed, NodeflowError
+from nodeflow.graph.graph import Node, Tensor
+from nodeflow.graph.infer import infer_types
+from nodeflow.graph.types import type_of_array
+
+ACTING = frozenset(("assign", "print"))
+MOST_BYTES = 1 << 29
+"""Values kept between two evaluations; beyond it they are computed again where needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A node that failed; what depends on it has no value."""
+
+    error: NodeflowError
+
+
+class _Blocked:
+    """A node that acts, that nothing is fed to, or that depends on one without a value."""
+
+
+BLOCKED = _Blocked()
+Values = tuple[np.ndarray | None, ...]
+"""The values of a node's outputs; None for a gradient that does not exist."""
+Outcome = Values | Failure | _Blocked
+
+
+class IncrementalRun:
+    """Computes nodes of a graph that may change, and keeps their values.
+
+    Args:
+        users: node -> the nodes that read it, wait for it or stand for it; kept up to date by
+            the owner of the graph.
+        feed: the value of a placeholder, None where it has none; may raise.
+        read: the value of a variable; may raise NotInitialized.
+        stream_of: the random stream of a node.
+
+    Attributes:
+        outcomes: what is known; nodes that are not in it were forgotten or never needed.
+        cancelled: set from another thread to end a computation that is going on.
+    """
+
+    def __init__(
+        self,
+        users: Mapping[Node, Iterable[Node]],
+        feed: Callable[[Node], np.ndarray | None],
+        read: Callable[[Node], np.ndarray],
+        stream_of: Callable[[Node], Stream],
+    ) -> None:
+        self.outcomes: dict[Node, Outcome] = {}
+        self.failures: dict[Node, NodeflowError] = {}
+        self.unfed: set[Node] = set()
+        self.cancelled = threading.Event()
+        self._users = users
+        self._feed, self._read, self._stream_of = feed, read, stream_of
+        self._bytes = 0
+        self._trimmed: set[Node] = set()
+
+    def forget(self, nodes: Iterable[Node]) -> set[Node]:
+        """Forgets the values of nodes and of all that depends on them; returns those nodes.
+
+        Users of what was not known are not known either, and are not looked at.
+        """
+        outcomes, users, trimmed = self.outcomes, self._users, self._trimmed
+        waiting, gone = [*nodes], set()
+        while waiting:
+            node = waiting.pop()
+            outcome = outcomes.pop(node, None)
+            if type(outcome) is tuple:
+                for array in outcome:
+                    self._bytes -= 0 if array is None else array.nbytes
+            elif outcome is not None:
+                self.failures.pop(node, None)
+                self.unfed.discard(node)
+            elif node in trimmed:
+                trimmed.discard(node)
+            else:
+                continue
+            gone.add(node)
+            waiting += users.get(node, ())
+        return gone
+
+    def compute(self, wanted: Iterable[Node]) -> None:
+        """Computes nodes, and what they need, as far as that is not known.
+
+        Raises:
+            Cancelled: `cancelled` was set; what was computed so far stays.
+        """
+        outcomes = self.outcomes
+        self.cancelled.clear()
+        stack = [node for node in wanted if node not in outcomes]
+        with np.errstate(all="ignore"):
+            while stack:
+                node = stack[-1]
+                if node in outcomes:
+                    stack.pop()
+                    continue
+                missing = [other for other in _needs(node) if other not in outcomes]
+                if missing:
+                    stack += missing
+                    continue
+                if self.cancelled.is_set():
+                    raise Cancelled("the run was stopped")
+                stack.pop()
+                self._store(node, self._outcome(node))
+
+    def trim(self) -> None:
+        """Gives memory back if too much is kept; the oldest values go first."""
+        if self._bytes <= MOST_BYTES:
+            return
+        for node in list(self.outcomes):
+            outcome = self.outcomes[node]
+            if type(outcome) is tuple:
+                del self.outcomes[node]
+                self._trimmed.add(node)
+                self._bytes -= sum(a.nbytes for a in outcome if a is not None)
+            if self._bytes <= MOST_BYTES // 2:
+                return
+
+    def _store(self, node: Node, outcome: Outcome) -> None:
+        self.outcomes[node] = outcome
+        self._trimmed.discard(node)
+        if type(outcome) is tuple:
+            for array in outcome:
+                self._bytes += 0 if array is None else array.nbytes
+        elif isinstance(outcome, Failure):
+            self.failures[node] = outcome.error
+
+    def _outcome(self, node: Node) -> Outcome:
+        outcomes = self.outcomes
+        if node.op.id in ACTING or any(type(outcomes[n]) is not tuple for n in _needs(node)):
+            return BLOCKED
+        try:
+            return self._values(node)
+        except MissingFeed:
+            self.unfed.add(node)
+            return BLOCKED
+        except NodeflowError as error:
+            return Failure(error.at(node.name))
+
+    def _values(self, node: Node) -> Values | _Blocked:
+        op = node.op
+        if op.id == "placeholder":
+            array = self._feed(node)
+            if array is None:
+                self.unfed.add(node)
+                return BLOCKED
+            return (array,)
+        if op.id == "variable":
+            return (self._read(node),)
+        if op.macro:
+            return tuple(None if t is None else self._value(t) for t in node.alias)
+        if op.id in _STABILISED and _may_be_stabilised(node):
+            return (self._stabilised(node),)
+        inputs = [self._value(t) for t in node.inputs]
+        types = [t.type for t in node.outputs]
+        if not all(t.type.is_static for t in node.inputs):
+            concrete = [type_of_array(a) for a in inputs]
+            types = infer_types(op, concrete, node.attrs, node.name)
+        values = call_reference(node, inputs, self._stream_of)
+        check_values(node, values, types)
+        return values
+
+    def _value(self, tensor: Tensor) -> np.ndarray:
+        outcome = self.outcomes[tensor.node]
+        assert type(outcome) is tuple
+        value = outcome[tensor.index]
+        if value is None:
+            resolve_alias(tensor)  # raises: there is no such gradient
+        assert value is not None
+        return value
+
+    def _stabilised(self, node: Node) -> np.ndarray:
+        """The value of what is stabilised together with the nodes around it."""
+        schedule = _region(node)
+        given = {slot: self._value(tensor) for tensor, slot in schedule.feeds.items()}
+        types = schedule.specialise({s: type_of_array(a) for s, a in given.items()})
+        rewritten, types = rewrite_schedule(schedule, types, frozenset())
+        values = Interpreter(rewritten, types).run(given, self._stream_of)
+        (slot,) = schedule.fetches
+        assert slot is not None
+        value = values[slot]
+        assert value is not None
+        return value
+
+
+def _needs(node: Node) -> list[Node]:
+    """The nodes that have to have values before a node; a variable keeps its own."""
+    if node.op.id == "variable":
+        return []
+    needs = [tensor.node for tensor in node.inputs]
+    needs += node.control_inputs
+    if node.alias:
+        needs += [tensor.node for tensor in node.alias if tensor is not None]
+    return needs
+
+
+# ---- what is stabilised -------------------------------------------------------------------------
+
+_STABILISED = frozenset(("log", "multiply"))
+_PATTERN = frozenset(
+    "log multiply softmax sigmoid identity subtract constant reduce_sum add negative divide".split()
+)
+"""The ops that the rewrite looks at (`schedule/stabilise.py`); it looks through no others."""
+
+
+def _may_be_stabilised(node: Node) -> bool:
+    """Says whether a logarithm, or a product, is of a softmax or a sigmoid."""
+    made = resolve_alias(node.inputs[-1]).node
+    while made.op.id == "identity":
+        made = resolve_alias(made.inputs[0]).node
+    if made.op.id == "subtract":
+        made = resolve_alias(made.inputs[1]).node
+        while made.op.id == "identity":
+            made = resolve_alias(made.inputs[0]).node
+        return made.op.id == "sigmoid"
+    return made.op.id == "softmax" or (node.op.id == "log" and made.op.id == "sigmoid")
+
+
+def _region(node: Node) -> Schedule:
+    """A schedule of a node and of what the rewrite looks at before it; the rest is fed."""
+    schedule = Schedule()
+    slots: dict[Tensor, int] = {}
+
+    def slot_of(tensor: Tensor) -> int:
+        if tensor not in slots:
+            slots[tensor] = len(schedule.slots)
+            schedule.slots.append(tensor)
+        return slots[tensor]
+
+    done: set[Node] = set()
+    stack = [node]
+    while stack:
+        made = stack[-1]
+        sources = [resolve_alias(tensor) for tensor in made.inputs]
+        inner = [t.node for t in sources if t.node.op.id in _PATTERN and t.node not in done]
+        if made not in done and inner:
+            stack += inner
+            continue
+        stack.pop()
+        if made in done:
+            continue
+        done.add(made)
+        for tensor in sources:
+            if tensor.node.op.id not in _PATTERN:
+                schedule.feeds[tensor] = slot_of(tensor)
+        inputs = tuple(slot_of(tensor) for tensor in sources)
+        schedule.steps.append(Step(made, inputs, tuple(slot_of(t) for t in made.outputs)))
+    schedule.fetches = [slots[node.outputs[0]]]
+    return schedule

@@ -1,0 +1,150 @@
+"""An evaluator that follows edits shows what a fresh one shows, bit for bit.
+
+70 random sequences of edits in ``make test``, 1000 in ``make test-nightly``.
+"""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+
+from nodeflow.document.build.build import Build, build
+from nodeflow.document.build.task import Task
+from nodeflow.document.io import flow
+from nodeflow.document.model.records import Change
+from nodeflow.engine.session import Session
+from nodeflow.errors import NodeflowError
+from nodeflow.graph.graph import Node
+from nodeflow.host.evaluator import Evaluation, Evaluator
+
+from .random_edits import RandomEdits
+
+SEQUENCES = 1000 if os.environ.get("NODEFLOW_NIGHTLY") else 70
+EDITS = 12
+
+
+class Followed:
+    """A document in the window, its mirror as the engine process keeps it, and its evaluator."""
+
+    def __init__(self, edits: RandomEdits) -> None:
+        self.edits = edits
+        self.mirror = flow.loads(flow.dumps(edits.document))
+        self.live = Evaluator(self.mirror)
+        edits.document.subscribe(self._send)
+
+    def _send(self, change: Change) -> None:
+        arrived = Change.from_text(change.text)
+        self.mirror.apply_change(arrived)
+        seed = self.live.seed
+        self.live.follow(arrived)
+        if self.live.seed != seed:
+            self.live.initialize()  # variables keep their values when the seed changes
+
+
+@pytest.mark.parametrize("seed", range(SEQUENCES))
+def test_after_each_edit_all_is_as_if_built_anew(seed: int) -> None:
+    followed = Followed(RandomEdits(seed))
+    choice = np.random.default_rng(seed)
+    for _ in range(EDITS):
+        followed.edits.edit()
+        if choice.random() < 0.5:
+            followed.live.settle()
+        shown = followed.live.previews()
+        if shown.pending:
+            followed.live.settle()
+            shown = followed.live.previews()
+        fresh = Evaluator(flow.loads(flow.dumps(followed.mirror)))
+        assert texts(shown) == texts(fresh.previews())
+        assert_equal_values(followed.live, fresh)
+        if choice.random() < 0.7:
+            followed.live.settle()
+            assert outline(followed.live.task.build) == outline(
+                build(followed.mirror, partial=True)
+            )
+            assert variables(followed.live) == variables(fresh)
+
+
+@pytest.mark.parametrize("seed", range(2000, 2000 + SEQUENCES // 4))
+def test_values_are_those_that_a_session_computes(seed: int) -> None:
+    """The independent truth: a fresh graph, run as a whole in the reference tier."""
+    followed = Followed(RandomEdits(seed))
+    for _ in range(EDITS):
+        followed.edits.edit()
+        followed.live.settle()
+        shown = followed.live.previews()
+        good = [n for n, p in shown.values.items() if p.kind != "error" and ":" not in n]
+        task = Task(followed.mirror)
+        session = Session(task.graph, tier="reference", seed=task.build.settings.seed)
+        session.initialize()
+        for name in good:
+            expected = first_run(session, task, name)
+            found, _ = followed.live.value(name)
+            assert bits(found) == bits(expected), name
+
+
+def first_run(session: Session, task: Task, name: str) -> np.ndarray:
+    """The value that a fresh session gives a tensor."""
+    session._runs = 0  # random nodes draw as in the first run
+    tensor = task.tensor(name)
+    return np.asarray(session.run(tensor, task.feeds([tensor])))
+
+
+def texts(evaluation: Evaluation) -> dict[str, tuple]:
+    """All that previews show but the arrays."""
+    shown = {
+        name: (p.kind, p.dtype, p.shape, p.text, repr((p.minimum, p.maximum, p.mean)))
+        for name, p in evaluation.values.items()
+    }
+    return {**shown, "missing": evaluation.missing, "notices": evaluation.notices}
+
+
+def assert_equal_values(live: Evaluator, fresh: Evaluator) -> None:
+    for tensor in fresh.visible():
+        assert value(live, tensor.name) == value(fresh, tensor.name), tensor.name
+
+
+def value(evaluator: Evaluator, name: str) -> tuple | str:
+    try:
+        tensor = evaluator.task.tensor(name)
+    except NodeflowError as error:
+        return str(error)
+    outcome = evaluator._run.outcomes.get(tensor.node)
+    return bits(outcome[tensor.index]) if isinstance(outcome, tuple) else type(outcome).__name__
+
+
+def bits(array: np.ndarray | None) -> tuple:
+    return () if array is None else (str(array.dtype), array.shape, np.asarray(array).tobytes())
+
+
+def variables(evaluator: Evaluator) -> dict[str, tuple]:
+    return {name: bits(value) for name, value in evaluator.session.variables.items()}
+
+
+def outline(built: Build) -> list:
+    """All of a build: nodes in order with names, attributes, types and sources; what is wrong."""
+    ids = {node_id: (node.name, node.op.id) for node_id, node in built.nodes.items()}
+    tensors = {key: (t.name, t.type) for key, t in built.tensors.items()}
+    skipped = {i: [str(p) for p in built.why_skipped(i)] for i in built.skipped}
+    muted = {i: str(built.why_muted(i)) for i in built.muted}
+    graph = [described(node) for node in built.graph.nodes]
+    indexes = [node.index for node in built.graph.nodes]
+    rest = (ids, tensors, built.bindings, repr(sorted(built.samples.items())), skipped, muted)
+    found = {i: [str(p) for p in problems] for i, problems in built.found.items()}
+    passed = {n: {p: t.name for p, t in ports.items()} for n, ports in built.passed.items()}
+    problems = [(p.severity, str(p)) for p in built.problems]
+    return [graph, indexes, rest, found, passed, problems, built.instances, built.settings]
+
+
+def described(node: Node) -> tuple:
+    return (
+        node.name,
+        node.op.id,
+        repr(dict(node.attrs)),
+        [t.name for t in node.inputs],
+        [n.name for n in node.control_inputs],
+        [t.type for t in node.outputs],
+        node.derived_from,
+        [None if t is None else t.name for t in node.alias],
+    )

@@ -56,7 +56,7 @@ def test_every_picture_that_a_document_shows_is_there_and_every_node_it_names(ro
 
 
 def test_the_op_of_contributing_works_in_both_tiers(root, tmp_path):
-    (op,) = blocks(root / "CONTRIBUTING.md", "python")
+    op, _kernel = blocks(root / "CONTRIBUTING.md", "python")
     program = f"""
 import numpy as np, nodeflow as nf
 from nodeflow.ops import activation

@@ -13,7 +13,7 @@ from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import SUBGRAPH, NodeRecord, Wire
 
 
-def straightened(doc: Document, node_id: str) -> tuple[Document, str]:
+def inlined(doc: Document, node_id: str) -> tuple[Document, str]:
     """Returns a document in which no dot and no bypassed node is upstream of a node, and the node.
 
     It is the document itself where there are none; else a copy of what is upstream. A node that

@@ -1,7 +1,7 @@
-"""Arranging what is there: the nodes of a selection, or the whole graph frame by frame.
+"""Arranging the nodes of a selection, or the whole graph frame by frame, as one undo step.
 
-One undo step. Nodes stay in their frames: those are laid out inside, then among each other and
-what stands alone.
+Nodes stay in their frames: the content of each frame is laid out first, then the frames and the
+other nodes.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ def arrange(
     analysis: Analysis | None = None,
     sizes: Mapping[str, Size] | None = None,
 ) -> None:
-    """Lays out the given nodes where they stand, or everything if there are none.
+    """Lays out the given nodes near their positions, or everything if there are none.
 
-    Where a selection would cover other nodes it goes to the nearest place beside them.
+    A selection that would cover other nodes moves to the nearest free position.
 
     Args:
-        sizes: as drawn; nodes get at least the room that their values may take.
+        sizes: as drawn; nodes get at least the space that their values may need.
     """
     chosen = [i for i in ids if i in doc.nodes]
     boxes = {i: _room(doc, i, analysis, sizes or {}) for i in chosen or doc.nodes}
@@ -56,7 +56,7 @@ Rect = tuple[float, float, float, float]
 
 
 def clear_step(block: Sequence[Rect], taken: Sequence[Rect], gap: float = ROW_GAP) -> Position:
-    """Returns the smallest step, sideways or up and down, that frees a block of all others."""
+    """Returns the smallest step, horizontal or vertical, that separates a block from all others."""
     if not taken:
         return 0.0, 0.0
     mine, theirs = np.array(block), np.array(taken)
@@ -115,7 +115,7 @@ def _arrange_all(doc: Document, analysis: Analysis | None, boxes: dict[str, Size
 
 
 def _frame_of(doc: Document, node_id: str) -> str | None:
-    """The smallest frame that holds a node's corner."""
+    """The smallest frame that contains a node's corner."""
     x, y = doc.nodes[node_id].pos
     holding = [
         (width * height, frame.id)
@@ -129,7 +129,7 @@ def _frame_of(doc: Document, node_id: str) -> str | None:
 def _links(
     doc: Document, inside: Mapping[str, Mapping[str, Position]], analysis: Analysis | None
 ) -> list[tuple[str, float, str, float]]:
-    """The wires between groups, as from and to their depth below the groups' tops."""
+    """The wires between groups; their ends as distances below the groups' tops."""
     group = {i: key for key, members in inside.items() for i in members}
     links = []
     for wire in doc.wires.values():

@@ -1,9 +1,9 @@
 """Copying parts of a document as text, and pasting such text: new ids, new names where taken.
 
-The text also says which wires came in from outside, by the names of their sources: a paste may draw
-those again, in this document or in another that has such nodes. Copies of instances bring the
-definitions of their subgraphs along. Where the document has an equal one already, that is used; see
-`importing`.
+The text also lists the wires from outside, by the names of their sources: a paste may restore
+them, in this document or in another that has such nodes. Copies of instances include the
+definitions of their subgraphs. An equal definition of the document is used instead, see
+`import_definitions`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 from nodeflow.document.analysis.subgraph_interface import BORDER
 from nodeflow.document.edit.import_definitions import (
-    bring_definitions,
     definitions_used,
+    import_definitions,
     with_definition,
 )
 from nodeflow.document.io.flow import definition_json, read_definition, wire_order
@@ -63,11 +63,11 @@ def copy_json(doc: Document, ids: Iterable[str]) -> str:
 
 
 class Clip(NamedTuple):
-    """What the text of a copy holds.
+    """The content of a copied text.
 
     Attributes:
-        source: a document with the definitions that come along.
-        outside: wires from nodes that were not copied: their sources are names.
+        source: a document with the included definitions.
+        outside: wires from nodes that were not copied; their sources are names.
     """
 
     nodes: list[NodeRecord]
@@ -83,15 +83,15 @@ def paste(
     pos: tuple[float, float],
     admits: Callable[[Wire], bool] | None = None,
 ) -> list[str]:
-    """Adds what `copy_json` (or a whole .flow file) holds, its top left corner at `pos`.
+    """Adds the text of `copy_json` or of a .flow file, its top left corner at `pos`.
 
     Args:
-        admits: asked for each wire that came from outside and whose source is here, by its name;
-            those that it admits are drawn. Left out, there are none.
+        admits: called for each wire from outside whose source exists here by name; returns
+            whether to restore the wire. By default none is restored.
 
-    Returns the ids of the new nodes, in the order of `content`. Raises, with nothing done:
+    Returns the ids of the new nodes, in the order of `content`. Changes nothing if it raises:
 
-        FlowError: `content` is something else.
+        FlowError: `content` is not such a text.
         RecursiveSubgraph: a subgraph would contain itself.
     """
     clip = _read(content)
@@ -104,7 +104,7 @@ def paste(
 
 
 def excerpt(doc: Document, ids: Iterable[str]) -> Document:
-    """Returns a document of some nodes and frames, where they stand, with the wires among them."""
+    """Returns a document of some nodes and frames, with the wires among them."""
     text, result = copy_json(doc, ids), Document()
     corners = [n.pos for i in ids if (n := doc.nodes.get(i))]
     corners += [f.rect[:2] for i in ids if (f := doc.frames.get(i))]
@@ -140,7 +140,7 @@ def _add(
     outer = [(wire, doc.node_named(wire.source)) for wire in clip.outside]
     what = nodes[0].name if len(nodes) == 1 else f"{len(nodes)} nodes"
     with doc.transaction(f"{verb} {what}") as t:
-        definitions = bring_definitions(doc, t, clip.source, nodes)
+        definitions = import_definitions(doc, t, clip.source, nodes)
         for node in nodes:
             node = with_definition(node, definitions)
             new[node.id] = t.new_id()
@@ -170,7 +170,7 @@ def _add(
 
 
 def _renamed(attrs: dict[str, Json], names: dict[str, str]) -> dict[str, Json]:
-    """An optimizer's `variables` are names: those of copied variables become their copies'."""
+    """Replaces names of copied variables in an optimizer's `variables` by those of the copies."""
     variables = attrs.get("variables")
     if not isinstance(variables, list):
         return attrs

@@ -1,7 +1,7 @@
-"""What a user does to a document. Each function is one undo step.
+"""The basic edits of a document. Each function is one undo step.
 
-They take the document first, ids rather than names (ids never change), and refuse what would
-leave the document inconsistent. Whether a wire makes sense is `wire_check.check_wire`'s to say.
+They take the document first, identify nodes by id (ids never change), and refuse what would leave
+the document inconsistent. `wire_check.check_wire` decides whether a wire makes sense.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def add_node(
     name: str | None = None,
     attrs: Mapping[str, Any] | None = None,
 ) -> str:
-    """Adds a node and returns its id; without `name` it is called after its op."""
+    """Adds a node and returns its id; the default `name` is derived from its op."""
     with doc.transaction(f"Add {name or op}") as t:
         record = NodeRecord(
             id=t.new_id(),
@@ -72,7 +72,7 @@ def remove(doc: Document, node_ids: Iterable[str], wires: Iterable[tuple[str, st
 
 
 def move(doc: Document, positions: Mapping[str, Point], merge: Any = None) -> None:
-    """Puts nodes at new places (their top left corners)."""
+    """Moves nodes to new positions (of their top left corners)."""
     with doc.transaction(_label("Move", doc, list(positions), "node"), merge=merge) as t:
         for node_id, pos in positions.items():
             record, pos = doc.node(node_id), point(pos)
@@ -91,7 +91,7 @@ def set_attr(doc: Document, node_id: str, attr: str, value: Any, merge: Any = No
 
 
 def reset_attr(doc: Document, node_id: str, attr: str) -> None:
-    """Removes an attribute from a node, so that its op's default holds."""
+    """Removes an attribute from a node, so that the default of its op applies."""
     record = doc.node(node_id)
     if attr in record.attrs:
         with doc.transaction(f"Reset {record.name}.{attr}") as t:
@@ -100,7 +100,7 @@ def reset_attr(doc: Document, node_id: str, attr: str) -> None:
 
 
 def rename(doc: Document, node_id: str, name: str) -> None:
-    """Gives a node another name; raises BadName or NameTaken."""
+    """Renames a node; raises BadName or NameTaken."""
     record = doc.node(node_id)
     if name != record.name:
         with doc.transaction(f"Rename {record.name} to {name}") as t:
@@ -110,7 +110,7 @@ def rename(doc: Document, node_id: str, name: str) -> None:
 def connect(doc: Document, source: str, source_port: str, target: str, target_port: str) -> None:
     """Draws a wire; one that already ends at that input port is replaced.
 
-    At the free slot of a subgraph's border node (`NEW`) it makes a port, see `expose`.
+    At the free slot of a subgraph's border node (`NEW`) it adds a port, see `expose`.
     """
     if NEW in (source_port, target_port):
         ends = (
@@ -133,7 +133,7 @@ def disconnect(doc: Document, key: tuple[str, str]) -> None:
 
 
 def set_training(doc: Document, **fields: Any) -> None:
-    """Sets fields of the training settings (see `training_settings.Training`); None removes one."""
+    """Sets fields of the training settings (see `nodeflow.train.settings`); None removes one."""
     settings = dict(doc.training)
     for name, value in fields.items():
         if value is None:
@@ -145,7 +145,7 @@ def set_training(doc: Document, **fields: Any) -> None:
 
 
 def set_weights(doc: Document, weights: str | None) -> None:
-    """Names the file of trained variables beside the document, or none."""
+    """Sets the file of trained variables, relative to the document; None removes it."""
     with doc.transaction("Change weights file") as t:
         t.edit("weights", "", read_weights(weights))
 
@@ -200,7 +200,7 @@ def held_by(doc: Document, frame_id: str) -> tuple[list[str], list[str]]:
 
 
 def move_frame(doc: Document, frame_id: str, pos: Point, merge: Any = None) -> None:
-    """Moves a frame with the nodes and frames that it holds."""
+    """Moves a frame with the nodes and frames in it."""
     frame = _frame(doc, frame_id)
     dx, dy = pos[0] - frame.rect[0], pos[1] - frame.rect[1]
     nodes, frames = held_by(doc, frame_id)
@@ -219,7 +219,7 @@ def move_along(
     by: Point,
     merge: Any = None,
 ) -> None:
-    """Puts nodes at new places, and moves frames by as much, whatever they hold."""
+    """Moves nodes to new positions, and frames by a distance without their content."""
     with doc.transaction(_label("Move", doc, list(positions), "node"), merge=merge) as t:
         move(doc, positions)
         for frame in [_frame(doc, i) for i in frames]:
@@ -247,9 +247,9 @@ def paste(
     pos: Point,
     admits: Callable[[Wire], bool] | None = None,
 ) -> list[str]:
-    """Pastes what `copy_json` gave, its top left corner at `pos`; returns the new nodes' ids.
+    """Pastes the text of `copy_json`, its top left corner at `pos`; returns the new nodes' ids.
 
-    With `admits`, also the wires from outside that it admits.
+    `admits` selects wires from outside to restore, see `clipboard.paste`.
     """
     from nodeflow.document.edit.clipboard import paste as implementation
 
@@ -269,7 +269,7 @@ def duplicate(
 
 
 def point(pos: Point) -> Point:
-    """Returns a place as the file will hold it, so that undo and redo give equal bytes."""
+    """Returns a position as stored in a file, so that undo and redo give equal bytes."""
     x, y = pos
     return (coordinate(x), coordinate(y))
 
@@ -294,6 +294,6 @@ def _label(verb: str, doc: Document, ids: list[str], noun: str) -> str:
 
 
 def _forget_in_training(doc: Document, t: Transaction, gone: set[str]) -> None:
-    """Drops what the training settings say about nodes that are gone, or inside such."""
+    """Drops training settings that refer to removed nodes, or to nodes inside them."""
     if doc.training:
         rewrite_training(doc, t, lambda steps: None if gone.intersection(steps) else steps)

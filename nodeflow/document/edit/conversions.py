@@ -1,6 +1,6 @@
-"""What could be put between a wire and a port that refuses it: a cast, a transpose, new axes...
+"""Conversions to insert between a wire and a port that refuses it: a cast, a transpose, axes.
 
-Each offer has been tried: the op takes the value, and the port takes what the op makes of it.
+Each conversion has been checked: the op takes the value, and the port takes its result.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ GAP = 224.0
 
 @dataclass(frozen=True)
 class Conversion:
-    """One op, or a cast and another, that make a value fit, and the type they give."""
+    """An op, or a cast and an op, that makes a value fit, and the resulting type."""
 
     steps: tuple[Step, ...]
     type: TensorType
 
     @property
     def title(self) -> str:
-        """What the user is offered: `Insert Cast to float32 and Transpose`."""
+        """The text for the user: `Insert Cast to float32 and Transpose`."""
         return f"Insert {' and '.join(map(_title, self.steps))}"
 
 
@@ -56,7 +56,7 @@ def _title(step: Step) -> str:
 
 
 def conversions(doc: Document, analysis: Analysis, wire: Wire) -> list[Conversion]:
-    """Returns what would make a refused wire fit, the likeliest first; [] where nothing would."""
+    """Returns conversions that make a refused wire fit, the most likely first."""
     verdict = check_wire(doc, analysis, *wire)
     return [] if verdict.ok else _conversions(doc, analysis, wire, verdict.cast)
 
@@ -94,7 +94,7 @@ def _conversions(
 
 
 def advised(doc: Document, analysis: Analysis, wire: Wire, verdict: Verdict) -> Verdict:
-    """Returns a refusal with what would really help: a Cast alone may not be enough."""
+    """Returns a refusal with a hint that really helps: a Cast alone may not be enough."""
     given = analysis.type_of(wire.source, wire.source_port)
     target = doc.nodes[wire.target]
     if verdict.cast is None or given is None or not _takes_values(doc, target):
@@ -131,7 +131,7 @@ _EXPANDED = (("expand_dims", {"axis": 0}), ("expand_dims", {"axis": -1}))
 
 
 def _less_likely(given: TensorType) -> Iterator[Step]:
-    """What is offered where nothing else fits."""
+    """The conversions to try if no other fits."""
     rank = len(given.shape)
     if rank > 2:
         yield "transpose", {"perm": [*range(rank - 2), rank - 1, rank - 2]}
@@ -140,7 +140,7 @@ def _less_likely(given: TensorType) -> Iterator[Step]:
 
 
 def _pictures(size: int | None) -> Iterator[Step]:
-    """Rows of as many numbers as a square grey picture has, as such pictures."""
+    """Reshapes rows to square grey images, if their size is that of one."""
     side = math.isqrt(size or 0)
     if side > 1 and side * side == size:
         yield "reshape", {"shape": [-1, side, side, 1]}
@@ -168,8 +168,8 @@ def insert_conversion(
 
     Args:
         pos: the corner of the first new card.
-        picked: a wire that was taken off its port for this, and goes.
-        step: from the left edge of one new card to the next.
+        picked: a wire that the user took off its port for this; it is removed.
+        step: the distance between the left edges of new cards.
     """
     new: list[str] = []
     with doc.transaction(f"{found.title} before {doc.node(wire.target).name}"):

@@ -1,7 +1,7 @@
-"""Making a subgraph from nodes of a graph, as one undo step.
+"""Creating a subgraph from nodes of a graph, as one undo step.
 
-Nodes keep their ids, names and places inside, so that unpacking what was just made leads back to
-the same document (see `subgraph_unpack`).
+Nodes keep their ids, names and positions inside, so that unpacking a new subgraph restores the
+document (see `unpack_subgraph`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from nodeflow.document.model.records import INPUTS, OUTPUTS, SUBGRAPH, FrameReco
 from nodeflow.document.model.transaction import Transaction
 
 GAP = 120.0
-"""Room between a definition's nodes and the nodes at its border."""
+"""Distance between a definition's nodes and its border nodes."""
 ACTIONS = ("assign", "group", "print")
 
 Source = tuple[str, str]
@@ -34,7 +34,7 @@ Source = tuple[str, str]
 
 @dataclass
 class _Interface:
-    """What comes into a selection and what leaves it: ports in order, and the wires of each."""
+    """What enters and leaves a selection: ports in order, and the wires of each."""
 
     inputs: dict[Source, str]
     outputs: dict[Source, str]
@@ -43,17 +43,17 @@ class _Interface:
 
 
 def create(doc: Document, ids: Iterable[str], name: str = "subgraph") -> str:
-    """Moves nodes (and frames) into a new subgraph, and puts an instance in their place.
+    """Moves nodes (and frames) into a new subgraph and replaces them by an instance.
 
-    What is wired in from outside becomes an input, what is wired out an output; where nothing is
-    wired out, what nothing uses does. Returns the instance's id.
+    Values wired in from outside become inputs, values wired out become outputs; if no value is
+    wired out, the unused ones do. Returns the instance's id.
 
     Args:
-        name: of the definition and its instance; another if it is taken.
+        name: of the definition and its instance; made unique if it is taken.
 
     Raises:
         SubgraphError: nothing to move, or a node outside lies between two inside.
-        BadName: the name is none.
+        BadName: the name is invalid.
     """
     ids = list(dict.fromkeys(ids))
     chosen = {i for i in ids if i in doc.nodes and doc.nodes[i].op not in BORDER}
@@ -85,7 +85,7 @@ def create(doc: Document, ids: Iterable[str], name: str = "subgraph") -> str:
 
 
 def check_definition(name: str) -> str:
-    """Returns `name`, or raises BadName: a definition is called by a name without a scope."""
+    """Returns `name`; raises BadName if a definition cannot have it, as one with a scope."""
     if "/" in check_name(name):
         raise BadName(f"{name!r} is not a valid name for a subgraph", hint="Leave the `/` out.")
     return name
@@ -95,7 +95,7 @@ def check_definition(name: str) -> str:
 
 
 def _frames(doc: Document, named: set[str], chosen: set[str]) -> list[FrameRecord]:
-    """The frames that go along: those named, and those that hold nodes of the selection only."""
+    """The frames to move: those given, and those that contain only selected nodes."""
     found = []
     for frame in doc.frames.values():
         x, y, width, height = frame.rect
@@ -163,7 +163,7 @@ def _index(names: list[str], name: str) -> int:
 
 
 def _ends(doc: Document, nodes: list[str]) -> list[Source]:
-    """The values that nothing uses."""
+    """The unused values."""
     found: list[Source] = []
     for node_id in nodes:
         record = doc.nodes[node_id]
@@ -174,7 +174,7 @@ def _ends(doc: Document, nodes: list[str]) -> list[Source]:
 
 
 def _port_name(doc: Document, source: str, port: str) -> str:
-    """What a port is called: after the node whose value it is, or after that node's port."""
+    """The name of a port: that of the node whose value it is, or of that node's port."""
     seen: set[str] = set()
     while doc.nodes[source].op == REROUTE and source not in seen:
         seen.add(source)
@@ -193,7 +193,7 @@ def _port_name(doc: Document, source: str, port: str) -> str:
 
 
 def instance_name(doc: Document, name: str) -> str:
-    """Returns a free name, also as a scope: no node is called `NAME/...`."""
+    """Returns a name that is free also as a scope: no node is named `NAME/...`."""
     found = doc.fresh_name(name)
     number = 1
     while any(other.startswith(f"{found}/") for other in doc.slashed):
@@ -215,7 +215,7 @@ def _move_in(
     frames: list[FrameRecord],
     interface: _Interface,
 ) -> None:
-    """Makes the definition out of nodes of this graph."""
+    """Creates the definition from nodes of this graph."""
     records = [doc.nodes[i] for i in sorted(chosen, key=natural_key)]
     inner = [w for r in records for w in doc.wires_into(r.id) if w.source in chosen]
     for frame in frames:
@@ -245,7 +245,7 @@ def define(
     inputs: Mapping[Source, str],
     outputs: Mapping[Source, str],
 ) -> tuple[Document, Transaction]:
-    """Adds a definition that holds nothing but its ports; returns it and how to write into it."""
+    """Adds a definition with ports only; returns it and a transaction for it."""
     t.edit("subgraph", name, {})
     definition = doc.definition(name)
     assert definition is not None
@@ -257,7 +257,7 @@ def define(
 
 
 def place_borders(definition: Document, inside: Transaction) -> None:
-    """Puts the border nodes to the left and to the right of what is inside."""
+    """Places the border nodes to the left and right of the other nodes."""
     left, top, right, _ = box(definition, _inner(definition))
     for op in BORDER:
         record = definition.nodes[definition.borders[op]]
@@ -271,7 +271,7 @@ def _inner(definition: Document) -> list[NodeRecord]:
 
 
 def box(doc: Document, records: list[NodeRecord]) -> tuple[float, float, float, float]:
-    """Returns the left, top, right and bottom of nodes; types are not looked at."""
+    """Returns the left, top, right and bottom of nodes, with sizes estimated without types."""
     corners = [(*record.pos, *node_size(doc, record)) for record in records] or [(0, 0, 0, 0)]
     return (
         min(x for x, *_ in corners),
@@ -282,7 +282,7 @@ def box(doc: Document, records: list[NodeRecord]) -> tuple[float, float, float, 
 
 
 def middle(records: list[NodeRecord]) -> tuple[float, float]:
-    """Returns where an instance stands for nodes: by their places alone, so it can be undone."""
+    """Returns the position of an instance that replaces nodes; depends on their positions alone."""
     xs = [record.pos[0] for record in records] or [0]
     ys = [record.pos[1] for record in records] or [0]
     return point(((min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2))

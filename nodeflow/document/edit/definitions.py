@@ -1,4 +1,4 @@
-"""Definitions of subgraphs as a whole: another instance, another name, one of its own, removal."""
+"""Edits of whole definitions of subgraphs: add an instance, rename, make independent, remove."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def add_instance(doc: Document, name: str, pos: Point) -> str:
     """Adds an instance of a definition and returns its id.
 
     Raises:
-        UnknownSubgraph: the file defines none of this name.
+        UnknownSubgraph: the file has no definition of this name.
         RecursiveSubgraph: the subgraph would contain itself.
     """
     if doc.definition(name) is None:
@@ -37,7 +37,7 @@ def add_instance(doc: Document, name: str, pos: Point) -> str:
 
 
 def rename_definition(doc: Document, old: str, new: str) -> None:
-    """Calls a definition otherwise; its instances follow. Raises BadName or NameTaken."""
+    """Renames a definition; its instances follow. Raises BadName or NameTaken."""
     definition = _definition(doc, old)
     if old == check_definition(new):
         return
@@ -52,9 +52,9 @@ def rename_definition(doc: Document, old: str, new: str) -> None:
 
 
 def make_independent(doc: Document, node_id: str) -> str:
-    """Gives an instance a definition of its own, a copy; returns that one's name.
+    """Gives an instance its own copy of the definition; returns the name of the copy.
 
-    An instance that is the only one of its definition keeps it.
+    The only instance of a definition keeps it.
     """
     record = doc.node(node_id)
     definition = definition_of(doc, record)
@@ -73,7 +73,7 @@ def make_independent(doc: Document, node_id: str) -> str:
 
 
 def remove_definition(doc: Document, name: str) -> None:
-    """Removes a definition that nothing uses. Raises SubgraphError if something does."""
+    """Removes an unused definition; raises SubgraphError if it is used."""
     definition = _definition(doc, name)
     used = instances_of(doc, name)
     if used:
@@ -97,7 +97,7 @@ def _definition(doc: Document, name: str) -> Document:
 def _copy(
     definition: Document, t: Transaction, name: str, ids: dict[str, str], remove: bool = False
 ) -> None:
-    """Copies a definition under another name, with other ids where `ids` has some."""
+    """Copies a definition under another name, with the new ids in `ids`."""
     header = definition.subgraphs[definition.scope]
     nodes, wires = list(definition.nodes.values()), list(definition.wires.values())
     frames = list(definition.frames.values())

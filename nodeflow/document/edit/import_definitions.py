@@ -1,7 +1,7 @@
-"""Bringing definitions of subgraphs from one document into another.
+"""Importing definitions of subgraphs from another document.
 
-A definition that the document has already (equal but for ids) is used as it is, under whatever
-name it was brought before; another one of the same name comes under a free name.
+A definition equal to one of the document, except for ids, is not added again, whatever name it has
+there. A different one of the same name gets a free name.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from nodeflow.document.model.transaction import Transaction
 
 
 def definitions_used(doc: Document, nodes: Iterable[NodeRecord]) -> list[Document]:
-    """Returns the definitions that nodes are instances of, and those inside them, by name."""
+    """Returns the definitions that nodes use, directly or indirectly, by name."""
     names: set[str] = set()
     for name in _names(nodes):
         names |= uses(doc, name)
@@ -29,17 +29,17 @@ def definitions_used(doc: Document, nodes: Iterable[NodeRecord]) -> list[Documen
 
 
 def with_definition(node: NodeRecord, names: Mapping[str, str]) -> NodeRecord:
-    """Returns an instance of what its definition is called here; another node as it is."""
+    """Returns an instance with the new name of its definition; other nodes unchanged."""
     name = node.attrs.get(DEFINITION) if node.op == SUBGRAPH else None
     if not isinstance(name, str) or names.get(name, name) == name:
         return node
     return replace(node, attrs={**node.attrs, DEFINITION: names[name]})
 
 
-def bring_definitions(
+def import_definitions(
     doc: Document, t: Transaction, source: Document, nodes: Iterable[NodeRecord]
 ) -> dict[str, str]:
-    """Adds the definitions that nodes from `source` need; returns name there -> name here.
+    """Adds the definitions that nodes from `source` need; returns the names there -> here.
 
     Raises:
         RecursiveSubgraph: one contains itself, or an instance of it would contain itself here.
@@ -47,7 +47,7 @@ def bring_definitions(
     brought: dict[str, str] = {}
     wanted = list(_names(nodes))
     for name in wanted:
-        _bring(doc, t, source, name, brought, [])
+        _import(doc, t, source, name, brought, [])
     for name in wanted:
         check_recursion(doc, brought.get(name, name))
     return brought
@@ -58,7 +58,7 @@ def _names(nodes: Iterable[NodeRecord]) -> list[str]:
     return list(dict.fromkeys(name for name in found if isinstance(name, str)))
 
 
-def _bring(
+def _import(
     doc: Document,
     t: Transaction,
     source: Document,
@@ -72,7 +72,7 @@ def _bring(
     if name in path:
         raise RecursiveSubgraph(f"the subgraph `{name}` contains itself")
     for used in _names(inside.nodes.values()):
-        _bring(doc, t, source, used, brought, [*path, name])
+        _import(doc, t, source, used, brought, [*path, name])
     content = _renumbered(inside, brought)
     for known in doc.definitions():
         if base_name(known.scope) == base_name(name) and _renumbered(known, {}) == content:
@@ -83,7 +83,7 @@ def _bring(
 
 
 def _renumbered(inside: Document, names: Mapping[str, str]) -> Json:
-    """A definition with ids counted from 1, so that copies are equal."""
+    """A definition with ids renumbered from 1, so that copies are equal."""
     content = definition_json(inside)
     ids = _counted(inside)
     for kind in ("nodes", "frames"):

@@ -1,7 +1,7 @@
-"""What can be added besides ops: subgraphs of the file, and the user's library.
+"""What can be inserted besides ops: subgraphs of the file, and items of the user's library.
 
-Palette and search list ops. So an offer is an op with an id of its own (`subgraph/dense`,
-`library/subgraphs/dense`), and `add` knows what adding one means.
+Palette and search list declarations. So an insertable is a declaration with its own id
+(`subgraph/dense`, `library/subgraphs/dense`), and `add` inserts any of them.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from nodeflow.document.model.records import SUBGRAPH, NodeRecord
 LIBRARY = "library"
 
 
-class Offer(SubgraphDeclaration):
+class Insertable(SubgraphDeclaration):
     """A subgraph or template as palette and search show it.
 
     Attributes:
-        note: a word about it, such as that nothing uses it.
+        note: a remark, such as that it is not used.
     """
 
     def __init__(
@@ -52,29 +52,31 @@ class Offer(SubgraphDeclaration):
         return self._title
 
 
-def offers(doc: Document, folder: Path | None = None, *, every: bool = False) -> list[Offer]:
-    """Returns the subgraphs that a graph can have instances of, and what is in the library.
+def available(
+    doc: Document, folder: Path | None = None, *, every: bool = False
+) -> list[Insertable]:
+    """Returns the subgraphs that a graph can have instances of, and the items of the library.
 
     Args:
-        every: also the subgraphs that would contain themselves here: to be looked at.
+        every: include subgraphs that would contain themselves here, for browsing.
     """
     found, idle = [], unused(doc) if doc.subgraphs else []
     for definition in doc.definitions():
         if every or not doc.scope or doc.scope not in uses(doc, definition.scope):
             name, note = definition.scope, "not used" if definition in idle else ""
             text = "A subgraph of this file.\n\nEvery instance follows when it is edited."
-            found.append(Offer(f"{SUBGRAPH}/{name}", name, text, definition, note=note))
+            found.append(Insertable(f"{SUBGRAPH}/{name}", name, text, definition, note=note))
     for item in library.items(folder):
         kind = "subgraph" if item.kind == library.SUBGRAPHS else "template"
         more = "one node" if kind == "subgraph" else "plain nodes"
         text = f"A {kind} of your library.\n\nIt is inserted as {more}."
         op_id = f"{LIBRARY}/{item.kind}/{item.name}"
-        found.append(Offer(op_id, item.name, text, category="Library", note=kind))
+        found.append(Insertable(op_id, item.name, text, category="Library", note=kind))
     return found
 
 
 def library_item(op_id: str, folder: Path | None = None) -> library.Item:
-    """Returns what an offer of the library stands for; raises FlowRead if it is gone."""
+    """Returns the library item with an id; raises FlowRead if it no longer exists."""
     _, kind, name = op_id.split("/", 2)
     item = next((i for i in library.items(folder) if (i.kind, i.name) == (kind, name)), None)
     if item is None:
@@ -82,19 +84,19 @@ def library_item(op_id: str, folder: Path | None = None) -> library.Item:
     return item
 
 
-def is_offer(op_id: str) -> bool:
-    """Says whether an id in a palette is that of an offer, not of an op."""
+def is_insertable(op_id: str) -> bool:
+    """Returns whether an id in a palette is that of an insertable, not of an op."""
     return op_id.startswith((f"{SUBGRAPH}/", f"{LIBRARY}/"))
 
 
-def called(op_id: str) -> str:
-    """Returns what an op, or what an offer stands for, is called in the label of an undo step."""
-    return op_id.rpartition("/")[2] if is_offer(op_id) else op_id
+def display_name(op_id: str) -> str:
+    """Returns the name of an op or insertable for the label of an undo step."""
+    return op_id.rpartition("/")[2] if is_insertable(op_id) else op_id
 
 
 def preview(doc: Document, op_id: str) -> NodeRecord:
-    """Returns the node that `add` would make, without an id; of the library one without ports."""
-    name = called(op_id)
+    """Returns the node that `add` would add, without an id; for a library item without ports."""
+    name = display_name(op_id)
     if op_id.startswith(f"{SUBGRAPH}/"):
         return NodeRecord("", SUBGRAPH, instance_name(doc, name), {DEFINITION: name})
     if op_id.startswith(f"{LIBRARY}/"):
@@ -105,7 +107,7 @@ def preview(doc: Document, op_id: str) -> NodeRecord:
 def add(
     doc: Document, op_id: str, pos: Point, attrs: dict | None = None, folder: Path | None = None
 ) -> list[str]:
-    """Adds a node of an op, or what an offer stands for; returns the ids of the new nodes."""
+    """Adds a node of an op, or an insertable; returns the ids of the new nodes."""
     place, _, rest = op_id.partition("/")
     if place == SUBGRAPH and rest:
         return [add_instance(doc, rest, pos)]

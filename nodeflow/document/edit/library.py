@@ -1,8 +1,8 @@
-"""The user's library: subgraphs to use again, and templates, which are inserted as plain nodes.
+"""The user's library: reusable subgraphs, and templates, which are inserted as plain nodes.
 
-Both are ordinary `.flow` files in a folder of the user: a subgraph's holds one instance, a
-template's the nodes. So they can be opened, mailed and versioned like any graph, and inserting one
-is pasting it.
+Both are ordinary `.flow` files in a folder of the user: that of a subgraph contains one instance,
+that of a template the nodes. So they can be opened, mailed and versioned like any graph, and are
+inserted by pasting.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from nodeflow.document.analysis.subgraph_interface import DEFINITION
 from nodeflow.document.edit.clipboard import excerpt
 from nodeflow.document.edit.commands import Point, paste
 from nodeflow.document.edit.create_subgraph import check_definition
-from nodeflow.document.edit.import_definitions import bring_definitions
+from nodeflow.document.edit.import_definitions import import_definitions
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import FlowWrite, UnknownSubgraph
@@ -29,7 +29,7 @@ SUFFIX = ".flow"
 
 @dataclass(frozen=True)
 class Item:
-    """One thing of the library: its name, what kind it is, and its file."""
+    """One item of the library: its name, its kind, and its file."""
 
     name: str
     kind: str
@@ -37,7 +37,7 @@ class Item:
 
 
 def items(folder: Path | None = None) -> list[Item]:
-    """Returns what is in the library, by kind and name."""
+    """Returns the items of the library, sorted by kind and name."""
     folder = folder or library_folder()
     found = []
     for kind in (SUBGRAPHS, TEMPLATES):
@@ -49,9 +49,9 @@ def items(folder: Path | None = None) -> list[Item]:
 def save_subgraph(
     doc: Document, definition: str, folder: Path | None = None, *, name: str = ""
 ) -> Item:
-    """Writes a definition of a document, with those inside it, into the library.
+    """Writes a definition of a document, with those used in it, into the library.
 
-    `name` is what it is called there (default: as here).
+    `name` is its name there; by default the same.
 
     Raises:
         UnknownSubgraph: the document has no such definition.
@@ -63,7 +63,7 @@ def save_subgraph(
     record = NodeRecord("n1", SUBGRAPH, definition, {DEFINITION: definition})
     saved.fill("node", "n1", record)
     with saved.transaction("Fill") as t:
-        bring_definitions(saved, t, doc.root, [record])
+        import_definitions(saved, t, doc.root, [record])
     return _write(saved, check_definition(name or definition), SUBGRAPHS, folder)
 
 
@@ -76,7 +76,7 @@ def insert(doc: Document, item: Item, pos: Point) -> list[str]:
     """Adds a subgraph's instance, or a template's nodes, to a graph; returns their ids.
 
     Raises:
-        FileProblem: the file is gone or damaged.
+        FileProblem: the file is missing or damaged.
         RecursiveSubgraph: the subgraph would contain itself.
     """
     with doc.transaction(f"Insert {item.name}"):
@@ -84,7 +84,7 @@ def insert(doc: Document, item: Item, pos: Point) -> list[str]:
 
 
 def remove(item: Item) -> None:
-    """Removes something from the library; documents that use it keep their copies."""
+    """Removes an item from the library; documents that use it keep their copies."""
     item.path.unlink(missing_ok=True)
 
 

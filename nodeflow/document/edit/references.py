@@ -1,7 +1,7 @@
-"""Keeping right what refers to a node from elsewhere: training settings by id, attributes by name.
+"""Updating references to nodes: training settings refer by id, attributes by name.
 
-Ids are used once in a file, so a path of ids (`n9/n4`) is rewritten step by step, wherever its
-graphs are. Names are looked up as `paths.find_name` does.
+Ids are unique in a file, so a path of ids (`n9/n4`) is rewritten step by step, whatever graphs it
+leads through. Names are resolved as by `paths.find_name`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Steps = list[str]
 def rewrite_training(
     doc: Document, t: Transaction, change: Callable[[Steps], Steps | None]
 ) -> None:
-    """Rewrites the paths of ids in the training settings; None drops what says it."""
+    """Rewrites the paths of ids in the training settings; drops those that become None."""
     settings = dict(doc.root.training)
     for key in ("optimizer", "loss"):
         if isinstance(settings.get(key), str):
@@ -46,10 +46,10 @@ def _rewritten(path: str, change: Callable[[Steps], Steps | None]) -> str | None
 def rewrite_names(
     doc: Document, t: Transaction, mapping: Mapping[str, str], skip: Collection[str] = ()
 ) -> None:
-    """Rewrites attributes that name nodes of this graph, wherever in the file they stand.
+    """Rewrites attributes that name nodes of this graph, in all graphs of the file.
 
-    `mapping` has names that nodes of `doc` had (with scopes), and those they will have. Call it
-    while they still have the old ones. Nodes with ids in `skip` are left as they are.
+    `mapping` maps old names of nodes of `doc`, with scopes, to new ones. To be called while the
+    nodes still have the old names. Nodes with ids in `skip` are left unchanged.
     """
     changes: list[tuple[Document, NodeRecord]] = []
     for graph in graphs(doc):
@@ -64,7 +64,7 @@ def rewrite_names(
 
 
 def variable_names(record: NodeRecord) -> list[Json] | None:
-    """Returns the names of variables in a node's attribute of that kind; None if it has none."""
+    """Returns the names in a node's attribute `variables`; None if its op has no such attribute."""
     names = record.attrs.get("variables")
     op = plain_declaration(record.op) if isinstance(names, list) else None
     declared = op is not None and any(a.name == "variables" and a.kind == "names" for a in op.attrs)

@@ -1,4 +1,4 @@
-"""Putting another op in a node's place, with its wires, place and what attributes still count."""
+"""Replacing the op of a node, which keeps its wires, position and shared attributes."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from nodeflow.graph.infer import infer_types
 def replacement(
     doc: Document, node_id: str, op: NodeDeclaration
 ) -> tuple[NodeRecord, dict[str, str]]:
-    """Returns the node with another op, and how its in-ports move: old name -> new name.
+    """Returns the node with another op, and its in-ports: old name -> new name.
 
-    A wire keeps its port where the new op has one of that name, else it takes the first that is
-    left, in order. Ports that find no place are not in the result.
+    A wire keeps its port if the new op has one of that name, else it takes the first free one, in
+    order. Ports without a counterpart are not in the result.
     """
     record = doc.node(node_id)
     known = {attr.name for attr in op.attrs}
     attrs = {name: value for name, value in record.attrs.items() if name in known}
     name = record.name
-    if base_name(name) == automatic_name(record.op):  # never named by anybody
+    if base_name(name) == automatic_name(record.op):  # not named by the user
         name = doc.fresh_name(automatic_name(op.id))
     wired = sorted((w.target_port for w in doc.wires_into(node_id)), key=port_order)
     tensors = [port for port in wired if split_port(port)[0] not in (CONTROL, FEED)]
@@ -52,7 +52,7 @@ def _in_names(op: NodeDeclaration, count: int) -> list[str]:
 
 
 def fits_in_place(doc: Document, analysis: Analysis, node_id: str, op: NodeDeclaration) -> bool:
-    """Says whether another op takes all that is wired into a node, and what it feeds takes it."""
+    """Returns whether an op takes all inputs of a node, and its users take the result."""
     if op.id in (doc.node(node_id).op, DATASET) or (node_id, FEED) in doc.wires:
         return False
     record, moves = replacement(doc, node_id, op)
@@ -67,12 +67,12 @@ def fits_in_place(doc: Document, analysis: Analysis, node_id: str, op: NodeDecla
         if given is not None and given.dtype not in declared.dtypes:
             return False
     if any(not p.optional and not p.variadic and p.name not in types for p in op.inputs):
-        return True  # more is to be wired into it
+        return True  # the user wires the rest
     known = [types[name] for name in sorted(types, key=_in_order(op))]
     try:
         found = infer_types(op, [t for t in known if t is not None], op.bind_attrs(record.attrs))
     except (AttributeProblem, MissingInput):
-        return True  # a setting of the new op is to be chosen first
+        return True  # the user sets an attribute of the new op first
     except (NodeflowError, ArithmeticError, TypeError, ValueError, LookupError):
         return False
     if None in known or not users:
@@ -97,7 +97,7 @@ def _in_order(op: NodeDeclaration) -> Callable[[str], tuple[int, int]]:
 
 
 def replace_op(doc: Document, node_id: str, op: NodeDeclaration) -> None:
-    """Puts another op in a node's place; its wires stay as far as there are ports for them."""
+    """Replaces the op of a node; wires stay as far as there are ports for them."""
     record, moves = replacement(doc, node_id, op)
     old = doc.node(node_id)
     into, out = doc.wires_into(node_id), doc.wires_out_of(node_id)
@@ -115,7 +115,7 @@ def replace_op(doc: Document, node_id: str, op: NodeDeclaration) -> None:
 
 
 def _out_names(old: NodeRecord, op: NodeDeclaration, out: list[Wire]) -> dict[str, str]:
-    """Old out-port -> new one: by name, else by place."""
+    """Old out-port -> new one: by name, else by position."""
     before = plain_declaration(old.op)
     used = sorted({w.source_port for w in out}, key=port_order)
     known = before is not None and bool(before.outputs)

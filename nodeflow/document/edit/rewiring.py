@@ -1,6 +1,6 @@
-"""Edits that keep wires meaningful around a node: insert, heal, detach, swap. One undo step each.
+"""Edits of the wires around a node: insert, heal, detach, swap. One undo step each.
 
-Which ports to join is asked of the same checks as a drawn wire: the first that fits by type.
+The ports to connect are found by the checks of a drawn wire: the first one that fits by type.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ TENSOR_KINDS = ("tensor", "slot")
 
 
 class Insertion(NamedTuple):
-    """A node fits into a wire: the ports that would be joined."""
+    """How a node fits into a wire: the ports to connect."""
 
     wire: Wire
     into: str
@@ -38,7 +38,7 @@ def insertion(
 ) -> Insertion | None:
     """Returns the first free in-port and the out-port with which a node fits into a wire.
 
-    `record` may not be in the document yet. Types that are not known speak against nothing.
+    `record` need not be in the document yet. Unknown types fit.
     """
     op = declaration(record, doc)
     if op is None or record.id in (wire.source, wire.target):
@@ -71,7 +71,7 @@ def _fitting_output(
     given: TensorType | None,
     wire: Wire,
 ) -> str | None:
-    """The first output that the wire's target takes, or whose type is not known yet."""
+    """The first output that the wire's target takes, or whose type is unknown."""
     types = _types_with(doc, analysis, record, port, given)
     target = doc.nodes[wire.target]
     for view in out_ports(doc, record):
@@ -122,7 +122,7 @@ def _shares_dtype(doc: Document, target: NodeRecord, port: str, dtypes: Iterable
 
 
 def insert_on_wire(doc: Document, node_id: str, found: Insertion) -> None:
-    """Puts a node into a wire."""
+    """Inserts a node into a wire."""
     wire = found.wire
     label = f"Insert {doc.node(node_id).name} between {doc.node(wire.source).name} and "
     with doc.transaction(label + doc.node(wire.target).name) as t:
@@ -131,10 +131,10 @@ def insert_on_wire(doc: Document, node_id: str, found: Insertion) -> None:
 
 
 def bridges(doc: Document, analysis: Analysis, ids: Iterable[str]) -> list[Wire]:
-    """Returns the wires that would heal the graph without these nodes.
+    """Returns the wires that would connect the neighbours of these nodes without them.
 
-    Each wire that leaves the group is joined to the first that comes in, in the order of ports
-    and upstream from where it started, whose value its target takes.
+    Each wire that leaves the group is replaced by one from the first entering wire whose value its
+    target takes; they are tried in the order of ports, upstream from its source.
     """
     group = set(ids)
     healed: list[Wire] = []
@@ -145,7 +145,9 @@ def bridges(doc: Document, analysis: Analysis, ids: Iterable[str]) -> list[Wire]
                 continue
             for source in _entries(doc, node_id, group, known):
                 bridge = Wire(source.source, source.source_port, wire.target, wire.target_port)
-                if fits_by_type(doc, analysis, bridge):  # a way there is, so it closes no loop
+                if fits_by_type(
+                    doc, analysis, bridge
+                ):  # parallel to an existing path, so it closes no loop
                     healed.append(bridge)
                     break
     return healed
@@ -154,7 +156,7 @@ def bridges(doc: Document, analysis: Analysis, ids: Iterable[str]) -> list[Wire]
 def _entries(
     doc: Document, node_id: str, group: set[str], known: dict[str, list[Wire]]
 ) -> Iterator[Wire]:
-    """The wires that come into a group of nodes, the nearest to one of them first."""
+    """The wires that enter a group of nodes, those nearest to one of them first."""
     seen, waiting = {node_id}, deque([node_id])
     while waiting:
         node = waiting.popleft()
@@ -178,7 +180,7 @@ def _by_port(doc: Document, record: NodeRecord) -> list[Wire]:
 
 
 def remove_and_heal(doc: Document, analysis: Analysis, ids: Iterable[str]) -> int:
-    """Removes nodes and joins what they joined, where it fits; returns how many wires heal."""
+    """Removes nodes and connects their neighbours where types fit; returns the number of wires."""
     ids = list(ids)
     healed = bridges(doc, analysis, ids)
     what = doc.node(ids[0]).name if len(ids) == 1 else f"{len(ids)} nodes"
@@ -190,9 +192,9 @@ def remove_and_heal(doc: Document, analysis: Analysis, ids: Iterable[str]) -> in
 
 
 def detach(doc: Document, analysis: Analysis, ids: Iterable[str]) -> int:
-    """Takes nodes out of the graph, with the wires among them, and heals it.
+    """Disconnects nodes from the others and connects their neighbours instead.
 
-    Returns how many wires are gone or replaced.
+    Returns how many wires were removed or replaced.
     """
     ids = list(ids)
     group = set(ids)
@@ -211,7 +213,7 @@ def detach(doc: Document, analysis: Analysis, ids: Iterable[str]) -> int:
 
 
 def swap_inputs(doc: Document, node_id: str) -> bool:
-    """Exchanges what is wired into a node's first two inputs; False if it has no two."""
+    """Swaps the wires of a node's first two inputs; returns False if it has fewer."""
     record = doc.node(node_id)
     ports = [p.name for p in in_ports(doc, record) if p.kind == "tensor"][:2]
     if len(ports) < 2 or not any((node_id, port) in doc.wires for port in ports):
@@ -236,7 +238,7 @@ def cut_wires(doc: Document, keys: Iterable[tuple[str, str]]) -> int:
 
 
 def add_dot(doc: Document, key: tuple[str, str], pos: tuple[float, float], size: float = 20) -> str:
-    """Puts a reroute dot on a wire, its middle at `pos`; returns the dot's id."""
+    """Inserts a reroute dot into a wire, centred at `pos`; returns the dot's id."""
     wire = doc.wires[key]
     with doc.transaction("Add a dot"):
         corner = (pos[0] - size / 2, pos[1] - size / 2)

@@ -1,7 +1,7 @@
 """Editing the ports of a subgraph: add, expose, rename, reorder, remove. One undo step each.
 
-Ports belong to the definition, so every instance has them; wires to instances follow, in every
-graph of the file. `side` is `INPUTS` or `OUTPUTS`.
+Ports belong to the definition and so to all instances; wires of instances follow, in all graphs
+of the file. `side` is `INPUTS` or `OUTPUTS`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from nodeflow.document.model.transaction import Transaction
 
 
 def add_port(definition: Document, side: str, name: str = "") -> str:
-    """Adds a port after the others and returns its name: `name`, or another if it is taken."""
+    """Adds a port after the others and returns its name: `name`, made unique if it is taken."""
     base = name or ("x" if side == INPUTS else "out")
     _check(base)
     port = FreeNames().fresh(base, _taken(definition))
@@ -31,7 +31,7 @@ def add_port(definition: Document, side: str, name: str = "") -> str:
 
 
 def expose(definition: Document, node_id: str, port: str, side: str, name: str = "") -> str:
-    """Adds a port that leads to an in-port of a node inside, or comes from its out-port.
+    """Adds a port connected to an in-port or an out-port of a node inside.
 
     Returns the new port's name. A wire into the in-port is replaced.
     """
@@ -51,7 +51,7 @@ def expose(definition: Document, node_id: str, port: str, side: str, name: str =
 
 
 def rename_port(definition: Document, side: str, old: str, new: str) -> None:
-    """Calls a port otherwise; raises BadPort if the name is none or taken."""
+    """Renames a port; raises BadPort if the name is invalid or taken."""
     if old == new:
         return
     _check(new)
@@ -68,7 +68,7 @@ def rename_port(definition: Document, side: str, old: str, new: str) -> None:
 
 
 def move_port(definition: Document, side: str, name: str, index: int) -> None:
-    """Puts a port at another place among those of its side."""
+    """Moves a port to another position among those of its side."""
     ports = _ports_with(definition, side, name)
     ports.remove(name)
     ports.insert(max(0, min(index, len(ports))), name)
@@ -120,7 +120,7 @@ def _set_ports(definition: Document, t: Transaction, side: str, ports: list[str]
 def _move_wires(
     graph: Document, t: Transaction, node_id: str, into: bool, old: str, new: str
 ) -> None:
-    """Lets the wires into (or out of) a node's port end at another."""
+    """Moves the wires into (or out of) a node's port to another port."""
     if not into:
         for wire in graph.wires_out_of(node_id):
             if wire.source_port == old:

@@ -1,4 +1,4 @@
-"""Replacing an instance of a subgraph by the nodes it stands for, as one undo step."""
+"""Replacing an instance of a subgraph by the nodes of its definition, as one undo step."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from nodeflow.document.model.transaction import Transaction
 
 @dataclass
 class _Move:
-    """What comes out of an instance: ids and names inside -> outside, and by how far it moves."""
+    """How nodes leave an instance: ids and names inside -> outside, and the offset."""
 
     record: NodeRecord
     inside: Document
@@ -45,13 +45,13 @@ class _Move:
 
 
 def unpack_subgraph(doc: Document, node_id: str) -> list[str]:
-    """Replaces an instance by what is inside, wired as it was; returns the ids of the nodes.
+    """Replaces an instance by its content, wired as before; returns the ids of the nodes.
 
-    Where it was the only instance, the nodes keep their ids, and their names if those are free,
-    and the definition goes. Else they are copies, named in the instance's scope (`dense/W`).
+    If it is the only instance, the nodes keep their ids, and their names if those are free, and
+    the definition is removed. Else they are copies, named in the instance's scope (`dense/W`).
 
     Raises:
-        SubgraphError: it is no instance, cannot stand for its nodes, or is bypassed.
+        SubgraphError: it is not an instance, cannot be expanded, or is bypassed.
     """
     record = doc.node(node_id)
     inside = definition_of(doc, record)
@@ -84,7 +84,7 @@ def unpack_subgraph(doc: Document, node_id: str) -> list[str]:
 
 
 def remove_content(definition: Document, t: Transaction) -> None:
-    """Removes a definition with all that is in it; no instance may be left."""
+    """Removes a definition with its content; there must be no instance."""
     inside = t.within(definition)
     for node_id in list(definition.nodes):
         inside.drop_node(node_id)
@@ -136,7 +136,7 @@ def _moved(move: _Move, inner: NodeRecord) -> NodeRecord:
 
 
 def _own_name(move: _Move, name: Json) -> Json:
-    """A variable's name inside as it is called outside; what lies outside keeps its name."""
+    """The new name of a variable inside; names of variables outside stay."""
     found = find_name(move.inside, name) if isinstance(name, str) else None
     if found is None or not isinstance(name, str):
         return name
@@ -152,7 +152,7 @@ def _moved_frame(t: Transaction, move: _Move, frame: FrameRecord) -> FrameRecord
 
 
 def _out_of(steps: list[str], move: _Move) -> list[str] | None:
-    """A path of ids without the instance that goes."""
+    """A path of ids without the unpacked instance."""
     if move.record.id not in steps:
         return steps
     at = steps.index(move.record.id)
@@ -166,15 +166,15 @@ def _out_of(steps: list[str], move: _Move) -> list[str] | None:
 
 
 def _wires(doc: Document, move: _Move) -> Iterator[Wire]:
-    """The wires of values, as they run without the instance."""
+    """The wires of values without the instance."""
     inside, ids = move.inside, move.ids
     inputs, outputs = inside.borders.get(INPUTS), inside.borders.get(OUTPUTS)
     node = move.record.id
 
     def start(wire: Wire) -> tuple[str, str] | None:
-        """Where a wire inside starts, seen from outside."""
+        """The source of a wire inside, in the outer graph."""
         if wire.source != inputs:
-            found = ids.get(wire.source)  # none for the border of outputs, which gives nothing
+            found = ids.get(wire.source)  # none for the border of outputs
             return None if found is None else (found, wire.source_port)
         outer = doc.wires.get((node, wire.source_port))
         return None if outer is None or outer.source == node else (outer.source, outer.source_port)
@@ -193,7 +193,7 @@ def _wires(doc: Document, move: _Move) -> Iterator[Wire]:
 def _order(
     doc: Document, t: Transaction, move: _Move, before: list[Wire], after: list[Wire]
 ) -> None:
-    """What the instance waited for, all inside waits for; what waited for it, for all inside."""
+    """Moves control wires: into the instance to all nodes inside, out of it from all of them."""
     nodes = [doc.nodes[new] for new in move.ids.values()]
     nodes = [n for n in nodes if n.op not in (DATASET, REROUTE) and declaration(n, doc) is not None]
     for wire in before:

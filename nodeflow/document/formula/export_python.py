@@ -16,7 +16,7 @@ from nodeflow.document.analysis.port_names import CONTROL, FEED, split_port
 from nodeflow.document.analysis.ports import in_ports
 from nodeflow.document.analysis.subgraph_interface import good_ports
 from nodeflow.document.analysis.traversal import topological, upstream
-from nodeflow.document.build.inline_passthrough import straightened
+from nodeflow.document.build.inline_passthrough import inlined
 from nodeflow.document.formula.tree import changed_attrs
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import INPUTS, NodeRecord, Wire
@@ -28,7 +28,7 @@ OWN = ("nf", "float", "nodeflow")
 
 def python_code(doc: Document, node_id: str) -> str:
     """Returns a module's text; the node is the variable of its name. Raises NoSuchNode."""
-    doc, node_id = straightened(doc, node_id)
+    doc, node_id = inlined(doc, node_id)
     wanted = upstream(doc, [doc.node(node_id).id])
     order, _ = topological(doc, wanted)
     writer = _Writer(doc)

@@ -13,7 +13,7 @@ from typing import Any
 from nodeflow.document.analysis.declarations import declaration
 from nodeflow.document.analysis.port_names import split_port
 from nodeflow.document.analysis.ports import in_ports, out_ports
-from nodeflow.document.build.inline_passthrough import straightened
+from nodeflow.document.build.inline_passthrough import inlined
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import INPUTS, OUTPUTS, SUBGRAPH, NodeRecord
 from nodeflow.graph.declaration import NodeDeclaration
@@ -61,7 +61,7 @@ Term = Named | Literal | Missing | Applied
 
 def formula_tree(doc: Document, node_id: str, most: int = MOST_TERMS) -> Term:
     """Returns what a node computes. Raises NoSuchNode."""
-    doc, node_id = straightened(doc, node_id)
+    doc, node_id = inlined(doc, node_id)
     record = doc.node(node_id)
     if record.op in ENDS or declaration(record, doc) is None:
         return Named(record.name)

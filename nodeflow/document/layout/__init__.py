@@ -1,4 +1,4 @@
-"""Where nodes go: sizes of cards, the layered layout, its crossings, alignment.
+"""Layout of nodes: sizes of cards, the layered layout, its crossings, alignment.
 
 Computes positions and changes no document; `edit/arrange.py` applies them. Imports `model` and
 `analysis`, no Qt.

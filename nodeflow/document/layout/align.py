@@ -15,7 +15,7 @@ _AXIS = {"left": 0, "center_x": 0, "right": 0, "top": 1, "center_y": 1, "bottom"
 def aligned(corners: np.ndarray, sizes: np.ndarray, edge: str) -> np.ndarray:
     """Returns corners (n, 2) with one edge or middle line in common.
 
-    The outermost box stays where it is; middles meet in the middle of all.
+    The outermost box stays; middles are aligned at the middle of all boxes.
     """
     axis, part = _AXIS[edge], _PART[edge]
     lines = corners[:, axis] + part * sizes[:, axis]

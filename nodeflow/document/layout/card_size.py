@@ -1,7 +1,7 @@
-"""How large a node's card is: the one rule, for layouts as for the canvas; without Qt.
+"""The size of a node's card, for layouts and for the canvas; without Qt.
 
-The canvas draws with these measures. A card's width follows from its texts alone. Its height also
-depends on the value it shows, so a layout leaves room for the tallest one of its type.
+The width of a card follows from its texts alone. Its height also depends on the value it shows, so
+a layout reserves space for the tallest value of its type.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from nodeflow.document.model.records import INPUTS, NodeRecord
 
 Size = tuple[float, float]
 Label = tuple[str, str]
-"""What stands at a port: its label and its type, either may be empty."""
+"""The texts at a port: its label and its type, either may be empty."""
 
 HEADER, ROW, FOOT = 46.0, 22.0, 8.0
 ICON_ROOM, TITLE_PAD, PORT_INSET, PORT_GAP, LABEL_GAP = 46.0, 28.0, 14.0, 16.0, 6.0
 DOT = 20.0
-"""Diameter of a reroute dot with the ring in which wires can be taken off it."""
+"""Diameter of a reroute dot, including the ring where wires can be picked up."""
 MIN_WIDTH, MAX_WIDTH, WIDTH_STEP = 168.0, 288.0, 24.0
 TITLE, SUBTITLE, PORT, TYPE = 13, 11, 12, 10.5
 """Text sizes in scene units."""
 SCALAR, TENSOR = 40.0, 92.0
-"""The most room that a value takes under the ports: a number; a table, picture or figures."""
+"""Maximum height of a value below the ports: a number; a table, image or statistics."""
 PROBLEM = 62.0
-"""The most room that a problem takes: three lines."""
+"""Maximum height of a problem: three lines."""
 
 SHORT_DTYPES = {
     "float32": "f32",
@@ -48,9 +48,9 @@ SHORT_DTYPES = {
 
 
 def node_size(doc: Document, record: NodeRecord, analysis: Analysis | None = None) -> Size:
-    """Returns how wide a node's card is, and how high it gets with any value of its type.
+    """Returns the width of a node's card, and its maximum height with any value of its type.
 
-    Without an analysis types are unknown, and cards may be narrower than they will be.
+    Without an analysis types are unknown, and the result may be too narrow.
     """
     if record.op == REROUTE:
         return DOT, DOT
@@ -72,7 +72,7 @@ def node_size(doc: Document, record: NodeRecord, analysis: Analysis | None = Non
 
 
 def card_width(title: str, kind: str, left: Sequence[Label], right: Sequence[Label]) -> float:
-    """Returns the width of a card that holds these texts, in steps so that columns line up."""
+    """Returns the width of a card with these texts, in steps so that columns align."""
     heading = max(text_width(title, TITLE, 600), text_width(kind, SUBTITLE))
     need = max(ICON_ROOM + heading + TITLE_PAD, _rows_width(tuple(left), tuple(right)))
     steps = -(-max(need - MIN_WIDTH, 0) // WIDTH_STEP)
@@ -81,7 +81,7 @@ def card_width(title: str, kind: str, left: Sequence[Label], right: Sequence[Lab
 
 @lru_cache(maxsize=4096)
 def _rows_width(left: tuple[Label, ...], right: tuple[Label, ...]) -> float:
-    """What the rows of ports need; most cards of a graph have rows that others have too."""
+    """The width of the rows of ports; cached, since many cards have equal rows."""
     need = 0.0
     for index in range(max(len(left), len(right))):
         sides = [label_width(side[index]) for side in (left, right) if index < len(side)]
@@ -99,7 +99,7 @@ def label_width(label: Label) -> float:
 
 @lru_cache(maxsize=4096)
 def type_text(tensor_type: Any | None) -> str:
-    """Returns `f32 ?×784` for a type; `f32` for a scalar, nothing where it is unknown."""
+    """Returns `f32 ?×784` for a type; `f32` for a scalar, nothing if it is unknown."""
     if tensor_type is None:
         return ""
     dims = "×".join("?" if d is None else str(d) for d in tensor_type.shape)
@@ -125,7 +125,7 @@ def _outputs(doc: Document, record: NodeRecord, analysis: Analysis | None) -> li
     labels = []
     for port in shown:
         kind = _type(record.id, port.name, analysis)
-        # the only output says its type alone
+        # a single output shows only its type
         alone = len(shown) == 1 and kind and record.op != INPUTS
         labels.append(("" if alone else port.label or port.name, kind))
     known = {port.name for port in shown}

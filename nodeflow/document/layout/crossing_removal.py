@@ -1,10 +1,10 @@
-"""The last touch to a drawing: nodes that move so that fewer wires cross.
+"""Removes remaining crossings from a layered drawing by moving single nodes.
 
 The order of columns (`crossings`) is chosen as if wires bent around the cards they pass. The canvas
-draws each as one curve, so what remains is counted on those curves, and nodes are moved one by one,
-up, down or to another column, to where the fewest cross or pass behind cards. Where nothing helps
-any more, a few nodes are put elsewhere at random, and it starts again (iterated local search;
-Lourenco, Martin and Stuetzle, "Iterated local search", 2003).
+draws each wire as one curve, so crossings are counted on those curves, and nodes are moved one by
+one, up, down or to another column, to the position with the fewest crossings and wires behind
+cards. In a local minimum a few nodes are moved at random and the search continues (iterated local
+search; Lourenco, Martin and Stuetzle, "Iterated local search", 2003).
 """
 
 from __future__ import annotations
@@ -23,99 +23,99 @@ Wires = Sequence[tuple[str, float, str, float]]
 """(source, how far below its top, target, how far below its top)."""
 
 STEP = 18.0
-"""Horizontal distance of the places where heights of wires are compared."""
+"""Horizontal distance of the samples at which the heights of wires are compared."""
 MOST_NODES, MOST_SAMPLES = 200, 600
 EFFORT, PATIENCE = 2_500, 6
-"""About how many moves are weighed in all, and how many kicks may change nothing."""
+"""Approximate limits of moves evaluated in all, and of kicks without improvement."""
 KICK = 5
-"""Nodes put elsewhere at random when nothing helps."""
+"""Nodes moved at random in a local minimum."""
 HIDDEN, LENGTH, HEIGHT = 0.5, 1 / 2000, 1 / 400
-"""What counts beside a crossing: a card before a wire, a unit of wire, a unit of height in all."""
+"""Costs relative to a crossing: a wire behind a card, a unit of wire, a unit of total height."""
 
 
-def untangle(
+def remove_crossings(
     columns: Sequence[Sequence[str]],
     places: dict[str, Position],
     boxes: Mapping[str, Size],
     wires: Wires,
     gap: float,
 ) -> None:
-    """Moves nodes in ``places`` (top left corners) where that saves crossings.
+    """Moves nodes in ``places`` (top left corners) if that removes crossings.
 
     Args:
         columns: the nodes by column, from left to right; wires run to the right.
         boxes: width and height of the nodes.
-        gap: the least distance of two nodes in a column.
+        gap: the minimum distance of two nodes in a column.
 
-    Does nothing for graphs of more than `MOST_NODES`, whose drawing would take seconds.
+    Does nothing for graphs of more than `MOST_NODES`, where it would take seconds.
     """
     if not wires or sum(map(len, columns)) > MOST_NODES:
         return
     cards = {node: places[node] for column in columns for node in column}
-    tangle = _Tangle(cards, boxes, wires)
-    search = _Search(tangle, [list(column) for column in columns], boxes, gap)
+    drawing = _Drawing(cards, boxes, wires)
+    search = _Search(drawing, [list(column) for column in columns], boxes, gap)
     search.run()
     places.update(search.best)
 
 
 class _Search:
-    """Moves nodes of a `_Tangle` among its columns; ``best`` are the places that cost least."""
+    """Moves nodes of a `_Drawing` among its columns; ``best`` are the positions of least cost."""
 
     def __init__(
-        self, tangle: _Tangle, columns: list[list[str]], boxes: Mapping[str, Size], gap: float
+        self, drawing: _Drawing, columns: list[list[str]], boxes: Mapping[str, Size], gap: float
     ) -> None:
-        self.tangle, self.columns, self.boxes, self.gap = tangle, columns, boxes, gap
+        self.drawing, self.columns, self.boxes, self.gap = drawing, columns, boxes, gap
         self.column_of = {n: i for i, column in enumerate(columns) for n in column}
-        self.left = [min(tangle.place[n][0] for n in column) for column in columns]
+        self.left = [min(drawing.place[n][0] for n in column) for column in columns]
         self.width = [max(boxes[n][0] for n in column) for column in columns]
         self.random = random.Random(1)
-        self.best, self.least = dict(tangle.place), tangle.cost
+        self.best, self.least = dict(drawing.place), drawing.cost
 
     def run(self) -> None:
-        """Searches until nothing is in the way, nothing helps or the effort is spent."""
+        """Searches until there are no crossings, no improvement, or the limit is reached."""
         idle = 0
-        while self.tangle.is_tangled and idle < PATIENCE and self.tangle.weighed < EFFORT:
-            while self._sweep() and self.tangle.weighed < EFFORT:
+        while self.drawing.has_crossings and idle < PATIENCE and self.drawing.weighed < EFFORT:
+            while self._sweep() and self.drawing.weighed < EFFORT:
                 pass
             idle += 1
-            if self.tangle.cost < self.least - 1e-6:
-                self.best, self.least, idle = dict(self.tangle.place), self.tangle.cost, 0
-            if self.tangle.weighed < EFFORT:
+            if self.drawing.cost < self.least - 1e-6:
+                self.best, self.least, idle = dict(self.drawing.place), self.drawing.cost, 0
+            if self.drawing.weighed < EFFORT:
                 self._kick()
 
     def _sweep(self) -> bool:
         moved = [self._improve(node) for node in self.column_of]
         for column in self.columns:
-            order = sorted(column, key=lambda n: self.tangle.place[n][1])
+            order = sorted(column, key=lambda n: self.drawing.place[n][1])
             moved += [self._swap(*pair) for pair in pairwise(order)]
         return any(moved)
 
     def _improve(self, node: str) -> bool:
-        """Moves a node to its best free place."""
-        if not self.tangle.is_in_the_way(node):
+        """Moves a node to its best free position."""
+        if not self.drawing.is_crossed(node):
             return False
-        return self._take(self.tangle.best_of([{node: p} for p in self._free(node)]))
+        return self._take(self.drawing.best_of([{node: p} for p in self._free(node)]))
 
     def _swap(self, upper: str, lower: str) -> bool:
-        """Lets two neighbours in a column change their order if that is better."""
-        if not (self.tangle.is_in_the_way(upper) or self.tangle.is_in_the_way(lower)):
+        """Swaps two neighbours in a column if that is better."""
+        if not (self.drawing.is_crossed(upper) or self.drawing.is_crossed(lower)):
             return False
-        (x, top), (other_x, low) = self.tangle.place[upper], self.tangle.place[lower]
+        (x, top), (other_x, low) = self.drawing.place[upper], self.drawing.place[lower]
         bottom = low + self.boxes[lower][1]
         choice = {lower: (other_x, top), upper: (x, bottom - self.boxes[upper][1])}
-        return self._take(self.tangle.best_of([choice]))
+        return self._take(self.drawing.best_of([choice]))
 
     def _kick(self) -> None:
-        """Goes back to the best, and puts a few crossed nodes into free places at random."""
+        """Returns to the best positions, and moves a few crossed nodes to free ones at random."""
         self._take(self.best)
-        guilty = [n for n in self.column_of if self.tangle.is_in_the_way(n)]
-        for node in self.random.sample(guilty, min(KICK, len(guilty))):
+        crossed = [n for n in self.column_of if self.drawing.is_crossed(n)]
+        for node in self.random.sample(crossed, min(KICK, len(crossed))):
             self._take({node: self.random.choice(list(self._free(node)))})
 
     def _take(self, choice: Mapping[str, Position] | None) -> bool:
         if choice is None:
             return False
-        self.tangle.move(choice)
+        self.drawing.move(choice)
         for node, (x, _) in choice.items():
             column = self.left.index(x)
             if column != self.column_of[node]:
@@ -125,25 +125,25 @@ class _Search:
         return True
 
     def _free(self, node: str) -> Iterator[Position]:
-        """In each gap that holds the node, the place nearest to where its wires run level."""
-        wish, (width, height) = self.tangle.wish(node), self.boxes[node]
-        first, last = self.tangle.between(node, self.column_of, len(self.columns))
+        """For each gap that is large enough, the position nearest to the preferred one."""
+        preferred_top, (width, height) = self.drawing.preferred_top(node), self.boxes[node]
+        first, last = self.drawing.between(node, self.column_of, len(self.columns))
         for column in range(first, last + 1):
             if width > self.width[column]:
                 continue
             others = [n for n in self.columns[column] if n != node]
-            tops = ((self.tangle.place[n][1], self.boxes[n][1]) for n in others)
+            tops = ((self.drawing.place[n][1], self.boxes[n][1]) for n in others)
             taken = sorted((top - self.gap, top + h + self.gap) for top, h in tops)
             starts = [float("-inf"), *(end for _, end in taken)]
             ends = [*(start for start, _ in taken), float("inf")]
             for start, end in zip(starts, ends, strict=True):
                 if end - start >= height:
-                    yield self.left[column], min(max(wish, start), end - height)
+                    yield self.left[column], min(max(preferred_top, start), end - height)
 
 
 @dataclass
 class _Curves:
-    """Wires as heights over a grid: (n, samples), NaN where one does not run; ends and lengths."""
+    """Wires as heights over a grid: (n, samples), NaN outside their extent; ends and lengths."""
 
     left: np.ndarray
     right: np.ndarray
@@ -151,13 +151,13 @@ class _Curves:
     length: np.ndarray
 
 
-class _Tangle:
-    """The wires, where they run, which of them cross, and which pass behind cards.
+class _Drawing:
+    """The wires, their curves, which of them cross, and which pass behind cards.
 
     Attributes:
         place: the top left corner of each node.
-        cost: crossings, hidden stretches and length, weighed.
-        weighed: how many moves have been looked at.
+        cost: the weighted sum of crossings, hidden parts and length.
+        weighed: how many moves have been evaluated.
     """
 
     def __init__(
@@ -187,7 +187,7 @@ class _Tangle:
         """(wires, cards): which wire passes behind which card."""
 
     @property
-    def is_tangled(self) -> bool:
+    def has_crossings(self) -> bool:
         return bool(self.crossed.any() or self.hidden.any())
 
     @property
@@ -195,20 +195,20 @@ class _Tangle:
         pairs, hidden = int(self.crossed.sum()) // 2, int(self.hidden.sum())
         return pairs + HIDDEN * hidden + LENGTH * float(self.all.length.sum()) + self._height()
 
-    def is_in_the_way(self, node: str) -> bool:
-        """Whether its wires cross others or pass behind cards, or wires behind its own."""
+    def is_crossed(self, node: str) -> bool:
+        """Whether the node's wires cross or pass behind cards, or wires pass behind its card."""
         which = self.of[node]
         mine = self.crossed[which].any() or self.hidden[which].any()
         return bool(mine or self.hidden[:, self.index[node]].any())
 
     def between(self, node: str, column_of: Mapping[str, int], count: int) -> tuple[int, int]:
-        """The first and last column in which the node's wires run to the right."""
+        """The first and last column in which the node's wires lead to the right."""
         sources = [column_of[self.wires[i][0]] for i in self.of[node] if self.wires[i][2] == node]
         targets = [column_of[self.wires[i][2]] for i in self.of[node] if self.wires[i][0] == node]
         return max(sources, default=-1) + 1, min(targets, default=count) - 1
 
-    def wish(self, node: str) -> float:
-        """The top at which the node's wires run level, on the mean."""
+    def preferred_top(self, node: str) -> float:
+        """The top at which the node's wires are horizontal on average."""
         tops = []
         for index in self.of[node]:
             source, there, target, here = self.wires[index]
@@ -219,7 +219,7 @@ class _Tangle:
         return sum(tops) / len(tops) if tops else self.place[node][1]
 
     def best_of(self, choices: Sequence[Mapping[str, Position]]) -> Mapping[str, Position] | None:
-        """The move (node -> place) that is better than none and than the others, or None."""
+        """The best move (node -> position) that reduces the cost, or None."""
         if not choices:
             return None
         best, least = None, self._weigh({n: self.place[n] for n in choices[0]}) - 1e-6
@@ -231,7 +231,7 @@ class _Tangle:
         return best
 
     def move(self, choice: Mapping[str, Position]) -> None:
-        """Puts nodes elsewhere."""
+        """Applies a move."""
         self.place.update(choice)
         for node, (x, y) in choice.items():
             self.cards[self.index[node], :2] = x, y
@@ -250,7 +250,7 @@ class _Tangle:
         return np.array(sorted({i for n in choice for i in self.of[n]}), int)
 
     def _weigh(self, choice: Mapping[str, Position]) -> float:
-        """What the wires and cards that a move touches cost after it."""
+        """The cost, after a move, of the wires and cards that it affects."""
         which = self._touched(choice)
         curves = self._curves(which, choice)
         crossed = self._crossed(which, curves)
@@ -271,7 +271,7 @@ class _Tangle:
         return HEIGHT * float((top + height).max() - top.min())
 
     def _hidden(self, curves: _Curves, cards: np.ndarray) -> np.ndarray:
-        """(wires, cards): whether a wire passes behind a card, at every second place."""
+        """(wires, cards): whether a wire passes behind a card, at every second sample."""
         hidden = np.zeros((len(curves.left), len(cards)), bool)
         left, right = cards[:, 0], cards[:, 0] + cards[:, 2]
         first, last = curves.left.min(initial=np.inf), curves.right.max(initial=-np.inf)
@@ -288,7 +288,7 @@ class _Tangle:
         return hidden
 
     def _curves(self, which: np.ndarray, choice: Mapping[str, Position]) -> _Curves:
-        """Where these wires run, were nodes where ``choice`` has them."""
+        """The curves of these wires with nodes at the positions of ``choice``."""
         ends = np.zeros((len(which), 4))
         for row, index in enumerate(which):
             source, there, target, here = self.wires[index]
@@ -302,7 +302,7 @@ class _Tangle:
         return _Curves(left, right, heights.astype(np.float32), length)
 
     def _crossed(self, which: np.ndarray, curves: _Curves) -> np.ndarray:
-        """(len(which), wires): whether two wires change sides, these running along ``curves``."""
+        """(len(which), wires): whether two wires cross, these along ``curves``."""
         crossed = np.zeros((len(which), len(self.wires)), bool)
         if not len(which):
             return crossed
@@ -316,7 +316,7 @@ class _Tangle:
         high = int(np.searchsorted(self.grid, last, "right"))
         gaps = curves.heights[:, None, low:high] - self.all.heights[near, low:high]
         self.all.heights[which] = old
-        with np.errstate(invalid="ignore"):  # NaN where one of them does not run
+        with np.errstate(invalid="ignore"):  # NaN outside the extent of one of them
             turned = (gaps[..., 1:] * gaps[..., :-1] < 0).any(axis=-1)
         crossed[:, near] = turned
         return crossed & self.apart[which]
@@ -327,8 +327,8 @@ _ACROSS, _RISEN = 1.5 * _U - 1.5 * _U**2 + _U**3, 3 * _U**2 - 2 * _U**3
 
 
 def _eased(across: np.ndarray) -> np.ndarray:
-    """How much of its rise a wire has made at a share of its way; NaN outside 0 to 1.
+    """The fraction of its rise that a wire has at a fraction of its width; NaN outside 0 to 1.
 
-    A cubic whose control points lie level at half of its width.
+    A cubic with horizontal tangents and control points at half of its width.
     """
     return np.interp(across, _ACROSS, _RISEN, left=np.nan, right=np.nan)

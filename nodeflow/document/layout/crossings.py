@@ -1,6 +1,6 @@
-"""Ordering the columns of a layered drawing so that few wires cross.
+"""Ordering the columns of a layered drawing for few crossings.
 
-Sweeps by barycentre with exchanges of neighbours in between, after Gansner, Koutsofios, North and
+Sweeps by barycentre with swaps of neighbours in between, after Gansner, Koutsofios, North and
 Vo, "A technique for drawing directed graphs" (1993), section 3; the best order seen is kept.
 """
 
@@ -13,19 +13,19 @@ Ends = Mapping[str, Sequence[tuple[str, float, float]]]
 """Node -> (other node, height of the port here, height of the port there) of its wires."""
 
 EFFORT = 20_000
-"""About how many nodes are looked at in all; small graphs get many sweeps, large ones few."""
+"""Approximate limit of nodes visited in all; small graphs get many sweeps, large ones few."""
 FEWEST, MOST = 2, 24
 PATIENCE = 6
-"""Sweeps without a better order, after which the search ends."""
+"""Sweeps without improvement after which the search ends."""
 PORT = 1e-5
-"""What a unit of a port's height counts beside a place in a column."""
+"""Weight of a unit of a port's height relative to a position in a column."""
 
 
 def order_columns(columns: list[list[str]], before: Ends, after: Ends) -> None:
     """Sorts each column in place.
 
     Args:
-        columns: the nodes by column, in an order that settles ties; wires join neighbours only.
+        columns: the nodes by column, in an order that breaks ties; wires connect neighbours only.
         before, after: the wires to the columns on the left and on the right.
     """
     size = sum(map(len, columns))
@@ -42,7 +42,7 @@ def order_columns(columns: list[list[str]], before: Ends, after: Ends) -> None:
 
 
 def crossings(columns: Sequence[Sequence[str]], after: Ends) -> int:
-    """Returns how many wires cross, drawn straight from column to column."""
+    """Returns the number of crossings of wires drawn straight from column to column."""
     place = {node: i for column in columns for i, node in enumerate(column)}
     total = 0
     for column in columns:
@@ -59,7 +59,7 @@ def crossings(columns: Sequence[Sequence[str]], after: Ends) -> int:
 
 
 def _searched(columns: list[list[str]], before: Ends) -> list[list[str]]:
-    """The columns in the order of a walk from the sinks: inputs of one node stand together."""
+    """The columns in the order of a traversal from the sinks: inputs of one node are adjacent."""
     column_of = {node: c for c, column in enumerate(columns) for node in column}
     result: list[list[str]] = [[] for _ in columns]
     seen: set[str] = set()
@@ -80,7 +80,7 @@ def _searched(columns: list[list[str]], before: Ends) -> list[list[str]]:
 def _sweep(
     columns: list[list[str]], before: Ends, after: Ends, sweeps: int
 ) -> tuple[list[list[str]], int]:
-    """The best order met in sweeps from left to right and back."""
+    """The best order found in sweeps from left to right and back."""
     place = {node: float(i) for column in columns for i, node in enumerate(column)}
     best, least, worse = [list(c) for c in columns], crossings(columns, after), 0
     for sweep in range(sweeps):
@@ -108,14 +108,14 @@ def _number(column: list[str], place: dict[str, float]) -> None:
 def _barycentre(
     links: Sequence[tuple[str, float, float]], place: Mapping[str, float], default: float
 ) -> float:
-    """The mean place of a node's neighbours; one without any keeps its own."""
+    """The mean position of a node's neighbours; without any, its own."""
     if not links:
         return default
     return sum(place[other] + PORT * (there - here) for other, here, there in links) / len(links)
 
 
 def _exchange(columns: list[list[str]], before: Ends, after: Ends, place: dict[str, float]) -> None:
-    """Swaps neighbours in a column as long as that saves crossings."""
+    """Swaps neighbours in a column as long as that removes crossings."""
     for _ in range(4):
         changed = False
         for column in columns:

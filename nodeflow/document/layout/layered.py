@@ -2,7 +2,7 @@
 
 Layered drawing after Sugiyama, Tagawa and Toda, "Methods for visual understanding of hierarchical
 system structures" (1981): assign layers by longest path, order each by the barycentre of its
-neighbours, then place. Nodes without inputs stand right before what uses them first.
+neighbours, then place. Nodes without inputs are placed right before their first user.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from nodeflow.document.analysis.port_names import port_order
 from nodeflow.document.analysis.ports import in_ports, out_ports
 from nodeflow.document.analysis.traversal import topological
 from nodeflow.document.layout.card_size import HEADER, ROW, Size, node_size
-from nodeflow.document.layout.crossing_removal import untangle
+from nodeflow.document.layout.crossing_removal import remove_crossings
 from nodeflow.document.layout.crossings import order_columns
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.names import natural_key
 from nodeflow.document.model.records import Wire
 
 COLUMN_GAP, ROW_GAP = 72.0, 28.0
-BEND = (0.0, 12.0)  # what a wire takes where it passes a column
+BEND = (0.0, 12.0)  # the space of a wire that passes a column
 TIGHTENINGS = 3
 PLACINGS, SMALL = 10, 600  # rounds, for graphs of fewer nodes and bends
-MOST_BENDS = 4000  # beyond it, wires of a large graph pass behind cards
+MOST_BENDS = 4000  # with more, wires pass behind cards
 
 Position = tuple[float, float]
 
@@ -38,15 +38,15 @@ def layout(
     analysis: Analysis | None = None,
     origin: Position = (0, 0),
 ) -> dict[str, Position]:
-    """Returns the place of the top left corner of each node, for `commands.move`.
+    """Returns the position of the top left corner of each node, for `commands.move`.
 
     Args:
         ids: nodes to lay out; default: all.
         sizes: width and height of the nodes as drawn; default: estimated.
         analysis: of this document, for better estimates.
-        origin: top left corner of the whole.
+        origin: top left corner of the drawing.
 
-    All wires run to the right (but for those of loops), and no two nodes overlap.
+    All wires lead to the right (except those of loops), and no two nodes overlap.
     """
     chosen = set(doc.nodes if ids is None else ids)
     known = sizes or {}
@@ -60,12 +60,12 @@ def layout(
 def layout_boxes(
     boxes: Mapping[str, Size], links: Iterable[tuple[str, float, str, float]]
 ) -> dict[str, Position]:
-    """Returns the places of boxes that are no nodes, such as frames, from (0, 0).
+    """Returns the positions of boxes that are not nodes, such as frames, from (0, 0).
 
     Args:
         boxes: key -> width and height.
-        links: (source, how far below its top, target, how far below its top), as wires are.
-            Those that close a loop count for nothing.
+        links: (source, distance below its top, target, distance below its top), like wires.
+            Those that close a loop are ignored.
     """
     net = _Net()
     for link in links:
@@ -75,7 +75,7 @@ def layout_boxes(
 
 
 def _order_boxes(net: _Net, boxes: Mapping[str, Size]) -> list[str]:
-    """Sources first; where only loops are left, the wires into the first box are cut."""
+    """Sources first; if only loops are left, the wires into the first box are removed."""
     order: dict[str, None] = {}
     waiting = sorted(boxes, key=natural_key)
     while waiting:
@@ -92,7 +92,7 @@ def _order_boxes(net: _Net, boxes: Mapping[str, Size]) -> list[str]:
 def _laid_out(
     net: _Net, order: list[str], boxes: dict[str, Size], origin: Position
 ) -> dict[str, Position]:
-    """The places of what is in `order` (sources first), whose sizes are `boxes`."""
+    """The positions of the nodes in `order` (sources first) with sizes `boxes`."""
     if not order:
         return {}
     columns = _columns(net, order)
@@ -103,7 +103,7 @@ def _laid_out(
     boxes.update(dict.fromkeys(_add_bends(net, columns), BEND))
     order_columns(columns, net.ends(net.before), net.ends(net.after))
     places = _place(net, columns, boxes)
-    untangle(cards, places, boxes, wires, ROW_GAP)
+    remove_crossings(cards, places, boxes, wires, ROW_GAP)
     lift = min(places[node][1] for node in order)
     return {
         node: (
@@ -115,7 +115,7 @@ def _laid_out(
 
 
 class _Link(NamedTuple):
-    """A wire as one end sees it: the other node, and how far below their tops its ends lie."""
+    """A wire at one of its ends: the other node, and the distances of both ends below the tops."""
 
     other: str
     here: float
@@ -125,17 +125,17 @@ class _Link(NamedTuple):
 class _Net:
     """The wires among the nodes to lay out, without loops.
 
-    Everything is in the order of ids and ports, so that equal documents look equal.
+    Everything is ordered by ids and ports, so that equal documents get equal layouts.
     """
 
     def __init__(self) -> None:
         self.before: dict[str, list[_Link]] = defaultdict(list)
         self.after: dict[str, list[_Link]] = defaultdict(list)
         self.outside: list[tuple[Wire, float]] = []
-        """Wires from nodes that are not laid out, and the depth of the ports they end at."""
+        """The inputs wired from nodes that are not laid out, by the depth of their ports."""
 
     def read(self, doc: Document, chosen: set[str], looping: Mapping[str, str]) -> None:
-        """Takes in the wires of a document; those that close loops are left out."""
+        """Reads the wires of a document, except those that close loops."""
         outputs: dict[str, list[str]] = {}
         for target in sorted(chosen, key=natural_key):
             wires = doc.wires_into(target)
@@ -160,13 +160,13 @@ class _Net:
 
     @staticmethod
     def ends(links: Mapping[str, list[_Link]]) -> dict[str, list[tuple[str, float, float]]]:
-        """The wires by node as `crossings` takes them."""
+        """The wires by node, as `crossings` needs them."""
         ends: dict[str, list[tuple[str, float, float]]] = defaultdict(list)
         ends.update((node, [(k.other, k.here, k.there) for k in ks]) for node, ks in links.items())
         return ends
 
     def unlink(self, target: str, link: _Link) -> None:
-        """Removes the wire that `target` sees as `link`."""
+        """Removes the wire that is `link` at `target`."""
         self.before[target].remove(link)
         self.after[link.other].remove(_Link(target, link.there, link.here))
 
@@ -176,17 +176,17 @@ def _depth(ports: list[str], port: str) -> float:
 
 
 def _tighten(net: _Net, layer: dict[str, int], node: str) -> None:
-    """Moves a node to the end of its slack where its wires are shorter in all."""
+    """Moves a node within its slack to where the total length of its wires is smaller."""
     inputs, users = net.before[node], net.after[node]
     if users and len(users) >= len(inputs):
-        # as many wires on either side: to the right, so that values stand by what uses them
+        # equal on both sides: to the right, so that values are next to their users
         layer[node] = min(layer[link.other] for link in users) - 1
     elif inputs:
         layer[node] = max(layer[link.other] for link in inputs) + 1
 
 
 def _columns(net: _Net, order: list[str]) -> list[list[str]]:
-    """Layers by longest path, then tightened so that wires are short."""
+    """Layers by longest path, then tightened for short wires."""
     layer: dict[str, int] = {}
     for node in order:
         layer[node] = max((layer[link.other] + 1 for link in net.before[node]), default=0)
@@ -202,9 +202,9 @@ def _columns(net: _Net, order: list[str]) -> list[list[str]]:
 
 
 def _add_bends(net: _Net, columns: list[list[str]]) -> list[str]:
-    """Puts an empty place into each column that a wire passes, so that it passes beside cards.
+    """Adds a dummy node to each column that a wire passes, so that it passes beside cards.
 
-    Wires of one output share theirs. Wires from outside come in from the left.
+    Wires of one output share theirs. Wires from outside enter from the left.
     """
     layer = {node: i for i, column in enumerate(columns) for node in column}
     bends: dict[tuple[str, object, int], str] = {}
@@ -241,7 +241,7 @@ def _add_bends(net: _Net, columns: list[list[str]]) -> list[str]:
 
 
 def _place(net: _Net, columns: list[list[str]], boxes: Mapping[str, Size]) -> dict[str, Position]:
-    """Turns columns into coordinates: each node near the middle of its neighbours."""
+    """Computes coordinates from columns: each node near the middle of its neighbours."""
     left: list[float] = []
     x = 0.0
     for column in columns:
@@ -249,21 +249,21 @@ def _place(net: _Net, columns: list[list[str]], boxes: Mapping[str, Size]) -> di
         x += max(boxes[node][0] for node in column) + COLUMN_GAP
     top: dict[str, float] = {}
     for column in columns:
-        _pack(column, [_wish(net.before[node], top) for node in column], boxes, top)
+        _pack(column, [_preferred_top(net.before[node], top) for node in column], boxes, top)
     for _ in range(PLACINGS if len(boxes) < SMALL else 3):
         for column in reversed(columns):
             sides = [net.after[node] or net.before[node] for node in column]
-            wishes = [_wish(s, top, top[n]) for s, n in zip(sides, column, strict=True)]
+            wishes = [_preferred_top(s, top, top[n]) for s, n in zip(sides, column, strict=True)]
             _pack(column, wishes, boxes, top)
         for column in columns:
             sides = [net.before[node] or net.after[node] for node in column]
-            wishes = [_wish(s, top, top[n]) for s, n in zip(sides, column, strict=True)]
+            wishes = [_preferred_top(s, top, top[n]) for s, n in zip(sides, column, strict=True)]
             _pack(column, wishes, boxes, top)
     return {node: (left[i], top[node]) for i, column in enumerate(columns) for node in column}
 
 
-def _wish(links: list[_Link], top: Mapping[str, float], default: float = 0.0) -> float:
-    """Where a node would like its top to be: so that its wires run level, on the mean."""
+def _preferred_top(links: list[_Link], top: Mapping[str, float], default: float = 0.0) -> float:
+    """The preferred top of a node: where its wires are horizontal on average."""
     tops = [top[k.other] + k.there - k.here for k in links if k.other in top]
     return sum(tops) / len(tops) if tops else default
 
@@ -274,12 +274,12 @@ def _pack(
     boxes: Mapping[str, Size],
     top: dict[str, float],
 ) -> None:
-    """Places a column in its order, without overlaps, as near to the wishes as can be.
+    """Places a column in its order, without overlaps, as near as possible to the preferences.
 
-    Least squares with order (isotonic regression, pool adjacent violators): nodes that want the
-    same place form a block around the mean of what they want.
+    Isotonic regression by pooling adjacent violators: nodes with conflicting preferences form a
+    block around their mean.
     """
-    blocks: list[tuple[float, int]] = []  # mean wish of the block's start, number of nodes
+    blocks: list[tuple[float, int]] = []  # mean preferred start of the block, number of nodes
     offsets: list[float] = []
     y = 0.0
     for node in column:

@@ -1,7 +1,7 @@
-"""How wide text is, without a font loaded: advances of the bundled fonts, in thousandths of an em.
+"""The width of text without loading a font: advances of the bundled fonts, in 1/1000 em.
 
-Layouts made without a window need sizes that hold in the window. A test compares this table with
-the fonts. Kerning, which only ever pulls letters a little closer, is left out.
+Layouts computed without a window need the sizes of the window. A test compares this table with the
+fonts. Kerning is ignored; it only moves letters slightly closer.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _ADVANCES = {
     400: dict(zip(_CHARACTERS, _REGULAR, strict=True)),
     600: dict(zip(_CHARACTERS, _SEMIBOLD, strict=True)),
 }
-_WIDEST = 1000  # what is not in the table (other scripts) counts as a full em
+_WIDEST = 1000  # other characters are assumed to be a full em wide
 
 
 @lru_cache(maxsize=65536)

@@ -231,7 +231,7 @@ class InsertablesMenu(QObject):
 
 def _kind(op_id: str) -> str:
     """`subgraph` or `library`, or nothing for an op."""
-    return op_id.partition("/")[0] if insertables.is_offer(op_id) else ""
+    return op_id.partition("/")[0] if insertables.is_insertable(op_id) else ""
 
 
 def _name(op_id: str) -> str:

@@ -251,13 +251,13 @@ class SubgraphActions(QObject):
     def _found(self, query: str) -> list[Row]:
         return [
             Row(op.title, op.summary, data=op.id, op=op.id, category=op.category)
-            for op in insertables.offers(self._workspace.document)
+            for op in insertables.available(self._workspace.document)
             if score(query, op.title) > 0
         ]
 
-    def insertables(self) -> list[insertables.Offer]:
+    def insertables(self) -> list[insertables.Insertable]:
         """The file's subgraphs and the library, as the palette shows them."""
-        return insertables.offers(self._workspace.document, every=True)
+        return insertables.available(self._workspace.document, every=True)
 
     def refresh_insertables(self) -> None:
         """The library, the file's subgraphs or the graph to put them into may be others."""

@@ -42,7 +42,7 @@ from PySide6.QtWidgets import (
 
 from nodeflow.document.analysis.declarations import declarations
 from nodeflow.document.analysis.subgraph_declarations import SubgraphDeclaration
-from nodeflow.document.edit.insertables import is_offer
+from nodeflow.document.edit.insertables import is_insertable
 from nodeflow.graph.declaration import NodeDeclaration
 from nodeflow.ui.canvas.paint.op_icons import draw_sign, tile
 from nodeflow.ui.core.theme import SPACE, TYPE, Theme, draw_icon, font, icon
@@ -164,7 +164,7 @@ class PaletteTree(QTreeView):
         """What a key asks for in the current row."""
         plain = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
         wanted = KEYS.get((Qt.Key(event.key()), plain), "")
-        return wanted if is_offer(self.op_at(self.currentIndex())) else ""
+        return wanted if is_insertable(self.op_at(self.currentIndex())) else ""
 
     def event(self, event: QEvent) -> bool:
         """Keys that mean something here are not the window's."""

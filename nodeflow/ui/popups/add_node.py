@@ -100,7 +100,7 @@ class SearchToAdd(QuickPick):
         """Subgraphs and templates; a node's place can be taken by neither."""
         if isinstance(self.asked.context, ReplaceContext):
             return []
-        return [*insertables.offers(self.view.document)]
+        return [*insertables.available(self.view.document)]
 
     # ---- finding ----------------------------------------------------------------------------
 
@@ -217,7 +217,7 @@ def add_and_wire(
     """
     document = view.document
     corner = _corner(op, at, dropped)
-    with document.transaction(f"Add {insertables.called(op.id)}"):
+    with document.transaction(f"Add {insertables.display_name(op.id)}"):
         node_id, *more = insertables.add(document, op.id, corner, _attrs(op, context))
         if more:
             return node_id
@@ -230,7 +230,7 @@ def add_and_wire(
 def add_into_wire(view: CanvasView, op: NodeDeclaration, at: QPointF, wire: Wire) -> None:
     """Add a node at a scene point and put it into a wire, as one undo step."""
     document = view.document
-    with document.transaction(f"Insert {insertables.called(op.id)}"):
+    with document.transaction(f"Insert {insertables.display_name(op.id)}"):
         node_id = insertables.add(document, op.id, _corner(op, at, None))[0]
         found = insertion(document, view.scene.analysis, document.nodes[node_id], wire)
         if found is not None:

@@ -88,7 +88,7 @@ class PaletteDrag:
         self._canvas.update()
         if preview is None or not self._canvas.rect().contains(preview.at.toPoint()):
             return None
-        with self._scene.document.transaction(f"Add {insertables.called(preview.op_id)}"):
+        with self._scene.document.transaction(f"Add {insertables.display_name(preview.op_id)}"):
             node = self._edits.add_node(preview.op_id, preview.corner)
             if node is not None:
                 preview.drop.insert(node)

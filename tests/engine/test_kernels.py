@@ -175,5 +175,5 @@ def test_a_new_kernel_is_the_op_and_the_kernel(reverse):
     with nf.Session(graph, tier="compiled") as session:
         assert np.array_equal(session.run(y), 2 * x[::-1])
         _, trace = session.profile(y)
-        assert "test_reverse" in session.explain(y)
+        assert ", reverse: test_reverse\n" in session.explain(y)
     assert "reverse" in {event.get("cat") for event in trace["traceEvents"]}

@@ -143,7 +143,7 @@ def test_explain_says_what_was_done() -> None:
     assert "right equals left" in text
     assert "fuse" in text
     assert "# left" in text
-    assert re.search(r"# kernel \d+: total\n", text), "also of kernels without a formula"
+    assert re.search(r"# kernel \d+, reduction: total\n", text), "also of kernels without a formula"
     assert "float32" in text.split("buffers:")[1]
 
 

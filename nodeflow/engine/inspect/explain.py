@@ -8,7 +8,7 @@ from nodeflow.engine.ir.launches import KernelLaunch
 from nodeflow.engine.ir.levels import Level, LoopLevel, all_launches
 from nodeflow.engine.ir.plan import LoopPlan, Plan
 from nodeflow.engine.kernels.kernel import GroupToLaunch
-from nodeflow.engine.kernels.registry import kernel_of
+from nodeflow.engine.kernels.registry import kernel_of, label_of
 from nodeflow.engine.plan.passes import rewrites_in_order
 
 
@@ -22,16 +22,18 @@ def explain(plan: Plan) -> str:
     lines.append(f"arena: {plan.arena_size:,} bytes; kernels: {len(plan.sources())}")
     named = _named_sources(plan)
     numbers: dict[str, int] = {}
+    labels: dict[str, str] = {}
     users: dict[str, dict[str, None]] = {}
     for index, phase in enumerate(plan.phases):
         for launch in all_launches(phase.levels):
             numbers.setdefault(launch.source, len(numbers))
+            labels.setdefault(launch.source, label_of(launch))
             users.setdefault(launch.source, {})[_nodes(launch)] = None
         lines += _listed(phase.levels, numbers, f"phase {index}, level")
         for group in phase.fallback:
             lines.append(f"phase {index}, by reference: {group.actions[0].node.name}")
     texts = [
-        f"# kernel {number}: {'; '.join(users[source])}\n{named[source]}"
+        f"# kernel {number}, {labels[source]}: {'; '.join(users[source])}\n{named[source]}"
         for source, number in numbers.items()
     ]
     return "\n".join([*lines, "", *texts])

@@ -27,7 +27,7 @@ from nodeflow.engine.ir.groups import Group
 from nodeflow.engine.ir.launches import KernelLaunch
 from nodeflow.engine.ir.levels import Level, LoopLevel, all_launches, count_loops, work_of
 from nodeflow.engine.ir.plan import SERIAL_NS
-from nodeflow.engine.kernels.registry import kernel_of
+from nodeflow.engine.kernels.registry import label_of
 from nodeflow.engine.runtime.program import Program
 
 
@@ -170,13 +170,10 @@ class Profiler:
 
     def _note(self, launch: KernelLaunch, thread: int, start: float, end: float, task: int) -> None:
         nodes: tuple[str, ...] = ()
-        kind, moved = launch.label, launch.moved
+        kind, moved = label_of(launch), launch.moved
         if launch.group is not None:
             nodes = launch.group.names
-            kind, moved = (
-                kernel_of(launch.group).label_of(launch.group),
-                launch.group.bytes_moved(self.actions),
-            )
+            moved = launch.group.bytes_moved(self.actions)
         moved //= launch.tasks
         self.timings.append(Timing(nodes, kind, thread, start, end, moved, task, launch.tasks))
 

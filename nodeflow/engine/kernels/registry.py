@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import nodeflow.engine.kernels as package
 from nodeflow.engine.ir.actions import Action, Actions
 from nodeflow.engine.ir.groups import Group
+from nodeflow.engine.ir.launches import KernelLaunch
 from nodeflow.engine.kernels.kernel import Kernel, LoweringRule
 from nodeflow.ops.lowering import Lowering
 
@@ -64,6 +65,11 @@ def can_fail(actions: Actions, action: Action) -> bool:
         return True
     rule = rule_of(action.lowering)
     return isinstance(rule, Kernel) and rule.can_fail(actions, action, action.lowering)
+
+
+def label_of(launch: KernelLaunch) -> str:
+    """The kind of a launch's kernel, or what it does, in words."""
+    return launch.label if launch.group is None else kernel_of(launch.group).label_of(launch.group)
 
 
 def registered() -> dict[type[Lowering], LoweringRule[Any]]:

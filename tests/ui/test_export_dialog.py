@@ -128,7 +128,7 @@ def test_inside_a_subgraph_its_graph_is_drawn_with_types_and_the_file_carried(
     assert dialog.what.currentText() == "The subgraph sums"
     found = load_picture(path)
     assert flow.dumps(found) == flow.dumps(doc), "the file comes back, not a part of it"
-    drawn = list(map(views[0].scene.face, views[0].scene.nodes.used().tolist()))
+    drawn = list(map(views[0].scene.card, views[0].scene.nodes.used().tolist()))
     assert {f.title for f in drawn} == {"inputs", "outputs", "d", "e"}
     assert [p.type_text for f in drawn if f.title == "d" for p in f.outputs] == ["f32"]
     assert not [f.problem for f in drawn if f.problem]
@@ -141,7 +141,7 @@ def test_a_selection_is_drawn_with_the_types_that_it_has_where_it_is(window, exp
     monkeypatch.setattr(export_image, "_view", lambda *a: views.append(real(*a)) or views[-1])
     window.canvas.selection.select([doc.node_named("d").id, doc.node_named("a").id])
     export("part.png")
-    drawn = list(map(views[0].scene.face, views[0].scene.nodes.used().tolist()))
+    drawn = list(map(views[0].scene.card, views[0].scene.nodes.used().tolist()))
     assert {f.title: [p.type_text for p in f.outputs] for f in drawn} == {
         "d": ["f32"],
         "a": ["f32"],

@@ -33,7 +33,7 @@ def typist(window) -> Typist:
 
 def state(window, node_id: str) -> str:
     scene = window.canvas.scene
-    return scene.face(scene.nodes.take(node_id)).status
+    return scene.card(scene.nodes.take(node_id)).status
 
 
 def states(window, ids) -> dict[str, str]:

@@ -43,9 +43,9 @@ def own(blend, window):
     return window
 
 
-def face(window):
+def card(window):
     slot = window.canvas.scene.nodes.get(window.mix)
-    return window.canvas.scene.face(slot)
+    return window.canvas.scene.card(slot)
 
 
 def saved(qtbot, window, file: Path, text: str | None) -> None:
@@ -72,14 +72,14 @@ def test_a_saved_change_shows_at_once_and_wires_stay(own, blend, qtbot, engine) 
     asked = len(engine.requests(Evaluate))
     text = BLEND.replace("x, y,", "y, x, z=None,").replace("share: float = 0.5", "w: float = 0.5")
     saved(qtbot, own, blend, text.replace("share", "w"))
-    assert [p.name for p in face(own).inputs] == ["y", "x", "z"]
+    assert [p.name for p in card(own).inputs] == ["y", "x", "z"]
     assert own.workspace.document.wires == before
     scene = own.canvas.scene
     for port, height in (("x", 1), ("y", 0)):
         slot = scene.wires.slots.get((own.mix, port))
         ends = scene.wires.ends(scene.wires.slots.used(), scene.positions)
         row = list(scene.wires.slots.used()).index(slot)
-        assert ends[row][3] == pytest.approx(face(own).port_y(height, "in"))
+        assert ends[row][3] == pytest.approx(card(own).port_y(height, "in"))
     rows = own.panels["inspector"].outside.page.attributes.attr_rows
     assert "w" in rows and "share" not in rows
     assert own.workspace.document.nodes[own.mix].attrs == {"share": 0.25}
@@ -92,8 +92,8 @@ def test_a_wire_that_no_longer_fits_is_kept_and_is_a_problem(own, blend, qtbot) 
     before = dict(own.workspace.document.wires)
     changed = BLEND.replace("x, y,", "x,").replace(" + y * (1 - share)", "")
     saved(qtbot, own, blend, changed)
-    shown = {p.name: p.fault for p in face(own).inputs}
-    assert shown == {"x": "", "y": "error"} and "no in-port 'y'" in face(own).problem
+    shown = {p.name: p.fault for p in card(own).inputs}
+    assert shown == {"x": "", "y": "error"} and "no in-port 'y'" in card(own).problem
     assert own.workspace.document.wires == before
     texts = [
         own.panels["problems"].list.item(i).text()
@@ -101,18 +101,18 @@ def test_a_wire_that_no_longer_fits_is_kept_and_is_a_problem(own, blend, qtbot) 
     ]
     assert any("mix:y" in text for text in texts)
     saved(qtbot, own, blend, BLEND)
-    assert face(own).problem == "" and own.workspace.problems() == []
+    assert card(own).problem == "" and own.workspace.problems() == []
 
 
 def test_an_op_that_goes_becomes_unknown_and_comes_back(own, blend, qtbot) -> None:
     before = dict(own.workspace.document.wires)
     saved(qtbot, own, blend, None)
-    assert face(own).subtitle == "unknown op blend" and face(own).severity == "error"
-    assert [p.name for p in face(own).inputs] == ["x", "y"]
+    assert card(own).subtitle == "unknown op blend" and card(own).severity == "error"
+    assert [p.name for p in card(own).inputs] == ["x", "y"]
     own.panels["palette"].search.setText("blend")
     assert own.panels["palette"].tree.model().rowCount() == 0
     saved(qtbot, own, blend, BLEND)
-    assert face(own).problem == "" and own.workspace.document.wires == before
+    assert card(own).problem == "" and own.workspace.document.wires == before
     assert own.panels["palette"].tree.model().rowCount() >= 1
 
 
@@ -120,7 +120,7 @@ def test_an_error_in_the_file_is_at_the_node_and_in_the_list(own, blend, qtbot, 
     opened = []
     monkeypatch.setattr(QDesktopServices, "openUrl", opened.append)
     saved(qtbot, own, blend, BLEND + "\n)")
-    assert "blend.py, line 9" in face(own).problem and len(face(own).inputs) == 2
+    assert "blend.py, line 9" in card(own).problem and len(card(own).inputs) == 2
     listed = own.panels["problems"].list
     texts = [listed.item(i).text() for i in range(listed.count())]
     row = next(i for i, text in enumerate(texts) if text.startswith("blend.py, line 9"))
@@ -128,7 +128,7 @@ def test_an_error_in_the_file_is_at_the_node_and_in_the_list(own, blend, qtbot, 
     listed.itemClicked.emit(listed.item(row))
     assert opened[0].toLocalFile() == str(blend)
     saved(qtbot, own, blend, BLEND)
-    assert own.workspace.problems() == [] and face(own).problem == ""
+    assert own.workspace.problems() == [] and card(own).problem == ""
 
 
 def test_undo_reaches_back_over_a_reload(own, blend, qtbot) -> None:

@@ -467,8 +467,8 @@ def test_a_subgraph_is_dragged_from_its_row_into_a_wire(alone, qtbot):
     qtbot.mouseMove(tree, start + QPoint(30, 0))
     qtbot.mouseMove(tree, end)
     ghost = canvas.palette_drag.preview
-    assert (ghost.face.title, ghost.face.subtitle) == ("sums", "Subgraph sums")
-    assert [p.name for p in ghost.face.outputs] == ["d", "e"] and ghost.drop.found is not None
+    assert (ghost.card.title, ghost.card.subtitle) == ("sums", "Subgraph sums")
+    assert [p.name for p in ghost.card.outputs] == ["d", "e"] and ghost.drop.found is not None
     before = body(alone)
     qtbot.mouseRelease(tree, LEFT, pos=end)
     placed = node(alone, "sums").id

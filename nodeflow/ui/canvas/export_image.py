@@ -1,6 +1,6 @@
-"""The canvas as a picture on disk: PNG, or SVG and PDF with text as paths; by its own layers.
+"""Exports the canvas as a picture file: PNG, or SVG and PDF with text as paths.
 
-PNG and SVG carry the graph they show, and can be opened again.
+PNG and SVG files embed the graph that they show and can be opened again.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def render_file(
 
     Args:
         output: a ``.png``, ``.svg`` or ``.pdf`` path.
-        scale: pixels a unit of the canvas.
+        scale: pixels per unit of the canvas.
         theme: ``light`` or ``dark``.
         values: previews by node name, to be shown in the nodes.
         analysis: of the document, if there is one that knows more than it says: what comes into a
@@ -138,7 +138,7 @@ def _pdf(view: Any) -> bytes:
 
 
 PDF_DOTS = 1200
-"""Dots an inch: coordinates in the file are whole numbers of them."""
+"""Dots per inch: coordinates in the file are whole numbers of them."""
 
 
 def _draw(view: Any, device: Any, rect: Any) -> None:

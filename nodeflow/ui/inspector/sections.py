@@ -16,7 +16,7 @@ from nodeflow.document.model.problems import Problem
 from nodeflow.document.model.records import NodeRecord
 from nodeflow.errors import NodeflowError
 from nodeflow.graph.declaration import Attr, NodeDeclaration
-from nodeflow.ui.canvas.paint.op_icons import draw_sign, tile
+from nodeflow.ui.canvas.paint.op_icons import draw_op_icon, tile
 from nodeflow.ui.core.messages import plain
 from nodeflow.ui.core.theme import SPACE, Theme, font_families, icon
 from nodeflow.ui.core.widgets import ElidedLabel, button, clear, label, restyle
@@ -35,7 +35,7 @@ def sign_pixmap(op: str, category: str, theme: Theme, size: int = 36) -> QPixmap
     color = theme.category(category)
     box = QRectF(0, 0, size, size)
     tile(painter, box, color, 8)
-    draw_sign(painter, op, category, box.adjusted(4, 4, -4, -4), color)
+    draw_op_icon(painter, op, category, box.adjusted(4, 4, -4, -4), color)
     painter.end()
     return pixmap
 

@@ -44,7 +44,7 @@ from nodeflow.document.analysis.declarations import declarations
 from nodeflow.document.analysis.subgraph_declarations import SubgraphDeclaration
 from nodeflow.document.edit.insertables import is_insertable
 from nodeflow.graph.declaration import NodeDeclaration
-from nodeflow.ui.canvas.paint.op_icons import draw_sign, tile
+from nodeflow.ui.canvas.paint.op_icons import draw_op_icon, tile
 from nodeflow.ui.core.theme import SPACE, TYPE, Theme, draw_icon, font, icon
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import label
@@ -254,7 +254,7 @@ class OpDelegate(QStyledItemDelegate):
         color = self.theme.category(category)
         box = QRectF(rect.left() + 5, rect.center().y() - 11, 22, 22)
         tile(painter, box, color, 5)
-        draw_sign(painter, op, category, box, color)
+        draw_op_icon(painter, op, category, box, color)
         painter.setFont(font(TYPE["body"]))
         painter.setPen(self.theme.color("ink"))
         area = rect.adjusted(36, 0, -4, 0)

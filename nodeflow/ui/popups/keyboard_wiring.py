@@ -182,7 +182,7 @@ class KeyboardWiring:
 
     def _ports(self, record: NodeRecord, wanted: str) -> list[Row]:
         canvas, rows = self._canvas, []
-        op, out = faces_op(canvas, record), self._start.side == "out"
+        op, out = op_on_card(canvas, record), self._start.side == "out"
         ports = self._ports_of(record, "in" if out else "out")
         for port in ports:
             if wanted and score(wanted, port.label) <= 0 and score(wanted, port.name) <= 0:
@@ -232,7 +232,7 @@ class KeyboardWiring:
         canvas.signals.message.emit(f"{offer.title.replace('Insert', 'Inserted', 1)}.")
 
 
-def faces_op(canvas: CanvasView, record: NodeRecord) -> str:
+def op_on_card(canvas: CanvasView, record: NodeRecord) -> str:
     """What a node is, as its card says."""
     slot = canvas.scene.nodes.get(record.id)
-    return record.op if slot is None else canvas.scene.face(slot).subtitle
+    return record.op if slot is None else canvas.scene.card(slot).subtitle

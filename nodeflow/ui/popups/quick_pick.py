@@ -126,7 +126,7 @@ class RowDelegate(QStyledItemDelegate):
         if row.op:
             color = self.theme.category(row.category)
             op_icons.tile(painter, box, color, 7)
-            op_icons.draw_sign(painter, row.op, row.category, box, color)
+            op_icons.draw_op_icon(painter, row.op, row.category, box, color)
         elif row.good is not None:
             name, role = ("circle-check", "ok") if row.good else ("circle-x", "error")
             draw_icon(painter, name, box.adjusted(5, 5, -5, -5), self.theme.color(role))

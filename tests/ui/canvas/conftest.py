@@ -39,8 +39,8 @@ class Hands:
 
     def port(self, node_id: str, port: str) -> QPoint:
         """The pixel of a port; an output of that name only where no input has it."""
-        face = self.canvas.scene.face(self.canvas.scene.nodes.take(node_id))
-        side = "in" if any(p.name == port for p in face.inputs) else "out"
+        card = self.canvas.scene.card(self.canvas.scene.nodes.take(node_id))
+        side = "in" if any(p.name == port for p in card.inputs) else "out"
         return self.canvas.viewport.port_position(node_id, port, side).toPoint()
 
     def press(self, at: QPoint, button=LEFT, keys=NONE) -> None:

@@ -89,7 +89,7 @@ def test_a_wire_dropped_from_an_input_is_given_a_source(document, hands, express
 
 def test_a_column_of_a_dataset_is_given_a_placeholder_of_its_type(document, canvas, hands, search):
     data = commands.add_node(document, "dataset", (40, 40), attrs={"source": "spirals"})
-    column = canvas.scene.face(canvas.scene.nodes.get(data)).outputs[0].name
+    column = canvas.scene.card(canvas.scene.nodes.get(data)).outputs[0].name
     hands.drag(hands.port(data, column), hands.at(500, 100))
     assert found(search) == ["placeholder"]
     QTest.keyClick(search.field, Key.Key_Return)

@@ -137,7 +137,7 @@ def test_a_mode_is_drawn_and_toggled_in_one_step(
     before = picture()
     canvas.edits.toggle_mode(mode)
     assert document.nodes[d].extra == {"mode": mode}
-    assert canvas.scene.face(canvas.scene.nodes.get(d)).status == mode
+    assert canvas.scene.card(canvas.scene.nodes.get(d)).status == mode
     assert (picture() != before).any()
     canvas.edits.toggle_mode(mode)
     assert document.nodes[d].extra == {}
@@ -147,15 +147,15 @@ def test_a_mode_is_drawn_and_toggled_in_one_step(
 
 def test_what_needs_a_muted_node_rests_until_it_does_not(document, canvas, expression):
     def status(name: str) -> str:
-        return canvas.scene.face(canvas.scene.nodes.get(expression[name])).status
+        return canvas.scene.card(canvas.scene.nodes.get(expression[name])).status
 
     canvas.selection.select([expression["b"]])
     canvas.edits.toggle_mode(MUTED)
-    assert [status(n) for n in "bdec"] == ["muted", "resting", "", ""]
+    assert [status(n) for n in "bdec"] == ["muted", "inactive", "", ""]
     off = [bool(canvas.scene.off[canvas.scene.nodes.get(expression[n])]) for n in "bdec"]
     assert off == [True, True, False, False]
     commands.connect(document, expression["d"], "out", expression["e"], "x")
-    assert status("e") == "resting"
+    assert status("e") == "inactive"
     commands.disconnect(document, (expression["d"], "x"))
     assert [status(n) for n in "bdec"] == ["muted", "", "", ""]
     document.undo()
@@ -166,8 +166,8 @@ def test_what_needs_a_muted_node_rests_until_it_does_not(document, canvas, expre
 def test_a_bypassed_card_shows_the_way_through(document, canvas, expression):
     canvas.selection.select([expression["d"]])
     canvas.edits.toggle_mode(BYPASSED)
-    face = canvas.scene.face(canvas.scene.nodes.get(expression["d"]))
-    assert face.passes == ((0, 0),)
+    card = canvas.scene.card(canvas.scene.nodes.get(expression["d"]))
+    assert card.passes == ((0, 0),)
 
 
 def test_muting_a_frame_mutes_what_it_holds(document, canvas, expression):

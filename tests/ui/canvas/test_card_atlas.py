@@ -29,10 +29,10 @@ LATER = {
 LEVELS = [(FULL, 0), (FULL, -3), (FULL, 5), (FAR, -12), (FAR, -9), (TINY, -19)]
 
 
-def painted(atlas: CardAtlas, face, level: str, step: int, dpr: float, as_array):
+def painted(atlas: CardAtlas, card, level: str, step: int, dpr: float, as_array):
     atlas.begin_frame()
-    page, rect = atlas.paint(face, level, step, dpr, 2 ** (step / 8))
-    assert atlas.find(face, level, step, dpr) == (page, rect)
+    page, rect = atlas.paint(card, level, step, dpr, 2 ** (step / 8))
+    assert atlas.find(card, level, step, dpr) == (page, rect)
     picture = page.pixmap.copy(rect).toImage()
     alpha = picture.convertToFormat(picture.Format.Format_Alpha8)
     rows = np.frombuffer(alpha.constBits(), np.uint8).reshape(alpha.height(), -1)
@@ -43,42 +43,42 @@ def painted(atlas: CardAtlas, face, level: str, step: int, dpr: float, as_array)
 @pytest.mark.parametrize("kind", LATER)
 def test_a_new_value_is_painted_over_the_old_one(qapp, as_array, monkeypatch, kind, theme, dpr):
     monkeypatch.setattr("nodeflow.ui.canvas.paint.card_atlas.PAGE", 1024)  # less to clear
-    for face in STATES.values():
+    for card in STATES.values():
         for level, step in LEVELS:
-            first = replace(face, value=PREVIEWS[kind], value_serial=1)
-            then = replace(face, value=LATER[kind], value_serial=2)
+            first = replace(card, value=PREVIEWS[kind], value_serial=1)
+            then = replace(card, value=LATER[kind], value_serial=2)
             atlas = CardAtlas(CardPainter(theme))
             place, _ = painted(atlas, first, level, step, dpr, as_array)
             same_place, over = painted(atlas, then, level, step, dpr, as_array)
             _, anew = painted(CardAtlas(CardPainter(theme)), then, level, step, dpr, as_array)
             if first.height == then.height:
                 assert same_place == place, "it takes no more room"
-            assert np.array_equal(over, anew), (face.status, face.severity, face.form, level, step)
+            assert np.array_equal(over, anew), (card.status, card.severity, card.form, level, step)
             assert atlas.find(first, level, step, dpr) is None or same_place != place
 
 
 def test_a_training_takes_no_more_room_however_long(qapp):
     atlas = CardAtlas(CardPainter(LIGHT))
-    face = STATES["plain"]
+    card = STATES["plain"]
     for serial in range(500):
         value = make_preview(np.float32(serial))
         atlas.begin_frame()
-        atlas.paint(replace(face, value=value, value_serial=serial), FULL, 0, 1.0, 1.0)
+        atlas.paint(replace(card, value=value, value_serial=serial), FULL, 0, 1.0, 1.0)
     assert len(atlas._pages) == 1 and len(atlas._pages[0].keys) == 1
 
 
 def test_another_state_or_kind_of_value_is_painted_beside_the_old_one(qapp):
     atlas = CardAtlas(CardPainter(LIGHT))
     plain = replace(STATES["plain"], value=PREVIEWS["number"], value_serial=1)
-    faces = [
+    cards = [
         plain,
         replace(plain, status="done"),
         replace(plain, value=PREVIEWS["heat map"], value_serial=2),
         replace(plain, subtitle="another"),
     ]
-    for face in faces:
-        atlas.paint(face, FULL, 0, 1.0, 1.0)
-    assert all(atlas.find(face, FULL, 0, 1.0) for face in faces)
+    for card in cards:
+        atlas.paint(card, FULL, 0, 1.0, 1.0)
+    assert all(atlas.find(card, FULL, 0, 1.0) for card in cards)
 
 
 def test_a_new_value_reaches_the_screen(canvas, expression, as_array, qtbot):

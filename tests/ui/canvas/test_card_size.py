@@ -40,7 +40,7 @@ def check(doc: Document, values=None) -> None:
     analysis = Analysis(doc)
     scene = SceneModel(doc, analysis, lambda *_: None)
     names = {record.name: i for i, record in doc.nodes.items()}
-    scene.refresh_faces(
+    scene.refresh_cards(
         scene.builder.set_values({names[n]: v for n, v in (values or {}).items() if n in names})
     )
     for node_id, record in doc.nodes.items():

@@ -147,8 +147,8 @@ def test_a_wire_can_be_selected_and_deleted(document, canvas, hands, expression)
 
 def test_a_dataset_feeds_a_placeholder(document, canvas, hands):
     data = commands.add_node(document, "dataset", (40, 40), attrs={"source": "spirals"})
-    face = canvas.scene.face(canvas.scene.nodes.get(data))
-    column = face.outputs[0]
+    card = canvas.scene.card(canvas.scene.nodes.get(data))
+    column = card.outputs[0]
     assert column.type_text
     kind = canvas.scene.analysis.type_of(data, column.name)
     attrs = {"dtype": kind.dtype, "shape": list(kind.shape)}

@@ -30,9 +30,9 @@ BOTH = pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
 RANDOM = np.random.default_rng(1)
 
 
-def card(**changes) -> CardData:
+def make_card(**changes) -> CardData:
     """A card with two inputs and one output."""
-    face = CardData(
+    card = CardData(
         title="hidden",
         subtitle="Matmul",
         op="matmul",
@@ -46,7 +46,7 @@ def card(**changes) -> CardData:
         value_serial=1,
         width=216,
     )
-    return replace(face, **changes)
+    return replace(card, **changes)
 
 
 PREVIEWS = {
@@ -63,31 +63,33 @@ PREVIEWS = {
 }
 
 STATES = {
-    "plain": card(),
-    "running": card(status="running"),
-    "done": card(status="done"),
-    "stale": card(status="stale"),
-    "muted": card(status="muted"),
-    "bypassed": card(status="bypassed", passes=((0, 0),)),
-    "resting": card(status="resting"),
-    "breakpoint": card(status="breakpoint"),
-    "hit": card(status="hit"),
-    "collapsed": card(form=card_data.TITLE_FORM),
-    "collapsed error": card(form=card_data.TITLE_FORM, problem="784 is not 128", severity="error"),
-    "dot": card(form=card_data.DOT_FORM, width=card_data.DOT),
-    "error": card(problem="(32, 784) x (128, 10): 784 is not 128", severity="error"),
-    "warning": card(problem="hidden needs a wire into y", severity="warning"),
-    "info": card(problem="nothing feeds x", severity="info"),
+    "plain": make_card(),
+    "running": make_card(status="running"),
+    "done": make_card(status="done"),
+    "stale": make_card(status="stale"),
+    "muted": make_card(status="muted"),
+    "bypassed": make_card(status="bypassed", passes=((0, 0),)),
+    "inactive": make_card(status="inactive"),
+    "breakpoint": make_card(status="breakpoint"),
+    "hit": make_card(status="hit"),
+    "collapsed": make_card(form=card_data.TITLE_FORM),
+    "collapsed error": make_card(
+        form=card_data.TITLE_FORM, problem="784 is not 128", severity="error"
+    ),
+    "dot": make_card(form=card_data.DOT_FORM, width=card_data.DOT),
+    "error": make_card(problem="(32, 784) x (128, 10): 784 is not 128", severity="error"),
+    "warning": make_card(problem="hidden needs a wire into y", severity="warning"),
+    "info": make_card(problem="nothing feeds x", severity="info"),
 }
 
 
-def drawn(face: CardData, theme, level: str = FULL) -> QImage:
+def drawn(card: CardData, theme, level: str = FULL) -> QImage:
     image = QImage(520, 460, QImage.Format.Format_RGB32)
     image.fill(theme.color("canvas"))
     painter = QPainter(image)
     painter.scale(2, 2)
     painter.translate(20, 16)
-    CardPainter(theme).draw(painter, face, level)
+    CardPainter(theme).draw(painter, card, level)
     painter.end()
     return image
 
@@ -119,7 +121,7 @@ def assert_all_differ(images: dict[str, QImage], as_array) -> None:
 
 @BOTH
 def test_states_of_cards_can_be_told_apart(qapp, theme, as_array):
-    images = {name: drawn(face, theme) for name, face in STATES.items()}
+    images = {name: drawn(card, theme) for name, card in STATES.items()}
     keep(list(images.values()), f"states-{theme.name}")
     assert_all_differ(images, as_array)
 
@@ -127,19 +129,19 @@ def test_states_of_cards_can_be_told_apart(qapp, theme, as_array):
 @BOTH
 def test_states_can_be_told_apart_without_colour(qapp, theme, as_array):
     grey = {
-        name: drawn(face, theme).convertToFormat(QImage.Format.Format_Grayscale8)
-        for name, face in STATES.items()
+        name: drawn(card, theme).convertToFormat(QImage.Format.Format_Grayscale8)
+        for name, card in STATES.items()
     }
     assert_all_differ(grey, as_array)
 
 
 @BOTH
 def test_every_kind_of_value_is_drawn(qapp, theme, as_array):
-    cards = {n: card(value=p, value_serial=i) for i, (n, p) in enumerate(PREVIEWS.items(), 2)}
-    images = {name: drawn(face, theme) for name, face in cards.items()}
+    cards = {n: make_card(value=p, value_serial=i) for i, (n, p) in enumerate(PREVIEWS.items(), 2)}
+    images = {name: drawn(card, theme) for name, card in cards.items()}
     keep(list(images.values()), f"values-{theme.name}")
     assert_all_differ(images, as_array)
-    keep([drawn(face, theme, FAR) for face in cards.values()], f"far-{theme.name}")
+    keep([drawn(card, theme, FAR) for card in cards.values()], f"far-{theme.name}")
 
 
 @BOTH
@@ -178,7 +180,7 @@ def test_wires_differ_by_more_than_colour(theme):
 def test_text_stays_inside_the_card(qapp, as_array):
     """A card with everything too long paints nothing outside its border but shadow and ports."""
     long = "a_name_that_is_much_too_long_for_any_card/" * 3
-    face = card(
+    card = make_card(
         title=long,
         subtitle=long,
         problem=long.replace("_", " ") * 4,
@@ -191,10 +193,10 @@ def test_text_stays_inside_the_card(qapp, as_array):
     image.fill(LIGHT.color("canvas"))
     painter = QPainter(image)
     painter.translate(200, 40)
-    CardPainter(LIGHT).draw(painter, face)
+    CardPainter(LIGHT).draw(painter, card)
     painter.end()
     dark = as_array(image).max(axis=2) < 170
-    body = QRectF(200, 40, face.width, face.height).adjusted(-8, -1, 8, 1)
+    body = QRectF(200, 40, card.width, card.height).adjusted(-8, -1, 8, 1)
     outside = dark.copy()
     outside[int(body.top()) : int(body.bottom()), int(body.left()) : int(body.right())] = False
     assert not outside.any()

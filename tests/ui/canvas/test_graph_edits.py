@@ -204,9 +204,9 @@ class TestDots:
 
     def test_a_dot_looks_like_what_passes(self, document, canvas, hands, chain):
         dot = self.add(document, canvas, chain)
-        face = canvas.scene.face(canvas.scene.nodes.get(dot))
-        assert (face.form, face.outputs[0].dtype) == ("dot", "float32")
-        assert face.width == face.height == 20
+        card = canvas.scene.card(canvas.scene.nodes.get(dot))
+        assert (card.form, card.outputs[0].dtype) == ("dot", "float32")
+        assert card.width == card.height == 20
 
 
 class TestHiddenWires:

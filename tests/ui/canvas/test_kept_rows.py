@@ -37,7 +37,7 @@ def shown(scene: SceneModel) -> tuple:
             scene.categories[scene.category[slot]],
             int(scene.severity[slot]),
             bool(scene.off[slot]),
-            scene.face(slot).value,
+            scene.card(slot).value,
         )
         for node_id, slot in used
     }
@@ -186,7 +186,7 @@ def test_cards_that_are_made_together_differ_in_what_they_say(document, canvas):
     source = commands.add_node(document, "constant", (0, 0), attrs={"value": [[1.0, 2.0]]})
     for node_id in (a, b):
         commands.connect(document, source, "out", node_id, "x")
-    said = [canvas.scene.face(canvas.scene.nodes.get(i)) for i in (one, two, a, b)]
+    said = [canvas.scene.card(canvas.scene.nodes.get(i)) for i in (one, two, a, b)]
     assert [f.subtitle for f in said[:2]] == [
         "unknown op no_such_op",
         "unknown op nor_this_one",
@@ -209,9 +209,9 @@ def test_values_that_came_meanwhile_and_stale_ones_are_shown(document, canvas):
     canvas.node_state.set_status({ids[100]: "stale", ids[270]: "stale"})
     document.undo()
     scene = canvas.scene
-    faces = {i: scene.face(scene.nodes.get(i)) for i in ids}
-    assert faces[ids[250]].value is new and faces[ids[260]].value is None
-    assert [i for i in ids if faces[i].status == "stale"] == [ids[100], ids[270]]
+    cards = {i: scene.card(scene.nodes.get(i)) for i in ids}
+    assert cards[ids[250]].value is new and cards[ids[260]].value is None
+    assert [i for i in ids if cards[i].status == "stale"] == [ids[100], ids[270]]
     assert shown(scene) == afresh(canvas)
 
 
@@ -225,6 +225,6 @@ def test_what_changed_besides_the_document_is_not_undone(all_kept, document, can
     file.write_text("a,b,c,d\n1,2,3,4\n")
     canvas.scene.refresh(canvas.scene.analysis.refresh_datasets())
     document.undo()
-    face = canvas.scene.face(canvas.scene.nodes.get(table))
-    assert any("3" in port.type_text for port in face.outputs)
+    card = canvas.scene.card(canvas.scene.nodes.get(table))
+    assert any("3" in port.type_text for port in card.outputs)
     assert shown(canvas.scene) == afresh(canvas)

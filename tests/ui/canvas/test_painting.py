@@ -171,20 +171,20 @@ def test_a_card_from_the_atlas_is_as_if_drawn_alone(canvas, expression, as_array
     commands.add_node(canvas.document, "matmul", (0, 600), "lonely")
     commands.add_node(canvas.document, "reroute", (0, 900), "dot")
     atlas, scene = canvas.renderer.atlas, canvas.scene
-    faces = [scene.face(slot) for slot in scene.nodes.used().tolist()]
-    assert len({atlas.painter.body_key(face, level) for face in faces}) < len(faces)
-    for face in faces:
-        page, rect = atlas.paint(face, level, 0, 1.0, scale)
+    cards = [scene.card(slot) for slot in scene.nodes.used().tolist()]
+    assert len({atlas.painter.body_key(card, level) for card in cards}) < len(cards)
+    for card in cards:
+        page, rect = atlas.paint(card, level, 0, 1.0, scale)
         alone = QPixmap(page.pixmap.size())
         alone.fill(Qt.GlobalColor.transparent)
         painter = QPainter(alone)  # at the same place, clipped alike: Qt rounds by both
         painter.setClipRect(rect)
         painter.translate(QPointF(rect.topLeft()) + QPointF(1, 1) * margin_pixels(scale))
         painter.scale(scale, scale)
-        atlas.painter.draw(painter, face, level)
+        atlas.painter.draw(painter, card, level)
         painter.end()
         kept, drawn = (as_array(p.copy(rect).toImage()) for p in (page.pixmap, alone))
-        assert np.array_equal(kept, drawn), face.title
+        assert np.array_equal(kept, drawn), card.title
 
 
 @pytest.mark.parametrize("dpr", [1.0, 1.25, 2.0])

@@ -16,7 +16,7 @@ from nodeflow.ui.canvas.scene.scene_model import SceneModel
 def state(scene: SceneModel) -> tuple[dict, dict]:
     """Everything the scene holds, by id instead of by slot."""
     nodes = {
-        node_id: (scene.positions[s].tolist(), scene.sizes[s].tolist(), scene.face(s).key)
+        node_id: (scene.positions[s].tolist(), scene.sizes[s].tolist(), scene.card(s).key)
         for node_id in scene.nodes
         for s in [scene.nodes.get(node_id)]
     }
@@ -87,8 +87,8 @@ def test_wires_end_at_their_ports(canvas, expression):
 
 def test_types_show_at_both_ends_and_follow_edits(document, canvas, expression):
     def types(name: str) -> list[str]:
-        face = canvas.scene.face(canvas.scene.nodes.get(expression[name]))
-        return [p.type_text for p in (*face.inputs, *face.outputs)]
+        card = canvas.scene.card(canvas.scene.nodes.get(expression[name]))
+        return [p.type_text for p in (*card.inputs, *card.outputs)]
 
     assert types("d") == ["f32", "f32", "f32"]
     commands.set_attr(document, expression["b"], "value", [[1.0, 2.0, 3.0]])
@@ -99,27 +99,27 @@ def test_types_show_at_both_ends_and_follow_edits(document, canvas, expression):
 def test_a_problem_is_on_the_card_and_goes_when_it_is_solved(document, canvas, expression):
     commands.connect(document, expression["b"], "out", expression["p"], "x")
     commands.connect(document, expression["c"], "out", expression["p"], "y")
-    face = canvas.scene.face(canvas.scene.nodes.get(expression["p"]))
-    assert face.severity == "error"
-    assert "matrix" in face.problem
-    assert face.height > face.value_top + face.value_height
+    card = canvas.scene.card(canvas.scene.nodes.get(expression["p"]))
+    assert card.severity == "error"
+    assert "matrix" in card.problem
+    assert card.height > card.value_top + card.value_height
     for name in ("b", "c"):
         commands.set_attr(document, expression[name], "value", [[1.0, 2.0], [3.0, 4.0]])
-    assert canvas.scene.face(canvas.scene.nodes.get(expression["p"])).problem == ""
+    assert canvas.scene.card(canvas.scene.nodes.get(expression["p"])).problem == ""
 
 
 def test_a_missing_wire_is_a_warning_not_an_error(canvas, expression):
-    face = canvas.scene.face(canvas.scene.nodes.get(expression["e"]))
-    assert face.severity == "warning"
-    assert {p.name: p.fault for p in face.inputs}["x"] == "warning"
+    card = canvas.scene.card(canvas.scene.nodes.get(expression["e"]))
+    assert card.severity == "warning"
+    assert {p.name: p.fault for p in card.inputs}["x"] == "warning"
 
 
 def test_unknown_ops_are_shown_with_their_wires(document, canvas, expression):
     strange = commands.add_node(document, "from_the_future", (0, 0))
     commands.connect(document, expression["b"], "out", strange, "whatever")
-    face = canvas.scene.face(canvas.scene.nodes.get(strange))
-    assert [p.name for p in face.inputs] == ["whatever"]
-    assert face.severity == "error"
+    card = canvas.scene.card(canvas.scene.nodes.get(strange))
+    assert [p.name for p in card.inputs] == ["whatever"]
+    assert card.severity == "error"
 
 
 def test_another_document_can_be_shown(document, canvas, expression, qtbot):
@@ -136,8 +136,8 @@ def test_another_document_can_be_shown(document, canvas, expression, qtbot):
 
 def test_cards_are_wide_enough_for_their_texts(canvas, expression):
     for name in expression:
-        face = canvas.scene.face(canvas.scene.nodes.get(expression[name]))
-        for row in range(face.rows):
-            left = card_data.label_width(face.inputs[row]) if row < len(face.inputs) else 0
-            right = card_data.label_width(face.outputs[row]) if row < len(face.outputs) else 0
-            assert left + right + 2 * card_data.PORT_INSET <= face.width
+        card = canvas.scene.card(canvas.scene.nodes.get(expression[name]))
+        for row in range(card.rows):
+            left = card_data.label_width(card.inputs[row]) if row < len(card.inputs) else 0
+            right = card_data.label_width(card.outputs[row]) if row < len(card.outputs) else 0
+            assert left + right + 2 * card_data.PORT_INSET <= card.width

@@ -63,7 +63,7 @@ class NodeActions(Actions):
         self._subject = subject
 
     def available(self) -> dict[str, AccessibleAction]:
-        if not isValid(self._subject) or self._subject.face is None:
+        if not isValid(self._subject) or self._subject.card is None:
             return {}
         return {
             self.setFocusAction(): AccessibleAction("Go to", "Select the node", "", self._go),

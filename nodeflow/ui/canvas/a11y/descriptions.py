@@ -17,7 +17,7 @@ STATES = {
     "stale": "out of date",
     "muted": "muted",
     "bypassed": "bypassed",
-    "resting": "not run, because something before it is muted",
+    "inactive": "not run, because something before it is muted",
     "breakpoint": "breakpoint",
     "hit": "training stopped at its breakpoint",
     "outer": "of the graph around",
@@ -34,35 +34,35 @@ def canvas_state(scene: SceneModel, selection: Selection) -> str:
     return f"{len(scene.nodes)} nodes{chosen}"
 
 
-def node_name(face: CardData) -> str:
+def node_name(card: CardData) -> str:
     """``add, Add node, output float32 (3,), value 9``; a state or problem comes last."""
-    op = face.subtitle if face.category == "unknown" else face.subtitle.split(",")[0]
-    parts = [face.title, f"{op} node"]
-    if face.form == "dot":
-        parts = [face.title, "dot on a wire"]
-    for port in face.outputs:
+    op = card.subtitle if card.category == "unknown" else card.subtitle.split(",")[0]
+    parts = [card.title, f"{op} node"]
+    if card.form == "dot":
+        parts = [card.title, "dot on a wire"]
+    for port in card.outputs:
         if port.kind != "control" and port.type_text:
-            name = f"{port.name} " if len(face.outputs) > 1 else ""
+            name = f"{port.name} " if len(card.outputs) > 1 else ""
             parts.append(f"output {name}{type_words(port)}")
-    value = value_words(face)
-    if value and face.shows_value:
+    value = value_words(card)
+    if value and card.shows_value:
         parts.append(f"value {value}")
-    state = STATES.get(face.status, "")
+    state = STATES.get(card.status, "")
     parts += [state] if state else []
-    if face.problem:
-        parts.append(f"{face.severity or 'note'}: {face.problem}")
+    if card.problem:
+        parts.append(f"{card.severity or 'note'}: {card.problem}")
     return ", ".join(parts)
 
 
-def node_state(face: CardData) -> str:
+def node_state(card: CardData) -> str:
     """Settings, state and problem of a node in full."""
-    parts = [face.subtitle, STATES.get(face.status, ""), face.problem]
+    parts = [card.subtitle, STATES.get(card.status, ""), card.problem]
     return ". ".join(part for part in parts if part)
 
 
-def value_words(face: CardData) -> str:
+def value_words(card: CardData) -> str:
     """What the node shows of its output."""
-    return value_preview.plain_text(face.value)
+    return value_preview.plain_text(card.value)
 
 
 def type_words(port: PortData) -> str:
@@ -74,15 +74,15 @@ def type_words(port: PortData) -> str:
     return f"{port.dtype} {shape_text(shape)}"
 
 
-def port_face(face: CardData | None, side: str, name: str) -> PortData | None:
+def port_data(card: CardData | None, side: str, name: str) -> PortData | None:
     """The port of this name, or None."""
-    ports = () if face is None else face.inputs if side == "in" else face.outputs
+    ports = () if card is None else card.inputs if side == "in" else card.outputs
     return next((port for port in ports if port.name == name), None)
 
 
-def port_name(document: Document, node: str, face: CardData, side: str, name: str) -> str:
+def port_name(document: Document, node: str, card: CardData, side: str, name: str) -> str:
     """``input x, float32 (3,), connected to b``."""
-    port = port_face(face, side, name)
+    port = port_data(card, side, name)
     if port is None:
         return ""
     kind = "input" if side == "in" else "output"

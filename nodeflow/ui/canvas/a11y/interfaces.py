@@ -39,7 +39,7 @@ _look_again = 64
 
 
 def register(interface: QAccessibleInterface) -> None:
-    """Let Qt find an interface by its object, and keep it until Qt has deleted it."""
+    """Register an interface with Qt, and keep it until Qt has deleted it."""
     global _look_again
     if len(_kept) >= _look_again:
         _kept[:] = [known for known in _kept if isValid(known)]
@@ -75,7 +75,7 @@ def attach(canvas: AccessibleCanvas) -> None:
 
 
 class NodeObject(QObject):
-    """Stands for a node; its parent is the tree of the canvas."""
+    """Represents a node; its parent is the tree of the canvas."""
 
     def __init__(self, tree: AccessibleTree, node: str) -> None:
         super().__init__(tree)
@@ -84,17 +84,17 @@ class NodeObject(QObject):
         register(NodeInterface(self))
 
     @property
-    def face(self) -> CardData | None:
+    def card(self) -> CardData | None:
         scene = self.tree.canvas.scene
         slot = scene.nodes.get(self.node)
-        return None if slot is None else scene.face(slot)
+        return None if slot is None else scene.card(slot)
 
     def port_keys(self) -> list[tuple[str, str]]:
         """Side and name of each port, inputs first."""
-        face = self.face
-        if face is None:
+        card = self.card
+        if card is None:
             return []
-        return [("in", p.name) for p in face.inputs] + [("out", p.name) for p in face.outputs]
+        return [("in", p.name) for p in card.inputs] + [("out", p.name) for p in card.outputs]
 
     def port(self, key: tuple[str, str]) -> PortObject:
         found = self.ports.get(key)
@@ -104,7 +104,7 @@ class NodeObject(QObject):
 
 
 class PortObject(QObject):
-    """Stands for a port; its parent is its node's object."""
+    """Represents a port; its parent is the object of its node."""
 
     def __init__(self, node: NodeObject, side: str, name: str) -> None:
         super().__init__(node)
@@ -129,7 +129,7 @@ class AccessibleTree(QObject):
     # ---- reading ----------------------------------------------------------------------------
 
     def ids(self) -> list[str]:
-        """The nodes in the order of the document; objects of those that are gone go, too."""
+        """The nodes in the order of the document; deletes the objects of deleted nodes."""
         document = self.canvas.scene.document
         if self._seen != (document, document.revision):
             self._seen = (document, document.revision)
@@ -140,7 +140,7 @@ class AccessibleTree(QObject):
         return self._ids
 
     def place(self, node: str) -> int:
-        """Which child of the canvas a node is, or -1."""
+        """The index of a node among the children of the canvas, or -1."""
         self.ids()
         return self._places.get(node, -1)
 
@@ -151,7 +151,7 @@ class AccessibleTree(QObject):
         return found
 
     def focused(self) -> str:
-        """The node that has the keyboard: the only one selected, while the canvas has the focus."""
+        """The node with the focus while the canvas has it: the only selected one, else empty."""
         chosen = self.canvas.selection.nodes()
         return chosen[0] if len(chosen) == 1 else ""
 
@@ -202,7 +202,7 @@ def tree_of(canvas: AccessibleCanvas) -> AccessibleTree:
 
 
 def interface_of(subject: QObject | None) -> QAccessibleInterface | None:
-    """The interface of an object, if it is still there."""
+    """The interface of an object, None if the object is deleted."""
     if subject is None or not isValid(subject):
         return None
     return QAccessible.queryAccessibleInterface(subject)
@@ -294,11 +294,11 @@ class _Part(QAccessibleObject):
 
     def isValid(self) -> bool:
         subject = self.object()
-        return subject is not None and isValid(subject) and self._node().face is not None
+        return subject is not None and isValid(subject) and self._node().card is not None
 
 
 class NodeInterface(_Part):
-    """One node: its name says op, outputs, value and what is wrong."""
+    """A node: its name gives op, outputs, value and problems."""
 
     def __init__(self, subject: NodeObject) -> None:
         super().__init__(subject)
@@ -312,28 +312,28 @@ class NodeInterface(_Part):
 
     def text(self, kind: QAccessible.Text) -> str:
         node = self._node()
-        face = node.face
-        if face is None:
+        card = node.card
+        if card is None:
             return ""
         if kind == Text.Name:
-            return descriptions.node_name(face)
+            return descriptions.node_name(card)
         if kind == Text.Description:
-            return descriptions.node_state(face)
-        return descriptions.value_words(face) if kind == Text.Value else ""
+            return descriptions.node_state(card)
+        return descriptions.value_words(card) if kind == Text.Value else ""
 
     def state(self) -> QAccessible.State:
         node, state = self._node(), QAccessible.State()
-        face, canvas = node.face, node.tree.canvas
-        if face is None:
+        card, canvas = node.card, node.tree.canvas
+        if card is None:
             state.invalid = state.invisible = 1
             return state
         state.focusable = state.selectable = state.movable = 1
         state.selected = int(canvas.scene.selected[canvas.scene.nodes.get(node.node)])
         state.focused = int(canvas.widget.hasFocus() and node.tree.focused() == node.node)
-        state.invalid = int(face.severity == "error")
-        state.busy = int(face.status == "running")
-        state.disabled = int(face.status in ("muted", "resting"))
-        state.collapsed = int(face.form != "card")
+        state.invalid = int(card.severity == "error")
+        state.busy = int(card.status == "running")
+        state.disabled = int(card.status in ("muted", "inactive"))
+        state.collapsed = int(card.form != "card")
         widget = canvas.widget
         visible = QRect(widget.mapToGlobal(QPoint(0, 0)), widget.size())
         state.offscreen = int(not visible.intersects(self.rect()))
@@ -371,7 +371,7 @@ class NodeInterface(_Part):
 
 
 class PortInterface(_Part):
-    """One port: its name says dtype, shape, and what it is joined to; pressing it draws a wire."""
+    """A port: its name gives dtype, shape and connections; pressing it starts a wire."""
 
     def __init__(self, subject: PortObject) -> None:
         super().__init__(subject)
@@ -388,14 +388,14 @@ class PortInterface(_Part):
 
     def text(self, kind: QAccessible.Text) -> str:
         port, node = self._port(), self._node()
-        if kind != Text.Name or node.face is None:
+        if kind != Text.Name or node.card is None:
             return ""
         document = node.tree.canvas.scene.document
-        return descriptions.port_name(document, node.node, node.face, port.side, port.name)
+        return descriptions.port_name(document, node.node, node.card, port.side, port.name)
 
     def state(self) -> QAccessible.State:
         state, port = QAccessible.State(), self._port()
-        found = descriptions.port_face(self._node().face, port.side, port.name)
+        found = descriptions.port_data(self._node().card, port.side, port.name)
         state.readOnly = state.disabled = int(bool(self._canvas().scene.document.locked))
         state.invalid = int(found is None or found.fault == "error")
         return state
@@ -405,14 +405,14 @@ class PortInterface(_Part):
 
     def rect(self) -> QRect:
         port, node = self._port(), self._node()
-        face, scene = node.face, node.tree.canvas.scene
+        card, scene = node.card, node.tree.canvas.scene
         slot, keys = scene.nodes.get(node.node), node.port_keys()
-        if face is None or slot is None or (port.side, port.name) not in keys:
+        if card is None or slot is None or (port.side, port.name) not in keys:
             return QRect()
         sides = [name for side, name in keys if side == port.side]
         x, y = scene.positions[slot]
-        x += face.width if port.side == "out" else 0
-        y += face.port_y(sides.index(port.name), port.side)
+        x += card.width if port.side == "out" else 0
+        y += card.port_y(sides.index(port.name), port.side)
         return node.tree.to_screen(
             QRectF(x - PORT_REACH, y - PORT_REACH, 2 * PORT_REACH, 2 * PORT_REACH)
         )

@@ -147,8 +147,8 @@ class DragWire(Gesture):
 
     def _best_port(self, node: str, side: str) -> Hit | None:
         """The first free port that would take the wire; else the first that would, or any."""
-        face = self._scene.face(self._scene.nodes[node])
-        ports = face.inputs if side == "in" else face.outputs
+        card = self._scene.card(self._scene.nodes[node])
+        ports = card.inputs if side == "in" else card.outputs
         ranked = []
         for index, port in enumerate(ports):
             hit = Hit("port", node, port, side)
@@ -226,8 +226,8 @@ class DragWire(Gesture):
             nodes = [i for i in self._viewport.visible_ids() if i != self.node]
             self._free = []
             for node in nodes if len(nodes) <= MOST_HALOS else ():
-                face = self._scene.face(self._scene.nodes[node])
-                ports = face.inputs if side == "in" else face.outputs
+                card = self._scene.card(self._scene.nodes[node])
+                ports = card.inputs if side == "in" else card.outputs
                 hits = [
                     Hit("port", node, p, side) for p in ports if side == "out" or not p.connected
                 ]

@@ -66,7 +66,7 @@ class InsertOnDrop:
         nearest = int(gaps.argmin())
         return scene.wires.slots.key(int(slots[nearest])) if gaps[nearest] <= reach else None
 
-    def paint(self, painter: QPainter, theme: Theme, face: CardData, corner: QPointF) -> None:
+    def paint(self, painter: QPainter, theme: Theme, card: CardData, corner: QPointF) -> None:
         """The wire that would be opened glows, and those that would take its place are dashed.
 
         ``corner`` is where the card is held now, in scene units.
@@ -77,10 +77,10 @@ class InsertOnDrop:
         glow = theme.color("accent", 0.25)
         painter.setPen(QPen(glow, 10.0, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
         array_painting.draw_lines(painter, viewport.wire_lines([wire.key]))
-        into, _ = port_place(face, "in", self.found.into)
-        out, _ = port_place(face, "out", self.found.out)
+        into, _ = port_place(card, "in", self.found.into)
+        out, _ = port_place(card, "out", self.found.out)
         a = viewport.camera.to_view(corner + QPointF(0, into))
-        b = viewport.camera.to_view(corner + QPointF(face.width, out))
+        b = viewport.camera.to_view(corner + QPointF(card.width, out))
         start = viewport.port_position(wire.source, wire.source_port, "out")
         end = viewport.port_position(wire.target, wire.target_port, "in")
         ends = np.array([[start.x(), start.y(), a.x(), a.y()], [b.x(), b.y(), end.x(), end.y()]])

@@ -210,7 +210,7 @@ class MoveNodes(_Move):
         if self.drop is not None:
             slot = int(self.slots[0])
             corner = self._scene.rect(slot).topLeft() + self.shift
-            self.drop.paint(painter, theme, self._scene.face(slot), corner)
+            self.drop.paint(painter, theme, self._scene.card(slot), corner)
 
     def paint(self, painter: QPainter, theme: Theme) -> None:
         snap_guides.paint(painter, theme, self._viewport.camera, self.guides)

@@ -1,4 +1,4 @@
-"""How the pointer moves the view: for a mouse, a touchpad, or by dragging the ground."""
+"""Presets for panning and zooming: with a mouse, a touchpad, or by dragging the background."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DEFAULT = "mouse"
 def wheel_pan(event: QWheelEvent, preset: str) -> QPointF | None:
     """How far a turn of the wheel pans the view, or None where it zooms.
 
-    A touchpad tells pixels: two fingers pan in every preset. Ctrl (and a pinch, which comes as
+    A touchpad reports pixels: two fingers pan in every preset. Ctrl (and a pinch, which comes as
     Ctrl) always zooms.
     """
     pixels, angle = event.pixelDelta(), event.angleDelta()

@@ -1,19 +1,19 @@
-"""Notices that the pointer is shaken: to and fro, quickly, several times."""
+"""Detects that the pointer is shaken: to and fro, quickly, several times."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import QPointF
 
 TURNS = 4
-"""So many changes of direction make a shake."""
+"""Changes of direction that make a shake."""
 STROKE = 18.0
-"""A stroke counts from so many pixels on."""
+"""Shorter strokes do not count, in pixels."""
 WINDOW = 0.9
 """Seconds in which all of it must happen."""
 
 
 class ShakeDetector:
-    """Takes the pointer's places in turn; the time is passed in, so that tests need no waiting."""
+    """Follows the pointer; the time is passed in, so that tests need not wait."""
 
     def __init__(self) -> None:
         self._turn: QPointF | None = None
@@ -21,7 +21,7 @@ class ShakeDetector:
         self._times: list[float] = []
 
     def feed(self, at: QPointF, now: float) -> bool:
-        """Take a place; True when the shake is complete (and then from the start)."""
+        """Take the next position; True when the shake is complete, and then start again."""
         if self._turn is None:
             self._turn = QPointF(at)
             return False

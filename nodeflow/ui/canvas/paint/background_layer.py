@@ -1,4 +1,4 @@
-"""The back layers: the ground with its grid, and frames with their titles and notes."""
+"""The background layers: the grid, and frames with their titles and notes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DOT = 1.5
 
 
 def paint_background(painter: QPainter, context: PaintContext) -> None:
-    """The ground, with a grid of dots whose spacing adapts to the zoom."""
+    """Paint the background with a grid of dots whose spacing adapts to the zoom."""
     painter.fillRect(painter_area(context), context.theme.color("canvas"))
     spacing = GRID
     while spacing * context.scale < 18:
@@ -77,11 +77,11 @@ FRAME_RADIUS = 14.0
 
 
 _FORMER = {"metrics": "metric"}
-"""Names in older files."""
+"""Names of colours in older files."""
 
 
 def frame_color(theme: Theme, name: str) -> QColor:
-    """The colour a frame asks for: ``#rrggbb``, a category's name, or the default."""
+    """The colour of a frame by its name: ``#rrggbb``, a category, or the default."""
     if name.startswith("#") and QColor.isValidColorName(name):
         return QColor(name)
     name = _FORMER.get(name, name)
@@ -89,7 +89,7 @@ def frame_color(theme: Theme, name: str) -> QColor:
 
 
 def paint_frames(painter: QPainter, context: PaintContext) -> None:
-    """Titled grounds behind nodes, with their notes."""
+    """Paint frames behind the nodes, with their titles and notes."""
     painter.save()
     context.place(painter)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -123,7 +123,7 @@ def paint_frame(
 
 
 def _paint_note(painter: QPainter, context: PaintContext, area: QRectF, note: str) -> None:
-    """As many lines of a note as fit; larger ones from afar."""
+    """Paint as many lines of a note as fit, in larger type when zoomed out."""
     if note and area.height() > 0:
         style = text_metrics.NOTE if context.level == FULL else text_metrics.FAR_NOTE
         ink = context.theme.color("ink_muted")

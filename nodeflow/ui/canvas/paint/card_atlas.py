@@ -1,11 +1,11 @@
 """Painted cards kept in a few large pixmaps, so that a frame copies instead of painting.
 
 The key is the card's content with level of detail, zoom step and device pixel ratio. Cards are
-packed in shelves; when the pages are over budget the one used longest ago goes whole.
+packed in shelves; when the pages are over budget, the least recently used one is dropped whole.
 
-Most of a card's cost is its shadow and ground, which are alike for cards of one size: so bodies are
-kept, too. A card that differs from its last picture in the value alone is painted over that, and
-only where the value is: while a training goes on all cards do, several times a second.
+Most of the cost of a card is its shadow and background, which cards of one size share: so these
+bodies are kept, too. A card that differs from its last picture in the value alone is painted over
+that picture, only where the value is: during a training all cards do, several times per second.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MAX_PAGES = 8
 
 
 Key = tuple[CardData, str, int, float]
-"""A face, its level of detail, zoom step and device pixel ratio."""
+"""Content of a card, level of detail, zoom step and device pixel ratio."""
 
 
 def margin_pixels(pixels_per_unit: float) -> int:
@@ -50,7 +50,7 @@ class Page:
     used: int = 0
 
     def place(self, width: int, height: int) -> tuple[int, int] | None:
-        """Room for a card: its top left pixel, or None if the page is full."""
+        """Reserve room for a card: its top left pixel, or None if the page is full."""
         if self.shelf_right + width > self.pixmap.width():
             self.shelf_top += self.shelf_height
             self.shelf_height = self.shelf_right = 0
@@ -85,19 +85,19 @@ class CardAtlas:
     def begin_frame(self) -> None:
         self._frame += 1
 
-    def find(self, face: CardData, level: str, step: int, dpr: float) -> tuple[Page, QRect] | None:
+    def find(self, card: CardData, level: str, step: int, dpr: float) -> tuple[Page, QRect] | None:
         """Where a card is, or None if it is not painted."""
-        found = self._places.get((face, level, step, dpr))
+        found = self._places.get((card, level, step, dpr))
         if found is not None:
             found[0].used = self._frame
         return found
 
-    def find_like(self, face: CardData) -> tuple[Page, QRect, float] | None:
-        """The node's card as it was painted last, perhaps of another zoom or value.
+    def find_like(self, card: CardData) -> tuple[Page, QRect, float] | None:
+        """The node's card as it was painted last, perhaps for another zoom or value.
 
         Stands in for a card that there is no time to paint. Returns also its pixels per unit.
         """
-        key, pixels = self._latest.get(face.title, (None, 0.0))
+        key, pixels = self._latest.get(card.title, (None, 0.0))
         found = self._places.get(key) if key is not None else None
         return None if found is None else (*found, pixels)
 
@@ -107,25 +107,25 @@ class CardAtlas:
         return PAGE - 2 * margin_pixels(pixels_per_unit) - 1
 
     def paint(
-        self, face: CardData, level: str, step: int, dpr: float, scale: float
+        self, card: CardData, level: str, step: int, dpr: float, scale: float
     ) -> tuple[Page, QRect]:
         """Paint a card that a page holds."""
-        key, pixels = (face, level, step, dpr), scale * dpr
+        key, pixels = (card, level, step, dpr), scale * dpr
         found = self._paint_over(key, pixels)
         if found is None:
             margin = margin_pixels(pixels)
-            width = math.ceil(face.width * pixels) + 2 * margin
-            height = math.ceil(face.height * pixels) + 2 * margin
+            width = math.ceil(card.width * pixels) + 2 * margin
+            height = math.ceil(card.height * pixels) + 2 * margin
             page, place = self._room(width, height)
             rect = QRect(place[0], place[1], width, height)
             with self._painting(page, rect, rect, key, pixels) as painter:
-                self.painter.draw(painter, face, level, face.form != DOT_FORM)
+                self.painter.draw(painter, card, level, card.form != DOT_FORM)
         else:
             page, rect = found
         page.keys.add(key)
         page.used = self._frame
         self._places[key] = (page, rect)
-        self._latest[face.title] = (key, pixels)
+        self._latest[card.title] = (key, pixels)
         self.painted += 1
         return page, rect
 
@@ -152,8 +152,8 @@ class CardAtlas:
         self, page: Page, rect: QRect, clip: QRect, key: Key, pixels: float
     ) -> Iterator[QPainter]:
         """A painter over the empty card at ``rect`` of a page; it changes ``clip`` alone."""
-        face, level, margin = key[0], key[1], margin_pixels(pixels)
-        body = self._body(face, level, rect.size(), pixels) if face.form != DOT_FORM else None
+        card, level, margin = key[0], key[1], margin_pixels(pixels)
+        body = self._body(card, level, rect.size(), pixels) if card.form != DOT_FORM else None
         painter = QPainter(page.pixmap)
         try:
             painter.setClipRect(clip)
@@ -168,9 +168,9 @@ class CardAtlas:
         finally:
             painter.end()
 
-    def _body(self, face: CardData, level: str, size: QSize, pixels: float) -> QPixmap:
-        """The empty card, which many cards have alike."""
-        key = (self.painter.body_key(face, level), pixels)
+    def _body(self, card: CardData, level: str, size: QSize, pixels: float) -> QPixmap:
+        """The empty card, which many cards share."""
+        key = (self.painter.body_key(card, level), pixels)
         body = self._bodies.get(key)
         if body is not None:
             return body
@@ -184,7 +184,7 @@ class CardAtlas:
         try:
             painter.translate(margin_pixels(pixels), margin_pixels(pixels))
             painter.scale(pixels, pixels)
-            self.painter.body(painter, face, level)
+            self.painter.body(painter, card, level)
         finally:
             painter.end()
         return body

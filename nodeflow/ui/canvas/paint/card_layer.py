@@ -1,4 +1,4 @@
-"""The layer of cards: copied from the atlas, blocks from far away, vectors in exports."""
+"""The layer of cards: copied from the atlas, blocks when zoomed out far, vectors in exports."""
 
 from __future__ import annotations
 
@@ -77,15 +77,15 @@ def _paint_from_atlas(painter: QPainter, context: PaintContext, slots: np.ndarra
     too_large = (rects[:, 2:].max(axis=1) * context.dpr > context.atlas.room(pixels)).tolist()
     dimmed = context.scene.dimmed[slots].tolist()
     for index, (slot, corner) in enumerate(zip(slots.tolist(), rects.tolist(), strict=True)):
-        face = context.scene.face(slot)
+        card = context.scene.card(slot)
         opacity = DIM if dimmed[index] else 1.0
         if too_large[index]:
-            _paint_directly(painter, context, face, corner, opacity)
+            _paint_directly(painter, context, card, corner, opacity)
             continue
-        place = _card(context, face)
+        place = _card(context, card)
         if place is None:
             context.waiting.append(slot)
-            place = context.atlas.find_like(face)
+            place = context.atlas.find_like(card)
         if place is None:
             bare.append(slot)
             continue
@@ -99,12 +99,12 @@ def _paint_from_atlas(painter: QPainter, context: PaintContext, slots: np.ndarra
         _paint_bare(painter, context, np.array(bare))
 
 
-def _card(context: PaintContext, face: CardData) -> tuple[Page, QRect, float] | None:
+def _card(context: PaintContext, card: CardData) -> tuple[Page, QRect, float] | None:
     """A card's place in the atlas, painting it if there is still time in this frame."""
     assert context.atlas is not None
-    place = context.atlas.find(face, context.level, context.step, context.dpr)
+    place = context.atlas.find(card, context.level, context.step, context.dpr)
     if place is None and not context.late():
-        place = context.atlas.paint(face, context.level, context.step, context.dpr, context.scale)
+        place = context.atlas.paint(card, context.level, context.step, context.dpr, context.scale)
     return None if place is None else (*place, context.scale * context.dpr)
 
 
@@ -122,7 +122,7 @@ def _copy_cards(painter: QPainter, context: PaintContext, page: Page, rows: np.n
 
 
 def _paint_directly(
-    painter: QPainter, context: PaintContext, face: CardData, corner: list[float], opacity: float
+    painter: QPainter, context: PaintContext, card: CardData, corner: list[float], opacity: float
 ) -> None:
     """A card too large for the atlas, at the largest zooms."""
     assert context.atlas is not None
@@ -130,12 +130,12 @@ def _paint_directly(
     painter.translate(corner[0], corner[1])
     painter.scale(context.scale, context.scale)
     painter.setOpacity(opacity)
-    context.atlas.painter.draw(painter, face)
+    context.atlas.painter.draw(painter, card)
     painter.restore()
 
 
 def _paint_bare(painter: QPainter, context: PaintContext, slots: np.ndarray) -> None:
-    """Empty cards, where there was no time yet for what is on them."""
+    """Draw empty cards, where there was no time yet for their content."""
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
     painter.setPen(QPen(context.theme.color("border"), 1))
     painter.setBrush(context.theme.color("raised"))
@@ -150,7 +150,7 @@ def _export_cards(painter: QPainter, context: PaintContext, slots: np.ndarray) -
         x, y = context.scene.positions[slot]
         painter.translate(x, y)
         painter.setOpacity(DIM if context.scene.dimmed[slot] else 1.0)
-        cards.draw(painter, context.scene.face(slot))
+        cards.draw(painter, context.scene.card(slot))
         painter.restore()
 
 

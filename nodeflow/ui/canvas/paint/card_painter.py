@@ -1,5 +1,4 @@
-"""Paints one card from its content. Called once per content, zoom and pixel ratio by the atlas,
-and directly by exports, with text as outlines."""
+"""Paints one card: for the atlas once per content, zoom and pixel ratio, for exports as paths."""
 
 from __future__ import annotations
 
@@ -21,18 +20,18 @@ MARGIN = 14.0
 """Room around a card for its shadow and its ports, in scene units."""
 PORT_RADIUS = 5.0
 SMALLEST_FAR = 18.0
-"""Names seen from afar shrink to this before they are cut."""
+"""Names on zoomed-out cards shrink to this size before they are elided."""
 
 FULL, FAR, TINY = "full", "far", "tiny"
 TINY_GROWS = 1.7
-"""So much larger are names on the smallest cards that have any."""
+"""How much larger names are on the smallest cards that have names."""
 
 STATUS_ICONS = {
     "running": ("loader-circle", "accent"),
     "done": ("circle-check", "ok"),
     "stale": ("history", "ink_faint"),
     "muted": ("eye-off", "ink_faint"),
-    "resting": ("pause", "ink_faint"),
+    "inactive": ("pause", "ink_faint"),
     "bypassed": ("route", "ink_muted"),
     "outer": ("external-link", "ink_faint"),
     "breakpoint": ("circle", "error"),
@@ -42,7 +41,7 @@ STATUS_ICONS = {
 _THICK = {"running": "accent", "hit": "error"}
 """States with a thick border, and its colour."""
 _OFF = ("muted", "bypassed")
-_FAINT = (*_OFF, "resting")
+_FAINT = (*_OFF, "inactive")
 _LOUD = ("warning", "error")
 _PROBLEM_LOOKS = {
     "error": ("error", "error_soft", "circle-alert"),
@@ -59,81 +58,81 @@ class CardPainter:
     as_path: bool = False
 
     def draw(
-        self, painter: QPainter, face: CardData, level: str = FULL, on_body: bool = False
+        self, painter: QPainter, card: CardData, level: str = FULL, on_body: bool = False
     ) -> None:
         """Draw a card; ``on_body``: over a body that is there already."""
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if face.form == card_data.DOT_FORM:
-            self._dot(painter, face)
+        if card.form == card_data.DOT_FORM:
+            self._dot(painter, card)
             return
         if not on_body:
-            self.body(painter, face, level)
+            self.body(painter, card, level)
         if level != FULL:
-            self._far(painter, face, TINY_GROWS if level == TINY else 1.0)
+            self._far(painter, card, TINY_GROWS if level == TINY else 1.0)
         else:
-            self._header(painter, face)
-            if face.form == card_data.CARD_FORM:
-                self._values(painter, face)
-                self._problem(painter, face)
-                self._labels(painter, face)
-        if face.status == "bypassed":
-            self._passes(painter, face)
-        self._border(painter, face)
-        self._ports(painter, face)
+            self._header(painter, card)
+            if card.form == card_data.CARD_FORM:
+                self._values(painter, card)
+                self._problem(painter, card)
+                self._labels(painter, card)
+        if card.status == "bypassed":
+            self._passes(painter, card)
+        self._border(painter, card)
+        self._ports(painter, card)
 
-    def value_area(self, face: CardData, level: str = FULL) -> QRectF | None:
+    def value_area(self, card: CardData, level: str = FULL) -> QRectF | None:
         """Where a card shows its value, and `draw_value` paints; None where it shows none."""
-        whole = QRectF(0, 0, face.width, face.height)
-        if face.form != card_data.CARD_FORM:
+        whole = QRectF(0, 0, card.width, card.height)
+        if card.form != card_data.CARD_FORM:
             return None if level == FULL else whole
-        if face.severity in _LOUD or face.status == "bypassed":
+        if card.severity in _LOUD or card.status == "bypassed":
             return whole
         if level != FULL:
-            return value_preview.far_area(face.value, whole)
-        height = face.value_height
+            return value_preview.far_area(card.value, whole)
+        height = card.value_height
         # without the edges, where the border and the line above are
-        inner = QRectF(10, face.value_top + 3, face.width - 20, height - 7)
+        inner = QRectF(10, card.value_top + 3, card.width - 20, height - 7)
         return inner if height > 0 else None
 
-    def draw_value(self, painter: QPainter, face: CardData, level: str = FULL) -> None:
+    def draw_value(self, painter: QPainter, card: CardData, level: str = FULL) -> None:
         """Draw all that is in a card's value area, over its body; the caller clips to the area."""
-        area = self.value_area(face, level)
-        if area is None or area.height() >= face.height:
-            self.draw(painter, face, level, face.form != card_data.DOT_FORM)
+        area = self.value_area(card, level)
+        if area is None or area.height() >= card.height:
+            self.draw(painter, card, level, card.form != card_data.DOT_FORM)
             return
         if level != FULL:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            value_preview.draw_far(painter, area, face.value, self.theme)
+            value_preview.draw_far(painter, area, card.value, self.theme)
             return
         around = area.adjusted(-16, -16, 16, 16)  # more than a pixel, from however far
         painter.fillRect(around, self.theme.color("sunken"))
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        self._value(painter, face)
+        self._value(painter, card)
 
     # ---- parts ------------------------------------------------------------------------------
 
-    def body(self, painter: QPainter, face: CardData, level: str = FULL) -> None:
+    def body(self, painter: QPainter, card: CardData, level: str = FULL) -> None:
         """An empty card with its shadow: all that cards of equal ``body_key`` share."""
-        rect = QRectF(0, 0, face.width, face.height)
+        rect = QRectF(0, 0, card.width, card.height)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if not self.as_path:
             self._shadow(painter, rect)
-        if face.op == SUBGRAPH:
+        if card.op == SUBGRAPH:
             self._second_card(painter, rect)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(self.theme.color("raised"))
         painter.drawRoundedRect(rect.adjusted(0.5, 0.5, -0.5, -0.5), RADIUS, RADIUS)
         if level != FULL:
             tint = mix_alpha(
-                self.theme.category(face.category), 0.14 if self.theme.is_dark else 0.1
+                self.theme.category(card.category), 0.14 if self.theme.is_dark else 0.1
             )
             self._panel(painter, rect.adjusted(0, 1, 0, 0), tint, True, True)
 
     @staticmethod
-    def body_key(face: CardData, level: str) -> tuple:
+    def body_key(card: CardData, level: str) -> tuple:
         """What the body of a card depends on."""
-        tint = None if level == FULL else face.category
-        return (face.width, face.height, face.op == SUBGRAPH, tint)
+        tint = None if level == FULL else card.category
+        return (card.width, card.height, card.op == SUBGRAPH, tint)
 
     def _second_card(self, painter: QPainter, rect: QRectF) -> None:
         """The edge of a card behind this one: a subgraph is more than one node."""
@@ -142,19 +141,19 @@ class CardPainter:
         behind = rect.adjusted(5.5, 5.5, 3.5, 3.5)
         painter.drawRoundedRect(behind, RADIUS, RADIUS)
 
-    def _border(self, painter: QPainter, face: CardData) -> None:
-        border = self.theme.color("border_strong" if face.status in _OFF else "border")
-        if face.severity in _LOUD:
-            border = self.theme.color(face.severity)
-        elif face.status in _THICK:
-            border = self.theme.color(_THICK[face.status])
-        dashed = face.status in (*_OFF, "outer")
+    def _border(self, painter: QPainter, card: CardData) -> None:
+        border = self.theme.color("border_strong" if card.status in _OFF else "border")
+        if card.severity in _LOUD:
+            border = self.theme.color(card.severity)
+        elif card.status in _THICK:
+            border = self.theme.color(_THICK[card.status])
+        dashed = card.status in (*_OFF, "outer")
         style = Qt.PenStyle.DashLine if dashed else Qt.PenStyle.SolidLine
-        if face.status == "outer":
+        if card.status == "outer":
             border = self.theme.color("border_strong")
-        painter.setPen(QPen(border, 2.0 if face.status in _THICK else 1.0, style))
+        painter.setPen(QPen(border, 2.0 if card.status in _THICK else 1.0, style))
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        rect = QRectF(0.5, 0.5, face.width - 1, face.height - 1)
+        rect = QRectF(0.5, 0.5, card.width - 1, card.height - 1)
         painter.drawRoundedRect(rect, RADIUS, RADIUS)
 
     def _shadow(self, painter: QPainter, rect: QRectF) -> None:
@@ -166,64 +165,64 @@ class CardPainter:
             grown = rect.adjusted(-spread, -spread + 2.5, spread, spread + 2.5)
             painter.drawRoundedRect(grown, RADIUS + spread, RADIUS + spread)
 
-    def _header(self, painter: QPainter, face: CardData) -> None:
-        color = self.theme.category(face.category)
+    def _header(self, painter: QPainter, card: CardData) -> None:
+        color = self.theme.category(card.category)
         box = QRectF(10, 9, 28, 28)
         op_icons.tile(painter, box, color, 7)
-        op_icons.draw_sign(painter, face.op, face.category, box, color, self.as_path)
-        room = face.width - card_data.ICON_ROOM - (30 if face.status else 12)
-        title = text_metrics.elide(face.title, text_metrics.TITLE, room)
-        subtitle = text_metrics.elide(face.subtitle, text_metrics.SUBTITLE, room)
+        op_icons.draw_op_icon(painter, card.op, card.category, box, color, self.as_path)
+        room = card.width - card_data.ICON_ROOM - (30 if card.status else 12)
+        title = text_metrics.elide(card.title, text_metrics.TITLE, room)
+        subtitle = text_metrics.elide(card.subtitle, text_metrics.SUBTITLE, room)
         x = card_data.ICON_ROOM
-        ink = "ink_faint" if face.status in _FAINT else "ink"
+        ink = "ink_faint" if card.status in _FAINT else "ink"
         self._text(painter, x, 21, title, text_metrics.TITLE, ink)
         self._text(painter, x, 36, subtitle, text_metrics.SUBTITLE, "ink_muted")
-        if face.status in STATUS_ICONS:
-            name, role = STATUS_ICONS[face.status]
-            place = QRectF(face.width - 26, 10, 16, 16)
-            if face.status == "breakpoint":
+        if card.status in STATUS_ICONS:
+            name, role = STATUS_ICONS[card.status]
+            place = QRectF(card.width - 26, 10, 16, 16)
+            if card.status == "breakpoint":
                 painter.setPen(Qt.PenStyle.NoPen)
                 painter.setBrush(self.theme.color(role))
                 painter.drawEllipse(place.adjusted(1, 1, -1, -1))
             themes.draw_icon(painter, name, place, self.theme.color(role))
-        elif face.form == card_data.TITLE_FORM and face.severity in _LOUD:
-            role, _, name = _PROBLEM_LOOKS[face.severity]
-            place = QRectF(face.width - 26, 10, 16, 16)
+        elif card.form == card_data.TITLE_FORM and card.severity in _LOUD:
+            role, _, name = _PROBLEM_LOOKS[card.severity]
+            place = QRectF(card.width - 26, 10, 16, 16)
             themes.draw_icon(painter, name, place, self.theme.color(role))
 
-    def _dot(self, painter: QPainter, face: CardData) -> None:
-        """A reroute dot, in the colour and shape of what passes."""
-        port = face.outputs[0]
-        center = QPointF(face.width / 2, face.height / 2)
+    def _dot(self, painter: QPainter, card: CardData) -> None:
+        """Draw a reroute dot, in the colour and shape of its dtype."""
+        port = card.outputs[0]
+        center = QPointF(card.width / 2, card.height / 2)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(self.theme.color("canvas"))
         painter.drawPath(port_shape(port, center, 8.0))
-        fault = face.severity if face.severity in _LOUD else ""
+        fault = card.severity if card.severity in _LOUD else ""
         color = self.theme.color(fault) if fault else self.theme.dtype(port.dtype)
         painter.setPen(QPen(self.theme.color("raised"), 1.5))
         painter.setBrush(color)
         painter.drawPath(port_shape(port, center, 6.5))
 
-    def _passes(self, painter: QPainter, face: CardData) -> None:
-        """The way values take through a bypassed card, below the names of its ports."""
+    def _passes(self, painter: QPainter, card: CardData) -> None:
+        """Draw the way of values through a bypassed card, below the names of its ports."""
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        down = 10.0 if face.form == card_data.CARD_FORM else 0.0
-        for into, out in face.passes:
-            start = QPointF(0, face.port_y(into, "in"))
-            end = QPointF(face.width, face.port_y(out, "out"))
+        down = 10.0 if card.form == card_data.CARD_FORM else 0.0
+        for into, out in card.passes:
+            start = QPointF(0, card.port_y(into, "in"))
+            end = QPointF(card.width, card.port_y(out, "out"))
             first, last = start + QPointF(16, down), end + QPointF(-16, down)
             half = QPointF((last.x() - first.x()) / 2, 0)
             path = QPainterPath(start)
             path.cubicTo(start + QPointF(8, 0), first - QPointF(8, 0), first)
             path.cubicTo(first + half, last - half, last)
             path.cubicTo(last + QPointF(8, 0), end - QPointF(8, 0), end)
-            painter.setPen(QPen(self.theme.dtype(face.outputs[out].dtype), 2.5))
+            painter.setPen(QPen(self.theme.dtype(card.outputs[out].dtype), 2.5))
             painter.drawPath(path)
 
-    def _labels(self, painter: QPainter, face: CardData) -> None:
-        room = face.width - 2 * card_data.PORT_INSET
-        for index, port in enumerate(face.inputs):
-            other = face.outputs[index] if index < len(face.outputs) else None
+    def _labels(self, painter: QPainter, card: CardData) -> None:
+        room = card.width - 2 * card_data.PORT_INSET
+        for index, port in enumerate(card.inputs):
+            other = card.outputs[index] if index < len(card.outputs) else None
             reserve = card_data.label_width(other) + 12 if other else 0
             x, y = card_data.PORT_INSET, card_data.row_y(index) + 4
             label = text_metrics.elide(port.label, text_metrics.PORT, room - reserve)
@@ -231,11 +230,11 @@ class CardPainter:
             self._text(painter, x, y, label, text_metrics.PORT, role)
             x += text_metrics.width(label, text_metrics.PORT) + 6
             left = text_metrics.elide(
-                port.type_text, text_metrics.TYPE, face.width - x - reserve - 8
+                port.type_text, text_metrics.TYPE, card.width - x - reserve - 8
             )
             self._text(painter, x, y, left, text_metrics.TYPE, "ink_faint")
-        for index, port in enumerate(face.outputs):
-            x, y = face.width - card_data.PORT_INSET, card_data.row_y(index) + 4
+        for index, port in enumerate(card.outputs):
+            x, y = card.width - card_data.PORT_INSET, card_data.row_y(index) + 4
             role = "ink_faint" if port.kind == "control" else "ink_muted"
             label = text_metrics.elide(port.label, text_metrics.PORT, room * 0.6)
             self._text(painter, x, y, label, text_metrics.PORT, role, "right")
@@ -243,62 +242,62 @@ class CardPainter:
             shown = text_metrics.elide(port.type_text, text_metrics.TYPE, x - 8)
             self._text(painter, x, y, shown, text_metrics.TYPE, "ink_faint", "right")
 
-    def _values(self, painter: QPainter, face: CardData) -> None:
-        height = face.value_height
+    def _values(self, painter: QPainter, card: CardData) -> None:
+        height = card.value_height
         if height <= 0:
             return
-        rect = QRectF(0, face.value_top, face.width, height)
-        rounded = not face.problem
+        rect = QRectF(0, card.value_top, card.width, height)
+        rounded = not card.problem
         self._panel(painter, rect, self.theme.color("sunken"), rounded)
         painter.setPen(QPen(self.theme.color("border"), 1))
-        painter.drawLine(QPointF(1, rect.top()), QPointF(face.width - 1, rect.top()))
-        self._value(painter, face)
+        painter.drawLine(QPointF(1, rect.top()), QPointF(card.width - 1, rect.top()))
+        self._value(painter, card)
 
-    def _value(self, painter: QPainter, face: CardData) -> None:
-        rect = QRectF(0, face.value_top, face.width, face.value_height)
+    def _value(self, painter: QPainter, card: CardData) -> None:
+        rect = QRectF(0, card.value_top, card.width, card.value_height)
         painter.save()
-        if face.status in ("stale", *_FAINT):
+        if card.status in ("stale", *_FAINT):
             painter.setOpacity(painter.opacity() * 0.45)
-        value_preview.draw(painter, rect, face.value, self.theme, self.as_path)
+        value_preview.draw(painter, rect, card.value, self.theme, self.as_path)
         painter.restore()
 
-    def _problem(self, painter: QPainter, face: CardData) -> None:
-        if not face.problem:
+    def _problem(self, painter: QPainter, card: CardData) -> None:
+        if not card.problem:
             return
-        role, ground, name = _PROBLEM_LOOKS.get(face.severity, _PROBLEM_LOOKS["error"])
-        rect = QRectF(0, face.height - face.problem_height, face.width, face.problem_height)
+        role, ground, name = _PROBLEM_LOOKS.get(card.severity, _PROBLEM_LOOKS["error"])
+        rect = QRectF(0, card.height - card.problem_height, card.width, card.problem_height)
         self._panel(painter, rect, self.theme.color(ground), True)
         box = QRectF(12, rect.top() + card_data.PROBLEM_PAD - 1, 14, 14)
         themes.draw_icon(painter, name, box, self.theme.color(role))
         y = rect.top() + card_data.PROBLEM_PAD + 10
-        for line in face.problem_lines:
+        for line in card.problem_lines:
             self._text(painter, 32, y, line, text_metrics.CAPTION, role)
             y += value_preview.LINE
 
-    def _far(self, painter: QPainter, face: CardData, grow: float) -> None:
-        """From afar: the sign and the name, large enough to read."""
-        rect = QRectF(0, 0, face.width, face.height)
-        shown = value_preview.far_area(face.value, rect)
+    def _far(self, painter: QPainter, card: CardData, grow: float) -> None:
+        """Draw a zoomed-out card: icon and name, large enough to read."""
+        rect = QRectF(0, 0, card.width, card.height)
+        shown = value_preview.far_area(card.value, rect)
         free = (rect.bottom() if shown is None else shown.top()) - rect.top()
         largest, smallest = text_metrics.FAR_TITLE[0] * grow, SMALLEST_FAR * grow
-        room, height = face.width - 24 / grow, min(free - 6, face.height * 0.6)
-        lines, size = set_name(face.title, room, height, largest, smallest)
+        room, height = card.width - 24 / grow, min(free - 6, card.height * 0.6)
+        lines, size = set_name(card.title, room, height, largest, smallest)
         y = rect.top() + free / 2 + 1 + size * (0.36 - LINE * (len(lines) - 1) / 2)
         for line in lines:
             self._text(painter, rect.center().x(), y, line, (size, 600, False), "ink", "center")
             y += size * LINE
         if shown is not None:
-            value_preview.draw_far(painter, shown, face.value, self.theme)
-        if face.severity in _LOUD:
-            role, _, name = _PROBLEM_LOOKS[face.severity]
-            sign = QRectF(face.width - 34, 8, 26, 26)
+            value_preview.draw_far(painter, shown, card.value, self.theme)
+        if card.severity in _LOUD:
+            role, _, name = _PROBLEM_LOOKS[card.severity]
+            sign = QRectF(card.width - 34, 8, 26, 26)
             themes.draw_icon(painter, name, sign, self.theme.color(role))
 
-    def _ports(self, painter: QPainter, face: CardData) -> None:
-        for index, port in enumerate(face.inputs):
-            self.port(painter, QPointF(0, face.port_y(index, "in")), port)
-        for index, port in enumerate(face.outputs):
-            self.port(painter, QPointF(face.width, face.port_y(index, "out")), port)
+    def _ports(self, painter: QPainter, card: CardData) -> None:
+        for index, port in enumerate(card.inputs):
+            self.port(painter, QPointF(0, card.port_y(index, "in")), port)
+        for index, port in enumerate(card.outputs):
+            self.port(painter, QPointF(card.width, card.port_y(index, "out")), port)
 
     def port(
         self, painter: QPainter, at: QPointF, port: PortData, radius: float = PORT_RADIUS
@@ -338,7 +337,7 @@ class CardPainter:
 
 
 def port_shape(port: PortData, at: QPointF, radius: float) -> QPainterPath:
-    """The outline of a port, by what it carries: shape says what colour says."""
+    """The outline of a port by its dtype, so that shape repeats what colour shows."""
     path = QPainterPath()
     if port.dtype == "bool":
         reach = radius * 1.2

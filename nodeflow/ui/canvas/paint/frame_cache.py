@@ -1,4 +1,4 @@
-"""The last frame, kept: panning shifts it and paints only what came into view.
+"""Keeps the last frame: a pan shifts it and paints only what came into view.
 
 Damage is a list of rectangles in view coordinates; painting clips to each. So a value that
 changes costs its card, and a pan costs two strips, whatever the size of the graph.
@@ -19,7 +19,7 @@ Paint = Callable[[QPainter, QRectF], None]
 
 
 class FrameCache:
-    """A pixmap of the view's size, repaired piece by piece with ``paint(painter, rect)``."""
+    """A pixmap of the view's size, whose damaged parts ``paint(painter, rect)`` repairs."""
 
     def __init__(self, paint: Paint) -> None:
         self._paint = paint
@@ -51,14 +51,14 @@ class FrameCache:
         self._damage = QRegion(QRect(QPoint(), self._size))
 
     def damage(self, rect: QRectF) -> QRect:
-        """Have a rectangle (view coordinates) painted anew; returns it in whole pixels."""
+        """Mark a rectangle (view coordinates) for repair; returns it in whole pixels."""
         area = rect.toAlignedRect().adjusted(-1, -1, 1, 1) & QRect(QPoint(), self._size)
         if not area.isEmpty():
             self._damage += area
         return area
 
     def scroll(self, dx: float, dy: float) -> None:
-        """Shift the picture by whole device pixels; what came into view is damaged."""
+        """Shift the frame by whole device pixels; what came into view is damaged."""
         x, y = round(dx * self._dpr), round(dy * self._dpr)
         everything = QRect(QPoint(), self._size)
         self._damage.translate(round(dx), round(dy))
@@ -72,7 +72,7 @@ class FrameCache:
         self._damage = (self._damage + exposed) & everything
 
     def repair(self) -> QPixmap:
-        """Paint what is damaged and return the picture."""
+        """Paint what is damaged and return the frame."""
         if self._damage.isEmpty():
             return self._pixmap
         started = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Notes of frames as Markdown: headings, emphasis, lists, code; text only, whoever wrote it.
+"""Paints the Markdown notes of frames: headings, emphasis, lists, code; text only.
 
 No HTML, no pictures and nothing from disk or network: a note comes with a file, and files are
 untrusted.
@@ -126,7 +126,7 @@ def _remove_pictures(document: QTextDocument) -> None:
 
 
 def _with_line_breaks(note: str) -> str:
-    """People's line breaks are meant: where Markdown would join two lines of text, keep them.
+    """Keep the line breaks of the text where Markdown would join two lines.
 
     By Unicode's line separator: Markdown's own hard break becomes a new paragraph in Qt.
     """

@@ -1,4 +1,4 @@
-"""The picture as layers, from back to front: the same functions for the window and for exports."""
+"""The layers of the canvas from back to front, the same for the window and for exports."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ LAYERS = (paint_background, paint_frames, paint_wires, paint_bodies)
 
 
 def paint_all(painter: QPainter, context: PaintContext) -> None:
-    """The whole picture, back to front."""
+    """Paint all layers, back to front."""
     for layer in LAYERS:
         layer(painter, context)

@@ -1,4 +1,4 @@
-"""How a name is set on a card seen from afar: as large as fits, in two lines if that helps."""
+"""Titles at low levels of detail: as large as fits, in two lines if that helps."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from nodeflow.ui.canvas.scene import text_metrics
 
 LINE = 1.15
-"""Line distance in sizes."""
+"""Line spacing in font sizes."""
 
 
 def set_name(

@@ -1,4 +1,4 @@
-"""The sign of each op: a mathematical glyph where there is one, else an icon of the family."""
+"""The icon of each op: a mathematical glyph where there is one, else the icon of its category."""
 
 from __future__ import annotations
 
@@ -126,10 +126,10 @@ CATEGORY_ICONS = {
 _SIZES = {1: 20.0, 2: 14.5, 3: 11.0}
 
 
-def draw_sign(
+def draw_op_icon(
     painter: QPainter, op: str, category: str, box: QRectF, color: QColor, as_path: bool = False
 ) -> None:
-    """Draw an op's sign centred in ``box``."""
+    """Draw the icon of an op, centred in ``box``."""
     glyph = GLYPHS.get(op)
     if glyph is None:
         name = ICONS.get(op) or CATEGORY_ICONS.get(category.lower(), "box")
@@ -145,7 +145,7 @@ def draw_sign(
 
 
 def tile(painter: QPainter, box: QRectF, color: QColor, radius: float) -> None:
-    """The tinted ground behind a sign."""
+    """Draw the tinted background of an icon."""
     ground = QColor(color)
     ground.setAlphaF(0.14)
     painter.setPen(Qt.PenStyle.NoPen)

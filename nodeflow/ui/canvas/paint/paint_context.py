@@ -1,7 +1,7 @@
-"""What one painting of the scene needs to know; detail is decided here, once a frame.
+"""The input of one painting of the scene, with the level of detail.
 
 The window paints into its frame through an atlas of cards. An export paints the same layers with
-``atlas`` None: real curves, and text as outlines.
+``atlas`` None: with real curves, and text as outlines.
 """
 
 from __future__ import annotations
@@ -19,18 +19,20 @@ from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.core.theme import Theme
 
 FULL_SCALE = 0.5
-"""From here on port labels (12 units) are at least 6 pixels: just readable."""
+"""From this scale on, port labels (12 units) are at least 6 pixels: just readable."""
 FAR_SCALE = 0.24
-"""From here on the large names of cards seen from afar (26 units) are readable."""
+"""From this scale on, the large names of zoomed-out cards (26 units) are readable."""
 TINY_SCALE = 0.15
-"""With few nodes in sight names hold down to here, larger still on their cards."""
+"""With few visible nodes, names are drawn down to this scale, even larger on their cards."""
 FEW = 400
+"""Visible nodes; with more, names end at `FAR_SCALE`."""
 DIM = 0.3
 
 
 @dataclass
 class PaintContext:
-    """One painting of the scene: camera, theme, detail, and what has been left for later."""
+    """Camera, theme and level of detail of one painting; ``waiting`` collects the nodes for which
+    there was no time."""
 
     scene: SceneModel
     theme: Theme
@@ -75,7 +77,7 @@ class PaintContext:
         return np.concatenate([found[~chosen], found[chosen]]) if chosen.any() else found
 
     def place(self, painter: QPainter) -> None:
-        """Let the painter take scene coordinates."""
+        """Set the painter to scene coordinates."""
         painter.translate(self.offset)
         painter.scale(self.scale, self.scale)
         painter.translate(self.shift)

@@ -1,4 +1,4 @@
-"""The layer of wires: colour and dash by dtype, curves where they can be seen as such."""
+"""The layer of wires: colour and dash by dtype, as curves where they are large enough."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nodeflow.ui.core.theme import Theme, mix
 CURVE_SCALE = 0.16
 """Below, wires are straight and not antialiased."""
 MANY = 1000
-"""With more wires in sight curves are coarse and not dashed; with three times as many, straight."""
+"""With more visible wires, curves are coarse and not dashed; with three times as many, straight."""
 
 
 def wire_pen(theme: Theme, style: int, scale: float, faded: bool = False) -> QPen:
@@ -38,7 +38,7 @@ def wire_dash(style: int) -> tuple[float, float] | None:
 
 
 def paint_wires(painter: QPainter, context: PaintContext) -> None:
-    """All wires that touch the area, but those of hidden nodes."""
+    """Paint all wires that touch the area, except those of lifted nodes."""
     slots, ends = context.scene.wires_in(context.area)
     if context.hidden_wire is not None:
         kept = slots != context.scene.wires.slots.get(context.hidden_wire)
@@ -53,7 +53,7 @@ def paint_wires(painter: QPainter, context: PaintContext) -> None:
 def _paint_stubs(
     painter: QPainter, context: PaintContext, slots: np.ndarray, ends: np.ndarray
 ) -> None:
-    """Of hidden wires only how they leave and arrive, with a bar where they are cut."""
+    """Paint the stubs of hidden wires: both ends, with a bar where they are cut."""
     if context.scale < FAR_SCALE:
         return
     length = wire_table.STUB * context.scale

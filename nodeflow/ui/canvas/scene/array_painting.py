@@ -33,7 +33,7 @@ def draw_lines(painter: QPainter, lines: np.ndarray) -> None:
 
 
 def draw_fragments(painter: QPainter, fragments: np.ndarray, pixmap: QPixmap) -> None:
-    """Draw pieces of a pixmap: (n, 10) float64, see FRAGMENT_FIELDS."""
+    """Draw parts of a pixmap: (n, 10) float64, see FRAGMENT_FIELDS."""
     _check(fragments, FRAGMENT_FIELDS)
     if len(fragments):
         first = shiboken6.wrapInstance(fragments.ctypes.data, QPainter.PixmapFragment)

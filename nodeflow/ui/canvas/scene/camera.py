@@ -1,7 +1,7 @@
-"""Where the view looks: scale and offset between scene and view coordinates.
+"""The camera: scale and offset between scene and view coordinates.
 
-Scales lie on a ladder of eight steps an octave. So cached cards fit the next time the same zoom
-comes round, and offsets are whole device pixels, so that they are copied without resampling.
+Scales lie on a ladder of eight steps per octave, so that cached cards fit when a zoom level comes
+again. Offsets are whole device pixels, so that cards are copied without resampling.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Camera:
         self._place(width / 2 - center.x() * self.scale, height / 2 - center.y() * self.scale)
 
     def fit(self, rect: QRectF, width: float, height: float) -> None:
-        """Show a scene rectangle whole, never larger than life."""
+        """Show a scene rectangle whole, at most at life size."""
         self.step = self.fitting_step(rect, width, height)
         self.look_at(rect.center(), width, height)
 

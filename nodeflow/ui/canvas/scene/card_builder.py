@@ -1,4 +1,4 @@
-"""From a node of the document to the content of its card: ports, types, problems, value."""
+"""Builds the content of a card from a node: ports, types, problems, value."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from nodeflow.document.model.records import INPUTS, SUBGRAPH, NodeRecord, Wire
 from nodeflow.graph.declaration import NodeDeclaration
 from nodeflow.ui.canvas.scene import card_data
 from nodeflow.ui.canvas.scene.card_data import CardData, PortData
-from nodeflow.ui.canvas.scene.inactive_nodes import Resting
+from nodeflow.ui.canvas.scene.inactive_nodes import InactiveNodes
 from nodeflow.ui.core.messages import plain
 
 _HIDDEN_ATTRS = {
@@ -36,7 +36,7 @@ _HIDDEN_ATTRS = {
 
 
 _SPECIAL = {DATASET, SUBGRAPH, *BORDER}
-"""Ops whose declaration does not stand in the registry."""
+"""Ops whose declaration is not in the registry."""
 MOST_SHARED = 16384
 """Kinds of cards that are kept; with more, all are forgotten."""
 
@@ -60,7 +60,7 @@ def _wires(index: Mapping[str, Mapping[Any, Wire]], node_id: str) -> Iterable[Wi
 
 
 class CardBuilder:
-    """Makes card contents; holds what is not in the document: values and run states by node."""
+    """Builds cards; holds what is not in the document: values and run states by node."""
 
     def __init__(self, document: Document, analysis: Any) -> None:
         self.document = document
@@ -68,7 +68,7 @@ class CardBuilder:
         self.values: dict[str, Any] = {}
         self.serials: dict[str, int] = {}
         self.status: dict[str, str] = {}
-        self.resting = Resting(document)
+        self.inactive = InactiveNodes(document)
         self._next_serial = 1
         self._shared: dict[tuple, tuple[Any, _Sides]] = {}
 
@@ -91,7 +91,7 @@ class CardBuilder:
         return gone
 
     def build(self, record: NodeRecord) -> CardData:
-        """The card of a node as things are now."""
+        """The current card of a node."""
         problems, sides = self._problems(record.id), self._sides(record)
         title, form = record.name, card_data.CARD_FORM
         if record.op == REROUTE:
@@ -159,19 +159,19 @@ class CardBuilder:
             tuple((port.label, port.type_text) for port in outputs),
         )
 
-    def revalue(self, face: CardData, node_id: str) -> CardData:
+    def revalue(self, card: CardData, node_id: str) -> CardData:
         """The same card with the node's value and state as they are now."""
         status, value = self._status(node_id), self.values.get(node_id)
         serial = self.serials.get(node_id, 0)
-        if (face.status, face.value_serial) == (status, serial) and face.value is value:
-            return face
-        return face.showing(value, serial, status)
+        if (card.status, card.value_serial) == (status, serial) and card.value is value:
+            return card
+        return card.showing(value, serial, status)
 
     def _status(self, node_id: str) -> str:
         record = self.document.nodes.get(node_id)
         mode = mode_of(record) if record is not None else ""
-        if mode or node_id in self.resting.ids:
-            return mode or "resting"
+        if mode or node_id in self.inactive.ids:
+            return mode or "inactive"
         stop = "breakpoint" if record is not None and has_breakpoint(record) else ""
         at_border = node_id in self.document.borders.values()
         outer = "outer" if at_border or node_id in self.document.outer else ""
@@ -198,10 +198,10 @@ class CardBuilder:
         result = []
         for port in shown:
             kind = self._type(record.id, port.name)
-            face = _port(port, kind, port.name in used, "")
-            if len(shown) == 1 and face.type_text and record.op != INPUTS:
-                face = replace(face, label="")
-            result.append(face)
+            card = _port(port, kind, port.name in used, "")
+            if len(shown) == 1 and card.type_text and record.op != INPUTS:
+                card = replace(card, label="")
+            result.append(card)
         known = {port.name for port in shown}
         for name in sorted(used - known):
             result.append(PortData(name, name, connected=True, fault="error"))
@@ -229,7 +229,7 @@ class CardBuilder:
 
 
 def severity_of(problem: Any) -> str:
-    """How loudly a card says it: what is only not wired yet is a warning, not an error."""
+    """The severity that a card shows: a port that is not wired yet is a warning, not an error."""
     return "warning" if problem.kind == "MissingInput" else problem.severity
 
 

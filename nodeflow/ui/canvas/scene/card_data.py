@@ -1,7 +1,7 @@
-"""What a node's card says: the content of a card as immutable data, and its geometry.
+"""The content of a node's card as immutable data, and its geometry.
 
 Nothing here paints. A card's key is its content, so that equal cards are painted once; sizes and
-port places come from the content alone, so that layout, hit testing and export agree.
+port positions come from the content alone, so that layout, hit testing and export agree.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class PortData:
 
 @dataclass(frozen=True)
 class CardData:
-    """All that a card shows. Equal faces look equal at the same zoom in the same theme.
+    """All that a card shows. Equal cards look equal at the same zoom in the same theme.
 
     ``form`` is card, title (collapsed) or dot (on a wire); ``passes`` are pairs of input and
     output that a bypassed node joins.

@@ -1,4 +1,4 @@
-"""What lies under the pointer: a port, a title, a body, a wire, a frame, or nothing."""
+"""Hit testing: which port, title, body, wire or frame lies under the pointer."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from nodeflow.ui.canvas.scene.frame_order import stacked
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 
 PORT_REACH = 11.0
-"""How near a port counts as on it, in view pixels."""
+"""Distance from a port within which the pointer hits it, in view pixels."""
 WIRE_REACH = 7.0
+"""The same for wires."""
 FRAME_BAR = 34.0
 """Height of the strip at the top of a frame by which it is dragged."""
 
@@ -46,24 +47,24 @@ def hit_test(scene: SceneModel, at: QPointF, scale: float) -> Hit:
             return found
         rect = scene.rect(slot)
         if rect.contains(at):
-            dot = scene.face(slot).form == card_data.DOT_FORM
+            dot = scene.card(slot).form == card_data.DOT_FORM
             kind = "title" if not dot and at.y() < rect.top() + card_data.HEADER else "body"
             return Hit(kind, scene.nodes.key(slot))
     return _wire_at(scene, at, scale) or _frame_at(scene, at, scale) or EMPTY
 
 
 def _port_at(scene: SceneModel, slot: int, at: QPointF, reach: float) -> Hit | None:
-    face = scene.face(slot)
+    card = scene.card(slot)
     x, y = scene.positions[slot]
-    if face.form == card_data.DOT_FORM:
+    if card.form == card_data.DOT_FORM:
         return _dot_port_at(scene, slot, at)
-    sides = (("in", face.inputs, x), ("out", face.outputs, x + face.width))
+    sides = (("in", card.inputs, x), ("out", card.outputs, x + card.width))
     for side, ports, port_x in sides:
         if abs(at.x() - port_x) > reach:
             continue
         for index, port in enumerate(ports):
-            gap = abs(at.y() - (y + face.port_y(index, side)))
-            if gap <= min(reach, (card_data.ROW if face.form == card_data.CARD_FORM else 14.0) / 2):
+            gap = abs(at.y() - (y + card.port_y(index, side)))
+            if gap <= min(reach, (card_data.ROW if card.form == card_data.CARD_FORM else 14.0) / 2):
                 return Hit("port", scene.nodes.key(slot), port, side)
     return None
 
@@ -74,11 +75,11 @@ DOT_GRIP = 6.5
 
 def _dot_port_at(scene: SceneModel, slot: int, at: QPointF) -> Hit | None:
     """A dot is held in the middle; its ports are the parts of the ring left and right of it."""
-    face, away = scene.face(slot), at - scene.rect(slot).center()
+    card, away = scene.card(slot), at - scene.rect(slot).center()
     far = abs(away.x()) + abs(away.y())
     if far <= DOT_GRIP or abs(away.y()) > abs(away.x()) or abs(away.x()) > card_data.DOT * 0.7:
         return None
-    side, ports = ("out", face.outputs) if away.x() > 0 else ("in", face.inputs)
+    side, ports = ("out", card.outputs) if away.x() > 0 else ("in", card.inputs)
     return Hit("port", scene.nodes.key(slot), ports[0], side) if ports else None
 
 

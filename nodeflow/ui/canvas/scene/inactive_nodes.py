@@ -1,4 +1,4 @@
-"""Which nodes rest: they do not run, because something they need is muted."""
+"""Inactive nodes: those that do not run because a node they need is muted."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Change
 
 
-class Resting:
-    """The set of resting nodes, kept edit by edit; the muted ones themselves are not in it."""
+class InactiveNodes:
+    """The ids of the inactive nodes, updated edit by edit, without the muted nodes themselves."""
 
     def __init__(self, document: Document) -> None:
         self._document = document
@@ -17,7 +17,7 @@ class Resting:
         self.ids: set[str] = self._find()
 
     def follow(self, change: Change) -> set[str]:
-        """Take a change in; returns the nodes that rest or stop resting by it."""
+        """Apply a change; returns the nodes that it makes inactive or active."""
         for edit in change.of("node"):
             self._muted.discard(edit.key)
             if edit.after is not None and mode_of(edit.after) == MUTED:

@@ -1,7 +1,7 @@
-"""The scene: the document as arrays that can be painted. It subscribes, and owns no truth.
+"""The scene: the document as arrays for painting. It follows the document and owns no data of it.
 
 Positions, sizes and states of nodes are numpy rows addressed by slot; the content of a card is
-made when it is first needed after a change. Everything here can be rebuilt from the document.
+built when it is first needed after a change. Everything here can be rebuilt from the document.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _NO_WIRES: dict[Any, Wire] = {}
 _COLUMNS = ("positions", "_sizes", "selected", "dimmed", "off", "order", "category", "severity")
 """The arrays of `SceneModel` with a row for each node."""
 _OF_USER = ("selected", "dimmed", "order")
-"""Those that say nothing about the document."""
+"""The arrays among them that do not come from the document."""
 
 Listener = Callable[[set[int], bool], None]
 
@@ -49,7 +49,7 @@ class _Snapshot:
     stamp: object
     nodes: SlotMap[str]
     columns: dict[str, np.ndarray]
-    faces: list[CardData | None]
+    cards: list[CardData | None]
     wires: wire_table.WireTable
     stale: set[int]
     revalued: set[str] = field(default_factory=set)
@@ -58,7 +58,7 @@ class _Snapshot:
 class SceneModel:
     """Nodes and wires of a document as arrays, kept up to date by its change events.
 
-    ``listener(slots, structure)`` hears which nodes look different, and whether anything was
+    ``listener(slots, structure)`` receives the nodes that look different, and whether anything was
     added, removed, moved or rewired.
     """
 
@@ -87,15 +87,15 @@ class SceneModel:
         self.selected = np.zeros(0, bool)
         self.dimmed = np.zeros(0, bool)
         self.off = np.zeros(0, bool)
-        """Muted nodes and those that rest: nothing comes out of them."""
+        """Muted and inactive nodes: they have no outputs."""
         self.order = np.zeros(0, np.int32)
         self.category = np.zeros(0, np.int16)
         self.severity = np.zeros(0, np.int8)
         self.categories: list[str] = []
         self._wires = wire_table.WireTable()
         self._stale: set[int] = set()
-        """Slots whose card and wires are to be made anew before anything is read."""
-        self._faces: list[CardData | None] = []
+        """Slots whose card and wires are rebuilt before anything is read."""
+        self._cards: list[CardData | None] = []
         self._grid = SpatialGrid()
         self._grid_stale = True
         self._wires_kept: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
@@ -112,7 +112,7 @@ class SceneModel:
 
     @property
     def _known(self) -> object:
-        """Stands for what the analysis knows, see `Analysis.stamp`."""
+        """Identifies the state of the analysis, see `Analysis.stamp`."""
         return None if self.analysis is None else self.analysis.stamp
 
     # ---- reading ----------------------------------------------------------------------------
@@ -128,11 +128,11 @@ class SceneModel:
         self._remake()
         return self._wires
 
-    def face(self, slot: int) -> CardData:
+    def card(self, slot: int) -> CardData:
         """The content of a node's card."""
         self._remake()
-        face = self._faces[slot]
-        return face if face is not None else self._make_faces([slot])[0]
+        card = self._cards[slot]
+        return card if card is not None else self._make_cards([slot])[0]
 
     def rect(self, slot: int) -> QRectF:
         x, y = self.positions[slot]
@@ -180,7 +180,7 @@ class SceneModel:
             ends = self.wires.ends(used, self.positions)
             self._find_lanes(used, ends)
             bounds = wire_table.bounds(ends, self.wires.lane[used])
-            # Each edge by itself in memory: all wires' are compared in each frame.
+            # One edge after another in memory: each frame compares all wires with each.
             self._wires_kept = (used, ends, np.asfortranarray(bounds))
         return self._wires_kept
 
@@ -193,7 +193,7 @@ class SceneModel:
             return
         corners = self.positions[nodes]
         cards = np.concatenate([corners, corners + self.sizes[nodes]], axis=1)
-        grown = [self.face(slot).tallest for slot in nodes.tolist()]  # lanes stay as values come
+        grown = [self.card(slot).tallest for slot in nodes.tolist()]  # lanes stay as values come
         cards[:, 3] = corners[:, 1] + grown
         self.wires.lane[used] = wire_lanes.find(ends, self.wires.source[used], cards)
 
@@ -207,7 +207,7 @@ class SceneModel:
     # ---- changing what is shown -------------------------------------------------------------
 
     def refresh(self, node_ids: Iterable[str]) -> None:
-        """Types or problems of these nodes may have changed: look again."""
+        """Update the cards of these nodes: their types or problems may have changed."""
         if self._stamp is self._known:
             return
         self._stamp = self._known
@@ -217,14 +217,14 @@ class SceneModel:
         slots = {s for s in map(self.nodes.get, wanted | followers) if s is not None}
         if not slots:
             return
-        if not self._stale:  # else all is painted anyway
+        if not self._stale:  # else everything is painted
             self._before = {slot: self.rect(slot) for slot in slots}
         self._stale |= slots
         self._listener(slots, False)
         self._before.clear()
 
-    def refresh_faces(self, node_ids: Iterable[str]) -> None:
-        """Values or states of these nodes changed: make their cards anew, wires stay."""
+    def refresh_cards(self, node_ids: Iterable[str]) -> None:
+        """Rebuild the cards of these nodes: their values or states changed, their wires did not."""
         node_ids = list(node_ids)
         if not node_ids:
             return
@@ -241,20 +241,20 @@ class SceneModel:
             self._before.clear()
 
     def _revalue(self, slots: Iterable[int | None]) -> None:
-        """Give cards that are made their values and states as they are now."""
+        """Update values and states of the cards that exist."""
         resized: dict[int, tuple[float, float]] = {}
         for slot in slots:
-            was = None if slot is None else self._faces[slot]
+            was = None if slot is None else self._cards[slot]
             if slot is None or was is None:
                 continue
-            face = self._faces[slot] = self.builder.revalue(was, self.nodes.key(slot))
-            if face.value is not was.value:  # a state does not change the size
-                resized[slot] = (face.width, face.height)
+            card = self._cards[slot] = self.builder.revalue(was, self.nodes.key(slot))
+            if card.value is not was.value:  # a state does not change the size
+                resized[slot] = (card.width, card.height)
         if resized:
             self._sizes[list(resized)] = list(resized.values())
 
     def restyle(self, slots: set[int]) -> None:
-        """Nodes look different although their cards are the same: they are selected, say."""
+        """Report nodes that look different with the same card: they are selected, for example."""
         self._listener(slots, False)
 
     def painted_rect(self, slot: int) -> QRectF:
@@ -270,13 +270,13 @@ class SceneModel:
                 array[slot] = value
 
     def place(self, slots: np.ndarray, positions: np.ndarray) -> None:
-        """Show nodes elsewhere than the document has them, while they are on their way."""
+        """Show nodes at other positions than in the document, during an animation."""
         self.positions[slots] = positions
         self._grid_stale = True
         self._wires_kept = None
 
     def follow_positions(self) -> None:
-        """Show all nodes where the document has them."""
+        """Show all nodes at their positions in the document."""
         self._follow_positions(self.nodes.used().tolist())
         self._grid_stale = True
         self._wires_kept = None
@@ -285,7 +285,7 @@ class SceneModel:
 
     def _on_change(self, change: Change) -> None:
         kept = self._snapshots.follow(change, self._take_snapshot)
-        rested = self.builder.resting.follow(change)
+        rested = self.builder.inactive.follow(change)
         if kept is not None and kept.stamp is self._known:
             self._restore(kept)
             touched: set[int] = set()
@@ -299,15 +299,15 @@ class SceneModel:
 
     def _take_snapshot(self) -> _Snapshot:
         columns = {name: getattr(self, name).copy() for name in _COLUMNS}
-        rows = (self.nodes.copy(), columns, list(self._faces), self._wires.copy())
+        rows = (self.nodes.copy(), columns, list(self._cards), self._wires.copy())
         return _Snapshot(self._stamp, *rows, set(self._stale))
 
     def _restore(self, kept: _Snapshot) -> None:
-        """Take back the rows of a state that the document has again."""
+        """Restore the rows of a state that the document has again."""
         now, of_user = self.nodes, {name: getattr(self, name) for name in _OF_USER}
         size = len(self.positions)
         self._stamp, self.nodes, self._wires = kept.stamp, kept.nodes, kept.wires
-        self._faces, self._stale = kept.faces, kept.stale
+        self._cards, self._stale = kept.cards, kept.stale
         for name, column in kept.columns.items():
             setattr(self, name, column)
         self._grow(size)
@@ -318,7 +318,7 @@ class SceneModel:
         self.follow_positions()
 
     def _change_rows(self, change: Change) -> set[int]:
-        """Add, drop and change rows; returns those whose cards are to be made anew."""
+        """Add, drop and change rows; returns those whose cards must be rebuilt."""
         touched: set[int] = set()
         for edit in change.of("wire"):
             if edit.before is not None:
@@ -326,7 +326,7 @@ class SceneModel:
         gone = [self.nodes.release(record.id) for record in change.nodes_removed]
         freed = [slot for slot in gone if slot is not None]
         for slot in freed:
-            self._faces[slot] = None
+            self._cards[slot] = None
         for name in _OF_USER:
             getattr(self, name)[freed] = 0
         self._stale.difference_update(freed)
@@ -366,11 +366,11 @@ class SceneModel:
             self.positions[slots] = [nodes[key(slot)].pos for slot in slots]
 
     def _remake(self) -> None:
-        """Make stale cards anew, once however often they changed, and the wires at their ports."""
+        """Rebuild stale cards, once however often they changed, and the wires at their ports."""
         if not self._stale:
             return
         slots, self._stale = sorted(self._stale), set()
-        self._make_faces(slots)
+        self._make_cards(slots)
         self._wires.put(self._wire_rows(self._wires_at(slots)))
         self._grid_stale = True
         self._wires_kept = None
@@ -384,29 +384,29 @@ class SceneModel:
                 if wire.target not in ids:
                     yield wire
 
-    def _make_faces(self, slots: list[int]) -> list[CardData]:
+    def _make_cards(self, slots: list[int]) -> list[CardData]:
         nodes, key, build = self.document.nodes, self.nodes.key, self.builder.build
         found = [build(nodes[key(slot)]) for slot in slots]
-        for slot, face in zip(slots, found, strict=True):
-            self._faces[slot] = face
-        for category in {face.category for face in found}.difference(self.categories):
+        for slot, card in zip(slots, found, strict=True):
+            self._cards[slot] = card
+        for category in {card.category for card in found}.difference(self.categories):
             self.categories.append(category)
         places = {category: index for index, category in enumerate(self.categories)}
-        self._sizes[slots] = [(face.width, face.height) for face in found]
-        self.off[slots] = [face.status in ("muted", "resting") for face in found]
-        self.severity[slots] = [_SEVERITY.get(face.severity, 0) for face in found]
-        self.category[slots] = [places[face.category] for face in found]
+        self._sizes[slots] = [(card.width, card.height) for card in found]
+        self.off[slots] = [card.status in ("muted", "inactive") for card in found]
+        self.severity[slots] = [_SEVERITY.get(card.severity, 0) for card in found]
+        self.category[slots] = [places[card.category] for card in found]
         return found
 
     def _wire_rows(self, found: Iterable[Wire]) -> list[wire_table.WireRow]:
-        """The rows of wires; those whose nodes are not here yet are left out."""
+        """The rows of wires; wires whose nodes do not exist yet are left out."""
         rows, slot_of, nodes = [], self.nodes.get, self.document.nodes
         for wire in found:
             source, target = slot_of(wire.source), slot_of(wire.target)
             if source is None or target is None:
                 continue
-            left = self._faces[source] or self.face(source)
-            right = self._faces[target] or self.face(target)
+            left = self._cards[source] or self.card(source)
+            right = self._cards[target] or self.card(target)
             out_y, port = port_place(left, "out", wire.source_port)
             in_y, _ = port_place(right, "in", wire.target_port)
             out_x = card_data.DOT / 2 if left.form == card_data.DOT_FORM else left.width
@@ -429,12 +429,12 @@ class SceneModel:
             new = np.zeros((more, *old.shape[1:]), old.dtype)
             new[: len(old)] = old
             setattr(self, name, new)
-        self._faces += [None] * (more - len(self._faces))
+        self._cards += [None] * (more - len(self._cards))
 
 
-def port_place(face: CardData, side: str, name: str) -> tuple[float, card_data.PortData | None]:
-    """How far below the card's top a port lies; a port that is not there ends at the header."""
-    for index, port in enumerate(face.inputs if side == "in" else face.outputs):
+def port_place(card: CardData, side: str, name: str) -> tuple[float, card_data.PortData | None]:
+    """How far below the card's top a port lies, and the port; without it, the header's middle."""
+    for index, port in enumerate(card.inputs if side == "in" else card.outputs):
         if port.name == name:
-            return face.port_y(index, side), port
-    return min(card_data.HEADER, face.height) / 2, None
+            return card.port_y(index, side), port
+    return min(card_data.HEADER, card.height) / 2, None

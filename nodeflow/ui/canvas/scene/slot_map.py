@@ -1,4 +1,4 @@
-"""Stable array rows for keyed things: a key keeps its row until it is released."""
+"""Assigns array rows to keys: a key keeps its row until it is released."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which nodes lie in a rectangle: a uniform grid over their corners, rebuilt when they move."""
+"""A uniform grid over the corners of nodes that finds the nodes in a rectangle."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 CELL = 512.0
 _ROW = 1 << 24
 _BRUTE = 4096
-"""Up to so many nodes comparing them all is as quick as looking cells up."""
+"""Up to this many nodes, comparing them all is as fast as a lookup of cells."""
 
 
 class SpatialGrid:

@@ -1,4 +1,4 @@
-"""How a node shows its value: a number, a small table, or a picture with its range and mean.
+"""Draws the value of a node: a number, a small table, or a picture with its range and mean.
 
 Reads ``nodeflow.host.protocol.Preview`` objects: ``kind`` (scalar, table, image, images, heatmap,
 summary, text, error), ``text``, ``array``, ``dtype``, ``shape``, ``minimum``, ``maximum``,
@@ -71,7 +71,7 @@ def draw(
 
 
 def far_area(preview: Any | None, card: QRectF) -> QRectF | None:
-    """Where a card seen from afar shows its value; None where it shows only its name."""
+    """Where a card shows its value when zoomed out; None where it shows only its name."""
     kind = getattr(preview, "kind", None)
     if kind not in ("scalar", "image", "images", "heatmap"):
         return None
@@ -80,7 +80,7 @@ def far_area(preview: Any | None, card: QRectF) -> QRectF | None:
 
 
 def draw_far(painter: QPainter, area: QRectF, preview: Any, theme: Theme) -> None:
-    """A value large enough to be seen from afar: the number, or pictures without figures."""
+    """Draw a value large enough to be seen when zoomed out: the number, or pictures alone."""
     if preview.kind == "scalar":
         number = text_metrics.elide(_short(preview.text), text_metrics.FAR_VALUE, area.width())
         middle, y = area.center().x(), area.center().y() + text_metrics.FAR_VALUE[0] * 0.36

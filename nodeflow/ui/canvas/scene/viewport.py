@@ -95,10 +95,10 @@ class Viewport(QObject):
         slot = self._scene.nodes.get(node_id)
         if slot is None:
             return QPointF()
-        face = self._scene.face(slot)
+        card = self._scene.card(slot)
         x, y = self._scene.positions[slot]
-        down, _ = port_place(face, side, port)
-        return self.camera.to_view(QPointF(x + (face.width if side == "out" else 0), y + down))
+        down, _ = port_place(card, side, port)
+        return self.camera.to_view(QPointF(x + (card.width if side == "out" else 0), y + down))
 
     def node_rect(self, node_id: str) -> QRectF:
         """A node's card in view coordinates; empty if there is no such node."""

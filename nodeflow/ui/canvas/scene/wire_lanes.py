@@ -1,6 +1,6 @@
-"""Finding lanes: where wires pass between cards instead of behind them.
+"""Finds lanes, in which wires pass between cards instead of behind them.
 
-For graphs of a size where one looks at single wires. Larger ones keep their plain curves.
+This is for graphs small enough that single wires matter; larger ones keep their plain curves.
 """
 
 from __future__ import annotations
@@ -13,16 +13,17 @@ from nodeflow.ui.canvas.scene import wire_table
 from nodeflow.ui.canvas.scene.wire_routing import REACH, is_backward
 
 MOST = 20_000
-"""Wires times cards; beyond it nobody looks (it takes a few milliseconds there)."""
+"""Wires times cards; with more, no lanes are searched for (at this size it takes a few
+milliseconds)."""
 CLEAR, NARROWEST, BESIDE, SPREAD = 10.0, 12.0, 36.0, 10.0
 """How far off cards a lane stays, how much room it needs, how near to a side it stays in a wide
 gap, and how far lanes are apart."""
 WIDE = 200.0
-"""A gap as between rows, which is better than one between two cards."""
+"""A gap this wide is one between rows, which is better than one between two cards."""
 BEND = 4.0
-"""What two corners cost that a lane level with either end does not have."""
+"""The cost of two corners, which a lane level with either end does not have."""
 HIT = 2000.0
-"""Rather so much farther than behind one card."""
+"""How much longer a way may be to pass behind one card less."""
 SAMPLES = 32
 
 
@@ -107,7 +108,7 @@ _END = (np.inf, np.inf)
 
 
 def _within(low: float, high: float, wish: float) -> float:
-    """The middle of a gap; in a wide one, near the side where one comes from."""
+    """The middle of a gap; in a wide one, near the side that the wire comes from."""
     if high - low <= 4 * BESIDE:
         return (low + high) / 2
     return min(max(wish, low + BESIDE), high - BESIDE)

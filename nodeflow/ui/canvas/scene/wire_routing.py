@@ -1,8 +1,8 @@
-"""The way of wires around cards: out to the right, along a lane, and in from the left.
+"""Routes wires around cards: out to the right, along a lane, and in from the left.
 
 A curve straight back would cross behind both cards and all between them, and one straight ahead
-behind what stands in between. The lane lies in a gap between the cards on the way. Where nobody
-has looked for one, it lies halfway if the ends of a backward wire are far apart, as in the gap
+behind what stands in between. The lane lies in a gap between the cards on the way. Without
+a search for one, it lies halfway if the ends of a backward wire are far apart, as in the gap
 between two rows of nodes, else above both cards.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 BACKWARD = -40.0
-"""Ends that are so far back are joined by a detour."""
+"""Ends that are farther back than this are joined by a detour."""
 REACH, RADIUS = 24.0, 20.0
 APART, ABOVE = 300.0, 92.0
 """How far apart ends are for a lane halfway, and how far above the upper one it lies else."""

@@ -32,7 +32,7 @@ class WireRow(NamedTuple):
 
 
 class WireTable:
-    """Wires as arrays over slots of nodes: who they join and where on the cards they end."""
+    """Wires as arrays: the slots of the nodes they join, and where on the cards they end."""
 
     def __init__(self) -> None:
         self.slots: SlotMap[tuple[str, str]] = SlotMap()
@@ -45,7 +45,7 @@ class WireTable:
         """Height of a wire's lane around cards; NaN where it takes the usual way."""
 
     def copy(self) -> WireTable:
-        """A table of its own with the same wires in the same rows."""
+        """An independent table with the same wires in the same rows."""
         other = WireTable()
         other.slots = self.slots.copy()
         for name in _COLUMNS:
@@ -87,7 +87,7 @@ class WireTable:
 
 
 def bend(ends: np.ndarray, scale: float = 1.0) -> np.ndarray:
-    """How far each curve's control points reach out sideways; ``ends`` are scene units times
+    """How far the control points of each curve reach out sideways; ``ends`` are scene units times
     ``scale``, and so is the result."""
     dx, dy = ends[:, 2] - ends[:, 0], ends[:, 3] - ends[:, 1]
     level = np.minimum(MIN_BEND * scale + np.abs(dy) * 0.25, 90.0 * scale)

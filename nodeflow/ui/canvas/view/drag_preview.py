@@ -27,11 +27,11 @@ class DragPreview:
         self.op_id = op_id
         self.at = QPointF(-1000, -1000)
         record = insertables.preview(scene.document, op_id)
-        self.face = scene.builder.build(record)
+        self.card = scene.builder.build(record)
         if op_id.startswith(f"{insertables.LIBRARY}/"):
             kind = op_id.split("/")[1].rstrip("s").capitalize()
-            self.face = replace(self.face, subtitle=kind, inputs=(), outputs=(), shows_value=False)
-        self.grip = QPointF(self.face.width / 2, 20)
+            self.card = replace(self.card, subtitle=kind, inputs=(), outputs=(), shows_value=False)
+        self.grip = QPointF(self.card.width / 2, 20)
         self.drop = InsertOnDrop(scene, viewport, record)
 
     @property
@@ -42,17 +42,17 @@ class DragPreview:
     def move(self, at: QPointF) -> None:
         """Follow the pointer to a view point, and find the wire there."""
         self.at = at
-        middle = self.corner + QPointF(self.face.width, self.face.height) / 2
+        middle = self.corner + QPointF(self.card.width, self.card.height) / 2
         self.drop.update(self._viewport.camera.to_scene(at), middle)
 
     def paint(self, painter: QPainter, theme: Theme) -> None:
         scale = self._viewport.camera.scale
-        self.drop.paint(painter, theme, self.face, self.corner)
+        self.drop.paint(painter, theme, self.card, self.corner)
         painter.save()
         painter.setOpacity(0.75)
         painter.translate(self.at - self.grip * scale)
         painter.scale(scale, scale)
-        CardPainter(theme).draw(painter, self.face)
+        CardPainter(theme).draw(painter, self.card)
         painter.restore()
 
 

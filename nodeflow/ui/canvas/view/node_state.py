@@ -26,12 +26,12 @@ class NodeState:
         stale = [i for i in by_id if self._scene.builder.status.get(i) == "stale"]
         for node_id in stale:
             del self._scene.builder.status[node_id]
-        self._scene.refresh_faces(set(changed) | set(stale))
+        self._scene.refresh_cards(set(changed) | set(stale))
 
     def clear_values(self, node_ids: Iterable[str] | None = None) -> None:
         """Remove previews, of all nodes or of some."""
         wanted = list(self._scene.nodes) if node_ids is None else list(node_ids)
-        self._scene.refresh_faces(self._scene.builder.forget_values(wanted))
+        self._scene.refresh_cards(self._scene.builder.forget_values(wanted))
 
     def value_of(self, node_id: str) -> Any | None:
         """The preview that a node shows, or None."""
@@ -45,7 +45,7 @@ class NodeState:
             known[node_id] = states[node_id]
             if not states[node_id]:
                 del known[node_id]
-        self._scene.refresh_faces(changed)
+        self._scene.refresh_cards(changed)
 
     def statuses(self) -> dict[str, str]:
         """The states that `set_status` set, by id."""

@@ -12,7 +12,7 @@ from nodeflow.ui.canvas.scene.scene_model import SceneModel
 _STATES = {
     "muted": "Muted: it does not run, nor does what needs it.",
     "bypassed": "Bypassed: it passes its input on.",
-    "resting": "Rests: something that it needs is muted.",
+    "inactive": "Rests: something that it needs is muted.",
     "running": "Being computed.",
     "stale": "Out of date: the value is from before the last edit.",
     "breakpoint": "Breakpoint: a training pauses where this is not finite, or true.",
@@ -45,10 +45,10 @@ def _port_tip(scene: SceneModel, hit: Hit) -> str:
 def _node_tip(scene: SceneModel, node_id: str) -> str:
     record = scene.document.nodes[node_id]
     slot = scene.nodes.get(node_id)
-    subtitle = scene.face(slot).subtitle if slot is not None else record.op
+    subtitle = scene.card(slot).subtitle if slot is not None else record.op
     lines = [f"<b>{escape(record.name)}</b> {escape(subtitle)}"]
-    if slot is not None and scene.face(slot).status in _STATES:
-        lines.append(_STATES[scene.face(slot).status])
+    if slot is not None and scene.card(slot).status in _STATES:
+        lines.append(_STATES[scene.card(slot).status])
     for problem in _problems(scene, node_id):
         lines.append(escape(problem.message))
         if problem.hint:

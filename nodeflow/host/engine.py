@@ -1,7 +1,8 @@
-"""The engine's side of the protocol: a mirror of the document, evaluations, one training at a time.
+"""The engine side of the protocol: a mirror of the document, evaluations, one training at a time.
 
-One thread works through the requests; the reading thread hands it those, and acts on pause, stop
-and the like at once. While training, the worker looks at its requests between chunks of steps.
+The working thread handles requests in order. The reading thread queues them, but acts at once on
+those that steer a training or run, such as Pause and Stop. While training, the working thread
+handles queued requests between chunks of steps.
 """
 
 from __future__ import annotations
@@ -38,12 +39,12 @@ from nodeflow.train.training import Training
 from nodeflow.train.weights import load_weights, save_weights
 
 PAUSE_SECONDS = 0.1
-"""Without a request for so long the engine has nothing to do."""
+"""The engine is idle after this long without a request."""
 NICENESS = 5
 
 
 class Engine:
-    """Handles requests; ``send`` takes the answers and may be called from any thread."""
+    """Handles requests; ``send`` takes the messages and may be called from any thread."""
 
     def __init__(self, send: Callable[[p.Message], None], threads: int | None = None) -> None:
         self._send = send
@@ -80,7 +81,7 @@ class Engine:
     # ---- the reading thread -------------------------------------------------------------------
 
     def receive(self, request: p.Request) -> None:
-        """Take a request: act at once where it steers what is going on, else queue it."""
+        """Take a request: act at once if it steers a training or run, else queue it."""
         control = self._control
         if isinstance(request, p.CancelDownload):
             self._stop_download.set()
@@ -114,8 +115,7 @@ class Engine:
             self._handle(request)
 
     def _next_request(self) -> p.Request:
-        """Wait for one; pauses are used to get ready for compiled runs, and to bring derived nodes
-        up to date."""
+        """Wait for a request; meanwhile prepare compiled runs and update derived nodes."""
         while True:
             idle = self._warm and (self._evaluator is None or self._evaluator.is_settled)
             try:
@@ -128,7 +128,7 @@ class Engine:
                     self._attempt(self._settle, "Settle")
 
     def _settle(self) -> None:
-        """Derive nodes again, until a request arrives; then show what had to wait for it."""
+        """Derive nodes again until a request arrives, then send the previews that need them."""
         assert self._evaluator is not None
         self._evaluator.settle(lambda: not self._inbox.empty())
         if self._evaluator.is_settled and self._pending is not None:
@@ -140,7 +140,7 @@ class Engine:
         self._attempt(lambda: handler(request), type(request).__name__, number)
 
     def _attempt(self, action: Callable[[], None], what: str, number: int = -1) -> None:
-        """Do something; if it fails the window is told."""
+        """Call an action, and send Failed if it raises."""
         try:
             action()
         except Exception as error:
@@ -148,7 +148,7 @@ class Engine:
             self._send(p.Failed(number, what, p.ErrorData.of(error, details)))
 
     def _handle_waiting(self) -> None:
-        """Between chunks of a training: what can be answered meanwhile."""
+        """Handle queued requests between chunks of a training."""
         while True:
             try:
                 request = self._inbox.get_nowait()
@@ -191,7 +191,7 @@ class Engine:
         try:
             self._evaluator.follow(change)
         except Exception:
-            self._evaluator.rebuild()  # what follows is right again, and the fault is reported
+            self._evaluator.rebuild()  # later values are right again; the error is reported
             raise
 
     def _load_plugins(self, request: p.LoadPlugins) -> None:
@@ -255,7 +255,7 @@ class Engine:
     # ---- training -----------------------------------------------------------------------------
 
     def _task(self) -> Task:
-        """The document as it is now, built for a run that no later edit changes."""
+        """The current document, built for a run that later edits do not change."""
         return Task(self._document, base_dir=self._folder, opened=self._opened)
 
     def _train(self, request: p.Train) -> None:
@@ -299,7 +299,7 @@ class Engine:
         ):
             if isinstance(event, Done):
                 self._progress.flush()
-                self._show_progress(last)  # what nodes show is what was learned in the end
+                self._show_progress(last)  # so that nodes show the final values
                 return event
             self._report(event)
             if isinstance(event, Epoch):
@@ -330,13 +330,15 @@ class Engine:
         self._handle_waiting()
 
     def _take_variables(self) -> None:
-        """Copy what is trained into the evaluator, where names and types still agree."""
+        """Copy the trained values to the evaluator where names and types still match."""
         if self._session is not None and self._evaluator is not None:
             self._evaluator.take_variables(dict(self._session.variables.items()))
 
     def _show_progress(self, step: int) -> None:
-        """Previews on the fixed batch with the variables as they are after this step: of all nodes
-        the first time, then of those that a training changes."""
+        """Send previews on the fixed batch with the current variables.
+
+        The first time they are of all nodes, then of those that a training changes.
+        """
         self._take_variables()
         evaluator = self._current()
         evaluation = evaluator.previews(step=step, still=self._shown != evaluator.version)
@@ -367,7 +369,7 @@ class Engine:
         threading.Thread(target=self._fetch_data, args=(request,), daemon=True).start()
 
     def _fetch_data(self, request: p.DownloadData) -> None:
-        from nodeflow.data.fetch import Progress, fetch  # takes part of the start for http
+        from nodeflow.data.fetch import Progress, fetch  # imports http, which is slow
 
         def report(progress: Progress) -> None:
             self._send(
@@ -386,6 +388,6 @@ class Engine:
 
 
 def lower_priority() -> None:
-    """Let the window go first while training; once per process."""
+    """Lower the priority of this process below that of the window; once."""
     if hasattr(os, "nice") and os.nice(0) < NICENESS:
         os.nice(NICENESS - os.nice(0))

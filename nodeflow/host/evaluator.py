@@ -1,4 +1,4 @@
-"""Values of nodes on a small preview batch; one broken node does not hide the others.
+"""Evaluates nodes on a small preview batch; one broken node does not hide the others.
 
 An evaluator follows its document edit by edit: it keeps a build, a session with the variables, the
 value of every node that was shown, and the preview made of it. After an edit only what depends on
@@ -31,18 +31,18 @@ from nodeflow.host.protocol import Preview
 from nodeflow.train.settings import TrainingSettings
 
 MOST_FAILURES = 8
-"""Nodes that may fail in one run before the rest is given up."""
+"""After this many failed nodes a run stops."""
 
 
 @dataclass
 class Evaluation:
-    """What an evaluation found.
+    """The result of an evaluation.
 
     Attributes:
         values: previews by tensor name.
         missing: placeholders without a feed.
-        notices: what the user has to know.
-        pending: whether values are left out that come once derived nodes are up to date.
+        notices: what the user has to know about the data.
+        pending: whether values are missing until derived nodes are up to date.
     """
 
     values: dict[str, Preview] = field(default_factory=dict)
@@ -52,16 +52,16 @@ class Evaluation:
 
 
 class Evaluator:
-    """Evaluates a document for showing; keeps variables while the graph around them changes.
+    """Evaluates a document for previews; variables keep their values while the graph changes.
 
-    Call `follow` with each change of the document, once it is made. Variables that are still
-    declared the same keep their values; one whose initial value was edited starts afresh.
+    Call `follow` after each change of the document. A variable whose declaration stays the same
+    keeps its value; one whose initial value was edited is initialized again.
 
     Attributes:
         task: the build, with its data.
         session: holds the variables; its graph changes with the document.
         seed: that of the session.
-        version: another number whenever nodes have come or gone.
+        version: increases whenever nodes are added or removed.
     """
 
     def __init__(
@@ -82,45 +82,45 @@ class Evaluator:
         self._begin()
 
     def use(self, document: Document, base_dir: str | os.PathLike | None) -> None:
-        """Evaluates another copy of the document from now on."""
+        """Switches to another copy of the document."""
         self._document, self._base_dir = document, base_dir
         self.rebuild()
 
     def use_threads(self, threads: int | None) -> None:
-        """Computes with so many threads from now on."""
+        """Sets the number of threads."""
         self._threads = threads
         self._start_session()
 
     # ---- following the document ---------------------------------------------------------------
 
     def follow(self, change: Change) -> None:
-        """Takes a change of the document in."""
+        """Applies a change of the document."""
         self._take(self._live.follow(change))
         if self._seed() != self.seed:
             self._start_session()
         elif any(_is_data(edit.before) or _is_data(edit.after) for edit in change.edits):
             self._use_data_again()
         elif any(edit.table == "training" for edit in change.edits):
-            self._use_data_again()  # the size of a batch
+            self._use_data_again()  # the batch size may have changed
 
     @property
     def is_settled(self) -> bool:
-        """True if derived nodes are up to date: what optimizers and gradients nodes stand for."""
+        """Whether the nodes derived from optimizers and gradients nodes are up to date."""
         return self._live.is_settled
 
     def settle(self, interrupted: Callable[[], bool] | None = None) -> None:
-        """Brings derived nodes up to date, unless that is interrupted: then it begins again."""
+        """Updates the derived nodes; after an interruption the next call starts over."""
         self._take(self._live.settle(interrupted))
         if self._live.is_settled:
             self._kept.clear()
 
     def rebuild(self) -> None:
-        """Builds anew; variables that are declared the same keep their values."""
+        """Builds from scratch; variables whose declaration is the same keep their values."""
         self._live = LiveBuild(self._document, self._base_dir)
         self._start_session()
 
     def _take(self, patch: Patch) -> None:
-        """Forgets what depends on changed nodes, and gives new variables their values."""
+        """Drops the values that depend on changed nodes, and initializes new variables."""
         if patch.anew:
             self._start_session()
             return
@@ -145,7 +145,7 @@ class Evaluator:
         self._begin()
 
     def _begin(self) -> None:
-        """Starts with the build as it is now, and the variables that are kept."""
+        """Starts from the current build with the variables that are kept."""
         built = self._live.build
         self.version += 1
         self.seed = self._seed()
@@ -164,7 +164,7 @@ class Evaluator:
         self._kept.clear()
 
     def _use_data_again(self) -> None:
-        """Opens data sets where it is needed, and looks at their rows and images again."""
+        """Opens data sets where needed, and updates their rows and image shapes."""
         built = self._live.build
         self.task = Task(self._document, base_dir=self._base_dir, opened=self._opened, built=built)
         self._bound = dict(built.bindings)
@@ -184,7 +184,7 @@ class Evaluator:
     # ---- variables ----------------------------------------------------------------------------
 
     def _keep_variable(self, node: Node) -> None:
-        """Keeps the value of a variable that goes, for one that is declared the same."""
+        """Keeps the value of a removed variable for one with the same declaration."""
         declared = self._declared.pop(node, None)
         self._wired.pop(node, None)
         self._unread.pop(node, None)
@@ -196,9 +196,9 @@ class Evaluator:
         return self._declared.get(node) != self._declaration(node)
 
     def _initialise(self, nodes: list[Node]) -> None:
-        """Gives variables their initial values, or those that are kept.
+        """Sets variables to their kept or initial values.
 
-        One that starts from others comes after them.
+        A variable that is initialized from others comes after them.
         """
         if any(node.inputs for node in nodes) and not self.is_settled:
             patch = self._live.settle()
@@ -222,7 +222,7 @@ class Evaluator:
                 self._unread[node] = error
 
     def _declaration(self, node: Node) -> Any:
-        """What decides a variable's initial value."""
+        """What determines the initial value of a variable."""
         sources = sorted(
             (n.name, n.op.id, repr(dict(n.attrs))) for n in ancestors([node]) if n is not node
         )
@@ -230,7 +230,7 @@ class Evaluator:
         return node.name, node.outputs[0].type, repr(dict(node.attrs)), initial, sources
 
     def initialize(self) -> int:
-        """Sets every variable back to its initial value; returns how many there are."""
+        """Resets every variable to its initial value; returns their number."""
         self.settle()
         self.session.initialize()
         self._unread.clear()
@@ -242,7 +242,7 @@ class Evaluator:
         return dict(self.session.variables.items())
 
     def take_variables(self, values: Mapping[str, np.ndarray]) -> None:
-        """Takes in trained values, where names and shapes still agree."""
+        """Sets variables to trained values where names and shapes match."""
         self.settle()
         variables = self.session.variables
         for name, value in values.items():
@@ -255,7 +255,7 @@ class Evaluator:
         return self.session.variables.read(node)
 
     def _forget_assigned(self) -> None:
-        """Forgets what depends on variables that have other values by now."""
+        """Drops the values that depend on variables that have changed."""
         outcomes, held = self._run.outcomes, self.session.variables.held
         self._forget(
             [
@@ -268,7 +268,7 @@ class Evaluator:
     # ---- feeds and random numbers -------------------------------------------------------------
 
     def _feed(self, node: Node) -> np.ndarray | None:
-        """What feeds a placeholder: given rows, or its sample."""
+        """The feed of a placeholder: rows of a data set, or its sample."""
         (tensor,) = node.outputs
         feeds = self.task.feeds([tensor])
         return as_array(tensor, feeds[tensor]) if tensor in feeds else sample_of(tensor)
@@ -277,14 +277,14 @@ class Evaluator:
         return self.session.stream_of("run", self._execution)(node)
 
     def _draw_for(self, step: int | None) -> None:
-        """Lets random nodes draw for a step of a training; otherwise they always draw the same."""
+        """Sets the training step for which random nodes draw; without one, draws do not change."""
         execution = step or 0
         if execution != self._execution:
             self._execution = execution
             self._forget([node for node in self._run.outcomes if node.op.random])
 
     def _moving(self) -> set[Node]:
-        """What has another value from step to step, though the batch stays the same."""
+        """The nodes whose values differ from step to step on the same batch."""
         if self._moved is None:
             self.settle()
             nodes = self.task.graph.nodes
@@ -300,7 +300,7 @@ class Evaluator:
     # ---- previews -----------------------------------------------------------------------------
 
     def visible(self) -> list[Tensor]:
-        """Returns every tensor of a node the user sees."""
+        """Returns every tensor of the nodes that the user sees."""
         return _existing(tensor for node in self._live.nodes() for tensor in node.outputs)
 
     def previews(
@@ -311,16 +311,16 @@ class Evaluator:
         effects: bool = False,
         still: bool = True,
     ) -> Evaluation:
-        """Evaluates tensors by name, or all that can be.
+        """Evaluates tensors by name, or all of them.
 
-        A node that fails gets a preview of kind ``error``; what depends on it has none. Without
-        ``effects``, what assigns or prints, and what depends on it, has none either.
+        A node that fails gets a preview of kind ``error``, and its dependents get none. Without
+        ``effects``, nodes that assign or print get none, nor do their dependents.
 
         Args:
-            names: those that name nothing that can be computed are left out, unless ``effects``.
-            step: of the training that goes on; noted at what it changes.
-            effects: run as the user's own run does: once, with assigns.
-            still: with what no training changes, such as constants and the preview batch.
+            names: names of what cannot be computed are skipped, unless ``effects`` is set.
+            step: step of the current training, recorded in the previews that it changes.
+            effects: an explicit run: once, with assigns and prints.
+            still: include what no training changes, such as constants and the preview batch.
         """
         if effects:
             return self._run_once(names)
@@ -343,7 +343,7 @@ class Evaluator:
         return result
 
     def _named(self, names: Iterable[str] | None) -> dict[str, Tensor]:
-        """Tensors by the names they are shown under."""
+        """Tensors by the names under which they are shown."""
         if names is None:
             named = {tensor.name: tensor for tensor in self.visible()}
             named.update(self._leaving())
@@ -359,7 +359,7 @@ class Evaluator:
         return found
 
     def _leaving(self) -> dict[str, Tensor]:
-        """What leaves a subgraph, under the instance's name."""
+        """The outputs of a subgraph, under the name of the instance."""
         built, found = self.task.build, {}
         for name, ports in built.instances.items():
             for index, source in enumerate(ports.values()):
@@ -369,7 +369,7 @@ class Evaluator:
         return found
 
     def _tensor(self, name: str) -> Tensor:
-        """The tensor of a name, its derived nodes being up to date; raises NodeflowError."""
+        """The tensor of a name, once its derived nodes are up to date; raises NodeflowError."""
         try:
             tensor = self.task.tensor(name)
             if tensor.node.derived_from is None:
@@ -401,7 +401,7 @@ class Evaluator:
         self._shown[tensor] = result.values[name] = shown
 
     def value(self, name: str) -> tuple[np.ndarray, tuple[int, int] | None]:
-        """One tensor's full value, and (height, width) where its rows are images.
+        """The full value of a tensor, and (height, width) if its rows are images.
 
         It is only looked at: where an assign has to run for it, variables are put back.
 
@@ -427,10 +427,10 @@ class Evaluator:
             self.session.variables.update(before)
         return array, self.task.image_shape(tensor)
 
-    # ---- a run of the user's own --------------------------------------------------------------
+    # ---- explicit runs ------------------------------------------------------------------------
 
     def _run_once(self, names: Iterable[str] | None) -> Evaluation:
-        """Runs what is asked for once, with all that it assigns and prints."""
+        """Runs the fetches once, including their assigns and prints."""
         self.settle()
         result = Evaluation()
         if names is None:
@@ -458,7 +458,7 @@ class Evaluator:
         return result
 
     def _unready(self, wanted: Iterable[Tensor], result: Evaluation) -> set[Node]:
-        """Placeholders without a feed, and those whose data set fails; noted in the result."""
+        """Records and returns placeholders without a feed and those whose data set fails."""
         needed = ancestors(tensor.node for tensor in wanted)
         self._compute([n for n in needed if n.op.id == "placeholder"], Evaluation())
         unfed = needed & self._run.unfed
@@ -469,7 +469,7 @@ class Evaluator:
         return unfed | failed
 
     def _without(self, tensors: list[Tensor], excluded: set[Node]) -> list[Tensor]:
-        """The tensors that depend on none of the excluded nodes."""
+        """The tensors that do not depend on excluded nodes."""
         blocked, waiting = set(excluded), list(excluded)
         while waiting:
             for user in self._live.users.get(waiting.pop(), ()):
@@ -479,7 +479,7 @@ class Evaluator:
         return [t for t in tensors if t.node not in blocked]
 
     def _failed_node(self, error: NodeflowError, result: Evaluation) -> Node | None:
-        """Notes the error at its node; None when it names none."""
+        """Records the error at its node; returns None if it names none."""
         if error.node is None or error.node not in self.task.graph:
             result.values[error.node or ""] = Preview("error", text=str(error))
             return None
@@ -489,13 +489,13 @@ class Evaluator:
         return node
 
     def cancel(self) -> None:
-        """Ends what is being computed, from another thread; Cancelled is raised there."""
+        """Cancels the current computation from another thread, which raises Cancelled there."""
         self._run.cancelled.set()
         self.session.cancel()
 
 
 def _existing(tensors: Iterable[Tensor]) -> list[Tensor]:
-    """Without gradients that do not exist."""
+    """Drops gradients that do not exist."""
     return [t for t in tensors if not (t.node.alias and t.node.alias[t.index] is None)]
 
 

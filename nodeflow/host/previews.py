@@ -1,4 +1,4 @@
-"""What a node shows of a tensor: a number, a table, a picture, or figures; always small."""
+"""Previews of tensors on nodes: a number, a table, an image or statistics; always small."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def make_preview(
 
     Args:
         array: of any shape and dtype.
-        image_shape: (height, width) when rows are known to be flattened pictures.
+        image_shape: (height, width) if the rows are flattened images.
     """
     array = np.asarray(array)
     figures = _figures(array)
@@ -60,7 +60,7 @@ def _figures(array: np.ndarray) -> tuple[float | None, float | None, float | Non
 
 
 def downsample(rows: np.ndarray, size: int = HEATMAP_SIZE) -> np.ndarray:
-    """Means over blocks, float32, at most (size, size): what a small heat map can show."""
+    """Means over blocks, float32, at most (size, size), for a small heat map."""
     values = np.asarray(rows, np.float64)
     for axis in (0, 1):
         count = values.shape[axis]
@@ -74,7 +74,7 @@ def downsample(rows: np.ndarray, size: int = HEATMAP_SIZE) -> np.ndarray:
 
 
 def to_grey(picture: np.ndarray) -> np.ndarray:
-    """A picture as uint8, stretched from its own minimum to its own maximum."""
+    """An image as uint8, scaled from its minimum to its maximum."""
     values = np.nan_to_num(np.asarray(picture, np.float64), posinf=0.0, neginf=0.0)
     low, high = values.min(), values.max()
     if high <= low:
@@ -83,7 +83,7 @@ def to_grey(picture: np.ndarray) -> np.ndarray:
 
 
 def number_text(value: float | int | bool) -> str:
-    """A scalar in at most about nine characters: ``9``, ``0.03125``, ``1.2e-05``, ``true``."""
+    """A scalar in about nine characters at most: ``9``, ``0.03125``, ``1.2e-05``, ``true``."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):

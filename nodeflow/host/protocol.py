@@ -106,10 +106,9 @@ class Evaluate:
     """Compute tensors on the preview batch and answer with Previews.
 
     Args:
-        names: tensor names, derived ones too; None means every tensor of the document that can be
-            computed.
+        names: tensor names, of derived nodes too; None means every tensor that can be computed.
         watch: an automatic refresh, which neither assigns nor prints; an explicit run (False)
-            reports missing feeds as Failed.
+            does both.
     """
 
     revision: int
@@ -260,10 +259,10 @@ class State:
 
 @dataclass(frozen=True)
 class Previews:
-    """Values by tensor name; ``missing`` names placeholders without a feed, ``errors`` by node.
+    """Previews by tensor name, and the placeholders without a feed (``missing``).
 
     ``notices`` say what the user has to know about the data, such as a stand-in for MNIST. While
-    training, after the first time, only what a training changes has values.
+    training, all but the first message have only the values that the training changes.
     """
 
     revision: int

@@ -1,6 +1,6 @@
 """Memory for intermediate results: one block that grows, shared by all plans of a session.
 
-Offsets are given out while planning, by lifetime: what is not needed any more makes room.
+The planner assigns offsets by lifetime: a value that is no longer needed makes room for another.
 """
 
 from __future__ import annotations

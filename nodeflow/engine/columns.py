@@ -1,4 +1,4 @@
-"""One column of a data set, kept as compactly as it is stored and widened only in the gather.
+"""One column of a data set, stored compactly and widened only when rows are gathered.
 
 Images stay uint8 and labels stay class numbers: MNIST takes 55 MB instead of 220. The engine
 reads ``array``, ``scale`` and ``depth`` directly to compile the same gather into its kernels, so

@@ -1,4 +1,4 @@
-"""How many cores there are to use. Light, for the window asks too."""
+"""The number of cores that this process may use; imports nothing, so the window uses it too."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 
 def cores() -> int:
-    """How many cores this process may use."""
+    """The number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""Checks what is fed: dtypes strictly for arrays, literals exactly, shapes against the graph's."""
+"""Checks fed values: arrays by exact dtype, literals by exact conversion, both by shape."""
 
 from __future__ import annotations
 

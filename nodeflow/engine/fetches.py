@@ -1,4 +1,4 @@
-"""Nested fetches: one target, or lists, tuples, named tuples and dicts of them, to any depth."""
+"""Nested fetches: lists, tuples, named tuples and dicts of targets, to any depth."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Holding back Python's cycle collector while a schedule or a plan is made.
+"""Pauses Python's cycle collector while a schedule or a plan is made.
 
-The collector looks at everything again whenever there is a quarter more of it. Planning makes
-little but what stays, so the looking finds nothing: a third of the time of planning 100 000 nodes.
+The collector scans all objects again whenever their number has grown by a quarter. Planning makes
+little that is garbage, so these scans find nothing and take a third of the time of planning 100 000
+nodes.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ R = TypeVar("R")
 
 
 def uncollected(function: Callable[P, R]) -> Callable[P, R]:
-    """The function, run without collections; whoever switched them off finds them off again."""
+    """The function, run without collections; if they are off already, they stay off."""
 
     @wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:

@@ -1,7 +1,7 @@
-"""The numpy interpreter: runs a schedule op by op through each op's reference. Always right.
+"""The numpy interpreter: runs a schedule op by op through each op's reference.
 
-It is the first tier, the answer while compiling goes on, and what the compiled tier is tested
-against. It keeps an array only as long as a later step needs it.
+It defines what a run computes: it runs while kernels compile, and tests compare the compiled tier
+with it. It keeps an array only as long as a later step needs it.
 """
 
 from __future__ import annotations

@@ -2,11 +2,11 @@
 
 Nothing here has state: element i of a node's draw in execution e is Threefry-2x32-20 of the counter
 (i, e) under a key made from the seed and the node's name. So a draw does not depend on what else
-runs, on the order of evaluation or on the number of threads, and compiled kernels (`randlib`)
-draw the same bits.
+runs, on the order of evaluation or on the number of threads, and compiled kernels
+(`devicelib.random_functions`) draw the same bits.
 
 - key: the first 8 bytes of SHA-256 of ``"{seed}/{purpose}/{name}"`` as two little-endian words; the
-  purpose keeps watching apart from training.
+  purpose separates training, runs and initial values.
 - uniform float32: 24 bits of the first word; float64: 53 bits of both; in [0, 1).
 - normal: inverse distribution function (Wichura 1988, AS 241, PPND16; relative error below
   1e-15 in float64) of a uniform in (0, 1) with 32 bits for float32 and 52 for float64. No

@@ -1,7 +1,7 @@
-"""A Session runs a graph, as in TensorFlow 1: ``run(fetches, feed_dict)``, variables kept between.
+"""A Session runs a graph, as in TensorFlow 1: ``run(fetches, feed_dict)`` and variables.
 
-What a run means is decided by the schedule, which both tiers execute; the session checks feeds,
-keeps the variables, caches plans and chooses the tier.
+The schedule defines what a run means, and both tiers execute it. The session checks feeds, keeps
+the variables, caches plans and chooses the tier.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Many steps of training without coming back to Python in between.
+"""Runs many training steps without returning to Python in between.
 
 A stepper runs targets (an optimizer) on batch after batch of data set columns. In the compiled tier
-the whole loop is inside the dispatch loop: rows are gathered, forward and backward passes run,
-variables are updated in place, and the scalars of each step go into a ring. The reference tier does
-the same step by step. A step that fails changes nothing.
+the dispatch loop does all of it: it gathers batches, runs forward and backward passes, updates
+variables in place and records the scalars of each step in a ring. The reference tier does the same
+step by step. A step that fails changes nothing.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The values of a session's variables: kept across runs, handed out and taken in as copies."""
+"""The values of a session's variables, kept across runs; reading and writing copies them."""
 
 from __future__ import annotations
 

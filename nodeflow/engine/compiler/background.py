@@ -1,6 +1,6 @@
-"""Compiling in the background: another process fills the disk cache that this one loads from.
+"""Compiles in another process, which fills the disk cache that this one loads from.
 
-In the same process compiling would hold the GIL for tenths of a second at a time.
+Compiling in the same process would hold the GIL for tenths of a second at a time.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Compiled kernels on disk, so that the second start compiles nothing.
+"""Compiled kernels on disk, so that a second start compiles nothing.
 
 A kernel's file is named by the SHA-256 of everything its machine code depends on: its own text, the
-text of every helper module it may call, the versions of the compilers and the processor. numba's
-own cache does not see a change in an imported helper and would give wrong numbers silently. A file
-is written under a temporary name, moved into place and never changed; it holds an object file and a
-checksum, nothing that is unpickled. Beside it lies the source, for people.
+text of every helper module it may call, the versions of the compilers and the processor. (numba's
+own cache does not see a change in an imported helper and gives wrong numbers silently.) A file is
+written under a temporary name, renamed and never changed; it holds an object file and a checksum,
+and nothing in it is unpickled. The source lies beside it, for people.
 """
 
 from __future__ import annotations

@@ -5,11 +5,11 @@
     IDLE ---> COMPILING ---> COMPILED ---> READY
      |            |              |
      |            +--------------+-------> FAILED
-     +---> UNAVAILABLE           (CANCELLED from any state on the left)
+     +---> UNAVAILABLE
 
-Another process compiles, while the caller runs by reference. The switch happens in `poll`, which
-the caller calls before a run or step, so it never happens within one. A failure is reported at
-once, from the thread that learns of it.
+`cancel` leads from the first three to CANCELLED. Another process compiles, while the caller runs by
+reference. The switch happens in `poll`, which the caller calls before a run or step, so it never
+happens within one. A failure is reported at once, from the thread that learns of it.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """From a kernel's source text to an object file, by numba and LLVM.
 
-The text defines ``kernel(args, task, ntasks)`` and imports what it uses. `translate` makes LLVM's
-code of it, by numba's rules; what is beyond that goes through numba itself. It is compiled with
-numpy's error model, without the GIL, without fastmath, without numba's runtime (so a kernel cannot
-allocate) and without wrappers for Python, which would double the work.
+The text defines ``kernel(args, task, ntasks)`` and imports what it uses. `frontend` translates it
+to LLVM by numba's rules; a text that it cannot translate goes through numba itself. Kernels are
+compiled with numpy's error model, without the GIL, without fastmath, without numba's runtime (so a
+kernel cannot allocate) and without wrappers for Python, which would double the work.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""A kernel's text to LLVM in one pass, where numba's front end takes some twenty.
+"""Translates a kernel's text to LLVM in one pass, where numba's front end takes some twenty.
 
-Most of the time of compiling a kernel went into what a kernel has no need of: numba looks through
-bytecode for generators, closures and lists, and infers types to a fixed point. Kernels are
-straight: every variable has the type of its first value, loops are ``range`` or ``while``. So this
-walks the syntax tree once. What an operator or a function means is numba's all the same
-(`meaning`). A text that uses anything else is `Untranslatable`, and numba's front end takes it.
+Most of the time of compiling a kernel went into features that no kernel uses: numba searches the
+bytecode for generators, closures and lists, and infers types to a fixed point. In a kernel every
+variable has the type of its first value and loops are ``range`` or ``while``, so one walk over the
+syntax tree suffices. Operators and functions mean what they mean in numba (`numba_typing`). A text
+that uses anything else is `Untranslatable`, and numba's front end compiles it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What operators, functions and elements mean in a kernel: what numba says.
+"""What operators, functions and elements mean in a kernel: the same as in numba.
 
-numba's typing context chooses a signature for the types at hand, its target context emits the
-instructions. So a kernel that `translate` makes does what numba would have made of it, to the bit.
+numba's typing context chooses a signature for the given types, its target context emits the
+instructions. So a kernel that `frontend` translates computes what numba would compute, to the bit.
 """
 
 from __future__ import annotations

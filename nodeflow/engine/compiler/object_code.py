@@ -1,9 +1,9 @@
-"""Machine code in and out of the process, without numba.
+"""Loads machine code into the process, without numba.
 
-A compiled kernel is a relocatable object file. Loading one takes llvmlite alone: about a
-millisecond, where importing numba and letting it unpickle its own cache takes half a second for the
-first. Each object gets an engine of its own, so helper functions that two kernels both carry cannot
-collide.
+A compiled kernel is a relocatable object file. Loading one needs llvmlite alone and takes about a
+millisecond; importing numba and letting it unpickle its own cache takes half a second for the
+first. Each object gets an execution engine of its own, so helper functions that two kernels both
+contain cannot collide.
 """
 
 from __future__ import annotations

@@ -41,7 +41,6 @@ RAISED = 1
 DIVISION_BY_ZERO = 2
 INDEX_OUT_OF_RANGE = 3
 EMPTY_REDUCTION = 4
-NOT_FINITE = 5
 
 # A ticket is (segment << 32) + 2**31 - tasks left of one thread's share; with bit 31 set there is
 # nothing left to take.

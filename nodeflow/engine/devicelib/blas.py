@@ -1,9 +1,9 @@
-"""The BLAS under the matrix products: where it is, and how it is kept to one thread.
+"""The BLAS that computes matrix products: where it is, and how it stays on one thread.
 
-Kernels call scipy's BLAS by address on the thread that runs them, and the team splits products into
-tiles (see `tiling`). OpenBLAS must not bring threads of its own into that (measured: 30 times
-slower), so during a run scipy's copy is set to one thread and put back afterwards. numpy has a
-copy of its own, which is never touched.
+Kernels call scipy's BLAS by address on the thread that runs them, and `kernels.matmul_tiling`
+splits products into tiles. OpenBLAS must not add threads of its own (measured: 30 times slower), so
+during a run scipy's copy is set to one thread and restored afterwards. numpy has a copy of its own,
+which is never changed.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Switching the processor's floating point unit to flush denormals, for use inside kernels.
+"""Sets the processor's floating point unit to flush denormals, inside kernels.
 
-A number below the smallest normal one (1.2e-38 in float32) takes the processor a hundred times as
-long as any other. Between the two functions here such results, and such operands, are zero. x86 has
-two bits for that in MXCSR, ARM one in FPCR (it stands for both); elsewhere nothing is switched,
-which is slower and right. The mode belongs to the thread, so a kernel puts back what it found.
+An operation on a number below the smallest normal one (1.2e-38 in float32) takes a hundred times as
+long as any other. Between the two functions here such results and operands are zero. x86 has
+two bits for that in MXCSR, ARM one in FPCR; on other processors nothing is set, which is slower and
+right. The mode belongs to the thread, so a kernel restores what it found.
 """
 
 # Intrinsics are typing functions whose first argument, the typing context, numba passes in.

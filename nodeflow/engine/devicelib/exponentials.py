@@ -63,9 +63,9 @@ def _reduce_exp(x):
     """n and e^r - 1 with x = n ln 2 + r, |r| <= ln(2) / 2."""
     shifted = fma(x, _LOG2E, _MAGIC)
     n = wrap_sub(f32_bits(shifted), _MAGIC_BITS)
-    turns = shifted - _MAGIC
-    r = fma(turns, -_LN2_HIGH, x)
-    r = fma(turns, -_LN2_LOW, r)
+    whole = shifted - _MAGIC
+    r = fma(whole, -_LN2_HIGH, x)
+    r = fma(whole, -_LN2_LOW, r)
     return n, fma(r * r, poly(r, _EXP), r)
 
 

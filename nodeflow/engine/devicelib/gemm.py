@@ -1,7 +1,7 @@
-"""Calling BLAS's matrix product from a kernel, through the address that the kernel is given.
+"""Calls BLAS's matrix product from a kernel, through the address in the kernel's arguments.
 
 numba does not cache code that holds a library's address, so the address is an argument
-(`blas.gemm_address`). Arrays are row-major; BLAS is column-major, so the operands change places.
+(`blas.gemm_address`). Arrays are row-major and BLAS is column-major, so the operands are exchanged.
 """
 
 # Intrinsics are typing functions whose first argument, the typing context, numba passes in.

@@ -136,59 +136,14 @@ def _make_view(context, builder, array_type, address, shape):
 
 
 @intrinsic
-def view(typingctx, address, shape, dtype):
-    """C-contiguous array of ``dtype`` and ``shape`` (a tuple of int64) at ``address``."""
-    if not isinstance(shape, types.BaseTuple) or any(t != types.int64 for t in shape):
-        wide = all(isinstance(t, types.Integer) for t in shape) if shape else False
-        if not wide:
-            raise TypingError(f"view: shape must be a tuple of int64, got {shape}")
-    rank = len(shape)
-    array_type = types.Array(dtype.dtype, rank, "C")
-    tuple_type = types.UniTuple(types.int64, rank)
-
-    def codegen(context, builder, sig, args):
-        extents = cgutils.unpack_tuple(builder, args[1], rank)
-        return _make_view(context, builder, array_type, args[0], extents)
-
-    return array_type(types.int64, tuple_type, dtype), codegen
-
-
-def _view_of_rank(rank):
-    def make(context, builder, sig, args):
-        return _make_view(context, builder, sig.return_type, args[0], list(args[1 : 1 + rank]))
-
-    def signature(dtype):
-        return types.Array(dtype.dtype, rank, "C")(types.int64, *(types.int64,) * rank, dtype)
-
-    return signature, make
-
-
-@intrinsic
 def view1(typingctx, address, n, dtype):
     """Array of shape (n,) at ``address``."""
-    signature, codegen = _view_of_rank(1)
-    return signature(dtype), codegen
+    array_type = types.Array(dtype.dtype, 1, "C")
 
+    def codegen(context, builder, sig, args):
+        return _make_view(context, builder, array_type, args[0], [args[1]])
 
-@intrinsic
-def view2(typingctx, address, n, m, dtype):
-    """C-contiguous array of shape (n, m) at ``address``."""
-    signature, codegen = _view_of_rank(2)
-    return signature(dtype), codegen
-
-
-@intrinsic
-def view3(typingctx, address, n, m, k, dtype):
-    """C-contiguous array of shape (n, m, k) at ``address``."""
-    signature, codegen = _view_of_rank(3)
-    return signature(dtype), codegen
-
-
-@intrinsic
-def view4(typingctx, address, n, m, k, p, dtype):
-    """C-contiguous array of shape (n, m, k, p) at ``address``."""
-    signature, codegen = _view_of_rank(4)
-    return signature(dtype), codegen
+    return array_type(types.int64, types.int64, dtype), codegen
 
 
 @intrinsic
@@ -210,16 +165,6 @@ def local_array(typingctx, n, dtype):
         return _make_view(context, builder, array_type, address, [I64(length)])
 
     return array_type(n, dtype), codegen
-
-
-@intrinsic
-def address_of(typingctx, array):
-    """Address of the first element of a C-contiguous array."""
-
-    def codegen(context, builder, sig, args):
-        return builder.ptrtoint(make_array(sig.args[0])(context, builder, args[0]).data, I64)
-
-    return types.int64(array), codegen
 
 
 # -- atomics on int64 words -----------------------------------------------------------------------

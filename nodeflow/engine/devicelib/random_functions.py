@@ -1,4 +1,4 @@
-"""The random numbers of `rng` for use inside kernels: the same bits, the same uniforms."""
+"""The random numbers of `rng` inside kernels: the same bits, the same uniforms."""
 
 # Intrinsics are called without the typing context that their definitions show.
 # pyright: reportCallIssue=false, reportGeneralTypeIssues=false
@@ -29,9 +29,9 @@ _helper = njit(nogil=True, error_model="numpy")
 
 
 @_helper
-def _mix(x, y, turn):
+def _mix(x, y, rotation):
     x = wrap_add(x, y)
-    return x, bit_xor(bit_or(shift_left(y, _U[turn]), shift_right(y, _U[32 - turn])), x)
+    return x, bit_xor(bit_or(shift_left(y, _U[rotation]), shift_right(y, _U[32 - rotation])), x)
 
 
 @_helper

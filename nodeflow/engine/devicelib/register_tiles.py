@@ -1,8 +1,8 @@
 """Tiles of products that stay in vector registers; the inner loops of convolution.
 
-A tile is a few positions by a few vectors of results. Each turn of the innermost loop multiplies
-one number of each position with the vectors and adds, fused. How elements are added up is written
-down here, in order, so a result depends neither on the tile's size nor on its neighbours.
+A tile is a few positions by a few vectors of results. Each iteration of the innermost loop
+multiplies one number of each position with the vectors and adds, fused. The order of additions is
+fixed here, so a result depends neither on the tile's size nor on its neighbours.
 
 LLVM does not make such loops of scalar code, so they are built from vectors by hand. All functions
 are for use inside kernels.

@@ -1,8 +1,8 @@
 """Reductions of contiguous floats with 16 lanes, combined pairwise; for use inside kernels.
 
 LLVM does not reorder float additions without fastmath, so a plain loop adds one element per four
-cycles. Here the order is written down: element i goes to lane i % 64, the 64 lanes are combined by
-a fixed tree. The result depends on the number of elements only, never on threads or the machine.
+cycles. Here the order is fixed: element i goes to lane i % 64, the 64 lanes are combined by
+a fixed tree. The result depends on the number of elements alone, never on threads or the machine.
 """
 
 # Intrinsics are typing functions whose first argument, the typing context, numba passes in.

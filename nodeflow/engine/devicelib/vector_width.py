@@ -1,4 +1,4 @@
-"""The processor's vectors: how wide they are, and how many results fit into its registers."""
+"""The width of the processor's vectors, and how many results fit into its registers."""
 
 from __future__ import annotations
 

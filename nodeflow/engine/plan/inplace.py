@@ -122,10 +122,7 @@ class _Decider:
             storage, home = self.actions.storage[slot], updates.home[variable]
             if storage == home:
                 continue  # assigned to itself
-            if (
-                variable in candidates
-                and self._required(storage, home) <= self.made_by[storage].level
-            ):
+            if variable in candidates and self._is_late_enough(storage, home):
                 updates.inplace[storage] = home
             else:
                 updates.copies.append((storage, home))
@@ -141,6 +138,7 @@ class _Decider:
         return kernel_of(group).may_overwrite(self.actions, group, home)
 
     def _is_late_enough(self, storage: int, home: int) -> bool:
+        """Whether the group that makes ``storage`` runs after the last use of the old value."""
         return self._required(storage, home) <= self.made_by[storage].level
 
     def _required(self, storage: int, home: int) -> int:

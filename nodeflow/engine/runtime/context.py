@@ -1,4 +1,4 @@
-"""What all runs of one session share, so that executors and steppers need not know the session."""
+"""What the runs of one session share; executors and steppers depend on it, not on the session."""
 
 from __future__ import annotations
 

@@ -194,21 +194,10 @@ class Program:
         """The launch's slots, writable between runs."""
         return self._args[self._offsets[launch] : self._offsets[launch + 1] - abi.ARGS_HEADER]
 
-    def set_tasks(self, tasks: dict[int, int]) -> None:
-        """Change launches' numbers of tasks (sizes changed); not during a run."""
-        for launch, count in tasks.items():
-            self._launches[self._position[launch], 2] = count
-        self._lay_out()
-
     @property
     def step_address(self) -> int:
         """Address of the int64 that holds the current step's number, for args of kernels."""
         return self._word(abi.STEP)
-
-    @property
-    def stop_address(self) -> int:
-        """Address of the stop word: a kernel that stores STOP_STEP there is a breakpoint."""
-        return self._word(abi.STOP)
 
     # -- for other threads ----------------------------------------------------------------------
 

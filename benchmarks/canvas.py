@@ -20,7 +20,7 @@ from canvas_desk import Desk
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtWidgets import QApplication
 
-from nodeflow.ui.popups.add_node import SearchToAdd
+from nodeflow.ui.popups.add_node import AddNodePopup
 
 SIZES = (100, 1000, 10_000, 50_000)
 STEPS = (0, -8, -16, -24)
@@ -103,7 +103,7 @@ def case_select(desk: Desk) -> Result:
 
 def case_search(desk: Desk) -> Result:
     """Tab until the search is painted."""
-    popup = desk.window.findChild(SearchToAdd)
+    popup = desk.window.findChild(AddNodePopup)
     middle = QPointF(desk.canvas.rect().center())
     wall = []
     for _ in range(12):

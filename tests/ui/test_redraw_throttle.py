@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nodeflow.ui.core.redraw_throttle import FASTEST_MS, SHARE, SLOWEST_MS, Pace
+from nodeflow.ui.core.redraw_throttle import FASTEST_MS, SHARE, SLOWEST_MS, RedrawThrottle
 
 
 class Clock:
@@ -22,7 +22,7 @@ class Clock:
 @pytest.mark.parametrize("other", [0.0, 0.02])
 def test_drawing_takes_no_more_than_its_share(cores, drawing, other):
     clock = Clock()
-    pace = Pace(cores, clock)
+    pace = RedrawThrottle(cores, clock)
     pause = pace.pause_ms() / 1000
     wall = spent = 0.0
     for turn in range(200):
@@ -40,7 +40,7 @@ def test_drawing_takes_no_more_than_its_share(cores, drawing, other):
 
 def test_drawings_give_way_to_the_user_and_come_back():
     clock = Clock()
-    pace = Pace(2, clock)
+    pace = RedrawThrottle(2, clock)
     clock.now += 0.9
     assert pace.pause_ms() == SLOWEST_MS, "the user moved the view"
     clock.now += 0.002

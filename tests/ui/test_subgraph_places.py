@@ -213,7 +213,7 @@ def test_the_outline_lists_what_is_inside_and_selects_there(window, qtbot):
 def rows(window) -> dict[str, str]:
     """Titles of the file's subgraphs and the library in the ops panel, with their notes."""
     panel = window.panels["palette"]
-    return {op.title: op.note for op in panel._offers}
+    return {op.title: op.note for op in panel._insertables}
 
 
 @pytest.fixture
@@ -287,7 +287,7 @@ def choose(window, qtbot, title: str, entry: str) -> None:
 
 
 def row_id(window, title: str) -> str:
-    return next(op.id for op in window.panels["palette"]._offers if op.title == title)
+    return next(op.id for op in window.panels["palette"]._insertables if op.title == title)
 
 
 def test_the_menu_opens_by_key_at_the_current_row(alone):

@@ -12,7 +12,7 @@ from nodeflow.host import protocol as p
 from nodeflow.resources import example
 from nodeflow.train import events
 from nodeflow.ui.panels.parts import array_views
-from nodeflow.ui.panels.parts.early_stopping_toggle import StopEarly
+from nodeflow.ui.panels.parts.early_stopping_toggle import EarlyStoppingToggle
 from nodeflow.ui.panels.parts.training_history import (
     MOST_STRETCHES,
     Losses,
@@ -361,7 +361,7 @@ def test_durations_are_readable(seconds, text):
 
 
 def test_early_stopping_is_a_box_beside_the_plots(mnist, engine, qtbot):
-    (control,) = mnist.panels["training"].findChildren(StopEarly)
+    (control,) = mnist.panels["training"].findChildren(EarlyStoppingToggle)
     document = mnist.workspace.document
     control.box.click()
     assert document.training["patience"] == 3

@@ -1,7 +1,7 @@
 """The actions of `specs` as QActions, and the menus and the toolbar that show them.
 
-An action that cannot run says why. Where there is a remedy it stays enabled, and `refused` offers
-the remedy when it is triggered.
+An action that cannot run shows the reason. Where there is a remedy it stays enabled, and `refused`
+offers the remedy when it is triggered.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class ActionSet(QObject):
 
     Signals:
         refreshing(): texts and check marks are to be set to what holds now.
-        refused(ActionSpec, Blocked): somebody triggered a blocked action.
+        refused(ActionSpec, Blocked): a blocked action was triggered.
         keys_changed(keys of every action by its id)
     """
 
@@ -125,12 +125,12 @@ class ActionSet(QObject):
             self._draw_icon(spec)
 
     def apply_keymap(self, keys: Callable[[ActionSpec], tuple[str, ...]]) -> None:
-        """Give every action the keys that ``keys(spec)`` says, and show them in its tooltip."""
+        """Give every action the keys that ``keys(spec)`` returns, and show them in its tooltip."""
         for spec in self.specs:
             wanted = keys(spec)
             if wanted != self._keys[spec.id]:
                 self._keys[spec.id] = wanted
-                self._actions[spec.id].setShortcuts(_heard_by_qt(spec, wanted))
+                self._actions[spec.id].setShortcuts(_qt_sequences(spec, wanted))
                 self._describe(spec)
         self.keys_changed.emit(self._keys)
 
@@ -144,7 +144,7 @@ class ActionSet(QObject):
         return ", ".join(map(native, self._keys[action_id]))
 
     def refresh(self, ids: Collection[str] | None = None) -> None:
-        """Find out whether every action, or some, can run, and say so in its tooltip."""
+        """Find out whether every action, or some, can run, and show it in the tooltip."""
         for spec in self.specs if ids is None else map(self.spec, ids):
             blocked = self._bindings[spec.id].when()
             if spec.id in self._blocked and self._blocked[spec.id] == blocked:
@@ -174,7 +174,7 @@ class ActionSet(QObject):
             self._draw_icon(self._specs[action_id])
 
     def trigger(self, action_id: str) -> None:
-        """Do it, or say why not, as a click would."""
+        """Run an action, or report why it cannot run, as a click does."""
         spec = self._specs[action_id]
         binding = self._bindings[action_id]
         blocked = binding.when()
@@ -188,7 +188,7 @@ class ActionSet(QObject):
         action.setObjectName(spec.id)
         _set_icon_text(action)
         action.setCheckable(spec.checkable)
-        action.setShortcuts(_heard_by_qt(spec, spec.shortcuts))
+        action.setShortcuts(_qt_sequences(spec, spec.shortcuts))
         context = Qt.ShortcutContext
         action.setShortcutContext(
             context.WidgetShortcut if spec.on_canvas else context.WindowShortcut
@@ -212,7 +212,7 @@ class ActionSet(QObject):
             lines.append(f"<i>{blocked.reason}</i>")
         action.setToolTip("<br>".join(lines))
         action.setStatusTip(blocked.reason if blocked else spec.tip)
-        _speak(action)
+        _describe_to_readers(action)
 
     def _draw_icon(self, spec: ActionSpec) -> None:
         name = self._icons[spec.id]
@@ -223,13 +223,13 @@ class ActionSet(QObject):
 
 
 def _set_icon_text(action: QAction) -> None:
-    """What a toolbar shows beside the icon: Qt leaves too little room between them."""
+    """Set the text beside a toolbar's icon, after a space: Qt leaves too little room."""
     action.setIconText(" " + action.text().replace("&", "").rstrip("…"))
 
 
-def _heard_by_qt(spec: ActionSpec, keys: Sequence[str]) -> list[QKeySequence]:
-    """The keys that are shortcuts to Qt. The canvas hears the others itself: those of what it alone
-    does, and plain keys of an action that has keys everywhere."""
+def _qt_sequences(spec: ActionSpec, keys: Sequence[str]) -> list[QKeySequence]:
+    """The keys that are shortcuts of Qt. The canvas handles the others itself: those of what it
+    alone does, and plain keys of an action that has keys everywhere."""
     if spec.by_canvas:
         return []
     return [QKeySequence(k) for k in keys if spec.on_canvas or not is_plain(k)]
@@ -269,12 +269,12 @@ def fill_menu(
             fill_menu(menu.addMenu(item[0]), item[1], actions, submenus)
 
 
-def _speak(action: QAction) -> None:
-    """Say to screen readers what the tooltip shows: they would read its layout's marks, too."""
+def _describe_to_readers(action: QAction) -> None:
+    """Give screen readers the plain text of the tooltip, which holds markup."""
     for bar in action.associatedObjects():
         if isinstance(bar, QToolBar):
-            said = action.statusTip() or action.iconText().strip()
-            bar.widgetForAction(action).setAccessibleDescription(said)
+            text = action.statusTip() or action.iconText().strip()
+            bar.widgetForAction(action).setAccessibleDescription(text)
 
 
 def build_toolbar(bar: QToolBar, actions: ActionSet) -> None:
@@ -291,7 +291,7 @@ def build_toolbar(bar: QToolBar, actions: ActionSet) -> None:
         bar.addAction(actions[item])
         button = bar.widgetForAction(actions[item])
         button.setAccessibleName(actions.spec(item).text)
-        _speak(actions[item])
+        _describe_to_readers(actions[item])
         if isinstance(button, QToolButton) and item in TOOLBAR_TEXT:
             button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
             button.setProperty("kind", "text")

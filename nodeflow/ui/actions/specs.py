@@ -18,7 +18,7 @@ class ActionSpec:
         text: menu text.
         tip: one sentence more, for the tooltip.
         on_canvas: its keys count only while the canvas has the focus.
-        by_canvas: so they do, and the canvas hears them itself: to Qt they are no shortcuts.
+        by_canvas: the same, and the canvas handles them itself: they are no shortcuts of Qt.
     """
 
     id: str

@@ -1,6 +1,6 @@
-"""The canvas's context menus, and the actions on what is selected that stand in them.
+"""The context menus of the canvas, and the actions on what is selected.
 
-What a menu holds is data, like the menu bar's; keys and reasons come from the actions.
+The content of a menu is data, as in the menu bar; keys and reasons come from the actions.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ KEYS_COUNT_AT_ONCE = (
     *("subgraph", "expand", "unpack", "expose", "delete", "start_wire", "end_wire", "pick_wire"),
 )
 """Actions with keys on the canvas: they follow the selection at once, the others a little later."""
-MOST_ASKED = 50
-"""So many of the selected nodes are asked whether they have inputs to swap."""
+MOST_EXAMINED = 50
+"""Of so many selected nodes the inputs are examined for some to swap."""
 NO_NODES = Blocked("Select nodes, or a frame with nodes on it.")
 NO_SELECTION = Blocked("Select a node.")
 NEVER_HIT = Blocked(
@@ -77,7 +77,7 @@ NEVER_HIT = Blocked(
 
 
 class ContextMenu(QObject):
-    """Opens a menu where the canvas asks for one, and does what only stands there."""
+    """Opens the menu that the canvas requests, and binds the actions on what is selected."""
 
     def __init__(self, workspace: Workspace, canvas: CanvasView, actions: ActionSet) -> None:
         super().__init__(canvas)
@@ -202,7 +202,7 @@ class ContextMenu(QObject):
 
     def _swap_blocked(self) -> Blocked | None:
         document = self._workspace.document
-        for node in self._workspace.selection[:MOST_ASKED]:
+        for node in self._workspace.selection[:MOST_EXAMINED]:
             ports = in_ports(document, document.nodes[node])
             if sum(port.kind == "tensor" for port in ports) > 1:
                 return self._locked()

@@ -1,7 +1,8 @@
 """Opening and saving: files, recent files, examples, unsaved changes, recovery after a crash.
 
-Nothing replaces the document before the new one is read whole, and nothing unsaved goes without a
-question. A bundled example opens as a copy without a file, so that saving asks where to.
+A document is replaced only after the new one is read completely, and unsaved changes are discarded
+only with the user's consent. A bundled example opens as a copy without a file, so that Save opens a
+file dialog.
 """
 
 from __future__ import annotations
@@ -88,7 +89,7 @@ class FileController(QObject):
             self.load(Path(chosen))
 
     def save(self) -> bool:
-        """Save, asking for a name where there is none; says whether it is saved."""
+        """Save, under a name that the user chooses if there is none; True if it is saved."""
         if self._workspace.root.path is None:
             return self.save_as()
         return self._save(self._workspace.root.path)
@@ -195,13 +196,13 @@ class FileController(QObject):
     # ---- opening ----------------------------------------------------------------------------
 
     def open_path(self, path: Path) -> bool:
-        """Open a file after asking about unsaved changes; says whether it is open."""
+        """Open a file unless the user keeps unsaved changes; True if it is open."""
         return self.may_leave() and self.load(path)
 
     def load(self, path: Path, as_copy: bool = False) -> bool:
-        """Read a file and show it; on a problem say so, and keep what is open.
+        """Read a file and show it; on a problem show that, and keep what is open.
 
-        ``as_copy`` leaves the document without a file, so that saving asks for one; so does
+        ``as_copy`` leaves the document without a file, so that Save asks for one; so does
         opening a picture with a graph in it.
         """
         as_copy = as_copy or _is_picture(path)

@@ -1,6 +1,6 @@
-"""What can be done with the file's subgraphs and the user's library, from the ops panel's rows.
+"""What can be done with the file's subgraphs and the user's library, from the rows of the palette.
 
-By menu, and by the keys that it names.
+By a menu, and by the keys that the menu names.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ class InsertablesMenu(QObject):
         return None if when is None else when(op_id)
 
     def do(self, op_id: str, what: str) -> None:
-        """Do it, or say why not, with what helps."""
+        """Do it, or show why it cannot be done, with what helps."""
         entry = ENTRIES[what]
         if entry not in MENUS[_kind(op_id)]:
             return

@@ -1,6 +1,6 @@
 """The states of nodes while something runs: running, done, out of date, stopped at a breakpoint.
 
-What is quick is not told: a run that answers at once shows no `running`, and a value that follows
+Short states are not shown: a run that answers at once shows no `running`, and a value that follows
 an edit at once is never `stale`.
 """
 
@@ -21,7 +21,7 @@ STALE_AFTER_MS = 400
 
 
 class NodeStatus(QObject):
-    """Tells the canvas how far what was asked for has come."""
+    """Sets the states of nodes on the canvas."""
 
     def __init__(self, workspace: Workspace, link: EngineLink, canvas: CanvasView) -> None:
         super().__init__(canvas)

@@ -1,4 +1,4 @@
-"""Ops of the user's own in the window: the plugin folder is watched and loaded again on changes.
+"""User ops in the window: the plugin folder is watched and loaded again on changes.
 
 The window needs the declarations, the engine process the functions: both load the same folder.
 """
@@ -104,7 +104,7 @@ class PluginWatcher(QObject):
 
     @Slot(str)
     def make_op(self, name: str) -> None:
-        """Make a file for an op of this name; says what is wrong with the name."""
+        """Make a file for an op of this name, or show what is wrong with the name."""
         name = name.strip()
         if not _ID.fullmatch(name):
             self._messages.show(
@@ -178,7 +178,7 @@ class PluginWatcher(QObject):
 
     @Slot(Qt.ApplicationState)
     def _on_state(self, state: Qt.ApplicationState) -> None:
-        """Whoever comes back from an editor may have saved on a disk that tells nothing."""
+        """Load again when the user comes back: some file systems report no changes."""
         if state == Qt.ApplicationState.ApplicationActive:
             self._timer.start()
 

@@ -1,4 +1,4 @@
-"""Run, train and see: what the Run menu does, and how answers reach canvas and panels."""
+"""The Run menu: runs and trainings, and how their results reach canvas and panels."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ LOSS_WORDS = ("loss", "cost", "entropy", "error")
 
 
 class RunController(QObject):
-    """The Run menu, and the state it leads to.
+    """Starts runs and trainings, and shows what comes back.
 
     Signals:
         values_changed(names): these tensors have new values.
@@ -385,7 +385,7 @@ class RunController(QObject):
             self.profile_failed.emit()
         problem = Problem(error.node or "", error.port, error.message, error.hint, "error")
         if message.what == "FetchTensor":
-            return  # the viewer says so
+            return  # the viewer shows it
         if message.what == "Evaluate" and message.request != self._run:
             self._messages.show_status(f"No live values: {error}")
             return

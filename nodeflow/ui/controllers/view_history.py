@@ -35,7 +35,7 @@ class View:
     path: tuple[str, ...] = ()
 
     def is_near(self, other: View) -> bool:
-        """Whether somebody would call both the same view."""
+        """Whether both show nearly the same place at the same scale."""
         if self.path != other.path:
             return False
         gap = max(abs(self.x - other.x), abs(self.y - other.y)) * 2.0 ** (self.step / 8)
@@ -191,7 +191,7 @@ class ViewHistory(QObject):
     def _on_edited(self, change: Change) -> None:
         """Follow a definition that is shown by its name to its new one.
 
-        Bookmarks are stored when the file is, which knows the new name only then.
+        Bookmarks are stored when the file is, which has the new name only then.
         """
         if not any(change.of("subgraph")):
             return

@@ -2,7 +2,7 @@
 
 One thread reads the pipe and hands every message to one slot on the GUI thread through a queued
 connection. Everything else here runs on the GUI thread: it keeps the engine's mirror of the
-document in step, asks for live values after edits, and starts the engine again when it dies.
+document in step, requests live values after edits, and starts the engine again when it dies.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class _Inbox:
         self._generation = generation
 
     def __call__(self, message: p.Message) -> None:
-        with contextlib.suppress(RuntimeError):  # the window is gone: nobody is left to tell
+        with contextlib.suppress(RuntimeError):  # the window is gone
             self._link.arrived.emit(self._generation, message)
 
 
@@ -262,7 +262,7 @@ class EngineLink(QObject):
         return self._request
 
     def _send(self, request: p.Request) -> None:
-        """Send if there is an engine; its death is told by the reading thread, once."""
+        """Send if there is an engine; the reading thread reports its death, once."""
         if self._client is None:
             return
         try:

@@ -1,4 +1,4 @@
-"""One place where everything that goes wrong in the window arrives.
+"""One place for everything that goes wrong in the window.
 
 Exceptions from slots, paint events and threads, errors at shutdown, and Qt's own messages are
 logged, written to a file for bug reports, and handed to the window on the GUI thread, which shows

@@ -1,4 +1,4 @@
-"""What the examples are called, in the order to learn from: welcome page and menu say the same."""
+"""The titles of the examples, in the order to learn from, for the welcome page and the menu."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def title_of(name: str) -> str:
 
 
 def describe(name: str, document: Document | None) -> str:
-    """One line about an example: what we say of it, else the start of its first note."""
+    """One line about an example: our own, else the start of its first note."""
     if name in EXAMPLES:
         return EXAMPLES[name][1]
     notes = [f.note or f.title for f in document.frames.values()] if document else []

@@ -1,8 +1,8 @@
 """Python's cycle collector, in the window's own thread alone.
 
-It runs in whichever thread happens to make the object that is one too many: the engine's messages,
-typesetting being loaded. Widgets that are part of a cycle would be destroyed there, and Qt ends the
-process. So it is switched off, and a timer asks whether it is time.
+Automatic collection runs in the thread that happens to allocate the object past the threshold: the
+one that reads the engine's messages, or that loads the typesetting. Widgets in a cycle would be
+destroyed there, and Qt ends the process. So it is switched off, and a timer collects instead.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""What the window says to its user, and by which signals it reaches the status bar and the bar
-over the canvas."""
+"""Messages to the user, and the signals by which they reach the status bar and the bar over the
+canvas."""
 
 from __future__ import annotations
 

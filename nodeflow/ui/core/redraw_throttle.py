@@ -1,8 +1,8 @@
-"""How often the window draws what a training tells: so that it leaves the processor to it.
+"""How often the window draws the events of a training, so that it leaves the processor to it.
 
-A training's threads wait for each other several times a step, so what the window takes of one core
-is missing at all of them. It may take a part of the processor, and draws oftener the more cores
-there are and the less a drawing costs.
+The threads of a training wait for each other several times per step, so what the window takes of
+one core is missing at all of them. It may take a part of the processor, and draws more often the
+more cores there are and the less a drawing costs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ FASTEST_MS, SLOWEST_MS = 50, 250
 """Faster than twenty times a second looks no livelier; slower than four times looks dead."""
 
 
-class Pace:
+class RedrawThrottle:
     """Asked at each drawing for the pause until the next one.
 
     It counts all that the calling thread has computed since it was asked last: the drawing, the

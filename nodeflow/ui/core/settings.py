@@ -1,4 +1,4 @@
-"""What the window remembers about its user: theme, recent files, geometry. Never in documents."""
+"""The user's settings: theme, recent files, geometry. They are never part of documents."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The style sheet of ordinary widgets, made from the theme's tokens.
 
-Fusion with our palette does most of the work; this adds what a palette cannot say: quiet borders,
-rounded fields, one primary button, flat tabs. Chevrons and ticks are the bundled icons, drawn once
-per theme into the user's cache folder, because a style sheet can only name files.
+Fusion with our palette does most of the work; this adds what a palette cannot express: quiet
+borders, rounded fields, one primary button, flat tabs. Chevrons and ticks are the bundled icons,
+drawn once per theme into the user's cache folder, because a style sheet can only name files.
 """
 
 from __future__ import annotations

@@ -194,7 +194,7 @@ THEMES = {theme.name: theme for theme in (LIGHT, DARK)}
 
 
 def system_theme() -> Theme:
-    """The theme the desktop asks for; light when it does not say."""
+    """The theme of the desktop; light where it has none."""
     scheme = QGuiApplication.styleHints().colorScheme()
     return DARK if scheme == Qt.ColorScheme.Dark else LIGHT
 

@@ -1,11 +1,11 @@
-"""The open document with its analysis and selection: what every part of the window looks at.
+"""The open document with its analysis and selection: the model of every part of the window.
 
-It holds no truth of its own. Views ask it for the document and listen; when another document is
-opened they are told once, by ``replaced``.
+Views read the document from here and connect to the signals; ``replaced`` is emitted when another
+document was opened.
 
-What is shown is the file's own graph or the inside of a subgraph (``path``): of an instance, or of
-a definition that is used nowhere. All are documents, so views need not know which; ``root`` is for
-those who are about the file.
+The shown graph is the file's own or the inside of a subgraph (``path``): of an instance, or of a
+definition that nothing uses. All are documents, so views treat them alike; ``root`` is the file's
+own graph, for what concerns the file.
 """
 
 from __future__ import annotations
@@ -158,11 +158,11 @@ class Workspace(QObject):
         return graph_at(self.root, path) is not None
 
     def full_name(self, name: str) -> str:
-        """A name in the shown graph as the whole document knows it."""
+        """A name in the shown graph as it is in the whole document."""
         return self.scope + name
 
     def find(self, name: str) -> str | None:
-        """The path of ids of the node with a name as the whole document knows it, or None."""
+        """The path of ids of the node with this full name, or None."""
         found = find_name(self.root, name)
         return None if found is None else path_of(found)
 
@@ -185,7 +185,11 @@ class Workspace(QObject):
         return self._apart[graph.scope]
 
     def _follow(self, change: Change) -> bool:
-        """Stay where one is after a change, as far as that is still there; says if it is not."""
+        """Stay in the shown graph after a change, or leave it if it is gone.
+
+        Returns:
+            Whether another graph is shown.
+        """
         path = renamed(self.path, change)
         while (place := self._place(path)) is None:
             path = path[:-1]
@@ -195,10 +199,10 @@ class Workspace(QObject):
         return True
 
     def announce_last(self) -> None:
-        """Tell of changes after everybody who has subscribed to the document by now.
+        """Emit the signals after all who have subscribed to the document by now.
 
-        The analysis hears of a change first, then the canvas, and then the signals are emitted: a
-        slot finds all of them up to date.
+        The analysis gets a change first, then the canvas, and then the signals are emitted: a slot
+        finds all of them up to date.
         """
         self._last()
         self._last = self.root.subscribe(self._announce)

@@ -35,7 +35,7 @@ class AttrRow(QWidget):
 
     Signals:
         edited(name, value): a valid new value.
-        reset(name): back to the default, please.
+        reset(name): back to the default.
         finished: the next edit is another undo step.
     """
 
@@ -83,14 +83,14 @@ class AttrRow(QWidget):
         return self._refused or self._problem
 
     def set_value(self, value: Any, is_set: bool = False) -> None:
-        """Show a value; ``is_set`` tells that the document holds it, and not the default."""
+        """Show a value; ``is_set`` if the document holds it, not the default."""
         self.editor.set_value(value)
         default = None if self.attr.required else self.attr.default
         changed = is_set and not self.attr.required and not same(plain(value), plain(default))
         self._reset.setVisible(changed)
 
     def set_problem(self, text: str) -> None:
-        """Show what the analysis says about this attribute."""
+        """Show the problem that the analysis found with this attribute."""
         self._problem = text
         self._show_message()
 

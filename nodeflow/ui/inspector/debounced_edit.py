@@ -1,7 +1,7 @@
 """Text that becomes a value when it is complete: at Enter, when it is left, or after a pause.
 
-A half-typed list (``3, -``) is no value, and no mistake either: so nothing is reported while keys
-are coming. A shortcut, such as that of Train, takes what was typed first.
+A half-typed list (``3, -``) is not a value yet, and no mistake either: so nothing is reported while
+the user types. A shortcut, such as that of Train, first takes what was typed.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QWidget
 
 PAUSE_MS = 350
-"""Longer than between two keys of somebody who types, shorter than a look at the result."""
+"""Longer than between two typed keys, shorter than a look at the result."""
 
 NO_SHORTCUT = Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.KeypadModifier
 
 
-class Typing(QObject):
-    """Tells when what is being typed in a field is to be read.
+class DebouncedEdit(QObject):
+    """Signals when the text that is being typed in a field is to be read.
 
     Signals:
         paused: no key for a moment; what is no value yet may become one.

@@ -1,6 +1,6 @@
 """One editor per kind of attribute. Each reports valid values, and why a text is none.
 
-An editor knows its attribute's declaration and nothing of documents.
+An editor has its attribute's declaration and no document.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from nodeflow.ops import REGISTRY
 from nodeflow.ui.core.theme import SPACE, Theme
 from nodeflow.ui.core.widgets import restyle
 from nodeflow.ui.inspector import parsing
-from nodeflow.ui.inspector.debounced_edit import Typing
+from nodeflow.ui.inspector.debounced_edit import DebouncedEdit
 
 MOST_LINES = 8
 
@@ -84,7 +84,7 @@ class TypedEditor(Editor):
 
     field: QWidget
 
-    def _follow(self, typing: Typing) -> None:
+    def _follow(self, typing: DebouncedEdit) -> None:
         """Read what is typed in the field when it is time."""
         self.typing = typing
         typing.paused.connect(self._on_paused)
@@ -96,7 +96,7 @@ class TypedEditor(Editor):
         raise NotImplementedError
 
     def read(self, text: str) -> Any:
-        """The value of a text; ValueError says why there is none."""
+        """The value of a text; raises ValueError with the reason if there is none."""
         raise NotImplementedError
 
     def focus_widget(self) -> QWidget:
@@ -116,7 +116,7 @@ class TypedEditor(Editor):
     def _on_typed(self) -> None:
         self.typing.go_on()
         if self._is_refused:
-            self._take(final=False)  # the complaint goes as soon as it is no longer true
+            self._take(final=False)  # the message goes as soon as it is no longer true
 
     def _on_paused(self) -> None:
         self._take(final=False)
@@ -171,7 +171,7 @@ class TextEditor(TypedEditor):
     def set_value(self, value: Any) -> None:
         shown = self._show(value)
         if self.typing.is_going_on or (self.field.hasFocus() and self._means(value)):
-            return  # what is being typed already says it, in the user's own writing
+            return  # what is being typed already means it, in the user's own writing
         if self.field.text() != shown:
             self.field.setText(shown)
         self._taken = self.field.text()
@@ -209,7 +209,7 @@ class _Line(QLineEdit):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        self.typing = Typing(self)
+        self.typing = DebouncedEdit(self)
         self.returnPressed.connect(self._on_return)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -252,7 +252,7 @@ class BlockEditor(TypedEditor):
             self.field.setProperty("role", "mono")
         self.field.setTabChangesFocus(True)
         self.field.textChanged.connect(self._on_text)
-        self._follow(Typing(self.field))
+        self._follow(DebouncedEdit(self.field))
         self._layout.addWidget(self.field)
         self.setFocusProxy(self.field)
         self._setting = False
@@ -510,7 +510,7 @@ def _text(parse: Callable[[str], Any], **more: Any) -> Callable[[Attr, Theme], E
 
 
 def _optional(parse: Callable[[str], Any], **more: Any) -> Callable[[Attr, Theme], Editor]:
-    """An empty field says what the declaration says that means."""
+    """The placeholder of an empty field: what the declaration calls no value."""
     return lambda attr, theme: TextEditor(attr, theme, parse, empty=_meaning(attr), **more)
 
 
@@ -521,7 +521,7 @@ def _meaning(attr: Attr) -> str:
 
 
 def _name_list(attr: Attr, theme: Theme) -> Editor:
-    """Names; an empty list says what the declaration says it means, such as ``the last one``."""
+    """Names; an empty list shows what the declaration calls it, such as ``the last one``."""
     _, _, meaning = attr.doc.partition("empty: ")
     empty = meaning.partition(".")[0] or "all"
     return TextEditor(attr, theme, _names, show=_show_names, empty=empty, empty_is_none=True)

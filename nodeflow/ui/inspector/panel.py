@@ -350,7 +350,7 @@ class Inspector(QScrollArea):
     def rebuild(self) -> None:
         """Make the page for the selection anew."""
         old = self.takeWidget()
-        if old is not None:  # perhaps one of its own editors asks: it ends after its signal
+        if old is not None:  # one of its editors may have called this: delete it afterwards
             old.hide()
             old.deleteLater()
         self._page = self._make_page()
@@ -390,7 +390,7 @@ class Inspector(QScrollArea):
             name.field.selectAll()
 
     def focus_attribute(self, name: str) -> bool:
-        """Move the keyboard to an attribute's editor; says whether there is one."""
+        """Move the keyboard to an attribute's editor; False if there is none."""
         row = getattr(getattr(self._page, "attributes", None), "attr_rows", {}).get(name)
         if row is None:
             return False

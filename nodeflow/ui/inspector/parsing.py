@@ -1,6 +1,6 @@
-"""From what people type to attribute values and back; no Qt.
+"""From typed text to attribute values and back; no Qt.
 
-People write ``?, 784`` for a shape, ``1, 2, 3`` for a vector and ``inf`` for infinity; documents
+Users write ``?, 784`` for a shape, ``1, 2, 3`` for a vector and ``inf`` for infinity; documents
 hold JSON.
 """
 

@@ -212,7 +212,7 @@ class AttributesSection(Section):
 class PortsSection(Section):
     """Inputs and outputs with their types, and what each is wired to.
 
-    ``asked(node id)`` when somebody presses the name of a neighbour.
+    ``node_requested(id)`` when the name of a neighbour is pressed.
     """
 
     node_requested = Signal(str)

@@ -139,7 +139,7 @@ class PortsEditor(Section):
 class SubgraphSection(Section):
     """What an instance is of: the definition's name, how often it is used, and the actions.
 
-    ``wanted`` asks for an action of the window.
+    ``action_requested(id)``: an action of the window.
     """
 
     action_requested = Signal(str)

@@ -1,4 +1,4 @@
-"""The bar over a graph that lies inside another: where one is, the way back, and Unpack."""
+"""The bar over a graph that lies inside another: its path, the way back, and Unpack."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Breadcrumbs(QFrame):
     """``graph ▸ node``, or ``graph ▸ subgraph ▸ subgraph``, with what is shown there.
 
     Signals:
-        back: to the graph outside, please.
-        chosen(depth): to the graph so many steps inside, please; 0 is the file's own.
+        back: to the graph outside.
+        chosen(depth): to the graph so many steps inside; 0 is the file's own.
         unpack: make what is shown part of that graph.
     """
 
@@ -91,7 +91,7 @@ class Breadcrumbs(QFrame):
         self.show_path(names[0], names[-1], facts)
 
     def show_place(self, title: str, workspace: Workspace) -> None:
-        """Say in which subgraph the visible graph lies; hidden over the file's own graph.
+        """Show in which subgraph the visible graph lies; hidden over the file's own graph.
 
         Args:
             title: what the document is called.

@@ -1,4 +1,4 @@
-"""Looking into a macro node: the nodes that an optimizer or gradients node stands for.
+"""The page with the inside of a macro node: what an optimizer or a gradients node stands for.
 
 A page with a canvas of its own shows them, read-only, with their live values; the inspector and
 the viewer follow its selection. Unpack turns them into nodes of the document.
@@ -81,7 +81,7 @@ class ExpansionPage(QWidget):
             outside: what the document is called.
 
         Raises:
-            NodeflowError: it derives nothing, or it cannot run; says where and what to do.
+            NodeflowError: it derives nothing, or it cannot run.
         """
         outer = self._outside
         path = "/".join((*outer.path, node_id))

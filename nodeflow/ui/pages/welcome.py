@@ -1,4 +1,4 @@
-"""The welcome page: begin, go on, or look at an example.
+"""The welcome page: a new graph, a recent file, or an example.
 
 Pictures of the examples are drawn one by one after the first paint, while nothing else waits, and
 kept for as long as the window lives.
@@ -108,7 +108,7 @@ class ExampleCard(QFrame):
 
 
 class WelcomePage(QScrollArea):
-    """What to begin with. Signals say what the user asks for; a file is a Path."""
+    """Offers what to begin with. Its signals are what the user requests; a file is a Path."""
 
     new_requested = Signal()
     open_requested = Signal()
@@ -253,7 +253,7 @@ class WelcomePage(QScrollArea):
         card = self._waiting.pop(0)
         try:
             document = flow.load(card.path)
-        except NodeflowError:  # a broken example says so when it is opened
+        except NodeflowError:  # the error is shown when the example is opened
             document = None
         if document is not None:
             card.show_document(document)

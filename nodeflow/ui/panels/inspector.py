@@ -24,7 +24,7 @@ class InspectorPanel(QStackedWidget):
         self.setCurrentIndex(1 if inside else 0)
 
     def focus_value(self) -> bool:
-        """Move the keyboard to the selected node's value; says whether it can be edited."""
+        """Move the keyboard to the selected node's value; False if it cannot be edited."""
         return any(self.outside.focus_attribute(name) for name in VALUES)
 
 

@@ -161,7 +161,7 @@ class PaletteTree(QTreeView):
             self.menu_requested.emit(op, self.viewport().mapToGlobal(at))
 
     def _asked_by(self, event: QKeyEvent) -> str:
-        """What a key asks for in the current row."""
+        """What a key does with the current row."""
         plain = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
         wanted = KEYS.get((Qt.Key(event.key()), plain), "")
         return wanted if is_insertable(self.op_at(self.currentIndex())) else ""
@@ -276,7 +276,7 @@ class OpDelegate(QStyledItemDelegate):
 class PalettePanel(QWidget):
     """Search field and tree of ops.
 
-    ``chosen`` asks for a node in the middle of the canvas; the drag signals describe a gesture in
+    ``chosen`` requests a node in the middle of the canvas; the drag signals describe a gesture in
     global coordinates. ``action_requested`` and ``menu_requested`` are those of the tree.
     """
 
@@ -291,7 +291,7 @@ class PalettePanel(QWidget):
     def __init__(self, themes: ThemeManager, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._ops = declarations()
-        self._offers: list[NodeDeclaration] = []
+        self._insertables: list[NodeDeclaration] = []
         self.search = QLineEdit()
         self.search.setPlaceholderText("Search ops")
         self.search.setClearButtonEnabled(True)
@@ -320,17 +320,17 @@ class PalettePanel(QWidget):
 
     def reload(self, _: object = None) -> None:
         """Show the ops that there are now."""
-        self._ops = [*declarations(), *self._offers]
+        self._ops = [*declarations(), *self._insertables]
         self._fill(self.search.text().strip())
 
-    def offer(self, more: list[NodeDeclaration]) -> None:
+    def set_insertables(self, more: list[NodeDeclaration]) -> None:
         """Show subgraphs and templates beside the ops."""
-        known = [_shown_of(op) for op in self._offers]
+        known = [_shown_of(op) for op in self._insertables]
         if [_shown_of(op) for op in more] != known:
-            self._offers = list(more)
+            self._insertables = list(more)
             self.reload()
 
-    def show_offers(self, category: str) -> None:
+    def show_category(self, category: str) -> None:
         """Give the keyboard to the first row of a category."""
         self.search.clear()
         self.tree.setFocus()
@@ -412,14 +412,14 @@ class PalettePanel(QWidget):
         return found[0] if found else QModelIndex()
 
     def _closed(self) -> set[str]:
-        """The categories that somebody closed."""
+        """The categories that the user closed."""
         model = self.tree.model()
         rows = [model.index(row, 0) for row in range(model.rowCount())] if model else []
         return {i.data() for i in rows if model.hasChildren(i) and not self.tree.isExpanded(i)}
 
 
 def _shown_of(op: NodeDeclaration) -> tuple[str, str]:
-    """What a row of an offer says."""
+    """What the row of an insertable shows."""
     return op.id, op.note
 
 
@@ -439,7 +439,7 @@ def _make(context: PanelContext) -> PalettePanel:
     panel.action_requested.connect(context.insertables.do)
     panel.menu_requested.connect(context.insertables.open)
     context.insertables.renamed.connect(panel.go_to)
-    context.subgraphs.insertables_changed.connect(panel.offer)
+    context.subgraphs.insertables_changed.connect(panel.set_insertables)
     context.plugins.reloaded.connect(panel.reload)
     context.tutorial.pointed.connect(panel.point_at)
     context.tutorial.started.connect(partial(context.show_panel, PANEL.id))
@@ -450,7 +450,7 @@ def _make(context: PanelContext) -> PalettePanel:
 
     def list_subgraphs() -> None:
         context.show_panel(PANEL.id)
-        panel.show_offers(SubgraphDeclaration.category)
+        panel.show_category(SubgraphDeclaration.category)
 
     panel.drag_started.connect(begin_drag)
     panel.drag_moved.connect(canvas.palette_drag.move)

@@ -158,7 +158,7 @@ class OutlinePanel(QWidget):
         workspace.selected.connect(self._follow)
 
     def refresh(self) -> None:
-        """Show the document as it is now, if anybody can see it."""
+        """Show the document as it is now, once the panel is visible."""
         if not self.isVisible():
             self._stale = True
             return

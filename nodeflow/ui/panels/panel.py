@@ -1,7 +1,7 @@
 """How a panel declares itself, what it may use, and how the window finds all panels.
 
 A panel is one module of this package with a `PANEL`. Its ``make`` builds the widget and connects it
-to what it listens to, so that no other file has to know the panel.
+to what it listens to, so that no other file names the panel.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The list of problems: what is wrong, where, and what to do; a click leads there."""
+"""The problems panel: what is wrong, where, and what to do; a click leads there."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.panels.panel import PanelContext, PanelSpec, Place
 
 MOST = 500
-"""More problems than anybody reads; the rest is counted."""
+"""More problems than a user reads; the rest is counted."""
 ID_ROLE = Qt.ItemDataRole.UserRole + 1
 PORT_ROLE = Qt.ItemDataRole.UserRole + 2
 FILE_ROLE = Qt.ItemDataRole.UserRole + 3

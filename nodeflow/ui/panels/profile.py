@@ -1,6 +1,6 @@
 """The profile: where the time of a run or a training step goes, op by op, and the plan behind it.
 
-The engine measures when it is asked to; nothing here runs by itself.
+The engine measures on request; nothing here runs by itself.
 """
 
 from __future__ import annotations
@@ -169,7 +169,7 @@ class ProfilePanel(QWidget):
         self.summary.setText("Measuring…")
 
     def fail(self) -> None:
-        """It cannot be measured; the window says why."""
+        """It cannot be measured; a message shows why."""
         self.summary.setText("" if self.result is None else self._summary())
 
     @Slot(object)

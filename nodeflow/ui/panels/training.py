@@ -26,13 +26,13 @@ from PySide6.QtWidgets import (
 
 from nodeflow.host import protocol as p
 from nodeflow.train.events import Done, Event, Started
-from nodeflow.ui.core.redraw_throttle import FASTEST_MS, Pace
+from nodeflow.ui.core.redraw_throttle import FASTEST_MS, RedrawThrottle
 from nodeflow.ui.core.settings import Settings
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import ElidedLabel, button, label
 from nodeflow.ui.panels.panel import PanelContext, PanelSpec, Place
-from nodeflow.ui.panels.parts.early_stopping_toggle import StopEarly
+from nodeflow.ui.panels.parts.early_stopping_toggle import EarlyStoppingToggle
 from nodeflow.ui.panels.parts.training_history import TrainingRecord, duration
 
 DOWNLOAD = "Download the full set"
@@ -60,7 +60,7 @@ class TrainingPanel(QWidget):
         self.table_views: dict[str, Any] = {}
         self._state = "off"
         self._make()
-        self._pace = Pace()
+        self._throttle = RedrawThrottle()
         self._timer = QTimer(self, singleShot=True, interval=FASTEST_MS)
         self._timer.timeout.connect(self.draw)
 
@@ -278,7 +278,7 @@ class TrainingPanel(QWidget):
     @Slot()
     def draw(self) -> None:
         """Draw what is new; the time this takes decides when to draw next."""
-        self._timer.setInterval(self._pace.pause_ms())
+        self._timer.setInterval(self._throttle.pause_ms())
         self._draw_figures()
         if self.isVisible() and self.loss_plot is not None:
             self.loss_plot.show_losses(self.record.losses, self.record.done is not None)
@@ -405,7 +405,7 @@ def _size(count: int) -> str:
 
 def _make(context: PanelContext) -> TrainingPanel:
     panel = TrainingPanel(context.settings, context.themes)
-    panel.add_control(StopEarly(context.workspace))
+    panel.add_control(EarlyStoppingToggle(context.workspace))
     show = partial(context.show_panel, PANEL.id)
     run, link = context.run, context.link
     run.training_started.connect(show)

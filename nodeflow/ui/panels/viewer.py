@@ -1,7 +1,7 @@
 """The viewer: the whole value of the selected node, as numbers, pictures or a histogram.
 
-It asks the engine for a tensor when it is visible and the selection or the value changes, a few
-times a second at most, one question at a time.
+While it is visible it requests a tensor from the engine when the selection or the value changes, a
+few times per second at most, one request at a time.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ class Asked:
     context: Context | None
 
 
-class SearchToAdd(QuickPick):
+class AddNodePopup(QuickPick):
     """The popup of one canvas. It connects itself to the canvas's ``request_search``."""
 
     widest = 380
@@ -260,7 +260,7 @@ def _attrs(op: NodeDeclaration, context: WireContext | None) -> dict[str, Any]:
 
 
 def _wire(view: CanvasView, node_id: str, context: WireContext) -> None:
-    """Connect to the first port that takes the wire; say why if none does."""
+    """Connect to the first port that takes the wire; show why if none does."""
     document, analysis = view.document, view.scene.analysis
     record = document.nodes[node_id]
     verdict = None

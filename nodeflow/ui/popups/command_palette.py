@@ -21,7 +21,7 @@ class CommandPalette:
         self._recent: list[str] = []
 
     def open(self) -> None:
-        """Ask for a command and do it; one that cannot run says why, and stays."""
+        """Ask for a command and run it; one that cannot run shows why, and stays."""
         self._actions.refresh()
         self._popup.open(
             self.rows,

@@ -46,7 +46,7 @@ _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_/]*$")
 class FormulaField(QLineEdit):
     """One line in the mono font, with a wavy line under what is wrong.
 
-    ``key(event)`` is asked first; it says whether it took the key.
+    ``key(event)`` is called first and returns whether it took the key.
     """
 
     stepped = Signal(int)

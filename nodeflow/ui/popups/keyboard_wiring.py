@@ -233,6 +233,6 @@ class KeyboardWiring:
 
 
 def op_on_card(canvas: CanvasView, record: NodeRecord) -> str:
-    """What a node is, as its card says."""
+    """What a node is, as its card shows it."""
     slot = canvas.scene.nodes.get(record.id)
     return record.op if slot is None else canvas.scene.card(slot).subtitle

@@ -38,10 +38,10 @@ ROW_ROLE = Qt.ItemDataRole.UserRole
 
 @dataclass(frozen=True)
 class Row:
-    """One thing to pick: what it says, and `data` for whoever asked.
+    """One thing to pick: its texts, and `data` for the caller.
 
     `icon` names an icon; `op` and `category` draw an op's sign instead. A row that cannot be
-    picked says why in `detail`.
+    picked has the reason in `detail`.
     """
 
     title: str
@@ -265,11 +265,11 @@ class QuickPick(QFrame):
         self.place()
 
     def note_for(self, query: str, found: bool) -> str:
-        """What to say under the field; nothing hides it."""
+        """The text under the field; an empty one hides it."""
         return "" if found else self._nothing
 
     def _speak(self, index: QModelIndex) -> None:
-        """Screen readers stay in the field: it says which row Enter would pick."""
+        """Screen readers stay in the field: its description names the row that Enter picks."""
         spoken = index.data(Qt.ItemDataRole.AccessibleTextRole) if index.isValid() else ""
         self.field.setAccessibleDescription(spoken or self._nothing)
 

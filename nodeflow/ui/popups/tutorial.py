@@ -1,7 +1,7 @@
 """A first graph step by step: a = (b + c) * (c + 2), checked against the document as it grows.
 
-The panel tells one step at a time, and notices by itself when it is done, in whatever way and
-order the user does it. Every step can be done with the mouse or with the keyboard.
+The panel shows one step at a time, and goes on as soon as the document shows that it is done, in
+whatever way and order. Every step can be done with the mouse or with the keyboard.
 """
 
 from __future__ import annotations
@@ -181,7 +181,7 @@ class Tutorial(QFrame):
 
     @property
     def title(self) -> str:
-        """What the panel asks for now."""
+        """The title of the current step."""
         return self._title.text()
 
     def begin(self) -> None:

@@ -1,7 +1,7 @@
 """Where the panels are: at the two sides, and as tabs at the bottom.
 
 Those at the bottom come and go together, and stay away until one of them is needed: the canvas has
-the height. The welcome page has the window for itself.
+the height. On the welcome page no panel is shown.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ from nodeflow.ui.pages.page_stack import PageStack
 from nodeflow.ui.pages.welcome import WelcomePage
 from nodeflow.ui.panels.panel import PanelContext, discover_panels
 from nodeflow.ui.popups import dialogs
-from nodeflow.ui.popups.add_node import SearchToAdd
+from nodeflow.ui.popups.add_node import AddNodePopup
 from nodeflow.ui.popups.quick_pick import QuickPick
 from nodeflow.ui.popups.tutorial import Tutorial
 from nodeflow.ui.window.docking import Docking, room_on
@@ -139,7 +139,7 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(self.pages)
         self.info = InfoBar(themes, canvas)
         self.tutorial = Tutorial(self.workspace, canvas, themes)
-        self.search = SearchToAdd(canvas, self.settings)
+        self.search = AddNodePopup(canvas, self.settings)
         self.quick_pick = QuickPick(self.pages, themes.theme)
         for popup in (self.search, self.quick_pick):
             themes.changed.connect(popup.set_theme)
@@ -357,7 +357,7 @@ class MainWindow(QMainWindow):
 
     @Slot(object, str)
     def _on_error(self, error: BaseException, details: str) -> None:
-        """Something failed that should not: say so, once."""
+        """Report an unexpected failure, in one dialog for all that come together."""
         if self._error_dialog is None:
             self._error_dialog = dialogs.ErrorDialog(self, str(log_file()))
         self._error_dialog.add(error, details)

@@ -11,7 +11,7 @@ from PySide6.QtTest import QTest
 from nodeflow.document.analysis.declarations import declarations
 from nodeflow.document.edit import commands
 from nodeflow.ui.core.settings import Settings
-from nodeflow.ui.popups.add_node import SearchToAdd
+from nodeflow.ui.popups.add_node import AddNodePopup
 from nodeflow.ui.popups.fuzzy_match import score
 from nodeflow.ui.popups.op_query import OpQuery, ranked
 
@@ -19,11 +19,11 @@ Key = Qt.Key
 
 
 @pytest.fixture
-def search(canvas) -> SearchToAdd:
-    return SearchToAdd(canvas)
+def search(canvas) -> AddNodePopup:
+    return AddNodePopup(canvas)
 
 
-def found(search: SearchToAdd) -> list[str]:
+def found(search: AddNodePopup) -> list[str]:
     return [row.op for row in search.model.rows]
 
 
@@ -253,14 +253,14 @@ def test_what_does_not_fit_the_selected_node_is_added_alone(
 
 def test_own_use_is_remembered_and_fades(canvas, hands, tmp_path):
     path = tmp_path / "window.ini"
-    search = SearchToAdd(canvas, Settings(path))
+    search = AddNodePopup(canvas, Settings(path))
     hands.key(Key.Key_Tab)
     first = found(search)[0]
     search.dismiss()
     for _ in range(60):
         search._settings.count_use("lstm")
     search._settings.sync()
-    later = SearchToAdd(canvas, Settings(path))
+    later = AddNodePopup(canvas, Settings(path))
     canvas.signals.search_requested.disconnect(search.search)
     hands.key(Key.Key_Tab)
     assert found(later)[0] == "lstm" != first

@@ -13,14 +13,14 @@ from nodeflow.document.io import flow
 from nodeflow.engine.session import Session
 from nodeflow.host.previews import make_preview
 from nodeflow.ui.canvas.scene import value_preview
-from nodeflow.ui.popups.add_node import SearchToAdd
+from nodeflow.ui.popups.add_node import AddNodePopup
 
 Key = Qt.Key
 
 
 @pytest.fixture
-def search(canvas) -> SearchToAdd:
-    return SearchToAdd(canvas)
+def search(canvas) -> AddNodePopup:
+    return AddNodePopup(canvas)
 
 
 def add(hands, search, canvas, at: QPoint, letters: str, name: str) -> str:

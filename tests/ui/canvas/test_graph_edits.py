@@ -12,7 +12,7 @@ from nodeflow.ui.canvas.gestures.cut_wires import CutWires
 from nodeflow.ui.canvas.gestures.shake_detector import ShakeDetector
 from nodeflow.ui.canvas.view.conversion_chip import ConversionChip
 from nodeflow.ui.canvas.view.graph_edits import ReplaceContext
-from nodeflow.ui.popups.add_node import SearchToAdd
+from nodeflow.ui.popups.add_node import AddNodePopup
 
 RIGHT, CTRL = Qt.MouseButton.RightButton, Qt.KeyboardModifier.ControlModifier
 Key = Qt.Key
@@ -347,7 +347,7 @@ class TestOffers:
 
 class TestReplace:
     def test_only_what_fits_is_offered_and_takes_the_place(self, document, canvas, hands, chain):
-        search = SearchToAdd(canvas)
+        search = AddNodePopup(canvas)
         before = content(document)
         canvas.selection.select([chain["r"]])
         canvas.edits.replace()
@@ -367,7 +367,7 @@ class TestInsertFromMenu:
     def test_only_what_fits_into_the_wire_is_offered_and_goes_in(
         self, document, canvas, hands, chain
     ):
-        search = SearchToAdd(canvas)
+        search = AddNodePopup(canvas)
         before = content(document)
         at = wire_middle(canvas, (chain["e"], "x"))
         hands.click(at)

@@ -50,7 +50,7 @@ def sample(array: np.ndarray) -> np.ndarray:
 
 
 def figures(array: np.ndarray) -> list[tuple[str, str]]:
-    """Names and texts of what can be said of an array in numbers."""
+    """Names and texts of the figures of an array."""
     rows = [
         ("dtype", str(array.dtype)),
         ("shape", _shape(array.shape)),

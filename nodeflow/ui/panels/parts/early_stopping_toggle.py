@@ -12,7 +12,7 @@ from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.inspector.early_stopping import switch_early_stopping
 
 
-class StopEarly(QWidget):
+class EarlyStoppingToggle(QWidget):
     """A check box with a summary of the settings."""
 
     def __init__(self, workspace: Workspace) -> None:

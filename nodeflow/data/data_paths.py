@@ -1,4 +1,4 @@
-"""Finds the files that a document names: beside it, in the current folder, or bundled."""
+"""Resolving paths of data files: beside the document, in the current folder, or bundled."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def resolve(path: str, base_dir: str | os.PathLike | None = None) -> Path:
     nodeflow's own resources.
 
     Raises:
-        DataNotFound: there is no such file; the message names the places looked at.
+        DataNotFound: there is no such file; the message names the folders searched.
         MissingResource: nodeflow does not come with this file.
     """
     if path.startswith(RESOURCE):

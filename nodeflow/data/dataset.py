@@ -1,4 +1,4 @@
-"""A data set as the rest of nodeflow sees it: named splits of named columns."""
+"""A data set: named splits of named columns."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class Dataset:
     """Splits of one data set; every split has the same columns with equally many rows.
 
     Attributes:
-        name: what to call it on screen, such as ``MNIST``.
+        name: its title on screen, such as ``MNIST``.
         source: what was opened, such as ``csv:data.csv``.
         splits: split -> column -> Column; splits without rows are left out.
-        notice: what the user has to know about this data (a stand-in is used), or None.
-        location: where it came from: a folder, a file, or how it was made.
+        notice: a notice for the user, such as that a small replacement is used, or None.
+        location: its origin: a folder, a file, or how it was computed.
         classes: for label columns, the name of each class in the order of its number.
-        images: for columns that hold pictures, their (height, width).
+        images: for columns of images, their (height, width).
     """
 
     name: str
@@ -46,7 +46,7 @@ class Dataset:
         """The columns of a split.
 
         Raises:
-            UnknownSplit: the data set has no such rows.
+            UnknownSplit: the data set has no rows in this split.
         """
         try:
             return self.splits[name]
@@ -57,7 +57,7 @@ class Dataset:
             ) from None
 
     def size(self, split: str) -> int:
-        """Number of rows in a split; 0 when it is not there."""
+        """Number of rows in a split; 0 if there is no such split."""
         columns = self.splits.get(split, {})
         return min((len(column) for column in columns.values()), default=0)
 
@@ -70,9 +70,9 @@ class Dataset:
 
 
 def split_edges(rows: int, fractions: tuple[float, ...]) -> list[int]:
-    """Where the splits begin and end: ``len(fractions) + 1`` row numbers from 0.
+    """The boundaries of the splits: ``len(fractions) + 1`` row numbers from 0.
 
-    Cumulated and then rounded, so that fractions that sum to 1 use every row once.
+    Cumulative sums are rounded, so that fractions that sum to 1 use every row once.
 
     >>> split_edges(10, (0.8, 0.1, 0.1))
     [0, 8, 9, 10]

@@ -1,9 +1,9 @@
-"""Downloading one file so that what ends up on disk is the published file or nothing.
+"""Downloading a file atomically: the result is the published file or nothing.
 
-Bytes go to a hidden ``.NAME.part`` beside the target and are moved into place after their check.
-A part survives a broken connection, a cancel and the end of the program, and is continued with an
-HTTP range. What is checked is the SHA-256 of the *unpacked* content: mirrors may pack the same
-data differently, and a part continued on another mirror is then caught as well.
+Bytes are written to a hidden ``.NAME.part`` beside the target, which is renamed after its check. A
+part survives a broken connection, a cancellation and the end of the program, and is resumed with
+an HTTP range request. The SHA-256 of the *unpacked* content is checked: mirrors may compress the
+same data differently, and a part resumed from another mirror is detected as well.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ from nodeflow.data.errors import (
 from nodeflow.data.source import RemoteFile
 
 CHUNK = 1 << 16
-SLACK = 1 << 16  # gzip may grow what it cannot pack, but only by a few bytes
+SLACK = 1 << 16  # gzip adds a few bytes to incompressible data
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a download is.
+    """The progress of a download.
 
     Attributes:
         file: the file being received.
-        received: its bytes so far, those of earlier attempts included.
-        total: its bytes in all, or None while the mirror does not say.
+        received: its bytes so far, including those of earlier attempts.
+        total: its size in bytes, or None if unknown.
         index: number of the file, from 0.
         count: number of files.
     """
@@ -54,13 +54,13 @@ class Progress:
 
 @dataclass(frozen=True)
 class Transfer:
-    """What a download needs beside the file and the mirrors.
+    """The settings of a download.
 
     Attributes:
         progress: called with (received, total) after each chunk, in the downloading thread.
-        cancelled: asked between chunks; True stops.
-        timeout: seconds to wait for the mirror to say something.
-        attempts: how often one mirror may break the connection before the next is asked.
+        cancelled: checked between chunks; True stops.
+        timeout: seconds to wait for data.
+        attempts: how often a mirror may break the connection before the next one is tried.
         pause: seconds between two attempts.
     """
 
@@ -75,12 +75,12 @@ def download(file: RemoteFile, folder: Path, base_urls: Sequence[str], transfer:
     """Download ``file`` into ``folder`` from the first mirror that delivers it.
 
     Returns:
-        The mirror that did.
+        The mirror that delivered it.
 
     Raises:
-        NetworkProblem: no mirror delivered it; the message has each one's reason.
-        ChecksumError: what was delivered is not the published file.
-        DownloadCancelled: ``transfer.cancelled`` said so.
+        NetworkProblem: no mirror delivered it; the message has the reason of each.
+        ChecksumError: the content is not that of the published file.
+        DownloadCancelled: ``transfer.cancelled`` returned True.
         DownloadError: the folder cannot be written.
     """
     reasons: list[str] = []
@@ -121,7 +121,7 @@ def is_published(path: Path, file: RemoteFile) -> bool:
 
 
 def _from_mirror(url: str, file: RemoteFile, folder: Path, transfer: Transfer) -> None:
-    """One mirror: continue after each break, start again once if a continued file is wrong."""
+    """One mirror: resume after each break, restart once if a resumed file is wrong."""
     part = folder / f".{file.name}.part"
     continued = part.exists()
     if not is_published(part, file):
@@ -141,7 +141,7 @@ def _receive_all(url: str, file: RemoteFile, part: Path, transfer: Transfer) -> 
     """Receive until the part is complete.
 
     Raises:
-        NetworkProblem: the mirror does not answer, refuses, or breaks off too often.
+        NetworkProblem: the mirror does not respond, refuses, or breaks the connection too often.
     """
     for attempt in range(transfer.attempts):
         try:
@@ -162,7 +162,7 @@ def _receive_all(url: str, file: RemoteFile, part: Path, transfer: Transfer) -> 
 
 
 def _receive(url: str, file: RemoteFile, part: Path, transfer: Transfer) -> None:
-    """One request, from where the part ends; a mirror without ranges starts it again."""
+    """One request for the rest of the part; a mirror without ranges restarts it."""
     _stop_if_cancelled(file, transfer)
     start = part.stat().st_size if part.exists() else 0
     headers = {"User-Agent": "nodeflow", "Accept-Encoding": "identity"}
@@ -191,7 +191,7 @@ def _receive(url: str, file: RemoteFile, part: Path, transfer: Transfer) -> None
 
 
 def _continues(response: http.client.HTTPResponse, start: int) -> bool:
-    """Whether the answer is the rest of the file, from byte ``start``."""
+    """Whether the response is the rest of the file, from byte ``start``."""
     span = response.headers.get("Content-Range", "")
     return response.status == http.client.PARTIAL_CONTENT and span.startswith(f"bytes {start}-")
 
@@ -217,7 +217,7 @@ def _opened(part: Path, *, append: bool) -> Iterator[Callable[[bytes], None]]:
     try:
         yield write
     except BaseException:
-        # Whatever went wrong matters more than a failure to flush what arrived before it.
+        # The original error matters more than a failure to flush.
         with contextlib.suppress(OSError):
             stream.close()
         raise
@@ -229,7 +229,7 @@ def _opened(part: Path, *, append: bool) -> Iterator[Callable[[bytes], None]]:
 
 @contextmanager
 def _writing(folder: Path) -> Iterator[None]:
-    """Tells a full or protected disk from a broken network: both are OSErrors."""
+    """Distinguishes a full or protected disk from a network error: both are OSErrors."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What can go wrong with data, one class per cause, beside those of ``nodeflow.errors``."""
+"""Errors of data sources, one class per cause, in addition to ``nodeflow.errors``."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ class UnknownSource(DataError):
 
 
 class DataNotFound(DataError):
-    """The files of a data set are not where they were looked for."""
+    """The files of a data set are not found."""
 
 
 class DataFormatError(DataError):
-    """A data file is damaged or not of the format it should be; the message says where."""
+    """A data file is damaged or of the wrong format; the message says where."""
 
 
 class UnknownSplit(DataError):
@@ -22,7 +22,7 @@ class UnknownSplit(DataError):
 
 
 class NetworkProblem(DownloadError):
-    """No mirror could be reached or none delivered the whole file."""
+    """No mirror could be reached, or none delivered the whole file."""
 
 
 class ChecksumError(DownloadError):
@@ -30,4 +30,4 @@ class ChecksumError(DownloadError):
 
 
 class DownloadCancelled(DownloadError):
-    """The user stopped a download; what was received stays for the next attempt."""
+    """The user stopped a download; the received part is kept for the next attempt."""

@@ -1,4 +1,4 @@
-"""The downloads nodeflow offers; nothing else in the package opens a network connection."""
+"""Downloading data sets; nothing else in the package opens a network connection."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def fetch(
     transfer: Transfer | None = None,
     files: Sequence[RemoteFile] = (),
 ) -> Path:
-    """Download a data set; files that are already there and right are kept.
+    """Download a data set; existing correct files are kept.
 
     Args:
         name: the id of a source that is published, such as ``mnist``.
@@ -39,7 +39,7 @@ def fetch(
         The folder.
 
     Raises:
-        UnknownSource: there is nothing to download under this name.
+        UnknownSource: there is no download of this name.
         NetworkProblem, ChecksumError, DownloadCancelled, DownloadError: see ``download``.
     """
     published = {source.id: source.published for source in SOURCES.values() if source.published}
@@ -61,7 +61,7 @@ def fetch(
             continue
         one = replace(transfer, progress=_report(progress, file.name, index, len(files)))
         used = download(file, target, mirrors, one)
-        mirrors.sort(key=lambda mirror, used=used: mirror != used)  # what worked comes first
+        mirrors.sort(key=lambda mirror, used=used: mirror != used)  # the working mirror comes first
     return target
 
 

@@ -16,7 +16,7 @@ GZIP_MAGIC = b"\x1f\x8b"
 
 
 def read_idx(path: Path, rank: int) -> np.ndarray:
-    """The array in an IDX file of unsigned bytes, packed with gzip or not.
+    """The array in an IDX file of unsigned bytes, compressed with gzip or not.
 
     Args:
         rank: number of dimensions expected: 3 for images, 1 for labels.
@@ -25,7 +25,7 @@ def read_idx(path: Path, rank: int) -> np.ndarray:
         Read-only uint8 array.
 
     Raises:
-        DataFormatError: the file is damaged, cut short or of another kind.
+        DataFormatError: the file is damaged, truncated or of another kind.
         OSError: the file cannot be read.
     """
     raw = path.read_bytes()

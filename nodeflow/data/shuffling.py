@@ -1,4 +1,4 @@
-"""The order in which rows are seen: a pure function of seed and epoch, the same everywhere.
+"""The order of rows in an epoch: a pure function of seed and epoch, the same on every machine.
 
 An epoch's order sorts one Threefry key per row, so it needs no generator state, agrees on every
 platform and numpy version, and any epoch can be computed without those before it.

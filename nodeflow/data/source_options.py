@@ -1,7 +1,7 @@
-"""Options that several sources share, and the two kinds of option that only data sets have.
+"""Options shared by several sources, and the two kinds of option that only data sets have.
 
-A source's options are declared as the attributes of an op are, so that inspector, command line
-and file treat both alike.
+Options of a source are declared like attributes of an op, so that inspector, command line and
+file handle both in the same way.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Reading a CSV file into columns of text and numbers; every complaint names file, line, column."""
+"""Reading a CSV file into columns of text and numbers; every error names file, line and column."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def read_table(
         header: ``yes``, ``no``, or ``auto``: the first line is a header if none of its cells is
             a number.
         delimiter: a key of ``DELIMITERS`` or ``auto``.
-        limit: read only so many rows after the header.
+        limit: the maximum number of rows after the header.
 
     Raises:
         DataFormatError: the file is empty, not text, or its rows differ in length.
@@ -131,7 +131,7 @@ def read_table(
 
 
 def guess_delimiter(line: str) -> str:
-    """The most frequent of comma, semicolon and tab; a space where none of them occurs."""
+    """The most frequent of comma, semicolon and tab; a space if none of them occurs."""
     best = max(",;\t", key=line.count)
     if line.count(best):
         return best

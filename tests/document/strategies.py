@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from nodeflow.document.analysis import node_flags
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.subgraph_interface import port_names
-from nodeflow.document.edit import commands, replace_op, rewiring, subgraph_ports
+from nodeflow.document.edit import clipboard, commands, replace_op, rewiring, subgraph_ports
 from nodeflow.document.edit.create_subgraph import create
 from nodeflow.document.edit.definitions import add_instance, make_independent
 from nodeflow.document.edit.unpack_subgraph import unpack_subgraph
@@ -96,7 +96,7 @@ def perform(doc: Document, act: tuple) -> None:
             case ("training", number, epochs):
                 commands.set_training(doc, loss=node(number), epochs=epochs)
             case ("duplicate", numbers):
-                commands.duplicate(doc, [node(n) for n in numbers])
+                clipboard.duplicate(doc, [node(n) for n in numbers])
             case ("heal", numbers) if doc.nodes:
                 rewiring.remove_and_heal(doc, Analysis(doc), {node(n) for n in numbers})
             case ("detach", numbers) if doc.nodes:

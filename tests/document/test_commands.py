@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from nodeflow.document.edit import commands
+from nodeflow.document.edit import clipboard, commands
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import BadName, BadValue, DanglingWire, FlowError, NoSuchNode
@@ -155,8 +155,8 @@ def pair(doc):
 
 def test_pasting_gives_new_ids_and_names_and_keeps_the_inner_wires(doc, pair):
     a, b, _ = pair
-    text = commands.copy_json(doc, [b, a])
-    new_a, new_b = commands.paste(doc, text, (0, 1000))
+    text = clipboard.copy_json(doc, [b, a])
+    new_a, new_b = clipboard.paste(doc, text, (0, 1000))
     assert doc.nodes[new_a].name == "w" and doc.nodes[new_b].name == "train_1"
     assert doc.nodes[new_a].pos == (0, 1000) and doc.nodes[new_b].pos == (300, 1100)
     assert doc.wires_into(new_a) == []
@@ -169,21 +169,21 @@ def test_pasting_gives_new_ids_and_names_and_keeps_the_inner_wires(doc, pair):
 
 def test_pasting_into_another_document_keeps_the_names(doc, pair):
     other = Document()
-    commands.paste(other, commands.copy_json(doc, pair), (0, 0))
+    clipboard.paste(other, clipboard.copy_json(doc, pair), (0, 0))
     assert names(other) == names(doc) and len(other.wires) == 2
 
 
 def test_a_whole_file_can_be_pasted_frames_included(doc, pair):
     commands.add_frame(doc, (-50, -50, 100, 100), "F")
     other = Document()
-    commands.paste(other, json.loads(flow.dumps(doc)), (0, 0))
+    clipboard.paste(other, json.loads(flow.dumps(doc)), (0, 0))
     assert [f.rect for f in other.frames.values()] == [(0, 0, 100, 100)]
     assert other.node_named("outer").pos == (50, 50)
 
 
 def test_duplicating_moves_the_copies_aside(doc, pair):
     a, _, _ = pair
-    (copy,) = commands.duplicate(doc, [a])
+    (copy,) = clipboard.duplicate(doc, [a])
     assert doc.nodes[copy].pos == (140, 90) and doc.undo_label == "Duplicate w_3"
 
 
@@ -205,12 +205,12 @@ def test_duplicating_moves_the_copies_aside(doc, pair):
 )
 def test_pasting_something_else_is_refused_with_nothing_done(doc, content):
     with pytest.raises(FlowError):
-        commands.paste(doc, content, (0, 0))
+        clipboard.paste(doc, content, (0, 0))
     assert not doc.nodes and not doc.can_undo
 
 
 def test_pasting_nothing_does_nothing(doc):
-    assert commands.paste(doc, '{"format": "nodeflow-clip"}', (0, 0)) == []
+    assert clipboard.paste(doc, '{"format": "nodeflow-clip"}', (0, 0)) == []
     assert not doc.can_undo
 
 

@@ -25,7 +25,7 @@ from nodeflow.document.analysis.subgraph_interface import port_names
 from nodeflow.document.analysis.wire_check import check_wire
 from nodeflow.document.build.build import build
 from nodeflow.document.build.task import Task, set_value
-from nodeflow.document.edit import commands, subgraph_ports
+from nodeflow.document.edit import clipboard, commands, subgraph_ports
 from nodeflow.document.edit.create_subgraph import create
 from nodeflow.document.edit.definitions import (
     add_instance,
@@ -543,7 +543,7 @@ def test_border_nodes_are_not_removed_copied_or_moved_into_a_subgraph(sums):
     commands.remove(definition, list(nodes))
     assert set(definition.nodes) == borders
     sums.doc.undo()
-    copies = commands.duplicate(definition, list(nodes))
+    copies = clipboard.duplicate(definition, list(nodes))
     assert len(copies) == len(nodes) - 2
     with pytest.raises(SubgraphError):
         create(definition, borders)
@@ -561,7 +561,7 @@ def test_a_subgraph_cannot_contain_itself(sums):
     with pytest.raises(RecursiveSubgraph, match="`outer`, which contains `sums`"):
         add_instance(definition, "outer", (0, 0))
     with pytest.raises(RecursiveSubgraph):
-        commands.paste(definition, commands.copy_json(sums.doc, [outer]), (0, 0))
+        clipboard.paste(definition, clipboard.copy_json(sums.doc, [outer]), (0, 0))
     with pytest.raises(UnknownSubgraph):
         add_instance(sums.doc, "nothing", (0, 0))
     assert body(sums.doc) == before
@@ -602,16 +602,16 @@ def test_a_definition_is_reached_by_its_instances_or_by_itself(sums):
 
 def test_a_copied_instance_brings_its_definitions(sums):
     outer = create(sums.doc, [sums.instance], "outer")
-    clip = commands.copy_json(sums.doc, [outer])
+    clip = clipboard.copy_json(sums.doc, [outer])
     other = Document()
-    (first,) = commands.paste(other, clip, (0, 0))
+    (first,) = clipboard.paste(other, clip, (0, 0))
     assert sorted(other.subgraphs) == ["outer", "sums"]
-    (second,) = commands.paste(other, clip, (0, 0))
+    (second,) = clipboard.paste(other, clip, (0, 0))
     assert sorted(other.subgraphs) == ["outer", "sums"]  # equal ones are used again
     flow.loads(flow.dumps(other))
     definition = other.definition("sums")
     commands.set_attr(definition, definition.node_named("two").id, "value", 5.0)
-    (third,) = commands.paste(other, clip, (0, 0))
+    (third,) = clipboard.paste(other, clip, (0, 0))
     assert sorted(other.subgraphs) == ["outer", "outer_1", "sums", "sums_1"]
     assert other.nodes[third].attrs["definition"] == "outer_1"
     for node in (first, second, third):

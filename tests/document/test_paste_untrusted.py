@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.edit import commands
+from nodeflow.document.edit import clipboard, commands
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.errors import NodeflowError
@@ -59,14 +59,14 @@ def test_spoilt_text_is_refused_in_words_or_pasted_whole():
         commands.connect(doc, source, "out", target, f"values.{i}")
     commands.connect(doc, target, "out", after, "x")
     frame = commands.add_frame(doc, (0, 0, 900, 300), "All", "a **note**", "math")
-    clip = json.loads(commands.copy_json(doc, [sources[0], target, after, frame]))
+    clip = json.loads(clipboard.copy_json(doc, [sources[0], target, after, frame]))
     assert clip["outside"], "wires from outside are spoilt, too"
     tables = lambda: (dict(doc.nodes), dict(doc.wires), dict(doc.frames))  # noqa: E731
     outcomes = set()
     for _ in range(1500):
         text, before = json.dumps(spoilt(clip, dice)), tables()
         try:
-            new = commands.paste(doc, text, (0, 0), lambda wire: True)
+            new = clipboard.paste(doc, text, (0, 0), lambda wire: True)
         except NodeflowError as error:
             outcomes.add("refused")
             assert str(error) and tables() == before

@@ -8,7 +8,7 @@ import pytest
 
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.wire_check import check_wire
-from nodeflow.document.edit import commands
+from nodeflow.document.edit import clipboard, commands
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import FlowError
 from nodeflow.document.model.records import Wire
@@ -41,10 +41,10 @@ def into(doc, node):
 
 
 def test_a_paste_may_have_the_wires_from_outside_or_not(doc):
-    text = commands.copy_json(doc, ids(doc, "d", "e"))
-    alone, after = commands.paste(doc, text, (0, 500))
+    text = clipboard.copy_json(doc, ids(doc, "d", "e"))
+    alone, after = clipboard.paste(doc, text, (0, 500))
     assert into(doc, alone) == {} and into(doc, after) == {"x": "d_1"}
-    wired, after = commands.paste(doc, text, (0, 900), always)
+    wired, after = clipboard.paste(doc, text, (0, 900), always)
     assert into(doc, wired) == {"x": "b", "y": "c"} and into(doc, after) == {"x": "d_2"}
     assert into(doc, doc.node_named("e").id) == {"x": "d"}, "what is there stays wired as it was"
     doc.undo()
@@ -52,29 +52,31 @@ def test_a_paste_may_have_the_wires_from_outside_or_not(doc):
 
 
 def test_duplicates_may_share_the_sources(doc):
-    (copy,) = commands.duplicate(doc, ids(doc, "d"), admits=always)
+    (copy,) = clipboard.duplicate(doc, ids(doc, "d"), admits=always)
     assert into(doc, copy) == {"x": "b", "y": "c"}
     assert doc.undo_label == "Duplicate d"
 
 
 def test_in_another_document_sources_are_found_by_name_and_asked_about(doc):
-    text = commands.copy_json(doc, ids(doc, "d"))
+    text = clipboard.copy_json(doc, ids(doc, "d"))
     other = Document()
     commands.add_node(other, "constant", (0, 0), "b", {"value": 1.0, "dtype": "float32"})
     commands.add_node(other, "constant", (0, 0), "c", {"value": 1, "dtype": "int32"})
     analysis = Analysis(other)
-    (new,) = commands.paste(other, text, (0, 0), lambda wire: check_wire(other, analysis, *wire).ok)
+    (new,) = clipboard.paste(
+        other, text, (0, 0), lambda wire: check_wire(other, analysis, *wire).ok
+    )
     assert into(other, new) == {"x": "b", "y": "c"} or into(other, new) == {"x": "b"}
-    (alone,) = commands.paste(Document(), text, (0, 0), always)
+    (alone,) = clipboard.paste(Document(), text, (0, 0), always)
     assert alone
 
 
 def test_a_pasted_node_is_no_source_from_outside(doc):
     """d is copied without b, and what is pasted brings a b of its own."""
-    text = json.loads(commands.copy_json(doc, ids(doc, "d")))
+    text = json.loads(clipboard.copy_json(doc, ids(doc, "d")))
     text["nodes"].append({"id": "n99", "op": "constant", "name": "b", "attrs": {}, "pos": [0, 0]})
     other = Document()
-    d, _ = commands.paste(other, text, (0, 0), always)
+    d, _ = clipboard.paste(other, text, (0, 0), always)
     assert into(other, d) == {}
 
 
@@ -82,16 +84,16 @@ def test_a_pasted_node_is_no_source_from_outside(doc):
     "outside", [5, [["b", "out", "n3"]], [[1, 2, 3, 4]], ["b"], [["", "", "", ""]]]
 )
 def test_what_is_no_wire_is_refused(doc, outside):
-    text = json.loads(commands.copy_json(doc, ids(doc, "d")))
+    text = json.loads(clipboard.copy_json(doc, ids(doc, "d")))
     text["outside"] = outside
     revision = doc.revision
     with pytest.raises(FlowError):
-        commands.paste(doc, text, (0, 0), always)
+        clipboard.paste(doc, text, (0, 0), always)
     assert doc.revision == revision
 
 
 def test_wires_into_nodes_that_do_not_come_along_are_left_out(doc):
-    text = json.loads(commands.copy_json(doc, ids(doc, "d")))
+    text = json.loads(clipboard.copy_json(doc, ids(doc, "d")))
     text["outside"].append(["b", "out", "n1", "x"])
-    (new,) = commands.paste(doc, text, (0, 0), always)
+    (new,) = clipboard.paste(doc, text, (0, 0), always)
     assert into(doc, new) == {"x": "b", "y": "c"}

@@ -67,7 +67,7 @@ def open_csv(location: Location, **options: Any) -> Dataset:
 
 
 def columns(location: Location, **options: Any) -> dict[str, TensorType]:
-    """Column types, from the first rows alone unless classes have to be counted."""
+    """Column types, from the first row alone unless classes have to be counted."""
     file = location.file()
     table = read_table(file, header=options["header"], delimiter=options["delimiter"], limit=1)
     chosen = _choose(table, options)
@@ -89,7 +89,7 @@ class _Choice:
 
 
 def _choose(table: Table, options: dict[str, Any]) -> _Choice:
-    """Which columns are what; the defaults depend on how many there are."""
+    """The feature and label columns; the defaults depend on their number."""
     kind = options["label_kind"]
     everything = range(len(table.names))
     wanted = options["labels"]

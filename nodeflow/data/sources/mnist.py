@@ -1,7 +1,7 @@
-"""MNIST with TensorFlow's split, from the user's files or from the 5 000 images that come along.
+"""MNIST with TensorFlow's split, from the user's files or from 5 000 bundled images.
 
-The full set is looked for in the folder the user names, in ``NODEFLOW_DATA_DIR`` and in the cache
-folder, in this order; nothing is ever downloaded here.
+The full set is searched in the folder given by the user, in ``NODEFLOW_DATA_DIR`` and in the cache
+folder, in this order; this module never downloads anything.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ FETCH_HINT = "Download the full 70 000 with: nodeflow data fetch mnist"
 
 @dataclass(frozen=True)
 class Place:
-    """One place where MNIST is looked for.
+    """One place where MNIST is searched.
 
     Attributes:
         kind: ``--data-dir``, ``NODEFLOW_DATA_DIR``, ``cache`` or ``embedded``.
@@ -100,7 +100,7 @@ def cache() -> Path:
 
 
 def places(data_dir: str | os.PathLike | None = None) -> list[Place]:
-    """Every place in the order of looking; the first complete one is used."""
+    """All places in the order of the search; the first complete one is used."""
     wanted = []
     if data_dir is not None:
         wanted.append(("--data-dir", Path(data_dir).expanduser()))
@@ -141,7 +141,7 @@ def open_mnist(location: Location, *, labels: str, scale: bool) -> Dataset:
     """MNIST: columns ``images`` float32 (None, 784) and ``labels``.
 
     Args:
-        location: its ``data_dir`` has the four files; None looks in the usual places.
+        location: its ``data_dir`` has the four files; None searches the usual places.
         labels: ``one_hot`` gives float32 (None, 10), ``class`` int64 (None,).
         scale: pixels from 0 to 1; otherwise 0 to 255.
 
@@ -172,7 +172,7 @@ def open_mnist(location: Location, *, labels: str, scale: bool) -> Dataset:
 
 
 def _look(kind: str, folder: Path) -> Place:
-    """A folder's state; the files may also lie in a folder ``mnist`` inside it."""
+    """The state of a folder; the files may also be in its subfolder ``mnist``."""
     inside = folder / "mnist"
     best = folder if any(_file(folder, name) for name in FILES.values()) else inside
     missing = tuple(name for name in FILES.values() if _file(best, name) is None)
@@ -180,7 +180,7 @@ def _look(kind: str, folder: Path) -> Place:
 
 
 def _file(folder: Path, name: str) -> Path | None:
-    """The file called ``name`` in a folder, packed or not, also spelled ``.idx3-ubyte``."""
+    """The file called ``name`` in a folder, compressed or not, also spelled ``.idx3-ubyte``."""
     for stem in (name, name.replace("-idx", ".idx")):
         for candidate in (folder / f"{stem}.gz", folder / stem):
             if candidate.is_file():
@@ -203,7 +203,7 @@ def _full_arrays(folder: Path) -> Arrays:
 
 @lru_cache(maxsize=2)  # the window opens the set again after each edit of its node
 def _read_full(stamps: tuple[tuple[str, int, int], ...]) -> Arrays:
-    """The splits from four files; time and size are only there to notice a changed file."""
+    """The splits from four files; time and size invalidate the cache for a changed file."""
     paths = [Path(path) for path, _, _ in stamps]
     try:
         train_images, test_images = read_idx(paths[0], 3), read_idx(paths[2], 3)
@@ -260,7 +260,7 @@ def _embedded_arrays() -> Arrays:
 
 
 def _notice(data_dir: str | os.PathLike | None) -> str:
-    """Why and what the embedded images are; says so when a half-filled folder was passed over."""
+    """The notice that the embedded images are used, and which incomplete folders were skipped."""
     text = "Using the 5 000 MNIST images that come with nodeflow (4 000 train, 500 validation, "
     text += f"500 test). {FETCH_HINT}"
     for place in places(data_dir)[:-1]:

@@ -1,6 +1,6 @@
 """A numpy .npz file as a data set: each array is a column.
 
-Arrays called ``x_train``, ``train_x``, ``y_test``, ... give the splits themselves; otherwise the
+Arrays called ``x_train``, ``train_x``, ``y_test``, ... define the splits; otherwise the
 rows are split by shares. Pickled objects are never loaded.
 """
 
@@ -46,7 +46,7 @@ OPTIONS = (
     *SPLIT_OPTIONS,
 )
 
-MOST_CLASSES = 4096  # beyond it, whole numbers are hardly classes and one-hot rows would be huge
+MOST_CLASSES = 4096  # larger integers are hardly classes, and one-hot rows would be huge
 _SPLIT_NAME = re.compile(
     r"(?P<before>train|test|validation|valid|val)_(?P<stem>.+)"
     r"|(?P<stem2>.+)_(?P<after>train|test|validation|valid|val)"
@@ -56,7 +56,7 @@ _SMALL["uint32"] = "int64"
 
 
 def open_npz(location: Location, **options: Any) -> Dataset:
-    """One column an array; see ``OPTIONS``.
+    """One column per array; see ``OPTIONS``.
 
     Raises:
         DataNotFound: there is no such file.
@@ -117,7 +117,7 @@ def _open(source: str, file: Path, stamp: tuple[int, int], items: tuple) -> Data
 
 @contextmanager
 def _reading(file: Path) -> Iterator[Any]:
-    """An open .npz; whatever its bytes do becomes a DataFormatError."""
+    """An open .npz; all errors in its content become a DataFormatError."""
     try:
         archive = np.load(file, allow_pickle=False)
         if not isinstance(archive, np.lib.npyio.NpzFile):
@@ -151,7 +151,7 @@ def _headers(file: Path) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
 def _groups(
     file: Path, keys: tuple[str, ...], wanted: tuple[str, ...] | None
 ) -> dict[str, dict[str, str]]:
-    """Split -> column -> array name; the split is "" where the names do not tell.
+    """Split -> column -> array name; the split is "" if the names do not contain one.
 
     Raises:
         DataFormatError: an array is missing, or a split lacks a column that another has.
@@ -182,7 +182,7 @@ def _groups(
 
 
 def _depth(arrays: list[np.ndarray]) -> int:
-    """Classes that a column needs, over all splits; 0 where it holds no whole numbers."""
+    """Number of classes of a column over all splits; 0 if it does not hold integers."""
     tops = [int(a.max()) for a in arrays if a.ndim == 1 and a.dtype.kind in "iu" and a.size]
     return max(tops) + 1 if tops else 0
 
@@ -231,7 +231,7 @@ def _check_lengths(file: Path, group: Mapping[str, str], columns: Mapping[str, C
 
 
 def _images(splits: Mapping[str, Mapping[str, Column]]) -> dict[str, tuple[int, int]]:
-    """Columns that hold pictures: rows of rank 2, both sides at least 8."""
+    """Columns of images: rows of rank 2, both sides at least 8."""
     first = next(iter(splits.values()))
     shapes = {name: column.array.shape[1:] for name, column in first.items()}
     return {n: (s[0], s[1]) for n, s in shapes.items() if len(s) == 2 and min(s) >= 8}

@@ -1,4 +1,4 @@
-"""A text as pairs of words that stand near each other: what word2vec learns from.
+"""A text as pairs of nearby words, the training data of word2vec.
 
 Mikolov and others, "Efficient Estimation of Word Representations in Vector Space", 2013: for each
 word, the words within a window around it in the same line are its neighbours.
@@ -36,14 +36,14 @@ def columns(location: Location, **_: object) -> dict[str, TensorType]:
 
 
 def open_skipgrams(location: Location, **options: Any) -> Dataset:
-    """Columns ``words`` and ``neighbours``, int64 (n,): every pair of near words as their numbers.
+    """Columns ``words`` and ``neighbours``, int64 (n,): all pairs of nearby words as numbers.
 
-    Words are numbered in the order in which they first appear, in lower case. Those that are not
-    among the most frequent do not count: their neighbours move together, as in word2vec.
+    Words are lower case and numbered by first appearance. Words that are not among the most
+    frequent are removed before pairing, as in word2vec.
 
     Raises:
         DataNotFound: there is no such file.
-        DataFormatError: it is no UTF-8 text, or has no line with two words.
+        DataFormatError: it is not UTF-8 text, or has no line with two words.
     """
     file = location.file()
     status = file.stat()

@@ -1,4 +1,4 @@
-"""Two interleaved spirals: a data set of two dimensions that no straight line separates."""
+"""Two interleaved spirals: a two-dimensional data set that no straight line separates."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ OPTIONS = (
     *SPLIT_OPTIONS,
 )
 
-RADIUS = 2.0  # makes each coordinate's deviation about 0.8, which networks like
+RADIUS = 2.0  # so that the standard deviation of each coordinate is about 0.8
 SPIRALS = 0x53504952
 
 

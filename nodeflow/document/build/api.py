@@ -14,7 +14,7 @@ from nodeflow.ops.user import PLUGINS
 def save(graph: Graph, path: str | Path) -> None:
     """Write a graph as a ``.flow`` file, laid out, to be opened in the window.
 
-    What an optimizer or ``gradients`` derived is left out: the file stores that node alone.
+    Nodes derived by an optimizer or ``gradients`` are left out; the file stores the macro node.
 
     Raises:
         FileProblem: the file cannot be written.
@@ -25,11 +25,11 @@ def save(graph: Graph, path: str | Path) -> None:
 def load(path: str | Path) -> Graph:
     """The graph of a ``.flow`` file; its nodes are found by ``graph.tensor(name)``.
 
-    Ops of the user's own come from the plugin folder, never from the file.
+    User ops are loaded from the plugin folder, never from the file.
 
     Raises:
         FileProblem: the file is missing or damaged.
-        NodeflowError: a node of it cannot run; names node and port.
+        NodeflowError: a node cannot run; names node and port.
     """
     PLUGINS.load_once()
     return build(flow.load(path), base_dir=Path(path).parent).graph

@@ -1,7 +1,7 @@
-"""Where derived nodes stand: each scope (one op's gradient, one variable's update) is a block.
+"""Layout of derived nodes: each scope (the gradient of an op, the update of a variable) is a block.
 
-Blocks are laid out inside first, then among each other, so that the flow of gradients reads from
-box to box. A block of several nodes gets a frame that says what it is.
+The nodes of each block are laid out first, then the blocks, so that gradients flow from block to
+block. A block of several nodes gets a frame with a title.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ GRADIENT_COLOR, UPDATE_COLOR = "", "training"  # the accent; that of the assigns
 def scopes(derived: Mapping[str, str], owner: str) -> dict[str, list[str]]:
     """Returns the blocks of derived nodes (id -> name): scope -> ids.
 
-    A node right below `gradients` starts or joins gradients of several ops, so it stands alone.
+    A node directly in `gradients` starts or adds gradients of several ops, so it is its own block.
     """
     found: dict[str, list[str]] = defaultdict(list)
     for node_id, name in derived.items():
@@ -39,7 +39,7 @@ def scopes(derived: Mapping[str, str], owner: str) -> dict[str, list[str]]:
 def arrange(
     doc: Document, derived: Mapping[str, str], analysis: Analysis, owner: str, others: Iterable[str]
 ) -> dict[str, Position]:
-    """Returns the places of derived nodes, and of `others` that stand between their blocks."""
+    """Returns the positions of derived nodes, and of `others` between their blocks."""
     blocks = scopes(derived, owner)
     blocks.update({f"{node_id}:": [node_id] for node_id in others})
     inside: dict[str, dict[str, Position]] = {}
@@ -61,7 +61,7 @@ def arrange(
 def block_frames(
     doc: Document, derived: Mapping[str, str], analysis: Analysis, owner: str
 ) -> list[FrameRecord]:
-    """Returns a frame (without an id) around each block of several nodes, where they stand."""
+    """Returns a frame (without an id) around each block of several nodes."""
     frames = []
     for scope, members in scopes(derived, owner).items():
         if len(members) > 1:
@@ -75,7 +75,7 @@ def block_frames(
 
 
 def free_place(doc: Document, old: Iterable[str], places: Mapping[str, Position]) -> Position:
-    """Returns how far to move `places` so that they stand to the right of all that is there."""
+    """Returns the offset that moves `places` to the right of all existing nodes."""
     areas = [(*doc.nodes[i].pos, MAX_WIDTH) for i in old]
     areas += [frame.rect[:3] for frame in doc.frames.values()]
     if not areas or not places:
@@ -116,7 +116,7 @@ def _extent(doc: Document, places: Mapping[str, Position], analysis: Analysis) -
 def _links(
     doc: Document, inside: Mapping[str, Mapping[str, Position]], analysis: Analysis
 ) -> list[tuple[str, float, str, float]]:
-    """The wires between blocks, from and to their depth below the blocks' tops."""
+    """The wires between blocks; their ends as distances below the blocks' tops."""
     block = {i: key for key, members in inside.items() for i in members}
     links = []
     for node_id in sorted(block, key=natural_key):

@@ -1,4 +1,4 @@
-"""From a graph written in Python to a document that shows it: `nodeflow.save`'s way."""
+"""Converting a graph written in Python to a document, for `nodeflow.save`."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from nodeflow.document.model.errors import DocumentError
 from nodeflow.document.model.records import NodeRecord, Wire, plain, same
 from nodeflow.graph.graph import Graph, Node
 
-_SHOWN = ("dtype", "value", "shape")  # said in the file even where they are the default
+_SHOWN = ("dtype", "value", "shape")  # stored even if they have the default value
 
 
 def from_graph(graph: Graph) -> Document:
     """Returns a document of a graph's nodes, laid out, unmodified and without undo.
 
-    What macro nodes derived is left out: it is derived again at build. If there is one optimizer,
-    training is set to use it.
+    Nodes derived by macro nodes are left out; the build derives them again. If there is one
+    optimizer, the training settings use it.
 
     Raises:
-        DocumentError: a node uses one that was derived, which no document can say.
+        DocumentError: a node uses a derived node, which a document cannot express.
     """
     doc = Document()
     ids: dict[Node, str] = {}

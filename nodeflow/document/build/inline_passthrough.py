@@ -1,6 +1,6 @@
-"""A node's part of a document without the nodes through which values only pass.
+"""The upstream part of a node without the nodes that only forward values.
 
-For whoever reads what is computed (formulas, code) rather than what is drawn.
+Formulas and exported code show what is computed, not what is drawn.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from nodeflow.document.model.records import SUBGRAPH, NodeRecord, Wire
 
 
 def inlined(doc: Document, node_id: str) -> tuple[Document, str]:
-    """Returns a document in which no dot and no bypassed node is upstream of a node, and the node.
+    """Returns a document without dots and bypassed nodes upstream of a node, and the node's id.
 
-    It is the document itself where there are none; else a copy of what is upstream. A node that
-    only passes a value on is replaced by the one whose value it is, and a subgraph by what is
-    inside. Raises NoSuchNode.
+    It is the document itself if there are none, else a copy of the upstream part. A node that only
+    forwards a value is replaced by the source of the value, and a subgraph by its content. Raises
+    NoSuchNode.
     """
     record = doc.node(node_id)
     if any(doc.nodes[i].op == SUBGRAPH for i in upstream(doc, [node_id])):
@@ -42,7 +42,7 @@ def _without_passing(doc: Document, node_id: str) -> tuple[Document, str]:
 
 
 def _opened(doc: Document, record: NodeRecord) -> tuple[Document, str]:
-    """The same with the nodes inside subgraphs in place of those."""
+    """The same with subgraphs replaced by their content."""
     flat = flatten(doc)
     if flat.document is doc:
         return doc, record.id
@@ -64,7 +64,7 @@ def _part(doc: Document, ids: set[str], wires: list[Wire]) -> Document:
 
 
 def _start(part: Document, analysis: Analysis, passing: set[str], wire: Wire) -> Wire | None:
-    """The wire from where its value comes; None where nothing comes."""
+    """The wire from the source of the value; None if there is none."""
     seen: set[str] = set()
     while wire.source in passing:
         port = (analysis.passes(wire.source) or {}).get(wire.source_port)

@@ -6,7 +6,7 @@ the document inconsistent. `wire_check.check_wire` decides whether a wire makes 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -22,7 +22,6 @@ from nodeflow.document.model.records import (
     INPUTS,
     OUTPUTS,
     FrameRecord,
-    Json,
     NodeRecord,
     Wire,
     coordinate,
@@ -232,40 +231,6 @@ def remove_frame(doc: Document, frame_id: str) -> None:
     frame = _frame(doc, frame_id)
     with doc.transaction(f"Delete frame {frame.title}".rstrip()) as t:
         t.edit("frame", frame_id, None)
-
-
-def copy_json(doc: Document, ids: Iterable[str]) -> str:
-    """Returns nodes (and frames), with the wires among them, as text for the clipboard."""
-    from nodeflow.document.edit.clipboard import copy_json as implementation
-
-    return implementation(doc, ids)
-
-
-def paste(
-    doc: Document,
-    content: str | Mapping[str, Json],
-    pos: Point,
-    admits: Callable[[Wire], bool] | None = None,
-) -> list[str]:
-    """Pastes the text of `copy_json`, its top left corner at `pos`; returns the new nodes' ids.
-
-    `admits` selects wires from outside to restore, see `clipboard.paste`.
-    """
-    from nodeflow.document.edit.clipboard import paste as implementation
-
-    return implementation(doc, content, pos, admits)
-
-
-def duplicate(
-    doc: Document,
-    ids: Iterable[str],
-    offset: Point = (40, 40),
-    admits: Callable[[Wire], bool] | None = None,
-) -> list[str]:
-    """Copies nodes in place, moved by `offset`; returns the copies' ids. `admits`: as `paste`."""
-    from nodeflow.document.edit.clipboard import duplicate as implementation
-
-    return implementation(doc, ids, offset, admits)
 
 
 def point(pos: Point) -> Point:

@@ -1,4 +1,4 @@
-"""Text and documents: expressions typed by the user become nodes, nodes become formulas or Python.
+"""Formulas: typed expressions become nodes, and nodes become formulas, LaTeX or Python.
 
 The top of `document`: it may import all of it, and only layers above import it.
 """

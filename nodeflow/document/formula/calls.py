@@ -1,4 +1,4 @@
-"""Calls in formulas: ``reduce_sum(x, axis=1)`` names an op, its inputs and its attributes."""
+"""Calls in formulas: ``reduce_sum(x, axis=1)`` gives an op, its inputs and its attributes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class CallReader(Planner):
     """Plans the node of a call."""
 
     def read_operand(self, node: ast.expr) -> list[Value] | Number:
-        """The outputs that a part of the formula has, or a number without a dtype."""
+        """The outputs of a subexpression, or a number without a dtype."""
         raise NotImplementedError
 
     def call(self, node: ast.Call) -> list[Value]:
@@ -110,7 +110,7 @@ def is_negative(node: ast.expr) -> bool:
 
 
 def is_literal(node: ast.expr) -> bool:
-    """Says whether a part of a formula is a number or a list, which may be an attribute."""
+    """Returns whether a subexpression is a number or a list, which may be an attribute."""
     return isinstance(node, (ast.Constant, ast.List, ast.Tuple)) or is_negative(node)
 
 

@@ -1,7 +1,7 @@
-"""Python that builds a node, and what it depends on, with the nodeflow API: for copying out.
+"""Export of a node and its inputs as Python code that uses the nodeflow API.
 
-One line per node, named after it. Reading the lines is reading the graph; running them gives the
-same values.
+There is one line per node, with a variable of the node's name. Running the code gives the same
+values.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class _Writer:
         return args or [_literal(value if initializer is None else initializer)], attrs
 
     def _inputs(self, record: NodeRecord, op: NodeDeclaration) -> list[str]:
-        """What goes in, by port; a list for a variadic one after others."""
+        """The arguments, by port; a list for a variadic port after others."""
         args: list[str] = []
         several: list[str] = []
         for port in in_ports(self.doc, record):
@@ -120,7 +120,7 @@ class _Writer:
         return f"{name}[{index}]"
 
     def _variable(self, record: NodeRecord) -> str:
-        """A Python name for a node, unlike those before."""
+        """A unique Python name for a node."""
         base = re.sub(r"[^A-Za-z0-9_]", "_", record.name)
         if keyword.iskeyword(base) or base in OWN:
             base += "_"
@@ -146,7 +146,7 @@ _SPECIAL = {
 
 
 def _literal(value: Any) -> str:
-    """A JSON value in Python's spelling; infinities and NaN have none."""
+    """A JSON value as Python code; infinities and NaN have no literal."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{k!r}: {_literal(v)}" for k, v in value.items()) + "}"
     if isinstance(value, list):

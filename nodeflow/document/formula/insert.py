@@ -1,4 +1,4 @@
-"""Adding a formula's nodes to the document: laid out, beside what they use, as one undo step."""
+"""Adding a formula's nodes to the document, laid out beside their inputs, as one undo step."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def add_expression(
 ) -> list[str]:
     """Adds the nodes of a formula (see `parser.parse_expression`) and returns their ids.
 
-    They stand to the right of what they use, or around `center` if they use nothing, where no
-    node is hidden. `sizes` are those of the nodes as drawn; default: estimated.
+    They are placed to the right of the nodes they use, or around `center` if they use none, without
+    covering others. `sizes` are those of the nodes as drawn; default: estimated.
 
     Raises:
-        ExpressionError: it cannot be read; nothing is added.
+        ExpressionError: it is invalid; nothing is added.
     """
     plan = parse_expression(doc, analysis, text, declare)
     with doc.transaction(f"Add {_shortened(text)}"):
@@ -66,7 +66,7 @@ def _add_nodes(doc: Document, plan: Plan) -> list[str]:
 
 
 def _automatic(doc: Document, op: str, wanted: Iterable[str]) -> str:
-    """An automatic name that does not take one which the formula gives later."""
+    """An automatic name that the formula does not assign later."""
     base = automatic_name(op)
     name = doc.fresh_name(base)
     number = 1
@@ -82,7 +82,7 @@ def _shortened(text: str) -> str:
 
 
 class _Types:
-    """What is known of the new nodes' types before the analysis has seen them."""
+    """The types of the new nodes before they are analysed."""
 
     problems: Mapping[str, Any] = {}
 
@@ -110,9 +110,9 @@ def card_boxes(
     sizes: Mapping[str, Size] | None = None,
     without: Container[str] = (),
 ) -> dict[str, Box]:
-    """Returns x, y, width and height of the nodes, with room for values that are still to come.
+    """Returns x, y, width and height of the nodes, with space for the values they will show.
 
-    In large documents nodes count as they are drawn (`sizes`): estimating takes 20 us a node.
+    In large documents `sizes` are used, since estimating takes 20 us per node.
     """
     drawn = sizes or {}
     estimate = len(doc.nodes) <= MOST_ESTIMATED
@@ -138,7 +138,7 @@ def _extent(places: Mapping[str, Point], boxes: Mapping[str, Size]) -> Size:
 def _origin(
     places: Mapping[str, Point], boxes: Mapping[str, Size], used: list[Box], center: Point
 ) -> Point:
-    """The block's corner: right of what it uses and level with it, else around the centre."""
+    """The block's corner: to the right of its inputs at their height, else around the centre."""
     width, height = _extent(places, boxes)
     if not used:
         return center[0] - width / 2, center[1] - height / 2
@@ -148,9 +148,9 @@ def _origin(
 
 
 def free_place(origin: Point, size: Size, taken: Iterable[Box], gap: float = ROW_GAP) -> Point:
-    """The place nearest above or below `origin` where a block of `size` covers no box.
+    """The nearest position above or below `origin` where a block of `size` covers no box.
 
-    `gap` is how near a box at rest may be; where the block has to move it keeps a row's gap.
+    `gap` is the distance required at `origin`; a moved block keeps the gap of rows.
     """
     left, right = origin[0] - gap, origin[0] + size[0] + gap
     rows = sorted((y, y + h) for x, y, w, h in taken if x < right and x + w > left)
@@ -163,8 +163,8 @@ def free_place(origin: Point, size: Size, taken: Iterable[Box], gap: float = ROW
 
 
 def _push(top: float, height: float, rows: list[tuple[float, float]]) -> float:
-    """Moves an interval down past all rows (sorted by their start) that it meets."""
-    gap = ROW_GAP + GRID  # rounding to the grid takes a part of the gap back
+    """Moves an interval down past all rows (sorted by their start) that it overlaps."""
+    gap = ROW_GAP + GRID  # rounding to the grid reduces the gap
     for start, end in rows:
         if start < top + height + gap and end > top - gap:
             top = end + gap

@@ -1,8 +1,8 @@
 """Formulas typed by a user as nodes to add: ``p = softmax(relu(x @ W1 + b1) @ W2 + b2)``.
 
-The text is read by Python's own grammar (`ast`) and never evaluated: names are nodes, calls are
-ops, operators are the ops they stand for, numbers become constants. Types are inferred on the
-way, so that what cannot work is refused at its column before anything is added.
+The text is parsed with Python's grammar (`ast`) and never evaluated: names are nodes, calls and
+operators are ops, numbers become constants. Types are inferred while parsing, so that errors are
+reported with their column before anything is added.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ UNARY = {
     ast.Not: "logical_not",
 }
 DECLARABLE = ("placeholder", "variable", "constant")
-"""What can stand for a name that no node has."""
+"""Ops that can be added for an unknown name."""
 
 
 __all__ = ["DECLARABLE", "ExpressionError", "NewNode", "Plan", "Value", "parse_expression"]
@@ -60,14 +60,14 @@ __all__ = ["DECLARABLE", "ExpressionError", "NewNode", "Plan", "Value", "parse_e
 def parse_expression(
     doc: Document, analysis: Analysis, text: str, declare: str | None = None
 ) -> Plan:
-    """Returns what a formula would add; the document is only read.
+    """Returns what a formula would add; does not change the document.
 
     Args:
-        text: statements, one a line or separated by ``;``: ``name = formula`` or a formula.
-        declare: what to add for names that no node has (one of `DECLARABLE`).
+        text: statements, one per line or separated by ``;``: ``name = formula`` or a formula.
+        declare: the op to add for unknown names (one of `DECLARABLE`).
 
     Raises:
-        ExpressionError: it cannot be read, a name is unknown, types do not fit.
+        ExpressionError: a syntax error, an unknown name, or types that do not fit.
     """
     source = Source(text)
     reader = _Reader(doc, analysis, source, declare)
@@ -134,7 +134,7 @@ class _Reader(CallReader):
         return result
 
     def _named(self, result: list[Value] | Number, name: str, source: ast.AST) -> list[Value]:
-        """A formula that is a number or an existing node alone becomes a node of its own."""
+        """The node of a formula that is only a number or an existing node."""
         if isinstance(result, Number):
             return [self.constant(result, _own_dtype(result), name)]
         index = self._index(result)
@@ -146,7 +146,7 @@ class _Reader(CallReader):
         return self.apply(REGISTRY.lookup("identity"), result[:1], {}, source, name)
 
     def _index(self, result: list[Value] | Number) -> str | int | None:
-        """The node of a result; one without outputs (an optimizer) was planned last."""
+        """The node of a result; a node without outputs (an optimizer) is the last one planned."""
         if isinstance(result, Number):
             return None
         return result[0].node if result else len(self.plan.nodes) - 1
@@ -165,7 +165,7 @@ class _Reader(CallReader):
     # ---- formulas ---------------------------------------------------------------------------
 
     def read_operand(self, node: ast.expr) -> list[Value] | Number:
-        """The outputs that a part of the formula has, or a number without a dtype."""
+        """The outputs of a subexpression, or a number without a dtype."""
         if isinstance(node, (ast.Constant, ast.List, ast.Tuple)) or is_negative(node):
             return self._literal(node)
         if isinstance(node, ast.Name):
@@ -232,8 +232,7 @@ class _Reader(CallReader):
         return (self.analysis.out_types(node_id) or {}).get(port)
 
     def _declare(self, name: str, node: ast.AST) -> list[Value]:
-        """Stands in for a name that no node has; its shape is the user's to give, so its type
-        counts as unknown."""
+        """Declares an unknown name; the user sets its shape later, so its type is unknown."""
         if self.declare is None:
             self.unknown.setdefault(name, node)
         new = NewNode(self.declare or DECLARABLE[0], name, {"dtype": "float32"})
@@ -242,7 +241,7 @@ class _Reader(CallReader):
         return self.local[name]
 
     def _scoped(self, node: ast.BinOp) -> list[Value] | None:
-        """``layer/weights`` is a node of this name, unless ``layer`` is something itself."""
+        """``layer/weights`` is a node of this name, unless ``layer`` is itself a name."""
         parts: list[str] = []
         left: ast.expr = node
         while isinstance(left, ast.BinOp) and isinstance(left.op, ast.Div):
@@ -286,7 +285,7 @@ class _Reader(CallReader):
         return self._binary(node.ops[0], node.left, node.comparators[0], node)
 
     def _subscript(self, node: ast.Subscript) -> list[Value]:
-        """``split[1]`` picks an output; of one tensor it picks a part, as numpy does."""
+        """``split[1]`` selects an output; of one tensor it selects a part, as numpy does."""
         outputs = self.read_operand(node.value)
         if isinstance(outputs, Number):
             raise self.error(node, "a number has no parts")
@@ -326,7 +325,7 @@ class _Reader(CallReader):
 
 
 def _own_dtype(number: Number) -> str:
-    """The dtype of a number that stands alone, as of a new constant in the window."""
+    """The dtype of a single number, as of a new constant in the window."""
     return "bool" if is_bool(number.value) else "float32"
 
 

@@ -1,4 +1,4 @@
-"""What a formula adds: planned nodes with inferred types, checked as they are planned."""
+"""The nodes that a formula adds, with inferred types, checked while they are planned."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ MOST_NODES = 2000
 
 
 class ExpressionError(DocumentError):
-    """A formula that cannot be read; `line` and `column` (from 0) say where, `length` how far.
+    """An invalid formula, at `line` and `column` (from 0) and the next `length` characters.
 
-    `unknown` lists the names that no node has, if that is the cause: they can be declared.
+    `unknown` lists the unknown names, if that is the cause: they can be declared.
     """
 
     def __init__(self, message: str, *, hint: str | None = None, **where: Any) -> None:
@@ -36,7 +36,7 @@ class ExpressionError(DocumentError):
 @dataclass(frozen=True)
 class Value:
     """One tensor of the formula: an output of a node of the document (its id) or of a new one
-    (its place in `Plan.nodes`); `type` is None while unknown."""
+    (its index in `Plan.nodes`); `type` is None if unknown."""
 
     node: str | int
     port: str
@@ -45,7 +45,7 @@ class Value:
 
 @dataclass(frozen=True)
 class Number:
-    """A literal that has no dtype yet: that of the other operand will be its own."""
+    """A literal without a dtype, which it takes from the other operand."""
 
     value: Any
     source: ast.AST
@@ -53,7 +53,7 @@ class Number:
 
 @dataclass
 class NewNode:
-    """A node to add: its inputs by port, and the types of its outputs if they are known."""
+    """A node to add: its inputs by port, and the types of its outputs if known."""
 
     op: str
     name: str | None
@@ -69,7 +69,7 @@ class NewNode:
 class Plan:
     """The nodes that a formula adds, sources first.
 
-    `uses` are ids of the nodes it refers to, `results` the places of what its statements give.
+    `uses` are ids of the nodes it refers to, `results` the indices of its statements' values.
     """
 
     nodes: list[NewNode] = field(default_factory=list)
@@ -78,7 +78,7 @@ class Plan:
 
 
 class Planner:
-    """Collects new nodes; readers of syntax build on it."""
+    """Collects new nodes; the parser extends it."""
 
     def __init__(
         self, doc: Document, analysis: Analysis, source: Source, declare: str | None
@@ -117,7 +117,7 @@ class Planner:
         return item[0]
 
     def dtype(self, op: Op, flat: list[Any], index: int) -> str:
-        """The dtype for a number: that of a tensor in the same group, else what the port takes."""
+        """The dtype for a number: that of a tensor of the same group, else one the port takes."""
         port = op.input_port(index)
         value = flat[index].value
         for i, item in enumerate(flat):
@@ -180,7 +180,7 @@ def _listed(value: Any) -> Any:
 
 
 def is_bool(value: Any) -> bool:
-    """Says whether a literal is True or False, or a list of them."""
+    """Returns whether a literal is a bool or a list of bools."""
     if isinstance(value, (list, tuple)):
         return bool(value) and all(is_bool(item) for item in value)
     return isinstance(value, bool)

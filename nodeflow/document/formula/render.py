@@ -1,4 +1,4 @@
-"""The formula that a node computes, as text (the expression bar reads it back) and as LaTeX."""
+"""The formula of a node, as text (which the expression bar can parse) and as LaTeX."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from nodeflow.document.formula.tree import Applied, Literal, Missing, Named, Term, formula_tree
 from nodeflow.document.model.document import Document
 
-# How tightly an operator binds, as in Python; brackets go where a looser one stands inside.
+# Precedence of operators, as in Python; lower precedence inside needs brackets.
 COMPARE, OR, AND, SUM, PRODUCT, SIGN, POWER, ATOM = range(8)
 BINARY = {
     "logical_or": ("|", OR),
@@ -33,7 +33,7 @@ SIGNS = {"negative": "-", "logical_not": "~"}
 
 
 def formula_text(doc: Document, node_id: str) -> str:
-    """Returns the formula of a node, ``(b + c) * (c + 2)``; a name where it is an input."""
+    """Returns the formula of a node, ``(b + c) * (c + 2)``; the name of an input."""
     return _text(formula_tree(doc, node_id))[0]
 
 
@@ -46,7 +46,7 @@ def formula_latex(doc: Document, node_id: str) -> str:
 
 
 def _text(term: Term) -> tuple[str, int]:
-    """The text of a term, and how tightly its outermost operator binds."""
+    """The text of a term, and the precedence of its outermost operator."""
     if isinstance(term, Missing):
         return "?", ATOM
     if isinstance(term, Literal):
@@ -72,7 +72,7 @@ def _text(term: Term) -> tuple[str, int]:
 def _infix(
     sign: str, binds: int, args: tuple[Term, ...], write: Callable[[Term], tuple[str, int]]
 ) -> tuple[str, int]:
-    """Operators group to the left, but powers to the right; comparisons do not group."""
+    """Operators are left-associative, powers right-associative, comparisons neither."""
     left = _bracketed(write(args[0]), binds + (binds in (COMPARE, POWER)))
     right = _bracketed(write(args[1]), SIGN if binds == POWER else binds + 1)
     return f"{left} {sign} {right}", binds
@@ -88,7 +88,7 @@ def _index(output: int | None) -> str:
 
 
 def value_text(value: Any) -> str:
-    """Returns a number as people write it: 2 for 2.0."""
+    """Returns a number in its usual notation: 2 for 2.0."""
     if isinstance(value, list):
         return f"[{', '.join(value_text(item) for item in value)}]"
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:

@@ -1,4 +1,4 @@
-"""The text of a formula: its syntax tree, and where in the text a part of the tree stands."""
+"""The text of a formula: its syntax tree, and positions of the tree in the text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ast
 
 LONGEST = 20_000
 SIGNS = str.maketrans({"×": "*", "·": "*", "÷": "/", "−": "-", "\N{NO-BREAK SPACE}": " "})
-"""Signs that are copied from papers, for which Python has others of the same length."""
+"""Characters copied from papers, for which Python has others of the same length."""
 
 
 class Source:
@@ -19,7 +19,7 @@ class Source:
         self._text = "\n".join(self._lines)
 
     def parse(self) -> ast.Module:
-        """Raises SyntaxError where the text is no Python."""
+        """Raises SyntaxError if the text is not Python."""
         if len(self._text) > LONGEST:
             raise SyntaxError(f"a formula has at most {LONGEST} characters")
         try:
@@ -49,7 +49,7 @@ class Source:
         return text[:1].lower() + text[1:]
 
     def advice(self, error: SyntaxError) -> str | None:
-        """What to do about it, where it is a usual slip."""
+        """A hint for common mistakes."""
         if "==" in error.msg:
             return "Comparing is written ==; one = gives a name."
         if "was never closed" in error.msg:
@@ -57,7 +57,7 @@ class Source:
         return None
 
     def _column(self, line: int, offset: int) -> int:
-        """Python counts bytes of UTF-8."""
+        """Columns in the syntax tree count bytes of UTF-8."""
         if line >= len(self._lines):
             return 0
         return (

@@ -1,7 +1,7 @@
-"""The formula that a node computes, as a tree: what its text and its typeset form are made from.
+"""The formula of a node as a tree, from which text and LaTeX are rendered.
 
-It ends at what has a name of its own: placeholders, variables, data sets; constants stand for
-their values. What is used twice, and what would make it too long, is shown by its node's name.
+The leaves are placeholders, variables and data sets, by name, and constants, by value. Nodes used
+twice, and those beyond the size limit, are shown by name.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from nodeflow.graph.declaration import NodeDeclaration
 
 ENDS = ("placeholder", "variable", "dataset", SUBGRAPH, INPUTS, OUTPUTS)
 MOST_TERMS = 40
-"""Ops in one formula; those farther from the node are shown by name."""
+"""Limit of ops in one formula; nodes further away are shown by name."""
 LONGEST_LIST = 6
 
 
 @dataclass(frozen=True)
 class Named:
-    """A node, or one of its outputs, that stands for itself."""
+    """A node, or one of its outputs, shown by name."""
 
     name: str
     output: int | None = None
@@ -41,7 +41,7 @@ class Literal:
 
 @dataclass(frozen=True)
 class Missing:
-    """An input that no wire reaches."""
+    """An input without a wire."""
 
     port: str
 
@@ -60,7 +60,7 @@ Term = Named | Literal | Missing | Applied
 
 
 def formula_tree(doc: Document, node_id: str, most: int = MOST_TERMS) -> Term:
-    """Returns what a node computes. Raises NoSuchNode."""
+    """Returns the formula of a node. Raises NoSuchNode."""
     doc, node_id = inlined(doc, node_id)
     record = doc.node(node_id)
     if record.op in ENDS or declaration(record, doc) is None:
@@ -73,7 +73,7 @@ def formula_tree(doc: Document, node_id: str, most: int = MOST_TERMS) -> Term:
 
 
 def _opened(doc: Document, root: NodeRecord, most: int) -> list[str]:
-    """The nodes to show as formulas, each after all that use it: the nearest to the root."""
+    """The nodes to show as formulas, those nearest to the root, each after its users."""
     depth, order = {root.id: 0}, [root.id]
     for node in order:
         for wire in doc.wires_into(node):
@@ -88,7 +88,7 @@ def _opened(doc: Document, root: NodeRecord, most: int) -> list[str]:
 
 
 def _users_first(doc: Document, root: str, opened: set[str]) -> list[str]:
-    """Depth first, finished nodes first, turned round; a loop ends at the name of its node."""
+    """Reverse postorder; a loop ends at the name of its node."""
     done: dict[str, None] = {}
     stack: list[tuple[str, bool]] = [(root, False)]
     seen: set[str] = set()

@@ -6,7 +6,7 @@ from PySide6.QtCore import QMimeData, QPointF
 from PySide6.QtGui import QGuiApplication
 
 from nodeflow.document.analysis.wire_check import check_wire
-from nodeflow.document.edit import commands
+from nodeflow.document.edit import clipboard
 from nodeflow.document.model.records import Wire
 from nodeflow.ui.canvas.gestures.base import SNAP
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
@@ -40,7 +40,7 @@ class ClipboardEdits:
         chosen = self._selection.with_contents()
         if not chosen:
             return False
-        content = commands.copy_json(self._scene.document, chosen)
+        content = clipboard.copy_json(self._scene.document, chosen)
         data = QMimeData()
         data.setData(MIME, content.encode())
         data.setText(content)
@@ -78,7 +78,7 @@ class ClipboardEdits:
         place = (round(corner.x() / SNAP) * SNAP, round(corner.y() / SNAP) * SNAP)
         with self._signals.reporting():
             admits = self._fits if wired else None
-            new = commands.paste(self._scene.document, content, place, admits)
+            new = clipboard.paste(self._scene.document, content, place, admits)
             self._paste_count += 1
             self._selection.select(new)
             return new
@@ -91,7 +91,7 @@ class ClipboardEdits:
             return []
         with self._signals.reporting():
             admits = self._fits if wired else None
-            new = commands.duplicate(self._scene.document, chosen, admits=admits)
+            new = clipboard.duplicate(self._scene.document, chosen, admits=admits)
             self._selection.select(new)
             return new
         return []

@@ -124,14 +124,14 @@ class FormulaSection(Section):
             each.setAccessibleName(f"Copy the formula as {kind}")
             self.buttons[kind] = each
             copies.addWidget(each)
-        self.copied = label("", "caption")
-        copies.addWidget(self.copied)
+        self.note = label("", "caption")
+        copies.addWidget(self.note)
         copies.addStretch(1)
         self.rows.addLayout(copies)
         self._later = QTimer(self, singleShot=True, interval=LATER_MS)
         self._later.timeout.connect(self._typeset)
         self._silence = QTimer(self, singleShot=True, interval=SAID_MS)
-        self._silence.timeout.connect(self.copied.clear)
+        self._silence.timeout.connect(self.note.clear)
 
     def refresh(self) -> None:
         """Look at the formula again."""
@@ -174,5 +174,5 @@ class FormulaSection(Section):
     def _on_copy(self) -> None:
         kind = self.sender().objectName()
         QGuiApplication.clipboard().setText(self.copied(kind))
-        self.copied.setText("copied")
+        self.note.setText("copied")
         self._silence.start()

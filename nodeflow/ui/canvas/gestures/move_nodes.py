@@ -55,7 +55,7 @@ class _Move(Gesture):
             self._lifted.shift = shift
 
     def _snapped(self, x: float, y: float) -> QPointF:
-        """The shift that puts what stands at a scene point on the grid."""
+        """The shift to the grid of something at a scene point."""
         step = self._step()
         return QPointF(
             round((x + step.x()) / SNAP) * SNAP - x, round((y + step.y()) / SNAP) * SNAP - y

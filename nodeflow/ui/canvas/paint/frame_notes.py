@@ -59,7 +59,7 @@ def paint(
         _paint_paths(painter, document, height, color)
     else:
         room = QRectF(0, 0, area.width() + style[0], height)
-        painter.setClipRect(room, Qt.ClipOperation.IntersectClip)  # a part may be painted anew
+        painter.setClipRect(room, Qt.ClipOperation.IntersectClip)  # only a part may be repaired
         context = QAbstractTextDocumentLayout.PaintContext()
         context.palette.setColor(QPalette.ColorRole.Text, color)
         context.clip = QRectF(0, 0, area.width(), height)
@@ -103,7 +103,7 @@ def _set_apart(document: QTextDocument, space: float) -> None:
 
 
 def _draw_tables(document: QTextDocument, ink: QColor) -> None:
-    """Thin quiet lines, and room around what stands in a cell."""
+    """Thin, faint lines, and padding in the cells."""
     lines = QColor(ink)
     lines.setAlphaF(0.3)
     for table in document.rootFrame().childFrames():

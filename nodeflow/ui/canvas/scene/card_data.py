@@ -28,7 +28,7 @@ from nodeflow.ui.canvas.scene import text_metrics, value_preview
 PROBLEM_PAD = 8.0
 CARD_FORM, TITLE_FORM, DOT_FORM = "card", "title", "dot"
 _SERIAL = 8
-"""Where the value's serial number stands in a card's key."""
+"""Index of the value's serial number in a card's key."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class CardData:
 
     @cached_property
     def key(self) -> tuple:
-        """Everything but the value object itself, for which its serial number stands."""
+        """Everything but the value, which its serial number represents."""
         return (
             self.title,
             self.subtitle,

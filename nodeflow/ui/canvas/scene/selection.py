@@ -12,6 +12,7 @@ import numpy as np
 from PySide6.QtCore import QObject, Signal
 
 from nodeflow.document.edit import commands
+from nodeflow.document.model.records import Wire
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 
 
@@ -44,6 +45,11 @@ class Selection(QObject):
     def is_frame(self) -> bool:
         """Whether one frame is selected by itself."""
         return self.frame in self._scene.document.frames
+
+    @property
+    def wire_record(self) -> Wire | None:
+        """The selected wire, None if there is none or it was deleted."""
+        return self._scene.document.wires.get(self.wire) if self.wire else None
 
     @property
     def frames(self) -> list[str]:

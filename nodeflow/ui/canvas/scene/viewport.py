@@ -161,7 +161,7 @@ class Viewport(QObject):
         self.zoom(-self.camera.step)
 
     def on_resize(self, before: QSize) -> None:
-        """The view has another size: keep its middle, or the whole graph in sight."""
+        """The view has another size: keep its middle, or the whole graph visible."""
         if self.is_fitted or not before.isValid():
             self.fit_all()
             return

@@ -14,7 +14,7 @@ BACKWARD = -40.0
 """Ends that are farther back than this are joined by a detour."""
 REACH, RADIUS = 24.0, 20.0
 APART, ABOVE = 300.0, 92.0
-"""How far apart ends are for a lane halfway, and how far above the upper one it lies else."""
+"""Least distance of the ends for a lane halfway; otherwise, its distance above the upper end."""
 CORNER = 8
 """Points of a round corner."""
 

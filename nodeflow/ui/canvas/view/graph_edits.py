@@ -151,8 +151,7 @@ class GraphEdits:
 
     def insert_into_wire(self, at: QPointF) -> None:
         """Request a search for an op to insert into the selected wire, at a view point."""
-        key = self._selection.wire
-        wire = self._scene.document.wires.get(key) if key else None
+        wire = self._selection.wire_record
         if wire is not None:
             self._request_search(at, InsertContext(wire))
 

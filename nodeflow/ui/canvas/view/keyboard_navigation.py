@@ -52,20 +52,18 @@ class KeyboardNavigation:
         """The node reached by the last step along a wire, and the one that the step left."""
 
     def walk(self, dx: int, dy: int, *, extend: bool = False) -> None:
-        """Select the node one step away and bring it into sight; from a selected wire, its ends.
+        """Select the node one step away and make it visible; from a selected wire, step to an end.
 
-        Without nodes it pans.
+        Without nodes, pan.
 
         Args:
-            extend: keep what is selected, too.
+            extend: add the node to the selection.
         """
         if not len(self._scene.nodes):
             self._viewport.pan_step(dx, dy)
             return
         chosen = self._selection.nodes()
-        wire = (
-            self._scene.document.wires.get(self._selection.wire) if self._selection.wire else None
-        )
+        wire = self._selection.wire_record
         if wire is not None and dx:
             self._selection.wire = None
             self.go_to(wire.target if dx > 0 else wire.source)
@@ -78,23 +76,22 @@ class KeyboardNavigation:
         node = self._current if self._current in chosen else chosen[0]
         target = self._along(node, dx) if dx else self._beside(node, dy)
         if target is None:
-            self._show_message(self._no_way(node, dx, dy))
+            self._show_message(self._no_neighbour(node, dx, dy))
             return
         if dx:
             self._back = (target, node)
         self.go_to(target, (*(i for i in chosen if i != target), target) if extend else ())
 
     def go_to(self, node: str, among: Sequence[str] = ()) -> None:
-        """Make a node the focused one, of several if so wished."""
+        """Make a node the current one and select it, or the nodes that it is ``among``."""
         self._current = node
         self._selection.select(among or [node])
         self._viewport.ensure_visible(node)
 
     def _along(self, node: str, dx: int) -> str | None:
-        """A source (-1) or a consumer (1); going back leads where one came from."""
-        others = (
-            sources(self._scene.document, node) if dx < 0 else consumers(self._scene.document, node)
-        )
+        """A source (-1) or a consumer (1); a step back undoes the last one."""
+        document = self._scene.document
+        others = sources(document, node) if dx < 0 else consumers(document, node)
         at, back = self._back
         if at == node and back in others:
             return back
@@ -102,25 +99,23 @@ class KeyboardNavigation:
 
     def _beside(self, node: str, dy: int) -> str | None:
         """The nearest node above or below, siblings on the same wires first."""
-        document = self._scene.document
+        document, scene = self._scene.document, self._scene
         siblings = {
             *(s for c in consumers(document, node) for s in sources(document, c)),
             *(c for s in sources(document, node) for c in consumers(document, s)),
         }
-        slot = self._scene.nodes.get(node)
-        assert slot is not None
-        used = self._scene.nodes.used()
-        gap = self._scene.positions[used] - self._scene.positions[slot]
+        slot, used = scene.nodes[node], scene.nodes.used()
+        gap = scene.positions[used] - scene.positions[slot]
         ahead = (gap[:, 1] * dy > 0) | ((gap[:, 1] == 0) & (used * dy > slot * dy))
         ahead &= used != slot
-        column = np.abs(gap[:, 0]) < self._scene.sizes[slot, 0]
-        known = np.isin(used, [self._scene.nodes[i] for i in siblings])
+        column = np.abs(gap[:, 0]) < scene.sizes[slot, 0]
+        known = np.isin(used, [scene.nodes[i] for i in siblings])
         candidates = ahead & (column | known)
         if not candidates.any():
             return None
         far = np.abs(gap[:, 1]) + np.abs(gap[:, 0]) * np.where(known, 0.25, 1.0)
         far[~candidates] = np.inf
-        return self._scene.nodes.key(int(used[far.argmin()]))
+        return scene.nodes.key(int(used[far.argmin()]))
 
     def _node_in_the_middle(self) -> str:
         used = self._scene.nodes.used()
@@ -131,7 +126,7 @@ class KeyboardNavigation:
         gaps = np.hypot(centers[:, 0] - middle.x(), centers[:, 1] - middle.y())
         return self._scene.nodes.key(int(used[gaps.argmin()]))
 
-    def _no_way(self, node: str, dx: int, dy: int) -> str:
+    def _no_neighbour(self, node: str, dx: int, dy: int) -> str:
         name = self._scene.document.nodes[node].name
         if dx:
             return f"{name} has no inputs." if dx < 0 else f"Nothing uses {name} yet."

@@ -152,7 +152,7 @@ class Minimap(QWidget):
     # ---- places -----------------------------------------------------------------------------
 
     def _scale(self) -> tuple[float, QPointF]:
-        """Scene to map: factor and offset; the graph lies in the middle."""
+        """Scale and offset from scene to map, with the graph in the middle."""
         room = QRectF(self.rect()).adjusted(PAD, PAD, -PAD, -PAD)
         area = self._area
         scale = min(room.width() / max(area.width(), 1), room.height() / max(area.height(), 1))

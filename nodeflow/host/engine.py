@@ -60,7 +60,8 @@ class Engine:
         self._session: Session | None = None
         self._epochs_done = 0
         self._progress = ProgressBatcher(send)
-        self._shown = -1
+        self._followed: tuple[str, ...] | None = None
+        self._shown: Any = None
         self._stop_download = threading.Event()
         self._warm = False
         self._handlers: dict[type, Callable[[Any], None]] = {
@@ -175,7 +176,7 @@ class Engine:
         if request.keep and self._evaluator is not None:
             self._evaluator.use(self._document, request.folder)
         else:
-            self._evaluator = None
+            self._evaluator = self._followed = None
             self._epochs_done = 0
 
     def _sync_change(self, request: p.SyncChange) -> None:
@@ -216,6 +217,8 @@ class Engine:
         evaluation = self._current().previews(request.names, effects=not request.watch)
         if request.watch:
             self._pending = request if evaluation.pending else None
+        if request.follow:
+            self._followed = request.names
         self._send(
             p.Previews(
                 request.revision,
@@ -224,6 +227,7 @@ class Engine:
                 evaluation.missing,
                 evaluation.notices,
                 watch=request.watch,
+                names=request.names,
             )
         )
         if not request.watch and self._control is None:
@@ -292,7 +296,7 @@ class Engine:
             if name in self._session.variables:
                 self._session.variables[name] = value
         previews = PreviewClock()
-        self._shown = -1
+        self._shown = None
         last = 0
         for event in train(
             self._session, training, self._control, first_epoch=self._epochs_done + 1
@@ -341,11 +345,18 @@ class Engine:
         """
         self._take_variables()
         evaluator = self._current()
-        evaluation = evaluator.previews(step=step, still=self._shown != evaluator.version)
-        self._shown = evaluator.version
+        names, shown = self._followed, (evaluator.version, self._followed)
+        evaluation = evaluator.previews(names, step=step, still=self._shown != shown)
+        self._shown = shown
         self._send(
             p.Previews(
-                self._revision, -1, evaluation.values, evaluation.missing, evaluation.notices, step
+                self._revision,
+                -1,
+                evaluation.values,
+                evaluation.missing,
+                evaluation.notices,
+                step,
+                names=names,
             )
         )
 

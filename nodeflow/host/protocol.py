@@ -31,6 +31,8 @@ class Preview:
         minimum, maximum, mean: over all finite elements; None where there are none.
         step: training step that the value belongs to; None outside training, and where no training
             changes it.
+        tier: the tier that computed it. Live values are computed in the reference tier whatever
+            else is ready, so a value changes only with what it depends on.
     """
 
     kind: str
@@ -42,6 +44,7 @@ class Preview:
     maximum: float | None = None
     mean: float | None = None
     step: int | None = None
+    tier: str = "reference"
 
 
 @dataclass(frozen=True)
@@ -106,15 +109,18 @@ class Evaluate:
     """Compute tensors on the preview batch and answer with Previews.
 
     Args:
-        names: tensor names, of derived nodes too; None means every tensor that can be computed.
+        names: tensor names, of derived nodes too; None means every tensor that can be computed. An
+            automatic refresh leaves out the names that cannot.
         watch: an automatic refresh, which neither assigns nor prints; an explicit run (False)
             does both.
+        follow: whether the previews of a training are of these tensors from now on.
     """
 
     revision: int
     request: int
     names: tuple[str, ...] | None = None
     watch: bool = True
+    follow: bool = False
 
 
 @dataclass(frozen=True)
@@ -262,7 +268,9 @@ class Previews:
     """Previews by tensor name, and the placeholders without a feed (``missing``).
 
     ``notices`` say what the user has to know about the data, such as a stand-in for MNIST. While
-    training, all but the first message have only the values that the training changes.
+    training, all but the first message have only the values that the training changes. ``names``
+    are those of the request; None means all. A second message with the same request number follows
+    if values have to wait for derived nodes.
     """
 
     revision: int
@@ -272,6 +280,7 @@ class Previews:
     notices: tuple[str, ...] = ()
     step: int | None = None
     watch: bool = True
+    names: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -281,6 +290,7 @@ class TensorValue:
     array: np.ndarray
     image_shape: tuple[int, int] | None = None
     step: int | None = None
+    tier: str = "reference"
 
 
 @dataclass(frozen=True)

@@ -243,3 +243,45 @@ def test_a_kernel_that_does_not_compile_is_reported_and_the_training_goes_on(tal
     assert {steps.tier for steps in after} == {"reference"}
     talk.send(p.FetchTensor("w", 2))
     assert talk.wait_for(p.TensorValue).array.item() == pytest.approx(2, abs=0.05)
+
+
+def test_values_name_their_tier_and_stay_when_another_becomes_ready(talk):
+    document = regression()
+    talk.sync(document)
+    talk.send(p.Evaluate(document.revision, 1))
+    before = talk.wait_for(p.Previews).values
+    commands.set_training(document, epochs=1_000_000)  # until the compiled tier runs
+    talk.sync(document)
+    talk.send(p.Train(2))
+    while not isinstance(event := talk.wait_for((events.Steps, events.Done)), events.Done):
+        if event.tier == "compiled":
+            talk.send(p.Stop())
+    talk.send(p.InitializeVariables())
+    talk.send(p.Evaluate(document.revision, 3))
+    while (answer := talk.wait_for(p.Previews)).request != 3:
+        pass
+    assert {value.tier for value in answer.values.values()} == {"reference"}
+    for name, value in answer.values.items():
+        assert np.asarray(value.array).tobytes() == np.asarray(before[name].array).tobytes()
+
+
+def test_gradients_come_after_the_values_of_the_documents_own_nodes(talk):
+    document = regression()
+    gradient = commands.add_node(document, "gradients", (0, 0), name="slope")
+    for source, port in (("loss", "y"), ("w", "xs.0")):
+        node = document.node_named(source).id
+        commands.connect(document, node, "out", gradient, port)
+    talk.sync(document)
+    talk.send(p.Evaluate(document.revision, 1))
+    first = talk.wait_for(p.Previews).values
+    document.subscribe(lambda c: talk.send(p.SyncChange(c.text, c.revision)))
+    commands.connect(document, document.node_named("x").id, "out", *_into(document, "error", "y"))
+    talk.send(p.Evaluate(document.revision, 2))
+    answers = [talk.wait_for(p.Previews) for _ in range(2)]
+    assert [answer.request for answer in answers] == [2, 2]
+    assert "slope" not in answers[0].values and "loss" in answers[0].values
+    assert answers[1].values["slope"].mean != first["slope"].mean
+
+
+def _into(document, name: str, port: str) -> tuple[str, str]:
+    return document.node_named(name).id, port

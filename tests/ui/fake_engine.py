@@ -101,7 +101,12 @@ class FakeClient:
             if value.ndim == 0
         }
         return p.Previews(
-            request.revision, request.request, previews, missing, (), None, request.watch
+            request.revision,
+            request.request,
+            previews,
+            missing,
+            watch=request.watch,
+            names=request.names,
         )
 
     # ---- a training -------------------------------------------------------------------------

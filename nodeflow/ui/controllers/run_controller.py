@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Set
+from collections.abc import Iterable, Set
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from nodeflow.document.analysis.paths import scoped_name
+from nodeflow.document.analysis.paths import scoped_name, walk
 from nodeflow.document.analysis.traversal import levels
 from nodeflow.document.edit import commands
 from nodeflow.document.model.problems import Problem
@@ -32,6 +33,8 @@ OPTIMIZER = "gradient_descent"
 NOTHING_RUNS = Blocked(
     "The subgraph is shown by itself, not inside an instance: nothing in it runs."
 )
+FEW = 200
+"""All values of a document with at most so many nodes are live; of a larger one those in sight."""
 LOSS_WORDS = ("loss", "cost", "entropy", "error")
 
 
@@ -87,6 +90,10 @@ class RunController(QObject):
         workspace.entered.connect(self._on_entered)
         workspace.replaced.connect(self._on_replaced)
         workspace.selected.connect(self._on_selected)
+        link.show(self._shown_names)
+        canvas.viewport.changed.connect(link.look)
+        workspace.selected.connect(link.look)
+        workspace.entered.connect(link.look)
 
         actions.bind(self._bindings())
         actions.refreshing.connect(self._check_order)
@@ -308,10 +315,35 @@ class RunController(QObject):
             self.states.end(self._values_here(message))
             self._report(message)
 
+    def _shown_names(self) -> tuple[str, ...] | None:
+        """The nodes whose values are drawn at this zoom, and all outputs of the selected ones;
+        None for all of a small document."""
+        workspace = self._workspace
+        if len(list(islice(walk(workspace.root), FEW + 1))) <= FEW:
+            return None
+        if workspace.is_apart:
+            return ()
+        document, names = workspace.document, []
+        canvas = self._canvas
+        visible = canvas.viewport.visible_ids() if canvas.renderer.draws_values else []
+        for node_id in dict.fromkeys([*visible, *workspace.selection]):
+            record = document.nodes.get(node_id)
+            if record is None:
+                continue
+            name = workspace.full_name(record.name)
+            names.append(name)
+            if node_id in workspace.selection:
+                count = len(workspace.analysis.out_types(node_id) or ())
+                names += [f"{name}:{index}" for index in range(1, count)]
+        return tuple(names)
+
     def _keep(self, message: p.Previews) -> None:
-        """Remember the values; those of a training come without the ones that it never changes."""
-        if message.step is not None and self._last is not None:
-            message = replace(message, values={**self._last.values, **message.values})
+        """Remember the values; those of a training come without the ones that it never changes,
+        others without what was not asked for."""
+        if self._last is not None and (message.step is not None or message.names is not None):
+            asked = set(message.names or ()) if message.step is None else set()
+            last = {n: value for n, value in self._last.values.items() if n not in asked}
+            message = replace(message, values={**last, **message.values})
         self._last = message
 
     def _show_values(self, message: p.Previews) -> None:
@@ -324,7 +356,12 @@ class RunController(QObject):
         self._canvas.node_state.set_values(values)
         if message.step is None and (message.watch or self.target is None):
             have = {name.partition(":")[0] for name in values}
-            stale = [r.id for r in document.nodes.values() if r.name not in have]
+            if message.names is None:
+                asked: Iterable[str] = document.names
+            else:
+                asked = (n.removeprefix(scope) for n in message.names if n.startswith(scope))
+            records = (document.node_named(name) for name in asked if name not in have)
+            stale = [record.id for record in records if record is not None]
             self._canvas.node_state.clear_values(stale)
 
     def _values_here(self, message: p.Previews) -> set[str]:

@@ -27,6 +27,8 @@ log = logging.getLogger("nodeflow")
 
 DEBOUNCE_MS = 40
 """Pause after an edit before values are asked for: a drag of a slider is one question."""
+LOOK_MS = 30
+"""Pause after the view has moved before the values that have come into sight are asked for."""
 PATIENCE_MS = 4000
 """An answer that took longer no longer holds back the next question."""
 CRASHES, CRASH_WINDOW = 3, 60.0
@@ -49,6 +51,11 @@ def engine_client(on_message: Callable[[p.Message], None]) -> Client:
     from nodeflow.host.client import EngineClient
 
     return EngineClient(on_message)
+
+
+def _everything() -> None:
+    """All nodes are shown."""
+    return None
 
 
 class _Inbox:
@@ -118,6 +125,8 @@ class EngineLink(QObject):
         self._folder = workspace.base_dir
         self._plugins = ""
         self._wanted_threads: int | None = None
+        self._shown: Callable[[], tuple[str, ...] | None] = _everything
+        self._current: set[str] | None = None  # names with values of now; None after an edit
 
     # ---- life -------------------------------------------------------------------------------
 
@@ -181,8 +190,19 @@ class EngineLink(QObject):
         self._asked = None
         self.refresh_soon()
 
+    def show(self, names: Callable[[], tuple[str, ...] | None]) -> None:
+        """Ask for live values of the tensors that a function names; None stands for all."""
+        self._shown = names
+
+    @Slot()
+    def look(self) -> None:
+        """Ask soon for the values of what has come into sight."""
+        if self._client is not None and self._current is not None and not self._timer.isActive():
+            self._timer.start(LOOK_MS)
+
     def refresh_soon(self) -> None:
         """Ask for live values when the edits pause."""
+        self._current = None
         if self._client is not None:
             self._timer.start(DEBOUNCE_MS)
 
@@ -279,9 +299,13 @@ class EngineLink(QObject):
             return
         if self._client is None or not self._workspace.root.nodes:
             return
+        names = self._shown()
+        if self._current is not None and self._current.issuperset(names or ()):
+            return
         request = self._next()
         self._asked = (request, now)
-        self._send(p.Evaluate(self._workspace.root.revision, request))
+        self._current = set(names or ())
+        self._send(p.Evaluate(self._workspace.root.revision, request, names, follow=True))
 
     @Slot(object)
     def _on_change(self, change: Change) -> None:
@@ -339,6 +363,8 @@ class EngineLink(QObject):
             self.derived.emit(message)
             return
         if message.step is not None:
+            if self._current is not None and message.names is not None:
+                self._current &= set(message.names)
             if not self._muted:
                 self.previews.emit(message)
             return

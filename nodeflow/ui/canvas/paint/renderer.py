@@ -155,6 +155,11 @@ class Renderer(QObject):
         whole = self.frame.is_whole and not self._more.isActive()
         return whole and not self._waiting and self._scaled_from is None
 
+    @property
+    def draws_values(self) -> bool:
+        """Whether cards show values at this scale; from far away they are mere blocks."""
+        return self._viewport.camera.scale >= self._far_scale
+
     def paint(self, painter: QPainter) -> None:
         """Draw the frame, repairing what is damaged."""
         camera, now = self._viewport.camera, time.perf_counter()

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nodeflow.engine.interpreter import Interpreter, call_reference, check_values
+from nodeflow.engine.interpreter import Interpreter, call_quietly, check_values
 from nodeflow.engine.plan.passes import rewrite_schedule
 from nodeflow.engine.rng import Stream
 from nodeflow.engine.schedule.schedule import Schedule, Step, resolve_alias
@@ -178,7 +178,7 @@ class IncrementalRun:
         if not all(t.type.is_static for t in node.inputs):
             concrete = [type_of_array(a) for a in inputs]
             types = infer_types(op, concrete, node.attrs, node.name)
-        values = call_reference(node, inputs, self._stream_of)
+        values = call_quietly(node, inputs, self._stream_of)
         check_values(node, values, types)
         return values
 

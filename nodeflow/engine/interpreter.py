@@ -105,11 +105,16 @@ def call_reference(
     node: Node, inputs: Sequence[Any], stream_of: StreamOf
 ) -> tuple[np.ndarray, ...]:
     """Run a node's reference on arrays; failures become RunError with the node's name."""
+    with np.errstate(all="ignore"):
+        return call_quietly(node, inputs, stream_of)
+
+
+def call_quietly(node: Node, inputs: Sequence[Any], stream_of: StreamOf) -> tuple[np.ndarray, ...]:
+    """As `call_reference`, where numpy's warnings are off already."""
     op = node.op
     extra = {"stream": stream_of(node)} if op.random else {}
     try:
-        with np.errstate(all="ignore"):
-            result = op.reference(*inputs, **node.attrs, **extra)
+        result = op.reference(*inputs, **node.attrs, **extra)
     except NodeflowError as error:
         raise error.at(node.name) from error.__cause__
     except MemoryError as error:

@@ -26,6 +26,8 @@ class Variables(MutableMapping[str, np.ndarray]):
         self._graph = graph
         self._lock = lock
         self._arrays: dict[Node, np.ndarray] = {}
+        self.version = 0
+        """Another number whenever a value may have changed."""
 
     def __getitem__(self, name: str) -> np.ndarray:
         with self._lock:
@@ -41,7 +43,7 @@ class Variables(MutableMapping[str, np.ndarray]):
         with self._lock:
             node = self._node(name)
             self.read(node)
-            del self._arrays[node]
+            self.drop(node)
 
     def __iter__(self) -> Iterator[str]:
         """Names of the variables that have a value, in the graph's order."""
@@ -77,14 +79,17 @@ class Variables(MutableMapping[str, np.ndarray]):
 
     def drop(self, node: Node) -> np.ndarray | None:
         """Forget a variable that is no longer in the graph; returns its value."""
+        self.version += 1
         return self._arrays.pop(node, None)
 
     def put(self, node: Node, array: np.ndarray) -> None:
         """Store a copy that nobody else holds, in C order."""
+        self.version += 1
         self._arrays[node] = np.array(array, order="C", copy=True)
 
     def exchange(self, node: Node, array: np.ndarray) -> np.ndarray | None:
         """Store the array itself, which the caller gives up; returns the one it replaces."""
+        self.version += 1
         old = self._arrays.get(node)
         self._arrays[node] = array
         return old

@@ -150,7 +150,7 @@ class Evaluator:
         self.version += 1
         self.seed = self._seed()
         self.session = Session(built.graph, tier="reference", threads=self._threads, seed=self.seed)
-        self._execution = 0
+        self._execution, self._assigned = 0, -1
         self._run = IncrementalRun(
             self._live.users, self._feed, self._read, lambda node: self._stream(node)
         )
@@ -257,6 +257,9 @@ class Evaluator:
     def _forget_assigned(self) -> None:
         """Drops the values that depend on variables that have changed."""
         outcomes, held = self._run.outcomes, self.session.variables.held
+        if self.session.variables.version == self._assigned:
+            return
+        self._assigned = self.session.variables.version
         self._forget(
             [
                 node

@@ -54,7 +54,7 @@ TRAINING = ""
 """The key of `Analysis.problems` for the problems of the training settings."""
 
 FEW = 8
-"""At most so many edited nodes are inferred before the nodes downstream are collected."""
+"""With at most so many new wires, edited nodes are inferred before those downstream are visited."""
 
 _UNKNOWN = Inferred(None)
 
@@ -233,7 +233,7 @@ class Analysis:
         if names or scopes != {self.doc.scope}:
             dirty |= self._watchers
         self._touched |= changed
-        few = len(dirty) <= FEW and not self._looping
+        few = len(own.wires_added) <= FEW and not self._looping
         if few and not any(closes_loop(self.doc, wire) for wire in own.wires_added):
             return changed | self._infer_few(dirty)
         return changed | self._propagate(dirty)

@@ -299,7 +299,7 @@ class NodeDeclaration:
 
     @property
     def title(self) -> str:
-        """The op's id as words, for people: ``reduce_sum`` is ``Reduce sum``, ``lstm`` ``LSTM``."""
+        """The op's id as words: ``reduce_sum`` is ``Reduce sum``, ``lstm`` is ``LSTM``."""
         words = [_SPELLED.get(word, word) for word in self.id.split("_")]
         return " ".join([words[0][:1].upper() + words[0][1:], *words[1:]])
 

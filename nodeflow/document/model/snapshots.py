@@ -14,7 +14,7 @@ from nodeflow.document.model.records import Change
 T = TypeVar("T")
 
 LARGE = 200
-"""Edits in a change from which on a snapshot is taken; smaller changes are followed anew."""
+"""Number of edits in a change from which on a snapshot is taken of the content before it."""
 MOST = 4
 """Snapshots that are kept; the oldest is dropped first."""
 

@@ -10,6 +10,7 @@ from PySide6.QtCore import QCoreApplication, QEvent
 from PySide6.QtWidgets import QWidget
 
 import nodeflow.ui
+from nodeflow.document.edit import commands
 from nodeflow.ui.actions.action_set import ActionError, ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.actions.specs import ACTIONS, ActionSpec
@@ -77,3 +78,20 @@ def test_what_helps_a_blocked_action_is_an_action(window):
     fixes = set(re.findall(r'Blocked\([^()]*,\s*"(\w+)"\)', text))
     assert {"stop", "find", "show_problems", "restart_engine"} <= fixes
     window.actions_.require(fixes)
+
+
+def test_what_a_canvas_does_by_itself_has_its_reason_too(window):
+    actions = window.actions_
+    document = window.workspace.document
+    node = commands.add_node(document, "constant", (0, 0))
+    frame = commands.add_frame(document, (0, 0, 300, 200), "Layer")
+    for selected, blocked in (
+        ([], (True, True)),
+        ([node], (False, True)),
+        ([frame], (False, False)),
+    ):
+        window.canvas.selection.select(selected)
+        actions.refresh_now()
+        found = [actions.blocked(i) is not None for i in ("edit_selected", "frame_left")]
+        assert tuple(found) == blocked, selected
+    assert actions.blocked("walk_left") is None

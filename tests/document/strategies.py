@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from nodeflow.document.analysis import node_flags
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.subgraph_interface import port_names
-from nodeflow.document.edit import clipboard, commands, replace_op, rewiring, subgraph_ports
+from nodeflow.document.edit import (
+    clipboard,
+    commands,
+    replace_op,
+    rewiring,
+    set_flags,
+    subgraph_ports,
+)
 from nodeflow.document.edit.create_subgraph import create
 from nodeflow.document.edit.definitions import add_instance, make_independent
 from nodeflow.document.edit.unpack_subgraph import unpack_subgraph
@@ -109,12 +115,12 @@ def perform(doc: Document, act: tuple) -> None:
             case ("replace", number, op):
                 replace_op.replace_op(doc, node(number), REGISTRY.lookup(op))
             case ("mode", number, mode):
-                node_flags.toggle_mode(doc, [node(number)], mode)
+                set_flags.toggle_mode(doc, [node(number)], mode)
             case ("collapse", number):
-                node_flags.toggle_collapsed(doc, [node(number)])
+                set_flags.toggle_collapsed(doc, [node(number)])
             case ("hide", number, hidden) if doc.wires:
                 keys = sorted(doc.wires)
-                node_flags.set_hidden(doc, [keys[number % len(keys)]], hidden)
+                set_flags.set_hidden(doc, [keys[number % len(keys)]], hidden)
             case ("subgraph", numbers):
                 create(doc, [node(n) for n in numbers])
             case ("unpack", number):

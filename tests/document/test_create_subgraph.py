@@ -10,7 +10,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import nodeflow as nf
-from nodeflow.document.analysis import node_flags
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.paths import (
     find_name,
@@ -25,7 +24,7 @@ from nodeflow.document.analysis.subgraph_interface import port_names
 from nodeflow.document.analysis.wire_check import check_wire
 from nodeflow.document.build.build import build
 from nodeflow.document.build.task import Task, set_value
-from nodeflow.document.edit import clipboard, commands, subgraph_ports
+from nodeflow.document.edit import clipboard, commands, set_flags, subgraph_ports
 from nodeflow.document.edit.create_subgraph import create
 from nodeflow.document.edit.definitions import (
     add_instance,
@@ -622,10 +621,10 @@ def test_a_copied_instance_brings_its_definitions(sums):
 
 
 def test_muted_and_bypassed_instances(sums):
-    node_flags.set_mode(sums.doc, [sums.instance], "muted")
+    set_flags.set_mode(sums.doc, [sums.instance], "muted")
     with pytest.raises(NodeflowError, match="depends on `sums`, which is muted"):
         build(sums.doc).fetch("a")
-    node_flags.set_mode(sums.doc, [sums.instance], "bypassed")
+    set_flags.set_mode(sums.doc, [sums.instance], "bypassed")
     assert not [p for p in sums.analysis.all_problems() if p.severity == "error"]
     assert value(sums.doc, "a") == 4  # both outputs are the first input of their type: b
     with pytest.raises(SubgraphError, match="bypassed"):

@@ -10,7 +10,7 @@ from nodeflow.document.analysis import node_flags
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.wire_check import check_wire
 from nodeflow.document.build.build import build
-from nodeflow.document.edit import commands, rewiring
+from nodeflow.document.edit import commands, rewiring, set_flags
 from nodeflow.document.formula.export_python import python_code
 from nodeflow.document.formula.render import formula_text
 from nodeflow.document.io import flow
@@ -113,7 +113,7 @@ def test_dots_in_a_ring_are_a_loop_and_nothing_hangs():
 
 def test_what_depends_on_a_muted_node_does_not_run(chain):
     doc, ids = chain
-    node_flags.set_mode(doc, [ids["e"]], MUTED)
+    set_flags.set_mode(doc, [ids["e"]], MUTED)
     built = build(doc)
     assert {doc.nodes[i].name for i in built.muted} == {"e", "k"}
     assert "e" not in built.graph
@@ -123,7 +123,7 @@ def test_what_depends_on_a_muted_node_does_not_run(chain):
         built.fetch("k")
     with pytest.raises(GraphError, match="`e` is muted"):
         build(doc, only=["e"])
-    node_flags.set_mode(doc, [ids["e"]], "")
+    set_flags.set_mode(doc, [ids["e"]], "")
     assert value(doc, "k") == 20
 
 
@@ -132,14 +132,14 @@ def test_a_muted_node_has_no_errors(chain):
     commands.disconnect(doc, (ids["e"], "x"))
     with pytest.raises(NodeflowError):
         build(doc)
-    node_flags.set_mode(doc, [ids["e"]], MUTED)
+    set_flags.set_mode(doc, [ids["e"]], MUTED)
     assert {p.severity for p in Analysis(doc).problems_of(ids["e"])} == {"info"}
     build(doc)
 
 
 def test_a_bypassed_node_passes_its_first_input_of_the_same_type(chain):
     doc, ids = chain
-    node_flags.set_mode(doc, [ids["e"]], BYPASSED)
+    set_flags.set_mode(doc, [ids["e"]], BYPASSED)
     assert Analysis(doc).passes(ids["e"]) == {"out": "x"}
     assert value(doc, "k") == 3
     assert value(doc, "e") == np.float32(3.0)
@@ -152,7 +152,7 @@ def test_formulas_and_code_see_through_dots_and_bypassed_nodes(chain):
     dot = rewiring.add_dot(doc, (ids["e"], "x"), (500, 50))
     assert formula_text(doc, ids["e"]) == "exp(2 + 1)"
     assert formula_text(doc, dot) == "2 + 1"
-    node_flags.set_mode(doc, [ids["d"]], BYPASSED)
+    set_flags.set_mode(doc, [ids["d"]], BYPASSED)
     assert formula_text(doc, ids["e"]) == "exp(2)"
     code = python_code(doc, ids["e"])
     assert "reroute" not in code
@@ -174,7 +174,7 @@ def test_the_analysis_follows_a_bypass(chain):
     doc, ids = chain
     analysis = Analysis(doc)
     doc.subscribe(analysis.update)
-    node_flags.set_mode(doc, [ids["d"]], BYPASSED)
+    set_flags.set_mode(doc, [ids["d"]], BYPASSED)
     assert analysis.passes(ids["d"]) == {"out": "x"}
     doc.undo()
     assert analysis.passes(ids["d"]) is None
@@ -182,7 +182,7 @@ def test_the_analysis_follows_a_bypass(chain):
 
 def test_a_bypass_that_would_change_the_type_is_refused_with_the_reason(chain):
     doc, ids = chain
-    node_flags.set_mode(doc, [ids["k"]], BYPASSED)
+    set_flags.set_mode(doc, [ids["k"]], BYPASSED)
     (problem,) = Analysis(doc).problems_of(ids["k"])
     assert "no input has the type of `out`" in problem.message
     with pytest.raises(GraphError):
@@ -193,17 +193,17 @@ def test_muting_and_bypassing_change_values_so_they_are_no_mere_moves(chain):
     doc, ids = chain
     changes = []
     doc.subscribe(changes.append)
-    node_flags.set_mode(doc, [ids["e"]], MUTED)
-    node_flags.toggle_collapsed(doc, [ids["e"]])
+    set_flags.set_mode(doc, [ids["e"]], MUTED)
+    set_flags.toggle_collapsed(doc, [ids["e"]])
     assert [change.only_moves for change in changes] == [False, True]
 
 
 def test_fields_of_looks_survive_a_file_and_undo(chain):
     doc, ids = chain
     before = flow.dumps(doc)
-    node_flags.set_mode(doc, [ids["e"]], BYPASSED)
-    node_flags.toggle_collapsed(doc, [ids["e"], ids["d"]])
-    node_flags.set_hidden(doc, [(ids["d"], "y")], True)
+    set_flags.set_mode(doc, [ids["e"]], BYPASSED)
+    set_flags.toggle_collapsed(doc, [ids["e"], ids["d"]])
+    set_flags.set_hidden(doc, [(ids["d"], "y")], True)
     again = flow.loads(flow.dumps(doc))
     assert flow.dumps(again) == flow.dumps(doc)
     assert node_flags.hidden_ports(again.nodes[ids["d"]]) == ["y"]
@@ -215,9 +215,9 @@ def test_fields_of_looks_survive_a_file_and_undo(chain):
 
 def test_a_wire_in_the_place_of_a_hidden_one_is_shown(chain):
     doc, ids = chain
-    node_flags.set_hidden(doc, [(ids["d"], "y")], True)
+    set_flags.set_hidden(doc, [(ids["d"], "y")], True)
     commands.connect(doc, ids["b"], "out", ids["d"], "y")
     assert node_flags.hidden_ports(doc.nodes[ids["d"]]) == []
-    node_flags.set_hidden(doc, [(ids["d"], "y")], True)
+    set_flags.set_hidden(doc, [(ids["d"], "y")], True)
     commands.disconnect(doc, (ids["d"], "y"))
     assert doc.nodes[ids["d"]].extra == {}

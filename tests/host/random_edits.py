@@ -8,13 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 from nodeflow.document.analysis.declarations import declaration
-from nodeflow.document.analysis.node_flags import set_mode, toggle_breakpoint
 from nodeflow.document.analysis.port_names import DONE
 from nodeflow.document.analysis.ports import in_ports, out_ports
 from nodeflow.document.analysis.subgraph_interface import BORDER
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.create_subgraph import create
 from nodeflow.document.edit.definitions import add_instance, make_independent
+from nodeflow.document.edit.set_flags import set_mode, toggle_breakpoint
 from nodeflow.document.edit.unpack_subgraph import unpack_subgraph
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import OUTPUTS

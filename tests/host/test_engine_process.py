@@ -12,9 +12,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nodeflow.document.analysis.node_flags import toggle_breakpoint
 from nodeflow.document.build.task import Task
 from nodeflow.document.edit import commands
+from nodeflow.document.edit.set_flags import toggle_breakpoint
 from nodeflow.engine.events import CompileFailure
 from nodeflow.engine.session import Session
 from nodeflow.host import protocol as p

@@ -11,9 +11,10 @@ from typing import Any
 from PySide6.QtCore import QObject, QPoint, QPointF, QTimer
 from PySide6.QtWidgets import QMenu
 
-from nodeflow.document.analysis.node_flags import has_breakpoint, is_collapsed, toggle_breakpoint
+from nodeflow.document.analysis.node_flags import has_breakpoint, is_collapsed
 from nodeflow.document.analysis.passthrough import BYPASSED, MUTED, mode_of
 from nodeflow.document.analysis.ports import in_ports
+from nodeflow.document.edit.set_flags import toggle_breakpoint
 from nodeflow.document.model.records import SUBGRAPH
 from nodeflow.train.breakpoints import can_hit
 from nodeflow.ui.actions.action_set import ActionSet, action_ids, fill_menu

@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from nodeflow import resources
-from nodeflow.document.analysis import node_flags
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.declarations import declarations
-from nodeflow.document.edit import commands
+from nodeflow.document.edit import commands, set_flags
 from nodeflow.document.io import flow
 from nodeflow.document.layout import card_size
 from nodeflow.document.layout.text_width import text_width
@@ -63,7 +62,7 @@ def test_dots_and_collapsed_nodes_are_as_small_as_they_look(qtbot):
     doc = Document()
     for op in ("add", "reroute", "constant"):
         commands.add_node(doc, op, (0, 0))
-    node_flags.toggle_collapsed(doc, list(doc.nodes))
+    set_flags.toggle_collapsed(doc, list(doc.nodes))
     check(doc)
 
 

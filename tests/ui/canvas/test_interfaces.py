@@ -10,9 +10,8 @@ from PySide6.QtCore import QCoreApplication, QEvent, QPoint, Qt
 from PySide6.QtGui import QAccessible
 from PySide6.QtTest import QTest
 
-from nodeflow.document.analysis import node_flags
 from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.edit import commands
+from nodeflow.document.edit import commands, set_flags
 from nodeflow.document.model.document import Document
 from nodeflow.host.protocol import Preview
 from nodeflow.ui.canvas.a11y import interfaces
@@ -99,7 +98,7 @@ def test_a_node_says_op_type_value_and_problem(canvas) -> None:
     assert "running" in name_of(node(canvas, "sum"))
     assert node(canvas, "sum").state().busy
     assert node(canvas, "sum").text(Text.Value) == "9"
-    node_flags.set_mode(canvas.document, [canvas.ids["sum"]], "muted")
+    set_flags.set_mode(canvas.document, [canvas.ids["sum"]], "muted")
     assert "muted" in name_of(node(canvas, "sum")) and node(canvas, "sum").state().disabled
 
 

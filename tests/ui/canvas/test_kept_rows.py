@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 import nodeflow.ui  # noqa: F401  before the first Qt call
-from nodeflow.document.analysis import node_flags
-from nodeflow.document.edit import commands
+from nodeflow.document.edit import commands, set_flags
 from nodeflow.document.edit.create_subgraph import create
 from nodeflow.document.model import snapshots
 from nodeflow.document.model.document import Document
@@ -84,7 +83,7 @@ def test_at_every_step_it_is_what_a_scene_made_afresh_shows(all_kept, document, 
         stayed = set(document.nodes)
         for _ in range(rng.randint(1, 3)):  # some are not looked at
             if rng.random() < 0.2 and document.nodes:
-                node_flags.toggle_mode(document, rng.sample(list(document.nodes), 1), "muted")
+                set_flags.toggle_mode(document, rng.sample(list(document.nodes), 1), "muted")
             else:
                 edit(document, rng)
             stayed &= document.nodes.keys()

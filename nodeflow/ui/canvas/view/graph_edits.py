@@ -9,9 +9,8 @@ import numpy as np
 from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtWidgets import QWidget
 
-from nodeflow.document.analysis import node_flags
 from nodeflow.document.analysis.passthrough import REROUTE
-from nodeflow.document.edit import commands, insertables, rewiring
+from nodeflow.document.edit import commands, insertables, rewiring, set_flags
 from nodeflow.document.layout import align
 from nodeflow.document.model.records import Wire
 from nodeflow.ui.canvas.gestures.base import SMALLEST_FRAME, SNAP
@@ -126,12 +125,12 @@ class GraphEdits:
     def toggle_mode(self, mode: str) -> None:
         """Mute or bypass the selected nodes (those of a frame), or let them run again."""
         with self._signals.reporting():
-            node_flags.toggle_mode(self._scene.document, self._selection.targets(), mode)
+            set_flags.toggle_mode(self._scene.document, self._selection.targets(), mode)
 
     def toggle_collapsed(self) -> None:
         """Collapse the selected nodes (those of a frame), or open them."""
         with self._signals.reporting():
-            node_flags.toggle_collapsed(self._scene.document, self._selection.targets())
+            set_flags.toggle_collapsed(self._scene.document, self._selection.targets())
 
     # ---- searches ---------------------------------------------------------------------------
 
@@ -188,7 +187,7 @@ class GraphEdits:
         with self._signals.reporting():
             if keys:
                 hidden = all(self.is_wire_hidden(key) for key in keys)
-                node_flags.set_hidden(document, dict.fromkeys(keys), not hidden)
+                set_flags.set_hidden(document, dict.fromkeys(keys), not hidden)
 
     # ---- positions --------------------------------------------------------------------------
 

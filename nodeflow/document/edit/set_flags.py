@@ -1,0 +1,64 @@
+"""Edits of the flags of nodes and wires: breakpoints, modes, collapsed cards, hidden wires."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from nodeflow.document.analysis.node_flags import (
+    has_breakpoint,
+    hidden_ports,
+    is_collapsed,
+    with_field,
+)
+from nodeflow.document.analysis.passthrough import REROUTE
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.records import BYPASSED, MUTED, Json, mode_of
+
+
+def toggle_breakpoint(doc: Document, ids: Iterable[str]) -> None:
+    """Sets breakpoints at nodes, or removes them if all have one."""
+    ids = [i for i in ids if doc.node(i).op != REROUTE]
+    every = all(has_breakpoint(doc.node(i)) for i in ids)
+    verb = "Remove the breakpoint of" if every else "Set a breakpoint at"
+    _set(doc, verb, ids, "breakpoint", None if every else True)
+
+
+def set_mode(doc: Document, ids: Iterable[str], mode: str) -> None:
+    """Mutes or bypasses nodes; "" activates them."""
+    verb = {MUTED: "Mute", BYPASSED: "Bypass"}.get(mode, "Activate")
+    _set(doc, verb, [i for i in ids if doc.node(i).op != REROUTE], "mode", mode or None)
+
+
+def toggle_mode(doc: Document, ids: Iterable[str], mode: str) -> None:
+    """Sets the mode of nodes, or resets it if all have it."""
+    ids = [i for i in ids if doc.node(i).op != REROUTE]
+    every = all(mode_of(doc.node(i)) == mode for i in ids)
+    set_mode(doc, ids, "" if every else mode)
+
+
+def toggle_collapsed(doc: Document, ids: Iterable[str]) -> None:
+    """Collapses nodes to their titles, or opens them if all are collapsed."""
+    ids = [i for i in ids if doc.node(i).op != REROUTE]
+    every = all(is_collapsed(doc.node(i)) for i in ids)
+    _set(doc, "Open" if every else "Collapse", ids, "collapsed", None if every else True)
+
+
+def set_hidden(doc: Document, keys: Iterable[tuple[str, str]], hidden: bool) -> None:
+    """Hides wires, given by (target id, port), or shows them."""
+    keys = [key for key in keys if key in doc.wires]
+    label = f"{'Hide' if hidden else 'Show'} {'a wire' if len(keys) == 1 else f'{len(keys)} wires'}"
+    with doc.transaction(label) as t:
+        for target, port in keys:
+            record = doc.node(target)
+            ports = [p for p in hidden_ports(record) if p != port and (target, p) in doc.wires]
+            ports = sorted([*ports, port]) if hidden else ports
+            t.put_node(with_field(record, "hidden", ports or None))
+
+
+def _set(doc: Document, verb: str, ids: list[str], name: str, value: Json) -> None:
+    if not ids:
+        return
+    what = doc.node(ids[0]).name if len(ids) == 1 else f"{len(ids)} nodes"
+    with doc.transaction(f"{verb} {what}") as t:
+        for node_id in ids:
+            t.put_node(with_field(doc.node(node_id), name, value))

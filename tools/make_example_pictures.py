@@ -22,6 +22,8 @@ from PySide6.QtWidgets import QToolButton
 from nodeflow.resources import example
 from nodeflow.ui.app import make_window
 from nodeflow.ui.core.settings import Settings
+from nodeflow.ui.panels.training import TrainingPanel
+from nodeflow.ui.panels.viewer import ViewerPanel
 from nodeflow.ui.window.main_window import MainWindow
 
 LOOK_AT = {
@@ -59,10 +61,12 @@ def main() -> None:
 
 def show(window: MainWindow, node: str) -> None:
     """Train, where there is an optimizer; then select a node with its value in the viewer."""
+    training, viewer = window.panels["training"], window.panels["viewer"]
+    assert isinstance(training, TrainingPanel) and isinstance(viewer, ViewerPanel)
     wait(lambda: window.link.state == "idle")
     if window.workspace.optimizers:
         window.actions_.trigger("train")
-        wait(lambda: window.panels["training"].record.done is not None, MOST_SECONDS)
+        wait(lambda: training.record.done is not None, MOST_SECONDS)
     for name in ("palette", "inspector"):
         window.docking.docks[name].hide()
     window.docking.show("viewer")
@@ -71,8 +75,8 @@ def show(window: MainWindow, node: str) -> None:
     assert place is not None, node
     window.canvas.selection.select([place])
     window.actions_.trigger("fit")
-    wait(lambda: window.panels["viewer"].array is not None)
-    buttons = window.panels["viewer"].findChildren(QToolButton)
+    wait(lambda: viewer.array is not None)
+    buttons = viewer.findChildren(QToolButton)
     image = next(b for b in buttons if b.text() == "Image")
     image.click()
     pause(1.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 
 from nodeflow.document.analysis.analysis import TRAINING, Analysis
 from nodeflow.document.edit import commands
@@ -278,6 +278,7 @@ def test_an_edit_of_a_large_document_infers_only_what_is_downstream(inferences):
 
 @settings(max_examples=40, deadline=None)
 @given(actions)
+@example([("add", "add", (0, 0)), ("subgraph", [0]), ("wire", 0, 0, "x")])  # an instance in a loop
 def test_a_document_is_analysed_like_its_file(acts):
     doc = Document()
     analysis = Analysis(doc)

@@ -327,6 +327,7 @@ class Analysis:
         changed: set[str] = set()
         for node_id in order:
             if node_id in looping:
+                self.inside.pop(node_id, None)
                 now = Inferred(None, (self._loop_problem(nodes[node_id], looping),))
             elif node_id in waiting:
                 now = self._infer_anew(node_id)

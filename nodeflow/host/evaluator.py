@@ -16,12 +16,13 @@ import numpy as np
 
 from nodeflow.data import Dataset
 from nodeflow.document.analysis.dataset_node import DATASET
-from nodeflow.document.build.live_build import LiveBuild, Patch
+from nodeflow.document.build.live_build import LiveBuild
+from nodeflow.document.build.live_graph import Patch
 from nodeflow.document.build.task import Task
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Change
 from nodeflow.engine.feeds import as_array, sample_of
-from nodeflow.engine.incremental import ACTING, BLOCKED, Failure, IncrementalRun
+from nodeflow.engine.incremental import BLOCKED, Failure, IncrementalRun
 from nodeflow.engine.rng import Stream
 from nodeflow.engine.session import Session
 from nodeflow.errors import MissingFeed, NodeflowError, UnknownName
@@ -504,6 +505,3 @@ def _existing(tensors: Iterable[Tensor]) -> list[Tensor]:
 
 def _is_data(record: object) -> bool:
     return getattr(record, "op", None) == DATASET
-
-
-__all__ = ["ACTING", "Evaluation", "Evaluator"]

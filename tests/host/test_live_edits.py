@@ -12,6 +12,7 @@ import pytest
 
 from nodeflow.document.build.build import Build, build
 from nodeflow.document.build.task import Task
+from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
 from nodeflow.document.model.records import Change
 from nodeflow.engine.session import Session
@@ -19,6 +20,7 @@ from nodeflow.errors import NodeflowError
 from nodeflow.graph.graph import Node
 from nodeflow.host.evaluator import Evaluation, Evaluator
 
+from .documents import regression
 from .random_edits import RandomEdits
 
 SEQUENCES = 1000 if os.environ.get("NODEFLOW_NIGHTLY") else 70
@@ -148,3 +150,46 @@ def described(node: Node) -> tuple:
         node.derived_from,
         [None if t is None else t.name for t in node.alias],
     )
+
+
+def test_a_learning_rate_derives_nothing_again() -> None:
+    document = regression()
+    live = Evaluator(document)
+    document.subscribe(live.follow)
+    before = live.task.graph.node("train/learning_rate")
+    commands.set_attr(document, document.node_named("train").id, "learning_rate", 0.25)
+    assert live.is_settled
+    assert live.task.graph.node("train/learning_rate") is before
+    assert outline(live.task.build) == outline(build(document, partial=True))
+
+
+def test_a_value_derives_nothing_again_and_variables_stay() -> None:
+    document = regression()
+    live = Evaluator(document)
+    document.subscribe(live.follow)
+    live.take_variables({"b": np.float32(3)})
+    nodes = list(live.task.graph.nodes)
+    commands.set_attr(document, document.node_named("w").id, "value", [[2.0]])
+    assert live.is_settled and live.task.graph.nodes == nodes
+    assert live.session.variables["w"].item() == 2 and live.session.variables["b"] == 3
+
+
+def test_deriving_stops_for_a_request_and_is_done_later() -> None:
+    document = regression()
+    last = document.node_named("squared").id
+    for _ in range(100):  # so many nodes that there is time for a request
+        node = commands.add_node(document, "tanh", (0, 0))
+        commands.connect(document, last, "out", node, "x")
+        last = node
+    commands.connect(document, last, "out", document.node_named("loss").id, "x")
+    live = Evaluator(document)
+    document.subscribe(live.follow)
+    live.take_variables({"w": np.float32([[7.0]])})
+    xw, line = document.node_named("xw").id, document.node_named("line").id
+    commands.connect(document, xw, "out", line, "y")
+    live.settle(lambda: True)
+    assert not live.is_settled and live.previews().values["loss"].kind == "scalar"
+    live.settle()
+    assert live.is_settled
+    assert outline(live.task.build) == outline(build(document, partial=True))
+    assert live.session.variables["w"].item() == 7

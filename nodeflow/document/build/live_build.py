@@ -11,8 +11,9 @@ rare; after it everything is built anew.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.dataset_node import DATASET
@@ -21,8 +22,14 @@ from nodeflow.document.analysis.training_settings import is_optimizer
 from nodeflow.document.analysis.traversal import in_order, topological, upstream
 from nodeflow.document.build.build import fill
 from nodeflow.document.build.built import Build
+from nodeflow.document.build.derived import (
+    changed_numbers,
+    derives_late,
+    is_trained,
+    number_constants,
+)
 from nodeflow.document.build.live_flat import LiveFlat
-from nodeflow.document.build.live_graph import Interrupted, LiveGraph
+from nodeflow.document.build.live_graph import Interrupted, LiveGraph, Patch
 from nodeflow.document.build.place import (
     add,
     connect,
@@ -38,25 +45,9 @@ from nodeflow.graph.graph import Node
 from nodeflow.graph.infer import infer_types
 from nodeflow.graph.types import TensorType
 from nodeflow.ops import REGISTRY
-from nodeflow.ops.composed import Composed
 from nodeflow.ops.training_mode import FLAG
 
 GRADIENTS = "gradients"
-
-
-@dataclass
-class Patch:
-    """What became of the graph's nodes.
-
-    Attributes:
-        changed: nodes that are new, or compute something else now.
-        removed: nodes that are gone.
-        anew: the graph is another one.
-    """
-
-    changed: set[Node] = field(default_factory=set)
-    removed: set[Node] = field(default_factory=set)
-    anew: bool = False
 
 
 @dataclass
@@ -105,8 +96,8 @@ class LiveBuild:
         self._note_segments()
         nodes = self.build.document.nodes
         self._mixed = any(map(self._may_clash, self.build.document.names)) and bool(self._macros)
-        self._deriving = [i for i in self._segments if _derives_late(nodes[i])]
-        failed = [i for i in self.build.skipped if i in nodes and _derives_late(nodes[i])]
+        self._deriving = [i for i in self._segments if derives_late(nodes[i])]
+        failed = [i for i in self.build.skipped if i in nodes and derives_late(nodes[i])]
         self._before = {i: upstream(self.build.document, [i]) for i in [*self._deriving, *failed]}
 
     def _note_segments(self) -> None:
@@ -164,10 +155,6 @@ class LiveBuild:
         except _BuildAnew:
             return self._anew()
         return self._patch
-
-    def refresh_ops(self, ops: Collection[str]) -> Patch:
-        """Builds with ops as they are declared now."""
-        return self._anew()
 
     def _anew(self) -> Patch:
         self.start()
@@ -323,10 +310,10 @@ class LiveBuild:
         if segment is not None and segment.node.op is not op:
             self._take_out(record.id)
             segment = None
-        if _derives_late(record):
+        if derives_late(record):
             if segment is None:
                 self._awaiting.add(record.id)
-            if segment is None or self._differs(record, segment):
+            if segment is None or not self._set_numbers(record, segment):
                 self.stale.add(record.id)
                 self._in_order = False
         elif segment is None:
@@ -344,6 +331,30 @@ class LiveBuild:
         if sources != (tuple(inputs), types, tuple(controls)):
             return True
         return not same(segment.record.attrs, record.attrs)
+
+    def _set_numbers(self, record: NodeRecord, segment: _Segment) -> bool:
+        """Changes the constants of an optimizer's numbers; says whether that is all it takes."""
+        if not self._differs(record, segment):
+            return True
+        names = changed_numbers(segment.record, record)
+        rest = replace(record, attrs=segment.record.attrs)
+        if not names or record.id in self.stale or self._differs(rest, segment):
+            return False
+        node = segment.node
+        try:
+            bound = node.op.bind_attrs(record.attrs)
+        except NodeflowError:
+            return False
+        self._set_attrs(node, bound)
+        for constant, name in number_constants(segment.derived, record.name, names):
+            self._set_attrs(constant, {**constant.attrs, "value": float(bound[name])})
+        self._keep(record.id, node, segment.derived)
+        return True
+
+    def _set_attrs(self, node: Node, attrs: Mapping[str, Any]) -> None:
+        types = [tensor.type for tensor in node.outputs]
+        self._graph.change(node, attrs, node.inputs, node.control_inputs, types)
+        self._patch.changed.add(node)
 
     def _change(self, record: NodeRecord, segment: _Segment) -> None:
         """Changes a node in place; one with another number of outputs is replaced."""
@@ -372,7 +383,7 @@ class LiveBuild:
         connect(self.build, record, node)
         if wired or typed or valued or record.op == "placeholder":
             self._patch.changed.add(node)
-        if wired or typed or (valued and (inputs or _is_trained(old) != _is_trained(record))):
+        if wired or typed or (valued and (inputs or is_trained(old) != is_trained(record))):
             self._touch(record)
 
     def _add(self, record: NodeRecord) -> None:
@@ -478,7 +489,7 @@ class LiveBuild:
         runs = {i for i in doc.nodes if not self._is_muted(i) and not self._has_error(i)}
         order = in_order(doc, runs, late=lambda i: is_optimizer(doc.nodes[i].op))
         passes = self.build.analysis.passes
-        deriving = [i for i in order if _derives_late(doc.nodes[i]) and passes(i) is None]
+        deriving = [i for i in order if derives_late(doc.nodes[i]) and passes(i) is None]
         if self.stale and deriving != self._deriving:
             self.stale.update(deriving)  # which scope is whose depends on the order
         placed = [i for i in deriving if i in self._segments]
@@ -509,7 +520,7 @@ class LiveBuild:
         nodes.clear()
         moved: set[str] = set()
         for node_id in order:
-            if node_id in self.stale and _derives_late(doc.nodes[node_id]):
+            if node_id in self.stale and derives_late(doc.nodes[node_id]):
                 if self._derive(doc.nodes[node_id], old.get(node_id)):
                     moved.add(node_id)
             elif any(w.source in moved for w in doc.wires_into(node_id)) and self._update(node_id):
@@ -585,15 +596,3 @@ def _only_values(edit: Edit) -> bool:
     if kind_of(edit.table) != "node" or edit.before is None or edit.after is None:
         return False
     return edit.before.op == edit.after.op and mode_of(edit.before) == mode_of(edit.after)
-
-
-def _derives_late(record: NodeRecord) -> bool:
-    """Says whether a node derives others from all that is upstream of it: optimizers, gradients."""
-    if record.op not in REGISTRY:
-        return False
-    op = REGISTRY.lookup(record.op)
-    return op.macro and not isinstance(op, Composed)
-
-
-def _is_trained(record: NodeRecord) -> bool:
-    return record.op == "variable" and record.attrs.get("trainable", True) is not False

@@ -7,6 +7,7 @@ node never changes. This one belongs to one owner, which knows what became of ea
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -17,6 +18,21 @@ from nodeflow.graph.types import TensorType
 
 class Interrupted(Exception):
     """Something else is wanted before more nodes are derived."""
+
+
+@dataclass
+class Patch:
+    """What became of the graph's nodes.
+
+    Attributes:
+        changed: nodes that are new, or compute something else now.
+        removed: nodes that are gone.
+        anew: the graph is another one.
+    """
+
+    changed: set[Node] = field(default_factory=set)
+    removed: set[Node] = field(default_factory=set)
+    anew: bool = False
 
 
 class LiveGraph(Graph):

@@ -1,0 +1,49 @@
+"""Which nodes derive others, and how an edit of their attributes reaches what they derived."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from nodeflow.document.model.records import NodeRecord
+from nodeflow.graph.graph import Node
+from nodeflow.ops import REGISTRY
+from nodeflow.ops.composed import Composed
+from nodeflow.ops.macro_ops import Optimizer
+
+
+def derives_late(record: NodeRecord) -> bool:
+    """Says whether a node derives others from all that is upstream of it: optimizers, gradients."""
+    if record.op not in REGISTRY:
+        return False
+    op = REGISTRY.lookup(record.op)
+    return op.macro and not isinstance(op, Composed)
+
+
+def is_trained(record: NodeRecord) -> bool:
+    """Says whether a node is a variable that optimizers change by default."""
+    return record.op == "variable" and record.attrs.get("trainable", True) is not False
+
+
+def changed_numbers(before: NodeRecord, after: NodeRecord) -> set[str]:
+    """Returns the attributes that differ, if all of them are numbers that an optimizer holds as
+    constants of the graph (`Optimizer.numbers`); else nothing."""
+    op = REGISTRY.lookup(after.op)
+    old, new = before.attrs, after.attrs
+    names = {name for name in {*old, *new} if old.get(name) != new.get(name)}
+    return names if isinstance(op, Optimizer) and names.issubset(op.numbers) else set()
+
+
+def number_constants(
+    derived: Iterable[Node], owner: str, names: set[str]
+) -> Iterator[tuple[Node, str]]:
+    """Yields the constants that an optimizer's numbers became, one per dtype, with the number."""
+    scope = f"{owner}/"
+    for node in derived:
+        if node.op.id != "constant" or not node.name.startswith(scope):
+            continue
+        name = node.name[len(scope) :]
+        base, _, count = name.rpartition("_")
+        if name in names:
+            yield node, name
+        elif base in names and count.isdecimal():
+            yield node, base

@@ -1,7 +1,7 @@
 """Values of a graph's nodes by reference, kept until what they depend on changes.
 
-A session runs fetches as a whole; here each node's value stays, and after an edit only what
-depends on it is computed again, as far as somebody wants to see it. The values are those of
+A session runs its fetches as a whole. Here the value of each node is kept; after an edit only what
+depends on it is computed again, and only where it is wanted. The values are those of
 `Session.run` in the reference tier, bit for bit: the same references on the same types, and
 logarithms of probabilities stabilised. Nothing is assigned: nodes that act are left out, with what
 depends on them.

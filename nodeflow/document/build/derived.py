@@ -1,14 +1,28 @@
-"""Which nodes derive others, and how an edit of their attributes reaches what they derived."""
+"""What was derived for a node, which nodes derive others, and which edits reach derived nodes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
-from nodeflow.document.model.records import NodeRecord
+from nodeflow.document.model.records import NodeRecord, mode_of
 from nodeflow.graph.graph import Node
+from nodeflow.graph.types import TensorType
 from nodeflow.ops import REGISTRY
 from nodeflow.ops.composed import Composed
 from nodeflow.ops.macro_ops import Optimizer
+
+
+@dataclass
+class Segment:
+    """The node of the graph that a document's node is, and what was derived for it."""
+
+    node: Node
+    derived: tuple[Node, ...]
+    record: NodeRecord
+    types: tuple[TensorType, ...]
+    """Those of the inputs, as the derived nodes know them."""
+    controls: tuple[Node, ...]
 
 
 def derives_late(record: NodeRecord) -> bool:
@@ -17,6 +31,14 @@ def derives_late(record: NodeRecord) -> bool:
         return False
     op = REGISTRY.lookup(record.op)
     return op.macro and not isinstance(op, Composed)
+
+
+def only_values(before: NodeRecord | None, after: NodeRecord | None) -> bool:
+    """Says whether an edit of a node leaves its op, its name and its mode as they are."""
+    if before is None or after is None:
+        return False
+    named = before.op == after.op and before.name == after.name
+    return named and mode_of(before) == mode_of(after)
 
 
 def is_trained(record: NodeRecord) -> bool:

@@ -2,7 +2,7 @@
 
 What is inside an instance gets its path as id (`n9/n4`) and its scope as name (`dense/W`), as name
 scopes have it in TensorFlow 1. Wires through border nodes become wires between the nodes at their
-ends. So whoever builds or runs a document knows nothing of subgraphs.
+ends. So building and running need no subgraphs.
 
 An instance stays as it is where it cannot be replaced (its problem is then found by the analysis)
 or where it is bypassed: it passes on what comes in.

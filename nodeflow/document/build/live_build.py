@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from nodeflow.document.analysis.analysis import Analysis
@@ -23,10 +24,12 @@ from nodeflow.document.analysis.traversal import in_order, topological, upstream
 from nodeflow.document.build.build import fill
 from nodeflow.document.build.built import Build
 from nodeflow.document.build.derived import (
+    Segment,
     changed_numbers,
     derives_late,
     is_trained,
     number_constants,
+    only_values,
 )
 from nodeflow.document.build.live_flat import LiveFlat
 from nodeflow.document.build.live_graph import Interrupted, LiveGraph, Patch
@@ -39,27 +42,14 @@ from nodeflow.document.build.place import (
     sources_of,
 )
 from nodeflow.document.model.document import Document
-from nodeflow.document.model.records import Change, Edit, NodeRecord, kind_of, same
+from nodeflow.document.model.records import Change, NodeRecord, kind_of, same
 from nodeflow.errors import CycleError, NodeflowError
 from nodeflow.graph.graph import Node
 from nodeflow.graph.infer import infer_types
-from nodeflow.graph.types import TensorType
 from nodeflow.ops import REGISTRY
 from nodeflow.ops.training_mode import FLAG
 
 GRADIENTS = "gradients"
-
-
-@dataclass
-class _Segment:
-    """The node of the graph that a document's node is, and what was derived for it."""
-
-    node: Node
-    derived: tuple[Node, ...]
-    record: NodeRecord
-    types: tuple[TensorType, ...]
-    """Those of the inputs, as the derived nodes know them."""
-    controls: tuple[Node, ...]
 
 
 class _BuildAnew(Exception):
@@ -91,7 +81,7 @@ class LiveBuild:
         self._in_order = True
         self._stopped = False
         self._patch = Patch()
-        self._segments: dict[str, _Segment] = {}
+        self._segments: dict[str, Segment] = {}
         self._macros: dict[str, str] = {}
         self._note_segments()
         nodes = self.build.document.nodes
@@ -146,7 +136,7 @@ class LiveBuild:
         changed = self.build.analysis.update(flat_change)
         if flat_change.only_moves:
             return Patch()
-        if any(not _only_values(edit) for edit in change.edits):
+        if any(kind_of(e.table) != "node" or not only_values(*e[2:]) for e in change.edits):
             self.build.__dict__.pop("settings", None)
         self._patch = Patch()
         try:
@@ -191,6 +181,8 @@ class LiveBuild:
         waiting = {i for i in changed if i in nodes}
         waiting.update(record.id for record in change.nodes_added)
         for before, after in change.nodes_changed:
+            if after.id not in changed and self._set_value(before, after):
+                continue
             waiting.add(after.id)
             if before.name != after.name:
                 self._rename(before, after)
@@ -199,6 +191,21 @@ class LiveBuild:
         if change.wires_added or change.wires_removed or change.nodes_added:
             self._in_order = False
         self._update_all(waiting | self._behind_dots(waiting))
+
+    def _set_value(self, before: NodeRecord, after: NodeRecord) -> bool:
+        """Gives a node other attributes that leave its types as they are; says whether that is all
+        there is to an edit of it."""
+        segment = self._segments.get(after.id)
+        if segment is None or segment.node.op.macro or after.op == "placeholder":
+            return False
+        if not only_values(before, after):
+            return False
+        node, segment.record = segment.node, after
+        node.attrs = MappingProxyType(node.op.bind_attrs(after.attrs))
+        self._patch.changed.add(node)
+        if node.inputs or is_trained(before) != is_trained(after):
+            self._touch(after)
+        return True
 
     def _behind_dots(self, ids: set[str]) -> set[str]:
         """The nodes behind dots: a dataset's column comes through them without a tensor."""
@@ -323,7 +330,7 @@ class LiveBuild:
         elif self._differs(record, segment):
             self._derive_again(record, segment)
 
-    def _differs(self, record: NodeRecord, segment: _Segment) -> bool:
+    def _differs(self, record: NodeRecord, segment: Segment) -> bool:
         """Says whether what a macro node derives may be something else now."""
         inputs, controls = sources_of(self.build, record)
         types = tuple(t.type for t in inputs)
@@ -332,7 +339,7 @@ class LiveBuild:
             return True
         return not same(segment.record.attrs, record.attrs)
 
-    def _set_numbers(self, record: NodeRecord, segment: _Segment) -> bool:
+    def _set_numbers(self, record: NodeRecord, segment: Segment) -> bool:
         """Changes the constants of an optimizer's numbers; says whether that is all it takes."""
         if not self._differs(record, segment):
             return True
@@ -356,7 +363,7 @@ class LiveBuild:
         self._graph.change(node, attrs, node.inputs, node.control_inputs, types)
         self._patch.changed.add(node)
 
-    def _change(self, record: NodeRecord, segment: _Segment) -> None:
+    def _change(self, record: NodeRecord, segment: Segment) -> None:
         """Changes a node in place; one with another number of outputs is replaced."""
         node, op, old = segment.node, segment.node.op, segment.record
         sources, waits = sources_of(self.build, record)
@@ -399,7 +406,7 @@ class LiveBuild:
             self._keep(record.id, node, derived)
             self._patch.changed.update((*derived, node))
 
-    def _derive_again(self, record: NodeRecord, old: _Segment) -> None:
+    def _derive_again(self, record: NodeRecord, old: Segment) -> None:
         """Derives a macro node's nodes anew; the node itself stays the same object."""
         self._take_out(record.id)
         self._add(record)
@@ -414,7 +421,7 @@ class LiveBuild:
             self._macros[node.name] = node_id
             controls = sources_of(self.build, record)[1]
         types = tuple(t.type for t in node.inputs)
-        self._segments[node_id] = _Segment(node, derived, record, types, tuple(controls))
+        self._segments[node_id] = Segment(node, derived, record, types, tuple(controls))
 
     def _remove(self, record: NodeRecord) -> None:
         """Takes a node out that is no longer in the document."""
@@ -470,7 +477,7 @@ class LiveBuild:
     def settle(self, interrupted: Callable[[], bool] | None = None) -> Patch:
         """Puts the graph into the order of a fresh build, and derives again what is stale.
 
-        If `interrupted` says so meanwhile, the rest stays stale (see `is_settled`).
+        When `interrupted` returns true, the rest stays stale (see `is_settled`).
         """
         if self._in_order:
             return Patch()
@@ -531,7 +538,7 @@ class LiveBuild:
                     node.index = len(nodes)
                     nodes.append(node)
 
-    def _derive(self, record: NodeRecord, old: _Segment | None) -> bool:
+    def _derive(self, record: NodeRecord, old: Segment | None) -> bool:
         """Derives a macro node's nodes; says whether what uses it has to follow."""
         awaited, mark = record.id in self._awaiting, len(self._graph.nodes)
         self._awaiting.discard(record.id)
@@ -552,7 +559,7 @@ class LiveBuild:
         self._replace(record, old, new)
         return types != [t.type for t in old.node.outputs]
 
-    def _replace(self, record: NodeRecord, old: _Segment, new: _Segment) -> None:
+    def _replace(self, record: NodeRecord, old: Segment, new: Segment) -> None:
         """Lets the node that was there before be the one that was just derived."""
         self._graph.become(old.node, new.node)
         self._patch.removed.discard(old.node)
@@ -561,7 +568,7 @@ class LiveBuild:
         connect(self.build, record, old.node)
         self._keep(record.id, old.node, new.derived)
 
-    def _put_back(self, record: NodeRecord, old: _Segment | None) -> None:
+    def _put_back(self, record: NodeRecord, old: Segment | None) -> None:
         """Lets a macro node wait for the next `settle`, without derived nodes."""
         if old is None:
             self._awaiting.add(record.id)
@@ -589,10 +596,3 @@ class LiveBuild:
 
 
 _RUNS = object()
-
-
-def _only_values(edit: Edit) -> bool:
-    """Says whether an edit leaves wires, ops and names as they are."""
-    if kind_of(edit.table) != "node" or edit.before is None or edit.after is None:
-        return False
-    return edit.before.op == edit.after.op and mode_of(edit.before) == mode_of(edit.after)

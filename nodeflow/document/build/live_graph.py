@@ -43,8 +43,8 @@ class LiveGraph(Graph):
 
     Attributes:
         users: node -> the nodes that use its outputs, wait for it, or stand for it.
-        interrupted: asked now and then while nodes are derived; if it says so, `Interrupted` is
-            raised, and the owner cleans up.
+        interrupted: called every 64 nodes; when it returns true, adding a node raises
+            `Interrupted`, and the owner of the graph cleans up.
     """
 
     def __init__(self) -> None:

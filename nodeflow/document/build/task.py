@@ -182,7 +182,7 @@ class Task:
             for name in self.build.bindings:
                 try:
                     bound = self.binding(self.graph.tensor(name))
-                except NodeflowError:  # whoever needs the rows tells
+                except NodeflowError:  # raised where the rows are needed
                     continue
                 shape = bound.dataset.images.get(bound.column) if bound else None
                 if shape:
@@ -204,7 +204,7 @@ class Task:
         """The document's training settings, bound to this graph and data.
 
         Args:
-            breakpoints: with the nodes that pause it; left out where nobody could let it go on.
+            breakpoints: with the nodes that pause it; left out where nothing could resume it.
 
         Raises:
             GraphError: there is no optimizer, or a setting names a node that is not there.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import numpy as np
 import pytest
@@ -10,12 +10,13 @@ import pytest
 from nodeflow.engine.compiler.cache import load_kernel
 from nodeflow.engine.devicelib import abi
 from nodeflow.engine.devicelib.abi import float_slot
-from nodeflow.engine.runtime.program import Failure, ProgramBuilder, Ring, record_kernel
+from nodeflow.engine.kernels.base_kernels import RECORD, RECORD_KINDS
+from nodeflow.engine.runtime.program import Failure, ProgramBuilder, Ring
 from nodeflow.engine.runtime.thread_pool import Team
 
 HEAD = """
 import numpy as np
-from nodeflow.engine.devicelib.intrinsics import atomic_add, set_error, set_slot, slot
+from nodeflow.engine.devicelib.intrinsics import atomic_add, set_slot, slot
 from nodeflow.engine.devicelib.intrinsics import slot_f32, slot_f64
 from nodeflow.engine.devicelib.intrinsics import store
 def kernel(args, task, ntasks):
@@ -213,7 +214,7 @@ FAIL = (
     HEAD
     + """
     if slot(args, 0) != 0:
-        set_error(args, slot(args, 0), 100 - task)
+        set_slot(args, -1, slot(args, 0))
 """
 )
 
@@ -227,7 +228,7 @@ def test_a_failure_names_the_row_and_stops_the_step(log: Log) -> None:
     builder.add(load_kernel(APPEND), [log.address, 1])
     program = builder.build()
     outcome = Team(1).run(program, count=5)
-    assert outcome.failure == Failure(failing, abi.DIVISION_BY_ZERO, 100)
+    assert outcome.failure == Failure(failing, abi.DIVISION_BY_ZERO)
     assert outcome.steps == 0 and log.entries == []
     program.args(failing)[0] = 0
     outcome = Team(1).run(program, count=5)
@@ -235,21 +236,21 @@ def test_a_failure_names_the_row_and_stops_the_step(log: Log) -> None:
 
 
 @pytest.mark.parametrize("threads", [1, 2, 8])
-def test_of_several_failures_the_first_row_and_smallest_detail_are_reported(threads: int) -> None:
+def test_of_several_failures_the_first_launch_is_reported(threads: int) -> None:
     builder = ProgramBuilder()
     codes = [0, 0, abi.INDEX_OUT_OF_RANGE, abi.DIVISION_BY_ZERO]
     for code in codes:
         builder.add(load_kernel(FAIL), [code], tasks=20)
     program, team = builder.build(), Team(threads)
     for _ in range(50):
-        assert team.run(program).failure == Failure(2, abi.INDEX_OUT_OF_RANGE, 81)
+        assert team.run(program).failure == Failure(2, abi.INDEX_OUT_OF_RANGE)
 
 
 def test_a_kernel_that_raises_is_a_failure() -> None:
     source = HEAD + "    if ntasks == 1:\n        raise ValueError('no')\n"
     builder = ProgramBuilder()
     builder.add(load_kernel(source), [])
-    assert Team(1).run(builder.build()).failure == Failure(0, abi.RAISED, None)
+    assert Team(1).run(builder.build()).failure == Failure(0, abi.RAISED)
 
 
 # ---- scalars of each step -----------------------------------------------------------------------
@@ -265,10 +266,13 @@ def test_the_ring_keeps_scalars_of_every_dtype() -> None:
     ]
     ring = Ring(4, len(sources) + 1)
     builder = ProgramBuilder()
-    row = builder.add(record_kernel(), ring.args(0, [(0, "int64")] * (len(sources) + 1)))
+    columns = [(s.ctypes.data, RECORD_KINDS[str(s.dtype)]) for s in sources]
+    recorder = builder.add(load_kernel(RECORD), [0] * (4 + 2 * (len(columns) + 1)))
     program = builder.build()
-    pairs = [(s.ctypes.data, str(s.dtype)) for s in sources] + [(program.step_address, "int64")]
-    program.args(row)[:] = ring.args(program.step_address, pairs)
+    columns.append((program.step_address, RECORD_KINDS["int64"]))
+    program.args(recorder)[:] = (
+        program.step_address, ring.values.ctypes.data, 4, len(columns), *chain(*columns)
+    )  # fmt: skip
     assert Team(1).run(program, first_step=5, count=4).steps == 4
     rows = ring.rows(5, 4)
     assert rows[:, :5].tolist() == [[1.5, 0.1, -7, 1 << 40, 1]] * 4
@@ -301,7 +305,7 @@ def test_a_failure_ends_its_task_and_is_told_by_the_row_that_failed(log: Log) ->
     builder.end_level()
     builder.add(load_kernel(APPEND), [log.address, 3])
     outcome = Team(2).run(builder.build())
-    assert outcome.failure == Failure(failing, abi.DIVISION_BY_ZERO, 100)
+    assert outcome.failure == Failure(failing, abi.DIVISION_BY_ZERO)
     assert log.entries == [1]
 
 

@@ -31,10 +31,9 @@ SERIAL, PARALLEL, LOOP, END_LOOP = 0, 1, 2, 3
 # the launch with which each task goes on (0: none), and spare.
 LAUNCH_SLOTS = 8
 
-# The two slots before a launch's args hold the code and the detail of a failure.
-ARGS_HEADER = 2
-CODE, DETAIL = -1, -2
-NO_DETAIL = (1 << 63) - 1
+# The slot before a launch's args holds the code of a failure, or 0.
+ARGS_HEADER = 1
+CODE = -1
 
 # Codes of failures that kernels report.
 RAISED = 1

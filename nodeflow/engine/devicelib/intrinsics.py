@@ -20,8 +20,6 @@ from numba.core.errors import TypingError
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array, populate_array
 
-from nodeflow.engine.devicelib.abi import CODE, DETAIL
-
 I1, I8, I32, I64 = ir.IntType(1), ir.IntType(8), ir.IntType(32), ir.IntType(64)
 F32, F64 = ir.FloatType(), ir.DoubleType()
 _ORDER = "seq_cst"
@@ -191,40 +189,14 @@ def atomic_store(typingctx, address, value):
     return types.void(types.int64, types.int64), codegen
 
 
-def _read_modify_write(operation):
-    def codegen(context, builder, sig, args):
-        return builder.atomic_rmw(operation, _at(builder, args[0], None, I64), args[1], _ORDER)
-
-    return types.int64(types.int64, types.int64), codegen
-
-
 @intrinsic
 def atomic_add(typingctx, address, value):
     """Add to the int64 at ``address``; returns what was there before."""
-    return _read_modify_write("add")
 
+    def codegen(context, builder, sig, args):
+        return builder.atomic_rmw("add", _at(builder, args[0], None, I64), args[1], _ORDER)
 
-@intrinsic
-def atomic_max(typingctx, address, value):
-    """Keep the larger of the int64 at ``address`` and ``value``; returns the old one."""
-    return _read_modify_write("max")
-
-
-@intrinsic
-def atomic_min(typingctx, address, value):
-    """Keep the smaller of the int64 at ``address`` and ``value``; returns the old one."""
-    return _read_modify_write("min")
-
-
-@njit(error_model="numpy")
-def set_error(args, code, detail):
-    """Report a failure of this launch, with a code of `abi`; the dispatch loop stops.
-
-    ``detail`` is the number of the element concerned; of several the smallest is kept, so that the
-    report does not depend on the order in which tasks ran.
-    """
-    atomic_max(args + 8 * CODE, code)
-    atomic_min(args + 8 * DETAIL, detail)
+    return types.int64(types.int64, types.int64), codegen
 
 
 # -- calls by address -----------------------------------------------------------------------------

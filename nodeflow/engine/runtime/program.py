@@ -29,7 +29,7 @@ import numpy as np
 from nodeflow.engine.compiler.cache import load_kernel
 from nodeflow.engine.compiler.object_code import Kernel
 from nodeflow.engine.devicelib import abi
-from nodeflow.engine.kernels.base_kernels import RECORD, RECORD_KINDS, dispatch_loop_source
+from nodeflow.engine.kernels.base_kernels import dispatch_loop_source
 
 
 @lru_cache(maxsize=1)
@@ -38,18 +38,12 @@ def dispatch_loop() -> Kernel:
     return load_kernel(dispatch_loop_source(), "dispatch_loop")
 
 
-def record_kernel() -> Kernel:
-    """Kernel that writes scalars into row ``step % size`` of a ring (see `Ring`)."""
-    return load_kernel(RECORD, "record")
-
-
 @dataclass(frozen=True)
 class Failure:
-    """A kernel reported an error: which launch, which code of `abi`, which element (or None)."""
+    """A kernel reported an error: which launch, which code of `abi`."""
 
     launch: int
     code: int
-    detail: int | None
 
 
 @dataclass(frozen=True)
@@ -112,7 +106,7 @@ class ProgramBuilder:
             work: how long all tasks take compared with other launches; threads get equal shares.
             after: the launch of the open level that it follows, with as many tasks.
         """
-        self._args += (abi.NO_DETAIL, 0)
+        self._args += [0] * abi.ARGS_HEADER
         self._launches.append(_Launch(kernel.address, len(self._args), tasks, work))
         self._args += args
         self._kernels.append(kernel)
@@ -166,7 +160,9 @@ class Program:
         self._levels = levels
         self._kernels = kernels  # their code must outlive the program
         self._args = np.array(args or [0], np.int64)
-        self._offsets = np.array([r.args for r in launches] + [len(args) + 2], np.int64)
+        self._offsets = np.array(
+            [r.args for r in launches] + [len(args) + abi.ARGS_HEADER], np.int64
+        )
         self._work = [r.work for r in launches]
         self._next = [r.next for r in launches]
         self._position = _positions(levels, len(launches))
@@ -254,11 +250,8 @@ class Program:
         if not failed.size:
             return None
         launch = int(failed[0])
-        detail = int(self._args[starts[launch] + abi.DETAIL])
-        failure = Failure(launch, int(codes[launch]), None if detail == abi.NO_DETAIL else detail)
         self._args[starts + abi.CODE] = 0
-        self._args[starts + abi.DETAIL] = abi.NO_DETAIL
-        return failure
+        return Failure(launch, int(codes[launch]))
 
     def _lay_out(self) -> None:
         """Segments from levels: neighbouring serial levels become one."""
@@ -336,14 +329,6 @@ class Ring:
 
     def __init__(self, size: int, columns: int) -> None:
         self.values = np.zeros((size, max(columns, 1)), np.float64)
-
-    def args(self, program_step: int, sources: Sequence[tuple[int, str]]) -> list[int]:
-        """Args for `record_kernel`: the step's address and (address, dtype) of each scalar."""
-        size = len(self.values)
-        slots = [program_step, self.values.ctypes.data, size, len(sources)]
-        for address, dtype in sources:
-            slots += (address, RECORD_KINDS[dtype])
-        return slots
 
     def rows(self, first_step: int, count: int) -> np.ndarray:
         """Copy of the rows of steps first_step to first_step + count - 1, oldest first."""

@@ -131,7 +131,11 @@ class Engine:
     def _settle(self) -> None:
         """Derive nodes again until a request arrives, then send the previews that need them."""
         assert self._evaluator is not None
-        self._evaluator.settle(lambda: not self._inbox.empty())
+        try:
+            self._evaluator.settle(lambda: not self._inbox.empty())
+        except Exception:
+            self._evaluator.rebuild()
+            raise
         if self._evaluator.is_settled and self._pending is not None:
             self._evaluate(self._pending)
 
@@ -228,6 +232,7 @@ class Engine:
                 evaluation.notices,
                 watch=request.watch,
                 names=request.names,
+                pending=evaluation.pending,
             )
         )
         if not request.watch and self._control is None:

@@ -51,6 +51,9 @@ def _figures(array: np.ndarray) -> tuple[float | None, float | None, float | Non
     """Minimum, maximum and mean over the finite elements."""
     if array.size == 0:
         return None, None, None
+    if array.ndim == 0:  # most nodes of a large graph, so without numpy's calls
+        value = float(array)
+        return (value, value, value) if math.isfinite(value) else (None, None, None)
     values = array.astype(np.float64, copy=False).ravel()
     if not np.isfinite(values.sum()):
         values = values[np.isfinite(values)]

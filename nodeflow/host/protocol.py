@@ -269,8 +269,8 @@ class Previews:
 
     ``notices`` say what the user has to know about the data, such as a stand-in for MNIST. While
     training, all but the first message have only the values that the training changes. ``names``
-    are those of the request; None means all. A second message with the same request number follows
-    if values have to wait for derived nodes.
+    are those of the request; None means all. ``pending`` values come in a second message with the
+    same request number, once derived nodes are up to date.
     """
 
     revision: int
@@ -281,6 +281,7 @@ class Previews:
     step: int | None = None
     watch: bool = True
     names: tuple[str, ...] | None = None
+    pending: bool = False
 
 
 @dataclass(frozen=True)

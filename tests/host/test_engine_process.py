@@ -278,7 +278,7 @@ def test_gradients_come_after_the_values_of_the_documents_own_nodes(talk):
     commands.connect(document, document.node_named("x").id, "out", *_into(document, "error", "y"))
     talk.send(p.Evaluate(document.revision, 2))
     answers = [talk.wait_for(p.Previews) for _ in range(2)]
-    assert [answer.request for answer in answers] == [2, 2]
+    assert [(answer.request, answer.pending) for answer in answers] == [(2, True), (2, False)]
     assert "slope" not in answers[0].values and "loss" in answers[0].values
     assert answers[1].values["slope"].mean != first["slope"].mean
 

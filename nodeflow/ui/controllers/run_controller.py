@@ -354,7 +354,7 @@ class RunController(QObject):
             inside = (name for name in values if name.startswith(scope))
             values = {name[len(scope) :]: message.values[name] for name in inside}
         self._canvas.node_state.set_values(values)
-        if message.step is None and (message.watch or self.target is None):
+        if message.step is None and not message.pending and (message.watch or self.target is None):
             have = {name.partition(":")[0] for name in values}
             if message.names is None:
                 asked: Iterable[str] = document.names

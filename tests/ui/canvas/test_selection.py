@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPointF, QSize, Qt
 
+from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.edit import commands
 from nodeflow.document.model.document import Document
 from nodeflow.ui.canvas.gestures.box_select import BoxSelect
@@ -21,7 +22,9 @@ def scene(qapp):
     document = Document()
     for index in range(3):
         commands.add_node(document, "constant", (300 * index, 0), attrs={"value": 1.0})
-    scene = SceneModel(document, None, lambda slots, structure: None)
+    analysis = Analysis(document)
+    document.subscribe(analysis.update)
+    scene = SceneModel(document, analysis, lambda slots, structure: None)
     yield scene
     scene.close()
 
@@ -68,7 +71,7 @@ def test_what_is_deleted_is_not_selected(scene, selection):
 def test_another_document_starts_with_nothing_selected(scene, selection):
     frame = commands.add_frame(scene.document, (0, 0, 200, 200), "One")
     selection.select([frame])
-    scene.set_document(scene.document, None)
+    scene.set_document(scene.document, scene.analysis)
     selection.clear()
     assert selection.ids() == [] == selection.seen[-1] and not selection.is_frame
 

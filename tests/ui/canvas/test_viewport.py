@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from PySide6.QtCore import QPointF, QRectF, QSize
 
+from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.edit import commands
 from nodeflow.document.model.document import Document
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
@@ -27,7 +28,9 @@ def scene(qapp):
     document = Document()
     for index, at in enumerate(((0, 0), (900, 40), (400, 900))):
         commands.add_node(document, "constant", at, name=f"n{index}", attrs={"value": 1.0})
-    scene = SceneModel(document, None, lambda slots, structure: None)
+    analysis = Analysis(document)
+    document.subscribe(analysis.update)
+    scene = SceneModel(document, analysis, lambda slots, structure: None)
     yield scene
     scene.close()
 

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from nodeflow.document.analysis import ports
+from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.dataset_node import DATASET
 from nodeflow.document.analysis.declarations import declaration
 from nodeflow.document.analysis.node_flags import has_breakpoint, is_collapsed
@@ -62,7 +63,7 @@ def _wires(index: Mapping[str, Mapping[Any, Wire]], node_id: str) -> Iterable[Wi
 class CardBuilder:
     """Builds cards; holds what is not in the document: values and run states by node."""
 
-    def __init__(self, document: Document, analysis: Any) -> None:
+    def __init__(self, document: Document, analysis: Analysis) -> None:
         self.document = document
         self.analysis = analysis
         self.values: dict[str, Any] = {}
@@ -129,7 +130,7 @@ class CardBuilder:
             return self._make_sides(record, op)
         into = _wires(document.incoming, node_id)
         out = _wires(document.outgoing, node_id)
-        known = self.analysis.out_types(node_id) if self.analysis is not None else None
+        known = self.analysis.out_types(node_id)
         key = (
             op,
             id(record.attrs) if record.attrs else 0,
@@ -211,7 +212,7 @@ class CardBuilder:
         self, node_id: str, inputs: tuple[PortData, ...], outputs: tuple[PortData, ...]
     ) -> tuple[tuple[int, int], ...]:
         """Pairs of the inputs and outputs that a bypassed node joins."""
-        found = self.analysis.passes(node_id) if self.analysis is not None else None
+        found = self.analysis.passes(node_id)
         if not found:
             return ()
         places = {port.name: index for index, port in enumerate(inputs)}
@@ -222,10 +223,10 @@ class CardBuilder:
         )
 
     def _type(self, node_id: str, port: str) -> Any | None:
-        return self.analysis.type_of(node_id, port) if self.analysis is not None else None
+        return self.analysis.type_of(node_id, port)
 
     def _problems(self, node_id: str) -> list[Any]:
-        return self.analysis.problems.get(node_id, []) if self.analysis is not None else []
+        return self.analysis.problems.get(node_id, [])
 
 
 def severity_of(problem: Any) -> str:

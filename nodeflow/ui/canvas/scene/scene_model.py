@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from PySide6.QtCore import QRectF
 
+from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.node_flags import hidden_ports
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Change, Wire
@@ -62,11 +63,11 @@ class SceneModel:
     added, removed, moved or rewired.
     """
 
-    def __init__(self, document: Document, analysis: Any, listener: Listener) -> None:
+    def __init__(self, document: Document, analysis: Analysis, listener: Listener) -> None:
         self._listener = listener
         self._subscribe(document, analysis)
 
-    def set_document(self, document: Document, analysis: Any) -> None:
+    def set_document(self, document: Document, analysis: Analysis) -> None:
         """Follow another document; the arrays start anew.
 
         ``analysis`` must be updated before this model receives a change.
@@ -78,7 +79,7 @@ class SceneModel:
         """Stop listening to the document."""
         self._unsubscribe()
 
-    def _subscribe(self, document: Document, analysis: Any) -> None:
+    def _subscribe(self, document: Document, analysis: Analysis) -> None:
         self.document = document
         self.builder = CardBuilder(document, analysis)
         self.nodes: SlotMap[str] = SlotMap()
@@ -106,14 +107,14 @@ class SceneModel:
         self._add_nodes(document.nodes)
 
     @property
-    def analysis(self) -> Any:
-        """What is known of types and problems; None for a document that is not analysed."""
+    def analysis(self) -> Analysis:
+        """What is known of types and problems."""
         return self.builder.analysis
 
     @property
     def _known(self) -> object:
         """Identifies the state of the analysis, see `Analysis.stamp`."""
-        return None if self.analysis is None else self.analysis.stamp
+        return self.analysis.stamp
 
     # ---- reading ----------------------------------------------------------------------------
 

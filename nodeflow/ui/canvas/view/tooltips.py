@@ -33,7 +33,7 @@ def tooltip(scene: SceneModel, hit: Hit) -> str:
 
 def _port_tip(scene: SceneModel, hit: Hit) -> str:
     assert hit.port is not None
-    kind = scene.analysis.type_of(hit.node, hit.port.name) if scene.analysis else None
+    kind = scene.analysis.type_of(hit.node, hit.port.name)
     lines = [f"<b>{escape(hit.port.name)}</b> {escape(str(kind)) if kind else ''}"]
     if hit.port.optional:
         lines.append("optional")
@@ -64,10 +64,10 @@ def _wire_tip(scene: SceneModel, key: tuple[str, str]) -> str:
     if wire is None:
         return ""
     source, target = scene.document.nodes[wire.source], scene.document.nodes[wire.target]
-    kind = scene.analysis.type_of(wire.source, wire.source_port) if scene.analysis else None
+    kind = scene.analysis.type_of(wire.source, wire.source_port)
     ends = f"{source.name}:{wire.source_port} → {target.name}:{wire.target_port}"
     return f"{escape(ends)}<br>{escape(str(kind))}" if kind else escape(ends)
 
 
 def _problems(scene: SceneModel, node_id: str) -> list[Problem]:
-    return scene.analysis.problems.get(node_id, []) if scene.analysis else []
+    return scene.analysis.problems.get(node_id, [])

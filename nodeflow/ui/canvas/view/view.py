@@ -6,8 +6,6 @@ All of them change the document by commands only, and paint what changed when it
 
 from __future__ import annotations
 
-from typing import Any
-
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import (
     QContextMenuEvent,
@@ -24,6 +22,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QWidget
 
+from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.model.document import Document
 from nodeflow.ui.canvas.a11y import descriptions
 from nodeflow.ui.canvas.a11y.interfaces import AccessibleCanvas, attach
@@ -66,7 +65,7 @@ class CanvasView(QWidget):
     def __init__(
         self,
         document: Document,
-        analysis: Any,
+        analysis: Analysis,
         theme: Theme = LIGHT,
         parent: QWidget | None = None,
         keys: CanvasKeys | None = None,
@@ -152,7 +151,7 @@ class CanvasView(QWidget):
         """The document that is shown."""
         return self.scene.document
 
-    def set_document(self, document: Document, analysis: Any) -> None:
+    def set_document(self, document: Document, analysis: Analysis) -> None:
         """Show another document; ``analysis`` must be updated before the canvas gets a change."""
         self.mouse.cancel_gesture()
         self.animation.stop()

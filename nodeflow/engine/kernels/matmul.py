@@ -175,7 +175,8 @@ class ProductKernel(Kernel[Product]):
         starts = (*part_offsets(shape, *layout, lowering.first), 0)
         shapes = [[d or 0 for d in t.shape] for t in types]
         height = self.task_height(work.actions, work.action, lowering)
-        split = None if height is None else Split(m, height, height)
+        empty = m * n == 0  # then one task does nothing
+        split = None if height is None or empty else Split(m, height, height)
         launches = []
         for index in np.ndindex(*shapes[2][:-2]):
             at = [

@@ -79,12 +79,12 @@ class Draft:
 
     # ---- of actions ---------------------------------------------------------------------------
 
-    @cached_property
+    @property
     def fetched(self) -> set[int]:
         """Storages whose values are fetched."""
         return {self.actions.storage[s] for s in self.actions.fetches if s is not None}
 
-    @cached_property
+    @property
     def written(self) -> set[int]:
         """Storages whose values are assigned to variables."""
         return {self.actions.storage[s] for s in self.schedule.writes.values()}
@@ -97,7 +97,7 @@ class Draft:
             raise RunError(f"{type_} has an unknown size")
         return size * numpy_dtype(type_.dtype).itemsize
 
-    # ---- of groups ----------------------------------------------------------------------------
+    # ---- of groups, from the pass ``launches`` on ---------------------------------------------
 
     @cached_property
     def made_by(self) -> dict[int, Group]:

@@ -126,8 +126,8 @@ def _finished(draft: Draft) -> Plan:
 def lower(draft: Draft) -> None:
     """Make actions of the schedule's steps."""
     draft.lowered = build_actions(draft.schedule, draft.types, draft.chosen)
-    for what in draft.schedule.stabilised:
-        draft.note("stabilise", what)
+    for rewrite, what in draft.schedule.rewritten:
+        draft.note(rewrite, what)
     draft.actions.rewritten = draft.rewritten
 
 

@@ -1,4 +1,4 @@
-"""From fetches to a straight list of steps: pruned, ordered, every read and assign resolved.
+"""Schedules: what a set of fetches needs, as a straight list of steps in order.
 
 A schedule is in single-assignment form: each slot is written once. A read of a variable is a slot
 of its own, a read after an assign is the assign's slot, and what the run commits to each variable
@@ -40,7 +40,7 @@ class Schedule:
         reads: slot of each variable's value from before the run.
         writes: slot of the value that the run commits to each variable.
         fetches: slot of each fetched tensor, None for a node without outputs.
-        stabilised: what the rewrite `stabilise` did, in words.
+        rewritten: ids of rewrites of the schedule, with what they did, in words.
     """
 
     slots: list[Tensor] = field(default_factory=list)
@@ -49,7 +49,7 @@ class Schedule:
     reads: dict[Node, int] = field(default_factory=dict)
     writes: dict[Node, int] = field(default_factory=dict)
     fetches: list[int | None] = field(default_factory=list)
-    stabilised: tuple[str, ...] = ()
+    rewritten: tuple[tuple[str, str], ...] = ()
 
     def last_uses(self) -> list[int]:
         """For each slot, the index of the last step that uses it, or of the one that makes it.

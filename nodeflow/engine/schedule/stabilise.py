@@ -1,7 +1,7 @@
-"""Logarithms of probabilities without the probabilities between: the rewrite ``stabilise``.
+"""The rewrite ``stabilise``: logarithms of softmax and sigmoid, and their gradients, in one step.
 
 Where a softmax or sigmoid underflows to 0, its logarithm is minus infinity, and the gradient, built
-from the graph as written, divides by that 0. What both are together is harmless:
+from the graph as written, divides by that 0. Both together are harmless:
 
     log(softmax(x)) = log_softmax(x)       its gradient: h - softmax(x) * sum(h)
     log(sigmoid(x)) = -softplus(-x)                      h * (1 - sigmoid(x))
@@ -74,7 +74,8 @@ class _Stabiliser:
             return self.given, self.types
         dead = self._unused(loose)
         steps = [s for s in self.steps if s.outputs not in dead]
-        new = replace(self.given, slots=self.slots, steps=steps, stabilised=tuple(self.notes))
+        notes = [*self.given.rewritten, *(("stabilise", note) for note in self.notes)]
+        new = replace(self.given, slots=self.slots, steps=steps, rewritten=tuple(notes))
         return new, self.types
 
     def _replaced(self, step: Step) -> bool:

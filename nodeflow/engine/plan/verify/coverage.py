@@ -105,9 +105,9 @@ def data_dependent_writes_are_bounded(facts: Facts) -> Iterator[Broken]:
             if region.bound is None:
                 continue
             size, bound = facts.size(region.storage), region.bound
-            told = launch.args[bound.argument]
-            if told != bound.extent or (bound.extent and size % bound.extent):
-                text = f"data are checked against {told} instead of {bound.extent}"
+            checked = launch.args[bound.argument]
+            if checked != bound.extent or (bound.extent and size % bound.extent):
+                text = f"data are checked against {checked} instead of {bound.extent}"
                 yield Broken(text, event, region.storage)
 
 

@@ -140,7 +140,7 @@ class Session:
             return pack(results), profiler.trace()
 
     def explain(self, fetches: Any, feed_dict: Mapping[Any, Any] | None = None) -> str:
-        """The optimised plan of a run as text: what was rewritten, fused, the memory, the code."""
+        """The optimized plan of a run as text: what was rewritten, fused, the memory, the code."""
         from nodeflow.engine.inspect.explain import explain
         from nodeflow.engine.plan.plan import make_plan
 

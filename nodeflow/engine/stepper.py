@@ -146,7 +146,7 @@ class Stepper:
             return profiler.trace()
 
     def explain(self) -> str:
-        """The optimised plan of a step as text, as `Session.explain`."""
+        """The optimized plan of a step as text, as `Session.explain`."""
         from nodeflow.engine.inspect.explain import explain
         from nodeflow.engine.plan.plan import make_plan
 

@@ -59,7 +59,7 @@ def inspect_source(source: str) -> Inspection:
 
 @dataclass(frozen=True)
 class _Built:
-    """A kernel as an optimised LLVM module."""
+    """A kernel as an optimized LLVM module."""
 
     symbol: str
     types: dict[str, str]
@@ -97,7 +97,7 @@ def _translated(source: str, function: Callable) -> _Built | None:
     try:
         library, module, types = translate_source(source, function)
         machine = library._codegen._tm
-        return _Built(ENTRY_NAME, types, _optimised(module, library, machine), machine)
+        return _Built(ENTRY_NAME, types, _optimized(module, library, machine), machine)
     except Exception:
         return None
 
@@ -139,7 +139,7 @@ def _contexts() -> tuple[Any, Any]:
     return typing, target
 
 
-def _optimised(module: Any, library: Any, machine: Any) -> Any:
+def _optimized(module: Any, library: Any, machine: Any) -> Any:
     """LLVM's module with everything that it calls, after LLVM's passes.
 
     numba would run some of them before, for reference counts, and place the code in memory.

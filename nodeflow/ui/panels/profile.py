@@ -78,7 +78,7 @@ def totals(trace: dict[str, Any], times: int) -> list[Total]:
 
 
 class ProfilePanel(QWidget):
-    """Ops by time, and the optimised plan as text.
+    """Ops by time, and the optimized plan as text.
 
     Signals:
         profile_requested: the user wants to measure.

@@ -1,0 +1,151 @@
+"""Compare two checkouts of nodeflow in alternating pairs: is a change slower or faster?
+
+    python benchmarks/versions.py --before ../older [--after .] [--part engine] [--pairs 9]
+
+Parts: ``engine`` (the cases of engine.py, each warm in a process of its own), ``startup`` and
+``canvas`` (those programs, run again for each pair). A ratio is the time after divided by the time
+before, of neighbouring runs; printed are the median of all pairs and its 95 % interval (bootstrap,
+Efron, 1979). One JSON line per figure. Other load makes the interval wide, not the ratio wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+ENGINE = (
+    *("mnist", "mnist_1", "mnist_10", "mnist_1000", "adam", "momentum", "elem", "chain", "wide"),
+    *("rnn", "cnn", "reduce_sum", "reduce_mean", "reduce_max", "reduce_softmax", "reduce_argmax"),
+)
+STARTUP = ("import nodeflow", "nodeflow --help", "nodeflow run", "window")
+CANVAS = ("pan", "zoom")
+SECONDS = 0.4
+
+Pair = tuple[float, float]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="compare two checkouts in alternating pairs")
+    parser.add_argument("--before", type=Path, required=True)
+    parser.add_argument("--after", type=Path, default=ROOT)
+    parser.add_argument("--part", choices=PARTS, action="append", help="default: all")
+    parser.add_argument("--case", action="append", help="default: all of the part")
+    parser.add_argument("--pairs", type=int, default=9)
+    options = parser.parse_args()
+    checkouts = options.before.resolve(), options.after.resolve()
+    for name in options.part or PARTS:
+        part, cases = PARTS[name]
+        for case in options.case or cases:
+            for figure, pairs in part(checkouts, case, options.pairs):
+                print(json.dumps({"part": name, "case": figure, **summary(pairs)}), flush=True)
+
+
+def summary(pairs: list[Pair]) -> dict[str, object]:
+    """The median ratio after / before, its 95 % interval, and both medians."""
+    ratios = np.array([after / before for before, after in pairs])
+    drawn = np.random.default_rng(1).choice(ratios, (10_000, len(ratios)))
+    low, high = np.percentile(np.median(drawn, axis=1), [2.5, 97.5])
+    before, after = (statistics.median(side) for side in zip(*pairs, strict=True))
+    return {
+        "ratio": round(float(np.median(ratios)), 3),
+        "interval": [round(float(low), 3), round(float(high), 3)],
+        "before": round(before, 4),
+        "after": round(after, 4),
+        "pairs": len(pairs),
+    }
+
+
+def environment(checkout: Path) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(checkout)}
+
+
+def engine(checkouts: tuple[Path, Path], case: str, pairs: int) -> Iterator[tuple[str, list[Pair]]]:
+    """Microseconds per unit of work; both processes are warm and take turns."""
+    workers = [
+        subprocess.Popen(
+            [sys.executable, str(checkout / "benchmarks" / "worker.py"), "nodeflow", case],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment(checkout),
+            text=True,
+        )
+        for checkout in checkouts
+    ]
+    first = [json.loads(w.stdout.readline())["result"] for w in workers]  # type: ignore[union-attr]
+    if first[0] != first[1]:
+        print(f"{case}: the results differ", file=sys.stderr)
+
+    def turn(worker: subprocess.Popen[str]) -> float:
+        assert worker.stdin is not None and worker.stdout is not None
+        worker.stdin.write(f"{SECONDS}\n")
+        worker.stdin.flush()
+        return statistics.median(json.loads(worker.stdout.readline())["us"])
+
+    for worker in workers:
+        turn(worker)
+    yield case, [in_turn(i, lambda side: turn(workers[side])) for i in range(pairs)]
+    for worker in workers:
+        worker.kill()
+        worker.communicate()
+
+
+def in_turn(index: int, run: Callable[[int], float]) -> Pair:
+    """Run both sides, the other one first every second time."""
+    order = (0, 1) if index % 2 == 0 else (1, 0)
+    found = {side: run(side) for side in order}
+    return found[0], found[1]
+
+
+def program(checkout: Path, name: str, *arguments: str) -> list[dict]:
+    """The JSON lines that a benchmark of a checkout prints."""
+    command = [sys.executable, str(checkout / "benchmarks" / name), *arguments]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=True, env=environment(checkout), cwd=checkout
+    )
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+
+def startup(
+    checkouts: tuple[Path, Path], case: str, pairs: int
+) -> Iterator[tuple[str, list[Pair]]]:
+    """Seconds of a fresh process."""
+
+    def run(side: int) -> float:
+        return program(checkouts[side], "startup.py", "--runs", "1", "--case", case)[0]["median_s"]
+
+    yield case, [in_turn(i, run) for i in range(pairs)]
+
+
+def canvas(checkouts: tuple[Path, Path], case: str, pairs: int) -> Iterator[tuple[str, list[Pair]]]:
+    """Milliseconds of processor time per frame, 10 000 nodes."""
+    found: dict[str, list[Pair]] = {}
+    arguments = ("--nodes", "10000", "--case", case)
+    for index in range(pairs):
+        results: dict[int, list[dict]] = {}
+
+        def run(side: int, into: dict[int, list[dict]] = results) -> float:
+            into[side] = program(checkouts[side], "canvas.py", *arguments)
+            return 0.0
+
+        in_turn(index, run)
+        for before, after in zip(results[0], results[1], strict=True):
+            for key in ("cpu_p50", "cpu_p50_ms", "p50_ms"):
+                if key in before and key in after:
+                    name = f"{before['case']} {key}"
+                    found.setdefault(name, []).append((before[key], after[key]))
+    yield from found.items()
+
+
+PARTS = {"engine": (engine, ENGINE), "startup": (startup, STARTUP), "canvas": (canvas, CANVAS)}
+
+if __name__ == "__main__":
+    main()

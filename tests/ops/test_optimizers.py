@@ -320,7 +320,7 @@ def test_a_schedule_counts_the_steps_of_its_optimizer() -> None:
 def test_a_schedule_must_be_a_scalar() -> None:
     with nf.Graph():
         rates = nf.warm_up(nf.constant(TIMES))
-        with pytest.raises(ShapeError, match="schedule has shape") as caught:
+        with pytest.raises(ShapeError, match="schedule must be a scalar") as caught:
             nf.adam(nf.variable(1.0), rates)
         assert caught.value.port == "schedule"
 

@@ -11,7 +11,7 @@ costs little."""
 LARGEST = 4096
 """Steps of a chunk at most: the ring that records scalars holds as many."""
 GROWTH = 4
-"""A chunk has at most so many times the steps of the one before, whose time may have been noise."""
+"""The most that a chunk grows over the one before, whose time may have been noise."""
 
 
 class Chunker:

@@ -74,7 +74,7 @@ class IncrementalRun:
         self.cancelled = threading.Event()
         self._users = users
         self._feed, self._read, self._stream_of = feed, read, stream_of
-        self._bytes = 0
+        self._bytes = 0  # at least what is kept: `forget` does not count
         self._trimmed: set[Node] = set()
 
     def forget(self, nodes: Iterable[Node]) -> set[Node]:
@@ -87,16 +87,13 @@ class IncrementalRun:
         while waiting:
             node = waiting.pop()
             outcome = outcomes.pop(node, None)
-            if type(outcome) is tuple:
-                for array in outcome:
-                    self._bytes -= 0 if array is None else array.nbytes
-            elif outcome is not None:
+            if outcome is None:
+                if node not in trimmed:
+                    continue
+                trimmed.discard(node)
+            elif type(outcome) is not tuple:
                 self.failures.pop(node, None)
                 self.unfed.discard(node)
-            elif node in trimmed:
-                trimmed.discard(node)
-            else:
-                continue
             gone.add(node)
             waiting += users.get(node, ())
         return gone
@@ -110,23 +107,31 @@ class IncrementalRun:
         outcomes = self.outcomes
         self.cancelled.clear()
         stack = [node for node in wanted if node not in outcomes]
+        opened: dict[Node, list[Node]] = {}  # what they need is above them on the stack
         with np.errstate(all="ignore"):
             while stack:
                 node = stack[-1]
                 if node in outcomes:
                     stack.pop()
                     continue
-                missing = [other for other in _needs(node) if other not in outcomes]
-                if missing:
-                    stack += missing
-                    continue
+                needs = opened.pop(node, None)
+                if needs is None:
+                    needs = _needs(node)
+                    missing = [other for other in needs if other not in outcomes]
+                    if missing:
+                        opened[node] = needs
+                        stack += missing
+                        continue
                 if self.cancelled.is_set():
                     raise Cancelled("the run was stopped")
                 stack.pop()
-                self._store(node, self._outcome(node))
+                self._store(node, self._outcome(node, needs))
 
     def trim(self) -> None:
         """Gives memory back if too much is kept; the oldest values go first."""
+        if self._bytes <= MOST_BYTES:
+            return
+        self._bytes = sum(map(_size, self.outcomes.values()))
         if self._bytes <= MOST_BYTES:
             return
         for node in list(self.outcomes):
@@ -134,7 +139,7 @@ class IncrementalRun:
             if type(outcome) is tuple:
                 del self.outcomes[node]
                 self._trimmed.add(node)
-                self._bytes -= sum(a.nbytes for a in outcome if a is not None)
+                self._bytes -= _size(outcome)
             if self._bytes <= MOST_BYTES // 2:
                 return
 
@@ -142,15 +147,17 @@ class IncrementalRun:
         self.outcomes[node] = outcome
         self._trimmed.discard(node)
         if type(outcome) is tuple:
-            for array in outcome:
-                self._bytes += 0 if array is None else array.nbytes
+            self._bytes += _size(outcome)
         elif isinstance(outcome, Failure):
             self.failures[node] = outcome.error
 
-    def _outcome(self, node: Node) -> Outcome:
+    def _outcome(self, node: Node, needs: list[Node]) -> Outcome:
         outcomes = self.outcomes
-        if node.op.id in ACTING or any(type(outcomes[n]) is not tuple for n in _needs(node)):
+        if node.op.id in ACTING:
             return BLOCKED
+        for other in needs:
+            if type(outcomes[other]) is not tuple:
+                return BLOCKED
         try:
             return self._values(node)
         except MissingFeed:
@@ -173,9 +180,12 @@ class IncrementalRun:
             return tuple(None if t is None else self._value(t) for t in node.alias)
         if op.id in _STABILISED and _may_be_stabilised(node):
             return (self._stabilised(node),)
-        inputs = [self._value(t) for t in node.inputs]
+        inputs, is_static = [], True
+        for tensor in node.inputs:
+            inputs.append(self._value(tensor))
+            is_static = is_static and tensor.type.is_static
         types = [t.type for t in node.outputs]
-        if not all(t.type.is_static for t in node.inputs):
+        if not is_static:
             concrete = [type_of_array(a) for a in inputs]
             types = infer_types(op, concrete, node.attrs, node.name)
         values = call_quietly(node, inputs, self._stream_of)
@@ -203,6 +213,17 @@ class IncrementalRun:
         value = values[slot]
         assert value is not None
         return value
+
+
+def _size(outcome: Outcome) -> int:
+    """The bytes of a node's values."""
+    if type(outcome) is not tuple:
+        return 0
+    size = 0
+    for array in outcome:
+        if array is not None:
+            size += array.nbytes
+    return size
 
 
 def _needs(node: Node) -> list[Node]:

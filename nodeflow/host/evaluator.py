@@ -178,9 +178,13 @@ class Evaluator:
         return TrainingSettings().seed if seed is None else seed
 
     def _forget(self, nodes: Iterable[Node]) -> None:
-        for node in self._run.forget(nodes):
-            for tensor in node.outputs:
-                self._shown.pop(tensor, None)
+        gone = self._run.forget(nodes)
+        if len(gone) < len(self._shown):
+            for node in gone:
+                for tensor in node.outputs:
+                    self._shown.pop(tensor, None)
+        else:
+            self._shown = {t: shown for t, shown in self._shown.items() if t.node not in gone}
 
     # ---- variables ----------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from nodeflow.document.edit import commands
+from nodeflow.engine import incremental
 from nodeflow.host.evaluator import Evaluator
 from tests.host.documents import expression, regression
 
@@ -126,3 +127,17 @@ def test_while_training_only_what_it_changes_is_looked_at_again():
     assert everything["x"].step is None and everything["w"].step == 3
     evaluator.session.variables["w"] = np.float32([[2.0]])
     assert evaluator.previews(step=5, still=False).values["xw"].array.tolist() == [[0], [2], [4]]
+
+
+@pytest.mark.parametrize(("most", "kept"), [(8, 4), (64, 24)])
+def test_old_values_are_dropped_only_if_too_many_are_kept(monkeypatch, most, kept):
+    monkeypatch.setattr(incremental, "MOST_BYTES", most)
+    document = expression()
+    evaluator = Evaluator(document)
+    document.subscribe(evaluator.follow)
+    b = document.node_named("b").id
+    for value in range(3, 20):
+        commands.set_attr(document, b, "value", float(value))
+        assert texts(evaluator.previews())["a"] == str((value + 1) * (1 + 2))
+        outcomes = evaluator._run.outcomes.values()
+        assert sum(array.nbytes for arrays in outcomes for array in arrays) == kept

@@ -218,7 +218,11 @@ class Analysis:
             changed.add(record.id)
         names = {record.name for record in (*own.nodes_added, *own.nodes_removed)}
         dirty.update(record.id for record in own.nodes_added)
+        many = len(own.nodes_changed) > 1
         for before, after in own.nodes_changed:
+            alike = before.op == after.op and before.name == after.name
+            if many and alike and self._stays(after):
+                continue  # the copies of an edited node in all instances need no order
             dirty.add(after.id)
             if before.name != after.name:
                 dirty.update(w.target for w in self.doc.wires_out_of(after.id))
@@ -299,6 +303,11 @@ class Analysis:
         if self._update_training():
             changed.add(TRAINING)
         return changed
+
+    def _stays(self, record: NodeRecord) -> bool:
+        """Returns whether the types of a node's sources still give it the result that it has."""
+        now = self._infer_cached(record)
+        return now is not None and now == self._results.get(record.id)
 
     def _infer_few(self, dirty: set[str]) -> set[str]:
         """As `_propagate`, without loops: visits nodes downstream only if types change."""
@@ -398,9 +407,16 @@ class Analysis:
         self.inside.pop(record.id, None)
         if record.id in self.doc.borders.values():
             return self._infer_border(record)
+        found = self._infer_cached(record)
+        if found is None:
+            return infer_node(self.doc, record, self.out_types, self.kind_of, self._base_dir)
+        return found
+
+    def _infer_cached(self, record: NodeRecord) -> Inferred | None:
+        """The result of a node that depends on nothing but its wires, else None."""
         key = cache_key(self.doc, record, self.out_types)
         if key is None:
-            return infer_node(self.doc, record, self.out_types, self.kind_of, self._base_dir)
+            return None
         found = self._cache.get(key)
         if found is None:
             found = infer_node(self.doc, record, self.out_types, _is_tensor, self._base_dir)

@@ -11,7 +11,7 @@ or where it is bypassed: it passes on what comes in.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from nodeflow.document.analysis.dataset_node import DATASET
@@ -156,7 +156,8 @@ def flat_record(flat: Flat, place: Place, record: NodeRecord) -> NodeRecord:
     record = _in_scope(place, record)
     if place.outer is None:
         return record
-    record = replace(record, id=place.ids + record.id, name=place.names + record.name)
+    key, name = place.ids + record.id, place.names + record.name
+    record = NodeRecord(key, record.op, name, record.attrs, record.pos, record.extra)
     if place.muted:
         flat.muted_by[record.id] = place.muted
         record = with_field(record, "mode", MUTED)

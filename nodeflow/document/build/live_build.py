@@ -18,7 +18,7 @@ from typing import Any
 
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.dataset_node import DATASET
-from nodeflow.document.analysis.passthrough import MUTED, REROUTE, mode_of
+from nodeflow.document.analysis.passthrough import MUTED, mode_of
 from nodeflow.document.analysis.training_settings import is_optimizer
 from nodeflow.document.analysis.traversal import in_order, topological, upstream
 from nodeflow.document.build.build import fill
@@ -35,6 +35,7 @@ from nodeflow.document.build.live_flat import LiveFlat
 from nodeflow.document.build.live_graph import Interrupted, LiveGraph, Patch
 from nodeflow.document.build.place import (
     add,
+    behind_dots,
     connect,
     pass_on,
     skip,
@@ -46,10 +47,15 @@ from nodeflow.document.model.records import Change, NodeRecord, kind_of, same
 from nodeflow.errors import CycleError, NodeflowError
 from nodeflow.graph.graph import Node
 from nodeflow.graph.infer import infer_types
+from nodeflow.graph.op import Op
 from nodeflow.ops import REGISTRY
 from nodeflow.ops.training_mode import FLAG
 
 GRADIENTS = "gradients"
+
+
+_Checked = dict[tuple[Op, int], MappingProxyType[str, Any]]
+"""Checked attributes: all copies of a definition's node share theirs."""
 
 
 class _BuildAnew(Exception):
@@ -176,12 +182,13 @@ class LiveBuild:
 
     def _follow(self, change: Change, changed: set[str]) -> None:
         nodes = self.build.document.nodes
+        checked: _Checked = {}
         for record in change.nodes_removed:
             self._remove(record)
         waiting = {i for i in changed if i in nodes}
         waiting.update(record.id for record in change.nodes_added)
         for before, after in change.nodes_changed:
-            if after.id not in changed and self._set_value(before, after):
+            if after.id not in changed and self._set_value(before, after, checked):
                 continue
             waiting.add(after.id)
             if before.name != after.name:
@@ -190,9 +197,9 @@ class LiveBuild:
         waiting.update(w.target for w in change.wires_removed if w.target in nodes)
         if change.wires_added or change.wires_removed or change.nodes_added:
             self._in_order = False
-        self._update_all(waiting | self._behind_dots(waiting))
+        self._update_all(waiting | behind_dots(self.build.document, waiting))
 
-    def _set_value(self, before: NodeRecord, after: NodeRecord) -> bool:
+    def _set_value(self, before: NodeRecord, after: NodeRecord, checked: _Checked) -> bool:
         """Gives a node other attributes that leave its types as they are; says whether that is all
         there is to an edit of it."""
         segment = self._segments.get(after.id)
@@ -201,23 +208,15 @@ class LiveBuild:
         if not only_values(before, after):
             return False
         node, segment.record = segment.node, after
-        node.attrs = MappingProxyType(node.op.bind_attrs(after.attrs))
+        attrs = checked.get((node.op, id(after.attrs)))
+        if attrs is None:
+            attrs = MappingProxyType(node.op.bind_attrs(after.attrs))
+            checked[node.op, id(after.attrs)] = attrs
+        node.attrs = attrs
         self._patch.changed.add(node)
         if node.inputs or is_trained(before) != is_trained(after):
             self._touch(after)
         return True
-
-    def _behind_dots(self, ids: set[str]) -> set[str]:
-        """The nodes behind dots: a dataset's column comes through them without a tensor."""
-        doc, found = self.build.document, set()
-        stack = [i for i in ids if doc.nodes[i].op == REROUTE]
-        while stack:
-            for wire in doc.wires_out_of(stack.pop()):
-                if wire.target not in found:
-                    found.add(wire.target)
-                    if doc.nodes[wire.target].op == REROUTE:
-                        stack.append(wire.target)
-        return found
 
     def _update_all(self, waiting: set[str]) -> None:
         """Updates nodes, and others as far as they depend on what changes."""

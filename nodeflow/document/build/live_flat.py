@@ -58,7 +58,9 @@ class LiveFlat:
         if edits is None:
             return None
         result = Change(change.label, tuple(edits), change.revision)
-        self.flat.document.apply_change(result)
+        for edit in edits:
+            self.flat.document.apply(edit)
+        self.flat.document.revision = change.revision
         return result
 
     def _edits(self, change: Change) -> list[Edit] | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from nodeflow.document.analysis.dataset_node import DATASET
-from nodeflow.document.analysis.passthrough import origin
+from nodeflow.document.analysis.passthrough import REROUTE, origin
 from nodeflow.document.analysis.port_names import FEED, input_names, is_control, port_order
 from nodeflow.document.build.built import Build
+from nodeflow.document.model.document import Document
 from nodeflow.document.model.problems import Problem
 from nodeflow.document.model.records import NodeRecord, Wire
 from nodeflow.errors import MissingInput, NodeflowError
@@ -128,3 +129,16 @@ def skip(build: Build, record: NodeRecord, error: NodeflowError) -> None:
     problem = Problem(record.name, error.port, text, error.hint, kind=type(error).__name__)
     build.skipped[record.id] = [problem]
     build.found.setdefault(record.id, []).append(problem)
+
+
+def behind_dots(doc: Document, ids: Iterable[str]) -> set[str]:
+    """Returns the nodes behind dots: a dataset's column comes through them without a tensor."""
+    found: set[str] = set()
+    stack = [i for i in ids if doc.nodes[i].op == REROUTE]
+    while stack:
+        for wire in doc.wires_out_of(stack.pop()):
+            if wire.target not in found:
+                found.add(wire.target)
+                if doc.nodes[wire.target].op == REROUTE:
+                    stack.append(wire.target)
+    return found

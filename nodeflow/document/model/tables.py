@@ -167,6 +167,8 @@ class GraphTables(ABC):
             self.outgoing.setdefault(after.source, {})[after.key] = after
 
     def _index_name(self, before: NodeRecord | None, after: NodeRecord | None) -> None:
+        if before and after and (before.name, before.op) == (after.name, after.op):
+            return
         if before is not None and self.ids_by_name.get(before.name) == before.id:
             del self.ids_by_name[before.name]
             self._names.freed(before.name)

@@ -797,3 +797,19 @@ def test_unpacking_leaves_out_a_wire_that_starts_where_nothing_comes_out():
     unpack_subgraph(doc, instance)
     assert sorted(record.op for record in doc.nodes.values()) == ["constant", "relu"]
     assert not doc.wires
+
+
+@pytest.mark.parametrize("border", [INPUTS, OUTPUTS])
+def test_unpacking_leaves_out_what_a_border_waits_for(border):
+    doc = Document()
+    constant = commands.add_node(doc, "constant", (0, 0), attrs={"value": 1.0})
+    relu = commands.add_node(doc, "relu", (0, 0))
+    commands.connect(doc, constant, "out", relu, "x")
+    instance = create(doc, [relu])
+    inside = doc.definitions()[0]
+    first = commands.add_node(inside, "constant", (0, 0), attrs={"value": 2.0})
+    commands.connect(inside, first, "out", inside.borders[border], "control.0")
+    unpack_subgraph(doc, instance)
+    assert {(w.source, w.target, w.target_port) for w in doc.wires.values()} == {
+        (constant, relu, "x")
+    }

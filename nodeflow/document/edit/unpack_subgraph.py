@@ -168,7 +168,7 @@ def _out_of(steps: list[str], move: _Move) -> list[str] | None:
 def _wires(doc: Document, move: _Move) -> Iterator[Wire]:
     """The wires of values without the instance."""
     inside, ids = move.inside, move.ids
-    inputs, outputs = inside.borders.get(INPUTS), inside.borders.get(OUTPUTS)
+    inputs = inside.borders.get(INPUTS)
     node = move.record.id
 
     def start(wire: Wire) -> tuple[str, str] | None:
@@ -180,7 +180,7 @@ def _wires(doc: Document, move: _Move) -> Iterator[Wire]:
         return None if outer is None or outer.source == node else (outer.source, outer.source_port)
 
     for wire in inside.wires.values():
-        source = start(wire) if wire.target != outputs else None
+        source = start(wire) if wire.target in ids else None  # else a border
         if source is not None:
             yield Wire(*source, ids[wire.target], wire.target_port)
     for wire in doc.wires_out_of(node):

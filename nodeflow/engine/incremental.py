@@ -147,7 +147,9 @@ class IncrementalRun:
         self.outcomes[node] = outcome
         self._trimmed.discard(node)
         if type(outcome) is tuple:
-            self._bytes += _size(outcome)
+            for array in outcome:
+                if array is not None:
+                    self._bytes += array.nbytes
         elif isinstance(outcome, Failure):
             self.failures[node] = outcome.error
 
@@ -219,11 +221,7 @@ def _size(outcome: Outcome) -> int:
     """The bytes of a node's values."""
     if type(outcome) is not tuple:
         return 0
-    size = 0
-    for array in outcome:
-        if array is not None:
-            size += array.nbytes
-    return size
+    return sum(array.nbytes for array in outcome if array is not None)
 
 
 def _needs(node: Node) -> list[Node]:
@@ -231,7 +229,8 @@ def _needs(node: Node) -> list[Node]:
     if node.op.id == "variable":
         return []
     needs = [tensor.node for tensor in node.inputs]
-    needs += node.control_inputs
+    if node.control_inputs:
+        needs += node.control_inputs
     if node.alias:
         needs += [tensor.node for tensor in node.alias if tensor is not None]
     return needs

@@ -128,8 +128,9 @@ def call_quietly(node: Node, inputs: Sequence[Any], stream_of: StreamOf) -> tupl
         raise RunError(f"{op.id} failed: {text}", node=node.name) from error
     if result is None:
         return ()
-    results = result if isinstance(result, (tuple, list)) else (result,)
-    return tuple(np.asarray(r) for r in results)
+    if isinstance(result, (tuple, list)):
+        return tuple(np.asarray(r) for r in result)
+    return (np.asarray(result),)
 
 
 def _drops(schedule: Schedule) -> list[list[int]]:

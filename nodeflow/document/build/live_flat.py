@@ -59,7 +59,7 @@ class LiveFlat:
             return None
         result = Change(change.label, tuple(edits), change.revision)
         for edit in edits:
-            self.flat.document.apply(edit)
+            self.flat.document.write(edit.table, edit)
         self.flat.document.revision = change.revision
         return result
 

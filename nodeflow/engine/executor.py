@@ -62,7 +62,7 @@ class Executor:
     def results(self, values: Values) -> list[Any]:
         """What the last run's caller gets for each fetch: arrays of its own, a scalar for rank 0,
         None for a node without outputs."""
-        compiled = self._compiled if self.tier == "compiled" else None
+        compiled = self._compilation.result if self.tier == "compiled" else None
         own = set() if compiled is None else set(compiled.results)
 
         def result(slot: int | None) -> Any:
@@ -93,39 +93,36 @@ class Executor:
 
     def stop(self) -> None:
         """End a compiled run that is going on, soon."""
-        if self._compiled is not None:
-            self._compiled.stop()
+        if self._compilation.result is not None:
+            self._compilation.result.stop()
 
     def commit(self, values: Values, variables: Variables) -> None:
         """Store what the last run assigned. Arrays that kernels wrote change places with the old
         ones, the others are copied."""
-        direct = {}
-        if self.tier == "compiled" and self._compiled is not None:
-            direct = dict(self._compiled.shadows)
+        compiled = self._compilation.result if self.tier == "compiled" else None
+        direct = {} if compiled is None else dict(compiled.shadows)
         for variable, slot in self.schedule.writes.items():
             value = values[slot]
             assert value is not None
             if variable not in direct:
                 variables.put(variable, value)
         for variable, array in direct.items():
-            assert self._compiled is not None
+            assert compiled is not None
             old = variables.exchange(variable, array)
             if old is None or old.shape != array.shape:
                 old = np.empty_like(array)
-            self._compiled.replace_shadow(variable, old)
+            compiled.replace_shadow(variable, old)
 
     # ---- getting compiled ---------------------------------------------------------------------
 
-    @property
-    def _compiled(self) -> CompiledPlan | None:
-        return self._compilation.result
-
     def _ready(self) -> CompiledPlan | None:
         """The compiled plan, if it is wanted and ready."""
+        if self._compilation.result is not None:
+            return self._compilation.result
         if self._wanted == "compiled":
             return self._compilation.complete()
         if self._wanted == "reference" or self._runs < WARM_RUNS:
-            return self._compiled
+            return None
         return self._compilation.poll()
 
     def _make_plan(self) -> Plan | None:

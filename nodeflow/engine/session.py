@@ -102,7 +102,7 @@ class Session:
             RunError: an op failed; names the node. Nothing is then assigned.
             Cancelled: ``cancel`` was called while it ran.
         """
-        with self._context.exclusive():
+        with self._context.lock:
             executor, given, pack = self._prepare(fetches, feed_dict)
             self._last = executor
             execution = self._runs
@@ -124,7 +124,7 @@ class Session:
         """
         from nodeflow.engine.inspect.profile import Profiler
 
-        with self._context.exclusive():
+        with self._context.lock:
             executor, given, pack = self._prepare(fetches, feed_dict)
             compiled = executor.compile_now()
             stream_of = self._context.stream_of("run", self._runs)
@@ -144,14 +144,15 @@ class Session:
         from nodeflow.engine.inspect.explain import explain
         from nodeflow.engine.plan.plan import make_plan
 
-        with self._context.exclusive():
+        with self._context.lock:
             executor, _, _ = self._prepare(fetches, feed_dict)
             return explain(make_plan(executor.schedule, executor.types, self.without))
 
     def _prepare(
         self, fetches: Any, feed_dict: Mapping[Any, Any] | None
     ) -> tuple[Executor, dict[int, np.ndarray], Callable[[list[Any]], Any]]:
-        """Whatever runs the fetches, its inputs, and how its results are packed."""
+        """What runs the fetches, its inputs, and how its results are packed; under the lock."""
+        self._context.check_open()
         targets, pack = flatten_fetches(self.graph, fetches)
         feeds = {resolve_alias(t): a for t, a in check_feeds(self.graph, feed_dict).items()}
         schedule = self._schedule(targets, feeds)

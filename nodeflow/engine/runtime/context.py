@@ -52,8 +52,8 @@ class RunContext:
         self.arena = Arena()
         self.executions: Counter[str] = Counter()
         self.tier: RanTier = "reference"
-        self._lock = threading.RLock()
-        self.variables = Variables(graph, self._lock)
+        self.lock = threading.RLock()
+        self.variables = Variables(graph, self.lock)
         self._on_compile_failure = on_compile_failure
         self._compilations: weakref.WeakSet[Compilation] = weakref.WeakSet()
         self._closed = False
@@ -65,14 +65,18 @@ class RunContext:
         Raises:
             RunError: the session is closed.
         """
-        with self._lock:
-            if self._closed:
-                raise RunError("this session is closed", hint="Open a new Session.")
+        with self.lock:
+            self.check_open()
             yield
+
+    def check_open(self) -> None:
+        """Raise a RunError if the session is closed."""
+        if self._closed:
+            raise RunError("this session is closed", hint="Open a new Session.")
 
     def close(self) -> None:
         """Refuse further runs, and cancel what is being compiled."""
-        with self._lock:
+        with self.lock:
             self._closed = True
             for compilation in self._compilations:
                 compilation.cancel()

@@ -223,11 +223,12 @@ class LiveBuild:
         while waiting:
             order, looping = topological(self.build.document, waiting)
             order = [*looping, *(i for i in order if i not in looping)]
-            waiting = set()
+            later, waiting = set(order), set()
             for node_id in order:
+                later.discard(node_id)
                 if self._update(node_id):
                     wires = self.build.document.wires_out_of(node_id)
-                    waiting.update(wire.target for wire in wires)
+                    waiting.update(w.target for w in wires if w.target not in later)
 
     def _rename(self, before: NodeRecord, after: NodeRecord) -> None:
         self.build.forget_name(before.name)

@@ -16,10 +16,14 @@ from tests.ui.test_window import build_expression
 
 
 @pytest.fixture
-def export(window, tmp_path, monkeypatch):
+def export(window, tmp_path, monkeypatch, qtbot):
     """Exports with the given settings of the dialog; returns the path and the dialog."""
-    build_expression(window.workspace.document)
+    doc = window.workspace.document
+    build_expression(doc)
     window.pages.show_canvas()
+    # Values make cards taller, so sizes can be compared only once they are there.
+    state = window.canvas.node_state
+    qtbot.waitUntil(lambda: all(state.value_of(node) is not None for node in doc.nodes))
 
     def run(name, **settings):
         path, shown = tmp_path / name, []

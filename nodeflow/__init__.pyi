@@ -215,7 +215,7 @@ def add_along_axis(
 
     Args:
         indices: Where to add.
-        like: Gives the shape only.
+        like: Only its shape is used.
         axis: Axis to add along.
     """
 
@@ -285,7 +285,7 @@ def assign(
 
     Args:
         variable: Output of a variable.
-        value: What to store; same shape.
+        value: New value; same shape.
         each_step: Run it with each training step.
     """
 
@@ -307,9 +307,9 @@ def attention(
     key gets the mean of all. Vaswani and others, 2017.
 
     Args:
-        query: What is looked for.
-        key: What it is compared with.
-        value: What is given back.
+        query: Queries.
+        key: Keys.
+        value: Values.
         mask: True where a query may see a key.
         causal: Queries see no later keys.
         scale: Factor of the scores; none is 1 / sqrt(d).
@@ -363,7 +363,7 @@ def average_pool2d(
     Elements of the border do not count. Gradient: shared equally by the window's elements.
 
     Args:
-        x: Pictures.
+        x: Images.
         size: Height and width of a window, or one number for both.
         strides: Steps between windows; none is their size.
         padding: Whole windows only (valid), or also those over the border.
@@ -384,7 +384,7 @@ def average_pool2d_gradient(
 
     Args:
         x: One element per window.
-        like: Gives the shape only.
+        like: Only its shape is used.
         size: Height and width of a window, or one number for both.
         strides: Steps between windows; none is their size.
         padding: Whole windows only (valid), or also those over the border.
@@ -409,7 +409,7 @@ def batch_normalization(
     by the count. Ioffe and Szegedy, 2015.
 
     Args:
-        x: What to normalise.
+        x: Input.
         training: Whether this run is training; without a wire, the training loop decides.
         axis: Axis of the features; its size must be known.
         momentum: Share of the averages kept.
@@ -460,7 +460,7 @@ def broadcast_like(x: TensorLike, like: TensorLike, *, name: str | None = None) 
     """x repeated to the shape of `like`.
 
     Args:
-        like: Gives the shape only.
+        like: Only its shape is used.
     """
 
 def broadcast_to(
@@ -563,7 +563,7 @@ def confusion_matrix(
     Args:
         labels: Class numbers.
         predictions: Class numbers.
-        classes: How many classes there are.
+        classes: Number of classes.
     """
 
 def conv1d(
@@ -603,13 +603,13 @@ def conv1d_transpose(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """Paints each element of x as a filter; the adjoint of conv1d with the same filter.
+    """Transposed convolution of series: the adjoint of conv1d with the same filter.
 
     x (n, width, channels) and filter (width, filters / groups, channels of x) give (n, width *
     stride, filters) with padding same. As conv2d_transpose, along one axis.
 
     Args:
-        x: What to paint.
+        x: Input.
         filter: (width, filters / groups, channels of x).
         strides: Steps between windows.
         padding: Zeros around, so that sizes stay (same), or none (valid).
@@ -637,7 +637,7 @@ def conv2d(
     flipped. As many groups as channels is a depthwise convolution.
 
     Args:
-        x: Pictures.
+        x: Images.
         filter: (height, width, channels / groups, filters).
         strides: Steps between windows: height and width, or one number.
         padding: Zeros around, so that sizes stay (same), or none (valid).
@@ -661,7 +661,7 @@ def conv2d_filter_gradient(
     """What the windows of x see, weighted by the result's gradient, for filters like `like`.
 
     Args:
-        x: Pictures.
+        x: Images.
         y: Gradient of the convolution's result.
         like: Filters; gives the shape only.
         strides: Steps between windows: height and width, or one number.
@@ -688,7 +688,7 @@ def conv2d_input_gradient(
     Args:
         x: Gradient of a convolution's result.
         filter: (height, width, channels / groups, filters).
-        like: Gives the shape only.
+        like: Only its shape is used.
         strides: Steps between windows: height and width, or one number.
         padding: Zeros around, so that sizes stay (same), or none (valid).
         dilations: Steps between the elements that a window sees.
@@ -707,14 +707,14 @@ def conv2d_transpose(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """Paints each element of x as a filter, where a convolution would have seen it.
+    """Transposed convolution: adds each element of x times the filter where a convolution reads it.
 
     The adjoint of conv2d with the same filter, (height, width, filters / groups, channels of x): x
     (n, height, width, channels) gives (n, height * stride, width * stride, filters) with padding
     same, and (height - 1) * stride plus the window with valid.
 
     Args:
-        x: What to paint.
+        x: Input.
         filter: (height, width, filters / groups, channels of x).
         strides: Steps between windows: height and width, or one number.
         padding: Zeros around, so that sizes stay (same), or none (valid).
@@ -791,10 +791,10 @@ def dropout(
     seed and the node's name, or from `seed`. Gradient: the same mask. Srivastava and others, 2014.
 
     Args:
-        x: What to drop from.
+        x: Input.
         training: Whether this run is training; without a wire, the training loop decides.
         rate: Share that is dropped.
-        seed: Seed of its own; none is the run's.
+        seed: Own seed; none is the run's.
     """
 
 def einsum(
@@ -830,8 +830,8 @@ def embedding_lookup(table: TensorLike, indices: TensorLike, *, name: str | None
     is an error when run. Gradient: added up at the rows that were used.
 
     Args:
-        table: One row per thing, usually a variable.
-        indices: Which rows.
+        table: The table, usually a variable.
+        indices: Row numbers.
     """
 
 def equal(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
@@ -961,7 +961,7 @@ def focal_loss(
         labels: 0 and 1.
         logits: Scores before sigmoid.
         alpha: Weight of labels of 1.
-        gamma: How much the easy ones are neglected.
+        gamma: How strongly easy examples are weighed down.
         reduction: Mean or sum of all losses, or none to keep each.
     """
 
@@ -972,8 +972,8 @@ def gather(x: TensorLike, indices: TensorLike, axis: int = 0, *, name: str | Non
     run. Gradient: added up at the places gathered from.
 
     Args:
-        x: Where to take from.
-        indices: Which.
+        x: Source.
+        indices: Indices.
         axis: Axis to take from.
     """
 
@@ -1034,7 +1034,7 @@ def glorot_normal(
     Args:
         shape: Sizes.
         dtype: Data type.
-        seed: Seed of its own; none is the run's.
+        seed: Own seed; none is the run's.
     """
 
 def glorot_uniform(
@@ -1051,7 +1051,7 @@ def glorot_uniform(
     Args:
         shape: Sizes.
         dtype: Data type.
-        seed: Seed of its own; none is the run's.
+        seed: Own seed; none is the run's.
     """
 
 def gradient_descent(
@@ -1159,7 +1159,7 @@ def he_normal(
     Args:
         shape: Sizes.
         dtype: Data type.
-        seed: Seed of its own; none is the run's.
+        seed: Own seed; none is the run's.
     """
 
 def he_uniform(
@@ -1176,7 +1176,7 @@ def he_uniform(
     Args:
         shape: Sizes.
         dtype: Data type.
-        seed: Seed of its own; none is the run's.
+        seed: Own seed; none is the run's.
     """
 
 def hinge_loss(
@@ -1212,7 +1212,7 @@ def huber_loss(
     Args:
         labels: Target values.
         predictions: Predicted values.
-        delta: Where it becomes linear.
+        delta: Error above which it is linear.
         reduction: Mean or sum of all losses, or none to keep each.
     """
 
@@ -1286,7 +1286,7 @@ def layer_normalization(
     scale and offset, if wired, broadcast to x. Ba, Kiros and Hinton, 2016.
 
     Args:
-        x: What to normalise.
+        x: Input.
         scale: Factor; 1 if there is no wire.
         offset: Added at the end; 0 if there is no wire.
         axis: Axis or axes of one row; none means all.
@@ -1490,7 +1490,7 @@ def max_pool2d(
     by row.
 
     Args:
-        x: Pictures.
+        x: Images.
         size: Height and width of a window, or one number for both.
         strides: Steps between windows; none is their size.
         padding: Whole windows only (valid), or also those over the border.
@@ -1707,7 +1707,7 @@ def pad(
     Args:
         paddings: A pair [before, after] for each axis.
         value: The value of a constant border.
-        mode: What the border is made of.
+        mode: Kind of border.
     """
 
 def part_of_concat(
@@ -1738,7 +1738,7 @@ def place_slice(
     """Zeros in the shape of `like`, with x put where the slices begin:end:strides choose.
 
     Args:
-        like: Gives the shape only.
+        like: Only its shape is used.
         begin: First index per axis; none is the first.
         end: End per axis, not included; none is the end.
         strides: Step per axis; none means 1.
@@ -1774,7 +1774,7 @@ def positions(
     No gradient flows.
 
     Args:
-        like: Gives the shape only.
+        like: Only its shape is used.
         axis: The axis.
         dtype: Data type.
     """
@@ -1895,7 +1895,7 @@ def random_normal(
         mean: Centre.
         stddev: Standard deviation.
         dtype: Data type.
-        seed: Seed of its own; none is the run's.
+        seed: Own seed; none is the run's.
     """
 
 def random_uniform(
@@ -1916,7 +1916,7 @@ def random_uniform(
         low: Smallest.
         high: Largest.
         dtype: Data type.
-        seed: Seed of its own; none is the run's.
+        seed: Own seed; none is the run's.
     """
 
 def random_uniform_like(
@@ -1931,9 +1931,9 @@ def random_uniform_like(
     New ones each time it runs; 1 itself is never drawn. No gradient flows.
 
     Args:
-        like: Gives the shape only.
+        like: Only its shape is used.
         dtype: Data type.
-        seed: Seed of its own; none is the run's.
+        seed: Own seed; none is the run's.
     """
 
 def range(
@@ -2129,7 +2129,7 @@ def reshape_like(x: TensorLike, like: TensorLike, *, name: str | None = None) ->
     """The elements of x in the shape of `like`, which has as many.
 
     Args:
-        like: Gives the shape only.
+        like: Only its shape is used.
     """
 
 def resize(
@@ -2147,9 +2147,9 @@ def resize(
     that were used, by their weights.
 
     Args:
-        x: Pictures.
+        x: Images.
         size: New height and width, or one number for both.
-        method: How pixels in between are made.
+        method: Interpolation between pixels.
         layout: Where the channels are: last (NHWC) or after the rows (NCHW).
     """
 
@@ -2166,9 +2166,9 @@ def resize_gradient(
 
     Args:
         x: Gradient of the resized images.
-        like: Gives the shape only.
+        like: Only its shape is used.
         size: New height and width, or one number for both.
-        method: How pixels in between are made.
+        method: Interpolation between pixels.
         layout: Where the channels are: last (NHWC) or after the rows (NCHW).
     """
 
@@ -2236,7 +2236,7 @@ def rnn(
         recurrent_kernel: Weights of the last step: (units, gates * units).
         bias: (gates * units,).
         initial_h: State before the first step; 0 without a wire.
-        activation: What is applied to the sum.
+        activation: Activation function.
         reverse: From the last step to the first.
     """
 
@@ -2260,7 +2260,7 @@ def rnn_cell(
         kernel: Weights of the inputs: (features, gates * units).
         recurrent_kernel: Weights of the last step: (units, gates * units).
         bias: (gates * units,).
-        activation: What is applied to the sum.
+        activation: Activation function.
     """
 
 def round(x: TensorLike, *, name: str | None = None) -> Tensor:
@@ -2314,7 +2314,7 @@ def scatter_add_like(
 
     Args:
         indices: Where to add.
-        like: Gives the shape only.
+        like: Only its shape is used.
         axis: Axis that was gathered from.
     """
 
@@ -2332,8 +2332,8 @@ def segment_sum(
     error when run. Gradient: each slice gets its segment's.
 
     Args:
-        segments: To which segment each slice belongs.
-        count: How many segments there are.
+        segments: Segment number of each slice.
+        count: Number of segments.
     """
 
 def sigmoid(x: TensorLike, *, name: str | None = None) -> Tensor:
@@ -2549,7 +2549,7 @@ def sum_to_shape_of(x: TensorLike, like: TensorLike, *, name: str | None = None)
     The adjoint of broadcasting; the result has the shape of `like`.
 
     Args:
-        like: Gives the shape only.
+        like: Only its shape is used.
     """
 
 def take_along_axis(
@@ -2565,8 +2565,8 @@ def take_along_axis(
     index outside the axis is an error when run. Gradient: added up at the places taken from.
 
     Args:
-        x: Where to take from.
-        indices: Which.
+        x: Source.
+        indices: Indices.
         axis: Axis to take along.
     """
 
@@ -2614,7 +2614,7 @@ def tile(
     Gradient: the sum over the copies.
 
     Args:
-        multiples: How often, one number per axis.
+        multiples: Repeats, one number per axis.
     """
 
 def top_k(
@@ -2630,7 +2630,7 @@ def top_k(
     k elements. Gradient: to the places where the elements came from.
 
     Args:
-        k: How many.
+        k: Number of elements.
         axis: Axis to search along.
     """
 
@@ -2649,7 +2649,7 @@ def top_k_accuracy(
     Args:
         labels: Class numbers, or one-hot rows.
         predictions: Scores or probabilities; the last axis holds the classes.
-        k: How many guesses each row has.
+        k: Number of classes that count as a hit.
     """
 
 def transpose(
@@ -2685,7 +2685,7 @@ def truncated_normal(
         mean: Centre.
         stddev: Standard deviation.
         dtype: Data type.
-        seed: Seed of its own; none is the run's.
+        seed: Own seed; none is the run's.
     """
 
 def unique(
@@ -2702,8 +2702,8 @@ def unique(
     when run. No gradient flows.
 
     Args:
-        size: Room for that many values.
-        fill: What is put after the last value.
+        size: Size of the result.
+        fill: Padding after the last value.
     """
 
 def unpad(
@@ -2717,7 +2717,7 @@ def unpad(
     """Each element of x added to that of `like` which pad had put there.
 
     Args:
-        like: Gives the shape only.
+        like: Only its shape is used.
         paddings: A pair [before, after] for each axis.
         mode: What the border was made of.
     """
@@ -2732,7 +2732,7 @@ def untile(
     """The sum over the copies that tile made of `like`.
 
     Args:
-        like: Gives the shape only.
+        like: Only its shape is used.
         multiples: How often tile repeated each axis.
     """
 

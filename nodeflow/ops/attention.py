@@ -40,9 +40,9 @@ class Attention(Composed):
         "query without any key gets the mean of all. Vaswani and others, 2017."
     )
     inputs = (
-        Port("query", "What is looked for.", FLOATS, "T"),
-        Port("key", "What it is compared with.", FLOATS, "T"),
-        Port("value", "What is given back.", FLOATS, "T"),
+        Port("query", "Queries.", FLOATS, "T"),
+        Port("key", "Keys.", FLOATS, "T"),
+        Port("value", "Values.", FLOATS, "T"),
         Port("mask", "True where a query may see a key.", BOOL, optional=True),
     )
     attrs = (
@@ -121,8 +121,8 @@ class EmbeddingLookup(Composed):
         "added up at the rows that were used."
     )
     inputs = (
-        Port("table", "One row per thing, usually a variable.", FLOATS),
-        Port("indices", "Which rows.", INDICES),
+        Port("table", "The table, usually a variable.", FLOATS),
+        Port("indices", "Row numbers.", INDICES),
     )
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:

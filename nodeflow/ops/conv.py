@@ -174,7 +174,7 @@ class Conv2D(Convolution):
         "zeros around, the odd one at the end; with valid only whole windows count. The filter is "
         "not flipped. As many groups as channels is a depthwise convolution."
     )
-    inputs = (Port("x", "Pictures.", FLOATS, "T"), FILTER)
+    inputs = (Port("x", "Images.", FLOATS, "T"), FILTER)
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         return convolved(types[0], types[1], attrs)
@@ -219,7 +219,7 @@ class Conv2DInputGradient(Convolution):
     inputs = (
         Port("x", "Gradient of a convolution's result.", FLOATS, "T"),
         FILTER,
-        Port("like", "Gives the shape only.", FLOATS, "T"),
+        Port("like", "Only its shape is used.", FLOATS, "T"),
     )
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
@@ -257,7 +257,7 @@ class Conv2DFilterGradient(Convolution):
     hidden = True
     doc = "What the windows of x see, weighted by the result's gradient, for filters like `like`."
     inputs = (
-        Port("x", "Pictures.", FLOATS, "T"),
+        Port("x", "Images.", FLOATS, "T"),
         Port("y", "Gradient of the convolution's result.", FLOATS, "T"),
         Port("like", "Filters; gives the shape only.", FLOATS, "T"),
     )
@@ -294,13 +294,14 @@ class Conv2DTranspose(Convolution):
     product = "input"
     keywords = ("deconvolution", "upsampling", "decoder", "generator", "fractional stride")
     doc = (
-        "Paints each element of x as a filter, where a convolution would have seen it.\n\nThe "
-        "adjoint of conv2d with the same filter, (height, width, filters / groups, channels of x): "
+        "Transposed convolution: adds each element of x times the filter where a convolution "
+        "reads it.\n\nThe adjoint of conv2d with the same filter, (height, width, filters / "
+        "groups, channels of x): "
         "x (n, height, width, channels) gives (n, height * stride, width * stride, filters) with "
         "padding same, and (height - 1) * stride plus the window with valid."
     )
     inputs = (
-        Port("x", "What to paint.", FLOATS, "T"),
+        Port("x", "Input.", FLOATS, "T"),
         Port("filter", "(height, width, filters / groups, channels of x).", FLOATS, "T"),
     )
 

@@ -113,12 +113,12 @@ class Conv1DTranspose(Convolution1D):
     two = "conv2d_transpose"
     keywords = ("deconvolution", "upsampling", "series", "decoder")
     doc = (
-        "Paints each element of x as a filter; the adjoint of conv1d with the same filter.\n\n"
+        "Transposed convolution of series: the adjoint of conv1d with the same filter.\n\n"
         "x (n, width, channels) and filter (width, filters / groups, channels of x) give (n, "
         "width * stride, filters) with padding same. As conv2d_transpose, along one axis."
     )
     inputs = (
-        Port("x", "What to paint.", FLOATS, "T"),
+        Port("x", "Input.", FLOATS, "T"),
         Port("filter", "(width, filters / groups, channels of x).", FLOATS, "T"),
     )
 

@@ -34,7 +34,7 @@ class RandomUniformLike(Op):
     )
     random = True
     differentiable = True
-    inputs = (Port("like", "Gives the shape only.", DTYPES),)
+    inputs = (Port("like", "Only its shape is used.", DTYPES),)
     attrs = (Attr("dtype", "dtype", "float32", "Data type.", choices=FLOATS), SEED)
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
@@ -73,7 +73,7 @@ class Dropout(Composed):
         "and others, 2014."
     )
     random = True
-    inputs = (Port("x", "What to drop from.", FLOATS), TRAINING)
+    inputs = (Port("x", "Input.", FLOATS), TRAINING)
     attrs = (
         Attr("rate", "float", 0.5, "Share that is dropped.", minimum=0, maximum=1),
         SEED,

@@ -35,7 +35,7 @@ from nodeflow.ops.reduction import accumulator
 from nodeflow.ops.samples import values
 from nodeflow.ops.slicing import INDICES, STRIDE_ATTRS, check_indices, part, sliced_shape, slices_of
 
-LIKE = Port("like", "Gives the shape only.", DTYPES)
+LIKE = Port("like", "Only its shape is used.", DTYPES)
 
 
 class Internal(Op):

@@ -114,7 +114,7 @@ class Huber(Loss):
         "With e = |predictions - labels|: e^2 / 2 up to delta, then delta * (e - delta / 2). "
         "Huber, 1964."
     )
-    attrs = (Attr("delta", "float", 1.0, "Where it becomes linear.", minimum=0), REDUCTION)
+    attrs = (Attr("delta", "float", 1.0, "Error above which it is linear.", minimum=0), REDUCTION)
 
     def each(self, labels: Tensor, predictions: Tensor, **attrs: Any) -> Tensor:
         error = F.abs(predictions - labels)
@@ -242,7 +242,7 @@ class Focal(Loss):
     )
     attrs = (
         Attr("alpha", "float", 0.25, "Weight of labels of 1.", minimum=0, maximum=1),
-        Attr("gamma", "float", 2.0, "How much the easy ones are neglected.", minimum=0),
+        Attr("gamma", "float", 2.0, "How strongly easy examples are weighed down.", minimum=0),
         REDUCTION,
     )
     domain = ((0.0, 1.0), (-2.0, 2.0))

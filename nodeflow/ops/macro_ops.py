@@ -39,8 +39,8 @@ class Gradients(Op):
     macro = True
     differentiable = True
     inputs = (
-        Port("y", "What to differentiate.", FLOATS),
-        Port("xs", "With respect to what.", FLOATS, variadic=True),
+        Port("y", "Tensor to differentiate.", FLOATS),
+        Port("xs", "Tensors to differentiate with respect to.", FLOATS, variadic=True),
     )
     outputs = (Port("grads", variadic=True),)
 

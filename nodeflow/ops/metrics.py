@@ -121,7 +121,7 @@ class TopKAccuracy(ClassMetric):
         "label counts where fewer than k classes score higher, so classes that tie at the border "
         "all do; a score of NaN is higher than all. A mean over rows. No gradient flows."
     )
-    attrs = (Attr("k", "int", 5, "How many guesses each row has.", minimum=1),)
+    attrs = (Attr("k", "int", 5, "Number of classes that count as a hit.", minimum=1),)
 
     def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor:
         labels, predictions = inputs
@@ -348,7 +348,7 @@ class ConfusionMatrix(Accumulating, Op):
         Port("labels", "Class numbers.", INDICES),
         Port("predictions", "Class numbers.", INDICES),
     )
-    attrs = (Attr("classes", "int", 10, "How many classes there are.", minimum=1),)
+    attrs = (Attr("classes", "int", 10, "Number of classes.", minimum=1),)
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         equal_shapes(types[0], types[1], "labels predictions", "Insert argmax before predictions.")

@@ -73,7 +73,7 @@ class LayerNormalization(Composed):
         "scale and offset, if wired, broadcast to x. Ba, Kiros and Hinton, 2016."
     )
     inputs = (
-        Port("x", "What to normalise.", FLOATS, "T"),
+        Port("x", "Input.", FLOATS, "T"),
         Port("scale", "Factor; 1 if there is no wire.", FLOATS, "T", optional=True),
         Port("offset", "Added at the end; 0 if there is no wire.", FLOATS, "T", optional=True),
     )
@@ -125,7 +125,7 @@ class BatchNormalization(Composed):
         "variables: NAME/scale and NAME/offset, which are trained, NAME/moving_mean and "
         "NAME/moving_variance. Variances are divided by the count. Ioffe and Szegedy, 2015."
     )
-    inputs = (Port("x", "What to normalise.", FLOATS), TRAINING)
+    inputs = (Port("x", "Input.", FLOATS), TRAINING)
     attrs = (
         Attr("axis", "int", -1, "Axis of the features; its size must be known."),
         Attr("momentum", "float", 0.99, "Share of the averages kept.", minimum=0, maximum=1),

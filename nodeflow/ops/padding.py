@@ -27,7 +27,7 @@ class Unpad(Internal):
 
     id = "unpad"
     doc = "Each element of x added to that of `like` which pad had put there."
-    inputs = (Port("x", dtypes=FLOATS), Port("like", "Gives the shape only.", FLOATS))
+    inputs = (Port("x", dtypes=FLOATS), Port("like", "Only its shape is used.", FLOATS))
     attrs = (
         Attr("paddings", "literal", [[1, 1], [1, 1]], "A pair [before, after] for each axis."),
         Attr("mode", "choice", "reflect", "What the border was made of.", choices=PAD_MODES[1:]),

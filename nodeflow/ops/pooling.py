@@ -69,7 +69,7 @@ class Pool(Op):
 
     category = "Neural network"
     differentiable = True
-    inputs = (Port("x", "Pictures.", FLOATS),)
+    inputs = (Port("x", "Images.", FLOATS),)
     attrs = (SIZE, STRIDES, PADDING, LAYOUT)
     pooling: Literal["max", "mean", "put", "take", "share"]
 
@@ -277,7 +277,7 @@ class AveragePool2DGradient(Pool):
     doc = "Each element of x shared equally by its window's elements in an image like `like`."
     inputs = (
         Port("x", "One element per window.", FLOATS),
-        Port("like", "Gives the shape only.", FLOATS),
+        Port("like", "Only its shape is used.", FLOATS),
     )
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:

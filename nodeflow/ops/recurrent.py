@@ -27,9 +27,7 @@ from nodeflow.ops.scan_body import make_body
 Step = Callable[..., Sequence[Tensor]]
 """``step(h[, c], projected, recurrent)`` gives the next h[, c]."""
 
-ACTIVATION = Attr(
-    "activation", "choice", "tanh", "What is applied to the sum.", choices=("tanh", "relu")
-)
+ACTIVATION = Attr("activation", "choice", "tanh", "Activation function.", choices=("tanh", "relu"))
 
 
 def plain_step(activation: str) -> Step:

@@ -63,7 +63,7 @@ class ResizeLike(Op):
     differentiable = True
     attrs = (
         Attr("size", "ints", (28, 28), "New height and width, or one number for both."),
-        Attr("method", "choice", "bilinear", "How pixels in between are made.",
+        Attr("method", "choice", "bilinear", "Interpolation between pixels.",
              choices=("bilinear", "nearest")),
         LAYOUT,
     )  # fmt: skip
@@ -100,7 +100,7 @@ class Resize(ResizeLike):
         "the images stay edges; nothing is smoothed when it gets smaller. Gradient: back to the "
         "pixels that were used, by their weights."
     )
-    inputs = (Port("x", "Pictures.", FLOATS),)
+    inputs = (Port("x", "Images.", FLOATS),)
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         return resized(types[0], attrs)
@@ -145,7 +145,7 @@ class ResizeGradient(ResizeLike):
     doc = "Each pixel of x added to those of an image like `like` that it was made of."
     inputs = (
         Port("x", "Gradient of the resized images.", FLOATS),
-        Port("like", "Gives the shape only.", FLOATS),
+        Port("like", "Only its shape is used.", FLOATS),
     )
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:

@@ -272,7 +272,7 @@ class Tile(Op):
     doc = "The tensor repeated along each axis.\n\nGradient: the sum over the copies."
     differentiable = True
     inputs = (Port("x", dtypes=DTYPES),)
-    attrs = (Attr("multiples", "ints", (1, 2), "How often, one number per axis."),)
+    attrs = (Attr("multiples", "ints", (1, 2), "Repeats, one number per axis."),)
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         shape, multiples = types[0].shape, attrs["multiples"]
@@ -363,7 +363,7 @@ class Pad(Op):
     attrs = (
         Attr("paddings", "literal", [[1, 1], [1, 1]], "A pair [before, after] for each axis."),
         Attr("value", "literal", 0, "The value of a constant border."),
-        Attr("mode", "choice", "constant", "What the border is made of.", choices=PAD_MODES),
+        Attr("mode", "choice", "constant", "Kind of border.", choices=PAD_MODES),
     )
 
     def _pairs(self, rank: int, paddings: Any) -> list[tuple[int, int]]:

@@ -378,7 +378,7 @@ class Gather(Op):
         "the places gathered from."
     )
     differentiable = True
-    inputs = (Port("x", "Where to take from.", DTYPES), Port("indices", "Which.", INDICES))
+    inputs = (Port("x", "Source.", DTYPES), Port("indices", "Indices.", INDICES))
     attrs = (Attr("axis", "int", 0, "Axis to take from."),)
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:

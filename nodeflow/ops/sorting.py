@@ -73,7 +73,7 @@ class TakeAlongAxis(Op):
         "is an error when run. Gradient: added up at the places taken from."
     )
     differentiable = True
-    inputs = (Port("x", "Where to take from.", DTYPES), Port("indices", "Which.", INDICES))
+    inputs = (Port("x", "Source.", DTYPES), Port("indices", "Indices.", INDICES))
     attrs = (Attr("axis", "int", -1, "Axis to take along."),)
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
@@ -114,7 +114,7 @@ class AddAlongAxis(Internal):
     inputs = (
         Port("x", dtypes=NUMBERS),
         Port("indices", "Where to add.", INDICES),
-        Port("like", "Gives the shape only.", DTYPES),
+        Port("like", "Only its shape is used.", DTYPES),
     )
     attrs = (Attr("axis", "int", -1, "Axis to add along."),)
 
@@ -250,7 +250,7 @@ class TopK(Composed):
     inputs = (Port("x", dtypes=NUMBERS),)
     outputs = (Port("values", "The largest elements."), Port("indices", "Where they are."))
     attrs = (
-        Attr("k", "int", 1, "How many.", minimum=0),
+        Attr("k", "int", 1, "Number of elements.", minimum=0),
         Attr("axis", "int", -1, "Axis to search along."),
     )
 
@@ -302,9 +302,9 @@ class SegmentSum(Op):
     differentiable = True
     inputs = (
         Port("x", dtypes=NUMBERS),
-        Port("segments", "To which segment each slice belongs.", INDICES),
+        Port("segments", "Segment number of each slice.", INDICES),
     )
-    attrs = (Attr("count", "int", 10, "How many segments there are.", minimum=0),)
+    attrs = (Attr("count", "int", 10, "Number of segments.", minimum=0),)
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         x, segments = types
@@ -366,8 +366,8 @@ class Unique(Op):
         Port("count", "How many there are."),
     )
     attrs = (
-        Attr("size", "int", 100, "Room for that many values.", minimum=0),
-        Attr("fill", "literal", 0, "What is put after the last value."),
+        Attr("size", "int", 100, "Size of the result.", minimum=0),
+        Attr("fill", "literal", 0, "Padding after the last value."),
     )
 
     def _fill(self, fill: Any, dtype: str) -> np.ndarray:

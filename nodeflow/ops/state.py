@@ -57,7 +57,7 @@ class Assign(Op):
     differentiable = True
     inputs = (
         Port("variable", "Output of a variable.", DTYPES, "T"),
-        Port("value", "What to store; same shape.", DTYPES, "T"),
+        Port("value", "New value; same shape.", DTYPES, "T"),
     )
     attrs = (Attr("each_step", "bool", False, "Run it with each training step."),)
 
@@ -98,7 +98,7 @@ class Group(Op):
     keywords = ("together", "run", "no op", "control")
     doc = "Runs everything wired into it, and computes nothing.\n\nFetch it to run its inputs."
     stateful = True
-    inputs = (Port("values", "What to run.", DTYPES, variadic=True),)
+    inputs = (Port("values", "Nodes to run.", DTYPES, variadic=True),)
     outputs = ()
 
     def infer(self, *types: TensorType, **attrs: Any) -> Sequence[TensorType]:

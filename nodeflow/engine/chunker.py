@@ -32,7 +32,7 @@ class Chunker:
         return min(self.size, limit)
 
     def end(self, steps: int) -> None:
-        """End the chunk, in which so many steps ran."""
+        """End a chunk of this many steps."""
         elapsed = max(self._clock() - self._started, 1e-6)
         fitting = round(steps * SECONDS / elapsed)
         self.size = max(1, min(fitting, GROWTH * self.size, LARGEST))

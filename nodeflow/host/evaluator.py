@@ -122,7 +122,7 @@ class Evaluator:
 
     def _take(self, patch: Patch) -> None:
         """Drops the values that depend on changed nodes, and initializes new variables."""
-        if patch.anew:
+        if patch.rebuilt:
             self._start_session()
             return
         if not patch.changed and not patch.removed:
@@ -208,7 +208,7 @@ class Evaluator:
         if any(node.inputs for node in nodes) and not self.is_settled:
             patch = self._live.settle()
             self._take(patch)
-            if patch.anew:
+            if patch.rebuilt:
                 return
             nodes = [n for n in nodes if n not in patch.removed]
         for node in sorted(nodes, key=lambda n: (bool(n.inputs), n.index)):

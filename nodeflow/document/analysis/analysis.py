@@ -54,7 +54,7 @@ TRAINING = ""
 """The key of `Analysis.problems` for the problems of the training settings."""
 
 FEW = 8
-"""With at most so many new wires, edited nodes are inferred before those downstream are visited."""
+"""Up to this many new wires, edited nodes are inferred before those downstream are visited."""
 
 _UNKNOWN = Inferred(None)
 
@@ -316,7 +316,7 @@ class Analysis:
         following: set[str] = set()
         for node_id in order:
             following.discard(node_id)
-            targets = self._learn(node_id, self._infer_anew(node_id))
+            targets = self._learn(node_id, self._infer_again(node_id))
             if targets is not None:
                 changed.add(node_id)
                 following |= targets
@@ -339,7 +339,7 @@ class Analysis:
                 self.inside.pop(node_id, None)
                 now = Inferred(None, (self._loop_problem(nodes[node_id], looping),))
             elif node_id in waiting:
-                now = self._infer_anew(node_id)
+                now = self._infer_again(node_id)
             else:
                 continue
             targets = self._learn(node_id, now)
@@ -351,7 +351,7 @@ class Analysis:
         self._touched |= changed
         return changed
 
-    def _infer_anew(self, node_id: str) -> Inferred:
+    def _infer_again(self, node_id: str) -> Inferred:
         record = self.doc.nodes[node_id]
         result = self._infer(record)
         self._watch(record)

@@ -5,7 +5,7 @@
 order of a fresh build. After `settle` the build equals a fresh one: names, order and all.
 
 An edit that may change names that others derived, or which instances of subgraphs there are, is
-rare; after it everything is built anew.
+rare; after it everything is built again.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class LiveBuild:
         self.start()
 
     def start(self) -> None:
-        """Builds everything anew."""
+        """Builds everything again."""
         self._live_flat = LiveFlat(self._document)
         flat = self._live_flat.flat
         self._graph = LiveGraph()
@@ -138,7 +138,7 @@ class LiveBuild:
         """Takes a change of the document in."""
         flat_change = self._live_flat.follow(change)
         if flat_change is None:
-            return self._anew()
+            return self._rebuilt()
         changed = self.build.analysis.update(flat_change)
         if flat_change.only_moves:
             return Patch()
@@ -149,12 +149,12 @@ class LiveBuild:
             self._check_names(flat_change)
             self._follow(flat_change.within(""), changed)
         except _BuildAnew:
-            return self._anew()
+            return self._rebuilt()
         return self._patch
 
-    def _anew(self) -> Patch:
+    def _rebuilt(self) -> Patch:
         self.start()
-        return Patch(anew=True)
+        return Patch(rebuilt=True)
 
     def _check_names(self, change: Change) -> None:
         """Derived names avoid the document's: where those may meet, everything is built again."""
@@ -407,7 +407,7 @@ class LiveBuild:
             self._patch.changed.update((*derived, node))
 
     def _derive_again(self, record: NodeRecord, old: Segment) -> None:
-        """Derives a macro node's nodes anew; the node itself stays the same object."""
+        """Derives a macro node's nodes again; the node itself stays the same object."""
         self._take_out(record.id)
         self._add(record)
         new = self._segments.get(record.id)
@@ -486,7 +486,7 @@ class LiveBuild:
         try:
             self._settle()
         except _BuildAnew:
-            return self._anew()
+            return self._rebuilt()
         finally:
             self._graph.interrupted = None
         return self._patch

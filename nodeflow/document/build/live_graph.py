@@ -27,12 +27,12 @@ class Patch:
     Attributes:
         changed: nodes that are new, or compute something else now.
         removed: nodes that are gone.
-        anew: the graph is another one.
+        rebuilt: whether the graph is another object.
     """
 
     changed: set[Node] = field(default_factory=set)
     removed: set[Node] = field(default_factory=set)
-    anew: bool = False
+    rebuilt: bool = False
 
 
 class LiveGraph(Graph):

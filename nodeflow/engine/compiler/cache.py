@@ -121,7 +121,7 @@ def compile_count() -> int:
 
 
 def note_compiled(count: int) -> None:
-    """The compiling process has compiled so many more."""
+    """Count kernels that the compiling process has compiled."""
     with _lock:
         _counts["compiled"] += count
 

@@ -36,7 +36,7 @@ class View:
     strides: tuple[int, ...]
 
     def keeps_rows(self, shape: Sequence[int | None], whole: int, rows: int) -> bool:
-        """Whether each of so many leading rows of the part lies in that row of the whole.
+        """Whether each leading row of the part lies in the same row of the whole.
 
         Args:
             shape: of the part.

@@ -109,7 +109,7 @@ class KernelLaunch:
     """A kernel with its arguments.
 
     Attributes:
-        source: text of the kernel; a structure, so many launches share one.
+        source: text of the kernel; it depends on structure, so launches can share one.
         args: numbers, and what is known only when the program is built.
         work: estimated nanoseconds on one core.
         label: what it does, where it stands for no node.
@@ -147,17 +147,17 @@ class RowTiling:
         return max(1, -(-self.rows // self.height))
 
     def units_per_task(self, units: int) -> int:
-        """How many units of work a task takes, of so many in all, each row having as many."""
+        """Units of work per task, given the units in all; every row has the same number."""
         return units // max(self.rows, 1) * self.height
 
 
 def tasks_of(work: float) -> int:
-    """Into how many tasks so many nanoseconds are cut."""
+    """Number of tasks for work of a duration in nanoseconds."""
     return max(1, min(MAX_TASKS, math.ceil(work / TASK_NS)))
 
 
 def limited_tasks(work: float, units: int) -> int:
-    """Number of tasks of so many nanoseconds, at most one for each unit of work."""
+    """Number of tasks for work in nanoseconds, at most one per unit of work."""
     return max(1, min(tasks_of(work), units))
 
 

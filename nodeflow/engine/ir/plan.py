@@ -71,7 +71,7 @@ class Plan:
         """Make room for intermediate results.
 
         Raises:
-            RunError: there is not so much memory; names the node whose result is the largest.
+            RunError: there is not enough memory; names the node whose result is the largest.
         """
         try:
             arena.reserve(self.arena_size)

@@ -52,7 +52,7 @@ def kernel_text(intrinsics: str, body: str, arithmetic: str = "") -> str:
 
 
 def integer_of_size(size: int) -> str:
-    """The integer type of so many bytes, which stands for any element that is only moved."""
+    """The integer type of a size in bytes; it stands for any element that is only moved."""
     return {1: "np.uint8", 4: "np.int32", 8: "np.int64"}[size]
 
 

@@ -148,7 +148,7 @@ class Kernel(LoweringRule[L]):
     def reads_own_rows(
         self, actions: Actions, group: Group, lowering: L, operand: int, slot: int, rows: int
     ) -> bool:
-        """Whether each task makes its rows, of so many in all, from the same rows of an operand.
+        """Whether each task makes its rows of the output from the same rows of an operand.
 
         Args:
             operand: number of the input that ``slot`` is.
@@ -199,7 +199,7 @@ class KernelCall:
     """One launch by types alone: text, arguments, units of work and estimated nanoseconds.
 
     Attributes:
-        step: with `UnitsPerTask`, it can be cut between so many leading rows of the output, too.
+        step: with `UnitsPerTask`, it can be cut between leading rows of the output, too.
         writes: what it writes, where that is not all of each output; arrays stand for storages.
     """
 

@@ -192,7 +192,7 @@ class CompiledPlan:
         """Memory for a storage.
 
         Raises:
-            RunError: there is not so much; names the node.
+            RunError: there is not enough memory; names the node.
         """
         type_ = self.actions.types[storage]
         try:

@@ -33,7 +33,7 @@ def launches_cover_outputs_once(facts: Facts) -> Iterator[Broken]:
 
 
 def _uncovered(regions: Sequence[Region], size: int) -> str:
-    """What is wrong with regions that should cover so many elements once; empty: nothing."""
+    """What is wrong with regions that should cover ``size`` elements once; empty: nothing."""
     blocks = [(r.offset, r.sizes, r.strides) if r.sizes is not None else (0, (size,), (1,))
               for r in regions]  # fmt: skip
     blocks = [b for b in blocks if 0 not in b[1]]

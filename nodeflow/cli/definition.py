@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from nodeflow.data.pictures import WAYS
 from nodeflow.train.settings import Setting, TrainingSettings, declared
 
 
@@ -102,6 +103,13 @@ SPLIT = option(
     default="test",
 )
 INVERT = option("--invert", help="invert fed pictures: for dark on light", action="store_true")
+PREPARE = option(
+    "--prepare",
+    help="how fed pictures are prepared: plain (default) resizes them; mnist fits a digit into "
+    "20 of 28 pixels, light on dark, with its centre of mass in the middle, as MNIST did",
+    choices=WAYS,
+    default="plain",
+)
 SEED = option(
     "--seed", help="random seed (default: the training seed of the graph)", type=int, metavar="N"
 )
@@ -154,6 +162,7 @@ COMMANDS = (
             FETCH,
             FEED,
             INVERT,
+            PREPARE,
             SET,
             SEED,
             DATA_DIR,
@@ -185,6 +194,7 @@ COMMANDS = (
             ),
             FEED,
             INVERT,
+            PREPARE,
             SET,
             SEED,
             DATA_DIR,
@@ -209,6 +219,7 @@ COMMANDS = (
             DATASET,
             FEED,
             INVERT,
+            PREPARE,
             SET,
             option(
                 "--save-weights", help="write the trained variables to this file", metavar="OUT"

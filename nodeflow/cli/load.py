@@ -43,7 +43,14 @@ def load_task(arguments: argparse.Namespace, environment: Environment) -> Task:
         tensor = _fed_tensor(task, name)
         if name in feeds:
             raise ArgumentProblem(f"--feed is given twice for {name!r}")
-        feeds[name] = read_feed(name, value, tensor.type, environment.folder, arguments.invert)
+        feeds[name] = read_feed(
+            name,
+            value,
+            tensor.type,
+            environment.folder,
+            arguments.invert,
+            arguments.prepare,
+        )
     return Task(document, data_dir=data_dir, base_dir=folder, feeds=feeds, built=task.build)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from nodeflow.cli.environment import SYNTAX
+from nodeflow.data import pictures
 from nodeflow.errors import FeedError, FileProblem, NodeflowError
 from nodeflow.graph.types import FLOATS, TensorType, literal, numpy_dtype, shape_text
 
@@ -48,13 +48,16 @@ def parse_setting(text: str) -> tuple[str, str, Any]:
         return node, attr, value
 
 
-def read_feed(name: str, text: str, type_: TensorType, folder: Path, invert: bool) -> np.ndarray:
+def read_feed(
+    name: str, text: str, type_: TensorType, folder: Path, invert: bool, prepare: str = "plain"
+) -> np.ndarray:
     """The array that a ``--feed`` value denotes.
 
     Args:
         text: JSON, ``@x.npy``, ``@x.npz:KEY``, ``@x.csv`` or ``@digit.png``.
         type_: type of the placeholder; literals, csv files and pictures take its dtype.
         invert: pictures are dark on light.
+        prepare: how pictures are prepared, one of `pictures.WAYS`.
 
     Raises:
         FeedError, FileProblem, LiteralError: with the name of the placeholder.
@@ -63,7 +66,7 @@ def read_feed(name: str, text: str, type_: TensorType, folder: Path, invert: boo
         if not text.startswith("@"):
             return literal(_parse_json(text), type_.dtype)
         path, key = _file_and_key(folder, text[1:])
-        return _read_file(path, key, type_, invert)
+        return _read_file(path, key, type_, invert, prepare)
     except NodeflowError as error:
         raise error.at(name) from None
 
@@ -84,7 +87,9 @@ def _file_and_key(folder: Path, text: str) -> tuple[Path, str | None]:
     return folder / text, None
 
 
-def _read_file(path: Path, key: str | None, type_: TensorType, invert: bool) -> np.ndarray:
+def _read_file(
+    path: Path, key: str | None, type_: TensorType, invert: bool, prepare: str
+) -> np.ndarray:
     if not path.is_file():
         raise FileProblem(f"there is no file {path}")
     ending = path.suffix.lower()
@@ -96,7 +101,7 @@ def _read_file(path: Path, key: str | None, type_: TensorType, invert: bool) -> 
         if ending == ".csv":
             return _read_csv(path, type_)
         if ending in (".png", ".jpg", ".jpeg", ".bmp", ".gif"):
-            return read_picture(path, type_, invert)
+            return read_picture(path, type_, invert, prepare)
     except (ValueError, OSError, EOFError) as error:
         raise FileProblem(f"cannot read {path}: {error}") from None
     raise FileProblem(f"{path.name} cannot be fed", hint="Use .npy, .npz, .csv or a picture.")
@@ -141,42 +146,41 @@ def _whole(table: np.ndarray, type_: TensorType) -> np.ndarray:
     return literal((whole if np.array_equal(whole, table) else table).tolist(), type_.dtype)
 
 
-def read_picture(path: Path, type_: TensorType, invert: bool = False) -> np.ndarray:
+def read_picture(
+    path: Path, type_: TensorType, invert: bool = False, prepare: str = "plain"
+) -> np.ndarray:
     """Read a picture as one row of the placeholder: grey, resized to its shape, 0 to 1.
 
     The result is light on dark, as in MNIST; ``invert`` inverts a picture that is dark on light.
     Accepted shapes are (?, n) with a square n, (?, h, w), (?, h, w, 1), and the same without the
     batch axis.
 
+    Args:
+        prepare: ``mnist`` does what MNIST did to its digits (`pictures.prepare_mnist`), and inverts
+            what looks like ink on paper by itself.
+
     Raises:
         FeedError: the shape of the placeholder does not fit a picture.
     """
-    from PIL import Image
+    from PIL import Image, ImageOps
 
-    height, width, shape = _picture_shape(type_)
+    size = pictures.picture_size(type_)
+    if size is None:
+        raise FeedError(
+            f"{type_.dtype} {shape_text(type_.shape)} cannot be fed with a picture",
+            hint="Use a float placeholder of shape (?, h * w), (?, h, w) or (?, h, w, 1).",
+        )
+    height, width, shape = size
     with Image.open(path) as image:
-        flat = image.convert("RGBA")
-        ground = Image.new("RGBA", flat.size, "white" if invert else "black")
-        grey = Image.alpha_composite(ground, flat).convert("L")
-        grey = grey.resize((width, height), Image.Resampling.LANCZOS)
-        values = np.asarray(grey, np.float64) / 255.0
+        flat = ImageOps.exif_transpose(image).convert("RGBA")
+    if prepare == "mnist":
+        grey = pictures.grey_of(np.asarray(flat))
+        values = pictures.prepare_mnist(pictures.light_on_dark(grey, invert or None), height, width)
+        return values.reshape(shape).astype(numpy_dtype(type_.dtype))
+    ground = Image.new("RGBA", flat.size, "white" if invert else "black")
+    grey = Image.alpha_composite(ground, flat).convert("L")
+    grey = grey.resize((width, height), Image.Resampling.LANCZOS)
+    values = np.asarray(grey, np.float64) / 255.0
     if invert:
         values = 1.0 - values
     return values.reshape(shape).astype(numpy_dtype(type_.dtype))
-
-
-def _picture_shape(type_: TensorType) -> tuple[int, int, tuple[int, ...]]:
-    """Height, width and full shape of a picture that fits; an unknown first size is 1."""
-    filled = [1 if d is None and axis == 0 else d for axis, d in enumerate(type_.shape)]
-    shape = tuple(d for d in filled if d is not None)
-    inner = [d for d in shape if d != 1]
-    if type_.dtype in FLOATS and len(shape) == type_.rank:
-        if len(inner) == 1 and math.isqrt(inner[0]) ** 2 == inner[0]:
-            side = math.isqrt(inner[0])
-            return side, side, shape
-        if len(inner) == 2:
-            return inner[0], inner[1], shape
-    raise FeedError(
-        f"{type_.dtype} {shape_text(type_.shape)} cannot be fed with a picture",
-        hint="Use a float placeholder of shape (?, h * w), (?, h, w) or (?, h, w, 1).",
-    )

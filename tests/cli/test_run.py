@@ -6,7 +6,9 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from nodeflow.data.pictures import prepare_mnist
 from nodeflow.resources import example
 
 EXPRESSION = example("expression.flow")
@@ -140,3 +142,16 @@ def test_a_name_that_nothing_is_near_lists_what_there_is(nodeflow) -> None:
     result = nodeflow("run", EXPRESSION, "--fetch", "zz")
     assert result.code == 1
     assert "there is no node 'zz'. There are b, c, two, d, e, a." in result.err
+
+
+def test_a_drawn_digit_is_prepared_as_mnists_were(nodeflow, tmp_path):
+    drawn = np.zeros((200, 150), np.uint8)
+    drawn[20:180, 70:85] = 255
+    Image.fromarray(255 - drawn).save(tmp_path / "one.png")
+    run = ("run", example("mnist.flow"), "--feed", "x=@one.png", "--prepare", "mnist", "--json")
+    result = nodeflow(*run, "--fetch", "x", "--fetch", "probabilities")
+    assert result.code == 0, result.err
+    picture = np.reshape(result.json["fetches"]["x"], (28, 28))
+    expected = prepare_mnist(drawn / 255)
+    np.testing.assert_allclose(picture, expected, atol=1e-6)
+    assert np.shape(result.json["fetches"]["probabilities"]) == (1, 10)

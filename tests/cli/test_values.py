@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from nodeflow.cli.values import ArgumentProblem, parse_setting, read_feed, read_picture
+from nodeflow.data.pictures import prepare_mnist
 from nodeflow.errors import FeedError, FileProblem, LiteralError
 from nodeflow.graph.types import TensorType
 
@@ -123,3 +124,15 @@ def test_settings_split_at_the_last_dot_before_the_equals_sign():
 def test_a_malformed_setting_shows_the_form(text):
     with pytest.raises(ArgumentProblem, match=r"NODE\.ATTR=VALUE"):
         parse_setting(text)
+
+
+def test_a_digit_on_paper_is_prepared_as_mnist_was(tmp_path):
+    """Dark on light, anywhere in a picture of any size: the same as the drawing itself."""
+    drawn = np.zeros((300, 240))
+    drawn[40:200, 60:80] = drawn[40:60, 60:160] = 1
+    paper = Image.fromarray(np.uint8(235 - 200 * drawn))
+    paper.save(tmp_path / "digit.png")
+    for invert in (False, True):
+        value = read_picture(tmp_path / "digit.png", DIGIT, invert, "mnist")
+        assert value.shape == (1, 784) and value.dtype == np.float32
+        np.testing.assert_allclose(value.reshape(28, 28), prepare_mnist(drawn), atol=1e-6)

@@ -1626,6 +1626,27 @@ def nadam(
 def negative(x: TensorLike, *, name: str | None = None) -> Tensor:
     """The number with its sign changed: -x."""
 
+def normalize(
+    x: TensorLike,
+    mean: float | bool | Sequence[Any] | np.ndarray | None = None,
+    deviation: float | bool | Sequence[Any] | np.ndarray | None = None,
+    inverse: bool = False,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """(x - mean) / deviation of each feature, with the statistics of the training data.
+
+    `mean` and `deviation` are numbers or lists with one number for each feature, and broadcast to
+    x. A deviation of 0, that of a constant feature, counts as 1. `inverse` takes scaled values back
+    to their original units: x * deviation + mean. Without statistics, values pass unchanged.
+
+    Args:
+        x: Input.
+        mean: Mean of each feature; none is 0.
+        deviation: Standard deviation of each feature; none is 1.
+        inverse: Take scaled values back to their original units.
+    """
+
 def not_equal(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
     """True where x is different from y.
 

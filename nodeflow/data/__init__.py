@@ -1,7 +1,8 @@
 """Data sets: their sources, the order of rows, downloads with checksums.
 
 Import the names below from here. Modules that may be imported directly: `dataset`, `shuffling`,
-`data_paths`, `fetch` (which loads the HTTP client), and `sources.mnist` for where its files are.
+`data_paths`, `survey`, `fetch` (which loads the HTTP client), and `sources.mnist` for where its
+files are.
 Nothing here imports `train`, `document` or what lies above them.
 """
 

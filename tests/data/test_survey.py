@@ -1,0 +1,73 @@
+"""A first look at a file: types, distributions and what fits; statistics of the training split."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nodeflow.data import open_dataset
+from nodeflow.data.errors import DataNotFound, UnknownSource
+from nodeflow.data.survey import dataset_statistics, survey
+
+FLOWERS = """length,width,species
+5.1,3.5,setosa
+7.0,3.2,versicolor
+6.3,,virginica
+4.9,3.0,setosa
+"""
+
+
+def test_a_table_of_classes(tmp_path):
+    (tmp_path / "flowers.csv").write_text(FLOWERS)
+    found = survey(tmp_path / "flowers.csv")
+    assert (found.kind, found.rows, found.title) == ("table", 4, "flowers.csv")
+    assert found.source == f"csv:{tmp_path / 'flowers.csv'}"
+    length, width, species = found.columns
+    values = np.array([5.1, 7.0, 6.3, 4.9])
+    assert (length.name, length.kind, length.missing, length.distinct) == ("length", "number", 0, 4)
+    assert (length.minimum, length.maximum) == (4.9, 7.0)
+    assert length.mean == pytest.approx(values.mean())
+    assert length.deviation == pytest.approx(values.std())
+    counts, edges = np.histogram(values, bins=len(length.counts))
+    assert length.counts == tuple(counts) and length.edges == pytest.approx(edges)
+    assert width.missing == 1
+    assert species.kind == "category"
+    assert dict(species.categories) == {"setosa": 2, "versicolor": 1, "virginica": 1}
+    assert found.head[2] == ("6.3", "", "virginica")
+    assert found.classes == ("setosa", "versicolor", "virginica")
+    assert found.guess.task == "classify"
+    assert found.guess.options["features"] == ["length", "width"]
+    assert found.guess.options["labels"] == ["species"]
+
+
+def test_what_is_no_data_file_is_refused(tmp_path):
+    with pytest.raises(DataNotFound, match="no file"):
+        survey(tmp_path / "gone.csv")
+    (tmp_path / "letter.odt").write_text("x")
+    with pytest.raises(UnknownSource, match=r"letter\.odt is no data file.*\.csv"):
+        survey(tmp_path / "letter.odt")
+
+
+def test_statistics_are_those_of_the_training_split(tmp_path):
+    rng = np.random.default_rng(0)
+    rows = np.column_stack(
+        [rng.normal(5, 3, 50), rng.normal(2e5, 8e4, 50), rng.integers(0, 2, 50), np.full(50, 7.0)]
+    )
+    text = "a,b,flag,same,y\n" + "\n".join(",".join(map(str, [*row, row[1] * 2])) for row in rows)
+    (tmp_path / "data.csv").write_text(text)
+    options = {"splits": [0.6, 0.2, 0.2], "seed": 3}
+    found = dataset_statistics("csv:data.csv", options, tmp_path)
+    train = open_dataset("csv:data.csv", base_dir=tmp_path, **options).split("train")
+    features = train["features"].rows(slice(None)).astype(np.float64)
+    mean, deviation = found["features"]
+    np.testing.assert_allclose(mean[:2], features.mean(axis=0)[:2], rtol=1e-6)
+    np.testing.assert_allclose(deviation[:2], features.std(axis=0)[:2], rtol=1e-6)
+    assert (mean[2], deviation[2]) == (0, 1), "flags stay 0 and 1"
+    assert deviation[3] == 1, "a constant feature"
+    labels = train["labels"].rows(slice(None)).astype(np.float64)
+    np.testing.assert_allclose(found["labels"][0], labels.mean(axis=0), rtol=1e-6)
+
+
+def test_classes_have_no_statistics(tmp_path):
+    (tmp_path / "flowers.csv").write_text(FLOWERS.replace("6.3,,", "6.3,3.3,"))
+    assert list(dataset_statistics("csv:flowers.csv", None, tmp_path)) == ["features"]

@@ -302,16 +302,15 @@ def attention(
     """softmax(query @ key^T * scale) @ value: each query gets a mean of the values.
 
     query (..., m, d), key (..., n, d) and value (..., n, e) give (..., m, e); leading axes
-    broadcast, such as batch and heads. scale is 1 / sqrt(d) if not given. A float mask is added to
-    the scores. Where a bool mask is false, or with `causal` for keys after the query's own
-    position, nothing is taken; a query without any key gets the mean of all. Vaswani and others,
-    2017.
+    broadcast, such as batch and heads. scale is 1 / sqrt(d) if not given. Where the mask is false,
+    or with `causal` for keys after the query's own position, nothing is taken; a query without any
+    key gets the mean of all. Vaswani and others, 2017.
 
     Args:
         query: Queries.
         key: Keys.
         value: Values.
-        mask: True where a query may see a key, or floats that are added to the scores.
+        mask: True where a query may see a key.
         causal: Queries see no later keys.
         scale: Factor of the scores; none is 1 / sqrt(d).
     """
@@ -795,7 +794,7 @@ def dropout(
         x: Input.
         training: Whether this run is training; without a wire, the training loop decides.
         rate: Share that is dropped.
-        seed: Own seed; none is same as training.
+        seed: Own seed; none is the run's.
     """
 
 def einsum(
@@ -1035,7 +1034,7 @@ def glorot_normal(
     Args:
         shape: Sizes.
         dtype: Data type.
-        seed: Own seed; none is same as training.
+        seed: Own seed; none is the run's.
     """
 
 def glorot_uniform(
@@ -1052,7 +1051,7 @@ def glorot_uniform(
     Args:
         shape: Sizes.
         dtype: Data type.
-        seed: Own seed; none is same as training.
+        seed: Own seed; none is the run's.
     """
 
 def gradient_descent(
@@ -1160,7 +1159,7 @@ def he_normal(
     Args:
         shape: Sizes.
         dtype: Data type.
-        seed: Own seed; none is same as training.
+        seed: Own seed; none is the run's.
     """
 
 def he_uniform(
@@ -1177,7 +1176,7 @@ def he_uniform(
     Args:
         shape: Sizes.
         dtype: Data type.
-        seed: Own seed; none is same as training.
+        seed: Own seed; none is the run's.
     """
 
 def hinge_loss(
@@ -1917,7 +1916,7 @@ def random_normal(
         mean: Centre.
         stddev: Standard deviation.
         dtype: Data type.
-        seed: Own seed; none is same as training.
+        seed: Own seed; none is the run's.
     """
 
 def random_uniform(
@@ -1938,7 +1937,7 @@ def random_uniform(
         low: Smallest.
         high: Largest.
         dtype: Data type.
-        seed: Own seed; none is same as training.
+        seed: Own seed; none is the run's.
     """
 
 def random_uniform_like(
@@ -1955,7 +1954,7 @@ def random_uniform_like(
     Args:
         like: Only its shape is used.
         dtype: Data type.
-        seed: Own seed; none is same as training.
+        seed: Own seed; none is the run's.
     """
 
 def range(
@@ -2707,7 +2706,7 @@ def truncated_normal(
         mean: Centre.
         stddev: Standard deviation.
         dtype: Data type.
-        seed: Own seed; none is same as training.
+        seed: Own seed; none is the run's.
     """
 
 def unique(

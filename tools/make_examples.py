@@ -17,7 +17,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from nodeflow.document.io import flow  # noqa: E402
-from tools.example_drawing import NOTE, Example  # noqa: E402
+from nodeflow.document.starters.drawing import NOTE, Drawing  # noqa: E402
+
+Example = Drawing
 
 
 def expression() -> Example:
@@ -388,7 +390,7 @@ def word2vec() -> Example:
     e.group("Loss", "loss")
     e.add("sparse_softmax_cross_entropy", "losses", "neighbour", "logits")
     e.add("reduce_mean", "loss", "losses")
-    e.group("Similar words", "metrics")
+    e.group("Which words are alike", "metrics")
     e.add("square", "squares", "embeddings")
     e.add("reduce_sum", "lengths", "squares", axis=1, keepdims=True)
     e.add("rsqrt", "shrink", "lengths")
@@ -400,13 +402,13 @@ def word2vec() -> Example:
         [
             ["Input", "Embedding", "Guess of the neighbour"],
             [NOTE, "Loss", ">", "Training"],
-            ["", "Similar words"],
+            ["", "Which words are alike"],
         ],
         "word2vec: each of 64 words gets 12 numbers, from which its neighbours in the text are "
         "guessed. Words that are used alike end up alike.\n"
         "Try: train, and watch similarity in the viewer: blocks appear along its diagonal, one for "
         "each kind of word (animals, food, colours, ...). Then train with a window of 1.",
-        "Word embeddings",
+        "Words by their company",
     )
     return e
 

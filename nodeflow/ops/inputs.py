@@ -174,7 +174,7 @@ class Variable(Op):
             "seed",
             "int",
             None,
-            "Own seed of the initializer; none is same as training.",
+            "Seed of its own for the initializer; none is the run's.",
             optional=True,
         ),
     )

@@ -414,7 +414,7 @@ def test_json_errors_name_the_column():
         ("adam", "clip_value", "no limit"),
         ("adam", "clip_norm", "no limit"),
         ("adam", "average_decay", "off"),
-        ("dropout", "seed", "same as training"),
+        ("dropout", "seed", "the run's"),
         ("max_pool2d", "strides", "their size"),
         ("attention", "scale", "1 / sqrt(d)"),
         ("transpose", "perm", "automatic"),

@@ -242,7 +242,7 @@ def test_f6_leaves_the_canvas_and_comes_back(window, typist):
 
 
 def test_mnist_is_built_by_keyboard_alone(window, typist):
-    assert len(list(build_mnist(typist))) == 7
+    assert len(list(build_mnist(typist))) == 6
     workspace = window.workspace
     assert not workspace.analysis.all_problems()
     made = build(workspace.document)

@@ -35,6 +35,10 @@ class Typist:
         self.press(Key.Key_Tab)
         self.type(op)
         self.press(Key.Key_Return)
+        self.rename(name)
+
+    def rename(self, name: str) -> None:
+        """F2, the name, Enter."""
         self.press(Key.Key_F2)
         self.type(name)
         self.press(Key.Key_Return)
@@ -64,17 +68,11 @@ NORMAL = "initializer={'op': 'random_normal', 'stddev': 0.03}"
 def build_mnist(typist: Typist) -> Iterator[str]:
     """Build it step by step; yields what was done, for a picture of each step."""
     typist.add("dataset", "mnist")
-    yield "Tab, dataset, Enter; F2 names it"
-    typist.formula("x = placeholder(shape=[None, 784]); y = placeholder(shape=[None, 10])")
-    yield "= and a formula adds the placeholders"
-    for column, port in (("images", "x:feed"), ("labels", "y:feed")):
-        typist.find("mnist")
-        typist.press(Key.Key_W)
-        typist.type(column)
-        typist.press(Key.Key_Return)
-        typist.type(port)
-        typist.press(Key.Key_Return)
-    yield "W wires the data set's columns to them"
+    yield "Tab, dataset, Enter adds it with a placeholder for each column; F2 names it"
+    for column, name in (("images", "x"), ("labels", "y")):
+        typist.find(column)
+        typist.rename(name)
+    yield "F2 names the placeholders"
     typist.formula(f"W1 = variable(shape=[784, 300], {NORMAL}); b1 = variable(shape=[300])")
     typist.formula("hidden = relu(x @ W1 + b1)")
     yield "the hidden layer"

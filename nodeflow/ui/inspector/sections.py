@@ -11,10 +11,9 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QVBoxLayou
 
 from nodeflow.document.analysis import ports
 from nodeflow.document.analysis.dataset_node import DATASET, SOURCE
-from nodeflow.document.analysis.subgraph_interface import DEFINITION
 from nodeflow.document.edit import commands
 from nodeflow.document.model.problems import Problem
-from nodeflow.document.model.records import SUBGRAPH, NodeRecord
+from nodeflow.document.model.records import NodeRecord
 from nodeflow.errors import NodeflowError
 from nodeflow.graph.declaration import Attr, NodeDeclaration
 from nodeflow.ui.canvas.paint.op_icons import draw_op_icon, tile
@@ -82,10 +81,7 @@ class NameSection(QWidget):
         texts.setSpacing(SPACE[1])
         texts.addWidget(self.field)
         texts.addWidget(self._error)
-        words = [title, op.category] if op else [title]
-        if record.op == SUBGRAPH:
-            words = ["Subgraph", str(record.attrs.get(DEFINITION, ""))]
-        texts.addWidget(ElidedLabel("  ·  ".join(words), "caption"))
+        texts.addWidget(ElidedLabel(f"{title}  ·  {op.category}" if op else title, "caption"))
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACE[3])

@@ -21,7 +21,7 @@ from nodeflow.document.analysis.op_matching import accepts, gives, takes
 from nodeflow.document.analysis.port_names import FEED
 from nodeflow.document.analysis.ports import in_ports, out_ports
 from nodeflow.document.analysis.wire_check import check_wire
-from nodeflow.document.edit import commands, insertables
+from nodeflow.document.edit import commands, dataset_placeholders, insertables
 from nodeflow.document.edit.replace_op import fits_in_place, replace_op
 from nodeflow.document.edit.rewiring import insert_on_wire, insertion
 from nodeflow.document.model.records import Wire
@@ -224,6 +224,8 @@ def add_and_wire(
         commands.move(document, {node_id: free_position(view.scene, node_id)})
         if context is not None and context.node in document.nodes:
             _wire(view, node_id, context)
+        else:
+            dataset_placeholders.complete(document, [node_id])
     return node_id
 
 

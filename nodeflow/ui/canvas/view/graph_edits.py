@@ -10,7 +10,7 @@ from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtWidgets import QWidget
 
 from nodeflow.document.analysis.passthrough import REROUTE
-from nodeflow.document.edit import commands, insertables, rewiring, set_flags
+from nodeflow.document.edit import commands, dataset_placeholders, insertables, rewiring, set_flags
 from nodeflow.document.layout import align
 from nodeflow.document.model.records import Wire
 from nodeflow.ui.canvas.gestures.base import SMALLEST_FRAME, SNAP
@@ -59,7 +59,10 @@ class GraphEdits:
         """Add a node with its corner near a scene point, on the grid, and select it."""
         place = (round(at.x() / SNAP) * SNAP, round(at.y() / SNAP) * SNAP)
         with self._signals.reporting():
-            new = insertables.add(self._scene.document, op_id, place, attrs)
+            document = self._scene.document
+            with document.transaction(f"Add {insertables.display_name(op_id)}"):
+                new = insertables.add(document, op_id, place, attrs)
+                dataset_placeholders.complete(document, new)
             self._selection.select(new)
             self._canvas.setFocus()
             return new[0] if new else None

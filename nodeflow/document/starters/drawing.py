@@ -1,6 +1,7 @@
-"""Draws an example: nodes in groups, each group laid out in a frame, the frames in rows.
+"""Draws a document: nodes in groups, each group laid out in a frame, the frames in rows.
 
-Used by ``make_examples``; the documents are made by the commands that the window uses.
+Starters and ``tools/make_examples.py`` draw with it; the documents are made by the commands that
+the window uses.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from typing import Any
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.declarations import declaration
 from nodeflow.document.edit import commands, create_subgraph
-from nodeflow.document.layout.layered import layout, node_size
+from nodeflow.document.layout.card_size import node_size
+from nodeflow.document.layout.layered import layout
 from nodeflow.document.layout.text_width import text_width
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import SUBGRAPH
@@ -21,7 +23,7 @@ FAR_SIZE, FAR_LINE = 21, 32  # notes of large graphs, written larger as they are
 NEAR_SIZE, NEAR_LINE = 13, 20
 
 
-class Example:
+class Drawing:
     """A document that is drawn group by group, each in a frame of its own."""
 
     def __init__(self) -> None:
@@ -81,17 +83,18 @@ class Example:
 
         Later rows begin with what stands below the first group (`NOTE`, or nothing: `""`), and go
         on where the first row has its second group. After `>` comes what ends where the first
-        row ends.
+        row ends; `<TITLE` stands for a place right below that group.
         """
         self.analysis = Analysis(self.doc)
         second = right = y = 0.0
+        placed: dict[str, tuple[float, float]] = {}  # left and bottom by title
         head = commands.add_frame(self.doc, (0, 0, 0, 0), title, note, "note")
         for row in rows:
-            names = [name for name in row if name and name != ">"]
+            names = [name for name in row if name and name[0] not in "<>"]
             width = NOTE_WIDTH if rows[0][0] == NOTE else self._size(rows[0][0])[0]
             boxes = {name: self._size(name) for name in names if name != NOTE}
             boxes[NOTE] = (width, _note_height(note, width, rows[0][0] == NOTE))
-            x = 0.0
+            x, top = 0.0, y
             for place, name in enumerate(row):
                 if place == 1:
                     second = second or x
@@ -99,10 +102,14 @@ class Example:
                 if name == ">":
                     rest = row[place + 1 :]
                     x = right - sum(boxes[n][0] for n in rest) - GAP * (len(rest) - 1)
+                elif name.startswith("<"):
+                    x, top = placed[name[1:]]
+                    top += GAP
                 elif name == NOTE:
                     commands.set_frame(self.doc, head, rect=(x, y, *boxes[NOTE]))
                 elif name:
-                    self._place(name, x, y)
+                    self._place(name, x, top)
+                    placed[name] = x, top + boxes[name][1]
                 x += boxes[name][0] + GAP if name in boxes else 0
             right = right or x - GAP
             y += max(boxes[name][1] for name in names) + GAP

@@ -1,0 +1,118 @@
+"""Placeholders for the columns of a dataset node, placed and wired, as one undo step."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from nodeflow.document.analysis.dataset_node import DATASET, dataset_types, document_folder
+from nodeflow.document.analysis.port_names import FEED
+from nodeflow.document.edit import commands
+from nodeflow.document.layout.card_size import node_size
+from nodeflow.document.layout.layered import COLUMN_GAP, ROW_GAP
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.records import NodeRecord, Wire
+from nodeflow.errors import DataError
+from nodeflow.graph.types import TensorType, compatible
+
+PLACEHOLDER = "placeholder"
+GRID = 8
+
+
+def add_placeholders(
+    doc: Document, node_id: str, base_dir: str | os.PathLike | None = None
+) -> list[str]:
+    """Gives every column of a dataset node a placeholder that takes it.
+
+    A column that feeds nothing gets one: first those that a column fed which the data no longer
+    has, then new ones to the right of the node. Placeholders that are fed take over the dtype and
+    shape of their column where those do not fit.
+
+    Returns:
+        The ids of the new placeholders, in the order of the columns.
+
+    Raises:
+        DataError: the data cannot be read.
+    """
+    record = doc.node(node_id)
+    types = dataset_types(record.attrs, base_dir=base_dir)
+    made = []
+    with doc.transaction(f"Add placeholders to {record.name}") as t:
+        fed = [w for w in doc.wires_out_of(node_id) if doc.nodes[w.target].op == PLACEHOLDER]
+        bound = {wire.source_port for wire in fed}
+        left = [wire for wire in fed if wire.source_port not in types]
+        for column, type_ in types.items():
+            if column in bound:
+                continue
+            if left:
+                t.put_wire(Wire(node_id, column, left.pop(0).target, FEED))
+            else:
+                made.append(_add(doc, record, column, type_))
+        for wire in doc.wires_out_of(node_id):
+            target = doc.nodes[wire.target]
+            type_ = types.get(wire.source_port)
+            if target.op == PLACEHOLDER and type_ is not None and not _takes(target, type_):
+                t.put_node(replace(target, attrs=_fitted(target, type_)))
+    return made
+
+
+def complete(doc: Document, node_ids: Iterable[str]) -> None:
+    """Adds placeholders to dataset nodes that were just added, where their data can be read."""
+    for node_id in node_ids:
+        if doc.nodes[node_id].op == DATASET:
+            with contextlib.suppress(DataError):  # the node shows it as its problem
+                add_placeholders(doc, node_id, document_folder(doc.root))
+
+
+def unplaced(doc: Document, node_id: str, columns: Mapping[str, TensorType]) -> list[str]:
+    """The columns of a dataset node that feed no placeholder, or one that cannot take them."""
+    fed = {w.source_port: doc.nodes[w.target] for w in doc.wires_out_of(node_id)}
+    return [
+        name
+        for name, type_ in columns.items()
+        if name not in fed or (fed[name].op == PLACEHOLDER and not _takes(fed[name], type_))
+    ]
+
+
+def _takes(record: NodeRecord, type_: TensorType) -> bool:
+    shape = record.attrs.get("shape") or ()
+    dtype = record.attrs.get("dtype", "float32")
+    return dtype == type_.dtype and compatible(tuple(shape), type_.shape)
+
+
+def _fitted(record: NodeRecord, type_: TensorType) -> dict:
+    """Attributes for a column; a sample of another type would be an error."""
+    attrs = {key: value for key, value in record.attrs.items() if key != "sample"}
+    return {**attrs, "dtype": type_.dtype, "shape": list(type_.shape)}
+
+
+def _add(doc: Document, record: NodeRecord, column: str, type_: TensorType) -> str:
+    """A placeholder right of the node, below what stands there."""
+    name = "".join(c if c.isalnum() and c.isascii() else "_" for c in column) or "column"
+    name = name if not name[0].isdigit() else f"column_{name}"
+    attrs = {"dtype": type_.dtype, "shape": list(type_.shape)}
+    new = commands.add_node(doc, PLACEHOLDER, record.pos, doc.fresh_name(name), attrs)
+    commands.connect(doc, record.id, column, new, FEED)
+    width = node_size(doc, record)[0]
+    size = node_size(doc, doc.nodes[new])
+    x = record.pos[0] + width + COLUMN_GAP
+    y = _free_row(doc, new, x, record.pos[1], size)
+    commands.move(doc, {new: (round(x / GRID) * GRID, round(y / GRID) * GRID)})
+    return new
+
+
+def _free_row(doc: Document, new: str, x: float, y: float, size: tuple[float, float]) -> float:
+    """The first y from here down where a card of this size covers no other."""
+    taken = sorted(
+        (other.pos[1], other.pos[1] + height)
+        for other in doc.nodes.values()
+        if other.id != new
+        for width, height in (node_size(doc, other),)
+        if other.pos[0] < x + size[0] and other.pos[0] + width > x
+    )
+    for top, bottom in taken:
+        if top < y + size[1] + ROW_GAP and bottom + ROW_GAP > y:
+            y = bottom + ROW_GAP
+    return y

@@ -1,0 +1,43 @@
+"""The starters by id, and which of them fit a data set."""
+
+from __future__ import annotations
+
+import pkgutil
+from importlib import import_module
+
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.errors import DocumentError
+from nodeflow.document.starters import kinds
+from nodeflow.document.starters.material import Material
+from nodeflow.document.starters.starter import Starter
+
+
+def _found() -> list[Starter]:
+    names = [module.name for module in pkgutil.iter_modules(kinds.__path__)]
+    found = [import_module(f"{kinds.__name__}.{name}").STARTER for name in names]
+    return sorted(found, key=lambda starter: starter.order)
+
+
+STARTERS: dict[str, Starter] = {starter.id: starter for starter in _found()}
+
+
+def fitting(material: Material) -> list[Starter]:
+    """The starters that can use this data, best first."""
+    return [starter for starter in STARTERS.values() if not starter.misfit(material)]
+
+
+def make(starter: str, material: Material) -> Document:
+    """The document of a starter: nodes in frames, training settings, nothing to undo.
+
+    Raises:
+        StarterMisfit: the starter cannot use this data; says why.
+    """
+    chosen = STARTERS[starter]
+    reason = chosen.misfit(material)
+    if reason:
+        raise StarterMisfit(reason)
+    return chosen.make(material)
+
+
+class StarterMisfit(DocumentError):
+    """A starter was asked for that cannot use the data."""

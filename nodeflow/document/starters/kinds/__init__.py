@@ -1,0 +1,1 @@
+"""One module per starter; each declares ``STARTER``."""

@@ -1,0 +1,114 @@
+"""Classify pictures: layers of small filters, then a hidden layer, a probability for each class."""
+
+from __future__ import annotations
+
+from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.model.document import Document
+from nodeflow.document.starters import parts
+from nodeflow.document.starters.drawing import NOTE, Drawing
+from nodeflow.document.starters.material import Material
+from nodeflow.document.starters.sizing import for_pictures
+from nodeflow.document.starters.starter import Starter
+from nodeflow.document.starters.tables import are_classes, labels_of, listed
+
+FILTERS = (8, 16, 32, 32)
+SMALL_SIDE = 8
+"""Pictures are halved until their shorter side is this small."""
+
+
+def misfit(material: Material) -> str:
+    if _pictures(material) is None:
+        return "Classifying pictures needs a column of pictures."
+    if not are_classes(material, labels_of(material)):
+        return "Classifying pictures needs a label with classes."
+    return ""
+
+
+def _pictures(material: Material) -> tuple[str, tuple[int, int, int]] | None:
+    """The column of pictures and their height, width and channels."""
+    for name, type_ in material.columns.items():
+        sizes = tuple(size for size in type_.shape[1:] if size is not None)
+        if len(sizes) != len(type_.shape) - 1 or not type_.is_float:
+            continue
+        if len(sizes) == 3 and sizes[2] in (1, 2, 3, 4):
+            return name, (sizes[0], sizes[1], sizes[2])
+        if len(sizes) == 2 and min(sizes) >= SMALL_SIDE:
+            return name, (sizes[0], sizes[1], 1)
+        if len(sizes) == 1 and name in material.images:
+            return name, (*material.images[name], 1)
+    return None
+
+
+def make(material: Material) -> Document:
+    found = _pictures(material)
+    assert found is not None
+    column, (height, width, channels) = found
+    labels = labels_of(material)
+    classes = material.width(labels) or 2
+    sizing = for_pictures(material.rows)
+    drawing = Drawing()
+    parts.data(drawing, material, {"x": column, "y": labels})
+    source = "x"
+    if material.columns[column].shape[1:] != (height, width, channels):
+        source = drawing.add("reshape", "pictures", "x", shape=[-1, height, width, channels])
+    titles = []
+    for number, filters in enumerate(FILTERS, 1):
+        titles.append(f"Filters {number}")
+        drawing.group(titles[-1], "math")
+        shape = [3, 3, channels, filters]
+        drawing.add("variable", f"F{number}", dtype="float32", shape=shape, initializer=parts.HE)
+        drawing.add("variable", f"c{number}", dtype="float32", shape=[filters], value=0.0)
+        drawing.add("conv2d", f"seen{number}", source, f"F{number}")
+        drawing.add("add", f"shifted{number}", f"seen{number}", f"c{number}")
+        drawing.add("relu", f"found{number}", f"shifted{number}")
+        source = drawing.add("max_pool2d", f"pooled{number}", f"found{number}")
+        channels, height, width = filters, (height + 1) // 2, (width + 1) // 2
+        if min(height, width) <= SMALL_SIDE:
+            break
+    size = _row_size(drawing, source)
+    drawing.group("Hidden layer", "math")
+    drawing.add("reshape", "flat", source, shape=[-1, size])
+    total = parts.dense(drawing, "flat", 1, (size, sizing.hidden[0]), "sum1")
+    drawing.add("relu", "hidden", total)
+    drawing.add("dropout", "thinned", "hidden", rate=0.25)
+    drawing.group("Output", "math")
+    parts.dense(drawing, "thinned", 2, (sizing.hidden[0], classes), "logits")
+    drawing.add("softmax", "prediction", "logits")
+    drawing.group("Loss", "loss")
+    drawing.add("softmax_cross_entropy_with_logits", "losses", "y", "logits")
+    drawing.add("reduce_mean", "loss", "losses")
+    drawing.group("Accuracy", "metrics")
+    drawing.add("accuracy", "accuracy", "y", "prediction")
+    parts.training(drawing, material, sizing, ("accuracy",))
+    names = material.classes.get(labels, ())
+    which = f": {listed(names)}" if names else ""
+    drawing.arrange(
+        [
+            ["Data", *titles],
+            [NOTE, "Hidden layer", ">", "Output"],
+            ["", "Loss", "Accuracy", "Training"],
+        ],
+        f"A network learns from {material.rows} pictures of {material.title} which of {classes} "
+        f"classes a picture shows{which}. Small filters look for strokes and patches, the hidden "
+        "layer for what they make.\n"
+        "Try: press Train and watch accuracy, the share of test pictures that it gets right. "
+        "Then look at the filters F1, or drop another folder on the canvas for predictions.",
+        f"Classify pictures of {material.title}",
+    )
+    return drawing.doc
+
+
+def _row_size(drawing: Drawing, name: str) -> int:
+    """How many numbers a row of a node's output has."""
+    type_ = Analysis(drawing.doc).type_of(drawing.ids[name], "out")
+    assert type_ is not None
+    size = 1
+    for dim in type_.shape[1:]:
+        assert dim is not None
+        size *= dim
+    return size
+
+
+STARTER = Starter(
+    "pictures", "Classify pictures", "What a picture shows, with probabilities.", 3, misfit, make
+)

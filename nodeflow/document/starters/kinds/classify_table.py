@@ -1,0 +1,62 @@
+"""Classify the rows of a table: scaled inputs, a small network, a probability for each class."""
+
+from __future__ import annotations
+
+from nodeflow.document.model.document import Document
+from nodeflow.document.starters import parts
+from nodeflow.document.starters.drawing import NOTE, Drawing
+from nodeflow.document.starters.material import Material
+from nodeflow.document.starters.sizing import for_table
+from nodeflow.document.starters.starter import Starter
+from nodeflow.document.starters.tables import are_classes, inputs_of, labels_of, listed
+
+
+def misfit(material: Material) -> str:
+    if not inputs_of(material):
+        return "Classifying needs columns of numbers or categories as inputs."
+    if not are_classes(material, labels_of(material)):
+        return "Classifying needs a label with classes."
+    return ""
+
+
+def make(material: Material) -> Document:
+    drawing = Drawing()
+    inputs, labels = inputs_of(material), labels_of(material)
+    width, classes = material.width(inputs) or 1, material.width(labels) or 2
+    sizing = for_table(material.rows, width)
+    parts.data(drawing, material, {"x": inputs, "y": labels})
+    drawing.group("Scaling", "math")
+    parts.normalize(drawing, material, inputs, "scaled", "x")
+    source, size, titles = parts.hidden_layers(drawing, "scaled", width, sizing.hidden)
+    drawing.group("Output", "math")
+    logits = parts.dense(drawing, source, len(sizing.hidden) + 1, (size, classes), "logits")
+    drawing.add("softmax", "prediction", logits)
+    drawing.group("Loss", "loss")
+    drawing.add("softmax_cross_entropy_with_logits", "losses", "y", "logits")
+    drawing.add("reduce_mean", "loss", "losses")
+    drawing.group("Accuracy", "metrics")
+    drawing.add("accuracy", "accuracy", "y", "prediction")
+    parts.training(drawing, material, sizing, ("accuracy",))
+    names = material.classes.get(labels, ())
+    which = (
+        f"which of {len(names)} classes ({listed(names)})"
+        if names
+        else f"which of {classes} classes"
+    )
+    drawing.arrange(
+        [
+            ["Data", "Scaling", *titles],
+            [NOTE, "Output", "Loss", "Training"],
+            ["", "<Loss", "Accuracy"],
+        ],
+        f"A network learns from {material.rows} rows of {material.title} {which} a row is.\n"
+        "Try: press Train and watch accuracy, the share of test rows that it gets right. Then "
+        "drop another file of this kind on the canvas for a table of predictions.",
+        f"Classify {material.title}",
+    )
+    return drawing.doc
+
+
+STARTER = Starter(
+    "classify", "Classify", "Which class a row belongs to, with probabilities.", 1, misfit, make
+)

@@ -1,0 +1,93 @@
+"""What a starter knows of the data it is made for."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from nodeflow.data import open_dataset
+from nodeflow.data.survey import dataset_statistics
+from nodeflow.graph.types import TensorType
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Mean and standard deviation of a column: of each feature, or of all its pixels."""
+
+    mean: list[float] | float
+    deviation: list[float] | float
+
+
+@dataclass(frozen=True)
+class Material:
+    """A data set as far as a starter has to know it.
+
+    Attributes:
+        source, options: attributes of the dataset node.
+        title: of the data, such as the file's name.
+        columns: column -> type of a batch.
+        splits: the splits that have rows.
+        rows: rows of the training split.
+        classes: names of the classes, by column.
+        images: columns of pictures -> (height, width).
+        statistics: by column, over the training split.
+    """
+
+    source: str
+    options: Mapping[str, Any]
+    title: str
+    columns: Mapping[str, TensorType]
+    splits: tuple[str, ...]
+    rows: int
+    classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    images: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    statistics: Mapping[str, Statistics] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """A node's name for the data: ``iris`` of ``My data/iris.csv``."""
+        stem = re.sub(r"\W+", "_", self.title.rpartition(".")[0] or self.title).strip("_").lower()
+        return stem if re.match(r"[A-Za-z_]", stem) else "data"
+
+    @property
+    def measured_split(self) -> str:
+        """Where metrics are measured: the test split, or what there is of the others."""
+        return next(s for s in ("test", "validation", "train") if s in self.splits)
+
+    def width(self, column: str) -> int | None:
+        """Numbers per row of a column; None if that is unknown."""
+        sizes = self.columns[column].shape[1:]
+        known = [size for size in sizes if size is not None]
+        return int(np.prod(known)) if len(known) == len(sizes) else None
+
+
+def look_at(
+    source: str, options: Mapping[str, Any], *, base_dir: str | os.PathLike | None = None
+) -> Material:
+    """Open a data set and measure it, for the starters.
+
+    Raises:
+        UnknownSource, DataNotFound, DataFormatError: the data cannot be read; says where.
+        AttributeProblem: an option is unknown or malformed.
+    """
+    dataset = open_dataset(source, base_dir=base_dir, **options)
+    train = "train" if "train" in dataset.splits else next(iter(dataset.splits))
+    return Material(
+        source,
+        dict(options),
+        dataset.name,
+        dataset.columns,
+        tuple(dataset.splits),
+        dataset.size(train),
+        dataset.classes,
+        dataset.images,
+        {
+            n: Statistics(*found)
+            for n, found in dataset_statistics(source, options, base_dir).items()
+        },
+    )

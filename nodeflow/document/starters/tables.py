@@ -1,0 +1,44 @@
+"""What the starters for tables share: which column is read, and which is answered."""
+
+from __future__ import annotations
+
+from nodeflow.document.starters.material import Material, Statistics
+
+
+def inputs_of(material: Material) -> str:
+    """The column of inputs: ``features``, else the first column of rows of numbers; or nothing."""
+    found = [
+        name
+        for name, type_ in material.columns.items()
+        if len(type_.shape) == 2 and type_.is_float and name not in material.classes
+    ]
+    found = [name for name in found if name != labels_of(material)]
+    return "features" if "features" in found else next(iter(found), "")
+
+
+def labels_of(material: Material) -> str:
+    """The column of labels: ``labels``, or the one that is called like one; or nothing."""
+    likely = ("labels", "label", "y", "target", "targets", "classes", "class")
+    return next((name for name in likely if name in material.columns), "")
+
+
+def are_classes(material: Material, labels: str) -> bool:
+    """Whether the labels are one-hot rows."""
+    return bool(labels) and (labels in material.classes or _one_hot(material, labels))
+
+
+def _one_hot(material: Material, labels: str) -> bool:
+    type_ = material.columns[labels]
+    found = material.statistics.get(labels)
+    width = material.width(labels)
+    if not isinstance(found, Statistics) or len(type_.shape) != 2 or not width or width < 2:
+        return False
+    flags = [0.0] * width, [1.0] * width  # what columns of 0 and 1 alone have
+    return (found.mean, found.deviation) == flags
+
+
+def listed(names: tuple[str, ...], most: int = 4) -> str:
+    """``a, b and c``; of many the first few."""
+    if len(names) > most:
+        return f"{', '.join(names[: most - 1])} and {len(names) - most + 1} more"
+    return " and ".join((", ".join(names[:-1]), names[-1]) if len(names) > 1 else names)

@@ -1,0 +1,162 @@
+"""Graphs to begin with: made from data files, trained, and good."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.build.task import Task
+from nodeflow.document.io import flow
+from nodeflow.document.model.document import Document
+from nodeflow.document.starters import STARTERS, fitting, look_at, make
+from nodeflow.document.starters.catalog import StarterMisfit
+from nodeflow.document.starters.sizing import batch_size, epochs, for_pictures, for_table
+from nodeflow.engine.session import Session
+from nodeflow.train.events import Epoch, Steps
+from nodeflow.train.loop import train
+from tests import own_data
+
+
+class Trained:
+    """A document after its training: the losses, the metrics, and what it answers."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.task = Task(document)
+        training = self.task.training()
+        self.session = Session(self.task.graph, tier="reference", seed=training.seed)
+        self.session.initialize()
+        self.losses: list[float] = []
+        self.metrics: list[dict] = []
+        for event in train(self.session, training):
+            if isinstance(event, Steps):
+                self.losses += [float(x) for x in event.losses]
+            elif isinstance(event, Epoch):
+                self.metrics.append(event.metrics)
+
+    def answers(self, x: np.ndarray) -> np.ndarray:
+        feed = {self.task.tensor("x"): np.float32(x)}
+        return np.asarray(self.session.run(self.task.tensor("prediction"), feed))
+
+    def rows(self, split: str) -> tuple[np.ndarray, np.ndarray]:
+        """The features and labels of a split, as the file has them."""
+        record = next(r for r in self.document.nodes.values() if r.op == "dataset")
+        columns = self.task.dataset(record.id).split(split)
+        return tuple(columns[name].rows(slice(0, None)) for name in ("features", "labels"))
+
+
+def errors(document: Document) -> list:
+    return [p for p in Analysis(document).all_problems() if p.severity in ("error", "warning")]
+
+
+def overlaps(document: Document) -> list:
+    """Pairs of frames that cover each other."""
+    rects = [(f.title, *f.rect) for f in document.frames.values()]
+    return [
+        (a, b)
+        for i, (a, x, y, w, h) in enumerate(rects)
+        for b, u, v, wide, high in rects[i + 1 :]
+        if x < u + wide and u < x + w and y < v + high and v < y + h
+    ]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("own data")
+
+
+@pytest.fixture(scope="module")
+def flowers(folder):
+    return Trained(make("classify", look_at(f"csv:{own_data.flowers(folder / 'iris.csv')}", {})))
+
+
+@pytest.fixture(scope="module")
+def houses(folder):
+    return Trained(make("regress", look_at(f"csv:{own_data.houses(folder / 'houses.csv')}", {})))
+
+
+def test_flowers_are_told_apart(flowers):
+    assert np.isfinite(flowers.losses).all()
+    features, labels = flowers.rows("test")
+    hits = flowers.answers(features).argmax(axis=1) == labels.argmax(axis=1)
+    assert hits.mean() >= 0.9
+    assert flowers.answers([[5.0, 3.4, 1.5, 0.2], [6.9, 3.1, 5.8, 2.2]]).argmax(
+        axis=1
+    ).tolist() == [
+        0,
+        2,
+    ], "raw rows fed by hand"
+
+
+def test_a_classifier_answers_with_probabilities(flowers):
+    probabilities = flowers.answers([[5.0, 3.4, 1.5, 0.2], [6.0, 2.8, 4.5, 1.3]])
+    assert probabilities.shape == (2, 3)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+
+
+def test_prices_are_predicted_in_their_own_units(houses):
+    assert np.isfinite(houses.losses).all()
+    features, labels = houses.rows("test")
+    found = houses.answers(features)
+    left, whole = np.square(labels - found).sum(), np.square(labels - labels.mean()).sum()
+    assert 1 - left / whole >= 0.8
+    last = houses.metrics[-1]
+    assert last["r_squared"] >= 0.8 and 1000 < last["mean_error"] < 40_000, "in units of the price"
+    wanted = own_data.price(120, 4, 20, 5)
+    assert abs(houses.answers([[120, 4, 20, 5]]).item() - wanted) < 0.15 * wanted
+
+
+def test_statistics_are_those_of_the_training_split(houses):
+    features, labels = houses.rows("train")
+    nodes = houses.document
+    scaled = nodes.node_named("scaled_x").attrs
+    np.testing.assert_allclose(scaled["mean"], features.mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(scaled["deviation"], features.std(axis=0), rtol=1e-4)
+    assert nodes.node_named("prediction").attrs["inverse"] is True
+    np.testing.assert_allclose(
+        nodes.node_named("prediction").attrs["mean"], labels.mean(), rtol=1e-5
+    )
+
+
+@pytest.mark.parametrize("name", ["flowers", "houses"])
+def test_documents_are_ordinary_and_well_laid_out(name, request):
+    document = request.getfixturevalue(name).document
+    assert not errors(document)
+    assert not overlaps(document)
+    framed = {
+        i
+        for frame in document.frames.values()
+        for i, record in document.nodes.items()
+        if frame.rect[0] <= record.pos[0] <= frame.rect[0] + frame.rect[2]
+        and frame.rect[1] <= record.pos[1] <= frame.rect[1] + frame.rect[3]
+    }
+    assert framed == set(document.nodes)
+    text = flow.dumps(document)
+    assert flow.dumps(flow.loads(text)) == text
+
+
+def test_which_starters_fit(folder):
+    flowers = look_at(f"csv:{folder / 'iris.csv'}", {})
+    houses = look_at(f"csv:{folder / 'houses.csv'}", {})
+    assert [s.id for s in fitting(flowers)] == ["classify"]
+    assert [s.id for s in fitting(houses)] == ["regress"]
+    with pytest.raises(StarterMisfit, match="label with classes"):
+        make("classify", houses)
+    assert set(STARTERS) >= {"classify", "regress", "pictures"}
+
+
+def test_sizes_follow_the_data():
+    assert batch_size(120) == 8 and batch_size(1000) == 64 and batch_size(10**6) == 128
+    assert batch_size(3) == 1, "never more than half of the rows"
+    assert for_table(100, 4).hidden == (16,) and len(for_table(50_000, 4).hidden) == 2
+    assert epochs(10**6, 3000) == 5 and epochs(100, 3000) == 200
+    assert for_pictures(60_000).epochs <= 6
+
+
+def test_a_table_of_few_rows_trains(tmp_path):
+    path = own_data.flowers(tmp_path / "few.csv", 12)
+    document = make("classify", look_at(f"csv:{path}", {}))
+    assert np.isfinite(Trained(document).losses).all()

@@ -31,11 +31,14 @@ __version__ = "0.1.0"
 
 _LAZY = {
     "Session": "nodeflow.engine.session",
+    "layers": "nodeflow.ops.layers.api",
     "load": "nodeflow.document.build.api",
     "load_plugins": "nodeflow.ops.user",
     "op": "nodeflow.ops.user",
     "save": "nodeflow.document.build.api",
 }
+
+_MODULES = {"layers"}
 
 # What `from nodeflow import *` gives. The ops are left out: `abs`, `print` and others would hide
 # Python's own.
@@ -66,18 +69,24 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
-        value = getattr(import_module(_LAZY[name]), name)
+        module = import_module(_LAZY[name])
+        value = module if name in _MODULES else getattr(module, name)
     elif name in REGISTRY:
         value = getattr(functions, name)
         if REGISTRY.lookup(name).own:
             return value  # not kept: it may be another one later
     else:
-        hint = errors.suggest(name, [*__all__, *_LAZY, *REGISTRY.ids()])
+        hint = errors.suggest(name, [*__all__, *_LAZY, *_functions()])
         text = f"module 'nodeflow' has no attribute {name!r}"
         raise AttributeError(f"{text}. {hint}" if hint else text)
     globals()[name] = value
     return value
 
 
+def _functions() -> list[str]:
+    """The ops that are functions here: layers have a module of their own."""
+    return [op.id for op in REGISTRY if op.call_name.isidentifier()]
+
+
 def __dir__() -> list[str]:
-    return sorted({*__all__, *_LAZY, *REGISTRY.ids(), "__version__"})
+    return sorted({*__all__, *_LAZY, *_functions(), "__version__"})

@@ -33,6 +33,7 @@ from nodeflow.ops.api import ones as ones
 from nodeflow.ops.api import trainable_variables as trainable_variables
 from nodeflow.ops.api import variable as variable
 from nodeflow.ops.api import zeros as zeros
+from nodeflow.ops.layers import api as layers
 from nodeflow.ops.user import load_plugins as load_plugins
 from nodeflow.ops.user import op as op
 

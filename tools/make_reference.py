@@ -44,7 +44,8 @@ def op_index(by_category: dict[str, list[Op]]) -> str:
         "# Ops",
         "",
         f"{count} ops by category. In Python each is a function, `nf.NAME`; in the window an",
-        "entry of the palette; `nodeflow ops NAME` prints the same text.",
+        "entry of the palette; `nodeflow ops NAME` prints the same text. A layer `layers/NAME` is",
+        "`nf.layers.NAME`.",
         "",
         ":::{toctree}",
         ":maxdepth: 1",
@@ -65,6 +66,12 @@ def category_page(category: str, ops: list[Op]) -> str:
 
 def _op(op: Op) -> Iterator[str]:
     yield from (f"({_anchor(op)})=", f"## `{op.id}`", "", op.doc.strip(), "")
+    if op.explicit:
+        yield from (
+            f"In Python `nf.{op.call_name}`, with TensorFlow 1's defaults; those below are a",
+            "new node's in the window.",
+            "",
+        )
     if op.inputs:
         yield from ("| input | dtypes | |", "| --- | --- | --- |")
         yield from (_row(_port_name(p), ", ".join(p.dtypes), p.doc) for p in op.inputs)
@@ -103,7 +110,7 @@ def _file(category: str) -> str:
 
 
 def _anchor(op: Op) -> str:
-    return f"op-{op.id.replace('_', '-')}"
+    return f"op-{op.id.replace('_', '-').replace('/', '-')}"
 
 
 # -- the command line -----------------------------------------------------------------------------

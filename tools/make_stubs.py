@@ -58,6 +58,7 @@ from nodeflow.ops.api import ones as ones
 from nodeflow.ops.api import trainable_variables as trainable_variables
 from nodeflow.ops.api import variable as variable
 from nodeflow.ops.api import zeros as zeros
+from nodeflow.ops.layers import api as layers
 from nodeflow.ops.user import load_plugins as load_plugins
 from nodeflow.ops.user import op as op
 
@@ -89,7 +90,7 @@ def stub() -> str:
 
     written = {name for name in vars(api) if not name.startswith("_")}
     ops = sorted((op for op in REGISTRY if not op.own), key=lambda op: op.id)
-    functions = [function(op) for op in ops if op.id not in written]
+    functions = [function(op) for op in ops if op.id not in written and op.id.isidentifier()]
     return HEAD + "\n" + "\n".join(functions)
 
 

@@ -24,6 +24,8 @@ def ops(arguments: argparse.Namespace, environment: Environment) -> None:
         chosen = list(known.values())
     elif arguments.name in known:
         chosen = [known[arguments.name]]
+    elif f"layers/{arguments.name}" in known:
+        chosen = [known[f"layers/{arguments.name}"]]
     else:
         raise UnknownOp(
             f"there is no op {arguments.name!r}",

@@ -84,6 +84,8 @@ class Attr:
     minimum: float | None = None
     maximum: float | None = None
     optional: bool = False
+    hidden: bool = False
+    """Kept in files; the window has no editor for it."""
 
     @property
     def required(self) -> bool:
@@ -275,6 +277,10 @@ class NodeDeclaration:
     """A remark that the palette shows beside the title."""
     hidden = False
     """Not offered in the palette."""
+    shown_attrs: tuple[str, ...] = ()
+    """Attributes that a card shows even where they have their default."""
+    explicit = False
+    """New nodes hold every attribute, so that other defaults never change what they compute."""
     own = False
     """One of the user's own ops, which can be replaced or removed while the program runs."""
     computes = True
@@ -295,12 +301,33 @@ class NodeDeclaration:
             UserOpError: says what is wrong.
         """
 
+    def variables(self, attrs: dict[str, Any]) -> tuple[str, ...]:
+        """Names of the variables that a node has (``kernel``); ``attrs`` are complete."""
+        return ()
+
     # ---- derived from the declaration ---------------------------------------------------------
+
+    @property
+    def short_id(self) -> str:
+        """The id without its family: ``dense`` for ``layers/dense``."""
+        return self.id.rpartition("/")[2]
+
+    @property
+    def call_name(self) -> str:
+        """How Python and formulas call it: ``layers.dense`` for ``layers/dense``."""
+        return self.id.replace("/", ".")
+
+    def first_attrs(self, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The attributes that a new node holds, besides those that are given."""
+        given = dict(given or {})
+        if not self.explicit:
+            return given
+        return {**{a.name: a.default for a in self.attrs if not a.required}, **given}
 
     @property
     def title(self) -> str:
         """The op's id as words: ``reduce_sum`` is ``Reduce sum``, ``lstm`` is ``LSTM``."""
-        words = [_SPELLED.get(word, word) for word in self.id.split("_")]
+        words = [_SPELLED.get(word, word) for word in self.short_id.split("_")]
         return " ".join([words[0][:1].upper() + words[0][1:], *words[1:]])
 
     @property
@@ -322,9 +349,9 @@ class NodeDeclaration:
             if attr.name == name:
                 return attr
         names = [a.name for a in self.attrs]
-        known = f"It has {', '.join(names)}." if names else f"{self.id} has no attributes."
+        known = f"It has {', '.join(names)}." if names else f"{self.short_id} has no attributes."
         raise AttributeProblem(
-            f"{self.id} has no attribute {name!r}",
+            f"{self.short_id} has no attribute {name!r}",
             port=name,
             hint=suggest(name, names) or known,
         )
@@ -343,7 +370,7 @@ class NodeDeclaration:
                 bound[attr.name] = attr.check(given[attr.name])
             elif attr.required:
                 raise AttributeProblem(
-                    f"{self.id} needs the attribute {attr.name!r}", port=attr.name
+                    f"{self.short_id} needs the attribute {attr.name!r}", port=attr.name
                 )
             else:
                 bound[attr.name] = attr.default

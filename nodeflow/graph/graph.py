@@ -182,7 +182,7 @@ class Graph:
     ) -> Node:
         """Like ``apply``, but always returns the node."""
         op = REGISTRY.lookup(op) if isinstance(op, str) else op
-        full_name = self.unique_name(name or op.id)
+        full_name = self.unique_name(name or op.short_id)
         mark = len(self.nodes)
         try:
             bound = op.bind_attrs(attrs or {})
@@ -264,7 +264,9 @@ class Graph:
 
     def _as_tensor_at(self, op: Op, index: int, value: Any, dtypes: dict[str, str]) -> Tensor:
         if not op.inputs or (index >= len(op.inputs) and not op.variadic):
-            raise GraphError(f"{op.id} takes {len(op.inputs)} inputs", hint="Remove the others.")
+            raise GraphError(
+                f"{op.short_id} takes {len(op.inputs)} inputs", hint="Remove the others."
+            )
         port = op.input_port(index)
         if isinstance(value, bool) and not port.accepts_bool:
             raise GraphError(

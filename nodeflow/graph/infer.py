@@ -43,12 +43,12 @@ def check_count(op: NodeDeclaration, count: int) -> None:
     if count < required:
         port = op.input_name(count)
         raise MissingInput(
-            f"{op.id} has no input at {port!r}",
+            f"{op.short_id} has no input at {port!r}",
             port=port,
             hint=f"Connect a tensor to {port!r}.",
         )
     if not op.variadic and count > len(op.inputs):
-        raise MissingInput(f"{op.id} takes {len(op.inputs)} inputs, not {count}")
+        raise MissingInput(f"{op.short_id} takes {len(op.inputs)} inputs, not {count}")
 
 
 def check_dtypes(op: NodeDeclaration, types: Sequence[TensorType]) -> None:
@@ -58,7 +58,7 @@ def check_dtypes(op: NodeDeclaration, types: Sequence[TensorType]) -> None:
         port, name = op.input_port(index), op.input_name(index)
         if tensor_type.dtype not in port.dtypes:
             raise DtypeError(
-                f"{op.id} takes {_any_of(port.dtypes)} at {name!r}, not {tensor_type.dtype}",
+                f"{op.short_id} takes {_any_of(port.dtypes)} at {name!r}, not {tensor_type.dtype}",
                 port=name,
                 hint=_cast_hint(op, port.dtypes),
             )

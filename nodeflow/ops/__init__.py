@@ -16,6 +16,7 @@ from nodeflow.ops import (
     global_pooling,
     gradient_helpers,
     inputs,
+    layers,
     logic,
     losses,
     macro_ops,
@@ -42,6 +43,7 @@ from nodeflow.ops import (
 CATEGORIES = (
     *(
         "Inputs",
+        "Layers",
         "Math",
         "Matrix",
         "Neural network",
@@ -72,6 +74,7 @@ __all__ = [
     "global_pooling",
     "gradient_helpers",
     "inputs",
+    "layers",
     "logic",
     "losses",
     "macro_ops",

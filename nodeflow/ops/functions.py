@@ -27,7 +27,7 @@ def make_function(op: Op) -> Callable[..., Any]:
         inputs, attrs = split_arguments(op, args, kwargs)
         return graph_of(inputs).apply(op, *inputs, name=name, **attrs)
 
-    apply.__name__ = apply.__qualname__ = op.id
+    apply.__name__ = apply.__qualname__ = op.short_id
     apply.__doc__ = op.doc
     apply.__signature__ = signature(op)  # type: ignore[attr-defined]
     return apply
@@ -66,10 +66,10 @@ def split_arguments(op: Op, args: tuple, kwargs: dict) -> tuple[list[Any], dict[
         inputs.extend(value if port.variadic else [value])
     names = [a.name for a in op.attrs]
     if len(rest) > len(names):
-        raise GraphError(f"{op.id} takes at most {len(op.inputs) + len(names)} arguments")
+        raise GraphError(f"{op.short_id} takes at most {len(op.inputs) + len(names)} arguments")
     for name, value in zip(names, rest, strict=False):
         if name in attrs:
-            raise GraphError(f"{op.id} got {name!r} twice")
+            raise GraphError(f"{op.short_id} got {name!r} twice")
         attrs[name] = value
     return inputs, attrs
 
@@ -93,4 +93,4 @@ def __getattr__(name: str) -> Callable[..., Any]:
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *REGISTRY.ids()]
+    return [*globals(), *(op_id for op_id in REGISTRY.ids() if op_id.isidentifier())]

@@ -161,6 +161,9 @@ class BatchNormalization(Composed):
         factor = F.rsqrt(used[1] + attrs["epsilon"]) * scale
         return (x - used[0]) * factor + offset
 
+    def variables(self, attrs: dict[str, Any]) -> tuple[str, ...]:
+        return ("scale", "offset", "moving_mean", "moving_variance")
+
     def _variable(
         self, name: str, x: Tensor, shape: list, start: float, trainable: bool = True
     ) -> Tensor:

@@ -38,6 +38,7 @@ DIFFERENTIABLE = [
 # Ops that must know all sizes but these axes of their first input.
 NEED_SIZES = {
     "batch_normalization": (0,), "rnn_cell": (0,), "gru_cell": (0,), "lstm_cell": (0,),
+    "layers/dense": (0,),
     "rnn": (0, 1), "gru": (0, 1), "lstm": (0, 1),
 }  # fmt: skip
 
@@ -58,7 +59,7 @@ def test_enough_is_enumerated() -> None:
 
 @every_op
 def test_is_documented(op: Op) -> None:
-    assert re.fullmatch("[a-z][a-z0-9_]*", op.id)
+    assert re.fullmatch("(layers/)?[a-z][a-z0-9_]*", op.id)
     assert op.summary.endswith((".", "?")) or ":" in op.summary, op.summary
     assert len(op.summary) <= 100
     assert op.category in CATEGORIES

@@ -10,7 +10,7 @@ from typing import Any
 from nodeflow.document.analysis.dataset_node import DATASET, dataset_types, document_folder
 from nodeflow.document.analysis.feed_check import COLUMN, Outputs, check_feed
 from nodeflow.document.analysis.passthrough import BYPASSED, MUTED, REROUTE, bypass_routes, mode_of
-from nodeflow.document.analysis.paths import find_name
+from nodeflow.document.analysis.paths import find_name, find_variable, variables_of
 from nodeflow.document.analysis.plain_declaration import plain_declaration
 from nodeflow.document.analysis.port_names import (
     CONTROL,
@@ -303,12 +303,23 @@ def _no_value(doc: Document, record: NodeRecord, wire: Wire) -> Problem:
     return Problem(record.name, wire.target_port, text, kind="FetchError")
 
 
+def variables_in(doc: Document) -> list[str]:
+    """Returns the names of the variables of one graph, those of its layers included."""
+    found = []
+    for record in doc.nodes.values():
+        if record.op == "variable":
+            found.append(record.name)
+        found += [f"{record.name}/{own}" for own in variables_of(record)]
+    return found
+
+
 def is_variable(doc: Document, name: str) -> bool:
     """Returns whether a name is that of a variable: here, in an instance, or in the root graph."""
     for graph in dict.fromkeys((doc, doc.root)):
-        found = find_name(graph, name)
-        if found is not None:
-            return found[-1].op == "variable"
+        if find_variable(graph, name) is not None:
+            return True
+        if find_name(graph, name) is not None:
+            return False
     return False
 
 
@@ -336,7 +347,7 @@ def _check_names(
             continue
         for name in bound[attr.name]:
             if not is_variable(doc, name):
-                variables = [node.name for node in doc.nodes.values() if node.op == "variable"]
+                variables = variables_in(doc)
                 text = f"there is no variable {name!r}"
                 hint = suggest(name, variables)
                 problems.append(

@@ -25,7 +25,8 @@ from nodeflow.document.model.errors import (
 )
 from nodeflow.document.model.problems import Problem
 from nodeflow.document.model.records import INPUTS, SUBGRAPH, NodeRecord
-from nodeflow.errors import suggest
+from nodeflow.errors import NodeflowError, suggest
+from nodeflow.ops import REGISTRY
 
 ALONE = "@"
 """`@NAME` as the first step of a path of ids is a definition itself, with or without instances.
@@ -200,6 +201,28 @@ def find_name(doc: Document, name: str) -> list[NodeRecord] | None:
         if rest is not None:
             return [record, *rest]
     return None
+
+
+def find_variable(doc: Document, name: str) -> list[NodeRecord] | None:
+    """Returns, as `find_name` does, the variable of a scoped name, or the node that has it as one
+    of its own (`dense` for `dense/kernel`); None if there is none."""
+    found = find_name(doc, name)
+    if found is not None:
+        return found if found[-1].op == "variable" else None
+    owner, _, own = name.rpartition("/")
+    found = find_name(doc, owner) if owner else None
+    return found if found is not None and own in variables_of(found[-1]) else None
+
+
+def variables_of(record: NodeRecord) -> tuple[str, ...]:
+    """Returns the names of the variables that a node derives (`kernel`), without its own name."""
+    if record.op not in REGISTRY:
+        return ()
+    op = REGISTRY.lookup(record.op)
+    try:
+        return op.variables(op.bind_attrs(record.attrs))
+    except NodeflowError:  # the analysis says what is wrong with the attributes
+        return ()
 
 
 def path_of(records: list[NodeRecord]) -> str:

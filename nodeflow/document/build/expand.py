@@ -144,7 +144,7 @@ def _derived(
         raise DocumentError(
             f"{record.op} derives no nodes",
             node=record.name,
-            hint="Expand and Unpack are for optimizers and gradients.",
+            hint="Expand and Unpack are for layers, optimizers and gradients.",
         )
     built = build(doc, base_dir=base_dir, partial=True, analysis=analysis)
     built.require([node_id])

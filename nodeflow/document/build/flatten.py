@@ -18,7 +18,12 @@ from nodeflow.document.analysis.dataset_node import DATASET
 from nodeflow.document.analysis.declarations import declaration
 from nodeflow.document.analysis.node_flags import with_field
 from nodeflow.document.analysis.passthrough import BYPASSED, MUTED, REROUTE, mode_of
-from nodeflow.document.analysis.paths import find_name, instance_problem, instances_in
+from nodeflow.document.analysis.paths import (
+    find_name,
+    find_variable,
+    instance_problem,
+    instances_in,
+)
 from nodeflow.document.analysis.port_names import CONTROL, DONE, is_control
 from nodeflow.document.analysis.subgraph_interface import (
     BORDER,
@@ -174,7 +179,7 @@ def _in_scope(place: Place, record: NodeRecord) -> NodeRecord:
 
 def _full_name(place: Place | None, name: Json) -> Json:
     while isinstance(name, str) and place is not None:
-        if find_name(place.graph, name) is not None:
+        if find_name(place.graph, name) or find_variable(place.graph, name):
             return place.names + name
         place = place.outer
     return name

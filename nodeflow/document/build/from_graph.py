@@ -53,7 +53,7 @@ def attributes(node: Node) -> dict[str, Any]:
         value = plain(node.attrs[attr.name], where=f"{node.name}.{attr.name}")
         default = None if attr.required else plain(attr.default)
         shown = attr.name in _SHOWN and value is not None
-        if attr.required or shown or not same(value, default):
+        if node.op.explicit or attr.required or shown or not same(value, default):
             found[attr.name] = value
     return found
 

@@ -6,9 +6,12 @@ Palette and search list declarations. So an insertable is a declaration with its
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+from nodeflow.document.analysis.declarations import declaration
 from nodeflow.document.analysis.paths import unused, uses
+from nodeflow.document.analysis.plain_declaration import plain_declaration
 from nodeflow.document.analysis.subgraph_declarations import SubgraphDeclaration
 from nodeflow.document.analysis.subgraph_interface import DEFINITION
 from nodeflow.document.edit import commands, library
@@ -17,6 +20,7 @@ from nodeflow.document.edit.create_subgraph import instance_name
 from nodeflow.document.edit.definitions import add_instance
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import FlowRead
+from nodeflow.document.model.names import automatic_name
 from nodeflow.document.model.records import SUBGRAPH, NodeRecord
 
 LIBRARY = "library"
@@ -91,7 +95,7 @@ def is_insertable(op_id: str) -> bool:
 
 def display_name(op_id: str) -> str:
     """Returns the name of an op or insertable for the label of an undo step."""
-    return op_id.rpartition("/")[2] if is_insertable(op_id) else op_id
+    return op_id.rpartition("/")[2]
 
 
 def preview(doc: Document, op_id: str) -> NodeRecord:
@@ -101,7 +105,9 @@ def preview(doc: Document, op_id: str) -> NodeRecord:
         return NodeRecord("", SUBGRAPH, instance_name(doc, name), {DEFINITION: name})
     if op_id.startswith(f"{LIBRARY}/"):
         return NodeRecord("", SUBGRAPH, doc.fresh_name(name))
-    return NodeRecord("", op_id, doc.fresh_name(op_id))
+    record = NodeRecord("", op_id, doc.fresh_name(automatic_name(op_id)))
+    op = declaration(record, doc)
+    return record if op is None else replace(record, attrs=op.first_attrs())
 
 
 def add(
@@ -113,4 +119,6 @@ def add(
         return [add_instance(doc, rest, pos)]
     if place == LIBRARY and rest:
         return library.insert(doc, library_item(op_id, folder), pos)
-    return [commands.add_node(doc, op_id, pos, attrs=attrs)]
+    op = plain_declaration(op_id)
+    first = op.first_attrs(attrs) if op is not None else attrs
+    return [commands.add_node(doc, op_id, pos, attrs=first)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
-from nodeflow.document.analysis.paths import find_name, graphs
+from nodeflow.document.analysis.paths import find_name, find_variable, graphs
 from nodeflow.document.analysis.plain_declaration import plain_declaration
 from nodeflow.document.analysis.subgraph_interface import definition_of
 from nodeflow.document.model.document import Document
@@ -77,7 +77,9 @@ def with_variables(record: NodeRecord, names: list[Json]) -> NodeRecord:
 
 
 def _renamed(doc: Document, graph: Document, name: Json, mapping: Mapping[str, str]) -> Json:
-    found = find_name(graph, name) if isinstance(name, str) else None
+    found = None
+    if isinstance(name, str):
+        found = find_name(graph, name) or find_variable(graph, name)
     if found is None:
         return name
     if graph is doc:

@@ -42,7 +42,7 @@ def replacement(
     for port in [p for p in tensors if p not in moves]:
         if free:
             moves[port] = free.pop(0)
-    return replace(record, op=op.id, name=name, attrs=attrs), moves
+    return replace(record, op=op.id, name=name, attrs=op.first_attrs(attrs)), moves
 
 
 def _in_names(op: NodeDeclaration, count: int) -> list[str]:
@@ -102,7 +102,7 @@ def replace_op(doc: Document, node_id: str, op: NodeDeclaration) -> None:
     old = doc.node(node_id)
     into, out = doc.wires_into(node_id), doc.wires_out_of(node_id)
     names = _out_names(old, op, out)
-    with doc.transaction(f"Replace {old.name} by {op.id}") as t:
+    with doc.transaction(f"Replace {old.name} by {op.short_id}") as t:
         for wire in (*into, *out):
             t.drop_wire(wire.key)
         t.put_node(record)

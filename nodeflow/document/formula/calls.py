@@ -12,6 +12,9 @@ from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.op import Op
 from nodeflow.ops import REGISTRY
 
+LAYERS = "layers"
+"""The family of ops that are called without it where no other op has the name: `dense(x)`."""
+
 
 class CallReader(Planner):
     """Plans the node of a call."""
@@ -37,10 +40,10 @@ class CallReader(Planner):
                 inputs += self._port_operands(port, taken)
             elif not port.optional and not port.variadic:
                 known = ", ".join(p.name for p in op.inputs)
-                raise self.error(node, f"{op.id} needs {port.name!r}", f"It takes {known}.")
+                raise self.error(node, f"{op.call_name} needs {port.name!r}", f"It takes {known}.")
         free = [a for a in op.attrs if a.name not in given]
         if len(rest) > len(free):
-            raise self.error(rest[len(free)], f"{op.id} takes no further argument")
+            raise self.error(rest[len(free)], f"{op.call_name} takes no further argument")
         for attr, value in zip(free, rest):
             attrs[attr.name] = self._attribute(op, attr, value)
         for key, keyword in given.items():
@@ -51,14 +54,13 @@ class CallReader(Planner):
         return self.apply(op, inputs, attrs, node, name)
 
     def _op(self, func: ast.expr) -> Op:
-        if isinstance(func, ast.Attribute) and isinstance(func.value, ast.Name):
-            op_id = func.attr if func.value.id in ("nf", "nodeflow") else ""
-        else:
-            op_id = func.id if isinstance(func, ast.Name) else ""
+        op_id = _called(func)
+        if op_id not in REGISTRY and f"{LAYERS}/{op_id}" in REGISTRY:
+            op_id = f"{LAYERS}/{op_id}"
         if op_id in REGISTRY and not REGISTRY.lookup(op_id).hidden:
             return REGISTRY.lookup(op_id)
         shown = op_id or ast.unparse(func)
-        ids = [op.id for op in REGISTRY if not op.hidden]
+        ids = [op.call_name for op in REGISTRY if not op.hidden]
         hint = suggest(shown, ids) or "The ops panel lists them."
         raise self.error(func, f"there is no op {shown!r}", hint)
 
@@ -73,9 +75,9 @@ class CallReader(Planner):
     def _keyword(self, op: Op, key: str | None, keyword: ast.keyword) -> Any:
         names = [a.name for a in op.attrs]
         if key is None or key not in names:
-            known = f"It has {', '.join(names)}." if names else f"{op.id} has none."
+            known = f"It has {', '.join(names)}." if names else f"{op.call_name} has none."
             hint = suggest(key or "", names) or known
-            raise self.error(keyword, f"{op.id} has no attribute {key!r}", hint)
+            raise self.error(keyword, f"{op.call_name} has no attribute {key!r}", hint)
         return self._attribute(op, op.attr(key), keyword.value)
 
     def _attribute(self, op: Op, attr: Attr, node: ast.expr) -> Any:
@@ -86,7 +88,9 @@ class CallReader(Planner):
                 value = ast.literal_eval(_with_names(node) if attr.kind == "names" else node)
             except (ValueError, TypeError, SyntaxError, MemoryError):
                 raise self.error(
-                    node, f"{op.id}'s {attr.name} is not a value", "Write numbers, texts or lists."
+                    node,
+                    f"{op.call_name}'s {attr.name} is not a value",
+                    "Write numbers, texts or lists.",
                 ) from None
         try:
             checked = attr.check(value)
@@ -99,6 +103,19 @@ class CallReader(Planner):
         if isinstance(name, str) and NAME.fullmatch(name) and not self.doc.node_named(name):
             return name
         raise self.error(node, "this name cannot be used", "Use letters, digits and _ in quotes.")
+
+
+def _called(func: ast.expr) -> str:
+    """The id that a call names: `relu` or `nf.relu`, `layers/dense` for `layers.dense`."""
+    parts: list[str] = []
+    while isinstance(func, ast.Attribute):
+        parts.insert(0, func.attr)
+        func = func.value
+    if not isinstance(func, ast.Name):
+        return ""
+    if func.id not in ("nf", "nodeflow") or not parts:
+        parts.insert(0, func.id)
+    return "/".join(parts)
 
 
 def is_negative(node: ast.expr) -> bool:

@@ -78,9 +78,11 @@ class _Writer:
             args, attrs = self._variable_arguments(record, args, attrs)
         elif op.id == "placeholder":
             attrs.setdefault("dtype", "float32")
+        elif op.explicit:  # Python has other defaults
+            attrs = {k: v for k, v in op.first_attrs(record.attrs).items() if not op.attr(k).hidden}
         given = [f"{key}={_literal(value)}" for key, value in attrs.items()]
         given.append(f"name={record.name!r}")
-        return f"nf.{op.id}({', '.join([*args, *given])})"
+        return f"nf.{op.call_name}({', '.join([*args, *given])})"
 
     @staticmethod
     def _variable_arguments(

@@ -103,7 +103,7 @@ class Planner:
             self.constant(item, self.dtype(op, flat, i)) if isinstance(item, Number) else item
             for i, item in enumerate(flat)
         ]
-        new = NewNode(op.id, name, dict(attrs))
+        new = NewNode(op.id, name, op.first_attrs(attrs))
         new.inputs = {op.input_name(i): value for i, value in enumerate(values)}
         new.outputs = self.infer(op, values, new, node)
         return self.add(new, node)

@@ -66,7 +66,7 @@ def _text(term: Term) -> tuple[str, int]:
         fixed = len(term.op.inputs) - 1
         inside = [*inside[:fixed], f"[{', '.join(inside[fixed:])}]"]
     inside += [f"{key}={_attribute(value)}" for key, value in term.attrs.items()]
-    return f"{op}({', '.join(inside)}){_index(term.output)}", ATOM
+    return f"{term.op.call_name}({', '.join(inside)}){_index(term.output)}", ATOM
 
 
 def _infix(
@@ -186,7 +186,7 @@ def _transposed(written: tuple[str, int], wanted: bool) -> tuple[str, int]:
 
 
 def _latex_call(term: Applied) -> str:
-    op = term.op.id
+    op = term.op.short_id
     name = LATEX_NAMES.get(op, op)
     head = f"\\{op}" if op in LATEX_FUNCTIONS else rf"\operatorname{{{_escaped(name)}}}"
     attrs = dict(term.attrs)

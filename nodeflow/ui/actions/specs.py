@@ -181,7 +181,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "Expand",
         "Ctrl+Return",
         "layers",
-        "Enter a subgraph, or show the nodes that an optimizer or a gradients node derives",
+        "Enter a subgraph, or show what a layer, an optimizer or a gradients node is made of",
     ),
     _a(
         "leave", "Leave the subgraph", "Ctrl+Shift+Return", "arrow-left", "Back to where it is used"

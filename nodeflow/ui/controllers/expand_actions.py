@@ -94,7 +94,9 @@ class ExpandActions(QObject):
         ids = self._workspace.selection
         if len(ids) == 1 and can_expand(self._workspace.document, ids[0]):
             return None
-        return Blocked("Select a subgraph, an optimizer or gradients: others derive nothing.")
+        return Blocked(
+            "Select a subgraph, a layer, an optimizer or gradients: others have no inside."
+        )
 
     def _expand(self) -> None:
         node_id = self._workspace.selection[0]

@@ -122,7 +122,9 @@ class NodePage(Page):
         op = self.op
         if op is None or op.id == SUBGRAPH or op.id in BORDER:
             return ()
-        return tuple(a for a in op.attrs if not (op.id == DATASET and a.name == "source"))
+        return tuple(
+            a for a in op.attrs if not a.hidden and not (op.id == DATASET and a.name == "source")
+        )
 
     def _make_subgraph(self, record: NodeRecord) -> SubgraphSection | PortsEditor | None:
         """What an instance is of, or the ports that a border node holds."""

@@ -304,7 +304,7 @@ class ExpressionBar(QFrame):
         found: list[str] = []
         if word:
             names = [*self._workspace.document.names]
-            ops = [op.id for op in REGISTRY if not op.hidden]
+            ops = [op.call_name for op in REGISTRY if not op.hidden]
             scored = []
             for place, name in enumerate([*names, *ops, *DTYPES]):
                 value = score(word, name)

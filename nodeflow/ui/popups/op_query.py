@@ -16,10 +16,13 @@ from nodeflow.graph.types import DTYPES
 from nodeflow.ui.popups.fuzzy_match import best_score
 
 ORDER = (
-    *("Subgraph", "Library", "Inputs", "Data", "Math", "Matrix", "Neural network", "Loss"),
-    *("Training", "Metric", "Reduction", "Shape", "Comparison", "Random", "Utility"),
+    *("Subgraph", "Library", "Inputs", "Data", "Layers", "Math", "Matrix", "Neural network"),
+    *("Loss", "Training", "Metric", "Reduction", "Shape", "Comparison", "Random", "Utility"),
 )
 """The order of categories: what a first graph needs comes first; unknown ones come last."""
+
+LAYERS = "Layers"
+"""Layers come first under any of their names: who asks for "linear" means one, not a product."""
 
 
 def by_category(ops: Iterable[NodeDeclaration]) -> dict[str, list[NodeDeclaration]]:
@@ -93,7 +96,9 @@ def ranked(
     for place, op in enumerate(ops):
         if not query.admits(op):
             continue
-        value = best_score(query.words, (op.id, op.title), (*op.keywords, op.category))
+        value = best_score(query.words, (op.short_id, op.title), (*op.keywords, op.category))
+        if op.category == LAYERS:
+            value = max(value, 0.97 * best_score(query.words, op.keywords))
         if value > 0:
             habit = min(used[op.id], 20) * 0.002 + (0 if query.words else used[op.id] * 0.01)
             scored.append((-(value + habit + 0.04 * (fit(op) + query.fit(op))), place, op))

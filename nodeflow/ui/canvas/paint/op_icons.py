@@ -109,6 +109,7 @@ CATEGORY_ICONS = {
     "math": "calculator",
     "matrix": "grid-3x3",
     "neural network": "brain",
+    "layers": "network",
     "reduction": "sigma",
     "shape": "box",
     "comparison": "equal",

@@ -259,7 +259,9 @@ def _subtitle(record: NodeRecord, op: NodeDeclaration | None) -> str:
     parts = [op.title]
     for attr in op.attrs:
         value = record.attrs.get(attr.name, attr.default)
-        if attr.name in _HIDDEN_ATTRS or value == attr.default or value is None:
+        if attr.name in _HIDDEN_ATTRS or attr.hidden or value is None:
+            continue
+        if value == attr.default and (attr.name not in op.shown_attrs or value == "linear"):
             continue
         if isinstance(value, (bool, int, float, str)) or _is_short_list(value):
             parts.append(_setting(attr.name, value))

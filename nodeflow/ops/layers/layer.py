@@ -1,0 +1,112 @@
+"""What layers share: their variables, initial values, activations and the version of a formula.
+
+A layer's op id is `layers/NAME`. Its node stores every attribute, and `version`, so that later
+defaults and formulas leave the files that exist as they are: a formula that changes gets a new
+version, and `compose` keeps the old one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nodeflow.errors import NodeflowError, ShapeError
+from nodeflow.graph.declaration import Attr
+from nodeflow.graph.graph import Tensor
+from nodeflow.graph.types import TensorType, shape_text
+from nodeflow.ops import functions as F
+from nodeflow.ops.composed import Composed
+from nodeflow.ops.inputs import bind_initializer
+
+ACTIVATIONS = (
+    *("linear", "relu", "elu", "gelu", "leaky_relu", "sigmoid", "softmax", "softplus", "tanh"),
+)
+ZEROS = {"op": "fill", "value": 0.0}
+ONES = {"op": "fill", "value": 1.0}
+TRAINABLE = Attr("trainable", "bool", True, "Whether optimizers change its variables.")
+VERSION = Attr(
+    "version", "int", 1, "Version of the layer's formula; a file keeps the one it was made with.",
+    minimum=1, hidden=True,
+)  # fmt: skip
+
+
+def activation_attr(default: str = "linear", doc: str = "Function of the result.") -> Attr:
+    """An attribute that names an activation function."""
+    return Attr("activation", "choice", default, doc, choices=ACTIVATIONS)
+
+
+def initializer_attr(name: str, default: Mapping[str, Any], doc: str) -> Attr:
+    """An attribute that says how a variable begins."""
+    return Attr(name, "initializer", dict(default), doc)
+
+
+def activate(x: Tensor, activation: str) -> Tensor:
+    """The activation function of a name, of x."""
+    return x if activation == "linear" else getattr(F, activation)(x)
+
+
+class Layer(Composed):
+    """Base: `weights` declares the variables; `compose` uses them by `weight`."""
+
+    category = "Layers"
+    random = True
+    explicit = True
+    shown_attrs: tuple[str, ...] = ("units", "activation")
+
+    def weights(self, *types: TensorType, **attrs: Any) -> dict[str, tuple[tuple[int, ...], Any]]:
+        """Name -> (shape, initializer) of each variable, for inputs whose sizes are known.
+
+        Raises:
+            ShapeError: with `port` set, where they do not fit or are unknown.
+        """
+        raise NotImplementedError(self.id)
+
+    def untrained(self) -> tuple[str, ...]:
+        """The variables that optimizers never change."""
+        return ()
+
+    def check_weights(self, *types: TensorType, **attrs: Any) -> None:
+        """Refuse initializers that do not fit; to be called by `infer`.
+
+        Raises:
+            NodeflowError: with `port` set to the initializer's attribute.
+        """
+        names = {attr.name for attr in self.attrs}
+        for name, (shape, initializer) in self.weights(*types, **attrs).items():
+            try:
+                bind_initializer(initializer, shape, types[0].dtype)
+            except NodeflowError as error:
+                own = f"{name}_initializer"
+                error.port = own if own in names else None
+                raise
+
+    def make_weights(self, *inputs: Tensor, dtype: str = "", **attrs: Any) -> dict[str, Tensor]:
+        """The variables themselves, in the current scope."""
+        graph, untrained = inputs[0].graph, self.untrained()
+        made = {}
+        for name, (shape, initializer) in self.weights(*(t.type for t in inputs), **attrs).items():
+            made[name] = graph.apply(
+                "variable",
+                initializer=initializer,
+                shape=shape,
+                dtype=dtype or inputs[0].dtype,
+                trainable=attrs["trainable"] and name not in untrained,
+                name=name,
+            )
+        return made
+
+
+def known_size(x: TensorType, axis: int, what: str) -> int:
+    """The size of an axis that the variables need.
+
+    Raises:
+        ShapeError: it is unknown.
+    """
+    size = x.shape[axis]
+    if size is None:
+        raise ShapeError(
+            f"the number of {what} of {shape_text(x.shape)} is unknown",
+            port="x",
+            hint="The weights need it: give the size where the tensor is made.",
+        )
+    return size

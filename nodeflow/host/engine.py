@@ -31,6 +31,8 @@ from nodeflow.host import protocol as p
 from nodeflow.host.evaluator import Evaluator
 from nodeflow.host.profiling import measure
 from nodeflow.host.progress_batching import PreviewClock, ProgressBatcher
+from nodeflow.host.views.source import ViewSource
+from nodeflow.host.views.watch import WatchedViews
 from nodeflow.ops.user import PLUGINS
 from nodeflow.train.control import Control
 from nodeflow.train.events import Done, Epoch, Event, Hit, Steps
@@ -62,6 +64,8 @@ class Engine:
         self._progress = ProgressBatcher(send)
         self._followed: tuple[str, ...] | None = None
         self._shown: Any = None
+        self._views = WatchedViews(send, self._view_source)
+        self._newest_watch = self._last_step = 0
         self._stop_download = threading.Event()
         self._warm = False
         self._handlers: dict[type, Callable[[Any], None]] = {
@@ -70,6 +74,7 @@ class Engine:
             p.SyncChange: self._sync_change,
             p.Evaluate: self._evaluate,
             p.FetchTensor: self._fetch_tensor,
+            p.WatchViews: self._watch_views,
             p.Profile: self._profile,
             p.SetThreads: self._set_threads,
             p.Train: self._train,
@@ -97,6 +102,8 @@ class Engine:
         else:
             if isinstance(request, p.Shutdown) and control:
                 control.stop()
+            if isinstance(request, p.WatchViews):
+                self._newest_watch = request.request
             self._inbox.put(request)
 
     def _steer(self, control: Control, request: p.Request) -> None:
@@ -116,8 +123,12 @@ class Engine:
             self._handle(request)
 
     def _next_request(self) -> p.Request:
-        """Wait for a request; meanwhile prepare compiled runs and update derived nodes."""
+        """Wait for a request; meanwhile compute views, prepare compiled runs and update derived
+        nodes."""
         while True:
+            if self._views.is_stale and self._inbox.empty():
+                self._attempt(self._views.show_next, "WatchViews")
+                continue
             idle = self._warm and (self._evaluator is None or self._evaluator.is_settled)
             try:
                 return self._inbox.get(timeout=None if idle else PAUSE_SECONDS)
@@ -182,6 +193,7 @@ class Engine:
         else:
             self._evaluator = self._followed = None
             self._epochs_done = 0
+            self._views.forget()
 
     def _sync_change(self, request: p.SyncChange) -> None:
         change = Change.from_text(request.change)
@@ -237,6 +249,15 @@ class Engine:
         )
         if not request.watch and self._control is None:
             self._send(p.State("idle"))
+        self._views.refresh(self._current().state)
+
+    def _watch_views(self, request: p.WatchViews) -> None:
+        if request.request == self._newest_watch:  # else another one has come in the meantime
+            self._views.watch(request)
+
+    def _view_source(self) -> ViewSource:
+        session = self._session
+        return self._current().view_source(None if session is None else session.variables)
 
     def _fetch_tensor(self, request: p.FetchTensor) -> None:
         array, image_shape = self._current().value(request.name)
@@ -302,6 +323,7 @@ class Engine:
                 self._session.variables[name] = value
         previews = PreviewClock()
         self._shown = None
+        self._views.pause()
         last = 0
         for event in train(
             self._session, training, self._control, first_epoch=self._epochs_done + 1
@@ -309,18 +331,21 @@ class Engine:
             if isinstance(event, Done):
                 self._progress.flush()
                 self._show_progress(last)  # so that nodes show the final values
+                self._show_views(last, every=True)
                 return event
             self._report(event)
             if isinstance(event, Epoch):
                 self._epochs_done = event.epoch
             elif isinstance(event, Hit):
                 self._show_progress(event.step)
+                self._show_views(event.step, every=True)
             self._handle_waiting()
             if isinstance(event, Steps):
                 last = event.last
                 if previews.due():
                     with previews:
                         self._show_progress(last)
+                self._show_views(last)
         raise AssertionError("a training ends with Done")
 
     def _report(self, event: Event) -> None:
@@ -337,6 +362,13 @@ class Engine:
     def _while_paused(self) -> None:
         self._progress.flush()
         self._handle_waiting()
+        if self._views.is_stale:
+            self._show_views(self._last_step)
+
+    def _show_views(self, step: int, *, every: bool = False) -> None:
+        """Send the watched views that are due at a step of the training."""
+        self._last_step = step
+        self._attempt(lambda: self._views.show_due(step, every=every), "WatchViews")
 
     def _take_variables(self) -> None:
         """Copy the trained values to the evaluator where names and types still match."""

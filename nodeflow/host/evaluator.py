@@ -29,6 +29,7 @@ from nodeflow.errors import MissingFeed, NodeflowError, UnknownName
 from nodeflow.graph.graph import Node, Tensor, ancestors
 from nodeflow.host.previews import make_preview
 from nodeflow.host.protocol import Preview
+from nodeflow.host.views.source import ViewSource
 from nodeflow.train.settings import TrainingSettings
 
 MOST_FAILURES = 8
@@ -79,6 +80,8 @@ class Evaluator:
         self._threads = threads
         self._kept: dict[str, tuple[Any, np.ndarray]] = {}
         self.version = 0
+        self._source: ViewSource | None = None
+        self._viewed: tuple | None = None
         self._live = LiveBuild(document, base_dir)
         self._begin()
 
@@ -434,6 +437,39 @@ class Evaluator:
         finally:
             self.session.variables.update(before)
         return array, self.task.image_shape(tensor)
+
+    # ---- views --------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> object:
+        """Another one whenever a view may have changed."""
+        return self.version, self.session.variables.version, self.task
+
+    def view_source(self, trained: Mapping[str, np.ndarray] | None = None) -> ViewSource:
+        """What views are computed from.
+
+        Args:
+            trained: values of variables in a training, used where names and shapes match.
+        """
+        of = (self.version, self.task)
+        if self._viewed != of or self._source is None:
+            self._viewed = of
+            stream_of = self.session.stream_of("run", 0)
+            self._source = ViewSource(
+                self.task, self._tensor, self._read, stream_of, self._live.users
+            )
+        self._source.read = self._read if trained is None else self._reading(trained)
+        return self._source
+
+    def _reading(self, trained: Mapping[str, np.ndarray]) -> Callable[[Node], np.ndarray]:
+        def read(node: Node) -> np.ndarray:
+            own = self._read(node)
+            if node.name not in trained:
+                return own
+            value = trained[node.name]
+            return value if (value.shape, value.dtype) == (own.shape, own.dtype) else own
+
+        return read
 
     # ---- explicit runs ------------------------------------------------------------------------
 

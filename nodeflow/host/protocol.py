@@ -48,6 +48,25 @@ class Preview:
 
 
 @dataclass(frozen=True)
+class ViewSpec:
+    """What is to be drawn: a kind of view, the tensor that it is about, and choices.
+
+    Attributes:
+        kind: id of a module of ``nodeflow.host.views``: ``plot``, ``regions``.
+        name: the tensor's name.
+        options: (name, value) pairs; what is missing is guessed.
+    """
+
+    kind: str
+    name: str
+    options: tuple[tuple[str, Any], ...] = ()
+
+    def option(self, name: str, default: Any = None) -> Any:
+        """The value of an option."""
+        return dict(self.options).get(name, default)
+
+
+@dataclass(frozen=True)
 class ErrorData:
     """An error as data; ``kind`` is the class name."""
 
@@ -128,6 +147,17 @@ class FetchTensor:
     """The full value of one tensor on the preview batch; answered by TensorValue."""
 
     name: str
+    request: int
+
+
+@dataclass(frozen=True)
+class WatchViews:
+    """Compute these views now, whenever values change, and while training; no others.
+
+    Each is answered by `ViewValue`, again and again. A later request replaces this one.
+    """
+
+    views: tuple[ViewSpec, ...]
     request: int
 
 
@@ -221,6 +251,7 @@ Request = (
     | SyncChange
     | Evaluate
     | FetchTensor
+    | WatchViews
     | Profile
     | SetThreads
     | Train
@@ -292,6 +323,27 @@ class TensorValue:
     image_shape: tuple[int, int] | None = None
     step: int | None = None
     tier: str = "reference"
+
+
+@dataclass(frozen=True)
+class ViewValue:
+    """What is drawn in a view.
+
+    Attributes:
+        request: number of the `WatchViews` that asked for it; 0 where none did.
+        data: what the kind's module makes of the tensors, small enough for the screen; None where
+            there is an error.
+        error: why nothing can be drawn.
+        step: training step that it belongs to; None outside training.
+        rate: how often per second it was computed lately, while training.
+    """
+
+    request: int
+    spec: ViewSpec
+    data: Any = None
+    error: str = ""
+    step: int | None = None
+    rate: float | None = None
 
 
 @dataclass(frozen=True)
@@ -372,6 +424,7 @@ Message = (
     | State
     | Previews
     | TensorValue
+    | ViewValue
     | Profiled
     | Event
     | EventBatch

@@ -82,6 +82,8 @@ class EngineLink(QObject):
     derived = Signal(object)
     """Previews of derived nodes, which `ask_derived` asked for."""
     tensor = Signal(object)
+    view = Signal(object)
+    """A ViewValue of `watch_views`."""
     profiled = Signal(object)
     training = Signal(object)
     """The events of a training (`nodeflow.train.events`), in their order."""
@@ -108,6 +110,8 @@ class EngineLink(QObject):
         self._oldest = 0
         self._asked: tuple[int, float] | None = None
         self._muted = False  # a training of a document that is no longer open is still ending
+        self._watch = 0
+        self._watched: tuple[p.ViewSpec, ...] = ()
         self._download, self._derived = -1, 0  # requests count from 1; a training's previews say -1
         self._crashes: list[float] = []
         self.state = "off"
@@ -178,6 +182,7 @@ class EngineLink(QObject):
         self._asked = None
         text, folder = flow.dumps(document), self._folder
         self._send(p.SyncDocument(text, document.revision, folder, keep))
+        self._watch_again()
         if document.weights and document.path and not keep:
             self.load_weights(str(document.path.parent / document.weights))
         self.refresh_soon()
@@ -188,6 +193,7 @@ class EngineLink(QObject):
         self._send(p.LoadPlugins(folder))
         self._oldest = self._request + 1
         self._asked = None
+        self._watch_again()
         self.refresh_soon()
 
     def show(self, names: Callable[[], tuple[str, ...] | None]) -> None:
@@ -224,6 +230,18 @@ class EngineLink(QObject):
         request = self._next()
         self._send(p.FetchTensor(name, request))
         return request
+
+    def watch_views(self, specs: tuple[p.ViewSpec, ...]) -> None:
+        """Let the engine compute these views whenever values change; ``view`` brings them."""
+        if specs != self._watched:
+            self._watched = specs
+            self._watch_again()
+
+    def _watch_again(self) -> None:
+        """Ask for the watched views with a number that answers to come count for."""
+        if self._watched or self._watch:
+            self._watch = self._next()
+            self._send(p.WatchViews(self._watched, self._watch))
 
     def profile(self) -> int:
         """Ask where the time goes; ``profiled`` answers."""
@@ -317,6 +335,7 @@ class EngineLink(QObject):
     @Slot()
     def _on_replaced(self) -> None:
         self.has_trained = False
+        self._watched, self._watch = (), 0
         if self._client is not None:
             if self.is_training:
                 self._muted = True
@@ -375,6 +394,11 @@ class EngineLink(QObject):
     def _on_tensor(self, message: p.TensorValue) -> None:
         if message.request >= self._oldest:
             self.tensor.emit(message)
+
+    def _on_view(self, message: p.ViewValue) -> None:
+        is_old = message.request < self._watch and message.spec not in self._watched
+        if message.request >= self._oldest and not is_old and not self._muted:
+            self.view.emit(message)
 
     def _on_profiled(self, message: p.Profiled) -> None:
         if message.request >= self._oldest:
@@ -438,6 +462,7 @@ _HANDLERS: dict[type, Callable[[EngineLink, Any], None]] = {
     p.State: EngineLink._on_state,
     p.Previews: EngineLink._on_previews,
     p.TensorValue: EngineLink._on_tensor,
+    p.ViewValue: EngineLink._on_view,
     p.Profiled: EngineLink._on_profiled,
     **dict.fromkeys(get_args(events.Event), EngineLink._on_training),
     p.VariablesInitialized: EngineLink._on_done,

@@ -1,0 +1,55 @@
+"""How a kind of view declares itself, and how the engine finds all kinds."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from nodeflow.errors import NodeflowError
+from nodeflow.host import views
+from nodeflow.host.protocol import ViewSpec
+
+if TYPE_CHECKING:
+    from nodeflow.host.views.source import ViewSource
+
+
+class ViewProblem(NodeflowError):
+    """Nothing can be drawn; the message is shown in place of the view."""
+
+
+@dataclass(frozen=True)
+class ViewKind:
+    """The declaration of a kind of view.
+
+    Attributes:
+        id: as in `ViewSpec.kind`.
+        compute: what to draw, as a frozen dataclass of small arrays; raises NodeflowError.
+        interval: seconds between two pictures of a training, if its budget allows as many.
+    """
+
+    id: str
+    compute: Callable[[ViewSource, ViewSpec], Any]
+    interval: float = 0.1
+
+
+@lru_cache(maxsize=1)
+def discover_kinds() -> Mapping[str, ViewKind]:
+    """The `KIND` of each module in this package, by id.
+
+    Raises:
+        ValueError: two kinds have one id.
+    """
+    found: dict[str, ViewKind] = {}
+    for module in pkgutil.iter_modules(views.__path__, f"{views.__name__}."):
+        kind = getattr(importlib.import_module(module.name), "KIND", None)
+        if kind is None:
+            continue
+        if kind.id in found:
+            raise ValueError(f"two kinds of view are called {kind.id}")
+        found[kind.id] = kind
+    return MappingProxyType(found)

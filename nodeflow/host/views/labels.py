@@ -1,0 +1,72 @@
+"""The classes of data rows: which column says them, and their names."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from nodeflow.data import Dataset
+    from nodeflow.engine.columns import Column
+
+MOST_CLASSES = 32
+"""A column with more different whole numbers counts or measures something."""
+
+
+@dataclass(frozen=True)
+class Labels:
+    """A column of classes.
+
+    Attributes:
+        column: its name.
+        names: of the classes, in the order of their numbers.
+    """
+
+    column: str
+    names: tuple[str, ...]
+
+
+def class_labels(dataset: Dataset, without: Collection[str] = ()) -> Labels | None:
+    """The first column that says classes; None if there is none.
+
+    Args:
+        without: columns that are inputs.
+    """
+    split = "train" if dataset.size("train") else next(iter(dataset.splits))
+    for name, column in dataset.splits[split].items():
+        if name in without:
+            continue
+        count = _count(column)
+        if count:
+            names = tuple(dataset.classes.get(name, ()))
+            names = names[:count] if len(names) >= count else tuple(map(str, range(count)))
+            return Labels(name, names)
+    return None
+
+
+def _count(column: Column) -> int:
+    """How many classes a column has; 0 if it has no classes."""
+    if column.depth is not None:
+        return column.depth if column.depth <= MOST_CLASSES else 0
+    array = column.array
+    if array.dtype == bool:
+        return 2
+    row = array.shape[1:]
+    if len(row) > 1 or (row and row[0] > MOST_CLASSES) or not len(array):
+        return 0
+    if row and row[0] > 1:
+        one_hot = bool(np.isin(array, (0, 1)).all() and (array.sum(axis=1) == 1).all())
+        return row[0] if one_hot else 0
+    whole = array.dtype.kind in "iu" or bool(np.isin(array, (0, 1)).all())
+    low, high = float(array.min()), float(array.max())
+    return int(high) + 1 if whole and low >= 0 and high < MOST_CLASSES else 0
+
+
+def classes_of(rows: np.ndarray) -> np.ndarray:
+    """Class numbers (n,) int64 of rows: one-hot (n, k), or numbers (n,) or (n, 1)."""
+    if rows.ndim == 2 and rows.shape[1] > 1:
+        return rows.argmax(axis=1).astype(np.int64)
+    return rows.reshape(len(rows)).astype(np.int64)

@@ -1,0 +1,239 @@
+"""Decision regions: what a graph answers over the plane of its two inputs, beneath the data.
+
+Every node that depends on a placeholder of two columns has such a picture: classes where it says
+classes, otherwise its value as a heat map.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nodeflow.graph.graph import Tensor
+from nodeflow.host.protocol import ViewSpec
+from nodeflow.host.views.kind import ViewKind, ViewProblem
+from nodeflow.host.views.labels import class_labels, classes_of
+
+if TYPE_CHECKING:
+    from nodeflow.host.views.source import ViewSource
+    from nodeflow.train.training import Binding
+
+GRID = 60
+MARGIN = 0.08
+"""Room around the data, as a part of their extent."""
+MOST_POINTS = {"train": 600, "validation": 200, "test": 300}
+MOST_MAPS = 16
+"""Units of a hidden layer that are shown, each as a map of its own."""
+PASSING = frozenset("identity reshape squeeze expand_dims cast stop_gradient".split())
+PROBABILITIES = frozenset(("softmax", "sigmoid"))
+COMPARING = frozenset("equal not_equal less less_equal greater greater_equal round".split())
+SCORED = {
+    "softmax_cross_entropy_with_logits": 1,
+    "sparse_softmax_cross_entropy": 1,
+    "softmax": 0,
+    "log_softmax": 0,
+    "argmax": 0,
+    "sigmoid": 0,
+}
+"""Ops that read scores of classes, and the input that takes them."""
+WITH_LOGITS = frozenset(("binary_cross_entropy", "categorical_cross_entropy", "focal_loss"))
+
+
+@dataclass(frozen=True)
+class RegionData:
+    """Answers on a grid and points of data; the first row of a grid is at the bottom.
+
+    Attributes:
+        extent: left, right, bottom, top of the grid.
+        axes: titles of the two inputs.
+        classes: uint8 (rows, columns), or None for values.
+        strength: uint8 (rows, columns), how sure the answer is; None where that is not known.
+        values: float32 (k, rows, columns) of a node that does not say classes, or None.
+        names: of the classes.
+        points: float32 (n, 2).
+        groups: int16 (n,), the class of each point; -1 where it is not known.
+        is_test: bool (n,), for the points that a training does not see.
+    """
+
+    extent: tuple[float, float, float, float]
+    axes: tuple[str, str]
+    classes: np.ndarray | None
+    strength: np.ndarray | None
+    values: np.ndarray | None
+    names: tuple[str, ...]
+    points: np.ndarray
+    groups: np.ndarray
+    is_test: np.ndarray
+
+
+def compute(source: ViewSource, spec: ViewSpec) -> RegionData:
+    """The regions of a tensor.
+
+    Raises:
+        ViewProblem: it does not depend on exactly one placeholder, of two columns.
+    """
+    tensor = source.tensor(spec.name)
+    plane = _plane(source, tensor)
+    binding = source.bindings([plane]).get(plane)
+    points, groups, is_test, names = _points(source, plane, binding)
+    extent = _extent(points)
+    value = source.run([tensor], {plane: grid(extent)})[0]
+    if value.shape[:1] != (GRID * GRID,):
+        raise ViewProblem("it has no value for each row of the input")
+    rows = value.reshape(GRID * GRID, -1)
+    classes, strength = answers(source, tensor, rows, len(names))
+    values = None
+    if classes is None:
+        maps = rows[:, :MOST_MAPS].T.astype(np.float32)
+        values = np.ascontiguousarray(maps.reshape(-1, GRID, GRID))
+    else:
+        classes = np.clip(classes, 0, 255).astype(np.uint8).reshape(GRID, GRID)
+        count = max(int(classes.max(initial=0)) + 1, len(names), 2)
+        names = (*names, *map(str, range(len(names), count)))
+    if strength is not None:
+        strength = (strength * 255).astype(np.uint8).reshape(GRID, GRID)
+    title = plane.node.name
+    axes = (f"{title}[0]", f"{title}[1]")
+    return RegionData(extent, axes, classes, strength, values, names, points, groups, is_test)
+
+
+def grid(extent: tuple[float, float, float, float]) -> np.ndarray:
+    """(GRID * GRID, 2) float64, the middles of the cells, from the bottom left."""
+    left, right, bottom, top = extent
+    along = (np.arange(GRID) + 0.5) / GRID
+    x, y = np.meshgrid(left + (right - left) * along, bottom + (top - bottom) * along)
+    return np.stack([x.ravel(), y.ravel()], axis=1)
+
+
+def answers(
+    source: ViewSource, tensor: Tensor, rows: np.ndarray, known: int = 0
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """The class of each row (n, k) of a tensor's value, and how sure it is, 0 to 1.
+
+    Args:
+        known: number of classes of the data, 0 where there are none.
+
+    Returns:
+        None and None if the tensor does not say classes.
+    """
+    op = _made_by(tensor)
+    columns = rows.shape[1]
+    if rows.dtype.kind in "iub" or op in COMPARING or op == "argmax":
+        return (rows[:, 0].astype(np.int64), None) if columns == 1 else (None, None)
+    scores = np.nan_to_num(rows.astype(np.float64), nan=0.0, posinf=1e300, neginf=-1e300)
+    is_score = op not in PROBABILITIES and _read_as_scores(source, tensor)
+    if columns == 1:
+        if op == "sigmoid":
+            share = scores[:, 0]
+        elif is_score:
+            share = 1 / (1 + np.exp(-np.clip(scores[:, 0], -60, 60)))
+        elif known == 2:
+            share = np.clip(scores[:, 0], 0, 1)
+        else:
+            return None, None
+        return (share > 0.5).astype(np.int64), np.clip(np.abs(share - 0.5) * 2, 0, 1)
+    if not (op in PROBABILITIES or is_score or columns == known):
+        return None, None
+    if op not in PROBABILITIES:
+        shifted = np.exp(np.clip(scores - scores.max(axis=1, keepdims=True), -60, 0))
+        scores = shifted / shifted.sum(axis=1, keepdims=True)
+    chance = 1 / columns
+    return scores.argmax(axis=1), np.clip((scores.max(axis=1) - chance) / (1 - chance), 0, 1)
+
+
+def _made_by(tensor: Tensor) -> str:
+    """The op that decides what a value means, seen through what only reshapes or copies it."""
+    while tensor.node.op.id in PASSING and tensor.node.inputs:
+        tensor = tensor.node.inputs[0]
+    return tensor.node.op.id
+
+
+def _read_as_scores(source: ViewSource, tensor: Tensor) -> bool:
+    """Whether something takes a tensor for scores: a softmax, a sigmoid, a loss of logits."""
+    waiting, seen = [tensor], {tensor}
+    while waiting:
+        made = waiting.pop()
+        for user in source.users.get(made.node, ()):
+            place = next((i for i, t in enumerate(user.inputs) if t is made), None)
+            if place is None or user.derived_from is not None:
+                continue
+            if SCORED.get(user.op.id) == place:
+                return True
+            if user.op.id in WITH_LOGITS and place == 1 and user.attrs.get("from_logits", True):
+                return True
+            if user.op.id in PASSING and user.outputs[0] not in seen:
+                seen.add(user.outputs[0])
+                waiting.append(user.outputs[0])
+    return False
+
+
+def _plane(source: ViewSource, tensor: Tensor) -> Tensor:
+    """The placeholder of two columns that alone decides a tensor's value."""
+    needed = [
+        p for p in source.placeholders(tensor) if p.node.attrs.get("sample") is None or _is_plane(p)
+    ]
+    planes = [p for p in needed if _is_plane(p)]
+    if not planes:
+        raise ViewProblem(
+            "it depends on no placeholder of two columns",
+            hint="Regions are drawn over two inputs, such as a placeholder of shape ?×2.",
+        )
+    inputs = [p for p in planes if not _is_labels(source, p)] or planes
+    others = [p.node.name for p in needed if p is not inputs[0]]
+    if others:
+        raise ViewProblem(
+            f"it depends on {', '.join(others)}, too",
+            hint="Choose a node before the labels come in.",
+        )
+    return inputs[0]
+
+
+def _is_plane(placeholder: Tensor) -> bool:
+    return placeholder.type.is_float and placeholder.shape[1:] == (2,)
+
+
+def _is_labels(source: ViewSource, placeholder: Tensor) -> bool:
+    """Whether a placeholder of two columns gets one-hot labels."""
+    binding = source.bindings([placeholder]).get(placeholder)
+    column = (
+        None if binding is None else next(iter(binding.dataset.splits.values()))[binding.column]
+    )
+    return column is not None and column.depth is not None
+
+
+def _points(
+    source: ViewSource, plane: Tensor, binding: Binding | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Points, their classes, whether they are test data, and the names of the classes."""
+    if binding is None:
+        sample = source.run([plane])[0].astype(np.float32)
+        count = len(sample)
+        return sample, np.full(count, -1, np.int16), np.zeros(count, bool), ()
+    dataset = binding.dataset
+    labels = class_labels(dataset, {binding.column})
+    parts = []
+    for split in source.splits(dataset):
+        which = slice(0, MOST_POINTS[split])
+        points = dataset.splits[split][binding.column].rows(which).astype(np.float32)
+        groups = np.full(len(points), -1, np.int64)
+        if labels is not None:
+            groups = classes_of(dataset.splits[split][labels.column].rows(which))
+        parts.append((points, groups.astype(np.int16), np.full(len(points), split != "train")))
+    points, groups, is_test = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return points, groups, is_test, labels.names if labels else ()
+
+
+def _extent(points: np.ndarray) -> tuple[float, float, float, float]:
+    finite = points[np.isfinite(points).all(axis=1)].astype(np.float64)
+    if not len(finite):
+        return (-1.0, 1.0, -1.0, 1.0)
+    low, high = finite.min(axis=0), finite.max(axis=0)
+    size = np.where(high > low, high - low, 2.0)
+    middle = (low + high) / 2
+    low, high = middle - size * (0.5 + MARGIN), middle + size * (0.5 + MARGIN)
+    return (float(low[0]), float(high[0]), float(low[1]), float(high[1]))
+
+
+KIND = ViewKind("regions", compute)

@@ -1,0 +1,133 @@
+"""The views that the window watches: which are due, and how much of a training they may take."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from nodeflow.errors import NodeflowError
+from nodeflow.host.protocol import ViewSpec, ViewValue, WatchViews
+from nodeflow.host.views.kind import ViewKind, ViewProblem, discover_kinds
+from nodeflow.host.views.source import ViewSource
+
+log = logging.getLogger(__name__)
+
+VIEW_SHARE = 0.05
+"""Share of a training's time that all views together may take."""
+
+
+@dataclass
+class _Watched:
+    spec: ViewSpec
+    is_stale: bool = True
+    due: float = 0.0
+    shown: deque[float] = field(default_factory=lambda: deque(maxlen=12))
+
+
+class WatchedViews:
+    """Computes watched views, and sends what is to be drawn.
+
+    Args:
+        send: takes the messages.
+        source: what the views are computed from, as it is now.
+        clock: in seconds.
+    """
+
+    def __init__(
+        self,
+        send: Callable[[ViewValue], None],
+        source: Callable[[], ViewSource],
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._send, self._source, self._clock = send, source, clock
+        self._watched: list[_Watched] = []
+        self._request = 0
+        self._state: object = None
+
+    def watch(self, request: WatchViews) -> None:
+        """Watch other views; those that were watched before and have not changed go on."""
+        self._request = request.request
+        known = {watched.spec: watched for watched in self._watched}
+        self._watched = [known.get(spec) or _Watched(spec) for spec in request.views]
+        for watched in self._watched:
+            watched.is_stale = True
+
+    def forget(self) -> None:
+        """Watch nothing: another document is open."""
+        self._watched = []
+        self._state = None
+
+    def refresh(self, state: object) -> None:
+        """What views are computed from may have changed: it has if ``state`` is another."""
+        if state != self._state:
+            self._state = state
+            for watched in self._watched:
+                watched.is_stale = True
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether a view has to be computed."""
+        return any(watched.is_stale for watched in self._watched)
+
+    def show_next(self) -> None:
+        """Compute and send one view that has to be."""
+        watched = next((w for w in self._watched if w.is_stale), None)
+        if watched is not None:
+            self._show(watched, None, None)
+
+    def show_due(self, step: int, *, every: bool = False) -> None:
+        """Compute and send the views that are due in a training.
+
+        Args:
+            every: all of them, due or not.
+        """
+        now = self._clock()
+        for watched in self._watched:
+            if every or watched.is_stale or now >= watched.due:
+                self._show(watched, step, self._rate(watched, now))
+
+    def pause(self) -> None:
+        """A training ended or begins: rates count from here."""
+        for watched in self._watched:
+            watched.shown.clear()
+            watched.due = 0.0
+
+    def _show(self, watched: _Watched, step: int | None, rate: float | None) -> None:
+        watched.is_stale = False
+        started = self._clock()
+        spec = watched.spec
+        kind = discover_kinds().get(spec.kind)
+        try:
+            data, error = self._compute(kind, spec), ""
+        except NodeflowError as problem:
+            data, error = None, _words(problem, spec)
+        except Exception as fault:  # a training goes on without the view
+            log.exception("the view %s of %s failed", spec.kind, spec.name)
+            data, error = None, f"The view failed: {type(fault).__name__}: {fault}"
+        self._send(ViewValue(self._request, spec, data, error, step, rate))
+        interval = kind.interval if kind else 1.0
+        pause = (self._clock() - started) * len(self._watched) / VIEW_SHARE
+        # from when it was due: a training is interrupted only between two chunks of its steps
+        since = watched.due if started - watched.due < interval else started
+        watched.due = max(since + interval, started + pause)
+
+    def _compute(self, kind: ViewKind | None, spec: ViewSpec) -> object:
+        if kind is None:
+            raise ViewProblem(f"this version of nodeflow has no view {spec.kind!r}")
+        return kind.compute(self._source(), spec)
+
+    def _rate(self, watched: _Watched, now: float) -> float | None:
+        times = watched.shown
+        times.append(now)
+        return (len(times) - 1) / (now - times[0]) if len(times) > 2 else None
+
+
+def _words(problem: NodeflowError, spec: ViewSpec) -> str:
+    """A problem as a sentence or two, naming the node where that is another than the view's."""
+    place = problem.node if problem.node and problem.node != spec.name.partition(":")[0] else ""
+    text = f"{place}: {problem.message}" if place else problem.message
+    text = text[:1].upper() + text[1:]
+    return f"{text.rstrip('.')}. {problem.hint}" if problem.hint else text

@@ -1,0 +1,315 @@
+"""Views computed in the engine process: compared with numpy on the same variables and rows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nodeflow.data import open_dataset
+from nodeflow.document.edit import commands
+from nodeflow.document.io import flow
+from nodeflow.document.model.document import Document
+from nodeflow.host import protocol as p
+from nodeflow.host.evaluator import Evaluator
+from nodeflow.host.views.kind import ViewProblem, discover_kinds
+from nodeflow.host.views.plot import PlotData
+from nodeflow.host.views.regions import GRID, RegionData
+from nodeflow.host.views.watch import VIEW_SHARE, WatchedViews
+from nodeflow.resources import example
+from nodeflow.train import events
+
+
+def open_example(name: str) -> Document:
+    return flow.loads(example(name).read_text(encoding="utf-8"))
+
+
+def compute(document: Document, kind: str, name: str, **options):
+    evaluator = Evaluator(document)
+    spec = p.ViewSpec(kind, name, tuple(options.items()))
+    return discover_kinds()[kind].compute(evaluator.view_source(), spec), evaluator
+
+
+def spirals_logits(evaluator: Evaluator, x: np.ndarray) -> np.ndarray:
+    v = evaluator.variables()
+    hidden = np.maximum(x @ v["W1"] + v["b1"], 0)
+    hidden = np.maximum(hidden @ v["W2"] + v["b2"], 0)
+    return hidden @ v["W3"] + v["b3"]
+
+
+# ---- regions ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["predicted", "logits"])
+def test_regions_are_what_the_graph_answers_over_the_plane(name):
+    data, evaluator = compute(open_example("spirals"), "regions", name)
+    assert isinstance(data, RegionData) and data.classes is not None
+    left, right, bottom, top = data.extent
+    for row, column in ((0, 0), (7, 41), (59, 59), (30, 3)):
+        x = left + (right - left) * (column + 0.5) / GRID
+        y = bottom + (top - bottom) * (row + 0.5) / GRID
+        answer = spirals_logits(evaluator, np.array([[x, y]], np.float32))[0]
+        assert data.classes[row, column] == answer.argmax()
+        if name == "logits":
+            assert data.strength is not None
+            sure = 1 / (1 + np.exp(-abs(answer[0] - answer[1])))
+            assert data.strength[row, column] / 255 == pytest.approx(2 * sure - 1, abs=0.01)
+    assert (data.strength is None) == (name == "predicted")
+
+
+def test_regions_come_with_all_points_and_their_classes():
+    data, _ = compute(open_example("spirals"), "regions", "predicted")
+    dataset = open_dataset("spirals")
+    train = dataset.split("train")
+    points, labels = train["points"].rows(slice(0, 5)), train["labels"].rows(slice(0, 5))
+    np.testing.assert_array_equal(data.points[:5], points)
+    np.testing.assert_array_equal(data.groups[:5], labels.argmax(axis=1))
+    assert not data.is_test[:5].any() and data.is_test.any()
+    assert data.names == ("0", "1")
+    left, right, bottom, top = data.extent
+    assert (data.points[:, 0] > left).all() and (data.points[:, 0] < right).all()
+    assert (data.points[:, 1] > bottom).all() and (data.points[:, 1] < top).all()
+
+
+def test_a_hidden_layer_is_shown_unit_by_unit_as_values():
+    data, evaluator = compute(open_example("spirals"), "regions", "hidden1")
+    assert data.classes is None and data.values is not None
+    v = evaluator.variables()
+    left, right, bottom, top = data.extent
+    x = left + (right - left) * 12.5 / GRID
+    y = bottom + (top - bottom) * 50.5 / GRID
+    expected = np.maximum(np.array([x, y], np.float32) @ v["W1"] + v["b1"], 0)
+    np.testing.assert_allclose(data.values[:, 50, 12], expected[:16], rtol=1e-4, atol=1e-5)
+
+
+def sigmoid_graph() -> Document:
+    """score = x @ w, p = sigmoid(score), on the points of the spirals."""
+    document = Document()
+
+    def add(op, name, **attrs):
+        return commands.add_node(document, op, (0, 0), name=name, attrs=attrs)
+
+    data = add("dataset", "data", source="spirals", labels="class")
+    x = add("placeholder", "x", shape=[None, 2])
+    w = add("variable", "w", value=[[2.0], [-1.0]])
+    score, p_ = add("matmul", "score"), add("sigmoid", "p")
+    for wire in (
+        (data, "points", x, "feed"),
+        (x, "out", score, "x"),
+        (w, "out", score, "y"),
+        (score, "out", p_, "x"),
+    ):
+        commands.connect(document, *wire)
+    return document
+
+
+@pytest.mark.parametrize("name", ["p", "score"])
+def test_one_probability_divides_the_plane_in_two(name):
+    data, _ = compute(sigmoid_graph(), "regions", name)
+    left, right, bottom, top = data.extent
+    cells = (np.arange(GRID) + 0.5) / GRID
+    x, y = np.meshgrid(left + (right - left) * cells, bottom + (top - bottom) * cells)
+    score = 2 * x - y
+    assert data.classes is not None and data.strength is not None
+    clear = abs(score) > 1e-3
+    np.testing.assert_array_equal(data.classes[clear], (score > 0)[clear])
+    expected = abs(1 / (1 + np.exp(-score)) - 0.5) * 2
+    np.testing.assert_allclose(data.strength / 255, expected, atol=0.01)
+
+
+def test_regions_say_why_there_are_none():
+    for name, words in (("loss", "depends on y"), ("W1", "no placeholder of two columns")):
+        with pytest.raises(ViewProblem, match=words):
+            compute(open_example("spirals"), "regions", name)
+
+
+# ---- plots --------------------------------------------------------------------------------------
+
+
+def by_title(data: PlotData) -> dict:
+    return {series.title: series for series in data.series}
+
+
+def test_a_prediction_of_one_input_is_a_curve_over_the_data():
+    document = open_example("linear_regression")
+    commands.set_attr(document, document.node_named("slope").id, "value", 3.0)
+    commands.set_attr(document, document.node_named("offset").id, "value", -0.5)
+    data, _ = compute(document, "plot", "prediction")
+    found = by_title(data)
+    line = found["prediction"]
+    assert (line.style, line.role, data.axes) == ("line", "value", ("x", "prediction"))
+    assert (np.diff(line.x) > 0).all()
+    np.testing.assert_allclose(line.y, 3 * line.x - 0.5, rtol=1e-5, atol=1e-5)
+    rows = open_dataset("csv:resource:data/linear.csv").split("train")
+    points = found["y (train)"]
+    assert (points.style, points.role) == ("scatter", "train")
+    np.testing.assert_array_equal(points.x, rows["features"].rows(slice(None))[:, 0])
+    np.testing.assert_array_equal(points.y, rows["labels"].rows(slice(None))[:, 0])
+    assert found["y (test)"].role == "test"
+
+
+def test_what_stands_on_the_x_axis_can_be_chosen():
+    document = open_example("linear_regression")
+    data, _ = compute(document, "plot", "prediction", x="y")
+    assert data.diagonal and data.x == "y" and data.style == "scatter"
+    assert {option for option, _ in data.choices} == {"x", "y", "#"}
+    data, _ = compute(document, "plot", "prediction", x="#", style="bars")
+    (series,) = data.series
+    assert series.style == "bars"
+    np.testing.assert_array_equal(series.x, np.arange(len(series.x)))
+    data, _ = compute(document, "plot", "prediction", x="gone")
+    assert data.x == "x"
+
+
+def test_two_nodes_are_plotted_against_each_other():
+    document = open_example("linear_regression")
+    commands.set_attr(document, document.node_named("slope").id, "value", 2.0)
+    data, _ = compute(document, "plot", "prediction", x="scaled")
+    values = [s for s in data.series if s.role == "value"]
+    assert data.axes == ("scaled", "prediction")
+    for series in values:
+        np.testing.assert_allclose(series.y, series.x)
+
+
+def test_variables_stand_over_their_index():
+    data, evaluator = compute(open_example("spirals"), "plot", "b1")
+    (bars,) = data.series
+    assert bars.style == "bars"
+    np.testing.assert_array_equal(bars.y, evaluator.variables()["b1"])
+    data, evaluator = compute(open_example("regression"), "plot", "W2")
+    np.testing.assert_allclose(data.series[0].y, evaluator.variables()["W2"][:, 0])
+
+
+def test_points_of_two_columns_are_coloured_by_class():
+    data, _ = compute(open_example("spirals"), "plot", "x")
+    train = by_title(data)["train"]
+    rows = open_dataset("spirals").split("train")
+    np.testing.assert_array_equal(train.y, rows["points"].rows(slice(0, 400))[:, 1])
+    np.testing.assert_array_equal(train.groups, rows["labels"].rows(slice(0, 400)).argmax(axis=1))
+
+
+def test_a_number_is_not_plotted():
+    with pytest.raises(ViewProblem, match="single number"):
+        compute(open_example("linear_regression"), "plot", "slope")
+
+
+# ---- watching -----------------------------------------------------------------------------------
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def watched(*specs: p.ViewSpec, seconds: float = 0.0):
+    """Watched views that take so long each, their clock and what they sent."""
+    evaluator, clock = Evaluator(open_example("linear_regression")), Clock()
+    sent: list[p.ViewValue] = []
+
+    def source():
+        clock.now += seconds
+        return evaluator.view_source()
+
+    views = WatchedViews(sent.append, source, clock)
+    views.watch(p.WatchViews(specs, 1))
+    return views, clock, sent
+
+
+PLOT = p.ViewSpec("plot", "prediction")
+
+
+def test_a_view_is_shown_ten_times_per_second_of_training():
+    views, clock, sent = watched(PLOT)
+    for step in range(100):  # 4 seconds in chunks of 40 ms
+        views.show_due(step)
+        clock.now += 0.04
+    assert 39 <= len(sent) <= 41
+    assert sent[-1].rate == pytest.approx(10, rel=0.1)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_slow_views_take_a_share_of_a_training_together(count):
+    specs = [p.ViewSpec("plot", "prediction", (("style", s),)) for s in ("line", "scatter", "bars")]
+    views, clock, sent = watched(*specs[:count], seconds=0.02)
+    began, worked = clock.now, 0.0
+    while worked < 40:
+        views.show_due(1)
+        clock.now += 0.04
+        worked += 0.04
+    spent = clock.now - began - worked
+    assert spent == pytest.approx(0.02 * len(sent))
+    assert spent / worked < 1.1 * VIEW_SHARE
+
+
+def test_views_are_computed_again_only_when_something_changed():
+    views, _, sent = watched(PLOT)
+    views.show_next()
+    assert not views.is_stale and len(sent) == 1
+    views.refresh("a")
+    assert views.is_stale
+    views.show_next()
+    views.refresh("a")
+    assert not views.is_stale and len(sent) == 2
+
+
+def test_a_view_that_cannot_be_drawn_says_why_and_hurts_no_other():
+    views, _, sent = watched(p.ViewSpec("plot", "nothing"), p.ViewSpec("hologram", "x"), PLOT)
+    while views.is_stale:
+        views.show_next()
+    first, second, third = sent
+    assert "There is no node 'nothing'" in first.error and first.data is None
+    assert "hologram" in second.error
+    assert not third.error and third.data.series
+
+
+def test_a_view_never_changes_a_training(talk):
+    """The same losses with and without a view, and the view follows the training."""
+    document = open_example("linear_regression")
+    losses = []
+    for specs in ((), (PLOT, p.ViewSpec("plot", "slope"))):
+        talk.sync(document)
+        talk.send(p.WatchViews(specs, 7))
+        talk.send(p.Train(8))
+        course: list[float] = []
+        shown: list[p.ViewValue] = []
+        while True:
+            message = talk.wait_for((events.Steps, events.Done, p.ViewValue))
+            if isinstance(message, events.Done):
+                break
+            if isinstance(message, p.ViewValue):
+                shown.append(message)
+            else:
+                course += message.losses.tolist()
+        losses.append(course)
+    assert losses[0] == losses[1]
+    last = [m for m in shown if m.spec == PLOT][-1]
+    assert last.step == message.steps and last.request == 7
+    line = by_title(last.data)["prediction"]
+    slope = (line.y[-1] - line.y[0]) / (line.x[-1] - line.x[0])
+    assert slope == pytest.approx(2, abs=0.1)
+
+
+def test_a_view_follows_edits(talk):
+    document = open_example("linear_regression")
+    talk.sync(document)
+    talk.send(p.WatchViews((PLOT,), 3))
+    assert by_title(talk.wait_for(p.ViewValue).data)["prediction"].y.max() == 0
+    document.subscribe(lambda c: talk.send(p.SyncChange(c.text, c.revision)))
+    commands.set_attr(document, document.node_named("offset").id, "value", 4.0)
+    talk.send(p.Evaluate(document.revision, 4))
+    line = by_title(talk.wait_for(p.ViewValue).data)["prediction"]
+    np.testing.assert_allclose(line.y, 4.0)
+
+
+def test_of_waiting_requests_only_the_last_is_answered(talk):
+    talk.sync(open_example("linear_regression"))
+    for number in range(10, 20):
+        talk.send(p.WatchViews((p.ViewSpec("plot", "prediction", (("x", "#"),)),) * 3, number))
+    talk.send(p.WatchViews((PLOT,), 20))
+    talk.send(p.Evaluate(0, 21))
+    seen = []
+    while not seen or seen[-1].request != 20:
+        seen.append(talk.wait_for(p.ViewValue))
+    assert seen[-1].spec == PLOT

@@ -189,7 +189,7 @@ def test_an_op_whose_result_the_next_node_refuses_does_not_fit(chain):
 
 def offers(doc: Document, source: str, target: str, port: str) -> list[str]:
     wire = Wire(source, "out", target, port)
-    return [c.title for c in conversions.conversions(doc, Analysis(doc), wire)]
+    return [c.title for c in conversions.offers(doc, Analysis(doc), wire)]
 
 
 def test_a_cast_is_offered_for_another_dtype(chain):
@@ -236,7 +236,7 @@ def test_each_kind_of_conversion_is_offered_at_many_ranks(shape, op, port, other
     free = {"conv2d": "filter", "matmul": "y" if port == "x" else "x", "add": "y"}[op]
     commands.connect(doc, beside, "out", target, free)
     assert offers(doc, given, target, port) == titles
-    for offer in conversions.conversions(doc, Analysis(doc), Wire(given, "out", target, port)):
+    for offer in conversions.offers(doc, Analysis(doc), Wire(given, "out", target, port)):
         before = flow.dumps(doc)
         conversions.insert_conversion(doc, offer, Wire(given, "out", target, port), (0, 0))
         kind = Analysis(doc).type_of(target, "out")
@@ -269,7 +269,7 @@ def test_a_cast_and_another_conversion_are_offered_as_one(shape, op, port, other
     said = conversions.advised(doc, Analysis(doc), wire, refused)
     assert said.hint == f"Insert Cast to float32 and then {title} between them."
     before = flow.dumps(doc)
-    (offer,) = conversions.conversions(doc, Analysis(doc), wire)
+    (offer,) = conversions.offers(doc, Analysis(doc), wire)
     new = conversions.insert_conversion(doc, offer, wire, (500, 80))
     assert doc.node(new[0]).op == "cast" and len(new) == 2
     assert doc.wires[new[0], "x"].source == given and doc.wires[new[1], "x"].source == new[0]
@@ -295,7 +295,7 @@ def test_an_offer_that_is_taken_is_one_step_and_leaves_no_problem(chain):
     other = commands.add_node(doc, "constant", (0, 0), "n", {"value": np.zeros((3, 5)).tolist()})
     before = flow.dumps(doc)
     wire = Wire(other, "out", ids["m"], "x")
-    (offer,) = conversions.conversions(doc, Analysis(doc), wire)
+    (offer,) = conversions.offers(doc, Analysis(doc), wire)
     conversions.insert_conversion(doc, offer, wire, (100, 100))
     assert Analysis(doc).problems == {}
     assert Analysis(doc).type_of(ids["m"], "out").shape == (5, 4)

@@ -424,3 +424,23 @@ def test_an_empty_field_says_what_it_means(window, op, attr, said):
     select(window, op)
     field = window.panels["inspector"].outside.page.attributes.attr_rows[attr].editor.field
     assert field.text() == "" and field.placeholderText() == said
+
+
+def test_a_problem_offers_its_fix_as_a_button(window, qtbot):
+    doc = window.workspace.document
+    x = commands.add_node(doc, "placeholder", (0, 0), "x", {"shape": [None, 784]})
+    weights = commands.add_node(doc, "variable", (0, 100), "W")
+    product = commands.add_node(doc, "matmul", (300, 0), "product")
+    commands.connect(doc, x, "out", product, "x")
+    commands.connect(doc, weights, "out", product, "y")
+    window.canvas.selection.select([product])
+    (fix,) = [
+        each
+        for each in window.findChildren(QPushButton, "fix")
+        if each.isVisibleTo(window) and each.text() == "Give W the shape 784 × 64"
+    ]
+    qtbot.mouseClick(fix, Qt.MouseButton.LeftButton)
+    assert doc.nodes[weights].attrs["shape"] == [784, 64]
+    assert not window.workspace.analysis.problems_of(product)
+    doc.undo()
+    assert doc.nodes[weights].attrs == {}

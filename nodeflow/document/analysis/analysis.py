@@ -224,9 +224,8 @@ class Analysis:
             if many and alike and self._stays(after):
                 continue  # the copies of an edited node in all instances need no order
             dirty.add(after.id)
-            if before.name != after.name:
+            if before.name != after.name or before.op != after.op:  # problems downstream name it
                 dirty.update(w.target for w in self.doc.wires_out_of(after.id))
-            if before.name != after.name or before.op != after.op:
                 names |= {before.name, after.name}
         dirty.update(wire.target for wire in own.wires_added)
         dirty.update(wire.target for wire in own.wires_removed)

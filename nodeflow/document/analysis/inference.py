@@ -29,6 +29,7 @@ from nodeflow.document.analysis.subgraph_interface import (
     instance_inputs,
     instance_outputs,
 )
+from nodeflow.document.analysis.variable_shapes import example_shape, sizes_text
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.problems import Problem
 from nodeflow.document.model.records import SUBGRAPH, NodeRecord, Wire
@@ -87,7 +88,7 @@ def infer_node(
     try:
         out = _infer(doc, record, known, folder or document_folder(doc), problems)
     except NodeflowError as error:
-        problems.append(Problem.of(error, record.name))
+        problems.append(_needs_shape(doc, record, known) or Problem.of(error, record.name))
     except (ArithmeticError, TypeError, ValueError, LookupError, MemoryError) as error:
         # A bug of a user's op, or an unforeseen value: a problem of this node alone.
         text = f"{record.op} cannot tell its type: {type(error).__name__}: {error}"
@@ -98,6 +99,25 @@ def infer_node(
         kind = TENSOR if wire is None else kind_of(wire)
         found = replace(found, passes={"out": "x"}, kinds={} if kind == TENSOR else {"out": kind})
     return in_mode(doc, record, found, outputs_of)
+
+
+def _needs_shape(doc: Document, record: NodeRecord, known: _Known) -> Problem | None:
+    """The problem of a node that takes arrays from a variable that is still a single number."""
+
+    def type_of(node: str, port: str) -> TensorType | None:
+        wire = doc.wires.get((node, port))
+        source, port = (node, port) if wire is None else (wire.source, wire.source_port)
+        return None if source == record.id else (known.outputs_of(source) or {}).get(port)
+
+    for wire in doc.wires_into(record.id):
+        given = type_of(wire.source, wire.source_port)
+        if doc.nodes[wire.source].op == "variable" and given is not None and not given.shape:
+            shape = example_shape(doc, type_of, wire)
+            if shape is not None:
+                text = f"`{doc.nodes[wire.source].name}` is a single number"
+                hint = f"Give it a shape, for example {sizes_text(shape)}."
+                return Problem(record.name, wire.target_port, text, hint, kind="ShapeError")
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +177,7 @@ def _infer(
 ) -> Outputs | None:
     if record.op == DATASET:
         if doc.wires_into(record.id):
-            raise MissingInput("a dataset has no inputs", hint="Remove the wire.")
+            raise GraphError("a dataset has no inputs", hint="Remove the wire.")
         return dataset_types(record.attrs, base_dir=folder)
     if record.op in BORDER:
         raise GraphError(

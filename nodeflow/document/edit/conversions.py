@@ -1,4 +1,4 @@
-"""Conversions to insert between a wire and a port that refuses it: a cast, a transpose, axes.
+"""What makes a port take a wire that it refuses: a cast, a transpose, axes, a variable's shape.
 
 Each conversion has been checked: the op takes the value, and the port takes its result.
 """
@@ -17,6 +17,7 @@ from nodeflow.document.analysis.plain_declaration import plain_declaration
 from nodeflow.document.analysis.port_names import FEED
 from nodeflow.document.analysis.wire_check import Verdict, check_type, check_wire
 from nodeflow.document.edit import commands
+from nodeflow.document.edit.give_shape import GiveShape, shapes_for_wire
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import NodeRecord, Wire
 from nodeflow.errors import NodeflowError
@@ -55,10 +56,20 @@ def _title(step: Step) -> str:
     return _TITLES[op].format(**attrs)
 
 
-def conversions(doc: Document, analysis: Analysis, wire: Wire) -> list[Conversion]:
-    """Returns conversions that make a refused wire fit, the most likely first."""
+Offer = Conversion | GiveShape
+
+
+def offers(doc: Document, analysis: Analysis, wire: Wire) -> list[Offer]:
+    """Returns what makes a refused wire fit, the most likely first.
+
+    For a wire that fits, these are shapes for a variable that is still a single number where
+    arrays are usual, such as a bias.
+    """
+    shapes: list[Offer] = [*shapes_for_wire(doc, analysis, wire)]
     verdict = check_wire(doc, analysis, *wire)
-    return [] if verdict.ok else _conversions(doc, analysis, wire, verdict.cast)
+    if verdict.ok or shapes:
+        return shapes
+    return [*_conversions(doc, analysis, wire, verdict.cast)]
 
 
 def _takes_values(doc: Document, target: NodeRecord) -> bool:
@@ -94,7 +105,15 @@ def _conversions(
 
 
 def advised(doc: Document, analysis: Analysis, wire: Wire, verdict: Verdict) -> Verdict:
-    """Returns a refusal with a hint that really helps: a Cast alone may not be enough."""
+    """Returns a refusal with a hint that really helps: a Cast alone may not be enough, and a
+    variable that is still a single number needs a shape."""
+    if not verdict.ok and (shapes := shapes_for_wire(doc, analysis, wire)):
+        return replace(
+            verdict,
+            reason=f"`{shapes[0].name}` is a single number",
+            hint=f"Give it a shape, for example {shapes[0].sizes}.",
+            cast=None,
+        )
     given = analysis.type_of(wire.source, wire.source_port)
     target = doc.nodes[wire.target]
     if verdict.cast is None or given is None or not _takes_values(doc, target):
@@ -104,10 +123,10 @@ def advised(doc: Document, analysis: Analysis, wire: Wire, verdict: Verdict) -> 
     )
     if beyond is None:
         return verdict
-    offers = _conversions(doc, analysis, wire, verdict.cast)
-    if not offers:
+    found = _conversions(doc, analysis, wire, verdict.cast)
+    if not found:
         return replace(verdict, hint=f"And after a Cast to {verdict.cast}: {beyond.reason}.")
-    both = " and then ".join(map(_title, offers[0].steps))
+    both = " and then ".join(map(_title, found[0].steps))
     return replace(verdict, hint=f"Insert {both} between them.")
 
 
@@ -156,15 +175,22 @@ def _applied(op_id: str, attrs: dict[str, Any], given: TensorType) -> TensorType
         return None
 
 
+def offer_label(doc: Document, found: Offer, wire: Wire) -> str:
+    """Returns the text of the undo step."""
+    if isinstance(found, GiveShape):
+        return found.title
+    return f"{found.title} before {doc.node(wire.target).name}"
+
+
 def insert_conversion(
     doc: Document,
-    found: Conversion,
+    found: Offer,
     wire: Wire,
     pos: tuple[float, float],
     picked: tuple[str, str] | None = None,
     step: float = GAP,
 ) -> list[str]:
-    """Adds the conversion and its wires as one undo step; returns the new nodes' ids.
+    """Makes a wire fit as offered, and adds it, as one undo step; returns the new nodes' ids.
 
     Args:
         pos: the corner of the first new card.
@@ -172,10 +198,12 @@ def insert_conversion(
         step: the distance between the left edges of new cards.
     """
     new: list[str] = []
-    with doc.transaction(f"{found.title} before {doc.node(wire.target).name}"):
+    with doc.transaction(offer_label(doc, found, wire)):
         if picked is not None and picked != wire.key:
             commands.disconnect(doc, picked)
         source, source_port = wire.source, wire.source_port
+        if isinstance(found, GiveShape):
+            found.apply(doc)
         for index, (op, attrs) in enumerate(found.steps):
             node = commands.add_node(doc, op, (pos[0] + step * index, pos[1]), attrs=attrs)
             declared = plain_declaration(op)
@@ -183,5 +211,6 @@ def insert_conversion(
             commands.connect(doc, source, source_port, node, declared.inputs[0].name)
             source, source_port = node, declared.output_name(0)
             new.append(node)
-        commands.connect(doc, source, source_port, wire.target, wire.target_port)
+        if doc.wires.get(wire.key) != (source, source_port, *wire.key):
+            commands.connect(doc, source, source_port, wire.target, wire.target_port)
     return new

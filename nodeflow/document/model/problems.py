@@ -25,6 +25,12 @@ class Problem:
     kind: str = ""
     file: str = ""
 
+    @property
+    def level(self) -> str:
+        """How the problem is shown: its severity, or `incomplete` for what is not connected yet."""
+        missing = self.kind == "MissingInput" and self.severity == "error"
+        return "incomplete" if missing else self.severity
+
     def __str__(self) -> str:
         where = f"{self.node}:{self.port}" if self.port and self.node else self.node
         where = where or self.file

@@ -30,9 +30,9 @@ class ProblemList(QObject):
             self._run = problems
             self._refresh()
 
-    def count(self, severity: str) -> int:
-        """How many are of a severity: ``error``, ``warning`` or ``info``."""
-        return sum(problem.severity == severity for problem in self.shown)
+    def count(self, level: str) -> int:
+        """How many are of a level: ``error``, ``incomplete``, ``warning`` or ``info``."""
+        return sum(problem.level == level for problem in self.shown)
 
     def _refresh(self, _: object = None) -> None:
         """A problem that the run reported stands for the same one of the analysis."""

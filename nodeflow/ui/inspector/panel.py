@@ -13,6 +13,7 @@ from nodeflow.document.analysis.subgraph_interface import BORDER, definition_of
 from nodeflow.document.analysis.training_settings import is_optimizer
 from nodeflow.document.build.expand import Expansion, can_expand
 from nodeflow.document.edit import commands
+from nodeflow.document.edit.fixes import node_fixes
 from nodeflow.document.model.records import SUBGRAPH, Change, NodeRecord
 from nodeflow.graph.declaration import Attr, NodeDeclaration
 from nodeflow.ui.core.theme import SPACE, Theme
@@ -107,7 +108,8 @@ class NodePage(Page):
         rows = {**self.attributes.attr_rows, **({"source": self.source} if self.source else {})}
         inline = [p for p in problems if p.port in rows and rows[p.port].isVisibleTo(self)]
         self.name.show_record(record)
-        self.problems.show_problems([p for p in problems if p not in inline or p.hint])
+        fixes = node_fixes(self.workspace.document, self.workspace.analysis, self.node)
+        self.problems.show_problems([p for p in problems if p not in inline or p.hint], fixes)
         self.attributes.show_record(record, problems)
         if self.source is not None:
             self.source.set_value(record.attrs.get("source", self.source.attr.default))

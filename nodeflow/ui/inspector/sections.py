@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import QEvent, QObject, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QPainter, QPixmap
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from nodeflow.document.analysis import ports
 from nodeflow.document.analysis.dataset_node import DATASET, SOURCE
 from nodeflow.document.edit import commands
+from nodeflow.document.edit.fixes import Fix
 from nodeflow.document.model.problems import Problem
 from nodeflow.document.model.records import NodeRecord
 from nodeflow.errors import NodeflowError
@@ -120,31 +130,49 @@ class NameSection(QWidget):
         restyle(self.field, "invalid", "true" if text else "false")
 
 
+_PROBLEM_SIGNS = {"error": ("circle-alert", "error"), "incomplete": ("plug", "ink_muted")}
+
+
 class ProblemsSection(Section):
-    """What is wrong with the node, in words, with what helps."""
+    """What is wrong with the node, in words, with what helps; below, edits on offer as buttons."""
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
         self._theme = theme
         self._shown: list[Problem] | None = None
+        self._fixes: tuple[str, ...] = ()
+        self._apply: list[Callable[[], object]] = []
+        self.fix_buttons: list[QPushButton] = []
 
-    def show_problems(self, problems: list[Problem]) -> None:
-        if problems == self._shown:
+    def show_problems(self, problems: list[Problem], fixes: list[Fix]) -> None:
+        titles = tuple(fix.title for fix in fixes)
+        if problems == self._shown and titles == self._fixes:
             return
-        self._shown = list(problems)
+        self._shown, self._fixes = list(problems), titles
         clear(self.rows)
+        self.fix_buttons = []
         for problem in problems:
             self.rows.addWidget(self._card(problem))
-        self.setVisible(bool(problems))
+        for fix in fixes:
+            offered = button(fix.title, slot=self._on_fix)
+            offered.setObjectName("fix")
+            self.fix_buttons.append(offered)
+            self.rows.addWidget(offered)
+        self.setVisible(bool(problems or fixes))
+        self._apply = [fix.apply for fix in fixes]
+
+    def _on_fix(self) -> None:
+        sender = self.sender()
+        assert isinstance(sender, QPushButton)
+        self._apply[self.fix_buttons.index(sender)]()
 
     def _card(self, problem: Problem) -> QFrame:
         frame = QFrame()
         frame.setObjectName("problem")
-        severe = problem.severity == "error"
-        restyle(frame, "level", problem.severity)
+        restyle(frame, "level", problem.level)
         sign = QLabel()
-        name = "circle-alert" if severe else "triangle-alert"
-        sign.setPixmap(icon(name, self._theme, "error" if severe else "warning").pixmap(16, 16))
+        name, role = _PROBLEM_SIGNS.get(problem.level, ("triangle-alert", "warning"))
+        sign.setPixmap(icon(name, self._theme, role).pixmap(16, 16))
         texts = QVBoxLayout()
         texts.setSpacing(SPACE[1])
         where = f"{problem.port}: " if problem.port else ""

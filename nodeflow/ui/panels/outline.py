@@ -102,7 +102,7 @@ class OutlineModel(QAbstractTableModel):
 
     def _problem(self, record: NodeRecord) -> str:
         problems = self._workspace.analysis.problems_of(record.id)
-        return f"{problems[0].severity}: {problems[0].message}" if problems else ""
+        return f"{problems[0].level}: {problems[0].message}" if problems else ""
 
 
 class OutlinePanel(QWidget):

@@ -97,9 +97,11 @@ class ProblemsPanel(QWidget):
         names = {
             "error": ("circle-alert", "error"),
             "warning": ("triangle-alert", "warning"),
+            "incomplete": ("plug", "ink_muted"),
             "info": ("info", "accent"),
         }
-        item.setIcon(icon(names[problem.severity][0], self._theme, names[problem.severity][1]))
+        sign, role = names[problem.level]
+        item.setIcon(icon(sign, self._theme, role))
         place = self._workspace.find(problem.node) if problem.node else None
         item.setData(ID_ROLE, place or TRAINING)
         item.setData(PORT_ROLE, problem.port or "")

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from nodeflow.document.analysis.ports import PortView, in_ports, out_ports
 from nodeflow.document.analysis.wire_check import check_wire
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.conversions import Conversion, conversions
+from nodeflow.document.edit.conversions import Offer, offers
 from nodeflow.document.model.records import NodeRecord, Wire
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.canvas.scene import card_data
@@ -163,7 +163,7 @@ class KeyboardWiring:
                 (node, port, taken, offer),
                 icon="plus",
             )
-            for offer in conversions(canvas.document, canvas.scene.analysis, wire)
+            for offer in offers(canvas.document, canvas.scene.analysis, wire)
         ]
 
     def _nearest(self, name: str) -> list[NodeRecord]:
@@ -226,7 +226,7 @@ class KeyboardWiring:
             else:
                 canvas.signals.message.emit(f"Connected {row.title} to {own}:{self._start.port}.")
 
-    def _convert(self, wire: Wire, offer: Conversion) -> None:
+    def _convert(self, wire: Wire, offer: Offer) -> None:
         canvas = self._canvas
         canvas.selection.select(canvas.conversions.insert(offer, wire))
         canvas.signals.message.emit(f"{offer.title.replace('Insert', 'Inserted', 1)}.")

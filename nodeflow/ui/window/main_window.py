@@ -328,9 +328,7 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def _show_problem_counts(self) -> None:
-        self.status.show_problems(
-            self.problem_list.count("error"), self.problem_list.count("warning")
-        )
+        self.status.show_problems(*map(self.problem_list.count, ("error", "warning", "incomplete")))
 
     @Slot(object)
     def _on_plugins(self, ids: set[str]) -> None:

@@ -33,7 +33,7 @@ class StatusBar(QStatusBar):
         super().__init__(parent)
         self._theme = themes.theme
         self._state, self._detail = "off", ""
-        self._problems = (0, 0)
+        self._problems = (0, 0, 0)
         self.setSizeGripEnabled(False)
         self.text = ElidedLabel()
         self.text.setContentsMargins(8, 0, 8, 0)
@@ -62,16 +62,25 @@ class StatusBar(QStatusBar):
         self.engine.setText(f" {text}{f'  ·  {detail}' if detail else ''}")
         self.engine.setIcon(icon("circle", self._theme, role, 10))
 
-    def show_problems(self, errors: int, warnings: int) -> None:
-        self._problems = (errors, warnings)
+    def show_problems(self, errors: int, warnings: int, incomplete: int) -> None:
+        """How many errors, warnings, and ports that nothing is connected to yet."""
+        self._problems = (errors, warnings, incomplete)
         parts = []
         if errors:
             parts.append(f"{errors} error{'' if errors == 1 else 's'}")
         if warnings:
             parts.append(f"{warnings} warning{'' if warnings == 1 else 's'}")
+        if incomplete:
+            parts.append(f"{incomplete} open input{'' if incomplete == 1 else 's'}")
         self.problems.setText(" " + (", ".join(parts) or "No problems"))
-        role = "error" if errors else "warning" if warnings else "ok"
-        name = "circle-alert" if errors else "triangle-alert" if warnings else "circle-check"
+        looks = ("circle-check", "ok")
+        for count, *look in (
+            (incomplete, "plug", "ink_muted"),
+            (warnings, "triangle-alert", "warning"),
+            (errors, "circle-alert", "error"),
+        ):
+            looks = look if count else looks
+        name, role = looks
         self.problems.setIcon(icon(name, self._theme, role, 14))
 
     def show_waiting(self, names: tuple[str, ...]) -> None:

@@ -108,10 +108,10 @@ def test_a_problem_is_on_the_card_and_goes_when_it_is_solved(document, canvas, e
     assert canvas.scene.card(canvas.scene.nodes.get(expression["p"])).problem == ""
 
 
-def test_a_missing_wire_is_a_warning_not_an_error(canvas, expression):
+def test_a_port_without_a_wire_makes_a_node_incomplete(canvas, expression):
     card = canvas.scene.card(canvas.scene.nodes.get(expression["e"]))
-    assert card.severity == "warning"
-    assert {p.name: p.fault for p in card.inputs}["x"] == "warning"
+    assert card.severity == "incomplete"
+    assert {p.name: p.fault for p in card.inputs}["x"] == "incomplete"
 
 
 def test_unknown_ops_are_shown_with_their_wires(document, canvas, expression):

@@ -12,7 +12,7 @@ from PySide6.QtGui import QPainter, QPen
 
 from nodeflow.document.analysis.wire_check import Verdict, check_wire
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.conversions import Conversion, advised, conversions
+from nodeflow.document.edit.conversions import Offer, advised, offers
 from nodeflow.document.model.records import Wire
 from nodeflow.ui.canvas.gestures.base import Gesture, Modifiers
 from nodeflow.ui.canvas.paint.card_painter import CardPainter
@@ -47,14 +47,12 @@ class WireRequests:
     """What a wire that does not simply connect two ports leads to.
 
     ``search(at, context)`` opens the search for a node to wire to, at a view point;
-    ``offer_conversions(wire, conversions, at, picked)`` offers nodes that make a refused wire fit.
+    ``offer(wire, offers, at, picked)`` offers what makes a refused wire fit, or suits a wire.
     """
 
     show_message: Callable[[str], object]
     search: Callable[[QPointF, WireContext], object]
-    offer_conversions: Callable[
-        [Wire, Sequence[Conversion], QPointF, tuple[str, str] | None], object
-    ]
+    offer: Callable[[Wire, Sequence[Offer], QPointF, tuple[str, str] | None], object]
 
 
 class DragWire(Gesture):
@@ -125,13 +123,15 @@ class DragWire(Gesture):
             if self.picked is not None:
                 commands.disconnect(document, self.picked)
             commands.connect(document, source, source_port, into, into_port)
+        self.picked = None
+        self._offer(Wire(source, source_port, into, into_port))
 
     def _offer(self, wire: Wire) -> None:
-        """Where a conversion would make the refused wire fit, offer it."""
-        offers = conversions(self._scene.document, self._scene.analysis, wire)
-        if offers:
+        """Offer what would make a refused wire fit, or the shape that suits a scalar variable."""
+        found = offers(self._scene.document, self._scene.analysis, wire)
+        if found:
             at = self._viewport.port_position(wire.target, wire.target_port, "in")
-            self._requests.offer_conversions(wire, offers, at, self.picked)
+            self._requests.offer(wire, found, at, self.picked)
 
     # ---- what is under the pointer ----------------------------------------------------------
 

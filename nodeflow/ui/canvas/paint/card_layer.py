@@ -11,6 +11,7 @@ from nodeflow.ui.canvas.paint.card_painter import FULL, MARGIN, RADIUS, CardPain
 from nodeflow.ui.canvas.paint.paint_context import DIM, PaintContext
 from nodeflow.ui.canvas.scene import array_painting, text_metrics
 from nodeflow.ui.canvas.scene.card_data import CardData
+from nodeflow.ui.canvas.scene.scene_model import SEVERITY_ROLES
 from nodeflow.ui.core.theme import mix
 
 
@@ -57,7 +58,7 @@ def _paint_blocks(painter: QPainter, context: PaintContext, slots: np.ndarray) -
         category = scene.categories[int(group) // 8]
         color = blend(context.theme, category, 0.62)
         if group % 4:
-            color = context.theme.color("warning" if group % 4 == 1 else "error")
+            color = context.theme.color(SEVERITY_ROLES[group % 4])
         if group % 8 >= 4:
             color = mix(context.theme.color("canvas"), color, DIM)
         painter.setBrush(color)

@@ -42,10 +42,12 @@ _THICK = {"running": "accent", "hit": "error"}
 """States with a thick border, and its colour."""
 _OFF = ("muted", "bypassed")
 _FAINT = (*_OFF, "inactive")
-_LOUD = ("warning", "error")
+_LOUD = {"warning": "warning", "error": "error", "incomplete": "ink_faint"}
+"""Levels of problems that a card shows at every zoom, and the colour of border, port and name."""
 _PROBLEM_LOOKS = {
     "error": ("error", "error_soft", "circle-alert"),
     "warning": ("warning", "warning_soft", "triangle-alert"),
+    "incomplete": ("ink_muted", "sunken", "plug"),
     "info": ("ink_muted", "accent_soft", "info"),
 }
 
@@ -144,7 +146,7 @@ class CardPainter:
     def _border(self, painter: QPainter, card: CardData) -> None:
         border = self.theme.color("border_strong" if card.status in _OFF else "border")
         if card.severity in _LOUD:
-            border = self.theme.color(card.severity)
+            border = self.theme.color(_LOUD[card.severity])
         elif card.status in _THICK:
             border = self.theme.color(_THICK[card.status])
         dashed = card.status in (*_OFF, "outer")
@@ -197,7 +199,7 @@ class CardPainter:
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(self.theme.color("canvas"))
         painter.drawPath(port_shape(port, center, 8.0))
-        fault = card.severity if card.severity in _LOUD else ""
+        fault = _LOUD.get(card.severity)
         color = self.theme.color(fault) if fault else self.theme.dtype(port.dtype)
         painter.setPen(QPen(self.theme.color("raised"), 1.5))
         painter.setBrush(color)
@@ -226,7 +228,7 @@ class CardPainter:
             reserve = card_data.label_width(other) + 12 if other else 0
             x, y = card_data.PORT_INSET, card_data.row_y(index) + 4
             label = text_metrics.elide(port.label, text_metrics.PORT, room - reserve)
-            role = port.fault if port.fault in _LOUD else "ink_muted"
+            role = _LOUD.get(port.fault, "ink_muted")
             self._text(painter, x, y, label, text_metrics.PORT, role)
             x += text_metrics.width(label, text_metrics.PORT) + 6
             left = text_metrics.elide(
@@ -305,7 +307,7 @@ class CardPainter:
         """One port: round for floats, square for integers, a diamond for bool; hollow if free."""
         color = self.theme.dtype(port.dtype)
         if port.fault in _LOUD:
-            color = self.theme.color(port.fault)
+            color = self.theme.color(_LOUD[port.fault])
         ground = self.theme.color("raised")
         painter.setPen(QPen(color, 1.75))
         painter.setBrush(color if port.connected else ground)

@@ -110,7 +110,7 @@ class CardBuilder:
             inputs=sides.inputs,
             outputs=sides.outputs,
             problem=plain(problem.message) if problem else "",
-            severity=severity_of(problem) if problem else "",
+            severity=problem.level if problem else "",
             status=self._status(record.id),
             shows_value=sides.shows_value,
             value=self.values.get(record.id),
@@ -180,7 +180,7 @@ class CardBuilder:
 
     def _inputs(self, record: NodeRecord) -> tuple[PortData, ...]:
         wired = {wire.target_port: wire for wire in self.document.wires_into(record.id)}
-        faulty = {p.port: severity_of(p) for p in reversed(self._problems(record.id))}
+        faulty = {p.port: p.level for p in reversed(self._problems(record.id))}
         result = []
         for port in ports.in_ports(self.document, record):
             wire = wired.pop(port.name, None)
@@ -229,13 +229,8 @@ class CardBuilder:
         return self.analysis.problems.get(node_id, [])
 
 
-def severity_of(problem: Any) -> str:
-    """The severity that a card shows: a port that is not wired yet is a warning, not an error."""
-    return "warning" if problem.kind == "MissingInput" else problem.severity
-
-
 def _loudness(problem: Any) -> int:
-    return {"error": 0, "warning": 1}.get(severity_of(problem), 2)
+    return {"error": 0, "warning": 1, "incomplete": 2}.get(problem.level, 3)
 
 
 @lru_cache(maxsize=16384)

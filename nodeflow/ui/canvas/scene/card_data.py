@@ -34,7 +34,7 @@ _SERIAL = 8
 @dataclass(frozen=True)
 class PortData:
     """One port as drawn. ``type_text`` is empty while the type is unknown;
-    ``fault`` is the severity of a problem at the port."""
+    ``fault`` is the level of a problem at the port."""
 
     name: str
     label: str

@@ -29,7 +29,9 @@ _CODE = {name: code for code, name in enumerate(DTYPE_CODES)}
 FEED_STYLE = 100
 """Added to a wire's dtype code where it is a feed: a binding of data, not a tensor edge."""
 
-_SEVERITY = {"warning": 1, "error": 2}
+SEVERITY_ROLES = ("", "warning", "error", "ink_faint")
+"""Theme colour of a node by its number in `SceneModel.severity`."""
+_SEVERITY = {"warning": 1, "error": 2, "incomplete": 3}
 _NO_WIRES: dict[Any, Wire] = {}
 
 _COLUMNS = ("positions", "_sizes", "selected", "dimmed", "off", "order", "category", "severity")

@@ -10,7 +10,7 @@ from PySide6.QtGui import QKeyEvent, QPainter, QPen
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QWidget
 
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.conversions import Conversion, insert_conversion
+from nodeflow.document.edit.conversions import Offer, insert_conversion, offer_label
 from nodeflow.document.model.records import Wire
 from nodeflow.ui.canvas.gestures.base import SNAP
 from nodeflow.ui.canvas.paint.renderer import Renderer
@@ -40,13 +40,13 @@ class ConversionChip(QFrame):
         self,
         canvas: QWidget,
         theme: Theme,
-        offers: Sequence[Conversion],
+        offers: Sequence[Offer],
         take: Callable[[int], None],
         close_chip: Callable[[], None],
     ) -> None:
         super().__init__(canvas)
         self.setObjectName("conversionChip")
-        self.setAccessibleName("Conversion that would fit")
+        self.setAccessibleName("What would fit")
         self.take, self.close_chip = take, close_chip
         layout = QHBoxLayout(self)
         layout.setContentsMargins(5, 5, 5, 5)
@@ -55,7 +55,7 @@ class ConversionChip(QFrame):
         self._dress(theme)
         self.adjustSize()
 
-    def _button(self, theme: Theme, offer: Conversion, layout: QHBoxLayout) -> QPushButton:
+    def _button(self, theme: Theme, offer: Offer, layout: QHBoxLayout) -> QPushButton:
         button = QPushButton(offer.title, self)
         button.setFont(themes.font(12, 600))
         button.setToolTip(f"Gives {card_data.type_text(offer.type)}")
@@ -119,14 +119,14 @@ class ConversionOffers:
         self._canvas, self._scene, self._viewport = canvas, scene, viewport
         self._selection, self._renderer, self._signals = selection, renderer, signals
         self.chip: ConversionChip | None = None
-        self._offers: list[Conversion] = []
+        self._offers: list[Offer] = []
         self._wire = Wire("", "", "", "")
         self._picked: tuple[str, str] | None = None
 
     def offer(
         self,
         wire: Wire,
-        offers: Sequence[Conversion],
+        offers: Sequence[Offer],
         at: QPointF,
         picked: tuple[str, str] | None,
     ) -> None:
@@ -172,15 +172,13 @@ class ConversionOffers:
         scale = self._viewport.camera.scale
         array_painting.draw_lines(painter, wire_table.smooth(ends, (6.0, 5.0), scale))
 
-    def insert(
-        self, offer: Conversion, wire: Wire, picked: tuple[str, str] | None = None
-    ) -> list[str]:
+    def insert(self, offer: Offer, wire: Wire, picked: tuple[str, str] | None = None) -> list[str]:
         """Insert a conversion into a refused wire where it covers nothing, as one undo step.
 
         ``picked`` is a wire that this replaces. Returns the new nodes.
         """
         document = self._scene.document
-        with document.transaction(f"{offer.title} before {document.node(wire.target).name}"):
+        with document.transaction(offer_label(document, offer, wire)):
             pos, step = self._positions(wire, len(offer.steps))
             new = insert_conversion(document, offer, wire, pos, picked, step)
             for node in new:

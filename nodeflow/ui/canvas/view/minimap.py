@@ -22,7 +22,7 @@ from PySide6.QtWidgets import QWidget
 
 from nodeflow.ui.canvas.paint.renderer import Renderer
 from nodeflow.ui.canvas.scene import array_painting
-from nodeflow.ui.canvas.scene.scene_model import SceneModel
+from nodeflow.ui.canvas.scene.scene_model import SEVERITY_ROLES, SceneModel
 from nodeflow.ui.canvas.scene.selection import Selection
 from nodeflow.ui.canvas.scene.viewport import Viewport
 from nodeflow.ui.core.theme import mix
@@ -129,7 +129,7 @@ class Minimap(QWidget):
         for group in np.unique(colors).tolist():
             color = theme.category(scene.categories[group // 4])
             if group % 4:
-                color = theme.color("error" if group % 4 == 2 else "warning")
+                color = theme.color(SEVERITY_ROLES[group % 4])
             painter.setBrush(mix(theme.color("surface"), color, 0.75))
             array_painting.draw_rects(painter, np.ascontiguousarray(rects[colors == group]))
 

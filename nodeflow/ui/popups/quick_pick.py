@@ -25,7 +25,7 @@ from PySide6.QtWidgets import (
 )
 
 from nodeflow.ui.canvas.paint import op_icons
-from nodeflow.ui.canvas.scene import text_metrics
+from nodeflow.ui.core import text_metrics
 from nodeflow.ui.core import theme as themes
 from nodeflow.ui.core.theme import Theme, draw_icon
 from nodeflow.ui.core.widgets import fit_rows

@@ -13,8 +13,8 @@ from nodeflow.document.layout import card_size
 from nodeflow.document.layout.text_width import text_width
 from nodeflow.document.model.document import Document
 from nodeflow.host.evaluator import Evaluator
-from nodeflow.ui.canvas.scene import text_metrics
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
+from nodeflow.ui.core import text_metrics
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from PySide6.QtGui import QColor, QImage, QPainter
 from nodeflow.document.edit import commands
 from nodeflow.document.model.document import Document
 from nodeflow.ui.canvas.paint import frame_notes
-from nodeflow.ui.canvas.scene import text_metrics
+from nodeflow.ui.core import text_metrics
 
 pytestmark = pytest.mark.usefixtures("qapp")
 AREA = QRectF(4, 4, 240, 160)

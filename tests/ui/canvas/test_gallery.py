@@ -21,9 +21,10 @@ from nodeflow.host.protocol import Preview
 from nodeflow.ui.canvas.paint import lod_titles
 from nodeflow.ui.canvas.paint.card_painter import FAR, FULL, CardPainter
 from nodeflow.ui.canvas.paint.wire_layer import wire_dash, wire_pen
-from nodeflow.ui.canvas.scene import card_data, text_metrics, value_preview
+from nodeflow.ui.canvas.scene import card_data, value_preview
 from nodeflow.ui.canvas.scene.card_data import CardData, PortData
 from nodeflow.ui.canvas.scene.scene_model import DTYPE_CODES, FEED_STYLE
+from nodeflow.ui.core import text_metrics
 from nodeflow.ui.core.theme import DARK, LIGHT
 
 BOTH = pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])

@@ -10,8 +10,9 @@ from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen, QPolygonF
 from nodeflow.document.model.records import SUBGRAPH
 from nodeflow.ui.canvas.paint import op_icons
 from nodeflow.ui.canvas.paint.lod_titles import LINE, set_name
-from nodeflow.ui.canvas.scene import card_data, text_metrics, value_preview
+from nodeflow.ui.canvas.scene import card_data, value_preview
 from nodeflow.ui.canvas.scene.card_data import CardData, PortData
+from nodeflow.ui.core import text_metrics
 from nodeflow.ui.core import theme as themes
 from nodeflow.ui.core.theme import Theme, mix
 

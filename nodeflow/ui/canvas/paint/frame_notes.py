@@ -24,8 +24,7 @@ from PySide6.QtGui import (
     QTextTable,
 )
 
-from nodeflow.ui.canvas.scene import text_metrics
-from nodeflow.ui.core import theme
+from nodeflow.ui.core import text_metrics, theme
 
 INDENT = 20.0
 APART = 0.45

@@ -5,8 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QPainter
 
-from nodeflow.ui.canvas.scene import text_metrics
-from nodeflow.ui.core import theme
+from nodeflow.ui.core import text_metrics, theme
 
 GLYPHS = {
     "add": "+",

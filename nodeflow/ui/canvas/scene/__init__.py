@@ -2,6 +2,6 @@
 
 `scene_model` follows the document and keeps nodes and wires as numpy arrays; `selection` and
 `viewport` hold what is selected and visible, and report changes by signals. Wires, cards, values
-and hit tests are computed here. From outside the canvas, `card_data`, `text_metrics` and
-`value_preview` are used. The modules import nothing else of the canvas.
+and hit tests are computed here. From outside the canvas, `card_data` and `value_preview`
+are used. The modules import nothing else of the canvas.
 """

@@ -23,7 +23,8 @@ from nodeflow.document.layout.card_size import (
     TENSOR,
     type_text,
 )
-from nodeflow.ui.canvas.scene import text_metrics, value_preview
+from nodeflow.ui.canvas.scene import value_preview
+from nodeflow.ui.core import text_metrics
 
 PROBLEM_PAD = 8.0
 CARD_FORM, TITLE_FORM, DOT_FORM = "card", "title", "dot"

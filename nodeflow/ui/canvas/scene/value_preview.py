@@ -16,7 +16,7 @@ import numpy as np
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter
 
-from nodeflow.ui.canvas.scene import text_metrics
+from nodeflow.ui.core import text_metrics
 from nodeflow.ui.core.theme import Theme, mix
 
 PAD = 12.0

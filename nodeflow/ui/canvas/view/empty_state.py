@@ -7,9 +7,9 @@ from collections.abc import Callable
 from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtGui import QPainter, QPen
 
-from nodeflow.ui.canvas.scene import text_metrics
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.canvas.scene.viewport import Viewport
+from nodeflow.ui.core import text_metrics
 from nodeflow.ui.core import theme as themes
 from nodeflow.ui.core.theme import Theme
 

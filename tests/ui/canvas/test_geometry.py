@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter
 
-from nodeflow.ui.canvas.scene import array_painting, wire_lanes, wire_routing, wire_table
+from nodeflow.ui.canvas.scene import wire_lanes, wire_routing, wire_table
 from nodeflow.ui.canvas.scene.camera import MAX_STEP, MIN_STEP, Camera
 from nodeflow.ui.canvas.scene.slot_map import SlotMap
 from nodeflow.ui.canvas.scene.spatial_grid import SpatialGrid
+from nodeflow.ui.core import array_painting
 
 ends = st.lists(
     st.tuples(*[st.floats(-900, 900, allow_nan=False, width=32)] * 4), min_size=1, max_size=8

@@ -10,9 +10,10 @@ from PySide6.QtGui import QPainter, QPen
 
 from nodeflow.document.edit.rewiring import cut_wires
 from nodeflow.ui.canvas.gestures.base import Gesture, Modifiers
-from nodeflow.ui.canvas.scene import array_painting, wire_table
+from nodeflow.ui.canvas.scene import wire_table
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.canvas.scene.viewport import Viewport
+from nodeflow.ui.core import array_painting
 from nodeflow.ui.core.theme import Theme
 
 STEP = 3.0

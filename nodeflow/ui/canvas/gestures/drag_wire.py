@@ -17,12 +17,12 @@ from nodeflow.document.model.records import Wire
 from nodeflow.ui.canvas.gestures.base import Gesture, Modifiers
 from nodeflow.ui.canvas.paint.card_painter import CardPainter
 from nodeflow.ui.canvas.paint.renderer import Renderer
-from nodeflow.ui.canvas.scene import array_painting, card_data, wire_table
+from nodeflow.ui.canvas.scene import card_data, wire_table
 from nodeflow.ui.canvas.scene.card_data import PortData
 from nodeflow.ui.canvas.scene.hit_test import Hit
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.canvas.scene.viewport import Viewport
-from nodeflow.ui.core import text_metrics
+from nodeflow.ui.core import array_painting, text_metrics
 from nodeflow.ui.core.messages import plain
 from nodeflow.ui.core.theme import Theme, draw_icon
 

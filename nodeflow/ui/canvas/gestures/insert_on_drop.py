@@ -8,10 +8,11 @@ from PySide6.QtGui import QPainter, QPen
 
 from nodeflow.document.edit.rewiring import Insertion, insert_on_wire, insertion
 from nodeflow.document.model.records import NodeRecord
-from nodeflow.ui.canvas.scene import array_painting, wire_table
+from nodeflow.ui.canvas.scene import wire_table
 from nodeflow.ui.canvas.scene.card_data import CardData
 from nodeflow.ui.canvas.scene.scene_model import SceneModel, port_place
 from nodeflow.ui.canvas.scene.viewport import Viewport
+from nodeflow.ui.core import array_painting
 from nodeflow.ui.core.theme import Theme
 
 POINTER_REACH = 14.0

@@ -9,9 +9,8 @@ from PySide6.QtGui import QColor, QPainter, QPen, QPixmap
 from nodeflow.ui.canvas.paint import frame_notes
 from nodeflow.ui.canvas.paint.card_painter import FULL
 from nodeflow.ui.canvas.paint.paint_context import PaintContext
-from nodeflow.ui.canvas.scene import array_painting
 from nodeflow.ui.canvas.scene.frame_order import stacked
-from nodeflow.ui.core import text_metrics
+from nodeflow.ui.core import array_painting, text_metrics
 from nodeflow.ui.core.theme import Theme, mix
 
 GRID = 24.0

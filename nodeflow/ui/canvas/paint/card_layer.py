@@ -9,10 +9,9 @@ from PySide6.QtGui import QPainter, QPen
 from nodeflow.ui.canvas.paint.card_atlas import Page
 from nodeflow.ui.canvas.paint.card_painter import FULL, MARGIN, RADIUS, CardPainter, blend
 from nodeflow.ui.canvas.paint.paint_context import DIM, PaintContext
-from nodeflow.ui.canvas.scene import array_painting
 from nodeflow.ui.canvas.scene.card_data import CardData
 from nodeflow.ui.canvas.scene.scene_model import SEVERITY_ROLES
-from nodeflow.ui.core import text_metrics
+from nodeflow.ui.core import array_painting, text_metrics
 from nodeflow.ui.core.theme import mix
 
 

@@ -7,8 +7,9 @@ from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QPainter, QPainterPath, QPen
 
 from nodeflow.ui.canvas.paint.paint_context import DIM, FAR_SCALE, PaintContext
-from nodeflow.ui.canvas.scene import array_painting, wire_routing, wire_table
+from nodeflow.ui.canvas.scene import wire_routing, wire_table
 from nodeflow.ui.canvas.scene.scene_model import DTYPE_CODES, FEED_STYLE
+from nodeflow.ui.core import array_painting
 from nodeflow.ui.core.theme import Theme, mix
 
 CURVE_SCALE = 0.16

@@ -14,12 +14,13 @@ from nodeflow.document.edit.conversions import Offer, insert_conversion, offer_l
 from nodeflow.document.model.records import Wire
 from nodeflow.ui.canvas.gestures.base import SNAP
 from nodeflow.ui.canvas.paint.renderer import Renderer
-from nodeflow.ui.canvas.scene import array_painting, card_data, wire_table
+from nodeflow.ui.canvas.scene import card_data, wire_table
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.canvas.scene.selection import Selection
 from nodeflow.ui.canvas.scene.viewport import Viewport
 from nodeflow.ui.canvas.signals import CanvasSignals
 from nodeflow.ui.canvas.view.free_position import free_position
+from nodeflow.ui.core import array_painting
 from nodeflow.ui.core import theme as themes
 from nodeflow.ui.core.theme import Theme
 

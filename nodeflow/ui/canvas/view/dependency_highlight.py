@@ -9,9 +9,10 @@ from PySide6.QtWidgets import QWidget
 
 from nodeflow.ui.canvas.paint.card_painter import RADIUS
 from nodeflow.ui.canvas.paint.paint_context import FAR_SCALE
-from nodeflow.ui.canvas.scene import array_painting, wire_table
+from nodeflow.ui.canvas.scene import wire_table
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.canvas.scene.viewport import Viewport
+from nodeflow.ui.core import array_painting
 from nodeflow.ui.core.theme import Theme
 
 REST_MS = 180

@@ -6,10 +6,9 @@ import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter, QPen
 
-from nodeflow.ui.canvas.scene import array_painting
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.canvas.scene.viewport import Viewport
-from nodeflow.ui.core import text_metrics
+from nodeflow.ui.core import array_painting, text_metrics
 from nodeflow.ui.core.theme import Theme
 
 

@@ -21,10 +21,10 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QWidget
 
 from nodeflow.ui.canvas.paint.renderer import Renderer
-from nodeflow.ui.canvas.scene import array_painting
 from nodeflow.ui.canvas.scene.scene_model import SEVERITY_ROLES, SceneModel
 from nodeflow.ui.canvas.scene.selection import Selection
 from nodeflow.ui.canvas.scene.viewport import Viewport
+from nodeflow.ui.core import array_painting
 from nodeflow.ui.core.theme import mix
 
 SIZE = QSize(208, 140)

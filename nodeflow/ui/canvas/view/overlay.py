@@ -12,7 +12,6 @@ from nodeflow.ui.canvas.paint import background_layer, card_layer, wire_layer
 from nodeflow.ui.canvas.paint.card_painter import RADIUS, CardPainter
 from nodeflow.ui.canvas.paint.paint_context import PaintContext
 from nodeflow.ui.canvas.paint.renderer import LiftedNodes, Renderer
-from nodeflow.ui.canvas.scene import array_painting
 from nodeflow.ui.canvas.scene.frame_order import stacked
 from nodeflow.ui.canvas.scene.hit_test import Hit
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
@@ -24,6 +23,7 @@ from nodeflow.ui.canvas.view.dependency_highlight import DependencyHighlight
 from nodeflow.ui.canvas.view.drag_preview import PaletteDrag
 from nodeflow.ui.canvas.view.empty_state import EmptyState
 from nodeflow.ui.canvas.view.mouse import Mouse
+from nodeflow.ui.core import array_painting
 from nodeflow.ui.core.theme import Theme
 
 

@@ -78,6 +78,10 @@ class ShapeError(GraphError):
     """Shapes do not match."""
 
 
+class MissingShape(ShapeError):
+    """A variable is still a single number where an array is needed."""
+
+
 class DtypeError(GraphError):
     """Dtypes do not match; nodeflow never casts silently."""
 

@@ -70,7 +70,7 @@ class Attr:
     ints       a list of integers
     axes       None (all), an integer, or a list of integers
     literal    a number, bool, nested list of them, or numpy array
-    initializer  None or ``{"op": id, attribute: value, ...}``
+    initializer  None, ``{"op": id, attribute: value, ...}``, or the id alone
     names      None or a list of node names
     json       any JSON value, kept as it is
     ========== ========================================================================
@@ -210,6 +210,8 @@ def _plain(value: Any) -> Any:
 
 
 def _check_initializer(attr: Attr, value: Any) -> dict[str, Any]:
+    if isinstance(value, str):
+        return {"op": value}
     if not isinstance(value, Mapping) or not isinstance(value.get("op"), str):
         raise TypeError
     return dict(value)
@@ -251,7 +253,8 @@ _EXPECTED = {
     "ints": "a list of whole numbers",
     "axes": "an axis, a list of axes, or null for all",
     "literal": "a number, true, false, or nested lists of them",
-    "initializer": 'null or an object such as {"op": "random_normal", "stddev": 0.03}',
+    "initializer": "null, a name such as glorot_uniform, or an object such as "
+    '{"op": "random_normal", "stddev": 0.03}',
     "names": "null or a list of node names",
     "json": "a JSON value",
 }

@@ -128,7 +128,7 @@ def test_a_shape_is_one_undo_step_and_makes_the_graph_right(layer) -> None:
     wire_all(doc, n)
     analysis = Analysis(doc)
     (problem,) = [p for p in analysis.all_problems() if p.severity == "error"]
-    assert problem.message == "`W` is a single number"
+    assert problem.message == "`W` is a single number" and problem.level == "incomplete"
     assert problem.hint == "Give it a shape, for example 784 × 64."
     fixes = node_fixes(doc, analysis, n["product"])
     assert [fix.title for fix in fixes] == ["Give W the shape 784 × 64"]

@@ -36,6 +36,7 @@ from nodeflow.document.model.records import SUBGRAPH, NodeRecord, Wire
 from nodeflow.errors import (
     GraphError,
     MissingInput,
+    MissingShape,
     NodeflowError,
     UnknownName,
     UnknownOp,
@@ -116,7 +117,9 @@ def _needs_shape(doc: Document, record: NodeRecord, known: _Known) -> Problem | 
             if shape is not None:
                 text = f"`{doc.nodes[wire.source].name}` is a single number"
                 hint = f"Give it a shape, for example {sizes_text(shape)}."
-                return Problem(record.name, wire.target_port, text, hint, kind="ShapeError")
+                return Problem(
+                    record.name, wire.target_port, text, hint, kind=MissingShape.__name__
+                )
     return None
 
 

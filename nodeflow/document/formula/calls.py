@@ -81,7 +81,8 @@ class CallReader(Planner):
         return self._attribute(op, op.attr(key), keyword.value)
 
     def _attribute(self, op: Op, attr: Attr, node: ast.expr) -> Any:
-        if isinstance(node, ast.Name) and (attr.kind == "dtype" or node.id in attr.choices):
+        named = attr.kind in ("dtype", "initializer")
+        if isinstance(node, ast.Name) and (named or node.id in attr.choices):
             value: Any = node.id
         else:
             try:

@@ -69,12 +69,14 @@ class NewNode:
 class Plan:
     """The nodes that a formula adds, sources first.
 
-    `uses` are ids of the nodes it refers to, `results` the indices of its statements' values.
+    `uses` are ids of the nodes it refers to, `results` the indices of its statements' values,
+    `warnings` what can be added but is probably a mistake, in sentences.
     """
 
     nodes: list[NewNode] = field(default_factory=list)
     uses: list[str] = field(default_factory=list)
     results: list[int] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 class Planner:
@@ -106,7 +108,30 @@ class Planner:
         new = NewNode(op.id, name, op.first_attrs(attrs))
         new.inputs = {op.input_name(i): value for i, value in enumerate(values)}
         new.outputs = self.infer(op, values, new, node)
+        if op.category == "Loss":
+            self.plan.warnings += loss_warnings(self, op.id, new.inputs)
         return self.add(new, node)
+
+    def source_ops(self, value: Value) -> set[str]:
+        """The ops that a value depends on."""
+        found: set[str] = set()
+        waiting, seen = [value.node], {value.node}
+        while waiting:
+            node = waiting.pop()
+            if isinstance(node, str):
+                found |= {self.doc.nodes[i].op for i in self.analysis.ancestors(node)}
+                continue
+            found.add(self.plan.nodes[node].op)
+            inputs = [each.node for each in self.plan.nodes[node].inputs.values()]
+            waiting += [each for each in inputs if each not in seen]
+            seen.update(inputs)
+        return found
+
+    def op_of(self, value: Value) -> str:
+        """The op that computes a value."""
+        if isinstance(value.node, str):
+            return self.doc.nodes[value.node].op
+        return self.plan.nodes[value.node].op
 
     def single(self, item: Any, node: ast.AST) -> Value | Number:
         if isinstance(item, (Number, Value)):
@@ -173,6 +198,24 @@ class Planner:
     ) -> ExpressionError:
         line, column, length = self.source.place(node)
         return ExpressionError(message, hint=hint, line=line, column=column, length=length, **more)
+
+
+def loss_warnings(planner: Planner, op: str, inputs: Mapping[str, Value]) -> list[str]:
+    """What is probably wrong about the inputs of a loss: swapped, or probabilities for logits."""
+    labels = inputs.get("labels")
+    port = "logits" if "logits" in inputs else "predictions"
+    answers = inputs.get(port)
+    if labels is None or answers is None:
+        return []
+    found = []
+    swapped = "variable" in planner.source_ops(labels)
+    if swapped and "variable" not in planner.source_ops(answers):
+        found.append(f"{op}: labels depends on variables and {port} does not. Are they swapped?")
+    elif port == "logits" and planner.op_of(answers) in ("softmax", "sigmoid"):
+        found.append(
+            f"{op}: logits comes from {planner.op_of(answers)}, which {op} applies itself."
+        )
+    return found
 
 
 def _listed(value: Any) -> Any:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from nodeflow.errors import NodeflowError
 
+_MISSING = ("MissingInput", "MissingShape")
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -27,8 +29,8 @@ class Problem:
 
     @property
     def level(self) -> str:
-        """How the problem is shown: its severity, or `incomplete` for what is not connected yet."""
-        missing = self.kind == "MissingInput" and self.severity == "error"
+        """How the problem is shown: its severity, or `incomplete` for what is not given yet."""
+        missing = self.kind in _MISSING and self.severity == "error"
         return "incomplete" if missing else self.severity
 
     def __str__(self) -> str:

@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from nodeflow.document.formula.hints import call_around, is_unfinished
 from nodeflow.document.formula.insert import add_expression
 from nodeflow.document.formula.parser import DECLARABLE, ExpressionError, parse_expression
 from nodeflow.graph.types import DTYPES
@@ -40,6 +41,7 @@ INDENT = 30
 """Where the field begins, right of its sign."""
 SHOWN = 7
 EXAMPLE = "a = (b + c) * (c + 2)"
+_GO_ON = "Not finished yet."
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_/]*$")
 
 
@@ -122,11 +124,12 @@ class ExpressionBar(QFrame):
         self._words: list[str] = []
         self._word_at = -1
         self._start = 0
-        self._is_wrong = False
+        self._note_role = "ink_muted"
         self._sign = QLabel()
         self._sign.setAccessibleName("Formula")
         self.field = FormulaField(theme)
         self.field.textChanged.connect(self._on_text)
+        self.field.cursorPositionChanged.connect(self._show_call)
         self.field.stepped.connect(self._step_history)
         self.field.completed.connect(self._complete)
         self.field.installEventFilter(self)
@@ -136,6 +139,9 @@ class ExpressionBar(QFrame):
         self.note = QLabel()
         self.note.setObjectName("formulaNote")
         self.note.setWordWrap(True)
+        self.call = QLabel()
+        self.call.setObjectName("formulaCall")
+        self.call.setWordWrap(True)
         self.words = QLabel()
         self.words.setObjectName("formulaWords")
         self.declare_buttons: dict[str, QPushButton] = {}
@@ -168,7 +174,7 @@ class ExpressionBar(QFrame):
         layout.setContentsMargins(SPACE[3], SPACE[2], SPACE[2], SPACE[2])
         layout.setSpacing(SPACE[1])
         layout.addLayout(top)
-        for part in (self.words, self.note, self._offers):
+        for part in (self.call, self.words, self.note, self._offers):
             layout.addWidget(part)
 
     # ---- opening and closing ----------------------------------------------------------------
@@ -176,6 +182,7 @@ class ExpressionBar(QFrame):
     def open(self) -> None:
         """Show the bar and let the user type; a formula that was begun is still there."""
         self._dress()
+        self._show_call()
         self._at = len(self._history)
         self.show()
         self.raise_()
@@ -193,13 +200,14 @@ class ExpressionBar(QFrame):
         self._dress()
         self._color_note()
         self._show_words()
+        self._show_call()
 
     def _dress(self) -> None:
         theme = self.theme
         self._sign.setPixmap(icon("square-function", theme, "accent").pixmap(20, 20))
         mono = themes.font_families()[1]
         self.field.setFont(themes.font(14, mono=True))
-        for part in (self.note, self.words, self._offer):
+        for part in (self.call, self.note, self.words, self._offer):
             part.setFont(themes.font(12))
         self.setStyleSheet(
             f"#expressionBar {{ background: {theme.raised}; border: 1px solid "
@@ -208,6 +216,7 @@ class ExpressionBar(QFrame):
             f"{theme.border}; border-radius: 8px; padding: 7px 10px;"
             f' font-family: "{mono}"; font-size: 14px; }}'
             f"#formulaField:focus {{ border: 1px solid {theme.accent}; }}"
+            f"#formulaCall {{ color: {theme.ink}; padding: 1px 0 0 30px; }}"
             f"#formulaWords {{ color: {theme.ink_muted}; padding: 1px 0 0 30px; }}"
             f"#formulaNote {{ padding: 1px 0 2px 30px; }}"
         )
@@ -250,7 +259,7 @@ class ExpressionBar(QFrame):
     def check(self) -> ExpressionError | None:
         """Say what Enter would add, or what is wrong and where."""
         self._check.stop()
-        text, problem, message = self.field.text(), None, ""
+        text, problem, message, warning = self.field.text(), None, "", ""
         if text.strip():
             try:
                 plan = parse_expression(self._workspace.document, self._workspace.analysis, text)
@@ -259,19 +268,25 @@ class ExpressionBar(QFrame):
             else:
                 count = len(plan.nodes)
                 message = f"Enter adds {count} node{'s' if count != 1 else ''}."
+                warning = " ".join(plan.warnings)
         else:
             message = "Names are nodes, calls are ops. Tab completes, ↑ brings the last back."
-        self._show(problem, message)
+        self._show(problem, f"{message} {warning}".strip(), bool(warning))
         return problem
 
-    def _show(self, problem: ExpressionError | None, message: str) -> None:
+    def _show(
+        self, problem: ExpressionError | None, message: str, is_warning: bool = False
+    ) -> None:
         unknown = problem.unknown if problem is not None else ()
-        typing = problem is not None and problem.column >= len(self.field.text().rstrip())
-        self._is_wrong = problem is not None and not typing
-        self.note.setText(_sentence(problem) if problem is not None else message)
+        unfinished = problem is not None and is_unfinished(self.field.text())
+        wrong = problem is not None and not unfinished and not unknown
+        self._note_role = "error" if wrong else "warning" if is_warning else "ink_muted"
+        if problem is not None:
+            message = _GO_ON if unfinished else _sentence(problem)
+        self.note.setText(message)
         self._color_note()
         self.field.fault = None
-        if problem is not None and self.field.text().strip():
+        if problem is not None and not unfinished and self.field.text().strip():
             self.field.fault = (problem.column, problem.length)
         self.field.update()
         self._offers.setVisible(bool(unknown))
@@ -283,10 +298,22 @@ class ExpressionBar(QFrame):
         self.place()
 
     def _color_note(self) -> None:
-        ink = self.theme.error if self._is_wrong else self.theme.ink_muted
-        self.note.setStyleSheet(f"color: {ink};")
+        self.note.setStyleSheet(f"color: {getattr(self.theme, self._note_role)};")
 
     # ---- completing -------------------------------------------------------------------------
+
+    def _show_call(self) -> None:
+        """The parameters of the call that is typed, the current one marked."""
+        found = call_around(self.field.text(), self.field.cursorPosition())
+        self.call.setVisible(found is not None)
+        if found is not None:
+            marked = f"<b style='color: {self.theme.accent}'>%s</b>"
+            shown = [
+                (marked % escape(each)) if index == found.current else escape(each)
+                for index, each in enumerate(found.arguments)
+            ]
+            self.call.setText(f"{escape(found.op)}({', '.join(shown)})")
+        self.place()
 
     def _find_words(self) -> None:
         """Names of nodes and ops that the word before the cursor may become."""

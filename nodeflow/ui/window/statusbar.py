@@ -71,7 +71,7 @@ class StatusBar(QStatusBar):
         if warnings:
             parts.append(f"{warnings} warning{'' if warnings == 1 else 's'}")
         if incomplete:
-            parts.append(f"{incomplete} open input{'' if incomplete == 1 else 's'}")
+            parts.append(f"{incomplete} incomplete")
         self.problems.setText(" " + (", ".join(parts) or "No problems"))
         looks = ("circle-check", "ok")
         for count, *look in (

@@ -1,0 +1,123 @@
+"""Help while a formula is typed: the call around the cursor, and whether more is to come."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from nodeflow.document.formula.source import Source
+from nodeflow.graph.declaration import NodeDeclaration
+from nodeflow.ops import REGISTRY
+
+_OPENING, _CLOSING = "([{", ")]}"
+_CALL = re.compile(r"([A-Za-z_]\w*)\s*$")
+_KEYWORD = re.compile(r"\s*([A-Za-z_]\w*)\s*=(?!=)")
+
+
+@dataclass(frozen=True)
+class CallHint:
+    """The call that the cursor stands in.
+
+    `arguments` are its parameters as they are written, ports first: `x`, `axis=None`;
+    `current` is the index of the one that is typed, or None beyond the last.
+    """
+
+    op: str
+    arguments: tuple[str, ...]
+    current: int | None
+
+
+@dataclass
+class _Bracket:
+    sign: str
+    call: str
+    start: int
+    commas: int = 0
+
+
+def call_around(text: str, cursor: int) -> CallHint | None:
+    """Returns the innermost call of an op around the cursor, or None."""
+    for bracket in reversed(_open_at_end(text[:cursor])[0]):
+        if bracket.call in REGISTRY and not REGISTRY.lookup(bracket.call).hidden:
+            return _hint(REGISTRY.lookup(bracket.call), text[bracket.start : cursor], bracket)
+        if bracket.call:
+            return None
+    return None
+
+
+def is_unfinished(text: str) -> bool:
+    """Returns whether a formula that cannot be read becomes readable by what may follow: an
+    operand, a closing quote, closing brackets."""
+    if not text.strip() or _is_readable(text):
+        return False
+    brackets, quote = _open_at_end(text)
+    rest = text.rstrip() + quote
+    closing = "".join(_CLOSING[_OPENING.index(bracket.sign)] for bracket in reversed(brackets))
+    return any(_is_readable(f"{rest}{operand}{closing}") for operand in ("", " _", "_"))
+
+
+def parameters(op: NodeDeclaration) -> tuple[str, ...]:
+    """Returns the ports and attributes of an op as they are written in a call."""
+    ports = []
+    for port in op.inputs:
+        name = f"{port.name}, …" if port.variadic else port.name
+        ports.append(f"[{name}]" if port.optional else name)
+    return (*ports, *(f"{attr.name}={_value(attr.default)}" for attr in op.attrs))
+
+
+def _hint(op: NodeDeclaration, inside: str, bracket: _Bracket) -> CallHint:
+    names = [port.name for port in op.inputs] + [attr.name for attr in op.attrs]
+    named = _KEYWORD.match(inside[_last_comma(inside) :])
+    current: int | None = bracket.commas
+    if named is not None:
+        current = names.index(named[1]) if named[1] in names else None
+    elif op.variadic and current is not None:
+        current = min(current, len(op.inputs) - 1)
+    if current is not None and current >= len(names):
+        current = None
+    return CallHint(op.id, parameters(op), current)
+
+
+def _value(default: object) -> str:
+    if isinstance(default, str):
+        return f'"{default}"'
+    if isinstance(default, tuple):
+        return f"[{', '.join(map(str, default))}]"
+    return f"{default:g}" if isinstance(default, float) else str(default)
+
+
+def _is_readable(text: str) -> bool:
+    try:
+        Source(text).parse()
+    except SyntaxError:
+        return False
+    return True
+
+
+def _open_at_end(text: str) -> tuple[list[_Bracket], str]:
+    """The brackets that are open at the end of a text, outermost first, and an open quote."""
+    found: list[_Bracket] = []
+    quote = ""
+    for at, sign in enumerate(text):
+        if quote:
+            quote = "" if sign == quote else quote
+        elif sign in "\"'":
+            quote = sign
+        elif sign in _OPENING:
+            call = _CALL.search(text[:at]) if sign == "(" else None
+            found.append(_Bracket(sign, call[1] if call else "", at + 1))
+        elif sign in _CLOSING and found:
+            found.pop()
+        elif sign == "," and found:
+            found[-1].commas += 1
+    return found, quote
+
+
+def _last_comma(inside: str) -> int:
+    """Where the last argument of a call begins."""
+    depth, last = 0, 0
+    for at, sign in enumerate(inside):
+        depth += (sign in _OPENING) - (sign in _CLOSING)
+        if sign == "," and depth == 0:
+            last = at + 1
+    return last

@@ -1,0 +1,65 @@
+"""The formula bar while a formula is typed: hints, warnings, and what is not wrong yet."""
+
+from __future__ import annotations
+
+import pytest
+
+from nodeflow.document.edit import commands
+
+
+@pytest.fixture
+def bar(window, qtbot):
+    doc = window.workspace.document
+    commands.add_node(doc, "placeholder", (0, 0), "x", {"shape": [None, 4]})
+    commands.add_node(doc, "placeholder", (0, 90), "y", {"shape": [None, 4]})
+    commands.add_node(doc, "variable", (0, 180), "W", {"shape": [4, 4], "value": 0.5})
+    window.actions_.trigger("formula")
+    bar = window.popups.formula
+    assert bar.isVisible()
+    return bar
+
+
+def typed(qtbot, bar, text: str):
+    bar.field.clear()
+    qtbot.keyClicks(bar.field, text)
+    bar.check()
+    return bar
+
+
+def test_the_argument_to_type_next_is_marked(bar, qtbot) -> None:
+    typed(qtbot, bar, "loss = mean_squared_error(y, ")
+    assert bar.call.isVisible()
+    assert (
+        "mean_squared_error(labels, <b" in bar.call.text() and "predictions</b>" in bar.call.text()
+    )
+    qtbot.keyClicks(bar.field, "x @ W)")
+    assert not bar.call.isVisible()
+    bar.field.setCursorPosition(len("loss = mean_squared_error("))
+    assert "labels</b>" in bar.call.text()
+
+
+def test_an_unfinished_formula_is_not_an_error(bar, qtbot) -> None:
+    for text in ("p = softmax(", "p = x @", "p = (x + y"):
+        typed(qtbot, bar, text)
+        assert bar.field.fault is None
+        assert bar.theme.error not in bar.note.styleSheet()
+        assert not bar.add_button.isEnabled()
+
+
+def test_a_mistake_is_an_error(bar, qtbot) -> None:
+    typed(qtbot, bar, "p = softmaks(x)")
+    assert bar.field.fault is not None
+    assert bar.theme.error in bar.note.styleSheet()
+
+
+def test_an_unknown_name_is_an_offer_not_an_error(bar, qtbot) -> None:
+    typed(qtbot, bar, "p = x + z")
+    assert bar.theme.error not in bar.note.styleSheet()
+    assert bar.declare_buttons["variable"].isVisible()
+
+
+def test_swapped_labels_are_warned_of_and_can_be_added(bar, qtbot) -> None:
+    typed(qtbot, bar, "loss = softmax_cross_entropy_with_logits(x @ W, y)")
+    assert "Are they swapped?" in bar.note.text()
+    assert bar.theme.warning in bar.note.styleSheet()
+    assert bar.add_button.isEnabled()

@@ -44,11 +44,13 @@ class ActionSet(QObject):
 
     Signals:
         refreshing(): texts and check marks are to be set to what holds now.
+        triggering(): an action is about to run: what is being typed is to be committed.
         refused(ActionSpec, Blocked): a blocked action was triggered.
         keys_changed(keys of every action by its id)
     """
 
     refreshing = Signal()
+    triggering = Signal()
     refused = Signal(object, object)
     keys_changed = Signal(object)
 
@@ -175,6 +177,7 @@ class ActionSet(QObject):
 
     def trigger(self, action_id: str) -> None:
         """Run an action, or report why it cannot run, as a click does."""
+        self.triggering.emit()
         spec = self._specs[action_id]
         binding = self._bindings[action_id]
         blocked = binding.when()

@@ -105,11 +105,16 @@ def clear(layout: QLayout) -> None:
             return
         widget, inner = item.widget(), item.layout()
         if widget is not None:
-            widget.hide()
-            widget.setParent(None)
-            widget.deleteLater()
+            discard(widget)
         elif inner is not None:
             clear(inner)
+
+
+def discard(widget: QWidget) -> None:
+    """Take a widget out of its parent and delete it when its event is done."""
+    widget.hide()
+    widget.setParent(None)
+    widget.deleteLater()
 
 
 def restyle(widget: QWidget, name: str, value: str) -> None:

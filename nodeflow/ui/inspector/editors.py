@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from nodeflow.document.model.records import plain
+from nodeflow.document.model.records import plain, same
 from nodeflow.errors import NodeflowError
 from nodeflow.graph.declaration import Attr
 from nodeflow.graph.types import DTYPES
@@ -29,7 +29,7 @@ from nodeflow.ops import REGISTRY
 from nodeflow.ui.core.theme import SPACE, Theme
 from nodeflow.ui.core.widgets import restyle
 from nodeflow.ui.inspector import parsing
-from nodeflow.ui.inspector.debounced_edit import DebouncedEdit
+from nodeflow.ui.inspector.committed_edit import CommittedEdit
 
 MOST_LINES = 8
 
@@ -38,7 +38,7 @@ class Editor(QWidget):
     """Base of all editors.
 
     Signals:
-        edited(value): a valid value, as JSON: chosen, or typed and complete (see ``typing``).
+        edited(value): a valid value, as JSON: chosen, or typed and committed.
         refused(text): what was typed is not a value; empty when it is one again.
         finished: Enter, or the focus left: the next edit is another undo step.
     """
@@ -80,16 +80,27 @@ class Editor(QWidget):
 
 
 class TypedEditor(Editor):
-    """Base of editors of text: ``text`` is read by ``read`` when it is complete."""
+    """Base of editors of text, which ``read`` reads when it is complete."""
 
     field: QWidget
 
-    def _follow(self, typing: DebouncedEdit) -> None:
-        """Read what is typed in the field when it is time."""
+    def _follow(self, typing: CommittedEdit) -> None:
+        """Read what is typed in the field when it is complete."""
         self.typing = typing
-        typing.paused.connect(self._on_paused)
-        typing.ended.connect(self._on_ended)
+        typing.committed.connect(self._take)
+        typing.cancelled.connect(self._on_cancelled)
+        typing.left.connect(self.finished)
         self._is_refused = False
+        self._shown: Any = None
+
+    def set_value(self, value: Any) -> None:
+        shown_before, self._shown = self._shown, value
+        if self.typing.is_pending or (self._is_refused and same(value, shown_before)):
+            return  # what is typed stays until it is complete, or is put right
+        if self.field.hasFocus() and self._means(value):
+            return  # what stands there already means it, in the user's own writing
+        self._show_text(value)
+        self.refuse("")
 
     def text(self) -> str:
         """What stands in the field."""
@@ -97,6 +108,10 @@ class TypedEditor(Editor):
 
     def read(self, text: str) -> Any:
         """The value of a text; raises ValueError with the reason if there is none."""
+        raise NotImplementedError
+
+    def _show_text(self, value: Any) -> None:
+        """Write a value into the field."""
         raise NotImplementedError
 
     def focus_widget(self) -> QWidget:
@@ -114,31 +129,27 @@ class TypedEditor(Editor):
             return False
 
     def _on_typed(self) -> None:
-        self.typing.go_on()
-        if self._is_refused:
-            self._take(final=False)  # the message goes as soon as it is no longer true
-
-    def _on_paused(self) -> None:
-        self._take(final=False)
-
-    def _on_ended(self) -> None:
-        self._take(final=True)
-        self.finished.emit()
-
-    def _take(self, final: bool) -> None:
-        """Submit the text's value; what is none is refused once it is final."""
-        if self.text() == self._taken and not self._is_refused:
+        """Take the message back as soon as it is no longer true."""
+        if not self._is_refused:
             return
+        try:
+            self.attr.check(self.read(self.text()))
+        except (ValueError, NodeflowError):
+            return
+        self.refuse("")
+
+    def _on_cancelled(self) -> None:
+        self._show_text(self._shown)
+        self.refuse("")
+
+    def _take(self) -> None:
+        """Submit the text's value, or say why it has none."""
         try:
             value = self.read(self.text())
         except ValueError as error:
-            if final:
-                self.refuse(str(error))
+            self.refuse(str(error))
             return
-        self._taken = self.text()
         self.submit(value)
-
-    _taken: str | None = None
 
 
 class TextEditor(TypedEditor):
@@ -168,17 +179,12 @@ class TextEditor(TypedEditor):
         self._layout.addWidget(self.field)
         self.setFocusProxy(self.field)
 
-    def set_value(self, value: Any) -> None:
-        shown = self._show(value)
-        if self.typing.is_going_on or (self.field.hasFocus() and self._means(value)):
-            return  # what is being typed already means it, in the user's own writing
-        if self.field.text() != shown:
-            self.field.setText(shown)
-        self._taken = self.field.text()
-        self.refuse("")
-
     def text(self) -> str:
         return self.field.text()
+
+    def _show_text(self, value: Any) -> None:
+        if self.field.text() != self._show(value):
+            self.field.setText(self._show(value))
 
     def read(self, text: str) -> Any:
         none_allowed = self.attr.optional or self.attr.default is None
@@ -199,7 +205,7 @@ class TextEditor(TypedEditor):
         by = (1 if steps > 0 else -1) if integer and abs(steps) < 1 else steps
         stepped = value + (int(by) if integer else by)
         self.field.setText(self._show(stepped if integer else round(stepped, 10)))
-        self._take(final=True)
+        self._take()
 
 
 class _Line(QLineEdit):
@@ -209,8 +215,7 @@ class _Line(QLineEdit):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        self.typing = DebouncedEdit(self)
-        self.returnPressed.connect(self._on_return)
+        self.typing = CommittedEdit(self)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down):
@@ -223,10 +228,6 @@ class _Line(QLineEdit):
             event.accept()
             return
         super().keyPressEvent(event)
-
-    def _on_return(self) -> None:
-        self.selectAll()
-        self.typing.end()
 
 
 class BlockEditor(TypedEditor):
@@ -243,6 +244,7 @@ class BlockEditor(TypedEditor):
         show: Callable[[Any], str] = parsing.show,
         empty: str = "",
         mono: bool = True,
+        multiline: bool = False,
     ) -> None:
         super().__init__(attr, theme)
         self._parse, self._show = parse, show
@@ -252,24 +254,20 @@ class BlockEditor(TypedEditor):
             self.field.setProperty("role", "mono")
         self.field.setTabChangesFocus(True)
         self.field.textChanged.connect(self._on_text)
-        self._follow(DebouncedEdit(self.field))
+        self._follow(CommittedEdit(self.field, multiline))
         self._layout.addWidget(self.field)
         self.setFocusProxy(self.field)
         self._setting = False
 
-    def set_value(self, value: Any) -> None:
-        if self.typing.is_going_on or (self.field.hasFocus() and self._means(value)):
-            return
+    def text(self) -> str:
+        return self.field.toPlainText()
+
+    def _show_text(self, value: Any) -> None:
         shown = self._show(value)
         if self.field.toPlainText() != shown:
             self._setting = True
             self.field.setPlainText(shown)
             self._setting = False
-        self._taken = self.text()
-        self.refuse("")
-
-    def text(self) -> str:
-        return self.field.toPlainText()
 
     def read(self, text: str) -> Any:
         if not text.strip() and (self.attr.optional or self.attr.default is None):
@@ -278,6 +276,7 @@ class BlockEditor(TypedEditor):
 
     def _on_text(self) -> None:
         if not self._setting:
+            self.typing.begin()
             self._on_typed()
 
 

@@ -23,6 +23,7 @@ from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.inspector.attribute_row import AttrRow
 from nodeflow.ui.inspector.dataset import SourceEditor
 from nodeflow.ui.inspector.editors import BlockEditor
+from nodeflow.ui.inspector.focus_keeper import kept_focus
 from nodeflow.ui.inspector.formula import FormulaSection
 from nodeflow.ui.inspector.frame_color import FrameColorEditor
 from nodeflow.ui.inspector.sections import (
@@ -71,7 +72,7 @@ class NodePage(Page):
         self.op = workspace.declaration(record)
         self.name = NameSection(workspace, record, self.op, theme)
         self.problems = ProblemsSection(theme)
-        self.attributes = AttributesSection(workspace, record, self._plain_attrs(), theme)
+        self.attributes = AttributesSection(workspace, record, theme)
         self.subgraph = self._make_subgraph(record)
         self.source: AttrRow | None = None
         self.training: TrainingSection | None = None
@@ -92,9 +93,11 @@ class NodePage(Page):
         self.body.addWidget(self.ports)
         self.formula = FormulaSection(workspace, record.id, theme)
         self.body.addWidget(self.formula)
+        self.about: DocSection | None = None
         if self.op is not None:
             self.body.addWidget(line())
-            self.body.addWidget(DocSection(self.op))
+            self.about = DocSection()
+            self.body.addWidget(self.about)
         self.body.addStretch(1)
         self.refresh()
 
@@ -105,6 +108,10 @@ class NodePage(Page):
     def refresh(self) -> None:
         record = self.workspace.document.nodes[self.node]
         problems = self.workspace.analysis.problems_of(self.node)
+        self.op = self.workspace.declaration(record)
+        self.attributes.show_attrs(self._plain_attrs())
+        if self.about is not None and self.op is not None:
+            self.about.show_op(self.op)
         rows = {**self.attributes.attr_rows, **({"source": self.source} if self.source else {})}
         inline = [p for p in problems if p.port in rows and rows[p.port].isVisibleTo(self)]
         self.name.show_record(record)
@@ -174,7 +181,7 @@ def signature_of(op: NodeDeclaration | None) -> tuple:
         return ()
     version = id(op) if op.own else 0  # one of the user's own may be declared anew
     of = op.title if op.id == SUBGRAPH else ""
-    return (op.id, of, version, tuple((a.name, a.kind, a.choices) for a in op.attrs))
+    return (op.id, of, version)
 
 
 class FramePage(Page):
@@ -188,7 +195,11 @@ class FramePage(Page):
         for attr in FRAME_ATTRS:
             editor = None
             if attr.name == "note":
-                editor = BlockEditor(attr, theme, str, str, "What to know, what to try", mono=False)
+                editor = BlockEditor(
+                    *(attr, theme, str, str, "What to know, what to try"),
+                    mono=False,
+                    multiline=True,
+                )
             elif attr.name == "color":
                 editor = FrameColorEditor(attr, theme)
             row = AttrRow(attr, theme, editor)
@@ -211,7 +222,8 @@ class FramePage(Page):
 
     def _on_edited(self, name: str, value: Any) -> None:
         merge = ("frame", self.frame, name)
-        commands.set_frame(self.workspace.document, self.frame, merge=merge, **{name: value})
+        if self.frame in self.workspace.document.frames:
+            commands.set_frame(self.workspace.document, self.frame, merge=merge, **{name: value})
 
 
 class GraphPage(Page):
@@ -352,7 +364,29 @@ class Inspector(QScrollArea):
         self.rebuild()
 
     def rebuild(self) -> None:
-        """Make the page for the selection anew."""
+        """Make the page for the selection anew; of the same node it keeps what is typed."""
+        self._leave_other()
+        with kept_focus(lambda: self._page, self):
+            self._replace_page()
+
+    def refresh(self) -> None:
+        """Show the document as it is now; another page only where other editors are needed."""
+        self._leave_other()
+        with kept_focus(lambda: self._page, self):
+            if self._page is not None and self._wanted_signature() == self._page.signature:
+                self._page.refresh()
+            else:
+                self._replace_page()
+
+    def _leave_other(self) -> None:
+        """If something else is to be shown: take what is being typed, and keep the keyboard."""
+        page, focus = self._page, self.window().focusWidget()
+        if page is None or focus is None or not page.isAncestorOf(focus):
+            return
+        if self._wanted_signature()[0] != page.signature[0]:
+            self.setFocus()
+
+    def _replace_page(self) -> None:
         old = self.takeWidget()
         if old is not None:  # one of its editors may have called this: delete it afterwards
             old.hide()
@@ -361,13 +395,6 @@ class Inspector(QScrollArea):
         self._page.node_requested.connect(self.node_requested)
         self._page.action_requested.connect(self.action_requested)
         self.setWidget(self._page)
-
-    def refresh(self) -> None:
-        """Show the document as it is now; another page only where other editors are needed."""
-        if self._page is not None and self._wanted_signature() == self._page.signature:
-            self._page.refresh()
-        else:
-            self.rebuild()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Escape leads back to the canvas."""

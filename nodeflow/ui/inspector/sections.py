@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from PySide6.QtCore import QEvent, QObject, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QPainter, QPixmap
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QPainter, QPixmap
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -29,9 +29,10 @@ from nodeflow.graph.declaration import Attr, NodeDeclaration
 from nodeflow.ui.canvas.paint.op_icons import draw_op_icon, tile
 from nodeflow.ui.core.messages import plain
 from nodeflow.ui.core.theme import SPACE, Theme, font_families, icon
-from nodeflow.ui.core.widgets import ElidedLabel, button, clear, label, restyle
+from nodeflow.ui.core.widgets import ElidedLabel, button, clear, discard, label, restyle
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.inspector.attribute_row import AttrRow
+from nodeflow.ui.inspector.committed_edit import CommittedEdit
 from nodeflow.ui.inspector.editors import dot
 
 
@@ -79,9 +80,9 @@ class NameSection(QWidget):
         self.field = QLineEdit(record.name)
         self.field.setAccessibleName("Name")
         self.field.setToolTip("The node's name: fetches, feeds and plots use it")
-        self.field.returnPressed.connect(self._commit)
-        self.field.editingFinished.connect(self._commit)
-        self.field.installEventFilter(self)
+        self.typing = CommittedEdit(self.field)
+        self.typing.committed.connect(self._commit)
+        self.typing.cancelled.connect(self._put_back)
         self.field.setReadOnly(bool(workspace.document.locked))
         self.field.setCursorPosition(0)  # a long name shows from its beginning
         title = op.title if op else f"Unknown op {record.op}"
@@ -99,19 +100,16 @@ class NameSection(QWidget):
         layout.addLayout(texts, 1)
 
     def show_record(self, record: NodeRecord) -> None:
-        if self.field.text() != record.name and not self._error.isVisibleTo(self):
+        keeps = self.typing.is_pending or self._error.isVisibleTo(self)
+        if self.field.text() != record.name and not keeps:
             self.field.setText(record.name)
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+    def _put_back(self) -> None:
         """Escape takes the old name back."""
-        if event.type() == QEvent.Type.KeyPress:
-            assert isinstance(event, QKeyEvent)
-            record = self._workspace.document.nodes.get(self._node)
-            if event.key() == Qt.Key.Key_Escape and record is not None:
-                self._show_error("")
-                self.field.setText(record.name)
-                return True
-        return super().eventFilter(watched, event)
+        record = self._workspace.document.nodes.get(self._node)
+        if record is not None:
+            self._show_error("")
+            self.field.setText(record.name)
 
     def _commit(self) -> None:
         document = self._workspace.document
@@ -192,24 +190,40 @@ class ProblemsSection(Section):
 class AttributesSection(Section):
     """One row per declared attribute, writing to the document as it is edited."""
 
-    def __init__(
-        self, workspace: Workspace, record: NodeRecord, attrs: tuple[Attr, ...], theme: Theme
-    ) -> None:
-        super().__init__("ATTRIBUTES" if attrs else "")
-        self._workspace = workspace
+    def __init__(self, workspace: Workspace, record: NodeRecord, theme: Theme) -> None:
+        super().__init__("ATTRIBUTES")
+        self._workspace, self._theme = workspace, theme
         self._node = record.id
         self.attr_rows: dict[str, AttrRow] = {}
-        for attr in attrs:
-            row = AttrRow(attr, theme)
-            row.edited.connect(self._on_edited)
-            row.reset.connect(self._on_reset)
-            row.finished.connect(self._on_finished)
-            self.attr_rows[attr.name] = row
-            self.add(row)
         self._unknown = label("", "warning", wrap=True)
         self.add(self._unknown)
-        self.setVisible(bool(attrs))
         self.setEnabled(not workspace.document.locked)
+
+    def show_attrs(self, attrs: tuple[Attr, ...]) -> None:
+        """Have a row for each of these; rows that stay are kept, with what is typed in them."""
+        if tuple(row.attr for row in self.attr_rows.values()) != attrs:
+            self._replace_rows(attrs)
+        self.setVisible(bool(attrs))
+
+    def _replace_rows(self, attrs: tuple[Attr, ...]) -> None:
+        rows = {}
+        for place, attr in enumerate(attrs, start=1):  # after the heading
+            row = self.attr_rows.pop(attr.name, None)
+            if row is not None and row.attr != attr:
+                discard(row)
+                row = None
+            rows[attr.name] = row = row or self._make_row(attr)
+            self.rows.insertWidget(place, row)
+        for row in self.attr_rows.values():
+            discard(row)
+        self.attr_rows = rows
+
+    def _make_row(self, attr: Attr) -> AttrRow:
+        row = AttrRow(attr, self._theme)
+        row.edited.connect(self._on_edited)
+        row.reset.connect(self._on_reset)
+        row.finished.connect(self._on_finished)
+        return row
 
     def show_record(self, record: NodeRecord, problems: list[Problem]) -> None:
         """Show the values of the node as it is, and what is wrong with each."""
@@ -319,24 +333,35 @@ class PortsSection(Section):
 class DocSection(Section):
     """The op's documentation, as declared."""
 
-    def __init__(self, op: NodeDeclaration) -> None:
+    def __init__(self) -> None:
         super().__init__("ABOUT")
+        self._shown: tuple | None = None
+        self._texts = QVBoxLayout()
+        self._texts.setSpacing(SPACE[2])
+        self.rows.addLayout(self._texts)
+
+    def show_op(self, op: NodeDeclaration) -> None:
+        """Describe an op and its attributes."""
+        described = tuple((a.name, a.doc) for a in op.attrs if a.doc)
+        if (op.doc, described) == self._shown:
+            return
+        self._shown = (op.doc, described)
+        clear(self._texts)
         for paragraph in op.doc.strip().split("\n\n"):
             text = label("", "muted", wrap=True)
             text.setTextFormat(Qt.TextFormat.RichText)
             text.setText(_html(paragraph.replace("\n", " ")))
-            self.add(text)
-        described = [a for a in op.attrs if a.doc]
+            self._texts.addWidget(text)
         if described:
             lines = "".join(
-                f"<tr><td style='padding:2px 10px 2px 0'><b>{_html(a.name)}</b></td>"
-                f"<td style='padding:2px 0'>{_html(a.doc)}</td></tr>"
-                for a in described
+                f"<tr><td style='padding:2px 10px 2px 0'><b>{_html(name)}</b></td>"
+                f"<td style='padding:2px 0'>{_html(doc)}</td></tr>"
+                for name, doc in described
             )
             table = label("", "caption", wrap=True)
             table.setTextFormat(Qt.TextFormat.RichText)
             table.setText(f"<table>{lines}</table>")
-            self.add(table)
+            self._texts.addWidget(table)
 
 
 def _html(text: str) -> str:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from PySide6.QtCore import QEvent, QObject, Qt, Signal
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QToolButton, QVBoxLayout, QWidget
 
 from nodeflow.document.analysis.paths import instances_of
@@ -19,6 +18,7 @@ from nodeflow.errors import NodeflowError
 from nodeflow.ui.core.theme import SPACE, Theme, icon
 from nodeflow.ui.core.widgets import FlowLayout, button, clear, label
 from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.inspector.committed_edit import CommittedEdit
 from nodeflow.ui.inspector.sections import Section
 
 
@@ -31,8 +31,9 @@ class TextField(QLineEdit):
         super().__init__(text)
         self._text = text
         self.setAccessibleName(name)
-        self.editingFinished.connect(self._finish)
-        self.installEventFilter(self)
+        self.typing = CommittedEdit(self)
+        self.typing.committed.connect(self._finish)
+        self.typing.cancelled.connect(self.put_back)
 
     def _finish(self) -> None:
         text = self.text().strip()
@@ -41,14 +42,6 @@ class TextField(QLineEdit):
 
     def put_back(self) -> None:
         self.setText(self._text)
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.KeyPress:
-            assert isinstance(event, QKeyEvent)
-            if event.key() == Qt.Key.Key_Escape and self.text() != self._text:
-                self.put_back()
-                return True
-        return super().eventFilter(watched, event)
 
 
 class PortsEditor(Section):

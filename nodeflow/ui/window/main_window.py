@@ -47,6 +47,7 @@ from nodeflow.ui.core.settings import Settings
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import InfoBar
 from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.inspector.committed_edit import commit_typing
 from nodeflow.ui.pages.breadcrumbs import LEAVE_KEYS, Breadcrumbs
 from nodeflow.ui.pages.expansion_page import ExpansionPage
 from nodeflow.ui.pages.page_stack import PageStack
@@ -240,6 +241,7 @@ class MainWindow(QMainWindow):
         messages.dismissed.connect(self.info.dismiss)
         self.info.acted.connect(self._on_fix)
         actions.refused.connect(self._explain)
+        actions.triggering.connect(self._commit_typing)
         self.problem_list.changed.connect(self._show_problem_counts)
         self._show_problem_counts()
         run.feeds_missing.connect(status.show_waiting)
@@ -339,6 +341,11 @@ class MainWindow(QMainWindow):
             self.pages.show_canvas()
         self.actions_.refresh_soon()
 
+    @Slot()
+    def _commit_typing(self) -> None:
+        """Take what is being typed: a command works with what is on the screen."""
+        commit_typing(self.focusWidget())
+
     @Slot(str)
     def _on_fix(self, fix: str) -> None:
         if fix.startswith("node:"):
@@ -387,6 +394,7 @@ class MainWindow(QMainWindow):
             self.files.open_path(path)
 
     def closeEvent(self, event: QCloseEvent) -> None:
+        self._commit_typing()
         if not self.files.may_leave():
             event.ignore()
             return

@@ -1,0 +1,101 @@
+"""Text that becomes a value when it is complete: at Enter, or when its field is left.
+
+Half a path or half a list is no value. So nothing of it reaches the document while the user types,
+and nothing that depends on the document is rebuilt under the cursor.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtGui import QFocusEvent, QKeyEvent
+from PySide6.QtWidgets import QLineEdit, QPlainTextEdit, QWidget
+
+Field = QLineEdit | QPlainTextEdit
+
+
+class CommittedEdit(QObject):
+    """Signals when the text that is typed in a field is to be read.
+
+    Enter, leaving the field, and a command of the window commit; Escape takes back what was typed.
+
+    Args:
+        multiline: Enter begins another line; Ctrl+Enter commits.
+
+    Signals:
+        committed: what was typed is complete.
+        cancelled: the user wants the text that stood there before.
+        left: Enter, or the focus left, whether or not something was typed.
+    """
+
+    committed = Signal()
+    cancelled = Signal()
+    left = Signal()
+
+    def __init__(self, field: Field, multiline: bool = False) -> None:
+        super().__init__(field)
+        self._multiline = multiline
+        self.is_pending = False
+        """Whether something was typed that is not committed yet."""
+        if isinstance(field, QLineEdit):
+            field.textEdited.connect(self.begin)
+            field.returnPressed.connect(self._on_enter)  # also while completions are shown
+        field.installEventFilter(self)
+
+    def begin(self, *_: object) -> None:
+        """Something was typed."""
+        self.is_pending = True
+
+    def commit(self) -> None:
+        """Have the text read now, if something was typed."""
+        if self.is_pending:
+            self.is_pending = False
+            self.committed.emit()
+        self.left.emit()
+
+    def abandon(self) -> None:
+        """Forget what was typed: the field is about to go."""
+        self.is_pending = False
+
+    def eventFilter(self, field: QObject, event: QEvent) -> bool:
+        if isinstance(event, QFocusEvent) and event.type() == QEvent.Type.FocusOut:
+            if event.reason() != Qt.FocusReason.PopupFocusReason:  # a menu does not leave it
+                self.commit()
+        elif isinstance(event, QKeyEvent):
+            return self._takes(field, event)
+        return False
+
+    def _takes(self, field: QObject, event: QKeyEvent) -> bool:
+        """Whether a key is the field's own: Escape while typing, Enter where it commits."""
+        cancels = event.key() == Qt.Key.Key_Escape and self.is_pending
+        commits = isinstance(field, QPlainTextEdit) and self._is_enter(event)
+        if not (cancels or commits):
+            return False
+        if event.type() == QEvent.Type.ShortcutOverride:
+            event.accept()
+        elif event.type() == QEvent.Type.KeyPress:
+            if cancels:
+                self.is_pending = False
+                self.cancelled.emit()
+            else:
+                self._on_enter()
+        return True
+
+    def _is_enter(self, event: QKeyEvent) -> bool:
+        keys = Qt.KeyboardModifier
+        modifiers = event.modifiers() & ~keys.KeypadModifier
+        wanted = keys.ControlModifier if self._multiline else keys.NoModifier
+        return event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and modifiers == wanted
+
+    def _on_enter(self) -> None:
+        field = self.parent()
+        assert isinstance(field, Field)
+        if not self._multiline:
+            field.selectAll()
+        self.commit()
+
+
+def commit_typing(widget: QWidget | None) -> None:
+    """Commit what is being typed in the widget that has the keyboard, if it is such a field."""
+    for edit in widget.findChildren(CommittedEdit) if widget is not None else ():
+        if edit.is_pending:
+            edit.commit()

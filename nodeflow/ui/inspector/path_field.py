@@ -1,0 +1,139 @@
+"""A field for the path of a file: it completes names while one types, and can be browsed."""
+
+from __future__ import annotations
+
+import os
+from itertools import islice
+from pathlib import Path
+
+from PySide6.QtCore import QStringListModel, Qt, QTimer, Signal
+from PySide6.QtWidgets import QCompleter, QFileDialog, QHBoxLayout, QLineEdit, QWidget
+
+from nodeflow.ui.core.theme import SPACE
+from nodeflow.ui.core.widgets import button
+from nodeflow.ui.inspector.committed_edit import CommittedEdit
+
+MOST = 2000
+"""Names that are read of a folder: more help nobody, and reading them takes time."""
+
+
+class PathField(QWidget):
+    """The path of a file, or of a folder.
+
+    Args:
+        base_dir: where relative paths start; None where the document has no file yet.
+
+    Signals:
+        chosen: a path was typed to its end, or browsed for.
+        left: the focus left, or Enter: the next edit is another undo step.
+    """
+
+    chosen = Signal()
+    left = Signal()
+
+    def __init__(self, base_dir: str | None) -> None:
+        super().__init__()
+        self._base_dir = base_dir
+        self.endings: tuple[str, ...] = ()
+        """Of the names of files that fit; empty: a folder is asked for."""
+        self.title = "All files"
+        self.line = QLineEdit()
+        self.line.setPlaceholderText("path of the file")
+        self.line.setAccessibleName("Path")
+        self.typing = CommittedEdit(self.line)
+        self.typing.committed.connect(self._on_committed)
+        self.typing.cancelled.connect(self._on_cancelled)
+        self.typing.left.connect(self.left)
+        self._names = QStringListModel(self)
+        completer = QCompleter(self._names, self)
+        completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+        completer.setMaxVisibleItems(10)
+        completer.activated.connect(self._on_completed)
+        self.line.setCompleter(completer)
+        self.line.textEdited.connect(self._offer)
+        self.browse = button("Browse…", "", self._on_browse)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(SPACE[1])
+        layout.addWidget(self.line, 1)
+        layout.addWidget(self.browse)
+        self.setFocusProxy(self.line)
+        self._shown = ""
+
+    @property
+    def path(self) -> str:
+        """What stands in the field."""
+        return self.line.text().strip()
+
+    def show_path(self, path: str) -> None:
+        """Show a path, unless another one is being typed."""
+        self._shown = path
+        if not self.typing.is_pending and self.path != path:
+            self.line.setText(path)
+
+    # ---- completion -------------------------------------------------------------------------
+
+    def _offer(self, text: str) -> None:
+        """Offer the names in the folder that the text leads to."""
+        self._names.setStringList(self.completions(text))
+
+    def completions(self, text: str) -> list[str]:
+        """The paths that a text may be the beginning of: folders first, then files that fit."""
+        head, _, start = text.replace(os.sep, "/").rpartition("/")
+        head = f"{head}/" if "/" in text.replace(os.sep, "/") else ""
+        folder = Path(self._base_dir or Path.home(), os.path.expanduser(head or "."))
+        try:
+            with os.scandir(folder) as entries:
+                found = [(e.name, e.is_dir()) for e in islice(entries, MOST)]
+        except OSError:
+            return []
+        fitting = [
+            (not is_folder, name.lower(), f"{head}{name}{'/' if is_folder else ''}")
+            for name, is_folder in found
+            if name.startswith(".") <= start.startswith(".") and (is_folder or self._fits(name))
+        ]
+        return [path for *_, path in sorted(fitting)]
+
+    def _fits(self, name: str) -> bool:
+        return bool(self.endings) and name.lower().endswith(self.endings)
+
+    def _on_completed(self, path: str) -> None:
+        """A folder leads on to what is in it; a file is what was looked for."""
+        if path.endswith("/"):
+            self.typing.begin()
+            self._offer(path)
+            QTimer.singleShot(0, self.line.completer().complete)
+        else:
+            self.typing.begin()
+            self.typing.commit()
+
+    # ---- choosing ---------------------------------------------------------------------------
+
+    def _on_committed(self) -> None:
+        if self.path.endswith("/") and self.endings and self.line.hasFocus():
+            self.typing.begin()  # Enter chose a folder on the way to a file
+            return
+        self.chosen.emit()
+
+    def _on_cancelled(self) -> None:
+        self.line.setText(self._shown)
+
+    def _on_browse(self) -> None:
+        start = str(Path(self._base_dir or Path.home(), os.path.expanduser(self.path)))
+        start = start if os.path.isdir(start) else os.path.dirname(start)
+        if self.endings:
+            patterns = " ".join(f"*{ending}" for ending in self.endings)
+            files = f"{self.title} ({patterns});;All files (*)"
+            chosen, _ = QFileDialog.getOpenFileName(self, "Choose a data file", start, files)
+        else:
+            chosen = QFileDialog.getExistingDirectory(self, "Choose a folder of data", start)
+        if chosen:
+            self.line.setText(self._relative(chosen))
+            self.chosen.emit()
+            self.left.emit()
+
+    def _relative(self, path: str) -> str:
+        """Relative to the document where the file lies beside or below it, else absolute."""
+        if self._base_dir and Path(path).is_relative_to(self._base_dir):
+            return os.path.relpath(path, self._base_dir)
+        return path

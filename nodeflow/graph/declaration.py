@@ -280,6 +280,8 @@ class NodeDeclaration:
     """A remark that the palette shows beside the title."""
     hidden = False
     """Not offered in the palette."""
+    superseded = False
+    """There is a better one: files that hold it go on, palette and search leave it out."""
     shown_attrs: tuple[str, ...] = ()
     """Attributes that a card shows even where they have their default."""
     explicit = False

@@ -30,6 +30,7 @@ class Attention(Composed):
     """Values weighted by how well their keys match a query."""
 
     id = "attention"
+    note = "weights wired in"
     category = "Neural network"
     keywords = ("transformer", "scaled dot product", "query", "key", "softmax", "self attention")
     doc = (
@@ -113,6 +114,7 @@ class EmbeddingLookup(Composed):
     """Vectors of words, users, things, by number."""
 
     id = "embedding_lookup"
+    note = "weights wired in"
     category = "Neural network"
     keywords = ("embedding", "word vectors", "table", "gather", "rows", "word2vec")
     doc = (

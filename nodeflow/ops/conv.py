@@ -165,6 +165,7 @@ class Conv2D(Convolution):
     """What filters find at each place of images."""
 
     id = "conv2d"
+    note = "weights wired in"
     product = "result"
     keywords = ("convolution", "cnn", "filter", "kernel", "image", "depthwise", "dilated")
     doc = (
@@ -291,6 +292,7 @@ class Conv2DTranspose(Convolution):
     """Images painted by filters."""
 
     id = "conv2d_transpose"
+    note = "weights wired in"
     product = "input"
     keywords = ("deconvolution", "upsampling", "decoder", "generator", "fractional stride")
     doc = (

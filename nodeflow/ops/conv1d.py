@@ -96,6 +96,7 @@ class Conv1D(Convolution1D):
     """What filters find at each place of series."""
 
     id = "conv1d"
+    note = "weights wired in"
     two = "conv2d"
     keywords = ("convolution", "series", "time", "filter", "kernel", "signal", "sequence")
     doc = (
@@ -110,6 +111,7 @@ class Conv1DTranspose(Convolution1D):
     """Series painted by filters."""
 
     id = "conv1d_transpose"
+    note = "weights wired in"
     two = "conv2d_transpose"
     keywords = ("deconvolution", "upsampling", "series", "decoder")
     doc = (
@@ -126,6 +128,7 @@ class Conv1DTranspose(Convolution1D):
 class Pool1D(AlongOneAxis):
     """Base of pooling along one axis."""
 
+    category = "Layers"
     inputs = (Port("x", "Series.", FLOATS),)
     attrs = (
         Attr("size", "ints", (2,), "Length of a window."),

@@ -63,7 +63,7 @@ class Dropout(Composed):
     """Random gaps while training."""
 
     id = "dropout"
-    category = "Neural network"
+    category = "Layers"
     keywords = ("regularization", "noise", "overfitting", "mask")
     doc = (
         "While training, a share of the elements is 0 and the others are scaled up.\n\nEach "

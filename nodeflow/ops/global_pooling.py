@@ -19,7 +19,7 @@ from nodeflow.ops.samples import values
 class GlobalPool(Composed):
     """Base: one number per row and channel."""
 
-    category = "Neural network"
+    category = "Layers"
     inputs = (Port("x", "Images, series or volumes.", FLOATS),)
     attrs = (
         Attr("channels", "choice", "last", "Which axis holds the channels.",

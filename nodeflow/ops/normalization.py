@@ -115,6 +115,7 @@ class BatchNormalization(Composed):
     """Each feature to mean 0 and variance 1."""
 
     id = "batch_normalization"
+    superseded = True  # by the layer, whose variables have Keras's names and shapes
     category = "Neural network"
     keywords = ("batch norm", "standardize", "moving average", "cnn")
     doc = (

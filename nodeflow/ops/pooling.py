@@ -67,7 +67,7 @@ def check_pooled(g: TensorType, x: TensorType, attrs: Mapping[str, Any], ports: 
 class Pool(Op):
     """Base: an op of images, in one layout."""
 
-    category = "Neural network"
+    category = "Layers"
     differentiable = True
     inputs = (Port("x", "Images.", FLOATS),)
     attrs = (SIZE, STRIDES, PADDING, LAYOUT)

@@ -269,6 +269,8 @@ LAYER = (
 class Layer(Recurrent):
     """A cell over sequences."""
 
+    note = "weights wired in"
+
     def __init__(self, kind: Kind) -> None:
         super().__init__(kind)
         self.id = kind.id

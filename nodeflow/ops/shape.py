@@ -100,6 +100,50 @@ class Reshape(Op):
 
 
 @register
+class Flatten(Op):
+    """Each row as one line of numbers."""
+
+    id = "flatten"
+    category = "Layers"
+    keywords = ("reshape", "layer", "ravel", "vector")
+    doc = (
+        "All axes after the first as one, in the same order.\n\n(rows, 7, 7, 16) gives (rows, "
+        "784): between convolutions and a dense layer."
+    )
+    differentiable = True
+    inputs = (Port("x", dtypes=DTYPES),)
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        x = types[0]
+        if not x.rank:
+            raise ShapeError(
+                "flatten needs rows, not a single number",
+                port="x",
+                hint="Give it at least one axis: that of the rows.",
+            )
+        return x.with_shape((x.shape[0], x.with_shape(x.shape[1:]).size))
+
+    def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
+        return lowering.Alias()
+
+    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+        x = arrays[0]
+        return x.reshape(x.shape[0], math.prod(x.shape[1:])).copy()
+
+    def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
+        return (reshape_back(grads[0], node.inputs[0]),)
+
+    def samples(self) -> Iterator[Sample]:
+        for dtype in DTYPES:
+            yield Sample((values((2, 3, 4), dtype),), smooth=dtype == "float64")
+        yield Sample((values((2, 3)),), smooth=True)
+        yield Sample((values((3,)),), smooth=True)
+        yield Sample((values((0, 3, 2)),), smooth=True)
+        yield Sample((values((2, 0, 3)),), smooth=True)
+        yield Sample((values((1, 1, 1)),), smooth=True)
+
+
+@register
 class ExpandDims(Op):
     """New axes of size 1."""
 

@@ -18,6 +18,7 @@ from nodeflow.ops.layers.layer import (
     VERSION,
     ZEROS,
     Layer,
+    Weights,
     activate,
     activation_attr,
     initializer_attr,
@@ -58,7 +59,7 @@ class Dense(Layer):
         self.check_weights(*types, **attrs)
         return x.with_shape((*x.shape[:-1], attrs["units"]))
 
-    def weights(self, *types: TensorType, **attrs: Any) -> dict[str, tuple[tuple[int, ...], Any]]:
+    def weights(self, *types: TensorType, **attrs: Any) -> Weights:
         x, units = types[0], attrs["units"]
         if x.rank < 2:
             raise ShapeError(
@@ -67,9 +68,7 @@ class Dense(Layer):
                 hint="Give it two axes: (rows, features).",
             )
         kernel = (known_size(x, -1, "features"), units)
-        found: dict[str, tuple[tuple[int, ...], Any]] = {
-            "kernel": (kernel, attrs["kernel_initializer"])
-        }
+        found: Weights = {"kernel": (kernel, attrs["kernel_initializer"])}
         if attrs["use_bias"]:
             found["bias"] = ((units,), attrs["bias_initializer"])
         return found

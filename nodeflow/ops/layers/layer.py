@@ -45,6 +45,10 @@ def activate(x: Tensor, activation: str) -> Tensor:
     return x if activation == "linear" else getattr(F, activation)(x)
 
 
+Weights = dict[str, tuple[tuple[int, ...], Any]]
+"""Name of a variable -> its shape and initializer."""
+
+
 class Layer(Composed):
     """Base: `weights` declares the variables; `compose` uses them by `weight`."""
 
@@ -53,7 +57,7 @@ class Layer(Composed):
     explicit = True
     shown_attrs: tuple[str, ...] = ("units", "activation")
 
-    def weights(self, *types: TensorType, **attrs: Any) -> dict[str, tuple[tuple[int, ...], Any]]:
+    def weights(self, *types: TensorType, **attrs: Any) -> Weights:
         """Name -> (shape, initializer) of each variable, for inputs whose sizes are known.
 
         Raises:

@@ -21,6 +21,13 @@ ORDER = (
 )
 """The order of categories: what a first graph needs comes first; unknown ones come last."""
 
+FIRST_LAYERS = (
+    *("layers/dense", "layers/conv2d", "max_pool2d", "flatten", "dropout"),
+    *("layers/batch_normalization", "layers/embedding", "layers/lstm", "layers/gru"),
+    *("layers/multi_head_attention", "layers/transformer_block"),
+)
+"""The layers of everyday nets come first among the layers."""
+
 LAYERS = "Layers"
 """Layers come first under any of their names: who asks for "linear" means one, not a product."""
 
@@ -29,10 +36,16 @@ def by_category(ops: Iterable[NodeDeclaration]) -> dict[str, list[NodeDeclaratio
     """Ops by category, both in the order to show."""
     groups: dict[str, list[NodeDeclaration]] = {}
     for op in ops:
+        if op.superseded:
+            continue
         groups.setdefault(op.category or "Other", []).append(op)
     rank = {name.lower(): i for i, name in enumerate(ORDER)}
     names = sorted(groups, key=lambda name: (rank.get(name.lower(), len(rank)), name))
-    return {name: groups[name] for name in names}
+    found = {name: groups[name] for name in names}
+    if LAYERS in found:
+        place = {op_id: i for i, op_id in enumerate(FIRST_LAYERS)}
+        found[LAYERS].sort(key=lambda op: place.get(op.id, len(place)))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +107,7 @@ def ranked(
     query, scored = OpQuery.parse(text), []
     used = used or Counter()
     for place, op in enumerate(ops):
-        if not query.admits(op):
+        if op.superseded or not query.admits(op):
             continue
         value = best_score(query.words, (op.short_id, op.title), (*op.keywords, op.category))
         if op.category == LAYERS:

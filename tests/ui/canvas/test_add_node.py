@@ -126,8 +126,11 @@ def test_arrows_choose_and_nothing_found_says_so(document, hands, search):
 def test_every_op_is_found_by_its_own_name():
     ops = declarations()
     for op in ops:
-        assert ranked(op.id, ops, Counter())[0] is op
-        assert ranked(op.title, ops, Counter())[0] is op
+        if op.superseded:
+            continue
+        for query in (op.short_id, op.title):  # conv2d: the layer and the op
+            assert op in ranked(query, ops, Counter())[:2], op.id
+            assert ranked(query, ops, Counter())[0].title == op.title
 
 
 @pytest.mark.parametrize(

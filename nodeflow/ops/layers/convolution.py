@@ -1,0 +1,226 @@
+"""Convolutional layers of series and images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from nodeflow.errors import AttributeProblem, NodeflowError, ShapeError
+from nodeflow.graph.declaration import Attr, Port
+from nodeflow.graph.graph import Tensor
+from nodeflow.graph.op import Sample
+from nodeflow.graph.registry import REGISTRY
+from nodeflow.graph.types import FLOATS, TensorType, shape_text
+from nodeflow.ops import functions as F
+from nodeflow.ops.base import register
+from nodeflow.ops.layers.dense import USE_BIAS
+from nodeflow.ops.layers.layer import (
+    ACTIVATIONS,
+    TRAINABLE,
+    VERSION,
+    ZEROS,
+    Layer,
+    Weights,
+    activate,
+    activation_attr,
+    initializer_attr,
+    known_size,
+)
+from nodeflow.ops.samples import values
+
+FILTERS = Attr("filters", "int", 32, "Number of filters: the channels of the output.", minimum=1)
+PADDING = Attr(
+    "padding", "choice", "valid", "Whole windows only (valid), or zeros around so that sizes stay "
+    "(same).", choices=("valid", "same"),
+)  # fmt: skip
+KERNEL_INITIALIZER = initializer_attr(
+    "kernel_initializer", {"op": "glorot_uniform"}, "How the kernel begins."
+)
+BIAS_INITIALIZER = initializer_attr("bias_initializer", ZEROS, "How the bias begins.")
+
+
+class Convolutional(Layer):
+    """Base: the op that convolves, and the shape of its filters."""
+
+    convolution = ""
+    axes = 2
+    what = "images (rows, height, width, channels)"
+    shown_attrs = ("filters", "kernel_size", "activation")
+    grouped = True
+    dilated = True
+
+    def windows(self, attrs: Mapping[str, Any]) -> dict[str, Any]:
+        """The attributes of the convolution."""
+        found = {"strides": attrs["strides"], "padding": attrs["padding"]}
+        if self.dilated:
+            found["dilations"] = attrs["dilation_rate"]
+        if self.grouped:
+            found["groups"] = attrs["groups"]
+        return found
+
+    def kernel_size(self, attrs: Mapping[str, Any]) -> tuple[int, ...]:
+        """One size per axis.
+
+        Raises:
+            AttributeProblem: neither one number nor one per axis.
+        """
+        for name in ("kernel_size", "strides", "dilation_rate"):
+            sizes = attrs.get(name, (1,))
+            if len(sizes) not in (1, self.axes) or min(sizes) < 1:
+                each = "one positive number" if self.axes == 1 else "one or two positive numbers"
+                raise AttributeProblem(f"{name} {list(sizes)} is not {each}", port=name)
+        size = attrs["kernel_size"]
+        return tuple(size) * self.axes if len(size) == 1 else tuple(size)
+
+    def kernel_shape(self, channels: int, attrs: Mapping[str, Any]) -> tuple[int, ...]:
+        """The shape of the kernel for images of so many channels."""
+        groups = attrs["groups"]
+        for name, count in (("channels", channels), ("filters", attrs["filters"])):
+            if count % groups:
+                raise AttributeProblem(
+                    f"{count} {name} cannot be split into {groups} groups", port="groups"
+                )
+        return (*self.kernel_size(attrs), channels // groups, attrs["filters"])
+
+    def weights(self, *types: TensorType, **attrs: Any) -> Weights:
+        x = types[0]
+        if x.rank != self.axes + 2:
+            given = shape_text(x.shape)
+            hint = "Insert reshape before it." if x.rank else None
+            if x.rank == self.axes + 1:
+                hint = "Insert expand_dims before it: the last axis is the channels."
+            raise ShapeError(
+                f"{self.short_id} needs {self.what}, not shape {given}", port="x", hint=hint
+            )
+        kernel = self.kernel_shape(known_size(x, -1, "channels"), attrs)
+        found: Weights = {"kernel": (kernel, attrs["kernel_initializer"])}
+        if attrs["use_bias"]:
+            found["bias"] = ((attrs["filters"],), attrs["bias_initializer"])
+        return found
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        self.check_weights(*types, **attrs)
+        kernel = types[0].with_shape(self.weights(*types, **attrs)["kernel"][0])
+        op = REGISTRY.lookup(self.convolution)
+        try:
+            made = op.infer(types[0], kernel, **op.bind_attrs(self.windows(attrs)))
+        except NodeflowError as error:
+            error.port = {"filter": "kernel_size", "dilations": "dilation_rate"}.get(
+                error.port or "", error.port
+            )
+            raise
+        assert isinstance(made, TensorType)
+        return made
+
+    def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor:
+        made = self.make_weights(*inputs, **attrs)
+        out = getattr(F, self.convolution)(inputs[0], made["kernel"], **self.windows(attrs))
+        if attrs["use_bias"]:
+            out = out + made["bias"]
+        return activate(out, attrs["activation"])
+
+    def variables(self, attrs: dict[str, Any]) -> tuple[str, ...]:
+        return ("kernel", "bias") if attrs["use_bias"] else ("kernel",)
+
+    def picture(self, rows: int, size: int, channels: int, dtype: str = "float64") -> Any:
+        """Input for samples, of unlike sizes."""
+        return values((rows, *range(size, size + self.axes), channels), dtype)
+
+    def samples(self) -> Iterator[Sample]:
+        for dtype in FLOATS:
+            x = self.picture(2, 4, 3, dtype)
+            yield Sample((x,), {"filters": 2, "kernel_size": (2,)}, smooth=dtype == "float64")
+        for activation in ACTIVATIONS:
+            attrs = {"filters": 3, "kernel_size": (2,), "activation": activation}
+            x = self.picture(1, 3, 2)
+            yield Sample((x,), {**attrs, "trainable": False}, smooth=activation == "tanh")
+        size = (3, 2)[: self.axes]
+        same: dict[str, Any] = {"filters": 4, "kernel_size": size, "padding": "same"}
+        plain = {"use_bias": False, "strides": (2,)}
+        yield Sample((self.picture(2, 4, 2),), {**same, **plain}, smooth=True)
+        if self.dilated:
+            wide = {"dilation_rate": (2,), "groups": 2}
+            yield Sample((self.picture(2, 4, 2),), {**same, **wide}, smooth=True)
+        yield Sample((self.picture(0, 4, 2),), {"filters": 3, "kernel_size": (2,)})
+        one = values((1,) * (self.axes + 2))
+        yield Sample((one,), {"filters": 1, "kernel_size": (1,)}, smooth=True)
+
+
+def _attrs(axes: int, *, transposed: bool = False) -> tuple[Attr, ...]:
+    """The attributes of a convolution along so many axes."""
+    each = "Height and width of a filter, or one number for both." if axes == 2 else (
+        "Length of a filter."
+    )  # fmt: skip
+    rest = () if transposed else (
+        Attr("dilation_rate", "ints", (1,) * axes, "Steps between what a window sees."),
+        Attr("groups", "int", 1, "Channels are split into that many groups.", minimum=1),
+    )  # fmt: skip
+    return (
+        FILTERS,
+        Attr("kernel_size", "ints", (3,) * axes, each),
+        Attr("strides", "ints", (1,) * axes, "Steps between windows."),
+        PADDING,
+        *rest,
+        activation_attr(),
+        USE_BIAS,
+        KERNEL_INITIALIZER,
+        BIAS_INITIALIZER,
+        TRAINABLE,
+        VERSION,
+    )
+
+
+@register
+class Conv2D(Convolutional):
+    """Learned filters over images."""
+
+    id = "layers/conv2d"
+    convolution = "conv2d"
+    keywords = ("convolution", "convolutional layer", "layer", "image", "filter", "kernel", "cnn")
+    doc = (
+        "activation(filters over every window of images + bias).\n\nx (rows, height, width, "
+        "channels) gives (rows, height', width', filters). The node has the variables NAME/kernel "
+        "(height, width, channels / groups, filters) and NAME/bias (filters,)."
+    )
+    inputs = (Port("x", "Images: (rows, height, width, channels).", FLOATS),)
+    attrs = _attrs(2)
+
+
+@register
+class Conv1D(Convolutional):
+    """Learned filters over series."""
+
+    id = "layers/conv1d"
+    convolution = "conv1d"
+    axes = 1
+    what = "series (rows, time, channels)"
+    keywords = ("convolution", "convolutional layer", "layer", "series", "time", "filter", "cnn")
+    doc = (
+        "activation(filters over every window of series + bias).\n\nx (rows, time, channels) gives "
+        "(rows, time', filters). The node has the variables NAME/kernel (size, channels / groups, "
+        "filters) and NAME/bias (filters,)."
+    )
+    inputs = (Port("x", "Series: (rows, time, channels).", FLOATS),)
+    attrs = _attrs(1)
+
+
+@register
+class Conv2DTranspose(Convolutional):
+    """Images painted by learned filters."""
+
+    id = "layers/conv2d_transpose"
+    convolution = "conv2d_transpose"
+    grouped = False
+    dilated = False
+    keywords = ("deconvolution", "upsampling", "layer", "decoder", "transposed convolution", "gan")
+    doc = (
+        "activation(images painted by filters + bias): strides make them larger.\n\nx (rows, "
+        "height, width, channels) gives (rows, height', width', filters), sizes times the strides "
+        "with padding same. The node has the variables NAME/kernel (height, width, filters, "
+        "channels) and NAME/bias (filters,)."
+    )
+    inputs = (Port("x", "Images: (rows, height, width, channels).", FLOATS),)
+    attrs = _attrs(2, transposed=True)
+
+    def kernel_shape(self, channels: int, attrs: Mapping[str, Any]) -> tuple[int, ...]:
+        return (*self.kernel_size(attrs), attrs["filters"], channels)

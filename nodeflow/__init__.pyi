@@ -931,6 +931,12 @@ def fill(
         dtype: Data type.
     """
 
+def flatten(x: TensorLike, *, name: str | None = None) -> Tensor:
+    """All axes after the first as one, in the same order.
+
+    (rows, 7, 7, 16) gives (rows, 784): between convolutions and a dense layer.
+    """
+
 def floor(x: TensorLike, *, name: str | None = None) -> Tensor:
     """The largest whole number not above x, as a float.
 

@@ -8,10 +8,12 @@ Nothing here imports `train`, `document` or what lies above them.
 
 from nodeflow.data.catalog import (
     SOURCES,
+    all_rows,
     dataset_columns,
     known_options,
     open_dataset,
     parse_source,
+    pinned_options,
     source_options,
 )
 from nodeflow.data.dataset import SPLITS, Dataset
@@ -20,9 +22,11 @@ __all__ = [
     "SOURCES",
     "SPLITS",
     "Dataset",
+    "all_rows",
     "dataset_columns",
     "known_options",
     "open_dataset",
     "parse_source",
+    "pinned_options",
     "source_options",
 ]

@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Any
 
 from nodeflow.data import sources
-from nodeflow.data.dataset import Dataset
+from nodeflow.data.dataset import Dataset, joined
 from nodeflow.data.errors import UnknownSource
 from nodeflow.data.source import Location, Source
 from nodeflow.data.source_options import bind
@@ -106,3 +106,47 @@ def dataset_columns(
     kind, path = parse_source(source)
     bound = bind(kind.options, options or {}, kind.id)
     return kind.columns(Location(path, base_dir), **bound)
+
+
+def pinned_options(
+    source: str,
+    options: Mapping[str, Any] | None = None,
+    *,
+    base_dir: str | os.PathLike | None = None,
+) -> dict[str, Any]:
+    """The options with all that is guessed from the file written down, for use with another file.
+
+    Of sources that guess nothing, they are the options as given.
+
+    Raises:
+        UnknownSource, DataNotFound, DataFormatError, AttributeProblem: as ``open_dataset``.
+    """
+    kind, path = parse_source(source)
+    bound = bind(kind.options, options or {}, kind.id)
+    if kind.pin is None:
+        return dict(options or {})
+    defaults = {option.name: option.default for option in kind.options}
+    pinned = kind.pin(Location(path, base_dir), **bound)
+    return {n: v for n, v in pinned.items() if v != defaults[n] or n in (options or {})}
+
+
+def all_rows(
+    source: str,
+    options: Mapping[str, Any] | None = None,
+    *,
+    base_dir: str | os.PathLike | None = None,
+) -> Dataset:
+    """Every row that can be computed, in the order of the file, as the split ``all``.
+
+    Labels may be missing, and are left out. ``Dataset.rows`` says which rows of the file they are;
+    the notice tells of those that are left out, such as rows with unknown categories.
+
+    Raises:
+        UnknownSource, DataNotFound, DataFormatError, AttributeProblem: as ``open_dataset``.
+    """
+    kind, path = parse_source(source)
+    bound = bind(kind.options, options or {}, kind.id)
+    location = Location(path, base_dir)
+    if kind.rows is not None:
+        return kind.rows(location, **bound)
+    return joined(kind.open(location, **bound))

@@ -74,8 +74,6 @@ def number(cell: str, decimal: str = ".") -> float:
         text = re.sub(f"{_GROUPS}|{'[,]' if decimal == '.' else '[.]'}", "", text)
     elif decimal == "," and "." in text:
         raise ValueError(f"{cell!r} is not a number with a decimal comma")
-    if "_" in text:
-        raise ValueError(f"{cell!r} is not a number")
     return float(text.replace(",", ".") if decimal == "," else text)
 
 
@@ -128,7 +126,10 @@ _PATTERNS = (
     "%d-%b-%y", "%b %Y", "%B %Y", "%Y-%m",
 )  # fmt: skip
 _TIMES = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p")
-_DATE_LIKE = re.compile(r"(?=.*\d.*[-/. :]|.*[A-Za-z]{3}.*\d).{6,32}")
+_MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
+_DATE_LIKE = re.compile(
+    rf"\d{{1,4}}[-/.]\d{{1,2}}\b.{{0,26}}|(?=.*\d)(?=.*(?:{_MONTHS})).{{6,32}}", re.IGNORECASE
+)
 
 
 def _iso(cell: str) -> datetime:

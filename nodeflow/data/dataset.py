@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
 
 from nodeflow.data.errors import UnknownSplit
 from nodeflow.engine.columns import Column
@@ -26,6 +29,9 @@ class Dataset:
         location: its origin: a folder, a file, or how it was computed.
         classes: for label columns, the name of each class in the order of its number.
         images: for columns of images, their (height, width).
+        feature_names: for columns of features, the name of each of them.
+        rows: split -> for each of its rows, its number in the file, from 0; empty where rows have
+            no place in a file.
     """
 
     name: str
@@ -35,6 +41,8 @@ class Dataset:
     location: str = ""
     classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     images: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    feature_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    rows: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def columns(self) -> dict[str, TensorType]:
@@ -82,3 +90,20 @@ def split_edges(rows: int, fractions: tuple[float, ...]) -> list[int]:
         total += fraction
         edges.append(min(rows, int(total * rows + 0.5)))
     return edges
+
+
+def joined(dataset: Dataset) -> Dataset:
+    """The data set with all rows in one split, ``all``: in the order of the file where known."""
+    order = None
+    if set(dataset.rows) == set(dataset.splits):
+        numbers = np.concatenate([dataset.rows[split] for split in dataset.splits])
+        order = np.argsort(numbers, kind="stable")
+    columns = {}
+    for name in dataset.columns:
+        parts = [columns[name] for columns in dataset.splits.values()]
+        first = parts[0]
+        array = np.concatenate([part.array for part in parts])
+        array = array if order is None else array[order]
+        columns[name] = Column(array, first.dtype, first.scale, first.depth)
+    rows = {} if order is None else {"all": numbers[order]}
+    return replace(dataset, splits={"all": columns}, rows=rows)

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from nodeflow.data.data_paths import resolve
 from nodeflow.data.dataset import Dataset
@@ -80,6 +81,8 @@ class Source:
         columns: column -> type of a batch, given the same; reads as little as it can.
         takes_path: written ``id:PATH``.
         ending: of the names of such files.
+        pin: the options, given the same, with what is guessed from the data written down.
+        rows: every row in the order of the file as the split ``all``, given the same.
         published: what ``nodeflow data fetch`` downloads for it.
     """
 
@@ -91,6 +94,8 @@ class Source:
     columns: Callable[..., dict[str, TensorType]]
     takes_path: bool = False
     ending: str = ""
+    pin: Callable[..., dict[str, Any]] | None = None
+    rows: Callable[..., Dataset] | None = None
     published: Published | None = None
 
     @property

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from nodeflow.data.cells import KINDS
 from nodeflow.data.dataset import SPLITS, split_edges
 from nodeflow.data.shuffling import epoch_order
 from nodeflow.errors import AttributeProblem, suggest
@@ -69,6 +70,57 @@ SPLIT_OPTIONS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class PerColumn(Attr):
+    """An option with a value for each of some columns: a type, or a list of names."""
+
+    values: str = "type"
+
+    def check(self, value: Any) -> dict[str, Any] | None:
+        if value is None:
+            return None
+        if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+            raise AttributeProblem(
+                f"{self.name} must be an object with a value for each column, not {value!r}",
+                port=self.name,
+            )
+        for column, item in value.items():
+            if self.values == "type" and item not in KINDS:
+                raise AttributeProblem(
+                    f"{self.name}: the type of {column!r} must be one of {', '.join(KINDS)}, "
+                    f"not {item!r}",
+                    port=self.name,
+                    hint=suggest(str(item), KINDS),
+                )
+            is_list = isinstance(item, (list, tuple))
+            if self.values == "names" and not (
+                is_list and all(isinstance(name, str) for name in item)
+            ):
+                raise AttributeProblem(
+                    f"{self.name}: {column!r} needs a list of texts, not {item!r}", port=self.name
+                )
+        names = self.values == "names"
+        return {key: list(item) if names else item for key, item in value.items()} or None
+
+
+SPLIT_KIND = Attr(
+    "split",
+    "choice",
+    "random",
+    "How rows are split: at random; stratified, with the same share of each class in every split; "
+    "or ordered, where the first rows are for training and the last for the test.",
+    choices=("random", "stratified", "ordered"),
+)
+ORDER_BY = Attr(
+    "order_by",
+    "string",
+    None,
+    "The column of dates or numbers that orders the rows for an ordered split or a series; none is "
+    "the order of the file.",
+    optional=True,
+)
+
+
 def bind(options: Iterable[Attr], given: Mapping[str, Any], source: str) -> dict[str, Any]:
     """Checked options with defaults filled in.
 
@@ -89,13 +141,40 @@ def bind(options: Iterable[Attr], given: Mapping[str, Any], source: str) -> dict
 
 
 def split_rows(
-    rows: int, splits: tuple[float, ...], shuffle: bool, seed: int
+    rows: int,
+    splits: tuple[float, ...],
+    shuffle: bool,
+    seed: int,
+    *,
+    kind: str = "random",
+    classes: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
-    """Split -> its row numbers, int64; splits without rows are left out."""
-    order = epoch_order(rows, seed, 0) if shuffle else np.arange(rows, dtype=np.int64)
+    """Split -> its row numbers, int64; splits without rows are left out.
+
+    Args:
+        kind: random, stratified or ordered.
+        classes: class number of each row, for a stratified split; without, it is random.
+    """
+    shuffled = shuffle and kind != "ordered"
+    order = epoch_order(rows, seed, 0) if shuffled else np.arange(rows, dtype=np.int64)
+    if kind == "stratified" and classes is not None:
+        order = _spread(order, classes)
     edges = split_edges(rows, splits)
     parts = {
         name: order[start:stop]
         for name, start, stop in zip(SPLITS, edges[:-1], edges[1:], strict=False)
     }
     return {name: part for name, part in parts.items() if len(part)}
+
+
+def _spread(order: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """The rows so that any beginning has nearly the same share of every class.
+
+    The k-th of n rows of a class goes to (k + 1/2) / n.
+    """
+    own = classes[order]
+    places = np.empty(len(order))
+    for number in np.unique(own):
+        members = np.flatnonzero(own == number)
+        places[members] = (np.arange(len(members)) + 0.5) / len(members)
+    return order[np.argsort(places, kind="stable")]

@@ -5,96 +5,24 @@ What the window previews before it makes a graph, and what ``nodeflow data show`
 
 from __future__ import annotations
 
-import math
 import os
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from nodeflow.data.catalog import SOURCES, open_dataset
-from nodeflow.data.cells import (
-    boolean_words,
-    column_kind,
-    date_reader,
-    days,
-    is_missing,
-    numbers,
-)
+from nodeflow.data.encoders import Encoder
 from nodeflow.data.errors import DataNotFound, UnknownSource
-from nodeflow.data.table import Table, read_table
+from nodeflow.data.survey_types import ColumnSurvey, Guess, Survey
+from nodeflow.data.table import Table, read_table, shortest
+from nodeflow.data.table_guess import guess_table
 
-HEAD_ROWS = 100
+__all__ = ["ColumnSurvey", "Guess", "Survey", "dataset_statistics", "survey"]
+
 MOST_LISTED = 200
 BINS = 20
-
-Kind = Literal["number", "integer", "boolean", "category", "date", "text", "picture", "array"]
-
-
-@dataclass(frozen=True)
-class ColumnSurvey:
-    """What one column holds.
-
-    Attributes:
-        missing: number of rows without a value.
-        distinct: number of different values.
-        minimum: smallest number (of dates: in days since 1970); None where there are no numbers.
-        deviation: standard deviation, divided by the count.
-        counts: of the histogram's bins.
-        edges: of the histogram's bins, one more than ``counts``.
-        categories: (value, how often), the most frequent first; at most ``MOST_LISTED``.
-        shape: of one row of an array or picture.
-    """
-
-    name: str
-    kind: Kind
-    missing: int = 0
-    distinct: int = 0
-    minimum: float | None = None
-    maximum: float | None = None
-    mean: float | None = None
-    deviation: float | None = None
-    counts: tuple[int, ...] = ()
-    edges: tuple[float, ...] = ()
-    categories: tuple[tuple[str, int], ...] = ()
-    shape: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
-class Guess:
-    """What the data are for.
-
-    Attributes:
-        task: ``classify`` or ``regress`` a table, ``pictures``, or forecast a ``series``.
-        options: attributes of the dataset node.
-    """
-
-    task: Literal["classify", "regress", "pictures", "series"]
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Survey:
-    """What a file or folder holds.
-
-    Attributes:
-        source: as a dataset node writes it: ``csv:/home/me/iris.csv``.
-        rows: number of rows, or of pictures.
-        head: the first rows as text, as many cells as there are columns.
-        classes: names of the classes of the guessed label.
-    """
-
-    source: str
-    title: str
-    kind: Literal["table", "arrays", "pictures"]
-    rows: int
-    columns: tuple[ColumnSurvey, ...]
-    head: tuple[tuple[str, ...], ...]
-    classes: tuple[str, ...]
-    guess: Guess
 
 
 def survey(path: str | os.PathLike, *, limit_rows: int | None = None) -> Survey:
@@ -160,64 +88,49 @@ def _short(value: float) -> float:
 
 def _survey_table(file: Path, limit: int | None) -> Survey:
     table = read_table(file, limit=limit)
-    columns = tuple(_survey_column(table, index) for index in range(len(table.names)))
-    guess, classes = _guess(columns, len(table.rows))
+    columns = tuple(survey_column(table, index) for index in range(len(table.names)))
+    guess, classes = guess_table(table, columns)
+    rows = len(table)
     return Survey(
-        f"csv:{file}",
-        file.name,
-        "table",
-        len(table.rows),
-        columns,
-        table.rows[:HEAD_ROWS],
-        classes,
-        guess,
-    )
+        f"csv:{file}", file.name, "table", rows, columns, table.head, classes, guess,
+        table.dialect.notice,
+    )  # fmt: skip
 
 
-def _survey_column(table: Table, index: int) -> ColumnSurvey:
-    cells = [row[index] for row in table.rows]
-    counts = Counter(cell for cell in cells if not is_missing(cell))
-    kind: Any = column_kind(counts)
-    present = sum(counts.values())
-    common = {"missing": len(cells) - present, "distinct": len(counts)}
-    listed: tuple[tuple[str, int], ...] = ()
-    if kind in ("boolean", "category") or (kind == "integer" and len(counts) <= MOST_LISTED):
-        listed = tuple(counts.most_common(MOST_LISTED))
-    values = numbers(list(counts.elements()))
-    if kind == "boolean":
-        pair = boolean_words(list(counts)) or ("", "")
-        values = np.array([float(pair.index(c.lower())) for c in counts.elements()])
-    elif kind == "date":
-        read = date_reader(list(counts))
-        assert read is not None
-        values = np.array([days(read(c)) for c in counts.elements()])
-    elif kind in ("category", "text"):
-        values = np.zeros(0)
-    return ColumnSurvey(table.names[index], kind, **common, **_figures(values), categories=listed)
+def survey_column(table: Table, index: int) -> ColumnSurvey:
+    """What one column of a table holds."""
+    column = table.columns[index]
+    kind: Any = column.kind
+    common: dict[str, Any] = {"missing": int(column.missing.sum())}
+    if kind in ("category", "text", "boolean"):
+        counts = column.counts()
+        listed = sorted(counts.items(), key=lambda item: -item[1])[:MOST_LISTED]
+        common |= {"distinct": len(counts), "categories": tuple(listed)}
+    values = np.zeros(0)
+    if kind not in ("category", "text"):
+        values = Encoder(index, table.names[index], kind).encode_leniently(table)[0][:, 0]
+        values = values[np.isfinite(values)]
+    if kind not in ("category", "text", "boolean"):
+        different, often = np.unique(values, return_counts=True)
+        common["distinct"] = len(different)
+        if kind == "integer" and len(different) <= MOST_LISTED:
+            order = np.argsort(-often, kind="stable")
+            common["categories"] = tuple(
+                (shortest(float(different[i])), int(often[i])) for i in order
+            )
+    return ColumnSurvey(table.names[index], kind, **common, **figures(values))
 
 
-def _figures(values: np.ndarray) -> dict[str, Any]:
-    """Minimum, maximum, mean, deviation and histogram of the finite numbers."""
-    values = values[np.isfinite(values)]
+def figures(values: np.ndarray) -> dict[str, Any]:
+    """Minimum, maximum, mean, deviation and histogram of finite numbers."""
     if not values.size:
         return {}
     counts, edges = np.histogram(values, bins=BINS)
     return {
         "minimum": float(values.min()),
         "maximum": float(values.max()),
-        "mean": float(math.fsum(values) / values.size),
-        "deviation": float(values.std()),
+        "mean": float(values.mean(dtype=np.float64)),
+        "deviation": float(values.std(dtype=np.float64)),
         "counts": tuple(int(count) for count in counts),
         "edges": tuple(float(edge) for edge in edges),
     }
-
-
-def _guess(columns: tuple[ColumnSurvey, ...], rows: int) -> tuple[Guess, tuple[str, ...]]:
-    """The last column is predicted from the others, except those of free text."""
-    label = columns[-1]
-    features = [c.name for c in columns[:-1] if c.kind != "text"]
-    options: dict[str, Any] = {"features": features, "labels": [label.name]}
-    if label.kind in ("category", "boolean"):
-        classes = tuple(sorted(name for name, _ in label.categories))
-        return Guess("classify", {**options, "label_kind": "one_hot"}), classes
-    return Guess("regress", {**options, "label_kind": "number"}), ()

@@ -1,19 +1,154 @@
-"""Reading a CSV file into columns of text and numbers; every error names file, line and column."""
+"""Reading a CSV file into columns; every error names file, line and column.
+
+Columns are held compactly: numbers as float64, everything else as the number of its text among the
+different ones. So a column is typed, parsed and counted by its different texts alone.
+"""
 
 from __future__ import annotations
 
-import csv
 import itertools
-from collections.abc import Iterator
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from nodeflow.data.cells import (
+    boolean_words,
+    column_kind,
+    date_reader,
+    decimal_evidence,
+    is_missing,
+    is_number,
+    number,
+)
+from nodeflow.data.dialect import DELIMITERS, Dialect, Record, find_dialect, records
 from nodeflow.data.errors import DataFormatError
 from nodeflow.errors import suggest
 
-DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "space": " "}
+CHUNK = 8192
+SAMPLE_ROWS = 100
+
+__all__ = ["DELIMITERS", "Table", "TableColumn", "read_table"]
+
+
+class TableColumn:
+    """The cells of one column.
+
+    Attributes:
+        start: the first cells as they are written.
+        texts: the different cells that are no plain numbers, in the order of the file.
+    """
+
+    def __init__(self, decimal: str, day_first: bool) -> None:
+        self.decimal = decimal
+        self.day_first = day_first
+        self.start: list[str] = []
+        self.texts: dict[str, int] = {}
+        self._chunks: list[np.ndarray] = []
+
+    def extend(self, cells: Sequence[str]) -> None:
+        if len(self.start) < SAMPLE_ROWS:
+            self.start += cells[: SAMPLE_ROWS - len(self.start)]
+        plain = _plain_numbers(cells, self.decimal)
+        if plain is not None:
+            self._chunks.append(plain)
+            return
+        texts = self.texts
+        codes = [texts.setdefault(cell, len(texts)) for cell in cells]
+        self._chunks.append(np.array(codes, np.int64))
+
+    def __len__(self) -> int:
+        return sum(map(len, self._chunks))
+
+    def map(self, plain: Callable[[np.ndarray], np.ndarray], by_text: np.ndarray) -> np.ndarray:
+        """One value for each row: ``plain`` of plain numbers, else ``by_text`` of its text."""
+        parts = [plain(c) if c.dtype == np.float64 else by_text[c] for c in self._chunks]
+        return np.concatenate(parts) if parts else by_text[:0]
+
+    @cached_property
+    def missing(self) -> np.ndarray:
+        """Whether each cell has no value, bool (rows,)."""
+        gone = np.fromiter(map(is_missing, self.texts), bool, len(self.texts))
+        return self.map(np.isnan, gone)
+
+    @cached_property
+    def values(self) -> np.ndarray:
+        """Numbers as float64 (rows,); NaN where a cell is missing or no number."""
+        return self.map(lambda chunk: chunk, self._parse(lambda text: number(text, self.decimal)))
+
+    def cells(self) -> list[str]:
+        """The text of every row; plain numbers in their shortest form."""
+        texts = np.array(list(self.texts) or [""], dtype=object)
+        return self.map(lambda c: np.array([shortest(v) for v in c], object), texts).tolist()
+
+    def counts(self) -> dict[str, int]:
+        """Text -> how often, without missing cells."""
+        coded = [c for c in self._chunks if c.dtype != np.float64]
+        totals = np.bincount(np.concatenate(coded or [np.zeros(0, np.int64)]), minlength=0)
+        found = {t: int(totals[i]) for t, i in self.texts.items() if not is_missing(t)}
+        plain = [c for c in self._chunks if c.dtype == np.float64]
+        if plain:
+            numbers = np.concatenate(plain)
+            values, often = np.unique(numbers[~np.isnan(numbers)], return_counts=True)
+            for value, count in zip(values.tolist(), often.tolist(), strict=True):
+                text = shortest(value)
+                found[text] = found.get(text, 0) + count
+        return found
+
+    @cached_property
+    def kind(self) -> str:
+        """What the cells are together, one of ``cells.KINDS``."""
+        if not self.texts:
+            values = self.values[~np.isnan(self.values)]
+            whole = values.size and np.all(np.isfinite(values)) and np.all(values == values.round())
+            return "integer" if whole else "number"
+        return column_kind(self.counts(), decimal=self.decimal, day_first=self.day_first)
+
+    @cached_property
+    def read_date(self) -> Callable[[str], Any] | None:
+        """What reads the cells as dates, or None."""
+        present = [text for text in self.texts if not is_missing(text)]
+        return date_reader(present, day_first=self.day_first)
+
+    @cached_property
+    def words(self) -> tuple[str, str] | None:
+        """The words for no and yes, in lower case, or None."""
+        return boolean_words([text for text in self.texts if not is_missing(text)])
+
+    def by_text(self, parse: Callable[[str], float]) -> np.ndarray:
+        """``parse`` of each cell as float64 (rows,); NaN where it is missing or not parsed."""
+
+        def plain(chunk: np.ndarray) -> np.ndarray:
+            different, where = np.unique(chunk, return_inverse=True)
+            return np.array([_parsed(parse, shortest(v)) for v in different])[where]
+
+        return self.map(plain, self._parse(parse))
+
+    def _parse(self, parse: Callable[[str], float]) -> np.ndarray:
+        return np.array([_parsed(parse, text) for text in self.texts], np.float64)
+
+    def keep(self, rows: np.ndarray) -> None:
+        """Leave out all rows but these."""
+        cells = self.cells()
+        again = TableColumn(self.decimal, self.day_first)
+        again.extend([cells[row] for row in rows])
+        again.start = [self.start[row] for row in rows if row < len(self.start)]
+        self.__dict__ = again.__dict__
+
+    def text_at(self, row: int) -> str:
+        """The cell of a row, as it is written if it is one of the first or no plain number."""
+        if row < len(self.start):
+            return self.start[row]
+        for chunk in self._chunks:
+            if row < len(chunk):
+                is_plain = chunk.dtype == np.float64
+                return shortest(chunk[row]) if is_plain else list(self.texts)[chunk[row]]
+            row -= len(chunk)
+        raise IndexError(row)
 
 
 @dataclass(frozen=True)
@@ -21,29 +156,41 @@ class Table:
     """The cells of a CSV file.
 
     Attributes:
-        names: column names; "0", "1", ... where the file has no header.
-        rows: cells, stripped, as many in each row as there are names.
-        lines: the line of the file that each row ends on.
+        names: column names, all different; "0", "1", ... where the file has no header.
+        lines: the line of the file that each row ends on, int64 (rows,).
+        decimal: the mark before fractions.
+        trimmed: whether columns without name and cells are left out at the end.
     """
 
     path: Path
     names: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    lines: tuple[int, ...]
+    columns: tuple[TableColumn, ...]
+    lines: np.ndarray
+    dialect: Dialect = field(default_factory=Dialect)
+    decimal: str = "."
+    trimmed: bool = False
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    @property
+    def head(self) -> tuple[tuple[str, ...], ...]:
+        """The first rows, as they are written."""
+        return tuple(zip(*(column.start for column in self.columns), strict=True))
+
+    @property
+    def rows(self) -> tuple[tuple[str, ...], ...]:
+        """All cells as text."""
+        return tuple(zip(*(column.cells() for column in self.columns), strict=True))
 
     def index(self, column: str) -> int:
         """Position of a column given by name or, if none has that name, by number.
 
         Raises:
-            DataFormatError: there is no such column, or several.
+            DataFormatError: there is no such column.
         """
-        if self.names.count(column) == 1:
-            return self.names.index(column)
         if column in self.names:
-            raise DataFormatError(
-                f"{self.path} has {self.names.count(column)} columns called {column!r}",
-                hint="Choose them by number, from 0.",
-            )
+            return self.names.index(column)
         number = int(column) if column.lstrip("-").isdecimal() else len(self.names)
         if -len(self.names) <= number < len(self.names):
             return number % len(self.names)
@@ -52,119 +199,229 @@ class Table:
             hint=suggest(column, self.names) or f"It has {', '.join(self.names)}.",
         )
 
-    def texts(self, index: int) -> list[str]:
-        """The cells of one column.
-
-        Raises:
-            DataFormatError: a cell is empty.
-        """
-        cells = [row[index] for row in self.rows]
-        if "" in cells:
-            raise self._bad_cell(cells.index(""), index, "the value is missing")
-        return cells
-
     def numbers(self, index: int) -> np.ndarray:
-        """One column as float64 (rows,).
+        """One column as float64 (rows,), NaN where it is missing.
 
         Raises:
-            DataFormatError: a cell is not a finite number.
+            DataFormatError: a cell is neither missing nor a finite float32.
         """
-        cells = [row[index] for row in self.rows]
-        try:
-            values = np.fromiter(map(float, cells), np.float64, len(cells))
-        except ValueError:
-            row = next(i for i, cell in enumerate(cells) if not is_number(cell))
-            what = f"{cells[row]!r} is not a number" if cells[row] else "the value is missing"
-            raise self._bad_cell(row, index, what) from None
+        column = self.columns[index]
+        values = column.values
         with np.errstate(over="ignore"):
-            finite = np.isfinite(values.astype(np.float32))
+            finite = np.isfinite(values.astype(np.float32)) | column.missing
         if not finite.all():
             row = int(np.argmin(finite))
-            raise self._bad_cell(row, index, f"{cells[row]!r} is not a finite float32")
+            text = column.text_at(row)
+            infinite = not math.isnan(values[row])
+            what = "is not a finite float32" if infinite else "is not a number"
+            raise self.bad_cell(row, index, f"{text!r} {what}")
         return values
 
-    def _bad_cell(self, row: int, index: int, what: str) -> DataFormatError:
+    def bad_cell(self, row: int, index: int, what: str, hint: str | None = None) -> DataFormatError:
         return DataFormatError(
             f"{self.path}, line {self.lines[row]}, column {self.names[index]!r}: {what}",
-            hint="Correct or delete that line, or choose other columns.",
+            hint=hint or "Correct or delete that line, or choose other columns.",
         )
 
 
-def is_number(text: str) -> bool:
+def shortest(value: float) -> str:
+    """A number as a cell: ``3``, ``2.5``; empty for NaN."""
+    value = float(value)
+    if math.isnan(value):
+        return ""
+    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+
+
+def _parsed(parse: Callable[[str], float], text: str) -> float:
+    if is_missing(text):
+        return math.nan
     try:
-        float(text)
+        return parse(text)
     except ValueError:
-        return False
-    return True
+        return math.nan
+
+
+def _plain_numbers(cells: Sequence[str], decimal: str) -> np.ndarray | None:
+    """Cells as float64 if all are numbers in Python's notation; None otherwise."""
+    if decimal == "," and any("." in cell for cell in cells):
+        return None  # the point may group thousands
+    try:
+        return np.fromiter(map(float, cells), np.float64, len(cells))
+    except ValueError:
+        return None
+
+
+# ---- reading ----------------------------------------------------------------------------------
 
 
 def read_table(
-    path: Path, *, header: str = "auto", delimiter: str = "auto", limit: int | None = None
+    path: Path,
+    *,
+    header: str = "auto",
+    delimiter: str = "auto",
+    decimal: str = "auto",
+    limit: int | None = None,
 ) -> Table:
-    """The cells of a CSV file (UTF-8, with or without a byte order mark).
+    """The cells of a CSV file, in any of the usual encodings.
 
     Args:
         header: ``yes``, ``no``, or ``auto``: the first line is a header if none of its cells is
-            a number.
+            a number, or if some stand above a column of numbers and are none.
         delimiter: a key of ``DELIMITERS`` or ``auto``.
+        decimal: ``point``, ``comma`` or ``auto``.
         limit: the maximum number of rows after the header.
 
     Raises:
         DataFormatError: the file is empty, not text, or its rows differ in length.
     """
+    dialect = find_dialect(path, delimiter)
+    marks = {"point": ".", "comma": ","}
+    fixed = marks.get(decimal)
+    names, first, rest = _header(path, records(path, dialect), header)
+    sample = list(itertools.islice(rest, SAMPLE_ROWS - 1))
+    guess = fixed or _decimal(dialect, [*first, *sample])
+    rows = itertools.islice(itertools.chain(first, sample, rest), limit)
+    table = _fill(path, names, rows, dialect, guess)
+    if fixed is None and guess == "." and any(map(_needs_comma, table.columns)):
+        names, first, rest = _header(path, records(path, dialect), header)
+        rows = itertools.islice(itertools.chain(first, rest), limit)
+        table = _fill(path, names, rows, dialect, ",")
+    return _trimmed(table)
+
+
+def _trimmed(table: Table) -> Table:
+    """Without columns at the end that have neither a name nor a cell."""
+    width = len(table.names)
+    while width > 1 and table.names[width - 1] == str(width - 1):
+        if (
+            set(table.columns[width - 1].texts) != {""}
+            or not table.columns[width - 1].missing.all()
+        ):
+            break
+        width -= 1
+    if width == len(table.names):
+        return table
+    names, columns = table.names[:width], table.columns[:width]
+    return replace(table, names=names, columns=columns, trimmed=True)
+
+
+def _needs_comma(column: TableColumn) -> bool:
+    """Whether a column has decimal commas alone."""
+    evidence = [decimal_evidence(text) for text in column.texts if "," in text]
+    return 1 in evidence and -1 not in evidence and len(evidence) * 2 >= len(column.texts)
+
+
+def _decimal(dialect: Dialect, rows: list[Record]) -> str:
+    """The mark before fractions: what most cells need."""
+    cells = [cell for row in rows for cell in row.cells if "," in cell or "." in cell]
+    balance = sum(map(decimal_evidence, cells))
+    if balance:
+        return "," if balance > 0 else "."
+    european = dialect.delimiter == ";" and any("," in cell and _reads(cell) for cell in cells)
+    return "," if european else "."
+
+
+def _reads(cell: str) -> bool:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            first = stream.readline()
-            stream.seek(0)
-            mark = DELIMITERS.get(delimiter) or guess_delimiter(first)
-            reader = csv.reader(stream, delimiter=mark, skipinitialspace=mark == " ", strict=True)
-            return _table(path, _cells(reader), header, limit)
-    except UnicodeDecodeError as error:
-        raise DataFormatError(
-            f"{path} is not UTF-8 text: {error.reason} at byte {error.start}",
-            hint="Save it as UTF-8 CSV.",
-        ) from error
-    except csv.Error as error:
-        raise DataFormatError(f"{path} is not a valid CSV file: {error}") from error
-    except OSError as error:
-        raise DataFormatError(f"{path} cannot be read: {error.strerror or error}") from error
+        number(cell, ",")
+    except ValueError:
+        return False
+    return True
 
 
-def guess_delimiter(line: str) -> str:
-    """The most frequent of comma, semicolon and tab; a space if none of them occurs."""
-    best = max(",;\t", key=line.count)
-    if line.count(best):
-        return best
-    return " " if " " in line.strip() else ","
-
-
-def _cells(reader: Iterator[list[str]]) -> Iterator[tuple[int, tuple[str, ...]]]:
-    for row in reader:
-        cells = tuple(cell.strip() for cell in row)
-        if any(cells):
-            yield reader.line_num, cells  # type: ignore[attr-defined]
-
-
-def _table(
-    path: Path, cells: Iterator[tuple[int, tuple[str, ...]]], header: str, limit: int | None
-) -> Table:
-    first = next(cells, None)
-    if first is None:
+def _header(
+    path: Path, rows: Iterator[Record], header: str
+) -> tuple[tuple[str, ...], list[Record], Iterator[Record]]:
+    """Column names, the rows read so far, and those still to come."""
+    start = list(itertools.islice(rows, 2))
+    if not start:
         raise DataFormatError(f"{path} is empty", hint="It needs at least one row of numbers.")
-    names = tuple(str(number) for number in range(len(first[1])))
-    if header == "yes" or (header == "auto" and not any(map(is_number, first[1]))):
-        names = first[1]
-    else:
-        cells = itertools.chain([first], cells)
-    numbered = list(itertools.islice(cells, limit))
-    for line, row in numbered:
-        if len(row) != len(names):
-            raise DataFormatError(
-                f"{path}, line {line}: {len(row)} values, but there are {len(names)} columns",
-                hint="Correct that line, or choose another delimiter.",
-            )
-    if not numbered:
-        raise DataFormatError(f"{path} has a header but no rows")
-    return Table(
-        path, names, tuple(row for _, row in numbered), tuple(line for line, _ in numbered)
+    top = start[0].cells
+    below = start[1].cells if len(start) > 1 else ()
+    if header == "yes" or (header == "auto" and _is_header(top, below)):
+        if len(start) == 1:
+            raise DataFormatError(f"{path} has a header but no rows")
+        while len(top) > len(below) and top[-1] == "":
+            top = top[:-1]
+        return _different(top), start[1:], rows
+    return tuple(str(number) for number in range(len(top))), start, rows
+
+
+def _is_header(top: tuple[str, ...], below: tuple[str, ...]) -> bool:
+    """No cell is a number or date, or a text stands above a number."""
+    valued = [_is_value(cell) for cell in top]
+    if not any(valued):
+        return True
+    return len(top) == len(below) and any(
+        not is_value and not is_missing(a) and _is_value(b)
+        for is_value, a, b in zip(valued, top, below, strict=True)
     )
+
+
+def _is_value(cell: str) -> bool:
+    if is_number(cell):
+        return True
+    if not any(digit.isdigit() for digit in cell):
+        return False
+    return _reads(cell) or date_reader([cell]) is not None
+
+
+def _different(names: Sequence[str]) -> tuple[str, ...]:
+    """Names that are all different: an empty one is its number, a second ``x`` is ``x (2)``."""
+    found: dict[str, None] = {}
+    for index, name in enumerate(names):
+        name = name or str(index)
+        new, often = name, 2
+        while new in found:
+            new, often = f"{name} ({often})", often + 1
+        found[new] = None
+    return tuple(found)
+
+
+def _fill(
+    path: Path,
+    names: tuple[str, ...],
+    rows: Iterator[Record],
+    dialect: Dialect,
+    decimal: str,
+) -> Table:
+    day_first = decimal == "," or dialect.delimiter == ";"
+    columns = tuple(TableColumn(decimal, day_first) for name in names)
+    lines: list[int] = []
+    doubtful: list[int] = []
+    width = len(names)
+    while chunk := list(itertools.islice(rows, CHUNK)):
+        for row in chunk:
+            if len(row.cells) != width:
+                row.cells = _fitted(path, row, width)
+            if row.doubtful:
+                doubtful.append(len(lines))
+            lines.append(row.line)
+        for column, cells in zip(columns, zip(*(row.cells for row in chunk)), strict=True):
+            column.extend(cells)
+    return _without_comments(
+        Table(path, names, columns, np.array(lines, np.int64), dialect, decimal), doubtful
+    )
+
+
+def _fitted(path: Path, row: Record, width: int) -> tuple[str, ...]:
+    """The cells of a row with separators behind the last one, without those."""
+    cells = row.cells
+    while len(cells) > width and cells[-1] == "":
+        cells = cells[:-1]
+    if len(cells) != width:
+        raise DataFormatError(
+            f"{path}, line {row.line}: {len(cells)} values, but there are {width} columns",
+            hint="Correct that line, or choose another delimiter.",
+        )
+    return cells
+
+
+def _without_comments(table: Table, doubtful: list[int]) -> Table:
+    """Rows that begin with # are comments after all where the first column is one of numbers."""
+    if not doubtful or table.columns[0].kind not in ("number", "integer", "date"):
+        return table
+    kept = np.delete(np.arange(len(table)), doubtful)
+    for column in table.columns:
+        column.keep(kept)
+    return replace(table, lines=table.lines[kept])

@@ -1,8 +1,12 @@
-"""A CSV file as a data set: chosen columns become ``features`` and ``labels``."""
+"""A CSV file as a data set: chosen columns become ``features`` and ``labels``.
+
+The options say everything that a second file needs to be encoded in the same way; what they leave
+out is guessed from the file, and `pin` writes the guesses down.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -10,10 +14,18 @@ from typing import Any
 import numpy as np
 
 from nodeflow.data.dataset import Dataset
-from nodeflow.data.errors import DataFormatError
+from nodeflow.data.dialect import DELIMITERS
 from nodeflow.data.source import Location, Source
-from nodeflow.data.source_options import SPLIT_OPTIONS, ColumnNames, split_rows
-from nodeflow.data.table import DELIMITERS, Table, is_number, read_table
+from nodeflow.data.source_options import (
+    ORDER_BY,
+    SPLIT_KIND,
+    SPLIT_OPTIONS,
+    ColumnNames,
+    PerColumn,
+    split_rows,
+)
+from nodeflow.data.table import Table, read_table
+from nodeflow.data.table_schema import Schema, choose
 from nodeflow.engine.columns import Column
 from nodeflow.graph.declaration import Attr
 from nodeflow.graph.types import TensorType
@@ -36,6 +48,67 @@ OPTIONS = (
         False,
         "Shift and scale each feature to mean 0 and deviation 1 over the train rows.",
     ),
+    PerColumn(
+        "types",
+        "json",
+        None,
+        'Types of columns, such as {"city": "category"}: number, integer, boolean, date, category '
+        "or text; columns left out are guessed.",
+        values="type",
+    ),
+    PerColumn(
+        "categories",
+        "json",
+        None,
+        "Categories and classes of columns, in the order of their numbers; columns left out have "
+        "those of the file.",
+        values="names",
+    ),
+    Attr(
+        "category_encoding",
+        "choice",
+        "one_hot",
+        "What a category becomes among the features: a column of 0 and 1 for each category, or one "
+        "column of category numbers.",
+        choices=("one_hot", "code"),
+    ),
+    Attr(
+        "dates",
+        "choice",
+        "days",
+        "What a date becomes: days since 1970, or its parts (year, month, day, weekday, hour).",
+        choices=("days", "parts"),
+    ),
+    Attr(
+        "missing",
+        "choice",
+        "drop",
+        "Rows with a missing value: drop them; fill in the mean or most frequent value of the "
+        "train rows; or refuse them as an error. Rows without a label are never filled.",
+        choices=("drop", "fill", "error"),
+    ),
+    Attr(
+        "statistics",
+        "json",
+        None,
+        "Mean and deviation of each feature for standardize, and what fills in for missing values; "
+        "empty: those of the train rows.",
+    ),
+    Attr(
+        "window",
+        "int",
+        0,
+        "For a series: the number of earlier rows that are the features of a row, (n, window, "
+        "columns); 0 takes those of the row itself.",
+        minimum=0,
+    ),
+    Attr(
+        "horizon",
+        "int",
+        1,
+        "For a series: how many rows after its window a label lies.",
+        minimum=1,
+    ),
     Attr(
         "header",
         "choice",
@@ -50,6 +123,15 @@ OPTIONS = (
         "What separates the cells.",
         choices=("auto", *DELIMITERS),
     ),
+    Attr(
+        "decimal",
+        "choice",
+        "auto",
+        "The mark before the fraction of a number.",
+        choices=("auto", "point", "comma"),
+    ),
+    SPLIT_KIND,
+    ORDER_BY,
     *SPLIT_OPTIONS,
 )
 
@@ -62,104 +144,94 @@ def open_csv(location: Location, **options: Any) -> Dataset:
         DataFormatError: the file or the choice of columns does not fit; names line and column.
     """
     file = location.file()
-    status = file.stat()
-    return _open(location.path, file, (status.st_mtime_ns, status.st_size), tuple(options.items()))
+    return _open(location.path, file, _stamp(file), json.dumps(options))
 
 
 def columns(location: Location, **options: Any) -> dict[str, TensorType]:
-    """Column types, from the first row alone unless classes have to be counted."""
+    """Column types, from the first rows alone unless categories have to be counted."""
     file = location.file()
-    table = read_table(file, header=options["header"], delimiter=options["delimiter"], limit=1)
-    chosen = _choose(table, options)
-    if chosen.kind == "one_hot":
-        return open_csv(location, **options).columns
-    types = {"features": TensorType("float32", (None, len(chosen.features)))}
-    if chosen.kind == "number":
-        types["labels"] = TensorType("float32", (None, len(chosen.labels)))
-    elif chosen.kind == "class":
-        types["labels"] = TensorType("int64", (None,))
-    return types
+    table = _read(file, _stamp(file), *_reading(options), 100)
+    schema = choose(table, options, sampled=True)
+    return open_csv(location, **options).columns if schema is None else schema.types
 
 
-@dataclass(frozen=True)
-class _Choice:
-    features: tuple[int, ...]
-    labels: tuple[int, ...]
-    kind: str
+def pin(location: Location, **options: Any) -> dict[str, Any]:
+    """The options with everything that is guessed or computed from this file written down."""
+    file = location.file()
+    table = _read(file, _stamp(file), *_reading(options), None)
+    schema = choose(table, options)
+    assert schema is not None
+    return {**options, **schema.pinned(_splits(table, schema, options))}
 
 
-def _choose(table: Table, options: dict[str, Any]) -> _Choice:
-    """The feature and label columns; the defaults depend on their number."""
-    kind = options["label_kind"]
-    everything = range(len(table.names))
-    wanted = options["labels"]
-    if kind == "none":
-        labels: tuple[int, ...] = ()
-    elif wanted is None:
-        labels = tuple(everything[-1:]) if len(everything) > 1 else ()
-    else:
-        labels = tuple(table.index(name) for name in wanted)
-    if options["features"] is None:
-        features = tuple(i for i in everything if i not in labels)
-    else:
-        features = tuple(table.index(name) for name in options["features"])
-    if not features:
-        raise DataFormatError(
-            f"{table.path}: every column is a label", hint="Leave at least one for the features."
-        )
-    if kind == "auto":
-        text = any(not is_number(table.rows[0][index]) for index in labels)
-        kind = "one_hot" if text else "number"
-    if kind in ("one_hot", "class") and len(labels) != 1:
-        raise DataFormatError(
-            f"{table.path}: class labels need exactly one label column, not {len(labels)}",
-            hint="Choose one label column, or label_kind number.",
-        )
-    return _Choice(features, labels, kind if labels else "none")
+def rows(location: Location, **options: Any) -> Dataset:
+    """All rows that can be computed in the order of the file, as the split ``all``.
+
+    Labels are left out, as they may be missing.
+    """
+    file = location.file()
+    table = _read(file, _stamp(file), *_reading(options), None)
+    schema = choose(table, options, lenient=True)
+    assert schema is not None
+    return _dataset(location.path, file, table, schema, {"all": np.arange(len(schema.kept))})
+
+
+def _stamp(file: Path) -> tuple[int, int]:
+    status = file.stat()
+    return status.st_mtime_ns, status.st_size
+
+
+def _reading(options: dict[str, Any]) -> tuple[str, str, str]:
+    return options["header"], options["delimiter"], options["decimal"]
+
+
+@lru_cache(maxsize=3)  # options change more often than files
+def _read(
+    file: Path, stamp: tuple[int, int], header: str, delimiter: str, decimal: str, limit: int | None
+) -> Table:
+    return read_table(file, header=header, delimiter=delimiter, decimal=decimal, limit=limit)
 
 
 @lru_cache(maxsize=4)  # the window opens the file again after each edit of its node
-def _open(source: str, file: Path, stamp: tuple[int, int], items: tuple) -> Dataset:
-    options = dict(items)
-    table = read_table(file, header=options["header"], delimiter=options["delimiter"])
-    chosen = _choose(table, options)
-    parts = split_rows(len(table.rows), options["splits"], options["shuffle"], options["seed"])
-    features = np.stack([table.numbers(i) for i in chosen.features], axis=1)
-    if options["standardize"]:
-        features = _standardized(features, parts.get("train", np.arange(len(features))))
-    arrays: dict[str, Column] = {"features": Column(features.astype(np.float32))}
-    classes: dict[str, tuple[str, ...]] = {}
-    if chosen.kind == "number":
-        numbers = np.stack([table.numbers(i) for i in chosen.labels], axis=1)
-        arrays["labels"] = Column(numbers.astype(np.float32))
-    elif chosen.kind in ("one_hot", "class"):
-        names, codes = _classes(table, chosen.labels[0])
-        classes["labels"] = names
-        one_hot = chosen.kind == "one_hot"
-        arrays["labels"] = Column(codes, depth=len(names)) if one_hot else Column(codes)
-    splits = {
-        split: {name: column.take(rows) for name, column in arrays.items()}
-        for split, rows in parts.items()
-    }
-    return Dataset(file.name, f"csv:{source}", splits, location=str(file), classes=classes)
+def _open(source: str, file: Path, stamp: tuple[int, int], given: str) -> Dataset:
+    options = json.loads(given)
+    table = _read(file, stamp, *_reading(options), None)
+    schema = choose(table, options)
+    assert schema is not None
+    return _dataset(source, file, table, schema, _splits(table, schema, options))
 
 
-def _standardized(features: np.ndarray, train: np.ndarray) -> np.ndarray:
-    """Features with mean 0 and deviation 1 over the train rows; constant ones become 0."""
-    mean, deviation = features[train].mean(axis=0), features[train].std(axis=0)
-    return (features - mean) / np.where(deviation > 0, deviation, 1)
+def _splits(table: Table, schema: Schema, options: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Split -> places among the kept rows."""
+    return split_rows(
+        len(schema.kept),
+        options["splits"],
+        options["shuffle"],
+        options["seed"],
+        kind=options["split"],
+        classes=schema.strata,
+    )
 
 
-def _classes(table: Table, index: int) -> tuple[tuple[str, ...], np.ndarray]:
-    """Class names in order (numbers by value, else by text) and the class numbers, int64 (n,)."""
-    cells = table.texts(index)
-    if all(map(is_number, cells)):
-        values, codes = np.unique(table.numbers(index), return_inverse=True)
-        names = [str(int(v)) if float(v).is_integer() else repr(float(v)) for v in values]
-    else:
-        texts, codes = np.unique(np.array(cells), return_inverse=True)
-        names = [str(text) for text in texts]
-    return tuple(names), codes.astype(np.int64)
+def _dataset(
+    source: str, file: Path, table: Table, schema: Schema, parts: dict[str, np.ndarray]
+) -> Dataset:
+    arrays: dict[str, Column] = {"features": Column(schema.features(parts).astype(np.float32))}
+    if schema.labels is not None:
+        arrays["labels"] = Column(schema.labels, depth=schema.depth)
+    return Dataset(
+        file.name,
+        f"csv:{source}",
+        {
+            split: {name: column.take(which) for name, column in arrays.items()}
+            for split, which in parts.items()
+        },
+        notice=schema.notice,
+        location=str(file),
+        classes={"labels": schema.classes} if schema.classes else {},
+        feature_names={"features": schema.feature_names},
+        rows={split: schema.kept[which] for split, which in parts.items()},
+    )
 
 
 SOURCE = Source(
@@ -171,4 +243,6 @@ SOURCE = Source(
     columns,
     takes_path=True,
     ending="csv",
+    pin=pin,
+    rows=rows,
 )

@@ -1,0 +1,259 @@
+"""How a CSV file is written: its encoding, what separates its cells, and which lines are comments.
+
+Spreadsheets of the world write CSV in a dozen ways. All of them are recognised from the text; an
+option of the source decides where the guess is wrong.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from nodeflow.data.cells import number
+from nodeflow.data.errors import DataFormatError
+
+DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "space": " ", "pipe": "|"}
+SAMPLE_BYTES, SAMPLE_RECORDS = 1 << 16, 100
+LONGEST_CELL = 1 << 26
+COMMENT = "#"
+
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a file is written.
+
+    Attributes:
+        skipped: lines before the table that say how it is written (``sep=;``).
+        notice: what the user should know about the encoding, or None.
+    """
+
+    encoding: str = "utf-8-sig"
+    delimiter: str = ","
+    skipped: int = 0
+    notice: str | None = None
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Errors of reading a file become a DataFormatError that names it."""
+    try:
+        yield
+    except UnicodeError as error:
+        raise DataFormatError(
+            f"{path} is not text: {error}", hint="Save it as UTF-8 CSV."
+        ) from error
+    except OSError as error:
+        raise DataFormatError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def find_dialect(path: Path, delimiter: str = "auto") -> Dialect:
+    """Guess how a file is written.
+
+    Args:
+        delimiter: a key of ``DELIMITERS`` or ``auto``.
+
+    Raises:
+        DataFormatError: it cannot be read, or is not text.
+    """
+    with reading(path):
+        encoding, notice = _encoding(path)
+        with path.open(encoding=encoding, newline="") as stream:
+            sample = stream.read(SAMPLE_BYTES)
+    lines = list(io.StringIO(sample, newline=""))
+    if len(sample) == SAMPLE_BYTES and len(lines) > 1:
+        lines.pop()  # cut off in the middle
+    first = lines[0].strip() if lines else ""
+    declared = first[4:] if first.lower().startswith("sep=") and len(first) == 5 else ""
+    if first.lower() == "sep=":  # followed by a tab
+        declared = "\t"
+    mark = DELIMITERS.get(delimiter) or declared or guess_delimiter(lines)
+    return Dialect(encoding, mark, int(bool(declared)), notice)
+
+
+def _encoding(path: Path) -> tuple[str, str | None]:
+    """UTF-8 or UTF-16 where the bytes are, else Windows' own for western languages."""
+    with path.open("rb") as stream:
+        start = stream.read(4096)
+        for bom, name in _BOMS:
+            if start.startswith(bom):
+                return name, None
+        for name, zeros in (("utf-16-le", start[1::2]), ("utf-16-be", start[0::2])):
+            if len(start) > 3 and zeros.count(0) * 2 > len(zeros):
+                return name, None
+        if 0 in start:
+            raise UnicodeError("it holds zero bytes")
+        for name in ("utf-8", "cp1252"):
+            stream.seek(0)
+            if _decodes(stream, name):
+                notice = f"{path.name} is not UTF-8; it is read as Windows text ({name})"
+                return name, None if name == "utf-8" else notice
+    return "latin-1", f"{path.name} is not UTF-8; it is read as Latin-1"
+
+
+def _decodes(stream: Iterable[bytes], encoding: str) -> bool:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        for chunk in iter(lambda: stream.read(1 << 20), b""):  # type: ignore[attr-defined]
+            decoder.decode(chunk)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def guess_delimiter(lines: list[str]) -> str:
+    """What separates the cells: that which makes rows of equal length.
+
+    A comma in front of semicolons or tabs may be a decimal mark, so those win where the commas are
+    in numbers. Where nothing makes equal rows, it is what the first line has most of.
+    """
+    lines = [line for line in lines if not line.startswith(COMMENT)] or lines
+    fitting = [mark for mark in ",;\t|" if _is_table(lines, mark)]
+    if len(fitting) > 1 and "," in fitting:
+        others = [mark for mark in fitting if mark != "," and _commas_are_decimal(lines, mark)]
+        fitting = [*others, ","]
+    if fitting:
+        return fitting[0]
+    first = next((line for line in lines if line.strip()), "")
+    best = max(",;\t|", key=first.count)
+    if first.count(best):
+        return best
+    return " " if " " in first.strip() else ","
+
+
+def _sample(lines: list[str], mark: str) -> list[list[str]]:
+    try:
+        reader = csv.reader(lines, delimiter=mark)
+        return [row for row in itertools.islice(reader, SAMPLE_RECORDS) if any(row)]
+    except csv.Error:
+        return []
+
+
+def _is_table(lines: list[str], mark: str) -> bool:
+    widths = Counter(map(len, _sample(lines, mark)))
+    return len(widths) == 1 and max(widths) > 1
+
+
+def _commas_are_decimal(lines: list[str], mark: str) -> bool:
+    cells = [cell.strip() for row in _sample(lines, mark) for cell in row if "," in cell]
+    return bool(cells) and all(_is_number(cell) for cell in cells)
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        number(cell, ",")
+    except ValueError:
+        return False
+    return True
+
+
+@dataclass
+class Record:
+    """One row of a file: the line it ends on, and its cells, stripped.
+
+    ``doubtful``: it begins like a comment, but has as many cells as a row of the table.
+    """
+
+    line: int
+    cells: tuple[str, ...]
+    doubtful: bool = False
+
+
+def records(path: Path, dialect: Dialect) -> Iterator[Record]:
+    """The rows of a file that have any cell, one after the other; comments are left out.
+
+    Lines that begin with # are comments, unless they have as many cells as the first row: the
+    last one before it is then its header (as numpy writes it), and later ones are ``doubtful``.
+
+    Raises:
+        DataFormatError: the file is damaged; names the line.
+    """
+    with reading(path), path.open(encoding=dialect.encoding, newline="") as stream:
+        yield from _resolved(_parsed(path, stream, dialect))
+
+
+def _parsed(path: Path, stream: TextIO, dialect: Dialect) -> Iterator[Record]:
+    """Records in the order of the file, comments (``doubtful``) included."""
+    mark, line = dialect.delimiter, 0
+    spaces = mark == " "
+    fresh = True  # at the beginning of a record
+    comments: list[tuple[int, str]] = []
+
+    def wanted() -> Iterator[str]:
+        nonlocal line, fresh
+        for text in stream:
+            line += 1
+            if line <= dialect.skipped:
+                continue
+            if fresh and text.startswith(COMMENT):
+                comments.append((line, text))
+                text = "\n"  # an empty record in its place
+            fresh = False
+            yield text
+
+    reader = csv.reader(wanted(), delimiter=mark, skipinitialspace=spaces, strict=True)
+    csv.field_size_limit(max(LONGEST_CELL, csv.field_size_limit()))
+    begun = 1
+    try:
+        for row in reader:
+            fresh = True
+            if comments:
+                number, text = comments.pop()
+                cells = next(csv.reader([text], delimiter=mark, skipinitialspace=spaces), [])
+                yield Record(number, tuple(cell.strip() for cell in cells), True)
+            elif row and (spaces or any(row)):
+                cells = tuple([cell.strip() for cell in row])
+                if spaces and cells[-1] == "":
+                    cells = cells[:-1]
+                if any(cells):
+                    yield Record(line, cells)
+            begun = line + 1
+    except csv.Error as error:
+        where = f"line {begun}" if begun >= line else f"line {begun} to {line}"
+        what = str(error)
+        hint = None
+        if "unexpected end of data" in what or "field larger" in what:
+            where, what = f"line {begun}", "a quote is opened and never closed"
+            hint = "Close it, or double it where it belongs to the text."
+        raise DataFormatError(
+            f"{path} is not a valid CSV file: {where}: {what}", hint=hint
+        ) from error
+
+
+def _resolved(parsed: Iterator[Record]) -> Iterator[Record]:
+    """Without what is surely a comment."""
+    leading: list[Record] = []
+    first = None
+    for record in parsed:
+        if record.doubtful:
+            leading.append(record)
+        else:
+            first = record
+            break
+    if first is None:
+        yield from (Record(r.line, r.cells) for r in leading)
+        return
+    width = len(first.cells)
+    if leading and width > 1 and len(leading[-1].cells) == width:
+        head, *rest = leading[-1].cells
+        yield Record(leading[-1].line, (head[1:].strip() or head, *rest))
+    yield first
+    for record in parsed:
+        if not record.doubtful or len(record.cells) == width > 1:
+            yield record

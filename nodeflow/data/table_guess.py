@@ -1,0 +1,147 @@
+"""What a table is for: which column is predicted, from which others, and how it is split."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nodeflow.data.encoders import Encoder, class_names
+from nodeflow.data.survey_types import ColumnSurvey, Guess
+from nodeflow.data.table import Table
+
+LABEL_NAMES = (
+    "label", "labels", "class", "target", "outcome", "species", "diagnosis", "survived", "y",
+    "price", "saleprice", "quality", "category", "klasse", "preis", "ziel",
+)  # fmt: skip
+ID_NAMES = ("id", "index", "no", "nr", "row", "rownum", "key", "uid", "uuid", "unnamed: 0")
+MOST_CLASSES, MOST_CATEGORIES = 10, 100
+MOST_DROPPED = 0.05
+
+
+def guess_table(table: Table, columns: tuple[ColumnSurvey, ...]) -> tuple[Guess, tuple[str, ...]]:
+    """The task and options that fit, and the names of the label's classes."""
+    rows = len(table)
+    date = _date_column(table, columns)
+    if date is not None:
+        return _series(table, columns, date), ()
+    label = _label(columns, rows)
+    features = [c for i, c in enumerate(columns) if c is not label and _is_feature(c, i, rows)]
+    if not features:
+        features = [c for c in columns if c is not label and c.kind != "text"]
+    chosen = [*features, label]
+    categories = {
+        c.name: list(class_names(table.columns[columns.index(c)]))
+        for c in chosen
+        if c.kind == "category"
+    }
+    options: dict[str, Any] = {
+        "features": [c.name for c in features],
+        "labels": [label.name],
+        "types": {c.name: c.kind for c in chosen},
+    }
+    classes: tuple[str, ...] = ()
+    if _is_class(label, rows):
+        classes = class_names(table.columns[columns.index(label)])
+        categories[label.name] = list(classes)
+        options["types"][label.name] = "category"
+        options |= {"label_kind": "one_hot", "split": "stratified"}
+    else:
+        options["label_kind"] = "number"
+    if categories:
+        options["categories"] = categories
+    if _share_with_gaps(table, columns, features) > MOST_DROPPED:
+        options["missing"] = "fill"
+    return Guess("classify" if classes else "regress", options), classes
+
+
+def _label(columns: tuple[ColumnSurvey, ...], rows: int) -> ColumnSurvey:
+    """The column with a name that labels have, else the last that can be one."""
+    able = [c for c in columns if c.kind not in ("text", "date") and c.distinct > 1]
+    named = [c for c in able if c.name.strip().lower() in LABEL_NAMES]
+    if len(named) == 1:
+        return named[0]
+    if columns[-1] in named or (columns[-1] in able and _is_class(columns[-1], rows)):
+        return columns[-1]
+    return (named or able or list(columns))[-1]
+
+
+def _is_class(column: ColumnSurvey, rows: int) -> bool:
+    """Whether a label is a class: text, or few different whole numbers close together."""
+    if column.kind in ("category", "boolean", "text"):
+        return True
+    if column.kind != "integer" or not 1 < column.distinct <= MOST_CLASSES:
+        return False
+    assert column.minimum is not None and column.maximum is not None
+    near = column.maximum - column.minimum < 2 * column.distinct
+    return near and rows >= 5 * column.distinct
+
+
+def _is_feature(column: ColumnSurvey, index: int, rows: int) -> bool:
+    if column.kind == "text" or column.distinct < 2:
+        return False
+    if column.kind == "category":
+        return column.distinct <= MOST_CATEGORIES
+    name = column.name.strip().lower()
+    last_word = name.replace("_", " ").split(" ")[-1]
+    id_like = name in ID_NAMES or last_word in ID_NAMES or name == str(index)
+    return not (id_like and column.kind == "integer" and column.distinct == rows)
+
+
+def _share_with_gaps(
+    table: Table, columns: tuple[ColumnSurvey, ...], features: list[ColumnSurvey]
+) -> float:
+    """The share of rows that lack a feature."""
+    gaps = np.zeros(len(table), bool)
+    for index, column in enumerate(columns):
+        if column in features:
+            gaps |= table.columns[index].missing
+    return float(gaps.mean())
+
+
+# ---- series -----------------------------------------------------------------------------------
+
+
+def _date_column(table: Table, columns: tuple[ColumnSurvey, ...]) -> int | None:
+    """The column of dates, one for each row and in order, if numbers are measured at them."""
+    numeric = [c for c in columns if c.kind in ("number", "integer") and c.distinct > 1]
+    others = [c for c in columns if c.kind in ("category", "boolean")]
+    for index, column in enumerate(columns):
+        if column.kind != "date" or column.missing or column.distinct < len(table):
+            continue
+        steps = np.diff(_days(table, index))
+        if numeric and not others and len(steps) >= 20 and ((steps > 0).all() or (steps < 0).all()):
+            return index
+    return None
+
+
+def _days(table: Table, index: int) -> np.ndarray:
+    return Encoder(index, table.names[index], "date").encode(table)[:, 0]
+
+
+def _series(table: Table, columns: tuple[ColumnSurvey, ...], date: int) -> Guess:
+    """Forecast the next value of a column from the last ones of all."""
+    numeric = [c for c in columns if c.kind in ("number", "integer") and c.distinct > 1]
+    label = _label(tuple(numeric), len(table))
+    step = float(np.median(np.abs(np.diff(_days(table, date)))))
+    return Guess(
+        "series",
+        {
+            "features": [c.name for c in numeric],
+            "labels": [label.name],
+            "label_kind": "number",
+            "types": {columns[date].name: "date"} | {c.name: c.kind for c in numeric},
+            "order_by": columns[date].name,
+            "split": "ordered",
+            "window": min(_season(step), max(2, len(table) // 10)),
+        },
+    )
+
+
+def _season(step: float) -> int:
+    """How many steps of so many days make a day, week, or year."""
+    if step < 0.9:
+        return min(48, max(2, round(1 / step)))
+    if step < 2:
+        return 14
+    return 12

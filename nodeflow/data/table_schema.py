@@ -1,0 +1,423 @@
+"""Which columns of a table are features and labels, and their numbers.
+
+`choose` reads the options of a CSV source against a table; a `Schema` holds what comes out: the
+rows that are kept, and everything that `pin` writes down so that a second file means the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from nodeflow.data.cells import is_missing, number
+from nodeflow.data.encoders import (
+    MOST_CLASSES,
+    Encoder,
+    class_codes,
+    class_names,
+    column_type,
+    make_encoder,
+    starts_with_numbers,
+    unknown_category,
+)
+from nodeflow.data.errors import DataFormatError
+from nodeflow.data.table import Table
+from nodeflow.graph.types import TensorType
+
+
+@dataclass(frozen=True)
+class Schema:
+    """Features and labels of a table.
+
+    Attributes:
+        encoders: of the feature columns, in order.
+        label_columns: positions of the label columns.
+        label_kind: number, one_hot, class or none.
+        values: features of every row of the table, float64 (rows, k); NaN where one is missing.
+        kept: the rows of the table that are rows of the data set, in their order, int64.
+        labels: of the kept rows, float32 (n, columns) or class numbers int64 (n); None without.
+        classes: names of the label's classes.
+        sequence: all rows of the table in the order of windows, int64.
+        notice: what was left out, or None.
+    """
+
+    table: Table
+    options: Mapping[str, Any]
+    encoders: tuple[Encoder, ...]
+    label_columns: tuple[int, ...]
+    label_kind: str
+    values: np.ndarray
+    kept: np.ndarray
+    labels: np.ndarray | None
+    classes: tuple[str, ...]
+    sequence: np.ndarray
+    notice: str | None
+
+    @property
+    def types(self) -> dict[str, TensorType]:
+        return _types(
+            self.encoders, self.label_columns, self.label_kind, self.classes, self.options
+        )
+
+    @property
+    def depth(self) -> int | None:
+        """Number of classes where labels are one-hot."""
+        return len(self.classes) if self.label_kind == "one_hot" else None
+
+    @property
+    def strata(self) -> np.ndarray | None:
+        """Class numbers of the kept rows, or None."""
+        return self.labels if self.classes else None
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        return tuple(name for encoder in self.encoders for name in encoder.names)
+
+    def features(self, parts: Mapping[str, np.ndarray]) -> np.ndarray:
+        """float64 (n, k), or (n, window, k) of a series; filled and scaled by the train rows."""
+        statistics = self.statistics(parts)
+        values = self.values
+        if self.options["missing"] == "fill":
+            values = np.where(np.isnan(values), statistics["fill"], values)
+        if self.options["standardize"]:
+            values = values - statistics["mean"]
+            values = values / np.asarray(statistics["deviation"])
+        if not self.options["window"]:
+            return values[self.kept]
+        return values[self._windows]
+
+    @cached_property
+    def _windows(self) -> np.ndarray:
+        """The rows in each kept row's window, int64 (n, window)."""
+        window, horizon = self.options["window"], self.options["horizon"]
+        place = np.empty(len(self.table), np.int64)
+        place[self.sequence] = np.arange(len(self.sequence))
+        last = place[self.kept] - horizon
+        return self.sequence[last[:, None] + np.arange(1 - window, 1)]
+
+    def statistics(self, parts: Mapping[str, np.ndarray]) -> dict[str, Any]:
+        """Mean, deviation and filling value of each feature over the train rows."""
+        given = self.options["statistics"] or {}
+        train = self.values[self.kept[parts.get("train", np.arange(len(self.kept)))]]
+        found: dict[str, Any] = {}
+        if self.options["missing"] == "fill":
+            found["fill"] = given.get("fill") or self._filling(train)
+            train = np.where(np.isnan(train), found["fill"], train)
+        if self.options["standardize"]:
+            mean, deviation = train.mean(axis=0), train.std(axis=0)
+            found["mean"] = given.get("mean") or mean
+            found["deviation"] = given.get("deviation") or np.where(deviation > 0, deviation, 1)
+        return found
+
+    def _filling(self, train: np.ndarray) -> list[float]:
+        """The mean of numbers and the most frequent of anything else."""
+        fill: list[float] = []
+        for encoder in self.encoders:
+            part = train[:, len(fill) : len(fill) + len(encoder.names)]
+            part = part[~np.isnan(part).any(axis=1)]
+            if not len(part):
+                fill += [0.0] * len(encoder.names)
+            elif encoder.kind in ("number", "integer", "date") and not encoder.parts:
+                fill += part.mean(axis=0).tolist()
+            else:
+                different, often = np.unique(part, axis=0, return_counts=True)
+                fill += different[np.argmax(often)].tolist()
+        return fill
+
+    def pinned(self, parts: Mapping[str, np.ndarray]) -> dict[str, Any]:
+        """The options that were guessed, written down."""
+        names = self.table.names
+        labels = [names[i] for i in self.label_columns]
+        types = {encoder.name: encoder.kind for encoder in self.encoders}
+        categories = {e.name: list(e.categories) for e in self.encoders if e.categories}
+        if self.classes:
+            categories[labels[0]] = list(self.classes)
+            types[labels[0]] = "category"
+        else:
+            types.update({n: column_type(self.table, names.index(n), self.options) for n in labels})
+        statistics = {k: [float(v) for v in vs] for k, vs in self.statistics(parts).items()}
+        return {
+            "features": [encoder.name for encoder in self.encoders],
+            "labels": labels or None,
+            "label_kind": self.label_kind,
+            "types": types,
+            "categories": categories or None,
+            "statistics": statistics or None,
+        }
+
+
+def choose(
+    table: Table, options: Mapping[str, Any], *, sampled: bool = False, lenient: bool = False
+) -> Any:
+    """The features and labels of a table.
+
+    Args:
+        options: all options of the CSV source.
+        sampled: the table has the first rows alone. Returns None if they do not tell the types,
+            else something with ``types``.
+        lenient: rows with unknown categories or unreadable cells are left out, and the notice
+            tells the first; labels are not read.
+
+    Raises:
+        DataFormatError: a column or cell does not fit.
+    """
+    features = options["features"]
+    labels = () if lenient and features is not None else _label_columns(table, options)
+    kind = "none" if lenient else _label_kind(table, labels, options)
+    order = None if options["order_by"] is None else table.index(options["order_by"])
+    dropped: list[str] = []
+    if features is None:
+        left_out = () if options["window"] else labels
+        chosen = tuple(i for i in range(len(table.names)) if i not in left_out and i != order)
+    else:
+        chosen = tuple(table.index(name) for name in features)
+    if not chosen:
+        raise DataFormatError(
+            f"{table.path}: every column is a label", hint="Leave at least one for the features."
+        )
+    if kind in ("one_hot", "class") and len(labels) != 1:
+        raise DataFormatError(
+            f"{table.path}: class labels need exactly one label column, not {len(labels)}",
+            hint="Choose one label column, or label_kind number.",
+        )
+    labels = () if lenient else labels
+    if sampled and not _sample_tells(table, chosen, labels, kind, options):
+        return None
+    if features is None:
+        texts = [i for i in chosen if column_type(table, i, options) == "text"]
+        if len(texts) < len(chosen):
+            dropped = [table.names[i] for i in texts]
+            chosen = tuple(i for i in chosen if i not in texts)
+    encoders = tuple(make_encoder(table, i, options) for i in chosen)
+    if sampled:
+        classes = _classes(table, labels, options) if kind == "one_hot" else ()
+        return _Sampled(_types(encoders, labels, kind, classes, options))
+    return _schema(table, options, encoders, labels, kind, order, dropped, lenient)
+
+
+@dataclass(frozen=True)
+class _Sampled:
+    types: dict[str, TensorType]
+
+
+def _types(
+    encoders: tuple[Encoder, ...],
+    labels: tuple[int, ...],
+    kind: str,
+    classes: tuple[str, ...],
+    options: Mapping[str, Any],
+) -> dict[str, TensorType]:
+    width = sum(len(encoder.names) for encoder in encoders)
+    window = options["window"]
+    shape = (None, window, width) if window else (None, width)
+    types = {"features": TensorType("float32", shape)}
+    if kind == "number":
+        types["labels"] = TensorType("float32", (None, len(labels)))
+    elif kind == "one_hot":
+        types["labels"] = TensorType("float32", (None, len(classes)))
+    elif kind == "class":
+        types["labels"] = TensorType("int64", (None,))
+    return types
+
+
+def _label_columns(table: Table, options: Mapping[str, Any]) -> tuple[int, ...]:
+    everything = range(len(table.names))
+    if options["label_kind"] == "none":
+        return ()
+    if options["labels"] is None:
+        return tuple(everything[-1:]) if len(everything) > 1 else ()
+    return tuple(table.index(name) for name in options["labels"])
+
+
+def _label_kind(table: Table, labels: tuple[int, ...], options: Mapping[str, Any]) -> str:
+    kind = options["label_kind"]
+    if not labels:
+        return "none"
+    if kind != "auto":
+        return kind
+    return "number" if all(_holds_numbers(table, i, options) for i in labels) else "one_hot"
+
+
+def _holds_numbers(table: Table, index: int, options: Mapping[str, Any]) -> bool:
+    """Whether a label is a number: as declared, else by its first cell."""
+    column = table.columns[index]
+    declared = (options["types"] or {}).get(table.names[index])
+    if declared:
+        return declared in ("number", "integer", "date")
+    first = next((cell for cell in column.start if not is_missing(cell)), None)
+    if first is None:
+        return column.kind in ("number", "integer", "date")
+    try:
+        number(first, column.decimal)
+    except ValueError:
+        return column.kind == "date"
+    return True
+
+
+def _sample_tells(
+    table: Table,
+    features: tuple[int, ...],
+    labels: tuple[int, ...],
+    kind: str,
+    options: Mapping[str, Any],
+) -> bool:
+    """Whether the first rows tell the types of all rows."""
+    known, types = options["categories"] or {}, options["types"] or {}
+    if table.trimmed:
+        return False
+    if kind == "one_hot" and not known.get(table.names[labels[0]]):
+        return False
+    for index in features:
+        name = table.names[index]
+        if types.get(name) == "category" or known.get(name):
+            if not known.get(name) and options["category_encoding"] == "one_hot":
+                return False
+        elif name not in types and not starts_with_numbers(table.columns[index]):
+            return False
+    return options["label_kind"] != "auto" or all(
+        any(not is_missing(cell) for cell in table.columns[i].start) for i in labels
+    )
+
+
+def _classes(table: Table, labels: tuple[int, ...], options: Mapping[str, Any]) -> tuple[str, ...]:
+    known = (options["categories"] or {}).get(table.names[labels[0]])
+    return tuple(known) if known else class_names(table.columns[labels[0]])
+
+
+def _schema(
+    table: Table,
+    options: Mapping[str, Any],
+    encoders: tuple[Encoder, ...],
+    labels: tuple[int, ...],
+    kind: str,
+    order: int | None,
+    dropped: list[str],
+    lenient: bool,
+) -> Schema:
+    parts, wrong = [], []
+    for encoder in encoders:
+        values, error = encoder.encode_leniently(table)
+        if error is not None and not lenient:
+            raise error
+        parts.append(values)
+        wrong += [error] if error is not None else []
+    values = np.concatenate(parts, axis=1)
+    label_values, classes = _label_values(table, labels, kind, options)
+    missing = {e.name: np.isnan(p).any(axis=1) for e, p in zip(encoders, parts, strict=True)}
+    missing |= {table.names[i]: table.columns[i].missing for i in labels}
+    if options["missing"] == "error" and not lenient:
+        _refuse_missing(table, missing)
+    filled = options["missing"] == "fill" and (not lenient or options["statistics"])
+    gone = np.zeros(len(table), bool)
+    for name, rows in missing.items():
+        if not filled or name in [table.names[i] for i in labels]:
+            gone |= rows
+    sequence = np.arange(len(table), dtype=np.int64)
+    if order is not None:
+        keys = make_encoder(table, order, {**options, "dates": "days"}).encode(table)[:, 0]
+        gone |= np.isnan(keys)
+        sequence = np.argsort(keys, kind="stable")
+    complete: np.ndarray = np.full(len(table), True)
+    if not filled:
+        complete &= ~np.isnan(values).any(axis=1)
+    kept = _kept(sequence, gone, complete, options)
+    if not len(kept):
+        raise DataFormatError(
+            f"{table.path} has no row that is complete"
+            if not options["window"]
+            else f"{table.path} has no {options['window']} complete rows one after the other",
+            hint=_counts_text(missing) and f"Values are missing: {_counts_text(missing)}.",
+        )
+    notice = _notice(table, gone, missing, dropped, wrong)
+    found = None if label_values is None else label_values[kept]
+    if found is not None and classes:
+        found = found.astype(np.int64)
+    elif found is not None:
+        found = found.astype(np.float32)
+    return Schema(
+        table, options, encoders, labels, kind, values, kept, found, classes, sequence, notice
+    )
+
+
+def _kept(
+    sequence: np.ndarray, gone: np.ndarray, complete: np.ndarray, options: Mapping[str, Any]
+) -> np.ndarray:
+    """The rows of the data set: those without gaps, or those whose window has none."""
+    window = options["window"]
+    good = ~gone[sequence]
+    if not window:
+        return sequence[good]
+    before = np.cumsum(np.concatenate([[0], ~complete[sequence]]))
+    targets = np.arange(window - 1 + options["horizon"], len(sequence))
+    first = targets - options["horizon"] - window + 1
+    whole = before[first + window] == before[first]
+    return sequence[targets[whole & good[targets]]]
+
+
+def _label_values(
+    table: Table, labels: tuple[int, ...], kind: str, options: Mapping[str, Any]
+) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """Numbers (rows, columns) or class numbers (rows,), float64 with NaN where one is missing."""
+    if kind == "none":
+        return None, ()
+    if kind == "number":
+        parts = []
+        for index in labels:
+            own = column_type(table, index, options)
+            own = own if own in ("date", "boolean") else "number"
+            parts.append(make_encoder(table, index, options, kind=own).encode(table)[:, :1])
+        return np.concatenate(parts, axis=1), ()
+    column = table.columns[labels[0]]
+    names = _classes(table, labels, options)
+    if len(names) > MOST_CLASSES:
+        raise DataFormatError(
+            f"{table.path}: the label {table.names[labels[0]]!r} has {len(names)} classes",
+            hint="Choose another label, or label_kind number.",
+        )
+    codes = class_codes(column, names)
+    bad = np.isnan(codes) & ~column.missing
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise unknown_category(table, row, labels[0], column.text_at(row), names)
+    return codes, names
+
+
+def _refuse_missing(table: Table, missing: Mapping[str, np.ndarray]) -> None:
+    for name, rows in missing.items():
+        if rows.any():
+            row = int(np.argmax(rows))
+            raise table.bad_cell(row, table.names.index(name), "the value is missing")
+
+
+def _counts_text(missing: Mapping[str, np.ndarray]) -> str:
+    return ", ".join(f"{name} {int(rows.sum())}" for name, rows in missing.items() if rows.any())
+
+
+def _notice(
+    table: Table,
+    gone: np.ndarray,
+    missing: Mapping[str, np.ndarray],
+    dropped: list[str],
+    wrong: list[DataFormatError],
+) -> str | None:
+    """What the user should know, in one or more sentences."""
+    said = [f"{table.dialect.notice}."] if table.dialect.notice else []
+    count = int(gone.sum())
+    if count:
+        verb = "is" if count == 1 else "are"
+        counts = _counts_text(missing)
+        said.append(
+            f"{table.path.name}: {count} of {len(table)} rows {verb} left out, with values "
+            f"missing in {counts}."
+            if counts
+            else f"{table.path.name}: {count} rows {verb} left out."
+        )
+    said += [f"{error.message}." for error in wrong]
+    if dropped:
+        verb = "is free text and" if len(dropped) == 1 else "are free text and"
+        said.append(f"{', '.join(dropped)} {verb} not used as features.")
+    return " ".join(said) or None

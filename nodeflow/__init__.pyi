@@ -303,15 +303,16 @@ def attention(
     """softmax(query @ key^T * scale) @ value: each query gets a mean of the values.
 
     query (..., m, d), key (..., n, d) and value (..., n, e) give (..., m, e); leading axes
-    broadcast, such as batch and heads. scale is 1 / sqrt(d) if not given. Where the mask is false,
-    or with `causal` for keys after the query's own position, nothing is taken; a query without any
-    key gets the mean of all. Vaswani and others, 2017.
+    broadcast, such as batch and heads. scale is 1 / sqrt(d) if not given. A float mask is added to
+    the scores. Where a bool mask is false, or with `causal` for keys after the query's own
+    position, nothing is taken; a query without any key gets the mean of all. Vaswani and others,
+    2017.
 
     Args:
         query: Queries.
         key: Keys.
         value: Values.
-        mask: True where a query may see a key.
+        mask: True where a query may see a key, or floats that are added to the scores.
         causal: Queries see no later keys.
         scale: Factor of the scores; none is 1 / sqrt(d).
     """
@@ -795,7 +796,7 @@ def dropout(
         x: Input.
         training: Whether this run is training; without a wire, the training loop decides.
         rate: Share that is dropped.
-        seed: Own seed; none is the run's.
+        seed: Own seed; none is same as training.
     """
 
 def einsum(
@@ -1041,7 +1042,7 @@ def glorot_normal(
     Args:
         shape: Sizes.
         dtype: Data type.
-        seed: Own seed; none is the run's.
+        seed: Own seed; none is same as training.
     """
 
 def glorot_uniform(
@@ -1058,7 +1059,7 @@ def glorot_uniform(
     Args:
         shape: Sizes.
         dtype: Data type.
-        seed: Own seed; none is the run's.
+        seed: Own seed; none is same as training.
     """
 
 def gradient_descent(
@@ -1166,7 +1167,7 @@ def he_normal(
     Args:
         shape: Sizes.
         dtype: Data type.
-        seed: Own seed; none is the run's.
+        seed: Own seed; none is same as training.
     """
 
 def he_uniform(
@@ -1183,7 +1184,7 @@ def he_uniform(
     Args:
         shape: Sizes.
         dtype: Data type.
-        seed: Own seed; none is the run's.
+        seed: Own seed; none is same as training.
     """
 
 def hinge_loss(
@@ -1923,7 +1924,7 @@ def random_normal(
         mean: Centre.
         stddev: Standard deviation.
         dtype: Data type.
-        seed: Own seed; none is the run's.
+        seed: Own seed; none is same as training.
     """
 
 def random_uniform(
@@ -1944,7 +1945,7 @@ def random_uniform(
         low: Smallest.
         high: Largest.
         dtype: Data type.
-        seed: Own seed; none is the run's.
+        seed: Own seed; none is same as training.
     """
 
 def random_uniform_like(
@@ -1961,7 +1962,7 @@ def random_uniform_like(
     Args:
         like: Only its shape is used.
         dtype: Data type.
-        seed: Own seed; none is the run's.
+        seed: Own seed; none is same as training.
     """
 
 def range(
@@ -2713,7 +2714,7 @@ def truncated_normal(
         mean: Centre.
         stddev: Standard deviation.
         dtype: Data type.
-        seed: Own seed; none is the run's.
+        seed: Own seed; none is same as training.
     """
 
 def unique(

@@ -390,7 +390,7 @@ def word2vec() -> Example:
     e.group("Loss", "loss")
     e.add("sparse_softmax_cross_entropy", "losses", "neighbour", "logits")
     e.add("reduce_mean", "loss", "losses")
-    e.group("Which words are alike", "metrics")
+    e.group("Similar words", "metrics")
     e.add("square", "squares", "embeddings")
     e.add("reduce_sum", "lengths", "squares", axis=1, keepdims=True)
     e.add("rsqrt", "shrink", "lengths")
@@ -402,13 +402,13 @@ def word2vec() -> Example:
         [
             ["Input", "Embedding", "Guess of the neighbour"],
             [NOTE, "Loss", ">", "Training"],
-            ["", "Which words are alike"],
+            ["", "Similar words"],
         ],
         "word2vec: each of 64 words gets 12 numbers, from which its neighbours in the text are "
         "guessed. Words that are used alike end up alike.\n"
         "Try: train, and watch similarity in the viewer: blocks appear along its diagonal, one for "
         "each kind of word (animals, food, colours, ...). Then train with a window of 1.",
-        "Words by their company",
+        "Word embeddings",
     )
     return e
 

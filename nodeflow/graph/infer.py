@@ -77,10 +77,19 @@ def check_dtypes(op: NodeDeclaration, types: Sequence[TensorType]) -> None:
 def _cast_one(one: tuple[str, str], other: tuple[str, str]) -> str:
     """A hint to cast one of two ports, that which loses less: the narrower, or not the float."""
     (name, dtype), (other_name, wanted) = one, other
-    is_exact = np.can_cast(numpy_dtype(wanted), numpy_dtype(dtype), "safe")
-    if is_exact or (dtype in FLOATS and wanted not in FLOATS):
+    if keeps_more(wanted, dtype):
         name, wanted = other_name, dtype
     return f"Insert a Cast to {wanted} before {name!r}."
+
+
+def keeps_more(dtype: str, wanted: str) -> bool:
+    """Whether casting ``dtype`` to ``wanted`` loses less than the other way round.
+
+    >>> keeps_more("int64", "float64"), keeps_more("float64", "int64")
+    (True, False)
+    """
+    is_exact = np.can_cast(numpy_dtype(dtype), numpy_dtype(wanted), "safe")
+    return is_exact or (wanted in FLOATS and dtype not in FLOATS)
 
 
 def _any_of(dtypes: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.errors import ShapeError
+from nodeflow.errors import DtypeError, ShapeError
 from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.graph import Tensor
 from nodeflow.graph.op import Sample
@@ -36,15 +36,21 @@ class Attention(Composed):
     doc = (
         "softmax(query @ key^T * scale) @ value: each query gets a mean of the values.\n\nquery "
         "(..., m, d), key (..., n, d) and value (..., n, e) give (..., m, e); leading axes "
-        "broadcast, such as batch and heads. scale is 1 / sqrt(d) if not given. Where the mask is "
-        "false, or with `causal` for keys after the query's own position, nothing is taken; a "
-        "query without any key gets the mean of all. Vaswani and others, 2017."
+        "broadcast, such as batch and heads. scale is 1 / sqrt(d) if not given. A float mask is "
+        "added to the scores. Where a bool mask is false, or with `causal` for keys after the "
+        "query's own position, nothing is taken; a query without any key gets the mean of all. "
+        "Vaswani and others, 2017."
     )
     inputs = (
         Port("query", "Queries.", FLOATS, "T"),
         Port("key", "Keys.", FLOATS, "T"),
         Port("value", "Values.", FLOATS, "T"),
-        Port("mask", "True where a query may see a key.", BOOL, optional=True),
+        Port(
+            "mask",
+            "True where a query may see a key, or floats that are added to the scores.",
+            (*BOOL, *FLOATS),
+            optional=True,
+        ),
     )
     attrs = (
         Attr("causal", "bool", False, "Queries see no later keys."),
@@ -70,6 +76,13 @@ class Attention(Composed):
         if len(types) > 3:
             scores = query.with_shape((*lead, query.shape[-2], key.shape[-2]))
             check_broadcast("mask", types[3], scores)
+            if types[3].is_float and types[3].dtype != query.dtype:
+                raise DtypeError(
+                    f"'mask' is {types[3].dtype} but 'query' is {query.dtype}; "
+                    "nodeflow does not cast silently",
+                    port="mask",
+                    hint=f"Insert a Cast to {query.dtype}.",
+                )
         lead = broadcast_shapes(lead, value.shape[:-2])
         return query.with_shape((*lead, query.shape[-2], value.shape[-1]))
 
@@ -77,7 +90,9 @@ class Attention(Composed):
         query, key, value = inputs[:3]
         scores = F.matmul(query, key, transpose_y=True) * _scale(query, attrs["scale"])
         if len(inputs) > 3:
-            scores = F.where(inputs[3], scores, NEVER)
+            mask = inputs[3]
+            added = mask.type.is_float
+            scores = scores + mask if added else F.where(mask, scores, NEVER)
         if attrs["causal"]:
             own = F.expand_dims(F.positions(query, axis=-2), axis=1)
             scores = F.where(own >= F.positions(key, axis=-2), scores, NEVER)
@@ -94,6 +109,7 @@ class Attention(Composed):
             yield Sample(arrays, {"causal": True, "scale": 0.5}, smooth=dtype == "float64")
         mask = np.array([[True, False, True, True], [False, False, False, False]])
         yield Sample((*arrays, mask), smooth=True)
+        yield Sample((*arrays, values((2, 4), start=3)), smooth=True)
         q, k, v = values((2, 1, 3, 4)), values((3, 2, 4), start=5), values((2, 1, 2, 1), start=3)
         yield Sample((q, k, v), smooth=True)
         yield Sample((values((0, 3)), values((4, 3)), values((4, 5))), smooth=True)

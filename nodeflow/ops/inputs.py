@@ -174,7 +174,7 @@ class Variable(Op):
             "seed",
             "int",
             None,
-            "Seed of its own for the initializer; none is the run's.",
+            "Own seed of the initializer; none is same as training.",
             optional=True,
         ),
     )

@@ -22,7 +22,7 @@ from nodeflow.ops.inputs import full_shape
 
 SHAPE = Attr("shape", "shape", (2, 3), "Sizes.")
 DTYPE = Attr("dtype", "dtype", "float32", "Data type.", choices=FLOATS)
-SEED = Attr("seed", "int", None, "Own seed; none is the run's.", optional=True)
+SEED = Attr("seed", "int", None, "Own seed; none is same as training.", optional=True)
 
 TRUNCATED_DEVIATION = 0.87962566103423978
 """Standard deviation of a normal distribution cut at 2 deviations."""

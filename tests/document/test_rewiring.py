@@ -201,6 +201,30 @@ def test_a_cast_is_offered_for_another_dtype(chain):
 
 
 @pytest.mark.parametrize(
+    ("here", "there", "titles"),
+    [
+        ("float64", "int64", ["Insert Cast to float64 before x", "Insert Cast to int64"]),
+        ("int64", "int32", ["Insert Cast to int64 before x", "Insert Cast to int32"]),
+        ("int32", "int64", ["Insert Cast to int64"]),
+        ("float32", "float64", ["Insert Cast to float64"]),
+    ],
+)
+def test_the_cast_that_loses_less_is_offered_first(here, there, titles):
+    doc = Document()
+    given = commands.add_node(doc, "placeholder", (0, 0), "g", {"dtype": here, "shape": [2]})
+    beside = commands.add_node(doc, "placeholder", (0, 0), "b", {"dtype": there, "shape": [2]})
+    add = commands.add_node(doc, "add", (0, 0), "add")
+    commands.connect(doc, beside, "out", add, "x")
+    assert offers(doc, given, add, "y") == titles
+    wire, before = Wire(given, "out", add, "y"), flow.dumps(doc)
+    for offer in conversions.conversions(doc, Analysis(doc), wire):
+        conversions.insert_conversion(doc, offer, wire, (0, 0))
+        kind = Analysis(doc).type_of(add, "out")
+        assert kind is not None and kind.dtype == offer.type.dtype
+        assert steps_back(doc, before)
+
+
+@pytest.mark.parametrize(
     ("shape", "title"),
     [
         ((3, 5), "Insert Transpose"),

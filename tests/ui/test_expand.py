@@ -19,7 +19,7 @@ from nodeflow.resources import example
 from nodeflow.ui.inspector.panel import DerivedPage, NodePage
 
 LEFT = Qt.MouseButton.LeftButton
-LOCKED = "derived from train: Unpack to edit"
+LOCKED = "generated from train: Unpack to edit"
 
 
 class ThreadClient:
@@ -123,7 +123,7 @@ def test_a_double_click_goes_inside_and_several_ways_lead_back(window, qtbot, wa
     inside = window.pages.expansion.canvas
     assert window.pages.is_inside and inside.isVisible() and not canvas.isVisible()
     assert window.pages.expansion.path.text == "linear_regression ▸ train"
-    assert "19 derived nodes" in window.pages.expansion.path.facts.text()
+    assert "19 generated nodes" in window.pages.expansion.path.facts.text()
     assert inside.document.node_named("train/slope/assign") is not None
     assert inside.viewport.camera.scale >= 0.4, "what is seen first can be read"
     press(qtbot, window, way)

@@ -400,7 +400,7 @@ def test_json_errors_name_the_column():
         ("adam", "clip_value", "no limit"),
         ("adam", "clip_norm", "no limit"),
         ("adam", "average_decay", "off"),
-        ("dropout", "seed", "the run's"),
+        ("dropout", "seed", "same as training"),
         ("max_pool2d", "strides", "their size"),
         ("attention", "scale", "1 / sqrt(d)"),
         ("transpose", "perm", "automatic"),

@@ -406,7 +406,7 @@ def test_a_mistake_is_underlined_and_named(window, bar):
 def test_unknown_names_can_be_added(window, bar):
     QTest.keyClicks(bar.field, "a = (b + c) * (c + 2)")
     bar.check()
-    assert bar._offer.text() == "Add b, c as"
+    assert bar._offer.text() == "Add b and c as"
     bar.declare_buttons["variable"].click()
     document = window.workspace.document
     assert document.node_named("b").op == document.node_named("c").op == "variable"

@@ -129,7 +129,7 @@ def test_a_second_train_while_training_is_explained(mnist, engine, qtbot):
     engine.begin_training()
     qtbot.waitUntil(lambda: mnist.link.state == "training")
     mnist.actions_.trigger("train")
-    assert "going on" in mnist.info.text and mnist.info.button.text() == "Stop"
+    assert "is running" in mnist.info.text and mnist.info.button.text() == "Stop"
 
 
 def test_a_failed_training_names_the_node(mnist, engine, qtbot):

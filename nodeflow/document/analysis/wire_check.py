@@ -26,7 +26,7 @@ from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import OUTPUTS, SUBGRAPH, NodeRecord, Wire
 from nodeflow.errors import AttributeProblem, MissingInput, NodeflowError, suggest
 from nodeflow.graph.declaration import NodeDeclaration
-from nodeflow.graph.infer import infer_types
+from nodeflow.graph.infer import infer_types, keeps_more
 from nodeflow.graph.types import TensorType
 
 _TAKE_ALL = (REROUTE, SUBGRAPH, OUTPUTS)
@@ -227,10 +227,13 @@ def _dtype_mismatch(
         other = wired.get(name)
         same_group = declared.group is not None and op.input_port(index).group == declared.group
         if name != port and same_group and other is not None and other.dtype != given.dtype:
+            hint = f"Insert a Cast to {other.dtype} between them."
+            if keeps_more(other.dtype, given.dtype):
+                hint = f"Insert a Cast to {given.dtype} before `{name}`."
             return Verdict(
                 False,
                 f"`{port}` would be {given.dtype} and `{name}` is {other.dtype}",
-                f"Insert a Cast to {other.dtype} between them.",
+                hint,
                 other.dtype,
             )
     return None

@@ -47,7 +47,7 @@ class Expansion(Document):
     def __init__(self, owner: str) -> None:
         super().__init__()
         self.owner = owner
-        self.locked = f"derived from {owner}: Unpack to edit"
+        self.locked = f"generated from {owner}: Unpack to edit"
         self.outer_ids: dict[str, str] = {}
         self.outer = self.outer_ids.keys()
         self.types: dict[str, dict[str, TensorType]] = {}
@@ -291,12 +291,13 @@ def _check_reach(
             where = _to_unpack(doc, path, ids.get(tensor.node, ""))
             what = "in another subgraph" if ids.get(tensor.node, "").startswith(path) else "outside"
             raise DocumentError(
-                f"its derived nodes use {tensor.name}, which is {what}",
+                f"its generated nodes use {tensor.name}, which is {what}",
                 node=macro.name,
                 hint=f"Unpack the subgraph {where} first." if where else None,
             )
         raise DocumentError(
-            f"its derived nodes use {tensor.name}, which {tensor.node.derived_from} derives",
+            f"its generated nodes use {tensor.name}, which is generated from "
+            f"{tensor.node.derived_from}",
             node=macro.name,
             hint=f"Unpack {tensor.node.derived_from} first.",
         )

@@ -64,7 +64,7 @@ def _wires(node: Node, node_id: str, ids: dict[Node, str]) -> list[Wire]:
         source = tensor.node
         if source not in ids:
             raise DocumentError(
-                f"its input {tensor.name} was derived by {source.derived_from}",
+                f"its input {tensor.name} was generated from {source.derived_from}",
                 node=node.name,
                 port=node.op.input_name(index),
                 hint="Take the gradient with a gradients node of its own.",

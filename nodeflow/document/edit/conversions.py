@@ -14,14 +14,14 @@ from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.dataset_node import DATASET
 from nodeflow.document.analysis.declarations import declaration
 from nodeflow.document.analysis.plain_declaration import plain_declaration
-from nodeflow.document.analysis.port_names import FEED
+from nodeflow.document.analysis.port_names import FEED, input_names
 from nodeflow.document.analysis.wire_check import Verdict, check_type, check_wire
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.give_shape import GiveShape, shapes_for_wire
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import NodeRecord, Wire
 from nodeflow.errors import NodeflowError
-from nodeflow.graph.infer import infer_types
+from nodeflow.graph.infer import infer_types, keeps_more
 from nodeflow.graph.types import TensorType
 
 Step = tuple[str, dict[str, Any]]
@@ -32,15 +32,21 @@ GAP = 224.0
 
 @dataclass(frozen=True)
 class Conversion:
-    """An op, or a cast and an op, that makes a value fit, and the resulting type."""
+    """An op, or a cast and an op, that makes a value fit, and the resulting type.
+
+    `port` is the other in-port of the target whose wire is converted instead, so that the refused
+    wire fits as it is; empty where the refused wire is converted.
+    """
 
     steps: tuple[Step, ...]
     type: TensorType
+    port: str = ""
 
     @property
     def title(self) -> str:
         """The text for the user: `Insert Cast to float32 and Transpose`."""
-        return f"Insert {' and '.join(map(_title, self.steps))}"
+        title = f"Insert {' and '.join(map(_title, self.steps))}"
+        return f"{title} before {self.port}" if self.port else title
 
 
 _TITLES = {
@@ -87,10 +93,11 @@ def _conversions(
         return []
     before: tuple[Step, ...] = ()
     if cast is not None:
+        beside = _cast_beside(doc, analysis, wire, given.dtype)
         before = (("cast", {"dtype": cast}),)
         given = TensorType(cast, given.shape)
         if check_type(doc, analysis, given, target, wire.target_port) is None:
-            return [Conversion(before, given)]
+            return [*beside, Conversion(before, given)]
     for candidates in (_candidates(given), _less_likely(given)):
         found: dict[TensorType, Conversion] = {}
         for op, attrs in candidates:
@@ -102,6 +109,28 @@ def _conversions(
         if found:
             return list(found.values())
     return []
+
+
+def _cast_beside(doc: Document, analysis: Analysis, wire: Wire, dtype: str) -> list[Conversion]:
+    """A cast of the one other input that stands against the wire, where that loses less."""
+    target = doc.nodes[wire.target]
+    op = declaration(target, doc)
+    into = {w.target_port: w for w in doc.wires_into(target.id)}
+    names = input_names(op.inputs, [*into, wire.target_port]) if op is not None else []
+    if op is None or wire.target_port not in names:
+        return []
+    declared = op.input_port(names.index(wire.target_port))
+    found: list[Conversion] = []
+    for index, name in enumerate(names):
+        given = analysis.type_of(target.id, name) if name in into else None
+        same_group = declared.group is not None and op.input_port(index).group == declared.group
+        if name == wire.target_port or given is None or not same_group or given.dtype == dtype:
+            continue
+        if not keeps_more(given.dtype, dtype):
+            return []
+        made = TensorType(dtype, given.shape)
+        found.append(Conversion((("cast", {"dtype": dtype}),), made, name))
+    return found if len(found) == 1 else []
 
 
 def advised(doc: Document, analysis: Analysis, wire: Wire, verdict: Verdict) -> Verdict:
@@ -177,7 +206,7 @@ def _applied(op_id: str, attrs: dict[str, Any], given: TensorType) -> TensorType
 
 def offer_label(doc: Document, found: Offer, wire: Wire) -> str:
     """Returns the text of the undo step."""
-    if isinstance(found, GiveShape):
+    if isinstance(found, GiveShape) or found.port:
         return found.title
     return f"{found.title} before {doc.node(wire.target).name}"
 
@@ -201,6 +230,13 @@ def insert_conversion(
     with doc.transaction(offer_label(doc, found, wire)):
         if picked is not None and picked != wire.key:
             commands.disconnect(doc, picked)
+        refused = wire
+        if isinstance(found, Conversion) and found.port:
+            if (wire.target, found.port) not in doc.wires:
+                commands.connect(doc, *wire)  # the wire that stood against it was picked up
+                return []
+            wire = converted_wire(doc, found, wire)
+            commands.disconnect(doc, wire.key)
         source, source_port = wire.source, wire.source_port
         if isinstance(found, GiveShape):
             found.apply(doc)
@@ -213,4 +249,12 @@ def insert_conversion(
             new.append(node)
         if doc.wires.get(wire.key) != (source, source_port, *wire.key):
             commands.connect(doc, source, source_port, wire.target, wire.target_port)
+        if refused is not wire:
+            commands.connect(doc, refused.source, refused.source_port, *refused.key)
     return new
+
+
+def converted_wire(doc: Document, found: Offer, wire: Wire) -> Wire:
+    """The wire that a conversion goes into: the refused one, or that of another port."""
+    beside = isinstance(found, Conversion) and found.port
+    return doc.wires.get((wire.target, beside), wire) if beside else wire

@@ -31,7 +31,7 @@ log = logging.getLogger("nodeflow")
 
 OPTIMIZER = "gradient_descent"
 NOTHING_RUNS = Blocked(
-    "The subgraph is shown by itself, not inside an instance: nothing in it runs."
+    "This subgraph is shown by itself, not inside an instance, so nothing in it runs."
 )
 FEW = 200
 """All values of a document with at most so many nodes are live; of a larger one those in sight."""
@@ -130,7 +130,7 @@ class RunController(QObject):
 
     def _run_to_blocked(self) -> Blocked | None:
         if len(self._workspace.selection) != 1:
-            return Blocked("Select one node: it is computed, with all that it needs.")
+            return Blocked("Select one node to compute it and what it depends on.")
         if self._workspace.is_apart:
             return NOTHING_RUNS
         return self._run_blocked()
@@ -140,7 +140,7 @@ class RunController(QObject):
         self.target = record.id
         self._dim()
         self._start(tuple(self._names_of(record)))
-        text = f"Only what {record.name} needs was computed; the rest is dimmed."
+        text = f"Computed {record.name} and what it depends on; the rest is dimmed."
         self._messages.show(text, "info", "undim", "Show everything")
 
     def _undim(self) -> None:
@@ -165,7 +165,7 @@ class RunController(QObject):
     def _train_blocked(self) -> Blocked | None:
         found = self._workspace.optimizers
         if not found:
-            return Blocked("Training needs an optimizer, wired to the loss.", "add_optimizer")
+            return Blocked("To train, connect an optimizer to the loss.", "add_optimizer")
         broken = [path for path in found if path.split("/")[0] in self._broken()]
         if broken:
             name = scoped_name(self._workspace.root, min(broken))
@@ -176,11 +176,11 @@ class RunController(QObject):
     def _continue_blocked(self) -> Blocked | None:
         blocked = self._train_blocked()
         if blocked is None and not self._link.has_trained:
-            return Blocked("Nothing is trained yet, so there is nothing to train on from.", "train")
+            return Blocked("No trained weights to continue from.", "train")
         return blocked
 
     def _pause_blocked(self) -> Blocked | None:
-        return None if self._link.is_training else Blocked("No training is going on.")
+        return None if self._link.is_training else Blocked("No training is running.")
 
     def _pause(self) -> None:
         if self._link.state == "paused":
@@ -192,8 +192,8 @@ class RunController(QObject):
         if self._link.state == "paused":
             return None
         if self._link.state == "training":
-            return Blocked("Pause first, then go on step by step.", "pause")
-        return Blocked("No training is going on.")
+            return Blocked("Pause first, then go step by step.", "pause")
+        return Blocked("No training is running.")
 
     def _stop_blocked(self) -> Blocked | None:
         if self._link.is_training or self._link.state == "running":
@@ -248,7 +248,7 @@ class RunController(QObject):
 
     def _busy(self) -> Blocked | None:
         if self._link.is_training:
-            return Blocked("A training is going on.", "stop")
+            return Blocked("A training is running.", "stop")
         return None
 
     def _start(self, names: tuple[str, ...] | None) -> None:

@@ -13,12 +13,12 @@ EXAMPLES = {
     "linear_regression": ("Linear regression", "A line learns to lie among points"),
     "regression": ("Nonlinear regression", "A small network learns a curve"),
     "spirals": ("Two spirals", "A network separates what no line can"),
-    "mnist": ("Handwritten digits", "784-300-10, gradient descent: 98 %"),
+    "mnist": ("Handwritten digits", "784-300-10 net: 98 % with all of MNIST, 95 % with the sample"),
     "mnist_adam": ("Handwritten digits, with Adam", "Softmax cross-entropy on logits, and Adam"),
     "mnist_cnn": ("Digits by convolution", "Look at the filters it learns: 99 %"),
     "lstm": ("Reading row by row", "An LSTM sees a digit as a sequence"),
     "autoencoder": ("Autoencoder", "Watch blurs become digits again"),
-    "word2vec": ("Words by their company", "word2vec: like words gather in blocks"),
+    "word2vec": ("Word embeddings", "word2vec groups similar words"),
 }
 """Title and what to look at, in the order to learn from; others follow."""
 

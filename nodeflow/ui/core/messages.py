@@ -3,12 +3,27 @@ canvas."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QObject, Signal
 
 
 def plain(message: str) -> str:
     """A message without the backticks that set names apart in a terminal."""
     return message.replace("`", "")
+
+
+def listed(names: Sequence[str], most: int = 4) -> str:
+    """Names as people list them.
+
+    >>> listed(["x", "y", "z"])
+    'x, y and z'
+    >>> listed(["a", "b", "c", "d"], most=2)
+    'a, b and 2 more'
+    """
+    if len(names) > most:
+        return f"{', '.join(names[:most])} and {len(names) - most} more"
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
 
 
 class Messages(QObject):

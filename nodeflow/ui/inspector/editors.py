@@ -371,7 +371,7 @@ class ChoiceEditor(Editor):
 
 
 class InitializerEditor(Editor):
-    """None (the value counts), or an op that draws the first values, with its parameters."""
+    """A constant (use Value), or an op that draws the first values, with its parameters."""
 
     wide = True
 
@@ -379,7 +379,7 @@ class InitializerEditor(Editor):
         super().__init__(attr, theme)
         self._value: dict[str, Any] | None = None
         self.field = QuietCombo()
-        self.field.addItem("None: the value counts", None)
+        self.field.addItem("Constant (use Value)", None)
         for op in initializers():
             self.field.addItem(op.title, op.id)
         self.field.activated.connect(self._on_chosen)

@@ -285,10 +285,10 @@ class DerivedPage(Page):
         section.rows.setSpacing(SPACE[1])
         section.add(label(document.owner, "title"))
         section.add(
-            label(_count(len(document.nodes) - len(document.outer), "derived node"), "muted")
+            label(_count(len(document.nodes) - len(document.outer), "generated node"), "muted")
         )
         self.body.addWidget(section)
-        self.body.addWidget(label(_ABOUT_DERIVED, "muted", wrap=True))
+        self.body.addWidget(label(_ABOUT_DERIVED.format(owner=document.owner), "muted", wrap=True))
         self.body.addWidget(label(_ABOUT_OUTER, "muted", wrap=True))
         self.body.addStretch(1)
 
@@ -296,11 +296,8 @@ class DerivedPage(Page):
         """Nothing here changes."""
 
 
-_ABOUT_DERIVED = (
-    "What it stands for: made anew whenever the graph is built, and run with it. Select a node to "
-    "see it; fetch it by its name. Unpack replaces the one node by all of these, to edit them."
-)
-_ABOUT_OUTER = "Dashed nodes are outside: what the derived ones read, and what they end in."
+_ABOUT_DERIVED = "These nodes are generated from {owner}. Unpack to edit them."
+_ABOUT_OUTER = "Dashed nodes live outside: the generated nodes read them or lead to them."
 
 
 class ManyPage(Page):

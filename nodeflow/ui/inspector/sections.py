@@ -20,10 +20,11 @@ from PySide6.QtWidgets import (
 
 from nodeflow.document.analysis import ports
 from nodeflow.document.analysis.dataset_node import DATASET, SOURCE
+from nodeflow.document.analysis.subgraph_interface import DEFINITION
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.fixes import Fix
 from nodeflow.document.model.problems import Problem
-from nodeflow.document.model.records import NodeRecord
+from nodeflow.document.model.records import SUBGRAPH, NodeRecord
 from nodeflow.errors import NodeflowError
 from nodeflow.graph.declaration import Attr, NodeDeclaration
 from nodeflow.ui.canvas.paint.op_icons import draw_op_icon, tile
@@ -92,7 +93,10 @@ class NameSection(QWidget):
         texts.setSpacing(SPACE[1])
         texts.addWidget(self.field)
         texts.addWidget(self._error)
-        texts.addWidget(ElidedLabel(f"{title}  ·  {op.category}" if op else title, "caption"))
+        words = [title, op.category] if op else [title]
+        if record.op == SUBGRAPH:
+            words = ["Subgraph", str(record.attrs.get(DEFINITION, ""))]
+        texts.addWidget(ElidedLabel("  ·  ".join(words), "caption"))
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACE[3])

@@ -130,7 +130,7 @@ class PortsEditor(Section):
 
 
 class SubgraphSection(Section):
-    """What an instance is of: the definition's name, how often it is used, and the actions.
+    """An instance's definition: its name, how often it is used, and the actions.
 
     ``action_requested(id)``: an action of the window.
     """
@@ -143,7 +143,7 @@ class SubgraphSection(Section):
         super().__init__("SUBGRAPH")
         self._workspace, self._definition = workspace, definition
         self.field = TextField(definition.scope, "Name of the subgraph")
-        self.field.setToolTip("What all its instances are of")
+        self.field.setToolTip("Name shared by all its instances")
         self.field.chosen.connect(self._rename)
         self._error = label("", "error", wrap=True)
         self._error.hide()
@@ -164,8 +164,8 @@ class SubgraphSection(Section):
 
     def refresh(self) -> None:
         count = len(instances_of(self._workspace.root, self._definition.scope))
-        alone = "Only this instance is of it." if count else "Nothing uses it yet."
-        self._uses.setText(alone if count < 2 else f"{count} instances follow its edits.")
+        alone = "Used once." if count else "Not used yet."
+        self._uses.setText(alone if count < 2 else f"{count} instances; edits change them all.")
         for editor in self.ports:
             editor.refresh()
 

@@ -41,14 +41,14 @@ class TrainingSection(Section):
             row.finished.connect(self._on_finished)
             self.setting_rows[setting.name] = row
             self.add(row)
-        self.add(label("MEASURED AFTER EACH EPOCH", "section"))
+        self.add(label("METRICS", "section"))
         self._metrics = QVBoxLayout()
         self._metrics.setSpacing(SPACE[1])
         holder = QWidget()
         holder.setLayout(self._metrics)
         self._metrics.setContentsMargins(0, 0, 0, 0)
         self.add(holder)
-        self.add_button = button("Measure another node", "link", self._on_add)
+        self.add_button = button("Add a metric", "link", self._on_add)
         self.add_button.setProperty("flush", "true")
         self.add(self.add_button)
         self.stopping = StoppingRows(workspace, theme, self._scalars)
@@ -95,11 +95,11 @@ class TrainingSection(Section):
 
     def _fill_metrics(self, metrics: list[dict[str, Any]]) -> None:
         clear(self._metrics)
-        self.add_button.setText("Measure another node" if metrics else "Measure a node")
+        self.add_button.setText("Add another metric" if metrics else "Add a metric")
         for index, metric in enumerate(metrics):
             self._metrics.addWidget(self._metric_row(index, metric))
         if not metrics:
-            self._metrics.addWidget(label("Nothing: only the loss is recorded.", "caption"))
+            self._metrics.addWidget(label("No metrics yet: only the loss is recorded.", "caption"))
 
     def _metric_row(self, index: int, metric: dict[str, Any]) -> QWidget:
         node, split = NodeCombo(self._measurable), QuietCombo()
@@ -112,7 +112,7 @@ class TrainingSection(Section):
         split.setCurrentIndex(max(0, split.findData(metric.get("split", "test"))))
         remove = QToolButton()
         remove.setIcon(icon("x", self._theme, "ink_muted", 14))
-        remove.setToolTip("Measure this no longer")
+        remove.setToolTip("Remove this metric")
         remove.setAccessibleName("Remove")
         for widget in (node, split, remove):
             widget.setProperty("metric", index)

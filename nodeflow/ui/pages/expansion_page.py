@@ -95,7 +95,7 @@ class ExpansionPage(QWidget):
             self.canvas.set_document(inner, analysis)
         self.inside.announce_last()
         count = len(inner.nodes) - len(inner.outer)
-        facts = f"{count} derived nodes, read-only: Unpack to edit them"
+        facts = f"{count} generated nodes, read-only: Unpack to edit them"
         self.path.show_path(outside, inner.owner, facts)
         self._names = tuple(_tensor_names(inner))
         self._timer.start(0)
@@ -103,7 +103,7 @@ class ExpansionPage(QWidget):
     def _make_canvas(self, inner: Expansion, analysis: Analysis) -> None:
         self.canvas = canvas = CanvasView(inner, analysis, self._themes.theme, keys=self._keys)
         self._themes.changed.connect(canvas.set_theme)
-        canvas.setAccessibleName("Derived nodes")
+        canvas.setAccessibleName("Generated nodes")
         canvas.selection.changed.connect(self.inside.select)
         canvas.signals.node_activated.connect(self._on_activated)
         canvas.signals.message.connect(self._messages.status_text)

@@ -43,11 +43,13 @@ SIDE_HEIGHT = 190
 class TrainingPanel(QWidget):
     """Shows one training at a time.
 
-    Signals: ``download_requested`` and ``download_cancelled`` by the buttons of the data notice.
+    Signals: ``download_requested`` and ``download_cancelled`` by the buttons of the data notice,
+    ``metric_requested`` by the link that stands in for metrics.
     """
 
     download_requested = Signal()
     download_cancelled = Signal()
+    metric_requested = Signal()
 
     def __init__(
         self, settings: Settings, themes: ThemeManager, parent: QWidget | None = None
@@ -78,7 +80,7 @@ class TrainingPanel(QWidget):
         texts = {
             "epoch": "Epoch",
             "step": "Step",
-            "speed": "Steps a second",
+            "speed": "Steps per second",
             "left": "Time left",
             "loss": "Loss, smoothed",
         }
@@ -164,6 +166,7 @@ class TrainingPanel(QWidget):
         layout.setSpacing(SPACE[4])
         self._metric_title = label("Metrics", "caption")
         self._metric_title.setTextFormat(Qt.TextFormat.RichText)
+        self._metric_title.linkActivated.connect(lambda _: self.metric_requested.emit())
         for plot, head in (
             (self.loss_plot, self._loss_head()),
             (self.metric_plot, _head(self._metric_title)),
@@ -374,10 +377,14 @@ class TrainingPanel(QWidget):
 
     def _no_metrics(self) -> str:
         if self.record.tables:
-            return "No metric that is a number is measured."
+            return "No metrics that are single numbers."
         if self.record.done is None and self.record.current_epoch() <= self.record.first_epoch:
             return "Metrics of each epoch"
-        return "No metric is measured. The inspector chooses them when nothing is selected."
+        return f"No metrics yet. {self._add_metric_link()}"
+
+    def _add_metric_link(self) -> str:
+        color = self._themes.theme.accent
+        return f"<a href='metric' style='color:{color}'>Add a metric</a>"
 
     def _on_smoothing(self, value: int) -> None:
         self._settings.smoothing = value / 100
@@ -403,6 +410,12 @@ def _size(count: int) -> str:
     return f"{count / 1e6:.1f} MB"
 
 
+def _show_metrics(context: PanelContext) -> None:
+    """Show the graph's training settings, where metrics are chosen."""
+    context.canvas.selection.select([])
+    context.show_panel("inspector")
+
+
 def _make(context: PanelContext) -> TrainingPanel:
     panel = TrainingPanel(context.settings, context.themes)
     panel.add_control(EarlyStoppingToggle(context.workspace))
@@ -417,6 +430,7 @@ def _make(context: PanelContext) -> TrainingPanel:
     link.state_changed.connect(panel.show_state)
     link.training.connect(panel.on_event)
     link.download.connect(panel.on_download)
+    panel.metric_requested.connect(partial(_show_metrics, context))
     panel.download_requested.connect(partial(context.actions.trigger, "fetch_data"))
     panel.download_cancelled.connect(link.cancel_download)
     context.workspace.replaced.connect(panel.reset)

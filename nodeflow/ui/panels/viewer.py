@@ -182,7 +182,11 @@ class ViewerPanel(QWidget):
         self.outputs.setVisible(len(self._names) > 1)
         self.array = None
         if not self._names:
-            self._say("Select a node to see its value." if len(ids) != 1 else "It has no value.")
+            self._say(
+                "Select a node to see its value."
+                if len(ids) != 1
+                else "Nothing to show for this node."
+            )
             return
         self._asked = None
         self._say(f"No value of {self.name} yet.")

@@ -33,7 +33,7 @@ HINTS = {
 
 @dataclass(frozen=True)
 class PictureOptions:
-    """``scale`` is in pixels a unit of the canvas and counts for PNG only."""
+    """``scale`` is in pixels per unit of the canvas and counts for PNG only."""
 
     suffix: str
     scale: float
@@ -91,7 +91,7 @@ class ExportDialog(QDialog):
             field.setAccessibleName(text)
             form.addRow(label(text), field)
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
-        self.buttons.addButton("Choose a place…", QDialogButtonBox.ButtonRole.AcceptRole)
+        self.buttons.addButton("Save…", QDialogButtonBox.ButtonRole.AcceptRole)
         self.buttons.accepted.connect(self.accept)
         self.buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
@@ -124,6 +124,6 @@ class ExportDialog(QDialog):
             return
         side = max(size.width(), size.height(), 1.0)
         scale = min(self.scale.value(), LARGEST_SIDE / side)
-        less = ", the most there is" if scale < self.scale.value() else ""
+        less = ", the largest possible" if scale < self.scale.value() else ""
         pixels = (round(size.width() * scale), round(size.height() * scale))
         self._size.setText(f"{pixels[0]} × {pixels[1]} pixels{less}")

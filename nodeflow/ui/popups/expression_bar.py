@@ -30,6 +30,7 @@ from nodeflow.graph.types import DTYPES
 from nodeflow.ops import REGISTRY
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.core import theme as themes
+from nodeflow.ui.core.messages import listed
 from nodeflow.ui.core.settings import Settings
 from nodeflow.ui.core.theme import SPACE, Theme, icon
 from nodeflow.ui.core.workspace import Workspace
@@ -291,7 +292,7 @@ class ExpressionBar(QFrame):
         self.field.update()
         self._offers.setVisible(bool(unknown))
         if unknown:
-            self._offer.setText(f"Add {_listed(unknown)} as")
+            self._offer.setText(f"Add {listed(unknown)} as")
             for kind, each in self.declare_buttons.items():
                 each.setText(f"{kind}s" if len(unknown) > 1 else kind)
         self.add_button.setEnabled(problem is None and bool(self.field.text().strip()))
@@ -424,8 +425,3 @@ class ExpressionBar(QFrame):
 def _sentence(problem: ExpressionError) -> str:
     text = f"{problem.message[:1].upper()}{problem.message[1:]}".rstrip(".")
     return f"{text}. {problem.hint}" if problem.hint else f"{text}."
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    shown = ", ".join(names[:6])
-    return shown if len(names) <= 6 else f"{shown} and {len(names) - 6} more"

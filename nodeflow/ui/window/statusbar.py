@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, QTimer, Signal, SignalInstance
 from PySide6.QtWidgets import QLabel, QStatusBar, QToolButton, QWidget
 
-from nodeflow.ui.core.messages import plain
+from nodeflow.ui.core.messages import listed, plain
 from nodeflow.ui.core.theme import Theme, icon
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import ElidedLabel
@@ -85,9 +85,9 @@ class StatusBar(QStatusBar):
 
     def show_waiting(self, names: tuple[str, ...]) -> None:
         """Placeholders that live values wait for."""
-        shown = ", ".join(names[:3]) + (" …" if len(names) > 3 else "")
-        self.waiting.setText(f"Live values wait for a feed of {shown}")
-        tip = "Give the placeholder a sample, or wire a dataset's column into its feed port."
+        shown = listed(names)
+        self.waiting.setText(f"{shown} {'has' if len(names) == 1 else 'have'} no data yet.")
+        tip = "Connect a dataset to feed, or set a sample value in the inspector."
         self.waiting.setToolTip(tip)
         self.waiting.setVisible(bool(names))
 

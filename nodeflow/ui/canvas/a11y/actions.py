@@ -72,7 +72,7 @@ class NodeActions(Actions):
             ),
             OPEN: AccessibleAction("Open", "Enter the node, or show its value", "", self._open),
             self.showMenuAction(): AccessibleAction(
-                "Menu", "What can be done with it", "Menu", self._menu
+                "Menu", "Menu for this item", "Menu", self._menu
             ),
         }
 

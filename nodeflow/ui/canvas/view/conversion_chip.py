@@ -10,7 +10,12 @@ from PySide6.QtGui import QKeyEvent, QPainter, QPen
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QWidget
 
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.conversions import Offer, insert_conversion, offer_label
+from nodeflow.document.edit.conversions import (
+    Offer,
+    converted_wire,
+    insert_conversion,
+    offer_label,
+)
 from nodeflow.document.model.records import Wire
 from nodeflow.ui.canvas.gestures.base import SNAP
 from nodeflow.ui.canvas.paint.renderer import Renderer
@@ -180,7 +185,7 @@ class ConversionOffers:
         """
         document = self._scene.document
         with document.transaction(offer_label(document, offer, wire)):
-            pos, step = self._positions(wire, len(offer.steps))
+            pos, step = self._positions(converted_wire(document, offer, wire), len(offer.steps))
             new = insert_conversion(document, offer, wire, pos, picked, step)
             for node in new:
                 commands.move(document, {node: free_position(self._scene, node)})

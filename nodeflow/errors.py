@@ -7,6 +7,40 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Any, Literal
+
+Surface = Literal["python", "cli", "window"]
+"""Where a text is read: in Python, on the command line, in the window."""
+
+
+class SurfaceText(str):
+    """A text, such as a hint, that names what to do in the terms of each surface.
+
+    As a string it is the text for Python; `said` picks those of the others.
+
+    >>> hint = SurfaceText("Call f().", cli="Use --f.", window="Choose Run > F.")
+    >>> hint, said(hint, "cli"), said("Plain.", "window")
+    ('Call f().', 'Use --f.', 'Plain.')
+    """
+
+    cli: str
+    window: str
+
+    def __new__(cls, python: str, *, cli: str | None = None, window: str) -> SurfaceText:
+        """``cli`` is as ``window`` if it is not given."""
+        text = super().__new__(cls, python)
+        text.cli, text.window = window if cli is None else cli, window
+        return text
+
+    def __getnewargs_ex__(self) -> tuple[tuple[str], dict[str, Any]]:
+        return (str(self),), {"cli": self.cli, "window": self.window}
+
+
+def said(text: str, surface: Surface) -> str:
+    """A text as a surface says it."""
+    if isinstance(text, SurfaceText) and surface != "python":
+        return text.cli if surface == "cli" else text.window
+    return str(text)
 
 
 class NodeflowError(Exception):
@@ -16,7 +50,7 @@ class NodeflowError(Exception):
         message: what is wrong: expected and actual.
         node: name of the node where it happened, if any.
         port: name of the port or attribute of that node, if any.
-        hint: how to fix it.
+        hint: how to fix it; a `SurfaceText` where that depends on where it is read.
     """
 
     def __init__(
@@ -47,14 +81,22 @@ class NodeflowError(Exception):
         return self.node or ""
 
     def __str__(self) -> str:
-        text = f"{self.where}: {self.message}" if self.where else self.message
-        if not self.hint:
-            return text
-        return f"{text.rstrip('.')}. {self.hint}"
+        return self.text("python")
+
+    def text(self, surface: Surface) -> str:
+        """Place, message and hint, in the terms of a surface."""
+        return full_text(self.where, self.message, self.hint, surface)
 
     def __reduce__(self) -> tuple:
         state = {"node": self.node, "port": self.port, "hint": self.hint}
         return _rebuild, (type(self), self.message, state)
+
+
+def full_text(where: str, message: str, hint: str | None, surface: Surface) -> str:
+    """Place, message and hint of an error or problem, in the terms of a surface."""
+    message = said(message, surface)
+    text = f"{where}: {message}" if where else message
+    return f"{text.rstrip('.')}. {said(hint, surface)}" if hint else text
 
 
 def _rebuild(cls: type[NodeflowError], message: str, state: dict) -> NodeflowError:

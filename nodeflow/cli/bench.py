@@ -13,7 +13,7 @@ from nodeflow.cli.load import load_task, open_session
 from nodeflow.cli.output import json_line
 from nodeflow.document.build.task import Task
 from nodeflow.engine.session import Session
-from nodeflow.errors import FetchError
+from nodeflow.errors import FetchError, said
 from nodeflow.train.control import Control
 from nodeflow.train.events import Steps
 from nodeflow.train.loop import train
@@ -27,7 +27,7 @@ def bench(arguments: argparse.Namespace, environment: Environment) -> None:
     """
     task = load_task(arguments, environment)
     for notice in task.notices():
-        environment.message(f"nodeflow: {notice}")
+        environment.message(f"nodeflow: {said(notice, 'cli')}")
     seed = task.build.settings.seed if arguments.seed is None else arguments.seed
     results = []
     with open_session(task, arguments, environment, seed) as session:

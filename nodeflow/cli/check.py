@@ -9,7 +9,7 @@ from nodeflow.cli.load import load_document
 from nodeflow.cli.output import json_line
 from nodeflow.document.build.build import build
 from nodeflow.document.model.problems import Problem
-from nodeflow.errors import FileProblem
+from nodeflow.errors import FileProblem, said
 
 
 def check(arguments: argparse.Namespace, environment: Environment) -> int:
@@ -41,7 +41,7 @@ def _problems(file: str, arguments: argparse.Namespace, environment: Environment
 def _print(file: str, problems: list[Problem], environment: Environment) -> None:
     shown = [p for p in problems if p.severity != "info"]
     for problem in shown:
-        text = str(problem).removeprefix(f"{environment.path(file)}: ")
+        text = problem.text("cli").removeprefix(f"{environment.path(file)}: ")
         environment.print(f"{file}: {problem.severity}: {text}")
     if not shown:
         environment.print(f"{file}: no problems")
@@ -54,5 +54,5 @@ def _json(problem: Problem) -> dict[str, str | None]:
         "severity": problem.severity,
         "kind": problem.kind,
         "message": problem.message,
-        "hint": problem.hint,
+        "hint": said(problem.hint, "cli") if problem.hint else None,
     }

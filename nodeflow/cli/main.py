@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None, environment: Environment | None = No
     except SystemExit as error:
         return error.code if isinstance(error.code, int) else SYNTAX
     except NodeflowError as error:
-        environment.message(f"nodeflow: {error}")
+        environment.message(f"nodeflow: {error.text('cli')}")
         return getattr(error, "exit_code", PROBLEM)
     except KeyboardInterrupt:
         environment.message("nodeflow: interrupted")

@@ -7,7 +7,7 @@ import argparse
 from nodeflow.cli.environment import Environment
 from nodeflow.cli.load import load_task, open_session
 from nodeflow.cli.output import json_line, value_text, write_trace
-from nodeflow.errors import FetchError
+from nodeflow.errors import FetchError, said
 from nodeflow.train.weights import check_writable
 
 
@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace, environment: Environment) -> None:
         seed = task.build.settings.seed
     feeds = task.feeds(fetches, arguments.split)
     for notice in task.notices():
-        environment.message(f"nodeflow: {notice}")
+        environment.message(f"nodeflow: {said(notice, 'cli')}")
     with open_session(task, arguments, environment, seed) as session:
         if arguments.explain:
             environment.print(session.explain(fetches, feeds))

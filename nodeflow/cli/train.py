@@ -13,6 +13,7 @@ from nodeflow.cli.load import load_task, open_session
 from nodeflow.cli.output import duration, json_line, number, plural, value_text, write_trace
 from nodeflow.cli.progress import Progress
 from nodeflow.engine.session import Session
+from nodeflow.errors import said
 from nodeflow.train.control import Control
 from nodeflow.train.events import Done, Epoch, Event, Started, Steps, as_json
 from nodeflow.train.loop import explain, profile
@@ -33,7 +34,7 @@ def train(arguments: argparse.Namespace, environment: Environment) -> int:
     for written in filter(None, (arguments.save_weights, arguments.profile)):
         check_writable(environment.path(written))  # fail now, not after an hour of training
     for notice in task.notices():
-        environment.message(f"nodeflow: {notice}")
+        environment.message(f"nodeflow: {said(notice, 'cli')}")
     control = Control()
     with (
         open_session(task, arguments, environment, training.seed) as session,

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from nodeflow.data.errors import DataFormatError
+from nodeflow.errors import SurfaceText
 
 UNSIGNED_BYTE = 8
 GZIP_MAGIC = b"\x1f\x8b"
@@ -56,5 +57,9 @@ def _unpack(raw: bytes, path: Path) -> bytes:
 def _damaged(path: Path, why: str) -> DataFormatError:
     return DataFormatError(
         f"{path} is damaged: {why}",
-        hint="Delete it and run: nodeflow data fetch mnist",
+        hint=SurfaceText(
+            "Delete it and run: nodeflow data fetch mnist",
+            cli="Delete it and run: nodeflow data fetch mnist",
+            window="Delete it and choose Run > Download the full MNIST.",
+        ),
     )

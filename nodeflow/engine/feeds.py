@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.errors import FeedError, LiteralError, MissingFeed
+from nodeflow.errors import FeedError, LiteralError, MissingFeed, SurfaceText
 from nodeflow.graph.graph import Graph, Node, Tensor
 from nodeflow.graph.types import TensorType, compatible, literal, shape_text
 
@@ -72,12 +72,18 @@ def _misfit(tensor: Tensor, came: str, hint: str) -> FeedError:
 
 
 def _cast_hint(tensor: Tensor) -> str:
-    return f'Convert it first: array.astype("{tensor.dtype}").'
+    return SurfaceText(
+        f'Convert it first: array.astype("{tensor.dtype}").',
+        window=f"Give values of {tensor.dtype}, or set the placeholder's dtype.",
+    )
 
 
 def _shape_hint(expected: TensorType, shape: tuple[int, ...]) -> str:
     if len(shape) + 1 == expected.rank:
-        return "A dimension is missing; array[None] adds one in front."
+        return SurfaceText(
+            "A dimension is missing; array[None] adds one in front.",
+            window="A dimension is missing; one more pair of brackets adds one in front.",
+        )
     if len(shape) != expected.rank:
         return f"It needs {expected.rank} dimensions."
     axis = next(i for i, (d, n) in enumerate(zip(expected.shape, shape)) if d not in (None, n))
@@ -100,8 +106,16 @@ def missing_feed(placeholder: Tensor) -> MissingFeed:
     return MissingFeed(
         f"nothing is fed to this placeholder, which takes {placeholder.type}",
         node=name,
-        hint=f"Feed it: session.run(..., {{{name!r}: {_example(placeholder.type)}}}), "
-        f"--feed {name}=VALUE, or set its sample.",
+        hint=feed_hint(name, placeholder.type),
+    )
+
+
+def feed_hint(name: str, kind: TensorType) -> SurfaceText:
+    """How to give a placeholder of this type a value."""
+    return SurfaceText(
+        f"Feed it: session.run(..., {{{name!r}: {_example(kind)}}}), or set its sample.",
+        cli=f"Feed it with --feed {name}=VALUE, or set its sample.",
+        window="Connect a dataset to its feed port, or set its sample value.",
     )
 
 

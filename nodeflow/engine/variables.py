@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from nodeflow.engine.feeds import as_array
-from nodeflow.errors import NotInitialized, UnknownName, suggest
+from nodeflow.errors import NotInitialized, SurfaceText, UnknownName, suggest
 from nodeflow.graph.graph import Graph, Node
 
 
@@ -70,7 +70,11 @@ class Variables(MutableMapping[str, np.ndarray]):
             raise NotInitialized(
                 "this variable has no value yet",
                 node=node.name,
-                hint="Call session.initialize() first, or load weights.",
+                hint=SurfaceText(
+                    "Call session.initialize() first, or load weights.",
+                    cli="Save weights with train --save-weights, or use --init.",
+                    window="Choose Run > Initialise variables, or load weights.",
+                ),
             ) from None
 
     def held(self, node: Node) -> np.ndarray | None:

@@ -346,7 +346,7 @@ class Evaluator:
             if moves or still:
                 self._add_preview(result, name, tensor, step if moves else None)
         for node, error in self._run.failures.items():
-            text = str(error) if node.op.id == "placeholder" else error.message
+            text = error.text("window") if node.op.id == "placeholder" else error.message
             result.values[node.name] = Preview("error", text=text)
         result.missing = tuple(sorted(node.name for node in self._run.unfed))
         result.notices = self.task.notices()
@@ -525,7 +525,7 @@ class Evaluator:
     def _failed_node(self, error: NodeflowError, result: Evaluation) -> Node | None:
         """Records the error at its node; returns None if it names none."""
         if error.node is None or error.node not in self.task.graph:
-            result.values[error.node or ""] = Preview("error", text=str(error))
+            result.values[error.node or ""] = Preview("error", text=error.text("window"))
             return None
         node = self.task.graph.node(error.node)
         if not isinstance(error, MissingFeed):

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from nodeflow.engine.events import CompileFailure
-from nodeflow.errors import NodeflowError
+from nodeflow.errors import NodeflowError, Surface
 from nodeflow.train.events import Event
 
 # ---- values ---------------------------------------------------------------------------------
@@ -86,7 +86,12 @@ class ErrorData:
         return cls(type(error).__name__, f"{type(error).__name__}: {error}", details=details)
 
     def __str__(self) -> str:
-        return str(NodeflowError(self.message, node=self.node, port=self.port, hint=self.hint))
+        return self.text("python")
+
+    def text(self, surface: Surface) -> str:
+        """Place, message and hint, in the terms of a surface."""
+        error = NodeflowError(self.message, node=self.node, port=self.port, hint=self.hint)
+        return error.text(surface)
 
 
 # ---- requests of the window -----------------------------------------------------------------

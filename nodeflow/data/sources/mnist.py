@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import os
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +21,7 @@ from nodeflow.data.errors import DataFormatError, DataNotFound
 from nodeflow.data.idx import read_idx
 from nodeflow.data.source import Location, Published, RemoteFile, Source
 from nodeflow.engine.columns import Column
+from nodeflow.errors import SurfaceText
 from nodeflow.graph.declaration import Attr
 from nodeflow.graph.types import TensorType
 from nodeflow.paths import DATA_VARIABLE, cache_folder, folder_named_by
@@ -72,7 +74,7 @@ SIDE = 28
 PIXELS = SIDE * SIDE
 VALIDATION = 5000
 EMBEDDED_EDGES = (0, 4000, 4500, 5000)
-FETCH_HINT = "Download the full 70 000 with: nodeflow data fetch mnist"
+FETCH = "nodeflow data fetch mnist"
 
 
 @dataclass(frozen=True)
@@ -259,16 +261,21 @@ def _embedded_arrays() -> Arrays:
     return dict(zip(("train", "validation", "test"), parts, strict=True))
 
 
-def _notice(data_dir: str | os.PathLike | None) -> str:
+def _notice(data_dir: str | os.PathLike | None) -> SurfaceText:
     """The notice that the embedded images are used, and which incomplete folders were skipped."""
-    text = "Using the 5 000 MNIST images that come with nodeflow (4 000 train, 500 validation, "
-    text += f"500 test). {FETCH_HINT}"
+    used = "Using the 5 000 MNIST images that come with nodeflow (4 000 train, 500 validation, "
+    used += "500 test)."
+    fetch = f"{used} Download the full 70 000 with: {FETCH}."
+    skipped = "".join(f" {text}." for text in _skipped(data_dir))
+    return SurfaceText(fetch + skipped, cli=fetch + skipped, window=used + skipped)
+
+
+def _skipped(data_dir: str | os.PathLike | None) -> Iterator[str]:
     for place in places(data_dir)[:-1]:
         if 0 < len(place.missing) < len(FILES):
-            text += f". {place.folder} is not complete: missing {', '.join(place.missing)}"
+            yield f"{place.folder} is not complete: missing {', '.join(place.missing)}"
         elif place.kind == DATA_VARIABLE:
-            text += f". {DATA_VARIABLE} is {place.folder}, which does not hold MNIST"
-    return text
+            yield f"{DATA_VARIABLE} is {place.folder}, which does not hold MNIST"
 
 
 SOURCE = Source(

@@ -10,6 +10,7 @@ from nodeflow.document.analysis.port_names import FEED
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.problems import Problem
 from nodeflow.document.model.records import NodeRecord, Wire
+from nodeflow.engine.feeds import feed_hint
 from nodeflow.errors import DtypeError, FeedError, MissingFeed, NodeflowError, ShapeError, suggest
 from nodeflow.graph.types import TensorType, compatible
 
@@ -37,7 +38,7 @@ def check_feed(
                 record.name,
                 FEED,
                 f"nothing feeds `{record.name}` ({declared})",
-                "Connect a dataset column to `feed`, set `sample`, or feed it at run time.",
+                feed_hint(record.name, declared),
                 severity="info",
                 kind=MissingFeed.__name__,
             )

@@ -416,7 +416,7 @@ def use_dataset(document: Document, choice: str) -> None:
         names = ", ".join(r.name for _, r in nodes)
         raise DataError(
             f"the graph has several data sets: {names}" if nodes else "the graph has no data set",
-            hint="Write NODE=SOURCE." if nodes else "Feed its placeholders with --feed.",
+            hint="Write NODE=SOURCE." if nodes else "Feed its placeholders instead.",
         )
     parse_source(source)
     with document.transaction(f"Use {source}"):

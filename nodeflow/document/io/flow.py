@@ -27,6 +27,7 @@ from nodeflow.document.io.validation import (
 )
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import (
+    DataFile,
     DuplicateId,
     FlowContent,
     FlowError,
@@ -39,6 +40,7 @@ from nodeflow.document.model.errors import (
 )
 from nodeflow.document.model.names import natural_key
 from nodeflow.document.model.records import ONLY, FrameRecord, Json, NodeRecord, Wire, compact_json
+from nodeflow.errors import SurfaceText
 
 FORMAT = "nodeflow"
 VERSION = 2
@@ -87,6 +89,10 @@ def definition_json(definition: Document) -> dict[str, Json]:
     return {**definition.subgraphs[definition.scope], **graph_json(definition)}
 
 
+DATA_ENDINGS = (".csv", ".tsv", ".npz", ".npy")
+"""What people try to open as a graph, though it holds data."""
+
+
 def loads(text: str, *, migrations: Mapping[int, Migration] = MIGRATIONS) -> Document:
     """Returns the document that a text describes, unmodified and without undo.
 
@@ -123,6 +129,16 @@ def load(path: str | Path) -> Document:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise FlowRead(f"cannot read {path}: {reason}") from error
+    if path.suffix.lower() in DATA_ENDINGS and not content.lstrip().startswith(b"{"):
+        raise DataFile(
+            f"{path} is a data file, not a graph",
+            hint=SurfaceText(
+                "Read it with numpy, or name it in a dataset node.",
+                cli=f"Use it in a graph: nodeflow run GRAPH.flow --dataset "
+                f"{path.suffix[1:].lower()}:{path.name}",
+                window="Drop it on the canvas to use it as a dataset.",
+            ),
+        )
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:

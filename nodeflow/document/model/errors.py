@@ -72,6 +72,10 @@ class NotNodeflow(FlowError):
     """JSON, but not a nodeflow document."""
 
 
+class DataFile(FlowError):
+    """A file of data, such as CSV, opened as a graph."""
+
+
 class NewerVersion(FlowError):
     """A file of a newer version than this program supports."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nodeflow.errors import NodeflowError
+from nodeflow.errors import NodeflowError, Surface, full_text
 
 _MISSING = ("MissingInput", "MissingShape")
 
@@ -34,10 +34,12 @@ class Problem:
         return "incomplete" if missing else self.severity
 
     def __str__(self) -> str:
+        return self.text("python")
+
+    def text(self, surface: Surface) -> str:
+        """Place, message and hint, in the terms of a surface."""
         where = f"{self.node}:{self.port}" if self.port and self.node else self.node
-        where = where or self.file
-        text = f"{where}: {self.message}" if where else self.message
-        return f"{text.rstrip('.')}. {self.hint}" if self.hint else text
+        return full_text(where or self.file, self.message, self.hint, surface)
 
     @classmethod
     def of(cls, error: NodeflowError, node: str, severity: str = "error") -> Problem:

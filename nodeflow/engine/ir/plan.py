@@ -12,10 +12,16 @@ from nodeflow.engine.ir.groups import Group
 from nodeflow.engine.ir.launches import Pointer
 from nodeflow.engine.ir.levels import Level, all_launches, work_of
 from nodeflow.engine.schedule.schedule import Schedule
-from nodeflow.errors import RunError
+from nodeflow.errors import RunError, SurfaceText
 from nodeflow.graph.graph import Node
 from nodeflow.graph.types import TensorType
 from nodeflow.ops.lowering import Lowering
+
+REFERENCE_HINT = SurfaceText(
+    "Run with tier='reference', and report this as a fault of nodeflow.",
+    cli="Run with --tier reference, and report this as a fault of nodeflow.",
+    window="Restart the engine (Run menu), and report this as a fault of nodeflow.",
+)
 
 SERIAL_NS = 4_000
 """Levels with less work than this stay on one thread: meeting the others costs about as much."""

@@ -28,7 +28,7 @@ from nodeflow.engine.ir.launches import (
     Pointer,
 )  # fmt: skip
 from nodeflow.engine.ir.levels import Level, LoopLevel, all_launches, work_of
-from nodeflow.engine.ir.plan import SERIAL_NS, Phase, Plan
+from nodeflow.engine.ir.plan import REFERENCE_HINT, SERIAL_NS, Phase, Plan
 from nodeflow.engine.kernels.base_kernels import base_sources
 from nodeflow.engine.runtime.program import Outcome, Program, ProgramBuilder
 from nodeflow.engine.runtime.program_timer import ProgramTimer
@@ -325,7 +325,7 @@ class CompiledPlan:
         self._interpreter.run(given, stream_of)
         raise RunError(
             f"a compiled kernel failed ({outcome.failure}), and the reference does not",
-            hint="Run with the reference tier, and report this as a fault of nodeflow.",
+            hint=REFERENCE_HINT,
         )
 
 

@@ -12,7 +12,7 @@ from nodeflow.engine.columns import Column
 from nodeflow.engine.interpreter import Interpreter
 from nodeflow.engine.ir.launches import KernelLaunch, Pointer, StepAddress
 from nodeflow.engine.ir.levels import Level, all_launches
-from nodeflow.engine.ir.plan import Phase, Plan
+from nodeflow.engine.ir.plan import REFERENCE_HINT, Phase, Plan
 from nodeflow.engine.kernels.base_kernels import RECORD, RECORD_KINDS
 from nodeflow.engine.plan.batch_input import FIRST, ORDER, gather_launch
 from nodeflow.engine.plan.plan import make_step_plan
@@ -180,5 +180,5 @@ class CompiledSteps:
         Interpreter(schedule, types).run(given, self.context.stream_of("", step))
         raise RunError(
             f"a compiled kernel failed ({failure}), and the reference does not",
-            hint="Run with the reference tier, and report this as a fault of nodeflow.",
+            hint=REFERENCE_HINT,
         )

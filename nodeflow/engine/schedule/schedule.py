@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from nodeflow.engine.gc_pause import uncollected
-from nodeflow.errors import AssignOrderError, FetchError, ShapeError
+from nodeflow.errors import AssignOrderError, FetchError, ShapeError, SurfaceText
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.infer import infer_types
 from nodeflow.graph.types import TensorType
@@ -229,7 +229,10 @@ class _Builder:
                     f"{first.name} and {second.name} both assign to {variable.name}, "
                     "and nothing says which comes first",
                     node=variable.name,
-                    hint="Put one under control_dependencies of the other.",
+                    hint=SurfaceText(
+                        "Put one under control_dependencies of the other.",
+                        window="Draw a wire from the done port of one to the other.",
+                    ),
                 )
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from PySide6.QtCore import QObject, QPoint, QPointF, Signal
 
 from nodeflow.errors import NodeflowError
+from nodeflow.ui.core.messages import sentence
 
 
 class CanvasSignals(QObject):
@@ -43,4 +44,4 @@ class CanvasSignals(QObject):
         try:
             yield
         except NodeflowError as error:
-            self.message.emit(str(error))
+            self.message.emit(sentence(error))

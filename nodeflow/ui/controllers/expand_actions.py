@@ -14,7 +14,7 @@ from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.controllers.run_controller import NOTHING_RUNS
-from nodeflow.ui.core.messages import Messages
+from nodeflow.ui.core.messages import Messages, sentence
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.pages.page_stack import PageStack
 
@@ -78,7 +78,7 @@ class ExpandActions(QObject):
             document, analysis = workspace.root, workspace.root_analysis
             new = unpack(document, path, base_dir=workspace.base_dir, analysis=analysis)
         except NodeflowError as error:
-            self._messages.show(str(error), "error")
+            self._messages.show(sentence(error), "error")
             return
         self._canvas.selection.select(new)
         self._canvas.viewport.fit(new)
@@ -126,7 +126,7 @@ class ExpandActions(QObject):
         try:
             self._pages.expansion.open(node_id, self._title())
         except NodeflowError as error:
-            self._messages.show(str(error), "error")
+            self._messages.show(sentence(error), "error")
             return
         self._pages.show_expansion()
 

@@ -28,7 +28,7 @@ from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.canvas.export_image import render_file
 from nodeflow.ui.core.engine_link import EngineLink
 from nodeflow.ui.core.example_titles import example_order, title_of
-from nodeflow.ui.core.messages import Messages
+from nodeflow.ui.core.messages import Messages, sentence
 from nodeflow.ui.core.settings import Settings
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.popups import dialogs
@@ -338,7 +338,7 @@ class FileController(QObject):
 
     def _on_journal_failure(self, error: NodeflowError) -> None:
         log.warning("%s", error)
-        self._messages.show_status(str(error))
+        self._messages.show_status(sentence(error))
 
     def _suggested_name(self) -> str:
         return self._example or "graph"

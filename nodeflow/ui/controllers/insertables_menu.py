@@ -29,7 +29,7 @@ from nodeflow.ui.actions.specs import SEPARATOR
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.controllers.placement import add_in_middle
 from nodeflow.ui.controllers.subgraph_actions import SubgraphActions
-from nodeflow.ui.core.messages import Messages
+from nodeflow.ui.core.messages import Messages, in_window, sentence
 from nodeflow.ui.core.theme import icon
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.workspace import Workspace
@@ -138,7 +138,7 @@ class InsertablesMenu(QObject):
                 return
             text, fix = f"{title}: {blocked.reason}", blocked.fix
         except NodeflowError as error:
-            text, fix = str(error), ""
+            text, fix = sentence(error), ""
         self._messages.show(text, "info", fix, "Show the node" if fix else "")
 
     # ---- placing and opening ----------------------------------------------------------------
@@ -190,7 +190,7 @@ class InsertablesMenu(QObject):
         try:
             check_definition(name)
         except NodeflowError as error:
-            return Row(name, error.hint or "", enabled=False, icon="pencil")
+            return Row(name, in_window(error.hint), enabled=False, icon="pencil")
         taken = name in self._workspace.root.subgraphs and name != old
         reason = "Another subgraph of the file is called so." if taken else ""
         return Row(name, reason, data=name, enabled=not taken, icon="pencil")

@@ -19,7 +19,7 @@ from nodeflow.ops.user import PLUGINS, make_folder, plugin_folder
 from nodeflow.ops.user.folder import choose_folder, is_named, new_file
 from nodeflow.paths import PLUGINS_VARIABLE
 from nodeflow.ui.actions.binding import Binding, Blocked
-from nodeflow.ui.core.messages import Messages
+from nodeflow.ui.core.messages import Messages, sentence
 
 SETTLE_MS = 120
 """Editors write a file in several steps; it is loaded when they are done."""
@@ -86,7 +86,7 @@ class PluginWatcher(QObject):
         try:
             folder = make_folder()
         except FileProblem as error:
-            self._messages.show(str(error), "error")
+            self._messages.show(sentence(error), "error")
             return
         self.load()
         self._show(folder)
@@ -119,7 +119,7 @@ class PluginWatcher(QObject):
         try:
             path = new_file(name)
         except FileProblem as error:
-            self._messages.show(str(error), "error")
+            self._messages.show(sentence(error), "error")
             return
         self.load()
         self._messages.show_status(
@@ -138,7 +138,7 @@ class PluginWatcher(QObject):
         try:
             choose_folder(folder)
         except FileProblem as error:
-            self._messages.show(str(error), "error")
+            self._messages.show(sentence(error), "error")
             return
         self.load()
         self._messages.show_status(f"Ops of your own come from {self.folder}")

@@ -16,6 +16,7 @@ from nodeflow.document.analysis.traversal import levels
 from nodeflow.document.edit import commands
 from nodeflow.document.model.problems import Problem
 from nodeflow.document.model.records import Change, NodeRecord
+from nodeflow.engine.feeds import feed_hint
 from nodeflow.host import protocol as p
 from nodeflow.train.events import Event, Hit
 from nodeflow.ui.actions.action_set import ActionSet
@@ -23,7 +24,7 @@ from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.controllers.node_status import NodeStatus
 from nodeflow.ui.core.engine_link import EngineLink
-from nodeflow.ui.core.messages import Messages
+from nodeflow.ui.core.messages import Messages, sentence
 from nodeflow.ui.core.problem_list import ProblemList
 from nodeflow.ui.core.workspace import Workspace
 
@@ -400,22 +401,22 @@ class RunController(QObject):
         return Problem(
             name,
             "feed",
-            f"this placeholder needs a value{f' of {kind}' if kind else ''}",
-            "Give it a sample in the inspector, or wire a dataset's column into its feed port.",
+            f"this placeholder has no data yet{f'; it takes {kind}' if kind else ''}",
+            feed_hint(name, kind) if kind else None,
             kind="MissingFeed",
         )
 
     def _tell(self, problem: Problem) -> None:
         place = self._workspace.find(problem.node) if problem.node else None
         fix, text = (f"node:{place}", "Show the node") if place else ("", "")
-        self._messages.show(str(problem), "error", fix, text)
+        self._messages.show(sentence(problem), "error", fix, text)
 
     @Slot(object)
     def _on_failed(self, message: p.Failed) -> None:
         error = message.error
         log.warning("%s failed: %s", message.what, error)
         if message.what == "LoadWeights":
-            text = f"{error} Variables have their initial values."
+            text = f"{sentence(error)} Variables have their initial values."
             self._messages.show(text, "warning", "", "")
             return
         if message.what == "Profile":
@@ -424,7 +425,7 @@ class RunController(QObject):
         if message.what == "FetchTensor":
             return  # the viewer shows it
         if message.what == "Evaluate" and message.request != self._run:
-            self._messages.show_status(f"No live values: {error}")
+            self._messages.show_status(f"No live values: {sentence(error)}")
             return
         self.states.end(set())
         self._problems.set_run_problems([problem])

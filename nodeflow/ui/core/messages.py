@@ -4,13 +4,38 @@ canvas."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from PySide6.QtCore import QObject, Signal
+
+from nodeflow.document.model.problems import Problem
+from nodeflow.errors import NodeflowError, Surface, said
 
 
 def plain(message: str) -> str:
     """A message without the backticks that set names apart in a terminal."""
     return message.replace("`", "")
+
+
+class HasText(Protocol):
+    """An error or a problem."""
+
+    def text(self, surface: Surface) -> str: ...
+
+
+def sentence(error: HasText) -> str:
+    """An error or a problem with its place and hint, in the window's terms."""
+    return plain(error.text("window"))
+
+
+def remark(error: NodeflowError | Problem) -> str:
+    """What is wrong and what to do, without the place: beside the field at fault."""
+    return ". ".join(filter(None, (in_window(error.message), in_window(error.hint))))
+
+
+def in_window(text: str | None) -> str:
+    """A message or hint in the window's terms; empty for none."""
+    return plain(said(text, "window")) if text else ""
 
 
 def listed(names: Sequence[str], most: int = 4) -> str:

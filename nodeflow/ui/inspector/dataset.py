@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QVBoxLayout
 from nodeflow.data import SOURCES, parse_source
 from nodeflow.errors import NodeflowError
 from nodeflow.graph.declaration import Attr
+from nodeflow.ui.core.messages import remark
 from nodeflow.ui.core.theme import SPACE, Theme
 from nodeflow.ui.core.widgets import label
 from nodeflow.ui.inspector.editors import Editor, QuietCombo
@@ -83,6 +84,6 @@ class SourceEditor(Editor):
         try:
             parse_source(text)
         except NodeflowError as error:
-            self.refuse(f"{error.message}. {error.hint or ''}".strip())
+            self.refuse(remark(error))
             return
         self.submit(text)

@@ -26,6 +26,7 @@ from nodeflow.errors import NodeflowError
 from nodeflow.graph.declaration import Attr
 from nodeflow.graph.types import DTYPES
 from nodeflow.ops import REGISTRY
+from nodeflow.ui.core.messages import remark
 from nodeflow.ui.core.theme import SPACE, Theme
 from nodeflow.ui.core.widgets import restyle
 from nodeflow.ui.inspector import parsing
@@ -70,7 +71,7 @@ class Editor(QWidget):
         try:
             self.attr.check(value)
         except NodeflowError as error:
-            self.refuse(error.message + (f". {error.hint}" if error.hint else ""))
+            self.refuse(remark(error))
             return
         self.refuse("")
         self.edited.emit(plain(value))

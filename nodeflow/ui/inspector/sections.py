@@ -28,7 +28,7 @@ from nodeflow.document.model.records import SUBGRAPH, NodeRecord
 from nodeflow.errors import NodeflowError
 from nodeflow.graph.declaration import Attr, NodeDeclaration
 from nodeflow.ui.canvas.paint.op_icons import draw_op_icon, tile
-from nodeflow.ui.core.messages import plain
+from nodeflow.ui.core.messages import in_window, plain, remark
 from nodeflow.ui.core.theme import SPACE, Theme, font_families, icon
 from nodeflow.ui.core.widgets import ElidedLabel, button, clear, discard, label, restyle
 from nodeflow.ui.core.workspace import Workspace
@@ -122,7 +122,7 @@ class NameSection(QWidget):
         try:
             commands.rename(document, self._node, self.field.text().strip())
         except NodeflowError as error:
-            self._show_error(f"{error.message}. {error.hint or ''}".strip())
+            self._show_error(remark(error))
         else:
             self._show_error("")
 
@@ -182,7 +182,7 @@ class ProblemsSection(Section):
         message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         texts.addWidget(message)
         if problem.hint:
-            texts.addWidget(label(plain(problem.hint), "caption", wrap=True))
+            texts.addWidget(label(in_window(problem.hint), "caption", wrap=True))
         layout = QHBoxLayout(frame)
         layout.setContentsMargins(SPACE[2], SPACE[2], SPACE[2], SPACE[2])
         layout.setSpacing(SPACE[2])

@@ -15,6 +15,7 @@ from nodeflow.document.edit.definitions import rename_definition
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import INPUTS, OUTPUTS
 from nodeflow.errors import NodeflowError
+from nodeflow.ui.core.messages import sentence
 from nodeflow.ui.core.theme import SPACE, Theme, icon
 from nodeflow.ui.core.widgets import FlowLayout, button, clear, label
 from nodeflow.ui.core.workspace import Workspace
@@ -109,7 +110,7 @@ class PortsEditor(Section):
         try:
             edit()
         except NodeflowError as error:
-            self._error.setText(str(error))
+            self._error.setText(sentence(error))
             self._error.show()
             return False
         return True
@@ -173,7 +174,7 @@ class SubgraphSection(Section):
         try:
             rename_definition(self._workspace.root, self._definition.scope, name)
         except NodeflowError as error:
-            self._error.setText(str(error))
+            self._error.setText(sentence(error))
             self._error.show()
             self.field.put_back()
 

@@ -12,7 +12,7 @@ from nodeflow.document.analysis.analysis import TRAINING
 from nodeflow.document.model.problems import Problem
 from nodeflow.ui.actions.binding import Binding
 from nodeflow.ui.actions.specs import ActionSpec
-from nodeflow.ui.core.messages import plain
+from nodeflow.ui.core.messages import in_window, plain
 from nodeflow.ui.core.problem_list import ProblemList
 from nodeflow.ui.core.theme import SPACE, Theme, icon
 from nodeflow.ui.core.theme_manager import ThemeManager
@@ -92,7 +92,7 @@ class ProblemsPanel(QWidget):
             where += f":{problem.port}"
         text = f"{where}    {plain(problem.message)}"
         if problem.hint:
-            text += f"\n{problem.hint}"
+            text += f"\n{in_window(problem.hint)}"
         item = QListWidgetItem(text)
         names = {
             "error": ("circle-alert", "error"),

@@ -26,6 +26,7 @@ from PySide6.QtWidgets import (
 
 from nodeflow.host import protocol as p
 from nodeflow.train.events import Done, Event, Started
+from nodeflow.ui.core.messages import in_window
 from nodeflow.ui.core.redraw_throttle import FASTEST_MS, RedrawThrottle
 from nodeflow.ui.core.settings import Settings
 from nodeflow.ui.core.theme import SPACE
@@ -238,7 +239,7 @@ class TrainingPanel(QWidget):
     @Slot(object)
     def show_notices(self, notices: tuple[str, ...]) -> None:
         """Show notices about the data."""
-        self.notice_text.setText("  ".join(notices))
+        self.notice_text.setText("  ".join(map(in_window, notices)))
         self.notice.setVisible(bool(notices))
         offers = any("mnist" in text.lower() for text in notices)
         self.download_button.setText(DOWNLOAD)
@@ -270,7 +271,7 @@ class TrainingPanel(QWidget):
             self.notice_text.setText(f"The full set is in {message.folder}.")
         else:
             error = message.error  # the hint comes first, since the reasons of all mirrors are long
-            text = f"The download failed. {error.hint or ''} {error.message}"
+            text = f"The download failed. {in_window(error.hint)} {in_window(error.message)}"
             self.notice_text.setText(" ".join(text.split()))
             self.download_button.setText("Try again")
             self.download_button.show()

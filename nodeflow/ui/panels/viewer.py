@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 
 from nodeflow.host import protocol as p
 from nodeflow.ui.core.engine_link import EngineLink
+from nodeflow.ui.core.messages import sentence
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import ElidedLabel, clear, label
@@ -230,7 +231,7 @@ class ViewerPanel(QWidget):
     def _on_failed(self, message: p.Failed) -> None:
         if message.request == self._asked:
             self._asked = None
-            self._say(str(message.error))
+            self._say(sentence(message.error))
 
     # ---- showing ----------------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 from nodeflow.document.io.journal import Recoverable
 from nodeflow.errors import NodeflowError
 from nodeflow.ui.actions.action_set import ActionSet
+from nodeflow.ui.core.messages import in_window
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.widgets import label, logo
 
@@ -54,8 +55,8 @@ def show_problem(parent: QWidget, title: str, error: BaseException) -> None:
     box.setText(title)
     if isinstance(error, NodeflowError):
         where = f"{error.where}: " if error.where else ""
-        hint = f"\n\n{error.hint}" if error.hint else ""
-        box.setInformativeText(f"{where}{error.message}{hint}")
+        hint = f"\n\n{in_window(error.hint)}" if error.hint else ""
+        box.setInformativeText(f"{where}{in_window(error.message)}{hint}")
     else:
         box.setInformativeText(str(error))
     box.exec()

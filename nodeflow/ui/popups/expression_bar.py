@@ -30,7 +30,7 @@ from nodeflow.graph.types import DTYPES
 from nodeflow.ops import REGISTRY
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.core import theme as themes
-from nodeflow.ui.core.messages import listed
+from nodeflow.ui.core.messages import in_window, listed
 from nodeflow.ui.core.settings import Settings
 from nodeflow.ui.core.theme import SPACE, Theme, icon
 from nodeflow.ui.core.workspace import Workspace
@@ -424,4 +424,4 @@ class ExpressionBar(QFrame):
 
 def _sentence(problem: ExpressionError) -> str:
     text = f"{problem.message[:1].upper()}{problem.message[1:]}".rstrip(".")
-    return f"{text}. {problem.hint}" if problem.hint else f"{text}."
+    return f"{text}. {in_window(problem.hint)}" if problem.hint else f"{text}."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, QTimer, Signal, SignalInstance
 from PySide6.QtWidgets import QLabel, QStatusBar, QToolButton, QWidget
 
-from nodeflow.ui.core.messages import listed, plain
+from nodeflow.ui.core.messages import in_window, listed, plain
 from nodeflow.ui.core.theme import Theme, icon
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import ElidedLabel
@@ -94,7 +94,7 @@ class StatusBar(QStatusBar):
     def show_notices(self, notices: tuple[str, ...]) -> None:
         """What the user has to know about the data, in short; a click leads to all of it."""
         self.notice.setText(" Sample data" if notices else "")
-        self.notice.setToolTip("<br>".join(notices))
+        self.notice.setToolTip("<br>".join(map(in_window, notices)))
         self.notice.setVisible(bool(notices))
 
     def show_zoom(self, scale: float) -> None:

@@ -10,7 +10,7 @@ from functools import cached_property
 from nodeflow.engine.ir.actions import Actions
 from nodeflow.engine.ir.groups import Group
 from nodeflow.engine.ir.launches import KernelLaunch, Region
-from nodeflow.engine.ir.plan import Allocation
+from nodeflow.engine.ir.plan import REFERENCE_HINT, Allocation
 from nodeflow.errors import NodeflowError
 from nodeflow.graph.types import numpy_dtype
 
@@ -28,7 +28,7 @@ class PlanError(NodeflowError):
         super().__init__(
             f"the plan breaks the rule {rule}: {message}",
             node=nodes,
-            hint="Run with the reference tier, and report this as a fault of nodeflow.",
+            hint=REFERENCE_HINT,
         )
         self.rule = rule
         self.nodes = nodes

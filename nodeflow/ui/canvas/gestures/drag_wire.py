@@ -23,7 +23,7 @@ from nodeflow.ui.canvas.scene.hit_test import Hit
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.canvas.scene.viewport import Viewport
 from nodeflow.ui.core import array_painting, text_metrics
-from nodeflow.ui.core.messages import plain
+from nodeflow.ui.core.messages import in_window, plain
 from nodeflow.ui.core.theme import Theme, draw_icon
 
 MOST_HALOS = 60
@@ -246,7 +246,7 @@ class DragWire(Gesture):
         role = "ok" if verdict.ok else "error"
         lines = [plain(verdict.reason) or card_data.type_text(self._type()) or "connects"]
         if not verdict.ok and verdict.hint:
-            lines.append(plain(verdict.hint))
+            lines.append(in_window(verdict.hint))
         shown = [
             part for line in lines for part in text_metrics.wrap(line, text_metrics.HINT, 320.0, 3)
         ]
@@ -269,4 +269,4 @@ class DragWire(Gesture):
 
 def _sentence(verdict: Verdict) -> str:
     reason = verdict.reason[:1].upper() + verdict.reason[1:]
-    return plain(f"{reason.rstrip('.')}. {verdict.hint}" if verdict.hint else reason)
+    return plain(f"{reason.rstrip('.')}. {in_window(verdict.hint)}" if verdict.hint else reason)

@@ -8,6 +8,7 @@ from nodeflow.document.model.problems import Problem
 from nodeflow.ui.canvas.scene import value_preview
 from nodeflow.ui.canvas.scene.hit_test import Hit
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
+from nodeflow.ui.core.messages import in_window
 
 _STATES = {
     "muted": "Muted: it does not run, nor does what needs it.",
@@ -52,7 +53,7 @@ def _node_tip(scene: SceneModel, node_id: str) -> str:
     for problem in _problems(scene, node_id):
         lines.append(escape(problem.message))
         if problem.hint:
-            lines.append(f"<i>{escape(problem.hint)}</i>")
+            lines.append(f"<i>{escape(in_window(problem.hint))}</i>")
     shown = value_preview.plain_text(scene.builder.values.get(node_id))
     if shown:
         lines.append(escape(shown))

@@ -217,7 +217,7 @@ def test_the_cast_that_loses_less_is_offered_first(here, there, titles):
     commands.connect(doc, beside, "out", add, "x")
     assert offers(doc, given, add, "y") == titles
     wire, before = Wire(given, "out", add, "y"), flow.dumps(doc)
-    for offer in conversions.conversions(doc, Analysis(doc), wire):
+    for offer in conversions.offers(doc, Analysis(doc), wire):
         conversions.insert_conversion(doc, offer, wire, (0, 0))
         kind = Analysis(doc).type_of(add, "out")
         assert kind is not None and kind.dtype == offer.type.dtype

@@ -12,6 +12,7 @@ import queue
 import threading
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,8 @@ class Engine:
         self._epochs_done = 0
         self._progress = ProgressBatcher(send)
         self._followed: tuple[str, ...] | None = None
+        self._choice: p.ShowData | None = None
+        self._step: int | None = None
         self._shown: Any = None
         self._views = WatchedViews(send, self._view_source)
         self._newest_watch = self._last_step = 0
@@ -73,6 +76,7 @@ class Engine:
             p.LoadPlugins: self._load_plugins,
             p.SyncChange: self._sync_change,
             p.Evaluate: self._evaluate,
+            p.ShowData: self._show_data,
             p.FetchTensor: self._fetch_tensor,
             p.WatchViews: self._watch_views,
             p.Profile: self._profile,
@@ -191,7 +195,7 @@ class Engine:
         if request.keep and self._evaluator is not None:
             self._evaluator.use(self._document, request.folder)
         else:
-            self._evaluator = self._followed = None
+            self._evaluator = self._followed = self._choice = None
             self._epochs_done = 0
             self._views.forget()
 
@@ -219,7 +223,11 @@ class Engine:
         """The evaluator, which follows the document."""
         if self._evaluator is None:
             self._evaluator = Evaluator(
-                self._document, base_dir=self._folder, opened=self._opened, threads=self._threads
+                self._document,
+                base_dir=self._folder,
+                opened=self._opened,
+                threads=self._threads,
+                choice=self._choice,
             )
         return self._evaluator
 
@@ -230,7 +238,9 @@ class Engine:
             return
         if not request.watch:
             self._send(p.State("running"))
-        evaluation = self._current().previews(request.names, effects=not request.watch)
+        evaluation = self._current().previews(
+            request.names, effects=not request.watch, step=self._step
+        )
         if request.watch:
             self._pending = request if evaluation.pending else None
         if request.follow:
@@ -245,6 +255,7 @@ class Engine:
                 watch=request.watch,
                 names=request.names,
                 pending=evaluation.pending,
+                data=evaluation.data,
             )
         )
         if not request.watch and self._control is None:
@@ -259,9 +270,14 @@ class Engine:
         session = self._session
         return self._current().view_source(None if session is None else session.variables)
 
+    def _show_data(self, request: p.ShowData) -> None:
+        self._choice = request
+        if self._evaluator is not None:
+            self._evaluator.choose(request)
+
     def _fetch_tensor(self, request: p.FetchTensor) -> None:
-        array, image_shape = self._current().value(request.name)
-        self._send(p.TensorValue(request.request, request.name, array, image_shape))
+        value = self._current().value(request.name, self._step)
+        self._send(replace(value, request=request.request))
 
     def _profile(self, request: p.Profile) -> None:
         variables = self._current().variables()
@@ -310,7 +326,7 @@ class Engine:
             self._progress.flush()
             self._take_variables()
             self._session.close()
-            self._session = self._control = None
+            self._session = self._control = self._step = None
             self._send(p.State("idle"))
         self._report(done)
 
@@ -339,9 +355,10 @@ class Engine:
             elif isinstance(event, Hit):
                 self._show_progress(event.step)
                 self._show_views(event.step, every=True)
+            if isinstance(event, Steps):
+                last = self._step = event.last
             self._handle_waiting()
             if isinstance(event, Steps):
-                last = event.last
                 if previews.due():
                     with previews:
                         self._show_progress(last)
@@ -394,6 +411,7 @@ class Engine:
                 evaluation.notices,
                 step,
                 names=names,
+                data=evaluation.data,
             )
         )
 

@@ -21,14 +21,14 @@ from nodeflow.document.build.live_graph import Patch
 from nodeflow.document.build.task import Task
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Change
-from nodeflow.engine.feeds import as_array, sample_of
 from nodeflow.engine.incremental import BLOCKED, Failure, IncrementalRun
 from nodeflow.engine.rng import Stream
 from nodeflow.engine.session import Session
 from nodeflow.errors import MissingFeed, NodeflowError, UnknownName
 from nodeflow.graph.graph import Node, Tensor, ancestors
+from nodeflow.host.chosen_data import ChosenData
 from nodeflow.host.previews import make_preview
-from nodeflow.host.protocol import Preview
+from nodeflow.host.protocol import Preview, ShowData, ShownData, ShownRows, TensorValue
 from nodeflow.host.views.source import ViewSource
 from nodeflow.train.settings import TrainingSettings
 
@@ -43,6 +43,7 @@ class Evaluation:
     Attributes:
         values: previews by tensor name.
         missing: placeholders without a feed.
+        data: the rows that the values are of.
         notices: what the user has to know about the data.
         pending: whether values are missing until derived nodes are up to date.
     """
@@ -51,6 +52,7 @@ class Evaluation:
     missing: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
     pending: bool = False
+    data: ShownData | None = None
 
 
 class Evaluator:
@@ -73,8 +75,10 @@ class Evaluator:
         base_dir: str | os.PathLike | None = None,
         opened: dict[Any, Dataset] | None = None,
         threads: int | None = None,
+        choice: ShowData | None = None,
     ) -> None:
         self._document = document
+        self._data = ChosenData(choice)
         self._base_dir = base_dir
         self._opened: dict[Any, Dataset] = {} if opened is None else opened
         self._threads = threads
@@ -94,6 +98,10 @@ class Evaluator:
         """Sets the number of threads."""
         self._threads = threads
         self._start_session()
+
+    def choose(self, choice: ShowData) -> None:
+        """Shows other data from now on."""
+        self._forget(self._data.choose(choice, self.task))
 
     # ---- following the document ---------------------------------------------------------------
 
@@ -173,6 +181,7 @@ class Evaluator:
         self.task = Task(self._document, base_dir=self._base_dir, opened=self._opened, built=built)
         self._bound = dict(built.bindings)
         self._shown.clear()
+        self._data.forget()
         names = [name for name in built.bindings if name in built.graph]
         self._forget([built.graph.node(name) for name in names])
 
@@ -182,6 +191,7 @@ class Evaluator:
 
     def _forget(self, nodes: Iterable[Node]) -> None:
         gone = self._run.forget(nodes)
+        self._data.forget(gone)
         if len(gone) < len(self._shown):
             for node in gone:
                 for tensor in node.outputs:
@@ -279,10 +289,13 @@ class Evaluator:
     # ---- feeds and random numbers -------------------------------------------------------------
 
     def _feed(self, node: Node) -> np.ndarray | None:
-        """The feed of a placeholder: rows of a data set, or its sample."""
-        (tensor,) = node.outputs
-        feeds = self.task.feeds([tensor])
-        return as_array(tensor, feeds[tensor]) if tensor in feeds else sample_of(tensor)
+        """The feed of a placeholder: what is chosen to be shown, or its sample."""
+        return self._data.feed(self.task, node)
+
+    def _missing(self, unfed: Iterable[Node]) -> tuple[str, ...]:
+        """Names of placeholders that need a feed."""
+        left_out = self._data.leaves_out
+        return tuple(sorted(node.name for node in unfed if not left_out(self.task, node)))
 
     def _stream(self, node: Node) -> Stream:
         return self.session.stream_of("run", self._execution)(node)
@@ -341,14 +354,17 @@ class Evaluator:
         moving = self._moving() if step is not None else set()
         self._forget_assigned()
         self._compute({tensor.node for tensor in wanted.values()}, result)
+        shown = self._data.shown(self.task)
+        rows = shown.rows if shown is not None else None
         for name, tensor in wanted.items():
             moves = tensor.node in moving
             if moves or still:
-                self._add_preview(result, name, tensor, step if moves else None)
+                self._add_preview(result, name, tensor, step if moves else None, rows)
         for node, error in self._run.failures.items():
             text = error.text("window") if node.op.id == "placeholder" else error.message
             result.values[node.name] = Preview("error", text=text)
-        result.missing = tuple(sorted(node.name for node in self._run.unfed))
+        result.missing = self._missing(self._run.unfed)
+        result.data = shown
         result.notices = self.task.notices()
         self._run.trim()
         return result
@@ -399,44 +415,70 @@ class Evaluator:
                 result.pending = True
         self._run.compute(nodes)
 
-    def _add_preview(self, result: Evaluation, name: str, tensor: Tensor, step: int | None) -> None:
+    def _add_preview(
+        self,
+        result: Evaluation,
+        name: str,
+        tensor: Tensor,
+        step: int | None,
+        rows: ShownRows | None,
+    ) -> None:
         outcome = self._run.outcomes[tensor.node]
         value = outcome[tensor.index] if type(outcome) is tuple else None
         if value is None:
             return
         shown = self._shown.get(tensor)
         if shown is None:
-            shown = make_preview(value, self.task.image_shape(tensor), step)
+            shown = make_preview(value, self.task.image_shape(tensor), step, self._of(tensor, rows))
         elif shown.step != step:
             shown = replace(shown, step=step)
         self._shown[tensor] = result.values[name] = shown
 
-    def value(self, name: str) -> tuple[np.ndarray, tuple[int, int] | None]:
-        """The full value of a tensor, and (height, width) if its rows are images.
+    def _of(self, tensor: Tensor, rows: ShownRows | None) -> ShownRows | None:
+        """The rows that a tensor's value is of; None if it depends on none."""
+        return rows if rows and self._data.is_of_data(self.task, tensor.node) else None
+
+    def value(self, name: str, step: int | None = None) -> TensorValue:
+        """The full value of a tensor; the answer's number is 0.
 
         It is only looked at: where an assign has to run for it, variables are put back.
+
+        Args:
+            step: step of the current training.
 
         Raises:
             NodeflowError: the name, its feeds, or the run.
         """
         tensor = self._tensor(name)
-        self._draw_for(None)
+        self._draw_for(step)
         self._forget_assigned()
         if tensor.node in self._live.pending():
             self.settle()
         self._compute([tensor.node], Evaluation())
         outcome = self._run.outcomes[tensor.node]
-        if type(outcome) is tuple and (value := outcome[tensor.index]) is not None:
-            return np.array(value), self.task.image_shape(tensor)
         if isinstance(outcome, Failure):
             raise outcome.error
+        value = outcome[tensor.index] if type(outcome) is tuple else None
+        array = np.array(value) if value is not None else self._run_for(tensor)
+        shown = self._data.shown(self.task)
+        moves = step is not None and tensor.node in self._moving()
+        return TensorValue(
+            0,
+            name,
+            array,
+            self.task.image_shape(tensor),
+            step if moves else None,
+            data=self._of(tensor, shown.rows if shown is not None else None),
+        )
+
+    def _run_for(self, tensor: Tensor) -> np.ndarray:
+        """A value that needs an assign to run; variables are put back."""
         self.settle()
         before = dict(self.session.variables.items())
         try:
-            array = np.asarray(self.session.run(tensor, self.task.feeds([tensor])))
+            return np.asarray(self.session.run(tensor, self._data.feeds(self.task, [tensor])))
         finally:
             self.session.variables.update(before)
-        return array, self.task.image_shape(tensor)
 
     # ---- views --------------------------------------------------------------------------------
 
@@ -484,15 +526,19 @@ class Evaluator:
         ready = self._without(list(wanted.values()), self._unready(wanted.values(), result))
         for _ in range(MOST_FAILURES):
             try:
-                values = self.session.run(ready, self.task.feeds(ready))
+                values = self.session.run(ready, self._data.feeds(self.task, ready))
             except NodeflowError as error:
                 failed = self._failed_node(error, result)
                 if failed is None:
                     break
                 ready = self._without(ready, {failed})
                 continue
+            result.data = self._data.shown(self.task)
+            rows = result.data.rows if result.data is not None else None
             for tensor, value in zip(ready, values, strict=True):
-                result.values[tensor.name] = make_preview(value, self.task.image_shape(tensor))
+                result.values[tensor.name] = make_preview(
+                    value, self.task.image_shape(tensor), data=self._of(tensor, rows)
+                )
             break
         shown = {tensor: name for name, tensor in self._leaving().items()}
         for tensor, name in shown.items():
@@ -509,7 +555,7 @@ class Evaluator:
         failed = {n for n in needed if n.op.id == "placeholder" and n in self._run.failures}
         for node in failed:
             result.values[node.name] = Preview("error", text=str(self._run.failures[node]))
-        result.missing = tuple(sorted(node.name for node in unfed))
+        result.missing = self._missing(unfed)
         return unfed | failed
 
     def _without(self, tensors: list[Tensor], excluded: set[Node]) -> list[Tensor]:

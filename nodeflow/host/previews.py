@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from nodeflow.host.protocol import Preview
+from nodeflow.host.protocol import Preview, ShownRows
 
 TABLE_ROWS, TABLE_COLUMNS = 8, 6
 HEATMAP_SIZE = 64
@@ -14,19 +14,23 @@ IMAGE_COUNT = 16
 
 
 def make_preview(
-    array: np.ndarray, image_shape: tuple[int, int] | None = None, step: int | None = None
+    array: np.ndarray,
+    image_shape: tuple[int, int] | None = None,
+    step: int | None = None,
+    data: ShownRows | None = None,
 ) -> Preview:
     """The preview of a tensor's value.
 
     Args:
         array: of any shape and dtype.
         image_shape: (height, width) if the rows are flattened images.
+        data: the rows that it was computed from.
     """
     array = np.asarray(array)
     figures = _figures(array)
     kind, shown = _shown(array, image_shape)
     text = number_text(array.item()) if array.ndim == 0 else shape_text(array.shape)
-    return Preview(kind, str(array.dtype), array.shape, text, shown, *figures, step)
+    return Preview(kind, str(array.dtype), array.shape, text, shown, *figures, step, data=data)
 
 
 def _shown(array: np.ndarray, image_shape: tuple[int, int] | None) -> tuple[str, np.ndarray | None]:

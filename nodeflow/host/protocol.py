@@ -20,6 +20,50 @@ from nodeflow.train.events import Event
 
 
 @dataclass(frozen=True)
+class ShownRows:
+    """Which rows a value is of: ``count`` rows of a split from ``first`` (from 0).
+
+    An empty split stands for what is fed by hand, as from the sketch pad.
+    """
+
+    split: str
+    first: int = 0
+    count: int = 1
+
+    def __str__(self) -> str:
+        """``test rows 1–100``, ``training row 7`` or ``sketch pad``; rows count from 1."""
+        if not self.split:
+            return "sketch pad"
+        split = SPLIT_WORDS.get(self.split, self.split)
+        if self.count == 1:
+            return f"{split} row {self.first + 1}"
+        return f"{split} rows {self.first + 1}–{self.first + self.count}"
+
+
+SPLIT_WORDS = {"train": "training"}
+"""What splits are called in sentences, where that is not their name."""
+
+
+@dataclass(frozen=True)
+class ShownData:
+    """The data that nodes show, and what could be shown instead.
+
+    Attributes:
+        rows: what is shown.
+        name: the title of the data set.
+        splits: number of rows by split.
+        classes: by column of labels, the name of each class.
+        columns: by column, the placeholder that it feeds.
+    """
+
+    rows: ShownRows
+    name: str = ""
+    splits: dict[str, int] = field(default_factory=dict)
+    classes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    columns: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Preview:
     """What a node shows of its output.
 
@@ -33,6 +77,7 @@ class Preview:
             changes it.
         tier: the tier that computed it. Live values are computed in the reference tier whatever
             else is ready, so a value changes only with what it depends on.
+        data: the rows that it was computed from; None where it depends on no data.
     """
 
     kind: str
@@ -45,6 +90,7 @@ class Preview:
     mean: float | None = None
     step: int | None = None
     tier: str = "reference"
+    data: ShownRows | None = None
 
 
 @dataclass(frozen=True)
@@ -145,6 +191,24 @@ class Evaluate:
     names: tuple[str, ...] | None = None
     watch: bool = True
     follow: bool = False
+
+
+@dataclass(frozen=True)
+class ShowData:
+    """Compute previews and tensors on other data from now on; the next previews say which.
+
+    Args:
+        split: of every data set; one that lacks it shows what it has.
+        first: the first row, from 0.
+        count: how many rows; None means the training's batch size.
+        feeds: arrays by name of placeholder, which win over data sets and samples. Other
+            placeholders that a data set feeds are then without a value.
+    """
+
+    split: str = "test"
+    first: int = 0
+    count: int | None = None
+    feeds: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -255,6 +319,7 @@ Request = (
     | LoadPlugins
     | SyncChange
     | Evaluate
+    | ShowData
     | FetchTensor
     | WatchViews
     | Profile
@@ -306,7 +371,8 @@ class Previews:
     ``notices`` say what the user has to know about the data, such as a stand-in for MNIST. While
     training, all but the first message have only the values that the training changes. ``names``
     are those of the request; None means all. ``pending`` values come in a second message with the
-    same request number, once derived nodes are up to date.
+    same request number, once derived nodes are up to date. ``data`` says which rows the values are
+    of; it is None where no data set feeds anything.
     """
 
     revision: int
@@ -318,6 +384,7 @@ class Previews:
     watch: bool = True
     names: tuple[str, ...] | None = None
     pending: bool = False
+    data: ShownData | None = None
 
 
 @dataclass(frozen=True)
@@ -328,6 +395,7 @@ class TensorValue:
     image_shape: tuple[int, int] | None = None
     step: int | None = None
     tier: str = "reference"
+    data: ShownRows | None = None
 
 
 @dataclass(frozen=True)

@@ -105,10 +105,10 @@ def test_derived_tensors_are_shown_by_name_and_nothing_is_assigned():
 
 def test_looking_at_the_whole_value_of_an_assign_changes_no_variable():
     evaluator = Evaluator(regression())
-    array, _ = evaluator.value("train/w/assign")
+    array = evaluator.value("train/w/assign").array
     assert array.shape == (1, 1) and array != 0.0
     assert evaluator.session.variables["w"] == 0.0
-    gradient, _ = evaluator.value("train/b/step")
+    gradient = evaluator.value("train/b/step").array
     assert gradient == pytest.approx(-0.1 * 2 * 3.0)
 
 

@@ -146,12 +146,17 @@ class Task:
         return found
 
     def feeds(
-        self, targets: Iterable[Tensor | Node], split: str = "test", rows: int | None = None
+        self,
+        targets: Iterable[Tensor | Node],
+        split: str = "test",
+        rows: int | None = None,
+        first: int = 0,
     ) -> dict[Tensor, Any]:
         """Values for what the targets depend on: given feeds, then the first rows of data sets.
 
         Args:
             rows: how many; None means the training's batch size.
+            first: the first row, from 0; beyond the end, the last rows are meant.
 
         Raises:
             DataError: a data set is not there or has no such split.
@@ -160,8 +165,8 @@ class Task:
         count = rows or self.build.settings.batch_size
         values: dict[Tensor, Any] = {}
         for tensor, binding in self.bindings(nodes).items():
-            column = binding.dataset.split(_split(binding.dataset, split))[binding.column]
-            values[tensor] = column.rows(np.arange(min(count, len(column))))
+            column = binding.dataset.split(split_shown(binding.dataset, split))[binding.column]
+            values[tensor] = column.rows(np.arange(*row_range(first, count, len(column))))
         needed = ancestors(nodes)
         values.update({t: v for t, v in self._feeds.items() if t.node in needed})
         return values
@@ -305,9 +310,19 @@ class Task:
         return self.build.nodes[node_id]
 
 
-def _split(dataset: Dataset, wanted: str) -> str:
+def split_shown(dataset: Dataset, wanted: str) -> str:
     """The wanted split; a data set without a test split is previewed on what it has."""
     return wanted if wanted in dataset.splits or wanted != "test" else next(iter(dataset.splits))
+
+
+def row_range(first: int, count: int, rows: int) -> tuple[int, int]:
+    """The first row and the one behind the last, within ``rows``.
+
+    >>> row_range(20, 10, 25), row_range(40, 10, 25)
+    ((20, 25), (15, 25))
+    """
+    start = first if first < rows else max(0, rows - count)
+    return start, min(start + count, rows)
 
 
 # ---- changes from outside (command line) ------------------------------------------------------

@@ -1,0 +1,123 @@
+"""Which data the nodes show: rows of a split, or arrays that were made by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from nodeflow.document.build.task import Task, row_range, split_shown
+from nodeflow.engine.feeds import as_array, sample_of
+from nodeflow.errors import NodeflowError
+from nodeflow.graph.graph import Node, Tensor, ancestors
+from nodeflow.host.protocol import ShowData, ShownData, ShownRows
+
+BY_HAND = ShownRows("")
+
+
+class ChosenData:
+    """What placeholders get for previews, and which nodes depend on it.
+
+    Attributes:
+        request: the choice.
+    """
+
+    def __init__(self, request: ShowData | None = None) -> None:
+        self.request = request or ShowData()
+        self._of_data: dict[Node, bool] = {}
+
+    def choose(self, request: ShowData, task: Task) -> list[Node]:
+        """Makes another choice; returns the placeholders that it feeds or fed."""
+        names = {*task.build.bindings, *self.request.feeds, *request.feeds}
+        self.request = request
+        self._of_data.clear()
+        return [task.graph.node(name) for name in names if name in task.graph]
+
+    def feed(self, task: Task, node: Node) -> np.ndarray | None:
+        """The value of a placeholder, or None if it has none.
+
+        Raises:
+            FeedError: what was made by hand, or the sample, does not fit.
+            DataError: a data set is not there or has no such split.
+        """
+        (tensor,) = node.outputs
+        if node.name in self.request.feeds:
+            return as_array(tensor, self.request.feeds[node.name])
+        if self.leaves_out(task, node):
+            return None
+        feeds = self._from_rows(task, [tensor])
+        return as_array(tensor, feeds[tensor]) if tensor in feeds else sample_of(tensor)
+
+    def feeds(self, task: Task, targets: Iterable[Tensor | Node]) -> dict[Tensor, Any]:
+        """What a run of these targets is fed with; placeholders with a sample are left out."""
+        nodes = [t.node if isinstance(t, Tensor) else t for t in targets]
+        if not self.request.feeds:
+            return self._from_rows(task, nodes)
+        found = {}
+        for node in ancestors(nodes):
+            if node.op.id == "placeholder" and node.name in self.request.feeds:
+                found[node.outputs[0]] = self.request.feeds[node.name]
+        return found
+
+    def leaves_out(self, task: Task, node: Node) -> bool:
+        """Whether a placeholder has no value because another one is fed by hand."""
+        feeds = self.request.feeds
+        return bool(feeds) and node.name not in feeds and node.name in task.build.bindings
+
+    def shown(self, task: Task) -> ShownData | None:
+        """The data that nodes show; None if no data set feeds anything and nothing is by hand."""
+        columns, found = {}, None
+        for name, (_, column) in task.build.bindings.items():
+            try:
+                bound = task.binding(task.graph.tensor(name)) if name in task.graph else None
+            except NodeflowError:  # shown at the placeholder
+                continue
+            if bound is None or (found is not None and bound.dataset is not found):
+                continue
+            found = bound.dataset
+            columns[column] = name
+        if found is None:
+            return ShownData(BY_HAND) if self.request.feeds else None
+        splits = {name: found.size(name) for name in found.splits}
+        if self.request.feeds:
+            rows = BY_HAND
+        else:
+            split = split_shown(found, self.request.split)
+            start, stop = row_range(*self._asked(task), splits.get(split, 0))
+            rows = ShownRows(split, start, stop - start)
+        return ShownData(rows, found.name, splits, dict(found.classes), columns)
+
+    def is_of_data(self, task: Task, node: Node) -> bool:
+        """Whether a node's value depends on rows or on what was made by hand."""
+        known, stack = self._of_data, [node]
+        while stack:
+            at = stack[-1]
+            if at in known:
+                stack.pop()
+            elif at.op.id == "placeholder":
+                known[at] = at.name in self.request.feeds or at.name in task.build.bindings
+            else:
+                sources = [] if at.op.id == "variable" else [t.node for t in at.inputs]
+                sources += [t.node for t in at.alias or () if t is not None]
+                unknown = [source for source in sources if source not in known]
+                stack += unknown
+                if not unknown:
+                    known[at] = any(known[source] for source in sources)
+        return known[node]
+
+    def forget(self, nodes: Iterable[Node] | None = None) -> None:
+        """Looks again at what depends on data: at these nodes, or at all."""
+        if nodes is None:
+            self._of_data.clear()
+            return
+        for node in nodes:
+            self._of_data.pop(node, None)
+
+    def _asked(self, task: Task) -> tuple[int, int]:
+        request = self.request
+        return request.first, request.count or task.build.settings.batch_size
+
+    def _from_rows(self, task: Task, targets: Iterable[Tensor | Node]) -> dict[Tensor, Any]:
+        first, count = self._asked(task)
+        return task.feeds(targets, self.request.split, count, first)

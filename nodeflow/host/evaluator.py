@@ -524,6 +524,7 @@ class Evaluator:
         else:
             wanted = {t.name: t for t in _existing(self._tensor(name) for name in names)}
         ready = self._without(list(wanted.values()), self._unready(wanted.values(), result))
+        result.data = self._data.shown(self.task)
         for _ in range(MOST_FAILURES):
             try:
                 values = self.session.run(ready, self._data.feeds(self.task, ready))
@@ -533,7 +534,6 @@ class Evaluator:
                     break
                 ready = self._without(ready, {failed})
                 continue
-            result.data = self._data.shown(self.task)
             rows = result.data.rows if result.data is not None else None
             for tensor, value in zip(ready, values, strict=True):
                 result.values[tensor.name] = make_preview(

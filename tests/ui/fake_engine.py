@@ -7,6 +7,7 @@ the few ops that tests use.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ class FakeClient:
         self.document = Document()
         self.started = self.closed = False
         self.computes = True
+        self.shows: p.ShownData | None = None  # what it says of the data
         FakeClient.made.append(self)
 
     def start(self) -> None:
@@ -48,6 +50,9 @@ class FakeClient:
             self.document.revision = request.revision
         elif isinstance(request, p.SyncChange):
             self.document.apply_change(Change.from_text(request.change))
+        elif isinstance(request, p.ShowData) and self.shows is not None:
+            rows = p.ShownRows(request.split, request.first, request.count or 100)
+            self.shows = replace(self.shows, rows=p.ShownRows("") if request.feeds else rows)
         elif isinstance(request, p.Evaluate) and self.computes:
             self.on_message(self.evaluate(request))
         elif isinstance(request, p.FetchTensor) and self.computes:
@@ -107,6 +112,7 @@ class FakeClient:
             missing,
             watch=request.watch,
             names=request.names,
+            data=self.shows,
         )
 
     # ---- a training -------------------------------------------------------------------------

@@ -280,9 +280,22 @@ def _describe_to_readers(action: QAction) -> None:
             bar.widgetForAction(action).setAccessibleDescription(text)
 
 
-def build_toolbar(bar: QToolBar, actions: ActionSet) -> None:
-    """Fill the toolbar; Run and Train show their text."""
+def build_toolbar(
+    bar: QToolBar, actions: ActionSet, widgets: Mapping[str, QWidget]
+) -> dict[str, QAction]:
+    """Fill the toolbar; Run and Train show their text.
+
+    Args:
+        widgets: the widgets that have a place of their own among the actions.
+
+    Returns:
+        The actions that show and hide them.
+    """
+    places = {}
     for item in TOOLBAR:
+        if item in widgets:
+            places[item] = bar.addWidget(widgets[item])
+            continue
         if item == SEPARATOR:
             bar.addSeparator()
             continue
@@ -298,3 +311,4 @@ def build_toolbar(bar: QToolBar, actions: ActionSet) -> None:
         if isinstance(button, QToolButton) and item in TOOLBAR_TEXT:
             button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
             button.setProperty("kind", "text")
+    return places

@@ -367,6 +367,47 @@ ACTIONS: tuple[ActionSpec, ...] = (
     _a("step", "Single step", "F8", "skip-forward", "While paused: one step, and stay paused"),
     _a("stop", "Stop", "Shift+F7", "square", "Stop; the variables keep what they learned"),
     _a("initialise", "Initialise variables", "", "rotate-ccw", "Give variables their first values"),
+    _a(
+        "data_test",
+        "First test batch",
+        "",
+        "",
+        "Nodes show the first rows of the test split",
+        checkable=True,
+    ),
+    _a(
+        "data_validation",
+        "First validation batch",
+        "",
+        "",
+        "Nodes show the first rows of the validation split",
+        checkable=True,
+    ),
+    _a(
+        "data_train",
+        "First training batch",
+        "",
+        "",
+        "Nodes show the first rows of the training split, in the order of the file",
+        checkable=True,
+    ),
+    _a(
+        "data_single",
+        "One row at a time",
+        "",
+        "",
+        "Nodes show a single row instead of a batch",
+        checkable=True,
+    ),
+    _a("data_row", "Go to row…", "", "", "Show one row, by its number"),
+    _a("data_next", "Next rows", "Ctrl+PgDown", "chevron-right", "Show the batch or row after"),
+    _a(
+        "data_previous",
+        "Previous rows",
+        "Ctrl+PgUp",
+        "chevron-left",
+        "Show the batch or row before",
+    ),
     _a("profile", "Profile", "", "timer", "Time every op of a training step, or of a run"),
     _a("threads", "Threads…", "", "cpu", "How many threads compute"),
     _a("restart_engine", "Restart the engine", "", "refresh-cw"),
@@ -391,6 +432,8 @@ ACTIONS: tuple[ActionSpec, ...] = (
 
 SEPARATOR = "-"
 SPACER = ">"
+DATA_CHOOSER = "@data"
+"""The place of the data chooser, a widget that the window makes."""
 
 ALIGN: tuple[Any, ...] = (
     *("align_left", "align_center_x", "align_right", SEPARATOR),
@@ -400,6 +443,10 @@ ALIGN: tuple[Any, ...] = (
 SUBGRAPHS: tuple[Any, ...] = (
     *("expose", "independent", "list_subgraphs"),
     *(SEPARATOR, "insert_library", "save_library", "remove_library"),
+)
+SHOWN_DATA: tuple[Any, ...] = (
+    *("data_test", "data_validation", "data_train", SEPARATOR),
+    *("data_single", "data_row", "data_next", "data_previous"),
 )
 MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
     (
@@ -431,7 +478,7 @@ MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
             *("view_back", "view_forward"),
             ("Go to bookmark", tuple(f"bookmark_{n}" for n in range(1, BOOKMARKS + 1))),
             ("Set bookmark", tuple(f"bookmark_set_{n}" for n in range(1, BOOKMARKS + 1))),
-            *(SEPARATOR, "order", "undim", "minimap", SEPARATOR),
+            *(SEPARATOR, "order", "undim", "minimap", ("Data shown", SHOWN_DATA), SEPARATOR),
             *("panel_left", "panel_bottom", "panel_right", "outline"),
             ("Panels", "panels_menu"),
             ("Theme", ("theme_system", "theme_light", "theme_dark")),
@@ -456,7 +503,7 @@ MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
 
 TOOLBAR: tuple[str, ...] = (
     *("welcome", "open", "save", SEPARATOR, "undo", "redo", SEPARATOR),
-    *("run", "train", "continue", "pause", "stop", SPACER, "fit", "order", SEPARATOR),
+    *("run", "train", "continue", "pause", "stop", DATA_CHOOSER, SPACER, "fit", "order", SEPARATOR),
     *("panel_left", "panel_bottom", "panel_right", SEPARATOR, "theme"),
 )
 TOOLBAR_TEXT = ("run", "train")

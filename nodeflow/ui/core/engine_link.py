@@ -58,6 +58,11 @@ def _everything() -> None:
     return None
 
 
+def _is_first_batch(data: p.ShowData) -> bool:
+    """Whether data are what an engine shows without being asked for others."""
+    return not data.feeds and data == p.ShowData()
+
+
 class _Inbox:
     """What one client calls on its reading thread: the message crosses over by a queued signal."""
 
@@ -131,6 +136,8 @@ class EngineLink(QObject):
         self._wanted_threads: int | None = None
         self._shown: Callable[[], tuple[str, ...] | None] = _everything
         self._current: set[str] | None = None  # names with values of now; None after an edit
+        self._data = p.ShowData()
+        self._has_data = True  # whether the engine knows which data to show
 
     # ---- life -------------------------------------------------------------------------------
 
@@ -183,6 +190,7 @@ class EngineLink(QObject):
         text, folder = flow.dumps(document), self._folder
         self._send(p.SyncDocument(text, document.revision, folder, keep))
         self._watch_again()
+        self._has_data = self._has_data if keep else _is_first_batch(self._data)
         if document.weights and document.path and not keep:
             self.load_weights(str(document.path.parent / document.weights))
         self.refresh_soon()
@@ -212,8 +220,26 @@ class EngineLink(QObject):
         if self._client is not None:
             self._timer.start(DEBOUNCE_MS)
 
+    def show_data(self, data: p.ShowData) -> None:
+        """Ask soon for values of other data.
+
+        While a question is unanswered only the last choice is kept, so whoever draws never waits
+        for what is out of date.
+        """
+        if self._has_data and _is_first_batch(data) and _is_first_batch(self._data):
+            return
+        self._data, self._has_data, self._current = data, False, None
+        if self._client is not None and not self._timer.isActive():
+            self._timer.start(LOOK_MS)
+
+    def _send_data(self) -> None:
+        if not self._has_data:
+            self._has_data = True
+            self._send(self._data)
+
     def run(self, names: tuple[str, ...] | None = None) -> int:
         """Compute tensors (None: all) now, reporting what is missing as a failure."""
+        self._send_data()
         request = self._next()
         revision = self._workspace.root.revision
         self._send(p.Evaluate(revision, request, names, watch=False))
@@ -320,6 +346,7 @@ class EngineLink(QObject):
         names = self._shown()
         if self._current is not None and self._current.issuperset(names or ()):
             return
+        self._send_data()
         request = self._next()
         self._asked = (request, now)
         self._current = set(names or ())
@@ -378,6 +405,8 @@ class EngineLink(QObject):
     def _on_previews(self, message: p.Previews) -> None:
         if self._asked and message.request == self._asked[0]:
             self._asked = None
+            if not self._has_data and self._timer.isActive():
+                self._timer.start(0)  # something else was drawn meanwhile
         if message.request == self._derived:
             self.derived.emit(message)
             return

@@ -25,6 +25,7 @@ from nodeflow.ui.controllers.node_navigator import NodeNavigator
 from nodeflow.ui.controllers.plugin_watcher import PluginWatcher
 from nodeflow.ui.controllers.run_controller import RunController
 from nodeflow.ui.controllers.subgraph_actions import SubgraphActions
+from nodeflow.ui.core.data_selection import DataSelection
 from nodeflow.ui.core.engine_link import EngineLink
 from nodeflow.ui.core.error_handler import ErrorHandler
 from nodeflow.ui.core.problem_list import ProblemList
@@ -48,6 +49,7 @@ class PanelContext:
     """What a panel may listen to and use.
 
     Attributes:
+        data: which data the nodes show; ``data.show_row("test", 7)`` shows one row everywhere.
         errors: the handler of failures, if one is installed.
         show_panel: brings the panel with an id to the front.
         idle: emitted once, soon after the first paint, so that a panel loads what it will need.
@@ -55,6 +57,7 @@ class PanelContext:
 
     workspace: Workspace
     link: EngineLink
+    data: DataSelection
     canvas: CanvasView
     pages: PageStack
     problems: ProblemList

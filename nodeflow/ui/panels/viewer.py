@@ -221,8 +221,9 @@ class ViewerPanel(QWidget):
             return
         self._asked = None
         self.array, self._image_shape = message.array, message.image_shape
-        step = "" if message.step is None else f"   at step {message.step:,}"
-        self.title.setText(f"{message.name}{step}")
+        step = "" if message.step is None else f"step {message.step:,}".replace(",", "\u2009")
+        parts = (message.name, str(message.data or ""), step)
+        self.title.setText("  ·  ".join(filter(None, parts)))
         self._show_value()
         if self._stale:
             self._want()

@@ -22,9 +22,10 @@ from PySide6.QtWidgets import QMainWindow, QMenu, QToolBar
 from nodeflow.document.io.embedded_graph import PICTURES
 from nodeflow.ui.actions.action_set import ActionSet, build_menus, build_toolbar
 from nodeflow.ui.actions.binding import Binding, Blocked
-from nodeflow.ui.actions.specs import ACTIONS, ActionSpec
+from nodeflow.ui.actions.specs import ACTIONS, DATA_CHOOSER, ActionSpec
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.controllers.context_menu import ContextMenu
+from nodeflow.ui.controllers.data_actions import DataActions
 from nodeflow.ui.controllers.edit_actions import EditActions
 from nodeflow.ui.controllers.expand_actions import ExpandActions
 from nodeflow.ui.controllers.file_controller import FileController
@@ -39,6 +40,7 @@ from nodeflow.ui.controllers.theme_actions import ThemeActions, chosen_theme
 from nodeflow.ui.controllers.thread_settings import ThreadSettings
 from nodeflow.ui.controllers.view_actions import ViewActions
 from nodeflow.ui.controllers.view_history import ViewHistory
+from nodeflow.ui.core.data_selection import DataSelection
 from nodeflow.ui.core.engine_link import ClientFactory, EngineLink, engine_client
 from nodeflow.ui.core.error_handler import ErrorHandler, log_file
 from nodeflow.ui.core.messages import Messages
@@ -57,6 +59,7 @@ from nodeflow.ui.popups import dialogs
 from nodeflow.ui.popups.add_node import AddNodePopup
 from nodeflow.ui.popups.quick_pick import QuickPick
 from nodeflow.ui.popups.tutorial import Tutorial
+from nodeflow.ui.window.data_chooser import DataChooser
 from nodeflow.ui.window.docking import Docking, room_on
 from nodeflow.ui.window.panes import PaneActions
 from nodeflow.ui.window.statusbar import StatusBar
@@ -101,6 +104,7 @@ class MainWindow(QMainWindow):
         self.plugins = PluginWatcher(self, self.messages)  # first: the analysis needs their ops
         self.workspace = Workspace(self)
         self.link = EngineLink(self.workspace, factory, self)
+        self.data = DataSelection(self.workspace, self.link, self)
         self._make_canvas()
         self._make_pages()
         self._make_actions()
@@ -167,6 +171,7 @@ class MainWindow(QMainWindow):
         self.files = FileController(self, workspace, canvas, link, settings, messages, actions)
         self.edits = EditActions(workspace, canvas, pages, actions)
         self.run = RunController(workspace, link, canvas, self.problem_list, messages, actions)
+        self.data_actions = DataActions(self.data, actions)
         self.context_menu = ContextMenu(workspace, canvas, actions)
         self.navigator = NodeNavigator(workspace, canvas, pages, messages)
         self.expand = ExpandActions(
@@ -192,6 +197,7 @@ class MainWindow(QMainWindow):
         context = PanelContext(
             workspace=self.workspace,
             link=self.link,
+            data=self.data,
             canvas=self.canvas,
             pages=self.pages,
             problems=self.problem_list,
@@ -219,7 +225,10 @@ class MainWindow(QMainWindow):
         self.toolbar.setMovable(False)
         self.toolbar.setIconSize(QSize(18, 18))
         self.toolbar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
-        build_toolbar(self.toolbar, self.actions_)
+        self.data_chooser = DataChooser(self.data, self.actions_, self.themes)
+        places = build_toolbar(self.toolbar, self.actions_, {DATA_CHOOSER: self.data_chooser})
+        self.data_chooser.set_place(places[DATA_CHOOSER])
+        self.data_actions.row_requested.connect(self.data_chooser.open_row)
         self.addToolBar(self.toolbar)
         recent, examples, panels = QMenu(self), QMenu(self), QMenu(self)
         recent.setToolTipsVisible(True)

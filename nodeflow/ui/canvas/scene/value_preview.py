@@ -61,6 +61,17 @@ def plain_text(preview: Any | None) -> str:
     )
 
 
+def origin_text(preview: Any | None) -> str:
+    """Which rows and which training step a value is of: ``test rows 1–100, step 300``."""
+    step = getattr(preview, "step", None)
+    parts = (str(getattr(preview, "data", None) or ""), "" if step is None else _step(step))
+    return ", ".join(filter(None, parts))
+
+
+def _step(step: int) -> str:
+    return f"step {step:,}".replace(",", "\u2009")
+
+
 def draw(
     painter: QPainter, rect: QRectF, preview: Any | None, theme: Theme, as_path: bool = False
 ) -> None:
@@ -138,12 +149,21 @@ def _draw_scalar(
     painter: QPainter, rect: QRectF, preview: Any, theme: Theme, as_path: bool
 ) -> None:
     step, at = getattr(preview, "step", None), rect.right() - PAD
-    words = "" if step is None else f"step {step:,}".replace(",", "\u2009")
-    number, style, words = beside(preview.text.replace("-", "−"), words, rect.width() - 2 * PAD)
+    words = "" if step is None else _step(step)
+    rows = str(getattr(preview, "data", None) or "")
+    text, room = preview.text.replace("-", "−"), rect.width() - 2 * PAD
+    both = max(words, rows, key=lambda part: text_metrics.width(part, text_metrics.CAPTION))
+    number, style, beside_it = beside(text, both, room)
+    if both and not beside_it:
+        rows = ""
+        number, style, words = beside(text, words, room)
+    lines = [part for part in (rows, words) if part]
     low, color = rect.bottom() - 8, theme.color("ink_faint")
-    text_metrics.draw(
-        painter, at, low, words, text_metrics.CAPTION, color, align="right", as_path=as_path
-    )
+    for line in reversed(lines):
+        text_metrics.draw(
+            painter, at, low, line, text_metrics.CAPTION, color, align="right", as_path=as_path
+        )
+        low -= LINE - 2
     y = rect.center().y() + style[0] * 0.36
     text_metrics.draw(
         painter, rect.left() + PAD, y, number, style, theme.color("ink"), as_path=as_path

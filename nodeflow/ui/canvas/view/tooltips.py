@@ -54,9 +54,13 @@ def _node_tip(scene: SceneModel, node_id: str) -> str:
         lines.append(escape(problem.message))
         if problem.hint:
             lines.append(f"<i>{escape(in_window(problem.hint))}</i>")
-    shown = value_preview.plain_text(scene.builder.values.get(node_id))
+    value = scene.builder.values.get(node_id)
+    shown = value_preview.plain_text(value)
     if shown:
         lines.append(escape(shown))
+    of = value_preview.origin_text(value)
+    if of:
+        lines.append(f"Shown: {escape(of)}")
     return "<br>".join(lines)
 
 

@@ -1,0 +1,124 @@
+"""The chooser in the toolbar: which data the nodes show, and the way to the next rows."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, QTimer, Slot
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QSpinBox,
+    QToolButton,
+    QWidget,
+    QWidgetAction,
+)
+
+from nodeflow.ui.actions.action_set import ActionSet
+from nodeflow.ui.core.data_selection import DataSelection
+from nodeflow.ui.core.theme import SPACE, Theme, icon
+from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.core.widgets import label
+
+
+class DataChooser(QWidget):
+    """``Showing: test rows 1–100`` as a button with a menu, between arrows."""
+
+    def __init__(self, data: DataSelection, actions: ActionSet, themes: ThemeManager) -> None:
+        super().__init__()
+        self._data = data
+        self._place: QAction | None = None
+        self.setObjectName("dataChooser")
+        self.button = QToolButton()
+        self.button.setObjectName("shownData")
+        self.button.setAccessibleName("Data that nodes show")
+        self.button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.button.setMenu(self._make_menu(actions))
+        self.previous, self.next = QToolButton(), QToolButton()
+        self.previous.setDefaultAction(actions["data_previous"])
+        self.next.setDefaultAction(actions["data_next"])
+        for arrow, name in ((self.previous, "data_previous"), (self.next, "data_next")):
+            arrow.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
+            arrow.setAccessibleName(actions.spec(name).text)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(SPACE[2], 0, SPACE[2], 0)
+        layout.setSpacing(0)
+        for part in (self.previous, self.button, self.next):
+            layout.addWidget(part)
+        data.changed.connect(self.show_choice)
+        themes.follow(self.set_theme)
+        self.show_choice()
+
+    def set_place(self, place: QAction) -> None:
+        """Take the toolbar's action, which shows and hides this widget."""
+        self._place = place
+        self.show_choice()
+
+    def _make_menu(self, actions: ActionSet) -> QMenu:
+        menu = QMenu(self)
+        menu.setToolTipsVisible(True)
+        for name in ("data_test", "data_validation", "data_train"):
+            menu.addAction(actions[name])
+        menu.addSeparator()
+        menu.addAction(actions["data_single"])
+        self._row_action = QWidgetAction(menu)
+        self._row_action.setDefaultWidget(self._make_row())
+        menu.addAction(self._row_action)
+        menu.aboutToShow.connect(self._fill_row)
+        return menu
+
+    def _make_row(self) -> QWidget:
+        """The field for a row's number; Enter shows that row alone."""
+        self.row = QSpinBox()
+        self.row.setAccessibleName("Row to show alone")
+        self.row.setMinimum(1)
+        self.row.setKeyboardTracking(False)
+        self.row.lineEdit().returnPressed.connect(self._on_row)
+        self._of: QLabel = label("", "muted")
+        line = QWidget()
+        layout = QHBoxLayout(line)
+        layout.setContentsMargins(SPACE[4], SPACE[1], SPACE[3], SPACE[1])
+        layout.setSpacing(SPACE[2])
+        layout.addWidget(label("Row"))
+        layout.addWidget(self.row, 1)
+        layout.addWidget(self._of)
+        return line
+
+    @Slot()
+    def open_row(self) -> None:
+        """Open the menu with the keyboard in the field for a row."""
+        QTimer.singleShot(0, self.row.setFocus)
+        self.button.showMenu()
+
+    @Slot()
+    def show_choice(self) -> None:
+        """Say what is shown."""
+        data = self._data
+        if self._place is not None:
+            self._place.setVisible(data.shown is not None)
+        self.button.setText(f" {data.text}")
+        title = data.shown.name if data.shown is not None else ""
+        of = f" of {title}" if title and not data.is_by_hand else ""
+        self.button.setToolTip(
+            f"<b>Nodes show {str(data.shown.rows) if data.shown else 'nothing'}{of}.</b><br>"
+            "The losses and metrics of a training are measured on other rows: see its panel."
+        )
+
+    @Slot()
+    def _fill_row(self) -> None:
+        data = self._data
+        rows = data.rows_in(data.split)
+        self.row.setMaximum(max(1, rows))
+        self.row.setValue(data.choice.first + 1)
+        self.row.selectAll()
+        self._of.setText(f"of {rows}")
+
+    @Slot()
+    def _on_row(self) -> None:
+        self.row.interpretText()
+        self.button.menu().close()
+        self._data.show_row(self._data.split, self.row.value() - 1)
+
+    def set_theme(self, theme: Theme) -> None:
+        self.button.setIcon(icon("database", theme, "ink_muted", 16))

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.data import open_dataset
+from nodeflow.data import open_dataset, pinned_options
 from nodeflow.data.survey import dataset_statistics
 from nodeflow.graph.types import TensorType
 
@@ -35,7 +35,9 @@ class Material:
         rows: rows of the training split.
         classes: names of the classes, by column.
         images: columns of pictures -> (height, width).
+        feature_names: by column.
         statistics: by column, over the training split.
+        scale: whether inputs are to be scaled.
     """
 
     source: str
@@ -46,7 +48,9 @@ class Material:
     rows: int
     classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     images: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    feature_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     statistics: Mapping[str, Statistics] = field(default_factory=dict)
+    scale: bool = True
 
     @property
     def name(self) -> str:
@@ -67,14 +71,22 @@ class Material:
 
 
 def look_at(
-    source: str, options: Mapping[str, Any], *, base_dir: str | os.PathLike | None = None
+    source: str,
+    options: Mapping[str, Any],
+    *,
+    base_dir: str | os.PathLike | None = None,
+    scale: bool = True,
 ) -> Material:
     """Open a data set and measure it, for the starters.
+
+    What the source guesses from the data becomes part of the options, so that the graph means the
+    same with other data.
 
     Raises:
         UnknownSource, DataNotFound, DataFormatError: the data cannot be read; says where.
         AttributeProblem: an option is unknown or malformed.
     """
+    options = pinned_options(source, options, base_dir=base_dir)
     dataset = open_dataset(source, base_dir=base_dir, **options)
     train = "train" if "train" in dataset.splits else next(iter(dataset.splits))
     return Material(
@@ -86,6 +98,7 @@ def look_at(
         dataset.size(train),
         dataset.classes,
         dataset.images,
+        dataset.feature_names,
         {
             n: Statistics(*found)
             for n, found in dataset_statistics(source, options, base_dir).items()

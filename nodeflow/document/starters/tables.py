@@ -10,7 +10,9 @@ def inputs_of(material: Material) -> str:
     found = [
         name
         for name, type_ in material.columns.items()
-        if len(type_.shape) == 2 and type_.is_float and name not in material.classes
+        if len(type_.shape) in (2, 3)
+        and type_.is_float
+        and name not in {**material.classes, **material.images}
     ]
     found = [name for name in found if name != labels_of(material)]
     return "features" if "features" in found else next(iter(found), "")
@@ -20,6 +22,12 @@ def labels_of(material: Material) -> str:
     """The column of labels: ``labels``, or the one that is called like one; or nothing."""
     likely = ("labels", "label", "y", "target", "targets", "classes", "class")
     return next((name for name in likely if name in material.columns), "")
+
+
+def is_series(material: Material) -> bool:
+    """Whether the inputs are windows of rows: (n, window, columns)."""
+    inputs = inputs_of(material)
+    return bool(inputs) and len(material.columns[inputs].shape) == 3
 
 
 def are_classes(material: Material, labels: str) -> bool:

@@ -74,6 +74,7 @@ def _arrows(id: str, text: str, keys: str, tip: str = "") -> Any:
 ACTIONS: tuple[ActionSpec, ...] = (
     _a("new", "New", "Ctrl+N", "file-plus", "Start with an empty graph"),
     _a("open", "Open…", "Ctrl+O", "folder-open", "Open a .flow file"),
+    _a("own_data", "Your data…", "Ctrl+Alt+D", "database", "Make a graph from a file of your own"),
     _a("save", "Save", "Ctrl+S", "save", "Write the graph to its file"),
     _a("save_as", "Save as…", "Ctrl+Shift+S", "", "Write the graph to another file"),
     _a("save_weights", "Save weights…", "", "", "Write the trained variables beside the file"),
@@ -253,6 +254,13 @@ ACTIONS: tuple[ActionSpec, ...] = (
         on_canvas=True,
     ),
     _a("collapse", "Collapse to the title", "H", "minus", on_canvas=True),
+    _a(
+        "add_placeholders",
+        "Add placeholders",
+        "",
+        "log-in",
+        "One for each column of the dataset that feeds nothing yet",
+    ),
     _a("insert_node", "Insert a node…", "", "plus", "Into the selected wire, from what fits"),
     _a("add_dot", "Add a dot", "", "circle", "Lead a wire around (or double click it)"),
     _a("hide_wires", "Hide or show wires", "Shift+H", "cable", "As stubs", on_canvas=True),
@@ -452,7 +460,8 @@ MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
     (
         "&File",
         (
-            *("new", "open", ("Open recent", "recent_menu"), ("Examples", "examples_menu")),
+            *("new", "open", "own_data"),
+            *(("Open recent", "recent_menu"), ("Examples", "examples_menu")),
             *(SEPARATOR, "save", "save_as", "save_weights", "export"),
             *(SEPARATOR, "welcome", SEPARATOR, "quit"),
         ),

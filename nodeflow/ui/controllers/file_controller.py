@@ -26,6 +26,7 @@ from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.canvas.export_image import render_file
+from nodeflow.ui.core.data_files import DATA_ENDINGS, is_data
 from nodeflow.ui.core.engine_link import EngineLink
 from nodeflow.ui.core.example_titles import example_order, title_of
 from nodeflow.ui.core.messages import Messages, sentence
@@ -37,12 +38,21 @@ from nodeflow.ui.popups.export_dialog import ExportDialog
 log = logging.getLogger("nodeflow")
 
 FILTER = "Graphs (*.flow);;Pictures with a graph (*.png *.svg);;All files (*)"
+OPEN_FILTER = (
+    f"Graphs and data (*.flow *.png *.svg {' '.join(f'*{e}' for e in DATA_ENDINGS)});;{FILTER}"
+)
 
 
 class FileController(QObject):
-    """What the File menu does. ``opened`` after a document was opened or begun, to be shown."""
+    """What the File menu does.
+
+    Signals:
+        opened: a document was opened or begun, to be shown.
+        data_chosen(path): a data file is to become a graph.
+    """
 
     opened = Signal()
+    data_chosen = Signal(object)
 
     def __init__(
         self,
@@ -81,12 +91,10 @@ class FileController(QObject):
             self.begin_empty()
 
     def open(self) -> None:
-        if not self.may_leave():
-            return
         folder = str(self._settings.last_folder())
-        chosen, _ = QFileDialog.getOpenFileName(self._window, "Open a graph", folder, FILTER)
+        chosen, _ = QFileDialog.getOpenFileName(self._window, "Open", folder, OPEN_FILTER)
         if chosen:
-            self.load(Path(chosen))
+            self.open_path(Path(chosen))
 
     def save(self) -> bool:
         """Save, under a name that the user chooses if there is none; True if it is saved."""
@@ -197,7 +205,24 @@ class FileController(QObject):
 
     def open_path(self, path: Path) -> bool:
         """Open a file unless the user keeps unsaved changes; True if it is open."""
+        if is_data(path):
+            self._offer_data(path)
+            return False
         return self.may_leave() and self.load(path)
+
+    def _offer_data(self, path: Path) -> None:
+        if dialogs.ask_use_data(self._window, path.name):
+            self.data_chosen.emit(path)
+
+    def begin_with(self, document: Document, title: str) -> bool:
+        """Show a new document that is not saved yet; False if the user keeps the one before."""
+        if not self.may_leave():
+            return False
+        document = flow.loads(flow.dumps(document))  # without the steps that made it
+        document.mark_modified()
+        self._example = title
+        self._show(document)
+        return True
 
     def load(self, path: Path, as_copy: bool = False) -> bool:
         """Read a file and show it; on a problem show that, and keep what is open.
@@ -205,6 +230,9 @@ class FileController(QObject):
         ``as_copy`` leaves the document without a file, so that Save asks for one; so does
         opening a picture with a graph in it.
         """
+        if is_data(path):
+            self._offer_data(path)
+            return False
         as_copy = as_copy or _is_picture(path)
         try:
             document = load_picture(path) if _is_picture(path) else flow.load(path)
@@ -223,7 +251,7 @@ class FileController(QObject):
 
     def load_quietly(self, path: Path) -> bool:
         """Read a file and show it; False, and no message, where that fails."""
-        if _is_picture(path):
+        if _is_picture(path) or is_data(path):
             return False
         try:
             document = flow.load(path)

@@ -147,6 +147,15 @@ class Settings:
         recent = self.recent_files()
         return recent[0].parent if recent else Path.home()
 
+    def data_folder(self) -> Path:
+        """The folder where data of the user's own were chosen last."""
+        value = self._store.value("data_folder")
+        known = isinstance(value, str) and Path(value).is_dir()
+        return Path(value) if known else self.last_folder()
+
+    def set_data_folder(self, folder: Path) -> None:
+        self._store.setValue("data_folder", str(folder))
+
     def layout(self) -> tuple[QByteArray | None, QByteArray | None]:
         """Saved geometry and dock state of the main window."""
         return self._bytes("geometry"), self._bytes("state")

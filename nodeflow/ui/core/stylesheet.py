@@ -88,11 +88,13 @@ QSpinBox::up-button, QSpinBox::down-button {{ border: none; background: transpar
 QSpinBox::up-arrow {{ image: url("{chevron_up}"); width: 12px; height: 12px; }}
 QSpinBox::down-arrow {{ image: url("{chevron_down}"); width: 12px; height: 12px; }}
 QCheckBox {{ spacing: 7px; }}
-QCheckBox::indicator {{ width: 16px; height: 16px; border: 1px solid {border_strong};
-  border-radius: 4px; background: {raised}; }}
-QCheckBox::indicator:hover, QCheckBox::indicator:focus {{ border-color: {accent}; }}
-QCheckBox::indicator:checked {{ background: {accent}; border-color: {accent};
-  image: url("{check}"); }}
+QCheckBox::indicator, QTableView::indicator {{ width: 16px; height: 16px;
+  border: 1px solid {border_strong}; border-radius: 4px; background: {raised}; }}
+QCheckBox::indicator:hover, QCheckBox::indicator:focus, QTableView::indicator:hover {{
+  border-color: {accent}; }}
+QCheckBox::indicator:checked, QTableView::indicator:checked {{ background: {accent};
+  border-color: {accent}; image: url("{check}"); }}
+QCheckBox:disabled, QRadioButton:disabled {{ color: {ink_faint}; }}
 QSlider::groove:horizontal {{ height: 4px; background: {border}; border-radius: 2px; }}
 QSlider::sub-page:horizontal {{ background: {accent}; border-radius: 2px; }}
 QSlider::handle:horizontal {{ width: 14px; height: 14px; margin: -5px 0; border-radius: 7px;

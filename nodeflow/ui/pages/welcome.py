@@ -112,6 +112,7 @@ class WelcomePage(QScrollArea):
 
     new_requested = Signal()
     open_requested = Signal()
+    data_requested = Signal()
     tutorial_requested = Signal()
     example_chosen = Signal(object)
     file_chosen = Signal(object)
@@ -193,12 +194,14 @@ class WelcomePage(QScrollArea):
     def _begin(self) -> QHBoxLayout:
         self.new_button = button("New graph", "primary", self.new_requested.emit)
         self.open_button = button("Open…", "", self.open_requested.emit)
+        self.data_button = button("Your data…", "", self.data_requested.emit)
+        self.data_button.setToolTip("Make a graph from a CSV, .npz or .npy file, or from pictures")
         self.tutorial_button = button("Build a = (b + c) × (c + 2), step by step", "")
         self.tutorial_button.clicked.connect(self.tutorial_requested)
         self.tutorial_button.setIcon(icon("lightbulb", self._theme, "accent", 16))
         actions = QHBoxLayout()
         actions.setSpacing(SPACE[2])
-        for widget in (self.new_button, self.open_button, self.tutorial_button):
+        for widget in (self.new_button, self.data_button, self.open_button, self.tutorial_button):
             widget.setMinimumHeight(36)
             actions.addWidget(widget)
         actions.addStretch(1)

@@ -46,6 +46,21 @@ def ask_unsaved(parent: QWidget, name: str) -> str:
     return SAVE if clicked is save else DISCARD if clicked is discard else CANCEL
 
 
+def ask_use_data(parent: QWidget, name: str) -> bool:
+    """Whether a data file that was opened is to be used as a dataset."""
+    box = QMessageBox(parent)
+    box.setObjectName("useData")
+    box.setIcon(QMessageBox.Icon.Question)
+    box.setWindowTitle(name)
+    box.setText("This is a data file. Use it as a dataset?")
+    box.setInformativeText(f"A graph that learns from {name} is made in three steps.")
+    use = box.addButton("Use as a dataset", QMessageBox.ButtonRole.AcceptRole)
+    box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole)
+    box.setDefaultButton(use)
+    box.exec()
+    return box.clickedButton() is use
+
+
 def show_problem(parent: QWidget, title: str, error: BaseException) -> None:
     """A typed error in words: where, what, and what to do."""
     box = QMessageBox(parent)

@@ -32,6 +32,7 @@ from nodeflow.ui.controllers.file_controller import FileController
 from nodeflow.ui.controllers.insertables_menu import InsertablesMenu
 from nodeflow.ui.controllers.key_actions import KeyActions
 from nodeflow.ui.controllers.node_navigator import NodeNavigator
+from nodeflow.ui.controllers.own_data import OwnData
 from nodeflow.ui.controllers.plugin_watcher import PluginWatcher
 from nodeflow.ui.controllers.popup_actions import PopupActions
 from nodeflow.ui.controllers.run_controller import RunController
@@ -40,6 +41,7 @@ from nodeflow.ui.controllers.theme_actions import ThemeActions, chosen_theme
 from nodeflow.ui.controllers.thread_settings import ThreadSettings
 from nodeflow.ui.controllers.view_actions import ViewActions
 from nodeflow.ui.controllers.view_history import ViewHistory
+from nodeflow.ui.core.data_files import dropped_data
 from nodeflow.ui.core.data_selection import DataSelection
 from nodeflow.ui.core.engine_link import ClientFactory, EngineLink, engine_client
 from nodeflow.ui.core.error_handler import ErrorHandler, log_file
@@ -169,6 +171,7 @@ class MainWindow(QMainWindow):
         messages, quick_pick = self.messages, self.quick_pick
         self.problem_list = ProblemList(workspace)
         self.files = FileController(self, workspace, canvas, link, settings, messages, actions)
+        self.own_data = OwnData(self, workspace, canvas, self.files, settings, themes, actions)
         self.edits = EditActions(workspace, canvas, pages, actions)
         self.run = RunController(workspace, link, canvas, self.problem_list, messages, actions)
         self.data_actions = DataActions(self.data, actions)
@@ -278,6 +281,7 @@ class MainWindow(QMainWindow):
         welcome = self.pages.welcome
         welcome.new_requested.connect(self.files.new)
         welcome.open_requested.connect(self.files.open)
+        welcome.data_requested.connect(self.own_data.begin)
         welcome.tutorial_requested.connect(self.begin_tutorial)
         welcome.example_chosen.connect(self.files.open_example)
         welcome.file_chosen.connect(self.files.open_path)
@@ -393,7 +397,8 @@ class MainWindow(QMainWindow):
         self.tutorial.place()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if _dropped_file(event) is not None:
+        data = dropped_data(event.mimeData())
+        if _dropped_file(event) is not None or data is not None:
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
@@ -401,6 +406,11 @@ class MainWindow(QMainWindow):
         if path is not None:
             event.acceptProposedAction()
             self.files.open_path(path)
+            return
+        data = dropped_data(event.mimeData())
+        if data is not None:
+            event.acceptProposedAction()
+            self.own_data.open_path(data)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self._commit_typing()

@@ -7,12 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nodeflow.data.survey import survey
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.build.task import Task
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.document.starters import STARTERS, fitting, look_at, make
 from nodeflow.document.starters.catalog import StarterMisfit
+from nodeflow.document.starters.choices import Choices
 from nodeflow.document.starters.sizing import batch_size, epochs, for_pictures, for_table
 from nodeflow.engine.session import Session
 from nodeflow.train.events import Epoch, Steps
@@ -121,7 +123,23 @@ def test_statistics_are_those_of_the_training_split(houses):
     )
 
 
-@pytest.mark.parametrize("name", ["flowers", "houses"])
+@pytest.fixture(scope="module")
+def sales(folder):
+    choices = Choices.guessed(survey(own_data.series(folder / "sales.csv")))
+    return Trained(make("series", look_at(choices.survey.source, choices.options())))
+
+
+def test_a_series_is_forecast_better_than_by_its_last_value(sales):
+    assert np.isfinite(sales.losses).all()
+    windows, labels = sales.rows("test")
+    found = sales.answers(windows)
+    assert windows.ndim == 3 and found.shape == labels.shape
+    naive = np.abs(labels[:, 0] - windows[:, -1, 0]).mean()
+    assert np.abs(labels - found).mean() < 0.5 * naive
+    assert sales.metrics[-1]["r_squared"] > 0.8
+
+
+@pytest.mark.parametrize("name", ["flowers", "houses", "sales"])
 def test_documents_are_ordinary_and_well_laid_out(name, request):
     document = request.getfixturevalue(name).document
     assert not errors(document)

@@ -8,11 +8,11 @@ from nodeflow.document.starters.drawing import NOTE, Drawing
 from nodeflow.document.starters.material import Material
 from nodeflow.document.starters.sizing import for_table
 from nodeflow.document.starters.starter import Starter
-from nodeflow.document.starters.tables import are_classes, inputs_of, labels_of, listed
+from nodeflow.document.starters.tables import are_classes, inputs_of, is_series, labels_of, listed
 
 
 def misfit(material: Material) -> str:
-    if not inputs_of(material):
+    if not inputs_of(material) or is_series(material):
         return "Classifying needs columns of numbers or categories as inputs."
     if not are_classes(material, labels_of(material)):
         return "Classifying needs a label with classes."
@@ -25,9 +25,12 @@ def make(material: Material) -> Document:
     width, classes = material.width(inputs) or 1, material.width(labels) or 2
     sizing = for_table(material.rows, width)
     parts.data(drawing, material, {"x": inputs, "y": labels})
-    drawing.group("Scaling", "math")
-    parts.normalize(drawing, material, inputs, "scaled", "x")
-    source, size, titles = parts.hidden_layers(drawing, "scaled", width, sizing.hidden)
+    source, scaling = "x", []
+    if material.scale:
+        scaling = ["Scaling"]
+        drawing.group("Scaling", "math")
+        source = parts.normalize(drawing, material, inputs, "scaled", "x")
+    source, size, titles = parts.hidden_layers(drawing, source, width, sizing.hidden)
     drawing.group("Output", "math")
     logits = parts.dense(drawing, source, len(sizing.hidden) + 1, (size, classes), "logits")
     drawing.add("softmax", "prediction", logits)
@@ -45,7 +48,7 @@ def make(material: Material) -> Document:
     )
     drawing.arrange(
         [
-            ["Data", "Scaling", *titles],
+            ["Data", *scaling, *titles],
             [NOTE, "Output", "Loss", "Training"],
             ["", "<Loss", "Accuracy"],
         ],

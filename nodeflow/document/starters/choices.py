@@ -1,0 +1,185 @@
+"""What a user chooses about data of their own, on the way from a file to a starter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from nodeflow.data import source_options
+from nodeflow.data.survey import ColumnSurvey, Survey
+
+CLASSIFY, REGRESS, PICTURES, SERIES = "classify", "regress", "pictures", "series"
+NUMBERS = ("number", "integer", "boolean")
+MOST_CLASSES = 100
+"""A label with more values is hardly one of classes."""
+SPLITS = {CLASSIFY: "stratified", REGRESS: "random", PICTURES: "stratified", SERIES: "ordered"}
+"""How rows are split for a starter, unless the user chooses otherwise."""
+
+
+@dataclass
+class Choices:
+    """The choices, at first those that the survey guessed.
+
+    Attributes:
+        task: the id of the starter.
+        inputs, labels: names of columns, in the order of the file.
+        scale: whether inputs are scaled to mean 0 and deviation 1.
+        one_hot: whether categories become a column each, not numbers.
+        split: ``random``, ``stratified`` (each class has the same share in each split) or
+            ``ordered`` (the last rows are the test rows).
+        shares: of train, validation and test.
+        missing: what becomes of rows with missing values, as the source calls it.
+        window, horizon: of a series: how many rows are looked at, and how many ahead is the answer.
+        order_by: the column that orders the rows of a series or an ordered split; empty: the file.
+        known: the options that the source has.
+        split_chosen: whether the user chose the split.
+    """
+
+    survey: Survey
+    task: str = CLASSIFY
+    inputs: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    scale: bool = True
+    one_hot: bool = True
+    split: str = "random"
+    shares: tuple[float, ...] = (0.8, 0.1, 0.1)
+    missing: str = ""
+    window: int = 16
+    horizon: int = 1
+    order_by: str = ""
+    known: frozenset[str] = field(default_factory=frozenset)
+    split_chosen: bool = False
+
+    @classmethod
+    def guessed(cls, survey: Survey) -> Choices:
+        """What the survey guessed."""
+        guess = dict(survey.guess.options)
+        names = tuple(c.name for c in survey.columns)
+        labels = tuple(guess.get("labels") or ()) if survey.kind == "table" else ()
+        inputs = guess.get("features") or [n for n in names if n not in labels]
+        known = frozenset(option.name for option in source_options(survey.source))
+        dates = [c for c in survey.columns if c.kind == "date" and not c.missing]
+        return cls(
+            survey,
+            survey.guess.task,
+            tuple(inputs),
+            labels,
+            split=guess.get("split") or SPLITS[survey.guess.task],
+            shares=tuple(guess.get("splits") or (0.8, 0.1, 0.1)),
+            missing=guess.get("missing") or ("drop" if "missing" in known else ""),
+            window=int(guess.get("window") or 0) or cls.window,
+            horizon=int(guess.get("horizon") or 0) or cls.horizon,
+            order_by=guess.get("order_by") or next((c.name for c in dates), ""),
+            known=known,
+        )
+
+    def choose_task(self, task: str) -> None:
+        """Choose another starter, with the columns and the split that it needs."""
+        if task == SERIES:
+            self.inputs = self._ordered(
+                n
+                for n in {*self.inputs, *self.labels} - {self.order_by}
+                if self.column(n).kind in NUMBERS
+            )
+        elif self.task == SERIES:
+            self.inputs = self._ordered({*self.inputs} - {*self.labels})
+        self.task = task
+        if not self.split_chosen:
+            self.split = SPLITS[task]
+
+    @property
+    def is_table(self) -> bool:
+        return self.survey.kind == "table"
+
+    def column(self, name: str) -> ColumnSurvey:
+        return next(column for column in self.survey.columns if column.name == name)
+
+    def use_as_input(self, name: str, used: bool) -> None:
+        """Make a column an input, or leave it out; as an input it is no label any more."""
+        chosen = {*self.inputs, name} if used else {*self.inputs} - {name}
+        self.inputs = self._ordered(chosen)
+        if used and self.task != SERIES:
+            self.labels = self._ordered({*self.labels} - {name})
+
+    def use_as_label(self, name: str, used: bool) -> None:
+        """Make a column the label; it is no input then, and the one before becomes an input."""
+        before = self.labels
+        if used:
+            self.labels = (name,)
+            if self.task != SERIES:
+                back = {n for n in before if self.column(n).kind != "text"}
+                self.inputs = self._ordered(({*self.inputs} | back) - {name})
+            if self.task in (CLASSIFY, REGRESS):
+                self.choose_task(CLASSIFY if not self.misfit(CLASSIFY) else REGRESS)
+        else:
+            self.labels = self._ordered({*before} - {name})
+
+    def classes(self) -> tuple[tuple[str, int], ...]:
+        """The classes of the label and how often each occurs; nothing if it has none."""
+        if not self.is_table:
+            return tuple((name, 0) for name in self.survey.classes)
+        if len(self.labels) != 1 or self.misfit(CLASSIFY):
+            return ()
+        return self.column(self.labels[0]).categories
+
+    def misfit(self, task: str) -> str:
+        """Why a starter cannot use these columns, as a sentence; empty if it can."""
+        if not self.is_table:
+            if task == PICTURES:
+                return ""
+            if self.survey.kind == "pictures" or task == SERIES:
+                return "The data are not rows of a table."
+            return ""
+        if task == PICTURES:
+            return "There are no pictures in a table."
+        if not self.inputs:
+            return "Choose at least one input."
+        if not self.labels:
+            return "Choose a label: the column to predict."
+        labels = [self.column(name) for name in self.labels]
+        if task == CLASSIFY:
+            return self._no_classes(labels)
+        wrong = next((c for c in labels if c.kind not in NUMBERS), None)
+        if wrong is not None:
+            return f"{wrong.name} is not a number."
+        if task == SERIES and self.survey.rows < 4 * (self.window + self.horizon):
+            return "There are too few rows for a series."
+        return ""
+
+    def _no_classes(self, labels: list[ColumnSurvey]) -> str:
+        if len(labels) != 1:
+            return "Classes need exactly one label."
+        (label,) = labels
+        if label.kind in ("date", "text"):
+            return f"{label.name} has no classes."
+        if label.kind == "number" or label.distinct > MOST_CLASSES:
+            return f"{label.name} is a number with {label.distinct} different values."
+        return "" if label.distinct > 1 else f"{label.name} is the same in all rows."
+
+    def options(self) -> dict[str, Any]:
+        """Attributes of the dataset node, besides its source.
+
+        Types and categories are left to be read from the whole file, which the survey may not
+        have seen.
+        """
+        found = dict(self.survey.guess.options)
+        if self.is_table:
+            classes, series = self.task == CLASSIFY, self.task == SERIES
+            found |= {"features": list(self.inputs), "labels": list(self.labels)}
+            found["label_kind"] = "one_hot" if classes else "number"
+            found["types"] = dict.fromkeys(self.labels, "category") if classes else None
+            found["categories"] = None
+            found["category_encoding"] = "one_hot" if self.one_hot else "code"
+            found["window"] = self.window if series else 0
+            found["horizon"] = self.horizon if series else 1
+            found["missing"] = self.missing
+            ordered = series or self.split == "ordered"
+            found["order_by"] = (self.order_by or None) if ordered else None
+        found["splits"] = list(self.shares)
+        found["split"] = self.split
+        return {n: v for n, v in found.items() if n in self.known and v not in (None, "")}
+
+    def _ordered(self, names: Iterable[str]) -> tuple[str, ...]:
+        chosen = set(names)
+        return tuple(c.name for c in self.survey.columns if c.name in chosen)

@@ -1,0 +1,53 @@
+"""A network that answers with numbers in the units of the data: for tables and for series."""
+
+from __future__ import annotations
+
+from nodeflow.document.model.document import Document
+from nodeflow.document.starters import parts
+from nodeflow.document.starters.drawing import NOTE, Drawing
+from nodeflow.document.starters.material import Material
+from nodeflow.document.starters.sizing import for_table
+from nodeflow.document.starters.tables import are_classes, inputs_of, labels_of
+
+
+def has_numbers(material: Material) -> bool:
+    """Whether the labels are numbers that can be scaled."""
+    labels = labels_of(material)
+    return labels in material.statistics and not are_classes(material, labels)
+
+
+def network(material: Material, title: str, note: str) -> Document:
+    """Scaled inputs, hidden layers, and ``prediction`` in the units of the labels."""
+    drawing = Drawing()
+    inputs, labels = inputs_of(material), labels_of(material)
+    width, outputs = material.width(inputs) or 1, material.width(labels) or 1
+    sizing = for_table(material.rows, width)
+    parts.data(drawing, material, {"x": inputs, "y": labels})
+    drawing.group("Scaling", "math")
+    source = "x"
+    if material.scale:
+        source = parts.normalize(drawing, material, inputs, "scaled_x", "x")
+    if len(material.columns[inputs].shape) > 2:
+        source = drawing.add("reshape", "window", source, shape=[-1, width])
+    parts.normalize(drawing, material, labels, "scaled_y", "y")
+    source, size, titles = parts.hidden_layers(drawing, source, width, sizing.hidden)
+    drawing.group("Output", "math")
+    number = len(sizing.hidden) + 1
+    scaled = parts.dense(drawing, source, number, (size, outputs), "scaled_prediction")
+    parts.normalize(drawing, material, labels, "prediction", scaled, inverse=True)
+    drawing.group("Loss", "loss")
+    drawing.add("mean_squared_error", "loss", "scaled_y", "scaled_prediction")
+    drawing.group("Errors", "metrics")
+    drawing.add("mean_absolute_error", "mean_error", "y", "prediction")
+    drawing.add("r_squared", "r_squared", "y", "prediction")
+    parts.training(drawing, material, sizing, ("mean_error", "r_squared"))
+    drawing.arrange(
+        [
+            ["Data", "Scaling", *titles],
+            [NOTE, "Output", "Loss", "Training"],
+            ["", "<Loss", "Errors"],
+        ],
+        note,
+        title,
+    )
+    return drawing.doc

@@ -1,0 +1,128 @@
+"""Data of the user's own: files become graphs, and dataset nodes get placeholders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QTimer
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from nodeflow.document.analysis.dataset_node import DATASET
+from nodeflow.document.edit.dataset_placeholders import add_placeholders, unplaced
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.records import NodeRecord
+from nodeflow.ui.actions.action_set import ActionSet
+from nodeflow.ui.actions.binding import Binding, Blocked
+from nodeflow.ui.canvas import CanvasView
+from nodeflow.ui.controllers.file_controller import FileController
+from nodeflow.ui.core.data_files import DATA_FILTER
+from nodeflow.ui.core.settings import Settings
+from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.popups.own_data import DataWizard
+
+NO_DATASET = Blocked("Select a dataset node.")
+
+
+class OwnData(QObject):
+    """Opens the wizard for data, and acts on the selected dataset node."""
+
+    def __init__(
+        self,
+        window: QWidget,
+        workspace: Workspace,
+        canvas: CanvasView,
+        files: FileController,
+        settings: Settings,
+        themes: ThemeManager,
+        actions: ActionSet,
+    ) -> None:
+        super().__init__(window)
+        self._window, self._workspace, self._canvas = window, workspace, canvas
+        self._files, self._settings, self._themes = files, settings, themes
+        self._actions = actions
+        self.wizard: DataWizard | None = None
+        actions.bind(
+            {
+                "own_data": Binding(self.begin),
+                "add_placeholders": Binding(self._add_placeholders, self._placeholders_blocked),
+            }
+        )
+        files.data_chosen.connect(self.open_path)
+
+    # ---- the wizard -------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Let the user choose a file or a folder."""
+        self._wizard().ask()
+
+    def open_path(self, path: Path) -> None:
+        """Begin a graph with a data file or a folder of pictures."""
+        self._settings.set_data_folder(path.parent)
+        self._wizard().start(path)
+
+    def choose_file(self) -> None:
+        """Ask for a data file."""
+        folder = str(self._settings.data_folder())
+        chosen, _ = QFileDialog.getOpenFileName(self._window, "Your data", folder, DATA_FILTER)
+        if chosen:
+            self.open_path(Path(chosen))
+
+    def choose_folder(self) -> None:
+        """Ask for a folder of pictures."""
+        folder = str(self._settings.data_folder())
+        title = "A folder with one folder of pictures per class"
+        chosen = QFileDialog.getExistingDirectory(self._window, title, folder)
+        if chosen:
+            self.open_path(Path(chosen))
+
+    def _wizard(self) -> DataWizard:
+        """The wizard that is open, or a new one."""
+        if self.wizard is None:
+            self.wizard = wizard = DataWizard(self._window, self._themes, self._finish)
+            wizard.file_requested.connect(self.choose_file)
+            wizard.folder_requested.connect(self.choose_folder)
+            wizard.finished.connect(self._on_closed)
+            wizard.open()
+        return self.wizard
+
+    def _on_closed(self) -> None:
+        self.wizard = None
+
+    def _finish(self, document: Document, title: str, train: bool) -> bool:
+        """Show the graph and train it; False if the user stays with the one that is open."""
+        if not self._files.begin_with(document, title):
+            return False
+        if train:
+            QTimer.singleShot(0, self, self._train)
+        return True
+
+    def _train(self) -> None:
+        self._actions.trigger("train")
+
+    # ---- the dataset node -------------------------------------------------------------------
+
+    def _selected(self) -> NodeRecord | None:
+        chosen = self._workspace.selection
+        record = self._workspace.document.nodes[chosen[0]] if len(chosen) == 1 else None
+        return record if record is not None and record.op == DATASET else None
+
+    def _placeholders_blocked(self) -> Blocked | None:
+        record = self._selected()
+        if record is None:
+            return NO_DATASET
+        types = self._workspace.analysis.out_types(record.id) or {}
+        columns = {name: type_ for name, type_ in types.items() if type_ is not None}
+        if not columns:
+            return Blocked("Its data cannot be read.")
+        if not unplaced(self._workspace.document, record.id, columns):
+            return Blocked("Every column feeds a placeholder.")
+        return None
+
+    def _add_placeholders(self) -> None:
+        record, document = self._selected(), self._workspace.document
+        if record is None:
+            return
+        with self._canvas.signals.reporting():
+            new = add_placeholders(document, record.id, self._workspace.base_dir)
+            self._canvas.selection.select([record.id, *new] if new else [record.id])

@@ -1,0 +1,75 @@
+"""Work off the GUI thread whose latest result comes back as a signal."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from PySide6.QtCore import QObject, Qt, Signal, Slot
+
+from nodeflow.errors import NodeflowError
+
+
+class Background(QObject):
+    """Runs one job at a time that counts: a newer one makes an older one's result void.
+
+    A thread cannot be stopped, so an older job goes on unheard until it returns.
+
+    Signals (on the GUI thread):
+        done(result): what the latest job returned.
+        failed(error): the NodeflowError that it raised; any other error is raised here.
+        busy_changed(bool): whether a result is awaited.
+    """
+
+    done = Signal(object)
+    failed = Signal(object)
+    busy_changed = Signal(bool)
+    _returned = Signal(int, object, object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._latest = 0
+        self.is_busy = False
+        self._returned.connect(self._on_returned, Qt.ConnectionType.QueuedConnection)
+
+    def run(self, job: Callable[[], Any]) -> None:
+        """Call ``job`` on a thread of its own; it must not touch widgets."""
+        self._latest += 1
+        thread = threading.Thread(
+            target=self._work, args=(self._latest, job), name="nodeflow-background", daemon=True
+        )
+        self._set_busy(True)
+        thread.start()
+
+    def cancel(self) -> None:
+        """Whatever runs, its result is no longer wanted."""
+        self._latest += 1
+        self._set_busy(False)
+
+    def _work(self, number: int, job: Callable[[], Any]) -> None:
+        result = error = None
+        try:
+            result = job()
+        except Exception as raised:
+            error = raised
+        with contextlib.suppress(RuntimeError):  # the window is gone
+            self._returned.emit(number, result, error)
+
+    @Slot(int, object, object)
+    def _on_returned(self, number: int, result: Any, error: Exception | None) -> None:
+        if number != self._latest:
+            return
+        self._set_busy(False)
+        if error is None:
+            self.done.emit(result)
+        elif isinstance(error, NodeflowError):
+            self.failed.emit(error)
+        else:
+            raise error
+
+    def _set_busy(self, busy: bool) -> None:
+        if busy != self.is_busy:
+            self.is_busy = busy
+            self.busy_changed.emit(busy)

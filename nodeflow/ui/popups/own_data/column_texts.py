@@ -1,0 +1,98 @@
+"""A surveyed column in words and as a small picture of its distribution."""
+
+from __future__ import annotations
+
+import datetime
+
+from PySide6.QtCore import QRectF
+from PySide6.QtGui import QPainter
+
+from nodeflow.data.survey import ColumnSurvey
+from nodeflow.ui.core.theme import Theme
+
+KINDS = {
+    "number": "number",
+    "integer": "whole number",
+    "boolean": "yes or no",
+    "category": "category",
+    "date": "date",
+    "text": "text",
+    "picture": "picture",
+    "array": "array",
+}
+MOST_BARS = 20
+
+
+def count(number: int, noun: str, several: str = "") -> str:
+    """``1 row``, ``12 000 rows``: thin spaces between groups."""
+    text = f"{number:,}".replace(",", "\u2009")
+    return f"{text} {noun if number == 1 else several or f'{noun}s'}"
+
+
+def figure(value: float) -> str:
+    """A number in four significant digits."""
+    return (
+        f"{value:.4g}" if abs(value) < 1e5 or value % 1 else f"{value:,.0f}".replace(",", "\u2009")
+    )
+
+
+def kind_text(column: ColumnSurvey) -> str:
+    """``category``, ``array 28 × 28``."""
+    sizes = " × ".join(map(str, column.shape))
+    return f"{KINDS.get(column.kind, column.kind)} {sizes}".rstrip()
+
+
+def missing_text(column: ColumnSurvey) -> str:
+    return f"{figure(column.missing)} missing" if column.missing else ""
+
+
+def values_text(column: ColumnSurvey) -> str:
+    """``4.3 to 7.9``, ``setosa, versicolor, virginica``."""
+    if column.categories and column.kind in ("category", "boolean"):
+        names = [name for name, _ in column.categories]
+        more = f" and {column.distinct - 6} more" if column.distinct > 6 else ""
+        return ", ".join(names[: 6 if more else 7]) + more
+    if column.minimum is not None and column.maximum is not None:
+        low, high = column.minimum, column.maximum
+        if column.kind == "date":
+            return f"{_date(low)} to {_date(high)}"
+        return f"{figure(low)} to {figure(high)}"
+    return f"{figure(column.distinct)} different values" if column.distinct else ""
+
+
+def spoken(column: ColumnSurvey) -> str:
+    """All of it, for a tooltip and for who listens."""
+    parts = [column.name, kind_text(column), values_text(column), missing_text(column)]
+    if column.mean is not None and column.kind in ("number", "integer"):
+        deviation = figure(column.deviation or 0.0)
+        parts.insert(3, f"mean {figure(column.mean)}, deviation {deviation}")
+    return "\n".join(part for part in parts if part)
+
+
+def bars(column: ColumnSurvey) -> tuple[int, ...]:
+    """Heights of the bars of a distribution; nothing if there is none to show."""
+    if column.counts and column.kind not in ("category",):
+        return column.counts
+    return tuple(number for _, number in column.categories[:MOST_BARS])
+
+
+def draw_distribution(painter: QPainter, area: QRectF, column: ColumnSurvey, theme: Theme) -> None:
+    """Bars from the bottom of an area: a histogram, or one bar per category."""
+    heights = bars(column)
+    top = max(heights, default=0)
+    if not top:
+        return
+    gap = 2.0 if len(heights) < 12 else 1.0
+    width = min((area.width() + gap) / len(heights), 18.0)
+    color = theme.color("accent", 0.75)
+    for index, height in enumerate(heights):
+        tall = max(1.0, area.height() * height / top) if height else 0.0
+        bar = QRectF(area.x() + index * width, area.bottom() - tall, width - gap, tall)
+        painter.fillRect(bar, color)
+
+
+def _date(days: float) -> str:
+    try:
+        return str(datetime.date(1970, 1, 1) + datetime.timedelta(days=days))
+    except OverflowError:
+        return figure(days)

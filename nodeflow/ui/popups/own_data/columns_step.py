@@ -1,0 +1,190 @@
+"""Step 2: inputs and label, scaling, categories, missing values, and how the rows are split."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFormLayout,
+    QHeaderView,
+    QSpinBox,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from nodeflow.document.starters.choices import SERIES, Choices
+from nodeflow.ui.core.theme import SPACE
+from nodeflow.ui.core.widgets import column, label, row
+from nodeflow.ui.popups.own_data.column_texts import count
+from nodeflow.ui.popups.own_data.columns_model import (
+    INPUT,
+    KIND,
+    LABEL,
+    NAME,
+    VALUES,
+    ColumnsModel,
+)
+
+SPLIT_TEXTS = {
+    "random": "At random",
+    "stratified": "At random, each class alike",
+    "ordered": "In order: test on the last rows",
+}
+MISSING_TEXTS = {
+    "drop": "Leave these rows out",
+    "fill": "Fill in the mean or most frequent value",
+    "error": "Refuse them",
+}
+PANEL_WIDTH = 300
+
+
+class ColumnsStep(QWidget):
+    """The columns with check boxes, and the settings beside them.
+
+    ``changed`` after every choice.
+    """
+
+    changed = Signal()
+
+    def __init__(self, choices: Choices) -> None:
+        super().__init__()
+        self.choices = choices
+        self.model = ColumnsModel(choices)
+        self.model.edited.connect(self._on_edited)
+        self.table = self._make_table()
+        self.scale = QCheckBox("Scale the inputs (mean 0, deviation 1)")
+        self.scale.setToolTip("A Normalize node, with the statistics of the training rows")
+        self.one_hot = QCheckBox("Categories become a column each (one-hot)")
+        self.split, self.missing = QComboBox(), QComboBox()
+        self.validation, self.test = self._share(), self._share()
+        self.look_back, self.ahead = QSpinBox(), QSpinBox()
+        self.classes = label("", "muted", wrap=True)
+        self.problem = label("", "error", wrap=True)
+        self._make_fields()
+        side = QWidget()
+        side.setFixedWidth(PANEL_WIDTH)
+        side.setLayout(self._side())
+        layout = row(self.table, side, gap=4)
+        layout.setStretch(0, 1)
+        self.setLayout(layout)
+        self._refresh()
+
+    def _make_table(self) -> QTableView:
+        table = QTableView()
+        table.setAccessibleName("Columns")
+        table.setModel(self.model)
+        table.setSelectionMode(QTableView.SelectionMode.SingleSelection)
+        table.setTabKeyNavigation(False)
+        table.setShowGrid(False)
+        table.setWordWrap(False)
+        table.verticalHeader().hide()
+        table.verticalHeader().setDefaultSectionSize(28)
+        header = table.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setSectionsClickable(False)
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        header.setSectionResizeMode(VALUES, QHeaderView.ResizeMode.Stretch)
+        for section, width in ((NAME, 170), (INPUT, 56), (LABEL, 56), (KIND, 110)):
+            table.setColumnWidth(section, width)
+        if self.model.rowCount():
+            table.setCurrentIndex(self.model.index(0, INPUT))
+        return table
+
+    @staticmethod
+    def _share() -> QSpinBox:
+        box = QSpinBox()
+        box.setRange(0, 50)
+        box.setSuffix(" %")
+        return box
+
+    def _make_fields(self) -> None:
+        choices = self.choices
+        self.scale.setChecked(choices.scale)
+        self.one_hot.setChecked(choices.one_hot)
+        for key, text in SPLIT_TEXTS.items():
+            self.split.addItem(text, key)
+        self.split.setCurrentIndex(self.split.findData(choices.split))
+        for key, text in MISSING_TEXTS.items():
+            self.missing.addItem(text, key)
+        self.missing.setCurrentIndex(max(0, self.missing.findData(choices.missing)))
+        shares = (*choices.shares, 0.0, 0.0)
+        self.validation.setValue(round(shares[1] * 100))
+        self.test.setValue(round(shares[2] * 100))
+        self.look_back.setRange(1, 512)
+        self.look_back.setValue(choices.window)
+        self.ahead.setRange(1, 512)
+        self.ahead.setValue(choices.horizon)
+        for check in (self.scale, self.one_hot):
+            check.toggled.connect(self._on_setting)
+        for combo in (self.split, self.missing):
+            combo.currentIndexChanged.connect(self._on_setting)
+        for box in (self.validation, self.test, self.look_back, self.ahead):
+            box.valueChanged.connect(self._on_setting)
+
+    def _side(self) -> QVBoxLayout:
+        self.form = QFormLayout()
+        self.form.setContentsMargins(0, 0, 0, 0)
+        self.form.setHorizontalSpacing(SPACE[3])
+        self.form.setVerticalSpacing(SPACE[2])
+        self.form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        rows = (
+            ("Split", self.split),
+            ("Validation", self.validation),
+            ("Test", self.test),
+            ("Missing", self.missing),
+            ("Look back", self.look_back),
+            ("Ahead", self.ahead),
+        )
+        for text, field in rows:
+            field.setAccessibleName(text)
+            self.form.addRow(label(text), field)
+        self.missing.setToolTip("What becomes of rows with missing values")
+        self.look_back.setToolTip("How many earlier rows an answer is computed from")
+        self.ahead.setToolTip("How many rows after them the answer lies")
+        return column(
+            self.scale, self.one_hot, 1, self.form, 1, self.classes, self.problem, None, gap=2
+        )
+
+    def _on_edited(self) -> None:
+        self._refresh()
+        self.changed.emit()
+
+    def _on_setting(self) -> None:
+        choices = self.choices
+        choices.scale, choices.one_hot = self.scale.isChecked(), self.one_hot.isChecked()
+        if choices.split != self.split.currentData():
+            choices.split, choices.split_chosen = self.split.currentData(), True
+        if choices.missing:
+            choices.missing = self.missing.currentData()
+        test, validation = self.test.value() / 100, self.validation.value() / 100
+        choices.shares = (round(1 - test - validation, 2), validation, test)
+        choices.window, choices.horizon = self.look_back.value(), self.ahead.value()
+        self._refresh()
+        self.changed.emit()
+
+    def refresh(self) -> None:
+        """The starter may have changed elsewhere."""
+        self._refresh()
+
+    def _refresh(self) -> None:
+        choices = self.choices
+        table = choices.is_table
+        with QSignalBlocker(self.split):
+            self.split.setCurrentIndex(self.split.findData(choices.split))
+        kinds = {choices.column(name).kind for name in choices.inputs}
+        self.scale.setVisible(table)
+        self.one_hot.setVisible("category" in kinds and "category_encoding" in choices.known)
+        some = any(choices.column(n).missing for n in (*choices.inputs, *choices.labels))
+        self.form.setRowVisible(self.missing, some and bool(choices.missing))
+        series = choices.task == SERIES
+        for field in (self.look_back, self.ahead):
+            self.form.setRowVisible(field, series)
+        classes = choices.classes()
+        shown = ", ".join(f"{name} ({number})" if number else name for name, number in classes[:12])
+        more = f" and {len(classes) - 12} more" if len(classes) > 12 else ""
+        self.classes.setText(f"{count(len(classes), 'class', 'classes')}: {shown}{more}")
+        self.classes.setVisible(bool(classes))
+        self.problem.setText(choices.misfit(choices.task))
+        self.problem.setVisible(bool(self.problem.text()))

@@ -1,0 +1,176 @@
+"""Step 1: the first rows, and of each column its type, what is missing, and its distribution."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QModelIndex,
+    QPersistentModelIndex,
+    QRect,
+    QRectF,
+    QSize,
+    Qt,
+)
+from PySide6.QtGui import QFont, QFontMetrics, QPainter, QResizeEvent
+from PySide6.QtWidgets import QHeaderView, QTableView, QWidget
+
+from nodeflow.data.survey import ColumnSurvey, Survey
+from nodeflow.ui.core.theme import SPACE, TYPE, Theme, font
+from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.core.widgets import column, label
+from nodeflow.ui.popups.own_data.column_texts import (
+    count,
+    draw_distribution,
+    kind_text,
+    missing_text,
+    spoken,
+)
+
+HEADER_HEIGHT = 104
+NARROWEST, WIDEST = 104, 240
+NUMERIC = ("number", "integer", "boolean")
+
+Index = QModelIndex | QPersistentModelIndex
+
+
+class HeadModel(QAbstractTableModel):
+    """The first rows of a survey."""
+
+    def __init__(self, survey: Survey) -> None:
+        super().__init__()
+        self.survey = survey
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        return 0 if parent.isValid() else len(self.survey.head)
+
+    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        return 0 if parent.isValid() else len(self.survey.columns)
+
+    def data(self, index: Index, role: int = 0) -> Any:
+        row = self.survey.head[index.row()]
+        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
+            return row[index.column()] if index.column() < len(row) else ""
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            numeric = self.survey.columns[index.column()].kind in NUMERIC
+            side = Qt.AlignmentFlag.AlignRight if numeric else Qt.AlignmentFlag.AlignLeft
+            return side | Qt.AlignmentFlag.AlignVCenter
+        return None
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = 0) -> Any:
+        if orientation == Qt.Orientation.Vertical:
+            return str(section + 1) if role == Qt.ItemDataRole.DisplayRole else None
+        found = self.survey.columns[section]
+        if role == Qt.ItemDataRole.DisplayRole:
+            return found.name
+        if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
+            return spoken(found)
+        return None
+
+
+class ColumnHeader(QHeaderView):
+    """Names of columns, each over its type, its distribution, and how many values are missing."""
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(Qt.Orientation.Horizontal, parent)
+        self.theme = theme
+        self.columns: tuple[ColumnSurvey, ...] = ()
+        self.setSectionsClickable(False)
+        self.setHighlightSections(False)
+
+    def sizeHint(self) -> QSize:
+        return QSize(super().sizeHint().width(), HEADER_HEIGHT)
+
+    def sectionSizeFromContents(self, section: int) -> QSize:
+        return QSize(self.width_of(section), HEADER_HEIGHT)
+
+    def width_of(self, section: int) -> int:
+        """As wide as the longest of its texts, within limits."""
+        found = self.columns[section] if section < len(self.columns) else None
+        if found is None:
+            return NARROWEST
+        bold, small = QFontMetrics(font(TYPE["body"], 600)), QFontMetrics(font(TYPE["caption"]))
+        need = max(
+            bold.horizontalAdvance(found.name),
+            small.horizontalAdvance(kind_text(found)),
+            small.horizontalAdvance(missing_text(found)),
+        )
+        return min(max(need + 2 * SPACE[2] + SPACE[1], NARROWEST), WIDEST)
+
+    def paintSection(self, painter: QPainter, rect: QRect, section: int) -> None:
+        if section >= len(self.columns):
+            return
+        found, theme = self.columns[section], self.theme
+        painter.save()
+        painter.fillRect(rect, theme.color("sunken"))
+        painter.setPen(theme.color("border"))
+        painter.drawLine(rect.topRight(), rect.bottomRight())
+        painter.drawLine(rect.bottomLeft(), rect.bottomRight())
+        inside = rect.adjusted(SPACE[2], SPACE[2], -SPACE[2], -SPACE[2])
+        self._text(painter, inside, 0, found.name, "ink", font(TYPE["body"], 600))
+        small = font(TYPE["caption"])
+        self._text(painter, inside, 18, kind_text(found), "ink_muted", small)
+        missing = missing_text(found)
+        if missing:
+            self._text(painter, inside, inside.height() - 15, missing, "warning", small)
+        height = inside.height() - 38 - (17 if missing else 0)
+        area = QRectF(inside.x(), inside.y() + 37, inside.width(), height)
+        draw_distribution(painter, area, found, theme)
+        painter.restore()
+
+    def _text(
+        self, painter: QPainter, inside: QRect, top: int, text: str, role: str, used: QFont
+    ) -> None:
+        painter.setFont(used)
+        metrics = QFontMetrics(used)
+        painter.setPen(self.theme.color(role))
+        line = QRect(inside.x(), inside.y() + top, inside.width(), 17)
+        text = metrics.elidedText(text, Qt.TextElideMode.ElideRight, inside.width())
+        painter.drawText(line, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text)
+
+
+class PreviewStep(QWidget):
+    """The table, under a line that says what it is."""
+
+    def __init__(self, survey: Survey, themes: ThemeManager, limit: int) -> None:
+        super().__init__()
+        self.survey = survey
+        self.table = QTableView()
+        self.table.setAccessibleName("The first rows")
+        self.model = HeadModel(survey)
+        self.header = ColumnHeader(themes.theme, self.table)
+        self.header.columns = survey.columns
+        self.table.setHorizontalHeader(self.header)
+        self.table.setModel(self.model)
+        self.table.setSelectionMode(QTableView.SelectionMode.SingleSelection)
+        self.table.setAlternatingRowColors(True)
+        self.table.setWordWrap(False)
+        self.table.setTabKeyNavigation(False)
+        self.table.verticalHeader().setDefaultSectionSize(24)
+        self.facts = label(self._facts(limit), "muted", wrap=True)
+        self.setLayout(column(self.facts, self.table, gap=2))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Columns share the room that is left, within limits."""
+        super().resizeEvent(event)
+        widths = [self.header.width_of(section) for section in range(len(self.survey.columns))]
+        room = self.table.width() - self.table.verticalHeader().width() - SPACE[4]
+        more = max(0, room - sum(widths)) // max(1, len(widths))
+        for section, width in enumerate(widths):
+            self.header.resizeSection(section, max(width, min(width + more, WIDEST)))
+
+    def _facts(self, limit: int) -> str:
+        survey = self.survey
+        noun = "picture" if survey.kind == "pictures" else "row"
+        rows = count(survey.rows, noun)
+        if survey.kind == "table" and survey.rows >= limit:
+            rows = f"The first {rows}"
+        parts = [f"{rows}, {count(len(survey.columns), 'column')}"]
+        missing = sum(found.missing for found in survey.columns)
+        if missing:
+            parts.append(f"{count(missing, 'value is', 'values are')} missing")
+        if survey.head and len(survey.head) < survey.rows:
+            parts.append(f"below are the first {len(survey.head)}")
+        notice = f" {survey.notice}" if survey.notice else ""
+        return "; ".join(parts) + "." + notice

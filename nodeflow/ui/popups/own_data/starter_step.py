@@ -1,0 +1,102 @@
+"""Step 3: what the graph is to do. The graph that results is drawn, with its sizes in words."""
+
+from __future__ import annotations
+
+import math
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QPixmap
+from PySide6.QtWidgets import QButtonGroup, QCheckBox, QLabel, QRadioButton, QSizePolicy, QWidget
+
+from nodeflow.document.model.document import Document
+from nodeflow.document.starters import STARTERS
+from nodeflow.document.starters.choices import Choices
+from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.core.widgets import column, label, row
+from nodeflow.ui.popups.own_data.column_texts import count
+from nodeflow.ui.popups.own_data.graph_picture import graph_picture
+
+PICTURE = QSize(560, 330)
+LIST_WIDTH = 300
+
+
+class StarterStep(QWidget):
+    """The starters, the fitting ones to choose from, and a picture of what will be made.
+
+    ``changed`` after another starter was chosen.
+    """
+
+    changed = Signal()
+
+    def __init__(self, choices: Choices, themes: ThemeManager) -> None:
+        super().__init__()
+        self.choices, self._themes = choices, themes
+        self.buttons: dict[str, QRadioButton] = {}
+        self._reasons: dict[str, QLabel] = {}
+        self._group = QButtonGroup(self)
+        parts: list[QWidget | int | None] = []
+        for starter in STARTERS.values():
+            choice = QRadioButton(starter.title)
+            choice.setProperty("starter", starter.id)
+            choice.setToolTip(starter.doc)
+            choice.clicked.connect(self._on_chosen)
+            reason = label(starter.doc, "caption", wrap=True)
+            reason.setIndent(24)
+            self._group.addButton(choice)
+            self.buttons[starter.id], self._reasons[starter.id] = choice, reason
+            parts += [choice, reason, 1]
+        self.train = QCheckBox("Train at once")
+        self.train.setToolTip("Start the training as soon as the graph is there")
+        self.train.setChecked(True)
+        self.facts = label("", "muted", wrap=True)
+        self.picture = QLabel()
+        self.picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.picture.setMinimumSize(PICTURE)
+        self.picture.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        side = QWidget()
+        side.setFixedWidth(LIST_WIDTH)
+        side.setLayout(column(*parts, None, self.train, gap=0))
+        shown = QWidget()
+        shown.setLayout(column(self.picture, self.facts, gap=2))
+        layout = row(side, shown, gap=4)
+        layout.setStretch(1, 1)
+        self.setLayout(layout)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show which starters fit the columns as they are chosen now."""
+        for id_, choice in self.buttons.items():
+            reason = self.choices.misfit(id_)
+            choice.setEnabled(not reason)
+            choice.setChecked(id_ == self.choices.task)
+            self._reasons[id_].setText(reason or STARTERS[id_].doc)
+
+    def show_document(self, document: Document) -> None:
+        """Draw the graph that will be made."""
+        ratio = self.devicePixelRatioF()
+        room = self.picture.size().expandedTo(PICTURE)
+        self.picture.setPixmap(graph_picture(document, self._themes.theme, room, ratio))
+        self.facts.setText(facts(document))
+        self.picture.setAccessibleName(f"The graph: {facts(document)}")
+
+    def show_nothing(self, text: str) -> None:
+        """Say why there is no graph to show yet."""
+        self.picture.setPixmap(QPixmap())
+        self.facts.setText(text)
+
+    def _on_chosen(self) -> None:
+        self.choices.choose_task(self.sender().property("starter"))
+        self.refresh()
+        self.changed.emit()
+
+
+def facts(document: Document) -> str:
+    """The size of a graph and of its training, in a sentence."""
+    shapes = [r.attrs.get("shape") or () for r in document.nodes.values() if r.op == "variable"]
+    weights = sum(math.prod(shape) for shape in shapes)
+    training = document.training
+    return (
+        f"{count(len(document.nodes), 'node')} with {count(weights, 'weight')}; Adam trains them "
+        f"for up to {count(training['epochs'], 'epoch')} in batches of "
+        f"{count(training['batch_size'], 'row')}."
+    )

@@ -13,12 +13,8 @@ from nodeflow.document.edit import commands
 from nodeflow.resources import example
 from nodeflow.train.settings import PlainSettings, declared
 from nodeflow.ui.inspector import parsing
-from nodeflow.ui.inspector.editors import (
-    BlockEditor,
-    ChoiceEditor,
-    InitializerEditor,
-    TypedEditor,
-)
+from nodeflow.ui.inspector.editors import ChoiceEditor, InitializerEditor
+from nodeflow.ui.inspector.text_editors import BlockEditor, TypedEditor
 
 # what the offscreen platform says of popups
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support", extend=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QFileDialog
+from PySide6.QtWidgets import QApplication, QDialogButtonBox, QFileDialog
 
 from nodeflow.document.edit import commands
+from nodeflow.ui.inspector.table_dialog import rows_of
 
 Key, Keys = Qt.Key, Qt.KeyboardModifier
 
@@ -236,3 +237,66 @@ def test_choosing_another_node_takes_what_is_typed(window, keys):
     assert value(window, node, "value") == 5 and value(window, other, "value") is None
     keys.type("m")
     assert not window.workspace.document.nodes[other].extra, "no letter runs as a command"
+
+
+def test_enter_commits_a_number_and_makes_no_second_one(window, keys):
+    node = select(window, "constant", {"value": 2.0})
+    window.canvas.setFocus()
+    keys.press(Key.Key_Return)  # edits the selected node
+    field = row(window, "value").editor.field
+    assert field.hasFocus() and field.textCursor().selectedText() == "2.0"
+    keys.press(Key.Key_Return)
+    keys.type("0")
+    keys.press(Key.Key_Return)
+    assert value(window, node, "value") == 0
+    keys.type("2 0")
+    keys.press(Key.Key_Return)
+    assert value(window, node, "value") == 0 and "2, 0" in row(window, "value").message
+    for text, expected in (("2, 0", [2, 0]), ("[3]", [3]), ("[[1], [2]]", [[1], [2]])):
+        keys.press(Key.Key_A, Keys.ControlModifier)
+        keys.type(text)
+        keys.press(Key.Key_Return)
+        assert value(window, node, "value") == expected and not row(window, "value").message
+
+
+def test_a_click_selects_a_number_to_type_over(window, keys, qtbot):
+    node = select(window, "constant", {"value": 2.0})
+    field = row(window, "value").editor.field
+    qtbot.mouseClick(field.viewport(), Qt.MouseButton.LeftButton)
+    keys.type("5")
+    keys.press(Key.Key_Return)
+    assert value(window, node, "value") == 5
+
+
+def test_values_are_edited_as_a_table(window, keys, qtbot):
+    node = select(window, "constant", {"value": 2.0})
+    editor = row(window, "value").editor
+
+    def fill() -> None:
+        dialog = QApplication.activeModalWidget()
+        dialog.form.setCurrentText("Table")
+        QApplication.clipboard().setText("1\t2.5\n3\t4\n")
+        QTest.keyClick(dialog.cells, Key.Key_V, Keys.ControlModifier)
+        dialog.buttons.button(QDialogButtonBox.StandardButton.Ok).click()
+
+    QTimer.singleShot(0, fill)
+    qtbot.mouseClick(editor.table, Qt.MouseButton.LeftButton)
+    assert value(window, node, "value") == [[1, 2.5], [3, 4]]
+    window.workspace.document.undo()
+    assert value(window, node, "value") == 2.0
+
+
+@pytest.mark.parametrize(
+    ("given", "cells"),
+    [
+        (2.0, [[2.0]]),
+        (None, [[0]]),
+        ([1, 2], [[1, 2]]),
+        ([[1], [2]], [[1], [2]]),
+        ([[[1]]], None),
+        ([], None),
+        ([0] * 20_000, None),
+    ],
+)
+def test_what_is_a_table(given, cells):
+    assert rows_of(given) == cells

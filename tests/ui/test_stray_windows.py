@@ -26,9 +26,9 @@ class Watcher(QObject):
         QApplication.instance().installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.Show and isinstance(watched, QWidget):
-            if watched.isWindow() and watched is not self.window and not self._is_asked(watched):
-                self.strays.append(describe(watched))
+        shown = event.type() == QEvent.Type.Show and isinstance(watched, QWidget)
+        if shown and watched.isWindow() and watched is not self.window:
+            self.strays += [] if self._is_asked(watched) else [describe(watched)]
         return False
 
     def _is_asked(self, widget: QWidget) -> bool:

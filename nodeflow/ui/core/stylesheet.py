@@ -103,6 +103,7 @@ QSlider::handle:horizontal {{ width: 14px; height: 14px; margin: -5px 0; border-
 QTreeView, QListView, QTableView {{ background: transparent; border: none; outline: none;
   alternate-background-color: {sunken}; selection-background-color: {accent_soft};
   selection-color: {ink}; }}
+QListView#completions {{ background: {raised}; border: 1px solid {border}; }}
 QTreeView::item, QListView::item {{ padding: 3px 4px; border-radius: 4px; }}
 QTreeView::item:hover, QListView::item:hover {{ background: {sunken}; }}
 QTreeView::item:selected, QListView::item:selected {{ background: {accent_soft}; color: {ink}; }}

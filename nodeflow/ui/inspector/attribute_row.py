@@ -11,20 +11,10 @@ from nodeflow.document.model.records import plain, same
 from nodeflow.graph.declaration import Attr
 from nodeflow.ui.core.theme import SPACE, Theme, icon
 from nodeflow.ui.core.widgets import label
-from nodeflow.ui.inspector.editors import Editor, make_editor
+from nodeflow.ui.inspector.editor import Editor, words
+from nodeflow.ui.inspector.editors import make_editor
 
 LABEL_WIDTH = 76
-
-
-def words(name: str) -> str:
-    """An attribute's name for people: ``batch_size`` is ``Batch size``."""
-    known = {
-        "color": "Colour",
-        "dtype": "Data type",
-        "stddev": "Deviation",
-        "keepdims": "Keep axes",
-    }
-    return known.get(name) or name.replace("_", " ").capitalize()
 
 
 class AttrRow(QWidget):

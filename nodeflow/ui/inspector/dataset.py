@@ -12,7 +12,8 @@ from nodeflow.graph.declaration import Attr
 from nodeflow.ui.core.messages import remark
 from nodeflow.ui.core.theme import SPACE, Theme
 from nodeflow.ui.core.widgets import label
-from nodeflow.ui.inspector.editors import Editor, QuietCombo
+from nodeflow.ui.inspector.editor import Editor
+from nodeflow.ui.inspector.editors import QuietCombo
 from nodeflow.ui.inspector.path_field import PathField
 
 

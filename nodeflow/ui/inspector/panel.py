@@ -22,7 +22,6 @@ from nodeflow.ui.core.widgets import button, label, line, row
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.inspector.attribute_row import AttrRow
 from nodeflow.ui.inspector.dataset import SourceEditor
-from nodeflow.ui.inspector.editors import BlockEditor
 from nodeflow.ui.inspector.focus_keeper import kept_focus
 from nodeflow.ui.inspector.formula import FormulaSection
 from nodeflow.ui.inspector.frame_color import FrameColorEditor
@@ -35,6 +34,7 @@ from nodeflow.ui.inspector.sections import (
     Section,
 )
 from nodeflow.ui.inspector.subgraph import PortsEditor, SubgraphSection
+from nodeflow.ui.inspector.text_editors import BlockEditor
 from nodeflow.ui.inspector.training import TrainingSection
 
 FRAME_ATTRS = (

@@ -56,6 +56,8 @@ def literal(text: str) -> Any:
         raise ValueError("Write a number, or a list such as [1, 2, 3]")
     items, rest = _items(tokens, 0, "", 0)
     assert rest == len(tokens)
+    if len(items) > 1 and not isinstance(items[0], list) and not {",", ";"} & {*tokens}:
+        raise ValueError(f"Separate several values by commas: {', '.join(tokens)}")
     plain = len(items) == 1 and "," not in tokens[-1] and ";" not in text
     value = items[0] if plain else items
     _check_even(value)

@@ -7,7 +7,14 @@ from itertools import islice
 from pathlib import Path
 
 from PySide6.QtCore import QStringListModel, Qt, QTimer, Signal
-from PySide6.QtWidgets import QCompleter, QFileDialog, QHBoxLayout, QLineEdit, QWidget
+from PySide6.QtWidgets import (
+    QCompleter,
+    QFileDialog,
+    QHBoxLayout,
+    QLineEdit,
+    QListView,
+    QWidget,
+)
 
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.widgets import button
@@ -48,6 +55,10 @@ class PathField(QWidget):
         completer = QCompleter(self._names, self)
         completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         completer.setMaxVisibleItems(10)
+        popup = QListView()
+        popup.setObjectName("completions")
+        popup.setUniformItemSizes(True)
+        completer.setPopup(popup)
         completer.activated.connect(self._on_completed)
         self.line.setCompleter(completer)
         self.line.textEdited.connect(self._offer)

@@ -1,0 +1,73 @@
+"""What the editors of attributes have in common: they report valid values, and why one is refused.
+
+An editor has its attribute's declaration and no document.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QHBoxLayout, QWidget
+
+from nodeflow.document.model.records import plain
+from nodeflow.errors import NodeflowError
+from nodeflow.graph.declaration import Attr
+from nodeflow.ui.core.messages import remark
+from nodeflow.ui.core.theme import SPACE, Theme
+
+
+def words(name: str) -> str:
+    """An attribute's name for people: ``batch_size`` is ``Batch size``."""
+    known = {
+        "color": "Colour",
+        "dtype": "Data type",
+        "stddev": "Deviation",
+        "keepdims": "Keep axes",
+    }
+    return known.get(name) or name.replace("_", " ").capitalize()
+
+
+class Editor(QWidget):
+    """Base of all editors.
+
+    Signals:
+        edited(value): a valid value, as JSON: chosen, or typed and committed.
+        refused(text): what was typed is not a value; empty when it is one again.
+        finished: Enter, or the focus left: the next edit is another undo step.
+    """
+
+    edited = Signal(object)
+    refused = Signal(str)
+    finished = Signal()
+    wide = False
+    """True for editors that want the whole width, below their label."""
+
+    def __init__(self, attr: Attr, theme: Theme) -> None:
+        super().__init__()
+        self.attr = attr
+        self.theme = theme
+        self._layout = QHBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(SPACE[1])
+
+    def set_value(self, value: Any) -> None:
+        """Show a value without reporting it."""
+        raise NotImplementedError
+
+    def focus_widget(self) -> QWidget:
+        """The widget that typing goes to."""
+        return self
+
+    def submit(self, value: Any) -> None:
+        """Check a value against the declaration; report it, or why it is refused."""
+        try:
+            self.attr.check(value)
+        except NodeflowError as error:
+            self.refuse(remark(error))
+            return
+        self.refuse("")
+        self.edited.emit(plain(value))
+
+    def refuse(self, text: str) -> None:
+        self.refused.emit(text)

@@ -47,7 +47,7 @@ def time_runs(
 ) -> dict[str, Any]:
     """Microseconds per run as `nodeflow run` does it: feeds checked, results copied."""
     fetches = [task.fetchable(name) for name in names]
-    feeds = task.feeds(fetches, arguments.split)
+    feeds = task.feeds(fetches, arguments.split or "test")
     started = time.perf_counter()
     session.run(fetches, feeds)
     first = time.perf_counter() - started

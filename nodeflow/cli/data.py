@@ -1,15 +1,20 @@
-"""``nodeflow data``: list the data sources, locate MNIST, download data sets."""
+"""``nodeflow data``: list the data sources, look at a file, locate MNIST, download data sets."""
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 
 from nodeflow.cli.environment import Environment
-from nodeflow.cli.output import json_line
+from nodeflow.cli.output import json_line, number, plural
 from nodeflow.data import SOURCES
+from nodeflow.data.cells import day
 from nodeflow.data.fetch import Progress
 from nodeflow.data.fetch import fetch as fetch_data
 from nodeflow.data.sources.mnist import find, places
+from nodeflow.data.survey import ColumnSurvey, Survey, survey
+
+MOST_SHOWN = 5
 
 
 def list_sources(arguments: argparse.Namespace, environment: Environment) -> None:
@@ -33,6 +38,74 @@ def list_sources(arguments: argparse.Namespace, environment: Environment) -> Non
         environment.print(f"{source.form:<12}{source.title}: {source.doc}")
         for option in source.options:
             environment.print(f"{'':<14}{option.name}: {option.doc} (default {option.default!r})")
+
+
+def show(arguments: argparse.Namespace, environment: Environment) -> None:
+    """Print what a data file holds: columns, types, gaps, distributions, and what it is for.
+
+    Raises:
+        DataError: it is not there or damaged, or no kind of data reads it.
+    """
+    found = survey(environment.path(arguments.data), limit_rows=arguments.rows)
+    if arguments.json:
+        environment.print(json_line(asdict(found)))
+        return
+    if found.notice:
+        environment.message(f"nodeflow: {found.notice}")
+    columns = plural(len(found.columns), "column")
+    environment.print(f"{found.title}: {plural(found.rows, 'row')}, {columns} ({found.source})")
+    heads = ("column", "type", "missing", "distinct", "range", "mean", "deviation", "values")
+    lines = [heads, *(_column_line(column) for column in found.columns)]
+    widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
+    for line in lines:
+        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        environment.print("  " + "  ".join(cells).rstrip())
+    environment.print(_guess_line(found))
+
+
+def _column_line(column: ColumnSurvey) -> tuple[str, ...]:
+    """The cells of a column's line in the table of `show`."""
+
+    def text(value: float | None) -> str:
+        if value is None:
+            return ""
+        return day(round(value)) if column.kind == "date" else number(value)
+
+    whole = column.kind == "integer"
+    ends = tuple(
+        f"{end:.0f}" if whole and end is not None else text(end)
+        for end in (column.minimum, column.maximum)
+    )
+    values = ", ".join(f"{name} ({count})" for name, count in column.categories[:MOST_SHOWN])
+    if column.distinct > MOST_SHOWN and values:
+        values += ", …"
+    if column.shape:
+        values = " × ".join(map(str, column.shape))
+    return (
+        column.name,
+        column.kind,
+        str(column.missing),
+        str(column.distinct),
+        " to ".join(ends) if all(ends) else "",
+        text(column.mean),
+        f"{number(column.deviation)} days" if column.deviation and column.kind == "date"
+        else text(column.deviation),
+        values.replace("\n", " "),
+    )  # fmt: skip
+
+
+def _guess_line(found: Survey) -> str:
+    """``Fits: classify species (setosa, versicolor) by sepal length, sepal width.``"""
+    options = found.guess.options
+    labels, features = (", ".join(options.get(n) or ()) for n in ("labels", "features"))
+    names = f" ({', '.join(found.classes[:MOST_SHOWN])})" if found.classes else ""
+    task = {
+        "classify": f"classify {labels}{names} by {features}",
+        "regress": f"predict {labels} from {features}",
+        "series": f"forecast {labels} from the last {options.get('window')} rows of {features}",
+        "pictures": f"classify pictures{names}",
+    }[found.guess.task]
+    return f"Fits: {task}."
 
 
 def where(arguments: argparse.Namespace, environment: Environment) -> None:

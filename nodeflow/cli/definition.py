@@ -100,7 +100,6 @@ SPLIT = option(
     "--split",
     help="split of the data sets to feed (default: test)",
     choices=("train", "validation", "test"),
-    default="test",
 )
 INVERT = option("--invert", help="invert fed pictures: for dark on light", action="store_true")
 PREPARE = option(
@@ -116,12 +115,19 @@ SEED = option(
 DATA_DIR = option("--data-dir", help="folder with the files of the data set", metavar="DIR")
 DATASET = option(
     "--dataset",
-    help="use another data source: SOURCE, or NODE=SOURCE if the graph has several data sets; may "
-    "be repeated",
+    help="use another data source: SOURCE or a file, or NODE=SOURCE if the graph has several data "
+    "sets; may be repeated",
     metavar="SOURCE",
     action="append",
     default=[],
     dest="datasets",
+)
+OUTPUT = option(
+    "-o",
+    "--output",
+    help="compute all rows of the data, and write them to this file: OUT.csv or OUT.tsv with the "
+    "columns of the data and the predictions, OUT.npy or OUT.npz with arrays",
+    metavar="OUT",
 )
 TIER = option(
     "--tier",
@@ -168,6 +174,7 @@ COMMANDS = (
             DATA_DIR,
             DATASET,
             SPLIT,
+            OUTPUT,
             INIT,
             TIER,
             THREADS,
@@ -275,10 +282,25 @@ COMMANDS = (
     ),
     Command(
         "data",
-        "list, locate and download data sets",
+        "list, look at, locate and download data sets",
         "",
         commands=(
             Command("list", "list the data sources", "nodeflow.cli.data:list_sources", (JSON,)),
+            Command(
+                "show",
+                "print the columns of a data file: types, missing values, distributions",
+                "nodeflow.cli.data:show",
+                (
+                    option("data", help="data file, or folder of pictures", metavar="FILE"),
+                    option(
+                        "--rows",
+                        help="look at the first N rows alone",
+                        type=whole_number(1),
+                        metavar="N",
+                    ),
+                    JSON,
+                ),
+            ),
             Command(
                 "where",
                 "list the folders that are searched for MNIST",

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from nodeflow.cli.environment import Environment
 from nodeflow.cli.values import ArgumentProblem, parse_setting, read_feed, split_assignment
+from nodeflow.data import SOURCES, source_at
+from nodeflow.document.analysis.paths import find_name
 from nodeflow.document.build.task import Task, set_value, use_dataset
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
@@ -23,20 +26,41 @@ def load_document(arguments: argparse.Namespace, environment: Environment) -> Do
         FileProblem, UnknownName, AttributeProblem: in the file or an argument.
     """
     document = flow.load(environment.path(arguments.file))
+    folder = environment.path(arguments.file).parent
     for choice in getattr(arguments, "datasets", ()):
-        use_dataset(document, choice)
+        use_dataset(document, _dataset_choice(document, choice, environment), base_dir=folder)
     for text in getattr(arguments, "settings", ()):
         node, attr, value = parse_setting(text)
         set_value(document, node, attr, value)
     return document
 
 
-def load_task(arguments: argparse.Namespace, environment: Environment) -> Task:
-    """The built document, with ``--feed`` and ``--data-dir``."""
+def _dataset_choice(document: Document, choice: str, environment: Environment) -> str:
+    """``--dataset`` with the kind of a bare path, and paths from the working folder made whole.
+
+    Raises:
+        UnknownSource: no kind of data has files with this ending.
+    """
+    node, equals, source = choice.partition("=")
+    if not equals or find_name(document, node) is None:
+        node, equals, source = "", "", choice
+    kind, colon, path = source.partition(":")
+    if colon and kind in SOURCES and SOURCES[kind].takes_path:
+        if (there := environment.path(path)).exists():
+            source = f"{kind}:{there}"
+    elif source not in SOURCES and environment.path(source).exists():
+        source = source_at(str(environment.path(source)))
+    return f"{node}{equals}{source}"
+
+
+def load_task(
+    arguments: argparse.Namespace, environment: Environment, *, whole: bool = False
+) -> Task:
+    """The built document, with ``--feed`` and ``--data-dir``; ``whole`` as in `Task`."""
     document = load_document(arguments, environment)
     folder = environment.path(arguments.file).parent
     data_dir = environment.path(arguments.data_dir) if arguments.data_dir else None
-    task = Task(document, data_dir=data_dir, base_dir=folder)
+    task = Task(document, data_dir=data_dir, base_dir=folder, whole=whole)
     feeds = {}
     for text in arguments.feeds:
         name, value = split_assignment(text, "NAME=VALUE")
@@ -51,7 +75,8 @@ def load_task(arguments: argparse.Namespace, environment: Environment) -> Task:
             arguments.invert,
             arguments.prepare,
         )
-    return Task(document, data_dir=data_dir, base_dir=folder, feeds=feeds, built=task.build)
+    given: dict[str, Any] = {"data_dir": data_dir, "base_dir": folder, "whole": whole}
+    return Task(document, feeds=feeds, built=task.build, **given)
 
 
 def _fed_tensor(task: Task, name: str) -> Tensor:

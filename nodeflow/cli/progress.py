@@ -14,8 +14,9 @@ REDRAW_SECONDS = 0.1
 class Progress:
     """Redraws one line on standard error, at most ten times per second; silent when piped."""
 
-    def __init__(self, environment: Environment) -> None:
+    def __init__(self, environment: Environment, unit: str = "steps") -> None:
         self._environment = environment
+        self._unit = unit
         self._total = 0
         self._started = 0.0
         self._drawn = 0.0
@@ -32,7 +33,7 @@ class Progress:
         self._drawn = now
         rate = done / max(now - self._started, 1e-9)
         left = duration((self._total - done) / max(rate, 1e-9))
-        line = f"{done}/{self._total}  {rate:.0f} steps/s  {left} left  {text}"
+        line = f"{done}/{self._total}  {rate:.0f} {self._unit}/s  {left} left  {text}"
         columns = shutil.get_terminal_size().columns
         width = max(0, min(30, columns - len(line) - 4))
         filled = round(width * done / max(self._total, 1))

@@ -14,6 +14,8 @@ from nodeflow.data.catalog import (
     open_dataset,
     parse_source,
     pinned_options,
+    row_texts,
+    source_at,
     source_options,
 )
 from nodeflow.data.dataset import SPLITS, Dataset
@@ -28,5 +30,7 @@ __all__ = [
     "open_dataset",
     "parse_source",
     "pinned_options",
+    "row_texts",
+    "source_at",
     "source_options",
 ]

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from nodeflow.data import sources
@@ -42,7 +43,7 @@ def parse_source(source: str) -> tuple[Source, str]:
     kind = SOURCES.get(name)
     if kind is None:
         ending = source.rpartition(".")[2].lower()
-        fitting = [kind.id for kind in SOURCES.values() if kind.ending == ending]
+        fitting = [kind.id for kind in SOURCES.values() if ending in kind.endings]
         guess = f"{fitting[0]}:{source}" if ending and fitting else None
         hint = f"Did you mean {guess}?" if guess else suggest(name, SOURCES)
         raise UnknownSource(
@@ -132,21 +133,59 @@ def pinned_options(
 
 def all_rows(
     source: str,
-    options: Mapping[str, Any] | None = None,
     *,
+    data_dir: str | os.PathLike | None = None,
     base_dir: str | os.PathLike | None = None,
+    **options: Any,
 ) -> Dataset:
     """Every row that can be computed, in the order of the file, as the split ``all``.
 
-    Labels may be missing, and are left out. ``Dataset.rows`` says which rows of the file they are;
-    the notice tells of those that are left out, such as rows with unknown categories.
+    Labels may be missing, and may be left out. ``Dataset.rows`` says which rows of the file they
+    are; the notice tells of those that are left out, such as rows with unknown categories.
 
     Raises:
         UnknownSource, DataNotFound, DataFormatError, AttributeProblem: as ``open_dataset``.
     """
     kind, path = parse_source(source)
-    bound = bind(kind.options, options or {}, kind.id)
-    location = Location(path, base_dir)
+    bound = bind(kind.options, options, kind.id)
+    location = Location(path, base_dir, data_dir)
     if kind.rows is not None:
         return kind.rows(location, **bound)
     return joined(kind.open(location, **bound))
+
+
+def row_texts(
+    source: str,
+    options: Mapping[str, Any] | None = None,
+    *,
+    base_dir: str | os.PathLike | None = None,
+) -> tuple[tuple[str, ...], Iterator[tuple[str, ...]]]:
+    """Column names, and every row of a file as it is written, in order.
+
+    Of a source without texts, there are no names and no rows.
+
+    Raises:
+        UnknownSource, DataNotFound, DataFormatError, AttributeProblem: as ``open_dataset``.
+    """
+    kind, path = parse_source(source)
+    if kind.texts is None:
+        return (), iter(())
+    return kind.texts(Location(path, base_dir), **bind(kind.options, options or {}, kind.id))
+
+
+def source_at(path: str) -> str:
+    """The source that reads a file or folder, by its ending: ``csv:new.csv`` for ``new.csv``.
+
+    Raises:
+        UnknownSource: no kind of data has files with this ending.
+    """
+    ending = Path(path).suffix.lower().removeprefix(".")
+    for kind in SOURCES.values():
+        if kind.takes_path and ending and ending in kind.endings:
+            return f"{kind.id}:{path}"
+    if Path(path).is_dir():
+        for kind in SOURCES.values():
+            if kind.folder:
+                return f"{kind.id}:{path}"
+    known = ", ".join(f".{ending}" for kind in SOURCES.values() for ending in kind.endings)
+    raise UnknownSource(f"{Path(path).name} is no data file", hint=f"Data files are {known}.")

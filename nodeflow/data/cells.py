@@ -186,6 +186,16 @@ def days(moment: datetime) -> float:
     return (moment - EPOCH) / timedelta(days=1)
 
 
+def day(value: float) -> str:
+    """Days since the beginning of 1970 as a date, with the time of the day if there is one.
+
+    >>> day(0), day(18262.5)
+    ('1970-01-01', '2020-01-01 12:00')
+    """
+    moment = EPOCH + timedelta(days=value)
+    return f"{moment:%Y-%m-%d}" if moment.time() == EPOCH.time() else f"{moment:%Y-%m-%d %H:%M}"
+
+
 # ---- columns ----------------------------------------------------------------------------------
 
 

@@ -6,7 +6,7 @@ Inspector, command line and documentation derive from these declarations.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,9 +80,12 @@ class Source:
         open: loads the data, given the location and every option by keyword.
         columns: column -> type of a batch, given the same; reads as little as it can.
         takes_path: written ``id:PATH``.
-        ending: of the names of such files.
+        ending: of the names of such files; "" of a folder.
+        more_endings: further ones.
+        folder: reads a folder.
         pin: the options, given the same, with what is guessed from the data written down.
         rows: every row in the order of the file as the split ``all``, given the same.
+        texts: column names and every row as it is written, given the same.
         published: what ``nodeflow data fetch`` downloads for it.
     """
 
@@ -94,9 +97,17 @@ class Source:
     columns: Callable[..., dict[str, TensorType]]
     takes_path: bool = False
     ending: str = ""
+    more_endings: tuple[str, ...] = ()
+    folder: bool = False
     pin: Callable[..., dict[str, Any]] | None = None
     rows: Callable[..., Dataset] | None = None
+    texts: Callable[..., tuple[tuple[str, ...], Iterator[tuple[str, ...]]]] | None = None
     published: Published | None = None
+
+    @property
+    def endings(self) -> tuple[str, ...]:
+        """All endings of its files."""
+        return (self.ending, *self.more_endings) if self.ending else self.more_endings
 
     @property
     def form(self) -> str:

@@ -183,6 +183,12 @@ class Table:
         """All cells as text."""
         return tuple(zip(*(column.cells() for column in self.columns), strict=True))
 
+    def texts(self) -> Iterator[tuple[str, ...]]:
+        """One row after the other, as they are written: read from the file again."""
+        lines = set(self.lines.tolist())
+        width = len(self.names)
+        return (r.cells[:width] for r in records(self.path, self.dialect) if r.line in lines)
+
     def index(self, column: str) -> int:
         """Position of a column given by name or, if none has that name, by number.
 

@@ -7,7 +7,7 @@ rows that are kept, and everything that `pin` writes down so that a second file 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -74,6 +74,17 @@ class Schema:
         return self.labels if self.classes else None
 
     @property
+    def class_names(self) -> dict[str, tuple[str, ...]]:
+        """The classes of the labels, even where labels are missing but declared."""
+        wanted = self.options["labels"] or ()
+        known = self.options["categories"] or {}
+        kinds = ("auto", "one_hot", "class")
+        if not self.classes and len(wanted) == 1 and self.options["label_kind"] in kinds:
+            names = known.get(wanted[0])
+            return {"labels": tuple(names)} if names else {}
+        return {"labels": self.classes} if self.classes else {}
+
+    @property
     def feature_names(self) -> tuple[str, ...]:
         return tuple(name for encoder in self.encoders for name in encoder.names)
 
@@ -130,20 +141,22 @@ class Schema:
 
     def pinned(self, parts: Mapping[str, np.ndarray]) -> dict[str, Any]:
         """The options that were guessed, written down."""
-        names = self.table.names
+        names, given = self.table.names, self.options
         labels = [names[i] for i in self.label_columns]
-        types = {encoder.name: encoder.kind for encoder in self.encoders}
-        categories = {e.name: list(e.categories) for e in self.encoders if e.categories}
+        types = {**(given["types"] or {}), **{e.name: e.kind for e in self.encoders}}
+        categories = dict(given["categories"] or {})
+        categories |= {e.name: list(e.categories) for e in self.encoders if e.categories}
         if self.classes:
             categories[labels[0]] = list(self.classes)
             types[labels[0]] = "category"
         else:
             types.update({n: column_type(self.table, names.index(n), self.options) for n in labels})
         statistics = {k: [float(v) for v in vs] for k, vs in self.statistics(parts).items()}
+        absent = not labels and given["labels"]  # to be predicted for this file
         return {
             "features": [encoder.name for encoder in self.encoders],
-            "labels": labels or None,
-            "label_kind": self.label_kind,
+            "labels": given["labels"] if absent else labels or None,
+            "label_kind": given["label_kind"] if absent else self.label_kind,
             "types": types,
             "categories": categories or None,
             "statistics": statistics or None,
@@ -166,7 +179,8 @@ def choose(
         DataFormatError: a column or cell does not fit.
     """
     features = options["features"]
-    labels = () if lenient and features is not None else _label_columns(table, options)
+    absent = _absent_labels(table, options)
+    labels = () if absent else _label_columns(table, options)
     kind = "none" if lenient else _label_kind(table, labels, options)
     order = None if options["order_by"] is None else table.index(options["order_by"])
     dropped: list[str] = []
@@ -196,7 +210,11 @@ def choose(
     if sampled:
         classes = _classes(table, labels, options) if kind == "one_hot" else ()
         return _Sampled(_types(encoders, labels, kind, classes, options))
-    return _schema(table, options, encoders, labels, kind, order, dropped, lenient)
+    schema = _schema(table, options, encoders, labels, kind, order, dropped, lenient)
+    if not absent or lenient:
+        return schema
+    notice = f"{table.path.name} has no {', '.join(absent)}, so there are no labels."
+    return replace(schema, notice=" ".join(filter(None, (schema.notice, notice))))
 
 
 @dataclass(frozen=True)
@@ -222,6 +240,18 @@ def _types(
     elif kind == "class":
         types["labels"] = TensorType("int64", (None,))
     return types
+
+
+def _absent_labels(table: Table, options: Mapping[str, Any]) -> tuple[str, ...]:
+    """The labels, if a file has all features and none of them: one to predict them for."""
+    wanted = options["labels"]
+    if not wanted or not options["features"] or options["label_kind"] == "none":
+        return ()
+    if any(name in table.names or name.lstrip("-").isdecimal() for name in wanted):
+        return ()
+    features = options["features"]
+    has_all = all(n in table.names or n.lstrip("-").isdecimal() for n in features)
+    return tuple(wanted) if has_all else ()
 
 
 def _label_columns(table: Table, options: Mapping[str, Any]) -> tuple[int, ...]:
@@ -299,31 +329,33 @@ def _schema(
     lenient: bool,
 ) -> Schema:
     parts, wrong = [], []
+    gone: np.ndarray = np.zeros(len(table), bool)
     for encoder in encoders:
         values, error = encoder.encode_leniently(table)
         if error is not None and not lenient:
             raise error
         parts.append(values)
-        wrong += [error] if error is not None else []
+        if error is not None:
+            unfit = np.isnan(values).any(axis=1) & ~table.columns[encoder.index].missing
+            gone |= unfit
+            wrong.append((int(unfit.sum()), error))
     values = np.concatenate(parts, axis=1)
     label_values, classes = _label_values(table, labels, kind, options)
-    missing = {e.name: np.isnan(p).any(axis=1) for e, p in zip(encoders, parts, strict=True)}
+    missing = {e.name: table.columns[e.index].missing for e in encoders}
     missing |= {table.names[i]: table.columns[i].missing for i in labels}
     if options["missing"] == "error" and not lenient:
         _refuse_missing(table, missing)
     filled = options["missing"] == "fill" and (not lenient or options["statistics"])
-    gone = np.zeros(len(table), bool)
-    for name, rows in missing.items():
-        if not filled or name in [table.names[i] for i in labels]:
-            gone |= rows
+    if filled:
+        missing = {name: missing[name] for name in [table.names[i] for i in labels]}
+    for rows in missing.values():
+        gone |= rows
     sequence = np.arange(len(table), dtype=np.int64)
     if order is not None:
         keys = make_encoder(table, order, {**options, "dates": "days"}).encode(table)[:, 0]
         gone |= np.isnan(keys)
         sequence = np.argsort(keys, kind="stable")
-    complete: np.ndarray = np.full(len(table), True)
-    if not filled:
-        complete &= ~np.isnan(values).any(axis=1)
+    complete = np.logical_not(gone if filled else np.isnan(values).any(axis=1))
     kept = _kept(sequence, gone, complete, options)
     if not len(kept):
         raise DataFormatError(
@@ -397,26 +429,26 @@ def _counts_text(missing: Mapping[str, np.ndarray]) -> str:
     return ", ".join(f"{name} {int(rows.sum())}" for name, rows in missing.items() if rows.any())
 
 
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
 def _notice(
     table: Table,
     gone: np.ndarray,
     missing: Mapping[str, np.ndarray],
     dropped: list[str],
-    wrong: list[DataFormatError],
+    wrong: list[tuple[int, DataFormatError]],
 ) -> str | None:
     """What the user should know, in one or more sentences."""
     said = [f"{table.dialect.notice}."] if table.dialect.notice else []
     count = int(gone.sum())
     if count:
-        verb = "is" if count == 1 else "are"
         counts = _counts_text(missing)
-        said.append(
-            f"{table.path.name}: {count} of {len(table)} rows {verb} left out, with values "
-            f"missing in {counts}."
-            if counts
-            else f"{table.path.name}: {count} rows {verb} left out."
-        )
-    said += [f"{error.message}." for error in wrong]
+        left_out = f"{table.path.name}: {count} of {len(table)} rows {_are(count)} left out"
+        said.append(f"{left_out}, with values missing in {counts}." if counts else f"{left_out}.")
+    for often, error in wrong:
+        said.append(f"{often} {'row does' if often == 1 else 'rows do'} not fit: {error}")
     if dropped:
         verb = "is free text and" if len(dropped) == 1 else "are free text and"
         said.append(f"{', '.join(dropped)} {verb} not used as features.")

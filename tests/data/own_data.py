@@ -20,7 +20,8 @@ def iris_like(folder: Path, rows: int = 150, seed: int = 0) -> Path:
     centers = np.array([[5.0, 3.4, 1.5, 0.2], [5.9, 2.8, 4.3, 1.3], [6.6, 3.0, 5.6, 2.0]])
     spread = np.array([0.35, 0.35, 0.3, 0.15])
     kinds = np.arange(rows) % 3
-    values = np.round(centers[kinds] + spread * rng.standard_normal((rows, 4)), 1)
+    values = centers[kinds] + spread * rng.standard_normal((rows, 4))
+    values = np.maximum(np.round(values, 1), 0.1)
     path = folder / "flowers.csv"
     with path.open("w", newline="") as stream:
         writer = csv.writer(stream)

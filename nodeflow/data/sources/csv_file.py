@@ -7,6 +7,7 @@ out is guessed from the file, and `pin` writes the guesses down.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -173,7 +174,15 @@ def rows(location: Location, **options: Any) -> Dataset:
     table = _read(file, _stamp(file), *_reading(options), None)
     schema = choose(table, options, lenient=True)
     assert schema is not None
-    return _dataset(location.path, file, table, schema, {"all": np.arange(len(schema.kept))})
+    parts = {"all": np.argsort(schema.kept, kind="stable")}
+    return _dataset(location.path, file, table, schema, parts)
+
+
+def texts(location: Location, **options: Any) -> tuple[tuple[str, ...], Iterator[tuple[str, ...]]]:
+    """Column names, and each row of the file as it is written."""
+    file = location.file()
+    table = _read(file, _stamp(file), *_reading(options), None)
+    return table.names, table.texts()
 
 
 def _stamp(file: Path) -> tuple[int, int]:
@@ -228,7 +237,7 @@ def _dataset(
         },
         notice=schema.notice,
         location=str(file),
-        classes={"labels": schema.classes} if schema.classes else {},
+        classes=schema.class_names,
         feature_names={"features": schema.feature_names},
         rows={split: schema.kept[which] for split, which in parts.items()},
     )
@@ -243,6 +252,8 @@ SOURCE = Source(
     columns,
     takes_path=True,
     ending="csv",
+    more_endings=("tsv",),
     pin=pin,
+    texts=texts,
     rows=rows,
 )

@@ -90,6 +90,7 @@ def columns(location: Location, **options: Any) -> dict[str, TensorType]:
 def _open(source: str, file: Path, stamp: tuple[int, int], items: tuple) -> Dataset:
     options = dict(items)
     splits: dict[str, dict[str, Column]] = {}
+    parts: dict[str, np.ndarray] = {}
     with _reading(file) as archive:
         keys = tuple(archive.files)
         groups = _groups(file, keys, options["arrays"])
@@ -112,7 +113,14 @@ def _open(source: str, file: Path, stamp: tuple[int, int], items: tuple) -> Data
             splits[split] = {name: column.take(indices) for name, column in whole.items()}
     if not splits:
         raise DataFormatError(f"{file} has no rows")
-    return Dataset(file.name, f"npz:{source}", splits, location=str(file), images=_images(splits))
+    return Dataset(
+        file.name,
+        f"npz:{source}",
+        splits,
+        location=str(file),
+        images=_images(splits),
+        rows=parts,
+    )
 
 
 @contextmanager

@@ -5,13 +5,22 @@ Command line and engine process share this one road. Data sets are opened when f
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
-from nodeflow.data import SPLITS, Dataset, known_options, open_dataset, parse_source
+from nodeflow.data import (
+    SPLITS,
+    Dataset,
+    all_rows,
+    known_options,
+    open_dataset,
+    parse_source,
+    pinned_options,
+)
 from nodeflow.document.analysis.dataset_node import DATASET, options_of, source_of
 from nodeflow.document.analysis.declarations import declaration
 from nodeflow.document.analysis.node_flags import has_breakpoint
@@ -47,7 +56,9 @@ class Task:
     Args:
         data_dir: folder with MNIST's files, overriding where they are looked for.
         feeds: values by placeholder or tensor name; they win over data sets and samples.
-        build: an earlier build of the same document to use again.
+        built: an earlier build of the same document to use again.
+        whole: data sets are opened with all rows in the order of their files, as the split ``all``,
+            and labels may be missing: for predictions.
 
     A node with a problem is left out; asking for it raises that problem.
     """
@@ -61,8 +72,10 @@ class Task:
         feeds: Mapping[str, Any] | None = None,
         built: Build | None = None,
         opened: dict[Any, Dataset] | None = None,
+        whole: bool = False,
     ) -> None:
         self.document = document
+        self.whole = whole
         self.data_dir = data_dir
         self.base_dir = base_dir
         self.build = built or build(document, base_dir=base_dir, partial=True)
@@ -108,14 +121,15 @@ class Task:
         """
         record = self.build.document.nodes[node_id]
         key = (source_of(record.attrs), repr(sorted(options_of(record.attrs).items())))
-        key = (*key, str(self.data_dir), str(self.base_dir))
+        key = (*key, str(self.data_dir), str(self.base_dir), self.whole)
         if key not in self._opened:
+            source, options = source_of(record.attrs), options_of(record.attrs)
+            opens = all_rows if self.whole else open_dataset
+            if self.whole:
+                options = pinned(source, options, self.base_dir)
             try:
-                self._opened[key] = open_dataset(
-                    source_of(record.attrs),
-                    data_dir=self.data_dir,
-                    base_dir=self.base_dir,
-                    **options_of(record.attrs),
+                self._opened[key] = opens(
+                    source, data_dir=self.data_dir, base_dir=self.base_dir, **options
                 )
             except NodeflowError as error:
                 raise error.at(record.name) from None
@@ -412,8 +426,16 @@ def _resolve_measured(document: Document, value: Any) -> Any:
     return value
 
 
-def use_dataset(document: Document, choice: str) -> None:
+def use_dataset(
+    document: Document, choice: str, *, base_dir: str | os.PathLike | None = None
+) -> None:
     """Replace a dataset node's source: ``SOURCE``, or ``NODE=SOURCE`` where there are several.
+
+    Data of the same kind are encoded as those before: what was guessed from the file before is
+    written into the node, as far as that file is still there.
+
+    Args:
+        base_dir: where the relative paths of the document start.
 
     Raises:
         DataError: no dataset node, or several and none is named.
@@ -434,9 +456,37 @@ def use_dataset(document: Document, choice: str) -> None:
             hint="Write NODE=SOURCE." if nodes else "Feed its placeholders instead.",
         )
     parse_source(source)
+    replace_source(document, graph, record.id, source, base_dir=base_dir)
+
+
+def replace_source(
+    document: Document,
+    graph: Document,
+    node: str,
+    source: str,
+    *,
+    base_dir: str | os.PathLike | None = None,
+) -> None:
+    """Replace the source of a dataset node of ``graph``, and keep what still makes sense."""
+    record = graph.nodes[node]
+    old, options = source_of(record.attrs), options_of(record.attrs)
+    if parse_source(source)[0] is parse_source(old)[0]:
+        options = pinned(old, options, base_dir)
+    kept = known_options(source, options)
     with document.transaction(f"Use {source}"):
-        kept = {"source", *known_options(source, options_of(record.attrs))}
         for attr in record.attrs:
-            if attr not in kept:
-                commands.reset_attr(graph, record.id, attr)
-        commands.set_attr(graph, record.id, "source", source)
+            if attr not in {"source", *kept}:
+                commands.reset_attr(graph, node, attr)
+        commands.set_attr(graph, node, "source", source)
+        for attr, value in kept.items():
+            if value != record.attrs.get(attr):
+                commands.set_attr(graph, node, attr, value)
+
+
+def pinned(
+    source: str, options: dict[str, Any], base_dir: str | os.PathLike | None
+) -> dict[str, Any]:
+    """The options with what is guessed from a file, as far as that can be read."""
+    with contextlib.suppress(DataError):
+        return pinned_options(source, options, base_dir=base_dir)
+    return options

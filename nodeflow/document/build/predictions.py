@@ -1,0 +1,239 @@
+"""Predictions for every row of a file: what a trained graph says of new data.
+
+Rows are read, computed and handed on in batches, so that neither a long file nor wide pictures fill
+memory. Command line and window share this.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nodeflow.data import Dataset, row_texts
+from nodeflow.document.analysis.dataset_node import options_of, source_of
+from nodeflow.document.build.task import Task
+from nodeflow.engine.columns import Column
+from nodeflow.engine.session import Session
+from nodeflow.errors import DataError, FetchError
+from nodeflow.graph.graph import Node, Tensor
+from nodeflow.graph.types import numpy_dtype, shape_text
+
+BATCH_ROWS, BATCH_BYTES = 1000, 1 << 26
+MOST_COLUMNS = 4096
+
+Cells = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some rows with what was computed of them.
+
+    Attributes:
+        rows: their numbers in the file, from 0, int64 (n,).
+        values: name of a fetch -> array (n, ...).
+    """
+
+    rows: np.ndarray
+    values: Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """A tensor with a row for each row of data, as columns of a table."""
+
+    name: str
+    tensor: Tensor
+    classes: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> Cells:
+        """The columns: the class and a number for each class, or the numbers alone."""
+        if self.classes and len(self.tensor.shape) == 2:
+            scored = self.classes[1:] if self._is_one_number else self.classes
+            return (self.name, *(f"{self.name} {part}" for part in scored))
+        width = self._width
+        return (self.name,) if width == 1 else tuple(f"{self.name} {i}" for i in range(width))
+
+    @property
+    def _is_one_number(self) -> bool:
+        return self._width == 1
+
+    @property
+    def _width(self) -> int:
+        return math.prod(size or 1 for size in self.tensor.shape[1:])
+
+    def cells(self, values: np.ndarray) -> list[Cells]:
+        """The cells of each row."""
+        flat = values.reshape(len(values), -1)
+        numbers = [tuple(map(str, row)) for row in flat]
+        if not self.classes:
+            return numbers
+        if values.ndim == 1:
+            return [(self._class(int(value)),) for value in values]
+        if self._is_one_number:
+            best = (flat[:, 0] >= 0.5).astype(int)
+        else:
+            best = np.argmax(flat, axis=1)
+        return [(self._class(b), *row) for b, row in zip(best.tolist(), numbers, strict=True)]
+
+    def _class(self, number: int) -> str:
+        return self.classes[number] if 0 <= number < len(self.classes) else str(number)
+
+
+class Predictions:
+    """What is computed of all rows of a task's data.
+
+    Args:
+        task: made with ``whole=True``.
+        names: fetches with a row for each row of data; without any, those that the features lead
+            to in the end.
+
+    Raises:
+        FetchError: a fetch has no row for each row of data, or there is none.
+        DataError: no data feed it, or data sets of different length do.
+    """
+
+    def __init__(self, task: Task, names: Sequence[str] = ()) -> None:
+        self.task = task
+        self.fetches = {name: _by_row(name, task.fetchable(name)) for name in names}
+        if not names:
+            self.fetches = dict(self._likely())
+        if not self.fetches:
+            raise FetchError(
+                "nothing that the graph computes has a row for each row of data",
+                hint="Choose what to predict with --fetch.",
+            )
+        self.bindings = task.bindings([t.node for t in self.fetches.values()])
+        if not self.bindings:
+            raise DataError(
+                f"no data feed {', '.join(self.fetches)}",
+                hint="Connect a column of a dataset to the placeholder.",
+            )
+        sizes = {b.dataset.source: b.dataset.size("all") for b in self.bindings.values()}
+        if len(set(sizes.values())) > 1:
+            text = " and ".join(f"{name} has {size} rows" for name, size in sizes.items())
+            raise DataError(f"data sets of different length feed one batch: {text}")
+        self.dataset: Dataset = next(iter(self.bindings.values())).dataset
+        self.count = next(iter(sizes.values()))
+        classes = next(iter(self.dataset.classes.values()), ())
+        self.predicted = [
+            Predicted(name, tensor, classes if _says_class(tensor, classes) else ())
+            for name, tensor in self.fetches.items()
+        ]
+
+    def _likely(self) -> Iterator[tuple[str, Tensor]]:
+        """The last tensors that depend on the features of a row and not on its labels."""
+        nodes = [n for n in self.task.graph.nodes if n.derived_from is None and n.outputs]
+        sees: dict[Node, bool | None] = {}  # whether it sees features; None if it sees labels
+        for node in nodes:
+            seen = [sees.get(t.node, False) for t in node.inputs]
+            if node.op.id == "placeholder":
+                sees[node] = self._is_feature(node.outputs[0])
+            else:
+                sees[node] = None if None in seen else any(seen)
+        used = {t.node for node in nodes if sees[node] is not None for t in node.inputs}
+        for node in nodes:
+            if sees[node] and node not in used:
+                for tensor in node.outputs:
+                    with contextlib.suppress(FetchError):
+                        yield tensor.name, _by_row(tensor.name, tensor)
+
+    def _is_feature(self, placeholder: Tensor) -> bool | None:
+        try:
+            bound = self.task.binding(placeholder)
+        except DataError:
+            return None
+        if bound is None:
+            return False
+        return None if bound.column in {"labels", *bound.dataset.classes} else True
+
+    def batches(self, session: Session) -> Iterator[Batch]:
+        """Compute batch after batch.
+
+        Raises:
+            RunError: the graph fails on these rows.
+        """
+        columns = {t: b.dataset.split("all")[b.column] for t, b in self.bindings.items()}
+        numbers = self.dataset.rows.get("all")
+        size = batch_rows(columns.values())
+        fetches = list(self.fetches.values())
+        given = self.task.feeds(fetches, "all", rows=1)
+        others = {t: v for t, v in given.items() if t not in columns}
+        for start in range(0, self.count, size):
+            which = slice(start, min(start + size, self.count))
+            feeds = {**others, **{t: c.rows(which) for t, c in columns.items()}}
+            values = session.run(fetches, feeds)
+            found = np.arange(which.start, which.stop) if numbers is None else numbers[which]
+            yield Batch(found, dict(zip(self.fetches, values, strict=True)))
+
+    # ---- as a table ---------------------------------------------------------------------------
+
+    def table(self, session: Session) -> tuple[Cells, Iterator[Cells]]:
+        """Column names, and every row of the file with its predictions.
+
+        Rows without a prediction, such as those with a missing value, have empty cells there. Data
+        without texts of their own have the column ``row`` instead.
+        """
+        node = next(iter(self.bindings))
+        record = self.task.build.document.nodes[self.task.build.bindings[node.node.name][0]]
+        names, texts = row_texts(
+            source_of(record.attrs), options_of(record.attrs), base_dir=self.task.base_dir
+        )
+        added = [name for predicted in self.predicted for name in predicted.names]
+        added = [f"{name} (predicted)" if name in names else name for name in added]
+        if not names:
+            texts = ((str(number),) for number in range(self.count))
+            names = ("row",)
+        return (*names, *added), self._rows(session, texts, ("",) * len(added))
+
+    def _rows(self, session: Session, texts: Iterator[Cells], nothing: Cells) -> Iterator[Cells]:
+        number = 0
+        for batch in self.batches(session):
+            parts = [p.cells(batch.values[p.name]) for p in self.predicted]
+            for row, *cells in zip(batch.rows.tolist(), *parts, strict=True):
+                while number < row:
+                    yield (*next(texts), *nothing)
+                    number += 1
+                yield (*next(texts), *(cell for part in cells for cell in part))
+                number += 1
+        for text in texts:
+            yield (*text, *nothing)
+
+
+def batch_rows(columns: Iterable[Column]) -> int:
+    """How many rows to compute at once, so that those of wide columns do not fill memory."""
+    row = sum(
+        math.prod(size or 1 for size in column.type.shape[1:]) * numpy_dtype(column.dtype).itemsize
+        for column in columns
+    )
+    return max(1, min(BATCH_ROWS, BATCH_BYTES // max(row, 1)))
+
+
+def _by_row(name: str, found: Tensor | Node) -> Tensor:
+    if isinstance(found, Node) or not found.shape or found.shape[0] is not None:
+        what = "no value" if isinstance(found, Node) else f"shape {shape_text(found.shape)}"
+        raise FetchError(
+            f"{name} has {what}, not a row for each row of data",
+            hint="Choose a tensor whose first size is ?, such as the prediction.",
+        )
+    if math.prod(size or 1 for size in found.shape[1:]) > MOST_COLUMNS:
+        raise FetchError(f"a row of {name} has too many numbers for a table")
+    return found
+
+
+def _says_class(tensor: Tensor, classes: tuple[str, ...]) -> bool:
+    """Whether a tensor scores the classes, or chooses one of them."""
+    if not classes or tensor.node.op.id == "placeholder":
+        return False
+    if len(tensor.shape) == 1:
+        return tensor.node.op.id == "argmax"
+    if len(tensor.shape) != 2 or not tensor.type.is_float:
+        return False
+    width = tensor.shape[1]
+    return width == len(classes) or (
+        width == 1 and len(classes) == 2 and tensor.node.op.id == "sigmoid"
+    )

@@ -1,0 +1,244 @@
+"""``nodeflow run -o``: every row of a file with its prediction, against plain numpy."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.data import own_data
+
+WEIGHTS = np.array([[1.5, -0.5, 0.25], [0.5, 1.0, -1.0], [-1.0, 0.75, 2.0], [0.5, -2.0, 1.0]])
+
+
+def flow(folder: Path, nodes: list, wires: list, name: str = "graph.flow") -> Path:
+    records = [{"id": f"n{i}", "pos": [0, 0], **node} for i, node in enumerate(nodes, 1)]
+    text = {
+        "format": "nodeflow", "version": 1, "next_id": len(nodes) + 1, "nodes": records,
+        "wires": wires, "frames": [], "subgraphs": {}, "training": {}, "weights": None,
+    }  # fmt: skip
+    path = folder / name
+    path.write_text(json.dumps(text))
+    return path
+
+
+def classifier(folder: Path, **options) -> Path:
+    """Softmax of x @ WEIGHTS, the classes by argmax, and a loss that needs the labels."""
+    attrs = {"source": "csv:flowers.csv", **options}
+    nodes = [
+        {"op": "dataset", "name": "data", "attrs": attrs},
+        {"op": "placeholder", "name": "x", "attrs": {"dtype": "float32", "shape": [None, 4]}},
+        {"op": "placeholder", "name": "y", "attrs": {"dtype": "float32", "shape": [None, 3]}},
+        {
+            "op": "constant",
+            "name": "W",
+            "attrs": {"dtype": "float32", "value": WEIGHTS.tolist()},
+        },
+        {"op": "matmul", "name": "logits", "attrs": {}},
+        {"op": "softmax", "name": "prediction", "attrs": {}},
+        {"op": "softmax_cross_entropy_with_logits", "name": "losses", "attrs": {}},
+        {"op": "reduce_mean", "name": "loss", "attrs": {}},
+        {"op": "argmax", "name": "best", "attrs": {"axis": -1}},
+    ]
+    wires = [
+        ["n1", "features", "n2", "feed"],
+        ["n1", "labels", "n3", "feed"],
+        ["n2", "out", "n5", "x"],
+        ["n4", "out", "n5", "y"],
+        ["n5", "out", "n6", "x"],
+        ["n3", "out", "n7", "labels"],
+        ["n5", "out", "n7", "logits"],
+        ["n7", "out", "n8", "x"],
+        ["n6", "out", "n9", "x"],
+    ]
+    return flow(folder, nodes, wires)
+
+
+def table(path: Path) -> tuple[list[str], list[list[str]]]:
+    with path.open(newline="", encoding="utf-8") as stream:
+        head, *rows = csv.reader(stream)
+    return head, rows
+
+
+def softmax(x: np.ndarray) -> np.ndarray:
+    powers = np.exp(x - x.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def test_all_rows_are_written_in_order_with_classes_and_probabilities(nodeflow, tmp_path):
+    own_data.iris_like(tmp_path)
+    result = nodeflow("run", classifier(tmp_path), "--fetch", "prediction", "-o", "out.csv")
+    assert result.code == 0, result.err
+    assert "150 predictions written to out.csv" in result.err and not result.out
+    names, rows = table(tmp_path / "out.csv")
+    _, original = table(tmp_path / "flowers.csv")
+    assert names[4:] == ["species", "prediction", *(f"prediction {s}" for s in own_data.SPECIES)]
+    assert [row[:5] for row in rows] == original
+    truth = softmax(np.array([row[:4] for row in original], float) @ WEIGHTS)
+    np.testing.assert_allclose(np.array([row[6:] for row in rows], float), truth, rtol=1e-5)
+    assert [row[5] for row in rows] == [own_data.SPECIES[i] for i in truth.argmax(axis=1)]
+
+
+def test_without_a_fetch_it_is_what_the_features_lead_to(nodeflow, tmp_path):
+    own_data.iris_like(tmp_path)
+    assert nodeflow("run", classifier(tmp_path), "-o", "out.csv").code == 0
+    names, rows = table(tmp_path / "out.csv")
+    assert names[5:] == ["best"] and {row[5] for row in rows} <= set(own_data.SPECIES)
+
+
+def test_a_new_file_needs_no_labels_and_may_order_its_columns_as_it_likes(nodeflow, tmp_path):
+    own_data.iris_like(tmp_path)
+    lines = [
+        "petal width;sepal length;note;petal length;sepal width",
+        "0,2;5,1;first;1,4;3,5",
+        "2,1;6,7;second;5,6;",
+        "2,1;6,7;third;5,6;3,0",
+    ]
+    (tmp_path / "new.csv").write_bytes("\r\n".join(lines).encode())
+    graph = classifier(tmp_path)
+    result = nodeflow(
+        "run", graph, "--dataset", "new.csv", "--fetch", "prediction", "-o", "out.csv"
+    )
+    assert result.code == 0, result.err
+    assert "1 of 3 rows is left out, with values missing in sepal width 1" in result.err
+    _, rows = table(tmp_path / "out.csv")
+    assert rows[0][:5] == ["0,2", "5,1", "first", "1,4", "3,5"]
+    assert rows[1][5:] == ["", "", "", ""]
+    x = np.array([[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.6, 2.1]])
+    got = np.array([rows[0][6:], rows[2][6:]], float)
+    np.testing.assert_allclose(got, softmax(x @ WEIGHTS), rtol=1e-5)
+    shown = nodeflow("run", graph, "--dataset", "new.csv", "--fetch", "prediction", "--json")
+    assert shown.code == 0, shown.err
+    assert len(shown.json["fetches"]["prediction"]) == 2
+
+
+def test_what_needs_the_labels_says_that_there_are_none(nodeflow, tmp_path):
+    own_data.iris_like(tmp_path)
+    (tmp_path / "new.csv").write_text(
+        "sepal length,sepal width,petal length,petal width\n1,2,3,4\n5,6,7,8\n"
+    )
+    result = nodeflow("run", classifier(tmp_path), "--dataset", "new.csv", "--fetch", "loss")
+    assert result.code == 1 and "labels" in result.err and "Traceback" not in result.err
+
+
+def test_rows_with_unknown_categories_have_no_prediction_and_are_named(nodeflow, tmp_path):
+    (tmp_path / "shops.csv").write_text("city,size,y\nRome,1,2\nBern,2,1\nRome,3,5\n")
+    nodes = [
+        {"op": "dataset", "name": "data", "attrs": {"source": "csv:shops.csv"}},
+        {"op": "placeholder", "name": "x", "attrs": {"dtype": "float32", "shape": [None, 3]}},
+        {"op": "reduce_sum", "name": "total", "attrs": {"axis": 1}},
+    ]
+    graph = flow(tmp_path, nodes, [["n1", "features", "n2", "feed"], ["n2", "out", "n3", "x"]])
+    (tmp_path / "new.csv").write_text("city,size\nRome,1\nOslo,5\nBern,7\n")
+    result = nodeflow("run", graph, "--dataset", "new.csv", "--fetch", "total", "-o", "out.csv")
+    assert result.code == 0, result.err
+    assert "1 row does not fit" in result.err
+    assert "line 3, column 'city': 'Oslo'" in result.err and "Known are Bern, Rome" in result.err
+    assert table(tmp_path / "out.csv")[1] == [
+        ["Rome", "1", "2.0"],
+        ["Oslo", "5", ""],
+        ["Bern", "7", "8.0"],
+    ]
+
+
+def test_gaps_of_a_new_file_are_filled_from_the_training_data(nodeflow, tmp_path):
+    (tmp_path / "a.csv").write_text("u,v,y\n" + "".join(f"{i},{i * 2},0\n" for i in range(10)))
+    attrs = {"source": "csv:a.csv", "missing": "fill", "shuffle": False, "splits": [0.5, 0, 0.5]}
+    nodes = [
+        {"op": "dataset", "name": "data", "attrs": attrs},
+        {"op": "placeholder", "name": "x", "attrs": {"dtype": "float32", "shape": [None, 2]}},
+        {"op": "reduce_sum", "name": "total", "attrs": {"axis": 1}},
+    ]
+    graph = flow(tmp_path, nodes, [["n1", "features", "n2", "feed"], ["n2", "out", "n3", "x"]])
+    (tmp_path / "b.csv").write_text("u,v\n100,\n,7\n")
+    result = nodeflow("run", graph, "--dataset", "b.csv", "-o", "out.csv")
+    assert result.code == 0, result.err
+    mean_u, mean_v = np.mean(range(5)), np.mean(range(0, 10, 2))
+    got = [float(row[2]) for row in table(tmp_path / "out.csv")[1]]
+    assert got == [100 + mean_v, mean_u + 7]
+
+
+def test_many_batches_and_the_last_partial_one(nodeflow, tmp_path):
+    values = np.arange(2501) / 4
+    (tmp_path / "a.csv").write_text("x,y\n" + "".join(f"{v},0\n" for v in values.tolist()))
+    nodes = [
+        {"op": "dataset", "name": "data", "attrs": {"source": "csv:a.csv"}},
+        {"op": "placeholder", "name": "x", "attrs": {"dtype": "float32", "shape": [None, 1]}},
+        {"op": "square", "name": "p", "attrs": {}},
+    ]
+    graph = flow(tmp_path, nodes, [["n1", "features", "n2", "feed"], ["n2", "out", "n3", "x"]])
+    for ending in ("npy", "npz", "csv"):
+        assert nodeflow("run", graph, "--fetch", "p", "-o", f"out.{ending}").code == 0
+    truth = (values**2).astype(np.float32)[:, None]
+    np.testing.assert_array_equal(np.load(tmp_path / "out.npy"), truth)
+    np.testing.assert_array_equal(np.load(tmp_path / "out.npz")["p"], truth)
+    got = np.array([row[-1] for row in table(tmp_path / "out.csv")[1]], np.float32)
+    np.testing.assert_array_equal(got, truth[:, 0])
+    assert not [p for p in tmp_path.iterdir() if ".part" in p.name]
+
+
+def test_data_without_texts_have_numbered_rows(nodeflow, tmp_path):
+    np.savez(tmp_path / "a.npz", x=np.arange(12.0).reshape(6, 2))
+    nodes = [
+        {"op": "dataset", "name": "data", "attrs": {"source": "npz:a.npz"}},
+        {"op": "placeholder", "name": "x", "attrs": {"dtype": "float32", "shape": [None, 2]}},
+        {"op": "negative", "name": "p", "attrs": {}},
+    ]
+    graph = flow(tmp_path, nodes, [["n1", "x", "n2", "feed"], ["n2", "out", "n3", "x"]])
+    assert nodeflow("run", graph, "--fetch", "p", "-o", "out.csv").code == 0
+    names, rows = table(tmp_path / "out.csv")
+    assert names == ["row", "p 0", "p 1"]
+    assert [[float(c) for c in row] for row in rows] == [[i, -2 * i, -2 * i - 1] for i in range(6)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--fetch", "loss", "-o", "out.csv"), ("loss has shape ()",)),
+        (("-o", "out.doc"), ("out.doc", ".csv")),
+        (("-o", "gone/out.csv"), ("gone",)),
+        (("--fetch", "best", "--fetch", "logits", "-o", "out.npy"), ("best, logits", ".npz")),
+        (("--split", "train", "-o", "out.csv"), ("--split",)),
+        (("--dataset", "letter.odt", "-o", "out.csv"), ("letter.odt is no data file", ".csv")),
+        (("--dataset", "gone.csv", "-o", "out.csv"), ("csv:gone.csv",)),
+    ],
+)
+def test_what_cannot_be_written_is_refused(nodeflow, tmp_path, arguments, words):
+    own_data.iris_like(tmp_path)
+    (tmp_path / "letter.odt").write_text("x")
+    result = nodeflow("run", classifier(tmp_path), *arguments)
+    assert result.code == 1 and all(word in result.err for word in words), result.err
+    assert not (tmp_path / "out.csv").exists() and "Traceback" not in result.err
+
+
+# ---- nodeflow data show ----------------------------------------------------------------------
+
+
+def test_a_data_file_is_shown_as_a_table(nodeflow, tmp_path):
+    own_data.houses_like(tmp_path)
+    result = nodeflow("data", "show", "houses.csv")
+    assert result.code == 0, result.err
+    head, _, *lines, guess = result.out.splitlines()
+    assert head.startswith("houses.csv: 400 rows, 8 columns")
+    city = next(line for line in lines if line.split()[0] == "city")
+    assert city.split()[:4] == ["city", "category", "10", "3"] and "Bern (" in city
+    assert guess == "Fits: predict price from area, rooms, age, city, garden, lot."
+
+
+def test_a_data_file_is_shown_as_json(nodeflow, tmp_path):
+    own_data.iris_like(tmp_path)
+    found = nodeflow("data", "show", "flowers.csv", "--json").json
+    assert (found["kind"], found["rows"], found["guess"]["task"]) == ("table", 150, "classify")
+    assert found["classes"] == list(own_data.SPECIES)
+    assert [c["kind"] for c in found["columns"]] == ["number"] * 4 + ["category"]
+    first = nodeflow("data", "show", "flowers.csv", "--rows", "10", "--json").json
+    assert first["rows"] == 10 and len(first["head"]) == 10
+
+
+def test_damage_is_named(nodeflow, tmp_path):
+    (tmp_path / "bad.csv").write_text("a,b\n1,2\n3\n")
+    result = nodeflow("data", "show", "bad.csv")
+    assert result.code == 1 and "bad.csv, line 3: 1 values" in result.err

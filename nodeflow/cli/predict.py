@@ -14,6 +14,7 @@ from nodeflow.cli.progress import Progress
 from nodeflow.cli.values import ArgumentProblem
 from nodeflow.document.build.predictions import Batch, Predictions
 from nodeflow.engine.session import Session
+from nodeflow.errors import said
 
 ENDINGS = (".csv", ".tsv", ".npy", ".npz")
 
@@ -49,7 +50,7 @@ def write_predictions(
         part.unlink(missing_ok=True)
         progress.clear()
     for notice in predictions.task.notices():
-        environment.message(f"nodeflow: {notice}")
+        environment.message(f"nodeflow: {said(notice, 'cli')}")
     environment.message(
         f"nodeflow: {plural(predictions.count, 'prediction')} written to {path.name}"
     )

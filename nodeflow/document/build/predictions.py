@@ -18,7 +18,7 @@ from nodeflow.document.analysis.dataset_node import options_of, source_of
 from nodeflow.document.build.task import Task
 from nodeflow.engine.columns import Column
 from nodeflow.engine.session import Session
-from nodeflow.errors import DataError, FetchError
+from nodeflow.errors import DataError, FetchError, SurfaceText
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.types import numpy_dtype, shape_text
 
@@ -105,7 +105,11 @@ class Predictions:
         if not self.fetches:
             raise FetchError(
                 "nothing that the graph computes has a row for each row of data",
-                hint="Choose what to predict with --fetch.",
+                hint=SurfaceText(
+                    "Name what to predict.",
+                    cli="Choose what to predict with --fetch.",
+                    window="Choose what to predict.",
+                ),
             )
         self.bindings = task.bindings([t.node for t in self.fetches.values()])
         if not self.bindings:

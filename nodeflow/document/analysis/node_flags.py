@@ -1,8 +1,9 @@
-"""Flags of nodes and wires: collapsed, muted, bypassed, breakpoints, hidden wires.
+"""Flags of nodes and wires: collapsed, muted, bypassed, breakpoints, hidden wires, views.
 
 They are fields of a node beside its attributes, stored in files: `collapsed` (only the title is
 shown), `mode` (see `passthrough`), `breakpoint` (a training in the window pauses when the value is
-not finite, or true), and `hidden` (names of in-ports whose wires are drawn as stubs).
+not finite, or true), `hidden` (names of in-ports whose wires are drawn as stubs), and `view` (what
+is drawn in place of the value: `{"kind": "plot"}` and choices).
 """
 
 from __future__ import annotations
@@ -27,6 +28,14 @@ def hidden_ports(record: NodeRecord) -> list[str]:
     """Returns the in-ports of a node whose wires are drawn as stubs."""
     found = record.extra.get("hidden") if record.extra else None
     return [p for p in found if isinstance(p, str)] if isinstance(found, list) else []
+
+
+def view_of(record: NodeRecord) -> dict[str, Json] | None:
+    """Returns the view that a node shows in place of its value: its kind and choices, or None."""
+    found = record.extra.get("view") if record.extra else None
+    if isinstance(found, dict) and isinstance(found.get("kind"), str):
+        return found
+    return None
 
 
 def with_field(record: NodeRecord, name: str, value: Json) -> NodeRecord:

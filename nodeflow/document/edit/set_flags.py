@@ -1,4 +1,4 @@
-"""Edits of the flags of nodes and wires: breakpoints, modes, collapsed cards, hidden wires."""
+"""Edits of the flags of nodes and wires: breakpoints, modes, collapsed cards, wires, views."""
 
 from __future__ import annotations
 
@@ -41,6 +41,14 @@ def toggle_collapsed(doc: Document, ids: Iterable[str]) -> None:
     ids = [i for i in ids if doc.node(i).op != REROUTE]
     every = all(is_collapsed(doc.node(i)) for i in ids)
     _set(doc, "Open" if every else "Collapse", ids, "collapsed", None if every else True)
+
+
+def set_view(doc: Document, node_id: str, view: dict[str, Json] | None) -> None:
+    """Shows a view in place of a node's value (see `node_flags.view_of`); None shows the value."""
+    if doc.node(node_id).op == REROUTE:
+        return
+    verb = f"Show {view['kind']} on" if view else "Show the value on"
+    _set(doc, verb, [node_id], "view", view or None)
 
 
 def set_hidden(doc: Document, keys: Iterable[tuple[str, str]], hidden: bool) -> None:

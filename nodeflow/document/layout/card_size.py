@@ -13,7 +13,7 @@ from typing import Any
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.dataset_node import DATASET
 from nodeflow.document.analysis.declarations import declaration
-from nodeflow.document.analysis.node_flags import is_collapsed
+from nodeflow.document.analysis.node_flags import is_collapsed, view_of
 from nodeflow.document.analysis.passthrough import REROUTE
 from nodeflow.document.analysis.ports import in_ports, out_ports
 from nodeflow.document.analysis.subgraph_interface import BORDER
@@ -34,6 +34,8 @@ TITLE, SUBTITLE, PORT, TYPE = 13, 11, 12, 10.5
 """Text sizes in scene units."""
 SCALAR, TENSOR = 40.0, 92.0
 """Maximum height of a value below the ports: a number; a table, image or statistics."""
+VIEW_WIDTH, VIEW_HEIGHT = 264.0, 212.0
+"""The width of a card that shows a view has at least this; the height of the view."""
 PROBLEM = 62.0
 """Maximum height of a problem: three lines."""
 
@@ -61,20 +63,27 @@ def node_size(doc: Document, record: NodeRecord, analysis: Analysis | None = Non
     left, right = _inputs(doc, record, analysis), _outputs(doc, record, analysis)
     rows = max(len(left), len(right))
     height = HEADER + ROW * rows + (FOOT if rows else 0)
-    height += (
-        _value_room(doc, record, analysis)
-        if op is not None and op.id not in (DATASET, *BORDER)
-        else 0
-    )
+    view = view_of(record) is not None
+    if view:
+        height += VIEW_HEIGHT
+    elif op is not None and op.id not in (DATASET, *BORDER):
+        height += _value_room(doc, record, analysis)
     if analysis is not None and analysis.problems.get(record.id):
         height += PROBLEM
-    return card_width(record.name, kind, left, right), height
+    return card_width(record.name, kind, left, right, view), height
 
 
-def card_width(title: str, kind: str, left: Sequence[Label], right: Sequence[Label]) -> float:
-    """Returns the width of a card with these texts, in steps so that columns align."""
+def card_width(
+    title: str, kind: str, left: Sequence[Label], right: Sequence[Label], view: bool = False
+) -> float:
+    """Returns the width of a card with these texts, in steps so that columns align.
+
+    Args:
+        view: whether it shows a view, which needs room.
+    """
     heading = max(text_width(title, TITLE, 600), text_width(kind, SUBTITLE))
     need = max(ICON_ROOM + heading + TITLE_PAD, _rows_width(tuple(left), tuple(right)))
+    need = max(need, VIEW_WIDTH if view else 0.0)
     steps = -(-max(need - MIN_WIDTH, 0) // WIDTH_STEP)
     return min(MIN_WIDTH + steps * WIDTH_STEP, MAX_WIDTH)
 

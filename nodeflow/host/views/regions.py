@@ -6,12 +6,13 @@ classes, otherwise its value as a heat map.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nodeflow.graph.graph import Tensor
+from nodeflow.graph.graph import Node, Tensor
 from nodeflow.host.protocol import ViewSpec
 from nodeflow.host.views.kind import ViewKind, ViewProblem
 from nodeflow.host.views.labels import class_labels, classes_of
@@ -120,6 +121,8 @@ def answers(
     """
     op = _made_by(tensor)
     columns = rows.shape[1]
+    if op == "placeholder":
+        return None, None
     if rows.dtype.kind in "iub" or op in COMPARING or op == "argmax":
         return (rows[:, 0].astype(np.int64), None) if columns == 1 else (None, None)
     scores = np.nan_to_num(rows.astype(np.float64), nan=0.0, posinf=1e300, neginf=-1e300)
@@ -129,12 +132,13 @@ def answers(
             share = scores[:, 0]
         elif is_score:
             share = 1 / (1 + np.exp(-np.clip(scores[:, 0], -60, 60)))
-        elif known == 2:
+        elif known == 2 and _is_compared(source, tensor):
             share = np.clip(scores[:, 0], 0, 1)
         else:
             return None, None
         return (share > 0.5).astype(np.int64), np.clip(np.abs(share - 0.5) * 2, 0, 1)
-    if not (op in PROBABILITIES or is_score or columns == known):
+    is_answer = columns == known and _is_compared(source, tensor)
+    if not (op in PROBABILITIES or is_score or is_answer):
         return None, None
     if op not in PROBABILITIES:
         shifted = np.exp(np.clip(scores - scores.max(axis=1, keepdims=True), -60, 0))
@@ -150,8 +154,8 @@ def _made_by(tensor: Tensor) -> str:
     return tensor.node.op.id
 
 
-def _read_as_scores(source: ViewSource, tensor: Tensor) -> bool:
-    """Whether something takes a tensor for scores: a softmax, a sigmoid, a loss of logits."""
+def _readers(source: ViewSource, tensor: Tensor) -> Iterator[tuple[Node, int]]:
+    """The nodes that read a value and the input that takes it, also what only copies it."""
     waiting, seen = [tensor], {tensor}
     while waiting:
         made = waiting.pop()
@@ -159,14 +163,26 @@ def _read_as_scores(source: ViewSource, tensor: Tensor) -> bool:
             place = next((i for i, t in enumerate(user.inputs) if t is made), None)
             if place is None or user.derived_from is not None:
                 continue
-            if SCORED.get(user.op.id) == place:
-                return True
-            if user.op.id in WITH_LOGITS and place == 1 and user.attrs.get("from_logits", True):
-                return True
+            yield user, place
             if user.op.id in PASSING and user.outputs[0] not in seen:
                 seen.add(user.outputs[0])
                 waiting.append(user.outputs[0])
-    return False
+
+
+def _read_as_scores(source: ViewSource, tensor: Tensor) -> bool:
+    """Whether something takes a tensor for scores: a softmax, a sigmoid, a loss of logits."""
+    return any(
+        SCORED.get(user.op.id) == place
+        or (user.op.id in WITH_LOGITS and place == 1 and bool(user.attrs.get("from_logits", True)))
+        for user, place in _readers(source, tensor)
+    )
+
+
+def _is_compared(source: ViewSource, tensor: Tensor) -> bool:
+    """Whether a tensor meets data that it does not depend on: it is an answer, not a layer."""
+    inputs = set(source.placeholders(tensor))
+    others = (t for user, _ in _readers(source, tensor) for t in user.inputs)
+    return any(t.node.op.id == "placeholder" and t not in inputs for t in others)
 
 
 def _plane(source: ViewSource, tensor: Tensor) -> Tensor:

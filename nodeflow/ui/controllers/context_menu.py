@@ -21,12 +21,14 @@ from nodeflow.ui.actions.action_set import ActionSet, action_ids, fill_menu
 from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.actions.specs import ALIGN, SEPARATOR
 from nodeflow.ui.canvas import CanvasView
+from nodeflow.ui.controllers.view_watcher import view_actions
 from nodeflow.ui.core.workspace import Workspace
 
 COPY_AS: tuple[Any, ...] = ("copy_formula", "copy_latex", "copy_python")
+VIEWS: tuple[str, ...] = tuple(spec.id for spec in view_actions())
 CONTEXT_MENUS: dict[str, tuple[Any, ...]] = {
     "node": (
-        *("rename", "replace", "run_to", SEPARATOR),
+        *("rename", "replace", "run_to", ("Show on the node", VIEWS), SEPARATOR),
         *("subgraph", "expand", "unpack", "expose", "independent", "save_library", SEPARATOR),
         *("mute", "bypass", "breakpoint", "collapse", SEPARATOR),
         *("swap_inputs", "detach", "hide_wires", ("Align", ALIGN), SEPARATOR),

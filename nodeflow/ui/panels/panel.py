@@ -25,6 +25,7 @@ from nodeflow.ui.controllers.node_navigator import NodeNavigator
 from nodeflow.ui.controllers.plugin_watcher import PluginWatcher
 from nodeflow.ui.controllers.run_controller import RunController
 from nodeflow.ui.controllers.subgraph_actions import SubgraphActions
+from nodeflow.ui.controllers.view_watcher import ViewWatcher
 from nodeflow.ui.core.data_selection import DataSelection
 from nodeflow.ui.core.engine_link import EngineLink
 from nodeflow.ui.core.error_handler import ErrorHandler
@@ -67,6 +68,7 @@ class PanelContext:
     navigator: NodeNavigator
     expand: ExpandActions
     run: RunController
+    views: ViewWatcher
     subgraphs: SubgraphActions
     insertables: InsertablesMenu
     plugins: PluginWatcher

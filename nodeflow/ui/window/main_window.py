@@ -41,6 +41,7 @@ from nodeflow.ui.controllers.theme_actions import ThemeActions, chosen_theme
 from nodeflow.ui.controllers.thread_settings import ThreadSettings
 from nodeflow.ui.controllers.view_actions import ViewActions
 from nodeflow.ui.controllers.view_history import ViewHistory
+from nodeflow.ui.controllers.view_watcher import ViewWatcher, view_actions
 from nodeflow.ui.core.data_files import dropped_data
 from nodeflow.ui.core.data_selection import DataSelection
 from nodeflow.ui.core.engine_link import ClientFactory, EngineLink, engine_client
@@ -153,7 +154,11 @@ class MainWindow(QMainWindow):
 
     def _make_actions(self) -> None:
         self._panel_specs = discover_panels()
-        specs = (*ACTIONS, *(action for spec in self._panel_specs for action in spec.actions))
+        specs = (
+            *ACTIONS,
+            *view_actions(),
+            *(action for spec in self._panel_specs for action in spec.actions),
+        )
         self.actions_ = ActionSet(self, self.canvas, specs, self.themes)
         self.actions_.bind(self.plugins.bindings())
         self.actions_.bind(
@@ -175,6 +180,7 @@ class MainWindow(QMainWindow):
         self.edits = EditActions(workspace, canvas, pages, actions)
         self.run = RunController(workspace, link, canvas, self.problem_list, messages, actions)
         self.data_actions = DataActions(self.data, actions)
+        self.view_watcher = ViewWatcher(workspace, link, canvas, actions)
         self.context_menu = ContextMenu(workspace, canvas, actions)
         self.navigator = NodeNavigator(workspace, canvas, pages, messages)
         self.expand = ExpandActions(
@@ -210,6 +216,7 @@ class MainWindow(QMainWindow):
             navigator=self.navigator,
             expand=self.expand,
             run=self.run,
+            views=self.view_watcher,
             subgraphs=self.subgraphs,
             insertables=self.insertables,
             plugins=self.plugins,

@@ -11,17 +11,19 @@ from nodeflow.document.analysis import ports
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.dataset_node import DATASET
 from nodeflow.document.analysis.declarations import declaration
-from nodeflow.document.analysis.node_flags import has_breakpoint, is_collapsed
+from nodeflow.document.analysis.node_flags import has_breakpoint, is_collapsed, view_of
 from nodeflow.document.analysis.passthrough import REROUTE, mode_of
 from nodeflow.document.analysis.subgraph_interface import BORDER
 from nodeflow.document.layout.card_size import Label, card_width
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import INPUTS, SUBGRAPH, NodeRecord, Wire
 from nodeflow.graph.declaration import NodeDeclaration
+from nodeflow.host.protocol import ViewValue
 from nodeflow.ui.canvas.scene import card_data
 from nodeflow.ui.canvas.scene.card_data import CardData, PortData
 from nodeflow.ui.canvas.scene.inactive_nodes import InactiveNodes
 from nodeflow.ui.core.messages import plain
+from nodeflow.ui.views.drawing import ShownView
 
 _HIDDEN_ATTRS = {
     "definition",
@@ -68,6 +70,8 @@ class CardBuilder:
         self.analysis = analysis
         self.values: dict[str, Any] = {}
         self.serials: dict[str, int] = {}
+        self.views: dict[str, ViewValue] = {}
+        self._shown: dict[str, tuple[ShownView, int]] = {}
         self.status: dict[str, str] = {}
         self.inactive = InactiveNodes(document)
         self._next_serial = 1
@@ -83,6 +87,26 @@ class CardBuilder:
                 self._next_serial += 1
                 changed.append(node_id)
         return changed
+
+    def set_views(self, values: Mapping[str, ViewValue]) -> None:
+        """Keep what views show, by the ids of their nodes."""
+        self.views.update(values)
+
+    def _value(self, node_id: str) -> tuple[Any, int]:
+        """What a node shows, and its serial number: a view if it has one, else its value."""
+        record = self.document.nodes.get(node_id)
+        view = view_of(record) if record is not None else None
+        if view is None:
+            return self.values.get(node_id), self.serials.get(node_id, 0)
+        value = self.views.get(node_id)
+        if value is not None and value.spec.kind != view["kind"]:
+            value = None
+        found = self._shown.get(node_id)
+        if found is None or found[0].view != view["kind"] or found[0].value is not value:
+            shown = ShownView(str(view["kind"]), value)
+            found = self._shown[node_id] = (shown, self._next_serial)
+            self._next_serial += 1
+        return found
 
     def forget_values(self, node_ids: Iterable[str]) -> list[str]:
         """Drop previews; returns the ids that had one."""
@@ -100,7 +124,9 @@ class CardBuilder:
         elif is_collapsed(record):
             form, width = card_data.TITLE_FORM, card_width(title, sides.kind, (), ())
         else:
-            width = card_width(title, sides.kind, sides.left, sides.right)
+            view = view_of(record) is not None
+            width = card_width(title, sides.kind, sides.left, sides.right, view)
+        value, serial = self._value(record.id)
         problem = min(problems, key=_loudness) if problems else None
         return CardData(
             title=title,
@@ -113,8 +139,8 @@ class CardBuilder:
             severity=problem.level if problem else "",
             status=self._status(record.id),
             shows_value=sides.shows_value,
-            value=self.values.get(record.id),
-            value_serial=self.serials.get(record.id, 0),
+            value=value,
+            value_serial=serial,
             width=width,
             form=form,
             passes=self._passes(record.id, sides.inputs, sides.outputs),
@@ -162,8 +188,7 @@ class CardBuilder:
 
     def revalue(self, card: CardData, node_id: str) -> CardData:
         """The same card with the node's value and state as they are now."""
-        status, value = self._status(node_id), self.values.get(node_id)
-        serial = self.serials.get(node_id, 0)
+        status, (value, serial) = self._status(node_id), self._value(node_id)
         if (card.status, card.value_serial) == (status, serial) and card.value is value:
             return card
         return card.showing(value, serial, status)

@@ -16,8 +16,11 @@ import numpy as np
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter
 
+from nodeflow.document.layout.card_size import VIEW_HEIGHT
 from nodeflow.ui.core import text_metrics
 from nodeflow.ui.core.theme import Theme, mix
+from nodeflow.ui.views.drawing import draw_shown
+from nodeflow.ui.views.sheet import Sheet
 
 PAD = 12.0
 LINE = 16.0
@@ -34,6 +37,8 @@ def height_of(preview: Any | None, width: float) -> float:
     if preview is None:
         return EMPTY_HEIGHT
     kind = preview.kind
+    if kind == "view":
+        return VIEW_HEIGHT
     if kind == "scalar":
         return 40.0
     if kind == "table":
@@ -53,7 +58,7 @@ def plain_text(preview: Any | None) -> str:
     """The value in words, for tooltips, accessibility and tests."""
     if preview is None:
         return ""
-    if preview.kind in ("scalar", "text", "error"):
+    if preview.kind in ("scalar", "text", "error", "view"):
         return preview.text
     shape = "×".join(str(d) for d in preview.shape)
     return (
@@ -84,14 +89,19 @@ def draw(
 def far_area(preview: Any | None, card: QRectF) -> QRectF | None:
     """Where a card shows its value when zoomed out; None where it shows only its name."""
     kind = getattr(preview, "kind", None)
-    if kind not in ("scalar", "image", "images", "heatmap"):
+    if kind not in ("scalar", "image", "images", "heatmap", "view"):
         return None
+    if kind == "view":
+        return card.adjusted(10, 50, -10, -10)
     height = card.height() * (0.42 if kind == "scalar" else 0.55)
     return QRectF(card.left() + 12, card.bottom() - height, card.width() - 24, height - 10)
 
 
 def draw_far(painter: QPainter, area: QRectF, preview: Any, theme: Theme) -> None:
     """Draw a value large enough to be seen when zoomed out: the number, or pictures alone."""
+    if preview.kind == "view":
+        draw_shown(Sheet(painter, theme, is_small=True), area, preview)
+        return
     if preview.kind == "scalar":
         number = text_metrics.elide(_short(preview.text), text_metrics.FAR_VALUE, area.width())
         middle, y = area.center().x(), area.center().y() + text_metrics.FAR_VALUE[0] * 0.36
@@ -310,7 +320,16 @@ def _draw_images(
     )
 
 
+def _draw_view(painter: QPainter, rect: QRectF, shown: Any, theme: Theme, as_path: bool) -> None:
+    sheet = Sheet(painter, theme, as_path)
+    step = "" if shown.step is None else f"step {shown.step:,}".replace(",", "\u2009")
+    area = rect.adjusted(8, 6, -8, -4)
+    draw_shown(sheet, area, shown)
+    sheet.text(area.right(), area.top() + LINE / 2 + 4, step, "ink_faint", "right")
+
+
 _DRAWERS = {
+    "view": _draw_view,
     "scalar": _draw_scalar,
     "text": _draw_text,
     "error": _draw_text,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from nodeflow.host.protocol import ViewValue
 from nodeflow.ui.canvas.paint.renderer import Renderer
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 
@@ -27,6 +28,11 @@ class NodeState:
         for node_id in stale:
             del self._scene.builder.status[node_id]
         self._scene.refresh_cards(set(changed) | set(stale))
+
+    def set_views(self, values: Mapping[str, ViewValue]) -> None:
+        """Show views, by the ids of the nodes that they are drawn on."""
+        self._scene.builder.set_views(values)
+        self._scene.refresh_cards(values)
 
     def clear_values(self, node_ids: Iterable[str] | None = None) -> None:
         """Remove previews, of all nodes or of some."""

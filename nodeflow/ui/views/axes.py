@@ -1,0 +1,122 @@
+"""Axes: the area of a chart in its rectangle, ticks at round numbers, and the mapping to it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF
+
+from nodeflow.ui.core import text_metrics
+from nodeflow.ui.views.sheet import LINE, Sheet
+
+Extent = tuple[float, float, float, float]
+"""Left, right, bottom and top, in the numbers that are plotted."""
+
+
+@dataclass(frozen=True)
+class Chart:
+    """An area with axes.
+
+    Attributes:
+        area: where the data go.
+        extent: the numbers at its edges.
+    """
+
+    area: QRectF
+    extent: Extent
+
+    def to_sheet(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Points (n, 2) on the sheet, held within some distance of the area."""
+        left, right, bottom, top = self.extent
+        across = (np.asarray(x, np.float64) - left) / (right - left)
+        up = (np.asarray(y, np.float64) - bottom) / (top - bottom)
+        points = np.empty((len(across), 2))
+        points[:, 0] = self.area.left() + np.clip(across, -2, 3) * self.area.width()
+        points[:, 1] = self.area.bottom() - np.clip(up, -2, 3) * self.area.height()
+        return points
+
+    def to_data(self, at: QPointF) -> tuple[float, float] | None:
+        """The numbers at a point of the sheet; None outside the area."""
+        if not self.area.contains(at):
+            return None
+        left, right, bottom, top = self.extent
+        x = left + (at.x() - self.area.left()) / self.area.width() * (right - left)
+        y = bottom + (self.area.bottom() - at.y()) / self.area.height() * (top - bottom)
+        return x, y
+
+
+def make_chart(
+    rect: QRectF, extent: Extent, *, small: bool = False, square: bool = False, titled: bool = True
+) -> Chart:
+    """The chart in a rectangle, with room for a legend above and ticks at two sides.
+
+    Args:
+        small: no texts, the area is the rectangle.
+        square: equal scales on both axes where that leaves enough room.
+        titled: with room for the titles of the axes.
+    """
+    if small:
+        return Chart(rect, extent)
+    labels = [tick_text(value, step) for value, step in ticks(extent[2], extent[3], 5)]
+    wide = max((text_metrics.width(text, text_metrics.CAPTION) for text in labels), default=8) + 8
+    below = LINE * (2 if titled else 1) + 1
+    area = rect.adjusted(wide, LINE + 3, -6, -below)
+    if square and area.width() > 0 and area.height() > 0:
+        left, right, bottom, top = extent
+        aspect = (right - left) / (top - bottom)
+        if 0.25 < aspect < 4:
+            width = min(area.width(), area.height() * aspect)
+            height = width / aspect
+            area = QRectF(area.left(), area.bottom() - height, width, height)
+            if rect.height() > 260:
+                area.moveTop(rect.top() + LINE + 3)
+    return Chart(area, extent)
+
+
+def draw_axes(sheet: Sheet, chart: Chart, titles: tuple[str, str], titled: bool = True) -> None:
+    """Grid lines, ticks and titles."""
+    if sheet.is_small:
+        return
+    area, (left, right, bottom, top) = chart.area, chart.extent
+    grid = sheet.theme.color("ink", 0.12)
+    for value, step in ticks(left, right, max(2, int(area.width() // 60))):
+        x = area.left() + (value - left) / (right - left) * area.width()
+        sheet.line(np.array([[x, area.top()], [x, area.bottom()]]), grid, 1)
+        sheet.text(x, area.bottom() + 13, tick_text(value, step), align="center")
+    for value, step in ticks(bottom, top, max(2, min(6, int(area.height() // 28)))):
+        y = area.bottom() - (value - bottom) / (top - bottom) * area.height()
+        sheet.line(np.array([[area.left(), y], [area.right(), y]]), grid, 1)
+        sheet.text(area.left() - 5, y + 4, tick_text(value, step), align="right")
+    sheet.box(area, None, sheet.theme.color("border_strong", 0.8))
+    if titled:
+        room = area.width()
+        name = text_metrics.elide(titles[0], text_metrics.CAPTION, room)
+        sheet.text(area.center().x(), area.bottom() + 13 + LINE - 1, name, "ink", "center")
+
+
+def ticks(low: float, high: float, most: int) -> list[tuple[float, float]]:
+    """Round numbers between two, and the step between them: 1, 2 or 5 times a power of ten."""
+    span = high - low
+    if not (math.isfinite(span) and span > 0):
+        return []
+    step = 10.0 ** math.floor(math.log10(span / max(most, 1)))
+    while span / step > most:
+        for factor in (2.0, 2.5, 2.0):
+            step *= factor
+            if span / step <= most:
+                break
+    first = math.ceil(low / step - 1e-9)
+    last = math.floor(high / step + 1e-9)
+    return [(index * step, step) for index in range(first, last + 1)]
+
+
+def tick_text(value: float, step: float) -> str:
+    """A tick with as many decimals as its step has."""
+    if value == 0 or abs(value) < step * 1e-9:
+        return "0"
+    if step >= 1e5 or step < 1e-4:
+        return f"{value:.3g}".replace("e+0", "e").replace("e-0", "e-").replace("-", "−")
+    decimals = max(0, -math.floor(math.log10(step) + 1e-9))
+    return f"{value:.{decimals}f}".replace("-", "−")

@@ -1,0 +1,52 @@
+"""Colours of classes, series and signed values, told apart by people who see few colours.
+
+The classes' are those of Okabe and Ito, in an order in which neighbours differ most; light ones are
+darkened on light ground. Signed values run from blue over the ground to orange.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from PySide6.QtGui import QColor
+
+from nodeflow.ui.core.theme import Theme, mix
+
+LIGHT = ("#0072b2", "#d55e00", "#009e73", "#b8609a", "#56a5d8", "#c98a00", "#7a6a00", "#50585a")
+DARK = ("#56b4e9", "#f0a35e", "#2bbf95", "#dc94bd", "#8fd0f5", "#f0e442", "#d0b000", "#b9c2be")
+SHADES = 16
+WEAK, STRONG = 0.16, 0.52
+"""How much of a class's colour is in the ground where the answer is unsure, and sure."""
+
+
+def class_color(theme: Theme, index: int) -> QColor:
+    """The colour of a class or series."""
+    ring = DARK if theme.is_dark else LIGHT
+    return QColor(ring[index % len(ring)])
+
+
+@lru_cache(maxsize=8)
+def region_table(theme_name: str, ground: str, count: int) -> np.ndarray:
+    """(count, SHADES, 4) uint8 blue, green, red, 255: the ground of a class, unsure to sure."""
+    ring = DARK if theme_name == "dark" else LIGHT
+    table = np.full((count, SHADES, 4), 255, np.uint8)
+    for index in range(count):
+        for shade in range(SHADES):
+            part = WEAK + (STRONG - WEAK) * shade / (SHADES - 1)
+            color = mix(QColor(ground), QColor(ring[index % len(ring)]), part)
+            table[index, shade, :3] = color.blue(), color.green(), color.red()
+    return table
+
+
+@lru_cache(maxsize=4)
+def signed_table(theme_name: str, ground: str) -> np.ndarray:
+    """(256, 4) uint8 blue, green, red, 255 for -1 to 1: blue, the ground at 0, orange."""
+    ring = DARK if theme_name == "dark" else LIGHT
+    ends = (QColor(ring[0]), QColor(ring[1]))
+    table = np.full((256, 4), 255, np.uint8)
+    for index in range(256):
+        value = index / 127.5 - 1
+        color = mix(QColor(ground), ends[value > 0], abs(value) ** 0.8)
+        table[index, :3] = color.blue(), color.green(), color.red()
+    return table

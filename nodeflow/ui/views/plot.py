@@ -1,0 +1,203 @@
+"""Draws plots of values: points, lines and bars, with the data beneath a prediction."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QPainter
+
+from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.model.document import Document
+from nodeflow.host.views.plot import PlotData, Series
+from nodeflow.ui.core import array_painting
+from nodeflow.ui.core.theme import Theme
+from nodeflow.ui.views.axes import Chart, Extent, draw_axes, make_chart
+from nodeflow.ui.views.drawing import Choice, ViewDrawing
+from nodeflow.ui.views.palette import class_color
+from nodeflow.ui.views.sheet import Sheet, legend
+
+TITLED = 230.0
+"""Height from which axes have titles."""
+REACH = 1.5
+"""So many heights of the data may a prediction make the chart higher; the rest is cut off."""
+STYLES = (("line", "Line"), ("scatter", "Points"), ("bars", "Bars"))
+
+
+def fits(document: Document, analysis: Analysis, node_id: str) -> str:
+    """Why a node has no plot: a single number has none."""
+    types = analysis.out_types(node_id) or {}
+    first = next(iter(types.values()), None)
+    if first is not None and first.shape == ():
+        return "A single number has no plot; the panel Training shows its course."
+    return ""
+
+
+def draw(sheet: Sheet, rect: QRectF, data: PlotData) -> None:
+    """All series in one chart."""
+    titled = rect.height() >= TITLED
+    extent = extent_of(data)
+    chart = make_chart(rect, extent, small=sheet.is_small, titled=titled)
+    draw_axes(sheet, chart, data.axes, titled)
+    painter = sheet.painter
+    painter.save()
+    painter.setClipRect(chart.area.adjusted(-3, -3, 3, 3), Qt.ClipOperation.IntersectClip)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    if data.diagonal:
+        ends = np.array([min(extent[0], extent[2]), max(extent[1], extent[3])])
+        line = chart.to_sheet(ends, ends)
+        sheet.line(line, sheet.theme.color("ink", 0.45), 1.5, dashed=True)
+    values = [s for s in data.series if s.role == "value"]
+    for series in data.series:
+        color = _color(sheet.theme, data, series, values)
+        if series.style == "bars":
+            _draw_bars(sheet, chart, series, color, values)
+        elif series.style == "line":
+            _draw_line(sheet, chart, series, color)
+        else:
+            _draw_points(sheet, chart, series, color)
+    painter.restore()
+    legend(sheet, rect.adjusted(6, 0, -4, 0), _entries(sheet.theme, data, values))
+
+
+def _draw_line(sheet: Sheet, chart: Chart, series: Series, color: QColor) -> None:
+    width = 5.0 if sheet.is_small else 2.2
+    finite = np.isfinite(series.x) & np.isfinite(series.y)
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], finite.astype(np.int8), [0]])))
+    for first, last in edges.reshape(-1, 2).tolist():
+        points = chart.to_sheet(series.x[first:last], series.y[first:last])
+        if len(points) == 1:
+            points = np.repeat(points, 2, axis=0)
+        sheet.line(points, color, width)
+
+
+def _draw_points(sheet: Sheet, chart: Chart, series: Series, color: QColor) -> None:
+    finite = np.isfinite(series.x) & np.isfinite(series.y)
+    radius = 4.5 if sheet.is_small else 2.6 if len(series.x) < 150 else 2.0
+    edge = sheet.theme.color("sunken")
+    hollow = series.role == "test"
+    groups = series.groups if series.groups is not None else np.zeros(len(series.x), np.int16)
+    for group in np.unique(groups).tolist():
+        chosen = finite & (groups == group)
+        points = chart.to_sheet(series.x[chosen], series.y[chosen])
+        shown = color if series.groups is None else class_color(sheet.theme, group)
+        sheet.dots(points, shown, radius, edge, hollow)
+
+
+def _draw_bars(
+    sheet: Sheet, chart: Chart, series: Series, color: QColor, values: list[Series]
+) -> None:
+    step = _bar_step(series.x)
+    share = step * 0.8 / max(len(values), 1)
+    index = values.index(series)
+    left = series.x - step * 0.4 + share * index
+    finite = np.isfinite(series.y)
+    low = chart.to_sheet(left, np.zeros(len(left)))
+    high = chart.to_sheet(left + share, np.where(finite, series.y, 0.0))
+    rects = np.empty((len(left), 4))
+    rects[:, 0], rects[:, 2] = low[:, 0], np.maximum(high[:, 0] - low[:, 0], 1.0)
+    rects[:, 1] = np.minimum(low[:, 1], high[:, 1])
+    rects[:, 3] = np.abs(high[:, 1] - low[:, 1])
+    sheet.painter.setPen(Qt.PenStyle.NoPen)
+    sheet.painter.setBrush(color)
+    array_painting.draw_rects(sheet.painter, np.ascontiguousarray(rects))
+
+
+def _bar_step(x: np.ndarray) -> float:
+    """The width that a bar may have."""
+    gaps = np.diff(np.unique(x[np.isfinite(x)]))
+    return float(np.median(gaps)) if len(gaps) else 1.0
+
+
+def extent_of(data: PlotData) -> Extent:
+    """The range of a chart: of the data, and of what is plotted as far as it is near them."""
+    xs, ys, near = [], [], []
+    for series in data.series:
+        finite = np.isfinite(series.x) & np.isfinite(series.y)
+        x, y = series.x[finite], series.y[finite]
+        if not len(x):
+            continue
+        pad = _bar_step(series.x) * 0.5 if series.style == "bars" else 0.0
+        xs += [x.min() - pad, x.max() + pad]
+        ys += [y.min(), y.max()]
+        if series.style == "bars":
+            ys.append(0.0)
+        if series.role != "value":
+            near += [y.min(), y.max()]
+    if not xs:
+        return (0.0, 1.0, 0.0, 1.0)
+    low, high = min(ys), max(ys)
+    if near:
+        reach = REACH * ((max(near) - min(near)) or 1.0)
+        low, high = max(low, min(near) - reach), min(high, max(near) + reach)
+    return (*_padded(min(xs), max(xs), 0.02), *_padded(low, high, 0.06))
+
+
+def _padded(low: float, high: float, part: float) -> tuple[float, float]:
+    size = high - low
+    if not size > abs(high) * 1e-9:
+        size = max(abs(high), 1.0)
+        return float(low - size / 2), float(high + size / 2)
+    return float(low - part * size), float(high + part * size)
+
+
+def _color(theme: Theme, data: PlotData, series: Series, values: list[Series]) -> QColor:
+    if series.role != "value":
+        return class_color(theme, 0)
+    has_data = len(values) < len(data.series)
+    return class_color(theme, values.index(series) + (1 if has_data else 0))
+
+
+def _entries(theme: Theme, data: PlotData, values: list[Series]) -> list:
+    entries = []
+    if data.names and any(s.groups is not None for s in data.series):
+        entries += [(name, class_color(theme, i), "dot") for i, name in enumerate(data.names)]
+    for series in data.series:
+        color = _color(theme, data, series, values)
+        mark = {"line": "line", "bars": "box"}.get(series.style, "dot")
+        if series.role == "test":
+            mark = "ring"
+        if series.groups is not None:
+            color = theme.color("ink_muted")
+        entries.append((series.title, color, mark))
+    last = [e for e in entries if e[2] in ("line", "box")]
+    return [*last, *(e for e in entries if e not in last)]
+
+
+def words(data: PlotData) -> str:
+    """``prediction over x, 200 points; y (train), 80 points``."""
+    parts = [f"{s.title}, {len(s.x)} points" for s in data.series]
+    return f"{data.axes[1]} over {data.axes[0]}: {'; '.join(parts)}"
+
+
+def choices(data: PlotData) -> tuple[Choice, ...]:
+    """What stands on the x axis, and how it is drawn."""
+    return (
+        Choice("x", "Over", data.choices, data.x),
+        Choice("style", "Drawn as", STYLES, data.style),
+    )
+
+
+def at(data: PlotData, rect: QRectF, point: QPointF) -> str:
+    """The nearest point of any series."""
+    chart = make_chart(rect, extent_of(data), titled=rect.height() >= TITLED)
+    if chart.to_data(point) is None:
+        return ""
+    best, text = 14.0, ""
+    for series in data.series:
+        if not len(series.x):
+            continue
+        away = chart.to_sheet(series.x, series.y) - [point.x(), point.y()]
+        if series.style == "bars":
+            away[:, 1] = 0.0
+        far = np.nan_to_num(np.hypot(away[:, 0], away[:, 1]), nan=math.inf)
+        index = int(far.argmin())
+        if far[index] < best:
+            best = float(far[index])
+            x, y = float(series.x[index]), float(series.y[index])
+            text = f"{series.title}: {data.axes[0]} {x:.4g}, {y:.4g}".replace("-", "−")
+    return text
+
+
+VIEW = ViewDrawing("plot", "Plot", "chart-line", 10, fits, draw, words, choices, at)

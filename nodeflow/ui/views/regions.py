@@ -1,0 +1,169 @@
+"""Draws decision regions: classes as coloured ground beneath the data, or values as heat maps."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF
+
+from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.model.document import Document
+from nodeflow.host.views.regions import RegionData
+from nodeflow.ui.core.theme import Theme
+from nodeflow.ui.views.axes import Chart, draw_axes, make_chart, tick_text
+from nodeflow.ui.views.drawing import ViewDrawing
+from nodeflow.ui.views.palette import SHADES, class_color, region_table, signed_table
+from nodeflow.ui.views.sheet import Sheet, legend
+
+GAP = 6.0
+UNSURE = 0.75
+"""Shade of an answer that does not say how sure it is."""
+TITLED = 230.0
+"""Height from which axes have titles."""
+
+
+def fits(document: Document, analysis: Analysis, node_id: str) -> str:
+    """Why a node has no regions: it must depend on a placeholder of two columns."""
+    types = analysis.out_types(node_id) or {}
+    first = next(iter(types.values()), None)
+    if first is not None and first.shape == ():
+        return "A single number has no regions."
+    if document.scope:
+        return ""  # what comes in from around is not known here
+    for before in (*analysis.ancestors(node_id), node_id):
+        record = document.nodes.get(before)
+        if record is None or record.op != "placeholder":
+            continue
+        if list(record.attrs.get("shape") or ())[1:] == [2]:
+            return ""
+    return "Regions are drawn over two inputs: it must depend on a placeholder of shape ?×2."
+
+
+def draw(sheet: Sheet, rect: QRectF, data: RegionData) -> None:
+    """The regions, or one heat map for each unit."""
+    if data.classes is None and data.values is not None and len(data.values) > 1:
+        _draw_maps(sheet, rect, data)
+        return
+    titled = rect.height() >= TITLED
+    chart = make_chart(rect, data.extent, small=sheet.is_small, square=True, titled=titled)
+    sheet.image(chart.area, _ground(sheet.theme, data))
+    _draw_points(sheet, chart, data)
+    if not sheet.is_small:
+        draw_axes(sheet, chart, data.axes, titled)
+        legend(sheet, rect.adjusted(6, 0, -4, 0), _entries(sheet.theme, data))
+
+
+def _draw_maps(sheet: Sheet, rect: QRectF, data: RegionData) -> None:
+    assert data.values is not None
+    count = len(data.values)
+    top = 0.0
+    if not sheet.is_small:
+        limit = _limit(data.values)
+        entries = [
+            (f"−{tick_text(limit, limit / 10)}", class_color(sheet.theme, 0), "box"),
+            (f"+{tick_text(limit, limit / 10)}", class_color(sheet.theme, 1), "box"),
+        ]
+        legend(sheet, rect.adjusted(6, 0, -4, 0), entries)
+        top = 19.0
+    area = rect.adjusted(4, top, -4, -4)
+    columns = max(
+        range(1, count + 1),
+        key=lambda n: min(area.width() / n, area.height() / math.ceil(count / n)),
+    )
+    side = min(area.width() / columns, area.height() / math.ceil(count / columns))
+    ground = _ground(sheet.theme, data)
+    for index in range(count):
+        x = area.left() + (index % columns) * side
+        y = area.top() + (index // columns) * side
+        box = QRectF(x, y, side - GAP / 2, side - GAP / 2)
+        sheet.image(box, ground[index])
+        sheet.box(box, None, sheet.theme.color("border_strong", 0.8))
+
+
+def _ground(theme: Theme, data: RegionData) -> np.ndarray:
+    """The colours of the cells: (rows, columns, 4), with units in front for several maps."""
+    if data.classes is None:
+        assert data.values is not None
+        values = data.values if len(data.values) > 1 else data.values[0]
+        scaled = np.nan_to_num(values / (_limit(data.values) or 1.0))
+        index = ((np.clip(scaled, -1, 1) + 1) * 127.5).astype(np.uint8)
+        return signed_table(theme.name, theme.raised)[index]
+    table = region_table(theme.name, theme.raised, max(len(data.names), 2))
+    if data.strength is None:
+        shade = np.full(data.classes.shape, round(UNSURE * (SHADES - 1)), np.intp)
+    else:
+        shade = data.strength.astype(np.intp) * SHADES // 256
+    return table[np.minimum(data.classes, len(table) - 1), shade]
+
+
+def _limit(values: np.ndarray) -> float:
+    """The largest distance from zero."""
+    finite = values[np.isfinite(values)]
+    return float(np.abs(finite).max(initial=0.0))
+
+
+def _draw_points(sheet: Sheet, chart: Chart, data: RegionData) -> None:
+    points = chart.to_sheet(data.points[:, 0], data.points[:, 1])
+    inside = np.isfinite(points).all(axis=1)
+    count = max(len(points), 1)
+    size = math.sqrt(chart.area.width() * chart.area.height() / count)
+    radius = min(max(size * 0.16, 1.4), 4.2)
+    radius = max(radius, 3.0) if sheet.is_small else radius
+    for hollow in (False, True):
+        for group in np.unique(data.groups).tolist():
+            chosen = inside & (data.groups == group) & (data.is_test == hollow)
+            color = (
+                class_color(sheet.theme, group) if group >= 0 else sheet.theme.color("ink_muted")
+            )
+            edge = sheet.theme.color("raised")
+            sheet.dots(np.ascontiguousarray(points[chosen]), color, radius, edge, hollow)
+
+
+def _entries(theme: Theme, data: RegionData) -> list:
+    entries = []
+    if data.classes is not None or (data.groups >= 0).any():
+        entries = [(name, class_color(theme, i), "dot") for i, name in enumerate(data.names)]
+    ink = theme.color("ink_muted")
+    if data.is_test.any() and not data.is_test.all():
+        entries += [("train", ink, "dot"), ("test", ink, "ring")]
+    return entries
+
+
+def words(data: RegionData) -> str:
+    """``2 classes over x[0] and x[1]; class 0 has 54 % of the area``."""
+    over = f"over {data.axes[0]} and {data.axes[1]}"
+    if data.classes is None:
+        count = 0 if data.values is None else len(data.values)
+        return f"values of {count} unit{'' if count == 1 else 's'} {over}"
+    shares = np.bincount(data.classes.ravel(), minlength=len(data.names)) / data.classes.size
+    parts = [f"{name} {share:.0%}" for name, share in zip(data.names, shares, strict=False)]
+    return f"classes {over}: {', '.join(parts)} of the area"
+
+
+def at(data: RegionData, rect: QRectF, point: QPointF) -> str:
+    """The answer at a point."""
+    if data.classes is None and data.values is not None and len(data.values) > 1:
+        return ""
+    titled = rect.height() >= TITLED
+    chart = make_chart(rect, data.extent, square=True, titled=titled)
+    found = chart.to_data(point)
+    if found is None:
+        return ""
+    left, right, bottom, top = data.extent
+    place = f"{data.axes[0]} {found[0]:.3g}, {data.axes[1]} {found[1]:.3g}".replace("-", "−")
+    grid = data.classes if data.classes is not None else data.values[0]  # type: ignore[index]
+    rows, columns = grid.shape
+    column = min(int((found[0] - left) / (right - left) * columns), columns - 1)
+    row = min(int((found[1] - bottom) / (top - bottom) * rows), rows - 1)
+    if data.classes is None:
+        return f"{place}: {float(grid[row, column]):.4g}".replace("-", "−")
+    name = data.names[int(grid[row, column])]
+    if data.strength is None:
+        return f"{place}: class {name}"
+    chance = 1 / max(len(data.names), 2)
+    share = chance + (1 - chance) * float(data.strength[row, column]) / 255
+    return f"{place}: class {name}, {share:.0%}"
+
+
+VIEW = ViewDrawing("regions", "Regions", "grid-3x3", 20, fits, draw, words, at=at)

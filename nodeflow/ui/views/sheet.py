@@ -1,0 +1,171 @@
+"""What views draw on: a painter with the theme, text, and many dots at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QImage, QPainter, QPen, QPixmap, QPolygonF
+
+from nodeflow.ui.core import array_painting, text_metrics
+from nodeflow.ui.core.theme import Theme
+
+LINE = 16.0
+"""Height of a line of small text."""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A painter and how to draw with it.
+
+    Attributes:
+        as_path: text as outlines and dots as ellipses, for exported pictures.
+        is_small: no text: it could not be read.
+    """
+
+    painter: QPainter
+    theme: Theme
+    as_path: bool = False
+    is_small: bool = False
+
+    # ---- text -----------------------------------------------------------------------------------
+
+    def text(
+        self, x: float, y: float, text: str, role: str = "ink_muted", align: str = "left"
+    ) -> None:
+        """One line of small text, its baseline at y."""
+        if not self.is_small:
+            text_metrics.draw(
+                self.painter,
+                x,
+                y,
+                text,
+                text_metrics.CAPTION,
+                self.theme.color(role),
+                align=align,
+                as_path=self.as_path,
+            )
+
+    def paragraph(self, rect: QRectF, text: str, role: str) -> None:
+        """Some lines in the middle of a rectangle."""
+        most = max(1, int(rect.height() // LINE))
+        lines = text_metrics.wrap(text, text_metrics.CAPTION, rect.width() - 16, most)
+        y = rect.center().y() - LINE * (len(lines) - 1) / 2 + 4
+        for line in lines:
+            self.text(rect.center().x(), y, line, role, "center")
+            y += LINE
+
+    # ---- shapes ---------------------------------------------------------------------------------
+
+    def box(self, rect: QRectF, fill: QColor | None, edge: QColor | None) -> None:
+        """A rectangle."""
+        self.painter.setPen(Qt.PenStyle.NoPen if edge is None else QPen(edge, 1))
+        self.painter.setBrush(Qt.BrushStyle.NoBrush if fill is None else fill)
+        self.painter.drawRect(rect)
+
+    def line(self, points: np.ndarray, color: QColor, width: float, dashed: bool = False) -> None:
+        """A line through points (n, 2)."""
+        pen = QPen(color, width, Qt.PenStyle.DashLine if dashed else Qt.PenStyle.SolidLine)
+        pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
+        self.painter.setPen(pen)
+        self.painter.setBrush(Qt.BrushStyle.NoBrush)
+        self.painter.drawPolyline(QPolygonF([QPointF(x, y) for x, y in points.tolist()]))
+
+    def dots(
+        self, points: np.ndarray, color: QColor, radius: float, edge: QColor, hollow: bool = False
+    ) -> None:
+        """Dots at points (n, 2): filled with a fine edge, or hollow ones."""
+        if not len(points):
+            return
+        if self.as_path:
+            for x, y in points.tolist():
+                _dot(self.painter, QPointF(x, y), radius, color, edge, hollow)
+            return
+        at = self.painter.transform()
+        pixels = max(at.m11(), 0.05) * self.painter.device().devicePixelRatioF()
+        sprite, reach = _sprite(
+            color.rgba(), edge.rgba(), hollow, round(radius, 2), round(pixels, 3)
+        )
+        rows = np.zeros((len(points), array_painting.FRAGMENT_FIELDS))
+        rows[:, :2] = points
+        rows[:, 4] = rows[:, 5] = reach
+        rows[:, 6] = rows[:, 7] = 1 / pixels
+        rows[:, 9] = 1.0
+        array_painting.draw_fragments(self.painter, rows, sprite)
+
+    def image(self, rect: QRectF, pixels: np.ndarray) -> None:
+        """An image (h, w, 4) of blue, green, red, 255, its first row at the bottom."""
+        flipped = np.ascontiguousarray(pixels[::-1])
+        height, width = flipped.shape[:2]
+        image = QImage(flipped.data, width, height, 4 * width, QImage.Format.Format_RGB32)
+        self.painter.save()
+        self.painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        self.painter.drawImage(rect, image)
+        self.painter.restore()
+
+
+@lru_cache(maxsize=256)
+def _sprite(
+    color: int, edge: int, hollow: bool, radius: float, pixels: float
+) -> tuple[QPixmap, int]:
+    """The picture of a dot, and its size in pixels."""
+    reach = int(np.ceil((radius + 1) * pixels)) * 2
+    pixmap = QPixmap(reach, reach)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    try:
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.translate(reach / 2, reach / 2)
+        painter.scale(pixels, pixels)
+        _dot(painter, QPointF(0, 0), radius, QColor.fromRgba(color), QColor.fromRgba(edge), hollow)
+    finally:
+        painter.end()
+    return pixmap, reach
+
+
+def _dot(
+    painter: QPainter, at: QPointF, radius: float, color: QColor, edge: QColor, hollow: bool
+) -> None:
+    if hollow:
+        painter.setPen(QPen(color, radius * 0.55))
+        painter.setBrush(edge)
+        painter.drawEllipse(at, radius * 0.75, radius * 0.75)
+        return
+    painter.setPen(QPen(edge, max(radius * 0.25, 0.5)))
+    painter.setBrush(color)
+    painter.drawEllipse(at, radius, radius)
+
+
+def legend(sheet: Sheet, rect: QRectF, entries: list[tuple[str, QColor, str]]) -> float:
+    """Names with their colours in one line at the top left of a rectangle.
+
+    Args:
+        entries: (name, colour, mark) with mark ``dot``, ``ring``, ``line`` or ``box``; what has no
+            room is left out.
+
+    Returns:
+        Where the line ends.
+    """
+    if sheet.is_small:
+        return rect.left()
+    painter, theme = sheet.painter, sheet.theme
+    x, y = rect.left(), rect.top() + LINE / 2
+    for index, (name, color, mark) in enumerate(entries):
+        room = rect.right() - x - 14
+        width = text_metrics.width(name, text_metrics.CAPTION)
+        if width > room:
+            if index:
+                sheet.text(x, y + 4, "…", "ink_faint")
+            break
+        if mark == "line":
+            painter.setPen(QPen(color, 2))
+            painter.drawLine(QPointF(x, y), QPointF(x + 10, y))
+        elif mark == "box":
+            sheet.box(QRectF(x + 1, y - 4, 8, 8), color, None)
+        else:
+            _dot(painter, QPointF(x + 5, y), 3.2, color, theme.color("sunken"), mark == "ring")
+        sheet.text(x + 14, y + 4, name)
+        x += 14 + width + 10
+    return x

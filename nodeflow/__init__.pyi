@@ -790,13 +790,14 @@ def dropout(
 
     Each element is dropped with probability rate, and kept ones are divided by 1 - rate, so that
     the mean stays. Otherwise x passes as it is. New elements are drawn at each step, from the run's
-    seed and the node's name, or from `seed`. Gradient: the same mask. Srivastava and others, 2014.
+    seed and the node's stream, or from `seed`. Gradient: the same mask. Srivastava and others,
+    2014.
 
     Args:
         x: Input.
         training: Whether this run is training; without a wire, the training loop decides.
         rate: Share that is dropped.
-        seed: Own seed; none is same as training.
+        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
     """
 
 def einsum(
@@ -1042,7 +1043,7 @@ def glorot_normal(
     Args:
         shape: Sizes.
         dtype: Data type.
-        seed: Own seed; none is same as training.
+        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
     """
 
 def glorot_uniform(
@@ -1059,7 +1060,7 @@ def glorot_uniform(
     Args:
         shape: Sizes.
         dtype: Data type.
-        seed: Own seed; none is same as training.
+        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
     """
 
 def gradient_descent(
@@ -1167,7 +1168,7 @@ def he_normal(
     Args:
         shape: Sizes.
         dtype: Data type.
-        seed: Own seed; none is same as training.
+        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
     """
 
 def he_uniform(
@@ -1184,7 +1185,7 @@ def he_uniform(
     Args:
         shape: Sizes.
         dtype: Data type.
-        seed: Own seed; none is same as training.
+        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
     """
 
 def hinge_loss(
@@ -1924,7 +1925,7 @@ def random_normal(
         mean: Centre.
         stddev: Standard deviation.
         dtype: Data type.
-        seed: Own seed; none is same as training.
+        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
     """
 
 def random_uniform(
@@ -1945,7 +1946,7 @@ def random_uniform(
         low: Smallest.
         high: Largest.
         dtype: Data type.
-        seed: Own seed; none is same as training.
+        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
     """
 
 def random_uniform_like(
@@ -1962,7 +1963,7 @@ def random_uniform_like(
     Args:
         like: Only its shape is used.
         dtype: Data type.
-        seed: Own seed; none is same as training.
+        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
     """
 
 def range(
@@ -2714,7 +2715,7 @@ def truncated_normal(
         mean: Centre.
         stddev: Standard deviation.
         dtype: Data type.
-        seed: Own seed; none is same as training.
+        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
     """
 
 def unique(

@@ -10,7 +10,7 @@ import numpy as np
 
 from nodeflow.ops.threefry import threefry2x32
 
-# Keeps shuffling apart from the streams of the ops, which are keyed by (run seed, node name).
+# Keeps shuffling apart from the streams of the ops, which are keyed by (run seed, stream name).
 SHUFFLE = 0x5348554C
 
 

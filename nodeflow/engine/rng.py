@@ -1,12 +1,14 @@
-"""Random numbers as a pure function of (run seed, node name, execution, element).
+"""Random numbers as a pure function of (run seed, stream name, execution, element).
 
 Nothing here has state: element i of a node's draw in execution e is Threefry-2x32-20 of the counter
-(i, e) under a key made from the seed and the node's name. So a draw does not depend on what else
+(i, e) under a key made from the seed and the node's stream: the name that it was made with, which
+renaming, grouping and unpacking leave as it is. So a draw does not depend on what else
 runs, on the order of evaluation or on the number of threads, and compiled kernels
 (`devicelib.random_functions`) draw the same bits.
 
-- key: the first 8 bytes of SHA-256 of ``"{seed}/{purpose}/{name}"`` as two little-endian words; the
-  purpose separates training, runs and initial values.
+- key: the first 8 bytes of SHA-256 of ``"{seed}/{purpose}/{stream}"`` as two little-endian words;
+  the purpose separates training, runs and initial values. A seed of a node's own replaces both
+  seed and stream (which is then empty): nodes with one seed draw the same numbers.
 - uniform float32: 24 bits of the first word; float64: 53 bits of both; in [0, 1).
 - normal: inverse distribution function (Wichura 1988, AS 241, PPND16; relative error below
   1e-15 in float64) of a uniform in (0, 1) with 32 bits for float32 and 52 for float64. No
@@ -29,7 +31,7 @@ _BLOCK = 1 << 15  # elements drawn at a time: what is worked on stays in the cac
 
 
 def stream_key(seed: int, name: str, purpose: str = "") -> tuple[int, int]:
-    """The two 32-bit words under which the node ``name`` draws in a run with ``seed``."""
+    """The two 32-bit words under which the stream ``name`` is drawn in a run with ``seed``."""
     digest = hashlib.sha256(f"{seed}/{purpose}/{name}".encode()).digest()
     return int.from_bytes(digest[:4], "little"), int.from_bytes(digest[4:8], "little")
 
@@ -58,7 +60,7 @@ class Stream:
 
     Args:
         seed: of the run, or the node's own.
-        name: of the node.
+        name: of the stream.
         execution: how often this ran before: the training step while training.
         purpose: "" in training and runs; another word for draws that must not disturb them.
     """

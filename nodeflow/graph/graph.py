@@ -87,6 +87,8 @@ class Node:
         control_inputs: nodes that run before this one.
         derived_from: name of the macro node (optimizer, gradients) that this node was derived
             from; None for nodes made by the user.
+        stream: what names its random numbers, beside the run's seed: its name when it was made,
+            whatever it is called since.
         alias: for a macro node, the tensors that its outputs stand for.
     """
 
@@ -101,6 +103,7 @@ class Node:
         "name",
         "op",
         "outputs",
+        "stream",
     )
 
     def __init__(
@@ -115,6 +118,7 @@ class Node:
         types: Sequence[TensorType],
         derived_from: str | None,
         alias: tuple[Tensor | None, ...],
+        stream: str | None = None,
     ) -> None:
         self.graph = graph
         self.index = index
@@ -126,6 +130,7 @@ class Node:
         self.outputs = tuple(Tensor(self, i, t) for i, t in enumerate(types))
         self.derived_from = derived_from
         self.alias = alias
+        self.stream = name if stream is None else stream
 
     def __repr__(self) -> str:
         return f"<Node {self.name!r} {self.op.id}>"
@@ -146,6 +151,8 @@ class Graph:
         self._scopes: list[str] = []
         self._controls: list[tuple[Node, ...]] = []
         self._derived_from: str | None = None
+        self._owner_stream = ""
+        self._kept_streams: set[str] = set()
 
     # ---- building -----------------------------------------------------------------------------
 
@@ -179,8 +186,13 @@ class Graph:
         *,
         name: str | None = None,
         control_inputs: Iterable[Node] = (),
+        stream: str | None = None,
     ) -> Node:
-        """Like ``apply``, but always returns the node."""
+        """Like ``apply``, but always returns the node.
+
+        Args:
+            stream: names its random numbers; default: its full name.
+        """
         op = REGISTRY.lookup(op) if isinstance(op, str) else op
         full_name = self.unique_name(name or op.short_id)
         mark = len(self.nodes)
@@ -189,7 +201,8 @@ class Graph:
             tensors = self._as_inputs(op, list(inputs))
             types = infer_types(op, [t.type for t in tensors], bound, full_name)
             op.check_inputs(tensors)
-            return self._append(op, full_name, tensors, bound, types, tuple(control_inputs))
+            stream = self._stream(full_name) if stream is None else stream
+            return self._append(op, full_name, tensors, bound, types, tuple(control_inputs), stream)
         except NodeflowError as error:
             self.discard_since(mark, keep=())
             raise error.at(full_name) from None
@@ -202,6 +215,7 @@ class Graph:
         attrs: dict[str, Any],
         types: Sequence[TensorType],
         control_inputs: tuple[Node, ...],
+        stream: str,
     ) -> Node:
         controls = dict.fromkeys(control_inputs)
         for scope in self._controls:
@@ -210,7 +224,7 @@ class Graph:
         self._taken.setdefault(name, 1)
         if op.macro:
             try:
-                with self.deriving(name):
+                with self.deriving(name, stream):
                     expansion = op.expand(self, name, inputs, **attrs)
             except NodeflowError:
                 del self._taken[name]
@@ -219,22 +233,34 @@ class Graph:
             controls.update(dict.fromkeys(expansion.control_inputs))
         node = Node(
             self, len(self.nodes), name, op, attrs, inputs, tuple(controls), types,
-            self._derived_from, alias,
+            self._derived_from, alias, stream,
         )  # fmt: skip
         self.nodes.append(node)
         self._by_name[name] = node
+        if stream != name and op.random:
+            self._kept_streams.add(stream)
         return node
 
     @contextmanager
-    def deriving(self, name: str) -> Iterator[None]:
-        """Nodes made inside belong to a macro node, outside the user's scopes."""
-        saved = self._derived_from, self._scopes, self._controls
-        self._derived_from = self._derived_from or name
+    def deriving(self, name: str, stream: str | None = None) -> Iterator[None]:
+        """Nodes made inside belong to a macro node with this stream, outside the user's scopes."""
+        saved = self._derived_from, self._owner_stream, self._scopes, self._controls
+        if self._derived_from is None:
+            self._derived_from, self._owner_stream = name, name if stream is None else stream
         self._scopes, self._controls = [], []
         try:
             yield
         finally:
-            self._derived_from, self._scopes, self._controls = saved
+            self._derived_from, self._owner_stream, self._scopes, self._controls = saved
+
+    def _stream(self, name: str) -> str:
+        """The stream of a new node: its name, in a macro node's scope with that one's stream."""
+        owner = self._derived_from
+        if owner is None and name in self._kept_streams:  # of a node that is called otherwise now
+            return f"{name}@{len(self.nodes)}"
+        if owner is None or owner == self._owner_stream:
+            return name
+        return f"{self._owner_stream}/{name.removeprefix(f'{owner}/')}"
 
     def discard_since(self, mark: int, keep: Iterable[Node]) -> None:
         """Drop the nodes added after the first ``mark`` that no node in ``keep`` depends on."""

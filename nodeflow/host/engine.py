@@ -20,6 +20,7 @@ import numpy as np
 
 from nodeflow.data import Dataset
 from nodeflow.document.build.task import Task
+from nodeflow.document.build.variable_ids import VariableId, variable_ids
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import DocumentError
@@ -61,6 +62,7 @@ class Engine:
         self._evaluator: Evaluator | None = None
         self._control: Control | None = None
         self._session: Session | None = None
+        self._trained: dict[str, VariableId] = {}
         self._epochs_done = 0
         self._progress = ProgressBatcher(send)
         self._followed: tuple[str, ...] | None = None
@@ -308,6 +310,7 @@ class Engine:
         task, evaluator = self._task(), self._current()
         training = task.training(breakpoints=True)
         variables = evaluator.variables() if request.resume else {}
+        self._trained = variable_ids(task.build)
         if not request.resume:
             self._epochs_done = 0
         self._control = Control(idle=self._while_paused)
@@ -388,9 +391,10 @@ class Engine:
         self._attempt(lambda: self._views.show_due(step, every=every), "WatchViews")
 
     def _take_variables(self) -> None:
-        """Copy the trained values to the evaluator where names and types still match."""
+        """Copy the trained values to the evaluator, to the variables that are still there."""
         if self._session is not None and self._evaluator is not None:
-            self._evaluator.take_variables(dict(self._session.variables.items()))
+            values = dict(self._session.variables.items())
+            self._evaluator.take_variables(values, self._trained)
 
     def _show_progress(self, step: int) -> None:
         """Send previews on the fixed batch with the current variables.

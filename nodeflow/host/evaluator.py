@@ -19,6 +19,7 @@ from nodeflow.document.analysis.dataset_node import DATASET
 from nodeflow.document.build.live_build import LiveBuild
 from nodeflow.document.build.live_graph import Patch
 from nodeflow.document.build.task import Task
+from nodeflow.document.build.variable_ids import VariableId, variable_ids
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Change
 from nodeflow.engine.incremental import BLOCKED, Failure, IncrementalRun
@@ -82,7 +83,7 @@ class Evaluator:
         self._base_dir = base_dir
         self._opened: dict[Any, Dataset] = {} if opened is None else opened
         self._threads = threads
-        self._kept: dict[str, tuple[Any, np.ndarray]] = {}
+        self._kept: dict[VariableId, tuple[str, Any, np.ndarray]] = {}
         self.version = 0
         self._source: ViewSource | None = None
         self._viewed: tuple | None = None
@@ -143,7 +144,15 @@ class Evaluator:
         self._moved = None
         for node in patch.removed:
             self._keep_variable(node)
+        self._random.difference_update(patch.removed)
+        self._random.update(n for n in patch.changed if _is_random(n))
         self._forget([*patch.changed, *patch.removed])
+        if self._random or self._initials:
+            before, self._initials = (
+                self._initials,
+                set(filter(self._makes_initial_values, self._random)),
+            )
+            self._forget(before ^ self._initials)
         fresh = [n for n in patch.changed if n.op.id == "variable"]
         again = [n for n in self._wired if n not in patch.changed]
         self._initialise([n for n in (*fresh, *again) if self._is_redeclared(n)])
@@ -169,6 +178,10 @@ class Evaluator:
         self._shown: dict[Tensor, Preview] = {}
         self._moved: set[Node] | None = None
         self._declared: dict[Node, Any] = {}
+        self._ids: dict[Node, VariableId] = {}
+        self._named_ids: tuple[int, dict[str, VariableId]] = (-1, {})
+        self._random = {n for n in built.graph.nodes if _is_random(n)}
+        self._initials = {n for n in self._random if self._makes_initial_values(n)}
         self._wired: dict[Node, None] = {}
         self._unread: dict[Node, NodeflowError] = {}
         self._use_data_again()
@@ -202,13 +215,14 @@ class Evaluator:
     # ---- variables ----------------------------------------------------------------------------
 
     def _keep_variable(self, node: Node) -> None:
-        """Keeps the value of a removed variable for one with the same declaration."""
+        """Keeps the value of a removed variable, for when it is back under any name."""
         declared = self._declared.pop(node, None)
+        known = self._ids.pop(node, None)
         self._wired.pop(node, None)
         self._unread.pop(node, None)
         value = self.session.variables.drop(node)
-        if declared is not None and value is not None:
-            self._kept[node.name] = (declared, value)
+        if declared is not None and known is not None and value is not None:
+            self._kept[known] = (node.name, declared, value)
 
     def _is_redeclared(self, node: Node) -> bool:
         return self._declared.get(node) != self._declaration(node)
@@ -224,14 +238,16 @@ class Evaluator:
             if patch.rebuilt:
                 return
             nodes = [n for n in nodes if n not in patch.removed]
+        ids = self.ids() if nodes else {}
+        for node in nodes:
+            self._declared[node], self._ids[node] = self._declaration(node), ids[node.name]
+        kept = self._find_kept(nodes) if self._kept else {}
         for node in sorted(nodes, key=lambda n: (bool(n.inputs), n.index)):
-            declared = self._declared[node] = self._declaration(node)
             self._unread.pop(node, None)
             if node.inputs:
                 self._wired[node] = None
-            kept = self._kept.get(node.name)
-            if kept is not None and kept[0] == declared:
-                self.session.variables.put(node, kept[1])
+            if node in kept:
+                self.session.variables.put(node, kept[node])
                 continue
             try:
                 self.session.initialize([node])
@@ -239,13 +255,27 @@ class Evaluator:
                 self.session.variables.drop(node)
                 self._unread[node] = error
 
+    def _find_kept(self, nodes: list[Node]) -> dict[Node, np.ndarray]:
+        """The kept values of variables: by what they are, else by name, if declared the same."""
+        left, found = dict(self._kept), {}
+        for node in nodes:
+            kept = left.get(self._ids[node])
+            if kept is not None and kept[1] == self._declared[node]:
+                found[node] = kept[2]
+                del left[self._ids[node]]
+        named = {name: (declared, value) for name, declared, value in left.values()}
+        for node in nodes:
+            if node not in found and node.name in named:
+                declared, value = named[node.name]
+                if declared == self._declared[node]:
+                    found[node] = value
+        return found
+
     def _declaration(self, node: Node) -> Any:
         """What determines the initial value of a variable."""
-        sources = sorted(
-            (n.name, n.op.id, repr(dict(n.attrs))) for n in ancestors([node]) if n is not node
-        )
-        initial = [t.node.name for t in node.inputs]
-        return node.name, node.outputs[0].type, repr(dict(node.attrs)), initial, sources
+        sources = sorted(_drawn_from(n) for n in ancestors([node]) if n is not node)
+        initial = [_drawn_from(t.node) for t in node.inputs]
+        return _drawn_from(node), node.outputs[0].type, initial, sources
 
     def initialize(self) -> int:
         """Resets every variable to its initial value; returns their number."""
@@ -259,13 +289,27 @@ class Evaluator:
         self.settle()
         return dict(self.session.variables.items())
 
-    def take_variables(self, values: Mapping[str, np.ndarray]) -> None:
-        """Sets variables to trained values where names and shapes match."""
+    def ids(self) -> dict[str, VariableId]:
+        """Returns what each variable of the graph is, by name."""
+        if self._named_ids[0] != self.version:
+            self._named_ids = self.version, variable_ids(self._live.build)
+        return self._named_ids[1]
+
+    def take_variables(
+        self, values: Mapping[str, np.ndarray], ids: Mapping[str, VariableId] | None = None
+    ) -> None:
+        """Sets variables to trained values, by what they are, where shapes match.
+
+        Args:
+            ids: what each value belongs to, by name; default: the variable of that name.
+        """
         self.settle()
         variables = self.session.variables
+        names = {known: name for name, known in self.ids().items()}
         for name, value in values.items():
-            if name in variables and variables[name].shape == value.shape:
-                variables[name] = value
+            here = name if ids is None else names.get(ids[name])
+            if here is not None and here in variables and variables[here].shape == value.shape:
+                variables[here] = value
 
     def _read(self, node: Node) -> np.ndarray:
         if node in self._unread:
@@ -298,7 +342,23 @@ class Evaluator:
         return tuple(sorted(node.name for node in unfed if not left_out(self.task, node)))
 
     def _stream(self, node: Node) -> Stream:
+        """The stream of a random node; where it only makes initial values, it shows those."""
+        if node in self._initials:
+            return self.session.stream_of("initialize", 0)(node)
         return self.session.stream_of("run", self._execution)(node)
+
+    def _makes_initial_values(self, node: Node) -> bool:
+        """Says whether nothing but initial values of variables is made of a random node."""
+        seen, waiting = {node}, [node]
+        while waiting:
+            users = self._live.users.get(waiting.pop(), ())
+            if not users:
+                return False
+            for user in users:
+                if user.op.id != "variable" and user not in seen:
+                    seen.add(user)
+                    waiting.append(user)
+        return True
 
     def _draw_for(self, step: int | None) -> None:
         """Sets the training step for which random nodes draw; without one, draws do not change."""
@@ -582,6 +642,15 @@ class Evaluator:
         """Cancels the current computation from another thread, which raises Cancelled there."""
         self._run.cancelled.set()
         self.session.cancel()
+
+
+def _is_random(node: Node) -> bool:
+    return node.op.random and node.op.id != "variable"
+
+
+def _drawn_from(node: Node) -> tuple[str, str, str]:
+    """What a node's value depends on, besides its inputs."""
+    return node.op.id, repr(dict(node.attrs)), node.stream if node.op.random else ""
 
 
 def _existing(tensors: Iterable[Tensor]) -> list[Tensor]:

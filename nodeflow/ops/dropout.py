@@ -69,7 +69,7 @@ class Dropout(Composed):
         "While training, a share of the elements is 0 and the others are scaled up.\n\nEach "
         "element is dropped with probability rate, and kept ones are divided by 1 - rate, so that "
         "the mean stays. Otherwise x passes as it is. New elements are drawn at each step, from "
-        "the run's seed and the node's name, or from `seed`. Gradient: the same mask. Srivastava "
+        "the run's seed and the node's stream, or from `seed`. Gradient: the same mask. Srivastava "
         "and others, 2014."
     )
     random = True

@@ -174,7 +174,8 @@ class Variable(Op):
             "seed",
             "int",
             None,
-            "Own seed of the initializer; none is same as training.",
+            "Own seed of the initializer: variables with one seed and shape start with the same "
+            "numbers; none is same as training.",
             optional=True,
         ),
     )

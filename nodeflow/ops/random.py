@@ -1,4 +1,4 @@
-"""Random tensors and initializers: pure functions of the run's seed, the node's name and the step.
+"""Random tensors and initializers: pure functions of the run's seed, the node's stream and step.
 
 ``reference`` gets ``stream=``, which has ``uniform(shape, dtype)`` in [0, 1), ``normal(shape,
 dtype)`` and ``truncated_normal(shape, dtype)`` (within 2 deviations), all made from counters.
@@ -22,7 +22,13 @@ from nodeflow.ops.inputs import full_shape
 
 SHAPE = Attr("shape", "shape", (2, 3), "Sizes.")
 DTYPE = Attr("dtype", "dtype", "float32", "Data type.", choices=FLOATS)
-SEED = Attr("seed", "int", None, "Own seed; none is same as training.", optional=True)
+SEED = Attr(
+    "seed",
+    "int",
+    None,
+    "Own seed: nodes with one seed draw the same numbers; none is same as training.",
+    optional=True,
+)
 
 TRUNCATED_DEVIATION = 0.87962566103423978
 """Standard deviation of a normal distribution cut at 2 deviations."""

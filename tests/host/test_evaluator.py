@@ -5,7 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from nodeflow.document.build.build import build
+from nodeflow.document.build.variable_ids import variable_ids
 from nodeflow.document.edit import commands
+from nodeflow.document.edit.create_subgraph import create
+from nodeflow.document.edit.unpack_subgraph import unpack_subgraph
+from nodeflow.document.model.document import Document
 from nodeflow.engine import incremental
 from nodeflow.host.evaluator import Evaluator
 from tests.host.documents import expression, regression
@@ -141,3 +146,52 @@ def test_old_values_are_dropped_only_if_too_many_are_kept(monkeypatch, most, kep
         assert texts(evaluator.previews())["a"] == str((value + 1) * (1 + 2))
         outcomes = evaluator._run.outcomes.values()
         assert sum(array.nbytes for arrays in outcomes for array in arrays) == kept
+
+
+def test_trained_values_stay_when_variables_are_renamed_grouped_and_unpacked():
+    document = regression()
+    live = Evaluator(document)
+    document.subscribe(live.follow)
+    trained = {"w": np.float32([[2.5]]), "b": np.float32(-1)}
+    live.take_variables(trained)
+    commands.rename(document, document.node_named("w").id, "weights")
+    assert live.variables()["weights"] == 2.5
+    ids = [document.node_named(name).id for name in ("weights", "xw", "line", "b")]
+    layer = create(document, ids, "layer")
+    assert live.variables() == {"layer/weights": 2.5, "layer/b": -1}
+    commands.rename(document, layer, "dense")
+    assert live.variables() == {"dense/weights": 2.5, "dense/b": -1}
+    document.undo()
+    unpack_subgraph(document, layer)
+    assert live.variables() == {"weights": 2.5, "b": -1}
+
+
+def test_what_a_training_learned_arrives_under_the_new_names():
+    document = regression()
+    live = Evaluator(document)
+    document.subscribe(live.follow)
+    ids = variable_ids(build(document))  # as when the training began
+    first, second = (document.node_named(name).id for name in ("w", "b"))
+    commands.rename(document, first, "weights")
+    create(document, [second], "layer")
+    live.take_variables({"w": np.float32([[2.5]]), "b": np.float32(-1)}, ids)
+    assert live.variables() == {"weights": 2.5, "layer/b": -1}
+
+
+def test_a_random_node_shows_what_its_variable_starts_with():
+    document = Document()
+    drawn = commands.add_node(document, "random_normal", (0, 0), attrs={"shape": [4]})
+    scaled = commands.add_node(document, "tanh", (0, 0))
+    variable = commands.add_node(document, "variable", (0, 0))
+    live = Evaluator(document)
+    document.subscribe(live.follow)
+    alone = live.value("random_normal").array
+    commands.connect(document, drawn, "out", scaled, "x")
+    commands.connect(document, scaled, "out", variable, "initial")
+    live.settle()
+    shown, value = (live.value(name).array for name in ("random_normal", "variable"))
+    assert np.array_equal(np.tanh(shown), value)
+    assert not np.array_equal(shown, alone)
+    again = commands.add_node(document, "negative", (0, 0))
+    commands.connect(document, drawn, "out", again, "x")  # now a run draws it, too
+    assert np.array_equal(live.value("random_normal").array, alone)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from nodeflow.document.model.records import NodeRecord, mode_of
+from nodeflow.document.model.records import NodeRecord, mode_of, stream_of
 from nodeflow.graph.graph import Node
 from nodeflow.graph.types import TensorType
 from nodeflow.ops import REGISTRY
@@ -34,10 +34,11 @@ def derives_late(record: NodeRecord) -> bool:
 
 
 def only_values(before: NodeRecord | None, after: NodeRecord | None) -> bool:
-    """Says whether an edit of a node leaves its op, its name and its mode as they are."""
+    """Says whether an edit of a node leaves its op, name, stream and mode as they are."""
     if before is None or after is None:
         return False
     named = before.op == after.op and before.name == after.name
+    named = named and stream_of(before) == stream_of(after)
     return named and mode_of(before) == mode_of(after)
 
 

@@ -21,6 +21,7 @@ from nodeflow.document.build.build import Build, build
 from nodeflow.document.build.expand_layout import arrange, block_frames, free_place
 from nodeflow.document.build.from_graph import attributes
 from nodeflow.document.edit.references import rewrite_training
+from nodeflow.document.edit.streams import draws, with_stream
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import DocumentError
 from nodeflow.document.model.records import INPUTS, FrameRecord, NodeRecord, Wire
@@ -115,11 +116,15 @@ def unpack(
     scope = macro.name[: -len(record.name)]
     with graph.transaction(f"Unpack {record.name}") as t:
         new = {node: t.new_id() for node in derived}
+        streams = next(p.streams for p in built.flat.places if p.ids == path) if path else ""
         sources.update({o: (new[n], _port(o)) for n in derived for o in n.outputs})
         for node in derived:
             name = _name_inside(node.name, scope, shared)
             name = graph.fresh_name(name) if graph.node_named(name) else name
-            t.put_node(NodeRecord(new[node], node.op.id, name, attributes(node)))
+            copy = NodeRecord(new[node], node.op.id, name, attributes(node))
+            if draws(copy):
+                copy = with_stream(copy, node.stream.removeprefix(streams))
+            t.put_node(copy)
         for node in derived:
             for wire in _wires(node, new[node], new, sources):
                 t.put_wire(wire)

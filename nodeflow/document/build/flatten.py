@@ -33,7 +33,15 @@ from nodeflow.document.analysis.subgraph_interface import (
 )
 from nodeflow.document.edit.references import variable_names, with_variables
 from nodeflow.document.model.document import Document
-from nodeflow.document.model.records import INPUTS, ONLY, OUTPUTS, Json, NodeRecord, Wire
+from nodeflow.document.model.records import (
+    INPUTS,
+    ONLY,
+    OUTPUTS,
+    Json,
+    NodeRecord,
+    Wire,
+    stream_of,
+)
 
 
 @dataclass
@@ -66,11 +74,15 @@ class _End(NamedTuple):
 
 @dataclass(eq=False)
 class Place:
-    """One graph of the file, as it is in one instance."""
+    """One graph of the file, as it is in one instance.
+
+    `ids`, `names` and `streams` stand before those of the nodes inside.
+    """
 
     graph: Document
     ids: str = ""
     names: str = ""
+    streams: str = ""
     outer: Place | None = None
     instance: NodeRecord | None = None
     muted: str = ""
@@ -132,11 +144,12 @@ def _places(doc: Document) -> Iterator[Place]:
             mode = mode_of(record)
             if inside is None or mode == BYPASSED or instance_problem(place.graph, record):
                 continue
-            name = place.names + record.name
+            name, prefix = place.names + record.name, stream_of(record)
             inner = Place(
                 inside,
                 f"{place.ids}{record.id}/",
                 f"{name}/",
+                place.streams + (f"{prefix}/" if prefix else ""),
                 place,
                 record,
                 place.muted or (name if mode == MUTED else ""),
@@ -162,7 +175,10 @@ def flat_record(flat: Flat, place: Place, record: NodeRecord) -> NodeRecord:
     if place.outer is None:
         return record
     key, name = place.ids + record.id, place.names + record.name
+    stream = place.streams + stream_of(record)
     record = NodeRecord(key, record.op, name, record.attrs, record.pos, record.extra)
+    if stream != stream_of(record):
+        record = with_field(record, "stream", stream)
     if place.muted:
         flat.muted_by[record.id] = place.muted
         record = with_field(record, "mode", MUTED)

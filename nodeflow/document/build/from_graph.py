@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from nodeflow.document.analysis.analysis import Analysis
@@ -31,7 +32,10 @@ def from_graph(graph: Graph) -> Document:
     for node in graph.nodes:
         if node.derived_from is None:
             ids[node] = f"n{len(ids) + 1}"
-            record = NodeRecord(ids[node], node.op.id, node.name, attributes(node))
+            extra = {"stream": node.stream} if node.op.random and node.stream != node.name else {}
+            record = NodeRecord(
+                ids[node], node.op.id, node.name, attributes(node), extra=dict(extra)
+            )
             doc.fill("node", record.id, record)
     for node, node_id in ids.items():
         for wire in _wires(node, node_id, ids):
@@ -41,8 +45,7 @@ def from_graph(graph: Graph) -> Document:
         doc.fill("training", "", {"optimizer": optimizers[0]})
     for node_id, pos in layout(doc, analysis=Analysis(doc)).items():
         record = doc.nodes[node_id]
-        moved = NodeRecord(node_id, record.op, record.name, record.attrs, commands.point(pos))
-        doc.fill("node", node_id, moved)
+        doc.fill("node", node_id, replace(record, pos=commands.point(pos)))
     return doc
 
 

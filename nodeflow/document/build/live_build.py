@@ -43,7 +43,7 @@ from nodeflow.document.build.place import (
     sources_of,
 )
 from nodeflow.document.model.document import Document
-from nodeflow.document.model.records import Change, NodeRecord, kind_of, same
+from nodeflow.document.model.records import Change, NodeRecord, kind_of, same, stream_of
 from nodeflow.errors import CycleError, NodeflowError
 from nodeflow.graph.graph import Node
 from nodeflow.graph.infer import infer_types
@@ -238,7 +238,7 @@ class LiveBuild:
         if segment.node.op.macro:
             self._take_out(after.id)
         else:
-            self._graph.rename(segment.node, after.name)
+            self._graph.rename(segment.node, after.name, stream_of(after))
             self._patch.changed.add(segment.node)
             self._touch(after)
 
@@ -337,7 +337,8 @@ class LiveBuild:
         sources = (segment.node.inputs, segment.types, segment.controls)
         if sources != (tuple(inputs), types, tuple(controls)):
             return True
-        return not same(segment.record.attrs, record.attrs)
+        redrawn = stream_of(segment.record) != stream_of(record)
+        return redrawn or not same(segment.record.attrs, record.attrs)
 
     def _set_numbers(self, record: NodeRecord, segment: Segment) -> bool:
         """Changes the constants of an optimizer's numbers; says whether that is all it takes."""
@@ -383,12 +384,13 @@ class LiveBuild:
         wired = (node.inputs, node.control_inputs) != (inputs, controls)
         typed = any(t.type != new for t, new in zip(node.outputs, types, strict=True))
         valued = not same(old.attrs, record.attrs)
+        redrawn, node.stream = node.stream != stream_of(record), stream_of(record)
         if wired or typed or valued:
             self._graph.change(node, bound, inputs, controls, types)
         self._keep(record.id, node, ())
         self.build.forget_name(record.name)
         connect(self.build, record, node)
-        if wired or typed or valued or record.op == "placeholder":
+        if wired or typed or valued or redrawn or record.op == "placeholder":
             self._patch.changed.add(node)
         if wired or typed or (valued and (inputs or is_trained(old) != is_trained(record))):
             self._touch(record)

@@ -25,6 +25,7 @@ from nodeflow.document.model.records import (
     kind_of,
     mode_of,
     same,
+    stream_of,
 )
 
 _INSTANCES = (SUBGRAPH, *BORDER)
@@ -142,6 +143,7 @@ def _makes_instances(edit: Edit) -> bool:
 def _is_alike(before: NodeRecord, after: NodeRecord) -> bool:
     """Says whether nothing but place and looks changed."""
     named = before.op == after.op and before.name == after.name
+    named = named and stream_of(before) == stream_of(after)
     return named and mode_of(before) == mode_of(after) and same(before.attrs, after.attrs)
 
 

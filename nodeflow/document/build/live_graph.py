@@ -60,11 +60,12 @@ class LiveGraph(Graph):
         attrs: dict[str, Any],
         types: Sequence[TensorType],
         control_inputs: tuple[Node, ...],
+        stream: str,
     ) -> Node:
         late = self.interrupted is not None and len(self.nodes) % 64 == 0
         if late and self.interrupted is not None and self.interrupted():
             raise Interrupted
-        node = super()._append(op, name, inputs, attrs, types, control_inputs)
+        node = super()._append(op, name, inputs, attrs, types, control_inputs, stream)
         self._link(node)
         return node
 
@@ -119,17 +120,17 @@ class LiveGraph(Graph):
         self.nodes.pop()
         self._unlink(new)
         self._unlink(node)
-        for slot in ("attrs", "inputs", "control_inputs", "alias"):
+        for slot in ("attrs", "inputs", "control_inputs", "alias", "stream"):
             setattr(node, slot, getattr(new, slot))
         for tensor, other in zip(node.outputs, new.outputs, strict=True):
             tensor.type = other.type
         self.put_back(node)
 
-    def rename(self, node: Node, name: str) -> None:
-        """Gives a node another name."""
+    def rename(self, node: Node, name: str, stream: str) -> None:
+        """Gives a node another name; its stream is what its record says."""
         del self._by_name[node.name]
         self._taken.pop(node.name, None)
-        node.name = name
+        node.name, node.stream = name, stream
         self._by_name[name] = node
         self._taken.setdefault(name, 1)
         self._reserved.discard(name)

@@ -11,7 +11,7 @@ from nodeflow.document.analysis.port_names import FEED, input_names, is_control,
 from nodeflow.document.build.built import Build
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.problems import Problem
-from nodeflow.document.model.records import NodeRecord, Wire
+from nodeflow.document.model.records import NodeRecord, Wire, stream_of
 from nodeflow.errors import MissingInput, NodeflowError
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.types import literal
@@ -95,7 +95,12 @@ def add(build: Build, record: NodeRecord) -> None:
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
             node = build.graph.add_node(
-                op, inputs, record.attrs, name=record.name, control_inputs=controls
+                op,
+                inputs,
+                record.attrs,
+                name=record.name,
+                control_inputs=controls,
+                stream=stream_of(record),
             )
     except NodeflowError as error:
         skip(build, record, error)

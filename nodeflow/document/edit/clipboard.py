@@ -19,6 +19,7 @@ from nodeflow.document.edit.import_definitions import (
     import_definitions,
     with_definition,
 )
+from nodeflow.document.edit.streams import with_free_stream
 from nodeflow.document.io.flow import definition_json, read_definition, wire_order
 from nodeflow.document.io.validation import check_tree, expect, read_frame, read_node, read_wire
 from nodeflow.document.model.document import Document
@@ -149,7 +150,8 @@ def _add(
                 name = doc.fresh_name(base_name(name))
             names[node.name] = name
             moved = (coordinate(node.pos[0] + dx), coordinate(node.pos[1] + dy))
-            t.put_node(replace(node, id=new[node.id], name=name, pos=moved))
+            copy = replace(node, id=new[node.id], name=name, pos=moved)
+            t.put_node(with_free_stream(doc, copy))
         for wire in clip.wires:
             t.put_wire(wire._replace(source=new[wire.source], target=new[wire.target]))
         for wire, source in outer:

@@ -12,6 +12,7 @@ from typing import Any
 
 from nodeflow.document.analysis.port_names import NEW
 from nodeflow.document.edit.references import rewrite_training
+from nodeflow.document.edit.streams import renamed, with_free_stream
 from nodeflow.document.edit.subgraph_ports import expose
 from nodeflow.document.edit.wires import drop_wires, show_wires
 from nodeflow.document.io.validation import read_weights
@@ -49,7 +50,7 @@ def add_node(
             attrs=plain(attrs or {}, where="attributes"),
             pos=point(pos),
         )
-        t.put_node(record)
+        t.put_node(with_free_stream(doc, record))
     return record.id
 
 
@@ -99,11 +100,11 @@ def reset_attr(doc: Document, node_id: str, attr: str) -> None:
 
 
 def rename(doc: Document, node_id: str, name: str) -> None:
-    """Renames a node; raises BadName or NameTaken."""
+    """Renames a node, which keeps its stream; raises BadName or NameTaken."""
     record = doc.node(node_id)
     if name != record.name:
         with doc.transaction(f"Rename {record.name} to {name}") as t:
-            t.put_node(replace(record, name=check_name(name)))
+            t.put_node(renamed(record, name))
 
 
 def connect(doc: Document, source: str, source_port: str, target: str, target_port: str) -> None:

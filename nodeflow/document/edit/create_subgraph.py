@@ -70,6 +70,7 @@ def create(doc: Document, ids: Iterable[str], name: str = "subgraph") -> str:
             instance_name(doc, name),
             {DEFINITION: definition_name},
             middle([doc.nodes[i] for i in chosen]),
+            {"stream": ""},  # so that what is inside draws what it drew
         )
         moved = {doc.nodes[i].name: f"{instance.name}/{doc.nodes[i].name}" for i in chosen}
         rewrite_names(doc, t, moved, skip=chosen)

@@ -9,6 +9,7 @@ from nodeflow.document.analysis.subgraph_interface import DEFINITION, definition
 from nodeflow.document.edit.commands import Point, point
 from nodeflow.document.edit.create_subgraph import check_definition, instance_name
 from nodeflow.document.edit.references import rewrite_training
+from nodeflow.document.edit.streams import with_free_stream
 from nodeflow.document.edit.unpack_subgraph import remove_content
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import NameTaken, SubgraphError, UnknownSubgraph
@@ -32,7 +33,7 @@ def add_instance(doc: Document, name: str, pos: Point) -> str:
     with doc.transaction(f"Add {name}") as t:
         called = instance_name(doc, name)
         record = NodeRecord(t.new_id(), SUBGRAPH, called, {DEFINITION: name}, point(pos))
-        t.put_node(record)
+        t.put_node(with_free_stream(doc, record))
     return record.id
 
 

@@ -10,6 +10,7 @@ from nodeflow.document.analysis.dataset_node import DATASET
 from nodeflow.document.analysis.plain_declaration import plain_declaration
 from nodeflow.document.analysis.port_names import CONTROL, DONE, FEED, port_order, split_port
 from nodeflow.document.analysis.wire_check import check_type
+from nodeflow.document.edit.streams import with_free_stream
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.names import automatic_name, base_name
 from nodeflow.document.model.records import NodeRecord, Wire
@@ -105,7 +106,7 @@ def replace_op(doc: Document, node_id: str, op: NodeDeclaration) -> None:
     with doc.transaction(f"Replace {old.name} by {op.short_id}") as t:
         for wire in (*into, *out):
             t.drop_wire(wire.key)
-        t.put_node(record)
+        t.put_node(with_free_stream(doc, record))
         for wire in into:
             if wire.target_port in moves:
                 t.put_wire(wire._replace(target_port=moves[wire.target_port]))

@@ -25,10 +25,19 @@ from nodeflow.document.edit.references import (
     variable_names,
     with_variables,
 )
+from nodeflow.document.edit.streams import draws, with_stream
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import SubgraphError
 from nodeflow.document.model.names import LONGEST, natural_key
-from nodeflow.document.model.records import INPUTS, OUTPUTS, FrameRecord, Json, NodeRecord, Wire
+from nodeflow.document.model.records import (
+    INPUTS,
+    OUTPUTS,
+    FrameRecord,
+    Json,
+    NodeRecord,
+    Wire,
+    stream_of,
+)
 from nodeflow.document.model.transaction import Transaction
 
 
@@ -132,7 +141,11 @@ def _moved(move: _Move, inner: NodeRecord) -> NodeRecord:
     if mode_of(move.record) == MUTED:
         inner = with_field(inner, "mode", MUTED)
     pos = point((inner.pos[0] + dx, inner.pos[1] + dy)) if dx or dy else inner.pos
-    return replace(inner, id=move.ids[inner.id], name=move.names[inner.name], pos=pos)
+    stream, prefix = stream_of(inner), stream_of(move.record)
+    inner = replace(inner, id=move.ids[inner.id], name=move.names[inner.name], pos=pos)
+    if not draws(inner):
+        return inner
+    return with_stream(inner, f"{prefix}/{stream}".strip("/") if prefix else stream)
 
 
 def _own_name(move: _Move, name: Json) -> Json:

@@ -84,6 +84,16 @@ def mode_of(record: NodeRecord) -> str:
     return mode if mode in (MUTED, BYPASSED) else ""
 
 
+def stream_of(record: NodeRecord) -> str:
+    """Returns the stream of a node's random numbers: its name when it was made.
+
+    The field `stream` keeps it where the node is called otherwise by now. That of an instance
+    of a subgraph is the prefix of the streams inside; it may be empty.
+    """
+    stream = record.extra.get("stream") if record.extra else None
+    return stream if isinstance(stream, str) else record.name
+
+
 class Wire(NamedTuple):
     """One wire, from an output port to an input port or a feed. An input port takes one wire."""
 
@@ -307,6 +317,7 @@ def _moved_only(before: NodeRecord | None, after: NodeRecord | None) -> bool:
     if before is None or after is None:
         return False
     alike = before.op == after.op and before.name == after.name
+    alike = alike and stream_of(before) == stream_of(after)
     return alike and mode_of(before) == mode_of(after) and same(before.attrs, after.attrs)
 
 
@@ -349,5 +360,6 @@ __all__ = [
     "mode_of",
     "plain",
     "same",
+    "stream_of",
     "to_text",
 ]

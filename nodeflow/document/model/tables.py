@@ -21,6 +21,7 @@ from nodeflow.document.model.records import (
     NodeRecord,
     Wire,
     key_text,
+    stream_of,
     to_text,
 )
 
@@ -56,6 +57,7 @@ class GraphTables(ABC):
         self.outgoing: dict[str, dict[tuple[str, str], Wire]] = {}  # node id -> wire's key -> wire
         self.borders: dict[str, str] = {}  # of a definition: op -> id of the node with its ports
         self.slashed: set[str] = set()  # names with a scope in them
+        self.streams: dict[str, str] = {}  # of nodes with the field `stream`: id -> stream
         self.tables: dict[str, dict[Any, Any]] = {
             "node": self.nodes,
             "wire": self.wires,
@@ -155,6 +157,7 @@ class GraphTables(ABC):
             self._index_wire(before, after)
         elif table == "node":
             self._index_name(before, after)
+            self._index_stream(key, after)
         if before is None and table in ("node", "frame"):
             self._count_id(key)
 
@@ -181,6 +184,12 @@ class GraphTables(ABC):
                 self.slashed.add(after.name)
             if self.scope and after.op in (INPUTS, OUTPUTS):
                 self.borders[after.op] = after.id
+
+    def _index_stream(self, key: str, after: NodeRecord | None) -> None:
+        if after is not None and after.extra and "stream" in after.extra:
+            self.streams[key] = stream_of(after)
+        elif self.streams:
+            self.streams.pop(key, None)
 
     def _count_id(self, key: str) -> None:
         match = _ID_NUMBER.fullmatch(key)

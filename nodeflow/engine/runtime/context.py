@@ -88,11 +88,17 @@ class RunContext:
         return shared_team(self.threads or default_threads())
 
     def stream_of(self, purpose: Purpose, execution: int) -> Callable[[Node], Stream]:
-        """The random stream of each node in one execution."""
+        """The random stream of each node in one execution.
+
+        A seed of a node's own stands for the run's seed and the node's stream, so that nodes with
+        one seed draw the same numbers.
+        """
 
         def stream(node: Node) -> Stream:
             own = _own_seed(node)
-            return Stream(self.seed if own is None else own, node.name, execution, purpose)
+            if own is not None:
+                return Stream(own, "", execution, purpose)
+            return Stream(self.seed, node.stream, execution, purpose)
 
         return stream
 

@@ -1,0 +1,53 @@
+"""Which variable is which, whatever it is called: what trained values are kept and found again by.
+
+A variable has the id of its node and its stream (`records.stream_of`). Neither changes when nodes
+are renamed, grouped or unpacked, and together they tell the instances of a subgraph apart. A
+variable that a macro node derives has that node's id, and the id of the variable that it is for.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from nodeflow.document.build.built import Build
+from nodeflow.graph.graph import Node
+
+
+class VariableId(NamedTuple):
+    """Identifies a variable of one document: `n4` and `W`, or `n20:n4:m` and `W:m`."""
+
+    id: str
+    stream: str
+
+
+def variable_ids(built: Build) -> dict[str, VariableId]:
+    """Returns the id of every variable in the graph of a build, by name."""
+    own = {node: path for path, node in built.nodes.items()}
+    found: dict[str, VariableId] = {}
+    for tensor in built.graph.variables:
+        node = tensor.node
+        path = own.get(node)
+        if path is not None and node.derived_from is None:
+            found[node.name] = VariableId(_last(path), node.stream)
+        else:
+            found[node.name] = _derived(built, node, found)
+    return found
+
+
+def _derived(built: Build, node: Node, known: dict[str, VariableId]) -> VariableId:
+    owner = node.derived_from or ""
+    record = built.document.node_named(owner)
+    first = "" if record is None else _last(record.id)
+    rest = node.name.removeprefix(f"{owner}/")
+    steps = rest.split("/")
+    for count in range(len(steps) - 1, 0, -1):
+        of = known.get("/".join(steps[:count]))
+        if of is not None:
+            slot = "/".join(steps[count:])
+            return VariableId(f"{first}:{of.id}:{slot}", f"{of.stream}:{slot}")
+    return VariableId(f"{first}:{rest}", rest)
+
+
+def _last(path: str) -> str:
+    """The id of the node at the end of a path: grouping and unpacking change what is before it."""
+    return path.rpartition("/")[2]

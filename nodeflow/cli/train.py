@@ -15,7 +15,8 @@ from nodeflow.cli.progress import Progress
 from nodeflow.engine.session import Session
 from nodeflow.errors import said
 from nodeflow.train.control import Control
-from nodeflow.train.events import Done, Epoch, Event, Started, Steps, as_json
+from nodeflow.train.doctor.checks import Doctor
+from nodeflow.train.events import Done, Epoch, Event, Hints, Started, Steps, as_json
 from nodeflow.train.loop import explain, profile
 from nodeflow.train.loop import train as train_events
 from nodeflow.train.settings import TrainingSettings, declared
@@ -46,7 +47,8 @@ def train(arguments: argparse.Namespace, environment: Environment) -> int:
         if arguments.profile:
             write_trace(profile(session, training), arguments.profile, environment)
         report = _JsonReport(environment) if arguments.json else _TextReport(environment)
-        for event in train_events(session, training, control):
+        doctor = Doctor(training, session.run)
+        for event in doctor.examined(train_events(session, training, control)):
             report.show(event)
         if arguments.save_weights:
             _save(arguments, environment, session)
@@ -103,6 +105,7 @@ class _TextReport:
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
         self._progress = Progress(environment)
+        self._hinted: set[tuple[str, str]] = set()
 
     def show(self, event: Event) -> None:
         if isinstance(event, Started):
@@ -116,6 +119,8 @@ class _TextReport:
                 f"epoch {event.epoch}  loss {number(event.loss)}{metrics}  "
                 f"{duration(event.seconds)}"
             )
+        elif isinstance(event, Hints):
+            self._hint(event)
         elif isinstance(event, Done):
             self._progress.clear()
             for name, table in event.tables.items():
@@ -127,3 +132,11 @@ class _TextReport:
                 f"{word} after {plural(event.epochs, 'epoch')}, {plural(event.steps, 'step')}, "
                 f"{event.steps_per_second:.0f} steps per second, {duration(event.seconds)}"
             )
+
+    def _hint(self, event: Hints) -> None:
+        """Hints go to standard error, each once."""
+        for hint in event.hints:
+            if hint.key not in self._hinted:
+                self._hinted.add(hint.key)
+                self._progress.clear()
+                self._environment.message(f"nodeflow: hint: {hint}")

@@ -37,6 +37,8 @@ from nodeflow.host.views.source import ViewSource
 from nodeflow.host.views.watch import WatchedViews
 from nodeflow.ops.user import PLUGINS
 from nodeflow.train.control import Control
+from nodeflow.train.doctor.batch import Run
+from nodeflow.train.doctor.checks import Doctor
 from nodeflow.train.events import Done, Epoch, Event, Hit, Steps
 from nodeflow.train.loop import train
 from nodeflow.train.training import Training
@@ -324,7 +326,7 @@ class Engine:
         lower_priority()
         self._send(p.State("training"))
         try:
-            done = self._run_training(variables, training)
+            done = self._run_training(variables, task, training)
         finally:
             self._progress.flush()
             self._take_variables()
@@ -333,7 +335,9 @@ class Engine:
             self._send(p.State("idle"))
         self._report(done)
 
-    def _run_training(self, variables: dict[str, np.ndarray], training: Training) -> Done:
+    def _run_training(
+        self, variables: dict[str, np.ndarray], task: Task, training: Training
+    ) -> Done:
         """Report all events but the last, which the caller sends once the engine is idle again."""
         assert self._session is not None and self._control is not None
         self._session.initialize()
@@ -344,9 +348,9 @@ class Engine:
         self._shown = None
         self._views.pause()
         last = 0
-        for event in train(
-            self._session, training, self._control, first_epoch=self._epochs_done + 1
-        ):
+        events = train(self._session, training, self._control, first_epoch=self._epochs_done + 1)
+        doctor = Doctor(training, _by_reference(task, self._session))
+        for event in doctor.examined(events):
             if isinstance(event, Done):
                 self._progress.flush()
                 self._show_progress(last)  # so that nodes show the final values
@@ -461,3 +465,12 @@ def lower_priority() -> None:
     """Lower the priority of this process below that of the window; once."""
     if hasattr(os, "nice") and os.nice(0) < NICENESS:
         os.nice(NICENESS - os.nice(0))
+
+
+def _by_reference(task: Task, session: Session) -> Run:
+    """Computes tensors of a training by inference; looking changes nothing."""
+    read = session.variables.__getitem__
+    source = ViewSource(
+        task, task.tensor, lambda node: read(node.name), session.stream_of("run", 0), {}
+    )
+    return source.run

@@ -39,9 +39,9 @@ def variable(
     """A value that is kept between runs.
 
     Args:
-        initial: number, nested lists, numpy array, an initializer such as ``{"op":
-            "random_normal", "stddev": 0.03}`` (which needs ``shape``), or a tensor, such as
-            ``nf.random_normal([784, 300], stddev=0.03)``.
+        initial: number, nested lists, numpy array, an initializer such as ``"glorot_uniform"`` or
+            ``{"op": "random_normal", "stddev": 0.03}`` (which needs ``shape``), or a tensor, such
+            as ``nf.random_normal([784, 300], stddev=0.03)``.
         dtype: its dtype; None as for ``constant``, or the tensor's.
         trainable: whether optimizers change it.
         shape: sizes to spread the value over.
@@ -55,7 +55,7 @@ def variable(
         own = dtype_name(dtype) if dtype is not None else initial.dtype
         return initial.graph.apply("variable", initial, dtype=own, **rest)
     graph = get_default_graph()
-    if isinstance(initial, dict):
+    if isinstance(initial, (dict, str)):
         own = dtype_name(dtype or "float32")
         return graph.apply("variable", initializer=initial, dtype=own, **rest)
     value, dtype = _value_and_dtype(initial, dtype)

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from nodeflow.train.hints import Hint
+
 
 @dataclass(frozen=True)
 class Started:
@@ -104,7 +106,15 @@ class Done:
         return f"{word} after epoch {self.last_epoch}{reason}{weights}"
 
 
-Event = Started | Steps | Hit | Epoch | Done
+@dataclass(frozen=True)
+class Hints:
+    """All that the training doctor finds at this point; earlier hints that are gone are left out.
+    Only `doctor.checks.Doctor` yields them."""
+
+    hints: tuple[Hint, ...]
+
+
+Event = Started | Steps | Hit | Epoch | Hints | Done
 
 
 def as_json(event: Event) -> dict[str, Any] | None:
@@ -118,6 +128,8 @@ def as_json(event: Event) -> dict[str, Any] | None:
             "steps": event.steps,
             "seconds": round(event.seconds, 4),
         }
+    if isinstance(event, Hints):
+        return {"event": "hints", "hints": [_hint_json(hint) for hint in event.hints]}
     if isinstance(event, Done):
         return {
             "event": "done",
@@ -129,3 +141,8 @@ def as_json(event: Event) -> dict[str, Any] | None:
             **({"best_epoch": event.best_epoch} if event.best_epoch else {}),
         }
     return None
+
+
+def _hint_json(hint: Hint) -> dict[str, Any]:
+    shown = {"kind": hint.kind, "title": hint.title, "evidence": hint.evidence}
+    return {**shown, "advice": hint.advice, **({"node": hint.node} if hint.node else {})}

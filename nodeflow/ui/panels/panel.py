@@ -29,6 +29,7 @@ from nodeflow.ui.controllers.view_watcher import ViewWatcher
 from nodeflow.ui.core.data_selection import DataSelection
 from nodeflow.ui.core.engine_link import EngineLink
 from nodeflow.ui.core.error_handler import ErrorHandler
+from nodeflow.ui.core.messages import Messages
 from nodeflow.ui.core.problem_list import ProblemList
 from nodeflow.ui.core.settings import Settings
 from nodeflow.ui.core.theme_manager import ThemeManager
@@ -74,6 +75,7 @@ class PanelContext:
     plugins: PluginWatcher
     tutorial: Tutorial
     errors: ErrorHandler | None
+    messages: Messages
     show_panel: Callable[[str], None]
     idle: SignalInstance
 

@@ -222,6 +222,7 @@ class MainWindow(QMainWindow):
             plugins=self.plugins,
             tutorial=self.tutorial,
             errors=errors,
+            messages=self.messages,
             show_panel=self.docking.show,
             idle=self.idle,
         )

@@ -1,0 +1,91 @@
+"""Applying what the training doctor advises to a document, as one undo step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nodeflow.document.analysis.declarations import declaration
+from nodeflow.document.analysis.paths import at_path, find_name, path_of
+from nodeflow.document.analysis.plain_declaration import plain_declaration
+from nodeflow.document.analysis.port_names import FEED
+from nodeflow.document.analysis.traversal import downstream
+from nodeflow.document.edit import commands
+from nodeflow.document.edit.replace_op import replace_op
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.records import NodeRecord
+from nodeflow.errors import NodeflowError
+from nodeflow.train.hints import Edit
+
+ROOM = 224.0
+"""How far nodes move to the right for one that is inserted."""
+
+
+def can_apply(doc: Document, edits: Sequence[Edit]) -> bool:
+    """Returns whether all nodes that the edits change stand in the document and can be edited."""
+    return bool(edits) and all(
+        edit.kind == "setting" or _found(doc, edit.node) is not None for edit in edits
+    )
+
+
+def apply_edits(doc: Document, edits: Sequence[Edit], label: str) -> None:
+    """Applies edits to the file that a document belongs to, as one undo step.
+
+    Args:
+        label: of the undo step.
+
+    Raises:
+        NodeflowError: a node has gone, or does not take the value; nothing is changed.
+    """
+    root = doc.root
+    with root.transaction(label):
+        for edit in edits:
+            _apply(root, edit)
+
+
+def _apply(root: Document, edit: Edit) -> None:
+    if edit.kind == "setting":
+        commands.set_training(root, **{edit.name: edit.value})
+        return
+    found = _found(root, edit.node)
+    if found is None:
+        raise NodeflowError(f"there is no node {edit.node!r} any more", hint="Train again.")
+    graph, record = found
+    if edit.kind == "attribute":
+        commands.set_attr(graph, record.id, edit.name, edit.value)
+    elif edit.kind == "op":
+        op = plain_declaration(edit.value)
+        assert op is not None
+        replace_op(graph, record.id, op)
+    else:
+        assert edit.kind == "normalize", edit.kind
+        insert_normalize(graph, record, edit.name, edit.value)
+
+
+def insert_normalize(doc: Document, record: NodeRecord, port: str, attrs: dict) -> str:
+    """Inserts a Normalize node behind an output: all that used the output uses the scaled values.
+
+    Nodes downstream move to the right to make room. Returns the new node's id.
+    """
+    wires = [w for w in doc.wires_out_of(record.id) if w.source_port == port]
+    x, y = record.pos
+    behind = downstream(doc, {w.target for w in wires})
+    with doc.transaction(f"Scale {record.name}"):
+        moved = {i: doc.nodes[i].pos for i in behind if doc.nodes[i].pos[0] > x}
+        commands.move(doc, {i: (px + ROOM, py) for i, (px, py) in moved.items()})
+        name = doc.fresh_name(f"{record.name}_scaled")
+        new = commands.add_node(doc, "normalize", (x + ROOM, y), name, attrs)
+        commands.connect(doc, record.id, port, new, "x")
+        for wire in wires:
+            if wire.target_port != FEED:
+                commands.disconnect(doc, wire.key)
+                commands.connect(doc, new, "out", wire.target, wire.target_port)
+    return new
+
+
+def _found(doc: Document, name: str) -> tuple[Document, NodeRecord] | None:
+    """The node of a full name and the graph that it stands in."""
+    path = find_name(doc.root, name)
+    found = None if path is None else at_path(doc.root, path_of(path))
+    if found is None or declaration(found[1], found[0]) is None:
+        return None
+    return found

@@ -1,0 +1,100 @@
+"""What one batch shows inside the network: units that never fire, units that are saturated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from nodeflow.graph.graph import Node, Tensor, ancestors
+from nodeflow.train.doctor.curves import rate_edit
+from nodeflow.train.hints import Edit, Hint, percent
+from nodeflow.train.training import Training
+
+Run = Callable[[Sequence[Tensor], Mapping[Tensor, Any]], Sequence[np.ndarray]]
+"""Computes tensors with feeds and the current values of the variables, by inference."""
+
+BATCH = 256
+FEWEST_ROWS, FEWEST_UNITS = 16, 4
+DEAD, SATURATED = 0.8, 0.8
+_RELU = "relu"
+_SQUASHING = {"sigmoid": (0.01, 0.99), "tanh": (-0.98, 0.98)}
+_WEIGHTED = ("matmul", "conv2d", "conv1d")
+
+
+def check_batch(training: Training, run: Run) -> Iterator[Hint]:
+    """Runs the activations of hidden layers on a batch of training rows."""
+    needed = ancestors([training.loss.node])
+    hidden = [node for node in needed if _is_hidden(node, needed)]
+    feeds = _feeds(training, hidden)
+    if not hidden or feeds is None:
+        return
+    values = run([node.outputs[0] for node in hidden], feeds)
+    for node, value in zip(hidden, values, strict=True):
+        if value.ndim < 2 or len(value) < FEWEST_ROWS or value.shape[-1] < FEWEST_UNITS:
+            continue
+        units = np.asarray(value, np.float64).reshape(-1, value.shape[-1])
+        if not np.isfinite(units).all():
+            continue
+        if node.op.id == _RELU:
+            yield from _dead(training, node, units, len(value))
+        else:
+            yield from _saturated(node, units, len(value))
+
+
+def _is_hidden(node: Node, needed: set[Node]) -> bool:
+    """An activation whose result goes into another layer."""
+    if node.op.id != _RELU and node.op.id not in _SQUASHING:
+        return False
+    return any(
+        other.op.id in _WEIGHTED and node in ancestors([other.inputs[0].node]) for other in needed
+    )
+
+
+def _feeds(training: Training, nodes: list[Node]) -> dict[Tensor, Any] | None:
+    """The first rows of the training split; None if there are none."""
+    bindings = training.used_bindings(nodes)
+    feeds: dict[Tensor, Any] = {
+        t: v for t, v in training.feeds.items() if t.node in ancestors(nodes)
+    }
+    for tensor, binding in bindings.items():
+        column = binding.dataset.splits.get("train", {}).get(binding.column)
+        if column is None:
+            return None
+        feeds[tensor] = column.rows(slice(0, BATCH))
+    return feeds
+
+
+def _dead(training: Training, node: Node, units: np.ndarray, rows: int) -> Iterator[Hint]:
+    dead = units.max(axis=0) <= 0
+    share = float(dead.mean())
+    if share < DEAD:
+        return
+    text, edits = rate_edit(training, 0.1)
+    yield Hint(
+        "dead_relu",
+        f"Most units of {node.name} never fire",
+        f"{int(dead.sum())} of {len(dead)} are 0 for all of {rows} rows, so nothing trains them.",
+        "Lower the learning rate and train afresh, initialize with he_normal, or use leaky ReLU.",
+        node.name,
+        text,
+        edits,
+    )
+
+
+def _saturated(node: Node, units: np.ndarray, rows: int) -> Iterator[Hint]:
+    low, high = _SQUASHING[node.op.id]
+    share = float(np.mean((units < low) | (units > high)))
+    if share < SATURATED:
+        return
+    yield Hint(
+        "saturated",
+        f"{node.name} is saturated",
+        f"{percent(share)} of its values over {rows} rows are below {low:g} or above {high:g}, "
+        "where its gradient is almost 0.",
+        "Scale the inputs, start with smaller weights, or use ReLU.",
+        node.name,
+        f"Replace {node.name} by ReLU",
+        (Edit("op", node.name, "", "relu"),),
+    )

@@ -1,0 +1,170 @@
+"""What the curves of loss and metrics show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from nodeflow.graph.graph import Node
+from nodeflow.train.hints import Edit, Hint
+from nodeflow.train.training import Training
+
+FEWEST_EPOCHS = 3
+"""Curves are judged from this many epochs on; shorter trainings by the parts of an epoch."""
+FEWEST_STEPS = 60
+FLAT, SLOW = 0.003, 0.05
+"""Relative decrease of the loss since the beginning below which a training is flat or slow."""
+GROWN = 1.5
+WORSE = 1.2
+
+
+@dataclass
+class Curves:
+    """Loss of each step, and what was measured after each epoch."""
+
+    losses: list[np.ndarray] = field(default_factory=list)
+    metrics: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
+    epoch_losses: list[float] = field(default_factory=list)
+    first_epoch: int = 1
+
+    @property
+    def steps(self) -> int:
+        return sum(map(len, self.losses))
+
+    def stretches(self, count: int) -> np.ndarray:
+        """Mean losses of equal stretches of the training, float64 (count,)."""
+        parts = np.array_split(np.concatenate(self.losses).astype(np.float64), count)
+        return np.array([part.mean() for part in parts])
+
+
+def check_curves(training: Training, curves: Curves) -> Iterator[Hint]:
+    """Divergence, a loss that does not move, small steps, overfitting."""
+    if not curves.losses:
+        return
+    broken = list(_diverging(training, curves))
+    yield from broken
+    if not broken:
+        yield from _not_learning(training, curves)
+    yield from _overfitting(training, curves)
+
+
+def _diverging(training: Training, curves: Curves) -> Iterator[Hint]:
+    losses = np.concatenate(curves.losses)
+    bad = np.flatnonzero(~np.isfinite(losses))
+    rate = rate_edit(training, 0.1)
+    if len(bad):
+        yield Hint(
+            "diverging",
+            "The training diverges",
+            f"The loss is {losses[bad[0]]:g} at step {bad[0] + 1}.",
+            "Lower the learning rate, scale the inputs, or clip the gradients.",
+            fix=rate[0],
+            edits=rate[1],
+        )
+        return
+    if curves.steps < FEWEST_STEPS:
+        return
+    first, *_, last = parts = curves.stretches(10)
+    low = float(parts.min())
+    if last > GROWN * max(first, low) and last - low > abs(low):
+        yield Hint(
+            "diverging",
+            "The loss grows",
+            f"It was {first:.4g} on average over the first tenth of the steps and is {last:.4g} "
+            "over the last.",
+            "Lower the learning rate.",
+            fix=rate[0],
+            edits=rate[1],
+        )
+
+
+def _not_learning(training: Training, curves: Curves) -> Iterator[Hint]:
+    if curves.steps < FEWEST_STEPS or curves.first_epoch > 1:
+        return
+    if len(curves.epoch_losses) < FEWEST_EPOCHS and len(curves.epoch_losses) > 0:
+        return
+    whole = len(curves.epoch_losses) >= FEWEST_EPOCHS  # epochs see the same rows: less noise
+    parts = np.array(curves.epoch_losses) if whole else curves.stretches(6)
+    first, last = float(parts[0]), float(parts[-1])
+    if first == 0:
+        return
+    fallen = (first - last) / abs(first)
+    raised = rate_edit(training, 10.0)
+    evidence = f"The mean loss went from {first:.5g} to {last:.5g} in {curves.steps} steps."
+    if abs(fallen) < FLAT:
+        yield Hint(
+            "flat",
+            "The loss does not fall",
+            evidence,
+            "Raise the learning rate; check that the loss depends on the variables, and that "
+            "labels belong to their rows.",
+            fix=raised[0],
+            edits=raised[1],
+        )
+    elif FLAT <= fallen < SLOW and (np.diff(parts) < 0).all():
+        yield Hint(
+            "slow",
+            "The learning rate is probably too small",
+            f"{evidence} It falls steadily, but little.",
+            "Raise the learning rate.",
+            fix=raised[0],
+            edits=raised[1],
+        )
+
+
+def _overfitting(training: Training, curves: Curves) -> Iterator[Hint]:
+    """A loss on other rows gets worse while the training loss still falls."""
+    for metric in training.measured():
+        points = curves.metrics.get(metric.key, [])
+        same = metric.tensor is training.loss and metric.split != "train"
+        if not same or len(points) < 4:
+            continue
+        values = [value for _, value in points]
+        best = int(np.argmin(values))
+        recent = float(np.mean(values[-max(1, len(values) // 4) :]))
+        worse = recent > WORSE * values[best] and best <= len(values) - 3
+        fitted = curves.epoch_losses[-1] < min(curves.epoch_losses[best], recent)
+        if worse and fitted:
+            yield Hint(
+                "overfitting",
+                "The network learns the training rows by heart",
+                f"{metric.key} was lowest after epoch {points[best][0]} ({values[best]:.4g}) and "
+                f"is {recent:.4g} now, while the training loss fell from "
+                f"{curves.epoch_losses[best]:.4g} to {curves.epoch_losses[-1]:.4g}.",
+                "Stop early, use fewer units, or add dropout.",
+                fix="Stop early from now on" if training.patience is None else "",
+                edits=_stop_early(training),
+            )
+            return
+
+
+def _stop_early(training: Training) -> tuple[Edit, ...]:
+    if training.patience is not None:
+        return ()
+    return (Edit("setting", "", "patience", 3),)
+
+
+def rate_edit(training: Training, factor: float) -> tuple[str, tuple[Edit, ...]]:
+    """The text of a button, and the edit that multiplies the learning rate; empty where the
+    optimizer has none that is a number."""
+    optimizer: Node = training.optimizer
+    rate = optimizer.attrs.get("learning_rate")
+    if not isinstance(rate, (int, float)) or rate <= 0 or "learning_rate" in _wired(optimizer):
+        return "", ()
+    value = float(f"{rate * factor:.6g}")
+    edit = Edit("attribute", optimizer.name, "learning_rate", value)
+    return f"Set the learning rate to {value:g}", (edit,)
+
+
+def _wired(node: Node) -> Sequence[str]:
+    names = [port.name for port in node.op.inputs]
+    return names[: len(node.inputs)]
+
+
+def record(curves: Curves, metrics: Mapping[str, float], epoch: int, loss: float) -> None:
+    """Adds what an epoch measured."""
+    curves.epoch_losses.append(loss)
+    for key, value in metrics.items():
+        curves.metrics.setdefault(key, []).append((epoch, value))

@@ -1,0 +1,97 @@
+"""What the graph and the settings show before the first step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from nodeflow.graph.graph import Node, ancestors
+from nodeflow.train.hints import Edit, Hint
+from nodeflow.train.training import Training
+
+USUAL_BATCH = 100
+WEIGHTS = {"matmul": ("y", "x"), "conv2d": ("filter",), "conv1d": ("filter",)}
+"""Ops with weights, and the in-ports where they are connected."""
+
+
+def check_structure(training: Training) -> Iterator[Hint]:
+    """Variables that nothing trains, layers whose weights are all equal, batches too large."""
+    yield from _untrained(training)
+    yield from _equal_weights(training)
+    yield from _large_batches(training)
+
+
+def _untrained(training: Training) -> Iterator[Hint]:
+    needed = ancestors([training.loss.node])
+    graph = training.loss.node.graph
+    lost = [
+        node
+        for node in graph.nodes
+        if node.op.id == "variable" and node.attrs["trainable"] and node not in needed
+    ]
+    for node in lost:
+        yield Hint(
+            "untrained",
+            f"Nothing trains {node.name}",
+            f"{training.loss.name} does not depend on {node.name}, so its value never changes.",
+            f"Connect it to what {training.loss.name} is computed from, or switch off `trainable`.",
+            node.name,
+            f"Set trainable of {node.name} to false",
+            (Edit("attribute", node.name, "trainable", False),),
+        )
+
+
+def _equal_weights(training: Training) -> Iterator[Hint]:
+    """A hidden layer that starts with equal weights computes the same in every unit, for ever."""
+    layers = list(_layers(training))
+    for layer, weights in layers:
+        attrs = weights.attrs
+        if weights.inputs or attrs["initializer"] is not None or np.ndim(attrs["value"]):
+            continue
+        behind = [other for other, _ in layers if other is not layer]
+        if any(layer in ancestors([other]) for other in behind):
+            yield Hint(
+                "equal_weights",
+                f"All weights of {weights.name} start at {attrs['value']:g}",
+                f"{layer.name} is followed by another layer, so each of its units computes the "
+                "same and gets the same gradient.",
+                "Draw the initial values at random.",
+                weights.name,
+                f"Initialize {weights.name} with glorot_uniform",
+                (Edit("attribute", weights.name, "initializer", {"op": "glorot_uniform"}),),
+            )
+
+
+def _layers(training: Training) -> Iterator[tuple[Node, Node]]:
+    """The layers that the loss depends on, each with its weights."""
+    for node in ancestors([training.loss.node]):
+        for port in WEIGHTS.get(node.op.id, ()):
+            names = [p.name for p in node.op.inputs]
+            source = node.inputs[names.index(port)].node
+            if source.op.id == "variable" and len(source.outputs[0].shape) > 1:
+                yield node, source
+                break
+
+
+def _large_batches(training: Training) -> Iterator[Hint]:
+    bindings = training.used_bindings([training.optimizer, training.loss.node])
+    rows = training.rows(bindings, "train")
+    if rows is None or training.batch_size <= rows / 2:
+        return
+    smaller = usual_batch_size(rows)
+    yield Hint(
+        "large_batch",
+        "A batch holds more than half of the data",
+        f"With batches of {training.batch_size} rows and {rows} training rows an epoch has "
+        f"{rows // training.batch_size} step{'s' if rows >= 2 * training.batch_size else ''}, and "
+        f"{rows % training.batch_size} rows are left out.",
+        "Smaller batches give more steps.",
+        fix=f"Set the batch size to {smaller}",
+        edits=(Edit("setting", "", "batch_size", smaller),),
+    )
+
+
+def usual_batch_size(rows: int) -> int:
+    """A batch size that suits a number of rows: at most 100, and 10 or more steps an epoch."""
+    return max(1, min(USUAL_BATCH, rows // 10))

@@ -1,0 +1,73 @@
+"""Hints of the training doctor: what was seen, what it means, and an edit that may help.
+
+Plain data, the same in the host's pipe, in the window and on the command line.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One change of a document.
+
+    Attributes:
+        kind: ``attribute`` (of a node), ``setting`` (of the training), ``op`` (replace a node's
+            op by ``value``), or ``normalize`` (insert a Normalize node behind a node's output;
+            ``value`` has its attributes).
+        node: the node's name; empty for a setting.
+        name: of the attribute or setting.
+        value: the new one, as JSON.
+    """
+
+    kind: str
+    node: str = ""
+    name: str = ""
+    value: Any = None
+
+
+@dataclass(frozen=True)
+class Hint:
+    """What is probably wrong with a training.
+
+    Attributes:
+        kind: stable name of the rule, such as ``dead_relu``.
+        title: the finding, as a sentence without its full stop.
+        evidence: the figures behind it, in sentences.
+        advice: what to do, in sentences.
+        node: name of the node it is about; empty for the whole training.
+        fix: text of a button that applies ``edits``; empty where there is nothing to apply.
+        edits: applied together, as one step.
+        step: the step after which it was seen; 0 is before the first.
+    """
+
+    kind: str
+    title: str
+    evidence: str
+    advice: str = ""
+    node: str = ""
+    fix: str = ""
+    edits: tuple[Edit, ...] = ()
+    step: int = 0
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Equal for later findings of the same thing."""
+        return self.kind, self.node
+
+    def __str__(self) -> str:
+        parts = [f"{self.title}.", self.evidence, self.advice]
+        return " ".join(part for part in parts if part)
+
+
+def percent(share: float) -> str:
+    """A share for people: ``93 %``, and never 100 % where something is left.
+
+    >>> percent(0.9996), percent(1.0), percent(0.5)
+    ('99.9 %', '100 %', '50 %')
+    """
+    if 0.99 < share < 1:
+        return f"{min(share * 100, 99.9):.1f} %"
+    return f"{share * 100:.0f} %"

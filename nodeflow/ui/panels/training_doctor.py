@@ -1,0 +1,181 @@
+"""The doctor panel: what goes wrong in a training, the evidence, and a fix that can be applied."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import (
+    QDockWidget,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QStackedLayout,
+    QVBoxLayout,
+    QWidget,
+)
+
+from nodeflow.document.edit.apply_hint import apply_edits, can_apply
+from nodeflow.errors import NodeflowError
+from nodeflow.train.events import Event, Hints, Started
+from nodeflow.train.hints import Hint
+from nodeflow.ui.actions.binding import Binding
+from nodeflow.ui.actions.specs import ActionSpec
+from nodeflow.ui.core.messages import plain
+from nodeflow.ui.core.theme import SPACE, Theme, icon
+from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.core.widgets import button, clear, label
+from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.panels.panel import PanelContext, PanelSpec, Place
+
+TITLE = "Doctor"
+_SEVERE = ("diverging", "labels", "missing_values", "untrained", "equal_weights")
+
+
+class DoctorPanel(QWidget):
+    """The hints of the last training, one card each.
+
+    Signals:
+        node_requested(path): show this node.
+        failed(text): a fix could not be applied.
+        applied(text): one was.
+    """
+
+    node_requested = Signal(str)
+    failed = Signal(str)
+    applied = Signal(str)
+
+    def __init__(
+        self, workspace: Workspace, themes: ThemeManager, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._workspace, self._theme = workspace, themes.theme
+        self.hints: tuple[Hint, ...] = ()
+        self.fix_buttons: list[QPushButton] = []
+        self.node_buttons: list[QPushButton] = []
+        self._rows = QVBoxLayout()
+        self._rows.setContentsMargins(SPACE[2], SPACE[2], SPACE[2], SPACE[2])
+        self._rows.setSpacing(SPACE[2])
+        inner = QWidget()
+        holder = QVBoxLayout(inner)
+        holder.setContentsMargins(0, 0, 0, 0)
+        holder.addLayout(self._rows)
+        holder.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidget(inner)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self._nothing = label("", "muted", wrap=True)
+        self._nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._pages = QStackedLayout(self)
+        self._pages.addWidget(self._nothing)
+        self._pages.addWidget(scroll)
+        themes.follow(self.set_theme)
+        self.forget()
+
+    def set_theme(self, theme: Theme) -> None:
+        self._theme = theme
+        self._draw()
+
+    @Slot(object)
+    def on_event(self, event: Event) -> None:
+        """Follow a training."""
+        if isinstance(event, Started):
+            self._show(())
+            self._nothing.setText("Nothing to report so far.")
+        elif isinstance(event, Hints):
+            self._show(event.hints)
+
+    @Slot()
+    def forget(self) -> None:
+        """Another document is open."""
+        self._show(())
+        self._nothing.setText(
+            "While a graph trains, this panel names what goes wrong: inputs that are not scaled, "
+            "a learning rate that does not suit, units that never fire, overfitting, and more."
+        )
+
+    def _show(self, hints: tuple[Hint, ...]) -> None:
+        if hints != self.hints or not hints:
+            self.hints = hints
+            self._draw()
+
+    def _draw(self) -> None:
+        clear(self._rows)
+        self.fix_buttons, self.node_buttons = [], []
+        for index, hint in enumerate(self.hints):
+            self._rows.addWidget(self._card(index, hint))
+        self._pages.setCurrentIndex(1 if self.hints else 0)
+        dock = self.parent()
+        while dock is not None and not isinstance(dock, QDockWidget):
+            dock = dock.parent()
+        if dock is not None:
+            dock.setWindowTitle(f"{TITLE} ({len(self.hints)})" if self.hints else TITLE)
+
+    def _card(self, index: int, hint: Hint) -> QFrame:
+        severe = hint.kind in _SEVERE
+        frame = QFrame()
+        frame.setObjectName("problem")
+        frame.setProperty("level", "error" if severe else "warning")
+        sign = QLabel()
+        looks = ("circle-alert", "error") if severe else ("triangle-alert", "warning")
+        sign.setPixmap(icon(looks[0], self._theme, looks[1]).pixmap(16, 16))
+        texts = QVBoxLayout()
+        texts.setSpacing(SPACE[1])
+        texts.addWidget(label(plain(hint.title), "strong", wrap=True))
+        texts.addWidget(label(plain(hint.evidence), wrap=True))
+        if hint.advice:
+            texts.addWidget(label(plain(hint.advice), "caption", wrap=True))
+        buttons = QHBoxLayout()
+        buttons.setSpacing(SPACE[2])
+        if hint.fix and can_apply(self._workspace.root, hint.edits):
+            fix = button(hint.fix, slot=self._on_fix)
+            fix.setProperty("hint", index)
+            self.fix_buttons.append(fix)
+            buttons.addWidget(fix)
+        if hint.node and self._workspace.find(hint.node):
+            show = button("Show the node", "link", self._on_node)
+            show.setProperty("hint", index)
+            self.node_buttons.append(show)
+            buttons.addWidget(show)
+        if buttons.count():
+            buttons.addStretch(1)
+            texts.addLayout(buttons)
+        layout = QHBoxLayout(frame)
+        layout.setContentsMargins(SPACE[3], SPACE[2], SPACE[3], SPACE[2])
+        layout.setSpacing(SPACE[2])
+        layout.addWidget(sign, 0, Qt.AlignmentFlag.AlignTop)
+        layout.addLayout(texts, 1)
+        return frame
+
+    def _on_fix(self) -> None:
+        hint = self.hints[self.sender().property("hint")]
+        try:
+            apply_edits(self._workspace.root, hint.edits, hint.fix)
+        except NodeflowError as error:
+            self.failed.emit(str(error))
+            return
+        self._show(tuple(each for each in self.hints if each.key != hint.key))
+        self.applied.emit(f"{hint.fix}: done. Train again to see its effect.")
+
+    def _on_node(self) -> None:
+        path = self._workspace.find(self.hints[self.sender().property("hint")].node)
+        if path:
+            self.node_requested.emit(path)
+
+
+def _make(context: PanelContext) -> DoctorPanel:
+    panel = DoctorPanel(context.workspace, context.themes)
+    context.link.training.connect(panel.on_event)
+    context.workspace.replaced.connect(panel.forget)
+    panel.node_requested.connect(context.navigator.show_path)
+    panel.failed.connect(context.messages.show_status)
+    panel.applied.connect(context.messages.show_status)
+    context.actions.bind({SHOW.id: Binding(partial(context.show_panel, PANEL.id))})
+    return panel
+
+
+SHOW = ActionSpec("show_doctor", "Show the training doctor", icon="activity")
+PANEL = PanelSpec("doctor", TITLE, Place.BOTTOM, 25, _make, (SHOW,))

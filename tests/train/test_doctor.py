@@ -1,0 +1,269 @@
+"""The training doctor: each rule finds its fault, stays silent without it, and its fix helps."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import nodeflow as nf
+from nodeflow.data.dataset import Dataset
+from nodeflow.engine.columns import Column
+from nodeflow.engine.session import Session
+from nodeflow.graph.graph import Graph
+from nodeflow.train.doctor.checks import Doctor
+from nodeflow.train.events import Done, Hints
+from nodeflow.train.hints import Hint, percent
+from nodeflow.train.loop import train
+from nodeflow.train.training import Binding, Metric, Training
+
+ROWS = 400
+
+
+def dataset(**columns: Column) -> Dataset:
+    return Dataset("rows", "rows", {"train": columns, "test": columns})
+
+
+def hints_of(graph: Graph, training: Training) -> dict[str, Hint]:
+    """The hints that are left at the end of a training, by kind."""
+    found: tuple[Hint, ...] = ()
+    with Session(graph, tier="reference", seed=1) as session:
+        session.initialize()
+        with np.errstate(all="ignore"):
+            for event in Doctor(training, session.run).examined(train(session, training)):
+                if isinstance(event, Hints):
+                    found = event.hints
+        assert isinstance(event, Done)
+    return {hint.kind: hint for hint in found}
+
+
+class Net:
+    """A network with one hidden layer over two classes; what differs from a sound one is given."""
+
+    def __init__(
+        self,
+        scale: float = 1.0,
+        rate: float = 0.3,
+        activation: str = "relu",
+        weights: object = None,
+        bias: float = 0.1,
+        epochs: int = 4,
+        batch_size: int = 20,
+        labels: np.ndarray | None = None,
+        rows: int = ROWS,
+    ) -> None:
+        rng = np.random.default_rng(7)
+        x = rng.normal(size=(rows, 3)).astype(np.float32)
+        classes = (x @ np.array([1.0, -2.0, 0.5]) > 0).astype(np.int64)
+        if labels is not None:
+            classes = labels
+        self.data = dataset(x=Column(x * np.float32(scale)), y=Column(classes, depth=2))
+        weights = "glorot_uniform" if weights is None else weights
+        with nf.Graph() as self.graph:
+            feed = nf.placeholder("float32", [None, 3], name="x")
+            target = nf.placeholder("float32", [None, 2], name="y")
+            w1 = nf.variable(weights, shape=[3, 16], name="W1")
+            hidden = getattr(nf, activation)(
+                nf.matmul(feed, w1) + nf.variable(bias, shape=[16], name="b1"), name="hidden"
+            )
+            w2 = nf.variable("glorot_uniform", shape=[16, 2], name="W2")
+            logits = nf.matmul(hidden, w2)
+            self.loss = nf.reduce_mean(
+                nf.softmax_cross_entropy_with_logits(target, logits), name="loss"
+            )
+            self.step = nf.gradient_descent(self.loss, learning_rate=rate, name="train")
+        self.bindings = {feed: Binding(self.data, "x"), target: Binding(self.data, "y")}
+        self.epochs, self.batch_size = epochs, batch_size
+
+    def training(self, **more: object) -> Training:
+        return Training(
+            self.step,
+            self.loss,
+            bindings=self.bindings,
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            **more,
+        )
+
+    def hints(self, **more: object) -> dict[str, Hint]:
+        return hints_of(self.graph, self.training(**more))
+
+
+def test_a_sound_training_gets_no_hint() -> None:
+    net = Net()
+    metrics = (Metric(net.loss, "test", key="loss"),)
+    assert net.hints(metrics=metrics) == {}
+
+
+def test_inputs_that_are_not_scaled() -> None:
+    found = Net(scale=500.0, rate=1e-6).hints()["unscaled"]
+    assert found.node == "x"
+    (edit,) = found.edits
+    rng = np.random.default_rng(7)
+    x = rng.normal(size=(ROWS, 3)).astype(np.float32) * np.float32(500)
+    assert edit.kind == "normalize"
+    np.testing.assert_allclose(edit.value["mean"], x.mean(axis=0, dtype=np.float64), rtol=1e-5)
+    np.testing.assert_allclose(edit.value["deviation"], x.std(axis=0, dtype=np.float64), rtol=1e-5)
+
+
+def test_a_training_that_diverges() -> None:
+    found = Net(scale=1000.0, rate=1e30).hints()["diverging"]
+    assert found.edits[0].name == "learning_rate"
+    assert found.edits[0].value == pytest.approx(1e29)
+
+
+def test_a_loss_that_grows_but_stays_finite() -> None:
+    with nf.Graph() as graph:
+        w = nf.variable(1.0, name="w")
+        loss = nf.square(w, name="loss")
+        step = nf.gradient_descent(loss, learning_rate=1.01, name="train")
+    found = hints_of(graph, Training(step, loss, epochs=100))["diverging"]
+    assert "grows" in found.title
+
+
+def test_a_loss_that_does_not_move_and_one_that_moves_too_slowly() -> None:
+    assert "flat" in Net(rate=1e-9).hints()
+    slow = Net(rate=0.0004, epochs=6).hints()
+    assert "slow" in slow and slow["slow"].edits[0].value == pytest.approx(0.004)
+
+
+def test_units_that_never_fire() -> None:
+    found = Net(bias=-50.0).hints()["dead_relu"]
+    assert found.node == "hidden" and "16 of 16" in found.evidence
+
+
+def test_saturated_units() -> None:
+    wide = {"op": "random_normal", "stddev": 200.0}
+    found = Net(activation="sigmoid", weights=wide).hints()["saturated"]
+    assert found.edits[0].kind == "op" and found.edits[0].value == "relu"
+    assert "saturated" not in Net(activation="sigmoid").hints()
+
+
+def test_hidden_layers_of_equal_weights() -> None:
+    found = Net(weights=0.0).hints()["equal_weights"]
+    assert found.node == "W1" and found.edits[0].value == {"op": "glorot_uniform"}
+
+
+def test_a_last_layer_may_start_at_zero() -> None:
+    rng = np.random.default_rng(0)
+    data = dataset(x=Column(rng.normal(size=(100, 3)).astype(np.float32)))
+    with nf.Graph() as graph:
+        x = nf.placeholder("float32", [None, 3], name="x")
+        w = nf.variable(0.0, shape=[3, 2], name="W")
+        loss = nf.reduce_mean(nf.square(nf.matmul(x, w) - 1.0), name="loss")
+        step = nf.gradient_descent(loss, learning_rate=0.1)
+    training = Training(step, loss, bindings={x: Binding(data, "x")}, batch_size=10, epochs=2)
+    assert "equal_weights" not in hints_of(graph, training)
+
+
+def test_a_variable_that_nothing_trains() -> None:
+    net = Net()
+    with net.graph:
+        nf.variable(1.0, name="lonely")
+        nf.variable(1.0, name="fixed", trainable=False)
+    found = net.hints()["untrained"]
+    assert found.node == "lonely"
+
+
+def test_batches_that_are_too_large() -> None:
+    found = Net(batch_size=300).hints()["large_batch"]
+    assert found.edits[0].value == 40 and "1 step" in found.evidence
+    assert "large_batch" not in Net(batch_size=200).hints()
+
+
+def test_uneven_classes() -> None:
+    labels = np.zeros(ROWS, np.int64)
+    labels[:20] = 1
+    found = Net(labels=labels).hints()["imbalanced"]
+    assert "0 has 95 % of the rows" in found.evidence
+
+
+@pytest.mark.parametrize(
+    ("loss", "dtype", "values", "kind"),
+    [
+        ("sparse_softmax_cross_entropy", "int64", [0, 1, 1], None),
+        ("softmax_cross_entropy_with_logits", "float32", [[0.0, 1.0], [0.5, 0.5]], None),
+        ("softmax_cross_entropy_with_logits", "float32", [[0.0, 1.0], [3.0, -1.0]], "labels"),
+        ("binary_cross_entropy", "float32", [[0.0, 1.0], [1.0, 1.0]], None),
+        ("binary_cross_entropy", "float32", [[0.0, 2.0], [1.0, 1.0]], "labels"),
+    ],
+)
+def test_labels_that_do_not_fit_the_loss(loss, dtype, values, kind) -> None:
+    target = np.array(values * 30, dtype)
+    data = dataset(x=Column(np.ones((len(target), 3), np.float32)), y=Column(target))
+    with nf.Graph() as graph:
+        x = nf.placeholder("float32", [None, 3], name="x")
+        y = nf.placeholder(dtype, [None, *target.shape[1:]], name="y")
+        answers = nf.matmul(x, nf.variable("glorot_uniform", shape=[3, 2]))
+        if loss == "binary_cross_entropy":
+            answers = nf.sigmoid(answers)
+        total = nf.reduce_mean(getattr(nf, loss)(y, answers), name="loss")
+        step = nf.gradient_descent(total, learning_rate=1e-3)
+    bindings = {x: Binding(data, "x"), y: Binding(data, "y")}
+    found = hints_of(graph, Training(step, total, bindings=bindings, batch_size=10, epochs=1))
+    assert ("labels" in found) is (kind == "labels")
+
+
+def test_class_numbers_out_of_range() -> None:
+    from nodeflow.train.doctor.data import check_data
+
+    data = dataset(x=Column(np.ones((60, 3), np.float32)), y=Column(np.arange(60) % 4))
+    with nf.Graph():
+        x = nf.placeholder("float32", [None, 3], name="x")
+        y = nf.placeholder("int64", [None], name="y")
+        logits = nf.matmul(x, nf.variable("he_normal", shape=[3, 3]))
+        loss = nf.reduce_mean(nf.sparse_softmax_cross_entropy(y, logits), name="loss")
+        step = nf.gradient_descent(loss)
+    bindings = {x: Binding(data, "x"), y: Binding(data, "y")}
+    (found,) = [
+        hint for hint in check_data(Training(step, loss, bindings=bindings)) if hint.node == "y"
+    ]
+    assert found.kind == "labels" and "from 0 to 3" in found.evidence and "3 classes" in str(found)
+
+
+def test_overfitting() -> None:
+    rng = np.random.default_rng(3)
+    train_rows = {
+        "x": Column(rng.normal(size=(30, 40)).astype(np.float32)),
+        "y": Column(rng.integers(0, 2, 30), depth=2),
+    }
+    other = {
+        "x": Column(rng.normal(size=(200, 40)).astype(np.float32)),
+        "y": Column(rng.integers(0, 2, 200), depth=2),
+    }
+    data = Dataset("noise", "noise", {"train": train_rows, "validation": other})
+    with nf.Graph() as graph:
+        x = nf.placeholder("float32", [None, 40], name="x")
+        y = nf.placeholder("float32", [None, 2], name="y")
+        hidden = nf.relu(nf.matmul(x, nf.variable("he_normal", shape=[40, 64])))
+        w = nf.variable("glorot_uniform", shape=[64, 2])
+        entropy = nf.softmax_cross_entropy_with_logits(y, nf.matmul(hidden, w))
+        loss = nf.reduce_mean(entropy, name="loss")
+        step = nf.gradient_descent(loss, learning_rate=0.2)
+    training = Training(
+        step,
+        loss,
+        metrics=(Metric(loss, "validation", key="validation/loss"),),
+        bindings={x: Binding(data, "x"), y: Binding(data, "y")},
+        epochs=32,
+        batch_size=10,
+    )
+    found = hints_of(graph, training)["overfitting"]
+    assert found.edits[0].name == "patience"
+
+
+def test_looking_does_not_change_a_training() -> None:
+    def losses(examined: bool) -> np.ndarray:
+        net = Net()
+        training = net.training()
+        with Session(net.graph, tier="reference", seed=1) as session:
+            session.initialize()
+            events = train(session, training)
+            if examined:
+                events = Doctor(training, session.run).examined(events)
+            return np.concatenate([e.losses for e in events if type(e).__name__ == "Steps"])
+
+    np.testing.assert_array_equal(losses(True), losses(False))
+
+
+def test_percent() -> None:
+    assert (percent(0.0), percent(0.125), percent(0.9999)) == ("0 %", "12 %", "99.9 %")

@@ -9,8 +9,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from nodeflow.document.edit import commands
+from nodeflow.ui.actions.menus import CONTEXT_MENUS
 from nodeflow.ui.actions.specs import ACTIONS
-from nodeflow.ui.controllers.context_menu import CONTEXT_MENUS
 
 # what the offscreen platform says of popups
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support", extend=True)

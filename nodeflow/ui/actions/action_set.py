@@ -15,14 +15,8 @@ from PySide6.QtWidgets import QMenu, QMenuBar, QSizePolicy, QToolBar, QToolButto
 
 from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.actions.key_text import is_plain, native
-from nodeflow.ui.actions.specs import (
-    MENUS,
-    SEPARATOR,
-    SPACER,
-    TOOLBAR,
-    TOOLBAR_TEXT,
-    ActionSpec,
-)
+from nodeflow.ui.actions.menus import MENUS, SEPARATOR, SPACER, TOOLBAR, TOOLBAR_TEXT
+from nodeflow.ui.actions.specs import ActionSpec
 from nodeflow.ui.core.theme import Theme, icon
 from nodeflow.ui.core.theme_manager import ThemeManager
 

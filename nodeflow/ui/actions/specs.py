@@ -1,4 +1,4 @@
-"""The actions of the window as data; menus, toolbar, shortcuts and tooltips derive from it.
+"""The actions of the window as data; shortcuts, tooltips, menus and toolbar derive from it.
 
 An action that only shows a panel is declared in the panel's file instead.
 """
@@ -437,83 +437,3 @@ ACTIONS: tuple[ActionSpec, ...] = (
     _a("about", "About nodeflow", "", "info"),
     _a("add_optimizer", "Add gradient descent", "", "graduation-cap"),
 )
-
-SEPARATOR = "-"
-SPACER = ">"
-DATA_CHOOSER = "@data"
-"""The place of the data chooser, a widget that the window makes."""
-
-ALIGN: tuple[Any, ...] = (
-    *("align_left", "align_center_x", "align_right", SEPARATOR),
-    *("align_top", "align_center_y", "align_bottom", SEPARATOR),
-    *("distribute_x", "distribute_y", SEPARATOR, "snap_grid"),
-)
-SUBGRAPHS: tuple[Any, ...] = (
-    *("expose", "independent", "list_subgraphs"),
-    *(SEPARATOR, "insert_library", "save_library", "remove_library"),
-)
-SHOWN_DATA: tuple[Any, ...] = (
-    *("data_test", "data_validation", "data_train", SEPARATOR),
-    *("data_single", "data_row", "data_next", "data_previous"),
-)
-MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
-    (
-        "&File",
-        (
-            *("new", "open", "own_data"),
-            *(("Open recent", "recent_menu"), ("Examples", "examples_menu")),
-            *(SEPARATOR, "save", "save_as", "save_weights", "export"),
-            *(SEPARATOR, "welcome", SEPARATOR, "quit"),
-        ),
-    ),
-    (
-        "&Edit",
-        (
-            *("undo", "redo", SEPARATOR, "cut", "copy", "paste", "paste_wired"),
-            ("Copy as", ("copy_formula", "copy_latex", "copy_python")),
-            *("duplicate", "duplicate_wired", "delete", SEPARATOR, "select_all", "find"),
-            *(SEPARATOR, "search", "formula", "start_wire", "end_wire", "pick_wire"),
-            ("Own ops", ("new_op", "plugin_folder", "choose_plugins", "reload_plugins")),
-            *("rename", "frame", "note", SEPARATOR, "replace", "swap_inputs", "detach", "heal"),
-            *("mute", "bypass", "collapse", "insert_node", "add_dot", "hide_wires"),
-            *("arrange", ("Align", ALIGN)),
-            *(SEPARATOR, "subgraph", "expand", "leave", "unpack", ("Subgraphs", SUBGRAPHS)),
-        ),
-    ),
-    (
-        "&View",
-        (
-            *("fit", "fit_selection", "zoom_in", "zoom_out", "zoom_reset"),
-            *("view_back", "view_forward"),
-            ("Go to bookmark", tuple(f"bookmark_{n}" for n in range(1, BOOKMARKS + 1))),
-            ("Set bookmark", tuple(f"bookmark_set_{n}" for n in range(1, BOOKMARKS + 1))),
-            *(SEPARATOR, "order", "undim", "minimap", ("Data shown", SHOWN_DATA), SEPARATOR),
-            *("panel_left", "panel_bottom", "panel_right", "outline"),
-            ("Panels", "panels_menu"),
-            ("Theme", ("theme_system", "theme_light", "theme_dark")),
-        ),
-    ),
-    (
-        "&Run",
-        (
-            *("run", "run_to", SEPARATOR, "train", "continue", "pause", "step", "stop"),
-            *("breakpoint", SEPARATOR, "profile", "initialise", SEPARATOR),
-            *("threads", "restart_engine", "fetch_data"),
-        ),
-    ),
-    (
-        "&Help",
-        (
-            *("command_palette", "tutorial", SEPARATOR, "shortcuts", "keymap", "show_log"),
-            *(SEPARATOR, "about"),
-        ),
-    ),
-)
-
-TOOLBAR: tuple[str, ...] = (
-    *("welcome", "open", "save", SEPARATOR, "undo", "redo", SEPARATOR),
-    *("run", "train", "continue", "pause", "stop", DATA_CHOOSER, SPACER, "fit", "order", SEPARATOR),
-    *("panel_left", "panel_bottom", "panel_right", SEPARATOR, "theme"),
-)
-TOOLBAR_TEXT = ("run", "train")
-"""Toolbar actions that show their text as well."""

@@ -6,7 +6,6 @@ The content of a menu is data, as in the menu bar; keys and reasons come from th
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 from PySide6.QtCore import QObject, QPoint, QPointF, QTimer
 from PySide6.QtWidgets import QMenu
@@ -19,52 +18,12 @@ from nodeflow.document.model.records import SUBGRAPH
 from nodeflow.train.breakpoints import can_hit
 from nodeflow.ui.actions.action_set import ActionSet, action_ids, fill_menu
 from nodeflow.ui.actions.binding import Binding, Blocked
-from nodeflow.ui.actions.specs import ALIGN, SEPARATOR
+from nodeflow.ui.actions.menus import CONTEXT_MENUS
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.controllers.view_watcher import view_actions
 from nodeflow.ui.core.workspace import Workspace
 
-COPY_AS: tuple[Any, ...] = ("copy_formula", "copy_latex", "copy_python")
 VIEWS: tuple[str, ...] = tuple(spec.id for spec in view_actions())
-CONTEXT_MENUS: dict[str, tuple[Any, ...]] = {
-    "node": (
-        *("rename", "replace", "run_to", ("Show on the node", VIEWS), SEPARATOR),
-        *("subgraph", "expand", "unpack", "expose", "independent", "save_library", SEPARATOR),
-        *("mute", "bypass", "breakpoint", "collapse", SEPARATOR),
-        *("swap_inputs", "detach", "hide_wires", ("Align", ALIGN), SEPARATOR),
-        *(
-            "cut",
-            "copy",
-            ("Copy as", COPY_AS),
-            "duplicate",
-            "duplicate_wired",
-            "frame",
-            SEPARATOR,
-            "heal",
-            "delete",
-        ),
-    ),
-    "wire": ("insert_node", "add_dot", "hide_wires", SEPARATOR, "delete"),
-    "frame": (
-        *("rename", SEPARATOR, "mute", "bypass", "collapse", SEPARATOR),
-        *("cut", "copy", "duplicate", SEPARATOR, "delete"),
-    ),
-    "canvas": (
-        *(
-            "search",
-            "formula",
-            "note",
-            "insert_library",
-            SEPARATOR,
-            "paste",
-            "paste_wired",
-            "select_all",
-            SEPARATOR,
-        ),
-        *("leave", "fit", "zoom_reset"),
-    ),
-}
-
 KEYS_COUNT_AT_ONCE = (
     *("heal", "detach", "swap_inputs", "mute", "bypass", "breakpoint", "collapse", "hide_wires"),
     *("subgraph", "expand", "unpack", "expose", "delete", "start_wire", "end_wire", "pick_wire"),
@@ -127,7 +86,9 @@ class ContextMenu(QObject):
         self.menu = QMenu(self._canvas)
         self.menu.setObjectName("canvasMenu")
         self.menu.setToolTipsVisible(True)
-        fill_menu(self.menu, CONTEXT_MENUS[kind], self._actions, {})
+        views = QMenu(self.menu)
+        fill_menu(views, VIEWS, self._actions, {})
+        fill_menu(self.menu, CONTEXT_MENUS[kind], self._actions, {"views_menu": views})
         self._canvas.mouse.menu_open_at = self._canvas.mouse.menu_at
         self.menu.aboutToHide.connect(self._closed_soon)
         self.menu.popup(at)

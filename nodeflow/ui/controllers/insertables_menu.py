@@ -25,7 +25,7 @@ from nodeflow.document.edit.definitions import remove_definition, rename_definit
 from nodeflow.document.model.records import SUBGRAPH
 from nodeflow.errors import NodeflowError
 from nodeflow.ui.actions.binding import Blocked
-from nodeflow.ui.actions.specs import SEPARATOR
+from nodeflow.ui.actions.menus import SEPARATOR
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.controllers.placement import add_in_middle
 from nodeflow.ui.controllers.subgraph_actions import SubgraphActions

@@ -22,7 +22,8 @@ from PySide6.QtWidgets import QMainWindow, QMenu, QToolBar
 from nodeflow.document.io.embedded_graph import PICTURES
 from nodeflow.ui.actions.action_set import ActionSet, build_menus, build_toolbar
 from nodeflow.ui.actions.binding import Binding, Blocked
-from nodeflow.ui.actions.specs import ACTIONS, DATA_CHOOSER, ActionSpec
+from nodeflow.ui.actions.menus import DATA_CHOOSER
+from nodeflow.ui.actions.specs import ACTIONS, ActionSpec
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.controllers.context_menu import ContextMenu
 from nodeflow.ui.controllers.data_actions import DataActions

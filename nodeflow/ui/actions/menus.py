@@ -1,0 +1,128 @@
+"""Which actions stand where: in the menu bar, the canvas's context menus and the toolbar.
+
+An item is the id of an action, a separator, or a title with the items of its submenu. A title with
+a name instead of items is a menu that the window fills itself.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nodeflow.ui.actions.specs import BOOKMARKS
+
+SEPARATOR = "-"
+SPACER = ">"
+DATA_CHOOSER = "@data"
+"""The place of the data chooser, a widget that the window makes."""
+
+ALIGN: tuple[Any, ...] = (
+    *("align_left", "align_center_x", "align_right", SEPARATOR),
+    *("align_top", "align_center_y", "align_bottom", SEPARATOR),
+    *("distribute_x", "distribute_y", SEPARATOR, "snap_grid"),
+)
+COPY_AS: tuple[Any, ...] = ("copy_formula", "copy_latex", "copy_python")
+OWN_OPS: tuple[Any, ...] = ("new_op", "plugin_folder", "choose_plugins", "reload_plugins")
+ADD: tuple[Any, ...] = (
+    *("search", "formula", "insert_library", SEPARATOR, "note", "frame", SEPARATOR),
+    ("Own ops", OWN_OPS),
+)
+NODE: tuple[Any, ...] = (
+    *("rename", "replace", "swap_inputs", SEPARATOR, "mute", "bypass", "collapse", SEPARATOR),
+    *("detach", "heal"),
+)
+WIRES: tuple[Any, ...] = (
+    *("start_wire", "end_wire", "pick_wire", SEPARATOR),
+    *("insert_node", "add_dot", "hide_wires", SEPARATOR, "paste_wired", "duplicate_wired"),
+)
+GROUPING: tuple[Any, ...] = ("subgraph", "expose", "independent", SEPARATOR, "save_library")
+SUBGRAPHS: tuple[Any, ...] = (
+    *("subgraph", "expand", "leave", "unpack", SEPARATOR),
+    *("expose", "independent", "list_subgraphs"),
+    *(SEPARATOR, "insert_library", "save_library", "remove_library"),
+)
+SHOWN_DATA: tuple[Any, ...] = (
+    *("data_test", "data_validation", "data_train", SEPARATOR),
+    *("data_single", "data_row", "data_next", "data_previous"),
+)
+BOOKMARK_MENUS: tuple[Any, ...] = (
+    ("Go to bookmark", tuple(f"bookmark_{n}" for n in range(1, BOOKMARKS + 1))),
+    ("Set bookmark", tuple(f"bookmark_set_{n}" for n in range(1, BOOKMARKS + 1))),
+)
+MOST_ENTRIES = 15
+"""More no menu has: a test walks all of them. What is too much goes into a submenu by purpose."""
+MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
+    (
+        "&File",
+        (
+            *("new", "open", "own_data"),
+            *(("Open recent", "recent_menu"), ("Examples", "examples_menu")),
+            *(SEPARATOR, "save", "save_as", "save_weights", "export"),
+            *(SEPARATOR, "welcome", SEPARATOR, "quit"),
+        ),
+    ),
+    (
+        "&Edit",
+        (
+            *("undo", "redo", SEPARATOR, "cut", "copy", ("Copy as", COPY_AS), "paste"),
+            *("duplicate", "delete", SEPARATOR, "select_all", "find", SEPARATOR),
+            *(("Add", ADD), ("Node", NODE), ("Wires", WIRES)),
+            *(("Arrange", ("arrange", SEPARATOR, *ALIGN)), ("Subgraphs", SUBGRAPHS)),
+        ),
+    ),
+    (
+        "&View",
+        (
+            *("fit", "fit_selection", ("Zoom", ("zoom_in", "zoom_out", "zoom_reset"))),
+            ("Go", ("view_back", "view_forward", SEPARATOR, *BOOKMARK_MENUS)),
+            *(SEPARATOR, "order", "undim", "minimap", ("Data shown", SHOWN_DATA), SEPARATOR),
+            *("panel_left", "panel_bottom", "panel_right", "outline"),
+            ("Panels", "panels_menu"),
+            ("Theme", ("theme_system", "theme_light", "theme_dark")),
+        ),
+    ),
+    (
+        "&Run",
+        (
+            *("run", "run_to", SEPARATOR, "train", "continue", "pause", "step", "stop"),
+            *("breakpoint", SEPARATOR, "profile", "initialise", SEPARATOR),
+            *("threads", "restart_engine", "fetch_data"),
+        ),
+    ),
+    (
+        "&Help",
+        (
+            *("command_palette", "tutorial", SEPARATOR, "shortcuts", "keymap", "show_log"),
+            *(SEPARATOR, "about"),
+        ),
+    ),
+)
+
+CONTEXT_MENUS: dict[str, tuple[Any, ...]] = {
+    "node": (
+        *("rename", "replace", "run_to", "breakpoint", SEPARATOR),
+        *("mute", "bypass", SEPARATOR, ("Show on the node", "views_menu")),
+        ("Subgraph", ("expand", "unpack", SEPARATOR, *GROUPING)),
+        ("Wires", ("swap_inputs", "detach", "heal", "hide_wires", SEPARATOR, "duplicate_wired")),
+        ("Arrange", ("collapse", "frame", SEPARATOR, "arrange", SEPARATOR, *ALIGN)),
+        *(SEPARATOR, "cut", "copy", ("Copy as", COPY_AS), "duplicate"),
+        *(SEPARATOR, "delete"),
+    ),
+    "wire": ("insert_node", "add_dot", "hide_wires", SEPARATOR, "delete"),
+    "frame": (
+        *("rename", SEPARATOR, "mute", "bypass", "collapse", SEPARATOR),
+        *("cut", "copy", "duplicate", SEPARATOR, "delete"),
+    ),
+    "canvas": (
+        *("search", "formula", "note", "insert_library", SEPARATOR),
+        *("paste", "paste_wired", "select_all", SEPARATOR, "leave", "fit", "zoom_reset"),
+    ),
+}
+"""By what was clicked on the canvas."""
+
+TOOLBAR: tuple[str, ...] = (
+    *("welcome", "open", "save", SEPARATOR, "undo", "redo", SEPARATOR),
+    *("run", "train", "continue", "pause", "stop", DATA_CHOOSER, SPACER, "fit", "order", SEPARATOR),
+    *("panel_left", "panel_bottom", "panel_right", SEPARATOR, "theme"),
+)
+TOOLBAR_TEXT = ("run", "train")
+"""Toolbar actions that show their text as well."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from nodeflow import number_text
 from nodeflow.cli.environment import Environment
 
 
@@ -50,8 +51,8 @@ def value_text(name: str, value: np.ndarray | None) -> str:
 
 
 def number(value: float) -> str:
-    """Four significant digits for a progress line."""
-    return f"{value:.4g}"
+    """A number as in the window, for terminals."""
+    return number_text.plain(number_text.number(value))
 
 
 def plural(count: int, noun: str) -> str:

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from nodeflow.host.protocol import Preview, ShownRows
+from nodeflow.number_text import number
 
 TABLE_ROWS, TABLE_COLUMNS = 8, 6
 HEATMAP_SIZE = 64
@@ -29,7 +30,7 @@ def make_preview(
     array = np.asarray(array)
     figures = _figures(array)
     kind, shown = _shown(array, image_shape)
-    text = number_text(array.item()) if array.ndim == 0 else shape_text(array.shape)
+    text = number(array.item()) if array.ndim == 0 else shape_text(array.shape)
     return Preview(kind, str(array.dtype), array.shape, text, shown, *figures, step, data=data)
 
 
@@ -87,17 +88,6 @@ def to_grey(picture: np.ndarray) -> np.ndarray:
     if high <= low:
         return np.zeros(values.shape, np.uint8)
     return ((values - low) * (255.0 / (high - low))).astype(np.uint8)
-
-
-def number_text(value: float | int | bool) -> str:
-    """A scalar in about nine characters at most: ``9``, ``0.03125``, ``1.2e-05``, ``true``."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
-    if not math.isfinite(value):
-        return {math.inf: "∞", -math.inf: "-∞"}.get(value, "NaN")
-    return f"{value:.6g}"
 
 
 def shape_text(shape: tuple[int, ...]) -> str:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nodeflow.host.previews import downsample, make_preview, number_text, to_grey
+from nodeflow.host.previews import downsample, make_preview, to_grey
+from nodeflow.number_text import number
 
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(9.0, "9"), (0.03125, "0.03125"), (1.2e-5, "1.2e-05"), (3, "3"), (True, "true"),
-     (float("nan"), "NaN"), (float("-inf"), "-∞"), (1 / 3, "0.333333")],
+    [(9.0, "9"), (0.03125, "0.03125"), (1.2e-5, "1.2e−5"), (3, "3"), (True, "true"),
+     (float("nan"), "NaN"), (float("-inf"), "−∞"), (1 / 3, "0.3333")],
 )  # fmt: skip
 def test_scalars_as_short_text(value, text):
-    assert number_text(value) == text
+    assert number(value) == text
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QGridLayout, QToolButton, QWidget
 
 from nodeflow.document.model.records import plain, same
 from nodeflow.graph.declaration import Attr
+from nodeflow.number_text import number
 from nodeflow.ui.core.theme import SPACE, Theme, icon
 from nodeflow.ui.core.widgets import label
 from nodeflow.ui.inspector.editor import Editor, words
@@ -124,9 +125,9 @@ def _tooltip(attr: Attr) -> str:
     doc = attr.doc or words(attr.name)
     limits = []
     if attr.minimum is not None:
-        limits.append(f"at least {attr.minimum:g}")
+        limits.append(f"at least {number(attr.minimum)}")
     if attr.maximum is not None:
-        limits.append(f"at most {attr.maximum:g}")
+        limits.append(f"at most {number(attr.maximum)}")
     more = f"<br><i>{' and '.join(limits)}</i>" if limits else ""
     text = doc.replace("&", "&amp;").replace("<", "&lt;")
     return f"<div style='width:240px'>{text}{more}</div>"

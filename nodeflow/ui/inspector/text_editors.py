@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QLineEdit, QPlainTextEdit, QToolButton, QWidget
 from nodeflow.document.model.records import plain, same
 from nodeflow.errors import NodeflowError
 from nodeflow.graph.declaration import Attr
+from nodeflow.number_text import count
 from nodeflow.ui.core.theme import Theme, icon
 from nodeflow.ui.core.widgets import restyle
 from nodeflow.ui.inspector import parsing
@@ -247,7 +248,7 @@ class LiteralEditor(BlockEditor):
         fits = rows_of(value) is not None
         self.table.setEnabled(fits)
         self.table.setToolTip(
-            "Edit as a table…" if fits else f"No table: more than two axes or {MOST:,} values"
+            "Edit as a table…" if fits else f"No table: more than two axes or {count(MOST)} values"
         )
 
     def _on_table(self) -> None:

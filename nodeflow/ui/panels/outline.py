@@ -28,6 +28,7 @@ from nodeflow.ui.actions.binding import Binding
 from nodeflow.ui.actions.specs import ActionSpec
 from nodeflow.ui.canvas.scene import card_data, value_preview
 from nodeflow.ui.core.theme import SPACE
+from nodeflow.ui.core.tips import CutTextDelegate
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.panels.panel import PanelContext, PanelSpec, Place
 
@@ -129,6 +130,7 @@ class OutlinePanel(QWidget):
         self.sorted.setSortCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         self.sorted.setFilterKeyColumn(-1)
         self.view = QTreeView()
+        self.view.setItemDelegate(CutTextDelegate(self.view))
         self.view.setModel(self.sorted)
         self.view.setAccessibleName("Nodes")
         self.view.setRootIsDecorated(False)

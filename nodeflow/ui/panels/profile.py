@@ -31,8 +31,10 @@ from PySide6.QtWidgets import (
 from nodeflow.document.model.records import Change
 from nodeflow.errors import FileProblem
 from nodeflow.host import protocol as p
+from nodeflow.number_text import count, rounded
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.core.tips import CutTextDelegate
 from nodeflow.ui.core.widgets import ElidedLabel, button, column, label, row
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.panels.panel import PanelContext, PanelSpec, Place
@@ -105,6 +107,7 @@ class ProfilePanel(QWidget):
         self.save = button("Save trace…", "link", self.save_trace)
         self.save.setToolTip("For Perfetto (ui.perfetto.dev) or chrome://tracing")
         self.table = QTreeWidget()
+        self.table.setItemDelegate(CutTextDelegate(self.table))
         self.table.setAccessibleName("Ops by time")
         self.table.setRootIsDecorated(False)
         self.table.setUniformRowHeights(True)
@@ -208,7 +211,7 @@ class ProfilePanel(QWidget):
         what = "A training step" if self.result.times else "A run"
         kernels = f"{len(found)} kernel{'' if len(found) == 1 else 's'}"
         threads = f"{self.result.threads} thread{'' if self.result.threads == 1 else 's'}"
-        return f"{what}: {micros:,.0f} µs in {kernels}, {threads} together"
+        return f"{what}: {count(round(micros))} µs in {kernels}, {threads} together"
 
     def save_trace(self) -> None:
         """Write the trace where the user wants it."""
@@ -248,7 +251,7 @@ def _item(total: Total, share: float) -> QTreeWidgetItem:
     texts = (
         total.name,
         total.kind if total.kind != total.name else "",
-        f"{total.micros:,.1f}",
+        rounded(total.micros, 1),
         f"{share:.0%}",
         f"{total.tasks:.0f}",
         ", ".join(str(thread) for thread in sorted(total.threads)),

@@ -25,6 +25,7 @@ from PySide6.QtWidgets import (
 )
 
 from nodeflow.host import protocol as p
+from nodeflow.number_text import count, number
 from nodeflow.train.events import Done, Event, Started
 from nodeflow.ui.core.messages import in_window
 from nodeflow.ui.core.redraw_throttle import FASTEST_MS, RedrawThrottle
@@ -304,14 +305,14 @@ class TrainingPanel(QWidget):
         last = record.first_epoch - 1 + record.epochs
         figures["epoch"].setText(f"{record.current_epoch()} of {last}" if record.epochs else "–")
         total = record.total_steps
-        figures["step"].setText(f"{record.last_step:,} of {total:,}" if total else "–")
+        figures["step"].setText(f"{count(record.last_step)} of {count(total)}" if total else "–")
         figures["speed"].setText(self._speed())
         left = record.seconds_left if self._state == "training" else None
         figures["left"].setText(duration(left) if left is not None else "–")
         loss = record.last_loss
-        figures["loss"].setText("–" if loss is None else f"{loss:.5g}")
+        figures["loss"].setText("–" if loss is None else number(loss))
         for name, points in record.metrics.items():
-            self._metric_label(name).setText(f"{points[-1][1]:.4g}")
+            self._metric_label(name).setText(number(points[-1][1]))
 
     def _headline(self) -> str:
         done = self.record.done
@@ -334,9 +335,9 @@ class TrainingPanel(QWidget):
 
     def _speed(self) -> str:
         if self._state not in ("training", "paused") and self.record.done is not None:
-            return f"{self.record.done.steps_per_second:,.0f}"
+            return count(round(self.record.done.steps_per_second))
         speed = self.record.speed
-        return "–" if speed is None else f"{speed:,.0f}"
+        return "–" if speed is None else count(round(speed))
 
     def _metric_label(self, name: str) -> QLabel:
         if name not in self.metric_labels:

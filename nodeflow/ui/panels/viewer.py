@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from nodeflow.host import protocol as p
+from nodeflow.number_text import count
 from nodeflow.ui.core.engine_link import EngineLink
 from nodeflow.ui.core.messages import sentence
 from nodeflow.ui.core.theme import SPACE
@@ -221,7 +222,7 @@ class ViewerPanel(QWidget):
             return
         self._asked = None
         self.array, self._image_shape = message.array, message.image_shape
-        step = "" if message.step is None else f"step {message.step:,}".replace(",", "\u2009")
+        step = "" if message.step is None else f"step {count(message.step)}"
         parts = (message.name, str(message.data or ""), step)
         self.title.setText("  ·  ".join(filter(None, parts)))
         self._show_value()

@@ -28,6 +28,7 @@ from nodeflow.ui.actions.keymap import Keymap
 from nodeflow.ui.actions.specs import ActionSpec
 from nodeflow.ui.canvas.gestures.navigation_presets import PRESETS
 from nodeflow.ui.core.theme import SPACE
+from nodeflow.ui.core.tips import CutTextDelegate
 from nodeflow.ui.core.widgets import label, restyle
 from nodeflow.ui.popups.fuzzy_match import best_score
 
@@ -84,6 +85,7 @@ class ShortcutEditor(QDialog):
         self.filter.setClearButtonEnabled(True)
         self.filter.textChanged.connect(self._show_matching)
         self.table = QTreeWidget()
+        self.table.setItemDelegate(CutTextDelegate(self.table))
         self.table.setRootIsDecorated(False)
         self.table.setUniformRowHeights(True)
         self.table.setHeaderLabels(["Action", "Keys"])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF
 
+from nodeflow.number_text import number, rounded
 from nodeflow.ui.core import text_metrics
 from nodeflow.ui.views.sheet import LINE, Sheet
 
@@ -117,6 +118,6 @@ def tick_text(value: float, step: float) -> str:
     if value == 0 or abs(value) < step * 1e-9:
         return "0"
     if step >= 1e5 or step < 1e-4:
-        return f"{value:.3g}".replace("e+0", "e").replace("e-0", "e-").replace("-", "−")
+        return number(value, 3)
     decimals = max(0, -math.floor(math.log10(step) + 1e-9))
-    return f"{value:.{decimals}f}".replace("-", "−")
+    return rounded(value, decimals)

@@ -11,6 +11,7 @@ from PySide6.QtGui import QColor, QPainter
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.model.document import Document
 from nodeflow.host.views.plot import PlotData, Series
+from nodeflow.number_text import number
 from nodeflow.ui.core import array_painting
 from nodeflow.ui.core.theme import Theme
 from nodeflow.ui.views.axes import Chart, Extent, draw_axes, make_chart
@@ -196,7 +197,7 @@ def at(data: PlotData, rect: QRectF, point: QPointF) -> str:
         if far[index] < best:
             best = float(far[index])
             x, y = float(series.x[index]), float(series.y[index])
-            text = f"{series.title}: {data.axes[0]} {x:.4g}, {y:.4g}".replace("-", "−")
+            text = f"{series.title}: {data.axes[0]} {number(x)}, {number(y)}"
     return text
 
 

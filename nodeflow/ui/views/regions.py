@@ -10,6 +10,7 @@ from PySide6.QtCore import QPointF, QRectF
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.model.document import Document
 from nodeflow.host.views.regions import RegionData
+from nodeflow.number_text import number
 from nodeflow.ui.core.theme import Theme
 from nodeflow.ui.views.axes import Chart, draw_axes, make_chart, tick_text
 from nodeflow.ui.views.drawing import ViewDrawing
@@ -151,13 +152,13 @@ def at(data: RegionData, rect: QRectF, point: QPointF) -> str:
     if found is None:
         return ""
     left, right, bottom, top = data.extent
-    place = f"{data.axes[0]} {found[0]:.3g}, {data.axes[1]} {found[1]:.3g}".replace("-", "−")
+    place = f"{data.axes[0]} {number(found[0], 3)}, {data.axes[1]} {number(found[1], 3)}"
     grid = data.classes if data.classes is not None else data.values[0]  # type: ignore[index]
     rows, columns = grid.shape
     column = min(int((found[0] - left) / (right - left) * columns), columns - 1)
     row = min(int((found[1] - bottom) / (top - bottom) * rows), rows - 1)
     if data.classes is None:
-        return f"{place}: {float(grid[row, column]):.4g}".replace("-", "−")
+        return f"{place}: {number(grid[row, column])}"
     name = data.names[int(grid[row, column])]
     if data.strength is None:
         return f"{place}: class {name}"

@@ -19,6 +19,7 @@ from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import INPUTS, SUBGRAPH, NodeRecord, Wire
 from nodeflow.graph.declaration import NodeDeclaration
 from nodeflow.host.protocol import ViewValue
+from nodeflow.number_text import number
 from nodeflow.ui.canvas.scene import card_data
 from nodeflow.ui.canvas.scene.card_data import CardData, PortData
 from nodeflow.ui.canvas.scene.inactive_nodes import InactiveNodes
@@ -304,4 +305,4 @@ def _setting(name: str, value: Any) -> str:
         return f"{label} {'×'.join('?' if v is None else str(v) for v in value)}"
     if isinstance(value, str):
         return value.rsplit("/", 1)[-1]
-    return f"{label} {value:g}"
+    return f"{label} {number(value)}"

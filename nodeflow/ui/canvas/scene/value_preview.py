@@ -7,7 +7,6 @@ summary, text, error), ``text``, ``array``, ``dtype``, ``shape``, ``minimum``, `
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -17,6 +16,7 @@ from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter
 
 from nodeflow.document.layout.card_size import VIEW_HEIGHT
+from nodeflow.number_text import count, number
 from nodeflow.ui.core import text_metrics
 from nodeflow.ui.core.theme import Theme, mix
 from nodeflow.ui.views.drawing import draw_shown
@@ -74,7 +74,7 @@ def origin_text(preview: Any | None) -> str:
 
 
 def _step(step: int) -> str:
-    return f"step {step:,}".replace(",", "\u2009")
+    return f"step {count(step)}"
 
 
 def draw(
@@ -103,10 +103,10 @@ def draw_far(painter: QPainter, area: QRectF, preview: Any, theme: Theme) -> Non
         draw_shown(Sheet(painter, theme, is_small=True), area, preview)
         return
     if preview.kind == "scalar":
-        number = text_metrics.elide(_short(preview.text), text_metrics.FAR_VALUE, area.width())
+        text = text_metrics.elide(_short(preview), text_metrics.FAR_VALUE, area.width())
         middle, y = area.center().x(), area.center().y() + text_metrics.FAR_VALUE[0] * 0.36
         color = theme.color("ink_muted")
-        text_metrics.draw(painter, middle, y, number, text_metrics.FAR_VALUE, color, align="center")
+        text_metrics.draw(painter, middle, y, text, text_metrics.FAR_VALUE, color, align="center")
         return
     pictures = preview.array if preview.kind == "images" else preview.array[None]
     shown = max(1, min(len(pictures), int(area.width() // area.height())))
@@ -121,27 +121,8 @@ def draw_far(painter: QPainter, area: QRectF, preview: Any, theme: Theme) -> Non
         _draw_image(painter, fitted, _to_image(picture, kind, theme), theme)
 
 
-def _short(number: str) -> str:
-    try:
-        return format_number(float(number), 3)
-    except ValueError:
-        return number.replace("-", "−")
-
-
-def format_number(value: float, digits: int = 4) -> str:
-    """A number as people write it: ``9``, ``0.9765``, ``1.2e-05``, ``NaN``, ``−∞``."""
-    if isinstance(value, (bool, np.bool_)):
-        return "true" if value else "false"
-    if isinstance(value, (int, np.integer)):
-        return str(value).replace("-", "−")
-    value = float(value)
-    if math.isnan(value):
-        return "NaN"
-    if math.isinf(value):
-        return "∞" if value > 0 else "−∞"
-    if value == int(value) and abs(value) < 1e6:
-        return str(int(value)).replace("-", "−") if value or math.copysign(1, value) > 0 else "−0"
-    return f"{value:.{digits}g}".replace("-", "−")
+def _short(preview: Any) -> str:
+    return preview.text if preview.array is None else number(preview.array.item(), 3)
 
 
 # ---- one drawer per kind --------------------------------------------------------------------
@@ -163,10 +144,10 @@ def _draw_scalar(
     rows = str(getattr(preview, "data", None) or "")
     text, room = preview.text.replace("-", "−"), rect.width() - 2 * PAD
     both = max(words, rows, key=lambda part: text_metrics.width(part, text_metrics.CAPTION))
-    number, style, beside_it = beside(text, both, room)
+    shown, style, beside_it = beside(text, both, room)
     if both and not beside_it:
         rows = ""
-        number, style, words = beside(text, words, room)
+        shown, style, words = beside(text, words, room)
     lines = [part for part in (rows, words) if part]
     low, color = rect.bottom() - 8, theme.color("ink_faint")
     for line in reversed(lines):
@@ -176,7 +157,7 @@ def _draw_scalar(
         low -= LINE - 2
     y = rect.center().y() + style[0] * 0.36
     text_metrics.draw(
-        painter, rect.left() + PAD, y, number, style, theme.color("ink"), as_path=as_path
+        painter, rect.left() + PAD, y, shown, style, theme.color("ink"), as_path=as_path
     )
 
 
@@ -233,10 +214,10 @@ def _draw_table(painter: QPainter, rect: QRectF, preview: Any, theme: Theme, as_
     y = rect.top() + 6 + LINE - 4
     for row in shown:
         for column, value in enumerate(row):
-            number = text_metrics.elide(value, text_metrics.TABLE, cell - CELL_GAP)
+            text = text_metrics.elide(value, text_metrics.TABLE, cell - CELL_GAP)
             x = rect.left() + PAD + cell * (column + 1) - min(14.0, cell - widest)
             text_metrics.draw(
-                painter, x, y, number, text_metrics.TABLE, color, align="right", as_path=as_path
+                painter, x, y, text, text_metrics.TABLE, color, align="right", as_path=as_path
             )
         if more_columns:
             x = rect.left() + PAD + cell * columns + 4
@@ -255,18 +236,13 @@ def _cells(grid: np.ndarray, room: float) -> tuple[list[list[str]], float]:
     shown: list[list[str]] = []
     widest = 0.0
     for digits in (3, 2, 1):
-        shown = [[short_power(format_number(value, digits)) for value in row] for row in grid]
+        shown = [[number(value, digits) for value in row] for row in grid]
         widest = max(
             (text_metrics.width(n, text_metrics.TABLE) for row in shown for n in row), default=0.0
         )
         if widest <= room:
             break
     return shown, widest
-
-
-def short_power(number: str) -> str:
-    """``1.2e+08`` as ``1.2e8``."""
-    return number.replace("e+0", "e").replace("e+", "e").replace("e−0", "e−")
 
 
 def _draw_picture(
@@ -322,7 +298,7 @@ def _draw_images(
 
 def _draw_view(painter: QPainter, rect: QRectF, shown: Any, theme: Theme, as_path: bool) -> None:
     sheet = Sheet(painter, theme, as_path)
-    step = "" if shown.step is None else f"step {shown.step:,}".replace(",", "\u2009")
+    step = "" if shown.step is None else _step(shown.step)
     area = rect.adjusted(8, 6, -8, -4)
     draw_shown(sheet, area, shown)
     sheet.text(area.right(), area.top() + LINE / 2 + 4, step, "ink_faint", "right")
@@ -349,7 +325,7 @@ def _facts(preview: Any) -> list[tuple[str, str]]:
     for name, label in (("minimum", "min"), ("maximum", "max"), ("mean", "mean")):
         value = getattr(preview, name, None)
         if value is not None:
-            facts.append((label, format_number(value, 3)))
+            facts.append((label, number(value, 3)))
     return facts
 
 

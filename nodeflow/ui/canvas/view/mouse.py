@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from PySide6.QtCore import QPoint, QPointF, Qt, QTimer
+from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, Qt, QTimer
 from PySide6.QtGui import (
     QContextMenuEvent,
     QGuiApplication,
@@ -13,7 +13,7 @@ from PySide6.QtGui import (
     QNativeGestureEvent,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QToolTip, QWidget
+from PySide6.QtWidgets import QWidget
 
 from nodeflow.ui.canvas.gestures.base import Gesture
 from nodeflow.ui.canvas.gestures.box_select import BoxSelect
@@ -38,6 +38,7 @@ from nodeflow.ui.canvas.view.graph_edits import GraphEdits
 from nodeflow.ui.canvas.view.inline_editor import Rename
 from nodeflow.ui.canvas.view.node_animation import NodeAnimation
 from nodeflow.ui.canvas.view.tooltips import tooltip
+from nodeflow.ui.core.tips import show_beside
 
 _CONTROL, _SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
 WHEEL_STEP = 60
@@ -355,11 +356,15 @@ class Mouse:
 
     def show_tooltip(self, event: QHelpEvent) -> None:
         """Show the tooltip of what lies under the pointer."""
-        text = tooltip(self._scene, self._viewport.hit_test(QPointF(event.pos())))
-        if text:
-            QToolTip.showText(event.globalPos(), text, self._canvas)
-        else:
-            QToolTip.hideText()
+        hit = self._viewport.hit_test(QPointF(event.pos()))
+        show_beside(tooltip(self._scene, hit), self._explained(hit, event.pos()), self._canvas)
+
+    def _explained(self, hit: Hit, at: QPoint) -> QRect:
+        """What a tooltip must not cover: the card, or the spot under the pointer."""
+        if hit.node and hit.kind in ("title", "body", "port"):
+            card = self._viewport.node_rect(hit.node)
+            return card.intersected(QRectF(self._canvas.rect())).toAlignedRect()
+        return QRect(at.x() - 8, at.y() - 8, 16, 24)
 
 
 def _scroll_speed(at: float, size: float) -> float:

@@ -11,13 +11,13 @@ from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.core.messages import in_window
 
 _STATES = {
-    "muted": "Muted: it does not run, nor does what needs it.",
-    "bypassed": "Bypassed: it passes its input on.",
-    "inactive": "Rests: something that it needs is muted.",
-    "running": "Being computed.",
-    "stale": "Out of date: the value is from before the last edit.",
-    "breakpoint": "Breakpoint: a training pauses where this is not finite, or true.",
-    "hit": "The training paused here: the value is not finite, or true.",
+    "muted": "Muted: skipped, with its dependents.",
+    "bypassed": "Bypassed: passes its input through.",
+    "inactive": "Inactive: it depends on a muted node.",
+    "running": "Running.",
+    "stale": "Out of date: this value is from before the last edit.",
+    "breakpoint": "Breakpoint: training pauses when this is not finite, or true.",
+    "hit": "Training paused here: the value is not finite, or true.",
 }
 
 
@@ -39,7 +39,7 @@ def _port_tip(scene: SceneModel, hit: Hit) -> str:
     if hit.port.optional:
         lines.append("optional")
     problems = _problems(scene, hit.node)
-    lines += [escape(str(p.message)) for p in problems if p.port == hit.port.name]
+    lines += [escape(in_window(p.message)) for p in problems if p.port == hit.port.name]
     return "<br>".join(lines)
 
 
@@ -51,7 +51,7 @@ def _node_tip(scene: SceneModel, node_id: str) -> str:
     if slot is not None and scene.card(slot).status in _STATES:
         lines.append(_STATES[scene.card(slot).status])
     for problem in _problems(scene, node_id):
-        lines.append(escape(problem.message))
+        lines.append(escape(in_window(problem.message)))
         if problem.hint:
             lines.append(f"<i>{escape(in_window(problem.hint))}</i>")
     value = scene.builder.values.get(node_id)

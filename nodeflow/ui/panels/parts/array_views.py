@@ -18,6 +18,7 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent
 from PySide6.QtWidgets import QTableView, QWidget
 
+from nodeflow.number_text import count, number
 from nodeflow.ui.core.theme import SPACE, TYPE, Theme, font
 from nodeflow.ui.core.theme_manager import ThemeManager
 
@@ -26,20 +27,6 @@ MOST_SAMPLED = 400_000
 """Elements that a histogram and figures look at; of more, a regular sample."""
 MOST_PICTURES = 400
 COLUMN_WIDTH, ROW_HEIGHT = 96, 22
-
-
-def number(value: Any) -> str:
-    """An element as people read it, in at most twelve characters."""
-    if isinstance(value, (bool, np.bool_)):
-        return "true" if value else "false"
-    if isinstance(value, (int, np.integer)):
-        return str(int(value))
-    value = float(value)
-    return (
-        f"{value:.6g}"
-        if math.isfinite(value)
-        else {math.inf: "∞", -math.inf: "−∞"}.get(value, "NaN")
-    )
 
 
 def sample(array: np.ndarray) -> np.ndarray:
@@ -54,7 +41,7 @@ def figures(array: np.ndarray) -> list[tuple[str, str]]:
     rows = [
         ("dtype", str(array.dtype)),
         ("shape", _shape(array.shape)),
-        ("elements", f"{array.size:,}"),
+        ("elements", count(array.size)),
     ]
     values = sample(array).astype(np.float64)
     finite = values[np.isfinite(values)]
@@ -70,7 +57,7 @@ def figures(array: np.ndarray) -> list[tuple[str, str]]:
             rows.append(("zeros", f"{zeros:.0%}"))
     bad = values.size - finite.size
     if bad:
-        rows.append(("not finite", f"{bad:,}"))
+        rows.append(("not finite", count(bad)))
     return rows
 
 
@@ -100,6 +87,8 @@ class ArrayModel(QAbstractTableModel):
     def data(self, index: QModelIndex | QPersistentModelIndex, role: int = 0) -> Any:
         if role == Qt.ItemDataRole.DisplayRole:
             return number(self._rows[index.row(), index.column()])
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return str(self._rows[index.row(), index.column()].item())
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         return None
@@ -306,9 +295,9 @@ class HistogramView(QWidget):
         painter.setBrush(self._theme.color("accent", 0.8))
         step = area.width() / len(self._counts)
         top = self._counts.max()
-        for index, count in enumerate(self._counts.tolist()):
-            if count:
-                height = max(1.0, area.height() * count / top)
+        for index, height_of in enumerate(self._counts.tolist()):
+            if height_of:
+                height = max(1.0, area.height() * height_of / top)
                 left = area.left() + index * step
                 painter.drawRect(QRectF(left, area.bottom() - height, max(1.0, step - 1), height))
 
@@ -319,7 +308,7 @@ class HistogramView(QWidget):
             value = self._edges[0] + part * (self._edges[-1] - self._edges[0])
             box = QRectF(area.left(), area.bottom() + 4, area.width(), 16)
             painter.drawText(box, int(align), number(value))
-        top = f"{int(self._counts.max()):,}"
+        top = count(self._counts.max())
         painter.drawText(QPointF(area.left(), area.top() - 2), top)
 
 

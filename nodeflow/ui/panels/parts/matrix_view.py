@@ -7,9 +7,10 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QToolTip, QWidget
 
+from nodeflow.number_text import number
 from nodeflow.ui.core.theme import SPACE, TYPE, Theme, font
 from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.panels.parts.array_views import heat_image, heat_table, number
+from nodeflow.ui.panels.parts.array_views import heat_image, heat_table
 
 MARGIN = 18
 """Space for the row and column numbers."""
@@ -125,5 +126,5 @@ class MatrixView(QWidget):
 def _short(value: np.generic) -> str:
     """A number in about five characters at most."""
     if isinstance(value, np.integer):
-        return str(value) if abs(int(value)) < 10_000 else f"{int(value) / 1000:.0f}k"
-    return f"{float(value):.2g}"
+        return number(value) if abs(int(value)) < 10_000 else f"{int(value) / 1000:.0f}k"
+    return number(value, 2)

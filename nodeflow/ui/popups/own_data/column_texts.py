@@ -7,6 +7,7 @@ import datetime
 from PySide6.QtCore import QRectF
 from PySide6.QtGui import QPainter
 
+from nodeflow import number_text
 from nodeflow.data.survey import ColumnSurvey
 from nodeflow.ui.core.theme import Theme
 
@@ -24,16 +25,14 @@ MOST_BARS = 20
 
 
 def count(number: int, noun: str, several: str = "") -> str:
-    """``1 row``, ``12 000 rows``: thin spaces between groups."""
-    text = f"{number:,}".replace(",", "\u2009")
+    """``1 row``, ``12 000 rows``."""
+    text = number_text.count(number)
     return f"{text} {noun if number == 1 else several or f'{noun}s'}"
 
 
 def figure(value: float) -> str:
     """A number in four significant digits."""
-    return (
-        f"{value:.4g}" if abs(value) < 1e5 or value % 1 else f"{value:,.0f}".replace(",", "\u2009")
-    )
+    return number_text.number(value)
 
 
 def kind_text(column: ColumnSurvey) -> str:

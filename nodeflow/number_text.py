@@ -1,0 +1,73 @@
+"""How numbers are written for people: one format for the window and the tables of the command line.
+
+Four significant digits; whole digits are never cut below a million; groups of three, from five
+digits on, are set apart by a narrow space that does not break.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, SupportsIndex
+
+GROUP = "\u202f"
+MINUS = "\u2212"
+DIGITS = 4
+_GROUPED_FROM = 10_000
+_EXPONENT_FROM = 1e6
+_ASCII = str.maketrans({GROUP: None, MINUS: "-", "∞": "inf"})
+
+
+def number(value: Any, digits: int = DIGITS) -> str:
+    """A number or truth value, of Python or numpy.
+
+    >>> number(0.976543), number(1.2e-05), number(-2.0), number(123456.7), number(1.5e9)
+    ('0.9765', '1.2e−5', '−2', '123\u202f457', '1.5e9')
+    >>> number(True), number(float("nan")), number(-math.inf), number(60000)
+    ('true', 'NaN', '−∞', '60\u202f000')
+    """
+    kind = getattr(getattr(value, "dtype", None), "kind", "")
+    if isinstance(value, bool) or kind == "b":
+        return "true" if value else "false"
+    if isinstance(value, int) or kind in ("i", "u"):
+        return count(value)
+    value = float(value)
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "∞" if value > 0 else f"{MINUS}∞"
+    if value == 0:
+        return f"{MINUS}0" if math.copysign(1.0, value) < 0 else "0"
+    short = f"{value:.{digits}g}"
+    if abs(value) < _EXPONENT_FROM and (value == int(value) or "e+" in short):
+        return count(round(value))
+    mantissa, _, power = short.partition("e")
+    return f"{mantissa}e{int(power)}".replace("-", MINUS) if power else short.replace("-", MINUS)
+
+
+def count(value: SupportsIndex) -> str:
+    """A whole number, with groups of three from five digits on.
+
+    >>> count(1234), count(-1234567)
+    ('1234', '−1\u202f234\u202f567')
+    """
+    value = int(value)
+    grouped = f"{value:,}".replace(",", GROUP) if abs(value) >= _GROUPED_FROM else str(value)
+    return grouped.replace("-", MINUS)
+
+
+def rounded(value: float, decimals: int = 0) -> str:
+    """A number with so many decimals, as in a column whose numbers line up.
+
+    >>> rounded(12345.678, 1), rounded(-0.5, 1)
+    ('12\u202f345.7', '−0.5')
+    """
+    text = f"{value:,.{decimals}f}"
+    text = text.replace(",", GROUP if abs(value) >= _GROUPED_FROM else "")
+    return text.replace("-", MINUS)
+
+
+def plain(text: str) -> str:
+    """A number's text for terminals and programs: ASCII, without groups.
+
+    >>> plain(number(-123456)), plain(number(math.inf))
+    ('-123456', 'inf')
+    """
+    return text.translate(_ASCII)

@@ -138,7 +138,7 @@ def is_dark_on_light(grey: np.ndarray) -> bool:
 
 
 def light_on_dark(grey: np.ndarray, invert: bool | None = None) -> np.ndarray:
-    """A picture of ink with its ground at 0 and its ink at up to 1.
+    """A picture of ink with its ground at 0 and its ink at 1; with a light ground, as it is.
 
     Args:
         invert: whether it is dark on light; None finds out by `is_dark_on_light`.
@@ -147,6 +147,8 @@ def light_on_dark(grey: np.ndarray, invert: bool | None = None) -> np.ndarray:
     if is_dark_on_light(values) if invert is None else invert:
         values = 1.0 - values
     ground = float(np.median(_border(values)))
+    if ground > 0.5:
+        return values
     span = float(values.max(initial=0.0)) - ground
     return ((values - ground) / span).clip(0, 1) if span > 0 else np.zeros_like(values)
 

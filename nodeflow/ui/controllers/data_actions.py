@@ -11,6 +11,7 @@ from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.core.data_selection import DataSelection
 
 SPLIT_ACTIONS = {"data_test": "test", "data_validation": "validation", "data_train": "train"}
+STEPS = ("data_next", "data_previous")
 NO_DATA = Blocked("No data set feeds the graph.")
 
 
@@ -37,7 +38,12 @@ class DataActions(QObject):
             }
         )
         actions.refreshing.connect(self._check)
-        data.changed.connect(actions.refresh_now)
+        data.changed.connect(self._refresh)
+
+    def _refresh(self) -> None:
+        """Let the arrows and ticks follow at once."""
+        self._check()
+        self._actions.refresh((*SPLIT_ACTIONS, "data_single", "data_row", *STEPS))
 
     def _blocked(self) -> Blocked | None:
         return None if self._data.splits else NO_DATA

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QObject, Signal
 
+from nodeflow.document.analysis.dataset_node import DATASET
 from nodeflow.document.build.expand import can_expand, unpack
 from nodeflow.document.edit.unpack_subgraph import unpack_subgraph
 from nodeflow.document.model.records import NodeRecord
@@ -18,6 +19,10 @@ from nodeflow.ui.core.messages import Messages, sentence
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.pages.page_stack import PageStack
 
+NOTHING_INSIDE = Blocked(
+    "Select a subgraph, a layer, an optimizer or gradients: others have no inside."
+)
+
 
 class ExpandActions(QObject):
     """Expand and Unpack, for subgraphs and for nodes that derive others.
@@ -27,9 +32,11 @@ class ExpandActions(QObject):
 
     Signals:
         node_opened(): a node without an inside was double clicked; its value is to be shown.
+        dataset_opened(id): the rows of this dataset node are to be shown.
     """
 
     node_opened = Signal()
+    dataset_opened = Signal(str)
 
     def __init__(
         self,
@@ -57,7 +64,9 @@ class ExpandActions(QObject):
         """Do what a double click on a node does: show its inside, or ask for its value."""
         if self._enter(node_id):
             return
-        if can_expand(self._workspace.document, node_id):
+        if self._workspace.document.nodes[node_id].op == DATASET:
+            self.dataset_opened.emit(node_id)
+        elif can_expand(self._workspace.document, node_id):
             self._show_derived(node_id)
         else:
             self.node_opened.emit()
@@ -87,26 +96,33 @@ class ExpandActions(QObject):
     # ---- the inside -------------------------------------------------------------------------
 
     def _expand_blocked(self) -> Blocked | None:
-        if self._workspace.selected_instance is not None:
+        if self._workspace.selected_instance is not None or self._selects_data():
             return None
         if self._workspace.is_apart:
             return NOTHING_RUNS
         ids = self._workspace.selection
         if len(ids) == 1 and can_expand(self._workspace.document, ids[0]):
             return None
-        return Blocked(
-            "Select a subgraph, a layer, an optimizer or gradients: others have no inside."
-        )
+        return NOTHING_INSIDE
 
     def _expand(self) -> None:
         node_id = self._workspace.selection[0]
-        if self._workspace.selected_instance is not None:
+        if self._selects_data():
+            self.dataset_opened.emit(node_id)
+        elif self._workspace.selected_instance is not None:
             self._enter(node_id)
         else:
             self._show_derived(node_id)
 
     def _unpack_blocked(self) -> Blocked | None:
-        return None if self._pages.is_inside else self._expand_blocked()
+        if self._pages.is_inside:
+            return None
+        return NOTHING_INSIDE if self._selects_data() else self._expand_blocked()
+
+    def _selects_data(self) -> bool:
+        """Whether a dataset node alone is selected."""
+        nodes, chosen = self._workspace.document.nodes, self._workspace.selection
+        return len(chosen) == 1 and nodes[chosen[0]].op == DATASET
 
     def _unpack_instance(self, record: NodeRecord) -> None:
         with self._canvas.signals.reporting():

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QObject, QTimer, Slot
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from nodeflow.document.analysis.dataset_node import DATASET
 from nodeflow.document.edit.dataset_placeholders import add_placeholders, unplaced
+from nodeflow.document.edit.locate import missing, relocate
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import NodeRecord
 from nodeflow.ui.actions.action_set import ActionSet
@@ -16,9 +17,11 @@ from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.controllers.file_controller import FileController
 from nodeflow.ui.core.data_files import DATA_FILTER
+from nodeflow.ui.core.messages import Messages
 from nodeflow.ui.core.settings import Settings
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.pages.page_stack import PageStack
 from nodeflow.ui.popups.own_data import DataWizard
 
 NO_DATASET = Blocked("Select a dataset node.")
@@ -32,23 +35,29 @@ class OwnData(QObject):
         window: QWidget,
         workspace: Workspace,
         canvas: CanvasView,
+        pages: PageStack,
         files: FileController,
         settings: Settings,
         themes: ThemeManager,
+        messages: Messages,
         actions: ActionSet,
     ) -> None:
         super().__init__(window)
         self._window, self._workspace, self._canvas = window, workspace, canvas
         self._files, self._settings, self._themes = files, settings, themes
-        self._actions = actions
+        self._pages, self._messages, self._actions = pages, messages, actions
         self.wizard: DataWizard | None = None
         actions.bind(
             {
                 "own_data": Binding(self.begin),
                 "add_placeholders": Binding(self._add_placeholders, self._placeholders_blocked),
+                "show_dataset": Binding(self._show_selected, self._none_selected),
+                "locate_data": Binding(self.locate, self._nothing_missing),
             }
         )
         files.data_chosen.connect(self.open_path)
+        pages.dataset.locate_requested.connect(self.locate)
+        workspace.replaced.connect(self._report_missing)
 
     # ---- the wizard -------------------------------------------------------------------------
 
@@ -107,6 +116,20 @@ class OwnData(QObject):
         record = self._workspace.document.nodes[chosen[0]] if len(chosen) == 1 else None
         return record if record is not None and record.op == DATASET else None
 
+    def _none_selected(self) -> Blocked | None:
+        return None if self._selected() is not None else NO_DATASET
+
+    def _show_selected(self) -> None:
+        record = self._selected()
+        if record is not None:
+            self.show_rows(record.id)
+
+    @Slot(str)
+    def show_rows(self, node_id: str) -> None:
+        """Show the rows of a dataset node."""
+        self._pages.dataset.open(node_id, self._files.title)
+        self._pages.show_dataset()
+
     def _placeholders_blocked(self) -> Blocked | None:
         record = self._selected()
         if record is None:
@@ -126,3 +149,48 @@ class OwnData(QObject):
         with self._canvas.signals.reporting():
             new = add_placeholders(document, record.id, self._workspace.base_dir)
             self._canvas.selection.select([record.id, *new] if new else [record.id])
+
+    # ---- data that moved --------------------------------------------------------------------
+
+    def _nothing_missing(self) -> Blocked | None:
+        return None if missing(self._workspace.root) else Blocked("All data files are there.")
+
+    def locate(self) -> None:
+        """Let the user say where the data of a node are now: of the selected one, or the first."""
+        found = missing(self._workspace.root)
+        if not found:
+            return
+        chosen = self._selected()
+        shown = self._pages.dataset.node if self._pages.shows_dataset else None
+        wanted = shown or (chosen.id if chosen is not None else None)
+        _, record, path = next((f for f in found if f[1].id == wanted), found[0])
+        place = self._ask_where(path)
+        if place is None:
+            return
+        with self._canvas.signals.reporting():
+            names = relocate(self._workspace.root, record.id, place)
+            self._messages.message_retracted.emit("locate_data")
+            more = f" and {len(names) - 1} more of that folder" if len(names) > 1 else ""
+            self._messages.show_status(f"Located {place.name}{more}")
+        self._settings.set_data_folder(place.parent)
+        self._report_missing()
+
+    def _ask_where(self, path: Path) -> Path | None:
+        """The file, or the folder of pictures, that the user chooses for a path."""
+        folder, title = str(self._settings.data_folder()), f"Locate {path.name}"
+        if path.suffix:
+            files = f"{path.name} (*{path.suffix});;All files (*)"
+            chosen, _ = QFileDialog.getOpenFileName(self._window, title, folder, files)
+        else:
+            chosen = QFileDialog.getExistingDirectory(self._window, title, folder)
+        return Path(chosen) if chosen else None
+
+    def _report_missing(self) -> None:
+        """Offer to locate data files that are not where the document says."""
+        found = missing(self._workspace.root)
+        if not found:
+            return
+        _, record, path = found[0]
+        others = f" {len(found) - 1} more data files are missing, too." if len(found) > 1 else ""
+        text = f"{record.name} has no data: {path.name} is not where it was.{others}"
+        self._messages.show(text, "warning", "locate_data", "Locate…")

@@ -126,11 +126,13 @@ class DataSelection(QObject):
 
     def _choose(self, choice: p.ShowData) -> None:
         left = self.is_by_hand and not choice.feeds
+        goes_on = self.is_by_hand and choice.feeds.keys() == self.choice.feeds.keys()
         self.choice = choice
         if not choice.feeds:
             self._rows = choice
         self._link.show_data(choice)
-        self.changed.emit()
+        if not goes_on:
+            self.changed.emit()
         if left:
             self.left_by_hand.emit()
 

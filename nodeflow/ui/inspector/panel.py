@@ -22,6 +22,7 @@ from nodeflow.ui.core.widgets import button, label, line, row
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.inspector.attribute_row import AttrRow
 from nodeflow.ui.inspector.dataset import SourceEditor
+from nodeflow.ui.inspector.dataset_section import DatasetSection
 from nodeflow.ui.inspector.focus_keeper import kept_focus
 from nodeflow.ui.inspector.formula import FormulaSection
 from nodeflow.ui.inspector.frame_color import FrameColorEditor
@@ -80,8 +81,12 @@ class NodePage(Page):
         self.ports.node_requested.connect(self.node_requested)
         self.body.addWidget(self.name)
         self.body.addWidget(self.problems)
+        self.dataset: DatasetSection | None = None
         if record.op == DATASET:
             self.body.addWidget(self._make_source())
+            self.dataset = DatasetSection(workspace, record.id)
+            self.dataset.action_requested.connect(self.action_requested)
+            self.body.addWidget(self.dataset)
         self.body.addWidget(self.attributes)
         if self.subgraph is not None:
             self.body.addWidget(self.subgraph)
@@ -120,6 +125,8 @@ class NodePage(Page):
         self.attributes.show_record(record, problems)
         if self.source is not None:
             self.source.set_value(record.attrs.get("source", self.source.attr.default))
+        if self.dataset is not None:
+            self.dataset.refresh()
         if self.training is not None:
             self.training.refresh()
         if self.subgraph is not None:

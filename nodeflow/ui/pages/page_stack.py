@@ -1,4 +1,4 @@
-"""The middle of the window: the canvas, the welcome page, or the inside of a derived node."""
+"""The middle of the window: the canvas, the welcome page, the inside of a derived node, or data."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.core.widgets import column
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.pages.breadcrumbs import Breadcrumbs
+from nodeflow.ui.pages.dataset_page import DatasetPage
 from nodeflow.ui.pages.expansion_page import ExpansionPage
 from nodeflow.ui.pages.welcome import WelcomePage
 
@@ -29,18 +30,21 @@ class PageStack(QStackedWidget):
         breadcrumbs: Breadcrumbs,
         welcome: WelcomePage,
         expansion: ExpansionPage,
+        dataset: DatasetPage,
     ) -> None:
         super().__init__()
         self._workspace, self._canvas = workspace, canvas
         self.breadcrumbs, self.welcome, self.expansion = breadcrumbs, welcome, expansion
+        self.dataset = dataset
         breadcrumbs.hide()
         self._canvas_page = QWidget()
         layout = column(breadcrumbs, gap=0)
         layout.addWidget(canvas, 1)
         self._canvas_page.setLayout(layout)
-        for page in (self._canvas_page, welcome, expansion):
+        for page in (self._canvas_page, welcome, expansion, dataset):
             self.addWidget(page)
-        expansion.closed.connect(self.show_canvas)
+        for page in (expansion, dataset):
+            page.closed.connect(self.show_canvas)
 
     def show_canvas(self) -> None:
         """Show the document's own graph, and give it the keyboard."""
@@ -56,9 +60,18 @@ class PageStack(QStackedWidget):
         self._show(self.expansion)
         self.expansion.show_start()
 
+    def show_dataset(self) -> None:
+        """Show the rows of the node that ``dataset`` has opened, and give them the keyboard."""
+        self._show(self.dataset)
+        self.dataset.table.setFocus()
+
     @property
     def shows_welcome(self) -> bool:
         return self.currentWidget() is self.welcome
+
+    @property
+    def shows_dataset(self) -> bool:
+        return self.currentWidget() is self.dataset
 
     @property
     def is_inside(self) -> bool:

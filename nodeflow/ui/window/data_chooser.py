@@ -65,6 +65,8 @@ class DataChooser(QWidget):
         self._row_action = QWidgetAction(menu)
         self._row_action.setDefaultWidget(self._make_row())
         menu.addAction(self._row_action)
+        menu.addSeparator()
+        menu.addAction(actions["sketch"])
         menu.aboutToShow.connect(self._fill_row)
         return menu
 
@@ -97,7 +99,8 @@ class DataChooser(QWidget):
         data = self._data
         if self._place is not None:
             self._place.setVisible(data.shown is not None)
-        self.button.setText(f" {data.text}")
+        text = data.text
+        self.button.setText(f" Showing {text[:1].lower()}{text[1:]}")
         title = data.shown.name if data.shown is not None else ""
         of = f" of {title}" if title and not data.is_by_hand else ""
         self.button.setToolTip(

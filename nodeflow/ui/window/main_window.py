@@ -55,6 +55,7 @@ from nodeflow.ui.core.widgets import InfoBar
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.inspector.committed_edit import commit_typing
 from nodeflow.ui.pages.breadcrumbs import LEAVE_KEYS, Breadcrumbs
+from nodeflow.ui.pages.dataset_page import DatasetPage
 from nodeflow.ui.pages.expansion_page import ExpansionPage
 from nodeflow.ui.pages.page_stack import PageStack
 from nodeflow.ui.pages.welcome import WelcomePage
@@ -144,6 +145,7 @@ class MainWindow(QMainWindow):
             Breadcrumbs(themes, LEAVE_KEYS, ""),
             WelcomePage(self.settings, themes),
             ExpansionPage(self.workspace, self.link, themes, canvas.keyboard.keys, self.messages),
+            DatasetPage(self.workspace, themes),
         )
         self.setCentralWidget(self.pages)
         self.info = InfoBar(themes, canvas)
@@ -177,7 +179,9 @@ class MainWindow(QMainWindow):
         messages, quick_pick = self.messages, self.quick_pick
         self.problem_list = ProblemList(workspace)
         self.files = FileController(self, workspace, canvas, link, settings, messages, actions)
-        self.own_data = OwnData(self, workspace, canvas, self.files, settings, themes, actions)
+        self.own_data = OwnData(
+            self, workspace, canvas, pages, self.files, settings, themes, messages, actions
+        )
         self.edits = EditActions(workspace, canvas, pages, actions)
         self.run = RunController(workspace, link, canvas, self.problem_list, messages, actions)
         self.data_actions = DataActions(self.data, actions)
@@ -187,6 +191,7 @@ class MainWindow(QMainWindow):
         self.expand = ExpandActions(
             workspace, canvas, pages, messages, actions, lambda: self.files.title
         )
+        self.expand.dataset_opened.connect(self.own_data.show_rows)
         self.popups = PopupActions(
             workspace, canvas, pages, quick_pick, self.navigator, settings, themes, actions
         )

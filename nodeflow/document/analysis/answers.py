@@ -1,0 +1,126 @@
+"""Which nodes take a picture, and which nodes say what a graph makes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nodeflow.data.pictures import picture_size
+from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.traversal import downstream, topological
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.records import NodeRecord, Wire
+from nodeflow.graph.types import TensorType
+
+SIDES = (6, 512)
+"""How many pixels high and wide a placeholder's picture may be, to be taken for one."""
+MOST_CLASSES = 1000
+
+
+@dataclass(frozen=True)
+class PictureInput:
+    """A placeholder that takes a picture.
+
+    Attributes:
+        shape: of one picture as it is fed, a batch of one included.
+    """
+
+    id: str
+    name: str
+    height: int
+    width: int
+    shape: tuple[int, ...]
+    dtype: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A node that says what a graph makes of its input.
+
+    Attributes:
+        kind: ``probabilities``; ``logits``, from which softmax makes them; ``sigmoid`` and
+            ``sigmoid_logits`` for classes that do not exclude each other; ``picture`` for a
+            reconstruction; else ``values``.
+        port: the output's name.
+        index: the output's place among the node's.
+        size: how many values it gives for a row.
+    """
+
+    id: str
+    name: str
+    kind: str
+    port: str
+    index: int
+    size: int
+
+
+_RANKS = ("probabilities", "logits", "sigmoid", "sigmoid_logits", "picture", "values")
+
+
+def picture_inputs(doc: Document, analysis: Analysis) -> list[PictureInput]:
+    """The placeholders that take a picture, those that data feed first."""
+    found = []
+    for record in doc.nodes.values():
+        type_ = analysis.type_of(record.id, "out") if record.op == "placeholder" else None
+        size = picture_size(type_) if type_ is not None else None
+        if size is None or type_ is None or type_.shape[0] not in (None, 1):
+            continue
+        height, width, shape = size
+        if all(SIDES[0] <= side <= SIDES[1] for side in (height, width)):
+            found.append(PictureInput(record.id, record.name, height, width, shape, type_.dtype))
+    return sorted(found, key=lambda item: not doc.wires_into(item.id))
+
+
+def answers(doc: Document, analysis: Analysis, source: str, pixels: int = 0) -> list[Answer]:
+    """The nodes that answer what is fed to a placeholder, the likeliest first.
+
+    Args:
+        source: the id of the placeholder.
+        pixels: how many values a picture has, so that a reconstruction is recognised.
+    """
+    order, _ = topological(doc, downstream(doc, [source]))
+    found: list[Answer] = []
+    for node_id in order:
+        record = doc.nodes[node_id]
+        if node_id == source or record.op == "dataset":
+            continue
+        for index, (port, type_) in enumerate((analysis.out_types(node_id) or {}).items()):
+            size = _row_size(type_)
+            if size is None:
+                continue
+            kind = _kind(doc, record, port, size, pixels)
+            found.append(Answer(node_id, record.name, kind, port, index, size))
+    found.reverse()  # of nodes of one kind the last one answers
+    return sorted(found, key=lambda answer: _RANKS.index(answer.kind))
+
+
+def _row_size(type_: TensorType | None) -> int | None:
+    """How many numbers a tensor has for each row of the input; None if that is not its form."""
+    if type_ is None or not type_.is_float or len(type_.shape) != 2:
+        return None
+    rows, size = type_.shape
+    return size if rows in (None, 1) and size and size <= max(MOST_CLASSES, SIDES[1] ** 2) else None
+
+
+def _kind(doc: Document, record: NodeRecord, port: str, size: int, pixels: int) -> str:
+    users = [w for w in doc.wires_out_of(record.id) if w.source_port == port]
+    activation = record.attrs.get("activation")
+    goes_to = [(doc.nodes[w.target], w) for w in users if w.target in doc.nodes]
+    if pixels and size == pixels:
+        return "picture" if any(w.target_port == "predictions" for _, w in goes_to) else "values"
+    if size > MOST_CLASSES:
+        return "values"
+    if size > 1 and (record.op == "softmax" or activation == "softmax"):
+        return "probabilities"
+    if record.op == "sigmoid" or activation == "sigmoid":
+        return "sigmoid" if _is_measured(goes_to) else "values"
+    for user, wire in goes_to:
+        if wire.target_port == "logits":
+            return "sigmoid_logits" if "sigmoid" in user.op or size == 1 else "logits"
+        if wire.target_port == "predictions" and user.attrs.get("from_logits"):
+            return "sigmoid_logits" if "binary" in user.op else "logits"
+    return "values"
+
+
+def _is_measured(goes_to: list[tuple[NodeRecord, Wire]]) -> bool:
+    """Whether a loss or metric reads a value, or nothing does: hidden layers use sigmoid too."""
+    return not goes_to or any(w.target_port in ("predictions", "labels") for _, w in goes_to)

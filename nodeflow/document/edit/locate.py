@@ -1,0 +1,91 @@
+"""Data files that are no longer where the document says: which, and where they are now."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from nodeflow.data import SOURCES, parse_source
+from nodeflow.data.data_paths import resolve
+from nodeflow.document.analysis.dataset_node import DATASET, document_folder, source_of
+from nodeflow.document.edit import commands
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.records import NodeRecord
+from nodeflow.errors import NodeflowError
+
+
+def missing_path(doc: Document, record: NodeRecord) -> Path | None:
+    """The path of a dataset node's data as the document has it, if nothing is there; else None."""
+    if record.op != DATASET:
+        return None
+    try:
+        kind, path = parse_source(source_of(record.attrs))
+        if not kind.takes_path or path.startswith("resource:"):
+            return None
+        if Path(path).expanduser().is_dir():
+            return None
+        resolve(path, document_folder(doc.root))
+    except NodeflowError:
+        return Path(path) if _parsed(record) else None
+    return None
+
+
+def _parsed(record: NodeRecord) -> bool:
+    try:
+        return parse_source(source_of(record.attrs))[0].takes_path
+    except NodeflowError:
+        return False
+
+
+def missing(doc: Document) -> list[tuple[Document, NodeRecord, Path]]:
+    """The dataset nodes of a file whose data are not there, each with its graph and its path."""
+    graphs = [doc.root, *doc.root.definitions()]
+    return [
+        (graph, record, path)
+        for graph in graphs
+        for record in graph.nodes.values()
+        if record.op == DATASET and (path := missing_path(graph, record)) is not None
+    ]
+
+
+def relocate(doc: Document, node_id: str, found: Path) -> list[str]:
+    """Points a dataset node to where its data are, as one undo step.
+
+    Other data that were in the same folder and are missing follow, if files of their names are in
+    the new folder.
+
+    Returns:
+        The names of the nodes that changed.
+    """
+    graph = next(g for g in [doc, doc.root, *doc.root.definitions()] if node_id in g.nodes)
+    record = graph.nodes[node_id]
+    old = missing_path(graph, record)
+    changed = [record.name]
+    with doc.transaction(f"Locate {found.name}"):
+        for other_graph, other, path in missing(doc):
+            beside = found.parent / path.name
+            if other.id == node_id or old is None or path.parent != old.parent:
+                continue
+            if beside.exists():
+                _point(other_graph, other, beside)
+                changed.append(other.name)
+        _point(graph, record, found)
+    return changed
+
+
+def source_text(doc: Document, kind: str, path: Path) -> str:
+    """``csv:PATH``, relative where the data lie beside or below the document."""
+    folder = document_folder(doc.root)
+    if folder is not None and path.is_relative_to(folder):
+        return f"{kind}:{os.path.relpath(path, folder)}"
+    return f"{kind}:{path}"
+
+
+def _point(graph: Document, record: NodeRecord, path: Path) -> None:
+    kind = source_of(record.attrs).partition(":")[0]
+    ending = path.suffix.lower().removeprefix(".")
+    known = SOURCES.get(kind)
+    if known is None or known.ending != ending:
+        fitting = [source.id for source in SOURCES.values() if ending and source.ending == ending]
+        kind = fitting[0] if fitting else kind
+    commands.set_attr(graph, record.id, "source", source_text(graph, kind, path))

@@ -1,0 +1,171 @@
+"""The rows of a data set as the cells of a table, without Qt: to be read on another thread."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nodeflow.data import Dataset, open_dataset
+from nodeflow.data.survey import ColumnSurvey, figures
+from nodeflow.engine.columns import Column
+
+MOST_FIELDS = 256
+"""Of wider rows the first numbers are shown."""
+MOST_MEASURED = 20_000
+"""Distributions are those of at most so many rows, spread over the split."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """One column of the table.
+
+    Attributes:
+        column: of the data set.
+        index: of the number within a row, or None for the row as a whole.
+        classes: names of the classes, where the row is one of a class.
+        picture: (height, width) where the row is shown as a picture.
+    """
+
+    name: str
+    column: str
+    index: int | None = None
+    classes: tuple[str, ...] = ()
+    picture: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class Content:
+    """A data set with the columns of its table, by split their distributions."""
+
+    dataset: Dataset
+    fields: tuple[Field, ...]
+    surveys: Mapping[str, tuple[ColumnSurvey, ...]]
+
+
+def read(
+    source: str, options: Mapping[str, Any], base_dir: str | os.PathLike | None = None
+) -> Content:
+    """Open a data set and measure its splits.
+
+    Raises:
+        DataError, AttributeProblem: as ``open_dataset``.
+    """
+    dataset = open_dataset(source, base_dir=base_dir, **options)
+    fields = tuple(field for name in dataset.columns for field in _fields(dataset, name))
+    surveys = {split: tuple(_surveys(dataset, split, fields)) for split in dataset.splits}
+    return Content(dataset, fields, surveys)
+
+
+def _fields(dataset: Dataset, name: str) -> list[Field]:
+    shape = list(dataset.columns[name].shape[1:])
+    classes = dataset.classes.get(name, ())
+    if name in dataset.images or _looks_like_picture(shape):
+        size = dataset.images.get(name) or (shape[0] or 1, shape[1] or 1)
+        return [Field(name, name, picture=size)]
+    if classes or not shape:
+        return [Field(name, name, classes=classes)]
+    if len(shape) > 1 or shape[0] is None:
+        return [Field(name, name)]
+    names = dataset.feature_names.get(name, ())
+    if shape[0] == 1:
+        return [Field(names[0] if names else name, name, 0)]
+    names = names if len(names) == shape[0] else tuple(f"{name} {i}" for i in range(shape[0]))
+    return [Field(names[i], name, i) for i in range(min(shape[0], MOST_FIELDS))]
+
+
+def _looks_like_picture(shape: list[int | None]) -> bool:
+    return len(shape) == 3 and shape[2] in (1, 3, 4) and min(s or 0 for s in shape[:2]) >= 8
+
+
+def _surveys(dataset: Dataset, split: str, fields: tuple[Field, ...]) -> list[ColumnSurvey]:
+    columns = dataset.split(split)
+    count = dataset.size(split)
+    step = -(-count // MOST_MEASURED) or 1
+    which = np.arange(0, count, step)
+    measured: dict[str, np.ndarray] = {}
+    found = []
+    for field in fields:
+        type_ = dataset.columns[field.column]
+        if field.picture is not None or (
+            field.index is None and len(type_.shape) > 1 and not field.classes
+        ):
+            shape = tuple(size or 0 for size in type_.shape[1:])
+            kind = "picture" if field.picture else "array"
+            found.append(ColumnSurvey(field.name, kind, shape=field.picture or shape))
+            continue
+        if field.column not in measured:
+            measured[field.column] = columns[field.column].rows(which)
+        found.append(_survey(field, measured[field.column]))
+    return found
+
+
+def _survey(field: Field, rows: np.ndarray) -> ColumnSurvey:
+    if field.classes:
+        numbers = rows.argmax(axis=1) if rows.ndim == 2 else rows
+        counts = np.bincount(numbers.astype(np.int64), minlength=len(field.classes))
+        categories = tuple(zip(field.classes, counts.tolist(), strict=False))
+        return ColumnSurvey(
+            field.name, "category", distinct=int((counts > 0).sum()), categories=categories
+        )
+    values = (rows if field.index is None else rows[:, field.index]).astype(np.float64)
+    values = values[np.isfinite(values)]
+    whole = rows.dtype.kind in "iub" or bool((values == np.rint(values)).all())
+    missing = len(rows) - len(values)
+    kind = "integer" if whole else "number"
+    distinct = len(np.unique(values))
+    return ColumnSurvey(field.name, kind, missing, distinct, **figures(values))
+
+
+class Rows:
+    """The cells of some rows of a split, in blocks."""
+
+    def __init__(self, content: Content, split: str) -> None:
+        self.fields = content.fields
+        self.columns: Mapping[str, Column] = content.dataset.split(split)
+        self.count = content.dataset.size(split)
+
+    def block(self, start: int, stop: int) -> list[list[Any]]:
+        """Of each row its cells: texts, or pictures as uint8 (h, w) or (h, w, 3)."""
+        which = np.arange(start, min(stop, self.count))
+        used = {field.column for field in self.fields}
+        read = {name: self.columns[name].rows(which) for name in used}
+        return [[_cell(f, read[f.column][i]) for f in self.fields] for i in range(len(which))]
+
+
+def _cell(field: Field, row: np.ndarray) -> Any:
+    if field.picture is not None:
+        return _picture(row, field.picture)
+    if field.classes:
+        number = int(row.argmax() if row.ndim else row)
+        return field.classes[number] if 0 <= number < len(field.classes) else str(number)
+    if field.index is not None:
+        return _number(row[field.index])
+    if row.ndim == 0:
+        return _number(row)
+    flat = row.reshape(-1)
+    shown = ", ".join(_number(value) for value in flat[:6])
+    return f"{shown}, …" if flat.size > 6 else shown
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, (np.bool_, bool)):
+        return "true" if value else "false"
+    if np.issubdtype(np.asarray(value).dtype, np.integer):
+        return str(int(value))
+    number = float(value)
+    return f"{number:.6g}"
+
+
+def _picture(row: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Bytes of a picture: 0 to 1 becomes 0 to 255, anything else is stretched."""
+    values = np.asarray(row, np.float64)
+    values = values.reshape(*size, -1) if values.size % (size[0] * size[1]) == 0 else values
+    low, high = float(values.min()), float(values.max())
+    if low < 0 or high > 1:
+        values = (values - low) / ((high - low) or 1)
+    pixels = np.clip(values * 255 + 0.5, 0, 255).astype(np.uint8)
+    return pixels[..., 0] if pixels.shape[-1] == 1 else pixels[..., :3]

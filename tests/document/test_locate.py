@@ -1,0 +1,67 @@
+"""Data files that moved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.edit import commands
+from nodeflow.document.edit.locate import missing, relocate
+from nodeflow.document.io import flow
+from nodeflow.document.model.document import Document
+
+TABLE = "a,b\n1,2\n3,4\n"
+
+
+@pytest.fixture
+def moved(tmp_path) -> tuple[Document, Path]:
+    """A saved document with two files of one folder, which has another name now."""
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.mkdir()
+    doc = Document()
+    for name in ("train", "more"):
+        (old / f"{name}.csv").write_text(TABLE)
+        commands.add_node(doc, "dataset", (0, 0), name, {"source": f"csv:old/{name}.csv"})
+    flow.save(doc, tmp_path / "graph.flow")
+    old.rename(new)
+    return doc, new
+
+
+def sources(doc: Document) -> list[str]:
+    return [record.attrs["source"] for record in doc.nodes.values()]
+
+
+def test_what_is_missing_is_found(moved):
+    doc, _ = moved
+    assert [(record.name, str(path)) for _, record, path in missing(doc)] == [
+        ("train", "old/train.csv"),
+        ("more", "old/more.csv"),
+    ]
+    assert {p.kind for p in Analysis(doc).all_problems()} == {"DataNotFound"}
+
+
+def test_the_other_files_of_the_folder_follow_in_one_undo_step(moved):
+    doc, new = moved
+    node = next(iter(doc.nodes))
+    assert relocate(doc, node, new / "train.csv") == ["train", "more"]
+    assert sources(doc) == ["csv:new/train.csv", "csv:new/more.csv"], "relative to the document"
+    assert not missing(doc) and not Analysis(doc).all_problems()
+    doc.undo()
+    assert sources(doc) == ["csv:old/train.csv", "csv:old/more.csv"]
+
+
+def test_a_file_elsewhere_is_named_by_its_whole_path(moved, tmp_path_factory):
+    doc, _ = moved
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "other.csv"
+    elsewhere.write_text(TABLE)
+    relocate(doc, next(iter(doc.nodes)), elsewhere)
+    assert sources(doc) == [f"csv:{elsewhere}", "csv:old/more.csv"]
+
+
+def test_bundled_data_and_generated_data_are_never_missing():
+    doc = Document()
+    for source in ("spirals", "mnist", "csv:resource:data/linear.csv"):
+        commands.add_node(doc, "dataset", (0, 0), None, {"source": source})
+    assert not missing(doc)

@@ -46,7 +46,7 @@ def test_a_training_from_start_to_end(mnist, engine, qtbot):
     panel = mnist.panels["training"]
     qtbot.waitUntil(lambda: panel.figures["step"].text() == "20 of 20")
     assert panel.figures["epoch"].text() == "2 of 2"
-    assert panel.metric_labels["accuracy"].text() == "0.91"
+    assert panel.metric_rows["accuracy"][1].text() == "0.91"
     x, y = panel.loss_plot.raw.getData()
     np.testing.assert_allclose(y, [2.0, 1.5, 1.2, 1.1, 1.0, 0.9, 0.8, 0.7, 0.6, 0.5] + [0.45] * 10)
     np.testing.assert_array_equal(x, np.arange(1, 21))

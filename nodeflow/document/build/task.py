@@ -36,6 +36,7 @@ from nodeflow.document.edit import commands
 from nodeflow.document.edit.definitions import make_independent
 from nodeflow.document.io.validation import read_training
 from nodeflow.document.model.document import Document
+from nodeflow.document.model.records import NodeRecord
 from nodeflow.errors import (
     AttributeProblem,
     DataError,
@@ -120,8 +121,7 @@ class Task:
             DataError: it is not there or damaged; names the node.
         """
         record = self.build.document.nodes[node_id]
-        key = (source_of(record.attrs), repr(sorted(options_of(record.attrs).items())))
-        key = (*key, str(self.data_dir), str(self.base_dir), self.whole)
+        key = self._key(record)
         if key not in self._opened:
             source, options = source_of(record.attrs), options_of(record.attrs)
             opens = all_rows if self.whole else open_dataset
@@ -134,6 +134,11 @@ class Task:
             except NodeflowError as error:
                 raise error.at(record.name) from None
         return self._opened[key]
+
+    def _key(self, record: NodeRecord) -> tuple:
+        """What tells opened data sets apart: source, options and place."""
+        key = (source_of(record.attrs), repr(sorted(options_of(record.attrs).items())))
+        return (*key, str(self.data_dir), str(self.base_dir), self.whole)
 
     def binding(self, placeholder: Tensor) -> Binding | None:
         """The column that feeds a placeholder, unless a given feed wins; None if nothing does."""
@@ -209,8 +214,14 @@ class Task:
         return self._pictures
 
     def notices(self) -> tuple[str, ...]:
-        """What the user has to know about the data sets opened so far."""
-        return tuple(dict.fromkeys(d.notice for d in self._opened.values() if d.notice))
+        """What the user has to know about the graph's data sets that are opened.
+
+        Others may be, too: those of another document, or of before an edit.
+        """
+        nodes = dict.fromkeys(node_id for node_id, _ in self.build.bindings.values())
+        keys = [self._key(self.build.document.nodes[node_id]) for node_id in nodes]
+        opened = [self._opened[key] for key in keys if key in self._opened]
+        return tuple(dict.fromkeys(d.notice for d in opened if d.notice))
 
     # ---- training -----------------------------------------------------------------------------
 

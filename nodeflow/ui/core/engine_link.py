@@ -114,7 +114,10 @@ class EngineLink(QObject):
         self._request = 0
         self._oldest = 0
         self._asked: tuple[int, float] | None = None
-        self._muted = False  # a training of a document that is no longer open is still ending
+        self._trainings: list[int] = []
+        """The numbers of the trainings that were asked for and have not ended."""
+        self._elsewhere: set[int] = set()
+        """Those of them that are of a document which is no longer open."""
         self._watch = 0
         self._watched: tuple[p.ViewSpec, ...] = ()
         self._download, self._derived = -1, 0  # requests count from 1; a training's previews say -1
@@ -282,6 +285,7 @@ class EngineLink(QObject):
 
     def train(self, resume: bool = False) -> int:
         request = self._next()
+        self._trainings.append(request)
         self._send(p.Train(request, resume))
         return request
 
@@ -364,8 +368,8 @@ class EngineLink(QObject):
         self.has_trained = False
         self._watched, self._watch = (), 0
         if self._client is not None:
+            self._elsewhere |= {*self._trainings}
             if self.is_training:
-                self._muted = True
                 self.stop()
             self.sync()
 
@@ -398,8 +402,6 @@ class EngineLink(QObject):
 
     def _on_state(self, message: p.State) -> None:
         self.tier = message.tier or self.tier
-        if message.state == "idle":
-            self._muted = False
         self._set_state(message.state)
 
     def _on_previews(self, message: p.Previews) -> None:
@@ -433,8 +435,22 @@ class EngineLink(QObject):
         if message.request >= self._oldest:
             self.profiled.emit(message)
 
+    @property
+    def _muted(self) -> bool:
+        """Whether what comes from a training is of a document that is no longer open."""
+        return bool(self._trainings) and self._trainings[0] in self._elsewhere
+
+    def _end_training(self, request: int) -> None:
+        self._trainings.remove(request)
+        self._elsewhere.discard(request)
+
     def _on_training(self, message: Any) -> None:
-        if self._muted:
+        muted = self._muted
+        if isinstance(message, events.Done) and self._trainings:
+            self._end_training(self._trainings[0])
+        if muted:
+            if isinstance(message, events.Started):
+                self.stop()  # it had not begun when the other document was opened
             return
         if isinstance(message, events.Done):
             self.has_trained = True
@@ -458,6 +474,8 @@ class EngineLink(QObject):
             self._asked = None
         if self.state == "running":
             self._set_state("idle")
+        if message.request in self._trainings:
+            self._end_training(message.request)
         if message.request == self._download:
             self.download.emit(message)
         elif not message.request or message.request >= self._oldest:
@@ -469,7 +487,9 @@ class EngineLink(QObject):
     def _on_died(self, message: p.Died) -> None:
         self._client = None
         self._asked = None
-        self.has_trained = self._muted = False
+        self.has_trained = False
+        self._trainings.clear()
+        self._elsewhere.clear()
         now = time.monotonic()
         self._crashes = [t for t in self._crashes if now - t < CRASH_WINDOW] + [now]
         again = len(self._crashes) < CRASHES

@@ -93,7 +93,8 @@ class TrainingPanel(QWidget):
             self._grid.addWidget(label(text, "caption"), row, 0)
             self.figures[name].setAlignment(Qt.AlignmentFlag.AlignRight)
             self._grid.addWidget(self.figures[name], row, 1)
-        self.metric_labels: dict[str, QLabel] = {}
+        self.metric_rows: dict[str, tuple[QLabel, QLabel]] = {}
+        """Name and value of each metric that was ever shown."""
         left = QVBoxLayout()
         left.setContentsMargins(0, 0, SPACE[2], 0)
         left.setSpacing(SPACE[2])
@@ -200,10 +201,19 @@ class TrainingPanel(QWidget):
 
     def reset(self) -> None:
         """Forget the training: another document is open."""
-        self.record = TrainingRecord(self._settings.smoothing)
-        for text in self.metric_labels.values():
-            text.hide()
+        self._forget()
         self._plots.setCurrentIndex(0)
+
+    def _forget(self) -> None:
+        """Begin with no figures, no curves, and axes that fit what comes."""
+        self.record = TrainingRecord(self._settings.smoothing)
+        self._timer.stop()
+        for view in self.table_views.values():
+            view.parentWidget().hide()
+        if self.loss_plot is not None:
+            self.loss_plot.clear_losses()
+            self.metric_plot.clear_metrics()
+            self._draw_metric_title()
         self._draw_figures()
 
     def begin(self) -> None:
@@ -226,7 +236,7 @@ class TrainingPanel(QWidget):
         self.preload()
         self._plots.setCurrentIndex(1)
         if event.first_epoch == 1:
-            self.record = TrainingRecord(self._settings.smoothing)
+            self._forget()
         if event.notices:
             self.show_notices(event.notices)
 
@@ -311,6 +321,9 @@ class TrainingPanel(QWidget):
         figures["left"].setText(duration(left) if left is not None else "–")
         loss = record.last_loss
         figures["loss"].setText("–" if loss is None else number(loss))
+        for name, texts in self.metric_rows.items():
+            for text in texts:
+                text.setVisible(name in record.metrics)
         for name, points in record.metrics.items():
             self._metric_label(name).setText(number(points[-1][1]))
 
@@ -340,14 +353,13 @@ class TrainingPanel(QWidget):
         return "–" if speed is None else count(round(speed))
 
     def _metric_label(self, name: str) -> QLabel:
-        if name not in self.metric_labels:
+        if name not in self.metric_rows:
             row = self._grid.rowCount()
-            self.metric_labels[name] = value = label("", "strong")
-            value.setAlignment(Qt.AlignmentFlag.AlignRight)
-            self._grid.addWidget(label(name, "caption"), row, 0)
-            self._grid.addWidget(value, row, 1)
-        self.metric_labels[name].show()
-        return self.metric_labels[name]
+            texts = self.metric_rows[name] = label(name, "caption"), label("", "strong")
+            texts[1].setAlignment(Qt.AlignmentFlag.AlignRight)
+            for at, text in enumerate(texts):
+                self._grid.addWidget(text, row, at)
+        return self.metric_rows[name][1]
 
     def _draw_tables(self) -> None:
         """Draw the metrics that are tables, as of the last epoch."""

@@ -88,6 +88,13 @@ class LossPlot(Plot):
             curve.setData(*points, skipFiniteCheck=True, antialias=ended)
         self._fit(losses, ended)
 
+    def clear_losses(self) -> None:
+        """Forget the curves, and the axes that were made for them."""
+        self._right, self._height = 0, (0.0, 0.0)
+        for curve in (self.raw, self.smooth):
+            curve.setData([], [])
+        self.plot.setRange(xRange=(1, 2), yRange=(0, 1), padding=0.01)
+
     def _fit(self, losses: Losses, ended: bool) -> None:
         """Fit the axes; the peak of the first steps may be cut off so that the rest is readable."""
         extent = losses.course.extent(0.995)
@@ -147,6 +154,11 @@ class MetricPlot(Plot):
             pad = max((high - low) * 0.15, 0.005)
             self.plot.setYRange(low - pad, high + pad, padding=0)
         self.plot.setXRange(0.5, max(2, epochs) + 0.5, padding=0)
+
+    def clear_metrics(self) -> None:
+        """Forget the curves, and the axes that were made for them."""
+        self.show_metrics({}, 0)
+        self.plot.setYRange(0, 1)
 
     def color(self, name: str) -> str:
         """The colour of a metric, also of its label."""

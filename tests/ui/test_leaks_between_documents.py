@@ -1,0 +1,120 @@
+"""What is shown of one document goes with it: notices, figures, axes, and late answers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PySide6.QtWidgets import QApplication
+
+from nodeflow.host import protocol as p
+from nodeflow.resources import example
+from nodeflow.train import events
+
+NOTICE = ("Using the 5 000 MNIST images that come with nodeflow.",)
+
+
+@pytest.fixture
+def panel(window):
+    window.docking.show("training")
+    return window.panels["training"]
+
+
+def open_example(window, name: str) -> None:
+    window.workspace.root.mark_saved()
+    window.files.load(example(name), as_copy=True)
+
+
+def begin(window, engine, panel) -> None:
+    window.actions_.trigger("train")
+    engine.on_message(p.State("training", "compiled"))
+    engine.on_message(events.Started(2, 10, notices=NOTICE))
+    engine.train_steps(1, [40.0, 30.0, 20.0])
+    engine.end_epoch(1, 30.0, accuracy=0.25)
+    hear()
+    panel.draw()
+
+
+def hear() -> None:
+    """Messages cross over from the reading thread."""
+    QApplication.processEvents()
+
+
+def texts(panel) -> set[str]:
+    """What the figures say, as far as it is visible."""
+    grid = panel._grid
+    shown = (grid.itemAt(i).widget() for i in range(grid.count()))
+    return {w.text() for w in shown if w.isVisibleTo(panel)}
+
+
+def test_notices_rows_and_axes_go_with_their_document(window, engine, panel, qtbot):
+    open_example(window, "mnist")
+    qtbot.waitUntil(lambda: bool(engine.requests(p.Evaluate)))
+    last = engine.requests(p.Evaluate)[-1]
+    engine.on_message(replace(engine.evaluate(last), notices=NOTICE))
+    begin(window, engine, panel)
+    engine.end_training()
+    hear()
+    assert panel.notice.isVisibleTo(panel) and window.status.notice.isVisible()
+    assert {"accuracy", "0.25"} <= texts(panel)
+    axis = panel.loss_plot.plot.viewRange()[1]
+    assert axis[1] > 30
+    open_example(window, "spirals")
+    assert not panel.notice.isVisibleTo(panel) and not window.status.notice.isVisible()
+    assert "accuracy" not in texts(panel) and "0.25" not in texts(panel)
+    assert panel.headline.text() == "No training yet"
+    panel.draw()
+    assert panel.loss_plot.plot.viewRange()[1][1] < 2
+    assert not panel.metric_plot.curves and "accuracy" not in panel._metric_title.text()
+    assert len(panel.loss_plot.raw.getData()[0] or ()) == 0
+
+
+def test_the_end_of_a_training_that_comes_late_is_not_of_the_next_document(
+    window, engine, panel, qtbot
+):
+    """The engine says that it is idle, and then how the training ended."""
+    open_example(window, "mnist")
+    begin(window, engine, panel)
+    open_example(window, "spirals")
+    assert engine.requests(p.Stop)
+    engine.train_steps(4, [9.0])
+    engine.on_message(p.State("idle"))
+    engine.on_message(events.Done(1, {"accuracy": 0.9}, 10, 200.0, 1.5, True))
+    hear()
+    assert panel.headline.text() == "No training yet" and panel.record.losses.count == 0
+    assert not window.link.has_trained
+    window.actions_.trigger("train")
+    engine.on_message(p.State("training", "compiled"))
+    engine.on_message(events.Started(2, 10))
+    engine.train_steps(1, [0.5])
+    engine.end_training()
+    hear()
+    assert panel.record.losses.count == 1 and window.link.has_trained
+
+
+def test_a_training_that_begins_late_is_not_of_the_next_document(window, engine, panel):
+    """It was asked for, and had not begun when another document was opened."""
+    open_example(window, "mnist")
+    window.actions_.trigger("train")
+    open_example(window, "spirals")
+    engine.on_message(p.State("training", "compiled"))
+    engine.on_message(events.Started(2, 10, notices=NOTICE))
+    engine.train_steps(1, [40.0])
+    hear()
+    assert engine.requests(p.Stop), "nobody waits for it"
+    assert panel.record.losses.count == 0 and not panel.notice.isVisibleTo(panel)
+
+
+def test_a_new_training_shows_no_row_and_no_axis_of_the_last_one(window, engine, panel):
+    open_example(window, "mnist")
+    begin(window, engine, panel)
+    engine.end_training()
+    window.actions_.trigger("train")
+    engine.on_message(p.State("training", "compiled"))
+    engine.on_message(events.Started(2, 10))
+    engine.train_steps(1, [0.5, 0.25])
+    hear()
+    panel.draw()
+    assert "accuracy" not in texts(panel)
+    assert np.max(panel.loss_plot.plot.viewRange()[1]) < 1

@@ -12,12 +12,15 @@ from nodeflow.resources import MissingResource, resource
 RESOURCE = "resource:"
 
 
-def resolve(path: str, base_dir: str | os.PathLike | None = None) -> Path:
+def resolve(path: str, base_dir: str | os.PathLike | None = None, *, folder: bool = False) -> Path:
     """The file that a document means by ``path``.
 
     ``resource:NAME`` is a file that comes with nodeflow; ``~`` is the home folder; a relative
     path starts at ``base_dir`` (the document's folder), then at the current folder, then at
     nodeflow's own resources.
+
+    Args:
+        folder: a folder is meant, or a file.
 
     Raises:
         DataNotFound: there is no such file; the message names the folders searched.
@@ -29,13 +32,13 @@ def resolve(path: str, base_dir: str | os.PathLike | None = None) -> Path:
     bases = [Path(base_dir)] if base_dir else []
     candidates = [base / wanted for base in [*bases, Path.cwd()]]
     for candidate in candidates:
-        if candidate.is_file():
+        if candidate.is_file() or (folder and candidate.is_dir()):
             return candidate
     with contextlib.suppress(MissingResource):
         if not wanted.is_absolute():
             return resource(path)
     places = " or ".join(dict.fromkeys(str(candidate.parent) for candidate in candidates))
     raise DataNotFound(
-        f"there is no file {wanted.name} in {places}",
+        f"there is no {'folder' if folder else 'file'} {wanted.name} in {places}",
         hint="Check the path; a relative one starts at the document's folder.",
     )

@@ -13,6 +13,7 @@ from typing import Any
 
 from nodeflow.data.data_paths import resolve
 from nodeflow.data.dataset import Dataset
+from nodeflow.data.survey_types import Survey
 from nodeflow.graph.declaration import Attr
 from nodeflow.graph.types import TensorType
 
@@ -38,6 +39,14 @@ class Location:
             DataNotFound: there is no such file.
         """
         return resolve(self.path, self.base_dir)
+
+    def place(self) -> Path:
+        """The file or folder at the path.
+
+        Raises:
+            DataNotFound: there is none.
+        """
+        return resolve(self.path, self.base_dir, folder=True)
 
 
 @dataclass(frozen=True)
@@ -86,6 +95,9 @@ class Source:
         pin: the options, given the same, with what is guessed from the data written down.
         rows: every row in the order of the file as the split ``all``, given the same.
         texts: column names and every row as it is written, given the same.
+        stamp: something that changes when the data do, given the location; by default the time
+            when the file was changed.
+        survey: a first look at a file or folder, given its path and a limit of rows or None.
         published: what ``nodeflow data fetch`` downloads for it.
     """
 
@@ -102,7 +114,22 @@ class Source:
     pin: Callable[..., dict[str, Any]] | None = None
     rows: Callable[..., Dataset] | None = None
     texts: Callable[..., tuple[tuple[str, ...], Iterator[tuple[str, ...]]]] | None = None
+    stamp: Callable[[Location], Any] | None = None
+    survey: Callable[[Path, int | None], Survey] | None = None
     published: Published | None = None
+
+    def stamp_of(self, location: Location) -> Any:
+        """Changes when the data do.
+
+        Raises:
+            DataNotFound: there is no such file or folder. OSError: it cannot be looked at.
+        """
+        if not self.takes_path:
+            return None
+        if self.stamp is not None:
+            return self.stamp(location)
+        file = location.file()
+        return str(file), file.stat().st_mtime_ns
 
     @property
     def endings(self) -> tuple[str, ...]:

@@ -103,6 +103,20 @@ class PerColumn(Attr):
         return {key: list(item) if names else item for key, item in value.items()} or None
 
 
+@dataclass(frozen=True, slots=True)
+class NameList(Attr):
+    """An option that is a list of texts, which may hold anything; or none."""
+
+    def check(self, value: Any) -> list[str] | None:
+        if value is None:
+            return None
+        if not isinstance(value, (list, tuple)) or not all(isinstance(n, str) for n in value):
+            raise AttributeProblem(
+                f"{self.name} must be a list of texts, not {value!r}", port=self.name
+            )
+        return list(value) or None
+
+
 SPLIT_KIND = Attr(
     "split",
     "choice",

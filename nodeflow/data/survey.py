@@ -12,38 +12,35 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.data.catalog import SOURCES, open_dataset
-from nodeflow.data.encoders import Encoder
+from nodeflow.data.catalog import SOURCES, open_dataset, parse_source, source_at
 from nodeflow.data.errors import DataNotFound, UnknownSource
 from nodeflow.data.survey_types import ColumnSurvey, Guess, Survey
-from nodeflow.data.table import Table, read_table, shortest
-from nodeflow.data.table_guess import guess_table
 
 __all__ = ["ColumnSurvey", "Guess", "Survey", "dataset_statistics", "survey"]
 
-MOST_LISTED = 200
-BINS = 20
+SAMPLED = 1000
 
 
 def survey(path: str | os.PathLike, *, limit_rows: int | None = None) -> Survey:
     """Look at a data file.
 
     Args:
-        path: a CSV file.
+        path: a table, numpy arrays, a picture or a folder of pictures.
         limit_rows: look at the first rows alone.
 
     Raises:
         DataNotFound: there is no such file.
         UnknownSource: no kind of data has files with this ending.
-        DataFormatError: it is damaged; the message names line and column.
+        DataFormatError: it is damaged; the message names line and column, or the picture.
     """
     file = Path(path).expanduser()
     if not file.exists():
         raise DataNotFound(f"there is no file {file}", hint="Check the path.")
-    if file.suffix.lower() in (".csv", ".tsv"):
-        return _survey_table(file, limit_rows)
-    endings = ", ".join(f".{source.ending}" for source in SOURCES.values() if source.ending)
-    raise UnknownSource(f"{file.name} is no data file", hint=f"Data files are {endings}.")
+    kind, place = parse_source(source_at(str(file)))
+    if kind.survey is None:
+        known = ", ".join(f".{e}" for s in SOURCES.values() if s.survey for e in s.endings)
+        raise UnknownSource(f"{file.name} is no data file", hint=f"Data files are {known}.")
+    return kind.survey(Path(place), limit_rows)
 
 
 def dataset_statistics(
@@ -66,7 +63,10 @@ def dataset_statistics(
     for name, column in dataset.split(split).items():
         if name in dataset.classes or not column.dtype.startswith("float") or not len(column):
             continue
-        rows = column.rows(slice(0, None)).astype(np.float64)
+        which = slice(0, None)
+        if column.lazy:  # a sample tells enough of files that are read one by one
+            which = np.linspace(0, len(column) - 1, min(len(column), SAMPLED)).astype(np.int64)
+        rows = column.rows(which).astype(np.float64)
         if name in dataset.images or rows.ndim == 1:
             found[name] = (_short(rows.mean()), _short(rows.std() or 1.0))
             continue
@@ -81,56 +81,3 @@ def dataset_statistics(
 def _short(value: float) -> float:
     """Eight digits: what float32 holds, and legible in the file."""
     return float(f"{float(value):.8g}")
-
-
-# ---- tables -----------------------------------------------------------------------------------
-
-
-def _survey_table(file: Path, limit: int | None) -> Survey:
-    table = read_table(file, limit=limit)
-    columns = tuple(survey_column(table, index) for index in range(len(table.names)))
-    guess, classes = guess_table(table, columns)
-    rows = len(table)
-    return Survey(
-        f"csv:{file}", file.name, "table", rows, columns, table.head, classes, guess,
-        table.dialect.notice,
-    )  # fmt: skip
-
-
-def survey_column(table: Table, index: int) -> ColumnSurvey:
-    """What one column of a table holds."""
-    column = table.columns[index]
-    kind: Any = column.kind
-    common: dict[str, Any] = {"missing": int(column.missing.sum())}
-    if kind in ("category", "text", "boolean"):
-        counts = column.counts()
-        listed = sorted(counts.items(), key=lambda item: -item[1])[:MOST_LISTED]
-        common |= {"distinct": len(counts), "categories": tuple(listed)}
-    values = np.zeros(0)
-    if kind not in ("category", "text"):
-        values = Encoder(index, table.names[index], kind).encode_leniently(table)[0][:, 0]
-        values = values[np.isfinite(values)]
-    if kind not in ("category", "text", "boolean"):
-        different, often = np.unique(values, return_counts=True)
-        common["distinct"] = len(different)
-        if kind == "integer" and len(different) <= MOST_LISTED:
-            order = np.argsort(-often, kind="stable")
-            common["categories"] = tuple(
-                (shortest(float(different[i])), int(often[i])) for i in order
-            )
-    return ColumnSurvey(table.names[index], kind, **common, **figures(values))
-
-
-def figures(values: np.ndarray) -> dict[str, Any]:
-    """Minimum, maximum, mean, deviation and histogram of finite numbers."""
-    if not values.size:
-        return {}
-    counts, edges = np.histogram(values, bins=BINS)
-    return {
-        "minimum": float(values.min()),
-        "maximum": float(values.max()),
-        "mean": float(values.mean(dtype=np.float64)),
-        "deviation": float(values.std(dtype=np.float64)),
-        "counts": tuple(int(count) for count in counts),
-        "edges": tuple(float(edge) for edge in edges),
-    }

@@ -6,6 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import numpy as np
+
+BINS, MOST_LISTED, HEAD_ROWS = 20, 200, 100
+
 Kind = Literal["number", "integer", "boolean", "category", "date", "text", "picture", "array"]
 
 
@@ -72,3 +76,18 @@ class Survey:
     classes: tuple[str, ...]
     guess: Guess
     notice: str | None = None
+
+
+def figures(values: np.ndarray) -> dict[str, Any]:
+    """Minimum, maximum, mean, deviation and histogram of finite numbers."""
+    if not values.size:
+        return {}
+    counts, edges = np.histogram(values, bins=BINS)
+    return {
+        "minimum": float(values.min()),
+        "maximum": float(values.max()),
+        "mean": float(values.mean(dtype=np.float64)),
+        "deviation": float(values.std(dtype=np.float64)),
+        "counts": tuple(int(count) for count in counts),
+        "edges": tuple(float(edge) for edge in edges),
+    }

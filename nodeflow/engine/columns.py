@@ -8,6 +8,7 @@ column's dtype, and nothing else.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,9 @@ class Column:
     """
 
     __slots__ = ("array", "depth", "dtype", "scale", "type")
+
+    lazy = False
+    """Rows are read when they are gathered; ``array`` tells shape and dtype alone."""
 
     def __init__(
         self,
@@ -88,10 +92,7 @@ class Column:
         Raises:
             IndexError: an index is outside the column.
         """
-        if isinstance(which, slice):
-            stored = self.array[which]
-        else:
-            stored = np.take(self.array, np.asarray(which, dtype=np.int64), axis=0)
+        stored = self.stored(which)
         target = numpy_dtype(self.dtype)
         if self.depth is not None:
             result = np.zeros((len(stored), self.depth), dtype=target)
@@ -101,6 +102,16 @@ class Column:
         if self.scale is not None:
             result *= target.type(self.scale)
         return result
+
+    def stored(self, which: Any) -> np.ndarray:
+        """The rows ``which`` (a slice or integers) as they are stored.
+
+        Raises:
+            IndexError: an index is outside the column.
+        """
+        if isinstance(which, slice):
+            return self.array[which]
+        return np.take(self.array, np.asarray(which, dtype=np.int64), axis=0)
 
     def part(self, start: int, stop: int) -> Column:
         """Rows ``start`` to ``stop`` as a column that shares this one's memory."""
@@ -113,6 +124,66 @@ class Column:
 
     def __reduce__(self) -> tuple:
         return Column, (self.array, self.dtype, self.scale, self.depth)
+
+
+class LazyColumn(Column):
+    """A column of ``n`` rows that are read when they are gathered, such as pictures in files.
+
+    Its ``array`` has the shape and dtype of all rows, and takes no memory: it holds zeros.
+
+    Args:
+        read: returns the stored rows of some row numbers, int64 (m,) -> (m, *row). What it keeps
+            in memory is its own business, and bounded.
+        numbers: the row number of each row, int64 (n,).
+        row: shape of a stored row.
+        stored: dtype of a stored row.
+        dtype, scale: as of a `Column`.
+    """
+
+    __slots__ = ("numbers", "read")
+
+    lazy = True
+    read: Callable[[np.ndarray], np.ndarray]
+    numbers: np.ndarray
+
+    def __init__(
+        self,
+        read: Callable[[np.ndarray], np.ndarray],
+        numbers: Any,
+        row: tuple[int, ...],
+        stored: str = "uint8",
+        dtype: str | None = None,
+        scale: float | None = None,
+    ) -> None:
+        numbers = np.array(numbers, np.int64)
+        numbers.flags.writeable = False
+        nothing = np.broadcast_to(np.zeros((), stored), (len(numbers), *row))
+        super().__init__(nothing, dtype, scale)
+        object.__setattr__(self, "read", read)
+        object.__setattr__(self, "numbers", numbers)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held in memory: those of the row numbers."""
+        return self.numbers.nbytes
+
+    def stored(self, which: Any) -> np.ndarray:
+        which = which if isinstance(which, slice) else np.asarray(which, np.int64)
+        return self.read(self.numbers[which])
+
+    def part(self, start: int, stop: int) -> LazyColumn:
+        return self._of(self.numbers[start:stop])
+
+    def take(self, indices: Any) -> LazyColumn:
+        return self._of(self.numbers[np.asarray(indices, dtype=np.int64)])
+
+    def _of(self, numbers: np.ndarray) -> LazyColumn:
+        row, stored = self.array.shape[1:], self.array.dtype.name
+        return LazyColumn(self.read, numbers, row, stored, self.dtype, self.scale)
+
+    def __reduce__(self) -> tuple:
+        row, stored = self.array.shape[1:], self.array.dtype.name
+        return LazyColumn, (self.read, self.numbers, row, stored, self.dtype, self.scale)
 
 
 def _check(stored: np.ndarray, dtype: str, scale: float | None, depth: int | None) -> None:

@@ -19,6 +19,7 @@ from nodeflow.engine.executor import Executor
 from nodeflow.engine.plan.batch_input import contiguous
 from nodeflow.engine.plan.passes import rewrite_schedule
 from nodeflow.engine.runtime.context import RanTier, RunContext, Tier
+from nodeflow.engine.runtime.staging import staging_of
 from nodeflow.engine.schedule.schedule import Schedule
 from nodeflow.errors import DataError, FeedError, FetchError
 from nodeflow.graph.graph import Tensor
@@ -51,6 +52,7 @@ class Stepper:
     ) -> None:
         self.schedule = schedule
         self.columns = {t: contiguous(c) for t, c in columns.items()}
+        self._staging = staging_of(self.columns, batch_size)
         self.batch_size = batch_size
         self.step = first_step
         self.tier: RanTier = "reference"
@@ -137,7 +139,8 @@ class Stepper:
                 if self.steps_left == 0:
                     self.start_epoch(self._order)
                 if steps:
-                    steps.profile(profiler, self.step, self._first, self._order)
+                    first, order, _ = self._staged(1)
+                    steps.profile(profiler, self.step, first, order)
                 else:
                     self._profiled_step(executor, profiler)
                 self.step += 1
@@ -186,11 +189,22 @@ class Stepper:
         if self.compiled_since is None:
             self.compiled_since = self.step
         self.tier = "compiled"
+        first, order, count = self._staged(count)
         try:
-            scalars = compiled.run(self.step, count, self._first, self._order)
+            scalars = compiled.run(self.step, count, first, order)
         finally:
             self.step += compiled.steps_done
         return scalars
+
+    def _staged(self, count: int) -> tuple[int, np.ndarray, int]:
+        """The step that an order begins with, the order, and how many steps it is good for."""
+        staging = self._staging
+        if staging is None:
+            return self._first, self._order, count
+        count = min(count, staging.steps)
+        start = (self.step - self._first) * self.batch_size
+        staging.fill(self._order[start : start + count * self.batch_size])
+        return self.step, staging.order, count
 
     def _step_by_executor(self) -> np.ndarray:
         """One step by reference, or in kernels with references between."""
@@ -236,7 +250,8 @@ class Stepper:
         from nodeflow.engine.runtime.compiled_steps import plan_steps
 
         without = self._context.without
-        return plan_steps(self.schedule, self._types, self.columns, self.batch_size, without)
+        columns = self._staging.columns if self._staging else self.columns
+        return plan_steps(self.schedule, self._types, columns, self.batch_size, without)
 
     def _kernels(self, steps: StepPlan) -> dict[str, tuple[str, ...]]:
         from nodeflow.engine.runtime.compiled_plan import kernels_of

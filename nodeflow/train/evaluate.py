@@ -7,11 +7,13 @@ computed from them (``1 - f1``) is computed once, at the end. The batch size nev
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from nodeflow.engine.columns import Column
 from nodeflow.engine.session import Session
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.types import numpy_dtype
@@ -19,6 +21,7 @@ from nodeflow.ops.metric_state import Accumulating, State
 from nodeflow.train.training import Training
 
 EVALUATION_BATCH = 1000
+BATCH_BYTES = 1 << 26
 
 
 def evaluate(
@@ -55,6 +58,15 @@ def evaluate(
         computed = session.run(derived, {**training.feeds, **known})
         known.update(zip(derived, computed, strict=True))
     return [totals[t] / (rows or 1) if t in totals else np.asarray(known[t]) for t in tensors]
+
+
+def rows_in_memory(columns: Iterable[Column]) -> int:
+    """How many rows to gather at once, so that those of wide columns do not fill memory."""
+    row = sum(
+        math.prod(size or 1 for size in column.type.shape[1:]) * numpy_dtype(column.dtype).itemsize
+        for column in columns
+    )
+    return max(1, BATCH_BYTES // max(row, 1))
 
 
 def accumulators(tensor: Tensor, bound: Iterable[Tensor] = ()) -> list[Node]:
@@ -102,6 +114,8 @@ def _batches(
         yield dict(training.feeds), 1
         return
     columns = {t: b.dataset.split(split)[b.column] for t, b in bindings.items()}
+    if any(column.lazy for column in columns.values()):
+        batch_size = min(batch_size, rows_in_memory(columns.values()))
     for start in range(0, rows, batch_size):
         stop = min(start + batch_size, rows)
         batch = {t: c.rows(slice(start, stop)) for t, c in columns.items()}

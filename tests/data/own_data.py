@@ -110,3 +110,30 @@ def excel_export(folder: Path, rows: int = 40) -> Path:
     path = folder / "export.csv"
     path.write_bytes("\r\n".join([*lines, ""]).encode("utf-16"))
     return path
+
+
+def pictures(
+    folder: Path, each: int = 10, side: tuple[int, int] = (12, 10), seed: int = 3
+) -> tuple[Path, dict[str, np.ndarray]]:
+    """Circles, lines and squares in colours: ``shapes/KIND/NUMBER.png``, and their pixels."""
+    from PIL import Image
+
+    rng = np.random.default_rng(seed)
+    height, width = side
+    rows, columns = np.mgrid[:height, :width]
+    root, found = folder / "shapes", {}
+    for kind in ("circles", "lines", "squares"):
+        (root / kind).mkdir(parents=True)
+        for number in range(each):
+            y, x = rng.integers(3, height - 3), rng.integers(3, width - 3)
+            mask = {
+                "circles": np.abs(np.hypot(rows - y, columns - x) - 3) < 0.7,
+                "lines": np.abs(rows - y) < 1,
+                "squares": (np.abs(rows - y) < 3) & (np.abs(columns - x) < 3),
+            }[kind]
+            pixels = rng.integers(0, 60, (height, width, 3)).astype(np.uint8)
+            pixels[mask] = rng.integers(180, 255, 3)
+            name = f"{kind}/{number:05d}.png"
+            Image.fromarray(pixels).save(root / name)
+            found[name] = pixels
+    return root, found

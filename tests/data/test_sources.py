@@ -19,6 +19,7 @@ from nodeflow.data import (
 )
 from nodeflow.data.errors import UnknownSource
 from nodeflow.errors import AttributeProblem
+from tests.data import own_data
 from tests.data.helpers import threefry
 
 EVERY = [
@@ -26,8 +27,19 @@ EVERY = [
     "spirals",
     "csv:resource:data/linear.csv",
     "npz:resource:mnist/mnist5k.npz",
+    "pictures:SHAPES",
     "text:resource:data/sentences.txt",
 ]
+
+
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory):
+    return own_data.pictures(tmp_path_factory.mktemp("shapes"))[0]
+
+
+@pytest.fixture(params=EVERY)
+def source(request, shapes) -> str:
+    return request.param.replace("SHAPES", str(shapes))
 
 
 def whole(dataset: Dataset, split: str, column: str) -> np.ndarray:
@@ -44,11 +56,11 @@ def test_sources_are_listed_with_files_last():
         "spirals",
         "csv:PATH",
         "npz:PATH",
+        "pictures:PATH",
         "text:PATH",
     ]
 
 
-@pytest.mark.parametrize("source", EVERY)
 def test_cheap_types_are_the_types_of_the_rows(source):
     dataset = open_dataset(source)
     assert dataset_columns(source) == dataset.columns
@@ -63,7 +75,6 @@ def test_cheap_types_are_the_types_of_the_rows(source):
     assert dataset.source == source and dataset.name and dataset.location
 
 
-@pytest.mark.parametrize("source", EVERY)
 def test_every_option_has_a_good_default_and_a_text(source):
     for option in source_options(source):
         assert option.doc.endswith(".") and not option.required

@@ -27,6 +27,7 @@ from nodeflow.data.source_options import (
 )
 from nodeflow.data.table import Table, read_table
 from nodeflow.data.table_schema import Schema, choose
+from nodeflow.data.table_survey import survey_table
 from nodeflow.engine.columns import Column
 from nodeflow.graph.declaration import Attr
 from nodeflow.graph.types import TensorType
@@ -256,4 +257,5 @@ SOURCE = Source(
     pin=pin,
     texts=texts,
     rows=rows,
+    survey=survey_table,
 )

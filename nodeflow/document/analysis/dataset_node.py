@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nodeflow.data import SOURCES, dataset_columns, parse_source, source_options
-from nodeflow.data.data_paths import resolve
+from nodeflow.data.source import Location
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import compact_json
 from nodeflow.errors import AttributeProblem, DataError, NodeflowError
@@ -101,8 +101,7 @@ def dataset_types(
     source = source_of(attrs)
     try:
         kind, path = parse_source(source)
-        file = resolve(path, base_dir) if kind.takes_path else None
-        stamp = None if file is None else (str(file), file.stat().st_mtime_ns)
+        stamp = kind.stamp_of(Location(path, base_dir))
         return _columns(source, compact_json(options_of(attrs)), base_dir, stamp)
     except AttributeProblem:
         raise

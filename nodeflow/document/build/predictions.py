@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,13 +16,12 @@ import numpy as np
 from nodeflow.data import Dataset, row_texts
 from nodeflow.document.analysis.dataset_node import options_of, source_of
 from nodeflow.document.build.task import Task
-from nodeflow.engine.columns import Column
 from nodeflow.engine.session import Session
 from nodeflow.errors import DataError, FetchError, SurfaceText
 from nodeflow.graph.graph import Node, Tensor
-from nodeflow.graph.types import numpy_dtype, shape_text
+from nodeflow.graph.types import shape_text
+from nodeflow.train.evaluate import EVALUATION_BATCH, rows_in_memory
 
-BATCH_ROWS, BATCH_BYTES = 1000, 1 << 26
 MOST_COLUMNS = 4096
 
 Cells = tuple[str, ...]
@@ -163,7 +162,7 @@ class Predictions:
         """
         columns = {t: b.dataset.split("all")[b.column] for t, b in self.bindings.items()}
         numbers = self.dataset.rows.get("all")
-        size = batch_rows(columns.values())
+        size = min(EVALUATION_BATCH, rows_in_memory(columns.values()))
         fetches = list(self.fetches.values())
         given = self.task.feeds(fetches, "all", rows=1)
         others = {t: v for t, v in given.items() if t not in columns}
@@ -206,15 +205,6 @@ class Predictions:
                 number += 1
         for text in texts:
             yield (*text, *nothing)
-
-
-def batch_rows(columns: Iterable[Column]) -> int:
-    """How many rows to compute at once, so that those of wide columns do not fill memory."""
-    row = sum(
-        math.prod(size or 1 for size in column.type.shape[1:]) * numpy_dtype(column.dtype).itemsize
-        for column in columns
-    )
-    return max(1, min(BATCH_ROWS, BATCH_BYTES // max(row, 1)))
 
 
 def _by_row(name: str, found: Tensor | Node) -> Tensor:

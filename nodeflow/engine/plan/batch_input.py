@@ -25,7 +25,7 @@ address of the order."""
 def gather_launch(column: Column, batch_size: int, target: int) -> KernelLaunch:
     """Fill the storage ``target``, (batch_size, *row), from a column.
 
-    The caller keeps ``column.array`` alive, which must be contiguous (`contiguous`).
+    The caller keeps ``column.array`` alive, which must be contiguous (`contiguous`) and not lazy.
     """
     width = math.prod(column.array.shape[1:])
     args = (StepAddress(), 0, 0, batch_size, width, column.array.ctypes.data, Pointer(target))
@@ -46,8 +46,8 @@ def gather_launch(column: Column, batch_size: int, target: int) -> KernelLaunch:
 
 
 def contiguous(column: Column) -> Column:
-    """The column itself, or one with a contiguous copy of its array."""
-    if column.array.flags.c_contiguous and column.array.flags.aligned:
+    """The column itself, or one with a contiguous copy of its array; lazy ones stay lazy."""
+    if column.lazy or (column.array.flags.c_contiguous and column.array.flags.aligned):
         return column
     array = np.ascontiguousarray(column.array)
     return Column(array, column.dtype, column.scale, column.depth)

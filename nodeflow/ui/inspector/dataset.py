@@ -63,7 +63,8 @@ class SourceEditor(Editor):
         self.file.setVisible(takes_path)
         if source is not None and takes_path:
             self.file.title = source.title
-            self.file.endings = (f".{source.ending}",) if source.ending else ()
+            endings = () if source.folder else source.endings
+            self.file.endings = tuple(f".{ending}" for ending in endings)
         self._doc.setText(source.doc if source else "")
 
     def _on_kind(self, _: int) -> None:

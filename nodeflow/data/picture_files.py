@@ -1,0 +1,315 @@
+"""Folders of pictures: which files there are, and reading them when they are needed.
+
+A listing holds names alone. Pixels are read for the rows of a batch, and those read first are kept
+up to a bound, so that a small folder is read once and a large one never fills memory.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+
+from nodeflow.data.errors import DataFormatError, DataNotFound
+
+ENDINGS = ("png", "jpg", "jpeg", "bmp", "gif", "webp", "tif", "tiff")
+SPLIT_FOLDERS = {
+    "train": "train", "training": "train", "test": "test", "testing": "test",
+    "validation": "validation", "valid": "validation", "val": "validation",
+}  # fmt: skip
+KEPT_BYTES = 1 << 28
+READERS = 4
+"""Threads that decode pictures; decoding lets other threads run."""
+MOST_SIDE = 64
+"""The longer side where no size is given and pictures are larger."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The pictures of a folder, in the order of their names.
+
+    Attributes:
+        files: names below the root, with ``/``.
+        classes: names of the folders that pictures lie in, sorted; empty without such folders.
+        labels: class number of each file, int64 (n,); empty without classes.
+        splits: split -> places among the files, where folders such as ``train`` and ``test`` say
+            so; else empty.
+    """
+
+    root: Path
+    files: tuple[str, ...]
+    classes: tuple[str, ...]
+    labels: np.ndarray
+    splits: dict[str, np.ndarray]
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def path(self, number: int) -> Path:
+        return self.root / self.files[number]
+
+
+def list_pictures(place: Path) -> Listing:
+    """The pictures of a folder with one folder for each class, a flat folder, or one picture.
+
+    Folders called train, validation and test (or short forms) may lie above those of the classes.
+
+    Raises:
+        DataNotFound: there is no picture.
+    """
+    if place.is_file():
+        return Listing(place.parent, (place.name,), (), np.zeros(0, np.int64), {})
+    top = _folders(place)
+    named = {name: SPLIT_FOLDERS[name.lower()] for name in top if name.lower() in SPLIT_FOLDERS}
+    if "train" in named.values() and len(named) == len(top):
+        groups = [(split, name) for name, split in named.items()]
+    else:
+        groups = [("", "")]
+    files: list[str] = []
+    owners: list[str] = []
+    splits: dict[str, list[int]] = {}
+    for split, name in groups:
+        for file, owner in _pictures(place, name):
+            splits.setdefault(split, []).append(len(files))
+            files.append(file)
+            owners.append(owner)
+    if not files:
+        endings = ", ".join(f".{ending}" for ending in ENDINGS)
+        raise DataNotFound(
+            f"there are no pictures in {place}", hint=f"Pictures end with {endings}."
+        )
+    classes = tuple(sorted(set(owners) - {""}))
+    numbers = {name: number for number, name in enumerate(classes)}
+    if "" in owners and classes:
+        first = files[owners.index("")]
+        raise DataFormatError(
+            f"{place / first} lies beside the folders of the classes",
+            hint="Move it into the folder of its class.",
+        )
+    labels = np.array([numbers[owner] for owner in owners] if classes else [], np.int64)
+    parts = {split: np.array(rows, np.int64) for split, rows in splits.items() if split}
+    order = [split for split in ("train", "validation", "test") if split in parts]
+    return Listing(place, tuple(files), classes, labels, {split: parts[split] for split in order})
+
+
+def _pictures(root: Path, below: str) -> Iterator[tuple[str, str]]:
+    """(name below the root, folder of its class or "") of each picture, sorted."""
+    start = root / below if below else root
+    prefix = f"{below}/" if below else ""
+    for name in sorted(_pictures_in(start)):
+        yield prefix + name, ""
+    for folder in _folders(start):
+        for place, folders, names in os.walk(start / folder):
+            folders[:] = sorted(name for name in folders if not _is_hidden(name))
+            inside = Path(place).relative_to(root).as_posix()
+            for name in sorted(name for name in names if _is_picture(name)):
+                yield f"{inside}/{name}", folder
+
+
+def _pictures_in(folder: Path) -> list[str]:
+    with os.scandir(folder) as entries:
+        return [e.name for e in entries if _is_picture(e.name) and e.is_file()]
+
+
+def _folders(folder: Path) -> list[str]:
+    with os.scandir(folder) as entries:
+        return sorted(e.name for e in entries if not _is_hidden(e.name) and e.is_dir())
+
+
+def _is_picture(name: str) -> bool:
+    return name.rpartition(".")[2].lower() in ENDINGS and not name.startswith(".")
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith((".", "__"))
+
+
+def folder_stamp(place: Path) -> tuple[str, int]:
+    """Changes when pictures are added to a folder or to those of its classes, or removed.
+
+    Folders inside are looked at every two seconds at most, since that takes time where there are
+    many.
+    """
+    changed = place.stat().st_mtime_ns
+    if not place.is_dir():
+        return str(place), changed
+    return str(place), hash((changed, _inside(place, changed, int(time.monotonic() / 2))))
+
+
+@lru_cache(maxsize=8)
+def _inside(place: Path, changed: int, moment: int) -> int:
+    stamps = []
+    for name in _folders(place):
+        stamps.append((place / name).stat().st_mtime_ns)
+        if name.lower() in SPLIT_FOLDERS:
+            stamps += [
+                (place / name / inner).stat().st_mtime_ns for inner in _folders(place / name)
+            ]
+    return hash(tuple(stamps))
+
+
+# ---- reading ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a picture becomes.
+
+    Attributes:
+        fit: how a picture of other proportions becomes the size: stretch, crop or pad.
+    """
+
+    height: int
+    width: int
+    rgb: bool
+    fit: str = "stretch"
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return self.height, self.width, 3 if self.rgb else 1
+
+
+def look_of(path: Path) -> tuple[int, int, bool]:
+    """Height, width and whether it has colours, from the header of a picture.
+
+    Raises:
+        DataFormatError: it is no picture.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            if image.getexif().get(0x0112, 1) >= 5:  # lies on its side
+                width, height = height, width
+            return height, width, image.mode not in ("1", "L", "LA", "I", "I;16", "F")
+    except Exception as error:
+        raise _broken(path, error) from error
+
+
+def read_pixels(path: Path, look: Look) -> np.ndarray:
+    """The pixels of a picture, uint8 (height, width, channels).
+
+    Transparent parts are white. Pictures are turned as their camera says.
+
+    Raises:
+        DataFormatError: it is no picture, or damaged.
+    """
+    from PIL import Image, ImageOps
+
+    size = (look.width, look.height)
+    mode = "RGB" if look.rgb else "L"
+    try:
+        with Image.open(path) as image:
+            image.draft(mode, (2 * look.width, 2 * look.height))  # JPEG decodes at a smaller size
+            turned = ImageOps.exif_transpose(image)
+            flat = _flat(turned, mode)
+            if flat.size != size:
+                way = Image.Resampling.BILINEAR
+                if look.fit == "crop":
+                    flat = ImageOps.fit(flat, size, way)
+                elif look.fit == "pad":
+                    flat = ImageOps.pad(flat, size, way)
+                else:
+                    flat = flat.resize(size, way)
+            return np.asarray(flat, np.uint8).reshape(look.shape)
+    except Exception as error:
+        raise _broken(path, error) from error
+
+
+def _flat(image, mode: str):  # type: ignore[no-untyped-def]
+    """The picture without transparency, 8 bits for each channel."""
+    from PIL import Image
+
+    if image.mode.startswith("I"):  # 16 bits
+        grey = np.asarray(image, np.float64)
+        image = Image.fromarray((grey / 257).clip(0, 255).astype(np.uint8))
+    if image.mode == mode:
+        return image
+    if image.mode in ("LA", "RGBA", "PA") or "transparency" in image.info:
+        clear = image.convert("RGBA")
+        ground = Image.new("RGBA", clear.size, "white")
+        image = Image.alpha_composite(ground, clear)
+    return image.convert(mode)
+
+
+def _broken(path: Path, error: Exception) -> DataFormatError:
+    reason = str(error)
+    if not isinstance(error, OSError) or "cannot identify" in reason or not reason:
+        reason = "no picture that can be read"
+    return DataFormatError(
+        f"{path} is damaged or no picture: {reason}",
+        hint="Replace it, or move it out of the folder.",
+    )
+
+
+class PictureReader:
+    """Reads pictures by their place in a listing, and keeps the first ones up to a bound.
+
+    Epochs come in random order, so what is read first is kept and nothing is put out: of a folder
+    twice as large as the bound, half of each epoch is in memory.
+    """
+
+    def __init__(self, listing: Listing, look: Look, kept_bytes: int = KEPT_BYTES) -> None:
+        self.listing = listing
+        self.look = look
+        size = int(np.prod(look.shape))
+        self._most = min(len(listing), kept_bytes // size)
+        self._kept = np.zeros((self._most, *look.shape), np.uint8)  # pages are taken when written
+        self._place = np.full(len(listing), -1, np.int64)
+        self._used = 0
+        self._lock = Lock()
+
+    def __call__(self, which: np.ndarray) -> np.ndarray:
+        """Pixels of some pictures, uint8 (n, height, width, channels).
+
+        Raises:
+            DataFormatError: one of them is damaged; names its file.
+        """
+        out = np.empty((len(which), *self.look.shape), np.uint8)
+        places = self._place[which]
+        here = places >= 0
+        out[here] = self._kept[places[here]]
+        gone = np.flatnonzero(~here)
+        for at, pixels in zip(gone.tolist(), self._read(which[gone].tolist()), strict=True):
+            out[at] = pixels
+            self._keep(int(which[at]), pixels)
+        return out
+
+    def _read(self, numbers: list[int]) -> Iterable[np.ndarray]:
+        paths = map(self.listing.path, numbers)
+        read = partial(read_pixels, look=self.look)
+        if len(numbers) < 2 * READERS:
+            return map(read, paths)
+        return _threads().map(read, paths, chunksize=8)
+
+    def _keep(self, number: int, pixels: np.ndarray) -> None:
+        with self._lock:
+            if self._used < self._most and self._place[number] < 0:
+                self._kept[self._used] = pixels
+                self._place[number] = self._used
+                self._used += 1
+
+    @property
+    def kept_bytes(self) -> int:
+        """Bytes of the pictures kept in memory."""
+        return self._used * int(np.prod(self.look.shape))
+
+    def __reduce__(self) -> tuple:
+        return PictureReader, (self.listing, self.look)
+
+
+_pool: list[ThreadPoolExecutor] = []
+
+
+def _threads() -> ThreadPoolExecutor:
+    if not _pool:
+        _pool.append(ThreadPoolExecutor(READERS, thread_name_prefix="pictures"))
+    return _pool[0]

@@ -1,0 +1,268 @@
+"""A folder of pictures as a data set: one folder for each class."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nodeflow.data.dataset import Dataset
+from nodeflow.data.errors import DataFormatError
+from nodeflow.data.picture_files import (
+    MOST_SIDE,
+    Listing,
+    Look,
+    PictureReader,
+    folder_stamp,
+    list_pictures,
+    look_of,
+)
+from nodeflow.data.picture_survey import survey_pictures
+from nodeflow.data.source import Location, Source
+from nodeflow.data.source_options import SPLIT_KIND, SPLIT_OPTIONS, NameList, split_rows
+from nodeflow.engine.columns import Column, LazyColumn
+from nodeflow.errors import AttributeProblem
+from nodeflow.graph.declaration import Attr
+from nodeflow.graph.types import TensorType
+
+OPTIONS = (
+    Attr(
+        "size",
+        "ints",
+        None,
+        f"Height and width that pictures get, such as [28, 28]; none is the size of the first "
+        f"picture, with at most {MOST_SIDE} pixels a side.",
+        optional=True,
+    ),
+    Attr(
+        "color",
+        "choice",
+        "auto",
+        "Whether pictures are grey (1 channel) or have colours (3); auto: as the first picture.",
+        choices=("auto", "grey", "rgb"),
+    ),
+    Attr(
+        "fit",
+        "choice",
+        "stretch",
+        "How a picture of other proportions gets the size: stretch it, crop what is too much, or "
+        "pad with black.",
+        choices=("stretch", "crop", "pad"),
+    ),
+    Attr(
+        "layout",
+        "choice",
+        "image",
+        "Pictures (n, height, width, channels), or rows of pixels (n, height * width * channels).",
+        choices=("image", "row"),
+    ),
+    Attr(
+        "labels",
+        "choice",
+        "one_hot",
+        "One-hot float32 (n, classes), class numbers int64 (n), or none.",
+        choices=("one_hot", "class", "none"),
+    ),
+    NameList(
+        "classes",
+        "json",
+        None,
+        "Names of the classes in the order of their numbers; none is the folders, sorted.",
+    ),
+    SPLIT_KIND,
+    *SPLIT_OPTIONS,
+)
+
+
+def open_pictures(location: Location, **options: Any) -> Dataset:
+    """Columns ``images`` float32 from 0 to 1, read when needed, and ``labels``.
+
+    Raises:
+        DataNotFound: there is no such folder, or no picture in it.
+        DataFormatError: a picture is damaged, or lies in the folder of an unknown class.
+    """
+    place = location.place()
+    return _open(location.path, place, folder_stamp(place), json.dumps(options))
+
+
+def columns(location: Location, **options: Any) -> dict[str, TensorType]:
+    """Column types, from the folders and the header of the first picture."""
+    place = location.place()
+    listing = listed(place, folder_stamp(place))
+    look = _look(listing, options)
+    types = {"images": _image_type(look, options)}
+    classes = _classes(listing, options)
+    if _has_labels(listing, options):
+        one_hot = options["labels"] == "one_hot"
+        types["labels"] = (
+            TensorType("float32", (None, len(classes))) if one_hot else TensorType("int64", (None,))
+        )
+    return types
+
+
+def pin(location: Location, **options: Any) -> dict[str, Any]:
+    """The options with size, colours and classes written down."""
+    place = location.place()
+    listing = listed(place, folder_stamp(place))
+    look = _look(listing, options)
+    return {
+        **options,
+        "size": [look.height, look.width],
+        "color": "rgb" if look.rgb else "grey",
+        "classes": list(_classes(listing, options)) or None,
+    }
+
+
+def rows(location: Location, **options: Any) -> Dataset:
+    """All pictures in the order of their names, as the split ``all``, without labels."""
+    place = location.place()
+    listing = listed(place, folder_stamp(place))
+    every = np.arange(len(listing), dtype=np.int64)
+    return _dataset(location.path, listing, {**options, "labels": "none"}, {"all": every})
+
+
+def texts(location: Location, **options: Any) -> tuple[tuple[str, ...], Iterator[tuple[str, ...]]]:
+    """The name of each file and its folder."""
+    place = location.place()
+    listing = listed(place, folder_stamp(place))
+    if not len(listing.labels):
+        return ("file",), ((file,) for file in listing.files)
+    pairs = zip(listing.files, listing.labels.tolist(), strict=True)
+    return ("file", "class"), ((file, listing.classes[label]) for file, label in pairs)
+
+
+@lru_cache(maxsize=4)
+def listed(place: Path, stamp: Any) -> Listing:
+    return list_pictures(place)
+
+
+@lru_cache(maxsize=2)
+def _open(source: str, place: Path, stamp: Any, given: str) -> Dataset:
+    options = json.loads(given)
+    listing = listed(place, stamp)
+    labels = _labels(listing, options) if _has_labels(listing, options) else None
+    parts = listing.splits or split_rows(
+        len(listing),
+        options["splits"],
+        options["shuffle"],
+        options["seed"],
+        kind=options["split"],
+        classes=labels,
+    )
+    return _dataset(source, listing, options, parts, labels)
+
+
+def _dataset(
+    source: str,
+    listing: Listing,
+    options: dict[str, Any],
+    parts: dict[str, np.ndarray],
+    labels: np.ndarray | None = None,
+) -> Dataset:
+    look = _look(listing, options)
+    reader = PictureReader(listing, look)
+    row = look.shape
+    if options["layout"] == "row":
+        row = (int(np.prod(look.shape)),)
+    read = _Rows(reader) if options["layout"] == "row" else reader
+    images = LazyColumn(read, np.arange(len(listing)), row, scale=1 / 255)
+    splits: dict[str, dict[str, Column]] = {}
+    classes = _classes(listing, options)
+    for split, which in parts.items():
+        splits[split] = {"images": images.take(which)}
+        if labels is not None:
+            depth = len(classes) if options["labels"] == "one_hot" else None
+            splits[split]["labels"] = Column(labels[which], depth=depth)
+    return Dataset(
+        listing.root.name if len(listing) > 1 else listing.files[0],
+        f"pictures:{source}",
+        splits,
+        location=str(listing.root),
+        classes={"labels": classes} if classes and options["labels"] != "none" else {},
+        images={"images": (look.height, look.width)},
+        rows=parts,
+    )
+
+
+class _Rows:
+    """Reads pictures as rows of pixels."""
+
+    def __init__(self, reader: PictureReader) -> None:
+        self.reader = reader
+
+    def __call__(self, which: np.ndarray) -> np.ndarray:
+        return self.reader(which).reshape(len(which), -1)
+
+
+def _image_type(look: Look, options: dict[str, Any]) -> TensorType:
+    row = look.shape if options["layout"] == "image" else (int(np.prod(look.shape)),)
+    return TensorType("float32", (None, *row))
+
+
+@lru_cache(maxsize=64)
+def _header(path: Path, stamp: int) -> tuple[int, int, bool]:
+    return look_of(path)
+
+
+def _look(listing: Listing, options: dict[str, Any]) -> Look:
+    """What pictures become: as the options say, else as the first picture is."""
+    size, color = options["size"], options["color"]
+    if size is not None and (len(size) not in (1, 2) or not all(1 <= n <= 4096 for n in size)):
+        raise AttributeProblem(
+            f"size must be a height and a width from 1 to 4096, not {list(size)}", port="size"
+        )
+    if size is None or color == "auto":
+        first = listing.path(0)
+        height, width, rgb = _header(first, first.stat().st_mtime_ns)
+        share = min(1.0, MOST_SIDE / max(height, width))
+        size = size or (max(1, round(height * share)), max(1, round(width * share)))
+        rgb = rgb if color == "auto" else color == "rgb"
+    else:
+        rgb = color == "rgb"
+    return Look(size[0], size[-1], rgb, options["fit"])
+
+
+def _classes(listing: Listing, options: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(options["classes"] or listing.classes)
+
+
+def _has_labels(listing: Listing, options: dict[str, Any]) -> bool:
+    return bool(listing.classes) and options["labels"] != "none"
+
+
+def _labels(listing: Listing, options: dict[str, Any]) -> np.ndarray:
+    """Class numbers, int64 (n,); raises DataFormatError for the folder of an unknown class."""
+    classes = _classes(listing, options)
+    if classes == listing.classes:
+        return listing.labels
+    numbers = {name: number for number, name in enumerate(classes)}
+    for name in listing.classes:
+        if name not in numbers:
+            raise DataFormatError(
+                f"{listing.root}: the folder {name!r} is a class that is not known",
+                hint=f"Known are {', '.join(classes[:8])}{', …' if len(classes) > 8 else ''}.",
+            )
+    own = np.array([numbers[name] for name in listing.classes], np.int64)
+    return own[listing.labels]
+
+
+SOURCE = Source(
+    "pictures",
+    "Folder of pictures",
+    "Pictures in one folder for each class, read when they are needed.",
+    OPTIONS,
+    open_pictures,
+    columns,
+    takes_path=True,
+    more_endings=("png", "jpg", "jpeg", "bmp", "gif", "webp", "tif", "tiff"),
+    folder=True,
+    pin=pin,
+    rows=rows,
+    texts=texts,
+    survey=survey_pictures,
+    stamp=lambda location: folder_stamp(location.place()),
+)

@@ -14,9 +14,9 @@ import numpy as np
 
 from nodeflow.data.catalog import SOURCES, open_dataset, parse_source, source_at
 from nodeflow.data.errors import DataNotFound, UnknownSource
-from nodeflow.data.survey_types import ColumnSurvey, Guess, Survey
+from nodeflow.data.survey_types import ColumnSurvey, Guess, Survey, figures
 
-__all__ = ["ColumnSurvey", "Guess", "Survey", "dataset_statistics", "survey"]
+__all__ = ["ColumnSurvey", "Guess", "Survey", "dataset_statistics", "figures", "survey"]
 
 SAMPLED = 1000
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nodeflow.data.encoders import Encoder
-from nodeflow.data.survey_types import MOST_LISTED, ColumnSurvey, Survey, figures
+from nodeflow.data.survey_types import MOST_LISTED, ColumnSurvey, Guess, Survey, figures
 from nodeflow.data.table import Table, read_table, shortest
 from nodeflow.data.table_guess import guess_table
 
@@ -18,6 +18,9 @@ def survey_table(file: Path, limit: int | None) -> Survey:
     columns = tuple(survey_column(table, index) for index in range(len(table.names)))
     guess, classes = guess_table(table, columns)
     rows = len(table)
+    if rows == limit and "categories" in guess.options:  # there may be more
+        options = {name: value for name, value in guess.options.items() if name != "categories"}
+        guess = Guess(guess.task, options)
     return Survey(
         f"csv:{file}", file.name, "table", rows, columns, table.head, classes, guess,
         table.dialect.notice,

@@ -71,3 +71,11 @@ def test_statistics_are_those_of_the_training_split(tmp_path):
 def test_classes_have_no_statistics(tmp_path):
     (tmp_path / "flowers.csv").write_text(FLOWERS.replace("6.3,,", "6.3,3.3,"))
     assert list(dataset_statistics("csv:flowers.csv", None, tmp_path)) == ["features"]
+
+
+def test_categories_of_some_rows_are_not_taken_for_all(tmp_path):
+    (tmp_path / "data.csv").write_text("city,kind\n" + "Rome,a\nBern,b\n" * 5 + "Oslo,c\n")
+    assert set(survey(tmp_path / "data.csv").guess.options["categories"]) == {"city", "kind"}
+    some = survey(tmp_path / "data.csv", limit_rows=10)
+    assert some.rows == 10 and "categories" not in some.guess.options
+    assert open_dataset(some.source, **some.guess.options).classes["labels"] == ("a", "b", "c")

@@ -187,6 +187,22 @@ class AssignOrderError(RunError):
     """Two assigns to one variable run in no defined order."""
 
 
+class NonFiniteError(RunError):
+    """A loss or a variable is infinite or not a number, which ends a training.
+
+    Attributes:
+        step: after which step it was seen; 0 if it was in none.
+    """
+
+    def __init__(self, message: str, *, step: int = 0, **place: str | None) -> None:
+        super().__init__(message, **place)
+        self.step = step
+
+    def __reduce__(self) -> tuple:
+        make, (kind, message, state) = super().__reduce__()
+        return make, (kind, message, state), {"step": self.step}
+
+
 class Cancelled(RunError):
     """The user stopped the run."""
 

@@ -13,10 +13,10 @@ from nodeflow.cli.load import load_task, open_session
 from nodeflow.cli.output import duration, json_line, number, plural, value_text, write_trace
 from nodeflow.cli.progress import Progress
 from nodeflow.engine.session import Session
-from nodeflow.errors import said
+from nodeflow.errors import NonFiniteError, said
 from nodeflow.train.control import Control
 from nodeflow.train.doctor.checks import Doctor
-from nodeflow.train.events import Done, Epoch, Event, Hints, Started, Steps, as_json
+from nodeflow.train.events import Diverged, Done, Epoch, Event, Hints, Started, Steps, as_json
 from nodeflow.train.loop import explain, profile
 from nodeflow.train.loop import train as train_events
 from nodeflow.train.settings import TrainingSettings, declared
@@ -48,8 +48,15 @@ def train(arguments: argparse.Namespace, environment: Environment) -> int:
             write_trace(profile(session, training), arguments.profile, environment)
         report = _JsonReport(environment) if arguments.json else _TextReport(environment)
         doctor = Doctor(training, session.run)
-        for event in doctor.examined(train_events(session, training, control)):
-            report.show(event)
+        kept = 0
+        try:
+            for event in doctor.examined(train_events(session, training, control)):
+                report.show(event)
+                kept = event.kept_epoch if isinstance(event, Diverged) else kept
+        except NonFiniteError:
+            if arguments.save_weights and kept:  # an hour's work, up to where it went wrong
+                _save(arguments, environment, session)
+            raise
         if arguments.save_weights:
             _save(arguments, environment, session)
     return INTERRUPTED if control.stopped else DONE
@@ -121,6 +128,8 @@ class _TextReport:
             )
         elif isinstance(event, Hints):
             self._hint(event)
+        elif isinstance(event, Diverged):
+            self._progress.clear()
         elif isinstance(event, Done):
             self._progress.clear()
             for name, table in event.tables.items():

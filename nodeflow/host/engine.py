@@ -39,7 +39,7 @@ from nodeflow.ops.user import PLUGINS
 from nodeflow.train.control import Control
 from nodeflow.train.doctor.batch import Run
 from nodeflow.train.doctor.checks import Doctor
-from nodeflow.train.events import Done, Epoch, Event, Hit, Steps
+from nodeflow.train.events import Diverged, Done, Epoch, Event, Hit, Steps
 from nodeflow.train.loop import train
 from nodeflow.train.training import Training
 from nodeflow.train.weights import load_weights, save_weights
@@ -356,6 +356,11 @@ class Engine:
                 self._show_progress(last)  # so that nodes show the final values
                 self._show_views(last, every=True)
                 return event
+            if isinstance(event, Diverged):  # the variables are those of the last finite epoch
+                self._epochs_done = event.kept_epoch
+                self._progress.flush()
+                self._show_progress(last)
+                self._show_views(last, every=True)
             self._report(event)
             if isinstance(event, Epoch):
                 self._epochs_done = event.epoch

@@ -1,11 +1,13 @@
 """The events of a training: plain data, the same in Python, in the host's pipe and in the window.
 
-`train` yields Started, then Steps, Hit and Epoch as they happen, and Done at the end. The host
-pickles them as they are; `as_json` is what ``nodeflow train --json`` prints.
+`train` yields Started, then Steps, Hit and Epoch as they happen, and at the end Done, or Diverged
+before it raises. The host pickles them as they are; `as_json` is what ``nodeflow train --json``
+prints.
 """
 
 from __future__ import annotations
 
+import math  # noqa: F401  for the examples
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -107,6 +109,38 @@ class Done:
 
 
 @dataclass(frozen=True)
+class Diverged:
+    """The end of a training whose loss or weights are not finite any more.
+
+    It is the last event; then `train` raises a NonFiniteError that says the same.
+
+    Attributes:
+        step, epoch: after which step it was seen; counted as in `Steps` and `Epoch`.
+        node: the loss, or the variable that is not finite.
+        value: of the loss, or of one element of the variable.
+        kept_epoch: the epoch whose weights the variables have again; ``kept`` says it in words.
+        fixes: what may help; each has the text of a button and edits.
+    """
+
+    step: int
+    epoch: int
+    node: str
+    value: float
+    kept_epoch: int
+    kept: str
+    fixes: tuple[Hint, ...] = ()
+
+    @property
+    def what(self) -> str:
+        """What is not finite, and when.
+
+        >>> Diverged(57, 3, "loss", math.inf, 2, "those of epoch 2").what
+        'inf at step 57, in epoch 3'
+        """
+        return f"{self.value:g} at step {self.step}, in epoch {self.epoch}"
+
+
+@dataclass(frozen=True)
 class Hints:
     """All that the training doctor finds at this point; earlier hints that are gone are left out.
     Only `doctor.checks.Doctor` yields them."""
@@ -114,7 +148,7 @@ class Hints:
     hints: tuple[Hint, ...]
 
 
-Event = Started | Steps | Hit | Epoch | Hints | Done
+Event = Started | Steps | Hit | Epoch | Hints | Diverged | Done
 
 
 def as_json(event: Event) -> dict[str, Any] | None:
@@ -127,6 +161,15 @@ def as_json(event: Event) -> dict[str, Any] | None:
             "metrics": {**event.metrics, **event.tables},
             "steps": event.steps,
             "seconds": round(event.seconds, 4),
+        }
+    if isinstance(event, Diverged):
+        return {
+            "event": "diverged",
+            "step": event.step,
+            "epoch": event.epoch,
+            "node": event.node,
+            "value": event.value,
+            "kept_epoch": event.kept_epoch,
         }
     if isinstance(event, Hints):
         return {"event": "hints", "hints": [_hint_json(hint) for hint in event.hints]}

@@ -23,6 +23,7 @@ from nodeflow.train.control import Control
 from nodeflow.train.early_stopping import Watch
 from nodeflow.train.evaluate import evaluate
 from nodeflow.train.events import Done, Epoch, Event, Hit, Started, Steps
+from nodeflow.train.finite import FiniteGuard, Found, diverged, error_of
 from nodeflow.train.training import Metric, Training
 from nodeflow.train.weight_averaging import Averages
 
@@ -43,6 +44,9 @@ def train(
     Raises:
         DataError: there is no data, or fewer rows than one batch.
         RunError: a step failed; the variables keep the values from before it.
+        NonFiniteError: the loss or a variable is not finite any more; the variables have the
+            values of the last epoch that was finite. It does not come if the setting
+            ``allow_nonfinite`` is on.
     """
     return _Loop(session, training, control or Control(), first_epoch).events()
 
@@ -82,6 +86,11 @@ class _Loop:
         self.best_measured: dict[str, np.ndarray] = {}
         self.averages = Averages(session, training.optimizer) if training.use_averages else None
         self.breakpoints = Breakpoints(training.breakpoints)
+        self.found: Found | None = None
+        before = first_epoch - 1
+        self.guard = (
+            None if training.allow_nonfinite else FiniteGuard(session.variables, training, before)
+        )
         stops_early = training.patience is not None
         self.watch = Watch(training, training.monitor) if stops_early else None
         for metric in training.measured():  # raises here for a missing split, not after an epoch
@@ -108,7 +117,8 @@ class _Loop:
         last = self.first_epoch - 1
         if self.watch:
             self.watch.start(self.first_epoch)
-        for epoch in range(self.first_epoch, self.first_epoch + training.epochs):
+        end = self.first_epoch + training.epochs
+        for epoch in range(self.first_epoch, end):
             stepper.start_epoch(self._order(epoch))
             total = 0.0
             for event in self._steps(stepper):
@@ -117,6 +127,13 @@ class _Loop:
                 yield event
             if self.control.stopped:
                 break
+            if self.guard and self.found is None:
+                self.found = self.guard.end_epoch(epoch, epoch == end - 1)
+            if self.guard and self.found:
+                step, kept = self.steps_before + self.steps, self.guard.restore()
+                event = diverged(self.found, step, epoch, kept, self.first_epoch)
+                yield event
+                raise error_of(event)
             last, loss = epoch, total / self.steps_per_epoch
             measured = self._measure(epoch, loss)
             metrics, tables = _parted(measured)
@@ -187,16 +204,23 @@ class _Loop:
                 return
             started = time.perf_counter()
             done, scalars = self._run(stepper, allowed)
-            self.seconds += time.perf_counter() - started
+            elapsed = time.perf_counter() - started
+            self.seconds += elapsed
             first = self.steps_before + self.steps + 1
+            if self.guard and (found := self.guard.look(scalars[:, 0], elapsed)):
+                self.found, done = found, found.count  # the steps after it are taken back
             self.steps += done
             left -= done
-            hit = self.breakpoints.hits(scalars[-1, 1:]) if done else ()
+            hit = self.breakpoints.hits(scalars[done - 1, 1:]) if done else ()
             if hit:
                 self.control.pause()
-            yield Steps(first, scalars[:, 0], self.seconds, self.session.tier)
+            yield Steps(first, scalars[:done, 0], self.seconds, self.session.tier)
             if hit:
                 yield Hit(first + done - 1, hit, self.breakpoints.reason(hit))
+                if self.found:
+                    self.control.allow(1)  # what is not finite can be looked at first
+            if self.found:
+                return
 
     def _run(self, stepper: Stepper, count: int) -> tuple[int, np.ndarray]:
         """As `Stepper.run`, but with breakpoints step by step, up to the first hit."""

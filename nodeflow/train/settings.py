@@ -104,6 +104,12 @@ class PlainSettings:
         "(the optimizer computes them if its average_decay is set).",
         option=True,
     )
+    allow_nonfinite: bool = setting(
+        False,
+        "Allow non-finite",
+        "Go on when the loss or a weight is infinite or not a number, instead of stopping.",
+        option=True,
+    )
     patience: int | None = setting(
         None,
         "Patience",

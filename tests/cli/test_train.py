@@ -218,3 +218,29 @@ def test_a_training_setting_has_an_option_that_sets_it(setting):
     arguments = parser.parse_args(["train", "a.flow", flag, *texts[setting.kind]])
     found = [parse_setting(text) for text in from_options(arguments)]
     assert found == [("training", setting.name, values[setting.kind])]
+
+
+def test_a_training_that_diverges_is_a_problem_with_the_step(nodeflow, tmp_path):
+    weights = tmp_path / "w.safetensors"
+    weights.write_bytes(b"kept")
+    rate = ("--set", "train.learning_rate=1e30")
+    result = nodeflow("train", LINEAR, *rate, "--save-weights", weights, "--json")
+    assert result.code == 1
+    assert [e["event"] for e in result.lines if e["event"] != "hints"] == ["diverged"]
+    assert result.lines[-1]["step"] >= 1 and result.lines[-1]["kept_epoch"] == 0
+    assert "--allow-nonfinite" in result.err and f"step {result.lines[-1]['step']}" in result.err
+    assert weights.read_bytes() == b"kept", "no epoch was finished"
+
+
+def test_what_was_learned_before_it_diverged_is_saved(nodeflow, tmp_path):
+    """A rate at which the weights grow a little with each step, until they are infinite."""
+    weights = tmp_path / "w.safetensors"
+    options = ("--set", "train.learning_rate=2.5", "--epochs", "400")
+    result = nodeflow("train", LINEAR, *options, "--save-weights", weights, "--json")
+    last = result.lines[-1]
+    assert result.code == 1 and last["event"] == "diverged" and last["kept_epoch"] > 0
+    assert all(np.isfinite(v).all() for v in load_weights(weights).values())
+    allowed = nodeflow("train", LINEAR, *options, "--allow-nonfinite", "--json")
+    assert allowed.code == 0 and allowed.lines[-1]["event"] == "done"
+    same = nodeflow("train", LINEAR, *options, "--set", "training.allow_nonfinite=true", "--json")
+    assert same.code == 0

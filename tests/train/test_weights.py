@@ -8,7 +8,7 @@ import struct
 import numpy as np
 import pytest
 
-from nodeflow.errors import FileProblem
+from nodeflow.errors import FileProblem, NonFiniteError
 from nodeflow.train.weights import load_weights, save_weights
 
 VARIABLES = {
@@ -62,3 +62,16 @@ def test_damaged_files_are_a_file_problem(tmp_path, content):
 def test_a_missing_file_is_a_file_problem(tmp_path):
     with pytest.raises(FileProblem, match="cannot read"):
         load_weights(tmp_path / "w.safetensors")
+
+
+def test_finite_weights_are_never_replaced_by_others(tmp_path):
+    path = tmp_path / "w.safetensors"
+    good = {"w": np.ones(3, "float32"), "mask": np.array([-np.inf])}
+    save_weights(path, good)
+    before = path.read_bytes()
+    with pytest.raises(NonFiniteError, match="w is not finite any more") as raised:
+        save_weights(path, {**good, "w": np.array([1, np.nan, 3], "float32")})
+    assert raised.value.node == "w" and path.read_bytes() == before
+    save_weights(tmp_path / "other.safetensors", {"w": np.array([np.inf])})
+    save_weights(path, {**good, "w": np.full(3, 7, "float32")})
+    assert load_weights(path)["w"].tolist() == [7, 7, 7]

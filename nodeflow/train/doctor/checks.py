@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 
 from nodeflow.errors import NodeflowError
 from nodeflow.train.doctor.batch import Run, check_batch
-from nodeflow.train.doctor.curves import Curves, check_curves, record
+from nodeflow.train.doctor.curves import Curves, check_curves, fixes, record
 from nodeflow.train.doctor.data import check_data
 from nodeflow.train.doctor.structure import check_structure
-from nodeflow.train.events import Done, Epoch, Event, Hints, Started, Steps
+from nodeflow.train.events import Diverged, Done, Epoch, Event, Hints, Started, Steps
 from nodeflow.train.hints import Hint
 from nodeflow.train.training import Training
 
@@ -36,10 +37,12 @@ class Doctor:
         """
         shown: tuple[Hint, ...] = ()
         for event in events:
-            if isinstance(event, Done):  # the last event stays the last
+            if isinstance(event, (Diverged, Done)):  # the last event stays the last
                 found = self._examine()
                 if found != shown:
                     yield Hints(found)
+            if isinstance(event, Diverged):
+                event = replace(event, fixes=tuple(fixes(self._training, self._lasting)))
             yield event
             if isinstance(event, Started):
                 self._curves.first_epoch = event.first_epoch

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,6 +17,7 @@ FEWEST_STEPS = 60
 FLAT, SLOW = 0.003, 0.05
 """Relative decrease of the loss since the beginning below which a training is flat or slow."""
 GROWN = 1.5
+CLIP_NORM = 1.0
 WORSE = 1.2
 
 
@@ -156,6 +157,23 @@ def rate_edit(training: Training, factor: float) -> tuple[str, tuple[Edit, ...]]
     value = float(f"{rate * factor:.6g}")
     edit = Edit("attribute", optimizer.name, "learning_rate", value)
     return f"Set the learning rate to {value:g}", (edit,)
+
+
+def fixes(training: Training, lasting: Iterable[Hint]) -> Iterator[Hint]:
+    """What may keep a training from diverging: a smaller rate, scaled inputs, clipped gradients.
+
+    Args:
+        lasting: what graph and data show.
+    """
+    text, edits = rate_edit(training, 0.1)
+    if edits:
+        yield Hint("diverging", "The learning rate is too large", "", fix=text, edits=edits)
+    yield from (hint for hint in lasting if hint.kind == "unscaled" and hint.edits)
+    attrs = training.optimizer.attrs
+    if "clip_norm" in attrs and attrs["clip_norm"] is None:
+        edit = Edit("attribute", training.optimizer.name, "clip_norm", CLIP_NORM)
+        text = f"Clip the gradients to a norm of {CLIP_NORM:g}"
+        yield Hint("diverging", "The gradients are too large", "", fix=text, edits=(edit,))
 
 
 def _wired(node: Node) -> Sequence[str]:

@@ -17,6 +17,7 @@ from nodeflow.document.edit import commands
 from nodeflow.document.model.problems import Problem
 from nodeflow.document.model.records import Change, NodeRecord
 from nodeflow.engine.feeds import feed_hint
+from nodeflow.errors import NonFiniteError
 from nodeflow.host import protocol as p
 from nodeflow.train.events import Event, Hit
 from nodeflow.ui.actions.action_set import ActionSet
@@ -429,7 +430,8 @@ class RunController(QObject):
             return
         self.states.end(set())
         self._problems.set_run_problems([problem])
-        self._tell(problem)
+        if error.kind != NonFiniteError.__name__:  # `Divergence` tells of it, with what may help
+            self._tell(problem)
 
     @Slot(object)
     def _on_training(self, event: Event) -> None:

@@ -454,6 +454,8 @@ class EngineLink(QObject):
             return
         if isinstance(message, events.Done):
             self.has_trained = True
+        if isinstance(message, events.Diverged) and message.kept_epoch:
+            self.has_trained = True
         self.training.emit(message)
 
     def _on_done(self, message: Any) -> None:

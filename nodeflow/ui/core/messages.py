@@ -56,6 +56,7 @@ class Messages(QObject):
 
     Signals:
         status_text(text): for the status bar.
+        choices_offered(pairs): fixes and their texts, for the message that was just shown.
         message_shown(text, level, fix, fix_text): for the bar over the canvas; ``level`` is
             ``info``, ``warning`` or ``error``, ``fix`` the id of an action or ``node:PATH``.
         message_retracted(fix): the message that offers this fix is no longer true.
@@ -64,11 +65,22 @@ class Messages(QObject):
 
     status_text = Signal(str)
     message_shown = Signal(str, str, str, str)
+    choices_offered = Signal(object)
     message_retracted = Signal(str)
     dismissed = Signal()
 
     def show_status(self, text: str) -> None:
         self.status_text.emit(text)
 
-    def show(self, text: str, level: str = "info", fix: str = "", fix_text: str = "") -> None:
+    def show(
+        self,
+        text: str,
+        level: str = "info",
+        fix: str = "",
+        fix_text: str = "",
+        choices: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        """Show a message over the canvas, with one fix or with several ``choices`` of them."""
         self.message_shown.emit(text, level, fix, fix_text)
+        if choices:
+            self.choices_offered.emit(tuple(choices))

@@ -157,6 +157,7 @@ QLabel[role="strong"] {{ font-weight: 600; }}
 QLabel[role="error"] {{ color: {error}; font-size: {caption}px; }}
 QLabel[role="warning"] {{ color: {warning}; font-size: {caption}px; }}
 QLabel[role="mono"] {{ font-family: "{mono}"; font-size: {caption}px; }}
+QLabel[role="alarm"] {{ color: {error}; font-weight: 600; }}
 QLabel[role="figure"] {{ font-size: {display}px; font-weight: 500; }}
 QPlainTextEdit[role="mono"], QLineEdit[role="mono"] {{ font-family: "{mono}"; font-size: 12px; }}
 

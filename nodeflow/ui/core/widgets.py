@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QPainter, QPixmap, QResizeEvent
@@ -171,6 +171,11 @@ class InfoBar(QFrame):
         self._text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
         self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._button = button("", "primary", self._on_fix)
+        self.choices: dict[str, QPushButton] = {}
+        self._choices = QWidget()
+        self._flow = FlowLayout(gap=2)
+        self._choices.setLayout(self._flow)
+        self._choices.hide()
         self._close = QToolButton()
         self._close.setAccessibleName("Dismiss")
         self._close.setToolTip("Dismiss")
@@ -178,8 +183,8 @@ class InfoBar(QFrame):
         top = Qt.AlignmentFlag.AlignTop
         layout = row(gap=3)
         layout.setContentsMargins(SPACE[3], SPACE[2], SPACE[2], SPACE[2])
-        layout.addWidget(self._sign)
-        layout.addWidget(self._text, 1)
+        layout.addWidget(self._sign, 0, top)
+        layout.addLayout(column(self._text, self._choices), 1)
         layout.addWidget(self._button)
         layout.addWidget(self._close, 0, top)
         self.setLayout(layout)
@@ -205,6 +210,9 @@ class InfoBar(QFrame):
     ) -> None:
         """Show a message; ``level`` is ``info``, ``warning`` or ``error``."""
         self._fix = fix
+        clear(self._flow)
+        self.choices.clear()
+        self._choices.hide()
         self._text.setText(plain(text))
         self._button.setText(fix_text)
         self._button.setVisible(bool(fix))
@@ -213,6 +221,16 @@ class InfoBar(QFrame):
         self.show()
         self.place()
         self.raise_()
+
+    @Slot(object)
+    def offer(self, choices: Sequence[tuple[str, str]]) -> None:
+        """Add buttons under the message that is shown: ids of fixes, and their texts."""
+        for number, (fix, text) in enumerate(choices):
+            choice = button(text, "" if number else "primary", self._on_choice)
+            self.choices[fix] = choice
+            self._flow.addWidget(choice)
+        self._choices.show()
+        self.place()
 
     def dismiss(self) -> None:
         self.hide()
@@ -230,6 +248,9 @@ class InfoBar(QFrame):
             return
         wanted = self.fontMetrics().horizontalAdvance(self._text.text()) + 110
         wanted += self._button.sizeHint().width() + 16 if self._fix else 0
+        if self.choices:
+            buttons = sum(b.sizeHint().width() + SPACE[2] for b in self.choices.values())
+            wanted = max(wanted, buttons + 90)
         width = max(320, min(wanted, 720, parent.width() - 2 * SPACE[4]))
         height = max(self.heightForWidth(width), self.sizeHint().height() if width == wanted else 0)
         size = QSize(width, height)
@@ -241,6 +262,12 @@ class InfoBar(QFrame):
         role = {"info": "accent", "warning": "warning", "error": "error"}[level]
         self._sign.setPixmap(icon(name, self._theme, role).pixmap(18, 18))
         self._sign.setAccessibleName({"info": "Note"}.get(level, level.capitalize()))
+
+    def _on_choice(self) -> None:
+        chosen = self.sender()
+        fix = next(fix for fix, choice in self.choices.items() if choice is chosen)
+        self.dismiss()
+        self.acted.emit(fix)
 
     def _on_fix(self) -> None:
         fix = self._fix

@@ -26,13 +26,13 @@ from PySide6.QtWidgets import (
 
 from nodeflow.host import protocol as p
 from nodeflow.number_text import count, number
-from nodeflow.train.events import Done, Event, Started
+from nodeflow.train.events import Diverged, Done, Event, Started
 from nodeflow.ui.core.messages import in_window
 from nodeflow.ui.core.redraw_throttle import FASTEST_MS, RedrawThrottle
 from nodeflow.ui.core.settings import Settings
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.widgets import ElidedLabel, button, label
+from nodeflow.ui.core.widgets import ElidedLabel, button, label, restyle
 from nodeflow.ui.panels.panel import PanelContext, PanelSpec, Place
 from nodeflow.ui.panels.parts.early_stopping_toggle import EarlyStoppingToggle
 from nodeflow.ui.panels.parts.training_history import TrainingRecord, duration
@@ -218,7 +218,8 @@ class TrainingPanel(QWidget):
 
     def begin(self) -> None:
         """A training was requested."""
-        self.headline.setText("Starting…")
+        self.headline.setText("Preparing…")
+        restyle(self.headline, "role", "strong")
         self.preload()
 
     @Slot(object)
@@ -227,7 +228,7 @@ class TrainingPanel(QWidget):
         if isinstance(event, Started):
             self._on_started(event)
         self.record.take(event)
-        if isinstance(event, Done):
+        if isinstance(event, (Diverged, Done)):
             self.draw()
         elif not self._timer.isActive():
             self._timer.start()
@@ -296,7 +297,9 @@ class TrainingPanel(QWidget):
         self._timer.setInterval(self._throttle.pause_ms())
         self._draw_figures()
         if self.isVisible() and self.loss_plot is not None:
-            self.loss_plot.show_losses(self.record.losses, self.record.done is not None)
+            is_over = self.record.done is not None or self.record.diverged is not None
+            self.loss_plot.show_losses(self.record.losses, is_over)
+            self.loss_plot.mark(self.record.mark)
             last = self.record.first_epoch - 1 + self.record.epochs
             self.metric_plot.show_metrics(self.record.metrics, last)
             self._draw_metric_title()
@@ -332,7 +335,9 @@ class TrainingPanel(QWidget):
         if self._state == "paused":
             return "Paused"
         if self._state == "training":
-            return f"Training{f'  ·  {self.record.tier}' if self.record.tier else ''}"
+            return "Training" if self.record.has_stepped else "Preparing…"
+        if self.record.diverged is not None:
+            return f"Diverged at step {self.record.diverged.step}"
         if done is not None:
             word = "Stopped early" if done.reason else "Stopped" if done.stopped else "Done"
             return f"{word} after {duration(done.seconds)}"
@@ -340,7 +345,15 @@ class TrainingPanel(QWidget):
 
     def _draw_ending(self) -> None:
         """Show why the training ended, unless it simply ran all epochs."""
-        done = self.record.done if self._state not in ("training", "paused") else None
+        is_over = self._state not in ("training", "paused")
+        diverged = self.record.diverged if is_over else None
+        restyle(self.headline, "role", "strong" if diverged is None else "alarm")
+        if diverged is not None:
+            text = f"{diverged.node} is {diverged.value:g}. The weights are {diverged.kept}."
+            self.ending.setText(text)
+            self.ending.show()
+            return
+        done = self.record.done if is_over else None
         says_more = done is not None and bool(done.reason or done.best_epoch)
         text = done.ending if done is not None and says_more else ""
         self.ending.setText(f"{text[0].upper()}{text[1:]}." if text else "")

@@ -27,6 +27,7 @@ from nodeflow.ui.actions.specs import ACTIONS, ActionSpec
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.controllers.context_menu import ContextMenu
 from nodeflow.ui.controllers.data_actions import DataActions
+from nodeflow.ui.controllers.divergence import ADVICE, Divergence
 from nodeflow.ui.controllers.edit_actions import EditActions
 from nodeflow.ui.controllers.expand_actions import ExpandActions
 from nodeflow.ui.controllers.file_controller import FileController
@@ -184,6 +185,7 @@ class MainWindow(QMainWindow):
         )
         self.edits = EditActions(workspace, canvas, pages, actions)
         self.run = RunController(workspace, link, canvas, self.problem_list, messages, actions)
+        self.divergence = Divergence(workspace, link, messages)
         self.data_actions = DataActions(self.data, actions)
         self.view_watcher = ViewWatcher(workspace, link, canvas, actions)
         self.context_menu = ContextMenu(workspace, canvas, actions)
@@ -263,6 +265,7 @@ class MainWindow(QMainWindow):
         messages, status, actions, run = self.messages, self.status, self.actions_, self.run
         messages.status_text.connect(status.show_text)
         messages.message_shown.connect(self.info.show_message)
+        messages.choices_offered.connect(self.info.offer)
         messages.message_retracted.connect(self.info.retract)
         messages.dismissed.connect(self.info.dismiss)
         self.info.acted.connect(self._on_fix)
@@ -350,7 +353,7 @@ class MainWindow(QMainWindow):
     @Slot(str)
     def _show_engine(self, state: str) -> None:
         link = self.link
-        detail = link.tier if state in ("training", "paused") else ""
+        detail = ""
         if state == "idle" and link.threads:
             detail = f"{link.threads} thread{'' if link.threads == 1 else 's'}"
         self.status.show_engine(state, detail)
@@ -377,6 +380,8 @@ class MainWindow(QMainWindow):
     def _on_fix(self, fix: str) -> None:
         if fix.startswith("node:"):
             self.navigator.show_path(fix.removeprefix("node:"))
+        elif fix.startswith(ADVICE):
+            self.divergence.apply(fix)
         elif fix:
             self.actions_.trigger(fix)
 

@@ -68,12 +68,25 @@ class LossPlot(Plot):
         self._right, self._height = 0, (0.0, 0.0)
         self.raw = self.plot.plot([], [])
         self.smooth = self.plot.plot([], [])
+        options = {"position": 0.86, "movable": False, "rotateAxis": (1, 0)}
+        self.line = pg.InfiniteLine(angle=90, label="not finite", labelOpts=options)
+        self.line.hide()
+        self.plot.addItem(self.line, ignoreBounds=True)
         themes.follow(self.set_theme)
 
     def set_theme(self, theme: Theme) -> None:
         super().set_theme(theme)
         self.raw.setPen(self.pen("accent", 0.22, 1))
         self.smooth.setPen(self.pen("accent"))
+        self.line.setPen(self.pen("error", width=1.5))
+        self.line.label.setColor(theme.color("error"))
+        self.line.label.setFont(font(TYPE["caption"]))
+
+    def mark(self, step: int | None) -> None:
+        """Draw a line where the loss is not finite for the first time; None takes it away."""
+        self.line.setVisible(step is not None)
+        if step is not None:
+            self.line.setValue(step)
 
     def show_losses(self, losses: Losses, ended: bool = False) -> None:
         """Draw the losses.

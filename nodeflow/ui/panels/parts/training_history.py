@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from nodeflow.train.events import Done, Epoch, Event, Started, Steps
+from nodeflow.train.events import Diverged, Done, Epoch, Event, Started, Steps
 
 SPEED_SECONDS = 2.0
 """The window over which speed is averaged: steady enough to read, short enough to be current."""
@@ -118,14 +118,16 @@ class Losses:
         self.smooth_course.extend(self.smooth)
 
     def _smoothed(self, values: list[float]) -> list[float]:
-        """Exponential means, bias-corrected; values that are not finite are skipped."""
+        """Exponential means, bias-corrected, of finite values; the others leave gaps."""
         keep, result = self.smoothing, []
         mean, weight = self._mean, self._weight
         for value in values:
-            if math.isfinite(value):
-                mean = keep * mean + (1 - keep) * value
-                weight = keep * weight + (1 - keep)
-            result.append(mean / weight if weight else value)
+            if not math.isfinite(value):
+                result.append(value)
+                continue
+            mean = keep * mean + (1 - keep) * value
+            weight = keep * weight + (1 - keep)
+            result.append(mean / weight)
         self._mean, self._weight = mean, weight
         return result
 
@@ -145,7 +147,10 @@ class TrainingRecord:
     """The latest metrics that are tables."""
     epoch_losses: list[tuple[int, float]] = field(default_factory=list)
     done: Done | None = None
-    tier: str = ""
+    diverged: Diverged | None = None
+    mark: int | None = None
+    """Which of the losses, from 1, belongs to the first step that is not finite."""
+    has_stepped: bool = False
 
     def __post_init__(self) -> None:
         self.losses = Losses(self.smoothing)
@@ -163,6 +168,9 @@ class TrainingRecord:
             for name, value in event.metrics.items():
                 self.metrics.setdefault(name, []).append((event.epoch, value))
             self.tables |= event.tables
+        elif isinstance(event, Diverged):
+            self.diverged = event
+            self.mark = self.mark or self.losses.count
         elif isinstance(event, Done):
             self.done = event
             self.tables |= event.tables
@@ -173,13 +181,17 @@ class TrainingRecord:
         self.first_epoch = event.first_epoch
         self.epoch = event.first_epoch - 1
         self.last_step = (event.first_epoch - 1) * event.steps_per_epoch
-        self.done = None
+        self.done = self.diverged = self.mark = None
+        self.has_stepped = False
         self._marks = []
 
     def _steps(self, event: Steps, now: float) -> None:
+        bad = np.flatnonzero(~np.isfinite(event.losses))
+        if self.mark is None and len(bad):
+            self.mark = self.losses.count + int(bad[0]) + 1
         self.losses.extend(event.losses)
         self.last_step = event.last
-        self.tier = event.tier or self.tier
+        self.has_stepped = self.has_stepped or len(event.losses) > 0
         self._marks.append((now, self.losses.count))
         while len(self._marks) > 2 and now - self._marks[0][0] > SPEED_SECONDS:
             self._marks.pop(0)

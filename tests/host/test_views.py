@@ -126,7 +126,8 @@ def test_regions_say_why_there_are_none():
 
 
 def by_title(data: PlotData) -> dict:
-    return {series.title: series for series in data.series}
+    """Series by title, data with their split: ``y (train)``."""
+    return {f"{s.title} ({s.split})" if s.split else s.title: s for s in data.series}
 
 
 def test_a_prediction_of_one_input_is_a_curve_over_the_data():
@@ -181,7 +182,7 @@ def test_variables_stand_over_their_index():
 
 def test_points_of_two_columns_are_coloured_by_class():
     data, _ = compute(open_example("spirals"), "plot", "x")
-    train = by_title(data)["train"]
+    train = by_title(data)["x[1] (train)"]
     rows = open_dataset("spirals").split("train")
     np.testing.assert_array_equal(train.y, rows["points"].rows(slice(0, 400))[:, 1])
     np.testing.assert_array_equal(train.groups, rows["labels"].rows(slice(0, 400)).argmax(axis=1))

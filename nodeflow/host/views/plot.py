@@ -7,7 +7,7 @@ input is a curve, of several it stands against the labels; variables stand over 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -45,6 +45,7 @@ class Series:
         role: ``value`` for what is plotted, ``train`` and ``test`` for data beneath it.
         x, y: float64 (n,).
         groups: int16 (n,) classes of the points, or None.
+        split: where data come from.
     """
 
     title: str
@@ -53,6 +54,7 @@ class Series:
     x: np.ndarray
     y: np.ndarray
     groups: np.ndarray | None = None
+    split: str = ""
 
 
 @dataclass(frozen=True)
@@ -174,10 +176,7 @@ def _over_rows(
     style = style or ("line" if is_curve else "scatter")
     series: list[Series] = []
     if labels is not None and not against_labels and chosen is not None:
-        series += [
-            replace(s, title=f"{labels.name} ({s.title})" if s.title else labels.name)
-            for s in _data_series(parts)
-        ]
+        series += _data_series(labels.name, parts)
     if is_curve:
         assert chosen is not None
         series += _curve(source, tensor, chosen, parts)
@@ -351,20 +350,17 @@ def _class_names(bindings: dict[Tensor, Binding]) -> tuple[str, ...]:
     return () if labels is None else labels.names
 
 
-def _data_series(parts: Sequence[_Part]) -> list[Series]:
+def _data_series(name: str, parts: Sequence[_Part]) -> list[Series]:
     """The data beneath a prediction."""
-    several = len(parts) > 1
     return [
-        Series(
-            part.split if several else "",
-            "scatter",
-            "train" if part.split == "train" else "test",
-            part.x,
-            part.labels,
-        )
+        Series(name, "scatter", _role(part), part.x, part.labels, None, part.split)
         for part in parts
         if part.labels is not None
     ]
+
+
+def _role(part: _Part) -> str:
+    return "train" if part.split == "train" else "test"
 
 
 def _curve(
@@ -391,12 +387,13 @@ def _value_series(tensor: Tensor, parts: Sequence[_Part], style: str, apart: boo
         grouped = width == 2
         return [
             Series(
-                part.split,
+                tensor.name if width == 1 else _option(tensor, column, width),
                 "scatter",
-                "train" if part.split == "train" else "test",
+                _role(part),
                 part.x,
                 part.value[:, column],
                 part.groups if grouped else None,
+                part.split,
             )
             for part in parts
         ]

@@ -13,6 +13,7 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from nodeflow.document.analysis.node_flags import view_of
 from nodeflow.document.analysis.paths import scoped_name
 from nodeflow.document.edit.set_flags import set_view
+from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Change, Json, NodeRecord
 from nodeflow.host.protocol import ViewSpec, ViewValue
 from nodeflow.ui.actions.action_set import ActionSet
@@ -88,6 +89,11 @@ class ViewWatcher(QObject):
         if specs != self._asked:
             self._asked = specs
             self._soon.start()
+
+    @property
+    def document(self) -> Document:
+        """The graph whose nodes show views."""
+        return self._workspace.document
 
     def pinned(self) -> dict[str, dict[str, Json]]:
         """The views of the shown graph's nodes, by id."""

@@ -1,4 +1,4 @@
-"""The viewer: the whole value of the selected node, as numbers, pictures or a histogram.
+"""The viewer: the whole value of the selected node, as numbers, pictures, a histogram or a view.
 
 While it is visible it requests a tensor from the engine when the selection or the value changes, a
 few times per second at most, one request at a time.
@@ -9,10 +9,10 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
-from PySide6.QtCore import Qt, QTimer, Slot
-from PySide6.QtGui import QShowEvent
+from PySide6.QtCore import QEvent, Qt, QTimer, Slot
 from PySide6.QtWidgets import (
     QButtonGroup,
+    QDockWidget,
     QGridLayout,
     QHBoxLayout,
     QStackedWidget,
@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 
 from nodeflow.host import protocol as p
 from nodeflow.number_text import count
+from nodeflow.ui.controllers.view_watcher import ViewWatcher
 from nodeflow.ui.core.engine_link import EngineLink
 from nodeflow.ui.core.messages import sentence
 from nodeflow.ui.core.theme import SPACE
@@ -32,7 +33,11 @@ from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.inspector.editors import QuietCombo
 from nodeflow.ui.panels.panel import PanelContext, PanelSpec, Place
 from nodeflow.ui.panels.parts import array_views
+from nodeflow.ui.panels.parts.node_views import NodeViews
+from nodeflow.ui.views.drawing import discover_views
 
+VIEWS = 3
+"""Index of the first tab with a view; the tabs before it show the value itself."""
 PAUSE_MS = 250
 """At most so often is a whole tensor asked for."""
 PATIENCE = 20
@@ -53,6 +58,7 @@ class ViewerPanel(QWidget):
         workspace: Workspace,
         link: EngineLink,
         themes: ThemeManager,
+        views: ViewWatcher,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
@@ -61,13 +67,20 @@ class ViewerPanel(QWidget):
         self._asked: int | None = None
         self._waited = 0
         self._stale = False
+        self._is_front = True
         self.array: np.ndarray | None = None
         self._image_shape: tuple[int, int] | None = None
+        self._watcher = views
+        self.views = NodeViews(workspace, views, themes)
+        self._node = self._over = ""
+        self._chosen_tab = 0
+        """What the user chose last: it is shown again where it can be."""
         self._make(themes)
         self._timer = QTimer(self, singleShot=True, interval=PAUSE_MS)
         self._timer.timeout.connect(self._ask)
         workspace.selected.connect(self._on_selected)
         workspace.replaced.connect(self._on_replaced)
+        workspace.changed.connect(self._on_changed)
         link.tensor.connect(self._on_tensor)
         link.failed.connect(self._on_failed)
         self._on_selected(())
@@ -101,6 +114,7 @@ class ViewerPanel(QWidget):
             self._tabs.addButton(tab, index)
             head.addWidget(tab)
             self._pages.addWidget(page)
+        self._add_views(head)
         self._tabs.button(0).setChecked(True)
         self._tabs.idClicked.connect(self._on_tab)
         self._figures = QGridLayout()
@@ -131,6 +145,16 @@ class ViewerPanel(QWidget):
         layout.setContentsMargins(SPACE[3], SPACE[2], SPACE[3], SPACE[2])
         layout.addWidget(self._stack)
 
+    def _add_views(self, head: QHBoxLayout) -> None:
+        """One tab for each view, which share a page."""
+        for index, drawing in enumerate(discover_views().values(), VIEWS):
+            tab = QToolButton()
+            tab.setText(drawing.title)
+            tab.setCheckable(True)
+            self._tabs.addButton(tab, index)
+            head.addWidget(tab)
+        self._pages.addWidget(self.views.page)
+
     def follow(self, workspace: Workspace) -> None:
         """Show the selection of another workspace from now on."""
         if workspace is not self._workspace:
@@ -146,10 +170,26 @@ class ViewerPanel(QWidget):
         index = max(0, self.outputs.currentIndex())
         return self._names[index] if self._names else ""
 
-    def showEvent(self, event: QShowEvent) -> None:
-        super().showEvent(event)
-        if self._stale:
+    def event(self, event: QEvent) -> bool:
+        """Follow the dock: a tab behind another one counts as visible to Qt."""
+        dock = self.parentWidget()
+        if event.type() == QEvent.Type.ParentChange and isinstance(dock, QDockWidget):
+            dock.visibilityChanged.connect(self._on_front)
+        return super().event(event)
+
+    @Slot(bool)
+    def _on_front(self, is_front: bool) -> None:
+        self._is_front = is_front
+        if not is_front:
+            self.views.hide()
+        elif self._shows_view:
+            self._show_view()
+        elif self._stale:
             self._timer.start(0)
+
+    @property
+    def _is_seen(self) -> bool:
+        return self._is_front and self.isVisible()
 
     @Slot(object)
     def on_values_changed(self, names: tuple[str, ...]) -> None:
@@ -159,12 +199,12 @@ class ViewerPanel(QWidget):
 
     def _want(self) -> None:
         self._stale = True
-        if self.isVisible() and not self._timer.isActive():
+        if self._is_seen and not self._timer.isActive():
             self._timer.start(PAUSE_MS)
 
     @Slot()
     def _ask(self) -> None:
-        if not self.name or not self.isVisible():
+        if not self.name or not self._is_seen or self._shows_view:
             return
         if self._asked is not None and self._waited < PATIENCE:
             self._waited += 1
@@ -178,12 +218,14 @@ class ViewerPanel(QWidget):
     @Slot(object)
     def _on_selected(self, _: object) -> None:
         ids = self._workspace.selection
-        self._names = self._tensors(ids[0]) if len(ids) == 1 else []
+        self._node, self._names, self._over = self._target()
+        self.views.set_node(self._workspace, self._node, next(iter(self._names), ""), self._over)
         self.outputs.clear()
         self.outputs.addItems(self._names)
         self.outputs.setVisible(len(self._names) > 1)
         self.array = None
         if not self._names:
+            self.views.hide()
             self._say(
                 "Select a node to see its value."
                 if len(ids) != 1
@@ -191,10 +233,70 @@ class ViewerPanel(QWidget):
             )
             return
         self._asked = None
-        self._say(f"No value of {self.name} yet.")
         self._stale = True
-        if self.isVisible():
+        self._choose_tab()
+        if self._shows_view:
+            self._show_view()
+            return
+        self._say(f"No value of {self.name} yet.")
+        if self._is_seen:
             self._timer.start(0)
+
+    @property
+    def _shows_view(self) -> bool:
+        return self._tabs.checkedId() >= VIEWS and bool(self._names)
+
+    def _target(self) -> tuple[str, list[str], str]:
+        """The node to show, its tensors, and the tensor to plot it over.
+
+        The selected node, or the second of two; without one, the first that a view is drawn on.
+        """
+        ids, over = self._workspace.selection, ""
+        if not ids and self._workspace.document is self._watcher.document:
+            ids = tuple(self._watcher.pinned())[:1]
+        if len(ids) == 2:
+            over = next(iter(self._tensors(ids[0])), "")
+            ids = ids[1:] if over and self._tensors(ids[1]) else ids
+        node = ids[0] if len(ids) == 1 else ""
+        return node, self._tensors(node) if node else [], over if node else ""
+
+    @Slot()
+    def _on_changed(self) -> None:
+        """The document was edited: names and views may be others."""
+        if self._target() != (self._node, self._names, self._over):
+            self._on_selected(())
+
+    def _choose_tab(self) -> None:
+        """Enable the tabs of what the node has; show what is on it, else what was chosen last."""
+        kinds = list(discover_views())
+        for index, kind in enumerate(kinds, VIEWS):
+            reason = self.views.unfit(kind)
+            self._tabs.button(index).setEnabled(not reason)
+            self._tabs.button(index).setToolTip(reason)
+        wanted = self._chosen_tab
+        if self._over:
+            wanted = VIEWS + kinds.index("plot")
+        elif self.views.pinned in kinds:
+            wanted = VIEWS + kinds.index(self.views.pinned)
+        if wanted >= VIEWS and not self._tabs.button(wanted).isEnabled():
+            wanted = 0
+        if wanted != self._tabs.checkedId():
+            self._tabs.button(wanted).setChecked(True)
+            self._pages.setCurrentIndex(min(wanted, VIEWS))
+        if wanted < VIEWS:
+            self.views.hide()
+            self._side.show()
+
+    def _show_view(self) -> None:
+        """Show the view of the checked tab."""
+        drawing = list(discover_views().values())[self._tabs.checkedId() - VIEWS]
+        self.title.setText(self.name)
+        self.way.hide()
+        self._side.hide()
+        self._pages.setCurrentWidget(self.views.page)
+        self._stack.setCurrentIndex(1)
+        if self._is_seen:
+            self.views.show(drawing.id)
 
     @Slot()
     def _on_replaced(self) -> None:
@@ -204,7 +306,11 @@ class ViewerPanel(QWidget):
     def _on_output(self, _: int) -> None:
         self._stale = True
         self._asked = None
-        self._timer.start(0)
+        if self._shows_view:
+            self.views.set_node(self._workspace, self._node, self.name, self._over)
+            self._show_view()
+        else:
+            self._timer.start(0)
 
     def _tensors(self, node_id: str) -> list[str]:
         """Names of a node's outputs; a dataset's columns are bound, not computed."""
@@ -263,9 +369,17 @@ class ViewerPanel(QWidget):
 
     @Slot(int)
     def _on_tab(self, index: int) -> None:
+        self._chosen_tab = index
+        if self._shows_view:
+            self._show_view()
+            return
+        self.views.hide()
+        self._side.show()
         self._pages.setCurrentIndex(index)
         if self.array is not None:
             self._show_page()
+        if self._stale:
+            self._timer.start(0)
 
     def _show_page(self) -> None:
         """Fill the page that is seen."""
@@ -287,7 +401,7 @@ class ViewerPanel(QWidget):
 
 
 def _make(context: PanelContext) -> ViewerPanel:
-    panel = ViewerPanel(context.workspace, context.link, context.themes)
+    panel = ViewerPanel(context.workspace, context.link, context.themes, context.views)
     context.run.values_changed.connect(panel.on_values_changed)
     pages = context.pages
     pages.page_changed.connect(lambda: panel.follow(pages.shown_workspace))

@@ -82,11 +82,11 @@ def draw_axes(sheet: Sheet, chart: Chart, titles: tuple[str, str], titled: bool 
         return
     area, (left, right, bottom, top) = chart.area, chart.extent
     grid = sheet.theme.color("ink", 0.12)
-    for value, step in ticks(left, right, max(2, int(area.width() // 60))):
+    for value, step in ticks(left, right, max(3, int(area.width() // 48))):
         x = area.left() + (value - left) / (right - left) * area.width()
         sheet.line(np.array([[x, area.top()], [x, area.bottom()]]), grid, 1)
         sheet.text(x, area.bottom() + 13, tick_text(value, step), align="center")
-    for value, step in ticks(bottom, top, max(2, min(6, int(area.height() // 28)))):
+    for value, step in ticks(bottom, top, max(3, min(6, int(area.height() // 24)))):
         y = area.bottom() - (value - bottom) / (top - bottom) * area.height()
         sheet.line(np.array([[area.left(), y], [area.right(), y]]), grid, 1)
         sheet.text(area.left() - 5, y + 4, tick_text(value, step), align="right")

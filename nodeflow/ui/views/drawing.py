@@ -16,7 +16,7 @@ from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.model.document import Document
 from nodeflow.host.protocol import ViewValue
 from nodeflow.ui import views
-from nodeflow.ui.views.sheet import Sheet
+from nodeflow.ui.views.sheet import LINE, Sheet
 
 
 @dataclass(frozen=True)
@@ -118,6 +118,8 @@ def discover_views() -> Mapping[str, ViewDrawing]:
 def draw_shown(sheet: Sheet, rect: QRectF, shown: ShownView) -> None:
     """Draw a view, or why there is nothing to draw."""
     drawing, value = discover_views().get(shown.view), shown.value
+    if sheet.note:
+        sheet.text(rect.right() - 4, rect.top() + LINE / 2 + 4, sheet.note, align="right")
     if drawing is not None and value is not None and value.data is not None:
         drawing.draw(sheet, rect, value.data)
         return

@@ -151,24 +151,29 @@ def _color(theme: Theme, data: PlotData, series: Series, values: list[Series]) -
 
 
 def _entries(theme: Theme, data: PlotData, values: list[Series]) -> list:
-    entries = []
-    if data.names and any(s.groups is not None for s in data.series):
-        entries += [(name, class_color(theme, i), "dot") for i, name in enumerate(data.names)]
-    for series in data.series:
-        color = _color(theme, data, series, values)
+    """What the legend says: what is plotted, then classes and data."""
+    entries, ink = [], theme.color("ink_muted")
+    for series in values:
         mark = {"line": "line", "bars": "box"}.get(series.style, "dot")
-        if series.role == "test":
-            mark = "ring"
-        if series.groups is not None:
-            color = theme.color("ink_muted")
-        entries.append((series.title, color, mark))
-    last = [e for e in entries if e[2] in ("line", "box")]
-    return [*last, *(e for e in entries if e not in last)]
+        entries.append((series.title, _color(theme, data, series, values), mark))
+    if any(s.groups is not None for s in data.series):
+        entries += [(name, class_color(theme, i), "dot") for i, name in enumerate(data.names)]
+    for role, mark, suffix in (("train", "dot", ""), ("test", "ring", ", test")):
+        found = next((s for s in data.series if s.role == role), None)
+        if found is not None and found.groups is None:
+            entries.append((f"{found.title}{suffix}", class_color(theme, 0), mark))
+        elif found is not None:
+            entries.append((role, ink, mark))
+    return entries
+
+
+def _title(series: Series) -> str:
+    return f"{series.title} ({series.split})" if series.split else series.title
 
 
 def words(data: PlotData) -> str:
     """``prediction over x, 200 points; y (train), 80 points``."""
-    parts = [f"{s.title}, {len(s.x)} points" for s in data.series]
+    parts = [f"{_title(s)}, {len(s.x)} points" for s in data.series]
     return f"{data.axes[1]} over {data.axes[0]}: {'; '.join(parts)}"
 
 
@@ -197,7 +202,7 @@ def at(data: PlotData, rect: QRectF, point: QPointF) -> str:
         if far[index] < best:
             best = float(far[index])
             x, y = float(series.x[index]), float(series.y[index])
-            text = f"{series.title}: {data.axes[0]} {number(x)}, {number(y)}"
+            text = f"{_title(series)}: {data.axes[0]} {number(x)}, {number(y)}"
     return text
 
 

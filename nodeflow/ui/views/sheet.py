@@ -23,12 +23,14 @@ class Sheet:
     Attributes:
         as_path: text as outlines and dots as ellipses, for exported pictures.
         is_small: no text: it could not be read.
+        note: what stands at the top right, beside the legend.
     """
 
     painter: QPainter
     theme: Theme
     as_path: bool = False
     is_small: bool = False
+    note: str = ""
 
     # ---- text -----------------------------------------------------------------------------------
 
@@ -151,6 +153,9 @@ def legend(sheet: Sheet, rect: QRectF, entries: list[tuple[str, QColor, str]]) -
     if sheet.is_small:
         return rect.left()
     painter, theme = sheet.painter, sheet.theme
+    if sheet.note:
+        width = text_metrics.width(sheet.note, text_metrics.CAPTION) + 10
+        rect = rect.adjusted(0, 0, -width, 0)
     x, y = rect.left(), rect.top() + LINE / 2
     for index, (name, color, mark) in enumerate(entries):
         room = rect.right() - x - 14

@@ -297,11 +297,9 @@ def _draw_images(
 
 
 def _draw_view(painter: QPainter, rect: QRectF, shown: Any, theme: Theme, as_path: bool) -> None:
-    sheet = Sheet(painter, theme, as_path)
     step = "" if shown.step is None else _step(shown.step)
     area = rect.adjusted(8, 6, -8, -4)
-    draw_shown(sheet, area, shown)
-    sheet.text(area.right(), area.top() + LINE / 2 + 4, step, "ink_faint", "right")
+    draw_shown(Sheet(painter, theme, as_path, note=step), area, shown)
 
 
 _DRAWERS = {

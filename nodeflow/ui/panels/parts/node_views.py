@@ -1,0 +1,144 @@
+"""The views of the node that the Viewer shows: which it has, and what is chosen for them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from nodeflow.document.analysis.node_flags import view_of
+from nodeflow.document.edit.set_flags import set_view
+from nodeflow.host.protocol import ViewSpec, ViewValue
+from nodeflow.ui.controllers.view_watcher import ViewWatcher
+from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.panels.parts.view_page import ViewPage
+from nodeflow.ui.views.drawing import ShownView, discover_views
+
+
+class NodeViews(QObject):
+    """Fills a `ViewPage` with one view of one node.
+
+    What the user chooses is kept for the session; of a view that is on the node, in the document.
+
+    Signals:
+        changed: another view is on the node.
+    """
+
+    changed = Signal()
+
+    def __init__(self, workspace: Workspace, watcher: ViewWatcher, themes: ThemeManager) -> None:
+        super().__init__()
+        self.page = ViewPage(themes)
+        self._workspace, self._watcher = workspace, watcher
+        self._node, self._name, self._over, self._kind = "", "", "", ""
+        self._options: dict[tuple[str, str], dict[str, Any]] = {}
+        self._values: dict[ViewSpec, ViewValue] = {}
+        self.page.chosen.connect(self._on_chosen)
+        self.page.pin_toggled.connect(self._on_pin)
+        watcher.arrived.connect(self._on_view)
+        workspace.replaced.connect(self._on_replaced)
+        workspace.changed.connect(self._on_changed)
+
+    # ---- what there is --------------------------------------------------------------------------
+
+    def set_node(self, workspace: Workspace, node_id: str, name: str, over: str = "") -> None:
+        """Show views of this node of a graph.
+
+        Args:
+            name: of the tensor; nothing where there is none.
+            over: name of the tensor to plot over.
+        """
+        if (workspace, name, over) != (self._workspace, self._name, self._over):
+            self.page.reset()
+        self._workspace, self._node, self._name, self._over = workspace, node_id, name, over
+
+    def unfit(self, kind: str) -> str:
+        """Why the node has no view of a kind; nothing where it has one."""
+        if not self._name or self._node not in self._workspace.document.nodes:
+            return "Nothing to show for this node."
+        if self._over and kind != "plot":
+            return "Two nodes can only be plotted."
+        if self._over:
+            return ""
+        workspace, drawing = self._workspace, discover_views()[kind]
+        return drawing.fits(workspace.document, workspace.analysis, self._node)
+
+    @property
+    def pinned(self) -> str:
+        """The kind of view that is on the node, if there is one."""
+        record = self._workspace.document.nodes.get(self._node)
+        view = view_of(record) if record is not None else None
+        return "" if view is None else str(view["kind"])
+
+    # ---- showing --------------------------------------------------------------------------------
+
+    def show(self, kind: str) -> None:
+        """Show a view of the node from now on."""
+        if kind != self._kind:
+            self.page.reset()
+        self._kind = kind
+        spec = self._spec()
+        self._watcher.ask((spec,))
+        self.page.show_view(ShownView(kind, self._values.get(spec)))
+        self._show_pin()
+
+    def hide(self) -> None:
+        """Show nothing: what is not seen is not computed."""
+        self._kind = ""
+        self._watcher.ask(())
+
+    def _spec(self) -> ViewSpec:
+        record = self._workspace.document.nodes[self._node]
+        view = view_of(record)
+        is_first = self._name == self._workspace.full_name(record.name)
+        if view is not None and view["kind"] == self._kind and not self._over and is_first:
+            return self._watcher.spec(record, view)
+        options = dict(self._options.get((self._name, self._kind), {}))
+        if self._over:
+            options.setdefault("x", self._over)
+        return ViewSpec(self._kind, self._name, tuple(sorted(options.items())))
+
+    def _show_pin(self) -> None:
+        blocked = "" if not self._workspace.document.locked else "This is only to be looked at."
+        self.page.set_pin(self.pinned == self._kind, blocked)
+
+    @Slot(object)
+    def _on_view(self, message: ViewValue) -> None:
+        if self._kind and message.spec == self._spec_or_none():
+            self._values = {message.spec: message}
+            self.page.show_view(ShownView(self._kind, message))
+
+    def _spec_or_none(self) -> ViewSpec | None:
+        return self._spec() if self._node in self._workspace.document.nodes else None
+
+    # ---- choosing -------------------------------------------------------------------------------
+
+    @Slot(str, object)
+    def _on_chosen(self, option: str, value: Any) -> None:
+        spec = self._spec()
+        options = {**dict(spec.options), option: value}
+        if self.pinned == self._kind and not self._over:
+            self._watcher.show_on_node(self._node, self._kind, options)
+        else:
+            self._options[self._name, self._kind] = options
+        self.show(self._kind)
+
+    @Slot(bool)
+    def _on_pin(self, on: bool) -> None:
+        if on:
+            self._watcher.show_on_node(self._node, self._kind, dict(self._spec().options))
+        else:
+            self._options[self._name, self._kind] = dict(self._spec().options)
+            set_view(self._workspace.document, self._node, None)
+        self._show_pin()
+
+    @Slot()
+    def _on_replaced(self) -> None:
+        self._options.clear()
+        self._values.clear()
+
+    @Slot(object)
+    def _on_changed(self, _: object) -> None:
+        if self._kind and self._node in self._workspace.document.nodes:
+            self.show(self._kind)

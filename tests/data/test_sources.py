@@ -26,6 +26,7 @@ EVERY = [
     "mnist",
     "spirals",
     "csv:resource:data/linear.csv",
+    "npy:SHAPES.npy",
     "npz:resource:mnist/mnist5k.npz",
     "pictures:SHAPES",
     "text:resource:data/sentences.txt",
@@ -34,7 +35,9 @@ EVERY = [
 
 @pytest.fixture(scope="module")
 def shapes(tmp_path_factory):
-    return own_data.pictures(tmp_path_factory.mktemp("shapes"))[0]
+    folder = own_data.pictures(tmp_path_factory.mktemp("shapes"))[0]
+    np.save(f"{folder}.npy", np.arange(60, dtype=np.uint8).reshape(30, 2))
+    return folder
 
 
 @pytest.fixture(params=EVERY)
@@ -55,6 +58,7 @@ def test_sources_are_listed_with_files_last():
         "mnist",
         "spirals",
         "csv:PATH",
+        "npy:PATH",
         "npz:PATH",
         "pictures:PATH",
         "text:PATH",
@@ -91,7 +95,7 @@ def test_every_option_has_a_good_default_and_a_text(source):
         ("csv:", "Write csv:PATH"),
         ("mnist:here", "Write mnist"),
         ("my data.csv", "Did you mean csv:my data.csv"),
-        ("", "Use one of mnist, spirals, csv:PATH, npz:PATH"),
+        ("", "Use one of mnist, spirals, csv:PATH, npy:PATH"),
     ],
 )
 def test_unknown_sources_get_a_suggestion(source, message):

@@ -16,10 +16,12 @@ from typing import Any
 
 import numpy as np
 
+from nodeflow.data.array_survey import LABEL_NAMES, are_classes, is_picture, survey_arrays
 from nodeflow.data.dataset import Dataset
 from nodeflow.data.errors import DataFormatError
 from nodeflow.data.source import Location, Source
-from nodeflow.data.source_options import SPLIT_OPTIONS, ColumnNames, split_rows
+from nodeflow.data.source_options import SPLIT_KIND, SPLIT_OPTIONS, ColumnNames, split_rows
+from nodeflow.data.survey_types import Guess, Survey
 from nodeflow.engine.columns import Column
 from nodeflow.errors import suggest
 from nodeflow.graph.declaration import Attr
@@ -43,6 +45,14 @@ OPTIONS = (
         "The dtype of columns of float64: float32, or what is stored.",
         choices=("float32", "stored"),
     ),
+    Attr(
+        "vectors",
+        "choice",
+        "stored",
+        "What a list of numbers with a fraction becomes: a column (n, 1), or what is stored.",
+        choices=("stored", "column"),
+    ),
+    SPLIT_KIND,
     *SPLIT_OPTIONS,
 )
 
@@ -108,7 +118,14 @@ def _open(source: str, file: Path, stamp: tuple[int, int], items: tuple) -> Data
     if "" in splits:
         whole = splits.pop("")
         rows = len(next(iter(whole.values())))
-        parts = split_rows(rows, options["splits"], options["shuffle"], options["seed"])
+        parts = split_rows(
+            rows,
+            options["splits"],
+            options["shuffle"],
+            options["seed"],
+            kind=options["split"],
+            classes=next((c.array for c in whole.values() if c.depth is not None), None),
+        )
         for split, indices in parts.items():
             splits[split] = {name: column.take(indices) for name, column in whole.items()}
     if not splits:
@@ -118,6 +135,11 @@ def _open(source: str, file: Path, stamp: tuple[int, int], items: tuple) -> Data
         f"npz:{source}",
         splits,
         location=str(file),
+        classes={
+            name: tuple(map(str, range(column.depth)))
+            for name, column in next(iter(splits.values())).items()
+            if column.depth is not None
+        },
         images=_images(splits),
         rows=parts,
     )
@@ -211,6 +233,8 @@ def _column(
         return _labels(file, key, array, depth, options["labels"])
     if stored.name == "uint8" and array.ndim > 1 and options["scale"]:
         return Column(array, scale=1 / 255)
+    if array.ndim == 1 and stored.kind == "f" and options["vectors"] == "column":
+        array = array[:, None]
     if name == "float64" and options["floats"] == "float32":
         return Column(array.astype(np.float32))
     return Column(array, dtype=name)
@@ -245,6 +269,41 @@ def _images(splits: Mapping[str, Mapping[str, Column]]) -> dict[str, tuple[int, 
     return {n: (s[0], s[1]) for n, s in shapes.items() if len(s) == 2 and min(s) >= 8}
 
 
+def survey_npz(path: Path, limit: int | None = None) -> Survey:
+    """Look at the arrays of a file; those of a training split stand for all.
+
+    Raises:
+        DataFormatError: the file is damaged, or has no array with rows.
+    """
+    with _reading(path) as archive:
+        every = {key: archive[key] for key in archive.files}
+    arrays = {key: a for key, a in every.items() if a.ndim and len(a) and a.dtype.kind in "biuf"}
+    if not arrays:
+        raise DataFormatError(f"{path} has no array with rows of numbers")
+    groups = _groups(path, tuple(arrays), None)
+    stems = {stem: arrays[key] for stem, key in next(iter(groups.values())).items()}
+    label = next((name for name in LABEL_NAMES if name in stems), None) or next(
+        (name for name, array in stems.items() if are_classes(array)), None
+    )
+    most = max(len(array) for array in stems.values())
+    features = next((n for n, a in stems.items() if n != label and len(a) == most), label)
+    chosen = [stem for stem in (features, label) if stem is not None]
+    keys = [group[stem] for group in groups.values() for stem in dict.fromkeys(chosen)]
+    options: dict[str, Any] = {} if set(keys) == set(every) else {"arrays": keys}
+    classes: tuple[str, ...] = ()
+    task: Any = "regress"
+    if label is not None and stems[label].ndim == 1:
+        if are_classes(stems[label]) and stems[label].dtype.kind in "iu":
+            classes = tuple(map(str, range(int(stems[label].max()) + 1)))
+            task = "pictures" if features and is_picture(stems[features]) else "classify"
+            options |= {"labels": "one_hot"}
+            options |= {"split": "stratified"} if "" in groups else {}
+        elif stems[label].dtype.kind == "f":
+            options["vectors"] = "column"
+    guess = Guess(task, options)
+    return survey_arrays(f"npz:{path}", path.name, stems, guess, classes, limit)
+
+
 SOURCE = Source(
     "npz",
     "Numpy .npz file",
@@ -254,4 +313,5 @@ SOURCE = Source(
     columns,
     takes_path=True,
     ending="npz",
+    survey=survey_npz,
 )

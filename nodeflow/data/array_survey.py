@@ -1,0 +1,102 @@
+"""A first look at numpy arrays: shapes, distributions, and which one is learnt from which."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from nodeflow.data.survey_types import (
+    HEAD_ROWS,
+    MOST_LISTED,
+    ColumnSurvey,
+    Guess,
+    Kind,
+    Survey,
+    figures,
+)
+from nodeflow.data.table import shortest
+
+MOST_MEASURED = 1 << 20
+MOST_CLASSES = 100
+LEAST_SIDE = 8
+LABEL_NAMES = ("labels", "label", "y", "target", "targets", "classes", "class")
+"""Names that arrays of labels have, the likeliest first."""
+
+
+def survey_arrays(
+    source: str,
+    title: str,
+    arrays: Mapping[str, np.ndarray],
+    guess: Guess,
+    classes: tuple[str, ...] = (),
+    limit: int | None = None,
+) -> Survey:
+    """A survey of columns that are in memory or mapped into it."""
+    arrays = {name: array[:limit] for name, array in arrays.items()}
+    columns = tuple(survey_array(name, array) for name, array in arrays.items())
+    rows = max((len(array) for array in arrays.values()), default=0)
+    head = tuple(
+        tuple(_cell(array, row) for array in arrays.values()) for row in range(min(rows, HEAD_ROWS))
+    )
+    return Survey(source, title, "arrays", rows, columns, head, classes, guess)
+
+
+def survey_array(name: str, array: np.ndarray) -> ColumnSurvey:
+    """What one array holds, row by row; of a very large one, a part spread over it."""
+    size = int(np.prod(array.shape[1:], dtype=np.int64))
+    step = max(1, len(array) * size // MOST_MEASURED)
+    values = np.asarray(array[::step]).ravel()
+    if values.dtype.kind not in "biuf":
+        return ColumnSurvey(name, "text", distinct=len(np.unique(values)), shape=array.shape[1:])
+    values = values.astype(np.float64)
+    finite = values[np.isfinite(values)]
+    different, often = np.unique(finite, return_counts=True)
+    listed: tuple[tuple[str, int], ...] = ()
+    if array.ndim == 1 and array.dtype.kind in "biu" and len(different) <= MOST_LISTED:
+        order = np.argsort(-often, kind="stable")
+        listed = tuple((shortest(float(different[i])), int(often[i])) for i in order)
+    return ColumnSurvey(
+        name, _kind(array), int(np.isnan(values).sum()), len(different), **figures(finite),
+        categories=listed, shape=array.shape[1:],
+    )  # fmt: skip
+
+
+def is_picture(array: np.ndarray) -> bool:
+    """Whether rows are pictures: (h, w) or (h, w, channels), at least 8 pixels a side."""
+    row = array.shape[1:]
+    if len(row) == 3:
+        return row[2] in (1, 3, 4) and min(row[:2]) >= LEAST_SIDE
+    return len(row) == 2 and min(row) >= LEAST_SIDE
+
+
+def are_classes(values: np.ndarray) -> bool:
+    """Whether a list of numbers holds class numbers: few different whole ones, from 0 or 1."""
+    if values.ndim != 1 or values.dtype.kind not in "biuf" or not len(values):
+        return False
+    found = np.unique(values)
+    if not 2 <= len(found) <= MOST_CLASSES or len(values) < 3 * len(found):
+        return False
+    whole = np.all(found == np.floor(found))
+    return bool(whole and found[0] >= 0 and found[-1] < 2 * len(found))
+
+
+def _kind(array: np.ndarray) -> Kind:
+    if array.ndim == 1:
+        return "boolean" if array.dtype == bool else (
+            "integer" if array.dtype.kind in "iu" else "number"
+        )  # fmt: skip
+    return "picture" if is_picture(array) else "array"
+
+
+def _cell(array: np.ndarray, row: int) -> str:
+    """One row as the text of a cell."""
+    if row >= len(array):
+        return ""
+    value: Any = array[row]
+    if array.ndim == 1:
+        return shortest(float(value)) if array.dtype.kind in "iuf" else str(value)
+    if array.ndim == 2 and array.shape[1] <= 8 and array.dtype.kind in "biuf":
+        return ", ".join(f"{number:.6g}" for number in value.tolist())
+    return " × ".join(map(str, array.shape[1:]))

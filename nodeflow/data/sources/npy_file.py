@@ -1,0 +1,244 @@
+"""A numpy .npy file as a data set: one array, whose rows are features, pictures or numbers.
+
+The array is mapped into memory, so that of a large file only the rows of a batch are read.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nodeflow.data.array_survey import are_classes, is_picture, survey_arrays
+from nodeflow.data.dataset import Dataset
+from nodeflow.data.errors import DataFormatError
+from nodeflow.data.source import Location, Source
+from nodeflow.data.source_options import SPLIT_KIND, SPLIT_OPTIONS, split_rows
+from nodeflow.data.survey_types import Guess, Survey
+from nodeflow.engine.columns import Column, LazyColumn
+from nodeflow.graph.declaration import Attr
+from nodeflow.graph.types import TensorType
+
+OPTIONS = (
+    Attr(
+        "labels",
+        "choice",
+        "none",
+        "What the last column of a table of numbers is: labels float32 (n, 1), classes one-hot "
+        "float32 (n, classes) or as class numbers int64 (n), or a feature like the others.",
+        choices=("none", "number", "one_hot", "class"),
+    ),
+    Attr("scale", "bool", True, "Scale images of bytes (uint8 with 2 or more axes) to 0 to 1."),
+    SPLIT_KIND,
+    *SPLIT_OPTIONS,
+)
+LAZY_BYTES = 1 << 26
+"""Larger files are read batch by batch."""
+MOST_CLASSES = 4096
+
+
+class Rows:
+    """Reads rows of a mapped array as float32 or bytes; the last column may be left out."""
+
+    def __init__(self, path: Path, width: int | None) -> None:
+        self.path = path
+        self.width = width
+        self._array = mapped(path)
+
+    def __call__(self, which: np.ndarray) -> np.ndarray:
+        rows = self._array[which] if self.width is None else self._array[which, : self.width]
+        return rows if rows.dtype == np.uint8 else rows.astype(np.float32)
+
+    def __reduce__(self) -> tuple:
+        return Rows, (self.path, self.width)
+
+
+def mapped(path: Path) -> np.ndarray:
+    """The array of a file, mapped into memory.
+
+    Raises:
+        DataFormatError: the file is damaged, or holds no rows of numbers.
+    """
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise DataFormatError(
+            f"{path} cannot be read as .npy: {error}", hint="Write it with numpy.save."
+        ) from error
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf" or array.ndim == 0:
+        what = "a single value" if getattr(array, "ndim", 1) == 0 else "no array of numbers"
+        raise DataFormatError(f"{path} is {what}", hint="Save an array with a row for each sample.")
+    if not len(array):
+        raise DataFormatError(f"{path} has no rows")
+    return array
+
+
+def open_npy(location: Location, **options: Any) -> Dataset:
+    """Column ``features`` or ``images``, and ``labels`` where the last column is one.
+
+    Raises:
+        DataNotFound: there is no such file.
+        DataFormatError: it is damaged, or its last column cannot be labels.
+    """
+    file = location.file()
+    status = file.stat()
+    return _open(location.path, file, (status.st_mtime_ns, status.st_size), json.dumps(options))
+
+
+def columns(location: Location, **options: Any) -> dict[str, TensorType]:
+    """Column types, from the header; only classes are read, to count them."""
+    file = location.file()
+    array = mapped(file)
+    width = _width(file, array, options)
+    types = {_name(array): TensorType("float32", (None, *_row(array, width)))}
+    if width is None:
+        return types
+    if options["labels"] == "number":
+        return {**types, "labels": TensorType("float32", (None, 1))}
+    if options["labels"] == "class":
+        return {**types, "labels": TensorType("int64", (None,))}
+    depth = int(_labels(file, array).max()) + 1
+    return {**types, "labels": TensorType("float32", (None, depth))}
+
+
+def rows(location: Location, **options: Any) -> Dataset:
+    """All rows in the order of the file as the split ``all``, without labels."""
+    file = location.file()
+    array = mapped(file)
+    width = _width(file, array, options)
+    every = np.arange(len(array), dtype=np.int64)
+    column = _features(file, array, width, options)
+    return _dataset(location.path, file, array, {_name(array): column}, {"all": every})
+
+
+@lru_cache(maxsize=2)
+def _open(source: str, file: Path, stamp: Any, given: str) -> Dataset:
+    options = json.loads(given)
+    array = mapped(file)
+    width = _width(file, array, options)
+    made = {_name(array): _features(file, array, width, options)}
+    labels = None
+    if width is not None and options["labels"] == "number":
+        made["labels"] = Column(np.asarray(array[:, -1:], np.float32))
+    elif width is not None:
+        labels = _labels(file, array)
+        depth = int(labels.max()) + 1 if options["labels"] == "one_hot" else None
+        made["labels"] = Column(labels, depth=depth)
+    parts = split_rows(
+        len(array),
+        options["splits"],
+        options["shuffle"],
+        options["seed"],
+        kind=options["split"],
+        classes=labels,
+    )
+    return _dataset(source, file, array, made, parts, labels)
+
+
+def _dataset(
+    source: str,
+    file: Path,
+    array: np.ndarray,
+    made: dict[str, Column],
+    parts: dict[str, np.ndarray],
+    labels: np.ndarray | None = None,
+) -> Dataset:
+    classes = {}
+    if labels is not None:
+        classes["labels"] = tuple(map(str, range(int(labels.max()) + 1)))
+    images = {"images": (array.shape[1], array.shape[2])} if _name(array) == "images" else {}
+    return Dataset(
+        file.name,
+        f"npy:{source}",
+        {
+            split: {name: column.take(which) for name, column in made.items()}
+            for split, which in parts.items()
+        },
+        location=str(file),
+        classes=classes,
+        images=images,
+        rows=parts,
+    )
+
+
+def _name(array: np.ndarray) -> str:
+    return "images" if is_picture(array) else "features"
+
+
+def _row(array: np.ndarray, width: int | None) -> tuple[int, ...]:
+    return array.shape[1:] if width is None else (width,)
+
+
+def _width(file: Path, array: np.ndarray, options: dict[str, Any]) -> int | None:
+    """Number of features where the last column is the label, else None."""
+    if options["labels"] == "none":
+        return None
+    if array.ndim != 2 or array.shape[1] < 2:
+        raise DataFormatError(
+            f"{file}: labels need a table of two or more columns, not {array.shape}",
+            hint="Set labels to none.",
+        )
+    return array.shape[1] - 1
+
+
+def _features(file: Path, array: np.ndarray, width: int | None, options: dict[str, Any]) -> Column:
+    if array.ndim == 1:
+        return Column(np.asarray(array, np.float32)[:, None])
+    scale = 1 / 255 if array.dtype == np.uint8 and options["scale"] and width is None else None
+    if array.nbytes > LAZY_BYTES:
+        stored = "uint8" if array.dtype == np.uint8 else "float32"
+        every = np.arange(len(array))
+        return LazyColumn(Rows(file, width), every, _row(array, width), stored, "float32", scale)
+    part = np.asarray(array if width is None else array[:, :width])
+    if part.dtype != np.uint8:
+        part = part.astype(np.float32)
+    return Column(part, dtype="float32", scale=scale)
+
+
+def _labels(file: Path, array: np.ndarray) -> np.ndarray:
+    """The last column as class numbers, int64 (n,)."""
+    values = np.asarray(array[:, -1])
+    codes = values.astype(np.int64)
+    bad = (codes != values) | (codes < 0) | (codes >= MOST_CLASSES)
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise DataFormatError(
+            f"{file}, row {row}, last column: {values[row]} is no class number",
+            hint="Set labels to number or none.",
+        )
+    return codes
+
+
+def survey_npy(path: Path, limit: int | None = None) -> Survey:
+    """Look at the array of a file."""
+    array = mapped(path)
+    source = f"npy:{path}"
+    if is_picture(array) or array.ndim != 2 or array.shape[1] < 2:
+        task = "pictures" if is_picture(array) else "regress"
+        return survey_arrays(source, path.name, {_name(array): array}, Guess(task), limit=limit)
+    label = np.asarray(array[:, -1])
+    classes: tuple[str, ...] = ()
+    guess = Guess("regress", {"labels": "number"})
+    if are_classes(label):
+        classes = tuple(map(str, range(int(label.max()) + 1)))
+        guess = Guess("classify", {"labels": "one_hot", "split": "stratified"})
+        label = label.astype(np.int64)
+    parts = {"features": array[:, :-1], "labels": label}
+    return survey_arrays(source, path.name, parts, guess, classes, limit)
+
+
+SOURCE = Source(
+    "npy",
+    "Numpy .npy file",
+    "One NumPy array, whose last column may be the labels.",
+    OPTIONS,
+    open_npy,
+    columns,
+    takes_path=True,
+    ending="npy",
+    rows=rows,
+    survey=survey_npy,
+)

@@ -76,3 +76,8 @@ def test_unpack_keeps_what_was_learned(document: Document, evaluator: Evaluator)
     np.testing.assert_array_equal(evaluator.variables()["dense/bias"], BIAS)
     document.undo()
     np.testing.assert_array_equal(evaluator.variables()["dense/kernel"], KERNEL)
+
+
+def test_a_rename_keeps_what_was_learned(document: Document, evaluator: Evaluator) -> None:
+    commands.rename(document, dense_of(document), "hidden")
+    np.testing.assert_array_equal(evaluator.variables()["hidden/kernel"], KERNEL)

@@ -138,3 +138,62 @@ def test_a_double_click_shows_what_it_is_made_of_and_unpack_makes_it_nodes(
     assert shown(canvas, "hidden/add") == before
     document.undo()
     assert document.node_named("hidden").op == "layers/dense"
+
+
+# ---- dropped on a node ------------------------------------------------------------------------
+
+
+def drag(window, op_id: str, to) -> None:
+    """From the palette to a point of the canvas, by real mouse events."""
+    panel = window.panels["palette"]
+    index = panel._row_of(op_id)
+    panel.tree.expand(index.parent())
+    panel.tree.scrollTo(index)
+    viewport = panel.tree.viewport()
+    start = panel.tree.visualRect(index).center()
+    end = viewport.mapFromGlobal(window.canvas.mapToGlobal(to))
+    none = Qt.KeyboardModifier.NoModifier
+    QTest.mousePress(viewport, LEFT, none, start)
+    for part in range(1, 6):
+        QTest.mouseMove(viewport, start + (end - start) * part / 5)
+    QTest.mouseRelease(viewport, LEFT, none, end)
+
+
+def middle(window, node: str):
+    return window.canvas.viewport.node_rect(node).center().toPoint()
+
+
+def test_dropped_on_a_node_it_is_wired_to_it_and_stands_beside_it(window):
+    document = window.workspace.document
+    x = commands.add_node(document, "placeholder", (0, 0), "x", X)
+    window.canvas.viewport.center_on(x)
+    drag(window, "layers/dense", middle(window, x))
+    dense = document.node_named("dense")
+    assert document.wires[dense.id, "x"].source == x
+    rect = window.canvas.viewport.node_rect
+    assert not rect(dense.id).intersects(rect(x))
+    assert rect(dense.id).left() > rect(x).right()
+    assert window.canvas.selection.ids() == [dense.id]
+    document.undo()
+    assert list(document.nodes) == [x]
+
+
+def test_dropped_beside_a_node_it_is_not_wired(window):
+    document = window.workspace.document
+    x = commands.add_node(document, "placeholder", (0, 0), "x", X)
+    window.canvas.viewport.center_on(x)
+    rect = window.canvas.viewport.node_rect(x)
+    drag(
+        window, "layers/dense", (rect.bottomRight() + rect.bottomRight() - rect.center()).toPoint()
+    )
+    assert document.node_named("dense") is not None
+    assert not document.wires
+
+
+def test_dropped_on_a_node_that_it_cannot_take_it_is_only_placed(window):
+    document = window.workspace.document
+    flags = commands.add_node(document, "placeholder", (0, 0), "flags", {"dtype": "bool"})
+    window.canvas.viewport.center_on(flags)
+    drag(window, "layers/dense", middle(window, flags))
+    assert document.node_named("dense") is not None
+    assert not document.wires

@@ -15,6 +15,7 @@ from nodeflow.document.analysis.dataset_node import DATASET
 from nodeflow.document.analysis.declarations import declaration
 from nodeflow.document.analysis.plain_declaration import plain_declaration
 from nodeflow.document.analysis.port_names import FEED, input_names
+from nodeflow.document.analysis.training_settings import is_optimizer
 from nodeflow.document.analysis.wire_check import Verdict, check_type, check_wire
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.give_shape import GiveShape, shapes_for_wire
@@ -54,6 +55,7 @@ _TITLES = {
     "transpose": "Transpose",
     "expand_dims": "Expand dims, axis {axis}",
     "reshape": "Reshape to {shape}",
+    "reduce_mean": "Reduce mean",
 }
 
 
@@ -98,6 +100,9 @@ def _conversions(
         given = TensorType(cast, given.shape)
         if check_type(doc, analysis, given, target, wire.target_port) is None:
             return [*beside, Conversion(before, given)]
+    is_loss = is_optimizer(target.op) and wire.target_port == "loss"
+    if is_loss and (mean := to_scalar(given)) is not None:
+        return [replace(mean, steps=(*before, *mean.steps))]
     for candidates in (_candidates(given), _less_likely(given)):
         found: dict[TensorType, Conversion] = {}
         for op, attrs in candidates:
@@ -131,6 +136,12 @@ def _cast_beside(doc: Document, analysis: Analysis, wire: Wire, dtype: str) -> l
         made = TensorType(dtype, given.shape)
         found.append(Conversion((("cast", {"dtype": dtype}),), made, name))
     return found if len(found) == 1 else []
+
+
+def to_scalar(given: TensorType) -> Conversion | None:
+    """Returns the mean that makes one loss of a loss per row; None where that makes no sense."""
+    made = _applied("reduce_mean", {}, given) if given.is_float and given.shape else None
+    return None if made is None else Conversion((("reduce_mean", {}),), made)
 
 
 def advised(doc: Document, analysis: Analysis, wire: Wire, verdict: Verdict) -> Verdict:

@@ -20,10 +20,13 @@ from nodeflow.document.analysis.declarations import declarations
 from nodeflow.document.analysis.op_matching import accepts, gives, takes
 from nodeflow.document.analysis.port_names import FEED
 from nodeflow.document.analysis.ports import in_ports, out_ports
+from nodeflow.document.analysis.training_settings import is_optimizer
 from nodeflow.document.analysis.wire_check import check_wire
 from nodeflow.document.edit import commands, dataset_placeholders, insertables
 from nodeflow.document.edit.replace_op import fits_in_place, replace_op
 from nodeflow.document.edit.rewiring import insert_on_wire, insertion
+from nodeflow.document.edit.wiring_guess import first_output, takes_from, wire_new
+from nodeflow.document.layout.layered import COLUMN_GAP
 from nodeflow.document.model.records import Wire
 from nodeflow.graph.declaration import NodeDeclaration
 from nodeflow.graph.types import DTYPES
@@ -32,6 +35,7 @@ from nodeflow.ui.canvas.scene import card_data
 from nodeflow.ui.canvas.view.free_position import free_position
 from nodeflow.ui.canvas.view.graph_edits import InsertContext, ReplaceContext
 from nodeflow.ui.core.settings import Settings
+from nodeflow.ui.popups import op_settings
 from nodeflow.ui.popups.op_query import OpQuery, by_category, ranked
 from nodeflow.ui.popups.quick_pick import QuickPick, Row
 
@@ -62,6 +66,7 @@ class AddNodePopup(QuickPick):
         self._ops: list[NodeDeclaration] = []
         self._used: Counter[str] = Counter()
         self._accepted = frozenset(DTYPES)
+        self._given: dict[str, dict[str, Any]] = {}
         view.signals.search_requested.connect(self.search)
 
     def search(self, scene: QPointF, at: QPointF, context: Context | None) -> None:
@@ -75,7 +80,7 @@ class AddNodePopup(QuickPick):
         self._from = self._selected_output() if context is None else None
         self._used = Counter(record.op for record in self.view.document.nodes.values())
         self._used.update(self._settings.uses() if self._settings is not None else {})
-        hint = "Search what fits" if context else "Search ops;  in:bool  out:int64  filter"
+        hint = "Search what fits" if context else "Search ops; “dense 300 relu” sets it up"
         self.open(self._find_ops, self._add, title="Op to add", hint=hint, back=self.view)
 
     def place(self) -> None:
@@ -85,16 +90,13 @@ class AddNodePopup(QuickPick):
         self.move(rect.topLeft().toPoint())
 
     def _selected_output(self) -> WireContext | None:
-        """The first output of the one selected node."""
+        """The first output of the one selected node; of a dataset node its first placeholder's."""
         document, analysis = self.view.document, self.view.scene.analysis
         chosen = self.view.selection.nodes()
         if len(chosen) != 1:
             return None
-        ports = out_ports(document, document.nodes[chosen[0]], analysis)
-        if not ports or ports[0].kind != "tensor" or document.nodes[chosen[0]].op == DATASET:
-            return None
-        port = ports[0].name
-        return WireContext(chosen[0], port, "out", analysis.type_of(chosen[0], port))
+        source = first_output(document, analysis, chosen[0])
+        return None if source is None else WireContext(*source, "out", analysis.type_of(*source))
 
     def _offers(self) -> list[NodeDeclaration]:
         """Subgraphs and templates; a node's place can be taken by neither."""
@@ -148,9 +150,24 @@ class AddNodePopup(QuickPick):
         return bool(context and context.side == "out" and record and record.op == DATASET)
 
     def _find_ops(self, query: str) -> list[Row]:
+        def find(words: str) -> list[NodeDeclaration]:
+            return ranked(words, self._ops, self._used, self._fit)
+
+        found: list[tuple[NodeDeclaration, dict[str, Any]]] = [(op, {}) for op in find(query)]
+        replaces = isinstance(self.asked.context, ReplaceContext)
+        if not found and not replaces:
+            found = op_settings.split(query, find)
+        self._given = {op.id: given for op, given in found}
         return [
-            Row(op.title, op.summary, op.category, op, op=op.id, category=op.category)
-            for op in ranked(query, self._ops, self._used, self._fit)
+            Row(
+                op.title,
+                op_settings.words(given) or op.summary,
+                op.category,
+                op,
+                op=op.id,
+                category=op.category,
+            )
+            for op, given in found
         ]
 
     def note_for(self, query: str, found: bool) -> str:
@@ -179,6 +196,7 @@ class AddNodePopup(QuickPick):
 
     def _add(self, row: Row) -> None:
         op, context = row.data, self.asked.context
+        given = self._given.get(op.id, {})
         if self._settings is not None:
             self._settings.count_use(op.id)
         if context is None and self._from is not None and not self._alone:
@@ -187,14 +205,20 @@ class AddNodePopup(QuickPick):
             if isinstance(context, ReplaceContext):
                 replace_op(self.view.document, context.node, op)
             elif isinstance(context, InsertContext):
-                add_into_wire(self.view, op, self.asked.scene, context.wire)
+                add_into_wire(self.view, op, self.asked.scene, context.wire, given)
             else:
                 at, dropped = self.asked.scene, self.asked.context
                 assert dropped is None or isinstance(dropped, WireContext)
-                self.view.selection.select([add_and_wire(self.view, op, at, context, dropped)])
+                new = add_and_wire(self.view, op, at, context, dropped, given)
+                self.view.selection.select([new])
+                if context is not None and dropped is None:  # beside what it takes
+                    self.view.viewport.ensure_visible(new)
 
-    @staticmethod
-    def _would_take(op: NodeDeclaration, source: WireContext) -> bool:
+    def _would_take(self, op: NodeDeclaration, source: WireContext) -> bool:
+        if is_optimizer(op.id):
+            record = insertables.preview(self.view.document, op.id)
+            found = takes_from(self.view.document, self.view.scene.analysis, record, source.node)
+            return found is not None
         return bool(op.inputs) and (source.type is None or takes(op, source.type))
 
     def _key(self, event: QKeyEvent) -> bool:
@@ -209,35 +233,61 @@ def add_and_wire(
     at: QPointF,
     context: WireContext | None,
     dropped: WireContext | None = None,
+    attrs: dict[str, Any] | None = None,
 ) -> str:
     """Add a node at a scene point and wire the open end to it, as one undo step.
 
+    Without a dropped wire it goes right of the node that it is wired to.
+
     Args:
         dropped: the wire whose end is at the point, if one is.
+        attrs: settings that were typed behind its name.
     """
     document = view.document
-    corner = _corner(op, at, dropped)
+    beside = context is not None and dropped is None and context.node in document.nodes
+    corner = _right_of(view, context.node) if beside and context else _corner(op, at, dropped)
     with document.transaction(f"Add {insertables.display_name(op.id)}"):
-        node_id, *more = insertables.add(document, op.id, corner, _attrs(op, context))
+        node_id, *more = insertables.add(
+            document, op.id, corner, {**_attrs(op, context), **(attrs or {})}
+        )
         if more:
             return node_id
         commands.move(document, {node_id: free_position(view.scene, node_id)})
-        if context is not None and context.node in document.nodes:
+        known = context is not None and context.node in document.nodes
+        if known and context is not None and context.side == "out":
+            source = (context.node, context.port)
+            wire_new(document, view.scene.analysis, node_id, source)
+            if not document.wires_into(node_id):
+                _wire(view, node_id, context)
+        elif known and context is not None:
             _wire(view, node_id, context)
         else:
+            wire_new(document, view.scene.analysis, node_id)
             dataset_placeholders.complete(document, [node_id])
     return node_id
 
 
-def add_into_wire(view: CanvasView, op: NodeDeclaration, at: QPointF, wire: Wire) -> None:
+def add_into_wire(
+    view: CanvasView,
+    op: NodeDeclaration,
+    at: QPointF,
+    wire: Wire,
+    attrs: dict[str, Any] | None = None,
+) -> None:
     """Add a node at a scene point and put it into a wire, as one undo step."""
     document = view.document
     with document.transaction(f"Insert {insertables.display_name(op.id)}"):
-        node_id = insertables.add(document, op.id, _corner(op, at, None))[0]
+        node_id = insertables.add(document, op.id, _corner(op, at, None), attrs)[0]
         found = insertion(document, view.scene.analysis, document.nodes[node_id], wire)
         if found is not None:
             insert_on_wire(document, node_id, found)
     view.selection.select([node_id])
+
+
+def _right_of(view: CanvasView, node_id: str) -> tuple[float, float]:
+    """The corner of a card that stands right of another and takes its value."""
+    rect = view.scene.rect(view.scene.nodes.take(node_id))
+    return round((rect.right() + COLUMN_GAP) / 8) * 8, round(rect.top() / 8) * 8
 
 
 def _corner(op: NodeDeclaration, at: QPointF, context: WireContext | None) -> tuple[float, float]:

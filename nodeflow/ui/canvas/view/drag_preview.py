@@ -8,12 +8,14 @@ from PySide6.QtCore import QPoint, QPointF
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QWidget
 
-from nodeflow.document.edit import insertables
+from nodeflow.document.edit import commands, insertables
 from nodeflow.ui.canvas.gestures.insert_on_drop import InsertOnDrop
+from nodeflow.ui.canvas.gestures.wire_on_drop import WireOnDrop
 from nodeflow.ui.canvas.paint.card_painter import CardPainter
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.canvas.scene.selection import Selection
 from nodeflow.ui.canvas.scene.viewport import Viewport
+from nodeflow.ui.canvas.view.free_position import free_position
 from nodeflow.ui.canvas.view.graph_edits import GraphEdits
 from nodeflow.ui.core.theme import Theme
 
@@ -33,6 +35,7 @@ class DragPreview:
             self.card = replace(self.card, subtitle=kind, inputs=(), outputs=(), shows_value=False)
         self.grip = QPointF(self.card.width / 2, 20)
         self.drop = InsertOnDrop(scene, viewport, record)
+        self.onto = WireOnDrop(scene, viewport, record)
 
     @property
     def corner(self) -> QPointF:
@@ -43,11 +46,14 @@ class DragPreview:
         """Follow the pointer to a view point, and find the wire there."""
         self.at = at
         middle = self.corner + QPointF(self.card.width, self.card.height) / 2
-        self.drop.update(self._viewport.camera.to_scene(at), middle)
+        pointer = self._viewport.camera.to_scene(at)
+        self.drop.update(pointer, middle)
+        self.onto.update(pointer if self.drop.found is None else None)
 
     def paint(self, painter: QPainter, theme: Theme) -> None:
         scale = self._viewport.camera.scale
         self.drop.paint(painter, theme, self.card, self.corner)
+        self.onto.paint(painter, theme, self.card, self.corner)
         painter.save()
         painter.setOpacity(0.75)
         painter.translate(self.at - self.grip * scale)
@@ -89,10 +95,17 @@ class PaletteDrag:
         if preview is None or not self._canvas.rect().contains(preview.at.toPoint()):
             return None
         with self._scene.document.transaction(f"Add {insertables.display_name(preview.op_id)}"):
-            node = self._edits.add_node(preview.op_id, preview.corner)
-            if node is not None:
+            onto = preview.onto
+            corner = preview.corner if onto.source is None else onto.corner()
+            node = self._edits.add_node(preview.op_id, corner, source=onto.source)
+            if node is not None and onto.source is not None:
+                place = free_position(self._scene, node)
+                commands.move(self._scene.document, {node: place})
+            elif node is not None:
                 preview.drop.insert(node)
         self._selection.select([node] if node is not None else [])
+        if node is not None and preview.onto.source is not None:  # not where it was dropped
+            self._viewport.ensure_visible(node)
         return node
 
     def cancel(self) -> bool:

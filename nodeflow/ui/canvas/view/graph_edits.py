@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QWidget
 
 from nodeflow.document.analysis.passthrough import REROUTE
 from nodeflow.document.edit import commands, dataset_placeholders, insertables, rewiring, set_flags
+from nodeflow.document.edit.wiring_guess import wire_new
 from nodeflow.document.layout import align
 from nodeflow.document.model.records import Wire
 from nodeflow.ui.canvas.gestures.base import SMALLEST_FRAME, SNAP
@@ -55,13 +56,25 @@ class GraphEdits:
 
     # ---- nodes ------------------------------------------------------------------------------
 
-    def add_node(self, op_id: str, at: QPointF, attrs: dict[str, Any] | None = None) -> str | None:
-        """Add a node with its corner near a scene point, on the grid, and select it."""
+    def add_node(
+        self,
+        op_id: str,
+        at: QPointF,
+        attrs: dict[str, Any] | None = None,
+        source: tuple[str, str] | None = None,
+    ) -> str | None:
+        """Add a node with its corner near a scene point, on the grid, and select it.
+
+        Args:
+            source: an output (node id, port) that it is to take; what else is obvious is wired too.
+        """
         place = (round(at.x() / SNAP) * SNAP, round(at.y() / SNAP) * SNAP)
         with self._signals.reporting():
             document = self._scene.document
             with document.transaction(f"Add {insertables.display_name(op_id)}"):
                 new = insertables.add(document, op_id, place, attrs)
+                if len(new) == 1:
+                    wire_new(document, self._scene.analysis, new[0], source)
                 dataset_placeholders.complete(document, new)
             self._selection.select(new)
             self._canvas.setFocus()

@@ -1,0 +1,216 @@
+"""What a new node obviously takes: the value it was made for, the data's labels, the only loss.
+
+Nothing is guessed where there is a choice: of two candidates neither is wired.
+"""
+
+from __future__ import annotations
+
+from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.dataset_node import DATASET
+from nodeflow.document.analysis.declarations import declaration
+from nodeflow.document.analysis.passthrough import origin
+from nodeflow.document.analysis.paths import variables_of
+from nodeflow.document.analysis.port_names import FEED
+from nodeflow.document.analysis.ports import in_ports, out_ports
+from nodeflow.document.analysis.training_settings import is_optimizer
+from nodeflow.document.analysis.traversal import downstream
+from nodeflow.document.analysis.wire_check import check_type
+from nodeflow.document.edit import commands
+from nodeflow.document.edit.conversions import insert_conversion, to_scalar
+from nodeflow.document.layout.card_size import node_size
+from nodeflow.document.layout.layered import COLUMN_GAP
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.records import NodeRecord, Wire
+
+Source = tuple[str, str]
+"""An output port: (node id, port)."""
+LABELS = frozenset("class classes label labels target targets y y_true".split())
+SCORES = ("logits", "predictions")
+PLACEHOLDER = "placeholder"
+
+
+def wire_new(
+    doc: Document, analysis: Analysis, node_id: str, source: Source | None = None
+) -> list[str]:
+    """Wires a new node: `source` into the port that fits it best, and what else is obvious.
+
+    A loss or a metric takes the data's labels and the net's result where there is one of each; an
+    optimizer takes the only loss, through a mean if the loss is one number per row.
+
+    Args:
+        analysis: of the document before the node was added.
+
+    Returns:
+        The ids of nodes that were added in between.
+    """
+    record = doc.node(node_id)
+    op = declaration(record, doc)
+    if op is None:
+        return []
+    if is_optimizer(record.op):
+        found = source if source is not None else _only(_losses(doc, analysis))
+        return [] if found is None else _wire_loss(doc, analysis, node_id, found)
+    ports = [port.name for port in in_ports(doc, record)]
+    if source is not None:
+        port = main_port(doc, analysis, record, source)
+        if port is not None:
+            commands.connect(doc, *source, node_id, port)
+    if "labels" not in ports:
+        return []
+    for port in ports:
+        if (node_id, port) in doc.wires or port not in ("labels", *SCORES):
+            continue
+        candidates = _label_sources(doc) if port == "labels" else _results(doc, analysis)
+        taken = {wire.source for wire in doc.wires_into(node_id)}
+        fitting = [
+            found
+            for found in candidates
+            if found[0] not in taken and _fits(doc, analysis, doc.node(node_id), port, found)
+        ]
+        found = _only(fitting)
+        if found is not None:
+            commands.connect(doc, *found, node_id, port)
+    return []
+
+
+def main_port(doc: Document, analysis: Analysis, record: NodeRecord, source: Source) -> str | None:
+    """Returns the free in-port of a node that fits a value best; None if none takes it.
+
+    `record` need not be in the document yet. Scores go into the scores of a loss, labels into its
+    labels, whatever the order of its ports.
+    """
+    wired = {wire.target_port for wire in doc.wires_into(record.id)} if record.id else set()
+    names = [p.name for p in in_ports(doc, record) if p.kind == "tensor" and p.name not in wired]
+    if "labels" in names and not is_labels(doc, source[0]):
+        names.sort(key=lambda name: name == "labels")
+    given = analysis.type_of(*source)
+    for name in names:
+        if given is None or check_type(doc, analysis, given, record, name) is None:
+            return name
+    return None
+
+
+def takes_from(
+    doc: Document, analysis: Analysis, record: NodeRecord, node_id: str
+) -> Source | None:
+    """Returns the output of a node that a new node could take, None if there is none.
+
+    For a dataset node that is the placeholder of its first column.
+    """
+    source = first_output(doc, analysis, node_id)
+    if source is None:
+        return None
+    if is_optimizer(record.op):
+        given = analysis.type_of(*source)
+        return source if given is not None and given.is_float else None
+    return source if main_port(doc, analysis, record, source) is not None else None
+
+
+def first_output(doc: Document, analysis: Analysis, node_id: str) -> Source | None:
+    """Returns the first output with a value of a node; of a dataset node that of the placeholder
+    of its first column."""
+    record = doc.nodes[node_id]
+    if record.op == DATASET:
+        columns = [port.name for port in out_ports(doc, record, analysis)]
+        fed = {w.source_port: w.target for w in doc.wires_out_of(node_id) if w.target_port == FEED}
+        target = next((fed[name] for name in columns if name in fed), None)
+        return None if target is None else first_output(doc, analysis, target)
+    ports = out_ports(doc, record, analysis)
+    return (node_id, ports[0].name) if ports and ports[0].kind == "tensor" else None
+
+
+def is_labels(doc: Document, node_id: str) -> bool:
+    """Says whether a node is a placeholder for labels, by its column's name or its own."""
+    record = doc.nodes[node_id]
+    if record.op != PLACEHOLDER:
+        return False
+    wire = doc.wires.get((node_id, FEED))
+    found = None if wire is None else origin(doc, wire)
+    return (record.name if found is None else found.source_port).lower() in LABELS
+
+
+# ---- candidates ---------------------------------------------------------------------------------
+
+
+def _label_sources(doc: Document) -> list[Source]:
+    return [(i, "out") for i, r in doc.nodes.items() if r.op == PLACEHOLDER and is_labels(doc, i)]
+
+
+def _results(doc: Document, analysis: Analysis) -> list[Source]:
+    """What a net ends in: values that depend on trained variables and go nowhere but to losses and
+    metrics."""
+    after = downstream(doc, _of_kind(doc, "Loss"))
+    return [s for s in _learned(doc, analysis) if s[0] not in after and _is_end(doc, s[0])]
+
+
+def _losses(doc: Document, analysis: Analysis) -> list[Source]:
+    """Losses, or what is made of them, that go nowhere but to optimizers; else the only number
+    that depends on trained variables."""
+    ends = [
+        source
+        for source in _learned(doc, analysis)
+        if all(is_optimizer(doc.nodes[w.target].op) for w in doc.wires_out_of(source[0]))
+    ]
+    after = downstream(doc, _of_kind(doc, "Loss"))
+    measured = [source for source in ends if source[0] in after]
+    if measured:
+        return measured
+    return [s for s in ends if (t := analysis.type_of(*s)) is not None and t.shape == ()]
+
+
+def _learned(doc: Document, analysis: Analysis) -> list[Source]:
+    """The float outputs that depend on variables; what metrics give is none of them."""
+    nodes = doc.nodes.values()
+    variables = [r.id for r in nodes if r.op == "variable" or variables_of(r)]
+    measured = downstream(doc, _of_kind(doc, "Metric"))
+    found = []
+    for node_id in downstream(doc, variables) - measured:
+        if doc.nodes[node_id].op == "variable":
+            continue
+        source = first_output(doc, analysis, node_id)
+        given = None if source is None else analysis.type_of(*source)
+        if source is not None and given is not None and given.is_float:
+            found.append(source)
+    return found
+
+
+def _of_kind(doc: Document, category: str) -> list[str]:
+    return [i for i in doc.nodes if _kind(doc, i) == category]
+
+
+def _is_end(doc: Document, node_id: str) -> bool:
+    after = [wire.target for wire in doc.wires_out_of(node_id)]
+    return all(_kind(doc, i) in ("Loss", "Metric") for i in after)
+
+
+def _kind(doc: Document, node_id: str) -> str:
+    record = doc.nodes.get(node_id)
+    op = None if record is None else declaration(record, doc)
+    return "" if op is None else op.category
+
+
+def _only(found: list[Source]) -> Source | None:
+    return found[0] if len(found) == 1 else None
+
+
+def _fits(doc: Document, analysis: Analysis, record: NodeRecord, port: str, source: Source) -> bool:
+    given = analysis.type_of(*source)
+    return given is not None and check_type(doc, analysis, given, record, port) is None
+
+
+def _wire_loss(doc: Document, analysis: Analysis, node_id: str, source: Source) -> list[str]:
+    """Wires a loss into an optimizer; one number per row becomes their mean first."""
+    given = analysis.type_of(*source)
+    wire = Wire(*source, node_id, "loss")
+    if given is None or given.shape == ():
+        commands.connect(doc, *wire)
+        return []
+    mean = to_scalar(given)
+    if mean is None:
+        return []
+    record = doc.node(node_id)
+    made = insert_conversion(doc, mean, wire, record.pos)
+    width = node_size(doc, doc.node(made[-1]))[0]
+    x, y = record.pos
+    commands.move(doc, {node_id: (x + width + COLUMN_GAP, y)})
+    return made

@@ -1,0 +1,92 @@
+"""Settings typed behind an op's name in a search: `dense 300 relu`, `conv2d 16 3x3 padding=same`.
+
+Numbers go to the attributes that hold numbers, in their order; a word to the attribute that it is a
+choice of; `name=value` to any.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from nodeflow.document.model.records import plain
+from nodeflow.errors import NodeflowError
+from nodeflow.graph.declaration import Attr, NodeDeclaration
+from nodeflow.graph.types import DTYPES
+
+_SIZES = re.compile(r"\d+(?:[x×]\d+)*")
+_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?")
+
+
+def split(
+    text: str, find: Callable[[str], Iterable[NodeDeclaration]]
+) -> list[tuple[NodeDeclaration, dict[str, Any]]]:
+    """Returns the ops that the first words find and that take the others as settings, best first.
+
+    `find` ranks the ops for a query. The longest name that leaves settings which fit wins.
+    """
+    words = text.split()
+    for count in range(len(words) - 1, 0, -1):
+        found = []
+        for op in find(" ".join(words[:count])):
+            settings = read(op, words[count:])
+            if settings is not None:
+                found.append((op, settings))
+        if found:
+            return found
+    return []
+
+
+def read(op: NodeDeclaration, words: list[str]) -> dict[str, Any] | None:
+    """Returns the attributes that words give an op; None if one of them says nothing to it."""
+    free = [a for a in op.attrs if not a.hidden]
+    found: dict[str, Any] = {}
+    for word in words:
+        name, equals, text = word.partition("=")
+        attr = next((a for a in free if a.name == name), None) if equals else _holder(free, word)
+        if attr is None:
+            return None
+        try:
+            found[attr.name] = plain(attr.check(_value(attr, text if equals else word)))
+        except (NodeflowError, ValueError, SyntaxError, KeyError):
+            return None
+        free.remove(attr)
+    return found
+
+
+def _holder(free: list[Attr], word: str) -> Attr | None:
+    """The first attribute that a bare word can be a value of."""
+    if _NUMBER.fullmatch(word):
+        kinds = ("int", "float", "ints") if word.isdigit() else ("float",)
+    elif _SIZES.fullmatch(word):
+        kinds = ("ints",)
+    else:
+        return next((a for a in free if word.lower() in _choices(a)), None)
+    return next((a for a in free if a.kind in kinds), None)
+
+
+def _choices(attr: Attr) -> tuple[str, ...]:
+    return attr.choices or (DTYPES if attr.kind == "dtype" else ())
+
+
+def _value(attr: Attr, text: str) -> Any:
+    if attr.kind in ("ints", "shape"):
+        return [int(size) for size in re.split("[x×]", text)]
+    if attr.kind == "int":
+        return int(text)
+    if attr.kind == "float":
+        return float(text)
+    if attr.kind == "bool":
+        return {"true": True, "false": False}[text.lower()] if text else True
+    return text.lower() if _choices(attr) else ast.literal_eval(text)
+
+
+def words(settings: dict[str, Any]) -> str:
+    """Returns settings as a row shows them: `units 300, relu`."""
+    shown = []
+    for name, value in settings.items():
+        text = "×".join(map(str, value)) if isinstance(value, list) else str(value)
+        shown.append(text if isinstance(value, str) else f"{name.replace('_', ' ')} {text}")
+    return ", ".join(shown)

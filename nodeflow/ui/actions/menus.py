@@ -93,7 +93,17 @@ MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
     (
         "&Help",
         (
-            *("command_palette", "tutorial", SEPARATOR, "shortcuts", "keymap", "show_log"),
+            *(
+                "command_palette",
+                SEPARATOR,
+                "tutorial",
+                "tour_line",
+                "tour_digit",
+                SEPARATOR,
+                "shortcuts",
+                "keymap",
+                "show_log",
+            ),
             *(SEPARATOR, "about"),
         ),
     ),

@@ -423,6 +423,8 @@ ACTIONS: tuple[ActionSpec, ...] = (
     _a("restart_engine", "Restart the engine", "", "refresh-cw"),
     _a("fetch_data", "Download the full MNIST…", "", "download"),
     _a("tutorial", "Build a = (b + c) × (c + 2)", "", "lightbulb", "A first graph, step by step"),
+    _a("tour_line", "Train your first line", "", "chart-line", "A first training, step by step"),
+    _a("tour_digit", "Recognise your first digit", "", "pencil", "Train on digits, then draw one"),
     _a("new_op", "New op…", "", "file-plus", "Write an op of your own: a Python function"),
     _a("plugin_folder", "Open plugin folder", "", "folder-open", "Where ops of your own lie"),
     _a("choose_plugins", "Choose plugin folder…", "", "", "Load ops of your own from elsewhere"),

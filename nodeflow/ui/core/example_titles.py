@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from nodeflow.document.model.document import Document
@@ -13,7 +14,7 @@ EXAMPLES = {
     "linear_regression": ("Linear regression", "A line learns to lie among points"),
     "regression": ("Nonlinear regression", "A small network learns a curve"),
     "spirals": ("Two spirals", "A network separates what no line can"),
-    "mnist": ("Handwritten digits", "784-300-10 net: 98 % with all of MNIST, 95 % with the sample"),
+    "mnist": ("Handwritten digits", "95 % with the sample, 98 % with all of MNIST"),
     "mnist_adam": ("Handwritten digits, with Adam", "Softmax cross-entropy on logits, and Adam"),
     "mnist_cnn": ("Digits by convolution", "Look at the filters it learns: 99 %"),
     "lstm": ("Reading row by row", "An LSTM sees a digit as a sequence"),
@@ -21,6 +22,24 @@ EXAMPLES = {
     "word2vec": ("Word embeddings", "word2vec groups similar words"),
 }
 """Title and what to look at, in the order to learn from; others follow."""
+
+GROUPS = {
+    "First graphs": ("expression", "expression_array", "mandelbrot"),
+    "Fit and separate points": ("linear_regression", "regression", "spirals"),
+    "Read handwritten digits": ("mnist", "mnist_adam", "mnist_cnn", "lstm"),
+    "Find what is alike": ("autoencoder", "word2vec"),
+}
+"""The examples by purpose."""
+OTHERS = "More examples"
+
+
+def groups(paths: Iterable[Path]) -> dict[str, list[Path]]:
+    """Examples by purpose, in the order to learn from."""
+    found: dict[str, list[Path]] = {}
+    kinds = {name: group for group, names in GROUPS.items() for name in names}
+    for path in sorted(paths, key=example_order):
+        found.setdefault(kinds.get(path.stem, OTHERS), []).append(path)
+    return found
 
 
 def example_order(path: Path) -> tuple[int, str]:

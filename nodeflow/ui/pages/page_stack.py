@@ -52,7 +52,7 @@ class PageStack(QStackedWidget):
         self._canvas.setFocus()
 
     def show_welcome(self) -> None:
-        self.welcome.refresh()
+        self.welcome.refresh(bool(self._workspace.root.nodes))
         self._show(self.welcome)
 
     def show_expansion(self) -> None:

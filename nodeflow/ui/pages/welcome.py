@@ -1,14 +1,15 @@
 """The welcome page: a new graph, a recent file, or an example.
 
-Pictures of the examples are drawn one by one after the first paint, while nothing else waits, and
-kept for as long as the window lives.
+Pictures of the examples show their results; those whose graph is the result are drawn one by one
+after the first paint, while nothing else waits, and kept for as long as the window lives.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QRectF, QSize, QSizeF, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QImage,
     QKeyEvent,
@@ -18,19 +19,29 @@ from PySide6.QtGui import (
     QPaintEvent,
     QPixmap,
 )
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.errors import NodeflowError
-from nodeflow.resources import examples
-from nodeflow.ui.core.example_titles import describe, example_order, title_of
+from nodeflow.resources import MissingResource, examples, resource
+from nodeflow.ui.core.example_titles import describe, groups, title_of
 from nodeflow.ui.core.settings import Settings
 from nodeflow.ui.core.theme import SPACE, Theme, icon
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import ElidedLabel, FlowLayout, button, clear, label, logo
+from nodeflow.ui.popups.tours import TOURS
 
 CARD_WIDTH, PICTURE_HEIGHT = 276, 138
+TOUR_ICONS = {"tutorial": "lightbulb", "tour_line": "chart-line", "tour_digit": "pencil"}
 WIDEST = 2.6
 """A graph that is wider, in its heights, shows its beginning: all of it would be a thin line."""
 OVERSAMPLING = 4
@@ -113,7 +124,8 @@ class WelcomePage(QScrollArea):
     new_requested = Signal()
     open_requested = Signal()
     data_requested = Signal()
-    tutorial_requested = Signal()
+    back_requested = Signal()
+    tour_requested = Signal(str)
     example_chosen = Signal(object)
     file_chosen = Signal(object)
 
@@ -124,20 +136,33 @@ class WelcomePage(QScrollArea):
         self._settings, self._theme = settings, themes.theme
         self.setWidgetResizable(True)
         self.setObjectName("welcomeScroll")
+        self.tour_buttons: list[QPushButton] = []
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.cards: list[ExampleCard] = []
         self._waiting: list[ExampleCard] = []
         self._timer = QTimer(self, singleShot=True, interval=0)
         self._timer.timeout.connect(self._draw_next)
         self._filled = False
+        self._has_graph = False
         themes.changed.connect(self.set_theme)
 
-    def refresh(self) -> None:
-        """Fill the page, or look at the recent files again."""
+    def refresh(self, has_graph: bool = False) -> None:
+        """Fill the page, or look at the recent files again.
+
+        ``has_graph`` tells whether there is an open graph to go back to.
+        """
         if not self._filled:
             self._filled = True
             self._make()
         self._fill_recent()
+        self._has_graph = has_graph
+        self.back_button.setVisible(has_graph)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape and self._has_graph:
+            self.back_requested.emit()
+            return
+        super().keyPressEvent(event)
 
     def draw_pictures(self) -> None:
         """Begin to draw the pictures that are not there yet, one at a time."""
@@ -149,6 +174,7 @@ class WelcomePage(QScrollArea):
         if self._filled:
             self._make()
             self._fill_recent()
+            self.back_button.setVisible(self._has_graph)
             self.draw_pictures()
 
     # ---- making -----------------------------------------------------------------------------
@@ -161,8 +187,9 @@ class WelcomePage(QScrollArea):
         body.setSpacing(SPACE[5])
         body.addLayout(self._head())
         body.addLayout(self._begin())
-        body.addWidget(label("Examples", "title"))
-        body.addLayout(self._examples())
+        self.cards = []
+        for group, paths in groups(examples()).items():
+            body.addLayout(self._group(group, paths))
         body.addStretch(1)
         holder = QWidget()
         holder.setMaximumWidth(4 * (CARD_WIDTH + SPACE[4]))
@@ -179,7 +206,7 @@ class WelcomePage(QScrollArea):
     def _head(self) -> QHBoxLayout:
         sign = label()
         sign.setPixmap(logo(56))
-        sign.setAccessibleName("The sign of nodeflow")
+        sign.setAccessibleName("The nodeflow logo")
         texts = QVBoxLayout()
         texts.setSpacing(SPACE[1])
         texts.addWidget(label("nodeflow", "hero"))
@@ -187,8 +214,12 @@ class WelcomePage(QScrollArea):
         texts.addWidget(label(line, "muted"))
         layout = QHBoxLayout()
         layout.setSpacing(SPACE[4])
+        self.back_button = button(" Back to graph", "", self.back_requested.emit)
+        self.back_button.setIcon(icon("arrow-left", self._theme, "ink_muted", 16))
+        self.back_button.setMinimumHeight(36)
         layout.addWidget(sign)
         layout.addLayout(texts, 1)
+        layout.addWidget(self.back_button, 0, Qt.AlignmentFlag.AlignTop)
         return layout
 
     def _begin(self) -> QHBoxLayout:
@@ -196,12 +227,9 @@ class WelcomePage(QScrollArea):
         self.open_button = button("Open…", "", self.open_requested.emit)
         self.data_button = button("Your data…", "", self.data_requested.emit)
         self.data_button.setToolTip("Make a graph from a CSV, .npz or .npy file, or from pictures")
-        self.tutorial_button = button("Build a = (b + c) × (c + 2), step by step", "")
-        self.tutorial_button.clicked.connect(self.tutorial_requested)
-        self.tutorial_button.setIcon(icon("lightbulb", self._theme, "accent", 16))
         actions = QHBoxLayout()
         actions.setSpacing(SPACE[2])
-        for widget in (self.new_button, self.data_button, self.open_button, self.tutorial_button):
+        for widget in (self.new_button, self.data_button, self.open_button):
             widget.setMinimumHeight(36)
             actions.addWidget(widget)
         actions.addStretch(1)
@@ -210,20 +238,39 @@ class WelcomePage(QScrollArea):
         column = QVBoxLayout()
         column.setSpacing(SPACE[5])
         column.addLayout(actions)
+        column.addLayout(self._tours())
         column.addLayout(self._recent)
         row = QHBoxLayout()
         row.addLayout(column, 1)
         return row
 
-    def _examples(self) -> FlowLayout:
+    def _tours(self) -> QVBoxLayout:
+        row = FlowLayout(2)
+        self.tour_buttons = []
+        for tour in TOURS.values():
+            begin = button(f" {tour.title}", "", partial(self.tour_requested.emit, tour.id))
+            begin.setIcon(icon(TOUR_ICONS[tour.id], self._theme, "accent", 16))
+            begin.setMinimumHeight(32)
+            self.tour_buttons.append(begin)
+            row.addWidget(begin)
+        column = QVBoxLayout()
+        column.setSpacing(SPACE[2])
+        column.addWidget(label("Guided tours", "title"))
+        column.addLayout(row)
+        return column
+
+    def _group(self, title: str, paths: list[Path]) -> QVBoxLayout:
         grid = FlowLayout(4)
-        self.cards = []
-        for path in sorted(examples(), key=example_order):
+        for path in paths:
             card = ExampleCard(path, self._theme)
             card.chosen.connect(self.example_chosen)
             self.cards.append(card)
             grid.addWidget(card)
-        return grid
+        column = QVBoxLayout()
+        column.setSpacing(SPACE[2])
+        column.addWidget(label(title, "title"))
+        column.addLayout(grid)
+        return column
 
     def _fill_recent(self) -> None:
         clear(self._recent)
@@ -254,6 +301,11 @@ class WelcomePage(QScrollArea):
         if not self._waiting or not self.isVisible():
             return
         card = self._waiting.pop(0)
+        drawn = result_picture(card.path.stem, self.devicePixelRatioF())
+        if drawn is not None:
+            card.picture.show_pixmap(drawn)
+            self._timer.start(0)
+            return
         try:
             document = flow.load(card.path)
         except NodeflowError:  # the error is shown when the example is opened
@@ -263,6 +315,20 @@ class WelcomePage(QScrollArea):
             card.picture.show_pixmap(thumbnail(document, self._theme, self.devicePixelRatioF()))
         if self._waiting:
             self._timer.start(10)
+
+
+def result_picture(name: str, ratio: float) -> QPixmap | None:
+    """What an example computes or learns, drawn in advance (`tools/make_thumbnails.py`); None
+    where its graph is the result."""
+    try:
+        path = resource(f"thumbnails/{name}.png")
+    except MissingResource:
+        return None
+    size = QSizeF(CARD_WIDTH - 2, PICTURE_HEIGHT) * ratio
+    smooth = Qt.TransformationMode.SmoothTransformation
+    pixmap = QPixmap(str(path)).scaled(size.toSize(), mode=smooth)
+    pixmap.setDevicePixelRatio(ratio)
+    return pixmap
 
 
 def thumbnail(document: Document, theme: Theme, ratio: float) -> QPixmap:

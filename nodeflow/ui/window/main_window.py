@@ -20,6 +20,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QMainWindow, QMenu, QToolBar
 
 from nodeflow.document.io.embedded_graph import PICTURES
+from nodeflow.resources import example
 from nodeflow.ui.actions.action_set import ActionSet, build_menus, build_toolbar
 from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.actions.menus import DATA_CHOOSER
@@ -64,6 +65,7 @@ from nodeflow.ui.panels.panel import PanelContext, discover_panels
 from nodeflow.ui.popups import dialogs
 from nodeflow.ui.popups.add_node import AddNodePopup
 from nodeflow.ui.popups.quick_pick import QuickPick
+from nodeflow.ui.popups.tours import TOURS
 from nodeflow.ui.popups.tutorial import Tutorial
 from nodeflow.ui.window.data_chooser import DataChooser
 from nodeflow.ui.window.docking import Docking, room_on
@@ -169,7 +171,7 @@ class MainWindow(QMainWindow):
             {
                 "welcome": Binding(self._toggle_welcome),
                 "quit": Binding(self.close),
-                "tutorial": Binding(self.begin_tutorial),
+                **{tour: Binding(partial(self.begin_tour, tour)) for tour in TOURS},
                 "about": Binding(lambda: dialogs.AboutDialog(self).open()),
             }
         )
@@ -294,12 +296,16 @@ class MainWindow(QMainWindow):
         self.plugins.reloaded.connect(self._on_plugins)
         self._on_plugins(set())
         self.tutorial.finished.connect(status.show_text)
-        self.canvas.signals.tutorial_requested.connect(self.begin_tutorial)
+        self.tutorial.next_requested.connect(self.begin_tour)
+        self.canvas.signals.tutorial_requested.connect(self.begin_tour)
+        self.link.training.connect(self.tutorial.on_training)
+        self.data.changed.connect(lambda: self.tutorial.on_sketched(self.data.is_by_hand))
         welcome = self.pages.welcome
         welcome.new_requested.connect(self.files.new)
         welcome.open_requested.connect(self.files.open)
         welcome.data_requested.connect(self.own_data.begin)
-        welcome.tutorial_requested.connect(self.begin_tutorial)
+        welcome.tour_requested.connect(self.begin_tour)
+        welcome.back_requested.connect(self.pages.show_canvas)
         welcome.example_chosen.connect(self.files.open_example)
         welcome.file_chosen.connect(self.files.open_path)
         if errors is not None:
@@ -313,14 +319,20 @@ class MainWindow(QMainWindow):
         else:
             self.pages.show_welcome()
 
-    def begin_tutorial(self) -> None:
-        """Begin the first graph on an empty canvas."""
-        if self.workspace.root.nodes:
+    @Slot()
+    @Slot(str)
+    def begin_tour(self, tour_id: str = "tutorial") -> None:
+        """Begin a guided tour, on an empty canvas or with its example."""
+        tour = TOURS[tour_id]
+        if tour.example:
+            if not self.files.open_example(example(tour.example)):
+                return
+        elif self.workspace.root.nodes:
             if not self.files.may_leave():
                 return
             self.files.begin_empty()
         self.pages.show_canvas()
-        self.tutorial.begin()
+        self.tutorial.begin(tour)
 
     # ---- what is shown ----------------------------------------------------------------------
 

@@ -314,3 +314,18 @@ def test_of_waiting_requests_only_the_last_is_answered(talk):
     while not seen or seen[-1].request != 20:
         seen.append(talk.wait_for(p.ViewValue))
     assert seen[-1].spec == PLOT
+
+
+def test_a_prediction_over_the_row_number_has_the_data_beneath():
+    document = open_example("linear_regression")
+    commands.set_attr(document, document.node_named("slope").id, "value", 2.0)
+    data, _ = compute(document, "plot", "prediction", x="#", style="line")
+    dataset = open_dataset("csv:resource:data/linear.csv")
+    found = by_title(data)
+    assert found["prediction"].style == "line" and not data.diagonal
+    count = dataset.size("train")
+    np.testing.assert_array_equal(found["y (train)"].x, np.arange(count))
+    later = found["y (test)"]
+    rows = dataset.split("test")["labels"].rows(slice(None))
+    np.testing.assert_array_equal(later.y, rows[:, 0])
+    assert later.x[0] > found["y (train)"].x[-1]

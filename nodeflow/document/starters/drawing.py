@@ -11,11 +11,12 @@ from typing import Any
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.declarations import declaration
 from nodeflow.document.edit import commands, create_subgraph
+from nodeflow.document.edit.set_flags import set_view
 from nodeflow.document.layout.card_size import node_size
 from nodeflow.document.layout.layered import layout
 from nodeflow.document.layout.text_width import text_width
 from nodeflow.document.model.document import Document
-from nodeflow.document.model.records import SUBGRAPH
+from nodeflow.document.model.records import SUBGRAPH, Json
 
 PAD, BAR, GAP = 40, 56, 48
 NOTE, NOTE_WIDTH = "note", 560
@@ -77,6 +78,10 @@ class Drawing:
             metrics=measured,
             **fields,
         )
+
+    def view(self, name: str, kind: str, **options: Json) -> None:
+        """Show a view on a node, in place of its value."""
+        set_view(self.doc, self.ids[name], {"kind": kind, **options})
 
     def arrange(self, rows: list[list[str]], note: str, title: str) -> None:
         """Places the groups and the note in rows.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from nodeflow.document.model.document import Document
+from nodeflow.document.model.records import Json
 from nodeflow.document.starters import parts
 from nodeflow.document.starters.drawing import NOTE, Drawing
 from nodeflow.document.starters.material import Material
 from nodeflow.document.starters.sizing import for_table
-from nodeflow.document.starters.tables import are_classes, inputs_of, labels_of
+from nodeflow.document.starters.tables import are_classes, inputs_of, is_series, labels_of
 
 
 def has_numbers(material: Material) -> bool:
@@ -35,6 +36,8 @@ def network(material: Material, title: str, note: str) -> Document:
     number = len(sizing.hidden) + 1
     scaled = parts.dense(drawing, source, number, (size, outputs), "scaled_prediction")
     parts.normalize(drawing, material, labels, "prediction", scaled, inverse=True)
+    as_course: dict[str, Json] = {"x": "#", "style": "line"} if is_series(material) else {}
+    drawing.view("prediction", "plot", **as_course)
     drawing.group("Loss", "loss")
     drawing.add("mean_squared_error", "loss", "scaled_y", "scaled_prediction")
     drawing.group("Errors", "metrics")

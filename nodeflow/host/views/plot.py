@@ -175,7 +175,7 @@ def _over_rows(
     against_labels = chosen is not None and labels is not None and chosen.tensor is labels
     style = style or ("line" if is_curve else "scatter")
     series: list[Series] = []
-    if labels is not None and not against_labels and chosen is not None:
+    if labels is not None and not against_labels and not (chosen is None and style == "bars"):
         series += _data_series(labels.name, parts)
     if is_curve:
         assert chosen is not None

@@ -34,6 +34,8 @@ def make(material: Material) -> Document:
     drawing.group("Output", "math")
     logits = parts.dense(drawing, source, len(sizing.hidden) + 1, (size, classes), "logits")
     drawing.add("softmax", "prediction", logits)
+    if width == 2:
+        drawing.view("prediction", "regions")
     drawing.group("Loss", "loss")
     drawing.add("softmax_cross_entropy_with_logits", "losses", "y", "logits")
     drawing.add("reduce_mean", "loss", "losses")

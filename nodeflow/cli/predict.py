@@ -16,6 +16,7 @@ from nodeflow.document.build.predictions import Batch, Predictions
 from nodeflow.engine.session import Session
 from nodeflow.errors import said
 
+MOST_NAMED = 5
 ENDINGS = (".csv", ".tsv", ".npy", ".npz")
 
 
@@ -51,9 +52,12 @@ def write_predictions(
         progress.clear()
     for notice in predictions.task.notices():
         environment.message(f"nodeflow: {said(notice, 'cli')}")
-    environment.message(
-        f"nodeflow: {plural(predictions.count, 'prediction')} written to {path.name}"
-    )
+    for error in predictions.damage[:MOST_NAMED]:
+        environment.message(f"nodeflow: no prediction: {error.text('cli')}")
+    if len(predictions.damage) > MOST_NAMED:
+        environment.message(f"nodeflow: … and {len(predictions.damage) - MOST_NAMED} more")
+    count = predictions.count - len(predictions.damage)
+    environment.message(f"nodeflow: {plural(count, 'prediction')} written to {path.name}")
 
 
 def _write(predictions: Predictions, session: Session, path: Path, progress: Progress) -> None:

@@ -21,6 +21,8 @@ from nodeflow.errors import suggest
 from nodeflow.graph.declaration import Attr
 from nodeflow.graph.types import TensorType
 
+SPREADSHEETS = ("xlsx", "xls", "xlsm", "ods", "numbers")
+
 
 def _found() -> list[Source]:
     """What the modules of ``sources`` declare: files come last, and each group by id."""
@@ -188,4 +190,7 @@ def source_at(path: str) -> str:
             if kind.folder:
                 return f"{kind.id}:{path}"
     known = ", ".join(f".{ending}" for kind in SOURCES.values() for ending in kind.endings)
-    raise UnknownSource(f"{Path(path).name} is no data file", hint=f"Data files are {known}.")
+    hint = f"Data files are {known}."
+    if ending in SPREADSHEETS:
+        hint = "Save it as CSV in the spreadsheet program."
+    raise UnknownSource(f"{Path(path).name} is no data file", hint=hint)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.data.cells import is_missing, number
+from nodeflow.data.cells import day, is_missing, number
 from nodeflow.data.encoders import (
     MOST_CLASSES,
     Encoder,
@@ -25,7 +25,7 @@ from nodeflow.data.encoders import (
     unknown_category,
 )
 from nodeflow.data.errors import DataFormatError
-from nodeflow.data.table import Table
+from nodeflow.data.table import Table, shortest
 from nodeflow.graph.types import TensorType
 
 
@@ -38,7 +38,8 @@ class Schema:
         label_columns: positions of the label columns.
         label_kind: number, one_hot, class or none.
         values: features of every row of the table, float64 (rows, k); NaN where one is missing.
-        kept: the rows of the table that are rows of the data set, in their order, int64.
+        kept: the rows of the table that are rows of the data set, in their order, int64; of a
+            series to predict, those after its end come last.
         labels: of the kept rows, float32 (n, columns) or class numbers int64 (n); None without.
         classes: names of the label's classes.
         sequence: all rows of the table in the order of windows, int64.
@@ -105,15 +106,17 @@ class Schema:
     def _windows(self) -> np.ndarray:
         """The rows in each kept row's window, int64 (n, window)."""
         window, horizon = self.options["window"], self.options["horizon"]
-        place = np.empty(len(self.table), np.int64)
-        place[self.sequence] = np.arange(len(self.sequence))
+        line = _and_future(self.sequence, len(self.table), horizon)
+        place = np.empty(len(self.table) + horizon, np.int64)
+        place[line] = np.arange(len(line))
         last = place[self.kept] - horizon
-        return self.sequence[last[:, None] + np.arange(1 - window, 1)]
+        return line[last[:, None] + np.arange(1 - window, 1)]
 
     def statistics(self, parts: Mapping[str, np.ndarray]) -> dict[str, Any]:
         """Mean, deviation and filling value of each feature over the train rows."""
         given = self.options["statistics"] or {}
-        train = self.values[self.kept[parts.get("train", np.arange(len(self.kept)))]]
+        rows = self.kept[parts.get("train", np.arange(len(self.kept)))]
+        train = self.values[rows[rows < len(self.table)]]
         found: dict[str, Any] = {}
         if self.options["missing"] == "fill":
             found["fill"] = given.get("fill") or self._filling(train)
@@ -354,9 +357,9 @@ def _schema(
     if order is not None:
         keys = make_encoder(table, order, {**options, "dates": "days"}).encode(table)[:, 0]
         gone |= np.isnan(keys)
-        sequence = np.argsort(keys, kind="stable")
+        sequence = np.argsort(keys, kind="stable")[: int((~np.isnan(keys)).sum())]
     complete = np.logical_not(gone if filled else np.isnan(values).any(axis=1))
-    kept = _kept(sequence, gone, complete, options)
+    kept = _kept(sequence, gone, complete, options, future=lenient)
     if not len(kept):
         raise DataFormatError(
             f"{table.path} has no row that is complete"
@@ -376,18 +379,33 @@ def _schema(
 
 
 def _kept(
-    sequence: np.ndarray, gone: np.ndarray, complete: np.ndarray, options: Mapping[str, Any]
+    sequence: np.ndarray,
+    gone: np.ndarray,
+    complete: np.ndarray,
+    options: Mapping[str, Any],
+    *,
+    future: bool,
 ) -> np.ndarray:
-    """The rows of the data set: those without gaps, or those whose window has none."""
-    window = options["window"]
-    good = ~gone[sequence]
+    """The rows of the data set: those without gaps, or those whose window has none.
+
+    Args:
+        future: with the rows after the end of a series that its last windows tell of.
+    """
+    window, horizon = options["window"], options["horizon"]
     if not window:
-        return sequence[good]
+        return sequence[~gone[sequence]]
+    line = _and_future(sequence, len(gone), horizon if future else 0)
+    good = np.concatenate([~gone[sequence], np.ones(len(line) - len(sequence), bool)])
     before = np.cumsum(np.concatenate([[0], ~complete[sequence]]))
-    targets = np.arange(window - 1 + options["horizon"], len(sequence))
-    first = targets - options["horizon"] - window + 1
+    targets = np.arange(window - 1 + horizon, len(line))
+    first = targets - horizon - window + 1
     whole = before[first + window] == before[first]
-    return sequence[targets[whole & good[targets]]]
+    return line[targets[whole & good[targets]]]
+
+
+def _and_future(sequence: np.ndarray, rows: int, horizon: int) -> np.ndarray:
+    """The rows of a series, and numbers for those after its end."""
+    return np.concatenate([sequence, np.arange(rows, rows + horizon)])
 
 
 def _label_values(
@@ -453,3 +471,21 @@ def _notice(
         verb = "is free text and" if len(dropped) == 1 else "are free text and"
         said.append(f"{', '.join(dropped)} {verb} not used as features.")
     return " ".join(said) or None
+
+
+def future_texts(table: Table, options: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """The rows after the end of a series: its order goes on with the steps it had, the rest is
+    empty."""
+    count = options["horizon"]
+    cells = [[""] * len(table.names) for _ in range(count)]
+    if options["order_by"] is not None:
+        index = table.index(options["order_by"])
+        encoder = make_encoder(table, index, {**options, "dates": "days"})
+        keys = encoder.encode_leniently(table)[0][:, 0]
+        keys = np.sort(keys[~np.isnan(keys)])
+        if len(keys) > 1:
+            step = float(np.median(np.diff(keys)))
+            written = day if encoder.kind == "date" else shortest
+            for number, row in enumerate(cells, 1):
+                row[index] = written(float(keys[-1]) + number * step)
+    return [tuple(row) for row in cells]

@@ -214,6 +214,78 @@ def test_what_cannot_be_written_is_refused(nodeflow, tmp_path, arguments, words)
     assert not (tmp_path / "out.csv").exists() and "Traceback" not in result.err
 
 
+def test_a_series_is_foretold_beyond_its_end(nodeflow, tmp_path):
+    days = [f"2021-03-{d:02d}" for d in range(1, 31)]
+    values = [float(i * i) for i in range(30)]
+    lines = [f"{d},{v}" for d, v in zip(days, values, strict=True)]
+    (tmp_path / "s.csv").write_text("\n".join(["when,v", *reversed(lines)]))
+    attrs = {
+        "source": "csv:s.csv", "window": 3, "horizon": 2, "order_by": "when", "features": ["v"],
+        "labels": ["v"], "split": "ordered",
+    }  # fmt: skip
+    nodes = [
+        {"op": "dataset", "name": "data", "attrs": attrs},
+        {"op": "placeholder", "name": "x", "attrs": {"dtype": "float32", "shape": [None, 3, 1]}},
+        {"op": "reduce_sum", "name": "p", "attrs": {"axis": [1, 2]}},
+    ]
+    graph = flow(tmp_path, nodes, [["n1", "features", "n2", "feed"], ["n2", "out", "n3", "x"]])
+    assert nodeflow("run", graph, "--fetch", "p", "-o", "out.csv").code == 0
+    names, rows = table(tmp_path / "out.csv")
+    assert names == ["when", "v", "p"] and len(rows) == 32
+    found = {row[0]: row[2] for row in rows}
+    for i, d in enumerate(days):
+        if i < 4:
+            assert found[d] == ""
+        else:
+            assert float(found[d]) == sum(values[i - 4 : i - 1])
+    assert rows[-2][:2] == ["2021-03-31", ""] and rows[-1][:2] == ["2021-04-01", ""]
+    assert float(rows[-2][2]) == sum(values[26:29]) and float(rows[-1][2]) == sum(values[27:30])
+
+
+def picture_graph(folder: Path, source: str) -> Path:
+    """The mean brightness of each channel, as scores of three classes."""
+    nodes = [
+        {"op": "dataset", "name": "data", "attrs": {"source": source}},
+        {
+            "op": "placeholder",
+            "name": "x",
+            "attrs": {"dtype": "float32", "shape": [None, 12, 10, 3]},
+        },
+        {"op": "reduce_mean", "name": "p", "attrs": {"axis": [1, 2]}},
+    ]
+    return flow(folder, nodes, [["n1", "images", "n2", "feed"], ["n2", "out", "n3", "x"]])
+
+
+def test_pictures_are_predicted_with_their_names(nodeflow, tmp_path):
+    _, pixels = own_data.pictures(tmp_path)
+    graph = picture_graph(tmp_path, "pictures:shapes")
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    names = sorted(pixels)[::7]
+    for number, name in enumerate(names):
+        (flat / f"{number}.png").write_bytes((tmp_path / "shapes" / name).read_bytes())
+    (flat / "2broken.png").write_bytes(b"no picture")
+    result = nodeflow("run", graph, "--dataset", "flat", "--fetch", "p", "-o", "out.csv")
+    assert result.code == 0, result.err
+    assert "no prediction:" in result.err and "2broken.png is damaged" in result.err
+    head, rows = table(tmp_path / "out.csv")
+    kinds = ["circles", "lines", "squares"]
+    assert head == ["file", "p", *(f"p {kind}" for kind in kinds)]
+    assert rows[3][0] == "2broken.png" and rows[3][1:] == [""] * 4
+    truth = np.stack([pixels[name].mean(axis=(0, 1)) / 255 for name in names])
+    good = [row for row in rows if row[1]]
+    np.testing.assert_allclose(np.array([r[2:] for r in good], float), truth, rtol=1e-5)
+    assert [row[1] for row in good] == [kinds[i] for i in truth.argmax(axis=1)]
+    one = nodeflow("run", graph, "--dataset", "flat/1.png", "--fetch", "p", "--json")
+    np.testing.assert_allclose(one.json["fetches"]["p"], truth[1:2], rtol=1e-5)
+
+
+def test_a_spreadsheet_is_to_be_saved_as_csv(nodeflow, tmp_path):
+    (tmp_path / "a.xlsx").write_bytes(b"PK")
+    result = nodeflow("data", "show", "a.xlsx")
+    assert result.code == 1 and "Save it as CSV" in result.err
+
+
 # ---- nodeflow data show ----------------------------------------------------------------------
 
 

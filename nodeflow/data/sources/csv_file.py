@@ -6,6 +6,7 @@ out is guessed from the file, and `pin` writes the guesses down.
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator
 from functools import lru_cache
@@ -26,7 +27,7 @@ from nodeflow.data.source_options import (
     split_rows,
 )
 from nodeflow.data.table import Table, read_table
-from nodeflow.data.table_schema import Schema, choose
+from nodeflow.data.table_schema import Schema, choose, future_texts
 from nodeflow.data.table_survey import survey_table
 from nodeflow.engine.columns import Column
 from nodeflow.graph.declaration import Attr
@@ -180,10 +181,15 @@ def rows(location: Location, **options: Any) -> Dataset:
 
 
 def texts(location: Location, **options: Any) -> tuple[tuple[str, ...], Iterator[tuple[str, ...]]]:
-    """Column names, and each row of the file as it is written."""
+    """Column names, and each row of the file as it is written; then those that a series foretells.
+
+    Those have nothing but the date or number that continues the column ``order_by``.
+    """
     file = location.file()
     table = _read(file, _stamp(file), *_reading(options), None)
-    return table.names, table.texts()
+    if not options["window"]:
+        return table.names, table.texts()
+    return table.names, itertools.chain(table.texts(), future_texts(table, options))
 
 
 def _stamp(file: Path) -> tuple[int, int]:

@@ -122,7 +122,7 @@ def rows(location: Location, **options: Any) -> Dataset:
     place = location.place()
     listing = listed(place, folder_stamp(place))
     every = np.arange(len(listing), dtype=np.int64)
-    return _dataset(location.path, listing, {**options, "labels": "none"}, {"all": every})
+    return _dataset(location.path, listing, options, {"all": every})
 
 
 def texts(location: Location, **options: Any) -> tuple[tuple[str, ...], Iterator[tuple[str, ...]]]:

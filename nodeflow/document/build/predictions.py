@@ -16,6 +16,7 @@ import numpy as np
 from nodeflow.data import Dataset, row_texts
 from nodeflow.document.analysis.dataset_node import options_of, source_of
 from nodeflow.document.build.task import Task
+from nodeflow.engine.columns import Column
 from nodeflow.engine.session import Session
 from nodeflow.errors import DataError, FetchError, SurfaceText
 from nodeflow.graph.graph import Node, Tensor
@@ -86,6 +87,10 @@ class Predicted:
 class Predictions:
     """What is computed of all rows of a task's data.
 
+    Attributes:
+        count: number of rows.
+        damage: errors of rows that could not be read in the end, such as broken pictures.
+
     Args:
         task: made with ``whole=True``.
         names: fetches with a row for each row of data; without any, those that the features lead
@@ -116,6 +121,7 @@ class Predictions:
                 f"no data feed {', '.join(self.fetches)}",
                 hint="Connect a column of a dataset to the placeholder.",
             )
+        self.damage: list[DataError] = []
         sizes = {b.dataset.source: b.dataset.size("all") for b in self.bindings.values()}
         if len(set(sizes.values())) > 1:
             text = " and ".join(f"{name} has {size} rows" for name, size in sizes.items())
@@ -166,12 +172,35 @@ class Predictions:
         fetches = list(self.fetches.values())
         given = self.task.feeds(fetches, "all", rows=1)
         others = {t: v for t, v in given.items() if t not in columns}
+        self.damage.clear()
         for start in range(0, self.count, size):
-            which = slice(start, min(start + size, self.count))
-            feeds = {**others, **{t: c.rows(which) for t, c in columns.items()}}
-            values = session.run(fetches, feeds)
-            found = np.arange(which.start, which.stop) if numbers is None else numbers[which]
+            which = np.arange(start, min(start + size, self.count))
+            which, rows = self._gathered(columns, which)
+            if not len(which):
+                continue
+            values = session.run(fetches, {**others, **rows})
+            found = which if numbers is None else np.asarray(numbers)[which]
             yield Batch(found, dict(zip(self.fetches, values, strict=True)))
+
+    def _gathered(
+        self, columns: Mapping[Tensor, Column], which: np.ndarray
+    ) -> tuple[np.ndarray, dict[Tensor, np.ndarray]]:
+        """Rows that can be read, and their values; what cannot goes to ``damage``."""
+        try:
+            return which, {t: c.rows(which) for t, c in columns.items()}
+        except DataError:
+            good = [row for row in which.tolist() if self._is_readable(columns, row)]
+            which = np.array(good, np.int64)
+            return which, {t: c.rows(which) for t, c in columns.items()}
+
+    def _is_readable(self, columns: Mapping[Tensor, Column], row: int) -> bool:
+        try:
+            for column in columns.values():
+                column.rows([row])
+        except DataError as error:
+            self.damage.append(error)
+            return False
+        return True
 
     # ---- as a table ---------------------------------------------------------------------------
 
@@ -191,17 +220,20 @@ class Predictions:
         if not names:
             texts = ((str(number),) for number in range(self.count))
             names = ("row",)
-        return (*names, *added), self._rows(session, texts, ("",) * len(added))
+        blank, nothing = ("",) * len(names), ("",) * len(added)
+        return (*names, *added), self._rows(session, texts, blank, nothing)
 
-    def _rows(self, session: Session, texts: Iterator[Cells], nothing: Cells) -> Iterator[Cells]:
+    def _rows(
+        self, session: Session, texts: Iterator[Cells], blank: Cells, nothing: Cells
+    ) -> Iterator[Cells]:
         number = 0
         for batch in self.batches(session):
             parts = [p.cells(batch.values[p.name]) for p in self.predicted]
             for row, *cells in zip(batch.rows.tolist(), *parts, strict=True):
                 while number < row:
-                    yield (*next(texts), *nothing)
+                    yield (*next(texts, blank), *nothing)
                     number += 1
-                yield (*next(texts), *(cell for part in cells for cell in part))
+                yield (*next(texts, blank), *(cell for part in cells for cell in part))
                 number += 1
         for text in texts:
             yield (*text, *nothing)

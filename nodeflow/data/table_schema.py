@@ -182,6 +182,8 @@ def choose(
         DataFormatError: a column or cell does not fit.
     """
     features = options["features"]
+    for name in features or ():
+        table.index(name)  # a missing feature is named before a missing label
     absent = _absent_labels(table, options)
     labels = () if absent else _label_columns(table, options)
     kind = "none" if lenient else _label_kind(table, labels, options)

@@ -31,6 +31,7 @@ from nodeflow.engine.warm_up import warm_up
 from nodeflow.errors import GraphError, NodeflowError
 from nodeflow.host import protocol as p
 from nodeflow.host.evaluator import Evaluator
+from nodeflow.host.predicting import predict
 from nodeflow.host.profiling import measure
 from nodeflow.host.progress_batching import PreviewClock, ProgressBatcher
 from nodeflow.host.views.source import ViewSource
@@ -74,6 +75,7 @@ class Engine:
         self._views = WatchedViews(send, self._view_source)
         self._newest_watch = self._last_step = 0
         self._stop_download = threading.Event()
+        self._stop_predicting = threading.Event()
         self._warm = False
         self._handlers: dict[type, Callable[[Any], None]] = {
             p.SyncDocument: self._sync_document,
@@ -89,6 +91,7 @@ class Engine:
             p.InitializeVariables: self._initialize,
             p.SaveWeights: self._save_weights,
             p.LoadWeights: self._load_weights,
+            p.Predict: self._predict,
             p.DownloadData: self._download,
         }
 
@@ -99,6 +102,8 @@ class Engine:
         control = self._control
         if isinstance(request, p.CancelDownload):
             self._stop_download.set()
+        elif isinstance(request, p.CancelPredictions):
+            self._stop_predicting.set()
         elif isinstance(request, p.Stop):
             if control:
                 control.stop()
@@ -108,6 +113,8 @@ class Engine:
             if control:
                 self._steer(control, request)
         else:
+            if isinstance(request, p.Shutdown):
+                self._stop_predicting.set()
             if isinstance(request, p.Shutdown) and control:
                 control.stop()
             if isinstance(request, p.WatchViews):
@@ -186,7 +193,7 @@ class Engine:
                 self._inbox.put(request)
                 return
             else:
-                if isinstance(request, (p.FetchTensor, p.Evaluate, p.SaveWeights)):
+                if isinstance(request, (p.FetchTensor, p.Evaluate, p.SaveWeights, p.Predict)):
                     self._take_variables()
                 self._handle(request)
 
@@ -427,6 +434,27 @@ class Engine:
                 data=evaluation.data,
             )
         )
+
+    # ---- predictions --------------------------------------------------------------------------
+
+    def _predict(self, request: p.Predict) -> None:
+        self._stop_predicting.clear()
+        variables = self._current().variables()
+        if self._control is None:
+            self._send(p.State("running"))
+        try:
+            predict(
+                self._document,
+                request,
+                variables,
+                self._send,
+                folder=self._folder,
+                threads=self._threads,
+                cancelled=self._stop_predicting.is_set,
+            )
+        finally:
+            if self._control is None:
+                self._send(p.State("idle"))
 
     # ---- weights and downloads ----------------------------------------------------------------
 

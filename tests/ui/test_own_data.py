@@ -15,6 +15,7 @@ from nodeflow.host import protocol as p
 from nodeflow.ui.popups.own_data.columns_model import INPUT, LABEL
 from tests import own_data
 
+pytestmark = pytest.mark.qt_log_ignore("This plugin does not support", extend=True)
 Key = Qt.Key
 MIDDLE = QPoint(600, 400)
 
@@ -173,6 +174,9 @@ def test_unsaved_work_is_asked_about_and_the_wizard_stays(window, flowers, qtbot
     commands.add_node(window.workspace.document, "constant", (0, 0))
     monkeypatch.setattr("nodeflow.ui.popups.dialogs.ask_unsaved", lambda *_: "cancel")
     drop(window, flowers)
+    menu = window.own_data.menu
+    menu.setActiveAction(menu.actions()[1])
+    QTest.keyClick(menu, Key.Key_Return)
     wizard = wizard_of(window, qtbot)
     wizard.show_step(2)
     qtbot.waitUntil(lambda: wizard.document is not None, timeout=20_000)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
-from nodeflow.data import SOURCES, parse_source
+from nodeflow.data import parse_source, source_at
 from nodeflow.data.data_paths import resolve
 from nodeflow.document.analysis.dataset_node import DATASET, document_folder, source_of
 from nodeflow.document.edit import commands
@@ -83,9 +84,6 @@ def source_text(doc: Document, kind: str, path: Path) -> str:
 
 def _point(graph: Document, record: NodeRecord, path: Path) -> None:
     kind = source_of(record.attrs).partition(":")[0]
-    ending = path.suffix.lower().removeprefix(".")
-    known = SOURCES.get(kind)
-    if known is None or known.ending != ending:
-        fitting = [source.id for source in SOURCES.values() if ending and source.ending == ending]
-        kind = fitting[0] if fitting else kind
+    with contextlib.suppress(NodeflowError):  # a file of another kind is read as one
+        kind = source_at(str(path)).partition(":")[0]
     commands.set_attr(graph, record.id, "source", source_text(graph, kind, path))

@@ -86,7 +86,7 @@ MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
         "&Run",
         (
             *("run", "run_to", SEPARATOR, "train", "continue", "pause", "step", "stop"),
-            *("breakpoint", SEPARATOR, "profile", "initialise", SEPARATOR),
+            *("breakpoint", SEPARATOR, "predict", "profile", "initialise", SEPARATOR),
             *("threads", "restart_engine", "fetch_data"),
         ),
     ),

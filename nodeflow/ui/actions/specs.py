@@ -376,6 +376,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     _a("pause", "Pause", "F7", "pause", "Pause the training after the current step, or unpause it"),
     _a("step", "Single step", "F8", "skip-forward", "While paused: one step, and stay paused"),
     _a("stop", "Stop", "Shift+F7", "square", "Stop; the variables keep what they learned"),
+    _a("predict", "Predict for a file…", "", "table", "What the graph says of each row of a file"),
     _a("initialise", "Initialise variables", "", "rotate-ccw", "Give variables their first values"),
     _a(
         "data_test",

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QTimer, Slot
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtCore import QObject, QPoint, QPointF, QTimer, Slot
+from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
 
+from nodeflow.data import source_at
 from nodeflow.document.analysis.dataset_node import DATASET
 from nodeflow.document.edit.dataset_placeholders import add_placeholders, unplaced
-from nodeflow.document.edit.locate import missing, relocate
+from nodeflow.document.edit.locate import missing, relocate, source_text
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import NodeRecord
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.controllers.file_controller import FileController
+from nodeflow.ui.controllers.predict_actions import PredictActions
 from nodeflow.ui.core.data_files import DATA_FILTER
 from nodeflow.ui.core.messages import Messages
 from nodeflow.ui.core.settings import Settings
@@ -37,6 +40,7 @@ class OwnData(QObject):
         canvas: CanvasView,
         pages: PageStack,
         files: FileController,
+        predict: PredictActions,
         settings: Settings,
         themes: ThemeManager,
         messages: Messages,
@@ -45,6 +49,8 @@ class OwnData(QObject):
         super().__init__(window)
         self._window, self._workspace, self._canvas = window, workspace, canvas
         self._files, self._settings, self._themes = files, settings, themes
+        self._predict = predict
+        self.menu: QMenu | None = None
         self._pages, self._messages, self._actions = pages, messages, actions
         self.wizard: DataWizard | None = None
         actions.bind(
@@ -64,6 +70,44 @@ class OwnData(QObject):
     def begin(self) -> None:
         """Let the user choose a file or a folder."""
         self._wizard().ask()
+
+    def drop(self, path: Path, at: QPoint) -> None:
+        """A data file was dropped: ask what for where a graph is open, else begin one with it.
+
+        Args:
+            at: where, on the screen.
+        """
+        if self._pages.shows_welcome or not self._workspace.root.nodes:
+            self.open_path(path)
+            return
+        if self.menu is not None:
+            self.menu.deleteLater()
+        self.menu = menu = QMenu(self._window)
+        menu.setObjectName("dropMenu")
+        menu.setToolTipsVisible(True)
+        predict = menu.addAction(f"Predict for the rows of {path.name}")
+        predict.triggered.connect(partial(self._predict.predict, path))
+        blocked = self._predict.blocked()
+        predict.setEnabled(blocked is None)
+        predict.setToolTip(blocked.reason if blocked else "With the weights as they are now")
+        begin = menu.addAction("Make a new graph from it…")
+        begin.triggered.connect(partial(self.open_path, path))
+        add = menu.addAction("Add it as a dataset node")
+        scene = self._canvas.viewport.camera.to_scene(QPointF(self._canvas.mapFromGlobal(at)))
+        add.triggered.connect(partial(self._add_dataset, path, scene))
+        add.setEnabled(not self._workspace.document.locked)
+        menu.setActiveAction(predict if blocked is None else begin)
+        menu.popup(at)
+
+    def _add_dataset(self, path: Path, at: QPointF) -> None:
+        """A dataset node for a file, with its placeholders."""
+        document = self._workspace.document
+        self._settings.set_data_folder(path.parent)
+        with self._canvas.signals.reporting(), document.transaction(f"Add {path.name}"):
+            kind, _, place = source_at(str(path)).partition(":")
+            source = source_text(document, kind, Path(place))
+            self._pages.show_canvas()
+            self._canvas.edits.add_node(DATASET, at, {"source": source})
 
     def open_path(self, path: Path) -> None:
         """Begin a graph with a data file or a folder of pictures."""

@@ -94,6 +94,8 @@ class EngineLink(QObject):
     """The events of a training (`nodeflow.train.events`), in their order."""
     download = Signal(object)
     """DownloadProgress, Downloaded, and Failed of a download."""
+    predictions = Signal(object)
+    """PredictedRows, Predicted, and Failed of predictions."""
     done = Signal(object)
     """VariablesInitialized, WeightsSaved and WeightsLoaded."""
     failed = Signal(object)
@@ -120,6 +122,7 @@ class EngineLink(QObject):
         """Those of them that are of a document which is no longer open."""
         self._watch = 0
         self._watched: tuple[p.ViewSpec, ...] = ()
+        self._predicting = -2  # no request has this number
         self._download, self._derived = -1, 0  # requests count from 1; a training's previews say -1
         self._crashes: list[float] = []
         self.state = "off"
@@ -315,6 +318,15 @@ class EngineLink(QObject):
         self._send(p.LoadWeights(path, request))
         return request
 
+    def predict(self, source: str, path: str | None = None) -> int:
+        """Ask for predictions for another file, as rows or (``path``) written as CSV."""
+        self._predicting = self._next()
+        self._send(p.Predict(source, self._predicting, path))
+        return self._predicting
+
+    def cancel_predictions(self) -> None:
+        self._send(p.CancelPredictions())
+
     def start_download(self, name: str) -> int:
         self._download = self._next()
         self._send(p.DownloadData(name, self._download))
@@ -466,6 +478,10 @@ class EngineLink(QObject):
         self.done.emit(message)
         self.refresh_soon()
 
+    def _on_predictions(self, message: Any) -> None:
+        if message.request == self._predicting:
+            self.predictions.emit(message)
+
     def _on_download(self, message: Any) -> None:
         self.download.emit(message)
         if isinstance(message, p.Downloaded):
@@ -480,6 +496,8 @@ class EngineLink(QObject):
             self._end_training(message.request)
         if message.request == self._download:
             self.download.emit(message)
+        elif message.request == self._predicting:
+            self.predictions.emit(message)
         elif not message.request or message.request >= self._oldest:
             self.failed.emit(message)
 
@@ -519,6 +537,8 @@ _HANDLERS: dict[type, Callable[[EngineLink, Any], None]] = {
     p.VariablesInitialized: EngineLink._on_done,
     p.WeightsSaved: EngineLink._on_done,
     p.WeightsLoaded: EngineLink._on_done,
+    p.PredictedRows: EngineLink._on_predictions,
+    p.Predicted: EngineLink._on_predictions,
     p.DownloadProgress: EngineLink._on_download,
     p.Downloaded: EngineLink._on_download,
     p.Failed: EngineLink._on_failed,

@@ -11,6 +11,7 @@ from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.pages.breadcrumbs import Breadcrumbs
 from nodeflow.ui.pages.dataset_page import DatasetPage
 from nodeflow.ui.pages.expansion_page import ExpansionPage
+from nodeflow.ui.pages.predictions_page import PredictionsPage
 from nodeflow.ui.pages.welcome import WelcomePage
 
 
@@ -31,19 +32,20 @@ class PageStack(QStackedWidget):
         welcome: WelcomePage,
         expansion: ExpansionPage,
         dataset: DatasetPage,
+        predictions: PredictionsPage,
     ) -> None:
         super().__init__()
         self._workspace, self._canvas = workspace, canvas
         self.breadcrumbs, self.welcome, self.expansion = breadcrumbs, welcome, expansion
-        self.dataset = dataset
+        self.dataset, self.predictions = dataset, predictions
         breadcrumbs.hide()
         self._canvas_page = QWidget()
         layout = column(breadcrumbs, gap=0)
         layout.addWidget(canvas, 1)
         self._canvas_page.setLayout(layout)
-        for page in (self._canvas_page, welcome, expansion, dataset):
+        for page in (self._canvas_page, welcome, expansion, dataset, predictions):
             self.addWidget(page)
-        for page in (expansion, dataset):
+        for page in (expansion, dataset, predictions):
             page.closed.connect(self.show_canvas)
 
     def show_canvas(self) -> None:
@@ -65,6 +67,11 @@ class PageStack(QStackedWidget):
         self._show(self.dataset)
         self.dataset.table.setFocus()
 
+    def show_predictions(self) -> None:
+        """Show the predictions, and give them the keyboard."""
+        self._show(self.predictions)
+        self.predictions.table.setFocus()
+
     @property
     def shows_welcome(self) -> bool:
         return self.currentWidget() is self.welcome
@@ -72,6 +79,10 @@ class PageStack(QStackedWidget):
     @property
     def shows_dataset(self) -> bool:
         return self.currentWidget() is self.dataset
+
+    @property
+    def shows_predictions(self) -> bool:
+        return self.currentWidget() is self.predictions
 
     @property
     def is_inside(self) -> bool:

@@ -38,6 +38,7 @@ from nodeflow.ui.controllers.node_navigator import NodeNavigator
 from nodeflow.ui.controllers.own_data import OwnData
 from nodeflow.ui.controllers.plugin_watcher import PluginWatcher
 from nodeflow.ui.controllers.popup_actions import PopupActions
+from nodeflow.ui.controllers.predict_actions import PredictActions
 from nodeflow.ui.controllers.run_controller import RunController
 from nodeflow.ui.controllers.subgraph_actions import SubgraphActions
 from nodeflow.ui.controllers.theme_actions import ThemeActions, chosen_theme
@@ -60,6 +61,7 @@ from nodeflow.ui.pages.breadcrumbs import LEAVE_KEYS, Breadcrumbs
 from nodeflow.ui.pages.dataset_page import DatasetPage
 from nodeflow.ui.pages.expansion_page import ExpansionPage
 from nodeflow.ui.pages.page_stack import PageStack
+from nodeflow.ui.pages.predictions_page import PredictionsPage
 from nodeflow.ui.pages.welcome import WelcomePage
 from nodeflow.ui.panels.panel import PanelContext, discover_panels
 from nodeflow.ui.popups import dialogs
@@ -149,6 +151,7 @@ class MainWindow(QMainWindow):
             WelcomePage(self.settings, themes),
             ExpansionPage(self.workspace, self.link, themes, canvas.keyboard.keys, self.messages),
             DatasetPage(self.workspace, themes),
+            PredictionsPage(themes),
         )
         self.setCentralWidget(self.pages)
         self.info = InfoBar(themes, canvas)
@@ -182,8 +185,20 @@ class MainWindow(QMainWindow):
         messages, quick_pick = self.messages, self.quick_pick
         self.problem_list = ProblemList(workspace)
         self.files = FileController(self, workspace, canvas, link, settings, messages, actions)
+        self.predict = PredictActions(
+            self, workspace, pages, link, self.files, settings, messages, actions
+        )
         self.own_data = OwnData(
-            self, workspace, canvas, pages, self.files, settings, themes, messages, actions
+            self,
+            workspace,
+            canvas,
+            pages,
+            self.files,
+            self.predict,
+            settings,
+            themes,
+            messages,
+            actions,
         )
         self.edits = EditActions(workspace, canvas, pages, actions)
         self.run = RunController(workspace, link, canvas, self.problem_list, messages, actions)
@@ -441,7 +456,7 @@ class MainWindow(QMainWindow):
         data = dropped_data(event.mimeData())
         if data is not None:
             event.acceptProposedAction()
-            self.own_data.open_path(data)
+            self.own_data.drop(data, self.mapToGlobal(event.position().toPoint()))
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self._commit_typing()

@@ -1,0 +1,141 @@
+"""Predictions for every row of another file, with the trained variables: as rows, or as a file."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from nodeflow.document.analysis.dataset_node import DATASET, source_of
+from nodeflow.document.build.predictions import Cells, Predictions
+from nodeflow.document.build.task import Task, use_dataset
+from nodeflow.document.io import flow
+from nodeflow.document.model.document import Document
+from nodeflow.engine.session import Session
+from nodeflow.errors import FileProblem
+from nodeflow.host import protocol as p
+
+ROWS_A_MESSAGE = 500
+PREDICTION = "prediction"
+"""What is predicted where a node has this name; else what nothing consumes."""
+
+
+class Cancelled(Exception):
+    """The user wants no more rows."""
+
+
+def predict(
+    document: Document,
+    request: p.Predict,
+    variables: Mapping[str, np.ndarray],
+    send: Callable[[p.Message], None],
+    *,
+    folder: str | None = None,
+    threads: int | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> None:
+    """Compute predictions and send them in parts; the last message says that it is done.
+
+    Raises:
+        DataError: the file cannot be read, or lacks a column; the message names it.
+        GraphError, FetchError: the graph predicts nothing.
+        FileProblem: the file of predictions cannot be written; nothing is left of it.
+    """
+    copy = flow.loads(flow.dumps(document))
+    use_dataset(copy, request.source, base_dir=folder)
+    task = Task(copy, base_dir=folder, whole=True)
+    for node_id, record in task.build.document.nodes.items():
+        if record.op == DATASET and request.source.endswith(source_of(record.attrs)):
+            task.dataset(node_id)  # its error is nearer than that of what it feeds
+    names = [PREDICTION] if document.node_named(PREDICTION) is not None else []
+    predictions = Predictions(task, names)
+    with Session(
+        task.graph, tier="auto", threads=threads, seed=task.build.settings.seed
+    ) as session:
+        session.initialize()
+        for name, value in variables.items():
+            if name in session.variables:
+                session.variables[name] = value
+        columns, rows = predictions.table(session)
+        rows = _until(rows, cancelled)
+        report = _Report(request, columns, predictions, send)
+        try:
+            if request.path is None:
+                report.rows(rows)
+            else:
+                _write(request.path, columns, rows, report)
+        except Cancelled:
+            send(p.Predicted(request.request, report.done, cancelled=True))
+            return
+    send(p.Predicted(request.request, report.done, notices=task.notices(), path=request.path))
+
+
+def _until(rows: Iterator[Cells], cancelled: Callable[[], bool]) -> Iterator[Cells]:
+    for row in rows:
+        if cancelled():
+            raise Cancelled
+        yield row
+
+
+class _Report:
+    """Sends rows, and how far it is."""
+
+    def __init__(
+        self,
+        request: p.Predict,
+        columns: Cells,
+        predictions: Predictions,
+        send: Callable[[p.Message], None],
+    ) -> None:
+        self._request, self._send = request, send
+        self._columns = columns
+        self._added = sum(len(predicted.names) for predicted in predictions.predicted)
+        self._total = predictions.count
+        self.done = 0
+
+    def rows(self, rows: Iterator[Cells]) -> None:
+        """Send the first rows; the others are only counted when they are written."""
+        waiting: list[Cells] = []
+        for row in rows:
+            waiting.append(row)
+            self.done += 1
+            if len(waiting) == ROWS_A_MESSAGE:
+                self._say(tuple(waiting))
+                waiting = []
+            if self.done >= self._request.most:
+                break
+        self._say(tuple(waiting))
+
+    def advance(self) -> None:
+        """One more row is written."""
+        self.done += 1
+        if self.done % ROWS_A_MESSAGE == 0:
+            self._say(())
+
+    def _say(self, rows: tuple[Cells, ...]) -> None:
+        message = p.PredictedRows(
+            self._request.request, self._columns, self._added, rows, self.done, self._total
+        )
+        self._send(message)
+
+
+def _write(path: str, columns: Cells, rows: Iterator[Cells], report: _Report) -> None:
+    """Write a CSV file under another name, and move it into place when it is complete."""
+    target = Path(path)
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        with part.open("w", encoding="utf-8", newline="") as stream:
+            writer = csv.writer(stream, lineterminator="\n")
+            writer.writerow(columns)
+            for row in rows:
+                writer.writerow(row)
+                report.advance()
+        os.replace(part, target)
+    except OSError as error:
+        reason = error.strerror or error
+        raise FileProblem(f"{target.name} cannot be written: {reason}") from error
+    finally:
+        part.unlink(missing_ok=True)

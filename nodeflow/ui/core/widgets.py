@@ -233,6 +233,10 @@ class InfoBar(QFrame):
         self.place()
 
     def dismiss(self) -> None:
+        """Hide; the keyboard goes to what it lies over, else it would go to some field."""
+        focus, parent = self.window().focusWidget(), self.parentWidget()
+        if parent is not None and focus is not None and self.isAncestorOf(focus):
+            parent.setFocus()
         self.hide()
 
     @Slot(str)

@@ -267,6 +267,17 @@ class Change:
             for kind in (kind_of(e.table),)
         )
 
+    @property
+    def flags_nodes(self) -> bool:
+        """True if fields beside a node's attributes changed, such as its breakpoint."""
+        return any(
+            kind_of(e.table) == "node"
+            and e.before is not None
+            and e.after is not None
+            and e.before.extra != e.after.extra
+            for e in self.edits
+        )
+
     def within(self, scope: str) -> Change:
         """Returns the part in one graph: the document's own ("") or a definition's.
 

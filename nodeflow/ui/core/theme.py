@@ -253,6 +253,20 @@ def draw_icon(painter: QPainter, name: str, rect: QRectF, color: QColor) -> None
     icon_renderer(name, color.name()).render(painter, rect)
 
 
+def dot(color: QColor | Qt.GlobalColor, size: int = 12) -> QIcon:
+    """A filled circle as an icon: the colour of a dtype."""
+    pixmap = QPixmap(QSize(size, size) * 2)
+    pixmap.setDevicePixelRatio(2)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(color)
+    painter.drawEllipse(2, 2, size - 4, size - 4)
+    painter.end()
+    return QIcon(pixmap)
+
+
 def icon(name: str, theme: Theme, role: str = "ink", size: int = 20) -> QIcon:
     """A QIcon of the bundled family for every screen there is, with a fainter disabled state."""
     return _icon(name, theme.color(role).name(), size, _scales())

@@ -6,14 +6,14 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap, QWheelEvent
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QCheckBox, QComboBox, QVBoxLayout, QWidget
 
 from nodeflow.graph.declaration import Attr
 from nodeflow.graph.types import DTYPES
 from nodeflow.ops import REGISTRY
-from nodeflow.ui.core.theme import SPACE, Theme
+from nodeflow.ui.core.theme import SPACE, Theme, dot
 from nodeflow.ui.inspector import parsing
 from nodeflow.ui.inspector.editor import Editor
 from nodeflow.ui.inspector.text_editors import BlockEditor, LiteralEditor, TextEditor
@@ -180,20 +180,6 @@ def _show_names(value: Any) -> str:
 def _fractions(text: str) -> list[Any]:
     value = parsing.literal(text)
     return value if isinstance(value, list) else [value]
-
-
-def dot(color: QColor, size: int = 12) -> QIcon:
-    """A filled circle as an icon: the colour of a dtype."""
-    pixmap = QPixmap(QSize(size, size) * 2)
-    pixmap.setDevicePixelRatio(2)
-    pixmap.fill(Qt.GlobalColor.transparent)
-    painter = QPainter(pixmap)
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(color)
-    painter.drawEllipse(2, 2, size - 4, size - 4)
-    painter.end()
-    return QIcon(pixmap)
 
 
 def make_editor(attr: Attr, theme: Theme) -> Editor:

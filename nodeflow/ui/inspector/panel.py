@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
@@ -9,6 +10,7 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
 from nodeflow.document.analysis.dataset_node import DATASET
+from nodeflow.document.analysis.node_flags import has_breakpoint
 from nodeflow.document.analysis.subgraph_interface import BORDER, definition_of
 from nodeflow.document.analysis.training_settings import is_optimizer
 from nodeflow.document.build.expand import Expansion, can_expand
@@ -28,6 +30,7 @@ from nodeflow.ui.inspector.formula import FormulaSection
 from nodeflow.ui.inspector.frame_color import FrameColorEditor
 from nodeflow.ui.inspector.sections import (
     AttributesSection,
+    BreakpointNote,
     DocSection,
     NameSection,
     PortsSection,
@@ -81,6 +84,9 @@ class NodePage(Page):
         self.ports.node_requested.connect(self.node_requested)
         self.body.addWidget(self.name)
         self.body.addWidget(self.problems)
+        self.stop = BreakpointNote(theme)
+        self.stop.removed.connect(partial(self.action_requested.emit, "breakpoint"))
+        self.body.addWidget(self.stop)
         self.dataset: DatasetSection | None = None
         if record.op == DATASET:
             self.body.addWidget(self._make_source())
@@ -120,6 +126,7 @@ class NodePage(Page):
         rows = {**self.attributes.attr_rows, **({"source": self.source} if self.source else {})}
         inline = [p for p in problems if p.port in rows and rows[p.port].isVisibleTo(self)]
         self.name.show_record(record)
+        self.stop.setVisible(has_breakpoint(record))
         fixes = node_fixes(self.workspace.document, self.workspace.analysis, self.node)
         self.problems.show_problems([p for p in problems if p not in inline or p.hint], fixes)
         self.attributes.show_record(record, problems)
@@ -470,7 +477,8 @@ class Inspector(QScrollArea):
         self.refresh()
 
     def _on_changed(self, change: Change) -> None:
-        if any(e.table != "node" for e in change.edits) or not change.only_moves:
+        others = any(e.table != "node" for e in change.edits)
+        if others or change.flags_nodes or not change.only_moves:
             self.refresh()
 
     def _on_analysed(self, ids: set[str]) -> None:

@@ -29,12 +29,11 @@ from nodeflow.errors import NodeflowError
 from nodeflow.graph.declaration import Attr, NodeDeclaration
 from nodeflow.ui.canvas.paint.op_icons import draw_op_icon, tile
 from nodeflow.ui.core.messages import in_window, plain, remark
-from nodeflow.ui.core.theme import SPACE, Theme, font_families, icon
+from nodeflow.ui.core.theme import SPACE, Theme, dot, font_families, icon
 from nodeflow.ui.core.widgets import ElidedLabel, button, clear, discard, label, restyle
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.inspector.attribute_row import AttrRow
 from nodeflow.ui.inspector.committed_edit import CommittedEdit
-from nodeflow.ui.inspector.editors import dot
 
 
 def sign_pixmap(op: str, category: str, theme: Theme, size: int = 36) -> QPixmap:
@@ -189,6 +188,30 @@ class ProblemsSection(Section):
         layout.addWidget(sign, 0, Qt.AlignmentFlag.AlignTop)
         layout.addLayout(texts, 1)
         return frame
+
+
+class BreakpointNote(QFrame):
+    """Says that a training pauses at the node; ``removed`` when the user wants no such thing."""
+
+    removed = Signal()
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self.setObjectName("problem")
+        sign = QLabel()
+        sign.setPixmap(dot(theme.color("error"), 14).pixmap(14, 14))
+        self.text = label(
+            "Breakpoint: training pauses when this is not finite, or true.", wrap=True
+        )
+        self.button = button("Remove", "link", self.removed.emit)
+        self.button.setAccessibleName("Remove the breakpoint")
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(SPACE[2], SPACE[2], SPACE[2], SPACE[2])
+        layout.setSpacing(SPACE[2])
+        layout.addWidget(sign, 0, Qt.AlignmentFlag.AlignTop)
+        layout.addWidget(self.text, 1)
+        layout.addWidget(self.button, 0, Qt.AlignmentFlag.AlignTop)
+        self.hide()
 
 
 class AttributesSection(Section):

@@ -19,15 +19,16 @@ from PySide6.QtCore import (
     QTimer,
     Signal,
 )
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QIcon, QKeyEvent
 from PySide6.QtWidgets import QHeaderView, QLineEdit, QTreeView, QVBoxLayout, QWidget
 
+from nodeflow.document.analysis.node_flags import has_breakpoint
 from nodeflow.document.analysis.subgraph_interface import DEFINITION
 from nodeflow.document.model.records import SUBGRAPH, Change, NodeRecord
 from nodeflow.ui.actions.binding import Binding
 from nodeflow.ui.actions.specs import ActionSpec
 from nodeflow.ui.canvas.scene import card_data, value_preview
-from nodeflow.ui.core.theme import SPACE
+from nodeflow.ui.core.theme import SPACE, Theme, dot
 from nodeflow.ui.core.tips import CutTextDelegate
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.panels.panel import PanelContext, PanelSpec, Place
@@ -50,8 +51,14 @@ class OutlineModel(QAbstractTableModel):
     ) -> None:
         super().__init__(parent)
         self._workspace, self._value_of = workspace, value_of
+        self._sign = self._no_sign = QIcon()
         self.ids: list[str] = []
         self.rows: dict[str, int] = {}
+
+    def set_theme(self, theme: Theme) -> None:
+        """Draw the signs in another theme's colours."""
+        self._sign, self._no_sign = dot(theme.color("error"), 10), dot(Qt.GlobalColor.transparent)
+        self.refresh()
 
     def reload(self) -> None:
         """Take the document's nodes over again."""
@@ -84,10 +91,15 @@ class OutlineModel(QAbstractTableModel):
         if role == ID_ROLE:
             return record.id
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
-            return self._text(record, index.column())
+            text = self._text(record, index.column())
+            stops = role == Qt.ItemDataRole.ToolTipRole and index.column() == 0
+            return f"{text}: training pauses here" if stops and has_breakpoint(record) else text
+        if role == Qt.ItemDataRole.DecorationRole and index.column() == 0:
+            return self._sign if has_breakpoint(record) else self._no_sign
         if role == Qt.ItemDataRole.AccessibleTextRole:
             texts = [self._text(record, column) for column in range(len(COLUMNS))]
-            return ", ".join(text for text in [*texts, self._problem(record)] if text)
+            stops = "breakpoint" if has_breakpoint(record) else ""
+            return ", ".join(text for text in [*texts, stops, self._problem(record)] if text)
         return None
 
     def _text(self, record: NodeRecord, column: int) -> str:
@@ -186,7 +198,7 @@ class OutlinePanel(QWidget):
     # ---- hearing ----------------------------------------------------------------------------
 
     def _on_changed(self, change: Change) -> None:
-        if not change.only_moves:
+        if change.flags_nodes or not change.only_moves:
             self._stale = self._stale or bool(change.nodes_added or change.nodes_removed)
             self.refresh_soon()
 
@@ -233,6 +245,7 @@ def _make(context: PanelContext) -> OutlinePanel:
     panel.chosen.connect(context.navigator.show_node)
     panel.selected.connect(context.canvas.selection.select)
     context.run.values_changed.connect(panel.refresh_soon)
+    context.themes.follow(panel.model.set_theme)
 
     def focus() -> None:
         context.pages.show_canvas()

@@ -46,6 +46,7 @@ from nodeflow.ui.controllers.thread_settings import ThreadSettings
 from nodeflow.ui.controllers.view_actions import ViewActions
 from nodeflow.ui.controllers.view_history import ViewHistory
 from nodeflow.ui.controllers.view_watcher import ViewWatcher, view_actions
+from nodeflow.ui.core.breakpoints import Breakpoints
 from nodeflow.ui.core.data_files import dropped_data
 from nodeflow.ui.core.data_selection import DataSelection
 from nodeflow.ui.core.engine_link import ClientFactory, EngineLink, engine_client
@@ -184,6 +185,7 @@ class MainWindow(QMainWindow):
         settings, themes, actions = self.settings, self.themes, self.actions_
         messages, quick_pick = self.messages, self.quick_pick
         self.problem_list = ProblemList(workspace)
+        self.breakpoints = Breakpoints(workspace)
         self.files = FileController(self, workspace, canvas, link, settings, messages, actions)
         self.predict = PredictActions(
             self, workspace, pages, link, self.files, settings, messages, actions
@@ -293,6 +295,8 @@ class MainWindow(QMainWindow):
         run.feeds_missing.connect(status.show_waiting)
         run.notices_changed.connect(status.show_notices)
         status.notice_clicked.connect(run.notices_requested)
+        self.breakpoints.changed.connect(self._show_breakpoints)
+        status.breakpoints_clicked.connect(self._next_breakpoint)
         status.problems_clicked.connect(partial(actions.trigger, "show_problems"))
         status.engine_clicked.connect(partial(actions.trigger, "show_log"))
         status.zoom_clicked.connect(partial(actions.trigger, "fit"))
@@ -388,6 +392,16 @@ class MainWindow(QMainWindow):
     @Slot()
     def _show_problem_counts(self) -> None:
         self.status.show_problems(*map(self.problem_list.count, ("error", "warning", "incomplete")))
+
+    @Slot()
+    def _show_breakpoints(self) -> None:
+        self.status.show_breakpoints(self.breakpoints.names)
+
+    @Slot()
+    def _next_breakpoint(self) -> None:
+        path = self.breakpoints.next()
+        if path is not None:
+            self.navigator.show_path(path)
 
     @Slot(object)
     def _on_plugins(self, ids: set[str]) -> None:

@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt, QTimer, Signal, SignalInstance
 from PySide6.QtWidgets import QLabel, QStatusBar, QToolButton, QWidget
 
 from nodeflow.ui.core.messages import in_window, listed, plain
-from nodeflow.ui.core.theme import Theme, icon
+from nodeflow.ui.core.theme import Theme, dot, icon
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import ElidedLabel
 
@@ -22,9 +22,11 @@ ENGINE = {
 
 
 class StatusBar(QStatusBar):
-    """Signals: ``notice_clicked``, ``problems_clicked``, ``engine_clicked``, ``zoom_clicked``."""
+    """Signals: ``notice_clicked``, ``breakpoints_clicked``, ``problems_clicked``,
+    ``engine_clicked``, ``zoom_clicked``."""
 
     notice_clicked = Signal()
+    breakpoints_clicked = Signal()
     problems_clicked = Signal()
     engine_clicked = Signal()
     zoom_clicked = Signal()
@@ -41,11 +43,16 @@ class StatusBar(QStatusBar):
         self.waiting.hide()
         self.notice = self._button("", self.notice_clicked)
         self.notice.hide()
+        self.breakpoints = self._button("", self.breakpoints_clicked)
+        self.breakpoints.hide()
         self.problems = self._button("Problems", self.problems_clicked)
         self.engine = self._button("Engine", self.engine_clicked)
         self.zoom = self._button("Zoom: press to fit everything", self.zoom_clicked)
         self.addWidget(self.text, 1)
-        for widget in (self.waiting, self.notice, self.problems, self.engine, self.zoom):
+        for widget in (
+            *(self.waiting, self.notice, self.breakpoints, self.problems),
+            *(self.engine, self.zoom),
+        ):
             self.addPermanentWidget(widget)
         self._timer = QTimer(self, singleShot=True, interval=MESSAGE_MS)
         self._timer.timeout.connect(self.text.clear)
@@ -83,6 +90,13 @@ class StatusBar(QStatusBar):
         name, role = looks
         self.problems.setIcon(icon(name, self._theme, role, 14))
 
+    def show_breakpoints(self, names: list[str]) -> None:
+        """The nodes at which a training pauses; a click leads from one to the next."""
+        count = len(names)
+        self.breakpoints.setText(f" {count} breakpoint{'' if count == 1 else 's'}")
+        self.breakpoints.setToolTip(f"Training pauses at {listed(names)}. Click to show the next.")
+        self.breakpoints.setVisible(bool(names))
+
     def show_waiting(self, names: tuple[str, ...]) -> None:
         """Placeholders that live values wait for."""
         shown = listed(names)
@@ -105,6 +119,7 @@ class StatusBar(QStatusBar):
         self.show_engine(self._state, self._detail)
         self.show_problems(*self._problems)
         self.notice.setIcon(icon("database", theme, "warning", 14))
+        self.breakpoints.setIcon(dot(theme.color("error"), 12))
 
     def _button(self, tip: str, signal: SignalInstance) -> QToolButton:
         button = QToolButton()

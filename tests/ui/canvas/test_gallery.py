@@ -72,7 +72,6 @@ STATES = {
     "muted": make_card(status="muted"),
     "bypassed": make_card(status="bypassed", passes=((0, 0),)),
     "inactive": make_card(status="inactive"),
-    "breakpoint": make_card(status="breakpoint"),
     "hit": make_card(status="hit"),
     "collapsed": make_card(form=card_data.TITLE_FORM),
     "collapsed error": make_card(

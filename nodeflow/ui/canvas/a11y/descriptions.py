@@ -47,8 +47,7 @@ def node_name(card: CardData) -> str:
     value = value_words(card)
     if value and card.shows_value:
         parts.append(f"value {value}")
-    state = STATES.get(card.status, "")
-    parts += [state] if state else []
+    parts += _states(card)
     if card.problem:
         parts.append(f"{card.severity or 'note'}: {card.problem}")
     return ", ".join(parts)
@@ -56,8 +55,14 @@ def node_name(card: CardData) -> str:
 
 def node_state(card: CardData) -> str:
     """Settings, state and problem of a node in full."""
-    parts = [card.subtitle, STATES.get(card.status, ""), card.problem]
+    parts = [card.subtitle, *_states(card), card.problem]
     return ". ".join(part for part in parts if part)
+
+
+def _states(card: CardData) -> list[str]:
+    """What holds of a node now, and whether it has a breakpoint."""
+    stops = "breakpoint" if card.stops and card.status not in ("breakpoint", "hit") else ""
+    return [words for words in (STATES.get(card.status, ""), stops) if words]
 
 
 def value_words(card: CardData) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from PySide6.QtCore import QRect, QRectF, Qt
+from PySide6.QtCore import QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QPainter, QPen
 
 from nodeflow.ui.canvas.paint.card_atlas import Page
@@ -13,6 +13,9 @@ from nodeflow.ui.canvas.scene.card_data import CardData
 from nodeflow.ui.canvas.scene.scene_model import SEVERITY_ROLES
 from nodeflow.ui.core import array_painting, text_metrics
 from nodeflow.ui.core.theme import mix
+
+BREAKPOINT, SMALLEST_BREAKPOINT = 8.0, 4.5
+"""Radius of the sign of a breakpoint at full size, and the smallest, in pixels."""
 
 
 def paint_bodies(painter: QPainter, context: PaintContext) -> None:
@@ -31,6 +34,7 @@ def paint_cards(painter: QPainter, context: PaintContext, slots: np.ndarray) -> 
     else:
         _paint_from_atlas(painter, context, slots)
     _paint_rings(painter, context, slots)
+    _paint_breakpoints(painter, context, slots)
     if context.level != "block":
         _paint_order(painter, context, slots)
 
@@ -174,6 +178,20 @@ def _paint_rings(painter: QPainter, context: PaintContext, slots: np.ndarray) ->
     radius = RADIUS * context.scale + gap
     for x, y, width, height in rects.tolist():
         painter.drawRoundedRect(QRectF(x, y, width, height), radius, radius)
+
+
+def _paint_breakpoints(painter: QPainter, context: PaintContext, slots: np.ndarray) -> None:
+    """Discs on the upper left corners of nodes with a breakpoint, at every zoom."""
+    stopping = slots[context.scene.stops[slots]]
+    if not len(stopping):
+        return
+    radius = min(max(BREAKPOINT * context.scale, SMALLEST_BREAKPOINT), BREAKPOINT)
+    corners = _view_rects(context, stopping)[:, :2] + radius / 2
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(QPen(context.theme.color("canvas"), max(1.0, radius / 4)))
+    painter.setBrush(context.theme.color("error"))
+    for x, y in corners.tolist():
+        painter.drawEllipse(QPointF(x, y), radius, radius)
 
 
 def _outlines(rects: np.ndarray, thick: float) -> np.ndarray:

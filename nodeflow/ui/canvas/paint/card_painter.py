@@ -35,7 +35,6 @@ STATUS_ICONS = {
     "inactive": ("pause", "ink_faint"),
     "bypassed": ("route", "ink_muted"),
     "outer": ("external-link", "ink_faint"),
-    "breakpoint": ("circle", "error"),
     "hit": ("pause", "error"),
 }
 
@@ -183,10 +182,6 @@ class CardPainter:
         if card.status in STATUS_ICONS:
             name, role = STATUS_ICONS[card.status]
             place = QRectF(card.width - 26, 10, 16, 16)
-            if card.status == "breakpoint":
-                painter.setPen(Qt.PenStyle.NoPen)
-                painter.setBrush(self.theme.color(role))
-                painter.drawEllipse(place.adjusted(1, 1, -1, -1))
             themes.draw_icon(painter, name, place, self.theme.color(role))
         elif card.form == card_data.TITLE_FORM and card.severity in _LOUD:
             role, _, name = _PROBLEM_LOOKS[card.severity]

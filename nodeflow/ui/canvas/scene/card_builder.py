@@ -139,6 +139,7 @@ class CardBuilder:
             problem=plain(problem.message) if problem else "",
             severity=problem.level if problem else "",
             status=self._status(record.id),
+            stops=bool(record.extra) and has_breakpoint(record),
             shows_value=sides.shows_value,
             value=value,
             value_serial=serial,

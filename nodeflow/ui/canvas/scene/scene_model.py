@@ -34,7 +34,10 @@ SEVERITY_ROLES = ("", "warning", "error", "ink_faint")
 _SEVERITY = {"warning": 1, "error": 2, "incomplete": 3}
 _NO_WIRES: dict[Any, Wire] = {}
 
-_COLUMNS = ("positions", "_sizes", "selected", "dimmed", "off", "order", "category", "severity")
+_COLUMNS = (
+    *("positions", "_sizes", "selected", "dimmed", "off", "stops", "order"),
+    *("category", "severity"),
+)
 """The arrays of `SceneModel` with a row for each node."""
 _OF_USER = ("selected", "dimmed", "order")
 """The arrays among them that do not come from the document."""
@@ -91,6 +94,8 @@ class SceneModel:
         self.dimmed = np.zeros(0, bool)
         self.off = np.zeros(0, bool)
         """Muted and inactive nodes: they have no outputs."""
+        self.stops = np.zeros(0, bool)
+        """Nodes with a breakpoint."""
         self.order = np.zeros(0, np.int32)
         self.category = np.zeros(0, np.int16)
         self.severity = np.zeros(0, np.int8)
@@ -396,6 +401,7 @@ class SceneModel:
             self.categories.append(category)
         places = {category: index for index, category in enumerate(self.categories)}
         self._sizes[slots] = [(card.width, card.height) for card in found]
+        self.stops[slots] = [card.stops for card in found]
         self.off[slots] = [card.status in ("muted", "inactive") for card in found]
         self.severity[slots] = [_SEVERITY.get(card.severity, 0) for card in found]
         self.category[slots] = [places[card.category] for card in found]

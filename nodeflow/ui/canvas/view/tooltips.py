@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
+from nodeflow.document.analysis.node_flags import has_breakpoint
 from nodeflow.document.model.problems import Problem
 from nodeflow.ui.canvas.scene import value_preview
 from nodeflow.ui.canvas.scene.hit_test import Hit
@@ -48,8 +49,10 @@ def _node_tip(scene: SceneModel, node_id: str) -> str:
     slot = scene.nodes.get(node_id)
     subtitle = scene.card(slot).subtitle if slot is not None else record.op
     lines = [f"<b>{escape(record.name)}</b> {escape(subtitle)}"]
-    if slot is not None and scene.card(slot).status in _STATES:
-        lines.append(_STATES[scene.card(slot).status])
+    status = scene.card(slot).status if slot is not None else ""
+    lines += [_STATES[status]] if status in _STATES else []
+    if has_breakpoint(record) and status not in ("breakpoint", "hit"):
+        lines.append(_STATES["breakpoint"])
     for problem in _problems(scene, node_id):
         lines.append(escape(in_window(problem.message)))
         if problem.hint:

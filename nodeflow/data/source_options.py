@@ -6,6 +6,7 @@ file handle both in the same way.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -72,7 +73,7 @@ SPLIT_OPTIONS = (
 
 @dataclass(frozen=True, slots=True)
 class PerColumn(Attr):
-    """An option with a value for each of some columns: a type, or a list of names."""
+    """An option with a value for each of some columns: a type, a list of names, or figures."""
 
     values: str = "type"
 
@@ -99,8 +100,21 @@ class PerColumn(Attr):
                 raise AttributeProblem(
                     f"{self.name}: {column!r} needs a list of texts, not {item!r}", port=self.name
                 )
+            if self.values == "numbers" and not _are_numbers(item):
+                raise AttributeProblem(
+                    f'{self.name}: {column!r} needs numbers, such as {{"mean": 0.5}}, not {item!r}',
+                    port=self.name,
+                )
         names = self.values == "names"
         return {key: list(item) if names else item for key, item in value.items()} or None
+
+
+def _are_numbers(item: Any) -> bool:
+    """Whether a value is an object of finite numbers."""
+    return isinstance(item, Mapping) and all(
+        isinstance(v, (int, float)) and not isinstance(v, bool) and math.isfinite(v)
+        for v in item.values()
+    )
 
 
 @dataclass(frozen=True, slots=True)

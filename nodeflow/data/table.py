@@ -10,7 +10,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -293,6 +293,26 @@ def read_table(
         rows = itertools.islice(itertools.chain(first, rest), limit)
         table = _fill(path, names, rows, dialect, ",")
     return _trimmed(table)
+
+
+def kept_table(
+    path: Path,
+    *,
+    header: str = "auto",
+    delimiter: str = "auto",
+    decimal: str = "auto",
+    limit: int | None = None,
+) -> Table:
+    """As `read_table`, but the last tables are kept: options change more often than files."""
+    status = path.stat()
+    return _kept(path, (status.st_mtime_ns, status.st_size), header, delimiter, decimal, limit)
+
+
+@lru_cache(maxsize=3)
+def _kept(
+    path: Path, stamp: Any, header: str, delimiter: str, decimal: str, limit: int | None
+) -> Table:
+    return read_table(path, header=header, delimiter=delimiter, decimal=decimal, limit=limit)
 
 
 def _trimmed(table: Table) -> Table:

@@ -97,7 +97,7 @@ class Schema:
             values = np.where(np.isnan(values), statistics["fill"], values)
         if self.options["standardize"]:
             values = values - statistics["mean"]
-            values = values / np.asarray(statistics["deviation"])
+            values = values / statistics["deviation"]
         if not self.options["window"]:
             return values[self.kept]
         return values[self._windows]
@@ -112,20 +112,30 @@ class Schema:
         last = place[self.kept] - horizon
         return line[last[:, None] + np.arange(1 - window, 1)]
 
-    def statistics(self, parts: Mapping[str, np.ndarray]) -> dict[str, Any]:
-        """Mean, deviation and filling value of each feature over the train rows."""
-        given = self.options["statistics"] or {}
+    def statistics(self, parts: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Mean, deviation and filling value of each feature: as given, else over the train rows."""
         rows = self.kept[parts.get("train", np.arange(len(self.kept)))]
         train = self.values[rows[rows < len(self.table)]]
-        found: dict[str, Any] = {}
+        found: dict[str, np.ndarray] = {}
         if self.options["missing"] == "fill":
-            found["fill"] = given.get("fill") or self._filling(train)
+            found["fill"] = self._given("fill", self._filling(train))
             train = np.where(np.isnan(train), found["fill"], train)
         if self.options["standardize"]:
             mean, deviation = train.mean(axis=0), train.std(axis=0)
-            found["mean"] = given.get("mean") or mean
-            found["deviation"] = given.get("deviation") or np.where(deviation > 0, deviation, 1)
+            found["mean"] = self._given("mean", mean)
+            found["deviation"] = self._given("deviation", np.where(deviation > 0, deviation, 1))
         return found
+
+    def _given(self, figure: str, computed: Any) -> np.ndarray:
+        """The given figures of features, and the computed ones of those that have none."""
+        given = self.options["statistics"] or {}
+        return np.array(
+            [
+                given.get(name, {}).get(figure, own)
+                for name, own in zip(self.feature_names, computed, strict=True)
+            ],
+            np.float64,
+        )
 
     def _filling(self, train: np.ndarray) -> list[float]:
         """The mean of numbers and the most frequent of anything else."""
@@ -154,7 +164,12 @@ class Schema:
             types[labels[0]] = "category"
         else:
             types.update({n: column_type(self.table, names.index(n), self.options) for n in labels})
-        statistics = {k: [float(v) for v in vs] for k, vs in self.statistics(parts).items()}
+        figures = self.statistics(parts)
+        statistics = {
+            name: {figure: float(values[i]) for figure, values in figures.items()}
+            for i, name in enumerate(self.feature_names)
+            if figures
+        }
         absent = not labels and given["labels"]  # to be predicted for this file
         return {
             "features": [encoder.name for encoder in self.encoders],

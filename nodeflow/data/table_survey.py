@@ -9,12 +9,12 @@ import numpy as np
 
 from nodeflow.data.encoders import Encoder
 from nodeflow.data.survey_types import MOST_LISTED, ColumnSurvey, Guess, Survey, figures
-from nodeflow.data.table import Table, read_table, shortest
+from nodeflow.data.table import Table, kept_table, shortest
 from nodeflow.data.table_guess import guess_table
 
 
 def survey_table(file: Path, limit: int | None) -> Survey:
-    table = read_table(file, limit=limit)
+    table = kept_table(file, limit=limit)
     columns = tuple(survey_column(table, index) for index in range(len(table.names)))
     guess, classes = guess_table(table, columns)
     rows = len(table)

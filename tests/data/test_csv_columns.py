@@ -117,6 +117,7 @@ def test_free_text_is_left_out_with_a_notice(write):
         ({"types": {"x": "numbr"}}, "Did you mean number"),
         ({"types": ["x"]}, "an object with a value for each column"),
         ({"categories": {"x": "a"}}, "needs a list of texts"),
+        ({"statistics": {"x": {"mean": "a"}}}, "'x' needs numbers"),
     ],
 )
 def test_malformed_declarations_are_refused(write, options, message):
@@ -149,7 +150,23 @@ def test_gaps_are_filled_from_the_train_rows(write):
     test_rows = dataset.split("test")["features"].rows(slice(None))
     assert test_rows.tolist() == [[5, 6, 0, 1], [9, 10, 0, 1]], "v is the most frequent"
     pinned = pinned_options(source, {"missing": "fill", "shuffle": False, "splits": [0.6, 0, 0.4]})
-    assert pinned["statistics"]["fill"] == [a, b, 0, 1]
+    fills = {name: figures["fill"] for name, figures in pinned["statistics"].items()}
+    assert fills == {"a": a, "b": b, "kind = u": 0, "kind = v": 1}
+    fewer = open_dataset(source, **{**pinned, "features": ["b"]})
+    assert fewer.split("train")["features"].rows(slice(None)).ravel().tolist() == [2, 4, b]
+
+
+def test_a_second_file_is_scaled_and_filled_like_the_first(write):
+    rows = np.random.default_rng(3).normal(50, 9, (40, 2)).round(2)
+    first = write("a,b,y\n" + "".join(f"{a},{b},0\n" for a, b in rows))
+    given = {"standardize": True, "missing": "fill", "shuffle": False, "splits": [0.5, 0, 0.5]}
+    options = pinned_options(first, given)
+    second = write("a,b,y\n10,,0\n-3,100,1\n", "second.csv")
+    half = rows[:20]
+    values = np.array([[10, half[:, 1].mean()], [-3, 100]])
+    truth = (values - half.mean(axis=0)) / half.std(axis=0)
+    got = train(second, **{**options, **PLAIN})["features"]
+    np.testing.assert_allclose(got, truth, rtol=1e-5, atol=1e-6)
 
 
 def test_a_file_without_a_complete_row_says_what_is_missing(write):

@@ -26,7 +26,7 @@ from nodeflow.data.source_options import (
     PerColumn,
     split_rows,
 )
-from nodeflow.data.table import Table, read_table
+from nodeflow.data.table import SAMPLE_ROWS, Table, kept_table
 from nodeflow.data.table_schema import Schema, choose, future_texts
 from nodeflow.data.table_survey import survey_table
 from nodeflow.engine.columns import Column
@@ -90,12 +90,13 @@ OPTIONS = (
         "train rows; or refuse them as an error. Rows without a label are never filled.",
         choices=("drop", "fill", "error"),
     ),
-    Attr(
+    PerColumn(
         "statistics",
         "json",
         None,
-        "Mean and deviation of each feature for standardize, and what fills in for missing values; "
-        "empty: those of the train rows.",
+        "Mean and deviation of features for standardize, and what fills in for missing values, "
+        'such as {"age": {"fill": 40.5}}; features left out have those of the train rows.',
+        values="numbers",
     ),
     Attr(
         "window",
@@ -153,7 +154,7 @@ def open_csv(location: Location, **options: Any) -> Dataset:
 def columns(location: Location, **options: Any) -> dict[str, TensorType]:
     """Column types, from the first rows alone unless categories have to be counted."""
     file = location.file()
-    table = _read(file, _stamp(file), *_reading(options), 100)
+    table = kept_table(file, **_reading(options), limit=SAMPLE_ROWS)
     schema = choose(table, options, sampled=True)
     return open_csv(location, **options).columns if schema is None else schema.types
 
@@ -161,7 +162,7 @@ def columns(location: Location, **options: Any) -> dict[str, TensorType]:
 def pin(location: Location, **options: Any) -> dict[str, Any]:
     """The options with everything that is guessed or computed from this file written down."""
     file = location.file()
-    table = _read(file, _stamp(file), *_reading(options), None)
+    table = kept_table(file, **_reading(options))
     schema = choose(table, options)
     assert schema is not None
     return {**options, **schema.pinned(_splits(table, schema, options))}
@@ -173,7 +174,7 @@ def rows(location: Location, **options: Any) -> Dataset:
     Labels are left out, as they may be missing.
     """
     file = location.file()
-    table = _read(file, _stamp(file), *_reading(options), None)
+    table = kept_table(file, **_reading(options))
     schema = choose(table, options, lenient=True)
     assert schema is not None
     parts = {"all": np.argsort(schema.kept, kind="stable")}
@@ -186,7 +187,7 @@ def texts(location: Location, **options: Any) -> tuple[tuple[str, ...], Iterator
     Those have nothing but the date or number that continues the column ``order_by``.
     """
     file = location.file()
-    table = _read(file, _stamp(file), *_reading(options), None)
+    table = kept_table(file, **_reading(options))
     if not options["window"]:
         return table.names, table.texts()
     return table.names, itertools.chain(table.texts(), future_texts(table, options))
@@ -197,21 +198,14 @@ def _stamp(file: Path) -> tuple[int, int]:
     return status.st_mtime_ns, status.st_size
 
 
-def _reading(options: dict[str, Any]) -> tuple[str, str, str]:
-    return options["header"], options["delimiter"], options["decimal"]
-
-
-@lru_cache(maxsize=3)  # options change more often than files
-def _read(
-    file: Path, stamp: tuple[int, int], header: str, delimiter: str, decimal: str, limit: int | None
-) -> Table:
-    return read_table(file, header=header, delimiter=delimiter, decimal=decimal, limit=limit)
+def _reading(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: options[name] for name in ("header", "delimiter", "decimal")}
 
 
 @lru_cache(maxsize=4)  # the window opens the file again after each edit of its node
 def _open(source: str, file: Path, stamp: tuple[int, int], given: str) -> Dataset:
     options = json.loads(given)
-    table = _read(file, stamp, *_reading(options), None)
+    table = kept_table(file, **_reading(options))
     schema = choose(table, options)
     assert schema is not None
     return _dataset(source, file, table, schema, _splits(table, schema, options))

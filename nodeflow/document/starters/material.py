@@ -79,6 +79,9 @@ def look_at(
 ) -> Material:
     """Open a data set and measure it, for the starters.
 
+    What the options leave to a guess is written down, so that the document encodes a second file as
+    it does this one.
+
     What the source guesses from the data becomes part of the options, so that the graph means the
     same with other data.
 
@@ -86,6 +89,7 @@ def look_at(
         UnknownSource, DataNotFound, DataFormatError: the data cannot be read; says where.
         AttributeProblem: an option is unknown or malformed.
     """
+    options = pinned_options(source, options, base_dir=base_dir)
     options = pinned_options(source, options, base_dir=base_dir)
     dataset = open_dataset(source, base_dir=base_dir, **options)
     train = "train" if "train" in dataset.splits else next(iter(dataset.splits))

@@ -13,6 +13,7 @@ from nodeflow.host import protocol as p
 from nodeflow.host.evaluator import Evaluator
 from nodeflow.host.views.kind import ViewProblem, discover_kinds
 from nodeflow.host.views.plot import PlotData
+from nodeflow.host.views.predictions import PAGE, PredictionData
 from nodeflow.host.views.regions import GRID, RegionData
 from nodeflow.host.views.watch import VIEW_SHARE, WatchedViews
 from nodeflow.resources import example
@@ -329,3 +330,77 @@ def test_a_prediction_over_the_row_number_has_the_data_beneath():
     rows = dataset.split("test")["labels"].rows(slice(None))
     np.testing.assert_array_equal(later.y, rows[:, 0])
     assert later.x[0] > found["y (train)"].x[-1]
+
+
+# ---- predictions --------------------------------------------------------------------------------
+
+
+def mnist_probabilities(evaluator: Evaluator, x: np.ndarray) -> np.ndarray:
+    v = evaluator.variables()
+    hidden = np.maximum(x @ v["W1"] + v["b1"], 0)
+    scores = (hidden @ v["W2"] + v["b2"]).astype(np.float64)
+    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def test_predictions_are_those_of_the_graph_most_wrong_first():
+    data, evaluator = compute(open_example("mnist"), "predictions", "")
+    assert isinstance(data, PredictionData)
+    assert data.tensor == "probabilities" and data.names == tuple("0123456789")
+    columns = open_dataset("mnist").split("test")
+    images, labels = columns["images"].rows(slice(None)), columns["labels"].array
+    shares = mnist_probabilities(evaluator, images)
+    assert data.seen == data.total == len(labels)
+    assert data.right == int((shares.argmax(axis=1) == labels).sum())
+    expected = np.zeros((10, 10), np.int64)
+    np.add.at(expected, (labels, shares.argmax(axis=1)), 1)
+    np.testing.assert_array_equal(data.matrix, expected)
+    worst = np.argsort(shares[np.arange(len(labels)), labels])[:PAGE]
+    assert set(data.rows[:12].tolist()) <= set(worst.tolist())
+    np.testing.assert_allclose(data.shares, shares[data.rows], atol=1e-5)
+    np.testing.assert_array_equal(data.truth, labels[data.rows])
+    assert data.pictures is not None and data.pictures.shape == (PAGE, 28, 28)
+    bright = images[data.rows[0]].reshape(28, 28)
+    np.testing.assert_allclose(data.pictures[0] / 255, bright / images[data.rows].max(), atol=0.01)
+
+
+def test_a_cell_of_the_matrix_filters_the_samples_and_pages_do_not_overlap():
+    first, _ = compute(open_example("mnist"), "predictions", "", order="rows", split="train")
+    assert first.matrix is not None
+    true, answer = divmod(int(first.matrix.argmax()), 10)
+    cell = {"filter": f"{true},{answer}", "order": "rows", "split": "train"}
+    pages = [compute(open_example("mnist"), "predictions", "", page=p, **cell)[0] for p in (0, 1)]
+    for page in pages:
+        assert page.matching == first.matrix[true, answer] > PAGE
+        assert (page.truth == true).all() and (page.answer == answer).all()
+    rows = np.concatenate([page.rows for page in pages])
+    assert (np.diff(rows) > 0).all()
+    wrong, _ = compute(open_example("mnist"), "predictions", "", filter="wrong")
+    assert wrong.matching == wrong.seen - wrong.right
+    beyond, _ = compute(open_example("mnist"), "predictions", "", page=10**6)
+    assert len(beyond.rows) > 0
+
+
+def test_another_node_can_be_chosen():
+    data, _ = compute(open_example("mnist"), "predictions", "predicted")
+    assert data.tensor == "predicted" and "logits" in data.candidates
+    assert set(np.unique(data.shares)) <= {0.0, 1.0}
+
+
+def test_numbers_are_shown_with_their_errors():
+    data, evaluator = compute(open_example("linear_regression"), "predictions", "")
+    v = evaluator.variables()
+    dataset = open_dataset("csv:resource:data/linear.csv")
+    columns = dataset.split(data.split)
+    features, labels = (columns[name].rows(slice(None)) for name in ("features", "labels"))
+    answers = (features * v["slope"] + v["offset"]).reshape(-1)
+    errors = np.abs(answers - labels.reshape(-1))
+    assert data.matrix is None and data.names == ()
+    assert data.error == pytest.approx(errors.mean(), rel=1e-5)
+    np.testing.assert_array_equal(data.rows, np.argsort(-errors, kind="stable")[:PAGE])
+    np.testing.assert_allclose(data.answer, answers[data.rows], rtol=1e-5)
+
+
+def test_without_labels_it_says_what_is_missing():
+    with pytest.raises(ViewProblem, match="labels"):
+        compute(open_example("autoencoder"), "predictions", "")

@@ -190,7 +190,8 @@ def test_an_answer_of_the_document_before_is_not_shown(qtbot, spirals, engine):
 
 
 def test_each_view_that_the_engine_computes_can_be_drawn():
-    assert set(discover_views()) == set(discover_kinds())
+    assert set(discover_kinds()) - set(discover_views()) == {"predictions"}  # a panel
+    assert set(discover_views()) <= set(discover_kinds())
 
 
 SAMPLES = {"regions": regions(), "plot": line()}

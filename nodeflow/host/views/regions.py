@@ -119,25 +119,25 @@ def answers(
     Returns:
         None and None if the tensor does not say classes.
     """
-    op = _made_by(tensor)
+    op = made_by(tensor)
     columns = rows.shape[1]
     if op == "placeholder":
         return None, None
     if rows.dtype.kind in "iub" or op in COMPARING or op == "argmax":
         return (rows[:, 0].astype(np.int64), None) if columns == 1 else (None, None)
     scores = np.nan_to_num(rows.astype(np.float64), nan=0.0, posinf=1e300, neginf=-1e300)
-    is_score = op not in PROBABILITIES and _read_as_scores(source, tensor)
+    is_score = op not in PROBABILITIES and reads_scores(source, tensor)
     if columns == 1:
         if op == "sigmoid":
             share = scores[:, 0]
         elif is_score:
             share = 1 / (1 + np.exp(-np.clip(scores[:, 0], -60, 60)))
-        elif known == 2 and _is_compared(source, tensor):
+        elif known == 2 and is_compared(source, tensor):
             share = np.clip(scores[:, 0], 0, 1)
         else:
             return None, None
         return (share > 0.5).astype(np.int64), np.clip(np.abs(share - 0.5) * 2, 0, 1)
-    is_answer = columns == known and _is_compared(source, tensor)
+    is_answer = columns == known and is_compared(source, tensor)
     if not (op in PROBABILITIES or is_score or is_answer):
         return None, None
     if op not in PROBABILITIES:
@@ -147,7 +147,7 @@ def answers(
     return scores.argmax(axis=1), np.clip((scores.max(axis=1) - chance) / (1 - chance), 0, 1)
 
 
-def _made_by(tensor: Tensor) -> str:
+def made_by(tensor: Tensor) -> str:
     """The op that decides what a value means, seen through what only reshapes or copies it."""
     while tensor.node.op.id in PASSING and tensor.node.inputs:
         tensor = tensor.node.inputs[0]
@@ -169,7 +169,7 @@ def _readers(source: ViewSource, tensor: Tensor) -> Iterator[tuple[Node, int]]:
                 waiting.append(user.outputs[0])
 
 
-def _read_as_scores(source: ViewSource, tensor: Tensor) -> bool:
+def reads_scores(source: ViewSource, tensor: Tensor) -> bool:
     """Whether something takes a tensor for scores: a softmax, a sigmoid, a loss of logits."""
     return any(
         SCORED.get(user.op.id) == place
@@ -178,7 +178,7 @@ def _read_as_scores(source: ViewSource, tensor: Tensor) -> bool:
     )
 
 
-def _is_compared(source: ViewSource, tensor: Tensor) -> bool:
+def is_compared(source: ViewSource, tensor: Tensor) -> bool:
     """Whether a tensor meets data that it does not depend on: it is an answer, not a layer."""
     inputs = set(source.placeholders(tensor))
     others = (t for user, _ in _readers(source, tensor) for t in user.inputs)

@@ -69,7 +69,7 @@ class ViewWatcher(QObject):
         self._ids: dict[str, None] = {}
         """Nodes with a view, in the shown graph."""
         self._pinned: dict[str, ViewSpec] = {}
-        self._asked: tuple[ViewSpec, ...] = ()
+        self._asked: dict[str, tuple[ViewSpec, ...]] = {}
         self._soon = QTimer(self, singleShot=True, interval=0)
         self._soon.timeout.connect(self._update)
         self._later = QTimer(self, singleShot=True, interval=LOOK_MS)
@@ -84,10 +84,10 @@ class ViewWatcher(QObject):
 
     # ---- asking ---------------------------------------------------------------------------------
 
-    def ask(self, specs: tuple[ViewSpec, ...]) -> None:
-        """Watch these views, too: what the Viewer shows."""
-        if specs != self._asked:
-            self._asked = specs
+    def ask(self, specs: tuple[ViewSpec, ...], asker: str = "viewer") -> None:
+        """Watch these views, too: what the Viewer shows, or another panel."""
+        if specs != self._asked.get(asker, ()):
+            self._asked[asker] = specs
             self._soon.start()
 
     @property
@@ -169,7 +169,8 @@ class ViewWatcher(QObject):
             for node_id, view in self.pinned().items():
                 if self._is_in_sight(node_id):
                     self._pinned[node_id] = self.spec(nodes[node_id], view)
-        self._link.watch_views(tuple(dict.fromkeys([*self._pinned.values(), *self._asked])))
+        asked = (spec for specs in self._asked.values() for spec in specs)
+        self._link.watch_views(tuple(dict.fromkeys([*self._pinned.values(), *asked])))
 
     def _is_in_sight(self, node_id: str) -> bool:
         canvas = self._canvas

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtCore import QPointF, QRectF, Qt, Signal
+from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QToolTip, QWidget
 
 from nodeflow.number_text import number
@@ -19,12 +19,19 @@ LIGHT, DARK = QColor("#ffffff"), QColor("#10141a")
 
 
 class MatrixView(QWidget):
-    """An array of one or two axes; rows are labels, columns predictions."""
+    """An array of one or two axes; rows are labels, columns predictions.
+
+    ``cell_clicked(row, column)``.
+    """
+
+    cell_clicked = Signal(int, int)
 
     def __init__(self, themes: ThemeManager) -> None:
         super().__init__()
         self._theme = themes.theme
         self.array = np.zeros((0, 0))
+        self._names: tuple[str, ...] = ()
+        self._marked: tuple[int, int] | None = None
         self._longest = 1
         self.setMouseTracking(True)
         self.setMinimumSize(120, 120)
@@ -34,8 +41,9 @@ class MatrixView(QWidget):
         self._theme = theme
         self.update()
 
-    def show_matrix(self, name: str, array: np.ndarray) -> None:
-        """Show an array; further axes become rows."""
+    def show_matrix(self, name: str, array: np.ndarray, names: tuple[str, ...] = ()) -> None:
+        """Show an array; further axes become rows. ``names`` are those of rows and columns."""
+        self._names = names
         self.array = array.reshape(-1, array.shape[-1]) if array.ndim else array.reshape(1, 1)
         self._longest = max((len(_short(value)) for value in self.array.flat), default=1)
         self.setAccessibleName(f"Matrix {name}")
@@ -43,6 +51,16 @@ class MatrixView(QWidget):
             "; ".join(", ".join(map(number, row)) for row in self.array[:20])
         )
         self.update()
+
+    def mark(self, cell: tuple[int, int] | None) -> None:
+        """Draw a frame around a cell."""
+        self._marked = cell
+        self.update()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        cell = self.cell_at(event.position())
+        if cell is not None and event.button() == Qt.MouseButton.LeftButton:
+            self.cell_clicked.emit(*cell)
 
     def cell_at(self, point: QPointF) -> tuple[int, int] | None:
         """Row and column at a position."""
@@ -77,8 +95,13 @@ class MatrixView(QWidget):
         if cell is None:
             QToolTip.hideText()
             return
-        text = f"row {cell[0]}, column {cell[1]}: {number(self.array[cell])}"
-        QToolTip.showText(event.globalPosition().toPoint(), text, self)
+        QToolTip.showText(event.globalPosition().toPoint(), self._words(cell), self)
+
+    def _words(self, cell: tuple[int, int]) -> str:
+        value, count = number(self.array[cell]), len(self._names)
+        if max(cell) < count:
+            return f"True {self._names[cell[0]]}, answer {self._names[cell[1]]}: {value}"
+        return f"row {cell[0]}, column {cell[1]}: {value}"
 
     def paintEvent(self, _: QPaintEvent) -> None:
         if not self.array.size:
@@ -90,6 +113,12 @@ class MatrixView(QWidget):
         if size:
             self._paint_numbers(painter, area, image, size)
             self._paint_margins(painter, area)
+        if self._marked is not None and max(self._marked) < len(self.array):
+            side = area.height() / self.array.shape[0]
+            row, column = self._marked
+            painter.setPen(QPen(self._theme.color("accent"), 2))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRect(QRectF(area.x() + column * side, area.y() + row * side, side, side))
 
     def _image(self) -> QImage:
         """Draw the cells, coloured by square roots so that small values stay visible."""

@@ -1,0 +1,304 @@
+"""The predictions panel: samples with their true and predicted class, the most wrong first.
+
+A cell of the confusion matrix filters them; a sample that is clicked is fed to the whole graph.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from PySide6.QtCore import Qt, Slot
+from PySide6.QtGui import QHideEvent, QShowEvent
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QFrame,
+    QHBoxLayout,
+    QScrollArea,
+    QStackedLayout,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from nodeflow.host.protocol import ViewSpec, ViewValue
+from nodeflow.host.views.predictions import NO_FILTER, PAGE, WRONG, PredictionData
+from nodeflow.ui.actions.binding import Binding
+from nodeflow.ui.actions.specs import ActionSpec
+from nodeflow.ui.controllers.view_watcher import ViewWatcher
+from nodeflow.ui.core.data_selection import DataSelection
+from nodeflow.ui.core.theme import SPACE, Theme, icon
+from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.core.widgets import button, label
+from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.inspector.editors import QuietCombo
+from nodeflow.ui.panels.panel import PanelContext, PanelSpec, Place
+from nodeflow.ui.panels.parts.array_views import number
+from nodeflow.ui.panels.parts.matrix_view import MatrixView
+from nodeflow.ui.panels.parts.sample_grid import SampleGrid
+
+ASKER = "predictions"
+ORDERS = (("wrong", "Most wrong"), ("unsure", "Least sure"), ("rows", "In order"))
+NUMBER_ORDERS = (("wrong", "Largest error"), ("rows", "In order"))
+SPLITS = {"test": "Test rows", "validation": "Validation rows", "train": "Training rows"}
+
+
+class PredictionsPanel(QWidget):
+    """Asks for a page of predictions while it is visible."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        views: ViewWatcher,
+        data: DataSelection,
+        themes: ThemeManager,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._views, self._choice = views, data
+        self._theme = themes.theme
+        self._name, self._filter, self._page = "", NO_FILTER, 0
+        self._split: str | None = None  # what is not chosen is left to the engine
+        self._order: str | None = None
+        self.shown: PredictionData | None = None
+        self._make(themes)
+        views.arrived.connect(self._on_view)
+        data.changed.connect(self._mark)
+        workspace.replaced.connect(self._forget)
+        themes.follow(self.set_theme)
+
+    # ---- making -----------------------------------------------------------------------------
+
+    def _make(self, themes: ThemeManager) -> None:
+        self.nodes, self.splits, self.orders = (
+            self._combo(name) for name in ("Node", "Rows", "Order")
+        )
+        self.figures = label("", "strong", wrap=True)
+        self.step = label("", "caption")
+        self.wrong = QCheckBox("Wrong only")
+        self.wrong.clicked.connect(self._on_wrong)
+        self.filter = button("", "link", self._clear_filter)
+        self.filter.setToolTip("Show all samples again")
+        self.back, self.next = QToolButton(), QToolButton()
+        for arrow, text, step in ((self.back, "Page before", -1), (self.next, "Next page", 1)):
+            arrow.setAccessibleName(text)
+            arrow.setToolTip(text)
+            arrow.setAutoRaise(True)
+            arrow.clicked.connect(partial(self._turn, step))
+        self.place = label("", "caption")
+        head = QHBoxLayout()
+        head.setSpacing(SPACE[2])
+        for widget in (self.nodes, self.splits, self.orders, self.wrong, self.filter):
+            head.addWidget(widget)
+        head.addStretch(1)
+        for widget in (self.back, self.place, self.next):
+            head.addWidget(widget)
+        self.matrix = MatrixView(themes)
+        self.matrix.cell_clicked.connect(self._on_cell)
+        self.grid = SampleGrid(themes)
+        self.grid.chosen.connect(self._on_sample)
+        scroll = QScrollArea()
+        scroll.setWidget(self.grid)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        side = QWidget()
+        side.setFixedWidth(210)
+        left = QVBoxLayout(side)
+        left.setContentsMargins(0, 0, 0, 0)
+        left.setSpacing(SPACE[1])
+        left.addWidget(self.figures)
+        left.addWidget(self.step)
+        left.addWidget(self.matrix, 1)
+        left.addStretch(0)
+        right = QVBoxLayout()
+        right.setSpacing(SPACE[1])
+        right.addLayout(head)
+        right.addWidget(scroll, 1)
+        content = QWidget()
+        body = QHBoxLayout(content)
+        body.setContentsMargins(SPACE[3], SPACE[2], SPACE[3], SPACE[2])
+        body.setSpacing(SPACE[3])
+        body.addWidget(side)
+        body.addLayout(right, 1)
+        self._nothing = label("", "muted", wrap=True)
+        self._nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._pages = QStackedLayout(self)
+        self._pages.addWidget(self._nothing)
+        self._pages.addWidget(content)
+        self._forget()
+
+    def _combo(self, name: str) -> QuietCombo:
+        combo = QuietCombo()
+        combo.setAccessibleName(name)
+        combo.setSizeAdjustPolicy(QuietCombo.SizeAdjustPolicy.AdjustToContents)
+        combo.activated.connect(self._on_choice)
+        return combo
+
+    def set_theme(self, theme: Theme) -> None:
+        self._theme = theme
+        self.back.setIcon(icon("chevron-left", theme, "ink", 16))
+        self.next.setIcon(icon("chevron-right", theme, "ink", 16))
+        if self.shown is not None:
+            self.grid.show_page(self.shown)
+
+    # ---- asking -----------------------------------------------------------------------------
+
+    @property
+    def spec(self) -> ViewSpec:
+        """What the engine is asked for."""
+        options = {
+            "split": self._split,
+            "order": self._order,
+            "filter": self._filter,
+            "page": self._page,
+        }
+        chosen = tuple((k, v) for k, v in sorted(options.items()) if v)
+        return ViewSpec("predictions", self._name, chosen)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._ask()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self._views.ask((), ASKER)
+
+    def _ask(self) -> None:
+        if self.isVisible():
+            self._views.ask((self.spec,), ASKER)
+
+    def _on_choice(self) -> None:
+        self._name = self.nodes.currentData() or ""
+        self._split, self._order = self.splits.currentData(), self.orders.currentData()
+        self._page = 0
+        self._ask()
+
+    def _on_wrong(self, checked: bool) -> None:
+        self._set_filter(WRONG if checked else NO_FILTER)
+
+    def _clear_filter(self) -> None:
+        self._set_filter(NO_FILTER)
+
+    @Slot(int, int)
+    def _on_cell(self, row: int, column: int) -> None:
+        wanted = f"{row},{column}"
+        self._set_filter(NO_FILTER if wanted == self._filter else wanted)
+
+    def _set_filter(self, text: str) -> None:
+        self._filter, self._page = text, 0
+        self._ask()
+
+    def _turn(self, step: int, _: bool = False) -> None:
+        self._page = max(0, self._page + step)
+        self._ask()
+
+    # ---- showing ----------------------------------------------------------------------------
+
+    @Slot(object)
+    def _on_view(self, message: ViewValue) -> None:
+        if message.spec != self.spec or not self.isVisible():
+            return
+        if message.data is None:
+            self._say(message.error)
+            return
+        step = message.step
+        self.step.setText(f"After step {step:,}".replace(",", "\u2009") if step else "")
+        self.step.setVisible(bool(step))
+        self._show(message.data)
+
+    def _say(self, text: str) -> None:
+        self._nothing.setText(text)
+        self._pages.setCurrentIndex(0)
+
+    def _forget(self) -> None:
+        """Another document is open."""
+        self.shown = None
+        self._name, self._filter, self._page = "", NO_FILTER, 0
+        self._split = self._order = None
+        for combo in (self.nodes, self.splits, self.orders):
+            combo.clear()
+        self._say("Predictions appear here once the graph has data with labels.")
+        self._ask()
+
+    def _show(self, data: PredictionData) -> None:
+        self.shown = data
+        self._page = data.page
+        self._fill(self.nodes, [(name, name) for name in data.candidates], data.tensor)
+        self._fill(self.splits, [(s, SPLITS[s]) for s in data.splits], data.split)
+        orders = ORDERS if data.names else NUMBER_ORDERS
+        self._fill(self.orders, list(orders), self._order or "wrong")
+        self.figures.setText(_figures(data))
+        self.matrix.setVisible(data.matrix is not None)
+        if data.matrix is not None:
+            self.matrix.show_matrix("confusion", data.matrix, data.names)
+            self.matrix.mark(_cell(self._filter))
+        self.wrong.setVisible(bool(data.names))
+        self.wrong.setChecked(self._filter == WRONG)
+        self._show_filter(data)
+        first = data.page * PAGE
+        last = first + len(data.rows)
+        self.place.setText(f"{first + 1}–{last} of {data.matching}" if last else "None")
+        self.back.setEnabled(data.page > 0)
+        self.next.setEnabled(last < data.matching)
+        self.grid.show_page(data)
+        self._mark()
+        self._pages.setCurrentIndex(1)
+
+    def _show_filter(self, data: PredictionData) -> None:
+        cell = _cell(self._filter)
+        self.filter.setVisible(cell is not None and bool(data.names))
+        if cell is not None and data.names:
+            true, answer = (data.names[i] for i in cell)
+            self.filter.setText(f"True {true}, answer {answer}  ✕")
+
+    def _fill(self, combo: QuietCombo, entries: list[tuple[str, str]], current: str) -> None:
+        if [combo.itemData(i) for i in range(combo.count())] != [key for key, _ in entries]:
+            combo.clear()
+            for key, text in entries:
+                combo.addItem(text, key)
+        combo.setCurrentIndex(max(0, combo.findData(current)))
+        combo.setVisible(len(entries) > 1)
+
+    # ---- feeding ----------------------------------------------------------------------------
+
+    @Slot(int)
+    def _on_sample(self, row: int) -> None:
+        if self.shown is not None:
+            self._choice.show_row(self.shown.split, row)
+
+    @Slot()
+    def _mark(self) -> None:
+        """Mark the sample that the nodes show."""
+        data, choice = self.shown, self._choice
+        single = data is not None and choice.is_single and not choice.is_by_hand
+        same = data is not None and choice.split == data.split
+        self.grid.shown_row = choice.choice.first if single and same else None
+        self.grid.update()
+
+
+def _cell(text: str) -> tuple[int, int] | None:
+    """The cell of the matrix that a filter names."""
+    row, comma, column = text.partition(",")
+    return (int(row), int(column)) if comma else None
+
+
+def _figures(data: PredictionData) -> str:
+    """``9 791 of 10 000 right (97.91 %)``, or the error of numbers."""
+    seen = f"{data.seen:,}".replace(",", "\u2009")
+    of_all = (
+        "" if data.seen == data.total else f" (the first of {data.total:,})".replace(",", "\u2009")
+    )
+    if not data.names:
+        return f"Mean absolute error {number(data.error)} over {seen} rows{of_all}"
+    right = f"{data.right:,}".replace(",", "\u2009")
+    share = 100 * data.right / data.seen if data.seen else 0.0
+    return f"{right} of {seen} right ({share:.4g} %){of_all}"
+
+
+def _make(context: PanelContext) -> PredictionsPanel:
+    panel = PredictionsPanel(context.workspace, context.views, context.data, context.themes)
+    context.actions.bind({SHOW.id: Binding(partial(context.show_panel, PANEL.id))})
+    return panel
+
+
+SHOW = ActionSpec("show_predictions", "Show the predictions", icon="target")
+PANEL = PanelSpec("predictions", "Predictions", Place.BOTTOM, 22, _make, (SHOW,))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -57,3 +59,45 @@ def series(path: Path, days: int = 600) -> Path:
         value += 25 * np.sin(index * 2 * np.pi / 365) + random.normal(0, 4)
         cells.append([str(day + index), f"{value:.1f}"])
     return write(path, ["date", "sales"], cells)
+
+
+def png(path: Path, pixels: np.ndarray) -> Path:
+    """Write grey (h, w) or coloured (h, w, 3) bytes as a picture."""
+    height, width = pixels.shape[:2]
+    kind = 0 if pixels.ndim == 2 else 2
+    rows = b"".join(b"\0" + row.tobytes() for row in np.ascontiguousarray(pixels))
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        check = zlib.crc32(name + data)
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", check)
+
+    head = struct.pack(">IIBBBBB", width, height, 8, kind, 0, 0, 0)
+    body = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + body)
+    return path
+
+
+def shape_picture(kind: str, random: np.random.Generator, side: int = 24) -> np.ndarray:
+    """A bright disc, square or cross somewhere on dark noise, uint8 (side, side)."""
+    y, x = np.mgrid[:side, :side]
+    cx, cy = random.uniform(8, side - 8, 2)
+    radius = random.uniform(4, 7)
+    dx, dy = np.abs(x - cx), np.abs(y - cy)
+    inside = {
+        "disc": dx**2 + dy**2 <= radius**2,
+        "square": np.maximum(dx, dy) <= radius * 0.85,
+        "cross": (np.minimum(dx, dy) <= 1.2) & (np.maximum(dx, dy) <= radius),
+    }[kind]
+    return np.clip(np.where(inside, 200, 40) + random.normal(0, 15, (side, side)), 0, 255).astype(
+        np.uint8
+    )
+
+
+def pictures(folder: Path, each: int = 80) -> Path:
+    """A folder with one folder of pictures per class."""
+    random = np.random.default_rng(5)
+    for kind in ("cross", "disc", "square"):
+        (folder / kind).mkdir(parents=True)
+        for index in range(each):
+            png(folder / kind / f"{index:03}.png", shape_picture(kind, random))
+    return folder

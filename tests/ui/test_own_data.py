@@ -143,6 +143,22 @@ def test_the_graph_to_come_is_drawn_and_follows_the_starter(window, tmp_path, qt
     assert wizard.document.node_named("scaled_prediction") is not None
 
 
+def test_a_folder_of_pictures_is_previewed_and_made(window, tmp_path, qtbot):
+    drop(window, own_data.pictures(tmp_path / "shapes", 12))
+    wizard = wizard_of(window, qtbot)
+    assert "36 pictures" in wizard.preview.facts.text()
+    model = wizard.preview.model
+    qtbot.waitUntil(lambda: len(model.pictures) == 36, timeout=10_000)
+    assert model.data(model.index(0, 0), Qt.ItemDataRole.DecorationRole).height() == 40
+    wizard.show_step(1)
+    step = wizard.columns
+    assert step.table.isColumnHidden(INPUT) and step.classes.text().startswith("3 classes: cross")
+    step.height_.setValue(16)
+    wizard.show_step(2)
+    qtbot.waitUntil(lambda: wizard.document is not None, timeout=20_000)
+    assert wizard.document.node_named("x").attrs["shape"] == [None, 16, 24, 1]
+
+
 def test_a_damaged_file_is_explained_and_another_can_be_chosen(window, tmp_path, qtbot):
     path = tmp_path / "bad.csv"
     path.write_text("a,b\n1,2\n3\n")

@@ -13,6 +13,13 @@ CLASSIFY, REGRESS, PICTURES, SERIES = "classify", "regress", "pictures", "series
 NUMBERS = ("number", "integer", "boolean")
 MOST_CLASSES = 100
 """A label with more values is hardly one of classes."""
+NO_TABLE = {
+    CLASSIFY: "There is no array of class numbers beside one of numbers.",
+    REGRESS: "There is no array of numbers to predict.",
+    PICTURES: "There are no pictures with classes.",
+    SERIES: "There is no table with rows in the order of time.",
+}
+"""Why arrays or pictures do not suit a starter."""
 SPLITS = {CLASSIFY: "stratified", REGRESS: "random", PICTURES: "stratified", SERIES: "ordered"}
 """How rows are split for a starter, unless the user chooses otherwise."""
 
@@ -31,6 +38,8 @@ class Choices:
         shares: of train, validation and test.
         missing: what becomes of rows with missing values, as the source calls it.
         window, horizon: of a series: how many rows are looked at, and how many ahead is the answer.
+        size: height and width that pictures get; empty where there are none to resize.
+        color: ``grey`` or ``rgb``, of pictures.
         order_by: the column that orders the rows of a series or an ordered split; empty: the file.
         known: the options that the source has.
         split_chosen: whether the user chose the split.
@@ -48,6 +57,8 @@ class Choices:
     window: int = 16
     horizon: int = 1
     order_by: str = ""
+    size: tuple[int, ...] = ()
+    color: str = ""
     known: frozenset[str] = field(default_factory=frozenset)
     split_chosen: bool = False
 
@@ -71,6 +82,8 @@ class Choices:
             window=int(guess.get("window") or 0) or cls.window,
             horizon=int(guess.get("horizon") or 0) or cls.horizon,
             order_by=guess.get("order_by") or next((c.name for c in dates), ""),
+            size=tuple(guess.get("size") or ()),
+            color=guess.get("color") or "",
             known=known,
         )
 
@@ -126,11 +139,7 @@ class Choices:
     def misfit(self, task: str) -> str:
         """Why a starter cannot use these columns, as a sentence; empty if it can."""
         if not self.is_table:
-            if task == PICTURES:
-                return ""
-            if self.survey.kind == "pictures" or task == SERIES:
-                return "The data are not rows of a table."
-            return ""
+            return "" if task == self.survey.guess.task else NO_TABLE[task]
         if task == PICTURES:
             return "There are no pictures in a table."
         if not self.inputs:
@@ -176,6 +185,8 @@ class Choices:
             found["missing"] = self.missing
             ordered = series or self.split == "ordered"
             found["order_by"] = (self.order_by or None) if ordered else None
+        if self.size:
+            found |= {"size": list(self.size), "color": self.color}
         found["splits"] = list(self.shares)
         found["split"] = self.split
         return {n: v for n, v in found.items() if n in self.known and v not in (None, "")}

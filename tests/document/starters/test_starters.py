@@ -25,11 +25,11 @@ from tests import own_data
 class Trained:
     """A document after its training: the losses, the metrics, and what it answers."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, tier: str = "reference") -> None:
         self.document = document
         self.task = Task(document)
         training = self.task.training()
-        self.session = Session(self.task.graph, tier="reference", seed=training.seed)
+        self.session = Session(self.task.graph, tier=tier, seed=training.seed)
         self.session.initialize()
         self.losses: list[float] = []
         self.metrics: list[dict] = []
@@ -139,7 +139,47 @@ def test_a_series_is_forecast_better_than_by_its_last_value(sales):
     assert sales.metrics[-1]["r_squared"] > 0.8
 
 
-@pytest.mark.parametrize("name", ["flowers", "houses", "sales"])
+@pytest.fixture(scope="module")
+def shapes(folder):
+    choices = Choices.guessed(survey(own_data.pictures(folder / "shapes", 60)))
+    return Trained(make("pictures", look_at(choices.survey.source, choices.options())), "auto")
+
+
+def test_shapes_are_told_apart_in_pictures(shapes):
+    assert np.isfinite(shapes.losses).all()
+    random = np.random.default_rng(9)
+    kinds = ("cross", "disc", "square")
+    fresh = [own_data.shape_picture(kind, random) for kind in kinds for _ in range(20)]
+    hits = shapes.answers(np.stack(fresh)[..., None] / 255).argmax(axis=1) == np.repeat(
+        range(3), 20
+    )
+    assert hits.mean() >= 0.85
+
+
+def test_arrays_fit_a_starter(folder):
+    random = np.random.default_rng(6)
+    rows, labels = random.normal(size=(90, 6)), np.arange(90) % 3
+    np.savez(folder / "classes.npz", x=rows, y=labels)
+    np.savez(folder / "numbers.npz", x=rows, y=random.normal(size=90))
+    pictures = random.integers(0, 255, (90, 12, 12), np.uint8)
+    np.savez(folder / "digits.npz", x=pictures, y=labels)
+    np.save(folder / "table.npy", rows)
+    wanted = {
+        "classes.npz": "classify",
+        "numbers.npz": "regress",
+        "digits.npz": "pictures",
+        "table.npy": "regress",
+    }
+    for name, task in wanted.items():
+        choices = Choices.guessed(survey(folder / name))
+        assert choices.task == task and not choices.misfit(task)
+        assert [t for t in STARTERS if not choices.misfit(t)] == [task]
+        material = look_at(choices.survey.source, choices.options())
+        assert task in [s.id for s in fitting(material)]
+        assert not errors(make(task, material))
+
+
+@pytest.mark.parametrize("name", ["flowers", "houses", "sales", "shapes"])
 def test_documents_are_ordinary_and_well_laid_out(name, request):
     document = request.getfixturevalue(name).document
     assert not errors(document)

@@ -37,6 +37,8 @@ MISSING_TEXTS = {
     "fill": "Fill in the mean or most frequent value",
     "error": "Refuse them",
 }
+COLOR_TEXTS = {"grey": "Grey", "rgb": "Red, green, blue"}
+MOST_SIDE = 512
 PANEL_WIDTH = 300
 
 
@@ -60,6 +62,7 @@ class ColumnsStep(QWidget):
         self.split, self.missing = QComboBox(), QComboBox()
         self.validation, self.test = self._share(), self._share()
         self.look_back, self.ahead = QSpinBox(), QSpinBox()
+        self.height_, self.width_, self.color = QSpinBox(), QSpinBox(), QComboBox()
         self.classes = label("", "muted", wrap=True)
         self.problem = label("", "error", wrap=True)
         self._make_fields()
@@ -116,11 +119,19 @@ class ColumnsStep(QWidget):
         self.look_back.setValue(choices.window)
         self.ahead.setRange(1, 512)
         self.ahead.setValue(choices.horizon)
+        for box, size in zip((self.height_, self.width_), choices.size or (28, 28), strict=True):
+            box.setRange(8, MOST_SIDE)
+            box.setSuffix(" pixels")
+            box.setValue(size)
+        for key, text in COLOR_TEXTS.items():
+            self.color.addItem(text, key)
+        self.color.setCurrentIndex(max(0, self.color.findData(choices.color)))
         for check in (self.scale, self.one_hot):
             check.toggled.connect(self._on_setting)
-        for combo in (self.split, self.missing):
+        for combo in (self.split, self.missing, self.color):
             combo.currentIndexChanged.connect(self._on_setting)
-        for box in (self.validation, self.test, self.look_back, self.ahead):
+        sizes = (self.height_, self.width_)
+        for box in (self.validation, self.test, self.look_back, self.ahead, *sizes):
             box.valueChanged.connect(self._on_setting)
 
     def _side(self) -> QVBoxLayout:
@@ -130,6 +141,9 @@ class ColumnsStep(QWidget):
         self.form.setVerticalSpacing(SPACE[2])
         self.form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
         rows = (
+            ("Height", self.height_),
+            ("Width", self.width_),
+            ("Colours", self.color),
             ("Split", self.split),
             ("Validation", self.validation),
             ("Test", self.test),
@@ -160,6 +174,9 @@ class ColumnsStep(QWidget):
             choices.missing = self.missing.currentData()
         test, validation = self.test.value() / 100, self.validation.value() / 100
         choices.shares = (round(1 - test - validation, 2), validation, test)
+        if choices.size:
+            choices.size = (self.height_.value(), self.width_.value())
+            choices.color = self.color.currentData()
         choices.window, choices.horizon = self.look_back.value(), self.ahead.value()
         self._refresh()
         self.changed.emit()
@@ -178,6 +195,12 @@ class ColumnsStep(QWidget):
         self.one_hot.setVisible("category" in kinds and "category_encoding" in choices.known)
         some = any(choices.column(n).missing for n in (*choices.inputs, *choices.labels))
         self.form.setRowVisible(self.missing, some and bool(choices.missing))
+        for section in (INPUT, LABEL):
+            self.table.setColumnHidden(section, not table)
+        for field in (self.height_, self.width_, self.color):
+            self.form.setRowVisible(field, bool(choices.size))
+        for field in (self.split, self.validation, self.test):
+            self.form.setRowVisible(field, "splits" in choices.known)
         series = choices.task == SERIES
         for field in (self.look_back, self.ahead):
             self.form.setRowVisible(field, series)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import (
@@ -13,10 +15,19 @@ from PySide6.QtCore import (
     QSize,
     Qt,
 )
-from PySide6.QtGui import QFont, QFontMetrics, QPainter, QResizeEvent
+from PySide6.QtGui import (
+    QFont,
+    QFontMetrics,
+    QImage,
+    QImageReader,
+    QPainter,
+    QPixmap,
+    QResizeEvent,
+)
 from PySide6.QtWidgets import QHeaderView, QTableView, QWidget
 
 from nodeflow.data.survey import ColumnSurvey, Survey
+from nodeflow.ui.core.background import Background
 from nodeflow.ui.core.theme import SPACE, TYPE, Theme, font
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import column, label
@@ -30,6 +41,8 @@ from nodeflow.ui.popups.own_data.column_texts import (
 
 HEADER_HEIGHT = 104
 NARROWEST, WIDEST = 104, 240
+PICTURE = 40
+KEEP = Qt.AspectRatioMode.KeepAspectRatio
 NUMERIC = ("number", "integer", "boolean")
 
 Index = QModelIndex | QPersistentModelIndex
@@ -41,6 +54,13 @@ class HeadModel(QAbstractTableModel):
     def __init__(self, survey: Survey) -> None:
         super().__init__()
         self.survey = survey
+        self.pictures: list[QImage] = []
+
+    def show_pictures(self, pictures: list[QImage]) -> None:
+        """The first column shows these pictures."""
+        self.pictures = pictures
+        if pictures:
+            self.dataChanged.emit(self.index(0, 0), self.index(len(pictures) - 1, 0))
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
         return 0 if parent.isValid() else len(self.survey.head)
@@ -52,6 +72,9 @@ class HeadModel(QAbstractTableModel):
         row = self.survey.head[index.row()]
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
             return row[index.column()] if index.column() < len(row) else ""
+        if role == Qt.ItemDataRole.DecorationRole and index.column() == 0:
+            known = index.row() < len(self.pictures)
+            return QPixmap.fromImage(self.pictures[index.row()]) if known else None
         if role == Qt.ItemDataRole.TextAlignmentRole:
             numeric = self.survey.columns[index.column()].kind in NUMERIC
             side = Qt.AlignmentFlag.AlignRight if numeric else Qt.AlignmentFlag.AlignLeft
@@ -130,6 +153,22 @@ class ColumnHeader(QHeaderView):
         painter.drawText(line, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text)
 
 
+def small_pictures(files: list[Path]) -> list[QImage]:
+    """Pictures scaled down to a row's height; one that cannot be read is empty."""
+    found = []
+    for file in files:
+        reader = QImageReader(str(file))
+        reader.setAutoTransform(True)
+        size = reader.size()
+        if size.height() > PICTURE:
+            reader.setScaledSize(size.scaled(4 * PICTURE, PICTURE, KEEP))
+        image = reader.read()
+        if not image.isNull() and image.height() < PICTURE:
+            image = image.scaled(4 * PICTURE, PICTURE, KEEP)
+        found.append(image)
+    return found
+
+
 class PreviewStep(QWidget):
     """The table, under a line that says what it is."""
 
@@ -149,6 +188,13 @@ class PreviewStep(QWidget):
         self.table.setTabKeyNavigation(False)
         self.table.verticalHeader().setDefaultSectionSize(24)
         self.facts = label(self._facts(limit), "muted", wrap=True)
+        self._reading = Background(self)
+        self._reading.done.connect(self.model.show_pictures)
+        if survey.kind == "pictures":
+            self.table.verticalHeader().setDefaultSectionSize(PICTURE + SPACE[2])
+            folder = Path(survey.source.partition(":")[2])
+            files = [folder / row[0] for row in survey.head]
+            self._reading.run(partial(small_pictures, files))
         self.setLayout(column(self.facts, self.table, gap=2))
 
     def resizeEvent(self, event: QResizeEvent) -> None:

@@ -16,7 +16,6 @@ from nodeflow.document.build.predictions import Batch, Predictions
 from nodeflow.engine.session import Session
 from nodeflow.errors import said
 
-MOST_NAMED = 5
 ENDINGS = (".csv", ".tsv", ".npy", ".npz")
 
 
@@ -50,12 +49,8 @@ def write_predictions(
     finally:
         part.unlink(missing_ok=True)
         progress.clear()
-    for notice in predictions.task.notices():
+    for notice in predictions.notices():
         environment.message(f"nodeflow: {said(notice, 'cli')}")
-    for error in predictions.damage[:MOST_NAMED]:
-        environment.message(f"nodeflow: no prediction: {error.text('cli')}")
-    if len(predictions.damage) > MOST_NAMED:
-        environment.message(f"nodeflow: … and {len(predictions.damage) - MOST_NAMED} more")
     count = predictions.count - len(predictions.damage)
     environment.message(f"nodeflow: {plural(count, 'prediction')} written to {path.name}")
 

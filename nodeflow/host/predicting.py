@@ -70,7 +70,9 @@ def predict(
         except Cancelled:
             send(p.Predicted(request.request, report.done, cancelled=True))
             return
-    send(p.Predicted(request.request, report.done, notices=task.notices(), path=request.path))
+    send(
+        p.Predicted(request.request, report.done, notices=predictions.notices(), path=request.path)
+    )
 
 
 def _until(rows: Iterator[Cells], cancelled: Callable[[], bool]) -> Iterator[Cells]:

@@ -267,7 +267,7 @@ def test_pictures_are_predicted_with_their_names(nodeflow, tmp_path):
     (flat / "2broken.png").write_bytes(b"no picture")
     result = nodeflow("run", graph, "--dataset", "flat", "--fetch", "p", "-o", "out.csv")
     assert result.code == 0, result.err
-    assert "no prediction:" in result.err and "2broken.png is damaged" in result.err
+    assert "No prediction:" in result.err and "2broken.png is damaged" in result.err
     head, rows = table(tmp_path / "out.csv")
     kinds = ["circles", "lines", "squares"]
     assert head == ["file", "p", *(f"p {kind}" for kind in kinds)]

@@ -23,7 +23,7 @@ from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.types import shape_text
 from nodeflow.train.evaluate import EVALUATION_BATCH, rows_in_memory
 
-MOST_COLUMNS = 4096
+MOST_COLUMNS, MOST_NAMED = 4096, 5
 
 Cells = tuple[str, ...]
 
@@ -201,6 +201,13 @@ class Predictions:
             self.damage.append(error)
             return False
         return True
+
+    def notices(self) -> tuple[str, ...]:
+        """What the user has to know: about the data, and in the end of rows without prediction."""
+        said = [f"No prediction: {error}" for error in self.damage[:MOST_NAMED]]
+        if len(self.damage) > MOST_NAMED:
+            said.append(f"{len(self.damage) - MOST_NAMED} more rows have no prediction.")
+        return (*self.task.notices(), *said)
 
     # ---- as a table ---------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from tests.data import own_data as files
 @pytest.fixture
 def shapes(tmp_path):
     """A document that looks at pictures, its folder, and the pictures' pixels."""
-    root, pixels = files.pictures(tmp_path)
+    _, pixels = files.pictures(tmp_path)
     document = Document()
     data = commands.add_node(
         document,

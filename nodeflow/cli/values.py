@@ -122,22 +122,19 @@ def _read_npz(path: Path, key: str | None) -> np.ndarray:
 
 def _read_csv(path: Path, type_: TensorType) -> np.ndarray:
     """Read numbers, with or without a header line; a single column fits (n,) or (n, 1)."""
-    lines = path.read_text(encoding="utf-8-sig").splitlines()
-    skip = 0
-    if lines and not _is_numbers(lines[0]):
-        skip = 1
-    table = np.loadtxt(lines, delimiter=",", skiprows=skip, ndmin=2)
-    if type_.rank == 1 and 1 in table.shape:
-        table = table.ravel()
-    return literal(table.tolist(), type_.dtype) if type_.dtype in FLOATS else _whole(table, type_)
+    from nodeflow.data.table import read_table
 
-
-def _is_numbers(line: str) -> bool:
-    try:
-        [float(cell) for cell in line.split(",")]
-    except ValueError:
-        return False
-    return True
+    table = read_table(path)
+    for index, column in enumerate(table.columns):
+        wrong = np.isnan(column.values)
+        for row in np.flatnonzero(wrong).tolist():
+            if (text := column.text_at(row)).lower() != "nan":
+                what = f"{text!r} is not a number" if text else "the value is missing"
+                raise table.bad_cell(row, index, what, "Feed numbers alone.")
+    values = np.stack([column.values for column in table.columns], axis=1)
+    if type_.rank == 1 and 1 in values.shape:
+        values = values.ravel()
+    return literal(values.tolist(), type_.dtype) if type_.dtype in FLOATS else _whole(values, type_)
 
 
 def _whole(table: np.ndarray, type_: TensorType) -> np.ndarray:

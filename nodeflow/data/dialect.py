@@ -130,6 +130,10 @@ def guess_delimiter(lines: list[str]) -> str:
         fitting = [*others, ","]
     if fitting:
         return fitting[0]
+    if 2 * sum(not any(mark in line for mark in ",;\t|") for line in lines) > len(lines):
+        absent = [mark for mark in ",;\t|" if not any(mark in line for line in lines)]
+        if absent and absent[0] != ",":
+            return absent[0]  # one column, with commas in some of its texts
     first = next((line for line in lines if line.strip()), "")
     best = max(",;\t|", key=first.count)
     if first.count(best):

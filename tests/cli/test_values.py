@@ -8,7 +8,7 @@ from PIL import Image
 
 from nodeflow.cli.values import ArgumentProblem, parse_setting, read_feed, read_picture
 from nodeflow.data.pictures import prepare_mnist
-from nodeflow.errors import FeedError, FileProblem, LiteralError
+from nodeflow.errors import FeedError, FileProblem, LiteralError, NodeflowError
 from nodeflow.graph.types import TensorType
 
 ROWS = TensorType("float32", (None, 2))
@@ -67,6 +67,19 @@ def test_csv_with_and_without_a_header(tmp_path):
     for name in ("plain", "named"):
         value = feed(f"@{name}.csv", folder=tmp_path)
         assert value.dtype == np.float32 and value.tolist() == [[1, 2], [3, 4]]
+
+
+def test_csv_of_other_countries_is_read_as_a_data_set_reads_it(tmp_path):
+    (tmp_path / "x.csv").write_bytes("größe;b\r\n1,5;1.000,25\r\nNaN;-2\r\n".encode("cp1252"))
+    value = feed("@x.csv", folder=tmp_path)
+    np.testing.assert_array_equal(value, np.float32([[1.5, 1000.25], [np.nan, -2]]))
+
+
+@pytest.mark.parametrize(("cell", "what"), [("x", "'x' is not a number"), ("", "is missing")])
+def test_a_csv_to_feed_has_numbers_alone(tmp_path, cell, what):
+    (tmp_path / "x.csv").write_text(f"a,b\n1,2\n3,{cell}\n5,6\n")
+    with pytest.raises(NodeflowError, match=f"line 3, column 'b': .*{what}"):
+        feed("@x.csv", folder=tmp_path)
 
 
 def test_csv_of_whole_numbers_feeds_an_integer_placeholder(tmp_path):

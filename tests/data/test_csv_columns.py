@@ -7,6 +7,8 @@ from datetime import date
 
 import numpy as np
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from nodeflow.data import dataset_columns, open_dataset, pinned_options
 from nodeflow.data.errors import DataFormatError
@@ -290,3 +292,81 @@ def test_the_guess_fits_and_opens(tmp_path, make, task, labels):
     assert len(found.head) == min(100, found.rows)
     if task == "classify":
         assert dataset.classes["labels"] == found.classes
+
+
+# ---- against plain Python --------------------------------------------------------------------
+
+COLORS = ["red", "green", "blue, dark", 'the "rest"']
+GAPS_AS = ["", "NA", "?", "null"]
+
+
+@st.composite
+def tables(draw) -> tuple[list[str], list[list[object]]]:
+    """Kinds of columns, and rows of numbers, colours, bools and dates, some of them None."""
+    kinds = draw(st.lists(st.sampled_from(["number", "color", "flag", "day"]), min_size=1))
+    values = {
+        "number": st.floats(-1e6, 1e6).map(lambda v: round(v, 3)),
+        "color": st.sampled_from(COLORS),
+        "flag": st.booleans(),
+        "day": st.dates(date(1980, 1, 1), date(2040, 1, 1)),
+    }
+    rare = st.integers(0, 9).map(lambda n: n == 0)
+    rows = [
+        [None if draw(rare) else draw(values[kind]) for kind in kinds]
+        for _ in range(draw(st.integers(12, 25)))
+    ]
+    return kinds, rows
+
+
+@settings(max_examples=60, deadline=None)
+@given(tables(), st.sampled_from([",", ";", "\t"]), st.sampled_from(["utf-8", "utf-16"]), st.data())
+def test_rows_are_encoded_as_plain_python_would(tmp_path_factory, table, mark, encoding, data):
+    kinds, rows = table
+    whole = [row for row in rows if None not in row]
+    spread = {i: {row[i] for row in rows if row[i] is not None} for i in range(len(kinds))}
+    assume(len(whole) >= 2 and all(len(found) >= 2 for found in spread.values()))
+    gap = data.draw(st.sampled_from(GAPS_AS))
+    assume(gap or all(any(v is not None for v in row) for row in rows))  # an empty line is none
+
+    def written(value: object) -> str:
+        if value is None:
+            return gap
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        if isinstance(value, float) and mark == ";":
+            return repr(value).replace(".", ",")
+        return str(value)
+
+    path = tmp_path_factory.mktemp("csv") / "data.csv"
+    with path.open("w", encoding=encoding, newline="") as stream:
+        writer = csv.writer(stream, delimiter=mark)
+        writer.writerow([f"c{i}" for i in range(len(kinds))])
+        writer.writerows([written(v) for v in row] for row in rows)
+
+    def encoded(index: int, value: object) -> list[float]:
+        if kinds[index] == "color":
+            return [float(value == color) for color in sorted(spread[index])]
+        if kinds[index] == "day":
+            return [float((value - date(1970, 1, 1)).days)]
+        return [float(value)]
+
+    truth = [[number for i, v in enumerate(row) for number in encoded(i, v)] for row in whole]
+    types = {"number": "number", "color": "category", "flag": "boolean", "day": "date"}
+    options = {
+        **PLAIN,
+        "label_kind": "none",
+        "types": {f"c{i}": types[kind] for i, kind in enumerate(kinds)},
+        "decimal": "comma" if mark == ";" else "point",
+        "delimiter": {",": "comma", ";": "semicolon", "\t": "tab"}[mark],
+    }
+    dataset = open_dataset(f"csv:{path}", **options)
+    got = dataset.split("train")["features"].rows(slice(None))
+    np.testing.assert_array_equal(got, np.array(truth, np.float32))
+    assert dataset.rows["train"].tolist() == [i for i, row in enumerate(rows) if None not in row]
+    assert (dataset.notice is None) == (len(whole) == len(rows))
+    if len(kinds) == 1:  # what separates cells cannot be known
+        return
+    guessed = {c.name: c.kind for c in survey(path).columns}
+    fitting = {"number": ("number", "integer"), "color": ("category",), "flag": ("boolean",)}
+    for i, kind in enumerate(kinds):
+        assert guessed[f"c{i}"] in fitting.get(kind, ("date",))

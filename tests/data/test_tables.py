@@ -194,6 +194,11 @@ def test_what_separates_cells_is_found(tmp_path, text, mark):
     assert len(read_table(path).names) == 2
 
 
+def test_one_column_may_hold_commas(tmp_path):
+    table = read_table(write(tmp_path, b"colour\nred\nblue, dark\ngreen\n"))
+    assert [row[0] for row in table.rows] == ["red", "blue, dark", "green"]
+
+
 def test_comments_are_left_out(tmp_path):
     path = write(tmp_path, b"# it's \"made\na,b\n1,2\n# between\n3,4\n# 5,6\n")
     assert read_table(path).rows == (("1", "2"), ("3", "4"))

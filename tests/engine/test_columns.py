@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 import pytest
 
-from nodeflow.engine.columns import Column
+from nodeflow.engine.columns import Column, LazyColumn
 from nodeflow.errors import DataError, DtypeError
 from nodeflow.graph.types import TensorType
 
@@ -110,3 +110,40 @@ def test_contradictions_are_refused(arguments, message):
 def test_an_unknown_dtype_is_refused():
     with pytest.raises(DtypeError, match="complex"):
         Column(np.zeros(2, np.complex64))
+
+
+# ---- columns that are read when needed -------------------------------------------------------
+
+PIXELS = np.arange(7 * 3 * 2, dtype=np.uint8).reshape(7, 3, 2)
+
+
+def read_pixels(which: np.ndarray) -> np.ndarray:
+    assert which.dtype == np.int64
+    return PIXELS[which]
+
+
+@pytest.fixture
+def lazy() -> LazyColumn:
+    return LazyColumn(read_pixels, range(7), (3, 2), scale=1 / 255)
+
+
+def test_lazy_rows_are_those_of_a_column_in_memory(lazy):
+    column = Column(PIXELS, scale=1 / 255)
+    assert lazy.type == column.type and len(lazy) == 7 and lazy.lazy and not column.lazy
+    for which in (slice(2, 5), [6, 0, 0], slice(None)):
+        np.testing.assert_array_equal(lazy.rows(which), column.rows(which))
+        np.testing.assert_array_equal(lazy.stored(which), PIXELS[which])
+    np.testing.assert_array_equal(lazy.part(1, 4).rows([2]), column.rows([3]))
+    np.testing.assert_array_equal(lazy.take([5, 1]).take([1]).rows([0]), column.rows([1]))
+
+
+def test_lazy_columns_take_no_memory_and_travel(lazy):
+    assert lazy.nbytes == 7 * 8
+    again = pickle.loads(pickle.dumps(lazy.take([4, 2])))
+    np.testing.assert_array_equal(again.rows(slice(None)), lazy.rows([4, 2]))
+    assert again.dtype == "float32" and again.scale == 1 / 255
+
+
+def test_lazy_rows_outside_are_refused(lazy):
+    with pytest.raises(IndexError):
+        lazy.rows([7])

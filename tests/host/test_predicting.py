@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nodeflow.document.build.task import Task
 from nodeflow.document.model.document import Document
 from nodeflow.document.starters import look_at, make
+from nodeflow.engine.session import Session
 from nodeflow.errors import FileProblem, NodeflowError
 from nodeflow.host import protocol as p
 from nodeflow.host.predicting import predict
@@ -33,7 +35,9 @@ def document(folder) -> Document:
 def variables(document) -> dict[str, np.ndarray]:
     """Weights as a training might leave them."""
     random = np.random.default_rng(4)
-    shapes = {r.name: r.attrs["shape"] for r in document.nodes.values() if r.op == "variable"}
+    with Session(Task(document).graph, tier="reference") as session:
+        session.initialize()
+        shapes = {name: np.shape(value) for name, value in session.variables.items()}
     return {name: random.normal(0, 0.3, shape).astype(np.float32) for name, shape in shapes.items()}
 
 
@@ -41,11 +45,9 @@ def by_hand(document: Document, variables, rows: np.ndarray) -> np.ndarray:
     """What the network answers, in numpy."""
     x, out = document.node_named("scaled_x").attrs, document.node_named("prediction").attrs
     values = (rows - np.array(x["mean"])) / np.array(x["deviation"])
-    number = 1
-    while f"W{number + 1}" in variables:
-        values = np.maximum(values @ variables[f"W{number}"] + variables[f"b{number}"], 0)
-        number += 1
-    values = values @ variables[f"W{number}"] + variables[f"b{number}"]
+    for layer in ("hidden", "scaled_prediction"):
+        values = values @ variables[f"{layer}/kernel"] + variables[f"{layer}/bias"]
+        values = np.maximum(values, 0) if layer == "hidden" else values
     return (values * np.array(out["deviation"]) + np.array(out["mean"]))[:, 0]
 
 

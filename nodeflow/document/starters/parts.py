@@ -37,29 +37,20 @@ def normalize(
     return drawing.add("normalize", name, source, **numbers, **attrs)
 
 
-def dense(drawing: Drawing, source: str, number: int, sizes: tuple[int, int], name: str) -> str:
-    """x @ W + b with variables of its own; returns the name of the sum."""
-    inputs, units = sizes
-    weights, biases = f"W{number}", f"b{number}"
-    drawing.add("variable", weights, dtype="float32", shape=[inputs, units], initializer=HE)
-    drawing.add("variable", biases, dtype="float32", shape=[units], value=0.0)
-    drawing.add("matmul", f"product{number}", source, weights)
-    return drawing.add("add", name, f"product{number}", biases)
+def dense(
+    drawing: Drawing, source: str, units: int, name: str, activation: str | None = None
+) -> str:
+    """A layer: activation(source @ kernel + bias); returns its name."""
+    more = {} if activation is None else {"activation": activation, "kernel_initializer": HE}
+    return drawing.add("layers/dense", name, source, units=units, **more)
 
 
-def hidden_layers(
-    drawing: Drawing, source: str, inputs: int, hidden: tuple[int, ...]
-) -> tuple[str, int, list[str]]:
-    """Layers of ``relu(x @ W + b)``, each in a frame; returns output, its size, and the titles."""
-    titles = []
+def hidden_layers(drawing: Drawing, source: str, hidden: tuple[int, ...]) -> str:
+    """Dense layers with relu; returns the name of the last."""
     for number, units in enumerate(hidden, 1):
-        title = "Hidden layer" if len(hidden) == 1 else f"Hidden layer {number}"
-        drawing.group(title, "math")
-        titles.append(title)
-        total = dense(drawing, source, number, (inputs, units), f"sum{number}")
-        source = drawing.add("relu", f"hidden{number}" if len(hidden) > 1 else "hidden", total)
-        inputs = units
-    return source, inputs, titles
+        name = f"hidden{number}" if len(hidden) > 1 else "hidden"
+        source = dense(drawing, source, units, name, "relu")
+    return source
 
 
 def training(

@@ -24,32 +24,26 @@ def network(material: Material, title: str, note: str) -> Document:
     width, outputs = material.width(inputs) or 1, material.width(labels) or 1
     sizing = for_table(material.rows, width)
     parts.data(drawing, material, {"x": inputs, "y": labels})
-    drawing.group("Scaling", "math")
+    drawing.group("Network", "math")
     source = "x"
     if material.scale:
         source = parts.normalize(drawing, material, inputs, "scaled_x", "x")
     if len(material.columns[inputs].shape) > 2:
         source = drawing.add("reshape", "window", source, shape=[-1, width])
-    parts.normalize(drawing, material, labels, "scaled_y", "y")
-    source, size, titles = parts.hidden_layers(drawing, source, width, sizing.hidden)
-    drawing.group("Output", "math")
-    number = len(sizing.hidden) + 1
-    scaled = parts.dense(drawing, source, number, (size, outputs), "scaled_prediction")
+    source = parts.hidden_layers(drawing, source, sizing.hidden)
+    scaled = parts.dense(drawing, source, outputs, "scaled_prediction")
     parts.normalize(drawing, material, labels, "prediction", scaled, inverse=True)
     as_course: dict[str, Json] = {"x": "#", "style": "line"} if is_series(material) else {}
     drawing.view("prediction", "plot", **as_course)
     drawing.group("Loss", "loss")
+    parts.normalize(drawing, material, labels, "scaled_y", "y")
     drawing.add("mean_squared_error", "loss", "scaled_y", "scaled_prediction")
     drawing.group("Errors", "metrics")
     drawing.add("mean_absolute_error", "mean_error", "y", "prediction")
     drawing.add("r_squared", "r_squared", "y", "prediction")
     parts.training(drawing, material, sizing, ("mean_error", "r_squared"))
     drawing.arrange(
-        [
-            ["Data", "Scaling", *titles],
-            [NOTE, "Output", "Loss", "Training"],
-            ["", "<Loss", "Errors"],
-        ],
+        [["Data", "Network"], [NOTE, "Loss", "Training", "Errors"]],
         note,
         title,
     )

@@ -30,6 +30,8 @@ from nodeflow.document.model.names import natural_key
 from nodeflow.document.model.problems import Problem
 from nodeflow.document.model.records import SUBGRAPH, Change, NodeRecord
 from nodeflow.graph.declaration import NodeDeclaration
+from nodeflow.graph.registry import REGISTRY
+from nodeflow.ops.layers.layer import Layer
 
 GROUP = "group"
 """What an optimizer becomes when it is unpacked."""
@@ -279,8 +281,9 @@ class Workspace(QObject):
 
     @property
     def has_variables(self) -> bool:
-        """Whether the file has variables, in its own graph or in a subgraph."""
-        return any(n.op == "variable" for graph in graphs(self.root) for n in graph.nodes.values())
+        """Whether the file has variables, or layers, in its own graph or in a subgraph."""
+        ops = {n.op for graph in graphs(self.root) for n in graph.nodes.values()}
+        return "variable" in ops or any(op in REGISTRY and _is_layer(op) for op in ops)
 
     def nodes_of(self, *ops: str) -> list[NodeRecord]:
         return [record for record in self.document.nodes.values() if record.op in ops]
@@ -310,6 +313,10 @@ class Workspace(QObject):
         self.changed.emit(change.within(self.document.scope))
         if touched and not moved:
             self.analysed.emit(touched)
+
+
+def _is_layer(op: str) -> bool:
+    return isinstance(REGISTRY.lookup(op), Layer)
 
 
 def _is_apart(path: tuple[str, ...]) -> bool:

@@ -49,30 +49,29 @@ def make(material: Material) -> Document:
     drawing = Drawing()
     parts.data(drawing, material, {"x": column, "y": labels})
     source = "x"
+    drawing.group("Filters", "math")
     if material.columns[column].shape[1:] != (height, width, channels):
         source = drawing.add("reshape", "pictures", "x", shape=[-1, height, width, channels])
-    titles = []
     for number, filters in enumerate(FILTERS, 1):
-        titles.append(f"Filters {number}")
-        drawing.group(titles[-1], "math")
-        shape = [3, 3, channels, filters]
-        drawing.add("variable", f"F{number}", dtype="float32", shape=shape, initializer=parts.HE)
-        drawing.add("variable", f"c{number}", dtype="float32", shape=[filters], value=0.0)
-        drawing.add("conv2d", f"seen{number}", source, f"F{number}")
-        drawing.add("add", f"shifted{number}", f"seen{number}", f"c{number}")
-        drawing.add("relu", f"found{number}", f"shifted{number}")
-        source = drawing.add("max_pool2d", f"pooled{number}", f"found{number}")
-        channels, height, width = filters, (height + 1) // 2, (width + 1) // 2
+        drawing.add(
+            "layers/conv2d",
+            f"filters{number}",
+            source,
+            filters=filters,
+            padding="same",
+            activation="relu",
+            kernel_initializer=parts.HE,
+        )
+        source = drawing.add("max_pool2d", f"pooled{number}", f"filters{number}")
+        height, width = (height + 1) // 2, (width + 1) // 2
         if min(height, width) <= SMALL_SIDE:
             break
     size = _row_size(drawing, source)
-    drawing.group("Hidden layer", "math")
+    drawing.group("Classes", "math")
     drawing.add("reshape", "flat", source, shape=[-1, size])
-    total = parts.dense(drawing, "flat", 1, (size, sizing.hidden[0]), "sum1")
-    drawing.add("relu", "hidden", total)
+    parts.dense(drawing, "flat", sizing.hidden[0], "hidden", "relu")
     drawing.add("dropout", "thinned", "hidden", rate=0.25)
-    drawing.group("Output", "math")
-    parts.dense(drawing, "thinned", 2, (sizing.hidden[0], classes), "logits")
+    parts.dense(drawing, "thinned", classes, "logits")
     drawing.add("softmax", "prediction", "logits")
     drawing.group("Loss", "loss")
     drawing.add("softmax_cross_entropy_with_logits", "losses", "y", "logits")
@@ -83,16 +82,12 @@ def make(material: Material) -> Document:
     names = material.classes.get(labels, ())
     which = f": {listed(names)}" if names else ""
     drawing.arrange(
-        [
-            ["Data", *titles],
-            [NOTE, "Hidden layer", ">", "Output"],
-            ["", "Loss", "Accuracy", "Training"],
-        ],
+        [["Data", "Filters"], [NOTE, "Classes"], ["", "Loss", "Training", "Accuracy"]],
         f"A network learns from {material.rows} pictures of {material.title} which of {classes} "
         f"classes a picture shows{which}. Small filters look for strokes and patches, the hidden "
         "layer for what they make.\n"
         "Try: press Train and watch accuracy, the share of test pictures that it gets right. "
-        "Then look at the filters F1, or drop another folder on the canvas for predictions.",
+        "Then look at what filters1 finds, or drop another folder on the canvas for predictions.",
         f"Classify pictures of {material.title}",
     )
     return drawing.doc

@@ -25,14 +25,12 @@ def make(material: Material) -> Document:
     width, classes = material.width(inputs) or 1, material.width(labels) or 2
     sizing = for_table(material.rows, width)
     parts.data(drawing, material, {"x": inputs, "y": labels})
-    source, scaling = "x", []
+    drawing.group("Network", "math")
+    source = "x"
     if material.scale:
-        scaling = ["Scaling"]
-        drawing.group("Scaling", "math")
         source = parts.normalize(drawing, material, inputs, "scaled", "x")
-    source, size, titles = parts.hidden_layers(drawing, source, width, sizing.hidden)
-    drawing.group("Output", "math")
-    logits = parts.dense(drawing, source, len(sizing.hidden) + 1, (size, classes), "logits")
+    source = parts.hidden_layers(drawing, source, sizing.hidden)
+    logits = parts.dense(drawing, source, classes, "logits")
     drawing.add("softmax", "prediction", logits)
     if width == 2:
         drawing.view("prediction", "regions")
@@ -49,11 +47,7 @@ def make(material: Material) -> Document:
         else f"which of {classes} classes"
     )
     drawing.arrange(
-        [
-            ["Data", *scaling, *titles],
-            [NOTE, "Output", "Loss", "Training"],
-            ["", "<Loss", "Accuracy"],
-        ],
+        [["Data", "Network"], [NOTE, "Loss", "Training", "Accuracy"]],
         f"A network learns from {material.rows} rows of {material.title} {which} a row is.\n"
         "Try: press Train and watch accuracy, the share of test rows that it gets right. Then "
         "drop another file of this kind on the canvas for a table of predictions.",

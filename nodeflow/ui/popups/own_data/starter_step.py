@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QPixmap
 from PySide6.QtWidgets import QButtonGroup, QCheckBox, QLabel, QRadioButton, QSizePolicy, QWidget
@@ -71,13 +69,13 @@ class StarterStep(QWidget):
             choice.setChecked(id_ == self.choices.task)
             self._reasons[id_].setText(reason or STARTERS[id_].doc)
 
-    def show_document(self, document: Document) -> None:
+    def show_document(self, document: Document, weights: int) -> None:
         """Draw the graph that will be made."""
         ratio = self.devicePixelRatioF()
         room = self.picture.size().expandedTo(PICTURE)
         self.picture.setPixmap(graph_picture(document, self._themes.theme, room, ratio))
-        self.facts.setText(facts(document))
-        self.picture.setAccessibleName(f"The graph: {facts(document)}")
+        self.facts.setText(facts(document, weights))
+        self.picture.setAccessibleName(f"The graph: {self.facts.text()}")
 
     def show_nothing(self, text: str) -> None:
         """Say why there is no graph to show yet."""
@@ -90,10 +88,8 @@ class StarterStep(QWidget):
         self.changed.emit()
 
 
-def facts(document: Document) -> str:
+def facts(document: Document, weights: int) -> str:
     """The size of a graph and of its training, in a sentence."""
-    shapes = [r.attrs.get("shape") or () for r in document.nodes.values() if r.op == "variable"]
-    weights = sum(math.prod(shape) for shape in shapes)
     training = document.training
     return (
         f"{count(len(document.nodes), 'node')} with {count(weights, 'weight')}; Adam trains them "

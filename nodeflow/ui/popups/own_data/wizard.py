@@ -6,7 +6,9 @@ The file is looked at, and the graph is made, off the GUI thread.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
@@ -21,6 +23,7 @@ from PySide6.QtWidgets import (
 )
 
 from nodeflow.data.survey import Survey, survey
+from nodeflow.document.build.build import build
 from nodeflow.document.model.document import Document
 from nodeflow.document.starters import look_at, make
 from nodeflow.document.starters.choices import Choices
@@ -39,6 +42,16 @@ LIMIT = 20_000
 """Rows that are looked at for the preview; the graph is made from all of them."""
 TITLES = ("1  Preview", "2  Columns", "3  Starter")
 SIZE = (960, 600)
+
+
+def make_document(
+    starter: str, source: str, options: dict[str, Any], scale: bool
+) -> tuple[Document, int]:
+    """The document of a starter, and how many weights it trains."""
+    document = make(starter, look_at(source, options, scale=scale))
+    variables = [n for n in build(document).graph.nodes if n.op.id == "variable"]
+    sizes = [n.outputs[0].type.size or 0 for n in variables if n.attrs["trainable"]]
+    return document, sum(sizes)
 
 
 Finish = Callable[[Document, str, bool], bool]
@@ -274,13 +287,13 @@ class DataWizard(QDialog):
         scale = choices.scale
         self.starter.show_nothing("Reading all rows…")
         self.progress.show()
-        self._making.run(lambda: make(task, look_at(source, options, scale=scale)))
+        self._making.run(partial(make_document, task, source, options, scale))
 
     @Slot(object)
-    def _on_document(self, document: Document) -> None:
-        self.document = document
+    def _on_document(self, found: tuple[Document, int]) -> None:
+        self.document, self._weights = found
         self.progress.hide()
-        self.starter.show_document(document)
+        self.starter.show_document(*found)
         self._refresh()
         if self._wanted:
             self._finish()
@@ -318,7 +331,7 @@ class DataWizard(QDialog):
         if self.choices is not None:
             self.preview.header.theme = self._themes.theme
             if self.document is not None:
-                self.starter.show_document(self.document)
+                self.starter.show_document(self.document, self._weights)
 
     # ---- events -----------------------------------------------------------------------------
 

@@ -48,3 +48,47 @@ def test_the_window_and_its_panels_are_no_larger_than_the_screen(small) -> None:
         dock = small.docking.docks[name]
         assert dock.width() >= dock.minimumSizeHint().width(), name
     assert small.size().width() == 1280 and small.size().height() == 720
+
+
+def visible(window) -> bool:
+    return window.docking.docks["palette"].isVisible()
+
+
+def test_the_ops_give_way_to_a_graph_that_needs_the_room(window, qtbot) -> None:
+    window.resize(1280, 720)
+    qtbot.waitUntil(lambda: window.canvas.height() > 500)
+    assert visible(window)
+    window.files.open_example(example("mnist"))
+    qtbot.waitUntil(lambda: not visible(window) and window.canvas.width() > 900)
+    camera, bounds = window.canvas.viewport.camera, window.canvas.scene.bounds()
+    assert camera.scale > 0.29, "names have more than seven pixels"
+    assert window.canvas.viewport.rect.contains(camera.rect_to_view(bounds))
+    window.files.open_example(example("expression"))
+    qtbot.waitUntil(lambda: visible(window))
+
+
+def test_the_ops_stay_where_the_user_wants_them(window, qtbot) -> None:
+    window.resize(1280, 720)
+    qtbot.waitUntil(lambda: window.canvas.height() > 500)
+    window.files.open_example(example("mnist"))
+    qtbot.waitUntil(lambda: not visible(window))
+    window.actions_.trigger("panel_left")
+    assert visible(window)
+    window.files.open_example(example("mnist"))
+    assert visible(window)
+
+
+def test_a_wide_window_keeps_its_panels(window, qtbot) -> None:
+    window.resize(1600, 900)
+    qtbot.waitUntil(lambda: window.canvas.width() > 1000)
+    window.files.open_example(example("mnist"))
+    assert visible(window)
+
+
+def test_what_gave_way_is_there_the_next_time(window, settings, qtbot) -> None:
+    window.resize(1280, 720)
+    qtbot.waitUntil(lambda: window.canvas.height() > 500)
+    window.files.open_example(example("mnist"))
+    qtbot.waitUntil(lambda: not visible(window))
+    window.docking.save(settings)
+    assert visible(window)

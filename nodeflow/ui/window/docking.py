@@ -25,6 +25,8 @@ LEFT_WIDTH, RIGHT_WIDTH, BOTTOM_HEIGHT = 224, 296, 220
 FIRST_SIZE = QSize(1440, 900)
 FRAME = QSize(8, 40)
 """What a window manager may put around the window."""
+NARROW = 1400
+"""In a window below this width the panel at the left gives way to a graph that needs the room."""
 STATE_VERSION = 2
 """Of the saved layout. A panel that a saved layout lacks stays where it docks at first."""
 AREAS = {
@@ -52,6 +54,9 @@ class Docking(QObject):
         self._places: dict[Place, list[Dock]] = {place: [] for place in Place}
         self._set_aside: list[Dock] | None = None
         self._front: Dock | None = None
+        self._gave_way: list[Dock] = []
+        self._stays = False
+        """Whether the user wants the panel at the left whatever the graph needs."""
         area = Qt.DockWidgetArea
         window.setTabPosition(area.BottomDockWidgetArea, QTabWidget.TabPosition.North)
         window.setDocumentMode(True)
@@ -126,6 +131,21 @@ class Docking(QObject):
         if front is not None and not front.isHidden():
             front.raise_()
 
+    def make_room(self, is_cramped: bool) -> None:
+        """Let the panel at the left give way to a graph that is cramped in a narrow window, or come
+        back for another graph."""
+        left = self._places[Place.LEFT]
+        if is_cramped and self._window.width() < NARROW and not self._stays:
+            shown = [dock for dock in left if not dock.isHidden()]
+            self._gave_way += shown
+            _set_visible(shown, False)
+        elif not is_cramped:
+            self._give_back()
+
+    def _give_back(self) -> None:
+        gave_way, self._gave_way = self._gave_way, []
+        _set_visible(gave_way, True)
+
     @Slot(bool)
     def _on_visibility(self, _: bool) -> None:
         self._actions.refresh_soon()
@@ -138,6 +158,8 @@ class Docking(QObject):
             self._show_bottom(visible)
         else:
             _set_visible(self._places[place], visible)
+        if place is Place.LEFT:
+            self._gave_way, self._stays = [], visible
         self._actions.refresh_soon()
 
     def _aside_blocked(self) -> Blocked | None:
@@ -172,6 +194,7 @@ class Docking(QObject):
     def save(self, settings: Settings) -> None:
         """Remember the layout."""
         self._put_aside(False)
+        self._give_back()
         state = self._window.saveState(STATE_VERSION)
         settings.save_layout(self._window.saveGeometry(), state)
 

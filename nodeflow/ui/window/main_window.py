@@ -76,6 +76,8 @@ from nodeflow.ui.window.panes import PaneActions
 from nodeflow.ui.window.statusbar import StatusBar
 
 SMALLEST = QSize(960, 600)
+READABLE = 0.34
+"""From this scale on, names and titles are read without effort."""
 
 
 class MainWindow(QMainWindow):
@@ -312,6 +314,7 @@ class MainWindow(QMainWindow):
         for signal in (workspace.analysed, workspace.selected, self.pages.page_changed):
             signal.connect(actions.refresh_soon)
         self.files.opened.connect(self.pages.show_canvas)
+        self.files.opened.connect(self._make_room)
         self.plugins.reloaded.connect(self._on_plugins)
         self._on_plugins(set())
         self.tutorial.finished.connect(status.show_text)
@@ -362,6 +365,11 @@ class MainWindow(QMainWindow):
         self.messages.dismissed.emit()
         self.canvas.set_document(self.workspace.document, self.workspace.analysis)
         self.views.reset()
+
+    @Slot()
+    def _make_room(self) -> None:
+        """Panels give way where a graph that was opened is too small to read."""
+        self.docking.make_room(self.canvas.viewport.fitting_scale() < READABLE)
 
     @Slot()
     def _on_entered(self) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtCore import QPointF, QRectF, QSizeF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen, QPixmap
 
 from nodeflow.ui.canvas.paint import frame_notes
-from nodeflow.ui.canvas.paint.card_painter import FULL
 from nodeflow.ui.canvas.paint.paint_context import PaintContext
+from nodeflow.ui.canvas.scene import frame_titles
 from nodeflow.ui.canvas.scene.frame_order import stacked
 from nodeflow.ui.core import array_painting, text_metrics
 from nodeflow.ui.core.theme import Theme, mix
@@ -96,13 +96,21 @@ def paint_frames(painter: QPainter, context: PaintContext) -> None:
     for frame in stacked(context.scene.document.frames.values()):
         rect = QRectF(*frame.rect)
         if rect.intersects(context.area) and frame.id not in context.hidden_frames:
-            paint_frame(painter, context, rect, frame.title, frame.note, frame.color)
+            shift = context.scene.title_shift(frame.id)
+            paint_frame(painter, context, rect, frame.title, frame.note, frame.color, shift)
     painter.restore()
 
 
 def paint_frame(
-    painter: QPainter, context: PaintContext, rect: QRectF, title: str, note: str, color_name: str
+    painter: QPainter,
+    context: PaintContext,
+    rect: QRectF,
+    title: str,
+    note: str,
+    color_name: str,
+    shift: float = 0.0,
 ) -> None:
+    """Paint a frame; ``shift`` is how far its title stands to the right of its usual place."""
     theme = context.theme
     color = frame_color(theme, color_name)
     painter.setPen(QPen(mix(theme.color("canvas"), color, 0.35), 1.25))
@@ -110,21 +118,63 @@ def paint_frame(
     painter.drawRoundedRect(rect, FRAME_RADIUS, FRAME_RADIUS)
     if context.level == "block":
         return
-    ink = mix(color, theme.color("ink"), 0.45)
-    room = rect.width() - 32
-    style = text_metrics.FRAME_TITLE if context.level == FULL else text_metrics.FAR_FRAME_TITLE
-    heading = text_metrics.elide(title, style, room)
-    y = rect.top() + 11 + style[0]
-    text_metrics.draw(painter, rect.left() + 16, y, heading, style, ink, as_path=context.exporting)
-    top = rect.top() + (style[0] + 24 if title else 16)
-    _paint_note(
-        painter, context, QRectF(rect.left() + 16, top, room, rect.bottom() - top - 8), note
-    )
+    scale = 1.0 if context.exporting else context.scale
+    style, left = frame_titles.title_style(scale), rect.left() + frame_titles.INSET
+    room = rect.width() - 2 * frame_titles.INSET
+    if not context.labels_frames:
+        heading = text_metrics.elide(title, style, room - shift)
+        y = rect.top() + 8 + style[0]
+        ink = _title_ink(theme, color)
+        text_metrics.draw(painter, left + shift, y, heading, style, ink, as_path=context.exporting)
+    top = rect.top() + (style[0] + 22 if title else 16)
+    _paint_note(painter, context, QRectF(left, top, room, rect.bottom() - top - 8), note)
+
+
+def _title_ink(theme: Theme, color: QColor) -> QColor:
+    return mix(color, theme.color("ink"), 0.45)
+
+
+LABEL = (11, 600, False)
+LABEL_HEIGHT, LABEL_PAD = 16.0, 5.0
+LEAST_LABELLED = QSizeF(44.0, 26.0)
+"""A frame that is smaller on the screen has no label."""
+
+
+def paint_frame_labels(painter: QPainter, context: PaintContext) -> None:
+    """Paint titles over the cards, large enough to be read, where their strips are too low."""
+    if not context.labels_frames:
+        return
+    for frame in stacked(context.scene.document.frames.values()):
+        rect = QRectF(*frame.rect)
+        if not frame.title or frame.id in context.hidden_frames:
+            continue
+        if rect.intersects(context.area):
+            _paint_label(painter, context, rect, frame.title, frame.color)
+
+
+def _paint_label(
+    painter: QPainter, context: PaintContext, rect: QRectF, title: str, color_name: str
+) -> None:
+    size = rect.size() * context.scale
+    if size.width() < LEAST_LABELLED.width() or size.height() < LEAST_LABELLED.height():
+        return
+    corner = rect.topLeft() * context.scale + context.offset
+    text = text_metrics.elide(title, LABEL, size.width() - 2 * LABEL_PAD)
+    width = text_metrics.width(text, LABEL) + 2 * LABEL_PAD
+    color = frame_color(context.theme, color_name)
+    ground = mix(context.theme.color("canvas"), color, 0.16)
+    ground.setAlphaF(0.92)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(ground)
+    painter.drawRoundedRect(QRectF(corner, QSizeF(width, LABEL_HEIGHT)), 5, 5)
+    at = corner + QPointF(LABEL_PAD, LABEL_HEIGHT - 4)
+    text_metrics.draw(painter, at.x(), at.y(), text, LABEL, _title_ink(context.theme, color))
 
 
 def _paint_note(painter: QPainter, context: PaintContext, area: QRectF, note: str) -> None:
-    """Paint as many lines of a note as fit, in larger type when zoomed out."""
+    """Paint as many lines of a note as fit, in type that can be read at this scale."""
     if note and area.height() > 0:
-        style = text_metrics.NOTE if context.level == FULL else text_metrics.FAR_NOTE
+        style = frame_titles.note_style(1.0 if context.exporting else context.scale)
         ink = context.theme.color("ink_muted")
         frame_notes.paint(painter, area, note, style, ink, as_path=context.exporting)

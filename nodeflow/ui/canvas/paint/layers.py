@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from PySide6.QtGui import QPainter
 
-from nodeflow.ui.canvas.paint.background_layer import paint_background, paint_frames
+from nodeflow.ui.canvas.paint.background_layer import (
+    paint_background,
+    paint_frame_labels,
+    paint_frames,
+)
 from nodeflow.ui.canvas.paint.card_layer import paint_bodies
 from nodeflow.ui.canvas.paint.paint_context import PaintContext
 from nodeflow.ui.canvas.paint.wire_layer import paint_wires
 
-LAYERS = (paint_background, paint_frames, paint_wires, paint_bodies)
+LAYERS = (paint_background, paint_frames, paint_wires, paint_bodies, paint_frame_labels)
 
 
 def paint_all(painter: QPainter, context: PaintContext) -> None:

@@ -20,10 +20,14 @@ from nodeflow.ui.core.theme import Theme
 
 FULL_SCALE = 0.5
 """From this scale on, port labels (12 units) are at least 6 pixels: just readable."""
+NAMES_SCALE = 0.36
+"""Below this scale names are drawn as large as their cards allow."""
 FAR_SCALE = 0.24
-"""From this scale on, the large names of zoomed-out cards (26 units) are readable."""
+"""From this scale on, names are drawn however many nodes are visible."""
 TINY_SCALE = 0.15
 """With few visible nodes, names are drawn down to this scale, even larger on their cards."""
+LABEL_SCALE = 0.28
+"""Below this scale the strip of a frame's title is lower than a title that can be read."""
 FEW = 400
 """Visible nodes; with more, names end at `FAR_SCALE`."""
 DIM = 0.3
@@ -59,9 +63,14 @@ class PaintContext:
         """``full``, ``far`` and ``tiny`` (large names) or ``block`` (coloured rectangles)."""
         if self.exporting or self.scale >= FULL_SCALE:
             return FULL
-        if self.scale >= FAR_SCALE:
+        if self.scale >= NAMES_SCALE:
             return FAR
         return TINY if self.scale >= self.far_scale else "block"
+
+    @property
+    def labels_frames(self) -> bool:
+        """Whether titles of frames are labels over the cards: their strips are too low for them."""
+        return not self.exporting and self.scale < LABEL_SCALE
 
     def late(self) -> bool:
         return self.deadline is not None and time.perf_counter() > self.deadline

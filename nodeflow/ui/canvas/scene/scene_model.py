@@ -18,7 +18,7 @@ from nodeflow.document.analysis.node_flags import hidden_ports
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Change, Wire
 from nodeflow.document.model.snapshots import Snapshots
-from nodeflow.ui.canvas.scene import card_data, wire_lanes, wire_table
+from nodeflow.ui.canvas.scene import card_data, frame_titles, wire_lanes, wire_table
 from nodeflow.ui.canvas.scene.card_builder import CardBuilder
 from nodeflow.ui.canvas.scene.card_data import CardData
 from nodeflow.ui.canvas.scene.slot_map import SlotMap
@@ -107,6 +107,7 @@ class SceneModel:
         self._grid = SpatialGrid()
         self._grid_stale = True
         self._wires_kept: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
+        self._title_shifts: dict[str, float] = {}
         self._before: dict[int, QRectF] = {}
         self._snapshots: Snapshots[_Snapshot] = Snapshots(document.state)
         self._stamp = self._known
@@ -196,6 +197,7 @@ class SceneModel:
         """Let wires pass between cards, where there are not too many."""
         nodes = self.nodes.used()
         nodes = nodes[self.sizes[nodes, 0] > card_data.DOT]  # wires end in the middle of dots
+        self._title_shifts = {}
         if len(used) * len(nodes) > wire_lanes.MOST:
             self.wires.lane[used] = np.nan
             return
@@ -203,7 +205,19 @@ class SceneModel:
         cards = np.concatenate([corners, corners + self.sizes[nodes]], axis=1)
         grown = [self.card(slot).tallest for slot in nodes.tolist()]  # lanes stay as values come
         cards[:, 3] = corners[:, 1] + grown
-        self.wires.lane[used] = wire_lanes.find(ends, self.wires.source[used], cards)
+        frames = self.document.frames.values()
+        around = np.concatenate([cards, frame_titles.obstacles(frames, cards)])
+        lanes = wire_lanes.find(ends, self.wires.source[used], around)
+        self.wires.lane[used] = lanes
+        if frames:
+            shown = ~self.wires.hidden[used]
+            points = wire_table.curve_points(ends[shown], wire_lanes.SAMPLES, 1.0, lanes[shown])
+            self._title_shifts = frame_titles.shifts(frames, points)
+
+    def title_shift(self, frame: str) -> float:
+        """How far a frame's title stands to the right of its usual place, beside wires."""
+        self._wire_places()
+        return self._title_shifts.get(frame, 0.0)
 
     def wires_of(self, slots: Iterable[int]) -> np.ndarray:
         """Slots of the wires that touch any of the given nodes."""

@@ -177,6 +177,11 @@ class Viewport(QObject):
         self._fit(self._scene.bounds(), self._scene.nodes.used(), notes)
         self.is_fitted = True
 
+    def fitting_scale(self) -> float:
+        """The scale at which everything is seen."""
+        step = self.camera.fitting_step(self._scene.bounds(), self.width, self.height)
+        return 2.0 ** (step / STEPS_PER_OCTAVE)
+
     def keep_fitted(self) -> None:
         """Fit again because the cover came or went, unless the user moved the view."""
         if self.is_fitted:

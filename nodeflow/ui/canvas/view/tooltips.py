@@ -28,6 +28,9 @@ def tooltip(scene: SceneModel, hit: Hit) -> str:
         return _port_tip(scene, hit)
     if hit.kind in ("title", "body"):
         return _node_tip(scene, hit.node)
+    if hit.kind == "frame" and hit.frame:
+        note = scene.document.frames[hit.frame].note
+        return escape(note).replace("\n", "<br>") if note else ""
     if hit.kind == "wire" and hit.wire is not None:
         return _wire_tip(scene, hit.wire)
     return ""

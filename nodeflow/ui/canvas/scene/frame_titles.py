@@ -1,0 +1,84 @@
+"""Where titles and notes of frames are, so that wires and titles keep out of each other's way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from nodeflow.document.model.records import FrameRecord
+from nodeflow.ui.core import text_metrics
+
+INSET = 16.0
+"""From the left edge of a frame to its title."""
+BAND = 48.0
+"""Height of the strip at the top of a frame that belongs to its title."""
+LARGEST = 38
+"""Size of a title in scene units that just fits into its strip."""
+SMALLEST = text_metrics.FRAME_TITLE[0]
+TITLE_PIXELS, NOTE_PIXELS = 11.0, 9.5
+"""Titles and notes are at least so large on the screen, as far as there is room."""
+APART = 10.0
+"""Between a wire and a title."""
+
+
+def title_style(scale: float) -> text_metrics.Style:
+    """The style of titles at a scale of the view."""
+    size = min(max(SMALLEST, round(TITLE_PIXELS / scale)), LARGEST)
+    return (size, *text_metrics.FRAME_TITLE[1:])
+
+
+def note_style(scale: float) -> text_metrics.Style:
+    """The style of notes at a scale of the view."""
+    size = min(max(text_metrics.NOTE[0], round(NOTE_PIXELS / scale)), LARGEST)
+    return (size, *text_metrics.NOTE[1:])
+
+
+def obstacles(frames: Iterable[FrameRecord], cards: np.ndarray) -> np.ndarray:
+    """(k, 4) left, top, right, bottom of what wires should not run through: titles, and notes down
+    to the first card in their frame. ``cards`` are (m, 4) in the same form."""
+    found = []
+    for frame in frames:
+        left, top, width, height = frame.rect
+        right, bottom = left + width, top + height
+        if frame.title:
+            text = min(_title_width(frame), width - 2 * INSET)
+            found.append((left + INSET, top + 4, left + INSET + text, top + BAND - 8))
+        if frame.note:
+            inside = (cards[:, 0] < right) & (cards[:, 2] > left) & (cards[:, 1] > top)
+            inside &= cards[:, 1] < bottom
+            end = float(cards[inside, 1].min()) if inside.any() else bottom
+            found.append((left, top + (BAND - 8 if frame.title else 0), right, end))
+    return np.array(found, float).reshape(-1, 4)
+
+
+def shifts(frames: Iterable[FrameRecord], points: np.ndarray) -> dict[str, float]:
+    """How far to the right titles move so that no wire runs through them, by frame.
+
+    Args:
+        points: (n, k, 2) points along the wires.
+    """
+    low = np.minimum(points[:, :-1], points[:, 1:]).reshape(-1, 2)
+    high = np.maximum(points[:, :-1], points[:, 1:]).reshape(-1, 2)
+    found = {}
+    for frame in frames:
+        left, top, width, _ = frame.rect
+        if not frame.title:
+            continue
+        text = _title_width(frame)
+        last = left + width - INSET - text
+        in_band = (low[:, 1] < top + BAND - 6) & (high[:, 1] > top + 2)
+        in_band &= (high[:, 0] > left) & (low[:, 0] < left + width)
+        x = left + INSET
+        order = np.argsort(low[in_band, 0])
+        starts, ends = low[in_band, 0][order], high[in_band, 0][order]
+        for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
+            if end + APART > x and start - APART < x + text:
+                x = end + APART
+        if left + INSET < x <= last:
+            found[frame.id] = x - left - INSET
+    return found
+
+
+def _title_width(frame: FrameRecord) -> float:
+    return text_metrics.width(frame.title, text_metrics.FAR_FRAME_TITLE)

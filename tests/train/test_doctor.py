@@ -270,3 +270,18 @@ def test_looking_does_not_change_a_training() -> None:
 
 def test_percent() -> None:
     assert (percent(0.0), percent(0.125), percent(0.9999)) == ("0 %", "12 %", "99.9 %")
+
+
+def test_inputs_behind_a_normalize_node_are_scaled() -> None:
+    rng = np.random.default_rng(0)
+    values = (rng.normal(size=(200, 3)) * [1.0, 500.0, 20.0] + 100).astype(np.float32)
+    data = dataset(x=Column(values))
+    with nf.Graph() as graph:
+        x = nf.placeholder("float32", [None, 3], name="x")
+        statistics = {"mean": values.mean(axis=0), "deviation": values.std(axis=0)}
+        scaled = nf.normalize(x, **{k: v.tolist() for k, v in statistics.items()})
+        w = nf.variable("glorot_uniform", shape=[3, 1])
+        loss = nf.reduce_mean(nf.square(nf.matmul(scaled, w) - 1.0), name="loss")
+        step = nf.gradient_descent(loss, learning_rate=0.05)
+    training = Training(step, loss, bindings={x: Binding(data, "x")}, batch_size=20, epochs=3)
+    assert "unscaled" not in hints_of(graph, training)

@@ -9,6 +9,7 @@ import numpy as np
 
 from nodeflow.graph.graph import Node, Tensor, ancestors
 from nodeflow.train.doctor.curves import rate_edit
+from nodeflow.train.doctor.nodes import placed
 from nodeflow.train.hints import Edit, Hint, percent
 from nodeflow.train.training import Training
 
@@ -72,12 +73,13 @@ def _dead(training: Training, node: Node, units: np.ndarray, rows: int) -> Itera
     if share < DEAD:
         return
     text, edits = rate_edit(training, 0.1)
+    name = placed(node).name
     yield Hint(
         "dead_relu",
-        f"Most units of {node.name} never fire",
+        f"Most units of {name} never fire",
         f"{int(dead.sum())} of {len(dead)} are 0 for all of {rows} rows, so nothing trains them.",
         "Lower the learning rate and train afresh, initialize with he_normal, or use leaky ReLU.",
-        node.name,
+        name,
         text,
         edits,
     )
@@ -88,13 +90,17 @@ def _saturated(node: Node, units: np.ndarray, rows: int) -> Iterator[Hint]:
     share = float(np.mean((units < low) | (units > high)))
     if share < SATURATED:
         return
+    owner = placed(node)
+    edit = Edit("op", owner.name, "", "relu")
+    if owner is not node:  # a layer has its activation as an attribute
+        edit = Edit("attribute", owner.name, "activation", "relu")
     yield Hint(
         "saturated",
-        f"{node.name} is saturated",
+        f"{owner.name} is saturated",
         f"{percent(share)} of its values over {rows} rows are below {low:g} or above {high:g}, "
         "where its gradient is almost 0.",
         "Scale the inputs, start with smaller weights, or use ReLU.",
-        node.name,
-        f"Replace {node.name} by ReLU",
-        (Edit("op", node.name, "", "relu"),),
+        owner.name,
+        f"Use ReLU in {owner.name}",
+        (edit,),
     )

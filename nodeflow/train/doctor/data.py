@@ -8,6 +8,7 @@ import numpy as np
 
 from nodeflow.engine.columns import Column
 from nodeflow.graph.graph import Node, Tensor, ancestors
+from nodeflow.train.doctor.nodes import placed
 from nodeflow.train.hints import Edit, Hint, percent
 from nodeflow.train.training import Binding, Training
 
@@ -19,6 +20,8 @@ UNEVEN = 100.0
 DOMINANT, RARE = 0.8, 20.0
 MOST_CLASSES = 20
 """Words of a vocabulary are uneven by nature."""
+SCALING = ("normalize", "batch_normalization", "layers/batch_normalization")
+"""Ops that scale what comes in."""
 LABEL_PORT = "labels"
 CLASS_LOSSES = ("sparse_softmax_cross_entropy",)
 ONE_HOT_LOSSES = ("softmax_cross_entropy_with_logits", "categorical_cross_entropy")
@@ -63,7 +66,7 @@ def _unscaled(training: Training, placeholder: Tensor, column: Column) -> Iterat
     if column.depth is not None or not placeholder.dtype.startswith("float"):
         return
     users = [n for n in ancestors([training.loss.node]) if placeholder in n.inputs]
-    if not users or all(node.op.id in ("normalize", "layers/batch_norm") for node in users):
+    if not users or all(placed(node).op.id in SCALING for node in users):
         return
     if not any(_reaches_weights(node, training) for node in users):
         return

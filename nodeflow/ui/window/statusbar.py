@@ -107,7 +107,8 @@ class StatusBar(QStatusBar):
 
     def show_notices(self, notices: tuple[str, ...]) -> None:
         """What the user has to know about the data, in short; a click leads to all of it."""
-        self.notice.setText(" Sample data" if notices else "")
+        count = len(notices)
+        self.notice.setText(f" {count} data notice{'' if count == 1 else 's'}" if count else "")
         self.notice.setToolTip("<br>".join(map(in_window, notices)))
         self.notice.setVisible(bool(notices))
 

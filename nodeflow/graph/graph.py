@@ -89,6 +89,7 @@ class Node:
             from; None for nodes made by the user.
         stream: what names its random numbers, beside the run's seed: its name when it was made,
             whatever it is called since.
+        made_by: the same, but where a macro node derived another, that one for what it derived.
         alias: for a macro node, the tensors that its outputs stand for.
     """
 
@@ -100,6 +101,7 @@ class Node:
         "graph",
         "index",
         "inputs",
+        "made_by",
         "name",
         "op",
         "outputs",
@@ -119,6 +121,7 @@ class Node:
         derived_from: str | None,
         alias: tuple[Tensor | None, ...],
         stream: str | None = None,
+        made_by: str | None = None,
     ) -> None:
         self.graph = graph
         self.index = index
@@ -129,6 +132,7 @@ class Node:
         self.control_inputs = control_inputs
         self.outputs = tuple(Tensor(self, i, t) for i, t in enumerate(types))
         self.derived_from = derived_from
+        self.made_by = made_by
         self.alias = alias
         self.stream = name if stream is None else stream
 
@@ -152,6 +156,7 @@ class Graph:
         self._controls: list[tuple[Node, ...]] = []
         self._derived_from: str | None = None
         self._owner_stream = ""
+        self._made_by: str | None = None
         self._kept_streams: set[str] = set()
 
     # ---- building -----------------------------------------------------------------------------
@@ -233,7 +238,7 @@ class Graph:
             controls.update(dict.fromkeys(expansion.control_inputs))
         node = Node(
             self, len(self.nodes), name, op, attrs, inputs, tuple(controls), types,
-            self._derived_from, alias, stream,
+            self._derived_from, alias, stream, self._made_by,
         )  # fmt: skip
         self.nodes.append(node)
         self._by_name[name] = node
@@ -245,6 +250,7 @@ class Graph:
     def deriving(self, name: str, stream: str | None = None) -> Iterator[None]:
         """Nodes made inside belong to a macro node with this stream, outside the user's scopes."""
         saved = self._derived_from, self._owner_stream, self._scopes, self._controls
+        maker, self._made_by = self._made_by, name
         if self._derived_from is None:
             self._derived_from, self._owner_stream = name, name if stream is None else stream
         self._scopes, self._controls = [], []
@@ -252,6 +258,7 @@ class Graph:
             yield
         finally:
             self._derived_from, self._owner_stream, self._scopes, self._controls = saved
+            self._made_by = maker
 
     def _stream(self, name: str) -> str:
         """The stream of a new node: its name, in a macro node's scope with that one's stream."""

@@ -193,6 +193,87 @@ class Scaled(Random):
 
 
 @register
+class Orthogonal(Random):
+    """Initial weights that keep lengths."""
+
+    id = "orthogonal"
+    keywords = ("initializer", "weights", "recurrent", "rotation")
+    doc = (
+        "Initial weights whose columns, or rows if there are fewer, are at right angles and of "
+        "length gain.\n\nAxes before the last count as one. Usual for recurrent kernels. Saxe and "
+        "others, 2013."
+    )
+    attrs = (SHAPE, Attr("gain", "float", 1.0, "Length of each column or row."), DTYPE, SEED)
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        if len(attrs["shape"]) < 2:
+            raise AttributeProblem(
+                "orthogonal weights need a shape of at least two sizes",
+                port="shape",
+                hint="Use glorot_uniform, or give inputs and outputs.",
+            )
+        return super().infer(*types, **attrs)
+
+    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+        shape, dtype = attrs["shape"], attrs["dtype"]
+        rows, columns = math.prod(shape[:-1]), shape[-1]
+        drawn = attrs["stream"].normal((max(rows, columns), min(rows, columns)), "float64")
+        made = orthonormal(drawn)
+        made = made if rows >= columns else made.T
+        return np.ascontiguousarray((made * attrs["gain"]).reshape(shape)).astype(dtype)
+
+    def samples(self) -> Iterator[Sample]:
+        for dtype in FLOATS:
+            yield Sample((), {"shape": (4, 3), "dtype": dtype})
+        yield Sample((), {"shape": (2, 5), "gain": 2.0})
+        yield Sample((), {"shape": (0, 3), "seed": 3})
+        yield Sample((), {"shape": (1, 1)})
+
+
+def orthonormal(columns: np.ndarray) -> np.ndarray:
+    """Columns made orthonormal one after the other (Gram and Schmidt, modified, twice).
+
+    Plain sums, no BLAS: the same bits for any number of threads.
+    """
+    made = np.array(columns, "float64")
+    for _ in range(2):  # the second pass removes what rounding left
+        for place in range(made.shape[1]):
+            column = made[:, place]
+            column /= np.sqrt(np.square(column).sum()) or 1.0
+            rest = made[:, place + 1 :]
+            rest -= column[:, None] * (column[:, None] * rest).sum(axis=0)
+    return made
+
+
+@register
+class UnitForgetBias(Random):
+    """Zeros, and ones for the gate that forgets."""
+
+    id = "unit_forget_bias"
+    category = "Internal"
+    hidden = True
+    doc = "Initial bias of a long short-term memory: 1 for the forget gate, else 0."
+    random = False
+    attrs = (SHAPE, DTYPE)
+
+    def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
+        if len(attrs["shape"]) != 1 or attrs["shape"][0] % 4:
+            raise AttributeProblem("the shape must be (4 * units,)", port="shape")
+        return super().infer(*types, **attrs)
+
+    def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
+        made = np.zeros(attrs["shape"], attrs["dtype"])
+        units = len(made) // 4
+        made[units : 2 * units] = 1
+        return made
+
+    def samples(self) -> Iterator[Sample]:
+        for dtype in FLOATS:
+            yield Sample((), {"shape": (8,), "dtype": dtype})
+        yield Sample((), {"shape": (0,)})
+
+
+@register
 class GlorotUniform(Scaled):
     """Glorot's initializer, uniform."""
 

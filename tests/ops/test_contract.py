@@ -40,7 +40,10 @@ NEED_SIZES = {
     "batch_normalization": (0,), "rnn_cell": (0,), "gru_cell": (0,), "lstm_cell": (0,),
     "layers/dense": (0,), "layers/conv2d": (0, 1, 2), "layers/conv1d": (0, 1),
     "layers/conv2d_transpose": (0, 1, 2), "layers/batch_normalization": (0,),
-    "layers/layer_normalization": (0,),
+    "layers/layer_normalization": (0,), "layers/multi_head_attention": (0, 1),
+    "layers/residual_dense": (0,), "layers/residual_conv": (0, 1, 2),
+    "layers/transformer_block": (0, 1),
+    "layers/rnn": (0, 1), "layers/gru": (0, 1), "layers/lstm": (0, 1),
     "rnn": (0, 1), "gru": (0, 1), "lstm": (0, 1),
 }  # fmt: skip
 

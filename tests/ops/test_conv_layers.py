@@ -282,4 +282,6 @@ def test_every_layer_says_which_variables_it_has(op) -> None:
             inputs = [nf.constant(a) for a in sample.inputs]
             graph.apply(op, *inputs, name="here", **sample.attrs)
         found = {v.name.removeprefix("here/") for v in graph.variables}
-        assert found == set(op.variables(op.bind_attrs(sample.attrs)))
+        named = set(op.variables(op.bind_attrs(sample.attrs)))
+        assert found <= named, sample
+        assert op.id == "layers/residual_conv" or found == named  # its shortcut may not be needed

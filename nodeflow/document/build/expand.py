@@ -16,7 +16,7 @@ from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.paths import at_path, scoped_name, source_of
 from nodeflow.document.analysis.port_names import CONTROL, DONE, is_control
 from nodeflow.document.analysis.subgraph_interface import port_names
-from nodeflow.document.analysis.training_settings import GROUP, training_settings
+from nodeflow.document.analysis.training_settings import GROUP, is_optimizer, training_settings
 from nodeflow.document.build.build import Build, build
 from nodeflow.document.build.expand_layout import arrange, block_frames, free_place
 from nodeflow.document.build.from_graph import attributes
@@ -39,15 +39,17 @@ class Expansion(Document):
 
     Attributes:
         owner: name of the macro node.
+        updates: whether it is an optimizer.
         outer: nodes of the enclosing document that stand at its border: those whose outputs the
             derived ones read, and the macro node itself, into which the results go.
         outer_ids: id here -> id in the enclosing document, of these.
         types: id here -> output port -> type, of all nodes.
     """
 
-    def __init__(self, owner: str) -> None:
+    def __init__(self, owner: str, updates: bool = False) -> None:
         super().__init__()
         self.owner = owner
+        self.updates = updates
         self.locked = f"generated from {owner}: Unpack to edit"
         self.outer_ids: dict[str, str] = {}
         self.outer = self.outer_ids.keys()
@@ -156,13 +158,13 @@ def _derived(
     if node_id not in built.nodes:
         raise DocumentError("it takes no part in a run, so it derives nothing", node=record.name)
     macro = built.nodes[node_id]
-    derived = [node for node in built.graph.nodes if node.derived_from == macro.name]
+    derived = [node for node in built.graph.nodes if node.made_by == macro.name]
     return macro, derived, built
 
 
 def _read(doc: Document, macro: Node, derived: list[Node]) -> tuple[Expansion, dict[Node, str]]:
     """The document of derived nodes, not yet laid out, and the ids of nodes in it."""
-    inner = Expansion(macro.name)
+    inner = Expansion(macro.name, is_optimizer(macro.op.id))
     inner.path = doc.path
     ids: dict[Node, str] = {}
     inside = set(derived)
@@ -190,7 +192,7 @@ def _lay_out(inner: Expansion, derived: dict[str, str], others: Iterable[str]) -
     analysis = inner.analyse()
     for node_id, pos in arrange(inner, derived, analysis, inner.owner, others).items():
         inner.fill("node", node_id, replace(inner.nodes[node_id], pos=pos))
-    return block_frames(inner, derived, analysis, inner.owner)
+    return block_frames(inner, derived, analysis, inner.owner, inner.updates)
 
 
 def _in_order(nodes: Iterable[Node]) -> list[Node]:
@@ -329,7 +331,7 @@ def _check_instances(
         return False
     wanted = _outline(derived, _outer_sources(built, doc, graph, node_id[: -len(last)]))
     for path, other in others.items():
-        nodes = [node for node in built.graph.nodes if node.derived_from == other.name]
+        nodes = [node for node in built.graph.nodes if node.made_by == other.name]
         sources = _outer_sources(built, doc, graph, path[: -len(last)])
         if path != node_id and _outline(nodes, sources) != wanted:
             raise DocumentError(

@@ -21,6 +21,7 @@ PAD, HEAD = 24.0, 52.0
 BLOCK_GAP = 120.0
 GRADIENTS = "gradients"
 GRADIENT_COLOR, UPDATE_COLOR = "", "training"  # the accent; that of the assigns
+LAYER_COLOR = "neural network"
 
 
 def scopes(derived: Mapping[str, str], owner: str) -> dict[str, list[str]]:
@@ -59,9 +60,13 @@ def arrange(
 
 
 def block_frames(
-    doc: Document, derived: Mapping[str, str], analysis: Analysis, owner: str
+    doc: Document, derived: Mapping[str, str], analysis: Analysis, owner: str, updates: bool
 ) -> list[FrameRecord]:
-    """Returns a frame (without an id) around each block of several nodes."""
+    """Returns a frame (without an id) around each block of several nodes.
+
+    Args:
+        updates: whether the owner is an optimizer, whose scopes update a variable each.
+    """
     frames = []
     for scope, members in scopes(derived, owner).items():
         if len(members) > 1:
@@ -69,7 +74,7 @@ def block_frames(
             x, y = min(p[0] for p in places.values()), min(p[1] for p in places.values())
             width, height = _extent(doc, places, analysis)
             rect = (x - PAD, y - HEAD, width + 2 * PAD, height + HEAD + PAD)
-            title, color = _title(scope, owner)
+            title, color = _title(scope, owner, updates)
             frames.append(FrameRecord("", title, color=color, rect=rect))
     return frames
 
@@ -92,10 +97,12 @@ def _is_root(scope: str) -> bool:
     return head == GRADIENTS and (not number or number.isdigit())
 
 
-def _title(scope: str, owner: str) -> tuple[str, str]:
+def _title(scope: str, owner: str, updates: bool) -> tuple[str, str]:
     head, _, rest = scope.partition("/")
     if _is_root(head):
         return f"Gradient of {rest.removesuffix('_grad')}", GRADIENT_COLOR
+    if not updates:
+        return scope.removeprefix(f"{owner}/"), LAYER_COLOR
     if scope == owner:
         return "Shared by all updates", UPDATE_COLOR
     return f"Update of {scope.removeprefix(f'{owner}/')}", UPDATE_COLOR

@@ -1,5 +1,13 @@
 """Layers: one node each, whose variables and ops are derived (`NAME/kernel`, `NAME/bias`)."""
 
-from nodeflow.ops.layers import convolution, dense, normalization
+from nodeflow.ops.layers import (
+    attention,
+    blocks,
+    convolution,
+    dense,
+    embedding,
+    normalization,
+    recurrent,
+)
 
-__all__ = ["convolution", "dense", "normalization"]
+__all__ = ["attention", "blocks", "convolution", "dense", "embedding", "normalization", "recurrent"]

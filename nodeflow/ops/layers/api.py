@@ -6,16 +6,53 @@ activations is applied after the layer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from nodeflow.errors import AttributeProblem
-from nodeflow.graph.graph import Graph, Tensor, get_default_graph
-from nodeflow.ops.layers.layer import ACTIVATIONS, ONES, ZEROS
+from nodeflow.graph.graph import Tensor
+from nodeflow.ops.layers.api_sequences import (
+    embedding,
+    gru,
+    lstm,
+    multi_head_attention,
+    residual_conv,
+    residual_dense,
+    rnn,
+    transformer_block,
+)
+from nodeflow.ops.layers.calls import (
+    GLOROT,
+    Activation,
+    Initializer,
+    graph_of,
+    initializer,
+    layer,
+    pool,
+)
+from nodeflow.ops.layers.layer import ONES, ZEROS
 
-Activation = str | Callable[[Tensor], Tensor] | None
-Initializer = str | Mapping[str, Any] | None
-GLOROT = {"op": "glorot_uniform"}
+__all__ = [
+    "average_pooling1d",
+    "average_pooling2d",
+    "batch_normalization",
+    "conv1d",
+    "conv2d",
+    "conv2d_transpose",
+    "dense",
+    "dropout",
+    "embedding",
+    "flatten",
+    "gru",
+    "layer_normalization",
+    "lstm",
+    "max_pooling1d",
+    "max_pooling2d",
+    "multi_head_attention",
+    "residual_conv",
+    "residual_dense",
+    "rnn",
+    "transformer_block",
+]
 
 
 def dense(
@@ -45,14 +82,14 @@ def dense(
     Raises:
         ShapeError: the number of features is unknown, or there is no axis of rows.
     """
-    return _layer(
+    return layer(
         "dense",
         inputs,
         activation,
         units=units,
         use_bias=use_bias,
-        kernel_initializer=_initializer(kernel_initializer, GLOROT),
-        bias_initializer=_initializer(bias_initializer, ZEROS),
+        kernel_initializer=initializer(kernel_initializer, GLOROT),
+        bias_initializer=initializer(bias_initializer, ZEROS),
         trainable=trainable,
         name=name,
     )
@@ -88,7 +125,7 @@ def conv1d(
     Raises:
         ShapeError: not three axes, unknown channels, or no window fits.
     """
-    return _layer(
+    return layer(
         "conv1d",
         inputs,
         activation,
@@ -99,8 +136,8 @@ def conv1d(
         dilation_rate=dilation_rate,
         groups=groups,
         use_bias=use_bias,
-        kernel_initializer=_initializer(kernel_initializer, GLOROT),
-        bias_initializer=_initializer(bias_initializer, ZEROS),
+        kernel_initializer=initializer(kernel_initializer, GLOROT),
+        bias_initializer=initializer(bias_initializer, ZEROS),
         trainable=trainable,
         name=name,
     )
@@ -129,7 +166,7 @@ def conv2d(
     Raises:
         ShapeError: not four axes, unknown channels, or no window fits.
     """
-    return _layer(
+    return layer(
         "conv2d",
         inputs,
         activation,
@@ -140,8 +177,8 @@ def conv2d(
         dilation_rate=dilation_rate,
         groups=groups,
         use_bias=use_bias,
-        kernel_initializer=_initializer(kernel_initializer, GLOROT),
-        bias_initializer=_initializer(bias_initializer, ZEROS),
+        kernel_initializer=initializer(kernel_initializer, GLOROT),
+        bias_initializer=initializer(bias_initializer, ZEROS),
         trainable=trainable,
         name=name,
     )
@@ -168,7 +205,7 @@ def conv2d_transpose(
     Raises:
         ShapeError: not four axes, or unknown channels.
     """
-    return _layer(
+    return layer(
         "conv2d_transpose",
         inputs,
         activation,
@@ -177,8 +214,8 @@ def conv2d_transpose(
         strides=strides,
         padding=padding.lower(),
         use_bias=use_bias,
-        kernel_initializer=_initializer(kernel_initializer, GLOROT),
-        bias_initializer=_initializer(bias_initializer, ZEROS),
+        kernel_initializer=initializer(kernel_initializer, GLOROT),
+        bias_initializer=initializer(bias_initializer, ZEROS),
         trainable=trainable,
         name=name,
     )
@@ -192,7 +229,7 @@ def max_pooling1d(
     name: str | None = None,
 ) -> Tensor:
     """The largest element of each window of (rows, time, channels): the op `max_pool1d`."""
-    return _pool("max_pool1d", inputs, pool_size, strides, padding, name)
+    return pool("max_pool1d", inputs, pool_size, strides, padding, name)
 
 
 def max_pooling2d(
@@ -203,7 +240,7 @@ def max_pooling2d(
     name: str | None = None,
 ) -> Tensor:
     """The largest element of each window of (rows, height, width, channels): `max_pool2d`."""
-    return _pool("max_pool2d", inputs, pool_size, strides, padding, name)
+    return pool("max_pool2d", inputs, pool_size, strides, padding, name)
 
 
 def average_pooling1d(
@@ -214,7 +251,7 @@ def average_pooling1d(
     name: str | None = None,
 ) -> Tensor:
     """The mean of each window of (rows, time, channels): the op `average_pool1d`."""
-    return _pool("average_pool1d", inputs, pool_size, strides, padding, name)
+    return pool("average_pool1d", inputs, pool_size, strides, padding, name)
 
 
 def average_pooling2d(
@@ -225,12 +262,12 @@ def average_pooling2d(
     name: str | None = None,
 ) -> Tensor:
     """The mean of each window of (rows, height, width, channels): the op `average_pool2d`."""
-    return _pool("average_pool2d", inputs, pool_size, strides, padding, name)
+    return pool("average_pool2d", inputs, pool_size, strides, padding, name)
 
 
 def flatten(inputs: Any, name: str | None = None) -> Tensor:
     """All axes after the first as one: (rows, 7, 7, 16) gives (rows, 784)."""
-    return _graph(inputs).apply("flatten", inputs, name=name)
+    return graph_of(inputs).apply("flatten", inputs, name=name)
 
 
 def dropout(
@@ -245,7 +282,7 @@ def dropout(
     Args:
         training: a bool or a bool tensor; None leaves it to the run: one that trains, or not.
     """
-    return _graph(inputs).apply("dropout", inputs, training, rate=rate, seed=seed, name=name)
+    return graph_of(inputs).apply("dropout", inputs, training, rate=rate, seed=seed, name=name)
 
 
 def batch_normalization(
@@ -278,7 +315,7 @@ def batch_normalization(
     Raises:
         ShapeError: the number of features is unknown.
     """
-    return _graph(inputs).apply(
+    return graph_of(inputs).apply(
         "layers/batch_normalization",
         inputs,
         training,
@@ -287,8 +324,8 @@ def batch_normalization(
         epsilon=epsilon,
         center=center,
         scale=scale,
-        gamma_initializer=_initializer(gamma_initializer, ONES),
-        beta_initializer=_initializer(beta_initializer, ZEROS),
+        gamma_initializer=initializer(gamma_initializer, ONES),
+        beta_initializer=initializer(beta_initializer, ZEROS),
         trainable=trainable,
         name=name,
     )
@@ -312,60 +349,15 @@ def layer_normalization(
     Raises:
         ShapeError: the number of features is unknown.
     """
-    return _graph(inputs).apply(
+    return graph_of(inputs).apply(
         "layers/layer_normalization",
         inputs,
         axis=axis,
         epsilon=epsilon,
         center=center,
         scale=scale,
-        gamma_initializer=_initializer(gamma_initializer, ONES),
-        beta_initializer=_initializer(beta_initializer, ZEROS),
+        gamma_initializer=initializer(gamma_initializer, ONES),
+        beta_initializer=initializer(beta_initializer, ZEROS),
         trainable=trainable,
         name=name,
     )
-
-
-def _layer(kind: str, inputs: Any, activation: Activation, **attrs: Any) -> Any:
-    """One layer node, and what is applied after it if its activation is a function of the user."""
-    named = _activation_name(activation)
-    out = _graph(inputs).apply(f"layers/{kind}", inputs, activation=named or "linear", **attrs)
-    return out if named is not None or not callable(activation) else activation(out)
-
-
-def _graph(inputs: Any) -> Graph:
-    return inputs.graph if isinstance(inputs, Tensor) else get_default_graph()
-
-
-def _pool(
-    op: str, inputs: Any, size: int | Sequence[int], strides: Any, padding: str, name: str | None
-) -> Tensor:
-    """A pooling op: it has no variables, so it is no layer of its own."""
-    attrs = {"size": size, "strides": strides, "padding": padding.lower()}
-    return _graph(inputs).apply(op, inputs, name=name, **attrs)
-
-
-def _activation_name(activation: Activation) -> str | None:
-    """The name that a layer's attribute has for an activation; None for a function of the user."""
-    if activation is None:
-        return "linear"
-    if isinstance(activation, str):
-        return activation
-    from nodeflow.ops import functions
-
-    name = getattr(activation, "__name__", "")
-    known = name in ACTIVATIONS and activation is getattr(functions, name, None)
-    if not known and not callable(activation):
-        raise AttributeProblem(
-            f"activation must be a function or its name, not {type(activation).__name__}",
-            port="activation",
-            hint='Give nf.relu or "relu".',
-        )
-    return name if known else None
-
-
-def _initializer(given: Initializer, default: Mapping[str, Any]) -> dict[str, Any]:
-    """What a node stores for an initializer: its op and parameters."""
-    if given is None:
-        return dict(default)
-    return {"op": given} if isinstance(given, str) else dict(given)

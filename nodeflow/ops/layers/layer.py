@@ -69,6 +69,10 @@ class Layer(Composed):
         """The variables that optimizers never change."""
         return ()
 
+    def weight_dtype(self, *types: TensorType, **attrs: Any) -> str:
+        """The dtype of the variables."""
+        return types[0].dtype
+
     def check_weights(self, *types: TensorType, **attrs: Any) -> None:
         """Refuse initializers that do not fit; to be called by `infer`.
 
@@ -78,22 +82,23 @@ class Layer(Composed):
         names = {attr.name for attr in self.attrs}
         for name, (shape, initializer) in self.weights(*types, **attrs).items():
             try:
-                bind_initializer(initializer, shape, types[0].dtype)
+                bind_initializer(initializer, shape, self.weight_dtype(*types, **attrs))
             except NodeflowError as error:
                 own = f"{name}_initializer"
                 error.port = own if own in names else None
                 raise
 
-    def make_weights(self, *inputs: Tensor, dtype: str = "", **attrs: Any) -> dict[str, Tensor]:
+    def make_weights(self, *inputs: Tensor, **attrs: Any) -> dict[str, Tensor]:
         """The variables themselves, in the current scope."""
         graph, untrained = inputs[0].graph, self.untrained()
+        types = [t.type for t in inputs]
         made = {}
-        for name, (shape, initializer) in self.weights(*(t.type for t in inputs), **attrs).items():
+        for name, (shape, initializer) in self.weights(*types, **attrs).items():
             made[name] = graph.apply(
                 "variable",
                 initializer=initializer,
                 shape=shape,
-                dtype=dtype or inputs[0].dtype,
+                dtype=self.weight_dtype(*types, **attrs),
                 trainable=attrs["trainable"] and name not in untrained,
                 name=name,
             )

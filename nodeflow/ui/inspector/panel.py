@@ -163,10 +163,10 @@ class NodePage(Page):
 
     def _make_inside(self) -> QWidget:
         """The way to what the node derives."""
-        section = Section("DERIVED NODES")
+        section = Section("GENERATED NODES")
         look = button("Expand", "", self._want_expand)
         unpack = button("Unpack", "", self._want_unpack)
-        look.setToolTip("Show the gradients and updates that this node stands for")
+        look.setToolTip("Show the nodes that this node stands for")
         unpack.setToolTip("Replace the node by them, as one undo step")
         holder = QWidget()
         holder.setLayout(row(look, unpack, None, gap=2))

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 
 from nodeflow.document.analysis import ports
 from nodeflow.document.analysis.dataset_node import DATASET, SOURCE
+from nodeflow.document.analysis.plain_declaration import plain_declaration
 from nodeflow.document.analysis.subgraph_interface import DEFINITION
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.fixes import Fix
@@ -260,6 +261,8 @@ class AttributesSection(Section):
             found = [p for p in problems if p.port == name]
             row.set_problem(found[0].message if found else "")
         known = {*self.attr_rows, SOURCE.name} if record.op == DATASET else {*self.attr_rows}
+        op = plain_declaration(record.op)
+        known.update(attr.name for attr in (op.attrs if op is not None else ()) if attr.hidden)
         unknown = [name for name in record.attrs if name not in known]
         self._unknown.setText(f"Kept, but not known here: {', '.join(unknown)}")
         self._unknown.setVisible(bool(unknown) and bool(self.attr_rows))

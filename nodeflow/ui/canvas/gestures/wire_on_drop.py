@@ -56,8 +56,8 @@ class WireOnDrop:
         rect = self._scene.rect(self._scene.nodes.take(self.source[0]))
         return rect.topRight() + QPointF(COLUMN_GAP, 0)
 
-    def paint(self, painter: QPainter, theme: Theme, card: CardData, corner: QPointF) -> None:
-        """The node glows, and a dashed wire leads to the card, whose corner is a scene point."""
+    def paint(self, painter: QPainter, theme: Theme, card: CardData) -> None:
+        """The node glows, and a dashed wire leads to where the card will be."""
         if self.source is None:
             return
         viewport = self._viewport
@@ -71,7 +71,7 @@ class WireOnDrop:
         if port not in [p.name for p in card.inputs]:
             return
         start = viewport.port_position(*self.source, "out")
-        end = viewport.camera.to_view(corner + QPointF(0, port_place(card, "in", port)[0]))
+        end = viewport.camera.to_view(self.corner() + QPointF(0, port_place(card, "in", port)[0]))
         ends = np.array([[start.x(), start.y(), end.x(), end.y()]])
         painter.setPen(QPen(theme.color("accent"), 2.5))
         array_painting.draw_lines(

@@ -52,11 +52,14 @@ class DragPreview:
 
     def paint(self, painter: QPainter, theme: Theme) -> None:
         scale = self._viewport.camera.scale
+        at = self.at - self.grip * scale
+        if self.onto.source is not None:  # where it will be
+            at = self._viewport.camera.to_view(self.onto.corner())
+            self.onto.paint(painter, theme, self.card)
         self.drop.paint(painter, theme, self.card, self.corner)
-        self.onto.paint(painter, theme, self.card, self.corner)
         painter.save()
         painter.setOpacity(0.75)
-        painter.translate(self.at - self.grip * scale)
+        painter.translate(at)
         painter.scale(scale, scale)
         CardPainter(theme).draw(painter, self.card)
         painter.restore()

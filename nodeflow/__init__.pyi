@@ -1719,6 +1719,26 @@ def ones_like(x: TensorLike, *, name: str | None = None) -> Tensor:
     No gradient flows.
     """
 
+def orthogonal(
+    shape: int | Sequence[int | None] = (2, 3),
+    gain: float = 1.0,
+    dtype: DtypeLike = 'float32',
+    seed: int | None = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Initial weights whose columns, or rows if there are fewer, are at right angles and of length
+    gain.
+
+    Axes before the last count as one. Usual for recurrent kernels. Saxe and others, 2013.
+
+    Args:
+        shape: Sizes.
+        gain: Length of each column or row.
+        dtype: Data type.
+        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
+    """
+
 def pad(
     x: TensorLike,
     paddings: float | bool | Sequence[Any] | np.ndarray = [[1, 1], [1, 1]],
@@ -2734,6 +2754,19 @@ def unique(
     Args:
         size: Size of the result.
         fill: Padding after the last value.
+    """
+
+def unit_forget_bias(
+    shape: int | Sequence[int | None] = (2, 3),
+    dtype: DtypeLike = 'float32',
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Initial bias of a long short-term memory: 1 for the forget gate, else 0.
+
+    Args:
+        shape: Sizes.
+        dtype: Data type.
     """
 
 def unpad(

@@ -146,6 +146,21 @@ def test_the_pin_puts_the_view_with_its_choices_on_the_node(line, viewer, engine
     assert not page.pin.isChecked()
 
 
+def test_a_view_that_is_on_the_node_already_is_shown_at_once(line, viewer, engine, qtbot):
+    set_view(line.workspace.document, node(line, "prediction"), {"kind": "plot"})
+    line.docking.show("log")
+    line.canvas.viewport.fit_all()
+    qtbot.waitUntil(lambda: watched(engine) == (p.ViewSpec("plot", "prediction"),))
+    answer(engine, plot())
+    slot = line.canvas.scene.nodes.get(node(line, "prediction"))
+    qtbot.waitUntil(lambda: line.canvas.scene.card(slot).value.value is not None)
+    count = len(engine.requests(p.WatchViews))
+    line.docking.show("viewer")
+    select(line, "prediction")
+    qtbot.waitUntil(lambda: viewer.views.page.canvas.shown.value is not None)
+    assert len(engine.requests(p.WatchViews)) == count
+
+
 def test_without_a_selection_the_first_pinned_view_is_shown(line, viewer, engine, qtbot):
     assert viewer.name == ""
     document = line.workspace.document

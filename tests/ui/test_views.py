@@ -17,7 +17,7 @@ from nodeflow.resources import example
 from nodeflow.ui.core.theme import DARK, LIGHT
 from nodeflow.ui.views.axes import tick_text, ticks
 from nodeflow.ui.views.drawing import ShownView, discover_views
-from nodeflow.ui.views.palette import class_color
+from nodeflow.ui.views.palette import point_color
 from nodeflow.ui.views.sheet import Sheet
 
 
@@ -222,7 +222,7 @@ def test_views_are_drawn_at_every_size_in_both_themes(qapp, kind, theme, size):
 def test_points_of_a_class_stand_in_its_colour(qapp):
     image = painted("regions", regions(), LIGHT, 400, 400, is_small=True)
     for x, group in ((100, 1), (300, 0)):
-        pixel, color = image.pixelColor(x, 100), class_color(LIGHT, group)
+        pixel, color = image.pixelColor(x, 100), point_color(LIGHT, group)
         if group == 1:  # a training point is filled
             assert abs(pixel.red() - color.red()) + abs(pixel.blue() - color.blue()) < 30
         else:  # a test point is a ring

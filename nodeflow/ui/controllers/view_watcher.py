@@ -70,6 +70,7 @@ class ViewWatcher(QObject):
         """Nodes with a view, in the shown graph."""
         self._pinned: dict[str, ViewSpec] = {}
         self._asked: dict[str, tuple[ViewSpec, ...]] = {}
+        self._latest: dict[ViewSpec, ViewValue] = {}
         self._soon = QTimer(self, singleShot=True, interval=0)
         self._soon.timeout.connect(self._update)
         self._later = QTimer(self, singleShot=True, interval=LOOK_MS)
@@ -89,6 +90,10 @@ class ViewWatcher(QObject):
         if specs != self._asked.get(asker, ()):
             self._asked[asker] = specs
             self._soon.start()
+
+    def latest(self, spec: ViewSpec) -> ViewValue | None:
+        """What came last of a view that is watched."""
+        return self._latest.get(spec)
 
     @property
     def document(self) -> Document:
@@ -139,6 +144,7 @@ class ViewWatcher(QObject):
     @Slot()
     def _on_graph(self) -> None:
         nodes = self._workspace.document.nodes.values()
+        self._latest.clear()
         self._ids = {r.id: None for r in nodes if r.extra and view_of(r) is not None}
         self._soon.start()
 
@@ -170,7 +176,9 @@ class ViewWatcher(QObject):
                 if self._is_in_sight(node_id):
                     self._pinned[node_id] = self.spec(nodes[node_id], view)
         asked = (spec for specs in self._asked.values() for spec in specs)
-        self._link.watch_views(tuple(dict.fromkeys([*self._pinned.values(), *asked])))
+        specs = dict.fromkeys([*self._pinned.values(), *asked])
+        self._latest = {spec: value for spec, value in self._latest.items() if spec in specs}
+        self._link.watch_views(tuple(specs))
 
     def _is_in_sight(self, node_id: str) -> bool:
         canvas = self._canvas
@@ -184,6 +192,7 @@ class ViewWatcher(QObject):
         shown = {i: message for i, spec in self._pinned.items() if spec == message.spec}
         if shown:
             self._canvas.node_state.set_views(shown)
+        self._latest[message.spec] = message
         self.arrived.emit(message)
 
     # ---- pinning --------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from nodeflow.ui.core.theme import Theme, mix
 LIGHT = ("#0072b2", "#d55e00", "#009e73", "#b8609a", "#56a5d8", "#c98a00", "#7a6a00", "#50585a")
 DARK = ("#56b4e9", "#f0a35e", "#2bbf95", "#dc94bd", "#8fd0f5", "#f0e442", "#d0b000", "#b9c2be")
 SHADES = 16
-WEAK, STRONG = 0.16, 0.52
+WEAK, STRONG = 0.12, 0.45
 """How much of a class's colour is in the ground where the answer is unsure, and sure."""
 
 
@@ -24,6 +24,11 @@ def class_color(theme: Theme, index: int) -> QColor:
     """The colour of a class or series."""
     ring = DARK if theme.is_dark else LIGHT
     return QColor(ring[index % len(ring)])
+
+
+def point_color(theme: Theme, index: int) -> QColor:
+    """The colour of a class's points, which stands out from its ground."""
+    return mix(class_color(theme, index), theme.color("ink"), 0.28)
 
 
 @lru_cache(maxsize=8)

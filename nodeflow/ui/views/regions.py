@@ -14,7 +14,7 @@ from nodeflow.number_text import number
 from nodeflow.ui.core.theme import Theme
 from nodeflow.ui.views.axes import Chart, draw_axes, make_chart, tick_text
 from nodeflow.ui.views.drawing import ViewDrawing
-from nodeflow.ui.views.palette import SHADES, class_color, region_table, signed_table
+from nodeflow.ui.views.palette import SHADES, class_color, point_color, region_table, signed_table
 from nodeflow.ui.views.sheet import Sheet, legend
 
 GAP = 6.0
@@ -115,7 +115,7 @@ def _draw_points(sheet: Sheet, chart: Chart, data: RegionData) -> None:
         for group in np.unique(data.groups).tolist():
             chosen = inside & (data.groups == group) & (data.is_test == hollow)
             color = (
-                class_color(sheet.theme, group) if group >= 0 else sheet.theme.color("ink_muted")
+                point_color(sheet.theme, group) if group >= 0 else sheet.theme.color("ink_muted")
             )
             edge = sheet.theme.color("raised")
             sheet.dots(np.ascontiguousarray(points[chosen]), color, radius, edge, hollow)

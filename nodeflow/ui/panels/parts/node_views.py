@@ -33,7 +33,6 @@ class NodeViews(QObject):
         self._workspace, self._watcher = workspace, watcher
         self._node, self._name, self._over, self._kind = "", "", "", ""
         self._options: dict[tuple[str, str], dict[str, Any]] = {}
-        self._values: dict[ViewSpec, ViewValue] = {}
         self.page.chosen.connect(self._on_chosen)
         self.page.pin_toggled.connect(self._on_pin)
         watcher.arrived.connect(self._on_view)
@@ -80,7 +79,7 @@ class NodeViews(QObject):
         self._kind = kind
         spec = self._spec()
         self._watcher.ask((spec,))
-        self.page.show_view(ShownView(kind, self._values.get(spec)))
+        self.page.show_view(ShownView(kind, self._watcher.latest(spec)))
         self._show_pin()
 
     def hide(self) -> None:
@@ -106,7 +105,6 @@ class NodeViews(QObject):
     @Slot(object)
     def _on_view(self, message: ViewValue) -> None:
         if self._kind and message.spec == self._spec_or_none():
-            self._values = {message.spec: message}
             self.page.show_view(ShownView(self._kind, message))
 
     def _spec_or_none(self) -> ViewSpec | None:
@@ -136,7 +134,6 @@ class NodeViews(QObject):
     @Slot()
     def _on_replaced(self) -> None:
         self._options.clear()
-        self._values.clear()
 
     @Slot(object)
     def _on_changed(self, _: object) -> None:

@@ -214,7 +214,7 @@ def watched(*specs: p.ViewSpec, seconds: float = 0.0):
         clock.now += seconds
         return evaluator.view_source()
 
-    views = WatchedViews(sent.append, source, clock)
+    views = WatchedViews(sent.append, source, clock, clock)
     views.watch(p.WatchViews(specs, 1))
     return views, clock, sent
 

@@ -34,6 +34,8 @@ class WatchedViews:
         send: takes the messages.
         source: what the views are computed from, as it is now.
         clock: in seconds.
+        cost: seconds that this thread has computed; a busy machine slows a training as much as
+            its views, which then keep their share.
     """
 
     def __init__(
@@ -41,8 +43,9 @@ class WatchedViews:
         send: Callable[[ViewValue], None],
         source: Callable[[], ViewSource],
         clock: Callable[[], float] = time.perf_counter,
+        cost: Callable[[], float] = time.thread_time,
     ) -> None:
-        self._send, self._source, self._clock = send, source, clock
+        self._send, self._source, self._clock, self._cost = send, source, clock, cost
         self._watched: list[_Watched] = []
         self._request = 0
         self._state: object = None
@@ -97,7 +100,7 @@ class WatchedViews:
 
     def _show(self, watched: _Watched, step: int | None, rate: float | None) -> None:
         watched.is_stale = False
-        started = self._clock()
+        started, before = self._clock(), self._cost()
         spec = watched.spec
         kind = discover_kinds().get(spec.kind)
         try:
@@ -109,7 +112,7 @@ class WatchedViews:
             data, error = None, f"The view failed: {type(fault).__name__}: {fault}"
         self._send(ViewValue(self._request, spec, data, error, step, rate))
         interval = kind.interval if kind else 1.0
-        pause = (self._clock() - started) * len(self._watched) / VIEW_SHARE
+        pause = (self._cost() - before) * len(self._watched) / VIEW_SHARE
         # from when it was due: a training is interrupted only between two chunks of its steps
         since = watched.due if started - watched.due < interval else started
         watched.due = max(since + interval, started + pause)

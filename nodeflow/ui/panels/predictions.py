@@ -8,7 +8,6 @@ from __future__ import annotations
 from functools import partial
 
 from PySide6.QtCore import Qt, Slot
-from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QFrame,
@@ -33,6 +32,7 @@ from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.inspector.editors import QuietCombo
 from nodeflow.ui.panels.panel import PanelContext, PanelSpec, Place
 from nodeflow.ui.panels.parts.array_views import number
+from nodeflow.ui.panels.parts.in_front import InFront
 from nodeflow.ui.panels.parts.matrix_view import MatrixView
 from nodeflow.ui.panels.parts.sample_grid import SampleGrid
 
@@ -60,6 +60,8 @@ class PredictionsPanel(QWidget):
         self._split: str | None = None  # what is not chosen is left to the engine
         self._order: str | None = None
         self.shown: PredictionData | None = None
+        self.in_front = InFront(self)
+        self.in_front.changed.connect(self._on_front)
         self._make(themes)
         views.arrived.connect(self._on_view)
         data.changed.connect(self._mark)
@@ -154,16 +156,15 @@ class PredictionsPanel(QWidget):
         chosen = tuple((k, v) for k, v in sorted(options.items()) if v)
         return ViewSpec("predictions", self._name, chosen)
 
-    def showEvent(self, event: QShowEvent) -> None:
-        super().showEvent(event)
-        self._ask()
-
-    def hideEvent(self, event: QHideEvent) -> None:
-        super().hideEvent(event)
-        self._views.ask((), ASKER)
+    @Slot(bool)
+    def _on_front(self, is_front: bool) -> None:
+        if is_front:
+            self._ask()
+        else:
+            self._views.ask((), ASKER)
 
     def _ask(self) -> None:
-        if self.isVisible():
+        if self.in_front:
             self._views.ask((self.spec,), ASKER)
 
     def _on_choice(self) -> None:
@@ -195,7 +196,7 @@ class PredictionsPanel(QWidget):
 
     @Slot(object)
     def _on_view(self, message: ViewValue) -> None:
-        if message.spec != self.spec or not self.isVisible():
+        if message.spec != self.spec or not self.in_front:
             return
         if message.data is None:
             self._say(message.error)

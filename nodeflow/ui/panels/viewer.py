@@ -9,10 +9,9 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
-from PySide6.QtCore import QEvent, Qt, QTimer, Slot
+from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtWidgets import (
     QButtonGroup,
-    QDockWidget,
     QGridLayout,
     QHBoxLayout,
     QStackedWidget,
@@ -33,6 +32,7 @@ from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.inspector.editors import QuietCombo
 from nodeflow.ui.panels.panel import PanelContext, PanelSpec, Place
 from nodeflow.ui.panels.parts import array_views
+from nodeflow.ui.panels.parts.in_front import InFront
 from nodeflow.ui.panels.parts.node_views import NodeViews
 from nodeflow.ui.views.drawing import discover_views
 
@@ -67,10 +67,11 @@ class ViewerPanel(QWidget):
         self._asked: int | None = None
         self._waited = 0
         self._stale = False
-        self._is_front = True
         self.array: np.ndarray | None = None
         self._image_shape: tuple[int, int] | None = None
         self._watcher = views
+        self.in_front = InFront(self)
+        self.in_front.changed.connect(self._on_front)
         self.views = NodeViews(workspace, views, themes)
         self._node = self._over = ""
         self._chosen_tab = 0
@@ -170,26 +171,14 @@ class ViewerPanel(QWidget):
         index = max(0, self.outputs.currentIndex())
         return self._names[index] if self._names else ""
 
-    def event(self, event: QEvent) -> bool:
-        """Follow the dock: a tab behind another one counts as visible to Qt."""
-        dock = self.parentWidget()
-        if event.type() == QEvent.Type.ParentChange and isinstance(dock, QDockWidget):
-            dock.visibilityChanged.connect(self._on_front)
-        return super().event(event)
-
     @Slot(bool)
     def _on_front(self, is_front: bool) -> None:
-        self._is_front = is_front
         if not is_front:
             self.views.hide()
         elif self._shows_view:
             self._show_view()
         elif self._stale:
             self._timer.start(0)
-
-    @property
-    def _is_seen(self) -> bool:
-        return self._is_front and self.isVisible()
 
     @Slot(object)
     def on_values_changed(self, names: tuple[str, ...]) -> None:
@@ -199,12 +188,12 @@ class ViewerPanel(QWidget):
 
     def _want(self) -> None:
         self._stale = True
-        if self._is_seen and not self._timer.isActive():
+        if self.in_front and not self._timer.isActive():
             self._timer.start(PAUSE_MS)
 
     @Slot()
     def _ask(self) -> None:
-        if not self.name or not self._is_seen or self._shows_view:
+        if not self.name or not self.in_front or self._shows_view:
             return
         if self._asked is not None and self._waited < PATIENCE:
             self._waited += 1
@@ -239,7 +228,7 @@ class ViewerPanel(QWidget):
             self._show_view()
             return
         self._say(f"No value of {self.name} yet.")
-        if self._is_seen:
+        if self.in_front:
             self._timer.start(0)
 
     @property
@@ -295,7 +284,7 @@ class ViewerPanel(QWidget):
         self._side.hide()
         self._pages.setCurrentWidget(self.views.page)
         self._stack.setCurrentIndex(1)
-        if self._is_seen:
+        if self.in_front:
             self.views.show(drawing.id)
 
     @Slot()

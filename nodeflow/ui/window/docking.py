@@ -19,6 +19,7 @@ from nodeflow.ui.core.settings import Settings
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.pages.page_stack import PageStack
 from nodeflow.ui.panels.panel import PanelSpec, Place
+from nodeflow.ui.panels.parts.in_front import InFront
 from nodeflow.ui.window.dock import Dock
 
 LEFT_WIDTH, RIGHT_WIDTH, BOTTOM_HEIGHT = 224, 296, 220
@@ -84,6 +85,9 @@ class Docking(QObject):
         if bottom:
             dock.hide()
         dock.visibilityChanged.connect(self._on_visibility)
+        in_front = getattr(panel, "in_front", None)
+        if isinstance(in_front, InFront):
+            in_front.follow(dock)
         others.append(dock)
         self.docks[spec.id] = dock
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
+from pathlib import Path
 
 from nodeflow.cli.environment import Environment
 from nodeflow.cli.output import json_line, number, plural
+from nodeflow.cli.progress import Progress
 from nodeflow.data import SOURCES
 from nodeflow.data.cells import day
-from nodeflow.data.fetch import Progress
+from nodeflow.data.errors import DataFormatError
+from nodeflow.data.fetch import Progress as Fetched
 from nodeflow.data.fetch import fetch as fetch_data
+from nodeflow.data.picture_files import broken_pictures, list_pictures
 from nodeflow.data.sources.mnist import find, places
 from nodeflow.data.survey import ColumnSurvey, Survey, survey
 
@@ -46,7 +50,10 @@ def show(arguments: argparse.Namespace, environment: Environment) -> None:
     Raises:
         DataError: it is not there or damaged, or no kind of data reads it.
     """
-    found = survey(environment.path(arguments.data), limit_rows=arguments.rows)
+    path = environment.path(arguments.data)
+    found = survey(path, limit_rows=arguments.rows)
+    if arguments.check and found.kind == "pictures":
+        _check(path, environment)
     if arguments.json:
         environment.print(json_line(asdict(found)))
         return
@@ -61,6 +68,30 @@ def show(arguments: argparse.Namespace, environment: Environment) -> None:
         cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
         environment.print("  " + "  ".join(cells).rstrip())
     environment.print(_guess_line(found))
+
+
+def _check(path: Path, environment: Environment) -> None:
+    """Read every picture, and name those that are damaged.
+
+    Raises:
+        DataFormatError: some are.
+    """
+    listing = list_pictures(path)
+    progress = Progress(environment, "pictures")
+    progress.start(len(listing))
+    broken = 0
+    for done, error in enumerate(broken_pictures(listing), 1):
+        progress.advance(done, "")
+        if error is not None:
+            progress.clear()
+            broken += 1
+            environment.message(f"nodeflow: {error.message}")
+    progress.clear()
+    if broken:
+        raise DataFormatError(
+            f"{plural(broken, 'picture')} of {len(listing)} cannot be read",
+            hint="Replace them, or move them out of the folder.",
+        )
 
 
 def _column_line(column: ColumnSurvey) -> tuple[str, ...]:
@@ -147,7 +178,7 @@ def fetch(arguments: argparse.Namespace, environment: Environment) -> None:
     folder = environment.path(arguments.data_dir) if arguments.data_dir else None
     reported: set[str] = set()
 
-    def report(progress: Progress) -> None:
+    def report(progress: Fetched) -> None:
         if environment.interactive and progress.total:
             share = 100 * progress.received // progress.total
             environment.stderr.write(f"\r\x1b[K{progress.file}  {share} %")

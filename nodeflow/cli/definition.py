@@ -298,6 +298,11 @@ COMMANDS = (
                         type=whole_number(1),
                         metavar="N",
                     ),
+                    option(
+                        "--check",
+                        help="read every picture of a folder, and name those that are damaged",
+                        action="store_true",
+                    ),
                     JSON,
                 ),
             ),

@@ -26,6 +26,7 @@ SPLIT_FOLDERS = {
 }  # fmt: skip
 KEPT_BYTES = 1 << 28
 READERS = 4
+CHECKED_AT_ONCE = 256
 """Threads that decode pictures; decoding lets other threads run."""
 MOST_SIDE = 64
 """The longer side where no size is given and pictures are larger."""
@@ -248,6 +249,21 @@ def _broken(path: Path, error: Exception) -> DataFormatError:
         f"{path} is damaged or no picture: {reason}",
         hint="Replace it, or move it out of the folder.",
     )
+
+
+def broken_pictures(listing: Listing) -> Iterator[DataFormatError | None]:
+    """The error of each picture that cannot be read, and None for those that can, one by one."""
+
+    def check(number: int) -> DataFormatError | None:
+        try:
+            read_pixels(listing.path(number), Look(8, 8, True))
+        except DataFormatError as error:
+            return error
+        return None
+
+    for start in range(0, len(listing), CHECKED_AT_ONCE):
+        numbers = range(start, min(start + CHECKED_AT_ONCE, len(listing)))
+        yield from _threads().map(check, numbers)
 
 
 class PictureReader:

@@ -53,6 +53,7 @@ class Stepper:
         self.schedule = schedule
         self.columns = {t: contiguous(c) for t, c in columns.items()}
         self._staging = staging_of(self.columns, batch_size)
+        self._is_staged = False
         self.batch_size = batch_size
         self.step = first_step
         self.tier: RanTier = "reference"
@@ -84,6 +85,7 @@ class Stepper:
             )
         self._order = order
         self._first = self.step
+        self._is_staged = False
 
     @property
     def steps_left(self) -> int | None:
@@ -198,13 +200,13 @@ class Stepper:
 
     def _staged(self, count: int) -> tuple[int, np.ndarray, int]:
         """The step that an order begins with, the order, and how many steps it is good for."""
-        staging = self._staging
-        if staging is None:
+        if self._staging is None:
             return self._first, self._order, count
-        count = min(count, staging.steps)
-        start = (self.step - self._first) * self.batch_size
-        staging.fill(self._order[start : start + count * self.batch_size])
-        return self.step, staging.order, count
+        if not self._is_staged:
+            self._staging.begin(self._order)
+            self._is_staged = True
+        order, count = self._staging.ready(self.step - self._first, count)
+        return self.step, order, count
 
     def _step_by_executor(self) -> np.ndarray:
         """One step by reference, or in kernels with references between."""

@@ -314,3 +314,15 @@ def test_damage_is_named(nodeflow, tmp_path):
     (tmp_path / "bad.csv").write_text("a,b\n1,2\n3\n")
     result = nodeflow("data", "show", "bad.csv")
     assert result.code == 1 and "bad.csv, line 3: 1 values" in result.err
+
+
+def test_every_broken_picture_of_a_folder_is_named(nodeflow, tmp_path):
+    folder, pixels = own_data.pictures(tmp_path)
+    assert nodeflow("data", "show", "shapes", "--check").code == 0
+    names = sorted(pixels)[4::9]
+    for name in names:
+        raw = (folder / name).read_bytes()
+        (folder / name).write_bytes(raw[: len(raw) - 40])
+    result = nodeflow("data", "show", "shapes", "--check")
+    assert result.code == 1 and f"{len(names)} pictures of 30 cannot be read" in result.err
+    assert all(name in result.err for name in names)

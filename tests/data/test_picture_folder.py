@@ -274,7 +274,7 @@ def test_training_reads_lazily_and_has_the_bits_of_a_column_in_memory(tmp_path, 
         }
         for split, columns in lazy.splits.items()
     }
-    monkeypatch.setattr(staging, "STAGED_BYTES", 3 * 16 * 12 * 10 * 3)  # three steps at once
+    monkeypatch.setattr(staging, "STAGED_BYTES", 2 * 3 * 16 * 12 * 10 * 3)  # three steps a block
     found = []
     for dataset in (lazy, replace(lazy, splits=splits)):
         graph = network((12, 10, 3), 3)

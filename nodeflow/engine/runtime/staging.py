@@ -1,38 +1,51 @@
 """Brings rows of lazily read columns into memory for the next training steps.
 
 Kernels gather batches from arrays whose addresses never change. Where a column is read lazily, the
-rows of a few steps are read into such arrays before those steps run. The kernels do the same to
-them as to a column that is in memory, so the numbers have the same bits.
+rows of a block of steps are read into such arrays before those steps run, and those of the next
+block meanwhile, on another thread. The kernels do the same to them as to a column that is in
+memory, so the numbers have the same bits.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 
 from nodeflow.engine.columns import Column
 from nodeflow.graph.graph import Tensor
 
-STAGED_BYTES, MOST_STEPS = 1 << 26, 64
+STAGED_BYTES, MOST_STEPS = 1 << 26, 16
+"""Of both blocks together; a block is short so that the first one is soon there."""
+
+
+@dataclass
+class _Block:
+    """Steps ``first`` to ``last`` (exclusive) of an epoch, being read into one half."""
+
+    first: int
+    last: int
+    half: int
+    done: Future[None]
 
 
 class Staging:
-    """The rows of the next steps.
+    """The rows of the next steps, in two blocks that take turns.
 
     Attributes:
-        columns: what kernels gather from: ``steps`` batches of each column.
-        steps: how many steps fit.
-        order: the rows of the staged steps, int64: one after the other.
+        columns: what kernels gather from.
+        steps: how many steps a block has.
     """
 
     def __init__(self, columns: Mapping[Tensor, Column], batch_size: int) -> None:
         self._sources = dict(columns)
         self._batch_size = batch_size
         step = batch_size * sum(_row_bytes(column) for column in columns.values())
-        self.steps = max(1, min(MOST_STEPS, STAGED_BYTES // max(step, 1)))
-        rows = self.steps * batch_size
-        self.order = np.arange(rows, dtype=np.int64)
+        self.steps = max(1, min(MOST_STEPS, STAGED_BYTES // (2 * max(step, 1))))
+        rows = 2 * self.steps * batch_size
+        self._places = np.arange(rows, dtype=np.int64)
         self._arrays = {
             tensor: np.zeros((rows, *column.array.shape[1:]), column.array.dtype)
             for tensor, column in columns.items()
@@ -41,15 +54,58 @@ class Staging:
             tensor: Column(self._arrays[tensor], column.dtype, column.scale, column.depth)
             for tensor, column in columns.items()
         }
+        self._order = self._places[:0]
+        self._blocks: list[_Block] = []
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="staging")
 
-    def fill(self, which: np.ndarray) -> None:
-        """Read rows, at most ``steps`` batches of them.
+    def begin(self, order: np.ndarray) -> None:
+        """Begin an epoch: read its first block. Waits for what is being read."""
+        self._drop(self._blocks)
+        self._order = order
+        if self._batch_size <= len(order):
+            self._blocks = [self._read(0, 0)]
+
+    def ready(self, step: int, count: int) -> tuple[np.ndarray, int]:
+        """Where the rows of a step of the epoch and those after it are, and of how many steps.
+
+        Returns:
+            Row numbers in `columns`, int64, and the number of steps, at most ``count``.
 
         Raises:
             DataError: a row cannot be read.
         """
+        block = next((b for b in self._blocks if b.first <= step < b.last), None)
+        if block is None:
+            self._drop(self._blocks)
+            block = self._read(step, 0)
+        try:
+            block.done.result()
+        except BaseException:
+            self._drop(self._blocks)
+            raise
+        following = [b for b in self._blocks if b.first == block.last]
+        self._blocks = [block, *following]
+        if not following and (block.last + 1) * self._batch_size <= len(self._order):
+            self._blocks.append(self._read(block.last, 1 - block.half))
+        start = (block.half * self.steps + step - block.first) * self._batch_size
+        return self._places[start:], min(count, block.last - step)
+
+    def _read(self, first: int, half: int) -> _Block:
+        last = min(first + self.steps, len(self._order) // self._batch_size)
+        which = self._order[first * self._batch_size : last * self._batch_size]
+        start = half * self.steps * self._batch_size
+        return _Block(first, last, half, self._thread.submit(self._fill, start, which))
+
+    def _fill(self, start: int, which: np.ndarray) -> None:
         for tensor, column in self._sources.items():
-            self._arrays[tensor][: len(which)] = column.stored(which)
+            self._arrays[tensor][start : start + len(which)] = column.stored(which)
+
+    def _drop(self, blocks: list[_Block]) -> None:
+        """Forget blocks, and wait until nothing writes to them; their errors concern nobody."""
+        for block in blocks:
+            if not block.done.cancel():
+                block.done.exception()
+        self._blocks = []
 
 
 def staging_of(columns: Mapping[Tensor, Column], batch_size: int) -> Staging | None:

@@ -8,8 +8,8 @@ is what runs.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from itertools import takewhile
 
 from nodeflow.document.analysis.analysis import Analysis
@@ -22,6 +22,7 @@ from nodeflow.document.build.expand_layout import arrange, block_frames, free_pl
 from nodeflow.document.build.from_graph import attributes
 from nodeflow.document.edit.references import rewrite_training
 from nodeflow.document.edit.streams import draws, with_stream
+from nodeflow.document.layout.layered import Position
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import DocumentError
 from nodeflow.document.model.records import INPUTS, FrameRecord, NodeRecord, Wire
@@ -84,12 +85,42 @@ def expansion(
         DocumentError: the node derives nothing.
         NodeflowError: it cannot run; names node and port, and what to do.
     """
+    return derive(doc, node_id, base_dir=base_dir, analysis=analysis).placed()
+
+
+@dataclass(frozen=True)
+class UnplacedExpansion:
+    """The derived nodes of a macro node, read from the graph and not yet laid out.
+
+    Laying out many takes a second. Since `inner` belongs to nobody else, another thread may do it.
+    """
+
+    inner: Expansion
+    derived: dict[str, str]
+    """The names of the derived nodes, by id."""
+
+    def placed(self) -> Expansion:
+        """Returns the document with its nodes in their places, and a frame around each scope."""
+        for frame in _lay_out(self.inner, self.derived, self.inner.outer):
+            key = f"f{self.inner.next_id}"
+            self.inner.fill("frame", key, replace(frame, id=key))
+        return self.inner
+
+
+def derive(
+    doc: Document,
+    node_id: str,
+    *,
+    base_dir: str | os.PathLike | None = None,
+    analysis: Analysis | None = None,
+) -> UnplacedExpansion:
+    """Returns the derived nodes of a macro node without their places, quickly.
+
+    Arguments and errors as of `expansion`.
+    """
     macro, derived, built = _derived(doc, node_id, base_dir, analysis)
     inner, ids = _read(built.document, macro, derived)
-    for frame in _lay_out(inner, {ids[node]: node.name for node in derived}, inner.outer):
-        key = f"f{inner.next_id}"
-        inner.fill("frame", key, replace(frame, id=key))
-    return inner
+    return UnplacedExpansion(inner, {ids[node]: node.name for node in derived})
 
 
 def unpack(
@@ -98,12 +129,16 @@ def unpack(
     *,
     base_dir: str | os.PathLike | None = None,
     analysis: Analysis | None = None,
+    places: Mapping[str, Position] | None = None,
 ) -> list[str]:
     """Replaces a macro node by copies of what it derives, as one undo step; returns their ids.
 
     An optimizer becomes a `group` of the same id and name that runs the copied assigns, so what
     waits for it, fetches it or trains with it goes on as before. What used the outputs of a
     gradients node uses the copies. Arguments as of `expansion`.
+
+    Args:
+        places: the position of each node by name, as an expansion has them; default: found anew.
 
     Raises:
         DocumentError: the node derives nothing, or it uses what another macro node derived.
@@ -130,7 +165,8 @@ def unpack(
         for node in derived:
             for wire in _wires(node, new[node], new, sources):
                 t.put_wire(wire)
-        _place(graph, t, built.document, macro, derived, {**new, macro: record.id})
+        ids = {**new, macro: record.id}
+        _place(graph, t, built.document, macro, derived, ids, places or {})
         if macro.outputs:
             _replace_outputs(graph, t, record.id, macro, sources)
         else:
@@ -187,10 +223,21 @@ def _read(doc: Document, macro: Node, derived: list[Node]) -> tuple[Expansion, d
     return inner, ids
 
 
-def _lay_out(inner: Expansion, derived: dict[str, str], others: Iterable[str]) -> list[FrameRecord]:
-    """Gives derived nodes and others their places; returns the frames of the scopes."""
-    analysis = inner.analyse()
-    for node_id, pos in arrange(inner, derived, analysis, inner.owner, others).items():
+def _lay_out(
+    inner: Expansion,
+    derived: dict[str, str],
+    others: Iterable[str],
+    known: Mapping[str, Position] | None = None,
+) -> list[FrameRecord]:
+    """Gives derived nodes and others their places, those that are known by name or new ones;
+    returns the frames of the scopes."""
+    analysis, others = inner.analyse(), list(others)
+    names = {i: inner.nodes[i].name for i in [*derived, *others]}
+    if known and all(name in known for name in names.values()):
+        places = {i: known[name] for i, name in names.items()}
+    else:
+        places = arrange(inner, derived, analysis, inner.owner, others)
+    for node_id, pos in places.items():
         inner.fill("node", node_id, replace(inner.nodes[node_id], pos=pos))
     return block_frames(inner, derived, analysis, inner.owner, inner.updates)
 
@@ -419,12 +466,13 @@ def _place(
     macro: Node,
     derived: list[Node],
     new: dict[Node, str],
+    known: Mapping[str, Position],
 ) -> None:
     """Lays the copies out where there is room, the group among them, a frame around each scope."""
     inner, ids = _read(flat, macro, derived)
     group = [] if macro.outputs else [macro]
     frames = _lay_out(
-        inner, {ids[node]: node.name for node in derived}, [ids[node] for node in group]
+        inner, {ids[node]: node.name for node in derived}, [ids[node] for node in group], known
     )
     places = {new[node]: inner.nodes[ids[node]].pos for node in [*derived, *group]}
     dx, dy = free_place(doc, set(doc.nodes) - set(new.values()), places)

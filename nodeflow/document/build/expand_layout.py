@@ -19,6 +19,8 @@ from nodeflow.document.model.records import FrameRecord
 
 PAD, HEAD = 24.0, 52.0
 BLOCK_GAP = 120.0
+EFFORT = 150
+"""Moves against crossings: many more take seconds here, and remove few of them."""
 GRADIENTS = "gradients"
 GRADIENT_COLOR, UPDATE_COLOR = "", "training"  # the accent; that of the assigns
 LAYER_COLOR = "neural network"
@@ -46,12 +48,12 @@ def arrange(
     inside: dict[str, dict[str, Position]] = {}
     boxes: dict[str, Size] = {}
     for key, members in blocks.items():
-        inside[key] = layout(doc, members, analysis=analysis)
+        inside[key] = layout(doc, members, analysis=analysis, effort=EFFORT)
         left, top = _padding(members)
         width, height = _extent(doc, inside[key], analysis)
         boxes[key] = (width + 2 * left, height + top + left)
         inside[key] = {i: (x + left, y + top) for i, (x, y) in inside[key].items()}
-    places = layout_boxes(boxes, _links(doc, inside, analysis))
+    places = layout_boxes(boxes, _links(doc, inside, analysis), EFFORT)
     return {
         node_id: (places[key][0] + x, places[key][1] + y)
         for key, members in inside.items()

@@ -39,6 +39,7 @@ def remove_crossings(
     boxes: Mapping[str, Size],
     wires: Wires,
     gap: float,
+    effort: int = EFFORT,
 ) -> None:
     """Moves nodes in ``places`` (top left corners) if that removes crossings.
 
@@ -46,6 +47,7 @@ def remove_crossings(
         columns: the nodes by column, from left to right; wires run to the right.
         boxes: width and height of the nodes.
         gap: the minimum distance of two nodes in a column.
+        effort: about how many moves are evaluated in all.
 
     Does nothing for graphs of more than `MOST_NODES`, where it would take seconds.
     """
@@ -53,7 +55,7 @@ def remove_crossings(
         return
     cards = {node: places[node] for column in columns for node in column}
     drawing = _Drawing(cards, boxes, wires)
-    search = _Search(drawing, [list(column) for column in columns], boxes, gap)
+    search = _Search(drawing, [list(column) for column in columns], boxes, gap, effort)
     search.run()
     places.update(search.best)
 
@@ -62,8 +64,14 @@ class _Search:
     """Moves nodes of a `_Drawing` among its columns; ``best`` are the positions of least cost."""
 
     def __init__(
-        self, drawing: _Drawing, columns: list[list[str]], boxes: Mapping[str, Size], gap: float
+        self,
+        drawing: _Drawing,
+        columns: list[list[str]],
+        boxes: Mapping[str, Size],
+        gap: float,
+        effort: int,
     ) -> None:
+        self.effort = effort
         self.drawing, self.columns, self.boxes, self.gap = drawing, columns, boxes, gap
         self.column_of = {n: i for i, column in enumerate(columns) for n in column}
         self.left = [min(drawing.place[n][0] for n in column) for column in columns]
@@ -74,13 +82,14 @@ class _Search:
     def run(self) -> None:
         """Searches until there are no crossings, no improvement, or the limit is reached."""
         idle = 0
-        while self.drawing.has_crossings and idle < PATIENCE and self.drawing.weighed < EFFORT:
-            while self._sweep() and self.drawing.weighed < EFFORT:
+        drawing, effort = self.drawing, self.effort
+        while drawing.has_crossings and idle < PATIENCE and drawing.weighed < effort:
+            while self._sweep() and drawing.weighed < effort:
                 pass
             idle += 1
             if self.drawing.cost < self.least - 1e-6:
                 self.best, self.least, idle = dict(self.drawing.place), self.drawing.cost, 0
-            if self.drawing.weighed < EFFORT:
+            if drawing.weighed < effort:
                 self._kick()
 
     def _sweep(self) -> bool:

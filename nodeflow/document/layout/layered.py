@@ -16,7 +16,7 @@ from nodeflow.document.analysis.port_names import port_order
 from nodeflow.document.analysis.ports import in_ports, out_ports
 from nodeflow.document.analysis.traversal import topological
 from nodeflow.document.layout.card_size import HEADER, ROW, Size, node_size
-from nodeflow.document.layout.crossing_removal import remove_crossings
+from nodeflow.document.layout.crossing_removal import EFFORT, remove_crossings
 from nodeflow.document.layout.crossings import order_columns
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.names import natural_key
@@ -37,6 +37,7 @@ def layout(
     sizes: Mapping[str, Size] | None = None,
     analysis: Analysis | None = None,
     origin: Position = (0, 0),
+    effort: int = EFFORT,
 ) -> dict[str, Position]:
     """Returns the position of the top left corner of each node, for `commands.move`.
 
@@ -45,6 +46,7 @@ def layout(
         sizes: width and height of the nodes as drawn; default: estimated.
         analysis: of this document, for better estimates.
         origin: top left corner of the drawing.
+        effort: about how many moves are tried against crossings.
 
     All wires lead to the right (except those of loops), and no two nodes overlap.
     """
@@ -54,11 +56,13 @@ def layout(
     order, looping = topological(doc, chosen)
     net = _Net()
     net.read(doc, chosen, looping)
-    return _laid_out(net, order, boxes, origin)
+    return _laid_out(net, order, boxes, origin, effort)
 
 
 def layout_boxes(
-    boxes: Mapping[str, Size], links: Iterable[tuple[str, float, str, float]]
+    boxes: Mapping[str, Size],
+    links: Iterable[tuple[str, float, str, float]],
+    effort: int = EFFORT,
 ) -> dict[str, Position]:
     """Returns the positions of boxes that are not nodes, such as frames, from (0, 0).
 
@@ -66,12 +70,13 @@ def layout_boxes(
         boxes: key -> width and height.
         links: (source, distance below its top, target, distance below its top), like wires.
             Those that close a loop are ignored.
+        effort: about how many moves are tried against crossings.
     """
     net = _Net()
     for link in links:
         net.link(*link)
     order = _order_boxes(net, boxes)
-    return _laid_out(net, order, dict(boxes), (0, 0))
+    return _laid_out(net, order, dict(boxes), (0, 0), effort)
 
 
 def _order_boxes(net: _Net, boxes: Mapping[str, Size]) -> list[str]:
@@ -90,7 +95,7 @@ def _order_boxes(net: _Net, boxes: Mapping[str, Size]) -> list[str]:
 
 
 def _laid_out(
-    net: _Net, order: list[str], boxes: dict[str, Size], origin: Position
+    net: _Net, order: list[str], boxes: dict[str, Size], origin: Position, effort: int
 ) -> dict[str, Position]:
     """The positions of the nodes in `order` (sources first) with sizes `boxes`."""
     if not order:
@@ -103,7 +108,7 @@ def _laid_out(
     boxes.update(dict.fromkeys(_add_bends(net, columns), BEND))
     order_columns(columns, net.ends(net.before), net.ends(net.after))
     places = _place(net, columns, boxes)
-    remove_crossings(cards, places, boxes, wires, ROW_GAP)
+    remove_crossings(cards, places, boxes, wires, ROW_GAP, effort)
     lift = min(places[node][1] for node in order)
     return {
         node: (

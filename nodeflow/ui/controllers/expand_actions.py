@@ -85,7 +85,13 @@ class ExpandActions(QObject):
         try:
             path = "/".join((*workspace.path, node_id))
             document, analysis = workspace.root, workspace.root_analysis
-            new = unpack(document, path, base_dir=workspace.base_dir, analysis=analysis)
+            places = self._pages.expansion.places(path)
+            new = unpack(
+                *(document, path),
+                base_dir=workspace.base_dir,
+                analysis=analysis,
+                places=places,
+            )
         except NodeflowError as error:
             self._messages.show(sentence(error), "error")
             return
@@ -148,5 +154,5 @@ class ExpandActions(QObject):
 
     def _on_changed(self, _: object) -> None:
         """After an edit the node may derive others."""
-        if self._pages.is_inside:
+        if self._pages.shows_expansion:
             self._pages.show_canvas()

@@ -79,7 +79,7 @@ class SubgraphActions(QObject):
     # ---- creating --------- ---------------------------------------------------------------
 
     def _locked(self) -> Blocked | None:
-        return Blocked("This is only to be looked at.") if self._pages.is_inside else None
+        return Blocked("This is only to be looked at.") if self._pages.shows_expansion else None
 
     def _create_blocked(self) -> Blocked | None:
         nodes = self._workspace.document.nodes
@@ -106,11 +106,11 @@ class SubgraphActions(QObject):
     # ---- entering and leaving ---------------------------------------------------------------
 
     def _leave_blocked(self) -> Blocked | None:
-        return None if self._workspace.path or self._pages.is_inside else NOT_INSIDE
+        return None if self._workspace.path or self._pages.shows_expansion else NOT_INSIDE
 
     def leave(self) -> None:
         """Back to the graph outside; the instance that was shown is selected there."""
-        if self._pages.is_inside:
+        if self._pages.shows_expansion:
             self._pages.show_canvas()
         elif self._workspace.path:
             self.go_to(len(self._workspace.path) - 1)

@@ -59,13 +59,13 @@ class ViewActions(QObject):
         }
 
     def _back(self) -> None:
-        if self._pages.is_inside:  # before the derived nodes, the canvas was shown
+        if self._pages.shows_expansion:  # before the derived nodes, the canvas was shown
             self._pages.show_canvas()
         else:
             self._views.back()
 
     def _back_blocked(self) -> Blocked | None:
-        some = self._views.can_go_back or self._pages.is_inside
+        some = self._views.can_go_back or self._pages.shows_expansion
         return None if some else Blocked("This is the first view.")
 
     def _forward(self) -> None:

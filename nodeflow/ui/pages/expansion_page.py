@@ -6,23 +6,29 @@ the viewer follow its selection. Unpack turns them into nodes of the document.
 
 from __future__ import annotations
 
-from PySide6.QtCore import QTimer, Signal, Slot
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QProgressBar, QVBoxLayout, QWidget
 
 from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.build.expand import Expansion, expansion
+from nodeflow.document.build.expand import Expansion, derive
+from nodeflow.document.layout.layered import Position
 from nodeflow.host import protocol as p
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.canvas.view.keyboard import CanvasKeys
 from nodeflow.ui.core.engine_link import EngineLink
 from nodeflow.ui.core.messages import Messages
 from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.core.widgets import column, label
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.inspector import Inspector
+from nodeflow.ui.pages.background_layout import BackgroundLayout
 from nodeflow.ui.pages.breadcrumbs import Breadcrumbs
 
 PAUSE_MS = 400
 """Derived values are asked for at most so often."""
+FEW = 30
+"""So many derived nodes are laid out at once; with more, a thread does it and the page waits."""
 READABLE = 0.5
 """A graph that does not fit at this scale is shown from its beginning instead of whole."""
 
@@ -31,6 +37,7 @@ class ExpansionPage(QWidget):
     """The page.
 
     Signals:
+        opened: the nodes that were asked for are there to be looked at.
         closed: show the document's own canvas.
         unpack_requested: make the derived nodes part of the document.
         outer_requested(id): show this node of the document.
@@ -38,6 +45,7 @@ class ExpansionPage(QWidget):
         view_changed: the canvas shows another place or has another scale.
     """
 
+    opened = Signal()
     closed = Signal()
     unpack_requested = Signal()
     outer_requested = Signal(str)
@@ -69,13 +77,35 @@ class ExpansionPage(QWidget):
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(0)
         self._layout.addWidget(self.path)
+        self._make_waiting()
+        self._work = BackgroundLayout(self)
+        self._work.placed.connect(self._on_placed)
+        self._known: tuple[object, Expansion, Analysis] | None = None
+        self._wanted: object = None
         self._timer = QTimer(self, singleShot=True, interval=PAUSE_MS)
         self._timer.timeout.connect(self._ask)
         link.previews.connect(self._on_values_elsewhere)
         link.derived.connect(self._on_values)
 
+    def _make_waiting(self) -> None:
+        """What is shown while many nodes are laid out."""
+        self.waiting = QWidget()
+        self._said = label("", "muted")
+        self._said.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        bar = QProgressBar()
+        bar.setAccessibleName("Progress of the layout")
+        bar.setTextVisible(False)
+        bar.setRange(0, 0)
+        bar.setFixedWidth(220)
+        inside = column(None, self._said, bar, None, gap=3)
+        inside.setAlignment(bar, Qt.AlignmentFlag.AlignHCenter)
+        self.waiting.setLayout(inside)
+        self.waiting.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.waiting.hide()
+        self._layout.addWidget(self.waiting, 1)
+
     def open(self, node_id: str, outside: str) -> None:
-        """Show what a node derives.
+        """Show what a node derives: at once where it is little, else after a while.
 
         Args:
             outside: what the document is called.
@@ -85,20 +115,73 @@ class ExpansionPage(QWidget):
         """
         outer = self._outside
         path = "/".join((*outer.path, node_id))
-        inner = expansion(outer.root, path, base_dir=outer.base_dir, analysis=outer.root_analysis)
-        analysis = inner.analyse()
-        self.node = node_id
+        self._work.cancel()
+        self._outside_name, self.node = outside, node_id
+        self._wanted = (outer.root, outer.root.revision, path)
+        if self._known is not None and self._known[0] == self._wanted:
+            self._show(*self._known[1:])
+            return
+        analysis = outer.root_analysis
+        unplaced = derive(outer.root, path, base_dir=outer.base_dir, analysis=analysis)
+        self._count = len(unplaced.derived)
+        if self._count <= FEW:
+            self._on_placed(unplaced.placed())
+            return
+        self._said.setText(f"Laying out {self._count} generated nodes…")
+        self.path.show_path(outside, unplaced.inner.owner, "")
+        self._show_waiting(True)
+        self._work.begin(unplaced)
+
+    def close_inside(self) -> None:
+        """The page is left: a layout that is still being found is of no use."""
+        self._work.cancel()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the nodes are there that were asked for last."""
+        return self.canvas is not None and not self._work.is_busy
+
+    def places(self, path: str) -> dict[str, Position]:
+        """The positions of the nodes that the one at a path derives, by name, if they are known."""
+        wanted = (self._outside.root, self._outside.root.revision, path)
+        if self._known is None or self._known[0] != wanted:
+            return {}
+        return {record.name: record.pos for record in self._known[1].nodes.values()}
+
+    @Slot(object)
+    def _on_placed(self, inner: Expansion) -> None:
+        self._known = (self._wanted, inner, inner.analyse())
+        self._show(*self._known[1:])
+
+    def _show_waiting(self, waits: bool) -> None:
+        self.path.unpack_button.setEnabled(not waits)
+        if self.canvas is not None:
+            self.canvas.setVisible(not waits)
+            if self.waiting.hasFocus():
+                self.canvas.setFocus()
+        self.waiting.setVisible(waits)
+
+    def _show(self, inner: Expansion, analysis: Analysis) -> None:
         self.inside.open(inner, analysis)
         if self.canvas is None:
             self._make_canvas(inner, analysis)
         else:
             self.canvas.set_document(inner, analysis)
+        self._show_waiting(False)
         self.inside.announce_last()
         count = len(inner.nodes) - len(inner.outer)
         facts = f"{count} generated nodes, read-only: Unpack to edit them"
-        self.path.show_path(outside, inner.owner, facts)
+        self.path.show_path(self._outside_name, inner.owner, facts)
         self._names = tuple(_tensor_names(inner))
         self._timer.start(0)
+        self.opened.emit()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """While one waits: the keys that lead back."""
+        if self._work.is_busy and event.key() in (Qt.Key.Key_Escape, Qt.Key.Key_Backspace):
+            self.closed.emit()
+            return
+        super().keyPressEvent(event)
 
     def _make_canvas(self, inner: Expansion, analysis: Analysis) -> None:
         self.canvas = canvas = CanvasView(inner, analysis, self._themes.theme, keys=self._keys)
@@ -113,7 +196,9 @@ class ExpansionPage(QWidget):
 
     def show_start(self) -> None:
         """Show all of it if that can be read, else where it begins; the canvas has the keyboard."""
-        assert self.canvas is not None
+        if self.canvas is None or self._work.is_busy:
+            self.waiting.setFocus()
+            return
         self._layout.activate()
         self.canvas.viewport.fit_all()
         if self.canvas.viewport.camera.scale < READABLE:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from nodeflow.ui.canvas import CanvasView
@@ -47,6 +47,7 @@ class PageStack(QStackedWidget):
             self.addWidget(page)
         for page in (expansion, dataset, predictions):
             page.closed.connect(self.show_canvas)
+        expansion.opened.connect(self._on_opened)
 
     def show_canvas(self) -> None:
         """Show the document's own graph, and give it the keyboard."""
@@ -61,6 +62,17 @@ class PageStack(QStackedWidget):
         """Show the inside of the node that ``expansion`` has opened, and give it the keyboard."""
         self._show(self.expansion)
         self.expansion.show_start()
+
+    @Slot()
+    def _on_opened(self) -> None:
+        """The nodes are there that the page waited for."""
+        if self.shows_expansion:
+            self.show_expansion()
+
+    @property
+    def shows_expansion(self) -> bool:
+        """Whether the page for derived nodes is shown, even while it waits for them."""
+        return self.currentWidget() is self.expansion
 
     def show_dataset(self) -> None:
         """Show the rows of the node that ``dataset`` has opened, and give them the keyboard."""
@@ -87,7 +99,7 @@ class PageStack(QStackedWidget):
     @property
     def is_inside(self) -> bool:
         """Whether derived nodes are shown instead of the document."""
-        return self.currentWidget() is self.expansion and self.expansion.canvas is not None
+        return self.shows_expansion and self.expansion.is_ready
 
     @property
     def shown_canvas(self) -> CanvasView:
@@ -108,5 +120,7 @@ class PageStack(QStackedWidget):
         return self._canvas if page is self._canvas_page else page
 
     def _show(self, page: QWidget) -> None:
+        if page is not self.expansion:
+            self.expansion.close_inside()
         self.setCurrentWidget(page)
         self.page_changed.emit()

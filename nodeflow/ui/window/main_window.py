@@ -416,7 +416,7 @@ class MainWindow(QMainWindow):
         """User ops changed: look again at the nodes of these ops, here and in the engine."""
         self.workspace.redeclare(ids, self.plugins.problems())
         self.link.load_plugins(str(self.plugins.folder))
-        if self.pages.is_inside:
+        if self.pages.shows_expansion:
             self.pages.show_canvas()
         self.actions_.refresh_soon()
 

@@ -1,0 +1,56 @@
+"""Finds places for generated nodes in a thread, since that takes a second where there are many."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+
+from PySide6.QtCore import QObject, Qt, Signal, Slot
+
+from nodeflow.document.build.expand import Expansion, UnplacedExpansion
+
+
+class BackgroundLayout(QObject):
+    """Lays out one expansion at a time; a newer one makes the result of an older one worthless.
+
+    Signals:
+        placed(Expansion): all nodes have their places; on the GUI thread.
+    """
+
+    placed = Signal(object)
+    _arrived = Signal(int, object)
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self._number = 0
+        self.is_busy = False
+        self._arrived.connect(self._on_arrived, Qt.ConnectionType.QueuedConnection)
+
+    def begin(self, unplaced: UnplacedExpansion) -> None:
+        """Lay out; nobody else may use the document before it is `placed`."""
+        self._number += 1
+        self.is_busy = True
+        arguments = (self._number, unplaced)
+        threading.Thread(target=self._work, args=arguments, name="layout", daemon=True).start()
+
+    def cancel(self) -> None:
+        """Nobody wants the result any more."""
+        self._number += 1
+        self.is_busy = False
+
+    def _work(self, number: int, unplaced: UnplacedExpansion) -> None:
+        try:
+            result: Expansion | Exception = unplaced.placed()
+        except Exception as error:
+            result = error
+        with contextlib.suppress(RuntimeError):  # the window is gone
+            self._arrived.emit(number, result)
+
+    @Slot(int, object)
+    def _on_arrived(self, number: int, result: Expansion | Exception) -> None:
+        if number != self._number:
+            return
+        self.is_busy = False
+        if isinstance(result, Exception):
+            raise result
+        self.placed.emit(result)

@@ -14,6 +14,7 @@ import pytest
 from nodeflow.cli.definition import COMMAND_NAMES, COMMANDS, build_parser
 from nodeflow.cli.environment import Environment
 from nodeflow.cli.main import main
+from nodeflow.data import SOURCES
 from nodeflow.engine.plan.passes import REWRITES
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.resources import example
@@ -202,6 +203,9 @@ def test_every_op_and_option_is_in_the_generated_reference(root):
                 assert re.search(rf"`{re.escape(flag)}[ `]", section), (name, flag)
     for rewrite in REWRITES.values():
         assert f"## `{rewrite.id}`\n\n{rewrite.text}\n" in pages["rewrites.md"]
+    for source in SOURCES.values():
+        section = pages["data.md"].partition(f"## `{source.form}`\n")[2].partition("\n## ")[0]
+        assert all(f"| `{option.name}` |" in section for option in source.options), source.id
     settings = reference.partition("## Training settings")[2]
     for setting in declared(TrainingSettings):
         assert f"| `{setting.name}` |" in settings and setting.help in settings

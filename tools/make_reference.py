@@ -1,7 +1,7 @@
-"""The generated pages of the documentation, as Markdown by file name: ops, command line, rewrites.
+"""The generated pages of the documentation, as Markdown by file name.
 
-They derive from the declarations that the program itself uses: the op registry,
-``nodeflow/cli/definition.py``, ``nodeflow/train/settings.py`` and the registry of rewrites.
+They derive from the declarations that the program itself uses: the registries of ops, data sources
+and rewrites, ``nodeflow/cli/definition.py`` and ``nodeflow/train/settings.py``.
 ``docs/conf.py`` writes them when the site is built.
 """
 
@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Iterator
 
 from nodeflow.cli.definition import COMMANDS, Command, Option, setting_option
+from nodeflow.data import SOURCES
 from nodeflow.engine.plan.passes import rewrites_in_order
 from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.op import Op
@@ -30,7 +31,8 @@ def pages() -> dict[str, str]:
     filled = {category: ops for category, ops in by_category.items() if ops}
     made = {_file(category): category_page(category, ops) for category, ops in filled.items()}
     return {
-        "ops.md": op_index(filled), **made, "cli.md": command_line(), "rewrites.md": rewrites(),
+        "ops.md": op_index(filled), **made, "cli.md": command_line(), "data.md": data_sources(),
+        "rewrites.md": rewrites(),
     }  # fmt: skip
 
 
@@ -168,6 +170,32 @@ def _setting(setting: Setting) -> str:
 
 def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
+
+
+# -- data sources ---------------------------------------------------------------------------------
+
+
+def data_sources() -> str:
+    """Every data source with its options, as attributes of the dataset node."""
+    lines = [
+        "# Data sources",
+        "",
+        "What a dataset node reads: its attribute `source` is one of the forms below, and the",
+        "options are its other attributes. `nodeflow data show FILE` prints what a file holds, and",
+        "`--dataset FILE` takes a file by its ending.",
+        "",
+        "A second file is encoded as the first was: types, categories, classes and what fills in",
+        "for missing values are written into the document when the source is replaced. Its labels",
+        "may be missing; `nodeflow run GRAPH --dataset FILE -o OUT.csv` predicts them.",
+    ]
+    for source in SOURCES.values():
+        endings = ", ".join(f".{ending}" for ending in source.endings)
+        read = f" Reads {endings}." if endings else ""
+        lines += ["", f"## `{source.form}`", "", f"{source.title}: {source.doc}{read}"]
+        if source.options:
+            lines += ["", "| option | type | default | |", "| --- | --- | --- | --- |"]
+            lines += [_row(f"`{a.name}`", _kind(a), _default(a), a.doc) for a in source.options]
+    return "\n".join(lines) + "\n"
 
 
 # -- rewrites -------------------------------------------------------------------------------------

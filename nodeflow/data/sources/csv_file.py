@@ -34,7 +34,9 @@ from nodeflow.graph.declaration import Attr
 from nodeflow.graph.types import TensorType
 
 OPTIONS = (
-    ColumnNames("features", "names", None, "Columns to learn from; empty: all but the labels."),
+    ColumnNames(
+        "features", "names", None, "Columns to learn from; empty: all but labels and text."
+    ),
     ColumnNames("labels", "names", None, "Columns to predict; empty: the last one."),
     Attr(
         "label_kind",
@@ -117,7 +119,8 @@ OPTIONS = (
         "header",
         "choice",
         "auto",
-        "Whether the first line names the columns; auto: it does if none of its cells is a number.",
+        "Whether the first line names the columns; auto: it does if none of its cells is a number, "
+        "or if a text stands above a number.",
         choices=("auto", "yes", "no"),
     ),
     Attr(

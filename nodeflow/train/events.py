@@ -18,12 +18,14 @@ from nodeflow.train.hints import Hint
 
 @dataclass(frozen=True)
 class Started:
-    """Before the first step; ``notices`` say what the user has to know about the data."""
+    """Before the first step; ``notices`` say what the user has to know about the data, and
+    ``shares`` which metrics lie between 0 and 1."""
 
     epochs: int
     steps_per_epoch: int
     first_epoch: int = 1
     notices: tuple[str, ...] = ()
+    shares: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,8 @@ class _Loop:
         notices = tuple(
             dict.fromkeys(b.dataset.notice for b in training.bindings.values() if b.dataset.notice)
         )
-        yield Started(training.epochs, self.steps_per_epoch, self.first_epoch, notices)
+        shares = tuple(m.key for m in training.measured() if m.is_share)
+        yield Started(training.epochs, self.steps_per_epoch, self.first_epoch, notices, shares)
         stepper = self._stepper()
         last = self.first_epoch - 1
         if self.watch:

@@ -12,6 +12,8 @@ from nodeflow.graph.graph import Node, Tensor, ancestors
 from nodeflow.ops.metric_state import Accumulating
 from nodeflow.train.settings import PlainSettings, declared
 
+SHARES = frozenset("accuracy top_k_accuracy binary_accuracy precision recall f1_score auc".split())
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -25,6 +27,15 @@ class Metric:
     split: str = "test"
     every: int = 1
     key: str = ""
+
+    @property
+    def is_share(self) -> bool:
+        """Whether it lies between 0 and 1: an accuracy and its like, or a mean of truth values."""
+        node = self.tensor.node
+        if node.op.id in SHARES:
+            return True
+        of = node.inputs[0].node if node.op.id == "reduce_mean" else node
+        return of.op.id == "cast" and of.inputs[0].dtype == "bool" and of is not node
 
 
 @dataclass(frozen=True)

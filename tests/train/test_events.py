@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+import nodeflow as nf
 from nodeflow.train.events import Done, Epoch, Hit, Started, Steps, as_json
+from nodeflow.train.training import Metric
 
 TABLE = np.eye(2)
 
@@ -32,3 +34,16 @@ def test_the_end_names_reason_and_best_epoch_only_where_there_are_any():
 def test_other_events_are_not_printed():
     for event in (Started(1, 1), Steps(1, np.ones(1)), Hit(1, ("loss",))):
         assert as_json(event) is None
+
+
+def test_which_metrics_lie_between_0_and_1():
+    with nf.Graph():
+        labels = nf.placeholder("int32", [None])
+        right = nf.equal(labels, nf.constant([1], "int32"))
+        tensors = {
+            nf.reduce_mean(nf.cast(right, "float32")): True,
+            nf.accuracy(labels, labels): True,
+            nf.reduce_mean(nf.cast(labels, "float32")): False,
+            nf.reduce_sum(nf.cast(right, "float32")): False,
+        }
+    assert {t: Metric(t).is_share for t in tensors} == tensors

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QEvent, QObject
 
+from nodeflow.train.events import Done, Epoch, Started
 from nodeflow.ui.core.theme import LIGHT
 from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.panels.parts.training_history import Losses
+from nodeflow.ui.panels.parts.training_history import Losses, TrainingRecord
 
 
 class Paints(QObject):
@@ -117,3 +118,40 @@ def test_thousands_of_epochs_are_few_points_with_the_last_among_them(qtbot):
     assert plot.curves["accuracy"].opts["symbol"] is None
     plot.show_metrics({"accuracy": [(1, 0.5), (2, 0.25)]}, 10)
     assert plot.curves["accuracy"].opts["symbol"] == "o", "another training"
+
+
+def test_each_metric_has_an_axis_that_suits_it(qtbot):
+    from nodeflow.ui.panels.parts.metric_plots import MetricPlots, grouped
+
+    plots = MetricPlots(ThemeManager(LIGHT))
+    qtbot.addWidget(plots)
+    plots.resize(600, 200)
+    plots.show()
+    metrics = {
+        "loss": [(1, 40.0), (2, 30.0)],
+        "test/accuracy": [(1, 0.9), (2, 0.95)],
+        "train/loss": [(1, 20.0), (2, 10.0)],
+    }
+    plots.show_metrics(metrics, 2, ["test/accuracy"])
+    shares, losses = plots.plots
+    assert list(shares.curves) == ["test/accuracy"] and list(losses.curves) == [
+        "loss",
+        "train/loss",
+    ]
+    np.testing.assert_allclose(shares.plot.viewRange()[1], [0, 1], atol=0.05)
+    low, high = losses.plot.viewRange()[1]
+    assert 0 < low < 10 and 40 < high < 50
+    assert len({plots.color(name) for name in metrics}) == 3
+    assert len(grouped("abcdefg", "ab")) == 3, "more would be slivers"
+    plots.clear_metrics()
+    assert not plots.curves and plots.count == 1
+
+
+def test_after_an_early_stop_the_axis_spans_what_was_trained():
+    record = TrainingRecord()
+    record.take(Started(100, 10, shares=("accuracy",)))
+    for epoch in range(1, 8):
+        record.take(Epoch(epoch, 0.5, {"accuracy": 0.9}, 10 * epoch, 0.1))
+    assert record.shown_epochs == 100 and record.shares == ("accuracy",)
+    record.take(Done(7, last_epoch=7, reason="it has not improved", best_epoch=4))
+    assert record.shown_epochs == 7

@@ -6,6 +6,7 @@ from PySide6.QtCore import QObject, Slot
 
 from nodeflow.document.edit.apply_hint import apply_edits, can_apply
 from nodeflow.errors import NodeflowError
+from nodeflow.number_text import count, number
 from nodeflow.train.events import Diverged, Event, Started
 from nodeflow.train.hints import Hint
 from nodeflow.ui.core.engine_link import EngineLink
@@ -51,6 +52,8 @@ def told(event: Diverged) -> str:
     """What the bar over the canvas says.
 
     >>> told(Diverged(57, 3, "loss", float("inf"), 2, "those of epoch 2"))
-    'The training diverged: loss is inf at step 57, in epoch 3. The weights are those of epoch 2.'
+    'The training diverged: loss is ∞ at step 57, in epoch 3. The weights are those of epoch 2.'
     """
-    return f"The training diverged: {event.node} is {event.what}. The weights are {event.kept}."
+    where = f"at step {count(event.step)}, in epoch {count(event.epoch)}"
+    what = f"{event.node} is {number(event.value)}"
+    return f"The training diverged: {what} {where}. The weights are {event.kept}."

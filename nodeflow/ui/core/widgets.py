@@ -256,7 +256,9 @@ class InfoBar(QFrame):
             buttons = sum(b.sizeHint().width() + SPACE[2] for b in self.choices.values())
             wanted = max(wanted, buttons + 90)
         width = max(320, min(wanted, 720, parent.width() - 2 * SPACE[4]))
-        height = max(self.heightForWidth(width), self.sizeHint().height() if width == wanted else 0)
+        height = self.heightForWidth(width)
+        if width == wanted and not self.choices:
+            height = max(height, self.sizeHint().height())
         size = QSize(width, height)
         self.setGeometry(QRect(QPoint((parent.width() - width) // 2, SPACE[3]), size))
 

@@ -160,11 +160,12 @@ class TrainingPanel(QWidget):
         """Import the plotting library and create the plots in advance."""
         if self.loss_plot is not None:
             return
-        from nodeflow.ui.panels.parts.plots import LossPlot, MetricPlot
+        from nodeflow.ui.panels.parts.metric_plots import MetricPlots
+        from nodeflow.ui.panels.parts.plots import LossPlot
 
-        self.loss_plot, self.metric_plot = LossPlot(self._themes), MetricPlot(self._themes)
+        self.loss_plot, self.metric_plot = LossPlot(self._themes), MetricPlots(self._themes)
         page = QWidget()
-        layout = QHBoxLayout(page)
+        layout = self._plot_row = QHBoxLayout(page)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACE[4])
         self._metric_title = label("Metrics", "caption")
@@ -300,8 +301,9 @@ class TrainingPanel(QWidget):
             is_over = self.record.done is not None or self.record.diverged is not None
             self.loss_plot.show_losses(self.record.losses, is_over)
             self.loss_plot.mark(self.record.mark)
-            last = self.record.first_epoch - 1 + self.record.epochs
-            self.metric_plot.show_metrics(self.record.metrics, last)
+            record = self.record
+            self.metric_plot.show_metrics(record.metrics, record.shown_epochs, record.shares)
+            self._plot_row.setStretch(1, 2 * self.metric_plot.count)
             self._draw_metric_title()
             self._draw_tables()
 
@@ -337,7 +339,7 @@ class TrainingPanel(QWidget):
         if self._state == "training":
             return "Training" if self.record.has_stepped else "Preparing…"
         if self.record.diverged is not None:
-            return f"Diverged at step {self.record.diverged.step}"
+            return f"Diverged at step {count(self.record.diverged.step)}"
         if done is not None:
             word = "Stopped early" if done.reason else "Stopped" if done.stopped else "Done"
             return f"{word} after {duration(done.seconds)}"
@@ -349,7 +351,8 @@ class TrainingPanel(QWidget):
         diverged = self.record.diverged if is_over else None
         restyle(self.headline, "role", "strong" if diverged is None else "alarm")
         if diverged is not None:
-            text = f"{diverged.node} is {diverged.value:g}. The weights are {diverged.kept}."
+            what = f"{diverged.node} is {number(diverged.value)}"
+            text = f"{what[0].upper()}{what[1:]}. The weights are {diverged.kept}."
             self.ending.setText(text)
             self.ending.show()
             return

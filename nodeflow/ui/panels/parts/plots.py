@@ -68,7 +68,7 @@ class LossPlot(Plot):
         self._right, self._height = 0, (0.0, 0.0)
         self.raw = self.plot.plot([], [])
         self.smooth = self.plot.plot([], [])
-        options = {"position": 0.86, "movable": False, "rotateAxis": (1, 0)}
+        options = {"position": 0.86, "anchors": [(1.05, 0.5), (1.05, 0.5)]}  # left of the line
         self.line = pg.InfiniteLine(angle=90, label="not finite", labelOpts=options)
         self.line.hide()
         self.plot.addItem(self.line, ignoreBounds=True)
@@ -136,34 +136,40 @@ class MetricPlot(Plot):
     def __init__(self, themes: ThemeManager) -> None:
         super().__init__("metrics")
         self.curves: dict[str, Any] = {}
-        self._drawn: tuple[dict[str, int], int] = ({}, 0)
+        self.colors: dict[str, int] = {}
+        """Which role a curve has, where several plots share their colours."""
+        self._drawn: tuple[dict[str, int], int, bool] = ({}, 0, False)
         themes.follow(self.set_theme)
 
     def set_theme(self, theme: Theme) -> None:
         super().set_theme(theme)
-        for index, curve in enumerate(self.curves.values()):
-            self._style(curve, index)
+        for name in self.curves:
+            self._style(name)
 
-    def show_metrics(self, metrics: dict[str, list[tuple[int, float]]], epochs: int) -> None:
-        """Draw the metrics if there are new values."""
+    def show_metrics(
+        self, metrics: dict[str, list[tuple[int, float]]], epochs: int, unit: bool = False
+    ) -> None:
+        """Draw the metrics if there are new values; ``unit`` lets the axis run from 0 to 1."""
         counts = {name: len(points) for name, points in metrics.items()}
-        if (counts, epochs) == self._drawn:
+        if (counts, epochs, unit) == self._drawn:
             return
-        self._drawn = (counts, epochs)
+        self._drawn = (counts, epochs, unit)
         for name in [n for n in self.curves if n not in metrics]:
             self.plot.removeItem(self.curves.pop(name))
         low, high = np.inf, -np.inf
         for name, points in metrics.items():
             if name not in self.curves:
-                curve = self.curves[name] = self.plot.plot([], [])
-                self._style(curve, len(self.curves) - 1)
+                self.curves[name] = self.plot.plot([], [])
+                self._style(name)
             every = -(-len(points) // MOST_EPOCHS)
             x, y = np.array(points[::-every][::-1]).T  # with the last one
             symbol = "o" if len(points) <= MOST_SYMBOLS else None
             self.curves[name].setData(x, y, symbol=symbol, antialias=symbol is not None)
             finite = y[np.isfinite(y)]
             low, high = min(low, finite.min(initial=np.inf)), max(high, finite.max(initial=-np.inf))
-        if low <= high:
+        if unit:
+            self.plot.setYRange(-0.03, 1.03, padding=0)
+        elif low <= high:
             pad = max((high - low) * 0.15, 0.005)
             self.plot.setYRange(low - pad, high + pad, padding=0)
         self.plot.setXRange(0.5, max(2, epochs) + 0.5, padding=0)
@@ -175,11 +181,14 @@ class MetricPlot(Plot):
 
     def color(self, name: str) -> str:
         """The colour of a metric, also of its label."""
-        index = list(self.curves).index(name) if name in self.curves else 0
-        return self.theme.color(self.ROLES[index % len(self.ROLES)]).name()
+        return self.theme.color(self._role(name)).name()
 
-    def _style(self, curve: Any, index: int) -> None:
-        role = self.ROLES[index % len(self.ROLES)]
+    def _role(self, name: str) -> str:
+        own = list(self.curves).index(name) if name in self.curves else 0
+        return self.ROLES[self.colors.get(name, own) % len(self.ROLES)]
+
+    def _style(self, name: str) -> None:
+        curve, role = self.curves[name], self._role(name)
         curve.setPen(self.pen(role, width=2))
         curve.setSymbolSize(6)
         curve.setSymbolPen(pg.mkPen(self.theme.color("surface"), width=1.5))

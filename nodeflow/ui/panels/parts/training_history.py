@@ -146,6 +146,8 @@ class TrainingRecord:
     tables: dict[str, np.ndarray] = field(default_factory=dict)
     """The latest metrics that are tables."""
     epoch_losses: list[tuple[int, float]] = field(default_factory=list)
+    shares: tuple[str, ...] = ()
+    """The metrics that lie between 0 and 1."""
     done: Done | None = None
     diverged: Diverged | None = None
     mark: int | None = None
@@ -179,6 +181,7 @@ class TrainingRecord:
         self.epochs = event.epochs
         self.steps_per_epoch = event.steps_per_epoch
         self.first_epoch = event.first_epoch
+        self.shares = event.shares
         self.epoch = event.first_epoch - 1
         self.last_step = (event.first_epoch - 1) * event.steps_per_epoch
         self.done = self.diverged = self.mark = None
@@ -199,6 +202,13 @@ class TrainingRecord:
     def pause(self) -> None:
         """Restart the speed measurement: the pause must not count."""
         self._marks = []
+
+    @property
+    def shown_epochs(self) -> int:
+        """The epochs that plots span: the planned ones, at the end those that were trained."""
+        if self.done is None and self.diverged is None:
+            return self.first_epoch - 1 + self.epochs
+        return max(self.epoch, 1)
 
     @property
     def total_steps(self) -> int:

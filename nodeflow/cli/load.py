@@ -10,13 +10,15 @@ from nodeflow.cli.environment import Environment
 from nodeflow.cli.values import ArgumentProblem, parse_setting, read_feed, split_assignment
 from nodeflow.data import SOURCES, source_at
 from nodeflow.document.analysis.paths import find_name
+from nodeflow.document.build.built import Build
 from nodeflow.document.build.task import Task, set_value, use_dataset
+from nodeflow.document.build.variable_ids import slot_names, variable_ids
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.engine.session import Session
 from nodeflow.errors import FileProblem, UnknownName
 from nodeflow.graph.graph import Tensor
-from nodeflow.train.weights import load_weights
+from nodeflow.train.weights import load_saved, match
 
 
 def load_document(arguments: argparse.Namespace, environment: Environment) -> Document:
@@ -104,27 +106,28 @@ def open_session(
     session.initialize()
     weights = task.document.weights
     if weights and not arguments.init:
-        use_weights(session, environment.path(arguments.file).parent / weights, environment)
+        path = environment.path(arguments.file).parent / weights
+        use_weights(session, task.build, path, environment)
     return session
 
 
-def use_weights(session: Session, path: Path, environment: Environment) -> None:
-    """Load saved variables; a missing file is a warning and keeps the initial values."""
+def use_weights(session: Session, built: Build, path: Path, environment: Environment) -> None:
+    """Load saved variables; a missing file is a warning and keeps the initial values.
+
+    Raises:
+        FileProblem: the file is damaged, or has another dtype or shape for a variable.
+    """
     if not path.exists():
         environment.message(
             f"nodeflow: warning: the weights {path.name} are missing; using initial values"
         )
         return
-    loaded = load_weights(path)
-    for name, value in session.variables.items():
-        if name not in loaded:
-            environment.message(f"nodeflow: warning: {path.name} has no variable {name!r}")
-        elif loaded[name].shape != value.shape or loaded[name].dtype != value.dtype:
-            raise FileProblem(
-                f"{path.name} has {loaded[name].dtype} {loaded[name].shape}, but the variable is "
-                f"{value.dtype} {value.shape}",
-                node=name,
-                hint="Train again, or use --init.",
-            )
-        else:
-            session.variables[name] = loaded[name]
+    saved = load_saved(path)
+    fitting = match(saved, dict(session.variables.items()), variable_ids(built), slot_names(built))
+    for name, text in fitting.other.items():
+        raise FileProblem(
+            f"{path.name} does not fit: {text}", node=name, hint="Train again, or use --init."
+        )
+    for name in fitting.missing:
+        environment.message(f"nodeflow: warning: {path.name} has no variable {name!r}")
+    session.variables.update({name: saved.arrays[n] for name, n in fitting.found.items()})

@@ -34,5 +34,5 @@ def _previews(document, arguments: argparse.Namespace, environment: Environment)
     folder = environment.path(arguments.file).parent
     evaluator = Evaluator(document, base_dir=folder)
     if document.weights:
-        use_weights(evaluator.session, folder / document.weights, environment)
+        use_weights(evaluator.session, evaluator.task.build, folder / document.weights, environment)
     return evaluator.previews().values

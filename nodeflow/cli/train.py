@@ -12,6 +12,8 @@ from nodeflow.cli.environment import DONE, INTERRUPTED, Environment
 from nodeflow.cli.load import load_task, open_session
 from nodeflow.cli.output import duration, json_line, number, plural, value_text, write_trace
 from nodeflow.cli.progress import Progress
+from nodeflow.document.build.built import Build
+from nodeflow.document.build.variable_ids import slot_names, variable_ids
 from nodeflow.engine.session import Session
 from nodeflow.errors import NonFiniteError, said
 from nodeflow.train.control import Control
@@ -55,10 +57,10 @@ def train(arguments: argparse.Namespace, environment: Environment) -> int:
                 kept = event.kept_epoch if isinstance(event, Diverged) else kept
         except NonFiniteError:
             if arguments.save_weights and kept:  # an hour's work, up to where it went wrong
-                _save(arguments, environment, session)
+                _save(arguments, environment, session, task.build)
             raise
         if arguments.save_weights:
-            _save(arguments, environment, session)
+            _save(arguments, environment, session, task.build)
     return INTERRUPTED if control.stopped else DONE
 
 
@@ -69,9 +71,12 @@ def from_options(arguments: argparse.Namespace) -> list[str]:
     return [f"training.{name}={value}" for name, value in given.items() if value is not None]
 
 
-def _save(arguments: argparse.Namespace, environment: Environment, session: Session) -> None:
+def _save(
+    arguments: argparse.Namespace, environment: Environment, session: Session, built: Build
+) -> None:
     path = environment.path(arguments.save_weights)
-    save_weights(path, dict(session.variables.items()))
+    variables = dict(session.variables.items())
+    save_weights(path, variables, variable_ids(built), slot_names(built))
     environment.message(f"nodeflow: weights saved to {arguments.save_weights}")
 
 

@@ -43,7 +43,7 @@ from nodeflow.train.doctor.checks import Doctor
 from nodeflow.train.events import Diverged, Done, Epoch, Event, Hit, Steps
 from nodeflow.train.loop import train
 from nodeflow.train.training import Training
-from nodeflow.train.weights import load_weights, save_weights
+from nodeflow.train.weights import load_saved, match, save_weights
 
 PAUSE_SECONDS = 0.1
 """The engine is idle after this long without a request."""
@@ -90,6 +90,7 @@ class Engine:
             p.Train: self._train,
             p.InitializeVariables: self._initialize,
             p.SaveWeights: self._save_weights,
+            p.CheckWeights: self._check_weights,
             p.LoadWeights: self._load_weights,
             p.Predict: self._predict,
             p.DownloadData: self._download,
@@ -185,7 +186,7 @@ class Engine:
                 request = self._inbox.get_nowait()
             except queue.Empty:
                 return
-            if isinstance(request, (p.Train, p.Profile)):
+            if isinstance(request, (p.Train, p.Profile, p.LoadWeights)):
                 error = GraphError("a training is running", hint="Stop it first.")
                 what = type(request).__name__
                 self._send(p.Failed(request.request, what, p.ErrorData.of(error)))
@@ -459,17 +460,24 @@ class Engine:
     # ---- weights and downloads ----------------------------------------------------------------
 
     def _save_weights(self, request: p.SaveWeights) -> None:
-        save_weights(request.path, self._current().variables())
+        evaluator = self._current()
+        variables = evaluator.variables()
+        save_weights(request.path, variables, evaluator.ids(), evaluator.slots())
         self._send(p.WeightsSaved(request.request, request.path))
 
-    def _load_weights(self, request: p.LoadWeights) -> None:
-        loaded = load_weights(request.path)
+    def _check_weights(self, request: p.CheckWeights) -> None:
         evaluator = self._current()
-        evaluator.settle()
-        for name in evaluator.session.variables:
-            if name in loaded:
-                evaluator.session.variables[name] = loaded[name]
-        self._send(p.WeightsLoaded(request.request, request.path))
+        saved, variables = load_saved(request.path), evaluator.variables()
+        fitting = match(saved, variables, evaluator.ids(), evaluator.slots())
+        self._send(p.WeightsChecked(request.request, request.path, fitting))
+
+    def _load_weights(self, request: p.LoadWeights) -> None:
+        evaluator = self._current()
+        saved, variables = load_saved(request.path), evaluator.variables()
+        fitting = match(saved, variables, evaluator.ids(), evaluator.slots())
+        for name, there in fitting.found.items():
+            evaluator.session.variables[name] = saved.arrays[there]
+        self._send(p.WeightsLoaded(request.request, request.path, fitting))
 
     def _download(self, request: p.DownloadData) -> None:
         self._stop_download.clear()

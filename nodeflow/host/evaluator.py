@@ -19,7 +19,7 @@ from nodeflow.document.analysis.dataset_node import DATASET
 from nodeflow.document.build.live_build import LiveBuild
 from nodeflow.document.build.live_graph import Patch
 from nodeflow.document.build.task import Task
-from nodeflow.document.build.variable_ids import VariableId, variable_ids
+from nodeflow.document.build.variable_ids import VariableId, slot_names, variable_ids
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Change
 from nodeflow.engine.incremental import BLOCKED, Failure, IncrementalRun
@@ -294,6 +294,10 @@ class Evaluator:
         if self._named_ids[0] != self.version:
             self._named_ids = self.version, variable_ids(self._live.build)
         return self._named_ids[1]
+
+    def slots(self) -> set[str]:
+        """Returns the names of the variables that optimizers keep for themselves."""
+        return slot_names(self._live.build)
 
     def take_variables(
         self, values: Mapping[str, np.ndarray], ids: Mapping[str, VariableId] | None = None

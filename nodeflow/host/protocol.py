@@ -15,6 +15,7 @@ import numpy as np
 from nodeflow.engine.events import CompileFailure
 from nodeflow.errors import NodeflowError, Surface
 from nodeflow.train.events import Event
+from nodeflow.train.weights import Match
 
 # ---- values ---------------------------------------------------------------------------------
 
@@ -291,7 +292,17 @@ class SaveWeights:
 
 
 @dataclass(frozen=True)
+class CheckWeights:
+    """Compare a file of weights with the variables; answered by WeightsChecked or Failed."""
+
+    path: str
+    request: int
+
+
+@dataclass(frozen=True)
 class LoadWeights:
+    """Set the variables that the file has; answered by WeightsLoaded or Failed."""
+
     path: str
     request: int
 
@@ -354,6 +365,7 @@ Request = (
     | Stop
     | InitializeVariables
     | SaveWeights
+    | CheckWeights
     | LoadWeights
     | Predict
     | CancelPredictions
@@ -480,9 +492,21 @@ class WeightsSaved:
 
 
 @dataclass(frozen=True)
-class WeightsLoaded:
+class WeightsChecked:
+    """What of a file fits the graph; nothing has changed yet."""
+
     request: int
     path: str
+    match: Match
+
+
+@dataclass(frozen=True)
+class WeightsLoaded:
+    """The variables in ``match.found`` have the values of the file."""
+
+    request: int
+    path: str
+    match: Match = field(default_factory=lambda: Match({}))
 
 
 @dataclass(frozen=True)
@@ -558,6 +582,7 @@ Message = (
     | CompileFailure
     | VariablesInitialized
     | WeightsSaved
+    | WeightsChecked
     | WeightsLoaded
     | PredictedRows
     | Predicted

@@ -1,19 +1,80 @@
-"""Variables on disk, as safetensors: no pickle, readable by other libraries."""
+"""Variables on disk, as safetensors: no pickle, readable by other libraries.
+
+The metadata may say which variable of a document each tensor is, by the id of its node and its
+stream. So what was saved finds its variable again when that is called otherwise or has moved into
+a subgraph (`match`).
+"""
 
 from __future__ import annotations
 
+import json
 import os
+import struct
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from nodeflow.errors import FileProblem, NonFiniteError
+from nodeflow.graph.types import shape_text
+
+Id = tuple[str, str]
+"""What identifies a variable in its document: (id, stream)."""
+META = "nodeflow"
+"""The entry of the metadata, with JSON."""
 
 
-def save_weights(path: str | Path, variables: Mapping[str, np.ndarray]) -> None:
+@dataclass(frozen=True)
+class Saved:
+    """The content of a file of weights.
+
+    Attributes:
+        arrays: by the names that the variables had.
+        ids: which variables they are, as far as the file says so.
+        slots: names of those that an optimizer keeps for itself.
+    """
+
+    arrays: Mapping[str, np.ndarray]
+    ids: Mapping[str, Id]
+    slots: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Match:
+    """Which of the saved tensors fit the variables of a graph.
+
+    Attributes:
+        found: variable -> saved tensor.
+        missing: variables that the file does not have.
+        unused: tensors of the file that no variable takes.
+        other: variables that the file has with another dtype or shape -> both in words.
+
+    An optimizer's own variables are in ``found`` alone.
+    """
+
+    found: Mapping[str, str]
+    missing: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
+    other: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_complete(self) -> bool:
+        return not (self.missing or self.unused or self.other)
+
+
+def save_weights(
+    path: str | Path,
+    variables: Mapping[str, np.ndarray],
+    ids: Mapping[str, Id] | None = None,
+    slots: Collection[str] = (),
+) -> None:
     """Write variables by name, atomically: the new file replaces the old one when it is complete.
+
+    Args:
+        ids: which variables of the document they are.
+        slots: names of those that an optimizer keeps for itself.
 
     Raises:
         NonFiniteError: a variable is not finite, and it is in the file that is there.
@@ -23,7 +84,12 @@ def save_weights(path: str | Path, variables: Mapping[str, np.ndarray]) -> None:
 
     path = Path(path)
     _keep_finite(path, variables)
-    data = save({name: np.asarray(value, order="C") for name, value in variables.items()})
+    metadata = None
+    if ids is not None:
+        known = {name: list(ids[name]) for name in variables if name in ids}
+        content = {"version": 1, "ids": known, "slots": sorted(set(slots) & known.keys())}
+        metadata = {META: json.dumps(content, sort_keys=True)}
+    data = save({name: np.asarray(value, order="C") for name, value in variables.items()}, metadata)
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
@@ -88,12 +154,77 @@ def load_weights(path: str | Path) -> dict[str, np.ndarray]:
     Raises:
         FileProblem: the file is missing, unreadable or damaged.
     """
+    return dict(load_saved(path).arrays)
+
+
+def load_saved(path: str | Path) -> Saved:
+    """Read variables with what the file says of them.
+
+    Raises:
+        FileProblem: the file is missing, unreadable or damaged.
+    """
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
     try:
-        return load(Path(path).read_bytes())
+        data = Path(path).read_bytes()
+        return Saved(load(data), *_described(data))
     except OSError as error:
         raise FileProblem(f"cannot read the weights {path}: {error.strerror}") from None
     except (SafetensorError, ValueError, KeyError) as error:
         raise FileProblem(f"the weights {path} are damaged: {error}") from None
+
+
+def _described(data: bytes) -> tuple[dict[str, Id], frozenset[str]]:
+    """Ids and slots from the metadata; nothing where another program wrote the file."""
+    (length,) = struct.unpack("<Q", data[:8])
+    text = json.loads(data[8 : 8 + length]).get("__metadata__", {}).get(META)
+    try:
+        content = json.loads(text) if text else {}
+        ids = {str(name): (str(i), str(stream)) for name, (i, stream) in content["ids"].items()}
+        return ids, frozenset(map(str, content["slots"]))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return {}, frozenset()
+
+
+def match(
+    saved: Saved,
+    variables: Mapping[str, np.ndarray],
+    ids: Mapping[str, Id] | None = None,
+    slots: Collection[str] = (),
+) -> Match:
+    """Find the saved tensor of each variable: by what it is, where both say so, else by name.
+
+    Args:
+        variables: their present values.
+        ids: which variables of the document they are.
+        slots: names of those that an optimizer keeps for itself.
+    """
+    by_id = {known: name for name, known in saved.ids.items() if name in saved.arrays}
+    found: dict[str, str] = {}
+    for name, value in variables.items():
+        there = by_id.get(ids[name]) if ids and name in ids else None
+        if there is not None and _fits(saved.arrays[there], value):
+            found[name] = there
+    taken = set(found.values())
+    other: dict[str, str] = {}
+    for name, value in variables.items():
+        if name in found or name not in saved.arrays or name in taken:
+            continue
+        if _fits(saved.arrays[name], value):
+            found[name] = name
+            taken.add(name)
+        elif name not in slots:
+            other[name] = f"{_text(value)} here, {_text(saved.arrays[name])} in the file"
+            taken.add(name)
+    missing = (n for n in variables if n not in found and n not in other and n not in slots)
+    unused = (n for n in saved.arrays if n not in taken and n not in saved.slots)
+    return Match(found, tuple(missing), tuple(unused), other)
+
+
+def _fits(saved: np.ndarray, value: np.ndarray) -> bool:
+    return saved.shape == value.shape and saved.dtype == value.dtype
+
+
+def _text(array: np.ndarray) -> str:
+    return f"{array.dtype} {shape_text(array.shape)}"

@@ -143,3 +143,29 @@ def test_journals_are_the_users_own(doc, tmp_path, monkeypatch):
     assert journal.path.stat().st_mode & 0o777 == 0o600
     assert journal.path.parent.stat().st_mode & 0o777 == 0o700
     journal.close()
+
+
+def test_learned_weights_lie_beside_the_journal_until_it_goes(doc, tmp_path):
+    folder = tmp_path / "state"
+    journal = Journal(doc, folder)
+    path = journal.keep_weights()
+    assert path is not None and journal.path is not None, "also where nothing was edited"
+    path.write_bytes(b"learned")
+    journal._file.close()  # the process died: the lock is gone
+    (item,) = pending(folder)
+    assert item.weights == path
+    assert flow.dumps(item.recover()) == flow.dumps(doc)
+    item.discard()
+    assert not list(folder.iterdir())
+
+
+def test_weights_that_are_safe_elsewhere_go_and_the_edits_stay(doc, tmp_path):
+    folder = tmp_path / "state"
+    journal = Journal(doc, folder)
+    commands.rename(doc, "n1", "renamed")
+    journal.keep_weights().write_bytes(b"learned")
+    journal.drop_weights()
+    assert [p.suffix for p in folder.iterdir()] == [".journal"]
+    journal.keep_weights().write_bytes(b"learned")
+    journal.saved()
+    assert not list(folder.iterdir())

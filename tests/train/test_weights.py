@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nodeflow.errors import FileProblem, NonFiniteError
-from nodeflow.train.weights import load_weights, save_weights
+from nodeflow.train.weights import load_saved, load_weights, match, save_weights
 
 VARIABLES = {
     "layer/W": np.arange(6, dtype="float32").reshape(2, 3).T,
@@ -75,3 +75,35 @@ def test_finite_weights_are_never_replaced_by_others(tmp_path):
     save_weights(tmp_path / "other.safetensors", {"w": np.array([np.inf])})
     save_weights(path, {**good, "w": np.full(3, 7, "float32")})
     assert load_weights(path)["w"].tolist() == [7, 7, 7]
+
+
+def test_weights_are_matched_by_what_they_are_then_by_name_and_shape(tmp_path):
+    path = tmp_path / "w.safetensors"
+    values = {name: np.full(2, i, "float32") for i, name in enumerate("abcd")}
+    ids = {"a": ("n1", "a"), "b": ("n2", "b"), "c": ("n3", "c"), "d": ("n9:n1:d", "a:d")}
+    save_weights(path, values, ids, slots={"d"})
+    saved = load_saved(path)
+    assert saved.ids == ids and saved.slots == {"d"}
+    here = {
+        "b": np.zeros(2, "float32"),  # it was a, and another is called a now
+        "a": np.zeros(2, "float32"),
+        "c": np.zeros(3, "float32"),
+        "new": np.zeros(1, "float32"),
+    }
+    known = {"b": ("n1", "a"), "a": ("n7", "a@n7"), "c": ("n3", "c"), "new": ("n8", "new")}
+    found = match(saved, here, known)
+    assert found.found == {"b": "a"}, "the saved a is taken, so the new a gets nothing"
+    assert found.missing == ("a", "new") and found.unused == ("b",)
+    assert list(found.other) == ["c"] and "float32 (3,) here" in found.other["c"]
+    plain = match(saved, {name: np.zeros(2, "float32") for name in "abc"})
+    assert plain.found == {"a": "a", "b": "b", "c": "c"} and plain.is_complete
+
+
+def test_metadata_of_other_programs_is_passed_over(tmp_path):
+    from safetensors.numpy import save
+
+    for text in ("", "{", "[]", '{"ids": 3}', '{"ids": {"x": 1}, "slots": []}'):
+        path = tmp_path / "w.safetensors"
+        path.write_bytes(save({"x": np.ones(2)}, {"nodeflow": text, "format": "pt"}))
+        saved = load_saved(path)
+        assert not saved.ids and saved.arrays["x"].tolist() == [1, 1]

@@ -30,6 +30,14 @@ def qapp():
     app.clipboard().clear()  # the offscreen platform crashes at exit with data there
 
 
+@pytest.fixture(autouse=True)
+def discard_weights(monkeypatch):
+    """Windows close without a question about what was learned; a test that wants it asks."""
+    from nodeflow.ui.popups import dialogs
+
+    monkeypatch.setattr(dialogs, "ask_unsaved_weights", lambda *_: dialogs.DISCARD)
+
+
 @pytest.fixture
 def settings(tmp_path: Path):
     from nodeflow.ui.core.settings import Settings

@@ -53,6 +53,8 @@ class FakeClient:
         elif isinstance(request, p.ShowData) and self.shows is not None:
             rows = p.ShownRows(request.split, request.first, request.count or 100)
             self.shows = replace(self.shows, rows=p.ShownRows("") if request.feeds else rows)
+        elif isinstance(request, p.SaveWeights):
+            self.on_message(p.WeightsSaved(request.request, request.path))
         elif isinstance(request, p.Evaluate) and self.computes:
             self.on_message(self.evaluate(request))
         elif isinstance(request, p.FetchTensor) and self.computes:

@@ -51,7 +51,6 @@ def window(qtbot, settings, tmp_path, monkeypatch) -> Iterator:
     qtbot.waitUntil(lambda: shown(window.canvas, "loss") is not None, timeout=20000)
     yield window
     window.workspace.root.mark_saved()
-    window.link.has_trained = False
     window.close()
     window.deleteLater()
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)

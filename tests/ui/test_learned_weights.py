@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
+import numpy as np
 import pytest
 import shiboken6
 from PySide6.QtCore import QCoreApplication, QEvent, Qt
+from PySide6.QtWidgets import QFileDialog
+from test_divergence import EventClient
 from test_expand import ThreadClient, shown
 from test_subgraph_actions import make, node, shortcut
 
+from nodeflow.document.edit import commands
+from nodeflow.host import protocol as p
+from nodeflow.paths import journal_folder
 from nodeflow.resources import example
+from nodeflow.train.events import Done
+from nodeflow.train.weights import Match, load_saved, save_weights
+from nodeflow.ui.popups import dialogs
 
 
 @pytest.fixture
@@ -22,7 +32,7 @@ def window(qtbot, settings, tmp_path, monkeypatch) -> Iterator:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     settings.theme = "light"
     ThreadClient.made.clear()
-    window = make_window(settings, factory=ThreadClient)
+    window = make_window(settings, factory=EventClient)
     window.resize(1280, 800)
     window.files.open_example(example("spirals"))
     window.show()
@@ -31,7 +41,6 @@ def window(qtbot, settings, tmp_path, monkeypatch) -> Iterator:
     qtbot.waitUntil(lambda: shown(window.canvas, "loss") is not None, timeout=20000)
     yield window
     window.workspace.root.mark_saved()
-    window.link.has_trained = False
     window.close()
     window.deleteLater()
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
@@ -74,3 +83,167 @@ def test_renaming_and_grouping_redraw_no_initial_weights(qtbot, window, settled)
     rename(qtbot, window, "W2", "weights")
     settled()
     assert shown(window.canvas, "loss") == loss
+
+
+# ---- what a training learned --------------------------------------------------------------------
+
+
+def variables() -> dict[str, bytes]:
+    """The values that the engine has, by name."""
+    evaluator = ThreadClient.made[-1].engine._current()
+    return {name: value.tobytes() for name, value in evaluator.variables().items()}
+
+
+def own(values: dict[str, bytes]) -> list[bytes]:
+    """The values of the graph's own variables, whatever they are called."""
+    return sorted(value for name, value in values.items() if not name.startswith("train/"))
+
+
+def choose(monkeypatch, saved: Path | None = None, opened: Path | None = None) -> None:
+    """What the user picks in file dialogs."""
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(saved or ""), ""))
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(opened or ""), ""))
+
+
+def train(qtbot, window) -> None:
+    """Two epochs, by Ctrl+T."""
+    commands.set_training(window.workspace.root, epochs=2)
+    window.canvas.setFocus()
+    with qtbot.waitSignal(
+        window.link.training, timeout=60000, check_params_cb=lambda event: isinstance(event, Done)
+    ):
+        shortcut(qtbot, window, "Ctrl+T")
+    qtbot.waitUntil(lambda: window.link.state == "idle", timeout=60000)
+
+
+def trigger(qtbot, window, action: str, message: type) -> None:
+    """Runs an action, and waits for the engine's answer."""
+    with qtbot.waitSignal(
+        window.link.done, timeout=20000, check_params_cb=lambda m: isinstance(m, message)
+    ):
+        window.actions_.trigger(action)
+
+
+def test_trained_renamed_grouped_saved_and_reopened_it_has_the_same_values(
+    qtbot, window, settled, tmp_path, monkeypatch
+):
+    train(qtbot, window)
+    trained = variables()
+    choose(monkeypatch, saved=tmp_path / "net.flow")
+    window.actions_.trigger("save")
+    choose(monkeypatch, saved=tmp_path / "first.safetensors")
+    trigger(qtbot, window, "save_weights", p.WeightsSaved)
+    make(qtbot, window, "W1", "b1", called="layer")
+    rename(qtbot, window, "W2", "weights")
+    assert own(variables()) == own(trained)
+    trigger(qtbot, window, "save", p.WeightsSaved)
+    assert own(variables()) == own(trained)
+    window.files.begin_empty()
+    with qtbot.waitSignal(window.link.done, timeout=20000):  # the weights are loaded
+        assert window.files.load(tmp_path / "net.flow")
+    found = variables()
+    assert own(found) == own(trained) and "layer/W1" in found and "weights" in found
+    assert found["weights"] == trained["W2"] and found["layer/W1"] == trained["W1"]
+    assert not window.info.isVisible(), "everything fits"
+
+
+def test_weights_saved_under_old_names_are_loaded_by_what_they_are(
+    qtbot, window, settled, tmp_path, monkeypatch
+):
+    train(qtbot, window)
+    trained = variables()
+    choose(monkeypatch, tmp_path / "w.safetensors", tmp_path / "w.safetensors")
+    trigger(qtbot, window, "save_weights", p.WeightsSaved)
+    rename(qtbot, window, "W1", "weights")
+    rename(qtbot, window, "W2", "W1")  # the name of another one in the file
+    window.link.initialise()
+    qtbot.waitUntil(lambda: not window.link.has_trained, timeout=20000)
+    assert own(variables()) != own(trained)
+    trigger(qtbot, window, "load_weights", p.WeightsLoaded)
+    found = variables()
+    assert found["weights"] == trained["W1"] and found["W1"] == trained["W2"]
+    assert window.link.has_trained, "Continue goes on from them"
+
+
+def test_what_does_not_fit_is_listed_before_anything_is_loaded(
+    qtbot, window, settled, tmp_path, monkeypatch
+):
+    path = tmp_path / "other.safetensors"
+    values = {"W1": np.ones((2, 3), "float32"), "b3": np.full(2, 7, "float32"), "V": np.ones(1)}
+    save_weights(path, values)
+    choose(monkeypatch, opened=path)
+    asked: list[Match] = []
+    answers = iter([False, True])
+
+    def ask(parent, name, match):
+        asked.append(match)
+        return next(answers)
+
+    monkeypatch.setattr(dialogs, "ask_load_weights", ask)
+    before = variables()
+    trigger(qtbot, window, "load_weights", p.WeightsChecked)
+    assert variables() == before, "cancelled"
+    match = asked[0]
+    assert "float32 (2, 3) in the file" in match.other["W1"]
+    assert match.unused == ("V",) and set(match.missing) == {"b1", "W2", "b2", "W3"}
+    lines = "\n".join(dialogs.unmatched(match))
+    assert "Another shape: W1" in lines and "Only in the file: V." in lines
+    trigger(qtbot, window, "load_weights", p.WeightsLoaded)
+    changed = {name for name, value in variables().items() if value != before[name]}
+    assert changed == {"b3"}
+
+
+def test_closing_asks_about_what_was_learned(qtbot, window, tmp_path, monkeypatch):
+    asked: list[str] = []
+    answers = iter([dialogs.CANCEL, dialogs.SAVE, dialogs.SAVE])
+
+    def ask(parent, name):
+        asked.append(name)
+        return next(answers)
+
+    monkeypatch.setattr(dialogs, "ask_unsaved_weights", ask)
+    assert window.files.may_leave() and not asked, "nothing was learned"
+    train(qtbot, window)
+    window.workspace.root.mark_saved()
+    window.close()
+    assert window.isVisible() and asked == ["spirals"], "cancelled"
+    choose(monkeypatch, saved=None)
+    window.close()
+    assert window.isVisible(), "no file was chosen"
+    trained = variables()
+    choose(monkeypatch, saved=tmp_path / "w.safetensors")
+    window.close()
+    assert not window.isVisible() and len(asked) == 3
+    saved = load_saved(tmp_path / "w.safetensors")
+    assert {name: value.tobytes() for name, value in saved.arrays.items()} == trained
+    assert saved.ids["W1"][1] == "W1" and not saved.slots & {"W1", "b1"} and saved.slots
+
+
+def test_saved_or_reset_weights_are_not_asked_about(qtbot, window, tmp_path, monkeypatch):
+    train(qtbot, window)
+    assert window.files.weights.is_unsaved
+    choose(monkeypatch, saved=tmp_path / "w.safetensors")
+    trigger(qtbot, window, "save_weights", p.WeightsSaved)
+    qtbot.waitUntil(lambda: not window.files.weights.is_unsaved)
+    train(qtbot, window)
+    assert window.files.weights.is_unsaved
+    trigger(qtbot, window, "initialise", p.VariablesInitialized)
+    qtbot.waitUntil(lambda: not window.files.weights.is_unsaved)
+
+
+def test_a_crash_does_not_lose_what_was_learned(qtbot, window, monkeypatch):
+    train(qtbot, window)
+    trained = variables()
+    (kept,) = journal_folder().glob("*.safetensors")
+    qtbot.waitUntil(lambda: bool(kept.exists() and kept.stat().st_size), timeout=20000)
+    journal = window.files._journal
+    journal._unsubscribe()
+    journal._file.close()  # the process died: the lock is gone
+    window.files._journal = window.files.weights.journal = None
+    monkeypatch.setattr(dialogs, "ask_recover", lambda parent, found: dialogs.SAVE)
+    with qtbot.waitSignal(window.link.done, timeout=20000):
+        window.files.offer_recovery()
+    assert own(variables()) == own(trained)
+    assert window.files.weights.is_unsaved and kept.exists()
+    window.files.close()
+    assert not list(journal_folder().iterdir()), "closed on purpose: nothing is left"

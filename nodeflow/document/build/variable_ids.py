@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from nodeflow.document.build.built import Build
 from nodeflow.graph.graph import Node
+from nodeflow.ops.macro_ops import Optimizer
 
 
 class VariableId(NamedTuple):
@@ -32,6 +33,12 @@ def variable_ids(built: Build) -> dict[str, VariableId]:
         else:
             found[node.name] = _derived(built, node, found)
     return found
+
+
+def slot_names(built: Build) -> set[str]:
+    """Returns the names of the variables that optimizers keep for themselves."""
+    owners = {n.name for n in built.graph.nodes if isinstance(n.op, Optimizer)}
+    return {v.node.name for v in built.graph.variables if v.node.derived_from in owners}
 
 
 def _derived(built: Build, node: Node, known: dict[str, VariableId]) -> VariableId:

@@ -4,6 +4,8 @@ A journal is a text file in the user's state folder. Its first line holds the pa
 and its content after the first edit; each further line is one change. Replaying ignores a line
 that a crash truncated. Saving or closing removes the journal.
 
+Learned weights lie beside it while they are not saved elsewhere (`keep_weights`).
+
 An open journal is locked, so that another window does not offer to recover a document that is
 being edited; the lock ends with the process.
 """
@@ -29,6 +31,7 @@ from nodeflow.errors import NodeflowError
 from nodeflow.paths import journal_folder
 
 SUFFIX = ".journal"
+WEIGHTS = ".safetensors"
 _LOCKED_BYTE = 1 << 40  # far beyond the content: on Windows a locked range cannot be read by others
 
 
@@ -58,6 +61,20 @@ class Journal:
         """The journal's file, or None while there is nothing to recover."""
         return self._path
 
+    def keep_weights(self) -> Path | None:
+        """Returns where to write learned weights, so that a crash does not lose them.
+
+        The file belongs to the journal from then on. None if the journal cannot be written.
+        """
+        if self._path is None:
+            self._write(None)
+        return None if self._path is None else self._path.with_suffix(WEIGHTS)
+
+    def drop_weights(self) -> None:
+        """Removes the weights, which are safe elsewhere."""
+        if self._path is not None:
+            self._path.with_suffix(WEIGHTS).unlink(missing_ok=True)
+
     def saved(self) -> None:
         """Removes the journal of a saved document; the next edit begins another."""
         self._remove()
@@ -68,13 +85,17 @@ class Journal:
         self._remove()
 
     def _record(self, change: Change) -> None:
+        self._write(change.text)
+
+    def _write(self, change: str | None) -> None:
+        """Begins the journal, if there is none, or adds a change to it."""
         if self._failed:
             return
         try:
             if self._file is None:
                 self._file = self._begin()  # its initial content includes this change
-            else:
-                self._file.write(change.text + "\n")
+            elif change is not None:
+                self._file.write(change + "\n")
             self._file.flush()
         except OSError as error:
             self._failed = True
@@ -106,6 +127,7 @@ class Journal:
             self._file.close()
             self._file = None
         if self._path is not None:
+            self.drop_weights()
             self._path.unlink(missing_ok=True)
             self._path = None
 
@@ -126,8 +148,15 @@ class Recoverable:
         """Returns the document as it was before the crash; raises JournalError."""
         return recover(self.journal)
 
+    @property
+    def weights(self) -> Path | None:
+        """The file of learned weights that were not saved, or None."""
+        path = self.journal.with_suffix(WEIGHTS)
+        return path if path.exists() else None
+
     def discard(self) -> None:
-        """Removes the journal."""
+        """Removes the journal, with the weights beside it."""
+        self.journal.with_suffix(WEIGHTS).unlink(missing_ok=True)
         self.journal.unlink(missing_ok=True)
 
 

@@ -57,7 +57,7 @@ MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
         (
             *("new", "open", "own_data"),
             *(("Open recent", "recent_menu"), ("Examples", "examples_menu")),
-            *(SEPARATOR, "save", "save_as", "save_weights", "export"),
+            *(SEPARATOR, "save", "save_as", "save_weights", "load_weights", "export"),
             *(SEPARATOR, "welcome", SEPARATOR, "quit"),
         ),
     ),

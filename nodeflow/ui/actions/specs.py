@@ -78,6 +78,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     _a("save", "Save", "Ctrl+S", "save", "Write the graph to its file"),
     _a("save_as", "Save as…", "Ctrl+Shift+S", "", "Write the graph to another file"),
     _a("save_weights", "Save weights…", "", "", "Write the trained variables beside the file"),
+    _a("load_weights", "Load weights…", "", "", "Set the variables to what a file holds"),
     _a("export", "Export picture…", "Ctrl+E", "image-down", "Write the canvas as PNG, SVG or PDF"),
     _a("welcome", "Welcome page", "", "house", "Examples, recent files and the tutorial"),
     _a("quit", "Quit", "Ctrl+Q"),

@@ -15,7 +15,6 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
 
 from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.edit import commands
 from nodeflow.document.edit.clipboard import excerpt
 from nodeflow.document.io import flow, journal
 from nodeflow.document.io.embedded_graph import PICTURES, load_picture
@@ -26,6 +25,7 @@ from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.canvas.export_image import render_file
+from nodeflow.ui.controllers.learned_weights import LearnedWeights
 from nodeflow.ui.core.data_files import DATA_ENDINGS, is_data
 from nodeflow.ui.core.engine_link import EngineLink
 from nodeflow.ui.core.example_titles import example_order, title_of
@@ -66,20 +66,21 @@ class FileController(QObject):
     ) -> None:
         super().__init__(window)
         self._window, self._workspace, self._canvas = window, workspace, canvas
-        self._link, self._settings, self._messages = link, settings, messages
+        self._settings, self._messages = settings, messages
         self._example = ""
         self._recovered: journal.Recoverable | None = None
         """A journal that was opened again: it stays until the work is safe elsewhere."""
         self._journal: journal.Journal | None = None
+        self.weights = LearnedWeights(
+            window, workspace, link, settings, messages, actions, lambda: self.title, self.save
+        )
         self._keep_journal(workspace.root)
-        workspace.saved.connect(self._on_saved)
         actions.bind(
             {
                 "new": Binding(self.new),
                 "open": Binding(self.open),
                 "save": Binding(self.save),
                 "save_as": Binding(self.save_as),
-                "save_weights": Binding(self.save_weights, self._weights_blocked),
                 "export": Binding(self.export_picture, self._export_blocked),
             }
         )
@@ -115,37 +116,6 @@ class FileController(QObject):
         """An empty document, without a question."""
         self._example = ""
         self._show(Document())
-
-    def save_weights(self) -> None:
-        """Write the trained variables where the user wants them.
-
-        The document names a file that lies beside or below it.
-        """
-        document = self._workspace.root
-        start = document.path or self._settings.last_folder() / self._suggested_name()
-        chosen, _ = QFileDialog.getSaveFileName(
-            self._window,
-            "Save the weights",
-            str(start.with_suffix(".safetensors")),
-            "Weights (*.safetensors)",
-        )
-        if not chosen:
-            return
-        path = Path(chosen)
-        self._link.save_weights(str(path))
-        if document.path is not None and path.is_relative_to(document.path.parent):
-            commands.set_weights(document, path.relative_to(document.path.parent).as_posix())
-
-    def _weights_blocked(self) -> Blocked | None:
-        if not self._workspace.has_variables:
-            return Blocked("The graph has no variables.")
-        return None
-
-    def _on_saved(self) -> None:
-        """Saving a document that names a weights file writes the trained variables, too."""
-        document = self._workspace.root
-        if document.weights and document.path and self._link.has_trained:
-            self._link.save_weights(str(document.path.parent / document.weights))
 
     def _export_blocked(self) -> Blocked | None:
         if not self._workspace.document.nodes:
@@ -266,7 +236,10 @@ class FileController(QObject):
         return self.may_leave() and self.load(path, as_copy=True)
 
     def may_leave(self) -> bool:
-        """Ask about unsaved changes; False if the user wants to stay."""
+        """Ask about unsaved changes and weights; False if the user wants to stay."""
+        return self._may_leave_document() and self.weights.may_leave()
+
+    def _may_leave_document(self) -> bool:
         document = self._workspace.root
         if not document.is_modified:
             return True
@@ -297,7 +270,7 @@ class FileController(QObject):
         """The window closes on purpose: nothing is left to recover."""
         if self._journal is not None:
             self._journal.close()
-            self._journal = None
+            self._journal = self.weights.journal = None
         self._forget_recovered()
 
     # ---- menus ------------------------------------------------------------------------------
@@ -356,6 +329,8 @@ class FileController(QObject):
             return
         self._show(document)
         self._recovered = item
+        if item.weights is not None:
+            self.weights.recover(item.weights)
         self._messages.show_status("Recovered unsaved work; save it to keep it")
 
     def _keep_journal(self, document: Document) -> None:
@@ -363,6 +338,7 @@ class FileController(QObject):
             self._journal.close()
         self._forget_recovered()
         self._journal = journal.Journal(document, on_failure=self._on_journal_failure)
+        self.weights.journal = self._journal
 
     def _on_journal_failure(self, error: NodeflowError) -> None:
         log.warning("%s", error)

@@ -447,10 +447,6 @@ class RunController(QObject):
     def _on_done(self, message: Any) -> None:
         if isinstance(message, p.VariablesInitialized):
             self._messages.show_status(f"Initialised {message.count} variables")
-        elif isinstance(message, p.WeightsSaved):
-            self._messages.show_status(f"Saved the weights to {message.path}")
-        elif isinstance(message, p.WeightsLoaded):
-            self._messages.show_status(f"Loaded the weights from {message.path}")
 
     @Slot(object, bool)
     def _on_died(self, message: p.Died, again: bool) -> None:

@@ -97,7 +97,7 @@ class EngineLink(QObject):
     predictions = Signal(object)
     """PredictedRows, Predicted, and Failed of predictions."""
     done = Signal(object)
-    """VariablesInitialized, WeightsSaved and WeightsLoaded."""
+    """VariablesInitialized, WeightsSaved, WeightsChecked and WeightsLoaded."""
     failed = Signal(object)
     died = Signal(object, bool)
     """Died, and whether the engine is being started again."""
@@ -123,6 +123,7 @@ class EngineLink(QObject):
         self._watch = 0
         self._watched: tuple[p.ViewSpec, ...] = ()
         self._predicting = -2  # no request has this number
+        self._quiet: set[int] = set()
         self._download, self._derived = -1, 0  # requests count from 1; a training's previews say -1
         self._crashes: list[float] = []
         self.state = "off"
@@ -313,6 +314,16 @@ class EngineLink(QObject):
         self._send(p.SaveWeights(path, request))
         return request
 
+    def keep_weights(self, path: str) -> None:
+        """Write the variables for recovery; nothing is said of it, whether it works or not."""
+        self._quiet.add(self.save_weights(path))
+
+    def check_weights(self, path: str) -> int:
+        """Ask what of a file fits; ``done`` answers with WeightsChecked."""
+        request = self._next()
+        self._send(p.CheckWeights(path, request))
+        return request
+
     def load_weights(self, path: str) -> int:
         request = self._next()
         self._send(p.LoadWeights(path, request))
@@ -471,12 +482,16 @@ class EngineLink(QObject):
         self.training.emit(message)
 
     def _on_done(self, message: Any) -> None:
+        if isinstance(message, p.WeightsSaved) and message.request in self._quiet:
+            self._quiet.discard(message.request)
+            return
         if isinstance(message, p.VariablesInitialized):
             self.has_trained = False
         if isinstance(message, p.WeightsLoaded):
             self.has_trained = True
         self.done.emit(message)
-        self.refresh_soon()
+        if not isinstance(message, (p.WeightsSaved, p.WeightsChecked)):
+            self.refresh_soon()
 
     def _on_predictions(self, message: Any) -> None:
         if message.request == self._predicting:
@@ -494,7 +509,10 @@ class EngineLink(QObject):
             self._set_state("idle")
         if message.request in self._trainings:
             self._end_training(message.request)
-        if message.request == self._download:
+        if message.request in self._quiet:
+            self._quiet.discard(message.request)
+            log.warning("not kept for recovery: %s", message.error)
+        elif message.request == self._download:
             self.download.emit(message)
         elif message.request == self._predicting:
             self.predictions.emit(message)
@@ -536,6 +554,7 @@ _HANDLERS: dict[type, Callable[[EngineLink, Any], None]] = {
     **dict.fromkeys(get_args(events.Event), EngineLink._on_training),
     p.VariablesInitialized: EngineLink._on_done,
     p.WeightsSaved: EngineLink._on_done,
+    p.WeightsChecked: EngineLink._on_done,
     p.WeightsLoaded: EngineLink._on_done,
     p.PredictedRows: EngineLink._on_predictions,
     p.Predicted: EngineLink._on_predictions,

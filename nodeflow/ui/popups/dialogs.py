@@ -21,8 +21,9 @@ from PySide6.QtWidgets import (
 
 from nodeflow.document.io.journal import Recoverable
 from nodeflow.errors import NodeflowError
+from nodeflow.train.weights import Match
 from nodeflow.ui.actions.action_set import ActionSet
-from nodeflow.ui.core.messages import in_window
+from nodeflow.ui.core.messages import in_window, listed
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.widgets import label, logo
 
@@ -44,6 +45,62 @@ def ask_unsaved(parent: QWidget, name: str) -> str:
     box.exec()
     clicked = box.clickedButton()
     return SAVE if clicked is save else DISCARD if clicked is discard else CANCEL
+
+
+def ask_unsaved_weights(parent: QWidget, name: str) -> str:
+    """What to do with learned weights that are nowhere: ``save``, ``discard`` or ``cancel``."""
+    box = QMessageBox(parent)
+    box.setObjectName("unsavedWeights")
+    box.setIcon(QMessageBox.Icon.Question)
+    box.setWindowTitle("Learned weights")
+    box.setText(f"What “{name}” has learned is not saved.")
+    box.setInformativeText(
+        "Save the weights to go on from them later. Otherwise the next training starts afresh."
+    )
+    save = box.addButton("Save weights…", QMessageBox.ButtonRole.AcceptRole)
+    discard = box.addButton("Discard", QMessageBox.ButtonRole.DestructiveRole)
+    box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole)
+    box.setDefaultButton(save)
+    box.exec()
+    clicked = box.clickedButton()
+    return SAVE if clicked is save else DISCARD if clicked is discard else CANCEL
+
+
+def ask_load_weights(parent: QWidget, name: str, match: Match) -> bool:
+    """Whether to load what fits of a file of weights; lists what does not."""
+    box = QMessageBox(parent)
+    box.setObjectName("loadWeights")
+    box.setIcon(QMessageBox.Icon.Warning)
+    box.setWindowTitle("Load weights")
+    count = len(match.found)
+    if count:
+        box.setText(f"{name} fits this graph only in part.")
+    else:
+        box.setText(f"Nothing in {name} fits this graph.")
+    box.setInformativeText("\n\n".join(unmatched(match)))
+    load = None
+    if count:
+        text = f"Load {count} variable{'' if count == 1 else 's'}"
+        load = box.addButton(text, QMessageBox.ButtonRole.AcceptRole)
+        box.setDefaultButton(load)
+    box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole)
+    box.exec()
+    return load is not None and box.clickedButton() is load
+
+
+def unmatched(match: Match, most: int = 8) -> list[str]:
+    """What of a file of weights does not fit, in sentences.
+
+    >>> unmatched(Match({}, missing=("b", "W"), unused=("V",)))
+    ['Not in the file: b and W.', 'Only in the file: V.']
+    """
+    other = [f"{name} ({text})" for name, text in match.other.items()]
+    parts = {
+        "Another shape": other,
+        "Not in the file": match.missing,
+        "Only in the file": match.unused,
+    }
+    return [f"{what}: {listed(names, most)}." for what, names in parts.items() if names]
 
 
 def ask_use_data(parent: QWidget, name: str) -> bool:

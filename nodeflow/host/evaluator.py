@@ -493,10 +493,16 @@ class Evaluator:
             return
         shown = self._shown.get(tensor)
         if shown is None:
-            shown = make_preview(value, self.task.image_shape(tensor), step, self._of(tensor, rows))
+            shown = self._preview(tensor, value, step, rows)
         elif shown.step != step:
             shown = replace(shown, step=step)
         self._shown[tensor] = result.values[name] = shown
+
+    def _preview(
+        self, tensor: Tensor, value: np.ndarray, step: int | None, rows: ShownRows | None
+    ) -> Preview:
+        image_shape, column_shape = (self.task.image_shape(tensor, axis) for axis in (-1, 0))
+        return make_preview(value, image_shape, step, self._of(tensor, rows), column_shape)
 
     def _of(self, tensor: Tensor, rows: ShownRows | None) -> ShownRows | None:
         """The rows that a tensor's value is of; None if it depends on none."""
@@ -533,6 +539,7 @@ class Evaluator:
             self.task.image_shape(tensor),
             step if moves else None,
             data=self._of(tensor, shown.rows if shown is not None else None),
+            column_shape=self.task.image_shape(tensor, 0),
         )
 
     def _run_for(self, tensor: Tensor) -> np.ndarray:
@@ -600,9 +607,7 @@ class Evaluator:
                 continue
             rows = result.data.rows if result.data is not None else None
             for tensor, value in zip(ready, values, strict=True):
-                result.values[tensor.name] = make_preview(
-                    value, self.task.image_shape(tensor), data=self._of(tensor, rows)
-                )
+                result.values[tensor.name] = self._preview(tensor, value, None, rows)
             break
         shown = {tensor: name for name, tensor in self._leaving().items()}
         for tensor, name in shown.items():

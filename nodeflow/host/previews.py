@@ -6,12 +6,17 @@ import math
 
 import numpy as np
 
+from nodeflow.host.arrangement import arranged_matrix, is_colour, is_filters
 from nodeflow.host.protocol import Preview, ShownRows
 from nodeflow.number_text import number
 
 TABLE_ROWS, TABLE_COLUMNS = 8, 6
 HEATMAP_SIZE = 64
 IMAGE_COUNT = 16
+MAP_SIZE = 32
+"""Feature maps are at most so high and wide on a node."""
+SMALLEST_PICTURE = 6
+"""Rows and columns from which three axes are a stack of pictures."""
 
 
 def make_preview(
@@ -19,6 +24,7 @@ def make_preview(
     image_shape: tuple[int, int] | None = None,
     step: int | None = None,
     data: ShownRows | None = None,
+    column_shape: tuple[int, int] | None = None,
 ) -> Preview:
     """The preview of a tensor's value.
 
@@ -26,30 +32,87 @@ def make_preview(
         array: of any shape and dtype.
         image_shape: (height, width) if the rows are flattened images.
         data: the rows that it was computed from.
+        column_shape: (height, width) if the columns are flattened images, as in weights that take
+            a picture.
     """
     array = np.asarray(array)
     figures = _figures(array)
-    kind, shown = _shown(array, image_shape)
+    kind, shown, arrangement = _shown(array, image_shape, column_shape, figures[0], figures[1])
     text = number(array.item()) if array.ndim == 0 else shape_text(array.shape)
-    return Preview(kind, str(array.dtype), array.shape, text, shown, *figures, step, data=data)
+    return Preview(
+        kind,
+        str(array.dtype),
+        array.shape,
+        text,
+        shown,
+        *figures,
+        step,
+        data=data,
+        arrangement=arrangement,
+    )
 
 
-def _shown(array: np.ndarray, image_shape: tuple[int, int] | None) -> tuple[str, np.ndarray | None]:
+Shown = tuple[str, np.ndarray | None, str]
+"""The kind of a preview, its array, and how that is arranged."""
+
+
+def _shown(
+    array: np.ndarray,
+    image_shape: tuple[int, int] | None,
+    column_shape: tuple[int, int] | None,
+    low: float | None,
+    high: float | None,
+) -> Shown:
     if array.ndim == 0:
-        return "scalar", array.copy()
+        return "scalar", array.copy(), ""
     if array.size == 0 or array.ndim > 4:
-        return "summary", None
-    if image_shape and array.shape[-1] == math.prod(image_shape):
-        pictures = array.reshape(-1, *image_shape)[:IMAGE_COUNT]
-        return "images", np.stack([to_grey(p) for p in pictures])
+        return "summary", None, ""
+    pictures = _pictures(array, image_shape, column_shape, low, high)
+    if pictures is not None:
+        return pictures
     rows = array.reshape(-1, array.shape[-1])
     if rows.shape[0] <= TABLE_ROWS and rows.shape[1] <= TABLE_COLUMNS and array.ndim <= 2:
-        return "table", rows.copy()
+        return "table", rows.copy(), ""
     if array.ndim == 2 and array.shape[1] <= TABLE_COLUMNS:
-        return "table", rows[:TABLE_ROWS].copy()
+        return "table", rows[:TABLE_ROWS].copy(), ""
     if min(rows.shape) >= 2 or rows.shape[1] > TABLE_COLUMNS:
-        return "heatmap", downsample(rows)
-    return "summary", None
+        arranged, how = arranged_matrix(rows)
+        return "heatmap", downsample(arranged), how
+    return "summary", None, ""
+
+
+def _pictures(
+    array: np.ndarray,
+    image_shape: tuple[int, int] | None,
+    column_shape: tuple[int, int] | None,
+    low: float | None,
+    high: float | None,
+) -> Shown | None:
+    """A tensor as pictures, if it is made of some: grey or colour as they are, else as maps."""
+    is_signed = low is not None and low < 0
+    if image_shape and array.shape[-1] == math.prod(image_shape):
+        stack, how = array.reshape(-1, *image_shape), ""
+    elif column_shape and array.ndim == 2 and array.shape[0] == math.prod(column_shape):
+        stack, how = array.T.reshape(-1, *column_shape), "columns"
+        is_signed = True  # weights, even where none is below 0 yet
+    elif array.ndim == 3 and min(array.shape[1:]) >= SMALLEST_PICTURE:
+        stack, how = array, ""
+    elif array.ndim == 4 and is_filters(array.shape):
+        stack, how = np.moveaxis(array[:, :, 0], 2, 0), "filters"
+    elif array.ndim == 4 and array.shape[3] == 1:
+        stack, how = array[..., 0], ""
+    elif array.ndim == 4 and is_colour(array, low, high):
+        scale = 1.0 if array.dtype == np.uint8 else 255.0
+        shown = (np.asarray(array[:IMAGE_COUNT], np.float64) * scale).astype(np.uint8)
+        return "images", shown, ""
+    elif array.ndim == 4:
+        stack, how = np.moveaxis(array[0], 2, 0), "channels"
+    else:
+        return None
+    if how or is_signed:
+        maps = [downsample(picture, MAP_SIZE) for picture in stack[:IMAGE_COUNT]]
+        return "maps", np.stack(maps), how
+    return "images", np.stack([to_grey(picture) for picture in stack[:IMAGE_COUNT]]), ""
 
 
 def _figures(array: np.ndarray) -> tuple[float | None, float | None, float | None]:

@@ -70,8 +70,10 @@ class Preview:
 
     Attributes:
         kind: ``scalar``, ``table`` (small; ``array`` has all of it), ``image`` (uint8, (h, w)),
-            ``images`` (uint8, (n, h, w)), ``heatmap`` (float32, (h, w), maybe downsampled),
-            ``summary`` (statistics only), ``text``, or ``error`` (``text`` says why).
+            ``images`` (uint8, (n, h, w) or (n, h, w, 3)), ``maps`` (float32, (n, h, w), drawn in
+            the colours of the whole tensor's range), ``heatmap`` (float32, (h, w), maybe
+            downsampled), ``summary`` (statistics only), ``text``, or ``error`` (``text`` says
+            why).
         text: one short line, such as ``9.0`` or ``(100, 784)``.
         minimum, maximum, mean: over all finite elements; None where there are none.
         step: training step that the value belongs to; None outside training, and where no training
@@ -79,6 +81,8 @@ class Preview:
         tier: the tier that computed it. Live values are computed in the reference tier whatever
             else is ready, so a value changes only with what it depends on.
         data: the rows that it was computed from; None where it depends on no data.
+        arrangement: what ``array`` has of the tensor: ``transposed``; ``tiled``, a vector in
+            several rows; ``channels`` of the first row; ``filters``; ``columns`` as pictures.
     """
 
     kind: str
@@ -92,6 +96,7 @@ class Preview:
     step: int | None = None
     tier: str = "reference"
     data: ShownRows | None = None
+    arrangement: str = ""
 
 
 @dataclass(frozen=True)
@@ -433,6 +438,7 @@ class TensorValue:
     step: int | None = None
     tier: str = "reference"
     data: ShownRows | None = None
+    column_shape: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from nodeflow.host.arrangement import arranged_matrix
 from nodeflow.host.previews import downsample, make_preview, to_grey
 from nodeflow.number_text import number
 
@@ -74,3 +75,64 @@ def test_a_preview_never_shares_memory_with_the_tensor():
     preview = make_preview(values)
     values[:] = 7
     assert preview.array.max() == 0
+
+
+RANDOM = np.random.default_rng(4)
+
+
+def test_activations_of_a_convolution_are_the_channels_of_the_first_row():
+    values = RANDOM.normal(size=(5, 14, 12, 8)).astype("float32")
+    preview = make_preview(values)
+    assert (preview.kind, preview.arrangement) == ("maps", "channels")
+    np.testing.assert_allclose(preview.array, values[0].transpose(2, 0, 1), rtol=1e-6)
+    assert preview.minimum == pytest.approx(values.min()), "the scale is that of all rows"
+
+
+def test_filters_are_those_of_the_first_input_channel():
+    weights = RANDOM.normal(size=(5, 5, 8, 16)).astype("float32")
+    preview = make_preview(weights)
+    assert (preview.kind, preview.arrangement) == ("maps", "filters")
+    np.testing.assert_allclose(preview.array[3], weights[:, :, 0, 3], rtol=1e-6)
+
+
+def test_weights_that_take_a_picture_are_drawn_as_pictures():
+    weights = RANDOM.normal(size=(784, 300)).astype("float32")
+    preview = make_preview(weights, column_shape=(28, 28))
+    assert (preview.kind, preview.arrangement) == ("maps", "columns")
+    np.testing.assert_allclose(preview.array[2], weights[:, 2].reshape(28, 28), rtol=1e-6)
+
+
+def test_pictures_of_both_signs_are_maps_and_others_stay_grey():
+    rows = RANDOM.random((4, 784)).astype("float32")
+    assert make_preview(rows, image_shape=(28, 28)).kind == "images"
+    assert make_preview(rows - 0.5, image_shape=(28, 28)).kind == "maps"
+    assert make_preview(rows.reshape(4, 28, 28, 1)).kind == "images"
+    assert make_preview(rows.reshape(4, 28, 28)).kind == "images"
+
+
+def test_colour_pictures_keep_their_colours():
+    rows = RANDOM.random((3, 10, 9, 3)).astype("float32")
+    preview = make_preview(rows)
+    assert preview.kind == "images" and preview.array.shape == (3, 10, 9, 3)
+    np.testing.assert_array_equal(preview.array, (rows.astype(float) * 255).astype(np.uint8))
+    assert make_preview(rows - 0.5).kind == "maps", "these are three channels, not colours"
+
+
+def test_what_is_tall_is_transposed_and_a_long_vector_gets_several_rows():
+    tall = RANDOM.normal(size=(60, 10)).astype("float32")
+    preview = make_preview(tall)
+    assert preview.arrangement == "transposed"
+    np.testing.assert_allclose(preview.array, tall.T, rtol=1e-6)
+    vector = RANDOM.normal(size=300).astype("float32")
+    preview = make_preview(vector)
+    assert preview.arrangement == "tiled" and preview.array.shape == (12, 25)
+    np.testing.assert_allclose(preview.array.ravel(), vector, rtol=1e-6)
+    prime = make_preview(RANDOM.normal(size=31).astype("float32"))
+    assert prime.arrangement == "" and prime.array.shape == (1, 31)
+
+
+@pytest.mark.parametrize("count", range(2, 200))
+def test_tiles_hold_every_element_once(count):
+    values = np.arange(count, dtype=float)
+    arranged, _ = arranged_matrix(values[None])
+    np.testing.assert_array_equal(arranged.ravel(), values)

@@ -16,7 +16,7 @@ from nodeflow.errors import FileProblem
 from nodeflow.ui.canvas.export_image import render_file
 from nodeflow.ui.core.theme import LIGHT
 from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.panels.parts.array_views import ImageView
+from nodeflow.ui.panels.parts.picture_view import PictureView
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_the_window_opens_a_picture_as_a_copy(window, tmp_path, doc):
 
 
 def test_small_filters_are_drawn_large_and_all_of_them(qapp):
-    view = ImageView(ThemeManager(LIGHT))
+    view = PictureView(ThemeManager(LIGHT))
     view.resize(800, 300)
     view.show_pictures([np.eye(5)] * 8)
     places = view._places()

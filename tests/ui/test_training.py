@@ -11,7 +11,6 @@ from PySide6.QtCore import QPointF, Qt
 from nodeflow.host import protocol as p
 from nodeflow.resources import example
 from nodeflow.train import events
-from nodeflow.ui.panels.parts import array_views
 from nodeflow.ui.panels.parts.early_stopping_toggle import EarlyStoppingToggle
 from nodeflow.ui.panels.parts.training_history import (
     MOST_STRETCHES,
@@ -391,12 +390,3 @@ def test_the_bar_goes_on_where_training_goes_on():
     assert record.part == 0.5, "ten of twenty epochs were done before"
     record.take(events.Steps(1001, np.ones(500), 1.0))
     assert record.part == 0.75
-
-
-def test_the_weights_of_a_convolution_are_drawn_as_filters():
-    weights = np.arange(5 * 5 * 2 * 8.0).reshape(5, 5, 2, 8)
-    assert array_views.layouts(weights, None) == ["filters", "rows"]
-    drawn = array_views.pictures(weights, "filters", None)
-    assert len(drawn) == 8
-    np.testing.assert_array_equal(drawn[3], weights[:, :, :, 3].mean(axis=2))
-    assert array_views.layouts(np.zeros((100, 28, 28, 8)), None) == ["rows"], "a batch of pictures"

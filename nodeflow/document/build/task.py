@@ -190,14 +190,18 @@ class Task:
         values.update({t: v for t, v in self._feeds.items() if t.node in needed})
         return values
 
-    def image_shape(self, tensor: Tensor) -> tuple[int, int] | None:
+    def image_shape(self, tensor: Tensor, axis: int = -1) -> tuple[int, int] | None:
         """(height, width) of a tensor's rows if they are as long as the data's pictures.
 
         So what an autoencoder makes of a picture is shown as one, and so are the weights of its
         last layer.
+
+        Args:
+            axis: 0 for the columns of a matrix, as those of a first layer's weights.
         """
-        size = tensor.shape[-1] if tensor.shape else None
-        return self._image_shapes().get(size or 0)
+        if not tensor.shape or (axis == 0 and len(tensor.shape) != 2):
+            return None
+        return self._image_shapes().get(tensor.shape[axis] or 0)
 
     def _image_shapes(self) -> dict[int, tuple[int, int]]:
         """Number of pixels -> (height, width), for the pictures that placeholders are fed with."""

@@ -118,9 +118,12 @@ class DataSelection(QObject):
 
     def class_names(self, count: int) -> tuple[str, ...]:
         """The names of so many classes: those of the data, else their numbers."""
+        return self.names_of(count) or tuple(str(i) for i in range(count))
+
+    def names_of(self, count: int) -> tuple[str, ...] | None:
+        """The names of so many classes, if the data name them."""
         classes = self.shown.classes.values() if self.shown is not None else ()
-        numbers = tuple(str(i) for i in range(count))
-        return next((names for names in classes if len(names) == count), numbers)
+        return next((names for names in classes if len(names) == count), None)
 
     # ---- the inside -------------------------------------------------------------------------
 

@@ -61,6 +61,8 @@ class Theme:
     dtypes: dict[str, str]
     categories: dict[str, str]
     heat: tuple[str, ...]
+    diverging: tuple[str, ...]
+    """For values of both signs: from the least over zero, the middle, to the largest."""
 
     @property
     def is_dark(self) -> bool:
@@ -138,6 +140,7 @@ LIGHT = Theme(
         "internal": "#6f7772",
     },
     heat=("#f4f6f0", "#a9d3c8", "#4c9fa6", "#285f8f", "#22264f"),
+    diverging=("#14408c", "#6f9fdc", "#ffffff", "#eea06a", "#a8440f"),
 )
 
 DARK = Theme(
@@ -190,6 +193,7 @@ DARK = Theme(
         "internal": "#89928d",
     },
     heat=("#12181b", "#1f4a5c", "#2f8a8a", "#8ccfa0", "#f7f3c6"),
+    diverging=("#8ec2ff", "#3a6db0", "#1d2226", "#b0652f", "#ffb37a"),
 )
 
 THEMES = {theme.name: theme for theme in (LIGHT, DARK)}
@@ -351,5 +355,5 @@ def _qpalette(theme: Theme) -> QPalette:
 
 def color_roles() -> list[str]:
     """Names of the single-colour roles of a theme."""
-    skip = {"name", "dtypes", "categories", "heat"}
+    skip = {"name", "dtypes", "categories", "heat", "diverging"}
     return [f.name for f in fields(Theme) if f.name not in skip]

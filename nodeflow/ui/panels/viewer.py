@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QButtonGroup,
     QGridLayout,
     QHBoxLayout,
+    QSpinBox,
     QStackedWidget,
     QToolButton,
     QVBoxLayout,
@@ -23,7 +24,9 @@ from PySide6.QtWidgets import (
 from nodeflow.host import protocol as p
 from nodeflow.number_text import count
 from nodeflow.ui.controllers.view_watcher import ViewWatcher
+from nodeflow.ui.core.data_selection import DataSelection
 from nodeflow.ui.core.engine_link import EngineLink
+from nodeflow.ui.core.heat import HeatScale
 from nodeflow.ui.core.messages import sentence
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.theme_manager import ThemeManager
@@ -31,9 +34,12 @@ from nodeflow.ui.core.widgets import ElidedLabel, clear, label
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.inspector.editors import QuietCombo
 from nodeflow.ui.panels.panel import PanelContext, PanelSpec, Place
-from nodeflow.ui.panels.parts import array_views
+from nodeflow.ui.panels.parts import array_views, picture_ways
 from nodeflow.ui.panels.parts.in_front import InFront
+from nodeflow.ui.panels.parts.labelled_matrix import LabelledMatrix
 from nodeflow.ui.panels.parts.node_views import NodeViews
+from nodeflow.ui.panels.parts.picture_view import PictureView
+from nodeflow.ui.panels.parts.picture_ways import Way
 from nodeflow.ui.views.drawing import discover_views
 
 VIEWS = 3
@@ -42,12 +48,7 @@ PAUSE_MS = 250
 """At most so often is a whole tensor asked for."""
 PATIENCE = 20
 """Pauses after which an unanswered question no longer holds back the next one."""
-WAYS = {
-    "matrix": "As a matrix",
-    "rows": "Rows as pictures",
-    "columns": "Columns as pictures",
-    "filters": "Filters as pictures",
-}
+TABLE, IMAGE, HISTOGRAM = range(3)
 
 
 class ViewerPanel(QWidget):
@@ -57,12 +58,17 @@ class ViewerPanel(QWidget):
         self,
         workspace: Workspace,
         link: EngineLink,
+        data: DataSelection,
         themes: ThemeManager,
         views: ViewWatcher,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._workspace, self._link = workspace, link
+        self._workspace, self._link, self._data = workspace, link, data
+        self._ways: list[Way] = []
+        self._shown_rows: p.ShownRows | None = None
+        self._chosen = {True: IMAGE, False: TABLE}
+        """The page that the user prefers, for what is made of pictures and for the rest."""
         self._names: list[str] = []
         self._asked: int | None = None
         self._waited = 0
@@ -76,6 +82,7 @@ class ViewerPanel(QWidget):
         self._node = self._over = ""
         self._chosen_tab = 0
         """What the user chose last: it is shown again where it can be."""
+        self._column_shape: tuple[int, int] | None = None
         self._make(themes)
         self._timer = QTimer(self, singleShot=True, interval=PAUSE_MS)
         self._timer.timeout.connect(self._ask)
@@ -97,8 +104,17 @@ class ViewerPanel(QWidget):
         self.way = QuietCombo()
         self.way.setAccessibleName("How to draw it")
         self.way.setSizeAdjustPolicy(QuietCombo.SizeAdjustPolicy.AdjustToContents)
-        self.way.activated.connect(self._show_pictures)
-        self.table, self.images = array_views.TableView(), array_views.ImageView(themes)
+        self.way.activated.connect(self._on_way)
+        self.pick = QSpinBox()
+        self.pick.setAccessibleName("Channel or row")
+        self.pick.setWrapping(True)
+        self.pick.valueChanged.connect(self._show_pictures)
+        self.table, self.images = array_views.TableView(), PictureView(themes)
+        self.images.opened.connect(self._on_opened)
+        self.matrix = LabelledMatrix(themes)
+        self._drawings = QStackedWidget()
+        self._drawings.addWidget(self.images)
+        self._drawings.addWidget(self.matrix)
         self.histogram = array_views.HistogramView(themes)
         self._pages = QStackedWidget()
         self._tabs = QButtonGroup(self)
@@ -106,8 +122,9 @@ class ViewerPanel(QWidget):
         head.setSpacing(SPACE[1])
         head.addWidget(self.title, 1)
         head.addWidget(self.outputs)
+        head.addWidget(self.pick)
         head.addWidget(self.way)
-        pages = (("Table", self.table), ("Image", self.images), ("Histogram", self.histogram))
+        pages = (("Table", self.table), ("Image", self._drawings), ("Histogram", self.histogram))
         for index, (text, page) in enumerate(pages):
             tab = QToolButton()
             tab.setText(text)
@@ -281,6 +298,7 @@ class ViewerPanel(QWidget):
         drawing = list(discover_views().values())[self._tabs.checkedId() - VIEWS]
         self.title.setText(self.name)
         self.way.hide()
+        self.pick.hide()
         self._side.hide()
         self._pages.setCurrentWidget(self.views.page)
         self._stack.setCurrentIndex(1)
@@ -316,11 +334,13 @@ class ViewerPanel(QWidget):
         if message.request != self._asked:
             return
         self._asked = None
-        self.array, self._image_shape = message.array, message.image_shape
+        is_new = self.array is None
+        self.array, self._shown_rows = message.array, message.data
+        self._image_shape, self._column_shape = message.image_shape, message.column_shape
         step = "" if message.step is None else f"step {count(message.step)}"
         parts = (message.name, str(message.data or ""), step)
         self.title.setText("  ·  ".join(filter(None, parts)))
-        self._show_value()
+        self._show_value(is_new)
         if self._stale:
             self._want()
 
@@ -336,7 +356,7 @@ class ViewerPanel(QWidget):
         self._hint.setText(text)
         self._stack.setCurrentIndex(0)
 
-    def _show_value(self) -> None:
+    def _show_value(self, is_new: bool) -> None:
         assert self.array is not None
         self._stack.setCurrentIndex(1)
         clear(self._figures)
@@ -345,16 +365,26 @@ class ViewerPanel(QWidget):
             value.setAlignment(Qt.AlignmentFlag.AlignRight)
             self._figures.addWidget(label(name, "caption"), row, 0)
             self._figures.addWidget(value, row, 1)
-        ways = array_views.layouts(self.array, self._image_shape)
-        if [self.way.itemData(i) for i in range(self.way.count())] != ways:
+        ways = picture_ways.ways(self.array, self._image_shape, self._column_shape)
+        if ways != self._ways or self.way.count() != len(ways):
+            self._ways = ways
             self.way.clear()
             for way in ways:
-                self.way.addItem(WAYS[way], way)
-        self._tabs.button(1).setEnabled(bool(ways))
-        self._tabs.button(1).setToolTip("" if ways else "Only matrices and pictures can be drawn")
-        if not ways and self._pages.currentIndex() == 1:
-            self._tabs.button(0).click()
+                self.way.addItem(way.title, way.id)
+        self._limit_pick(is_new)
+        drawn = self._tabs.button(IMAGE)
+        drawn.setEnabled(bool(ways))
+        drawn.setToolTip("" if ways else "Only matrices and pictures can be drawn")
+        page = self._chosen[self._is_natural] if is_new else self._pages.currentIndex()
+        page = TABLE if page == IMAGE and not ways else page
+        self._tabs.button(page).setChecked(True)
+        self._pages.setCurrentIndex(page)
         self._show_page()
+
+    @property
+    def _is_natural(self) -> bool:
+        """Whether the tensor is made of pictures, or is a matrix with names."""
+        return bool(self._ways) and (self._ways[0].is_natural or self._matrix_names() is not None)
 
     @Slot(int)
     def _on_tab(self, index: int) -> None:
@@ -366,6 +396,7 @@ class ViewerPanel(QWidget):
         self._side.show()
         self._pages.setCurrentIndex(index)
         if self.array is not None:
+            self._chosen[self._is_natural] = index
             self._show_page()
         if self._stale:
             self._timer.start(0)
@@ -373,24 +404,92 @@ class ViewerPanel(QWidget):
     def _show_page(self) -> None:
         """Fill the page that is seen."""
         assert self.array is not None
-        page = self._pages.currentWidget()
-        self.way.setVisible(page is self.images and self.way.count() > 1)
-        if page is self.table:
-            self.table.show_array(self.array)
-        elif page is self.images:
+        page = self._pages.currentIndex()
+        self.way.setVisible(page == IMAGE and self.way.count() > 1)
+        self.pick.setVisible(page == IMAGE and self._current_way().count > 1)
+        if page == TABLE:
+            self.table.show_array(self.array, self._column_names())
+        elif page == IMAGE:
             self._show_pictures()
         else:
             self.histogram.show_array(self.array)
 
+    # ---- pictures ---------------------------------------------------------------------------
+
+    def _current_way(self) -> Way:
+        index = max(0, self.way.currentIndex())
+        return self._ways[index] if index < len(self._ways) else picture_ways.MATRIX
+
+    def _limit_pick(self, is_new: bool) -> None:
+        """Let the picker choose among the channels or rows that there are, from 0."""
+        way = self._current_way()
+        self.pick.blockSignals(True)
+        self.pick.setRange(0, max(0, way.count - 1))
+        self.pick.setPrefix(f"{way.picks} " if way.picks else "")
+        self.pick.setSuffix(f" of 0–{way.count - 1}")
+        if is_new:
+            self.pick.setValue(0)
+        self.pick.blockSignals(False)
+
+    @Slot()
+    def _on_way(self) -> None:
+        self._limit_pick(True)
+        self._show_page()
+
     @Slot()
     def _show_pictures(self) -> None:
-        if self.array is not None and self.way.count():
-            way = self.way.currentData()
-            self.images.show_pictures(array_views.pictures(self.array, way, self._image_shape))
+        if self.array is None or not self._ways:
+            return
+        way, names = self._current_way(), self._matrix_names()
+        if way.id == "matrix" and names is not None:
+            self.matrix.show_matrix(self.array, *names)
+            self._drawings.setCurrentWidget(self.matrix)
+            return
+        drawn = picture_ways.drawn(
+            self.array, way, self.pick.value(), self._image_shape, self._column_shape
+        )
+        self.images.show_drawn(drawn, way.each, HeatScale.of_arrays([self.array]))
+        self.images.setToolTip(
+            "Double-click a row to show it in the whole graph"
+            if way.each == "row" and self._has_rows
+            else ""
+        )
+        self._drawings.setCurrentWidget(self.images)
+
+    @property
+    def _has_rows(self) -> bool:
+        """Whether the rows are rows of the data."""
+        rows = self._shown_rows
+        return self.array is not None and bool(
+            rows and rows.split and self.array.ndim and len(self.array) == rows.count
+        )
+
+    @Slot(int)
+    def _on_opened(self, index: int) -> None:
+        """A picture was double clicked: if it is a row, all nodes show that row."""
+        rows = self._shown_rows
+        if rows is not None and self._has_rows and self._current_way().each == "row":
+            self._data.show_row(rows.split, rows.first + index)
+
+    def _column_names(self) -> tuple[str, ...]:
+        """The names of the classes, where the columns are classes."""
+        if self.array is None or self.array.ndim != 2 or not self._shown_rows:
+            return ()
+        return self._data.names_of(self.array.shape[1]) or ()
+
+    def _matrix_names(self) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+        """The names of rows and columns of a square matrix over the classes, as of words."""
+        if self.array is None or self.array.ndim != 2 or self._shown_rows is not None:
+            return None
+        rows, columns = self.array.shape
+        names = self._data.names_of(rows) if rows == columns else None
+        return (names, names) if names else None
 
 
 def _make(context: PanelContext) -> ViewerPanel:
-    panel = ViewerPanel(context.workspace, context.link, context.themes, context.views)
+    panel = ViewerPanel(
+        context.workspace, context.link, context.data, context.themes, context.views
+    )
     context.run.values_changed.connect(panel.on_values_changed)
     pages = context.pages
     pages.page_changed.connect(lambda: panel.follow(pages.shown_workspace))

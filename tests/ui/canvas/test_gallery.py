@@ -252,13 +252,13 @@ def test_numbers_of_a_table_keep_apart(qapp):
 def test_pictures_are_the_right_way_up(qapp, as_array):
     picture = np.zeros((4, 6), np.uint8)
     picture[0, 5] = 255
-    shown = as_array(value_preview._to_image(picture, "image", LIGHT))
+    shown = as_array(value_preview._to_image(picture, Preview("image"), LIGHT))
     assert np.array_equal(shown[:, :, 0], picture)
 
 
 def test_heat_maps_survive_what_is_not_finite(qapp, as_array):
     field = np.array([[np.nan, np.inf], [-np.inf, 0.5]])
-    shown = as_array(value_preview._to_image(field, "heatmap", LIGHT))
+    shown = as_array(value_preview._to_image(field, Preview("heatmap"), LIGHT))
     assert shown.shape == (2, 2, 3)
 
 

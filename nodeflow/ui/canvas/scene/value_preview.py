@@ -1,14 +1,13 @@
 """Draws the value of a node: a number, a small table, or a picture with its range and mean.
 
-Reads ``nodeflow.host.protocol.Preview`` objects: ``kind`` (scalar, table, image, images, heatmap,
-summary, text, error), ``text``, ``array``, ``dtype``, ``shape``, ``minimum``, ``maximum``,
+Reads ``nodeflow.host.protocol.Preview`` objects: ``kind`` (scalar, table, image, images, maps,
+heatmap, summary, text, error), ``text``, ``array``, ``dtype``, ``shape``, ``minimum``, ``maximum``,
 ``mean``, ``step``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,8 @@ from PySide6.QtGui import QColor, QImage, QPainter
 from nodeflow.document.layout.card_size import VIEW_HEIGHT
 from nodeflow.number_text import count, number
 from nodeflow.ui.core import text_metrics
-from nodeflow.ui.core.theme import Theme, mix
+from nodeflow.ui.core.heat import HeatScale, heat_image
+from nodeflow.ui.core.theme import Theme
 from nodeflow.ui.views.drawing import draw_shown
 from nodeflow.ui.views.sheet import Sheet
 
@@ -29,7 +29,22 @@ TABLE_ROWS = 4
 TABLE_COLUMNS = 4
 THUMB = 56.0
 STRIP = 44.0
+MAPS = 58.0
+"""The height of feature maps, in one or more rows."""
+MAP_GAP = 2.0
+WIDE = 1.6
+"""A heat map wider than so many times its height takes the card's width."""
 EMPTY_HEIGHT = 28.0
+
+
+ARRANGEMENTS = {
+    "transposed": "drawn transposed",
+    "tiled": "drawn in several rows",
+    "channels": "the channels of the first row as pictures",
+    "filters": "the filters of the first input channel as pictures",
+    "columns": "the columns as pictures",
+}
+"""What a picture of a tensor has of it, in words."""
 
 
 def height_of(preview: Any | None, width: float) -> float:
@@ -47,6 +62,8 @@ def height_of(preview: Any | None, width: float) -> float:
         return THUMB + 16
     if kind == "images":
         return STRIP + 16 + LINE
+    if kind == "maps":
+        return MAPS + 16 + LINE
     if kind == "summary":
         return 12 + LINE * len(_facts(preview))
     if kind in ("text", "error"):
@@ -61,9 +78,11 @@ def plain_text(preview: Any | None) -> str:
     if preview.kind in ("scalar", "text", "error", "view"):
         return preview.text
     shape = "×".join(str(d) for d in preview.shape)
-    return (
+    text = (
         f"{preview.dtype} {shape}: {preview.text}" if preview.text else f"{preview.dtype} {shape}"
     )
+    how = ARRANGEMENTS.get(getattr(preview, "arrangement", ""), "")
+    return f"{text}, {how}" if how else text
 
 
 def origin_text(preview: Any | None) -> str:
@@ -89,7 +108,7 @@ def draw(
 def far_area(preview: Any | None, card: QRectF) -> QRectF | None:
     """Where a card shows its value when zoomed out; None where it shows only its name."""
     kind = getattr(preview, "kind", None)
-    if kind not in ("scalar", "image", "images", "heatmap", "view"):
+    if kind not in ("scalar", "image", "images", "maps", "heatmap", "view"):
         return None
     if kind == "view":
         return card.adjusted(10, 50, -10, -10)
@@ -108,17 +127,17 @@ def draw_far(painter: QPainter, area: QRectF, preview: Any, theme: Theme) -> Non
         color = theme.color("ink_muted")
         text_metrics.draw(painter, middle, y, text, text_metrics.FAR_VALUE, color, align="center")
         return
+    if preview.kind == "maps":
+        _draw_grid(painter, area, preview, theme)
+        return
     pictures = preview.array if preview.kind == "images" else preview.array[None]
     shown = max(1, min(len(pictures), int(area.width() // area.height())))
-    if preview.kind != "images":
-        shown = 1
-    step = area.width() / shown
+    step = area.width() / shown if preview.kind == "images" else area.width()
     for index, picture in enumerate(pictures[:shown]):
         box = QRectF(area.left() + index * step, area.top(), step - 4, area.height())
         fitted = _fit(picture.shape[1] / max(picture.shape[0], 1), box)
         fitted.moveCenter(box.center())
-        kind = "heatmap" if preview.kind == "heatmap" else "image"
-        _draw_image(painter, fitted, _to_image(picture, kind, theme), theme)
+        _draw_image(painter, fitted, _to_image(picture, preview, theme), theme)
 
 
 def _short(preview: Any) -> str:
@@ -248,9 +267,17 @@ def _cells(grid: np.ndarray, room: float) -> tuple[list[list[str]], float]:
 def _draw_picture(
     painter: QPainter, rect: QRectF, preview: Any, theme: Theme, as_path: bool
 ) -> None:
+    aspect = preview.array.shape[1] / max(preview.array.shape[0], 1)
+    image = _to_image(preview.array, preview, theme)
+    if aspect > WIDE:
+        room = rect.width() - 2 * PAD
+        box = QRectF(rect.left() + PAD, rect.top() + 6, room, THUMB - LINE + 2)
+        _draw_image(painter, _fit(aspect, box), image, theme)
+        _draw_one_line(painter, rect, box.bottom() + LINE - 2, preview, theme, as_path)
+        return
     box = QRectF(rect.left() + PAD, rect.top() + 8, THUMB, THUMB)
-    picture = _fit(preview.array.shape[1] / max(preview.array.shape[0], 1), box)
-    _draw_image(painter, picture, _to_image(preview.array, preview.kind, theme), theme)
+    picture = _fit(aspect, box)
+    _draw_image(painter, picture, image, theme)
     x, y = picture.right() + 12, box.top() + 8
     _draw_facts(painter, rect, x, y, preview, theme, as_path)
 
@@ -287,13 +314,53 @@ def _draw_images(
         box = QRectF(rect.left() + PAD + index * (STRIP + gap), rect.top() + 8, STRIP, STRIP)
         picture = preview.array[index]
         fitted = _fit(picture.shape[1] / max(picture.shape[0], 1), box)
-        _draw_image(painter, fitted, _to_image(picture, "image", theme), theme)
-    line = text_metrics.elide(_one_line(preview), text_metrics.CAPTION, room)
-    y = rect.top() + 8 + STRIP + LINE - 2
+        _draw_image(painter, fitted, _to_image(picture, preview, theme), theme)
+    _draw_one_line(painter, rect, rect.top() + 8 + STRIP + LINE - 2, preview, theme, as_path)
+
+
+def _draw_one_line(
+    painter: QPainter, rect: QRectF, y: float, preview: Any, theme: Theme, as_path: bool
+) -> None:
+    """Range and mean beneath pictures, the baseline at ``y``."""
+    line = text_metrics.elide(_one_line(preview), text_metrics.CAPTION, rect.width() - 2 * PAD)
     color = theme.color("ink_muted")
     text_metrics.draw(
         painter, rect.left() + PAD, y, line, text_metrics.CAPTION, color, as_path=as_path
     )
+
+
+def _draw_maps(painter: QPainter, rect: QRectF, preview: Any, theme: Theme, as_path: bool) -> None:
+    area = QRectF(rect.left() + PAD, rect.top() + 8, rect.width() - 2 * PAD, MAPS)
+    _draw_grid(painter, area, preview, theme)
+    _draw_one_line(painter, rect, area.bottom() + LINE - 2, preview, theme, as_path)
+
+
+def _draw_grid(painter: QPainter, area: QRectF, preview: Any, theme: Theme) -> None:
+    """Draw maps side by side, in as many rows as make them largest."""
+    maps = preview.array
+    aspect = maps.shape[2] / max(maps.shape[1], 1)
+    columns, rows, height = grid_of(len(maps), aspect, area.width(), area.height())
+    width = height * aspect
+    for index, picture in enumerate(maps[: columns * rows]):
+        place = QRectF(
+            area.left() + index % columns * (width + MAP_GAP),
+            area.top() + index // columns * (height + MAP_GAP),
+            width,
+            height,
+        )
+        _draw_image(painter, place, _to_image(picture, preview, theme), theme)
+
+
+def grid_of(count: int, aspect: float, width: float, height: float) -> tuple[int, int, float]:
+    """Columns, rows and height of each of ``count`` pictures, so that they are as large as fits."""
+    best = (1, 1, 0.0)
+    for rows in range(1, max(1, count) + 1):
+        columns = -(-count // rows)
+        fits = (height - (rows - 1) * MAP_GAP) / rows
+        fits = min(fits, (width - (columns - 1) * MAP_GAP) / columns / aspect)
+        if fits > best[2]:
+            best = (columns, rows, fits)
+    return best
 
 
 def _draw_view(painter: QPainter, rect: QRectF, shown: Any, theme: Theme, as_path: bool) -> None:
@@ -312,6 +379,7 @@ _DRAWERS = {
     "image": _draw_picture,
     "heatmap": _draw_picture,
     "images": _draw_images,
+    "maps": _draw_maps,
 }
 
 
@@ -364,44 +432,13 @@ def _draw_image(painter: QPainter, rect: QRectF, image: QImage, theme: Theme) ->
     painter.restore()
 
 
-def _to_image(array: np.ndarray, kind: str, theme: Theme) -> QImage:
-    """Grey or colour pictures as they are (0..1 or 0..255); heat maps through the theme's ramp."""
+def _to_image(array: np.ndarray, preview: Any, theme: Theme) -> QImage:
+    """Grey or colour pictures as they are; heat maps and maps in the colours of their numbers."""
     array = np.asarray(array)
-    if kind == "heatmap" or (array.ndim == 2 and _is_signed(array)):
-        return _heat_image(array.astype(np.float64), theme)
-    if array.dtype != np.uint8:
-        array = (np.clip(np.nan_to_num(array), 0, 1) * 255).astype(np.uint8)
-    if array.ndim == 3 and array.shape[2] == 1:
-        array = array[:, :, 0]
+    if preview.kind in ("heatmap", "maps"):
+        return heat_image(array, HeatScale.of(preview.minimum, preview.maximum), theme)
     if array.ndim == 2:
         array = np.repeat(array[:, :, None], 3, axis=2)
     array = np.ascontiguousarray(array[:, :, :3])
     height, width = array.shape[:2]
     return QImage(array.data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()
-
-
-def _is_signed(array: np.ndarray) -> bool:
-    return array.dtype.kind == "f" and bool(np.nanmin(array, initial=0.0) < 0)
-
-
-def _heat_image(array: np.ndarray, theme: Theme) -> QImage:
-    finite = array[np.isfinite(array)]
-    low, high = (finite.min(), finite.max()) if finite.size else (0.0, 1.0)
-    scaled = np.nan_to_num((array - low) / ((high - low) or 1.0), nan=0.0, posinf=1, neginf=0)
-    indices = np.ascontiguousarray((np.clip(scaled, 0, 1) * 255).astype(np.uint8))
-    height, width = indices.shape
-    image = QImage(indices.data, width, height, width, QImage.Format.Format_Indexed8).copy()
-    image.setColorTable(_ramp(tuple(theme.heat)))
-    return image
-
-
-@lru_cache(maxsize=8)
-def _ramp(heat: tuple[str, ...]) -> list[int]:
-    """The 256 colours between the theme's."""
-    stops = [QColor(c) for c in heat]
-    colors = []
-    for index in range(256):
-        place = index / 255 * (len(stops) - 1)
-        low = min(int(place), len(stops) - 2)
-        colors.append(mix(stops[low], stops[low + 1], place - low).rgb())
-    return colors

@@ -1,8 +1,7 @@
-"""Ways to look at one array: as a table, as pictures, as a histogram. Without pyqtgraph."""
+"""Ways to look at one array: as a table of numbers, as a histogram. Without pyqtgraph."""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -12,10 +11,9 @@ from PySide6.QtCore import (
     QPersistentModelIndex,
     QPointF,
     QRectF,
-    QSize,
     Qt,
 )
-from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent
+from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QTableView, QWidget
 
 from nodeflow.number_text import count, number
@@ -25,7 +23,6 @@ from nodeflow.ui.core.theme_manager import ThemeManager
 BINS = 48
 MOST_SAMPLED = 400_000
 """Elements that a histogram and figures look at; of more, a regular sample."""
-MOST_PICTURES = 400
 COLUMN_WIDTH, ROW_HEIGHT = 96, 22
 
 
@@ -68,9 +65,11 @@ class ArrayModel(QAbstractTableModel):
         super().__init__(parent)
         self._rows = np.zeros((0, 0))
         self._lead: tuple[int, ...] = ()
+        self._names: tuple[str, ...] = ()
 
-    def show(self, array: np.ndarray) -> None:
+    def show(self, array: np.ndarray, names: tuple[str, ...] = ()) -> None:
         self.beginResetModel()
+        self._names = names
         self._lead = array.shape[:-1]
         if array.ndim <= 1:
             self._rows = array.reshape(-1, 1)
@@ -98,6 +97,8 @@ class ArrayModel(QAbstractTableModel):
             return None
         if orientation == Qt.Orientation.Vertical and len(self._lead) > 1:
             return ", ".join(str(i) for i in np.unravel_index(section, self._lead))
+        if orientation == Qt.Orientation.Horizontal and section < len(self._names):
+            return self._names[section]
         return str(section)
 
 
@@ -114,139 +115,9 @@ class TableView(QTableView):
         self.setAccessibleName("Values")
         self.setFrameShape(self.Shape.NoFrame)
 
-    def show_array(self, array: np.ndarray) -> None:
-        self.array_model.show(array)
-
-
-LAYOUTS = ("matrix", "rows", "columns", "filters")
-LARGEST_FILTER = 11
-"""Height and width up to which (n, n, channels, filters) are the weights of a convolution."""
-
-
-def layouts(array: np.ndarray, image_shape: tuple[int, int] | None) -> list[str]:
-    """Ways to draw an array: as one heat map, its rows or columns as square pictures, filters."""
-    if array.ndim == 4 and 2 <= array.shape[0] == array.shape[1] <= LARGEST_FILTER:
-        return ["filters", "rows"]
-    if array.ndim in (3, 4):
-        return ["rows"]
-    if array.ndim != 2 or not array.size:
-        return []
-    ways = ["matrix"]
-    if image_shape and array.shape[1] == math.prod(image_shape):
-        ways.insert(0, "rows")
-    elif _side(array.shape[1]):
-        ways.append("rows")
-    if _side(array.shape[0]):
-        ways.append("columns")
-    return ways
-
-
-def pictures(array: np.ndarray, way: str, image_shape: tuple[int, int] | None) -> list[np.ndarray]:
-    """The pictures of an array drawn in one of its `layouts`."""
-    if way == "matrix":
-        return [array]
-    if way == "filters":
-        return list(np.moveaxis(array.mean(axis=2), 2, 0)[:MOST_PICTURES])
-    if array.ndim == 4:
-        return list(array[:MOST_PICTURES].mean(axis=3))
-    if array.ndim == 3:
-        return list(array[:MOST_PICTURES])
-    rows = array if way == "rows" else array.T
-    side = _side(rows.shape[1])
-    shape = image_shape if image_shape and rows.shape[1] == math.prod(image_shape) else (side, side)
-    return [row.reshape(shape) for row in rows[:MOST_PICTURES]]
-
-
-def _side(count: int) -> int:
-    """The side of a square picture with so many pixels, or 0."""
-    side = math.isqrt(count)
-    return side if side >= 6 and side * side == count else 0
-
-
-class ImageView(QWidget):
-    """A grid of pictures, or one heat map, in the theme's colours."""
-
-    def __init__(self, themes: ThemeManager) -> None:
-        super().__init__()
-        self._theme = themes.theme
-        self._images: list[QImage] = []
-        self._arrays: list[np.ndarray] = []
-        self.setAccessibleName("Pictures")
-        themes.changed.connect(self.set_theme)
-
-    def set_theme(self, theme: Theme) -> None:
-        self._theme = theme
-        self.show_pictures(self._arrays)
-
-    def show_pictures(self, arrays: list[np.ndarray]) -> None:
-        """Draw arrays of two axes, each stretched over one common range of values."""
-        self._arrays = arrays
-        finite = [a[np.isfinite(a)] for a in arrays if a.size]
-        finite = [f for f in finite if f.size]
-        low = min((float(f.min()) for f in finite), default=0.0)
-        high = max((float(f.max()) for f in finite), default=1.0)
-        table = heat_table(self._theme)
-        self._images = [heat_image(a, low, high, table) for a in arrays if a.size]
-        self.update()
-
-    def paintEvent(self, _: QPaintEvent) -> None:
-        painter = QPainter(self)
-        if not self._images:
-            painter.setPen(self._theme.color("ink_muted"))
-            text = "Only two axes, or stacks of pictures, can be drawn."
-            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, text)
-            return
-        for image, place in zip(self._images, self._places(), strict=False):
-            painter.drawImage(place, image)
-
-    def _places(self) -> list[QRectF]:
-        """Where each picture goes: as large as lets all of them, or as many as can, be seen."""
-        gap = SPACE[1]
-        width, height = self.width(), self.height()
-        size = self._images[0].size()
-        if len(self._images) == 1:
-            scale = min(width / size.width(), height / size.height())
-            scale = math.floor(scale) if scale >= 2 else scale
-            shown = QSize(round(size.width() * scale), round(size.height() * scale))
-            left, top = (width - shown.width()) / 2, (height - shown.height()) / 2
-            return [QRectF(left, top, shown.width(), shown.height())]
-        scale = self._grid_scale(size, width, height, gap)
-        w, h = size.width() * scale + gap, size.height() * scale + gap
-        columns = max(1, int((width + gap) / w))
-        rows = max(1, int((height + gap) / h))
-        count = min(len(self._images), columns * rows)
-        return [QRectF(i % columns * w, i // columns * h, w - gap, h - gap) for i in range(count)]
-
-    def _grid_scale(self, size: QSize, width: int, height: int, gap: int) -> float:
-        for scale in (24.0, 16.0, 12.0, 8.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.5, 1.0):
-            columns = int((width + gap) / (size.width() * scale + gap))
-            rows = int((height + gap) / (size.height() * scale + gap))
-            if columns * rows >= len(self._images):
-                return scale
-        return 1.0
-
-
-def heat_table(theme: Theme) -> np.ndarray:
-    """The theme's heat colours as 256 rows of red, green, blue."""
-    colors = [QColor(color) for color in theme.heat]
-    stops = np.array([(c.red(), c.green(), c.blue()) for c in colors], float)
-    at = np.linspace(0, len(stops) - 1, 256)
-    columns = [np.interp(at, np.arange(len(stops)), stops[:, i]) for i in range(3)]
-    return np.stack(columns, axis=1).round().astype(np.uint8)
-
-
-def heat_image(array: np.ndarray, low: float, high: float, table: np.ndarray) -> QImage:
-    """An array of two axes as an image; what is not finite is red."""
-    values = np.asarray(array, np.float64)
-    span = high - low or 1.0
-    with np.errstate(invalid="ignore"):
-        index = np.nan_to_num((values - low) * (255 / span)).clip(0, 255).astype(np.uint8)
-    rgb = np.empty((*values.shape, 4), np.uint8)
-    rgb[..., :3] = table[index][..., ::-1]
-    rgb[..., 3] = 255
-    rgb[~np.isfinite(values)] = (60, 60, 220, 255)
-    height, width = values.shape
-    return QImage(rgb.data, width, height, 4 * width, QImage.Format.Format_RGB32).copy()
+    def show_array(self, array: np.ndarray, names: tuple[str, ...] = ()) -> None:
+        """Show an array; ``names`` are those of its columns."""
+        self.array_model.show(array, names)
 
 
 class HistogramView(QWidget):

@@ -8,9 +8,9 @@ from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QP
 from PySide6.QtWidgets import QToolTip, QWidget
 
 from nodeflow.number_text import number
+from nodeflow.ui.core.heat import HeatScale, heat_image
 from nodeflow.ui.core.theme import SPACE, TYPE, Theme, font
 from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.panels.parts.array_views import heat_image, heat_table
 
 MARGIN = 18
 """Space for the row and column numbers."""
@@ -126,7 +126,7 @@ class MatrixView(QWidget):
         roots = np.sign(values) * np.sqrt(np.abs(values))
         finite = roots[np.isfinite(roots)]
         low, high = (min(0.0, finite.min()), finite.max()) if finite.size else (0.0, 1.0)
-        return heat_image(roots, float(low), float(high), heat_table(self._theme))
+        return heat_image(roots, HeatScale.of(float(low), float(high)), self._theme)
 
     def _paint_numbers(self, painter: QPainter, area: QRectF, image: QImage, size: int) -> None:
         painter.setFont(font(size))

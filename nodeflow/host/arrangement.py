@@ -1,0 +1,56 @@
+"""How tensors are laid out as pictures, on nodes and in the Viewer alike."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+TALL = 2
+"""A matrix with more rows than so many times its columns is drawn transposed."""
+STRIP = 24
+"""A vector of at most so many elements is drawn as one strip, a longer one in several rows."""
+TILE_ASPECT = 2.2
+"""How much wider than high the rows of a vector should be."""
+LARGEST_FILTER = 11
+"""Height and width up to which (n, n, channels, filters) are the weights of a convolution."""
+
+
+def is_filters(shape: tuple[int, ...]) -> bool:
+    """Whether a tensor of four axes looks like the weights of a convolution."""
+    return shape[0] == shape[1] and 2 <= shape[0] <= LARGEST_FILTER
+
+
+def is_colour(array: np.ndarray, low: float | None, high: float | None) -> bool:
+    """Whether the last axis is red, green and blue from 0 to 1, or bytes."""
+    if array.shape[3] != 3 or min(array.shape[1:3]) < 8 or low is None or high is None:
+        return False
+    return array.dtype == np.uint8 or (low >= 0 and high <= 1)
+
+
+def arranged_matrix(rows: np.ndarray) -> tuple[np.ndarray, str]:
+    """A matrix so that it is wider than high: tall ones transposed, vectors in several rows.
+
+    Returns:
+        The matrix, and ``transposed``, ``tiled`` or nothing.
+    """
+    height, width = rows.shape
+    if 1 in (height, width):
+        count = height * width
+        tiles = _tiles(count) if count > STRIP else None
+        vector = rows.reshape(1, count)
+        if tiles is not None:
+            return vector.reshape(tiles), "tiled"
+        return vector, "transposed" if height > 1 else ""
+    if height > TALL * width:
+        return rows.T, "transposed"
+    return rows, ""
+
+
+def _tiles(count: int) -> tuple[int, int] | None:
+    """Rows and columns that so many elements fill exactly, about twice as wide as high."""
+    pairs = [(n, count // n) for n in range(2, math.isqrt(count) + 1) if count % n == 0]
+    fitting = [(n, m) for n, m in pairs if m / n <= 6]
+    return min(
+        fitting, key=lambda pair: abs(math.log(pair[1] / pair[0] / TILE_ASPECT)), default=None
+    )

@@ -1,0 +1,138 @@
+"""The ways to draw a tensor as pictures: channels, filters, rows, columns, or one matrix."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from nodeflow.host.arrangement import arranged_matrix, is_colour, is_filters
+
+MOST_PICTURES = 400
+SMALLEST_SIDE = 6
+"""Square pictures in rows without a known shape are at least so high."""
+
+Shape2 = tuple[int, int] | None
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to draw a tensor.
+
+    Attributes:
+        id: stable name.
+        title: menu text.
+        picks: what is chosen by a number, such as ``Row``; nothing if there is no choice.
+        count: how many there are to choose from.
+        is_natural: the tensor is made of pictures, so this is how to see it first.
+        each: what one picture is, such as ``channel``; ``row`` if it is a row of the data.
+    """
+
+    id: str
+    title: str
+    picks: str = ""
+    count: int = 0
+    is_natural: bool = True
+    each: str = ""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Pictures of two axes, or of three for colours.
+
+    Attributes:
+        is_grey: they are pictures as such, black for the least value.
+        note: what else there is to know, such as ``transposed``.
+    """
+
+    pictures: list[np.ndarray]
+    is_grey: bool = False
+    note: str = ""
+
+
+MATRIX = Way("matrix", "As a matrix", is_natural=False)
+
+
+def ways(array: np.ndarray, image_shape: Shape2 = None, column_shape: Shape2 = None) -> list[Way]:
+    """The ways to draw an array, the best first; none if it cannot be drawn.
+
+    Args:
+        image_shape: (height, width) if the rows are pictures of the data.
+        column_shape: the same of the columns.
+    """
+    if not array.size or not 1 <= array.ndim <= 4:
+        return []
+    if array.ndim == 4:
+        n, channels = array.shape[0], array.shape[3]
+        if is_filters(array.shape):
+            return [Way("filters", "Filters", "Input channel", array.shape[2], each="filter")]
+        if channels == 1 or is_colour(array, *_range(array)):
+            return [Way("rows", "Rows as pictures", each="row")]
+        return [
+            Way("channels", "Channels of a row", "Row", n, each="channel"),
+            Way("rows", "Rows as pictures", "Channel", channels, each="row"),
+        ]
+    if array.ndim == 3:
+        return [Way("rows", "Rows as pictures", each="row")] if min(array.shape[1:]) > 1 else []
+    if array.ndim == 1:
+        return [MATRIX]
+    found = [MATRIX]
+    if column_shape and array.shape[0] == math.prod(column_shape):
+        found.insert(0, Way("columns", "Columns as pictures", each="column"))
+    elif _side(array.shape[0]):
+        found.append(Way("columns", "Columns as pictures", is_natural=False, each="column"))
+    if image_shape and array.shape[1] == math.prod(image_shape):
+        found.insert(0, Way("rows", "Rows as pictures", each="row"))
+    elif _side(array.shape[1]):
+        found.append(Way("rows", "Rows as pictures", is_natural=False, each="row"))
+    return found
+
+
+def drawn(
+    array: np.ndarray,
+    way: Way,
+    pick: int = 0,
+    image_shape: Shape2 = None,
+    column_shape: Shape2 = None,
+) -> Drawn:
+    """The pictures of an array.
+
+    Args:
+        pick: the number of what the way picks, from 0.
+    """
+    low, _ = _range(array)
+    is_signed = low is not None and low < 0
+    if way.id == "matrix":
+        matrix, note = arranged_matrix(np.atleast_2d(array))
+        return Drawn([matrix], note=note)
+    if way.id == "filters":
+        return Drawn(list(np.moveaxis(array[:, :, pick], 2, 0)[:MOST_PICTURES]))
+    if way.id == "channels":
+        return Drawn(list(np.moveaxis(array[pick], 2, 0)[:MOST_PICTURES]))
+    if array.ndim == 4:
+        if is_colour(array, *_range(array)):
+            scale = 1.0 if array.dtype == np.uint8 else 255.0
+            colours = (np.asarray(array[:MOST_PICTURES], np.float64) * scale).astype(np.uint8)
+            return Drawn(list(colours))
+        is_grey = array.shape[3] == 1 and not is_signed
+        return Drawn(list(array[:MOST_PICTURES, :, :, pick]), is_grey)
+    if array.ndim == 3:
+        return Drawn(list(array[:MOST_PICTURES]), not is_signed)
+    rows, known = (array.T, column_shape) if way.id == "columns" else (array, image_shape)
+    side = _side(rows.shape[1])
+    is_known = known is not None and rows.shape[1] == math.prod(known)
+    shape = known if known is not None and is_known else (side, side)
+    is_grey = is_known and way.id == "rows" and not is_signed
+    return Drawn([row.reshape(shape) for row in rows[:MOST_PICTURES]], is_grey)
+
+
+def _range(array: np.ndarray) -> tuple[float | None, float | None]:
+    values = array[np.isfinite(array)]
+    return (float(values.min()), float(values.max())) if values.size else (None, None)
+
+
+def _side(count: int) -> int:
+    """The side of a square picture with so many pixels, or 0."""
+    side = math.isqrt(count)
+    return side if side >= SMALLEST_SIDE and side * side == count else 0

@@ -23,6 +23,7 @@ from nodeflow.document.analysis.ports import in_ports, out_ports
 from nodeflow.document.analysis.training_settings import is_optimizer
 from nodeflow.document.analysis.wire_check import check_wire
 from nodeflow.document.edit import commands, dataset_placeholders, insertables
+from nodeflow.document.edit.make_room import make_room
 from nodeflow.document.edit.replace_op import fits_in_place, replace_op
 from nodeflow.document.edit.rewiring import insert_on_wire, insertion
 from nodeflow.document.edit.wiring_guess import first_output, takes_from, wire_new
@@ -281,6 +282,7 @@ def add_into_wire(
         found = insertion(document, view.scene.analysis, document.nodes[node_id], wire)
         if found is not None:
             insert_on_wire(document, node_id, found)
+            make_room(document, node_id, view.scene.analysis, view.scene.card_sizes())
     view.selection.select([node_id])
 
 

@@ -9,6 +9,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from nodeflow.document.edit import commands
+from nodeflow.document.io import flow
 
 SHIFT, CONTROL = Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.ControlModifier
 MIDDLE = Qt.MouseButton.MiddleButton
@@ -305,3 +306,20 @@ def test_escape_and_a_click_let_frames_go(document, canvas, hands, framed, expre
     hands.key(Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
     hands.click(canvas.viewport.node_rect(expression["b"]).center().toPoint())
     assert canvas.selection.frames == [] and canvas.selection.ids() == [expression["b"]]
+
+
+def test_a_node_dropped_on_a_wire_makes_room_in_one_step(canvas, hands, expression):
+    document = canvas.document
+    wire = document.wires_into(expression["d"])[0]
+    ids = [wire.source, wire.target]
+    new = commands.add_node(document, "abs", (0, 900), "new")
+    canvas.viewport.fit_all()
+    text = flow.dumps(document)
+    lines = canvas.viewport.wire_lines([wire.key])
+    middle = QPoint(*(int(v) for v in lines[len(lines) // 2, :2]))
+    hands.drag(hands.title(new), middle)
+    assert document.wires[wire.key].source == new
+    rects = [canvas.viewport.node_rect(i) for i in (ids[0], new, ids[1])]
+    assert rects[0].right() < rects[1].left() and rects[1].right() < rects[2].left()
+    document.undo()
+    assert flow.dumps(document) == text

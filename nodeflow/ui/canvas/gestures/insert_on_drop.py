@@ -6,6 +6,7 @@ import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter, QPen
 
+from nodeflow.document.edit.make_room import make_room
 from nodeflow.document.edit.rewiring import Insertion, insert_on_wire, insertion
 from nodeflow.document.model.records import NodeRecord
 from nodeflow.ui.canvas.scene import wire_table
@@ -39,6 +40,7 @@ class InsertOnDrop:
         if self.found is None:
             return False
         insert_on_wire(self._scene.document, node_id, self.found)
+        make_room(self._scene.document, node_id, self._scene.analysis, self._scene.card_sizes())
         return True
 
     def _fit(self, key: tuple[str, str]) -> Insertion | None:

@@ -132,6 +132,11 @@ class SceneModel:
         self._remake()
         return self._sizes
 
+    def card_sizes(self) -> dict[str, tuple[float, float]]:
+        """Width and height of every card by node, as they are drawn."""
+        used = self.nodes.used().tolist()
+        return {self.nodes.key(slot): tuple(self.sizes[slot].tolist()) for slot in used}
+
     @property
     def wires(self) -> wire_table.WireTable:
         self._remake()

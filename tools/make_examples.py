@@ -296,6 +296,29 @@ def mnist_adam() -> Example:
     return e
 
 
+def mnist_layers() -> Example:
+    """The same network by layers: two nodes in place of eleven."""
+    e = Example()
+    _data(e, "mnist", "mnist", DIGITS)
+    e.group("Network", "math")
+    e.add("layers/dense", "hidden", "x", units=300, activation="relu")
+    e.add("layers/dense", "logits", "hidden", units=10)
+    _cross_entropy(e)
+    e.group("Accuracy", "metrics")
+    e.add("accuracy", "accuracy", "y", "logits")
+    _training(e, "adam", "accuracy", {"learning_rate": 0.001}, epochs=10, batch_size=100)
+    e.arrange(
+        [["Input", "Network", "Training"], [NOTE, "Loss", "Accuracy"]],
+        "The network of mnist_adam.flow by layers: a dense layer is one node, and its weights and "
+        "bias are inside.\n"
+        "Try: double click hidden to see what it is made of; Unpack makes that nodes of the graph. "
+        "Train, then change units of hidden to 30, or drop another Dense on the wire between the "
+        "two.",
+        "Handwritten digits by layers",
+    )
+    return e
+
+
 def mnist_cnn() -> Example:
     """Digits by two layers of small filters."""
     e = Example()
@@ -336,6 +359,40 @@ def mnist_cnn() -> Example:
         "Try: train, then select F1 to see the filters, and found1 for what they find. Set the "
         "rate of thinned to 0, and compare.",
         "Digits by convolution",
+    )
+    return e
+
+
+def mnist_cnn_layers() -> Example:
+    """The convolutional network of mnist_cnn by layers."""
+    e = Example()
+    he = {"kernel_initializer": {"op": "he_normal"}}
+    _data(e, "mnist", "mnist", DIGITS)
+    e.add("reshape", "pictures", "x", shape=[-1, 28, 28, 1])
+    e.group("Filters", "math")
+    source = "pictures"
+    for number, filters in enumerate((8, 16), 1):
+        attrs = {"filters": filters, "kernel_size": [5, 5], "padding": "same", **he}
+        e.add("layers/conv2d", f"found{number}", source, activation="relu", **attrs)
+        source = e.add("max_pool2d", f"pooled{number}", f"found{number}")
+    e.group("Classes", "math")
+    e.add("flatten", "flat", "pooled2")
+    e.add("layers/dense", "hidden", "flat", units=64, activation="relu", **he)
+    e.add("dropout", "thinned", "hidden", rate=0.3)
+    e.add("layers/dense", "logits", "thinned", units=10, **he)
+    _cross_entropy(e)
+    e.group("Accuracy", "metrics")
+    e.add("accuracy", "accuracy", "y", "logits")
+    _training(e, "adam", "accuracy", {}, epochs=4, batch_size=100)
+    e.add("cosine_decay", "rate", learning_rate=0.004, steps=2200)
+    e.wire("rate", "train:schedule")
+    e.arrange(
+        [["Input", "Filters"], [NOTE, "Classes"], ["", "Loss", "Accuracy", "Training"]],
+        "The convolutional network of mnist_cnn.flow by layers: filters, their bias and their "
+        "function are one node.\n"
+        "Try: train, then double click found1 and look at found1/kernel, the filters it has "
+        "learned. Put a batch normalization on the wire behind it.",
+        "Digits by convolution, by layers",
     )
     return e
 
@@ -520,6 +577,8 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "mnist": mnist,
     "mnist_adam": mnist_adam,
     "mnist_cnn": mnist_cnn,
+    "mnist_cnn_layers": mnist_cnn_layers,
+    "mnist_layers": mnist_layers,
     "lstm": lstm,
     "word2vec": word2vec,
     "autoencoder": autoencoder,

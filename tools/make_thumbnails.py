@@ -203,9 +203,14 @@ def probabilities(result: Result, name: str) -> Paper:
     return paper
 
 
-def filters(result: Result, name: str) -> Paper:
+def layer_filters(result: Result, name: str) -> Paper:
+    """The same where the filters are inside a layer."""
+    return filters(result, name, "found1/kernel")
+
+
+def filters(result: Result, name: str, variable: str = "F1") -> Paper:
     """The filters of the first layer, and what one digit looks like through them."""
-    weights = result.session.variables["F1"]
+    weights = result.session.variables[variable]
     pictures = result.rows("x")[:8].astype("float32")
     (maps,) = result.values("found1", x=pictures)
     paper = Paper()
@@ -281,7 +286,9 @@ DRAWN: dict[str, Callable[[Result, str], Paper]] = {
     "spirals": spirals,
     "mnist": digits,
     "mnist_adam": probabilities,
+    "mnist_layers": digits,
     "mnist_cnn": filters,
+    "mnist_cnn_layers": layer_filters,
     "lstm": memory,
     "autoencoder": restored,
     "word2vec": similarity,

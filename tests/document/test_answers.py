@@ -17,7 +17,9 @@ from nodeflow.resources import example
     [
         ("mnist", "probabilities", "probabilities", 10),
         ("mnist_adam", None, None, 10),
+        ("mnist_layers", "logits", "logits", 10),
         ("mnist_cnn", "logits", "logits", 10),
+        ("mnist_cnn_layers", "logits", "logits", 10),
         ("lstm", "logits", "logits", 10),
         ("autoencoder", "restored", "picture", 784),
     ],

@@ -29,6 +29,8 @@ NAMES = [
     "mnist",
     "mnist_adam",
     "mnist_cnn",
+    "mnist_cnn_layers",
+    "mnist_layers",
     "regression",
     "spirals",
     "word2vec",
@@ -190,7 +192,13 @@ def test_the_autoencoder_restores_digits(offline):
     assert epoch.metrics["loss"] < 0.07 < epoch.loss, "a grey mean picture has a loss of 0.067"
 
 
-@pytest.mark.parametrize("name", ["mnist_cnn", "lstm"])
+def test_digits_are_learned_by_layers(offline):
+    epochs, values = trained("mnist_layers", epochs=3)
+    assert values["hidden/kernel"].shape == (784, 300) and values["logits/bias"].shape == (10,)
+    assert epochs[2].loss < epochs[0].loss and epochs[2].metrics["accuracy"] > 0.85
+
+
+@pytest.mark.parametrize("name", ["mnist_cnn", "mnist_cnn_layers", "lstm"])
 def test_deeper_networks_start_from_chance(name, offline):
     """Ten classes and small weights: a loss near log 10, and logits of all rows."""
     doc = load(name)

@@ -21,7 +21,11 @@ from nodeflow.train.loop import train
 TRAINED = [path for path in examples() if flow.load(path).training.get("optimizer")]
 NIGHTLY = bool(os.environ.get("NODEFLOW_NIGHTLY"))
 SEEDS = range(1, 6)
-FASTER = {"mnist_cnn": {"batch_size": 10}, "lstm": {"batch_size": 5}}
+FASTER = {
+    "mnist_cnn": {"batch_size": 10},
+    "mnist_cnn_layers": {"batch_size": 10},
+    "lstm": {"batch_size": 5},
+}
 """The reference convolves and repeats slowly; how many rows a step has does not matter here."""
 
 every_example = pytest.mark.parametrize("path", TRAINED, ids=lambda path: path.stem)

@@ -55,6 +55,13 @@ def test_adam_on_logits_reaches_more(full_mnist):
     assert sum(reached) / len(reached) >= 0.977
 
 
+def test_layers_reach_the_same(full_mnist):
+    if full_mnist is None:
+        pytest.skip("needs the full MNIST set: NODEFLOW_DATA_DIR")
+    reached = accuracies("mnist_layers.flow", full_mnist, FIVE_SEEDS)
+    assert sum(reached) / len(reached) >= 0.977
+
+
 def test_the_embedded_images_suffice_for_nine_in_ten(monkeypatch, tmp_path):
     monkeypatch.delenv("NODEFLOW_DATA_DIR", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))

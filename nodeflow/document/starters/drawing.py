@@ -10,6 +10,7 @@ from typing import Any
 
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.declarations import declaration
+from nodeflow.document.analysis.plain_declaration import plain_declaration
 from nodeflow.document.edit import commands, create_subgraph
 from nodeflow.document.edit.set_flags import set_view
 from nodeflow.document.layout.card_size import node_size
@@ -38,7 +39,9 @@ class Drawing:
 
     def add(self, op: str, name: str, *inputs: str, **attrs: Any) -> str:
         """A node, wired from `name` or `name:port`, in the order of its inputs."""
-        node_id = commands.add_node(self.doc, op, (0, 0), name, attrs)
+        plain = plain_declaration(op)
+        first = attrs if plain is None else plain.first_attrs(attrs)
+        node_id = commands.add_node(self.doc, op, (0, 0), name, first)
         self.ids[name] = node_id
         list(self.groups.values())[-1][1].append(node_id)
         declared = declaration(self.doc.nodes[node_id], self.doc)

@@ -16,7 +16,9 @@ EXAMPLES = {
     "spirals": ("Two spirals", "A network separates what no line can"),
     "mnist": ("Handwritten digits", "95 % with the sample, 98 % with all of MNIST"),
     "mnist_adam": ("Handwritten digits, with Adam", "Softmax cross-entropy on logits, and Adam"),
+    "mnist_layers": ("Handwritten digits, by layers", "The same in two nodes: double click one"),
     "mnist_cnn": ("Digits by convolution", "Look at the filters it learns: 99 %"),
+    "mnist_cnn_layers": ("Convolution, by layers", "The same 99 % in half the nodes"),
     "lstm": ("Reading row by row", "An LSTM sees a digit as a sequence"),
     "autoencoder": ("Autoencoder", "Watch blurs become digits again"),
     "word2vec": ("Word embeddings", "word2vec groups similar words"),
@@ -26,7 +28,9 @@ EXAMPLES = {
 GROUPS = {
     "First graphs": ("expression", "expression_array", "mandelbrot"),
     "Fit and separate points": ("linear_regression", "regression", "spirals"),
-    "Read handwritten digits": ("mnist", "mnist_adam", "mnist_cnn", "lstm"),
+    "Read handwritten digits": (
+        *("mnist", "mnist_adam", "mnist_layers", "mnist_cnn", "mnist_cnn_layers", "lstm"),
+    ),
     "Find what is alike": ("autoencoder", "word2vec"),
 }
 """The examples by purpose."""

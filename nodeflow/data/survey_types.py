@@ -82,7 +82,10 @@ def figures(values: np.ndarray) -> dict[str, Any]:
     """Minimum, maximum, mean, deviation and histogram of finite numbers."""
     if not values.size:
         return {}
-    counts, edges = np.histogram(values, bins=BINS)
+    try:
+        counts, edges = np.histogram(values, bins=BINS)
+    except ValueError:  # large numbers so close together that no bin fits between them
+        counts, edges = np.array([values.size]), np.array([values.min(), values.max()])
     return {
         "minimum": float(values.min()),
         "maximum": float(values.max()),

@@ -23,12 +23,16 @@ def guess_table(table: Table, columns: tuple[ColumnSurvey, ...]) -> tuple[Guess,
     """The task and options that fit, and the names of the label's classes."""
     rows = len(table)
     date = _date_column(table, columns)
-    if date is not None:
+    if date is not None or (len(columns) == 1 and _is_series(columns[0], rows)):
         return _series(table, columns, date), ()
+    if len(columns) == 1:
+        kinds = {columns[0].name: columns[0].kind}
+        return Guess("regress", {"features": list(kinds), "types": kinds, "label_kind": "none"}), ()
     label = _label(columns, rows)
     features = [c for i, c in enumerate(columns) if c is not label and _is_feature(c, i, rows)]
     if not features:
-        features = [c for c in columns if c is not label and c.kind != "text"]
+        others = [c for c in columns if c is not label]
+        features = [c for c in others if c.kind != "text"] or others
     chosen = [*features, label]
     categories = {
         c.name: list(class_names(table.columns[columns.index(c)]))
@@ -119,23 +123,29 @@ def _days(table: Table, index: int) -> np.ndarray:
     return Encoder(index, table.names[index], "date").encode(table)[:, 0]
 
 
-def _series(table: Table, columns: tuple[ColumnSurvey, ...], date: int) -> Guess:
+def _is_series(column: ColumnSurvey, rows: int) -> bool:
+    """Whether a file of one column may be a series without dates."""
+    return column.kind in ("number", "integer") and column.distinct > 10 and rows >= 40
+
+
+def _series(table: Table, columns: tuple[ColumnSurvey, ...], date: int | None) -> Guess:
     """Forecast the next value of a column from the last ones of all."""
     numeric = [c for c in columns if c.kind in ("number", "integer") and c.distinct > 1]
     label = _label(tuple(numeric), len(table))
-    step = float(np.median(np.abs(np.diff(_days(table, date)))))
-    return Guess(
-        "series",
-        {
-            "features": [c.name for c in numeric],
-            "labels": [label.name],
-            "label_kind": "number",
-            "types": {columns[date].name: "date"} | {c.name: c.kind for c in numeric},
-            "order_by": columns[date].name,
-            "split": "ordered",
-            "window": min(_season(step), max(2, len(table) // 10)),
-        },
-    )
+    options: dict[str, Any] = {
+        "features": [c.name for c in numeric],
+        "labels": [label.name],
+        "label_kind": "number",
+        "types": {c.name: c.kind for c in numeric},
+        "split": "ordered",
+    }
+    season = 10
+    if date is not None:
+        season = _season(float(np.median(np.abs(np.diff(_days(table, date))))))
+        options["types"][columns[date].name] = "date"
+        options["order_by"] = columns[date].name
+    options["window"] = min(season, max(2, len(table) // 10))
+    return Guess("series", options)
 
 
 def _season(step: float) -> int:

@@ -144,6 +144,20 @@ def test_rows_with_unknown_categories_have_no_prediction_and_are_named(nodeflow,
     ]
 
 
+def test_data_of_another_kind_are_read_by_their_own_columns(nodeflow, tmp_path):
+    own_data.iris_like(tmp_path)
+    lines = ["a,b,c,d,kind", "1,2,3,4,x", "5,6,7,8,y", "1,1,1,1,z"]
+    (tmp_path / "other.csv").write_text("\n".join(lines))
+    graph = classifier(tmp_path)
+    result = nodeflow("run", graph, "--dataset", "other.csv", "--fetch", "logits", "-o", "o.npy")
+    assert result.code == 0, result.err
+    x = np.array([[1, 2, 3, 4], [5, 6, 7, 8], [1, 1, 1, 1]])
+    np.testing.assert_allclose(np.load(tmp_path / "o.npy"), x @ WEIGHTS, rtol=1e-5)
+    (tmp_path / "less.csv").write_text("sepal length,sepal width,petal length\n1,2,3\n")
+    result = nodeflow("run", graph, "--dataset", "less.csv", "--fetch", "logits", "-o", "o.npy")
+    assert result.code == 1 and "has no column 'petal width'" in result.err
+
+
 def test_gaps_of_a_new_file_are_filled_from_the_training_data(nodeflow, tmp_path):
     (tmp_path / "a.csv").write_text("u,v,y\n" + "".join(f"{i},{i * 2},0\n" for i in range(10)))
     attrs = {"source": "csv:a.csv", "missing": "fill", "shuffle": False, "splits": [0.5, 0, 0.5]}

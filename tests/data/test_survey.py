@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from nodeflow.data import open_dataset
+from nodeflow.data import all_rows, dataset_columns, open_dataset, pinned_options
 from nodeflow.data.errors import DataNotFound, UnknownSource
 from nodeflow.data.survey import dataset_statistics, survey
+from nodeflow.errors import DataError
 
 FLOWERS = """length,width,species
 5.1,3.5,setosa
@@ -79,3 +84,66 @@ def test_categories_of_some_rows_are_not_taken_for_all(tmp_path):
     some = survey(tmp_path / "data.csv", limit_rows=10)
     assert some.rows == 10 and "categories" not in some.guess.options
     assert open_dataset(some.source, **some.guess.options).classes["labels"] == ("a", "b", "c")
+
+
+WORDS = [
+    "1", "2.5", "-3", "1,5", "1.234,5", "", "NA", "?", "yes", "no", "2020-01-02", "03/04/2021",
+    "12.05.2020", "red", "x y", '"q, z"', '"a""b"', "#c", "$5", "7%", "inf", "1e400", "é", "'", '"',
+    "1 000", "99999999999999999999", "0", "date", "label",
+]  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.lists(st.sampled_from(WORDS), min_size=1, max_size=4), min_size=1, max_size=30),
+    st.sampled_from([",", ";", "\t", " ", "|"]),
+    st.sampled_from(["utf-8", "utf-16", "cp1252"]),
+)
+def test_whatever_a_file_holds_it_opens_or_says_why_not(tmp_path_factory, rows, mark, encoding):
+    path = tmp_path_factory.mktemp("csv") / "data.csv"
+    path.write_bytes("\n".join(mark.join(row) for row in rows).encode(encoding))
+    try:
+        found = survey(path)
+        options = dict(found.guess.options)
+        dataset = open_dataset(found.source, **options)
+    except DataError as error:
+        assert "data.csv" in str(error)
+        return
+    assert dataset.columns == dataset_columns(found.source, options)
+    pinned = pinned_options(found.source, options)
+    again = open_dataset(found.source, **pinned)
+    assert again.columns == dataset.columns and again.classes == dataset.classes
+    for split, columns in dataset.splits.items():
+        for name, column in columns.items():
+            same = again.split(split)[name].rows(slice(None))
+            np.testing.assert_array_equal(column.rows(slice(None)), same)
+    every = all_rows(found.source, **pinned)
+    assert every.size("all") >= sum(map(dataset.size, dataset.splits))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=200))
+def test_bytes_of_any_kind_are_read_or_refused(tmp_path_factory, raw):
+    path = tmp_path_factory.mktemp("csv") / "data.csv"
+    path.write_bytes(raw)
+    with contextlib.suppress(DataError):
+        survey(path)
+
+
+def test_one_column_of_numbers_is_a_series(tmp_path):
+    values = np.sin(np.arange(100) / 5).round(4)
+    (tmp_path / "wave.csv").write_text("\n".join(["height", *map(str, values)]))
+    found = survey(tmp_path / "wave.csv")
+    assert found.guess.task == "series" and found.guess.options["window"] == 10
+    dataset = open_dataset(found.source, **found.guess.options)
+    rows = dataset.split("train")
+    np.testing.assert_array_equal(
+        rows["features"].rows([3])[0, :, 0], values[3:13].astype(np.float32)
+    )
+    assert rows["labels"].rows([3])[0, 0] == np.float32(values[13])
+
+
+def test_large_numbers_close_together_have_a_distribution(tmp_path):
+    (tmp_path / "data.csv").write_text("a,b\n" + "99999999999999999999,1\n" * 3)
+    column = survey(tmp_path / "data.csv").columns[0]
+    assert column.counts == (3,) and len(column.edges) == 2

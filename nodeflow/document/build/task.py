@@ -20,6 +20,7 @@ from nodeflow.data import (
     open_dataset,
     parse_source,
     pinned_options,
+    row_texts,
 )
 from nodeflow.document.analysis.dataset_node import DATASET, options_of, source_of
 from nodeflow.document.analysis.declarations import declaration
@@ -486,7 +487,8 @@ def replace_source(
     record = graph.nodes[node]
     old, options = source_of(record.attrs), options_of(record.attrs)
     if parse_source(source)[0] is parse_source(old)[0]:
-        options = pinned(old, options, base_dir)
+        known = pinned(old, options, base_dir)
+        options = known if is_alike(source, known, base_dir) else options
     kept = known_options(source, options)
     with document.transaction(f"Use {source}"):
         for attr in record.attrs:
@@ -505,3 +507,16 @@ def pinned(
     with contextlib.suppress(DataError):
         return pinned_options(source, options, base_dir=base_dir)
     return options
+
+
+def is_alike(source: str, known: Mapping[str, Any], base_dir: str | os.PathLike | None) -> bool:
+    """Whether data have most of the columns that the features come from.
+
+    Others are not data of the same kind: their columns are chosen anew. Where one is missing, an
+    error that names it is nearer than a guess.
+    """
+    features = known.get("features") or ()
+    with contextlib.suppress(DataError):
+        names = row_texts(source, base_dir=base_dir)[0]
+        return not names or 2 * len({*features} & {*names}) >= len(features)
+    return True

@@ -108,6 +108,23 @@ def test_inputs_that_are_not_scaled() -> None:
     np.testing.assert_allclose(edit.value["deviation"], x.std(axis=0, dtype=np.float64), rtol=1e-5)
 
 
+def test_inputs_that_a_node_scales() -> None:
+    rng = np.random.default_rng(7)
+    x = rng.normal(size=(ROWS, 3)).astype(np.float32) * np.float32(500)
+    data = dataset(x=Column(x), y=Column((x[:, 0] > 0).astype(np.int64), depth=2))
+    with nf.Graph() as graph:
+        feed = nf.placeholder("float32", [None, 3], name="x")
+        target = nf.placeholder("float32", [None, 2], name="y")
+        scaled = nf.normalize(feed, mean=0.0, deviation=500.0)
+        weights = nf.variable("glorot_uniform", shape=[3, 2], name="W")
+        losses = nf.softmax_cross_entropy_with_logits(target, nf.matmul(scaled, weights))
+        loss = nf.reduce_mean(losses, name="loss")
+        step = nf.gradient_descent(loss, learning_rate=0.3, name="train")
+    bindings = {feed: Binding(data, "x"), target: Binding(data, "y")}
+    training = Training(step, loss, bindings=bindings, epochs=2, batch_size=20)
+    assert "unscaled" not in hints_of(graph, training)
+
+
 def test_a_training_that_diverges() -> None:
     found = Net(scale=1000.0, rate=1e30).hints()["diverging"]
     assert found.edits[0].name == "learning_rate"

@@ -45,6 +45,9 @@ def test_a_double_click_shows_rows_splits_and_distributions(window, flowers, qtb
     header = page.model.headerData
     names = [header(i, Qt.Orientation.Horizontal, DISPLAY) for i in range(5)]
     assert names == ["sepal_length", "sepal_width", "petal_length", "petal_width", "labels"]
+    commands.set_attr(window.workspace.document, flowers, "labels", ["species"])
+    qtbot.waitUntil(lambda: header(4, Qt.Orientation.Horizontal, DISPLAY) == "species")
+    page = opened(window, qtbot)
     assert page.model.surveys[4].categories[0] == ("setosa", 50)
     assert page.model.index(0, 4).data() == "setosa"
 

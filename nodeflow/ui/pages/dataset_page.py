@@ -63,6 +63,7 @@ class DatasetPage(QWidget):
         self.tabs = QTabBar()
         self.tabs.setAccessibleName("Splits")
         self.tabs.setDrawBase(False)
+        self.tabs.setExpanding(False)
         self.tabs.currentChanged.connect(self._on_tab)
         self.model = DatasetModel(self)
         self.table = self._make_table()

@@ -55,22 +55,25 @@ def read(
         DataError, AttributeProblem: as ``open_dataset``.
     """
     dataset = open_dataset(source, base_dir=base_dir, **options)
-    fields = tuple(field for name in dataset.columns for field in _fields(dataset, name))
+    named = dict(dataset.feature_names)
+    if not named.get("labels") and isinstance(options.get("labels"), (list, tuple)):
+        named["labels"] = tuple(map(str, options["labels"]))  # of a table, as the file has them
+    fields = tuple(f for name in dataset.columns for f in _fields(dataset, name, named))
     surveys = {split: tuple(_surveys(dataset, split, fields)) for split in dataset.splits}
     return Content(dataset, fields, surveys)
 
 
-def _fields(dataset: Dataset, name: str) -> list[Field]:
+def _fields(dataset: Dataset, name: str, named: Mapping[str, tuple[str, ...]]) -> list[Field]:
     shape = list(dataset.columns[name].shape[1:])
     classes = dataset.classes.get(name, ())
     if name in dataset.images or _looks_like_picture(shape):
         size = dataset.images.get(name) or (shape[0] or 1, shape[1] or 1)
         return [Field(name, name, picture=size)]
+    names = named.get(name, ())
     if classes or not shape:
-        return [Field(name, name, classes=classes)]
+        return [Field(names[0] if len(names) == 1 else name, name, classes=classes)]
     if len(shape) > 1 or shape[0] is None:
         return [Field(name, name)]
-    names = dataset.feature_names.get(name, ())
     if shape[0] == 1:
         return [Field(names[0] if names else name, name, 0)]
     names = names if len(names) == shape[0] else tuple(f"{name} {i}" for i in range(shape[0]))

@@ -17,7 +17,9 @@ from nodeflow.document.starters.catalog import StarterMisfit
 from nodeflow.document.starters.choices import Choices
 from nodeflow.document.starters.sizing import batch_size, epochs, for_pictures, for_table
 from nodeflow.engine.session import Session
-from nodeflow.train.events import Epoch, Steps
+from nodeflow.train.doctor.checks import Doctor
+from nodeflow.train.events import Epoch, Hints, Steps
+from nodeflow.train.hints import Hint
 from nodeflow.train.loop import train
 from tests import own_data
 
@@ -33,11 +35,14 @@ class Trained:
         self.session.initialize()
         self.losses: list[float] = []
         self.metrics: list[dict] = []
-        for event in train(self.session, training):
+        self.hints: tuple[Hint, ...] = ()
+        for event in Doctor(training, self.session.run).examined(train(self.session, training)):
             if isinstance(event, Steps):
                 self.losses += [float(x) for x in event.losses]
             elif isinstance(event, Epoch):
                 self.metrics.append(event.metrics)
+            elif isinstance(event, Hints):
+                self.hints = event.hints
 
     def answers(self, x: np.ndarray) -> np.ndarray:
         feed = {self.task.tensor("x"): np.float32(x)}
@@ -177,6 +182,12 @@ def test_arrays_fit_a_starter(folder):
         material = look_at(choices.survey.source, choices.options())
         assert task in [s.id for s in fitting(material)]
         assert not errors(make(task, material))
+
+
+@pytest.mark.parametrize("name", ["flowers", "houses", "sales", "shapes"])
+def test_the_doctor_finds_no_fault(name, request):
+    found = {hint.kind for hint in request.getfixturevalue(name).hints}
+    assert found <= {"overfitting"}, "which early stopping ends, with the weights of before"
 
 
 @pytest.mark.parametrize("name", ["flowers", "houses", "sales", "shapes"])

@@ -242,6 +242,28 @@ COMMANDS = (
         ),
     ),
     Command(
+        "new",
+        "make a graph that learns from a data file",
+        "nodeflow.cli.new:new",
+        (
+            option("data", help="data file, or folder of pictures", metavar="DATA"),
+            option(
+                "-o",
+                "--output",
+                help="file to write (default: the name of the data, with .flow)",
+                metavar="OUT.flow",
+            ),
+            option("--label", help="column to predict (default: guessed)", metavar="COLUMN"),
+            option(
+                "--starter",
+                help="what the graph does (default: what fits the data)",
+                choices=("classify", "regress", "pictures", "series"),
+            ),
+            option("--force", help="overwrite the file", action="store_true"),
+            JSON,
+        ),
+    ),
+    Command(
         "check",
         "list all problems of one or more graphs, with node and port",
         "nodeflow.cli.check:check",

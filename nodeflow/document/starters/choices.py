@@ -162,7 +162,8 @@ class Choices:
         (label,) = labels
         if label.kind in ("date", "text"):
             return f"{label.name} has no classes."
-        if label.kind == "number" or label.distinct > MOST_CLASSES:
+        rare = label.kind == "integer" and 3 * label.distinct > self.survey.rows
+        if label.kind == "number" or label.distinct > MOST_CLASSES or rare:
             return f"{label.name} is a number with {label.distinct} different values."
         return "" if label.distinct > 1 else f"{label.name} is the same in all rows."
 

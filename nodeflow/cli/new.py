@@ -1,0 +1,73 @@
+"""``nodeflow new``: a graph that learns from a data file, ready to train."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from nodeflow.cli.environment import Environment
+from nodeflow.cli.output import json_line, plural
+from nodeflow.cli.values import ArgumentProblem
+from nodeflow.data.survey import survey
+from nodeflow.document.analysis.dataset_node import DATASET
+from nodeflow.document.edit import commands
+from nodeflow.document.io import flow
+from nodeflow.document.model.document import Document
+from nodeflow.document.starters import STARTERS, look_at, make
+from nodeflow.document.starters.catalog import StarterMisfit
+from nodeflow.document.starters.choices import Choices
+from nodeflow.errors import suggest_or_list
+
+
+def new(arguments: argparse.Namespace, environment: Environment) -> None:
+    """Write a starter for a data file.
+
+    Raises:
+        DataError: the file is not there or damaged.
+        StarterMisfit: the starter cannot use it; says why.
+        ArgumentProblem: the output exists, or there is no such column.
+    """
+    place = environment.path(arguments.data)
+    target = environment.path(arguments.output or f"{Path(arguments.data).stem}.flow")
+    if target.exists() and not arguments.force:
+        raise ArgumentProblem(
+            f"{target.name} exists", hint="Choose another name with -o, or use --force."
+        )
+    choices = Choices.guessed(survey(place))
+    if arguments.label is not None:
+        _choose_label(choices, arguments.label)
+    if arguments.starter is not None:
+        choices.choose_task(arguments.starter)
+    reason = choices.misfit(choices.task)
+    if reason:
+        raise StarterMisfit(f"{STARTERS[choices.task].title}: {reason}".rstrip("."))
+    material = look_at(choices.survey.source, choices.options())
+    document = make(choices.task, material)
+    _relate(document, target.parent)
+    flow.save(document, target)
+    if arguments.json:
+        facts = {"file": str(target), "starter": choices.task, "rows": material.rows}
+        environment.print(json_line(facts))
+        return
+    rows = plural(material.rows, "training row")
+    environment.print(f"{target.name}: {STARTERS[choices.task].title.lower()}, {rows}")
+    environment.message(f"nodeflow: train it with: nodeflow train {target.name}")
+
+
+def _choose_label(choices: Choices, label: str) -> None:
+    names = [column.name for column in choices.survey.columns]
+    if not choices.is_table or label not in names:
+        raise ArgumentProblem(
+            f"{choices.survey.title} has no column {label!r}", hint=suggest_or_list(label, names)
+        )
+    choices.use_as_label(label, True)
+
+
+def _relate(document: Document, folder: Path) -> None:
+    """Name data beside or below the file by a relative path, so that both can move."""
+    for record in list(document.nodes.values()):
+        kind, _, place = str(record.attrs.get("source", "")).partition(":")
+        if record.op == DATASET and place and Path(place).is_relative_to(folder):
+            relative = os.path.relpath(place, folder)
+            commands.set_attr(document, record.id, "source", f"{kind}:{relative}")

@@ -49,6 +49,13 @@ def houses(path: Path, rows: int = 400) -> Path:
     return write(path, ["area", "rooms", "age", "distance", "price"], cells)
 
 
+def without_labels(table: Path, path: Path, rows: int = 20) -> Path:
+    """The first rows of a table, without its last column."""
+    with table.open(newline="") as stream:
+        names, *cells = list(csv.reader(stream))
+    return write(path, names[:-1], [row[:-1] for row in cells[:rows]])
+
+
 def series(path: Path, days: int = 600) -> Path:
     """A date, and sales with a weekly and a yearly rhythm and a trend."""
     random = np.random.default_rng(3)

@@ -1,0 +1,63 @@
+"""The first hour of a newcomer, from the welcome page, with the real engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import shiboken6
+from first_hour import Newcomer, first_hour
+from PySide6.QtCore import QCoreApplication, QEvent
+from test_mnist_by_layers import ThreadClient
+
+from tests import own_data
+
+pytestmark = pytest.mark.qt_log_ignore("This plugin does not support", extend=True)
+
+
+@pytest.fixture
+def window(qtbot, settings, tmp_path, monkeypatch) -> Iterator:
+    """The welcome page, with a real engine and the embedded digits."""
+    from nodeflow.ui.app import make_window
+
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("NODEFLOW_DATA_DIR", raising=False)
+    settings.theme = "light"
+    ThreadClient.made.clear()
+    window = make_window(settings, factory=ThreadClient)
+    window.resize(1440, 900)
+    window.pages.show_welcome()
+    window.show()
+    qtbot.waitExposed(window)
+    window.activateWindow()
+    window.link.start()
+    yield window
+    window.workspace.root.mark_saved()
+    window.close()
+    window.deleteLater()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    assert not shiboken6.isValid(window)
+
+
+def test_digits_flowers_and_houses(window, tmp_path) -> None:
+    newcomer = Newcomer(window)
+    houses = own_data.houses(tmp_path / "houses.csv")
+    more = own_data.without_labels(houses, tmp_path / "more.csv")
+    flowers = own_data.flowers(tmp_path / "iris.csv")
+    done = []
+    for caption in first_hour(newcomer, flowers, houses, more):
+        done.append(caption)
+        losses = window.panels["training"].record.losses.raw
+        assert np.isfinite(losses).all(), f"the loss diverges: {caption}"
+        errors = [p for p in window.workspace.analysis.all_problems() if p.severity == "error"]
+        assert errors == [], caption
+        if caption == "a click trains it":
+            assert newcomer.metric("accuracy") > 0.9
+        elif caption == "flowers are told apart":
+            assert newcomer.metric("accuracy") >= 0.9
+        elif caption == "prices of houses are predicted":
+            assert newcomer.metric("r_squared") > 0.9
+    page = window.pages.predictions
+    assert page.model.rowCount() == 20 and len(done) == 10

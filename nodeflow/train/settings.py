@@ -106,7 +106,7 @@ class PlainSettings:
     )
     allow_nonfinite: bool = setting(
         False,
-        "Allow non-finite",
+        "Allow NaN",
         "Go on when the loss or a weight is infinite or not a number, instead of stopping.",
         option=True,
     )

@@ -15,7 +15,14 @@ from PySide6.QtWidgets import QMenu, QMenuBar, QSizePolicy, QToolBar, QToolButto
 
 from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.actions.key_text import is_plain, native
-from nodeflow.ui.actions.menus import MENUS, SEPARATOR, SPACER, TOOLBAR, TOOLBAR_TEXT
+from nodeflow.ui.actions.menus import (
+    ACCENTED,
+    MENUS,
+    SEPARATOR,
+    SPACER,
+    TOOLBAR,
+    TOOLBAR_TEXT,
+)
 from nodeflow.ui.actions.specs import ActionSpec
 from nodeflow.ui.core.theme import Theme, icon
 from nodeflow.ui.core.theme_manager import ThemeManager
@@ -160,10 +167,11 @@ class ActionSet(QObject):
         self._timer.start()
 
     def set_text(self, action_id: str, text: str, icon_name: str = "") -> None:
-        """Change what an action is called: Pause becomes Resume, Undo names what it undoes."""
+        """Change what an action is called: Pause becomes Unpause, Undo names what it undoes."""
         action = self._actions[action_id]
         if action.text() != text:
             action.setText(text)
+            _name_buttons(action)
             _set_icon_text(action)
             self._icons[action_id] = icon_name or self._icons[action_id]
             self._describe(self._specs[action_id])
@@ -214,7 +222,7 @@ class ActionSet(QObject):
     def _draw_icon(self, spec: ActionSpec) -> None:
         name = self._icons[spec.id]
         if name:
-            role = "accent" if spec.id in TOOLBAR_TEXT else "ink"
+            role = "accent" if spec.id in ACCENTED else "ink"
             role = "ink_faint" if self._blocked.get(spec.id) else role
             self._actions[spec.id].setIcon(icon(name, self._theme, role))
 
@@ -266,6 +274,13 @@ def fill_menu(
             fill_menu(menu.addMenu(item[0]), item[1], actions, submenus)
 
 
+def _name_buttons(action: QAction) -> None:
+    """Give screen readers the new text of an action's buttons."""
+    for bar in action.associatedObjects():
+        if isinstance(bar, QToolBar):
+            bar.widgetForAction(action).setAccessibleName(action.text().replace("&", ""))
+
+
 def _describe_to_readers(action: QAction) -> None:
     """Give screen readers the plain text of the tooltip, which holds markup."""
     for bar in action.associatedObjects():
@@ -277,7 +292,7 @@ def _describe_to_readers(action: QAction) -> None:
 def build_toolbar(
     bar: QToolBar, actions: ActionSet, widgets: Mapping[str, QWidget]
 ) -> dict[str, QAction]:
-    """Fill the toolbar; Run and Train show their text.
+    """Fill the toolbar, without what runs and trains.
 
     Args:
         widgets: the widgets that have a place of their own among the actions.
@@ -298,11 +313,19 @@ def build_toolbar(
             space.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
             bar.addWidget(space)
             continue
-        bar.addAction(actions[item])
-        button = bar.widgetForAction(actions[item])
-        button.setAccessibleName(actions.spec(item).text)
-        _describe_to_readers(actions[item])
-        if isinstance(button, QToolButton) and item in TOOLBAR_TEXT:
-            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-            button.setProperty("kind", "text")
+        add_button(bar, actions, item)
     return places
+
+
+def add_button(
+    bar: QToolBar, actions: ActionSet, action_id: str, before: QAction | None = None
+) -> None:
+    """Add an action to a toolbar, at its end or before another."""
+    action = actions[action_id]
+    bar.insertAction(before, action) if before is not None else bar.addAction(action)
+    button = bar.widgetForAction(action)
+    button.setAccessibleName(action.text().replace("&", "").rstrip("…"))
+    _describe_to_readers(action)
+    if isinstance(button, QToolButton) and action_id in TOOLBAR_TEXT:
+        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        button.setProperty("kind", "text")

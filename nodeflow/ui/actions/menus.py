@@ -138,9 +138,10 @@ CONTEXT_MENUS: dict[str, tuple[Any, ...]] = {
 
 TOOLBAR: tuple[str, ...] = (
     *("welcome", "open", "save", SEPARATOR, "undo", "redo", SEPARATOR),
-    *("run", "train", "continue", "pause", "stop", DATA_CHOOSER, "sketch", SPACER),
+    *(DATA_CHOOSER, "sketch", SPACER),
     *("fit", "order", SEPARATOR),
     *("panel_left", "panel_bottom", "panel_right", SEPARATOR, "theme"),
 )
-TOOLBAR_TEXT = ("run", "train")
-"""Toolbar actions that show their text as well."""
+TOOLBAR_TEXT = ("run", "train", "continue", "pause", "step", "stop")
+"""Toolbar actions that show their text as well; `window.run_bar` shows those that apply."""
+ACCENTED = ("run", "train", "continue")

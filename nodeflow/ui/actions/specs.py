@@ -366,7 +366,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "step-forward",
         "Compute the selected node alone, and dim what it does not need",
     ),
-    _a("train", "Train", "Ctrl+T", "graduation-cap", "Train from the initial values"),
+    _a("train", "Train", "Ctrl+T", "graduation-cap", "Train afresh, from the initial values"),
     _a(
         "continue",
         "Continue",

@@ -468,9 +468,6 @@ class RunController(QObject):
 
     @Slot(str)
     def _on_state(self, state: str) -> None:
-        paused = state == "paused"
-        text, icon = ("Resume", "play") if paused else ("Pause", "pause")
-        self._actions.set_text("pause", text, icon)
         self._actions.refresh_soon()
 
     def _check_order(self) -> None:

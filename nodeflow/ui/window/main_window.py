@@ -73,6 +73,7 @@ from nodeflow.ui.popups.tutorial import Tutorial
 from nodeflow.ui.window.data_chooser import DataChooser
 from nodeflow.ui.window.docking import Docking, room_on
 from nodeflow.ui.window.panes import PaneActions
+from nodeflow.ui.window.run_bar import RunBar
 from nodeflow.ui.window.statusbar import StatusBar
 
 SMALLEST = QSize(960, 600)
@@ -268,6 +269,9 @@ class MainWindow(QMainWindow):
         self.data_chooser = DataChooser(self.data, self.actions_, self.themes)
         places = build_toolbar(self.toolbar, self.actions_, {DATA_CHOOSER: self.data_chooser})
         self.data_chooser.set_place(places[DATA_CHOOSER])
+        self.run_bar = RunBar(
+            self.toolbar, places[DATA_CHOOSER], self.actions_, self.link, self.workspace
+        )
         self.data_actions.row_requested.connect(self.data_chooser.open_row)
         self.addToolBar(self.toolbar)
         recent, examples, panels = QMenu(self), QMenu(self), QMenu(self)

@@ -168,7 +168,7 @@ class MetricPlot(Plot):
             finite = y[np.isfinite(y)]
             low, high = min(low, finite.min(initial=np.inf)), max(high, finite.max(initial=-np.inf))
         if unit:
-            self.plot.setYRange(-0.03, 1.03, padding=0)
+            self.plot.setYRange(-0.03, 1.06, padding=0)
         elif low <= high:
             pad = max((high - low) * 0.15, 0.005)
             self.plot.setYRange(low - pad, high + pad, padding=0)

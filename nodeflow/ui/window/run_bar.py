@@ -1,0 +1,81 @@
+"""The buttons of the toolbar that run and train: only those that apply stand there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QObject, QTimer, Slot
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QToolBar
+
+from nodeflow.ui.actions.action_set import ActionSet, add_button
+from nodeflow.ui.core.engine_link import EngineLink
+from nodeflow.ui.core.workspace import Workspace
+
+LONG_MS = 400
+"""A run that takes longer can be stopped in the toolbar; buttons would flicker for a short one."""
+
+
+class RunBar(QObject):
+    """Keeps the buttons in step with the engine.
+
+    Args:
+        before: the toolbar's action that they stand before.
+    """
+
+    def __init__(
+        self,
+        bar: QToolBar,
+        before: QAction,
+        actions: ActionSet,
+        link: EngineLink,
+        workspace: Workspace,
+    ) -> None:
+        super().__init__(bar)
+        self._bar, self._before, self._actions, self._link = bar, before, actions, link
+        self.shown: tuple[str, ...] = ()
+        self._timer = QTimer(self, singleShot=True, interval=LONG_MS)
+        self._timer.timeout.connect(self.update)
+        for signal in (link.state_changed, link.training, link.done, link.died, workspace.replaced):
+            signal.connect(self.update)
+        self.update()
+
+    @Slot()
+    def update(self, *_: object) -> None:
+        """Show what applies, and say whether Train discards what was learned."""
+        state, learned = self._link.state, self._link.has_trained
+        self._actions.set_text("train", "Train afresh" if learned else "Train", "graduation-cap")
+        paused = state == "paused"
+        text, icon = ("Unpause", "step-forward") if paused else ("Pause", "pause")
+        self._actions.set_text("pause", text, icon)
+        if state == "running" and self._timer.isActive():
+            return
+        if state == "running" and "stop" not in self.shown and self.sender() is not self._timer:
+            self._timer.start()
+            return
+        self._timer.stop()
+        wanted = applying(state, learned)
+        if wanted != self.shown:
+            self._show(wanted)
+
+    def _show(self, wanted: Sequence[str]) -> None:
+        for action in self.shown:
+            self._bar.removeAction(self._actions[action])
+        for action in wanted:
+            add_button(self._bar, self._actions, action, self._before)
+        self.shown = tuple(wanted)
+
+
+def applying(state: str, learned: bool) -> tuple[str, ...]:
+    """The actions that apply in a state of the engine.
+
+    >>> applying("idle", True), applying("paused", False)
+    (('run', 'train', 'continue'), ('pause', 'step', 'stop'))
+    """
+    if state == "training":
+        return ("pause", "stop")
+    if state == "paused":
+        return ("pause", "step", "stop")
+    if state == "running":
+        return ("run", "stop")
+    return ("run", "train", "continue") if learned else ("run", "train")

@@ -1,0 +1,99 @@
+"""The toolbar shows what applies: to train afresh, to continue, to pause, to unpause."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QToolButton
+
+from nodeflow.host import protocol as p
+from nodeflow.resources import example
+
+GROUP = ("run", "train", "continue", "pause", "step", "stop")
+
+
+@pytest.fixture
+def window(window, qtbot):
+    window.files.open_example(example("linear_regression"))
+    qtbot.waitUntil(lambda: window.link.state == "idle")
+    return window
+
+
+def buttons(window) -> dict[str, str]:
+    """The texts of the buttons that run and train, by action."""
+    found = {}
+    for action in window.toolbar.actions():
+        button = window.toolbar.widgetForAction(action)
+        if action.objectName() in GROUP:
+            assert isinstance(button, QToolButton) and button.isVisible()
+            assert button.accessibleName() == button.text().strip()
+            found[action.objectName()] = button.text().strip()
+    return found
+
+
+def click(qtbot, window, action: str) -> None:
+    button = window.toolbar.widgetForAction(window.actions_[action])
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def test_each_state_has_its_own_buttons(qtbot, window, engine):
+    assert buttons(window) == {"run": "Run", "train": "Train"}
+    click(qtbot, window, "train")
+    assert engine.requests(p.Train)[-1].resume is False
+    engine.begin_training()
+    qtbot.waitUntil(lambda: buttons(window) == {"pause": "Pause", "stop": "Stop"})
+    click(qtbot, window, "pause")
+    assert isinstance(engine.sent[-1], p.Pause)
+    engine.on_message(p.State("paused"))
+    paused = {"pause": "Unpause", "step": "Single step", "stop": "Stop"}
+    qtbot.waitUntil(lambda: buttons(window) == paused)
+    click(qtbot, window, "step")
+    assert isinstance(engine.sent[-1], p.Step)
+    click(qtbot, window, "pause")
+    assert isinstance(engine.sent[-1], p.Resume)
+    engine.on_message(p.State("training"))
+    qtbot.waitUntil(lambda: "step" not in buttons(window))
+    engine.end_training()
+    learned = {"run": "Run", "train": "Train afresh", "continue": "Continue"}
+    qtbot.waitUntil(lambda: buttons(window) == learned)
+    click(qtbot, window, "continue")
+    assert engine.requests(p.Train)[-1].resume is True
+    engine.begin_training()
+    engine.end_training()
+    qtbot.waitUntil(lambda: buttons(window) == learned)
+    engine.on_message(p.VariablesInitialized(2))
+    qtbot.waitUntil(lambda: buttons(window) == {"run": "Run", "train": "Train"})
+
+
+def test_a_short_run_moves_no_button_and_a_long_one_can_be_stopped(qtbot, window, engine):
+    before = buttons(window)
+    engine.on_message(p.State("running"))
+    qtbot.waitUntil(lambda: window.link.state == "running")
+    assert buttons(window) == before
+    qtbot.waitUntil(lambda: buttons(window) == {"run": "Run", "stop": "Stop"})
+    engine.on_message(p.State("idle"))
+    qtbot.waitUntil(lambda: buttons(window) == before)
+
+
+def test_the_icons_of_what_trains_differ(window):
+    drawn = [window.actions_[name].icon().pixmap(18, 18).toImage() for name in GROUP]
+    window.link.state = "paused"
+    window.run_bar.update()
+    drawn.append(window.actions_["pause"].icon().pixmap(18, 18).toImage())
+    assert all(a != b for i, a in enumerate(drawn) for b in drawn[i + 1 :])
+    window.link.state = "idle"
+
+
+def test_tiers_are_not_spoken_of(qtbot, window, engine):
+    click(qtbot, window, "train")
+    panel = window.panels["training"]
+    assert panel.headline.text() == "Preparing…"
+    engine.begin_training()
+    qtbot.waitUntil(lambda: window.link.state == "training")
+    assert panel.headline.text() == "Preparing…"
+    engine.train_steps(1, [1.0, 0.5])
+    qtbot.waitUntil(lambda: panel.headline.text() == "Training")
+    texts = panel.headline.text() + window.status.engine.text()
+    assert "reference" not in texts and "compiled" not in texts
+    engine.end_training()
+    qtbot.waitUntil(lambda: window.link.state == "idle")

@@ -67,7 +67,6 @@ class FileController(QObject):
         super().__init__(window)
         self._window, self._workspace, self._canvas = window, workspace, canvas
         self._settings, self._messages = settings, messages
-        self._example = ""
         self._recovered: journal.Recoverable | None = None
         """A journal that was opened again: it stays until the work is safe elsewhere."""
         self._journal: journal.Journal | None = None
@@ -114,7 +113,6 @@ class FileController(QObject):
 
     def begin_empty(self) -> None:
         """An empty document, without a question."""
-        self._example = ""
         self._show(Document())
 
     def _export_blocked(self) -> Blocked | None:
@@ -190,8 +188,7 @@ class FileController(QObject):
             return False
         document = flow.loads(flow.dumps(document))  # without the steps that made it
         document.mark_modified()
-        self._example = title
-        self._show(document)
+        self._show(document, title)
         return True
 
     def load(self, path: Path, as_copy: bool = False) -> bool:
@@ -210,12 +207,11 @@ class FileController(QObject):
             log.warning("not opened: %s", error)
             dialogs.show_problem(self._window, f"{path.name} cannot be opened", error)
             return False
-        self._example = path.stem if as_copy else ""
         if as_copy:
             document.path = None
         else:
             self._settings.add_recent(path)
-        self._show(document)
+        self._show(document, path.stem if as_copy else "")
         self._messages.show_status(f"Opened {path.name}")
         return True
 
@@ -251,8 +247,7 @@ class FileController(QObject):
     @property
     def title(self) -> str:
         """What the open document is called."""
-        path = self._workspace.root.path
-        return path.stem if path else self._example or "Untitled"
+        return self._workspace.title
 
     def offer_recovery(self) -> None:
         """Ask about what a crash left behind, if anything, and open the newest of it."""
@@ -298,9 +293,9 @@ class FileController(QObject):
             self._recovered.discard()
             self._recovered = None
 
-    def _show(self, document: Document) -> None:
+    def _show(self, document: Document, title: str = "") -> None:
         self._keep_journal(document)
-        self._workspace.open(document)
+        self._workspace.open(document, given_title=title)
         self.opened.emit()
 
     def _save(self, path: Path) -> bool:
@@ -345,7 +340,7 @@ class FileController(QObject):
         self._messages.show_status(sentence(error))
 
     def _suggested_name(self) -> str:
-        return self._example or "graph"
+        return self._workspace.given_title or "graph"
 
 
 def _is_picture(path: Path) -> bool:

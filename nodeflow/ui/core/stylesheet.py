@@ -67,26 +67,33 @@ QPushButton[kind="link"][flush="true"] {{ padding-left: 0; }}
 QPushButton[kind="link"]:hover {{ text-decoration: underline; }}
 QPushButton[kind="link"]:focus {{ border-color: {accent}; }}
 
-QLineEdit, QPlainTextEdit, QTextEdit, QComboBox, QSpinBox, QDoubleSpinBox {{
+QLineEdit, QPlainTextEdit, QTextEdit, QComboBox, QAbstractSpinBox {{
   background: {raised}; border: 1px solid {border}; border-radius: {radius}px; padding: 4px 7px;
   selection-background-color: {accent}; selection-color: {on_accent}; }}
-QLineEdit:hover, QPlainTextEdit:hover, QComboBox:hover, QSpinBox:hover {{
+QLineEdit:hover, QPlainTextEdit:hover, QComboBox:hover, QAbstractSpinBox:hover {{
   border-color: {border_strong}; }}
-QLineEdit:focus, QPlainTextEdit:focus, QTextEdit:focus, QComboBox:focus, QSpinBox:focus {{
+QLineEdit:focus, QPlainTextEdit:focus, QTextEdit:focus, QComboBox:focus,
+QAbstractSpinBox:focus {{
   border: 1px solid {accent}; }}
 QLineEdit[invalid="true"], QPlainTextEdit[invalid="true"] {{
   border: 1px solid {error}; background: {error_soft}; }}
 QLineEdit:read-only {{ background: {sunken}; }}
-QLineEdit:disabled, QComboBox:disabled, QSpinBox:disabled {{ color: {ink_faint};
+QLineEdit:disabled, QComboBox:disabled, QAbstractSpinBox:disabled {{ color: {ink_faint};
   background: {sunken}; }}
 QComboBox {{ padding-right: 22px; }}
 QComboBox::drop-down {{ border: none; width: 22px; }}
 QComboBox::down-arrow {{ image: url("{chevron_down}"); width: 14px; height: 14px; }}
 QComboBox QAbstractItemView {{ background: {raised}; border: 1px solid {border};
   selection-background-color: {accent_soft}; selection-color: {ink}; outline: none; padding: 4px; }}
-QSpinBox::up-button, QSpinBox::down-button {{ border: none; background: transparent; width: 18px; }}
-QSpinBox::up-arrow {{ image: url("{chevron_up}"); width: 12px; height: 12px; }}
-QSpinBox::down-arrow {{ image: url("{chevron_down}"); width: 12px; height: 12px; }}
+QAbstractSpinBox {{ padding-right: 22px; }}
+QAbstractSpinBox::up-button, QAbstractSpinBox::down-button {{ border: none;
+  background: transparent; width: 20px; subcontrol-origin: border; margin-right: 2px; }}
+QAbstractSpinBox::up-button {{ subcontrol-position: top right; margin-top: 2px; }}
+QAbstractSpinBox::down-button {{ subcontrol-position: bottom right; margin-bottom: 2px; }}
+QAbstractSpinBox::up-arrow {{ image: url("{chevron_up}"); width: 12px; height: 12px; }}
+QAbstractSpinBox::down-arrow {{ image: url("{chevron_down}"); width: 12px; height: 12px; }}
+QAbstractSpinBox::up-button:hover, QAbstractSpinBox::down-button:hover {{ background: {sunken}; }}
+QAbstractSpinBox > QLineEdit {{ background: transparent; border: none; padding: 0 0 0 6px; }}
 QCheckBox {{ spacing: 7px; }}
 QCheckBox::indicator, QTableView::indicator {{ width: 16px; height: 16px;
   border: 1px solid {border_strong}; border-radius: 4px; background: {raised}; }}

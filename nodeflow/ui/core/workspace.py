@@ -63,6 +63,7 @@ class Workspace(QObject):
         super().__init__(parent)
         self.root = self.document = Document()
         self.root_analysis = self.analysis = Analysis(self.document)
+        self.given_title = ""
         self.path: tuple[str, ...] = ()
         self._apart: dict[str, Analysis] = {}
         """By definition, where the file's own analysis does not go."""
@@ -75,8 +76,15 @@ class Workspace(QObject):
         self.file_problems: list[Problem] = []
         """What is wrong with the plugin folder's files: of no document."""
 
-    def open(self, document: Document, analysis: Analysis | None = None) -> None:
-        """Make another document the current one."""
+    def open(
+        self, document: Document, analysis: Analysis | None = None, given_title: str = ""
+    ) -> None:
+        """Make another document the current one.
+
+        Args:
+            given_title: what it is called while it has no file.
+        """
+        self.given_title = given_title
         self._first()
         self._last()
         self.root = self.document = document
@@ -257,7 +265,8 @@ class Workspace(QObject):
 
     @property
     def title(self) -> str:
-        return self.document.path.stem if self.document.path else "Untitled"
+        """What the file is called; a copy of an example has the name of that."""
+        return self.root.path.stem if self.root.path else self.given_title or "Untitled"
 
     def declaration(self, record: NodeRecord) -> NodeDeclaration | None:
         """What declares a node: its op, the dataset's declaration, or None where unknown."""

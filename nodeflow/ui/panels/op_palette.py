@@ -292,6 +292,9 @@ class PalettePanel(QWidget):
         super().__init__(parent)
         self._ops = declarations()
         self._insertables: list[NodeDeclaration] = []
+        self._query = ""
+        self._kept: tuple[set[str], int] = (set(), 0)
+        """The categories that are closed, and how far it is scrolled, while nothing is searched."""
         self.search = QLineEdit()
         self.search.setPlaceholderText("Search ops")
         self.search.setClearButtonEnabled(True)
@@ -374,7 +377,9 @@ class PalettePanel(QWidget):
 
     def _fill(self, query: str) -> None:
         """Rebuild the rows: by category, or the best matches first. What is closed stays so."""
-        closed = self._closed()
+        if not self._query:
+            self._kept = (self._closed(), self.tree.verticalScrollBar().value())
+        was_query, self._query = self._query, query
         current = self.tree.op_at(self.tree.currentIndex())
         model = QStandardItemModel(self.tree)
         if query:
@@ -393,13 +398,16 @@ class PalettePanel(QWidget):
             old.deleteLater()
         self.tree.expandAll()
         for row in range(model.rowCount()):
-            if model.index(row, 0).data() in closed:
+            if model.index(row, 0).data() in self._kept[0]:
                 self.tree.collapse(model.index(row, 0))
         self._empty.setVisible(model.rowCount() == 0)
         if query and model.rowCount():
             self.tree.setCurrentIndex(model.index(0, 0))
-        elif current:
+            return
+        if current and not was_query:
             self.go_to(current)
+        self.tree.executeDelayedItemsLayout()
+        self.tree.verticalScrollBar().setValue(self._kept[1])
 
     def go_to(self, op_id: str) -> None:
         """Make the row of an op the current one, if it is there."""

@@ -52,6 +52,8 @@ class Viewport(QObject):
         self.camera = Camera()
         self.cover: Callable[[], QRectF] = QRectF
         """The part of the view that a child widget (the minimap) covers; empty for none."""
+        self._middle: QPointF | None = None
+        """The scene point in the middle of the view when the camera was set last."""
         self.is_fitted = True
         """Whether the whole graph is shown again when the view is resized; until the user moves
         the view or edits."""
@@ -160,12 +162,15 @@ class Viewport(QObject):
     def zoom_reset(self) -> None:
         self.zoom(-self.camera.step)
 
-    def on_resize(self, before: QSize) -> None:
-        """The view has another size: keep its middle, or the whole graph visible."""
-        if self.is_fitted or not before.isValid():
+    def on_resize(self) -> None:
+        """The view has another size: keep what is in its middle, or the whole graph visible.
+
+        The middle is remembered, so that a view that is resized back shows what it showed.
+        """
+        if self.is_fitted or self._middle is None:
             self.fit_all()
             return
-        self.camera.pan((self.width - before.width()) / 2, (self.height - before.height()) / 2)
+        self.camera.look_at(self._middle, self.width, self.height)
         self.jumped.emit()
 
     # ---- fit and center ---------------------------------------------------------------------
@@ -295,4 +300,5 @@ class Viewport(QObject):
 
     def _report(self) -> None:
         self.is_fitted = False
+        self._middle = self.camera.to_scene(self.center)
         self.changed.emit()

@@ -200,7 +200,7 @@ class CanvasView(QWidget):
             painter.end()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        self.viewport.on_resize(event.oldSize())
+        self.viewport.on_resize()
         super().resizeEvent(event)
 
     def showEvent(self, event: QShowEvent) -> None:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from nodeflow.cli.environment import Environment
 from nodeflow.cli.load import load_document, use_weights
 from nodeflow.cli.values import ArgumentProblem
+
+if TYPE_CHECKING:
+    from nodeflow.document.model.document import Document
+    from nodeflow.host.protocol import Preview, ViewValue
 
 
 def render(arguments: argparse.Namespace, environment: Environment) -> None:
@@ -23,16 +28,26 @@ def render(arguments: argparse.Namespace, environment: Environment) -> None:
     document = load_document(arguments, environment)
     from nodeflow.ui.canvas.export_image import render_file
 
-    values = _previews(document, arguments, environment) if arguments.values else {}
-    render_file(document, output, scale=arguments.scale, theme=arguments.theme, values=values)
+    values, views = {}, {}
+    if arguments.values:
+        values, views = _values(document, arguments, environment)
+    options = {"scale": arguments.scale, "theme": arguments.theme}
+    render_file(document, output, values=values, views=views, **options)
     environment.message(f"nodeflow: picture written to {arguments.output}")
 
 
-def _previews(document, arguments: argparse.Namespace, environment: Environment) -> dict:
+def _values(
+    document: Document, arguments: argparse.Namespace, environment: Environment
+) -> tuple[dict[str, Preview], dict[str, ViewValue]]:
+    """What the nodes show: previews and views by name."""
     from nodeflow.host.evaluator import Evaluator
+    from nodeflow.host.views.pinned import pinned_views
+    from nodeflow.host.views.watch import view_value
 
     folder = environment.path(arguments.file).parent
     evaluator = Evaluator(document, base_dir=folder)
     if document.weights:
         use_weights(evaluator.session, evaluator.task.build, folder / document.weights, environment)
-    return evaluator.previews().values
+    previews = evaluator.previews().values
+    specs = pinned_views(document).items()
+    return previews, {name: view_value(evaluator.view_source, spec) for name, spec in specs}

@@ -404,3 +404,39 @@ def test_numbers_are_shown_with_their_errors():
 def test_without_labels_it_says_what_is_missing():
     with pytest.raises(ViewProblem, match="labels"):
         compute(open_example("autoencoder"), "predictions", "")
+
+
+def test_axes_are_called_as_the_data_call_their_features(tmp_path):
+    rows = "\n".join(f"{i % 7},{i % 5},{i % 7 + 2 * (i % 5)}" for i in range(40))
+    (tmp_path / "houses.csv").write_text(f"area,rooms,price\n{rows}\n")
+    document = Document()
+
+    def add(op, name, **attrs):
+        return commands.add_node(document, op, (0, 0), name=name, attrs=attrs)
+
+    data = add("dataset", "houses", source="csv:houses.csv")
+    x, y = add("placeholder", "x", shape=[None, 2]), add("placeholder", "y", shape=[None, 1])
+    w, price = add("variable", "w", value=[[1.0], [2.0]]), add("matmul", "price")
+    loss = add("mean_squared_error", "loss")
+    for wire in (
+        (data, "features", x, "feed"),
+        (data, "labels", y, "feed"),
+        (x, "out", price, "x"),
+        (w, "out", price, "y"),
+        (y, "out", loss, "labels"),
+        (price, "out", loss, "predictions"),
+    ):
+        commands.connect(document, *wire)
+    evaluator = Evaluator(document, base_dir=tmp_path)
+    source = evaluator.view_source()
+    spec = p.ViewSpec("plot", "price")
+    found = discover_kinds()["plot"].compute(source, spec)
+    assert (found.x, found.diagonal) == ("y", True), "several inputs: against the labels"
+    for series in found.series:
+        np.testing.assert_allclose(series.x, series.y, rtol=1e-5)
+    titles = dict(found.choices)
+    assert (titles["x[0]"], titles["x[1]"]) == ("area", "rooms")
+    over = p.ViewSpec("plot", "price", (("x", "x[1]"),))
+    assert discover_kinds()["plot"].compute(source, over).axes == ("rooms", "price")
+    regions = discover_kinds()["regions"].compute(source, p.ViewSpec("regions", "price"))
+    assert regions.axes == ("area", "rooms") and regions.values is not None

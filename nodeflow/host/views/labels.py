@@ -1,4 +1,4 @@
-"""The classes of data rows: which column says them, and their names."""
+"""What data say of themselves: which column says classes, the names of classes and features."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     from nodeflow.data import Dataset
     from nodeflow.engine.columns import Column
+    from nodeflow.train.training import Binding
 
 MOST_CLASSES = 32
 """A column with more different whole numbers counts or measures something."""
@@ -70,3 +71,9 @@ def classes_of(rows: np.ndarray) -> np.ndarray:
     if rows.ndim == 2 and rows.shape[1] > 1:
         return rows.argmax(axis=1).astype(np.int64)
     return rows.reshape(len(rows)).astype(np.int64)
+
+
+def feature_title(binding: Binding | None, index: int, otherwise: str) -> str:
+    """The name of a feature in the data, or what to call it otherwise."""
+    names = () if binding is None else binding.dataset.feature_names.get(binding.column, ())
+    return names[index] if index < len(names) else otherwise

@@ -16,7 +16,7 @@ from nodeflow.errors import NodeflowError
 from nodeflow.graph.graph import Tensor, ancestors
 from nodeflow.host.protocol import ViewSpec
 from nodeflow.host.views.kind import ViewKind, ViewProblem
-from nodeflow.host.views.labels import class_labels, classes_of
+from nodeflow.host.views.labels import class_labels, classes_of, feature_title
 
 if TYPE_CHECKING:
     from nodeflow.host.views.source import ViewSource
@@ -80,11 +80,12 @@ class PlotData:
 
 
 class _Axis(NamedTuple):
-    """A column of a tensor that can stand on the x axis."""
+    """A column of a tensor that can stand on the x axis; ``title`` is what people call it."""
 
     tensor: Tensor
     column: int
     option: str
+    title: str
 
 
 def compute(source: ViewSource, spec: ViewSpec) -> PlotData:
@@ -156,12 +157,12 @@ def _over_rows(
     style: str | None,
 ) -> PlotData:
     axes = _axes(source, tensor, bindings)
-    choices = (*((a.option, a.option) for a in axes[:MOST_CHOICES]), (ROW, "row number"))
+    choices = (*((a.option, a.title) for a in axes[:MOST_CHOICES]), (ROW, "row number"))
     chosen = next((a for a in axes if a.option == wanted), None) or (
         _named(source, wanted) if wanted != ROW else None
     )
     if chosen is not None and chosen not in axes:
-        choices = ((chosen.option, chosen.option), *choices)
+        choices = ((chosen.option, chosen.title), *choices)
     labels = _labels(source, tensor, bindings)
     if chosen is None and wanted != ROW:
         chosen = _guess(source, tensor, bindings, axes, labels)
@@ -182,10 +183,11 @@ def _over_rows(
         series += _curve(source, tensor, chosen, parts)
     elif not (chosen is not None and chosen.tensor is tensor and series):
         series += _value_series(tensor, parts, style, against_labels or labels is None)
-    x_title = chosen.option if chosen is not None else "row number"
+    x_title = chosen.title if chosen is not None else "row number"
     y_title = tensor.name
     if chosen is not None and chosen.tensor is tensor:
-        y_title = labels.name if labels is not None else _option(tensor, 1, 2)
+        other = feature_title(bindings[tensor], 1, _option(tensor, 1, 2))
+        y_title = labels.name if labels is not None else other
     return PlotData(
         tuple(series),
         (x_title, y_title),
@@ -217,7 +219,9 @@ def _axes(source: ViewSource, tensor: Tensor, bindings: dict[Tensor, Binding]) -
         one_hot = next(iter(binding.dataset.splits.values()))[binding.column].depth is not None
         shared = any(binding.dataset is d for d in datasets)
         if shared and not one_hot and 0 < size <= MOST_CHOICES:
-            found += [_Axis(placeholder, i, _option(placeholder, i, size)) for i in range(size)]
+            options = [_option(placeholder, i, size) for i in range(size)]
+            titles = [feature_title(binding, i, option) for i, option in enumerate(options)]
+            found += map(_Axis, [placeholder] * size, range(size), options, titles)
     return found
 
 
@@ -231,7 +235,7 @@ def _named(source: ViewSource, option: str | None) -> _Axis | None:
         return None
     name, _, column = option.partition("[")
     try:
-        return _Axis(source.tensor(name), int(column.rstrip("]") or 0), option)
+        return _Axis(source.tensor(name), int(column.rstrip("]") or 0), option, option)
     except (ValueError, NodeflowError):
         return None
 

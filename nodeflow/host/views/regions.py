@@ -15,7 +15,7 @@ import numpy as np
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.host.protocol import ViewSpec
 from nodeflow.host.views.kind import ViewKind, ViewProblem
-from nodeflow.host.views.labels import class_labels, classes_of
+from nodeflow.host.views.labels import class_labels, classes_of, feature_title
 
 if TYPE_CHECKING:
     from nodeflow.host.views.source import ViewSource
@@ -95,8 +95,8 @@ def compute(source: ViewSource, spec: ViewSpec) -> RegionData:
         names = (*names, *map(str, range(len(names), count)))
     if strength is not None:
         strength = (strength * 255).astype(np.uint8).reshape(GRID, GRID)
-    title = plane.node.name
-    axes = (f"{title}[0]", f"{title}[1]")
+    first, second = (feature_title(binding, i, f"{plane.node.name}[{i}]") for i in (0, 1))
+    axes = (first, second)
     return RegionData(extent, axes, classes, strength, values, names, points, groups, is_test)
 
 

@@ -6,11 +6,11 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from nodeflow.errors import NodeflowError
 from nodeflow.host.protocol import ViewSpec, ViewValue, WatchViews
-from nodeflow.host.views.kind import ViewKind, ViewProblem, discover_kinds
+from nodeflow.host.views.kind import ViewProblem, discover_kinds
 from nodeflow.host.views.source import ViewSource
 
 log = logging.getLogger(__name__)
@@ -102,30 +102,33 @@ class WatchedViews:
         watched.is_stale = False
         started, before = self._clock(), self._cost()
         spec = watched.spec
+        value = view_value(self._source, spec)
+        self._send(replace(value, request=self._request, step=step, rate=rate))
         kind = discover_kinds().get(spec.kind)
-        try:
-            data, error = self._compute(kind, spec), ""
-        except NodeflowError as problem:
-            data, error = None, _words(problem, spec)
-        except Exception as fault:  # a training goes on without the view
-            log.exception("the view %s of %s failed", spec.kind, spec.name)
-            data, error = None, f"The view failed: {type(fault).__name__}: {fault}"
-        self._send(ViewValue(self._request, spec, data, error, step, rate))
         interval = kind.interval if kind else 1.0
         pause = (self._cost() - before) * len(self._watched) / VIEW_SHARE
         # from when it was due: a training is interrupted only between two chunks of its steps
         since = watched.due if started - watched.due < interval else started
         watched.due = max(since + interval, started + pause)
 
-    def _compute(self, kind: ViewKind | None, spec: ViewSpec) -> object:
-        if kind is None:
-            raise ViewProblem(f"this version of nodeflow has no view {spec.kind!r}")
-        return kind.compute(self._source(), spec)
-
     def _rate(self, watched: _Watched, now: float) -> float | None:
         times = watched.shown
         times.append(now)
         return (len(times) - 1) / (now - times[0]) if len(times) > 2 else None
+
+
+def view_value(source: Callable[[], ViewSource], spec: ViewSpec) -> ViewValue:
+    """What a view shows, or why there is nothing."""
+    kind = discover_kinds().get(spec.kind)
+    try:
+        if kind is None:
+            raise ViewProblem(f"this version of nodeflow has no view {spec.kind!r}")
+        return ViewValue(0, spec, kind.compute(source(), spec))
+    except NodeflowError as problem:
+        return ViewValue(0, spec, error=_words(problem, spec))
+    except Exception as fault:  # a training goes on without the view
+        log.exception("the view %s of %s failed", spec.kind, spec.name)
+        return ViewValue(0, spec, error=f"The view failed: {type(fault).__name__}: {fault}")
 
 
 def _words(problem: NodeflowError, spec: ViewSpec) -> str:

@@ -14,6 +14,7 @@ from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.io import embedded_graph, flow
 from nodeflow.document.model.document import Document
 from nodeflow.errors import FileProblem
+from nodeflow.host.protocol import ViewValue
 
 LARGEST_SIDE = 16_384
 """Pixels; a larger picture is scaled down, since Qt would need gigabytes for it."""
@@ -26,6 +27,7 @@ def render_file(
     scale: float = 2.0,
     theme: str = "light",
     values: Mapping[str, Any] | None = None,
+    views: Mapping[str, ViewValue] | None = None,
     analysis: Analysis | None = None,
 ) -> None:
     """Draw a document; makes an offscreen application where there is none.
@@ -35,6 +37,7 @@ def render_file(
         scale: pixels per unit of the canvas.
         theme: ``light`` or ``dark``.
         values: previews by node name, to be shown in the nodes.
+        views: what views on nodes show, by node name.
         analysis: of the document, if there is one that knows more than it says: what comes into a
             subgraph.
 
@@ -43,6 +46,8 @@ def render_file(
     """
     application = _application()
     view = _view(document, theme, values or {}, analysis or Analysis(document))
+    named = ((document.node_named(name), value) for name, value in (views or {}).items())
+    view.node_state.set_views({node.id: value for node, value in named if node is not None})
     try:
         kind, text = output.suffix.lower(), flow.dumps(document.root)
         if kind == ".pdf":

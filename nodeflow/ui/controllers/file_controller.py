@@ -155,6 +155,7 @@ class FileController(QObject):
             shown = excerpt(document, ids)
             analysis = _analysis_of_excerpt(shown, document, analysis)
         values = {document.nodes[i].name: canvas.node_state.value_of(i) for i in document.nodes}
+        views = canvas.node_state.views()
         try:
             render_file(
                 shown,
@@ -162,6 +163,7 @@ class FileController(QObject):
                 scale=options.scale,
                 theme=options.theme,
                 values={name: value for name, value in values.items() if value},
+                views={document.nodes[i].name: v for i, v in views.items() if i in document.nodes},
                 analysis=analysis,
             )
         except NodeflowError as error:

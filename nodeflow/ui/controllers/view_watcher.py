@@ -11,11 +11,11 @@ from typing import Any
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from nodeflow.document.analysis.node_flags import view_of
-from nodeflow.document.analysis.paths import scoped_name
 from nodeflow.document.edit.set_flags import set_view
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Change, Json, NodeRecord
 from nodeflow.host.protocol import ViewSpec, ViewValue
+from nodeflow.host.views.pinned import spec_of, stored
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.actions.specs import ActionSpec
@@ -26,9 +26,6 @@ from nodeflow.ui.views.drawing import ViewDrawing, discover_views
 
 LOOK_MS = 120
 """Pause after the view has moved before the views in sight are found again."""
-ROW = "#"
-ABSOLUTE = "/"
-"""Before a path of ids from the file's own graph; without it, an id is of the node's graph."""
 
 
 def action_id(kind: str) -> str:
@@ -106,38 +103,9 @@ class ViewWatcher(QObject):
         found = {i: view_of(nodes[i]) for i in self._ids if i in nodes}
         return {node_id: view for node_id, view in found.items() if view is not None}
 
-    def spec(self, record: NodeRecord, view: Mapping[str, Json]) -> ViewSpec:
-        """What the engine is asked for to draw a view on a node of the shown graph."""
-        options: dict[str, Any] = {k: v for k, v in view.items() if k != "kind"}
-        if "x" in options:
-            options["x"] = self._name(options["x"])
-        name = self._workspace.full_name(record.name)
-        chosen = sorted((k, v) for k, v in options.items() if isinstance(v, (str, int, float)))
-        return ViewSpec(str(view["kind"]), name, tuple(chosen))
-
-    def stored(self, option: str, value: Any) -> Json:
-        """An option as it is kept in the document: nodes by id."""
-        if option != "x" or value == ROW or not isinstance(value, str):
-            return value
-        name, bracket, column = value.partition("[")
-        scope = self._workspace.scope
-        record = self._workspace.document.node_named(name.removeprefix(scope))
-        if name.startswith(scope) and record is not None:
-            return f"{record.id}{bracket}{column}"
-        path = self._workspace.find(name)
-        return None if path is None else f"{ABSOLUTE}{path}{bracket}{column}"
-
-    def _name(self, stored: Json) -> str | None:
-        """The name of what `stored` keeps."""
-        if not isinstance(stored, str) or stored == ROW:
-            return stored if isinstance(stored, str) else None
-        place, bracket, column = stored.partition("[")
-        if place.startswith(ABSOLUTE):
-            name = scoped_name(self._workspace.root, place.removeprefix(ABSOLUTE))
-        else:
-            record = self._workspace.document.nodes.get(place)
-            name = None if record is None else self._workspace.full_name(record.name)
-        return None if name is None else f"{name}{bracket}{column}"
+    def spec(self, record: NodeRecord) -> ViewSpec | None:
+        """What the engine is asked for to draw the view on a node of the shown graph."""
+        return spec_of(self._workspace.document, record, self._workspace.scope)
 
     # ---- following ------------------------------------------------------------------------------
 
@@ -172,9 +140,10 @@ class ViewWatcher(QObject):
         nodes = self._workspace.document.nodes
         self._pinned = {}
         if not self._workspace.is_apart:
-            for node_id, view in self.pinned().items():
-                if self._is_in_sight(node_id):
-                    self._pinned[node_id] = self.spec(nodes[node_id], view)
+            for node_id in self.pinned():
+                spec = self.spec(nodes[node_id]) if self._is_in_sight(node_id) else None
+                if spec is not None:
+                    self._pinned[node_id] = spec
         asked = (spec for specs in self._asked.values() for spec in specs)
         specs = dict.fromkeys([*self._pinned.values(), *asked])
         self._latest = {spec: value for spec, value in self._latest.items() if spec in specs}
@@ -207,8 +176,9 @@ class ViewWatcher(QObject):
         self, node_id: str, kind: str, options: Mapping[str, Any] | None = None
     ) -> None:
         """Show a view on a node of the shown graph, as one undo step."""
-        stored = {name: self.stored(name, value) for name, value in (options or {}).items()}
-        view = {"kind": kind, **{k: v for k, v in stored.items() if v is not None}}
+        graph, scope = self._workspace.document, self._workspace.scope
+        kept = {name: stored(graph, name, value, scope) for name, value in (options or {}).items()}
+        view = {"kind": kind, **{k: v for k, v in kept.items() if v is not None}}
         with self._canvas.signals.reporting():
             set_view(self._workspace.document, node_id, view)
 

@@ -109,7 +109,7 @@ def _draw_points(sheet: Sheet, chart: Chart, data: RegionData) -> None:
     inside = np.isfinite(points).all(axis=1)
     count = max(len(points), 1)
     size = math.sqrt(chart.area.width() * chart.area.height() / count)
-    radius = min(max(size * 0.16, 1.4), 4.2)
+    radius = min(max(size * 0.2, 1.9), 4.2)
     radius = max(radius, 3.0) if sheet.is_small else radius
     for hollow in (False, True):
         for group in np.unique(data.groups).tolist():

@@ -135,7 +135,7 @@ def _dot(
         painter.setBrush(edge)
         painter.drawEllipse(at, radius * 0.75, radius * 0.75)
         return
-    painter.setPen(QPen(edge, max(radius * 0.25, 0.5)))
+    painter.setPen(QPen(edge, max(radius * 0.22, 0.4)))
     painter.setBrush(color)
     painter.drawEllipse(at, radius, radius)
 

@@ -34,6 +34,10 @@ class NodeState:
         self._scene.builder.set_views(values)
         self._scene.refresh_cards(values)
 
+    def views(self) -> dict[str, ViewValue]:
+        """What the views on nodes show, by node id."""
+        return dict(self._scene.builder.views)
+
     def clear_values(self, node_ids: Iterable[str] | None = None) -> None:
         """Remove previews, of all nodes or of some."""
         wanted = list(self._scene.nodes) if node_ids is None else list(node_ids)

@@ -89,10 +89,10 @@ class NodeViews(QObject):
 
     def _spec(self) -> ViewSpec:
         record = self._workspace.document.nodes[self._node]
-        view = view_of(record)
         is_first = self._name == self._workspace.full_name(record.name)
-        if view is not None and view["kind"] == self._kind and not self._over and is_first:
-            return self._watcher.spec(record, view)
+        pinned = self._watcher.spec(record) if is_first and not self._over else None
+        if pinned is not None and pinned.kind == self._kind:
+            return pinned
         options = dict(self._options.get((self._name, self._kind), {}))
         if self._over:
             options.setdefault("x", self._over)

@@ -1,0 +1,63 @@
+"""The views on nodes: from the document, with nodes by id, to what is computed, by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nodeflow.document.analysis.node_flags import view_of
+from nodeflow.document.analysis.paths import find_name, path_of, scoped_name
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.records import Json, NodeRecord
+from nodeflow.host.protocol import ViewSpec
+
+ROW = "#"
+ABSOLUTE = "/"
+"""Before a path of ids from the file's own graph; without it, an id is of the node's graph."""
+
+
+def spec_of(graph: Document, record: NodeRecord, scope: str = "") -> ViewSpec | None:
+    """What is computed to draw the view on a node; None if it has none.
+
+    Args:
+        graph: the graph that the node is in.
+        scope: what stands before the names of that graph's nodes.
+    """
+    view = view_of(record)
+    if view is None:
+        return None
+    options: dict[str, Any] = {key: value for key, value in view.items() if key != "kind"}
+    if "x" in options:
+        options["x"] = _name(graph, options["x"], scope)
+    chosen = sorted((k, v) for k, v in options.items() if isinstance(v, (str, int, float)))
+    return ViewSpec(str(view["kind"]), scope + record.name, tuple(chosen))
+
+
+def pinned_views(graph: Document) -> dict[str, ViewSpec]:
+    """The views of a file's own nodes, by their names."""
+    specs = ((record.name, spec_of(graph, record)) for record in graph.nodes.values())
+    return {name: spec for name, spec in specs if spec is not None}
+
+
+def stored(graph: Document, option: str, value: Any, scope: str = "") -> Json:
+    """An option as the document keeps it: nodes by id; None where there is no such node."""
+    if option != "x" or value == ROW or not isinstance(value, str):
+        return value
+    name, bracket, column = value.partition("[")
+    record = graph.node_named(name.removeprefix(scope))
+    if name.startswith(scope) and record is not None:
+        return f"{record.id}{bracket}{column}"
+    found = find_name(graph.root, name)
+    return None if found is None else f"{ABSOLUTE}{path_of(found)}{bracket}{column}"
+
+
+def _name(graph: Document, kept: Json, scope: str) -> str | None:
+    """The name of what `stored` keeps."""
+    if not isinstance(kept, str) or kept == ROW:
+        return kept if isinstance(kept, str) else None
+    place, bracket, column = kept.partition("[")
+    if place.startswith(ABSOLUTE):
+        name = scoped_name(graph.root, place.removeprefix(ABSOLUTE))
+    else:
+        record = graph.nodes.get(place)
+        name = None if record is None else scope + record.name
+    return None if name is None else f"{name}{bracket}{column}"

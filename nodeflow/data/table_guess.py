@@ -10,13 +10,15 @@ from nodeflow.data.encoders import Encoder, class_names
 from nodeflow.data.survey_types import ColumnSurvey, Guess
 from nodeflow.data.table import Table
 
-LABEL_NAMES = (
-    "label", "labels", "class", "target", "outcome", "species", "diagnosis", "survived", "y",
-    "price", "saleprice", "quality", "category", "klasse", "preis", "ziel",
+LABEL_NAMES = (  # the surest first
+    "label", "labels", "target", "outcome", "species", "diagnosis", "survived", "saleprice", "y",
+    "class", "price", "quality", "category", "klasse", "ziel", "preis",
 )  # fmt: skip
 ID_NAMES = ("id", "index", "no", "nr", "row", "rownum", "key", "uid", "uuid", "unnamed: 0")
 MOST_CLASSES, MOST_CATEGORIES = 10, 100
 MOST_DROPPED = 0.05
+WIDE = 64
+"""Tables with more columns, such as pixels, keep those that are constant."""
 
 
 def guess_table(table: Table, columns: tuple[ColumnSurvey, ...]) -> tuple[Guess, tuple[str, ...]]:
@@ -28,8 +30,11 @@ def guess_table(table: Table, columns: tuple[ColumnSurvey, ...]) -> tuple[Guess,
     if len(columns) == 1:
         kinds = {columns[0].name: columns[0].kind}
         return Guess("regress", {"features": list(kinds), "types": kinds, "label_kind": "none"}), ()
-    label = _label(columns, rows)
-    features = [c for i, c in enumerate(columns) if c is not label and _is_feature(c, i, rows)]
+    label = _label(columns)
+    wide = len(columns) > WIDE
+    features = [
+        c for i, c in enumerate(columns) if c is not label and _is_feature(c, i, rows, wide)
+    ]
     if not features:
         others = [c for c in columns if c is not label]
         features = [c for c in others if c.kind != "text"] or others
@@ -59,15 +64,16 @@ def guess_table(table: Table, columns: tuple[ColumnSurvey, ...]) -> tuple[Guess,
     return Guess("classify" if classes else "regress", options), classes
 
 
-def _label(columns: tuple[ColumnSurvey, ...], rows: int) -> ColumnSurvey:
-    """The column with a name that labels have, else the last that can be one."""
+def _label(columns: tuple[ColumnSurvey, ...]) -> ColumnSurvey:
+    """The last column or the first of `LABEL_NAMES`, else the last that can be a label."""
     able = [c for c in columns if c.kind not in ("text", "date") and c.distinct > 1]
-    named = [c for c in able if c.name.strip().lower() in LABEL_NAMES]
-    if len(named) == 1:
-        return named[0]
-    if columns[-1] in named or (columns[-1] in able and _is_class(columns[-1], rows)):
+    if columns[-1] in able and columns[-1].name.strip().lower() in LABEL_NAMES:
         return columns[-1]
-    return (named or able or list(columns))[-1]
+    by_name = {c.name.strip().lower(): c for c in reversed(able)}
+    for name in LABEL_NAMES:
+        if name in by_name:
+            return by_name[name]
+    return (able or list(columns))[-1]
 
 
 def _is_class(column: ColumnSurvey, rows: int) -> bool:
@@ -81,15 +87,24 @@ def _is_class(column: ColumnSurvey, rows: int) -> bool:
     return near and rows >= 5 * column.distinct
 
 
-def _is_feature(column: ColumnSurvey, index: int, rows: int) -> bool:
-    if column.kind == "text" or column.distinct < 2:
+def _is_feature(column: ColumnSurvey, index: int, rows: int, wide: bool) -> bool:
+    """Whether a column tells something: no free text, number of a row, constant or mostly gaps."""
+    if column.kind == "text" or (column.distinct < 2 and not wide) or 2 * column.missing > rows:
         return False
     if column.kind == "category":
         return column.distinct <= MOST_CATEGORIES
+    return not _is_row_number(column, index, rows)
+
+
+def _is_row_number(column: ColumnSurvey, index: int, rows: int) -> bool:
+    """Whether a column numbers the rows: by its name, and as each whole number occurs once."""
+    if column.kind != "integer" or column.distinct < rows:
+        return False
     name = column.name.strip().lower()
-    last_word = name.replace("_", " ").split(" ")[-1]
-    id_like = name in ID_NAMES or last_word in ID_NAMES or name == str(index)
-    return not (id_like and column.kind == "integer" and column.distinct == rows)
+    if name in ID_NAMES or name.replace("_", " ").split(" ")[-1] in ID_NAMES or name == str(index):
+        return True
+    assert column.minimum is not None and column.maximum is not None
+    return name.endswith("id") and column.maximum - column.minimum == rows - 1
 
 
 def _share_with_gaps(
@@ -131,7 +146,7 @@ def _is_series(column: ColumnSurvey, rows: int) -> bool:
 def _series(table: Table, columns: tuple[ColumnSurvey, ...], date: int | None) -> Guess:
     """Forecast the next value of a column from the last ones of all."""
     numeric = [c for c in columns if c.kind in ("number", "integer") and c.distinct > 1]
-    label = _label(tuple(numeric), len(table))
+    label = _label(tuple(numeric))
     options: dict[str, Any] = {
         "features": [c.name for c in numeric],
         "labels": [label.name],

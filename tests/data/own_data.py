@@ -137,3 +137,25 @@ def pictures(
             Image.fromarray(pixels).save(root / name)
             found[name] = pixels
     return root, found
+
+
+def passengers(folder: Path, rows: int = 300, seed: int = 4) -> Path:
+    """Free text, gaps, an id, a label in the second column: ``passengers.csv``."""
+    rng = np.random.default_rng(seed)
+    path = folder / "passengers.csv"
+    with path.open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(
+            ["PassengerId", "Survived", "Class", "Name", "Sex", "Age", "Fare", "Cabin", "Port"]
+        )
+        for i in range(rows):
+            level, woman, age = rng.integers(1, 4), rng.random() < 0.4, rng.integers(1, 80)
+            lived = int(rng.random() < (0.75 if woman else 0.2) - 0.05 * (level - 2))
+            writer.writerow(
+                [
+                    i + 1, lived, level, f"Doe, Mr. No {i} (\"X\")", ("male", "female")[woman],
+                    "" if rng.random() < 0.2 else age, round(rng.lognormal(3, 1), 4),
+                    f"C{i}" if rng.random() < 0.2 else "", "SCQ"[rng.integers(0, 3)],
+                ]
+            )  # fmt: skip
+    return path

@@ -281,6 +281,7 @@ def test_houses_are_guessed_filled_and_scaled(tmp_path):
         (own_data.european, "regress", ["Ergebnis"]),
         (own_data.series_like, "series", ["sales"]),
         (own_data.excel_export, "classify", ["Paid"]),
+        (own_data.passengers, "classify", ["Survived"]),
     ],
 )
 def test_the_guess_fits_and_opens(tmp_path, make, task, labels):
@@ -292,6 +293,14 @@ def test_the_guess_fits_and_opens(tmp_path, make, task, labels):
     assert len(found.head) == min(100, found.rows)
     if task == "classify":
         assert dataset.classes["labels"] == found.classes
+
+
+def test_what_tells_nothing_is_no_feature(tmp_path):
+    found = survey(own_data.passengers(tmp_path))
+    assert found.guess.options["features"] == ["Class", "Sex", "Age", "Fare", "Port"]
+    assert found.guess.options["missing"] == "fill" and found.classes == ("0", "1")
+    kinds = {column.name: column.kind for column in found.columns}
+    assert kinds["Name"] == "text" and kinds["Sex"] == "category" and kinds["Class"] == "integer"
 
 
 # ---- against plain Python --------------------------------------------------------------------

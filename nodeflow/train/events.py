@@ -18,14 +18,16 @@ from nodeflow.train.hints import Hint
 
 @dataclass(frozen=True)
 class Started:
-    """Before the first step; ``notices`` say what the user has to know about the data, and
-    ``shares`` which metrics lie between 0 and 1."""
+    """Before the first step; ``notices`` say what the user has to know about the data, ``shares``
+    which metrics lie between 0 and 1, and ``measured`` on which split and how many rows each is
+    measured."""
 
     epochs: int
     steps_per_epoch: int
     first_epoch: int = 1
     notices: tuple[str, ...] = ()
     shares: tuple[str, ...] = ()
+    measured: tuple[tuple[str, str, int], ...] = ()
 
 
 @dataclass(frozen=True)

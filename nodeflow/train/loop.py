@@ -107,13 +107,20 @@ class _Loop:
             )
         return steps
 
+    def _measured_rows(self, metric: Metric) -> int:
+        bindings = self.training.used_bindings([metric.tensor.node])
+        return self.training.rows(bindings, metric.split) or 0
+
     def events(self) -> Iterator[Event]:
         training = self.training
         notices = tuple(
             dict.fromkeys(b.dataset.notice for b in training.bindings.values() if b.dataset.notice)
         )
         shares = tuple(m.key for m in training.measured() if m.is_share)
-        yield Started(training.epochs, self.steps_per_epoch, self.first_epoch, notices, shares)
+        measured = tuple((m.key, m.split, self._measured_rows(m)) for m in training.measured())
+        yield Started(
+            training.epochs, self.steps_per_epoch, self.first_epoch, notices, shares, measured
+        )
         stepper = self._stepper()
         last = self.first_epoch - 1
         if self.watch:

@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 import nodeflow as nf
+from nodeflow.data import open_dataset
+from nodeflow.document.build.task import Task
+from nodeflow.document.io import flow
+from nodeflow.engine.session import Session
+from nodeflow.resources import example
 from nodeflow.train.events import Done, Epoch, Hit, Started, Steps, as_json
+from nodeflow.train.loop import train
 from nodeflow.train.training import Metric
 
 TABLE = np.eye(2)
@@ -47,3 +53,10 @@ def test_which_metrics_lie_between_0_and_1():
             nf.reduce_sum(nf.cast(right, "float32")): False,
         }
     assert {t: Metric(t).is_share for t in tensors} == tensors
+
+
+def test_the_start_says_on_how_many_rows_each_metric_is_measured():
+    task = Task(flow.load(example("mnist.flow")))
+    started = next(iter(train(Session(task.graph, tier="reference", seed=1), task.training())))
+    rows = open_dataset("mnist").size("test")
+    assert started.measured == (("accuracy", "test", rows),)

@@ -390,3 +390,20 @@ def test_the_bar_goes_on_where_training_goes_on():
     assert record.part == 0.5, "ten of twenty epochs were done before"
     record.take(events.Steps(1001, np.ones(500), 1.0))
     assert record.part == 0.75
+
+
+def test_metrics_say_on_which_rows_they_are_measured(mnist, engine, qtbot):
+    panel = mnist.panels["training"]
+    mnist.actions_.trigger("train")
+    engine.on_message(p.State("training", "reference"))
+    measured = (("accuracy", "test", 10_000), ("train/loss", "train", 55_000), ("plain", "test", 0))
+    engine.on_message(events.Started(2, 10, measured=measured))
+    engine.end_epoch(1, 0.5, accuracy=0.9, **{"train/loss": 0.016, "plain": 1.0})
+    qtbot.waitUntil(lambda: "plain" in panel.metric_rows)
+    texts = {name: caption.text() for name, (caption, _) in panel.metric_rows.items()}
+    assert texts == {
+        "accuracy": "accuracy, 10\u202f000 test rows",
+        "train/loss": "loss, 55\u202f000 training rows",
+        "plain": "plain",
+    }
+    assert "all 10\u202f000 test rows" in panel.metric_rows["accuracy"][0].toolTip()

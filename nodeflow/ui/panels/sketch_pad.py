@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QResizeEvent, QShowEvent
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QBoxLayout,
     QCheckBox,
@@ -37,6 +37,7 @@ from nodeflow.ui.panels.panel import PanelContext, PanelSpec, Place
 from nodeflow.ui.panels.parts import drawing_pad
 from nodeflow.ui.panels.parts.answer_view import PictureBox, ProbabilityBars
 from nodeflow.ui.panels.parts.drawing_pad import DrawingPad
+from nodeflow.ui.panels.parts.in_front import InFront
 
 HINT = "Draw a digit here, or drop or paste a picture"
 NO_INPUT = (
@@ -73,6 +74,8 @@ class SketchPad(QWidget):
         self.answers: list[Answer] = []
         self._asked: int | None = None
         self._is_stale = self._looks_again = False
+        self.in_front = InFront(self)
+        self.in_front.changed.connect(self._on_front)
         self._make(themes)
         self._timer = QTimer(self, singleShot=True, interval=LOOK_AGAIN_MS)
         self._timer.timeout.connect(self._look_again)
@@ -205,10 +208,11 @@ class SketchPad(QWidget):
         room = self.contentsRect().height() - 2 * SPACE[2]
         self.pad.setMaximumWidth(max(120, room) if is_wide else MOST_ROOM)
 
-    def showEvent(self, event: QShowEvent) -> None:
-        super().showEvent(event)
-        self._look_again()
-        self._ask()
+    @Slot(bool)
+    def _on_front(self, is_front: bool) -> None:
+        if is_front:
+            self._look_again()
+            self._ask()
 
     # ---- what the graph has -----------------------------------------------------------------
 
@@ -233,7 +237,7 @@ class SketchPad(QWidget):
     @Slot(object)
     def _on_edited(self, _: object) -> None:
         self._looks_again = True
-        if self.isVisible() and not self._timer.isActive():
+        if self.in_front and not self._timer.isActive():
             self._timer.start()
 
     @Slot()
@@ -365,7 +369,7 @@ class SketchPad(QWidget):
     def _ask(self) -> None:
         """Ask for the answer, one question at a time."""
         answer = self.answer
-        if answer is None or not self.isVisible() or not self._shows_one or not self._link.is_up:
+        if answer is None or not self.in_front or not self._shows_one or not self._link.is_up:
             return
         if self._asked is not None:
             self._is_stale = True

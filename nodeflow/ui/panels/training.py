@@ -38,6 +38,10 @@ from nodeflow.ui.panels.parts.early_stopping_toggle import EarlyStoppingToggle
 from nodeflow.ui.panels.parts.training_history import TrainingRecord, duration
 
 DOWNLOAD = "Download the full set"
+LOSS_TIP = (
+    "The mean over the latest training batches, each before its update. Nodes show the loss of "
+    "other rows: the toolbar says which."
+)
 SIDE_HEIGHT = 190
 """Enough for the figures of a training with few metrics."""
 
@@ -84,13 +88,16 @@ class TrainingPanel(QWidget):
             "step": "Step",
             "speed": "Steps per second",
             "left": "Time left",
-            "loss": "Loss, smoothed",
+            "loss": "Training loss, smoothed",
         }
         self._grid = QGridLayout()
         self._grid.setHorizontalSpacing(SPACE[4])
         self._grid.setVerticalSpacing(SPACE[1])
         for row, (name, text) in enumerate(texts.items()):
-            self._grid.addWidget(label(text, "caption"), row, 0)
+            caption = label(text, "caption")
+            if name == "loss":
+                caption.setToolTip(LOSS_TIP)
+            self._grid.addWidget(caption, row, 0)
             self.figures[name].setAlignment(Qt.AlignmentFlag.AlignRight)
             self._grid.addWidget(self.figures[name], row, 1)
         self.metric_rows: dict[str, tuple[QLabel, QLabel]] = {}
@@ -375,7 +382,16 @@ class TrainingPanel(QWidget):
             texts[1].setAlignment(Qt.AlignmentFlag.AlignRight)
             for at, text in enumerate(texts):
                 self._grid.addWidget(text, row, at)
-        return self.metric_rows[name][1]
+        caption, value = self.metric_rows[name]
+        split, rows = self.record.measured.get(name, ("", 0))
+        if rows:
+            words = f"{count(rows)} {p.SPLIT_WORDS.get(split, split)} rows"
+            caption.setText(f"{name.removeprefix(f'{split}/')}, {words}")
+            caption.setToolTip(
+                f"Measured after each epoch on all {words}. Nodes show other rows: the toolbar "
+                "says which."
+            )
+        return value
 
     def _draw_tables(self) -> None:
         """Draw the metrics that are tables, as of the last epoch."""

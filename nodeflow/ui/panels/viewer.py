@@ -108,6 +108,7 @@ class ViewerPanel(QWidget):
         self.pick = QSpinBox()
         self.pick.setAccessibleName("Channel or row")
         self.pick.setWrapping(True)
+        self.pick.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         self.pick.valueChanged.connect(self._show_pictures)
         self.table, self.images = array_views.TableView(), PictureView(themes)
         self.images.opened.connect(self._on_opened)

@@ -33,6 +33,15 @@ def sample(array: np.ndarray) -> np.ndarray:
     return flat[::step]
 
 
+def extremes(array: np.ndarray) -> tuple[float, float]:
+    """The least and the largest finite element, of all elements; there has to be one."""
+    low, high = array.min(), array.max()
+    if not (np.isfinite(low) and np.isfinite(high)):
+        finite = array[np.isfinite(array)]
+        low, high = finite.min(), finite.max()
+    return float(low), float(high)
+
+
 def figures(array: np.ndarray) -> list[tuple[str, str]]:
     """Names and texts of the figures of an array."""
     rows = [
@@ -43,9 +52,10 @@ def figures(array: np.ndarray) -> list[tuple[str, str]]:
     values = sample(array).astype(np.float64)
     finite = values[np.isfinite(values)]
     if finite.size:
+        low, high = extremes(array)
         rows += [
-            ("minimum", number(finite.min())),
-            ("maximum", number(finite.max())),
+            ("minimum", number(low)),
+            ("maximum", number(high)),
             ("mean", number(finite.mean())),
             ("deviation", number(finite.std())),
         ]

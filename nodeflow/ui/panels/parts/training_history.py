@@ -148,6 +148,8 @@ class TrainingRecord:
     epoch_losses: list[tuple[int, float]] = field(default_factory=list)
     shares: tuple[str, ...] = ()
     """The metrics that lie between 0 and 1."""
+    measured: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """The split of each metric, and how many rows it is measured on (0: no data)."""
     done: Done | None = None
     diverged: Diverged | None = None
     mark: int | None = None
@@ -182,6 +184,7 @@ class TrainingRecord:
         self.steps_per_epoch = event.steps_per_epoch
         self.first_epoch = event.first_epoch
         self.shares = event.shares
+        self.measured = {name: (split, rows) for name, split, rows in event.measured}
         self.epoch = event.first_epoch - 1
         self.last_step = (event.first_epoch - 1) * event.steps_per_epoch
         self.done = self.diverged = self.mark = None

@@ -133,7 +133,7 @@ def test_the_pin_puts_the_view_with_its_choices_on_the_node(line, viewer, engine
     QTest.mouseClick(page.pin, LEFT)
     record = document.node_named("prediction")
     assert record.extra["view"] == {"kind": "plot", "x": node(line, "y")}
-    assert page.pin.isChecked()
+    assert page.is_pinned
     qtbot.waitUntil(lambda: watched(engine) == (p.ViewSpec("plot", "prediction", (("x", "y"),)),))
     answer(engine, plot("y", "scatter"))
     qtbot.waitUntil(lambda: page.combo("style").currentText() == "Points")
@@ -143,7 +143,7 @@ def test_the_pin_puts_the_view_with_its_choices_on_the_node(line, viewer, engine
     document.undo()
     document.undo()
     assert "view" not in document.node_named("prediction").extra
-    assert not page.pin.isChecked()
+    assert not page.is_pinned
 
 
 def test_a_view_that_is_on_the_node_already_is_shown_at_once(line, viewer, engine, qtbot):

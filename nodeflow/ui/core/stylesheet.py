@@ -47,6 +47,7 @@ QToolButton:hover {{ background: {sunken}; border-color: {border}; }}
 QToolButton:pressed, QToolButton:checked {{ background: {accent_soft};
   border-color: {accent_soft}; }}
 QToolButton:focus {{ border-color: {accent}; }}
+QToolButton:disabled {{ color: {border_strong}; }}
 QToolButton::menu-indicator {{ image: none; }}
 QToolButton[kind="text"] {{ padding: 5px 12px 5px 8px; font-weight: 500; }}
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, QPointF, QRectF, Signal, Slot
 from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from nodeflow.number_text import count
 from nodeflow.ui.core.theme import SPACE, Theme, icon
 from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.widgets import label
+from nodeflow.ui.core.widgets import button, label
 from nodeflow.ui.inspector.editors import QuietCombo
 from nodeflow.ui.views.drawing import Choice, ShownView, discover_views, draw_shown
 from nodeflow.ui.views.sheet import Sheet
 
+SIDE_WIDTH = 190
+"""As wide as the figures beside a table."""
 RATE_TIP = "While training, views take at most 5 % of its time."
 
 
@@ -88,37 +90,49 @@ class ViewPage(QWidget):
     def __init__(self, themes: ThemeManager) -> None:
         super().__init__()
         self.canvas = ViewCanvas(themes)
-        self.pin = QToolButton()
-        self.pin.setCheckable(True)
-        self.pin.setText("Show on the node")
-        self.pin.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self.pin.clicked.connect(self.pin_toggled)
-        self.state = label("", "muted")
+        self.pin = button("", slot=self._on_pin)
+        self.is_pinned = False
+        self.state = label("", "muted", wrap=True)
         self._combos: dict[str, QuietCombo] = {}
         self._choices: tuple[Choice, ...] = ()
-        self._row = QHBoxLayout()
-        self._row.setSpacing(SPACE[1])
-        head = QHBoxLayout()
-        head.setSpacing(SPACE[2])
-        head.addLayout(self._row)
-        head.addStretch(1)
-        head.addWidget(self.state)
-        head.addWidget(self.pin)
-        layout = QVBoxLayout(self)
+        self._rows = QGridLayout()
+        self._rows.setHorizontalSpacing(SPACE[2])
+        self._rows.setVerticalSpacing(SPACE[1])
+        self._rows.setColumnStretch(1, 1)
+        side = QWidget()
+        side.setFixedWidth(SIDE_WIDTH)
+        controls = QVBoxLayout(side)
+        controls.setContentsMargins(0, 0, 0, 0)
+        controls.setSpacing(SPACE[2])
+        controls.addLayout(self._rows)
+        controls.addWidget(self.pin)
+        controls.addWidget(self.state)
+        controls.addStretch(1)
+        layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(SPACE[1])
-        layout.addLayout(head)
+        layout.setSpacing(SPACE[4])
+        layout.addWidget(side)
         layout.addWidget(self.canvas, 1)
         themes.follow(self._set_theme)
 
     def _set_theme(self, theme: Theme) -> None:
-        self.pin.setIcon(icon("pin", theme, "ink"))
+        self._theme = theme
+        self._name_pin()
 
     def set_pin(self, is_pinned: bool, blocked: str = "") -> None:
         """Say whether the view is on the node, or why it cannot be."""
-        self.pin.setChecked(is_pinned)
+        self.is_pinned = is_pinned
         self.pin.setEnabled(not blocked)
-        self.pin.setToolTip(blocked or "Draw it on the node, where the value is shown")
+        self.pin.setToolTip(blocked or "In place of the value; saved with the graph")
+        self._name_pin()
+
+    def _name_pin(self) -> None:
+        self.pin.setText("Remove from the node" if self.is_pinned else "Show on the node")
+        self.pin.setIcon(icon("pin-off" if self.is_pinned else "pin", self._theme, "ink"))
+
+    @Slot()
+    def _on_pin(self) -> None:
+        self.pin_toggled.emit(not self.is_pinned)
 
     def show_view(self, shown: ShownView) -> None:
         """Draw a view and offer its choices."""
@@ -131,7 +145,7 @@ class ViewPage(QWidget):
             parts.append(f"step {count(value.step)}")
         if value is not None and value.rate is not None:
             parts.append(f"{value.rate:.2g} frames per second")
-        self.state.setText("  ·  ".join(parts))
+        self.state.setText("\n".join(parts))
         self.state.setToolTip(RATE_TIP if len(parts) > 1 else "")
 
     def reset(self) -> None:
@@ -144,7 +158,7 @@ class ViewPage(QWidget):
             return
         kinds = [choice.option for choice in choices]
         if kinds != list(self._combos):
-            while (item := self._row.takeAt(0)) is not None:
+            while (item := self._rows.takeAt(0)) is not None:
                 widget = item.widget()
                 if widget is not None:
                     widget.deleteLater()
@@ -165,10 +179,10 @@ class ViewPage(QWidget):
     def _add_combo(self, choice: Choice) -> None:
         combo = QuietCombo()
         combo.setAccessibleName(choice.title)
-        combo.setSizeAdjustPolicy(QuietCombo.SizeAdjustPolicy.AdjustToContents)
         combo.activated.connect(partial(self._on_chosen, choice.option))
-        self._row.addWidget(label(choice.title, "caption"))
-        self._row.addWidget(combo)
+        row = self._rows.rowCount()
+        self._rows.addWidget(label(choice.title, "caption"), row, 0)
+        self._rows.addWidget(combo, row, 1)
         self._combos[choice.option] = combo
 
     def combo(self, option: str) -> QuietCombo:

@@ -11,6 +11,7 @@ from nodeflow.document.edit import commands
 from nodeflow.document.edit.locate import missing, relocate
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
+from tests import own_data
 
 TABLE = "a,b\n1,2\n3,4\n"
 
@@ -65,3 +66,16 @@ def test_bundled_data_and_generated_data_are_never_missing():
     for source in ("spirals", "mnist", "csv:resource:data/linear.csv"):
         commands.add_node(doc, "dataset", (0, 0), None, {"source": source})
     assert not missing(doc)
+
+
+def test_a_folder_of_pictures_that_moved(tmp_path):
+    own_data.pictures(tmp_path / "old", 2)
+    doc = Document()
+    commands.add_node(doc, "dataset", (0, 0), "shapes", {"source": "pictures:old"})
+    flow.save(doc, tmp_path / "graph.flow")
+    assert not missing(doc)
+    (tmp_path / "old").rename(tmp_path / "new")
+    ((_, record, path),) = missing(doc)
+    assert path.name == "old"
+    relocate(doc, record.id, tmp_path / "new")
+    assert sources(doc) == ["pictures:new"] and not missing(doc)

@@ -7,7 +7,9 @@ import os
 from pathlib import Path
 
 from nodeflow.data import parse_source, source_at
-from nodeflow.data.data_paths import resolve
+from nodeflow.data.data_paths import RESOURCE
+from nodeflow.data.errors import DataNotFound
+from nodeflow.data.source import Location
 from nodeflow.document.analysis.dataset_node import DATASET, document_folder, source_of
 from nodeflow.document.edit import commands
 from nodeflow.document.model.document import Document
@@ -21,21 +23,16 @@ def missing_path(doc: Document, record: NodeRecord) -> Path | None:
         return None
     try:
         kind, path = parse_source(source_of(record.attrs))
-        if not kind.takes_path or path.startswith("resource:"):
-            return None
-        if Path(path).expanduser().is_dir():
-            return None
-        resolve(path, document_folder(doc.root))
     except NodeflowError:
-        return Path(path) if _parsed(record) else None
-    return None
-
-
-def _parsed(record: NodeRecord) -> bool:
+        return None
+    if not kind.takes_path or path.startswith(RESOURCE):
+        return None
+    location = Location(path, document_folder(doc.root))
     try:
-        return parse_source(source_of(record.attrs))[0].takes_path
-    except NodeflowError:
-        return False
+        location.place() if kind.folder else location.file()
+    except DataNotFound:
+        return Path(path)
+    return None
 
 
 def missing(doc: Document) -> list[tuple[Document, NodeRecord, Path]]:

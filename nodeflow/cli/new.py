@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
 from nodeflow.cli.environment import Environment
 from nodeflow.cli.output import json_line, plural
 from nodeflow.cli.values import ArgumentProblem
 from nodeflow.data.survey import survey
-from nodeflow.document.analysis.dataset_node import DATASET
-from nodeflow.document.edit import commands
+from nodeflow.document.edit.locate import reanchor
 from nodeflow.document.io import flow
-from nodeflow.document.model.document import Document
 from nodeflow.document.starters import STARTERS, look_at, make
 from nodeflow.document.starters.catalog import StarterMisfit
 from nodeflow.document.starters.choices import Choices
@@ -44,7 +41,7 @@ def new(arguments: argparse.Namespace, environment: Environment) -> None:
         raise StarterMisfit(f"{STARTERS[choices.task].title}: {reason}".rstrip("."))
     material = look_at(choices.survey.source, choices.options())
     document = make(choices.task, material)
-    _relate(document, target.parent)
+    reanchor(document, target.parent)
     flow.save(document, target)
     if arguments.json:
         facts = {"file": str(target), "starter": choices.task, "rows": material.rows}
@@ -62,12 +59,3 @@ def _choose_label(choices: Choices, label: str) -> None:
             f"{choices.survey.title} has no column {label!r}", hint=suggest_or_list(label, names)
         )
     choices.use_as_label(label, True)
-
-
-def _relate(document: Document, folder: Path) -> None:
-    """Name data beside or below the file by a relative path, so that both can move."""
-    for record in list(document.nodes.values()):
-        kind, _, place = str(record.attrs.get("source", "")).partition(":")
-        if record.op == DATASET and place and Path(place).is_relative_to(folder):
-            relative = os.path.relpath(place, folder)
-            commands.set_attr(document, record.id, "source", f"{kind}:{relative}")

@@ -8,7 +8,7 @@ import pytest
 
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.locate import missing, relocate
+from nodeflow.document.edit.locate import missing, reanchor, relocate
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from tests import own_data
@@ -79,3 +79,21 @@ def test_a_folder_of_pictures_that_moved(tmp_path):
     assert path.name == "old"
     relocate(doc, record.id, tmp_path / "new")
     assert sources(doc) == ["pictures:new"] and not missing(doc)
+
+
+def test_saving_elsewhere_keeps_the_data(tmp_path):
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    there.mkdir()
+    (here / "mine.csv").write_text(TABLE)
+    doc = Document()
+    for source in (f"csv:{here / 'mine.csv'}", "csv:resource:data/linear.csv", "spirals"):
+        commands.add_node(doc, "dataset", (0, 0), None, {"source": source})
+    assert reanchor(doc, here)
+    flow.save(doc, here / "graph.flow")
+    assert sources(doc) == ["csv:mine.csv", "csv:resource:data/linear.csv", "spirals"]
+    assert reanchor(doc, there)
+    assert sources(doc)[0] == f"csv:{here / 'mine.csv'}"
+    doc.undo()
+    assert sources(doc)[0] == "csv:mine.csv"
+    assert not reanchor(doc, here), "nothing to change"

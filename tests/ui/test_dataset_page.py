@@ -104,6 +104,17 @@ def test_keys_lead_there_and_back(window, flowers, qtbot):
     assert window.pages.focus_area is window.canvas
 
 
+def test_enter_on_a_row_shows_it_on_the_graph(window, engine, flowers, qtbot):
+    window.own_data.show_rows(flowers)
+    page = opened(window, qtbot)
+    page.tabs.setCurrentIndex(2)
+    page.table.setCurrentIndex(page.model.index(7, 0))
+    QTest.keyClick(page.table, Key.Key_Return)
+    assert window.pages.focus_area is window.canvas
+    choice = window.data.choice
+    assert (choice.split, choice.first, choice.count) == ("test", 7, 1)
+
+
 def test_another_option_shows_other_rows(window, flowers, qtbot):
     window.own_data.show_rows(flowers)
     page = opened(window, qtbot)

@@ -8,7 +8,7 @@ import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QMessageBox
+from PySide6.QtWidgets import QApplication, QFileDialog, QMessageBox
 
 from nodeflow.document.edit import commands
 from nodeflow.host import protocol as p
@@ -67,6 +67,19 @@ def test_a_dropped_table_becomes_a_graph_that_trains_by_enter_alone(window, engi
     assert window.files.title == "iris"
     assert not [x for x in window.workspace.analysis.all_problems() if x.severity == "error"]
     assert not document().undo(), "there is nothing to undo in it"
+
+
+def test_a_graph_saved_beside_its_data_can_move_with_it(
+    window, flowers, tmp_path, qtbot, monkeypatch
+):
+    node = commands.add_node(
+        window.workspace.document, "dataset", (0, 0), "iris", {"source": f"csv:{flowers}"}
+    )
+    target = tmp_path / "graph.flow"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(target), ""))
+    assert window.files.save()
+    assert window.workspace.document.nodes[node].attrs["source"] == "csv:iris.csv"
+    assert not window.workspace.document.is_modified
 
 
 def test_a_dropped_table_on_the_welcome_page(window, flowers, qtbot):

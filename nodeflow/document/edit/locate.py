@@ -15,6 +15,7 @@ from nodeflow.document.edit import commands
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import NodeRecord
 from nodeflow.errors import NodeflowError
+from nodeflow.resources import resource
 
 
 def missing_path(doc: Document, record: NodeRecord) -> Path | None:
@@ -69,6 +70,49 @@ def relocate(doc: Document, node_id: str, found: Path) -> list[str]:
                 changed.append(other.name)
         _point(graph, record, found)
     return changed
+
+
+def reanchor(doc: Document, new: Path) -> bool:
+    """Keeps the data of a document that is saved in another folder, as one undo step.
+
+    Data beside or below the new folder get a relative path, so that both can move; other data that
+    had one get their whole path.
+
+    Returns:
+        Whether a path changed.
+    """
+    old = document_folder(doc.root)
+    changed = False
+    with doc.root.transaction("Keep the paths of data"):
+        for graph in (doc.root, *doc.root.definitions()):
+            for record in list(graph.nodes.values()):
+                place = _place(record, old)
+                if place is None:
+                    continue
+                kind, path = source_of(record.attrs).split(":", 1)
+                inside = place.is_relative_to(new)
+                if not inside and Path(path).expanduser().is_absolute():
+                    continue
+                now = os.path.relpath(place, new) if inside else str(place)
+                if now != path:
+                    commands.set_attr(graph, record.id, "source", f"{kind}:{now}")
+                    changed = True
+    return changed
+
+
+def _place(record: NodeRecord, folder: os.PathLike[str] | None) -> Path | None:
+    """Where the data of a dataset node are; None if they are no file of the user, or missing."""
+    if record.op != DATASET:
+        return None
+    try:
+        kind, path = parse_source(source_of(record.attrs))
+        if not kind.takes_path or path.startswith(RESOURCE):
+            return None
+        location = Location(path, folder)
+        found = location.place() if kind.folder else location.file()
+    except NodeflowError:
+        return None
+    return None if found.is_relative_to(resource("data")) else found.absolute()
 
 
 def source_text(doc: Document, kind: str, path: Path) -> str:

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
 
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.edit.clipboard import excerpt
+from nodeflow.document.edit.locate import reanchor
 from nodeflow.document.io import flow, journal
 from nodeflow.document.io.embedded_graph import PICTURES, load_picture
 from nodeflow.document.model.document import Document
@@ -303,16 +304,20 @@ class FileController(QObject):
     def _save(self, path: Path) -> bool:
         document = self._workspace.root
         before = document.path
+        moves = before is None or before.parent != path.parent
+        anchored = moves and reanchor(document, path.parent)
         try:
             flow.save(document, path)
         except NodeflowError as error:
+            if anchored:
+                document.undo()
             dialogs.show_problem(self._window, "The graph was not saved", error)
             return False
         if self._journal is not None:
             self._journal.saved()
         self._forget_recovered()
         self._settings.add_recent(path)
-        if before is None or before.parent != path.parent:
+        if moves:
             self._workspace.reanalyse()
         self._workspace.saved.emit()
         self._messages.show_status(f"Saved {path.name}")

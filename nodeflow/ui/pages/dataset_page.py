@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QModelIndex, Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
@@ -42,9 +42,11 @@ class DatasetPage(QWidget):
     Signals:
         closed: show the graph again.
         locate_requested: the data are not where they should be; the user looks for them.
+        row_chosen(split, number): the graph is to show this row, from 0.
     """
 
     closed = Signal()
+    row_chosen = Signal(str, int)
     locate_requested = Signal()
 
     def __init__(self, workspace: Workspace, themes: ThemeManager) -> None:
@@ -90,6 +92,9 @@ class DatasetPage(QWidget):
         table.setAlternatingRowColors(True)
         table.setWordWrap(False)
         table.setTabKeyNavigation(False)
+        table.setEditTriggers(QTableView.EditTrigger.NoEditTriggers)
+        table.setToolTip("Double click a row, or press Enter, to see its way through the graph")
+        table.activated.connect(self._on_activated)
         return table
 
     def _lay_out(self) -> None:
@@ -185,6 +190,9 @@ class DatasetPage(QWidget):
 
     def _on_tab(self, index: int) -> None:
         self._show_split(self.tabs.tabData(index))
+
+    def _on_activated(self, index: QModelIndex) -> None:
+        self.row_chosen.emit(self.tabs.tabData(self.tabs.currentIndex()), index.row())
 
     def _show_split(self, split: str) -> None:
         self.model.show(self.content, split)

@@ -216,6 +216,8 @@ class MainWindow(QMainWindow):
             workspace, canvas, pages, messages, actions, lambda: self.files.title
         )
         self.expand.dataset_opened.connect(self.own_data.show_rows)
+        pages.dataset.row_chosen.connect(self.data.show_row)
+        pages.dataset.row_chosen.connect(pages.show_canvas)
         self.popups = PopupActions(
             workspace, canvas, pages, quick_pick, self.navigator, settings, themes, actions
         )

@@ -21,6 +21,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from nodeflow.data.pictures import prepare_mnist
+from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
 from nodeflow.host import protocol as p
 from nodeflow.resources import example
@@ -344,3 +345,34 @@ def test_a_graph_without_a_picture_says_what_is_needed(window, qtbot, panel):
 def test_percentages_are_written_as_people_write_them():
     assert percent(0.98234) == "98.2 %" and percent(1.0) == "100 %" and percent(1e-5) == "0 %"
     assert percent(-3.25) == "−3.25" and percent(float("nan")) == "–"
+
+
+def test_a_placeholder_leads_to_the_pad(window, qtbot, engine):
+    window.workspace.open(flow.load(example("mnist.flow")))
+    node = window.workspace.document.node_named
+    window.canvas.selection.select([node("y").id])
+    assert not hasattr(window.panels["inspector"].outside.page, "draw")
+    window.context_menu.open("node", QPoint(10, 10))
+    assert window.actions_["sketch"] not in window.context_menu.menu.actions()
+    window.context_menu.menu.close()
+    window.canvas.selection.select([node("x").id])
+    window.context_menu.open("node", QPoint(10, 10))
+    assert window.context_menu.menu.actions()[0] is window.actions_["sketch"]
+    window.context_menu.menu.close()
+    button = window.panels["inspector"].outside.page.draw
+    qtbot.mouseClick(button, LEFT)
+    qtbot.waitUntil(lambda: bool(window.panels["sketch_pad"].in_front))
+
+
+def test_of_several_placeholders_the_selected_one_is_fed(window, qtbot, engine, panel):
+    document = window.workspace.document
+    new = commands.add_node(
+        document, "placeholder", (0, 400), name="other", attrs={"shape": [None, 16, 16, 1]}
+    )
+    window.canvas.selection.select([new])
+    window.actions_.trigger("sketch")
+    qtbot.waitUntil(lambda: len(panel.inputs) == 2)
+    window.actions_.trigger("sketch")
+    assert panel.input.name == "other" and panel.input_choice.isVisible()
+    draw(qtbot, panel.pad, *ONE)
+    assert window.data.choice.feeds["other"].shape == (1, 16, 16, 1)

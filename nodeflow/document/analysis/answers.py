@@ -58,16 +58,20 @@ _RANKS = ("probabilities", "logits", "sigmoid", "sigmoid_logits", "picture", "va
 
 def picture_inputs(doc: Document, analysis: Analysis) -> list[PictureInput]:
     """The placeholders that take a picture, those that data feed first."""
-    found = []
-    for record in doc.nodes.values():
-        type_ = analysis.type_of(record.id, "out") if record.op == "placeholder" else None
-        size = picture_size(type_) if type_ is not None else None
-        if size is None or type_ is None or type_.shape[0] not in (None, 1):
-            continue
-        height, width, shape = size
-        if all(SIDES[0] <= side <= SIDES[1] for side in (height, width)):
-            found.append(PictureInput(record.id, record.name, height, width, shape, type_.dtype))
+    found = filter(None, (picture_input(record, analysis) for record in doc.nodes.values()))
     return sorted(found, key=lambda item: not doc.wires_into(item.id))
+
+
+def picture_input(record: NodeRecord, analysis: Analysis) -> PictureInput | None:
+    """What a node takes if it is a placeholder that takes a picture, else None."""
+    type_ = analysis.type_of(record.id, "out") if record.op == "placeholder" else None
+    size = picture_size(type_) if type_ is not None else None
+    if size is None or type_ is None or type_.shape[0] not in (None, 1):
+        return None
+    height, width, shape = size
+    if not all(SIDES[0] <= side <= SIDES[1] for side in (height, width)):
+        return None
+    return PictureInput(record.id, record.name, height, width, shape, type_.dtype)
 
 
 def answers(doc: Document, analysis: Analysis, source: str, pixels: int = 0) -> list[Answer]:

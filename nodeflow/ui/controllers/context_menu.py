@@ -10,6 +10,7 @@ from functools import partial
 from PySide6.QtCore import QObject, QPoint, QPointF, QTimer
 from PySide6.QtWidgets import QMenu
 
+from nodeflow.document.analysis.answers import picture_input
 from nodeflow.document.analysis.dataset_node import DATASET
 from nodeflow.document.analysis.node_flags import has_breakpoint, is_collapsed
 from nodeflow.document.analysis.passthrough import BYPASSED, MUTED, mode_of
@@ -91,9 +92,18 @@ class ContextMenu(QObject):
         views = QMenu(self.menu)
         fill_menu(views, VIEWS, self._actions, {})
         fill_menu(self.menu, CONTEXT_MENUS[self._kind(kind)], self._actions, {"views_menu": views})
+        if kind == "node" and self._takes_a_picture():
+            self.menu.insertAction(self.menu.actions()[0], self._actions["sketch"])
         self._canvas.mouse.menu_open_at = self._canvas.mouse.menu_at
         self.menu.aboutToHide.connect(self._closed_soon)
         self.menu.popup(at)
+
+    def _takes_a_picture(self) -> bool:
+        """Whether one placeholder is selected, which the sketch pad can feed."""
+        workspace, chosen = self._workspace, self._workspace.selection
+        if len(chosen) != 1 or workspace.path:
+            return False
+        return picture_input(workspace.document.nodes[chosen[0]], workspace.analysis) is not None
 
     def _kind(self, kind: str) -> str:
         """Which menu it is: a dataset node alone has one of its own."""

@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
+from nodeflow.document.analysis.answers import picture_input
 from nodeflow.document.analysis.dataset_node import DATASET
 from nodeflow.document.analysis.node_flags import has_breakpoint
 from nodeflow.document.analysis.subgraph_interface import BORDER, definition_of
@@ -94,6 +95,11 @@ class NodePage(Page):
             self.dataset.action_requested.connect(self.action_requested)
             self.body.addWidget(self.dataset)
         self.body.addWidget(self.attributes)
+        if not workspace.path and picture_input(record, workspace.analysis) is not None:
+            draw = partial(self.action_requested.emit, "sketch")
+            self.draw = button("Draw a picture…", "", draw)
+            self.draw.setToolTip("Feed what you draw on the sketch pad, and see its way")
+            self.body.addWidget(self.draw)
         if self.subgraph is not None:
             self.body.addWidget(self.subgraph)
         if can_expand(workspace.document, record.id) and not workspace.document.locked:

@@ -6,6 +6,8 @@ with the weights of this moment, in the middle of a training too.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QResizeEvent
@@ -227,6 +229,13 @@ class SketchPad(QWidget):
         """The node that answers."""
         index = max(0, self.answer_choice.currentIndex())
         return self.answers[index] if index < len(self.answers) else None
+
+    def choose(self, ids: Sequence[str]) -> None:
+        """Feed a selected placeholder, if it takes a picture."""
+        index = next((i for i, item in enumerate(self.inputs) if item.id in ids), None)
+        if index is not None and index != self.input_choice.currentIndex():
+            self.input_choice.setCurrentIndex(index)
+            self._on_input(index)
 
     @Slot()
     def _on_replaced(self) -> None:
@@ -470,6 +479,7 @@ def _make(context: PanelContext) -> SketchPad:
 
     def show() -> None:
         context.show_panel(PANEL.id)
+        panel.choose(workspace.selection)
         panel.pad.setFocus()
 
     def blocked() -> Blocked | None:

@@ -32,6 +32,8 @@ STRIP = 44.0
 MAPS = 58.0
 """The height of feature maps, in one or more rows."""
 MAP_GAP = 2.0
+FAR_ROWS = 2
+"""Rows of feature maps on a card that is zoomed out: few and large."""
 WIDE = 1.6
 """A heat map wider than so many times its height takes the card's width."""
 EMPTY_HEIGHT = 28.0
@@ -128,7 +130,7 @@ def draw_far(painter: QPainter, area: QRectF, preview: Any, theme: Theme) -> Non
         text_metrics.draw(painter, middle, y, text, text_metrics.FAR_VALUE, color, align="center")
         return
     if preview.kind == "maps":
-        _draw_grid(painter, area, preview, theme)
+        _draw_grid(painter, area, preview, theme, FAR_ROWS)
         return
     pictures = preview.array if preview.kind == "images" else preview.array[None]
     shown = max(1, min(len(pictures), int(area.width() // area.height())))
@@ -335,15 +337,28 @@ def _draw_maps(painter: QPainter, rect: QRectF, preview: Any, theme: Theme, as_p
     _draw_one_line(painter, rect, area.bottom() + LINE - 2, preview, theme, as_path)
 
 
-def _draw_grid(painter: QPainter, area: QRectF, preview: Any, theme: Theme) -> None:
-    """Draw maps side by side, in as many rows as make them largest."""
+def _draw_grid(
+    painter: QPainter, area: QRectF, preview: Any, theme: Theme, most_rows: int = 0
+) -> None:
+    """Draw maps side by side, in as many rows as make them largest.
+
+    Args:
+        most_rows: draw only as many as fit into so many rows, in the middle; 0 draws all.
+    """
     maps = preview.array
     aspect = maps.shape[2] / max(maps.shape[1], 1)
+    left = area.left()
+    if most_rows:
+        least = (area.height() - (most_rows - 1) * MAP_GAP) / most_rows
+        in_row = max(1, int((area.width() + MAP_GAP) // (least * aspect + MAP_GAP)))
+        maps = maps[: in_row * most_rows]
     columns, rows, height = grid_of(len(maps), aspect, area.width(), area.height())
     width = height * aspect
+    if most_rows:
+        left += (area.width() - columns * (width + MAP_GAP) + MAP_GAP) / 2
     for index, picture in enumerate(maps[: columns * rows]):
         place = QRectF(
-            area.left() + index % columns * (width + MAP_GAP),
+            left + index % columns * (width + MAP_GAP),
             area.top() + index // columns * (height + MAP_GAP),
             width,
             height,

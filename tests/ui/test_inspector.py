@@ -265,7 +265,7 @@ def test_a_csv_dataset_asks_for_its_file(window, qtbot, tmp_path):
     assert value(window, node, "source") == f"csv:{path}"
     assert "features" in window.panels["inspector"].outside.page.attributes.attr_rows
     rows = window.panels["inspector"].outside.page.attributes.attr_rows
-    assert rows["features"].editor.field.placeholderText() == "all but the labels"
+    assert rows["features"].editor.field.placeholderText() == "all but labels and text"
     assert rows["labels"].editor.field.placeholderText() == "the last one"
     shown = [part.text() for part in window.panels["inspector"].outside.page.findChildren(QLabel)]
     assert not any("not known" in text and "source" in text for text in shown)
@@ -426,3 +426,18 @@ def test_a_problem_offers_its_fix_as_a_button(window, qtbot):
     assert not window.workspace.analysis.problems_of(product)
     doc.undo()
     assert doc.nodes[weights].attrs == {}
+
+
+def test_options_of_data_say_what_none_means(window, tmp_path):
+    (tmp_path / "a.csv").write_text("x,y\n1,2\n3,4\n")
+    select(window, "dataset", {"source": f"csv:{tmp_path / 'a.csv'}"})
+    for name, text in (
+        ("types", "a guess, also for columns left out"),
+        ("categories", "those of the file, also for columns left out"),
+        ("statistics", "those of the train rows, also of features left out"),
+        ("order_by", "the order of the file"),
+    ):
+        assert row(window, name).editor.field.placeholderText() == text, name
+    select(window, "normalize")
+    assert row(window, "mean").editor.field.placeholderText() == "0"
+    assert row(window, "deviation").editor.field.placeholderText() == "1"

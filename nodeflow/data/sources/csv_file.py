@@ -58,15 +58,15 @@ OPTIONS = (
         "json",
         None,
         'Types of columns, such as {"city": "category"}: number, integer, boolean, date, category '
-        "or text; columns left out are guessed.",
+        "or text; none is a guess, also for columns left out.",
         values="type",
     ),
     PerColumn(
         "categories",
         "json",
         None,
-        "Categories and classes of columns, in the order of their numbers; columns left out have "
-        "those of the file.",
+        "Categories and classes of columns, in the order of their numbers; none is those of the "
+        "file, also for columns left out.",
         values="names",
     ),
     Attr(
@@ -97,7 +97,8 @@ OPTIONS = (
         "json",
         None,
         "Mean and deviation of features for standardize, and what fills in for missing values, "
-        'such as {"age": {"fill": 40.5}}; features left out have those of the train rows.',
+        'such as {"age": {"fill": 40.5}}; none is those of the train rows, also of features left '
+        "out.",
         values="numbers",
     ),
     Attr(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +15,7 @@ from nodeflow.ops import REGISTRY
 from nodeflow.ui.core.theme import SPACE, Theme, dot
 from nodeflow.ui.inspector import parsing
 from nodeflow.ui.inspector.editor import Editor
-from nodeflow.ui.inspector.text_editors import BlockEditor, LiteralEditor, TextEditor
+from nodeflow.ui.inspector.text_editors import BlockEditor, LiteralEditor, TextEditor, meaning
 
 
 class CheckEditor(Editor):
@@ -66,7 +65,7 @@ class ChoiceEditor(Editor):
         self.field = QuietCombo()
         dtype = attr.kind == "dtype"
         if attr.optional or attr.default is None:
-            self.field.addItem(_meaning(attr), None)
+            self.field.addItem(meaning(attr), None)
         for choice in attr.choices or DTYPES:
             if dtype:
                 self.field.addItem(dot(theme.dtype(choice)), choice, choice)
@@ -188,7 +187,7 @@ def make_editor(attr: Attr, theme: Theme) -> Editor:
 
 
 def _json(attr: Attr, theme: Theme) -> Editor:
-    return BlockEditor(attr, theme, parsing.json_value, _show_json, "null")
+    return BlockEditor(attr, theme, parsing.json_value, _show_json, meaning(attr, "null"))
 
 
 def _show_json(value: Any) -> str:
@@ -205,22 +204,20 @@ def _shape(attr: Attr, theme: Theme) -> Editor:
     def show(value: Any) -> str:
         return "()" if value is not None and not len(value) else parsing.show_shape(value)
 
-    return TextEditor(attr, theme, parsing.sizes, show, _meaning(attr))
+    return TextEditor(attr, theme, parsing.sizes, show, meaning(attr))
 
 
 def _text(parse: Callable[[str], Any], **more: Any) -> Callable[[Attr, Theme], Editor]:
     return lambda attr, theme: TextEditor(attr, theme, parse, **more)
 
 
+def _string(attr: Attr, theme: Theme) -> Editor:
+    return TextEditor(attr, theme, str, empty=meaning(attr, ""))
+
+
 def _optional(parse: Callable[[str], Any], **more: Any) -> Callable[[Attr, Theme], Editor]:
     """The placeholder of an empty field: what the declaration calls no value."""
-    return lambda attr, theme: TextEditor(attr, theme, parse, empty=_meaning(attr), **more)
-
-
-def _meaning(attr: Attr) -> str:
-    """What no value means: ``no limit`` where the text says "none is no limit"."""
-    found = re.search(r"\bnone (?:is|means) ([^.;]+)", attr.doc)
-    return found[1] if found else "automatic"
+    return lambda attr, theme: TextEditor(attr, theme, parse, empty=meaning(attr), **more)
 
 
 def _name_list(attr: Attr, theme: Theme) -> Editor:
@@ -234,7 +231,7 @@ _MAKERS: dict[str, Callable[[Attr, Theme], Editor]] = {
     "float": _optional(parsing.number),
     "int": _optional(parsing.whole),
     "bool": CheckEditor,
-    "string": _text(str),
+    "string": _string,
     "choice": ChoiceEditor,
     "dtype": ChoiceEditor,
     "shape": _shape,

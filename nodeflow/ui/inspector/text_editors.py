@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -21,7 +22,7 @@ from nodeflow.ui.inspector.editor import Editor, words
 from nodeflow.ui.inspector.table_dialog import MOST, TableDialog, rows_of
 
 MOST_LINES = 8
-TABLES = ("value", "sample")
+TABLES = ("value", "sample", "mean", "deviation")
 """Attributes that may be tables, which can be edited cell by cell."""
 
 
@@ -96,6 +97,12 @@ class TypedEditor(Editor):
             self.refuse(str(error))
             return
         self.submit(value)
+
+
+def meaning(attr: Attr, otherwise: str = "automatic") -> str:
+    """What no value means: ``no limit`` where the text says "none is no limit"."""
+    found = re.search(r"\bnone (?:is|means) ([^.;]+)", attr.doc)
+    return found[1] if found else otherwise
 
 
 class TextEditor(TypedEditor):
@@ -230,7 +237,7 @@ class LiteralEditor(BlockEditor):
     """A number, or lists of them as text; the table button edits them cell by cell."""
 
     def __init__(self, attr: Attr, theme: Theme) -> None:
-        super().__init__(attr, theme, parsing.literal, empty="no value")
+        super().__init__(attr, theme, parsing.literal, empty=meaning(attr, "no value"))
         self.field.selects_scalar = True
         self.table = QToolButton()
         self.table.setIcon(icon("table", theme, "ink_muted", 16))

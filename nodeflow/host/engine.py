@@ -332,6 +332,7 @@ class Engine:
             on_compile_failure=self._send,
         )
         lower_priority()
+        self._views.begin(afresh=not request.resume)
         self._send(p.State("training"))
         try:
             done = self._run_training(variables, task, training)
@@ -354,7 +355,6 @@ class Engine:
                 self._session.variables[name] = value
         previews = PreviewClock()
         self._shown = None
-        self._views.pause()
         last = 0
         events = train(self._session, training, self._control, first_epoch=self._epochs_done + 1)
         doctor = Doctor(training, _by_reference(task, self._session))

@@ -189,9 +189,28 @@ def test_points_of_two_columns_are_coloured_by_class():
     np.testing.assert_array_equal(train.groups, rows["labels"].rows(slice(0, 400)).argmax(axis=1))
 
 
-def test_a_number_is_not_plotted():
+def test_a_number_has_no_plot_before_a_training():
     with pytest.raises(ViewProblem, match="single number"):
         compute(open_example("linear_regression"), "plot", "slope")
+
+
+def test_a_number_is_plotted_over_the_steps_of_a_training(talk):
+    document = open_example("linear_regression")
+    spec = p.ViewSpec("plot", "slope")
+    talk.sync(document)
+    talk.send(p.WatchViews((spec,), 7))
+    for resume in (False, True):
+        talk.send(p.Train(8, resume))
+        shown: list[p.ViewValue] = []
+        while not isinstance(message := talk.wait_for((events.Done, p.ViewValue)), events.Done):
+            shown.append(message)
+        (line,) = shown[-1].data.series
+        assert (np.diff(line.x) > 0).all() and line.x[-1] == shown[-1].step
+        assert line.y[-1] == pytest.approx(2, abs=0.1)
+        if not resume:
+            assert line.x[-1] == message.steps
+            first = line.x[0]
+    assert line.x[0] == first, "it goes on where the training goes on"
 
 
 # ---- watching -----------------------------------------------------------------------------------

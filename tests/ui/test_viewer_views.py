@@ -181,19 +181,24 @@ def test_two_nodes_are_plotted_one_over_the_other(line, viewer, engine, qtbot):
 
 
 def test_a_tab_says_why_a_node_has_no_such_view(line, viewer, engine, qtbot):
-    select(line, "slope")
-    assert not tab(viewer, "Plot").isEnabled()
-    assert "single number" in tab(viewer, "Plot").toolTip()
-    assert (
-        "two inputs" in tab(viewer, "Regions").toolTip() or not tab(viewer, "Regions").isEnabled()
-    )
+    for name, words in (("slope", "single number"), ("scaled", "two inputs")):
+        select(line, name)
+        assert tab(viewer, "Plot").isEnabled()
+        assert not tab(viewer, "Regions").isEnabled()
+        assert words in tab(viewer, "Regions").toolTip()
 
 
 def test_a_chosen_tab_comes_back_where_it_can(line, viewer, engine, qtbot):
     select(line, "prediction")
     click_tab(viewer, "Plot")
     select(line, "slope")
-    assert tab(viewer, "Table").isChecked()
+    click_tab(viewer, "Histogram")
+    select(line, "prediction")
+    assert tab(viewer, "Histogram").isChecked()
+    click_tab(viewer, "Plot")
+    set_view(line.workspace.document, node(line, "slope"), {"kind": "regions"})
+    select(line, "slope")
+    assert tab(viewer, "Table").isChecked(), "a view that the node cannot have is passed over"
     select(line, "scaled")
     assert tab(viewer, "Plot").isChecked()
 

@@ -72,9 +72,9 @@ def line() -> PlotData:
     )
 
 
-def answer(window, engine, data, kind: str = "regions", **more) -> None:
-    """The engine's answer to the view of a kind that was asked for last."""
-    spec = next(spec for spec in watched(engine) if spec.kind == kind)
+def answer(engine, name: str, data, **more) -> None:
+    """The engine's answer to the view of a node that was asked for last."""
+    spec = next(spec for spec in watched(engine) if spec.name == name)
     request = engine.requests(p.WatchViews)[-1].request
     engine.on_message(p.ViewValue(request, spec, data, **more))
 
@@ -111,7 +111,7 @@ def test_the_view_is_drawn_where_the_value_stands(qtbot, spirals, engine):
     canvas.viewport.center_on(node_id)
     qtbot.waitUntil(lambda: canvas.renderer.is_settled)
     empty = canvas.grab().toImage()
-    answer(spirals, engine, regions(), step=12)
+    answer(engine, "predicted", regions(), step=12)
     slot = canvas.scene.nodes.get(node_id)
     qtbot.waitUntil(lambda: canvas.scene.card(slot).value.value is not None)
     qtbot.waitUntil(lambda: canvas.grab().toImage() != empty)
@@ -160,7 +160,7 @@ def test_of_two_nodes_the_second_is_plotted_over_the_first(qtbot, spirals, engin
 
 def test_a_node_without_such_a_view_says_why(spirals):
     for name, action, words in (
-        ("loss", "view_plot", "single number"),
+        ("loss", "view_regions", "single number"),
         ("W1", "view_regions", "two inputs"),
         ("train", "view_plot", "no value"),
     ):

@@ -112,10 +112,8 @@ def _over_index(source: ViewSource, tensor: Tensor, x: str | None, style: str | 
     feeds = source.task.feeds(tensors)
     values = source.run(tensors, feeds)
     value = values[0]
-    if value.ndim == 0:
-        raise ViewProblem(
-            "it is a single number", hint="Its course in a training is in the panel Training."
-        )
+    if value.ndim == 0 and other is None:
+        return _course(source, tensor, value, style)
     rows = _matrix(value)
     if other is not None:
         return _pair(tensor, other, value, values[1], style)
@@ -128,6 +126,21 @@ def _over_index(source: ViewSource, tensor: Tensor, x: str | None, style: str | 
     style = style or ("bars" if len(rows) <= MOST_BARS and rows.shape[1] == 1 else "line")
     series = _columns(tensor.name, np.arange(len(rows), dtype=np.float64), rows, style)
     return PlotData(series, ("index", tensor.name), choices, ROW, style)
+
+
+def _course(source: ViewSource, tensor: Tensor, value: np.ndarray, style: str | None) -> PlotData:
+    """A single number over the steps of the training so far."""
+    course = source.courses.setdefault(tensor.name, [])
+    if source.step is not None and (not course or course[-1][0] < source.step):
+        course.append((source.step, float(value)))
+        if len(course) > MOST_POINTS:
+            del course[1:-1:2]
+    if len(course) < 2:
+        raise ViewProblem("it is a single number", hint="Train to see how it changes.")
+    x, y = np.array(course, np.float64).T
+    style = style or "line"
+    series = Series(tensor.name, style, "value", x, y)
+    return PlotData((series,), ("step", tensor.name), ((ROW, "step"),), ROW, style)
 
 
 def _pair(

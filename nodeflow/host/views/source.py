@@ -36,6 +36,10 @@ class ViewSource:
         read: the value of a variable; raises NotInitialized.
         stream_of: the random stream of a node.
         users: node -> the nodes that read it.
+
+    Attributes:
+        step: of the training that the values are of; None outside one.
+        courses: values at steps of the training so far, by name, for the kinds that keep some.
     """
 
     def __init__(
@@ -49,6 +53,8 @@ class ViewSource:
         self.task, self.users = task, users
         self.tensor = tensor
         self.read = read
+        self.step: int | None = None
+        self.courses: dict[str, list[tuple[int, float]]] = {}
         self._stream_of = stream_of
         self._schedules: dict[tuple, Schedule] = {}
         self._interpreters: dict[tuple, Interpreter] = {}

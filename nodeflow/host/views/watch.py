@@ -49,6 +49,7 @@ class WatchedViews:
         self._watched: list[_Watched] = []
         self._request = 0
         self._state: object = None
+        self._courses: dict[str, list[tuple[int, float]]] = {}
 
     def watch(self, request: WatchViews) -> None:
         """Watch other views; those that were watched before and have not changed go on."""
@@ -62,6 +63,7 @@ class WatchedViews:
         """Watch nothing: another document is open."""
         self._watched = []
         self._state = None
+        self._courses.clear()
 
     def refresh(self, state: object) -> None:
         """What views are computed from may have changed: it has if ``state`` is another."""
@@ -92,8 +94,10 @@ class WatchedViews:
             if every or watched.is_stale or now >= watched.due:
                 self._show(watched, step, self._rate(watched, now))
 
-    def pause(self) -> None:
-        """A training ended or begins: rates count from here."""
+    def begin(self, afresh: bool) -> None:
+        """A training begins: rates count from here, and courses if it begins ``afresh``."""
+        if afresh:
+            self._courses.clear()
         for watched in self._watched:
             watched.shown.clear()
             watched.due = 0.0
@@ -102,7 +106,7 @@ class WatchedViews:
         watched.is_stale = False
         started, before = self._clock(), self._cost()
         spec = watched.spec
-        value = view_value(self._source, spec)
+        value = view_value(lambda: self._source_at(step), spec)
         self._send(replace(value, request=self._request, step=step, rate=rate))
         kind = discover_kinds().get(spec.kind)
         interval = kind.interval if kind else 1.0
@@ -110,6 +114,11 @@ class WatchedViews:
         # from when it was due: a training is interrupted only between two chunks of its steps
         since = watched.due if started - watched.due < interval else started
         watched.due = max(since + interval, started + pause)
+
+    def _source_at(self, step: int | None) -> ViewSource:
+        source = self._source()
+        source.step, source.courses = step, self._courses
+        return source
 
     def _rate(self, watched: _Watched, now: float) -> float | None:
         times = watched.shown

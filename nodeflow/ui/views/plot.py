@@ -27,11 +27,7 @@ STYLES = (("line", "Line"), ("scatter", "Points"), ("bars", "Bars"))
 
 
 def fits(document: Document, analysis: Analysis, node_id: str) -> str:
-    """Why a node has no plot: a single number has none."""
-    types = analysis.out_types(node_id) or {}
-    first = next(iter(types.values()), None)
-    if first is not None and first.shape == ():
-        return "A single number has no plot; the panel Training shows its course."
+    """Every value has a plot; a single number has one over the steps of a training."""
     return ""
 
 

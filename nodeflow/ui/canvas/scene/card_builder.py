@@ -96,7 +96,7 @@ class CardBuilder:
     def _value(self, node_id: str) -> tuple[Any, int]:
         """What a node shows, and its serial number: a view if it has one, else its value."""
         record = self.document.nodes.get(node_id)
-        view = view_of(record) if record is not None else None
+        view = view_of(record) if record is not None and record.extra else None
         if view is None:
             return self.values.get(node_id), self.serials.get(node_id, 0)
         value = self.views.get(node_id)

@@ -19,6 +19,7 @@ from typing import Any
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.dataset_node import DATASET
 from nodeflow.document.analysis.passthrough import MUTED, mode_of
+from nodeflow.document.analysis.paths import variables_of
 from nodeflow.document.analysis.training_settings import is_optimizer
 from nodeflow.document.analysis.traversal import in_order, topological, upstream
 from nodeflow.document.build.build import fill
@@ -469,9 +470,10 @@ class LiveBuild:
 
     def _touch(self, record: NodeRecord) -> None:
         """Notes which optimizers and gradients have to be derived again."""
+        has_variable = record.op == "variable" or bool(variables_of(record))
         for macro, before in self._before.items():
             owner = self.build.document.nodes.get(macro)
-            named = owner is not None and owner.attrs.get("variables") and record.op == "variable"
+            named = owner is not None and owner.attrs.get("variables") and has_variable
             if record.id in before or record.op == "assign" or named:
                 self.stale.add(macro)
                 self._in_order = False

@@ -2,7 +2,8 @@
 
 A variable has the id of its node and its stream (`records.stream_of`). Neither changes when nodes
 are renamed, grouped or unpacked, and together they tell the instances of a subgraph apart. A
-variable that a macro node derives has that node's id, and the id of the variable that it is for.
+variable that a macro node derives has that node's id, and the id of the variable that it is for;
+that of a layer has its own name and stream.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import NamedTuple
 
 from nodeflow.document.build.built import Build
 from nodeflow.graph.graph import Node
+from nodeflow.ops import REGISTRY
 from nodeflow.ops.macro_ops import Optimizer
 
 
@@ -52,7 +54,8 @@ def _derived(built: Build, node: Node, known: dict[str, VariableId]) -> Variable
         if of is not None:
             slot = "/".join(steps[count:])
             return VariableId(f"{first}:{of.id}:{slot}", f"{of.stream}:{slot}")
-    return VariableId(f"{first}:{rest}", rest)
+    draws = record is not None and record.op in REGISTRY and REGISTRY.lookup(record.op).random
+    return VariableId(f"{first}:{rest}", node.stream if draws else rest)  # a layer's
 
 
 def _last(path: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from nodeflow.errors import NodeflowError, ShapeError
+from nodeflow.errors import AttributeProblem, NodeflowError, ShapeError
 from nodeflow.graph.declaration import Attr
 from nodeflow.graph.graph import Tensor
 from nodeflow.graph.types import TensorType, shape_text
@@ -56,6 +56,17 @@ class Layer(Composed):
     random = True
     explicit = True
     shown_attrs: tuple[str, ...] = ("units", "activation")
+
+    def bind_attrs(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        bound = super().bind_attrs(given)
+        if bound["version"] > self.version:
+            raise AttributeProblem(
+                f"this is version {bound['version']} of the layer, and version {self.version} is "
+                "the latest known here",
+                port="version",
+                hint="Update nodeflow.",
+            )
+        return bound
 
     def weights(self, *types: TensorType, **attrs: Any) -> Weights:
         """Name -> (shape, initializer) of each variable, for inputs whose sizes are known.

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
 from nodeflow.document.analysis.answers import picture_input
 from nodeflow.document.analysis.dataset_node import DATASET
+from nodeflow.document.analysis.inference import variables_in
 from nodeflow.document.analysis.node_flags import has_breakpoint
 from nodeflow.document.analysis.subgraph_interface import BORDER, definition_of
 from nodeflow.document.analysis.training_settings import is_optimizer
@@ -281,7 +282,7 @@ class GraphPage(Page):
         self._title.setText("/".join(names) or self.workspace.title)
         if self.subgraph is not None:
             self.subgraph.refresh()
-        variables = len(self.workspace.nodes_of("variable"))
+        variables = len(variables_in(document))
         parts = [_count(len(document.nodes), "node"), _count(len(document.wires), "wire")]
         if variables:
             parts.append(_count(variables, "variable"))

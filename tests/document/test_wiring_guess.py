@@ -6,8 +6,11 @@ import pytest
 
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.edit import commands, dataset_placeholders, insertables
+from nodeflow.document.edit.conversions import insert_conversion, offers
+from nodeflow.document.edit.fixes import node_fixes
 from nodeflow.document.edit.wiring_guess import main_port, takes_from, wire_new
 from nodeflow.document.model.document import Document
+from nodeflow.document.model.records import Wire
 
 
 class Net:
@@ -96,8 +99,8 @@ def test_of_two_results_neither_is_taken(net):
 
 
 def test_labels_that_do_not_fit_are_not_wired(net):
-    wide = net.add("layers/dense", net.dense, units=3)
-    assert net.into(net.add(LOSS, wide)) == {"logits": "dense_1"}
+    wide = net.add("relu", net.add("layers/dense", net.dense, units=3))
+    assert net.into(net.add(LOSS, wide)) == {"logits": "relu"}
 
 
 def test_other_ops_take_only_what_they_were_added_for(net):
@@ -121,3 +124,49 @@ def test_a_dataset_stands_for_its_first_placeholder(net):
     assert takes_from(net.doc, Analysis(net.doc), record, net.data) == (net.images, "out")
     constant = insertables.preview(net.doc, "constant")
     assert takes_from(net.doc, Analysis(net.doc), constant, net.data) is None
+
+
+# ---- layers that need something first -----------------------------------------------------------
+
+
+def test_a_layer_for_pictures_takes_rows_of_pixels_through_a_reshape(net):
+    conv = net.add("layers/conv2d", net.images, filters=4)
+    assert net.into(conv) == {"x": "reshape"}
+    reshape = net.doc.nodes[net.id("reshape")]
+    assert reshape.attrs == {"shape": [-1, 28, 28, 1]}
+    assert net.into(reshape.id) == {"x": "images"}
+    assert str(Analysis(net.doc).type_of(conv, "out")) == "float32 (?, 26, 26, 4)"
+    lstm = net.add("layers/lstm", net.images)
+    assert net.doc.nodes[net.id("reshape_1")].attrs == {"shape": [-1, 28, 28]}
+    assert str(Analysis(net.doc).type_of(lstm, "out")) == "float32 (?, 64)"
+    record = insertables.preview(net.doc, "layers/conv2d")
+    assert takes_from(net.doc, Analysis(net.doc), record, net.images) == (net.images, "out")
+
+
+def test_wrong_units_are_wired_and_the_fix_is_offered(net):
+    net.doc.undo()  # the layer of ten units
+    dense = net.add("layers/dense", net.images)
+    loss = net.add(LOSS, dense)
+    assert net.into(loss) == {"labels": "labels", "logits": "dense"}
+    analysis = Analysis(net.doc)
+    assert analysis.problems_of(loss)
+    (fix, *_) = node_fixes(net.doc, analysis, loss)
+    assert fix.title == "Give dense 10 units"
+    fix.apply()
+    assert net.doc.nodes[dense].attrs["units"] == 10
+    assert not Analysis(net.doc).all_problems()
+    net.doc.undo()
+    assert net.doc.nodes[dense].attrs["units"] == 64
+
+
+def test_wrong_units_of_a_drawn_wire_are_offered_too(net):
+    net.doc.undo()
+    dense = net.add("layers/dense", net.images)
+    loss = insertables.add(net.doc, LOSS, (0, 0))[0]
+    commands.connect(net.doc, net.labels, "out", loss, "labels")
+    wire = Wire(dense, "out", loss, "logits")
+    first, *_ = offers(net.doc, Analysis(net.doc), wire)
+    assert first.title == "Give dense 10 units"
+    insert_conversion(net.doc, first, wire, (0, 0))
+    assert net.into(loss) == {"labels": "labels", "logits": "dense"}
+    assert not Analysis(net.doc).all_problems()

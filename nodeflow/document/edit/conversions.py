@@ -19,6 +19,7 @@ from nodeflow.document.analysis.training_settings import is_optimizer
 from nodeflow.document.analysis.wire_check import Verdict, check_type, check_wire
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.give_shape import GiveShape, shapes_for_wire
+from nodeflow.document.edit.give_units import GiveUnits, units_for_wire
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import NodeRecord, Wire
 from nodeflow.errors import NodeflowError
@@ -64,7 +65,7 @@ def _title(step: Step) -> str:
     return _TITLES[op].format(**attrs)
 
 
-Offer = Conversion | GiveShape
+Offer = Conversion | GiveShape | GiveUnits
 
 
 def offers(doc: Document, analysis: Analysis, wire: Wire) -> list[Offer]:
@@ -77,7 +78,10 @@ def offers(doc: Document, analysis: Analysis, wire: Wire) -> list[Offer]:
     verdict = check_wire(doc, analysis, *wire)
     if verdict.ok or shapes:
         return shapes
-    return [*_conversions(doc, analysis, wire, verdict.cast)]
+    return [
+        *units_for_wire(doc, analysis, wire),
+        *_conversions(doc, analysis, wire, verdict.cast),
+    ]
 
 
 def _takes_values(doc: Document, target: NodeRecord) -> bool:
@@ -136,6 +140,20 @@ def _cast_beside(doc: Document, analysis: Analysis, wire: Wire, dtype: str) -> l
         made = TensorType(dtype, given.shape)
         found.append(Conversion((("cast", {"dtype": dtype}),), made, name))
     return found if len(found) == 1 else []
+
+
+def to_layer(
+    doc: Document, analysis: Analysis, record: NodeRecord, port: str, given: TensorType
+) -> Conversion | None:
+    """Returns the reshape of rows of pixels to pictures, or to sequences of lines, that a layer
+    needs before it; None where there is none. `record` need not be in the document yet."""
+    pictures = [*_pictures(given.shape[1])] if given.rank == 2 else []
+    lines = [(op, {"shape": attrs["shape"][:-1]}) for op, attrs in pictures]
+    for op, attrs in (*pictures, *lines):
+        made = _applied(op, attrs, given)
+        if made is not None and check_type(doc, analysis, made, record, port) is None:
+            return Conversion(((op, attrs),), made)
+    return None
 
 
 def to_scalar(given: TensorType) -> Conversion | None:
@@ -217,7 +235,7 @@ def _applied(op_id: str, attrs: dict[str, Any], given: TensorType) -> TensorType
 
 def offer_label(doc: Document, found: Offer, wire: Wire) -> str:
     """Returns the text of the undo step."""
-    if isinstance(found, GiveShape) or found.port:
+    if isinstance(found, (GiveShape, GiveUnits)) or found.port:
         return found.title
     return f"{found.title} before {doc.node(wire.target).name}"
 
@@ -249,7 +267,7 @@ def insert_conversion(
             wire = converted_wire(doc, found, wire)
             commands.disconnect(doc, wire.key)
         source, source_port = wire.source, wire.source_port
-        if isinstance(found, GiveShape):
+        if isinstance(found, (GiveShape, GiveUnits)):
             found.apply(doc)
         for index, (op, attrs) in enumerate(found.steps):
             node = commands.add_node(doc, op, (pos[0] + step * index, pos[1]), attrs=attrs)

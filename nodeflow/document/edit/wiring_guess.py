@@ -8,6 +8,7 @@ from __future__ import annotations
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.dataset_node import DATASET
 from nodeflow.document.analysis.declarations import declaration
+from nodeflow.document.analysis.op_matching import takes
 from nodeflow.document.analysis.passthrough import origin
 from nodeflow.document.analysis.paths import variables_of
 from nodeflow.document.analysis.port_names import FEED
@@ -16,7 +17,8 @@ from nodeflow.document.analysis.training_settings import is_optimizer
 from nodeflow.document.analysis.traversal import downstream
 from nodeflow.document.analysis.wire_check import check_type
 from nodeflow.document.edit import commands
-from nodeflow.document.edit.conversions import insert_conversion, to_scalar
+from nodeflow.document.edit.conversions import Conversion, insert_conversion, to_layer, to_scalar
+from nodeflow.document.edit.give_units import units_for_wire
 from nodeflow.document.layout.card_size import node_size
 from nodeflow.document.layout.layered import COLUMN_GAP
 from nodeflow.document.model.document import Document
@@ -26,7 +28,7 @@ Source = tuple[str, str]
 """An output port: (node id, port)."""
 LABELS = frozenset("class classes label labels target targets y y_true".split())
 SCORES = ("logits", "predictions")
-PLACEHOLDER = "placeholder"
+PLACEHOLDER, LAYERS = "placeholder", "Layers"
 
 
 def wire_new(
@@ -34,6 +36,7 @@ def wire_new(
 ) -> list[str]:
     """Wires a new node: `source` into the port that fits it best, and what else is obvious.
 
+    A layer for pictures takes rows of pixels through a reshape.
     A loss or a metric takes the data's labels and the net's result where there is one of each; an
     optimizer takes the only loss, through a mean if the loss is one number per row.
 
@@ -55,6 +58,8 @@ def wire_new(
         port = main_port(doc, analysis, record, source)
         if port is not None:
             commands.connect(doc, *source, node_id, port)
+        elif (found := _reshaped(doc, analysis, record, source)) is not None:
+            return _insert(doc, found[1], Wire(*source, node_id, found[0]))
     if "labels" not in ports:
         return []
     for port in ports:
@@ -65,7 +70,7 @@ def wire_new(
         fitting = [
             found
             for found in candidates
-            if found[0] not in taken and _fits(doc, analysis, doc.node(node_id), port, found)
+            if found[0] not in taken and _takes(doc, analysis, node_id, port, found)
         ]
         found = _only(fitting)
         if found is not None:
@@ -80,10 +85,13 @@ def main_port(doc: Document, analysis: Analysis, record: NodeRecord, source: Sou
     labels, whatever the order of its ports.
     """
     wired = {wire.target_port for wire in doc.wires_into(record.id)} if record.id else set()
-    names = [p.name for p in in_ports(doc, record) if p.kind == "tensor" and p.name not in wired]
+    given = analysis.type_of(*source)
+    free = [p for p in in_ports(doc, record) if p.kind == "tensor" and p.name not in wired]
+    if given is not None and any(given.dtype in p.dtypes for p in free if not p.optional):
+        free = [p for p in free if not p.optional]  # a state is no place for what is no sequence
+    names = [port.name for port in free]
     if "labels" in names and not is_labels(doc, source[0]):
         names.sort(key=lambda name: name == "labels")
-    given = analysis.type_of(*source)
     for name in names:
         if given is None or check_type(doc, analysis, given, record, name) is None:
             return name
@@ -98,12 +106,16 @@ def takes_from(
     For a dataset node that is the placeholder of its first column.
     """
     source = first_output(doc, analysis, node_id)
-    if source is None:
+    op = declaration(record, doc)
+    if source is None or op is None:
         return None
+    given = analysis.type_of(*source)
     if is_optimizer(record.op):
-        given = analysis.type_of(*source)
         return source if given is not None and given.is_float else None
-    return source if main_port(doc, analysis, record, source) is not None else None
+    fits = given is None or takes(op, given)
+    if fits and main_port(doc, analysis, record, source) is not None:
+        return source
+    return source if _reshaped(doc, analysis, record, source) is not None else None
 
 
 def first_output(doc: Document, analysis: Analysis, node_id: str) -> Source | None:
@@ -193,9 +205,37 @@ def _only(found: list[Source]) -> Source | None:
     return found[0] if len(found) == 1 else None
 
 
-def _fits(doc: Document, analysis: Analysis, record: NodeRecord, port: str, source: Source) -> bool:
+def _takes(doc: Document, analysis: Analysis, node_id: str, port: str, source: Source) -> bool:
+    """Says whether a port takes a value, or would if the layer before had other units: that is
+    then offered where the problem is shown."""
     given = analysis.type_of(*source)
-    return given is not None and check_type(doc, analysis, given, record, port) is None
+    if given is None:
+        return False
+    if check_type(doc, analysis, given, doc.node(node_id), port) is None:
+        return True
+    return bool(units_for_wire(doc, analysis, Wire(*source, node_id, port)))
+
+
+def _reshaped(
+    doc: Document, analysis: Analysis, record: NodeRecord, source: Source
+) -> tuple[str, Conversion] | None:
+    """The in-port of a layer that takes a value after a reshape, and the reshape."""
+    op, given = declaration(record, doc), analysis.type_of(*source)
+    if op is None or given is None or op.category != LAYERS or not op.inputs:
+        return None
+    port = op.inputs[0].name
+    found = to_layer(doc, analysis, record, port, given)
+    return None if found is None else (port, found)
+
+
+def _insert(doc: Document, found: Conversion, wire: Wire) -> list[str]:
+    """Puts a conversion where the new node is, and that right of it."""
+    record = doc.node(wire.target)
+    made = insert_conversion(doc, found, wire, record.pos)
+    width = node_size(doc, doc.node(made[-1]))[0]
+    x, y = record.pos
+    commands.move(doc, {wire.target: (x + width + COLUMN_GAP, y)})
+    return made
 
 
 def _wire_loss(doc: Document, analysis: Analysis, node_id: str, source: Source) -> list[str]:
@@ -206,11 +246,4 @@ def _wire_loss(doc: Document, analysis: Analysis, node_id: str, source: Source) 
         commands.connect(doc, *wire)
         return []
     mean = to_scalar(given)
-    if mean is None:
-        return []
-    record = doc.node(node_id)
-    made = insert_conversion(doc, mean, wire, record.pos)
-    width = node_size(doc, doc.node(made[-1]))[0]
-    x, y = record.pos
-    commands.move(doc, {node_id: (x + width + COLUMN_GAP, y)})
-    return made
+    return [] if mean is None else _insert(doc, mean, wire)

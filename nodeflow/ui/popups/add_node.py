@@ -123,7 +123,7 @@ class AddNodePopup(QuickPick):
             if context.port == FEED:
                 return op.id == DATASET
             return bool(op.outputs) and op.id != DATASET and bool(gives(op) & self._accepted)
-        return bool(op.inputs) if context.type is None else takes(op, context.type)
+        return self._would_take(op, context)
 
     def _accepted_dtypes(self) -> frozenset[str]:
         """What a new node may give to the open wire."""
@@ -217,10 +217,18 @@ class AddNodePopup(QuickPick):
 
     def _would_take(self, op: NodeDeclaration, source: WireContext) -> bool:
         if is_optimizer(op.id):
-            record = insertables.preview(self.view.document, op.id)
-            found = takes_from(self.view.document, self.view.scene.analysis, record, source.node)
-            return found is not None
-        return bool(op.inputs) and (source.type is None or takes(op, source.type))
+            return self._takes_somehow(op, source)
+        if not op.inputs:
+            return False
+        fits = source.type is None or takes(op, source.type)
+        return fits or self._takes_somehow(op, source)
+
+    def _takes_somehow(self, op: NodeDeclaration, source: WireContext) -> bool:
+        """Whether an op takes a value as it is, or with what is inserted for it: a mean of
+        losses, a reshape to pictures."""
+        record = insertables.preview(self.view.document, op.id)
+        analysis = self.view.scene.analysis
+        return takes_from(self.view.document, analysis, record, source.node) is not None
 
     def _key(self, event: QKeyEvent) -> bool:
         enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
@@ -319,7 +327,10 @@ def _wire(view: CanvasView, node_id: str, context: WireContext) -> None:
     record = document.nodes[node_id]
     verdict = None
     if context.side == "out":
-        ends = [(context.node, context.port, node_id, p.name) for p in in_ports(document, record)]
+        ports = in_ports(document, record)
+        required = [p for p in ports if not p.optional and p.kind == "tensor"]
+        ports = required or ports  # what a state or a mask takes is no reason to be wired there
+        ends = [(context.node, context.port, node_id, p.name) for p in ports]
     else:
         ends = [(node_id, p.name, context.node, context.port) for p in out_ports(document, record)]
     for end in ends:

@@ -67,7 +67,7 @@ class WireOnDrop:
         painter.drawRoundedRect(QRectF(rect), 12, 12)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         document, analysis = self._scene.document, self._scene.analysis
-        port = main_port(document, analysis, self._record, self.source) or "loss"
+        port = main_port(document, analysis, self._record, self.source) or card.inputs[0].name
         if port not in [p.name for p in card.inputs]:
             return
         start = viewport.port_position(*self.source, "out")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -152,7 +153,7 @@ def date_reader(
         return None
     readers: list[tuple[int, Callable[[str], datetime]]] = []
     patterns = sorted(_PATTERNS, key=lambda p: p.startswith("%m") == day_first)
-    for read in [_iso, *(_strptime(p + t) for p in patterns for t in _TIMES)]:
+    for read in [_iso, *(_Pattern(p + t) for p in patterns for t in _TIMES)]:
         good = sum(_reads(read, value) for value in sample)
         if good:
             readers.append((good, read))
@@ -167,8 +168,23 @@ def date_reader(
     return best[0]
 
 
-def _strptime(pattern: str) -> Callable[[str], datetime]:
-    return lambda cell: datetime.strptime(cell, pattern)
+@dataclass(frozen=True)
+class _Pattern:
+    """Reads dates that are written in one way."""
+
+    text: str
+
+    def __call__(self, cell: str) -> datetime:
+        return datetime.strptime(cell, self.text)
+
+
+def date_order(read: Callable[[str], datetime] | None) -> str:
+    """``day_first`` or ``month_first`` where a reader of dates had to decide, else ``auto``."""
+    if not isinstance(read, _Pattern):
+        return "auto"
+    numeric = read.text[3:].startswith(("%m", "%d"))
+    orders = {"%d": "day_first", "%m": "month_first"}
+    return orders.get(read.text[:2], "auto") if numeric else "auto"
 
 
 def _reads(read: Callable[[str], datetime], cell: str) -> bool:

@@ -266,6 +266,7 @@ def read_table(
     header: str = "auto",
     delimiter: str = "auto",
     decimal: str = "auto",
+    date_order: str = "auto",
     limit: int | None = None,
 ) -> Table:
     """The cells of a CSV file, in any of the usual encodings.
@@ -275,6 +276,8 @@ def read_table(
             a number, or if some stand above a column of numbers and are none.
         delimiter: a key of ``DELIMITERS`` or ``auto``.
         decimal: ``point``, ``comma`` or ``auto``.
+        date_order: ``day_first``, ``month_first`` or ``auto``: how 3/4/2021 is read where no other
+            date of its column tells.
         limit: the maximum number of rows after the header.
 
     Raises:
@@ -287,11 +290,11 @@ def read_table(
     sample = list(itertools.islice(rest, SAMPLE_ROWS - 1))
     guess = fixed or _decimal(dialect, [*first, *sample])
     rows = itertools.islice(itertools.chain(first, sample, rest), limit)
-    table = _fill(path, names, rows, dialect, guess)
+    table = _fill(path, names, rows, dialect, guess, date_order)
     if fixed is None and guess == "." and any(map(_needs_comma, table.columns)):
         names, first, rest = _header(path, records(path, dialect), header)
         rows = itertools.islice(itertools.chain(first, rest), limit)
-        table = _fill(path, names, rows, dialect, ",")
+        table = _fill(path, names, rows, dialect, ",", date_order)
     return _trimmed(table)
 
 
@@ -301,18 +304,33 @@ def kept_table(
     header: str = "auto",
     delimiter: str = "auto",
     decimal: str = "auto",
+    date_order: str = "auto",
     limit: int | None = None,
 ) -> Table:
     """As `read_table`, but the last tables are kept: options change more often than files."""
     status = path.stat()
-    return _kept(path, (status.st_mtime_ns, status.st_size), header, delimiter, decimal, limit)
+    stamp = status.st_mtime_ns, status.st_size
+    return _kept(path, stamp, header, delimiter, decimal, date_order, limit)
 
 
 @lru_cache(maxsize=3)
 def _kept(
-    path: Path, stamp: Any, header: str, delimiter: str, decimal: str, limit: int | None
+    path: Path,
+    stamp: Any,
+    header: str,
+    delimiter: str,
+    decimal: str,
+    date_order: str,
+    limit: int | None,
 ) -> Table:
-    return read_table(path, header=header, delimiter=delimiter, decimal=decimal, limit=limit)
+    return read_table(
+        path,
+        header=header,
+        delimiter=delimiter,
+        decimal=decimal,
+        date_order=date_order,
+        limit=limit,
+    )
 
 
 def _trimmed(table: Table) -> Table:
@@ -410,8 +428,11 @@ def _fill(
     rows: Iterator[Record],
     dialect: Dialect,
     decimal: str,
+    date_order: str,
 ) -> Table:
-    day_first = decimal == "," or dialect.delimiter == ";"
+    day_first = date_order == "day_first"
+    if date_order == "auto":
+        day_first = decimal == "," or dialect.delimiter == ";"
     columns = tuple(TableColumn(decimal, day_first) for name in names)
     lines: list[int] = []
     doubtful: list[int] = []

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.data.cells import day, is_missing, number
+from nodeflow.data.cells import date_order, day, is_missing, number
 from nodeflow.data.encoders import (
     MOST_CLASSES,
     Encoder,
@@ -178,7 +178,19 @@ class Schema:
             "types": types,
             "categories": categories or None,
             "statistics": statistics or None,
+            "date_order": self._date_order(),
         }
+
+    def _date_order(self) -> str:
+        """How dates of the features are read, where that had to be decided."""
+        if self.options["date_order"] != "auto":
+            return self.options["date_order"]
+        found = {
+            date_order(self.table.columns[e.index].read_date)
+            for e in self.encoders
+            if e.kind == "date"
+        } - {"auto"}
+        return found.pop() if len(found) == 1 else "auto"
 
 
 def choose(

@@ -74,6 +74,20 @@ def test_a_second_file_is_encoded_like_the_first(write):
     assert got["labels"].tolist() == [[5]]
 
 
+def test_dates_of_a_second_file_are_read_in_the_order_of_the_first(write):
+    first = write("when,y\n13/02/2020,1\n03/04/2020,2\n")
+    options = pinned_options(first, {})
+    assert options["date_order"] == "day_first"
+    second = write("when,y\n03/04/2021,1\n", "second.csv")
+    days = (date(2021, 4, 3) - date(1970, 1, 1)).days
+    assert train(second, **{**options, **PLAIN})["features"].tolist() == [[days]]
+    assert train(second)["features"].tolist() == [[(date(2021, 3, 4) - date(1970, 1, 1)).days]]
+    told = train(second, date_order="day_first", types={"when": "date"})
+    assert told["features"].tolist() == [[days]]
+    iso = pinned_options(write("when,y\n2020-02-13,1\n", "iso.csv"), {})
+    assert "date_order" not in iso
+
+
 def test_unknown_categories_are_named_by_row_and_column(write):
     options = pinned_options(write(CITIES), {})
     second = write("city,garden,when,price\nRome,yes,2020-01-03,3\nOslo,no,2020-02-01,1\n", "b.csv")

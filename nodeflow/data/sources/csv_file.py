@@ -85,6 +85,14 @@ OPTIONS = (
         choices=("days", "parts"),
     ),
     Attr(
+        "date_order",
+        "choice",
+        "auto",
+        "How a date such as 3/4/2021 is read if no other date of its column tells; auto: day first "
+        "where decimals have a comma.",
+        choices=("auto", "day_first", "month_first"),
+    ),
+    Attr(
         "missing",
         "choice",
         "drop",
@@ -203,7 +211,7 @@ def _stamp(file: Path) -> tuple[int, int]:
 
 
 def _reading(options: dict[str, Any]) -> dict[str, Any]:
-    return {name: options[name] for name in ("header", "delimiter", "decimal")}
+    return {name: options[name] for name in ("header", "delimiter", "decimal", "date_order")}
 
 
 @lru_cache(maxsize=4)  # the window opens the file again after each edit of its node

@@ -17,7 +17,7 @@ from nodeflow.train.events import Diverged
 from nodeflow.train.training import Training
 from nodeflow.train.weights import is_finite
 
-STEPS, SECONDS = 32, 0.01
+STEPS, SECONDS = 256, 0.03
 """Variables are looked at after so many steps or so much time, so that steps of microseconds stay
 cheap."""
 ADVICE = "Lower the learning rate, scale the inputs, or clip the gradients"

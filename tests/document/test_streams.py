@@ -10,11 +10,13 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.document.build.build import build
+from nodeflow.document.build.expand import unpack
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.clipboard import copy_json, duplicate, paste
 from nodeflow.document.edit.create_subgraph import create
 from nodeflow.document.edit.definitions import add_instance, make_independent, rename_definition
 from nodeflow.document.edit.unpack_subgraph import unpack_subgraph
+from nodeflow.document.formula.export_python import python_code
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import compact_json
@@ -222,3 +224,30 @@ def test_no_two_nodes_draw_from_one_stream(seed: int):
         nodes = [n for n in built.graph.nodes if n.op.random and n.derived_from is None]
         streams = [n.stream for n in nodes]
         assert len(set(streams)) == len(streams), compact_json(sorted(streams))
+
+
+def test_exported_as_python_it_draws_the_same_numbers(doc: Document):
+    commands.rename(doc, node(doc, "a"), "weights")
+    code = python_code(doc, node(doc, "total"))
+    assert code.count("weights") >= 1
+    scope: dict = {}
+    with nf.Graph() as graph:
+        exec(code, scope)
+    with Session(graph, tier="reference", seed=7) as session:
+        session.initialize()
+        value = session.run(scope["weights"])
+    assert value.tobytes() == drawn("a")
+
+
+def test_the_variables_of_a_renamed_layer_stay_when_it_is_unpacked():
+    doc = Document()
+    x = commands.add_node(doc, "placeholder", (0, 0), "x", {"shape": [None, 4]})
+    layer = commands.add_node(doc, "layers/dense", (0, 0), "dense", {"units": 3})
+    commands.connect(doc, x, "out", layer, "x")
+    before = initial(doc)["dense/kernel"]
+    commands.rename(doc, layer, "hidden")
+    assert initial(doc)["hidden/kernel"] == before
+    unpack(doc, layer)
+    assert initial(doc)["hidden/kernel"] == before
+    commands.rename(doc, node(doc, "hidden/kernel"), "weights")
+    assert initial(flow.loads(flow.dumps(doc)))["weights"] == before

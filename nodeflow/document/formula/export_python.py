@@ -1,7 +1,7 @@
 """Export of a node and its inputs as Python code that uses the nodeflow API.
 
 There is one line per node, with a variable of the node's name. Running the code gives the same
-values.
+values: a node that draws random numbers is named there as it was when it was made (its stream).
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from nodeflow.document.analysis.traversal import topological, upstream
 from nodeflow.document.build.inline_passthrough import inlined
 from nodeflow.document.formula.tree import changed_attrs
 from nodeflow.document.model.document import Document
-from nodeflow.document.model.records import INPUTS, NodeRecord, Wire
+from nodeflow.document.model.names import NAME
+from nodeflow.document.model.records import INPUTS, NodeRecord, Wire, stream_of
 from nodeflow.graph.declaration import NodeDeclaration
 
 HEAD = "import nodeflow as nf\n"
@@ -81,8 +82,14 @@ class _Writer:
         elif op.explicit:  # Python has other defaults
             attrs = {k: v for k, v in op.first_attrs(record.attrs).items() if not op.attr(k).hidden}
         given = [f"{key}={_literal(value)}" for key, value in attrs.items()]
-        given.append(f"name={record.name!r}")
+        given.append(f"name={self._graph_name(record)!r}")
         return f"nf.{op.call_name}({', '.join([*args, *given])})"
+
+    def _graph_name(self, record: NodeRecord) -> str:
+        """The name in the graph; of a renamed node that draws, the one that it draws from."""
+        stream = stream_of(record)
+        is_free = self.doc.node_named(stream) is None and NAME.fullmatch(stream)
+        return stream if is_free else record.name
 
     @staticmethod
     def _variable_arguments(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -28,32 +28,14 @@ from nodeflow.engine.session import Session
 from nodeflow.errors import MissingFeed, NodeflowError, UnknownName
 from nodeflow.graph.graph import Node, Tensor, ancestors
 from nodeflow.host.chosen_data import ChosenData
-from nodeflow.host.previews import make_preview
-from nodeflow.host.protocol import Preview, ShowData, ShownData, ShownRows, TensorValue
+from nodeflow.host.previews import Evaluation, make_preview
+from nodeflow.host.protocol import Preview, ShowData, ShownRows, TensorValue
+from nodeflow.host.remembered import InitialDraws, KeptValues, declaration
 from nodeflow.host.views.source import ViewSource
 from nodeflow.train.settings import TrainingSettings
 
 MOST_FAILURES = 8
 """After this many failed nodes a run stops."""
-
-
-@dataclass
-class Evaluation:
-    """The result of an evaluation.
-
-    Attributes:
-        values: previews by tensor name.
-        missing: placeholders without a feed.
-        data: the rows that the values are of.
-        notices: what the user has to know about the data.
-        pending: whether values are missing until derived nodes are up to date.
-    """
-
-    values: dict[str, Preview] = field(default_factory=dict)
-    missing: tuple[str, ...] = ()
-    notices: tuple[str, ...] = ()
-    pending: bool = False
-    data: ShownData | None = None
 
 
 class Evaluator:
@@ -83,7 +65,7 @@ class Evaluator:
         self._base_dir = base_dir
         self._opened: dict[Any, Dataset] = {} if opened is None else opened
         self._threads = threads
-        self._kept: dict[VariableId, tuple[str, Any, np.ndarray]] = {}
+        self._kept = KeptValues()
         self.version = 0
         self._source: ViewSource | None = None
         self._viewed: tuple | None = None
@@ -144,18 +126,12 @@ class Evaluator:
         self._moved = None
         for node in patch.removed:
             self._keep_variable(node)
-        self._random.difference_update(patch.removed)
-        self._random.update(n for n in patch.changed if _is_random(n))
-        self._forget([*patch.changed, *patch.removed])
-        if self._random or self._initials:
-            before, self._initials = (
-                self._initials,
-                set(filter(self._makes_initial_values, self._random)),
-            )
-            self._forget(before ^ self._initials)
+        redrawn = self._initials.follow(patch.changed, patch.removed)
+        self._forget([*patch.changed, *patch.removed, *redrawn])
         fresh = [n for n in patch.changed if n.op.id == "variable"]
         again = [n for n in self._wired if n not in patch.changed]
-        self._initialise([n for n in (*fresh, *again) if self._is_redeclared(n)])
+        found = [n for n in (*fresh, *again) if self._declared.get(n) != declaration(n)]
+        self._initialise(found)
         if self._bound != self.task.build.bindings:
             self._use_data_again()
 
@@ -180,8 +156,7 @@ class Evaluator:
         self._declared: dict[Node, Any] = {}
         self._ids: dict[Node, VariableId] = {}
         self._named_ids: tuple[int, dict[str, VariableId]] = (-1, {})
-        self._random = {n for n in built.graph.nodes if _is_random(n)}
-        self._initials = {n for n in self._random if self._makes_initial_values(n)}
+        self._initials = InitialDraws(built.graph.nodes, self._live.users)
         self._wired: dict[Node, None] = {}
         self._unread: dict[Node, NodeflowError] = {}
         self._use_data_again()
@@ -222,10 +197,7 @@ class Evaluator:
         self._unread.pop(node, None)
         value = self.session.variables.drop(node)
         if declared is not None and known is not None and value is not None:
-            self._kept[known] = (node.name, declared, value)
-
-    def _is_redeclared(self, node: Node) -> bool:
-        return self._declared.get(node) != self._declaration(node)
+            self._kept.keep(known, node.name, declared, value)
 
     def _initialise(self, nodes: list[Node]) -> None:
         """Sets variables to their kept or initial values.
@@ -240,8 +212,8 @@ class Evaluator:
             nodes = [n for n in nodes if n not in patch.removed]
         ids = self.ids() if nodes else {}
         for node in nodes:
-            self._declared[node], self._ids[node] = self._declaration(node), ids[node.name]
-        kept = self._find_kept(nodes) if self._kept else {}
+            self._declared[node], self._ids[node] = declaration(node), ids[node.name]
+        kept = self._kept.find(nodes, self._ids, self._declared) if self._kept else {}
         for node in sorted(nodes, key=lambda n: (bool(n.inputs), n.index)):
             self._unread.pop(node, None)
             if node.inputs:
@@ -254,28 +226,6 @@ class Evaluator:
             except NodeflowError as error:
                 self.session.variables.drop(node)
                 self._unread[node] = error
-
-    def _find_kept(self, nodes: list[Node]) -> dict[Node, np.ndarray]:
-        """The kept values of variables: by what they are, else by name, if declared the same."""
-        left, found = dict(self._kept), {}
-        for node in nodes:
-            kept = left.get(self._ids[node])
-            if kept is not None and kept[1] == self._declared[node]:
-                found[node] = kept[2]
-                del left[self._ids[node]]
-        named = {name: (declared, value) for name, declared, value in left.values()}
-        for node in nodes:
-            if node not in found and node.name in named:
-                declared, value = named[node.name]
-                if declared == self._declared[node]:
-                    found[node] = value
-        return found
-
-    def _declaration(self, node: Node) -> Any:
-        """What determines the initial value of a variable."""
-        sources = sorted(_drawn_from(n) for n in ancestors([node]) if n is not node)
-        initial = [_drawn_from(t.node) for t in node.inputs]
-        return _drawn_from(node), node.outputs[0].type, initial, sources
 
     def initialize(self) -> int:
         """Resets every variable to its initial value; returns their number."""
@@ -350,19 +300,6 @@ class Evaluator:
         if node in self._initials:
             return self.session.stream_of("initialize", 0)(node)
         return self.session.stream_of("run", self._execution)(node)
-
-    def _makes_initial_values(self, node: Node) -> bool:
-        """Says whether nothing but initial values of variables is made of a random node."""
-        seen, waiting = {node}, [node]
-        while waiting:
-            users = self._live.users.get(waiting.pop(), ())
-            if not users:
-                return False
-            for user in users:
-                if user.op.id != "variable" and user not in seen:
-                    seen.add(user)
-                    waiting.append(user)
-        return True
 
     def _draw_for(self, step: int | None) -> None:
         """Sets the training step for which random nodes draw; without one, draws do not change."""
@@ -651,15 +588,6 @@ class Evaluator:
         """Cancels the current computation from another thread, which raises Cancelled there."""
         self._run.cancelled.set()
         self.session.cancel()
-
-
-def _is_random(node: Node) -> bool:
-    return node.op.random and node.op.id != "variable"
-
-
-def _drawn_from(node: Node) -> tuple[str, str, str]:
-    """What a node's value depends on, besides its inputs."""
-    return node.op.id, repr(dict(node.attrs)), node.stream if node.op.random else ""
 
 
 def _existing(tensors: Iterable[Tensor]) -> list[Tensor]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from nodeflow.host.arrangement import arranged_matrix, is_colour, is_filters
-from nodeflow.host.protocol import Preview, ShownRows
+from nodeflow.host.protocol import Preview, ShownData, ShownRows
 from nodeflow.number_text import number
 
 TABLE_ROWS, TABLE_COLUMNS = 8, 6
@@ -17,6 +18,25 @@ MAP_SIZE = 32
 """Feature maps are at most so high and wide on a node."""
 SMALLEST_PICTURE = 6
 """Rows and columns from which three axes are a stack of pictures."""
+
+
+@dataclass
+class Evaluation:
+    """The result of an evaluation.
+
+    Attributes:
+        values: previews by tensor name.
+        missing: placeholders without a feed.
+        data: the rows that the values are of.
+        notices: what the user has to know about the data.
+        pending: whether values are missing until derived nodes are up to date.
+    """
+
+    values: dict[str, Preview] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
+    pending: bool = False
+    data: ShownData | None = None
 
 
 def make_preview(

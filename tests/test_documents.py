@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from nodeflow.cli.definition import COMMAND_NAMES, COMMANDS, build_parser
@@ -19,6 +20,7 @@ from nodeflow.engine.plan.passes import REWRITES
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.resources import example
 from nodeflow.train.settings import TrainingSettings, declared
+from tests import own_data
 
 
 def blocks(path: Path, language: str) -> list[str]:
@@ -110,12 +112,16 @@ def test_the_commands_of_the_readme_run(root, tmp_path, monkeypatch, capsys):
     assert len(commands) >= 8
     monkeypatch.chdir(tmp_path)
     (tmp_path / "examples").symlink_to(root / "examples")
+    houses = own_data.houses(tmp_path / "houses.csv")
+    own_data.without_labels(houses, tmp_path / "new.csv")
+    own_data.png(tmp_path / "digit.png", np.full((40, 30), 255, np.uint8))
     for command in commands:
         program, *arguments = shlex.split(command)
         assert program == "nodeflow"
         if arguments[:2] == ["data", "fetch"]:
             continue  # the network; tests/data fetches from a server of its own
         assert main(arguments, Environment(folder=tmp_path)) == 0, command
+    assert len((tmp_path / "out.csv").read_text().splitlines()) == 21
     assert (tmp_path / "mnist.safetensors").exists() and (tmp_path / "mnist.svg").exists()
 
 

@@ -156,6 +156,11 @@ EXPLAIN = option(
     action="store_true",
 )
 PLUGINS = option("--plugins", help="folder with your own ops", metavar="DIR")
+WEIGHTS = option(
+    "--weights",
+    help="start from the variables in this file (default: the weights that the graph names)",
+    metavar="FILE.safetensors",
+)
 INIT = option("--init", help="ignore the saved weights", action="store_true")
 
 COMMANDS = (
@@ -175,6 +180,7 @@ COMMANDS = (
             DATASET,
             SPLIT,
             OUTPUT,
+            WEIGHTS,
             INIT,
             TIER,
             THREADS,
@@ -207,6 +213,7 @@ COMMANDS = (
             DATA_DIR,
             DATASET,
             SPLIT,
+            WEIGHTS,
             INIT,
             TIER,
             THREADS,
@@ -232,6 +239,7 @@ COMMANDS = (
                 "--save-weights", help="write the trained variables to this file", metavar="OUT"
             ),
             PROFILE,
+            WEIGHTS,
             INIT,
             TIER,
             THREADS,

@@ -95,7 +95,12 @@ def _fed_tensor(task: Task, name: str) -> Tensor:
 def open_session(
     task: Task, arguments: argparse.Namespace, environment: Environment, seed: int
 ) -> Session:
-    """A session with initialized variables, or with the saved weights unless ``--init``."""
+    """A session with initialized variables, or with saved ones: those of ``--weights``, or those
+    that the document names, unless ``--init``.
+
+    Raises:
+        FileProblem: the file of ``--weights`` is missing, or weights do not fit.
+    """
     session = Session(
         task.graph,
         tier=arguments.tier,
@@ -104,11 +109,26 @@ def open_session(
         without=arguments.without,
     )
     session.initialize()
-    weights = task.document.weights
-    if weights and not arguments.init:
-        path = environment.path(arguments.file).parent / weights
+    path = _weights_path(task, arguments, environment)
+    if path is not None:
         use_weights(session, task.build, path, environment)
     return session
+
+
+def _weights_path(
+    task: Task, arguments: argparse.Namespace, environment: Environment
+) -> Path | None:
+    """The file of saved variables to start from, if there is one."""
+    if arguments.weights:
+        if arguments.init:
+            raise ArgumentProblem("--weights and --init contradict each other")
+        path = environment.path(arguments.weights)
+        if not path.exists():
+            raise FileProblem(f"there is no file {arguments.weights}")
+        return path
+    if not task.document.weights or arguments.init:
+        return None
+    return environment.path(arguments.file).parent / task.document.weights
 
 
 def use_weights(session: Session, built: Build, path: Path, environment: Environment) -> None:

@@ -62,5 +62,10 @@ def _predict(arguments: argparse.Namespace, environment: Environment) -> None:
     task = load_task(arguments, environment, whole=True)
     predictions = Predictions(task, arguments.fetches)
     seed = task.build.settings.seed if arguments.seed is None else arguments.seed
+    if task.trains and not (arguments.weights or task.document.weights):
+        environment.message(
+            "nodeflow: warning: nothing was trained: the variables have their initial values. "
+            "Use --weights with what nodeflow train --save-weights wrote."
+        )
     with open_session(task, arguments, environment, seed) as session:
         write_predictions(predictions, session, output, environment)

@@ -244,3 +244,27 @@ def test_what_was_learned_before_it_diverged_is_saved(nodeflow, tmp_path):
     assert allowed.code == 0 and allowed.lines[-1]["event"] == "done"
     same = nodeflow("train", LINEAR, *options, "--set", "training.allow_nonfinite=true", "--json")
     assert same.code == 0
+
+
+def test_saved_weights_are_used_where_they_are_named(nodeflow, tmp_path):
+    trained = nodeflow("train", LINEAR, "--epochs", "5", "--save-weights", "w.safetensors")
+    assert trained.code == 0, trained.err
+    saved = load_weights(tmp_path / "w.safetensors")
+    fetch = ("run", LINEAR, "--fetch", "slope", "--json")
+    assert nodeflow(*fetch).json["fetches"]["slope"] == 0
+    used = nodeflow(*fetch, "--weights", "w.safetensors").json["fetches"]["slope"]
+    assert used == pytest.approx(float(saved["slope"]), rel=1e-6)
+    missing = nodeflow(*fetch, "--weights", "gone.safetensors")
+    assert missing.code == 1 and "gone.safetensors" in missing.err
+    both = nodeflow(*fetch, "--weights", "w.safetensors", "--init")
+    assert both.code != 0 and "--init" in both.err
+
+
+def test_predictions_of_an_untrained_graph_say_so(nodeflow, tmp_path):
+    untrained = nodeflow("run", LINEAR, "--fetch", "prediction", "-o", "out.csv")
+    assert untrained.code == 0 and "initial values" in untrained.err
+    nodeflow("train", LINEAR, "--epochs", "1", "--save-weights", "w.safetensors")
+    trained = nodeflow(
+        "run", LINEAR, "--fetch", "prediction", "-o", "out.csv", "--weights", "w.safetensors"
+    )
+    assert trained.code == 0 and "initial values" not in trained.err

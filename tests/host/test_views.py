@@ -459,3 +459,29 @@ def test_axes_are_called_as_the_data_call_their_features(tmp_path):
     assert discover_kinds()["plot"].compute(source, over).axes == ("rooms", "price")
     regions = discover_kinds()["regions"].compute(source, p.ViewSpec("regions", "price"))
     assert regions.axes == ("area", "rooms") and regions.values is not None
+
+
+def test_the_regions_of_a_layer_are_its_probabilities():
+    document = Document()
+
+    def add(op, name, **attrs):
+        return commands.add_node(document, op, (0, 0), name=name, attrs=attrs)
+
+    data = add("dataset", "data", source="spirals")
+    x = add("placeholder", "x", shape=[None, 2])
+    answer = add("layers/dense", "answer", units=3, activation="softmax")
+    commands.connect(document, data, "points", x, "feed")
+    commands.connect(document, x, "out", answer, "x")
+    found, evaluator = compute(document, "regions", "answer")
+    values = evaluator.variables()
+    left, right, bottom, top = found.extent
+    cells = (np.arange(GRID) + 0.5) / GRID
+    across, up = np.meshgrid(left + (right - left) * cells, bottom + (top - bottom) * cells)
+    points = np.stack([across.ravel(), up.ravel()], axis=1)
+    scores = np.exp(points @ values["answer/kernel"] + values["answer/bias"])
+    shares = (scores / scores.sum(axis=1, keepdims=True)).reshape(GRID, GRID, 3)
+    best = np.sort(shares, axis=2)
+    clear = best[..., 2] - best[..., 1] > 1e-4
+    np.testing.assert_array_equal(found.classes[clear], shares.argmax(axis=2)[clear])
+    np.testing.assert_allclose(found.strength / 255, (best[..., 2] - 1 / 3) * 1.5, atol=0.01)
+    assert found.names == ("0", "1", "2"), "more classes than the data name"

@@ -176,7 +176,7 @@ def _over_rows(
     )
     if chosen is not None and chosen not in axes:
         choices = ((chosen.option, chosen.title), *choices)
-    labels = _labels(source, tensor, bindings)
+    labels = source.memo(("plot", tensor), lambda: _labels(source, tensor, bindings))
     if chosen is None and wanted != ROW:
         chosen = _guess(source, tensor, bindings, axes, labels)
     parts = _rows(source, tensor, bindings, chosen, labels)
@@ -346,7 +346,8 @@ def _rows(
                 raise ViewProblem(f"{chosen.tensor.name} has no value for each row of the data")
             x = column[:, min(chosen.column, column.shape[1] - 1)]
         beneath = None if labels is None else _matrix(values[-1])[:, 0]
-        parts.append(_Part(split, x, value, beneath, _groups(bindings, split, count)))
+        groups = _groups(bindings, split, count) if value.shape[1] == 2 else None
+        parts.append(_Part(split, x, value, beneath, groups))
         offset += count
     return parts
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nodeflow.engine.schedule.schedule import resolve_alias
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.host.protocol import ViewSpec
 from nodeflow.host.views.kind import ViewKind, ViewProblem
@@ -78,7 +79,8 @@ def compute(source: ViewSource, spec: ViewSpec) -> RegionData:
     tensor = source.tensor(spec.name)
     plane = _plane(source, tensor)
     binding = source.bindings([plane]).get(plane)
-    points, groups, is_test, names = _points(source, plane, binding)
+    found = source.memo(("regions", plane), lambda: _points(source, plane, binding))
+    points, groups, is_test, names = found
     extent = _extent(points)
     value = source.run([tensor], {plane: grid(extent)})[0]
     if value.shape[:1] != (GRID * GRID,):
@@ -149,8 +151,9 @@ def answers(
 
 def made_by(tensor: Tensor) -> str:
     """The op that decides what a value means, seen through what only reshapes or copies it."""
+    tensor = resolve_alias(tensor)
     while tensor.node.op.id in PASSING and tensor.node.inputs:
-        tensor = tensor.node.inputs[0]
+        tensor = resolve_alias(tensor.node.inputs[0])
     return tensor.node.op.id
 
 

@@ -6,7 +6,8 @@ so that looking at a graph never changes what it computes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from nodeflow.host.views.kind import ViewProblem
 from nodeflow.train.training import Binding
 
 MOST_PLANS = 64
+T = TypeVar("T")
 
 
 class ViewSource:
@@ -58,18 +60,25 @@ class ViewSource:
         self._stream_of = stream_of
         self._schedules: dict[tuple, Schedule] = {}
         self._interpreters: dict[tuple, Interpreter] = {}
+        self._memo: dict[Hashable, Any] = {}
 
     # ---- data -----------------------------------------------------------------------------------
 
     def bindings(self, tensors: Iterable[Tensor]) -> dict[Tensor, Binding]:
         """The placeholders that tensors depend on and data feed, in the graph's order."""
-        found = self.task.bindings([tensor.node for tensor in tensors])
-        return dict(sorted(found.items(), key=lambda item: item[0].node.index))
+        chosen = tuple(tensors)
+
+        def find() -> dict[Tensor, Binding]:
+            found = self.task.bindings([tensor.node for tensor in chosen])
+            return dict(sorted(found.items(), key=lambda item: item[0].node.index))
+
+        return self.memo(("bindings", chosen), find)
 
     def bound(self) -> dict[Tensor, Binding]:
         """Every placeholder that data feed, in the graph's order."""
-        names = [name for name in self.task.build.bindings if name in self.task.graph]
-        return self.bindings(self.task.graph.tensor(name) for name in names)
+        graph = self.task.graph
+        names = [name for name in self.task.build.bindings if name in graph]
+        return self.bindings(graph.tensor(name) for name in names)
 
     def placeholders(self, tensor: Tensor) -> list[Tensor]:
         """The placeholders that a tensor depends on, in the graph's order."""
@@ -83,6 +92,12 @@ class ViewSource:
     def splits(self, dataset: Dataset) -> list[str]:
         """The splits with rows, training rows first."""
         return [split for split in ("train", "validation", "test") if dataset.size(split)]
+
+    def memo(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What depends on graph and data alone, made once."""
+        if key not in self._memo:
+            self._memo[key] = make()
+        return self._memo[key]
 
     # ---- running --------------------------------------------------------------------------------
 

@@ -50,8 +50,10 @@ def _dataset_choice(document: Document, choice: str, environment: Environment) -
     if colon and kind in SOURCES and SOURCES[kind].takes_path:
         if (there := environment.path(path)).exists():
             source = f"{kind}:{there}"
-    elif source not in SOURCES and environment.path(source).exists():
-        source = source_at(str(environment.path(source)))
+    elif kind not in SOURCES:
+        there = environment.path(source)
+        if there.exists() or there.suffix:
+            source = source_at(str(there))
     return f"{node}{equals}{source}"
 
 

@@ -28,6 +28,9 @@ from nodeflow.data.errors import DataFormatError
 from nodeflow.data.table import Table, shortest
 from nodeflow.graph.types import TensorType
 
+MOST_NUMBERS = 1 << 29
+"""Features of all rows together: 4 GB."""
+
 
 @dataclass(frozen=True)
 class Schema:
@@ -360,6 +363,12 @@ def _schema(
     dropped: list[str],
     lenient: bool,
 ) -> Schema:
+    width = sum(len(encoder.names) for encoder in encoders)
+    if width * len(table) > MOST_NUMBERS:
+        raise DataFormatError(
+            f"{table.path}: {len(table)} rows of {width} features do not fit in memory",
+            hint="Choose fewer features, or category_encoding code.",
+        )
     parts, wrong = [], []
     gone: np.ndarray = np.zeros(len(table), bool)
     for encoder in encoders:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from nodeflow.document.analysis.dataset_node import DATASET, source_of
 from nodeflow.document.build.predictions import Cells, Predictions
 from nodeflow.document.build.task import Task, use_dataset
 from nodeflow.document.io import flow
@@ -47,9 +46,6 @@ def predict(
     copy = flow.loads(flow.dumps(document))
     use_dataset(copy, request.source, base_dir=folder)
     task = Task(copy, base_dir=folder, whole=True)
-    for node_id, record in task.build.document.nodes.items():
-        if record.op == DATASET and request.source.endswith(source_of(record.attrs)):
-            task.dataset(node_id)  # its error is nearer than that of what it feeds
     names = [PREDICTION] if document.node_named(PREDICTION) is not None else []
     predictions = Predictions(task, names)
     with Session(

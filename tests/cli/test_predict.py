@@ -217,7 +217,8 @@ def test_data_without_texts_have_numbered_rows(nodeflow, tmp_path):
         (("--fetch", "best", "--fetch", "logits", "-o", "out.npy"), ("best, logits", ".npz")),
         (("--split", "train", "-o", "out.csv"), ("--split",)),
         (("--dataset", "letter.odt", "-o", "out.csv"), ("letter.odt is no data file", ".csv")),
-        (("--dataset", "gone.csv", "-o", "out.csv"), ("csv:gone.csv",)),
+        (("--dataset", "gone.csv", "-o", "out.csv"), ("there is no file gone.csv",)),
+        (("--dataset", "mnits", "-o", "out.csv"), ("'mnits'", "Did you mean mnist")),
     ],
 )
 def test_what_cannot_be_written_is_refused(nodeflow, tmp_path, arguments, words):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nodeflow.data import Dataset, row_texts
-from nodeflow.document.analysis.dataset_node import options_of, source_of
+from nodeflow.document.analysis.dataset_node import DATASET, options_of, source_of
 from nodeflow.document.build.task import Task
 from nodeflow.engine.columns import Column
 from nodeflow.engine.session import Session
@@ -103,6 +103,9 @@ class Predictions:
 
     def __init__(self, task: Task, names: Sequence[str] = ()) -> None:
         self.task = task
+        for node_id, record in task.build.document.nodes.items():
+            if record.op == DATASET:
+                task.dataset(node_id)  # its error is nearer than that of what it feeds
         self.fetches = {name: _by_row(name, task.fetchable(name)) for name in names}
         if not names:
             self.fetches = dict(self._likely())

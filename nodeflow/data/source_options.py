@@ -131,6 +131,37 @@ class NameList(Attr):
         return list(value) or None
 
 
+@dataclass(frozen=True, slots=True)
+class ClassNames(Attr):
+    """An option with names to show for classes: an object from class to name; or none."""
+
+    def check(self, value: Any) -> dict[str, str] | None:
+        if value is None:
+            return None
+        if not isinstance(value, Mapping) or not all(
+            isinstance(text, str) for pair in value.items() for text in pair
+        ):
+            raise AttributeProblem(
+                f'{self.name} must be an object with a name for each class, such as {{"0": "no"}}, '
+                f"not {value!r}",
+                port=self.name,
+            )
+        return dict(value) or None
+
+
+CLASS_NAMES = ClassNames(
+    "class_names",
+    "json",
+    None,
+    'Names to show for classes, such as {"0": "no", "1": "yes"}; classes left out have their own.',
+)
+
+
+def shown_classes(classes: Iterable[str], names: Mapping[str, str] | None) -> tuple[str, ...]:
+    """The classes by the names to show."""
+    return tuple((names or {}).get(name, name) for name in classes)
+
+
 SPLIT_KIND = Attr(
     "split",
     "choice",

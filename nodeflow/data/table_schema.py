@@ -25,6 +25,7 @@ from nodeflow.data.encoders import (
     unknown_category,
 )
 from nodeflow.data.errors import DataFormatError
+from nodeflow.data.source_options import shown_classes
 from nodeflow.data.table import Table, shortest
 from nodeflow.graph.types import TensorType
 
@@ -79,14 +80,15 @@ class Schema:
 
     @property
     def class_names(self) -> dict[str, tuple[str, ...]]:
-        """The classes of the labels, even where labels are missing but declared."""
+        """The classes of the labels as they are shown, even where declared labels are missing."""
+        names = self.options["class_names"]
         wanted = self.options["labels"] or ()
         known = self.options["categories"] or {}
         kinds = ("auto", "one_hot", "class")
         if not self.classes and len(wanted) == 1 and self.options["label_kind"] in kinds:
-            names = known.get(wanted[0])
-            return {"labels": tuple(names)} if names else {}
-        return {"labels": self.classes} if self.classes else {}
+            found = tuple(known.get(wanted[0]) or ())
+            return {"labels": shown_classes(found, names)} if found else {}
+        return {"labels": shown_classes(self.classes, names)} if self.classes else {}
 
     @property
     def feature_names(self) -> tuple[str, ...]:

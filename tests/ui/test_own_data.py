@@ -8,7 +8,7 @@ import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QFileDialog, QMessageBox
+from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit, QMessageBox
 
 from nodeflow.document.edit import commands
 from nodeflow.host import protocol as p
@@ -127,6 +127,42 @@ def test_columns_are_chosen_by_keyboard(window, flowers, qtbot):
     assert choices.scale is False
 
 
+def test_classes_get_names_by_keyboard(window, tmp_path, qtbot):
+    rows = [[i, i % 7, i % 2] for i in range(60)]
+    drop(window, own_data.write(tmp_path / "coded.csv", ["a", "b", "label"], rows))
+    wizard = wizard_of(window, qtbot)
+    wizard.show_step(1)
+    step = wizard.columns
+    assert [step.class_list.item(i).text() for i in range(2)] == ["0", "1"]
+    step.class_list.setFocus()
+    step.class_list.setCurrentRow(1)
+    QTest.keyClick(step.class_list, Key.Key_F2)
+    editor = step.class_list.findChild(QLineEdit)
+    QTest.keyClicks(editor, "yes")
+    QTest.keyClick(editor, Key.Key_Return)
+    qtbot.waitUntil(lambda: wizard.choices.class_names == {"1": "yes"}, timeout=5000)
+    assert wizard.step == 1, "Enter ends the name, not the step"
+    wizard.show_step(2)
+    qtbot.waitUntil(lambda: wizard.document is not None, timeout=20_000)
+    attrs = wizard.document.node_named("coded").attrs
+    assert attrs["class_names"] == {"1": "yes"}
+    note = next(f.note for f in wizard.document.frames.values() if f.note)
+    assert "(0 and yes)" in note
+
+
+def test_starters_are_chosen_by_arrow_keys(window, flowers, qtbot):
+    drop(window, flowers)
+    wizard = wizard_of(window, qtbot)
+    wizard.choices.use_as_label("petal_width", True)
+    wizard.choices.order_by = ""
+    wizard.show_step(2)
+    qtbot.waitUntil(lambda: wizard.document is not None, timeout=20_000)
+    regress = wizard.starter.buttons["regress"]
+    regress.setFocus()
+    QTest.keyClick(regress, Key.Key_Down)
+    assert wizard.choices.task == "series"
+
+
 def test_a_wrong_choice_says_why_and_offers_no_graph(window, flowers, qtbot):
     drop(window, flowers)
     wizard = wizard_of(window, qtbot)
@@ -165,7 +201,8 @@ def test_a_folder_of_pictures_is_previewed_and_made(window, tmp_path, qtbot):
     assert model.data(model.index(0, 0), Qt.ItemDataRole.DecorationRole).height() == 40
     wizard.show_step(1)
     step = wizard.columns
-    assert step.table.isColumnHidden(INPUT) and step.classes.text().startswith("3 classes: cross")
+    assert step.table.isColumnHidden(INPUT) and step.classes.text() == "3 classes"
+    assert [step.class_list.item(i).text() for i in range(3)] == ["cross", "disc", "square"]
     step.height_.setValue(16)
     wizard.show_step(2)
     qtbot.waitUntil(lambda: wizard.document is not None, timeout=20_000)

@@ -19,6 +19,7 @@ from nodeflow.data.dataset import Dataset
 from nodeflow.data.dialect import DELIMITERS
 from nodeflow.data.source import Location, Source
 from nodeflow.data.source_options import (
+    CLASS_NAMES,
     ORDER_BY,
     SPLIT_KIND,
     SPLIT_OPTIONS,
@@ -69,6 +70,7 @@ OPTIONS = (
         "file, also for columns left out.",
         values="names",
     ),
+    CLASS_NAMES,
     Attr(
         "category_encoding",
         "choice",

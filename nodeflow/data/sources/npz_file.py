@@ -6,6 +6,7 @@ rows are split by shares. Pickled objects are never loaded.
 
 from __future__ import annotations
 
+import json
 import re
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -20,7 +21,14 @@ from nodeflow.data.array_survey import LABEL_NAMES, are_classes, is_picture, sur
 from nodeflow.data.dataset import Dataset
 from nodeflow.data.errors import DataFormatError
 from nodeflow.data.source import Location, Source
-from nodeflow.data.source_options import SPLIT_KIND, SPLIT_OPTIONS, ColumnNames, split_rows
+from nodeflow.data.source_options import (
+    CLASS_NAMES,
+    SPLIT_KIND,
+    SPLIT_OPTIONS,
+    ColumnNames,
+    shown_classes,
+    split_rows,
+)
 from nodeflow.data.survey_types import Guess, Survey
 from nodeflow.engine.columns import Column
 from nodeflow.errors import suggest
@@ -52,6 +60,7 @@ OPTIONS = (
         "What a list of numbers with a fraction becomes: a column (n, 1), or what is stored.",
         choices=("stored", "column"),
     ),
+    CLASS_NAMES,
     SPLIT_KIND,
     *SPLIT_OPTIONS,
 )
@@ -75,7 +84,7 @@ def open_npz(location: Location, **options: Any) -> Dataset:
     """
     file = location.file()
     status = file.stat()
-    return _open(location.path, file, (status.st_mtime_ns, status.st_size), tuple(options.items()))
+    return _open(location.path, file, (status.st_mtime_ns, status.st_size), json.dumps(options))
 
 
 def columns(location: Location, **options: Any) -> dict[str, TensorType]:
@@ -97,8 +106,8 @@ def columns(location: Location, **options: Any) -> dict[str, TensorType]:
 
 
 @lru_cache(maxsize=2)
-def _open(source: str, file: Path, stamp: tuple[int, int], items: tuple) -> Dataset:
-    options = dict(items)
+def _open(source: str, file: Path, stamp: tuple[int, int], text: str) -> Dataset:
+    options = json.loads(text)
     splits: dict[str, dict[str, Column]] = {}
     parts: dict[str, np.ndarray] = {}
     with _reading(file) as archive:
@@ -136,7 +145,7 @@ def _open(source: str, file: Path, stamp: tuple[int, int], items: tuple) -> Data
         splits,
         location=str(file),
         classes={
-            name: tuple(map(str, range(column.depth)))
+            name: shown_classes(map(str, range(column.depth)), options["class_names"])
             for name, column in next(iter(splits.values())).items()
             if column.depth is not None
         },

@@ -40,6 +40,7 @@ class Choices:
         window, horizon: of a series: how many rows are looked at, and how many ahead is the answer.
         size: height and width that pictures get; empty where there are none to resize.
         color: ``grey`` or ``rgb``, of pictures.
+        class_names: names to show for classes, by class; those left out have their own.
         order_by: the column that orders the rows of a series or an ordered split; empty: the file.
         known: the options that the source has.
         split_chosen: whether the user chose the split.
@@ -57,6 +58,7 @@ class Choices:
     window: int = 16
     horizon: int = 1
     order_by: str = ""
+    class_names: dict[str, str] = field(default_factory=dict)
     size: tuple[int, ...] = ()
     color: str = ""
     known: frozenset[str] = field(default_factory=frozenset)
@@ -128,10 +130,17 @@ class Choices:
         else:
             self.labels = self._ordered({*before} - {name})
 
+    def name_class(self, label: str, name: str) -> None:
+        """Show another name for a class; an empty one, or its own, takes that back."""
+        self.class_names.pop(label, None)
+        if name.strip() and name.strip() != label:
+            self.class_names[label] = name.strip()
+
     def classes(self) -> tuple[tuple[str, int], ...]:
         """The classes of the label and how often each occurs; nothing if it has none."""
         if not self.is_table:
-            return tuple((name, 0) for name in self.survey.classes)
+            counts = [c.categories for c in self.survey.columns if c.kind == "category"]
+            return counts[0] if counts else tuple((name, 0) for name in self.survey.classes)
         if len(self.labels) != 1 or self.misfit(CLASSIFY):
             return ()
         return self.column(self.labels[0]).categories
@@ -188,6 +197,9 @@ class Choices:
             found["order_by"] = (self.order_by or None) if ordered else None
         if self.size:
             found |= {"size": list(self.size), "color": self.color}
+        known = {label for label, _ in self.classes()}
+        names = {label: name for label, name in self.class_names.items() if label in known}
+        found["class_names"] = names or None
         found["splits"] = list(self.shares)
         found["split"] = self.split
         return {n: v for n, v in found.items() if n in self.known and v not in (None, "")}

@@ -10,16 +10,19 @@ from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
 
 from nodeflow.data import source_at
 from nodeflow.document.analysis.dataset_node import DATASET
+from nodeflow.document.analysis.node_flags import view_of
 from nodeflow.document.edit.dataset_placeholders import add_placeholders, unplaced
 from nodeflow.document.edit.locate import missing, relocate, source_text
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import NodeRecord
+from nodeflow.train.events import Done, Event
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.controllers.file_controller import FileController
 from nodeflow.ui.controllers.predict_actions import PredictActions
 from nodeflow.ui.core.data_files import DATA_FILTER
+from nodeflow.ui.core.engine_link import EngineLink
 from nodeflow.ui.core.messages import Messages
 from nodeflow.ui.core.settings import Settings
 from nodeflow.ui.core.theme_manager import ThemeManager
@@ -41,6 +44,7 @@ class OwnData(QObject):
         pages: PageStack,
         files: FileController,
         predict: PredictActions,
+        link: EngineLink,
         settings: Settings,
         themes: ThemeManager,
         messages: Messages,
@@ -50,6 +54,8 @@ class OwnData(QObject):
         self._window, self._workspace, self._canvas = window, workspace, canvas
         self._files, self._settings, self._themes = files, settings, themes
         self._predict = predict
+        self._shows_answers = False  # when the training that begins is done
+        link.training.connect(self._on_training)
         self.menu: QMenu | None = None
         self._pages, self._messages, self._actions = pages, messages, actions
         self.wizard: DataWizard | None = None
@@ -146,12 +152,20 @@ class OwnData(QObject):
         """Show the graph and train it; False if the user stays with the one that is open."""
         if not self._files.begin_with(document, title):
             return False
+        self._shows_answers = train and not any(map(view_of, document.nodes.values()))
         if train:
             QTimer.singleShot(0, self, self._train)
         return True
 
     def _train(self) -> None:
         self._actions.trigger("train")
+
+    @Slot(object)
+    def _on_training(self, event: Event) -> None:
+        """The first training is done: show its answers, unless a node draws them."""
+        if isinstance(event, Done) and self._shows_answers and not event.stopped:
+            self._shows_answers = False
+            self._actions.trigger("show_predictions")
 
     # ---- the dataset node -------------------------------------------------------------------
 

@@ -200,6 +200,7 @@ class MainWindow(QMainWindow):
             pages,
             self.files,
             self.predict,
+            link,
             settings,
             themes,
             messages,

@@ -8,6 +8,8 @@ from PySide6.QtWidgets import (
     QComboBox,
     QFormLayout,
     QHeaderView,
+    QListWidget,
+    QListWidgetItem,
     QSpinBox,
     QTableView,
     QVBoxLayout,
@@ -40,6 +42,8 @@ MISSING_TEXTS = {
 COLOR_TEXTS = {"grey": "Grey", "rgb": "Red, green, blue"}
 MOST_SIDE = 512
 PANEL_WIDTH = 300
+CLASSES_HEIGHT = 150
+CLASS_ROLE = Qt.ItemDataRole.UserRole
 
 
 class ColumnsStep(QWidget):
@@ -64,6 +68,11 @@ class ColumnsStep(QWidget):
         self.look_back, self.ahead = QSpinBox(), QSpinBox()
         self.height_, self.width_, self.color = QSpinBox(), QSpinBox(), QComboBox()
         self.classes = label("", "muted", wrap=True)
+        self.class_list = QListWidget()
+        self.class_list.setAccessibleName("Names of the classes")
+        self.class_list.setToolTip("Double click a class, or press F2, to give it another name")
+        self.class_list.setMaximumHeight(CLASSES_HEIGHT)
+        self.class_list.itemChanged.connect(self._on_class_named)
         self.problem = label("", "error", wrap=True)
         self._make_fields()
         side = QWidget()
@@ -158,8 +167,34 @@ class ColumnsStep(QWidget):
         self.look_back.setToolTip("How many earlier rows an answer is computed from")
         self.ahead.setToolTip("How many rows after them the answer lies")
         return column(
-            self.scale, self.one_hot, 1, self.form, 1, self.classes, self.problem, None, gap=2
+            *(self.scale, self.one_hot, 1, self.form, 1, self.classes, self.class_list),
+            *(self.problem, None),
+            gap=2,
         )
+
+    def _on_class_named(self, item: QListWidgetItem) -> None:
+        self.choices.name_class(item.data(CLASS_ROLE), item.text())
+        self.changed.emit()
+
+    def _show_classes(self, classes: tuple[tuple[str, int], ...]) -> None:
+        """The classes with how often they occur; those that can be shown by another name."""
+        renames = "class_names" in self.choices.known
+        self.classes.setVisible(bool(classes))
+        self.class_list.setVisible(bool(classes))
+        hint = ": F2 renames one" if renames else ""
+        self.classes.setText(f"{count(len(classes), 'class', 'classes')}{hint}")
+        shown = [self.class_list.item(i).data(CLASS_ROLE) for i in range(self.class_list.count())]
+        if shown == [name for name, _ in classes]:
+            return
+        with QSignalBlocker(self.class_list):
+            self.class_list.clear()
+            for name, number in classes:
+                item = QListWidgetItem(self.choices.class_names.get(name, name))
+                item.setData(CLASS_ROLE, name)
+                item.setToolTip(f"{name}: {count(number, 'row')}")
+                if renames:
+                    item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
+                self.class_list.addItem(item)
 
     def _on_edited(self) -> None:
         self._refresh()
@@ -205,9 +240,6 @@ class ColumnsStep(QWidget):
         for field in (self.look_back, self.ahead):
             self.form.setRowVisible(field, series)
         classes = choices.classes()
-        shown = ", ".join(f"{name} ({number})" if number else name for name, number in classes[:12])
-        more = f" and {len(classes) - 12} more" if len(classes) > 12 else ""
-        self.classes.setText(f"{count(len(classes), 'class', 'classes')}: {shown}{more}")
-        self.classes.setVisible(bool(classes))
+        self._show_classes(classes)
         self.problem.setText(choices.misfit(choices.task))
         self.problem.setVisible(bool(self.problem.text()))

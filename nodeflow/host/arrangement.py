@@ -16,6 +16,47 @@ LARGEST_FILTER = 11
 """Height and width up to which (n, n, channels, filters) are the weights of a convolution."""
 
 
+SAMPLED = 8192
+"""Elements that colour limits look at; of more, a regular sample."""
+MOST_CLIPPED = 0.005
+"""The part of the elements that may lie beyond the ends of the colours."""
+FAR_OUT = 2.0
+"""The ends move inwards only where the extremes are so many times farther out."""
+
+
+def color_limits(array: np.ndarray) -> tuple[float, float] | None:
+    """The values at the two ends of a tensor's colours; None if no element is finite.
+
+    They are the extremes, unless a few elements far out would leave the others without colour. With
+    values of both signs zero is in the middle.
+    """
+    values = np.asarray(array).ravel()
+    if values.size == 0:
+        return None
+    step = (values.size // SAMPLED) | 1
+    low, high = float(values.min()), float(values.max())
+    sampled = np.asarray(values[::step], np.float64)
+    if not np.isfinite(high - low):
+        finite = values[np.isfinite(values)]
+        if finite.size == 0:
+            return None
+        low, high = float(finite.min()), float(finite.max())
+        sampled = sampled[np.isfinite(sampled)]
+    if low < 0:
+        most = _end(np.abs(sampled), max(-low, high))
+        return -most, most
+    return low, _end(sampled, high)
+
+
+def _end(values: np.ndarray, extreme: float) -> float:
+    """Where the colours of non-negative values end: at the extreme, if that is not far out."""
+    if values.size == 0:
+        return extreme
+    last = min(values.size - 1, int(np.ceil((1 - MOST_CLIPPED) * values.size)) - 1)
+    usual = float(np.partition(values, last)[last])
+    return usual if usual > 0 and extreme > FAR_OUT * usual else extreme
+
+
 def is_filters(shape: tuple[int, ...]) -> bool:
     """Whether a tensor of four axes looks like the weights of a convolution."""
     return shape[0] == shape[1] and 2 <= shape[0] <= LARGEST_FILTER

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from nodeflow.host.arrangement import arranged_matrix, is_colour, is_filters
+from nodeflow.host.arrangement import arranged_matrix, color_limits, is_colour, is_filters
 from nodeflow.host.protocol import Preview, ShownData, ShownRows
 from nodeflow.number_text import number
 
@@ -69,6 +69,7 @@ def make_preview(
         step,
         data=data,
         arrangement=arrangement,
+        limits=color_limits(array) if kind in ("maps", "heatmap") else None,
     )
 
 

@@ -40,6 +40,14 @@ class ShownRows:
             return f"{split} row {self.first + 1}"
         return f"{split} rows {self.first + 1}–{self.first + self.count}"
 
+    @property
+    def short(self) -> str:
+        """The same where there is little room: ``test 1–100``, ``train 7`` or ``sketch``."""
+        if not self.split:
+            return "sketch"
+        last = f"–{self.first + self.count}" if self.count > 1 else ""
+        return f"{self.split} {self.first + 1}{last}"
+
 
 SPLIT_WORDS = {"train": "training"}
 """What splits are called in sentences, where that is not their name."""
@@ -81,6 +89,8 @@ class Preview:
         tier: the tier that computed it. Live values are computed in the reference tier whatever
             else is ready, so a value changes only with what it depends on.
         data: the rows that it was computed from; None where it depends on no data.
+        limits: the values at the ends of the colours of ``maps`` and ``heatmap``; few elements lie
+            beyond them.
         arrangement: what ``array`` has of the tensor: ``transposed``; ``tiled``, a vector in
             several rows; ``channels`` of the first row; ``filters``; ``columns`` as pictures.
     """
@@ -97,6 +107,7 @@ class Preview:
     tier: str = "reference"
     data: ShownRows | None = None
     arrangement: str = ""
+    limits: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from nodeflow.document.model.document import Document
 from nodeflow.errors import FeedError
 from nodeflow.host import protocol as p
 from nodeflow.host.evaluator import Evaluator
-from nodeflow.train.events import Done
+from nodeflow.train.events import Done, Steps
 
 ROWS = np.random.default_rng(2).normal(size=(100, 3)).astype(np.float32)
 LABELS = (np.arange(100) % 4).astype(np.int64)
@@ -68,6 +68,7 @@ def test_at_first_the_first_test_batch_is_shown(evaluator):
         columns={"x": "x", "y": "y"},
     )
     assert str(evaluation.values["mean"].data) == "test rows 1–10"
+    assert evaluation.values["mean"].data.short == "test 1–10"
     assert evaluation.values["w"].data is None, "a variable is of no data"
 
 
@@ -155,7 +156,8 @@ def test_other_rows_are_shown_during_a_training_and_leave_it_alone(table, talk):
     commands.set_training(document, epochs=100_000)
     talk.sync(document, folder)
     talk.send(p.Train(2))
-    talk.wait_for(p.State)
+    while not isinstance(talk.inbox.get(timeout=60), Steps):
+        pass
     mine = np.array([[1, 2, 3]], np.float32)
     talk.send(p.ShowData(feeds={"x": mine}))
     talk.send(p.Evaluate(document.revision, 3))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nodeflow.host.arrangement import arranged_matrix
+from nodeflow.host.arrangement import arranged_matrix, color_limits
 from nodeflow.host.previews import downsample, make_preview, to_grey
 from nodeflow.number_text import number
 
@@ -136,3 +136,24 @@ def test_tiles_hold_every_element_once(count):
     values = np.arange(count, dtype=float)
     arranged, _ = arranged_matrix(values[None])
     np.testing.assert_array_equal(arranged.ravel(), values)
+
+
+def test_a_few_values_far_out_do_not_take_the_colours_from_the_rest():
+    values = RANDOM.normal(size=50_000)
+    low, high = color_limits(values)
+    assert -low == high == np.abs(values).max(), "they are not far out"
+    values[7] = 1000.0
+    low, high = color_limits(values)
+    clipped = (np.abs(values) > high).mean()
+    assert -low == high and 0 < clipped < 0.01 and high < 10
+    assert color_limits(np.abs(values))[0] == np.abs(values).min()
+
+
+def test_colours_end_at_the_extremes_where_nearly_all_is_zero():
+    values = np.zeros((100, 100))
+    values[3, 3] = 5.0
+    assert color_limits(values) == (0.0, 5.0)
+    assert color_limits(-values) == (-5.0, 5.0)
+    assert color_limits(np.full(3, np.nan)) is None and color_limits(np.zeros(0)) is None
+    assert color_limits(np.array([np.inf, 1.0, 2.0])) == (1.0, 2.0)
+    assert color_limits(np.array([False, True])) == (0.0, 1.0)

@@ -38,14 +38,15 @@ def test_values_of_one_sign_go_from_the_least_to_the_largest(qapp):
 
 
 @pytest.mark.parametrize("theme", [LIGHT, DARK])
-@pytest.mark.parametrize("shift", [-0.5, 0.0])
+@pytest.mark.parametrize("shift", [-0.5, 0.0, -400.0])
 def test_a_node_and_the_viewer_have_the_same_colours(qapp, theme, shift):
     activations = (RANDOM.random((3, 9, 8, 5)) + shift).astype(np.float32)
+    activations[0, 0, 0, 0] = 70.0  # far out
     preview = make_preview(activations)
     way, *_ = picture_ways.ways(activations)
     drawn = picture_ways.drawn(activations, way)
     view = PictureView(ThemeManager(theme))
-    view.show_drawn(drawn, way.each, HeatScale.of_arrays([activations]))
+    view.show_drawn(drawn, way.each, HeatScale.of_array(activations))
     for channel in range(5):
         on_node = value_preview._to_image(preview.array[channel], preview, theme)
         assert on_node == view._images[channel]

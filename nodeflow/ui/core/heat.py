@@ -12,6 +12,7 @@ from functools import lru_cache
 import numpy as np
 from PySide6.QtGui import QColor, QImage
 
+from nodeflow.host.arrangement import color_limits
 from nodeflow.ui.core.theme import Theme
 
 NOT_FINITE = QColor("#dc3c3c")
@@ -34,6 +35,11 @@ class HeatScale:
             most = max(-minimum, maximum)
             return cls(-most, most, True)
         return cls(minimum, maximum)
+
+    @classmethod
+    def of_array(cls, array: np.ndarray) -> HeatScale:
+        """The scale for a tensor; a few elements far out lie beyond its ends."""
+        return cls.of(*(color_limits(array) or (None, None)))
 
     @classmethod
     def of_arrays(cls, arrays: list[np.ndarray]) -> HeatScale:

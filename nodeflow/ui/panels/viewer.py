@@ -449,7 +449,7 @@ class ViewerPanel(QWidget):
         drawn = picture_ways.drawn(
             self.array, way, self.pick.value(), self._image_shape, self._column_shape
         )
-        self.images.show_drawn(drawn, way.each, HeatScale.of_arrays([self.array]))
+        self.images.show_drawn(drawn, way.each, HeatScale.of_array(self.array))
         self.images.setToolTip(
             "Double-click a row to show it in the whole graph"
             if way.each == "row" and self._has_rows

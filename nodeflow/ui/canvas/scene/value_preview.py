@@ -162,11 +162,12 @@ def _draw_scalar(
 ) -> None:
     step, at = getattr(preview, "step", None), rect.right() - PAD
     words = "" if step is None else _step(step)
-    rows = str(getattr(preview, "data", None) or "")
+    data = getattr(preview, "data", None)
+    rows = data.short if data is not None else ""
     text, room = preview.text.replace("-", "−"), rect.width() - 2 * PAD
     both = max(words, rows, key=lambda part: text_metrics.width(part, text_metrics.CAPTION))
     shown, style, beside_it = beside(text, both, room)
-    if both and not beside_it:
+    if rows and (not beside_it or style is text_metrics.TABLE):
         rows = ""
         shown, style, words = beside(text, words, room)
     lines = [part for part in (rows, words) if part]
@@ -451,7 +452,8 @@ def _to_image(array: np.ndarray, preview: Any, theme: Theme) -> QImage:
     """Grey or colour pictures as they are; heat maps and maps in the colours of their numbers."""
     array = np.asarray(array)
     if preview.kind in ("heatmap", "maps"):
-        return heat_image(array, HeatScale.of(preview.minimum, preview.maximum), theme)
+        limits = preview.limits or (preview.minimum, preview.maximum)
+        return heat_image(array, HeatScale.of(*limits), theme)
     if array.ndim == 2:
         array = np.repeat(array[:, :, None], 3, axis=2)
     array = np.ascontiguousarray(array[:, :, :3])

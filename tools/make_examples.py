@@ -139,7 +139,8 @@ def linear_regression() -> Example:
     e.arrange(
         [["Input", "Line"], [NOTE, "Loss", "Training"]],
         "Gradient descent finds the line through noisy points: y = 2 x - 1.\n"
-        "Try: press Train and watch slope go to 2 and offset to -1. Then set the learning rate "
+        "Try: press Train and watch the line turn into the points, slope go to 2 and offset to -1. "
+        "Then set the learning rate "
         "of train to 0.02, or to 2, and train again.",
         "Linear regression",
     )
@@ -182,8 +183,8 @@ def regression() -> Example:
         [["Input", "Hidden layer"], [NOTE, "Output", "Loss", "Training"]],
         "A network with 32 hidden units learns the curve y = sin(2 x) + x / 4 from 200 noisy "
         "points; the noise leaves a loss of about 0.01.\n"
-        "Try: train; then replace tanh by relu, or give the layers 4 units instead of 32 (W1, "
-        "b1 and W2), and compare the loss.",
+        "Try: train, and watch the curve bend to the points; then replace tanh by relu, or give "
+        "the layers 4 units instead of 32 (W1, b1 and W2), and compare the loss.",
         "Nonlinear regression",
     )
     return e
@@ -227,8 +228,9 @@ def spirals() -> Example:
         ],
         "Points on two interleaved spirals: which spiral is each on? No straight line can tell, "
         "two hidden layers can.\n"
-        "Try: train; then set turns of spirals to 2, or noise to 0.3, and train again. Wire "
-        "hidden1 past the second layer, and see what one layer alone can do.",
+        "Try: train, and watch the regions on logits wind around the points; then set turns of "
+        "spirals to 2, or noise to 0.3, and train again. Wire hidden1 past the second layer, and "
+        "see what one layer alone can do.",
         "Two spirals",
     )
     return e

@@ -485,3 +485,21 @@ def test_the_regions_of_a_layer_are_its_probabilities():
     np.testing.assert_array_equal(found.classes[clear], shares.argmax(axis=2)[clear])
     np.testing.assert_allclose(found.strength / 255, (best[..., 2] - 1 / 3) * 1.5, atol=0.01)
     assert found.names == ("0", "1", "2"), "more classes than the data name"
+
+
+def test_a_view_is_answered_while_a_training_is_paused(talk):
+    document = open_example("linear_regression")
+    commands.set_training(document, epochs=1_000_000)
+    talk.sync(document)
+    talk.send(p.Train(1))
+    talk.wait_for(events.Steps)
+    talk.send(p.Pause())
+    while talk.wait_for(p.State).state != "paused":
+        pass
+    talk.send(p.WatchViews((PLOT,), 5))
+    first = talk.wait_for(p.ViewValue)
+    assert first.request == 5 and first.step is not None and first.data.series
+    talk.send(p.WatchViews((p.ViewSpec("plot", "scaled"),), 6))
+    assert talk.wait_for(p.ViewValue).step == first.step, "nothing goes on meanwhile"
+    talk.send(p.Stop())
+    talk.wait_for(events.Done)

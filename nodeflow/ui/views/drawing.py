@@ -125,7 +125,7 @@ def draw_shown(sheet: Sheet, rect: QRectF, shown: ShownView) -> None:
         return
     if sheet.is_small:
         return
-    text = "Waiting for values…"
+    text = "No values yet"
     if drawing is None:
         text = f"This version of nodeflow has no view {shown.view!r}."
     elif value is not None:

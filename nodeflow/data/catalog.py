@@ -14,6 +14,7 @@ from typing import Any
 
 from nodeflow.data import sources
 from nodeflow.data.dataset import Dataset, joined
+from nodeflow.data.dialect import is_table
 from nodeflow.data.errors import UnknownSource
 from nodeflow.data.source import Location, Source
 from nodeflow.data.source_options import bind
@@ -178,10 +179,14 @@ def row_texts(
 def source_at(path: str) -> str:
     """The source that reads a file or folder, by its ending: ``csv:new.csv`` for ``new.csv``.
 
+    A .txt that holds a table is read as one.
+
     Raises:
         UnknownSource: no kind of data has files with this ending.
     """
     ending = Path(path).suffix.lower().removeprefix(".")
+    if ending == "txt" and Path(path).is_file() and is_table(Path(path)):
+        return f"csv:{path}"
     for kind in SOURCES.values():
         if kind.takes_path and ending and ending in kind.endings:
             return f"{kind.id}:{path}"

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from nodeflow.data.cells import number
+from nodeflow.data.cells import is_number, number
 from nodeflow.data.errors import DataFormatError
 
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "space": " ", "pipe": "|"}
@@ -84,6 +84,18 @@ def find_dialect(path: Path, delimiter: str = "auto") -> Dialect:
         declared = "\t"
     mark = DELIMITERS.get(delimiter) or declared or guess_delimiter(lines)
     return Dialect(encoding, mark, int(bool(declared)), notice)
+
+
+def is_table(path: Path) -> bool:
+    """Whether a text file holds rows of cells, with a number in most of them."""
+    try:
+        dialect = find_dialect(path)
+        rows = [r.cells for r in itertools.islice(records(path, dialect), SAMPLE_RECORDS)]
+    except DataFormatError:
+        return False
+    if len({len(row) for row in rows}) != 1 or len(rows) < 2 or len(rows[0]) < 2:
+        return False
+    return 2 * sum(any(map(is_number, row)) for row in rows) > len(rows)
 
 
 def _encoding(path: Path) -> tuple[str, str | None]:

@@ -15,6 +15,7 @@ from nodeflow.data import (
     known_options,
     open_dataset,
     parse_source,
+    source_at,
     source_options,
 )
 from nodeflow.data.errors import UnknownSource
@@ -103,6 +104,38 @@ def test_unknown_sources_get_a_suggestion(source, message):
         open_dataset(source)
     with pytest.raises(UnknownSource):
         dataset_columns(source)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "source"),
+    [
+        ("a.csv", "x", "csv"),
+        ("a.TSV", "x", "csv"),
+        ("iris.data", "5.1,3.5,setosa", "csv"),
+        ("numbers.txt", "1.0 2.0\n3.0 4.5\n", "csv"),
+        ("named.txt", "a\tb\n1\t2\n3\t4\n", "csv"),
+        ("story.txt", "Once upon a time, there was.\nIt was, in 1850, cold.\n", "text"),
+        ("words.txt", "one, two\nthree, four\n", "text"),
+        ("gone.txt", None, "text"),
+        ("a.npy", "", "npy"),
+        ("a.npz", "", "npz"),
+        ("a.png", "", "pictures"),
+    ],
+)
+def test_files_are_known_by_their_endings(tmp_path, name, content, source):
+    path = tmp_path / name
+    if content is not None:
+        path.write_text(content)
+    assert source_at(str(path)) == f"{source}:{path}"
+    assert source_at(str(tmp_path)) == f"pictures:{tmp_path}"
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"), [("a.xlsx", "Save it as CSV"), ("a.odt", r"Data files are \.csv, \.tsv")]
+)
+def test_other_files_are_refused_with_a_hint(tmp_path, name, hint):
+    with pytest.raises(UnknownSource, match=hint):
+        source_at(str(tmp_path / name))
 
 
 def test_a_path_may_hold_colons():

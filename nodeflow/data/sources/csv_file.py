@@ -267,7 +267,7 @@ SOURCE = Source(
     columns,
     takes_path=True,
     ending="csv",
-    more_endings=("tsv",),
+    more_endings=("tsv", "data", "dat"),
     pin=pin,
     texts=texts,
     rows=rows,

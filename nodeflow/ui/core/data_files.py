@@ -6,12 +6,21 @@ from pathlib import Path
 
 from PySide6.QtCore import QMimeData
 
-DATA_ENDINGS = (".csv", ".tsv", ".npz", ".npy")
+from nodeflow.data import SOURCES, source_at
+
+DATA_ENDINGS = tuple(
+    f".{ending}"
+    for source in SOURCES.values()
+    if source.survey is not None and not source.folder  # a picture alone is no data set
+    for ending in source.endings
+)
 DATA_FILTER = f"Data ({' '.join(f'*{ending}' for ending in DATA_ENDINGS)});;All files (*)"
 
 
 def is_data(path: Path) -> bool:
-    """Whether a path is that of a data file, or of a folder, which may hold pictures."""
+    """Whether a path is that of a data file, of a text that holds a table, or of a folder."""
+    if path.suffix.lower() == ".txt" and path.is_file():
+        return source_at(str(path)).startswith("csv:")
     return path.suffix.lower() in DATA_ENDINGS or path.is_dir()
 
 

@@ -213,7 +213,7 @@ def test_a_graph_that_uses_a_derived_tensor_cannot_be_saved(training):
     graph = build(training.doc).graph
     inner = next(n for n in graph.nodes if n.derived_from and n.outputs)
     graph.apply("negative", inner.outputs[0], name="peek")
-    with pytest.raises(DocumentError, match=r"peek:x.*derived by train"):
+    with pytest.raises(DocumentError, match=r"peek:x.*generated from train"):
         from_graph(graph)
 
 

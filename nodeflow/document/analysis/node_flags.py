@@ -38,6 +38,19 @@ def view_of(record: NodeRecord) -> dict[str, Json] | None:
     return None
 
 
+def slider_of(record: NodeRecord) -> tuple[float, float] | None:
+    """Returns the least and greatest value of the slider that a node shows, or None."""
+    found = record.extra.get("slider") if record.extra else None
+    if isinstance(found, list) and len(found) == 2:
+        low, high = found
+        if (
+            all(isinstance(n, (int, float)) and not isinstance(n, bool) for n in found)
+            and low < high
+        ):
+            return float(low), float(high)
+    return None
+
+
 def with_field(record: NodeRecord, name: str, value: Json) -> NodeRecord:
     """Returns a node with a field beside its attributes; None removes the field."""
     extra: dict[str, Any] = {k: v for k, v in record.extra.items() if k != name}

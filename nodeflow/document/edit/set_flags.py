@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from nodeflow.document.analysis.node_flags import (
@@ -12,6 +13,7 @@ from nodeflow.document.analysis.node_flags import (
 )
 from nodeflow.document.analysis.passthrough import REROUTE
 from nodeflow.document.model.document import Document
+from nodeflow.document.model.errors import BadValue
 from nodeflow.document.model.records import BYPASSED, MUTED, Json, mode_of
 
 
@@ -49,6 +51,18 @@ def set_view(doc: Document, node_id: str, view: dict[str, Json] | None) -> None:
         return
     verb = f"Show {view['kind']} on" if view else "Show the value on"
     _set(doc, verb, [node_id], "view", view or None)
+
+
+def set_slider(doc: Document, node_id: str, ends: tuple[float, float] | None) -> None:
+    """Shows a slider on a node between two values (see `node_flags.slider_of`); None removes it.
+
+    Raises:
+        BadValue: the first is not less than the second, or one is not finite.
+    """
+    if ends is not None and not (-math.inf < ends[0] < ends[1] < math.inf):
+        raise BadValue("a slider goes from a smaller to a greater number", hint="Write 0 to 1.")
+    verb = "Show a slider on" if ends else "Remove the slider of"
+    _set(doc, verb, [node_id], "slider", list(ends) if ends else None)
 
 
 def set_hidden(doc: Document, keys: Iterable[tuple[str, str]], hidden: bool) -> None:

@@ -27,7 +27,8 @@ ADD: tuple[Any, ...] = (
     ("Own ops", OWN_OPS),
 )
 NODE: tuple[Any, ...] = (
-    *("rename", "replace", "swap_inputs", SEPARATOR, "mute", "bypass", "collapse", SEPARATOR),
+    *("rename", "replace", "swap_inputs", SEPARATOR, "mute", "bypass", "collapse"),
+    *("slider", SEPARATOR),
     *("detach", "heal"),
 )
 WIRES: tuple[Any, ...] = (

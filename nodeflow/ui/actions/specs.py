@@ -237,6 +237,13 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ),
     _a("replace", "Replace…", "Ctrl+R", "refresh-cw", "Another op in this place, same wires"),
     _a("swap_inputs", "Swap inputs", "Alt+S", "shuffle", "The first two", on_canvas=True),
+    _a(
+        "slider",
+        "Slider…",
+        "",
+        "settings",
+        "Show a slider for the node's number, between the ends that you type",
+    ),
     _a("mute", "Mute", "M", "eye-off", "Skip this node and its dependents", on_canvas=True),
     _a(
         "bypass",

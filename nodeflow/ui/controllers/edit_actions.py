@@ -10,6 +10,7 @@ from PySide6.QtGui import QGuiApplication
 
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.arrange import arrange
+from nodeflow.document.edit.node_value import value_of
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked, always
 from nodeflow.ui.actions.specs import DIRECTIONS
@@ -59,6 +60,7 @@ class EditActions(QObject):
             "delete": Binding(canvas.edits.delete, self._delete_blocked),
             "select_all": Binding(self._shown(lambda canvas: canvas.selection.select_all())),
             "rename": Binding(self._rename, self._rename_blocked),
+            "slider": Binding(self._slider, self._slider_blocked),
             "search": Binding(self._search, self._locked),
             "frame": Binding(self._frame, self._frame_blocked),
             "note": Binding(self._note, self._locked),
@@ -151,6 +153,15 @@ class EditActions(QObject):
     def _delete_blocked(self) -> Blocked | None:
         something = self._workspace.raw_selection or self._canvas.selection.wire
         return self._locked() or (None if something else NOTHING)
+
+    def _slider_blocked(self) -> Blocked | None:
+        chosen = self._canvas.selection.nodes()
+        if len(chosen) == 1 and value_of(self._canvas.document, chosen[0]) is not None:
+            return None
+        return Blocked("Select a constant, variable or sample that is a single number.")
+
+    def _slider(self) -> None:
+        self._canvas.rename.slider(self._canvas.selection.nodes()[0])
 
     def _rename_blocked(self) -> Blocked | None:
         one = len(self._workspace.raw_selection) == 1

@@ -257,7 +257,20 @@ class CardPainter:
         if card.status in ("stale", *_FAINT):
             painter.setOpacity(painter.opacity() * 0.45)
         value_preview.draw(painter, rect, card.value, self.theme, self.as_path)
+        if card.slider is not None:
+            self._slider(painter, rect, card.slider)
         painter.restore()
+
+    def _slider(self, painter: QPainter, rect: QRectF, part: float) -> None:
+        """Draw the track of a slider at the bottom of the value, with its knob."""
+        track = QRectF(rect.left() + 12, rect.bottom() - 9, rect.width() - 24, 3.0)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self.theme.color("border"))
+        painter.drawRoundedRect(track, 1.5, 1.5)
+        painter.setBrush(self.theme.color("accent"))
+        at = track.left() + track.width() * part
+        painter.drawRoundedRect(QRectF(track.left(), track.top(), at - track.left(), 3.0), 1.5, 1.5)
+        painter.drawEllipse(QPointF(at, track.center().y()), 4.5, 4.5)
 
     def _problem(self, painter: QPainter, card: CardData) -> None:
         if not card.problem:

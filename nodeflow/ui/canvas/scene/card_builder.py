@@ -11,9 +11,10 @@ from nodeflow.document.analysis import ports
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.dataset_node import DATASET
 from nodeflow.document.analysis.declarations import declaration
-from nodeflow.document.analysis.node_flags import has_breakpoint, is_collapsed, view_of
+from nodeflow.document.analysis.node_flags import has_breakpoint, is_collapsed, slider_of, view_of
 from nodeflow.document.analysis.passthrough import REROUTE, mode_of
 from nodeflow.document.analysis.subgraph_interface import BORDER
+from nodeflow.document.edit.node_value import value_of
 from nodeflow.document.layout.card_size import Label, card_width
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import INPUTS, SUBGRAPH, NodeRecord, Wire
@@ -146,6 +147,7 @@ class CardBuilder:
             width=width,
             form=form,
             passes=self._passes(record.id, sides.inputs, sides.outputs),
+            slider=_slider(self.document, record) if record.extra else None,
         )
 
     def _sides(self, record: NodeRecord) -> _Sides:
@@ -254,6 +256,16 @@ class CardBuilder:
 
     def _problems(self, node_id: str) -> list[Any]:
         return self.analysis.problems.get(node_id, [])
+
+
+def _slider(document: Document, record: NodeRecord) -> float | None:
+    """How far a node's slider is pulled."""
+    ends = slider_of(record)
+    found = value_of(document, record.id) if ends is not None else None
+    if ends is None or found is None:
+        return None
+    low, high = ends
+    return min(max((float(found.value) - low) / (high - low), 0.0), 1.0)
 
 
 def _loudness(problem: Any) -> int:

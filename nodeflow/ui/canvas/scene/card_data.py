@@ -72,6 +72,8 @@ class CardData:
     width: float = MIN_WIDTH
     form: str = CARD_FORM
     passes: tuple[tuple[int, int], ...] = ()
+    slider: float | None = None
+    """How far its slider is pulled, from 0 to 1; None without one."""
 
     @cached_property
     def _hash(self) -> int:
@@ -99,6 +101,7 @@ class CardData:
             self.width,
             self.form,
             self.passes,
+            self.slider,
         )
 
     def differs_in_value(self, other: CardData) -> bool:

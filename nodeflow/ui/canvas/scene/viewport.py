@@ -29,6 +29,10 @@ FEW_WIRES = 20
 """More wires at once are drawn with fewer segments."""
 
 
+VALUE_SCALE = 0.5
+"""From this scale on, a number on a node can be aimed at."""
+
+
 class Viewport(QObject):
     """Camera and size of a view of a scene.
 
@@ -113,6 +117,15 @@ class Viewport(QObject):
         scale = self.camera.scale
         left = card_data.ICON_ROOM * scale
         return QRectF(rect.x() + left - 6, rect.y() + 4 * scale, rect.width() - left, 24 * scale)
+
+    def value_rect(self, node_id: str) -> QRectF:
+        """Where a node shows its value, in view coordinates; empty where it shows none."""
+        slot = self._scene.nodes.get(node_id)
+        if slot is None or self.camera.scale < VALUE_SCALE:
+            return QRectF()
+        card, corner = self._scene.card(slot), self._scene.rect(slot).topLeft()
+        area = QRectF(corner.x(), corner.y() + card.value_top, card.width, card.value_height)
+        return self.camera.rect_to_view(area) if card.value_height else QRectF()
 
     def wire_lines(self, keys: Iterable[tuple[str, str]]) -> np.ndarray:
         """(m, 4) line segments of wires in view coordinates."""

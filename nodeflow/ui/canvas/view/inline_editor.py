@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from PySide6.QtCore import QPointF, QRectF, Qt
@@ -9,6 +10,10 @@ from PySide6.QtGui import QFocusEvent, QKeyEvent
 from PySide6.QtWidgets import QLineEdit, QWidget
 
 from nodeflow.document.edit import commands
+from nodeflow.document.edit.node_value import set_value, value_of
+from nodeflow.document.edit.set_flags import set_slider
+from nodeflow.document.model.errors import BadValue
+from nodeflow.graph.types import FLOATS
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.canvas.scene.selection import Selection
 from nodeflow.ui.canvas.scene.viewport import Viewport
@@ -66,6 +71,39 @@ class InlineEditor(QLineEdit):
         self.finish(True)
 
 
+def read_value(text: str, dtype: str) -> float | int | bool:
+    """A number or truth value as people type it.
+
+    Raises:
+        BadValue: it is none.
+    """
+    words = {"true": True, "false": False}
+    plain = text.strip().replace("\u2212", "-").replace("\u202f", "")
+    if plain.lower() in words:
+        return words[plain.lower()]
+    try:
+        value = float(plain)
+    except ValueError:
+        raise BadValue(f"{text!r} is not a number", hint="Write a number such as 0.5.") from None
+    return value if dtype in FLOATS or value != int(value) else int(value)
+
+
+def read_ends(text: str) -> tuple[float, float] | None:
+    """The ends of a slider: ``0 to 1``; None for an empty text.
+
+    Raises:
+        BadValue: it is not two numbers.
+    """
+    parts = [part for part in re.split(r"\s*(?:to|,|;|\.\.|…|\s)\s*", text.strip()) if part]
+    if not parts:
+        return None
+    try:
+        low, high = map(float, parts)
+    except ValueError:
+        raise BadValue(f"{text!r} is not a range", hint="Write two numbers: 0 to 1.") from None
+    return low, high
+
+
 class Rename:
     """Opens the inline editor for names and titles on a canvas."""
 
@@ -101,6 +139,43 @@ class Rename:
                 commands.rename(self._scene.document, node_id, name)
 
         self._open(self._viewport.header_rect(node_id), record.name, accept)
+
+    def value(self, node_id: str) -> None:
+        """Edit a node's number on its card."""
+        document = self._scene.document
+        found = value_of(document, node_id)
+        if found is None or self._refuses():
+            return
+
+        def accept(text: str) -> None:
+            with self._signals.reporting():
+                set_value(document, node_id, read_value(text, found.dtype))
+
+        value = str(found.value).lower() if isinstance(found.value, bool) else str(found.value)
+        self._open(self._viewport.value_rect(node_id), value, accept)
+        assert self.editor is not None
+        self.editor.setAccessibleName("Value")
+
+    def slider(self, node_id: str) -> None:
+        """Edit the ends of a node's slider on its card; an empty text removes it."""
+        document = self._scene.document
+        found = value_of(document, node_id)
+        if found is None or self._refuses():
+            return
+        usual = (0.0, max(1.0, 2 * abs(float(found.value))))
+        low, high = found.slider or usual
+
+        def accept(text: str) -> None:
+            with self._signals.reporting():
+                set_slider(document, node_id, read_ends(text))
+
+        area = self._viewport.value_rect(node_id)
+        area = self._viewport.node_rect(node_id) if area.isEmpty() else area
+        self._open(area, "" if found.slider is None else f"{low:g} to {high:g}", accept)
+        assert self.editor is not None
+        self.editor.setText(f"{low:g} to {high:g}")
+        self.editor.selectAll()
+        self.editor.setAccessibleName("Slider from and to")
 
     def frame(self, frame_id: str) -> None:
         """Edit a frame's title."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, Qt, QTimer
 from PySide6.QtGui import (
@@ -15,9 +16,11 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QWidget
 
+from nodeflow.document.edit.node_value import value_of
 from nodeflow.ui.canvas.gestures.base import Gesture
 from nodeflow.ui.canvas.gestures.box_select import BoxSelect
 from nodeflow.ui.canvas.gestures.cut_wires import CutWires
+from nodeflow.ui.canvas.gestures.drag_value import DragValue
 from nodeflow.ui.canvas.gestures.drag_wire import DragWire, WireRequests
 from nodeflow.ui.canvas.gestures.move_nodes import MoveFrame, MoveNodes
 from nodeflow.ui.canvas.gestures.navigation_presets import DEFAULT, PRESETS, wheel_pan
@@ -146,6 +149,8 @@ class Mouse:
             self._rename.node(hit.node)
         elif self._edits.is_dot(hit.node) and not locked:
             self._edits.heal()
+        elif hit.kind == "body" and self._value_gesture(hit.node, at) is not None:
+            self._rename.value(hit.node)
         elif hit.kind in ("title", "body"):
             self._signals.node_activated.emit(hit.node)
         elif hit.kind == "wire" and hit.wire is not None:
@@ -188,17 +193,35 @@ class Mouse:
         if self._is_on_link(at):
             self._signals.tutorial_requested.emit()
             return None
-        return self._left_gesture(self._viewport.hit_test(at), event.modifiers())
+        return self._left_gesture(self._viewport.hit_test(at), event.modifiers(), at)
 
     def _refusal(self) -> Gesture | None:
         """The gesture for an edit of a read-only document; None if it can be edited."""
         locked = self._scene.document.locked
         return Refuse(locked, self._signals.message.emit) if locked else None
 
-    def _left_gesture(self, hit: Hit, modifiers: Qt.KeyboardModifier) -> Gesture | None:
+    def _value_gesture(self, node: str, at: QPointF) -> Gesture | None:
+        """Dragging on a node's own number changes it."""
+        area = self._viewport.value_rect(node)
+        if not area.contains(at):
+            return None
+        found = value_of(self._scene.document, node)
+        if found is None:
+            return None
+        scale = self._viewport.camera.scale
+        select = partial(self._selection.select, [node])
+        return DragValue(self._scene.document, node, found, area, scale, select)
+
+    def _left_gesture(
+        self, hit: Hit, modifiers: Qt.KeyboardModifier, at: QPointF
+    ) -> Gesture | None:
         scene, viewport, selection = self._scene, self._viewport, self._selection
         if hit.kind == "port" and hit.port is not None:
             return self._refusal() or self._wire_gesture(hit)
+        if hit.kind == "body" and not modifiers & (_CONTROL | _SHIFT):
+            value = self._value_gesture(hit.node, at)
+            if value is not None:
+                return value
         if hit.kind in ("title", "body"):
             return self._node_gesture(hit.node, modifiers)
         if hit.kind == "wire" and hit.wire is not None:
@@ -348,8 +371,14 @@ class Mouse:
             shape = Qt.CursorShape.OpenHandCursor
         elif at is not None and self._is_on_link(at):
             shape = Qt.CursorShape.PointingHandCursor
+        elif at is not None and self.hover.kind == "body" and self._is_on_value(at):
+            shape = Qt.CursorShape.SizeHorCursor
         if self._canvas.cursor().shape() != shape:
             self._canvas.setCursor(shape)
+
+    def _is_on_value(self, at: QPointF) -> bool:
+        """Whether a drag from here would change a number."""
+        return self._value_gesture(self.hover.node, at) is not None
 
     def _is_on_link(self, at: QPointF) -> bool:
         return self._palette_drag.preview is None and self._empty.is_on_link(at)

@@ -67,9 +67,8 @@ MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
         (
             *("undo", "redo", SEPARATOR, "cut", "copy", ("Copy as", COPY_AS), "paste"),
             *("duplicate", "delete", SEPARATOR, "select_all", "find", SEPARATOR),
-            *(("Add", ADD), ("Node", NODE), ("Wires", WIRES)),
+            *(("Add", ADD), ("Node", (*NODE, SEPARATOR, ("Dataset", DATASET))), ("Wires", WIRES)),
             *(("Arrange", ("arrange", SEPARATOR, *ALIGN)), ("Subgraphs", SUBGRAPHS)),
-            ("Dataset", DATASET),
         ),
     ),
     (

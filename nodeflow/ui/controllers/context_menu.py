@@ -20,7 +20,7 @@ from nodeflow.document.model.records import SUBGRAPH
 from nodeflow.train.breakpoints import can_hit
 from nodeflow.ui.actions.action_set import ActionSet, action_ids, fill_menu
 from nodeflow.ui.actions.binding import Binding, Blocked
-from nodeflow.ui.actions.menus import CONTEXT_MENUS
+from nodeflow.ui.actions.menus import CONTEXT_MENUS, SEPARATOR
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.controllers.view_watcher import view_actions
 from nodeflow.ui.core.workspace import Workspace
@@ -90,7 +90,7 @@ class ContextMenu(QObject):
         self.menu.setObjectName("canvasMenu")
         self.menu.setToolTipsVisible(True)
         views = QMenu(self.menu)
-        fill_menu(views, VIEWS, self._actions, {})
+        fill_menu(views, ("slider", SEPARATOR, *VIEWS), self._actions, {})
         fill_menu(self.menu, CONTEXT_MENUS[self._kind(kind)], self._actions, {"views_menu": views})
         if kind == "node" and self._takes_a_picture():
             self.menu.insertAction(self.menu.actions()[0], self._actions["sketch"])

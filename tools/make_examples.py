@@ -273,8 +273,8 @@ def mnist() -> Example:
         "A network reads handwritten digits: 784 pixels, 300 hidden units, 10 probabilities. Its "
         "loss, the cross-entropy, is built from its ops.\n"
         "Try: press Train. The loss falls at each step, and accuracy on digits it has not seen "
-        "rises to about 98% (above 90% on the 5 000 images that come along). Then look at W1, "
-        "or train with a learning rate of 0.1.",
+        "rises to about 98% (above 90% on the 5 000 images that come along). Then draw a "
+        "digit of your own (Ctrl+K), and look at W1.",
         "Handwritten digits",
     )
     return e
@@ -358,8 +358,8 @@ def mnist_cnn() -> Example:
         "A convolutional network: small filters look for strokes everywhere in the picture, and "
         "for what strokes make. It gets about 99% of the digits right (96% with the 5 000 images "
         "that come along).\n"
-        "Try: train, then select F1 to see the filters, and found1 for what they find. Set the "
-        "rate of thinned to 0, and compare.",
+        "Try: train, then draw a digit (Ctrl+K), and select F1 to see the filters, and found1 for "
+        "what they find in it.",
         "Digits by convolution",
     )
     return e
@@ -502,8 +502,8 @@ def autoencoder() -> Example:
         ],
         "An autoencoder: 784 pixels become a code of 16 numbers, from which the picture is "
         "restored. Nobody tells it what a digit is.\n"
-        "Try: train, and watch restored become x, at first a blur. Then give the code 2 numbers "
-        "instead of 16 (W2, b2 and W3), and see which digits it confuses.",
+        "Try: train, and watch restored become x, at first a blur. Draw a digit (Ctrl+K). Then "
+        "give the code 2 numbers instead of 16 (W2, b2 and W3), and see which digits it confuses.",
         "Autoencoder",
     )
     return e

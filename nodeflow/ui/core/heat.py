@@ -6,7 +6,7 @@ the least to the largest.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -20,11 +20,16 @@ NOT_FINITE = QColor("#dc3c3c")
 
 @dataclass(frozen=True)
 class HeatScale:
-    """The values at the two ends of the colours, and whether zero is in their middle."""
+    """The values at the two ends of the colours, and whether zero is in their middle.
+
+    Attributes:
+        is_clipped: some values lie beyond the ends.
+    """
 
     low: float
     high: float
     is_signed: bool = False
+    is_clipped: bool = False
 
     @classmethod
     def of(cls, minimum: float | None, maximum: float | None) -> HeatScale:
@@ -39,7 +44,12 @@ class HeatScale:
     @classmethod
     def of_array(cls, array: np.ndarray) -> HeatScale:
         """The scale for a tensor; a few elements far out lie beyond its ends."""
-        return cls.of(*(color_limits(array) or (None, None)))
+        limits = color_limits(array)
+        if limits is None:
+            return cls.of(None, None)
+        with np.errstate(invalid="ignore"):
+            clipped = bool((np.isfinite(array) & (np.abs(array) > max(map(abs, limits)))).any())
+        return replace(cls.of(*limits), is_clipped=clipped)
 
     @classmethod
     def of_arrays(cls, arrays: list[np.ndarray]) -> HeatScale:

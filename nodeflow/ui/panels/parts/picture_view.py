@@ -95,6 +95,12 @@ class PictureView(QWidget):
             painter.drawRect(place.adjusted(-0.5, -0.5, 0.5, 0.5))
         if self._has_legend:
             self._paint_legend(painter)
+        total = len(self._images)
+        if self.enlarged is None and len(places) < total and self.width() > 4 * LEGEND:
+            painter.setFont(font(TYPE["caption"]))
+            painter.setPen(self._theme.color("ink_muted"))
+            box = QRectF(self.width() - LEGEND, self.height() - 20, LEGEND - SPACE[1], 18)
+            painter.drawText(box, int(Qt.AlignmentFlag.AlignRight), f"{len(places)} of {total}")
 
     def _shown(self) -> list[QImage]:
         return self._images if self.enlarged is None else [self._images[self.enlarged]]
@@ -107,7 +113,7 @@ class PictureView(QWidget):
 
     def _paint_legend(self, painter: QPainter) -> None:
         """The colours from the least to the largest value, with zero where it is in the middle."""
-        height = min(160.0, self.height() - 2.0 * SPACE[3])
+        height = min(160.0, self.height() - 2.0 * SPACE[3] - 14)
         bar = QRectF(self.width() - LEGEND + SPACE[2], SPACE[3], 12, height)
         ramp = np.linspace(self.scale.high, self.scale.low, 128)[:, None]
         painter.drawImage(bar, heat_image(ramp, self.scale, self._theme))
@@ -122,7 +128,8 @@ class PictureView(QWidget):
             y = bar.top() + part * bar.height()
             box = QRectF(bar.right() + SPACE[1], y - 9, LEGEND, 18)
             align = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-            painter.drawText(box, align, number(value, 3))
+            sign = {0.0: "≥ ", 1.0: "≤ "}.get(part, "") if self.scale.is_clipped else ""
+            painter.drawText(box, align, f"{sign if value else ''}{number(value, 3)}")
 
     def _places(self) -> list[QRectF]:
         """Where each picture goes: as large as lets all of them, or as many as can, be seen."""

@@ -197,3 +197,15 @@ def test_dropped_on_a_node_that_it_cannot_take_it_is_only_placed(window):
     drag(window, "layers/dense", middle(window, flags))
     assert document.node_named("dense") is not None
     assert not document.wires
+
+
+def test_on_a_card_it_is_wired_to_that_and_not_put_into_a_wire_nearby(window):
+    document = window.workspace.document
+    x = commands.add_node(document, "placeholder", (0, 0), "x", X)
+    after = commands.add_node(document, "relu", (240, 0), "after")
+    commands.connect(document, x, "out", after, "x")
+    window.canvas.viewport.fit_all()
+    drag(window, "layers/dense", middle(window, x))
+    dense = document.node_named("dense")
+    assert document.wires[dense.id, "x"].source == x
+    assert document.wires[after, "x"].source == x

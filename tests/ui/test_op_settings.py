@@ -27,6 +27,8 @@ def find(text: str):
             "conv2d 16 3x5 same relu", "layers/conv2d",
             {"filters": 16, "kernel_size": [3, 5], "padding": "same", "activation": "relu"},
         ),
+        ("dense 30 rel", "layers/dense", {"units": 30, "activation": "relu"}),
+        ("conv2d 8 5x", "layers/conv2d", {"filters": 8, "kernel_size": [5]}),
         ("dropout 0.3", "dropout", {"rate": 0.3}),
         ("adam 0.01", "adam", {"learning_rate": 0.01}),
         ("cast int32", "cast", {"dtype": "int32"}),

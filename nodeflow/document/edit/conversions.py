@@ -78,10 +78,8 @@ def offers(doc: Document, analysis: Analysis, wire: Wire) -> list[Offer]:
     verdict = check_wire(doc, analysis, *wire)
     if verdict.ok or shapes:
         return shapes
-    return [
-        *units_for_wire(doc, analysis, wire),
-        *_conversions(doc, analysis, wire, verdict.cast),
-    ]
+    units: list[Offer] = [*units_for_wire(doc, analysis, wire)]
+    return units or [*_conversions(doc, analysis, wire, verdict.cast)]
 
 
 def _takes_values(doc: Document, target: NodeRecord) -> bool:

@@ -35,7 +35,7 @@ UNIT_FORGET_BIAS = Attr(
 class RecurrentLayer(Layer):
     """A recurrent layer of one kind."""
 
-    shown_attrs = ("units", "return_sequences")
+    shown_attrs = ("units",)
 
     def __init__(self, kind: Kind) -> None:
         self.kind = kind

@@ -1,7 +1,7 @@
 """Settings typed behind an op's name in a search: `dense 300 relu`, `conv2d 16 3x3 padding=same`.
 
-Numbers go to the attributes that hold numbers, in their order; a word to the attribute that it is a
-choice of; `name=value` to any.
+Numbers go to the attributes that hold numbers, in their order; a word, or its beginning, to the
+attribute that it is a choice of; `name=value` to any.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from nodeflow.errors import NodeflowError
 from nodeflow.graph.declaration import Attr, NodeDeclaration
 from nodeflow.graph.types import DTYPES
 
-_SIZES = re.compile(r"\d+(?:[x×]\d+)*")
+_SIZES = re.compile(r"\d+(?:[x×]\d+)*[x×]?")
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?")
 
 
@@ -63,8 +63,17 @@ def _holder(free: list[Attr], word: str) -> Attr | None:
     elif _SIZES.fullmatch(word):
         kinds = ("ints",)
     else:
-        return next((a for a in free if word.lower() in _choices(a)), None)
+        exact = next((a for a in free if word.lower() in _choices(a)), None)
+        return exact or next((a for a in free if _completed(a, word)), None)
     return next((a for a in free if a.kind in kinds), None)
+
+
+def _completed(attr: Attr, word: str) -> str:
+    """The choice that a word is, or begins: `rel` is relu while it is typed."""
+    word, choices = word.lower(), _choices(attr)
+    if word in choices:
+        return word
+    return next((choice for choice in choices if choice.startswith(word)), "")
 
 
 def _choices(attr: Attr) -> tuple[str, ...]:
@@ -73,14 +82,14 @@ def _choices(attr: Attr) -> tuple[str, ...]:
 
 def _value(attr: Attr, text: str) -> Any:
     if attr.kind in ("ints", "shape"):
-        return [int(size) for size in re.split("[x×]", text)]
+        return [int(size) for size in re.split("[x×]", text.rstrip("x×"))]
     if attr.kind == "int":
         return int(text)
     if attr.kind == "float":
         return float(text)
     if attr.kind == "bool":
         return {"true": True, "false": False}[text.lower()] if text else True
-    return text.lower() if _choices(attr) else ast.literal_eval(text)
+    return _completed(attr, text) if _choices(attr) else ast.literal_eval(text)
 
 
 def words(settings: dict[str, Any]) -> str:

@@ -36,11 +36,9 @@ class WireOnDrop:
         self.source: tuple[str, str] | None = None
         self._known: dict[str, tuple[str, str] | None] = {}
 
-    def update(self, pointer: QPointF | None) -> None:
-        """Find the node at a scene point; None if the card goes elsewhere."""
+    def update(self, pointer: QPointF) -> None:
+        """Find the node at a scene point."""
         self.node, self.source = "", None
-        if pointer is None:
-            return
         hit = hit_test(self._scene, pointer, self._viewport.camera.scale)
         if hit.kind not in ("title", "body", "port"):
             return

@@ -47,8 +47,10 @@ class DragPreview:
         self.at = at
         middle = self.corner + QPointF(self.card.width, self.card.height) / 2
         pointer = self._viewport.camera.to_scene(at)
+        self.onto.update(pointer)
         self.drop.update(pointer, middle)
-        self.onto.update(pointer if self.drop.found is None else None)
+        if self.onto.source is not None:  # a card is hit, not the wires near it
+            self.drop.found = None
 
     def paint(self, painter: QPainter, theme: Theme) -> None:
         scale = self._viewport.camera.scale

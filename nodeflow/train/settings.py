@@ -22,6 +22,14 @@ LARGEST = 2**63 - 1
 """The largest whole number that a setting may have."""
 
 
+BATCH_SIZE = 100
+
+
+def usual_batch_size(rows: int) -> int:
+    """A batch size that suits a number of rows: at most 100, and ten or more steps an epoch."""
+    return max(1, min(BATCH_SIZE, rows // 10))
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """The declaration of a setting.
@@ -88,7 +96,13 @@ class PlainSettings:
     epochs: int = setting(
         10, "Epochs", "Number of passes over the training data.", minimum=1, option=True
     )
-    batch_size: int = setting(100, "Batch size", "Rows per step.", minimum=1, option=True)
+    batch_size: int = setting(
+        BATCH_SIZE,
+        "Batch size",
+        "Rows per step; where it is not set and there are fewer rows, a tenth of them.",
+        minimum=1,
+        option=True,
+    )
     seed: int = setting(
         1,
         "Seed",

@@ -268,3 +268,18 @@ def test_predictions_of_an_untrained_graph_say_so(nodeflow, tmp_path):
         "run", LINEAR, "--fetch", "prediction", "-o", "out.csv", "--weights", "w.safetensors"
     )
     assert trained.code == 0 and "initial values" not in trained.err
+
+
+def test_few_rows_get_small_batches_unless_a_size_is_set(nodeflow, tmp_path):
+    rows = "\n".join(f"{i},{2 * i}" for i in range(50))
+    (tmp_path / "few.csv").write_text(f"x,y\n{rows}\n")
+    document = json.loads(LINEAR.read_text())
+    document["training"].pop("batch_size", None)
+    few = f"csv:{tmp_path / 'few.csv'}"
+    (tmp_path / "few.flow").write_text(json.dumps(document))
+    chosen = ("train", tmp_path / "few.flow", "--dataset", few, "--epochs", "1")
+    lines = nodeflow(*chosen, "--json", "--set", "train.learning_rate=1e-6").lines
+    epoch = next(line for line in lines if line["event"] == "epoch")
+    assert epoch["steps"] == 10  # 40 training rows, 4 a step
+    refused = nodeflow(*chosen, "--set", "training.batch_size=100")
+    assert refused.code == 1 and "exceeds the 40 training rows" in refused.err

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,7 @@ from nodeflow.errors import (
     suggest_or_list,
 )
 from nodeflow.graph.graph import Node, Tensor, ancestors
-from nodeflow.train.settings import TrainingSettings, declared
+from nodeflow.train.settings import TrainingSettings, declared, usual_batch_size
 from nodeflow.train.training import Binding, Metric, Monitor, Training, metric_keys
 
 
@@ -258,7 +259,7 @@ class Task:
         broken = self._breakpoints() if breakpoints else ()
         measured = [t.node for t in [*(m.tensor for m in [*metrics, *watched]), *broken]]
         nodes = [optimizer, loss.node, *measured]
-        return Training(
+        training = Training(
             optimizer,
             loss,
             metrics=metrics,
@@ -268,6 +269,8 @@ class Task:
             breakpoints=broken,
             **(settings.plain() if seed is None else {**settings.plain(), "seed": seed}),
         )
+        is_set = self.build.source.training.get("batch_size") is not None
+        return training if is_set else _with_fitting_batches(training)
 
     def _breakpoints(self) -> tuple[Tensor, ...]:
         """What comes out of nodes with a breakpoint; those that cannot run have none."""
@@ -338,6 +341,15 @@ class Task:
             )
         self.build.require([node_id])
         return self.build.nodes[node_id]
+
+
+def _with_fitting_batches(training: Training) -> Training:
+    """The training with smaller batches, where the usual ones hold more than all rows."""
+    bindings = training.used_bindings([training.optimizer, training.loss.node])
+    rows = training.rows(bindings, "train")
+    if rows is None or rows >= training.batch_size:
+        return training
+    return replace(training, batch_size=usual_batch_size(rows))
 
 
 def split_shown(dataset: Dataset, wanted: str) -> str:

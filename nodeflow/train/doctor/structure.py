@@ -8,9 +8,9 @@ import numpy as np
 
 from nodeflow.graph.graph import Node, ancestors
 from nodeflow.train.hints import Edit, Hint
+from nodeflow.train.settings import usual_batch_size
 from nodeflow.train.training import Training
 
-USUAL_BATCH = 100
 WEIGHTS = {"matmul": ("y", "x"), "conv2d": ("filter",), "conv1d": ("filter",)}
 """Ops with weights, and the in-ports where they are connected."""
 
@@ -90,8 +90,3 @@ def _large_batches(training: Training) -> Iterator[Hint]:
         fix=f"Set the batch size to {smaller}",
         edits=(Edit("setting", "", "batch_size", smaller),),
     )
-
-
-def usual_batch_size(rows: int) -> int:
-    """A batch size that suits a number of rows: at most 100, and 10 or more steps an epoch."""
-    return max(1, min(USUAL_BATCH, rows // 10))

@@ -7,6 +7,7 @@ from pathlib import Path
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.dataset_placeholders import add_placeholders, complete, unplaced
+from nodeflow.document.edit.fixes import node_fixes
 from nodeflow.document.layout.card_size import node_size
 from nodeflow.document.model.document import Document
 
@@ -81,3 +82,17 @@ def test_data_that_cannot_be_read_adds_nothing():
     node = dataset(doc, "csv:/nowhere/at/all.csv")
     complete(doc, [node])
     assert list(doc.nodes) == [node]
+
+
+def test_a_placeholder_offers_to_fit_its_column():
+    doc = Document()
+    node = dataset(doc, "spirals")
+    x = commands.add_node(doc, "placeholder", (0, 0), "x", {"dtype": "int32", "shape": [3]})
+    commands.connect(doc, node, "points", x, "feed")
+    (fix,) = node_fixes(doc, Analysis(doc), x)
+    assert fix.title == "Fit x to its column (float32 (?, 2))"
+    fix.apply()
+    assert doc.nodes[x].attrs == {"dtype": "float32", "shape": [None, 2]}
+    assert not problems(doc) and not node_fixes(doc, Analysis(doc), x)
+    doc.undo()
+    assert doc.nodes[x].attrs["dtype"] == "int32"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit, QMessageBox
 
@@ -80,6 +80,18 @@ def test_a_graph_saved_beside_its_data_can_move_with_it(
     assert window.files.save()
     assert window.workspace.document.nodes[node].attrs["source"] == "csv:iris.csv"
     assert not window.workspace.document.is_modified
+
+
+def test_what_a_dragged_file_would_become_is_said_while_it_hovers(window, flowers):
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(flowers))])
+    copy, left = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton
+    keys = Qt.KeyboardModifier.NoModifier
+    QApplication.sendEvent(window, QDragEnterEvent(QPointF(MIDDLE), copy, mime, left, keys))
+    assert window.drop_hint.isVisible()
+    assert window.drop_hint.text == "Drop iris.csv to make a graph that learns from it"
+    QApplication.sendEvent(window, QDragLeaveEvent())
+    assert not window.drop_hint.isVisible()
 
 
 def test_a_dropped_table_on_the_welcome_page(window, flowers, qtbot):

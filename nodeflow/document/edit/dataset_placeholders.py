@@ -76,6 +76,13 @@ def unplaced(doc: Document, node_id: str, columns: Mapping[str, TensorType]) -> 
     ]
 
 
+def fit_to_column(doc: Document, node_id: str, type_: TensorType) -> None:
+    """Gives a placeholder the dtype and shape of the column that feeds it."""
+    record = doc.node(node_id)
+    with doc.transaction(f"Fit {record.name} to its column") as t:
+        t.put_node(replace(record, attrs=_fitted(record, type_)))
+
+
 def _takes(record: NodeRecord, type_: TensorType) -> bool:
     shape = record.attrs.get("shape") or ()
     dtype = record.attrs.get("dtype", "float32")

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.port_names import FEED
 from nodeflow.document.edit.conversions import GAP, Offer, insert_conversion, offers
+from nodeflow.document.edit.dataset_placeholders import PLACEHOLDER, fit_to_column
 from nodeflow.document.edit.give_shape import shapes_for_node
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Wire
@@ -27,7 +29,8 @@ def node_fixes(doc: Document, analysis: Analysis, node_id: str) -> list[Fix]:
     """Returns at most `MOST` edits for a node, the likeliest first.
 
     They give a shape to a variable that is still a single number (the node, or one that is
-    connected to it), or insert what makes a refused wire fit.
+    connected to it), fit a placeholder to the column that feeds it, or insert what makes a refused
+    wire fit.
     """
     if doc.locked or node_id not in doc.nodes:
         return []
@@ -35,12 +38,25 @@ def node_fixes(doc: Document, analysis: Analysis, node_id: str) -> list[Fix]:
         Fix(offer.title, partial(offer.apply, doc))
         for offer in shapes_for_node(doc, analysis, node_id)
     ]
+    found += _column_fixes(doc, analysis, node_id)
     if not found:
         for problem in analysis.problems_of(node_id):
             wire = doc.wires.get((node_id, problem.port or ""))
             if wire is not None and problem.severity == "error":
                 found += [_insertion(doc, wire, offer) for offer in offers(doc, analysis, wire)]
     return found[:MOST]
+
+
+def _column_fixes(doc: Document, analysis: Analysis, node_id: str) -> list[Fix]:
+    """For a placeholder whose column has another type."""
+    wire = doc.wires.get((node_id, FEED))
+    record = doc.nodes[node_id]
+    type_ = analysis.type_of(wire.source, wire.source_port) if wire is not None else None
+    wrong = any(p.port == FEED and p.severity == "error" for p in analysis.problems_of(node_id))
+    if record.op != PLACEHOLDER or type_ is None or not wrong:
+        return []
+    title = f"Fit {record.name} to its column ({type_})"
+    return [Fix(title, partial(fit_to_column, doc, node_id, type_))]
 
 
 def _insertion(doc: Document, wire: Wire, offer: Offer) -> Fix:

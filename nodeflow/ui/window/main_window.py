@@ -13,6 +13,7 @@ from PySide6.QtCore import QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import (
     QCloseEvent,
     QDragEnterEvent,
+    QDragLeaveEvent,
     QDropEvent,
     QPaintEvent,
     QResizeEvent,
@@ -72,6 +73,7 @@ from nodeflow.ui.popups.tours import TOURS
 from nodeflow.ui.popups.tutorial import Tutorial
 from nodeflow.ui.window.data_chooser import DataChooser
 from nodeflow.ui.window.docking import Docking, room_on
+from nodeflow.ui.window.drop_hint import DropHint
 from nodeflow.ui.window.panes import PaneActions
 from nodeflow.ui.window.run_bar import RunBar
 from nodeflow.ui.window.statusbar import StatusBar
@@ -159,6 +161,7 @@ class MainWindow(QMainWindow):
         )
         self.setCentralWidget(self.pages)
         self.info = InfoBar(themes, canvas)
+        self.drop_hint = DropHint(themes, self.pages)
         self.tutorial = Tutorial(self.workspace, canvas, themes)
         self.search = AddNodePopup(canvas, self.settings)
         self.quick_pick = QuickPick(self.pages, themes.theme)
@@ -475,8 +478,15 @@ class MainWindow(QMainWindow):
         data = dropped_data(event.mimeData())
         if _dropped_file(event) is not None or data is not None:
             event.acceptProposedAction()
+        if data is not None:
+            has_graph = bool(self.workspace.root.nodes) and not self.pages.shows_welcome
+            self.drop_hint.show_for(data, has_graph)
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        self.drop_hint.hide()
 
     def dropEvent(self, event: QDropEvent) -> None:
+        self.drop_hint.hide()
         path = _dropped_file(event)
         if path is not None:
             event.acceptProposedAction()

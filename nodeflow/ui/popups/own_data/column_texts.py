@@ -37,7 +37,8 @@ def figure(value: float) -> str:
 
 def kind_text(column: ColumnSurvey) -> str:
     """``category``, ``array 28 × 28``."""
-    sizes = " × ".join(map(str, column.shape))
+    shape = column.shape[:2] if column.kind == "picture" else column.shape
+    sizes = " × ".join(map(str, shape))
     return f"{KINDS.get(column.kind, column.kind)} {sizes}".rstrip()
 
 
@@ -56,6 +57,8 @@ def values_text(column: ColumnSurvey) -> str:
         if column.kind == "date":
             return f"{_date(low)} to {_date(high)}"
         return f"{figure(low)} to {figure(high)}"
+    if column.kind == "picture":
+        return "in colours" if column.shape[2:] in ((3,), (4,)) else "grey"
     return f"{figure(column.distinct)} different values" if column.distinct else ""
 
 

@@ -98,7 +98,7 @@ class ColumnsStep(QWidget):
         header.setSectionsClickable(False)
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         header.setSectionResizeMode(VALUES, QHeaderView.ResizeMode.Stretch)
-        for section, width in ((NAME, 170), (INPUT, 56), (LABEL, 56), (KIND, 110)):
+        for section, width in ((NAME, 170), (INPUT, 56), (LABEL, 56), (KIND, 130)):
             table.setColumnWidth(section, width)
         if self.model.rowCount():
             table.setCurrentIndex(self.model.index(0, INPUT))
@@ -148,7 +148,7 @@ class ColumnsStep(QWidget):
         self.form.setContentsMargins(0, 0, 0, 0)
         self.form.setHorizontalSpacing(SPACE[3])
         self.form.setVerticalSpacing(SPACE[2])
-        self.form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        self.form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         rows = (
             ("Height", self.height_),
             ("Width", self.width_),

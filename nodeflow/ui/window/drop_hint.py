@@ -1,0 +1,48 @@
+"""What a dragged file would become, over the middle of the window while it hovers there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QWidget
+
+from nodeflow.ui.core.theme import SPACE, TYPE, font
+from nodeflow.ui.core.theme_manager import ThemeManager
+
+
+class DropHint(QWidget):
+    """Covers its parent, and lets all events through."""
+
+    def __init__(self, themes: ThemeManager, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._themes = themes
+        self.text = ""
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.hide()
+
+    def show_for(self, path: Path, has_graph: bool) -> None:
+        """Say what a data file is good for here."""
+        what = "predict, or to make a graph that learns from it" if has_graph else (
+            "make a graph that learns from it"
+        )  # fmt: skip
+        self.text = f"Drop {path.name} to {what}"
+        self.setAccessibleName(self.text)
+        parent = self.parentWidget()
+        assert parent is not None
+        self.setGeometry(parent.rect())
+        self.show()
+        self.raise_()
+
+    def paintEvent(self, _: QPaintEvent) -> None:
+        theme, painter = self._themes.theme, QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.fillRect(self.rect(), theme.color("canvas", 0.75))
+        pen = QPen(theme.color("accent"), 2, Qt.PenStyle.DashLine)
+        painter.setPen(pen)
+        pad = SPACE[4]
+        painter.drawRoundedRect(self.rect().adjusted(pad, pad, -pad, -pad), 12, 12)
+        painter.setFont(font(TYPE["title"], 600))
+        painter.setPen(theme.color("ink"))
+        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self.text)

@@ -9,6 +9,9 @@ import pytest
 from PIL import Image
 
 from nodeflow.data.pictures import prepare_mnist
+from nodeflow.document.edit import commands
+from nodeflow.document.edit.create_subgraph import create
+from nodeflow.document.io import flow
 from nodeflow.resources import example
 
 EXPRESSION = example("expression.flow")
@@ -155,3 +158,23 @@ def test_a_drawn_digit_is_prepared_as_mnists_were(nodeflow, tmp_path):
     expected = prepare_mnist(drawn / 255)
     np.testing.assert_allclose(picture, expected, atol=1e-6)
     assert np.shape(result.json["fetches"]["probabilities"]) == (1, 10)
+
+
+def test_weights_find_variables_that_were_renamed_and_grouped_since(nodeflow, tmp_path):
+    file, weights = tmp_path / "net.flow", tmp_path / "w.safetensors"
+    file.write_bytes(example("spirals").read_bytes())
+    trained = nodeflow("train", file, "--epochs", "1", "--save-weights", weights)
+    assert trained.code == 0, trained.err
+    document = flow.load(file)
+    commands.set_weights(document, weights.name)
+    flow.save(document, file)
+    before = nodeflow("run", file, "--fetch", "loss", "--json")
+    first, second = (document.node_named(name).id for name in ("W1", "W2"))
+    create(document, [first, document.node_named("b1").id], "layer")
+    commands.rename(document, second, "W1")  # as another one was called when they were saved
+    flow.save(document, file)
+    after = nodeflow("run", file, "--fetch", "loss", "--json")
+    assert after.code == 0 and not after.err, after.err
+    assert after.lines == before.lines
+    initial = nodeflow("run", file, "--fetch", "loss", "--init", "--json")
+    assert initial.lines != before.lines

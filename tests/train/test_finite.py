@@ -158,3 +158,19 @@ def test_it_offers_a_smaller_rate_and_clipping_and_prints_as_json():
         "value": np.inf,
         "kept_epoch": last.kept_epoch,
     }
+
+
+def test_inputs_that_are_not_scaled_can_be_scaled():
+    rng = np.random.default_rng(3)
+    rows = (rng.normal(size=(STEPS, 3)) * 1e4).astype(np.float32)
+    with nf.Graph() as graph:
+        x = nf.placeholder("float32", [None, 3], name="x")
+        w = nf.variable(np.ones((3, 1), np.float32), name="w")
+        loss = nf.reduce_mean(nf.square(x @ w), name="loss")
+        optimizer = nf.gradient_descent(loss, learning_rate=1.0, name="train")
+    bindings = {x: Binding(Dataset("d", "memory", {"train": {"x": Column(rows)}}), "x")}
+    training = Training(optimizer, loss, epochs=30, batch_size=1, bindings=bindings)
+    events, error, variables = run(graph, training, "reference")
+    assert error is not None and np.isfinite(variables["w"]).all()
+    texts = [hint.fix for hint in events[-1].fixes]
+    assert texts[0] == "Set the learning rate to 0.1" and "Insert Normalize after x" in texts

@@ -153,7 +153,8 @@ def ask_recover(parent: QWidget, found: Iterable[Recoverable]) -> str:
 
 
 def _journal_name(item: Recoverable) -> str:
-    return Path(item.document).name if item.document else "an untitled graph"
+    name = Path(item.document).name if item.document else "an untitled graph"
+    return f"{name} with what it learned" if item.weights else name
 
 
 class ErrorDialog(QDialog):

@@ -57,6 +57,7 @@ class RunBar(QObject):
         wanted = applying(state, learned)
         if wanted != self.shown:
             self._show(wanted)
+            self._actions.refresh_soon()
 
     def _show(self, wanted: Sequence[str]) -> None:
         for action in self.shown:

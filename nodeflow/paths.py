@@ -63,6 +63,16 @@ def journal_folder() -> Path:
     return state_folder() / "journals"
 
 
+def open_files_folder() -> Path:
+    """Records of which files are open in which windows."""
+    return state_folder() / "open"
+
+
+def versions_folder() -> Path:
+    """Versions of files that others have replaced, or that have replaced theirs."""
+    return state_folder() / "versions"
+
+
 def library_folder() -> Path:
     """The user's subgraphs and templates."""
     return data_folder() / "library"

@@ -12,18 +12,17 @@ being edited; the lock ends with the process.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import sys
 import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from nodeflow.document.io import flow
+from nodeflow.document.io.file_lock import lock, try_lock
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import JournalError
 from nodeflow.document.model.records import Change, compact_json
@@ -32,7 +31,6 @@ from nodeflow.paths import journal_folder
 
 SUFFIX = ".journal"
 WEIGHTS = ".safetensors"
-_LOCKED_BYTE = 1 << 40  # far beyond the content: on Windows a locked range cannot be read by others
 
 
 class Journal:
@@ -111,7 +109,7 @@ class Journal:
         self._path = self._folder / f"{uuid.uuid4().hex}{SUFFIX}"
         file = open(self._path, "x", encoding="utf-8")  # noqa: SIM115  closed by _remove
         os.chmod(self._path, 0o600)
-        _lock(file)
+        lock(file)
         header = {
             "journal": 1,
             "path": None if self._doc.path is None else str(self._doc.path.absolute()),
@@ -166,7 +164,7 @@ def pending(folder: Path | None = None) -> list[Recoverable]:
     for path in (folder or journal_folder()).glob(f"*{SUFFIX}"):
         try:
             with open(path, encoding="utf-8") as file:
-                if not _try_lock(file):
+                if not try_lock(file):
                     continue
                 header = json.loads(file.readline())
             document = header.get("path")
@@ -208,32 +206,3 @@ def _read_change(line: str) -> Change | None:
         return Change.from_text(line)
     except (ValueError, KeyError, TypeError):
         return None
-
-
-def _lock(file: IO[Any]) -> None:
-    """Locks a file until it is closed, if the file system supports it."""
-    with contextlib.suppress(OSError):
-        _lock_or_raise(file)
-
-
-def _try_lock(file: IO[Any]) -> bool:
-    try:
-        _lock_or_raise(file)
-    except OSError:
-        return False
-    return True
-
-
-def _lock_or_raise(file: IO[Any]) -> None:
-    if sys.platform == "win32":
-        import msvcrt
-
-        os.lseek(file.fileno(), _LOCKED_BYTE, os.SEEK_SET)
-        try:
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        finally:
-            os.lseek(file.fileno(), 0, os.SEEK_SET)
-    else:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

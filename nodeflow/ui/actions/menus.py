@@ -26,10 +26,12 @@ ADD: tuple[Any, ...] = (
     *("search", "formula", "insert_library", SEPARATOR, "note", "frame", SEPARATOR),
     ("Own ops", OWN_OPS),
 )
+DATASET: tuple[Any, ...] = ("show_dataset", "add_placeholders", "locate_data")
 NODE: tuple[Any, ...] = (
     *("rename", "replace", "swap_inputs", SEPARATOR, "mute", "bypass", "collapse"),
     *("slider", SEPARATOR),
-    *("detach", "heal"),
+    *("detach", "heal", SEPARATOR),
+    ("Dataset", DATASET),
 )
 WIRES: tuple[Any, ...] = (
     *("start_wire", "end_wire", "pick_wire", SEPARATOR),
@@ -41,7 +43,6 @@ SUBGRAPHS: tuple[Any, ...] = (
     *("expose", "independent", "list_subgraphs"),
     *(SEPARATOR, "insert_library", "save_library", "remove_library"),
 )
-DATASET: tuple[Any, ...] = ("show_dataset", "add_placeholders", "locate_data")
 SHOWN_DATA: tuple[Any, ...] = (
     *("data_test", "data_validation", "data_train", SEPARATOR),
     *("data_single", "data_row", "data_next", "data_previous", SEPARATOR, "sketch"),
@@ -58,7 +59,7 @@ MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
         (
             *("new", "open", "own_data"),
             *(("Open recent", "recent_menu"), ("Examples", "examples_menu")),
-            *(SEPARATOR, "save", "save_as", "save_weights", "load_weights", "export"),
+            *(SEPARATOR, "save", "save_as", "reload", "save_weights", "load_weights", "export"),
             *(SEPARATOR, "welcome", SEPARATOR, "quit"),
         ),
     ),

@@ -77,6 +77,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     _a("own_data", "Your data…", "Ctrl+Alt+D", "database", "Make a graph from a file of your own"),
     _a("save", "Save", "Ctrl+S", "save", "Write the graph to its file"),
     _a("save_as", "Save as…", "Ctrl+Shift+S", "", "Write the graph to another file"),
+    _a("reload", "Reload from disk…", "", "refresh-cw", "Show the file as it is on disk now"),
     _a("save_weights", "Save weights…", "", "", "Write the trained variables beside the file"),
     _a("load_weights", "Load weights…", "", "", "Set the variables to what a file holds"),
     _a("export", "Export picture…", "Ctrl+E", "image-down", "Write the canvas as PNG, SVG or PDF"),

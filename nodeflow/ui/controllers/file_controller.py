@@ -19,6 +19,7 @@ from nodeflow.document.edit.clipboard import excerpt
 from nodeflow.document.edit.locate import reanchor
 from nodeflow.document.io import flow, journal
 from nodeflow.document.io.embedded_graph import PICTURES, load_picture
+from nodeflow.document.io.known_file import KnownFile
 from nodeflow.document.model.document import Document
 from nodeflow.errors import NodeflowError
 from nodeflow.resources import examples
@@ -27,6 +28,7 @@ from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.canvas.export_image import render_file
 from nodeflow.ui.controllers.learned_weights import LearnedWeights
+from nodeflow.ui.controllers.shared_file import SharedFile
 from nodeflow.ui.core.data_files import DATA_ENDINGS, is_data
 from nodeflow.ui.core.engine_link import EngineLink
 from nodeflow.ui.core.example_titles import example_order, title_of
@@ -68,6 +70,7 @@ class FileController(QObject):
         super().__init__(window)
         self._window, self._workspace, self._canvas = window, workspace, canvas
         self._settings, self._messages = settings, messages
+        self.shared = SharedFile(workspace, messages)
         self._recovered: journal.Recoverable | None = None
         """A journal that was opened again: it stays until the work is safe elsewhere."""
         self._journal: journal.Journal | None = None
@@ -81,6 +84,7 @@ class FileController(QObject):
                 "open": Binding(self.open),
                 "save": Binding(self.save),
                 "save_as": Binding(self.save_as),
+                "reload": Binding(self.reload, self._reload_blocked),
                 "export": Binding(self.export_picture, self._export_blocked),
             }
         )
@@ -110,7 +114,53 @@ class FileController(QObject):
         if not chosen:
             return False
         path = Path(chosen)
-        return self._save(path if path.suffix else path.with_suffix(".flow"))
+        path = path if path.suffix else path.with_suffix(".flow")
+        over = path != document.path and self.shared.is_elsewhere(path)
+        # the file dialog has asked whether to replace it, not whether somebody works with it
+        if over and not dialogs.ask_open_elsewhere(self._window, path.name):
+            return False
+        return self._save(path, over)
+
+    def _reload_blocked(self) -> Blocked | None:
+        if self._workspace.root.path is None:
+            return Blocked("The graph has no file yet.", "save_as")
+        if not self.shared.is_changed and not self._workspace.root.is_modified:
+            return Blocked("The file has not changed since it was read.")
+        return None
+
+    def reload(self) -> None:
+        """Show the file as it is on disk, or do what else the user wants about two versions."""
+        document = self._workspace.root
+        assert document.path is not None
+        answer = dialogs.RELOAD
+        if document.is_modified and self.shared.is_changed:
+            answer = dialogs.ask_changed(self._window, document.path.name, saving=False)
+        elif document.is_modified:
+            answer = dialogs.ask_revert(self._window, document.path.name)
+        self._settle_versions(answer)
+
+    def _settle_versions(self, answer: str) -> bool:
+        """Do what the user wants about two versions; True if this window's one is saved."""
+        document = self._workspace.root
+        path = document.path
+        assert path is not None
+        if answer == dialogs.COPY:
+            return self.save_as()
+        if answer == dialogs.OVERWRITE:
+            return self._save(path, over=True)
+        if answer == dialogs.RELOAD and self.weights.may_leave():
+            self._reload(document, path)
+        return False
+
+    def _reload(self, document: Document, path: Path) -> None:
+        """Show what is in the file; the version that was shown is kept."""
+        shown = self._workspace.path
+        if self.load(path):
+            try:
+                self.shared.keep_own(document)
+            except NodeflowError as error:
+                dialogs.show_problem(self._window, "Your version was not kept", error)
+            self._workspace.go_to(shown)
 
     def begin_empty(self) -> None:
         """An empty document, without a question."""
@@ -204,6 +254,7 @@ class FileController(QObject):
             self._offer_data(path)
             return False
         as_copy = as_copy or _is_picture(path)
+        known = None if as_copy else KnownFile.read(path)  # before: a later change is noticed
         try:
             document = load_picture(path) if _is_picture(path) else flow.load(path)
         except NodeflowError as error:
@@ -214,7 +265,7 @@ class FileController(QObject):
             document.path = None
         else:
             self._settings.add_recent(path)
-        self._show(document, path.stem if as_copy else "")
+        self._show(document, path.stem if as_copy else "", known)
         self._messages.show_status(f"Opened {path.name}")
         return True
 
@@ -222,12 +273,13 @@ class FileController(QObject):
         """Read a file and show it; False, and no message, where that fails."""
         if _is_picture(path) or is_data(path):
             return False
+        known = KnownFile.read(path)
         try:
             document = flow.load(path)
         except NodeflowError:
             return False
         self._settings.add_recent(path)
-        self._show(document)
+        self._show(document, known=known)
         return True
 
     def open_example(self, path: Path) -> bool:
@@ -270,6 +322,7 @@ class FileController(QObject):
             self._journal.close()
             self._journal = self.weights.journal = None
         self._forget_recovered()
+        self.shared.close()
 
     # ---- menus ------------------------------------------------------------------------------
 
@@ -296,23 +349,27 @@ class FileController(QObject):
             self._recovered.discard()
             self._recovered = None
 
-    def _show(self, document: Document, title: str = "") -> None:
+    def _show(self, document: Document, title: str = "", known: KnownFile | None = None) -> None:
         self._keep_journal(document)
         self._workspace.open(document, given_title=title)
         self.opened.emit()
+        self.shared.opened(document.path, known)
 
-    def _save(self, path: Path) -> bool:
+    def _save(self, path: Path, over: bool = False) -> bool:
         document = self._workspace.root
         before = document.path
         moves = before is None or before.parent != path.parent
         anchored = moves and reanchor(document, path.parent)
         try:
-            flow.save(document, path)
-        except NodeflowError as error:
+            saved = self.shared.write(path, over)
+        except (NodeflowError, OSError) as error:
             if anchored:
                 document.undo()
             dialogs.show_problem(self._window, "The graph was not saved", error)
             return False
+        if not saved:
+            answer = dialogs.ask_changed(self._window, path.name, saving=True)
+            return self._settle_versions(answer)
         if self._journal is not None:
             self._journal.saved()
         self._forget_recovered()
@@ -329,7 +386,7 @@ class FileController(QObject):
         except NodeflowError as error:
             dialogs.show_problem(self._window, "This work cannot be recovered", error)
             return
-        self._show(document)
+        self._show(document, known=_known_before(item))
         self._recovered = item
         if item.weights is not None:
             self.weights.recover(item.weights)
@@ -348,6 +405,14 @@ class FileController(QObject):
 
     def _suggested_name(self) -> str:
         return self._workspace.given_title or "graph"
+
+
+def _known_before(item: journal.Recoverable) -> KnownFile | None:
+    """What is known of the file of recovered work: nothing, if it was written after the crash."""
+    path = item.document
+    if path is None or not path.exists() or path.stat().st_mtime <= item.modified:
+        return None
+    return KnownFile(path, None)
 
 
 def _is_picture(path: Path) -> bool:

@@ -47,6 +47,63 @@ def ask_unsaved(parent: QWidget, name: str) -> str:
     return SAVE if clicked is save else DISCARD if clicked is discard else CANCEL
 
 
+RELOAD, OVERWRITE, COPY = "reload", "overwrite", "copy"
+
+
+def ask_changed(parent: QWidget, name: str, saving: bool) -> str:
+    """Whose version of a file counts: ``reload``, ``overwrite``, ``copy`` or ``cancel``.
+
+    Args:
+        saving: asked because the document is about to be saved.
+    """
+    box = QMessageBox(parent)
+    box.setObjectName("changedFile")
+    box.setIcon(QMessageBox.Icon.Warning)
+    box.setWindowTitle("Two versions of one file")
+    box.setText(f"“{name}” was changed outside this window, and your version differs.")
+    box.setInformativeText(
+        "Save a copy keeps both files. Overwrite saves your version in this file, Reload shows the "
+        "other one; the version that is replaced is kept aside, and you can open it."
+    )
+    role = QMessageBox.ButtonRole
+    copy = box.addButton("Save a copy…", role.AcceptRole)
+    over = box.addButton("Overwrite", role.DestructiveRole)
+    again = box.addButton("Reload", role.DestructiveRole)
+    box.addButton("Cancel" if saving else "Later", role.RejectRole)
+    box.setDefaultButton(copy)
+    box.exec()
+    answers = {copy: COPY, over: OVERWRITE, again: RELOAD}
+    return next((a for b, a in answers.items() if b is box.clickedButton()), CANCEL)
+
+
+def ask_revert(parent: QWidget, name: str) -> str:
+    """Whether to give up what was changed since the last save: ``reload`` or ``cancel``."""
+    box = QMessageBox(parent)
+    box.setObjectName("revertFile")
+    box.setIcon(QMessageBox.Icon.Question)
+    box.setWindowTitle("Reload")
+    box.setText(f"Show “{name}” as it was saved last?")
+    box.setInformativeText("Your version is kept aside, and you can open it.")
+    again = box.addButton("Reload", QMessageBox.ButtonRole.DestructiveRole)
+    box.setDefaultButton(box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole))
+    box.exec()
+    return RELOAD if box.clickedButton() is again else CANCEL
+
+
+def ask_open_elsewhere(parent: QWidget, name: str) -> bool:
+    """Whether to save over a file that another window has open."""
+    box = QMessageBox(parent)
+    box.setObjectName("openElsewhere")
+    box.setIcon(QMessageBox.Icon.Warning)
+    box.setWindowTitle("Open in another window")
+    box.setText(f"“{name}” is open in another window.")
+    box.setInformativeText("Replace it? The other window is told; its version stays there.")
+    replace = box.addButton("Replace", QMessageBox.ButtonRole.DestructiveRole)
+    box.setDefaultButton(box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole))
+    box.exec()
+    return box.clickedButton() is replace
+
+
 def ask_unsaved_weights(parent: QWidget, name: str) -> str:
     """What to do with learned weights that are nowhere: ``save``, ``discard`` or ``cancel``."""
     box = QMessageBox(parent)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import (
     QCloseEvent,
     QDragEnterEvent,
@@ -41,6 +41,7 @@ from nodeflow.ui.controllers.plugin_watcher import PluginWatcher
 from nodeflow.ui.controllers.popup_actions import PopupActions
 from nodeflow.ui.controllers.predict_actions import PredictActions
 from nodeflow.ui.controllers.run_controller import RunController
+from nodeflow.ui.controllers.shared_file import OPEN
 from nodeflow.ui.controllers.subgraph_actions import SubgraphActions
 from nodeflow.ui.controllers.theme_actions import ThemeActions, chosen_theme
 from nodeflow.ui.controllers.thread_settings import ThreadSettings
@@ -441,6 +442,9 @@ class MainWindow(QMainWindow):
             self.navigator.show_path(fix.removeprefix("node:"))
         elif fix.startswith(ADVICE):
             self.divergence.apply(fix)
+        elif fix.startswith(OPEN):
+            if self.files.may_leave():
+                self.files.load(Path(fix.removeprefix(OPEN)), as_copy=True)
         elif fix:
             self.actions_.trigger(fix)
 
@@ -465,6 +469,12 @@ class MainWindow(QMainWindow):
         if not self._was_painted:
             self._was_painted = True
             QTimer.singleShot(0, self.painted.emit)
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Coming back to the window is the time to look what others did to the file."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.ActivationChange and self.isActiveWindow():
+            self.files.shared.look()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

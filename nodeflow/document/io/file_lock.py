@@ -1,0 +1,40 @@
+"""Locks on files, by which windows of one user know of each other; they end with the process."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from typing import IO, Any
+
+_LOCKED_BYTE = 1 << 40  # far beyond the content: on Windows a locked range cannot be read by others
+
+
+def lock(file: IO[Any]) -> None:
+    """Locks a file until it is closed, if the file system supports it."""
+    with contextlib.suppress(OSError):
+        _lock_or_raise(file)
+
+
+def try_lock(file: IO[Any]) -> bool:
+    """Locks a file until it is closed; returns whether nobody else has it locked."""
+    try:
+        _lock_or_raise(file)
+    except OSError:
+        return False
+    return True
+
+
+def _lock_or_raise(file: IO[Any]) -> None:
+    if sys.platform == "win32":
+        import msvcrt
+
+        os.lseek(file.fileno(), _LOCKED_BYTE, os.SEEK_SET)
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        finally:
+            os.lseek(file.fileno(), 0, os.SEEK_SET)
+    else:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,0 +1,131 @@
+"""Files that others may change: noticed by content, never lost, and who has them open."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from nodeflow.document.io.known_file import (
+    MOST_KEPT,
+    KnownFile,
+    digest_of,
+    digest_of_text,
+    keep_version,
+)
+from nodeflow.document.io.open_files import OpenFile
+
+
+@pytest.fixture
+def path(tmp_path):
+    file = tmp_path / "graph.flow"
+    file.write_text("one")
+    return file
+
+
+def test_a_file_is_the_same_until_its_content_changes(path):
+    known = KnownFile.read(path)
+    assert known.state() == "same" and known.digest == digest_of_text("one") == digest_of(path)
+    path.write_text("two")
+    assert known.state() == "changed" and known.seen == digest_of_text("two")
+    path.write_text("one")
+    assert known.state() == "same", "the content counts, not the time"
+    path.unlink()
+    assert known.state() == "gone"
+
+
+def test_another_content_of_the_same_size_and_time_of_day_is_noticed(path):
+    known = KnownFile.read(path)
+    assert known.state() == "same"
+    before = path.stat()
+    path.write_text("two")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
+    assert known.state() == "changed"
+
+
+def test_of_an_unknown_content_nothing_is_the_same(path):
+    assert KnownFile(path, None).state() == "changed"
+
+
+def test_versions_are_kept_each_by_itself_and_not_for_ever(tmp_path):
+    first = keep_version("my graph/é", b"1", tmp_path / "kept")
+    second = keep_version("my graph/é", b"2", tmp_path / "kept")
+    assert first != second and (first.read_bytes(), second.read_bytes()) == (b"1", b"2")
+    assert first.parent == tmp_path / "kept" and first.suffix == ".flow"
+    for number in range(MOST_KEPT):
+        keep_version("more", str(number).encode(), tmp_path / "kept")
+    kept = list((tmp_path / "kept").iterdir())
+    assert len(kept) == MOST_KEPT and any(p.read_bytes() == b"49" for p in kept)
+
+
+def test_two_windows_know_of_each_other(path, tmp_path):
+    here, there = OpenFile(tmp_path / "open"), OpenFile(tmp_path / "open")
+    here.hold(path)
+    assert not here.is_elsewhere(path) and there.is_elsewhere(path)
+    there.hold(tmp_path / "other.flow")
+    assert not here.is_elsewhere(path)
+    link = tmp_path / "link.flow"
+    link.symlink_to(path)
+    there.hold(link)
+    assert here.is_elsewhere(path), "by another name of the file"
+    there.hold(None)
+    assert not here.is_elsewhere(path)
+    here.release()
+    assert list((tmp_path / "open").iterdir()) == []
+
+
+HOLD = """
+import sys, pathlib
+from nodeflow.document.io.open_files import OpenFile
+held = OpenFile(pathlib.Path(sys.argv[1]))
+held.hold(pathlib.Path(sys.argv[2]))
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_window_that_was_killed_has_nothing_open(path, tmp_path):
+    folder = tmp_path / "open"
+    arguments = [sys.executable, "-c", HOLD, str(folder), str(path)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(arguments, **pipes) as other:
+        assert other.stdout.readline() == b"held\n"
+        assert OpenFile(folder).is_elsewhere(path)
+        other.kill()
+        other.wait(20)
+    assert len(list(folder.iterdir())) == 1, "it left its record"
+    assert not OpenFile(folder).is_elsewhere(path)
+    assert list(folder.iterdir()) == [], "which is removed"
+
+
+def test_a_folder_that_cannot_be_written_stops_nothing(path, tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    window = OpenFile(blocked / "open")
+    window.hold(path)
+    assert not window.is_elsewhere(path)
+    with window.saving(path):
+        pass
+    window.release()
+
+
+def test_saves_of_one_file_come_one_after_the_other(path, tmp_path):
+    order = []
+
+    def save(name: str, window: OpenFile) -> None:
+        with window.saving(path):
+            order.append(f"{name} begins")
+            time.sleep(0.05)
+            order.append(f"{name} ends")
+
+    windows = [OpenFile(tmp_path / "open") for _ in range(2)]
+    threads = [threading.Thread(target=save, args=(str(i), w)) for i, w in enumerate(windows)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert [entry.split()[1] for entry in order] == ["begins", "ends", "begins", "ends"]

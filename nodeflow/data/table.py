@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -298,6 +300,11 @@ def read_table(
     return _trimmed(table)
 
 
+_tables: OrderedDict[tuple, Table] = OrderedDict()
+_lock = Lock()
+_KEPT = 3
+
+
 def kept_table(
     path: Path,
     *,
@@ -307,23 +314,19 @@ def kept_table(
     date_order: str = "auto",
     limit: int | None = None,
 ) -> Table:
-    """As `read_table`, but the last tables are kept: options change more often than files."""
+    """As `read_table`, but the last tables are kept: options change more often than files.
+
+    A table with fewer rows than its limit is the whole one.
+    """
     status = path.stat()
-    stamp = status.st_mtime_ns, status.st_size
-    return _kept(path, stamp, header, delimiter, decimal, date_order, limit)
-
-
-@lru_cache(maxsize=3)
-def _kept(
-    path: Path,
-    stamp: Any,
-    header: str,
-    delimiter: str,
-    decimal: str,
-    date_order: str,
-    limit: int | None,
-) -> Table:
-    return read_table(
+    options = (header, delimiter, decimal, date_order)
+    key = (path, status.st_mtime_ns, status.st_size, *options)
+    wanted = [(*key, limit)] if limit is None else [(*key, limit), (*key, None)]
+    for known in wanted:
+        table = _tables.get(known)
+        if table is not None and (known[-1] == limit or len(table) <= (limit or 0)):
+            return table
+    table = read_table(
         path,
         header=header,
         delimiter=delimiter,
@@ -331,6 +334,12 @@ def _kept(
         date_order=date_order,
         limit=limit,
     )
+    whole = limit is None or len(table) < limit
+    with _lock:
+        _tables[(*key, None if whole else limit)] = table
+        while len(_tables) > _KEPT:
+            _tables.popitem(last=False)
+    return table
 
 
 def _trimmed(table: Table) -> Table:

@@ -112,8 +112,9 @@ def _share_with_gaps(
 ) -> float:
     """The share of rows that lack a feature."""
     gaps = np.zeros(len(table), bool)
+    names = {feature.name for feature in features}
     for index, column in enumerate(columns):
-        if column in features:
+        if column.name in names and column.missing:
             gaps |= table.columns[index].missing
     return float(gaps.mean())
 

@@ -260,6 +260,24 @@ def test_rows_of_many_chunks_come_together(tmp_path):
     assert table.lines[-1] == 20_001 and len(column.counts()) == 19_999
 
 
+def test_a_table_is_read_once_as_long_as_it_stays(tmp_path, monkeypatch):
+    from nodeflow.data import table as module
+
+    limits = []
+    original = module.read_table
+    monkeypatch.setattr(
+        module, "read_table", lambda p, **more: limits.append(more["limit"]) or original(p, **more)
+    )
+    path = write(tmp_path, b"x,y\n" + b"1,2\n" * 50)
+    assert len(module.kept_table(path, limit=100)) == 50
+    assert len(module.kept_table(path)) == 50 == len(module.kept_table(path, limit=60))
+    assert limits == [100], "fewer rows than the limit: that is all of it"
+    assert len(module.kept_table(path, limit=10)) == 10 == len(module.kept_table(path, limit=10))
+    assert limits == [100, 10]
+    write(tmp_path, b"x,y\n" + b"1,2\n" * 51)
+    assert len(module.kept_table(path)) == 51 and limits == [100, 10, None]
+
+
 def test_records_can_be_read_again_as_they_are_written(tmp_path):
     path = write(tmp_path, b"a,b\n1.50,x\n")
     assert [r.cells for r in records(path, Dialect())] == [("a", "b"), ("1.50", "x")]

@@ -21,6 +21,17 @@ FAINT = 0.1
 """What is darker than this part of the brightest pixel is ground and not ink."""
 LUMA = (0.299, 0.587, 0.114)
 """What red, green and blue contribute to the brightness of a pixel (ITU-R BT.601)."""
+SMALLEST_PHOTO = 64
+"""Pictures with shorter sides have one ground; larger ones may be photos with shadows."""
+GROUND_SAMPLES = 64
+"""So many pixels of each side decide what the ground is."""
+GROUND_PART = 0.5
+"""Part of a picture that is ground at least, however much ink there is."""
+GROUND_LIMIT = 0.3
+"""What rises above the ground by less than this part of the ink is ground, too."""
+GROUND_ROUNDS = 4
+LEAST_CONTRAST = 0.02
+"""Ink that differs less from its ground is none."""
 BORDER = 0.05
 """The part of each side that counts as border."""
 
@@ -146,11 +157,33 @@ def light_on_dark(grey: np.ndarray, invert: bool | None = None) -> np.ndarray:
     values = np.asarray(grey, np.float64)
     if is_dark_on_light(values) if invert is None else invert:
         values = 1.0 - values
-    ground = float(np.median(_border(values)))
-    if ground > 0.5:
+    if float(np.median(_border(values))) > 0.5:
         return values
-    span = float(values.max(initial=0.0)) - ground
-    return ((values - ground) / span).clip(0, 1) if span > 0 else np.zeros_like(values)
+    values = values - _ground(values)
+    span = float(values.max(initial=0.0))
+    return (values / span).clip(0, 1) if span > LEAST_CONTRAST else np.zeros_like(values)
+
+
+def _ground(values: np.ndarray) -> np.ndarray | float:
+    """The brightness of the ground; in a photo it is a curved surface, fitted beside the ink."""
+    if min(values.shape) < SMALLEST_PHOTO:
+        return float(np.median(_border(values)))
+    rows, columns = (np.arange(0, side, max(1, side // GROUND_SAMPLES)) for side in values.shape)
+    sampled = values[np.ix_(rows, columns)].ravel()
+    surface = _terms(rows / values.shape[0], columns / values.shape[1])
+    is_ground = sampled <= np.quantile(sampled, GROUND_PART)
+    for _ in range(GROUND_ROUNDS):
+        factors = np.linalg.lstsq(surface[is_ground], sampled[is_ground], rcond=None)[0]
+        rest = sampled - surface @ factors
+        is_ground = rest < GROUND_LIMIT * max(float(rest.max()), LEAST_CONTRAST)
+    whole = _terms(*(np.arange(side) / side for side in values.shape))
+    return (whole @ factors).reshape(values.shape)
+
+
+def _terms(y: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """(points, 6): the terms of a quadratic surface at every point of a grid."""
+    y, x = (axis.ravel() for axis in np.meshgrid(y, x, indexing="ij"))
+    return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=1)
 
 
 def _border(grey: np.ndarray) -> np.ndarray:

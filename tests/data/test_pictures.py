@@ -97,6 +97,25 @@ def test_ink_on_paper_is_inverted_and_the_ground_becomes_zero():
     np.testing.assert_allclose(pictures.light_on_dark(0.1 + 0.6 * drawn), drawn, atol=1e-9)
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_a_photo_with_a_shadow_reads_like_the_drawing(seed):
+    rng = np.random.default_rng(seed)
+    drawn = strokes(rng)
+    y, x = np.mgrid[0:1:200j, 0:1:260j]
+    light = 0.95 - 0.35 * (x + 0.5 * y) / 1.5  # darker towards a corner
+    photo = (light * (1 - 0.8 * drawn) + rng.normal(0, 0.01, drawn.shape)).clip(0, 1)
+    expected = pictures.prepare_mnist(drawn)
+    found = pictures.prepare_mnist(pictures.light_on_dark(photo))
+    flat = pictures.prepare_mnist(np.clip(1 - photo - np.median(1 - photo), 0, 1))
+
+    def error(picture):  # a centre between two pixels may be rounded to either
+        places = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
+        moved = [np.roll(picture, place, (0, 1)) for place in places]
+        return min(np.abs(each - expected).mean() for each in moved)
+
+    assert error(found) < 0.015 < error(flat), "one ground for all would not do"
+
+
 def test_transparent_ground_is_opposite_to_the_ink():
     rgba = np.zeros((10, 10, 4), np.uint8)
     rgba[3:6, 3:6, 3] = 255  # black ink

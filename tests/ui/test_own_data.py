@@ -175,6 +175,22 @@ def test_starters_are_chosen_by_arrow_keys(window, flowers, qtbot):
     assert wizard.choices.task == "series"
 
 
+def test_a_series_is_ordered_by_its_date_or_as_the_file(window, tmp_path, qtbot):
+    drop(window, own_data.series(tmp_path / "sales.csv", 120))
+    wizard = wizard_of(window, qtbot)
+    wizard.show_step(1)
+    step = wizard.columns
+    assert step.order.isVisible() and step.order.currentText() == "date"
+    assert step.look_back.isVisible() and step.look_back.value() > 1
+    step.order.setFocus()
+    QTest.keyClick(step.order, Key.Key_Home)
+    assert wizard.choices.order_by == "" and "order_by" not in wizard.choices.options()
+    step.look_back.setValue(5)
+    wizard.show_step(2)
+    qtbot.waitUntil(lambda: wizard.document is not None, timeout=20_000)
+    assert wizard.document.node_named("x").attrs["shape"] == [None, 5, 1]
+
+
 def test_a_wrong_choice_says_why_and_offers_no_graph(window, flowers, qtbot):
     drop(window, flowers)
     wizard = wizard_of(window, qtbot)

@@ -41,7 +41,8 @@ MISSING_TEXTS = {
 }
 COLOR_TEXTS = {"grey": "Grey", "rgb": "Red, green, blue"}
 MOST_SIDE = 512
-PANEL_WIDTH = 300
+ORDERING = ("date", "number", "integer")
+PANEL_WIDTH = 330
 CLASSES_HEIGHT = 150
 CLASS_ROLE = Qt.ItemDataRole.UserRole
 
@@ -63,7 +64,7 @@ class ColumnsStep(QWidget):
         self.scale = QCheckBox("Scale the inputs (mean 0, deviation 1)")
         self.scale.setToolTip("A Normalize node, with the statistics of the training rows")
         self.one_hot = QCheckBox("Categories become a column each (one-hot)")
-        self.split, self.missing = QComboBox(), QComboBox()
+        self.split, self.missing, self.order = QComboBox(), QComboBox(), QComboBox()
         self.validation, self.test = self._share(), self._share()
         self.look_back, self.ahead = QSpinBox(), QSpinBox()
         self.height_, self.width_, self.color = QSpinBox(), QSpinBox(), QComboBox()
@@ -118,6 +119,11 @@ class ColumnsStep(QWidget):
         for key, text in SPLIT_TEXTS.items():
             self.split.addItem(text, key)
         self.split.setCurrentIndex(self.split.findData(choices.split))
+        self.order.addItem("The file", "")
+        for found in choices.survey.columns:
+            if found.kind in ORDERING:
+                self.order.addItem(found.name, found.name)
+        self.order.setCurrentIndex(max(0, self.order.findData(choices.order_by)))
         for key, text in MISSING_TEXTS.items():
             self.missing.addItem(text, key)
         self.missing.setCurrentIndex(max(0, self.missing.findData(choices.missing)))
@@ -137,7 +143,7 @@ class ColumnsStep(QWidget):
         self.color.setCurrentIndex(max(0, self.color.findData(choices.color)))
         for check in (self.scale, self.one_hot):
             check.toggled.connect(self._on_setting)
-        for combo in (self.split, self.missing, self.color):
+        for combo in (self.split, self.missing, self.order, self.color):
             combo.currentIndexChanged.connect(self._on_setting)
         sizes = (self.height_, self.width_)
         for box in (self.validation, self.test, self.look_back, self.ahead, *sizes):
@@ -154,6 +160,7 @@ class ColumnsStep(QWidget):
             ("Width", self.width_),
             ("Colours", self.color),
             ("Split", self.split),
+            ("In order of", self.order),
             ("Validation", self.validation),
             ("Test", self.test),
             ("Missing", self.missing),
@@ -205,6 +212,7 @@ class ColumnsStep(QWidget):
         choices.scale, choices.one_hot = self.scale.isChecked(), self.one_hot.isChecked()
         if choices.split != self.split.currentData():
             choices.split, choices.split_chosen = self.split.currentData(), True
+        choices.order_by = self.order.currentData()
         if choices.missing:
             choices.missing = self.missing.currentData()
         test, validation = self.test.value() / 100, self.validation.value() / 100
@@ -237,6 +245,8 @@ class ColumnsStep(QWidget):
         for field in (self.split, self.validation, self.test):
             self.form.setRowVisible(field, "splits" in choices.known)
         series = choices.task == SERIES
+        ordered = table and (series or choices.split == "ordered")
+        self.form.setRowVisible(self.order, ordered)
         for field in (self.look_back, self.ahead):
             self.form.setRowVisible(field, series)
         classes = choices.classes()

@@ -105,6 +105,7 @@ class Driver:
     def finish(self, report: dict | None = None) -> None:
         self.timer.stop()
         print(json.dumps(report or self.report), flush=True)
+        self.window.files.weights.discard()
         self.window.close()
 
 

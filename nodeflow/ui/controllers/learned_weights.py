@@ -81,8 +81,12 @@ class LearnedWeights(QObject):
 
     @property
     def is_unsaved(self) -> bool:
-        """Whether something was learned that is in no file."""
-        return self._unsaved or self._link.is_training
+        """Whether the engine holds something learned that is in no file."""
+        return self._link.is_up and (self._unsaved or self._link.is_training)
+
+    def discard(self) -> None:
+        """Let go of what was learned without a question."""
+        self._settle(False)
 
     # ---- actions ----------------------------------------------------------------------------
 

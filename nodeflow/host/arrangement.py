@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
@@ -16,7 +17,7 @@ LARGEST_FILTER = 11
 """Height and width up to which (n, n, channels, filters) are the weights of a convolution."""
 
 
-SAMPLED = 8192
+SAMPLED = 4096
 """Elements that colour limits look at; of more, a regular sample."""
 MOST_CLIPPED = 0.005
 """The part of the elements that may lie beyond the ends of the colours."""
@@ -24,23 +25,25 @@ FAR_OUT = 2.0
 """The ends move inwards only where the extremes are so many times farther out."""
 
 
-def color_limits(array: np.ndarray) -> tuple[float, float] | None:
+def color_limits(
+    array: np.ndarray, low: float | None = None, high: float | None = None
+) -> tuple[float, float] | None:
     """The values at the two ends of a tensor's colours; None if no element is finite.
 
     They are the extremes, unless a few elements far out would leave the others without colour. With
     values of both signs zero is in the middle.
+
+    Args:
+        low, high: the extremes of the finite elements, where they are known.
     """
-    values = np.asarray(array).ravel()
-    if values.size == 0:
-        return None
-    step = (values.size // SAMPLED) | 1
-    low, high = float(values.min()), float(values.max())
-    sampled = np.asarray(values[::step], np.float64)
-    if not np.isfinite(high - low):
+    values = array.ravel()
+    if low is None or high is None:
         finite = values[np.isfinite(values)]
         if finite.size == 0:
             return None
         low, high = float(finite.min()), float(finite.max())
+    sampled = values[:: (values.size // SAMPLED) | 1].astype(np.float64)
+    if not np.isfinite(sampled.sum()):
         sampled = sampled[np.isfinite(sampled)]
     if low < 0:
         most = _end(np.abs(sampled), max(-low, high))
@@ -88,6 +91,7 @@ def arranged_matrix(rows: np.ndarray) -> tuple[np.ndarray, str]:
     return rows, ""
 
 
+@lru_cache(maxsize=256)
 def _tiles(count: int) -> tuple[int, int] | None:
     """Rows and columns that so many elements fill exactly, about twice as wide as high."""
     pairs = [(n, count // n) for n in range(2, math.isqrt(count) + 1) if count % n == 0]

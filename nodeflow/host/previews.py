@@ -69,7 +69,7 @@ def make_preview(
         step,
         data=data,
         arrangement=arrangement,
-        limits=color_limits(array) if kind in ("maps", "heatmap") else None,
+        limits=color_limits(array, *figures[:2]) if kind in ("maps", "heatmap") else None,
     )
 
 
@@ -98,6 +98,8 @@ def _shown(
         return "table", rows[:TABLE_ROWS].copy(), ""
     if min(rows.shape) >= 2 or rows.shape[1] > TABLE_COLUMNS:
         arranged, how = arranged_matrix(rows)
+        if how == "transposed":  # smaller first: that is much faster along the rows
+            return "heatmap", np.ascontiguousarray(downsample(rows).T), how
         return "heatmap", downsample(arranged), how
     return "summary", None, ""
 

@@ -55,9 +55,7 @@ def test_the_card_says_units_and_activation(window):
     dense = commands.add_node(
         document, "layers/dense", (0, 0), "d", {"units": 64, "activation": "relu"}
     )
-    assert window.canvas.scene.builder.build(document.nodes[dense]).subtitle == (
-        "Dense, units 64, relu"
-    )
+    assert window.canvas.scene.builder.build(document.nodes[dense]).subtitle == ("Dense 64, relu")
 
 
 def test_the_palette_has_a_family_of_layers(window):

@@ -26,6 +26,7 @@ from nodeflow.document.model.errors import (
 from nodeflow.document.model.problems import Problem
 from nodeflow.document.model.records import INPUTS, SUBGRAPH, NodeRecord
 from nodeflow.errors import NodeflowError, suggest
+from nodeflow.graph.declaration import NodeDeclaration
 from nodeflow.ops import REGISTRY
 
 ALONE = "@"
@@ -219,6 +220,8 @@ def variables_of(record: NodeRecord) -> tuple[str, ...]:
     if record.op not in REGISTRY:
         return ()
     op = REGISTRY.lookup(record.op)
+    if type(op).variables is NodeDeclaration.variables:  # most ops have none
+        return ()
     try:
         return op.variables(op.bind_attrs(record.attrs))
     except NodeflowError:  # the analysis says what is wrong with the attributes

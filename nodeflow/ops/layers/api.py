@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from nodeflow.errors import suggest
 from nodeflow.graph.graph import Tensor
 from nodeflow.ops.layers.api_sequences import (
     embedding,
@@ -53,6 +54,24 @@ __all__ = [
     "rnn",
     "transformer_block",
 ]
+
+
+_ELSEWHERE = {
+    "max_pool1d": "max_pooling1d", "max_pool2d": "max_pooling2d",
+    "avg_pool1d": "average_pooling1d", "avg_pool2d": "average_pooling2d",
+    "average_pool1d": "average_pooling1d", "average_pool2d": "average_pooling2d",
+    "batch_norm": "batch_normalization", "layer_norm": "layer_normalization",
+    "fully_connected": "dense", "linear": "dense", "simple_rnn": "rnn", "attention":
+    "multi_head_attention",
+}  # fmt: skip
+"""Names that others have for these layers."""
+
+
+def __getattr__(name: str) -> Any:
+    known = _ELSEWHERE.get(name.lower())
+    hint = f"Did you mean {known}?" if known else suggest(name, __all__)
+    text = f"nf.layers has no {name!r}"
+    raise AttributeError(f"{text}. {hint}" if hint else text)
 
 
 def dense(

@@ -287,15 +287,19 @@ def _port(port: Any, kind: Any | None, connected: bool, fault: str) -> PortData:
 
 
 def _subtitle(record: NodeRecord, op: NodeDeclaration | None) -> str:
-    """The op in words, and the settings that differ from their defaults."""
+    """The op in words, and the settings that differ from their defaults: `Dense 300, relu`."""
     if op is None:
         return f"unknown op {record.op}"
-    parts = [op.title]
+    values = {name: record.attrs.get(name, op.attr(name).default) for name in op.shown_attrs}
+    shown = [_bare(value) for value in values.values() if value not in (None, "linear")]
+    parts = [" ".join([op.title, *shown[:1]]), *shown[1:]]
     for attr in op.attrs:
+        if attr.name in op.shown_attrs:
+            continue
         value = record.attrs.get(attr.name, attr.default)
         if attr.name in _HIDDEN_ATTRS or attr.hidden or value is None:
             continue
-        if value == attr.default and (attr.name not in op.shown_attrs or value == "linear"):
+        if value == attr.default:
             continue
         if isinstance(value, (bool, int, float, str)) or _is_short_list(value):
             parts.append(_setting(attr.name, value))
@@ -308,6 +312,13 @@ def _is_short_list(value: Any) -> bool:
         and len(value) <= 4
         and not any(isinstance(v, (list, dict)) for v in value)
     )
+
+
+def _bare(value: object) -> str:
+    """A value whose meaning the op's name tells."""
+    if isinstance(value, (list, tuple)):
+        return "×".join(map(str, value))
+    return str(value)
 
 
 def _setting(name: str, value: Any) -> str:

@@ -96,6 +96,7 @@ def in_window(path: Path, seconds: float, pairs: int) -> None:
     for pair in range(pairs):
         for on in (True, False) if pair % 2 else (False, True):
             set_view(document, node, {"kind": "regions"} if on else None)
+            desk.canvas.viewport.fit_all()
             desk.idle(0.5)
             start = count
             rates[on].append(desk.watch(seconds))

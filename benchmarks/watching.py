@@ -140,8 +140,8 @@ class Watching(Desk):
 
     def close(self) -> None:
         self.window.link.close()
-        self.document.mark_saved()
-        self.window.close()
+        self.window.files.close()
+        self.window.hide()  # closing would ask what to do with the trained weights
         self.window.deleteLater()
         QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 

@@ -169,7 +169,7 @@ class PredictionsPage(QWidget):
             self._fit_columns()
         self._show_busy(message.done, message.total)
         if not self.facts.text().startswith("Writing"):
-            self.facts.setText(f"{count(message.done, 'row')} of {count(message.total, 'row')}")
+            self.facts.setText(f"{count(message.done, 'row')} so far…")
 
     def show_done(self, message: p.Predicted) -> None:
         """All rows are there."""

@@ -210,7 +210,7 @@ class PreviewStep(QWidget):
         survey = self.survey
         noun = "picture" if survey.kind == "pictures" else "row"
         rows = count(survey.rows, noun)
-        if survey.kind == "table" and survey.rows >= limit:
+        if survey.rows >= limit:
             rows = f"The first {rows}"
         parts = [f"{rows}, {count(len(survey.columns), 'column')}"]
         missing = sum(found.missing for found in survey.columns)

@@ -11,8 +11,9 @@ same stream is a matter of a few names (`_Search`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import chain, count
 
 from nodeflow.document.analysis.dataset_node import DATASET
 from nodeflow.document.analysis.node_flags import with_field
@@ -55,7 +56,8 @@ def with_free_stream(graph: Document, record: NodeRecord) -> NodeRecord:
         return record
     search = _Search(graph, record)
     last = f"{record.name}@{record.id}"
-    streams = (stream_of(record), record.name, last, *(f"{last}_{n}" for n in range(1, 1000)))
+    more = (f"{last}_{number}" for number in count(1))
+    streams = chain((stream_of(record), record.name, last), more)
     return with_stream(record, next(s for s in streams if search.is_free(s)))
 
 
@@ -88,8 +90,8 @@ class _Search:
 
     def _holds(self, graph: Document, stream: str) -> bool:
         """Says whether another node in a graph, however deep, has a stream."""
-        for record in self._stored(graph):
-            if record.op != SUBGRAPH and stream_of(record) == stream and draws(record):
+        for record in self._others(graph, graph.ids_by_stream.get(stream, ())):
+            if record.op != SUBGRAPH and draws(record):
                 return True
         named = graph.node_named(stream)
         if named is not None and self._is_other(graph, named) and draws(named):
@@ -99,7 +101,7 @@ class _Search:
     def _is_prefix(self, graph: Document, prefix: str) -> bool:
         """Says whether another instance has a prefix, or another stream begins with it."""
         scope = f"{prefix}/"
-        for record in self._stored(graph):
+        for record in self._others(graph, graph.streams):
             found = stream_of(record)
             if found.startswith(scope) or (record.op == SUBGRAPH and found == prefix):
                 return True
@@ -113,10 +115,10 @@ class _Search:
 
     def _behind(self, graph: Document, stream: str) -> Iterator[tuple[Document, str]]:
         """The definitions of instances whose prefix a stream begins with, and the rest of it."""
-        found = [r for r in self._stored(graph) if r.op == SUBGRAPH]
+        found = list(self._others(graph, graph.prefixed))
         parts = stream.split("/")
-        for count in range(1, min(len(parts), DEEPEST)):
-            named = graph.node_named("/".join(parts[:count]))
+        for depth in range(1, min(len(parts), DEEPEST)):
+            named = graph.node_named("/".join(parts[:depth]))
             if named is not None and named.op == SUBGRAPH and self._is_other(graph, named):
                 found.append(named)
         for record in found:
@@ -126,9 +128,9 @@ class _Search:
             if inside is not None and stream.startswith(scope):
                 yield inside, stream.removeprefix(scope)
 
-    def _stored(self, graph: Document) -> Iterator[NodeRecord]:
-        """The other nodes of a graph that store a stream."""
-        return (graph.nodes[i] for i in graph.streams if i != self._record.id)
+    def _others(self, graph: Document, ids: Iterable[str]) -> Iterator[NodeRecord]:
+        """The nodes of a graph with these ids, without the one that looks for a stream."""
+        return (graph.nodes[i] for i in ids if i != self._record.id)
 
     def _is_other(self, graph: Document, record: NodeRecord) -> bool:
         """Says whether a node found by its name is another one, and its stream is its name."""

@@ -15,6 +15,7 @@ from nodeflow.document.model.records import (
     INPUTS,
     OUTPUTS,
     SCOPED,
+    SUBGRAPH,
     Edit,
     FrameRecord,
     Json,
@@ -58,6 +59,8 @@ class GraphTables(ABC):
         self.borders: dict[str, str] = {}  # of a definition: op -> id of the node with its ports
         self.slashed: set[str] = set()  # names with a scope in them
         self.streams: dict[str, str] = {}  # of nodes with the field `stream`: id -> stream
+        self.ids_by_stream: dict[str, set[str]] = {}  # the same nodes
+        self.prefixed: set[str] = set()  # those of them that are instances of subgraphs
         self.tables: dict[str, dict[Any, Any]] = {
             "node": self.nodes,
             "wire": self.wires,
@@ -186,10 +189,14 @@ class GraphTables(ABC):
                 self.borders[after.op] = after.id
 
     def _index_stream(self, key: str, after: NodeRecord | None) -> None:
+        if self.streams and key in self.streams:
+            self.ids_by_stream[self.streams.pop(key)].discard(key)
+            self.prefixed.discard(key)
         if after is not None and after.extra and "stream" in after.extra:
-            self.streams[key] = stream_of(after)
-        elif self.streams:
-            self.streams.pop(key, None)
+            stream = self.streams[key] = stream_of(after)
+            self.ids_by_stream.setdefault(stream, set()).add(key)
+            if after.op == SUBGRAPH:
+                self.prefixed.add(key)
 
     def _count_id(self, key: str) -> None:
         match = _ID_NUMBER.fullmatch(key)

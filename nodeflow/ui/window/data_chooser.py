@@ -14,11 +14,15 @@ from PySide6.QtWidgets import (
     QWidgetAction,
 )
 
+from nodeflow.number_text import count
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.core.data_selection import DataSelection
 from nodeflow.ui.core.theme import SPACE, Theme, icon
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import label
+
+MENU_INDENT = 36
+"""Where the texts of the menu's entries begin."""
 
 
 class DataChooser(QWidget):
@@ -80,7 +84,7 @@ class DataChooser(QWidget):
         self._of: QLabel = label("", "muted")
         line = QWidget()
         layout = QHBoxLayout(line)
-        layout.setContentsMargins(SPACE[4], SPACE[1], SPACE[3], SPACE[1])
+        layout.setContentsMargins(MENU_INDENT, SPACE[1], SPACE[3], SPACE[1])
         layout.setSpacing(SPACE[2])
         layout.addWidget(label("Row"))
         layout.addWidget(self.row, 1)
@@ -115,7 +119,7 @@ class DataChooser(QWidget):
         self.row.setMaximum(max(1, rows))
         self.row.setValue(data.choice.first + 1)
         self.row.selectAll()
-        self._of.setText(f"of {rows}")
+        self._of.setText(f"of {count(rows)}")
 
     @Slot()
     def _on_row(self) -> None:

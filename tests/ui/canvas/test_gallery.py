@@ -279,3 +279,9 @@ def test_names_from_afar_are_broken_before_they_are_cut(qapp, name, lines):
     else:
         assert found == lines
     assert max(text_metrics.width(line, (size, 600, False)) for line in found) <= 151
+
+
+def test_the_only_element_of_a_table_is_seen_from_afar(qapp):
+    card = QRectF(0, 0, 168, 100)
+    assert value_preview.far_area(make_preview(np.array([7])), card) is not None
+    assert value_preview.far_area(make_preview(np.array([7, 8])), card) is None

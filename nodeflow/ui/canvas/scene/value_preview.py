@@ -109,7 +109,7 @@ def draw(
 
 def far_area(preview: Any | None, card: QRectF) -> QRectF | None:
     """Where a card shows its value when zoomed out; None where it shows only its name."""
-    kind = getattr(preview, "kind", None)
+    kind = "scalar" if _is_number(preview) else getattr(preview, "kind", None)
     if kind not in ("scalar", "image", "images", "maps", "heatmap", "view"):
         return None
     if kind == "view":
@@ -123,7 +123,7 @@ def draw_far(painter: QPainter, area: QRectF, preview: Any, theme: Theme) -> Non
     if preview.kind == "view":
         draw_shown(Sheet(painter, theme, is_small=True), area, preview)
         return
-    if preview.kind == "scalar":
+    if _is_number(preview):
         text = text_metrics.elide(_short(preview), text_metrics.FAR_VALUE, area.width())
         middle, y = area.center().x(), area.center().y() + text_metrics.FAR_VALUE[0] * 0.36
         color = theme.color("ink_muted")
@@ -140,6 +140,12 @@ def draw_far(painter: QPainter, area: QRectF, preview: Any, theme: Theme) -> Non
         fitted = _fit(picture.shape[1] / max(picture.shape[0], 1), box)
         fitted.moveCenter(box.center())
         _draw_image(painter, fitted, _to_image(picture, preview, theme), theme)
+
+
+def _is_number(preview: Any) -> bool:
+    """Whether a value is one number, also as the only element of a table."""
+    kind = getattr(preview, "kind", None)
+    return kind == "scalar" or (kind == "table" and preview.array.size == 1)
 
 
 def _short(preview: Any) -> str:

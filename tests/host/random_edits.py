@@ -36,7 +36,8 @@ LEAVES: list[tuple[str, dict[str, Any]]] = [
 ]
 UNARY = (
     "negative exp log abs softmax sigmoid tanh square identity leaky_relu clip_by_value dropout "
-    "reduce_sum reduce_mean stop_gradient reroute cast transpose batch_normalization argmax"
+    "reduce_sum reduce_mean stop_gradient reroute cast transpose batch_normalization argmax "
+    "layers/dense layers/batch_normalization layers/residual_dense"
 ).split()
 BINARY = (
     "add multiply matmul subtract divide maximum floor_divide mean_squared_error concat add_n "
@@ -51,13 +52,16 @@ VALUES: dict[str, list[Any]] = {
     "axis": [0, -1, None],
     "keepdims": [True, False],
     "rate": [0.1, 0.5],
+    "units": [1, 2, 3],
+    "activation": ["linear", "tanh"],
+    "use_bias": [True, False],
     "learning_rate": [0.1, 0.01],
     "clip_norm": [None, 1.0],
     "trainable": [True, False],
     "shape": [[2, 2], [None, 2], [3]],
     "sample": [None, MATRIX, [[1.0, 2.0]]],
     "seed": [None, 3],
-    "variables": [None, ["variable"], ["nothing"]],
+    "variables": [None, ["variable"], ["dense/kernel"], ["nothing"]],
 }
 
 

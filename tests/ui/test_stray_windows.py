@@ -88,6 +88,7 @@ def test_no_window_appears_in_a_session(window, watcher, engine, qtbot):
             window.actions_.trigger("expand")
             settle()
             inside = window.pages.expansion
+            qtbot.waitUntil(lambda page=inside: page.is_ready, timeout=60000)
             for node in list(inside.canvas.document.nodes)[:5]:
                 inside.canvas.selection.select([node])
                 settle()

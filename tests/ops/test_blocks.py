@@ -12,6 +12,7 @@ from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.build.build import build
 from nodeflow.document.build.expand import expansion, unpack
 from nodeflow.document.build.from_graph import from_graph
+from nodeflow.document.model.errors import DocumentError
 from nodeflow.errors import AttributeProblem, ShapeError
 from tests.ops.test_conv_layers import windows
 from tests.ops.test_sequence_layers import attention
@@ -167,6 +168,14 @@ def test_a_saved_graph_is_loaded_with_the_same_layers(tmp_path) -> None:
     record = from_graph(graph).node_named("out")
     assert record is not None and record.attrs["version"] == 1
     assert record.attrs["kernel_initializer"] == {"op": "glorot_uniform"}
+
+
+def test_using_a_variable_inside_a_layer_cannot_be_saved_and_says_why(tmp_path) -> None:
+    with nf.Graph() as graph:
+        nf.layers.dense(nf.placeholder("float32", [None, 3]), 2, name="d")
+        nf.l2_regularization(graph.tensor("d/kernel"))
+    with pytest.raises(DocumentError, match="make its variables with"):
+        nf.save(graph, tmp_path / "net.flow")
 
 
 @pytest.mark.parametrize("op", [o for o in nf.REGISTRY if o.id.startswith("layers/")], ids=str)

@@ -61,16 +61,24 @@ def attributes(node: Node) -> dict[str, Any]:
     return found
 
 
+def _how_to_save(graph: Graph, owner: str) -> str:
+    """What to do instead of using what a macro node derived."""
+    if graph.node(owner).op.category == "Layers":
+        return "A file keeps a layer as one node: make its variables with nf.variable instead."
+    return "Take the gradient with a gradients node of its own."
+
+
 def _wires(node: Node, node_id: str, ids: dict[Node, str]) -> list[Wire]:
     wires = []
     for index, tensor in enumerate(node.inputs):
         source = tensor.node
         if source not in ids:
+            graph = node.graph
             raise DocumentError(
                 f"its input {tensor.name} was generated from {source.derived_from}",
                 node=node.name,
                 port=node.op.input_name(index),
-                hint="Take the gradient with a gradients node of its own.",
+                hint=_how_to_save(graph, source.derived_from or ""),
             )
         port = source.op.output_name(tensor.index)
         wires.append(Wire(ids[source], port, node_id, node.op.input_name(index)))

@@ -26,7 +26,7 @@ ADD: tuple[Any, ...] = (
     *("search", "formula", "insert_library", SEPARATOR, "note", "frame", SEPARATOR),
     ("Own ops", OWN_OPS),
 )
-DATASET: tuple[Any, ...] = ("show_dataset", "add_placeholders", "locate_data")
+DATASET: tuple[Any, ...] = ("attach_data", "show_dataset", "add_placeholders", "locate_data")
 NODE: tuple[Any, ...] = (
     *("rename", "replace", "swap_inputs", SEPARATOR, "mute", "bypass", "collapse"),
     *("slider", SEPARATOR),
@@ -68,7 +68,7 @@ MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
         (
             *("undo", "redo", SEPARATOR, "cut", "copy", ("Copy as", COPY_AS), "paste"),
             *("duplicate", "delete", SEPARATOR, "select_all", "find", SEPARATOR),
-            *(("Add", ADD), ("Node", (*NODE, SEPARATOR, ("Dataset", DATASET))), ("Wires", WIRES)),
+            *(("Add", ADD), ("Node", NODE), ("Wires", WIRES)),
             *(("Arrange", ("arrange", SEPARATOR, *ALIGN)), ("Subgraphs", SUBGRAPHS)),
         ),
     ),

@@ -75,6 +75,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     _a("new", "New", "Ctrl+N", "file-plus", "Start with an empty graph"),
     _a("open", "Open…", "Ctrl+O", "folder-open", "Open a .flow file"),
     _a("own_data", "Your data…", "Ctrl+Alt+D", "database", "Make a graph from a file of your own"),
+    _a("attach_data", "Attach data…", "", "database", "Feed the placeholders that have no data"),
     _a("save", "Save", "Ctrl+S", "save", "Write the graph to its file"),
     _a("save_as", "Save as…", "Ctrl+Shift+S", "", "Write the graph to another file"),
     _a("reload", "Reload from disk…", "", "refresh-cw", "Show the file as it is on disk now"),

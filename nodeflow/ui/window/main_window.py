@@ -27,6 +27,7 @@ from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.actions.menus import DATA_CHOOSER
 from nodeflow.ui.actions.specs import ACTIONS, ActionSpec
 from nodeflow.ui.canvas import CanvasView
+from nodeflow.ui.controllers.attach_data import AttachData
 from nodeflow.ui.controllers.context_menu import ContextMenu
 from nodeflow.ui.controllers.data_actions import DataActions
 from nodeflow.ui.controllers.divergence import ADVICE, Divergence
@@ -66,6 +67,7 @@ from nodeflow.ui.pages.expansion_page import ExpansionPage
 from nodeflow.ui.pages.page_stack import PageStack
 from nodeflow.ui.pages.predictions_page import PredictionsPage
 from nodeflow.ui.pages.welcome import WelcomePage
+from nodeflow.ui.panels.inspector import InspectorPanel
 from nodeflow.ui.panels.panel import PanelContext, discover_panels
 from nodeflow.ui.popups import dialogs
 from nodeflow.ui.popups.add_node import AddNodePopup
@@ -212,6 +214,16 @@ class MainWindow(QMainWindow):
         )
         self.edits = EditActions(workspace, canvas, pages, actions)
         self.run = RunController(workspace, link, canvas, self.problem_list, messages, actions)
+        self.attach_data = AttachData(
+            self,
+            workspace,
+            canvas,
+            settings,
+            messages,
+            actions,
+            lambda: self.run.waiting_for,
+            self._show_sample,
+        )
         self.divergence = Divergence(workspace, link, messages)
         self.data_actions = DataActions(self.data, actions)
         self.view_watcher = ViewWatcher(workspace, link, canvas, actions)
@@ -306,6 +318,7 @@ class MainWindow(QMainWindow):
         self.problem_list.changed.connect(self._show_problem_counts)
         self._show_problem_counts()
         run.feeds_missing.connect(status.show_waiting)
+        status.attach_clicked.connect(partial(actions.trigger, "attach_data"))
         run.notices_changed.connect(status.show_notices)
         status.notice_clicked.connect(run.notices_requested)
         self.breakpoints.changed.connect(self._show_breakpoints)
@@ -376,6 +389,14 @@ class MainWindow(QMainWindow):
         self.messages.dismissed.emit()
         self.canvas.set_document(self.workspace.document, self.workspace.analysis)
         self.views.reset()
+
+    def _show_sample(self, node_id: str) -> None:
+        """Show a placeholder, with the keyboard in its sample value."""
+        self.canvas.selection.select([node_id])
+        self.docking.show("inspector")
+        inspector = self.panels["inspector"]
+        assert isinstance(inspector, InspectorPanel)
+        inspector.focus_value()
 
     @Slot()
     def _make_room(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, QTimer, Signal, SignalInstance
-from PySide6.QtWidgets import QLabel, QStatusBar, QToolButton, QWidget
+from PySide6.QtWidgets import QStatusBar, QToolButton, QWidget
 
 from nodeflow.ui.core.messages import in_window, listed, plain
 from nodeflow.ui.core.theme import Theme, dot, icon
@@ -22,9 +22,10 @@ ENGINE = {
 
 
 class StatusBar(QStatusBar):
-    """Signals: ``notice_clicked``, ``breakpoints_clicked``, ``problems_clicked``,
-    ``engine_clicked``, ``zoom_clicked``."""
+    """Signals: ``attach_clicked``, ``notice_clicked``, ``breakpoints_clicked``,
+    ``problems_clicked``, ``engine_clicked``, ``zoom_clicked``."""
 
+    attach_clicked = Signal()
     notice_clicked = Signal()
     breakpoints_clicked = Signal()
     problems_clicked = Signal()
@@ -39,7 +40,7 @@ class StatusBar(QStatusBar):
         self.setSizeGripEnabled(False)
         self.text = ElidedLabel()
         self.text.setContentsMargins(8, 0, 8, 0)
-        self.waiting = QLabel()
+        self.waiting = self._button("", self.attach_clicked)
         self.waiting.hide()
         self.notice = self._button("", self.notice_clicked)
         self.notice.hide()
@@ -100,8 +101,8 @@ class StatusBar(QStatusBar):
     def show_waiting(self, names: tuple[str, ...]) -> None:
         """Placeholders that live values wait for."""
         shown = listed(names)
-        self.waiting.setText(f"{shown} {'has' if len(names) == 1 else 'have'} no data yet.")
-        tip = "Connect a dataset to feed, or set a sample value in the inspector."
+        self.waiting.setText(f"{shown} {'has' if len(names) == 1 else 'have'} no data yet")
+        tip = "Attach data: connect a dataset, or set a sample value"
         self.waiting.setToolTip(tip)
         self.waiting.setVisible(bool(names))
 

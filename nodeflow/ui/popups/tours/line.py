@@ -27,8 +27,8 @@ LINE = Tour(
     (
         Step(
             "Look at the prediction",
-            "This graph computes slope × x + offset for each point. Click the node prediction: the "
-            "viewer below shows its value, which is wrong so far.",
+            "This graph computes slope × x + offset for each point. Click the node prediction: its "
+            "line should run through the points, and does not yet.",
             lambda p: "prediction" in p.seen or p.trainings > 0,
         ),
         Step(

@@ -1,0 +1,105 @@
+"""The way from "x has no data yet" to data: a bundled set, a file, or a sample value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from PySide6.QtCore import QObject, QPoint
+from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
+
+from nodeflow.data.catalog import SOURCES, source_at
+from nodeflow.document.analysis.dataset_node import document_folder
+from nodeflow.document.edit.attach_data import attach_data
+from nodeflow.errors import NodeflowError
+from nodeflow.ui.actions.action_set import ActionSet
+from nodeflow.ui.actions.binding import Binding, Blocked
+from nodeflow.ui.canvas import CanvasView
+from nodeflow.ui.core.messages import Messages, sentence
+from nodeflow.ui.core.settings import Settings
+from nodeflow.ui.core.workspace import Workspace
+
+
+class AttachData(QObject):
+    """Offers what can feed the placeholders that have no data.
+
+    Args:
+        waiting: names of these placeholders.
+        show_sample: shows a node with its sample value to be edited, given its id.
+    """
+
+    def __init__(
+        self,
+        window: QWidget,
+        workspace: Workspace,
+        canvas: CanvasView,
+        settings: Settings,
+        messages: Messages,
+        actions: ActionSet,
+        waiting: Callable[[], tuple[str, ...]],
+        show_sample: Callable[[str], None],
+    ) -> None:
+        super().__init__(window)
+        self._window, self._workspace, self._canvas = window, workspace, canvas
+        self._settings, self._messages = settings, messages
+        self._waiting, self._show_sample = waiting, show_sample
+        self.menu: QMenu | None = None
+        actions.bind({"attach_data": Binding(self.open, self._blocked)})
+
+    def placeholders(self) -> list[str]:
+        """Ids of the placeholders of the outermost graph that have no data."""
+        root = self._workspace.root
+        records = (root.node_named(name) for name in self._waiting())
+        return [record.id for record in records if record is not None]
+
+    def open(self) -> None:
+        """Show the choice in the lower right corner, where the status bar speaks of it."""
+        if self.menu is not None:
+            self.menu.deleteLater()
+        self.menu = menu = QMenu(self._window)
+        for source in SOURCES.values():
+            if not source.takes_path:
+                menu.addAction(source.title, partial(self.attach, source.id))
+        menu.addSeparator()
+        menu.addAction("A file…", self._choose)
+        menu.addSeparator()
+        menu.addAction("Set a sample value", self._sample)
+        corner = self._window.mapToGlobal(QPoint(self._window.width(), self._window.height() - 32))
+        menu.popup(corner - QPoint(menu.sizeHint().width() + 12, menu.sizeHint().height()))
+
+    def attach(self, source: str) -> None:
+        """Add a data set and wire it to the placeholders that it fits."""
+        root = self._workspace.root
+        try:
+            node = attach_data(
+                root,
+                self._workspace.root_analysis,
+                source,
+                self.placeholders(),
+                document_folder(root),
+            )
+        except NodeflowError as error:
+            self._messages.show(sentence(error), "warning")
+            return
+        self._canvas.selection.select([node])
+        self._canvas.viewport.ensure_visible(node)
+
+    def _choose(self) -> None:
+        folder = str(self._settings.data_folder())
+        chosen, _ = QFileDialog.getOpenFileName(self._window, "Attach data", folder)
+        if not chosen:
+            return
+        try:
+            source = source_at(chosen)
+        except NodeflowError as error:
+            self._messages.show(sentence(error), "warning")
+            return
+        self.attach(source)
+
+    def _sample(self) -> None:
+        self._show_sample(self.placeholders()[0])
+
+    def _blocked(self) -> Blocked | None:
+        if not self._workspace.path and self.placeholders():
+            return None
+        return Blocked("Every placeholder has data.")

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from nodeflow import number_text
 from nodeflow.data import Dataset, open_dataset
 from nodeflow.data.survey import ColumnSurvey, figures
 from nodeflow.engine.columns import Column
@@ -155,12 +156,7 @@ def _cell(field: Field, row: np.ndarray) -> Any:
 
 
 def _number(value: Any) -> str:
-    if isinstance(value, (np.bool_, bool)):
-        return "true" if value else "false"
-    if np.issubdtype(np.asarray(value).dtype, np.integer):
-        return str(int(value))
-    number = float(value)
-    return f"{number:.6g}"
+    return number_text.number(value)
 
 
 def _picture(row: np.ndarray, size: tuple[int, int]) -> np.ndarray:

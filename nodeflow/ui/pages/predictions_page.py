@@ -16,6 +16,7 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QTableView, QVBoxLayout, QWidget
 
 from nodeflow.host import protocol as p
+from nodeflow.number_text import number
 from nodeflow.ui.core.messages import in_window, plain
 from nodeflow.ui.core.theme import SPACE, TYPE, Theme, font
 from nodeflow.ui.core.theme_manager import ThemeManager
@@ -228,7 +229,7 @@ class PredictionsPage(QWidget):
 
 def shortened(cell: str) -> str:
     """A number in six significant digits; the tooltip and the file have all."""
-    return f"{float(cell):.6g}" if _is_number(cell) else cell
+    return number(float(cell)) if _is_number(cell) else cell
 
 
 def _is_number(cell: str) -> bool:

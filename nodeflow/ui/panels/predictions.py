@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from nodeflow import number_text
 from nodeflow.host.protocol import ViewSpec, ViewValue
 from nodeflow.host.views.predictions import NO_FILTER, PAGE, WRONG, PredictionData
 from nodeflow.ui.actions.binding import Binding
@@ -202,7 +203,7 @@ class PredictionsPanel(QWidget):
             self._say(message.error)
             return
         step = message.step
-        self.step.setText(f"After step {step:,}".replace(",", "\u2009") if step else "")
+        self.step.setText(f"After step {number_text.count(step)}" if step else "")
         self.step.setVisible(bool(step))
         self._show(message.data)
 
@@ -284,15 +285,13 @@ def _cell(text: str) -> tuple[int, int] | None:
 
 def _figures(data: PredictionData) -> str:
     """``9 791 of 10 000 right (97.91 %)``, or the error of numbers."""
-    seen = f"{data.seen:,}".replace(",", "\u2009")
-    of_all = (
-        "" if data.seen == data.total else f" (the first of {data.total:,})".replace(",", "\u2009")
-    )
+    seen = number_text.count(data.seen)
+    of_all = "" if data.seen == data.total else f" (the first of {number_text.count(data.total)})"
     if not data.names:
         return f"Mean absolute error {number(data.error)} over {seen} rows{of_all}"
-    right = f"{data.right:,}".replace(",", "\u2009")
+    right = number_text.count(data.right)
     share = 100 * data.right / data.seen if data.seen else 0.0
-    return f"{right} of {seen} right ({share:.4g} %){of_all}"
+    return f"{right} of {seen} right ({number_text.number(share)} %){of_all}"
 
 
 def _make(context: PanelContext) -> PredictionsPanel:

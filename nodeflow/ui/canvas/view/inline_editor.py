@@ -14,6 +14,7 @@ from nodeflow.document.edit.node_value import set_value, value_of
 from nodeflow.document.edit.set_flags import set_slider
 from nodeflow.document.model.errors import BadValue
 from nodeflow.graph.types import FLOATS
+from nodeflow.number_text import number, plain
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.canvas.scene.selection import Selection
 from nodeflow.ui.canvas.scene.viewport import Viewport
@@ -78,11 +79,11 @@ def read_value(text: str, dtype: str) -> float | int | bool:
         BadValue: it is none.
     """
     words = {"true": True, "false": False}
-    plain = text.strip().replace("\u2212", "-").replace("\u202f", "")
-    if plain.lower() in words:
-        return words[plain.lower()]
+    typed = plain(text.strip())
+    if typed.lower() in words:
+        return words[typed.lower()]
     try:
-        value = float(plain)
+        value = float(typed)
     except ValueError:
         raise BadValue(f"{text!r} is not a number", hint="Write a number such as 0.5.") from None
     return value if dtype in FLOATS or value != int(value) else int(value)
@@ -102,6 +103,10 @@ def read_ends(text: str) -> tuple[float, float] | None:
     except ValueError:
         raise BadValue(f"{text!r} is not a range", hint="Write two numbers: 0 to 1.") from None
     return low, high
+
+
+def _range_text(low: float, high: float) -> str:
+    return f"{plain(number(low))} to {plain(number(high))}"
 
 
 class Rename:
@@ -171,9 +176,9 @@ class Rename:
 
         area = self._viewport.value_rect(node_id)
         area = self._viewport.node_rect(node_id) if area.isEmpty() else area
-        self._open(area, "" if found.slider is None else f"{low:g} to {high:g}", accept)
+        self._open(area, "" if found.slider is None else _range_text(low, high), accept)
         assert self.editor is not None
-        self.editor.setText(f"{low:g} to {high:g}")
+        self.editor.setText(_range_text(low, high))
         self.editor.selectAll()
         self.editor.setAccessibleName("Slider from and to")
 

@@ -7,6 +7,7 @@ from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QFontMetricsF, QImage, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from nodeflow.number_text import number
 from nodeflow.ui.core.theme import SPACE, TYPE, Theme, font
 from nodeflow.ui.core.theme_manager import ThemeManager
 
@@ -177,7 +178,7 @@ def percent(part: float) -> str:
     if not np.isfinite(part):
         return "–"
     if not 0 <= part <= 1:
-        return f"{part:.3g}".replace("-", "−")
+        return number(part, 3)
     if part < LEAST_SHOWN:
         return "0 %"
     return "100 %" if part >= 0.9995 else f"{100 * part:.1f} %"

@@ -9,7 +9,7 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, Signal, Slot
 from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
-from nodeflow.number_text import count
+from nodeflow.number_text import count, number
 from nodeflow.ui.core.theme import SPACE, Theme, icon
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import button, label
@@ -144,7 +144,7 @@ class ViewPage(QWidget):
         if value is not None and value.step is not None:
             parts.append(f"step {count(value.step)}")
         if value is not None and value.rate is not None:
-            parts.append(f"{value.rate:.2g} frames per second")
+            parts.append(f"{number(value.rate, 2)} frames per second")
         self.state.setText("\n".join(parts))
         self.state.setToolTip(RATE_TIP if len(parts) > 1 else "")
 

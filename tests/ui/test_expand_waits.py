@@ -107,6 +107,25 @@ def test_a_second_look_does_not_wait(mnist, qtbot, gate):
     assert len(gate.threads) == 1
 
 
+def test_unpacking_waits_for_places_and_not_the_window(mnist, qtbot, gate):
+    page, document = mnist.pages.expansion, mnist.workspace.document
+    nodes = len(document.nodes)
+    mnist.canvas.selection.select([document.node_named("train").id])
+    mnist.actions_.trigger("unpack")
+    assert mnist.pages.shows_expansion and page.waiting.isVisible()
+    assert len(document.nodes) == nodes and threading.main_thread() not in gate.threads
+    qtbot.keyClick(mnist.focusWidget(), Qt.Key.Key_Escape)
+    gate.set()
+    gate.threads[0].join(60)
+    qtbot.wait(50)  # what the thread has found arrives, and nobody wants it
+    assert len(document.nodes) == nodes
+    mnist.actions_.trigger("unpack")
+    qtbot.waitUntil(lambda: len(document.nodes) > nodes, timeout=20000)
+    assert mnist.canvas.isVisible() and document.node_named("train").op == "group"
+    document.undo()
+    assert len(document.nodes) == nodes
+
+
 def test_unpacking_takes_the_places_that_were_found(mnist, qtbot, gate):
     gate.set()
     page, document = mnist.pages.expansion, mnist.workspace.document

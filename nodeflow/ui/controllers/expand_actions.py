@@ -56,7 +56,10 @@ class ExpandActions(QObject):
                 "unpack": Binding(self.unpack, self._unpack_blocked),
             }
         )
+        self._unpacks = False
         canvas.signals.node_activated.connect(self.activate)
+        pages.expansion.opened.connect(self._on_opened)
+        pages.page_changed.connect(self._on_page)
         pages.expansion.unpack_requested.connect(self.unpack)
         workspace.changed.connect(self._on_changed)
 
@@ -78,19 +81,30 @@ class ExpandActions(QObject):
         if instance is not None:
             self._unpack_instance(instance)
             return
-        workspace = self._workspace
-        node_id = self._pages.expansion.node if inside else workspace.selection[0]
+        node_id = self._pages.expansion.node if inside else self._workspace.selection[0]
         assert node_id is not None
+        if not inside:
+            try:
+                self._pages.expansion.open(node_id, self._title())
+            except NodeflowError as error:
+                self._messages.show(sentence(error), "error")
+                return
+            if not self._pages.expansion.is_ready:
+                self._unpacks = True  # as soon as the nodes have places
+                self._pages.show_expansion()
+                return
+        self._unpack(node_id)
+
+    def _unpack(self, node_id: str) -> None:
+        workspace = self._workspace
         self._pages.show_canvas()
         try:
             path = "/".join((*workspace.path, node_id))
-            document, analysis = workspace.root, workspace.root_analysis
-            places = self._pages.expansion.places(path)
             new = unpack(
-                *(document, path),
+                *(workspace.root, path),
                 base_dir=workspace.base_dir,
-                analysis=analysis,
-                places=places,
+                analysis=workspace.root_analysis,
+                places=self._pages.expansion.places(path),
             )
         except NodeflowError as error:
             self._messages.show(sentence(error), "error")
@@ -98,6 +112,17 @@ class ExpandActions(QObject):
         self._canvas.selection.select(new)
         self._canvas.viewport.fit(new)
         self._messages.show_status(f"Unpacked {len(new)} nodes")
+
+    def _on_opened(self) -> None:
+        """The nodes have places that were to be unpacked."""
+        node_id = self._pages.expansion.node
+        if self._unpacks and node_id is not None:
+            self._unpacks = False
+            self._unpack(node_id)
+
+    def _on_page(self) -> None:
+        if not self._pages.shows_expansion:
+            self._unpacks = False  # the user did not want to wait
 
     # ---- the inside -------------------------------------------------------------------------
 
@@ -145,6 +170,7 @@ class ExpandActions(QObject):
 
     def _show_derived(self, node_id: str) -> None:
         """Show the nodes that a node derives."""
+        self._unpacks = False
         try:
             self._pages.expansion.open(node_id, self._title())
         except NodeflowError as error:

@@ -14,100 +14,13 @@ import numpy as np
 
 from nodeflow.engine.events import CompileFailure
 from nodeflow.errors import NodeflowError, Surface
+from nodeflow.host.values import Preview as Preview
+from nodeflow.host.values import ShownData as ShownData
+from nodeflow.host.values import ShownRows as ShownRows
 from nodeflow.train.events import Event
 from nodeflow.train.weights import Match
 
 # ---- values ---------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class ShownRows:
-    """Which rows a value is of: ``count`` rows of a split from ``first`` (from 0).
-
-    An empty split stands for what is fed by hand, as from the sketch pad.
-    """
-
-    split: str
-    first: int = 0
-    count: int = 1
-
-    def __str__(self) -> str:
-        """``test rows 1–100``, ``training row 7`` or ``sketch pad``; rows count from 1."""
-        if not self.split:
-            return "sketch pad"
-        split = SPLIT_WORDS.get(self.split, self.split)
-        if self.count == 1:
-            return f"{split} row {self.first + 1}"
-        return f"{split} rows {self.first + 1}–{self.first + self.count}"
-
-    @property
-    def short(self) -> str:
-        """The same where there is little room: ``test 1–100``, ``train 7`` or ``sketch``."""
-        if not self.split:
-            return "sketch"
-        last = f"–{self.first + self.count}" if self.count > 1 else ""
-        return f"{self.split} {self.first + 1}{last}"
-
-
-SPLIT_WORDS = {"train": "training"}
-"""What splits are called in sentences, where that is not their name."""
-
-
-@dataclass(frozen=True)
-class ShownData:
-    """The data that nodes show, and what could be shown instead.
-
-    Attributes:
-        rows: what is shown.
-        name: the title of the data set.
-        splits: number of rows by split.
-        classes: by column of labels, the name of each class.
-        columns: by column, the placeholder that it feeds.
-    """
-
-    rows: ShownRows
-    name: str = ""
-    splits: dict[str, int] = field(default_factory=dict)
-    classes: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    columns: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Preview:
-    """What a node shows of its output.
-
-    Attributes:
-        kind: ``scalar``, ``table`` (small; ``array`` has all of it), ``image`` (uint8, (h, w)),
-            ``images`` (uint8, (n, h, w) or (n, h, w, 3)), ``maps`` (float32, (n, h, w), drawn in
-            the colours of the whole tensor's range), ``heatmap`` (float32, (h, w), maybe
-            downsampled), ``summary`` (statistics only), ``text``, or ``error`` (``text`` says
-            why).
-        text: one short line, such as ``9.0`` or ``(100, 784)``.
-        minimum, maximum, mean: over all finite elements; None where there are none.
-        step: training step that the value belongs to; None outside training, and where no training
-            changes it.
-        tier: the tier that computed it. Live values are computed in the reference tier whatever
-            else is ready, so a value changes only with what it depends on.
-        data: the rows that it was computed from; None where it depends on no data.
-        limits: the values at the ends of the colours of ``maps`` and ``heatmap``; few elements lie
-            beyond them.
-        arrangement: what ``array`` has of the tensor: ``transposed``; ``tiled``, a vector in
-            several rows; ``channels`` of the first row; ``filters``; ``columns`` as pictures.
-    """
-
-    kind: str
-    dtype: str = ""
-    shape: tuple[int, ...] = ()
-    text: str = ""
-    array: np.ndarray | None = None
-    minimum: float | None = None
-    maximum: float | None = None
-    mean: float | None = None
-    step: int | None = None
-    tier: str = "reference"
-    data: ShownRows | None = None
-    arrangement: str = ""
-    limits: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from PySide6.QtWidgets import (
 )
 
 from nodeflow.host import protocol as p
+from nodeflow.host.values import SPLIT_WORDS
 from nodeflow.number_text import count, number
 from nodeflow.train.events import Diverged, Done, Event, Started
 from nodeflow.ui.core.messages import in_window
@@ -385,7 +386,7 @@ class TrainingPanel(QWidget):
         caption, value = self.metric_rows[name]
         split, rows = self.record.measured.get(name, ("", 0))
         if rows:
-            words = f"{count(rows)} {p.SPLIT_WORDS.get(split, split)} rows"
+            words = f"{count(rows)} {SPLIT_WORDS.get(split, split)} rows"
             caption.setText(f"{name.removeprefix(f'{split}/')}, {words}")
             caption.setToolTip(
                 f"Measured after each epoch on all {words}. Nodes show other rows: the toolbar "

@@ -180,7 +180,7 @@ def test_a_breakpoint_pauses_a_training_until_it_is_let_go_on(talk):
     document = regression()
     train, loss = (document.node_named(name).id for name in ("train", "loss"))
     commands.set_attr(document, train, "learning_rate", 3.0)  # overshoots
-    commands.set_training(document, epochs=1_000_000)
+    commands.set_training(document, epochs=1_000_000, allow_nonfinite=True)
     toggle_breakpoint(document, [loss])
     talk.sync(document)
     talk.send(p.Train(1))
@@ -192,6 +192,26 @@ def test_a_breakpoint_pauses_a_training_until_it_is_let_go_on(talk):
     assert talk.wait_for(events.Hit).step == hit.step + 1
     talk.send(p.Stop())
     assert talk.wait_for(events.Done).stopped
+
+
+def test_what_is_not_finite_can_be_looked_at_before_the_training_ends(talk):
+    document = regression()
+    train, loss = (document.node_named(name).id for name in ("train", "loss"))
+    commands.set_attr(document, train, "learning_rate", 3.0)  # overshoots
+    commands.set_training(document, epochs=1_000_000)
+    toggle_breakpoint(document, [loss])
+    talk.sync(document)
+    talk.send(p.Train(1))
+    hit = talk.wait_for(events.Hit)
+    talk.send(p.FetchTensor("loss", 5))
+    assert not np.isfinite(talk.wait_for(p.TensorValue).array).all()
+    talk.send(p.Resume())
+    diverged = talk.wait_for(events.Diverged)
+    assert (diverged.step, diverged.node) == (hit.step, "loss")
+    failed = talk.wait_for(p.Failed)
+    assert (failed.request, failed.error.kind) == (1, "NonFiniteError")
+    talk.send(p.FetchTensor("loss", 6))
+    assert np.isfinite(talk.wait_for(p.TensorValue).array).all(), "of the last finite epoch"
 
 
 def test_events_arrive_as_the_training_loop_yields_them(talk):

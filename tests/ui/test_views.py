@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from PySide6.QtCore import QPointF, QRectF
@@ -18,7 +20,7 @@ from nodeflow.ui.core.theme import DARK, LIGHT
 from nodeflow.ui.views.axes import tick_text, ticks
 from nodeflow.ui.views.drawing import ShownView, discover_views
 from nodeflow.ui.views.palette import point_color
-from nodeflow.ui.views.sheet import Sheet
+from nodeflow.ui.views.sheet import Sheet, fair_share
 
 
 @pytest.fixture
@@ -260,3 +262,9 @@ def test_a_view_without_data_says_why(qapp):
 )
 def test_ticks_are_round_numbers(low, high, most, expected):
     assert [tick_text(value, step) for value, step in ticks(low, high, most)] == expected
+
+
+def test_long_names_in_a_legend_give_way_to_short_ones():
+    assert fair_share([10, 20, 30], 100) == math.inf
+    assert fair_share([20, 100, 100], 140) == 60
+    assert fair_share([10, 100, 100], 50) == 20

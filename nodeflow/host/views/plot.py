@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 CURVE_POINTS = 200
 MOST_ROWS = {"train": 400, "validation": 200, "test": 200}
+ROWS_IN_ORDER = 60
+"""Rows of each split over the row number: the last ones of training, the first of what follows."""
 MOST_NUMBERS = 2_000_000
 """Of rows with many elements there are fewer."""
 MOST_POINTS = 2000
@@ -331,34 +333,36 @@ def _rows(
     most = max(1, MOST_NUMBERS // per_row)
     parts, offset = [], 0
     for split in source.splits(dataset):
-        count = min(MOST_ROWS[split], most, dataset.size(split))
-        feeds = {
-            p: c.rows(slice(0, count)) for p, b in bound.items() if (c := source.column(b, split))
-        }
+        total = dataset.size(split)
+        count = min(ROWS_IN_ORDER if chosen is None else MOST_ROWS[split], most, total)
+        first = total - count if chosen is None and split == "train" else 0  # next to what follows
+        which = slice(first, first + count)
+        columns = {p: source.column(b, split) for p, b in bound.items()}
+        feeds = {p: column.rows(which) for p, column in columns.items() if column is not None}
         values = source.run(targets, feeds)
         value = _matrix(values[0])
         if len(value) != count:
             raise ViewProblem("it has no value for each row of the data")
-        x = np.arange(offset, offset + count, dtype=np.float64)
+        x = offset + np.arange(first, first + count, dtype=np.float64)
         if chosen is not None:
             column = _matrix(values[1])
             if len(column) != count:
                 raise ViewProblem(f"{chosen.tensor.name} has no value for each row of the data")
             x = column[:, min(chosen.column, column.shape[1] - 1)]
         beneath = None if labels is None else _matrix(values[-1])[:, 0]
-        groups = _groups(bindings, split, count) if value.shape[1] == 2 else None
+        groups = _groups(bindings, split, which) if value.shape[1] == 2 else None
         parts.append(_Part(split, x, value, beneath, groups))
-        offset += count
+        offset += total
     return parts
 
 
-def _groups(bindings: dict[Tensor, Binding], split: str, count: int) -> np.ndarray | None:
+def _groups(bindings: dict[Tensor, Binding], split: str, which: slice) -> np.ndarray | None:
     """Classes of the rows, where the data have some beside what is plotted."""
     binding = next(iter(bindings.values()))
     labels = class_labels(binding.dataset, {binding.column})
     if labels is None:
         return None
-    rows = binding.dataset.splits[split][labels.column].rows(slice(0, count))
+    rows = binding.dataset.splits[split][labels.column].rows(which)
     return classes_of(rows).astype(np.int16)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -14,6 +15,8 @@ from nodeflow.ui.core.theme import Theme
 
 LINE = 16.0
 """Height of a line of small text."""
+SHORTEST = 30.0
+"""A name in a legend has at least this width, or its own."""
 
 
 @dataclass(frozen=True)
@@ -157,12 +160,18 @@ def legend(sheet: Sheet, rect: QRectF, entries: list[tuple[str, QColor, str]]) -
         width = text_metrics.width(sheet.note, text_metrics.CAPTION) + 10
         rect = rect.adjusted(0, 0, -width, 0)
     x, y = rect.left(), rect.top() + LINE / 2
-    for index, (name, color, mark) in enumerate(entries):
-        room = rect.right() - x - 14
+    widths = [text_metrics.width(name, text_metrics.CAPTION) for name, _, _ in entries]
+    longest = math.inf
+    while widths:
+        longest = fair_share(widths, rect.width() - 24 * len(widths) + 10)
+        if longest >= SHORTEST:
+            break
+        widths.pop()  # the last entries are left out before the others become illegible
+    entries = entries[: len(widths)]
+    for full, color, mark in entries:
+        name = text_metrics.elide(full, text_metrics.CAPTION, longest)
         width = text_metrics.width(name, text_metrics.CAPTION)
-        if width > room:
-            if index:
-                sheet.text(x, y + 4, "…", "ink_faint")
+        if not name or x + 14 + width > rect.right():
             break
         if mark == "line":
             painter.setPen(QPen(color, 2))
@@ -174,3 +183,13 @@ def legend(sheet: Sheet, rect: QRectF, entries: list[tuple[str, QColor, str]]) -
         sheet.text(x + 14, y + 4, name)
         x += 14 + width + 10
     return x
+
+
+def fair_share(widths: list[float], room: float) -> float:
+    """The largest width that all may have so that together they fit: short ones leave the rest."""
+    for index, width in enumerate(sorted(widths)):
+        share = room / (len(widths) - index)
+        if width > share:
+            return share
+        room -= width
+    return math.inf

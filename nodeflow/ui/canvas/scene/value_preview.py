@@ -80,9 +80,8 @@ def plain_text(preview: Any | None) -> str:
     if preview.kind in ("scalar", "text", "error", "view"):
         return preview.text
     shape = "×".join(str(d) for d in preview.shape)
-    text = (
-        f"{preview.dtype} {shape}: {preview.text}" if preview.text else f"{preview.dtype} {shape}"
-    )
+    says_more = preview.text.replace(" ", "") not in ("", shape)
+    text = f"{preview.dtype} {shape}{f': {preview.text}' if says_more else ''}"
     how = ARRANGEMENTS.get(getattr(preview, "arrangement", ""), "")
     return f"{text}, {how}" if how else text
 

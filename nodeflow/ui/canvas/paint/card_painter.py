@@ -256,14 +256,15 @@ class CardPainter:
         painter.save()
         if card.status in ("stale", *_FAINT):
             painter.setOpacity(painter.opacity() * 0.45)
-        value_preview.draw(painter, rect, card.value, self.theme, self.as_path)
+        above = rect if card.slider is None else rect.adjusted(0, 0, 0, -8)
+        value_preview.draw(painter, above, card.value, self.theme, self.as_path)
         if card.slider is not None:
             self._slider(painter, rect, card.slider)
         painter.restore()
 
     def _slider(self, painter: QPainter, rect: QRectF, part: float) -> None:
         """Draw the track of a slider at the bottom of the value, with its knob."""
-        track = QRectF(rect.left() + 12, rect.bottom() - 9, rect.width() - 24, 3.0)
+        track = QRectF(rect.left() + 12, rect.bottom() - 8, rect.width() - 24, 3.0)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(self.theme.color("border"))
         painter.drawRoundedRect(track, 1.5, 1.5)

@@ -210,7 +210,7 @@ def test_what_is_not_finite_can_be_looked_at_before_the_training_ends(talk):
     assert (diverged.step, diverged.node) == (hit.step, "loss")
     failed = talk.wait_for(p.Failed)
     assert (failed.request, failed.error.kind) == (1, "NonFiniteError")
-    talk.send(p.FetchTensor("loss", 6))
+    talk.send(p.FetchTensor("w", 6))
     assert np.isfinite(talk.wait_for(p.TensorValue).array).all(), "of the last finite epoch"
 
 

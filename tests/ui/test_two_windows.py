@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QMessageBox, QWidget
 
 from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
+from nodeflow.document.io.journal import Recoverable
 from nodeflow.document.io.open_files import OpenFile
 from nodeflow.document.model.document import Document
 from nodeflow.paths import versions_folder
@@ -258,3 +261,21 @@ def test_what_is_seen_stays_in_a_subgraph_over_a_reload(opened, path, elsewhere,
     elsewhere.save("theirs")
     opened.actions_.trigger("reload")
     assert opened.workspace.path == (made,) and "theirs" in names(opened.workspace.root)
+
+
+def test_recovered_work_does_not_replace_what_was_written_after_the_crash(window, path, tmp_path):
+    """A journal does not say what was read, so a file that is newer counts as changed."""
+    document = flow.load(path)
+    commands.add_node(document, "constant", (300, 0), "mine")
+    left = tmp_path / "left.journal"
+    header = {"journal": 1, "path": str(path), "base": flow.dumps(document), "revision": 1}
+    left.write_text(json.dumps(header) + "\n")
+    crash = left.stat().st_mtime
+    os.utime(path, (crash + 60, crash + 60))
+    window.activateWindow()
+    window.files._recover(Recoverable(left, path, crash))
+    assert names(window.workspace.document) == {"first", "mine"}
+    asked: list[str] = []
+    answer("Overwrite", asked)
+    press_save(window)
+    assert asked and on_disk(path) == {"first", "mine"} and kept() == [{"first"}]

@@ -305,7 +305,7 @@ def test_what_derives_nothing_says_so(window, qtbot):
     document = window.workspace.document
     window.canvas.selection.select([document.node_named("loss").id])
     qtbot.waitUntil(lambda: not window.actions_["expand"].isEnabled())
-    assert "others have no inside" in window.actions_["expand"].toolTip()
+    assert "to look inside" in window.actions_["expand"].toolTip()
     commands.disconnect(document, (document.node_named("train").id, "loss"))
     window.canvas.selection.select([document.node_named("train").id])
     for action in ("expand", "unpack"):

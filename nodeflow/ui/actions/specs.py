@@ -129,7 +129,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         on_canvas=True,
         by_canvas=True,
     ),
-    _a("rename", "Rename", "F2", "pencil", "Give the selected node another name"),
+    _a("rename", "Rename", "F2", "pencil", "Rename the selected node"),
     _a("search", "Add a node…", "Ctrl+Space Tab", "plus", "Search all ops; Enter wires it in"),
     _a(
         "formula",
@@ -195,7 +195,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "Unpack",
         "Ctrl+Alt+G",
         "ungroup",
-        "Replace a subgraph, or a node that derives others, by the nodes it stands for",
+        "Replace a subgraph, layer or optimizer by its nodes",
     ),
     _a(
         "independent",
@@ -237,7 +237,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "Take nodes out of their wires, which heal (or shake them while dragging)",
         on_canvas=True,
     ),
-    _a("replace", "Replace…", "Ctrl+R", "refresh-cw", "Another op in this place, same wires"),
+    _a("replace", "Replace…", "Ctrl+R", "refresh-cw", "Use another op here and keep the wires"),
     _a("swap_inputs", "Swap inputs", "Alt+S", "shuffle", "The first two", on_canvas=True),
     _a(
         "slider",
@@ -330,8 +330,8 @@ ACTIONS: tuple[ActionSpec, ...] = (
         )
         for name, text, keys in _GROWTH
     ),
-    _a("view_back", "Back", "Ctrl+Alt+Left", "arrow-left", "Look where you looked before"),
-    _a("view_forward", "Forward", "Ctrl+Alt+Right", "arrow-right", "Undo a step back"),
+    _a("view_back", "Back", "Ctrl+Alt+Left", "arrow-left", "Go back to the previous view"),
+    _a("view_forward", "Forward", "Ctrl+Alt+Right", "arrow-right", "Go forward again"),
     *(
         _a(f"bookmark_{n}", f"Go to bookmark {n}", f"Ctrl+Alt+{n}", "pin")
         for n in range(1, BOOKMARKS + 1)
@@ -387,7 +387,13 @@ ACTIONS: tuple[ActionSpec, ...] = (
     _a("step", "Single step", "F8", "skip-forward", "While paused: one step, and stay paused"),
     _a("stop", "Stop", "Shift+F7", "square", "Stop; the variables keep what they learned"),
     _a("predict", "Predict for a file…", "", "table", "What the graph says of each row of a file"),
-    _a("initialise", "Initialise variables", "", "rotate-ccw", "Give variables their first values"),
+    _a(
+        "initialise",
+        "Initialise variables",
+        "",
+        "rotate-ccw",
+        "Reset variables to their initial values",
+    ),
     _a(
         "data_test",
         "First test batch",
@@ -437,7 +443,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     _a("tour_line", "Train your first line", "", "chart-line", "A first training, step by step"),
     _a("tour_digit", "Recognise your first digit", "", "pencil", "Train on digits, then draw one"),
     _a("new_op", "New op…", "", "file-plus", "Write an op of your own: a Python function"),
-    _a("plugin_folder", "Open plugin folder", "", "folder-open", "Where ops of your own lie"),
+    _a("plugin_folder", "Open plugin folder", "", "folder-open", "Where your own ops are kept"),
     _a("choose_plugins", "Choose plugin folder…", "", "", "Load ops of your own from elsewhere"),
     _a("reload_plugins", "Reload own ops", "", "refresh-cw", "Run every file of the folder again"),
     _a(
@@ -447,7 +453,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "terminal",
         "Find any command by a few letters",
     ),
-    _a("keymap", "Keys and pointer…", "", "settings", "Give commands other keys"),
+    _a("keymap", "Keys and pointer…", "", "settings", "Change the keys of commands"),
     _a("shortcuts", "Keyboard shortcuts", "F1", "keyboard"),
     _a("about", "About nodeflow", "", "info"),
     _a("add_optimizer", "Add gradient descent", "", "graduation-cap"),

@@ -143,7 +143,7 @@ class ContextMenu(QObject):
     # ---- whether ----------------------------------------------------------------------------
 
     def _locked(self) -> Blocked | None:
-        return Blocked("This is only to be looked at.") if self._workspace.document.locked else None
+        return Blocked("This view is read-only.") if self._workspace.document.locked else None
 
     def _no_nodes(self) -> Blocked | None:
         return self._locked() or (None if self._workspace.selection else NO_SELECTION)

@@ -20,7 +20,7 @@ from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.pages.page_stack import PageStack
 
 NOTHING_INSIDE = Blocked(
-    "Select a subgraph, a layer, an optimizer or gradients: others have no inside."
+    "Select a subgraph, a layer, an optimizer or a gradients node to look inside."
 )
 
 

@@ -180,7 +180,7 @@ class InsertablesMenu(QObject):
             title="Name",
             hint="Another name",
             heading=f"Rename the subgraph {old}; all its instances follow",
-            nothing="Letters, digits and underscores, please.",
+            nothing="Use letters, digits and underscores.",
             back=self._pages.window().focusWidget(),
             text=old,
         )
@@ -192,7 +192,7 @@ class InsertablesMenu(QObject):
         except NodeflowError as error:
             return Row(name, in_window(error.hint), enabled=False, icon="pencil")
         taken = name in self._workspace.root.subgraphs and name != old
-        reason = "Another subgraph of the file is called so." if taken else ""
+        reason = "The file already has a subgraph of this name." if taken else ""
         return Row(name, reason, data=name, enabled=not taken, icon="pencil")
 
     def _renamed(self, old: str, new: str) -> None:

@@ -79,7 +79,7 @@ class SubgraphActions(QObject):
     # ---- creating --------- ---------------------------------------------------------------
 
     def _locked(self) -> Blocked | None:
-        return Blocked("This is only to be looked at.") if self._pages.shows_expansion else None
+        return Blocked("This view is read-only.") if self._pages.shows_expansion else None
 
     def _create_blocked(self) -> Blocked | None:
         nodes = self._workspace.document.nodes
@@ -193,7 +193,7 @@ class SubgraphActions(QObject):
             title="Name",
             hint="A name in the library",
             heading=f"Save to the library, as a {kind.rstrip('s')}",
-            nothing="Letters, digits and underscores, please.",
+            nothing="Use letters, digits and underscores.",
             back=self._pages.window().focusWidget() or self._canvas,
         )
 

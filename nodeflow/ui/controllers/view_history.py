@@ -122,7 +122,7 @@ class ViewHistory(QObject):
         return self._step(self._past, self._next)
 
     def forward(self) -> bool:
-        """Undo a step back."""
+        """Go forward again."""
         return self._step(self._next, self._past)
 
     def _step(self, source: list[View], target: list[View]) -> bool:

@@ -187,7 +187,7 @@ class ViewWatcher(QObject):
         workspace = self._workspace
         chosen = workspace.selection
         if workspace.document.locked:
-            return Blocked("These nodes are only to be looked at.")
+            return Blocked("These nodes are read-only.")
         if len(chosen) == 2 and drawing.id == "plot":
             return None
         if len(chosen) != 1:
@@ -216,7 +216,7 @@ class ViewWatcher(QObject):
     def _value_blocked(self) -> Blocked | None:
         nodes = self._workspace.document.nodes
         if self._workspace.document.locked:
-            return Blocked("These nodes are only to be looked at.")
+            return Blocked("These nodes are read-only.")
         if not any(view_of(nodes[i]) for i in self._workspace.selection):
             return Blocked("Select a node with a view.")
         return None

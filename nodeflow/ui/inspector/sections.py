@@ -264,7 +264,7 @@ class AttributesSection(Section):
         op = plain_declaration(record.op)
         known.update(attr.name for attr in (op.attrs if op is not None else ()) if attr.hidden)
         unknown = [name for name in record.attrs if name not in known]
-        self._unknown.setText(f"Kept, but not known here: {', '.join(unknown)}")
+        self._unknown.setText(f"Unknown, but kept: {', '.join(unknown)}")
         self._unknown.setVisible(bool(unknown) and bool(self.attr_rows))
 
     def _on_edited(self, name: str, value: Any) -> None:

@@ -200,7 +200,7 @@ class TrainingPanel(QWidget):
         self.smoothing.setValue(round(self.record.losses.smoothing * 100))
         self.smoothing.setFixedWidth(110)
         self.smoothing.setAccessibleName("Smoothing of the loss")
-        self.smoothing.setToolTip("Smoothing: how much each point remembers of those before it")
+        self.smoothing.setToolTip("Smoothing: how much earlier steps count")
         self.smoothing.valueChanged.connect(self._on_smoothing)
         return _head(
             label("Loss of each step", "caption"), label("Smoothing", "caption"), self.smoothing

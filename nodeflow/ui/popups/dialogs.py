@@ -271,7 +271,7 @@ class ShortcutsDialog(QDialog):
     """Every key of the actions, and what the mouse does on the canvas."""
 
     POINTER = (
-        ("Double click on the ground", "Search and add a node"),
+        ("Double click on the background", "Search and add a node"),
         ("Shift and Enter in the search", "Add the node alone"),
         ("Wheel", "Zoom around the pointer"),
         ("Middle button", "Pan"),

@@ -8,7 +8,7 @@ from PySide6.QtGui import QWheelEvent
 PRESETS = {
     "mouse": "Mouse: the wheel zooms, the middle button or Space pans",
     "touchpad": "Touchpad: scrolling pans, pinching or Ctrl zooms",
-    "drag": "Dragging the ground pans, Shift and dragging selects",
+    "drag": "Dragging the background pans; Shift and dragging selects",
 }
 DEFAULT = "mouse"
 

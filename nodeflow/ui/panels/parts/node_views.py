@@ -99,7 +99,7 @@ class NodeViews(QObject):
         return ViewSpec(self._kind, self._name, tuple(sorted(options.items())))
 
     def _show_pin(self) -> None:
-        blocked = "" if not self._workspace.document.locked else "This is only to be looked at."
+        blocked = "" if not self._workspace.document.locked else "This view is read-only."
         self.page.set_pin(self.pinned == self._kind, blocked)
 
     @Slot(object)

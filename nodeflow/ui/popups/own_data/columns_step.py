@@ -170,7 +170,7 @@ class ColumnsStep(QWidget):
         for text, field in rows:
             field.setAccessibleName(text)
             self.form.addRow(label(text), field)
-        self.missing.setToolTip("What becomes of rows with missing values")
+        self.missing.setToolTip("What to do with rows that have missing values")
         self.look_back.setToolTip("How many earlier rows an answer is computed from")
         self.ahead.setToolTip("How many rows after them the answer lies")
         return column(

@@ -1,11 +1,10 @@
 """A build that follows its document edit by edit, at the cost of what the edit changes.
 
-`follow` changes the nodes of the graph that an edit concerns, in place. What optimizers and
-`gradients` nodes derive from them is left as it was until `settle`, which derives it again in the
-order of a fresh build. After `settle` the build equals a fresh one: names, order and all.
+`follow` changes the nodes of the graph that an edit concerns, in place. What macro nodes derive
+from them stays until `settle`, which derives it again: then the build equals a fresh one.
 
-An edit that may change names that others derived, or which instances of subgraphs there are, is
-rare; after it everything is built again.
+After the rare edit that may change names that others derived, or which instances there are,
+everything is built again.
 """
 
 from __future__ import annotations
@@ -338,8 +337,8 @@ class LiveBuild:
         sources = (segment.node.inputs, segment.types, segment.controls)
         if sources != (tuple(inputs), types, tuple(controls)):
             return True
-        redrawn = stream_of(segment.record) != stream_of(record)
-        return redrawn or not same(segment.record.attrs, record.attrs)
+        old = segment.record
+        return stream_of(old) != stream_of(record) or not same(old.attrs, record.attrs)
 
     def _set_numbers(self, record: NodeRecord, segment: Segment) -> bool:
         """Changes the constants of an optimizer's numbers; says whether that is all it takes."""
@@ -595,8 +594,7 @@ class LiveBuild:
                 raise _BuildAnew
 
     def _names(self, node_id: str) -> str | None:
-        segment = self._segments.get(node_id)
-        return None if segment is None else segment.node.name
+        return self._segments[node_id].node.name if node_id in self._segments else None
 
 
 _RUNS = object()

@@ -48,11 +48,12 @@ def ops() -> list[Op]:
 # ---- values ---------------------------------------------------------------------------------
 
 
-def pools(dtype: str, sums: bool) -> dict[str, np.ndarray]:
+def pools(dtype: str, sums: bool, products: bool = False) -> dict[str, np.ndarray]:
     """Values at which numbers of this dtype go wrong, one kind of trouble each.
 
     ``sums``: the op may add up; the largest numbers then leave room for it, since a total may
-    overflow in float32 kernels and not in the reference, which adds in float64.
+    overflow in float32 kernels and not in the reference, which adds in float64. ``products``: it
+    multiplies what it has added up, as layers do, where the order of terms decides what overflows.
     """
     if dtype == "bool":
         return {"bools": np.array([True, False, False, True])}
@@ -61,7 +62,7 @@ def pools(dtype: str, sums: bool) -> dict[str, np.ndarray]:
         return {"extremes": np.array([info.max, info.min, 1, 0, info.max - 1, 2], dtype)}
     info = np.finfo(dtype)
     tiny, least = float(info.tiny), float(info.smallest_subnormal)
-    largest = float(info.max) / (64 if sums else 1)
+    largest = float(info.max) ** 0.25 if products else float(info.max) / (64 if sums else 1)
     lists = {
         "nan": [math.nan, 1.5, -0.5, 2.0, math.nan],
         "infinite": [math.inf, 1.0, -2.0, 0.5, 3.0],
@@ -85,14 +86,14 @@ def feeds_of(call: Sample, op: Op, shapes: Shapes) -> Iterator[tuple[str, list[n
     yield "plain", plain
     if sum(math.prod(s) for s in shapes) < 3:
         return
-    sums = not isinstance(op, Elementwise)
+    sums, products = not isinstance(op, Elementwise), op.id.startswith("layers/")
     for name in pools("float32", sums):
         if not any(d.startswith("float") for d in dtypes):
             break
         yield (
             name,
             [
-                filled(pools(d, sums)[name], s, place) if d.startswith("float") else array
+                filled(pools(d, sums, products)[name], s, place) if d.startswith("float") else array
                 for place, (d, s, array) in enumerate(zip(dtypes, shapes, plain))
             ],
         )

@@ -41,7 +41,7 @@ def test_canonical_values(kind: str, given: Any, canonical: Any) -> None:
         ("int", True), ("int", "1"), ("int", float("inf")), ("int", float("nan")), ("bool", 1),
         ("string", 1), ("shape", "23"), ("shape", [1.5]), ("shape", 2.5), ("ints", [None]),
         ("axes", "0"), ("literal", {}), ("literal", [object()]), ("literal", "x"),
-        ("initializer", "x"), ("names", "W"), ("names", [1]), ("names", 3),
+        ("initializer", 3), ("names", "W"), ("names", [1]), ("names", 3),
     ],
 )  # fmt: skip
 def test_wrong_kinds_are_refused(kind: str, bad: Any) -> None:

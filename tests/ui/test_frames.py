@@ -44,7 +44,8 @@ def test_a_note_is_written_by_keyboard_alone(window, typist, qtbot):
     (note,) = document.frames.values()
     assert window.canvas.selection.frame == note.id
     typist.type("**Try** a larger rate")
-    qtbot.waitUntil(lambda: document.frames[note.id].note == "**Try** a larger rate")
+    typist.press(Key.Key_Return, Keys.ControlModifier)
+    assert document.frames[note.id].note == "**Try** a larger rate"
     typist.press(Key.Key_Escape)
     assert window.canvas.hasFocus()
     typist.press(Key.Key_Return)

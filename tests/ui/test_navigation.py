@@ -518,7 +518,7 @@ def test_the_outline_lists_nodes_with_op_type_and_value(window, ids, qtbot):
     commands.add_node(window.workspace.document, "exp", (0, 600), "broken")
     qtbot.waitUntil(lambda: model.rowCount() == 7)
     text = next(model.index(r, 3).data() for r in range(7) if model.index(r, 0).data() == "broken")
-    assert text.startswith("error: nothing is connected to `x`")
+    assert text.startswith("incomplete: nothing is connected to `x`")
     outline.filter.setText("mult")
     assert model.rowCount() == 1
     spoken = model.index(0, 0).data(Qt.ItemDataRole.AccessibleTextRole)

@@ -33,6 +33,7 @@ def buttons(window) -> dict[str, str]:
 
 def click(qtbot, window, action: str) -> None:
     button = window.toolbar.widgetForAction(window.actions_[action])
+    qtbot.waitUntil(button.isEnabled)  # what applies is looked at again a moment later
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
 
 

@@ -221,8 +221,11 @@ def alone(window, qtbot):
     """The window with the subgraph `sums`, of which no instance is left."""
     make(qtbot, window, "d", "e")
     assert rows(window) == {"subgraph": ""}
-    window.panels["inspector"].outside.page.subgraph.field.setText("sums")
-    window.panels["inspector"].outside.page.subgraph.field.editingFinished.emit()
+    field = window.panels["inspector"].outside.page.subgraph.field
+    field.setFocus()
+    field.selectAll()
+    qtbot.keyClicks(field, "sums")
+    qtbot.keyClick(field, Key.Key_Return)
     remove(window, "sums")
     assert rows(window) == {"sums": "not used"}
     window.workspace.select(())

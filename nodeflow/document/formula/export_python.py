@@ -82,11 +82,13 @@ class _Writer:
         elif op.explicit:  # Python has other defaults
             attrs = {k: v for k, v in op.first_attrs(record.attrs).items() if not op.attr(k).hidden}
         given = [f"{key}={_literal(value)}" for key, value in attrs.items()]
-        given.append(f"name={self._graph_name(record)!r}")
+        given.append(f"name={self._graph_name(record, op)!r}")
         return f"nf.{op.call_name}({', '.join([*args, *given])})"
 
-    def _graph_name(self, record: NodeRecord) -> str:
+    def _graph_name(self, record: NodeRecord, op: NodeDeclaration) -> str:
         """The name in the graph; of a renamed node that draws, the one that it draws from."""
+        if not _draws(record, op):
+            return record.name
         stream = stream_of(record)
         is_free = self.doc.node_named(stream) is None and NAME.fullmatch(stream)
         return stream if is_free else record.name
@@ -138,6 +140,13 @@ class _Writer:
             name, number = f"{base}_{number}", number + 1
         self.variables[record.id] = name
         return name
+
+
+def _draws(record: NodeRecord, op: NodeDeclaration) -> bool:
+    """Whether a node draws random numbers; a layer does for its variables."""
+    if op.id == "variable":
+        return record.attrs.get("initializer") is not None
+    return bool(getattr(op, "random", False))
 
 
 def _base(wire: Wire) -> str:

@@ -234,7 +234,9 @@ def test_saved_or_reset_weights_are_not_asked_about(qtbot, window, tmp_path, mon
 def test_a_crash_does_not_lose_what_was_learned(qtbot, window, monkeypatch):
     train(qtbot, window)
     trained = variables()
-    (kept,) = journal_folder().glob("*.safetensors")
+    files = lambda: list(journal_folder().glob("*.safetensors"))  # noqa: E731
+    qtbot.waitUntil(lambda: bool(files()), timeout=20000)
+    (kept,) = files()
     qtbot.waitUntil(lambda: bool(kept.exists() and kept.stat().st_size), timeout=20000)
     journal = window.files._journal
     journal._unsubscribe()

@@ -16,10 +16,10 @@ from pathlib import Path
 import nodeflow.ui  # noqa: F401  before the first Qt call
 
 # isort: split
-from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QMouseEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QToolBar
+from PySide6.QtWidgets import QApplication, QMessageBox, QToolBar
 
 from nodeflow.ui.pages.welcome import WelcomePage
 
@@ -42,6 +42,17 @@ class Newcomer:
 
     def __init__(self, window) -> None:
         self.window = window
+        self._looks = QTimer(interval=200)
+        self._looks.timeout.connect(self._let_weights_go)
+        self._looks.start()
+
+    def _let_weights_go(self) -> None:
+        """Answer the question whether to keep what was learned: no."""
+        box = QApplication.activeModalWidget()
+        if isinstance(box, QMessageBox) and box.windowTitle() == "Learned weights":
+            role = QMessageBox.ButtonRole.DestructiveRole
+            button = next(b for b in box.buttons() if box.buttonRole(b) == role)
+            QTest.mouseClick(button, LEFT)
 
     def wait(self, until: Callable[[], object], what: str) -> None:
         waited = 0
@@ -212,7 +223,8 @@ def main(folder: Path, theme: str, size: str) -> None:
     window.activateWindow()
     files = own_data.flowers(made / "iris.csv"), own_data.houses(made / "houses.csv")
     more = own_data.without_labels(files[1], made / "more.csv")
-    for number, caption in enumerate(first_hour(Newcomer(window), *files, more), 1):
+    newcomer = Newcomer(window)
+    for number, caption in enumerate(first_hour(newcomer, *files, more), 1):
         QTest.qWait(1500)
         window.grab().save(str(folder / f"{number:02}.png"))
         wizard = window.own_data.wizard

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from nodeflow.data.pictures import WAYS
 from nodeflow.train.settings import Setting, TrainingSettings, declared
 
 
@@ -106,7 +105,7 @@ PREPARE = option(
     "--prepare",
     help="how fed pictures are prepared: plain (default) resizes them; mnist fits a digit into "
     "20 of 28 pixels, light on dark, with its centre of mass in the middle, as MNIST did",
-    choices=WAYS,
+    choices=("plain", "mnist"),
     default="plain",
 )
 SEED = option(

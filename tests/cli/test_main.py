@@ -156,3 +156,11 @@ def _cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def test_the_ways_to_prepare_pictures_are_those_that_exist():
+    """The help lists them without importing the readers of data."""
+    from nodeflow.cli.definition import PREPARE
+    from nodeflow.data.pictures import WAYS
+
+    assert PREPARE.settings["choices"] == tuple(WAYS)

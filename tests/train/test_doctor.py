@@ -14,6 +14,7 @@ from nodeflow.engine.session import Session
 from nodeflow.errors import NonFiniteError
 from nodeflow.graph.graph import Graph
 from nodeflow.train.doctor.checks import Doctor
+from nodeflow.train.doctor.structure import check_structure
 from nodeflow.train.events import Diverged, Done, Hints
 from nodeflow.train.hints import Hint, percent
 from nodeflow.train.loop import train
@@ -123,6 +124,19 @@ def test_inputs_that_a_node_scales() -> None:
     bindings = {feed: Binding(data, "x"), target: Binding(data, "y")}
     training = Training(step, loss, bindings=bindings, epochs=2, batch_size=20)
     assert "unscaled" not in hints_of(graph, training)
+
+
+def test_hints_of_one_rule_come_in_the_order_of_the_graph() -> None:
+    with nf.Graph():
+        value = nf.constant(np.ones((4, 3), np.float32))
+        for layer in range(12):
+            weights = nf.variable(0.0, shape=[3, 3], name=f"W{layer}")
+            value = nf.relu(nf.matmul(value, weights), name=f"hidden{layer}")
+        loss = nf.reduce_mean(nf.square(value), name="loss")
+        step = nf.gradient_descent(loss, learning_rate=0.1, name="train")
+    hints = check_structure(Training(step, loss, epochs=1))
+    found = [hint.node for hint in hints if hint.kind == "equal_weights"]
+    assert found == [f"W{layer}" for layer in range(11)], "the last layer may start at 0"
 
 
 def test_a_training_that_diverges() -> None:

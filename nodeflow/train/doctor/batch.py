@@ -9,7 +9,7 @@ import numpy as np
 
 from nodeflow.graph.graph import Node, Tensor, ancestors
 from nodeflow.train.doctor.curves import rate_edit
-from nodeflow.train.doctor.nodes import placed
+from nodeflow.train.doctor.nodes import WEIGHTS, needed_nodes, placed
 from nodeflow.train.hints import Edit, Hint, percent
 from nodeflow.train.training import Training
 
@@ -21,13 +21,11 @@ FEWEST_ROWS, FEWEST_UNITS = 16, 4
 DEAD, SATURATED = 0.8, 0.8
 _RELU = "relu"
 _SQUASHING = {"sigmoid": (0.01, 0.99), "tanh": (-0.98, 0.98)}
-_WEIGHTED = ("matmul", "conv2d", "conv1d")
 
 
 def check_batch(training: Training, run: Run) -> Iterator[Hint]:
     """Runs the activations of hidden layers on a batch of training rows."""
-    needed = ancestors([training.loss.node])
-    hidden = [node for node in needed if _is_hidden(node, needed)]
+    hidden = _hidden(needed_nodes(training))
     feeds = _feeds(training, hidden)
     if not hidden or feeds is None:
         return
@@ -44,21 +42,18 @@ def check_batch(training: Training, run: Run) -> Iterator[Hint]:
             yield from _saturated(node, units, len(value))
 
 
-def _is_hidden(node: Node, needed: set[Node]) -> bool:
-    """An activation whose result goes into another layer."""
-    if node.op.id != _RELU and node.op.id not in _SQUASHING:
-        return False
-    return any(
-        other.op.id in _WEIGHTED and node in ancestors([other.inputs[0].node]) for other in needed
-    )
+def _hidden(needed: list[Node]) -> list[Node]:
+    """The activations whose results go into another layer."""
+    inside = ancestors(node.inputs[0].node for node in needed if node.op.id in WEIGHTS)
+    activations = (_RELU, *_SQUASHING)
+    return [node for node in needed if node.op.id in activations and node in inside]
 
 
 def _feeds(training: Training, nodes: list[Node]) -> dict[Tensor, Any] | None:
     """The first rows of the training split; None if there are none."""
     bindings = training.used_bindings(nodes)
-    feeds: dict[Tensor, Any] = {
-        t: v for t, v in training.feeds.items() if t.node in ancestors(nodes)
-    }
+    used = ancestors(nodes)
+    feeds: dict[Tensor, Any] = {t: v for t, v in training.feeds.items() if t.node in used}
     for tensor, binding in bindings.items():
         column = binding.dataset.splits.get("train", {}).get(binding.column)
         if column is None:

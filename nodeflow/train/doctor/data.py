@@ -8,7 +8,7 @@ import numpy as np
 
 from nodeflow.engine.columns import Column
 from nodeflow.graph.graph import Node, Tensor, ancestors
-from nodeflow.train.doctor.nodes import placed
+from nodeflow.train.doctor.nodes import WEIGHTS, needed_nodes, placed
 from nodeflow.train.hints import Edit, Hint, percent
 from nodeflow.train.training import Binding, Training
 
@@ -22,6 +22,8 @@ MOST_CLASSES = 20
 """Words of a vocabulary are uneven by nature."""
 SCALING = ("normalize", "batch_normalization", "layers/batch_normalization")
 """Ops that scale what comes in."""
+MULTIPLYING = frozenset((*WEIGHTS, "multiply", "lstm", "gru"))
+"""Ops that take a product of what comes in with what is trained."""
 LABEL_PORT = "labels"
 CLASS_LOSSES = ("sparse_softmax_cross_entropy",)
 ONE_HOT_LOSSES = ("softmax_cross_entropy_with_logits", "categorical_cross_entropy")
@@ -31,8 +33,9 @@ PROBABILITY_LOSSES = ("binary_cross_entropy",)
 def check_data(training: Training) -> Iterator[Hint]:
     """Looks at no more than `MOST_ROWS` rows of each column, evenly over the split."""
     bindings = training.used_bindings([training.optimizer, training.loss.node])
-    losses = [n for n in ancestors([training.loss.node]) if n.op.category == "Loss"]
-    labels = _labels(losses, bindings)
+    needed = needed_nodes(training)
+    labels = _labels([n for n in needed if n.op.category == "Loss"], bindings)
+    weighed = ancestors(n for n in needed if n.op.id in MULTIPLYING)
     for placeholder, binding in bindings.items():
         column = binding.dataset.splits.get("train", {}).get(binding.column)
         if column is None or not len(column):
@@ -41,7 +44,9 @@ def check_data(training: Training) -> Iterator[Hint]:
             yield from _labels_out_of_range(labels[placeholder], placeholder, column)
             yield from _imbalanced(placeholder, binding, column)
         else:
-            yield from _unscaled(training, placeholder, column)
+            users = [n for n in needed if placeholder in n.inputs]
+            if any(n in weighed for n in users):  # others are compared with something
+                yield from _unscaled(placeholder, users, column)
 
 
 def sample_rows(column: Column, most: int = MOST_ROWS) -> np.ndarray:
@@ -56,19 +61,15 @@ def _labels(losses: list[Node], bindings: Mapping[Tensor, Binding]) -> dict[Tens
         names = [port.name for port in loss.op.inputs]
         if LABEL_PORT in names:
             source = loss.inputs[names.index(LABEL_PORT)]
-            for placeholder in bindings:
-                if placeholder.node in ancestors([source.node]):
-                    found[placeholder] = loss
+            compared = ancestors([source.node])
+            found.update((p, loss) for p in bindings if p.node in compared)
     return found
 
 
-def _unscaled(training: Training, placeholder: Tensor, column: Column) -> Iterator[Hint]:
+def _unscaled(placeholder: Tensor, users: list[Node], column: Column) -> Iterator[Hint]:
     if column.depth is not None or not placeholder.dtype.startswith("float"):
         return
-    users = [n for n in ancestors([training.loss.node]) if placeholder in n.inputs]
-    if not users or all(placed(node).op.id in SCALING for node in users):
-        return
-    if not any(_reaches_weights(node, training) for node in users):
+    if all(placed(node).op.id in SCALING for node in users):
         return
     rows = sample_rows(column).astype(np.float64)
     features = rows.reshape(len(rows), -1)
@@ -123,22 +124,6 @@ def _statistics(mean: np.ndarray, deviation: np.ndarray, pictures: bool) -> dict
 
 def _rounded(value: float) -> float:
     return float(f"{value:.7g}")
-
-
-def _reaches_weights(node: Node, training: Training) -> bool:
-    """Whether values go into a product with trained weights, rather than being compared."""
-    needed = ancestors([training.loss.node])
-    seen: set[Node] = set()
-    waiting = [node]
-    while waiting:
-        user = waiting.pop()
-        if user in seen:
-            continue
-        seen.add(user)
-        if user.op.id in ("matmul", "conv2d", "conv1d", "multiply", "lstm", "gru"):
-            return True
-        waiting += [n for n in needed if any(t in n.inputs for t in user.outputs)]
-    return False
 
 
 def _labels_out_of_range(loss: Node, placeholder: Tensor, column: Column) -> Iterator[Hint]:

@@ -6,24 +6,22 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from nodeflow.graph.graph import Node, ancestors
+from nodeflow.graph.graph import Node
+from nodeflow.train.doctor.nodes import WEIGHTS, before, needed_nodes
 from nodeflow.train.hints import Edit, Hint
 from nodeflow.train.settings import usual_batch_size
 from nodeflow.train.training import Training
 
-WEIGHTS = {"matmul": ("y", "x"), "conv2d": ("filter",), "conv1d": ("filter",)}
-"""Ops with weights, and the in-ports where they are connected."""
-
 
 def check_structure(training: Training) -> Iterator[Hint]:
     """Variables that nothing trains, layers whose weights are all equal, batches too large."""
-    yield from _untrained(training)
-    yield from _equal_weights(training)
+    needed = needed_nodes(training)
+    yield from _untrained(training, {*needed})
+    yield from _equal_weights(needed)
     yield from _large_batches(training)
 
 
-def _untrained(training: Training) -> Iterator[Hint]:
-    needed = ancestors([training.loss.node])
+def _untrained(training: Training, needed: set[Node]) -> Iterator[Hint]:
     graph = training.loss.node.graph
     lost = [
         node
@@ -42,15 +40,15 @@ def _untrained(training: Training) -> Iterator[Hint]:
         )
 
 
-def _equal_weights(training: Training) -> Iterator[Hint]:
+def _equal_weights(needed: list[Node]) -> Iterator[Hint]:
     """A hidden layer that starts with equal weights computes the same in every unit, for ever."""
-    layers = list(_layers(training))
+    layers = list(_layers(needed))
+    followed = before(layer for layer, _ in layers)
     for layer, weights in layers:
         attrs = weights.attrs
         if weights.inputs or attrs["initializer"] is not None or np.ndim(attrs["value"]):
             continue
-        behind = [other for other, _ in layers if other is not layer]
-        if any(layer in ancestors([other]) for other in behind):
+        if layer in followed:
             yield Hint(
                 "equal_weights",
                 f"All weights of {weights.name} start at {attrs['value']:g}",
@@ -63,9 +61,9 @@ def _equal_weights(training: Training) -> Iterator[Hint]:
             )
 
 
-def _layers(training: Training) -> Iterator[tuple[Node, Node]]:
+def _layers(needed: list[Node]) -> Iterator[tuple[Node, Node]]:
     """The layers that the loss depends on, each with its weights."""
-    for node in ancestors([training.loss.node]):
+    for node in needed:
         for port in WEIGHTS.get(node.op.id, ()):
             names = [p.name for p in node.op.inputs]
             source = node.inputs[names.index(port)].node

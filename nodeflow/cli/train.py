@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from nodeflow.cli.environment import DONE, INTERRUPTED, Environment
@@ -19,6 +19,7 @@ from nodeflow.errors import NonFiniteError, said
 from nodeflow.train.control import Control
 from nodeflow.train.doctor.checks import Doctor
 from nodeflow.train.events import Diverged, Done, Epoch, Event, Hints, Started, Steps, as_json
+from nodeflow.train.hints import DIVERGING, Hint
 from nodeflow.train.loop import explain, profile
 from nodeflow.train.loop import train as train_events
 from nodeflow.train.settings import TrainingSettings, declared
@@ -118,8 +119,12 @@ class _TextReport:
         self._environment = environment
         self._progress = Progress(environment)
         self._hinted: set[tuple[str, str]] = set()
+        self._waiting: list[Hint] = []
 
     def show(self, event: Event) -> None:
+        if not isinstance(event, Diverged):  # its error says the same
+            self._say(self._waiting)
+        self._waiting = []
         if isinstance(event, Started):
             self._progress.start(event.epochs * event.steps_per_epoch)
         elif isinstance(event, Steps):
@@ -132,7 +137,8 @@ class _TextReport:
                 f"{duration(event.seconds)}"
             )
         elif isinstance(event, Hints):
-            self._hint(event)
+            self._waiting = [hint for hint in event.hints if hint.kind == DIVERGING]
+            self._say(hint for hint in event.hints if hint.kind != DIVERGING)
         elif isinstance(event, Diverged):
             self._progress.clear()
         elif isinstance(event, Done):
@@ -147,9 +153,9 @@ class _TextReport:
                 f"{event.steps_per_second:.0f} steps per second, {duration(event.seconds)}"
             )
 
-    def _hint(self, event: Hints) -> None:
+    def _say(self, hints: Iterable[Hint]) -> None:
         """Hints go to standard error, each once."""
-        for hint in event.hints:
+        for hint in hints:
             if hint.key not in self._hinted:
                 self._hinted.add(hint.key)
                 self._progress.clear()

@@ -8,6 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+DIVERGING = "diverging"
+"""The kind of hints about a loss that grows without end."""
+
 
 @dataclass(frozen=True)
 class Edit:

@@ -232,6 +232,15 @@ def test_a_training_that_diverges_is_a_problem_with_the_step(nodeflow, tmp_path)
     assert weights.read_bytes() == b"kept", "no epoch was finished"
 
 
+def test_a_training_that_diverges_is_told_once(nodeflow):
+    rate = ("--set", "train.learning_rate=1e30")
+    result = nodeflow("train", LINEAR, *rate)
+    assert result.code == 1
+    assert result.err.count("Lower the learning rate") == 1, result.err
+    allowed = nodeflow("train", LINEAR, *rate, "--allow-nonfinite", "--epochs", "2")
+    assert allowed.code == 0 and allowed.err.count("The training diverges") == 1, allowed.err
+
+
 def test_what_was_learned_before_it_diverged_is_saved(nodeflow, tmp_path):
     """A rate at which the weights grow a little with each step, until they are infinite."""
     weights = tmp_path / "w.safetensors"

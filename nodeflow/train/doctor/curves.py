@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nodeflow.graph.graph import Node
-from nodeflow.train.hints import Edit, Hint
+from nodeflow.train.hints import DIVERGING, Edit, Hint
 from nodeflow.train.training import Training
 
 FEWEST_EPOCHS = 3
@@ -57,7 +57,7 @@ def _diverging(training: Training, curves: Curves) -> Iterator[Hint]:
     rate = rate_edit(training, 0.1)
     if len(bad):
         yield Hint(
-            "diverging",
+            DIVERGING,
             "The training diverges",
             f"The loss is {losses[bad[0]]:g} at step {bad[0] + 1}.",
             "Lower the learning rate, scale the inputs, or clip the gradients.",
@@ -71,7 +71,7 @@ def _diverging(training: Training, curves: Curves) -> Iterator[Hint]:
     low = float(parts.min())
     if last > GROWN * max(first, low) and last - low > abs(low):
         yield Hint(
-            "diverging",
+            DIVERGING,
             "The loss grows",
             f"It was {first:.4g} on average over the first tenth of the steps and is {last:.4g} "
             "over the last.",
@@ -167,13 +167,13 @@ def fixes(training: Training, lasting: Iterable[Hint]) -> Iterator[Hint]:
     """
     text, edits = rate_edit(training, 0.1)
     if edits:
-        yield Hint("diverging", "The learning rate is too large", "", fix=text, edits=edits)
+        yield Hint(DIVERGING, "The learning rate is too large", "", fix=text, edits=edits)
     yield from (hint for hint in lasting if hint.kind == "unscaled" and hint.edits)
     attrs = training.optimizer.attrs
     if "clip_norm" in attrs and attrs["clip_norm"] is None:
         edit = Edit("attribute", training.optimizer.name, "clip_norm", CLIP_NORM)
         text = f"Clip the gradients to a norm of {CLIP_NORM:g}"
-        yield Hint("diverging", "The gradients are too large", "", fix=text, edits=(edit,))
+        yield Hint(DIVERGING, "The gradients are too large", "", fix=text, edits=(edit,))
 
 
 def _wired(node: Node) -> Sequence[str]:
